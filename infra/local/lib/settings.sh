@@ -1,0 +1,147 @@
+# shellcheck shell=bash
+# Where things are, what they are called, and how the scripts speak. Sourced by every verb.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
+LOCAL=$ROOT/.local
+RUN=$LOCAL/run
+LOG=$LOCAL/log
+INFRA=$ROOT/infra
+# Debian keeps nginx and friends in sbin, which an ordinary user's PATH may lack.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export PATH
+# The scripts read what programs print.
+export LC_ALL=C
+
+# shellcheck source=infra/local/ports.env
+source "$INFRA/local/ports.env"
+
+SHARDS=4
+PLAZA_USER=plaza
+PLAZA_PASSWORD=plaza-local
+
+POSTGRES_NAMES=()
+for ((shard = 0; shard < SHARDS; shard++)); do
+    POSTGRES_NAMES+=("shard-$shard-primary" "shard-$shard-replica-1" "shard-$shard-replica-2")
+done
+SERVER_NAMES=("${POSTGRES_NAMES[@]}" redis rabbitmq kafka nginx)
+ROLE_NAMES=(worker relay projector server-1 server-2)
+ALL_NAMES=("${SERVER_NAMES[@]}" "${ROLE_NAMES[@]}")
+
+say() { printf '%s\n' "$*"; }
+warn() { printf '%s\n' "$*" >&2; }
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# The kind of a name, as written to `role=` in its run file.
+role_of() {
+    case $1 in
+        shard-*-primary) say postgres-primary ;;
+        shard-*-replica-*) say postgres-replica ;;
+        server-*) say server ;;
+        *) say "$1" ;;
+    esac
+}
+
+port_of() {
+    local shard
+    case $1 in
+        shard-*)
+            shard=${1#shard-}
+            shard=${shard%%-*}
+            local base=$((PLAZA_POSTGRES_BASE_PORT + 10 * shard))
+            case $1 in
+                *-primary) say $base ;;
+                *) say $((base + ${1##*-})) ;;
+            esac
+            ;;
+        redis) say "$PLAZA_REDIS_PORT" ;;
+        rabbitmq) say "$PLAZA_RABBITMQ_PORT" ;;
+        kafka) say "$PLAZA_KAFKA_PORT" ;;
+        nginx) say "$PLAZA_NGINX_PORT" ;;
+        server-1) say "$PLAZA_SERVER_1_PORT" ;;
+        server-2) say "$PLAZA_SERVER_2_PORT" ;;
+        # These serve nobody but operators: their port is the admin port.
+        worker | relay | projector) admin_port_of "$1" ;;
+    esac
+}
+
+admin_port_of() {
+    case $1 in
+        server-1) say "$PLAZA_SERVER_1_ADMIN_PORT" ;;
+        server-2) say "$PLAZA_SERVER_2_ADMIN_PORT" ;;
+        worker) say "$PLAZA_WORKER_ADMIN_PORT" ;;
+        relay) say "$PLAZA_RELAY_ADMIN_PORT" ;;
+        projector) say "$PLAZA_PROJECTOR_ADMIN_PORT" ;;
+    esac
+}
+
+# Every port a name listens on: all must be free before it starts.
+ports_of() {
+    port_of "$1"
+    case $1 in
+        rabbitmq) say "$PLAZA_RABBITMQ_DIST_PORT $PLAZA_RABBITMQ_MANAGEMENT_PORT" ;;
+        kafka) say "$PLAZA_KAFKA_CONTROLLER_PORT" ;;
+        server-*) admin_port_of "$1" ;;
+    esac
+}
+
+# Names and groups on the command line -> names, in starting order, each once.
+expand_names() {
+    local wanted=" " name
+    (($# == 0)) && set -- all
+    for name in "$@"; do
+        case $name in
+            all) wanted+="${ALL_NAMES[*]} " ;;
+            servers) wanted+="${SERVER_NAMES[*]} " ;;
+            roles) wanted+="${ROLE_NAMES[*]} " ;;
+            postgres) wanted+="${POSTGRES_NAMES[*]} " ;;
+            *)
+                [[ " ${ALL_NAMES[*]} " == *" $name "* ]] ||
+                    die "no process is called '$name'; there are: all servers roles postgres ${ALL_NAMES[*]}"
+                wanted+="$name "
+                ;;
+        esac
+    done
+    for name in "${ALL_NAMES[@]}"; do
+        [[ $wanted == *" $name "* ]] && say "$name"
+    done
+    return 0
+}
+
+need() { # PROGRAM
+    command -v "$1" >/dev/null || die "$1 is not installed: run infra/local/install"
+}
+
+# A template with @NAME@ words -> a file. Arguments after the two paths: NAME=value.
+render() { # TEMPLATE TARGET NAME=VALUE..
+    local text pair
+    text=$(<"$1")
+    local target=$2
+    shift 2
+    for pair in "$@"; do
+        text=${text//"@${pair%%=*}@"/"${pair#*=}"}
+    done
+    if [[ $text =~ @[A-Z_]+@ ]]; then
+        die "$target: nothing fills ${BASH_REMATCH[0]}"
+    fi
+    printf '%s\n' "$text" >"$target"
+}
+
+# .local holds passwords and keys, so it is for its owner; postgres, when it runs as another user, only passes through.
+make_folders() {
+    mkdir -p "$RUN" "$LOG" "$LOCAL/config"
+    chmod 711 "$LOCAL"
+    chmod 700 "$LOCAL/config"
+}
+
+# One up or down at a time. Children must not inherit the lock: see spawn.
+take_lock() {
+    make_folders
+    exec 9>"$LOCAL/lock"
+    if ! flock -n 9; then
+        warn "another infra/local command is at work here; waiting for it"
+        flock -w 300 9 || die "gave up after 5 minutes: something holds $LOCAL/lock"
+    fi
+}

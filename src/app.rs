@@ -1,0 +1,81 @@
+//! The composition root: Config ▶ App. The roles and the tests build through here, so what is tested is what runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::identity::Identity;
+use crate::domain::payments::SimulatedPayments;
+use crate::domain::{Domain, Operation};
+use crate::lifecycle::Tasks;
+use crate::stores::postgres::Cluster;
+use crate::stores::postgres::{migrations, replicas};
+use crate::stores::redis::Redis;
+
+/// A process's parts.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The configuration it was built from.
+    pub config: Arc<Config>,
+    /// What the rules work with.
+    pub domain: Domain,
+    /// Its tasks.
+    pub tasks: Tasks,
+}
+
+impl App {
+    /// Connects to what must be there (the shard map) and prepares the rest.
+    ///
+    /// # Errors
+    /// A bad URL or key file, a shard that cannot be reached or is not migrated.
+    pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let cluster = Cluster::new(&config.postgres)?;
+        let map = migrations::load_map(&cluster).await?;
+        let domain = Domain {
+            cluster: Arc::new(cluster.with_map(map)),
+            redis: Redis::new(&config.redis, clock.clone())?,
+            clock,
+            feed: config.feed.clone(),
+            payments: Arc::new(SimulatedPayments(config.payments.clone())),
+            identity: Arc::new(Identity::new(&config.auth)?),
+            pull_authors: crate::domain::timelines::PullAuthors::default(),
+        };
+        Ok(Self { config: Arc::new(config), domain, tasks: Tasks::default() })
+    }
+
+    /// Starts the look at the replicas: for roles that read them.
+    pub fn watch_replicas(&self) {
+        let every = Duration::from_millis(self.config.postgres.replica_poll_ms);
+        let max_lag = Duration::from_millis(self.config.postgres.replica_max_lag_ms);
+        let (cluster, stop) = (Arc::clone(&self.domain.cluster), self.tasks.stopping());
+        self.tasks.spawn("replica watch", async move {
+            tokio::select! {
+                () = replicas::poll(cluster, every, max_lag) => {}
+                () = stop.cancelled() => {}
+            }
+            Ok(())
+        });
+    }
+
+    /// Starts keeping the list of authors that are pulled: for roles that read or fill timelines.
+    pub fn watch_pull_authors(&self) {
+        let (domain, stop) = (self.domain.clone(), self.tasks.stopping());
+        self.tasks.spawn("pull authors", async move {
+            loop {
+                if let Err(error) = domain.pull_authors.refresh(&domain).await {
+                    tracing::warn!(%error, "the list of pulled authors is as it was");
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                    () = stop.cancelled() => return Ok(()),
+                }
+            }
+        });
+    }
+
+    /// An operation without a client: for jobs, projections and the command line.
+    pub fn internal(&self, timeout: Duration) -> Operation {
+        Operation::internal(self.domain.cluster.len(), timeout)
+    }
+}

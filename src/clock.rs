@@ -1,0 +1,31 @@
+//! Injected time: nothing else reads the system clock, so tests can stand still or step.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, Utc};
+
+/// Where the process takes the time of day from.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's clock.
+    System,
+    /// A clock that moves only when told to: Unix milliseconds.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// Now, in UTC.
+    pub fn now(&self) -> DateTime<Utc> {
+        match self {
+            #[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
+            Self::System => Utc::now(),
+            Self::Manual(ms) => DateTime::from_timestamp_millis(ms.load(Ordering::Relaxed)).unwrap_or(DateTime::UNIX_EPOCH),
+        }
+    }
+
+    /// Now, in Unix milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.now().timestamp_millis()
+    }
+}

@@ -1,0 +1,444 @@
+//! Configuration: defaults, then the TOML file named by `PLAZA_CONFIG`, then `PLAZA_<SECTION>__<FIELD>` from the environment.
+//! A struct per concern; nothing else reads the environment. [`Config::load`] validates, and printing a `Config` shows no secret.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
+
+/// Everything a role needs to know before it starts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The public HTTP endpoint.
+    #[serde(default)]
+    pub server: ServerConfig,
+    /// Health and metrics, apart from the public endpoint.
+    #[serde(default)]
+    pub admin: AdminConfig,
+    /// The shards.
+    pub postgres: PostgresConfig,
+    /// Cache and timelines.
+    pub redis: RedisConfig,
+    /// Jobs.
+    pub rabbitmq: RabbitmqConfig,
+    /// Events.
+    pub kafka: KafkaConfig,
+    /// Tokens and passwords.
+    pub auth: AuthConfig,
+    /// Home timelines.
+    #[serde(default)]
+    pub feed: FeedConfig,
+    /// The payment simulator.
+    #[serde(default)]
+    pub payments: PaymentsConfig,
+    /// Logs.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
+}
+
+/// `server.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Where GraphQL is served.
+    pub listen: SocketAddr,
+    /// The address clients use (nginx's), for printing and for links.
+    pub public_url: String,
+    /// Largest request body in bytes.
+    pub body_limit: usize,
+    /// Time a whole request may take, in milliseconds; below nginx's 3 s per attempt.
+    pub deadline_ms: u64,
+    /// Development conveniences: introspection for everyone.
+    pub development: bool,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 4101)),
+            public_url: "http://127.0.0.1:4000".to_owned(),
+            body_limit: 64 * 1024,
+            deadline_ms: 2_500,
+            development: true,
+        }
+    }
+}
+
+/// `admin.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdminConfig {
+    /// Where `/livez`, `/readyz` and `/metrics` are served.
+    pub listen: SocketAddr,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 4201)) }
+    }
+}
+
+/// `postgres.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresConfig {
+    /// One entry a shard, in order. In the environment: `primary|replica|replica,primary|replica ..`.
+    #[serde(deserialize_with = "shards")]
+    pub shards: Vec<ShardUrls>,
+    /// Connections to each primary, per process.
+    #[serde(default = "defaults::pool")]
+    pub primary_pool: u32,
+    /// Connections to each replica, per process.
+    #[serde(default = "defaults::pool")]
+    pub replica_pool: u32,
+    /// How long a query may run, in milliseconds.
+    #[serde(default = "defaults::query_ms")]
+    pub query_timeout_ms: u64,
+    /// How long a request may wait for a connection, in milliseconds.
+    #[serde(default = "defaults::checkout_ms")]
+    pub checkout_timeout_ms: u64,
+    /// How often each replica's replayed position is read, in milliseconds.
+    #[serde(default = "defaults::poll_ms")]
+    pub replica_poll_ms: u64,
+    /// A replica that lags longer than this, in milliseconds, serves nobody until it is below half of it again.
+    #[serde(default = "defaults::lag_ms")]
+    pub replica_max_lag_ms: u64,
+}
+
+/// Where one shard's servers are.
+#[derive(Clone)]
+pub struct ShardUrls {
+    /// The primary.
+    pub primary: SecretString,
+    /// Its replicas; may be empty.
+    pub replicas: Vec<SecretString>,
+}
+
+impl fmt::Debug for ShardUrls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let replicas: Vec<String> = self.replicas.iter().map(redacted).collect();
+        write!(f, "{}|{}", redacted(&self.primary), replicas.join("|"))
+    }
+}
+
+/// `redis.*`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedisConfig {
+    /// `redis://host:port/db`. The server must come back empty after a crash (no persistence): timelines are rebuilt.
+    pub url: SecretString,
+    /// What every key starts with.
+    #[serde(default = "defaults::prefix")]
+    pub key_prefix: String,
+    /// Connections per process; each carries many commands at a time.
+    #[serde(default = "defaults::redis_pool")]
+    pub pool: u32,
+    /// How long a command may take, in milliseconds, before Redis counts as away.
+    #[serde(default = "defaults::redis_ms")]
+    pub timeout_ms: u64,
+    /// How long a cached value lives, in milliseconds.
+    #[serde(default = "defaults::cache_ms")]
+    pub cache_ttl_ms: u64,
+    /// How long a value may be served from process memory, in milliseconds; 0 turns that level off.
+    #[serde(default = "defaults::l1_ms")]
+    pub l1_ttl_ms: u64,
+}
+
+impl fmt::Debug for RedisConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisConfig")
+            .field("url", &redacted(&self.url))
+            .field("key_prefix", &self.key_prefix)
+            .field("pool", &self.pool)
+            .field("timeout_ms", &self.timeout_ms)
+            .field("cache_ttl_ms", &self.cache_ttl_ms)
+            .field("l1_ttl_ms", &self.l1_ttl_ms)
+            .finish()
+    }
+}
+
+/// `rabbitmq.*`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RabbitmqConfig {
+    /// `amqp://user:password@host:port/vhost`.
+    pub url: SecretString,
+    /// The management API's address with credentials, where there is one; used by tests and operators only.
+    #[serde(default)]
+    pub management_url: Option<SecretString>,
+    /// Unacknowledged jobs a worker holds per queue.
+    #[serde(default = "defaults::prefetch")]
+    pub prefetch: u16,
+    /// How long a failed job waits before each next attempt, in milliseconds; after the last it is dead.
+    #[serde(default = "defaults::retry_delays_ms")]
+    pub retry_delays_ms: Vec<u32>,
+}
+
+impl fmt::Debug for RabbitmqConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RabbitmqConfig")
+            .field("url", &redacted(&self.url))
+            .field("prefetch", &self.prefetch)
+            .field("retry_delays_ms", &self.retry_delays_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `kafka.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaConfig {
+    /// `host:port,host:port`.
+    pub brokers: String,
+    /// What every topic's name starts with.
+    #[serde(default = "defaults::prefix")]
+    pub topic_prefix: String,
+    /// Partitions of each topic, when plaza creates it.
+    #[serde(default = "defaults::partitions")]
+    pub partitions: i32,
+    /// Copies of each partition, when plaza creates it.
+    #[serde(default = "defaults::replication")]
+    pub replication: i32,
+}
+
+/// `auth.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    /// The Ed25519 private key (PKCS#8 PEM) that signs access tokens; `plaza keygen` makes one.
+    pub signing_key_file: PathBuf,
+    /// How long an access token lives, in seconds.
+    #[serde(default = "defaults::access_s")]
+    pub access_ttl_s: u64,
+    /// How long a refresh token lives, in seconds.
+    #[serde(default = "defaults::refresh_s")]
+    pub refresh_ttl_s: u64,
+    /// Password hashes computed at the same time, per process.
+    #[serde(default = "defaults::hashers")]
+    pub parallel_hashes: usize,
+    /// argon2id memory in KiB.
+    #[serde(default = "defaults::argon2_kib")]
+    pub argon2_kib: u32,
+}
+
+/// `feed.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FeedConfig {
+    /// Post ids kept per materialised timeline.
+    pub timeline_length: usize,
+    /// Followers from which an author's posts are pulled at read instead of pushed.
+    pub pull_from: i64,
+    /// Followers below which such an author is pushed again; lower, so that nobody flaps.
+    pub push_below: i64,
+    /// How long a timeline that nobody reads is kept, in seconds.
+    pub idle_s: u64,
+}
+
+impl Default for FeedConfig {
+    fn default() -> Self {
+        Self { timeline_length: 400, pull_from: 10_000, push_below: 8_000, idle_s: 7 * 24 * 3_600 }
+    }
+}
+
+/// `payments.*`: the deterministic simulator's injectable faults.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PaymentsConfig {
+    /// How long a capture takes, in milliseconds.
+    pub latency_ms: u64,
+    /// Captures refused, in thousandths of all orders, chosen by the order's id.
+    pub decline_permille: u16,
+    /// Captures that fail for a while, in thousandths of all attempts.
+    pub fail_permille: u16,
+}
+
+/// `telemetry.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetryConfig {
+    /// What to log, in `tracing`'s filter syntax.
+    pub filter: String,
+    /// One JSON object a line instead of text.
+    pub json: bool,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self { filter: "warn,plaza=info".to_owned(), json: false }
+    }
+}
+
+mod defaults {
+    pub fn pool() -> u32 {
+        8
+    }
+    pub fn query_ms() -> u64 {
+        2_000
+    }
+    pub fn checkout_ms() -> u64 {
+        1_000
+    }
+    pub fn poll_ms() -> u64 {
+        100
+    }
+    pub fn lag_ms() -> u64 {
+        2_000
+    }
+    pub fn prefix() -> String {
+        "plaza".to_owned()
+    }
+    pub fn redis_pool() -> u32 {
+        4
+    }
+    pub fn redis_ms() -> u64 {
+        250
+    }
+    pub fn cache_ms() -> u64 {
+        300_000
+    }
+    pub fn l1_ms() -> u64 {
+        2_000
+    }
+    pub fn prefetch() -> u16 {
+        50
+    }
+    pub fn retry_delays_ms() -> Vec<u32> {
+        vec![1_000, 5_000, 30_000, 120_000, 600_000]
+    }
+    pub fn partitions() -> i32 {
+        8
+    }
+    pub fn replication() -> i32 {
+        1
+    }
+    pub fn access_s() -> u64 {
+        600
+    }
+    pub fn refresh_s() -> u64 {
+        30 * 24 * 3_600
+    }
+    pub fn hashers() -> usize {
+        2
+    }
+    pub fn argon2_kib() -> u32 {
+        19_456
+    }
+}
+
+/// What is wrong with the configuration, in words for an operator.
+#[derive(Debug, thiserror::Error)]
+#[error("configuration: {0}")]
+pub struct ConfigError(pub String);
+
+impl Config {
+    /// Reads the file (`PLAZA_CONFIG`, when set) and the environment, and validates.
+    ///
+    /// # Errors
+    /// A file that is not there, a field that is unknown, missing or out of bounds.
+    pub fn load(file: Option<&PathBuf>) -> Result<Self, ConfigError> {
+        let mut builder = config::Config::builder();
+        if let Some(file) = file {
+            builder = builder.add_source(config::File::from(file.as_path()).format(config::FileFormat::Toml));
+        }
+        let environment = config::Environment::with_prefix("PLAZA").prefix_separator("_").separator("__").try_parsing(true);
+        let loaded: Self = builder
+            .add_source(Only(environment))
+            .build()
+            .and_then(config::Config::try_deserialize)
+            .map_err(|error| ConfigError(error.to_string()))?;
+        loaded.validated()
+    }
+
+    fn validated(self) -> Result<Self, ConfigError> {
+        let wrong = |what: &str| Err(ConfigError(what.to_owned()));
+        if self.postgres.shards.is_empty() {
+            return wrong("postgres.shards names no shard");
+        }
+        if self.postgres.primary_pool == 0 || self.postgres.replica_pool == 0 || self.redis.pool == 0 {
+            return wrong("a pool needs at least one connection");
+        }
+        if self.feed.push_below > self.feed.pull_from {
+            return wrong("feed.push_below must not be above feed.pull_from");
+        }
+        if self.feed.timeline_length < 100 {
+            return wrong("feed.timeline_length must be at least 100, the largest page");
+        }
+        if self.payments.decline_permille > 1000 || self.payments.fail_permille > 1000 {
+            return wrong("payments.*_permille is out of 1000");
+        }
+        Ok(self)
+    }
+
+    /// The deadline of one request.
+    pub fn request_deadline(&self) -> Duration {
+        Duration::from_millis(self.server.deadline_ms)
+    }
+}
+
+/// The environment's `PLAZA_*` variables that name a section (`PLAZA_A__B`); the others (`PLAZA_CONFIG`, `PLAZA_BIN`) are for scripts.
+#[derive(Debug, Clone)]
+struct Only(config::Environment);
+
+impl config::Source for Only {
+    fn clone_into_box(&self) -> Box<dyn config::Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+    fn collect(&self) -> Result<config::Map<String, config::Value>, config::ConfigError> {
+        let mut all = self.0.collect()?;
+        all.retain(|key, _| key.contains('.'));
+        Ok(all)
+    }
+}
+
+/// A URL as it may be printed: with the password starred.
+pub fn redacted(url: &SecretString) -> String {
+    let url = url.expose_secret();
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 <= at => {
+            let credentials = url.get(scheme + 3..at).unwrap_or_default();
+            let user = credentials.split(':').next().unwrap_or_default();
+            format!("{}://{user}:***{}", url.get(..scheme).unwrap_or_default(), url.get(at..).unwrap_or_default())
+        }
+        _ => url.to_owned(),
+    }
+}
+
+fn shards<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ShardUrls>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        List(Vec<String>),
+        Line(String),
+    }
+    let entries = match Form::deserialize(deserializer)? {
+        Form::List(list) => list,
+        Form::Line(line) => line.split(',').map(str::to_owned).collect(),
+    };
+    let mut parsed = Vec::new();
+    for entry in entries {
+        let mut urls = entry.split('|').map(str::trim).filter(|url| !url.is_empty());
+        let Some(primary) = urls.next() else {
+            return Err(serde::de::Error::custom("postgres.shards: an entry is empty"));
+        };
+        parsed.push(ShardUrls { primary: primary.into(), replicas: urls.map(Into::into).collect() });
+    }
+    Ok(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_printed() {
+        let urls = ShardUrls { primary: "postgres://plaza:secret@h:1/db".into(), replicas: vec!["postgres://plaza:secret@h:2/db".into()] };
+        let printed = format!("{urls:?}");
+        assert!(!printed.contains("secret"), "{printed}");
+        assert!(printed.contains("plaza:***@h:2/db"), "{printed}");
+    }
+}

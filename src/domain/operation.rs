@@ -1,0 +1,89 @@
+//! Who asks, how fresh the answer must be, and until when.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::DomainError;
+use crate::ids::{SessionId, UserId};
+use crate::stores::postgres::session::{ConsistencyToken, Lsn};
+use crate::stores::postgres::{ReadSession, ShardIndex};
+
+/// A logged-in client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Viewer {
+    /// Who.
+    pub user_id: UserId,
+    /// From which log-in.
+    pub session_id: SessionId,
+}
+
+/// One request, job or batch at work.
+#[derive(Debug)]
+pub struct Operation {
+    /// Who asks; `None` for the anonymous and for workers.
+    pub viewer: Option<Viewer>,
+    /// What it may read from.
+    pub reads: ReadSession,
+    /// When it must be over.
+    pub deadline: Instant,
+    /// The client's idempotency key, if it sent one.
+    pub client_key: Option<String>,
+    /// W3C trace context, handed on with every message.
+    pub traceparent: Option<String>,
+    /// Entries of the process's own cache that were loaded before this moment (Unix ms) are too old for this client.
+    pub cache_floor_ms: i64,
+    /// Caches may hold less than this client has seen: do not read them.
+    pub bypass_cache: bool,
+    written: Mutex<ConsistencyToken>,
+}
+
+impl Operation {
+    /// A client's request. `token` is everything the client, or its session, has already seen.
+    pub fn request(shards: usize, viewer: Option<Viewer>, token: &ConsistencyToken, timeout: Duration) -> Self {
+        Self {
+            viewer,
+            reads: ReadSession::new(shards, token),
+            deadline: Instant::now() + timeout,
+            client_key: None,
+            traceparent: None,
+            cache_floor_ms: token.written_at_ms,
+            bypass_cache: token.bypass_cache,
+            written: Mutex::default(),
+        }
+    }
+
+    /// Work without a client that must see the newest state: jobs and projections. Reads primaries, past every cache.
+    pub fn internal(shards: usize, timeout: Duration) -> Self {
+        Self {
+            reads: ReadSession::primary(shards),
+            bypass_cache: true,
+            ..Self::request(shards, None, &ConsistencyToken::default(), timeout)
+        }
+    }
+
+    /// # Errors
+    /// [`DomainError::Unauthenticated`] for the anonymous.
+    pub fn require_viewer(&self) -> Result<Viewer, DomainError> {
+        self.viewer.ok_or(DomainError::Unauthenticated)
+    }
+
+    /// The operation has committed on this shard: its later reads, and the client's, must see it.
+    pub fn wrote(&self, shard: ShardIndex, lsn: Lsn, now_ms: i64) {
+        self.reads.require(shard, lsn);
+        let mut written = self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        written.merge(&ConsistencyToken { shards: [(shard.0, lsn)].into(), written_at_ms: now_ms, bypass_cache: false });
+    }
+
+    /// A cache could not be told: the client reads past caches for a while.
+    pub fn cache_untold(&self) {
+        self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).bypass_cache = true;
+    }
+
+    /// What the operation has written so far; `None` when nothing.
+    pub fn written(&self) -> Option<ConsistencyToken> {
+        let written = self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        (!written.shards.is_empty()).then_some(written)
+    }
+}

@@ -1,0 +1,93 @@
+//! Components and their end: a signal makes the process not ready, then each component drains, then the process exits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long a process may take to drain.
+pub const DRAIN: Duration = Duration::from_secs(25);
+
+/// The tasks of a process, and its readiness.
+#[derive(Debug, Clone, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+    ready: Arc<AtomicBool>,
+    failed: Arc<AtomicBool>,
+}
+
+impl Tasks {
+    /// Starts a component that ends by itself soon after `stopping` is cancelled. One that ends before that, by an error or a panic,
+    /// takes the process down: half a process is worse than none, and whoever started it will start it again.
+    pub fn spawn(&self, name: &'static str, component: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+        let tasks = self.clone();
+        #[expect(clippy::disallowed_methods, reason = "the one place that starts tasks")]
+        let running = tokio::spawn(component);
+        self.tracker.spawn(async move {
+            let result = running.await;
+            if tasks.stop.is_cancelled() {
+                return;
+            }
+            match result {
+                Ok(Ok(())) => tracing::error!(component = name, "ended by itself"),
+                Ok(Err(error)) => tracing::error!(component = name, error = format!("{error:#}"), "failed"),
+                Err(error) => tracing::error!(component = name, %error, "panicked"),
+            }
+            tasks.failed.store(true, Ordering::Release);
+            tasks.stop.cancel();
+        });
+    }
+
+    /// Starts a small task that is waited for at the end but whose end means nothing.
+    pub fn spawn_detached(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tracker.spawn(task);
+    }
+
+    /// Cancelled when the process is to stop.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Says that the process can serve.
+    pub fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
+    }
+
+    /// Whether the process can serve and is not stopping.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire) && !self.stop.is_cancelled()
+    }
+
+    /// Waits for SIGTERM, SIGINT or a failed component, then for everything to drain.
+    ///
+    /// # Errors
+    /// When a component had failed, or would not drain in time.
+    pub async fn run_to_end(self) -> anyhow::Result<()> {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
+            result = tokio::signal::ctrl_c() => { result?; tracing::info!("interrupted: draining") }
+            () = self.stop.cancelled() => {}
+        }
+        self.drain().await
+    }
+
+    /// Stops everything and waits.
+    ///
+    /// # Errors
+    /// As [`Tasks::run_to_end`].
+    pub async fn drain(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.tracker.close();
+        if tokio::time::timeout(DRAIN, self.tracker.wait()).await.is_err() {
+            anyhow::bail!("not drained after {} s", DRAIN.as_secs());
+        }
+        if self.failed.load(Ordering::Acquire) {
+            anyhow::bail!("a component failed");
+        }
+        Ok(())
+    }
+}

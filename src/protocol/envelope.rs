@@ -1,0 +1,43 @@
+//! The wrapping of an event (CloudEvents 1.0, structured JSON) and of a job.
+
+use serde::{Deserialize, Serialize};
+
+use super::events::Event;
+use super::jobs::Job;
+
+/// An event as it lies in Kafka. `aggregate` and `version` are what order and completeness are checked by: the versions of
+/// one aggregate are 1, 2, 3 .. with nothing left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventEnvelope {
+    /// CloudEvents version: `1.0`.
+    pub specversion: String,
+    /// Unique: `aggregate/version`.
+    pub id: String,
+    /// The shard that committed it: `/plaza/shards/2`.
+    pub source: String,
+    /// When it was committed, RFC 3339.
+    pub time: String,
+    /// What it is about: `post:123`, `edge:1:2`. Also the Kafka key.
+    pub subject: String,
+    /// The aggregate's version after this event.
+    pub version: i64,
+    /// W3C trace context of the request that caused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// `type` and `data`.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// A job as it lies in RabbitMQ.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobEnvelope {
+    /// Unique: what attempts are counted by.
+    pub id: String,
+    /// W3C trace context of the request that caused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// `job` and `args`.
+    #[serde(flatten)]
+    pub job: Job,
+}

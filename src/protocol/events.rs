@@ -1,0 +1,182 @@
+//! Every event there is. A new one is a new variant; a changed one is a new variant with the next version in its name, and the
+//! old one stays, so that a log of any age can be read.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CommentId, FollowId, OrderId, PostId, ProductId, UserId};
+
+/// A fact that a shard has committed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum Event {
+    /// Somebody signed up.
+    #[serde(rename = "user.created.v1")]
+    UserCreated {
+        /// Who.
+        user_id: UserId,
+        /// The handle.
+        handle: String,
+    },
+    /// A profile was edited.
+    #[serde(rename = "user.updated.v1")]
+    UserUpdated {
+        /// Whose.
+        user_id: UserId,
+    },
+    /// A follow began (again).
+    #[serde(rename = "user.followed.v1")]
+    UserFollowed {
+        /// Who follows.
+        follower_id: UserId,
+        /// Whom.
+        followee_id: UserId,
+        /// The follow's own id: what lists are ordered by.
+        follow_id: FollowId,
+    },
+    /// A follow ended.
+    #[serde(rename = "user.unfollowed.v1")]
+    UserUnfollowed {
+        /// Who followed.
+        follower_id: UserId,
+        /// Whom.
+        followee_id: UserId,
+    },
+    /// A post was written.
+    #[serde(rename = "post.created.v1")]
+    PostCreated {
+        /// Which.
+        post_id: PostId,
+        /// By whom.
+        author_id: UserId,
+    },
+    /// A post was deleted.
+    #[serde(rename = "post.deleted.v1")]
+    PostDeleted {
+        /// Which.
+        post_id: PostId,
+        /// By whom.
+        author_id: UserId,
+    },
+    /// A post was liked.
+    #[serde(rename = "post.liked.v1")]
+    PostLiked {
+        /// Which.
+        post_id: PostId,
+        /// By whom.
+        user_id: UserId,
+    },
+    /// A like was taken back.
+    #[serde(rename = "post.unliked.v1")]
+    PostUnliked {
+        /// Which.
+        post_id: PostId,
+        /// By whom.
+        user_id: UserId,
+    },
+    /// A comment was written; the aggregate is the post.
+    #[serde(rename = "post.commented.v1")]
+    PostCommented {
+        /// On which post.
+        post_id: PostId,
+        /// The comment.
+        comment_id: CommentId,
+        /// By whom.
+        author_id: UserId,
+    },
+    /// A product was offered.
+    #[serde(rename = "product.created.v1")]
+    ProductCreated {
+        /// Which.
+        product_id: ProductId,
+        /// By whom.
+        seller_id: UserId,
+    },
+    /// Stock was held for an order, or given back.
+    #[serde(rename = "product.stock_changed.v1")]
+    ProductStockChanged {
+        /// Which.
+        product_id: ProductId,
+        /// What is left.
+        stock: i32,
+    },
+    /// A piece of held stock was sold.
+    #[serde(rename = "product.sold.v1")]
+    ProductSold {
+        /// Which.
+        product_id: ProductId,
+        /// To which order.
+        order_id: OrderId,
+        /// How many.
+        quantity: i32,
+        /// For how much, in minor units.
+        amount: i64,
+        /// In which minute, Unix seconds, a multiple of 60.
+        minute: i64,
+    },
+    /// An order was placed.
+    #[serde(rename = "order.placed.v1")]
+    OrderPlaced {
+        /// Which.
+        order_id: OrderId,
+        /// By whom.
+        buyer_id: UserId,
+    },
+    /// An order moved to another state.
+    #[serde(rename = "order.status_changed.v1")]
+    OrderStatusChanged {
+        /// Which.
+        order_id: OrderId,
+        /// Whose.
+        buyer_id: UserId,
+        /// The new state's name.
+        status: String,
+    },
+}
+
+/// What an event is about: the unit of order. Its text is the Kafka key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Aggregate {
+    /// A person.
+    User(UserId),
+    /// One person's following another: has versions of its own.
+    Edge(UserId, UserId),
+    /// A post with its likes and comments.
+    Post(PostId),
+    /// A product with its stock.
+    Product(ProductId),
+    /// An order.
+    Order(OrderId),
+}
+
+impl std::fmt::Display for Aggregate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::User(id) => write!(f, "user:{id}"),
+            Self::Edge(follower, followee) => write!(f, "edge:{follower}:{followee}"),
+            Self::Post(id) => write!(f, "post:{id}"),
+            Self::Product(id) => write!(f, "product:{id}"),
+            Self::Order(id) => write!(f, "order:{id}"),
+        }
+    }
+}
+
+impl Event {
+    /// What the event is about.
+    pub fn aggregate(&self) -> Aggregate {
+        match self {
+            Self::UserCreated { user_id, .. } | Self::UserUpdated { user_id } => Aggregate::User(*user_id),
+            Self::UserFollowed { follower_id, followee_id, .. } | Self::UserUnfollowed { follower_id, followee_id } => {
+                Aggregate::Edge(*follower_id, *followee_id)
+            }
+            Self::PostCreated { post_id, .. }
+            | Self::PostDeleted { post_id, .. }
+            | Self::PostLiked { post_id, .. }
+            | Self::PostUnliked { post_id, .. }
+            | Self::PostCommented { post_id, .. } => Aggregate::Post(*post_id),
+            Self::ProductCreated { product_id, .. }
+            | Self::ProductStockChanged { product_id, .. }
+            | Self::ProductSold { product_id, .. } => Aggregate::Product(*product_id),
+            Self::OrderPlaced { order_id, .. } | Self::OrderStatusChanged { order_id, .. } => Aggregate::Order(*order_id),
+        }
+    }
+}

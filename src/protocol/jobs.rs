@@ -1,0 +1,31 @@
+//! Every job there is: the payloads. The handlers are in `jobs/`; a job that was retired keeps its variant until no queue holds one.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{OrderId, PostId, UserId};
+
+/// Work to be done once, later, by a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "job", content = "args")]
+pub enum Job {
+    /// Put a new post on the home timelines of the author's followers.
+    #[serde(rename = "feed.fan_out.v1")]
+    FeedFanOut {
+        /// Which post.
+        post_id: PostId,
+        /// Whose.
+        author_id: UserId,
+    },
+    /// An author has few enough followers again: push what was only pulled, then push from now on.
+    #[serde(rename = "feed.resume_push.v1")]
+    FeedResumePush {
+        /// Who.
+        author_id: UserId,
+    },
+    /// Bring an order to its end: reserve, pay, confirm, or compensate.
+    #[serde(rename = "order.process.v1")]
+    OrderProcess {
+        /// Which.
+        order_id: OrderId,
+    },
+}

@@ -1,0 +1,81 @@
+//! Where each message goes: the queues of jobs and the topics of events, in one place.
+
+use super::events::{Aggregate, Event};
+use super::jobs::Job;
+
+/// A RabbitMQ queue; its retry and dead-letter queues are named after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Queue {
+    /// Fan-out to timelines.
+    Feed,
+    /// The order saga.
+    Orders,
+}
+
+impl Queue {
+    /// All of them: what the topology declares and the worker consumes.
+    pub const ALL: [Self; 2] = [Self::Feed, Self::Orders];
+
+    /// Its name at the broker.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Feed => "plaza.feed",
+            Self::Orders => "plaza.orders",
+        }
+    }
+
+    /// The queue of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|queue| queue.name() == name)
+    }
+}
+
+/// A Kafka topic; the broker's name for it has the configured prefix in front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// User aggregates.
+    Users,
+    /// Follow edges.
+    Edges,
+    /// Posts.
+    Posts,
+    /// Products.
+    Products,
+    /// Orders.
+    Orders,
+}
+
+impl Topic {
+    /// All of them: what `plaza migrate` creates.
+    pub const ALL: [Self; 5] = [Self::Users, Self::Edges, Self::Posts, Self::Products, Self::Orders];
+
+    /// Its name, without the prefix.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Edges => "edges",
+            Self::Posts => "posts",
+            Self::Products => "products",
+            Self::Orders => "orders",
+        }
+    }
+}
+
+/// The queue a job waits in.
+pub fn queue_of(job: &Job) -> Queue {
+    match job {
+        Job::FeedFanOut { .. } | Job::FeedResumePush { .. } => Queue::Feed,
+        Job::OrderProcess { .. } => Queue::Orders,
+    }
+}
+
+/// The topic an event is published to.
+pub fn topic_of(event: &Event) -> Topic {
+    match event.aggregate() {
+        Aggregate::User(_) => Topic::Users,
+        Aggregate::Edge(..) => Topic::Edges,
+        Aggregate::Post(_) => Topic::Posts,
+        Aggregate::Product(_) => Topic::Products,
+        Aggregate::Order(_) => Topic::Orders,
+    }
+}

@@ -1,0 +1,68 @@
+//! What can go wrong with a server, in the few kinds that callers decide by.
+
+/// A failure of a store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The server cannot be reached, or gave the connection up: trying again later may help.
+    #[error("{server} is unavailable: {reason}")]
+    Unavailable {
+        /// Which server, as an operator knows it: `shard 2 primary`, `redis`.
+        server: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// The operation's deadline passed before the work was done; nothing was committed.
+    #[error("the deadline passed while waiting for {0}")]
+    Deadline(String),
+    /// A COMMIT was sent and its outcome is not known: it may or may not have happened.
+    #[error("the outcome of a commit on {0} is unknown")]
+    OutcomeUnknown(String),
+    /// A constraint refused the row; the name is the constraint's.
+    #[error("constraint {0}")]
+    Constraint(String),
+    /// The server refused or could not run a statement or command.
+    #[error("query: {0}")]
+    Query(#[source] diesel::result::Error),
+    /// Stored data that cannot be what it should be.
+    #[error("corrupt: {0}")]
+    Corrupt(String),
+}
+
+impl StoreError {
+    /// Whether the same request may succeed elsewhere or later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Deadline(_) | Self::OutcomeUnknown(_))
+    }
+
+    /// An [`StoreError::Unavailable`].
+    pub fn unavailable(server: impl Into<String>, reason: impl std::fmt::Display) -> Self {
+        Self::Unavailable { server: server.into(), reason: reason.to_string() }
+    }
+}
+
+impl From<diesel::result::Error> for StoreError {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::{DatabaseErrorKind as Kind, Error};
+        match &error {
+            Error::DatabaseError(Kind::UniqueViolation | Kind::CheckViolation | Kind::ForeignKeyViolation, info) => {
+                Self::Constraint(info.constraint_name().unwrap_or("unnamed").to_owned())
+            }
+            Error::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, info) => {
+                Self::unavailable("postgres", info.message())
+            }
+            // What a server that is stopping, starting or failing over says; none of it is the statement's fault.
+            Error::DatabaseError(Kind::ReadOnlyTransaction, info) => Self::unavailable("postgres", info.message()),
+            Error::DatabaseError(_, info)
+                if info.message().contains("terminating connection")
+                    || info.message().contains("the database system is")
+                    || info.message().contains("connection closed") =>
+            {
+                Self::unavailable("postgres", info.message())
+            }
+            Error::DatabaseError(_, info) if info.message().contains("canceling statement due to statement timeout") => {
+                Self::Deadline("a query".to_owned())
+            }
+            _ => Self::Query(error),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The servers plaza keeps its state in. Nothing here knows a rule of the domain.
+
+pub mod error;
+pub mod kafka;
+pub mod postgres;
+pub mod rabbitmq;
+pub mod redis;
+
+pub use error::StoreError;

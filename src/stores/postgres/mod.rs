@@ -1,0 +1,20 @@
+//! The shards. `cluster` is the way in: it knows every shard's primary and replicas; `routing` says which shard an id is on;
+//! `transaction` is the only way to write; the nouns' files hold the SQL, one query a function, each on a connection it is given.
+
+pub mod cluster;
+pub mod migrations;
+pub mod pool;
+pub mod position;
+pub mod prepared;
+pub mod replicas;
+pub mod routing;
+pub mod scatter;
+pub mod schema;
+pub mod session;
+pub mod transaction;
+
+pub use cluster::{Cluster, Shard};
+pub use pool::Connection;
+pub use prepared::prepared;
+pub use routing::{ShardIndex, ShardMap};
+pub use session::ReadSession;

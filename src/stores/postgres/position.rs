@@ -1,0 +1,36 @@
+//! Positions in a shard's write-ahead log.
+
+use diesel::QueryableByName;
+use diesel::sql_types::BigInt;
+use diesel_async::RunQueryDsl;
+
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use super::session::Lsn;
+use crate::stores::StoreError;
+
+#[derive(QueryableByName)]
+struct Position {
+    #[diesel(sql_type = BigInt)]
+    lsn: i64,
+}
+
+/// The primary's current position.
+///
+/// # Errors
+/// The server's.
+pub async fn primary_lsn(connection: &mut Connection) -> Result<Lsn, StoreError> {
+    let row: Position =
+        prepared(sql("SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint AS lsn")).get_result(connection).await?;
+    Ok(row.lsn.unsigned_abs())
+}
+
+/// How far a replica has replayed.
+///
+/// # Errors
+/// The server's.
+pub async fn replayed_lsn(connection: &mut Connection) -> Result<Lsn, StoreError> {
+    let row: Position =
+        prepared(sql("SELECT (coalesce(pg_last_wal_replay_lsn(), '0/0') - '0/0'::pg_lsn)::bigint AS lsn")).get_result(connection).await?;
+    Ok(row.lsn.unsigned_abs())
+}

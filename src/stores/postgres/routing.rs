@@ -1,0 +1,81 @@
+//! bucket ▶ shard: a versioned map, kept in the database and held in memory. Routing an id is an array look-up.
+
+use std::collections::BTreeMap;
+
+use crate::ids::{BUCKETS, Bucket, Id};
+
+/// Which shard, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ShardIndex(pub usize);
+
+impl std::fmt::Display for ShardIndex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Where every bucket is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardMap {
+    /// Rises with each change.
+    pub version: i32,
+    shards: Vec<usize>,
+}
+
+impl ShardMap {
+    /// Buckets dealt out in turn over `shards` shards: version 1 of a new cluster.
+    pub fn even(shards: usize) -> Self {
+        Self { version: 1, shards: (0..usize::from(BUCKETS)).map(|bucket| bucket % shards.max(1)).collect() }
+    }
+
+    /// A map as stored: one entry a bucket. `None` when it is not of this cluster (wrong length, or a shard that is not configured).
+    pub fn from_stored(version: i32, stored: &[i32], shards: usize) -> Option<Self> {
+        let parsed: Vec<usize> = stored.iter().filter_map(|shard| usize::try_from(*shard).ok()).filter(|shard| *shard < shards).collect();
+        (parsed.len() == usize::from(BUCKETS)).then_some(Self { version, shards: parsed })
+    }
+
+    /// The map as stored.
+    pub fn to_stored(&self) -> Vec<i32> {
+        self.shards.iter().map(|shard| i32::try_from(*shard).unwrap_or_default()).collect()
+    }
+
+    /// The shard a bucket is on.
+    pub fn shard_of(&self, bucket: Bucket) -> ShardIndex {
+        ShardIndex(self.shards.get(usize::from(bucket.number())).copied().unwrap_or_default())
+    }
+
+    /// Ids grouped by the shard they are on, each once, sorted.
+    pub fn group<I: Id>(&self, ids: impl IntoIterator<Item = I>) -> BTreeMap<ShardIndex, Vec<i64>> {
+        let mut groups: BTreeMap<ShardIndex, Vec<i64>> = BTreeMap::new();
+        for id in ids {
+            groups.entry(self.shard_of(id.bucket())).or_default().push(id.as_i64());
+        }
+        for ids in groups.values_mut() {
+            ids.sort_unstable();
+            ids.dedup();
+        }
+        groups
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_dealt_out_evenly() {
+        let map = ShardMap::even(4);
+        for shard in 0..4 {
+            let held = (0..1024).filter(|bucket| map.shard_of(Bucket::new(*bucket)) == ShardIndex(shard)).count();
+            assert_eq!(held, 256);
+        }
+    }
+
+    #[test]
+    fn a_stored_map_must_fit_the_cluster() {
+        let map = ShardMap::even(4);
+        assert_eq!(ShardMap::from_stored(1, &map.to_stored(), 4), Some(map.clone()));
+        assert_eq!(ShardMap::from_stored(1, &map.to_stored(), 3), None);
+        assert_eq!(ShardMap::from_stored(1, &[0, 1], 4), None);
+    }
+}

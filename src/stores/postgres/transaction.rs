@@ -1,0 +1,92 @@
+//! The only way to write: one transaction on one shard's primary.
+
+use std::time::Duration;
+
+use diesel_async::{AsyncPgConnection, TransactionManager};
+use tokio::time::Instant;
+
+use super::cluster::Cluster;
+use super::pool::Connection;
+use super::position::primary_lsn;
+use super::routing::ShardIndex;
+use super::session::Lsn;
+use crate::stores::StoreError;
+
+type Transactions = <AsyncPgConnection as diesel_async::AsyncConnection>::TransactionManager;
+
+/// How long a COMMIT may take beyond the deadline of the work before it: the replicas' acknowledgement is part of it.
+const COMMIT_GRACE: Duration = Duration::from_millis(500);
+
+/// What a transaction returned, and the position a replica must reach to show it.
+#[derive(Debug)]
+pub struct Committed<T> {
+    /// The work's result.
+    pub value: T,
+    /// The shard's log position after the commit.
+    pub lsn: Lsn,
+}
+
+impl Cluster {
+    /// Runs `work` in a transaction on the shard's primary and commits it. When `work` fails, nothing of it stays.
+    ///
+    /// A COMMIT is never cancelled: at the deadline the connection is dropped and the answer is
+    /// [`StoreError::OutcomeUnknown`]. So is a COMMIT that came with a warning, since the server sends one when it stopped waiting for its replicas.
+    ///
+    /// # Errors
+    /// The work's own error, or the shard's unavailability.
+    pub async fn write<T, E, F>(&self, index: ShardIndex, deadline: Instant, work: F) -> Result<Committed<T>, E>
+    where
+        E: From<StoreError>,
+        F: AsyncFnOnce(&mut Connection) -> Result<T, E>,
+    {
+        let shard = self.shard(index)?;
+        let mut connection = shard.primary.get().await?;
+        let server = shard.primary.server();
+        let worked = tokio::time::timeout_at(deadline, async {
+            Transactions::begin_transaction(&mut **connection).await.map_err(StoreError::from)?;
+            work(&mut connection).await
+        })
+        .await;
+        let value = match worked {
+            Ok(Ok(value)) => value,
+            Ok(Err(error)) => {
+                if Transactions::rollback_transaction(&mut **connection).await.is_err() {
+                    connection.poison();
+                }
+                return Err(error);
+            }
+            Err(_) => {
+                connection.poison();
+                return Err(StoreError::Deadline(server.to_owned()).into());
+            }
+        };
+        let warnings = connection.warnings();
+        let committed = tokio::time::timeout_at(deadline + COMMIT_GRACE, Transactions::commit_transaction(&mut **connection)).await;
+        match committed {
+            Ok(Ok(())) if connection.warnings() == warnings => {}
+            Ok(Err(diesel::result::Error::DatabaseError(kind, info)))
+                if !matches!(
+                    kind,
+                    diesel::result::DatabaseErrorKind::ClosedConnection | diesel::result::DatabaseErrorKind::UnableToSendCommand
+                ) && !info.message().contains("terminating connection") =>
+            {
+                connection.poison();
+                return Err(StoreError::from(diesel::result::Error::DatabaseError(kind, info)).into());
+            }
+            outcome => {
+                tracing::error!(server, ?outcome, "the outcome of a commit is unknown");
+                connection.poison();
+                return Err(StoreError::OutcomeUnknown(server.to_owned()).into());
+            }
+        }
+        let lsn = match tokio::time::timeout_at(deadline + COMMIT_GRACE, primary_lsn(&mut connection)).await {
+            Ok(Ok(lsn)) => lsn,
+            // Committed, but where is not known: no replica is fresh enough for this client until it writes again.
+            _ => {
+                connection.poison();
+                u64::try_from(i64::MAX).unwrap_or_default()
+            }
+        };
+        Ok(Committed { value, lsn })
+    }
+}
