@@ -1,1 +1,67 @@
-fn main() {}
+//! plaza-load: open-loop load through nginx, and audits of what it left behind.
+//!
+//! Requests start on a schedule (exponential gaps at a fixed mean rate) and are timed from the moment they *should* have started, so
+//! a server that falls behind shows it. The audit compares whole home feeds with what the shards' own rows say they must be.
+
+mod audit;
+mod buyers;
+mod client;
+mod fan_out;
+mod mix;
+mod people;
+mod processes;
+mod report;
+mod truth;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Loads plaza and audits it.
+#[derive(Debug, Parser)]
+#[command(name = "plaza-load", version)]
+struct Arguments {
+    /// Where GraphQL is served.
+    #[arg(long, global = true, default_value = "http://127.0.0.1:4000/graphql")]
+    url: String,
+    /// plaza's configuration: where the shards are, for the audit.
+    #[arg(long, global = true, env = "PLAZA_CONFIG", default_value = ".local/plaza.toml")]
+    config: PathBuf,
+    /// The folder in which each running process has a file: for CPU-seconds.
+    #[arg(long, global = true, default_value = ".local/run")]
+    run_dir: PathBuf,
+    /// The password of seeded people.
+    #[arg(long, global = true, default_value = "plaza-demo-1")]
+    password: String,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// The mix: 60 % home feed, 30 % a user's posts, 10 % post; then the audit.
+    Run(mix::MixArguments),
+    /// Only the audit: every home feed against the rows.
+    Audit(audit::AuditArguments),
+    /// One post by the person with the most followers: in which feeds, and how soon.
+    FanOut,
+    /// Many buyers at once of one scarce product.
+    Buyers(buyers::BuyersArguments),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let client = client::Client::new(&arguments.url)?;
+    let truth = truth::Truth::connect(&arguments.config).await?;
+    let correct = match arguments.verb {
+        Verb::Run(mix) => mix::run(&client, &truth, &arguments.run_dir, &arguments.password, &mix).await?,
+        Verb::Audit(audit) => audit::run(&client, &truth, &arguments.password, &audit).await?.wrong == 0,
+        Verb::FanOut => fan_out::run(&client, &truth, &arguments.password).await?,
+        Verb::Buyers(buyers) => buyers::run(&client, &truth, &arguments.password, &buyers).await?,
+    };
+    if !correct {
+        anyhow::bail!("what was found is not what must be: see above");
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Every home feed, to its end, against the rows.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use rand::SeedableRng;
+use rand::seq::IndexedRandom;
+use serde_json::{Value, json};
+
+use crate::client::{Client, raw_id};
+use crate::people::{LoggedIn, log_in};
+use crate::truth::Truth;
+
+/// What to audit.
+#[derive(Debug, Args)]
+pub struct AuditArguments {
+    /// How many people's feeds; 0: everybody's.
+    #[arg(long, default_value_t = 0)]
+    pub people: usize,
+    /// Where to write what was found, as JSON.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Copy)]
+pub struct Audited {
+    /// Feeds compared.
+    pub feeds: usize,
+    /// Of those, not what they must be.
+    pub wrong: usize,
+}
+
+const HOME: &str = "query($after: String) { viewer { home(first: 100, after: $after) {
+  edges { node { id } } pageInfo { hasNextPage endCursor } } } }";
+
+/// A whole home feed, page by page.
+///
+/// # Errors
+/// The client's; an answer that is not a page.
+pub async fn whole_home(client: &Client, person: &LoggedIn) -> anyhow::Result<Vec<i64>> {
+    let mut feed = Vec::new();
+    let mut after = Value::Null;
+    loop {
+        let data = client.send(Some(&person.token), HOME, json!({ "after": after })).await?;
+        let home = data.pointer("/viewer/home").ok_or_else(|| anyhow::anyhow!("{} has no home: {data}", person.person.handle))?;
+        let edges = home.pointer("/edges").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        feed.extend(edges.iter().filter_map(|edge| raw_id(edge.pointer("/node/id")?.as_str()?)));
+        if home.pointer("/pageInfo/hasNextPage") != Some(&Value::Bool(true)) {
+            return Ok(feed);
+        }
+        after = home.pointer("/pageInfo/endCursor").cloned().unwrap_or_default();
+    }
+}
+
+/// Compares.
+///
+/// # Errors
+/// The servers'.
+pub async fn compare(client: &Client, truth: &Truth, people: &[LoggedIn]) -> anyhow::Result<Audited> {
+    let world = truth.world().await?;
+    let feeds: Vec<(&LoggedIn, Vec<i64>)> = stream::iter(people)
+        .map(|person| async move { anyhow::Ok((person, whole_home(client, person).await?)) })
+        .buffer_unordered(8)
+        .try_collect()
+        .await?;
+    let mut wrong = 0;
+    for (person, feed) in &feeds {
+        let must = world.home(person.person.id);
+        if *feed != must {
+            wrong += 1;
+            let missing = must.iter().filter(|id| !feed.contains(id)).count();
+            let extra = feed.iter().filter(|id| !must.contains(id)).count();
+            writeln!(
+                std::io::stdout(),
+                "wrong feed: {} has {} posts, must have {}: {missing} missing, {extra} too many",
+                person.person.handle,
+                feed.len(),
+                must.len()
+            )?;
+        }
+    }
+    Ok(Audited { feeds: feeds.len(), wrong })
+}
+
+/// The verb.
+///
+/// # Errors
+/// The servers'.
+pub async fn run(client: &Client, truth: &Truth, password: &str, arguments: &AuditArguments) -> anyhow::Result<Audited> {
+    let mut people = truth.people().await?;
+    if arguments.people > 0 {
+        people = people.choose_multiple(&mut rand::rngs::StdRng::seed_from_u64(1), arguments.people).cloned().collect();
+    }
+    let people = log_in(client, &people, password).await?;
+    truth.wait_until_sent().await?;
+    let audited = compare(client, truth, &people).await?;
+    writeln!(std::io::stdout(), "home feeds audited: {}, wrong: {}", audited.feeds, audited.wrong)?;
+    if let Some(file) = &arguments.json {
+        std::fs::write(file, serde_json::to_vec_pretty(&json!({ "feeds": audited.feeds, "wrong": audited.wrong }))?)?;
+    }
+    Ok(audited)
+}

@@ -1,0 +1,52 @@
+//! One GraphQL request.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// Talks to one endpoint.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Client {
+    /// # Errors
+    /// When the HTTP client cannot be built.
+    pub fn new(url: &str) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).pool_max_idle_per_host(512).no_proxy().build()?;
+        Ok(Self { http, url: url.to_owned() })
+    }
+
+    /// Sends a request; the answer's `data`, when there are no errors in it.
+    ///
+    /// # Errors
+    /// Any failure of the transport, any top-level error.
+    pub async fn send(&self, token: Option<&str>, query: &str, variables: Value) -> anyhow::Result<Value> {
+        let mut request = self.http.post(&self.url).json(&json!({ "query": query, "variables": variables }));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await?;
+        let status = response.status();
+        let mut body: Value = response.json().await.map_err(|error| anyhow::anyhow!("HTTP {status}: {error}"))?;
+        if let Some(errors) = body.get("errors") {
+            anyhow::bail!("HTTP {status}: {errors}");
+        }
+        Ok(body.get_mut("data").map(Value::take).unwrap_or_default())
+    }
+}
+
+/// The number in a global id.
+pub fn raw_id(global: &str) -> Option<i64> {
+    use base64::Engine;
+    let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(global.trim_end_matches('=')).ok()?;
+    String::from_utf8(text).ok()?.rsplit(':').next()?.parse().ok()
+}
+
+/// The global id of a number.
+pub fn global_id(noun: &str, id: i64) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(format!("{noun}:{id}"))
+}
