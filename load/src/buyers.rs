@@ -44,7 +44,8 @@ pub async fn run(client: &Client, truth: &Truth, password: &str, arguments: &Buy
     let outcomes: Vec<String> = stream::iter(buyers)
         .map(|buyer| async move {
             let data = client.send(Some(&buyer.token), BUY, json!({ "product": product })).await?;
-            let order = data.pointer("/orderPlace/order/id").and_then(Value::as_str).with_context(|| format!("no order: {data}"))?.to_owned();
+            let order =
+                data.pointer("/orderPlace/order/id").and_then(Value::as_str).with_context(|| format!("no order: {data}"))?.to_owned();
             for _ in 0..1_200 {
                 let data = client.send(Some(&buyer.token), STATUS, json!({ "order": order })).await?;
                 match data.pointer("/order/status").and_then(Value::as_str) {
@@ -59,9 +60,8 @@ pub async fn run(client: &Client, truth: &Truth, password: &str, arguments: &Buy
         .await
         .map_err(|error: anyhow::Error| error)?;
     let count = |status: &str| outcomes.iter().filter(|outcome| *outcome == status).count();
-    let stock = truth
-        .sum("SELECT coalesce(sum(stock), 0)::bigint FROM products WHERE id = $1", raw_id(product).context("not an id")?)
-        .await?;
+    let stock =
+        truth.sum("SELECT coalesce(sum(stock), 0)::bigint FROM products WHERE id = $1", raw_id(product).context("not an id")?).await?;
     let (confirmed, rejected) = (count("CONFIRMED"), count("REJECTED"));
     writeln!(
         std::io::stdout(),

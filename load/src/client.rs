@@ -24,9 +24,20 @@ impl Client {
     /// # Errors
     /// Any failure of the transport, any top-level error.
     pub async fn send(&self, token: Option<&str>, query: &str, variables: Value) -> anyhow::Result<Value> {
+        self.send_keyed(token, None, query, variables).await
+    }
+
+    /// The same with an idempotency key, so that it may be sent again.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn send_keyed(&self, token: Option<&str>, key: Option<&str>, query: &str, variables: Value) -> anyhow::Result<Value> {
         let mut request = self.http.post(&self.url).json(&json!({ "query": query, "variables": variables }));
         if let Some(token) = token {
             request = request.bearer_auth(token);
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
         }
         let response = request.send().await?;
         let status = response.status();

@@ -30,7 +30,11 @@ pub async fn run(client: &Client, truth: &Truth, password: &str) -> anyhow::Resu
     let everybody = log_in(client, &truth.people().await?, password).await?;
     let author = everybody.iter().find(|person| person.person.id == author).context("the author is not among the people")?;
     // Everybody reads once, so that everybody has a timeline to push to.
-    stream::iter(&everybody).map(|person| client.send(Some(&person.token), TOP, Value::Null)).buffer_unordered(8).try_collect::<Vec<_>>().await?;
+    stream::iter(&everybody)
+        .map(|person| client.send(Some(&person.token), TOP, Value::Null))
+        .buffer_unordered(8)
+        .try_collect::<Vec<_>>()
+        .await?;
     // The fan-out walks followers by id, so the one with the highest is the last to get it.
     let last = everybody.iter().filter(|person| followers.contains(&person.person.id)).max_by_key(|person| person.person.id);
     let last = last.context("no follower is among the people")?;

@@ -7,6 +7,7 @@ mod audit;
 mod buyers;
 mod client;
 mod fan_out;
+mod faults;
 mod mix;
 mod people;
 mod processes;
@@ -47,6 +48,8 @@ enum Verb {
     FanOut,
     /// Many buyers at once of one scarce product.
     Buyers(buyers::BuyersArguments),
+    /// Posts, likes and orders while one process after the other is killed; then what was acknowledged against the rows.
+    Faults(faults::FaultArguments),
 }
 
 #[tokio::main]
@@ -59,6 +62,7 @@ async fn main() -> anyhow::Result<()> {
         Verb::Audit(audit) => audit::run(&client, &truth, &arguments.password, &audit).await?.wrong == 0,
         Verb::FanOut => fan_out::run(&client, &truth, &arguments.password).await?,
         Verb::Buyers(buyers) => buyers::run(&client, &truth, &arguments.password, &buyers).await?,
+        Verb::Faults(faults) => faults::run(&client, &truth, &arguments.run_dir, &arguments.password, &faults).await?,
     };
     if !correct {
         anyhow::bail!("what was found is not what must be: see above");

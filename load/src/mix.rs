@@ -48,7 +48,8 @@ pub struct MixArguments {
 
 const HOME: &str = "{ viewer { home(first: 20) { edges { node { text author { handle } likeCount comments(first: 3) {
   edges { node { text author { handle } } } } } } } } }";
-const USER_POSTS: &str = "query($handle: String!) { user(handle: $handle) { displayName posts(first: 20) { edges { node { text likeCount } } } } }";
+const USER_POSTS: &str =
+    "query($handle: String!) { user(handle: $handle) { displayName posts(first: 20) { edges { node { text likeCount } } } } }";
 const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code message } } }";
 
 #[derive(Debug, Clone, Copy)]
@@ -180,7 +181,8 @@ pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str,
         all.failed += latencies.failed;
     }
     latencies.insert("all", all);
-    let operations: BTreeMap<String, _> = latencies.iter_mut().map(|(name, latencies)| ((*name).to_owned(), latencies.report(seconds))).collect();
+    let operations: BTreeMap<String, _> =
+        latencies.iter_mut().map(|(name, latencies)| ((*name).to_owned(), latencies.report(seconds))).collect();
     let requests = operations.get("all").map_or(1.0, |all| float(all.requests)).max(1.0);
     let audited = if arguments.no_audit {
         audit::Audited { feeds: 0, wrong: 0 }

@@ -86,7 +86,11 @@ impl Report {
     /// When nobody reads it.
     pub fn print(&self) -> std::io::Result<()> {
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{:<12} {:>9} {:>7} {:>9} {:>9} {:>9} {:>9} {:>9}", "operation", "requests", "failed", "per s", "p50 ms", "p95 ms", "p99 ms", "max ms")?;
+        writeln!(
+            out,
+            "{:<12} {:>9} {:>7} {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "operation", "requests", "failed", "per s", "p50 ms", "p95 ms", "p99 ms", "max ms"
+        )?;
         for (name, o) in &self.operations {
             writeln!(
                 out,

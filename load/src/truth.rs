@@ -133,4 +133,76 @@ impl Truth {
         }
         Ok(sum)
     }
+
+    /// How many rows each post text of this pattern has.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn texts(&self, pattern: &str) -> anyhow::Result<HashMap<String, i64>> {
+        let mut texts = HashMap::new();
+        for shard in &self.shards {
+            for row in shard.query("SELECT text, count(*) FROM posts WHERE text LIKE $1 GROUP BY text", &[&pattern]).await? {
+                *texts.entry(row.get(0)).or_default() += row.get::<_, i64>(1);
+            }
+        }
+        Ok(texts)
+    }
+
+    /// The orders that hold a product, with their states.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn orders_of(&self, product: i64) -> anyhow::Result<HashMap<i64, String>> {
+        let query = "SELECT o.id, o.status FROM orders o JOIN order_lines l ON l.order_id = o.id WHERE l.product_id = $1";
+        let mut orders = HashMap::new();
+        for shard in &self.shards {
+            for row in shard.query(query, &[&product]).await? {
+                orders.insert(row.get(0), row.get(1));
+            }
+        }
+        Ok(orders)
+    }
+
+    /// Waits up to half a minute for the projections to be level, then counts stored counters that differ from their rows, and
+    /// edges whose two sides differ.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn wrong_counters(&self) -> anyhow::Result<i64> {
+        let mut wrong = 0;
+        for _ in 0..60 {
+            wrong = self.counters_now().await?;
+            if wrong == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        Ok(wrong)
+    }
+
+    async fn counters_now(&self) -> anyhow::Result<i64> {
+        const POSTS: &str = "SELECT count(*) FROM posts p JOIN post_counts c ON c.post_id = p.id
+            WHERE c.version <> p.version
+               OR c.like_count <> (SELECT count(*) FROM likes l WHERE l.post_id = p.id)
+               OR c.comment_count <> (SELECT count(*) FROM comments m WHERE m.post_id = p.id)";
+        const PROFILES: &str = "SELECT count(*) FROM users u JOIN user_counts c ON c.user_id = u.id
+            WHERE c.post_count <> (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
+               OR c.following_count <> (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active)";
+        const FOLLOWERS: &str = "SELECT count(*) FROM follower_counts c
+            WHERE c.follower_count <> (SELECT count(*) FROM followers f WHERE f.followee_id = c.user_id AND f.active)";
+        let mut wrong = 0;
+        let mut sides: HashMap<(i64, i64), i64> = HashMap::new();
+        for shard in &self.shards {
+            for query in [POSTS, PROFILES, FOLLOWERS] {
+                wrong += shard.query_one(query, &[]).await?.get::<_, i64>(0);
+            }
+            for row in shard.query("SELECT follower_id, followee_id FROM follows WHERE active", &[]).await? {
+                *sides.entry((row.get(0), row.get(1))).or_default() += 1;
+            }
+            for row in shard.query("SELECT follower_id, followee_id FROM followers WHERE active", &[]).await? {
+                *sides.entry((row.get(0), row.get(1))).or_default() -= 1;
+            }
+        }
+        Ok(wrong + i64::try_from(sides.values().filter(|difference| **difference != 0).count())?)
+    }
 }
