@@ -302,7 +302,7 @@ mod defaults {
         300_000
     }
     pub fn l1_ms() -> u64 {
-        2_000
+        1_000
     }
     pub fn prefetch() -> u16 {
         50

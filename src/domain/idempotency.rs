@@ -11,6 +11,7 @@ use super::{DomainError, UserError, UserErrorCode};
 use crate::ids::{Id, UserId};
 use crate::stores::postgres::prepared::{prepared, sql};
 use crate::stores::postgres::Connection;
+use crate::stores::query::SendFnOnce;
 
 /// What makes two requests the same.
 #[derive(Debug, Clone, Copy)]
@@ -38,11 +39,29 @@ struct Stored {
 ///
 /// # Errors
 /// [`UserErrorCode::IdempotencyConflict`] when the key came with another input; else the work's own.
-pub async fn once<T, P, F>(connection: &mut Connection, request: Request<'_>, payload: &P, work: F) -> Result<T, DomainError>
+pub fn once<'a, T, P, F>(
+    connection: &'a mut Connection,
+    request: Request<'a>,
+    payload: &'a P,
+    work: F,
+) -> impl Future<Output = Result<T, DomainError>> + Send + 'a
 where
-    T: Serialize + DeserializeOwned,
-    P: Serialize,
-    F: AsyncFnOnce(&mut Connection) -> Result<T, DomainError>,
+    T: Serialize + DeserializeOwned + Send + 'a,
+    P: Serialize + Sync,
+    for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, DomainError>
+        + SendFnOnce<&'c mut Connection, Result<T, DomainError>, Fut: Send>
+        + Send
+        + 'a,
+{
+    async move { first_answer(connection, request, payload, work).await }
+}
+
+async fn first_answer<T, P, F>(connection: &mut Connection, request: Request<'_>, payload: &P, work: F) -> Result<T, DomainError>
+where
+    T: Serialize + DeserializeOwned + Send,
+    P: Serialize + Sync,
+    for<'c> F:
+        AsyncFnOnce(&'c mut Connection) -> Result<T, DomainError> + SendFnOnce<&'c mut Connection, Result<T, DomainError>, Fut: Send> + Send,
 {
     let Some(key) = request.client_key else { return work(connection).await };
     let corrupt = |error: serde_json::Error| DomainError::Internal(format!("idempotency: {error}"));

@@ -3,6 +3,7 @@
 pub mod error;
 pub mod kafka;
 pub mod postgres;
+pub mod query;
 pub mod rabbitmq;
 pub mod redis;
 

@@ -12,12 +12,19 @@ export PATH
 # The scripts read what programs print.
 export LC_ALL=C
 
+# A clone that was started on shifted ports stays on them: status, down and the next up need not be told again.
+if [[ -z ${PLAZA_PORT_SHIFT:-} && -s $LOCAL/port-shift ]]; then
+    PLAZA_PORT_SHIFT=$(<"$LOCAL/port-shift")
+fi
 # shellcheck source=infra/local/ports.env
 source "$INFRA/local/ports.env"
 
 SHARDS=4
-PLAZA_USER=plaza
-PLAZA_PASSWORD=plaza-local
+# Of every server here; loopback only, so no secret.
+# shellcheck disable=SC2034
+LOCAL_USER=plaza
+# shellcheck disable=SC2034
+LOCAL_PASSWORD=plaza-local
 
 POSTGRES_NAMES=()
 for ((shard = 0; shard < SHARDS; shard++)); do

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::pool::{Connection, Manager, Pool, Purpose, StatementCounter};
+use crate::stores::query::SendFn;
 use super::replicas::ReplicaState;
 use super::routing::{ShardIndex, ShardMap};
 use super::session::{ReadSession, Source};
@@ -132,43 +133,62 @@ impl Cluster {
     ///
     /// # Errors
     /// What the query returned, or the primary's unavailability.
-    pub async fn read<T, F>(&self, session: &ReadSession, index: ShardIndex, query: F) -> Result<T, StoreError>
+    pub fn read<'a, T, F>(
+        &'a self,
+        session: &'a ReadSession,
+        index: ShardIndex,
+        query: F,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
     where
-        F: AsyncFn(&mut Connection) -> Result<T, StoreError>,
+        T: Send + 'a,
+        for<'c> F: AsyncFn(&'c mut Connection) -> Result<T, StoreError>
+            + SendFn<&'c mut Connection, Result<T, StoreError>, Fut: Send>
+            + Send
+            + Sync
+            + 'a,
     {
-        let shard = self.shard(index)?;
-        let source = shard.choose(session);
-        if let Source::Replica(number) = source
-            && let Some(replica) = shard.replicas.get(number)
-        {
-            match self.run(&replica.pool, &query).await {
-                Err(error) if error.is_transient() => {
-                    tracing::warn!(server = replica.pool.server(), %error, "replica failed, reading the primary");
-                    replica.state.eject();
+        async move {
+            let shard = self.shard(index)?;
+            let source = shard.choose(session);
+            if let Source::Replica(number) = source
+                && let Some(replica) = shard.replicas.get(number)
+            {
+                match self.run(&replica.pool, &query).await {
+                    Err(error) if error.is_transient() => {
+                        tracing::warn!(server = replica.pool.server(), %error, "replica failed, reading the primary");
+                        replica.state.eject();
+                    }
+                    other => return other,
                 }
-                other => return other,
             }
+            self.run(&shard.primary_reads, &query).await
         }
-        self.run(&shard.primary_reads, &query).await
     }
 
-    async fn run<T, F>(&self, pool: &Pool, query: &F) -> Result<T, StoreError>
+    fn run<'a, T, F>(&'a self, pool: &'a Pool, query: &'a F) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
     where
-        F: AsyncFn(&mut Connection) -> Result<T, StoreError>,
+        T: Send + 'a,
+        for<'c> F: AsyncFn(&'c mut Connection) -> Result<T, StoreError>
+            + SendFn<&'c mut Connection, Result<T, StoreError>, Fut: Send>
+            + Send
+            + Sync
+            + 'a,
     {
-        let mut connection = pool.get().await?;
-        match tokio::time::timeout(self.query_timeout, query(&mut connection)).await {
-            Ok(Err(error)) => {
-                if error.is_transient() {
-                    connection.poison();
+        async move {
+            let mut connection = pool.get().await?;
+            match tokio::time::timeout(self.query_timeout, query(&mut connection)).await {
+                Ok(Err(error)) => {
+                    if error.is_transient() {
+                        connection.poison();
+                    }
+                    Err(error)
                 }
-                Err(error)
-            }
-            Ok(result) => result,
-            Err(_) => {
-                // The server did not even honour its own statement timeout: whatever state the connection is in, nobody else gets it.
-                connection.poison();
-                Err(StoreError::Deadline(pool.server().to_owned()))
+                Ok(result) => result,
+                Err(_) => {
+                    // The server did not even honour its own statement timeout: whatever state the connection is in, nobody else gets it.
+                    connection.poison();
+                    Err(StoreError::Deadline(pool.server().to_owned()))
+                }
             }
         }
     }

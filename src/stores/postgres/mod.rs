@@ -11,6 +11,7 @@ pub mod routing;
 pub mod scatter;
 pub mod schema;
 pub mod session;
+pub mod timelines;
 pub mod transaction;
 
 pub use cluster::{Cluster, Shard};

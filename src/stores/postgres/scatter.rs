@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::cluster::Cluster;
 use super::pool::Connection;
+use crate::stores::query::{SendFn, SendFn2};
 use super::routing::ShardIndex;
 use super::session::ReadSession;
 use crate::ids::Id;
@@ -34,38 +35,80 @@ impl<T> Gathered<T> {
 
 impl Cluster {
     /// Asks every shard that holds one of the ids, each for its own ids (sorted, each once).
-    pub async fn scatter_ids<I, T, F>(&self, session: &ReadSession, ids: impl IntoIterator<Item = I>, query: F) -> Gathered<T>
+    pub fn scatter_ids<'a, I, T, F>(
+        &'a self,
+        session: &'a ReadSession,
+        ids: impl IntoIterator<Item = I>,
+        query: F,
+    ) -> impl Future<Output = Gathered<T>> + Send + 'a
     where
         I: Id,
-        F: AsyncFn(&mut Connection, &[i64]) -> Result<T, StoreError>,
+        T: Send + 'a,
+        for<'c, 'i> F: AsyncFn(&'c mut Connection, &'i [i64]) -> Result<T, StoreError>
+            + SendFn2<&'c mut Connection, &'i [i64], Result<T, StoreError>, Fut: Send>
+            + Send
+            + Sync
+            + 'a,
     {
-        self.scatter_groups(session, self.map.group(ids), query).await
+        self.scatter_groups(session, self.map.group(ids), query)
     }
 
     /// Asks every shard.
-    pub async fn scatter_all<T, F>(&self, session: &ReadSession, query: F) -> Gathered<T>
+    pub fn scatter_all<'a, T, F>(&'a self, session: &'a ReadSession, query: F) -> impl Future<Output = Gathered<T>> + Send + 'a
     where
-        F: AsyncFn(&mut Connection) -> Result<T, StoreError>,
+        T: Send + 'a,
+        for<'c> F: AsyncFn(&'c mut Connection) -> Result<T, StoreError>
+            + SendFn<&'c mut Connection, Result<T, StoreError>, Fut: Send>
+            + Send
+            + Sync
+            + 'a,
     {
-        let groups = self.indexes().map(|index| (index, Vec::new())).collect();
-        self.scatter_groups(session, groups, async |connection: &mut Connection, _: &[i64]| query(connection).await).await
+        async move {
+            let query = &query;
+            let mut asked = Vec::with_capacity(self.len());
+            for index in self.indexes() {
+                asked.push(async move {
+                    (index, self.read(session, index, async |connection: &mut Connection| query(connection).await).await)
+                });
+            }
+            gather(futures_util::future::join_all(asked).await)
+        }
     }
 
-    async fn scatter_groups<T, F>(&self, session: &ReadSession, groups: BTreeMap<ShardIndex, Vec<i64>>, query: F) -> Gathered<T>
+    fn scatter_groups<'a, T, F>(
+        &'a self,
+        session: &'a ReadSession,
+        groups: BTreeMap<ShardIndex, Vec<i64>>,
+        query: F,
+    ) -> impl Future<Output = Gathered<T>> + Send + 'a
     where
-        F: AsyncFn(&mut Connection, &[i64]) -> Result<T, StoreError>,
+        T: Send + 'a,
+        for<'c, 'i> F: AsyncFn(&'c mut Connection, &'i [i64]) -> Result<T, StoreError>
+            + SendFn2<&'c mut Connection, &'i [i64], Result<T, StoreError>, Fut: Send>
+            + Send
+            + Sync
+            + 'a,
     {
-        let query = &query;
-        let asked = groups.iter().map(|(index, ids)| async move {
-            (*index, self.read(session, *index, async |connection: &mut Connection| query(connection, ids).await).await)
-        });
-        let mut gathered = Gathered { answers: Vec::new(), failures: Vec::new() };
-        for (index, answer) in futures_util::future::join_all(asked).await {
-            match answer {
-                Ok(answer) => gathered.answers.push((index, answer)),
-                Err(error) => gathered.failures.push((index, error)),
+        async move {
+            let query = &query;
+            let mut asked = Vec::with_capacity(groups.len());
+            for (index, ids) in &groups {
+                asked.push(async move {
+                    (*index, self.read(session, *index, async |connection: &mut Connection| query(connection, ids).await).await)
+                });
             }
+            gather(futures_util::future::join_all(asked).await)
         }
-        gathered
     }
+}
+
+fn gather<T>(asked: Vec<(ShardIndex, Result<T, StoreError>)>) -> Gathered<T> {
+    let mut gathered = Gathered { answers: Vec::new(), failures: Vec::new() };
+    for (index, answer) in asked {
+        match answer {
+            Ok(answer) => gathered.answers.push((index, answer)),
+            Err(error) => gathered.failures.push((index, error)),
+        }
+    }
+    gathered
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::cluster::Cluster;
 use super::pool::Connection;
 use super::position::primary_lsn;
+use crate::stores::query::SendFnOnce;
 use super::routing::ShardIndex;
 use super::session::Lsn;
 use crate::stores::StoreError;
@@ -34,10 +35,25 @@ impl Cluster {
     ///
     /// # Errors
     /// The work's own error, or the shard's unavailability.
-    pub async fn write<T, E, F>(&self, index: ShardIndex, deadline: Instant, work: F) -> Result<Committed<T>, E>
+    pub fn write<'a, T, E, F>(
+        &'a self,
+        index: ShardIndex,
+        deadline: Instant,
+        work: F,
+    ) -> impl Future<Output = Result<Committed<T>, E>> + Send + 'a
     where
-        E: From<StoreError>,
-        F: AsyncFnOnce(&mut Connection) -> Result<T, E>,
+        T: Send + 'a,
+        E: From<StoreError> + Send + 'a,
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E> + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send> + Send + 'a,
+    {
+        async move { self.write_and_commit(index, deadline, work).await }
+    }
+
+    async fn write_and_commit<T, E, F>(&self, index: ShardIndex, deadline: Instant, work: F) -> Result<Committed<T>, E>
+    where
+        T: Send,
+        E: From<StoreError> + Send,
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E> + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send> + Send,
     {
         let shard = self.shard(index)?;
         let mut connection = shard.primary.get().await?;

@@ -1,1 +1,36 @@
-//! keys
+//! Every key in the system.
+
+use crate::ids::{Id, SessionId, UserId};
+
+/// Makes keys; all start with the configured prefix.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    /// Keys under a prefix.
+    pub fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned() }
+    }
+
+    /// A cached value: `plaza:c:post:123`.
+    pub fn cached(&self, kind: &str, id: i64) -> String {
+        format!("{}:c:{kind}:{id}", self.prefix)
+    }
+
+    /// A home timeline: a list.
+    pub fn timeline(&self, user: UserId) -> String {
+        format!("{}:tl:{}", self.prefix, user.as_i64())
+    }
+
+    /// What a session has written lately.
+    pub fn session_writes(&self, session: SessionId) -> String {
+        format!("{}:sw:{}", self.prefix, session.as_i64())
+    }
+
+    /// The channel on which invalidations of process memory are told.
+    pub fn invalidations(&self) -> String {
+        format!("{}:invalidate", self.prefix)
+    }
+}

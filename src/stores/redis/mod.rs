@@ -1,16 +1,86 @@
-//! Redis: cache, timelines, sessions' consistency tokens. Away means slower, never wrong.
+//! Redis: cache, timelines, sessions' consistency tokens. Away means slower, never wrong: every caller has another way.
+
 pub mod cache;
+pub mod flight;
 pub mod keys;
+pub mod listen;
+pub mod local;
 pub mod pool;
 pub mod sessions;
 pub mod timelines;
+
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::StoreError;
+use crate::clock::Clock;
+use crate::config::RedisConfig;
+
+/// Loads that may run at the same time while Redis is away, so that the shards are not run over.
+const LOADS_WHILE_AWAY: usize = 64;
+
 /// The way in; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Redis {}
+pub struct Redis {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    pool: pool::Pool,
+    keys: keys::Keys,
+    local: local::Local,
+    flights: flight::Flights,
+    url: secrecy::SecretString,
+    clock: Clock,
+    ttl: Duration,
+    loads_while_away: tokio::sync::Semaphore,
+    scripts: Scripts,
+}
+
+struct Scripts {
+    fill: redis::Script,
+    timeline_trim: redis::Script,
+    timeline_finish: redis::Script,
+}
+
+impl std::fmt::Debug for Scripts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scripts")
+    }
+}
+
 impl Redis {
     /// Prepares the pool; connects when first needed.
-    pub fn new(config: &crate::config::RedisConfig, clock: crate::clock::Clock) -> Result<Self, StoreError> { todo!() }
+    ///
+    /// # Errors
+    /// A URL that is none.
+    pub fn new(config: &RedisConfig, clock: Clock) -> Result<Self, StoreError> {
+        let timeout = Duration::from_millis(config.timeout_ms);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                pool: pool::Pool::new(&config.url, config.pool, timeout)?,
+                keys: keys::Keys::new(&config.key_prefix),
+                local: local::Local::new(Duration::from_millis(config.l1_ttl_ms)),
+                flights: flight::Flights::default(),
+                url: config.url.clone(),
+                clock,
+                ttl: Duration::from_millis(config.cache_ttl_ms),
+                loads_while_away: tokio::sync::Semaphore::new(LOADS_WHILE_AWAY),
+                scripts: Scripts {
+                    fill: redis::Script::new(include_str!("fill.lua")),
+                    timeline_trim: redis::Script::new(include_str!("timeline_trim.lua")),
+                    timeline_finish: redis::Script::new(include_str!("timeline_finish.lua")),
+                },
+            }),
+        })
+    }
+
     /// Whether it answers now.
-    pub async fn ping(&self) -> Result<(), StoreError> { todo!() }
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.pool.run(async |connection| redis::cmd("PING").query_async::<()>(connection).await).await
+    }
 }

@@ -1,0 +1,86 @@
+# plaza's verbs. `make help` lists them; each is one command that can be run without make too.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+export PLAZA_CONFIG ?= $(CURDIR)/.local/plaza.toml
+PLAZA := cargo run --quiet --bin plaza --
+TEST_THREADS ?= 8
+USERS ?= 1000
+
+.PHONY: help run install up down status logs reset build release test fmt lint doc \
+	migrate seed doctor schema bench shards docker-config-check
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: toolchain ## everything from nothing: install, build, start, seed, then stay; Ctrl-C stops plaza's roles
+	@infra/local/run
+
+up: install ## start whatever is not running and wait until it is ready (NAMES="servers redis ..")
+	@infra/local/up $(NAMES)
+
+down: ## stop everything, keep the data (NAMES=..)
+	@infra/local/down $(NAMES)
+
+status: ## each process: role, port, pid, state, memory
+	@infra/local/status
+
+logs: ## the log of one process: make logs NAME=worker, with FOLLOW=1 as it grows
+	@infra/local/logs $(NAME) $(if $(FOLLOW),-f)
+
+reset: ## stop everything and delete all data
+	@infra/local/reset
+
+install: ## the programs the local system needs and this machine lacks
+	@infra/local/install
+
+build: toolchain ## the executable, dev profile
+	cargo build --bin plaza
+
+release: toolchain ## the executable, release profile
+	cargo build --release --bin plaza
+
+test: toolchain install ## every test, against the real servers (ARGS="name" for some)
+	@infra/local/up servers
+	cargo test $(ARGS) -- --test-threads=$(TEST_THREADS)
+
+fmt: ## format the code
+	cargo fmt --all
+
+lint: toolchain ## formatting and clippy, warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+doc: toolchain ## the API documentation of plaza's own modules
+	cargo doc --no-deps --document-private-items
+
+migrate: ## bring every shard to the newest schema
+	$(PLAZA) migrate
+
+seed: ## people, follows, posts, products, orders (USERS=1000)
+	$(PLAZA) seed --users $(USERS)
+
+doctor: ## check the configuration and everything plaza depends on
+	$(PLAZA) doctor
+
+shards: ## the shards and their buckets
+	$(PLAZA) shards
+
+schema: ## write schema.graphql
+	$(PLAZA) schema > schema.graphql.new
+	mv schema.graphql.new schema.graphql
+
+bench: toolchain install release ## the load mix against a release build; a table, and JSON in bench-results/
+	@infra/local/down roles
+	@PROFILE=release infra/local/up
+	cargo run --release -p plaza-load -- run $(ARGS)
+
+docker-config-check: ## whether docker accepts infra/docker-compose.yml
+	docker compose -f infra/docker-compose.yml config --quiet
+
+.PHONY: toolchain
+toolchain:
+	@command -v cargo >/dev/null || { echo 'error: no Rust toolchain: install it from https://rustup.rs, then open a new shell' >&2; exit 1; }

@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+
+kafka_started() { logged kafka 'Kafka Server started' && answers "$PLAZA_KAFKA_PORT"; }
+
+start_kafka() {
+    local home=$LOCAL/kafka properties=$LOCAL/config/kafka.properties id
+    local java=(java -cp "$LOCAL/kafka/libs/*" -Dlog4j2.configurationFile="$INFRA/kafka/log4j2.xml")
+    if ! is_running kafka; then
+        need java
+        [[ -e $home/libs/.complete ]] || { warn "error: kafka: its jars are not there: run infra/local/install"; return 1; }
+        kill_leftovers kafka
+        require_free_ports kafka || return 1
+        render "$INFRA/kafka/server.properties" "$properties" PORT="$PLAZA_KAFKA_PORT" \
+            CONTROLLER_PORT="$PLAZA_KAFKA_CONTROLLER_PORT" DATA="$home/data"
+        if [[ ! -e $home/.initialised ]]; then
+            rm -rf "$home/data"
+            if ! id=$("${java[@]}" kafka.tools.StorageTool random-uuid 2>>"$LOG/kafka") ||
+                ! "${java[@]}" kafka.tools.StorageTool format -t "$id" -c "$properties" >>"$LOG/kafka" 2>&1; then
+                failed kafka "formatting its storage failed"
+                return 1
+            fi
+            touch "$home/.initialised"
+        fi
+        spawn kafka "${java[@]}" -Xms128m -Xmx384m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError \
+            -Djava.awt.headless=true kafka.Kafka "$properties"
+    fi
+    wait_ready kafka 90 kafka_started
+}
+
+stop_kafka() { stop_process kafka TERM 30; }

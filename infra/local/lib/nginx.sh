@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+
+start_nginx() {
+    local user='# user: whoever started it'
+    if ! is_running nginx; then
+        need nginx
+        kill_leftovers nginx
+        require_free_ports nginx || return 1
+        mkdir -p "$LOCAL/nginx"
+        # Started by root, the workers would become nobody, who may not read a clone under /root.
+        ((EUID == 0)) && user='user root;'
+        render "$INFRA/nginx/nginx.conf" "$LOCAL/config/nginx.conf" DATA="$LOCAL/nginx" USER_LINE="$user" \
+            LISTEN="127.0.0.1:$PLAZA_NGINX_PORT" SERVER_A="127.0.0.1:$PLAZA_SERVER_1_PORT" SERVER_B="127.0.0.1:$PLAZA_SERVER_2_PORT"
+        spawn nginx nginx -p "$LOCAL/nginx" -e stderr -c "$LOCAL/config/nginx.conf"
+    fi
+    wait_ready nginx 10 answers "$PLAZA_NGINX_PORT"
+}
+
+stop_nginx() { stop_process nginx QUIT 5; }

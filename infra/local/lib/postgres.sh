@@ -1,0 +1,218 @@
+# shellcheck shell=bash
+# PostgreSQL: per shard one primary and two streaming replicas, each with a slot on its primary.
+# They listen on TCP only (no socket file, whose path would have to be short and writable).
+
+POSTGRES_BIN=$(postgres_bin) || POSTGRES_BIN=
+POSTGRES_DATA=
+
+# As root, postgres runs as the distribution's user `postgres`, because it refuses root.
+as_postgres() {
+    if ((EUID == 0)); then
+        setpriv --reuid=postgres --regid=postgres --init-groups "$@"
+    else
+        "$@"
+    fi
+}
+
+# Called once, before anything starts side by side.
+prepare_postgres() {
+    [[ -n $POSTGRES_BIN ]] || die "PostgreSQL is not installed: run infra/local/install"
+    POSTGRES_DATA=$LOCAL/postgres
+    if ((EUID == 0)) && ! as_postgres test -x "$LOCAL"; then
+        # The clone lies where user postgres may not go (/root): keep the data elsewhere, behind a link. Not in
+        # /var/tmp, where anyone could have put a link of that name for root to follow.
+        POSTGRES_DATA=$(outside_data)
+        mkdir -p "$POSTGRES_DATA"
+        if [[ ! -L $LOCAL/postgres ]]; then
+            rmdir "$LOCAL/postgres" 2>/dev/null || true
+            ln -s "$POSTGRES_DATA" "$LOCAL/postgres"
+        fi
+    fi
+    mkdir -p "$POSTGRES_DATA"
+    chmod 700 "$POSTGRES_DATA"
+    ((EUID == 0)) && chown postgres: "$POSTGRES_DATA"
+    return 0
+}
+
+outside_data() {
+    local sum
+    sum=$(cksum <<<"$ROOT")
+    say "/var/lib/plaza-${sum%% *}"
+}
+
+data_of() { say "$POSTGRES_DATA/$1"; }
+
+primary_of() { say "${1%%-replica-*}-primary"; }
+
+# SQL against an instance, as the superuser. Never waits for a replica: used while there is none yet.
+sql() { # NAME DATABASE SQL
+    PGPASSWORD=$LOCAL_PASSWORD PGCONNECT_TIMEOUT=3 PGOPTIONS='-c synchronous_commit=local' \
+        "$POSTGRES_BIN/psql" -X -qAt -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$(port_of "$1")" -U "$LOCAL_USER" -d "$2" -c "$3"
+}
+
+accepts_sql() { sql "$1" postgres 'SELECT 1' >/dev/null; }
+
+write_postgres_config() { # NAME DATA
+    local name=$1 data=$2 scratch
+    scratch=$LOCAL/config/$name
+    render "$INFRA/postgres/instance.conf" "$scratch.instance" PORT="$(port_of "$name")" NAME="$name"
+    case $name in
+        *-primary) render "$INFRA/postgres/primary.conf" "$scratch.role" ;;
+        *) render "$INFRA/postgres/replica.conf" "$scratch.role" SLOT="r${name##*-}" USER="$LOCAL_USER" \
+            PASSWORD="$LOCAL_PASSWORD" PRIMARY_HOST=127.0.0.1 PRIMARY_PORT="$(port_of "$(primary_of "$name")")" ;;
+    esac
+    # Written by the owner of the data, through a pipe: user postgres may not read this folder.
+    cat "$scratch.instance" "$INFRA/postgres/shared.conf" "$scratch.role" | as_postgres tee "$data/postgresql.conf" >/dev/null
+    as_postgres tee "$data/pg_hba.conf" <"$INFRA/postgres/pg_hba.conf" >/dev/null
+    # `ALTER SYSTEM` writes here; base backups put the primary's connection here. The templates decide.
+    as_postgres tee "$data/postgresql.auto.conf" </dev/null >/dev/null
+}
+
+# A postmaster killed by -9 leaves its pid file and, for a moment, children on the shared memory.
+clear_postgres_remains() { # NAME DATA
+    local name=$1 data=$2 pid cwd round
+    data=$(readlink -f "$data")
+    for round in 1 2 3 4 5 6 7 8 9 10; do
+        local found=
+        for cwd in /proc/[0-9]*/cwd; do
+            [[ $(readlink "$cwd" 2>/dev/null) == "$data" ]] || continue
+            pid=${cwd#/proc/}
+            pid=${pid%/cwd}
+            [[ $(cat "/proc/$pid/comm" 2>/dev/null) == postgres ]] || continue
+            found=yes
+            if ((round > 4)); then
+                kill -KILL "$pid" 2>/dev/null || true
+            else
+                kill -QUIT "$pid" 2>/dev/null || true
+            fi
+        done
+        [[ -z $found ]] && break
+        sleep 0.3
+    done
+    as_postgres rm -f "$data/postmaster.pid"
+}
+
+spawn_postgres() { # NAME
+    local name=$1 data
+    data=$(data_of "$name")
+    clear_postgres_remains "$name" "$data"
+    require_free_ports "$name" || return 1
+    write_postgres_config "$name" "$data"
+    if ((EUID == 0)); then
+        spawn "$name" setpriv --reuid=postgres --regid=postgres --init-groups "$POSTGRES_BIN/postgres" -D "$data"
+    else
+        spawn "$name" "$POSTGRES_BIN/postgres" -D "$data"
+    fi
+}
+
+start_postgres_primary() { # NAME
+    local name=$1 data replica
+    data=$(data_of "$name")
+    if is_running "$name"; then
+        wait_ready "$name" 60 accepts_sql "$name"
+        return
+    fi
+    if ! as_postgres test -e "$data/PG_VERSION"; then
+        for replica in 1 2; do
+            if as_postgres test -e "$(data_of "${name%-primary}-replica-$replica")/PG_VERSION"; then
+                failed "$name" "its data is gone but ${name%-primary}-replica-$replica still has some: not starting an empty one; infra/local/reset starts afresh"
+                return 1
+            fi
+        done
+        # Built beside its place and moved there whole: an interrupted initdb is simply done again.
+        as_postgres rm -rf "$data.partial"
+        printf "%s\n" "$LOCAL_PASSWORD" | as_postgres tee "$data.password" >/dev/null
+        if ! as_postgres "$POSTGRES_BIN/initdb" -D "$data.partial" --username="$LOCAL_USER" \
+            --pwfile="$data.password" --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 \
+            --data-checksums </dev/null >>"$LOG/$name" 2>&1; then
+            failed "$name" "initdb failed"
+            return 1
+        fi
+        as_postgres rm -f "$data.password"
+        as_postgres mv "$data.partial" "$data"
+    fi
+    spawn_postgres "$name" || return 1
+    wait_ready "$name" 300 accepts_sql "$name" || return 1
+    if [[ -z $(sql "$name" postgres "SELECT 1 FROM pg_database WHERE datname = 'plaza'") ]]; then
+        sql "$name" postgres 'CREATE DATABASE plaza' || failed "$name" "cannot create database plaza"
+    fi
+}
+
+copy_primary() { # REPLICA: a base backup, built aside and moved into place whole
+    local name=$1 primary slot data
+    primary=$(primary_of "$name")
+    slot=r${name##*-}
+    data=$(data_of "$name")
+    as_postgres rm -rf "$data.partial"
+    # A fresh slot: the old one may be lost, or hold log that the new copy does not need.
+    sql "$primary" postgres "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '$slot';
+        SELECT pg_create_physical_replication_slot('$slot', true)" >/dev/null ||
+        { failed "$name" "cannot make its slot on $primary"; return 1; }
+    if ! PGPASSWORD=$LOCAL_PASSWORD as_postgres "$POSTGRES_BIN/pg_basebackup" -h 127.0.0.1 -p "$(port_of "$primary")" \
+        -U "$LOCAL_USER" -D "$data.partial" -X stream -S "$slot" -c fast </dev/null >>"$LOG/$name" 2>&1; then
+        failed "$name" "copying $primary failed"
+        return 1
+    fi
+    as_postgres touch "$data.partial/standby.signal"
+    as_postgres rm -rf "$data"
+    as_postgres mv "$data.partial" "$data"
+}
+
+streams() { # REPLICA: its primary sees it streaming, and it answers
+    [[ $(sql "$(primary_of "$1")" postgres "SELECT 1 FROM pg_stat_replication WHERE application_name = 'r${1##*-}' AND state = 'streaming'") == 1 ]] &&
+        accepts_sql "$1"
+}
+
+# A replica that can never catch up again: the log it needs is gone. Others that do not follow (a diverged timeline)
+# may hold commits that the primary lacks: a person decides about those.
+is_broken() { # REPLICA
+    logged "$1" "has already been removed" || logged "$1" "PANIC:" ||
+        [[ $(sql "$(primary_of "$1")" postgres "SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'r${1##*-}'") == lost ]]
+}
+
+streams_or_broken() { streams "$1" || is_broken "$1" || ! is_running "$1"; }
+
+start_postgres_replica() { # NAME
+    local name=$1 primary slot data attempt
+    primary=$(primary_of "$name")
+    slot=r${name##*-}
+    data=$(data_of "$name")
+    if ! is_running "$primary"; then
+        if is_running "$name" || as_postgres test -e "$data/PG_VERSION"; then
+            # Serves reads without its primary, as in an outage.
+            is_running "$name" || spawn_postgres "$name" || return 1
+            wait_ready "$name" 120 accepts_sql "$name"
+            return
+        fi
+        warn "error: $name: $primary is not running, so there is nothing to copy; start it first"
+        return 1
+    fi
+    for attempt in 1 2; do
+        if ! is_running "$name"; then
+            if as_postgres test -e "$data/PG_VERSION"; then
+                if ! as_postgres test -e "$data/standby.signal"; then
+                    warn "error: $name was promoted, so it is no replica any more; 'infra/local/rebuild-replica $name' throws its data away and copies $primary again"
+                    return 1
+                fi
+            else
+                copy_primary "$name" || return 1
+            fi
+            sql "$primary" postgres "SELECT pg_create_physical_replication_slot('$slot', true)
+                WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '$slot')" >/dev/null || true
+            spawn_postgres "$name" || return 1
+        fi
+        local deadline=$((SECONDS + 120))
+        until streams_or_broken "$name" 2>/dev/null || ((SECONDS >= deadline)); do sleep 0.1; done
+        streams "$name" 2>/dev/null && return 0
+        # Still runs, and nothing says that it cannot catch up: what it has is not this script's to throw away.
+        if is_running "$name" && ! is_broken "$name"; then break; fi
+        ((attempt == 1)) || break
+        warn "$name cannot follow $primary any more: copying it again"
+        stop_process "$name" INT 20
+        clear_postgres_remains "$name" "$data"
+        as_postgres rm -rf "$data"
+    done
+    failed "$name" "does not follow $primary (infra/local/rebuild-replica $name would throw its data away and copy the primary)"
+}
+
+stop_postgres() { stop_process "$1" INT 30; }

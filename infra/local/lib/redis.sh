@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+
+redis_answers() {
+    [[ $(timeout 2 redis-cli -h 127.0.0.1 -p "$PLAZA_REDIS_PORT" ping 2>/dev/null) == PONG ]]
+}
+
+start_redis() {
+    if ! is_running redis; then
+        need redis-server
+        kill_leftovers redis
+        require_free_ports redis || return 1
+        mkdir -p "$LOCAL/redis"
+        render "$INFRA/redis/redis.conf" "$LOCAL/config/redis.conf" PORT="$PLAZA_REDIS_PORT" DATA="$LOCAL/redis"
+        spawn redis redis-server "$LOCAL/config/redis.conf"
+    fi
+    wait_ready redis 20 redis_answers
+}
+
+stop_redis() { stop_process redis TERM 10; }

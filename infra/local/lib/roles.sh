@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# plaza's own processes: the executable's roles, with the configuration that fits what runs here.
+
+PLAZA_CONFIG_FILE=$LOCAL/plaza.toml
+
+# Always an absolute path, since roles start in /.
+plaza_binary() {
+    if [[ -n ${PLAZA_BIN:-} ]]; then
+        realpath -ms "$PLAZA_BIN"
+    elif [[ ${PROFILE:-dev} == release ]]; then
+        realpath -ms "${CARGO_TARGET_DIR:-$ROOT/target}/release/plaza"
+    else
+        realpath -ms "${CARGO_TARGET_DIR:-$ROOT/target}/debug/plaza"
+    fi
+}
+
+shard_urls() { # SHARD
+    local name urls=
+    for name in "shard-$1-primary" "shard-$1-replica-1" "shard-$1-replica-2"; do
+        urls+="|postgres://$LOCAL_USER:$LOCAL_PASSWORD@127.0.0.1:$(port_of "$name")/plaza"
+    done
+    say "${urls#|}"
+}
+
+write_plaza_config() {
+    local shard lines=()
+    for ((shard = 0; shard < SHARDS; shard++)); do
+        lines+=("  \"$(shard_urls "$shard")\",")
+    done
+    (
+        umask 077
+        cat >"$PLAZA_CONFIG_FILE.new" <<END
+# Written by infra/local/up at each start: change infra/local instead, or override by environment (PLAZA_REDIS__URL=..).
+[server]
+public_url = "http://127.0.0.1:$PLAZA_NGINX_PORT"
+
+[postgres]
+# one entry a shard: the primary, then its replicas, separated by |
+shards = [
+$(printf '%s\n' "${lines[@]}")
+]
+
+[redis]
+url = "redis://127.0.0.1:$PLAZA_REDIS_PORT/0"
+
+[rabbitmq]
+url = "amqp://$LOCAL_USER:$LOCAL_PASSWORD@127.0.0.1:$PLAZA_RABBITMQ_PORT/plaza"
+management_url = "http://$LOCAL_USER:$LOCAL_PASSWORD@127.0.0.1:$PLAZA_RABBITMQ_MANAGEMENT_PORT"
+
+[kafka]
+brokers = "127.0.0.1:$PLAZA_KAFKA_PORT"
+
+[auth]
+signing_key_file = "$LOCAL/auth-key.pem"
+END
+    )
+    mv "$PLAZA_CONFIG_FILE.new" "$PLAZA_CONFIG_FILE"
+}
+
+# Keys and schema, before the first role.
+prepare_roles() {
+    local plaza log=$LOG/migrate
+    plaza=$(plaza_binary)
+    # Others may pass through .local, so the key must not be theirs to read.
+    (umask 077 && exec "$plaza" keygen --if-missing "$LOCAL/auth-key.pem") </dev/null >"$LOG/keygen" 2>&1 9>&- ||
+        { tail -n 5 "$LOG/keygen" >&2; die "plaza keygen failed"; }
+    PLAZA_CONFIG=$PLAZA_CONFIG_FILE "$plaza" migrate </dev/null >"$log" 2>&1 9>&- ||
+        { tail -n 8 "$log" >&2; die "plaza migrate failed; its log: $log"; }
+}
+
+role_is_ready() { curl -sf -m 2 -o /dev/null "http://127.0.0.1:$(admin_port_of "$1")/readyz"; }
+
+start_role() { # NAME
+    local name=$1 plaza environment
+    if ! is_running "$name"; then
+        plaza=$(plaza_binary)
+        kill_leftovers "$name"
+        require_free_ports "$name" || return 1
+        environment=(PLAZA_CONFIG="$PLAZA_CONFIG_FILE" PLAZA_ADMIN__LISTEN="127.0.0.1:$(admin_port_of "$name")")
+        [[ $name == server-* ]] && environment+=(PLAZA_SERVER__LISTEN="127.0.0.1:$(port_of "$name")")
+        spawn "$name" env "${environment[@]}" "$plaza" "$(role_of "$name")"
+    fi
+    wait_ready "$name" 60 role_is_ready "$name"
+}
+
+# plaza drains before it ends; its own deadline is below this one.
+stop_role() { stop_process "$1" TERM 30; }

@@ -1,0 +1,78 @@
+//! What home timelines are made from.
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Timestamptz};
+use diesel::{OptionalExtension, QueryableByName};
+use diesel_async::RunQueryDsl;
+
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use crate::stores::StoreError;
+
+#[derive(QueryableByName)]
+struct IdRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+/// Ids of the newest posts of these authors below an id, newest first. Each author is an index scan of at most `limit` rows.
+///
+/// # Errors
+/// The server's.
+pub async fn newest_posts(connection: &mut Connection, authors: &[i64], below: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+    let rows: Vec<IdRow> = prepared(
+        sql("SELECT p.id FROM unnest($1::bigint[]) AS a(id)
+             CROSS JOIN LATERAL (SELECT id FROM posts WHERE author_id = a.id AND NOT deleted AND id < $2 ORDER BY id DESC LIMIT $3) p
+             ORDER BY p.id DESC LIMIT $3")
+        .bind::<Array<BigInt>, _>(authors)
+        .bind::<BigInt, _>(below)
+        .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Users of this shard whose posts are pulled.
+///
+/// # Errors
+/// The server's.
+pub async fn pull_authors(connection: &mut Connection) -> Result<Vec<i64>, StoreError> {
+    let rows: Vec<IdRow> = prepared(sql("SELECT id FROM users WHERE pull_since IS NOT NULL")).load(connection).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// What a fan-out needs to know.
+#[derive(Debug, QueryableByName)]
+pub struct FanOutState {
+    /// Whether the post has been deleted.
+    #[diesel(sql_type = Bool)]
+    pub deleted: bool,
+    /// Since when the author's posts are pulled.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub pull_since: Option<DateTime<Utc>>,
+}
+
+/// `None` when the post or its author is not there.
+///
+/// # Errors
+/// The server's.
+pub async fn fan_out_state(connection: &mut Connection, post: i64, author: i64) -> Result<Option<FanOutState>, StoreError> {
+    Ok(prepared(
+        sql("SELECT p.deleted, u.pull_since FROM posts p JOIN users u ON u.id = p.author_id WHERE p.id = $1 AND u.id = $2")
+            .bind::<BigInt, _>(post)
+            .bind::<BigInt, _>(author),
+    )
+    .get_result(connection)
+    .await
+    .optional()?)
+}
+
+/// The author's posts are pushed again.
+///
+/// # Errors
+/// The server's.
+pub async fn end_pull(connection: &mut Connection, author: i64) -> Result<(), StoreError> {
+    prepared(sql("UPDATE users SET pull_since = NULL WHERE id = $1").bind::<BigInt, _>(author)).execute(connection).await?;
+    Ok(())
+}

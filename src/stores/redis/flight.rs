@@ -1,0 +1,124 @@
+//! Single flight: of several requests that miss the same key at the same time, one loads and the others share what it got.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// How long a request waits for another's load before it loads by itself.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+type Landed = Option<Arc<dyn Any + Send + Sync>>;
+
+/// The loads under way in this process.
+#[derive(Default)]
+pub struct Flights {
+    under_way: Mutex<HashMap<(&'static str, i64), watch::Receiver<Landed>>>,
+}
+
+impl std::fmt::Debug for Flights {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Flights")
+    }
+}
+
+/// A load that this request does for everybody. Dropped without landing (an error, a client that left), it wakes the others, who load by themselves.
+pub struct Lead<'a> {
+    flights: &'a Flights,
+    kind: &'static str,
+    ids: Vec<i64>,
+    landed: watch::Sender<Landed>,
+}
+
+impl std::fmt::Debug for Lead<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lead").field("kind", &self.kind).field("ids", &self.ids).finish_non_exhaustive()
+    }
+}
+
+/// A load that another request does.
+#[derive(Debug)]
+pub struct Follow {
+    /// The key's id.
+    pub id: i64,
+    landing: watch::Receiver<Landed>,
+}
+
+impl Flights {
+    /// Splits the ids into those that this request loads, and those that others are loading already.
+    pub fn board(&self, kind: &'static str, ids: &[i64]) -> (Option<Lead<'_>>, Vec<Follow>) {
+        let (landed, landing) = watch::channel(None);
+        let mut under_way = self.under_way.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (mut mine, mut others) = (Vec::new(), Vec::new());
+        for id in ids {
+            match under_way.get(&(kind, *id)) {
+                Some(landing) => others.push(Follow { id: *id, landing: landing.clone() }),
+                None => {
+                    under_way.insert((kind, *id), landing.clone());
+                    mine.push(*id);
+                }
+            }
+        }
+        let lead = (!mine.is_empty()).then_some(Lead { flights: self, kind, ids: mine, landed });
+        (lead, others)
+    }
+}
+
+impl Lead<'_> {
+    /// What to load.
+    pub fn ids(&self) -> &[i64] {
+        &self.ids
+    }
+
+    /// Hands what was loaded to everybody who waits.
+    pub fn land<V: Clone + Send + Sync + 'static>(self, values: &HashMap<i64, V>) {
+        let values: HashMap<i64, V> = values.clone();
+        self.landed.send_replace(Some(Arc::new(values)));
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        let mut under_way = self.flights.under_way.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for id in &self.ids {
+            under_way.remove(&(self.kind, *id));
+        }
+    }
+}
+
+impl Follow {
+    /// What the other request got; `None` when it came to nothing. `Some(None)`: there is no such row.
+    pub async fn landed<V: Clone + Send + Sync + 'static>(mut self) -> Option<Option<V>> {
+        let landed = tokio::time::timeout(PATIENCE, self.landing.wait_for(Option::is_some)).await.ok()?.ok()?.clone()?;
+        Some(landed.downcast_ref::<HashMap<i64, V>>()?.get(&self.id).cloned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn followers_get_what_the_leader_got() {
+        let flights = Flights::default();
+        let (lead, none) = flights.board("post", &[1, 2]);
+        assert!(none.is_empty());
+        let (second, mut others) = flights.board("post", &[2, 3]);
+        assert_eq!(second.as_ref().unwrap().ids(), [3]);
+        lead.unwrap().land(&HashMap::from([(1, "one"), (2, "two")]));
+        assert_eq!(others.pop().unwrap().landed::<&str>().await, Some(Some("two")));
+        let (again, _) = flights.board("post", &[1]);
+        assert!(again.is_some(), "a landed flight is over");
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_leaves_strands_nobody() {
+        let flights = Flights::default();
+        let (lead, _) = flights.board("post", &[1]);
+        let (_, mut others) = flights.board("post", &[1]);
+        drop(lead);
+        assert_eq!(others.pop().unwrap().landed::<&str>().await, None);
+    }
+}

@@ -1,0 +1,75 @@
+//! The first level: this process's memory. Entries live for a second or two; other processes' writes are told by Redis
+//! (`listen.rs`), and a client that has just written is not served what was loaded before its write.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+/// One entry: the value, and when its load began (Unix milliseconds).
+#[derive(Clone)]
+pub struct Entry {
+    value: Arc<dyn Any + Send + Sync>,
+    loaded_at_ms: i64,
+}
+
+/// All kinds in one cache.
+pub struct Local {
+    entries: moka::sync::Cache<(&'static str, i64), Entry>,
+    kinds: RwLock<BTreeSet<&'static str>>,
+    enabled: bool,
+}
+
+impl std::fmt::Debug for Local {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Local").field("entries", &self.entries.entry_count()).finish_non_exhaustive()
+    }
+}
+
+impl Local {
+    /// A cache whose entries live for `ttl`; zero turns it off.
+    pub fn new(ttl: Duration) -> Self {
+        Self {
+            entries: moka::sync::Cache::builder().max_capacity(100_000).time_to_live(ttl.max(Duration::from_millis(1))).build(),
+            kinds: RwLock::default(),
+            enabled: !ttl.is_zero(),
+        }
+    }
+
+    /// The value, unless it was loaded at or before `floor_ms`. `Some(None)`: known not to exist.
+    pub fn get<V: Clone + 'static>(&self, kind: &'static str, id: i64, floor_ms: i64) -> Option<Option<V>> {
+        let entry = self.entries.get(&(kind, id))?;
+        if entry.loaded_at_ms <= floor_ms {
+            return None;
+        }
+        entry.value.downcast_ref::<Option<V>>().cloned()
+    }
+
+    /// Keeps a value.
+    pub fn put<V: Clone + Send + Sync + 'static>(&self, kind: &'static str, id: i64, value: Option<V>, loaded_at_ms: i64) {
+        if self.enabled {
+            if !self.kinds.read().unwrap_or_else(std::sync::PoisonError::into_inner).contains(kind) {
+                self.kinds.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(kind);
+            }
+            self.entries.insert((kind, id), Entry { value: Arc::new(value), loaded_at_ms });
+        }
+    }
+
+    /// Forgets a value of a kind named in a message; a kind that was never kept here has nothing to forget.
+    pub fn forget(&self, kind: &str, id: i64) {
+        let known = self.kinds.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(kind).copied();
+        if let Some(kind) = known {
+            self.remove(kind, id);
+        }
+    }
+
+    /// Forgets one value of a kind known to the program.
+    pub fn remove(&self, kind: &'static str, id: i64) {
+        self.entries.invalidate(&(kind, id));
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.entries.invalidate_all();
+    }
+}
