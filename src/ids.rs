@@ -4,6 +4,9 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use diesel::deserialize::{FromSql, FromSqlRow};
+use diesel::pg::{Pg, PgValue};
+use diesel::sql_types::BigInt;
 use serde::{Deserialize, Serialize};
 
 /// 2025-01-01T00:00:00Z in Unix milliseconds: the zero of an id's time part.
@@ -77,9 +80,15 @@ pub fn compose(unix_ms: i64, bucket: Bucket, sequence: u16) -> i64 {
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $noun:literal;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, FromSqlRow)]
         #[serde(transparent)]
         pub struct $name(i64);
+
+        impl FromSql<BigInt, Pg> for $name {
+            fn from_sql(bytes: PgValue<'_>) -> diesel::deserialize::Result<Self> {
+                <i64 as FromSql<BigInt, Pg>>::from_sql(bytes).map(Self)
+            }
+        }
 
         impl Id for $name {
             const NOUN: &'static str = $noun;

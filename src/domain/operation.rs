@@ -7,8 +7,10 @@ use tokio::time::Instant;
 
 use super::DomainError;
 use crate::ids::{SessionId, UserId};
+use crate::stores::StoreError;
 use crate::stores::postgres::session::{ConsistencyToken, Lsn};
 use crate::stores::postgres::{ReadSession, ShardIndex};
+use crate::stores::redis::cache::CachePolicy;
 
 /// A logged-in client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +81,22 @@ impl Operation {
     /// A cache could not be told: the client reads past caches for a while.
     pub fn cache_untold(&self) {
         self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).bypass_cache = true;
+    }
+
+    /// Takes what telling a cache came to: one that could not be told must not be trusted by this client for a while.
+    pub fn told(&self, outcome: Result<(), StoreError>) {
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "a cache was not told of a write");
+            self.cache_untold();
+        }
+    }
+
+    /// How this operation may use the cache.
+    pub fn cache_policy(&self) -> CachePolicy {
+        let written = self.written();
+        let untold = written.as_ref().is_some_and(|written| written.bypass_cache);
+        let floor_ms = written.map_or(0, |written| written.written_at_ms).max(self.cache_floor_ms);
+        CachePolicy { floor_ms, bypass: self.bypass_cache || untold }
     }
 
     /// What the operation has written so far; `None` when nothing.

@@ -1,29 +1,196 @@
 //! Posts.
+
 use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
-use super::{Domain, DomainError, Operation, Page, PageRequest};
-use crate::ids::{PostId, ProductId, UserId};
-/// A post.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Post { /// Id.
-    pub id: PostId, /// Who wrote it.
-    pub author_id: UserId, /// Text.
-    pub text: String, /// A product shown with it.
-    pub product_id: Option<ProductId>, /// Deleted: shown to nobody.
-    pub deleted: bool }
+
+use super::idempotency::{Request, once};
+use super::profile_counts::ProfileCounts;
+use super::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy, products, text};
+use crate::ids::{Id, PostId, ProductId, UserId};
+use crate::outbox::Messages;
+use crate::protocol::events::Event;
+use crate::protocol::jobs::Job;
+use crate::read_models::post_counts;
+use crate::stores::postgres::{Connection, posts as store, users as user_rows};
+use crate::stores::redis::cache::Cached;
+
+pub use crate::stores::postgres::posts::Post;
+
+/// A post never changes but by being deleted.
+impl Cached for Post {
+    const KIND: &'static str = "post";
+    const LOCAL: bool = true;
+    fn version(&self) -> i64 {
+        if self.deleted { DELETED } else { 1 }
+    }
+}
+
+/// The cached version of a deleted post.
+const DELETED: i64 = 2;
+
 /// A post's counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PostCounts { /// Likes.
-    pub likes: i64, /// Comments.
-    pub comments: i64, /// The post's version they were counted at.
-    pub version: i64 }
+pub struct PostCounts {
+    /// Likes.
+    pub likes: i64,
+    /// Comments.
+    pub comments: i64,
+    /// The post's version they were counted at.
+    pub version: i64,
+}
+
+impl Cached for PostCounts {
+    const KIND: &'static str = "post_counts";
+    const LOCAL: bool = true;
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// The author's activity version beside what was done.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Done {
+    post: PostId,
+    activity: i64,
+}
+
 /// The viewer writes a post.
-pub async fn create(op: &Operation, domain: &Domain, text: &str, product_id: Option<ProductId>) -> Result<PostId, DomainError> { todo!() }
-/// The viewer deletes a post of theirs.
-pub async fn delete(op: &Operation, domain: &Domain, id: PostId) -> Result<PostId, DomainError> { todo!() }
-/// Posts by id that the viewer may see, through the cache; the others are left out. A shard that is away fails the whole call.
-pub async fn get_many(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<HashMap<PostId, Post>, DomainError> { todo!() }
+///
+/// # Errors
+/// A text out of bounds, a product that does not exist; a shard that is away.
+pub async fn create(op: &Operation, domain: &Domain, text: &str, product_id: Option<ProductId>) -> Result<PostId, DomainError> {
+    let author = op.require_viewer()?.user_id;
+    let text = text::checked("text", text, text::POST_TEXT).map_err(|error| DomainError::Rejected(vec![error]))?;
+    if let Some(product) = product_id
+        && products::get_many(op, domain, &[product]).await?.is_empty()
+    {
+        return Err(DomainError::rejected(UserErrorCode::NotFound, "productId", "there is no such product"));
+    }
+    let shard = domain.cluster.shard_of_id(author);
+    let request = Request { user: author, client_key: op.client_key.as_deref(), operation: "postCreate" };
+    let payload = (&text, product_id);
+    let committed = domain
+        .cluster
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Done, DomainError> {
+            once(connection, request, &payload, async |connection: &mut Connection| {
+                let activity = user_rows::raise_activity(connection, author.as_i64()).await?.ok_or(DomainError::Unauthenticated)?;
+                let product = product_id.map(Id::as_i64);
+                let post = store::insert(connection, author.bucket(), author.as_i64(), &text, product).await?;
+                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+                    .event(Event::PostCreated { post_id: post, author_id: author }, 1)
+                    .job(Job::FeedFanOut { post_id: post, author_id: author }, format!("post:{post}/fan_out"))
+                    .append(connection)
+                    .await?;
+                Ok(Done { post, activity })
+            })
+            .await
+        })
+        .await?;
+    op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    op.told(domain.redis.invalidate::<ProfileCounts>(&[(author.as_i64(), committed.value.activity)]).await);
+    Ok(committed.value.post)
+}
+
+/// The viewer deletes a post of theirs; deleted already is fine.
+///
+/// # Errors
+/// Not there, or not the viewer's; the post's shard is away.
+pub async fn delete(op: &Operation, domain: &Domain, id: PostId) -> Result<PostId, DomainError> {
+    let viewer = op.require_viewer()?.user_id;
+    let shard = domain.cluster.shard_of_id(id);
+    let request = Request { user: viewer, client_key: op.client_key.as_deref(), operation: "postDelete" };
+    let committed = domain
+        .cluster
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<Done>, DomainError> {
+            // A post's deletion is its author's, so the key and the author's row are on this shard; for anybody else nothing is stored.
+            let post = store::lock(connection, id.as_i64()).await?;
+            let Some(post) = post else {
+                return Err(DomainError::rejected(UserErrorCode::NotFound, "postId", "there is no such post"));
+            };
+            if post.author_id != viewer {
+                return Err(DomainError::rejected(UserErrorCode::NotAllowed, "postId", "only its author can delete a post"));
+            }
+            once(connection, request, &id, async |connection: &mut Connection| {
+                if post.deleted {
+                    return Ok(None);
+                }
+                let activity = user_rows::raise_activity(connection, viewer.as_i64()).await?.ok_or(DomainError::Unauthenticated)?;
+                store::raise(connection, id.as_i64(), post.version + 1, true).await?;
+                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+                    .event(Event::PostDeleted { post_id: id, author_id: viewer }, post.version + 1)
+                    .append(connection)
+                    .await?;
+                Ok(Some(Done { post: id, activity }))
+            })
+            .await
+        })
+        .await?;
+    op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    op.told(domain.redis.invalidate::<Post>(&[(id.as_i64(), DELETED)]).await);
+    if let Some(done) = committed.value {
+        op.told(domain.redis.invalidate::<ProfileCounts>(&[(viewer.as_i64(), done.activity)]).await);
+    }
+    Ok(id)
+}
+
+/// Posts by id that the viewer may see, through the cache; the others are left out.
+///
+/// # Errors
+/// A shard that is away: an answer without its posts would look complete.
+pub async fn get_many(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<HashMap<PostId, Post>, DomainError> {
+    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
+    let found = domain
+        .redis
+        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| -> Result<HashMap<i64, Post>, DomainError> {
+            let missing = missing.iter().copied().map(PostId::from_i64);
+            let rows = domain
+                .cluster
+                .scatter_ids(&op.reads, missing, async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await)
+                .await
+                .complete()?;
+            Ok(rows.into_iter().flatten().map(|post| (post.id.as_i64(), post)).collect())
+        })
+        .await?;
+    Ok(found.into_values().filter(|post| policy::post_is_visible(op.viewer, post)).map(|post| (post.id, post)).collect())
+}
+
 /// An author's posts, newest first; cursor = post id.
-pub async fn by_author(op: &Operation, domain: &Domain, author: UserId, page: PageRequest) -> Result<Page<Post>, DomainError> { todo!() }
-/// Counts by post, through the cache; an entry for every id.
-pub async fn counts_many(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<HashMap<PostId, PostCounts>, DomainError> { todo!() }
+///
+/// # Errors
+/// The author's shard is away.
+pub async fn by_author(op: &Operation, domain: &Domain, author: UserId, page: PageRequest) -> Result<Page<Post>, DomainError> {
+    let below = page.after.unwrap_or(i64::MAX);
+    let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
+    let shard = domain.cluster.shard_of_id(author);
+    let posts = domain
+        .cluster
+        .read(&op.reads, shard, async |connection: &mut Connection| store::by_author(connection, author.as_i64(), below, limit).await)
+        .await?;
+    let rows = posts.into_iter().map(|post| (post.id.as_i64(), post)).collect();
+    let mut page = Page::from_rows(rows, page.first);
+    page.items.retain(|(_, post)| policy::post_is_visible(op.viewer, post));
+    Ok(page)
+}
+
+/// Counts by post, through the cache; an entry for every post that exists.
+///
+/// # Errors
+/// A shard that is away.
+pub async fn counts_many(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<HashMap<PostId, PostCounts>, DomainError> {
+    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
+    let found = domain
+        .redis
+        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| -> Result<HashMap<i64, PostCounts>, DomainError> {
+            let missing = missing.iter().copied().map(PostId::from_i64);
+            let rows = domain
+                .cluster
+                .scatter_ids(&op.reads, missing, async |connection: &mut Connection, ids: &[i64]| post_counts::load(connection, ids).await)
+                .await
+                .complete()?;
+            let rows = rows.into_iter().flatten();
+            Ok(rows.map(|row| (row.post_id, PostCounts { likes: row.likes, comments: row.comments, version: row.version })).collect())
+        })
+        .await?;
+    Ok(found.into_iter().map(|(id, counts)| (PostId::from_i64(id), counts)).collect())
+}

@@ -1,31 +1,108 @@
 //! People and their profiles.
-use std::collections::HashMap;
-use serde::{Deserialize, Serialize};
-use super::{Domain, DomainError, Operation};
-use crate::ids::UserId;
 
-/// A person, as others see them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct User {
-    /// Id.
-    pub id: UserId,
-    /// Unique, lower case.
-    pub handle: String,
-    /// Name as shown.
-    pub display_name: String,
-    /// What they say of themselves.
-    pub bio: String,
-    /// Rises with each edit.
-    pub version: i64,
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::idempotency::{Request, once};
+use super::{Domain, DomainError, Operation, text};
+use crate::ids::{Bucket, Id, UserId};
+use crate::outbox::Messages;
+use crate::protocol::events::Event;
+use crate::stores::postgres::{Connection, claims, users as store};
+use crate::stores::redis::cache::Cached;
+
+pub use crate::stores::postgres::users::User;
+
+impl Cached for User {
+    const KIND: &'static str = "user";
+    const LOCAL: bool = true;
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
+
 /// People by id, through the cache; those that do not exist are left out.
-pub async fn get_many(op: &Operation, domain: &Domain, ids: &[UserId]) -> Result<HashMap<UserId, User>, DomainError> { todo!() }
-/// The person with this handle (any case).
-pub async fn by_handle(op: &Operation, domain: &Domain, handle: &str) -> Result<Option<UserId>, DomainError> { todo!() }
+///
+/// # Errors
+/// A shard that is away.
+pub async fn get_many(op: &Operation, domain: &Domain, ids: &[UserId]) -> Result<HashMap<UserId, User>, DomainError> {
+    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
+    let found = domain
+        .redis
+        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| -> Result<HashMap<i64, User>, DomainError> {
+            let missing = missing.iter().copied().map(UserId::from_i64);
+            let rows = domain
+                .cluster
+                .scatter_ids(&op.reads, missing, async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await)
+                .await
+                .complete()?;
+            Ok(rows.into_iter().flatten().map(|user| (user.id.as_i64(), user)).collect())
+        })
+        .await?;
+    Ok(found.into_values().map(|user| (user.id, user)).collect())
+}
+
+/// The person with this handle, in any case.
+///
+/// # Errors
+/// The shard of the handle's claim, or the user's, is away.
+pub async fn by_handle(op: &Operation, domain: &Domain, handle: &str) -> Result<Option<UserId>, DomainError> {
+    let handle = handle.to_lowercase();
+    let shard = domain.cluster.shard_of(Bucket::of_text(&handle));
+    let claim =
+        domain.cluster.read(&op.reads, shard, async |connection: &mut Connection| claims::handle_claim(connection, &handle).await).await?;
+    let Some(claim) = claim else { return Ok(None) };
+    // A claim may be that of a sign-up that never finished.
+    let found = get_many(op, domain, &[claim.user_id]).await?;
+    Ok(found.get(&claim.user_id).filter(|user| user.handle == handle).map(|user| user.id))
+}
+
 /// A profile edit; `None` leaves a field as it is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ProfileUpdate { /// Name as shown.
-    pub display_name: Option<String>, /// Bio.
-    pub bio: Option<String> }
+pub struct ProfileUpdate {
+    /// Name as shown.
+    pub display_name: Option<String>,
+    /// What they say of themselves.
+    pub bio: Option<String>,
+}
+
 /// Edits the viewer's own profile.
-pub async fn update(op: &Operation, domain: &Domain, update: ProfileUpdate) -> Result<UserId, DomainError> { todo!() }
+///
+/// # Errors
+/// Texts out of bounds; the user's shard is away.
+pub async fn update(op: &Operation, domain: &Domain, update: ProfileUpdate) -> Result<UserId, DomainError> {
+    let viewer = op.require_viewer()?;
+    let mut errors = Vec::new();
+    let mut check = |field, value: Option<String>, bounds| {
+        value.and_then(|value| text::checked(field, &value, bounds).map_err(|error| errors.push(error)).ok())
+    };
+    let update = ProfileUpdate {
+        display_name: check("displayName", update.display_name, text::DISPLAY_NAME),
+        bio: check("bio", update.bio, text::BIO),
+    };
+    if !errors.is_empty() {
+        return Err(DomainError::Rejected(errors));
+    }
+    let (id, shard) = (viewer.user_id, domain.cluster.shard_of_id(viewer.user_id));
+    let request = Request { user: id, client_key: op.client_key.as_deref(), operation: "profileUpdate" };
+    let committed = domain
+        .cluster
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<i64, DomainError> {
+            once(connection, request, &update, async |connection: &mut Connection| {
+                let version = store::update(connection, id.as_i64(), update.display_name.as_deref(), update.bio.as_deref())
+                    .await?
+                    .ok_or(DomainError::Unauthenticated)?;
+                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+                    .event(Event::UserUpdated { user_id: id }, version)
+                    .append(connection)
+                    .await?;
+                Ok(version)
+            })
+            .await
+        })
+        .await?;
+    op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    op.told(domain.redis.invalidate::<User>(&[(id.as_i64(), committed.value)]).await);
+    Ok(id)
+}

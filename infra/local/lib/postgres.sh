@@ -21,12 +21,12 @@ prepare_postgres() {
     if ((EUID == 0)) && ! as_postgres test -x "$LOCAL"; then
         # The clone lies where user postgres may not go (/root): keep the data elsewhere, behind a link. Not in
         # /var/tmp, where anyone could have put a link of that name for root to follow.
-        POSTGRES_DATA=$(outside_data)
-        mkdir -p "$POSTGRES_DATA"
         if [[ ! -L $LOCAL/postgres ]]; then
             rmdir "$LOCAL/postgres" 2>/dev/null || true
-            ln -s "$POSTGRES_DATA" "$LOCAL/postgres"
+            ln -s "$(outside_data)" "$LOCAL/postgres"
         fi
+        # A link that is there decides: it knows where the data went, whatever this script would choose today.
+        POSTGRES_DATA=$(readlink "$LOCAL/postgres")
     fi
     mkdir -p "$POSTGRES_DATA"
     chmod 700 "$POSTGRES_DATA"

@@ -1,18 +1,24 @@
 //! The shards. `cluster` is the way in: it knows every shard's primary and replicas; `routing` says which shard an id is on;
 //! `transaction` is the only way to write; the nouns' files hold the SQL, one query a function, each on a connection it is given.
 
+pub mod claims;
 pub mod cluster;
+pub mod comments;
+pub mod follows;
+pub mod likes;
 pub mod migrations;
 pub mod pool;
 pub mod position;
+pub mod posts;
 pub mod prepared;
 pub mod replicas;
 pub mod routing;
 pub mod scatter;
-pub mod schema;
 pub mod session;
+pub mod sessions;
 pub mod timelines;
 pub mod transaction;
+pub mod users;
 
 pub use cluster::{Cluster, Shard};
 pub use pool::Connection;

@@ -1,0 +1,132 @@
+//! Claims: what makes a handle and an e-mail address unique across shards.
+
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::{OptionalExtension, QueryableByName};
+use diesel_async::RunQueryDsl;
+
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use crate::ids::UserId;
+use crate::stores::StoreError;
+
+/// Who holds a claim.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Claim {
+    /// The user it is for, who may not exist (yet).
+    #[diesel(sql_type = BigInt)]
+    pub user_id: UserId,
+    /// The idempotency key of the sign-up that made it.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub client_key: Option<String>,
+    /// Old enough to be taken over if the user does not exist.
+    #[diesel(sql_type = Bool)]
+    pub stale: bool,
+}
+
+/// Claims a handle; `None` when it was free and is now `user`'s, else who holds it.
+///
+/// # Errors
+/// The server's.
+pub async fn claim_handle(connection: &mut Connection, handle: &str, user: i64, client_key: Option<&str>) -> Result<Option<Claim>, StoreError> {
+    let claimed = prepared(
+        sql("INSERT INTO handle_claims (handle, user_id, client_key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind::<Text, _>(handle)
+            .bind::<BigInt, _>(user)
+            .bind::<Nullable<Text>, _>(client_key),
+    )
+    .execute(connection)
+    .await?;
+    if claimed == 1 {
+        return Ok(None);
+    }
+    Ok(handle_claim(connection, handle).await?.filter(|claim| crate::ids::Id::as_i64(claim.user_id) != user))
+}
+
+/// Who holds a handle.
+///
+/// # Errors
+/// The server's.
+pub async fn handle_claim(connection: &mut Connection, handle: &str) -> Result<Option<Claim>, StoreError> {
+    Ok(prepared(
+        sql("SELECT user_id, client_key, claimed_at < now() - interval '1 minute' AS stale FROM handle_claims WHERE handle = $1")
+            .bind::<Text, _>(handle),
+    )
+    .get_result(connection)
+    .await
+    .optional()?)
+}
+
+/// Takes a stale claim over; false when somebody else was faster.
+///
+/// # Errors
+/// The server's.
+pub async fn take_over_handle(
+    connection: &mut Connection,
+    handle: &str,
+    from: i64,
+    user: i64,
+    client_key: Option<&str>,
+) -> Result<bool, StoreError> {
+    let taken = prepared(
+        sql("UPDATE handle_claims SET user_id = $3, client_key = $4, claimed_at = now() WHERE handle = $1 AND user_id = $2")
+            .bind::<Text, _>(handle)
+            .bind::<BigInt, _>(from)
+            .bind::<BigInt, _>(user)
+            .bind::<Nullable<Text>, _>(client_key),
+    )
+    .execute(connection)
+    .await?;
+    Ok(taken == 1)
+}
+
+/// Gives a handle back.
+///
+/// # Errors
+/// The server's.
+pub async fn release_handle(connection: &mut Connection, handle: &str, user: i64) -> Result<(), StoreError> {
+    prepared(
+        sql("DELETE FROM handle_claims WHERE handle = $1 AND user_id = $2").bind::<Text, _>(handle).bind::<BigInt, _>(user),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Claims an e-mail address; `None` when it is now `user`'s, else who holds it.
+///
+/// # Errors
+/// The server's.
+pub async fn claim_email(connection: &mut Connection, email: &str, user: i64) -> Result<Option<Claim>, StoreError> {
+    prepared(
+        sql("INSERT INTO email_claims (email, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind::<Text, _>(email)
+            .bind::<BigInt, _>(user),
+    )
+    .execute(connection)
+    .await?;
+    let held: Option<Claim> = prepared(
+        sql("SELECT user_id, NULL::text AS client_key, claimed_at < now() - interval '1 minute' AS stale
+             FROM email_claims WHERE email = $1")
+        .bind::<Text, _>(email),
+    )
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(held.filter(|claim| crate::ids::Id::as_i64(claim.user_id) != user))
+}
+
+/// Takes a stale e-mail claim over; false when somebody else was faster.
+///
+/// # Errors
+/// The server's.
+pub async fn take_over_email(connection: &mut Connection, email: &str, from: i64, user: i64) -> Result<bool, StoreError> {
+    let taken = prepared(
+        sql("UPDATE email_claims SET user_id = $3, claimed_at = now() WHERE email = $1 AND user_id = $2")
+            .bind::<Text, _>(email)
+            .bind::<BigInt, _>(from)
+            .bind::<BigInt, _>(user),
+    )
+    .execute(connection)
+    .await?;
+    Ok(taken == 1)
+}

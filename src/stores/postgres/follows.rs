@@ -1,0 +1,150 @@
+//! The follower's side of follows.
+
+use diesel::sql_types::{Array, BigInt, Bool, Integer};
+use diesel::{OptionalExtension, QueryableByName};
+use diesel_async::RunQueryDsl;
+
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use crate::ids::{Bucket, FollowId, UserId};
+use crate::stores::StoreError;
+
+/// An edge that has changed.
+#[derive(Debug, QueryableByName)]
+pub struct Edge {
+    /// The follow's id.
+    #[diesel(sql_type = BigInt)]
+    pub id: FollowId,
+    /// The edge's version after the change.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+}
+
+/// Makes the edge active with a new id; `None` when it was active already.
+///
+/// # Errors
+/// The server's.
+pub async fn activate(connection: &mut Connection, bucket: Bucket, follower: i64, followee: i64) -> Result<Option<Edge>, StoreError> {
+    Ok(prepared(
+        sql("INSERT INTO follows AS f (follower_id, followee_id, id, version, active) VALUES ($2, $3, next_id($1), 1, true)
+             ON CONFLICT (follower_id, followee_id) DO UPDATE SET id = excluded.id, version = f.version + 1, active = true
+             WHERE NOT f.active RETURNING id, version")
+        .bind::<Integer, _>(i32::from(bucket.number()))
+        .bind::<BigInt, _>(follower)
+        .bind::<BigInt, _>(followee),
+    )
+    .get_result(connection)
+    .await
+    .optional()?)
+}
+
+/// Makes the edge inactive; `None` when it was not active.
+///
+/// # Errors
+/// The server's.
+pub async fn deactivate(connection: &mut Connection, follower: i64, followee: i64) -> Result<Option<Edge>, StoreError> {
+    Ok(prepared(
+        sql("UPDATE follows SET active = false, version = version + 1 WHERE follower_id = $1 AND followee_id = $2 AND active
+             RETURNING id, version")
+        .bind::<BigInt, _>(follower)
+        .bind::<BigInt, _>(followee),
+    )
+    .get_result(connection)
+    .await
+    .optional()?)
+}
+
+#[derive(QueryableByName)]
+struct CountRow {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// How many people a user follows.
+///
+/// # Errors
+/// The server's.
+pub async fn count(connection: &mut Connection, follower: i64) -> Result<i64, StoreError> {
+    let row: CountRow = prepared(
+        sql("SELECT count(*) AS count FROM follows WHERE follower_id = $1 AND active").bind::<BigInt, _>(follower),
+    )
+    .get_result(connection)
+    .await?;
+    Ok(row.count)
+}
+
+#[derive(QueryableByName)]
+struct PageRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = BigInt)]
+    followee_id: UserId,
+}
+
+/// (follow id, followee), newest follow first, below `after`.
+///
+/// # Errors
+/// The server's.
+pub async fn page(connection: &mut Connection, follower: i64, after: i64, limit: i64) -> Result<Vec<(i64, UserId)>, StoreError> {
+    let rows: Vec<PageRow> = prepared(
+        sql("SELECT id, followee_id FROM follows WHERE follower_id = $1 AND active AND id < $2 ORDER BY id DESC LIMIT $3")
+            .bind::<BigInt, _>(follower)
+            .bind::<BigInt, _>(after)
+            .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.followee_id)).collect())
+}
+
+/// Everyone a user follows, as of an activity version.
+#[derive(Debug, QueryableByName)]
+pub struct Followees {
+    /// Whose.
+    #[diesel(sql_type = BigInt)]
+    pub user_id: i64,
+    /// The user's activity version.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+    /// Sorted.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub followees: Vec<i64>,
+}
+
+/// The followees of these users.
+///
+/// # Errors
+/// The server's.
+pub async fn followees(connection: &mut Connection, users: &[i64]) -> Result<Vec<Followees>, StoreError> {
+    Ok(prepared(
+        sql("SELECT u.id AS user_id, u.activity_version AS version,
+                    ARRAY(SELECT followee_id FROM follows f WHERE f.follower_id = u.id AND f.active ORDER BY followee_id) AS followees
+             FROM users u WHERE u.id = ANY($1)")
+        .bind::<Array<BigInt>, _>(users),
+    )
+    .load(connection)
+    .await?)
+}
+
+#[derive(QueryableByName)]
+struct FolloweeRow {
+    #[diesel(sql_type = BigInt)]
+    followee_id: UserId,
+    #[diesel(sql_type = Bool)]
+    active: bool,
+}
+
+/// Those of `users` that `follower` follows.
+///
+/// # Errors
+/// The server's.
+pub async fn among(connection: &mut Connection, follower: i64, users: &[i64]) -> Result<Vec<UserId>, StoreError> {
+    let rows: Vec<FolloweeRow> = prepared(
+        sql("SELECT followee_id, active FROM follows WHERE follower_id = $1 AND followee_id = ANY($2)")
+            .bind::<BigInt, _>(follower)
+            .bind::<Array<BigInt>, _>(users),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().filter(|row| row.active).map(|row| row.followee_id).collect())
+}

@@ -1,0 +1,57 @@
+//! Likes; on the post's shard.
+
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, BigInt};
+use diesel_async::RunQueryDsl;
+
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use crate::ids::PostId;
+use crate::stores::StoreError;
+
+/// Adds a like; false when it was there.
+///
+/// # Errors
+/// The server's.
+pub async fn insert(connection: &mut Connection, post: i64, user: i64) -> Result<bool, StoreError> {
+    let inserted = prepared(
+        sql("INSERT INTO likes (post_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING").bind::<BigInt, _>(post).bind::<BigInt, _>(user),
+    )
+    .execute(connection)
+    .await?;
+    Ok(inserted == 1)
+}
+
+/// Takes a like away; false when there was none.
+///
+/// # Errors
+/// The server's.
+pub async fn delete(connection: &mut Connection, post: i64, user: i64) -> Result<bool, StoreError> {
+    let deleted = prepared(
+        sql("DELETE FROM likes WHERE post_id = $1 AND user_id = $2").bind::<BigInt, _>(post).bind::<BigInt, _>(user),
+    )
+    .execute(connection)
+    .await?;
+    Ok(deleted == 1)
+}
+
+#[derive(QueryableByName)]
+struct PostRow {
+    #[diesel(sql_type = BigInt)]
+    post_id: PostId,
+}
+
+/// Those of `posts` that `user` likes.
+///
+/// # Errors
+/// The server's.
+pub async fn among(connection: &mut Connection, user: i64, posts: &[i64]) -> Result<Vec<PostId>, StoreError> {
+    let rows: Vec<PostRow> = prepared(
+        sql("SELECT post_id FROM likes WHERE user_id = $1 AND post_id = ANY($2)")
+            .bind::<BigInt, _>(user)
+            .bind::<Array<BigInt>, _>(posts),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.post_id).collect())
+}

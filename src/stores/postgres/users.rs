@@ -1,0 +1,152 @@
+//! User rows.
+
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
+use diesel::{OptionalExtension, QueryableByName};
+use diesel_async::RunQueryDsl;
+use serde::{Deserialize, Serialize};
+
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use crate::ids::{Bucket, UserId};
+use crate::stores::StoreError;
+
+/// A person, as others see them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, QueryableByName)]
+pub struct User {
+    /// Id.
+    #[diesel(sql_type = BigInt)]
+    pub id: UserId,
+    /// Unique, lower case.
+    #[diesel(sql_type = Text)]
+    pub handle: String,
+    /// Name as shown.
+    #[diesel(sql_type = Text)]
+    pub display_name: String,
+    /// What they say of themselves.
+    #[diesel(sql_type = Text)]
+    pub bio: String,
+    /// Rises with each edit.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+}
+
+/// Rows by id.
+///
+/// # Errors
+/// The server's.
+pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<User>, StoreError> {
+    Ok(prepared(
+        sql("SELECT id, handle, display_name, bio, version FROM users WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids),
+    )
+    .load(connection)
+    .await?)
+}
+
+#[derive(QueryableByName)]
+struct IdRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+/// A new id in this bucket, from the shard's own sequence.
+///
+/// # Errors
+/// The server's; a clock that stepped back.
+pub async fn next_id(connection: &mut Connection, bucket: Bucket) -> Result<i64, StoreError> {
+    let row: IdRow =
+        prepared(sql("SELECT next_id($1) AS id").bind::<Integer, _>(i32::from(bucket.number()))).get_result(connection).await?;
+    Ok(row.id)
+}
+
+/// A row to be.
+#[derive(Debug)]
+pub struct NewUser<'a> {
+    /// Id.
+    pub id: i64,
+    /// Lower case.
+    pub handle: &'a str,
+    /// Lower case.
+    pub email: &'a str,
+    /// Name as shown.
+    pub display_name: &'a str,
+    /// PHC string.
+    pub password_hash: &'a str,
+}
+
+/// Inserts a user; false when the id is there already.
+///
+/// # Errors
+/// The server's.
+pub async fn insert(connection: &mut Connection, user: &NewUser<'_>) -> Result<bool, StoreError> {
+    let inserted = prepared(
+        sql("INSERT INTO users (id, handle, email, display_name, password_hash) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING")
+            .bind::<BigInt, _>(user.id)
+            .bind::<Text, _>(user.handle)
+            .bind::<Text, _>(user.email)
+            .bind::<Text, _>(user.display_name)
+            .bind::<Text, _>(user.password_hash),
+    )
+    .execute(connection)
+    .await?;
+    Ok(inserted == 1)
+}
+
+#[derive(QueryableByName)]
+struct HashRow {
+    #[diesel(sql_type = Text)]
+    password_hash: String,
+}
+
+/// A user's password hash.
+///
+/// # Errors
+/// The server's.
+pub async fn password_hash(connection: &mut Connection, id: i64) -> Result<Option<String>, StoreError> {
+    let row: Option<HashRow> =
+        prepared(sql("SELECT password_hash FROM users WHERE id = $1").bind::<BigInt, _>(id)).get_result(connection).await.optional()?;
+    Ok(row.map(|row| row.password_hash))
+}
+
+#[derive(QueryableByName)]
+struct VersionRow {
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+}
+
+/// Edits a profile; the new version. `None` when there is no such user.
+///
+/// # Errors
+/// The server's.
+pub async fn update(
+    connection: &mut Connection,
+    id: i64,
+    display_name: Option<&str>,
+    bio: Option<&str>,
+) -> Result<Option<i64>, StoreError> {
+    let row: Option<VersionRow> = prepared(
+        sql("UPDATE users SET display_name = coalesce($2, display_name), bio = coalesce($3, bio), version = version + 1
+             WHERE id = $1 RETURNING version")
+        .bind::<BigInt, _>(id)
+        .bind::<Nullable<Text>, _>(display_name)
+        .bind::<Nullable<Text>, _>(bio),
+    )
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(row.map(|row| row.version))
+}
+
+/// Locks the user and counts one more act of theirs; the new activity version. `None` when there is no such user.
+///
+/// # Errors
+/// The server's.
+pub async fn raise_activity(connection: &mut Connection, id: i64) -> Result<Option<i64>, StoreError> {
+    let row: Option<VersionRow> = prepared(
+        sql("UPDATE users SET activity_version = activity_version + 1 WHERE id = $1 RETURNING activity_version AS version")
+            .bind::<BigInt, _>(id),
+    )
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(row.map(|row| row.version))
+}
