@@ -129,7 +129,8 @@ CREATE TABLE user_counts (
 );
 CREATE TABLE follower_counts (
     user_id        bigint PRIMARY KEY,
-    follower_count bigint NOT NULL
+    follower_count bigint NOT NULL,
+    version        bigint NOT NULL DEFAULT 1
 );
 
 -- Money is integer minor units with an ISO 4217 currency.

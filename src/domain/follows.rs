@@ -187,10 +187,10 @@ pub async fn viewer_follows(op: &Operation, domain: &Domain, ids: &[UserId]) -> 
     Ok(follows.into_iter().collect())
 }
 
-/// What is cached of a user's follows is older than this activity version: for projections, after their commit.
+/// What is cached of these users' follows is older than these activity versions: for projections, after their commit.
 ///
 /// # Errors
 /// Redis is away.
-pub async fn forget_cached(domain: &Domain, user: UserId, activity: i64) -> Result<(), DomainError> {
-    Ok(domain.redis.invalidate::<Followees>(&[(user.as_i64(), activity)]).await?)
+pub async fn forget_cached(domain: &Domain, activity: &[(i64, i64)]) -> Result<(), DomainError> {
+    Ok(domain.redis.invalidate::<Followees>(activity).await?)
 }

@@ -2,6 +2,7 @@
 //! knows GraphQL, HTTP or a queue; nothing below knows a rule.
 
 pub mod comments;
+pub mod effects;
 pub mod error;
 pub mod follows;
 pub mod idempotency;

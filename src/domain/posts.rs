@@ -27,7 +27,7 @@ impl Cached for Post {
 }
 
 /// The cached version of a deleted post.
-const DELETED: i64 = 2;
+pub(super) const DELETED: i64 = 2;
 
 /// A post's counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,1 +1,217 @@
-//! The relay.
+//! The relay: takes messages out of each shard's outbox, in order, to RabbitMQ and Kafka.
+//!
+//! Exactly one relay works on a shard at a time: it holds an advisory lock on a connection of its own. (Several, skipping each other's
+//! locked rows, turn the order per key around; a cursor over the ids skips rows that commit late.) Each sink has a loop of its own, so that a broker
+//! that is away holds up nothing else. A row is marked only after its broker has confirmed it; what was confirmed but not marked is sent again,
+//! and readers skip repeats.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use super::Sink;
+use crate::config::{Config, KafkaConfig};
+use crate::stores::StoreError;
+use crate::stores::kafka::producer::{self, EventProducer};
+use crate::stores::postgres::outbox::{self as rows, OutboxRow};
+use crate::stores::postgres::{Cluster, Connection, Shard};
+use crate::stores::rabbitmq::publisher::{self, Publisher};
+
+/// Messages in flight at a time, per shard and sink.
+const WINDOW: i64 = 500;
+/// How often an outbox that had something is looked at again when it has nothing.
+const BUSY_POLL: Duration = Duration::from_millis(20);
+/// How often one that has been empty for a while is looked at.
+const IDLE_POLL: Duration = Duration::from_millis(50);
+/// How often the lock's connection is checked, and how soon another relay may take over.
+const LOCK_CHECK: Duration = Duration::from_secs(1);
+/// How often a sink that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// Days for which sent messages are kept.
+const KEEP_DAYS: i32 = 7;
+
+/// Relays every shard's outbox until told to stop.
+///
+/// # Errors
+/// None: what fails is tried again.
+pub async fn run(cluster: Arc<Cluster>, config: Arc<Config>, stop: CancellationToken) -> anyhow::Result<()> {
+    let shards = cluster.indexes().map(|index| {
+        let (cluster, config, stop) = (Arc::clone(&cluster), Arc::clone(&config), stop.clone());
+        async move {
+            let Ok(shard) = cluster.shard(index) else { return };
+            while !stop.is_cancelled() {
+                if let Err(error) = relay_shard(shard, &config, &stop).await {
+                    tracing::warn!(shard = index.0, %error, "the relay begins again");
+                }
+                pause(RETRY, &stop).await;
+            }
+        }
+    });
+    futures_util::future::join_all(shards).await;
+    Ok(())
+}
+
+async fn pause(length: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(length) => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+/// Works on one shard for as long as it has the lock.
+async fn relay_shard(shard: &Shard, config: &Config, stop: &CancellationToken) -> Result<(), StoreError> {
+    let mut lock = shard.direct().await?;
+    if !rows::try_lock(&mut lock, "relay").await? {
+        return Ok(());
+    }
+    tracing::info!(shard = shard.index.0, "relaying");
+    let lost = stop.child_token();
+    let _cancel = lost.clone().drop_guard();
+    tokio::select! {
+        result = keep_lock(&mut lock, stop) => result,
+        result = to_rabbitmq(shard, &config.rabbitmq.url, &config.rabbitmq.retry_delays_ms, &lost) => result,
+        result = to_kafka(shard, &config.kafka, &lost) => result,
+    }
+}
+
+/// Checks the connection that holds the lock, and keeps the outbox's partitions, until told to stop or the connection is gone.
+async fn keep_lock(lock: &mut Connection, stop: &CancellationToken) -> Result<(), StoreError> {
+    let mut checks = 0_u32;
+    loop {
+        if checks.is_multiple_of(3_600) {
+            rows::maintain(lock, KEEP_DAYS).await?;
+        }
+        checks += 1;
+        tokio::time::timeout(LOCK_CHECK * 2, rows::is_alive(lock)).await.map_err(|_| StoreError::Deadline("the relay's lock".to_owned()))??;
+        pause(LOCK_CHECK, stop).await;
+        if stop.is_cancelled() {
+            return Ok(());
+        }
+    }
+}
+
+async fn next(connection: &mut Connection, sink: Sink, idle: &mut u32, stop: &CancellationToken) -> Result<Option<Vec<OutboxRow>>, StoreError> {
+    loop {
+        let unsent = rows::unsent(connection, sink.code(), WINDOW).await?;
+        if !unsent.is_empty() {
+            *idle = 0;
+            return Ok(Some(unsent));
+        }
+        *idle = idle.saturating_add(1);
+        pause(if *idle > 50 { IDLE_POLL } else { BUSY_POLL }, stop).await;
+        if stop.is_cancelled() {
+            return Ok(None);
+        }
+    }
+}
+
+/// The ids that may be marked: those that were confirmed, up to each key's first that was not.
+fn markable(unsent: &[OutboxRow], confirmed: &[bool]) -> Vec<i64> {
+    let mut held_back: HashSet<&str> = HashSet::new();
+    let mut ids = Vec::with_capacity(unsent.len());
+    for (row, confirmed) in unsent.iter().zip(confirmed) {
+        if *confirmed && !held_back.contains(row.key.as_str()) {
+            ids.push(row.id);
+        } else {
+            held_back.insert(&row.key);
+        }
+    }
+    ids
+}
+
+fn count(sink: &'static str, sent: usize) {
+    metrics::counter!("plaza_outbox_sent_total", "sink" => sink).increment(u64::try_from(sent).unwrap_or_default());
+}
+
+async fn to_rabbitmq(shard: &Shard, url: &SecretString, retry_delays_ms: &[u32], stop: &CancellationToken) -> Result<(), StoreError> {
+    let mut connection = shard.direct().await?;
+    rows::relax(&mut connection).await?;
+    let mut publisher: Option<Publisher> = None;
+    let (mut idle, mut away) = (0, false);
+    while let Some(unsent) = next(&mut connection, Sink::Rabbitmq, &mut idle, stop).await? {
+        let sent = async {
+            let connected = match publisher.take() {
+                Some(connected) => connected,
+                None => Publisher::connect(url, retry_delays_ms).await?,
+            };
+            let messages: Vec<publisher::Message<'_>> =
+                unsent.iter().map(|row| publisher::Message { queue: &row.topic, id: &row.key, payload: &row.payload }).collect();
+            let publishing = tokio::time::timeout(Duration::from_secs(10), connected.publish(&messages)).await;
+            let confirmed = publishing.map_err(|_| StoreError::unavailable("rabbitmq", "no confirm in 10 s"))??;
+            Ok::<_, StoreError>((connected, confirmed))
+        };
+        match sent.await {
+            Ok((connected, confirmed)) => {
+                if away {
+                    tracing::info!(shard = shard.index.0, "rabbitmq is back");
+                }
+                away = false;
+                publisher = Some(connected);
+                let ids = markable(&unsent, &confirmed);
+                rows::mark_sent(&mut connection, &ids).await?;
+                count("rabbitmq", ids.len());
+                if ids.is_empty() {
+                    pause(RETRY, stop).await;
+                }
+            }
+            Err(error) => {
+                if !away {
+                    tracing::warn!(shard = shard.index.0, %error, "jobs wait in the outbox");
+                }
+                away = true;
+                pause(RETRY, stop).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn to_kafka(shard: &Shard, config: &KafkaConfig, stop: &CancellationToken) -> Result<(), StoreError> {
+    let mut connection = shard.direct().await?;
+    rows::relax(&mut connection).await?;
+    let mut producer = EventProducer::new(config)?;
+    let mut idle = 0;
+    while let Some(unsent) = next(&mut connection, Sink::Kafka, &mut idle, stop).await? {
+        let messages: Vec<producer::Message<'_>> =
+            unsent.iter().map(|row| producer::Message { topic: &row.topic, key: &row.key, payload: &row.payload }).collect();
+        let sent = tokio::select! {
+            sent = producer.publish(&messages) => sent,
+            () = stop.cancelled() => {
+                producer.abandon();
+                return Ok(());
+            }
+        };
+        match sent {
+            Ok(()) => {
+                let ids: Vec<i64> = unsent.iter().map(|row| row.id).collect();
+                rows::mark_sent(&mut connection, &ids).await?;
+                count("kafka", ids.len());
+            }
+            Err(error) => {
+                tracing::warn!(shard = shard.index.0, %error, "events wait in the outbox");
+                producer.abandon();
+                producer = EventProducer::new(config)?;
+                pause(RETRY, stop).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: i64, key: &str) -> OutboxRow {
+        OutboxRow { id, topic: "posts".into(), key: key.into(), payload: String::new(), created_at: chrono::DateTime::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn nothing_of_a_key_is_marked_after_one_that_was_not_confirmed() {
+        let rows = [row(1, "a"), row(2, "b"), row(3, "a"), row(4, "b")];
+        assert_eq!(markable(&rows, &[true, false, true, true]), [1, 3]);
+    }
+}

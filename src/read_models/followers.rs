@@ -1,6 +1,224 @@
-//! The followee's side of follows.
-use crate::stores::{StoreError, postgres::Connection};
+//! The followee's side of follows, the count of followers, and the switch between pushing and pulling an author's posts.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, BigInt, Bool};
+use diesel_async::RunQueryDsl;
+
+use super::projection::{Effects, Projection, distinct};
+use crate::ids::{Bucket, Id, UserId};
+use crate::outbox::Messages;
+use crate::protocol::envelope::EventEnvelope;
+use crate::protocol::events::Event;
+use crate::protocol::jobs::Job;
+use crate::protocol::routing::Topic;
+use crate::stores::StoreError;
+use crate::stores::postgres::prepared::{prepared, sql};
+use crate::stores::postgres::{Connection, ShardIndex};
+
+#[derive(QueryableByName)]
+struct PageRow {
+    #[diesel(sql_type = BigInt)]
+    follow_id: i64,
+    #[diesel(sql_type = BigInt)]
+    follower_id: i64,
+}
+
 /// (follow id, follower id), newest follow first, below `after`.
-pub async fn page(connection: &mut Connection, followee: i64, after: Option<i64>, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> { todo!() }
+///
+/// # Errors
+/// The server's.
+pub async fn page(connection: &mut Connection, followee: i64, after: Option<i64>, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+    let rows: Vec<PageRow> = prepared(
+        sql("SELECT follow_id, follower_id FROM followers WHERE followee_id = $1 AND active AND follow_id < $2
+             ORDER BY follow_id DESC LIMIT $3")
+        .bind::<BigInt, _>(followee)
+        .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
+        .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.follow_id, row.follower_id)).collect())
+}
+
+#[derive(QueryableByName)]
+struct IdRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
 /// Follower ids above `after_follower`, ascending: the fan-out's walk.
-pub async fn chunk(connection: &mut Connection, followee: i64, after_follower: i64, limit: i64) -> Result<Vec<i64>, StoreError> { todo!() }
+///
+/// # Errors
+/// The server's.
+pub async fn chunk(connection: &mut Connection, followee: i64, after_follower: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+    let rows: Vec<IdRow> = prepared(
+        sql("SELECT follower_id AS id FROM followers WHERE followee_id = $1 AND active AND follower_id > $2 ORDER BY follower_id LIMIT $3")
+            .bind::<BigInt, _>(followee)
+            .bind::<BigInt, _>(after_follower)
+            .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// The projection.
+#[derive(Debug)]
+pub struct Followers {
+    /// Followers from which an author is pulled.
+    pub pull_from: i64,
+    /// Followers below which an author is pushed again.
+    pub push_below: i64,
+}
+
+/// What a batch leaves of each edge: (followee, follower) ▶ (follow id, active). An end does not carry the follow's id; 0 stands for "as it was".
+fn edges(events: &[EventEnvelope]) -> BTreeMap<(i64, i64), (i64, bool)> {
+    let mut edges = BTreeMap::new();
+    for event in events {
+        match &event.event {
+            Event::UserFollowed { follower_id, followee_id, follow_id } => {
+                edges.insert((followee_id.as_i64(), follower_id.as_i64()), (follow_id.as_i64(), true));
+            }
+            Event::UserUnfollowed { follower_id, followee_id } => {
+                let edge = edges.entry((followee_id.as_i64(), follower_id.as_i64())).or_insert((0, false));
+                edge.1 = false;
+            }
+            _ => {}
+        }
+    }
+    edges
+}
+
+fn followee_of(event: &Event) -> Option<UserId> {
+    match event {
+        Event::UserFollowed { followee_id, .. } | Event::UserUnfollowed { followee_id, .. } => Some(*followee_id),
+        _ => None,
+    }
+}
+
+#[async_trait]
+impl Projection for Followers {
+    fn name(&self) -> &'static str {
+        "followers"
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::Edges]
+    }
+
+    fn target(&self, event: &Event) -> Bucket {
+        followee_of(event).map_or(Bucket::new(0), Id::bucket)
+    }
+
+    async fn commit(&self, connection: &mut Connection, shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        let edges = edges(events);
+        let mut columns: (Vec<i64>, Vec<i64>, Vec<i64>, Vec<bool>) = Default::default();
+        for ((followee, follower), (follow, active)) in &edges {
+            columns.0.push(*followee);
+            columns.1.push(*follower);
+            columns.2.push(*follow);
+            columns.3.push(*active);
+        }
+        prepared(
+            sql("INSERT INTO followers AS f (followee_id, follower_id, follow_id, active)
+                 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::boolean[])
+                 ON CONFLICT (followee_id, follower_id) DO UPDATE
+                 SET follow_id = CASE WHEN excluded.follow_id = 0 THEN f.follow_id ELSE excluded.follow_id END, active = excluded.active")
+            .bind::<Array<BigInt>, _>(&columns.0)
+            .bind::<Array<BigInt>, _>(&columns.1)
+            .bind::<Array<BigInt>, _>(&columns.2)
+            .bind::<Array<Bool>, _>(&columns.3),
+        )
+        .execute(connection)
+        .await?;
+        let followees = distinct(columns.0);
+        prepared(
+            sql("INSERT INTO follower_counts AS c (user_id, follower_count)
+                 SELECT u.id, (SELECT count(*) FROM followers f WHERE f.followee_id = u.id AND f.active) FROM unnest($1::bigint[]) AS u(id)
+                 ON CONFLICT (user_id) DO UPDATE SET follower_count = excluded.follower_count, version = c.version + 1")
+            .bind::<Array<BigInt>, _>(&followees),
+        )
+        .execute(connection)
+        .await?;
+        self.switch(connection, shard, &followees, events).await
+    }
+
+    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        let mut followers = Vec::new();
+        for event in events {
+            if let Event::UserFollowed { follower_id, .. } | Event::UserUnfollowed { follower_id, .. } = &event.event {
+                followers.push(*follower_id);
+            }
+        }
+        effects.people_changed(&distinct(events.iter().filter_map(|event| followee_of(&event.event)))).await?;
+        effects.follows_changed(&distinct(followers)).await
+    }
+}
+
+impl Followers {
+    /// Turns authors that have grown past the one threshold to pulling, and asks for those below the other to be pushed again.
+    async fn switch(
+        &self,
+        connection: &mut Connection,
+        shard: ShardIndex,
+        users: &[i64],
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
+        prepared(
+            sql("UPDATE users u SET pull_since = now() FROM follower_counts c
+                 WHERE c.user_id = u.id AND u.id = ANY($1) AND u.pull_since IS NULL AND c.follower_count >= $2")
+            .bind::<Array<BigInt>, _>(users)
+            .bind::<BigInt, _>(self.pull_from),
+        )
+        .execute(connection)
+        .await?;
+        let small: Vec<IdRow> = prepared(
+            sql("SELECT u.id FROM users u JOIN follower_counts c ON c.user_id = u.id
+                 WHERE u.id = ANY($1) AND u.pull_since IS NOT NULL AND c.follower_count < $2")
+            .bind::<Array<BigInt>, _>(users)
+            .bind::<BigInt, _>(self.push_below),
+        )
+        .load(connection)
+        .await?;
+        let Some(last) = events.last().filter(|_| !small.is_empty()) else { return Ok(()) };
+        let now = chrono::DateTime::parse_from_rfc3339(&last.time).map(|time| time.to_utc()).unwrap_or_default();
+        let mut messages = Messages::new(shard, now, last.traceparent.as_deref());
+        for user in small {
+            let author_id = UserId::from_i64(user.id);
+            messages = messages.job(Job::FeedResumePush { author_id }, format!("user:{author_id}/resume_push/{}", last.id));
+        }
+        messages.append(connection).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::FollowId;
+
+    fn event(event: Event, version: i64) -> EventEnvelope {
+        EventEnvelope {
+            specversion: "1.0".into(),
+            id: String::new(),
+            source: String::new(),
+            time: String::new(),
+            subject: String::new(),
+            version,
+            traceparent: None,
+            event,
+        }
+    }
+
+    #[test]
+    fn the_last_event_of_an_edge_decides() {
+        let (a, b) = (UserId::from_i64(1), UserId::from_i64(2));
+        let follow = |id| Event::UserFollowed { follower_id: a, followee_id: b, follow_id: FollowId::from_i64(id) };
+        let unfollow = Event::UserUnfollowed { follower_id: a, followee_id: b };
+        assert_eq!(edges(&[event(unfollow.clone(), 2)]), BTreeMap::from([((2, 1), (0, false))]));
+        assert_eq!(edges(&[event(follow(7), 1), event(unfollow.clone(), 2)]), BTreeMap::from([((2, 1), (7, false))]));
+        assert_eq!(edges(&[event(unfollow, 2), event(follow(9), 3)]), BTreeMap::from([((2, 1), (9, true))]));
+    }
+}

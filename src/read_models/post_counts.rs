@@ -1,11 +1,100 @@
 //! Likes and comments per post.
-use crate::stores::{StoreError, postgres::Connection};
+
+use async_trait::async_trait;
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, BigInt};
+use diesel_async::RunQueryDsl;
+
+use super::projection::{Effects, Projection, distinct};
+use crate::ids::{Bucket, Id, PostId};
+use crate::protocol::envelope::EventEnvelope;
+use crate::protocol::events::{Aggregate, Event};
+use crate::protocol::routing::Topic;
+use crate::stores::StoreError;
+use crate::stores::postgres::prepared::{prepared, sql};
+use crate::stores::postgres::{Connection, ShardIndex};
+
 /// Counts of a post, exact as of `version`.
-#[derive(Debug, Clone, Copy)]
-pub struct PostCountsRow { /// Post.
-    pub post_id: i64, /// Likes.
-    pub likes: i64, /// Comments.
-    pub comments: i64, /// The post's version.
-    pub version: i64 }
-/// Exact counts in one statement: from the read model where it is at the post's version, else counted from the rows.
-pub async fn load(connection: &mut Connection, posts: &[i64]) -> Result<Vec<PostCountsRow>, StoreError> { todo!() }
+#[derive(Debug, Clone, Copy, QueryableByName)]
+pub struct PostCountsRow {
+    /// Post.
+    #[diesel(sql_type = BigInt)]
+    pub post_id: i64,
+    /// Likes.
+    #[diesel(sql_type = BigInt)]
+    pub likes: i64,
+    /// Comments.
+    #[diesel(sql_type = BigInt)]
+    pub comments: i64,
+    /// The post's version.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+}
+
+/// Exact counts in one statement: the read model's where it is at the post's version, else counted from the rows.
+///
+/// # Errors
+/// The server's.
+pub async fn load(connection: &mut Connection, posts: &[i64]) -> Result<Vec<PostCountsRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT p.id AS post_id, p.version,
+                CASE WHEN c.version = p.version THEN c.like_count
+                     ELSE (SELECT count(*) FROM likes l WHERE l.post_id = p.id) END AS likes,
+                CASE WHEN c.version = p.version THEN c.comment_count
+                     ELSE (SELECT count(*) FROM comments m WHERE m.post_id = p.id) END AS comments
+             FROM posts p LEFT JOIN post_counts c ON c.post_id = p.id WHERE p.id = ANY($1)")
+        .bind::<Array<BigInt>, _>(posts),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// The projection.
+#[derive(Debug)]
+pub struct PostCounts;
+
+fn post_of(event: &Event) -> Option<PostId> {
+    match event.aggregate() {
+        Aggregate::Post(post) => Some(post),
+        _ => None,
+    }
+}
+
+#[async_trait]
+impl Projection for PostCounts {
+    fn name(&self) -> &'static str {
+        "post_counts"
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::Posts]
+    }
+
+    fn target(&self, event: &Event) -> Bucket {
+        post_of(event).map_or(Bucket::new(0), Id::bucket)
+    }
+
+    async fn commit(&self, connection: &mut Connection, _shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        let posts = distinct(events.iter().filter_map(|event| post_of(&event.event)).map(Id::as_i64));
+        prepared(
+            sql("INSERT INTO post_counts AS c (post_id, like_count, comment_count, version)
+                 SELECT p.id, (SELECT count(*) FROM likes l WHERE l.post_id = p.id),
+                        (SELECT count(*) FROM comments m WHERE m.post_id = p.id), p.version
+                 FROM posts p WHERE p.id = ANY($1)
+                 ON CONFLICT (post_id) DO UPDATE
+                 SET like_count = excluded.like_count, comment_count = excluded.comment_count, version = excluded.version
+                 WHERE c.version < excluded.version")
+            .bind::<Array<BigInt>, _>(posts),
+        )
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        let changed = events.iter().filter_map(|event| {
+            Some((post_of(&event.event)?, event.version, matches!(event.event, Event::PostDeleted { .. })))
+        });
+        effects.posts_changed(&changed.collect::<Vec<_>>()).await
+    }
+}

@@ -1,11 +1,108 @@
-//! Sales per product and minute.
-use crate::stores::{StoreError, postgres::Connection};
+//! Sales per product and minute: a windowed aggregate of the products' events.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, BigInt, Timestamptz};
+use diesel_async::RunQueryDsl;
+
+use super::projection::{Effects, Projection, distinct};
+use crate::ids::{Bucket, Id, ProductId};
+use crate::protocol::envelope::EventEnvelope;
+use crate::protocol::events::{Aggregate, Event};
+use crate::protocol::routing::Topic;
+use crate::stores::StoreError;
+use crate::stores::postgres::prepared::{prepared, sql};
+use crate::stores::postgres::{Connection, ShardIndex};
+
 /// A minute of a product's sales.
-#[derive(Debug, Clone)]
-pub struct SalesRow { /// Minute.
-    pub minute: chrono::DateTime<chrono::Utc>, /// Orders.
-    pub orders: i64, /// Pieces.
-    pub quantity: i64, /// Minor units.
-    pub amount: i64 }
-/// Newest minutes first.
-pub async fn latest(connection: &mut Connection, product: i64, limit: i64) -> Result<Vec<SalesRow>, StoreError> { todo!() }
+#[derive(Debug, Clone, QueryableByName)]
+pub struct SalesRow {
+    /// When it began.
+    #[diesel(sql_type = Timestamptz)]
+    pub minute: DateTime<Utc>,
+    /// Orders.
+    #[diesel(sql_type = BigInt)]
+    pub orders: i64,
+    /// Pieces.
+    #[diesel(sql_type = BigInt)]
+    pub quantity: i64,
+    /// Minor units.
+    #[diesel(sql_type = BigInt)]
+    pub amount: i64,
+}
+
+/// A product's minutes with sales, newest first.
+///
+/// # Errors
+/// The server's.
+pub async fn latest(connection: &mut Connection, product: i64, limit: i64) -> Result<Vec<SalesRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT minute, orders, quantity, amount FROM product_sales WHERE product_id = $1 ORDER BY minute DESC LIMIT $2")
+            .bind::<BigInt, _>(product)
+            .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// The projection.
+#[derive(Debug)]
+pub struct ProductSales;
+
+fn product_of(event: &Event) -> Option<ProductId> {
+    match event.aggregate() {
+        Aggregate::Product(product) => Some(product),
+        _ => None,
+    }
+}
+
+/// The windows that a batch touches: (product, beginning of the minute in Unix seconds).
+fn windows(events: &[EventEnvelope]) -> Vec<(i64, i64)> {
+    distinct(events.iter().filter_map(|event| match &event.event {
+        Event::ProductSold { product_id, minute, .. } => Some((product_id.as_i64(), *minute)),
+        _ => None,
+    }))
+}
+
+#[async_trait]
+impl Projection for ProductSales {
+    fn name(&self) -> &'static str {
+        "product_sales"
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::Products]
+    }
+
+    fn target(&self, event: &Event) -> Bucket {
+        product_of(event).map_or(Bucket::new(0), Id::bucket)
+    }
+
+    async fn commit(&self, connection: &mut Connection, _shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        let (products, minutes): (Vec<i64>, Vec<i64>) = windows(events).into_iter().unzip();
+        if products.is_empty() {
+            return Ok(());
+        }
+        prepared(
+            sql("INSERT INTO product_sales (product_id, minute, orders, quantity, amount)
+                 SELECT w.product_id, to_timestamp(w.minute), count(*), sum(r.quantity), sum(r.amount)
+                 FROM unnest($1::bigint[], $2::bigint[]) AS w(product_id, minute)
+                 JOIN reservations r ON r.product_id = w.product_id AND r.status = 'SOLD'
+                  AND r.sold_at >= to_timestamp(w.minute) AND r.sold_at < to_timestamp(w.minute + 60)
+                 GROUP BY w.product_id, w.minute
+                 ON CONFLICT (product_id, minute) DO UPDATE
+                 SET orders = excluded.orders, quantity = excluded.quantity, amount = excluded.amount")
+            .bind::<Array<BigInt>, _>(products)
+            .bind::<Array<BigInt>, _>(minutes),
+        )
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        let changed = events.iter().filter_map(|event| Some((product_of(&event.event)?, event.version)));
+        effects.products_changed(&changed.collect::<Vec<_>>()).await
+    }
+}

@@ -1,12 +1,158 @@
-//! Posts, following and followers per user.
-use crate::stores::{StoreError, postgres::Connection};
+//! Posts and follows per user; followers too, as the followers projection has counted them.
+
+use async_trait::async_trait;
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, BigInt};
+use diesel_async::RunQueryDsl;
+
+use super::projection::{Effects, Projection, distinct};
+use crate::ids::{Bucket, Id, UserId};
+use crate::protocol::envelope::EventEnvelope;
+use crate::protocol::events::Event;
+use crate::protocol::routing::Topic;
+use crate::stores::StoreError;
+use crate::stores::postgres::prepared::{prepared, sql};
+use crate::stores::postgres::{Connection, ShardIndex};
+
 /// Counts of a profile.
-#[derive(Debug, Clone, Copy)]
-pub struct ProfileCountsRow { /// User.
-    pub user_id: i64, /// Posts.
-    pub posts: i64, /// Following.
-    pub following: i64, /// Followers, as far as the followers projection has come.
-    pub followers: i64, /// The user's activity version.
-    pub version: i64 }
-/// Counts in one statement: from the read model where it is at the user's activity version, else counted from the rows; followers from follower_counts.
-pub async fn load(connection: &mut Connection, users: &[i64]) -> Result<Vec<ProfileCountsRow>, StoreError> { todo!() }
+#[derive(Debug, Clone, Copy, QueryableByName)]
+pub struct ProfileCountsRow {
+    /// User.
+    #[diesel(sql_type = BigInt)]
+    pub user_id: i64,
+    /// Posts not deleted.
+    #[diesel(sql_type = BigInt)]
+    pub posts: i64,
+    /// People followed.
+    #[diesel(sql_type = BigInt)]
+    pub following: i64,
+    /// The user's activity version.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+}
+
+/// Counts in one statement: the read model's where it is at the user's activity version, else counted from the rows.
+///
+/// # Errors
+/// The server's.
+pub async fn load(connection: &mut Connection, users: &[i64]) -> Result<Vec<ProfileCountsRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT u.id AS user_id, u.activity_version AS version,
+                CASE WHEN c.activity_version = u.activity_version THEN c.post_count
+                     ELSE (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted) END AS posts,
+                CASE WHEN c.activity_version = u.activity_version THEN c.following_count
+                     ELSE (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active) END AS following
+             FROM users u LEFT JOIN user_counts c ON c.user_id = u.id WHERE u.id = ANY($1)")
+        .bind::<Array<BigInt>, _>(users),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// A user's followers, counted.
+#[derive(Debug, Clone, Copy, QueryableByName)]
+pub struct FollowerCountRow {
+    /// User.
+    #[diesel(sql_type = BigInt)]
+    pub user_id: i64,
+    /// Followers, as far as the followers projection has come.
+    #[diesel(sql_type = BigInt)]
+    pub followers: i64,
+    /// Rises with each count.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+}
+
+/// Follower counts in one statement; those nobody has followed yet are there with 0.
+///
+/// # Errors
+/// The server's.
+pub async fn load_followers(connection: &mut Connection, users: &[i64]) -> Result<Vec<FollowerCountRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT u.id AS user_id, coalesce(c.follower_count, 0) AS followers, coalesce(c.version, 0) AS version
+             FROM unnest($1::bigint[]) AS u(id) LEFT JOIN follower_counts c ON c.user_id = u.id")
+        .bind::<Array<BigInt>, _>(users),
+    )
+    .load(connection)
+    .await?)
+}
+
+#[derive(QueryableByName)]
+struct VersionsRow {
+    #[diesel(sql_type = BigInt)]
+    user_id: i64,
+    #[diesel(sql_type = BigInt)]
+    activity: i64,
+    #[diesel(sql_type = BigInt)]
+    followers: i64,
+}
+
+/// (user, activity version, follower count version): what cached counts are measured by.
+///
+/// # Errors
+/// The server's.
+pub async fn versions(connection: &mut Connection, users: &[i64]) -> Result<Vec<(i64, i64, i64)>, StoreError> {
+    let rows: Vec<VersionsRow> = prepared(
+        sql("SELECT u.id AS user_id, u.activity_version AS activity, coalesce(c.version, 0) AS followers
+             FROM users u LEFT JOIN follower_counts c ON c.user_id = u.id WHERE u.id = ANY($1)")
+        .bind::<Array<BigInt>, _>(users),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.user_id, row.activity, row.followers)).collect())
+}
+
+/// The projection.
+#[derive(Debug)]
+pub struct ProfileCounts;
+
+/// Whose counts an event changes; the aggregate is on that user's shard.
+fn user_of(event: &Event) -> Option<UserId> {
+    match event {
+        Event::PostCreated { author_id, .. } | Event::PostDeleted { author_id, .. } => Some(*author_id),
+        Event::UserFollowed { follower_id, .. } | Event::UserUnfollowed { follower_id, .. } => Some(*follower_id),
+        _ => None,
+    }
+}
+
+#[async_trait]
+impl Projection for ProfileCounts {
+    fn name(&self) -> &'static str {
+        "profile_counts"
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::Posts, Topic::Edges]
+    }
+
+    fn target(&self, event: &Event) -> Bucket {
+        match event {
+            Event::PostLiked { post_id, .. } | Event::PostUnliked { post_id, .. } | Event::PostCommented { post_id, .. } => post_id.bucket(),
+            other => user_of(other).map_or(Bucket::new(0), Id::bucket),
+        }
+    }
+
+    async fn commit(&self, connection: &mut Connection, _shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        let users = distinct(events.iter().filter_map(|event| user_of(&event.event)).map(Id::as_i64));
+        if users.is_empty() {
+            return Ok(());
+        }
+        prepared(
+            sql("INSERT INTO user_counts AS c (user_id, post_count, following_count, activity_version)
+                 SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted),
+                        (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active), u.activity_version
+                 FROM users u WHERE u.id = ANY($1)
+                 ON CONFLICT (user_id) DO UPDATE
+                 SET post_count = excluded.post_count, following_count = excluded.following_count, activity_version = excluded.activity_version
+                 WHERE c.activity_version < excluded.activity_version")
+            .bind::<Array<BigInt>, _>(users),
+        )
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        effects.people_changed(&distinct(events.iter().filter_map(|event| user_of(&event.event)))).await
+    }
+}

@@ -1,1 +1,60 @@
 //! What a projection is.
+
+use async_trait::async_trait;
+
+use super::{followers, post_counts, product_sales, profile_counts};
+use crate::config::FeedConfig;
+use crate::ids::{Bucket, PostId, ProductId, UserId};
+use crate::protocol::envelope::EventEnvelope;
+use crate::protocol::events::Event;
+use crate::protocol::routing::Topic;
+use crate::stores::StoreError;
+use crate::stores::postgres::{Connection, ShardIndex};
+
+/// Fills a table from events. Every event of an aggregate must have the same target, so that one shard sees all its versions.
+#[async_trait]
+pub trait Projection: Send + Sync {
+    /// Its name in `projection_offsets` and `projection_versions`; never changed.
+    fn name(&self) -> &'static str;
+
+    /// The topics it reads.
+    fn topics(&self) -> &'static [Topic];
+
+    /// The bucket whose shard the event's rows are on.
+    fn target(&self, event: &Event) -> Bucket;
+
+    /// Writes what the events mean, inside the transaction that moves the offset. The events are new, in order, and all of this shard; what
+    /// is written must not depend on how they are cut into batches.
+    async fn commit(&self, connection: &mut Connection, shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError>;
+
+    /// Tells others what has changed. Happens after the commit, at least once.
+    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError>;
+}
+
+/// What a projection may cause outside its shard: given by whoever starts the projector, since caches belong to the domain.
+#[async_trait]
+pub trait Effects: Send + Sync {
+    /// Posts have changed, to these versions; the flag: the post is deleted.
+    async fn posts_changed(&self, posts: &[(PostId, i64, bool)]) -> Result<(), StoreError>;
+    /// These people's counts, or whom they follow, have changed.
+    async fn people_changed(&self, people: &[UserId]) -> Result<(), StoreError>;
+    /// Whom these people follow has changed, and the followees' shards know it now.
+    async fn follows_changed(&self, followers: &[UserId]) -> Result<(), StoreError>;
+    /// Products have changed, to these versions.
+    async fn products_changed(&self, products: &[(ProductId, i64)]) -> Result<(), StoreError>;
+}
+
+/// Every projection there is.
+pub fn all(feed: &FeedConfig) -> Vec<Box<dyn Projection>> {
+    vec![
+        Box::new(followers::Followers { pull_from: feed.pull_from, push_below: feed.push_below }),
+        Box::new(post_counts::PostCounts),
+        Box::new(profile_counts::ProfileCounts),
+        Box::new(product_sales::ProductSales),
+    ]
+}
+
+/// A sorted list without repeats.
+pub(super) fn distinct<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    items.into_iter().collect::<std::collections::BTreeSet<T>>().into_iter().collect()
+}

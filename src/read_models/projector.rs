@@ -1,1 +1,334 @@
 //! The loop that runs projections.
+//!
+//! Each projection is run by one process at a time, which holds an advisory lock on shard 0; others stand by. Partitions are assigned by hand, from
+//! the offsets that the shards hold: there is no consumer group to rebalance, and no offset anywhere but beside the rows. Per batch and shard there
+//! is one transaction: it locks the projection's offsets, leaves out what they are past, checks each aggregate's versions, writes the rows, the
+//! versions and the offsets. A process that lost the lock without noticing can do no harm: the offsets it locks are past its events.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::projection::{Effects, Projection, all};
+use crate::config::Config;
+use crate::protocol::envelope::EventEnvelope;
+use crate::stores::StoreError;
+use crate::stores::kafka::consumer::{EventConsumer, Partition, Record};
+use crate::stores::postgres::projections::{self as rows, Position};
+use crate::stores::postgres::{Cluster, Connection, ReadSession, ShardIndex, outbox};
+
+/// Events in one batch.
+const BATCH: usize = 1_000;
+/// How long a batch's transactions may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How often the offsets of shards that got nothing are moved too, so that a restart does not read everything again.
+const LEVEL: Duration = Duration::from_secs(1);
+/// How long side effects are tried while Redis is away. One that is away for longer comes back empty, or has been told by the mutations
+/// themselves and holds nothing that a serving replica, which lags less than this, could have put there since.
+const EFFECTS_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Runs every projection until told to stop.
+///
+/// # Errors
+/// None: what fails is tried again.
+pub async fn run(cluster: Arc<Cluster>, effects: Arc<dyn Effects>, config: Arc<Config>, stop: CancellationToken) -> anyhow::Result<()> {
+    let projections = all(&config.feed).into_iter().map(|projection| {
+        let runner = Runner { projection, cluster: Arc::clone(&cluster), effects: Arc::clone(&effects), config: Arc::clone(&config) };
+        let stop = stop.clone();
+        async move {
+            while !stop.is_cancelled() {
+                tokio::select! {
+                    result = runner.run_with_lock() => {
+                        if let Err(error) = result {
+                            tracing::warn!(projection = runner.projection.name(), error = format!("{error:#}"), "begins again");
+                        }
+                    }
+                    () = stop.cancelled() => return,
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+        }
+    });
+    futures_util::future::join_all(projections).await;
+    Ok(())
+}
+
+struct Runner {
+    projection: Box<dyn Projection>,
+    cluster: Arc<Cluster>,
+    effects: Arc<dyn Effects>,
+    config: Arc<Config>,
+}
+
+/// An event, decoded, and where it lies.
+struct Located {
+    partition: Partition,
+    offset: i64,
+    event: EventEnvelope,
+}
+
+/// Where everything stands.
+#[derive(Default)]
+struct Progress {
+    /// The first offset of each partition not read yet.
+    read: BTreeMap<Partition, i64>,
+    /// The first offset of each partition whose side effects have not happened.
+    effects: BTreeMap<Partition, i64>,
+    /// Partitions that cannot go on until somebody has looked.
+    parked: HashSet<Partition>,
+}
+
+impl Runner {
+    async fn run_with_lock(&self) -> anyhow::Result<()> {
+        let mut lock = self.cluster.shard(ShardIndex(0))?.direct().await?;
+        if !outbox::try_lock(&mut lock, &format!("projection:{}", self.projection.name())).await? {
+            return Ok(());
+        }
+        tracing::info!(projection = self.projection.name(), "projecting");
+        let alive = async {
+            loop {
+                tokio::time::timeout(Duration::from_secs(2), outbox::is_alive(&mut lock)).await??;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        };
+        tokio::select! {
+            result = alive => result,
+            result = self.consume() => result,
+        }
+    }
+
+    async fn consume(&self) -> anyhow::Result<()> {
+        let consumer = Arc::new(EventConsumer::new(&self.config.kafka, self.projection.name(), self.projection.topics())?);
+        let asking = Arc::clone(&consumer);
+        let partitions = tokio::task::spawn_blocking(move || asking.partitions()).await??;
+        let mut progress = self.stored(&partitions).await?;
+        consumer.assign(&progress.effects.iter().map(|(partition, offset)| (partition.clone(), *offset)).collect::<Vec<_>>())?;
+        let mut levelled = Instant::now();
+        let mut behind = false;
+        loop {
+            let batch = match tokio::time::timeout(LEVEL, consumer.batch(BATCH)).await {
+                Ok(batch) => self.decode(batch?, &mut progress),
+                Err(_) => Vec::new(),
+            };
+            let level = behind && levelled.elapsed() >= LEVEL;
+            if batch.is_empty() && !level {
+                continue;
+            }
+            self.apply(&batch, &mut progress, level).await?;
+            self.tell(&batch, &mut progress).await?;
+            behind = !level || !batch.is_empty();
+            if level {
+                levelled = Instant::now();
+            }
+        }
+    }
+
+    /// Where the shards say this projection stands: each partition's lowest offset.
+    async fn stored(&self, partitions: &[Partition]) -> anyhow::Result<Progress> {
+        let (name, session) = (self.projection.name(), ReadSession::primary(self.cluster.len()));
+        let shards = self
+            .cluster
+            .scatter_all(&session, async |connection: &mut Connection| rows::positions(connection, name).await)
+            .await
+            .complete()?;
+        let mut progress = Progress::default();
+        for partition in partitions {
+            let at = |position: &&Position| position.topic == partition.topic && position.partition == partition.number;
+            let lowest = shards.iter().map(|shard| shard.iter().find(at).map_or(0, |position| position.effects_offset)).min();
+            progress.effects.insert(partition.clone(), lowest.unwrap_or_default());
+            progress.read.insert(partition.clone(), lowest.unwrap_or_default());
+        }
+        Ok(progress)
+    }
+
+    /// Decodes; a partition with an event that cannot be read is parked there.
+    fn decode(&self, records: Vec<Record>, progress: &mut Progress) -> Vec<Located> {
+        let mut events = Vec::with_capacity(records.len());
+        for record in records {
+            if progress.parked.contains(&record.partition) {
+                continue;
+            }
+            match serde_json::from_slice::<EventEnvelope>(&record.payload) {
+                Ok(event) => {
+                    progress.read.insert(record.partition.clone(), record.offset + 1);
+                    events.push(Located { partition: record.partition, offset: record.offset, event });
+                }
+                Err(error) => self.park(&mut progress.parked, &record.partition, record.offset, &error.to_string()),
+            }
+        }
+        events
+    }
+
+    fn park(&self, parked: &mut HashSet<Partition>, partition: &Partition, offset: i64, why: &str) {
+        let projection = self.projection.name();
+        tracing::error!(projection, topic = partition.topic, partition = partition.number, offset, why, "parked");
+        metrics::gauge!("plaza_projection_parked", "projection" => projection).increment(1.0);
+        parked.insert(partition.clone());
+    }
+
+    /// Writes a batch, each shard's part in one transaction. With `level`, shards that got nothing move their offsets too.
+    async fn apply(&self, batch: &[Located], progress: &mut Progress, level: bool) -> anyhow::Result<()> {
+        let mut by_shard: BTreeMap<ShardIndex, Vec<&Located>> = BTreeMap::new();
+        if level {
+            by_shard.extend(self.cluster.indexes().map(|index| (index, Vec::new())));
+        }
+        for located in batch {
+            by_shard.entry(self.cluster.shard_of(self.projection.target(&located.event.event))).or_default().push(located);
+        }
+        let (read, effects) = (&progress.read, &progress.effects);
+        let mut writes = Vec::new();
+        for (shard, events) in &by_shard {
+            writes.push(self.apply_to_shard(*shard, events, read, effects));
+        }
+        let gaps = futures_util::future::try_join_all(writes).await?;
+        for (partition, offset, why) in gaps.into_iter().flatten() {
+            if !progress.parked.contains(&partition) {
+                self.park(&mut progress.parked, &partition, offset, &why);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the partitions in which a version is missing, and where.
+    async fn apply_to_shard(
+        &self,
+        shard: ShardIndex,
+        events: &[&Located],
+        read: &BTreeMap<Partition, i64>,
+        effects: &BTreeMap<Partition, i64>,
+    ) -> Result<Vec<(Partition, i64, String)>, StoreError> {
+        let name = self.projection.name();
+        let committed = self
+            .cluster
+            .write(shard, Instant::now() + DEADLINE, async |connection: &mut Connection| -> Result<_, StoreError> {
+                let held = rows::lock_positions(connection, name).await?;
+                let held: HashMap<(&str, i32), i64> = held.iter().map(|p| ((p.topic.as_str(), p.partition), p.next_offset)).collect();
+                let past = |located: &Located| {
+                    let at = (located.partition.topic, located.partition.number);
+                    held.get(&at).is_some_and(|next| located.offset < *next)
+                };
+                let new: Vec<&Located> = events.iter().copied().filter(|located| !past(located)).collect();
+                let mut next = read.clone();
+                let mut gaps = Vec::new();
+                if !new.is_empty() {
+                    let aggregates: Vec<String> = new.iter().map(|located| located.event.subject.clone()).collect();
+                    let versions = rows::versions(connection, name, &aggregates).await?;
+                    let sorted = sort_out(&new, versions.into_iter().map(|v| (v.aggregate, v.version)).collect());
+                    if !sorted.apply.is_empty() {
+                        self.projection.commit(connection, shard, &sorted.apply).await?;
+                        rows::store_versions(connection, name, &sorted.versions).await?;
+                    }
+                    for (partition, offset, _) in &sorted.gaps {
+                        next.insert(partition.clone(), *offset);
+                    }
+                    gaps = sorted.gaps;
+                }
+                let positions: Vec<Position> = next
+                    .iter()
+                    .map(|(partition, next_offset)| Position {
+                        topic: partition.topic.to_owned(),
+                        partition: partition.number,
+                        next_offset: *next_offset,
+                        effects_offset: effects.get(partition).copied().unwrap_or_default().min(*next_offset),
+                    })
+                    .collect();
+                rows::move_positions(connection, name, &positions).await?;
+                Ok(gaps)
+            })
+            .await?;
+        Ok(committed.value)
+    }
+
+    /// Tells others, until it has worked or Redis has been away for long.
+    async fn tell(&self, batch: &[Located], progress: &mut Progress) -> anyhow::Result<()> {
+        let events: Vec<EventEnvelope> = batch.iter().map(|located| located.event.clone()).collect();
+        let started = Instant::now();
+        while !events.is_empty() {
+            match self.projection.after_commit(self.effects.as_ref(), &events).await {
+                Ok(()) => break,
+                Err(error) if started.elapsed() > EFFECTS_PATIENCE => {
+                    tracing::warn!(projection = self.projection.name(), %error, "side effects given up");
+                    break;
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+        progress.effects = progress.read.clone();
+        Ok(())
+    }
+}
+
+/// A shard's events, sorted out by their versions.
+struct Sorted {
+    apply: Vec<EventEnvelope>,
+    versions: Vec<(String, i64)>,
+    gaps: Vec<(Partition, i64, String)>,
+}
+
+/// Repeats are left out, the next versions applied; at a gap the partition ends.
+fn sort_out(events: &[&Located], mut held: HashMap<String, i64>) -> Sorted {
+    let mut sorted = Sorted { apply: Vec::new(), versions: Vec::new(), gaps: Vec::new() };
+    let mut changed: HashSet<String> = HashSet::new();
+    let mut ended: HashSet<&Partition> = HashSet::new();
+    for located in events {
+        if ended.contains(&located.partition) {
+            continue;
+        }
+        let (subject, version) = (&located.event.subject, located.event.version);
+        let current = held.get(subject).copied().unwrap_or_default();
+        if version <= current {
+            continue;
+        }
+        if version > current + 1 {
+            ended.insert(&located.partition);
+            sorted.gaps.push((located.partition.clone(), located.offset, format!("{subject} is at {current}, then came {version}")));
+            continue;
+        }
+        held.insert(subject.clone(), version);
+        changed.insert(subject.clone());
+        sorted.apply.push(located.event.clone());
+    }
+    sorted.versions = changed.into_iter().map(|subject| (held.get(&subject).copied().unwrap_or_default(), subject)).map(|(v, s)| (s, v)).collect();
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Id, PostId, UserId};
+    use crate::protocol::events::Event;
+
+    fn located(offset: i64, subject: &str, version: i64) -> Located {
+        Located {
+            partition: Partition { topic: "posts", number: 0 },
+            offset,
+            event: EventEnvelope {
+                specversion: "1.0".into(),
+                id: format!("{subject}/{version}"),
+                source: String::new(),
+                time: String::new(),
+                subject: subject.into(),
+                version,
+                traceparent: None,
+                event: Event::PostCreated { post_id: PostId::from_i64(1), author_id: UserId::from_i64(1) },
+            },
+        }
+    }
+
+    #[test]
+    fn repeats_are_skipped_and_a_gap_ends_the_partition() {
+        let events = [located(0, "a", 1), located(1, "b", 3), located(2, "a", 1), located(3, "a", 2), located(4, "a", 4), located(5, "b", 4)];
+        let events: Vec<&Located> = events.iter().collect();
+        let sorted = sort_out(&events, HashMap::from([("b".to_owned(), 2)]));
+        let applied: Vec<&str> = sorted.apply.iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(applied, ["a/1", "b/3", "a/2"]);
+        assert_eq!(sorted.gaps.len(), 1);
+        assert_eq!(sorted.gaps[0].1, 4);
+    }
+}

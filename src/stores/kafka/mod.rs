@@ -1,1 +1,5 @@
-//! kafka
+//! Kafka: the log of events.
+
+pub mod consumer;
+pub mod producer;
+pub mod topology;

@@ -1,0 +1,56 @@
+//! Failed attempts of jobs, counted by us: a broker's own count does not survive a republish.
+
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Integer, Text};
+use diesel_async::RunQueryDsl;
+
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use crate::stores::StoreError;
+
+#[derive(QueryableByName)]
+struct Attempts {
+    #[diesel(sql_type = Integer)]
+    attempts: i32,
+}
+
+/// Counts one more failed attempt; how many there have been.
+///
+/// # Errors
+/// The server's.
+pub async fn count_attempt(connection: &mut Connection, job: &str, error: &str) -> Result<i32, StoreError> {
+    let row: Attempts = prepared(
+        sql("INSERT INTO job_attempts AS a (job_id, attempts, last_error) VALUES ($1, 1, $2)
+             ON CONFLICT (job_id) DO UPDATE SET attempts = a.attempts + 1, last_error = excluded.last_error, updated_at = now()
+             RETURNING attempts")
+        .bind::<Text, _>(job)
+        .bind::<Text, _>(error),
+    )
+    .get_result(connection)
+    .await?;
+    Ok(row.attempts)
+}
+
+/// The job has ended, or begins anew: its attempts are forgotten.
+///
+/// # Errors
+/// The server's.
+pub async fn forget_attempts(connection: &mut Connection, job: &str) -> Result<(), StoreError> {
+    prepared(sql("DELETE FROM job_attempts WHERE job_id = $1").bind::<Text, _>(job)).execute(connection).await?;
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// How many jobs have failed and not ended on this shard.
+///
+/// # Errors
+/// The server's.
+pub async fn failing(connection: &mut Connection) -> Result<i64, StoreError> {
+    let row: Count = prepared(sql("SELECT count(*) AS count FROM job_attempts")).get_result(connection).await?;
+    Ok(row.count)
+}

@@ -1,0 +1,121 @@
+//! What the relay reads and marks.
+
+use chrono::{DateTime, Utc};
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, SmallInt, Text, Timestamptz};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use crate::stores::StoreError;
+
+/// An unsent message.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct OutboxRow {
+    /// Its place in the order.
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    /// Queue or topic.
+    #[diesel(sql_type = Text)]
+    pub topic: String,
+    /// Job id, or aggregate.
+    #[diesel(sql_type = Text)]
+    pub key: String,
+    /// The envelope.
+    #[diesel(sql_type = Text)]
+    pub payload: String,
+    /// When it was written.
+    #[diesel(sql_type = Timestamptz)]
+    pub created_at: DateTime<Utc>,
+}
+
+/// The oldest unsent messages of a sink, in order.
+///
+/// # Errors
+/// The server's.
+pub async fn unsent(connection: &mut Connection, sink: i16, limit: i64) -> Result<Vec<OutboxRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT id, topic, key, payload, created_at FROM outbox WHERE sink = $1 AND sent_at IS NULL ORDER BY id LIMIT $2")
+            .bind::<SmallInt, _>(sink)
+            .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// These have been sent.
+///
+/// # Errors
+/// The server's.
+pub async fn mark_sent(connection: &mut Connection, ids: &[i64]) -> Result<(), StoreError> {
+    prepared(sql("UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// For a relay's connection: a mark that is lost in a crash means a message sent twice, which is harmless; waiting for replicas at each is not.
+///
+/// # Errors
+/// The server's.
+pub async fn relax(connection: &mut Connection) -> Result<(), StoreError> {
+    Ok(connection.batch_execute("SET synchronous_commit = off").await?)
+}
+
+#[derive(QueryableByName)]
+struct Locked {
+    #[diesel(sql_type = Bool)]
+    locked: bool,
+}
+
+/// Takes a lock that lives as long as the connection; false when somebody else has it.
+///
+/// # Errors
+/// The server's.
+pub async fn try_lock(connection: &mut Connection, name: &str) -> Result<bool, StoreError> {
+    let row: Locked =
+        prepared(sql("SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked").bind::<Text, _>(name)).get_result(connection).await?;
+    Ok(row.locked)
+}
+
+/// Whether the connection, and so its lock, is still alive.
+///
+/// # Errors
+/// The server's.
+pub async fn is_alive(connection: &mut Connection) -> Result<(), StoreError> {
+    Ok(connection.batch_execute("SELECT 1").await?)
+}
+
+/// Makes the partitions of today and tomorrow, drops those older than so many days in which everything is sent.
+///
+/// # Errors
+/// The server's.
+pub async fn maintain(connection: &mut Connection, keep_days: i32) -> Result<(), StoreError> {
+    prepared(sql("SELECT outbox_maintain($1)").bind::<Integer, _>(keep_days)).execute(connection).await?;
+    Ok(())
+}
+
+/// Unsent messages of a sink, and the age of the oldest.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Backlog {
+    /// How many.
+    #[diesel(sql_type = BigInt)]
+    pub unsent: i64,
+    /// Seconds.
+    #[diesel(sql_type = Double)]
+    pub oldest_s: f64,
+}
+
+/// What is unsent.
+///
+/// # Errors
+/// The server's.
+pub async fn backlog(connection: &mut Connection, sink: i16) -> Result<Backlog, StoreError> {
+    Ok(prepared(
+        sql("SELECT count(*) AS unsent, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_s
+             FROM outbox WHERE sink = $1 AND sent_at IS NULL")
+        .bind::<SmallInt, _>(sink),
+    )
+    .get_result(connection)
+    .await?)
+}
