@@ -11,6 +11,9 @@ pub enum DomainError {
     /// Only a logged-in viewer may do this.
     #[error("unauthenticated")]
     Unauthenticated,
+    /// The viewer may not see this.
+    #[error("forbidden")]
+    Forbidden,
     /// A server that is needed did not answer; nothing was changed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,44 +1,232 @@
 //! Products.
+
 use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
-use super::{Domain, DomainError, Operation, Page, PageRequest};
-use crate::ids::{ProductId, UserId};
+
+use super::idempotency::{Request, once};
+use super::{Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, text};
+use crate::ids::{Id, ProductId, UserId};
+use crate::outbox::Messages;
+use crate::protocol::events::Event;
+use crate::read_models::product_sales;
+use crate::stores::postgres::products::{self as store, ProductRow};
+use crate::stores::postgres::{Connection, ReadSession};
+use crate::stores::redis::cache::Cached;
+
+pub use crate::read_models::product_sales::SalesRow as SalesMinute;
+
 /// Money: integer minor units with an ISO 4217 currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Money { /// Minor units.
-    pub amount: i64, /// Three capital letters.
-    pub currency: String }
+pub struct Money {
+    /// Minor units.
+    pub amount: i64,
+    /// Three capital letters.
+    pub currency: String,
+}
+
 /// Currencies plaza trades in.
 pub const CURRENCIES: [&str; 4] = ["EUR", "USD", "GBP", "JPY"];
+/// The highest price of one piece, minor units.
+pub const MAX_PRICE: i64 = 1_000_000_000_000;
+/// The largest stock.
+pub const MAX_STOCK: i32 = 1_000_000;
+/// How many minutes of sales are shown.
+const SALES_MINUTES: i64 = 60;
+
 /// Something for sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Product { /// Id.
-    pub id: ProductId, /// Seller.
-    pub seller_id: UserId, /// Title.
-    pub title: String, /// Description.
-    pub description: String, /// Price of one.
-    pub price: Money, /// What is left.
-    pub stock: i32, /// Rises with each change.
-    pub version: i64 }
+pub struct Product {
+    /// Id.
+    pub id: ProductId,
+    /// Seller.
+    pub seller_id: UserId,
+    /// Title.
+    pub title: String,
+    /// Description.
+    pub description: String,
+    /// Price of one.
+    pub price: Money,
+    /// What is left.
+    pub stock: i32,
+    /// Rises with each change.
+    pub version: i64,
+}
+
+impl From<ProductRow> for Product {
+    fn from(row: ProductRow) -> Self {
+        Self {
+            id: row.id,
+            seller_id: row.seller_id,
+            title: row.title,
+            description: row.description,
+            price: Money { amount: row.price_amount, currency: row.price_currency },
+            stock: row.stock,
+            version: row.version,
+        }
+    }
+}
+
+impl Cached for Product {
+    const KIND: &'static str = "product";
+    const LOCAL: bool = true;
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
 /// What the viewer offers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct NewProduct { /// Title.
-    pub title: String, /// Description.
-    pub description: String, /// Price of one.
-    pub price: Money, /// How many.
-    pub stock: i32 }
+pub struct NewProduct {
+    /// Title.
+    pub title: String,
+    /// Description.
+    pub description: String,
+    /// Price of one.
+    pub price: Money,
+    /// How many.
+    pub stock: i32,
+}
+
+fn checked(mut new: NewProduct) -> Result<NewProduct, DomainError> {
+    let mut errors = Vec::new();
+    match text::checked("title", &new.title, text::PRODUCT_TITLE) {
+        Ok(title) => new.title = title,
+        Err(error) => errors.push(error),
+    }
+    match text::checked("description", &new.description, text::PRODUCT_DESCRIPTION) {
+        Ok(description) => new.description = description,
+        Err(error) => errors.push(error),
+    }
+    if !(1..=MAX_PRICE).contains(&new.price.amount) {
+        errors.push(UserError::field(UserErrorCode::Invalid, "price", format!("the amount must be 1 to {MAX_PRICE} minor units")));
+    }
+    if !CURRENCIES.contains(&new.price.currency.as_str()) {
+        errors.push(UserError::field(UserErrorCode::Invalid, "price", format!("the currency must be one of {}", CURRENCIES.join(", "))));
+    }
+    if !(0..=MAX_STOCK).contains(&new.stock) {
+        errors.push(UserError::field(UserErrorCode::Invalid, "stock", format!("must be 0 to {MAX_STOCK}")));
+    }
+    if errors.is_empty() { Ok(new) } else { Err(DomainError::Rejected(errors)) }
+}
+
 /// The viewer offers a product.
-pub async fn create(op: &Operation, domain: &Domain, new: NewProduct) -> Result<ProductId, DomainError> { todo!() }
-/// Products by id, through the cache.
-pub async fn get_many(op: &Operation, domain: &Domain, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>, DomainError> { todo!() }
-/// Newest products of all shards (scatter-gather); cursor = product id. Shards that failed are told by number; their rows are missing.
-pub async fn newest(op: &Operation, domain: &Domain, page: PageRequest) -> Result<(Page<Product>, Vec<usize>), DomainError> { todo!() }
-/// Sales of one product per minute, newest first, from the read model.
-#[derive(Debug, Clone)]
-pub struct SalesMinute { /// The minute.
-    pub minute: chrono::DateTime<chrono::Utc>, /// Orders.
-    pub orders: i64, /// Pieces.
-    pub quantity: i64, /// Minor units.
-    pub amount: i64 }
-/// The seller's view of a product's sales, newest minute first, at most 60. Only the seller.
-pub async fn sales(op: &Operation, domain: &Domain, id: ProductId) -> Result<Vec<SalesMinute>, DomainError> { todo!() }
+///
+/// # Errors
+/// Fields out of bounds; the viewer's shard is away.
+pub async fn create(op: &Operation, domain: &Domain, new: NewProduct) -> Result<ProductId, DomainError> {
+    let seller = op.require_viewer()?.user_id;
+    let new = checked(new)?;
+    let shard = domain.cluster.shard_of_id(seller);
+    let request = Request { user: seller, client_key: op.client_key.as_deref(), operation: "productCreate" };
+    let committed = domain
+        .cluster
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<ProductId, DomainError> {
+            once(connection, request, &new, async |connection: &mut Connection| {
+                let row = store::NewRow {
+                    seller_id: seller.as_i64(),
+                    title: &new.title,
+                    description: &new.description,
+                    amount: new.price.amount,
+                    currency: &new.price.currency,
+                    stock: new.stock,
+                };
+                let id = store::insert(connection, seller.bucket(), &row).await?;
+                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+                    .event(Event::ProductCreated { product_id: id, seller_id: seller }, 1)
+                    .append(connection)
+                    .await?;
+                Ok(id)
+            })
+            .await
+        })
+        .await?;
+    op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    Ok(committed.value)
+}
+
+async fn load(domain: &Domain, reads: &ReadSession, ids: &[i64]) -> Result<HashMap<i64, Product>, DomainError> {
+    let ids = ids.iter().copied().map(ProductId::from_i64);
+    let rows = domain
+        .cluster
+        .scatter_ids(reads, ids, async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await)
+        .await
+        .complete()?;
+    Ok(rows.into_iter().flatten().map(|row| (row.id.as_i64(), Product::from(row))).collect())
+}
+
+/// Products by id, through the cache; those that do not exist are left out.
+///
+/// # Errors
+/// A shard that is away.
+pub async fn get_many(op: &Operation, domain: &Domain, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>, DomainError> {
+    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
+    let found = domain
+        .redis
+        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| load(domain, &op.reads, missing).await)
+        .await?;
+    Ok(found.into_values().map(|product: Product| (product.id, product)).collect())
+}
+
+/// Products by id from the primaries, past every cache: for whatever decides a write.
+///
+/// # Errors
+/// A shard that is away.
+pub async fn current(domain: &Domain, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>, DomainError> {
+    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
+    let found = load(domain, &ReadSession::primary(domain.cluster.len()), &raw).await?;
+    Ok(found.into_values().map(|product| (product.id, product)).collect())
+}
+
+/// The newest products of all shards; cursor = product id. The numbers of shards that did not answer come along: their products are missing.
+///
+/// # Errors
+/// No shard answered.
+pub async fn newest(op: &Operation, domain: &Domain, page: PageRequest) -> Result<(Page<Product>, Vec<usize>), DomainError> {
+    let below = page.after.unwrap_or(i64::MAX);
+    let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
+    let gathered =
+        domain.cluster.scatter_all(&op.reads, async |connection: &mut Connection| store::newest(connection, below, limit).await).await;
+    let away: Vec<usize> = gathered.failures.iter().map(|(shard, _)| shard.0).collect();
+    if gathered.answers.is_empty() {
+        gathered.complete()?;
+        return Ok((Page::default(), away));
+    }
+    let rows = gathered.answers.into_iter().flat_map(|(_, rows)| rows);
+    let mut rows: Vec<(i64, Product)> = rows.map(|row| (row.id.as_i64(), Product::from(row))).collect();
+    rows.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+    Ok((Page::from_rows(rows, page.first), away))
+}
+
+/// The seller's view of a product's sales, newest minute first, at most an hour of minutes.
+///
+/// # Errors
+/// Not the viewer's product; its shard is away.
+pub async fn sales(op: &Operation, domain: &Domain, product: &Product) -> Result<Vec<SalesMinute>, DomainError> {
+    let viewer = op.require_viewer()?;
+    if viewer.user_id != product.seller_id {
+        return Err(DomainError::Forbidden);
+    }
+    let (id, shard) = (product.id.as_i64(), domain.cluster.shard_of_id(product.id));
+    Ok(domain
+        .cluster
+        .read(&op.reads, shard, async |connection: &mut Connection| product_sales::latest(connection, id, SALES_MINUTES).await)
+        .await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_out_of_bounds_is_told_at_once() {
+        let new = NewProduct {
+            title: String::new(),
+            description: "x".repeat(4_001),
+            price: Money { amount: 0, currency: "XXX".into() },
+            stock: -1,
+        };
+        let Err(DomainError::Rejected(errors)) = checked(new) else { panic!("accepted") };
+        assert_eq!(errors.len(), 5);
+    }
+}

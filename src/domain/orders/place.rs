@@ -1,0 +1,132 @@
+//! Placing an order.
+
+use std::collections::BTreeMap;
+
+use crate::domain::idempotency::{Request, once};
+use crate::domain::products::{self, Money, Product};
+use crate::domain::{Domain, DomainError, Operation, UserErrorCode};
+use crate::ids::{Id, OrderId, ProductId};
+use crate::outbox::Messages;
+use crate::protocol::events::Event;
+use crate::protocol::jobs::Job;
+use crate::stores::postgres::{Connection, orders as store};
+
+/// Most lines in an order.
+pub const MAX_LINES: usize = 50;
+/// Most pieces in a line.
+pub const MAX_QUANTITY: i32 = 1_000;
+
+/// The viewer places an order of (product, quantity) lines; lines of one product are added up. The answer is a PENDING order; the rest is the saga's.
+///
+/// # Errors
+/// No, too many or too large lines, products that do not exist or are not in one currency; a shard that is away.
+pub async fn place(op: &Operation, domain: &Domain, lines: &[(ProductId, i32)]) -> Result<OrderId, DomainError> {
+    let buyer = op.require_viewer()?.user_id;
+    let quantities = added_up(lines)?;
+    let shard = domain.cluster.shard_of_id(buyer);
+    let ids: Vec<ProductId> = quantities.keys().copied().collect();
+    let products = products::current(domain, &ids).await?;
+    let (rows, total) = priced(&quantities, |id| products.get(&id))?;
+    let request = Request { user: buyer, client_key: op.client_key.as_deref(), operation: "orderPlace" };
+    let payload: Vec<(ProductId, i32)> = quantities.into_iter().collect();
+    let committed = domain
+        .cluster
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<OrderId, DomainError> {
+            once(connection, request, &payload, async |connection: &mut Connection| {
+                let id = store::insert(connection, buyer.bucket(), buyer.as_i64(), total.amount, &total.currency).await?;
+                store::insert_lines(connection, id.as_i64(), &rows).await?;
+                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+                    .event(Event::OrderPlaced { order_id: id, buyer_id: buyer }, 1)
+                    .job(Job::OrderProcess { order_id: id }, format!("order:{id}/process"))
+                    .append(connection)
+                    .await?;
+                Ok(id)
+            })
+            .await
+        })
+        .await?;
+    op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    Ok(committed.value)
+}
+
+fn invalid(message: String) -> DomainError {
+    DomainError::rejected(UserErrorCode::Invalid, "lines", message)
+}
+
+fn added_up(lines: &[(ProductId, i32)]) -> Result<BTreeMap<ProductId, i32>, DomainError> {
+    if lines.is_empty() || lines.len() > MAX_LINES {
+        return Err(invalid(format!("an order has 1 to {MAX_LINES} lines")));
+    }
+    let mut quantities: BTreeMap<ProductId, i32> = BTreeMap::new();
+    for (product, quantity) in lines {
+        let sum = quantities.entry(*product).or_default();
+        *sum = sum.saturating_add((*quantity).max(0));
+        if *quantity < 1 || *sum > MAX_QUANTITY {
+            return Err(invalid(format!("a quantity is 1 to {MAX_QUANTITY}")));
+        }
+    }
+    Ok(quantities)
+}
+
+/// (product, quantity, price of one) rows, and their sum.
+type Priced = (Vec<(i64, i32, i64)>, Money);
+
+fn priced<'a>(quantities: &BTreeMap<ProductId, i32>, product: impl Fn(ProductId) -> Option<&'a Product>) -> Result<Priced, DomainError> {
+    let mut rows = Vec::new();
+    let mut total: Option<Money> = None;
+    for (id, quantity) in quantities {
+        let Some(product) = product(*id) else {
+            return Err(DomainError::rejected(UserErrorCode::NotFound, "lines", "there is no such product"));
+        };
+        rows.push((id.as_i64(), *quantity, product.price.amount));
+        let so_far = total.get_or_insert_with(|| Money { amount: 0, currency: product.price.currency.clone() });
+        if so_far.currency != product.price.currency {
+            return Err(invalid("all products of an order must have one currency".to_owned()));
+        }
+        let sum = product.price.amount.checked_mul(i64::from(*quantity)).and_then(|amount| so_far.amount.checked_add(amount));
+        so_far.amount = sum.ok_or_else(|| invalid("the order is too large".to_owned()))?;
+    }
+    total.map(|total| (rows, total)).ok_or_else(|| invalid("an order has lines".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::UserId;
+
+    fn product(id: i64, amount: i64, currency: &str) -> Product {
+        Product {
+            id: ProductId::from_i64(id),
+            seller_id: UserId::from_i64(1),
+            title: String::new(),
+            description: String::new(),
+            price: Money { amount, currency: currency.into() },
+            stock: 1,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn lines_of_one_product_are_added_up_and_bounded() {
+        let id = ProductId::from_i64(5);
+        assert_eq!(added_up(&[(id, 2), (id, 3)]).unwrap(), BTreeMap::from([(id, 5)]));
+        assert!(added_up(&[]).is_err());
+        assert!(added_up(&[(id, 0)]).is_err());
+        assert!(added_up(&[(id, -1)]).is_err());
+        assert!(added_up(&[(id, 600), (id, 600)]).is_err());
+        assert!(added_up(&[(id, i32::MAX), (id, i32::MAX)]).is_err());
+    }
+
+    #[test]
+    fn sums_are_checked_and_of_one_currency() {
+        let quantities = BTreeMap::from([(ProductId::from_i64(1), 2), (ProductId::from_i64(2), 1)]);
+        let shop = |second: Product| {
+            let products = [product(1, 150, "EUR"), second];
+            priced(&quantities, |id| products.iter().find(|product| product.id == id)).map(|(_, total)| total.amount).ok()
+        };
+        assert_eq!(shop(product(2, 50, "EUR")), Some(350));
+        assert_eq!(shop(product(2, 50, "USD")), None);
+        assert_eq!(shop(product(2, i64::MAX, "EUR")), None);
+        assert_eq!(shop(product(3, 50, "EUR")), None);
+    }
+}

@@ -1,0 +1,180 @@
+//! Order rows with their lines and payments; on the buyer's shard.
+
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
+use diesel_async::RunQueryDsl;
+
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use crate::ids::{Bucket, OrderId, ProductId, UserId};
+use crate::stores::StoreError;
+
+/// One line of an order, with the order's own columns.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct OrderLineRow {
+    /// Order.
+    #[diesel(sql_type = BigInt)]
+    pub id: OrderId,
+    /// Buyer.
+    #[diesel(sql_type = BigInt)]
+    pub buyer_id: UserId,
+    /// State's name.
+    #[diesel(sql_type = Text)]
+    pub status: String,
+    /// Why rejected.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub reason: Option<String>,
+    /// Sum, minor units.
+    #[diesel(sql_type = BigInt)]
+    pub total_amount: i64,
+    /// ISO 4217.
+    #[diesel(sql_type = Text)]
+    pub total_currency: String,
+    /// The order's version.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+    /// What.
+    #[diesel(sql_type = BigInt)]
+    pub product_id: ProductId,
+    /// How many.
+    #[diesel(sql_type = Integer)]
+    pub quantity: i32,
+    /// Price of one, minor units.
+    #[diesel(sql_type = BigInt)]
+    pub unit_amount: i64,
+}
+
+#[derive(QueryableByName)]
+struct IdRow {
+    #[diesel(sql_type = BigInt)]
+    id: OrderId,
+}
+
+/// Inserts a PENDING order; its id.
+///
+/// # Errors
+/// The server's.
+pub async fn insert(connection: &mut Connection, bucket: Bucket, buyer: i64, amount: i64, currency: &str) -> Result<OrderId, StoreError> {
+    let row: IdRow = prepared(
+        sql("INSERT INTO orders (id, buyer_id, status, total_amount, total_currency) VALUES (next_id($1), $2, 'PENDING', $3, $4) RETURNING id")
+            .bind::<Integer, _>(i32::from(bucket.number()))
+            .bind::<BigInt, _>(buyer)
+            .bind::<BigInt, _>(amount)
+            .bind::<Text, _>(currency),
+    )
+    .get_result(connection)
+    .await?;
+    Ok(row.id)
+}
+
+/// Inserts an order's lines: (product, quantity, price of one).
+///
+/// # Errors
+/// The server's.
+pub async fn insert_lines(connection: &mut Connection, order: i64, lines: &[(i64, i32, i64)]) -> Result<(), StoreError> {
+    let products: Vec<i64> = lines.iter().map(|line| line.0).collect();
+    let quantities: Vec<i32> = lines.iter().map(|line| line.1).collect();
+    let amounts: Vec<i64> = lines.iter().map(|line| line.2).collect();
+    prepared(
+        sql("INSERT INTO order_lines (order_id, product_id, quantity, unit_amount)
+             SELECT $1, * FROM unnest($2::bigint[], $3::integer[], $4::bigint[])")
+        .bind::<BigInt, _>(order)
+        .bind::<Array<BigInt>, _>(products)
+        .bind::<Array<Integer>, _>(quantities)
+        .bind::<Array<BigInt>, _>(amounts),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Orders by id, a row a line, in product order.
+///
+/// # Errors
+/// The server's.
+pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<OrderLineRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT o.id, o.buyer_id, o.status, o.reason, o.total_amount, o.total_currency, o.version,
+                    l.product_id, l.quantity, l.unit_amount
+             FROM orders o JOIN order_lines l ON l.order_id = o.id WHERE o.id = ANY($1) ORDER BY o.id, l.product_id")
+        .bind::<Array<BigInt>, _>(ids),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// A buyer's orders below an id, newest first, a row a line.
+///
+/// # Errors
+/// The server's.
+pub async fn of_buyer(connection: &mut Connection, buyer: i64, below: i64, limit: i64) -> Result<Vec<OrderLineRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT o.id, o.buyer_id, o.status, o.reason, o.total_amount, o.total_currency, o.version,
+                    l.product_id, l.quantity, l.unit_amount
+             FROM (SELECT * FROM orders WHERE buyer_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3) o
+             JOIN order_lines l ON l.order_id = o.id ORDER BY o.id DESC, l.product_id")
+        .bind::<BigInt, _>(buyer)
+        .bind::<BigInt, _>(below)
+        .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// What a change of state must know.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Locked {
+    /// Buyer.
+    #[diesel(sql_type = BigInt)]
+    pub buyer_id: UserId,
+    /// State's name.
+    #[diesel(sql_type = Text)]
+    pub status: String,
+    /// The order's version.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+}
+
+/// Locks an order.
+///
+/// # Errors
+/// The server's.
+pub async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>, StoreError> {
+    let rows: Vec<Locked> =
+        prepared(sql("SELECT buyer_id, status, version FROM orders WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(id)).load(connection).await?;
+    Ok(rows.into_iter().next())
+}
+
+/// Sets a locked order's state.
+///
+/// # Errors
+/// The server's.
+pub async fn set_status(connection: &mut Connection, id: i64, status: &str, reason: Option<&str>, version: i64) -> Result<(), StoreError> {
+    prepared(
+        sql("UPDATE orders SET status = $2, reason = coalesce($3, reason), version = $4 WHERE id = $1")
+            .bind::<BigInt, _>(id)
+            .bind::<Text, _>(status)
+            .bind::<Nullable<Text>, _>(reason)
+            .bind::<BigInt, _>(version),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes down that the order is paid; once.
+///
+/// # Errors
+/// The server's.
+pub async fn insert_payment(connection: &mut Connection, order: i64, amount: i64, currency: &str, reference: &str) -> Result<(), StoreError> {
+    prepared(
+        sql("INSERT INTO payments (order_id, amount, currency, status, reference) VALUES ($1, $2, $3, 'CAPTURED', $4) ON CONFLICT DO NOTHING")
+            .bind::<BigInt, _>(order)
+            .bind::<BigInt, _>(amount)
+            .bind::<Text, _>(currency)
+            .bind::<Text, _>(reference),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Reservations: stock held for an order, on the product's shard.
+
+use chrono::{DateTime, Utc};
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Integer, Text, Timestamptz};
+use diesel_async::RunQueryDsl;
+
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use crate::ids::ProductId;
+use crate::stores::StoreError;
+
+/// A reservation that has changed state.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Reservation {
+    /// Of which product.
+    #[diesel(sql_type = BigInt)]
+    pub product_id: ProductId,
+    /// How many.
+    #[diesel(sql_type = Integer)]
+    pub quantity: i32,
+    /// For how much, minor units.
+    #[diesel(sql_type = BigInt)]
+    pub amount: i64,
+}
+
+/// Makes a HELD reservation; false when the order has one of this product, in whatever state.
+///
+/// # Errors
+/// The server's.
+pub async fn hold(connection: &mut Connection, order: i64, product: i64, quantity: i32, amount: i64) -> Result<bool, StoreError> {
+    let inserted = prepared(
+        sql("INSERT INTO reservations (order_id, product_id, quantity, amount, status) VALUES ($1, $2, $3, $4, 'HELD')
+             ON CONFLICT DO NOTHING")
+        .bind::<BigInt, _>(order)
+        .bind::<BigInt, _>(product)
+        .bind::<Integer, _>(quantity)
+        .bind::<BigInt, _>(amount),
+    )
+    .execute(connection)
+    .await?;
+    Ok(inserted == 1)
+}
+
+#[derive(QueryableByName)]
+struct StatusRow {
+    #[diesel(sql_type = Text)]
+    status: String,
+}
+
+/// A reservation's state.
+///
+/// # Errors
+/// The server's; there is none.
+pub async fn status(connection: &mut Connection, order: i64, product: i64) -> Result<String, StoreError> {
+    let row: StatusRow = prepared(
+        sql("SELECT status FROM reservations WHERE order_id = $1 AND product_id = $2").bind::<BigInt, _>(order).bind::<BigInt, _>(product),
+    )
+    .get_result(connection)
+    .await?;
+    Ok(row.status)
+}
+
+/// Moves the order's reservation of a product from HELD to RELEASED; nothing when it is not HELD.
+///
+/// # Errors
+/// The server's.
+pub async fn release(connection: &mut Connection, order: i64, product: i64) -> Result<Option<Reservation>, StoreError> {
+    let rows: Vec<Reservation> = prepared(
+        sql("UPDATE reservations SET status = 'RELEASED' WHERE order_id = $1 AND product_id = $2 AND status = 'HELD'
+             RETURNING product_id, quantity, amount")
+        .bind::<BigInt, _>(order)
+        .bind::<BigInt, _>(product),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().next())
+}
+
+/// Leaves a mark that the order gets nothing of this product, so that a reservation that comes late finds it.
+///
+/// # Errors
+/// The server's.
+pub async fn refuse(connection: &mut Connection, order: i64, product: i64, quantity: i32, amount: i64) -> Result<(), StoreError> {
+    prepared(
+        sql("INSERT INTO reservations (order_id, product_id, quantity, amount, status) VALUES ($1, $2, $3, $4, 'RELEASED')
+             ON CONFLICT DO NOTHING")
+        .bind::<BigInt, _>(order)
+        .bind::<BigInt, _>(product)
+        .bind::<Integer, _>(quantity)
+        .bind::<BigInt, _>(amount),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Moves the order's reservation of a product from HELD to SOLD; nothing when it is not HELD.
+///
+/// # Errors
+/// The server's.
+pub async fn sell(connection: &mut Connection, order: i64, product: i64, at: DateTime<Utc>) -> Result<Option<Reservation>, StoreError> {
+    let rows: Vec<Reservation> = prepared(
+        sql("UPDATE reservations SET status = 'SOLD', sold_at = $3 WHERE order_id = $1 AND product_id = $2 AND status = 'HELD'
+             RETURNING product_id, quantity, amount")
+        .bind::<BigInt, _>(order)
+        .bind::<BigInt, _>(product)
+        .bind::<Timestamptz, _>(at),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().next())
+}
