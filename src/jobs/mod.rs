@@ -1,1 +1,38 @@
-//! RabbitMQ job handlers.
+//! RabbitMQ jobs: the handlers, and the runner that retries and gives up.
+
+mod feed_fan_out;
+mod feed_resume_push;
+mod order_process;
+mod runner;
+
+use crate::domain::{Domain, DomainError, Operation};
+use crate::protocol::jobs::Job;
+
+pub use runner::run;
+
+/// How a job failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobError {
+    /// It may go well later.
+    Retry(String),
+    /// It never will.
+    Fail(String),
+}
+
+impl From<DomainError> for JobError {
+    fn from(error: DomainError) -> Self {
+        match &error {
+            DomainError::Rejected(_) | DomainError::Unauthenticated | DomainError::Forbidden => Self::Fail(error.to_string()),
+            DomainError::Store(_) | DomainError::Internal(_) => Self::Retry(error.to_string()),
+        }
+    }
+}
+
+/// Every job and its handler. A handler may be run again at any time: what it does must come to the same.
+async fn handle(op: &Operation, domain: &Domain, job: &Job) -> Result<(), JobError> {
+    match job {
+        Job::FeedFanOut { post_id, author_id } => feed_fan_out::run(op, domain, *post_id, *author_id).await,
+        Job::FeedResumePush { author_id } => feed_resume_push::run(op, domain, *author_id).await,
+        Job::OrderProcess { order_id } => order_process::run(op, domain, *order_id).await,
+    }
+}

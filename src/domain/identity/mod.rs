@@ -1,0 +1,68 @@
+//! Sign-up, log-in, sessions, tokens.
+
+mod passwords;
+mod sessions;
+mod sign_up;
+mod tokens;
+
+use chrono::{DateTime, Utc};
+
+use crate::config::AuthConfig;
+use crate::domain::{DomainError, Viewer};
+
+pub use sessions::{Session, log_in, log_out, refresh, sessions};
+pub use sign_up::{SignUp, sign_up};
+pub use tokens::generate_key_file;
+
+/// Password hashing and token keys.
+#[derive(Debug)]
+pub struct Identity {
+    passwords: passwords::Passwords,
+    tokens: tokens::Tokens,
+    refresh_ttl_s: i64,
+}
+
+impl Identity {
+    /// Reads the signing key file.
+    ///
+    /// # Errors
+    /// No such file, or not an Ed25519 key.
+    pub fn new(config: &AuthConfig) -> Result<Self, DomainError> {
+        Ok(Self {
+            passwords: passwords::Passwords::new(config)?,
+            tokens: tokens::Tokens::new(config)?,
+            refresh_ttl_s: i64::try_from(config.refresh_ttl_s).unwrap_or(i64::MAX),
+        })
+    }
+
+    /// The viewer an access token names; `None` when it is not good: expired, forged, malformed, for somebody else.
+    pub fn viewer_of(&self, clock: &crate::clock::Clock, access_token: &str) -> Option<Viewer> {
+        self.tokens.verify(clock.now(), access_token)
+    }
+
+    /// The public keys as a JWKS document.
+    pub fn jwks(&self) -> serde_json::Value {
+        self.tokens.jwks()
+    }
+
+    /// argon2id of a password, as a PHC string.
+    ///
+    /// # Errors
+    /// [`DomainError::Internal`] when hashing itself fails.
+    pub async fn hash(&self, password: String) -> Result<String, DomainError> {
+        self.passwords.hash(password).await
+    }
+}
+
+/// A successful sign-up, log-in or refresh.
+#[derive(Debug, Clone)]
+pub struct Authenticated {
+    /// Who.
+    pub viewer: Viewer,
+    /// A JWT.
+    pub access_token: String,
+    /// Opaque; good once.
+    pub refresh_token: String,
+    /// When the access token ends.
+    pub expires_at: DateTime<Utc>,
+}

@@ -1,0 +1,186 @@
+//! Access tokens: JWTs signed with EdDSA, checked against the injected clock.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use sha2::Digest;
+
+use crate::config::AuthConfig;
+use crate::domain::{DomainError, Viewer};
+use crate::ids::{Id, SessionId, UserId};
+
+/// Seconds by which clocks may differ.
+const LEEWAY_S: i64 = 5;
+/// The longest token looked at, in bytes.
+const MAX_BYTES: usize = 2_048;
+const ISSUER: &str = "plaza";
+const AUDIENCE: &str = "plaza";
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    sid: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+}
+
+/// The signing key and its public half.
+pub struct Tokens {
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    key_id: String,
+    public: String,
+    ttl_s: i64,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokens").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
+}
+
+fn internal(error: impl std::fmt::Display) -> DomainError {
+    DomainError::Internal(format!("access tokens: {error}"))
+}
+
+impl Tokens {
+    /// Reads the key file.
+    ///
+    /// # Errors
+    /// No such file, or not an Ed25519 key.
+    pub fn new(config: &AuthConfig) -> Result<Self, DomainError> {
+        let file = config.signing_key_file.display();
+        let pem = std::fs::read_to_string(&config.signing_key_file).map_err(|error| internal(format!("{file}: {error}")))?;
+        let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        let der = STANDARD.decode(body).map_err(|error| internal(format!("{file}: {error}")))?;
+        let pair = Ed25519KeyPair::from_pkcs8(&der).map_err(|error| internal(format!("{file}: {error}")))?;
+        let public = pair.public_key().as_ref();
+        let key_id = URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(public).as_slice().get(..8).unwrap_or_default());
+        Ok(Self {
+            signing: EncodingKey::from_ed_der(&der),
+            verifying: DecodingKey::from_ed_der(public),
+            key_id,
+            public: URL_SAFE_NO_PAD.encode(public),
+            ttl_s: i64::try_from(config.access_ttl_s).unwrap_or(i64::MAX),
+        })
+    }
+
+    /// A token, and when it ends.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn issue(&self, now: DateTime<Utc>, viewer: Viewer) -> Result<(String, DateTime<Utc>), DomainError> {
+        let expires_at = now + chrono::TimeDelta::seconds(self.ttl_s);
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            sub: viewer.user_id.to_string(),
+            sid: viewer.session_id.to_string(),
+            iat: now.timestamp(),
+            nbf: now.timestamp(),
+            exp: expires_at.timestamp(),
+        };
+        let header = Header { kid: Some(self.key_id.clone()), ..Header::new(Algorithm::EdDSA) };
+        Ok((jsonwebtoken::encode(&header, &claims, &self.signing).map_err(internal)?, expires_at))
+    }
+
+    /// Whom a token names, if it is ours and good now.
+    pub fn verify(&self, now: DateTime<Utc>, token: &str) -> Option<Viewer> {
+        if token.len() > MAX_BYTES {
+            return None;
+        }
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
+        // The library would read the machine's clock: times are checked below, against ours.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &validation).ok()?.claims;
+        let now = now.timestamp();
+        if claims.exp + LEEWAY_S <= now || claims.nbf - LEEWAY_S > now {
+            return None;
+        }
+        Some(Viewer { user_id: UserId::from_i64(claims.sub.parse().ok()?), session_id: SessionId::from_i64(claims.sid.parse().ok()?) })
+    }
+
+    /// The public key as a JWKS document.
+    pub fn jwks(&self) -> serde_json::Value {
+        serde_json::json!({ "keys": [
+            { "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": self.key_id, "x": self.public }
+        ] })
+    }
+}
+
+/// Makes a key file (PKCS#8 PEM, readable by its owner only) unless there is one; whether it made one.
+///
+/// # Errors
+/// The folder is not there or not writable.
+pub fn generate_key_file(path: &Path) -> std::io::Result<bool> {
+    let der = Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).map_err(std::io::Error::other)?;
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
+    // Written aside and linked into place: whoever finds the file finds all of it, and of two makers one wins.
+    let aside = path.with_extension(format!("new-{}", std::process::id()));
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+    file.write_all(pem.as_bytes())?;
+    file.sync_all()?;
+    let linked = std::fs::hard_link(&aside, path);
+    std::fs::remove_file(&aside)?;
+    match linked {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(name: &str) -> Tokens {
+        let folder = std::env::temp_dir().join(format!("plaza-tokens-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join(name);
+        generate_key_file(&file).unwrap();
+        assert!(!generate_key_file(&file).unwrap(), "an existing key is kept");
+        let toml = format!("signing_key_file = {:?}", file.to_str().unwrap());
+        let config = config::Config::builder().add_source(config::File::from_str(&toml, config::FileFormat::Toml)).build().unwrap();
+        Tokens::new(&config.try_deserialize().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_good_for_ten_minutes_and_only_if_ours() {
+        let (ours, others) = (tokens("ours.pem"), tokens("others.pem"));
+        let viewer = Viewer { user_id: UserId::from_i64(7), session_id: SessionId::from_i64(9) };
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let (token, expires_at) = ours.issue(now, viewer).unwrap();
+        assert_eq!(expires_at - now, chrono::TimeDelta::seconds(600));
+        assert_eq!(ours.verify(now, &token), Some(viewer));
+        assert_eq!(ours.verify(expires_at + chrono::TimeDelta::seconds(6), &token), None);
+        assert_eq!(ours.verify(now - chrono::TimeDelta::seconds(60), &token), None);
+        assert_eq!(others.verify(now, &token), None);
+        assert_eq!(ours.verify(now, &format!("{token}x")), None);
+        assert_eq!(ours.verify(now, "a.b.c"), None);
+    }
+
+    #[test]
+    fn no_other_algorithm_is_accepted() {
+        let ours = tokens("algorithm.pem");
+        let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
+        let body = URL_SAFE_NO_PAD.encode(r#"{"iss":"plaza","aud":"plaza","sub":"1","sid":"1","iat":0,"nbf":0,"exp":9999999999}"#);
+        assert_eq!(ours.verify(DateTime::UNIX_EPOCH, &format!("{none}.{body}.")), None);
+        let claims = serde_json::json!({"iss":"plaza","aud":"plaza","sub":"1","sid":"1","iat":0,"nbf":0,"exp":9_999_999_999_i64});
+        let forged = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(ours.public.as_bytes())).unwrap();
+        assert_eq!(ours.verify(DateTime::UNIX_EPOCH, &forged), None);
+    }
+}

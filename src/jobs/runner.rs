@@ -1,0 +1,211 @@
+//! Consumes every queue: runs jobs a number at a time, acknowledges what is done, retries what failed, gives up what keeps failing.
+//!
+//! A failed job is published (confirmed) to a retry queue or to the dead-letter queue *before* its delivery is acknowledged: a worker that dies in
+//! between leaves the job twice, never not at all, and handlers may be run twice.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::{JobError, handle};
+use crate::config::Config;
+use crate::domain::{Domain, Operation};
+use crate::ids::Bucket;
+use crate::protocol::envelope::JobEnvelope;
+use crate::protocol::routing::Queue;
+use crate::stores::StoreError;
+use crate::stores::postgres::{Connection, jobs as attempts};
+use crate::stores::rabbitmq::publisher::{Message, Publisher};
+use crate::stores::rabbitmq::{connect, topology, unavailable};
+
+/// Jobs of one queue that run at the same time.
+const CONCURRENCY: usize = 16;
+/// How long one may take; far below the broker's own limit for an acknowledgement.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The header that says which attempt a delivery is, when it is not the first.
+const ATTEMPT: &str = "x-plaza-attempt";
+
+/// Consumes until told to stop; finishes the jobs in hand first. RabbitMQ away: tries again, for ever.
+///
+/// # Errors
+/// None.
+pub async fn run(domain: Domain, config: Arc<Config>, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut away = false;
+    while !stop.is_cancelled() {
+        match consume(&domain, &config, &stop).await {
+            Ok(()) => away = false,
+            Err(error) => {
+                if !away {
+                    tracing::warn!(%error, "jobs wait");
+                }
+                away = true;
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    Ok(())
+}
+
+struct Context {
+    domain: Domain,
+    retry_delays_ms: Vec<u32>,
+    publisher: Publisher,
+}
+
+async fn consume(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken) -> Result<(), StoreError> {
+    let context = Arc::new(Context {
+        domain: domain.clone(),
+        retry_delays_ms: config.rabbitmq.retry_delays_ms.clone(),
+        publisher: Publisher::connect(&config.rabbitmq.url, &config.rabbitmq.retry_delays_ms).await?,
+    });
+    let connection = connect(&config.rabbitmq.url, "plaza worker").await?;
+    let mut consumers = Vec::new();
+    for queue in Queue::ALL {
+        let channel = connection.create_channel().await.map_err(unavailable)?;
+        channel.basic_qos(config.rabbitmq.prefetch, BasicQosOptions::default()).await.map_err(unavailable)?;
+        let consumer = channel
+            .basic_consume(queue.name().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
+            .await
+            .map_err(unavailable)?;
+        consumers.push(consume_queue(Arc::clone(&context), queue, consumer, stop));
+    }
+    tracing::info!("working");
+    futures_util::future::try_join_all(consumers).await?;
+    Ok(())
+}
+
+async fn consume_queue(
+    context: Arc<Context>,
+    queue: Queue,
+    mut consumer: lapin::Consumer,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
+    let permits = Arc::new(Semaphore::new(CONCURRENCY));
+    let mut running = tokio::task::JoinSet::new();
+    let ended = loop {
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break Ok(()) };
+        let delivery = tokio::select! {
+            delivery = consumer.next() => delivery,
+            () = stop.cancelled() => break Ok(()),
+        };
+        match delivery {
+            Some(Ok(delivery)) => {
+                let context = Arc::clone(&context);
+                running.spawn(async move {
+                    take(&context, queue, delivery).await;
+                    drop(permit);
+                });
+            }
+            Some(Err(error)) => break Err(unavailable(error)),
+            None => break Err(StoreError::unavailable("rabbitmq", "the consumer was cancelled")),
+        }
+        while running.try_join_next().is_some() {}
+    };
+    while running.join_next().await.is_some() {}
+    ended
+}
+
+/// Runs one delivery to its acknowledgement. When that is not possible (RabbitMQ went away) it will be delivered again.
+async fn take(context: &Context, queue: Queue, delivery: Delivery) {
+    let settled = match serde_json::from_slice::<JobEnvelope>(&delivery.data) {
+        Ok(envelope) => run_job(context, queue, &envelope, &delivery).await,
+        Err(error) => give_up(context, queue, &delivery, &format!("cannot be read: {error}"), 1).await,
+    };
+    match settled {
+        Ok(()) => {
+            if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
+                tracing::debug!(%error, "not acknowledged: it will come again");
+            }
+        }
+        Err(error) => tracing::warn!(queue = queue.name(), %error, "a job could not be settled: it will come again"),
+    }
+}
+
+async fn run_job(context: &Context, queue: Queue, envelope: &JobEnvelope, delivery: &Delivery) -> Result<(), StoreError> {
+    let started = tokio::time::Instant::now();
+    let mut op = Operation::internal(context.domain.cluster.len(), TIMEOUT);
+    op.traceparent.clone_from(&envelope.traceparent);
+    let work = AssertUnwindSafe(handle(&op, &context.domain, &envelope.job)).catch_unwind();
+    let result = match tokio::time::timeout(TIMEOUT, work).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(JobError::Retry("panicked".to_owned())),
+        Err(_) => Err(JobError::Retry(format!("not done after {} s", TIMEOUT.as_secs()))),
+    };
+    metrics::histogram!("plaza_job_seconds", "queue" => queue.name()).record(started.elapsed().as_secs_f64());
+    match result {
+        Ok(()) => {
+            if is_repeat(delivery) {
+                on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
+                    attempts::forget_attempts(connection, &envelope.id).await
+                })
+                .await?;
+            }
+            Ok(())
+        }
+        Err(JobError::Fail(cause)) => give_up(context, queue, delivery, &cause, 1).await,
+        Err(JobError::Retry(cause)) => {
+            let failed = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
+                attempts::count_attempt(connection, &envelope.id, &cause).await
+            })
+            .await?;
+            let delay = usize::try_from(failed).ok().and_then(|failed| context.retry_delays_ms.get(failed.saturating_sub(1)));
+            tracing::warn!(job = envelope.id, failed, cause, retry_in_ms = delay, "a job failed");
+            match delay {
+                Some(delay) => retry(context, queue, delivery, *delay, failed).await,
+                None => give_up(context, queue, delivery, &cause, failed).await,
+            }
+        }
+    }
+}
+
+/// Attempts of a job are counted on the shard that its id hashes to.
+async fn on_its_shard<T, F>(context: &Context, job: &str, work: F) -> Result<T, StoreError>
+where
+    T: Send,
+    for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, StoreError>
+        + crate::stores::query::SendFnOnce<&'c mut Connection, Result<T, StoreError>, Fut: Send>
+        + Send,
+{
+    let cluster = &context.domain.cluster;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+    Ok(cluster.write(cluster.shard_of(Bucket::of_text(job)), deadline, work).await?.value)
+}
+
+fn is_repeat(delivery: &Delivery) -> bool {
+    delivery.properties.headers().as_ref().is_some_and(|headers| headers.inner().contains_key(ATTEMPT))
+}
+
+fn id_of(delivery: &Delivery) -> String {
+    delivery.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+async fn retry(context: &Context, queue: Queue, delivery: &Delivery, delay_ms: u32, failed: i32) -> Result<(), StoreError> {
+    let (name, id) = (topology::retry_queue(queue, delay_ms), id_of(delivery));
+    let payload = String::from_utf8_lossy(&delivery.data);
+    let message = Message { queue: &name, id: &id, payload: &payload };
+    context.publisher.publish_with(&message, &[(ATTEMPT, AMQPValue::LongInt(failed + 1))]).await
+}
+
+async fn give_up(context: &Context, queue: Queue, delivery: &Delivery, cause: &str, failed: i32) -> Result<(), StoreError> {
+    let (name, id) = (topology::dead_queue(queue), id_of(delivery));
+    tracing::error!(job = id, queue = queue.name(), cause, "a job is dead");
+    metrics::counter!("plaza_jobs_dead_total", "queue" => queue.name()).increment(1);
+    let payload = String::from_utf8_lossy(&delivery.data);
+    let message = Message { queue: &name, id: &id, payload: &payload };
+    let headers = [
+        ("x-plaza-cause", AMQPValue::LongString(cause.into())),
+        ("x-plaza-queue", AMQPValue::LongString(queue.name().into())),
+        (ATTEMPT, AMQPValue::LongInt(failed)),
+    ];
+    context.publisher.publish_with(&message, &headers).await
+}
