@@ -1,1 +1,16 @@
-//! graphql
+//! The GraphQL surface: parses, asks the domain, maps. A noun's folder holds its types, its queries and its mutations.
+
+pub mod comments;
+pub mod connection;
+pub mod context;
+pub mod error;
+pub mod guard;
+pub mod ids;
+pub mod loaders;
+pub mod node;
+pub mod orders;
+pub mod posts;
+pub mod products;
+pub mod schema;
+pub mod users;
+pub mod viewer;

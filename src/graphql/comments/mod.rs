@@ -1,0 +1,4 @@
+//! Comments.
+
+pub mod mutations;
+pub mod types;

@@ -1,0 +1,46 @@
+//! Commenting.
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+
+use super::types::Comment;
+use crate::domain::comments;
+use crate::graphql::context::mutation_scope;
+use crate::graphql::error::{UserError, payload};
+use crate::graphql::ids::input;
+
+/// A comment to be.
+#[derive(InputObject)]
+pub struct CommentCreateInput {
+    /// On which post.
+    post_id: ID,
+    /// 1 to 1,000 characters; white space around it is dropped.
+    text: String,
+}
+
+/// The new comment.
+#[derive(SimpleObject)]
+pub struct CommentCreatePayload {
+    /// The comment.
+    comment: Option<Comment>,
+    /// Why not.
+    user_errors: Vec<UserError>,
+}
+
+/// Mutations of comments.
+#[derive(Debug, Default)]
+pub struct CommentMutations;
+
+#[Object]
+impl CommentMutations {
+    /// The viewer comments on a post.
+    async fn comment_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comment.")] input: CommentCreateInput,
+    ) -> async_graphql::Result<CommentCreatePayload> {
+        let scope = mutation_scope(ctx)?;
+        let result = async { comments::create(&scope.op, &scope.domain, self::input("postId", &input.post_id)?, &input.text).await };
+        let (comment, user_errors) = payload(result.await)?;
+        Ok(CommentCreatePayload { comment: comment.map(|comment| Comment::new(comment, &scope)), user_errors })
+    }
+}

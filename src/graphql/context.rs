@@ -1,0 +1,110 @@
+//! What resolvers get: an operation with loaders of its own. A query has one for all its fields; each mutation field has its own, since it has
+//! an idempotency key of its own and its payload must show what it has just written.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::loaders::Loaders;
+use crate::domain::{Domain, Operation, Viewer};
+use crate::stores::postgres::session::ConsistencyToken;
+
+/// An operation, and the loaders that read for it.
+#[derive(Debug)]
+pub struct Scope {
+    /// Who asks, how fresh, until when.
+    pub op: Arc<Operation>,
+    /// The rules.
+    pub domain: Domain,
+    /// One batch per kind and level.
+    pub loaders: Loaders,
+}
+
+/// One HTTP request.
+pub struct RequestContext {
+    domain: Domain,
+    /// Who asks.
+    pub viewer: Option<Viewer>,
+    /// What the client has already seen.
+    pub token: ConsistencyToken,
+    /// The session's writes are not known: read primaries.
+    pub primary_only: bool,
+    /// The client's idempotency key.
+    pub client_key: Option<String>,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+    timeout: Duration,
+    scopes: Mutex<Vec<Arc<Scope>>>,
+    query: Mutex<Option<Arc<Scope>>>,
+}
+
+impl RequestContext {
+    /// A request by nobody in particular; the fields say the rest.
+    pub fn new(domain: Domain, timeout: Duration) -> Self {
+        Self {
+            domain,
+            viewer: None,
+            token: ConsistencyToken::default(),
+            primary_only: false,
+            client_key: None,
+            traceparent: None,
+            timeout,
+            scopes: Mutex::default(),
+            query: Mutex::default(),
+        }
+    }
+
+    fn scope(&self, client_key: Option<String>, seen: &ConsistencyToken) -> Arc<Scope> {
+        let mut op = Operation::request(self.domain.cluster.len(), self.viewer, seen, self.timeout);
+        op.client_key = client_key;
+        op.traceparent.clone_from(&self.traceparent);
+        if self.primary_only {
+            op.reads.read_primary_only();
+            op.bypass_cache = true;
+        }
+        let op = Arc::new(op);
+        let scope = Arc::new(Scope { loaders: Loaders::new(&op, &self.domain), op, domain: self.domain.clone() });
+        self.scopes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(Arc::clone(&scope));
+        scope
+    }
+
+    /// The scope that all fields of a query share.
+    pub fn for_query(&self) -> Arc<Scope> {
+        let mut query = self.query.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(query.get_or_insert_with(|| self.scope(None, &self.token)))
+    }
+
+    /// A scope for one mutation field; it sees what the fields before it have written.
+    pub fn for_mutation(&self, response_key: &str) -> Arc<Scope> {
+        let key = self.client_key.as_ref().map(|key| format!("{key}/{response_key}"));
+        let mut seen = self.token.clone();
+        if let Some(written) = self.written() {
+            seen.merge(&written);
+        }
+        self.scope(key, &seen)
+    }
+
+    /// What the request has written; `None` when nothing.
+    pub fn written(&self) -> Option<ConsistencyToken> {
+        let scopes = self.scopes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        scopes.iter().filter_map(|scope| scope.op.written()).reduce(|mut all, written| {
+            all.merge(&written);
+            all
+        })
+    }
+}
+
+/// The scope of a query field.
+///
+/// # Errors
+/// When the request was put together without a [`RequestContext`]: a fault of ours.
+pub fn query_scope(ctx: &async_graphql::Context<'_>) -> async_graphql::Result<Arc<Scope>> {
+    Ok(ctx.data::<Arc<RequestContext>>()?.for_query())
+}
+
+/// The scope of a mutation field.
+///
+/// # Errors
+/// As [`query_scope`].
+pub fn mutation_scope(ctx: &async_graphql::Context<'_>) -> async_graphql::Result<Arc<Scope>> {
+    Ok(ctx.data::<Arc<RequestContext>>()?.for_mutation(ctx.field().alias().unwrap_or_else(|| ctx.field().name())))
+}

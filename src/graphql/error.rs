@@ -1,0 +1,168 @@
+//! Errors as clients see them: `userErrors` for business failures, `extensions.code` for everything else.
+
+use async_graphql::{Enum, Error, ErrorExtensions, Response, SimpleObject};
+
+use crate::domain::{DomainError, UserError as DomainUserError, UserErrorCode as DomainCode};
+use crate::stores::StoreError;
+
+/// The code of a top-level error, in `extensions.code`. The list is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum ErrorCode {
+    /// Log in first, or the access token is no longer good.
+    Unauthenticated,
+    /// The viewer may not see this.
+    Forbidden,
+    /// An argument or variable that cannot be.
+    BadUserInput,
+    /// The query text is not GraphQL.
+    GraphqlParseFailed,
+    /// The query does not fit the schema.
+    GraphqlValidationFailed,
+    /// The query nests too deeply.
+    QueryTooDeep,
+    /// The query is too large, or asks for too much.
+    QueryTooComplex,
+    /// A server that is needed did not answer; nothing was changed. Try again.
+    ShardUnavailable,
+    /// The change may or may not have happened. Try again with the same idempotency key.
+    OutcomeUnknown,
+    /// Not done in time; nothing was changed. Try again.
+    Timeout,
+    /// A fault of ours; `requestId` is in the extensions.
+    Internal,
+}
+
+impl ErrorCode {
+    /// As on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::GraphqlParseFailed => "GRAPHQL_PARSE_FAILED",
+            Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            Self::QueryTooDeep => "QUERY_TOO_DEEP",
+            Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::ShardUnavailable => "SHARD_UNAVAILABLE",
+            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
+            Self::Timeout => "TIMEOUT",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// A top-level error with this code.
+    pub fn error(self, message: impl Into<String>) -> Error {
+        Error::new(message).extend_with(|_, extensions| extensions.set("code", self.name()))
+    }
+}
+
+/// What stopped the domain, as a top-level error. What is our fault is logged here, once, and told in no more than a fixed text.
+pub fn fault(error: &DomainError) -> Error {
+    match error {
+        DomainError::Unauthenticated => ErrorCode::Unauthenticated.error("log in first"),
+        DomainError::Forbidden => ErrorCode::Forbidden.error("this is not for you"),
+        DomainError::Rejected(errors) => {
+            let message = errors.first().map_or("rejected", |error| error.message.as_str());
+            ErrorCode::BadUserInput.error(message)
+        }
+        DomainError::Store(StoreError::OutcomeUnknown(_)) => {
+            ErrorCode::OutcomeUnknown.error("it is not known whether this happened: try again with the same idempotency key")
+        }
+        DomainError::Store(StoreError::Deadline(_)) => ErrorCode::Timeout.error("not done in time: try again"),
+        DomainError::Store(StoreError::Unavailable { server, .. }) => {
+            tracing::warn!(%error, "unavailable");
+            let shard = server.strip_prefix("shard ").and_then(|rest| rest.split(' ').next()).and_then(|number| number.parse::<i32>().ok());
+            let told = ErrorCode::ShardUnavailable.error("a part of the data cannot be reached now: try again");
+            match shard {
+                Some(shard) => told.extend_with(|_, extensions| extensions.set("shard", shard)),
+                None => told,
+            }
+        }
+        DomainError::Store(_) | DomainError::Internal(_) => {
+            tracing::error!(%error, "internal error");
+            ErrorCode::Internal.error("internal error")
+        }
+    }
+}
+
+/// Gives every error of a response that has no code one: those come from the library, which knows only texts.
+pub fn complete(response: &mut Response, request_id: &str) {
+    for error in &mut response.errors {
+        let extensions = error.extensions.get_or_insert_with(Default::default);
+        if extensions.get("code").is_none() {
+            let code = if error.path.is_empty() { ErrorCode::GraphqlValidationFailed } else { ErrorCode::BadUserInput };
+            extensions.set("code", code.name());
+        }
+        if extensions.get("code").is_some_and(|code| *code == async_graphql::Value::from(ErrorCode::Internal.name())) {
+            extensions.set("requestId", request_id);
+        }
+    }
+}
+
+/// Why a mutation was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum UserErrorCode {
+    /// Too short, too long, out of bounds, or with characters that are not allowed.
+    Invalid,
+    /// Somebody else has it.
+    Taken,
+    /// There is no such thing, or the viewer may not see it.
+    NotFound,
+    /// The viewer may see it, but not do this with it.
+    NotAllowed,
+    /// Wrong handle or password, or a refresh token that is not (or no longer) good.
+    InvalidCredentials,
+    /// A limit is reached.
+    LimitExceeded,
+    /// The same idempotency key came before with another input.
+    IdempotencyConflict,
+    /// There is not enough stock.
+    OutOfStock,
+    /// Past the state in which this can be done.
+    InvalidState,
+}
+
+impl From<DomainCode> for UserErrorCode {
+    fn from(code: DomainCode) -> Self {
+        match code {
+            DomainCode::Invalid => Self::Invalid,
+            DomainCode::Taken => Self::Taken,
+            DomainCode::NotFound => Self::NotFound,
+            DomainCode::NotAllowed => Self::NotAllowed,
+            DomainCode::InvalidCredentials => Self::InvalidCredentials,
+            DomainCode::LimitExceeded => Self::LimitExceeded,
+            DomainCode::IdempotencyConflict => Self::IdempotencyConflict,
+            DomainCode::OutOfStock => Self::OutOfStock,
+            DomainCode::InvalidState => Self::InvalidState,
+        }
+    }
+}
+
+/// A business failure: nothing was changed, and the client can do something about it.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct UserError {
+    /// What a program decides by.
+    pub code: UserErrorCode,
+    /// What a person reads.
+    pub message: String,
+    /// The input field it is about, from the mutation's arguments down: `["input", "text"]`.
+    pub path: Vec<String>,
+}
+
+impl From<DomainUserError> for UserError {
+    fn from(error: DomainUserError) -> Self {
+        Self { code: error.code.into(), message: error.message, path: error.path }
+    }
+}
+
+/// Splits what a mutation came to into its value or its `userErrors`; anything else is a top-level error.
+///
+/// # Errors
+/// Whatever is no business failure.
+pub fn payload<T>(result: Result<T, DomainError>) -> async_graphql::Result<(Option<T>, Vec<UserError>)> {
+    match result {
+        Ok(value) => Ok((Some(value), Vec::new())),
+        Err(DomainError::Rejected(errors)) => Ok((None, errors.into_iter().map(UserError::from).collect())),
+        Err(error) => Err(fault(&error)),
+    }
+}

@@ -1,0 +1,253 @@
+//! What stands before the library: a query that would overflow its parser's stack or keep its validator busy for ever is refused here, in
+//! time linear in its length.
+//!
+//! First one pass over the text: length, tokens, nesting (braces, brackets and parentheses outside strings and comments). What passes can be parsed
+//! safely. Then one walk over the parsed document with each fragment looked at once: cycles, depth, and cost, all in saturating arithmetic.
+
+use std::collections::HashMap;
+
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet};
+use async_graphql::{Name, Positioned, Value, Variables};
+
+use super::error::ErrorCode;
+
+/// Longest text, in bytes.
+const MAX_BYTES: usize = 16 * 1024;
+/// Most tokens.
+const MAX_TOKENS: usize = 2_000;
+/// Deepest nesting of any brackets.
+const MAX_NESTING: usize = 64;
+/// Deepest nesting of fields, fragments expanded.
+const MAX_DEPTH: u64 = 24;
+/// Most rows and fields that a query may ask for: a list costs its length times what it asks of each item.
+const MAX_COST: u64 = 50_000;
+
+/// Why a query is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The code.
+    pub code: ErrorCode,
+    /// In words.
+    pub message: String,
+}
+
+fn refuse<T>(code: ErrorCode, message: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal { code, message: message.into() })
+}
+
+/// The first pass, over the raw text.
+///
+/// # Errors
+/// Too long, too many tokens, nested too deeply.
+pub fn check_text(query: &str) -> Result<(), Refusal> {
+    if query.len() > MAX_BYTES {
+        return refuse(ErrorCode::QueryTooComplex, format!("a query may have {MAX_BYTES} bytes"));
+    }
+    let bytes = query.as_bytes();
+    let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
+    let (mut index, mut tokens, mut nesting) = (0, 0, 0_usize);
+    while index < bytes.len() {
+        match at(index) {
+            b' ' | b'\t' | b'\n' | b'\r' | b',' => {
+                index += 1;
+                continue;
+            }
+            b'#' => {
+                while index < bytes.len() && !matches!(at(index), b'\n' | b'\r') {
+                    index += 1;
+                }
+                continue;
+            }
+            b'"' => index = after_string(bytes, index),
+            b'{' | b'[' | b'(' => {
+                nesting += 1;
+                if nesting > MAX_NESTING {
+                    return refuse(ErrorCode::QueryTooDeep, format!("brackets may nest {MAX_NESTING} deep"));
+                }
+                index += 1;
+            }
+            b'}' | b']' | b')' => {
+                nesting = nesting.saturating_sub(1);
+                index += 1;
+            }
+            c if c.is_ascii_alphanumeric() || c == b'_' => {
+                while index < bytes.len() && (at(index).is_ascii_alphanumeric() || at(index) == b'_') {
+                    index += 1;
+                }
+            }
+            _ => index += 1,
+        }
+        tokens += 1;
+        if tokens > MAX_TOKENS {
+            return refuse(ErrorCode::QueryTooComplex, format!("a query may have {MAX_TOKENS} tokens"));
+        }
+    }
+    Ok(())
+}
+
+/// The index after the string that begins here.
+fn after_string(bytes: &[u8], start: usize) -> usize {
+    let starts = |index: usize, what: &[u8]| bytes.get(index..).is_some_and(|rest| rest.starts_with(what));
+    let block = starts(start, b"\"\"\"");
+    let mut index = start + if block { 3 } else { 1 };
+    while index < bytes.len() {
+        if block && starts(index, b"\\\"\"\"") {
+            index += 4;
+        } else if block && starts(index, b"\"\"\"") {
+            return index + 3;
+        } else if !block && starts(index, b"\\") {
+            index += 2;
+        } else if !block && (starts(index, b"\"") || starts(index, b"\n")) {
+            return index + 1;
+        } else {
+            index += 1;
+        }
+    }
+    bytes.len()
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Weight {
+    depth: u64,
+    cost: u64,
+}
+
+struct Walk<'a> {
+    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    variables: &'a Variables,
+    /// `None` while a fragment is being looked at: meeting it again then is a cycle.
+    known: HashMap<&'a str, Option<Weight>>,
+}
+
+/// The second pass, over the parsed document.
+///
+/// # Errors
+/// A fragment that contains itself, fields nested too deeply, too much asked for.
+pub fn check_document(document: &ExecutableDocument, variables: &Variables) -> Result<(), Refusal> {
+    let mut walk = Walk { fragments: &document.fragments, variables, known: HashMap::new() };
+    for name in document.fragments.keys() {
+        walk.fragment(name)?;
+    }
+    let operations: Vec<_> = match &document.operations {
+        DocumentOperations::Single(operation) => vec![operation],
+        DocumentOperations::Multiple(operations) => operations.values().collect(),
+    };
+    for operation in operations {
+        let weight = walk.selections(&operation.node.selection_set.node)?;
+        if weight.depth > MAX_DEPTH {
+            return refuse(ErrorCode::QueryTooDeep, format!("fields may nest {MAX_DEPTH} deep"));
+        }
+        if weight.cost > MAX_COST {
+            return refuse(ErrorCode::QueryTooComplex, format!("the query costs {}, at most {MAX_COST} are allowed", weight.cost));
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Walk<'a> {
+    fn fragment(&mut self, name: &'a str) -> Result<Weight, Refusal> {
+        match self.known.get(name) {
+            Some(Some(weight)) => return Ok(*weight),
+            Some(None) => return refuse(ErrorCode::GraphqlValidationFailed, "a fragment contains itself"),
+            None => {}
+        }
+        // A fragment that is not there is the library's to complain about.
+        let Some(fragment) = self.fragments.get(name) else { return Ok(Weight::default()) };
+        self.known.insert(name, None);
+        let weight = self.selections(&fragment.node.selection_set.node)?;
+        self.known.insert(name, Some(weight));
+        Ok(weight)
+    }
+
+    fn selections(&mut self, set: &'a SelectionSet) -> Result<Weight, Refusal> {
+        let mut sum = Weight::default();
+        for selection in &set.items {
+            let weight = match &selection.node {
+                Selection::Field(field) => self.field(&field.node)?,
+                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node)?,
+                Selection::InlineFragment(inline) => self.selections(&inline.node.selection_set.node)?,
+            };
+            sum.depth = sum.depth.max(weight.depth);
+            sum.cost = sum.cost.saturating_add(weight.cost);
+        }
+        Ok(sum)
+    }
+
+    fn field(&mut self, field: &'a Field) -> Result<Weight, Refusal> {
+        let inner = self.selections(&field.selection_set.node)?;
+        // `edges` and `nodes` are the list that the field above has counted already; what is counted there is what `first` or `ids` ask for.
+        let times = field.arguments.iter().filter_map(|(name, value)| self.times(&name.node, &value.node)).max().unwrap_or(1);
+        Ok(Weight { depth: inner.depth.saturating_add(1), cost: inner.cost.saturating_mul(times).saturating_add(1) })
+    }
+
+    /// How many items an argument asks for.
+    fn times(&self, name: &str, value: &async_graphql_value::Value) -> Option<u64> {
+        let value = match value {
+            async_graphql_value::Value::Variable(variable) => self.variables.get(variable).cloned().unwrap_or(Value::Null),
+            constant => constant.clone().into_const()?,
+        };
+        match (name, value) {
+            // What is out of bounds is refused by the field; until then it counts as the largest page.
+            ("first" | "last", Value::Number(number)) => Some(number.as_u64().unwrap_or(100).clamp(1, 100)),
+            ("first" | "last", _) => Some(100),
+            ("ids", Value::List(ids)) => u64::try_from(ids.len()).ok(),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(query: &str) -> Result<(), ErrorCode> {
+        check_text(query).map_err(|refusal| refusal.code)?;
+        let document = async_graphql::parser::parse_query(query).expect("a document");
+        check_document(&document, &Variables::default()).map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn a_query_that_would_overflow_the_parser_is_refused() {
+        let bomb = format!("{{echo(s:{}{})}}", "[".repeat(1_542), "]".repeat(1_542));
+        assert_eq!(check(&bomb), Err(ErrorCode::QueryTooDeep));
+        let objects = format!("{{echo(s:{}1{})}}", "{a:".repeat(1_542), "}".repeat(1_542));
+        assert_eq!(check(&objects), Err(ErrorCode::QueryTooDeep));
+    }
+
+    #[test]
+    fn brackets_in_strings_and_comments_do_not_nest() {
+        let text = "[".repeat(200);
+        assert_eq!(check(&format!("{{ a(s: \"{text}\") b(s: \"\"\"{text}\\\"\"\"\"\"\") # {text}\n }}")), Ok(()));
+    }
+
+    #[test]
+    fn a_fragment_bomb_is_weighed_without_being_expanded() {
+        let mut bomb = String::from("{ ...f0 }");
+        for level in 0..30 {
+            bomb.push_str(&format!(" fragment f{level} on Query {{ {} }}", format!("...f{} ", level + 1).repeat(10)));
+        }
+        bomb.push_str(" fragment f30 on Query { a }");
+        assert_eq!(check(&bomb), Err(ErrorCode::QueryTooComplex));
+    }
+
+    #[test]
+    fn a_fragment_that_contains_itself_is_refused() {
+        assert_eq!(check("{ a } fragment f on Query { ...g } fragment g on Query { ...f }"), Err(ErrorCode::GraphqlValidationFailed));
+    }
+
+    #[test]
+    fn lists_cost_their_length_times_what_they_ask_of_each() {
+        assert_eq!(check("{ viewer { home(first: 20) { edges { node { comments(first: 3) { edges { node { text } } } } } } } }"), Ok(()));
+        let deep = "{ a(first: 100) { b(first: 100) { c(first: 100) { d } } } }";
+        assert_eq!(check(deep), Err(ErrorCode::QueryTooComplex));
+        assert_eq!(check("{ a(first: -1) { b(first: -1) { c(first: $n) { d } } } }"), Err(ErrorCode::QueryTooComplex));
+        assert_eq!(check("{ a { b { c { d } } } }"), Ok(()));
+    }
+
+    #[test]
+    fn fields_nest_so_deep() {
+        let query = |depth: usize| format!("{}{}", "{ a ".repeat(depth), "}".repeat(depth));
+        assert_eq!(check(&query(24)), Ok(()));
+        assert_eq!(check(&query(25)), Err(ErrorCode::QueryTooDeep));
+    }
+}

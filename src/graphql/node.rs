@@ -1,0 +1,79 @@
+//! Anything by its global id.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Interface, Object};
+
+use super::comments::types::Comment;
+use super::context::{Scope, query_scope};
+use super::error::{ErrorCode, fault};
+use super::ids::parse_any;
+use super::orders::types::Order;
+use super::posts::types::Post;
+use super::products::types::Product;
+use super::users::types::User;
+use crate::domain::comments;
+use crate::ids::{CommentId, Id, OrderId, PostId, ProductId, UserId};
+
+/// Most ids in one `nodes`.
+const MAX_NODES: usize = 100;
+
+/// Anything with a global id.
+#[derive(Debug, Clone, Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "The global id."))]
+pub enum Node {
+    /// A person.
+    User(User),
+    /// A post.
+    Post(Post),
+    /// A comment.
+    Comment(Comment),
+    /// A product.
+    Product(Product),
+    /// An order of the viewer's.
+    Order(Order),
+}
+
+async fn load(scope: &Arc<Scope>, id: &str) -> async_graphql::Result<Option<Node>> {
+    let Some((noun, number)) = parse_any(id) else {
+        return Err(ErrorCode::BadUserInput.error("this is not an id"));
+    };
+    Ok(match noun.as_str() {
+        UserId::NOUN => User::load(scope, UserId::from_i64(number)).await?.map(Node::User),
+        PostId::NOUN => Post::load(scope, PostId::from_i64(number)).await?.map(Node::Post),
+        ProductId::NOUN => Product::load(scope, ProductId::from_i64(number)).await?.map(Node::Product),
+        OrderId::NOUN => Order::load(scope, OrderId::from_i64(number)).await?.map(Node::Order),
+        CommentId::NOUN => {
+            let id = CommentId::from_i64(number);
+            let mut found = comments::get_many(&scope.op, &scope.domain, &[id]).await.map_err(|error| fault(&error))?;
+            found.remove(&id).map(|comment| Node::Comment(Comment::new(comment, scope)))
+        }
+        _ => None,
+    })
+}
+
+/// Queries by global id.
+#[derive(Debug, Default)]
+pub struct NodeQueries;
+
+#[Object]
+impl NodeQueries {
+    /// Anything by its id; null when it is not there, or not for the viewer.
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "A global id.")] id: ID) -> Option<async_graphql::Result<Node>> {
+        let found = async { load(&query_scope(ctx)?, &id).await };
+        found.await.transpose()
+    }
+
+    /// Many things by their ids, in the same order; null for each that is not there, or not for the viewer.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 100 global ids.")] ids: Vec<ID>,
+    ) -> async_graphql::Result<Vec<Option<Node>>> {
+        if ids.len() > MAX_NODES {
+            return Err(ErrorCode::BadUserInput.error(format!("at most {MAX_NODES} ids")));
+        }
+        let scope = query_scope(ctx)?;
+        futures_util::future::try_join_all(ids.iter().map(|id| load(&scope, id))).await
+    }
+}

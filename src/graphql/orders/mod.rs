@@ -1,0 +1,5 @@
+//! Orders.
+
+pub mod mutations;
+pub mod queries;
+pub mod types;

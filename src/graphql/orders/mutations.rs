@@ -1,0 +1,103 @@
+//! Placing and cancelling orders.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+
+use super::types::Order;
+use crate::domain::{DomainError, orders};
+use crate::graphql::context::{Scope, mutation_scope};
+use crate::graphql::error::{UserError, payload};
+use crate::graphql::ids::input;
+use crate::ids::OrderId;
+
+/// One line of an order to be.
+#[derive(InputObject)]
+pub struct OrderLineInput {
+    /// What.
+    product_id: ID,
+    /// 1 to 1,000.
+    quantity: i32,
+}
+
+/// An order to be.
+#[derive(InputObject)]
+pub struct OrderPlaceInput {
+    /// 1 to 50 lines, all of products in one currency; lines of one product are added up.
+    lines: Vec<OrderLineInput>,
+}
+
+/// Which order.
+#[derive(InputObject)]
+pub struct OrderCancelInput {
+    /// One of the viewer's that is not paid yet; cancelled already is fine.
+    order_id: ID,
+}
+
+macro_rules! order_payload {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(SimpleObject)]
+        pub struct $name {
+            /// The order.
+            order: Option<Order>,
+            /// Why not.
+            user_errors: Vec<UserError>,
+        }
+
+        impl $name {
+            async fn new(scope: &Arc<Scope>, result: Result<OrderId, DomainError>) -> async_graphql::Result<Self> {
+                let (id, user_errors) = payload(result)?;
+                let order = match id {
+                    Some(id) => Order::load(scope, id).await?,
+                    None => None,
+                };
+                Ok(Self { order, user_errors })
+            }
+        }
+    };
+}
+
+order_payload! {
+    /// The new order, PENDING.
+    OrderPlacePayload
+}
+order_payload! {
+    /// The cancelled order.
+    OrderCancelPayload
+}
+
+/// Mutations of orders.
+#[derive(Debug, Default)]
+pub struct OrderMutations;
+
+#[Object]
+impl OrderMutations {
+    /// The viewer places an order at the products' current prices. It is answered at once; stock and payment follow, and `status` tells.
+    async fn order_place(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The order.")] input: OrderPlaceInput,
+    ) -> async_graphql::Result<OrderPlacePayload> {
+        let scope = mutation_scope(ctx)?;
+        let result = async {
+            let mut lines = Vec::with_capacity(input.lines.len());
+            for line in &input.lines {
+                lines.push((self::input("lines", &line.product_id)?, line.quantity));
+            }
+            orders::place(&scope.op, &scope.domain, &lines).await
+        };
+        OrderPlacePayload::new(&scope, result.await).await
+    }
+
+    /// The viewer cancels an order.
+    async fn order_cancel(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: OrderCancelInput,
+    ) -> async_graphql::Result<OrderCancelPayload> {
+        let scope = mutation_scope(ctx)?;
+        let result = async { orders::cancel(&scope.op, &scope.domain, self::input("orderId", &input.order_id)?).await };
+        OrderCancelPayload::new(&scope, result.await).await
+    }
+}

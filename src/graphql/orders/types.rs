@@ -1,0 +1,126 @@
+//! An order, as a type.
+
+use std::sync::Arc;
+
+use async_graphql::{Enum, ID, Object};
+use chrono::{DateTime, Utc};
+
+use crate::domain::orders::{self, Order as Row, OrderLine as LineRow, OrderStatus as Status};
+use crate::graphql::context::Scope;
+use crate::graphql::error::fault;
+use crate::graphql::ids::global;
+use crate::graphql::products::types::{Money, Product};
+use crate::ids::{Id, OrderId};
+
+/// The states of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::orders::OrderStatus")]
+pub enum OrderStatus {
+    /// Placed.
+    Pending,
+    /// All stock is held for it.
+    Reserved,
+    /// Paid; it cannot be cancelled any more.
+    Paid,
+    /// Done.
+    Confirmed,
+    /// There was not enough stock, or no payment; `reason` says which.
+    Rejected,
+    /// Cancelled by the buyer.
+    Cancelled,
+}
+
+/// One line of an order.
+#[derive(Debug, Clone)]
+pub struct OrderLine {
+    row: LineRow,
+    currency: String,
+    scope: Arc<Scope>,
+}
+
+/// One line of an order.
+#[Object]
+impl OrderLine {
+    /// What was bought.
+    async fn product(&self) -> Option<async_graphql::Result<Product>> {
+        Product::load(&self.scope, self.row.product_id).await.transpose()
+    }
+
+    /// How many.
+    async fn quantity(&self) -> i32 {
+        self.row.quantity
+    }
+
+    /// What one cost when the order was placed.
+    async fn unit_price(&self) -> Money {
+        Money::new(self.row.unit_amount, &self.currency)
+    }
+}
+
+/// An order of the viewer's.
+#[derive(Debug, Clone)]
+pub struct Order {
+    row: Arc<Row>,
+    scope: Arc<Scope>,
+}
+
+impl Order {
+    /// A row as a type.
+    pub fn new(row: Row, scope: &Arc<Scope>) -> Self {
+        Self { row: Arc::new(row), scope: Arc::clone(scope) }
+    }
+
+    /// An order of the viewer's by id.
+    ///
+    /// # Errors
+    /// A shard that is away.
+    pub async fn load(scope: &Arc<Scope>, id: OrderId) -> async_graphql::Result<Option<Self>> {
+        let mut found = orders::get_many(&scope.op, &scope.domain, &[id]).await.map_err(|error| fault(&error))?;
+        Ok(found.remove(&id).map(|row| Self::new(row, scope)))
+    }
+}
+
+/// An order; only its buyer sees it.
+#[Object]
+impl Order {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        global(self.row.id)
+    }
+
+    /// How far it has come.
+    async fn status(&self) -> OrderStatus {
+        self.row.status.into()
+    }
+
+    /// The states that may follow.
+    async fn next_statuses(&self) -> Vec<OrderStatus> {
+        let next: &[Status] = self.row.status.next();
+        next.iter().map(|status| OrderStatus::from(*status)).collect()
+    }
+
+    /// Why it was rejected: OUT_OF_STOCK or PAYMENT_DECLINED.
+    async fn reason(&self) -> Option<&str> {
+        self.row.reason.as_deref()
+    }
+
+    /// What was bought.
+    async fn lines(&self) -> Vec<OrderLine> {
+        let line = |row: &LineRow| OrderLine {
+            row: row.clone(),
+            currency: self.row.total.currency.clone(),
+            scope: Arc::clone(&self.scope),
+        };
+        self.row.lines.iter().map(line).collect()
+    }
+
+    /// What it costs together.
+    async fn total(&self) -> Money {
+        Money::from(&self.row.total)
+    }
+
+    /// When it was placed.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.row.id.created_at()
+    }
+}

@@ -1,0 +1,5 @@
+//! Posts and likes.
+
+pub mod mutations;
+pub mod queries;
+pub mod types;

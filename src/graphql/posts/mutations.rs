@@ -1,0 +1,139 @@
+//! Writing, deleting and liking posts.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+
+use super::types::Post;
+use crate::domain::{DomainError, likes, posts};
+use crate::graphql::context::{Scope, mutation_scope};
+use crate::graphql::error::{UserError, payload};
+use crate::graphql::ids::{global, input};
+use crate::ids::PostId;
+
+/// A post to be.
+#[derive(InputObject)]
+pub struct PostCreateInput {
+    /// 1 to 2,000 characters; white space around it is dropped.
+    text: String,
+    /// A product to show with it.
+    product_id: Option<ID>,
+}
+
+/// Which post.
+#[derive(InputObject)]
+pub struct PostDeleteInput {
+    /// One of the viewer's; deleted already is fine.
+    post_id: ID,
+}
+
+/// Which post.
+#[derive(InputObject)]
+pub struct PostLikeInput {
+    /// Liked already is fine.
+    post_id: ID,
+}
+
+/// Which post.
+#[derive(InputObject)]
+pub struct PostUnlikeInput {
+    /// Never liked is fine.
+    post_id: ID,
+}
+
+macro_rules! post_payload {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(SimpleObject)]
+        pub struct $name {
+            /// The post.
+            post: Option<Post>,
+            /// Why not.
+            user_errors: Vec<UserError>,
+        }
+
+        impl $name {
+            async fn new(scope: &Arc<Scope>, result: Result<PostId, DomainError>) -> async_graphql::Result<Self> {
+                let (id, user_errors) = payload(result)?;
+                let post = match id {
+                    Some(id) => Post::load(scope, id).await?,
+                    None => None,
+                };
+                Ok(Self { post, user_errors })
+            }
+        }
+    };
+}
+
+post_payload! {
+    /// The new post.
+    PostCreatePayload
+}
+post_payload! {
+    /// The post, liked.
+    PostLikePayload
+}
+post_payload! {
+    /// The post, not liked.
+    PostUnlikePayload
+}
+
+/// What was deleted.
+#[derive(SimpleObject)]
+pub struct PostDeletePayload {
+    /// The id of the post that is gone.
+    deleted_post_id: Option<ID>,
+    /// Why not.
+    user_errors: Vec<UserError>,
+}
+
+/// Mutations of posts.
+#[derive(Debug, Default)]
+pub struct PostMutations;
+
+#[Object]
+impl PostMutations {
+    /// The viewer writes a post; it reaches the followers' home feeds within moments.
+    async fn post_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The post.")] input: PostCreateInput,
+    ) -> async_graphql::Result<PostCreatePayload> {
+        let scope = mutation_scope(ctx)?;
+        let result = async {
+            let product = input.product_id.as_ref().map(|id| self::input("productId", id)).transpose()?;
+            posts::create(&scope.op, &scope.domain, &input.text, product).await
+        };
+        PostCreatePayload::new(&scope, result.await).await
+    }
+
+    /// The viewer deletes a post of theirs; it is gone from everywhere.
+    async fn post_delete(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: PostDeleteInput,
+    ) -> async_graphql::Result<PostDeletePayload> {
+        let scope = mutation_scope(ctx)?;
+        let result = async { posts::delete(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
+        let (id, user_errors) = payload(result.await)?;
+        Ok(PostDeletePayload { deleted_post_id: id.map(global), user_errors })
+    }
+
+    /// The viewer likes a post.
+    async fn post_like(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] input: PostLikeInput) -> async_graphql::Result<PostLikePayload> {
+        let scope = mutation_scope(ctx)?;
+        let result = async { likes::like(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
+        PostLikePayload::new(&scope, result.await).await
+    }
+
+    /// The viewer takes a like back.
+    async fn post_unlike(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: PostUnlikeInput,
+    ) -> async_graphql::Result<PostUnlikePayload> {
+        let scope = mutation_scope(ctx)?;
+        let result = async { likes::unlike(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
+        PostUnlikePayload::new(&scope, result.await).await
+    }
+}

@@ -1,0 +1,5 @@
+//! Products and their sales.
+
+pub mod mutations;
+pub mod queries;
+pub mod types;

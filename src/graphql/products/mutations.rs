@@ -1,0 +1,70 @@
+//! Offering products.
+
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+
+use super::types::Product;
+use crate::domain::products::{self, Money, NewProduct};
+use crate::domain::{DomainError, UserErrorCode};
+use crate::graphql::context::mutation_scope;
+use crate::graphql::error::{UserError, payload};
+
+/// An amount of money.
+#[derive(InputObject)]
+pub struct MoneyInput {
+    /// Integer minor units (cents), as text.
+    amount: String,
+    /// ISO 4217: EUR, USD, GBP or JPY.
+    currency: String,
+}
+
+/// A product to be.
+#[derive(InputObject)]
+pub struct ProductCreateInput {
+    /// 1 to 120 characters.
+    title: String,
+    /// Up to 4,000 characters.
+    description: String,
+    /// What one costs: 1 to 1,000,000,000,000 minor units.
+    price: MoneyInput,
+    /// 0 to 1,000,000.
+    stock: i32,
+}
+
+/// The new product.
+#[derive(SimpleObject)]
+pub struct ProductCreatePayload {
+    /// The product.
+    product: Option<Product>,
+    /// Why not.
+    user_errors: Vec<UserError>,
+}
+
+/// Mutations of products.
+#[derive(Debug, Default)]
+pub struct ProductMutations;
+
+#[Object]
+impl ProductMutations {
+    /// The viewer offers a product.
+    async fn product_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The product.")] input: ProductCreateInput,
+    ) -> async_graphql::Result<ProductCreatePayload> {
+        let scope = mutation_scope(ctx)?;
+        let result = async {
+            let amount = input.price.amount.parse();
+            let amount = amount
+                .map_err(|_| DomainError::rejected(UserErrorCode::Invalid, "price", "the amount must be a whole number of minor units"))?;
+            let price = Money { amount, currency: input.price.currency };
+            let new = NewProduct { title: input.title, description: input.description, price, stock: input.stock };
+            products::create(&scope.op, &scope.domain, new).await
+        };
+        let (id, user_errors) = payload(result.await)?;
+        let product = match id {
+            Some(id) => Product::load(&scope, id).await?,
+            None => None,
+        };
+        Ok(ProductCreatePayload { product, user_errors })
+    }
+}

@@ -1,0 +1,43 @@
+//! Finding products.
+
+use async_graphql::{Context, ID, Object};
+
+use super::types::Product;
+use crate::domain::products;
+use crate::graphql::connection::{Connection, connection, page};
+use crate::graphql::context::query_scope;
+use crate::graphql::error::{ErrorCode, fault};
+use crate::graphql::ids::argument;
+
+/// Queries about products.
+#[derive(Debug, Default)]
+pub struct ProductQueries;
+
+#[Object]
+impl ProductQueries {
+    /// A product; null when there is none.
+    async fn product(&self, ctx: &Context<'_>, #[graphql(desc = "A product's id.")] id: ID) -> Option<async_graphql::Result<Product>> {
+        let found = async { Product::load(&query_scope(ctx)?, argument(&id)?).await };
+        found.await.transpose()
+    }
+
+    /// Products, newest first. When a part of the data cannot be reached now, the others come with a `SHARD_UNAVAILABLE` error beside them.
+    async fn products(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100.")] first: i32,
+        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<Product>>> {
+        let found = async {
+            let scope = query_scope(ctx)?;
+            let request = page(first, after.as_deref())?;
+            let (page, away) = products::newest(&scope.op, &scope.domain, request).await.map_err(|error| fault(&error))?;
+            for shard in away {
+                let missing = ErrorCode::ShardUnavailable.error(format!("the products of shard {shard} are missing"));
+                ctx.add_error(missing.into_server_error(ctx.item.pos));
+            }
+            Ok(connection(page.map(|product| Product::new(product, &scope)), request))
+        };
+        Some(found.await)
+    }
+}

@@ -1,0 +1,128 @@
+//! A product, as a type.
+
+use std::sync::Arc;
+
+use async_graphql::{ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use crate::domain::products::{self, Money as DomainMoney, Product as Row};
+use crate::graphql::context::Scope;
+use crate::graphql::error::fault;
+use crate::graphql::ids::global;
+use crate::graphql::users::types::User;
+use crate::ids::{Id, ProductId};
+
+/// An amount of money.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Money {
+    /// Integer minor units (cents), as text: amounts do not fit every client's numbers.
+    amount: String,
+    /// ISO 4217: EUR, USD, GBP or JPY.
+    currency: String,
+}
+
+impl Money {
+    /// So many minor units of a currency.
+    pub fn new(amount: i64, currency: &str) -> Self {
+        Self { amount: amount.to_string(), currency: currency.to_owned() }
+    }
+}
+
+impl From<&DomainMoney> for Money {
+    fn from(money: &DomainMoney) -> Self {
+        Self::new(money.amount, &money.currency)
+    }
+}
+
+/// A minute in which a product was sold.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct ProductSales {
+    /// When the minute began.
+    minute: DateTime<Utc>,
+    /// How many orders.
+    orders: i64,
+    /// How many pieces.
+    quantity: i64,
+    /// For how much together.
+    revenue: Money,
+}
+
+/// A product.
+#[derive(Debug, Clone)]
+pub struct Product {
+    row: Arc<Row>,
+    scope: Arc<Scope>,
+}
+
+impl Product {
+    /// A row as a type.
+    pub fn new(row: Row, scope: &Arc<Scope>) -> Self {
+        Self { row: Arc::new(row), scope: Arc::clone(scope) }
+    }
+
+    /// A product by id, through the loader.
+    ///
+    /// # Errors
+    /// A shard that is away.
+    pub async fn load(scope: &Arc<Scope>, id: ProductId) -> async_graphql::Result<Option<Self>> {
+        Ok(scope.loaders.product(id).await?.map(|row| Self::new(row, scope)))
+    }
+
+    /// What one costs.
+    pub fn money(&self) -> &DomainMoney {
+        &self.row.price
+    }
+}
+
+/// Something for sale.
+#[Object]
+impl Product {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        global(self.row.id)
+    }
+
+    /// Who sells it.
+    async fn seller(&self) -> Option<async_graphql::Result<User>> {
+        User::load(&self.scope, self.row.seller_id).await.transpose()
+    }
+
+    /// 1 to 120 characters.
+    async fn title(&self) -> &str {
+        &self.row.title
+    }
+
+    /// Up to 4,000 characters.
+    async fn description(&self) -> &str {
+        &self.row.description
+    }
+
+    /// What one costs.
+    async fn price(&self) -> Money {
+        Money::from(&self.row.price)
+    }
+
+    /// How many are left, not counting those held for orders under way.
+    async fn stock(&self) -> i32 {
+        self.row.stock
+    }
+
+    /// When it was offered.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.row.id.created_at()
+    }
+
+    /// The last minutes in which it was sold, newest first, at most 60; for its seller only.
+    async fn sales(&self) -> Option<async_graphql::Result<Vec<ProductSales>>> {
+        let sales = products::sales(&self.scope.op, &self.scope.domain, &self.row).await.map_err(|error| fault(&error));
+        Some(sales.map(|minutes| {
+            let of = |minute: products::SalesMinute| ProductSales {
+                minute: minute.minute,
+                orders: minute.orders,
+                quantity: minute.quantity,
+                revenue: Money::new(minute.amount, &self.row.price.currency),
+            };
+            minutes.into_iter().map(of).collect()
+        }))
+    }
+}

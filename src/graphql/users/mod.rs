@@ -1,0 +1,5 @@
+//! People.
+
+pub mod mutations;
+pub mod queries;
+pub mod types;

@@ -1,0 +1,235 @@
+//! Accounts, sessions, follows.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use super::types::User;
+use crate::domain::identity::{self, Authenticated, SignUp};
+use crate::domain::users::{self, ProfileUpdate};
+use crate::domain::{DomainError, follows};
+use crate::graphql::context::{Scope, mutation_scope};
+use crate::graphql::error::{UserError, payload};
+use crate::graphql::ids::input;
+use crate::graphql::viewer::types::Viewer;
+use crate::ids::UserId;
+
+/// What a sign-up asks.
+#[derive(InputObject)]
+pub struct SignUpInput {
+    /// 3 to 30 of a-z, 0-9 and _; capitals are folded. Unique.
+    handle: String,
+    /// An e-mail address of at most 254 characters. Unique.
+    email: String,
+    /// 8 to 1,024 bytes.
+    password: String,
+    /// The name as shown, 1 to 60 characters.
+    display_name: String,
+}
+
+/// What a log-in asks.
+#[derive(InputObject)]
+pub struct LogInInput {
+    /// In any case.
+    handle: String,
+    /// The password.
+    password: String,
+}
+
+/// What a refresh asks.
+#[derive(InputObject)]
+pub struct SessionRefreshInput {
+    /// The refresh token of the last sign-up, log-in or refresh; it is used up by this.
+    refresh_token: String,
+}
+
+/// What a profile edit asks; a field that is left out stays as it is.
+#[derive(InputObject)]
+pub struct ProfileUpdateInput {
+    /// The name as shown, 1 to 60 characters.
+    display_name: Option<String>,
+    /// Up to 500 characters.
+    bio: Option<String>,
+}
+
+/// Whom to follow.
+#[derive(InputObject)]
+pub struct UserFollowInput {
+    /// Not the viewer; at most 10,000 people can be followed.
+    user_id: ID,
+}
+
+/// Whom to follow no longer.
+#[derive(InputObject)]
+pub struct UserUnfollowInput {
+    /// Somebody not followed is fine.
+    user_id: ID,
+}
+
+macro_rules! authentication_payload {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(SimpleObject)]
+        pub struct $name {
+            /// Goes into the `Authorization` header, after `Bearer`.
+            access_token: Option<String>,
+            /// Good once, for `sessionRefresh`.
+            refresh_token: Option<String>,
+            /// When the access token ends.
+            expires_at: Option<DateTime<Utc>>,
+            /// Who is logged in now.
+            viewer: Option<Viewer>,
+            /// Why not.
+            user_errors: Vec<UserError>,
+        }
+
+        impl $name {
+            fn new(scope: &Arc<Scope>, result: Result<Authenticated, DomainError>) -> async_graphql::Result<Self> {
+                let (authenticated, user_errors) = payload(result)?;
+                Ok(match authenticated {
+                    Some(authenticated) => Self {
+                        viewer: Some(Viewer::of(authenticated.viewer, scope)),
+                        access_token: Some(authenticated.access_token),
+                        refresh_token: Some(authenticated.refresh_token),
+                        expires_at: Some(authenticated.expires_at),
+                        user_errors,
+                    },
+                    None => Self { access_token: None, refresh_token: None, expires_at: None, viewer: None, user_errors },
+                })
+            }
+        }
+    };
+}
+
+authentication_payload! {
+    /// A new account, logged in.
+    SignUpPayload
+}
+authentication_payload! {
+    /// A new session.
+    LogInPayload
+}
+authentication_payload! {
+    /// A session's next tokens.
+    SessionRefreshPayload
+}
+
+/// A session's end.
+#[derive(SimpleObject)]
+pub struct LogOutPayload {
+    /// Whether it was alive.
+    logged_out: bool,
+    /// Why not.
+    user_errors: Vec<UserError>,
+}
+
+macro_rules! user_payload {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(SimpleObject)]
+        pub struct $name {
+            /// The person.
+            user: Option<User>,
+            /// Why not.
+            user_errors: Vec<UserError>,
+        }
+
+        impl $name {
+            async fn new(scope: &Arc<Scope>, result: Result<UserId, DomainError>) -> async_graphql::Result<Self> {
+                let (id, user_errors) = payload(result)?;
+                let user = match id {
+                    Some(id) => User::load(scope, id).await?,
+                    None => None,
+                };
+                Ok(Self { user, user_errors })
+            }
+        }
+    };
+}
+
+user_payload! {
+    /// The viewer after the edit.
+    ProfileUpdatePayload
+}
+user_payload! {
+    /// Whom the viewer follows now.
+    UserFollowPayload
+}
+user_payload! {
+    /// Whom the viewer follows no longer.
+    UserUnfollowPayload
+}
+
+/// Mutations of people.
+#[derive(Debug, Default)]
+pub struct UserMutations;
+
+#[Object]
+impl UserMutations {
+    /// Makes an account and logs it in.
+    async fn sign_up(&self, ctx: &Context<'_>, #[graphql(desc = "The account.")] input: SignUpInput) -> async_graphql::Result<SignUpPayload> {
+        let scope = mutation_scope(ctx)?;
+        let SignUpInput { handle, email, password, display_name } = input;
+        let result = identity::sign_up(&scope.op, &scope.domain, SignUp { handle, email, password, display_name }).await;
+        SignUpPayload::new(&scope, result)
+    }
+
+    /// Logs in.
+    async fn log_in(&self, ctx: &Context<'_>, #[graphql(desc = "Who.")] input: LogInInput) -> async_graphql::Result<LogInPayload> {
+        let scope = mutation_scope(ctx)?;
+        let result = identity::log_in(&scope.op, &scope.domain, &input.handle, input.password).await;
+        LogInPayload::new(&scope, result)
+    }
+
+    /// Trades a refresh token for new tokens.
+    async fn session_refresh(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The token.")] input: SessionRefreshInput,
+    ) -> async_graphql::Result<SessionRefreshPayload> {
+        let scope = mutation_scope(ctx)?;
+        let result = identity::refresh(&scope.op, &scope.domain, &input.refresh_token).await;
+        SessionRefreshPayload::new(&scope, result)
+    }
+
+    /// Ends the viewer's session: its refresh token is good for nothing now, its access token ends within minutes.
+    async fn log_out(&self, ctx: &Context<'_>) -> async_graphql::Result<LogOutPayload> {
+        let scope = mutation_scope(ctx)?;
+        let (logged_out, user_errors) = payload(identity::log_out(&scope.op, &scope.domain).await)?;
+        Ok(LogOutPayload { logged_out: logged_out.unwrap_or_default(), user_errors })
+    }
+
+    /// Edits the viewer's profile.
+    async fn profile_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: ProfileUpdateInput,
+    ) -> async_graphql::Result<ProfileUpdatePayload> {
+        let scope = mutation_scope(ctx)?;
+        let update = ProfileUpdate { display_name: input.display_name, bio: input.bio };
+        ProfileUpdatePayload::new(&scope, users::update(&scope.op, &scope.domain, update).await).await
+    }
+
+    /// The viewer follows somebody; following them already is fine.
+    async fn user_follow(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom.")] input: UserFollowInput,
+    ) -> async_graphql::Result<UserFollowPayload> {
+        let scope = mutation_scope(ctx)?;
+        let result = async { follows::follow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?).await };
+        UserFollowPayload::new(&scope, result.await).await
+    }
+
+    /// The viewer follows somebody no longer; not following them is fine.
+    async fn user_unfollow(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom.")] input: UserUnfollowInput,
+    ) -> async_graphql::Result<UserUnfollowPayload> {
+        let scope = mutation_scope(ctx)?;
+        let result = async { follows::unfollow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?).await };
+        UserUnfollowPayload::new(&scope, result.await).await
+    }
+}

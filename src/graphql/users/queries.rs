@@ -1,0 +1,34 @@
+//! Finding people.
+
+use async_graphql::{Context, Object};
+
+use super::types::User;
+use crate::domain::users;
+use crate::graphql::context::query_scope;
+use crate::graphql::error::fault;
+
+/// Queries about people.
+#[derive(Debug, Default)]
+pub struct UserQueries;
+
+#[Object]
+impl UserQueries {
+    /// The person with this handle, in any case; null when there is none.
+    async fn user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "3 to 30 of a-z, 0-9 and _.")] handle: String,
+    ) -> Option<async_graphql::Result<User>> {
+        let found = async {
+            if handle.len() > 60 || handle.contains('\0') {
+                return Ok(None);
+            }
+            let scope = query_scope(ctx)?;
+            match users::by_handle(&scope.op, &scope.domain, &handle).await.map_err(|error| fault(&error))? {
+                Some(id) => User::load(&scope, id).await,
+                None => Ok(None),
+            }
+        };
+        found.await.transpose()
+    }
+}

@@ -1,0 +1,135 @@
+//! A person, as a type.
+
+use std::sync::Arc;
+
+use async_graphql::{ID, Object};
+use chrono::{DateTime, Utc};
+
+use crate::domain::users::User as Row;
+use crate::domain::{follows, posts};
+use crate::graphql::connection::{Connection, connection, page};
+use crate::graphql::context::Scope;
+use crate::graphql::error::fault;
+use crate::graphql::ids::global;
+use crate::graphql::posts::types::Post;
+use crate::ids::{Id, UserId};
+
+/// A person.
+#[derive(Debug, Clone)]
+pub struct User {
+    row: Arc<Row>,
+    scope: Arc<Scope>,
+}
+
+impl User {
+    /// A row as a type.
+    pub fn new(row: Row, scope: &Arc<Scope>) -> Self {
+        Self { row: Arc::new(row), scope: Arc::clone(scope) }
+    }
+
+    /// A person by id, through the loader.
+    ///
+    /// # Errors
+    /// A shard that is away.
+    pub async fn load(scope: &Arc<Scope>, id: UserId) -> async_graphql::Result<Option<Self>> {
+        Ok(scope.loaders.user(id).await?.map(|row| Self::new(row, scope)))
+    }
+
+    async fn of_page(&self, page: crate::domain::Page<UserId>) -> async_graphql::Result<crate::domain::Page<Self>> {
+        let ids: Vec<UserId> = page.items.iter().map(|(_, id)| *id).collect();
+        let rows = crate::domain::users::get_many(&self.scope.op, &self.scope.domain, &ids).await.map_err(|error| fault(&error))?;
+        let items = page.items.into_iter().filter_map(|(cursor, id)| Some((cursor, Self::new(rows.get(&id)?.clone(), &self.scope))));
+        Ok(crate::domain::Page { items: items.collect(), end: page.end, has_next: page.has_next })
+    }
+}
+
+/// A person.
+#[Object]
+impl User {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        global(self.row.id)
+    }
+
+    /// Unique, lower case, 3 to 30 of a-z, 0-9 and _.
+    async fn handle(&self) -> &str {
+        &self.row.handle
+    }
+
+    /// The name as shown, 1 to 60 characters.
+    async fn display_name(&self) -> &str {
+        &self.row.display_name
+    }
+
+    /// What they say of themselves, up to 500 characters.
+    async fn bio(&self) -> &str {
+        &self.row.bio
+    }
+
+    /// When they signed up.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.row.id.created_at()
+    }
+
+    /// Their posts, newest first.
+    async fn posts(
+        &self,
+        #[graphql(desc = "How many, 1 to 100.")] first: i32,
+        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<Post>>> {
+        let posts = async {
+            let request = page(first, after.as_deref())?;
+            let page = posts::by_author(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?;
+            Ok(connection(page.map(|post| Post::new(post, &self.scope)), request))
+        };
+        Some(posts.await)
+    }
+
+    /// People who follow them, newest follow first.
+    async fn followers(
+        &self,
+        #[graphql(desc = "How many, 1 to 100.")] first: i32,
+        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<User>>> {
+        let followers = async {
+            let request = page(first, after.as_deref())?;
+            let page = follows::followers(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?;
+            Ok(connection(self.of_page(page).await?, request))
+        };
+        Some(followers.await)
+    }
+
+    /// People they follow, newest follow first.
+    async fn following(
+        &self,
+        #[graphql(desc = "How many, 1 to 100.")] first: i32,
+        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<User>>> {
+        let following = async {
+            let request = page(first, after.as_deref())?;
+            let page = follows::following(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?;
+            Ok(connection(self.of_page(page).await?, request))
+        };
+        Some(following.await)
+    }
+
+    /// How many posts they have.
+    async fn post_count(&self) -> Option<async_graphql::Result<i64>> {
+        Some(self.scope.loaders.profile_counts(self.row.id).await.map(|counts| counts.unwrap_or_default().posts))
+    }
+
+    /// How many follow them; a follow is counted a moment after it was made.
+    async fn follower_count(&self) -> Option<async_graphql::Result<i64>> {
+        Some(self.scope.loaders.follower_count(self.row.id).await.map(|count| count.unwrap_or_default().followers))
+    }
+
+    /// How many they follow.
+    async fn following_count(&self) -> Option<async_graphql::Result<i64>> {
+        Some(self.scope.loaders.profile_counts(self.row.id).await.map(|counts| counts.unwrap_or_default().following))
+    }
+
+    /// Whether the viewer follows them; false for the anonymous.
+    async fn viewer_is_following(&self) -> Option<async_graphql::Result<bool>> {
+        Some(self.scope.loaders.viewer_follows(self.row.id).await.map(Option::unwrap_or_default))
+    }
+}

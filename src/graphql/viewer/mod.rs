@@ -1,0 +1,4 @@
+//! Who asks, and what only they may see.
+
+pub mod queries;
+pub mod types;
