@@ -1,1 +1,114 @@
-//! http
+//! HTTP: the routes on one page, and what each is made of.
+
+pub mod answer;
+pub mod graphiql;
+pub mod graphql;
+pub mod health;
+pub mod identity;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::app::App;
+use crate::graphql::error::ErrorCode;
+use crate::graphql::schema::{Schema, schema};
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct Served {
+    /// The process's parts.
+    pub app: App,
+    /// The schema.
+    pub schema: Schema,
+}
+
+/// The id of a request, in its logs and in its answer.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub Arc<str>);
+
+/// What the world sees.
+pub fn public_router(app: &App) -> Router {
+    let nosniff = SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Router::new()
+        .route("/graphql", get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method))
+        .route("/graphiql", get(graphiql::page))
+        .route("/.well-known/jwks.json", get(identity::jwks))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .with_state(Served { app: app.clone(), schema: schema() })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn(with_request_id))
+        .layer(nosniff)
+}
+
+/// What operators see, on a port of its own.
+pub fn admin_router(app: &App) -> Router {
+    Router::new()
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .with_state(Served { app: app.clone(), schema: schema() })
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let what = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(what, "a handler panicked");
+    answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "internal error").into_response()
+}
+
+/// Takes the client's or nginx's request id if it is a plain one, else makes one; it goes back with the answer.
+async fn with_request_id(mut request: Request, next: Next) -> Response {
+    static NAME: HeaderName = HeaderName::from_static("x-request-id");
+    let given = request.headers().get(&NAME).and_then(|value| value.to_str().ok());
+    let plain = given.filter(|id| (8..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
+    let id: Arc<str> = match plain {
+        Some(id) => id.into(),
+        None => format!("{:032x}", rand::Rng::random::<u128>(&mut rand::rng())).into(),
+    };
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let mut response = next.run(request).await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(NAME.clone(), value);
+    }
+    response
+}
+
+/// Serves the public routes until the process is to stop; requests in flight are finished.
+///
+/// # Errors
+/// The address is taken.
+pub async fn serve_public(app: App) -> anyhow::Result<()> {
+    let address = app.config.server.listen;
+    serve(public_router(&app), address, &app).await
+}
+
+/// Serves the admin routes; they go last, so that "not ready" is heard.
+///
+/// # Errors
+/// The address is taken.
+pub async fn serve_admin(app: App) -> anyhow::Result<()> {
+    let address = app.config.admin.listen;
+    serve(admin_router(&app), address, &app).await
+}
+
+async fn serve(router: Router, address: std::net::SocketAddr, app: &App) -> anyhow::Result<()> {
+    use anyhow::Context;
+    let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    tracing::info!(%address, "listening");
+    let stop = app.tasks.stopping();
+    let stopped = async move {
+        stop.cancelled().await;
+        // Whoever balances the load needs a moment to see that this process is not ready any more.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    Ok(axum::serve(listener, router).with_graceful_shutdown(stopped).await?)
+}

@@ -1,0 +1,61 @@
+//! Who asks, and what they have seen: from the request's headers to a [`RequestContext`].
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+
+use super::Served;
+use super::answer::{Refusal, refusal};
+use crate::app::App;
+use crate::graphql::context::RequestContext;
+use crate::graphql::error::ErrorCode;
+use crate::stores::postgres::session::ConsistencyToken;
+use crate::telemetry;
+
+/// The header in which the consistency token travels, both ways.
+pub const CONSISTENCY: &str = "plaza-consistency";
+/// The header in which a client names a mutation, so that it can be sent again.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Longest idempotency key.
+const MAX_KEY: usize = 200;
+
+/// The public keys that access tokens are signed with.
+pub async fn jwks(State(served): State<Served>) -> Json<serde_json::Value> {
+    Json(served.app.domain.identity.jwks())
+}
+
+/// Reads the headers.
+///
+/// # Errors
+/// 401 for an access token that is not good, 400 for headers that cannot be.
+pub async fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestContext, Refusal> {
+    let mut context = RequestContext::new(app.domain.clone(), app.config.request_deadline());
+    context.traceparent = Some(telemetry::traceparent(headers.get("traceparent").and_then(|value| value.to_str().ok())));
+    context.client_key = client_key(headers)?;
+    if let Some(token) = headers.get(CONSISTENCY) {
+        let token = token.to_str().ok().and_then(ConsistencyToken::decode);
+        let bad = || refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, "the Plaza-Consistency header is not one of ours");
+        context.token = token.ok_or_else(bad)?;
+    }
+    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(authorization) = authorizations.next() else { return Ok(context) };
+    let token = authorization.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+    let viewer = token.filter(|_| authorizations.next().is_none()).and_then(|token| app.domain.identity.viewer_of(&app.domain.clock, token));
+    let Some(viewer) = viewer else {
+        return Err(refusal(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, "the access token is not (or no longer) good"));
+    };
+    context.viewer = Some(viewer);
+    match app.domain.redis.recent_writes(viewer.session_id).await {
+        Ok(written) => context.token.merge(&written),
+        // Not known what this session has written: only the primaries are surely not behind it.
+        Err(_) => context.primary_only = true,
+    }
+    Ok(context)
+}
+
+fn client_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()) && key.chars().all(|c| c.is_ascii_graphic()));
+    let message = "an idempotency key has 1 to 200 visible ASCII characters";
+    key.map(|key| Some(key.to_owned())).ok_or_else(|| refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, message))
+}
