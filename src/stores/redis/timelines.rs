@@ -96,6 +96,9 @@ impl Redis {
     /// [`StoreError::Unavailable`]: some may have been appended to; doing it again is harmless.
     pub async fn push_to_timelines(&self, posts: &[PostId], users: &[UserId], length: usize) -> Result<usize, StoreError> {
         let ids: Vec<i64> = posts.iter().map(|post| post.as_i64()).collect();
+        if ids.is_empty() {
+            return Ok(0);
+        }
         let mut pushed = 0;
         for chunk in users.chunks(PIPELINE) {
             let mut pipeline = redis::pipe();
