@@ -1,9 +1,6 @@
 //! The command line: one file per subcommand.
 
-mod dead_letters;
-mod doctor;
 mod keygen;
-mod ledger;
 mod migrate;
 mod projections;
 mod roles;
@@ -49,18 +46,12 @@ enum Verb {
     Shards(shards::ShardsArgs),
     /// Print, write or check schema.graphql.
     Schema(schema::SchemaArgs),
-    /// Check the configuration and every server, and name what is wrong.
-    Doctor,
     /// Every local process: role, port, pid and state.
     Status(status::StatusArgs),
     /// Make the key that signs access tokens.
     Keygen(keygen::KeygenArgs),
-    /// Jobs that were given up: list, replay, discard.
-    DeadLetters(dead_letters::DeadLettersArgs),
     /// Where every projection stands.
     Projections,
-    /// Check that nothing was lost or doubled.
-    Ledger(ledger::LedgerArgs),
 }
 
 /// Runs a subcommand.
@@ -81,9 +72,6 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Migrate => migrate::run(&load()?).await,
         Verb::Seed(args) => seed::run(load()?, args).await,
         Verb::Shards(args) => shards::run(&load()?, &args).await,
-        Verb::Doctor => doctor::run(load()).await,
-        Verb::DeadLetters(args) => dead_letters::run(&load()?, args).await,
         Verb::Projections => projections::run(&load()?).await,
-        Verb::Ledger(args) => ledger::run(&load()?, &args).await,
     }
 }

@@ -21,6 +21,13 @@ pub struct ShardsArgs {
     json: bool,
 }
 
+impl ShardsArgs {
+    /// As a table.
+    pub fn table() -> Self {
+        Self { json: false }
+    }
+}
+
 #[derive(QueryableByName)]
 struct Row {
     #[diesel(sql_type = Text)]
