@@ -18,5 +18,6 @@ pub mod lifecycle;
 pub mod outbox;
 pub mod protocol;
 pub mod read_models;
+pub mod seeding;
 pub mod stores;
 pub mod telemetry;

@@ -1,1 +1,77 @@
-//! cli
+//! The command line: one file per subcommand.
+
+mod keygen;
+mod migrate;
+mod projections;
+mod roles;
+mod schema;
+pub mod seed;
+mod shards;
+mod status;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+/// A social platform with a marketplace, served as one GraphQL API.
+#[derive(Debug, Parser)]
+#[command(name = "plaza", version)]
+pub struct Cli {
+    /// The configuration file; the environment (`PLAZA_SECTION__FIELD`) goes over it.
+    #[arg(long, global = true, env = "PLAZA_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serve GraphQL.
+    Server,
+    /// Run RabbitMQ's jobs.
+    Worker,
+    /// Hand outbox messages to RabbitMQ and Kafka.
+    Relay,
+    /// Fill the read models from Kafka's events.
+    Projector,
+    /// All four roles in one process.
+    All,
+    /// Bring every shard's schema up to date, store the shard map, create the topics.
+    Migrate,
+    /// Fill an installation with people, follows, posts, products and orders.
+    Seed(seed::SeedArgs),
+    /// Rows, bytes and skew of every shard.
+    Shards(shards::ShardsArgs),
+    /// Print, write or check schema.graphql.
+    Schema(schema::SchemaArgs),
+    /// Every local process: role, port, pid and state.
+    Status(status::StatusArgs),
+    /// Make the key that signs access tokens.
+    Keygen(keygen::KeygenArgs),
+    /// Where every projection stands.
+    Projections,
+}
+
+/// Runs a subcommand.
+///
+/// # Errors
+/// What stopped it, in words for an operator.
+pub async fn run(cli: Cli) -> anyhow::Result<()> {
+    let load = || Config::load(cli.config.as_ref());
+    match cli.verb {
+        Verb::Schema(args) => schema::run(&args),
+        Verb::Status(args) => status::run(&args),
+        Verb::Keygen(args) => keygen::run(&args),
+        Verb::Server => roles::run(load()?, &[roles::Role::Server]).await,
+        Verb::Worker => roles::run(load()?, &[roles::Role::Worker]).await,
+        Verb::Relay => roles::run(load()?, &[roles::Role::Relay]).await,
+        Verb::Projector => roles::run(load()?, &[roles::Role::Projector]).await,
+        Verb::All => roles::run(load()?, &roles::Role::ALL).await,
+        Verb::Migrate => migrate::run(&load()?).await,
+        Verb::Seed(args) => seed::run(load()?, args).await,
+        Verb::Shards(args) => shards::run(&load()?, &args).await,
+        Verb::Projections => projections::run(&load()?).await,
+    }
+}

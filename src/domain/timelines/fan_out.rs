@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use crate::domain::{Domain, DomainError, Operation};
 use crate::ids::{Id, PostId, UserId};
 use crate::read_models::followers;
+use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, timelines as store};
 
 /// Followers read at a time.
@@ -22,27 +23,55 @@ pub async fn fan_out(op: &Operation, domain: &Domain, post: PostId, author: User
     let shard = domain.cluster.shard_of_id(author);
     let state = domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::fan_out_state(connection, post.as_i64(), author.as_i64()).await
-        })
+        .read(&op.reads, shard, async |connection: &mut Connection| store::fan_out_state(connection, post.as_i64(), author.as_i64()).await)
         .await?;
     let Some(state) = state.filter(|state| !state.deleted) else { return Ok(0) };
     if state.pull_since.is_some_and(|since| domain.clock.now() - since > OVERLAP) {
         return Ok(0);
     }
-    push_to_followers(op, domain, &[post], author).await
+    let (mut walk, mut pushed) = (Followers::of(author), 0);
+    while let Some(users) = walk.next(op, domain).await? {
+        pushed += domain.redis.push_to_timelines(&[post], &users, domain.feed.timeline_length).await?;
+    }
+    Ok(pushed)
 }
 
-/// Pushes what was only pulled, then ends the author's pull mode. Pushing as many posts as a timeline keeps leaves no gap above any
-/// timeline's horizon: one that is trimmed for it keeps only newer ones.
+/// Pushes what was only pulled, then ends the author's pull mode. Readers pull until then, so at no moment is a post in neither place:
+/// the mode is begun anew first, which makes [`fan_out`] push whatever is written from here on, then the posts before that are read and
+/// pushed, then the mode ends. Doing it again is harmless.
 ///
 /// # Errors
-/// The author's shard or Redis is away: try again.
+/// The author's shard or Redis is away, or the followers took longer to push to than `fan_out` overlaps: try again.
 pub async fn resume_push(op: &Operation, domain: &Domain, author: UserId) -> Result<(), DomainError> {
-    let mut posts = super::rebuild::newest(domain, &op.reads, &[author], i64::MAX, domain.feed.timeline_length).await?;
-    posts.reverse();
     let shard = domain.cluster.shard_of_id(author);
-    // Pushing begins before the posts are pushed again: a post written in between is pushed twice rather than not at all.
+    let begun = tokio::time::Instant::now();
+    let renewed = domain
+        .cluster
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<bool, DomainError> {
+            Ok(store::renew_pull(connection, author.as_i64(), domain.clock.now()).await?)
+        })
+        .await?;
+    if !renewed.value {
+        return Ok(());
+    }
+    let length = domain.feed.timeline_length;
+    let mut posts = super::rebuild::newest(domain, &op.reads, &[author], i64::MAX, length + 1).await?;
+    // What an author wrote beyond a timeline's length while being pulled is on no timeline: none may claim to reach below it.
+    let left_out = posts.get(length).map_or(0, |post| post.as_i64());
+    posts.truncate(length);
+    posts.reverse();
+    if !posts.is_empty() {
+        let mut walk = Followers::of(author);
+        while let Some(users) = walk.next(op, domain).await? {
+            domain.redis.push_to_timelines(&posts, &users, length).await?;
+            if left_out > 0 {
+                domain.redis.raise_horizons(&users, length, left_out).await?;
+            }
+        }
+    }
+    if begun.elapsed() > OVERLAP.to_std().unwrap_or_default() / 2 {
+        return Err(StoreError::Deadline(format!("the followers of {author:?}")).into());
+    }
     let committed = domain
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<(), DomainError> {
@@ -51,21 +80,31 @@ pub async fn resume_push(op: &Operation, domain: &Domain, author: UserId) -> Res
         })
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    push_to_followers(op, domain, &posts, author).await?;
     Ok(())
 }
 
-async fn push_to_followers(op: &Operation, domain: &Domain, posts: &[PostId], author: UserId) -> Result<usize, DomainError> {
-    let shard = domain.cluster.shard_of_id(author);
-    let (mut after, mut pushed) = (0, 0);
-    loop {
+/// A walk over an author's followers, [`CHUNK`] at a time, by id. Somebody who follows meanwhile and is missed gets a rebuilt timeline from
+/// the follow itself.
+struct Followers {
+    author: UserId,
+    after: i64,
+}
+
+impl Followers {
+    fn of(author: UserId) -> Self {
+        Self { author, after: 0 }
+    }
+
+    async fn next(&mut self, op: &Operation, domain: &Domain) -> Result<Option<Vec<UserId>>, DomainError> {
+        let (author, after) = (self.author.as_i64(), self.after);
         let chunk = domain
             .cluster
-            .read(&op.reads, shard, async |connection: &mut Connection| followers::chunk(connection, author.as_i64(), after, CHUNK).await)
+            .read(&op.reads, domain.cluster.shard_of_id(self.author), async |connection: &mut Connection| {
+                followers::chunk(connection, author, after, CHUNK).await
+            })
             .await?;
-        let Some(last) = chunk.last() else { return Ok(pushed) };
-        after = *last;
-        let users: Vec<UserId> = chunk.into_iter().map(UserId::from_i64).collect();
-        pushed += domain.redis.push_to_timelines(posts, &users, domain.feed.timeline_length).await?;
+        let Some(last) = chunk.last() else { return Ok(None) };
+        self.after = *last;
+        Ok(Some(chunk.into_iter().map(UserId::from_i64).collect()))
     }
 }

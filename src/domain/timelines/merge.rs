@@ -25,12 +25,8 @@ pub struct Merged {
 /// Merges: only what is above every source's horizon is certain to be without a gap.
 pub fn merge(sources: &[Source], below: i64) -> Merged {
     let horizon = sources.iter().map(|source| source.horizon).max().unwrap_or_default();
-    let posts: BTreeSet<PostId> = sources
-        .iter()
-        .flat_map(|source| &source.posts)
-        .copied()
-        .filter(|post| post.as_i64() > horizon && post.as_i64() < below)
-        .collect();
+    let posts: BTreeSet<PostId> =
+        sources.iter().flat_map(|source| &source.posts).copied().filter(|post| post.as_i64() > horizon && post.as_i64() < below).collect();
     Merged { posts: posts.into_iter().rev().collect(), horizon }
 }
 

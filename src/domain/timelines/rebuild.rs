@@ -2,7 +2,6 @@
 
 use crate::domain::{Domain, DomainError, Operation, follows};
 use crate::ids::{Id, PostId, UserId};
-use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, ReadSession, timelines as store};
 use crate::stores::redis::timelines::Timeline;
 
@@ -48,9 +47,10 @@ pub async fn rebuild(op: &Operation, domain: &Domain, user: UserId) -> Result<Op
     let horizon = posts.get(length).map_or(0, |first_left_out| first_left_out.as_i64());
     posts.truncate(length);
     let timeline = Timeline { posts, horizon };
-    match domain.redis.finish_rebuild(&marker, &timeline, domain.feed.idle_s).await {
-        Ok(true) => Ok(Some(timeline)),
-        Ok(false) | Err(StoreError::Unavailable { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+    let stored = domain.redis.finish_rebuild(&marker, &timeline, domain.feed.idle_s).await;
+    if let Err(error) = &stored {
+        tracing::debug!(%error, "a rebuilt timeline was not stored");
     }
+    // Not stored means outdated, or not known to be current.
+    Ok(matches!(stored, Ok(true)).then_some(timeline))
 }

@@ -1,5 +1,115 @@
-//! Migrations.
-use super::{Cluster, ShardMap};
+//! Migrations and the stored shard map.
+
+use anyhow::Context;
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, Integer};
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use secrecy::SecretString;
+
+use super::cluster::Cluster;
+use super::outbox::{try_lock, unlock};
+use super::pool::{Connection, Manager, Purpose, StatementCounter};
+use super::prepared::{prepared, sql};
+use super::routing::ShardMap;
+use crate::config::PostgresConfig;
 use crate::stores::StoreError;
-/// The shard map in force: the highest version on any shard.
-pub async fn load_map(cluster: &Cluster) -> Result<ShardMap, StoreError> { todo!() }
+
+/// What `migrations/` holds.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// A plain connection to a primary, without a time limit on statements.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn connect(url: &SecretString) -> Result<AsyncPgConnection, StoreError> {
+    let manager = Manager::new(url, Purpose::Write, std::time::Duration::ZERO, StatementCounter::default())?;
+    let opened = manager.open().await.map_err(|error| StoreError::unavailable(crate::config::redacted(url), error))?;
+    Ok(opened.into_inner())
+}
+
+/// Brings one shard's schema up to date; the names of what was applied. Of several processes at it, one works and the others wait.
+///
+/// # Errors
+/// The server's; a migration that fails leaves the shard as it was before that one.
+pub async fn migrate(url: &SecretString) -> anyhow::Result<Vec<String>> {
+    let mut lock = connect(url).await?;
+    while !try_lock(&mut lock, "migrate").await? {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let connection = connect(url).await?;
+    let mut harness = AsyncMigrationHarness::new(connection);
+    let applied = tokio::task::block_in_place(|| {
+        let applied = harness.run_pending_migrations(MIGRATIONS).map_err(|error| anyhow::anyhow!("{error}"))?;
+        anyhow::Ok(applied.iter().map(ToString::to_string).collect::<Vec<_>>())
+    })?;
+    unlock(&mut lock, "migrate").await?;
+    Ok(applied)
+}
+
+#[derive(QueryableByName)]
+struct MapRow {
+    #[diesel(sql_type = Integer)]
+    version: i32,
+    #[diesel(sql_type = Array<Integer>)]
+    shards: Vec<i32>,
+}
+
+async fn stored_map(connection: &mut Connection) -> Result<Option<MapRow>, StoreError> {
+    let rows: Vec<MapRow> =
+        prepared(sql("SELECT version, shards FROM shard_maps ORDER BY version DESC LIMIT 1")).load(connection).await?;
+    Ok(rows.into_iter().next())
+}
+
+/// Stores the even map as version 1 on every shard that has none; the version in force.
+///
+/// # Errors
+/// A shard that cannot be reached.
+pub async fn ensure_map(config: &PostgresConfig) -> anyhow::Result<i32> {
+    let even = ShardMap::even(config.shards.len());
+    let mut version = 0;
+    for (number, urls) in config.shards.iter().enumerate() {
+        let mut connection = connect(&urls.primary).await.with_context(|| format!("shard {number}"))?;
+        if stored_map(&mut connection).await?.is_none() {
+            prepared(
+                sql("INSERT INTO shard_maps (version, shards) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                    .bind::<Integer, _>(even.version)
+                    .bind::<Array<Integer>, _>(even.to_stored()),
+            )
+            .execute(&mut connection)
+            .await?;
+        }
+        version = stored_map(&mut connection).await?.map_or(version, |map| version.max(map.version));
+    }
+    Ok(version)
+}
+
+/// The shard map in force: the highest version on any shard that can be reached.
+///
+/// # Errors
+/// No shard can be reached, one that can is not migrated, or the map is of another cluster.
+pub async fn load_map(cluster: &Cluster) -> anyhow::Result<ShardMap> {
+    let mut newest: Option<MapRow> = None;
+    let mut away = None;
+    for index in cluster.indexes() {
+        let found = async {
+            let mut connection = cluster.shard(index)?.direct().await?;
+            stored_map(&mut connection).await
+        };
+        match found.await {
+            Ok(Some(row)) if newest.as_ref().is_none_or(|held| row.version > held.version) => newest = Some(row),
+            Ok(_) => {}
+            Err(error) if error.is_transient() => {
+                tracing::warn!(shard = index.0, %error, "cannot be asked for the shard map");
+                away = Some(error);
+            }
+            Err(error) => anyhow::bail!("shard {index} is not migrated ({error}): run `plaza migrate`"),
+        }
+    }
+    match (newest, away) {
+        (Some(row), _) => ShardMap::from_stored(row.version, &row.shards, cluster.len())
+            .with_context(|| format!("shard map version {} does not fit a cluster of {} shards", row.version, cluster.len())),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => anyhow::bail!("there is no shard map: run `plaza migrate`"),
+    }
+}

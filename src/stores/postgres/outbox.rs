@@ -78,6 +78,15 @@ pub async fn try_lock(connection: &mut Connection, name: &str) -> Result<bool, S
     Ok(row.locked)
 }
 
+/// Gives a lock back.
+///
+/// # Errors
+/// The server's.
+pub async fn unlock(connection: &mut Connection, name: &str) -> Result<(), StoreError> {
+    prepared(sql("SELECT pg_advisory_unlock(hashtextextended($1, 0))").bind::<Text, _>(name)).execute(connection).await?;
+    Ok(())
+}
+
 /// Whether the connection, and so its lock, is still alive.
 ///
 /// # Errors

@@ -41,6 +41,11 @@ impl PooledConnection {
         self.warnings.load(Ordering::Acquire)
     }
 
+    /// The connection alone.
+    pub fn into_inner(self) -> AsyncPgConnection {
+        self.inner
+    }
+
     /// Keeps the connection from being handed out again: its state is not known.
     pub fn poison(&mut self) {
         self.poisoned = true;

@@ -68,6 +68,21 @@ pub async fn fan_out_state(connection: &mut Connection, post: i64, author: i64) 
     .optional()?)
 }
 
+/// Begins the author's pull mode anew, as of `now`; whether the author is in it.
+///
+/// # Errors
+/// The server's.
+pub async fn renew_pull(connection: &mut Connection, author: i64, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let renewed = prepared(
+        sql("UPDATE users SET pull_since = $2 WHERE id = $1 AND pull_since IS NOT NULL")
+            .bind::<BigInt, _>(author)
+            .bind::<Timestamptz, _>(now),
+    )
+    .execute(connection)
+    .await?;
+    Ok(renewed > 0)
+}
+
 /// The author's posts are pushed again.
 ///
 /// # Errors

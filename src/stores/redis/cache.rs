@@ -3,6 +3,9 @@
 //! Bytes in Redis are `<version>|<json>`, the version being that of the row the value was made from. An invalidation leaves a *tombstone*,
 //! `<version>|`, for longer than any serving replica may lag: it counts as a miss, and a fill with an older version is refused. So a
 //! lagging replica cannot put back what a write has made old. Process memory is filled only from what Redis held, for the same reason.
+//!
+//! One load per key at a time holds within a process. Across processes nothing waits: an expiry costs at most one load per process,
+//! and jitter keeps keys from expiring together.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -57,6 +60,7 @@ impl Redis {
     ///
     /// # Errors
     /// What `load` returns; Redis's own failures never.
+    #[expect(clippy::manual_async_fn, reason = "an async fn cannot promise that its future is Send")]
     pub fn get_many<'a, V, E, F>(
         &'a self,
         policy: CachePolicy,
@@ -66,11 +70,8 @@ impl Redis {
     where
         V: Cached,
         E: Send + 'a,
-        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E>
-            + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send>
-            + Send
-            + Sync
-            + 'a,
+        for<'i> F:
+            AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E> + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send> + Send + Sync + 'a,
     {
         async move { self.get_many_through(policy, ids, load).await }
     }
@@ -79,7 +80,8 @@ impl Redis {
     where
         V: Cached,
         E: Send,
-        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E> + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send> + Send + Sync,
+        for<'i> F:
+            AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E> + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send> + Send + Sync,
     {
         if ids.is_empty() {
             return Ok(HashMap::new());
@@ -125,6 +127,7 @@ impl Redis {
             lead.land(&loaded);
             found.extend(loaded);
         }
+        count(V::KIND, "shared", follows.len());
         let mut left = Vec::new();
         for follow in follows {
             let id = follow.id;

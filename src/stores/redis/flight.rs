@@ -61,7 +61,9 @@ impl Flights {
                 }
             }
         }
-        let lead = (!mine.is_empty()).then_some(Lead { flights: self, kind, ids: mine, landed });
+        drop(under_way);
+        // Made only when it leads: one made and dropped would take the lock to leave.
+        let lead = (!mine.is_empty()).then(|| Lead { flights: self, kind, ids: mine, landed });
         (lead, others)
     }
 }

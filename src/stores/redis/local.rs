@@ -6,6 +6,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+/// How much later than a client's last write an entry must have been asked for to be served to it, in milliseconds. The write is
+/// timed at its commit, Redis is told of it a little later, and what is asked for in between may still be the old value; besides,
+/// another process's clock timed it. Clients that have not just written pay nothing for it.
+const AFTER_A_WRITE_MS: i64 = 1_000;
+
 /// One entry: the value, and when its load began (Unix milliseconds).
 #[derive(Clone)]
 pub struct Entry {
@@ -36,10 +41,10 @@ impl Local {
         }
     }
 
-    /// The value, unless it was loaded at or before `floor_ms`. `Some(None)`: known not to exist.
+    /// The value, unless it was asked for before or soon after `floor_ms` (the client's last write; 0: none). `Some(None)`: known not to exist.
     pub fn get<V: Clone + 'static>(&self, kind: &'static str, id: i64, floor_ms: i64) -> Option<Option<V>> {
         let entry = self.entries.get(&(kind, id))?;
-        if entry.loaded_at_ms <= floor_ms {
+        if floor_ms > 0 && entry.loaded_at_ms <= floor_ms.saturating_add(AFTER_A_WRITE_MS) {
             return None;
         }
         entry.value.downcast_ref::<Option<V>>().cloned()
@@ -71,5 +76,31 @@ impl Local {
     /// Forgets everything.
     pub fn clear(&self) {
         self.entries.invalidate_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_has_just_written_is_not_served_what_was_asked_for_about_then() {
+        let local = Local::new(Duration::from_secs(60));
+        local.put("post", 1, Some("old"), 10_500);
+        assert_eq!(local.get::<&str>("post", 1, 0), Some(Some("old")));
+        assert_eq!(local.get::<&str>("post", 1, 10_000), None, "Redis may not have been told yet");
+        assert_eq!(local.get::<&str>("post", 1, 11_000), None);
+        assert_eq!(local.get::<&str>("post", 1, 9_000), Some(Some("old")));
+    }
+
+    #[test]
+    fn a_message_forgets_only_what_it_names() {
+        let local = Local::new(Duration::from_secs(60));
+        local.put("post", 1, Some("one"), 1);
+        local.put::<&str>("user", 1, None, 1);
+        local.forget("post", 1);
+        local.forget("never heard of", 1);
+        assert_eq!(local.get::<&str>("post", 1, 0), None);
+        assert_eq!(local.get::<&str>("user", 1, 0), Some(None), "known not to exist");
     }
 }

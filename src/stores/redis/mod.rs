@@ -40,6 +40,7 @@ struct Inner {
 
 struct Scripts {
     fill: redis::Script,
+    session_merge: redis::Script,
     timeline_trim: redis::Script,
     timeline_finish: redis::Script,
 }
@@ -69,6 +70,7 @@ impl Redis {
                 loads_while_away: tokio::sync::Semaphore::new(LOADS_WHILE_AWAY),
                 scripts: Scripts {
                     fill: redis::Script::new(include_str!("fill.lua")),
+                    session_merge: redis::Script::new(include_str!("session_merge.lua")),
                     timeline_trim: redis::Script::new(include_str!("timeline_trim.lua")),
                     timeline_finish: redis::Script::new(include_str!("timeline_finish.lua")),
                 },

@@ -1,6 +1,7 @@
 //! Connections to Redis. Each is multiplexed: concurrent commands share it and pipeline by themselves.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bb8_redis::RedisConnectionManager;
@@ -11,14 +12,14 @@ use tokio::time::Instant;
 use crate::stores::StoreError;
 use crate::stores::query::SendFnOnce;
 
-/// After a failure Redis counts as away for so long: an outage costs each request nothing but the first few.
+/// After a failure Redis counts as away for so long, then one caller tries: an outage costs nobody else anything.
 const AWAY: Duration = Duration::from_millis(500);
 
 /// A connection that remembers that it failed: bb8-redis itself never notices.
 #[derive(Debug)]
 pub struct Tracked {
     inner: MultiplexedConnection,
-    broken: bool,
+    broken: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl bb8::ManageConnection for Manager {
     type Error = redis::RedisError;
 
     async fn connect(&self) -> Result<Tracked, redis::RedisError> {
-        Ok(Tracked { inner: self.0.connect().await?, broken: false })
+        Ok(Tracked { inner: self.0.connect().await?, broken: Arc::default() })
     }
 
     /// Never asked: a PING before every command would double the round trips.
@@ -38,7 +39,7 @@ impl bb8::ManageConnection for Manager {
     }
 
     fn has_broken(&self, connection: &mut Tracked) -> bool {
-        connection.broken
+        connection.broken.load(Ordering::Relaxed)
     }
 }
 
@@ -48,6 +49,7 @@ pub struct Pool {
     inner: bb8::Pool<Manager>,
     timeout: Duration,
     started: Instant,
+    /// Milliseconds since `started` at which one caller may try again; 0 while Redis answers.
     away_until_ms: AtomicU64,
 }
 
@@ -70,10 +72,37 @@ impl Pool {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Whether a caller may go to Redis: everyone while it answers; after a failure nobody for [`AWAY`], then one at a time.
+    fn admits(&self) -> bool {
+        let until = self.away_until_ms.load(Ordering::Relaxed);
+        if until == 0 {
+            return true;
+        }
+        let now = self.now_ms();
+        now >= until && self.away_until_ms.compare_exchange(until, self.blocked_until(now), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    fn blocked_until(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_add(u64::try_from(AWAY.as_millis()).unwrap_or_default()).max(1)
+    }
+
+    fn answered(&self) {
+        if self.away_until_ms.load(Ordering::Relaxed) != 0 && self.away_until_ms.swap(0, Ordering::Relaxed) != 0 {
+            tracing::info!("redis is back");
+        }
+    }
+
+    fn failed(&self, error: &StoreError) {
+        if self.away_until_ms.swap(self.blocked_until(self.now_ms()), Ordering::Relaxed) == 0 {
+            tracing::warn!(%error, "redis is away");
+        }
+    }
+
     /// Runs commands on a connection, within the time limit.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when Redis is away or was a moment ago; [`StoreError::Corrupt`] when it refused the command.
+    #[expect(clippy::manual_async_fn, reason = "an async fn cannot promise that its future is Send")]
     pub fn run<'a, T, F>(&'a self, commands: F) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
     where
         T: Send + 'a,
@@ -92,40 +121,52 @@ impl Pool {
             + SendFnOnce<&'c mut MultiplexedConnection, redis::RedisResult<T>, Fut: Send>
             + Send,
     {
-        if self.now_ms() < self.away_until_ms.load(Ordering::Relaxed) {
+        if !self.admits() {
             return Err(StoreError::unavailable("redis", "away a moment ago"));
         }
-        let result = match self.inner.get().await {
-            Ok(mut connection) => {
-                // The multiplexed connection is cloned out, so that other requests share it meanwhile.
-                let mut shared = connection.inner.clone();
-                let held = &mut *connection;
-                match tokio::time::timeout(self.timeout, commands(&mut shared)).await {
-                    Ok(Ok(value)) => return Ok(value),
-                    Ok(Err(error)) if is_refusal(&error) => return Err(StoreError::Corrupt(format!("redis: {error}"))),
-                    Ok(Err(error)) => {
-                        held.broken = true;
-                        Err(away(error))
-                    }
-                    Err(_) => {
-                        held.broken = true;
-                        Err(StoreError::unavailable("redis", format!("no answer in {} ms", self.timeout.as_millis())))
-                    }
-                }
+        let (mut connection, broken) = self.connection().await.inspect_err(|error| self.failed(error))?;
+        let error = match tokio::time::timeout(self.timeout, commands(&mut connection)).await {
+            Ok(Ok(value)) => {
+                self.answered();
+                return Ok(value);
             }
-            Err(bb8::RunError::User(error)) => Err(away(error)),
-            Err(bb8::RunError::TimedOut) => Err(StoreError::unavailable("redis", "no connection in time")),
+            Ok(Err(error)) if is_refusal(&error) => {
+                self.answered();
+                return Err(StoreError::Corrupt(format!("redis: {error}")));
+            }
+            Ok(Err(error)) => away(error),
+            Err(_) => StoreError::unavailable("redis", format!("no answer in {} ms", self.timeout.as_millis())),
         };
-        let until = self.now_ms() + u64::try_from(AWAY.as_millis()).unwrap_or_default();
-        if self.away_until_ms.swap(until, Ordering::Relaxed) + 10_000 < self.now_ms() {
-            tracing::warn!(error = ?result.as_ref().err(), "redis is away");
+        broken.store(true, Ordering::Relaxed);
+        self.failed(&error);
+        Err(error)
+    }
+
+    /// A handle on one of the pool's connections, and the mark that takes that connection out of use. The connection goes back
+    /// at once: its other users send their commands beside ours instead of waiting for our answer.
+    async fn connection(&self) -> Result<(MultiplexedConnection, Arc<AtomicBool>), StoreError> {
+        loop {
+            let pooled = self.inner.get().await.map_err(|error| match error {
+                bb8::RunError::User(error) => away(error),
+                bb8::RunError::TimedOut => StoreError::unavailable("redis", "no connection in time"),
+            })?;
+            // One that failed for somebody else after it had gone back is dropped by the pool now, and each only once.
+            if !pooled.broken.load(Ordering::Relaxed) {
+                return Ok((pooled.inner.clone(), Arc::clone(&pooled.broken)));
+            }
         }
-        result
     }
 }
 
+/// Whether the server is well and the command is wrong. What a server says that is starting, stopping, full or no longer the
+/// primary is an outage like any other.
 fn is_refusal(error: &redis::RedisError) -> bool {
-    !error.is_io_error() && !error.is_timeout() && !error.is_connection_dropped() && !error.is_unrecoverable_error()
+    let outage = error.is_io_error()
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || error.is_unrecoverable_error()
+        || matches!(error.code(), Some("LOADING" | "BUSY" | "OOM" | "READONLY" | "MASTERDOWN" | "TRYAGAIN" | "CLUSTERDOWN" | "MISCONF"));
+    !outage
 }
 
 fn away(error: impl std::fmt::Display) -> StoreError {

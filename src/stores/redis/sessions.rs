@@ -1,5 +1,7 @@
 //! What each session has written lately: its own reads are fresh without the client's help.
 
+use std::collections::HashMap;
+
 use super::Redis;
 use crate::ids::SessionId;
 use crate::stores::StoreError;
@@ -7,22 +9,27 @@ use crate::stores::postgres::session::ConsistencyToken;
 
 /// How long it is kept, in seconds: far longer than a serving replica may lag.
 const KEPT_S: u64 = 30;
+/// The hash's field for the time of the last write; a shard's field is its number.
+const WRITTEN_AT: &str = "t";
+/// The hash's field that is there when a cache could not be told.
+const BYPASS: &str = "b";
 
 impl Redis {
-    /// Merges what a session has just written into what is kept for it. Two requests of one session at the same moment may each
-    /// keep only their own; each has its own answer's token too.
+    /// Merges what a session has just written into what is kept for it, the greater of each position. One script, so that two
+    /// mutations of one session at the same moment are both kept.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn remember_writes(&self, session: SessionId, token: &ConsistencyToken) -> Result<(), StoreError> {
-        let mut merged = self.recent_writes(session).await?;
-        merged.merge(token);
-        let key = self.inner.keys.session_writes(session);
-        let value = merged.encode();
-        self.inner
-            .pool
-            .run(async |connection| redis::cmd("SET").arg(&key).arg(&value).arg("EX").arg(KEPT_S).query_async::<()>(connection).await)
-            .await
+        let mut script = self.inner.scripts.session_merge.prepare_invoke();
+        script.key(self.inner.keys.session_writes(session)).arg(KEPT_S).arg(WRITTEN_AT).arg(token.written_at_ms);
+        for (shard, lsn) in &token.shards {
+            script.arg(*shard).arg(*lsn);
+        }
+        if token.bypass_cache {
+            script.arg(BYPASS).arg(1);
+        }
+        self.inner.pool.run(async |connection| script.invoke_async::<()>(connection).await).await
     }
 
     /// What a session has written lately; empty when nothing.
@@ -31,8 +38,20 @@ impl Redis {
     /// [`StoreError::Unavailable`]: not known, so the caller must read primaries.
     pub async fn recent_writes(&self, session: SessionId) -> Result<ConsistencyToken, StoreError> {
         let key = self.inner.keys.session_writes(session);
-        let held: Option<String> =
-            self.inner.pool.run(async |connection| redis::cmd("GET").arg(&key).query_async(connection).await).await?;
-        Ok(held.as_deref().and_then(ConsistencyToken::decode).unwrap_or_default())
+        let held: HashMap<String, u64> =
+            self.inner.pool.run(async |connection| redis::cmd("HGETALL").arg(&key).query_async(connection).await).await?;
+        let mut token = ConsistencyToken::default();
+        for (field, value) in held {
+            match field.as_str() {
+                WRITTEN_AT => token.written_at_ms = i64::try_from(value).unwrap_or(i64::MAX),
+                BYPASS => token.bypass_cache = true,
+                shard => {
+                    if let Ok(shard) = shard.parse() {
+                        token.shards.insert(shard, value);
+                    }
+                }
+            }
+        }
+        Ok(token)
     }
 }

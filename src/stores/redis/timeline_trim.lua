@@ -1,4 +1,4 @@
--- KEYS[1]: a timeline. ARGV[1]: how many ids to keep.
+-- KEYS[1]: a timeline. ARGV[1]: how many ids to keep. ARGV[2]: a horizon it must at least have, "0" for none.
 -- Element 0 is the header "h:<horizon>"; the rest are ids in the order they came. Sorts, drops doubles, keeps the newest,
 -- and raises the horizon to the newest id that was dropped.
 local items = redis.call('LRANGE', KEYS[1], 0, -1)
@@ -11,9 +11,11 @@ local function before(a, b)
   return a < b
 end
 table.sort(items, before)
+if before(horizon, ARGV[2]) then horizon = ARGV[2] end
 local kept = {}
 for _, id in ipairs(items) do
-  if kept[#kept] ~= id then kept[#kept + 1] = id end
+  -- What is at or below the horizon is never read: the shards answer there.
+  if before(horizon, id) and kept[#kept] ~= id then kept[#kept + 1] = id end
 end
 local keep = tonumber(ARGV[1])
 local first = 1

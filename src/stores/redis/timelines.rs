@@ -13,6 +13,8 @@ use crate::stores::StoreError;
 
 /// Commands in one pipeline.
 const PIPELINE: usize = 512;
+/// Timelines trimmed at the same time.
+const TRIMS: usize = 64;
 /// How long a rebuild may take, in seconds, before its marker expires.
 const REBUILD_S: u64 = 30;
 
@@ -94,6 +96,9 @@ impl Redis {
     /// [`StoreError::Unavailable`]: some may have been appended to; doing it again is harmless.
     pub async fn push_to_timelines(&self, posts: &[PostId], users: &[UserId], length: usize) -> Result<usize, StoreError> {
         let ids: Vec<i64> = posts.iter().map(|post| post.as_i64()).collect();
+        if ids.is_empty() {
+            return Ok(0);
+        }
         let mut pushed = 0;
         for chunk in users.chunks(PIPELINE) {
             let mut pipeline = redis::pipe();
@@ -103,12 +108,28 @@ impl Redis {
             let lengths: Vec<usize> = self.inner.pool.run(async |connection| pipeline.query_async(connection).await).await?;
             pushed += lengths.iter().filter(|length| **length > 0).count();
             for (user, _) in chunk.iter().zip(&lengths).filter(|(_, held)| **held > length + length / 4) {
-                let mut script = self.inner.scripts.timeline_trim.prepare_invoke();
-                script.key(self.inner.keys.timeline(*user)).arg(length);
-                self.inner.pool.run(async |connection| script.invoke_async::<i64>(connection).await).await?;
+                self.trim_timeline(*user, length, 0).await?;
             }
         }
         Ok(pushed)
+    }
+
+    /// Raises the horizon of these users' timelines to at least `horizon`: below it they may lack posts from now on. Timelines that are
+    /// being rebuilt are left alone, since a rebuild knows its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: some may have been raised; doing it again is harmless.
+    pub async fn raise_horizons(&self, users: &[UserId], length: usize, horizon: i64) -> Result<(), StoreError> {
+        for chunk in users.chunks(TRIMS) {
+            futures_util::future::try_join_all(chunk.iter().map(|user| self.trim_timeline(*user, length, horizon))).await?;
+        }
+        Ok(())
+    }
+
+    async fn trim_timeline(&self, user: UserId, length: usize, horizon: i64) -> Result<(), StoreError> {
+        let mut script = self.inner.scripts.timeline_trim.prepare_invoke();
+        script.key(self.inner.keys.timeline(user)).arg(length).arg(horizon);
+        self.inner.pool.run(async |connection| script.invoke_async::<()>(connection).await).await
     }
 
     /// Forgets timelines; the next read of each rebuilds it.

@@ -1,0 +1,30 @@
+//! `plaza migrate`: every shard by itself, so that it can be run again after a failure.
+
+use std::io::Write;
+
+use crate::config::Config;
+use crate::stores::kafka::topology;
+use crate::stores::postgres::migrations;
+
+/// # Errors
+/// A shard that could not be migrated: the others are.
+pub async fn run(config: &Config) -> anyhow::Result<()> {
+    let mut failed = Vec::new();
+    for (number, urls) in config.postgres.shards.iter().enumerate() {
+        let told = match migrations::migrate(&urls.primary).await {
+            Ok(applied) if applied.is_empty() => "up to date".to_owned(),
+            Ok(applied) => format!("applied {}", applied.join(", ")),
+            Err(error) => {
+                failed.push(number.to_string());
+                format!("FAILED: {error:#}")
+            }
+        };
+        writeln!(std::io::stdout(), "shard {number}: {told}")?;
+    }
+    anyhow::ensure!(failed.is_empty(), "not migrated: shard {}", failed.join(", "));
+    let version = migrations::ensure_map(&config.postgres).await?;
+    writeln!(std::io::stdout(), "shard map: version {version}")?;
+    topology::ensure_topics(&config.kafka).await?;
+    writeln!(std::io::stdout(), "kafka topics: there")?;
+    Ok(())
+}

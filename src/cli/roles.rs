@@ -1,0 +1,63 @@
+//! The roles: what a process does for as long as it lives.
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::{http, jobs, outbox, read_models, telemetry};
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Serves GraphQL.
+    Server,
+    /// Runs jobs.
+    Worker,
+    /// Sends outbox messages.
+    Relay,
+    /// Fills read models.
+    Projector,
+}
+
+impl Role {
+    /// All of them, for a laptop.
+    pub const ALL: [Self; 4] = [Self::Server, Self::Worker, Self::Relay, Self::Projector];
+}
+
+/// Runs roles until a signal.
+///
+/// # Errors
+/// What kept the process from starting, or a component that failed.
+pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
+    telemetry::init(&config.telemetry);
+    tracing::info!(?roles, ?config, "starting");
+    http::health::recorder();
+    let app = App::build(config, Clock::System).await?;
+    app.tasks.spawn("admin", http::serve_admin(app.clone()));
+    for role in roles {
+        start(&app, *role);
+    }
+    app.tasks.set_ready();
+    app.tasks.run_to_end().await
+}
+
+/// Starts a role's components.
+pub fn start(app: &App, role: Role) {
+    let (cluster, config, stop) = (Arc::clone(&app.domain.cluster), Arc::clone(&app.config), app.tasks.stopping());
+    match role {
+        Role::Server => {
+            app.watch_replicas();
+            app.watch_pull_authors();
+            let redis = app.domain.redis.clone();
+            app.tasks.spawn("cache invalidations", async move { redis.listen(stop).await });
+            app.tasks.spawn("server", http::serve_public(app.clone()));
+        }
+        Role::Worker => app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop)),
+        Role::Relay => app.tasks.spawn("relay", outbox::relay::run(cluster, config, stop)),
+        Role::Projector => {
+            let effects = Arc::new(app.domain.clone());
+            app.tasks.spawn("projector", read_models::projector::run(cluster, effects, config, stop));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `plaza status`: every local process, from the files that `infra/local/up` keeps.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+/// How, and where from.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// A JSON array.
+    #[arg(long)]
+    json: bool,
+    /// The folder with a file per process.
+    #[arg(long, default_value = ".local/run")]
+    run_dir: PathBuf,
+}
+
+/// One process.
+#[derive(Debug, Serialize)]
+struct Process {
+    name: String,
+    role: String,
+    port: u16,
+    pid: u32,
+    state: &'static str,
+}
+
+/// # Errors
+/// The folder cannot be read.
+pub fn run(args: &StatusArgs) -> anyhow::Result<()> {
+    let mut processes = Vec::new();
+    let entries = std::fs::read_dir(&args.run_dir)
+        .map_err(|error| anyhow::anyhow!("nothing has been started here ({}: {error})", args.run_dir.display()))?;
+    for entry in entries.flatten() {
+        let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        processes.extend(process(&text));
+    }
+    processes.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &processes)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    writeln!(out, "{:<20} {:<18} {:>6} {:>8}  state", "name", "role", "port", "pid")?;
+    for process in processes {
+        writeln!(out, "{:<20} {:<18} {:>6} {:>8}  {}", process.name, process.role, process.port, process.pid, process.state)?;
+    }
+    Ok(())
+}
+
+fn process(text: &str) -> Option<Process> {
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    let pid: u32 = field("pid")?.parse().ok()?;
+    let port: u16 = field("port")?.parse().ok()?;
+    let state = if started_at(pid).as_deref() != field("start") {
+        "stopped"
+    } else if TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), Duration::from_millis(500)).is_ok() {
+        "running"
+    } else {
+        "not answering"
+    };
+    Some(Process { name: field("name")?.to_owned(), role: field("role")?.to_owned(), port, pid, state })
+}
+
+/// When a process began, in ticks since boot: what tells it from a later one with the same pid.
+fn started_at(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields = stat.get(stat.rfind(')')? + 2..)?;
+    fields.split_ascii_whitespace().nth(19).map(str::to_owned)
+}
