@@ -1,6 +1,6 @@
 //! One vocabulary of failure: what the client did wrong (a [`UserError`]), and what stopped us (the rest).
 
-use crate::stores::StoreError;
+pub use crate::stores::StoreError;
 
 /// Why an operation did not happen.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,9 @@ use tokio::time::Instant;
 use super::DomainError;
 use crate::ids::{SessionId, UserId};
 use crate::stores::StoreError;
-use crate::stores::postgres::session::{ConsistencyToken, Lsn};
+use crate::stores::postgres::session::Lsn;
+
+pub use crate::stores::postgres::session::ConsistencyToken;
 use crate::stores::postgres::{ReadSession, ShardIndex};
 use crate::stores::redis::cache::CachePolicy;
 

@@ -57,38 +57,43 @@ impl<T: OutputType> TypeName for Connection<T> {
     }
 }
 
-fn encode(id: i64) -> String {
-    URL_SAFE_NO_PAD.encode(format!("v1:{id}"))
+/// A cursor names what its list is of, so that one of another list is told from a good one.
+fn encode(kind: &str, id: i64) -> String {
+    URL_SAFE_NO_PAD.encode(format!("v1:{kind}:{id}"))
 }
 
-fn decode(cursor: &str) -> Option<i64> {
+fn decode(kind: &str, cursor: &str) -> Option<i64> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    std::str::from_utf8(&bytes).ok()?.strip_prefix("v1:")?.parse().ok().filter(|id| *id > 0)
+    let id = std::str::from_utf8(&bytes).ok()?.strip_prefix("v1:")?.strip_prefix(kind)?.strip_prefix(':')?;
+    id.parse().ok().filter(|id| *id > 0)
 }
 
-/// The page that `first` and `after` ask for.
+/// The page of a list of `T` that `first` and `after` ask for.
 ///
 /// # Errors
 /// `BAD_USER_INPUT` for a `first` out of 1 to 100 or a cursor that is none.
-pub fn page(first: i32, after: Option<&str>) -> async_graphql::Result<PageRequest> {
+pub fn page<T: OutputType>(first: i32, after: Option<&str>) -> async_graphql::Result<PageRequest> {
     let first = usize::try_from(first).ok().filter(|first| (1..=MAX_PAGE).contains(first));
     let first = first.ok_or_else(|| ErrorCode::BadUserInput.error(format!("`first` must be 1 to {MAX_PAGE}")))?;
     let after = match after {
         None => None,
-        Some(cursor) => Some(decode(cursor).ok_or_else(|| ErrorCode::BadUserInput.error("`after` is not a cursor of this list"))?),
+        Some(cursor) => {
+            Some(decode(&T::type_name(), cursor).ok_or_else(|| ErrorCode::BadUserInput.error("`after` is not a cursor of this list"))?)
+        }
     };
     Ok(PageRequest { first, after })
 }
 
 /// A page as a connection.
 pub fn connection<T: OutputType + Clone>(page: Page<T>, request: PageRequest) -> Connection<T> {
-    let edges: Vec<Edge<T>> = page.items.into_iter().map(|(id, node)| Edge { cursor: encode(id), node }).collect();
+    let kind = T::type_name();
+    let edges: Vec<Edge<T>> = page.items.into_iter().map(|(id, node)| Edge { cursor: encode(&kind, id), node }).collect();
     Connection {
         page_info: PageInfo {
             has_next_page: page.has_next,
             has_previous_page: request.after.is_some(),
             start_cursor: edges.first().map(|edge| edge.cursor.clone()),
-            end_cursor: page.end.map(encode),
+            end_cursor: page.end.map(|id| encode(&kind, id)),
         },
         nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
         edges,
@@ -101,17 +106,18 @@ mod tests {
 
     #[test]
     fn a_cursor_survives_and_nothing_else_is_one() {
-        assert_eq!(decode(&encode(7)), Some(7));
-        for bad in ["", "x", "djE6", "djE6LTE", "7"] {
-            assert_eq!(decode(bad), None, "{bad}");
+        assert_eq!(decode("Post", &encode("Post", 7)), Some(7));
+        assert_eq!(decode("User", &encode("Post", 7)), None);
+        for bad in ["", "x", "djE6", "djE6UG9zdDotMQ", "7"] {
+            assert_eq!(decode("Post", bad), None, "{bad}");
         }
     }
 
     #[test]
     fn pages_are_bounded() {
         for bad in [-1, 0, 101, i32::MAX] {
-            assert!(page(bad, None).is_err());
+            assert!(page::<String>(bad, None).is_err());
         }
-        assert_eq!(page(100, None).unwrap(), PageRequest { first: 100, after: None });
+        assert_eq!(page::<String>(100, None).unwrap(), PageRequest { first: 100, after: None });
     }
 }

@@ -1,12 +1,14 @@
 //! What resolvers get: an operation with loaders of its own. A query has one for all its fields; each mutation field has its own, since it has
 //! an idempotency key of its own and its payload must show what it has just written.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::loaders::Loaders;
+use crate::domain::operation::ConsistencyToken;
 use crate::domain::{Domain, Operation, Viewer};
-use crate::stores::postgres::session::ConsistencyToken;
+use crate::ids::SessionId;
 
 /// An operation, and the loaders that read for it.
 #[derive(Debug)]
@@ -53,8 +55,8 @@ impl RequestContext {
         }
     }
 
-    fn scope(&self, client_key: Option<String>, seen: &ConsistencyToken) -> Arc<Scope> {
-        let mut op = Operation::request(self.domain.cluster.len(), self.viewer, seen, self.timeout);
+    fn scope(&self, viewer: Option<Viewer>, client_key: Option<String>, seen: &ConsistencyToken) -> Arc<Scope> {
+        let mut op = Operation::request(self.domain.cluster.len(), viewer, seen, self.timeout);
         op.client_key = client_key;
         op.traceparent.clone_from(&self.traceparent);
         if self.primary_only {
@@ -70,17 +72,32 @@ impl RequestContext {
     /// The scope that all fields of a query share.
     pub fn for_query(&self) -> Arc<Scope> {
         let mut query = self.query.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(query.get_or_insert_with(|| self.scope(None, &self.token)))
+        Arc::clone(query.get_or_insert_with(|| self.scope(self.viewer, None, &self.token)))
     }
 
     /// A scope for one mutation field; it sees what the fields before it have written.
     pub fn for_mutation(&self, response_key: &str) -> Arc<Scope> {
         let key = self.client_key.as_ref().map(|key| format!("{key}/{response_key}"));
+        self.scope(self.viewer, key, &self.seen())
+    }
+
+    /// A scope for somebody whom a field has just logged in: what it reads, it reads as they will.
+    pub fn for_logged_in(&self, viewer: Viewer) -> Arc<Scope> {
+        self.scope(Some(viewer), None, &self.seen())
+    }
+
+    /// The sessions that were at work: the request's, and those it began. Each must see what was written.
+    pub fn sessions(&self) -> BTreeSet<SessionId> {
+        let scopes = self.scopes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        scopes.iter().filter_map(|scope| scope.op.viewer).map(|viewer| viewer.session_id).collect()
+    }
+
+    fn seen(&self) -> ConsistencyToken {
         let mut seen = self.token.clone();
         if let Some(written) = self.written() {
             seen.merge(&written);
         }
-        self.scope(key, &seen)
+        seen
     }
 
     /// What the request has written; `None` when nothing.
@@ -99,6 +116,14 @@ impl RequestContext {
 /// When the request was put together without a [`RequestContext`]: a fault of ours.
 pub fn query_scope(ctx: &async_graphql::Context<'_>) -> async_graphql::Result<Arc<Scope>> {
     Ok(ctx.data::<Arc<RequestContext>>()?.for_query())
+}
+
+/// The scope of what a log-in gives back.
+///
+/// # Errors
+/// As [`query_scope`].
+pub fn logged_in_scope(ctx: &async_graphql::Context<'_>, viewer: Viewer) -> async_graphql::Result<Arc<Scope>> {
+    Ok(ctx.data::<Arc<RequestContext>>()?.for_logged_in(viewer))
 }
 
 /// The scope of a mutation field.

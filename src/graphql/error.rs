@@ -1,9 +1,12 @@
 //! Errors as clients see them: `userErrors` for business failures, `extensions.code` for everything else.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use async_graphql::{Enum, Error, ErrorExtensions, Response, SimpleObject};
 
+use crate::domain::error::StoreError;
 use crate::domain::{DomainError, UserError as DomainUserError, UserErrorCode as DomainCode};
-use crate::stores::StoreError;
 
 /// The code of a top-level error, in `extensions.code`. The list is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -56,7 +59,15 @@ impl ErrorCode {
     }
 }
 
-/// What stopped the domain, as a top-level error. What is our fault is logged here, once, and told in no more than a fixed text.
+/// What a failure was, for the log: it rides with the error to [`complete`], which knows the request, and never goes to the client.
+struct Cause(String);
+
+fn caused_by(mut told: Error, error: &DomainError) -> Error {
+    told.source = Some(Arc::new(Cause(error.to_string())));
+    told
+}
+
+/// What stopped the domain, as a top-level error. What is our fault is told in no more than a fixed text.
 pub fn fault(error: &DomainError) -> Error {
     match error {
         DomainError::Unauthenticated => ErrorCode::Unauthenticated.error("log in first"),
@@ -70,24 +81,27 @@ pub fn fault(error: &DomainError) -> Error {
         }
         DomainError::Store(StoreError::Deadline(_)) => ErrorCode::Timeout.error("not done in time: try again"),
         DomainError::Store(StoreError::Unavailable { server, .. }) => {
-            tracing::warn!(%error, "unavailable");
             let shard = server.strip_prefix("shard ").and_then(|rest| rest.split(' ').next()).and_then(|number| number.parse::<i32>().ok());
-            let told = ErrorCode::ShardUnavailable.error("a part of the data cannot be reached now: try again");
+            let told = caused_by(ErrorCode::ShardUnavailable.error("a part of the data cannot be reached now: try again"), error);
             match shard {
                 Some(shard) => told.extend_with(|_, extensions| extensions.set("shard", shard)),
                 None => told,
             }
         }
-        DomainError::Store(_) | DomainError::Internal(_) => {
-            tracing::error!(%error, "internal error");
-            ErrorCode::Internal.error("internal error")
-        }
+        DomainError::Store(_) | DomainError::Internal(_) => caused_by(ErrorCode::Internal.error("internal error"), error),
     }
 }
 
-/// Gives every error of a response that has no code one: those come from the library, which knows only texts.
-pub fn complete(response: &mut Response, request_id: &str) {
+/// Gives every error of a response that has no code one: those come from the library, which knows only texts. Logs what caused the
+/// others, each cause once, with what finds it: the id that the client was told, and the trace.
+pub fn complete(response: &mut Response, request_id: &str, traceparent: Option<&str>) {
+    let mut logged = HashSet::new();
     for error in &mut response.errors {
+        if let Some(Cause(cause)) = error.source::<Cause>()
+            && logged.insert(cause.clone())
+        {
+            tracing::error!(request_id, traceparent, path = ?error.path, cause, "a field failed");
+        }
         let extensions = error.extensions.get_or_insert_with(Default::default);
         if extensions.get("code").is_none() {
             let code = if error.path.is_empty() { ErrorCode::GraphqlValidationFailed } else { ErrorCode::BadUserInput };

@@ -6,7 +6,9 @@
 
 use std::collections::HashMap;
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet};
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
+};
 use async_graphql::{Name, Positioned, Value, Variables};
 
 use super::error::ErrorCode;
@@ -112,6 +114,31 @@ struct Weight {
     cost: u64,
 }
 
+/// Whether every variable that the operation needs was given. The library would find out field by field, after the fields before have run.
+///
+/// # Errors
+/// One that is missing or null and may not be.
+pub fn check_variables(operation: &OperationDefinition, variables: &Variables) -> Result<(), Refusal> {
+    for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
+        let name = &definition.name.node;
+        let given = variables.get(name);
+        let missing = match given {
+            None => definition.default_value.is_none(),
+            Some(value) => *value == Value::Null,
+        };
+        if missing && !definition.var_type.node.nullable {
+            return refuse(ErrorCode::BadUserInput, format!("the variable ${name} of type {} is missing", definition.var_type.node));
+        }
+    }
+    Ok(())
+}
+
+impl Weight {
+    fn and_one_more(self) -> Self {
+        Self { cost: self.cost.saturating_add(1), ..self }
+    }
+}
+
 struct Walk<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     variables: &'a Variables,
@@ -164,8 +191,9 @@ impl<'a> Walk<'a> {
         for selection in &set.items {
             let weight = match &selection.node {
                 Selection::Field(field) => self.field(&field.node)?,
-                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node)?,
-                Selection::InlineFragment(inline) => self.selections(&inline.node.selection_set.node)?,
+                // A spread costs something even when its fragment is empty or missing: the library expands it all the same, before it validates.
+                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node)?.and_one_more(),
+                Selection::InlineFragment(inline) => self.selections(&inline.node.selection_set.node)?.and_one_more(),
             };
             sum.depth = sum.depth.max(weight.depth);
             sum.cost = sum.cost.saturating_add(weight.cost);
@@ -191,6 +219,8 @@ impl<'a> Walk<'a> {
             ("first" | "last", Value::Number(number)) => Some(number.as_u64().unwrap_or(100).clamp(1, 100)),
             ("first" | "last", _) => Some(100),
             ("ids", Value::List(ids)) => u64::try_from(ids.len()).ok(),
+            // A variable that was not given may have a default; as many as are allowed, then.
+            ("ids", Value::Null) => Some(100),
             _ => None,
         }
     }
@@ -227,6 +257,15 @@ mod tests {
             bomb.push_str(&format!(" fragment f{level} on Query {{ {} }}", format!("...f{} ", level + 1).repeat(10)));
         }
         bomb.push_str(" fragment f30 on Query { a }");
+        assert_eq!(check(&bomb), Err(ErrorCode::QueryTooComplex));
+    }
+
+    #[test]
+    fn a_bomb_of_nothing_is_weighed_too() {
+        let mut bomb = String::from("{ ...f0 }");
+        for level in 0..22 {
+            bomb.push_str(&format!(" fragment f{level} on Query {{ ...f{0} ...f{0} }}", level + 1));
+        }
         assert_eq!(check(&bomb), Err(ErrorCode::QueryTooComplex));
     }
 

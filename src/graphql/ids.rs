@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::error::ErrorCode;
-use crate::domain::{DomainError, UserErrorCode};
+use crate::domain::{DomainError, UserError, UserErrorCode};
 use crate::ids::Id;
 
 /// The global id of a row.
@@ -40,7 +40,20 @@ pub fn argument<I: Id>(id: &ID) -> async_graphql::Result<I> {
 /// # Errors
 /// A `userErrors` entry.
 pub fn input<I: Id>(field: &str, id: &ID) -> Result<I, DomainError> {
-    parse(id).ok_or_else(|| DomainError::rejected(UserErrorCode::Invalid, field, format!("this is not the id of a {}", I::NOUN)))
+    input_at(&["input", field], id)
+}
+
+/// The typed id anywhere in a mutation's input; the path goes from the mutation's arguments down.
+///
+/// # Errors
+/// A `userErrors` entry.
+pub fn input_at<I: Id>(path: &[&str], id: &ID) -> Result<I, DomainError> {
+    let refused = || UserError {
+        code: UserErrorCode::Invalid,
+        message: format!("this is not the id of a {}", I::NOUN),
+        path: path.iter().map(|part| (*part).to_owned()).collect(),
+    };
+    parse(id).ok_or_else(|| DomainError::Rejected(vec![refused()]))
 }
 
 #[cfg(test)]

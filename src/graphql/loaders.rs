@@ -11,13 +11,14 @@ use dataloader::cached::Loader;
 
 use super::error::fault;
 use crate::domain::comments::Comment;
+use crate::domain::orders::Order;
 use crate::domain::posts::{Post, PostCounts};
 use crate::domain::products::Product;
 use crate::domain::profile_counts::{FollowerCount, ProfileCounts};
 use crate::domain::users::User;
 use crate::domain::{Domain, DomainError, Operation, Page};
-use crate::domain::{comments, follows, likes, posts, products, profile_counts, users};
-use crate::ids::{PostId, ProductId, UserId};
+use crate::domain::{comments, follows, likes, orders, posts, products, profile_counts, users};
+use crate::ids::{CommentId, OrderId, PostId, ProductId, UserId};
 
 /// Most keys in one batch: a page's largest product of levels.
 const BATCH: usize = 1_000;
@@ -90,7 +91,11 @@ impl Debug for Loaders {
 }
 
 /// The beginnings of many posts' comments: keys are grouped by how many each asks for.
-async fn first_comments(op: &Operation, domain: &Domain, keys: &[(PostId, usize)]) -> Result<HashMap<(PostId, usize), Page<Comment>>, DomainError> {
+async fn first_comments(
+    op: &Operation,
+    domain: &Domain,
+    keys: &[(PostId, usize)],
+) -> Result<HashMap<(PostId, usize), Page<Comment>>, DomainError> {
     let mut by_first: HashMap<usize, Vec<PostId>> = HashMap::new();
     for (post, first) in keys {
         by_first.entry(*first).or_default().push(*post);
@@ -129,6 +134,10 @@ loaders! {
     };
     /// The first so many comments of a post.
     first_comments, first_comments: FirstCommentBatch((PostId, usize)) -> Page<Comment> = |op, domain, keys| first_comments(op, domain, keys);
+    /// A comment on a post that the viewer may see.
+    comments, comment: CommentBatch(CommentId) -> Comment = |op, domain, keys| comments::get_many(op, domain, keys);
+    /// An order of the viewer's.
+    orders, order: OrderBatch(OrderId) -> Order = |op, domain, keys| orders::get_many(op, domain, keys);
     /// A product.
     products, product: ProductBatch(ProductId) -> Product = |op, domain, keys| products::get_many(op, domain, keys);
 }

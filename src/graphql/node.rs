@@ -6,13 +6,12 @@ use async_graphql::{Context, ID, Interface, Object};
 
 use super::comments::types::Comment;
 use super::context::{Scope, query_scope};
-use super::error::{ErrorCode, fault};
+use super::error::ErrorCode;
 use super::ids::parse_any;
 use super::orders::types::Order;
 use super::posts::types::Post;
 use super::products::types::Product;
 use super::users::types::User;
-use crate::domain::comments;
 use crate::ids::{CommentId, Id, OrderId, PostId, ProductId, UserId};
 
 /// Most ids in one `nodes`.
@@ -45,8 +44,7 @@ async fn load(scope: &Arc<Scope>, id: &str) -> async_graphql::Result<Option<Node
         OrderId::NOUN => Order::load(scope, OrderId::from_i64(number)).await?.map(Node::Order),
         CommentId::NOUN => {
             let id = CommentId::from_i64(number);
-            let mut found = comments::get_many(&scope.op, &scope.domain, &[id]).await.map_err(|error| fault(&error))?;
-            found.remove(&id).map(|comment| Node::Comment(Comment::new(comment, scope)))
+            scope.loaders.comment(id).await?.map(|comment| Node::Comment(Comment::new(comment, scope)))
         }
         _ => None,
     })
@@ -64,16 +62,18 @@ impl NodeQueries {
         found.await.transpose()
     }
 
-    /// Many things by their ids, in the same order; null for each that is not there, or not for the viewer.
+    /// Many things by their ids, in the same order; null for each that is not there, or not for the viewer, and with an error beside it for each
+    /// that could not be had.
     async fn nodes(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "At most 100 global ids.")] ids: Vec<ID>,
-    ) -> async_graphql::Result<Vec<Option<Node>>> {
+    ) -> async_graphql::Result<Vec<Option<async_graphql::Result<Node>>>> {
         if ids.len() > MAX_NODES {
             return Err(ErrorCode::BadUserInput.error(format!("at most {MAX_NODES} ids")));
         }
         let scope = query_scope(ctx)?;
-        futures_util::future::try_join_all(ids.iter().map(|id| load(&scope, id))).await
+        let found = futures_util::future::join_all(ids.iter().map(|id| load(&scope, id))).await;
+        Ok(found.into_iter().map(Result::transpose).collect())
     }
 }

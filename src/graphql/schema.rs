@@ -38,7 +38,72 @@ pub fn schema() -> Schema {
         .finish()
 }
 
-/// `schema.graphql`.
+/// The text of `schema.graphql`: sorted, so that it changes only where the schema does.
 pub fn sdl() -> String {
-    schema().sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items().include_specified_by())
+    schema().sdl_with_options(
+        SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items().include_specified_by().use_space_ident(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the standard introspection query asks, as GraphiQL and code generators send it.
+    const INTROSPECTION: &str = "
+        query IntrospectionQuery { __schema { queryType { name } mutationType { name } subscriptionType { name }
+          types { ...FullType } directives { name description locations args { ...InputValue } } } }
+        fragment FullType on __Type { kind name description fields(includeDeprecated: true) { name description args { ...InputValue }
+          type { ...TypeRef } isDeprecated deprecationReason } inputFields { ...InputValue } interfaces { ...TypeRef }
+          enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason } possibleTypes { ...TypeRef } }
+        fragment InputValue on __InputValue { name description type { ...TypeRef } defaultValue }
+        fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
+          ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } } }";
+
+    async fn introspected() -> serde_json::Value {
+        let document = async_graphql::parser::parse_query(INTROSPECTION).unwrap();
+        crate::graphql::guard::check_text(INTROSPECTION).unwrap();
+        crate::graphql::guard::check_document(&document, &async_graphql::Variables::default()).unwrap();
+        let answer = schema().execute(INTROSPECTION).await;
+        assert_eq!(answer.errors, Vec::new());
+        serde_json::to_value(answer.data).unwrap()
+    }
+
+    #[tokio::test]
+    async fn tools_can_introspect_and_every_element_is_described() {
+        let schema = introspected().await;
+        let mut bare = Vec::new();
+        let mut look = |path: String, element: &serde_json::Value| {
+            if element["description"].as_str().is_none_or(|text| text.trim().is_empty()) {
+                bare.push(path);
+            }
+        };
+        let each = |list: &serde_json::Value| list.as_array().cloned().unwrap_or_default();
+        for kind in each(&schema["__schema"]["types"]) {
+            let name = kind["name"].as_str().unwrap_or_default();
+            if name.starts_with("__") || matches!(name, "ID" | "Int" | "Float" | "String" | "Boolean") {
+                continue;
+            }
+            look(name.to_owned(), &kind);
+            for field in each(&kind["fields"]) {
+                let path = format!("{name}.{}", field["name"].as_str().unwrap_or_default());
+                look(path.clone(), &field);
+                for argument in each(&field["args"]) {
+                    look(format!("{path}({})", argument["name"].as_str().unwrap_or_default()), &argument);
+                }
+            }
+            for member in each(&kind["inputFields"]).iter().chain(&each(&kind["enumValues"])) {
+                look(format!("{name}.{}", member["name"].as_str().unwrap_or_default()), member);
+            }
+        }
+        assert_eq!(bare, Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_error_codes_on_the_wire_are_those_of_the_schema() {
+        use async_graphql::resolver_utils::EnumType;
+        for item in ErrorCode::items() {
+            assert_eq!(item.value.name(), item.name);
+        }
+    }
 }

@@ -4,6 +4,7 @@ use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::RequestId;
 use crate::graphql::error::ErrorCode;
 
 /// What the client takes.
@@ -18,23 +19,26 @@ pub enum Accept {
 impl Accept {
     /// The best that the client takes and we have; `None` when it takes neither.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
-        let mut given = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
-        if given.peek().is_none() {
+        if !headers.contains_key(header::ACCEPT) {
             return Some(Self::Json);
         }
-        let types: Vec<String> = given
+        let ranges: Vec<(String, f32)> = headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
-            .filter(|part| !part.replace(' ', "").contains(";q=0"))
-            .filter_map(|part| part.split(';').next())
-            .map(|name| name.trim().to_ascii_lowercase())
+            .map(range)
             .collect();
-        let takes = |name: &str| types.iter().any(|known| known == name);
-        if takes("application/graphql-response+json") {
-            Some(Self::GraphqlResponse)
-        } else if takes("application/json") || takes("application/*") || takes("*/*") {
-            Some(Self::Json)
-        } else {
-            None
+        // A type is wanted as much as the closest range that covers it says; a wildcard is taken for the plain form, which every client reads.
+        let wanted = |names: &[&str]| {
+            names.iter().find_map(|name| ranges.iter().find(|(range, _)| range == name)).map_or(0.0, |(_, weight)| *weight)
+        };
+        let json = wanted(&["application/json", "application/*", "*/*"]);
+        let graphql = wanted(&["application/graphql-response+json"]);
+        match () {
+            () if graphql > 0.0 && graphql >= json => Some(Self::GraphqlResponse),
+            () if json > 0.0 => Some(Self::Json),
+            () => None,
         }
     }
 
@@ -46,22 +50,44 @@ impl Accept {
     }
 }
 
+/// A media range and how much it is wanted, 0 to 1.
+fn range(part: &str) -> (String, f32) {
+    let mut parameters = part.split(';').map(|parameter| parameter.trim().to_ascii_lowercase());
+    let name = parameters.next().unwrap_or_default();
+    let weight = parameters.find_map(|parameter| parameter.strip_prefix("q=").map(|weight| weight.parse().unwrap_or(0.0)));
+    (name, weight.unwrap_or(1.0))
+}
+
 /// An answer before anything was run.
 #[derive(Debug)]
 pub struct Refusal {
     status: StatusCode,
     code: ErrorCode,
     message: String,
+    request_id: Option<RequestId>,
+}
+
+impl Refusal {
+    /// The same, naming the request: for faults of ours.
+    #[must_use]
+    pub fn with_request_id(mut self, id: &RequestId) -> Self {
+        self.request_id = Some(id.clone());
+        self
+    }
 }
 
 /// A refusal with this status.
 pub fn refusal(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Refusal {
-    Refusal { status, code, message: message.into() }
+    Refusal { status, code, message: message.into(), request_id: None }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = serde_json::json!({ "errors": [{ "message": self.message, "extensions": { "code": self.code.name() } }] });
+        let mut extensions = serde_json::json!({ "code": self.code.name() });
+        if let (Some(id), Some(extensions)) = (&self.request_id, extensions.as_object_mut()) {
+            extensions.insert("requestId".to_owned(), id.0.as_ref().into());
+        }
+        let body = serde_json::json!({ "errors": [{ "message": self.message, "extensions": extensions }] });
         let mut response = (self.status, body.to_string()).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, Accept::Json.content_type());
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
@@ -81,7 +107,8 @@ pub fn not_run(accept: Accept, code: ErrorCode, message: impl Into<String>) -> R
 /// What a query came to.
 pub fn ran(accept: Accept, answer: &GraphqlResponse) -> Response {
     // A query that did not run has no `data`; one that ran has it, null or not.
-    let not_run = !answer.errors.is_empty() && answer.data == async_graphql::Value::Null && answer.errors.iter().all(|error| error.path.is_empty());
+    let not_run =
+        !answer.errors.is_empty() && answer.data == async_graphql::Value::Null && answer.errors.iter().all(|error| error.path.is_empty());
     let body = if not_run {
         serde_json::json!({ "errors": answer.errors }).to_string()
     } else {
@@ -108,6 +135,10 @@ mod tests {
         assert_eq!(of("*/*"), Some(Accept::Json));
         assert_eq!(of("application/json, text/html"), Some(Accept::Json));
         assert_eq!(of("application/graphql-response+json, application/json;q=0.9"), Some(Accept::GraphqlResponse));
+        assert_eq!(of("application/json;q=0.9, application/graphql-response+json;q=0.4"), Some(Accept::Json));
+        assert_eq!(of("text/html, */*;q=0.8"), Some(Accept::Json));
+        assert_eq!(of("application/graphql-response+json;charset=utf-8, */*"), Some(Accept::GraphqlResponse));
+        assert_eq!(of("application/json;q=0"), None);
         assert_eq!(of("image/png"), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Request, Variables};
 use axum::Extension;
 use axum::body::Body;
@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::answer::{Accept, Refusal, not_run, ran, refusal};
 use super::identity::{CONSISTENCY, request_context};
-use super::{RequestId, Served};
+use super::{RequestId, Served, panicked};
 use crate::graphql::context::RequestContext;
 use crate::graphql::error::{ErrorCode, complete};
 use crate::graphql::guard;
@@ -64,8 +64,7 @@ pub async fn by_get(
             Some(text) => serde_json::from_str(&text).map_err(|_| bad_request("`variables` is not a JSON object"))?,
             None => None,
         };
-        let incoming =
-            Incoming { query: parameter("query"), operation_name: parameter("operationName"), variables, extensions: None };
+        let incoming = Incoming { query: parameter("query"), operation_name: parameter("operationName"), variables, extensions: None };
         Ok((accept, incoming))
     };
     match incoming() {
@@ -93,13 +92,14 @@ async fn read(served: &Served, headers: &HeaderMap, body: Body) -> Result<(Accep
         return Err(refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::BadUserInput, message));
     }
     let limit = served.app.config.server.body_limit;
-    let bytes = match Limited::new(body, limit).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
+    let bytes = match tokio::time::timeout(served.app.config.request_deadline(), Limited::new(body, limit).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let message = format!("a body may have {limit} bytes");
             return Err(refusal(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::QueryTooComplex, message));
         }
-        Err(_) => return Err(bad_request("the body could not be read")),
+        Ok(Err(_)) => return Err(bad_request("the body could not be read")),
+        Err(_) => return Err(refusal(StatusCode::REQUEST_TIMEOUT, ErrorCode::Timeout, "the body did not come in time")),
     };
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return Err(bad_request("one operation a request: batches are not taken"));
@@ -108,14 +108,16 @@ async fn read(served: &Served, headers: &HeaderMap, body: Body) -> Result<(Accep
     Ok((accept, incoming))
 }
 
-/// The kind of the operation that would run.
-fn operation_type(document: &ExecutableDocument, name: Option<&str>) -> Option<OperationType> {
+/// The operation that is to run.
+fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
     match (&document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation.node.ty),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name).map(|operation| operation.node.ty),
+        (DocumentOperations::Single(operation), None) => Some(&operation.node),
+        // The library runs a single operation only under its own name, and a nameless one under none.
+        (DocumentOperations::Single(_), Some(_)) => None,
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name).map(|operation| &operation.node),
         (DocumentOperations::Multiple(operations), None) => {
-            let mut all = operations.values().map(|operation| operation.node.ty);
-            all.next().filter(|_| all.next().is_none())
+            let mut all = operations.values();
+            all.next().filter(|_| all.next().is_none()).map(|operation| &operation.node)
         }
     }
 }
@@ -135,9 +137,17 @@ async fn run(served: &Served, id: &RequestId, headers: &HeaderMap, accept: Accep
     if let Err(refused) = guard::check_document(&document, &variables) {
         return not_run(accept, refused.code, refused.message);
     }
-    let is_query = operation_type(&document, incoming.operation_name.as_deref()) == Some(OperationType::Query);
+    // Some clients send an empty name for none.
+    let name = incoming.operation_name.filter(|name| !name.is_empty());
+    let Some(operation) = chosen(&document, name.as_deref()) else {
+        return not_run(accept, ErrorCode::GraphqlValidationFailed, "`operationName` must name one of the operations");
+    };
+    let is_query = operation.ty == OperationType::Query;
     if !may_change && !is_query {
         return refusal(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::BadUserInput, "only queries go by GET").into_response();
+    }
+    if let Err(refused) = guard::check_variables(operation, &variables) {
+        return not_run(accept, refused.code, refused.message);
     }
     let context = match request_context(&served.app, headers).await {
         Ok(context) => Arc::new(context),
@@ -145,34 +155,61 @@ async fn run(served: &Served, id: &RequestId, headers: &HeaderMap, accept: Accep
     };
     let mut request = Request::new(query).variables(variables).data(Arc::clone(&context));
     request.set_parsed_query(document);
-    if let Some(name) = incoming.operation_name {
+    if let Some(name) = name {
         request = request.operation_name(name);
     }
     if !served.app.config.server.development {
         request = request.disable_introspection();
     }
+    let work = execute(served.clone(), id.clone(), accept, context, request, is_query);
+    if is_query {
+        return work.await;
+    }
+    // A client that hangs up must not stop a mutation half-way: between its commit and what must follow it.
+    let (done, outcome) = tokio::sync::oneshot::channel();
+    served.app.tasks.spawn_detached(async move {
+        let _gone = done.send(work.await);
+    });
+    outcome.await.unwrap_or_else(|_| panicked(id, "a mutation panicked"))
+}
+
+async fn execute(
+    served: Served,
+    id: RequestId,
+    accept: Accept,
+    context: Arc<RequestContext>,
+    request: Request,
+    is_query: bool,
+) -> Response {
     let started = tokio::time::Instant::now();
     // Beyond the operation's own deadline only a fault of ours goes on.
     let patience = served.app.config.request_deadline() + std::time::Duration::from_secs(1);
-    let mut answer = match tokio::time::timeout(patience, served.schema.execute(request)).await {
-        Ok(answer) => answer,
-        Err(_) => return not_run(accept, ErrorCode::Timeout, "not done in time: try again"),
+    let ran = match tokio::time::timeout(patience, served.schema.execute(request)).await {
+        Ok(mut answer) => {
+            complete(&mut answer, &id.0, context.traceparent.as_deref());
+            let outcome = if answer.errors.is_empty() { "ok" } else { "error" };
+            (ran(accept, &answer), outcome)
+        }
+        Err(_) if is_query => (not_run(accept, ErrorCode::Timeout, "not done in time: try again"), "late"),
+        Err(_) => {
+            let message = "not done in time, and it is not known how far it came: try again with the same idempotency key";
+            (not_run(accept, ErrorCode::OutcomeUnknown, message), "late")
+        }
     };
-    complete(&mut answer, &id.0);
+    let (response, outcome) = ran;
     let kind = if is_query { "query" } else { "mutation" };
-    let outcome = if answer.errors.is_empty() { "ok" } else { "error" };
     metrics::counter!("plaza_graphql_requests_total", "kind" => kind, "outcome" => outcome).increment(1);
     metrics::histogram!("plaza_graphql_seconds", "kind" => kind).record(started.elapsed().as_secs_f64());
-    with_token(served, &context, ran(accept, &answer)).await
+    with_token(&served, &context, response).await
 }
 
 /// What was written is kept with the session before the client hears of it, and goes back with the answer.
 async fn with_token(served: &Served, context: &RequestContext, mut response: Response) -> Response {
     let Some(written) = context.written() else { return response };
-    if let Some(viewer) = context.viewer
-        && let Err(error) = served.app.domain.redis.remember_writes(viewer.session_id, &written).await
-    {
-        tracing::debug!(%error, "a session's writes are not remembered; its client has the token");
+    for session in context.sessions() {
+        if let Err(error) = served.app.domain.redis.remember_writes(session, &written).await {
+            tracing::debug!(%error, "a session's writes are not remembered; its client has the token");
+        }
     }
     let mut token = context.token.clone();
     token.merge(&written);

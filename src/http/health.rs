@@ -1,12 +1,16 @@
 //! Whether the process lives, whether it can serve, and its figures.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::Served;
+
+/// How often histograms are folded.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// The process lives.
 pub async fn live() -> &'static str {
@@ -23,6 +27,17 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
     HANDLE.get_or_init(|| PrometheusBuilder::new().set_buckets(SECONDS).and_then(|builder| builder.install_recorder()).ok()).as_ref()
+}
+
+/// Installs the recorder, so that nothing is counted in vain before the first look, and folds what histograms have gathered, which would else
+/// grow until somebody looks. Never ends.
+pub async fn upkeep() {
+    loop {
+        if let Some(recorder) = recorder() {
+            recorder.run_upkeep();
+        }
+        tokio::time::sleep(UPKEEP).await;
+    }
 }
 
 /// Figures in Prometheus' text format.

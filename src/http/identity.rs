@@ -7,9 +7,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use super::Served;
 use super::answer::{Refusal, refusal};
 use crate::app::App;
+use crate::domain::operation::ConsistencyToken;
 use crate::graphql::context::RequestContext;
 use crate::graphql::error::ErrorCode;
-use crate::stores::postgres::session::ConsistencyToken;
 use crate::telemetry;
 
 /// The header in which the consistency token travels, both ways.
@@ -40,7 +40,8 @@ pub async fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestCo
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     let Some(authorization) = authorizations.next() else { return Ok(context) };
     let token = authorization.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
-    let viewer = token.filter(|_| authorizations.next().is_none()).and_then(|token| app.domain.identity.viewer_of(&app.domain.clock, token));
+    let viewer =
+        token.filter(|_| authorizations.next().is_none()).and_then(|token| app.domain.identity.viewer_of(&app.domain.clock, token));
     let Some(viewer) = viewer else {
         return Err(refusal(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, "the access token is not (or no longer) good"));
     };

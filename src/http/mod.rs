@@ -6,6 +6,7 @@ pub mod graphql;
 pub mod health;
 pub mod identity;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tower_http::catch_panic::CatchPanicLayer;
+use futures_util::FutureExt;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::App;
@@ -45,7 +46,6 @@ pub fn public_router(app: &App) -> Router {
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .with_state(Served { app: app.clone(), schema: schema() })
-        .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::middleware::from_fn(with_request_id))
         .layer(nosniff)
 }
@@ -59,13 +59,14 @@ pub fn admin_router(app: &App) -> Router {
         .with_state(Served { app: app.clone(), schema: schema() })
 }
 
-fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    let what = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    tracing::error!(what, "a handler panicked");
-    answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "internal error").into_response()
+/// The answer to a request that ran into a fault of ours.
+fn panicked(id: &RequestId, what: &str) -> Response {
+    tracing::error!(request_id = %id.0, what, "panicked");
+    answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "internal error").with_request_id(id).into_response()
 }
 
-/// Takes the client's or nginx's request id if it is a plain one, else makes one; it goes back with the answer.
+/// Takes the client's or nginx's request id if it is a plain one, else makes one; it goes back with the answer. A panic ends here, as an
+/// answer, and not with the connection.
 async fn with_request_id(mut request: Request, next: Next) -> Response {
     static NAME: HeaderName = HeaderName::from_static("x-request-id");
     let given = request.headers().get(&NAME).and_then(|value| value.to_str().ok());
@@ -74,8 +75,15 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
         Some(id) => id.into(),
         None => format!("{:032x}", rand::Rng::random::<u128>(&mut rand::rng())).into(),
     };
-    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let mut response = next.run(request).await;
+    let request_id = RequestId(Arc::clone(&id));
+    request.extensions_mut().insert(request_id.clone());
+    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(panic) => {
+            let what = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            panicked(&request_id, what.unwrap_or("something"))
+        }
+    };
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(NAME.clone(), value);
     }
@@ -97,7 +105,10 @@ pub async fn serve_public(app: App) -> anyhow::Result<()> {
 /// The address is taken.
 pub async fn serve_admin(app: App) -> anyhow::Result<()> {
     let address = app.config.admin.listen;
-    serve(admin_router(&app), address, &app).await
+    tokio::select! {
+        served = serve(admin_router(&app), address, &app) => served,
+        () = health::upkeep() => Ok(()),
+    }
 }
 
 async fn serve(router: Router, address: std::net::SocketAddr, app: &App) -> anyhow::Result<()> {
@@ -112,3 +123,6 @@ async fn serve(router: Router, address: std::net::SocketAddr, app: &App) -> anyh
     };
     Ok(axum::serve(listener, router).with_graceful_shutdown(stopped).await?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use super::types::Order;
 use crate::domain::{DomainError, orders};
 use crate::graphql::context::{Scope, mutation_scope};
 use crate::graphql::error::{UserError, payload};
-use crate::graphql::ids::input;
+use crate::graphql::ids::{input, input_at};
 use crate::ids::OrderId;
 
 /// One line of an order to be.
@@ -82,8 +82,9 @@ impl OrderMutations {
         let scope = mutation_scope(ctx)?;
         let result = async {
             let mut lines = Vec::with_capacity(input.lines.len());
-            for line in &input.lines {
-                lines.push((self::input("lines", &line.product_id)?, line.quantity));
+            for (number, line) in input.lines.iter().enumerate() {
+                let path = ["input", "lines", &number.to_string(), "productId"];
+                lines.push((input_at(&path, &line.product_id)?, line.quantity));
             }
             orders::place(&scope.op, &scope.domain, &lines).await
         };

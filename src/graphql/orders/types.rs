@@ -5,9 +5,8 @@ use std::sync::Arc;
 use async_graphql::{Enum, ID, Object};
 use chrono::{DateTime, Utc};
 
-use crate::domain::orders::{self, Order as Row, OrderLine as LineRow, OrderStatus as Status};
+use crate::domain::orders::{Order as Row, OrderLine as LineRow, OrderStatus as Status};
 use crate::graphql::context::Scope;
-use crate::graphql::error::fault;
 use crate::graphql::ids::global;
 use crate::graphql::products::types::{Money, Product};
 use crate::ids::{Id, OrderId};
@@ -70,13 +69,12 @@ impl Order {
         Self { row: Arc::new(row), scope: Arc::clone(scope) }
     }
 
-    /// An order of the viewer's by id.
+    /// An order of the viewer's by id, through the loader.
     ///
     /// # Errors
     /// A shard that is away.
     pub async fn load(scope: &Arc<Scope>, id: OrderId) -> async_graphql::Result<Option<Self>> {
-        let mut found = orders::get_many(&scope.op, &scope.domain, &[id]).await.map_err(|error| fault(&error))?;
-        Ok(found.remove(&id).map(|row| Self::new(row, scope)))
+        Ok(scope.loaders.order(id).await?.map(|row| Self::new(row, scope)))
     }
 }
 
@@ -106,11 +104,8 @@ impl Order {
 
     /// What was bought.
     async fn lines(&self) -> Vec<OrderLine> {
-        let line = |row: &LineRow| OrderLine {
-            row: row.clone(),
-            currency: self.row.total.currency.clone(),
-            scope: Arc::clone(&self.scope),
-        };
+        let line =
+            |row: &LineRow| OrderLine { row: row.clone(), currency: self.row.total.currency.clone(), scope: Arc::clone(&self.scope) };
         self.row.lines.iter().map(line).collect()
     }
 

@@ -120,7 +120,11 @@ impl PostMutations {
     }
 
     /// The viewer likes a post.
-    async fn post_like(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] input: PostLikeInput) -> async_graphql::Result<PostLikePayload> {
+    async fn post_like(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: PostLikeInput,
+    ) -> async_graphql::Result<PostLikePayload> {
         let scope = mutation_scope(ctx)?;
         let result = async { likes::like(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
         PostLikePayload::new(&scope, result.await).await

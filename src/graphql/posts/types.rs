@@ -78,7 +78,7 @@ impl Post {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Comment>>> {
         let comments = async {
-            let request = page(first, after.as_deref())?;
+            let request = page::<Comment>(first, after.as_deref())?;
             let page = match request.after {
                 None => self.scope.loaders.first_comments((self.row.id, request.first)).await?.unwrap_or_default(),
                 Some(_) => {

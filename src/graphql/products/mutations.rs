@@ -4,9 +4,9 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 
 use super::types::Product;
 use crate::domain::products::{self, Money, NewProduct};
-use crate::domain::{DomainError, UserErrorCode};
+use crate::domain::{DomainError, UserError, UserErrorCode};
 use crate::graphql::context::mutation_scope;
-use crate::graphql::error::{UserError, payload};
+use crate::graphql::error::{UserError as Told, payload};
 
 /// An amount of money.
 #[derive(InputObject)]
@@ -36,7 +36,7 @@ pub struct ProductCreatePayload {
     /// The product.
     product: Option<Product>,
     /// Why not.
-    user_errors: Vec<UserError>,
+    user_errors: Vec<Told>,
 }
 
 /// Mutations of products.
@@ -54,8 +54,11 @@ impl ProductMutations {
         let scope = mutation_scope(ctx)?;
         let result = async {
             let amount = input.price.amount.parse();
-            let amount = amount
-                .map_err(|_| DomainError::rejected(UserErrorCode::Invalid, "price", "the amount must be a whole number of minor units"))?;
+            let amount = amount.map_err(|_| {
+                let path = ["input", "price", "amount"].map(str::to_owned).to_vec();
+                let message = "must be a whole number of minor units, in digits".to_owned();
+                DomainError::Rejected(vec![UserError { code: UserErrorCode::Invalid, message, path }])
+            })?;
             let price = Money { amount, currency: input.price.currency };
             let new = NewProduct { title: input.title, description: input.description, price, stock: input.stock };
             products::create(&scope.op, &scope.domain, new).await

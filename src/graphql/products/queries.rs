@@ -30,7 +30,7 @@ impl ProductQueries {
     ) -> Option<async_graphql::Result<Connection<Product>>> {
         let found = async {
             let scope = query_scope(ctx)?;
-            let request = page(first, after.as_deref())?;
+            let request = page::<Product>(first, after.as_deref())?;
             let (page, away) = products::newest(&scope.op, &scope.domain, request).await.map_err(|error| fault(&error))?;
             for shard in away {
                 let missing = ErrorCode::ShardUnavailable.error(format!("the products of shard {shard} are missing"));

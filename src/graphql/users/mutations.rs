@@ -9,7 +9,7 @@ use super::types::User;
 use crate::domain::identity::{self, Authenticated, SignUp};
 use crate::domain::users::{self, ProfileUpdate};
 use crate::domain::{DomainError, follows};
-use crate::graphql::context::{Scope, mutation_scope};
+use crate::graphql::context::{Scope, logged_in_scope, mutation_scope};
 use crate::graphql::error::{UserError, payload};
 use crate::graphql::ids::input;
 use crate::graphql::viewer::types::Viewer;
@@ -85,11 +85,11 @@ macro_rules! authentication_payload {
         }
 
         impl $name {
-            fn new(scope: &Arc<Scope>, result: Result<Authenticated, DomainError>) -> async_graphql::Result<Self> {
+            fn new(ctx: &Context<'_>, result: Result<Authenticated, DomainError>) -> async_graphql::Result<Self> {
                 let (authenticated, user_errors) = payload(result)?;
                 Ok(match authenticated {
                     Some(authenticated) => Self {
-                        viewer: Some(Viewer::of(authenticated.viewer, scope)),
+                        viewer: Some(Viewer::of(authenticated.viewer, &logged_in_scope(ctx, authenticated.viewer)?)),
                         access_token: Some(authenticated.access_token),
                         refresh_token: Some(authenticated.refresh_token),
                         expires_at: Some(authenticated.expires_at),
@@ -168,18 +168,22 @@ pub struct UserMutations;
 #[Object]
 impl UserMutations {
     /// Makes an account and logs it in.
-    async fn sign_up(&self, ctx: &Context<'_>, #[graphql(desc = "The account.")] input: SignUpInput) -> async_graphql::Result<SignUpPayload> {
+    async fn sign_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account.")] input: SignUpInput,
+    ) -> async_graphql::Result<SignUpPayload> {
         let scope = mutation_scope(ctx)?;
         let SignUpInput { handle, email, password, display_name } = input;
         let result = identity::sign_up(&scope.op, &scope.domain, SignUp { handle, email, password, display_name }).await;
-        SignUpPayload::new(&scope, result)
+        SignUpPayload::new(ctx, result)
     }
 
     /// Logs in.
     async fn log_in(&self, ctx: &Context<'_>, #[graphql(desc = "Who.")] input: LogInInput) -> async_graphql::Result<LogInPayload> {
         let scope = mutation_scope(ctx)?;
         let result = identity::log_in(&scope.op, &scope.domain, &input.handle, input.password).await;
-        LogInPayload::new(&scope, result)
+        LogInPayload::new(ctx, result)
     }
 
     /// Trades a refresh token for new tokens.
@@ -190,7 +194,7 @@ impl UserMutations {
     ) -> async_graphql::Result<SessionRefreshPayload> {
         let scope = mutation_scope(ctx)?;
         let result = identity::refresh(&scope.op, &scope.domain, &input.refresh_token).await;
-        SessionRefreshPayload::new(&scope, result)
+        SessionRefreshPayload::new(ctx, result)
     }
 
     /// Ends the viewer's session: its refresh token is good for nothing now, its access token ends within minutes.

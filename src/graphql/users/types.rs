@@ -6,7 +6,7 @@ use async_graphql::{ID, Object};
 use chrono::{DateTime, Utc};
 
 use crate::domain::users::User as Row;
-use crate::domain::{follows, posts};
+use crate::domain::{Page, follows, posts};
 use crate::graphql::connection::{Connection, connection, page};
 use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
@@ -35,11 +35,11 @@ impl User {
         Ok(scope.loaders.user(id).await?.map(|row| Self::new(row, scope)))
     }
 
-    async fn of_page(&self, page: crate::domain::Page<UserId>) -> async_graphql::Result<crate::domain::Page<Self>> {
-        let ids: Vec<UserId> = page.items.iter().map(|(_, id)| *id).collect();
-        let rows = crate::domain::users::get_many(&self.scope.op, &self.scope.domain, &ids).await.map_err(|error| fault(&error))?;
-        let items = page.items.into_iter().filter_map(|(cursor, id)| Some((cursor, Self::new(rows.get(&id)?.clone(), &self.scope))));
-        Ok(crate::domain::Page { items: items.collect(), end: page.end, has_next: page.has_next })
+    async fn of_page(&self, page: Page<UserId>) -> async_graphql::Result<Page<Self>> {
+        let load =
+            |(cursor, id)| async move { Ok::<_, async_graphql::Error>(Self::load(&self.scope, id).await?.map(|user| (cursor, user))) };
+        let items = futures_util::future::try_join_all(page.items.into_iter().map(load)).await?;
+        Ok(Page { items: items.into_iter().flatten().collect(), end: page.end, has_next: page.has_next })
     }
 }
 
@@ -78,7 +78,7 @@ impl User {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let posts = async {
-            let request = page(first, after.as_deref())?;
+            let request = page::<Post>(first, after.as_deref())?;
             let page = posts::by_author(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?;
             Ok(connection(page.map(|post| Post::new(post, &self.scope)), request))
         };
@@ -92,7 +92,7 @@ impl User {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let followers = async {
-            let request = page(first, after.as_deref())?;
+            let request = page::<User>(first, after.as_deref())?;
             let page = follows::followers(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?;
             Ok(connection(self.of_page(page).await?, request))
         };
@@ -106,7 +106,7 @@ impl User {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let following = async {
-            let request = page(first, after.as_deref())?;
+            let request = page::<User>(first, after.as_deref())?;
             let page = follows::following(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?;
             Ok(connection(self.of_page(page).await?, request))
         };

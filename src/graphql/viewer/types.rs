@@ -54,7 +54,7 @@ impl Viewer {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let home = async {
-            let request = page(first, after.as_deref())?;
+            let request = page::<Post>(first, after.as_deref())?;
             let page = timelines::home(&self.scope.op, &self.scope.domain, request).await.map_err(|error| fault(&error))?;
             Ok(connection(page.map(|post| Post::new(post, &self.scope)), request))
         };
@@ -68,7 +68,7 @@ impl Viewer {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Order>>> {
         let orders = async {
-            let request = page(first, after.as_deref())?;
+            let request = page::<Order>(first, after.as_deref())?;
             let page = orders::of_viewer(&self.scope.op, &self.scope.domain, request).await.map_err(|error| fault(&error))?;
             Ok(connection(page.map(|order| Order::new(order, &self.scope)), request))
         };
