@@ -130,7 +130,7 @@ pub fn generate_key_file(path: &Path) -> std::io::Result<bool> {
     let der = Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).map_err(std::io::Error::other)?;
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
     // Written aside and linked into place: whoever finds the file finds all of it, and of two makers one wins.
-    let aside = path.with_extension(format!("new-{}", std::process::id()));
+    let aside = path.with_extension(format!("new-{:016x}", rand::Rng::random::<u64>(&mut rand::rng())));
     let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
     file.write_all(pem.as_bytes())?;
     file.sync_all()?;
