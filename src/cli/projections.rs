@@ -25,13 +25,15 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
             partitions.into_iter().map(|partition| Ok((asking.end_of(&partition)?, partition))).collect::<anyhow::Result<Vec<_>>>()
         })
         .await??;
-        let shards = cluster.scatter_all(&session, async |connection: &mut Connection| positions(connection, name).await).await.complete()?;
+        let shards =
+            cluster.scatter_all(&session, async |connection: &mut Connection| positions(connection, name).await).await.complete()?;
         for (end, partition) in ends {
             // The shard that is furthest has seen everything below: the others got nothing in between.
             let at = |position: &&crate::stores::postgres::projections::Position| {
                 position.topic == partition.topic && position.partition == partition.number
             };
-            let next = shards.iter().filter_map(|shard| shard.iter().find(at)).map(|position| position.next_offset).max().unwrap_or_default();
+            let next =
+                shards.iter().filter_map(|shard| shard.iter().find(at)).map(|position| position.next_offset).max().unwrap_or_default();
             writeln!(out, "{name:<16} {:<10} {:>9} {next:>12} {:>8}", partition.topic, partition.number, (end - next).max(0))?;
         }
     }

@@ -49,16 +49,14 @@ struct Table {
 }
 
 async fn tables(connection: &mut Connection) -> Result<Vec<Row>, StoreError> {
-    Ok(prepared(sql(
-        "SELECT 'users' AS name, count(*) AS rows, pg_total_relation_size('users') AS bytes FROM users
+    Ok(prepared(sql("SELECT 'users' AS name, count(*) AS rows, pg_total_relation_size('users') AS bytes FROM users
          UNION ALL SELECT 'follows', count(*), pg_total_relation_size('follows') FROM follows
          UNION ALL SELECT 'followers', count(*), pg_total_relation_size('followers') FROM followers
          UNION ALL SELECT 'posts', count(*), pg_total_relation_size('posts') FROM posts
          UNION ALL SELECT 'likes', count(*), pg_total_relation_size('likes') FROM likes
          UNION ALL SELECT 'comments', count(*), pg_total_relation_size('comments') FROM comments
          UNION ALL SELECT 'products', count(*), pg_total_relation_size('products') FROM products
-         UNION ALL SELECT 'orders', count(*), pg_total_relation_size('orders') FROM orders",
-    ))
+         UNION ALL SELECT 'orders', count(*), pg_total_relation_size('orders') FROM orders"))
     .load(connection)
     .await?)
 }

@@ -76,7 +76,9 @@ pub async fn create(op: &Operation, domain: &Domain, post: PostId, text: &str) -
 pub async fn get_many(op: &Operation, domain: &Domain, ids: &[CommentId]) -> Result<HashMap<CommentId, Comment>, DomainError> {
     let rows = domain
         .cluster
-        .scatter_ids(&op.reads, ids.iter().copied(), async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await)
+        .scatter_ids(&op.reads, ids.iter().copied(), async |connection: &mut Connection, ids: &[i64]| {
+            store::get_many(connection, ids).await
+        })
         .await
         .complete()?;
     let comments: Vec<Comment> = rows.into_iter().flatten().collect();

@@ -9,8 +9,8 @@ use sha2::Digest;
 
 use super::{DomainError, UserError, UserErrorCode};
 use crate::ids::{Id, UserId};
-use crate::stores::postgres::prepared::{prepared, sql};
 use crate::stores::postgres::Connection;
+use crate::stores::postgres::prepared::{prepared, sql};
 use crate::stores::query::SendFnOnce;
 
 /// What makes two requests the same.
@@ -60,8 +60,9 @@ async fn first_answer<T, P, F>(connection: &mut Connection, request: Request<'_>
 where
     T: Serialize + DeserializeOwned + Send,
     P: Serialize + Sync,
-    for<'c> F:
-        AsyncFnOnce(&'c mut Connection) -> Result<T, DomainError> + SendFnOnce<&'c mut Connection, Result<T, DomainError>, Fut: Send> + Send,
+    for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, DomainError>
+        + SendFnOnce<&'c mut Connection, Result<T, DomainError>, Fut: Send>
+        + Send,
 {
     let Some(key) = request.client_key else { return work(connection).await };
     let corrupt = |error: serde_json::Error| DomainError::Internal(format!("idempotency: {error}"));

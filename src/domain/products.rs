@@ -161,10 +161,7 @@ async fn load(domain: &Domain, reads: &ReadSession, ids: &[i64]) -> Result<HashM
 /// A shard that is away.
 pub async fn get_many(op: &Operation, domain: &Domain, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>, DomainError> {
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let found = domain
-        .redis
-        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| load(domain, &op.reads, missing).await)
-        .await?;
+    let found = domain.redis.get_many(op.cache_policy(), &raw, async |missing: &[i64]| load(domain, &op.reads, missing).await).await?;
     Ok(found.into_values().map(|product: Product| (product.id, product)).collect())
 }
 

@@ -58,7 +58,9 @@ pub async fn get_many(op: &Operation, domain: &Domain, ids: &[UserId]) -> Result
             let missing = missing.iter().copied().map(UserId::from_i64);
             let rows = domain
                 .cluster
-                .scatter_ids(&op.reads, missing, async |connection: &mut Connection, ids: &[i64]| profile_counts::load(connection, ids).await)
+                .scatter_ids(&op.reads, missing, async |connection: &mut Connection, ids: &[i64]| {
+                    profile_counts::load(connection, ids).await
+                })
                 .await
                 .complete()?;
             let rows = rows.into_iter().flatten();

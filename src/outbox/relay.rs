@@ -85,7 +85,9 @@ async fn keep_lock(lock: &mut Connection, stop: &CancellationToken) -> Result<()
             rows::maintain(lock, KEEP_DAYS).await?;
         }
         checks += 1;
-        tokio::time::timeout(LOCK_CHECK * 2, rows::is_alive(lock)).await.map_err(|_| StoreError::Deadline("the relay's lock".to_owned()))??;
+        tokio::time::timeout(LOCK_CHECK * 2, rows::is_alive(lock))
+            .await
+            .map_err(|_| StoreError::Deadline("the relay's lock".to_owned()))??;
         pause(LOCK_CHECK, stop).await;
         if stop.is_cancelled() {
             return Ok(());
@@ -93,7 +95,12 @@ async fn keep_lock(lock: &mut Connection, stop: &CancellationToken) -> Result<()
     }
 }
 
-async fn next(connection: &mut Connection, sink: Sink, idle: &mut u32, stop: &CancellationToken) -> Result<Option<Vec<OutboxRow>>, StoreError> {
+async fn next(
+    connection: &mut Connection,
+    sink: Sink,
+    idle: &mut u32,
+    stop: &CancellationToken,
+) -> Result<Option<Vec<OutboxRow>>, StoreError> {
     loop {
         let unsent = rows::unsent(connection, sink.code(), WINDOW).await?;
         if !unsent.is_empty() {

@@ -92,9 +92,9 @@ impl Projection for PostCounts {
     }
 
     async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
-        let changed = events.iter().filter_map(|event| {
-            Some((post_of(&event.event)?, event.version, matches!(event.event, Event::PostDeleted { .. })))
-        });
+        let changed = events
+            .iter()
+            .filter_map(|event| Some((post_of(&event.event)?, event.version, matches!(event.event, Event::PostDeleted { .. }))));
         effects.posts_changed(&changed.collect::<Vec<_>>()).await
     }
 }

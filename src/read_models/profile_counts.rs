@@ -127,7 +127,9 @@ impl Projection for ProfileCounts {
 
     fn target(&self, event: &Event) -> Bucket {
         match event {
-            Event::PostLiked { post_id, .. } | Event::PostUnliked { post_id, .. } | Event::PostCommented { post_id, .. } => post_id.bucket(),
+            Event::PostLiked { post_id, .. } | Event::PostUnliked { post_id, .. } | Event::PostCommented { post_id, .. } => {
+                post_id.bucket()
+            }
             other => user_of(other).map_or(Bucket::new(0), Id::bucket),
         }
     }

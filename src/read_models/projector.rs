@@ -294,7 +294,8 @@ fn sort_out(events: &[&Located], mut held: HashMap<String, i64>) -> Sorted {
         changed.insert(subject.clone());
         sorted.apply.push(located.event.clone());
     }
-    sorted.versions = changed.into_iter().map(|subject| (held.get(&subject).copied().unwrap_or_default(), subject)).map(|(v, s)| (s, v)).collect();
+    sorted.versions =
+        changed.into_iter().map(|subject| (held.get(&subject).copied().unwrap_or_default(), subject)).map(|(v, s)| (s, v)).collect();
     sorted
 }
 
@@ -323,7 +324,8 @@ mod tests {
 
     #[test]
     fn repeats_are_skipped_and_a_gap_ends_the_partition() {
-        let events = [located(0, "a", 1), located(1, "b", 3), located(2, "a", 1), located(3, "a", 2), located(4, "a", 4), located(5, "b", 4)];
+        let events =
+            [located(0, "a", 1), located(1, "b", 3), located(2, "a", 1), located(3, "a", 2), located(4, "a", 4), located(5, "b", 4)];
         let events: Vec<&Located> = events.iter().collect();
         let sorted = sort_out(&events, HashMap::from([("b".to_owned(), 2)]));
         let applied: Vec<&str> = sorted.apply.iter().map(|event| event.id.as_str()).collect();

@@ -10,8 +10,18 @@ const SUBJECTS: [&str; 10] =
 const VERBS: [&str; 10] =
     ["found", "painted", "lost", "repaired", "sang about", "gave away", "photographed", "dreamt of", "tasted", "talked to"];
 const OBJECTS: [&str; 12] = [
-    "a red bicycle", "the last plum cake", "two umbrellas", "an honest clock", "a letter from the sea", "the loudest kettle", "a map of the moon",
-    "three lemons", "the quiet park", "a borrowed book", "a paper boat", "the first snow",
+    "a red bicycle",
+    "the last plum cake",
+    "two umbrellas",
+    "an honest clock",
+    "a letter from the sea",
+    "the loudest kettle",
+    "a map of the moon",
+    "three lemons",
+    "the quiet park",
+    "a borrowed book",
+    "a paper boat",
+    "the first snow",
 ];
 const REPLIES: [&str; 8] =
     ["Lovely!", "I was there too.", "Tell us more.", "Again?", "That made my day.", "No way.", "Where was that?", "Same here."];

@@ -199,7 +199,11 @@ impl<'a> World<'a> {
             }
             let liked = i64::try_from(fans.len()).unwrap_or_default();
             let version = 1 + liked + said;
-            posts.add(self.map, bucket, Row::default().plain(id).plain(author.as_i64()).text(&words::post(&mut self.random)).plain(version));
+            posts.add(
+                self.map,
+                bucket,
+                Row::default().plain(id).plain(author.as_i64()).text(&words::post(&mut self.random)).plain(version),
+            );
             counts.add(self.map, bucket, Row::default().plain(id).plain(liked).plain(said).plain(version));
             for projection in ["post_counts", "profile_counts"] {
                 versions.add(self.map, bucket, Row::default().plain(projection).plain(format!("post:{id}")).plain(version));

@@ -47,9 +47,7 @@ impl From<diesel::result::Error> for StoreError {
             Error::DatabaseError(Kind::UniqueViolation | Kind::CheckViolation | Kind::ForeignKeyViolation, info) => {
                 Self::Constraint(info.constraint_name().unwrap_or("unnamed").to_owned())
             }
-            Error::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, info) => {
-                Self::unavailable("postgres", info.message())
-            }
+            Error::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, info) => Self::unavailable("postgres", info.message()),
             // What a server that is stopping, starting or failing over says; none of it is the statement's fault.
             Error::DatabaseError(Kind::ReadOnlyTransaction, info) => Self::unavailable("postgres", info.message()),
             Error::DatabaseError(_, info)

@@ -62,7 +62,8 @@ impl Answer {
 }
 
 fn base_config() -> Config {
-    let file = std::env::var("PLAZA_CONFIG").map_or_else(|_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".local/plaza.toml"), PathBuf::from);
+    let file =
+        std::env::var("PLAZA_CONFIG").map_or_else(|_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".local/plaza.toml"), PathBuf::from);
     Config::load(Some(&file)).expect("the servers' configuration: run `infra/local/up servers`")
 }
 

@@ -38,10 +38,12 @@ async fn a_job_that_comes_twice_does_its_work_once() {
         }
         assert_eq!(app.home(&bob, 20).await, ["once"]);
 
-        let offer = "mutation { productCreate(input: {title: \"x\", description: \"\", price: {amount: \"1\", currency: \"EUR\"}, stock: 9}) {
+        let offer =
+            "mutation { productCreate(input: {title: \"x\", description: \"\", price: {amount: \"1\", currency: \"EUR\"}, stock: 9}) {
             product { id } userErrors { code } } }";
         let product = app.ask(&ann, offer, json!({})).await.text("/productCreate/product/id");
-        let place = "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 2}]}) { order { id } userErrors { code } } }";
+        let place =
+            "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 2}]}) { order { id } userErrors { code } } }";
         let order = app.ask(&bob, place, json!({ "id": product })).await.text("/orderPlace/order/id");
         let (_, order) = plaza::graphql::ids::parse_any(&order).unwrap();
         let run = || async {
@@ -82,10 +84,16 @@ async fn a_job_that_keeps_failing_ends_in_the_dead_letters_and_holds_up_nobody()
         .await;
         let message = found.into_inner().unwrap();
         let headers = message.delivery.properties.headers().clone().unwrap();
-        let Some(lapin::types::AMQPValue::LongString(cause)) = headers.inner().get("x-plaza-cause") else { panic!("no cause: {headers:?}") };
+        let Some(lapin::types::AMQPValue::LongString(cause)) = headers.inner().get("x-plaza-cause") else {
+            panic!("no cause: {headers:?}")
+        };
         let cause = String::from_utf8_lossy(cause.as_bytes());
         assert!(cause.contains("there is no order"), "{cause}");
-        assert_eq!(app.count("SELECT coalesce(sum(attempts), 0)::bigint FROM job_attempts").await, 3, "the first and one after each of two delays");
+        assert_eq!(
+            app.count("SELECT coalesce(sum(attempts), 0)::bigint FROM job_attempts").await,
+            3,
+            "the first and one after each of two delays"
+        );
     })
     .await;
 }

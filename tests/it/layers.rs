@@ -15,7 +15,10 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("stores", &["protocol"]),
     ("seeding", &["stores"]),
     ("app", &["domain", "lifecycle", "stores"]),
-    ("cli", &["app", "domain", "graphql", "http", "jobs", "lifecycle", "outbox", "protocol", "read_models", "seeding", "stores", "telemetry"]),
+    (
+        "cli",
+        &["app", "domain", "graphql", "http", "jobs", "lifecycle", "outbox", "protocol", "read_models", "seeding", "stores", "telemetry"],
+    ),
     ("telemetry", &[]),
     ("lifecycle", &[]),
     ("config", &[]),

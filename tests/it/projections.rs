@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::app::with_app;
 
-const POSTS_BEHIND: &str = "SELECT count(*) FROM posts p LEFT JOIN post_counts c ON c.post_id = p.id WHERE c.version IS DISTINCT FROM p.version
+const POSTS_BEHIND: &str =
+    "SELECT count(*) FROM posts p LEFT JOIN post_counts c ON c.post_id = p.id WHERE c.version IS DISTINCT FROM p.version
     OR c.like_count <> (SELECT count(*) FROM likes l WHERE l.post_id = p.id)";
 const PROFILES_BEHIND: &str = "SELECT count(*) FROM user_counts c
     WHERE c.post_count <> (SELECT count(*) FROM posts p WHERE p.author_id = c.user_id AND NOT p.deleted)
@@ -15,7 +16,8 @@ const FOLLOWERS_BEHIND: &str = "SELECT count(*) FROM follower_counts c
 #[tokio::test(flavor = "multi_thread")]
 async fn counters_come_to_equal_their_rows() {
     with_app(async |app| {
-        let people = futures_util::future::join_all((0..6).map(|number| async move { app.sign_up(&format!("person{number}")).await })).await;
+        let people =
+            futures_util::future::join_all((0..6).map(|number| async move { app.sign_up(&format!("person{number}")).await })).await;
         let like = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }";
         let unfollow = "mutation($id: ID!) { userUnfollow(input: {userId: $id}) { userErrors { code } } }";
         for (number, person) in people.iter().enumerate() {
@@ -29,7 +31,9 @@ async fn counters_come_to_equal_their_rows() {
             }
         }
         app.until("counters are level", async || {
-            app.count(POSTS_BEHIND).await == 0 && app.count(PROFILES_BEHIND).await == 0 && app.count(FOLLOWERS_BEHIND).await == 0
+            app.count(POSTS_BEHIND).await == 0
+                && app.count(PROFILES_BEHIND).await == 0
+                && app.count(FOLLOWERS_BEHIND).await == 0
                 && app.count("SELECT count(*) FROM followers WHERE active").await == 10
                 && app.count("SELECT coalesce(sum(following_count), 0)::bigint FROM user_counts").await == 10
         })

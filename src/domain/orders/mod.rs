@@ -13,8 +13,8 @@ use crate::ids::{Id, OrderId, ProductId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
-use crate::stores::postgres::orders::{self as store, OrderLineRow};
 use crate::stores::postgres::Connection;
+use crate::stores::postgres::orders::{self as store, OrderLineRow};
 
 pub use place::{MAX_LINES, MAX_QUANTITY, place};
 pub use saga::process;
@@ -75,7 +75,9 @@ pub async fn get_many(op: &Operation, domain: &Domain, ids: &[OrderId]) -> Resul
     let Some(viewer) = op.viewer else { return Ok(HashMap::new()) };
     let rows = domain
         .cluster
-        .scatter_ids(&op.reads, ids.iter().copied(), async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await)
+        .scatter_ids(&op.reads, ids.iter().copied(), async |connection: &mut Connection, ids: &[i64]| {
+            store::get_many(connection, ids).await
+        })
         .await
         .complete()?;
     let orders = orders_of(rows.into_iter().flatten().collect())?;

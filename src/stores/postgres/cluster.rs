@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::pool::{Connection, Manager, Pool, Purpose, StatementCounter};
-use crate::stores::query::SendFn;
 use super::replicas::ReplicaState;
 use super::routing::{ShardIndex, ShardMap};
 use super::session::{ReadSession, Source};
 use crate::config::PostgresConfig;
 use crate::ids::{Bucket, Id};
 use crate::stores::StoreError;
+use crate::stores::query::SendFn;
 
 /// One shard: a primary and its replicas.
 #[derive(Debug)]

@@ -65,11 +65,10 @@ struct CountRow {
 /// # Errors
 /// The server's.
 pub async fn count(connection: &mut Connection, follower: i64) -> Result<i64, StoreError> {
-    let row: CountRow = prepared(
-        sql("SELECT count(*) AS count FROM follows WHERE follower_id = $1 AND active").bind::<BigInt, _>(follower),
-    )
-    .get_result(connection)
-    .await?;
+    let row: CountRow =
+        prepared(sql("SELECT count(*) AS count FROM follows WHERE follower_id = $1 AND active").bind::<BigInt, _>(follower))
+            .get_result(connection)
+            .await?;
     Ok(row.count)
 }
 

@@ -27,11 +27,9 @@ pub async fn insert(connection: &mut Connection, post: i64, user: i64) -> Result
 /// # Errors
 /// The server's.
 pub async fn delete(connection: &mut Connection, post: i64, user: i64) -> Result<bool, StoreError> {
-    let deleted = prepared(
-        sql("DELETE FROM likes WHERE post_id = $1 AND user_id = $2").bind::<BigInt, _>(post).bind::<BigInt, _>(user),
-    )
-    .execute(connection)
-    .await?;
+    let deleted = prepared(sql("DELETE FROM likes WHERE post_id = $1 AND user_id = $2").bind::<BigInt, _>(post).bind::<BigInt, _>(user))
+        .execute(connection)
+        .await?;
     Ok(deleted == 1)
 }
 
@@ -47,9 +45,7 @@ struct PostRow {
 /// The server's.
 pub async fn among(connection: &mut Connection, user: i64, posts: &[i64]) -> Result<Vec<PostId>, StoreError> {
     let rows: Vec<PostRow> = prepared(
-        sql("SELECT post_id FROM likes WHERE user_id = $1 AND post_id = ANY($2)")
-            .bind::<BigInt, _>(user)
-            .bind::<Array<BigInt>, _>(posts),
+        sql("SELECT post_id FROM likes WHERE user_id = $1 AND post_id = ANY($2)").bind::<BigInt, _>(user).bind::<Array<BigInt>, _>(posts),
     )
     .load(connection)
     .await?;

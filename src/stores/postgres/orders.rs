@@ -140,8 +140,9 @@ pub struct Locked {
 /// # Errors
 /// The server's.
 pub async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>, StoreError> {
-    let rows: Vec<Locked> =
-        prepared(sql("SELECT buyer_id, status, version FROM orders WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(id)).load(connection).await?;
+    let rows: Vec<Locked> = prepared(sql("SELECT buyer_id, status, version FROM orders WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(id))
+        .load(connection)
+        .await?;
     Ok(rows.into_iter().next())
 }
 
@@ -166,7 +167,13 @@ pub async fn set_status(connection: &mut Connection, id: i64, status: &str, reas
 ///
 /// # Errors
 /// The server's.
-pub async fn insert_payment(connection: &mut Connection, order: i64, amount: i64, currency: &str, reference: &str) -> Result<(), StoreError> {
+pub async fn insert_payment(
+    connection: &mut Connection,
+    order: i64,
+    amount: i64,
+    currency: &str,
+    reference: &str,
+) -> Result<(), StoreError> {
     prepared(
         sql("INSERT INTO payments (order_id, amount, currency, status, reference) VALUES ($1, $2, $3, 'CAPTURED', $4) ON CONFLICT DO NOTHING")
             .bind::<BigInt, _>(order)

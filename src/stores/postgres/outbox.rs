@@ -73,8 +73,9 @@ struct Locked {
 /// # Errors
 /// The server's.
 pub async fn try_lock(connection: &mut Connection, name: &str) -> Result<bool, StoreError> {
-    let row: Locked =
-        prepared(sql("SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked").bind::<Text, _>(name)).get_result(connection).await?;
+    let row: Locked = prepared(sql("SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked").bind::<Text, _>(name))
+        .get_result(connection)
+        .await?;
     Ok(row.locked)
 }
 

@@ -90,7 +90,12 @@ pub enum Purpose {
 impl Manager {
     /// # Errors
     /// A URL that is none.
-    pub fn new(url: &SecretString, purpose: Purpose, statement_timeout: Duration, statements: StatementCounter) -> Result<Self, StoreError> {
+    pub fn new(
+        url: &SecretString,
+        purpose: Purpose,
+        statement_timeout: Duration,
+        statements: StatementCounter,
+    ) -> Result<Self, StoreError> {
         let mut config: tokio_postgres::Config = url
             .expose_secret()
             .parse()
@@ -158,7 +163,8 @@ impl bb8::ManageConnection for Manager {
 
     fn has_broken(&self, conn: &mut Self::Connection) -> bool {
         use diesel_async::TransactionManager as _;
-        conn.poisoned || <AsyncPgConnection as diesel_async::AsyncConnection>::TransactionManager::is_broken_transaction_manager(&mut conn.inner)
+        conn.poisoned
+            || <AsyncPgConnection as diesel_async::AsyncConnection>::TransactionManager::is_broken_transaction_manager(&mut conn.inner)
     }
 }
 

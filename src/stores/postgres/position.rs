@@ -20,8 +20,7 @@ struct Position {
 /// # Errors
 /// The server's.
 pub async fn primary_lsn(connection: &mut Connection) -> Result<Lsn, StoreError> {
-    let row: Position =
-        prepared(sql("SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint AS lsn")).get_result(connection).await?;
+    let row: Position = prepared(sql("SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint AS lsn")).get_result(connection).await?;
     Ok(row.lsn.unsigned_abs())
 }
 

@@ -40,7 +40,13 @@ struct IdRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn insert(connection: &mut Connection, bucket: Bucket, author: i64, text: &str, product: Option<i64>) -> Result<PostId, StoreError> {
+pub async fn insert(
+    connection: &mut Connection,
+    bucket: Bucket,
+    author: i64,
+    text: &str,
+    product: Option<i64>,
+) -> Result<PostId, StoreError> {
     let row: IdRow = prepared(
         sql("INSERT INTO posts (id, author_id, text, product_id) VALUES (next_id($1), $2, $3, $4) RETURNING id")
             .bind::<Integer, _>(i32::from(bucket.number()))
@@ -58,11 +64,9 @@ pub async fn insert(connection: &mut Connection, bucket: Bucket, author: i64, te
 /// # Errors
 /// The server's.
 pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Post>, StoreError> {
-    Ok(prepared(
-        sql("SELECT id, author_id, text, product_id, deleted FROM posts WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids),
-    )
-    .load(connection)
-    .await?)
+    Ok(prepared(sql("SELECT id, author_id, text, product_id, deleted FROM posts WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids))
+        .load(connection)
+        .await?)
 }
 
 /// An author's posts below an id, newest first.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::cluster::Cluster;
 use super::pool::Connection;
-use crate::stores::query::{SendFn, SendFn2};
 use super::routing::ShardIndex;
 use super::session::ReadSession;
 use crate::ids::Id;
 use crate::stores::StoreError;
+use crate::stores::query::{SendFn, SendFn2};
 
 /// The answers of the shards that answered, and what the others said.
 #[derive(Debug)]
@@ -67,9 +67,9 @@ impl Cluster {
             let query = &query;
             let mut asked = Vec::with_capacity(self.len());
             for index in self.indexes() {
-                asked.push(async move {
-                    (index, self.read(session, index, async |connection: &mut Connection| query(connection).await).await)
-                });
+                asked.push(
+                    async move { (index, self.read(session, index, async |connection: &mut Connection| query(connection).await).await) },
+                );
             }
             gather(futures_util::future::join_all(asked).await)
         }

@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use super::cluster::Cluster;
 use super::pool::Connection;
 use super::position::primary_lsn;
-use crate::stores::query::SendFnOnce;
 use super::routing::ShardIndex;
 use super::session::Lsn;
 use crate::stores::StoreError;
+use crate::stores::query::SendFnOnce;
 
 type Transactions = <AsyncPgConnection as diesel_async::AsyncConnection>::TransactionManager;
 

@@ -35,11 +35,9 @@ pub struct User {
 /// # Errors
 /// The server's.
 pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<User>, StoreError> {
-    Ok(prepared(
-        sql("SELECT id, handle, display_name, bio, version FROM users WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids),
-    )
-    .load(connection)
-    .await?)
+    Ok(prepared(sql("SELECT id, handle, display_name, bio, version FROM users WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids))
+        .load(connection)
+        .await?)
 }
 
 #[derive(QueryableByName)]

@@ -11,7 +11,10 @@ async fn texts_out_of_bounds_are_user_errors() {
         let query = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code path } } }";
         for text in ["", "   ", "a\u{0}b", "a\u{1b}[31m", &"x".repeat(2_001)] {
             let refused = app.ask(&ann, query, json!({ "text": text })).await;
-            assert_eq!(refused.at("/postCreate"), json!({ "post": null, "userErrors": [{ "code": "INVALID", "path": ["input", "text"] }] }));
+            assert_eq!(
+                refused.at("/postCreate"),
+                json!({ "post": null, "userErrors": [{ "code": "INVALID", "path": ["input", "text"] }] })
+            );
         }
         // What looks like markup or SQL is text.
         for text in ["<script>alert(1)</script>", "'; DROP TABLE posts; --", "\u{1f600}", &"\u{e9}".repeat(2_000)] {
@@ -47,7 +50,8 @@ async fn ids_that_are_none_are_told() {
 async fn pages_out_of_bounds_are_told() {
     with_app(async |app| {
         for first in [-1, 0, 101, i32::MAX] {
-            let refused = app.ask_anonymously("query($first: Int!) { products(first: $first) { nodes { id } } }", json!({ "first": first })).await;
+            let refused =
+                app.ask_anonymously("query($first: Int!) { products(first: $first) { nodes { id } } }", json!({ "first": first })).await;
             assert_eq!((refused.status, refused.code()), (200, "BAD_USER_INPUT"), "{first}");
         }
         let cursor = app.ask_anonymously("{ products(first: 1, after: \"nonsense\") { nodes { id } } }", json!({})).await;
@@ -73,7 +77,12 @@ async fn money_and_quantities_out_of_bounds_are_user_errors() {
         let made = app.ask(&ann, offer, json!({ "amount": "100", "currency": "EUR", "stock": 1 })).await;
         let place = "mutation($lines: [OrderLineInput!]!) { orderPlace(input: {lines: $lines}) { order { id } userErrors { code } } }";
         let id = made.text("/productCreate/product/id");
-        for lines in [json!([]), json!([{ "productId": id, "quantity": 0 }]), json!([{ "productId": id, "quantity": 1001 }]), json!([{ "productId": "x", "quantity": 1 }])] {
+        for lines in [
+            json!([]),
+            json!([{ "productId": id, "quantity": 0 }]),
+            json!([{ "productId": id, "quantity": 1001 }]),
+            json!([{ "productId": "x", "quantity": 1 }]),
+        ] {
             let refused = app.ask(&ann, place, json!({ "lines": lines })).await;
             assert_eq!(refused.text("/orderPlace/userErrors/0/code"), "INVALID", "{lines}");
         }

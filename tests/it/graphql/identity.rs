@@ -6,7 +6,8 @@ use crate::app::with_app;
 
 const LOG_IN: &str = "mutation($handle: String!, $password: String!) { logIn(input: {handle: $handle, password: $password}) {
     accessToken refreshToken viewer { user { handle } } userErrors { code path } } }";
-const REFRESH: &str = "mutation($token: String!) { sessionRefresh(input: {refreshToken: $token}) { accessToken refreshToken userErrors { code } } }";
+const REFRESH: &str =
+    "mutation($token: String!) { sessionRefresh(input: {refreshToken: $token}) { accessToken refreshToken userErrors { code } } }";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_signs_up_logs_in_refreshes_and_logs_out() {
@@ -34,7 +35,8 @@ async fn one_signs_up_logs_in_refreshes_and_logs_out() {
 async fn a_handle_and_an_address_belong_to_one() {
     with_app(async |app| {
         app.sign_up("bert").await;
-        let sign_up = "mutation($handle: String!, $email: String!) { signUp(input: {handle: $handle, email: $email, password: \"correct horse\",
+        let sign_up =
+            "mutation($handle: String!, $email: String!) { signUp(input: {handle: $handle, email: $email, password: \"correct horse\",
             displayName: \"B\"}) { accessToken userErrors { code path } } }";
         let handle = app.ask_anonymously(sign_up, json!({ "handle": "BERT", "email": "other@example.org" })).await;
         assert_eq!(handle.at("/signUp/userErrors"), json!([{ "code": "TAKEN", "path": ["input", "handle"] }]));

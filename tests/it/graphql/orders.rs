@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::app::{Person, TestApp, with_app, with_config};
 
 async fn offer(app: &TestApp, seller: &Person, stock: i32) -> String {
-    let query = "mutation($stock: Int!) { productCreate(input: {title: \"Lamp\", description: \"\", price: {amount: \"1999\", currency: \"EUR\"},
+    let query =
+        "mutation($stock: Int!) { productCreate(input: {title: \"Lamp\", description: \"\", price: {amount: \"1999\", currency: \"EUR\"},
         stock: $stock}) { product { id stock } userErrors { code path } } }";
     app.ask(seller, query, json!({ "stock": stock })).await.text("/productCreate/product/id")
 }
@@ -54,7 +55,8 @@ async fn five_pieces_are_sold_to_exactly_five_of_twenty_buyers() {
     with_app(async |app| {
         let seller = app.sign_up("seller").await;
         let product = offer(app, &seller, 5).await;
-        let buyers = futures_util::future::join_all((0..20).map(|number| async move { app.sign_up(&format!("buyer{number}")).await })).await;
+        let buyers =
+            futures_util::future::join_all((0..20).map(|number| async move { app.sign_up(&format!("buyer{number}")).await })).await;
         let ends = futures_util::future::join_all(buyers.iter().map(|buyer| async {
             let id = buy(app, buyer, &product, 1).await;
             end_of(app, buyer, &id).await

@@ -93,7 +93,10 @@ async fn a_profile_is_edited_and_found_by_handle() {
         let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
         let edit = "mutation { profileUpdate(input: {bio: \"  I write.  \"}) { user { bio displayName } userErrors { code } } }";
         assert_eq!(app.ask(&ann, edit, json!({})).await.at("/profileUpdate/user"), json!({ "bio": "I write.", "displayName": "ann" }));
-        app.until("bob sees it", async || app.ask(&bob, "{ user(handle: \"ANN\") { bio } }", json!({})).await.text("/user/bio") == "I write.").await;
+        app.until("bob sees it", async || {
+            app.ask(&bob, "{ user(handle: \"ANN\") { bio } }", json!({})).await.text("/user/bio") == "I write."
+        })
+        .await;
     })
     .await;
 }

@@ -17,7 +17,9 @@ async fn statements(app: &TestApp, person: &Person, query: &str, variables: serd
 async fn quiet(app: &TestApp) {
     app.until("everything is sent and projected", async || {
         let unsent = app.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await;
-        let behind = app.count("SELECT count(*) FROM posts p LEFT JOIN post_counts c ON c.post_id = p.id WHERE c.version IS DISTINCT FROM p.version").await;
+        let behind = app
+            .count("SELECT count(*) FROM posts p LEFT JOIN post_counts c ON c.post_id = p.id WHERE c.version IS DISTINCT FROM p.version")
+            .await;
         unsent == 0 && behind == 0
     })
     .await;
@@ -46,7 +48,8 @@ async fn the_feed_query_sends_one_statement_per_shard_and_level_and_none_when_wa
                 app.follow(&reader, &author).await;
                 for text in 0..3 {
                     let id = app.post(&author, &format!("{number}/{text}")).await;
-                    let comment = "mutation($id: ID!) { commentCreate(input: {postId: $id, text: \"so\"}) { comment { id } userErrors { code } } }";
+                    let comment =
+                        "mutation($id: ID!) { commentCreate(input: {postId: $id, text: \"so\"}) { comment { id } userErrors { code } } }";
                     app.ask(&author, comment, json!({ "id": id })).await;
                 }
             }
@@ -58,7 +61,8 @@ async fn the_feed_query_sends_one_statement_per_shard_and_level_and_none_when_wa
             // primary), the rebuild, and the levels posts, authors, counts, comments, comments' authors.
             let redis = redis::Client::open(secrecy::ExposeSecret::expose_secret(&app.app.config.redis.url)).unwrap();
             let mut connection = redis.get_multiplexed_async_connection().await.unwrap();
-            let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}:*", app.app.config.redis.key_prefix)).query_async(&mut connection).await.unwrap();
+            let keys: Vec<String> =
+                redis::cmd("KEYS").arg(format!("{}:*", app.app.config.redis.key_prefix)).query_async(&mut connection).await.unwrap();
             let _: i64 = redis::cmd("DEL").arg(&keys).query_async(&mut connection).await.unwrap();
             let cold = statements(app, &reader, FEED, json!({})).await;
             assert!(cold <= 2 + 6 * shards, "cold: {cold} statements");
