@@ -3,7 +3,7 @@
 mod keygen;
 mod migrate;
 mod projections;
-mod roles;
+pub mod roles;
 mod schema;
 pub mod seed;
 mod shards;

@@ -44,6 +44,14 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
 
 /// Starts a role's components.
 pub fn start(app: &App, role: Role) {
+    start_without_ports(app, role);
+    if role == Role::Server {
+        app.tasks.spawn("server", http::serve_public(app.clone()));
+    }
+}
+
+/// Starts a role's components but for those that listen: tests serve on ports of their own.
+pub fn start_without_ports(app: &App, role: Role) {
     let (cluster, config, stop) = (Arc::clone(&app.domain.cluster), Arc::clone(&app.config), app.tasks.stopping());
     match role {
         Role::Server => {
@@ -51,7 +59,6 @@ pub fn start(app: &App, role: Role) {
             app.watch_pull_authors();
             let redis = app.domain.redis.clone();
             app.tasks.spawn("cache invalidations", async move { redis.listen(stop).await });
-            app.tasks.spawn("server", http::serve_public(app.clone()));
         }
         Role::Worker => app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop)),
         Role::Relay => app.tasks.spawn("relay", outbox::relay::run(cluster, config, stop)),

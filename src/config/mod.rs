@@ -1,6 +1,8 @@
 //! Configuration: defaults, then the TOML file named by `PLAZA_CONFIG`, then `PLAZA_<SECTION>__<FIELD>` from the environment.
 //! A struct per concern; nothing else reads the environment. [`Config::load`] validates, and printing a `Config` shows no secret.
 
+mod defaults;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -270,63 +272,6 @@ pub struct TelemetryConfig {
 impl Default for TelemetryConfig {
     fn default() -> Self {
         Self { filter: "warn,plaza=info".to_owned(), json: false }
-    }
-}
-
-mod defaults {
-    pub fn pool() -> u32 {
-        8
-    }
-    pub fn query_ms() -> u64 {
-        2_000
-    }
-    pub fn checkout_ms() -> u64 {
-        1_000
-    }
-    pub fn poll_ms() -> u64 {
-        100
-    }
-    pub fn lag_ms() -> u64 {
-        2_000
-    }
-    pub fn prefix() -> String {
-        "plaza".to_owned()
-    }
-    pub fn redis_pool() -> u32 {
-        4
-    }
-    pub fn redis_ms() -> u64 {
-        250
-    }
-    pub fn cache_ms() -> u64 {
-        300_000
-    }
-    pub fn l1_ms() -> u64 {
-        1_000
-    }
-    pub fn prefetch() -> u16 {
-        50
-    }
-    pub fn retry_delays_ms() -> Vec<u32> {
-        vec![1_000, 5_000, 30_000, 120_000, 600_000]
-    }
-    pub fn partitions() -> i32 {
-        8
-    }
-    pub fn replication() -> i32 {
-        1
-    }
-    pub fn access_s() -> u64 {
-        600
-    }
-    pub fn refresh_s() -> u64 {
-        30 * 24 * 3_600
-    }
-    pub fn hashers() -> usize {
-        2
-    }
-    pub fn argon2_kib() -> u32 {
-        19_456
     }
 }
 

@@ -1,0 +1,291 @@
+//! A whole plaza for one test: built by `app.rs` like any process, on databases, a vhost, topics and keys that nobody else uses.
+
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use plaza::app::App;
+use plaza::cli::roles::{Role, start_without_ports};
+use plaza::clock::Clock;
+use plaza::config::{Config, ShardUrls};
+use plaza::domain::identity::generate_key_file;
+use plaza::http::public_router;
+use plaza::stores::kafka::topology;
+use plaza::stores::postgres::migrations;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tokio_postgres::NoTls;
+
+/// How long anything may take to become true.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct TestApp {
+    pub app: App,
+    pub url: String,
+    http: reqwest::Client,
+    name: String,
+    base: Config,
+}
+
+/// A person who is logged in.
+#[derive(Clone)]
+pub struct Person {
+    pub id: String,
+    pub handle: String,
+    pub token: String,
+}
+
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+    pub consistency: Option<String>,
+}
+
+impl Answer {
+    /// The value at a JSON pointer below `data`; a test that asks for what is not there fails with the whole answer.
+    pub fn at(&self, pointer: &str) -> Value {
+        self.body.pointer(&format!("/data{pointer}")).cloned().unwrap_or_else(|| panic!("no {pointer} in {}", self.body))
+    }
+
+    pub fn text(&self, pointer: &str) -> String {
+        self.at(pointer).as_str().unwrap_or_else(|| panic!("{pointer} is no text in {}", self.body)).to_owned()
+    }
+
+    /// `extensions.code` of the first error.
+    pub fn code(&self) -> &str {
+        self.body.pointer("/errors/0/extensions/code").and_then(Value::as_str).unwrap_or_else(|| panic!("no error in {}", self.body))
+    }
+}
+
+fn base_config() -> Config {
+    let file = std::env::var("PLAZA_CONFIG").map_or_else(|_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".local/plaza.toml"), PathBuf::from);
+    Config::load(Some(&file)).expect("the servers' configuration: run `infra/local/up servers`")
+}
+
+fn in_database(url: &SecretString, database: &str) -> SecretString {
+    let url = url.expose_secret();
+    let server = url.rsplit_once('/').expect("a database in the URL").0;
+    format!("{server}/{database}").into()
+}
+
+async fn sql(url: &SecretString, statements: &str) {
+    let (client, connection) = tokio_postgres::connect(url.expose_secret(), NoTls).await.expect("a primary");
+    let driver = tokio::task::spawn(connection);
+    for statement in statements.split(';').filter(|statement| !statement.trim().is_empty()) {
+        client.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+    drop(client);
+    let _ = driver.await;
+}
+
+/// A migrated database on every primary, to be copied; made once, and again when the migrations change.
+async fn template(base: &Config) -> &'static str {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    TEMPLATE
+        .get_or_init(|| async {
+            let migration = include_str!("../../migrations/00000000000001_spine/up.sql");
+            let name = format!("plaza_template_{:x}", migration.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31) + u64::from(byte)));
+            for urls in &base.postgres.shards {
+                sql(&urls.primary, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE); CREATE DATABASE {name}")).await;
+                migrations::migrate(&in_database(&urls.primary, &name)).await.expect("migrations");
+            }
+            let config = with_database(base, &name);
+            migrations::ensure_map(&config.postgres).await.expect("the shard map");
+            name
+        })
+        .await
+}
+
+fn with_database(base: &Config, database: &str) -> Config {
+    let mut config = base.clone();
+    for urls in &mut config.postgres.shards {
+        *urls = ShardUrls {
+            primary: in_database(&urls.primary, database),
+            replicas: urls.replicas.iter().map(|url| in_database(url, database)).collect(),
+        };
+    }
+    config
+}
+
+/// Runs a test on a plaza of its own, and takes everything away afterwards, also when the test fails.
+pub async fn with_app(test: impl AsyncFnOnce(&TestApp)) {
+    with_config(|_| {}, test).await;
+}
+
+/// The same with a changed configuration.
+pub async fn with_config(change: impl FnOnce(&mut Config), test: impl AsyncFnOnce(&TestApp)) {
+    let app = TestApp::start(change).await;
+    let outcome = AssertUnwindSafe(test(&app)).catch_unwind().await;
+    app.stop().await;
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+impl TestApp {
+    async fn start(change: impl FnOnce(&mut Config)) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let base = base_config();
+        let template = template(&base).await;
+        let name = format!("t_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        futures_util::future::join_all(base.postgres.shards.iter().map(|urls| sql(&urls.primary, &create))).await;
+        let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
+
+        let mut config = with_database(&base, &name);
+        config.postgres.primary_pool = 4;
+        config.postgres.replica_pool = 3;
+        config.redis.key_prefix.clone_from(&name);
+        config.kafka.topic_prefix.clone_from(&name);
+        config.kafka.partitions = 2;
+        config.rabbitmq.retry_delays_ms = vec![50, 100];
+        let broker = config.rabbitmq.url.expose_secret().rsplit_once('/').expect("a vhost").0.to_owned();
+        config.rabbitmq.url = format!("{broker}/{name}").into();
+        config.auth.argon2_kib = 64;
+        config.auth.signing_key_file = std::env::temp_dir().join(format!("plaza-test-key-{}.pem", std::process::id()));
+        generate_key_file(&config.auth.signing_key_file).expect("a key file");
+        change(&mut config);
+
+        let vhost = management(&base, &format!("/api/vhosts/{name}"));
+        let made = http.put(vhost).send().await.expect("RabbitMQ's management");
+        assert!(made.status().is_success(), "{made:?}");
+        topology::ensure_topics(&config.kafka).await.expect("topics");
+        let app = App::build(config, Clock::System).await.expect("an app");
+        for role in Role::ALL {
+            start_without_ports(&app, role);
+        }
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/graphql", listener.local_addr().expect("an address"));
+        let (router, stop) = (public_router(&app), app.tasks.stopping());
+        app.tasks.spawn("server", async move {
+            Ok(axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await?)
+        });
+        app.tasks.set_ready();
+        app.domain.pull_authors.refresh(&app.domain).await.expect("the list of pulled authors");
+        let app = Self { app, url, http, name, base };
+        app.until("the replicas serve", async || {
+            let cluster = &app.app.domain.cluster;
+            cluster.indexes().all(|index| cluster.shard(index).unwrap().replica_states().all(|(_, state)| state.snapshot().2))
+        })
+        .await;
+        app
+    }
+
+    async fn stop(self) {
+        let drained = self.app.tasks.clone().drain().await;
+        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        futures_util::future::join_all(self.base.postgres.shards.iter().map(|urls| sql(&urls.primary, &drop))).await;
+        let _ = self.http.delete(management(&self.base, &format!("/api/vhosts/{}", self.name))).send().await;
+        if let Ok(admin) = topology::admin(&self.app.config.kafka) {
+            let names: Vec<String> = plaza::protocol::routing::Topic::ALL
+                .iter()
+                .map(|topic| topology::full_name(&self.app.config.kafka.topic_prefix, topic.name()))
+                .collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let _ = admin.delete_topics(&names, &rdkafka::admin::AdminOptions::new()).await;
+        }
+        drained.expect("every component drains");
+    }
+
+    /// Waits until a condition holds.
+    pub async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
+        let started = Instant::now();
+        while !condition().await {
+            assert!(started.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+            tokio::task::yield_now().await;
+            tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>()).await.unwrap_err();
+        }
+    }
+
+    /// Sends a request with headers.
+    pub async fn send(&self, headers: &[(&str, &str)], query: &str, variables: Value) -> Answer {
+        let mut request = self.http.post(&self.url).json(&json!({ "query": query, "variables": variables }));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.expect("an answer");
+        let consistency = response.headers().get("plaza-consistency").map(|value| value.to_str().unwrap().to_owned());
+        Answer { status: response.status().as_u16(), consistency, body: response.json().await.expect("JSON") }
+    }
+
+    /// Asks as somebody.
+    pub async fn ask(&self, person: &Person, query: &str, variables: Value) -> Answer {
+        let answer = self.send(&[("authorization", &format!("Bearer {}", person.token))], query, variables).await;
+        assert!(answer.body.get("errors").is_none(), "{}", answer.body);
+        answer
+    }
+
+    /// Asks as somebody, naming the mutation.
+    pub async fn ask_with_key(&self, person: &Person, key: &str, query: &str, variables: Value) -> Answer {
+        let authorization = format!("Bearer {}", person.token);
+        self.send(&[("authorization", &authorization), ("idempotency-key", key)], query, variables).await
+    }
+
+    /// Asks as nobody.
+    pub async fn ask_anonymously(&self, query: &str, variables: Value) -> Answer {
+        self.send(&[], query, variables).await
+    }
+
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    pub async fn sign_up(&self, handle: &str) -> Person {
+        let answer = self
+            .ask_anonymously(
+                "mutation($handle: String!) { signUp(input: {handle: $handle, email: $handle, password: \"correct horse\", displayName: $handle}) {
+                   accessToken viewer { user { id } } userErrors { code message path } } }"
+                    .replace("email: $handle", &format!("email: \"{handle}@example.org\""))
+                    .as_str(),
+                json!({ "handle": handle }),
+            )
+            .await;
+        Person { id: answer.text("/signUp/viewer/user/id"), handle: handle.to_owned(), token: answer.text("/signUp/accessToken") }
+    }
+
+    pub async fn post(&self, author: &Person, text: &str) -> String {
+        let query = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { message } } }";
+        self.ask(author, query, json!({ "text": text })).await.text("/postCreate/post/id")
+    }
+
+    pub async fn follow(&self, follower: &Person, followee: &Person) {
+        let query = "mutation($id: ID!) { userFollow(input: {userId: $id}) { user { viewerIsFollowing } userErrors { message } } }";
+        let answer = self.ask(follower, query, json!({ "id": followee.id })).await;
+        assert_eq!(answer.at("/userFollow/user/viewerIsFollowing"), true);
+    }
+
+    /// The texts of a whole home feed, page by page.
+    pub async fn home(&self, person: &Person, page: usize) -> Vec<String> {
+        let query = "query($first: Int!, $after: String) { viewer { home(first: $first, after: $after) {
+            nodes { text } pageInfo { hasNextPage endCursor } } } }";
+        let (mut texts, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let answer = self.ask(person, query, json!({ "first": page, "after": after })).await;
+            let nodes = answer.at("/viewer/home/nodes");
+            texts.extend(nodes.as_array().unwrap().iter().map(|node| node["text"].as_str().unwrap().to_owned()));
+            if answer.at("/viewer/home/pageInfo/hasNextPage") == false {
+                return texts;
+            }
+            after = answer.at("/viewer/home/pageInfo/endCursor");
+        }
+    }
+
+    /// A number from every primary, added up.
+    pub async fn count(&self, query: &str) -> i64 {
+        let mut sum = 0;
+        for urls in &self.app.config.postgres.shards {
+            let (client, connection) = tokio_postgres::connect(urls.primary.expose_secret(), NoTls).await.expect("a primary");
+            tokio::task::spawn(connection);
+            sum += client.query_one(query, &[]).await.expect("a number").get::<_, i64>(0);
+        }
+        sum
+    }
+}
+
+fn management(base: &Config, path: &str) -> String {
+    format!("{}{path}", base.rabbitmq.management_url.as_ref().expect("rabbitmq.management_url").expose_secret())
+}

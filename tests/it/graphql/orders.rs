@@ -1,0 +1,132 @@
+//! The market.
+
+use serde_json::{Value, json};
+
+use crate::app::{Person, TestApp, with_app, with_config};
+
+async fn offer(app: &TestApp, seller: &Person, stock: i32) -> String {
+    let query = "mutation($stock: Int!) { productCreate(input: {title: \"Lamp\", description: \"\", price: {amount: \"1999\", currency: \"EUR\"},
+        stock: $stock}) { product { id stock } userErrors { code path } } }";
+    app.ask(seller, query, json!({ "stock": stock })).await.text("/productCreate/product/id")
+}
+
+async fn buy(app: &TestApp, buyer: &Person, product: &str, quantity: i32) -> String {
+    let query = "mutation($id: ID!, $quantity: Int!) { orderPlace(input: {lines: [{productId: $id, quantity: $quantity}]}) {
+        order { id status total { amount currency } } userErrors { code path } } }";
+    let placed = app.ask(buyer, query, json!({ "id": product, "quantity": quantity })).await;
+    assert_eq!(placed.text("/orderPlace/order/status"), "PENDING");
+    placed.text("/orderPlace/order/id")
+}
+
+async fn order(app: &TestApp, buyer: &Person, id: &str) -> Value {
+    app.ask(buyer, "query($id: ID!) { order(id: $id) { status reason nextStatuses } }", json!({ "id": id })).await.at("/order")
+}
+
+async fn end_of(app: &TestApp, buyer: &Person, id: &str) -> Value {
+    app.until("the order has ended", async || order(app, buyer, id).await["nextStatuses"] == json!([])).await;
+    order(app, buyer, id).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_confirms_and_is_counted_for_its_seller() {
+    with_app(async |app| {
+        let (seller, buyer) = (app.sign_up("seller").await, app.sign_up("buyer").await);
+        let product = offer(app, &seller, 5).await;
+        let id = buy(app, &buyer, &product, 2).await;
+        assert_eq!(end_of(app, &buyer, &id).await["status"], "CONFIRMED");
+        let query = "query($id: ID!) { product(id: $id) { stock sales { orders quantity revenue { amount currency } } } }";
+        app.until("the sale is counted", async || {
+            app.ask(&seller, query, json!({ "id": product })).await.at("/product/sales/0/quantity") == 2
+        })
+        .await;
+        let seen = app.ask(&seller, query, json!({ "id": product })).await;
+        assert_eq!(seen.at("/product/stock"), 3);
+        assert_eq!(seen.at("/product/sales/0/revenue"), json!({ "amount": "3998", "currency": "EUR" }));
+        let others = app.send(&[("authorization", &format!("Bearer {}", buyer.token))], query, json!({ "id": product })).await;
+        assert_eq!((others.code(), others.at("/product/sales")), ("FORBIDDEN", json!(null)));
+        assert_eq!(app.ask(&seller, "query($id: ID!) { order(id: $id) { status } }", json!({ "id": id })).await.at("/order"), json!(null));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_pieces_are_sold_to_exactly_five_of_twenty_buyers() {
+    with_app(async |app| {
+        let seller = app.sign_up("seller").await;
+        let product = offer(app, &seller, 5).await;
+        let buyers = futures_util::future::join_all((0..20).map(|number| async move { app.sign_up(&format!("buyer{number}")).await })).await;
+        let ends = futures_util::future::join_all(buyers.iter().map(|buyer| async {
+            let id = buy(app, buyer, &product, 1).await;
+            end_of(app, buyer, &id).await
+        }))
+        .await;
+        let confirmed = ends.iter().filter(|end| end["status"] == "CONFIRMED").count();
+        let rejected = ends.iter().filter(|end| end["status"] == "REJECTED" && end["reason"] == "OUT_OF_STOCK").count();
+        assert_eq!((confirmed, rejected), (5, 15));
+        assert_eq!(app.count("SELECT coalesce(sum(stock), 0)::bigint FROM products").await, 0);
+        assert_eq!(app.count("SELECT count(*) FROM reservations WHERE status = 'SOLD'").await, 5);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declined_payment_gives_the_stock_back() {
+    with_config(
+        |config| config.payments.decline_permille = 1000,
+        async |app| {
+            let (seller, buyer) = (app.sign_up("seller").await, app.sign_up("buyer").await);
+            let product = offer(app, &seller, 3).await;
+            let id = buy(app, &buyer, &product, 3).await;
+            let end = end_of(app, &buyer, &id).await;
+            assert_eq!((&end["status"], &end["reason"]), (&json!("REJECTED"), &json!("PAYMENT_DECLINED")));
+            app.until("the stock is back", async || app.count("SELECT coalesce(sum(stock), 0)::bigint FROM products").await == 3).await;
+            let cancel = "mutation($id: ID!) { orderCancel(input: {orderId: $id}) { order { status } userErrors { code } } }";
+            assert_eq!(app.ask(&buyer, cancel, json!({ "id": id })).await.text("/orderCancel/userErrors/0/code"), "INVALID_STATE");
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_payment_hangs_can_be_cancelled_and_everything_is_given_back() {
+    with_config(
+        |config| config.payments.latency_ms = 3_000,
+        async |app| {
+            let (seller, buyer) = (app.sign_up("seller").await, app.sign_up("buyer").await);
+            let product = offer(app, &seller, 3).await;
+            let id = buy(app, &buyer, &product, 2).await;
+            app.until("the stock is held", async || order(app, &buyer, &id).await["status"] == "RESERVED").await;
+            let cancel = "mutation($id: ID!) { orderCancel(input: {orderId: $id}) { order { status } userErrors { code } } }";
+            assert_eq!(app.ask(&buyer, cancel, json!({ "id": id })).await.text("/orderCancel/order/status"), "CANCELLED");
+            app.until("the stock is back", async || app.count("SELECT coalesce(sum(stock), 0)::bigint FROM products").await == 3).await;
+            assert_eq!(order(app, &buyer, &id).await["status"], "CANCELLED");
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn products_of_all_shards_come_newest_first() {
+    with_app(async |app| {
+        let mut offered = Vec::new();
+        for number in 0..7 {
+            let seller = app.sign_up(&format!("seller{number}")).await;
+            offered.push(offer(app, &seller, number).await);
+        }
+        offered.reverse();
+        let query = "query($after: String) { products(first: 3, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } } }";
+        let (mut seen, mut after) = (Vec::new(), json!(null));
+        loop {
+            let page = app.ask_anonymously(query, json!({ "after": after })).await;
+            seen.extend(page.at("/products/nodes").as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap().to_owned()));
+            if page.at("/products/pageInfo/hasNextPage") == false {
+                break;
+            }
+            after = page.at("/products/pageInfo/endCursor");
+        }
+        seen.sort();
+        offered.sort();
+        assert_eq!(seen, offered);
+    })
+    .await;
+}

@@ -1,0 +1,78 @@
+//! How many SQL statements an operation may send: a number that no machine changes.
+
+use serde_json::json;
+
+use crate::app::{Person, TestApp, with_config};
+
+const FEED: &str = "{ viewer { home(first: 20) { edges { node { text author { handle } likeCount comments(first: 3) {
+    edges { node { text author { handle } } } } } } } } }";
+
+async fn statements(app: &TestApp, person: &Person, query: &str, variables: serde_json::Value) -> u64 {
+    let before = app.app.domain.cluster.statements();
+    app.ask(person, query, variables).await;
+    app.app.domain.cluster.statements() - before
+}
+
+/// The roles that work in the background send statements of their own: waits until they have nothing to do, and counts without them.
+async fn quiet(app: &TestApp) {
+    app.until("everything is sent and projected", async || {
+        let before = app.app.domain.cluster.statements();
+        let unsent = app.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await;
+        let behind = app.count("SELECT count(*) FROM posts p LEFT JOIN post_counts c ON c.post_id = p.id WHERE c.version IS DISTINCT FROM p.version").await;
+        unsent == 0 && behind == 0 && app.app.domain.cluster.statements() == before
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_query_sends_one_statement_per_shard_and_level_and_none_when_warm() {
+    // Process memory is kept long enough for the test to be about statements, not about time.
+    with_config(
+        |config| config.redis.l1_ttl_ms = 60_000,
+        async |app| {
+            let reader = app.sign_up("reader").await;
+            for number in 0..8 {
+                let author = app.sign_up(&format!("author{number}")).await;
+                app.follow(&reader, &author).await;
+                for text in 0..3 {
+                    let id = app.post(&author, &format!("{number}/{text}")).await;
+                    let comment = "mutation($id: ID!) { commentCreate(input: {postId: $id, text: \"so\"}) { comment { id } userErrors { code } } }";
+                    app.ask(&author, comment, json!({ "id": id })).await;
+                }
+            }
+            quiet(app).await;
+            assert_eq!(app.home(&reader, 100).await.len(), 24);
+            quiet(app).await;
+            let shards = u64::try_from(app.app.domain.cluster.len()).unwrap();
+            // Another server, whose memory is empty, with an empty Redis: the followees (one, twice: the rebuild reads them again from the
+            // primary), the rebuild, and the levels posts, authors, counts, comments, comments' authors.
+            let redis = redis::Client::open(secrecy::ExposeSecret::expose_secret(&app.app.config.redis.url)).unwrap();
+            let mut connection = redis.get_multiplexed_async_connection().await.unwrap();
+            let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}:*", app.app.config.redis.key_prefix)).query_async(&mut connection).await.unwrap();
+            let _: i64 = redis::cmd("DEL").arg(&keys).query_async(&mut connection).await.unwrap();
+            let cold = statements(app, &reader, FEED, json!({})).await;
+            assert!(cold <= 2 + 6 * shards, "cold: {cold} statements");
+            let warm = statements(app, &reader, FEED, json!({})).await;
+            assert_eq!(warm, 0, "warm");
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_is_one_transaction_of_nine_statements_at_most() {
+    with_config(
+        |_| {},
+        async |app| {
+            let author = app.sign_up("author").await;
+            quiet(app).await;
+            // BEGIN, idempotency key, activity, post, outbox, answer, COMMIT, position; then the post for the payload.
+            let query = "mutation { postCreate(input: {text: \"x\"}) { post { id } userErrors { code } } }";
+            let before = app.app.domain.cluster.statements();
+            app.ask_with_key(&author, "budget", query, json!({})).await;
+            let sent = app.app.domain.cluster.statements() - before;
+            assert!(sent <= 9 + 4, "{sent} statements");
+        },
+    )
+    .await;
+}

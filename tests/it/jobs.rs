@@ -1,0 +1,90 @@
+//! Jobs: run again without harm, retried, given up.
+
+use std::time::Duration;
+
+use plaza::domain::{orders, timelines};
+use plaza::ids::{Id, OrderId, PostId, UserId};
+use plaza::outbox::Messages;
+use plaza::protocol::jobs::Job;
+use plaza::stores::StoreError;
+use plaza::stores::postgres::Connection;
+use serde_json::json;
+
+use crate::app::{TestApp, with_app};
+
+async fn enqueue(app: &TestApp, job: Job, id: &str) {
+    let cluster = &app.app.domain.cluster;
+    let shard = plaza::stores::postgres::ShardIndex(0);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+    let messages = Messages::new(shard, app.app.domain.clock.now(), None).job(job, id.to_owned());
+    cluster
+        .write(shard, deadline, async |connection: &mut Connection| -> Result<(), StoreError> { messages.append(connection).await })
+        .await
+        .expect("enqueued");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_comes_twice_does_its_work_once() {
+    with_app(async |app| {
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        app.follow(&bob, &ann).await;
+        let post = app.post(&ann, "once").await;
+        app.until("bob has it", async || app.home(&bob, 20).await == ["once"]).await;
+        let (_, post) = plaza::graphql::ids::parse_any(&post).unwrap();
+        let (_, author) = plaza::graphql::ids::parse_any(&ann.id).unwrap();
+        for _ in 0..3 {
+            let op = app.app.internal(Duration::from_secs(5));
+            timelines::fan_out(&op, &app.app.domain, PostId::from_i64(post), UserId::from_i64(author)).await.expect("fanned out");
+        }
+        assert_eq!(app.home(&bob, 20).await, ["once"]);
+
+        let offer = "mutation { productCreate(input: {title: \"x\", description: \"\", price: {amount: \"1\", currency: \"EUR\"}, stock: 9}) {
+            product { id } userErrors { code } } }";
+        let product = app.ask(&ann, offer, json!({})).await.text("/productCreate/product/id");
+        let place = "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 2}]}) { order { id } userErrors { code } } }";
+        let order = app.ask(&bob, place, json!({ "id": product })).await.text("/orderPlace/order/id");
+        let (_, order) = plaza::graphql::ids::parse_any(&order).unwrap();
+        let run = || async {
+            let op = app.app.internal(Duration::from_secs(5));
+            orders::process(&op, &app.app.domain, OrderId::from_i64(order)).await
+        };
+        // At the same time as the worker, and as each other.
+        let _ = futures_util::future::join_all((0..4).map(|_| run())).await;
+        app.until("it is confirmed", async || app.count("SELECT count(*) FROM orders WHERE status = 'CONFIRMED'").await == 1).await;
+        run().await.expect("an order that has ended is left alone");
+        assert_eq!(app.count("SELECT coalesce(sum(stock), 0)::bigint FROM products").await, 7);
+        assert_eq!(app.count("SELECT coalesce(sum(quantity), 0)::bigint FROM reservations WHERE status = 'SOLD'").await, 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_keeps_failing_ends_in_the_dead_letters_and_holds_up_nobody() {
+    with_app(async |app| {
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        app.follow(&bob, &ann).await;
+        // There is no such order.
+        enqueue(app, Job::OrderProcess { order_id: OrderId::from_i64(4_242) }, "order:4242/process").await;
+        app.post(&ann, "others go on").await;
+        app.until("others go on", async || app.home(&bob, 20).await == ["others go on"]).await;
+        let connection = plaza::stores::rabbitmq::connect(&app.app.config.rabbitmq.url, "test").await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        let queue = plaza::stores::rabbitmq::topology::dead_queue(plaza::protocol::routing::Queue::Orders);
+        let dead = async || channel.basic_get(queue.as_str().into(), lapin::options::BasicGetOptions::default()).await.unwrap();
+        let found = tokio::sync::Mutex::new(None);
+        app.until("it is dead", async || {
+            let mut found = found.lock().await;
+            if found.is_none() {
+                *found = dead().await;
+            }
+            found.is_some()
+        })
+        .await;
+        let message = found.into_inner().unwrap();
+        let headers = message.delivery.properties.headers().clone().unwrap();
+        let cause = format!("{:?}", headers.inner().get("x-plaza-cause").unwrap());
+        assert!(cause.contains("there is no order"), "{cause}");
+        assert_eq!(app.count("SELECT coalesce(sum(attempts), 0)::bigint FROM job_attempts").await, 3, "the first and one after each of two delays");
+    })
+    .await;
+}
