@@ -17,7 +17,6 @@ use crate::config::Config;
 use crate::domain::identity::{Identity, generate_key_file};
 use crate::domain::payments::SimulatedPayments;
 use crate::domain::{Domain, timelines};
-use crate::lifecycle::Tasks;
 use crate::stores::postgres::Cluster;
 use crate::stores::redis::Redis;
 
@@ -45,7 +44,7 @@ fn app() -> App {
         identity: std::sync::Arc::new(Identity::new(&config.auth).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
     };
-    App { config: config.into(), domain, tasks: Tasks::default() }
+    App { config: config.into(), domain, tasks: Default::default() }
 }
 
 struct Answer {
