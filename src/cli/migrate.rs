@@ -2,13 +2,23 @@
 
 use std::io::Write;
 
+use clap::Args;
+
 use crate::config::Config;
 use crate::stores::kafka::topology;
 use crate::stores::postgres::migrations;
 
+/// What to bring up to date.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// The shards alone: Kafka need not be there.
+    #[arg(long)]
+    databases_only: bool,
+}
+
 /// # Errors
 /// A shard that could not be migrated: the others are.
-pub async fn run(config: &Config) -> anyhow::Result<()> {
+pub async fn run(config: &Config, args: &MigrateArgs) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     for (number, urls) in config.postgres.shards.iter().enumerate() {
         let told = match migrations::migrate(&urls.primary).await {
@@ -24,6 +34,9 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     anyhow::ensure!(failed.is_empty(), "not migrated: shard {}", failed.join(", "));
     let version = migrations::ensure_map(&config.postgres).await?;
     writeln!(std::io::stdout(), "shard map: version {version}")?;
+    if args.databases_only {
+        return Ok(());
+    }
     topology::ensure_topics(&config.kafka).await?;
     writeln!(std::io::stdout(), "kafka topics: there")?;
     Ok(())

@@ -1,6 +1,8 @@
 //! The command line: one file per subcommand.
 
+pub mod doctor;
 mod keygen;
+mod listeners;
 mod migrate;
 mod projections;
 pub mod roles;
@@ -39,7 +41,7 @@ enum Verb {
     /// All four roles in one process.
     All,
     /// Bring every shard's schema up to date, store the shard map, create the topics.
-    Migrate,
+    Migrate(migrate::MigrateArgs),
     /// Fill an installation with people, follows, posts, products and orders.
     Seed(seed::SeedArgs),
     /// Rows, bytes and skew of every shard.
@@ -48,6 +50,8 @@ enum Verb {
     Schema(schema::SchemaArgs),
     /// Every local process: role, port, pid and state.
     Status(status::StatusArgs),
+    /// Check the configuration and everything plaza depends on, and name what is wrong.
+    Doctor,
     /// Make the key that signs access tokens.
     Keygen(keygen::KeygenArgs),
     /// Where every projection stands.
@@ -63,13 +67,14 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.verb {
         Verb::Schema(args) => schema::run(&args),
         Verb::Status(args) => status::run(&args),
+        Verb::Doctor => doctor::run(cli.config.as_deref(), load()).await,
         Verb::Keygen(args) => keygen::run(&args),
         Verb::Server => roles::run(load()?, &[roles::Role::Server]).await,
         Verb::Worker => roles::run(load()?, &[roles::Role::Worker]).await,
         Verb::Relay => roles::run(load()?, &[roles::Role::Relay]).await,
         Verb::Projector => roles::run(load()?, &[roles::Role::Projector]).await,
         Verb::All => roles::run(load()?, &roles::Role::ALL).await,
-        Verb::Migrate => migrate::run(&load()?).await,
+        Verb::Migrate(args) => migrate::run(&load()?, &args).await,
         Verb::Seed(args) => seed::run(load()?, args).await,
         Verb::Shards(args) => shards::run(&load()?, &args).await,
         Verb::Projections => projections::run(&load()?).await,

@@ -46,17 +46,17 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
 pub fn start(app: &App, role: Role) {
     start_without_ports(app, role);
     if role == Role::Server {
+        app.watch_pull_authors();
         app.tasks.spawn("server", http::serve_public(app.clone()));
     }
 }
 
-/// Starts a role's components but for those that listen: tests serve on ports of their own.
+/// Starts a role's components but for those that listen or keep time: tests serve on ports of their own, and refresh lists when they mean to.
 pub fn start_without_ports(app: &App, role: Role) {
     let (cluster, config, stop) = (Arc::clone(&app.domain.cluster), Arc::clone(&app.config), app.tasks.stopping());
     match role {
         Role::Server => {
             app.watch_replicas();
-            app.watch_pull_authors();
             let redis = app.domain.redis.clone();
             app.tasks.spawn("cache invalidations", async move { redis.listen(stop).await });
         }

@@ -33,13 +33,6 @@ impl Cached for Followees {
     }
 }
 
-/// What a follow or unfollow came to.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Changed {
-    activity: i64,
-    changed: bool,
-}
-
 /// The viewer follows `followee`; already following is fine.
 ///
 /// # Errors
@@ -77,34 +70,35 @@ async fn change(op: &Operation, domain: &Domain, followee: UserId, operation: &'
     let request = Request { user: follower, client_key: op.client_key.as_deref(), operation };
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Changed, DomainError> {
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<i64>, DomainError> {
             once(connection, request, &followee, async |connection: &mut Connection| {
-                // Locks the follower's row, so that two follows at once cannot pass the limit together.
-                let activity = user_rows::raise_activity(connection, follower.as_i64()).await?.ok_or(DomainError::Unauthenticated)?;
                 let edge = if active {
-                    if store::count(connection, follower.as_i64()).await? >= MAX_FOLLOWING {
-                        let message = format!("nobody can follow more than {MAX_FOLLOWING} people");
-                        return Err(DomainError::rejected(UserErrorCode::LimitExceeded, "userId", message));
-                    }
                     store::activate(connection, follower.bucket(), follower.as_i64(), followee.as_i64()).await?
                 } else {
                     store::deactivate(connection, follower.as_i64(), followee.as_i64()).await?
                 };
-                let Some(edge) = edge else { return Ok(Changed { activity, changed: false }) };
+                // Nothing changed: the activity version stays, for no event would bring the counts up to it.
+                let Some(edge) = edge else { return Ok(None) };
+                // Locks the follower's row, so that two follows at once cannot pass the limit together: the second counts the first.
+                let activity = user_rows::raise_activity(connection, follower.as_i64()).await?.ok_or(DomainError::Unauthenticated)?;
+                if active && store::count(connection, follower.as_i64()).await? > MAX_FOLLOWING {
+                    let message = format!("nobody can follow more than {MAX_FOLLOWING} people");
+                    return Err(DomainError::rejected(UserErrorCode::LimitExceeded, "userId", message));
+                }
                 Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
                     .event(event(follower, followee, edge.id, active), edge.version)
                     .append(connection)
                     .await?;
-                Ok(Changed { activity, changed: true })
+                Ok(Some(activity))
             })
             .await
         })
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    let activity = committed.value.activity;
+    let Some(activity) = committed.value else { return Ok(followee) };
     op.told(domain.redis.invalidate::<Followees>(&[(follower.as_i64(), activity)]).await);
     op.told(domain.redis.invalidate::<ProfileCounts>(&[(follower.as_i64(), activity)]).await);
-    if committed.value.changed && timelines::forget(domain, follower).await.is_err() {
+    if timelines::forget(domain, follower).await.is_err() {
         op.cache_untold();
     }
     Ok(followee)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::idempotency::{Request, once};
 use super::profile_counts::ProfileCounts;
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy, products, text};
+use super::{Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, policy, products, text};
 use crate::ids::{Id, PostId, ProductId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
@@ -61,12 +61,14 @@ struct Done {
 /// A text out of bounds, a product that does not exist; a shard that is away.
 pub async fn create(op: &Operation, domain: &Domain, text: &str, product_id: Option<ProductId>) -> Result<PostId, DomainError> {
     let author = op.require_viewer()?.user_id;
-    let text = text::checked("text", text, text::POST_TEXT).map_err(|error| DomainError::Rejected(vec![error]))?;
+    let checked = text::checked("text", text, text::POST_TEXT);
+    let mut errors: Vec<UserError> = checked.as_ref().err().cloned().into_iter().collect();
     if let Some(product) = product_id
-        && products::get_many(op, domain, &[product]).await?.is_empty()
+        && !product_exists(op, domain, product).await?
     {
-        return Err(DomainError::rejected(UserErrorCode::NotFound, "productId", "there is no such product"));
+        errors.push(UserError::field(UserErrorCode::NotFound, "productId", "there is no such product"));
     }
+    let text = checked.ok().filter(|_| errors.is_empty()).ok_or(DomainError::Rejected(errors))?;
     let shard = domain.cluster.shard_of_id(author);
     let request = Request { user: author, client_key: op.client_key.as_deref(), operation: "postCreate" };
     let payload = (&text, product_id);
@@ -92,6 +94,14 @@ pub async fn create(op: &Operation, domain: &Domain, text: &str, product_id: Opt
     Ok(committed.value.post)
 }
 
+/// Products are never deleted, so one that a cache or a replica has is there; one that they lack may only be new, and the primary is asked.
+async fn product_exists(op: &Operation, domain: &Domain, product: ProductId) -> Result<bool, DomainError> {
+    if !products::get_many(op, domain, &[product]).await?.is_empty() {
+        return Ok(true);
+    }
+    Ok(!products::current(domain, &[product]).await?.is_empty())
+}
+
 /// The viewer deletes a post of theirs; deleted already is fine.
 ///
 /// # Errors
@@ -105,7 +115,7 @@ pub async fn delete(op: &Operation, domain: &Domain, id: PostId) -> Result<PostI
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<Done>, DomainError> {
             // A post's deletion is its author's, so the key and the author's row are on this shard; for anybody else nothing is stored.
             let post = store::lock(connection, id.as_i64()).await?;
-            let Some(post) = post else {
+            let Some(post) = post.filter(|post| post.author_id == viewer || !post.deleted) else {
                 return Err(DomainError::rejected(UserErrorCode::NotFound, "postId", "there is no such post"));
             };
             if post.author_id != viewer {

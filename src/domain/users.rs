@@ -43,12 +43,20 @@ pub async fn get_many(op: &Operation, domain: &Domain, ids: &[UserId]) -> Result
     Ok(found.into_values().map(|user| (user.id, user)).collect())
 }
 
+/// Whether a text, already in lower case, can be somebody's handle.
+pub fn is_handle(text: &str) -> bool {
+    (3..=30).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
 /// The person with this handle, in any case.
 ///
 /// # Errors
 /// The shard of the handle's claim, or the user's, is away.
 pub async fn by_handle(op: &Operation, domain: &Domain, handle: &str) -> Result<Option<UserId>, DomainError> {
     let handle = handle.to_lowercase();
+    if !is_handle(&handle) {
+        return Ok(None);
+    }
     let shard = domain.cluster.shard_of(Bucket::of_text(&handle));
     let claim =
         domain.cluster.read(&op.reads, shard, async |connection: &mut Connection| claims::handle_claim(connection, &handle).await).await?;
@@ -105,4 +113,19 @@ pub async fn update(op: &Operation, domain: &Domain, update: ProfileUpdate) -> R
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     op.told(domain.redis.invalidate::<User>(&[(id.as_i64(), committed.value)]).await);
     Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_are_short_and_plain() {
+        for good in ["abc", "a_1", "_0_", "a23456789012345678901234567890"] {
+            assert!(is_handle(good), "{good}");
+        }
+        for bad in ["", "ab", "Abc", "a b", "a-b", "a\0b", "\u{e9}t\u{e9}", "a234567890123456789012345678901"] {
+            assert!(!is_handle(bad), "{bad}");
+        }
+    }
 }

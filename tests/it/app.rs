@@ -139,6 +139,10 @@ impl TestApp {
         let mut config = with_database(&base, &name);
         config.postgres.primary_pool = 4;
         config.postgres.replica_pool = 3;
+        // Many tests share the machine: what is slow here is not what is tested.
+        config.postgres.checkout_timeout_ms = 10_000;
+        config.postgres.query_timeout_ms = 10_000;
+        config.server.deadline_ms = 15_000;
         config.redis.key_prefix.clone_from(&name);
         config.kafka.topic_prefix.clone_from(&name);
         config.kafka.partitions = 2;

@@ -105,6 +105,7 @@ async fn an_author_with_many_followers_is_pulled_and_pushed_again() {
                 fans.push(fan);
             }
             app.until("the star is pulled", async || app.count("SELECT count(*) FROM users WHERE pull_since IS NOT NULL").await == 1).await;
+            app.app.domain.pull_authors.refresh(&app.app.domain).await.expect("refreshed");
             app.post(&star, "pulled").await;
             for fan in &fans {
                 app.until("every fan has both", async || app.home(fan, 20).await == ["pulled", "before"]).await;
@@ -114,6 +115,7 @@ async fn an_author_with_many_followers_is_pulled_and_pushed_again() {
                 app.ask(fan, unfollow, json!({ "id": star.id })).await;
             }
             app.until("the star is pushed", async || app.count("SELECT count(*) FROM users WHERE pull_since IS NOT NULL").await == 0).await;
+            app.app.domain.pull_authors.refresh(&app.app.domain).await.expect("refreshed");
             app.post(&star, "pushed").await;
             app.until("the last fan has all", async || app.home(&fans[2], 20).await == ["pushed", "pulled", "before"]).await;
         },

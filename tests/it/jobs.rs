@@ -82,7 +82,8 @@ async fn a_job_that_keeps_failing_ends_in_the_dead_letters_and_holds_up_nobody()
         .await;
         let message = found.into_inner().unwrap();
         let headers = message.delivery.properties.headers().clone().unwrap();
-        let cause = format!("{:?}", headers.inner().get("x-plaza-cause").unwrap());
+        let Some(lapin::types::AMQPValue::LongString(cause)) = headers.inner().get("x-plaza-cause") else { panic!("no cause: {headers:?}") };
+        let cause = String::from_utf8_lossy(cause.as_bytes());
         assert!(cause.contains("there is no order"), "{cause}");
         assert_eq!(app.count("SELECT coalesce(sum(attempts), 0)::bigint FROM job_attempts").await, 3, "the first and one after each of two delays");
     })

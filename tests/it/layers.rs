@@ -47,7 +47,7 @@ fn layer_of(file: &Path) -> String {
 #[test]
 fn arrows_point_one_way() {
     let mut wrong = BTreeSet::new();
-    for file in files(&source()) {
+    for file in files(&source()).into_iter().filter(|file| !file.ends_with("tests.rs")) {
         let layer = layer_of(&file);
         let Some((_, allowed)) = ARROWS.iter().find(|(known, _)| *known == layer) else { continue };
         for line in std::fs::read_to_string(&file).unwrap().lines() {

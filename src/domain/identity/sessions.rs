@@ -7,6 +7,7 @@ use rand::RngCore;
 use sha2::Digest;
 
 use super::Authenticated;
+use crate::domain::users::is_handle;
 use crate::domain::{Domain, DomainError, Operation, UserError, UserErrorCode, Viewer};
 use crate::ids::{Bucket, Id, SessionId, UserId};
 use crate::stores::postgres::{Connection, ReadSession, claims, sessions as store, users as user_rows};
@@ -95,8 +96,7 @@ pub async fn log_in(op: &Operation, domain: &Domain, handle: &str, password: Str
     let handle = handle.trim().to_lowercase();
     let session = ReadSession::primary(domain.cluster.len());
     let shard = domain.cluster.shard_of(Bucket::of_text(&handle));
-    let plain = !handle.contains('\0');
-    let claim = if plain {
+    let claim = if is_handle(&handle) {
         domain.cluster.read(&session, shard, async |connection: &mut Connection| claims::handle_claim(connection, &handle).await).await?
     } else {
         None
@@ -105,7 +105,10 @@ pub async fn log_in(op: &Operation, domain: &Domain, handle: &str, password: Str
     if let Some(claim) = &claim {
         let id = claim.user_id.as_i64();
         let shard = domain.cluster.shard_of_id(claim.user_id);
-        hash = domain.cluster.read(&session, shard, async |connection: &mut Connection| user_rows::password_hash(connection, id).await).await?;
+        hash = domain
+            .cluster
+            .read(&session, shard, async |connection: &mut Connection| user_rows::password_hash(connection, id).await)
+            .await?;
     }
     let right = domain.identity.passwords.verify(password, hash).await?;
     match claim {

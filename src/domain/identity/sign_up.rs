@@ -1,13 +1,17 @@
 //! Making an account: a claim on the handle's shard, a claim on the e-mail address's, then the user.
 //!
 //! There is no transaction over the three. A sign-up that stops in between leaves claims without a user; a minute later they may be taken
-//! over. One that is repeated with the same idempotency key goes on with the id that its first try claimed.
+//! over. One that is repeated with the same idempotency key and input goes on with the id that its first try claimed; if that has made the
+//! user already, the password must be the user's, for a key is no secret.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::Rng;
+use sha2::Digest;
 
 use super::sessions::begin_session;
 use super::{Authenticated, passwords};
-use crate::domain::users::User;
+use crate::domain::users::{User, is_handle};
 use crate::domain::{Domain, DomainError, Operation, UserError, UserErrorCode, text};
 use crate::ids::{Bucket, Id, UserId};
 use crate::outbox::Messages;
@@ -31,8 +35,7 @@ pub struct SignUp {
 fn checked(mut input: SignUp) -> Result<SignUp, DomainError> {
     let mut errors = Vec::new();
     input.handle = input.handle.trim().to_lowercase();
-    let letters = input.handle.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !(3..=30).contains(&input.handle.len()) || !letters {
+    if !is_handle(&input.handle) {
         errors.push(UserError::field(UserErrorCode::Invalid, "handle", "must have 3 to 30 characters of a-z, 0-9 and _"));
     }
     input.email = input.email.trim().to_lowercase();
@@ -52,7 +55,12 @@ fn checked(mut input: SignUp) -> Result<SignUp, DomainError> {
 /// Whether it looks like an address: only a letter that arrives proves one.
 fn plausible(email: &str) -> bool {
     let Some((local, domain)) = email.split_once('@') else { return false };
-    let clean = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '@' | '[' | '\\' | ']'));
+    let clean = |part: &str| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '@' | '[' | '\\' | ']'))
+    };
     email.len() <= 254 && local.len() <= 64 && clean(local) && clean(domain) && !domain.starts_with('.') && !domain.ends_with('.')
 }
 
@@ -60,14 +68,39 @@ fn taken(field: &str) -> DomainError {
     DomainError::rejected(UserErrorCode::Taken, field, "is taken")
 }
 
+fn conflict() -> DomainError {
+    DomainError::Rejected(vec![UserError {
+        code: UserErrorCode::IdempotencyConflict,
+        message: "this idempotency key was used with another input".to_owned(),
+        path: Vec::new(),
+    }])
+}
+
+/// What a repeated sign-up is recognised by: its key, and a fingerprint of its input. The password is left out: a fast hash of one must
+/// not be stored.
+fn retry_key(client_key: &str, input: &SignUp) -> String {
+    let fingerprint = sha2::Sha256::digest(format!("{}\0{}", input.email, input.display_name));
+    format!("{client_key}/{}", URL_SAFE_NO_PAD.encode(fingerprint))
+}
+
+/// Whether a claim was made with the same client key, whatever the input.
+fn same_client_key(held: Option<&str>, ours: Option<&str>) -> bool {
+    let client_key = |key: Option<&str>| key.and_then(|key| key.rsplit_once('/')).map(|(client_key, _)| client_key.to_owned());
+    client_key(held).is_some_and(|held| client_key(ours) == Some(held))
+}
+
 /// Makes an account and logs it in.
 ///
 /// # Errors
-/// Fields out of bounds, a handle or address that is taken; one of the three shards is away.
+/// Fields out of bounds, a handle or address that is taken, a key that came before with another input; one of the three shards is away.
 pub async fn sign_up(op: &Operation, domain: &Domain, input: SignUp) -> Result<Authenticated, DomainError> {
     let input = checked(input)?;
     let password_hash = domain.identity.passwords.hash(input.password.clone()).await?;
-    let user = claim_handle(op, domain, &input.handle).await?;
+    let key = op.client_key.as_deref().map(|client_key| retry_key(client_key, &input));
+    let (user, resumed) = claim_handle(op, domain, &input.handle, key.as_deref()).await?;
+    if resumed && let Some(authenticated) = log_in_again(op, domain, user, &input).await? {
+        return Ok(authenticated);
+    }
     if !claim_email(op, domain, &input.email, user).await? {
         let shard = domain.cluster.shard_of(Bucket::of_text(&input.handle));
         domain
@@ -81,7 +114,7 @@ pub async fn sign_up(op: &Operation, domain: &Domain, input: SignUp) -> Result<A
     let shard = domain.cluster.shard_of_id(user);
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<(), DomainError> {
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<bool, DomainError> {
             let row = user_rows::NewUser {
                 id: user.as_i64(),
                 handle: &input.handle,
@@ -89,19 +122,37 @@ pub async fn sign_up(op: &Operation, domain: &Domain, input: SignUp) -> Result<A
                 display_name: &input.display_name,
                 password_hash: &password_hash,
             };
-            if user_rows::insert(connection, &row).await? {
+            let made = user_rows::insert(connection, &row).await?;
+            if made {
                 Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
                     .event(Event::UserCreated { user_id: user, handle: input.handle.clone() }, 1)
                     .append(connection)
                     .await?;
             }
-            Ok(())
+            Ok(made)
         })
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    if !committed.value {
+        // The first try was only slow, and has made the user in the meantime.
+        return log_in_again(op, domain, user, &input).await?.ok_or_else(conflict);
+    }
     // Somebody may have asked for this user or handle a moment ago, and its absence be remembered.
     op.told(domain.redis.invalidate::<User>(&[(user.as_i64(), 1)]).await);
     begin_session(op, domain, user).await
+}
+
+/// Logs a repeated sign-up in to the account that its first try made, if the password is that account's; `None` when there is none yet.
+async fn log_in_again(op: &Operation, domain: &Domain, user: UserId, input: &SignUp) -> Result<Option<Authenticated>, DomainError> {
+    let session = ReadSession::primary(domain.cluster.len());
+    let (id, shard) = (user.as_i64(), domain.cluster.shard_of_id(user));
+    let hash =
+        domain.cluster.read(&session, shard, async |connection: &mut Connection| user_rows::password_hash(connection, id).await).await?;
+    let Some(hash) = hash else { return Ok(None) };
+    if !domain.identity.passwords.verify(input.password.clone(), Some(hash)).await? {
+        return Err(conflict());
+    }
+    begin_session(op, domain, user).await.map(Some)
 }
 
 /// Whether the user that a claim is for exists.
@@ -109,12 +160,13 @@ async fn exists(domain: &Domain, claim: &Claim) -> Result<bool, DomainError> {
     let raw = [claim.user_id.as_i64()];
     let session = ReadSession::primary(domain.cluster.len());
     let shard = domain.cluster.shard_of_id(claim.user_id);
-    let found = domain.cluster.read(&session, shard, async |connection: &mut Connection| user_rows::get_many(connection, &raw).await).await?;
+    let found =
+        domain.cluster.read(&session, shard, async |connection: &mut Connection| user_rows::get_many(connection, &raw).await).await?;
     Ok(!found.is_empty())
 }
 
-/// A new user's id, with the handle claimed for it.
-async fn claim_handle(op: &Operation, domain: &Domain, handle: &str) -> Result<UserId, DomainError> {
+/// The id of the user to be, with the handle claimed for it; true when an earlier try of the same sign-up had claimed it.
+async fn claim_handle(op: &Operation, domain: &Domain, handle: &str, key: Option<&str>) -> Result<(UserId, bool), DomainError> {
     let bucket = Bucket::new(rand::rng().random());
     let home = domain.cluster.shard_of(bucket);
     let issued = domain
@@ -123,20 +175,25 @@ async fn claim_handle(op: &Operation, domain: &Domain, handle: &str) -> Result<U
             Ok(user_rows::next_id(connection, bucket).await?)
         })
         .await?;
-    let (user, key) = (issued.value, op.client_key.as_deref());
+    let user = issued.value;
     let shard = domain.cluster.shard_of(Bucket::of_text(handle));
     let claimed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<Claim>, DomainError> {
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Claim, DomainError> {
             Ok(claims::claim_handle(connection, handle, user, key).await?)
         })
         .await?;
-    let Some(held) = claimed.value else { return Ok(UserId::from_i64(user)) };
+    // Whoever has just signed up finds themselves by their handle.
+    op.wrote(shard, claimed.lsn, domain.clock.now_ms());
+    let held = claimed.value;
+    if held.user_id.as_i64() == user {
+        return Ok((held.user_id, false));
+    }
     if key.is_some() && held.client_key.as_deref() == key {
-        return Ok(held.user_id);
+        return Ok((held.user_id, true));
     }
     if !held.stale || exists(domain, &held).await? {
-        return Err(taken("handle"));
+        return Err(if same_client_key(held.client_key.as_deref(), key) { conflict() } else { taken("handle") });
     }
     let over = domain
         .cluster
@@ -144,7 +201,8 @@ async fn claim_handle(op: &Operation, domain: &Domain, handle: &str) -> Result<U
             Ok(claims::take_over_handle(connection, handle, held.user_id.as_i64(), user, key).await?)
         })
         .await?;
-    if over.value { Ok(UserId::from_i64(user)) } else { Err(taken("handle")) }
+    op.wrote(shard, over.lsn, domain.clock.now_ms());
+    if over.value { Ok((UserId::from_i64(user), false)) } else { Err(taken("handle")) }
 }
 
 async fn claim_email(op: &Operation, domain: &Domain, email: &str, user: UserId) -> Result<bool, DomainError> {
@@ -181,6 +239,23 @@ mod tests {
             assert!(!plausible(bad), "{bad}");
         }
         assert!(!plausible(&format!("{}@b", "a".repeat(65))));
+    }
+
+    #[test]
+    fn a_repeated_sign_up_is_known_by_its_key_and_its_input() {
+        let input = |email: &str, password: &str| SignUp {
+            handle: "ann".into(),
+            email: email.into(),
+            password: password.into(),
+            display_name: "Ann".into(),
+        };
+        let first = retry_key("k/signUp", &input("a@b", "one"));
+        assert_eq!(first, retry_key("k/signUp", &input("a@b", "two")), "no password in what is stored");
+        let (other_input, other_key) = (retry_key("k/signUp", &input("c@d", "one")), retry_key("l/signUp", &input("a@b", "one")));
+        assert_ne!(first, other_input);
+        assert!(same_client_key(Some(&first), Some(&other_input)));
+        assert!(!same_client_key(Some(&first), Some(&other_key)));
+        assert!(!same_client_key(None, Some(&first)) && !same_client_key(Some(&first), None) && !same_client_key(None, None));
     }
 
     #[test]

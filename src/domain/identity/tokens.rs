@@ -127,16 +127,18 @@ impl Tokens {
 /// # Errors
 /// The folder is not there or not writable.
 pub fn generate_key_file(path: &Path) -> std::io::Result<bool> {
+    if path.try_exists()? {
+        return Ok(false);
+    }
     let der = Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).map_err(std::io::Error::other)?;
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
     // Written aside and linked into place: whoever finds the file finds all of it, and of two makers one wins.
-    let aside = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-    file.write_all(pem.as_bytes())?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&aside, path);
+    // The file aside is this call's alone: a second maker that opened it would truncate the key that is linked to it.
+    let aside = path.with_extension(format!("new-{}-{:016x}", std::process::id(), rand::random::<u64>()));
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| std::fs::hard_link(&aside, path));
     std::fs::remove_file(&aside)?;
-    match linked {
+    match written {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
@@ -174,13 +176,32 @@ mod tests {
     }
 
     #[test]
+    fn of_many_makers_one_wins_and_all_find_its_key() {
+        let folder = std::env::temp_dir().join(format!("plaza-keys-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for round in 0..20 {
+            let path = folder.join(format!("{round}.pem"));
+            let made: Vec<(bool, String)> = std::thread::scope(|scope| {
+                let make = || (generate_key_file(&path).unwrap(), std::fs::read_to_string(&path).unwrap());
+                let makers: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+                makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+            });
+            assert_eq!(made.iter().filter(|(won, _)| *won).count(), 1);
+            assert!(made.iter().all(|(_, pem)| *pem == made[0].1 && pem.ends_with("-----END PRIVATE KEY-----\n")));
+        }
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 20, "nothing is left aside");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn no_other_algorithm_is_accepted() {
         let ours = tokens("algorithm.pem");
         let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
         let body = URL_SAFE_NO_PAD.encode(r#"{"iss":"plaza","aud":"plaza","sub":"1","sid":"1","iat":0,"nbf":0,"exp":9999999999}"#);
         assert_eq!(ours.verify(DateTime::UNIX_EPOCH, &format!("{none}.{body}.")), None);
         let claims = serde_json::json!({"iss":"plaza","aud":"plaza","sub":"1","sid":"1","iat":0,"nbf":0,"exp":9_999_999_999_i64});
-        let forged = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(ours.public.as_bytes())).unwrap();
+        let forged =
+            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(ours.public.as_bytes())).unwrap();
         assert_eq!(ours.verify(DateTime::UNIX_EPOCH, &forged), None);
     }
 }

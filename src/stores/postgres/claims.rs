@@ -15,7 +15,7 @@ pub struct Claim {
     /// The user it is for, who may not exist (yet).
     #[diesel(sql_type = BigInt)]
     pub user_id: UserId,
-    /// The idempotency key of the sign-up that made it.
+    /// What names the sign-up that made it: its idempotency key and a fingerprint of its input.
     #[diesel(sql_type = Nullable<Text>)]
     pub client_key: Option<String>,
     /// Old enough to be taken over if the user does not exist.
@@ -23,23 +23,28 @@ pub struct Claim {
     pub stale: bool,
 }
 
-/// Claims a handle; `None` when it was free and is now `user`'s, else who holds it.
+/// Claims a handle for `user` if it is free, and renews a claim that was made with the same key; who holds it now. A renewed claim is
+/// young again, so nobody can take it over from the sign-up that goes on with it.
 ///
 /// # Errors
 /// The server's.
-pub async fn claim_handle(connection: &mut Connection, handle: &str, user: i64, client_key: Option<&str>) -> Result<Option<Claim>, StoreError> {
-    let claimed = prepared(
-        sql("INSERT INTO handle_claims (handle, user_id, client_key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind::<Text, _>(handle)
-            .bind::<BigInt, _>(user)
-            .bind::<Nullable<Text>, _>(client_key),
+pub async fn claim_handle(connection: &mut Connection, handle: &str, user: i64, client_key: Option<&str>) -> Result<Claim, StoreError> {
+    let ours: Option<Claim> = prepared(
+        sql("INSERT INTO handle_claims AS held (handle, user_id, client_key) VALUES ($1, $2, $3)
+             ON CONFLICT (handle) DO UPDATE SET claimed_at = now() WHERE held.client_key = excluded.client_key
+             RETURNING user_id, client_key, false AS stale")
+        .bind::<Text, _>(handle)
+        .bind::<BigInt, _>(user)
+        .bind::<Nullable<Text>, _>(client_key),
     )
-    .execute(connection)
-    .await?;
-    if claimed == 1 {
-        return Ok(None);
+    .get_result(connection)
+    .await
+    .optional()?;
+    if let Some(ours) = ours {
+        return Ok(ours);
     }
-    Ok(handle_claim(connection, handle).await?.filter(|claim| crate::ids::Id::as_i64(claim.user_id) != user))
+    // The statement above has locked the other's row, so it is still there.
+    handle_claim(connection, handle).await?.ok_or_else(|| StoreError::Corrupt(format!("the claim of {handle} went away while locked")))
 }
 
 /// Who holds a handle.
@@ -56,7 +61,7 @@ pub async fn handle_claim(connection: &mut Connection, handle: &str) -> Result<O
     .optional()?)
 }
 
-/// Takes a stale claim over; false when somebody else was faster.
+/// Takes a stale claim over; false when somebody else was faster, or it was renewed.
 ///
 /// # Errors
 /// The server's.
@@ -68,11 +73,12 @@ pub async fn take_over_handle(
     client_key: Option<&str>,
 ) -> Result<bool, StoreError> {
     let taken = prepared(
-        sql("UPDATE handle_claims SET user_id = $3, client_key = $4, claimed_at = now() WHERE handle = $1 AND user_id = $2")
-            .bind::<Text, _>(handle)
-            .bind::<BigInt, _>(from)
-            .bind::<BigInt, _>(user)
-            .bind::<Nullable<Text>, _>(client_key),
+        sql("UPDATE handle_claims SET user_id = $3, client_key = $4, claimed_at = now()
+             WHERE handle = $1 AND user_id = $2 AND claimed_at < now() - interval '1 minute'")
+        .bind::<Text, _>(handle)
+        .bind::<BigInt, _>(from)
+        .bind::<BigInt, _>(user)
+        .bind::<Nullable<Text>, _>(client_key),
     )
     .execute(connection)
     .await?;
@@ -84,47 +90,49 @@ pub async fn take_over_handle(
 /// # Errors
 /// The server's.
 pub async fn release_handle(connection: &mut Connection, handle: &str, user: i64) -> Result<(), StoreError> {
-    prepared(
-        sql("DELETE FROM handle_claims WHERE handle = $1 AND user_id = $2").bind::<Text, _>(handle).bind::<BigInt, _>(user),
-    )
-    .execute(connection)
-    .await?;
+    prepared(sql("DELETE FROM handle_claims WHERE handle = $1 AND user_id = $2").bind::<Text, _>(handle).bind::<BigInt, _>(user))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
-/// Claims an e-mail address; `None` when it is now `user`'s, else who holds it.
+/// Claims an e-mail address, or renews `user`'s own claim; `None` when it is now `user`'s, else who holds it.
 ///
 /// # Errors
 /// The server's.
 pub async fn claim_email(connection: &mut Connection, email: &str, user: i64) -> Result<Option<Claim>, StoreError> {
-    prepared(
-        sql("INSERT INTO email_claims (email, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind::<Text, _>(email)
-            .bind::<BigInt, _>(user),
+    let claimed = prepared(
+        sql("INSERT INTO email_claims AS held (email, user_id) VALUES ($1, $2)
+             ON CONFLICT (email) DO UPDATE SET claimed_at = now() WHERE held.user_id = excluded.user_id")
+        .bind::<Text, _>(email)
+        .bind::<BigInt, _>(user),
     )
     .execute(connection)
     .await?;
-    let held: Option<Claim> = prepared(
+    if claimed == 1 {
+        return Ok(None);
+    }
+    Ok(prepared(
         sql("SELECT user_id, NULL::text AS client_key, claimed_at < now() - interval '1 minute' AS stale
              FROM email_claims WHERE email = $1")
         .bind::<Text, _>(email),
     )
     .get_result(connection)
     .await
-    .optional()?;
-    Ok(held.filter(|claim| crate::ids::Id::as_i64(claim.user_id) != user))
+    .optional()?)
 }
 
-/// Takes a stale e-mail claim over; false when somebody else was faster.
+/// Takes a stale e-mail claim over; false when somebody else was faster, or it was renewed.
 ///
 /// # Errors
 /// The server's.
 pub async fn take_over_email(connection: &mut Connection, email: &str, from: i64, user: i64) -> Result<bool, StoreError> {
     let taken = prepared(
-        sql("UPDATE email_claims SET user_id = $3, claimed_at = now() WHERE email = $1 AND user_id = $2")
-            .bind::<Text, _>(email)
-            .bind::<BigInt, _>(from)
-            .bind::<BigInt, _>(user),
+        sql("UPDATE email_claims SET user_id = $3, claimed_at = now()
+             WHERE email = $1 AND user_id = $2 AND claimed_at < now() - interval '1 minute'")
+        .bind::<Text, _>(email)
+        .bind::<BigInt, _>(from)
+        .bind::<BigInt, _>(user),
     )
     .execute(connection)
     .await?;

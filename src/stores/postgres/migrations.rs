@@ -2,6 +2,8 @@
 
 use anyhow::Context;
 use diesel::QueryableByName;
+use diesel::migration::{Migration, MigrationSource};
+use diesel::pg::Pg;
 use diesel::sql_types::{Array, Integer};
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -17,6 +19,14 @@ use crate::stores::StoreError;
 
 /// What `migrations/` holds.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// The versions of all of them, as the database records them, oldest first.
+pub fn versions() -> Vec<String> {
+    let known: Vec<Box<dyn Migration<Pg>>> = MigrationSource::<Pg>::migrations(&MIGRATIONS).unwrap_or_default();
+    let mut versions: Vec<String> = known.iter().map(|migration| migration.name().version().to_string()).collect();
+    versions.sort_unstable();
+    versions
+}
 
 /// A plain connection to a primary, without a time limit on statements.
 ///
@@ -56,9 +66,16 @@ struct MapRow {
 }
 
 async fn stored_map(connection: &mut Connection) -> Result<Option<MapRow>, StoreError> {
-    let rows: Vec<MapRow> =
-        prepared(sql("SELECT version, shards FROM shard_maps ORDER BY version DESC LIMIT 1")).load(connection).await?;
+    let rows: Vec<MapRow> = prepared(sql("SELECT version, shards FROM shard_maps ORDER BY version DESC LIMIT 1")).load(connection).await?;
     Ok(rows.into_iter().next())
+}
+
+/// The version of the newest map stored on a migrated server; `None` when there is none.
+///
+/// # Errors
+/// The server's.
+pub async fn stored_map_version(connection: &mut Connection) -> Result<Option<i32>, StoreError> {
+    Ok(stored_map(connection).await?.map(|map| map.version))
 }
 
 /// Stores the even map as version 1 on every shard that has none; the version in force.

@@ -5,6 +5,7 @@ pub mod claims;
 pub mod cluster;
 pub mod comments;
 pub mod follows;
+pub mod health;
 pub mod jobs;
 pub mod likes;
 pub mod migrations;

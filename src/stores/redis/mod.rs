@@ -6,6 +6,7 @@ pub mod keys;
 pub mod listen;
 pub mod local;
 pub mod pool;
+pub mod probe;
 pub mod sessions;
 pub mod timelines;
 

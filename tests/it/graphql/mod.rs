@@ -4,4 +4,5 @@ mod identity;
 mod orders;
 mod posts;
 mod schema;
+mod social_review;
 mod statement_budgets;
