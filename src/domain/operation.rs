@@ -9,10 +9,10 @@ use super::DomainError;
 use crate::ids::{SessionId, UserId};
 use crate::stores::StoreError;
 use crate::stores::postgres::session::Lsn;
-
-pub use crate::stores::postgres::session::ConsistencyToken;
 use crate::stores::postgres::{ReadSession, ShardIndex};
 use crate::stores::redis::cache::CachePolicy;
+
+pub use crate::stores::postgres::session::ConsistencyToken;
 
 /// A logged-in client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use super::viewer::queries::ViewerQueries;
 pub struct Query(ViewerQueries, NodeQueries, UserQueries, PostQueries, ProductQueries, OrderQueries);
 
 /// What can be done. Every field takes part in the idempotency of the request's `Idempotency-Key`: sent again with the same key and input, it
-/// answers as before and does nothing.
+/// answers as before and does nothing. A field that could not be done is null beside a top-level error; the others stand for themselves.
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(UserMutations, PostMutations, CommentMutations, ProductMutations, OrderMutations);
 

@@ -17,7 +17,6 @@ use crate::config::Config;
 use crate::domain::identity::{Identity, generate_key_file};
 use crate::domain::payments::SimulatedPayments;
 use crate::domain::{Domain, timelines};
-use crate::lifecycle::Tasks;
 use crate::stores::postgres::Cluster;
 use crate::stores::redis::Redis;
 
@@ -45,7 +44,7 @@ fn app() -> App {
         identity: std::sync::Arc::new(Identity::new(&config.auth).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
     };
-    App { config: config.into(), domain, tasks: Tasks::default() }
+    App { config: config.into(), domain, tasks: Default::default() }
 }
 
 struct Answer {
@@ -143,6 +142,11 @@ async fn a_mutation_tells_what_is_wrong_with_its_input() {
     let answer = post(&[], json!({ "query": query })).await;
     let errors = json!([{ "code": "INVALID", "path": ["input", "price", "amount"] }]);
     assert_eq!(answer.body["data"]["productCreate"], json!({ "product": null, "userErrors": errors }));
+    let answer =
+        post(&[], json!({ "query": "mutation { logOut { loggedOut } postDelete(input: {postId: \"x\"}) { userErrors { code } } }" })).await;
+    assert_eq!(answer.code(), "UNAUTHENTICATED");
+    let told = json!({ "logOut": null, "postDelete": { "userErrors": [{ "code": "INVALID" }] } });
+    assert_eq!(answer.body["data"], told);
     let query = "mutation { orderPlace(input: {lines: [{productId: \"VXNlcjo3\", quantity: 1}]}) { userErrors { code path } } }";
     let answer = post(&[], json!({ "query": query })).await;
     assert_eq!(answer.body["data"]["orderPlace"]["userErrors"][0]["path"], json!(["input", "lines", "0", "productId"]));

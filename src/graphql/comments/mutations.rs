@@ -37,10 +37,13 @@ impl CommentMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The comment.")] input: CommentCreateInput,
-    ) -> async_graphql::Result<CommentCreatePayload> {
-        let scope = mutation_scope(ctx)?;
-        let result = async { comments::create(&scope.op, &scope.domain, self::input("postId", &input.post_id)?, &input.text).await };
-        let (comment, user_errors) = payload(result.await)?;
-        Ok(CommentCreatePayload { comment: comment.map(|comment| Comment::new(comment, &scope)), user_errors })
+    ) -> Option<async_graphql::Result<CommentCreatePayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async { comments::create(&scope.op, &scope.domain, self::input("postId", &input.post_id)?, &input.text).await };
+            let (comment, user_errors) = payload(result.await)?;
+            Ok(CommentCreatePayload { comment: comment.map(|comment| Comment::new(comment, &scope)), user_errors })
+        };
+        Some(done.await)
     }
 }

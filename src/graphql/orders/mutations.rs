@@ -40,7 +40,7 @@ macro_rules! order_payload {
         #[derive(SimpleObject)]
         pub struct $name {
             /// The order.
-            order: Option<Order>,
+            order: Option<async_graphql::Result<Order>>,
             /// Why not.
             user_errors: Vec<UserError>,
         }
@@ -49,7 +49,8 @@ macro_rules! order_payload {
             async fn new(scope: &Arc<Scope>, result: Result<OrderId, DomainError>) -> async_graphql::Result<Self> {
                 let (id, user_errors) = payload(result)?;
                 let order = match id {
-                    Some(id) => Order::load(scope, id).await?,
+                    // It is done; that it cannot be shown must not read as if it were not.
+                    Some(id) => Order::load(scope, id).await.transpose(),
                     None => None,
                 };
                 Ok(Self { order, user_errors })
@@ -78,17 +79,20 @@ impl OrderMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The order.")] input: OrderPlaceInput,
-    ) -> async_graphql::Result<OrderPlacePayload> {
-        let scope = mutation_scope(ctx)?;
-        let result = async {
-            let mut lines = Vec::with_capacity(input.lines.len());
-            for (number, line) in input.lines.iter().enumerate() {
-                let path = ["input", "lines", &number.to_string(), "productId"];
-                lines.push((input_at(&path, &line.product_id)?, line.quantity));
-            }
-            orders::place(&scope.op, &scope.domain, &lines).await
+    ) -> Option<async_graphql::Result<OrderPlacePayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async {
+                let mut lines = Vec::with_capacity(input.lines.len());
+                for (number, line) in input.lines.iter().enumerate() {
+                    let path = ["input", "lines", &number.to_string(), "productId"];
+                    lines.push((input_at(&path, &line.product_id)?, line.quantity));
+                }
+                orders::place(&scope.op, &scope.domain, &lines).await
+            };
+            OrderPlacePayload::new(&scope, result.await).await
         };
-        OrderPlacePayload::new(&scope, result.await).await
+        Some(done.await)
     }
 
     /// The viewer cancels an order.
@@ -96,9 +100,12 @@ impl OrderMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which.")] input: OrderCancelInput,
-    ) -> async_graphql::Result<OrderCancelPayload> {
-        let scope = mutation_scope(ctx)?;
-        let result = async { orders::cancel(&scope.op, &scope.domain, self::input("orderId", &input.order_id)?).await };
-        OrderCancelPayload::new(&scope, result.await).await
+    ) -> Option<async_graphql::Result<OrderCancelPayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async { orders::cancel(&scope.op, &scope.domain, self::input("orderId", &input.order_id)?).await };
+            OrderCancelPayload::new(&scope, result.await).await
+        };
+        Some(done.await)
     }
 }

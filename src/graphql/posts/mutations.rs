@@ -47,7 +47,7 @@ macro_rules! post_payload {
         #[derive(SimpleObject)]
         pub struct $name {
             /// The post.
-            post: Option<Post>,
+            post: Option<async_graphql::Result<Post>>,
             /// Why not.
             user_errors: Vec<UserError>,
         }
@@ -56,7 +56,8 @@ macro_rules! post_payload {
             async fn new(scope: &Arc<Scope>, result: Result<PostId, DomainError>) -> async_graphql::Result<Self> {
                 let (id, user_errors) = payload(result)?;
                 let post = match id {
-                    Some(id) => Post::load(scope, id).await?,
+                    // It is done; that it cannot be shown must not read as if it were not.
+                    Some(id) => Post::load(scope, id).await.transpose(),
                     None => None,
                 };
                 Ok(Self { post, user_errors })
@@ -98,13 +99,16 @@ impl PostMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The post.")] input: PostCreateInput,
-    ) -> async_graphql::Result<PostCreatePayload> {
-        let scope = mutation_scope(ctx)?;
-        let result = async {
-            let product = input.product_id.as_ref().map(|id| self::input("productId", id)).transpose()?;
-            posts::create(&scope.op, &scope.domain, &input.text, product).await
+    ) -> Option<async_graphql::Result<PostCreatePayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async {
+                let product = input.product_id.as_ref().map(|id| self::input("productId", id)).transpose()?;
+                posts::create(&scope.op, &scope.domain, &input.text, product).await
+            };
+            PostCreatePayload::new(&scope, result.await).await
         };
-        PostCreatePayload::new(&scope, result.await).await
+        Some(done.await)
     }
 
     /// The viewer deletes a post of theirs; it is gone from everywhere.
@@ -112,11 +116,14 @@ impl PostMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which.")] input: PostDeleteInput,
-    ) -> async_graphql::Result<PostDeletePayload> {
-        let scope = mutation_scope(ctx)?;
-        let result = async { posts::delete(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
-        let (id, user_errors) = payload(result.await)?;
-        Ok(PostDeletePayload { deleted_post_id: id.map(global), user_errors })
+    ) -> Option<async_graphql::Result<PostDeletePayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async { posts::delete(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
+            let (id, user_errors) = payload(result.await)?;
+            Ok(PostDeletePayload { deleted_post_id: id.map(global), user_errors })
+        };
+        Some(done.await)
     }
 
     /// The viewer likes a post.
@@ -124,10 +131,13 @@ impl PostMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which.")] input: PostLikeInput,
-    ) -> async_graphql::Result<PostLikePayload> {
-        let scope = mutation_scope(ctx)?;
-        let result = async { likes::like(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
-        PostLikePayload::new(&scope, result.await).await
+    ) -> Option<async_graphql::Result<PostLikePayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async { likes::like(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
+            PostLikePayload::new(&scope, result.await).await
+        };
+        Some(done.await)
     }
 
     /// The viewer takes a like back.
@@ -135,9 +145,12 @@ impl PostMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which.")] input: PostUnlikeInput,
-    ) -> async_graphql::Result<PostUnlikePayload> {
-        let scope = mutation_scope(ctx)?;
-        let result = async { likes::unlike(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
-        PostUnlikePayload::new(&scope, result.await).await
+    ) -> Option<async_graphql::Result<PostUnlikePayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async { likes::unlike(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
+            PostUnlikePayload::new(&scope, result.await).await
+        };
+        Some(done.await)
     }
 }

@@ -34,7 +34,7 @@ pub struct ProductCreateInput {
 #[derive(SimpleObject)]
 pub struct ProductCreatePayload {
     /// The product.
-    product: Option<Product>,
+    product: Option<async_graphql::Result<Product>>,
     /// Why not.
     user_errors: Vec<Told>,
 }
@@ -50,24 +50,28 @@ impl ProductMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The product.")] input: ProductCreateInput,
-    ) -> async_graphql::Result<ProductCreatePayload> {
-        let scope = mutation_scope(ctx)?;
-        let result = async {
-            let amount = input.price.amount.parse();
-            let amount = amount.map_err(|_| {
-                let path = ["input", "price", "amount"].map(str::to_owned).to_vec();
-                let message = "must be a whole number of minor units, in digits".to_owned();
-                DomainError::Rejected(vec![UserError { code: UserErrorCode::Invalid, message, path }])
-            })?;
-            let price = Money { amount, currency: input.price.currency };
-            let new = NewProduct { title: input.title, description: input.description, price, stock: input.stock };
-            products::create(&scope.op, &scope.domain, new).await
+    ) -> Option<async_graphql::Result<ProductCreatePayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async {
+                let amount = input.price.amount.parse();
+                let amount = amount.map_err(|_| {
+                    let path = ["input", "price", "amount"].map(str::to_owned).to_vec();
+                    let message = "must be a whole number of minor units, in digits".to_owned();
+                    DomainError::Rejected(vec![UserError { code: UserErrorCode::Invalid, message, path }])
+                })?;
+                let price = Money { amount, currency: input.price.currency };
+                let new = NewProduct { title: input.title, description: input.description, price, stock: input.stock };
+                products::create(&scope.op, &scope.domain, new).await
+            };
+            let (id, user_errors) = payload(result.await)?;
+            let product = match id {
+                // It is done; that it cannot be shown must not read as if it were not.
+                Some(id) => Product::load(&scope, id).await.transpose(),
+                None => None,
+            };
+            Ok(ProductCreatePayload { product, user_errors })
         };
-        let (id, user_errors) = payload(result.await)?;
-        let product = match id {
-            Some(id) => Product::load(&scope, id).await?,
-            None => None,
-        };
-        Ok(ProductCreatePayload { product, user_errors })
+        Some(done.await)
     }
 }

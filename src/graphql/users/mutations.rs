@@ -130,7 +130,7 @@ macro_rules! user_payload {
         #[derive(SimpleObject)]
         pub struct $name {
             /// The person.
-            user: Option<User>,
+            user: Option<async_graphql::Result<User>>,
             /// Why not.
             user_errors: Vec<UserError>,
         }
@@ -139,7 +139,8 @@ macro_rules! user_payload {
             async fn new(scope: &Arc<Scope>, result: Result<UserId, DomainError>) -> async_graphql::Result<Self> {
                 let (id, user_errors) = payload(result)?;
                 let user = match id {
-                    Some(id) => User::load(scope, id).await?,
+                    // It is done; that it cannot be shown must not read as if it were not.
+                    Some(id) => User::load(scope, id).await.transpose(),
                     None => None,
                 };
                 Ok(Self { user, user_errors })
@@ -172,18 +173,24 @@ impl UserMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The account.")] input: SignUpInput,
-    ) -> async_graphql::Result<SignUpPayload> {
-        let scope = mutation_scope(ctx)?;
-        let SignUpInput { handle, email, password, display_name } = input;
-        let result = identity::sign_up(&scope.op, &scope.domain, SignUp { handle, email, password, display_name }).await;
-        SignUpPayload::new(ctx, result)
+    ) -> Option<async_graphql::Result<SignUpPayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let SignUpInput { handle, email, password, display_name } = input;
+            let result = identity::sign_up(&scope.op, &scope.domain, SignUp { handle, email, password, display_name }).await;
+            SignUpPayload::new(ctx, result)
+        };
+        Some(done.await)
     }
 
     /// Logs in.
-    async fn log_in(&self, ctx: &Context<'_>, #[graphql(desc = "Who.")] input: LogInInput) -> async_graphql::Result<LogInPayload> {
-        let scope = mutation_scope(ctx)?;
-        let result = identity::log_in(&scope.op, &scope.domain, &input.handle, input.password).await;
-        LogInPayload::new(ctx, result)
+    async fn log_in(&self, ctx: &Context<'_>, #[graphql(desc = "Who.")] input: LogInInput) -> Option<async_graphql::Result<LogInPayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = identity::log_in(&scope.op, &scope.domain, &input.handle, input.password).await;
+            LogInPayload::new(ctx, result)
+        };
+        Some(done.await)
     }
 
     /// Trades a refresh token for new tokens.
@@ -191,17 +198,23 @@ impl UserMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The token.")] input: SessionRefreshInput,
-    ) -> async_graphql::Result<SessionRefreshPayload> {
-        let scope = mutation_scope(ctx)?;
-        let result = identity::refresh(&scope.op, &scope.domain, &input.refresh_token).await;
-        SessionRefreshPayload::new(ctx, result)
+    ) -> Option<async_graphql::Result<SessionRefreshPayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = identity::refresh(&scope.op, &scope.domain, &input.refresh_token).await;
+            SessionRefreshPayload::new(ctx, result)
+        };
+        Some(done.await)
     }
 
     /// Ends the viewer's session: its refresh token is good for nothing now, its access token ends within minutes.
-    async fn log_out(&self, ctx: &Context<'_>) -> async_graphql::Result<LogOutPayload> {
-        let scope = mutation_scope(ctx)?;
-        let (logged_out, user_errors) = payload(identity::log_out(&scope.op, &scope.domain).await)?;
-        Ok(LogOutPayload { logged_out: logged_out.unwrap_or_default(), user_errors })
+    async fn log_out(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<LogOutPayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let (logged_out, user_errors) = payload(identity::log_out(&scope.op, &scope.domain).await)?;
+            Ok(LogOutPayload { logged_out: logged_out.unwrap_or_default(), user_errors })
+        };
+        Some(done.await)
     }
 
     /// Edits the viewer's profile.
@@ -209,10 +222,13 @@ impl UserMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: ProfileUpdateInput,
-    ) -> async_graphql::Result<ProfileUpdatePayload> {
-        let scope = mutation_scope(ctx)?;
-        let update = ProfileUpdate { display_name: input.display_name, bio: input.bio };
-        ProfileUpdatePayload::new(&scope, users::update(&scope.op, &scope.domain, update).await).await
+    ) -> Option<async_graphql::Result<ProfileUpdatePayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let update = ProfileUpdate { display_name: input.display_name, bio: input.bio };
+            ProfileUpdatePayload::new(&scope, users::update(&scope.op, &scope.domain, update).await).await
+        };
+        Some(done.await)
     }
 
     /// The viewer follows somebody; following them already is fine.
@@ -220,10 +236,13 @@ impl UserMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Whom.")] input: UserFollowInput,
-    ) -> async_graphql::Result<UserFollowPayload> {
-        let scope = mutation_scope(ctx)?;
-        let result = async { follows::follow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?).await };
-        UserFollowPayload::new(&scope, result.await).await
+    ) -> Option<async_graphql::Result<UserFollowPayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async { follows::follow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?).await };
+            UserFollowPayload::new(&scope, result.await).await
+        };
+        Some(done.await)
     }
 
     /// The viewer follows somebody no longer; not following them is fine.
@@ -231,9 +250,12 @@ impl UserMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Whom.")] input: UserUnfollowInput,
-    ) -> async_graphql::Result<UserUnfollowPayload> {
-        let scope = mutation_scope(ctx)?;
-        let result = async { follows::unfollow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?).await };
-        UserUnfollowPayload::new(&scope, result.await).await
+    ) -> Option<async_graphql::Result<UserUnfollowPayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async { follows::unfollow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?).await };
+            UserUnfollowPayload::new(&scope, result.await).await
+        };
+        Some(done.await)
     }
 }
