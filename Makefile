@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 export PLAZA_CONFIG ?= $(CURDIR)/.local/plaza.toml
 PLAZA := cargo run --quiet --bin plaza --
-TEST_THREADS ?= 8
+TEST_THREADS ?= 4
 USERS ?= 1000
 
 .PHONY: help run install up down status logs reset build release test fmt lint doc \

@@ -39,6 +39,7 @@ struct Stored {
 ///
 /// # Errors
 /// [`UserErrorCode::IdempotencyConflict`] when the key came with another input; else the work's own.
+#[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
 pub fn once<'a, T, P, F>(
     connection: &'a mut Connection,
     request: Request<'a>,

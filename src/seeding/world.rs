@@ -130,7 +130,7 @@ fn floor(number: f64) -> u64 {
 impl<'a> World<'a> {
     /// An empty one.
     pub fn new(map: &'a ShardMap, seed: u64) -> Self {
-        Self { map, random: StdRng::seed_from_u64(seed ^ 0x776f_726c_64), seed, rows: Vec::new() }
+        Self { map, random: StdRng::seed_from_u64(seed ^ 0x0077_6f72_6c64), seed, rows: Vec::new() }
     }
 
     /// A moment in the first thirty seeded days: the `number`th of `of`, so that ids of one kind never meet.

@@ -34,7 +34,6 @@ pub struct TestApp {
 #[derive(Clone)]
 pub struct Person {
     pub id: String,
-    pub handle: String,
     pub token: String,
 }
 
@@ -249,7 +248,7 @@ impl TestApp {
                 json!({ "handle": handle }),
             )
             .await;
-        Person { id: answer.text("/signUp/viewer/user/id"), handle: handle.to_owned(), token: answer.text("/signUp/accessToken") }
+        Person { id: answer.text("/signUp/viewer/user/id"), token: answer.text("/signUp/accessToken") }
     }
 
     pub async fn post(&self, author: &Person, text: &str) -> String {

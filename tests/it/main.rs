@@ -1,4 +1,11 @@
 //! Tests against the real servers. The tree mirrors src/. Every test has databases, a vhost, topics and keys of its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that finds something else than it must has failed, and says so by panicking"
+)]
 
 mod app;
 mod feeds;

@@ -133,6 +133,7 @@ impl Cluster {
     ///
     /// # Errors
     /// What the query returned, or the primary's unavailability.
+    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
     pub fn read<'a, T, F>(
         &'a self,
         session: &'a ReadSession,
@@ -165,6 +166,7 @@ impl Cluster {
         }
     }
 
+    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
     fn run<'a, T, F>(&'a self, pool: &'a Pool, query: &'a F) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
     where
         T: Send + 'a,

@@ -54,6 +54,7 @@ impl Cluster {
     }
 
     /// Asks every shard.
+    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
     pub fn scatter_all<'a, T, F>(&'a self, session: &'a ReadSession, query: F) -> impl Future<Output = Gathered<T>> + Send + 'a
     where
         T: Send + 'a,
@@ -75,6 +76,7 @@ impl Cluster {
         }
     }
 
+    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
     fn scatter_groups<'a, T, F>(
         &'a self,
         session: &'a ReadSession,

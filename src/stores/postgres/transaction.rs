@@ -35,6 +35,7 @@ impl Cluster {
     ///
     /// # Errors
     /// The work's own error, or the shard's unavailability.
+    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
     pub fn write<'a, T, E, F>(
         &'a self,
         index: ShardIndex,

@@ -228,7 +228,7 @@ async fn a_timeline_that_grew_too_long_keeps_the_newest_and_knows_what_it_lost()
     let must: Vec<PostId> = posts((timeline.horizon + 1..=BIG + 11).rev());
     let above: Vec<PostId> = timeline.posts.into_iter().filter(|post| post.as_i64() > timeline.horizon).collect();
     assert_eq!(above, must, "without a gap down to the horizon");
-    assert!(timeline.horizon >= BIG + 1, "trimmed at least once");
+    assert!(timeline.horizon > BIG, "trimmed at least once");
 }
 
 #[tokio::test]
