@@ -8,7 +8,7 @@ use clap::Args;
 use super::shards;
 use crate::config::Config;
 use crate::domain::identity::Identity;
-use crate::seeding::{Loader, Plan, World, follows_of_file, follows_of_users, people, summary};
+use crate::seeding::{Loader, Plan, World, email, follows_of_file, follows_of_users, handle, people, summary};
 use crate::stores::postgres::Cluster;
 use crate::stores::postgres::migrations::load_map;
 
@@ -49,21 +49,33 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
     let map = load_map(&Cluster::new(&config.postgres)?).await?;
     let mut loader = Loader::connect(&config.postgres).await?;
     let there = loader.people().await?;
-    if args.if_empty && !there.is_empty() {
-        writeln!(std::io::stdout(), "there are {} people already: nothing seeded", there.len())?;
-        return Ok(());
-    }
     let graph = match (&args.graph, args.users) {
         (Some(file), _) => Some(follows_of_file(file)?),
         (None, Some(users)) => Some((users, follows_of_users(users, MEAN_FOLLOWS, args.random_seed))),
         (None, None) => None,
     };
+    let to_make = graph.as_ref().map(|(count, _)| people(*count, args.random_seed)).unwrap_or_default();
+    if args.if_empty && !there.is_empty() {
+        // The first person is loaded last: as long as only others of this seeding are there, it was interrupted.
+        let finished = to_make.first().is_none_or(|first| there.binary_search(first).is_ok());
+        if finished || there.iter().any(|person| to_make.binary_search(person).is_err()) {
+            writeln!(std::io::stdout(), "there are {} people already: nothing seeded", there.len())?;
+            return Ok(());
+        }
+        writeln!(std::io::stdout(), "a seeding was interrupted: going on")?;
+    }
     let mut world = World::new(&map, args.random_seed);
+    let mut first = None;
     let (everybody, made) = match &graph {
         Some((count, follows)) => {
-            let made = people(*count, args.random_seed);
+            let made = to_make;
+            let handles: Vec<String> = (0..made.len()).map(handle).collect();
+            let emails: Vec<String> = handles.iter().map(|handle| email(handle)).collect();
+            if let Some(name) = loader.taken_by_others(&made, &handles, &emails).await? {
+                anyhow::bail!("{name} is somebody else's: seed people with the random seed that was used before, or where nobody is yet");
+            }
             let hash = Identity::new(&config.auth)?.hash(PASSWORD.to_owned()).await?;
-            world.accounts(&made, &hash);
+            first = Some(world.accounts(&made, &hash));
             world.follows(&made, follows);
             (made, *count)
         }
@@ -83,7 +95,13 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
     for rows in world.rows.iter().filter(|rows| rows.count > 0) {
         loaded.push((rows.table.name, rows.count, loader.load(rows).await?));
     }
-    loader.derive().await?;
+    loader.derive(config.feed.pull_from).await?;
+    if let Some(first) = first {
+        loaded.push((first.table.name, first.count, loader.load(&first).await?));
+        for shard in first.by_shard.keys() {
+            loader.derive_shard(*shard, config.feed.pull_from).await?;
+        }
+    }
     summary(&loaded)?;
     shards::run(&config, &shards::ShardsArgs::table()).await?;
     writeln!(std::io::stdout(), "log in as alice, password {PASSWORD}")?;

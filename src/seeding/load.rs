@@ -11,6 +11,7 @@ use tokio_postgres::{Client, NoTls};
 use super::rows::{Rows, Table};
 use crate::config::PostgresConfig;
 use crate::ids::{Id, UserId};
+use crate::stores::postgres::ShardIndex;
 
 /// Bytes sent at a time.
 const CHUNK: usize = 64 * 1024;
@@ -54,6 +55,28 @@ impl Loader {
         Ok(people)
     }
 
+    /// A handle or e-mail address that is one of `people`'s by the loaded claims' names, but belongs to somebody else: the installation was seeded
+    /// with another random seed, or somebody signed up under it. Ask before loading anything.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn taken_by_others(&self, people: &[UserId], handles: &[String], emails: &[String]) -> anyhow::Result<Option<String>> {
+        const OTHERS: &str = "
+            SELECT c.handle FROM handle_claims c JOIN unnest($1::text[], $3::bigint[]) AS mine(name, id) ON c.handle = mine.name
+            WHERE c.user_id <> mine.id
+            UNION ALL
+            SELECT c.email FROM email_claims c JOIN unnest($2::text[], $3::bigint[]) AS mine(name, id) ON c.email = mine.name
+            WHERE c.user_id <> mine.id
+            LIMIT 1";
+        let ids: Vec<i64> = people.iter().map(|person| person.as_i64()).collect();
+        for shard in &self.shards {
+            if let Some(row) = shard.query_opt(OTHERS, &[&handles, &emails, &ids]).await? {
+                return Ok(Some(row.get(0)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Loads rows, all shards at once; how many were new.
     ///
     /// # Errors
@@ -66,7 +89,7 @@ impl Loader {
         bar.set_message(rows.table.name);
         let table = rows.table;
         let loads = self.shards.iter_mut().enumerate().filter_map(|(number, shard)| {
-            let text = rows.by_shard.get(&crate::stores::postgres::ShardIndex(number))?;
+            let text = rows.by_shard.get(&ShardIndex(number))?;
             let bar = bar.clone();
             Some(async move { load_shard(shard, table, text, &bar).await.with_context(|| format!("shard {number}, {}", table.name)) })
         });
@@ -75,11 +98,22 @@ impl Loader {
         Ok(loaded.into_iter().sum())
     }
 
-    /// Counts anew what is derived from many rows, and lets the planner look at the tables.
+    /// Derives on every shard at once: see [`Loader::derive_shard`].
     ///
     /// # Errors
     /// The server's.
-    pub async fn derive(&self) -> anyhow::Result<()> {
+    pub async fn derive(&self, pull_from: i64) -> anyhow::Result<()> {
+        let shards = (0..self.shards.len()).map(|number| self.derive_shard(ShardIndex(number), pull_from));
+        futures_util::future::try_join_all(shards).await?;
+        Ok(())
+    }
+
+    /// Counts anew what is derived from many rows, turns authors with `pull_from` followers or more to pulling, as the followers
+    /// projection would have, and lets the planner look at the tables.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn derive_shard(&self, shard: ShardIndex, pull_from: i64) -> anyhow::Result<()> {
         const DERIVE: &str = "
             UPDATE users SET activity_version = activity_version + 1;
             INSERT INTO user_counts (user_id, post_count, following_count, activity_version)
@@ -95,13 +129,18 @@ impl Loader {
             FROM reservations WHERE status = 'SOLD' GROUP BY 1, 2
             ON CONFLICT (product_id, minute) DO UPDATE SET orders = excluded.orders, quantity = excluded.quantity, amount = excluded.amount;
             ANALYZE;";
-        futures_util::future::try_join_all(self.shards.iter().map(|shard| shard.batch_execute(DERIVE))).await?;
+        const PULL: &str = "
+            UPDATE users u SET pull_since = now() FROM follower_counts c
+            WHERE c.user_id = u.id AND u.pull_since IS NULL AND c.follower_count >= $1";
+        let client = self.shards.get(shard.0).with_context(|| format!("there is no shard {shard}"))?;
+        client.batch_execute(DERIVE).await?;
+        client.execute(PULL, &[&pull_from]).await?;
         Ok(())
     }
 }
 
 async fn load_shard(shard: &mut Client, table: Table, text: &str, bar: &ProgressBar) -> anyhow::Result<u64> {
-    let Table { name, columns } = table;
+    let Table { name, columns, taken } = table;
     let transaction = shard.transaction().await?;
     let temporary = format!("CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {columns} FROM {name} LIMIT 0");
     transaction.batch_execute(&temporary).await?;
@@ -115,7 +154,7 @@ async fn load_shard(shard: &mut Client, table: Table, text: &str, bar: &Progress
         rest = after;
     }
     sink.finish().await?;
-    let insert = format!("INSERT INTO {name} ({columns}) SELECT {columns} FROM incoming ON CONFLICT DO NOTHING");
+    let insert = format!("INSERT INTO {name} ({columns}) SELECT {columns} FROM incoming WHERE {taken} ON CONFLICT DO NOTHING");
     let new = transaction.execute(&insert, &[]).await?;
     transaction.commit().await?;
     Ok(new)

@@ -10,4 +10,4 @@ mod words;
 mod world;
 
 pub use load::{Loader, summary};
-pub use world::{Plan, World, follows_of_file, follows_of_users, people};
+pub use world::{Plan, World, email, follows_of_file, follows_of_users, handle, people};

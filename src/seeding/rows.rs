@@ -13,6 +13,8 @@ pub struct Table {
     pub name: &'static str,
     /// Columns, with commas.
     pub columns: &'static str,
+    /// Which `incoming` rows are taken, in SQL; all of them: `true`.
+    pub taken: &'static str,
 }
 
 /// One row's text, escaped.

@@ -17,22 +17,25 @@ use crate::stores::postgres::ShardMap;
 const BEGINNING_MS: i64 = 1_767_225_600_000;
 const DAY_MS: i64 = 86_400_000;
 
-const USERS: Table = Table { name: "users", columns: "id, handle, email, display_name, bio, password_hash" };
-const HANDLES: Table = Table { name: "handle_claims", columns: "handle, user_id" };
-const EMAILS: Table = Table { name: "email_claims", columns: "email, user_id" };
-const FOLLOWS: Table = Table { name: "follows", columns: "follower_id, followee_id, id, version, active" };
-const FOLLOWERS: Table = Table { name: "followers", columns: "followee_id, follower_id, follow_id, active" };
-const POSTS: Table = Table { name: "posts", columns: "id, author_id, text, version" };
-const LIKES: Table = Table { name: "likes", columns: "post_id, user_id" };
-const COMMENTS: Table = Table { name: "comments", columns: "id, post_id, author_id, text" };
-const POST_COUNTS: Table = Table { name: "post_counts", columns: "post_id, like_count, comment_count, version" };
+/// A post is loaded after what belongs to it, so beside one that is there everything is there, and has had a life since: nothing comes back.
+const OF_NEW_POSTS: &str = "NOT EXISTS (SELECT 1 FROM posts p WHERE p.id = incoming.post_id)";
+const USERS: Table = Table { name: "users", columns: "id, handle, email, display_name, bio, password_hash", taken: "true" };
+const HANDLES: Table = Table { name: "handle_claims", columns: "handle, user_id", taken: "true" };
+const EMAILS: Table = Table { name: "email_claims", columns: "email, user_id", taken: "true" };
+const FOLLOWS: Table = Table { name: "follows", columns: "follower_id, followee_id, id, version, active", taken: "true" };
+const FOLLOWERS: Table = Table { name: "followers", columns: "followee_id, follower_id, follow_id, active", taken: "true" };
+const POSTS: Table = Table { name: "posts", columns: "id, author_id, text, version", taken: "true" };
+const LIKES: Table = Table { name: "likes", columns: "post_id, user_id", taken: OF_NEW_POSTS };
+const COMMENTS: Table = Table { name: "comments", columns: "id, post_id, author_id, text", taken: OF_NEW_POSTS };
+const POST_COUNTS: Table = Table { name: "post_counts", columns: "post_id, like_count, comment_count, version", taken: "true" };
 const PRODUCTS: Table =
-    Table { name: "products", columns: "id, seller_id, title, description, price_amount, price_currency, stock, version" };
-const ORDERS: Table = Table { name: "orders", columns: "id, buyer_id, status, total_amount, total_currency, version" };
-const LINES: Table = Table { name: "order_lines", columns: "order_id, product_id, quantity, unit_amount" };
-const PAYMENTS: Table = Table { name: "payments", columns: "order_id, amount, currency, status, reference" };
-const RESERVATIONS: Table = Table { name: "reservations", columns: "order_id, product_id, quantity, amount, status, sold_at" };
-const VERSIONS: Table = Table { name: "projection_versions", columns: "projection, aggregate, version" };
+    Table { name: "products", columns: "id, seller_id, title, description, price_amount, price_currency, stock, version", taken: "true" };
+const ORDERS: Table = Table { name: "orders", columns: "id, buyer_id, status, total_amount, total_currency, version", taken: "true" };
+const LINES: Table = Table { name: "order_lines", columns: "order_id, product_id, quantity, unit_amount", taken: "true" };
+const PAYMENTS: Table = Table { name: "payments", columns: "order_id, amount, currency, status, reference", taken: "true" };
+const RESERVATIONS: Table =
+    Table { name: "reservations", columns: "order_id, product_id, quantity, amount, status, sold_at", taken: "true" };
+const VERSIONS: Table = Table { name: "projection_versions", columns: "projection, aggregate, version", taken: "true" };
 
 /// How much of each kind.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +63,8 @@ pub struct World<'a> {
     map: &'a ShardMap,
     random: StdRng,
     seed: u64,
-    /// What has been made, table by table.
+    /// What has been made, table by table, in the order it must be loaded: what others are told by (versions) and what belongs to a row come
+    /// before the row, so that nobody can act on one that is half there, and an interruption leaves nothing that a projection would stumble over.
     pub rows: Vec<Rows>,
 }
 
@@ -73,6 +77,16 @@ pub fn people(count: u64, seed: u64) -> Vec<UserId> {
             UserId::from_i64(compose(BEGINNING_MS + i64::try_from(number).unwrap_or_default(), bucket, sequence(number)))
         })
         .collect()
+}
+
+/// The `number`th person's handle.
+pub fn handle(number: usize) -> String {
+    if number == 0 { "alice".to_owned() } else { format!("u{number:06}") }
+}
+
+/// The e-mail address that goes with a handle.
+pub fn email(handle: &str) -> String {
+    format!("{handle}@example.org")
 }
 
 fn sequence(number: u64) -> u16 {
@@ -140,19 +154,22 @@ impl<'a> World<'a> {
         BEGINNING_MS + DAY_MS + offset + step.max(1) * i64::try_from(number).unwrap_or_default()
     }
 
-    /// Accounts, all with one password.
-    pub fn accounts(&mut self, people: &[UserId], password_hash: &str) {
-        let (mut users, mut handles, mut emails) = (Rows::new(USERS), Rows::new(HANDLES), Rows::new(EMAILS));
+    /// Accounts, all with one password: the claims to be loaded first, and apart from them the first person, who is loaded when all else is done.
+    pub fn accounts(&mut self, people: &[UserId], password_hash: &str) -> Rows {
+        let (mut first, mut users) = (Rows::new(USERS), Rows::new(USERS));
+        let (mut handles, mut emails) = (Rows::new(HANDLES), Rows::new(EMAILS));
         for (number, user) in people.iter().enumerate() {
-            let handle = if number == 0 { "alice".to_owned() } else { format!("u{number:06}") };
-            let (email, id) = (format!("{handle}@example.org"), user.as_i64());
+            let (handle, id) = (handle(number), user.as_i64());
+            let email = email(&handle);
             let name = if number == 0 { "Alice".to_owned() } else { format!("Person {number}") };
             let row = Row::default().plain(id).text(&handle).text(&email).text(&name).text("Seeded.").text(password_hash);
-            users.add(self.map, user.bucket(), row);
+            let of = if number == 0 { &mut first } else { &mut users };
+            of.add(self.map, user.bucket(), row);
             handles.add(self.map, Bucket::of_text(&handle), Row::default().text(&handle).plain(id));
             emails.add(self.map, Bucket::of_text(&email), Row::default().text(&email).plain(id));
         }
-        self.rows.extend([users, handles, emails]);
+        self.rows.extend([handles, emails, users]);
+        first
     }
 
     /// Both sides of every follow.
@@ -170,7 +187,7 @@ impl<'a> World<'a> {
             versions.add(self.map, followee.bucket(), Row::default().plain("followers").plain(&edge).plain(1));
             versions.add(self.map, follower.bucket(), Row::default().plain("profile_counts").plain(&edge).plain(1));
         }
-        self.rows.extend([own, others, versions]);
+        self.rows.extend([versions, others, own]);
     }
 
     /// Posts with likes and comments.
@@ -209,7 +226,7 @@ impl<'a> World<'a> {
                 versions.add(self.map, bucket, Row::default().plain(projection).plain(format!("post:{id}")).plain(version));
             }
         }
-        self.rows.extend([posts, likes, comments, counts, versions]);
+        self.rows.extend([versions, counts, likes, comments, posts]);
     }
 
     /// Products, and confirmed orders of them.
@@ -223,7 +240,7 @@ impl<'a> World<'a> {
             titles.insert(id, (seller.as_i64(), words::product(&mut self.random)));
             offers.push(Offer { id, bucket: seller.bucket(), amount, sold: 0 });
         }
-        self.orders(people, &mut offers, orders);
+        let sales = self.orders(people, &mut offers, orders);
         let (mut rows, mut versions) = (Rows::new(PRODUCTS), Rows::new(VERSIONS));
         for offer in &offers {
             let Some((seller, title)) = titles.get(&offer.id) else { continue };
@@ -232,10 +249,11 @@ impl<'a> World<'a> {
             let product = format!("product:{}", offer.id);
             versions.add(self.map, offer.bucket, Row::default().plain("product_sales").plain(product).plain(1 + offer.sold));
         }
-        self.rows.extend([rows, versions]);
+        self.rows.extend([versions, rows]);
+        self.rows.extend(sales);
     }
 
-    fn orders(&mut self, people: &[UserId], offers: &mut [Offer], count: u64) {
+    fn orders(&mut self, people: &[UserId], offers: &mut [Offer], count: u64) -> [Rows; 4] {
         let (mut orders, mut lines, mut payments) = (Rows::new(ORDERS), Rows::new(LINES), Rows::new(PAYMENTS));
         let mut reservations = Rows::new(RESERVATIONS);
         for number in 0..count {
@@ -259,7 +277,7 @@ impl<'a> World<'a> {
             let sold = Row::default().plain(id).plain(offer.id).plain(quantity).plain(total).plain("SOLD").plain(sold_at);
             reservations.add(self.map, offer.bucket, sold);
         }
-        self.rows.extend([orders, lines, payments, reservations]);
+        [reservations, payments, lines, orders]
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Every step may be done again, by this worker or another one at the same time: reservations and payments are keyed by the order, states
 //! move only along the table, under the order's lock. PAID is past cancelling, so stock is sold (HELD ▶ SOLD) only after it, and an order that is PAID
-//! needs nothing but repetition to become CONFIRMED. An order that ended otherwise has its held stock given back, at every run.
+//! needs nothing but repetition to become CONFIRMED. An order that ended otherwise has its held stock given back, and a cancelled one its money, at every run:
+//! whoever captured may have died, or been told "not known", before a cancellation came in between.
 
 use crate::domain::payments::PaymentOutcome;
 use crate::domain::products::Product;
@@ -33,15 +34,7 @@ pub async fn process(op: &Operation, domain: &Domain, id: OrderId) -> Result<(),
     if status == OrderStatus::Reserved {
         let outcome = domain.payments.capture(id, &order.total).await;
         status = match outcome.map_err(|reason| StoreError::unavailable("payments", reason))? {
-            PaymentOutcome::Captured(reference) => {
-                let moved = move_to(op, domain, &order, OrderStatus::Paid, None, Some(&reference)).await?;
-                if moved == OrderStatus::Cancelled {
-                    // Cancelled while the money was being taken.
-                    let refund = domain.payments.refund(id, &order.total).await;
-                    refund.map_err(|reason| StoreError::unavailable("payments", reason))?;
-                }
-                moved
-            }
+            PaymentOutcome::Captured(reference) => move_to(op, domain, &order, OrderStatus::Paid, None, Some(&reference)).await?,
             PaymentOutcome::Declined(_) => move_to(op, domain, &order, OrderStatus::Rejected, Some("PAYMENT_DECLINED"), None).await?,
         };
     }
@@ -56,6 +49,11 @@ pub async fn process(op: &Operation, domain: &Domain, id: OrderId) -> Result<(),
         OrderStatus::Rejected | OrderStatus::Cancelled => {
             for line in &order.lines {
                 release(op, domain, &order, line).await?;
+            }
+            // After the stock, which others wait for. Nothing says whether money was taken, so the provider, who knows, is always asked.
+            if status == OrderStatus::Cancelled {
+                let refund = domain.payments.refund(id, &order.total).await;
+                refund.map_err(|reason| StoreError::unavailable("payments", reason))?;
             }
             Ok(())
         }

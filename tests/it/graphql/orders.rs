@@ -1,5 +1,13 @@
 //! The market.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use plaza::domain::payments::{PaymentOutcome, PaymentProvider};
+use plaza::domain::products::Money;
+use plaza::domain::{Domain, orders};
+use plaza::ids::{Id, OrderId};
 use serde_json::{Value, json};
 
 use crate::app::{Person, TestApp, with_app, with_config};
@@ -17,6 +25,32 @@ async fn buy(app: &TestApp, buyer: &Person, product: &str, quantity: i32) -> Str
     let placed = app.ask(buyer, query, json!({ "id": product, "quantity": quantity })).await;
     assert_eq!(placed.text("/orderPlace/order/status"), "PENDING");
     placed.text("/orderPlace/order/id")
+}
+
+/// A provider that waits while it takes money, and cannot give it back the first time it is asked.
+#[derive(Default)]
+struct Hesitating {
+    capturing: tokio::sync::Notify,
+    go_on: tokio::sync::Notify,
+    asked: AtomicU64,
+    refunded: AtomicU64,
+}
+
+#[async_trait::async_trait]
+impl PaymentProvider for Hesitating {
+    async fn capture(&self, order: OrderId, _amount: &Money) -> Result<PaymentOutcome, String> {
+        self.capturing.notify_one();
+        self.go_on.notified().await;
+        Ok(PaymentOutcome::Captured(format!("test-{order}")))
+    }
+
+    async fn refund(&self, _order: OrderId, _amount: &Money) -> Result<(), String> {
+        if self.asked.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Err("not now".to_owned());
+        }
+        self.refunded.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
 }
 
 async fn order(app: &TestApp, buyer: &Person, id: &str) -> Value {
@@ -102,6 +136,39 @@ async fn an_order_whose_payment_hangs_can_be_cancelled_and_everything_is_given_b
             assert_eq!(app.ask(&buyer, cancel, json!({ "id": id })).await.text("/orderCancel/order/status"), "CANCELLED");
             app.until("the stock is back", async || app.count("SELECT coalesce(sum(stock), 0)::bigint FROM products").await == 3).await;
             assert_eq!(order(app, &buyer, &id).await["status"], "CANCELLED");
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_of_a_cancelled_order_is_given_back_though_the_first_try_failed() {
+    with_config(
+        // The worker's own run is busy with its provider while the test's runs are looked at.
+        |config| config.payments.latency_ms = 5_000,
+        async |app| {
+            let (seller, buyer) = (app.sign_up("seller").await, app.sign_up("buyer").await);
+            let product = offer(app, &seller, 3).await;
+            let id = buy(app, &buyer, &product, 2).await;
+            app.until("the stock is held", async || order(app, &buyer, &id).await["status"] == "RESERVED").await;
+            let raw = app.count("SELECT coalesce(sum(id), 0)::bigint FROM orders").await;
+            let provider = Arc::new(Hesitating::default());
+            let domain = Domain { payments: provider.clone(), ..app.app.domain.clone() };
+            let run = || async {
+                let op = app.app.internal(Duration::from_secs(20));
+                orders::process(&op, &domain, OrderId::from_i64(raw)).await
+            };
+            let cancel = async {
+                provider.capturing.notified().await;
+                let cancel = "mutation($id: ID!) { orderCancel(input: {orderId: $id}) { order { status } userErrors { code } } }";
+                assert_eq!(app.ask(&buyer, cancel, json!({ "id": id })).await.text("/orderCancel/order/status"), "CANCELLED");
+                provider.go_on.notify_one();
+            };
+            let (first, ()) = tokio::join!(run(), cancel);
+            assert!(first.is_err(), "the refund failed, so the job must come again");
+            run().await.expect("the second run");
+            assert_eq!(provider.refunded.load(Ordering::SeqCst), 1);
+            app.until("the stock is back", async || app.count("SELECT coalesce(sum(stock), 0)::bigint FROM products").await == 3).await;
         },
     )
     .await;
