@@ -1,7 +1,11 @@
 //! The composition root: Config ▶ App. The roles and the tests build through here, so what is tested is what runs.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use anyhow::Context;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -12,6 +16,7 @@ use crate::lifecycle::Tasks;
 use crate::stores::postgres::Cluster;
 use crate::stores::postgres::{migrations, replicas};
 use crate::stores::redis::Redis;
+use crate::stores::redis::rate_limit::LocalBuckets;
 
 /// A process's parts.
 #[derive(Clone, Debug)]
@@ -22,6 +27,20 @@ pub struct App {
     pub domain: Domain,
     /// Its tasks.
     pub tasks: Tasks,
+    /// The only documents that run, by hash, when there is such a list.
+    pub trusted_documents: Option<Arc<HashMap<String, Arc<str>>>>,
+    /// Points that payers were charged and did not use, until their next request.
+    pub refunds: moka::sync::Cache<String, u64>,
+    /// Buckets of this process alone, while Redis is away.
+    pub local_buckets: Arc<LocalBuckets>,
+}
+
+fn trusted_documents(file: Option<&PathBuf>) -> anyhow::Result<Option<Arc<HashMap<String, Arc<str>>>>> {
+    let Some(file) = file else { return Ok(None) };
+    let text = std::fs::read_to_string(file).with_context(|| format!("server.trusted_documents: {}", file.display()))?;
+    let documents: HashMap<String, String> =
+        serde_json::from_str(&text).with_context(|| format!("{} is no JSON object of texts", file.display()))?;
+    Ok(Some(Arc::new(documents.into_iter().map(|(id, text)| (id, text.into())).collect())))
 }
 
 impl App {
@@ -41,7 +60,22 @@ impl App {
             identity: Arc::new(Identity::new(&config.auth)?),
             pull_authors: crate::domain::timelines::PullAuthors::default(),
         };
-        Ok(Self { config: Arc::new(config), domain, tasks: Tasks::default() })
+        Self::around(config, domain)
+    }
+
+    /// A process around a domain that is there already.
+    ///
+    /// # Errors
+    /// A list of trusted documents that cannot be read.
+    pub fn around(config: Config, domain: Domain) -> anyhow::Result<Self> {
+        Ok(Self {
+            domain,
+            tasks: Tasks::default(),
+            trusted_documents: trusted_documents(config.server.trusted_documents.as_ref())?,
+            refunds: moka::sync::Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(60)).build(),
+            local_buckets: Arc::default(),
+            config: Arc::new(config),
+        })
     }
 
     /// Starts the look at the replicas: for roles that read them.

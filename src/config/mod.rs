@@ -2,14 +2,17 @@
 //! A struct per concern; nothing else reads the environment. [`Config::load`] validates, and printing a `Config` shows no secret.
 
 mod defaults;
+pub mod network;
+mod serving;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
+
+pub use serving::{AdminConfig, AuthConfig, LimitsConfig, ServerConfig};
 
 /// Everything a role needs to know before it starts.
 #[derive(Debug, Clone, Deserialize)]
@@ -31,6 +34,9 @@ pub struct Config {
     pub kafka: KafkaConfig,
     /// Tokens and passwords.
     pub auth: AuthConfig,
+    /// How much clients may ask for.
+    #[serde(default)]
+    pub limits: LimitsConfig,
     /// Home timelines.
     #[serde(default)]
     pub feed: FeedConfig,
@@ -40,48 +46,6 @@ pub struct Config {
     /// Logs.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
-}
-
-/// `server.*`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ServerConfig {
-    /// Where GraphQL is served.
-    pub listen: SocketAddr,
-    /// The address clients use (nginx's), for printing and for links.
-    pub public_url: String,
-    /// Largest request body in bytes.
-    pub body_limit: usize,
-    /// Time a whole request may take, in milliseconds; below nginx's 3 s per attempt.
-    pub deadline_ms: u64,
-    /// Development conveniences: introspection for everyone.
-    pub development: bool,
-}
-
-impl Default for ServerConfig {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 4101)),
-            public_url: "http://127.0.0.1:4000".to_owned(),
-            body_limit: 64 * 1024,
-            deadline_ms: 2_500,
-            development: true,
-        }
-    }
-}
-
-/// `admin.*`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AdminConfig {
-    /// Where `/livez`, `/readyz` and `/metrics` are served.
-    pub listen: SocketAddr,
-}
-
-impl Default for AdminConfig {
-    fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 4201)) }
-    }
 }
 
 /// `postgres.*`
@@ -205,26 +169,6 @@ pub struct KafkaConfig {
     /// Copies of each partition, when plaza creates it.
     #[serde(default = "defaults::replication")]
     pub replication: i32,
-}
-
-/// `auth.*`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuthConfig {
-    /// The Ed25519 private key (PKCS#8 PEM) that signs access tokens; `plaza keygen` makes one.
-    pub signing_key_file: PathBuf,
-    /// How long an access token lives, in seconds.
-    #[serde(default = "defaults::access_s")]
-    pub access_ttl_s: u64,
-    /// How long a refresh token lives, in seconds.
-    #[serde(default = "defaults::refresh_s")]
-    pub refresh_ttl_s: u64,
-    /// Password hashes computed at the same time, per process.
-    #[serde(default = "defaults::hashers")]
-    pub parallel_hashes: usize,
-    /// argon2id memory in KiB.
-    #[serde(default = "defaults::argon2_kib")]
-    pub argon2_kib: u32,
 }
 
 /// `feed.*`

@@ -160,10 +160,11 @@ async fn load_first(
     Ok(pages.collect())
 }
 
-/// What is cached of a post's comments is older than this version: for projections, after their commit.
+/// What is cached of these posts' comments is older than these versions: for projections, after their commit.
 ///
 /// # Errors
 /// Redis is away.
-pub async fn forget_cached(domain: &Domain, post: PostId, version: i64) -> Result<(), DomainError> {
-    Ok(domain.redis.invalidate::<FirstComments>(&[(post.as_i64(), version)]).await?)
+pub async fn forget_cached(domain: &Domain, posts: &[(PostId, i64)]) -> Result<(), DomainError> {
+    let versions: Vec<(i64, i64)> = posts.iter().map(|(post, version)| (post.as_i64(), *version)).collect();
+    Ok(domain.redis.invalidate::<FirstComments>(&versions).await?)
 }

@@ -21,14 +21,12 @@ fn store_error(error: DomainError) -> StoreError {
 
 #[async_trait]
 impl Effects for Domain {
-    async fn posts_changed(&self, changed: &[(PostId, i64, bool)]) -> Result<(), StoreError> {
+    async fn posts_changed(&self, changed: &[(PostId, i64, bool)], commented: &[(PostId, i64)]) -> Result<(), StoreError> {
         let versions: Vec<(i64, i64)> = changed.iter().map(|(post, version, _)| (post.as_i64(), *version)).collect();
         let deleted: Vec<(i64, i64)> =
             changed.iter().filter(|(_, _, deleted)| *deleted).map(|(post, _, _)| (post.as_i64(), posts::DELETED)).collect();
         self.redis.invalidate::<posts::PostCounts>(&versions).await?;
-        for (post, version, _) in changed {
-            comments::forget_cached(self, *post, *version).await.map_err(store_error)?;
-        }
+        comments::forget_cached(self, commented).await.map_err(store_error)?;
         self.redis.invalidate::<Post>(&deleted).await
     }
 

@@ -1,5 +1,6 @@
 //! Who asks, how fresh the answer must be, and until when.
 
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct Operation {
     pub deadline: Instant,
     /// The client's idempotency key, if it sent one.
     pub client_key: Option<String>,
+    /// Where the client is, for limits.
+    pub address: Option<IpAddr>,
     /// W3C trace context, handed on with every message.
     pub traceparent: Option<String>,
     /// Entries of the process's own cache that were loaded before this moment (Unix ms) are too old for this client.
@@ -51,6 +54,7 @@ impl Operation {
             reads: ReadSession::new(shards, token),
             deadline: Instant::now() + timeout,
             client_key: None,
+            address: None,
             traceparent: None,
             cache_floor_ms: token.written_at_ms,
             bypass_cache: token.bypass_cache,

@@ -2,9 +2,14 @@
 //! an idempotency key of its own and its payload must show what it has just written.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_graphql::Value;
+use chrono::{DateTime, Utc};
+
+use super::error::ErrorCode;
 use super::loaders::Loaders;
 use crate::domain::operation::ConsistencyToken;
 use crate::domain::{Domain, Operation, Viewer};
@@ -21,7 +26,20 @@ pub struct Scope {
     pub loaders: Loaders,
 }
 
-/// One HTTP request.
+/// How the bucket that paid for a request stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Points {
+    /// What the request was charged.
+    pub cost: u64,
+    /// What the bucket holds when full.
+    pub limit: u64,
+    /// What it holds now.
+    pub remaining: u64,
+    /// When it will be full again if nothing more is asked.
+    pub reset_at: DateTime<Utc>,
+}
+
+/// One request.
 pub struct RequestContext {
     domain: Domain,
     /// Who asks.
@@ -34,6 +52,10 @@ pub struct RequestContext {
     pub client_key: Option<String>,
     /// W3C trace context.
     pub traceparent: Option<String>,
+    /// Where the request comes from.
+    pub address: Option<IpAddr>,
+    /// What it was charged.
+    pub points: Option<Points>,
     timeout: Duration,
     scopes: Mutex<Vec<Arc<Scope>>>,
     query: Mutex<Option<Arc<Scope>>>,
@@ -49,6 +71,8 @@ impl RequestContext {
             primary_only: false,
             client_key: None,
             traceparent: None,
+            address: None,
+            points: None,
             timeout,
             scopes: Mutex::default(),
             query: Mutex::default(),
@@ -58,6 +82,7 @@ impl RequestContext {
     fn scope(&self, viewer: Option<Viewer>, client_key: Option<String>, seen: &ConsistencyToken) -> Arc<Scope> {
         let mut op = Operation::request(self.domain.cluster.len(), viewer, seen, self.timeout);
         op.client_key = client_key;
+        op.address = self.address;
         op.traceparent.clone_from(&self.traceparent);
         if self.primary_only {
             op.reads.read_primary_only();
@@ -76,8 +101,8 @@ impl RequestContext {
     }
 
     /// A scope for one mutation field; it sees what the fields before it have written.
-    pub fn for_mutation(&self, response_key: &str) -> Arc<Scope> {
-        let key = self.client_key.as_ref().map(|key| format!("{key}/{response_key}"));
+    pub fn for_mutation(&self, response_key: &str, own_key: Option<String>) -> Arc<Scope> {
+        let key = own_key.or_else(|| self.client_key.as_ref().map(|key| format!("{key}/{response_key}")));
         self.scope(self.viewer, key, &self.seen())
     }
 
@@ -126,10 +151,31 @@ pub fn logged_in_scope(ctx: &async_graphql::Context<'_>, viewer: Viewer) -> asyn
     Ok(ctx.data::<Arc<RequestContext>>()?.for_logged_in(viewer))
 }
 
-/// The scope of a mutation field.
+/// The scope of a mutation field. Its idempotency key is the one in its input, else the request's with the field's name.
 ///
 /// # Errors
-/// As [`query_scope`].
+/// As [`query_scope`]; a `clientKey` that cannot be.
 pub fn mutation_scope(ctx: &async_graphql::Context<'_>) -> async_graphql::Result<Arc<Scope>> {
-    Ok(ctx.data::<Arc<RequestContext>>()?.for_mutation(ctx.field().alias().unwrap_or_else(|| ctx.field().name())))
+    let own_key = match client_key_of_input(ctx) {
+        Some(key) if !is_client_key(&key) => return Err(ErrorCode::BadUserInput.error("`clientKey` has 1 to 200 visible ASCII characters")),
+        key => key,
+    };
+    Ok(ctx.data::<Arc<RequestContext>>()?.for_mutation(ctx.field().alias().unwrap_or_else(|| ctx.field().name()), own_key))
+}
+
+/// Whether a text can be an idempotency key.
+pub fn is_client_key(key: &str) -> bool {
+    (1..=200).contains(&key.len()) && key.chars().all(|c| c.is_ascii_graphic())
+}
+
+fn client_key_of_input(ctx: &async_graphql::Context<'_>) -> Option<String> {
+    let arguments = ctx.field().arguments().ok()?;
+    let (_, input) = arguments.into_iter().find(|(name, _)| name == "input")?;
+    match input {
+        Value::Object(mut fields) => match fields.swap_remove("clientKey")? {
+            Value::String(key) => Some(key),
+            _ => None,
+        },
+        _ => None,
+    }
 }

@@ -25,6 +25,12 @@ pub enum ErrorCode {
     QueryTooDeep,
     /// The query is too large, or asks for too much.
     QueryTooComplex,
+    /// The text of this persisted query is not known: send it along.
+    PersistedQueryNotFound,
+    /// Too much was asked for in a short time; `retryAfter` in the extensions says in how many seconds to try again.
+    RateLimited,
+    /// Too many requests are being worked on: try again in a second. Nothing was changed.
+    Overloaded,
     /// A server that is needed did not answer; nothing was changed. Try again.
     ShardUnavailable,
     /// The change may or may not have happened. Try again with the same idempotency key.
@@ -46,6 +52,9 @@ impl ErrorCode {
             Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Self::QueryTooDeep => "QUERY_TOO_DEEP",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::Overloaded => "OVERLOADED",
             Self::ShardUnavailable => "SHARD_UNAVAILABLE",
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::Timeout => "TIMEOUT",

@@ -21,6 +21,8 @@ const MAX_TOKENS: usize = 2_000;
 const MAX_NESTING: usize = 64;
 /// Deepest nesting of fields, fragments expanded.
 const MAX_DEPTH: u64 = 24;
+/// Longest list in a variable.
+const MAX_LIST: usize = 250;
 /// Most rows and fields that a query may ask for: a list costs its length times what it asks of each item.
 const MAX_COST: u64 = 50_000;
 
@@ -148,9 +150,11 @@ struct Walk<'a> {
 
 /// The second pass, over the parsed document.
 ///
+/// What the dearest operation may come to, in points.
+///
 /// # Errors
 /// A fragment that contains itself, fields nested too deeply, too much asked for.
-pub fn check_document(document: &ExecutableDocument, variables: &Variables) -> Result<(), Refusal> {
+pub fn check_document(document: &ExecutableDocument, variables: &Variables) -> Result<u64, Refusal> {
     let mut walk = Walk { fragments: &document.fragments, variables, known: HashMap::new() };
     for name in document.fragments.keys() {
         walk.fragment(name)?;
@@ -159,6 +163,7 @@ pub fn check_document(document: &ExecutableDocument, variables: &Variables) -> R
         DocumentOperations::Single(operation) => vec![operation],
         DocumentOperations::Multiple(operations) => operations.values().collect(),
     };
+    let mut dearest = 1;
     for operation in operations {
         let weight = walk.selections(&operation.node.selection_set.node)?;
         if weight.depth > MAX_DEPTH {
@@ -167,6 +172,25 @@ pub fn check_document(document: &ExecutableDocument, variables: &Variables) -> R
         if weight.cost > MAX_COST {
             return refuse(ErrorCode::QueryTooComplex, format!("the query costs {}, at most {MAX_COST} are allowed", weight.cost));
         }
+        dearest = weight.cost.max(dearest);
+    }
+    Ok(dearest)
+}
+
+/// Whether the variables' lists are short enough to be looked at.
+///
+/// # Errors
+/// A list with more items than any argument takes.
+pub fn check_values(variables: &Variables) -> Result<(), Refusal> {
+    fn longest(value: &Value) -> usize {
+        match value {
+            Value::List(items) => items.iter().map(longest).max().unwrap_or_default().max(items.len()),
+            Value::Object(fields) => fields.values().map(longest).max().unwrap_or_default(),
+            _ => 0,
+        }
+    }
+    if variables.values().map(longest).max().unwrap_or_default() > MAX_LIST {
+        return refuse(ErrorCode::BadUserInput, format!("a list may have {MAX_LIST} items"));
     }
     Ok(())
 }
@@ -233,7 +257,7 @@ mod tests {
     fn check(query: &str) -> Result<(), ErrorCode> {
         check_text(query).map_err(|refusal| refusal.code)?;
         let document = async_graphql::parser::parse_query(query).expect("a document");
-        check_document(&document, &Variables::default()).map_err(|refusal| refusal.code)
+        check_document(&document, &Variables::default()).map(|_| ()).map_err(|refusal| refusal.code)
     }
 
     #[test]

@@ -65,6 +65,7 @@ pub struct Refusal {
     code: ErrorCode,
     message: String,
     request_id: Option<RequestId>,
+    retry_after_s: Option<u64>,
 }
 
 impl Refusal {
@@ -74,11 +75,18 @@ impl Refusal {
         self.request_id = Some(id.clone());
         self
     }
+
+    /// The same, saying in how many seconds to try again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
 }
 
 /// A refusal with this status.
 pub fn refusal(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Refusal {
-    Refusal { status, code, message: message.into(), request_id: None }
+    Refusal { status, code, message: message.into(), request_id: None, retry_after_s: None }
 }
 
 impl IntoResponse for Refusal {
@@ -87,9 +95,15 @@ impl IntoResponse for Refusal {
         if let (Some(id), Some(extensions)) = (&self.request_id, extensions.as_object_mut()) {
             extensions.insert("requestId".to_owned(), id.0.as_ref().into());
         }
+        if let (Some(seconds), Some(extensions)) = (self.retry_after_s, extensions.as_object_mut()) {
+            extensions.insert("retryAfter".to_owned(), seconds.into());
+        }
         let body = serde_json::json!({ "errors": [{ "message": self.message, "extensions": extensions }] });
         let mut response = (self.status, body.to_string()).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, Accept::Json.content_type());
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         }

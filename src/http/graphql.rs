@@ -1,37 +1,24 @@
 //! The GraphQL endpoint: GraphQL over HTTP, and nothing else.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
-use async_graphql::{Request, Variables};
+use async_graphql::Request;
+use async_graphql::parser::types::OperationType;
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::Deserialize;
+use http_body_util::{BodyExt, LengthLimitError, Limited as LimitedBody};
 
 use super::answer::{Accept, Refusal, not_run, ran, refusal};
-use super::identity::{CONSISTENCY, request_context};
+use super::identity::{CONSISTENCY, recall_writes, request_context};
+use super::limits::{Charged, Limited, charge, client_address, used};
+use super::prepare::{Incoming, prepare};
 use super::{RequestId, Served, panicked};
-use crate::graphql::context::RequestContext;
+use crate::graphql::context::{Points, RequestContext};
 use crate::graphql::error::{ErrorCode, complete};
-use crate::graphql::guard;
-
-/// A request as it comes in.
-#[derive(Debug, Deserialize)]
-struct Incoming {
-    query: Option<String>,
-    #[serde(default, rename = "operationName")]
-    operation_name: Option<String>,
-    #[serde(default)]
-    variables: Option<serde_json::Map<String, serde_json::Value>>,
-    #[serde(default)]
-    #[expect(dead_code, reason = "part of the protocol; nothing in it means anything to plaza yet")]
-    extensions: Option<serde_json::Map<String, serde_json::Value>>,
-}
 
 fn bad_request(message: &str) -> Refusal {
     refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, message)
@@ -51,6 +38,7 @@ pub async fn by_another_method() -> Response {
 pub async fn by_get(
     State(served): State<Served>,
     Extension(id): Extension<RequestId>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     headers: HeaderMap,
     Query(parameters): Query<Vec<(String, String)>>,
 ) -> Response {
@@ -60,23 +48,35 @@ pub async fn by_get(
             return Err(bad_request("a query by GET needs the header graphql-require-preflight"));
         }
         let parameter = |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-        let variables = match parameter("variables").filter(|text| !text.is_empty()) {
-            Some(text) => serde_json::from_str(&text).map_err(|_| bad_request("`variables` is not a JSON object"))?,
-            None => None,
+        let object = |name: &str| match parameter(name).filter(|text| !text.is_empty()) {
+            Some(text) => serde_json::from_str(&text).map_err(|_| bad_request(&format!("`{name}` is not a JSON object"))),
+            None => Ok(None),
         };
-        let incoming = Incoming { query: parameter("query"), operation_name: parameter("operationName"), variables, extensions: None };
-        Ok((accept, incoming))
+        let (variables, extensions) = (object("variables")?, object("extensions")?);
+        Ok((accept, Incoming { query: parameter("query"), operation_name: parameter("operationName"), variables, extensions }))
     };
     match incoming() {
-        Ok((accept, incoming)) => run(&served, &id, &headers, accept, incoming, false).await,
+        Ok((accept, incoming)) => {
+            let address = client_address(&served.app.config.server.trusted_proxies, peer.map(|Extension(peer)| peer.0), &headers);
+            run(&served, Around { id, address, accept, may_change: false }, &headers, incoming).await
+        }
         Err(refused) => refused.into_response(),
     }
 }
 
 /// Queries and mutations.
-pub async fn by_post(State(served): State<Served>, Extension(id): Extension<RequestId>, headers: HeaderMap, body: Body) -> Response {
+pub async fn by_post(
+    State(served): State<Served>,
+    Extension(id): Extension<RequestId>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     match read(&served, &headers, body).await {
-        Ok((accept, incoming)) => run(&served, &id, &headers, accept, incoming, true).await,
+        Ok((accept, incoming)) => {
+            let address = client_address(&served.app.config.server.trusted_proxies, peer.map(|Extension(peer)| peer.0), &headers);
+            run(&served, Around { id, address, accept, may_change: true }, &headers, incoming).await
+        }
         Err(refused) => refused.into_response(),
     }
 }
@@ -92,7 +92,7 @@ async fn read(served: &Served, headers: &HeaderMap, body: Body) -> Result<(Accep
         return Err(refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::BadUserInput, message));
     }
     let limit = served.app.config.server.body_limit;
-    let bytes = match tokio::time::timeout(served.app.config.request_deadline(), Limited::new(body, limit).collect()).await {
+    let bytes = match tokio::time::timeout(served.app.config.request_deadline(), LimitedBody::new(body, limit).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let message = format!("a body may have {limit} bytes");
@@ -108,85 +108,92 @@ async fn read(served: &Served, headers: &HeaderMap, body: Body) -> Result<(Accep
     Ok((accept, incoming))
 }
 
-/// The operation that is to run.
-fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
-    match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Some(&operation.node),
-        // The library runs a single operation only under its own name, and a nameless one under none.
-        (DocumentOperations::Single(_), Some(_)) => None,
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name).map(|operation| &operation.node),
-        (DocumentOperations::Multiple(operations), None) => {
-            let mut all = operations.values();
-            all.next().filter(|_| all.next().is_none()).map(|operation| &operation.node)
-        }
-    }
+/// What of the request is not its text.
+struct Around {
+    id: RequestId,
+    address: IpAddr,
+    accept: Accept,
+    may_change: bool,
 }
 
-async fn run(served: &Served, id: &RequestId, headers: &HeaderMap, accept: Accept, incoming: Incoming, may_change: bool) -> Response {
-    let Some(query) = incoming.query.filter(|query| !query.is_empty()) else {
-        return bad_request("`query` is missing").into_response();
+async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Incoming) -> Response {
+    let accept = around.accept;
+    let prepared = match prepare(served, incoming).await {
+        Ok(prepared) => prepared,
+        Err(refused) => return not_run(accept, refused.code, refused.message),
     };
-    if let Err(refused) = guard::check_text(&query) {
-        return not_run(accept, refused.code, refused.message);
-    }
-    let document = match parse_query(&query) {
-        Ok(document) => document,
-        Err(error) => return not_run(accept, ErrorCode::GraphqlParseFailed, error.to_string()),
-    };
-    let variables = Variables::from_json(serde_json::Value::Object(incoming.variables.unwrap_or_default()));
-    if let Err(refused) = guard::check_document(&document, &variables) {
-        return not_run(accept, refused.code, refused.message);
-    }
-    // Some clients send an empty name for none.
-    let name = incoming.operation_name.filter(|name| !name.is_empty());
-    let Some(operation) = chosen(&document, name.as_deref()) else {
-        return not_run(accept, ErrorCode::GraphqlValidationFailed, "`operationName` must name one of the operations");
-    };
-    let is_query = operation.ty == OperationType::Query;
-    if !may_change && !is_query {
+    let is_query = prepared.kind == OperationType::Query;
+    if !around.may_change && !is_query {
         return refusal(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::BadUserInput, "only queries go by GET").into_response();
     }
-    if let Err(refused) = guard::check_variables(operation, &variables) {
-        return not_run(accept, refused.code, refused.message);
+    if prepared.kind == OperationType::Subscription {
+        return not_run(accept, ErrorCode::GraphqlValidationFailed, "subscriptions go over a WebSocket, by graphql-transport-ws");
     }
-    let context = match request_context(&served.app, headers).await {
-        Ok(context) => Arc::new(context),
+    let Ok(permit) = Arc::clone(&served.admission).try_acquire_owned() else {
+        metrics::counter!("plaza_overloaded_total").increment(1);
+        let refused = refusal(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Overloaded, "too many requests at a time: try again in a second");
+        return refused.retry_after(1).into_response();
+    };
+    let mut context = match request_context(&served.app, headers) {
+        Ok(context) => context,
         Err(refused) => return refused.into_response(),
     };
-    let mut request = Request::new(query).variables(variables).data(Arc::clone(&context));
-    request.set_parsed_query(document);
-    if let Some(name) = name {
-        request = request.operation_name(name);
-    }
+    context.address = Some(around.address);
+    let (viewer, cost) = (context.viewer, prepared.cost);
+    let (charged, ()) = tokio::join!(charge(&served.app, viewer, around.address, cost), recall_writes(&served.app, &mut context));
+    let charged = match charged {
+        Ok(charged) => charged,
+        Err(limited) => {
+            let refused = refusal(StatusCode::TOO_MANY_REQUESTS, Limited::CODE, limited.message());
+            return refused.retry_after(limited.retry_after_s).into_response();
+        }
+    };
+    context.points = Some(points_of(served, &charged));
+    let context = Arc::new(context);
+    let mut request = prepared.request.data(Arc::clone(&context));
     if !served.app.config.server.development {
         request = request.disable_introspection();
     }
-    let work = execute(served.clone(), id.clone(), accept, context, request, is_query);
+    let (served, tasks) = (served.clone(), served.app.tasks.clone());
+    let id = around.id.clone();
+    let work = async move {
+        let _permit = permit;
+        execute(served, around, context, request, is_query, charged).await
+    };
     if is_query {
         return work.await;
     }
     // A client that hangs up must not stop a mutation half-way: between its commit and what must follow it.
     let (done, outcome) = tokio::sync::oneshot::channel();
-    served.app.tasks.spawn_detached(async move {
+    tasks.spawn_detached(async move {
         let _gone = done.send(work.await);
     });
-    outcome.await.unwrap_or_else(|_| panicked(id, "a mutation panicked"))
+    outcome.await.unwrap_or_else(|_| panicked(&id, "a mutation panicked"))
+}
+
+/// What the viewer may see of the bucket that paid.
+pub fn points_of(served: &Served, charged: &Charged) -> Points {
+    let full = charged.bucket.until(charged.bucket.capacity, charged.standing.left);
+    let reset_at = served.app.domain.clock.now() + chrono::TimeDelta::from_std(full).unwrap_or_default();
+    Points { cost: charged.cost, limit: charged.bucket.capacity, remaining: charged.standing.left, reset_at }
 }
 
 async fn execute(
     served: Served,
-    id: RequestId,
-    accept: Accept,
+    around: Around,
     context: Arc<RequestContext>,
     request: Request,
     is_query: bool,
+    charged: Charged,
 ) -> Response {
+    let Around { id, accept, .. } = around;
     let started = tokio::time::Instant::now();
     // Beyond the operation's own deadline only a fault of ours goes on.
     let patience = served.app.config.request_deadline() + std::time::Duration::from_secs(1);
     let ran = match tokio::time::timeout(patience, served.schema.execute(request)).await {
         Ok(mut answer) => {
             complete(&mut answer, &id.0, context.traceparent.as_deref());
+            charged.give_back(&served.app, used(&answer.data));
             let outcome = if answer.errors.is_empty() { "ok" } else { "error" };
             (ran(accept, &answer), outcome)
         }

@@ -7,8 +7,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use super::Served;
 use super::answer::{Refusal, refusal};
 use crate::app::App;
+use crate::domain::Viewer;
 use crate::domain::operation::ConsistencyToken;
-use crate::graphql::context::RequestContext;
+use crate::graphql::context::{RequestContext, is_client_key};
 use crate::graphql::error::ErrorCode;
 use crate::telemetry;
 
@@ -16,19 +17,17 @@ use crate::telemetry;
 pub const CONSISTENCY: &str = "plaza-consistency";
 /// The header in which a client names a mutation, so that it can be sent again.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// Longest idempotency key.
-const MAX_KEY: usize = 200;
 
 /// The public keys that access tokens are signed with.
 pub async fn jwks(State(served): State<Served>) -> Json<serde_json::Value> {
     Json(served.app.domain.identity.jwks())
 }
 
-/// Reads the headers.
+/// Reads the headers; what the session has written lately is not asked for yet.
 ///
 /// # Errors
 /// 401 for an access token that is not good, 400 for headers that cannot be.
-pub async fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestContext, Refusal> {
+pub fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestContext, Refusal> {
     let mut context = RequestContext::new(app.domain.clone(), app.config.request_deadline());
     context.traceparent = Some(telemetry::traceparent(headers.get("traceparent").and_then(|value| value.to_str().ok())));
     context.client_key = client_key(headers)?;
@@ -39,24 +38,33 @@ pub async fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestCo
     }
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     let Some(authorization) = authorizations.next() else { return Ok(context) };
-    let token = authorization.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
-    let viewer =
-        token.filter(|_| authorizations.next().is_none()).and_then(|token| app.domain.identity.viewer_of(&app.domain.clock, token));
+    let viewer = authorization.to_str().ok().filter(|_| authorizations.next().is_none()).and_then(|value| bearer(app, value));
     let Some(viewer) = viewer else {
         return Err(refusal(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, "the access token is not (or no longer) good"));
     };
     context.viewer = Some(viewer);
+    Ok(context)
+}
+
+/// Whom `Bearer <access token>` names.
+pub fn bearer(app: &App, authorization: &str) -> Option<Viewer> {
+    let token = authorization.strip_prefix("Bearer ")?;
+    app.domain.identity.viewer_of(&app.domain.clock, token)
+}
+
+/// What the viewer's session has written lately, on whichever server: its own reads are to see it.
+pub async fn recall_writes(app: &App, context: &mut RequestContext) {
+    let Some(viewer) = context.viewer else { return };
     match app.domain.redis.recent_writes(viewer.session_id).await {
         Ok(written) => context.token.merge(&written),
         // Not known what this session has written: only the primaries are surely not behind it.
         Err(_) => context.primary_only = true,
     }
-    Ok(context)
 }
 
 fn client_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()) && key.chars().all(|c| c.is_ascii_graphic()));
+    let key = key.to_str().ok().filter(|key| is_client_key(key));
     let message = "an idempotency key has 1 to 200 visible ASCII characters";
     key.map(|key| Some(key.to_owned())).ok_or_else(|| refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, message))
 }

@@ -5,6 +5,8 @@ pub mod graphiql;
 pub mod graphql;
 pub mod health;
 pub mod identity;
+pub mod limits;
+pub mod prepare;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::FutureExt;
+use tokio::sync::Semaphore;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::App;
@@ -30,6 +33,21 @@ pub struct Served {
     pub app: App,
     /// The schema.
     pub schema: Schema,
+    /// Texts of persisted queries, by hash, as far as this process has met them.
+    pub persisted: moka::sync::Cache<String, Arc<str>>,
+    /// Requests that may still be taken on.
+    pub admission: Arc<Semaphore>,
+}
+
+impl Served {
+    fn new(app: &App) -> Self {
+        Self {
+            app: app.clone(),
+            schema: schema(),
+            persisted: moka::sync::Cache::new(1_000),
+            admission: Arc::new(Semaphore::new(app.config.server.max_in_flight)),
+        }
+    }
 }
 
 /// The id of a request, in its logs and in its answer.
@@ -45,7 +63,7 @@ pub fn public_router(app: &App) -> Router {
         .route("/.well-known/jwks.json", get(identity::jwks))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
-        .with_state(Served { app: app.clone(), schema: schema() })
+        .with_state(Served::new(app))
         .layer(axum::middleware::from_fn(with_request_id))
         .layer(nosniff)
 }
@@ -56,7 +74,7 @@ pub fn admin_router(app: &App) -> Router {
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .with_state(Served { app: app.clone(), schema: schema() })
+        .with_state(Served::new(app))
 }
 
 /// The answer to a request that ran into a fault of ours.
@@ -121,7 +139,7 @@ async fn serve(router: Router, address: std::net::SocketAddr, app: &App) -> anyh
         // Whoever balances the load needs a moment to see that this process is not ready any more.
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    Ok(axum::serve(listener, router).with_graceful_shutdown(stopped).await?)
+    Ok(axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>()).with_graceful_shutdown(stopped).await?)
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ fn app() -> App {
         identity: std::sync::Arc::new(Identity::new(&config.auth).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
     };
-    App { config: config.into(), domain, tasks: Default::default() }
+    App::around(config, domain).unwrap()
 }
 
 struct Answer {

@@ -17,7 +17,7 @@ use crate::config::{Config, KafkaConfig};
 use crate::stores::StoreError;
 use crate::stores::kafka::producer::{self, EventProducer};
 use crate::stores::postgres::outbox::{self as rows, OutboxRow};
-use crate::stores::postgres::{Cluster, Connection, Shard};
+use crate::stores::postgres::{Cluster, Connection, Shard, ShardIndex, idempotency_keys};
 use crate::stores::rabbitmq::publisher::{self, Publisher};
 
 /// Messages in flight at a time, per shard and sink.
@@ -28,6 +28,8 @@ const BUSY_POLL: Duration = Duration::from_millis(20);
 const IDLE_POLL: Duration = Duration::from_millis(50);
 /// How often the lock's connection is checked, and how soon another relay may take over.
 const LOCK_CHECK: Duration = Duration::from_secs(1);
+/// How long the answer to a mutation is kept for its retries.
+const KEEP_KEYS_HOURS: i32 = 48;
 /// How often a sink that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// Days for which sent messages are kept.
@@ -71,18 +73,24 @@ async fn relay_shard(shard: &Shard, config: &Config, stop: &CancellationToken) -
     let lost = stop.child_token();
     let _cancel = lost.clone().drop_guard();
     tokio::select! {
-        result = keep_lock(&mut lock, stop) => result,
+        result = keep_lock(&mut lock, shard.index, stop) => result,
         result = to_rabbitmq(shard, &config.rabbitmq.url, &config.rabbitmq.retry_delays_ms, &lost) => result,
         result = to_kafka(shard, &config.kafka, &lost) => result,
     }
 }
 
 /// Checks the connection that holds the lock, and keeps the outbox's partitions, until told to stop or the connection is gone.
-async fn keep_lock(lock: &mut Connection, stop: &CancellationToken) -> Result<(), StoreError> {
+async fn keep_lock(lock: &mut Connection, shard: ShardIndex, stop: &CancellationToken) -> Result<(), StoreError> {
     let mut checks = 0_u32;
     loop {
         if checks.is_multiple_of(3_600) {
             rows::maintain(lock, KEEP_DAYS).await?;
+        }
+        if checks.is_multiple_of(600) {
+            idempotency_keys::forget_old(lock, KEEP_KEYS_HOURS).await?;
+        }
+        if checks.is_multiple_of(5) {
+            tell_backlog(lock, shard).await?;
         }
         checks += 1;
         tokio::time::timeout(LOCK_CHECK * 2, rows::is_alive(lock))
@@ -93,6 +101,18 @@ async fn keep_lock(lock: &mut Connection, stop: &CancellationToken) -> Result<()
             return Ok(());
         }
     }
+}
+
+/// How much waits for each broker, and for how long already: the lag that operators watch.
+async fn tell_backlog(connection: &mut Connection, shard: ShardIndex) -> Result<(), StoreError> {
+    for (sink, name) in [(Sink::Rabbitmq, "rabbitmq"), (Sink::Kafka, "kafka")] {
+        let backlog = rows::backlog(connection, sink.code()).await?;
+        let shard = shard.0.to_string();
+        let unsent = u32::try_from(backlog.unsent).unwrap_or(u32::MAX);
+        metrics::gauge!("plaza_outbox_unsent", "shard" => shard.clone(), "sink" => name).set(unsent);
+        metrics::gauge!("plaza_outbox_lag_seconds", "shard" => shard, "sink" => name).set(backlog.oldest_s);
+    }
+    Ok(())
 }
 
 async fn next(

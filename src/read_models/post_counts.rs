@@ -95,6 +95,10 @@ impl Projection for PostCounts {
         let changed = events
             .iter()
             .filter_map(|event| Some((post_of(&event.event)?, event.version, matches!(event.event, Event::PostDeleted { .. }))));
-        effects.posts_changed(&changed.collect::<Vec<_>>()).await
+        let commented = events.iter().filter_map(|event| match event.event {
+            Event::PostCommented { post_id, .. } => Some((post_id, event.version)),
+            _ => None,
+        });
+        effects.posts_changed(&changed.collect::<Vec<_>>(), &commented.collect::<Vec<_>>()).await
     }
 }

@@ -34,8 +34,8 @@ pub trait Projection: Send + Sync {
 /// What a projection may cause outside its shard: given by whoever starts the projector, since caches belong to the domain.
 #[async_trait]
 pub trait Effects: Send + Sync {
-    /// Posts have changed, to these versions; the flag: the post is deleted.
-    async fn posts_changed(&self, posts: &[(PostId, i64, bool)]) -> Result<(), StoreError>;
+    /// Posts have changed, to these versions; the flag: the post is deleted. Those of them that got comments are told a second time.
+    async fn posts_changed(&self, posts: &[(PostId, i64, bool)], commented: &[(PostId, i64)]) -> Result<(), StoreError>;
     /// These people's counts, or whom they follow, have changed.
     async fn people_changed(&self, people: &[UserId]) -> Result<(), StoreError>;
     /// Whom these people follow has changed, and the followees' shards know it now.

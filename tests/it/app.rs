@@ -13,11 +13,11 @@ use plaza::config::{Config, ShardUrls};
 use plaza::domain::identity::generate_key_file;
 use plaza::http::public_router;
 use plaza::stores::kafka::topology;
-use plaza::stores::postgres::migrations;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 use tokio_postgres::NoTls;
+
+use crate::template::template;
 
 /// How long anything may take to become true.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -66,7 +66,8 @@ fn base_config() -> Config {
     Config::load(Some(&file)).expect("the servers' configuration: run `infra/local/up servers`")
 }
 
-fn in_database(url: &SecretString, database: &str) -> SecretString {
+/// The same server, another database.
+pub fn in_database(url: &SecretString, database: &str) -> SecretString {
     let url = url.expose_secret();
     let server = url.rsplit_once('/').expect("a database in the URL").0;
     format!("{server}/{database}").into()
@@ -82,25 +83,8 @@ async fn sql(url: &SecretString, statements: &str) {
     let _ = driver.await;
 }
 
-/// A migrated database on every primary, to be copied; made once, and again when the migrations change.
-async fn template(base: &Config) -> &'static str {
-    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
-    TEMPLATE
-        .get_or_init(|| async {
-            let migration = include_str!("../../migrations/00000000000001_spine/up.sql");
-            let name = format!("plaza_template_{:x}", migration.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31) + u64::from(byte)));
-            for urls in &base.postgres.shards {
-                sql(&urls.primary, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE); CREATE DATABASE {name}")).await;
-                migrations::migrate(&in_database(&urls.primary, &name)).await.expect("migrations");
-            }
-            let config = with_database(base, &name);
-            migrations::ensure_map(&config.postgres).await.expect("the shard map");
-            name
-        })
-        .await
-}
-
-fn with_database(base: &Config, database: &str) -> Config {
+/// The same servers, another database.
+pub fn with_database(base: &Config, database: &str) -> Config {
     let mut config = base.clone();
     for urls in &mut config.postgres.shards {
         *urls = ShardUrls {
@@ -166,7 +150,9 @@ impl TestApp {
         let url = format!("http://{}/graphql", listener.local_addr().expect("an address"));
         let (router, stop) = (public_router(&app), app.tasks.stopping());
         app.tasks.spawn("server", async move {
-            Ok(axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await?)
+            Ok(axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
+                .with_graceful_shutdown(async move { stop.cancelled().await })
+                .await?)
         });
         app.tasks.set_ready();
         app.domain.pull_authors.refresh(&app.domain).await.expect("the list of pulled authors");

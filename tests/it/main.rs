@@ -8,6 +8,7 @@
 )]
 
 mod app;
+mod cli;
 mod feeds;
 mod graphql;
 mod http;
@@ -15,3 +16,4 @@ mod jobs;
 mod layers;
 mod projections;
 mod stores;
+mod template;

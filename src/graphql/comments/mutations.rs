@@ -15,6 +15,9 @@ pub struct CommentCreateInput {
     post_id: ID,
     /// 1 to 1,000 characters; white space around it is dropped.
     text: String,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 /// The new comment.

@@ -25,6 +25,9 @@ pub struct OrderLineInput {
 pub struct OrderPlaceInput {
     /// 1 to 50 lines, all of products in one currency; lines of one product are added up.
     lines: Vec<OrderLineInput>,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 /// Which order.
@@ -32,6 +35,9 @@ pub struct OrderPlaceInput {
 pub struct OrderCancelInput {
     /// One of the viewer's that is not paid yet; cancelled already is fine.
     order_id: ID,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 macro_rules! order_payload {

@@ -18,6 +18,9 @@ pub struct PostCreateInput {
     text: String,
     /// A product to show with it.
     product_id: Option<ID>,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 /// Which post.
@@ -25,6 +28,9 @@ pub struct PostCreateInput {
 pub struct PostDeleteInput {
     /// One of the viewer's; deleted already is fine.
     post_id: ID,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 /// Which post.
@@ -32,6 +38,9 @@ pub struct PostDeleteInput {
 pub struct PostLikeInput {
     /// Liked already is fine.
     post_id: ID,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 /// Which post.
@@ -39,6 +48,9 @@ pub struct PostLikeInput {
 pub struct PostUnlikeInput {
     /// Never liked is fine.
     post_id: ID,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 macro_rules! post_payload {

@@ -28,6 +28,9 @@ pub struct ProductCreateInput {
     price: MoneyInput,
     /// 0 to 1,000,000.
     stock: i32,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 /// The new product.

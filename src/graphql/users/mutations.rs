@@ -26,6 +26,9 @@ pub struct SignUpInput {
     password: String,
     /// The name as shown, 1 to 60 characters.
     display_name: String,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 /// What a log-in asks.
@@ -35,6 +38,9 @@ pub struct LogInInput {
     handle: String,
     /// The password.
     password: String,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 /// What a refresh asks.
@@ -42,6 +48,9 @@ pub struct LogInInput {
 pub struct SessionRefreshInput {
     /// The refresh token of the last sign-up, log-in or refresh; it is used up by this.
     refresh_token: String,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 /// What a profile edit asks; a field that is left out stays as it is.
@@ -51,6 +60,9 @@ pub struct ProfileUpdateInput {
     display_name: Option<String>,
     /// Up to 500 characters.
     bio: Option<String>,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 /// Whom to follow.
@@ -58,6 +70,9 @@ pub struct ProfileUpdateInput {
 pub struct UserFollowInput {
     /// Not the viewer; at most 10,000 people can be followed.
     user_id: ID,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 /// Whom to follow no longer.
@@ -65,6 +80,9 @@ pub struct UserFollowInput {
 pub struct UserUnfollowInput {
     /// Somebody not followed is fine.
     user_id: ID,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
 }
 
 macro_rules! authentication_payload {
@@ -176,7 +194,7 @@ impl UserMutations {
     ) -> Option<async_graphql::Result<SignUpPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let SignUpInput { handle, email, password, display_name } = input;
+            let SignUpInput { handle, email, password, display_name, client_key: _ } = input;
             let result = identity::sign_up(&scope.op, &scope.domain, SignUp { handle, email, password, display_name }).await;
             SignUpPayload::new(ctx, result)
         };

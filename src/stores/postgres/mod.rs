@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod comments;
 pub mod follows;
 pub mod health;
+pub mod idempotency_keys;
 pub mod jobs;
 pub mod likes;
 pub mod migrations;

@@ -195,6 +195,8 @@ impl Pool {
     pub async fn get(&self) -> Result<bb8::PooledConnection<'_, Manager>, StoreError> {
         self.inner.get().await.map_err(|error| match error {
             bb8::RunError::User(error) => StoreError::unavailable(&self.server, error),
+            // Nothing open after all that waiting: nobody is slow, the server does not let us in.
+            bb8::RunError::TimedOut if self.inner.state().connections == 0 => StoreError::unavailable(&self.server, "cannot connect"),
             bb8::RunError::TimedOut => StoreError::Deadline(format!("a connection to {}", self.server)),
         })
     }

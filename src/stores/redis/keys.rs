@@ -29,6 +29,21 @@ impl Keys {
         format!("{}:sw:{}", self.prefix, session.as_i64())
     }
 
+    /// Somebody's bucket of points.
+    pub fn rate_limit(&self, who: &str) -> String {
+        format!("{}:rl:{who}", self.prefix)
+    }
+
+    /// Texts of persisted queries, by hash.
+    pub fn persisted_queries(&self) -> String {
+        format!("{}:pq", self.prefix)
+    }
+
+    /// When each persisted query was stored.
+    pub fn persisted_queries_age(&self) -> String {
+        format!("{}:pqa", self.prefix)
+    }
+
     /// The channel on which invalidations of process memory are told.
     pub fn invalidations(&self) -> String {
         format!("{}:invalidate", self.prefix)

@@ -5,8 +5,10 @@ pub mod flight;
 pub mod keys;
 pub mod listen;
 pub mod local;
+pub mod persisted;
 pub mod pool;
 pub mod probe;
+pub mod rate_limit;
 pub mod sessions;
 pub mod timelines;
 
@@ -44,6 +46,8 @@ struct Scripts {
     session_merge: redis::Script,
     timeline_trim: redis::Script,
     timeline_finish: redis::Script,
+    rate_limit: redis::Script,
+    persisted: redis::Script,
 }
 
 impl std::fmt::Debug for Scripts {
@@ -74,6 +78,8 @@ impl Redis {
                     session_merge: redis::Script::new(include_str!("session_merge.lua")),
                     timeline_trim: redis::Script::new(include_str!("timeline_trim.lua")),
                     timeline_finish: redis::Script::new(include_str!("timeline_finish.lua")),
+                    rate_limit: redis::Script::new(include_str!("rate_limit.lua")),
+                    persisted: redis::Script::new(include_str!("persisted.lua")),
                 },
             }),
         })

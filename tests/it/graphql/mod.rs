@@ -3,6 +3,7 @@ mod idempotency;
 mod identity;
 mod orders;
 mod posts;
+mod read_your_writes;
 mod schema;
 mod social_review;
 mod statement_budgets;

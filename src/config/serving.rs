@@ -1,0 +1,120 @@
+//! What serves clients: addresses, tokens, limits.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::defaults;
+use super::network::Network;
+
+/// `server.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Where GraphQL is served.
+    pub listen: SocketAddr,
+    /// The address clients use (nginx's), for printing and for links.
+    pub public_url: String,
+    /// Largest request body in bytes.
+    pub body_limit: usize,
+    /// Time a whole request may take, in milliseconds; below nginx's 3 s per attempt.
+    pub deadline_ms: u64,
+    /// Requests at work at the same time; more are refused at once, with the advice to come back.
+    pub max_in_flight: usize,
+    /// Development conveniences: introspection and explanations for everyone.
+    pub development: bool,
+    /// The only queries that run, when set: a JSON file of hash (or any id) to text.
+    pub trusted_documents: Option<PathBuf>,
+    /// Addresses (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Origins of browsers' pages that may use the API; `public_url` always may.
+    pub allowed_origins: Vec<String>,
+    /// Where the built front end is (`web/dist`).
+    pub web_folder: PathBuf,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 4101)),
+            public_url: "http://127.0.0.1:4000".to_owned(),
+            body_limit: 64 * 1024,
+            deadline_ms: 2_500,
+            max_in_flight: 96,
+            development: true,
+            trusted_documents: None,
+            trusted_proxies: ["127.0.0.0/8", "::1/128"].into_iter().filter_map(Network::parse).collect(),
+            allowed_origins: Vec::new(),
+            web_folder: PathBuf::from("web/dist"),
+        }
+    }
+}
+
+/// `admin.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdminConfig {
+    /// Where `/livez`, `/readyz` and `/metrics` are served.
+    pub listen: SocketAddr,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 4201)) }
+    }
+}
+
+/// `auth.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    /// The Ed25519 private key (PKCS#8 PEM) that signs access tokens; `plaza keygen` makes one.
+    pub signing_key_file: PathBuf,
+    /// How long an access token lives, in seconds.
+    #[serde(default = "defaults::access_s")]
+    pub access_ttl_s: u64,
+    /// How long a refresh token lives, in seconds.
+    #[serde(default = "defaults::refresh_s")]
+    pub refresh_ttl_s: u64,
+    /// Password hashes computed at the same time, per process.
+    #[serde(default = "defaults::hashers")]
+    pub parallel_hashes: usize,
+    /// argon2id memory in KiB.
+    #[serde(default = "defaults::argon2_kib")]
+    pub argon2_kib: u32,
+}
+
+/// `limits.*`: buckets that all servers share through Redis. A request costs what it may at most ask for; what it did not use is given back.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Points a logged-in viewer's bucket holds.
+    pub viewer_points: u64,
+    /// Points restored to it a second.
+    pub viewer_points_per_s: u64,
+    /// Points that an address's bucket holds, for the anonymous.
+    pub address_points: u64,
+    /// Points restored to it a second.
+    pub address_points_per_s: u64,
+    /// Wrong passwords in a row for one account, then one more a minute.
+    pub account_failures: u64,
+    /// Wrong passwords from one address (IPv6: its /64), then `address_failures / 10` more a minute.
+    pub address_failures: u64,
+    /// Sign-ups from one address (IPv6: its /64) in an hour.
+    pub address_sign_ups: u64,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            viewer_points: 300_000,
+            viewer_points_per_s: 5_000,
+            address_points: 1_000_000,
+            address_points_per_s: 50_000,
+            account_failures: 10,
+            address_failures: 100,
+            address_sign_ups: 10_000,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Who pays for a request, and whether they can.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+
+use crate::app::App;
+use crate::config::LimitsConfig;
+use crate::config::network::{Network, masked};
+use crate::domain::Viewer;
+use crate::graphql::error::ErrorCode;
+use crate::ids::Id;
+use crate::stores::redis::rate_limit::{Bucket, Standing};
+
+/// Where a request comes from: the peer, or what a trusted proxy says of its peer. Only the last hop is believed; the ones before it are the
+/// client's own words.
+pub fn client_address(trusted: &[Network], peer: Option<SocketAddr>, headers: &HeaderMap) -> IpAddr {
+    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
+    if !trusted.iter().any(|network| network.contains(peer)) {
+        return peer;
+    }
+    let last = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
+    let hop = last.and_then(|value| value.rsplit(',').next()).and_then(|hop| hop.trim().parse::<IpAddr>().ok());
+    hop.map_or(peer, |hop| hop.to_canonical())
+}
+
+/// An address as far as one household or host has it: all of IPv4, the /64 of IPv6.
+pub fn prefix(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(four) => four.to_string(),
+        IpAddr::V6(_) => format!("{:x}", masked(address, 64).1),
+    }
+}
+
+/// What a request was charged, and how its payer stands.
+#[derive(Debug, Clone)]
+pub struct Charged {
+    /// The bucket's name.
+    pub payer: Arc<str>,
+    /// The bucket.
+    pub bucket: Bucket,
+    /// The points taken.
+    pub cost: u64,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+/// Too much was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Limited {
+    /// Whole seconds until it can be asked for again, at least 1.
+    pub retry_after_s: u64,
+}
+
+fn bucket(limits: &LimitsConfig, viewer: Option<Viewer>) -> Bucket {
+    match viewer {
+        Some(_) => Bucket { capacity: limits.viewer_points, per_second: limits.viewer_points_per_s },
+        None => Bucket { capacity: limits.address_points, per_second: limits.address_points_per_s },
+    }
+}
+
+/// Takes a request's cost from its viewer's bucket, or from its address's.
+///
+/// # Errors
+/// [`Limited`] when the bucket has less.
+pub async fn charge(app: &App, viewer: Option<Viewer>, address: IpAddr, cost: u64) -> Result<Charged, Limited> {
+    let payer: Arc<str> = match viewer {
+        Some(viewer) => format!("v:{}", viewer.user_id.as_i64()).into(),
+        None => format!("a:{}", prefix(address)).into(),
+    };
+    let bucket = bucket(&app.config.limits, viewer);
+    // What the payer's last requests did not use is given back with this one: no round trip of its own.
+    let back = app.refunds.remove(&*payer).unwrap_or_default();
+    let standing = match app.domain.redis.take_points(&payer, bucket, cost, back).await {
+        Ok(standing) => standing,
+        Err(_) => app.local_buckets.take(&payer, bucket, cost, back),
+    };
+    if standing.taken {
+        return Ok(Charged { payer, bucket, cost, standing });
+    }
+    metrics::counter!("plaza_rate_limited_total", "payer" => if viewer.is_some() { "viewer" } else { "address" }).increment(1);
+    Err(Limited { retry_after_s: bucket.until(cost, standing.left).as_secs().max(1) })
+}
+
+impl Charged {
+    /// Remembers what was paid for and not used.
+    pub fn give_back(&self, app: &App, used: u64) {
+        let unused = self.cost.saturating_sub(used);
+        if unused > 0 {
+            let held = app.refunds.get(&*self.payer).unwrap_or_default();
+            app.refunds.insert(self.payer.to_string(), held.saturating_add(unused));
+        }
+    }
+}
+
+/// What an answer came to, in the points that queries are weighed in: a point a field.
+pub fn used(data: &async_graphql::Value) -> u64 {
+    match data {
+        async_graphql::Value::Object(fields) => {
+            fields.values().fold(0, |sum: u64, value| sum.saturating_add(1).saturating_add(used(value)))
+        }
+        async_graphql::Value::List(items) => items.iter().fold(0, |sum: u64, item| sum.saturating_add(used(item))),
+        _ => 0,
+    }
+}
+
+impl Limited {
+    /// In words.
+    pub fn message(self) -> String {
+        format!("too much was asked for in a short time: try again in {} s", self.retry_after_s)
+    }
+
+    /// Its code.
+    pub const CODE: ErrorCode = ErrorCode::RateLimited;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forwarded(values: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append("x-forwarded-for", axum::http::HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn only_a_trusted_proxys_last_word_is_believed() {
+        let trusted = [Network::parse("127.0.0.0/8").unwrap()];
+        let at = |peer: &str, values: &[&'static str]| {
+            client_address(&trusted, Some(format!("{peer}:1").parse().unwrap()), &forwarded(values)).to_string()
+        };
+        assert_eq!(at("127.0.0.1", &["1.1.1.1, 2.2.2.2"]), "2.2.2.2");
+        assert_eq!(at("127.0.0.1", &["1.1.1.1", "3.3.3.3"]), "3.3.3.3");
+        assert_eq!(at("127.0.0.1", &["nonsense"]), "127.0.0.1");
+        assert_eq!(at("9.9.9.9", &["1.1.1.1"]), "9.9.9.9");
+    }
+
+    #[test]
+    fn a_household_is_one() {
+        let of = |text: &str| prefix(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
+    }
+
+    #[test]
+    fn an_answer_costs_a_point_a_field() {
+        let data = async_graphql::Value::from_json(serde_json::json!({ "a": { "b": [{ "c": 1 }, { "c": 2 }] }, "d": null })).unwrap();
+        assert_eq!(used(&data), 5);
+    }
+}

@@ -1,0 +1,104 @@
+//! Buckets of points: what somebody may ask for in a while, on all servers together.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use moka::sync::Cache;
+use std::sync::Arc;
+
+use super::Redis;
+use crate::stores::StoreError;
+
+/// How much a bucket holds, and how fast it fills.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bucket {
+    /// Points it holds when full.
+    pub capacity: u64,
+    /// Points restored a second.
+    pub per_second: u64,
+}
+
+/// How a bucket stands after a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether the cost was taken.
+    pub taken: bool,
+    /// Points left.
+    pub left: u64,
+}
+
+impl Bucket {
+    /// How long until so many points are there again.
+    pub fn until(&self, points: u64, left: u64) -> Duration {
+        let missing = points.min(self.capacity).saturating_sub(left);
+        Duration::from_millis(missing.saturating_mul(1_000).div_ceil(self.per_second.max(1)))
+    }
+}
+
+/// The buckets of this process alone: what bounds requests while Redis is away.
+#[derive(Debug)]
+pub struct LocalBuckets {
+    held: Cache<String, Arc<Mutex<(f64, Instant)>>>,
+}
+
+impl Default for LocalBuckets {
+    fn default() -> Self {
+        Self { held: Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(900)).build() }
+    }
+}
+
+impl LocalBuckets {
+    /// Takes a cost from a bucket of this process.
+    pub fn take(&self, who: &str, bucket: Bucket, cost: u64, back: u64) -> Standing {
+        let points = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        let capacity = points(bucket.capacity);
+        let held = self.held.get_with_by_ref(who, || Arc::new(Mutex::new((capacity, Instant::now()))));
+        let mut held = held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let restored = held.1.elapsed().as_secs_f64() * points(bucket.per_second);
+        let mut left = (held.0 + restored + points(back)).min(capacity);
+        let taken = left >= points(cost);
+        if taken {
+            left -= points(cost);
+        }
+        *held = (left, Instant::now());
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::as_conversions, reason = "0 to a u32's largest")]
+        let left = left.max(0.0) as u64;
+        Standing { taken, left }
+    }
+}
+
+impl Redis {
+    /// Takes a cost from the bucket that all servers share, giving back what was paid too much before.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn take_points(&self, who: &str, bucket: Bucket, cost: u64, back: u64) -> Result<Standing, StoreError> {
+        let mut script = self.inner.scripts.rate_limit.prepare_invoke();
+        script.key(self.inner.keys.rate_limit(who)).arg(bucket.capacity).arg(bucket.per_second.max(1)).arg(cost).arg(back);
+        let (taken, left): (i64, u64) = self.inner.pool.run(async |connection| script.invoke_async(connection).await).await?;
+        Ok(Standing { taken: taken == 1, left })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOW: Bucket = Bucket { capacity: 10, per_second: 1 };
+
+    #[test]
+    fn a_bucket_gives_what_it_holds_and_takes_back() {
+        let buckets = LocalBuckets::default();
+        assert_eq!(buckets.take("a", SLOW, 8, 0), Standing { taken: true, left: 2 });
+        assert_eq!(buckets.take("a", SLOW, 8, 0).taken, false);
+        assert_eq!(buckets.take("b", SLOW, 10, 0), Standing { taken: true, left: 0 });
+        assert!(buckets.take("a", SLOW, 8, 7).taken);
+    }
+
+    #[test]
+    fn it_says_when_to_come_back() {
+        assert_eq!(SLOW.until(8, 2), Duration::from_secs(6));
+        assert_eq!(SLOW.until(80, 2), Duration::from_secs(8), "more than it holds is never there");
+        assert_eq!(SLOW.until(1, 2), Duration::ZERO);
+    }
+}
