@@ -9,14 +9,13 @@ use anyhow::Context;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::identity::Identity;
+use crate::domain::identity::{Identity, revocations};
 use crate::domain::payments::SimulatedPayments;
 use crate::domain::{Domain, Operation};
 use crate::lifecycle::Tasks;
 use crate::stores::postgres::Cluster;
 use crate::stores::postgres::{migrations, replicas};
 use crate::stores::redis::Redis;
-use crate::stores::redis::rate_limit::LocalBuckets;
 
 /// A process's parts.
 #[derive(Clone, Debug)]
@@ -31,8 +30,6 @@ pub struct App {
     pub trusted_documents: Option<Arc<HashMap<String, Arc<str>>>>,
     /// Points that payers were charged and did not use, until their next request.
     pub refunds: moka::sync::Cache<String, u64>,
-    /// Buckets of this process alone, while Redis is away.
-    pub local_buckets: Arc<LocalBuckets>,
 }
 
 fn trusted_documents(file: Option<&PathBuf>) -> anyhow::Result<Option<Arc<HashMap<String, Arc<str>>>>> {
@@ -57,7 +54,7 @@ impl App {
             clock,
             feed: config.feed.clone(),
             payments: Arc::new(SimulatedPayments(config.payments.clone())),
-            identity: Arc::new(Identity::new(&config.auth)?),
+            identity: Arc::new(Identity::new(&config.auth, &config.limits)?),
             pull_authors: crate::domain::timelines::PullAuthors::default(),
         };
         Self::around(config, domain)
@@ -73,7 +70,6 @@ impl App {
             tasks: Tasks::default(),
             trusted_documents: trusted_documents(config.server.trusted_documents.as_ref())?,
             refunds: moka::sync::Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(60)).build(),
-            local_buckets: Arc::default(),
             config: Arc::new(config),
         })
     }
@@ -102,6 +98,22 @@ impl App {
                 }
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                    () = stop.cancelled() => return Ok(()),
+                }
+            }
+        });
+    }
+
+    /// Starts hearing of sessions that have ended: for roles that take access tokens.
+    pub fn watch_revocations(&self) {
+        let (domain, stop) = (self.domain.clone(), self.tasks.stopping());
+        self.tasks.spawn("revocations", async move {
+            loop {
+                if let Err(error) = revocations::refresh(&domain).await {
+                    tracing::warn!(%error, "revoked sessions are not asked for");
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(revocations::EVERY) => {}
                     () = stop.cancelled() => return Ok(()),
                 }
             }

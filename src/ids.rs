@@ -119,6 +119,8 @@ ids! {
     OrderId = "Order";
     /// A follow, in the follower's bucket: what lists of people are ordered by.
     FollowId = "Follow";
+    /// Something a person is told of; in their bucket.
+    NotificationId = "Notification";
 }
 
 #[cfg(test)]

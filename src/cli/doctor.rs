@@ -9,7 +9,7 @@ use rdkafka::consumer::Consumer as _;
 use secrecy::SecretString;
 
 use super::listeners::{self, Listener};
-use crate::config::{AuthConfig, Config, KafkaConfig, RabbitmqConfig, RedisConfig, redacted};
+use crate::config::{AuthConfig, Config, KafkaConfig, LimitsConfig, RabbitmqConfig, RedisConfig, redacted};
 use crate::domain::identity::Identity;
 use crate::protocol::routing::Topic;
 use crate::stores::kafka::topology::full_name;
@@ -103,7 +103,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     add("redis", redis);
     add("rabbitmq", rabbitmq);
     add("kafka", kafka);
-    add("signing key", signing_key(&config.auth));
+    add("signing key", signing_key(&config.auth, &config.limits));
     add("server.listen", listen(config.server.listen, "server.listen"));
     add("admin.listen", listen(config.admin.listen, "admin.listen"));
     findings
@@ -258,12 +258,12 @@ async fn kafka(config: &KafkaConfig) -> Result<String, Wrong> {
     }
 }
 
-fn signing_key(config: &AuthConfig) -> Result<String, Wrong> {
+fn signing_key(config: &AuthConfig, limits: &LimitsConfig) -> Result<String, Wrong> {
     use std::os::unix::fs::PermissionsExt;
     let file = &config.signing_key_file;
     let make = format!("run `plaza keygen {}`", file.display());
     let metadata = std::fs::metadata(file).map_err(|error| Wrong::new(format!("{}: {error}", file.display()), &make))?;
-    Identity::new(config)
+    Identity::new(config, limits)
         .map_err(|error| Wrong::new(format!("no Ed25519 key in PKCS#8 PEM ({error})"), format!("move it away, then {make}")))?;
     if metadata.permissions().mode() & 0o077 != 0 {
         return Err(Wrong::new(format!("{} can be read by others", file.display()), format!("chmod 600 {}", file.display())));

@@ -47,6 +47,7 @@ pub fn start(app: &App, role: Role) {
     start_without_ports(app, role);
     if role == Role::Server {
         app.watch_pull_authors();
+        app.watch_revocations();
         app.tasks.spawn("server", http::serve_public(app.clone()));
     }
 }
@@ -58,6 +59,9 @@ pub fn start_without_ports(app: &App, role: Role) {
         Role::Server => {
             app.watch_replicas();
             let redis = app.domain.redis.clone();
+            let live = redis.clone();
+            let stop_live = stop.clone();
+            app.tasks.spawn("live channels", async move { live.hear_live(stop_live).await });
             app.tasks.spawn("cache invalidations", async move { redis.listen(stop).await });
         }
         Role::Worker => app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop)),

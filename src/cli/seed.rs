@@ -74,7 +74,7 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
             if let Some(name) = loader.taken_by_others(&made, &handles, &emails).await? {
                 anyhow::bail!("{name} is somebody else's: seed people with the random seed that was used before, or where nobody is yet");
             }
-            let hash = Identity::new(&config.auth)?.hash(PASSWORD.to_owned()).await?;
+            let hash = Identity::new(&config.auth, &config.limits)?.hash(PASSWORD.to_owned()).await?;
             first = Some(world.accounts(&made, &hash));
             world.follows(&made, follows);
             (made, *count)

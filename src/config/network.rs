@@ -29,13 +29,21 @@ impl Network {
 }
 
 /// The first `bits` bits of an address, IPv4 and IPv6 told apart.
-pub fn masked(address: IpAddr, bits: u8) -> (bool, u128) {
+fn masked(address: IpAddr, bits: u8) -> (bool, u128) {
     let (four, number, width) = match address {
         IpAddr::V4(four) => (true, u128::from(u32::from(four)), 32_u32),
         IpAddr::V6(six) => (false, u128::from(six), 128),
     };
     let dropped = width.saturating_sub(u32::from(bits));
     (four, number.checked_shr(dropped).unwrap_or_default())
+}
+
+/// An address as far as one household or host has it: all of IPv4, the /64 of IPv6.
+pub fn household(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(four) => four.to_string(),
+        IpAddr::V6(_) => format!("{:x}", masked(address, 64).1),
+    }
 }
 
 impl TryFrom<String> for Network {

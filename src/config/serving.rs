@@ -103,6 +103,10 @@ pub struct LimitsConfig {
     pub address_failures: u64,
     /// Sign-ups from one address (IPv6: its /64) in an hour.
     pub address_sign_ups: u64,
+    /// Sockets open at one server from one address (IPv6: its /64).
+    pub sockets_per_address: usize,
+    /// Operations running on one socket.
+    pub subscriptions_per_socket: usize,
 }
 
 impl Default for LimitsConfig {
@@ -115,6 +119,8 @@ impl Default for LimitsConfig {
             account_failures: 10,
             address_failures: 100,
             address_sign_ups: 10_000,
+            sockets_per_address: 1_000,
+            subscriptions_per_socket: 50,
         }
     }
 }

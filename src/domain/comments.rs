@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::idempotency::{Request, once};
 use super::posts::{self, PostCounts};
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, text};
-use crate::ids::{CommentId, Id, PostId};
+use super::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy, text};
+use crate::ids::{CommentId, Id, PostId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::stores::postgres::{Connection, comments as store, posts as post_rows};
@@ -40,6 +40,7 @@ impl Cached for FirstComments {
 pub async fn create(op: &Operation, domain: &Domain, post: PostId, text: &str) -> Result<Comment, DomainError> {
     let author = op.require_viewer()?.user_id;
     let text = text::checked("text", text, text::COMMENT_TEXT).map_err(|error| DomainError::Rejected(vec![error]))?;
+    posts::require_visible(op, domain, post).await?;
     let shard = domain.cluster.shard_of_id(post);
     let request = Request { user: author, client_key: op.client_key.as_deref(), operation: "commentCreate" };
     let payload = (post, &text);
@@ -84,7 +85,9 @@ pub async fn get_many(op: &Operation, domain: &Domain, ids: &[CommentId]) -> Res
     let comments: Vec<Comment> = rows.into_iter().flatten().collect();
     let on: Vec<PostId> = comments.iter().map(|comment| comment.post_id).collect();
     let visible = posts::get_many(op, domain, &on).await?;
-    Ok(comments.into_iter().filter(|comment| visible.contains_key(&comment.post_id)).map(|comment| (comment.id, comment)).collect())
+    let heard = policy::passing(op, domain, comments.iter().map(|comment| comment.author_id), policy::voice_is_visible).await?;
+    let shown = |comment: &Comment| visible.contains_key(&comment.post_id) && heard.contains(&comment.author_id);
+    Ok(comments.into_iter().filter(shown).map(|comment| (comment.id, comment)).collect())
 }
 
 /// A post's comments, oldest first; cursor = comment id.
@@ -99,7 +102,21 @@ pub async fn by_post(op: &Operation, domain: &Domain, post: PostId, page: PageRe
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| store::page(connection, post.as_i64(), after, limit).await)
         .await?;
-    Ok(Page::from_rows(rows.into_iter().map(|comment| (comment.id.as_i64(), comment)).collect(), page.first))
+    let page = Page::from_rows(rows.into_iter().map(|comment| (comment.id.as_i64(), comment)).collect(), page.first);
+    let mut pages = [page];
+    keep_heard(op, domain, &mut pages).await?;
+    let [page] = pages;
+    Ok(page)
+}
+
+/// Leaves out the comments of people the viewer may not see.
+async fn keep_heard(op: &Operation, domain: &Domain, pages: &mut [Page<Comment>]) -> Result<(), DomainError> {
+    let authors: Vec<UserId> = pages.iter().flat_map(|page| &page.items).map(|(_, comment)| comment.author_id).collect();
+    let heard = policy::passing(op, domain, authors, policy::voice_is_visible).await?;
+    for page in pages {
+        page.items.retain(|(_, comment)| heard.contains(&comment.author_id));
+    }
+    Ok(())
 }
 
 /// The first `first` comments of many posts, an entry for every post that exists: one statement a shard, none when warm (the first
@@ -115,7 +132,9 @@ pub async fn first_of_many(
 ) -> Result<HashMap<PostId, Page<Comment>>, DomainError> {
     if first > CACHED {
         let loaded = load_first(op, domain, posts.iter().copied(), first).await?;
-        return Ok(loaded.into_iter().map(|(post, comments)| (PostId::from_i64(post), comments.page)).collect());
+        let (posts, mut pages): (Vec<i64>, Vec<_>) = loaded.into_iter().map(|(post, comments)| (post, comments.page)).unzip();
+        keep_heard(op, domain, &mut pages).await?;
+        return Ok(posts.into_iter().map(PostId::from_i64).zip(pages).collect());
     }
     let raw: Vec<i64> = posts.iter().map(|post| post.as_i64()).collect();
     let found = domain
@@ -132,7 +151,9 @@ pub async fn first_of_many(
         }
         page
     };
-    Ok(found.into_iter().map(|(post, comments)| (PostId::from_i64(post), cut(comments.page))).collect())
+    let (posts, mut pages): (Vec<i64>, Vec<_>) = found.into_iter().map(|(post, comments)| (post, comments.page)).unzip();
+    keep_heard(op, domain, &mut pages).await?;
+    Ok(posts.into_iter().map(PostId::from_i64).zip(pages.into_iter().map(cut)).collect())
 }
 
 async fn load_first(

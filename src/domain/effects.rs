@@ -1,16 +1,37 @@
 //! What projections cause outside their shards: caches are told again, and timelines forgotten again, after the followee's shard knows the follower.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::posts::{self, Post};
 use super::products::Product;
 use super::profile_counts::{FollowerCount, ProfileCounts};
-use super::{Domain, DomainError, comments, follows};
+use super::{Domain, DomainError, Operation, comments, products, relations};
 use crate::ids::{Id, PostId, ProductId, UserId};
 use crate::read_models::profile_counts;
 use crate::read_models::projection::Effects;
 use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, ReadSession};
+use crate::stores::postgres::{Connection, ReadSession, users as user_rows};
+use crate::stores::redis::live::Wake;
+
+/// How long it may take to find out whom to wake.
+const LOOK_UP: Duration = Duration::from_secs(2);
+
+impl Domain {
+    async fn relations_versions(&self, people: &[UserId]) -> Result<Vec<(i64, i64)>, StoreError> {
+        let session = ReadSession::primary(self.cluster.len());
+        let versions = self
+            .cluster
+            .scatter_ids(&session, people.iter().copied(), async |connection: &mut Connection, ids: &[i64]| {
+                user_rows::relations_versions(connection, ids).await
+            })
+            .await
+            .complete()?;
+        Ok(versions.into_iter().flatten().collect())
+    }
+}
 
 fn store_error(error: DomainError) -> StoreError {
     match error {
@@ -39,11 +60,12 @@ impl Effects for Domain {
             })
             .await
             .complete()?;
+        let relations = self.relations_versions(people).await?;
         let versions: Vec<(i64, i64, i64)> = versions.into_iter().flatten().collect();
         let activity: Vec<(i64, i64)> = versions.iter().map(|(user, activity, _)| (*user, *activity)).collect();
         let followers: Vec<(i64, i64)> = versions.iter().map(|(user, _, followers)| (*user, *followers)).collect();
         self.redis.invalidate::<ProfileCounts>(&activity).await?;
-        follows::forget_cached(self, &activity).await.map_err(store_error)?;
+        relations::forget_cached(self, &relations).await.map_err(store_error)?;
         self.redis.invalidate::<FollowerCount>(&followers).await
     }
 
@@ -51,6 +73,24 @@ impl Effects for Domain {
         // Between a follow and this moment, a fan-out could not see the new follower; a timeline built in between may lack its post.
         self.people_changed(followers).await?;
         self.redis.forget_timelines(followers).await
+    }
+
+    async fn blocks_changed(&self, people: &[UserId]) -> Result<(), StoreError> {
+        let versions = self.relations_versions(people).await?;
+        relations::forget_cached(self, &versions).await.map_err(store_error)?;
+        self.redis.forget_timelines(people).await
+    }
+
+    async fn notified(&self, people: &[UserId], posts: &[PostId], products: &[ProductId]) -> Result<(), StoreError> {
+        let op = Operation::internal(self.cluster.len(), LOOK_UP);
+        let mut people: BTreeSet<UserId> = people.iter().copied().collect();
+        people.extend(posts::authors_of(&op, self, posts).await.map_err(store_error)?);
+        people.extend(products::sellers_of(&op, self, products).await.map_err(store_error)?);
+        self.redis.wake(&people.into_iter().collect::<Vec<_>>(), Wake::Notifications).await
+    }
+
+    async fn orders_changed(&self, buyers: &[UserId]) -> Result<(), StoreError> {
+        self.redis.wake(buyers, Wake::Orders).await
     }
 
     async fn products_changed(&self, products: &[(ProductId, i64)]) -> Result<(), StoreError> {

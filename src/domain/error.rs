@@ -14,6 +14,12 @@ pub enum DomainError {
     /// The viewer may not see this.
     #[error("forbidden")]
     Forbidden,
+    /// Tried too often.
+    #[error("limited for {retry_after_s} s")]
+    Limited {
+        /// Seconds until it may be tried again.
+        retry_after_s: u64,
+    },
     /// A server that is needed did not answer; nothing was changed.
     #[error(transparent)]
     Store(#[from] StoreError),

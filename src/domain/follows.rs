@@ -1,37 +1,21 @@
 //! Who follows whom. The follower's side is the truth; the followee's is a projection of the edge's events.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
 
 use super::idempotency::{Request, once};
 use super::profile_counts::ProfileCounts;
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, timelines};
+use super::relations::{self, Relations};
+use super::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy, timelines};
 use crate::ids::{FollowId, Id, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::read_models::followers as followers_model;
-use crate::stores::postgres::{Connection, ReadSession, follows as store, users as user_rows};
-use crate::stores::redis::cache::Cached;
+use crate::stores::StoreError;
+use crate::stores::postgres::{Connection, ReadSession, blocks as block_rows, follows as store, users as user_rows};
 
 /// Most people one may follow.
 pub const MAX_FOLLOWING: i64 = 10_000;
-
-/// Everyone a user follows, as cached.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Followees {
-    version: i64,
-    ids: Vec<UserId>,
-}
-
-impl Cached for Followees {
-    const KIND: &'static str = "followees";
-    const LOCAL: bool = false;
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
 
 /// The viewer follows `followee`; already following is fine.
 ///
@@ -43,17 +27,21 @@ pub async fn follow(op: &Operation, domain: &Domain, followee: UserId) -> Result
         return Err(DomainError::rejected(UserErrorCode::Invalid, "userId", "nobody can follow themselves"));
     }
     let primary = ReadSession::primary(domain.cluster.len());
-    let raw = [followee.as_i64()];
-    let exists = domain
+    let (raw, follower) = ([followee.as_i64()], viewer.user_id.as_i64());
+    let (found, blocked) = domain
         .cluster
-        .read(&primary, domain.cluster.shard_of_id(followee), async |connection: &mut Connection| {
-            user_rows::get_many(connection, &raw).await
+        .read(&primary, domain.cluster.shard_of_id(followee), async |connection: &mut Connection| -> Result<_, StoreError> {
+            let found = user_rows::get_many(connection, &raw).await?;
+            Ok((found, block_rows::stands(connection, followee.as_i64(), follower).await?))
         })
         .await?;
-    if exists.is_empty() {
+    let Some(person) = found.into_iter().next().filter(|person| !person.suspended && !blocked) else {
         return Err(DomainError::rejected(UserErrorCode::NotFound, "userId", "there is no such user"));
+    };
+    if relations::of_viewer(op, domain).await?.blocks(followee) {
+        return Err(DomainError::rejected(UserErrorCode::NotAllowed, "userId", "unblock them first"));
     }
-    change(op, domain, followee, "userFollow", true).await
+    change(op, domain, followee, "userFollow", if person.is_private { Change::Request } else { Change::Begin }).await
 }
 
 /// The viewer no longer follows `followee`; not following is fine.
@@ -61,10 +49,24 @@ pub async fn follow(op: &Operation, domain: &Domain, followee: UserId) -> Result
 /// # Errors
 /// The viewer's shard is away.
 pub async fn unfollow(op: &Operation, domain: &Domain, followee: UserId) -> Result<UserId, DomainError> {
-    change(op, domain, followee, "userUnfollow", false).await
+    change(op, domain, followee, "userUnfollow", Change::End).await
 }
 
-async fn change(op: &Operation, domain: &Domain, followee: UserId, operation: &'static str, active: bool) -> Result<UserId, DomainError> {
+/// What happens to an edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Begin,
+    Request,
+    End,
+}
+
+async fn change(
+    op: &Operation,
+    domain: &Domain,
+    followee: UserId,
+    operation: &'static str,
+    change: Change,
+) -> Result<UserId, DomainError> {
     let follower = op.require_viewer()?.user_id;
     let shard = domain.cluster.shard_of_id(follower);
     let request = Request { user: follower, client_key: op.client_key.as_deref(), operation };
@@ -72,21 +74,22 @@ async fn change(op: &Operation, domain: &Domain, followee: UserId, operation: &'
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<i64>, DomainError> {
             once(connection, request, &followee, async |connection: &mut Connection| {
-                let edge = if active {
-                    store::activate(connection, follower.bucket(), follower.as_i64(), followee.as_i64()).await?
-                } else {
-                    store::deactivate(connection, follower.as_i64(), followee.as_i64()).await?
+                let (from, to) = (follower.as_i64(), followee.as_i64());
+                let edge = match change {
+                    Change::Begin => store::activate(connection, follower.bucket(), from, to).await?,
+                    Change::Request => store::request(connection, follower.bucket(), from, to).await?,
+                    Change::End => store::deactivate(connection, from, to).await?,
                 };
                 // Nothing changed: the activity version stays, for no event would bring the counts up to it.
                 let Some(edge) = edge else { return Ok(None) };
                 // Locks the follower's row, so that two follows at once cannot pass the limit together: the second counts the first.
                 let activity = user_rows::raise_activity(connection, follower.as_i64()).await?.ok_or(DomainError::Unauthenticated)?;
-                if active && store::count(connection, follower.as_i64()).await? > MAX_FOLLOWING {
+                if change != Change::End && store::count(connection, follower.as_i64()).await? > MAX_FOLLOWING {
                     let message = format!("nobody can follow more than {MAX_FOLLOWING} people");
                     return Err(DomainError::rejected(UserErrorCode::LimitExceeded, "userId", message));
                 }
                 Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(event(follower, followee, edge.id, active), edge.version)
+                    .event(event(follower, followee, edge.id, change), edge.version)
                     .append(connection)
                     .await?;
                 Ok(Some(activity))
@@ -96,7 +99,7 @@ async fn change(op: &Operation, domain: &Domain, followee: UserId, operation: &'
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     let Some(activity) = committed.value else { return Ok(followee) };
-    op.told(domain.redis.invalidate::<Followees>(&[(follower.as_i64(), activity)]).await);
+    forget_relations(op, domain, follower).await;
     op.told(domain.redis.invalidate::<ProfileCounts>(&[(follower.as_i64(), activity)]).await);
     if timelines::forget(domain, follower).await.is_err() {
         op.cache_untold();
@@ -104,8 +107,82 @@ async fn change(op: &Operation, domain: &Domain, followee: UserId, operation: &'
     Ok(followee)
 }
 
-fn event(follower_id: UserId, followee_id: UserId, follow_id: FollowId, active: bool) -> Event {
-    if active { Event::UserFollowed { follower_id, followee_id, follow_id } } else { Event::UserUnfollowed { follower_id, followee_id } }
+fn event(follower_id: UserId, followee_id: UserId, follow_id: FollowId, change: Change) -> Event {
+    match change {
+        Change::Begin => Event::UserFollowed { follower_id, followee_id, follow_id },
+        Change::Request => Event::UserFollowRequested { follower_id, followee_id, follow_id },
+        Change::End => Event::UserUnfollowed { follower_id, followee_id },
+    }
+}
+
+/// The viewer lets somebody follow them who has asked to, or does not; one who has not asked is fine.
+///
+/// # Errors
+/// The other's shard is away.
+pub async fn answer_request(op: &Operation, domain: &Domain, follower: UserId, accept: bool) -> Result<UserId, DomainError> {
+    let followee = op.require_viewer()?.user_id;
+    // The edge is the follower's: their shard is the one that is written, and where the key is found again.
+    let shard = domain.cluster.shard_of_id(follower);
+    let operation = if accept { "followRequestAccept" } else { "followRequestReject" };
+    let request = Request { user: followee, client_key: op.client_key.as_deref(), operation };
+    let committed = domain
+        .cluster
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<bool, DomainError> {
+            once(connection, request, &follower, async |connection: &mut Connection| {
+                let (from, to) = (follower.as_i64(), followee.as_i64());
+                let edge = if accept { store::accept(connection, from, to).await? } else { store::reject(connection, from, to).await? };
+                let Some(edge) = edge else { return Ok(false) };
+                user_rows::raise_activity(connection, from).await?;
+                let change = if accept { Change::Begin } else { Change::End };
+                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+                    .event(event(follower, followee, edge.id, change), edge.version)
+                    .append(connection)
+                    .await?;
+                Ok(true)
+            })
+            .await
+        })
+        .await?;
+    op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    if committed.value {
+        forget_relations(op, domain, follower).await;
+        if timelines::forget(domain, follower).await.is_err() {
+            op.cache_untold();
+        }
+    }
+    Ok(follower)
+}
+
+/// People who ask to follow the viewer, newest first; cursor = follow id.
+///
+/// # Errors
+/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
+pub async fn requests(op: &Operation, domain: &Domain, page: PageRequest) -> Result<Page<UserId>, DomainError> {
+    let viewer = op.require_viewer()?.user_id;
+    let shard = domain.cluster.shard_of_id(viewer);
+    let rows = domain
+        .cluster
+        .read(&op.reads, shard, async |connection: &mut Connection| {
+            followers_model::requests(connection, viewer.as_i64(), page.after, limit(page)).await
+        })
+        .await?;
+    Ok(Page::from_rows(rows, page.first).map(UserId::from_i64))
+}
+
+/// What is cached of a person's relations is not to be used any more, at whatever version it stands now.
+async fn forget_relations(op: &Operation, domain: &Domain, user: UserId) {
+    let told = async {
+        let primary = ReadSession::primary(domain.cluster.len());
+        let raw = [user.as_i64()];
+        let versions = domain
+            .cluster
+            .read(&primary, domain.cluster.shard_of_id(user), async |connection: &mut Connection| {
+                user_rows::relations_versions(connection, &raw).await
+            })
+            .await?;
+        domain.redis.invalidate::<Relations>(&versions).await
+    };
+    op.told(told.await);
 }
 
 fn limit(page: PageRequest) -> i64 {
@@ -117,6 +194,9 @@ fn limit(page: PageRequest) -> i64 {
 /// # Errors
 /// The user's shard is away.
 pub async fn following(op: &Operation, domain: &Domain, user: UserId, page: PageRequest) -> Result<Page<UserId>, DomainError> {
+    if !policy::passes(op, domain, user, policy::content_is_visible).await? {
+        return Ok(Page::default());
+    }
     let below = page.after.unwrap_or(i64::MAX);
     let shard = domain.cluster.shard_of_id(user);
     let rows = domain
@@ -131,6 +211,9 @@ pub async fn following(op: &Operation, domain: &Domain, user: UserId, page: Page
 /// # Errors
 /// The user's shard is away.
 pub async fn followers(op: &Operation, domain: &Domain, user: UserId, page: PageRequest) -> Result<Page<UserId>, DomainError> {
+    if !policy::passes(op, domain, user, policy::content_is_visible).await? {
+        return Ok(Page::default());
+    }
     let shard = domain.cluster.shard_of_id(user);
     let rows = domain
         .cluster
@@ -146,24 +229,9 @@ pub async fn followers(op: &Operation, domain: &Domain, user: UserId, page: Page
 /// # Errors
 /// The user's shard is away.
 pub async fn followees(op: &Operation, domain: &Domain, user: UserId) -> Result<Arc<Vec<UserId>>, DomainError> {
-    let found = domain
-        .redis
-        .get_many(op.cache_policy(), &[user.as_i64()], async |missing: &[i64]| -> Result<HashMap<i64, Followees>, DomainError> {
-            let missing = missing.iter().copied().map(UserId::from_i64);
-            let rows = domain
-                .cluster
-                .scatter_ids(&op.reads, missing, async |connection: &mut Connection, ids: &[i64]| store::followees(connection, ids).await)
-                .await
-                .complete()?;
-            let rows = rows.into_iter().flatten();
-            let found = rows.map(|row| {
-                let ids = row.followees.into_iter().map(UserId::from_i64).collect();
-                (row.user_id, Followees { version: row.version, ids })
-            });
-            Ok(found.collect())
-        })
-        .await?;
-    Ok(Arc::new(found.into_values().next().map(|followees| followees.ids).unwrap_or_default()))
+    let own = op.viewer.is_some_and(|viewer| viewer.user_id == user);
+    let relations = if own { relations::of_viewer(op, domain).await? } else { relations::of(op, domain, user).await? };
+    Ok(Arc::new(relations.followees.clone()))
 }
 
 /// Those of `ids` that the viewer follows; none when anonymous.
@@ -179,12 +247,4 @@ pub async fn viewer_follows(op: &Operation, domain: &Domain, ids: &[UserId]) -> 
         .read(&op.reads, shard, async |connection: &mut Connection| store::among(connection, viewer.user_id.as_i64(), &raw).await)
         .await?;
     Ok(follows.into_iter().collect())
-}
-
-/// What is cached of these users' follows is older than these activity versions: for projections, after their commit.
-///
-/// # Errors
-/// Redis is away.
-pub async fn forget_cached(domain: &Domain, activity: &[(i64, i64)]) -> Result<(), DomainError> {
-    Ok(domain.redis.invalidate::<Followees>(activity).await?)
 }

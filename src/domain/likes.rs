@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::idempotency::{Request, once};
-use super::posts::PostCounts;
+use super::posts::{self, PostCounts};
 use super::{Domain, DomainError, Operation, UserErrorCode};
 use crate::ids::{Id, PostId};
 use crate::outbox::Messages;
@@ -28,6 +28,9 @@ pub async fn unlike(op: &Operation, domain: &Domain, id: PostId) -> Result<PostI
 
 async fn change(op: &Operation, domain: &Domain, id: PostId, operation: &'static str, liked: bool) -> Result<PostId, DomainError> {
     let user = op.require_viewer()?.user_id;
+    if liked {
+        posts::require_visible(op, domain, id).await?;
+    }
     let shard = domain.cluster.shard_of_id(id);
     let request = Request { user, client_key: op.client_key.as_deref(), operation };
     let committed = domain

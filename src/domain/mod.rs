@@ -1,6 +1,7 @@
 //! The rules, one file per noun. Every function takes the [`Operation`] first: who asks, how fresh, until when. Nothing here
 //! knows GraphQL, HTTP or a queue; nothing below knows a rule.
 
+pub mod blocks;
 pub mod comments;
 pub mod effects;
 pub mod error;
@@ -8,6 +9,9 @@ pub mod follows;
 pub mod idempotency;
 pub mod identity;
 pub mod likes;
+pub mod live;
+pub mod moderation;
+pub mod notifications;
 pub mod operation;
 pub mod orders;
 pub mod page;
@@ -16,6 +20,7 @@ pub mod policy;
 pub mod posts;
 pub mod products;
 pub mod profile_counts;
+pub mod relations;
 pub mod text;
 pub mod timelines;
 pub mod users;

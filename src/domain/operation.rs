@@ -1,12 +1,14 @@
 //! Who asks, how fresh the answer must be, and until when.
 
 use std::net::IpAddr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::DomainError;
+use super::relations::Relations;
 use crate::ids::{SessionId, UserId};
 use crate::stores::StoreError;
 use crate::stores::postgres::session::Lsn;
@@ -37,12 +39,16 @@ pub struct Operation {
     pub client_key: Option<String>,
     /// Where the client is, for limits.
     pub address: Option<IpAddr>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
     /// W3C trace context, handed on with every message.
     pub traceparent: Option<String>,
     /// Entries of the process's own cache that were loaded before this moment (Unix ms) are too old for this client.
     pub cache_floor_ms: i64,
     /// Caches may hold less than this client has seen: do not read them.
     pub bypass_cache: bool,
+    /// The viewer's relations, once they were needed.
+    pub relations: OnceCell<Arc<Relations>>,
     written: Mutex<ConsistencyToken>,
 }
 
@@ -55,9 +61,11 @@ impl Operation {
             deadline: Instant::now() + timeout,
             client_key: None,
             address: None,
+            user_agent: None,
             traceparent: None,
             cache_floor_ms: token.written_at_ms,
             bypass_cache: token.bypass_cache,
+            relations: OnceCell::new(),
             written: Mutex::default(),
         }
     }
@@ -69,6 +77,11 @@ impl Operation {
             bypass_cache: true,
             ..Self::request(shards, None, &ConsistencyToken::default(), timeout)
         }
+    }
+
+    /// The same for a viewer: what they may see, as it is now.
+    pub fn fresh(shards: usize, viewer: Option<Viewer>, timeout: Duration) -> Self {
+        Self { viewer, ..Self::internal(shards, timeout) }
     }
 
     /// # Errors

@@ -1,9 +1,70 @@
 //! Who may see what, in one place: every row that leaves the domain for a viewer goes through here.
+//!
+//! A person is seen by all but those they block, and by nobody while suspended. What they have made (posts, comments, products, whom they follow) is not
+//! seen by those they block or who block them, nor, when they are private, by those who do not follow them; themselves they see whole.
 
-use super::Viewer;
-use super::posts::Post;
+use std::collections::{HashMap, HashSet};
 
-/// Whether a post may be shown to the viewer.
-pub fn post_is_visible(_viewer: Option<Viewer>, post: &Post) -> bool {
-    !post.deleted
+use super::relations::{self, Relations};
+use super::users::{self, User};
+use super::{Domain, DomainError, Operation, Viewer};
+use crate::ids::UserId;
+
+fn is_self(viewer: Option<Viewer>, user: &User) -> bool {
+    viewer.is_some_and(|viewer| viewer.user_id == user.id)
+}
+
+/// Whether a person may be shown to the viewer at all.
+pub fn person_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &User) -> bool {
+    !user.suspended && (is_self(viewer, user) || !relations.is_blocked_by(user.id))
+}
+
+/// Whether what a person has made for everybody may be shown to the viewer: comments, products.
+pub fn voice_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &User) -> bool {
+    person_is_visible(viewer, relations, user) && (is_self(viewer, user) || !relations.blocks(user.id))
+}
+
+/// Whether what a person has made for those who follow them may be shown to the viewer: posts, whom they follow, who follows them.
+pub fn content_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &User) -> bool {
+    voice_is_visible(viewer, relations, user) && (!user.is_private || is_self(viewer, user) || relations.follows(user.id))
+}
+
+/// Which of these people pass one of the rules above.
+///
+/// # Errors
+/// A shard that is away.
+pub async fn passing(
+    op: &Operation,
+    domain: &Domain,
+    people: impl IntoIterator<Item = UserId>,
+    rule: fn(Option<Viewer>, &Relations, &User) -> bool,
+) -> Result<HashSet<UserId>, DomainError> {
+    let people: Vec<UserId> = people.into_iter().collect::<HashSet<_>>().into_iter().collect();
+    if people.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let (rows, relations) = futures_util::future::try_join(users::rows(op, domain, &people), relations::of_viewer(op, domain)).await?;
+    Ok(rows.into_values().filter(|user| rule(op.viewer, &relations, user)).map(|user| user.id).collect())
+}
+
+/// Whether one person passes a rule.
+///
+/// # Errors
+/// A shard that is away.
+pub async fn passes(
+    op: &Operation,
+    domain: &Domain,
+    person: UserId,
+    rule: fn(Option<Viewer>, &Relations, &User) -> bool,
+) -> Result<bool, DomainError> {
+    Ok(passing(op, domain, [person], rule).await?.contains(&person))
+}
+
+/// The people who may be shown.
+///
+/// # Errors
+/// The viewer's shard is away.
+pub async fn visible_people(op: &Operation, domain: &Domain, rows: HashMap<UserId, User>) -> Result<HashMap<UserId, User>, DomainError> {
+    let relations = relations::of_viewer(op, domain).await?;
+    Ok(rows.into_iter().filter(|(_, user)| person_is_visible(op.viewer, &relations, user)).collect())
 }

@@ -26,6 +26,8 @@ impl Cached for Post {
     }
 }
 
+/// How long a second look, at a primary, may take.
+const FRESH: std::time::Duration = std::time::Duration::from_secs(1);
 /// The cached version of a deleted post.
 pub(super) const DELETED: i64 = 2;
 
@@ -99,7 +101,7 @@ async fn product_exists(op: &Operation, domain: &Domain, product: ProductId) -> 
     if !products::get_many(op, domain, &[product]).await?.is_empty() {
         return Ok(true);
     }
-    Ok(!products::current(domain, &[product]).await?.is_empty())
+    Ok(!products::current(op, domain, &[product]).await?.is_empty())
 }
 
 /// The viewer deletes a post of theirs; deleted already is fine.
@@ -162,7 +164,38 @@ pub async fn get_many(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result
             Ok(rows.into_iter().flatten().map(|post| (post.id.as_i64(), post)).collect())
         })
         .await?;
-    Ok(found.into_values().filter(|post| policy::post_is_visible(op.viewer, post)).map(|post| (post.id, post)).collect())
+    let posts: Vec<Post> = found.into_values().filter(|post| !post.deleted).collect();
+    let visible = policy::passing(op, domain, posts.iter().map(|post| post.author_id), policy::content_is_visible).await?;
+    Ok(posts.into_iter().filter(|post| visible.contains(&post.author_id)).map(|post| (post.id, post)).collect())
+}
+
+/// Who wrote these posts, whoever asks and also when they are deleted.
+///
+/// # Errors
+/// A shard that is away.
+pub(super) async fn authors_of(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<Vec<UserId>, DomainError> {
+    let rows = domain
+        .cluster
+        .scatter_ids(&op.reads, ids.iter().copied(), async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await)
+        .await
+        .complete()?;
+    Ok(rows.into_iter().flatten().map(|post| post.author_id).collect())
+}
+
+/// That the viewer may see a post, for what they want to do with it.
+///
+/// # Errors
+/// `NOT_FOUND` when they may not, or it is not there; a shard that is away.
+pub(super) async fn require_visible(op: &Operation, domain: &Domain, id: PostId) -> Result<(), DomainError> {
+    if get_many(op, domain, &[id]).await?.contains_key(&id) {
+        return Ok(());
+    }
+    // It may be too new for the replica that was asked.
+    let fresh = Operation::fresh(domain.cluster.len(), op.viewer, FRESH);
+    match get_many(&fresh, domain, &[id]).await?.contains_key(&id) {
+        true => Ok(()),
+        false => Err(DomainError::rejected(UserErrorCode::NotFound, "postId", "there is no such post")),
+    }
 }
 
 /// An author's posts, newest first; cursor = post id.
@@ -170,6 +203,9 @@ pub async fn get_many(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result
 /// # Errors
 /// The author's shard is away.
 pub async fn by_author(op: &Operation, domain: &Domain, author: UserId, page: PageRequest) -> Result<Page<Post>, DomainError> {
+    if !policy::passes(op, domain, author, policy::content_is_visible).await? {
+        return Ok(Page::default());
+    }
     let below = page.after.unwrap_or(i64::MAX);
     let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
     let shard = domain.cluster.shard_of_id(author);
@@ -179,7 +215,7 @@ pub async fn by_author(op: &Operation, domain: &Domain, author: UserId, page: Pa
         .await?;
     let rows = posts.into_iter().map(|post| (post.id.as_i64(), post)).collect();
     let mut page = Page::from_rows(rows, page.first);
-    page.items.retain(|(_, post)| policy::post_is_visible(op.viewer, post));
+    page.items.retain(|(_, post)| !post.deleted);
     Ok(page)
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::idempotency::{Request, once};
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, text};
+use super::{Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, policy, text};
 use crate::ids::{Id, ProductId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
@@ -162,17 +162,30 @@ async fn load(domain: &Domain, reads: &ReadSession, ids: &[i64]) -> Result<HashM
 pub async fn get_many(op: &Operation, domain: &Domain, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>, DomainError> {
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
     let found = domain.redis.get_many(op.cache_policy(), &raw, async |missing: &[i64]| load(domain, &op.reads, missing).await).await?;
-    Ok(found.into_values().map(|product: Product| (product.id, product)).collect())
+    let products: Vec<Product> = found.into_values().collect();
+    let sellers = policy::passing(op, domain, products.iter().map(|product| product.seller_id), policy::voice_is_visible).await?;
+    Ok(products.into_iter().filter(|product| sellers.contains(&product.seller_id)).map(|product| (product.id, product)).collect())
 }
 
-/// Products by id from the primaries, past every cache: for whatever decides a write.
+/// Products by id that the viewer may see, from the primaries, past every cache: for whatever decides a write.
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn current(domain: &Domain, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>, DomainError> {
+pub async fn current(op: &Operation, domain: &Domain, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>, DomainError> {
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
     let found = load(domain, &ReadSession::primary(domain.cluster.len()), &raw).await?;
-    Ok(found.into_values().map(|product| (product.id, product)).collect())
+    let products: Vec<Product> = found.into_values().collect();
+    let sellers = policy::passing(op, domain, products.iter().map(|product| product.seller_id), policy::voice_is_visible).await?;
+    Ok(products.into_iter().filter(|product| sellers.contains(&product.seller_id)).map(|product| (product.id, product)).collect())
+}
+
+/// Who sells these products, whoever asks.
+///
+/// # Errors
+/// A shard that is away.
+pub(super) async fn sellers_of(op: &Operation, domain: &Domain, ids: &[ProductId]) -> Result<Vec<UserId>, DomainError> {
+    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
+    Ok(load(domain, &op.reads, &raw).await?.into_values().map(|product| product.seller_id).collect())
 }
 
 /// The newest products of all shards; cursor = product id. The numbers of shards that did not answer come along: their products are missing.
@@ -192,7 +205,10 @@ pub async fn newest(op: &Operation, domain: &Domain, page: PageRequest) -> Resul
     let rows = gathered.answers.into_iter().flat_map(|(_, rows)| rows);
     let mut rows: Vec<(i64, Product)> = rows.map(|row| (row.id.as_i64(), Product::from(row))).collect();
     rows.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
-    Ok((Page::from_rows(rows, page.first), away))
+    let mut page = Page::from_rows(rows, page.first);
+    let sellers = policy::passing(op, domain, page.items.iter().map(|(_, product)| product.seller_id), policy::voice_is_visible).await?;
+    page.items.retain(|(_, product)| sellers.contains(&product.seller_id));
+    Ok((page, away))
 }
 
 /// The seller's view of a product's sales, newest minute first, at most an hour of minutes.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::idempotency::{Request, once};
-use super::{Domain, DomainError, Operation, text};
+use super::{Domain, DomainError, Operation, policy, text};
 use crate::ids::{Bucket, Id, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
@@ -22,11 +22,20 @@ impl Cached for User {
     }
 }
 
-/// People by id, through the cache; those that do not exist are left out.
+/// People by id that the viewer may see; the others are left out.
 ///
 /// # Errors
 /// A shard that is away.
 pub async fn get_many(op: &Operation, domain: &Domain, ids: &[UserId]) -> Result<HashMap<UserId, User>, DomainError> {
+    let rows = rows(op, domain, ids).await?;
+    policy::visible_people(op, domain, rows).await
+}
+
+/// People by id, whoever asks, through the cache: for rules to decide by.
+///
+/// # Errors
+/// A shard that is away.
+pub(super) async fn rows(op: &Operation, domain: &Domain, ids: &[UserId]) -> Result<HashMap<UserId, User>, DomainError> {
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
     let found = domain
         .redis
@@ -73,6 +82,9 @@ pub struct ProfileUpdate {
     pub display_name: Option<String>,
     /// What they say of themselves.
     pub bio: Option<String>,
+    /// Whether only those they let follow them see what they write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_private: Option<bool>,
 }
 
 /// Edits the viewer's own profile.
@@ -88,6 +100,7 @@ pub async fn update(op: &Operation, domain: &Domain, update: ProfileUpdate) -> R
     let update = ProfileUpdate {
         display_name: check("displayName", update.display_name, text::DISPLAY_NAME),
         bio: check("bio", update.bio, text::BIO),
+        is_private: update.is_private,
     };
     if !errors.is_empty() {
         return Err(DomainError::Rejected(errors));
@@ -98,7 +111,7 @@ pub async fn update(op: &Operation, domain: &Domain, update: ProfileUpdate) -> R
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<i64, DomainError> {
             once(connection, request, &update, async |connection: &mut Connection| {
-                let version = store::update(connection, id.as_i64(), update.display_name.as_deref(), update.bio.as_deref())
+                let version = store::update(connection, id.as_i64(), update.display_name.as_deref(), update.bio.as_deref(), update.is_private)
                     .await?
                     .ok_or(DomainError::Unauthenticated)?;
                 Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())

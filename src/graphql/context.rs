@@ -54,6 +54,8 @@ pub struct RequestContext {
     pub traceparent: Option<String>,
     /// Where the request comes from.
     pub address: Option<IpAddr>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
     /// What it was charged.
     pub points: Option<Points>,
     timeout: Duration,
@@ -72,6 +74,7 @@ impl RequestContext {
             client_key: None,
             traceparent: None,
             address: None,
+            user_agent: None,
             points: None,
             timeout,
             scopes: Mutex::default(),
@@ -79,10 +82,16 @@ impl RequestContext {
         }
     }
 
+    /// The rules.
+    pub fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
     fn scope(&self, viewer: Option<Viewer>, client_key: Option<String>, seen: &ConsistencyToken) -> Arc<Scope> {
         let mut op = Operation::request(self.domain.cluster.len(), viewer, seen, self.timeout);
         op.client_key = client_key;
         op.address = self.address;
+        op.user_agent.clone_from(&self.user_agent);
         op.traceparent.clone_from(&self.traceparent);
         if self.primary_only {
             op.reads.read_primary_only();
@@ -109,6 +118,14 @@ impl RequestContext {
     /// A scope for somebody whom a field has just logged in: what it reads, it reads as they will.
     pub fn for_logged_in(&self, viewer: Viewer) -> Arc<Scope> {
         self.scope(Some(viewer), None, &self.seen())
+    }
+
+    /// A scope for one event of a subscription: nothing is shared with the event before, and nothing is kept.
+    pub fn for_event(&self) -> Arc<Scope> {
+        let mut op = Operation::request(self.domain.cluster.len(), self.viewer, &ConsistencyToken::default(), self.timeout);
+        op.traceparent.clone_from(&self.traceparent);
+        let op = Arc::new(op);
+        Arc::new(Scope { loaders: Loaders::new(&op, &self.domain), op, domain: self.domain.clone() })
     }
 
     /// The sessions that were at work: the request's, and those it began. Each must see what was written.

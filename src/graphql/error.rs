@@ -85,6 +85,10 @@ pub fn fault(error: &DomainError) -> Error {
             let message = errors.first().map_or("rejected", |error| error.message.as_str());
             ErrorCode::BadUserInput.error(message)
         }
+        DomainError::Limited { retry_after_s } => {
+            let told = ErrorCode::RateLimited.error(format!("tried too often: try again in {retry_after_s} s"));
+            told.extend_with(|_, extensions| extensions.set("retryAfter", *retry_after_s))
+        }
         DomainError::Store(StoreError::OutcomeUnknown(_)) => {
             ErrorCode::OutcomeUnknown.error("it is not known whether this happened: try again with the same idempotency key")
         }

@@ -11,14 +11,15 @@ use dataloader::cached::Loader;
 
 use super::error::fault;
 use crate::domain::comments::Comment;
+use crate::domain::notifications::Notification;
 use crate::domain::orders::Order;
 use crate::domain::posts::{Post, PostCounts};
 use crate::domain::products::Product;
 use crate::domain::profile_counts::{FollowerCount, ProfileCounts};
 use crate::domain::users::User;
 use crate::domain::{Domain, DomainError, Operation, Page};
-use crate::domain::{comments, follows, likes, orders, posts, products, profile_counts, users};
-use crate::ids::{CommentId, OrderId, PostId, ProductId, UserId};
+use crate::domain::{blocks, comments, follows, likes, notifications, orders, posts, products, profile_counts, users};
+use crate::ids::{CommentId, NotificationId, OrderId, PostId, ProductId, UserId};
 
 /// Most keys in one batch: a page's largest product of levels.
 const BATCH: usize = 1_000;
@@ -138,6 +139,12 @@ loaders! {
     comments, comment: CommentBatch(CommentId) -> Comment = |op, domain, keys| comments::get_many(op, domain, keys);
     /// An order of the viewer's.
     orders, order: OrderBatch(OrderId) -> Order = |op, domain, keys| orders::get_many(op, domain, keys);
+    /// Whether the viewer blocks a person.
+    viewer_blocks, viewer_blocks: ViewerBlocksBatch(UserId) -> bool = |op, domain, keys| async {
+        Ok(members(keys, &blocks::viewer_blocks(op, domain, keys).await?))
+    };
+    /// A notification of the viewer's.
+    notifications, notification: NotificationBatch(NotificationId) -> Notification = |op, domain, keys| notifications::get_many(op, domain, keys);
     /// A product.
     products, product: ProductBatch(ProductId) -> Product = |op, domain, keys| products::get_many(op, domain, keys);
 }

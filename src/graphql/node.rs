@@ -8,11 +8,12 @@ use super::comments::types::Comment;
 use super::context::{Scope, query_scope};
 use super::error::ErrorCode;
 use super::ids::parse_any;
+use super::notifications::types::Notification;
 use super::orders::types::Order;
 use super::posts::types::Post;
 use super::products::types::Product;
 use super::users::types::User;
-use crate::ids::{CommentId, Id, OrderId, PostId, ProductId, UserId};
+use crate::ids::{CommentId, Id, NotificationId, OrderId, PostId, ProductId, UserId};
 
 /// Most ids in one `nodes`.
 const MAX_NODES: usize = 100;
@@ -31,6 +32,8 @@ pub enum Node {
     Product(Product),
     /// An order of the viewer's.
     Order(Order),
+    /// A notification of the viewer's.
+    Notification(Notification),
 }
 
 async fn load(scope: &Arc<Scope>, id: &str) -> async_graphql::Result<Option<Node>> {
@@ -42,6 +45,10 @@ async fn load(scope: &Arc<Scope>, id: &str) -> async_graphql::Result<Option<Node
         PostId::NOUN => Post::load(scope, PostId::from_i64(number)).await?.map(Node::Post),
         ProductId::NOUN => Product::load(scope, ProductId::from_i64(number)).await?.map(Node::Product),
         OrderId::NOUN => Order::load(scope, OrderId::from_i64(number)).await?.map(Node::Order),
+        NotificationId::NOUN => {
+            let row = scope.loaders.notification(NotificationId::from_i64(number)).await?;
+            row.and_then(|row| Notification::new(row, scope)).map(Node::Notification)
+        }
         CommentId::NOUN => {
             let id = CommentId::from_i64(number);
             scope.loaders.comment(id).await?.map(|comment| Node::Comment(Comment::new(comment, scope)))

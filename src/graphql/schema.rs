@@ -1,6 +1,6 @@
 //! The schema, put together.
 
-use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions};
+use async_graphql::{MergedObject, SDLExportOptions};
 
 use super::comments::mutations::CommentMutations;
 use super::error::ErrorCode;
@@ -11,7 +11,9 @@ use super::posts::mutations::PostMutations;
 use super::posts::queries::PostQueries;
 use super::products::mutations::ProductMutations;
 use super::products::queries::ProductQueries;
+use super::subscriptions::Subscription;
 use super::users::mutations::UserMutations;
+use super::users::relations::RelationMutations;
 use super::users::queries::UserQueries;
 use super::viewer::queries::ViewerQueries;
 
@@ -22,14 +24,14 @@ pub struct Query(ViewerQueries, NodeQueries, UserQueries, PostQueries, ProductQu
 /// What can be done. Every field takes part in the idempotency of the request's `Idempotency-Key`: sent again with the same key and input, it
 /// answers as before and does nothing. A field that could not be done is null beside a top-level error; the others stand for themselves.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(UserMutations, PostMutations, CommentMutations, ProductMutations, OrderMutations);
+pub struct Mutation(UserMutations, RelationMutations, PostMutations, CommentMutations, ProductMutations, OrderMutations);
 
 /// plaza's schema.
-pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// Builds it. No extension is registered: a single one would cost every field its fast path.
 pub fn schema() -> Schema {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+    Schema::build(Query::default(), Mutation::default(), Subscription)
         .register_output_type::<ErrorCode>()
         .limit_depth(24)
         .limit_recursive_depth(64)

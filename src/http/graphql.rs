@@ -7,6 +7,8 @@ use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use axum::Extension;
 use axum::body::Body;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -16,8 +18,9 @@ use super::answer::{Accept, Refusal, not_run, ran, refusal};
 use super::identity::{CONSISTENCY, recall_writes, request_context};
 use super::limits::{Charged, Limited, charge, client_address, used};
 use super::prepare::{Incoming, prepare};
-use super::{RequestId, Served, panicked};
+use super::{RequestId, Served, panicked, websocket};
 use crate::graphql::context::{Points, RequestContext};
+use crate::domain::operation::ConsistencyToken;
 use crate::graphql::error::{ErrorCode, complete};
 
 fn bad_request(message: &str) -> Refusal {
@@ -40,8 +43,13 @@ pub async fn by_get(
     Extension(id): Extension<RequestId>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     Query(parameters): Query<Vec<(String, String)>>,
 ) -> Response {
+    let address = client_address(&served.app.config.server.trusted_proxies, peer.map(|Extension(peer)| peer.0), &headers);
+    if let Ok(upgrade) = upgrade {
+        return websocket::accept(served, id, address, &headers, upgrade);
+    }
     let incoming = || -> Result<(Accept, Incoming), Refusal> {
         let accept = accepted(&headers)?;
         if !headers.contains_key("graphql-require-preflight") && !headers.contains_key("apollo-require-preflight") {
@@ -56,10 +64,7 @@ pub async fn by_get(
         Ok((accept, Incoming { query: parameter("query"), operation_name: parameter("operationName"), variables, extensions }))
     };
     match incoming() {
-        Ok((accept, incoming)) => {
-            let address = client_address(&served.app.config.server.trusted_proxies, peer.map(|Extension(peer)| peer.0), &headers);
-            run(&served, Around { id, address, accept, may_change: false }, &headers, incoming).await
-        }
+        Ok((accept, incoming)) => run(&served, Around { id, address, accept, may_change: false }, &headers, incoming).await,
         Err(refused) => refused.into_response(),
     }
 }
@@ -118,6 +123,9 @@ struct Around {
 
 async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Incoming) -> Response {
     let accept = around.accept;
+    if incoming.is_empty() {
+        return bad_request("`query` is missing").into_response();
+    }
     let prepared = match prepare(served, incoming).await {
         Ok(prepared) => prepared,
         Err(refused) => return not_run(accept, refused.code, refused.message),
@@ -210,14 +218,20 @@ async fn execute(
     with_token(&served, &context, response).await
 }
 
-/// What was written is kept with the session before the client hears of it, and goes back with the answer.
-async fn with_token(served: &Served, context: &RequestContext, mut response: Response) -> Response {
-    let Some(written) = context.written() else { return response };
+/// What a request has written is kept with its session before the client hears of it.
+pub async fn remember_writes(served: &Served, context: &RequestContext) -> Option<ConsistencyToken> {
+    let written = context.written()?;
     for session in context.sessions() {
         if let Err(error) = served.app.domain.redis.remember_writes(session, &written).await {
             tracing::debug!(%error, "a session's writes are not remembered; its client has the token");
         }
     }
+    Some(written)
+}
+
+/// What was written is kept with the session, and goes back with the answer.
+async fn with_token(served: &Served, context: &RequestContext, mut response: Response) -> Response {
+    let Some(written) = remember_writes(served, context).await else { return response };
     let mut token = context.token.clone();
     token.merge(&written);
     if let Ok(value) = HeaderValue::from_str(&token.encode()) {

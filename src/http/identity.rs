@@ -18,6 +18,9 @@ pub const CONSISTENCY: &str = "plaza-consistency";
 /// The header in which a client names a mutation, so that it can be sent again.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
+/// Longest name of a client that is kept.
+const MAX_USER_AGENT: usize = 200;
+
 /// The public keys that access tokens are signed with.
 pub async fn jwks(State(served): State<Served>) -> Json<serde_json::Value> {
     Json(served.app.domain.identity.jwks())
@@ -31,6 +34,8 @@ pub fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestContext,
     let mut context = RequestContext::new(app.domain.clone(), app.config.request_deadline());
     context.traceparent = Some(telemetry::traceparent(headers.get("traceparent").and_then(|value| value.to_str().ok())));
     context.client_key = client_key(headers)?;
+    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    context.user_agent = user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect());
     if let Some(token) = headers.get(CONSISTENCY) {
         let token = token.to_str().ok().and_then(ConsistencyToken::decode);
         let bad = || refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, "the Plaza-Consistency header is not one of ours");

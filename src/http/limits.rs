@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 
 use crate::app::App;
 use crate::config::LimitsConfig;
-use crate::config::network::{Network, masked};
+use crate::config::network::{Network, household};
 use crate::domain::Viewer;
 use crate::graphql::error::ErrorCode;
 use crate::ids::Id;
@@ -23,14 +23,6 @@ pub fn client_address(trusted: &[Network], peer: Option<SocketAddr>, headers: &H
     let last = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
     let hop = last.and_then(|value| value.rsplit(',').next()).and_then(|hop| hop.trim().parse::<IpAddr>().ok());
     hop.map_or(peer, |hop| hop.to_canonical())
-}
-
-/// An address as far as one household or host has it: all of IPv4, the /64 of IPv6.
-pub fn prefix(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(four) => four.to_string(),
-        IpAddr::V6(_) => format!("{:x}", masked(address, 64).1),
-    }
 }
 
 /// What a request was charged, and how its payer stands.
@@ -67,14 +59,14 @@ fn bucket(limits: &LimitsConfig, viewer: Option<Viewer>) -> Bucket {
 pub async fn charge(app: &App, viewer: Option<Viewer>, address: IpAddr, cost: u64) -> Result<Charged, Limited> {
     let payer: Arc<str> = match viewer {
         Some(viewer) => format!("v:{}", viewer.user_id.as_i64()).into(),
-        None => format!("a:{}", prefix(address)).into(),
+        None => format!("a:{}", household(address)).into(),
     };
     let bucket = bucket(&app.config.limits, viewer);
     // What the payer's last requests did not use is given back with this one: no round trip of its own.
     let back = app.refunds.remove(&*payer).unwrap_or_default();
     let standing = match app.domain.redis.take_points(&payer, bucket, cost, back).await {
         Ok(standing) => standing,
-        Err(_) => app.local_buckets.take(&payer, bucket, cost, back),
+        Err(_) => app.domain.redis.take_points_here(&payer, bucket, cost, back),
     };
     if standing.taken {
         return Ok(Charged { payer, bucket, cost, standing });
@@ -141,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_household_is_one() {
-        let of = |text: &str| prefix(text.parse().unwrap());
+        let of = |text: &str| household(text.parse().unwrap());
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_ne!(of("10.0.0.1"), of("10.0.0.2"));

@@ -7,6 +7,7 @@ pub mod health;
 pub mod identity;
 pub mod limits;
 pub mod prepare;
+pub mod websocket;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct Served {
     pub persisted: moka::sync::Cache<String, Arc<str>>,
     /// Requests that may still be taken on.
     pub admission: Arc<Semaphore>,
+    /// Open sockets.
+    pub sockets: Arc<websocket::Sockets>,
 }
 
 impl Served {
@@ -46,6 +49,7 @@ impl Served {
             schema: schema(),
             persisted: moka::sync::Cache::new(1_000),
             admission: Arc::new(Semaphore::new(app.config.server.max_in_flight)),
+            sockets: Arc::default(),
         }
     }
 }

@@ -30,6 +30,11 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// Whether it names no text at all.
+    pub fn is_empty(&self) -> bool {
+        self.query.as_deref().unwrap_or_default().is_empty() && self.hash().is_none()
+    }
+
     /// The SHA-256 under which the client has, or wants, its text stored.
     fn hash(&self) -> Option<&str> {
         let persisted = self.extensions.as_ref()?.get("persistedQuery")?;

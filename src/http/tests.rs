@@ -41,7 +41,7 @@ fn app() -> App {
         clock: Clock::System,
         feed: config.feed.clone(),
         payments: std::sync::Arc::new(SimulatedPayments(config.payments.clone())),
-        identity: std::sync::Arc::new(Identity::new(&config.auth).unwrap()),
+        identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
     };
     App::around(config, domain).unwrap()

@@ -17,7 +17,7 @@ use crate::config::{Config, KafkaConfig};
 use crate::stores::StoreError;
 use crate::stores::kafka::producer::{self, EventProducer};
 use crate::stores::postgres::outbox::{self as rows, OutboxRow};
-use crate::stores::postgres::{Cluster, Connection, Shard, ShardIndex, idempotency_keys};
+use crate::stores::postgres::{Cluster, Connection, Shard, ShardIndex, idempotency_keys, sessions};
 use crate::stores::rabbitmq::publisher::{self, Publisher};
 
 /// Messages in flight at a time, per shard and sink.
@@ -30,6 +30,8 @@ const IDLE_POLL: Duration = Duration::from_millis(50);
 const LOCK_CHECK: Duration = Duration::from_secs(1);
 /// How long the answer to a mutation is kept for its retries.
 const KEEP_KEYS_HOURS: i32 = 48;
+/// Days for which used refresh tokens are known: longer than a session lives without being refreshed.
+const KEEP_SPENT_DAYS: i32 = 60;
 /// How often a sink that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// Days for which sent messages are kept.
@@ -88,6 +90,7 @@ async fn keep_lock(lock: &mut Connection, shard: ShardIndex, stop: &Cancellation
         }
         if checks.is_multiple_of(600) {
             idempotency_keys::forget_old(lock, KEEP_KEYS_HOURS).await?;
+            sessions::forget_spent(lock, KEEP_SPENT_DAYS).await?;
         }
         if checks.is_multiple_of(5) {
             tell_backlog(lock, shard).await?;

@@ -41,6 +41,32 @@ pub enum Event {
         /// Whom.
         followee_id: UserId,
     },
+    /// A private person was asked to be followed; a follow or an end of it answers.
+    #[serde(rename = "user.follow_requested.v1")]
+    UserFollowRequested {
+        /// Who asks.
+        follower_id: UserId,
+        /// Whom.
+        followee_id: UserId,
+        /// The follow's id, should it come to one.
+        follow_id: FollowId,
+    },
+    /// A block began.
+    #[serde(rename = "user.blocked.v1")]
+    UserBlocked {
+        /// Who blocks.
+        blocker_id: UserId,
+        /// Whom.
+        blocked_id: UserId,
+    },
+    /// A block ended.
+    #[serde(rename = "user.unblocked.v1")]
+    UserUnblocked {
+        /// Who blocked.
+        blocker_id: UserId,
+        /// Whom.
+        blocked_id: UserId,
+    },
     /// A post was written.
     #[serde(rename = "post.created.v1")]
     PostCreated {
@@ -140,6 +166,8 @@ pub enum Aggregate {
     User(UserId),
     /// One person's following another: has versions of its own.
     Edge(UserId, UserId),
+    /// One person's blocking another: has versions of its own.
+    Block(UserId, UserId),
     /// A post with its likes and comments.
     Post(PostId),
     /// A product with its stock.
@@ -153,6 +181,7 @@ impl std::fmt::Display for Aggregate {
         match self {
             Self::User(id) => write!(f, "user:{id}"),
             Self::Edge(follower, followee) => write!(f, "edge:{follower}:{followee}"),
+            Self::Block(blocker, blocked) => write!(f, "block:{blocker}:{blocked}"),
             Self::Post(id) => write!(f, "post:{id}"),
             Self::Product(id) => write!(f, "product:{id}"),
             Self::Order(id) => write!(f, "order:{id}"),
@@ -165,8 +194,11 @@ impl Event {
     pub fn aggregate(&self) -> Aggregate {
         match self {
             Self::UserCreated { user_id, .. } | Self::UserUpdated { user_id } => Aggregate::User(*user_id),
-            Self::UserFollowed { follower_id, followee_id, .. } | Self::UserUnfollowed { follower_id, followee_id } => {
-                Aggregate::Edge(*follower_id, *followee_id)
+            Self::UserFollowed { follower_id, followee_id, .. }
+            | Self::UserFollowRequested { follower_id, followee_id, .. }
+            | Self::UserUnfollowed { follower_id, followee_id } => Aggregate::Edge(*follower_id, *followee_id),
+            Self::UserBlocked { blocker_id, blocked_id } | Self::UserUnblocked { blocker_id, blocked_id } => {
+                Aggregate::Block(*blocker_id, *blocked_id)
             }
             Self::PostCreated { post_id, .. }
             | Self::PostDeleted { post_id, .. }

@@ -37,6 +37,8 @@ pub enum Topic {
     Users,
     /// Follow edges.
     Edges,
+    /// Who blocks whom.
+    Blocks,
     /// Posts.
     Posts,
     /// Products.
@@ -47,13 +49,14 @@ pub enum Topic {
 
 impl Topic {
     /// All of them: what `plaza migrate` creates.
-    pub const ALL: [Self; 5] = [Self::Users, Self::Edges, Self::Posts, Self::Products, Self::Orders];
+    pub const ALL: [Self; 6] = [Self::Users, Self::Edges, Self::Blocks, Self::Posts, Self::Products, Self::Orders];
 
     /// Its name, without the prefix.
     pub fn name(self) -> &'static str {
         match self {
             Self::Users => "users",
             Self::Edges => "edges",
+            Self::Blocks => "blocks",
             Self::Posts => "posts",
             Self::Products => "products",
             Self::Orders => "orders",
@@ -74,6 +77,7 @@ pub fn topic_of(event: &Event) -> Topic {
     match event.aggregate() {
         Aggregate::User(_) => Topic::Users,
         Aggregate::Edge(..) => Topic::Edges,
+        Aggregate::Block(..) => Topic::Blocks,
         Aggregate::Post(_) => Topic::Posts,
         Aggregate::Product(_) => Topic::Products,
         Aggregate::Order(_) => Topic::Orders,

@@ -43,6 +43,22 @@ pub async fn page(connection: &mut Connection, followee: i64, after: Option<i64>
     Ok(rows.into_iter().map(|row| (row.follow_id, row.follower_id)).collect())
 }
 
+/// (follow id, follower id) of those who ask to follow a person, newest first, below `after`.
+///
+/// # Errors
+/// The server's.
+pub async fn requests(connection: &mut Connection, followee: i64, after: Option<i64>, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+    let rows: Vec<PageRow> = prepared(
+        sql("SELECT follow_id, follower_id FROM follow_requests WHERE followee_id = $1 AND follow_id < $2 ORDER BY follow_id DESC LIMIT $3")
+            .bind::<BigInt, _>(followee)
+            .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
+            .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.follow_id, row.follower_id)).collect())
+}
+
 #[derive(QueryableByName)]
 struct IdRow {
     #[diesel(sql_type = BigInt)]
@@ -94,7 +110,9 @@ fn edges(events: &[EventEnvelope]) -> BTreeMap<(i64, i64), (i64, bool)> {
 
 fn followee_of(event: &Event) -> Option<UserId> {
     match event {
-        Event::UserFollowed { followee_id, .. } | Event::UserUnfollowed { followee_id, .. } => Some(*followee_id),
+        Event::UserFollowed { followee_id, .. }
+        | Event::UserFollowRequested { followee_id, .. }
+        | Event::UserUnfollowed { followee_id, .. } => Some(*followee_id),
         _ => None,
     }
 }
@@ -114,6 +132,7 @@ impl Projection for Followers {
     }
 
     async fn commit(&self, connection: &mut Connection, shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        write_requests(connection, events).await?;
         let edges = edges(events);
         let mut columns: (Vec<i64>, Vec<i64>, Vec<i64>, Vec<bool>) = Default::default();
         for ((followee, follower), (follow, active)) in &edges {
@@ -149,13 +168,46 @@ impl Projection for Followers {
     async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
         let mut followers = Vec::new();
         for event in events {
-            if let Event::UserFollowed { follower_id, .. } | Event::UserUnfollowed { follower_id, .. } = &event.event {
+            if let Event::UserFollowed { follower_id, .. }
+            | Event::UserFollowRequested { follower_id, .. }
+            | Event::UserUnfollowed { follower_id, .. } = &event.event
+            {
                 followers.push(*follower_id);
             }
         }
         effects.people_changed(&distinct(events.iter().filter_map(|event| followee_of(&event.event)))).await?;
         effects.follows_changed(&distinct(followers)).await
     }
+}
+
+/// A request stands until it is answered or taken back.
+async fn write_requests(connection: &mut Connection, events: &[EventEnvelope]) -> Result<(), StoreError> {
+    let mut left: BTreeMap<(i64, i64), Option<i64>> = BTreeMap::new();
+    for event in events {
+        let (followee, follower, request) = match &event.event {
+            Event::UserFollowRequested { follower_id, followee_id, follow_id } => (followee_id, follower_id, Some(follow_id.as_i64())),
+            Event::UserFollowed { follower_id, followee_id, .. } | Event::UserUnfollowed { follower_id, followee_id } => {
+                (followee_id, follower_id, None)
+            }
+            _ => continue,
+        };
+        left.insert((followee.as_i64(), follower.as_i64()), request);
+    }
+    for ((followee, follower), request) in left {
+        let statement = match request {
+            Some(follow) => sql("INSERT INTO follow_requests (followee_id, follower_id, follow_id) VALUES ($1, $2, $3)
+                 ON CONFLICT (followee_id, follower_id) DO UPDATE SET follow_id = excluded.follow_id")
+            .bind::<BigInt, _>(followee)
+            .bind::<BigInt, _>(follower)
+            .bind::<BigInt, _>(follow),
+            None => sql("DELETE FROM follow_requests WHERE followee_id = $1 AND follower_id = $2 AND $3 = 0")
+                .bind::<BigInt, _>(followee)
+                .bind::<BigInt, _>(follower)
+                .bind::<BigInt, _>(0),
+        };
+        prepared(statement).execute(connection).await?;
+    }
+    Ok(())
 }
 
 impl Followers {

@@ -110,7 +110,9 @@ pub struct ProfileCounts;
 fn user_of(event: &Event) -> Option<UserId> {
     match event {
         Event::PostCreated { author_id, .. } | Event::PostDeleted { author_id, .. } => Some(*author_id),
-        Event::UserFollowed { follower_id, .. } | Event::UserUnfollowed { follower_id, .. } => Some(*follower_id),
+        Event::UserFollowed { follower_id, .. }
+        | Event::UserFollowRequested { follower_id, .. }
+        | Event::UserUnfollowed { follower_id, .. } => Some(*follower_id),
         _ => None,
     }
 }

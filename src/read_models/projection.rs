@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{followers, post_counts, product_sales, profile_counts};
+use super::{blocked_by, followers, notifications, post_counts, product_sales, profile_counts};
 use crate::config::FeedConfig;
 use crate::ids::{Bucket, PostId, ProductId, UserId};
 use crate::protocol::envelope::EventEnvelope;
@@ -42,6 +42,12 @@ pub trait Effects: Send + Sync {
     async fn follows_changed(&self, followers: &[UserId]) -> Result<(), StoreError>;
     /// Products have changed, to these versions.
     async fn products_changed(&self, products: &[(ProductId, i64)]) -> Result<(), StoreError>;
+    /// Who may see whom has changed for these people, and their shards know it now.
+    async fn blocks_changed(&self, people: &[UserId]) -> Result<(), StoreError>;
+    /// These people have been told of something, and so have the authors of these posts and the sellers of these products.
+    async fn notified(&self, people: &[UserId], posts: &[PostId], products: &[ProductId]) -> Result<(), StoreError>;
+    /// Orders of these people have changed.
+    async fn orders_changed(&self, buyers: &[UserId]) -> Result<(), StoreError>;
 }
 
 /// Every projection there is.
@@ -51,6 +57,8 @@ pub fn all(feed: &FeedConfig) -> Vec<Box<dyn Projection>> {
         Box::new(post_counts::PostCounts),
         Box::new(profile_counts::ProfileCounts),
         Box::new(product_sales::ProductSales),
+        Box::new(blocked_by::BlockedBy),
+        Box::new(notifications::Notifications),
     ]
 }
 

@@ -102,7 +102,15 @@ pub async fn with_app(test: impl AsyncFnOnce(&TestApp)) {
 
 /// The same with a changed configuration.
 pub async fn with_config(change: impl FnOnce(&mut Config), test: impl AsyncFnOnce(&TestApp)) {
-    let app = TestApp::start(change).await;
+    run(TestApp::start(change, &Role::ALL).await, test).await;
+}
+
+/// The same with some of the roles.
+pub async fn with_roles(roles: &[Role], test: impl AsyncFnOnce(&TestApp)) {
+    run(TestApp::start(|_| {}, roles).await, test).await;
+}
+
+async fn run(app: TestApp, test: impl AsyncFnOnce(&TestApp)) {
     let outcome = AssertUnwindSafe(test(&app)).catch_unwind().await;
     app.stop().await;
     if let Err(panic) = outcome {
@@ -111,7 +119,7 @@ pub async fn with_config(change: impl FnOnce(&mut Config), test: impl AsyncFnOnc
 }
 
 impl TestApp {
-    async fn start(change: impl FnOnce(&mut Config)) -> Self {
+    async fn start(change: impl FnOnce(&mut Config), roles: &[Role]) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let base = base_config();
         let template = template(&base).await;
@@ -143,8 +151,8 @@ impl TestApp {
         assert!(made.status().is_success(), "{made:?}");
         topology::ensure_topics(&config.kafka).await.expect("topics");
         let app = App::build(config, Clock::System).await.expect("an app");
-        for role in Role::ALL {
-            start_without_ports(&app, role);
+        for role in roles {
+            start_without_ports(&app, *role);
         }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/graphql", listener.local_addr().expect("an address"));

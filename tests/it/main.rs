@@ -17,3 +17,4 @@ mod layers;
 mod projections;
 mod stores;
 mod template;
+mod websocket;

@@ -1,16 +1,19 @@
 //! Sign-up, log-in, sessions, tokens.
 
+mod limits;
 mod passwords;
+pub mod revocations;
 mod sessions;
 mod sign_up;
 mod tokens;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::AuthConfig;
+use crate::config::{AuthConfig, LimitsConfig};
 use crate::domain::{DomainError, Viewer};
+use crate::stores::redis::rate_limit::Bucket;
 
-pub use sessions::{Session, log_in, log_out, refresh, sessions};
+pub use sessions::{Session, log_in, log_out, refresh, revoke, sessions};
 pub use sign_up::{SignUp, sign_up};
 pub use tokens::generate_key_file;
 
@@ -20,6 +23,17 @@ pub struct Identity {
     passwords: passwords::Passwords,
     tokens: tokens::Tokens,
     refresh_ttl_s: i64,
+    /// Sessions that have ended.
+    pub revocations: revocations::Revocations,
+    limits: Limits,
+}
+
+/// How many wrong passwords, and sign-ups, are let through.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    account: Bucket,
+    address: Bucket,
+    sign_ups: Bucket,
 }
 
 impl Identity {
@@ -27,17 +41,19 @@ impl Identity {
     ///
     /// # Errors
     /// No such file, or not an Ed25519 key.
-    pub fn new(config: &AuthConfig) -> Result<Self, DomainError> {
+    pub fn new(config: &AuthConfig, limits: &LimitsConfig) -> Result<Self, DomainError> {
         Ok(Self {
             passwords: passwords::Passwords::new(config)?,
             tokens: tokens::Tokens::new(config)?,
             refresh_ttl_s: i64::try_from(config.refresh_ttl_s).unwrap_or(i64::MAX),
+            revocations: revocations::Revocations::new(config.access_ttl_s),
+            limits: Limits::of(limits),
         })
     }
 
-    /// The viewer an access token names; `None` when it is not good: expired, forged, malformed, for somebody else.
+    /// The viewer an access token names; `None` when it is not good: expired, forged, malformed, for somebody else, or of a session that has ended.
     pub fn viewer_of(&self, clock: &crate::clock::Clock, access_token: &str) -> Option<Viewer> {
-        self.tokens.verify(clock.now(), access_token)
+        self.tokens.verify(clock.now(), access_token).filter(|viewer| !self.revocations.has_ended(viewer.session_id))
     }
 
     /// The public keys as a JWKS document.

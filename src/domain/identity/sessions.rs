@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngCore;
 use sha2::Digest;
 
-use super::Authenticated;
+use super::{Authenticated, limits};
 use crate::domain::users::is_handle;
 use crate::domain::{Domain, DomainError, Operation, UserError, UserErrorCode, Viewer};
 use crate::ids::{Bucket, Id, SessionId, UserId};
@@ -22,6 +22,10 @@ pub struct Session {
     pub id: SessionId,
     /// When it ends unless it is refreshed.
     pub expires_at: DateTime<Utc>,
+    /// When tokens were last taken from it.
+    pub last_used_at: DateTime<Utc>,
+    /// What the client called itself.
+    pub user_agent: Option<String>,
     /// The one that asks.
     pub is_current: bool,
 }
@@ -78,7 +82,7 @@ pub(super) async fn begin_session(op: &Operation, domain: &Domain, user: UserId)
     let committed = domain
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<SessionId, DomainError> {
-            Ok(store::insert(connection, user.bucket(), user.as_i64(), &secret.hash(), expires_at).await?.id)
+            Ok(store::insert(connection, user.bucket(), user.as_i64(), &secret.hash(), expires_at, op.user_agent.as_deref()).await?.id)
         })
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
@@ -94,6 +98,7 @@ pub async fn log_in(op: &Operation, domain: &Domain, handle: &str, password: Str
         return Err(wrong());
     }
     let handle = handle.trim().to_lowercase();
+    limits::may_try(op, domain, &handle).await?;
     let session = ReadSession::primary(domain.cluster.len());
     let shard = domain.cluster.shard_of(Bucket::of_text(&handle));
     let claim = if is_handle(&handle) {
@@ -111,13 +116,30 @@ pub async fn log_in(op: &Operation, domain: &Domain, handle: &str, password: Str
             .await?;
     }
     let right = domain.identity.passwords.verify(password, hash).await?;
-    match claim {
-        Some(claim) if right => begin_session(op, domain, claim.user_id).await,
-        _ => Err(wrong()),
+    let Some(claim) = claim.filter(|_| right) else { return Err(wrong()) };
+    limits::was_right(op, domain, &handle).await;
+    let raw = [claim.user_id.as_i64()];
+    let shard = domain.cluster.shard_of_id(claim.user_id);
+    let rows = domain.cluster.read(&session, shard, async |connection: &mut Connection| user_rows::get_many(connection, &raw).await).await?;
+    if rows.iter().any(|user| user.suspended) {
+        return Err(DomainError::rejected(UserErrorCode::NotAllowed, "handle", "this account is suspended"));
     }
+    begin_session(op, domain, claim.user_id).await
 }
 
-/// Trades a refresh token for new tokens; the old one is used up.
+/// How long a retry of a refresh is known for one: longer than any client, or nginx, goes on trying.
+const RETRIED: TimeDelta = TimeDelta::seconds(60);
+
+/// What a refresh came to.
+enum Refreshed {
+    Rotated(store::SessionRow),
+    /// The token was used before, by somebody else or at another time.
+    Reused,
+    Unknown,
+}
+
+/// Trades a refresh token for new tokens; the old one is used up. One that comes a second time was copied: its session ends, since nobody can tell who
+/// has the copy. A retry of the same mutation (its answer was lost on the way) gets new tokens instead.
 ///
 /// # Errors
 /// [`UserErrorCode::InvalidCredentials`] for one that is unknown, used up, revoked or expired; its shard is away.
@@ -131,29 +153,62 @@ pub async fn refresh(op: &Operation, domain: &Domain, refresh_token: &str) -> Re
     let shard = domain.cluster.shard_of_id(id);
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<store::SessionRow>, DomainError> {
-            Ok(store::rotate(connection, id.as_i64(), &held.hash(), &next.hash(), now, expires_at).await?)
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Refreshed, DomainError> {
+            let (raw, hash, key) = (id.as_i64(), held.hash(), op.client_key.as_deref());
+            if let Some(row) = store::rotate(connection, raw, &hash, &next.hash(), now, expires_at).await? {
+                store::spend(connection, raw, &hash, key, &next.hash(), now).await?;
+                return Ok(Refreshed::Rotated(row));
+            }
+            let Some(spent) = store::spent(connection, raw, &hash).await? else { return Ok(Refreshed::Unknown) };
+            if key.is_some() && spent.client_key.as_deref() == key && now - spent.spent_at < RETRIED {
+                // What the first try gave out was lost on the way, unless it was used since.
+                if let Some(row) = store::rotate(connection, raw, &spent.next_hash, &next.hash(), now, expires_at).await? {
+                    store::spend(connection, raw, &hash, key, &next.hash(), now).await?;
+                    return Ok(Refreshed::Rotated(row));
+                }
+            }
+            store::revoke_one(connection, raw, now).await?;
+            Ok(Refreshed::Reused)
         })
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    let row = committed.value.ok_or_else(refused)?;
-    authenticated(domain, row.user_id, row.id, &next)
+    match committed.value {
+        Refreshed::Rotated(row) => authenticated(domain, row.user_id, row.id, &next),
+        Refreshed::Reused => {
+            tracing::warn!(session = id.as_i64(), "a refresh token was used twice: its session has ended");
+            domain.identity.revocations.end(id);
+            Err(refused())
+        }
+        Refreshed::Unknown => Err(refused()),
+    }
 }
 
-/// Ends the viewer's session: its refresh token is good for nothing; its access token ends by itself within minutes. True when it was alive.
+/// Ends the viewer's session: its tokens are good for nothing, here at once and on every other server within a second. True when it was alive.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is away.
 pub async fn log_out(op: &Operation, domain: &Domain) -> Result<bool, DomainError> {
     let viewer = op.require_viewer()?;
-    let (now, shard) = (domain.clock.now(), domain.cluster.shard_of_id(viewer.session_id));
+    revoke(op, domain, viewer.session_id).await
+}
+
+/// Ends one of the viewer's sessions. True when it was alive and theirs.
+///
+/// # Errors
+/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
+pub async fn revoke(op: &Operation, domain: &Domain, session: SessionId) -> Result<bool, DomainError> {
+    let viewer = op.require_viewer()?;
+    let (now, shard) = (domain.clock.now(), domain.cluster.shard_of_id(viewer.user_id));
     let committed = domain
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<bool, DomainError> {
-            Ok(store::revoke(connection, viewer.session_id.as_i64(), viewer.user_id.as_i64(), now).await?)
+            Ok(store::revoke(connection, session.as_i64(), viewer.user_id.as_i64(), now).await?)
         })
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    if committed.value {
+        domain.identity.revocations.end(session);
+    }
     Ok(committed.value)
 }
 
@@ -168,7 +223,13 @@ pub async fn sessions(op: &Operation, domain: &Domain) -> Result<Vec<Session>, D
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| store::live(connection, viewer.user_id.as_i64(), now).await)
         .await?;
-    let session = |row: store::SessionRow| Session { id: row.id, expires_at: row.expires_at, is_current: row.id == viewer.session_id };
+    let session = |row: store::SessionRow| Session {
+        id: row.id,
+        expires_at: row.expires_at,
+        last_used_at: row.last_used_at,
+        is_current: row.id == viewer.session_id,
+        user_agent: row.user_agent,
+    };
     Ok(rows.into_iter().map(session).collect())
 }
 

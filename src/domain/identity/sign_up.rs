@@ -10,7 +10,7 @@ use rand::Rng;
 use sha2::Digest;
 
 use super::sessions::begin_session;
-use super::{Authenticated, passwords};
+use super::{Authenticated, limits, passwords};
 use crate::domain::users::{User, is_handle};
 use crate::domain::{Domain, DomainError, Operation, UserError, UserErrorCode, text};
 use crate::ids::{Bucket, Id, UserId};
@@ -95,6 +95,7 @@ fn same_client_key(held: Option<&str>, ours: Option<&str>) -> bool {
 /// Fields out of bounds, a handle or address that is taken, a key that came before with another input; one of the three shards is away.
 pub async fn sign_up(op: &Operation, domain: &Domain, input: SignUp) -> Result<Authenticated, DomainError> {
     let input = checked(input)?;
+    limits::may_sign_up(op, domain).await?;
     let password_hash = domain.identity.passwords.hash(input.password.clone()).await?;
     let key = op.client_key.as_deref().map(|client_key| retry_key(client_key, &input));
     let (user, resumed) = claim_handle(op, domain, &input.handle, key.as_deref()).await?;

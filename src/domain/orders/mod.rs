@@ -3,6 +3,7 @@
 mod place;
 mod saga;
 mod states;
+mod watch;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,6 +20,7 @@ use crate::stores::postgres::orders::{self as store, OrderLineRow};
 pub use place::{MAX_LINES, MAX_QUANTITY, place};
 pub use saga::process;
 pub use states::OrderStatus;
+pub use watch::OrderWatch;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub struct Order {
     pub lines: Vec<OrderLine>,
     /// Sum.
     pub total: Money,
+    /// Rises with each change of state.
+    pub version: i64,
 }
 
 /// Rows, a line each, to orders, newest first.
@@ -61,6 +65,7 @@ fn orders_of(rows: Vec<OrderLineRow>) -> Result<Vec<Order>, DomainError> {
             reason: row.reason,
             lines: Vec::new(),
             total: Money { amount: row.total_amount, currency: row.total_currency },
+            version: row.version,
         });
         order.lines.push(OrderLine { product_id: row.product_id, quantity: row.quantity, unit_amount: row.unit_amount });
     }

@@ -25,7 +25,7 @@ pub async fn place(op: &Operation, domain: &Domain, lines: &[(ProductId, i32)]) 
     let quantities = added_up(lines)?;
     let shard = domain.cluster.shard_of_id(buyer);
     let ids: Vec<ProductId> = quantities.keys().copied().collect();
-    let products = products::current(domain, &ids).await?;
+    let products = products::current(op, domain, &ids).await?;
     let (rows, total) = priced(&quantities, |id| products.get(&id))?;
     let request = Request { user: buyer, client_key: op.client_key.as_deref(), operation: "orderPlace" };
     let payload: Vec<(ProductId, i32)> = quantities.into_iter().collect();

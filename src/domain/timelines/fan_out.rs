@@ -26,12 +26,14 @@ pub async fn fan_out(op: &Operation, domain: &Domain, post: PostId, author: User
         .read(&op.reads, shard, async |connection: &mut Connection| store::fan_out_state(connection, post.as_i64(), author.as_i64()).await)
         .await?;
     let Some(state) = state.filter(|state| !state.deleted) else { return Ok(0) };
-    if state.pull_since.is_some_and(|since| domain.clock.now() - since > OVERLAP) {
-        return Ok(0);
-    }
+    let pulled = state.pull_since.is_some_and(|since| domain.clock.now() - since > OVERLAP);
     let (mut walk, mut pushed) = (Followers::of(author), 0);
     while let Some(users) = walk.next(op, domain).await? {
-        pushed += domain.redis.push_to_timelines(&[post], &users, domain.feed.timeline_length).await?;
+        if !pulled {
+            pushed += domain.redis.push_to_timelines(&[post], &users, domain.feed.timeline_length).await?;
+        }
+        // After the timeline, so that whoever is woken finds it there; of a pulled author's followers only those who watch are told.
+        domain.redis.push_live(post, &users).await?;
     }
     Ok(pushed)
 }

@@ -60,6 +60,8 @@ pub struct ProfileUpdateInput {
     display_name: Option<String>,
     /// Up to 500 characters.
     bio: Option<String>,
+    /// Whether only those the viewer lets follow them see what the viewer writes.
+    is_private: Option<bool>,
     /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
     #[graphql(default)]
     client_key: Option<String>,
@@ -131,6 +133,25 @@ authentication_payload! {
 authentication_payload! {
     /// A session's next tokens.
     SessionRefreshPayload
+}
+
+/// Which session is to end.
+#[derive(InputObject)]
+pub struct SessionRevokeInput {
+    /// One of the viewer's.
+    session_id: ID,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
+}
+
+/// A session's end.
+#[derive(SimpleObject)]
+pub struct SessionRevokePayload {
+    /// Whether it was alive.
+    revoked: bool,
+    /// Why not.
+    user_errors: Vec<UserError>,
 }
 
 /// A session's end.
@@ -225,7 +246,22 @@ impl UserMutations {
         Some(done.await)
     }
 
-    /// Ends the viewer's session: its refresh token is good for nothing now, its access token ends within minutes.
+    /// Ends one of the viewer's sessions: its tokens are good for nothing, and its sockets close, on every server within a second.
+    async fn session_revoke(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: SessionRevokeInput,
+    ) -> Option<async_graphql::Result<SessionRevokePayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async { identity::revoke(&scope.op, &scope.domain, self::input("sessionId", &input.session_id)?).await };
+            let (revoked, user_errors) = payload(result.await)?;
+            Ok(SessionRevokePayload { revoked: revoked.unwrap_or_default(), user_errors })
+        };
+        Some(done.await)
+    }
+
+    /// Ends the viewer's session: its tokens are good for nothing, and its sockets close, on every server within a second.
     async fn log_out(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<LogOutPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -243,7 +279,7 @@ impl UserMutations {
     ) -> Option<async_graphql::Result<ProfileUpdatePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let update = ProfileUpdate { display_name: input.display_name, bio: input.bio };
+            let update = ProfileUpdate { display_name: input.display_name, bio: input.bio, is_private: input.is_private };
             ProfileUpdatePayload::new(&scope, users::update(&scope.op, &scope.domain, update).await).await
         };
         Some(done.await)

@@ -35,9 +35,12 @@ impl User {
         Ok(scope.loaders.user(id).await?.map(|row| Self::new(row, scope)))
     }
 
-    async fn of_page(&self, page: Page<UserId>) -> async_graphql::Result<Page<Self>> {
-        let load =
-            |(cursor, id)| async move { Ok::<_, async_graphql::Error>(Self::load(&self.scope, id).await?.map(|user| (cursor, user))) };
+    /// A page of people, without those whom the viewer may not see.
+    ///
+    /// # Errors
+    /// A shard that is away.
+    pub async fn load_page(scope: &Arc<Scope>, page: Page<UserId>) -> async_graphql::Result<Page<Self>> {
+        let load = |(cursor, id)| async move { Ok::<_, async_graphql::Error>(Self::load(scope, id).await?.map(|user| (cursor, user))) };
         let items = futures_util::future::try_join_all(page.items.into_iter().map(load)).await?;
         Ok(Page { items: items.into_iter().flatten().collect(), end: page.end, has_next: page.has_next })
     }
@@ -94,7 +97,7 @@ impl User {
         let followers = async {
             let request = page::<User>(first, after.as_deref())?;
             let page = follows::followers(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?;
-            Ok(connection(self.of_page(page).await?, request))
+            Ok(connection(Self::load_page(&self.scope, page).await?, request))
         };
         Some(followers.await)
     }
@@ -108,7 +111,7 @@ impl User {
         let following = async {
             let request = page::<User>(first, after.as_deref())?;
             let page = follows::following(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?;
-            Ok(connection(self.of_page(page).await?, request))
+            Ok(connection(Self::load_page(&self.scope, page).await?, request))
         };
         Some(following.await)
     }
@@ -126,6 +129,16 @@ impl User {
     /// How many they follow.
     async fn following_count(&self) -> Option<async_graphql::Result<i64>> {
         Some(self.scope.loaders.profile_counts(self.row.id).await.map(|counts| counts.unwrap_or_default().following))
+    }
+
+    /// Whether only those they let follow them see what they write.
+    async fn is_private(&self) -> bool {
+        self.row.is_private
+    }
+
+    /// Whether the viewer blocks them; false for the anonymous.
+    async fn viewer_is_blocking(&self) -> Option<async_graphql::Result<bool>> {
+        Some(self.scope.loaders.viewer_blocks(self.row.id).await.map(Option::unwrap_or_default))
     }
 
     /// Whether the viewer follows them; false for the anonymous.

@@ -5,22 +5,30 @@ use std::sync::Arc;
 use async_graphql::{ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use crate::domain::{Viewer as DomainViewer, identity, orders, timelines};
+use crate::domain::{Page, Viewer as DomainViewer, follows, identity, notifications, orders, timelines};
 use crate::graphql::connection::{Connection, connection, page};
 use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
+use crate::graphql::notifications::types::Notification;
 use crate::graphql::orders::types::Order;
 use crate::graphql::posts::types::Post;
 use crate::graphql::users::types::User;
+use crate::ids::Id;
 
 /// One of the viewer's log-ins.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct Session {
     /// The global id.
     id: ID,
+    /// When it began.
+    created_at: DateTime<Utc>,
+    /// When tokens were last taken from it.
+    last_used_at: DateTime<Utc>,
     /// When it ends unless it is refreshed.
     expires_at: DateTime<Utc>,
+    /// What the client called itself at the log-in.
+    user_agent: Option<String>,
     /// Whether it is the one that asks.
     is_current: bool,
 }
@@ -75,10 +83,48 @@ impl Viewer {
         Some(orders.await)
     }
 
+    /// What the viewer is told of, newest first.
+    async fn notifications(
+        &self,
+        #[graphql(desc = "How many, 1 to 100.")] first: i32,
+        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<Notification>>> {
+        let found = async {
+            let request = page::<Notification>(first, after.as_deref())?;
+            let page = notifications::of_viewer(&self.scope.op, &self.scope.domain, request).await.map_err(|error| fault(&error))?;
+            let (end, has_next) = (page.end, page.has_next);
+            let items = page.items.into_iter();
+            let items = items.filter_map(|(id, row)| Some((id, Notification::new(row, &self.scope)?))).collect();
+            Ok(connection(Page { items, end, has_next }, request))
+        };
+        Some(found.await)
+    }
+
+    /// People who ask to follow the viewer, who is private; newest first.
+    async fn follow_requests(
+        &self,
+        #[graphql(desc = "How many, 1 to 100.")] first: i32,
+        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<User>>> {
+        let found = async {
+            let request = page::<User>(first, after.as_deref())?;
+            let page = follows::requests(&self.scope.op, &self.scope.domain, request).await.map_err(|error| fault(&error))?;
+            Ok(connection(User::load_page(&self.scope, page).await?, request))
+        };
+        Some(found.await)
+    }
+
     /// The viewer's log-ins that have not ended, newest first, at most 100.
     async fn sessions(&self) -> Option<async_graphql::Result<Vec<Session>>> {
         let sessions = identity::sessions(&self.scope.op, &self.scope.domain).await.map_err(|error| fault(&error));
-        let session = |row: identity::Session| Session { id: global(row.id), expires_at: row.expires_at, is_current: row.is_current };
+        let session = |row: identity::Session| Session {
+            id: global(row.id),
+            created_at: row.id.created_at(),
+            last_used_at: row.last_used_at,
+            expires_at: row.expires_at,
+            user_agent: row.user_agent,
+            is_current: row.is_current,
+        };
         Some(sessions.map(|rows| rows.into_iter().map(session).collect()))
     }
 }

@@ -27,7 +27,8 @@ pub struct Edge {
 pub async fn activate(connection: &mut Connection, bucket: Bucket, follower: i64, followee: i64) -> Result<Option<Edge>, StoreError> {
     Ok(prepared(
         sql("INSERT INTO follows AS f (follower_id, followee_id, id, version, active) VALUES ($2, $3, next_id($1), 1, true)
-             ON CONFLICT (follower_id, followee_id) DO UPDATE SET id = excluded.id, version = f.version + 1, active = true
+             ON CONFLICT (follower_id, followee_id)
+             DO UPDATE SET id = excluded.id, version = f.version + 1, active = true, requested = false
              WHERE NOT f.active RETURNING id, version")
         .bind::<Integer, _>(i32::from(bucket.number()))
         .bind::<BigInt, _>(follower)
@@ -38,14 +39,64 @@ pub async fn activate(connection: &mut Connection, bucket: Bucket, follower: i64
     .optional()?)
 }
 
-/// Makes the edge inactive; `None` when it was not active.
+/// Asks for the edge; `None` when it is active, or asked for already.
+///
+/// # Errors
+/// The server's.
+pub async fn request(connection: &mut Connection, bucket: Bucket, follower: i64, followee: i64) -> Result<Option<Edge>, StoreError> {
+    Ok(prepared(
+        sql("INSERT INTO follows AS f (follower_id, followee_id, id, version, active, requested) VALUES ($2, $3, next_id($1), 1, false, true)
+             ON CONFLICT (follower_id, followee_id) DO UPDATE SET id = excluded.id, version = f.version + 1, requested = true
+             WHERE NOT f.active AND NOT f.requested RETURNING id, version")
+        .bind::<Integer, _>(i32::from(bucket.number()))
+        .bind::<BigInt, _>(follower)
+        .bind::<BigInt, _>(followee),
+    )
+    .get_result(connection)
+    .await
+    .optional()?)
+}
+
+/// Grants an edge that was asked for; `None` when it was not.
+///
+/// # Errors
+/// The server's.
+pub async fn accept(connection: &mut Connection, follower: i64, followee: i64) -> Result<Option<Edge>, StoreError> {
+    Ok(prepared(
+        sql("UPDATE follows SET active = true, requested = false, version = version + 1
+             WHERE follower_id = $1 AND followee_id = $2 AND requested RETURNING id, version")
+        .bind::<BigInt, _>(follower)
+        .bind::<BigInt, _>(followee),
+    )
+    .get_result(connection)
+    .await
+    .optional()?)
+}
+
+/// Turns down an edge that was asked for; `None` when it was not.
+///
+/// # Errors
+/// The server's.
+pub async fn reject(connection: &mut Connection, follower: i64, followee: i64) -> Result<Option<Edge>, StoreError> {
+    Ok(prepared(
+        sql("UPDATE follows SET requested = false, version = version + 1
+             WHERE follower_id = $1 AND followee_id = $2 AND requested RETURNING id, version")
+        .bind::<BigInt, _>(follower)
+        .bind::<BigInt, _>(followee),
+    )
+    .get_result(connection)
+    .await
+    .optional()?)
+}
+
+/// Makes the edge inactive, or takes a request back; `None` when there was neither.
 ///
 /// # Errors
 /// The server's.
 pub async fn deactivate(connection: &mut Connection, follower: i64, followee: i64) -> Result<Option<Edge>, StoreError> {
     Ok(prepared(
-        sql("UPDATE follows SET active = false, version = version + 1 WHERE follower_id = $1 AND followee_id = $2 AND active
-             RETURNING id, version")
+        sql("UPDATE follows SET active = false, requested = false, version = version + 1
+             WHERE follower_id = $1 AND followee_id = $2 AND (active OR requested) RETURNING id, version")
         .bind::<BigInt, _>(follower)
         .bind::<BigInt, _>(followee),
     )
@@ -96,28 +147,36 @@ pub async fn page(connection: &mut Connection, follower: i64, after: i64, limit:
     Ok(rows.into_iter().map(|row| (row.id, row.followee_id)).collect())
 }
 
-/// Everyone a user follows, as of an activity version.
+/// Whom a person follows and blocks, and who blocks them.
 #[derive(Debug, QueryableByName)]
-pub struct Followees {
+pub struct RelationsRow {
     /// Whose.
     #[diesel(sql_type = BigInt)]
     pub user_id: i64,
-    /// The user's activity version.
+    /// Rises with every follow and every block.
     #[diesel(sql_type = BigInt)]
     pub version: i64,
     /// Sorted.
     #[diesel(sql_type = Array<BigInt>)]
     pub followees: Vec<i64>,
+    /// Sorted.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub blocking: Vec<i64>,
+    /// Sorted.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub blocked_by: Vec<i64>,
 }
 
-/// The followees of these users.
+/// The relations of these people, in one statement.
 ///
 /// # Errors
 /// The server's.
-pub async fn followees(connection: &mut Connection, users: &[i64]) -> Result<Vec<Followees>, StoreError> {
+pub async fn relations(connection: &mut Connection, users: &[i64]) -> Result<Vec<RelationsRow>, StoreError> {
     Ok(prepared(
-        sql("SELECT u.id AS user_id, u.activity_version AS version,
-                    ARRAY(SELECT followee_id FROM follows f WHERE f.follower_id = u.id AND f.active ORDER BY followee_id) AS followees
+        sql("SELECT u.id AS user_id, u.activity_version + u.relations_version AS version,
+                    ARRAY(SELECT followee_id FROM follows f WHERE f.follower_id = u.id AND f.active ORDER BY followee_id) AS followees,
+                    ARRAY(SELECT blocked_id FROM blocks b WHERE b.blocker_id = u.id AND b.active ORDER BY blocked_id) AS blocking,
+                    ARRAY(SELECT blocker_id FROM blocked_by b WHERE b.blocked_id = u.id ORDER BY blocker_id) AS blocked_by
              FROM users u WHERE u.id = ANY($1)")
         .bind::<Array<BigInt>, _>(users),
     )

@@ -1,6 +1,7 @@
 //! User rows.
 
-use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz};
 use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,12 @@ pub struct User {
     /// What they say of themselves.
     #[diesel(sql_type = Text)]
     pub bio: String,
+    /// Whether only those they let follow them see what they write.
+    #[diesel(sql_type = Bool)]
+    pub is_private: bool,
+    /// Whether nobody sees them at present.
+    #[diesel(sql_type = Bool)]
+    pub suspended: bool,
     /// Rises with each edit.
     #[diesel(sql_type = BigInt)]
     pub version: i64,
@@ -35,9 +42,12 @@ pub struct User {
 /// # Errors
 /// The server's.
 pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<User>, StoreError> {
-    Ok(prepared(sql("SELECT id, handle, display_name, bio, version FROM users WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids))
-        .load(connection)
-        .await?)
+    Ok(prepared(
+        sql("SELECT id, handle, display_name, bio, is_private, suspended_at IS NOT NULL AS suspended, version FROM users WHERE id = ANY($1)")
+            .bind::<Array<BigInt>, _>(ids),
+    )
+    .load(connection)
+    .await?)
 }
 
 #[derive(QueryableByName)]
@@ -120,13 +130,15 @@ pub async fn update(
     id: i64,
     display_name: Option<&str>,
     bio: Option<&str>,
+    is_private: Option<bool>,
 ) -> Result<Option<i64>, StoreError> {
     let row: Option<VersionRow> = prepared(
-        sql("UPDATE users SET display_name = coalesce($2, display_name), bio = coalesce($3, bio), version = version + 1
-             WHERE id = $1 RETURNING version")
+        sql("UPDATE users SET display_name = coalesce($2, display_name), bio = coalesce($3, bio), is_private = coalesce($4, is_private),
+                              version = version + 1 WHERE id = $1 RETURNING version")
         .bind::<BigInt, _>(id)
         .bind::<Nullable<Text>, _>(display_name)
-        .bind::<Nullable<Text>, _>(bio),
+        .bind::<Nullable<Text>, _>(bio)
+        .bind::<Nullable<Bool>, _>(is_private),
     )
     .get_result(connection)
     .await
@@ -142,6 +154,83 @@ pub async fn raise_activity(connection: &mut Connection, id: i64) -> Result<Opti
     let row: Option<VersionRow> = prepared(
         sql("UPDATE users SET activity_version = activity_version + 1 WHERE id = $1 RETURNING activity_version AS version")
             .bind::<BigInt, _>(id),
+    )
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(row.map(|row| row.version))
+}
+
+#[derive(QueryableByName)]
+struct RelationsRow {
+    #[diesel(sql_type = BigInt)]
+    relations: i64,
+    #[diesel(sql_type = BigInt)]
+    activity: i64,
+}
+
+/// Counts one more change of whom a person blocks; the version of their relations, and their activity version. `None` when there is no such user.
+///
+/// # Errors
+/// The server's.
+pub async fn raise_relations(connection: &mut Connection, id: i64) -> Result<Option<(i64, i64)>, StoreError> {
+    let row: Option<RelationsRow> = prepared(
+        sql("UPDATE users SET relations_version = relations_version + 1 WHERE id = $1
+             RETURNING relations_version + activity_version AS relations, activity_version AS activity")
+        .bind::<BigInt, _>(id),
+    )
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(row.map(|row| (row.relations, row.activity)))
+}
+
+/// The version of each person's relations: it rises with every follow and every block.
+///
+/// # Errors
+/// The server's.
+pub async fn relations_versions(connection: &mut Connection, ids: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
+    let rows: Vec<IdVersionRow> = prepared(
+        sql("SELECT id, relations_version + activity_version AS version FROM users WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.version)).collect())
+}
+
+#[derive(QueryableByName)]
+struct IdVersionRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+}
+
+#[derive(QueryableByName)]
+struct AdminRow {
+    #[diesel(sql_type = Bool)]
+    is_admin: bool,
+}
+
+/// Whether a person may moderate.
+///
+/// # Errors
+/// The server's.
+pub async fn is_admin(connection: &mut Connection, id: i64) -> Result<bool, StoreError> {
+    let row: Option<AdminRow> =
+        prepared(sql("SELECT is_admin FROM users WHERE id = $1").bind::<BigInt, _>(id)).get_result(connection).await.optional()?;
+    Ok(row.is_some_and(|row| row.is_admin))
+}
+
+/// Suspends a person, or lets them be seen again; the new version. `None` when there is no such user.
+///
+/// # Errors
+/// The server's.
+pub async fn suspend(connection: &mut Connection, id: i64, at: Option<DateTime<Utc>>) -> Result<Option<i64>, StoreError> {
+    let row: Option<VersionRow> = prepared(
+        sql("UPDATE users SET suspended_at = $2, version = version + 1 WHERE id = $1 RETURNING version")
+            .bind::<BigInt, _>(id)
+            .bind::<Nullable<Timestamptz>, _>(at),
     )
     .get_result(connection)
     .await

@@ -44,6 +44,11 @@ impl Keys {
         format!("{}:pqa", self.prefix)
     }
 
+    /// A person's stream of live posts, and the channel on which their watchers are woken.
+    pub fn live(&self, user: UserId) -> String {
+        format!("{}:live:{}", self.prefix, user.as_i64())
+    }
+
     /// The channel on which invalidations of process memory are told.
     pub fn invalidations(&self) -> String {
         format!("{}:invalidate", self.prefix)

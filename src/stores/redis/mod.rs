@@ -4,10 +4,12 @@ pub mod cache;
 pub mod flight;
 pub mod keys;
 pub mod listen;
+pub mod live;
 pub mod local;
 pub mod persisted;
 pub mod pool;
 pub mod probe;
+pub mod pubsub;
 pub mod rate_limit;
 pub mod sessions;
 pub mod timelines;
@@ -38,6 +40,8 @@ struct Inner {
     clock: Clock,
     ttl: Duration,
     loads_while_away: tokio::sync::Semaphore,
+    watched: pubsub::Watched,
+    local_buckets: rate_limit::LocalBuckets,
     scripts: Scripts,
 }
 
@@ -48,6 +52,8 @@ struct Scripts {
     timeline_finish: redis::Script,
     rate_limit: redis::Script,
     persisted: redis::Script,
+    live_push: redis::Script,
+    live_open: redis::Script,
 }
 
 impl std::fmt::Debug for Scripts {
@@ -73,6 +79,8 @@ impl Redis {
                 clock,
                 ttl: Duration::from_millis(config.cache_ttl_ms),
                 loads_while_away: tokio::sync::Semaphore::new(LOADS_WHILE_AWAY),
+                watched: pubsub::Watched::default(),
+                local_buckets: rate_limit::LocalBuckets::default(),
                 scripts: Scripts {
                     fill: redis::Script::new(include_str!("fill.lua")),
                     session_merge: redis::Script::new(include_str!("session_merge.lua")),
@@ -80,6 +88,8 @@ impl Redis {
                     timeline_finish: redis::Script::new(include_str!("timeline_finish.lua")),
                     rate_limit: redis::Script::new(include_str!("rate_limit.lua")),
                     persisted: redis::Script::new(include_str!("persisted.lua")),
+                    live_push: redis::Script::new(include_str!("live_push.lua")),
+                    live_open: redis::Script::new(include_str!("live_open.lua")),
                 },
             }),
         })

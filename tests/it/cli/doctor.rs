@@ -53,7 +53,7 @@ async fn a_system_that_is_well_is_told_so_and_each_fault_is_named() {
 
             for (subject, what, remedy) in [
                 ("shard 0 primary", "authentication failed", "password in postgres.shards, entry 0"),
-                ("shard 1 primary", "not migrated: 1 of 1", "plaza migrate"),
+                ("shard 1 primary", "not migrated", "plaza migrate"),
                 ("shard 2 primary", "is a replica", "put the primary first"),
                 ("shard 2 replica 2", "\"nosuch\" does not exist", "create the database"),
                 ("shard 3 replica 1", "is a primary", "rebuild"),

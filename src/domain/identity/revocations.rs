@@ -1,0 +1,100 @@
+//! Sessions that ended before their access tokens did. Every server asks every shard a few times a second what was revoked since it last asked, so that
+//! a log-out, a revocation or a suspension reaches all of them within a second, whatever else is away.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::broadcast;
+
+use crate::domain::{Domain, DomainError, Viewer};
+use crate::ids::SessionId;
+use crate::stores::postgres::{Connection, ReadSession, ShardIndex, sessions as store};
+
+/// How often the shards are asked.
+pub const EVERY: Duration = Duration::from_millis(300);
+/// A transaction that committed late has an earlier time than when it was first seen: so far back is asked again.
+const OVERLAP: TimeDelta = TimeDelta::seconds(5);
+/// Told at a time; whoever falls behind checks everything.
+const TOLD: usize = 1_024;
+
+/// What is known to have ended.
+#[derive(Debug)]
+pub struct Revocations {
+    ended: moka::sync::Cache<SessionId, ()>,
+    asked_until: Mutex<HashMap<ShardIndex, DateTime<Utc>>>,
+    told: broadcast::Sender<SessionId>,
+    kept: TimeDelta,
+}
+
+impl Revocations {
+    /// Remembers an end for as long as an access token may live.
+    pub fn new(access_ttl_s: u64) -> Self {
+        let kept = Duration::from_secs(access_ttl_s + 60);
+        Self {
+            ended: moka::sync::Cache::builder().time_to_live(kept).build(),
+            asked_until: Mutex::default(),
+            told: broadcast::Sender::new(TOLD),
+            kept: TimeDelta::from_std(kept).unwrap_or_default(),
+        }
+    }
+
+    /// Whether a session has ended.
+    pub fn has_ended(&self, session: SessionId) -> bool {
+        self.ended.contains_key(&session)
+    }
+
+    /// The sessions that end from now on.
+    pub fn listen(&self) -> broadcast::Receiver<SessionId> {
+        self.told.subscribe()
+    }
+
+    /// A session has ended, here and now.
+    pub fn end(&self, session: SessionId) {
+        if !self.ended.contains_key(&session) {
+            self.ended.insert(session, ());
+            // Nobody may be listening.
+            let _ = self.told.send(session);
+        }
+    }
+}
+
+/// Asks every shard once. One that is away is asked again the next time, from where it was.
+///
+/// # Errors
+/// None but for a fault of ours: shards that are away are skipped.
+pub async fn refresh(domain: &Domain) -> Result<(), DomainError> {
+    let revocations = &domain.identity.revocations;
+    let primary = ReadSession::primary(domain.cluster.len());
+    let since = |shard: ShardIndex| {
+        let asked = revocations.asked_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        asked.get(&shard).copied().unwrap_or_else(|| domain.clock.now() - revocations.kept)
+    };
+    let asking = domain.cluster.indexes().map(|shard| {
+        let (since, primary) = (since(shard), &primary);
+        async move {
+            let rows = domain
+                .cluster
+                .read(primary, shard, async |connection: &mut Connection| store::revoked_since(connection, since).await)
+                .await;
+            (shard, rows)
+        }
+    });
+    for (shard, rows) in futures_util::future::join_all(asking).await {
+        let Ok(rows) = rows else { continue };
+        for row in &rows {
+            revocations.end(row.id);
+        }
+        if let Some(newest) = rows.iter().map(|row| row.revoked_at).max() {
+            let mut asked = revocations.asked_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            asked.insert(shard, newest - OVERLAP);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the viewer's session has ended, as far as this server knows.
+pub fn has_ended(domain: &Domain, viewer: Viewer) -> bool {
+    domain.identity.revocations.has_ended(viewer.session_id)
+}

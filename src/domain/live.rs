@@ -1,0 +1,259 @@
+//! What a watcher is told: each thing once, in the order it came, and after an absence what was missed.
+//!
+//! A cursor holds a place in the person's stream of live posts and the last post told. As long as the stream reaches back to that place nothing is
+//! guessed; when it does not (nobody watched for a quarter of an hour, or Redis came back empty), what is newer than that post on the home feed is told
+//! instead, oldest first.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::posts::{self, Post};
+use super::{Domain, DomainError, Operation, PageRequest, follows, timelines};
+use crate::ids::{self, Bucket, Id, PostId, UserId};
+use crate::stores::redis::live::KEPT_S;
+
+pub use crate::stores::redis::live::Position;
+pub use crate::stores::redis::pubsub::{Wakes, Watcher};
+
+/// Posts remembered as told, so that one that came twice is told once.
+const REMEMBERED: usize = 128;
+/// Most posts told after an absence that the stream does not reach back to.
+const CAUGHT_UP: usize = 500;
+/// How often a stream that is watched is kept from expiring.
+const KEEP: Duration = Duration::from_secs(KEPT_S / 3);
+/// How soon Redis is asked again after it was away.
+pub(super) const RETRY: Duration = Duration::from_millis(500);
+
+/// Where a watcher of a home is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HomeCursor {
+    /// The place in the stream; `None` when the post was told from the feed.
+    pub position: Option<Position>,
+    /// The last post told.
+    pub post: i64,
+}
+
+impl HomeCursor {
+    /// As text: `ms-number:post`, or `:post`.
+    pub fn encode(&self) -> String {
+        match self.position {
+            Some(position) => format!("{position}:{}", self.post),
+            None => format!(":{}", self.post),
+        }
+    }
+
+    /// The cursor in a text; `None` when there is none.
+    pub fn decode(text: &str) -> Option<Self> {
+        let (position, post) = text.split_once(':')?;
+        let position = if position.is_empty() { None } else { Some(Position::parse(position)?) };
+        Some(Self { position, post: post.parse().ok().filter(|post| *post > 0)? })
+    }
+}
+
+/// Watches the viewer's home.
+#[derive(Debug)]
+pub struct HomeWatch {
+    user: UserId,
+    watcher: Watcher,
+    seen: Wakes,
+    position: Option<Position>,
+    last: i64,
+    catch_up: bool,
+    told: VecDeque<PostId>,
+    found: VecDeque<(HomeCursor, Post)>,
+    keep_at: tokio::time::Instant,
+}
+
+impl HomeWatch {
+    /// Begins at a cursor, or now.
+    pub async fn begin(domain: &Domain, user: UserId, after: Option<HomeCursor>) -> Self {
+        let mut watcher = domain.redis.watch(user).await;
+        let seen = watcher.seen();
+        let now = ids::compose(domain.clock.now_ms(), Bucket::new(0), 0);
+        Self {
+            user,
+            watcher,
+            seen,
+            position: after.and_then(|cursor| cursor.position),
+            last: after.map_or(now, |cursor| cursor.post),
+            // Without a cursor there is nothing to catch up with yet: the first look at the stream only finds its end.
+            catch_up: after.is_some(),
+            told: VecDeque::new(),
+            found: VecDeque::new(),
+            keep_at: tokio::time::Instant::now(),
+        }
+    }
+
+    /// The next post, with the cursor after it; waits for one. `op` makes an operation for each look. While Redis or a shard is away it waits:
+    /// nothing is lost, the stream or the feed has it afterwards.
+    pub async fn next(&mut self, op: impl Fn() -> Arc<Operation> + Send, domain: &Domain) -> (HomeCursor, Post) {
+        loop {
+            if let Some(found) = self.found.pop_front() {
+                self.last = found.0.post;
+                return found;
+            }
+            match self.look(&op(), domain).await {
+                Ok(()) if !self.found.is_empty() => {}
+                Ok(()) => self.rest().await,
+                Err(error) => {
+                    tracing::debug!(%error, "a home cannot be watched for the moment");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Waits until there may be something, or it is time to keep the stream.
+    async fn rest(&mut self) {
+        loop {
+            tokio::select! {
+                () = self.watcher.woken() => {}
+                () = tokio::time::sleep_until(self.keep_at) => return,
+            }
+            let seen = self.watcher.seen();
+            let home = seen.home != self.seen.home;
+            self.seen = seen;
+            if home {
+                return;
+            }
+        }
+    }
+
+    async fn look(&mut self, op: &Operation, domain: &Domain) -> Result<(), DomainError> {
+        if tokio::time::Instant::now() >= self.keep_at {
+            self.open(op, domain).await?;
+            self.keep_at = tokio::time::Instant::now() + KEEP;
+        }
+        let Some(position) = self.position else { return Ok(()) };
+        let entries = domain.redis.live_after(self.user, position).await?;
+        let Some((last, _)) = entries.last().copied() else { return self.reopen_if_lost(op, domain, position).await };
+        let fresh: Vec<(Position, PostId)> = entries.into_iter().filter(|(_, post)| self.remember(*post)).collect();
+        let ids: Vec<PostId> = fresh.iter().map(|(_, post)| *post).collect();
+        let mut posts = visible(op, domain, self.user, &ids).await.inspect_err(|_| self.forget(&ids))?;
+        for (position, id) in fresh {
+            if let Some(post) = posts.iter().position(|post| post.id == id).map(|index| posts.swap_remove(index)) {
+                self.found.push_back((HomeCursor { position: Some(position), post: id.as_i64() }, post));
+            }
+        }
+        self.position = Some(last);
+        Ok(())
+    }
+
+    /// Woken for nothing: a Redis that came back empty has another stream, or none.
+    async fn reopen_if_lost(&mut self, op: &Operation, domain: &Domain, position: Position) -> Result<(), DomainError> {
+        if domain.redis.live_before(self.user, position).await?.is_empty() {
+            self.open(op, domain).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure of the stream, and finds where to go on in it.
+    async fn open(&mut self, op: &Operation, domain: &Domain) -> Result<(), DomainError> {
+        let opened = domain.redis.open_live(self.user).await?;
+        match self.position {
+            Some(position) if !opened.made && position >= opened.first && position <= opened.last => {
+                if self.told.is_empty() {
+                    let before = domain.redis.live_before(self.user, position).await?;
+                    for post in before.into_iter().rev() {
+                        self.remember(post);
+                    }
+                }
+            }
+            _ => {
+                // From the feed what is newer than the last post told; from the stream what comes after this moment.
+                let missed = if self.catch_up { self.missed(op, domain).await? } else { Vec::new() };
+                self.catch_up = true;
+                for post in missed {
+                    if self.remember(post.id) {
+                        self.found.push_back((HomeCursor { position: None, post: post.id.as_i64() }, post));
+                    }
+                }
+                self.position = Some(opened.last);
+            }
+        }
+        Ok(())
+    }
+
+    async fn missed(&self, op: &Operation, domain: &Domain) -> Result<Vec<Post>, DomainError> {
+        let (mut missed, mut after) = (Vec::new(), None);
+        while missed.len() < CAUGHT_UP {
+            let page = timelines::home(op, domain, PageRequest { first: 50, after }).await?;
+            let count = page.items.len();
+            missed.extend(page.items.into_iter().map(|(_, post)| post).take_while(|post| post.id.as_i64() > self.last));
+            after = page.end;
+            if !page.has_next || count == 0 || missed.last().is_none_or(|post| Some(post.id.as_i64()) != after) {
+                break;
+            }
+        }
+        missed.reverse();
+        Ok(missed)
+    }
+
+    /// False when it was told already.
+    fn remember(&mut self, post: PostId) -> bool {
+        if self.told.contains(&post) {
+            return false;
+        }
+        if self.told.len() >= REMEMBERED {
+            self.told.pop_front();
+        }
+        self.told.push_back(post);
+        true
+    }
+
+    fn forget(&mut self, posts: &[PostId]) {
+        self.told.retain(|post| !posts.contains(post));
+    }
+}
+
+/// Those of the posts that the viewer may see, and whose authors they still follow.
+async fn visible(op: &Operation, domain: &Domain, user: UserId, ids: &[PostId]) -> Result<Vec<Post>, DomainError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = posts::get_many(op, domain, ids).await?;
+    let unknown: Vec<PostId> = ids.iter().filter(|id| !found.contains_key(id)).copied().collect();
+    if !unknown.is_empty() {
+        // What is told of has been committed; a replica that lacks it lags.
+        let fresh = Operation::fresh(domain.cluster.len(), op.viewer, Duration::from_secs(2));
+        found.extend(posts::get_many(&fresh, domain, &unknown).await?);
+    }
+    let followees = follows::followees(op, domain, user).await?;
+    Ok(found.into_values().filter(|post| followees.binary_search(&post.author_id).is_ok()).collect())
+}
+
+/// Waits until the person is woken for one cause, or for so long.
+pub async fn rest(watcher: &mut Watcher, seen: &mut Wakes, cause: fn(&Wakes) -> u64, most: Duration) {
+    let until = tokio::time::Instant::now() + most;
+    loop {
+        tokio::select! {
+            () = watcher.woken() => {}
+            () = tokio::time::sleep_until(until) => return,
+        }
+        let now = watcher.seen();
+        let woken = cause(&now) != cause(seen);
+        *seen = now;
+        if woken {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_and_nothing_else_is_one() {
+        for cursor in [
+            HomeCursor { position: Some(Position { ms: 5, number: 6 }), post: 7 },
+            HomeCursor { position: None, post: 7 },
+        ] {
+            assert_eq!(HomeCursor::decode(&cursor.encode()), Some(cursor));
+        }
+        for bad in ["", ":", "5-6", "5-6:", ":0", ":-1", "x:7", "5:7"] {
+            assert_eq!(HomeCursor::decode(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What the viewer is told of.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::{Domain, DomainError, Operation, Page, PageRequest, live, policy};
+use crate::ids::{Id, NotificationId, UserId};
+use crate::read_models::notifications as model;
+use crate::stores::postgres::{Connection, ReadSession};
+use crate::stores::redis::pubsub::{Wakes, Watcher};
+
+pub use crate::read_models::notifications::NotificationRow as Notification;
+
+/// Read at a time by a watcher.
+const CHUNK: i64 = 50;
+/// A watcher looks by itself so often: a wake may be lost with Redis.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Those that come from people the viewer may see.
+async fn shown(op: &Operation, domain: &Domain, rows: Vec<Notification>) -> Result<Vec<Notification>, DomainError> {
+    let actors = rows.iter().filter(|row| row.actor_id != 0).map(|row| UserId::from_i64(row.actor_id));
+    let visible = policy::passing(op, domain, actors, policy::voice_is_visible).await?;
+    Ok(rows.into_iter().filter(|row| row.actor_id == 0 || visible.contains(&UserId::from_i64(row.actor_id))).collect())
+}
+
+/// The viewer's notifications, newest first; cursor = notification id.
+///
+/// # Errors
+/// [`DomainError::Unauthenticated`]; a shard that is away.
+pub async fn of_viewer(op: &Operation, domain: &Domain, page: PageRequest) -> Result<Page<Notification>, DomainError> {
+    let user = op.require_viewer()?.user_id;
+    let (below, limit) = (page.after.unwrap_or(i64::MAX), i64::try_from(page.first + 1).unwrap_or(i64::MAX));
+    let rows = domain
+        .cluster
+        .read(&op.reads, domain.cluster.shard_of_id(user), async |connection: &mut Connection| {
+            model::page(connection, user.as_i64(), below, limit).await
+        })
+        .await?;
+    let raw = Page::from_rows(rows.into_iter().map(|row| (row.id.as_i64(), row)).collect(), page.first);
+    let (end, has_next) = (raw.end, raw.has_next);
+    let rows = shown(op, domain, raw.items.into_iter().map(|(_, row)| row).collect()).await?;
+    Ok(Page { items: rows.into_iter().map(|row| (row.id.as_i64(), row)).collect(), end, has_next })
+}
+
+/// Notifications of the viewer's by id; others' are left out.
+///
+/// # Errors
+/// A shard that is away.
+pub async fn get_many(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[NotificationId],
+) -> Result<HashMap<NotificationId, Notification>, DomainError> {
+    let Some(viewer) = op.viewer else { return Ok(HashMap::new()) };
+    let rows = domain
+        .cluster
+        .scatter_ids(&op.reads, ids.iter().copied(), async |connection: &mut Connection, ids: &[i64]| {
+            model::get_many(connection, ids).await
+        })
+        .await
+        .complete()?;
+    let own = rows.into_iter().flatten().filter(|row| row.user_id == viewer.user_id).collect();
+    Ok(shown(op, domain, own).await?.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// Watches the viewer's notifications.
+#[derive(Debug)]
+pub struct NotificationWatch {
+    user: UserId,
+    watcher: Watcher,
+    seen: Wakes,
+    last: Option<i64>,
+    found: std::collections::VecDeque<Notification>,
+}
+
+impl NotificationWatch {
+    /// Begins after a notification, or now.
+    pub async fn begin(domain: &Domain, user: UserId, after: Option<i64>) -> Self {
+        let mut watcher = domain.redis.watch(user).await;
+        let seen = watcher.seen();
+        Self { user, watcher, seen, last: after, found: std::collections::VecDeque::new() }
+    }
+
+    /// The next one; waits for it.
+    pub async fn next(&mut self, op: impl Fn() -> std::sync::Arc<Operation> + Send, domain: &Domain) -> Notification {
+        loop {
+            if let Some(found) = self.found.pop_front() {
+                return found;
+            }
+            match self.look(&op(), domain).await {
+                Ok(true) => {}
+                Ok(false) => live::rest(&mut self.watcher, &mut self.seen, |wakes| wakes.notifications, LOOK).await,
+                Err(error) => {
+                    tracing::debug!(%error, "notifications cannot be watched for the moment");
+                    tokio::time::sleep(live::RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Whether there was anything new.
+    async fn look(&mut self, op: &Operation, domain: &Domain) -> Result<bool, DomainError> {
+        let (user, last) = (self.user.as_i64(), self.last);
+        let primary = ReadSession::primary(domain.cluster.len());
+        let rows = domain
+            .cluster
+            .read(&primary, domain.cluster.shard_of_id(self.user), async |connection: &mut Connection| match last {
+                Some(last) => model::since(connection, user, last, CHUNK).await,
+                None => model::page(connection, user, i64::MAX, 1).await,
+            })
+            .await?;
+        let newest = rows.iter().map(|row| row.id.as_i64()).max();
+        if last.is_none() {
+            // From now on.
+            self.last = Some(newest.unwrap_or_default());
+            return Ok(false);
+        }
+        let Some(newest) = newest else { return Ok(false) };
+        self.found.extend(shown(op, domain, rows).await?);
+        self.last = Some(newest);
+        Ok(true)
+    }
+}

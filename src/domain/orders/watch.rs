@@ -1,0 +1,73 @@
+//! Watching one order.
+
+use std::time::Duration;
+
+use super::Order;
+use crate::domain::{Domain, DomainError, Operation, Viewer, live};
+use crate::ids::{OrderId, UserId};
+use crate::stores::redis::pubsub::{Wakes, Watcher};
+
+/// A watcher looks by itself so often: a wake may be lost with Redis.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Tells an order whenever its version has risen, until it has ended.
+#[derive(Debug)]
+pub struct OrderWatch {
+    viewer: Viewer,
+    id: OrderId,
+    told: Option<i64>,
+    ended: bool,
+    watcher: Watcher,
+    seen: Wakes,
+}
+
+impl OrderWatch {
+    /// Begins after a version, or with the order as it is. `None`: there is no such order of the viewer's.
+    ///
+    /// # Errors
+    /// [`DomainError::Unauthenticated`]; the order's shard is away.
+    pub async fn begin(
+        op: &Operation,
+        domain: &Domain,
+        user: UserId,
+        id: OrderId,
+        told: Option<i64>,
+    ) -> Result<Option<Self>, DomainError> {
+        let viewer = op.require_viewer()?;
+        let mut watcher = domain.redis.watch(user).await;
+        let seen = watcher.seen();
+        let watch = Self { viewer, id, told, ended: false, watcher, seen };
+        Ok(watch.current(domain).await?.map(|_| watch))
+    }
+
+    /// As the primary has it.
+    async fn current(&self, domain: &Domain) -> Result<Option<Order>, DomainError> {
+        let op = Operation::fresh(domain.cluster.len(), Some(self.viewer), Duration::from_secs(2));
+        Ok(super::get_many(&op, domain, &[self.id]).await?.remove(&self.id))
+    }
+
+    /// The order when it has changed; `None` once its end was told.
+    pub async fn next(&mut self, domain: &Domain) -> Option<Order> {
+        while !self.ended {
+            match self.current(domain).await {
+                Ok(Some(order)) => {
+                    self.ended = order.status.is_end();
+                    if self.told.is_none_or(|told| order.version > told) {
+                        self.told = Some(order.version);
+                        return Some(order);
+                    }
+                }
+                Ok(None) => return None,
+                Err(error) => {
+                    tracing::debug!(%error, "an order cannot be watched for the moment");
+                    tokio::time::sleep(live::RETRY).await;
+                    continue;
+                }
+            }
+            if !self.ended {
+                live::rest(&mut self.watcher, &mut self.seen, |wakes| wakes.orders, LOOK).await;
+            }
+        }
+        None
+    }
+}

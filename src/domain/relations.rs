@@ -1,0 +1,95 @@
+//! Whom a person follows and blocks, and who blocks them: all on the person's own shard, read in one statement and cached as one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Domain, DomainError, Operation};
+use crate::ids::{Id, UserId};
+use crate::stores::postgres::{Connection, follows as store};
+use crate::stores::redis::cache::Cached;
+
+/// A person's relations; each list is sorted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Relations {
+    version: i64,
+    /// People they follow.
+    pub followees: Vec<UserId>,
+    /// People they block.
+    pub blocking: Vec<UserId>,
+    /// People who block them.
+    pub blocked_by: Vec<UserId>,
+}
+
+impl Cached for Relations {
+    const KIND: &'static str = "relations";
+    const LOCAL: bool = false;
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Relations {
+    /// Whether the person follows somebody.
+    pub fn follows(&self, user: UserId) -> bool {
+        self.followees.binary_search(&user).is_ok()
+    }
+
+    /// Whether the person blocks somebody.
+    pub fn blocks(&self, user: UserId) -> bool {
+        self.blocking.binary_search(&user).is_ok()
+    }
+
+    /// Whether somebody blocks the person.
+    pub fn is_blocked_by(&self, user: UserId) -> bool {
+        self.blocked_by.binary_search(&user).is_ok()
+    }
+}
+
+/// A person's relations, through the cache.
+///
+/// # Errors
+/// The person's shard is away.
+pub async fn of(op: &Operation, domain: &Domain, user: UserId) -> Result<Arc<Relations>, DomainError> {
+    let found = domain
+        .redis
+        .get_many(op.cache_policy(), &[user.as_i64()], async |missing: &[i64]| -> Result<HashMap<i64, Relations>, DomainError> {
+            let missing = missing.iter().copied().map(UserId::from_i64);
+            let rows = domain
+                .cluster
+                .scatter_ids(&op.reads, missing, async |connection: &mut Connection, ids: &[i64]| store::relations(connection, ids).await)
+                .await
+                .complete()?;
+            let ids = |raw: Vec<i64>| raw.into_iter().map(UserId::from_i64).collect::<Vec<_>>();
+            let relations = rows.into_iter().flatten().map(|row| {
+                let relations = Relations {
+                    version: row.version,
+                    followees: ids(row.followees),
+                    blocking: ids(row.blocking),
+                    blocked_by: ids(row.blocked_by),
+                };
+                (row.user_id, relations)
+            });
+            Ok(relations.collect())
+        })
+        .await?;
+    Ok(Arc::new(found.into_values().next().unwrap_or_default()))
+}
+
+/// The viewer's relations, read once an operation; nobody's for the anonymous.
+///
+/// # Errors
+/// The viewer's shard is away.
+pub async fn of_viewer(op: &Operation, domain: &Domain) -> Result<Arc<Relations>, DomainError> {
+    let Some(viewer) = op.viewer else { return Ok(Arc::default()) };
+    op.relations.get_or_try_init(|| of(op, domain, viewer.user_id)).await.cloned()
+}
+
+/// What is cached of these people's relations is older than these versions.
+///
+/// # Errors
+/// Redis is away.
+pub async fn forget_cached(domain: &Domain, versions: &[(i64, i64)]) -> Result<(), DomainError> {
+    Ok(domain.redis.invalidate::<Relations>(versions).await?)
+}

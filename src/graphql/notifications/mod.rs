@@ -1,0 +1,3 @@
+//! What the viewer is told of.
+
+pub mod types;

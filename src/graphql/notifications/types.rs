@@ -1,0 +1,135 @@
+//! A notification, as a type.
+
+use std::sync::Arc;
+
+use async_graphql::{Enum, ID, Object};
+use chrono::{DateTime, Utc};
+
+use crate::domain::notifications::Notification as Row;
+use crate::graphql::comments::types::Comment;
+use crate::graphql::context::Scope;
+use crate::graphql::ids::global;
+use crate::graphql::orders::types::Order;
+use crate::graphql::posts::types::Post;
+use crate::graphql::products::types::Product;
+use crate::graphql::users::types::User;
+use crate::ids::{CommentId, Id, OrderId, PostId, ProductId, UserId};
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum NotificationKind {
+    /// `actor` follows the viewer.
+    Followed,
+    /// `actor` asks to follow the viewer, who is private.
+    FollowRequested,
+    /// `actor` likes `post`, the viewer's.
+    Liked,
+    /// `actor` wrote `comment` on a post of the viewer's.
+    Commented,
+    /// Somebody bought `product` from the viewer.
+    Ordered,
+    /// `order`, the viewer's, is confirmed.
+    OrderConfirmed,
+    /// `order`, the viewer's, was refused.
+    OrderRejected,
+}
+
+impl NotificationKind {
+    fn of_name(name: &str) -> Option<Self> {
+        use async_graphql::resolver_utils::EnumType;
+        Self::items().iter().find(|item| item.name == name).map(|item| item.value)
+    }
+}
+
+/// Something the viewer is told of.
+#[derive(Debug, Clone)]
+pub struct Notification {
+    row: Arc<Row>,
+    kind: NotificationKind,
+    scope: Arc<Scope>,
+}
+
+impl Notification {
+    /// A row as a type; `None` for a kind that this server does not know yet.
+    pub fn new(row: Row, scope: &Arc<Scope>) -> Option<Self> {
+        let kind = NotificationKind::of_name(&row.kind)?;
+        Some(Self { row: Arc::new(row), kind, scope: Arc::clone(scope) })
+    }
+
+    /// The raw id, for cursors.
+    pub fn raw_id(&self) -> i64 {
+        self.row.id.as_i64()
+    }
+
+    fn is(&self, kinds: &[NotificationKind]) -> bool {
+        kinds.contains(&self.kind)
+    }
+}
+
+/// Something the viewer is told of.
+#[Object]
+impl Notification {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        global(self.row.id)
+    }
+
+    /// What happened.
+    async fn kind(&self) -> NotificationKind {
+        self.kind
+    }
+
+    /// When.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.row.id.created_at()
+    }
+
+    /// Who did it.
+    async fn actor(&self) -> Option<async_graphql::Result<User>> {
+        if self.row.actor_id == 0 {
+            return None;
+        }
+        User::load(&self.scope, UserId::from_i64(self.row.actor_id)).await.transpose()
+    }
+
+    /// The post it is about.
+    async fn post(&self) -> Option<async_graphql::Result<Post>> {
+        match self.kind {
+            NotificationKind::Liked => Post::load(&self.scope, PostId::from_i64(self.row.subject_id)).await.transpose(),
+            NotificationKind::Commented => {
+                let post = async {
+                    let comment = self.scope.loaders.comment(CommentId::from_i64(self.row.subject_id)).await?;
+                    match comment {
+                        Some(comment) => Post::load(&self.scope, comment.post_id).await,
+                        None => Ok(None),
+                    }
+                };
+                post.await.transpose()
+            }
+            _ => None,
+        }
+    }
+
+    /// The comment it is about.
+    async fn comment(&self) -> Option<async_graphql::Result<Comment>> {
+        if !self.is(&[NotificationKind::Commented]) {
+            return None;
+        }
+        let comment = self.scope.loaders.comment(CommentId::from_i64(self.row.subject_id)).await;
+        comment.map(|comment| comment.map(|comment| Comment::new(comment, &self.scope))).transpose()
+    }
+
+    /// The order it is about.
+    async fn order(&self) -> Option<async_graphql::Result<Order>> {
+        if !self.is(&[NotificationKind::OrderConfirmed, NotificationKind::OrderRejected]) {
+            return None;
+        }
+        Order::load(&self.scope, OrderId::from_i64(self.row.subject_id)).await.transpose()
+    }
+
+    /// The product it is about.
+    async fn product(&self) -> Option<async_graphql::Result<Product>> {
+        let product = ProductId::from_i64(self.row.product_id?);
+        Product::load(&self.scope, product).await.transpose()
+    }
+}

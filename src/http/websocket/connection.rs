@@ -1,0 +1,315 @@
+//! One socket, from its handshake to its end: a single task, so that an idle one costs little.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Response, ServerError};
+use axum::extract::ws::{Message, WebSocket};
+use futures_util::stream::{self, SelectAll, Stream, StreamExt};
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Open;
+use super::messages::{self, Close, FromClient};
+use crate::domain::Viewer;
+use crate::graphql::context::{RequestContext, is_client_key};
+use crate::graphql::error::{ErrorCode, complete};
+use crate::graphql::subscriptions::PING_EVERY;
+use crate::http::identity::{bearer, recall_writes};
+use crate::http::limits::{Limited, charge, used};
+use crate::http::prepare::{Incoming, NotRun, Prepared, prepare};
+use crate::http::graphql::{points_of, remember_writes};
+use crate::http::{RequestId, Served};
+
+/// How long a client may take to say who it is.
+const INIT: Duration = Duration::from_secs(3);
+/// How long a message may take to be sent: a client that does not read is let go.
+const SEND: Duration = Duration::from_secs(10);
+/// Messages a client may send at once, and a second.
+const BURST: f64 = 200.0;
+const PER_SECOND: f64 = 50.0;
+
+/// What an operation says.
+enum Said {
+    Next(String, Box<Response>),
+    Refused(String, Vec<ServerError>),
+    Done(String),
+}
+
+type Operations = SelectAll<Pin<Box<dyn Stream<Item = Said> + Send>>>;
+
+/// What is left of a client's allowance of messages.
+struct Allowance {
+    left: f64,
+    at: Instant,
+}
+
+impl Allowance {
+    fn take(&mut self) -> bool {
+        let now = Instant::now();
+        self.left = (self.left + now.duration_since(self.at).as_secs_f64() * PER_SECOND).min(BURST) - 1.0;
+        self.at = now;
+        self.left >= 0.0
+    }
+}
+
+struct Connection {
+    served: Served,
+    id: RequestId,
+    address: IpAddr,
+    socket: WebSocket,
+    acknowledged: bool,
+    viewer: Option<Viewer>,
+    operations: Operations,
+    running: HashMap<String, CancellationToken>,
+    allowance: Allowance,
+}
+
+/// Serves a socket to its end.
+pub(super) async fn serve(served: Served, id: RequestId, address: IpAddr, socket: WebSocket, open: Open) {
+    let mut connection = Connection {
+        served,
+        id,
+        address,
+        socket,
+        acknowledged: false,
+        viewer: None,
+        operations: SelectAll::new(),
+        running: HashMap::new(),
+        allowance: Allowance { left: BURST, at: Instant::now() },
+    };
+    if let Err(Some(close)) = connection.run().await {
+        let _ = tokio::time::timeout(SEND, connection.socket.send(close.frame())).await;
+    }
+    drop(open);
+}
+
+/// `Err(None)`: the client is gone.
+type Step = Result<(), Option<Close>>;
+
+impl Connection {
+    async fn run(&mut self) -> Step {
+        let stop = self.served.app.tasks.stopping();
+        let mut ended = self.served.app.domain.identity.revocations.listen();
+        let init_until = Instant::now() + INIT;
+        let mut silent_until = Instant::now() + PING_EVERY;
+        loop {
+            tokio::select! {
+                message = self.socket.recv() => match message {
+                    Some(Ok(message)) => self.receive(message).await?,
+                    // Too long a message, or one that breaks the framing, ends in an error too.
+                    Some(Err(_)) => return Err(Some(Close::BadMessage)),
+                    None => return Err(None),
+                },
+                Some(said) = self.operations.next(), if !self.operations.is_empty() => {
+                    silent_until = Instant::now() + PING_EVERY;
+                    self.say(said).await?;
+                }
+                session = ended.recv() => self.check_session(session)?,
+                () = tokio::time::sleep_until(init_until), if !self.acknowledged => return Err(Some(Close::InitTimeout)),
+                () = tokio::time::sleep_until(silent_until), if self.acknowledged => {
+                    silent_until = Instant::now() + PING_EVERY;
+                    self.send(messages::ping()).await?;
+                }
+                () = stop.cancelled() => return Err(Some(Close::Restart)),
+            }
+        }
+    }
+
+    /// A session has ended; all of them, when this socket fell behind in hearing of it.
+    fn check_session(&self, session: Result<crate::ids::SessionId, broadcast::error::RecvError>) -> Step {
+        let Some(viewer) = self.viewer else { return Ok(()) };
+        let own = match session {
+            Ok(session) => session == viewer.session_id,
+            Err(_) => self.served.app.domain.identity.revocations.has_ended(viewer.session_id),
+        };
+        if own { Err(Some(Close::Ended)) } else { Ok(()) }
+    }
+
+    async fn send(&mut self, message: Message) -> Step {
+        match tokio::time::timeout(SEND, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(None),
+            Err(_) => Err(Some(Close::TooSlow)),
+        }
+    }
+
+    async fn receive(&mut self, message: Message) -> Step {
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Close(_) => return Err(None),
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Binary(_) => return Err(Some(Close::BadMessage)),
+        };
+        if !self.allowance.take() {
+            return Err(Some(Close::TooFast));
+        }
+        let message: FromClient = serde_json::from_str(&text).map_err(|_| Some(Close::BadMessage))?;
+        match message {
+            FromClient::ConnectionInit { payload } => self.init(payload.unwrap_or_default()).await,
+            FromClient::Ping { payload } => self.send(messages::pong(payload)).await,
+            FromClient::Pong {} => Ok(()),
+            FromClient::Subscribe { .. } | FromClient::Complete { .. } if !self.acknowledged => Err(Some(Close::Unauthorized)),
+            FromClient::Subscribe { id, payload } => self.subscribe(id, payload).await,
+            FromClient::Complete { id } => {
+                if let Some(token) = self.running.remove(&id) {
+                    token.cancel();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn init(&mut self, payload: serde_json::Map<String, serde_json::Value>) -> Step {
+        if self.acknowledged {
+            return Err(Some(Close::TooManyInits));
+        }
+        let named = |name: &str| payload.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        if let Some(authorization) = named("authorization").filter(|value| !value.is_null()) {
+            let viewer = authorization.as_str().and_then(|authorization| bearer(&self.served.app, authorization));
+            self.viewer = Some(viewer.ok_or(Some(Close::Forbidden))?);
+        }
+        self.acknowledged = true;
+        self.send(messages::ack()).await
+    }
+
+    async fn subscribe(&mut self, id: String, incoming: Incoming) -> Step {
+        if id.is_empty() || id.len() > 128 {
+            return Err(Some(Close::BadMessage));
+        }
+        if self.running.contains_key(&id) {
+            return Err(Some(Close::AlreadyInUse));
+        }
+        if self.running.len() >= self.served.app.config.limits.subscriptions_per_socket {
+            let refused = NotRun { code: ErrorCode::RateLimited, message: "too many operations on this socket".to_owned() };
+            return self.send(messages::error(&id, &[server_error(&refused)])).await;
+        }
+        let token = CancellationToken::new();
+        self.running.insert(id.clone(), token.clone());
+        let work = operation(self.served.clone(), self.id.clone(), self.address, self.viewer, id, incoming);
+        self.operations.push(Box::pin(work.take_until(token.cancelled_owned())));
+        Ok(())
+    }
+
+    async fn say(&mut self, said: Said) -> Step {
+        let message = match said {
+            Said::Next(id, response) if self.running.contains_key(&id) => messages::next(&id, &response),
+            Said::Refused(id, errors) if self.running.remove(&id).is_some() => messages::error(&id, &errors),
+            Said::Done(id) if self.running.remove(&id).is_some() => messages::complete(&id),
+            // The client has completed it meanwhile: silence.
+            _ => return Ok(()),
+        };
+        self.send(message).await
+    }
+}
+
+fn server_error(refused: &NotRun) -> ServerError {
+    let mut error = ServerError::new(refused.message.clone(), None);
+    error.extensions.get_or_insert_with(Default::default).set("code", refused.code.name());
+    error
+}
+
+/// An operation from its message to its completion.
+fn operation(
+    served: Served,
+    request_id: RequestId,
+    address: IpAddr,
+    viewer: Option<Viewer>,
+    id: String,
+    incoming: Incoming,
+) -> impl Stream<Item = Said> + Send {
+    let begun = async move {
+        match begin(served, request_id, address, viewer, incoming).await {
+            Ok(responses) => answers(id, responses).boxed(),
+            Err(refused) => stream::iter([Said::Refused(id, vec![server_error(&refused)])]).boxed(),
+        }
+    };
+    stream::once(begun).flatten()
+}
+
+/// What the library says, in the protocol's words: a response that says only why nothing was run is an error.
+fn answers(id: String, responses: impl Stream<Item = Response> + Send + 'static) -> impl Stream<Item = Said> + Send {
+    let end = id.clone();
+    let mut refused = false;
+    let said = responses.enumerate().map(move |(number, response)| {
+        let not_run = response.data == async_graphql::Value::Null && response.errors.iter().all(|error| error.path.is_empty());
+        if number == 0 && not_run && !response.errors.is_empty() {
+            return Said::Refused(id.clone(), response.errors);
+        }
+        Said::Next(id.clone(), Box::new(response))
+    });
+    said.chain(stream::iter([Said::Done(end)])).take_while(move |said| {
+        let over = refused;
+        refused |= matches!(said, Said::Refused(..));
+        std::future::ready(!over)
+    })
+}
+
+async fn begin(
+    served: Served,
+    request_id: RequestId,
+    address: IpAddr,
+    viewer: Option<Viewer>,
+    incoming: Incoming,
+) -> Result<impl Stream<Item = Response> + Send + 'static, NotRun> {
+    let client_key = incoming.extensions.as_ref().and_then(|extensions| extensions.get("clientKey")).and_then(|key| key.as_str());
+    let client_key = client_key.map(str::to_owned);
+    if client_key.as_deref().is_some_and(|key| !is_client_key(key)) {
+        return Err(NotRun { code: ErrorCode::BadUserInput, message: "`clientKey` has 1 to 200 visible ASCII characters".to_owned() });
+    }
+    let Prepared { mut request, kind, cost } = prepare(&served, incoming).await?;
+    let mut context = RequestContext::new(served.app.domain.clone(), served.app.config.request_deadline());
+    context.viewer = viewer;
+    context.address = Some(address);
+    context.client_key = client_key;
+    context.traceparent = Some(crate::telemetry::traceparent(None));
+    let (charged, ()) = tokio::join!(charge(&served.app, viewer, address, cost), recall_writes(&served.app, &mut context));
+    let charged = charged.map_err(|limited| NotRun { code: Limited::CODE, message: limited.message() })?;
+    context.points = Some(points_of(&served, &charged));
+    if !served.app.config.server.development {
+        request = request.disable_introspection();
+    }
+    let permit = match kind {
+        // A subscription is bounded by its socket; its events are at work one after the other.
+        OperationType::Subscription => None,
+        OperationType::Query | OperationType::Mutation => {
+            let overloaded = || NotRun { code: ErrorCode::Overloaded, message: "too many requests at a time: try again in a second".to_owned() };
+            Some(Arc::clone(&served.admission).try_acquire_owned().map_err(|_| overloaded())?)
+        }
+    };
+    let context = Arc::new(context);
+    let request = request.data(Arc::clone(&context));
+    let finish = {
+        let context = Arc::clone(&context);
+        move |mut response: Response| {
+            complete(&mut response, &request_id.0, context.traceparent.as_deref());
+            response
+        }
+    };
+    if kind == OperationType::Subscription {
+        return Ok(served.schema.execute_stream(request).map(finish).boxed());
+    }
+    let tasks = served.app.tasks.clone();
+    let work = async move {
+        let _permit = permit;
+        let response = served.schema.execute(request).await;
+        charged.give_back(&served.app, used(&response.data));
+        remember_writes(&served, &context).await;
+        finish(response)
+    };
+    if kind == OperationType::Query {
+        return Ok(stream::once(work).boxed());
+    }
+    // A client that hangs up must not stop a mutation half-way: between its commit and what must follow it.
+    let (done, outcome) = tokio::sync::oneshot::channel();
+    tasks.spawn_detached(async move {
+        let _gone = done.send(work.await);
+    });
+    // A task that panicked says nothing: the operation completes without an answer, and its client tries again with the same key.
+    Ok(stream::once(outcome).filter_map(|outcome| std::future::ready(outcome.ok())).boxed())
+}

@@ -1,0 +1,148 @@
+//! `graphql-transport-ws`: subscriptions, and queries and mutations for clients that have nothing else. The same guard, cost and limits stand before a message
+//! as before a request.
+
+mod connection;
+mod messages;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::answer::{Refusal, refusal};
+use super::{RequestId, Served};
+use crate::config::network::household;
+use crate::graphql::error::ErrorCode;
+
+/// The only protocol spoken.
+const PROTOCOL: &str = "graphql-transport-ws";
+/// What a socket reads at a time; the library's 128 KiB would cost 13 GB for 100,000 idle sockets.
+const READ_BUFFER: usize = 1_024;
+/// What may wait for a client that reads slowly, in bytes.
+const WRITE_BUFFER: usize = 256 * 1_024;
+
+/// How many sockets each household has open at this server.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    open: Mutex<HashMap<String, usize>>,
+}
+
+/// One open socket; dropped, it is counted no more.
+#[derive(Debug)]
+struct Open {
+    sockets: Arc<Sockets>,
+    household: String,
+}
+
+impl Sockets {
+    fn open(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Open> {
+        let household = household(address);
+        let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let count = open.entry(household.clone()).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        metrics::gauge!("plaza_sockets").increment(1.0);
+        Some(Open { sockets: Arc::clone(self), household })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut open = self.sockets.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        metrics::gauge!("plaza_sockets").decrement(1.0);
+        if let Some(count) = open.get_mut(&self.household) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.household);
+            }
+        }
+    }
+}
+
+/// Whether a page of this origin may use the API; a client that is no browser sends none.
+fn origin_is_allowed(served: &Served, headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let server = &served.app.config.server;
+    origin.to_str().is_ok_and(|origin| {
+        std::iter::once(&server.public_url).chain(&server.allowed_origins).any(|allowed| origin == allowed.trim_end_matches('/'))
+            || (server.development && is_loopback(origin))
+    })
+}
+
+/// Whether an origin is on this machine: development servers have ports of their own.
+pub(super) fn is_loopback(origin: &str) -> bool {
+    let host = origin.strip_prefix("http://").unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+/// Takes a handshake.
+pub fn accept(served: Served, id: RequestId, address: IpAddr, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+    match admit(&served, address, headers) {
+        Ok(open) => {
+            let upgrade = upgrade
+                .protocols([PROTOCOL])
+                .read_buffer_size(READ_BUFFER)
+                .write_buffer_size(0)
+                .max_write_buffer_size(WRITE_BUFFER)
+                .max_message_size(served.app.config.server.body_limit)
+                .max_frame_size(served.app.config.server.body_limit);
+            let tasks = served.app.tasks.clone();
+            upgrade.on_upgrade(move |socket| async move {
+                // Waited for at the end, so that each client is told before the process goes.
+                tasks.spawn_detached(connection::serve(served, id, address, socket, open));
+            })
+        }
+        Err(refused) => refused.into_response(),
+    }
+}
+
+fn admit(served: &Served, address: IpAddr, headers: &HeaderMap) -> Result<Open, Refusal> {
+    if !origin_is_allowed(served, headers) {
+        return Err(refusal(StatusCode::FORBIDDEN, ErrorCode::Forbidden, "pages of this origin may not use the API"));
+    }
+    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    if !offered.flat_map(|value| value.split(',')).any(|protocol| protocol.trim() == PROTOCOL) {
+        return Err(refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, format!("the WebSocket protocol is {PROTOCOL}")));
+    }
+    if !served.app.tasks.is_ready() {
+        let refused = refusal(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Overloaded, "this server is stopping");
+        return Err(refused.retry_after(1));
+    }
+    served.sockets.open(address, served.app.config.limits.sockets_per_address).ok_or_else(|| {
+        refusal(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, "too many sockets from this address").retry_after(10)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for own in ["http://localhost:5173", "http://127.0.0.1:4000", "http://[::1]:1"] {
+            assert!(is_loopback(own), "{own}");
+        }
+        for other in ["http://localhost.evil.com", "https://evil.com", "http://127.0.0.1.evil.com:80", "null", ""] {
+            assert!(!is_loopback(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn sockets_of_a_household_are_bounded() {
+        let sockets = Arc::new(Sockets::default());
+        let address: IpAddr = "10.0.0.1".parse().unwrap();
+        let held: Vec<Open> = (0..2).filter_map(|_| sockets.open(address, 2)).collect();
+        assert_eq!(held.len(), 2);
+        assert!(sockets.open(address, 2).is_none());
+        assert!(sockets.open("10.0.0.2".parse().unwrap(), 2).is_some());
+        drop(held);
+        assert!(sockets.open(address, 2).is_some());
+        assert!(sockets.open.lock().unwrap().is_empty());
+    }
+}

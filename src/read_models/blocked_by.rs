@@ -1,0 +1,127 @@
+//! The blocked person's side of blocks: by whom. A block also ends the blocked person's follow of the blocker, here, on the shard that has it.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, BigInt};
+use diesel_async::RunQueryDsl;
+
+use super::projection::{Effects, Projection, distinct};
+use crate::ids::{Bucket, Id, UserId};
+use crate::outbox::Messages;
+use crate::protocol::envelope::EventEnvelope;
+use crate::protocol::events::Event;
+use crate::protocol::routing::Topic;
+use crate::stores::StoreError;
+use crate::stores::postgres::prepared::{prepared, sql};
+use crate::stores::postgres::{Connection, ShardIndex};
+
+/// The projection.
+#[derive(Debug)]
+pub struct BlockedBy;
+
+/// What a batch leaves of each pair: (blocked, blocker) ▶ blocked or not.
+fn pairs(events: &[EventEnvelope]) -> BTreeMap<(i64, i64), bool> {
+    let pair = |event: &EventEnvelope| match &event.event {
+        Event::UserBlocked { blocker_id, blocked_id } => Some(((blocked_id.as_i64(), blocker_id.as_i64()), true)),
+        Event::UserUnblocked { blocker_id, blocked_id } => Some(((blocked_id.as_i64(), blocker_id.as_i64()), false)),
+        _ => None,
+    };
+    events.iter().filter_map(pair).collect()
+}
+
+#[derive(QueryableByName)]
+struct EndedRow {
+    #[diesel(sql_type = BigInt)]
+    follower_id: UserId,
+    #[diesel(sql_type = BigInt)]
+    followee_id: UserId,
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+}
+
+#[async_trait]
+impl Projection for BlockedBy {
+    fn name(&self) -> &'static str {
+        "blocked_by"
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::Blocks]
+    }
+
+    fn target(&self, event: &Event) -> Bucket {
+        match event {
+            Event::UserBlocked { blocked_id, .. } | Event::UserUnblocked { blocked_id, .. } => blocked_id.bucket(),
+            _ => Bucket::new(0),
+        }
+    }
+
+    async fn commit(&self, connection: &mut Connection, shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        let pairs = pairs(events);
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        let columns = |active: bool| -> (Vec<i64>, Vec<i64>) { pairs.iter().filter(|(_, is)| **is == active).map(|(pair, _)| *pair).unzip() };
+        let ((blocked, blockers), (unblocked, unblockers)) = (columns(true), columns(false));
+        prepared(
+            sql("INSERT INTO blocked_by (blocked_id, blocker_id) SELECT * FROM unnest($1::bigint[], $2::bigint[]) ON CONFLICT DO NOTHING")
+                .bind::<Array<BigInt>, _>(&blocked)
+                .bind::<Array<BigInt>, _>(&blockers),
+        )
+        .execute(connection)
+        .await?;
+        prepared(
+            sql("DELETE FROM blocked_by b USING unnest($1::bigint[], $2::bigint[]) AS gone(blocked_id, blocker_id)
+                 WHERE b.blocked_id = gone.blocked_id AND b.blocker_id = gone.blocker_id")
+            .bind::<Array<BigInt>, _>(&unblocked)
+            .bind::<Array<BigInt>, _>(&unblockers),
+        )
+        .execute(connection)
+        .await?;
+        prepared(
+            sql("UPDATE users SET relations_version = relations_version + 1 WHERE id = ANY($1)")
+                .bind::<Array<BigInt>, _>(distinct(pairs.keys().map(|(blocked, _)| *blocked))),
+        )
+        .execute(connection)
+        .await?;
+        end_follows(connection, shard, &blocked, &blockers, events).await
+    }
+
+    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        effects.blocks_changed(&distinct(pairs(events).into_keys().map(|(blocked, _)| UserId::from_i64(blocked)))).await
+    }
+}
+
+async fn end_follows(
+    connection: &mut Connection,
+    shard: ShardIndex,
+    blocked: &[i64],
+    blockers: &[i64],
+    events: &[EventEnvelope],
+) -> Result<(), StoreError> {
+    let ended: Vec<EndedRow> = prepared(
+        sql("UPDATE follows f SET active = false, requested = false, version = version + 1
+             FROM unnest($1::bigint[], $2::bigint[]) AS b(blocked_id, blocker_id)
+             WHERE f.follower_id = b.blocked_id AND f.followee_id = b.blocker_id AND (f.active OR f.requested)
+             RETURNING f.follower_id, f.followee_id, f.version")
+        .bind::<Array<BigInt>, _>(blocked)
+        .bind::<Array<BigInt>, _>(blockers),
+    )
+    .load(connection)
+    .await?;
+    let Some(last) = events.last().filter(|_| !ended.is_empty()) else { return Ok(()) };
+    prepared(
+        sql("UPDATE users SET activity_version = activity_version + 1 WHERE id = ANY($1)")
+            .bind::<Array<BigInt>, _>(distinct(ended.iter().map(|row| row.follower_id.as_i64()))),
+    )
+    .execute(connection)
+    .await?;
+    let now = chrono::DateTime::parse_from_rfc3339(&last.time).map(|time| time.to_utc()).unwrap_or_default();
+    let mut messages = Messages::new(shard, now, last.traceparent.as_deref());
+    for row in ended {
+        messages = messages.event(Event::UserUnfollowed { follower_id: row.follower_id, followee_id: row.followee_id }, row.version);
+    }
+    messages.append(connection).await
+}

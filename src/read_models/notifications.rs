@@ -1,0 +1,204 @@
+//! What people are told of: that somebody follows them, likes or comments on a post of theirs, has bought from them; how an order of theirs ended.
+
+use async_trait::async_trait;
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel_async::RunQueryDsl;
+
+use super::projection::{Effects, Projection, distinct};
+use crate::ids::{Bucket, Id, NotificationId, PostId, ProductId, UserId};
+use crate::protocol::envelope::EventEnvelope;
+use crate::protocol::events::Event;
+use crate::protocol::routing::Topic;
+use crate::stores::StoreError;
+use crate::stores::postgres::prepared::{prepared, sql};
+use crate::stores::postgres::{Connection, ShardIndex};
+
+/// One thing a person is told.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct NotificationRow {
+    /// Id.
+    #[diesel(sql_type = BigInt)]
+    pub id: NotificationId,
+    /// Who is told.
+    #[diesel(sql_type = BigInt)]
+    pub user_id: UserId,
+    /// The kind's name.
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    /// Who did it; 0: nobody in particular.
+    #[diesel(sql_type = BigInt)]
+    pub actor_id: i64,
+    /// The post, comment or order it is about; 0: none.
+    #[diesel(sql_type = BigInt)]
+    pub subject_id: i64,
+    /// The product it is about.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub product_id: Option<i64>,
+}
+
+/// A person's notifications below an id, newest first.
+///
+/// # Errors
+/// The server's.
+pub async fn page(connection: &mut Connection, user: i64, below: i64, limit: i64) -> Result<Vec<NotificationRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT id, user_id, kind, actor_id, subject_id, product_id FROM notifications
+             WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3")
+        .bind::<BigInt, _>(user)
+        .bind::<BigInt, _>(below)
+        .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// A person's notifications above an id, oldest first.
+///
+/// # Errors
+/// The server's.
+pub async fn since(connection: &mut Connection, user: i64, above: i64, limit: i64) -> Result<Vec<NotificationRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT id, user_id, kind, actor_id, subject_id, product_id FROM notifications
+             WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3")
+        .bind::<BigInt, _>(user)
+        .bind::<BigInt, _>(above)
+        .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// Notifications by id.
+///
+/// # Errors
+/// The server's.
+pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<NotificationRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT id, user_id, kind, actor_id, subject_id, product_id FROM notifications WHERE id = ANY($1)")
+            .bind::<Array<BigInt>, _>(ids),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// The projection.
+#[derive(Debug)]
+pub struct Notifications;
+
+/// A row to be. Whom a post's or product's notification is for is looked up: the event does not say.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+struct Told {
+    user: i64,
+    post: i64,
+    product: i64,
+    kind: &'static str,
+    actor: i64,
+    subject: i64,
+}
+
+fn told(event: &Event) -> Option<Told> {
+    Some(match event {
+        Event::UserFollowed { follower_id, followee_id, .. } => {
+            Told { user: followee_id.as_i64(), kind: "FOLLOWED", actor: follower_id.as_i64(), ..Told::default() }
+        }
+        Event::UserFollowRequested { follower_id, followee_id, .. } => {
+            Told { user: followee_id.as_i64(), kind: "FOLLOW_REQUESTED", actor: follower_id.as_i64(), ..Told::default() }
+        }
+        Event::PostLiked { post_id, user_id } => {
+            let post = post_id.as_i64();
+            Told { post, kind: "LIKED", actor: user_id.as_i64(), subject: post, ..Told::default() }
+        }
+        Event::PostCommented { post_id, comment_id, author_id } => Told {
+            post: post_id.as_i64(),
+            kind: "COMMENTED",
+            actor: author_id.as_i64(),
+            subject: comment_id.as_i64(),
+            ..Told::default()
+        },
+        Event::ProductSold { product_id, order_id, .. } => {
+            Told { product: product_id.as_i64(), kind: "ORDERED", subject: order_id.as_i64(), ..Told::default() }
+        }
+        Event::OrderStatusChanged { order_id, buyer_id, status } => {
+            let kind = match status.as_str() {
+                "CONFIRMED" => "ORDER_CONFIRMED",
+                "REJECTED" => "ORDER_REJECTED",
+                _ => return None,
+            };
+            Told { user: buyer_id.as_i64(), kind, subject: order_id.as_i64(), ..Told::default() }
+        }
+        _ => return None,
+    })
+}
+
+#[async_trait]
+impl Projection for Notifications {
+    fn name(&self) -> &'static str {
+        "notifications"
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::Edges, Topic::Posts, Topic::Products, Topic::Orders]
+    }
+
+    fn target(&self, event: &Event) -> Bucket {
+        match event {
+            Event::UserFollowed { followee_id, .. }
+            | Event::UserUnfollowed { followee_id, .. }
+            | Event::UserFollowRequested { followee_id, .. } => followee_id.bucket(),
+            Event::UserBlocked { blocked_id, .. } | Event::UserUnblocked { blocked_id, .. } => blocked_id.bucket(),
+            Event::PostCreated { post_id, .. }
+            | Event::PostDeleted { post_id, .. }
+            | Event::PostLiked { post_id, .. }
+            | Event::PostUnliked { post_id, .. }
+            | Event::PostCommented { post_id, .. } => post_id.bucket(),
+            Event::ProductCreated { product_id, .. }
+            | Event::ProductStockChanged { product_id, .. }
+            | Event::ProductSold { product_id, .. } => product_id.bucket(),
+            Event::OrderPlaced { buyer_id, .. } | Event::OrderStatusChanged { buyer_id, .. } => buyer_id.bucket(),
+            Event::UserCreated { user_id, .. } | Event::UserUpdated { user_id } => user_id.bucket(),
+        }
+    }
+
+    async fn commit(&self, connection: &mut Connection, _shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        let told: Vec<Told> = events.iter().filter_map(|event| told(&event.event)).collect();
+        if told.is_empty() {
+            return Ok(());
+        }
+        let column = |of: fn(&Told) -> i64| told.iter().map(of).collect::<Vec<i64>>();
+        prepared(
+            sql("INSERT INTO notifications (id, user_id, kind, actor_id, subject_id, product_id)
+                 SELECT next_id(((r.recipient >> 12) & 1023)::integer), r.recipient, r.kind, r.actor, r.subject, nullif(r.product, 0)
+                 FROM (SELECT coalesce(nullif(t.user_id, 0), p.author_id, g.seller_id) AS recipient, t.*
+                       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
+                            WITH ORDINALITY AS t(user_id, post, product, kind, actor, subject, place)
+                       LEFT JOIN posts p ON p.id = t.post LEFT JOIN products g ON g.id = t.product
+                       ORDER BY place) r
+                 WHERE r.recipient IS NOT NULL AND r.recipient <> r.actor
+                 ON CONFLICT (user_id, kind, actor_id, subject_id) DO NOTHING")
+            .bind::<Array<BigInt>, _>(column(|told| told.user))
+            .bind::<Array<BigInt>, _>(column(|told| told.post))
+            .bind::<Array<BigInt>, _>(column(|told| told.product))
+            .bind::<Array<Text>, _>(told.iter().map(|told| told.kind).collect::<Vec<_>>())
+            .bind::<Array<BigInt>, _>(column(|told| told.actor))
+            .bind::<Array<BigInt>, _>(column(|told| told.subject)),
+        )
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        let told: Vec<Told> = events.iter().filter_map(|event| told(&event.event)).collect();
+        let ids = |of: fn(&Told) -> i64| distinct(told.iter().map(of).filter(|id| *id != 0));
+        let people: Vec<UserId> = ids(|told| told.user).into_iter().map(UserId::from_i64).collect();
+        let posts: Vec<PostId> = ids(|told| told.post).into_iter().map(PostId::from_i64).collect();
+        let products: Vec<ProductId> = ids(|told| told.product).into_iter().map(ProductId::from_i64).collect();
+        effects.notified(&people, &posts, &products).await?;
+        let buyers = events.iter().filter_map(|event| match event.event {
+            Event::OrderPlaced { buyer_id, .. } | Event::OrderStatusChanged { buyer_id, .. } => Some(buyer_id),
+            _ => None,
+        });
+        effects.orders_changed(&distinct(buyers)).await
+    }
+}

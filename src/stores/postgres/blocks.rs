@@ -1,0 +1,72 @@
+//! The blocker's side of blocks.
+
+use diesel::sql_types::{BigInt, Bool, Integer};
+use diesel::{OptionalExtension, QueryableByName};
+use diesel_async::RunQueryDsl;
+
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use crate::ids::Bucket;
+use crate::stores::StoreError;
+
+#[derive(QueryableByName)]
+struct VersionRow {
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+}
+
+/// Begins a block; its version, or `None` when it stood already.
+///
+/// # Errors
+/// The server's.
+pub async fn begin(connection: &mut Connection, bucket: Bucket, blocker: i64, blocked: i64) -> Result<Option<i64>, StoreError> {
+    let row: Option<VersionRow> = prepared(
+        sql("INSERT INTO blocks AS b (blocker_id, blocked_id, id, version, active) VALUES ($2, $3, next_id($1), 1, true)
+             ON CONFLICT (blocker_id, blocked_id) DO UPDATE SET id = excluded.id, version = b.version + 1, active = true
+             WHERE NOT b.active RETURNING version")
+        .bind::<Integer, _>(i32::from(bucket.number()))
+        .bind::<BigInt, _>(blocker)
+        .bind::<BigInt, _>(blocked),
+    )
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(row.map(|row| row.version))
+}
+
+/// Ends a block; its version, or `None` when there was none.
+///
+/// # Errors
+/// The server's.
+pub async fn end(connection: &mut Connection, blocker: i64, blocked: i64) -> Result<Option<i64>, StoreError> {
+    let row: Option<VersionRow> = prepared(
+        sql("UPDATE blocks SET active = false, version = version + 1 WHERE blocker_id = $1 AND blocked_id = $2 AND active RETURNING version")
+            .bind::<BigInt, _>(blocker)
+            .bind::<BigInt, _>(blocked),
+    )
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(row.map(|row| row.version))
+}
+
+#[derive(QueryableByName)]
+struct FlagRow {
+    #[diesel(sql_type = Bool)]
+    flag: bool,
+}
+
+/// Whether a block stands, asked on the blocker's shard.
+///
+/// # Errors
+/// The server's.
+pub async fn stands(connection: &mut Connection, blocker: i64, blocked: i64) -> Result<bool, StoreError> {
+    let row: FlagRow = prepared(
+        sql("SELECT EXISTS (SELECT 1 FROM blocks WHERE blocker_id = $1 AND blocked_id = $2 AND active) AS flag")
+            .bind::<BigInt, _>(blocker)
+            .bind::<BigInt, _>(blocked),
+    )
+    .get_result(connection)
+    .await?;
+    Ok(row.flag)
+}

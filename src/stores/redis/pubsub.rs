@@ -1,0 +1,216 @@
+//! Waking watchers: one connection per process hears the channels of all people who are watched over a socket of this process.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use secrecy::ExposeSecret;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::Redis;
+use super::live::Wake;
+use crate::ids::{Id, UserId};
+
+/// Channels asked for in one command.
+const CHUNK: usize = 500;
+/// How long a watcher waits until its channel is heard; without Redis it begins all the same, and is woken once Redis is back.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often a person was woken, by cause. A watcher compares with what it saw last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wakes {
+    /// Posts.
+    pub home: u64,
+    /// Orders.
+    pub orders: u64,
+    /// Notifications.
+    pub notifications: u64,
+}
+
+impl Wakes {
+    fn count(&mut self, wake: Wake) {
+        match wake {
+            Wake::Home => self.home += 1,
+            Wake::Orders => self.orders += 1,
+            Wake::Notifications => self.notifications += 1,
+        }
+    }
+
+    fn count_all(&mut self) {
+        [Wake::Home, Wake::Orders, Wake::Notifications].into_iter().for_each(|wake| self.count(wake));
+    }
+}
+
+enum Command {
+    Hear(UserId, oneshot::Sender<()>),
+    Forget(UserId),
+}
+
+/// The people watched by this process.
+#[derive(Debug)]
+pub struct Watched {
+    people: Mutex<HashMap<UserId, watch::Sender<Wakes>>>,
+    commands: mpsc::UnboundedSender<Command>,
+    receiver: Mutex<Option<mpsc::UnboundedReceiver<Command>>>,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Hear(user, _) => write!(f, "Hear({user})"),
+            Self::Forget(user) => write!(f, "Forget({user})"),
+        }
+    }
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        let (commands, receiver) = mpsc::unbounded_channel();
+        Self { people: Mutex::default(), commands, receiver: Mutex::new(Some(receiver)) }
+    }
+}
+
+/// A watcher of one person.
+#[derive(Debug)]
+pub struct Watcher {
+    user: UserId,
+    wakes: watch::Receiver<Wakes>,
+    redis: Redis,
+}
+
+impl Watcher {
+    /// How often the person was woken so far.
+    pub fn seen(&mut self) -> Wakes {
+        *self.wakes.borrow_and_update()
+    }
+
+    /// Waits until the person is woken, for whatever cause.
+    pub async fn woken(&mut self) {
+        if self.wakes.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let watched = &self.redis.inner.watched;
+        let mut people = watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // This one is still counted.
+        if people.get(&self.user).is_some_and(|sender| sender.receiver_count() <= 1) {
+            people.remove(&self.user);
+            let _stopped = watched.commands.send(Command::Forget(self.user));
+        }
+    }
+}
+
+impl Redis {
+    /// Begins to watch a person. When this returns, what happens from now on wakes the watcher, or will when Redis is back.
+    pub async fn watch(&self, user: UserId) -> Watcher {
+        let (heard, wait) = oneshot::channel();
+        let wakes = {
+            let mut people = self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let receiver = people.entry(user).or_insert_with(|| watch::Sender::new(Wakes::default())).subscribe();
+            let _stopped = self.inner.watched.commands.send(Command::Hear(user, heard));
+            receiver
+        };
+        let _late = tokio::time::timeout(PATIENCE, wait).await;
+        Watcher { user, wakes, redis: self.clone() }
+    }
+
+    fn wake_here(&self, channel: &str, wake: Wake) {
+        let user = channel.rsplit(':').next().and_then(|id| id.parse().ok()).map(UserId::from_i64);
+        let people = self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(sender) = user.and_then(|user| people.get(&user)) {
+            sender.send_modify(|wakes| wakes.count(wake));
+        }
+    }
+
+    fn all_watched(&self) -> Vec<UserId> {
+        self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner).keys().copied().collect()
+    }
+
+    /// Hears the channels of everyone watched, until told to stop. Reconnects; then everyone is woken, since something may have been missed.
+    ///
+    /// # Errors
+    /// A URL that is none; called a second time.
+    pub async fn hear_live(&self, stop: CancellationToken) -> anyhow::Result<()> {
+        let receiver = self.inner.watched.receiver.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let mut commands = receiver.ok_or_else(|| anyhow::anyhow!("live channels are heard already"))?;
+        let client = redis::Client::open(self.inner.url.expose_secret())?;
+        loop {
+            tokio::select! {
+                result = self.hear_connected(&client, &mut commands) => {
+                    if let Err(error) = result {
+                        tracing::debug!(%error, "not hearing live channels");
+                    }
+                }
+                () = stop.cancelled() => return Ok(()),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(200)) => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+        }
+    }
+
+    async fn hear_connected(&self, client: &redis::Client, commands: &mut mpsc::UnboundedReceiver<Command>) -> redis::RedisResult<()> {
+        let (mut sink, mut messages) = client.get_async_pubsub().await?.split();
+        for chunk in self.all_watched().chunks(CHUNK) {
+            let channels: Vec<String> = chunk.iter().map(|user| self.inner.keys.live(*user)).collect();
+            sink.subscribe(&channels).await?;
+        }
+        for sender in self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner).values() {
+            sender.send_modify(Wakes::count_all);
+        }
+        let mut gathered = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                count = commands.recv_many(&mut gathered, CHUNK) => {
+                    if count == 0 {
+                        return Ok(());
+                    }
+                    self.obey(&mut sink, &mut gathered).await?;
+                }
+                message = messages.next() => {
+                    let Some(message) = message else { return Ok(()) };
+                    if let Some(wake) = Wake::of_code(message.get_payload_bytes()) {
+                        self.wake_here(message.get_channel_name(), wake);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks for and gives up channels; who is watched at this moment decides, not the order in which the commands came.
+    async fn obey(&self, sink: &mut redis::aio::PubSubSink, gathered: &mut Vec<Command>) -> redis::RedisResult<()> {
+        let (mut hear, mut forget, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+        {
+            let people = self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for command in gathered.drain(..) {
+                let user = match command {
+                    Command::Hear(user, heard) => {
+                        waiting.push(heard);
+                        user
+                    }
+                    Command::Forget(user) => user,
+                };
+                let list = if people.contains_key(&user) { &mut hear } else { &mut forget };
+                list.push(self.inner.keys.live(user));
+            }
+        }
+        if !forget.is_empty() {
+            sink.unsubscribe(&forget).await?;
+        }
+        if !hear.is_empty() {
+            sink.subscribe(&hear).await?;
+        }
+        for heard in waiting {
+            let _gone = heard.send(());
+        }
+        Ok(())
+    }
+}
