@@ -6,7 +6,7 @@ import { useLive } from './live/live';
 import { useMe } from './me';
 import { Icon, type IconName } from './parts/icon';
 import { ProductCard, ProductCardFragment } from './parts/product-card';
-import { Link, paths } from './router';
+import { Link, paths, usePath } from './router';
 
 /** What is around every page: the way to the others, and how things stand. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -50,8 +50,9 @@ function Ways() {
 }
 
 function Way({ to, icon, name, count = 0, wide = false }: { to: string; icon: IconName; name: string; count?: number; wide?: boolean }) {
+  const path = usePath();
   return (
-    <Link to={to} className={wide ? 'way-to way-to-wide' : 'way-to'}>
+    <Link to={to} className={wide ? 'way-to way-to-wide' : 'way-to'} data-within={to !== '/' && path.startsWith(`${to}/`) ? '' : undefined}>
       <Icon name={icon} />
       <span>{name}</span>
       {count > 0 && (

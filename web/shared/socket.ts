@@ -7,6 +7,7 @@ const FORBIDDEN = 4403;
 
 const PING_EVERY_MS = 12_000;
 const PONG_WITHIN_MS = 6_000;
+const BEGIN_AGAIN_MS = 3_000;
 
 /** A socket that is opened with the first subscription, says who it is, and comes back by itself. */
 export function createSocket(session: Session): Client {
@@ -53,14 +54,30 @@ export function subscribeResuming<Data extends Record<string, unknown>>(socket: 
   const takesAfter = /\$after\b/.test(payload.query);
   // The socket holds on to this object and writes it out anew at each attempt.
   const resumable = { ...payload, variables: { ...payload.variables } };
-  return socket.subscribe<Data>(resumable, {
-    ...sink,
-    next: (result) => {
-      const cursor = Object.values(result.data ?? {}).map(cursorOf).find(Boolean);
-      if (cursor && takesAfter) resumable.variables = { ...resumable.variables, after: cursor };
-      sink.next(result);
-    },
-  });
+  let stop: () => void;
+  const begin = () => {
+    stop = socket.subscribe<Data>(resumable, {
+      complete: () => sink.complete(),
+      error: (error) => {
+        if (!isBroken(error)) return sink.error(error);
+        const later = setTimeout(begin, BEGIN_AGAIN_MS);
+        stop = () => clearTimeout(later);
+      },
+      next: (result) => {
+        const cursor = Object.values(result.data ?? {}).map(cursorOf).find(Boolean);
+        if (cursor && takesAfter) resumable.variables = { ...resumable.variables, after: cursor };
+        sink.next(result);
+      },
+    });
+  };
+  begin();
+  return () => stop();
+}
+
+/** The library gives up on closes such as 1008, which plaza sends to who reads too slowly: a laptop that slept is to come back from that, too. */
+function isBroken(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'number' && code >= 1_000 && code < 2_000;
 }
 
 function cursorOf(event: unknown): string | undefined {

@@ -88,13 +88,14 @@ async function breakableRoad(page) {
   const open = new Set();
   let whole = true;
   await page.routeWebSocket(/graphql$/, (socket) => {
-    if (!whole) return void socket.close({ code: 1011 });
+    if (!whole) return void socket.close({ code: 1012 });
     open.add(socket);
     socket.connectToServer();
   });
   const cut = () => {
     whole = false;
-    for (const socket of open) void socket.close({ code: 1011 });
+    // As plaza closes on who reads too slowly; the library alone would give up on this one.
+    for (const socket of open) void socket.close({ code: 1008 });
     open.clear();
   };
   return { cut, mend: () => void (whole = true) };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { ask, newPerson, unique } from './support/api.mjs';
 import { closeBrowser, fitsSideways, logIn, openBrowser, PHONE, picture, untilLive, withPages } from './support/browser.mjs';
@@ -8,7 +9,7 @@ after(closeBrowser);
 
 test('a product is found, ordered, and the order confirmed live', withPages({}, async (open) => {
   const [seller, buyer] = await Promise.all([newPerson('Sol Seller'), newPerson('Bo Buyer')]);
-  const title = `Olive wood spoon ${unique('no')}`;
+  const title = `Olive wood spoon, no. ${randomInt(1e9)}`;
   await seller.offer(title, { stock: 5, description: 'Carved from one piece, oiled twice.\nNo two are the same.' });
   const buying = await open();
   await logIn(buying, buyer);

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 export const PLAZA_URL = (process.env.PLAZA_URL ?? 'http://127.0.0.1:4000').replace(/\/$/, '');
 export const PASSWORD = 'a-long-enough-password';
 
-export const unique = (prefix) => `${prefix}_${randomBytes(5).toString('hex')}`;
+export const unique = (prefix) => `${prefix}_${randomBytes(4).toString('hex')}`;
 
 /** The answer's data; throws on an error, and on a refusal. */
 export async function ask(query, variables = {}, token = undefined) {
@@ -25,7 +25,7 @@ export async function ask(query, variables = {}, token = undefined) {
 
 /** Somebody new, logged in. */
 export async function newPerson(displayName = 'Test Person') {
-  const handle = unique('web');
+  const handle = unique(displayName.split(' ')[0].normalize('NFD').replace(/[^a-z]/gi, '').toLowerCase());
   const input = { handle, displayName, email: `${handle}@example.org`, password: PASSWORD };
   const { signUp } = await ask('mutation($input: SignUpInput!) { signUp(input: $input) { accessToken viewer { user { id } } userErrors { message } } }', { input });
   const token = signUp.accessToken;
