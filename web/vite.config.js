@@ -14,6 +14,7 @@ export default defineConfig({
     rollupOptions: { input: { demo: 'index.html', graphiql: 'graphiql.html' } },
     // Monaco alone is 2.8 MB; it is loaded by the playground only.
     chunkSizeWarningLimit: 3_000,
+    reportCompressedSize: false,
   },
   server: { host: '127.0.0.1', proxy },
   preview: { host: '127.0.0.1', proxy },

@@ -25,8 +25,10 @@ const ask: Ask = async (query) => {
 
 const examples = examplesPlugin(ask);
 
-const WELCOME = `# plaza's API. The examples are in the pane on the left; log in above to run
-# what needs a viewer (seeded: handle alice, password plaza-demo-1).
+const WELCOME = `# plaza's API.
+# Examples are in the pane on the left;
+# log in above for what needs a viewer
+# (seeded: alice, plaza-demo-1).
 
 query Newest {
   products(first: 3) {
