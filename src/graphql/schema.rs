@@ -13,8 +13,8 @@ use super::products::mutations::ProductMutations;
 use super::products::queries::ProductQueries;
 use super::subscriptions::Subscription;
 use super::users::mutations::UserMutations;
-use super::users::relations::RelationMutations;
 use super::users::queries::UserQueries;
+use super::users::relations::RelationMutations;
 use super::viewer::queries::ViewerQueries;
 
 /// What can be asked.

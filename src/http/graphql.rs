@@ -19,8 +19,8 @@ use super::identity::{CONSISTENCY, recall_writes, request_context};
 use super::limits::{Charged, Limited, charge, client_address, used};
 use super::prepare::{Incoming, prepare};
 use super::{RequestId, Served, panicked, websocket};
-use crate::graphql::context::{Points, RequestContext};
 use crate::domain::operation::ConsistencyToken;
+use crate::graphql::context::{Points, RequestContext};
 use crate::graphql::error::{ErrorCode, complete};
 
 fn bad_request(message: &str) -> Refusal {

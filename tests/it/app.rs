@@ -20,7 +20,7 @@ use tokio_postgres::NoTls;
 use crate::template::template;
 
 /// How long anything may take to become true.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct TestApp {
     pub app: App,
@@ -103,6 +103,11 @@ pub async fn with_app(test: impl AsyncFnOnce(&TestApp)) {
 /// The same with a changed configuration.
 pub async fn with_config(change: impl FnOnce(&mut Config), test: impl AsyncFnOnce(&TestApp)) {
     run(TestApp::start(change, &Role::ALL).await, test).await;
+}
+
+/// The same with a server alone, for what needs no relay, worker or projector.
+pub async fn with_server(test: impl AsyncFnOnce(&TestApp)) {
+    with_roles(&[Role::Server], test).await;
 }
 
 /// The same with some of the roles.

@@ -114,9 +114,10 @@ fn admit(served: &Served, address: IpAddr, headers: &HeaderMap) -> Result<Open, 
         let refused = refusal(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Overloaded, "this server is stopping");
         return Err(refused.retry_after(1));
     }
-    served.sockets.open(address, served.app.config.limits.sockets_per_address).ok_or_else(|| {
-        refusal(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, "too many sockets from this address").retry_after(10)
-    })
+    served
+        .sockets
+        .open(address, served.app.config.limits.sockets_per_address)
+        .ok_or_else(|| refusal(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, "too many sockets from this address").retry_after(10))
 }
 
 #[cfg(test)]
