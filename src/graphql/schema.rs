@@ -4,6 +4,7 @@ use async_graphql::{MergedObject, SDLExportOptions};
 
 use super::comments::mutations::CommentMutations;
 use super::error::ErrorCode;
+use super::explain::FieldPaths;
 use super::node::NodeQueries;
 use super::orders::mutations::OrderMutations;
 use super::orders::queries::OrderQueries;
@@ -31,13 +32,21 @@ pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// Builds it. No extension is registered: a single one would cost every field its fast path.
 pub fn schema() -> Schema {
+    builder().finish()
+}
+
+/// The same schema for requests that want to be explained.
+pub fn explaining_schema() -> Schema {
+    builder().extension(FieldPaths).finish()
+}
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription)
         .register_output_type::<ErrorCode>()
         .limit_depth(24)
         .limit_recursive_depth(64)
         .limit_directives(10)
         .disable_suggestions()
-        .finish()
 }
 
 /// The text of `schema.graphql`: sorted, so that it changes only where the schema does.

@@ -25,7 +25,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::App;
 use crate::graphql::error::ErrorCode;
-use crate::graphql::schema::{Schema, schema};
+use crate::graphql::schema::{Schema, explaining_schema, schema};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -34,6 +34,8 @@ pub struct Served {
     pub app: App,
     /// The schema.
     pub schema: Schema,
+    /// The schema for requests that want to be explained.
+    pub explaining: Schema,
     /// Texts of persisted queries, by hash, as far as this process has met them.
     pub persisted: moka::sync::Cache<String, Arc<str>>,
     /// Requests that may still be taken on.
@@ -47,6 +49,7 @@ impl Served {
         Self {
             app: app.clone(),
             schema: schema(),
+            explaining: explaining_schema(),
             persisted: moka::sync::Cache::new(1_000),
             admission: Arc::new(Semaphore::new(app.config.server.max_in_flight)),
             sockets: Arc::default(),

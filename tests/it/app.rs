@@ -95,6 +95,17 @@ pub fn with_database(base: &Config, database: &str) -> Config {
     config
 }
 
+/// What the components say during the tests goes into one file, to be read when one has failed.
+fn keep_log() {
+    static LOG: std::sync::Once = std::sync::Once::new();
+    LOG.call_once(|| {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".local/log/tests");
+        let Ok(file) = std::fs::OpenOptions::new().create(true).append(true).open(path) else { return };
+        let filter = tracing_subscriber::EnvFilter::new("warn,plaza=info");
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::sync::Mutex::new(file)).try_init();
+    });
+}
+
 /// Runs a test on a plaza of its own, and takes everything away afterwards, also when the test fails.
 pub async fn with_app(test: impl AsyncFnOnce(&TestApp)) {
     with_config(|_| {}, test).await;
@@ -115,6 +126,11 @@ pub async fn with_roles(roles: &[Role], test: impl AsyncFnOnce(&TestApp)) {
     run(TestApp::start(|_| {}, roles).await, test).await;
 }
 
+/// Both.
+pub async fn with_roles_and_config(roles: &[Role], change: impl FnOnce(&mut Config), test: impl AsyncFnOnce(&TestApp)) {
+    run(TestApp::start(change, roles).await, test).await;
+}
+
 async fn run(app: TestApp, test: impl AsyncFnOnce(&TestApp)) {
     let outcome = AssertUnwindSafe(test(&app)).catch_unwind().await;
     app.stop().await;
@@ -127,6 +143,7 @@ impl TestApp {
     async fn start(change: impl FnOnce(&mut Config), roles: &[Role]) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let base = base_config();
+        keep_log();
         let template = template(&base).await;
         let name = format!("t_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
@@ -198,7 +215,11 @@ impl TestApp {
     pub async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
         let started = Instant::now();
         while !condition().await {
-            assert!(started.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+            if started.elapsed() > PATIENCE {
+                let unsent = self.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await;
+                let read = self.count("SELECT coalesce(sum(next_offset), 0)::bigint FROM projection_offsets").await;
+                panic!("not within {} s: {what} (unsent: {unsent}, events read: {read}, database {})", PATIENCE.as_secs(), self.name);
+            }
             tokio::task::yield_now().await;
             tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>()).await.unwrap_err();
         }

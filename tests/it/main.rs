@@ -14,6 +14,7 @@ mod graphql;
 mod http;
 mod jobs;
 mod layers;
+mod limits;
 mod projections;
 mod stores;
 mod template;

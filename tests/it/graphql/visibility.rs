@@ -68,9 +68,12 @@ async fn a_private_person_is_read_by_those_they_let() {
         assert!(sees_content(&doors(None).await), "public at first");
         app.ask(&target, "mutation { profileUpdate(input: {isPrivate: true}) { user { isPrivate } } }", json!({})).await;
         app.until("the anonymous see it", async || !sees_content(&doors(None).await)).await;
-        for (who, viewer, content) in
-            [("owner", Some(&target), true), ("follower", Some(&follower), true), ("stranger", Some(&stranger), false), ("anonymous", None, false)]
-        {
+        for (who, viewer, content) in [
+            ("owner", Some(&target), true),
+            ("follower", Some(&follower), true),
+            ("stranger", Some(&stranger), false),
+            ("anonymous", None, false),
+        ] {
             let seen = doors(viewer).await;
             assert!(sees_person(&seen), "{who}: {seen}");
             assert_eq!(sees_content(&seen), content, "{who}: {seen}");
