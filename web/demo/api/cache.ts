@@ -1,0 +1,178 @@
+import { cacheExchange, type Cache, type CacheExchangeOpts, type Data } from '@urql/exchange-graphcache';
+import type { Exchange } from 'urql';
+import { graphql } from '../../shared/graphql';
+import type { LoggedIn } from '../../shared/session';
+import type { Arrivals } from '../live/arrivals';
+import { edgesOf, everyPage, firstPage, forget, pages } from './pages';
+
+/** What the viewer's lists hang from: the viewer has no id, there is one. */
+const VIEWER = 'Query.viewer';
+
+const embedded = () => null;
+const byCursor = ({ cursor }: Data) => (typeof cursor === 'string' ? cursor : null);
+
+type Input = { input: { postId: string; userId: string; text: string } };
+type Answer = Record<string, { post?: { id: string }; comment?: { id: string }; deletedPostId?: string } | null | undefined>;
+
+/** The normalised cache: one copy of every post, person and order, however many lists show it. */
+export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchange {
+  return cacheExchange({
+    keys: {
+      // Edges that are put into lists from here need names of their own.
+      PostEdge: byCursor,
+      CommentEdge: byCursor,
+      NotificationEdge: byCursor,
+      OrderEdge: embedded,
+      ProductEdge: embedded,
+      UserEdge: embedded,
+      PostConnection: embedded,
+      CommentConnection: embedded,
+      NotificationConnection: embedded,
+      OrderConnection: embedded,
+      ProductConnection: embedded,
+      UserConnection: embedded,
+      PageInfo: embedded,
+      Money: embedded,
+      OrderLine: embedded,
+      Viewer: embedded,
+    },
+    resolvers: {
+      Query: { products: pages() },
+      Viewer: { home: pages(), orders: pages(), notifications: pages(), followRequests: pages() },
+      User: { posts: pages() },
+      Post: { comments: pages() },
+    },
+    optimistic: optimistic(person),
+    updates: { Mutation: afterMutations(person), Subscription: afterEvents(arrivals) },
+  });
+}
+
+/** What is shown until plaza has answered. */
+function optimistic(person: LoggedIn | null): CacheExchangeOpts['optimistic'] & object {
+  const like = (liked: boolean, payload: string) => (args: Record<string, unknown>, cache: Cache) => {
+    const id = (args as Input).input.postId;
+    const post = { __typename: 'Post', id };
+    const count = Number(cache.resolve(post, 'likeCount') ?? 0) + (liked ? 1 : -1);
+    return { __typename: payload, userErrors: [], post: { ...post, viewerHasLiked: liked, likeCount: Math.max(0, count) } };
+  };
+  const follow = (following: boolean, payload: string) => (args: Record<string, unknown>, cache: Cache) => {
+    const user = { __typename: 'User', id: (args as Input).input.userId };
+    // Somebody private is only asked.
+    const asked = following && cache.resolve(user, 'isPrivate') === true;
+    return { __typename: payload, userErrors: [], user: { ...user, viewerIsFollowing: following && !asked } };
+  };
+  return {
+    postLike: like(true, 'PostLikePayload'),
+    postUnlike: like(false, 'PostUnlikePayload'),
+    userFollow: follow(true, 'UserFollowPayload'),
+    userUnfollow: follow(false, 'UserUnfollowPayload'),
+    commentCreate: (args) => {
+      const author = person && { __typename: 'User', id: person.userId, handle: person.handle, displayName: person.displayName };
+      const text = (args as Input).input.text.trim();
+      const comment = { __typename: 'Comment', id: `unsent:${text}`, text, createdAt: new Date().toISOString(), author };
+      return { __typename: 'CommentCreatePayload', userErrors: [], comment };
+    },
+  };
+}
+
+/** What a mutation changes besides what it answers. */
+function afterMutations(person: LoggedIn | null): Record<string, (data: never, args: never, cache: Cache) => void> {
+  const me = person && `User:${person.userId}`;
+  const followed = (change: number) => (_data: Answer, { input }: Input, cache: Cache) => {
+    const user = `User:${input.userId}`;
+    if (change < 0 || cache.resolve(user, 'viewerIsFollowing') === true) count(cache, user, 'followerCount', change);
+    forget(cache, VIEWER, 'home');
+  };
+  return {
+    userFollow: followed(1),
+    userUnfollow: followed(-1),
+    postCreate: (data: Answer, _args: Input, cache: Cache) => {
+      const post = data.postCreate?.post;
+      if (!post) return;
+      // One's own posts are not in one's home at plaza; who has just written one wants to see it all the same.
+      prepend(cache, VIEWER, 'home', 'PostEdge', `own:${post.id}`, `Post:${post.id}`);
+      if (!me) return;
+      prepend(cache, me, 'posts', 'PostEdge', `own:${post.id}`, `Post:${post.id}`);
+      count(cache, me, 'postCount', 1);
+    },
+    postDelete: (data: Answer, _args: Input, cache: Cache) => {
+      const id = data.postDelete?.deletedPostId;
+      if (!id) return;
+      remove(cache, VIEWER, 'home', `Post:${id}`);
+      if (!me) return;
+      remove(cache, me, 'posts', `Post:${id}`);
+      count(cache, me, 'postCount', -1);
+    },
+    commentCreate: (data: Answer, { input }: Input, cache: Cache) => {
+      const comment = data.commentCreate?.comment;
+      if (!comment) return;
+      const post = `Post:${input.postId}`;
+      count(cache, post, 'commentCount', 1);
+      // Oldest first: it belongs at the end, if the end is loaded.
+      const last = everyPage(cache, post, 'comments').find((page) => cache.resolve(cache.resolve(page, 'pageInfo') as string, 'hasNextPage') === false);
+      if (last) cache.link(last, 'edges', [...edgesOf(cache, last), edge(cache, 'CommentEdge', `own:${comment.id}`, `Comment:${comment.id}`)]);
+    },
+    orderPlace: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'orders'),
+    sessionRevoke: (_data: Answer, _args: Input, cache: Cache) => cache.invalidate(VIEWER, 'sessions'),
+    followRequestAccept: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'followRequests'),
+    followRequestReject: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'followRequests'),
+  } as Record<string, (data: never, args: never, cache: Cache) => void>;
+}
+
+type Event = { cursor: string; node: { id: string } };
+
+/** What is told over the socket goes where it would be after a reload. */
+function afterEvents(arrivals: Arrivals): Record<string, (data: never, args: never, cache: Cache) => void> {
+  return {
+    homeUpdated: ({ homeUpdated: { cursor, node } }: { homeUpdated: Event }, _args: unknown, cache: Cache) => {
+      const loaded = firstPage(cache, VIEWER, 'home') !== undefined;
+      const known = everyPage(cache, VIEWER, 'home').some((page) => edgesOf(cache, page).some((each) => cache.resolve(each, 'node') === `Post:${node.id}`));
+      if (known) return;
+      // First held back, then put into the list: it must not flash up before the reader has asked for it.
+      arrivals.arrived(node.id, loaded);
+      prepend(cache, VIEWER, 'home', 'PostEdge', cursor, `Post:${node.id}`);
+    },
+    notificationReceived: ({ notificationReceived: { cursor, node } }: { notificationReceived: Event }, _args: unknown, cache: Cache) =>
+      prepend(cache, VIEWER, 'notifications', 'NotificationEdge', cursor, `Notification:${node.id}`),
+  } as Record<string, (data: never, args: never, cache: Cache) => void>;
+}
+
+const CURSOR = {
+  PostEdge: graphql(`fragment PostEdgeCursor on PostEdge { cursor }`),
+  CommentEdge: graphql(`fragment CommentEdgeCursor on CommentEdge { cursor }`),
+  NotificationEdge: graphql(`fragment NotificationEdgeCursor on NotificationEdge { cursor }`),
+};
+
+const COUNT = {
+  followerCount: graphql(`fragment FollowerCount on User { id followerCount }`),
+  postCount: graphql(`fragment PostCount on User { id postCount }`),
+  commentCount: graphql(`fragment CommentCount on Post { id commentCount }`),
+};
+
+/** Makes an edge that did not come with a list. */
+function edge(cache: Cache, type: keyof typeof CURSOR, cursor: string, node: string): string {
+  const key = `${type}:${cursor}`;
+  cache.writeFragment<Data>(CURSOR[type], { __typename: type, cursor });
+  cache.link(key, 'node', node);
+  return key;
+}
+
+function prepend(cache: Cache, parent: string, field: string, type: keyof typeof CURSOR, cursor: string, node: string): void {
+  const page = firstPage(cache, parent, field);
+  if (page) cache.link(page, 'edges', [edge(cache, type, cursor, node), ...edgesOf(cache, page)]);
+}
+
+function remove(cache: Cache, parent: string, field: string, node: string): void {
+  for (const page of everyPage(cache, parent, field)) {
+    const left = edgesOf(cache, page).filter((each) => cache.resolve(each, 'node') !== node);
+    cache.link(page, 'edges', left);
+  }
+}
+
+/** Adds to a count, where it is known. */
+function count(cache: Cache, entity: string, field: keyof typeof COUNT, change: number): void {
+  const before = cache.resolve(entity, field);
+  if (typeof before !== 'number') return;
+  const [typename = '', id = ''] = entity.split(/:(.*)/s);
+  cache.writeFragment<Data>(COUNT[field], { __typename: typename, id, [field]: Math.max(0, before + change) });
+}

@@ -1,0 +1,71 @@
+import type { Cache, Resolver } from '@urql/exchange-graphcache';
+
+/**
+ * Shows a connection's pages as one list, for `first`/`after`.
+ *
+ * In place of graphcache's `relayPagination`, which passes over a page without edges together with its cursor (plaza has such pages: all rows hidden
+ * from the viewer) and keeps pages that no longer follow from the first one after that was asked for anew. Here a page counts when the page before it
+ * ends where it begins.
+ */
+export function pages(): Resolver {
+  return (_parent, { after }, cache, { parentKey, fieldName }) => {
+    const loaded = loadedPages(cache, parentKey, fieldName);
+    const asked = loaded.get(cursorOrNull(after));
+    // Not there yet, or known to be null: graphcache looks further by itself.
+    if (!asked) return undefined;
+
+    const edges: string[] = [];
+    const seen = new Set<unknown>();
+    let cursor: string | null = null;
+    let hasNextPage = false;
+    const typename = cache.resolve(asked, '__typename') as string;
+    for (let page = loaded.get(null); page; page = hasNextPage ? loaded.get(cursor) : undefined) {
+      loaded.delete(cursor);
+      for (const edge of edgesOf(cache, page)) {
+        const node = cache.resolve(edge, 'node');
+        if (seen.has(node)) continue;
+        seen.add(node);
+        edges.push(edge);
+      }
+      const info = cache.resolve(page, 'pageInfo') as string;
+      cursor = cursorOrNull(cache.resolve(info, 'endCursor'));
+      hasNextPage = cache.resolve(info, 'hasNextPage') === true && cursor !== null;
+    }
+    return { __typename: typename, edges, pageInfo: { __typename: 'PageInfo', endCursor: cursor, hasNextPage } };
+  };
+}
+
+/** The first page of a list; undefined when the list was not loaded. */
+export function firstPage(cache: Cache, parent: string, field: string): string | undefined {
+  return loadedPages(cache, parent, field).get(null);
+}
+
+/** Every page of a list that was loaded. */
+export function everyPage(cache: Cache, parent: string, field: string): string[] {
+  return [...loadedPages(cache, parent, field).values()];
+}
+
+export function edgesOf(cache: Cache, page: string): string[] {
+  return (cache.resolve(page, 'edges') as string[] | null | undefined) ?? [];
+}
+
+/** Forgets a list: whoever shows it loads it again. */
+export function forget(cache: Cache, parent: string, field: string): void {
+  for (const { fieldName, arguments: args } of cache.inspectFields(parent)) {
+    if (fieldName === field) cache.invalidate(parent, fieldName, args);
+  }
+}
+
+/** Pages by the cursor they come after. */
+function loadedPages(cache: Cache, parent: string, field: string): Map<string | null, string> {
+  const pages = new Map<string | null, string>();
+  for (const { fieldName, fieldKey, arguments: args } of cache.inspectFields(parent)) {
+    const page = fieldName === field ? cache.resolve(parent, fieldKey) : null;
+    if (typeof page === 'string') pages.set(cursorOrNull(args?.after), page);
+  }
+  return pages;
+}
+
+function cursorOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}

@@ -1,0 +1,22 @@
+const SHAPES = {
+  home: 'M4 11.5 12 5l8 6.5V19a1 1 0 0 1-1 1h-4.5v-5.5h-5V20H5a1 1 0 0 1-1-1z',
+  shop: 'M4.5 9.5 6 4.5h12l1.5 5a2.5 2.5 0 0 1-5 0 2.5 2.5 0 0 1-5 0 2.5 2.5 0 0 1-5 0zM6 12.5V19a1 1 0 0 0 1 1h10a1 1 0 0 0 1-1v-6.5',
+  orders: 'M6 4h12v16l-3-2-3 2-3-2-3 2zM9.5 8.5h5M9.5 12.5h5',
+  bell: 'M6.5 16V11a5.5 5.5 0 0 1 11 0v5l1.5 1.5H5zM10 20.2a2.2 2.2 0 0 0 4 0',
+  person: 'M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20a7.5 7.5 0 0 1 15 0',
+  key: 'M14.5 4a5.5 5.5 0 1 1-3.6 9.6L9 15.5H7v2H5v2H3.5V17l6-6A5.5 5.5 0 0 1 14.5 4zM16 8.5v.01',
+  heart: 'M12 19.5 5.2 13a4.4 4.4 0 0 1 6.2-6.2l.6.6.6-.6a4.4 4.4 0 0 1 6.2 6.2z',
+  comment: 'M5 5h14a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1h-7l-4.5 4v-4H5a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1z',
+  up: 'M12 19V5.5M6 11l6-6 6 6',
+} as const;
+
+export type IconName = keyof typeof SHAPES;
+
+/** A line drawing beside a word; it says nothing by itself. */
+export function Icon({ name, filled = false }: { name: IconName; filled?: boolean }) {
+  return (
+    <svg className="icon" viewBox="0 0 24 24" fill={filled ? 'currentColor' : 'none'} aria-hidden="true">
+      <path d={SHAPES[name]} />
+    </svg>
+  );
+}

@@ -1,0 +1,92 @@
+import { useSyncExternalStore } from 'react';
+import { Link, paths } from '../router';
+import { ago, fullTime, hash } from './format';
+
+let now = Date.now();
+
+function everyHalfMinute(listener: () => void): () => void {
+  const timer = setInterval(() => {
+    now = Date.now();
+    listener();
+  }, 30_000);
+  return () => clearInterval(timer);
+}
+
+/** When something was, and the exact moment on asking. */
+export function Ago({ time }: { time: string }) {
+  const current = useSyncExternalStore(everyHalfMinute, () => now);
+  return (
+    <time dateTime={time} title={fullTime(time)}>
+      {ago(time, current)}
+    </time>
+  );
+}
+
+/** A person's initials, on a colour of theirs. */
+export function Avatar({ handle, name, size = 'm' }: { handle: string; name: string; size?: 's' | 'm' | 'l' }) {
+  const initials = name.split(/\s+/).map((word) => Array.from(word)[0] ?? '').slice(0, 2).join('');
+  return (
+    <span className={`avatar avatar-${size} avatar-tone-${hash(handle) % 6}`} aria-hidden="true">
+      {initials.toUpperCase()}
+    </span>
+  );
+}
+
+export interface Named {
+  handle: string;
+  displayName: string;
+}
+
+/** A person as they are named beside what they wrote. */
+export function Byline({ person }: { person: Named | null }) {
+  if (!person) return <span className="quiet">Somebody who is not here any more</span>;
+  return (
+    <Link to={paths.person(person.handle)} className="byline">
+      <strong>{person.displayName}</strong> <span className="quiet">@{person.handle}</span>
+    </Link>
+  );
+}
+
+/** A text as it was written; handles in it lead to their people. */
+export function Prose({ text }: { text: string }) {
+  const parts = text.split(/(?<![\w@])(@[a-z0-9_]{3,30})\b/gi);
+  return (
+    <p className="prose">
+      {parts.map((part, index) =>
+        index % 2 === 1 ? (
+          <Link key={index} to={paths.person(part.slice(1).toLowerCase())}>
+            {part}
+          </Link>
+        ) : (
+          part
+        ),
+      )}
+    </p>
+  );
+}
+
+const TONES = 5;
+
+/** Goods have no pictures at plaza: each gets a pattern of tiles of its own. */
+export function Tiles({ id }: { id: string }) {
+  const seed = hash(id);
+  const arcs = Array.from({ length: 16 }, (_, index) => {
+    // Two rows decide, the others mirror them: a pattern, not noise.
+    const [row, column] = [Math.floor(index / 4), index % 4];
+    const [r, c] = [Math.min(row, 3 - row), Math.min(column, 3 - column)];
+    const turn = (seed >> ((r * 2 + c) * 3)) & 3;
+    const mirrored = (turn + (row > 1 ? 2 : 0) + (column > 1 ? 1 : 0)) % 4;
+    const whole = ((seed >> (r * 2 + c + 14)) & 3) === 0;
+    return { row, column, mirrored, whole };
+  });
+  return (
+    <svg className={`tiles tiles-tone-${seed % TONES}`} viewBox="0 0 4 4" preserveAspectRatio="xMidYMid slice" aria-hidden="true">
+      <rect className="tiles-ground" width="4" height="4" />
+      {arcs.map(({ row, column, mirrored, whole }) => (
+        <g key={`${row}${column}`} transform={`translate(${column} ${row}) rotate(${mirrored * 90} .5 .5)`}>
+          <path className={(row + column) % 2 ? 'tiles-a' : 'tiles-b'} d={whole ? 'M.5 0 1 .5.5 1 0 .5z' : 'M0 0h1A1 1 0 0 1 0 1z'} />
+        </g>
+      ))}
+    </svg>
+  );
+}

@@ -1,0 +1,110 @@
+import { useEffect, useRef, type ReactNode } from 'react';
+import type { CombinedError } from 'urql';
+import { explain, type Problem } from '../api/problem';
+import type { Pages } from '../api/use-pages';
+
+/** What a page looks like before it is there. */
+export function Skeletons({ count = 4, tall = false }: { count?: number; tall?: boolean }) {
+  return (
+    <div role="status" aria-label="Loading" className={tall ? 'skeletons skeletons-tall' : 'skeletons'}>
+      {Array.from({ length: count }, (_, index) => (
+        <div key={index} className="skeleton" aria-hidden="true">
+          <span className="skeleton-dot" />
+          <span className="skeleton-line" />
+          <span className="skeleton-line skeleton-short" />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <div className="state">
+      <h2>{title}</h2>
+      {children && <p>{children}</p>}
+    </div>
+  );
+}
+
+export function Failed({ error, retry }: { error: CombinedError; retry: () => void }) {
+  return (
+    <div className="state state-failed" role="alert">
+      <h2>This could not be loaded</h2>
+      <p>{explain(error)}</p>
+      <button type="button" className="button" onClick={retry}>
+        Try again
+      </button>
+    </div>
+  );
+}
+
+/** Why an action did not happen. */
+export function ProblemLine({ problem }: { problem: Problem | null }) {
+  return (
+    <p role="alert" className="problem" hidden={!problem}>
+      {problem?.message}
+    </p>
+  );
+}
+
+interface ListProps<Data, Edge> {
+  pages: Pages<Data, Edge>;
+  empty: ReactNode;
+  label: string;
+  tall?: boolean;
+  className?: string;
+  render: (edge: Edge) => ReactNode;
+}
+
+/** A list that loads on as its end comes near; the button is for keyboards, and for where nothing scrolls. */
+export function EndlessList<Data, Edge>({ pages, empty, label, tall = false, className = 'list', render }: ListProps<Data, Edge>) {
+  const { edges, error, fetching, reload, hasMore, loadMore, loadingMore, moreError } = pages;
+  if (!edges) {
+    if (error) return <Failed error={error} retry={reload} />;
+    return fetching ? <Skeletons tall={tall} /> : empty;
+  }
+  return (
+    <>
+      {error && <Partial error={error} retry={reload} />}
+      {edges.length === 0 && !hasMore ? empty : (
+        <ul className={className} aria-label={label} aria-busy={loadingMore}>
+          {edges.map(render)}
+        </ul>
+      )}
+      {moreError && <Failed error={moreError} retry={loadMore} />}
+      {hasMore && !moreError && <More busy={loadingMore} loadMore={loadMore} length={edges.length} />}
+    </>
+  );
+}
+
+/** Some of it is there. */
+function Partial({ error, retry }: { error: CombinedError; retry: () => void }) {
+  return (
+    <div className="notice" role="status">
+      <span>{explain(error)} Some things may be missing.</span>
+      <button type="button" className="button button-quiet" onClick={retry}>
+        Try again
+      </button>
+    </div>
+  );
+}
+
+function More({ busy, loadMore, length }: { busy: boolean; loadMore: () => void; length: number }) {
+  const end = useRef<HTMLDivElement>(null);
+  const load = useRef(loadMore);
+  load.current = loadMore;
+  // Observed anew after each page: an end that stays in sight would not be told of twice.
+  useEffect(() => {
+    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && load.current(), { rootMargin: '800px' });
+    if (end.current) observer.observe(end.current);
+    return () => observer.disconnect();
+  }, [length, busy]);
+  return (
+    <div className="more" ref={end}>
+      <button type="button" className="button button-quiet" onClick={loadMore} disabled={busy}>
+        {busy ? 'Loading…' : 'Load more'}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,59 @@
+import { useSyncExternalStore, type AnchorHTMLAttributes, type MouseEvent } from 'react';
+
+const listeners = new Set<() => void>();
+const announce = () => listeners.forEach((listener) => listener());
+
+addEventListener('popstate', announce);
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** The path that is shown; renders again when it changes. */
+export function usePath(): string {
+  return useSyncExternalStore(subscribe, () => location.pathname);
+}
+
+export function navigate(to: string, { replace = false } = {}): void {
+  if (replace) history.replaceState(null, '', to);
+  else history.pushState(null, '', to);
+  announce();
+  scrollTo(0, 0);
+  // Keyboards and screen readers go on from the new page's beginning, not from a link that is gone.
+  document.getElementById('main')?.focus({ preventScroll: true });
+}
+
+/** What a path says where the pattern has a `:name`; null when it is another path. */
+export function match(pattern: string, path: string): Record<string, string> | null {
+  const [wanted, given] = [pattern.split('/'), path.replace(/(.)\/$/, '$1').split('/')];
+  if (wanted.length !== given.length) return null;
+  const found: Record<string, string> = {};
+  for (const [index, part] of wanted.entries()) {
+    const value = given[index] ?? '';
+    if (part.startsWith(':')) found[part.slice(1)] = decodeURIComponent(value);
+    else if (part !== value) return null;
+  }
+  return found;
+}
+
+type LinkProps = Omit<AnchorHTMLAttributes<HTMLAnchorElement>, 'href'> & { to: string };
+
+/** A link within the demo: opens in place, unless the click asks for more. */
+export function Link({ to, onClick, ...rest }: LinkProps) {
+  const here = usePath() === to;
+  const open = (event: MouseEvent<HTMLAnchorElement>) => {
+    onClick?.(event);
+    const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+    if (!plain || event.defaultPrevented) return;
+    event.preventDefault();
+    navigate(to);
+  };
+  return <a href={to} onClick={open} aria-current={here ? 'page' : undefined} {...rest} />;
+}
+
+export const paths = {
+  post: (id: string) => `/p/${encodeURIComponent(id)}`,
+  person: (handle: string) => `/u/${encodeURIComponent(handle)}`,
+  product: (id: string) => `/shop/${encodeURIComponent(id)}`,
+};

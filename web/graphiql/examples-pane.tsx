@@ -1,0 +1,49 @@
+import { useGraphiQL, useGraphiQLActions, type GraphiQLPlugin } from '@graphiql/react';
+import { EXAMPLES, type Ask, type Example } from './examples';
+
+function Icon() {
+  return (
+    <svg viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="1.5" aria-hidden="true">
+      <path d="M4 5h16M4 12h10M4 19h7M17 14l4 3-4 3z" strokeLinecap="round" strokeLinejoin="round" />
+    </svg>
+  );
+}
+
+/** A pane with the example queries; each opens in a tab of its own, its variables filled with things that exist. */
+export function examplesPlugin(ask: Ask): GraphiQLPlugin {
+  return { title: 'Examples', icon: Icon, content: () => <ExamplesPane ask={ask} /> };
+}
+
+function ExamplesPane({ ask }: { ask: Ask }) {
+  const { addTab } = useGraphiQLActions();
+  const queryEditor = useGraphiQL((state) => state.queryEditor);
+  const variableEditor = useGraphiQL((state) => state.variableEditor);
+  const headerEditor = useGraphiQL((state) => state.headerEditor);
+
+  async function open(example: Example) {
+    const variables = await example.variables?.(ask);
+    // Only tabs with something in them are kept: an untouched one is used again.
+    if (queryEditor?.getValue().trim()) addTab();
+    queryEditor?.setValue(example.query);
+    variableEditor?.setValue(variables ? JSON.stringify(variables, null, 2) : '');
+    headerEditor?.setValue(example.headers ? JSON.stringify(example.headers, null, 2) : '');
+    queryEditor?.focus();
+  }
+
+  return (
+    <section aria-label="Examples" className="examples">
+      <div className="graphiql-doc-explorer-title">Examples</div>
+      <ul>
+        {EXAMPLES.map((example) => (
+          <li key={example.title}>
+            <button type="button" onClick={() => void open(example)}>
+              <strong>{example.title}</strong>
+              {example.needsLogIn && <span className="examples-badge">log in</span>}
+              <span>{example.about}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

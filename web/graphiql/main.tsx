@@ -1,0 +1,62 @@
+import 'graphiql/setup-workers/vite';
+import 'graphiql/style.css';
+import './page.css';
+
+import { HISTORY_PLUGIN } from '@graphiql/plugin-history';
+import type { Fetcher } from '@graphiql/toolkit';
+import { GraphiQL } from 'graphiql';
+import { StrictMode, useEffect } from 'react';
+import { createRoot } from 'react-dom/client';
+import { Session } from '../shared/session';
+import { createSocket } from '../shared/socket';
+import type { Ask } from './examples';
+import { examplesPlugin } from './examples-pane';
+import { createFetcher } from './fetcher';
+import { LogInBar } from './log-in-bar';
+
+const session = new Session('plaza.graphiql');
+const socket = createSocket(session);
+const fetcher: Fetcher = createFetcher(session, socket);
+
+const ask: Ask = async (query) => {
+  const answer = (await Promise.resolve(fetcher({ query })).catch(() => null)) as { data?: never } | null;
+  return answer?.data ?? null;
+};
+
+const examples = examplesPlugin(ask);
+
+const WELCOME = `# plaza's API. The examples are in the pane on the left; log in above to run
+# what needs a viewer (seeded: handle alice, password plaza-demo-1).
+
+query Newest {
+  products(first: 3) {
+    nodes { title stock price { amount currency } seller { handle } }
+  }
+}
+`;
+
+function Playground() {
+  // A socket belongs to who opened it.
+  useEffect(() => {
+    let handle = session.current?.handle;
+    return session.subscribe(() => {
+      if (session.current?.handle !== handle) socket.terminate();
+      handle = session.current?.handle;
+    });
+  }, []);
+
+  return (
+    <>
+      <LogInBar session={session} />
+      <main className="playground">
+        <GraphiQL fetcher={fetcher} plugins={[examples, HISTORY_PLUGIN]} visiblePlugin={examples} defaultQuery={WELCOME} />
+      </main>
+    </>
+  );
+}
+
+createRoot(document.getElementById('root')!).render(
+  <StrictMode>
+    <Playground />
+  </StrictMode>,
+);

@@ -1,0 +1,27 @@
+/** Where the API is: the page's own origin. */
+export const ENDPOINT = '/graphql';
+
+const CONSISTENCY = 'Plaza-Consistency';
+/** plaza's proxy gives up after 8 s; past this the connection itself is dead. */
+const DEADLINE_MS = 12_000;
+
+/**
+ * `fetch` that reads its own writes: replicas follow the primaries by a moment, so what plaza says of the last write is sent along with every
+ * later request. Kept for the tab: a reload must not show an older world.
+ */
+export const plazaFetch: typeof fetch = async (input, init = {}) => {
+  const headers = new Headers(init.headers);
+  const last = sessionStorage.getItem(CONSISTENCY);
+  if (last && !headers.has(CONSISTENCY)) headers.set(CONSISTENCY, last);
+  const deadline = AbortSignal.timeout(DEADLINE_MS);
+  const signal = init.signal ? AbortSignal.any([init.signal, deadline]) : deadline;
+  const response = await fetch(input, { ...init, headers, signal });
+  const next = response.headers.get(CONSISTENCY);
+  if (next) sessionStorage.setItem(CONSISTENCY, next);
+  return response;
+};
+
+/** Another person's writes are none of the next one's business. */
+export function forgetWrites(): void {
+  sessionStorage.removeItem(CONSISTENCY);
+}

@@ -1,0 +1,56 @@
+import { createClient, type Client, type Sink, type SubscribePayload } from 'graphql-ws';
+import { ENDPOINT } from './http';
+import type { Session } from './session';
+
+/** plaza closes a socket with this when its token is no good (any more): with a new token it may be opened again. */
+const FORBIDDEN = 4403;
+
+/** A socket that is opened with the first subscription, says who it is, and comes back by itself. */
+export function createSocket(session: Session): Client {
+  let refused = false;
+  return createClient({
+    url: () => new URL(ENDPOINT, location.href).href.replace(/^http/, 'ws'),
+    keepAlive: 15_000,
+    lazyCloseTimeout: 2_000,
+    retryAttempts: Number.POSITIVE_INFINITY,
+    retryWait: (retries) => {
+      const atMost = Math.min(10_000, 250 * 2 ** retries);
+      return new Promise((resolve) => setTimeout(resolve, atMost * (0.5 + Math.random() / 2)));
+    },
+    shouldRetry: () => true,
+    connectionParams: async () => {
+      if (refused) await session.renew();
+      refused = false;
+      const token = await session.accessToken();
+      return token ? { authorization: `Bearer ${token}` } : {};
+    },
+    on: {
+      closed: (event) => {
+        refused = event instanceof CloseEvent && event.code === FORBIDDEN;
+      },
+    },
+  });
+}
+
+/**
+ * Subscribes so that nothing is missed or told twice when the socket breaks. Every event of plaza's has a cursor; the socket sends this payload
+ * again after a reconnect, so the last cursor is put into it as `$after`.
+ */
+export function subscribeResuming<Data extends Record<string, unknown>>(socket: Client, payload: SubscribePayload, sink: Sink<{ data?: Data | null }>): () => void {
+  const takesAfter = /\$after\b/.test(payload.query);
+  // The socket holds on to this object and writes it out anew at each attempt.
+  const resumable = { ...payload, variables: { ...payload.variables } };
+  return socket.subscribe<Data>(resumable, {
+    ...sink,
+    next: (result) => {
+      const cursor = Object.values(result.data ?? {}).map(cursorOf).find(Boolean);
+      if (cursor && takesAfter) resumable.variables = { ...resumable.variables, after: cursor };
+      sink.next(result);
+    },
+  });
+}
+
+function cursorOf(event: unknown): string | undefined {
+  const cursor = (event as { cursor?: unknown } | null)?.cursor;
+  return typeof cursor === 'string' ? cursor : undefined;
+}
