@@ -10,7 +10,7 @@ PLAZA := cargo run --quiet --bin plaza --
 TEST_THREADS ?= 4
 USERS ?= 1000
 
-.PHONY: help run install up down status logs reset build release test fmt lint doc \
+.PHONY: help run web install up down status logs reset build release test fmt lint doc \
 	migrate seed doctor schema bench shards docker-config-check
 
 help: ## this list
@@ -37,13 +37,18 @@ reset: ## stop everything and delete all data
 install: ## the programs the local system needs and this machine lacks
 	@infra/local/install
 
+web: install ## the front end: GraphiQL and the demo, into web/dist
+	@infra/local/web
+
 build: toolchain ## the executable, dev profile
 	cargo build --bin plaza
 
 release: toolchain ## the executable, release profile
 	cargo build --release --bin plaza
 
-test: toolchain install ## every test, against the real servers (ARGS="name" for some)
+test: toolchain ## every test, against the real servers (ARGS="name" for some)
+	@infra/local/install tests
+	@infra/local/web
 	@infra/local/up servers
 	cargo test $(ARGS) -- --test-threads=$(TEST_THREADS)
 

@@ -18,7 +18,7 @@ use super::answer::{Accept, Refusal, not_run, ran, refusal};
 use super::identity::{CONSISTENCY, recall_writes, request_context};
 use super::limits::{Charged, Limited, charge, client_address, used};
 use super::prepare::{Incoming, prepare};
-use super::{RequestId, Served, panicked, websocket};
+use super::{RequestId, Served, origin, panicked, websocket};
 use crate::domain::explain::{Explanation, explained};
 use crate::domain::operation::ConsistencyToken;
 use crate::domain::{Operation, Viewer, moderation};
@@ -32,7 +32,10 @@ fn bad_request(message: &str) -> Refusal {
     refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, message)
 }
 
-fn accepted(headers: &HeaderMap) -> Result<Accept, Refusal> {
+fn accepted(served: &Served, headers: &HeaderMap) -> Result<Accept, Refusal> {
+    if !origin::is_allowed(&served.app.config.server, headers) {
+        return Err(refusal(StatusCode::FORBIDDEN, ErrorCode::Forbidden, "pages of this origin may not use the API"));
+    }
     let message = "plaza answers in application/json or application/graphql-response+json";
     Accept::of(headers).ok_or_else(|| refusal(StatusCode::NOT_ACCEPTABLE, ErrorCode::BadUserInput, message))
 }
@@ -56,7 +59,7 @@ pub async fn by_get(
         return websocket::accept(served, id, address, &headers, upgrade);
     }
     let incoming = || -> Result<(Accept, Incoming), Refusal> {
-        let accept = accepted(&headers)?;
+        let accept = accepted(&served, &headers)?;
         if !headers.contains_key("graphql-require-preflight") && !headers.contains_key("apollo-require-preflight") {
             return Err(bad_request("a query by GET needs the header graphql-require-preflight"));
         }
@@ -92,7 +95,7 @@ pub async fn by_post(
 }
 
 async fn read(served: &Served, headers: &HeaderMap, body: Body) -> Result<(Accept, Incoming), Refusal> {
-    let accept = accepted(headers)?;
+    let accept = accepted(served, headers)?;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
     let is_json = parts.next().is_some_and(|name| name == "application/json");

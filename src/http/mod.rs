@@ -6,6 +6,8 @@ pub mod graphql;
 pub mod health;
 pub mod identity;
 pub mod limits;
+pub mod origin;
+pub mod pages;
 pub mod prepare;
 pub mod websocket;
 
@@ -66,11 +68,12 @@ pub fn public_router(app: &App) -> Router {
     let nosniff = SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Router::new()
         .route("/graphql", get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method))
-        .route("/graphiql", get(graphiql::page))
+        .merge(pages::routes(&app.config.server.web_folder))
         .route("/.well-known/jwks.json", get(identity::jwks))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .with_state(Served::new(app))
+        .layer(origin::cors(&app.config.server))
         .layer(axum::middleware::from_fn(with_request_id))
         .layer(nosniff)
 }
