@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn a_page_elsewhere_is_refused_and_no_page_is_not() {
-        let server = ServerConfig { allowed_origins: vec!["https://shop.example".to_owned()], development: false, ..ServerConfig::default() };
+        let server =
+            ServerConfig { allowed_origins: vec!["https://shop.example".to_owned()], development: false, ..ServerConfig::default() };
         let of = |origin: Option<&'static str>| {
             let mut headers = HeaderMap::new();
             if let Some(origin) = origin {

@@ -23,7 +23,8 @@ const DEMO: [&str; 10] =
 /// Routes of the playground, the demo and what both load.
 pub fn routes(folder: &Path) -> Router<Served> {
     // Names of assets hold their hash: they never change.
-    let immutable = SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    let immutable =
+        SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     let assets = Router::new().nest_service("/assets", ServeDir::new(folder.join("assets"))).layer(immutable);
     let demo = DEMO.iter().fold(Router::new(), |router, path| router.route(path, get(demo)));
     let policy = SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
