@@ -9,7 +9,9 @@
 
 mod app;
 mod cli;
+mod clients;
 mod feeds;
+mod fuzz;
 mod graphql;
 mod http;
 mod jobs;

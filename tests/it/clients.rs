@@ -1,0 +1,31 @@
+//! Real clients and the specifications' own checks, in JavaScript: `tests/clients` and `web/tests`, each against a plaza of its own.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use crate::app::{TestApp, with_server};
+
+/// Runs the tests of a folder with node; what they say is shown when they fail.
+async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder);
+    assert!(folder.join("node_modules").exists(), "{}: run `infra/local/install tests` once", folder.display());
+    let output = tokio::process::Command::new("node")
+        .args(["--test", "--test-concurrency=1"])
+        .current_dir(&folder)
+        .env("PLAZA_URL", &app.url)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("node");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let counts: Vec<&str> = said.lines().filter(|line| line.starts_with("# ")).collect();
+    eprintln!("{}: {}", folder.display(), counts.join(", "));
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn graphql_over_http_passes_its_audits() {
+    with_server(async |app| node(app, "tests/clients", &[]).await).await;
+}
