@@ -1,0 +1,20 @@
+import '@fontsource-variable/figtree';
+import './style/base.css';
+import './style/layout.css';
+import './style/parts.css';
+import './style/pages.css';
+
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { Session } from '../shared/session';
+import { createSocket } from '../shared/socket';
+import { App } from './app';
+
+const session = new Session('plaza.demo');
+const socket = createSocket(session);
+
+createRoot(document.getElementById('root')!).render(
+  <StrictMode>
+    <App session={session} socket={socket} />
+  </StrictMode>,
+);

@@ -8,8 +8,8 @@ import type { Cache, Resolver } from '@urql/exchange-graphcache';
  * ends where it begins.
  */
 export function pages(): Resolver {
-  return (_parent, { after }, cache, { parentKey, fieldName }) => {
-    const loaded = loadedPages(cache, parentKey, fieldName);
+  return (_parent, { after, first }, cache, { parentKey, fieldName }) => {
+    const loaded = loadedPages(cache, parentKey, fieldName, first);
     const asked = loaded.get(cursorOrNull(after));
     // Not there yet, or known to be null: graphcache looks further by itself.
     if (!asked) return undefined;
@@ -31,6 +31,8 @@ export function pages(): Resolver {
       cursor = cursorOrNull(cache.resolve(info, 'endCursor'));
       hasNextPage = cache.resolve(info, 'hasNextPage') === true && cursor !== null;
     }
+    // Read, and missed, so that the first page's query runs again when the next page comes.
+    if (hasNextPage) cache.resolve(parentKey, fieldName, { first, after: cursor } as never);
     return { __typename: typename, edges, pageInfo: { __typename: 'PageInfo', endCursor: cursor, hasNextPage } };
   };
 }
@@ -56,11 +58,12 @@ export function forget(cache: Cache, parent: string, field: string): void {
   }
 }
 
-/** Pages by the cursor they come after. */
-function loadedPages(cache: Cache, parent: string, field: string): Map<string | null, string> {
+/** Pages by the cursor they come after; when `first` is given, of that size only: a list is asked for in pages of one size. */
+function loadedPages(cache: Cache, parent: string, field: string, first?: unknown): Map<string | null, string> {
   const pages = new Map<string | null, string>();
   for (const { fieldName, fieldKey, arguments: args } of cache.inspectFields(parent)) {
-    const page = fieldName === field ? cache.resolve(parent, fieldKey) : null;
+    const wanted = fieldName === field && (first === undefined || args?.first === first);
+    const page = wanted ? cache.resolve(parent, fieldKey) : null;
     if (typeof page === 'string') pages.set(cursorOrNull(args?.after), page);
   }
   return pages;

@@ -3,8 +3,8 @@ import { createContext, useContext, useEffect, useMemo, useState, useSyncExterna
 import { useSubscription } from 'urql';
 import { graphql } from '../../shared/graphql';
 import { useMe } from '../me';
-import { NotificationRow } from '../parts/notification-row';
-import { PostCard } from '../parts/post-card';
+import { NotificationRowFragment } from '../parts/notification-row';
+import { PostCardFragment } from '../parts/post-card';
 import type { Arrivals } from './arrivals';
 
 const HomeUpdated = graphql(
@@ -13,7 +13,7 @@ const HomeUpdated = graphql(
       homeUpdated(after: $after) { cursor node { id ...PostCard } }
     }
   `,
-  [PostCard.fragment],
+  [PostCardFragment],
 );
 
 const NotificationReceived = graphql(
@@ -22,7 +22,7 @@ const NotificationReceived = graphql(
       notificationReceived(after: $after) { cursor node { id ...NotificationRow } }
     }
   `,
-  [NotificationRow.fragment],
+  [NotificationRowFragment],
 );
 
 interface Live {

@@ -1,0 +1,62 @@
+import { graphql } from '../../shared/graphql';
+import { usePages } from '../api/use-pages';
+import { useHeld, useLive } from '../live/live';
+import { PostComposer } from '../parts/composer';
+import { Icon } from '../parts/icon';
+import { Page } from '../parts/page';
+import { PostCard, PostCardFragment } from '../parts/post-card';
+import { EndlessList, Empty } from '../parts/states';
+import { Link } from '../router';
+
+const Home = graphql(
+  `
+    query Home($first: Int!, $after: String) {
+      viewer {
+        home(first: $first, after: $after) {
+          edges { cursor node { id ...PostCard } }
+          pageInfo { endCursor hasNextPage }
+        }
+      }
+    }
+  `,
+  [PostCardFragment],
+);
+
+export function HomePage() {
+  const { listening } = useLive();
+  // Listened first, then asked: what is written in between comes one way or the other.
+  const pages = usePages({ query: Home, variables: { first: 20 }, connection: (data) => data.viewer?.home, pause: !listening });
+  const held = useHeld();
+  const shown = pages.edges?.filter(({ node }) => !held.has(node.id));
+  const empty = (
+    <Empty title="It is quiet here">
+      Posts of the people you follow come here as they are written. Find somebody through <Link to="/shop">the shop</Link>, or write the first one.
+    </Empty>
+  );
+  return (
+    <Page title="Home" hideTitle>
+      <PostComposer />
+      <NewPosts reload={pages.reload} />
+      <EndlessList pages={{ ...pages, edges: shown }} label="Home feed" empty={empty} render={({ node }) => <li key={node.id}><PostCard post={node} /></li>} />
+    </Page>
+  );
+}
+
+/** What has come is announced, and shown when the reader is ready for it. */
+function NewPosts({ reload }: { reload: () => void }) {
+  const { arrivals } = useLive();
+  const count = useHeld().size;
+  const show = () => {
+    if (arrivals.show()) reload();
+    scrollTo({ top: 0, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+  };
+  return (
+    <div className="arrivals" aria-live="polite">
+      {count > 0 && (
+        <button type="button" className="pill" onClick={show}>
+          <Icon name="up" /> {count === 1 ? '1 new post' : `${count} new posts`}
+        </button>
+      )}
+    </div>
+  );
+}

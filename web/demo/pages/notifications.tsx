@@ -1,0 +1,40 @@
+import { useEffect } from 'react';
+import { graphql } from '../../shared/graphql';
+import { usePages } from '../api/use-pages';
+import { useLive } from '../live/live';
+import { NotificationRow, NotificationRowFragment } from '../parts/notification-row';
+import { Page } from '../parts/page';
+import { EndlessList, Empty } from '../parts/states';
+
+const Notifications = graphql(
+  `
+    query Notifications($first: Int!, $after: String) {
+      viewer {
+        notifications(first: $first, after: $after) {
+          edges { cursor node { id ...NotificationRow } }
+          pageInfo { endCursor hasNextPage }
+        }
+      }
+    }
+  `,
+  [NotificationRowFragment],
+);
+
+export function NotificationsPage() {
+  const { listening, unread, read } = useLive();
+  const pages = usePages({ query: Notifications, variables: { first: 30 }, connection: (data) => data.viewer?.notifications, pause: !listening });
+  // Here they are read as they come.
+  useEffect(() => {
+    if (unread > 0) read();
+  }, [unread, read]);
+  return (
+    <Page title="Notifications">
+      <EndlessList
+        pages={pages}
+        label="Notifications"
+        empty={<Empty title="Nothing has happened yet">Follows, likes, comments and orders are told here.</Empty>}
+        render={({ node }) => <NotificationRow key={node.id} notification={node} />}
+      />
+    </Page>
+  );
+}

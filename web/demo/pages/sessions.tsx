@@ -1,0 +1,76 @@
+import { useQuery } from 'urql';
+import { graphql, type ResultOf } from '../../shared/graphql';
+import { useAction } from '../api/use-action';
+import { useLogIn } from '../me';
+import { fullTime } from '../parts/format';
+import { Page } from '../parts/page';
+import { Ago } from '../parts/small';
+import { Failed, ProblemLine, Skeletons } from '../parts/states';
+
+const Sessions = graphql(`
+  query Sessions { viewer { sessions { id createdAt lastUsedAt expiresAt userAgent isCurrent } } }
+`);
+
+const Revoke = graphql(`
+  mutation RevokeSession($sessionId: ID!) {
+    sessionRevoke(input: { sessionId: $sessionId }) { revoked userErrors { code message path } }
+  }
+`);
+
+type Shown = NonNullable<NonNullable<ResultOf<typeof Sessions>['viewer']>['sessions']>[number];
+
+export function SessionsPage() {
+  // Others come and go without this page being told.
+  const [{ data, error, fetching }, ask] = useQuery({ query: Sessions, requestPolicy: 'cache-and-network' });
+  const sessions = data?.viewer?.sessions;
+  return (
+    <Page title="Sessions">
+      <p className="lead">Where you are logged in. What you end here cannot do anything any more, within a second.</p>
+      {sessions ? (
+        <ul className="list" aria-label="Sessions">
+          {sessions.map((session) => (
+            <SessionRow key={session.id} session={session} />
+          ))}
+        </ul>
+      ) : fetching ? (
+        <Skeletons count={2} />
+      ) : (
+        error && <Failed error={error} retry={() => ask({ requestPolicy: 'network-only' })} />
+      )}
+    </Page>
+  );
+}
+
+function SessionRow({ session }: { session: Shown }) {
+  const logIn = useLogIn();
+  const { run, busy, problem } = useAction(Revoke);
+  const end = () => (session.isCurrent ? logIn.logOut() : run({ sessionId: session.id }));
+  return (
+    <li className="row">
+      <div className="row-body">
+        <p>
+          <strong>{clientOf(session.userAgent)}</strong>
+          {session.isCurrent && <span className="badge">this one</span>}
+        </p>
+        <p className="quiet">
+          Since {fullTime(session.createdAt)} · last used <Ago time={session.lastUsedAt} />
+        </p>
+        <ProblemLine problem={problem} />
+      </div>
+      <button type="button" className="button button-quiet" disabled={busy} onClick={() => void end()}>
+        {session.isCurrent ? 'Log out' : 'End'}
+      </button>
+    </li>
+  );
+}
+
+/** What a client is, from what it calls itself. */
+function clientOf(userAgent: string | null): string {
+  if (!userAgent) return 'A client without a name';
+  const browser = /(Firefox|Edg|OPR|Chrome|Version)\/(\d+)/.exec(userAgent);
+  const system = /(Windows|Android|iPhone|iPad|Mac OS X|Linux)/.exec(userAgent)?.[1]?.replace('Mac OS X', 'macOS');
+  if (!browser || !userAgent.startsWith('Mozilla/')) return userAgent.slice(0, 60);
+  const names: Record<string, string> = { Edg: 'Edge', OPR: 'Opera', Version: 'Safari' };
+  const name = names[browser[1] ?? ''] ?? browser[1];
+  return `${name} ${browser[2]}${system ? ` on ${system}` : ''}`;
+}

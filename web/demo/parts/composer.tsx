@@ -1,0 +1,108 @@
+import { useId, useState, type FormEvent, type KeyboardEvent } from 'react';
+import { useAction } from '../api/use-action';
+import { graphql } from '../../shared/graphql';
+import { useMe } from '../me';
+import { lengthOf } from './format';
+import { PostCardFragment } from './post-card';
+import { Avatar } from './small';
+import { ProblemLine } from './states';
+
+const WritePost = graphql(
+  `
+    mutation WritePost($text: String!, $productId: ID) {
+      postCreate(input: { text: $text, productId: $productId }) { post { id ...PostCard } userErrors { code message path } }
+    }
+  `,
+  [PostCardFragment],
+);
+
+const WriteComment = graphql(`
+  mutation WriteComment($input: CommentCreateInput!) {
+    commentCreate(input: $input) {
+      comment { id text createdAt author { id handle displayName } }
+      userErrors { code message path }
+    }
+  }
+`);
+
+interface FieldProps {
+  label: string;
+  placeholder: string;
+  limit: number;
+  send: string;
+  busy: boolean;
+  /** True when it was taken. */
+  submit: (text: string) => Promise<boolean>;
+}
+
+/** A text with its count; Ctrl+Enter sends it. What was written stays until plaza has it. */
+function WritingField({ label, placeholder, limit, send, busy, submit }: FieldProps) {
+  const [text, setText] = useState('');
+  const id = useId();
+  const length = lengthOf(text);
+  const over = length > limit;
+
+  const trySend = async () => {
+    if (busy || length === 0 || over) return;
+    if (await submit(text)) setText('');
+  };
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    void trySend();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) void trySend();
+  };
+
+  return (
+    <form className="writing" onSubmit={onSubmit}>
+      <label htmlFor={id} className="hidden">
+        {label}
+      </label>
+      <textarea id={id} rows={2} value={text} placeholder={placeholder} onChange={(event) => setText(event.target.value)} onKeyDown={onKeyDown} aria-invalid={over} aria-describedby={`${id}-count`} />
+      <div className="writing-foot">
+        <span id={`${id}-count`} className={over ? 'count count-over' : 'count'} aria-live={limit - length < 50 ? 'polite' : 'off'}>
+          {length.toLocaleString()} / {limit.toLocaleString()}
+        </span>
+        <button type="submit" className="button" disabled={busy || length === 0 || over}>
+          {send}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+export function PostComposer({ productId = null, placeholder = 'What is going on?', written }: { productId?: string | null; placeholder?: string; written?: () => void }) {
+  const me = useMe();
+  const { run, busy, problem } = useAction(WritePost);
+  if (!me) return null;
+  const submit = async (text: string) => {
+    const done = (await run({ text, productId })) !== null;
+    if (done) written?.();
+    return done;
+  };
+  return (
+    <section className="composer" aria-label="Write a post">
+      <Avatar handle={me.handle} name={me.displayName} />
+      <div>
+        <WritingField label="Your post" placeholder={placeholder} limit={2_000} send="Post" busy={busy} submit={submit} />
+        <ProblemLine problem={problem} />
+      </div>
+    </section>
+  );
+}
+
+export function CommentComposer({ postId }: { postId: string }) {
+  const me = useMe();
+  const { run, busy, problem } = useAction(WriteComment);
+  if (!me) return null;
+  return (
+    <section className="composer" aria-label="Write a comment">
+      <Avatar handle={me.handle} name={me.displayName} size="s" />
+      <div>
+        <WritingField label="Your comment" placeholder="Say something to this" limit={1_000} send="Comment" busy={busy} submit={async (text) => (await run({ input: { postId, text } })) !== null} />
+        <ProblemLine problem={problem} />
+      </div>
+    </section>
+  );
+}

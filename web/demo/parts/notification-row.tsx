@@ -1,0 +1,93 @@
+import { useAction } from '../api/use-action';
+import { graphql, readFragment, type FragmentOf, type ResultOf } from '../../shared/graphql';
+import { Link, paths } from '../router';
+import { Ago, Avatar } from './small';
+import { ProblemLine } from './states';
+
+export const NotificationRowFragment = graphql(`
+  fragment NotificationRow on Notification {
+    id kind createdAt
+    actor { id handle displayName }
+    post { id text }
+    comment { id text }
+    order { id status }
+    product { id title }
+  }
+`);
+
+type Told = ResultOf<typeof NotificationRowFragment>;
+
+const Accept = graphql(`
+  mutation AcceptFollow($userId: ID!) {
+    followRequestAccept(input: { userId: $userId }) { user { id } userErrors { code message path } }
+  }
+`);
+
+const Reject = graphql(`
+  mutation RejectFollow($userId: ID!) {
+    followRequestReject(input: { userId: $userId }) { user { id } userErrors { code message path } }
+  }
+`);
+
+/** One thing that happened to the viewer, and where it leads. */
+export function NotificationRow({ notification }: { notification: FragmentOf<typeof NotificationRowFragment> }) {
+  const told = readFragment(NotificationRowFragment, notification);
+  const { words, about, to } = tell(told);
+  return (
+    <li className="row">
+      <Avatar handle={told.actor?.handle ?? 'plaza'} name={told.actor?.displayName ?? 'plaza'} size="s" />
+      <div className="row-body">
+        <p>
+          {told.actor && (
+            <Link to={paths.person(told.actor.handle)}>
+              <strong>{told.actor.displayName}</strong>
+            </Link>
+          )}{' '}
+          {to ? <Link to={to}>{words}</Link> : words}
+        </p>
+        {about && <p className="quiet clipped">{about}</p>}
+        {told.kind === 'FOLLOW_REQUESTED' && told.actor && <AnswerRequest userId={told.actor.id} />}
+      </div>
+      <span className="quiet">
+        <Ago time={told.createdAt} />
+      </span>
+    </li>
+  );
+}
+
+function tell({ kind, post, comment, product, actor }: Told): { words: string; about?: string | undefined; to?: string | undefined } {
+  const toPost = post ? paths.post(post.id) : undefined;
+  switch (kind) {
+    case 'FOLLOWED':
+      return { words: 'follows you', to: actor ? paths.person(actor.handle) : undefined };
+    case 'FOLLOW_REQUESTED':
+      return { words: 'asks to follow you' };
+    case 'LIKED':
+      return { words: 'likes your post', about: post?.text, to: toPost };
+    case 'COMMENTED':
+      return { words: 'commented on your post', about: comment?.text, to: toPost };
+    case 'ORDERED':
+      return { words: actor ? 'bought from you' : 'Somebody bought from you', about: product?.title, to: product ? paths.product(product.id) : undefined };
+    case 'ORDER_CONFIRMED':
+      return { words: 'Your order is confirmed', to: '/orders' };
+    case 'ORDER_REJECTED':
+      return { words: 'Your order could not be met', to: '/orders' };
+  }
+}
+
+function AnswerRequest({ userId }: { userId: string }) {
+  const accept = useAction(Accept);
+  const reject = useAction(Reject);
+  const busy = accept.busy || reject.busy;
+  return (
+    <div className="buttons">
+      <button type="button" className="button" disabled={busy} onClick={() => void accept.run({ userId })}>
+        Accept
+      </button>
+      <button type="button" className="button button-quiet" disabled={busy} onClick={() => void reject.run({ userId })}>
+        Turn down
+      </button>
+      <ProblemLine problem={accept.problem ?? reject.problem} />
+    </div>
+  );
+}

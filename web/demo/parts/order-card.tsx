@@ -1,0 +1,104 @@
+import { useSubscription } from 'urql';
+import { useAction } from '../api/use-action';
+import { graphql, readFragment, type FragmentOf, type ResultOf } from '../../shared/graphql';
+import { Link, paths } from '../router';
+import { money } from './format';
+import { Ago, Tiles } from './small';
+import { ProblemLine } from './states';
+
+export const OrderCardFragment = graphql(`
+  fragment OrderCard on Order {
+    id status reason createdAt nextStatuses
+    total { amount currency }
+    lines { quantity unitPrice { amount currency } product { id title } }
+  }
+`);
+
+const OrderUpdated = graphql(`
+  subscription OrderUpdated($orderId: ID!, $after: String) {
+    orderUpdated(orderId: $orderId, after: $after) { cursor node { id status reason nextStatuses } }
+  }
+`);
+
+const Cancel = graphql(`
+  mutation CancelOrder($orderId: ID!) {
+    orderCancel(input: { orderId: $orderId }) { order { id status reason nextStatuses } userErrors { code message path } }
+  }
+`);
+
+type Shown = ResultOf<typeof OrderCardFragment>;
+
+const WAY = ['PENDING', 'RESERVED', 'PAID', 'CONFIRMED'] as const;
+
+const WORDS: Record<Shown['status'], string> = {
+  PENDING: 'Placed',
+  RESERVED: 'Held for you',
+  PAID: 'Paid',
+  CONFIRMED: 'Confirmed',
+  CANCELLED: 'Cancelled',
+  REJECTED: 'Not possible',
+};
+
+const REASONS: Record<string, string> = {
+  OUT_OF_STOCK: 'There was not enough of it left.',
+  PAYMENT_DECLINED: 'The payment was declined.',
+};
+
+/** An order as it is now: while it is on its way it is watched, and the cache shows what is told wherever the order is. */
+export function OrderCard({ order: masked }: { order: FragmentOf<typeof OrderCardFragment> }) {
+  const order = readFragment(OrderCardFragment, masked);
+  const done = order.nextStatuses.length === 0;
+  useSubscription({ query: OrderUpdated, variables: { orderId: order.id }, pause: done });
+  return (
+    <article className="order" aria-label="Order">
+      <header className="order-head">
+        <span className={`status status-${order.status.toLowerCase()}`} role="status" data-status={order.status}>
+          {WORDS[order.status]}
+        </span>
+        <span className="quiet">
+          <Ago time={order.createdAt} />
+        </span>
+        <strong className="order-total">{money(order.total)}</strong>
+      </header>
+      <Way status={order.status} />
+      {order.reason && <p className="problem">{REASONS[order.reason] ?? order.reason}</p>}
+      <ul className="order-lines">
+        {order.lines.map((line, index) => (
+          <li key={line.product?.id ?? index}>
+            {line.product && <Tiles id={line.product.id} />}
+            {line.product ? <Link to={paths.product(line.product.id)}>{line.product.title}</Link> : <span className="quiet">No longer offered</span>}
+            <span className="quiet">
+              {line.quantity} × {money(line.unitPrice)}
+            </span>
+          </li>
+        ))}
+      </ul>
+      {order.nextStatuses.includes('CANCELLED') && <CancelButton id={order.id} />}
+    </article>
+  );
+}
+
+/** How far it has come, drawn; the word above says it too. */
+function Way({ status }: { status: Shown['status'] }) {
+  const reached = WAY.findIndex((step) => step === status);
+  if (reached < 0) return null;
+  return (
+    <ol className="way" aria-hidden="true">
+      {WAY.map((step, index) => (
+        <li key={step} className={index <= reached ? 'way-done' : ''} />
+      ))}
+    </ol>
+  );
+}
+
+function CancelButton({ id }: { id: string }) {
+  const { run, busy, problem } = useAction(Cancel);
+  return (
+    <div className="buttons">
+      <button type="button" className="button button-quiet" disabled={busy} onClick={() => void run({ orderId: id })}>
+        Cancel order
+      </button>
+      <ProblemLine problem={problem} />
+    </div>
+  );
+}

@@ -1,0 +1,105 @@
+import { useSyncExternalStore, type ReactNode } from 'react';
+import { useQuery } from 'urql';
+import plazaMark from '../shared/plaza.svg';
+import { graphql } from '../shared/graphql';
+import { useLive } from './live/live';
+import { useMe } from './me';
+import { Icon, type IconName } from './parts/icon';
+import { ProductCard, ProductCardFragment } from './parts/product-card';
+import { Link, paths } from './router';
+
+/** What is around every page: the way to the others, and how things stand. */
+export function Shell({ children }: { children: ReactNode }) {
+  return (
+    <div className="shell">
+      <a className="skip" href="#main">
+        Skip to content
+      </a>
+      <header className="top">
+        <Link to="/" className="brand">
+          <img src={plazaMark} alt="" width="28" height="28" />
+          plaza
+        </Link>
+        <Ways />
+      </header>
+      <main id="main" tabIndex={-1}>
+        {children}
+      </main>
+      <Side />
+    </div>
+  );
+}
+
+function Ways() {
+  const me = useMe();
+  const { unread } = useLive();
+  return (
+    <>
+      <nav className="ways" aria-label="plaza">
+        {me && <Way to="/" icon="home" name="Home" />}
+        <Way to="/shop" icon="shop" name="Shop" />
+        {me && <Way to="/orders" icon="orders" name="Orders" />}
+        {me && <Way to="/notifications" icon="bell" name="Notifications" count={unread} />}
+        {me && <Way to={paths.person(me.handle)} icon="person" name="Profile" />}
+        {me && <Way to="/sessions" icon="key" name="Sessions" wide />}
+        {!me && <Way to="/login" icon="person" name="Log in" />}
+      </nav>
+      {me && <Connection />}
+    </>
+  );
+}
+
+function Way({ to, icon, name, count = 0, wide = false }: { to: string; icon: IconName; name: string; count?: number; wide?: boolean }) {
+  return (
+    <Link to={to} className={wide ? 'way-to way-to-wide' : 'way-to'}>
+      <Icon name={icon} />
+      <span>{name}</span>
+      {count > 0 && (
+        <span className="badge badge-count" aria-label={`${count} new`}>
+          {count > 99 ? '99+' : count}
+        </span>
+      )}
+    </Link>
+  );
+}
+
+const STANDS = { opening: 'Connecting', open: 'Live', lost: 'Reconnecting' } as const;
+
+function Connection() {
+  const { connection } = useLive();
+  return (
+    <p className={`connection connection-${connection}`} role="status">
+      {STANDS[connection]}
+    </p>
+  );
+}
+
+const Newest = graphql(
+  `
+    query Newest { products(first: 3) { edges { cursor node { id ...ProductCard } } pageInfo { endCursor hasNextPage } } }
+  `,
+  [ProductCardFragment],
+);
+
+const WIDE = matchMedia('(min-width: 1100px)');
+
+function onWidth(listener: () => void): () => void {
+  WIDE.addEventListener('change', listener);
+  return () => WIDE.removeEventListener('change', listener);
+}
+
+/** Beside the page where there is room; asked for only then. */
+function Side() {
+  const wide = useSyncExternalStore(onWidth, () => WIDE.matches);
+  const [{ data }] = useQuery({ query: Newest, pause: !wide });
+  const edges = data?.products?.edges ?? [];
+  if (!wide || edges.length === 0) return null;
+  return (
+    <aside className="side" aria-label="New in the shop">
+      <h2>New in the shop</h2>
+      {edges.map(({ node }) => (
+        <ProductCard key={node.id} product={node} small />
+      ))}
+    </aside>
+  );
+}
