@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { newPerson } from './support/api.mjs';
+import { closeBrowser, DESKTOP, fitsSideways, logIn, openBrowser, PHONE, picture, untilLive, withPages } from './support/browser.mjs';
+
+before(openBrowser);
+after(closeBrowser);
+
+const post = (page, text) => page.getByRole('article').filter({ hasText: text });
+
+test('a post arrives at a follower, live, is liked and commented on', withPages({}, async (open) => {
+  const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
+  const reading = await open();
+  await logIn(reading, reader);
+  await untilLive(reading.page);
+
+  // Follow in the browser; shown at once.
+  await reading.goto(`/u/${author.handle}`);
+  await reading.page.getByRole('button', { name: 'Follow', exact: true }).click();
+  await reading.page.getByRole('button', { name: 'Following' }).waitFor();
+  await reading.page.getByRole('link', { name: 'Home' }).click();
+  await untilLive(reading.page);
+  await reading.page.getByText('It is quiet here').waitFor();
+
+  // The author writes in a browser of their own, and sees it.
+  const writing = await open();
+  await logIn(writing, author);
+  await writing.page.getByLabel('Your post').fill('Good morning, plaza');
+  await writing.page.getByText('19 / 2,000').waitFor();
+  await writing.page.getByRole('button', { name: 'Post', exact: true }).click();
+  await post(writing.page, 'Good morning, plaza').waitFor();
+  assert.equal(await writing.page.getByLabel('Your post').inputValue(), '');
+
+  // It is announced, not pushed under the reader's eyes.
+  const pill = reading.page.getByRole('button', { name: '1 new post' });
+  await pill.waitFor();
+  assert.equal(await post(reading.page, 'Good morning, plaza').count(), 0);
+  await author.post('And a second one');
+  await reading.page.getByRole('button', { name: '2 new posts' }).click();
+  await post(reading.page, 'And a second one').waitFor();
+  const texts = await reading.page.getByRole('list', { name: 'Home feed' }).locator('.prose').allTextContents();
+  assert.deepEqual(texts, ['And a second one', 'Good morning, plaza']);
+
+  const like = post(reading.page, 'Good morning, plaza').getByRole('button', { name: /^Like/ });
+  await like.click();
+  await post(reading.page, 'Good morning, plaza').getByRole('button', { name: 'Like: 1', pressed: true }).waitFor();
+  await post(reading.page, 'Good morning, plaza').getByRole('link', { name: 'Comments: 0' }).click();
+  await reading.page.getByText('No comments yet').waitFor();
+  await reading.page.getByLabel('Your comment').fill('Good morning to you');
+  await reading.page.getByRole('button', { name: 'Comment', exact: true }).click();
+  await reading.page.getByRole('list', { name: 'Comments' }).getByText('Good morning to you').waitFor();
+  await reading.page.getByRole('link', { name: 'Comments: 1' }).waitFor();
+
+  // All of which the author was told of meanwhile.
+  await writing.page.getByRole('link', { name: 'Notifications' }).click();
+  const told = writing.page.getByRole('list', { name: 'Notifications' });
+  await told.getByText('commented on your post').waitFor();
+  await told.getByText('likes your post').waitFor();
+  await told.getByText('follows you').waitFor();
+}));
+
+test('what was written while the socket was away comes once, in order', withPages({ expected: [/ERR_INTERNET_DISCONNECTED|WebSocket/] }, async (open) => {
+  const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
+  await reader.follow(author.id);
+  await author.post('Before');
+  const reading = await open();
+  await logIn(reading, reader);
+  await untilLive(reading.page);
+  await post(reading.page, 'Before').waitFor();
+  await author.post('During');
+  await reading.page.getByRole('button', { name: '1 new post' }).click();
+  await post(reading.page, 'During').waitFor();
+
+  // The socket keeps its place from the last post told. Going offline does not close an open socket: the demo's ping notices.
+  await reading.context.setOffline(true);
+  await reading.page.getByRole('status').filter({ hasText: 'Reconnecting' }).waitFor({ timeout: 60_000 });
+  await author.post('Missed one');
+  await author.post('Missed two');
+  await reading.context.setOffline(false);
+  await reading.page.getByRole('button', { name: '2 new posts' }).click();
+  await post(reading.page, 'Missed two').waitFor();
+  const texts = await reading.page.getByRole('list', { name: 'Home feed' }).locator('.prose').allTextContents();
+  assert.deepEqual(texts, ['Missed two', 'Missed one', 'During', 'Before']);
+}));
+
+test('the feed goes on as it is scrolled', withPages({ viewport: PHONE }, async (open) => {
+  const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
+  await reader.follow(author.id);
+  for (let number = 1; number <= 45; number += 1) await author.post(`Post number ${number}.`);
+  const reading = await open();
+  await logIn(reading, reader);
+  await post(reading.page, 'Post number 45.').waitFor();
+  const first = post(reading.page, 'Post number 1.');
+  while ((await first.count()) === 0) {
+    await reading.page.mouse.wheel(0, 4_000);
+    await reading.page.waitForFunction(() => document.scrollingElement.scrollTop + innerHeight < document.scrollingElement.scrollHeight || document.body.textContent.includes('Post number 1.'));
+  }
+  const texts = await reading.page.getByRole('list', { name: 'Home feed' }).locator('.prose').allTextContents();
+  assert.deepEqual(texts, Array.from({ length: 45 }, (_, index) => `Post number ${45 - index}.`));
+  await fitsSideways(reading.page);
+}));
+
+test('a text is counted in characters, and kept from being too long', withPages({}, async (open) => {
+  const me = await newPerson();
+  const writing = await open();
+  await logIn(writing, me);
+  const field = writing.page.getByLabel('Your post');
+  const send = writing.page.getByRole('button', { name: 'Post', exact: true });
+  await field.fill('  🌿🌿🌿  ');
+  await writing.page.getByText('3 / 2,000').waitFor();
+  await field.fill('🌿'.repeat(2_001));
+  await writing.page.getByText('2,001 / 2,000').waitFor();
+  assert.ok(await send.isDisabled());
+  await field.fill('🌿'.repeat(2_000));
+  await send.click();
+  await post(writing.page, '🌿🌿🌿').waitFor();
+}));
+
+test('a profile: follow, unfollow, and the posts', withPages({ viewport: PHONE }, async (open) => {
+  const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
+  await author.post('On my page');
+  const reading = await open();
+  await logIn(reading, reader);
+  await reading.goto(`/u/${author.handle}`);
+  await post(reading.page, 'On my page').waitFor();
+  await reading.page.getByRole('button', { name: 'Follow', exact: true }).click();
+  await reading.page.getByRole('button', { name: 'Following' }).click();
+  await reading.page.getByRole('button', { name: 'Follow', exact: true }).waitFor();
+  await fitsSideways(reading.page);
+  await picture(reading.page, 'profile');
+}));
+
+test('pictures of a lively home', { skip: !process.env.PLAZA_PICTURES }, withPages({}, async (open) => {
+  const [ines, tomas, reader] = await Promise.all([newPerson('Inês Duarte'), newPerson('Tomás Reyes'), newPerson('Rita Moreno')]);
+  await Promise.all([reader.follow(ines.id), reader.follow(tomas.id)]);
+  const bowl = await ines.offer('Glazed bowl, sea green', { amount: '3400' });
+  await ines.offer('Six espresso cups', { amount: '4800' });
+  await tomas.offer('Walnut serving board', { amount: '5600' });
+  const kiln = await ines.post('The kiln is open. Eleven of twelve bowls came out whole, and the twelfth is mine now.', bowl);
+  await tomas.post(`Going by the market on Saturday. @${ines.handle}, keep one for me?`);
+  await reader.like(kiln);
+  await tomas.like(kiln);
+  await tomas.comment(kiln, 'The green one, please.');
+  await tomas.post('Rain all morning, then the whole square smelled of stone and oranges.');
+  for (const [name, viewport] of [['home-desktop', DESKTOP], ['home-phone', PHONE]]) {
+    const reading = await open({ viewport });
+    await logIn(reading, reader);
+    await untilLive(reading.page);
+    await post(reading.page, 'The kiln is open').waitFor();
+    await picture(reading.page, name);
+  }
+}));

@@ -1,0 +1,85 @@
+import { after, before, test } from 'node:test';
+import { newPerson } from './support/api.mjs';
+import { closeBrowser, openBrowser, picture, withPages } from './support/browser.mjs';
+
+before(openBrowser);
+after(closeBrowser);
+
+const run = (page) => page.getByRole('button', { name: /^(Execute|Run) query/ });
+const answer = (page) => page.locator('.graphiql-response .view-lines');
+const example = (page, title) => page.getByRole('region', { name: 'Examples' }).getByRole('button', { name: title });
+
+async function logIn(page, person) {
+  await page.getByLabel('Handle').fill(person.handle);
+  await page.getByLabel('Password').fill(person.password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByText(`Requests are sent as @${person.handle}`).waitFor();
+}
+
+test('opens, logs in, asks and shows the answer', withPages({}, async (open) => {
+  const [author, me] = await Promise.all([newPerson('Ada Author'), newPerson('Gil Graphs')]);
+  await me.follow(author.id);
+  await author.post('Seen in GraphiQL');
+  const { page, goto } = await open();
+  await goto('/graphiql');
+  await logIn(page, me);
+  await example(page, 'Home feed').click();
+  await run(page).click();
+  await answer(page).getByText('Seen in GraphiQL').waitFor();
+  await picture(page, 'graphiql');
+
+  await page.reload();
+  await page.getByText(`Requests are sent as @${me.handle}`).waitFor();
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByRole('button', { name: 'Log in' }).waitFor();
+}));
+
+test('runs a subscription', withPages({}, async (open) => {
+  const [author, me] = await Promise.all([newPerson('Ada Author'), newPerson('Gil Graphs')]);
+  await me.follow(author.id);
+  const { page, goto } = await open();
+  await goto('/graphiql');
+  await logIn(page, me);
+  await example(page, 'Watch the home feed').click();
+  // Told as it happens: what is written before the server listens is not.
+  const subscribed = page.waitForEvent('websocket').then((socket) => socket.waitForEvent('framesent', { predicate: ({ payload }) => String(payload).includes('"subscribe"') }));
+  await run(page).click();
+  await subscribed;
+  let written = 0;
+  await Promise.race([
+    answer(page).getByText('Told live').waitFor(),
+    (async () => {
+      for (; written < 20; written += 1) {
+        await author.post(`Told live, ${written}`);
+        await page.waitForTimeout(500);
+      }
+    })(),
+  ]);
+  await page.getByRole('button', { name: /^Stop query/ }).click();
+}));
+
+test('a mutation is sent under a key of its own', withPages({}, async (open) => {
+  const me = await newPerson('Gil Graphs');
+  const { page, goto } = await open();
+  await goto('/graphiql');
+  await logIn(page, me);
+  await example(page, 'Write a post').click();
+  const keys = new Set();
+  for (let times = 0; times < 2; times += 1) {
+    const sent = page.waitForRequest((request) => request.postData()?.includes('postCreate') ?? false);
+    await run(page).click();
+    keys.add((await sent).headers()['idempotency-key']);
+    await answer(page).getByText('Hello from GraphiQL').waitFor();
+  }
+  if (keys.size !== 2 || keys.has(undefined)) throw new Error(`keys: ${[...keys]}`);
+}));
+
+test('explains a query', withPages({}, async (open) => {
+  const me = await newPerson('Gil Graphs');
+  const { page, goto } = await open();
+  await goto('/graphiql');
+  await logIn(page, me);
+  await example(page, 'Explain').click();
+  await run(page).click();
+  await answer(page).getByText('"explain"').waitFor();
+}));

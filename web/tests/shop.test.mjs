@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ask, newPerson, unique } from './support/api.mjs';
+import { closeBrowser, fitsSideways, logIn, openBrowser, PHONE, picture, untilLive, withPages } from './support/browser.mjs';
+
+before(openBrowser);
+after(closeBrowser);
+
+test('a product is found, ordered, and the order confirmed live', withPages({}, async (open) => {
+  const [seller, buyer] = await Promise.all([newPerson('Sol Seller'), newPerson('Bo Buyer')]);
+  const title = `Olive wood spoon ${unique('no')}`;
+  await seller.offer(title, { stock: 5, description: 'Carved from one piece, oiled twice.\nNo two are the same.' });
+  const buying = await open();
+  await logIn(buying, buyer);
+  await untilLive(buying.page);
+  await buying.page.getByRole('link', { name: 'Shop', exact: true }).click();
+  await buying.page.getByRole('list', { name: 'Products' }).getByText(title).click();
+  await buying.page.getByText('5 left').waitFor();
+  await picture(buying.page, 'product');
+  await buying.page.getByLabel('Quantity').fill('2');
+  await buying.page.getByRole('button', { name: 'Order', exact: true }).click();
+  // Nothing is reloaded: the subscription tells.
+  await buying.page.locator('[data-status=CONFIRMED]').waitFor();
+  await buying.page.getByRole('article', { name: 'Order' }).getByText('€25.00', { exact: true }).waitFor();
+
+  await buying.page.getByRole('link', { name: 'Orders' }).click();
+  const orders = buying.page.getByRole('list', { name: 'Orders' });
+  await orders.getByRole('link', { name: title }).waitFor();
+  assert.equal(await orders.locator('[data-status=CONFIRMED]').count(), 1);
+  await picture(buying.page, 'order');
+
+  await orders.getByRole('link', { name: title }).click();
+  await buying.page.getByText('3 left').waitFor();
+}));
+
+test('more than there is: the order says that it was not possible', withPages({ viewport: PHONE }, async (open) => {
+  const [seller, buyer, faster] = await Promise.all([newPerson('Sol Seller'), newPerson('Bo Buyer'), newPerson('Fay Faster')]);
+  const product = await seller.offer(`The last one ${unique('no')}`, { stock: 1 });
+  const buying = await open();
+  await logIn(buying, buyer);
+  await buying.goto(`/shop/${product}`);
+  await buying.page.getByText('1 left').waitFor();
+  await fitsSideways(buying.page);
+  // Somebody else takes it while the page still shows it.
+  const input = { lines: [{ productId: product, quantity: 1 }] };
+  await ask('mutation($input: OrderPlaceInput!) { orderPlace(input: $input) { order { id } userErrors { message } } }', { input }, faster.token);
+  await untilStock(product, 0);
+  await buying.page.getByRole('button', { name: 'Order', exact: true }).click();
+  await buying.page.locator('[data-status=REJECTED], [role=alert]:not([hidden])').first().waitFor();
+  await buying.goto(`/shop/${product}`);
+  await buying.page.getByText('Sold out').waitFor();
+}));
+
+test('a product is told of in a post', withPages({}, async (open) => {
+  const seller = await newPerson('Sol Seller');
+  const title = `A lamp ${unique('no')}`;
+  const product = await seller.offer(title);
+  const selling = await open();
+  await logIn(selling, seller);
+  await selling.goto(`/shop/${product}`);
+  await selling.page.getByLabel('Your post').fill('New from the workshop');
+  await selling.page.getByRole('button', { name: 'Post', exact: true }).click();
+  await selling.page.waitForFunction(() => document.querySelector('textarea').value === '');
+  await selling.page.getByRole('link', { name: 'Profile' }).click();
+  await selling.page.getByRole('article').filter({ hasText: 'New from the workshop' }).getByRole('link', { name: title }).waitFor();
+}));
+
+async function untilStock(id, wanted) {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const { product } = await ask('query($id: ID!) { product(id: $id) { stock } }', { id });
+    if (product.stock === wanted) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`the stock did not come to ${wanted}`);
+}

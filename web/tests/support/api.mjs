@@ -1,0 +1,50 @@
+// What the tests need that a person would not do in a browser: people, goods, and others' deeds, through the API alone.
+import { randomBytes } from 'node:crypto';
+
+export const PLAZA_URL = (process.env.PLAZA_URL ?? 'http://127.0.0.1:4000').replace(/\/$/, '');
+export const PASSWORD = 'a-long-enough-password';
+
+export const unique = (prefix) => `${prefix}_${randomBytes(5).toString('hex')}`;
+
+/** The answer's data; throws on an error, and on a refusal. */
+export async function ask(query, variables = {}, token = undefined) {
+  const response = await fetch(`${PLAZA_URL}/graphql`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'idempotency-key': randomBytes(16).toString('hex'),
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+    },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = await response.json();
+  const refusals = Object.values(data ?? {}).flatMap((payload) => payload?.userErrors ?? []);
+  if (errors?.length || refusals.length > 0) throw new Error(JSON.stringify(errors ?? refusals));
+  return data;
+}
+
+/** Somebody new, logged in. */
+export async function newPerson(displayName = 'Test Person') {
+  const handle = unique('web');
+  const input = { handle, displayName, email: `${handle}@example.org`, password: PASSWORD };
+  const { signUp } = await ask('mutation($input: SignUpInput!) { signUp(input: $input) { accessToken viewer { user { id } } userErrors { message } } }', { input });
+  const token = signUp.accessToken;
+  const person = { handle, displayName, password: PASSWORD, id: signUp.viewer.user.id, token };
+  return { ...person, ...deeds(token) };
+}
+
+function deeds(token) {
+  const run = (query, input) => ask(query, { input }, token);
+  return {
+    follow: (userId) => run('mutation($input: UserFollowInput!) { userFollow(input: $input) { userErrors { message } } }', { userId }),
+    post: async (text, productId = null) =>
+      (await run('mutation($input: PostCreateInput!) { postCreate(input: $input) { post { id } userErrors { message } } }', { text, productId })).postCreate.post.id,
+    comment: (postId, text) => run('mutation($input: CommentCreateInput!) { commentCreate(input: $input) { userErrors { message } } }', { postId, text }),
+    like: (postId) => run('mutation($input: PostLikeInput!) { postLike(input: $input) { userErrors { message } } }', { postId }),
+    offer: async (title, { stock = 20, amount = '1250', description = 'Made by hand, in small numbers.' } = {}) => {
+      const input = { title, description, stock, price: { amount, currency: 'EUR' } };
+      return (await run('mutation($input: ProductCreateInput!) { productCreate(input: $input) { product { id } userErrors { message } } }', input)).productCreate.product.id;
+    },
+    followsByNow: async (handle) => (await ask('query($handle: String!) { user(handle: $handle) { viewerIsFollowing } }', { handle }, token)).user.viewerIsFollowing,
+  };
+}

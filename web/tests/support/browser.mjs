@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { PLAZA_URL } from './api.mjs';
+
+export const PHONE = { width: 390, height: 844 };
+export const DESKTOP = { width: 1280, height: 800 };
+/** What a condition may take on a busy machine. */
+const PATIENCE_MS = 20_000;
+
+let browser;
+
+export async function openBrowser() {
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+}
+
+export async function closeBrowser() {
+  await browser?.close();
+}
+
+/**
+ * A page of its own (nobody logged in), watched: `check` fails when it has said anything on the console, thrown, or asked for anything that is not
+ * plaza's. A test that breaks something on purpose names what the console may say of it.
+ */
+export async function openPage({ viewport = DESKTOP, expected = [], ...options } = {}) {
+  const context = await browser.newContext({ viewport, locale: 'en-GB', ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  const wrong = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !expected.some((pattern) => pattern.test(message.text()))) wrong.push(`console: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => wrong.push(`thrown: ${error.stack}`));
+  const inside = (url) => /^(data|blob|about):/.test(url) || new URL(url).host === new URL(PLAZA_URL).host;
+  context.on('request', (request) => inside(request.url()) || wrong.push(`request: ${request.url()}`));
+  page.on('websocket', (socket) => inside(socket.url()) || wrong.push(`socket: ${socket.url()}`));
+  return {
+    page,
+    context,
+    goto: (path) => page.goto(`${PLAZA_URL}${path}`),
+    check: () => assert.deepEqual(wrong, []),
+    close: () => context.close(),
+  };
+}
+
+/** Runs a test with pages that are checked and closed at its end. */
+export function withPages(options, body) {
+  return async () => {
+    const opened = [];
+    const open = async (more) => {
+      const next = await openPage({ ...options, ...more });
+      opened.push(next);
+      return next;
+    };
+    try {
+      await body(open);
+      for (const each of opened) each.check();
+    } finally {
+      for (const each of opened) await each.close();
+    }
+  };
+}
+
+export async function logIn({ page, goto }, person) {
+  await goto('/login');
+  await page.getByLabel('Handle').fill(person.handle);
+  await page.getByLabel('Password').fill(person.password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByLabel('Your post').waitFor();
+}
+
+/** Until the page says that it is told of what happens. */
+export async function untilLive(page) {
+  await page.getByRole('status').filter({ hasText: /^Live$/ }).waitFor();
+}
+
+/** A picture for the documentation, when PLAZA_PICTURES says where. */
+export async function picture(page, name) {
+  const folder = process.env.PLAZA_PICTURES;
+  if (!folder) return;
+  await mkdir(folder, { recursive: true });
+  await page.evaluate(() => document.fonts.ready);
+  await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' });
+}
+
+/** Nothing sticks out of the window sideways. */
+export async function fitsSideways(page) {
+  const [wide, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(wide <= window, `${wide} px wide in a window of ${window}`);
+}
