@@ -20,7 +20,8 @@ async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
         .await
         .expect("node");
     let said = String::from_utf8_lossy(&output.stdout);
-    let counts: Vec<&str> = said.lines().filter(|line| line.starts_with("# ")).collect();
+    let counts: Vec<&str> =
+        said.lines().filter(|line| ["# tests", "# pass", "# fail"].iter().any(|count| line.starts_with(count))).collect();
     eprintln!("{}: {}", folder.display(), counts.join(", "));
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -9,8 +9,30 @@ use rand::{Rng, SeedableRng};
 const RUNS: usize = 20_000;
 /// What breaks parsers.
 const WORDS: [&str; 24] = [
-    "{", "}", "[", "]", "(", ")", "\"", "\"\"\"", "...", "...f", "fragment f on Query", "$a: Int = 1", "@include(if: true)", "#", "\\", "\u{0}", "-1",
-    "99999999999999999999", "null", ":", "!", "\u{feff}", "first: 100", "query",
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    ")",
+    "\"",
+    "\"\"\"",
+    "...",
+    "...f",
+    "fragment f on Query",
+    "$a: Int = 1",
+    "@include(if: true)",
+    "#",
+    "\\",
+    "\u{0}",
+    "-1",
+    "99999999999999999999",
+    "null",
+    ":",
+    "!",
+    "\u{feff}",
+    "first: 100",
+    "query",
 ];
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
