@@ -10,7 +10,7 @@ PLAZA := cargo run --quiet --bin plaza --
 TEST_THREADS ?= 4
 USERS ?= 1000
 
-.PHONY: help run web install up down status logs reset build release test fmt lint doc \
+.PHONY: help run web pictures install up down status logs reset build release test fmt lint doc \
 	migrate seed doctor schema bench shards docker-config-check
 
 help: ## this list
@@ -74,9 +74,16 @@ doctor: ## check the configuration and everything plaza depends on
 shards: ## the shards and their buckets
 	$(PLAZA) shards
 
-schema: ## write schema.graphql
+schema: ## write schema.graphql and docs/schema.md
 	$(PLAZA) schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
+	node tests/clients/schema/reference.mjs
+
+pictures: ## docs/pictures, drawn anew by the browser tests
+	@infra/local/install tests
+	@infra/local/web
+	@infra/local/up servers
+	PLAZA_PICTURES=$(CURDIR)/docs/pictures cargo test --test it -- pages_work_in_a_browser
 
 bench: toolchain install release ## the load mix against a release build; a table, and JSON in bench-results/
 	@infra/local/down roles

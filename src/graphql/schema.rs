@@ -110,6 +110,37 @@ mod tests {
         assert_eq!(bare, Vec::<String>::new());
     }
 
+    /// Lists that no argument bounds, because what they come from does: each with how many there can be at most.
+    const BOUNDED: [(&str, usize); 8] = [
+        ("*.edges", 100),
+        ("*.nodes", 100),
+        ("*.userErrors", 100),
+        ("UserError.path", 10),
+        ("Order.lines", 50),
+        ("Order.nextStatuses", 5),
+        ("Product.sales", 60),
+        ("Viewer.sessions", 100),
+    ];
+
+    /// The guard weighs a list by `first`, `last` or `ids`: a new list that has none of them would cost a client nothing.
+    #[tokio::test]
+    async fn every_list_is_weighed_or_bounded() {
+        let schema = introspected().await;
+        let mut forgotten = Vec::new();
+        for kind in schema["__schema"]["types"].as_array().unwrap() {
+            let name = kind["name"].as_str().unwrap();
+            for field in kind["fields"].as_array().into_iter().flatten().filter(|_| !name.starts_with("__")) {
+                let (own, ty) = (field["name"].as_str().unwrap(), field["type"].to_string());
+                let weighed = field["args"].as_array().unwrap().iter().any(|argument| ["first", "last", "ids"].iter().any(|known| argument["name"] == **known));
+                let bounded = BOUNDED.iter().any(|(path, _)| *path == format!("{name}.{own}") || *path == format!("*.{own}"));
+                if (ty.contains("\"LIST\"") || ty.contains("Connection\"")) && !weighed && !bounded {
+                    forgotten.push(format!("{name}.{own}"));
+                }
+            }
+        }
+        assert_eq!(forgotten, Vec::<String>::new());
+    }
+
     #[test]
     fn the_error_codes_on_the_wire_are_those_of_the_schema() {
         use async_graphql::resolver_utils::EnumType;

@@ -8,7 +8,7 @@ mod runner;
 use crate::domain::{Domain, DomainError, Operation};
 use crate::protocol::jobs::Job;
 
-pub use runner::run;
+pub use runner::{CAUSE, run};
 
 /// How a job failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

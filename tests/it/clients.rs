@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use crate::app::{TestApp, with_server};
+use crate::app::{TestApp, with_app, with_server};
 
 /// Runs the tests of a folder with node; what they say is shown when they fail.
 async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
@@ -26,7 +26,17 @@ async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// The front end in headless Chromium. With `PLAZA_PICTURES` set to a folder, pictures of it are written there.
 #[tokio::test(flavor = "multi_thread")]
-async fn graphql_over_http_passes_its_audits() {
+async fn pages_work_in_a_browser() {
+    with_app(async |app| {
+        let origin = app.url.trim_end_matches("/graphql").to_owned();
+        node(app, "web", &[("PLAZA_URL", &origin)]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn protocols_clients_and_schema_checks_pass() {
     with_server(async |app| node(app, "tests/clients", &[]).await).await;
 }
