@@ -5,12 +5,16 @@ import type { Session } from './session';
 /** plaza closes a socket with this when its token is no good (any more): with a new token it may be opened again. */
 const FORBIDDEN = 4403;
 
+const PING_EVERY_MS = 12_000;
+const PONG_WITHIN_MS = 6_000;
+
 /** A socket that is opened with the first subscription, says who it is, and comes back by itself. */
 export function createSocket(session: Session): Client {
   let refused = false;
-  return createClient({
+  let unanswered: ReturnType<typeof setTimeout> | undefined;
+  const client = createClient({
     url: () => new URL(ENDPOINT, location.href).href.replace(/^http/, 'ws'),
-    keepAlive: 15_000,
+    keepAlive: PING_EVERY_MS,
     lazyCloseTimeout: 2_000,
     retryAttempts: Number.POSITIVE_INFINITY,
     retryWait: (retries) => {
@@ -25,11 +29,20 @@ export function createSocket(session: Session): Client {
       return token ? { authorization: `Bearer ${token}` } : {};
     },
     on: {
+      // A network that went away closes nothing: only the missing answer tells.
+      ping: (received) => {
+        if (!received) unanswered = setTimeout(() => client.terminate(), PONG_WITHIN_MS);
+      },
+      pong: (received) => {
+        if (received) clearTimeout(unanswered);
+      },
       closed: (event) => {
+        clearTimeout(unanswered);
         refused = event instanceof CloseEvent && event.code === FORBIDDEN;
       },
     },
   });
+  return client;
 }
 
 /**

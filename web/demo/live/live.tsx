@@ -63,7 +63,7 @@ export function LiveProvider({ socket, arrivals, children }: { socket: Socket; a
         setConnection('open');
         setWaited(true);
       }),
-      socket.on('closed', (event) => setConnection((event as CloseEvent).wasClean ? 'opening' : 'lost')),
+      socket.on('closed', () => setConnection('lost')),
     ];
     const patience = setTimeout(() => setWaited(true), PATIENCE_MS);
     return () => {
