@@ -10,7 +10,7 @@ PLAZA := cargo run --quiet --bin plaza --
 TEST_THREADS ?= 4
 USERS ?= 1000
 
-.PHONY: help run install up down status logs reset build release test fmt lint doc \
+.PHONY: help run web pictures install up down status logs reset build release test fmt lint doc \
 	migrate seed doctor schema bench shards docker-config-check
 
 help: ## this list
@@ -37,13 +37,18 @@ reset: ## stop everything and delete all data
 install: ## the programs the local system needs and this machine lacks
 	@infra/local/install
 
+web: install ## the front end: GraphiQL and the demo, into web/dist
+	@infra/local/web
+
 build: toolchain ## the executable, dev profile
 	cargo build --bin plaza
 
 release: toolchain ## the executable, release profile
 	cargo build --release --bin plaza
 
-test: toolchain install ## every test, against the real servers (ARGS="name" for some)
+test: toolchain ## every test, against the real servers (ARGS="name" for some)
+	@infra/local/install tests
+	@infra/local/web
 	@infra/local/up servers
 	cargo test $(ARGS) -- --test-threads=$(TEST_THREADS)
 
@@ -69,9 +74,16 @@ doctor: ## check the configuration and everything plaza depends on
 shards: ## the shards and their buckets
 	$(PLAZA) shards
 
-schema: ## write schema.graphql
+schema: ## write schema.graphql and docs/schema.md
 	$(PLAZA) schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
+	node tests/clients/schema/reference.mjs
+
+pictures: ## docs/pictures, drawn anew by the browser tests
+	@infra/local/install tests
+	@infra/local/web
+	@infra/local/up servers
+	PLAZA_PICTURES=$(CURDIR)/docs/pictures cargo test --test it -- pages_work_in_a_browser
 
 bench: toolchain install release ## the load mix against a release build; a table, and JSON in bench-results/
 	@infra/local/down roles

@@ -27,12 +27,15 @@ pub struct App {
     /// Its tasks.
     pub tasks: Tasks,
     /// The only documents that run, by hash, when there is such a list.
-    pub trusted_documents: Option<Arc<HashMap<String, Arc<str>>>>,
+    pub trusted_documents: Option<Documents>,
     /// Points that payers were charged and did not use, until their next request.
     pub refunds: moka::sync::Cache<String, u64>,
 }
 
-fn trusted_documents(file: Option<&PathBuf>) -> anyhow::Result<Option<Arc<HashMap<String, Arc<str>>>>> {
+/// Texts of queries by their hash, or any other id.
+pub type Documents = Arc<HashMap<String, Arc<str>>>;
+
+fn trusted_documents(file: Option<&PathBuf>) -> anyhow::Result<Option<Documents>> {
     let Some(file) = file else { return Ok(None) };
     let text = std::fs::read_to_string(file).with_context(|| format!("server.trusted_documents: {}", file.display()))?;
     let documents: HashMap<String, String> =

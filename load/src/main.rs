@@ -12,6 +12,7 @@ mod mix;
 mod people;
 mod processes;
 mod report;
+mod sockets;
 mod truth;
 
 use std::path::PathBuf;
@@ -48,6 +49,8 @@ enum Verb {
     FanOut,
     /// Many buyers at once of one scarce product.
     Buyers(buyers::BuyersArguments),
+    /// Many idle subscriptions on one server: bytes each, and how soon a post has reached the last.
+    Sockets(sockets::SocketArguments),
     /// Posts, likes and orders while one process after the other is killed; then what was acknowledged against the rows.
     Faults(faults::FaultArguments),
 }
@@ -62,6 +65,7 @@ async fn main() -> anyhow::Result<()> {
         Verb::Audit(audit) => audit::run(&client, &truth, &arguments.password, &audit).await?.wrong == 0,
         Verb::FanOut => fan_out::run(&client, &truth, &arguments.password).await?,
         Verb::Buyers(buyers) => buyers::run(&client, &truth, &arguments.password, &buyers).await?,
+        Verb::Sockets(sockets) => sockets::run(&client, &truth, &arguments.run_dir, &arguments.password, &sockets).await?,
         Verb::Faults(faults) => faults::run(&client, &truth, &arguments.run_dir, &arguments.password, &faults).await?,
     };
     if !correct {

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod dead_letters;
 pub mod doctor;
 mod keygen;
 mod listeners;
@@ -54,6 +55,8 @@ enum Verb {
     Doctor,
     /// Make the key that signs access tokens.
     Keygen(keygen::KeygenArgs),
+    /// Jobs that were given up: list them, put them back to work, throw them away.
+    DeadLetters(dead_letters::DeadLetterArgs),
     /// Where every projection stands.
     Projections,
 }
@@ -77,6 +80,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Migrate(args) => migrate::run(&load()?, &args).await,
         Verb::Seed(args) => seed::run(load()?, args).await,
         Verb::Shards(args) => shards::run(&load()?, &args).await,
+        Verb::DeadLetters(args) => dead_letters::run(&load()?, args).await,
         Verb::Projections => projections::run(&load()?).await,
     }
 }

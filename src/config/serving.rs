@@ -71,6 +71,9 @@ impl Default for AdminConfig {
 pub struct AuthConfig {
     /// The Ed25519 private key (PKCS#8 PEM) that signs access tokens; `plaza keygen` makes one.
     pub signing_key_file: PathBuf,
+    /// Other keys (private or public, PEM) whose tokens are accepted too: the next one before it signs, the last one until its tokens have ended.
+    #[serde(default)]
+    pub accepted_key_files: Vec<PathBuf>,
     /// How long an access token lives, in seconds.
     #[serde(default = "defaults::access_s")]
     pub access_ttl_s: u64,

@@ -60,13 +60,7 @@ enum Change {
     End,
 }
 
-async fn change(
-    op: &Operation,
-    domain: &Domain,
-    followee: UserId,
-    operation: &'static str,
-    change: Change,
-) -> Result<UserId, DomainError> {
+async fn change(op: &Operation, domain: &Domain, followee: UserId, operation: &'static str, change: Change) -> Result<UserId, DomainError> {
     let follower = op.require_viewer()?.user_id;
     let shard = domain.cluster.shard_of_id(follower);
     let request = Request { user: follower, client_key: op.client_key.as_deref(), operation };

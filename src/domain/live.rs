@@ -246,10 +246,7 @@ mod tests {
 
     #[test]
     fn a_cursor_survives_and_nothing_else_is_one() {
-        for cursor in [
-            HomeCursor { position: Some(Position { ms: 5, number: 6 }), post: 7 },
-            HomeCursor { position: None, post: 7 },
-        ] {
+        for cursor in [HomeCursor { position: Some(Position { ms: 5, number: 6 }), post: 7 }, HomeCursor { position: None, post: 7 }] {
             assert_eq!(HomeCursor::decode(&cursor.encode()), Some(cursor));
         }
         for bad in ["", ":", "5-6", "5-6:", ":0", ":-1", "x:7", "5:7"] {

@@ -5,6 +5,7 @@ pub mod blocks;
 pub mod comments;
 pub mod effects;
 pub mod error;
+pub mod explain;
 pub mod follows;
 pub mod idempotency;
 pub mod identity;

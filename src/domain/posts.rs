@@ -176,7 +176,9 @@ pub async fn get_many(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result
 pub(super) async fn authors_of(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<Vec<UserId>, DomainError> {
     let rows = domain
         .cluster
-        .scatter_ids(&op.reads, ids.iter().copied(), async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await)
+        .scatter_ids(&op.reads, ids.iter().copied(), async |connection: &mut Connection, ids: &[i64]| {
+            store::get_many(connection, ids).await
+        })
         .await
         .complete()?;
     Ok(rows.into_iter().flatten().map(|post| post.author_id).collect())

@@ -111,9 +111,10 @@ pub async fn update(op: &Operation, domain: &Domain, update: ProfileUpdate) -> R
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<i64, DomainError> {
             once(connection, request, &update, async |connection: &mut Connection| {
-                let version = store::update(connection, id.as_i64(), update.display_name.as_deref(), update.bio.as_deref(), update.is_private)
-                    .await?
-                    .ok_or(DomainError::Unauthenticated)?;
+                let version =
+                    store::update(connection, id.as_i64(), update.display_name.as_deref(), update.bio.as_deref(), update.is_private)
+                        .await?
+                        .ok_or(DomainError::Unauthenticated)?;
                 Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
                     .event(Event::UserUpdated { user_id: id }, version)
                     .append(connection)

@@ -58,6 +58,8 @@ pub struct RequestContext {
     pub user_agent: Option<String>,
     /// What it was charged.
     pub points: Option<Points>,
+    /// Whether its answer says where everything came from.
+    pub wants_explanation: bool,
     timeout: Duration,
     scopes: Mutex<Vec<Arc<Scope>>>,
     query: Mutex<Option<Arc<Scope>>>,
@@ -76,6 +78,7 @@ impl RequestContext {
             address: None,
             user_agent: None,
             points: None,
+            wants_explanation: false,
             timeout,
             scopes: Mutex::default(),
             query: Mutex::default(),

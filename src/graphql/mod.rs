@@ -4,6 +4,7 @@ pub mod comments;
 pub mod connection;
 pub mod context;
 pub mod error;
+pub mod explain;
 pub mod guard;
 pub mod ids;
 pub mod loaders;

@@ -4,6 +4,7 @@ use async_graphql::{MergedObject, SDLExportOptions};
 
 use super::comments::mutations::CommentMutations;
 use super::error::ErrorCode;
+use super::explain::FieldPaths;
 use super::node::NodeQueries;
 use super::orders::mutations::OrderMutations;
 use super::orders::queries::OrderQueries;
@@ -13,8 +14,8 @@ use super::products::mutations::ProductMutations;
 use super::products::queries::ProductQueries;
 use super::subscriptions::Subscription;
 use super::users::mutations::UserMutations;
-use super::users::relations::RelationMutations;
 use super::users::queries::UserQueries;
+use super::users::relations::RelationMutations;
 use super::viewer::queries::ViewerQueries;
 
 /// What can be asked.
@@ -31,13 +32,21 @@ pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// Builds it. No extension is registered: a single one would cost every field its fast path.
 pub fn schema() -> Schema {
+    builder().finish()
+}
+
+/// The same schema for requests that want to be explained.
+pub fn explaining_schema() -> Schema {
+    builder().extension(FieldPaths).finish()
+}
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription)
         .register_output_type::<ErrorCode>()
         .limit_depth(24)
         .limit_recursive_depth(64)
         .limit_directives(10)
         .disable_suggestions()
-        .finish()
 }
 
 /// The text of `schema.graphql`: sorted, so that it changes only where the schema does.
@@ -99,6 +108,37 @@ mod tests {
             }
         }
         assert_eq!(bare, Vec::<String>::new());
+    }
+
+    /// Lists that no argument bounds, because what they come from does: each with how many there can be at most.
+    const BOUNDED: [(&str, usize); 8] = [
+        ("*.edges", 100),
+        ("*.nodes", 100),
+        ("*.userErrors", 100),
+        ("UserError.path", 10),
+        ("Order.lines", 50),
+        ("Order.nextStatuses", 5),
+        ("Product.sales", 60),
+        ("Viewer.sessions", 100),
+    ];
+
+    /// The guard weighs a list by `first`, `last` or `ids`: a new list that has none of them would cost a client nothing.
+    #[tokio::test]
+    async fn every_list_is_weighed_or_bounded() {
+        let schema = introspected().await;
+        let mut forgotten = Vec::new();
+        for kind in schema["__schema"]["types"].as_array().unwrap() {
+            let name = kind["name"].as_str().unwrap();
+            for field in kind["fields"].as_array().into_iter().flatten().filter(|_| !name.starts_with("__")) {
+                let (own, ty) = (field["name"].as_str().unwrap(), field["type"].to_string());
+                let weighed = field["args"].as_array().unwrap().iter().any(|argument| ["first", "last", "ids"].iter().any(|known| argument["name"] == **known));
+                let bounded = BOUNDED.iter().any(|(path, _)| *path == format!("{name}.{own}") || *path == format!("*.{own}"));
+                if (ty.contains("\"LIST\"") || ty.contains("Connection\"")) && !weighed && !bounded {
+                    forgotten.push(format!("{name}.{own}"));
+                }
+            }
+        }
+        assert_eq!(forgotten, Vec::<String>::new());
     }
 
     #[test]

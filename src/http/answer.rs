@@ -128,9 +128,23 @@ pub fn ran(accept: Accept, answer: &GraphqlResponse) -> Response {
     } else {
         serde_json::to_string(answer).unwrap_or_default()
     };
-    let status = if not_run && accept == Accept::GraphqlResponse { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let limited = answer.errors.iter().find_map(|error| {
+        let extensions = error.extensions.as_ref()?;
+        let is = extensions.get("code").is_some_and(|code| *code == async_graphql::Value::from(ErrorCode::RateLimited.name()));
+        is.then(|| extensions.get("retryAfter").and_then(|value| value.clone().into_json().ok()?.as_u64()).unwrap_or(1))
+    });
+    let status = if limited.is_some() {
+        StatusCode::TOO_MANY_REQUESTS
+    } else if not_run && accept == Accept::GraphqlResponse {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
+    };
     let mut response = (status, body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, accept.content_type());
+    if let Some(seconds) = limited {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
     response
 }
 

@@ -18,16 +18,24 @@ use super::answer::{Accept, Refusal, not_run, ran, refusal};
 use super::identity::{CONSISTENCY, recall_writes, request_context};
 use super::limits::{Charged, Limited, charge, client_address, used};
 use super::prepare::{Incoming, prepare};
-use super::{RequestId, Served, panicked, websocket};
-use crate::graphql::context::{Points, RequestContext};
+use super::{RequestId, Served, origin, panicked, websocket};
+use crate::domain::explain::{Explanation, explained};
 use crate::domain::operation::ConsistencyToken;
+use crate::domain::{Operation, Viewer, moderation};
+use crate::graphql::context::{Points, RequestContext};
 use crate::graphql::error::{ErrorCode, complete};
+
+/// The header that asks for an explanation.
+const EXPLAIN: &str = "plaza-explain";
 
 fn bad_request(message: &str) -> Refusal {
     refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, message)
 }
 
-fn accepted(headers: &HeaderMap) -> Result<Accept, Refusal> {
+fn accepted(served: &Served, headers: &HeaderMap) -> Result<Accept, Refusal> {
+    if !origin::is_allowed(&served.app.config.server, headers) {
+        return Err(refusal(StatusCode::FORBIDDEN, ErrorCode::Forbidden, "pages of this origin may not use the API"));
+    }
     let message = "plaza answers in application/json or application/graphql-response+json";
     Accept::of(headers).ok_or_else(|| refusal(StatusCode::NOT_ACCEPTABLE, ErrorCode::BadUserInput, message))
 }
@@ -51,7 +59,7 @@ pub async fn by_get(
         return websocket::accept(served, id, address, &headers, upgrade);
     }
     let incoming = || -> Result<(Accept, Incoming), Refusal> {
-        let accept = accepted(&headers)?;
+        let accept = accepted(&served, &headers)?;
         if !headers.contains_key("graphql-require-preflight") && !headers.contains_key("apollo-require-preflight") {
             return Err(bad_request("a query by GET needs the header graphql-require-preflight"));
         }
@@ -87,7 +95,7 @@ pub async fn by_post(
 }
 
 async fn read(served: &Served, headers: &HeaderMap, body: Body) -> Result<(Accept, Incoming), Refusal> {
-    let accept = accepted(headers)?;
+    let accept = accepted(served, headers)?;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
     let is_json = parts.next().is_some_and(|name| name == "application/json");
@@ -157,6 +165,7 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
         }
     };
     context.points = Some(points_of(served, &charged));
+    context.wants_explanation = headers.contains_key(EXPLAIN) && may_be_explained(served, context.viewer).await;
     let context = Arc::new(context);
     let mut request = prepared.request.data(Arc::clone(&context));
     if !served.app.config.server.development {
@@ -179,6 +188,13 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
     outcome.await.unwrap_or_else(|_| panicked(&id, "a mutation panicked"))
 }
 
+/// Explanations are for everybody in development, else for administrators: they tell how the system is built.
+async fn may_be_explained(served: &Served, viewer: Option<Viewer>) -> bool {
+    let app = &served.app;
+    let op = Operation::fresh(app.domain.cluster.len(), viewer, app.config.request_deadline());
+    app.config.server.development || moderation::is_admin(&op, &app.domain).await.unwrap_or(false)
+}
+
 /// What the viewer may see of the bucket that paid.
 pub fn points_of(served: &Served, charged: &Charged) -> Points {
     let full = charged.bucket.until(charged.bucket.capacity, charged.standing.left);
@@ -198,7 +214,7 @@ async fn execute(
     let started = tokio::time::Instant::now();
     // Beyond the operation's own deadline only a fault of ours goes on.
     let patience = served.app.config.request_deadline() + std::time::Duration::from_secs(1);
-    let ran = match tokio::time::timeout(patience, served.schema.execute(request)).await {
+    let ran = match tokio::time::timeout(patience, run_on_schema(&served, &context, request)).await {
         Ok(mut answer) => {
             complete(&mut answer, &id.0, context.traceparent.as_deref());
             charged.give_back(&served.app, used(&answer.data));
@@ -216,6 +232,20 @@ async fn execute(
     metrics::counter!("plaza_graphql_requests_total", "kind" => kind, "outcome" => outcome).increment(1);
     metrics::histogram!("plaza_graphql_seconds", "kind" => kind).record(started.elapsed().as_secs_f64());
     with_token(&served, &context, response).await
+}
+
+/// Runs a request, explained if it may and wants to be.
+async fn run_on_schema(served: &Served, context: &RequestContext, request: Request) -> async_graphql::Response {
+    if !context.wants_explanation {
+        return served.schema.execute(request).await;
+    }
+    let explanation = Arc::new(Explanation::default());
+    let mut answer = explained(Arc::clone(&explanation), served.explaining.execute(request)).await;
+    let told = serde_json::json!({ "trace": context.traceparent, "steps": explanation.steps() });
+    if let Ok(told) = async_graphql::Value::from_json(told) {
+        answer.extensions.insert("explain".to_owned(), told);
+    }
+    answer
 }
 
 /// What a request has written is kept with its session before the client hears of it.

@@ -6,6 +6,8 @@ pub mod graphql;
 pub mod health;
 pub mod identity;
 pub mod limits;
+pub mod origin;
+pub mod pages;
 pub mod prepare;
 pub mod websocket;
 
@@ -25,7 +27,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::App;
 use crate::graphql::error::ErrorCode;
-use crate::graphql::schema::{Schema, schema};
+use crate::graphql::schema::{Schema, explaining_schema, schema};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -34,6 +36,8 @@ pub struct Served {
     pub app: App,
     /// The schema.
     pub schema: Schema,
+    /// The schema for requests that want to be explained.
+    pub explaining: Schema,
     /// Texts of persisted queries, by hash, as far as this process has met them.
     pub persisted: moka::sync::Cache<String, Arc<str>>,
     /// Requests that may still be taken on.
@@ -47,6 +51,7 @@ impl Served {
         Self {
             app: app.clone(),
             schema: schema(),
+            explaining: explaining_schema(),
             persisted: moka::sync::Cache::new(1_000),
             admission: Arc::new(Semaphore::new(app.config.server.max_in_flight)),
             sockets: Arc::default(),
@@ -63,11 +68,12 @@ pub fn public_router(app: &App) -> Router {
     let nosniff = SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Router::new()
         .route("/graphql", get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method))
-        .route("/graphiql", get(graphiql::page))
+        .merge(pages::routes(&app.config.server.web_folder))
         .route("/.well-known/jwks.json", get(identity::jwks))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .with_state(Served::new(app))
+        .layer(origin::cors(&app.config.server))
         .layer(axum::middleware::from_fn(with_request_id))
         .layer(nosniff)
 }

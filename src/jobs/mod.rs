@@ -8,7 +8,7 @@ mod runner;
 use crate::domain::{Domain, DomainError, Operation};
 use crate::protocol::jobs::Job;
 
-pub use runner::run;
+pub use runner::{CAUSE, run};
 
 /// How a job failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,9 @@ pub enum JobError {
 impl From<DomainError> for JobError {
     fn from(error: DomainError) -> Self {
         match &error {
-            DomainError::Rejected(_) | DomainError::Unauthenticated | DomainError::Forbidden | DomainError::Limited { .. } => Self::Fail(error.to_string()),
+            DomainError::Rejected(_) | DomainError::Unauthenticated | DomainError::Forbidden | DomainError::Limited { .. } => {
+                Self::Fail(error.to_string())
+            }
             DomainError::Store(_) | DomainError::Internal(_) => Self::Retry(error.to_string()),
         }
     }

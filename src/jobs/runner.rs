@@ -31,6 +31,8 @@ const CONCURRENCY: usize = 16;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The header that says which attempt a delivery is, when it is not the first.
 const ATTEMPT: &str = "x-plaza-attempt";
+/// The header in which a dead job says why.
+pub const CAUSE: &str = "x-plaza-cause";
 
 /// Consumes until told to stop; finishes the jobs in hand first. RabbitMQ away: tries again, for ever.
 ///
@@ -203,7 +205,7 @@ async fn give_up(context: &Context, queue: Queue, delivery: &Delivery, cause: &s
     let payload = String::from_utf8_lossy(&delivery.data);
     let message = Message { queue: &name, id: &id, payload: &payload };
     let headers = [
-        ("x-plaza-cause", AMQPValue::LongString(cause.into())),
+        (CAUSE, AMQPValue::LongString(cause.into())),
         ("x-plaza-queue", AMQPValue::LongString(queue.name().into())),
         (ATTEMPT, AMQPValue::LongInt(failed)),
     ];

@@ -63,7 +63,8 @@ impl Projection for BlockedBy {
         if pairs.is_empty() {
             return Ok(());
         }
-        let columns = |active: bool| -> (Vec<i64>, Vec<i64>) { pairs.iter().filter(|(_, is)| **is == active).map(|(pair, _)| *pair).unzip() };
+        let columns =
+            |active: bool| -> (Vec<i64>, Vec<i64>) { pairs.iter().filter(|(_, is)| **is == active).map(|(pair, _)| *pair).unzip() };
         let ((blocked, blockers), (unblocked, unblockers)) = (columns(true), columns(false));
         prepared(
             sql("INSERT INTO blocked_by (blocked_id, blocker_id) SELECT * FROM unnest($1::bigint[], $2::bigint[]) ON CONFLICT DO NOTHING")

@@ -49,10 +49,12 @@ pub async fn page(connection: &mut Connection, followee: i64, after: Option<i64>
 /// The server's.
 pub async fn requests(connection: &mut Connection, followee: i64, after: Option<i64>, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
     let rows: Vec<PageRow> = prepared(
-        sql("SELECT follow_id, follower_id FROM follow_requests WHERE followee_id = $1 AND follow_id < $2 ORDER BY follow_id DESC LIMIT $3")
-            .bind::<BigInt, _>(followee)
-            .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
-            .bind::<BigInt, _>(limit),
+        sql(
+            "SELECT follow_id, follower_id FROM follow_requests WHERE followee_id = $1 AND follow_id < $2 ORDER BY follow_id DESC LIMIT $3",
+        )
+        .bind::<BigInt, _>(followee)
+        .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
+        .bind::<BigInt, _>(limit),
     )
     .load(connection)
     .await?;

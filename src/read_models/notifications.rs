@@ -109,13 +109,9 @@ fn told(event: &Event) -> Option<Told> {
             let post = post_id.as_i64();
             Told { post, kind: "LIKED", actor: user_id.as_i64(), subject: post, ..Told::default() }
         }
-        Event::PostCommented { post_id, comment_id, author_id } => Told {
-            post: post_id.as_i64(),
-            kind: "COMMENTED",
-            actor: author_id.as_i64(),
-            subject: comment_id.as_i64(),
-            ..Told::default()
-        },
+        Event::PostCommented { post_id, comment_id, author_id } => {
+            Told { post: post_id.as_i64(), kind: "COMMENTED", actor: author_id.as_i64(), subject: comment_id.as_i64(), ..Told::default() }
+        }
         Event::ProductSold { product_id, order_id, .. } => {
             Told { product: product_id.as_i64(), kind: "ORDERED", subject: order_id.as_i64(), ..Told::default() }
         }

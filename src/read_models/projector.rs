@@ -112,10 +112,7 @@ impl Runner {
         let mut levelled = Instant::now();
         let mut behind = false;
         loop {
-            let batch = match tokio::time::timeout(LEVEL, consumer.batch(BATCH)).await {
-                Ok(batch) => self.decode(batch?, &mut progress),
-                Err(_) => Vec::new(),
-            };
+            let batch = self.decode(consumer.batch(BATCH, LEVEL).await?, &mut progress);
             let level = behind && levelled.elapsed() >= LEVEL;
             if batch.is_empty() && !level {
                 continue;

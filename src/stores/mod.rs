@@ -1,6 +1,7 @@
 //! The servers plaza keeps its state in. Nothing here knows a rule of the domain.
 
 pub mod error;
+pub mod explain;
 pub mod kafka;
 pub mod postgres;
 pub mod query;

@@ -20,7 +20,7 @@ use tokio_postgres::NoTls;
 use crate::template::template;
 
 /// How long anything may take to become true.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct TestApp {
     pub app: App,
@@ -95,6 +95,17 @@ pub fn with_database(base: &Config, database: &str) -> Config {
     config
 }
 
+/// What the components say during the tests goes into one file, to be read when one has failed.
+fn keep_log() {
+    static LOG: std::sync::Once = std::sync::Once::new();
+    LOG.call_once(|| {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".local/log/tests");
+        let Ok(file) = std::fs::OpenOptions::new().create(true).append(true).open(path) else { return };
+        let filter = tracing_subscriber::EnvFilter::new("warn,plaza=info");
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::sync::Mutex::new(file)).try_init();
+    });
+}
+
 /// Runs a test on a plaza of its own, and takes everything away afterwards, also when the test fails.
 pub async fn with_app(test: impl AsyncFnOnce(&TestApp)) {
     with_config(|_| {}, test).await;
@@ -105,9 +116,19 @@ pub async fn with_config(change: impl FnOnce(&mut Config), test: impl AsyncFnOnc
     run(TestApp::start(change, &Role::ALL).await, test).await;
 }
 
+/// The same with a server alone, for what needs no relay, worker or projector.
+pub async fn with_server(test: impl AsyncFnOnce(&TestApp)) {
+    with_roles(&[Role::Server], test).await;
+}
+
 /// The same with some of the roles.
 pub async fn with_roles(roles: &[Role], test: impl AsyncFnOnce(&TestApp)) {
     run(TestApp::start(|_| {}, roles).await, test).await;
+}
+
+/// Both.
+pub async fn with_roles_and_config(roles: &[Role], change: impl FnOnce(&mut Config), test: impl AsyncFnOnce(&TestApp)) {
+    run(TestApp::start(change, roles).await, test).await;
 }
 
 async fn run(app: TestApp, test: impl AsyncFnOnce(&TestApp)) {
@@ -122,6 +143,7 @@ impl TestApp {
     async fn start(change: impl FnOnce(&mut Config), roles: &[Role]) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let base = base_config();
+        keep_log();
         let template = template(&base).await;
         let name = format!("t_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
@@ -165,6 +187,9 @@ impl TestApp {
         app.tasks.set_ready();
         app.domain.pull_authors.refresh(&app.domain).await.expect("the list of pulled authors");
         let app = Self { app, url, http, name, base };
+        if !roles.contains(&Role::Server) {
+            return app;
+        }
         app.until("the replicas serve", async || {
             let cluster = &app.app.domain.cluster;
             cluster.indexes().all(|index| cluster.shard(index).unwrap().replica_states().all(|(_, state)| state.snapshot().2))
@@ -193,7 +218,11 @@ impl TestApp {
     pub async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
         let started = Instant::now();
         while !condition().await {
-            assert!(started.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+            if started.elapsed() > PATIENCE {
+                let unsent = self.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await;
+                let read = self.count("SELECT coalesce(sum(next_offset), 0)::bigint FROM projection_offsets").await;
+                panic!("not within {} s: {what} (unsent: {unsent}, events read: {read}, database {})", PATIENCE.as_secs(), self.name);
+            }
             tokio::task::yield_now().await;
             tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>()).await.unwrap_err();
         }

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::app::with_app;
+use crate::app::with_server;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_json_by_post_and_only_queries_by_get() {
-    with_app(async |app| {
+    with_server(async |app| {
         let http = app.http();
         let query = r#"{"query":"{ __typename }"}"#;
         for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
@@ -29,7 +29,7 @@ async fn only_json_by_post_and_only_queries_by_get() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_are_no_request_are_told_so() {
-    with_app(async |app| {
+    with_server(async |app| {
         let post = async |body: String| {
             let request = app.http().post(&app.url).header("content-type", "application/json").body(body);
             let answer = request.send().await.unwrap();
@@ -51,7 +51,7 @@ async fn bodies_that_are_no_request_are_told_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_have_codes_and_status_follows_accept() {
-    with_app(async |app| {
+    with_server(async |app| {
         for (query, code) in [("{ nothing }", "GRAPHQL_VALIDATION_FAILED"), ("{", "GRAPHQL_PARSE_FAILED")] {
             let answer = app.ask_anonymously(query, json!({})).await;
             assert_eq!((answer.status, answer.code()), (200, code));
@@ -66,7 +66,7 @@ async fn errors_have_codes_and_status_follows_accept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consistency_token_comes_with_every_change_and_is_taken_back() {
-    with_app(async |app| {
+    with_server(async |app| {
         let ann = app.sign_up("ann").await;
         let query = "mutation { postCreate(input: {text: \"x\"}) { post { id } userErrors { code } } }";
         let written = app.ask(&ann, query, json!({})).await;
@@ -81,7 +81,7 @@ async fn a_consistency_token_comes_with_every_change_and_is_taken_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_playground_and_the_keys_are_served() {
-    with_app(async |app| {
+    with_server(async |app| {
         let base = app.url.trim_end_matches("/graphql");
         let page = app.http().get(format!("{base}/graphiql")).send().await.unwrap();
         assert!(page.status() == 200 && page.text().await.unwrap().contains("GraphiQL"));

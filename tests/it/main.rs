@@ -9,11 +9,14 @@
 
 mod app;
 mod cli;
+mod clients;
 mod feeds;
+mod fuzz;
 mod graphql;
 mod http;
 mod jobs;
 mod layers;
+mod limits;
 mod projections;
 mod stores;
 mod template;

@@ -52,7 +52,7 @@ async fn events_sent_twice_are_applied_once() {
         app.ask(&bob, "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }", json!({ "id": post })).await;
         // The edge at version 1 in three projections, the post at version 2 in three.
         let versions = async || app.count("SELECT coalesce(sum(version), 0)::bigint FROM projection_versions").await;
-        app.until("projected", async || versions().await == 9).await;
+        app.until("projected", async || versions().await >= 9).await;
         // As a relay would that died between the confirm and the mark.
         app.count("WITH again AS (UPDATE outbox SET sent_at = NULL RETURNING 1) SELECT count(*) FROM again").await;
         app.until("sent again", async || app.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await == 0).await;

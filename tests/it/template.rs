@@ -1,6 +1,7 @@
 //! The migrated database that every test copies, made once for all runs on the same servers, and the end of what killed runs left.
 
 use plaza::config::Config;
+use plaza::stores::kafka::topology;
 use plaza::stores::postgres::migrations;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
@@ -20,8 +21,12 @@ pub async fn template(base: &Config) -> &'static str {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
     TEMPLATE
         .get_or_init(|| async {
-            let migration = include_str!("../../migrations/00000000000001_spine/up.sql");
-            let hash = migration.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+            let migrations = concat!(
+                include_str!("../../migrations/00000000000001_spine/up.sql"),
+                include_str!("../../migrations/00000000000002_surface/up.sql"),
+            );
+            assert_eq!(migrations::versions().len(), 2, "a new migration belongs into the hash above");
+            let hash = migrations.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
             let name = format!("plaza_tests_{hash:x}");
             // Another run may be at it; the lock ends with the session.
             let lock = session(&base.postgres.shards[0].primary).await;
@@ -56,8 +61,16 @@ fn is_left_over(database: &str) -> bool {
     process.is_some_and(|process| !std::path::Path::new(&format!("/proc/{process}")).exists())
 }
 
-/// Drops the databases of runs that were killed before they could. One that is in use after all stays.
+/// Drops the databases and topics of runs that were killed before they could: a broker that has to look through thousands of dead logs takes a
+/// minute to start. A database that is in use after all stays.
 async fn sweep(base: &Config) {
+    if let Ok(admin) = topology::admin(&base.kafka)
+        && let Ok(metadata) = admin.inner().fetch_metadata(None, std::time::Duration::from_secs(10))
+    {
+        let left: Vec<String> = metadata.topics().iter().map(|topic| topic.name().to_owned()).filter(|name| is_left_over(name)).collect();
+        let left: Vec<&str> = left.iter().map(String::as_str).collect();
+        let _ = admin.delete_topics(&left, &rdkafka::admin::AdminOptions::new()).await;
+    }
     for urls in &base.postgres.shards {
         let client = session(&urls.primary).await;
         for row in client.query("SELECT datname::text FROM pg_database WHERE datname ~ '^t_[0-9]+_'", &[]).await.expect("databases") {

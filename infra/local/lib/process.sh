@@ -55,6 +55,8 @@ spawn() { # NAME COMMAND..
     (
         cd /
         exec 9>&-
+        # A socket is an open file; a server holds tens of thousands.
+        ulimit -n 200000 2>/dev/null || ulimit -n "$(ulimit -Hn)"
         exec setsid "$@"
     ) </dev/null >>"$log" 2>&1 &
     # setsid execs in place (a background child leads no group), so this is the command's own pid.

@@ -33,6 +33,11 @@ write_plaza_config() {
 # Written by infra/local/up at each start: change infra/local instead, or override by environment (PLAZA_REDIS__URL=..).
 [server]
 public_url = "http://127.0.0.1:$PLAZA_NGINX_PORT"
+web_folder = "$ROOT/web/dist"
+
+[limits]
+# Everybody here comes from one address, and load generators open many sockets.
+sockets_per_address = 200000
 
 [postgres]
 # one entry a shard: the primary, then its replicas, separated by |

@@ -120,7 +120,8 @@ pub async fn log_in(op: &Operation, domain: &Domain, handle: &str, password: Str
     limits::was_right(op, domain, &handle).await;
     let raw = [claim.user_id.as_i64()];
     let shard = domain.cluster.shard_of_id(claim.user_id);
-    let rows = domain.cluster.read(&session, shard, async |connection: &mut Connection| user_rows::get_many(connection, &raw).await).await?;
+    let rows =
+        domain.cluster.read(&session, shard, async |connection: &mut Connection| user_rows::get_many(connection, &raw).await).await?;
     if rows.iter().any(|user| user.suspended) {
         return Err(DomainError::rejected(UserErrorCode::NotAllowed, "handle", "this account is suspended"));
     }

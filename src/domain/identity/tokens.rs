@@ -37,10 +37,47 @@ struct Claims {
 /// The signing key and its public half.
 pub struct Tokens {
     signing: EncodingKey,
-    verifying: DecodingKey,
     key_id: String,
-    public: String,
+    /// Every key that tokens may be signed with; the signing one first.
+    accepted: Vec<AcceptedKey>,
     ttl_s: i64,
+}
+
+/// The public half of a key.
+struct AcceptedKey {
+    id: String,
+    public: String,
+    verifying: DecodingKey,
+}
+
+impl AcceptedKey {
+    fn new(public: &[u8]) -> Self {
+        Self {
+            id: URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(public).as_slice().get(..8).unwrap_or_default()),
+            public: URL_SAFE_NO_PAD.encode(public),
+            verifying: DecodingKey::from_ed_der(public),
+        }
+    }
+}
+
+/// The bytes in a PEM file.
+fn read_pem(path: &Path) -> Result<Vec<u8>, DomainError> {
+    let file = path.display();
+    let pem = std::fs::read_to_string(path).map_err(|error| internal(format!("{file}: {error}")))?;
+    let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    STANDARD.decode(body).map_err(|error| internal(format!("{file}: {error}")))
+}
+
+/// The public key in a file of either half. A public one (SubjectPublicKeyInfo) ends in its 32 bytes.
+fn public_key(path: &Path) -> Result<Vec<u8>, DomainError> {
+    /// What comes before an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410).
+    const PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+    let der = read_pem(path)?;
+    if let Some(public) = der.strip_prefix(&PREFIX).filter(|public| public.len() == 32) {
+        return Ok(public.to_vec());
+    }
+    let pair = Ed25519KeyPair::from_pkcs8(&der).map_err(|error| internal(format!("{}: {error}", path.display())))?;
+    Ok(pair.public_key().as_ref().to_vec())
 }
 
 impl std::fmt::Debug for Tokens {
@@ -59,18 +96,15 @@ impl Tokens {
     /// # Errors
     /// No such file, or not an Ed25519 key.
     pub fn new(config: &AuthConfig) -> Result<Self, DomainError> {
-        let file = config.signing_key_file.display();
-        let pem = std::fs::read_to_string(&config.signing_key_file).map_err(|error| internal(format!("{file}: {error}")))?;
-        let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-        let der = STANDARD.decode(body).map_err(|error| internal(format!("{file}: {error}")))?;
-        let pair = Ed25519KeyPair::from_pkcs8(&der).map_err(|error| internal(format!("{file}: {error}")))?;
-        let public = pair.public_key().as_ref();
-        let key_id = URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(public).as_slice().get(..8).unwrap_or_default());
+        let der = read_pem(&config.signing_key_file)?;
+        let mut accepted = vec![AcceptedKey::new(&public_key(&config.signing_key_file)?)];
+        for file in &config.accepted_key_files {
+            accepted.push(AcceptedKey::new(&public_key(file)?));
+        }
         Ok(Self {
             signing: EncodingKey::from_ed_der(&der),
-            verifying: DecodingKey::from_ed_der(public),
-            key_id,
-            public: URL_SAFE_NO_PAD.encode(public),
+            key_id: accepted.first().map(|key| key.id.clone()).unwrap_or_default(),
+            accepted,
             ttl_s: i64::try_from(config.access_ttl_s).unwrap_or(i64::MAX),
         })
     }
@@ -106,7 +140,9 @@ impl Tokens {
         // The library would read the machine's clock: times are checked below, against ours.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &validation).ok()?.claims;
+        let key_id = jsonwebtoken::decode_header(token).ok()?.kid?;
+        let key = self.accepted.iter().find(|key| key.id == key_id)?;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.verifying, &validation).ok()?.claims;
         let now = now.timestamp();
         if claims.exp + LEEWAY_S <= now || claims.nbf - LEEWAY_S > now {
             return None;
@@ -114,11 +150,10 @@ impl Tokens {
         Some(Viewer { user_id: UserId::from_i64(claims.sub.parse().ok()?), session_id: SessionId::from_i64(claims.sid.parse().ok()?) })
     }
 
-    /// The public key as a JWKS document.
+    /// The public keys as a JWKS document.
     pub fn jwks(&self) -> serde_json::Value {
-        serde_json::json!({ "keys": [
-            { "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": self.key_id, "x": self.public }
-        ] })
+        let key = |key: &AcceptedKey| serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": key.id, "x": key.public });
+        serde_json::json!({ "keys": self.accepted.iter().map(key).collect::<Vec<_>>() })
     }
 }
 
@@ -150,12 +185,17 @@ mod tests {
     use super::*;
 
     fn tokens(name: &str) -> Tokens {
+        tokens_accepting(name, &[])
+    }
+
+    fn tokens_accepting(name: &str, others: &[&str]) -> Tokens {
         let folder = std::env::temp_dir().join(format!("plaza-tokens-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join(name);
         generate_key_file(&file).unwrap();
         assert!(!generate_key_file(&file).unwrap(), "an existing key is kept");
-        let toml = format!("signing_key_file = {:?}", file.to_str().unwrap());
+        let others: Vec<_> = others.iter().map(|other| folder.join(other).to_str().unwrap().to_owned()).collect();
+        let toml = format!("signing_key_file = {:?}\naccepted_key_files = {others:?}", file.to_str().unwrap());
         let config = config::Config::builder().add_source(config::File::from_str(&toml, config::FileFormat::Toml)).build().unwrap();
         Tokens::new(&config.try_deserialize().unwrap()).unwrap()
     }
@@ -173,6 +213,20 @@ mod tests {
         assert_eq!(others.verify(now, &token), None);
         assert_eq!(ours.verify(now, &format!("{token}x")), None);
         assert_eq!(ours.verify(now, "a.b.c"), None);
+    }
+
+    #[test]
+    fn a_key_is_changed_without_a_rejected_token() {
+        let (old, new) = (tokens("old.pem"), tokens("new.pem"));
+        let viewer = Viewer { user_id: UserId::from_i64(7), session_id: SessionId::from_i64(9) };
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let (by_old, by_new) = (old.issue(now, viewer).unwrap().0, new.issue(now, viewer).unwrap().0);
+        // First every server accepts the next key, then every server signs with it, then the old one goes.
+        for tokens in [tokens_accepting("old.pem", &["new.pem"]), tokens_accepting("new.pem", &["old.pem"])] {
+            assert_eq!((tokens.verify(now, &by_old), tokens.verify(now, &by_new)), (Some(viewer), Some(viewer)));
+            assert_eq!(tokens.jwks()["keys"].as_array().unwrap().len(), 2);
+        }
+        assert_eq!((new.verify(now, &by_old), new.verify(now, &by_new)), (None, Some(viewer)));
     }
 
     #[test]
@@ -201,7 +255,7 @@ mod tests {
         assert_eq!(ours.verify(DateTime::UNIX_EPOCH, &format!("{none}.{body}.")), None);
         let claims = serde_json::json!({"iss":"plaza","aud":"plaza","sub":"1","sid":"1","iat":0,"nbf":0,"exp":9_999_999_999_i64});
         let forged =
-            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(ours.public.as_bytes())).unwrap();
+            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(ours.accepted[0].public.as_bytes())).unwrap();
         assert_eq!(ours.verify(DateTime::UNIX_EPOCH, &forged), None);
     }
 }

@@ -26,13 +26,7 @@ impl OrderWatch {
     ///
     /// # Errors
     /// [`DomainError::Unauthenticated`]; the order's shard is away.
-    pub async fn begin(
-        op: &Operation,
-        domain: &Domain,
-        user: UserId,
-        id: OrderId,
-        told: Option<i64>,
-    ) -> Result<Option<Self>, DomainError> {
+    pub async fn begin(op: &Operation, domain: &Domain, user: UserId, id: OrderId, told: Option<i64>) -> Result<Option<Self>, DomainError> {
         let viewer = op.require_viewer()?;
         let mut watcher = domain.redis.watch(user).await;
         let seen = watcher.seen();

@@ -20,10 +20,10 @@ use crate::domain::Viewer;
 use crate::graphql::context::{RequestContext, is_client_key};
 use crate::graphql::error::{ErrorCode, complete};
 use crate::graphql::subscriptions::PING_EVERY;
+use crate::http::graphql::{points_of, remember_writes};
 use crate::http::identity::{bearer, recall_writes};
 use crate::http::limits::{Limited, charge, used};
 use crate::http::prepare::{Incoming, NotRun, Prepared, prepare};
-use crate::http::graphql::{points_of, remember_writes};
 use crate::http::{RequestId, Served};
 
 /// How long a client may take to say who it is.
@@ -278,7 +278,8 @@ async fn begin(
         // A subscription is bounded by its socket; its events are at work one after the other.
         OperationType::Subscription => None,
         OperationType::Query | OperationType::Mutation => {
-            let overloaded = || NotRun { code: ErrorCode::Overloaded, message: "too many requests at a time: try again in a second".to_owned() };
+            let overloaded =
+                || NotRun { code: ErrorCode::Overloaded, message: "too many requests at a time: try again in a second".to_owned() };
             Some(Arc::clone(&served.admission).try_acquire_owned().map_err(|_| overloaded())?)
         }
     };

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::answer::{Refusal, refusal};
-use super::{RequestId, Served};
+use super::{RequestId, Served, origin};
 use crate::config::network::household;
 use crate::graphql::error::ErrorCode;
 
@@ -64,23 +64,6 @@ impl Drop for Open {
     }
 }
 
-/// Whether a page of this origin may use the API; a client that is no browser sends none.
-fn origin_is_allowed(served: &Served, headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let server = &served.app.config.server;
-    origin.to_str().is_ok_and(|origin| {
-        std::iter::once(&server.public_url).chain(&server.allowed_origins).any(|allowed| origin == allowed.trim_end_matches('/'))
-            || (server.development && is_loopback(origin))
-    })
-}
-
-/// Whether an origin is on this machine: development servers have ports of their own.
-pub(super) fn is_loopback(origin: &str) -> bool {
-    let host = origin.strip_prefix("http://").unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
-}
-
 /// Takes a handshake.
 pub fn accept(served: Served, id: RequestId, address: IpAddr, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Response {
     match admit(&served, address, headers) {
@@ -103,7 +86,7 @@ pub fn accept(served: Served, id: RequestId, address: IpAddr, headers: &HeaderMa
 }
 
 fn admit(served: &Served, address: IpAddr, headers: &HeaderMap) -> Result<Open, Refusal> {
-    if !origin_is_allowed(served, headers) {
+    if !origin::is_allowed(&served.app.config.server, headers) {
         return Err(refusal(StatusCode::FORBIDDEN, ErrorCode::Forbidden, "pages of this origin may not use the API"));
     }
     let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
@@ -114,24 +97,15 @@ fn admit(served: &Served, address: IpAddr, headers: &HeaderMap) -> Result<Open, 
         let refused = refusal(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Overloaded, "this server is stopping");
         return Err(refused.retry_after(1));
     }
-    served.sockets.open(address, served.app.config.limits.sockets_per_address).ok_or_else(|| {
-        refusal(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, "too many sockets from this address").retry_after(10)
-    })
+    served
+        .sockets
+        .open(address, served.app.config.limits.sockets_per_address)
+        .ok_or_else(|| refusal(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, "too many sockets from this address").retry_after(10))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_this_machine_is_loopback() {
-        for own in ["http://localhost:5173", "http://127.0.0.1:4000", "http://[::1]:1"] {
-            assert!(is_loopback(own), "{own}");
-        }
-        for other in ["http://localhost.evil.com", "https://evil.com", "http://127.0.0.1.evil.com:80", "null", ""] {
-            assert!(!is_loopback(other), "{other}");
-        }
-    }
 
     #[test]
     fn sockets_of_a_household_are_bounded() {

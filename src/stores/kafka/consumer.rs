@@ -71,11 +71,13 @@ impl EventConsumer {
         for topic in self.topics {
             let name = full_name(&self.prefix, topic.name());
             let metadata = self.inner.fetch_metadata(Some(&name), Duration::from_secs(5))?;
+            let known = partitions.len();
             for found in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
                 partitions.push(Partition { topic: topic.name(), number: found.id() });
             }
+            // A broker that has just been told of a topic answers without its partitions: going on without them would be for good.
+            anyhow::ensure!(partitions.len() > known, "kafka has no partitions of {name} yet");
         }
-        anyhow::ensure!(!partitions.is_empty(), "kafka has none of the topics yet");
         Ok(partitions)
     }
 
@@ -91,12 +93,15 @@ impl EventConsumer {
         Ok(self.inner.assign(&list)?)
     }
 
-    /// Waits for records: the first one as long as it takes, more only as long as they come without a pause.
+    /// Waits for records: the first one for so long, more only as long as they come without a pause. None came: empty.
+    ///
+    /// The wait is in here and not around this call: a batch that was cancelled after its first record would lose it, since the consumer has gone past it.
     ///
     /// # Errors
     /// What librdkafka says; a partition whose position is gone.
-    pub async fn batch(&self, most: usize) -> anyhow::Result<Vec<Record>> {
-        let mut records = vec![self.record(&self.inner.recv().await?)?];
+    pub async fn batch(&self, most: usize, wait: Duration) -> anyhow::Result<Vec<Record>> {
+        let Ok(first) = tokio::time::timeout(wait, self.inner.recv()).await else { return Ok(Vec::new()) };
+        let mut records = vec![self.record(&first?)?];
         while records.len() < most {
             match tokio::time::timeout(Duration::from_millis(2), self.inner.recv()).await {
                 Ok(message) => records.push(self.record(&message?)?),

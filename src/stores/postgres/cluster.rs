@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::pool::{Connection, Manager, Pool, Purpose, StatementCounter};
 use super::replicas::ReplicaState;
@@ -10,8 +10,8 @@ use super::routing::{ShardIndex, ShardMap};
 use super::session::{ReadSession, Source};
 use crate::config::PostgresConfig;
 use crate::ids::{Bucket, Id};
-use crate::stores::StoreError;
 use crate::stores::query::SendFn;
+use crate::stores::{StoreError, explain};
 
 /// One shard: a primary and its replicas.
 #[derive(Debug)]
@@ -154,7 +154,10 @@ impl Cluster {
             if let Source::Replica(number) = source
                 && let Some(replica) = shard.replicas.get(number)
             {
-                match self.run(&replica.pool, &query).await {
+                let began = Instant::now();
+                let outcome = self.run(&replica.pool, &query).await;
+                explain::sql(index.0, replica.pool.server(), Some(replica.state.snapshot().1), began.elapsed());
+                match outcome {
                     Err(error) if error.is_transient() => {
                         tracing::warn!(server = replica.pool.server(), %error, "replica failed, reading the primary");
                         replica.state.eject();
@@ -162,7 +165,10 @@ impl Cluster {
                     other => return other,
                 }
             }
-            self.run(&shard.primary_reads, &query).await
+            let began = Instant::now();
+            let outcome = self.run(&shard.primary_reads, &query).await;
+            explain::sql(index.0, shard.primary_reads.server(), None, began.elapsed());
+            outcome
         }
     }
 

@@ -1,8 +1,8 @@
 //! Session rows: one a log-in.
 
 use chrono::{DateTime, Utc};
-use diesel::{OptionalExtension, QueryableByName};
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamptz};
+use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
@@ -119,9 +119,7 @@ pub async fn live(connection: &mut Connection, user: i64, now: DateTime<Utc>) ->
 /// The server's.
 pub async fn revoke_one(connection: &mut Connection, id: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
     prepared(
-        sql("UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
-            .bind::<BigInt, _>(id)
-            .bind::<Timestamptz, _>(now),
+        sql("UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL").bind::<BigInt, _>(id).bind::<Timestamptz, _>(now),
     )
     .execute(connection)
     .await?;
@@ -133,11 +131,9 @@ pub async fn revoke_one(connection: &mut Connection, id: i64, now: DateTime<Utc>
 /// # Errors
 /// The server's.
 pub async fn forget_spent(connection: &mut Connection, days: i32) -> Result<usize, StoreError> {
-    Ok(prepared(
-        sql("DELETE FROM spent_refresh_tokens WHERE spent_at < now() - make_interval(days => $1)").bind::<Integer, _>(days),
-    )
-    .execute(connection)
-    .await?)
+    Ok(prepared(sql("DELETE FROM spent_refresh_tokens WHERE spent_at < now() - make_interval(days => $1)").bind::<Integer, _>(days))
+        .execute(connection)
+        .await?)
 }
 
 /// Ends all of a user's sessions.

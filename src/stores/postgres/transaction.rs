@@ -10,8 +10,8 @@ use super::pool::Connection;
 use super::position::primary_lsn;
 use super::routing::ShardIndex;
 use super::session::Lsn;
-use crate::stores::StoreError;
 use crate::stores::query::SendFnOnce;
+use crate::stores::{StoreError, explain};
 
 type Transactions = <AsyncPgConnection as diesel_async::AsyncConnection>::TransactionManager;
 
@@ -25,6 +25,18 @@ pub struct Committed<T> {
     pub value: T,
     /// The shard's log position after the commit.
     pub lsn: Lsn,
+}
+
+/// Tells an explanation of a transaction, however it ends.
+struct Told {
+    shard: usize,
+    began: std::time::Instant,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        explain::transaction(self.shard, self.began.elapsed());
+    }
 }
 
 impl Cluster {
@@ -57,6 +69,8 @@ impl Cluster {
         for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E> + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send> + Send,
     {
         let shard = self.shard(index)?;
+        let began = std::time::Instant::now();
+        let _told = Told { shard: index.0, began };
         let mut connection = shard.primary.get().await?;
         let server = shard.primary.server();
         let worked = tokio::time::timeout_at(deadline, async {

@@ -15,8 +15,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Redis;
-use crate::stores::StoreError;
 use crate::stores::query::SendFn;
+use crate::stores::{StoreError, explain};
 
 /// How long a tombstone stands; a replica that lags longer serves nobody.
 const TOMBSTONE: Duration = Duration::from_secs(30);
@@ -44,6 +44,7 @@ pub struct CachePolicy {
 
 fn count(kind: &'static str, outcome: &'static str, number: usize) {
     if number > 0 {
+        explain::cache(kind, outcome, number);
         metrics::counter!("plaza_cache_total", "kind" => kind, "outcome" => outcome).increment(u64::try_from(number).unwrap_or_default());
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use secrecy::ExposeSecret;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Redis;
@@ -49,11 +49,19 @@ enum Command {
 }
 
 /// The people watched by this process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Watched {
     people: Mutex<HashMap<UserId, watch::Sender<Wakes>>>,
-    commands: mpsc::UnboundedSender<Command>,
-    receiver: Mutex<Option<mpsc::UnboundedReceiver<Command>>>,
+    /// What the listener has to do; as many as watchers came and went since it last looked.
+    commands: Mutex<Vec<Command>>,
+    commanded: Notify,
+}
+
+impl Watched {
+    fn command(&self, command: Command) {
+        self.commands.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(command);
+        self.commanded.notify_one();
+    }
 }
 
 impl std::fmt::Debug for Command {
@@ -62,13 +70,6 @@ impl std::fmt::Debug for Command {
             Self::Hear(user, _) => write!(f, "Hear({user})"),
             Self::Forget(user) => write!(f, "Forget({user})"),
         }
-    }
-}
-
-impl Default for Watched {
-    fn default() -> Self {
-        let (commands, receiver) = mpsc::unbounded_channel();
-        Self { people: Mutex::default(), commands, receiver: Mutex::new(Some(receiver)) }
     }
 }
 
@@ -101,7 +102,7 @@ impl Drop for Watcher {
         // This one is still counted.
         if people.get(&self.user).is_some_and(|sender| sender.receiver_count() <= 1) {
             people.remove(&self.user);
-            let _stopped = watched.commands.send(Command::Forget(self.user));
+            watched.command(Command::Forget(self.user));
         }
     }
 }
@@ -113,7 +114,7 @@ impl Redis {
         let wakes = {
             let mut people = self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let receiver = people.entry(user).or_insert_with(|| watch::Sender::new(Wakes::default())).subscribe();
-            let _stopped = self.inner.watched.commands.send(Command::Hear(user, heard));
+            self.inner.watched.command(Command::Hear(user, heard));
             receiver
         };
         let _late = tokio::time::timeout(PATIENCE, wait).await;
@@ -135,14 +136,12 @@ impl Redis {
     /// Hears the channels of everyone watched, until told to stop. Reconnects; then everyone is woken, since something may have been missed.
     ///
     /// # Errors
-    /// A URL that is none; called a second time.
+    /// A URL that is none.
     pub async fn hear_live(&self, stop: CancellationToken) -> anyhow::Result<()> {
-        let receiver = self.inner.watched.receiver.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        let mut commands = receiver.ok_or_else(|| anyhow::anyhow!("live channels are heard already"))?;
         let client = redis::Client::open(self.inner.url.expose_secret())?;
         loop {
             tokio::select! {
-                result = self.hear_connected(&client, &mut commands) => {
+                result = self.hear_connected(&client) => {
                     if let Err(error) = result {
                         tracing::debug!(%error, "not hearing live channels");
                     }
@@ -156,7 +155,7 @@ impl Redis {
         }
     }
 
-    async fn hear_connected(&self, client: &redis::Client, commands: &mut mpsc::UnboundedReceiver<Command>) -> redis::RedisResult<()> {
+    async fn hear_connected(&self, client: &redis::Client) -> redis::RedisResult<()> {
         let (mut sink, mut messages) = client.get_async_pubsub().await?.split();
         for chunk in self.all_watched().chunks(CHUNK) {
             let channels: Vec<String> = chunk.iter().map(|user| self.inner.keys.live(*user)).collect();
@@ -165,16 +164,10 @@ impl Redis {
         for sender in self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner).values() {
             sender.send_modify(Wakes::count_all);
         }
-        let mut gathered = Vec::new();
         loop {
             tokio::select! {
                 biased;
-                count = commands.recv_many(&mut gathered, CHUNK) => {
-                    if count == 0 {
-                        return Ok(());
-                    }
-                    self.obey(&mut sink, &mut gathered).await?;
-                }
+                () = self.inner.watched.commanded.notified() => self.obey(&mut sink).await?,
                 message = messages.next() => {
                     let Some(message) = message else { return Ok(()) };
                     if let Some(wake) = Wake::of_code(message.get_payload_bytes()) {
@@ -186,11 +179,12 @@ impl Redis {
     }
 
     /// Asks for and gives up channels; who is watched at this moment decides, not the order in which the commands came.
-    async fn obey(&self, sink: &mut redis::aio::PubSubSink, gathered: &mut Vec<Command>) -> redis::RedisResult<()> {
+    async fn obey(&self, sink: &mut redis::aio::PubSubSink) -> redis::RedisResult<()> {
         let (mut hear, mut forget, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+        let gathered = std::mem::take(&mut *self.inner.watched.commands.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         {
             let people = self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            for command in gathered.drain(..) {
+            for command in gathered {
                 let user = match command {
                     Command::Hear(user, heard) => {
                         waiting.push(heard);
@@ -202,11 +196,11 @@ impl Redis {
                 list.push(self.inner.keys.live(user));
             }
         }
-        if !forget.is_empty() {
-            sink.unsubscribe(&forget).await?;
+        for chunk in forget.chunks(CHUNK) {
+            sink.unsubscribe(chunk).await?;
         }
-        if !hear.is_empty() {
-            sink.subscribe(&hear).await?;
+        for chunk in hear.chunks(CHUNK) {
+            sink.subscribe(chunk).await?;
         }
         for heard in waiting {
             let _gone = heard.send(());

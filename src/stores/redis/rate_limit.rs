@@ -95,7 +95,7 @@ mod tests {
     fn a_bucket_gives_what_it_holds_and_takes_back() {
         let buckets = LocalBuckets::default();
         assert_eq!(buckets.take("a", SLOW, 8, 0), Standing { taken: true, left: 2 });
-        assert_eq!(buckets.take("a", SLOW, 8, 0).taken, false);
+        assert!(!buckets.take("a", SLOW, 8, 0).taken);
         assert_eq!(buckets.take("b", SLOW, 10, 0), Standing { taken: true, left: 0 });
         assert!(buckets.take("a", SLOW, 8, 7).taken);
     }

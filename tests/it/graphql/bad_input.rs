@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::app::with_app;
+use crate::app::with_server;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_out_of_bounds_are_user_errors() {
-    with_app(async |app| {
+    with_server(async |app| {
         let ann = app.sign_up("ann").await;
         let query = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code path } } }";
         for text in ["", "   ", "a\u{0}b", "a\u{1b}[31m", &"x".repeat(2_001)] {
@@ -28,7 +28,7 @@ async fn texts_out_of_bounds_are_user_errors() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ids_that_are_none_are_told() {
-    with_app(async |app| {
+    with_server(async |app| {
         let ann = app.sign_up("ann").await;
         let like = "mutation($id: ID!) { postLike(input: {postId: $id}) { post { id } userErrors { code path } } }";
         for id in ["", "x", ann.id.as_str(), "UG9zdDotMQ", "\u{0}"] {
@@ -48,7 +48,7 @@ async fn ids_that_are_none_are_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_out_of_bounds_are_told() {
-    with_app(async |app| {
+    with_server(async |app| {
         for first in [-1, 0, 101, i32::MAX] {
             let refused =
                 app.ask_anonymously("query($first: Int!) { products(first: $first) { nodes { id } } }", json!({ "first": first })).await;
@@ -64,7 +64,7 @@ async fn pages_out_of_bounds_are_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn money_and_quantities_out_of_bounds_are_user_errors() {
-    with_app(async |app| {
+    with_server(async |app| {
         let ann = app.sign_up("ann").await;
         let offer = "mutation($amount: String!, $currency: String!, $stock: Int!) { productCreate(input: {title: \"x\", description: \"\",
             price: {amount: $amount, currency: $currency}, stock: $stock}) { product { id } userErrors { code } } }";

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::app::with_app;
+use crate::app::with_server;
 
 const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code } } }";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mutation_sent_again_answers_as_before_and_does_nothing() {
-    with_app(async |app| {
+    with_server(async |app| {
         let ann = app.sign_up("ann").await;
         let first = app.ask_with_key(&ann, "key-1", POST, json!({ "text": "once" })).await;
         let again = app.ask_with_key(&ann, "key-1", POST, json!({ "text": "once" })).await;
@@ -25,7 +25,7 @@ async fn a_mutation_sent_again_answers_as_before_and_does_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn retries_at_the_same_time_have_one_effect() {
-    with_app(async |app| {
+    with_server(async |app| {
         let ann = app.sign_up("ann").await;
         let sent = (0..8).map(|_| app.ask_with_key(&ann, "key-2", POST, json!({ "text": "once" })));
         let answers = futures_util::future::join_all(sent).await;
@@ -40,7 +40,7 @@ async fn retries_at_the_same_time_have_one_effect() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_field_of_a_request_has_a_key_of_its_own() {
-    with_app(async |app| {
+    with_server(async |app| {
         let ann = app.sign_up("ann").await;
         let both = "mutation { a: postCreate(input: {text: \"a\"}) { post { id } } b: postCreate(input: {text: \"b\"}) { post { id } } }";
         let first = app.ask_with_key(&ann, "key-3", both, json!({})).await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::app::with_app;
+use crate::app::with_server;
 
 const LOG_IN: &str = "mutation($handle: String!, $password: String!) { logIn(input: {handle: $handle, password: $password}) {
     accessToken refreshToken viewer { user { handle } } userErrors { code path } } }";
@@ -11,7 +11,7 @@ const REFRESH: &str =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_signs_up_logs_in_refreshes_and_logs_out() {
-    with_app(async |app| {
+    with_server(async |app| {
         let ann = app.sign_up("Ann_1").await;
         assert_eq!(app.ask(&ann, "{ viewer { user { handle displayName } } }", json!({})).await.text("/viewer/user/handle"), "ann_1");
         let login = app.ask_anonymously(LOG_IN, json!({ "handle": "ANN_1", "password": "correct horse" })).await;
@@ -34,7 +34,7 @@ async fn one_signs_up_logs_in_refreshes_and_logs_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handle_and_an_address_belong_to_one() {
-    with_app(async |app| {
+    with_server(async |app| {
         app.sign_up("bert").await;
         let sign_up =
             "mutation($handle: String!, $email: String!) { signUp(input: {handle: $handle, email: $email, password: \"correct horse\",
@@ -53,7 +53,7 @@ async fn a_handle_and_an_address_belong_to_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_and_an_unknown_handle_are_answered_alike() {
-    with_app(async |app| {
+    with_server(async |app| {
         app.sign_up("carl").await;
         let wrong = app.ask_anonymously(LOG_IN, json!({ "handle": "carl", "password": "wrong horse" })).await;
         let unknown = app.ask_anonymously(LOG_IN, json!({ "handle": "nobody", "password": "wrong horse" })).await;
@@ -65,7 +65,7 @@ async fn a_wrong_password_and_an_unknown_handle_are_answered_alike() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_access_token_is_refused_and_none_is_anonymous() {
-    with_app(async |app| {
+    with_server(async |app| {
         let bad = app.send(&[("authorization", "Bearer x.y.z")], "{ viewer { user { handle } } }", json!({})).await;
         assert_eq!((bad.status, bad.code()), (401, "UNAUTHENTICATED"));
         let none = app.ask_anonymously("{ viewer { user { handle } } }", json!({})).await;

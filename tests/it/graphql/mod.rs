@@ -7,3 +7,4 @@ mod read_your_writes;
 mod schema;
 mod social_review;
 mod statement_budgets;
+mod visibility;

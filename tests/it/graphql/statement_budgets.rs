@@ -2,9 +2,7 @@
 
 use serde_json::json;
 
-use plaza::cli::roles::Role;
-
-use crate::app::{Person, TestApp, with_config, with_roles};
+use crate::app::{Person, TestApp, with_config, with_server};
 
 const FEED: &str = "{ viewer { home(first: 20) { edges { node { text author { handle } likeCount comments(first: 3) {
     edges { node { text author { handle } } } } } } } } }";
@@ -78,17 +76,14 @@ async fn the_feed_query_sends_one_statement_per_shard_and_level_and_none_when_wa
 #[tokio::test(flavor = "multi_thread")]
 async fn a_post_is_one_transaction_of_nine_statements_at_most() {
     // Nothing but a server: what relays and projections send is not the request's.
-    with_roles(
-        &[Role::Server],
-        async |app| {
-            let author = app.sign_up("author").await;
-            // BEGIN, idempotency key, activity, post, outbox, answer, COMMIT, position; then the post for the payload.
-            let query = "mutation { postCreate(input: {text: \"x\"}) { post { id } userErrors { code } } }";
-            let before = app.app.domain.cluster.statements();
-            app.ask_with_key(&author, "budget", query, json!({})).await;
-            let sent = app.app.domain.cluster.statements() - before;
-            assert!(sent <= 9, "{sent} statements");
-        },
-    )
+    with_server(async |app| {
+        let author = app.sign_up("author").await;
+        // BEGIN, idempotency key, activity, post, outbox, answer, COMMIT, position; then the post for the payload.
+        let query = "mutation { postCreate(input: {text: \"x\"}) { post { id } userErrors { code } } }";
+        let before = app.app.domain.cluster.statements();
+        app.ask_with_key(&author, "budget", query, json!({})).await;
+        let sent = app.app.domain.cluster.statements() - before;
+        assert!(sent <= 9, "{sent} statements");
+    })
     .await;
 }

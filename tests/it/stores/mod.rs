@@ -1,2 +1,3 @@
+mod kafka;
 mod migrations;
 mod redis;

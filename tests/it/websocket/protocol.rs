@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{Heard, Socket};
-use crate::app::{with_app, with_roles};
-use plaza::cli::roles::Role;
+use crate::app::with_server;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_breaks_the_protocol_is_closed_with_its_code() {
-    with_roles(&[Role::Server], async |app| {
+    with_server(async |app| {
         let ann = app.sign_up("ann").await;
-        let subscribe = |id: &str| json!({ "id": id, "type": "subscribe", "payload": { "query": "subscription { homeUpdated { cursor } }" } });
+        let subscribe =
+            |id: &str| json!({ "id": id, "type": "subscribe", "payload": { "query": "subscription { homeUpdated { cursor } }" } });
 
         let mut early = Socket::open(app, &[]).await.unwrap();
         early.say(subscribe("1")).await;
@@ -50,7 +50,7 @@ async fn what_breaks_the_protocol_is_closed_with_its_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handshake_is_refused_to_foreign_pages_and_other_protocols() {
-    with_roles(&[Role::Server], async |app| {
+    with_server(async |app| {
         assert_eq!(Socket::open(app, &[("origin", "https://evil.example")]).await.err(), Some(403));
         assert!(Socket::open(app, &[("origin", "http://localhost:5173")]).await.is_ok());
         assert_eq!(Socket::open(app, &[("sec-websocket-protocol", "graphql-ws")]).await.err(), Some(400));
@@ -60,7 +60,7 @@ async fn a_handshake_is_refused_to_foreign_pages_and_other_protocols() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_of_every_kind_run_and_errors_are_errors() {
-    with_app(async |app| {
+    with_server(async |app| {
         let ann = app.sign_up("ann").await;
         let mut socket = Socket::of(app, Some(&ann)).await;
         socket.say(json!({ "type": "ping", "payload": { "a": 1 } })).await;
@@ -107,7 +107,7 @@ async fn operations_of_every_kind_run_and_errors_are_errors() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_a_session_reaches_its_socket() {
-    with_app(async |app| {
+    with_server(async |app| {
         let ann = app.sign_up("ann").await;
         let mut socket = Socket::of(app, Some(&ann)).await;
         app.ask(&ann, "mutation { logOut { loggedOut } }", json!({})).await;
@@ -116,7 +116,8 @@ async fn the_end_of_a_session_reaches_its_socket() {
         // From another server this one hears of it by asking the shards.
         let bob = app.sign_up("bob").await;
         let mut socket = Socket::of(app, Some(&bob)).await;
-        app.count("WITH ended AS (UPDATE sessions SET revoked_at = now() WHERE revoked_at IS NULL RETURNING 1) SELECT count(*) FROM ended").await;
+        app.count("WITH ended AS (UPDATE sessions SET revoked_at = now() WHERE revoked_at IS NULL RETURNING 1) SELECT count(*) FROM ended")
+            .await;
         plaza::domain::identity::revocations::refresh(&app.app.domain).await.unwrap();
         assert_eq!(socket.closed().await, 4403);
     })

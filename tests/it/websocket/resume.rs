@@ -84,7 +84,8 @@ async fn forget(app: &crate::app::TestApp) {
 async fn an_order_is_told_to_its_end() {
     with_app(async |app| {
         let (seller, buyer) = (app.sign_up("seller").await, app.sign_up("buyer").await);
-        let offer = "mutation { productCreate(input: {title: \"Lamp\", description: \"\", price: {amount: \"5\", currency: \"EUR\"}, stock: 1})
+        let offer =
+            "mutation { productCreate(input: {title: \"Lamp\", description: \"\", price: {amount: \"5\", currency: \"EUR\"}, stock: 1})
             { product { id } } }";
         let product = app.ask(&seller, offer, json!({})).await.text("/productCreate/product/id");
         let place = "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 1}]}) { order { id } } }";
@@ -120,7 +121,8 @@ async fn an_order_is_told_to_its_end() {
 async fn notifications_arrive_and_are_listed() {
     with_app(async |app| {
         let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
-        let query = "subscription($after: String) { notificationReceived(after: $after) { cursor node { kind actor { handle } post { text } } } }";
+        let query =
+            "subscription($after: String) { notificationReceived(after: $after) { cursor node { kind actor { handle } post { text } } } }";
         let post = app.post(&ann, "hello").await;
         let mut socket = Socket::of(app, Some(&ann)).await;
         // From the very first: `v1:notification:0`.

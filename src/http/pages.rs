@@ -1,0 +1,49 @@
+//! The front end: what Vite has built, served from a folder. Nothing in it is loaded from anywhere else, and the browser is told so.
+
+use std::path::{Path, PathBuf};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use tower_http::services::ServeDir;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use super::{Served, graphiql};
+
+/// What the pages may load: themselves. The editor starts its workers from blobs and styles its text inline.
+const POLICY: &str = "default-src 'self'; script-src 'self'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; font-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'";
+
+/// The demo's own addresses; it reads them itself.
+const DEMO: [&str; 10] =
+    ["/", "/p/{id}", "/u/{handle}", "/shop", "/shop/{id}", "/orders", "/notifications", "/sessions", "/login", "/signup"];
+
+/// Routes of the playground, the demo and what both load.
+pub fn routes(folder: &Path) -> Router<Served> {
+    // Names of assets hold their hash: they never change.
+    let immutable =
+        SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    let assets = Router::new().nest_service("/assets", ServeDir::new(folder.join("assets"))).layer(immutable);
+    let demo = DEMO.iter().fold(Router::new(), |router, path| router.route(path, get(demo)));
+    let policy = SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    Router::new().merge(demo).route("/graphiql", get(playground)).merge(assets).layer(policy)
+}
+
+async fn page(file: PathBuf) -> Option<Response> {
+    let text = tokio::fs::read_to_string(file).await.ok()?;
+    Some(([(header::CACHE_CONTROL, "no-cache")], Html(text)).into_response())
+}
+
+async fn playground(State(served): State<Served>) -> Response {
+    match page(served.app.config.server.web_folder.join("graphiql.html")).await {
+        Some(page) => page,
+        None => graphiql::page().await.into_response(),
+    }
+}
+
+async fn demo(State(served): State<Served>) -> Response {
+    let missing = || (StatusCode::NOT_FOUND, "the front end is not built: run `make web`; the API is at /graphql\n").into_response();
+    page(served.app.config.server.web_folder.join("index.html")).await.unwrap_or_else(missing)
+}

@@ -1,0 +1,42 @@
+//! Real clients and the specifications' own checks, in JavaScript: `tests/clients` and `web/tests`, each against a plaza of its own.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use crate::app::{TestApp, with_app, with_server};
+
+/// Runs the tests of a folder with node; what they say is shown when they fail.
+async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder);
+    assert!(folder.join("node_modules").exists(), "{}: run `infra/local/install tests` once", folder.display());
+    let output = tokio::process::Command::new("node")
+        .args(["--test", "--test-concurrency=1"])
+        .current_dir(&folder)
+        .env("PLAZA_URL", &app.url)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("node");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let counts: Vec<&str> =
+        said.lines().filter(|line| ["# tests", "# pass", "# fail"].iter().any(|count| line.starts_with(count))).collect();
+    eprintln!("{}: {}", folder.display(), counts.join(", "));
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The front end in headless Chromium. With `PLAZA_PICTURES` set to a folder, pictures of it are written there.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_work_in_a_browser() {
+    with_app(async |app| {
+        let origin = app.url.trim_end_matches("/graphql").to_owned();
+        node(app, "web", &[("PLAZA_URL", &origin)]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn protocols_clients_and_schema_checks_pass() {
+    with_server(async |app| node(app, "tests/clients", &[]).await).await;
+}

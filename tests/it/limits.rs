@@ -1,0 +1,126 @@
+//! What one may ask for in a while, persisted queries, explanations.
+
+use plaza::cli::roles::Role;
+use serde_json::{Value, json};
+use sha2::Digest;
+
+use crate::app::{Person, TestApp, with_roles_and_config, with_server};
+
+async fn post(app: &TestApp, person: Option<&Person>, body: &Value) -> (u16, Option<u64>, Value) {
+    let mut request = app.http().post(&app.url).json(body);
+    if let Some(person) = person {
+        request = request.header("authorization", format!("Bearer {}", person.token));
+    }
+    let answer = request.send().await.unwrap();
+    let retry = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
+    (answer.status().as_u16(), retry, answer.json().await.unwrap())
+}
+
+fn code(body: &Value) -> &str {
+    body["errors"][0]["extensions"]["code"].as_str().unwrap_or_else(|| panic!("{body}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_pays_for_what_they_ask_and_gets_back_what_they_did_not_use() {
+    with_roles_and_config(
+        &[Role::Server],
+        |config| (config.limits.viewer_points, config.limits.viewer_points_per_s) = (1_000, 1),
+        async |app| {
+            let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+            let standing = json!({ "query": "{ rateLimit { cost limit remaining resetAt } }" });
+            let (_, _, body) = post(app, Some(&ann), &standing).await;
+            let limit = &body["data"]["rateLimit"];
+            assert_eq!((&limit["limit"], &limit["cost"], &limit["remaining"]), (&json!(1_000), &json!(5), &json!(995)), "{body}");
+
+            // Charged for a hundred posts that are not there, and given back with the next request.
+            let dear = json!({ "query": "{ viewer { home(first: 100) { nodes { id text } } } }" });
+            assert_eq!(post(app, Some(&ann), &dear).await.0, 200);
+            let (_, _, body) = post(app, Some(&ann), &standing).await;
+            let left = body["data"]["rateLimit"]["remaining"].as_i64().unwrap();
+            assert!((970..1_000).contains(&left), "{body}");
+
+            // Aliases gain nothing: each is paid for.
+            let aliases: String = (0..5).map(|n| format!("a{n}: home(first: 100) {{ nodes {{ id }} }} ")).collect();
+            let (status, retry, body) = post(app, Some(&ann), &json!({ "query": format!("{{ viewer {{ {aliases} }} }}") })).await;
+            assert_eq!((status, code(&body)), (429, "RATE_LIMITED"));
+            assert!(retry.is_some_and(|retry| retry > 0), "{retry:?}");
+            assert_eq!(post(app, Some(&bob), &dear).await.0, 200, "everybody has a bucket of their own");
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_passwords_are_limited_and_right_ones_are_not() {
+    with_roles_and_config(
+        &[Role::Server],
+        |config| config.limits.account_failures = 3,
+        async |app| {
+            app.sign_up("ann").await;
+            let log_in = |password: &str| {
+                json!({ "query": "mutation($password: String!) { logIn(input: {handle: \"ann\", password: $password}) {
+                    accessToken userErrors { code } } }", "variables": { "password": password } })
+            };
+            for _ in 0..5 {
+                let (_, _, body) = post(app, None, &log_in("correct horse")).await;
+                assert!(body["data"]["logIn"]["accessToken"].is_string(), "{body}");
+            }
+            for _ in 0..3 {
+                let (_, _, body) = post(app, None, &log_in("wrong horse")).await;
+                assert_eq!(body["data"]["logIn"]["userErrors"][0]["code"], "INVALID_CREDENTIALS", "{body}");
+            }
+            let (status, retry, body) = post(app, None, &log_in("correct horse")).await;
+            assert_eq!((status, code(&body)), (429, "RATE_LIMITED"), "{body}");
+            assert!(retry.is_some_and(|retry| retry > 0));
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_can_be_named_by_its_hash() {
+    with_server(async |app| {
+        let text = "{ __typename }";
+        let hash: String = sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let extensions = |hash: &str| json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
+        let (_, _, body) = post(app, None, &json!({ "extensions": extensions(&hash) })).await;
+        assert_eq!((code(&body), &body["errors"][0]["message"]), ("PERSISTED_QUERY_NOT_FOUND", &json!("PersistedQueryNotFound")));
+        let (_, _, body) = post(app, None, &json!({ "query": "{ viewer { user { id } } }", "extensions": extensions(&hash) })).await;
+        assert_eq!(code(&body), "BAD_USER_INPUT", "another text's hash");
+        for request in [json!({ "query": text, "extensions": extensions(&hash) }), json!({ "extensions": extensions(&hash) })] {
+            let (_, _, body) = post(app, None, &request).await;
+            assert_eq!(body, json!({ "data": { "__typename": "Query" } }));
+        }
+
+        // A mutation does not slip past GET under a hash.
+        let text = "mutation { logOut { loggedOut } }";
+        let hash: String = sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        post(app, None, &json!({ "query": text, "extensions": extensions(&hash) })).await;
+        let url = reqwest::Url::parse_with_params(&app.url, [("extensions", extensions(&hash).to_string())]).unwrap();
+        let answer = app.http().get(url).header("graphql-require-preflight", "1").send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 405);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_explained_to_those_who_ask() {
+    with_server(async |app| {
+        let ann = app.sign_up("ann").await;
+        app.post(&ann, "x").await;
+        let authorization = format!("Bearer {}", ann.token);
+        let query = "{ user(handle: \"ann\") { posts(first: 5) { nodes { likeCount author { handle } } } } }";
+        let plain = app.send(&[("authorization", &authorization)], query, json!({})).await;
+        assert!(plain.body.get("extensions").is_none(), "{}", plain.body);
+        let told = app.send(&[("authorization", &authorization), ("plaza-explain", "1")], query, json!({})).await;
+        assert_eq!(told.body["data"], plain.body["data"]);
+        let explained = &told.body["extensions"]["explain"];
+        assert!(explained["trace"].as_str().is_some_and(|trace| trace.starts_with("00-")), "{explained}");
+        let steps = explained["steps"].as_array().unwrap();
+        let read = steps.iter().find(|step| step["kind"] == "sql" && step["path"] == "user.posts");
+        let read = read.unwrap_or_else(|| panic!("{explained}"));
+        assert!(read["server"].as_str().is_some_and(|server| server.starts_with("shard ")) && read["tookMs"].as_f64().is_some(), "{read}");
+        assert!(steps.iter().any(|step| step["kind"] == "cache" && step["keys"].as_u64().is_some()), "{explained}");
+    })
+    .await;
+}
