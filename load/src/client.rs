@@ -19,6 +19,11 @@ impl Client {
         Ok(Self { http, url: url.to_owned() })
     }
 
+    /// Where it asks.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Sends a request; the answer's `data`, when there are no errors in it.
     ///
     /// # Errors

@@ -121,7 +121,21 @@ async fn act(shared: Arc<Shared>, number: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn kill(run_dir: &Path, name: &str) -> anyhow::Result<()> {
+/// Starts a process again.
+///
+/// # Errors
+/// It does not start.
+pub async fn up(name: &str) -> anyhow::Result<()> {
+    let up = tokio::process::Command::new("infra/local/up").arg(name).output().await?;
+    anyhow::ensure!(up.status.success(), "`up {name}`: {}", String::from_utf8_lossy(&up.stderr));
+    Ok(())
+}
+
+/// kill -9.
+///
+/// # Errors
+/// It is not running.
+pub fn kill(run_dir: &Path, name: &str) -> anyhow::Result<()> {
     let text = fs::read_to_string(run_dir.join(name)).with_context(|| format!("{name} is not running"))?;
     let pid = text.lines().find_map(|line| line.strip_prefix("pid=")).context("no pid")?;
     let status = std::process::Command::new("kill").args(["-9", pid]).status()?;
@@ -159,8 +173,7 @@ pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str,
         kill(run_dir, name)?;
         tokio::time::sleep(Duration::from_secs(arguments.dead)).await;
         let started = Instant::now();
-        let up = tokio::process::Command::new("infra/local/up").arg(name).output().await?;
-        anyhow::ensure!(up.status.success(), "{name} did not come back: {}", String::from_utf8_lossy(&up.stderr));
+        up(name).await?;
         let back = started.elapsed();
         tokio::time::sleep(Duration::from_secs(arguments.calm)).await;
         let repeated = shared.counts.repeated.load(Ordering::Relaxed) - before;

@@ -12,6 +12,7 @@ mod mix;
 mod people;
 mod processes;
 mod report;
+mod resume;
 mod sockets;
 mod truth;
 
@@ -51,6 +52,8 @@ enum Verb {
     Buyers(buyers::BuyersArguments),
     /// Many idle subscriptions on one server: bytes each, and how soon a post has reached the last.
     Sockets(sockets::SocketArguments),
+    /// Subscriptions while a server is killed: nothing may be missed, nothing told twice.
+    Resume(resume::ResumeArguments),
     /// Posts, likes and orders while one process after the other is killed; then what was acknowledged against the rows.
     Faults(faults::FaultArguments),
 }
@@ -66,6 +69,7 @@ async fn main() -> anyhow::Result<()> {
         Verb::FanOut => fan_out::run(&client, &truth, &arguments.password).await?,
         Verb::Buyers(buyers) => buyers::run(&client, &truth, &arguments.password, &buyers).await?,
         Verb::Sockets(sockets) => sockets::run(&client, &truth, &arguments.run_dir, &arguments.password, &sockets).await?,
+        Verb::Resume(resume) => resume::run(&client, &truth, &arguments.run_dir, &arguments.password, &resume).await?,
         Verb::Faults(faults) => faults::run(&client, &truth, &arguments.run_dir, &arguments.password, &faults).await?,
     };
     if !correct {

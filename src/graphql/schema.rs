@@ -131,7 +131,11 @@ mod tests {
             let name = kind["name"].as_str().unwrap();
             for field in kind["fields"].as_array().into_iter().flatten().filter(|_| !name.starts_with("__")) {
                 let (own, ty) = (field["name"].as_str().unwrap(), field["type"].to_string());
-                let weighed = field["args"].as_array().unwrap().iter().any(|argument| ["first", "last", "ids"].iter().any(|known| argument["name"] == **known));
+                let weighed = field["args"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .any(|argument| ["first", "last", "ids"].iter().any(|known| argument["name"] == **known));
                 let bounded = BOUNDED.iter().any(|(path, _)| *path == format!("{name}.{own}") || *path == format!("*.{own}"));
                 if (ty.contains("\"LIST\"") || ty.contains("Connection\"")) && !weighed && !bounded {
                     forgotten.push(format!("{name}.{own}"));

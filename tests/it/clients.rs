@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use crate::app::{TestApp, with_app, with_server};
 
+#[expect(clippy::print_stderr, reason = "figures for whoever reads the run")]
 /// Runs the tests of a folder with node; what they say is shown when they fail.
 async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder);

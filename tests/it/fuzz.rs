@@ -69,6 +69,7 @@ fn mutate(random: &mut StdRng, data: &mut Vec<u8>, other: &[u8]) {
     data.truncate(64 * 1_024);
 }
 
+#[expect(clippy::print_stderr, reason = "figures for whoever reads the run")]
 fn run(name: &str, target: fn(&[u8])) {
     let corpus = corpus(name);
     let mut random = StdRng::seed_from_u64(7);

@@ -36,7 +36,11 @@ public_url = "http://127.0.0.1:$PLAZA_NGINX_PORT"
 web_folder = "$ROOT/web/dist"
 
 [limits]
-# Everybody here comes from one address, and load generators open many sockets.
+# Everybody here comes from one address, a few accounts carry whole load runs, and generators open many sockets.
+viewer_points = 1000000
+viewer_points_per_s = 100000
+address_points = 2000000
+address_points_per_s = 200000
 sockets_per_address = 200000
 
 [postgres]

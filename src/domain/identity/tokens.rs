@@ -255,7 +255,8 @@ mod tests {
         assert_eq!(ours.verify(DateTime::UNIX_EPOCH, &format!("{none}.{body}.")), None);
         let claims = serde_json::json!({"iss":"plaza","aud":"plaza","sub":"1","sid":"1","iat":0,"nbf":0,"exp":9_999_999_999_i64});
         let forged =
-            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(ours.accepted[0].public.as_bytes())).unwrap();
+            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(ours.accepted[0].public.as_bytes()))
+                .unwrap();
         assert_eq!(ours.verify(DateTime::UNIX_EPOCH, &forged), None);
     }
 }

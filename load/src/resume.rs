@@ -1,0 +1,186 @@
+//! Subscriptions through nginx while a server is killed: what every client has got at the end, against what was posted.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use futures_util::{SinkExt, StreamExt, stream};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use crate::client::{Client, raw_id};
+use crate::faults;
+use crate::people::{LoggedIn, log_in};
+use crate::truth::Truth;
+
+const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code message } } }";
+const WATCH: &str = "subscription($after: String) { homeUpdated(after: $after) { cursor node { id } } }";
+
+/// How many clients, how many posts.
+#[derive(Debug, Args)]
+pub struct ResumeArguments {
+    /// Clients that watch, shared out among the followers of the most followed person.
+    #[arg(long, default_value_t = 1_000)]
+    clients: usize,
+    /// Mutations, ten a second; each is sent again with its key until it is answered.
+    #[arg(long, default_value_t = 100)]
+    posts: usize,
+    /// The server that is killed after a third of them, and started again after two thirds.
+    #[arg(long, default_value = "server-1")]
+    victim: String,
+}
+
+/// How often each post came to one client, and how often it had to connect.
+#[derive(Debug, Default)]
+struct Seen {
+    posts: BTreeMap<i64, usize>,
+    cursor: Option<String>,
+    connects: usize,
+    began: bool,
+}
+
+/// Watches for ever; whenever the socket goes, it comes back with the last cursor.
+async fn watch(url: &str, person: LoggedIn, seen: Arc<Mutex<Seen>>) {
+    loop {
+        let _gone = watch_once(url, &person, &seen).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn locked(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+async fn watch_once(url: &str, person: &LoggedIn, seen: &Mutex<Seen>) -> anyhow::Result<()> {
+    let mut request = url.into_client_request()?;
+    request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse()?);
+    let config = WebSocketConfig::default().read_buffer_size(1_024).write_buffer_size(0);
+    let (mut socket, _) = tokio_tungstenite::connect_async_with_config(request, Some(config), false).await?;
+    let init = json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {}", person.token) } });
+    socket.send(Message::text(init.to_string())).await?;
+    while let Some(message) = socket.next().await {
+        let Message::Text(text) = message? else { continue };
+        let message: Value = serde_json::from_str(&text)?;
+        match message.get("type").and_then(Value::as_str) {
+            Some("connection_ack") => {
+                let after = {
+                    let mut seen = locked(seen);
+                    (seen.connects, seen.began) = (seen.connects + 1, true);
+                    seen.cursor.clone()
+                };
+                let begin = json!({ "id": "1", "type": "subscribe", "payload": { "query": WATCH, "variables": { "after": after } } });
+                socket.send(Message::text(begin.to_string())).await?;
+            }
+            Some("ping") => socket.send(Message::text("{\"type\":\"pong\"}")).await?,
+            Some("next") => {
+                let event = message.pointer("/payload/data/homeUpdated").with_context(|| text.to_string())?;
+                let id = event.pointer("/node/id").and_then(Value::as_str).and_then(raw_id).context("no id")?;
+                let mut seen = locked(seen);
+                *seen.posts.entry(id).or_default() += 1;
+                seen.cursor = event.get("cursor").and_then(Value::as_str).map(str::to_owned);
+            }
+            other => anyhow::bail!("{other:?}: {text}"),
+        }
+    }
+    anyhow::bail!("closed")
+}
+
+/// Posts until it is answered; how often it was sent.
+async fn post(client: &Client, author: &LoggedIn, number: usize) -> anyhow::Result<(i64, usize)> {
+    let key = format!("resume-{number}-{}", rand::random::<u64>());
+    for sent in 1..=100 {
+        if let Ok(data) = client.send_keyed(Some(&author.token), Some(&key), POST, json!({ "text": format!("number {number}") })).await
+            && let Some(id) = data.pointer("/postCreate/post/id").and_then(Value::as_str).and_then(raw_id)
+        {
+            // Sent once more on purpose, every fifth: a client that lost the answer.
+            if number.is_multiple_of(5) {
+                let again = client.send_keyed(Some(&author.token), Some(&key), POST, json!({ "text": format!("number {number}") })).await?;
+                let same = again.pointer("/postCreate/post/id").and_then(Value::as_str).and_then(raw_id);
+                anyhow::ensure!(same == Some(id), "the same key made another post: {again}");
+            }
+            return Ok((id, sent));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    anyhow::bail!("post {number} was never answered")
+}
+
+/// The verb.
+///
+/// # Errors
+/// The servers'; a post that is never answered.
+pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str, arguments: &ResumeArguments) -> anyhow::Result<bool> {
+    let (author, followers) = truth.most_followed().await?;
+    let people = truth.people().await?;
+    let wanted: Vec<_> = people.into_iter().filter(|person| person.id == author || followers.contains(&person.id)).collect();
+    let (authors, watchers): (Vec<LoggedIn>, Vec<LoggedIn>) =
+        log_in(client, &wanted, password).await?.into_iter().partition(|person| person.person.id == author);
+    let author = authors.first().context("the author cannot log in")?;
+    let url = client.url().replacen("http", "ws", 1);
+    let clients: Vec<Arc<Mutex<Seen>>> = watchers
+        .iter()
+        .cycle()
+        .take(arguments.clients)
+        .map(|person| {
+            let (seen, url, person) = (Arc::<Mutex<Seen>>::default(), url.clone(), person.clone());
+            let watched = Arc::clone(&seen);
+            #[expect(clippy::disallowed_methods, reason = "lives as long as the run")]
+            tokio::spawn(async move { watch(&url, person, watched).await });
+            seen
+        })
+        .collect();
+    let began = Instant::now();
+    while clients.iter().any(|seen| !locked(seen).began) {
+        anyhow::ensure!(began.elapsed() < Duration::from_secs(120), "not everybody could connect");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    // The first post gives everybody a cursor to come back with.
+    let mut posted = vec![post(client, author, 0).await?];
+    wait_for(&clients, &posted, Duration::from_secs(30)).await;
+    let sending = stream::iter(1..arguments.posts).then(|number| async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if number == arguments.posts / 3 {
+            faults::kill(run_dir, &arguments.victim)?;
+        }
+        if number == arguments.posts * 2 / 3 {
+            faults::up(&arguments.victim).await?;
+        }
+        post(client, author, number).await
+    });
+    futures_util::pin_mut!(sending);
+    while let Some(done) = sending.next().await {
+        posted.push(done?);
+    }
+    wait_for(&clients, &posted, Duration::from_secs(60)).await;
+    let (mut missed, mut doubled, mut connects) = (0, 0, 0);
+    for seen in &clients {
+        let seen = locked(seen);
+        missed += posted.iter().filter(|(id, _)| !seen.posts.contains_key(id)).count();
+        doubled += seen.posts.values().filter(|count| **count > 1).count();
+        connects += seen.connects;
+    }
+    let resent: usize = posted.iter().map(|(_, sent)| sent - 1).sum();
+    writeln!(
+        std::io::stdout(),
+        "clients {}, connected {connects} times; posts {}, sent again {} times; missed {missed}, doubled {doubled}",
+        clients.len(),
+        posted.len(),
+        resent + posted.len().div_ceil(5)
+    )?;
+    Ok(missed == 0 && doubled == 0)
+}
+
+/// Until everybody has every post, or for so long.
+async fn wait_for(clients: &[Arc<Mutex<Seen>>], posted: &[(i64, usize)], most: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < most && clients.iter().any(|seen| posted.iter().any(|(id, _)| !locked(seen).posts.contains_key(id))) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
