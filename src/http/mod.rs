@@ -69,6 +69,7 @@ pub fn public_router(app: &App) -> Router {
     Router::new()
         .route("/graphql", get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method))
         .merge(pages::routes(&app.config.server.web_folder))
+        .fallback(pages::nowhere)
         .route("/.well-known/jwks.json", get(identity::jwks))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tower_http::services::ServeDir;
@@ -40,6 +40,20 @@ async fn playground(State(served): State<Served>) -> Response {
     match page(served.app.config.server.web_folder.join("graphiql.html")).await {
         Some(page) => page,
         None => graphiql::page().await.into_response(),
+    }
+}
+
+/// Whatever is nowhere: to a browser the demo says so, in its own words.
+pub async fn nowhere(State(served): State<Served>, method: Method, headers: HeaderMap) -> Response {
+    let reads_pages = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
+    let said = if method == Method::GET && reads_pages { page(served.app.config.server.web_folder.join("index.html")).await } else { None };
+    match said {
+        Some(mut page) => {
+            *page.status_mut() = StatusCode::NOT_FOUND;
+            page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+            page
+        }
+        None => (StatusCode::NOT_FOUND, "there is nothing here\n").into_response(),
     }
 }
 
