@@ -18,11 +18,16 @@ test('what is empty says so, and what is not there', withPages({ viewport: PHONE
     ['/notifications', 'Nothing has happened yet'],
     [`/u/${me.handle}`, 'No posts yet'],
     ['/u/nobody_of_this_name_x', 'There is no @nobody_of_this_name_x'],
-    ['/elsewhere', 'There is nothing here'],
   ]) {
     await goto(path);
     await page.getByText(text).waitFor();
   }
+  // plaza serves the demo at the demo's paths alone; a path that is none can only be come to within it.
+  await page.evaluate(() => {
+    history.pushState(null, '', '/elsewhere');
+    dispatchEvent(new PopStateEvent('popstate'));
+  });
+  await page.getByText('There is nothing here').waitFor();
 }));
 
 test('a deleted post is gone from where it was shown', withPages({}, async (open) => {
@@ -96,6 +101,27 @@ test('a like that fails is taken back', withPages({ expected: BROKEN }, async (o
   failing = false;
   await page.getByRole('button', { name: 'Like: 0' }).click();
   await page.getByRole('button', { name: 'Like: 1', pressed: true }).waitFor();
+}));
+
+test('a page opened while an action is under way does not wait for it', withPages({}, async (open) => {
+  const [me, other] = await Promise.all([newPerson(), newPerson()]);
+  await other.post('There before');
+  const { page, goto, context } = await open();
+  await logIn({ page, goto }, me);
+  await goto(`/u/${other.handle}`);
+  let answered;
+  const homeIsThere = new Promise((resolve) => (answered = resolve));
+  await context.route('**/graphql', async (route) => {
+    if (route.request().postData()?.includes('mutation Follow')) await homeIsThere;
+    await route.continue();
+  });
+  await page.getByRole('button', { name: 'Follow', exact: true }).click();
+  await page.getByRole('button', { name: 'Following' }).waitFor();
+  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByText('It is quiet here').waitFor();
+  answered();
+  // And when it is done, the feed has what it brings.
+  await page.getByRole('article').filter({ hasText: 'There before' }).waitFor();
 }));
 
 test('a token that runs out is renewed without a word', withPages({}, async (open) => {

@@ -1,4 +1,4 @@
-import { cacheExchange, type Cache, type CacheExchangeOpts, type Data } from '@urql/exchange-graphcache';
+import { cacheExchange, type Cache, type CacheExchangeOpts, type Data, type ResolveInfo } from '@urql/exchange-graphcache';
 import type { Exchange } from 'urql';
 import { graphql } from '../../shared/graphql';
 import type { LoggedIn } from '../../shared/session';
@@ -12,6 +12,8 @@ const embedded = () => null;
 const byCursor = ({ cursor }: Data) => (typeof cursor === 'string' ? cursor : null);
 
 type Input = { input: { postId: string; userId: string; text: string } };
+/** Each knows its own field's data and arguments. */
+type Updaters = Record<string, (data: never, args: never, cache: Cache, info: ResolveInfo) => void>;
 type Answer = Record<string, { post?: { id: string }; comment?: { id: string }; deletedPostId?: string } | null | undefined>;
 
 /** The normalised cache: one copy of every post, person and order, however many lists show it. */
@@ -76,12 +78,13 @@ function optimistic(person: LoggedIn | null): CacheExchangeOpts['optimistic'] & 
 }
 
 /** What a mutation changes besides what it answers. */
-function afterMutations(person: LoggedIn | null): Record<string, (data: never, args: never, cache: Cache) => void> {
+function afterMutations(person: LoggedIn | null): Updaters {
   const me = person && `User:${person.userId}`;
-  const followed = (change: number) => (_data: Answer, { input }: Input, cache: Cache) => {
+  const followed = (change: number) => (_data: Answer, { input }: Input, cache: Cache, { optimistic }: ResolveInfo) => {
     const user = `User:${input.userId}`;
     if (change < 0 || cache.resolve(user, 'viewerIsFollowing') === true) count(cache, user, 'followerCount', change);
-    forget(cache, VIEWER, 'home');
+    // Not before plaza has answered: the cache holds back every query that reads what an optimistic update has touched.
+    if (!optimistic) forget(cache, VIEWER, 'home');
   };
   return {
     userFollow: followed(1),
@@ -116,13 +119,13 @@ function afterMutations(person: LoggedIn | null): Record<string, (data: never, a
     sessionRevoke: (_data: Answer, _args: Input, cache: Cache) => cache.invalidate(VIEWER, 'sessions'),
     followRequestAccept: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'followRequests'),
     followRequestReject: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'followRequests'),
-  } as Record<string, (data: never, args: never, cache: Cache) => void>;
+  } as Updaters;
 }
 
 type Event = { cursor: string; node: { id: string } };
 
 /** What is told over the socket goes where it would be after a reload. */
-function afterEvents(arrivals: Arrivals): Record<string, (data: never, args: never, cache: Cache) => void> {
+function afterEvents(arrivals: Arrivals): Updaters {
   return {
     homeUpdated: ({ homeUpdated: { cursor, node } }: { homeUpdated: Event }, _args: unknown, cache: Cache) => {
       const loaded = firstPage(cache, VIEWER, 'home') !== undefined;
@@ -134,7 +137,7 @@ function afterEvents(arrivals: Arrivals): Record<string, (data: never, args: nev
     },
     notificationReceived: ({ notificationReceived: { cursor, node } }: { notificationReceived: Event }, _args: unknown, cache: Cache) =>
       prepend(cache, VIEWER, 'notifications', 'NotificationEdge', cursor, `Notification:${node.id}`),
-  } as Record<string, (data: never, args: never, cache: Cache) => void>;
+  } as Updaters;
 }
 
 const CURSOR = {
