@@ -10,7 +10,7 @@ PLAZA := cargo run --quiet --bin plaza --
 TEST_THREADS ?= 4
 USERS ?= 1000
 
-.PHONY: help run web pictures install up down status logs reset build release test fmt lint doc \
+.PHONY: help run web test-web pictures install up down status logs reset build release test fmt lint doc \
 	migrate seed doctor schema bench shards docker-config-check
 
 help: ## this list
@@ -79,11 +79,17 @@ schema: ## write schema.graphql and docs/schema.md
 	mv schema.graphql.new schema.graphql
 	node tests/clients/schema/reference.mjs
 
+test-web: ## the front end in headless Chromium, against a plaza of its own
+	@infra/local/install tests
+	@infra/local/web
+	@infra/local/up servers
+	cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
+
 pictures: ## docs/pictures, drawn anew by the browser tests
 	@infra/local/install tests
 	@infra/local/web
 	@infra/local/up servers
-	PLAZA_PICTURES=$(CURDIR)/docs/pictures cargo test --test it -- pages_work_in_a_browser
+	PLAZA_PICTURES=$(CURDIR)/docs/pictures cargo test --test it -- --ignored pages_work_in_a_browser
 
 bench: toolchain install release ## the load mix against a release build; a table, and JSON in bench-results/
 	@infra/local/down roles
