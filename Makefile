@@ -48,7 +48,6 @@ release: toolchain ## the executable, release profile
 
 test: toolchain ## every test, against the real servers (ARGS="name" for some)
 	@infra/local/install tests
-	@infra/local/web
 	@infra/local/up servers
 	cargo test $(ARGS) -- --test-threads=$(TEST_THREADS)
 
@@ -80,13 +79,13 @@ schema: ## write schema.graphql and docs/schema.md
 	node tests/clients/schema/reference.mjs
 
 test-web: ## the front end in headless Chromium, against a plaza of its own
-	@infra/local/install tests
+	@infra/local/install browser
 	@infra/local/web
 	@infra/local/up servers
 	cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
 pictures: ## docs/pictures, drawn anew by the browser tests
-	@infra/local/install tests
+	@infra/local/install browser
 	@infra/local/web
 	@infra/local/up servers
 	PLAZA_PICTURES=$(CURDIR)/docs/pictures cargo test --test it -- --ignored pages_work_in_a_browser
