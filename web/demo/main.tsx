@@ -2,6 +2,7 @@ import '@fontsource-variable/figtree';
 import './style/base.css';
 import './style/layout.css';
 import './style/parts.css';
+import './style/states.css';
 import './style/pages.css';
 
 import { StrictMode } from 'react';

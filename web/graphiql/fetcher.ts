@@ -1,5 +1,5 @@
 import type { Fetcher, FetcherParams } from '@graphiql/toolkit';
-import { getOperationAST, type DocumentNode } from 'graphql';
+import { getOperationAST, parse } from 'graphql';
 import type { Client } from 'graphql-ws';
 import { ENDPOINT, plazaFetch } from '../shared/http';
 import { IDEMPOTENCY_KEY, newKey } from '../shared/idempotency';
@@ -11,8 +11,9 @@ import { subscribeResuming } from '../shared/socket';
  * pane wins.
  */
 export function createFetcher(session: Session, socket: Client): Fetcher {
-  return async (params, options) => {
-    const kind = kindOf(options?.documentAST, params.operationName);
+  return async (asked, options) => {
+    const { kind, name } = operationOf(asked);
+    const params = { ...asked, operationName: name };
     if (kind === 'subscription') return events(socket, params);
     const headers = new Headers({ 'content-type': 'application/json', accept: 'application/graphql-response+json, application/json' });
     const token = await session.accessToken();
@@ -24,8 +25,16 @@ export function createFetcher(session: Session, socket: Client): Fetcher {
   };
 }
 
-function kindOf(document: DocumentNode | undefined, name: string | null | undefined): string | undefined {
-  return document && getOperationAST(document, name)?.operation;
+/** What is to be run. GraphiQL's own idea of it follows the editor by a moment: just after a tab was opened it is still of the one before. */
+function operationOf({ query, operationName }: FetcherParams): { kind?: string | undefined; name: string | null } {
+  try {
+    const document = parse(query);
+    const operation = getOperationAST(document, operationName) ?? getOperationAST(document);
+    return { kind: operation?.operation, name: operation?.name?.value ?? null };
+  } catch {
+    // plaza says what is wrong with it.
+    return { name: operationName ?? null };
+  }
 }
 
 type Observer = Parameters<typeof subscribeResuming>[2];

@@ -101,6 +101,36 @@ async function breakableRoad(page) {
   return { cut, mend: () => void (whole = true) };
 }
 
+test('what comes while the list is on its way is in it', withPages({}, async (open) => {
+  const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
+  const liked = await author.post('Like this');
+  const writing = await open();
+  await logIn(writing, author);
+  await untilLive(writing.page);
+  // The list as it was before, delivered after what was told of since.
+  let told;
+  const afterTold = new Promise((resolve) => (told = resolve));
+  await writing.context.route('**/graphql', async (route) => {
+    if (!route.request().postData()?.includes('query Notifications')) return route.continue();
+    const response = await route.fetch();
+    await reader.follow(author.id);
+    await reader.like(liked);
+    await afterTold;
+    return route.fulfill({ response });
+  });
+  let events = 0;
+  const count = ({ payload }) => {
+    if (String(payload).includes('NotificationEdge')) events += 1;
+    if (events === 2) told();
+  };
+  writing.page.on('websocket', (socket) => socket.on('framereceived', count));
+  await writing.goto('/notifications');
+  const list = writing.page.getByRole('list', { name: 'Notifications' });
+  await list.getByText('likes your post').waitFor();
+  await list.getByText('follows you').waitFor();
+  assert.equal(await list.getByRole('listitem').count(), 2);
+}));
+
 test('the feed goes on as it is scrolled', withPages({ viewport: PHONE }, async (open) => {
   const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
   await reader.follow(author.id);

@@ -3,17 +3,14 @@ import type { Exchange } from 'urql';
 import { graphql } from '../../shared/graphql';
 import type { LoggedIn } from '../../shared/session';
 import type { Arrivals } from '../live/arrivals';
-import { edgesOf, everyPage, firstPage, forget, pages } from './pages';
-
-/** What the viewer's lists hang from: the viewer has no id, there is one. */
-const VIEWER = 'Query.viewer';
+import { edge, prepend, VIEWER, type Updaters } from './edges';
+import { afterEvents } from './events';
+import { edgesOf, everyPage, forget, pages } from './pages';
 
 const embedded = () => null;
 const byCursor = ({ cursor }: Data) => (typeof cursor === 'string' ? cursor : null);
 
 type Input = { input: { postId: string; userId: string; text: string } };
-/** Each knows its own field's data and arguments. */
-type Updaters = Record<string, (data: never, args: never, cache: Cache, info: ResolveInfo) => void>;
 type Answer = Record<string, { post?: { id: string }; comment?: { id: string }; deletedPostId?: string } | null | undefined>;
 
 /** The normalised cache: one copy of every post, person and order, however many lists show it. */
@@ -45,7 +42,7 @@ export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchan
       Post: { comments: pages() },
     },
     optimistic: optimistic(person),
-    updates: { Mutation: afterMutations(person), Subscription: afterEvents(arrivals) },
+    updates: { Mutation: afterMutations(person), ...afterEvents(arrivals) },
   });
 }
 
@@ -122,48 +119,11 @@ function afterMutations(person: LoggedIn | null): Updaters {
   } as Updaters;
 }
 
-type Event = { cursor: string; node: { id: string } };
-
-/** What is told over the socket goes where it would be after a reload. */
-function afterEvents(arrivals: Arrivals): Updaters {
-  return {
-    homeUpdated: ({ homeUpdated: { cursor, node } }: { homeUpdated: Event }, _args: unknown, cache: Cache) => {
-      const loaded = firstPage(cache, VIEWER, 'home') !== undefined;
-      const known = everyPage(cache, VIEWER, 'home').some((page) => edgesOf(cache, page).some((each) => cache.resolve(each, 'node') === `Post:${node.id}`));
-      if (known) return;
-      // First held back, then put into the list: it must not flash up before the reader has asked for it.
-      arrivals.arrived(node.id, loaded);
-      prepend(cache, VIEWER, 'home', 'PostEdge', cursor, `Post:${node.id}`);
-    },
-    notificationReceived: ({ notificationReceived: { cursor, node } }: { notificationReceived: Event }, _args: unknown, cache: Cache) =>
-      prepend(cache, VIEWER, 'notifications', 'NotificationEdge', cursor, `Notification:${node.id}`),
-  } as Updaters;
-}
-
-const CURSOR = {
-  PostEdge: graphql(`fragment PostEdgeCursor on PostEdge { cursor }`),
-  CommentEdge: graphql(`fragment CommentEdgeCursor on CommentEdge { cursor }`),
-  NotificationEdge: graphql(`fragment NotificationEdgeCursor on NotificationEdge { cursor }`),
-};
-
 const COUNT = {
   followerCount: graphql(`fragment FollowerCount on User { id followerCount }`),
   postCount: graphql(`fragment PostCount on User { id postCount }`),
   commentCount: graphql(`fragment CommentCount on Post { id commentCount }`),
 };
-
-/** Makes an edge that did not come with a list. */
-function edge(cache: Cache, type: keyof typeof CURSOR, cursor: string, node: string): string {
-  const key = `${type}:${cursor}`;
-  cache.writeFragment<Data>(CURSOR[type], { __typename: type, cursor });
-  cache.link(key, 'node', node);
-  return key;
-}
-
-function prepend(cache: Cache, parent: string, field: string, type: keyof typeof CURSOR, cursor: string, node: string): void {
-  const page = firstPage(cache, parent, field);
-  if (page) cache.link(page, 'edges', [edge(cache, type, cursor, node), ...edgesOf(cache, page)]);
-}
 
 function remove(cache: Cache, parent: string, field: string, node: string): void {
   for (const page of everyPage(cache, parent, field)) {

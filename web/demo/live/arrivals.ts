@@ -4,7 +4,6 @@
  */
 export class Arrivals {
   #held: ReadonlySet<string> = new Set();
-  #missed = false;
   #listeners = new Set<() => void>();
 
   /** The posts that are in the list, but not shown yet; the same object until it changes. */
@@ -12,18 +11,12 @@ export class Arrivals {
     return this.#held;
   }
 
-  arrived(postId: string, listed: boolean): void {
-    // Before the list was loaded there was nothing to put it into; asked for at the same moment, the list may lack it.
-    if (!listed) this.#missed = true;
+  hold(postId: string): void {
     this.#change(new Set(this.#held).add(postId));
   }
 
-  /** Lets all be shown; true when the list has to be loaded again for that. */
-  show(): boolean {
-    const missed = this.#missed;
-    this.#missed = false;
+  show(): void {
     this.#change(new Set());
-    return missed;
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {

@@ -36,18 +36,18 @@ export function HomePage() {
   return (
     <Page title="Home" hideTitle>
       <PostComposer />
-      <NewPosts reload={pages.reload} />
+      <NewPosts />
       <EndlessList pages={{ ...pages, edges: shown }} label="Home feed" empty={empty} render={({ node }) => <li key={node.id}><PostCard post={node} /></li>} />
     </Page>
   );
 }
 
 /** What has come is announced, and shown when the reader is ready for it. */
-function NewPosts({ reload }: { reload: () => void }) {
+function NewPosts() {
   const { arrivals } = useLive();
   const count = useHeld().size;
   const show = () => {
-    if (arrivals.show()) reload();
+    arrivals.show();
     scrollTo({ top: 0, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
   };
   return (

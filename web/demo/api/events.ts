@@ -1,0 +1,78 @@
+import type { Cache } from '@urql/exchange-graphcache';
+import type { Arrivals } from '../live/arrivals';
+import { edge, prepend, VIEWER, type Updaters } from './edges';
+import { edgesOf, everyPage, firstPage } from './pages';
+
+interface Told {
+  cursor: string;
+  node: { id: string };
+}
+
+interface List {
+  field: 'home' | 'notifications';
+  edge: 'PostEdge' | 'NotificationEdge';
+  node: 'Post' | 'Notification';
+}
+
+const HOME: List = { field: 'home', edge: 'PostEdge', node: 'Post' };
+const NOTIFICATIONS: List = { field: 'notifications', edge: 'NotificationEdge', node: 'Notification' };
+
+/** Most that is kept for a list that nobody has opened. */
+const KEPT = 50;
+
+/**
+ * What is told over the socket goes where it would be after a reload: to the head of its list. What is told while the list is on its way may be missing
+ * in it, and is put in when it comes.
+ */
+export function afterEvents(arrivals: Arrivals): Record<'Subscription' | 'Viewer', Updaters> {
+  return {
+    Subscription: {
+      homeUpdated: ({ homeUpdated: told }: { homeUpdated: Told }, _args: unknown, cache: Cache) => {
+        if (!firstPage(cache, VIEWER, 'home')) return keep(cache, HOME, told);
+        if (isListed(cache, HOME, told)) return;
+        // Held back before it is in the list: it must not flash up before the reader has asked for it.
+        arrivals.hold(told.node.id);
+        prepend(cache, VIEWER, 'home', 'PostEdge', told.cursor, `Post:${told.node.id}`);
+      },
+      notificationReceived: ({ notificationReceived: told }: { notificationReceived: Told }, _args: unknown, cache: Cache) => {
+        if (!firstPage(cache, VIEWER, 'notifications')) return keep(cache, NOTIFICATIONS, told);
+        if (isListed(cache, NOTIFICATIONS, told)) return;
+        prepend(cache, VIEWER, 'notifications', 'NotificationEdge', told.cursor, `Notification:${told.node.id}`);
+      },
+    },
+    Viewer: {
+      home: (_data: unknown, _args: unknown, cache: Cache) => takeIn(cache, HOME),
+      notifications: (_data: unknown, _args: unknown, cache: Cache) => takeIn(cache, NOTIFICATIONS),
+    },
+  };
+}
+
+function isListed(cache: Cache, { field, node }: List, told: Told): boolean {
+  const key = `${node}:${told.node.id}`;
+  return everyPage(cache, VIEWER, field).some((page) => edgesOf(cache, page).some((each) => cache.resolve(each, 'node') === key));
+}
+
+/** Linked from the root, under a name of our own: the cache drops what nothing leads to. */
+function keep(cache: Cache, list: List, told: Told): void {
+  const kept = [edge(cache, list.edge, told.cursor, `${list.node}:${told.node.id}`), ...early(cache, list)];
+  cache.link('Query', `early:${list.field}`, kept.slice(0, KEPT));
+}
+
+function early(cache: Cache, { field }: List): string[] {
+  return (cache.resolve('Query', `early:${field}`) as string[] | undefined) ?? [];
+}
+
+/** What is newer than the list's first came after the list was read; all else is in the list, or further down. */
+function takeIn(cache: Cache, list: List): void {
+  const page = firstPage(cache, VIEWER, list.field);
+  const kept = early(cache, list);
+  if (!page || kept.length === 0) return;
+  const edges = edgesOf(cache, page);
+  const newest = edges[0] ? timeOf(cache, edges[0]) : 0;
+  cache.link('Query', `early:${list.field}`, []);
+  cache.link(page, 'edges', [...kept.filter((each) => timeOf(cache, each) > newest), ...edges]);
+}
+
+function timeOf(cache: Cache, edge: string): number {
+  return Date.parse(String(cache.resolve(cache.resolve(edge, 'node') as string, 'createdAt')));
+}
