@@ -81,13 +81,14 @@ pub struct NewUser<'a> {
     pub password_hash: &'a str,
 }
 
-/// Inserts a user; false when the id is there already.
+/// Inserts a user; false when the id is there already. Of two tries at the same moment one may meet the other's handle before its id, so no
+/// constraint is named.
 ///
 /// # Errors
 /// The server's.
 pub async fn insert(connection: &mut Connection, user: &NewUser<'_>) -> Result<bool, StoreError> {
     let inserted = prepared(
-        sql("INSERT INTO users (id, handle, email, display_name, password_hash) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING")
+        sql("INSERT INTO users (id, handle, email, display_name, password_hash) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING")
             .bind::<BigInt, _>(user.id)
             .bind::<Text, _>(user.handle)
             .bind::<Text, _>(user.email)
