@@ -21,8 +21,8 @@ const NOTIFICATIONS: List = { field: 'notifications', edge: 'NotificationEdge', 
 const KEPT = 50;
 
 /**
- * What is told over the socket goes where it would be after a reload: to the head of its list. What is told while the list is on its way may be missing
- * in it, and is put in when it comes.
+ * What is told over the socket goes where it would be after a reload: to the head of its list. What is told before the list is there may be
+ * missing in it, since replicas are a moment behind; it is put in when the list comes.
  */
 export function afterEvents(arrivals: Arrivals): Record<'Subscription' | 'Viewer', Updaters> {
   return {
