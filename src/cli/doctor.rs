@@ -20,10 +20,8 @@ use crate::stores::postgres::session::Lsn;
 use crate::stores::rabbitmq;
 use crate::stores::redis::probe::probe;
 
-/// How long a server has for all its answers.
+/// How long a server has for all its answers when an operator asks.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a replica has to replay what its primary had when it was asked.
-const CATCH_UP: Duration = Duration::from_secs(2);
 
 /// What was found about one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +65,7 @@ pub async fn run(file: Option<&Path>, config: Result<Config, crate::config::Conf
         anyhow::anyhow!("{error} (from {source}) -> correct it there, or in PLAZA_SECTION__FIELD; `make up` writes the local system's file")
     })?;
     writeln!(out, "ok     configuration: {source}")?;
-    let findings = examine(&config).await;
+    let findings = examine(&config, PATIENCE).await;
     for finding in &findings {
         writeln!(out, "{finding}")?;
     }
@@ -76,15 +74,15 @@ pub async fn run(file: Option<&Path>, config: Result<Config, crate::config::Conf
     Ok(())
 }
 
-/// Looks at everything a valid configuration names.
-pub async fn examine(config: &Config) -> Vec<Finding> {
+/// Looks at everything a valid configuration names, each server for at most `patience`.
+pub async fn examine(config: &Config, patience: Duration) -> Vec<Finding> {
     let shards = futures_util::future::join_all(config.postgres.shards.iter().enumerate().map(|(number, urls)| async move {
-        let (primary, lsn) = within(primary(&urls.primary, !urls.replicas.is_empty()), "postgres")
+        let (primary, lsn) = within(patience, primary(&urls.primary, !urls.replicas.is_empty()), "postgres")
             .await
             .map_or_else(|wrong| (Err(wrong), None), |(state, lsn)| (Ok(state), Some(lsn)));
         let mut findings =
             vec![Finding { subject: format!("shard {number} primary"), verdict: primary.map_err(|wrong| at_shard(wrong, number)) }];
-        let replicas = urls.replicas.iter().map(|url| within(replica(url, lsn), "postgres"));
+        let replicas = urls.replicas.iter().map(|url| within(patience, replica(url, lsn, patience), "postgres"));
         for (replica, verdict) in futures_util::future::join_all(replicas).await.into_iter().enumerate() {
             let subject = format!("shard {number} replica {}", replica + 1);
             findings.push(Finding { subject, verdict: verdict.map_err(|wrong| at_shard(wrong, number)) });
@@ -93,10 +91,10 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     }));
     let (shards, redis, rabbitmq, kafka) = tokio::join!(
         shards,
-        within(redis(&config.redis), "redis"),
-        within(rabbitmq(&config.rabbitmq), "rabbitmq"),
+        within(patience, redis(&config.redis, patience), "redis"),
+        within(patience, rabbitmq(&config.rabbitmq), "rabbitmq"),
         // Its client has a time limit of its own.
-        kafka(&config.kafka),
+        kafka(&config.kafka, patience),
     );
     let mut findings: Vec<Finding> = shards.into_iter().flatten().collect();
     let mut add = |subject: &str, verdict| findings.push(Finding { subject: subject.to_owned(), verdict });
@@ -113,10 +111,10 @@ fn at_shard(wrong: Wrong, number: usize) -> Wrong {
     Wrong { remedy: wrong.remedy.replace("postgres.shards", &format!("postgres.shards, entry {number}")), ..wrong }
 }
 
-async fn within<T>(check: impl Future<Output = Result<T, Wrong>>, server: &str) -> Result<T, Wrong> {
+async fn within<T>(patience: Duration, check: impl Future<Output = Result<T, Wrong>>, server: &str) -> Result<T, Wrong> {
     let none =
-        || Wrong::new(format!("connected, but no answer in {} s", PATIENCE.as_secs()), format!("look at the load and the log of {server}"));
-    tokio::time::timeout(PATIENCE, check).await.unwrap_or_else(|_| Err(none()))
+        || Wrong::new(format!("connected, but no answer in {} s", patience.as_secs()), format!("look at the load and the log of {server}"));
+    tokio::time::timeout(patience, check).await.unwrap_or_else(|_| Err(none()))
 }
 
 /// A refusal in the operator's words; every postgres says these in English to clients that ask for nothing else.
@@ -175,7 +173,9 @@ async fn primary(url: &SecretString, has_replicas: bool) -> Result<(String, Lsn)
     Ok((format!("migrated, shard map version {map}{standbys}"), lsn))
 }
 
-async fn replica(url: &SecretString, primary: Option<Lsn>) -> Result<String, Wrong> {
+/// A replica is well when it comes to what its primary had when that was asked, or is on its way there: what it replays a busy
+/// primary goes on adding to. One that stands still for two fifths of `patience` is not.
+async fn replica(url: &SecretString, primary: Option<Lsn>, patience: Duration) -> Result<String, Wrong> {
     let mut connection = connect(url).await.map_err(|error| unreachable_postgres(&error))?;
     let state = server_state(&mut connection).await.map_err(unanswered(url))?;
     if !state.is_replica {
@@ -185,24 +185,32 @@ async fn replica(url: &SecretString, primary: Option<Lsn>) -> Result<String, Wro
         ));
     }
     let Some(primary) = primary else { return Ok("replaying; its primary could not be compared".to_owned()) };
+    let still = patience * 2 / 5;
     let started = tokio::time::Instant::now();
+    let (mut moved, mut least) = (started, Lsn::MAX);
     loop {
         let behind = primary.saturating_sub(replayed_lsn(&mut connection).await.map_err(unanswered(url))?);
         if behind == 0 {
             return Ok("level with its primary".to_owned());
         }
-        if started.elapsed() > CATCH_UP {
+        if behind < least {
+            (moved, least) = (tokio::time::Instant::now(), behind);
+        }
+        if moved.elapsed() > still {
             return Err(Wrong::new(
-                format!("{behind} bytes behind its primary after {} s", CATCH_UP.as_secs()),
+                format!("{behind} bytes behind its primary, and none replayed in {} s", still.as_secs()),
                 "look at its log; one that cannot follow is copied again (locally: `infra/local/rebuild-replica`)",
             ));
+        }
+        if started.elapsed() > patience * 4 / 5 {
+            return Ok(format!("{behind} bytes behind its primary, and replaying"));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-async fn redis(config: &RedisConfig) -> Result<String, Wrong> {
-    let state = probe(&config.url, PATIENCE / 2).await.map_err(|error| {
+async fn redis(config: &RedisConfig, patience: Duration) -> Result<String, Wrong> {
+    let state = probe(&config.url, patience / 2).await.map_err(|error| {
         let said = error.to_string();
         let refused = ["WRONGPASS", "NOAUTH", "AuthenticationFailed", "authentication"].iter().any(|word| said.contains(word));
         let remedy =
@@ -236,11 +244,11 @@ async fn rabbitmq(config: &RabbitmqConfig) -> Result<String, Wrong> {
     Ok("lets us in".to_owned())
 }
 
-async fn kafka(config: &KafkaConfig) -> Result<String, Wrong> {
+async fn kafka(config: &KafkaConfig, patience: Duration) -> Result<String, Wrong> {
     let (asked, brokers) = (config.clone(), config.brokers.clone());
     let metadata = tokio::task::spawn_blocking(move || {
         let client: rdkafka::consumer::BaseConsumer = rdkafka::ClientConfig::new().set("bootstrap.servers", &asked.brokers).create()?;
-        let metadata = client.fetch_metadata(None, PATIENCE)?;
+        let metadata = client.fetch_metadata(None, patience)?;
         let held = |topic: &Topic| {
             let name = full_name(&asked.topic_prefix, topic.name());
             metadata.topics().iter().any(|held| held.name() == name && !held.partitions().is_empty())
