@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use chrono::{DateTime, Utc};
 
 /// Where the process takes the time of day from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Clock {
     /// The machine's clock.
+    #[default]
     System,
     /// A clock that moves only when told to: Unix milliseconds.
     Manual(Arc<AtomicI64>),

@@ -8,8 +8,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+use super::operation::ConsistencyToken;
 use super::posts::{self, Post};
-use super::{Domain, DomainError, Operation, PageRequest, follows, timelines};
+use super::{Domain, DomainError, Operation, PageRequest, Viewer, relations, timelines};
 use crate::ids::{self, Bucket, Id, PostId, UserId};
 use crate::stores::redis::live::KEPT_S;
 
@@ -62,7 +65,7 @@ pub struct HomeWatch {
     catch_up: bool,
     told: VecDeque<PostId>,
     found: VecDeque<(HomeCursor, Post)>,
-    keep_at: tokio::time::Instant,
+    keep_at: Instant,
 }
 
 impl HomeWatch {
@@ -81,7 +84,7 @@ impl HomeWatch {
             catch_up: after.is_some(),
             told: VecDeque::new(),
             found: VecDeque::new(),
-            keep_at: tokio::time::Instant::now(),
+            keep_at: Instant::now(),
         }
     }
 
@@ -95,7 +98,8 @@ impl HomeWatch {
             }
             match self.look(&op(), domain).await {
                 Ok(()) if !self.found.is_empty() => {}
-                Ok(()) => self.rest().await,
+                // Until there may be something, or it is time to keep the stream.
+                Ok(()) => rest(&mut self.watcher, &mut self.seen, |wakes| wakes.home, self.keep_at).await,
                 Err(error) => {
                     tracing::debug!(%error, "a home cannot be watched for the moment");
                     tokio::time::sleep(RETRY).await;
@@ -104,33 +108,17 @@ impl HomeWatch {
         }
     }
 
-    /// Waits until there may be something, or it is time to keep the stream.
-    async fn rest(&mut self) {
-        loop {
-            tokio::select! {
-                () = self.watcher.woken() => {}
-                () = tokio::time::sleep_until(self.keep_at) => return,
-            }
-            let seen = self.watcher.seen();
-            let home = seen.home != self.seen.home;
-            self.seen = seen;
-            if home {
-                return;
-            }
-        }
-    }
-
     async fn look(&mut self, op: &Operation, domain: &Domain) -> Result<(), DomainError> {
-        if tokio::time::Instant::now() >= self.keep_at {
+        if Instant::now() >= self.keep_at {
             self.open(op, domain).await?;
-            self.keep_at = tokio::time::Instant::now() + KEEP;
+            self.keep_at = Instant::now() + KEEP;
         }
         let Some(position) = self.position else { return Ok(()) };
         let entries = domain.redis.live_after(self.user, position).await?;
         let Some((last, _)) = entries.last().copied() else { return self.reopen_if_lost(op, domain, position).await };
         let fresh: Vec<(Position, PostId)> = entries.into_iter().filter(|(_, post)| self.remember(*post)).collect();
         let ids: Vec<PostId> = fresh.iter().map(|(_, post)| *post).collect();
-        let mut posts = visible(op, domain, self.user, &ids).await.inspect_err(|_| self.forget(&ids))?;
+        let mut posts = visible(op, domain, &ids).await.inspect_err(|_| self.forget(&ids))?;
         for (position, id) in fresh {
             if let Some(post) = posts.iter().position(|post| post.id == id).map(|index| posts.swap_remove(index)) {
                 self.found.push_back((HomeCursor { position: Some(position), post: id.as_i64() }, post));
@@ -207,25 +195,26 @@ impl HomeWatch {
     }
 }
 
+/// The viewer is about to be told what the primary has: what they read next is to have it too.
+pub(super) async fn seen(domain: &Domain, viewer: Viewer) {
+    let seen = ConsistencyToken { seen_at_ms: domain.clock.now_ms(), ..Default::default() };
+    if let Err(error) = domain.redis.remember_writes(viewer.session_id, &seen).await {
+        tracing::debug!(%error, "a session's next read may be behind what it was told");
+    }
+}
+
 /// Those of the posts that the viewer may see, and whose authors they still follow.
-async fn visible(op: &Operation, domain: &Domain, user: UserId, ids: &[PostId]) -> Result<Vec<Post>, DomainError> {
+async fn visible(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<Vec<Post>, DomainError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut found = posts::get_many(op, domain, ids).await?;
-    let unknown: Vec<PostId> = ids.iter().filter(|id| !found.contains_key(id)).copied().collect();
-    if !unknown.is_empty() {
-        // What is told of has been committed; a replica that lacks it lags.
-        let fresh = Operation::fresh(domain.cluster.len(), op.viewer, Duration::from_secs(2));
-        found.extend(posts::get_many(&fresh, domain, &unknown).await?);
-    }
-    let followees = follows::followees(op, domain, user).await?;
-    Ok(found.into_values().filter(|post| followees.binary_search(&post.author_id).is_ok()).collect())
+    let found = posts::get_many_surely(op, domain, ids).await?;
+    let relations = relations::of_viewer(op, domain).await?;
+    Ok(found.into_values().filter(|post| relations.follows(post.author_id)).collect())
 }
 
-/// Waits until the person is woken for one cause, or for so long.
-pub async fn rest(watcher: &mut Watcher, seen: &mut Wakes, cause: fn(&Wakes) -> u64, most: Duration) {
-    let until = tokio::time::Instant::now() + most;
+/// Waits until the person is woken for one cause, or until a moment.
+pub(super) async fn rest(watcher: &mut Watcher, seen: &mut Wakes, cause: fn(&Wakes) -> u64, until: Instant) {
     loop {
         tokio::select! {
             () = watcher.woken() => {}

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Domain, DomainError, Operation, Page, PageRequest, live, policy};
+use tokio::time::Instant;
+
+use super::{Domain, DomainError, Operation, Page, PageRequest, Viewer, live, policy};
 use crate::ids::{Id, NotificationId, UserId};
 use crate::read_models::notifications as model;
 use crate::stores::postgres::{Connection, ReadSession};
@@ -66,7 +68,7 @@ pub async fn get_many(
 /// Watches the viewer's notifications.
 #[derive(Debug)]
 pub struct NotificationWatch {
-    user: UserId,
+    viewer: Viewer,
     watcher: Watcher,
     seen: Wakes,
     last: Option<i64>,
@@ -75,10 +77,10 @@ pub struct NotificationWatch {
 
 impl NotificationWatch {
     /// Begins after a notification, or now.
-    pub async fn begin(domain: &Domain, user: UserId, after: Option<i64>) -> Self {
-        let mut watcher = domain.redis.watch(user).await;
+    pub async fn begin(domain: &Domain, viewer: Viewer, after: Option<i64>) -> Self {
+        let mut watcher = domain.redis.watch(viewer.user_id).await;
         let seen = watcher.seen();
-        Self { user, watcher, seen, last: after, found: std::collections::VecDeque::new() }
+        Self { viewer, watcher, seen, last: after, found: std::collections::VecDeque::new() }
     }
 
     /// The next one; waits for it.
@@ -89,7 +91,7 @@ impl NotificationWatch {
             }
             match self.look(&op(), domain).await {
                 Ok(true) => {}
-                Ok(false) => live::rest(&mut self.watcher, &mut self.seen, |wakes| wakes.notifications, LOOK).await,
+                Ok(false) => live::rest(&mut self.watcher, &mut self.seen, |wakes| wakes.notifications, Instant::now() + LOOK).await,
                 Err(error) => {
                     tracing::debug!(%error, "notifications cannot be watched for the moment");
                     tokio::time::sleep(live::RETRY).await;
@@ -100,11 +102,11 @@ impl NotificationWatch {
 
     /// Whether there was anything new.
     async fn look(&mut self, op: &Operation, domain: &Domain) -> Result<bool, DomainError> {
-        let (user, last) = (self.user.as_i64(), self.last);
+        let (user, last) = (self.viewer.user_id.as_i64(), self.last);
         let primary = ReadSession::primary(domain.cluster.len());
         let rows = domain
             .cluster
-            .read(&primary, domain.cluster.shard_of_id(self.user), async |connection: &mut Connection| match last {
+            .read(&primary, domain.cluster.shard_of_id(self.viewer.user_id), async |connection: &mut Connection| match last {
                 Some(last) => model::since(connection, user, last, CHUNK).await,
                 None => model::page(connection, user, i64::MAX, 1).await,
             })
@@ -118,6 +120,7 @@ impl NotificationWatch {
         let Some(newest) = newest else { return Ok(false) };
         self.found.extend(shown(op, domain, rows).await?);
         self.last = Some(newest);
+        live::seen(domain, self.viewer).await;
         Ok(true)
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::DomainError;
 use super::relations::Relations;
-use crate::ids::{SessionId, UserId};
+use crate::ids::{Id, SessionId, UserId};
 use crate::stores::StoreError;
 use crate::stores::postgres::session::Lsn;
 use crate::stores::postgres::{ReadSession, ShardIndex};
@@ -57,7 +57,7 @@ impl Operation {
     pub fn request(shards: usize, viewer: Option<Viewer>, token: &ConsistencyToken, timeout: Duration) -> Self {
         Self {
             viewer,
-            reads: ReadSession::new(shards, token),
+            reads: ReadSession::new(shards, token, viewer.map_or(0, |viewer| viewer.session_id.as_i64().cast_unsigned())),
             deadline: Instant::now() + timeout,
             client_key: None,
             address: None,
@@ -94,7 +94,7 @@ impl Operation {
     pub fn wrote(&self, shard: ShardIndex, lsn: Lsn, now_ms: i64) {
         self.reads.require(shard, lsn);
         let mut written = self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        written.merge(&ConsistencyToken { shards: [(shard.0, lsn)].into(), written_at_ms: now_ms, bypass_cache: false });
+        written.merge(&ConsistencyToken { shards: [(shard.0, lsn)].into(), written_at_ms: now_ms, ..Default::default() });
     }
 
     /// A cache could not be told: the client reads past caches for a while.

@@ -2,6 +2,7 @@
 //! an idempotency key of its own and its payload must show what it has just written.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -37,6 +38,13 @@ pub struct Points {
     pub remaining: u64,
     /// When it will be full again if nothing more is asked.
     pub reset_at: DateTime<Utc>,
+}
+
+/// A number that stays with an address, on every server.
+fn number_of(address: IpAddr) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    address.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// One request.
@@ -94,6 +102,9 @@ impl RequestContext {
         let mut op = Operation::request(self.domain.cluster.len(), viewer, seen, self.timeout);
         op.client_key = client_key;
         op.address = self.address;
+        if let (None, Some(address)) = (viewer, self.address) {
+            op.reads = op.reads.of_client(number_of(address));
+        }
         op.user_agent.clone_from(&self.user_agent);
         op.traceparent.clone_from(&self.traceparent);
         if self.primary_only {
@@ -145,10 +156,12 @@ impl RequestContext {
         seen
     }
 
-    /// What the request has written; `None` when nothing.
+    /// What the request has written, and whether it has seen more than the client's replicas may have; `None` when neither.
     pub fn written(&self) -> Option<ConsistencyToken> {
         let scopes = self.scopes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        scopes.iter().filter_map(|scope| scope.op.written()).reduce(|mut all, written| {
+        let strayed = scopes.iter().any(|scope| scope.op.reads.has_strayed());
+        let seen = strayed.then(|| ConsistencyToken { seen_at_ms: self.domain.clock.now_ms(), ..Default::default() });
+        scopes.iter().filter_map(|scope| scope.op.written()).chain(seen).reduce(|mut all, written| {
             all.merge(&written);
             all
         })

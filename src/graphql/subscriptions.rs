@@ -1,7 +1,6 @@
 //! Subscriptions: each event comes with a cursor; given back as `after`, it brings what came since, in order, once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_graphql::{Context, ID, Subscription};
 use base64::Engine;
@@ -82,8 +81,7 @@ impl Subscription {
         let (context, viewer) = begin(ctx)?;
         let order = argument::<OrderId>(&order_id)?;
         let version = place("order", after.as_deref(), number)?;
-        let op = Arc::clone(&context.for_event().op);
-        let watch = OrderWatch::begin(&op, context.domain(), viewer.user_id, order, version).await.map_err(|error| fault(&error))?;
+        let watch = OrderWatch::begin(context.domain(), viewer, order, version).await.map_err(|error| fault(&error))?;
         let watch = watch.ok_or_else(|| ErrorCode::BadUserInput.error("there is no such order"))?;
         Ok(stream::unfold((watch, context), |(mut watch, context)| async move {
             let row = watch.next(context.domain()).await?;
@@ -101,7 +99,7 @@ impl Subscription {
     ) -> async_graphql::Result<impl Stream<Item = Events<Notification>>> {
         let (context, viewer) = begin(ctx)?;
         let last = place("notification", after.as_deref(), number)?;
-        let watch = NotificationWatch::begin(context.domain(), viewer.user_id, last).await;
+        let watch = NotificationWatch::begin(context.domain(), viewer, last).await;
         let events = stream::unfold((watch, context), |(mut watch, context)| async move {
             let row = watch.next(|| Arc::clone(&context.for_event().op), context.domain()).await;
             let node = Notification::new(row, &context.for_event());
@@ -113,9 +111,6 @@ impl Subscription {
         }))
     }
 }
-
-/// How long a subscription may be silent before its socket is asked whether anybody is there.
-pub const PING_EVERY: Duration = Duration::from_secs(25);
 
 #[cfg(test)]
 mod tests {

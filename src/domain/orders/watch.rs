@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::Order;
 use crate::domain::{Domain, DomainError, Operation, Viewer, live};
-use crate::ids::{OrderId, UserId};
+use crate::ids::OrderId;
 use crate::stores::redis::pubsub::{Wakes, Watcher};
 
 /// A watcher looks by itself so often: a wake may be lost with Redis.
@@ -25,10 +27,9 @@ impl OrderWatch {
     /// Begins after a version, or with the order as it is. `None`: there is no such order of the viewer's.
     ///
     /// # Errors
-    /// [`DomainError::Unauthenticated`]; the order's shard is away.
-    pub async fn begin(op: &Operation, domain: &Domain, user: UserId, id: OrderId, told: Option<i64>) -> Result<Option<Self>, DomainError> {
-        let viewer = op.require_viewer()?;
-        let mut watcher = domain.redis.watch(user).await;
+    /// The order's shard is away.
+    pub async fn begin(domain: &Domain, viewer: Viewer, id: OrderId, told: Option<i64>) -> Result<Option<Self>, DomainError> {
+        let mut watcher = domain.redis.watch(viewer.user_id).await;
         let seen = watcher.seen();
         let watch = Self { viewer, id, told, ended: false, watcher, seen };
         Ok(watch.current(domain).await?.map(|_| watch))
@@ -48,6 +49,7 @@ impl OrderWatch {
                     self.ended = order.status.is_end();
                     if self.told.is_none_or(|told| order.version > told) {
                         self.told = Some(order.version);
+                        live::seen(domain, self.viewer).await;
                         return Some(order);
                     }
                 }
@@ -59,7 +61,7 @@ impl OrderWatch {
                 }
             }
             if !self.ended {
-                live::rest(&mut self.watcher, &mut self.seen, |wakes| wakes.orders, LOOK).await;
+                live::rest(&mut self.watcher, &mut self.seen, |wakes| wakes.orders, Instant::now() + LOOK).await;
             }
         }
         None

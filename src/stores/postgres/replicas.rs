@@ -3,37 +3,67 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
 
 use super::cluster::Cluster;
 use super::pool::{Manager, PooledConnection};
 use super::position::{primary_lsn, replayed_lsn};
 use super::session::Lsn;
+use crate::clock::Clock;
 use crate::stores::StoreError;
 
 /// Looks in a row that must be good before a replica serves again.
 const GOOD_LOOKS: u32 = 3;
+/// How long a reader waits for a look that it has asked for: longer, and the primary is the quicker answer.
+const HURRY: Duration = Duration::from_millis(20);
+/// The least time between two looks.
+const BREATH: Duration = Duration::from_millis(2);
 
 /// What is known of one replica.
 #[derive(Debug, Default)]
 pub struct ReplicaState {
     replayed: AtomicU64,
+    /// Whatever was committed before this moment, in Unix milliseconds, it has replayed.
+    complete_to_ms: AtomicI64,
     lag_ms: AtomicU64,
     serving: AtomicBool,
+    /// When it last began or ceased to serve, in Unix milliseconds.
+    changed_at_ms: AtomicI64,
     good_looks: AtomicU32,
+    clock: Clock,
 }
 
 impl ReplicaState {
-    /// Whether it may answer a read that must see everything up to `required`.
-    pub fn serves(&self, required: Lsn) -> bool {
-        self.serving.load(Ordering::Acquire) && self.replayed.load(Ordering::Acquire) >= required
+    /// Whether it may answer a read that must see everything up to the position `required`, and all that could be seen at `seen_at_ms`.
+    pub fn serves(&self, required: Lsn, seen_at_ms: i64) -> bool {
+        self.is_serving() && self.replayed.load(Ordering::Acquire) >= required && self.complete_to_ms.load(Ordering::Acquire) > seen_at_ms
+    }
+
+    /// Whether it may answer anything.
+    pub fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::Acquire)
+    }
+
+    /// When it last began or ceased to serve, in Unix milliseconds.
+    pub fn changed_at_ms(&self) -> i64 {
+        self.changed_at_ms.load(Ordering::Acquire)
     }
 
     /// Sets it aside.
     pub fn eject(&self) {
         self.good_looks.store(0, Ordering::Release);
-        self.serving.store(false, Ordering::Release);
+        self.serve(false);
+    }
+
+    fn serve(&self, serving: bool) {
+        // The time first: nobody is to find the change without it.
+        if self.is_serving() != serving {
+            self.changed_at_ms.store(self.clock.now_ms(), Ordering::Release);
+        }
+        self.serving.store(serving, Ordering::Release);
     }
 
     /// Replayed position, lag in milliseconds, and whether it serves.
@@ -41,8 +71,9 @@ impl ReplicaState {
         (self.replayed.load(Ordering::Acquire), self.lag_ms.load(Ordering::Acquire), self.serving.load(Ordering::Acquire))
     }
 
-    fn look(&self, replayed: Lsn, lag: Duration, max_lag: Duration) {
+    pub(super) fn look(&self, replayed: Lsn, (lag, complete_to_ms): (Duration, i64), max_lag: Duration) {
         self.replayed.store(replayed, Ordering::Release);
+        self.complete_to_ms.store(complete_to_ms, Ordering::Release);
         self.lag_ms.store(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX), Ordering::Release);
         let serving = self.serving.load(Ordering::Acquire);
         let limit = if serving { max_lag } else { max_lag / 2 };
@@ -52,28 +83,59 @@ impl ReplicaState {
             }
             self.eject();
         } else if self.good_looks.fetch_add(1, Ordering::AcqRel) + 1 >= GOOD_LOOKS {
-            self.serving.store(true, Ordering::Release);
+            self.serve(true);
         }
+    }
+}
+
+/// The looks at one shard's replicas, which a reader may ask for ahead of their time.
+#[derive(Debug, Default)]
+pub struct Looks {
+    wanted: Notify,
+    begun: AtomicU64,
+    done: watch::Sender<u64>,
+}
+
+impl Looks {
+    /// Waits for a look that begins after this call, for a short while at most.
+    pub async fn hurry(&self) {
+        let begun = self.begun.load(Ordering::Acquire);
+        let mut done = self.done.subscribe();
+        self.wanted.notify_one();
+        // The sender is ours, so that only time can run out.
+        let _ = tokio::time::timeout(HURRY, done.wait_for(|done| *done > begun)).await;
     }
 }
 
 /// Where the primary was when, so that a replica's position says how long ago that was.
 #[derive(Debug, Default)]
-struct History(VecDeque<(Instant, Lsn)>);
+struct History(VecDeque<Place>);
+
+/// A position the primary was at: since when, and when it was last asked and still was.
+#[derive(Debug)]
+struct Place {
+    lsn: Lsn,
+    since: Instant,
+    asked_ms: i64,
+}
 
 impl History {
-    fn record(&mut self, lsn: Lsn) {
-        if self.0.back().is_none_or(|(_, last)| *last != lsn) {
-            self.0.push_back((Instant::now(), lsn));
+    /// What the primary answered when it was asked at `asked_ms`.
+    fn record(&mut self, lsn: Lsn, asked_ms: i64) {
+        match self.0.back_mut() {
+            Some(last) if last.lsn == lsn => last.asked_ms = asked_ms,
+            _ => self.0.push_back(Place { lsn, since: Instant::now(), asked_ms }),
         }
         if self.0.len() > 1_024 {
             self.0.pop_front();
         }
     }
 
-    /// How long ago the primary first went past `replayed`; zero when it has not.
-    fn lag(&self, replayed: Lsn) -> Duration {
-        self.0.iter().find(|(_, lsn)| *lsn > replayed).map(|(at, _)| at.elapsed()).unwrap_or_default()
+    /// How long ago the primary first went past `replayed`, zero when it has not; and the moment up to which a replica that has
+    /// replayed it has everything, in Unix milliseconds.
+    fn lag(&self, replayed: Lsn) -> (Duration, i64) {
+        let lag = self.0.iter().find(|place| place.lsn > replayed).map(|place| place.since.elapsed()).unwrap_or_default();
+        (lag, self.0.iter().rfind(|place| place.lsn <= replayed).map_or(0, |place| place.asked_ms))
     }
 }
 
@@ -85,16 +147,21 @@ pub async fn poll(cluster: Arc<Cluster>, every: Duration, max_lag: Duration) {
 
 async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_lag: Duration) {
     let Some(shard) = cluster.shards.get(number) else { return };
-    let mut primary = None;
+    let (mut primary, clock) = (None, Clock::default());
     let mut replicas: Vec<Option<PooledConnection>> = shard.replicas.iter().map(|_| None).collect();
     let mut history = History::default();
     let patience = (every * 5).max(Duration::from_millis(500));
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = shard.looks.wanted.notified() => {}
+        }
+        let look = shard.looks.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        let asked_ms = clock.now_ms();
         if let Some(lsn) = ask(&shard.direct, &mut primary, patience, async |connection| primary_lsn(connection).await).await {
-            history.record(lsn);
+            history.record(lsn, asked_ms);
         }
         let looks = shard.replicas.iter().zip(replicas.iter_mut()).map(|(replica, connection)| {
             let history = &history;
@@ -106,6 +173,8 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
             }
         });
         futures_util::future::join_all(looks).await;
+        shard.looks.done.send_replace(look);
+        tokio::time::sleep(BREATH).await;
     }
 }
 
@@ -136,19 +205,33 @@ mod tests {
     #[test]
     fn a_replica_comes_back_only_after_three_good_looks_below_half_the_limit() {
         let state = ReplicaState::default();
-        let (limit, small, middling) = (Duration::from_secs(2), Duration::from_millis(10), Duration::from_millis(1_500));
+        let after = |ms| (Duration::from_millis(ms), 1);
+        let (limit, small, middling) = (Duration::from_secs(2), after(10), after(1_500));
         state.look(5, small, limit);
         state.look(5, small, limit);
-        assert!(!state.serves(0));
+        assert!(!state.serves(0, 0));
+        assert_eq!(state.changed_at_ms(), 0);
         state.look(5, small, limit);
-        assert!(state.serves(5) && !state.serves(6));
+        assert!(state.serves(5, 0) && !state.serves(6, 0) && !state.serves(5, 1));
+        assert!(state.changed_at_ms() > 0);
         state.look(5, middling, limit);
-        assert!(state.serves(5), "within the limit while serving");
-        state.look(5, Duration::from_secs(3), limit);
-        assert!(!state.serves(0));
+        assert!(state.serves(5, 0), "within the limit while serving");
+        state.look(5, after(3_000), limit);
+        assert!(!state.serves(0, 0));
         for _ in 0..5 {
             state.look(5, middling, limit);
         }
-        assert!(!state.serves(0), "above half the limit it stays aside");
+        assert!(!state.serves(0, 0), "above half the limit it stays aside");
+    }
+
+    #[test]
+    fn what_a_replica_has_is_known_by_when_the_primary_was_asked() {
+        let mut history = History::default();
+        for (lsn, asked_ms) in [(10, 1), (10, 2), (20, 3), (30, 4)] {
+            history.record(lsn, asked_ms);
+        }
+        let complete_to = |replayed| history.lag(replayed).1;
+        assert_eq!((complete_to(9), complete_to(10), complete_to(25), complete_to(30), complete_to(31)), (0, 2, 3, 4, 4));
+        assert_eq!(history.lag(30).0, Duration::ZERO);
     }
 }

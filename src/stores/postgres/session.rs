@@ -11,18 +11,26 @@ use super::routing::ShardIndex;
 /// A position in a shard's write-ahead log, in bytes.
 pub type Lsn = u64;
 
-/// The consistency token: how far each shard's log had come when this client last wrote there. Opaque on the wire.
+/// The consistency token: what this client has written and seen, so that nothing it is answered lies before that. Opaque on the wire.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsistencyToken {
-    /// shard ▶ LSN.
+    /// shard ▶ LSN: how far its log had come when this client last wrote there.
     #[serde(rename = "s")]
     pub shards: BTreeMap<usize, Lsn>,
     /// When the last of those writes was, Unix milliseconds: process-local cache entries older than it are not for this client.
     #[serde(rename = "t")]
     pub written_at_ms: i64,
+    /// When it was last answered by another server than its own replica, Unix milliseconds: that replica is to have come as far.
+    #[serde(rename = "r", default, skip_serializing_if = "is_zero")]
+    pub seen_at_ms: i64,
     /// A cache could not be told of the write: this client reads past caches for a while.
     #[serde(rename = "b", default, skip_serializing_if = "std::ops::Not::not")]
     pub bypass_cache: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(ms: &i64) -> bool {
+    *ms == 0
 }
 
 impl ConsistencyToken {
@@ -33,6 +41,7 @@ impl ConsistencyToken {
             *held = (*held).max(*lsn);
         }
         self.written_at_ms = self.written_at_ms.max(other.written_at_ms);
+        self.seen_at_ms = self.seen_at_ms.max(other.seen_at_ms);
         self.bypass_cache |= other.bypass_cache;
     }
 
@@ -62,24 +71,41 @@ pub enum Source {
     Replica(usize),
 }
 
-/// One request's reads.
+/// One request's reads. Those of one client keep to one replica of each shard: a replica never goes back, while another may be behind it.
 #[derive(Debug)]
 pub struct ReadSession {
+    client: u64,
     required: Vec<AtomicU64>,
+    seen_at_ms: i64,
     pins: Vec<OnceLock<Source>>,
     primary_only: AtomicBool,
+    strayed: AtomicBool,
 }
 
 impl ReadSession {
-    /// A session on a cluster of so many shards that must see everything the token names.
-    pub fn new(shards: usize, token: &ConsistencyToken) -> Self {
+    /// A session on a cluster of so many shards that must see everything the token names. `client` is any number that stays with the
+    /// client: it says which replicas are its own.
+    pub fn new(shards: usize, token: &ConsistencyToken, client: u64) -> Self {
         let required = (0..shards).map(|shard| AtomicU64::new(token.shards.get(&shard).copied().unwrap_or_default())).collect();
-        Self { required, pins: (0..shards).map(|_| OnceLock::new()).collect(), primary_only: AtomicBool::new(false) }
+        Self {
+            client,
+            required,
+            seen_at_ms: token.seen_at_ms,
+            pins: (0..shards).map(|_| OnceLock::new()).collect(),
+            primary_only: AtomicBool::new(false),
+            strayed: AtomicBool::new(false),
+        }
+    }
+
+    /// Another client than was said.
+    #[must_use]
+    pub fn of_client(self, client: u64) -> Self {
+        Self { client, ..self }
     }
 
     /// A session that reads primaries only: for whatever decides a write.
     pub fn primary(shards: usize) -> Self {
-        let session = Self::new(shards, &ConsistencyToken::default());
+        let session = Self::new(shards, &ConsistencyToken::default(), 0);
         session.primary_only.store(true, Ordering::Relaxed);
         session
     }
@@ -94,11 +120,30 @@ impl ReadSession {
         self.required.get(shard.0).map(|lsn| lsn.load(Ordering::Relaxed)).unwrap_or_default()
     }
 
-    /// The session has written here: later reads must see it.
+    /// The session has written here: later reads must see it. Its replicas cannot have it yet.
     pub fn require(&self, shard: ShardIndex, lsn: Lsn) {
         if let Some(held) = self.required.get(shard.0) {
             held.fetch_max(lsn, Ordering::Relaxed);
         }
+        if let Some(pin) = self.pins.get(shard.0) {
+            let _ = pin.set(Source::Primary);
+        }
+    }
+
+    /// The moment, in Unix milliseconds, up to which a replica must have everything.
+    pub fn seen_at_ms(&self) -> i64 {
+        self.seen_at_ms
+    }
+
+    /// Which of so many replicas of a shard is the client's own.
+    pub(super) fn own_replica(&self, shard: ShardIndex, replicas: usize) -> usize {
+        let mixed = (self.client ^ u64::try_from(shard.0).unwrap_or_default()).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        usize::try_from(mixed).unwrap_or_default().checked_rem(replicas).unwrap_or_default()
+    }
+
+    /// Whether the server that answers for this shard is still to be chosen.
+    pub(super) fn is_open(&self, shard: ShardIndex) -> bool {
+        !self.primary_only.load(Ordering::Relaxed) && self.pins.get(shard.0).is_some_and(|pin| pin.get().is_none())
     }
 
     /// The server to read this shard from: the pinned one, else the one `choose` picks, unless it no longer satisfies `fits`.
@@ -110,6 +155,16 @@ impl ReadSession {
         let source = *pin.get_or_init(choose);
         if fits(source) { source } else { Source::Primary }
     }
+
+    /// The client was answered by another server than its own replica.
+    pub(super) fn stray(&self) {
+        self.strayed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was.
+    pub fn has_strayed(&self) -> bool {
+        self.strayed.load(Ordering::Relaxed)
+    }
 }
 
 #[cfg(test)]
@@ -118,10 +173,21 @@ mod tests {
 
     #[test]
     fn a_token_survives_the_header_and_merges_by_the_later() {
-        let mut token = ConsistencyToken { shards: BTreeMap::from([(0, 10), (1, 5)]), written_at_ms: 7, bypass_cache: false };
-        token.merge(&ConsistencyToken { shards: BTreeMap::from([(1, 9), (2, 1)]), written_at_ms: 3, bypass_cache: true });
+        let mut token = ConsistencyToken { shards: BTreeMap::from([(0, 10), (1, 5)]), written_at_ms: 7, ..Default::default() };
+        token.merge(&ConsistencyToken { shards: BTreeMap::from([(1, 9), (2, 1)]), written_at_ms: 3, seen_at_ms: 4, bypass_cache: true });
+        assert_eq!((token.written_at_ms, token.seen_at_ms), (7, 4));
         assert_eq!(token.shards, BTreeMap::from([(0, 10), (1, 9), (2, 1)]));
         assert_eq!(ConsistencyToken::decode(&token.encode()), Some(token));
         assert_eq!(ConsistencyToken::decode("not one"), None);
+    }
+
+    #[test]
+    fn a_client_has_one_replica_and_clients_are_spread_over_all() {
+        let own = |client, shard| ReadSession::new(4, &ConsistencyToken::default(), client).own_replica(ShardIndex(shard), 2);
+        for shard in 0..4 {
+            let first = (0..1_000).filter(|client| own(*client, shard) == 0).count();
+            assert!((450..=550).contains(&first), "{first} of 1000");
+        }
+        assert_eq!(own(7, 1), own(7, 1));
     }
 }

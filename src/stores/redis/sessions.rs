@@ -11,6 +11,8 @@ use crate::stores::postgres::session::ConsistencyToken;
 const KEPT_S: u64 = 30;
 /// The hash's field for the time of the last write; a shard's field is its number.
 const WRITTEN_AT: &str = "t";
+/// The hash's field for the time up to which the session has seen more than its replicas may have.
+const SEEN_AT: &str = "r";
 /// The hash's field that is there when a cache could not be told.
 const BYPASS: &str = "b";
 
@@ -25,6 +27,9 @@ impl Redis {
         script.key(self.inner.keys.session_writes(session)).arg(KEPT_S).arg(WRITTEN_AT).arg(token.written_at_ms);
         for (shard, lsn) in &token.shards {
             script.arg(*shard).arg(*lsn);
+        }
+        if token.seen_at_ms > 0 {
+            script.arg(SEEN_AT).arg(token.seen_at_ms);
         }
         if token.bypass_cache {
             script.arg(BYPASS).arg(1);
@@ -44,6 +49,7 @@ impl Redis {
         for (field, value) in held {
             match field.as_str() {
                 WRITTEN_AT => token.written_at_ms = i64::try_from(value).unwrap_or(i64::MAX),
+                SEEN_AT => token.seen_at_ms = i64::try_from(value).unwrap_or(i64::MAX),
                 BYPASS => token.bypass_cache = true,
                 shard => {
                     if let Ok(shard) = shard.parse() {

@@ -1,4 +1,5 @@
-//! A session sees each of its own changes in its next request, whatever the replicas have replayed and the caches hold.
+//! A session sees each of its own changes in its next request, whatever the replicas have replayed and the caches hold; and what it has seen
+//! once, it sees ever after.
 
 use serde_json::json;
 
@@ -95,6 +96,39 @@ async fn a_profile_a_product_and_an_order_are_seen_at_once() {
             assert_eq!(seen.at("/order/lines"), json!([{ "quantity": 1 }]));
             assert_eq!(seen.text("/viewer/orders/nodes/0/id"), order);
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_seen_is_never_unseen() {
+    with_app(async |app| {
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        let id = app.post(&ann, "hello").await;
+        let comment = "mutation($id: ID!, $text: String!) { commentCreate(input: {postId: $id, text: $text}) { comment { id } userErrors { code } } }";
+        let like = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }";
+        let seen = "query($id: ID!) { post(id: $id) { comments(first: 100) { nodes { text } } } }";
+        let written = async {
+            for number in 0..40 {
+                app.ask(&ann, comment, json!({ "id": id, "text": number.to_string() })).await;
+            }
+        };
+        // His own writes send him to the primary at times, and the next read is to have no less than that one.
+        let read = async {
+            let mut most = 0;
+            for round in 0.. {
+                if round % 5 == 0 {
+                    app.ask(&bob, like, json!({ "id": id })).await;
+                }
+                let count = app.ask(&bob, seen, json!({ "id": id })).await.at("/post/comments/nodes").as_array().unwrap().len();
+                assert!(count >= most, "{count} comments after {most}");
+                most = count;
+                if count == 40 {
+                    break;
+                }
+            }
+        };
+        tokio::join!(written, read);
     })
     .await;
 }

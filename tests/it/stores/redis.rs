@@ -159,6 +159,7 @@ async fn what_a_session_writes_at_the_same_moment_is_all_remembered() {
     let (redis, session) = (fresh(), SessionId::from_i64(1));
     let writes = (0..20_usize).map(|shard| {
         let token = ConsistencyToken {
+            seen_at_ms: 1_700_000_000_000 - i64::try_from(shard).unwrap(),
             shards: [(shard, 1 << 40), (100, u64::try_from(shard).unwrap())].into(),
             written_at_ms: 1_700_000_000_000 + i64::try_from(shard).unwrap(),
             bypass_cache: shard == 7,
@@ -172,6 +173,7 @@ async fn what_a_session_writes_at_the_same_moment_is_all_remembered() {
     assert_eq!(all.shards.get(&3), Some(&(1 << 40)));
     assert_eq!(all.shards.get(&100), Some(&19), "the latest position, whatever the order");
     assert_eq!(all.written_at_ms, 1_700_000_000_019);
+    assert_eq!(all.seen_at_ms, 1_700_000_000_000);
     assert!(all.bypass_cache);
     assert_eq!(redis.recent_writes(SessionId::from_i64(2)).await.unwrap(), ConsistencyToken::default());
 }
