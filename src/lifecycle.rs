@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -44,6 +45,15 @@ impl Tasks {
     /// Starts a small task that is waited for at the end but whose end means nothing.
     pub fn spawn_detached(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tracker.spawn(task);
+    }
+
+    /// Starts work that must not stop half-way when whoever waits for what it comes to is gone.
+    pub fn to_the_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> oneshot::Receiver<T> {
+        let (done, outcome) = oneshot::channel();
+        self.spawn_detached(async move {
+            let _gone = done.send(work.await);
+        });
+        outcome
     }
 
     /// Cancelled when the process is to stop.

@@ -1,12 +1,11 @@
 //! Blocks: the blocker's side is the truth, on the blocker's shard; the blocked person's shard learns of it by the event.
 
 use super::idempotency::{Request, once};
-use super::profile_counts::ProfileCounts;
-use super::relations::{self, Relations};
-use super::{Domain, DomainError, Operation, UserErrorCode, timelines};
+use super::{Domain, DomainError, Operation, UserErrorCode, relations};
 use crate::ids::{Id, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
+use crate::stores::postgres::users::Versions;
 use crate::stores::postgres::{Connection, blocks as store, follows as follow_rows, users as user_rows};
 
 /// The viewer blocks somebody, and no longer follows them; blocked already is fine. The other follows the viewer no longer either.
@@ -37,7 +36,7 @@ async fn change(op: &Operation, domain: &Domain, blocked: UserId, operation: &'s
     let request = Request { user: blocker, client_key: op.client_key.as_deref(), operation };
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<(i64, i64)>, DomainError> {
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<Versions>, DomainError> {
             once(connection, request, &blocked, async |connection: &mut Connection| {
                 let version = if active {
                     store::begin(connection, blocker.bucket(), blocker.as_i64(), blocked.as_i64()).await?
@@ -67,11 +66,8 @@ async fn change(op: &Operation, domain: &Domain, blocked: UserId, operation: &'s
         })
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    let Some((relations, activity)) = committed.value else { return Ok(blocked) };
-    op.told(domain.redis.invalidate::<Relations>(&[(blocker.as_i64(), relations)]).await);
-    op.told(domain.redis.invalidate::<ProfileCounts>(&[(blocker.as_i64(), activity)]).await);
-    if timelines::forget(domain, blocker).await.is_err() {
-        op.cache_untold();
+    if let Some(versions) = committed.value {
+        relations::changed(op, domain, blocker, versions).await;
     }
     Ok(blocked)
 }

@@ -8,30 +8,17 @@ use async_trait::async_trait;
 use super::posts::{self, Post};
 use super::products::Product;
 use super::profile_counts::{FollowerCount, ProfileCounts};
-use super::{Domain, DomainError, Operation, comments, products, relations};
+use super::relations::Relations;
+use super::{Domain, DomainError, Operation, comments, products};
 use crate::ids::{Id, PostId, ProductId, UserId};
-use crate::read_models::profile_counts;
+use crate::read_models::profile_counts::{self, VersionsRow};
 use crate::read_models::projection::Effects;
 use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, ReadSession, users as user_rows};
+use crate::stores::postgres::{Connection, ReadSession};
 use crate::stores::redis::live::Wake;
 
 /// How long it may take to find out whom to wake.
 const LOOK_UP: Duration = Duration::from_secs(2);
-
-impl Domain {
-    async fn relations_versions(&self, people: &[UserId]) -> Result<Vec<(i64, i64)>, StoreError> {
-        let session = ReadSession::primary(self.cluster.len());
-        let versions = self
-            .cluster
-            .scatter_ids(&session, people.iter().copied(), async |connection: &mut Connection, ids: &[i64]| {
-                user_rows::relations_versions(connection, ids).await
-            })
-            .await
-            .complete()?;
-        Ok(versions.into_iter().flatten().collect())
-    }
-}
 
 fn store_error(error: DomainError) -> StoreError {
     match error {
@@ -60,25 +47,17 @@ impl Effects for Domain {
             })
             .await
             .complete()?;
-        let relations = self.relations_versions(people).await?;
-        let versions: Vec<(i64, i64, i64)> = versions.into_iter().flatten().collect();
-        let activity: Vec<(i64, i64)> = versions.iter().map(|(user, activity, _)| (*user, *activity)).collect();
-        let followers: Vec<(i64, i64)> = versions.iter().map(|(user, _, followers)| (*user, *followers)).collect();
-        self.redis.invalidate::<ProfileCounts>(&activity).await?;
-        relations::forget_cached(self, &relations).await.map_err(store_error)?;
-        self.redis.invalidate::<FollowerCount>(&followers).await
+        let versions: Vec<VersionsRow> = versions.into_iter().flatten().collect();
+        let of = |version: fn(&VersionsRow) -> i64| versions.iter().map(|row| (row.user_id, version(row))).collect::<Vec<_>>();
+        self.redis.invalidate::<ProfileCounts>(&of(|row| row.activity)).await?;
+        self.redis.invalidate::<Relations>(&of(|row| row.relations)).await?;
+        self.redis.invalidate::<FollowerCount>(&of(|row| row.followers)).await
     }
 
     async fn follows_changed(&self, followers: &[UserId]) -> Result<(), StoreError> {
         // Between a follow and this moment, a fan-out could not see the new follower; a timeline built in between may lack its post.
         self.people_changed(followers).await?;
         self.redis.forget_timelines(followers).await
-    }
-
-    async fn blocks_changed(&self, people: &[UserId]) -> Result<(), StoreError> {
-        let versions = self.relations_versions(people).await?;
-        relations::forget_cached(self, &versions).await.map_err(store_error)?;
-        self.redis.forget_timelines(people).await
     }
 
     async fn notified(&self, people: &[UserId], posts: &[PostId], products: &[ProductId]) -> Result<(), StoreError> {

@@ -1,17 +1,15 @@
 //! Who follows whom. The follower's side is the truth; the followee's is a projection of the edge's events.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use super::idempotency::{Request, once};
-use super::profile_counts::ProfileCounts;
-use super::relations::{self, Relations};
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy, timelines};
+use super::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy, relations};
 use crate::ids::{FollowId, Id, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::read_models::followers as followers_model;
 use crate::stores::StoreError;
+use crate::stores::postgres::users::Versions;
 use crate::stores::postgres::{Connection, ReadSession, blocks as block_rows, follows as store, users as user_rows};
 
 /// Most people one may follow.
@@ -66,19 +64,19 @@ async fn change(op: &Operation, domain: &Domain, followee: UserId, operation: &'
     let request = Request { user: follower, client_key: op.client_key.as_deref(), operation };
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<i64>, DomainError> {
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<Versions>, DomainError> {
             once(connection, request, &followee, async |connection: &mut Connection| {
                 let (from, to) = (follower.as_i64(), followee.as_i64());
                 let edge = match change {
-                    Change::Begin => store::activate(connection, follower.bucket(), from, to).await?,
-                    Change::Request => store::request(connection, follower.bucket(), from, to).await?,
+                    Change::Begin => store::begin(connection, follower.bucket(), from, to, false).await?,
+                    Change::Request => store::begin(connection, follower.bucket(), from, to, true).await?,
                     Change::End => store::deactivate(connection, from, to).await?,
                 };
                 // Nothing changed: the activity version stays, for no event would bring the counts up to it.
                 let Some(edge) = edge else { return Ok(None) };
                 // Locks the follower's row, so that two follows at once cannot pass the limit together: the second counts the first.
-                let activity = user_rows::raise_activity(connection, follower.as_i64()).await?.ok_or(DomainError::Unauthenticated)?;
-                if change != Change::End && store::count(connection, follower.as_i64()).await? > MAX_FOLLOWING {
+                let versions = user_rows::raise_activity(connection, from).await?.ok_or(DomainError::Unauthenticated)?;
+                if change != Change::End && store::count(connection, from).await? > MAX_FOLLOWING {
                     let message = format!("nobody can follow more than {MAX_FOLLOWING} people");
                     return Err(DomainError::rejected(UserErrorCode::LimitExceeded, "userId", message));
                 }
@@ -86,17 +84,14 @@ async fn change(op: &Operation, domain: &Domain, followee: UserId, operation: &'
                     .event(event(follower, followee, edge.id, change), edge.version)
                     .append(connection)
                     .await?;
-                Ok(Some(activity))
+                Ok(Some(versions))
             })
             .await
         })
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    let Some(activity) = committed.value else { return Ok(followee) };
-    forget_relations(op, domain, follower).await;
-    op.told(domain.redis.invalidate::<ProfileCounts>(&[(follower.as_i64(), activity)]).await);
-    if timelines::forget(domain, follower).await.is_err() {
-        op.cache_untold();
+    if let Some(versions) = committed.value {
+        relations::changed(op, domain, follower, versions).await;
     }
     Ok(followee)
 }
@@ -121,28 +116,24 @@ pub async fn answer_request(op: &Operation, domain: &Domain, follower: UserId, a
     let request = Request { user: followee, client_key: op.client_key.as_deref(), operation };
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<bool, DomainError> {
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<Versions>, DomainError> {
             once(connection, request, &follower, async |connection: &mut Connection| {
                 let (from, to) = (follower.as_i64(), followee.as_i64());
-                let edge = if accept { store::accept(connection, from, to).await? } else { store::reject(connection, from, to).await? };
-                let Some(edge) = edge else { return Ok(false) };
-                user_rows::raise_activity(connection, from).await?;
+                let Some(edge) = store::answer(connection, from, to, accept).await? else { return Ok(None) };
+                let versions = user_rows::raise_activity(connection, from).await?;
                 let change = if accept { Change::Begin } else { Change::End };
                 Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
                     .event(event(follower, followee, edge.id, change), edge.version)
                     .append(connection)
                     .await?;
-                Ok(true)
+                Ok(versions)
             })
             .await
         })
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    if committed.value {
-        forget_relations(op, domain, follower).await;
-        if timelines::forget(domain, follower).await.is_err() {
-            op.cache_untold();
-        }
+    if let Some(versions) = committed.value {
+        relations::changed(op, domain, follower, versions).await;
     }
     Ok(follower)
 }
@@ -161,22 +152,6 @@ pub async fn requests(op: &Operation, domain: &Domain, page: PageRequest) -> Res
         })
         .await?;
     Ok(Page::from_rows(rows, page.first).map(UserId::from_i64))
-}
-
-/// What is cached of a person's relations is not to be used any more, at whatever version it stands now.
-async fn forget_relations(op: &Operation, domain: &Domain, user: UserId) {
-    let told = async {
-        let primary = ReadSession::primary(domain.cluster.len());
-        let raw = [user.as_i64()];
-        let versions = domain
-            .cluster
-            .read(&primary, domain.cluster.shard_of_id(user), async |connection: &mut Connection| {
-                user_rows::relations_versions(connection, &raw).await
-            })
-            .await?;
-        domain.redis.invalidate::<Relations>(&versions).await
-    };
-    op.told(told.await);
 }
 
 fn limit(page: PageRequest) -> i64 {
@@ -216,16 +191,6 @@ pub async fn followers(op: &Operation, domain: &Domain, user: UserId, page: Page
         })
         .await?;
     Ok(Page::from_rows(rows, page.first).map(UserId::from_i64))
-}
-
-/// Everyone a user follows, sorted, through the cache.
-///
-/// # Errors
-/// The user's shard is away.
-pub async fn followees(op: &Operation, domain: &Domain, user: UserId) -> Result<Arc<Vec<UserId>>, DomainError> {
-    let own = op.viewer.is_some_and(|viewer| viewer.user_id == user);
-    let relations = if own { relations::of_viewer(op, domain).await? } else { relations::of(op, domain, user).await? };
-    Ok(Arc::new(relations.followees.clone()))
 }
 
 /// Those of `ids` that the viewer follows; none when anonymous.

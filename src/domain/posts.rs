@@ -78,7 +78,7 @@ pub async fn create(op: &Operation, domain: &Domain, text: &str, product_id: Opt
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Done, DomainError> {
             once(connection, request, &payload, async |connection: &mut Connection| {
-                let activity = user_rows::raise_activity(connection, author.as_i64()).await?.ok_or(DomainError::Unauthenticated)?;
+                let activity = user_rows::raise_activity(connection, author.as_i64()).await?.ok_or(DomainError::Unauthenticated)?.activity;
                 let product = product_id.map(Id::as_i64);
                 let post = store::insert(connection, author.bucket(), author.as_i64(), &text, product).await?;
                 Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
@@ -127,7 +127,7 @@ pub async fn delete(op: &Operation, domain: &Domain, id: PostId) -> Result<PostI
                 if post.deleted {
                     return Ok(None);
                 }
-                let activity = user_rows::raise_activity(connection, viewer.as_i64()).await?.ok_or(DomainError::Unauthenticated)?;
+                let activity = user_rows::raise_activity(connection, viewer.as_i64()).await?.ok_or(DomainError::Unauthenticated)?.activity;
                 store::raise(connection, id.as_i64(), post.version + 1, true).await?;
                 Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
                     .event(Event::PostDeleted { post_id: id, author_id: viewer }, post.version + 1)
@@ -184,17 +184,26 @@ pub(super) async fn authors_of(op: &Operation, domain: &Domain, ids: &[PostId]) 
     Ok(rows.into_iter().flatten().map(|post| post.author_id).collect())
 }
 
+/// The same for posts that are known to have been there: those that a replica does not show yet are asked for at the primary.
+///
+/// # Errors
+/// As [`get_many`].
+pub(super) async fn get_many_surely(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<HashMap<PostId, Post>, DomainError> {
+    let mut found = get_many(op, domain, ids).await?;
+    let unknown: Vec<PostId> = ids.iter().filter(|id| !found.contains_key(id)).copied().collect();
+    if !unknown.is_empty() {
+        let fresh = Operation::fresh(domain.cluster.len(), op.viewer, FRESH);
+        found.extend(get_many(&fresh, domain, &unknown).await?);
+    }
+    Ok(found)
+}
+
 /// That the viewer may see a post, for what they want to do with it.
 ///
 /// # Errors
 /// `NOT_FOUND` when they may not, or it is not there; a shard that is away.
 pub(super) async fn require_visible(op: &Operation, domain: &Domain, id: PostId) -> Result<(), DomainError> {
-    if get_many(op, domain, &[id]).await?.contains_key(&id) {
-        return Ok(());
-    }
-    // It may be too new for the replica that was asked.
-    let fresh = Operation::fresh(domain.cluster.len(), op.viewer, FRESH);
-    match get_many(&fresh, domain, &[id]).await?.contains_key(&id) {
+    match get_many_surely(op, domain, &[id]).await?.contains_key(&id) {
         true => Ok(()),
         false => Err(DomainError::rejected(UserErrorCode::NotFound, "postId", "there is no such post")),
     }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, DomainError, Operation};
+use super::profile_counts::ProfileCounts;
+use super::{Domain, DomainError, Operation, timelines};
 use crate::ids::{Id, UserId};
+use crate::stores::postgres::users::Versions;
 use crate::stores::postgres::{Connection, follows as store};
 use crate::stores::redis::cache::Cached;
 
@@ -86,10 +88,11 @@ pub async fn of_viewer(op: &Operation, domain: &Domain) -> Result<Arc<Relations>
     op.relations.get_or_try_init(|| of(op, domain, viewer.user_id)).await.cloned()
 }
 
-/// What is cached of these people's relations is older than these versions.
-///
-/// # Errors
-/// Redis is away.
-pub async fn forget_cached(domain: &Domain, versions: &[(i64, i64)]) -> Result<(), DomainError> {
-    Ok(domain.redis.invalidate::<Relations>(versions).await?)
+/// A person's follows or blocks have changed, to these versions: what is cached of them is older, and their timeline is no longer right.
+pub(super) async fn changed(op: &Operation, domain: &Domain, user: UserId, versions: Versions) {
+    op.told(domain.redis.invalidate::<Relations>(&[(user.as_i64(), versions.relations)]).await);
+    op.told(domain.redis.invalidate::<ProfileCounts>(&[(user.as_i64(), versions.activity)]).await);
+    if timelines::forget(domain, user).await.is_err() {
+        op.cache_untold();
+    }
 }

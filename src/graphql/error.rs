@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use async_graphql::{Enum, Error, ErrorExtensions, Response, SimpleObject};
+use async_graphql::{Enum, Error, ErrorExtensions, Response, ServerError, SimpleObject};
 
 use crate::domain::error::StoreError;
 use crate::domain::{DomainError, UserError as DomainUserError, UserErrorCode as DomainCode};
@@ -62,6 +62,13 @@ impl ErrorCode {
         }
     }
 
+    /// The error of a request that is not run, with this code.
+    pub fn server_error(self, message: impl Into<String>) -> ServerError {
+        let mut error = ServerError::new(message, None);
+        error.extensions.get_or_insert_with(Default::default).set("code", self.name());
+        error
+    }
+
     /// A top-level error with this code.
     pub fn error(self, message: impl Into<String>) -> Error {
         Error::new(message).extend_with(|_, extensions| extensions.set("code", self.name()))
@@ -103,6 +110,11 @@ pub fn fault(error: &DomainError) -> Error {
         }
         DomainError::Store(_) | DomainError::Internal(_) => caused_by(ErrorCode::Internal.error("internal error"), error),
     }
+}
+
+/// Whether a response says only why nothing was run: one that ran has `data`, null or not, and its errors have paths.
+pub fn was_not_run(response: &Response) -> bool {
+    !response.errors.is_empty() && response.data == async_graphql::Value::Null && response.errors.iter().all(|error| error.path.is_empty())
 }
 
 /// Gives every error of a response that has no code one: those come from the library, which knows only texts. Logs what caused the

@@ -1,11 +1,11 @@
 //! Answers in GraphQL's form, and their status codes (GraphQL over HTTP).
 
-use async_graphql::{Response as GraphqlResponse, ServerError};
+use async_graphql::Response as GraphqlResponse;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::RequestId;
-use crate::graphql::error::ErrorCode;
+use crate::graphql::error::{ErrorCode, was_not_run};
 
 /// What the client takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,16 +113,13 @@ impl IntoResponse for Refusal {
 
 /// A query that was refused after it was read: 200 under `application/json`, 400 under the other.
 pub fn not_run(accept: Accept, code: ErrorCode, message: impl Into<String>) -> Response {
-    let mut error = ServerError::new(message, None);
-    error.extensions.get_or_insert_with(Default::default).set("code", code.name());
-    ran(accept, &GraphqlResponse::from_errors(vec![error]))
+    ran(accept, &GraphqlResponse::from_errors(vec![code.server_error(message)]))
 }
 
 /// What a query came to.
 pub fn ran(accept: Accept, answer: &GraphqlResponse) -> Response {
-    // A query that did not run has no `data`; one that ran has it, null or not.
-    let not_run =
-        !answer.errors.is_empty() && answer.data == async_graphql::Value::Null && answer.errors.iter().all(|error| error.path.is_empty());
+    // It has no `data` then.
+    let not_run = was_not_run(answer);
     let body = if not_run {
         serde_json::json!({ "errors": answer.errors }).to_string()
     } else {

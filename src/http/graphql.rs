@@ -15,14 +15,14 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited as LimitedBody};
 
 use super::answer::{Accept, Refusal, not_run, ran, refusal};
-use super::identity::{CONSISTENCY, recall_writes, request_context};
-use super::limits::{Charged, Limited, charge, client_address, used};
+use super::identity::{CONSISTENCY, request_context};
+use super::limits::{Charged, Limited, client_address, pay, used};
 use super::prepare::{Incoming, prepare};
 use super::{RequestId, Served, origin, panicked, websocket};
 use crate::domain::explain::{Explanation, explained};
 use crate::domain::operation::ConsistencyToken;
 use crate::domain::{Operation, Viewer, moderation};
-use crate::graphql::context::{Points, RequestContext};
+use crate::graphql::context::RequestContext;
 use crate::graphql::error::{ErrorCode, complete};
 
 /// The header that asks for an explanation.
@@ -145,32 +145,24 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
     if prepared.kind == OperationType::Subscription {
         return not_run(accept, ErrorCode::GraphqlValidationFailed, "subscriptions go over a WebSocket, by graphql-transport-ws");
     }
-    let Ok(permit) = Arc::clone(&served.admission).try_acquire_owned() else {
-        metrics::counter!("plaza_overloaded_total").increment(1);
-        let refused = refusal(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Overloaded, "too many requests at a time: try again in a second");
-        return refused.retry_after(1).into_response();
+    let permit = match served.admit() {
+        Ok(permit) => permit,
+        Err(refused) => return refusal(StatusCode::SERVICE_UNAVAILABLE, refused.code, refused.message).retry_after(1).into_response(),
     };
     let mut context = match request_context(&served.app, headers) {
         Ok(context) => context,
         Err(refused) => return refused.into_response(),
     };
-    context.address = Some(around.address);
-    let (viewer, cost) = (context.viewer, prepared.cost);
-    let (charged, ()) = tokio::join!(charge(&served.app, viewer, around.address, cost), recall_writes(&served.app, &mut context));
-    let charged = match charged {
+    let charged = match pay(&served.app, &mut context, around.address, prepared.cost).await {
         Ok(charged) => charged,
         Err(limited) => {
             let refused = refusal(StatusCode::TOO_MANY_REQUESTS, Limited::CODE, limited.message());
             return refused.retry_after(limited.retry_after_s).into_response();
         }
     };
-    context.points = Some(points_of(served, &charged));
     context.wants_explanation = headers.contains_key(EXPLAIN) && may_be_explained(served, context.viewer).await;
     let context = Arc::new(context);
-    let mut request = prepared.request.data(Arc::clone(&context));
-    if !served.app.config.server.development {
-        request = request.disable_introspection();
-    }
+    let request = prepared.request.data(Arc::clone(&context));
     let (served, tasks) = (served.clone(), served.app.tasks.clone());
     let id = around.id.clone();
     let work = async move {
@@ -181,11 +173,7 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
         return work.await;
     }
     // A client that hangs up must not stop a mutation half-way: between its commit and what must follow it.
-    let (done, outcome) = tokio::sync::oneshot::channel();
-    tasks.spawn_detached(async move {
-        let _gone = done.send(work.await);
-    });
-    outcome.await.unwrap_or_else(|_| panicked(&id, "a mutation panicked"))
+    tasks.to_the_end(work).await.unwrap_or_else(|_| panicked(&id, "a mutation panicked"))
 }
 
 /// Explanations are for everybody in development, else for administrators: they tell how the system is built.
@@ -193,13 +181,6 @@ async fn may_be_explained(served: &Served, viewer: Option<Viewer>) -> bool {
     let app = &served.app;
     let op = Operation::fresh(app.domain.cluster.len(), viewer, app.config.request_deadline());
     app.config.server.development || moderation::is_admin(&op, &app.domain).await.unwrap_or(false)
-}
-
-/// What the viewer may see of the bucket that paid.
-pub fn points_of(served: &Served, charged: &Charged) -> Points {
-    let full = charged.bucket.until(charged.bucket.capacity, charged.standing.left);
-    let reset_at = served.app.domain.clock.now() + chrono::TimeDelta::from_std(full).unwrap_or_default();
-    Points { cost: charged.cost, limit: charged.bucket.capacity, remaining: charged.standing.left, reset_at }
 }
 
 async fn execute(

@@ -4,11 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
+use chrono::{DateTime, Utc};
 
+use super::identity::recall_writes;
 use crate::app::App;
 use crate::config::LimitsConfig;
 use crate::config::network::{Network, household};
 use crate::domain::Viewer;
+use crate::graphql::context::{Points, RequestContext};
 use crate::graphql::error::ErrorCode;
 use crate::ids::Id;
 use crate::stores::redis::rate_limit::{Bucket, Standing};
@@ -52,11 +55,20 @@ fn bucket(limits: &LimitsConfig, viewer: Option<Viewer>) -> Bucket {
     }
 }
 
-/// Takes a request's cost from its viewer's bucket, or from its address's.
+/// Has a request paid for, and meanwhile finds out what its session has written lately.
 ///
 /// # Errors
-/// [`Limited`] when the bucket has less.
-pub async fn charge(app: &App, viewer: Option<Viewer>, address: IpAddr, cost: u64) -> Result<Charged, Limited> {
+/// [`Limited`] when its viewer's bucket, or its address's, has less than it costs.
+pub async fn pay(app: &App, context: &mut RequestContext, address: IpAddr, cost: u64) -> Result<Charged, Limited> {
+    context.address = Some(address);
+    let (charged, ()) = tokio::join!(charge(app, context.viewer, address, cost), recall_writes(app, context));
+    let charged = charged?;
+    context.points = Some(charged.points(app.domain.clock.now()));
+    Ok(charged)
+}
+
+/// Takes a request's cost from its viewer's bucket, or from its address's.
+async fn charge(app: &App, viewer: Option<Viewer>, address: IpAddr, cost: u64) -> Result<Charged, Limited> {
     let payer: Arc<str> = match viewer {
         Some(viewer) => format!("v:{}", viewer.user_id.as_i64()).into(),
         None => format!("a:{}", household(address)).into(),
@@ -64,10 +76,7 @@ pub async fn charge(app: &App, viewer: Option<Viewer>, address: IpAddr, cost: u6
     let bucket = bucket(&app.config.limits, viewer);
     // What the payer's last requests did not use is given back with this one: no round trip of its own.
     let back = app.refunds.remove(&*payer).unwrap_or_default();
-    let standing = match app.domain.redis.take_points(&payer, bucket, cost, back).await {
-        Ok(standing) => standing,
-        Err(_) => app.domain.redis.take_points_here(&payer, bucket, cost, back),
-    };
+    let standing = app.domain.redis.take_points(&payer, bucket, cost, back).await;
     if standing.taken {
         return Ok(Charged { payer, bucket, cost, standing });
     }
@@ -76,6 +85,13 @@ pub async fn charge(app: &App, viewer: Option<Viewer>, address: IpAddr, cost: u6
 }
 
 impl Charged {
+    /// What the viewer may see of the bucket that paid.
+    fn points(&self, now: DateTime<Utc>) -> Points {
+        let full = self.bucket.until(self.bucket.capacity, self.standing.left);
+        let reset_at = now + chrono::TimeDelta::from_std(full).unwrap_or_default();
+        Points { cost: self.cost, limit: self.bucket.capacity, remaining: self.standing.left, reset_at }
+    }
+
     /// Remembers what was paid for and not used.
     pub fn give_back(&self, app: &App, used: u64) {
         let unused = self.cost.saturating_sub(used);

@@ -22,7 +22,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::FutureExt;
-use tokio::sync::Semaphore;
+use prepare::NotRun;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::App;
@@ -41,7 +42,7 @@ pub struct Served {
     /// Texts of persisted queries, by hash, as far as this process has met them.
     pub persisted: moka::sync::Cache<String, Arc<str>>,
     /// Requests that may still be taken on.
-    pub admission: Arc<Semaphore>,
+    admission: Arc<Semaphore>,
     /// Open sockets.
     pub sockets: Arc<websocket::Sockets>,
 }
@@ -56,6 +57,17 @@ impl Served {
             admission: Arc::new(Semaphore::new(app.config.server.max_in_flight)),
             sockets: Arc::default(),
         }
+    }
+
+    /// Takes on one more request, for as long as the permit is held.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Overloaded`]: there are as many as this server takes.
+    pub fn admit(&self) -> Result<OwnedSemaphorePermit, NotRun> {
+        Arc::clone(&self.admission).try_acquire_owned().map_err(|_| {
+            metrics::counter!("plaza_overloaded_total").increment(1);
+            NotRun { code: ErrorCode::Overloaded, message: "too many requests at a time: try again in a second".to_owned() }
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
-use async_graphql::{Request, Variables};
+use async_graphql::{Request, ServerError, Variables};
 use serde::Deserialize;
 use sha2::Digest;
 
@@ -60,6 +60,13 @@ pub struct NotRun {
     pub code: ErrorCode,
     /// In words.
     pub message: String,
+}
+
+impl NotRun {
+    /// As an error of the answer.
+    pub fn error(&self) -> ServerError {
+        self.code.server_error(self.message.clone())
+    }
 }
 
 fn not_run(code: ErrorCode, message: impl Into<String>) -> NotRun {
@@ -149,6 +156,9 @@ pub async fn prepare(served: &Served, incoming: Incoming) -> Result<Prepared, No
     request.set_parsed_query(document);
     if let Some(name) = name {
         request = request.operation_name(name);
+    }
+    if !served.app.config.server.development {
+        request = request.disable_introspection();
     }
     Ok(Prepared { request, kind, cost })
 }

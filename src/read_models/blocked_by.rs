@@ -91,7 +91,7 @@ impl Projection for BlockedBy {
     }
 
     async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
-        effects.blocks_changed(&distinct(pairs(events).into_keys().map(|(blocked, _)| UserId::from_i64(blocked)))).await
+        effects.follows_changed(&distinct(pairs(events).into_keys().map(|(blocked, _)| UserId::from_i64(blocked)))).await
     }
 }
 

@@ -77,29 +77,36 @@ pub async fn load_followers(connection: &mut Connection, users: &[i64]) -> Resul
     .await?)
 }
 
-#[derive(QueryableByName)]
-struct VersionsRow {
+/// What is cached of a person is measured by.
+#[derive(Debug, QueryableByName)]
+pub struct VersionsRow {
+    /// Who.
     #[diesel(sql_type = BigInt)]
-    user_id: i64,
+    pub user_id: i64,
+    /// Of what they have done.
     #[diesel(sql_type = BigInt)]
-    activity: i64,
+    pub activity: i64,
+    /// Of whom they follow and block, and who blocks them.
     #[diesel(sql_type = BigInt)]
-    followers: i64,
+    pub relations: i64,
+    /// Of how many follow them.
+    #[diesel(sql_type = BigInt)]
+    pub followers: i64,
 }
 
-/// (user, activity version, follower count version): what cached counts are measured by.
+/// The versions of these people's cached facts.
 ///
 /// # Errors
 /// The server's.
-pub async fn versions(connection: &mut Connection, users: &[i64]) -> Result<Vec<(i64, i64, i64)>, StoreError> {
-    let rows: Vec<VersionsRow> = prepared(
-        sql("SELECT u.id AS user_id, u.activity_version AS activity, coalesce(c.version, 0) AS followers
+pub async fn versions(connection: &mut Connection, users: &[i64]) -> Result<Vec<VersionsRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT u.id AS user_id, u.activity_version AS activity, u.activity_version + u.relations_version AS relations,
+                    coalesce(c.version, 0) AS followers
              FROM users u LEFT JOIN follower_counts c ON c.user_id = u.id WHERE u.id = ANY($1)")
         .bind::<Array<BigInt>, _>(users),
     )
     .load(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.user_id, row.activity, row.followers)).collect())
+    .await?)
 }
 
 /// The projection.

@@ -38,12 +38,10 @@ pub trait Effects: Send + Sync {
     async fn posts_changed(&self, posts: &[(PostId, i64, bool)], commented: &[(PostId, i64)]) -> Result<(), StoreError>;
     /// These people's counts, or whom they follow, have changed.
     async fn people_changed(&self, people: &[UserId]) -> Result<(), StoreError>;
-    /// Whom these people follow has changed, and the followees' shards know it now.
+    /// Whom these people follow, or who blocks them, has changed, and the shards of both sides know it now.
     async fn follows_changed(&self, followers: &[UserId]) -> Result<(), StoreError>;
     /// Products have changed, to these versions.
     async fn products_changed(&self, products: &[(ProductId, i64)]) -> Result<(), StoreError>;
-    /// Who may see whom has changed for these people, and their shards know it now.
-    async fn blocks_changed(&self, people: &[UserId]) -> Result<(), StoreError>;
     /// These people have been told of something, and so have the authors of these posts and the sellers of these products.
     async fn notified(&self, people: &[UserId], posts: &[PostId], products: &[ProductId]) -> Result<(), StoreError>;
     /// Orders of these people have changed.

@@ -113,7 +113,7 @@ pub async fn with_app(test: impl AsyncFnOnce(&TestApp)) {
 
 /// The same with a changed configuration.
 pub async fn with_config(change: impl FnOnce(&mut Config), test: impl AsyncFnOnce(&TestApp)) {
-    run(TestApp::start(change, &Role::ALL).await, test).await;
+    with_roles_and_config(&Role::ALL, change, test).await;
 }
 
 /// The same with a server alone, for what needs no relay, worker or projector.
@@ -123,7 +123,7 @@ pub async fn with_server(test: impl AsyncFnOnce(&TestApp)) {
 
 /// The same with some of the roles.
 pub async fn with_roles(roles: &[Role], test: impl AsyncFnOnce(&TestApp)) {
-    run(TestApp::start(|_| {}, roles).await, test).await;
+    with_roles_and_config(roles, |_| {}, test).await;
 }
 
 /// Both.

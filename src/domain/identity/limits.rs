@@ -20,15 +20,10 @@ impl Limits {
 /// What a try costs.
 const TRY: u64 = 1_000;
 
-async fn take(domain: &Domain, who: &str, bucket: Bucket, cost: u64) -> Result<(), DomainError> {
-    let standing = match domain.redis.take_points(who, bucket, cost, 0).await {
-        Ok(standing) => standing,
-        // Redis away: this process's own count, so that the limit stays closed.
-        Err(_) => domain.redis.take_points_here(who, bucket, cost, 0),
-    };
-    match standing {
+async fn take(domain: &Domain, who: &str, bucket: Bucket) -> Result<(), DomainError> {
+    match domain.redis.take_points(who, bucket, TRY, 0).await {
         Standing { taken: true, .. } => Ok(()),
-        Standing { left, .. } => Err(DomainError::Limited { retry_after_s: bucket.until(cost, left).as_secs().max(1) }),
+        Standing { left, .. } => Err(DomainError::Limited { retry_after_s: bucket.until(TRY, left).as_secs().max(1) }),
     }
 }
 
@@ -36,26 +31,28 @@ fn address(op: &Operation) -> String {
     op.address.map_or_else(|| "nowhere".to_owned(), crate::config::network::household)
 }
 
+/// What a try at an account counts against: the account's bucket, and the address's.
+fn buckets(op: &Operation, domain: &Domain, handle: &str) -> [(String, Bucket); 2] {
+    let limits = &domain.identity.limits;
+    [(format!("la:{handle}"), limits.account), (format!("li:{}", address(op)), limits.address)]
+}
+
 /// Whether another password may be tried for this account from here.
 ///
 /// # Errors
 /// [`DomainError::Limited`].
 pub(super) async fn may_try(op: &Operation, domain: &Domain, handle: &str) -> Result<(), DomainError> {
-    let limits = &domain.identity.limits;
     // Taken before the password is looked at, so that many tries at once count as many; given back when it was right.
-    for (who, bucket) in [(format!("la:{handle}"), limits.account), (format!("li:{}", address(op)), limits.address)] {
-        take(domain, &who, bucket, TRY).await?;
+    for (who, bucket) in buckets(op, domain, handle) {
+        take(domain, &who, bucket).await?;
     }
     Ok(())
 }
 
 /// The password was right: what [`may_try`] took is given back.
 pub(super) async fn was_right(op: &Operation, domain: &Domain, handle: &str) {
-    let limits = &domain.identity.limits;
-    for (who, bucket) in [(format!("la:{handle}"), limits.account), (format!("li:{}", address(op)), limits.address)] {
-        if domain.redis.take_points(&who, bucket, 0, TRY).await.is_err() {
-            domain.redis.take_points_here(&who, bucket, 0, TRY);
-        }
+    for (who, bucket) in buckets(op, domain, handle) {
+        domain.redis.take_points(&who, bucket, 0, TRY).await;
     }
 }
 
@@ -64,5 +61,5 @@ pub(super) async fn was_right(op: &Operation, domain: &Domain, handle: &str) {
 /// # Errors
 /// [`DomainError::Limited`].
 pub(super) async fn may_sign_up(op: &Operation, domain: &Domain) -> Result<(), DomainError> {
-    take(domain, &format!("su:{}", address(op)), domain.identity.limits.sign_ups, TRY).await
+    take(domain, &format!("su:{}", address(op)), domain.identity.limits.sign_ups).await
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::broadcast;
 
-use crate::domain::{Domain, DomainError, Viewer};
+use crate::domain::{Domain, DomainError};
 use crate::ids::SessionId;
 use crate::stores::postgres::{Connection, ReadSession, ShardIndex, sessions as store};
 
@@ -92,9 +92,4 @@ pub async fn refresh(domain: &Domain) -> Result<(), DomainError> {
         }
     }
     Ok(())
-}
-
-/// Whether the viewer's session has ended, as far as this server knows.
-pub fn has_ended(domain: &Domain, viewer: Viewer) -> bool {
-    domain.identity.revocations.has_ended(viewer.session_id)
 }

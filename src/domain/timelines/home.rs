@@ -1,11 +1,9 @@
 //! Reading a home feed.
 
-use std::sync::Arc;
-
 use super::merge::{Merged, Source, merge};
 use super::rebuild::{newest, rebuild};
 use crate::domain::posts::{self, Post};
-use crate::domain::{Domain, DomainError, Operation, Page, PageRequest, follows};
+use crate::domain::{Domain, DomainError, Operation, Page, PageRequest, relations};
 use crate::ids::{Id, PostId, UserId};
 
 /// Rounds in which a page is refilled after hidden posts; then it is given as it is, with a cursor to go on from.
@@ -17,22 +15,23 @@ const ROUNDS: usize = 10;
 /// [`DomainError::Unauthenticated`]; a shard that is away and is needed.
 pub async fn home(op: &Operation, domain: &Domain, page: PageRequest) -> Result<Page<Post>, DomainError> {
     let viewer = op.require_viewer()?;
-    let followees = follows::followees(op, domain, viewer.user_id).await?;
+    let relations = relations::of_viewer(op, domain).await?;
+    let followees = &relations.followees;
     if followees.is_empty() {
         return Ok(Page::default());
     }
     let mut below = page.after.unwrap_or(i64::MAX);
-    let mut recent = recent(op, domain, viewer.user_id, &followees, below, page.first).await?;
+    let mut recent = recent(op, domain, viewer.user_id, followees, below, page.first).await?;
     let mut items: Vec<(i64, Post)> = Vec::with_capacity(page.first);
     let mut more = true;
     for _ in 0..ROUNDS {
         let wanted = page.first - items.len();
-        let raw = raw_page(op, domain, &followees, &recent, below, wanted + 1).await?;
+        let raw = raw_page(op, domain, followees, &recent, below, wanted + 1).await?;
         more = raw.len() > wanted;
         let raw = raw.get(..wanted).unwrap_or(&raw);
         let hydrated = posts::get_many(op, domain, raw).await?;
         // Somebody unfollowed a moment ago may still be on the timeline: what is shown is decided by whom the viewer follows now.
-        let shown = raw.iter().filter_map(|id| hydrated.get(id)).filter(|post| followees.binary_search(&post.author_id).is_ok());
+        let shown = raw.iter().filter_map(|id| hydrated.get(id)).filter(|post| relations.follows(post.author_id));
         items.extend(shown.map(|post| (post.id.as_i64(), post.clone())));
         below = raw.last().map_or(below, |last| last.as_i64());
         if !more || items.len() >= page.first {
@@ -48,7 +47,7 @@ pub async fn home(op: &Operation, domain: &Domain, page: PageRequest) -> Result<
 async fn raw_page(
     op: &Operation,
     domain: &Domain,
-    followees: &Arc<Vec<UserId>>,
+    followees: &[UserId],
     recent: &Merged,
     below: i64,
     limit: usize,
@@ -67,7 +66,7 @@ async fn recent(
     op: &Operation,
     domain: &Domain,
     user: UserId,
-    followees: &Arc<Vec<UserId>>,
+    followees: &[UserId],
     below: i64,
     first: usize,
 ) -> Result<Merged, DomainError> {

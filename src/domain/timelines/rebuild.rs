@@ -1,6 +1,6 @@
 //! Making a timeline from the shards, for somebody who has none.
 
-use crate::domain::{Domain, DomainError, Operation, follows};
+use crate::domain::{Domain, DomainError, Operation, relations};
 use crate::ids::{Id, PostId, UserId};
 use crate::stores::postgres::{Connection, ReadSession, timelines as store};
 use crate::stores::redis::timelines::Timeline;
@@ -41,9 +41,9 @@ pub async fn rebuild(op: &Operation, domain: &Domain, user: UserId) -> Result<Op
     let Ok(Some(marker)) = domain.redis.begin_rebuild(user).await else { return Ok(None) };
     let mut primary = Operation::internal(domain.cluster.len(), op.deadline.saturating_duration_since(tokio::time::Instant::now()));
     primary.viewer = op.viewer;
-    let followees = follows::followees(&primary, domain, user).await?;
+    let relations = relations::of(&primary, domain, user).await?;
     let length = domain.feed.timeline_length;
-    let mut posts = newest(domain, &primary.reads, &followees, i64::MAX, length + 1).await?;
+    let mut posts = newest(domain, &primary.reads, &relations.followees, i64::MAX, length + 1).await?;
     let horizon = posts.get(length).map_or(0, |first_left_out| first_left_out.as_i64());
     posts.truncate(length);
     let timeline = Timeline { posts, horizon };

@@ -18,16 +18,17 @@ use super::Open;
 use super::messages::{self, Close, FromClient};
 use crate::domain::Viewer;
 use crate::graphql::context::{RequestContext, is_client_key};
-use crate::graphql::error::{ErrorCode, complete};
-use crate::graphql::subscriptions::PING_EVERY;
-use crate::http::graphql::{points_of, remember_writes};
-use crate::http::identity::{bearer, recall_writes};
-use crate::http::limits::{Limited, charge, used};
+use crate::graphql::error::{ErrorCode, complete, was_not_run};
+use crate::http::graphql::remember_writes;
+use crate::http::identity::bearer;
+use crate::http::limits::{Limited, pay, used};
 use crate::http::prepare::{Incoming, NotRun, Prepared, prepare};
 use crate::http::{RequestId, Served};
 
 /// How long a client may take to say who it is.
 const INIT: Duration = Duration::from_secs(3);
+/// How long a socket may be silent before its client is asked whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(25);
 /// How long a message may take to be sent: a client that does not read is let go.
 const SEND: Duration = Duration::from_secs(10);
 /// Messages a client may send at once, and a second.
@@ -187,7 +188,7 @@ impl Connection {
         }
         if self.running.len() >= self.served.app.config.limits.subscriptions_per_socket {
             let refused = NotRun { code: ErrorCode::RateLimited, message: "too many operations on this socket".to_owned() };
-            return self.send(messages::error(&id, &[server_error(&refused)])).await;
+            return self.send(messages::error(&id, &[refused.error()])).await;
         }
         let token = CancellationToken::new();
         self.running.insert(id.clone(), token.clone());
@@ -208,12 +209,6 @@ impl Connection {
     }
 }
 
-fn server_error(refused: &NotRun) -> ServerError {
-    let mut error = ServerError::new(refused.message.clone(), None);
-    error.extensions.get_or_insert_with(Default::default).set("code", refused.code.name());
-    error
-}
-
 /// An operation from its message to its completion.
 fn operation(
     served: Served,
@@ -226,7 +221,7 @@ fn operation(
     let begun = async move {
         match begin(served, request_id, address, viewer, incoming).await {
             Ok(responses) => answers(id, responses).boxed(),
-            Err(refused) => stream::iter([Said::Refused(id, vec![server_error(&refused)])]).boxed(),
+            Err(refused) => stream::iter([Said::Refused(id, vec![refused.error()])]).boxed(),
         }
     };
     stream::once(begun).flatten()
@@ -237,8 +232,7 @@ fn answers(id: String, responses: impl Stream<Item = Response> + Send + 'static)
     let end = id.clone();
     let mut refused = false;
     let said = responses.enumerate().map(move |(number, response)| {
-        let not_run = response.data == async_graphql::Value::Null && response.errors.iter().all(|error| error.path.is_empty());
-        if number == 0 && not_run && !response.errors.is_empty() {
+        if number == 0 && was_not_run(&response) {
             return Said::Refused(id.clone(), response.errors);
         }
         Said::Next(id.clone(), Box::new(response))
@@ -262,26 +256,17 @@ async fn begin(
     if client_key.as_deref().is_some_and(|key| !is_client_key(key)) {
         return Err(NotRun { code: ErrorCode::BadUserInput, message: "`clientKey` has 1 to 200 visible ASCII characters".to_owned() });
     }
-    let Prepared { mut request, kind, cost } = prepare(&served, incoming).await?;
+    let Prepared { request, kind, cost } = prepare(&served, incoming).await?;
     let mut context = RequestContext::new(served.app.domain.clone(), served.app.config.request_deadline());
     context.viewer = viewer;
-    context.address = Some(address);
     context.client_key = client_key;
     context.traceparent = Some(crate::telemetry::traceparent(None));
-    let (charged, ()) = tokio::join!(charge(&served.app, viewer, address, cost), recall_writes(&served.app, &mut context));
+    let charged = pay(&served.app, &mut context, address, cost).await;
     let charged = charged.map_err(|limited| NotRun { code: Limited::CODE, message: limited.message() })?;
-    context.points = Some(points_of(&served, &charged));
-    if !served.app.config.server.development {
-        request = request.disable_introspection();
-    }
     let permit = match kind {
         // A subscription is bounded by its socket; its events are at work one after the other.
         OperationType::Subscription => None,
-        OperationType::Query | OperationType::Mutation => {
-            let overloaded =
-                || NotRun { code: ErrorCode::Overloaded, message: "too many requests at a time: try again in a second".to_owned() };
-            Some(Arc::clone(&served.admission).try_acquire_owned().map_err(|_| overloaded())?)
-        }
+        OperationType::Query | OperationType::Mutation => Some(served.admit()?),
     };
     let context = Arc::new(context);
     let request = request.data(Arc::clone(&context));
@@ -307,10 +292,7 @@ async fn begin(
         return Ok(stream::once(work).boxed());
     }
     // A client that hangs up must not stop a mutation half-way: between its commit and what must follow it.
-    let (done, outcome) = tokio::sync::oneshot::channel();
-    tasks.spawn_detached(async move {
-        let _gone = done.send(work.await);
-    });
+    let outcome = tasks.to_the_end(work);
     // A task that panicked says nothing: the operation completes without an answer, and its client tries again with the same key.
     Ok(stream::once(outcome).filter_map(|outcome| std::future::ready(outcome.ok())).boxed())
 }

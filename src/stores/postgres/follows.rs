@@ -20,69 +20,44 @@ pub struct Edge {
     pub version: i64,
 }
 
-/// Makes the edge active with a new id; `None` when it was active already.
+/// Makes the edge active with a new id, or only asks for it; `None` when it is active already, or asked for and only asked for again.
 ///
 /// # Errors
 /// The server's.
-pub async fn activate(connection: &mut Connection, bucket: Bucket, follower: i64, followee: i64) -> Result<Option<Edge>, StoreError> {
+pub async fn begin(
+    connection: &mut Connection,
+    bucket: Bucket,
+    follower: i64,
+    followee: i64,
+    requested: bool,
+) -> Result<Option<Edge>, StoreError> {
     Ok(prepared(
-        sql("INSERT INTO follows AS f (follower_id, followee_id, id, version, active) VALUES ($2, $3, next_id($1), 1, true)
+        sql("INSERT INTO follows AS f (follower_id, followee_id, id, version, active, requested)
+             VALUES ($2, $3, next_id($1), 1, NOT $4, $4)
              ON CONFLICT (follower_id, followee_id)
-             DO UPDATE SET id = excluded.id, version = f.version + 1, active = true, requested = false
-             WHERE NOT f.active RETURNING id, version")
+             DO UPDATE SET id = excluded.id, version = f.version + 1, active = excluded.active, requested = excluded.requested
+             WHERE NOT f.active AND NOT (f.requested AND excluded.requested) RETURNING id, version")
         .bind::<Integer, _>(i32::from(bucket.number()))
         .bind::<BigInt, _>(follower)
-        .bind::<BigInt, _>(followee),
+        .bind::<BigInt, _>(followee)
+        .bind::<Bool, _>(requested),
     )
     .get_result(connection)
     .await
     .optional()?)
 }
 
-/// Asks for the edge; `None` when it is active, or asked for already.
+/// Grants an edge that was asked for, or turns it down; `None` when it was not asked for.
 ///
 /// # Errors
 /// The server's.
-pub async fn request(connection: &mut Connection, bucket: Bucket, follower: i64, followee: i64) -> Result<Option<Edge>, StoreError> {
+pub async fn answer(connection: &mut Connection, follower: i64, followee: i64, grant: bool) -> Result<Option<Edge>, StoreError> {
     Ok(prepared(
-        sql("INSERT INTO follows AS f (follower_id, followee_id, id, version, active, requested) VALUES ($2, $3, next_id($1), 1, false, true)
-             ON CONFLICT (follower_id, followee_id) DO UPDATE SET id = excluded.id, version = f.version + 1, requested = true
-             WHERE NOT f.active AND NOT f.requested RETURNING id, version")
-        .bind::<Integer, _>(i32::from(bucket.number()))
-        .bind::<BigInt, _>(follower)
-        .bind::<BigInt, _>(followee),
-    )
-    .get_result(connection)
-    .await
-    .optional()?)
-}
-
-/// Grants an edge that was asked for; `None` when it was not.
-///
-/// # Errors
-/// The server's.
-pub async fn accept(connection: &mut Connection, follower: i64, followee: i64) -> Result<Option<Edge>, StoreError> {
-    Ok(prepared(
-        sql("UPDATE follows SET active = true, requested = false, version = version + 1
+        sql("UPDATE follows SET active = active OR $3, requested = false, version = version + 1
              WHERE follower_id = $1 AND followee_id = $2 AND requested RETURNING id, version")
         .bind::<BigInt, _>(follower)
-        .bind::<BigInt, _>(followee),
-    )
-    .get_result(connection)
-    .await
-    .optional()?)
-}
-
-/// Turns down an edge that was asked for; `None` when it was not.
-///
-/// # Errors
-/// The server's.
-pub async fn reject(connection: &mut Connection, follower: i64, followee: i64) -> Result<Option<Edge>, StoreError> {
-    Ok(prepared(
-        sql("UPDATE follows SET requested = false, version = version + 1
-             WHERE follower_id = $1 AND followee_id = $2 AND requested RETURNING id, version")
-        .bind::<BigInt, _>(follower)
-        .bind::<BigInt, _>(followee),
+        .bind::<BigInt, _>(followee)
+        .bind::<Bool, _>(grant),
     )
     .get_result(connection)
     .await

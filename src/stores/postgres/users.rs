@@ -147,64 +147,45 @@ pub async fn update(
     Ok(row.map(|row| row.version))
 }
 
-/// Locks the user and counts one more act of theirs; the new activity version. `None` when there is no such user.
+/// What cached facts about a person are measured by.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, QueryableByName)]
+pub struct Versions {
+    /// Rises with every post, deletion and follow: what their counts are measured by.
+    #[diesel(sql_type = BigInt)]
+    pub activity: i64,
+    /// Rises with every act and every block: what their relations are measured by.
+    #[diesel(sql_type = BigInt)]
+    pub relations: i64,
+}
+
+/// Locks the user and counts one more act of theirs; the versions after it. `None` when there is no such user.
 ///
 /// # Errors
 /// The server's.
-pub async fn raise_activity(connection: &mut Connection, id: i64) -> Result<Option<i64>, StoreError> {
-    let row: Option<VersionRow> = prepared(
-        sql("UPDATE users SET activity_version = activity_version + 1 WHERE id = $1 RETURNING activity_version AS version")
-            .bind::<BigInt, _>(id),
-    )
-    .get_result(connection)
-    .await
-    .optional()?;
-    Ok(row.map(|row| row.version))
-}
-
-#[derive(QueryableByName)]
-struct RelationsRow {
-    #[diesel(sql_type = BigInt)]
-    relations: i64,
-    #[diesel(sql_type = BigInt)]
-    activity: i64,
-}
-
-/// Counts one more change of whom a person blocks; the version of their relations, and their activity version. `None` when there is no such user.
-///
-/// # Errors
-/// The server's.
-pub async fn raise_relations(connection: &mut Connection, id: i64) -> Result<Option<(i64, i64)>, StoreError> {
-    let row: Option<RelationsRow> = prepared(
-        sql("UPDATE users SET relations_version = relations_version + 1 WHERE id = $1
-             RETURNING relations_version + activity_version AS relations, activity_version AS activity")
+pub async fn raise_activity(connection: &mut Connection, id: i64) -> Result<Option<Versions>, StoreError> {
+    Ok(prepared(
+        sql("UPDATE users SET activity_version = activity_version + 1 WHERE id = $1
+             RETURNING activity_version AS activity, activity_version + relations_version AS relations")
         .bind::<BigInt, _>(id),
     )
     .get_result(connection)
     .await
-    .optional()?;
-    Ok(row.map(|row| (row.relations, row.activity)))
+    .optional()?)
 }
 
-/// The version of each person's relations: it rises with every follow and every block.
+/// Counts one more change of whom a person blocks; the versions after it. `None` when there is no such user.
 ///
 /// # Errors
 /// The server's.
-pub async fn relations_versions(connection: &mut Connection, ids: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
-    let rows: Vec<IdVersionRow> = prepared(
-        sql("SELECT id, relations_version + activity_version AS version FROM users WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids),
+pub async fn raise_relations(connection: &mut Connection, id: i64) -> Result<Option<Versions>, StoreError> {
+    Ok(prepared(
+        sql("UPDATE users SET relations_version = relations_version + 1 WHERE id = $1
+             RETURNING activity_version AS activity, activity_version + relations_version AS relations")
+        .bind::<BigInt, _>(id),
     )
-    .load(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.version)).collect())
-}
-
-#[derive(QueryableByName)]
-struct IdVersionRow {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-    #[diesel(sql_type = BigInt)]
-    version: i64,
+    .get_result(connection)
+    .await
+    .optional()?)
 }
 
 #[derive(QueryableByName)]

@@ -68,20 +68,20 @@ impl LocalBuckets {
 }
 
 impl Redis {
-    /// Takes a cost from the bucket that all servers share, giving back what was paid too much before.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn take_points(&self, who: &str, bucket: Bucket, cost: u64, back: u64) -> Result<Standing, StoreError> {
+    /// Takes a cost from the bucket that all servers share, giving back what was paid too much before; while Redis is away, from this process's own, so
+    /// that the limit stays closed.
+    pub async fn take_points(&self, who: &str, bucket: Bucket, cost: u64, back: u64) -> Standing {
+        match self.take_shared(who, bucket, cost, back).await {
+            Ok(standing) => standing,
+            Err(_) => self.inner.local_buckets.take(who, bucket, cost, back),
+        }
+    }
+
+    async fn take_shared(&self, who: &str, bucket: Bucket, cost: u64, back: u64) -> Result<Standing, StoreError> {
         let mut script = self.inner.scripts.rate_limit.prepare_invoke();
         script.key(self.inner.keys.rate_limit(who)).arg(bucket.capacity).arg(bucket.per_second.max(1)).arg(cost).arg(back);
         let (taken, left): (i64, u64) = self.inner.pool.run(async |connection| script.invoke_async(connection).await).await?;
         Ok(Standing { taken: taken == 1, left })
-    }
-
-    /// The same from this process's own bucket: for while Redis is away.
-    pub fn take_points_here(&self, who: &str, bucket: Bucket, cost: u64, back: u64) -> Standing {
-        self.inner.local_buckets.take(who, bucket, cost, back)
     }
 }
 
