@@ -9,6 +9,7 @@ export PLAZA_CONFIG ?= $(CURDIR)/.local/plaza.toml
 PLAZA := cargo run --quiet --bin plaza --
 TEST_THREADS ?= 4
 USERS ?= 1000
+BROWSER_TEST := cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
 .PHONY: help run web test-web pictures install up down status logs reset build release test fmt lint doc \
 	migrate seed doctor schema bench shards docker-config-check
@@ -46,10 +47,13 @@ build: toolchain ## the executable, dev profile
 release: toolchain ## the executable, release profile
 	cargo build --release --bin plaza
 
-test: toolchain ## every test, against the real servers (ARGS="name" for some)
+# The browser comes last and alone: it wants the machine for itself.
+test: toolchain ## every test, against the real servers and in a browser (ARGS="name" for some)
 	@infra/local/install tests
+	@infra/local/web
 	@infra/local/up servers
 	cargo test $(ARGS) -- --test-threads=$(TEST_THREADS)
+	$(if $(ARGS),,$(BROWSER_TEST))
 
 fmt: ## format the code
 	cargo fmt --all
@@ -82,13 +86,13 @@ test-web: ## the front end in headless Chromium, against a plaza of its own
 	@infra/local/install browser
 	@infra/local/web
 	@infra/local/up servers
-	cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
+	$(BROWSER_TEST)
 
 pictures: ## docs/pictures, drawn anew by the browser tests
 	@infra/local/install browser
 	@infra/local/web
 	@infra/local/up servers
-	PLAZA_PICTURES=$(CURDIR)/docs/pictures cargo test --test it -- --ignored pages_work_in_a_browser
+	PLAZA_PICTURES=$(CURDIR)/docs/pictures $(BROWSER_TEST)
 
 bench: toolchain install release ## the load mix against a release build; a table, and JSON in bench-results/
 	@infra/local/down roles

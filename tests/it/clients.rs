@@ -29,7 +29,7 @@ async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
 
 /// The front end in headless Chromium. With `PLAZA_PICTURES` set to a folder, pictures of it are written there.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "two or three of its 26 cases still fail on a busy machine, not always the same: `make test-web` runs it"]
+#[ignore = "needs Chromium and a machine for itself: `make test` runs it after all others, `make test-web` alone"]
 async fn pages_work_in_a_browser() {
     with_app(async |app| {
         let origin = app.url.trim_end_matches("/graphql").to_owned();

@@ -74,7 +74,7 @@ export function subscribeResuming<Data extends Record<string, unknown>>(socket: 
   return () => stop();
 }
 
-/** The library gives up on closes such as 1008, which plaza sends to who reads too slowly: a laptop that slept is to come back from that, too. */
+/** The library gives up on closes such as 1008, which a proxy on the way may send: a laptop that slept is to come back from that, too. */
 function isBroken(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'number' && code >= 1_000 && code < 2_000;

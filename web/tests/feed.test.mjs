@@ -94,7 +94,7 @@ async function breakableRoad(page) {
   });
   const cut = () => {
     whole = false;
-    // As plaza closes on who reads too slowly; the library alone would give up on this one.
+    // The library alone would give up on this one.
     for (const socket of open) void socket.close({ code: 1008 });
     open.clear();
   };
