@@ -15,6 +15,7 @@ mod report;
 mod resume;
 mod sockets;
 mod truth;
+mod watching;
 
 use std::path::PathBuf;
 

@@ -6,20 +6,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use clap::Args;
-use futures_util::{SinkExt, StreamExt, stream};
-use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use futures_util::{StreamExt, stream};
+use serde_json::json;
 
-use crate::client::{Client, raw_id};
+use crate::client::Client;
 use crate::faults;
-use crate::people::{LoggedIn, log_in};
+use crate::people::LoggedIn;
 use crate::truth::Truth;
+use crate::watching::{POST, Watched, author_and_followers, posted};
 
-const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code message } } }";
 const WATCH: &str = "subscription($after: String) { homeUpdated(after: $after) { cursor node { id } } }";
 
 /// How many clients, how many posts.
@@ -58,37 +54,18 @@ fn locked(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
 }
 
 async fn watch_once(url: &str, person: &LoggedIn, seen: &Mutex<Seen>) -> anyhow::Result<()> {
-    let mut request = url.into_client_request()?;
-    request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse()?);
-    let config = WebSocketConfig::default().read_buffer_size(1_024).write_buffer_size(0);
-    let (mut socket, _) = tokio_tungstenite::connect_async_with_config(request, Some(config), false).await?;
-    let init = json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {}", person.token) } });
-    socket.send(Message::text(init.to_string())).await?;
-    while let Some(message) = socket.next().await {
-        let Message::Text(text) = message? else { continue };
-        let message: Value = serde_json::from_str(&text)?;
-        match message.get("type").and_then(Value::as_str) {
-            Some("connection_ack") => {
-                let after = {
-                    let mut seen = locked(seen);
-                    (seen.connects, seen.began) = (seen.connects + 1, true);
-                    seen.cursor.clone()
-                };
-                let begin = json!({ "id": "1", "type": "subscribe", "payload": { "query": WATCH, "variables": { "after": after } } });
-                socket.send(Message::text(begin.to_string())).await?;
-            }
-            Some("ping") => socket.send(Message::text("{\"type\":\"pong\"}")).await?,
-            Some("next") => {
-                let event = message.pointer("/payload/data/homeUpdated").with_context(|| text.to_string())?;
-                let id = event.pointer("/node/id").and_then(Value::as_str).and_then(raw_id).context("no id")?;
-                let mut seen = locked(seen);
-                *seen.posts.entry(id).or_default() += 1;
-                seen.cursor = event.get("cursor").and_then(Value::as_str).map(str::to_owned);
-            }
-            other => anyhow::bail!("{other:?}: {text}"),
-        }
+    let begin = || {
+        let mut seen = locked(seen);
+        (seen.connects, seen.began) = (seen.connects + 1, true);
+        json!({ "query": WATCH, "variables": { "after": seen.cursor } })
+    };
+    let mut watched = Watched::open(url, Some(&person.token), begin).await?;
+    loop {
+        let (id, cursor) = watched.post().await?;
+        let mut seen = locked(seen);
+        *seen.posts.entry(id).or_default() += 1;
+        seen.cursor = cursor;
     }
-    anyhow::bail!("closed")
 }
 
 /// Posts until it is answered; how often it was sent.
@@ -96,13 +73,12 @@ async fn post(client: &Client, author: &LoggedIn, number: usize) -> anyhow::Resu
     let key = format!("resume-{number}-{}", rand::random::<u64>());
     for sent in 1..=100 {
         if let Ok(data) = client.send_keyed(Some(&author.token), Some(&key), POST, json!({ "text": format!("number {number}") })).await
-            && let Some(id) = data.pointer("/postCreate/post/id").and_then(Value::as_str).and_then(raw_id)
+            && let Some(id) = posted(&data)
         {
             // Sent once more on purpose, every fifth: a client that lost the answer.
             if number.is_multiple_of(5) {
                 let again = client.send_keyed(Some(&author.token), Some(&key), POST, json!({ "text": format!("number {number}") })).await?;
-                let same = again.pointer("/postCreate/post/id").and_then(Value::as_str).and_then(raw_id);
-                anyhow::ensure!(same == Some(id), "the same key made another post: {again}");
+                anyhow::ensure!(posted(&again) == Some(id), "the same key made another post: {again}");
             }
             return Ok((id, sent));
         }
@@ -116,12 +92,8 @@ async fn post(client: &Client, author: &LoggedIn, number: usize) -> anyhow::Resu
 /// # Errors
 /// The servers'; a post that is never answered.
 pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str, arguments: &ResumeArguments) -> anyhow::Result<bool> {
-    let (author, followers) = truth.most_followed().await?;
-    let people = truth.people().await?;
-    let wanted: Vec<_> = people.into_iter().filter(|person| person.id == author || followers.contains(&person.id)).collect();
-    let (authors, watchers): (Vec<LoggedIn>, Vec<LoggedIn>) =
-        log_in(client, &wanted, password).await?.into_iter().partition(|person| person.person.id == author);
-    let author = authors.first().context("the author cannot log in")?;
+    let (author, watchers) = author_and_followers(client, truth, password).await?;
+    let author = &author;
     let url = client.url().replacen("http", "ws", 1);
     let clients: Vec<Arc<Mutex<Seen>>> = watchers
         .iter()

@@ -8,18 +8,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use futures_util::{SinkExt, StreamExt, TryStreamExt, stream};
-use serde_json::{Value, json};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::json;
 use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use crate::client::{Client, raw_id};
-use crate::people::{LoggedIn, log_in};
+use crate::client::Client;
 use crate::truth::Truth;
+use crate::watching::{POST, Watched, author_and_followers, posted};
 
-const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code message } } }";
 const WATCH: &str = "subscription { homeUpdated { cursor node { id text author { handle } } } }";
 
 /// How many sockets, and where.
@@ -34,47 +30,37 @@ pub struct SocketArguments {
     /// The file of that server's process in the run folder.
     #[arg(long, default_value = "server-1")]
     process: String,
+    /// The process id of `stock-subscriptions` at `--url` and `--socket-url`: it is measured instead of a server of plaza's.
+    #[arg(long)]
+    stock: Option<u32>,
     /// Posts, one after the other.
     #[arg(long, default_value_t = 3)]
     posts: usize,
 }
 
-/// Resident memory of a process, in bytes.
-fn resident(run_dir: &Path, process: &str) -> anyhow::Result<u64> {
-    let text = std::fs::read_to_string(run_dir.join(process)).with_context(|| format!("{process} is not running"))?;
-    let pid = text.lines().find_map(|line| line.strip_prefix("pid=")).context("no pid")?;
+/// Resident memory of the server, in bytes.
+fn resident(run_dir: &Path, arguments: &SocketArguments) -> anyhow::Result<u64> {
+    let pid = match arguments.stock {
+        Some(pid) => pid.to_string(),
+        None => {
+            let process = &arguments.process;
+            let text = std::fs::read_to_string(run_dir.join(process)).with_context(|| format!("{process} is not running"))?;
+            text.lines().find_map(|line| line.strip_prefix("pid=")).context("no pid")?.to_owned()
+        }
+    };
     let status = std::fs::read_to_string(PathBuf::from("/proc").join(pid).join("status"))?;
     let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).and_then(|rest| rest.trim().strip_suffix(" kB"));
     Ok(kib.context("no VmRSS")?.trim().parse::<u64>()? * 1_024)
 }
 
 /// Subscribes, and hands on the time at which each post came.
-async fn watch(url: &str, person: &LoggedIn, open: Arc<AtomicUsize>, told: mpsc::Sender<(i64, Instant)>) -> anyhow::Result<()> {
-    let mut request = url.into_client_request()?;
-    request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse()?);
-    let config = WebSocketConfig::default().read_buffer_size(1_024).write_buffer_size(0);
-    let (mut socket, _) = tokio_tungstenite::connect_async_with_config(request, Some(config), false).await?;
-    let init = json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {}", person.token) } });
-    socket.send(Message::text(init.to_string())).await?;
-    while let Some(message) = socket.next().await {
-        let Message::Text(text) = message? else { continue };
-        let came = Instant::now();
-        let message: Value = serde_json::from_str(&text)?;
-        match message.get("type").and_then(Value::as_str) {
-            Some("connection_ack") => {
-                let begin = json!({ "id": "1", "type": "subscribe", "payload": { "query": WATCH } });
-                socket.send(Message::text(begin.to_string())).await?;
-                open.fetch_add(1, Ordering::Relaxed);
-            }
-            Some("ping") => socket.send(Message::text("{\"type\":\"pong\"}")).await?,
-            Some("next") => {
-                let id = message.pointer("/payload/data/homeUpdated/node/id").and_then(Value::as_str).and_then(raw_id);
-                told.send((id.with_context(|| text.to_string())?, came)).await?;
-            }
-            other => anyhow::bail!("{other:?}: {text}"),
-        }
+async fn watch(url: &str, token: Option<&str>, open: &AtomicUsize, told: &mpsc::Sender<(i64, Instant)>) -> anyhow::Result<()> {
+    let mut watched = Watched::open(url, token, || json!({ "query": WATCH })).await?;
+    open.fetch_add(1, Ordering::Relaxed);
+    loop {
+        let (id, _) = watched.post().await?;
+        told.send((id, Instant::now())).await?;
     }
-    anyhow::bail!("closed")
 }
 
 /// The verb.
@@ -82,31 +68,35 @@ async fn watch(url: &str, person: &LoggedIn, open: Arc<AtomicUsize>, told: mpsc:
 /// # Errors
 /// The servers'; a socket that closes.
 pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str, arguments: &SocketArguments) -> anyhow::Result<bool> {
-    let (author, followers) = truth.most_followed().await?;
-    let people = truth.people().await?;
-    let wanted: Vec<_> = people.into_iter().filter(|person| person.id == author || followers.contains(&person.id)).collect();
-    let (authors, watchers): (Vec<LoggedIn>, Vec<LoggedIn>) =
-        log_in(client, &wanted, password).await?.into_iter().partition(|person| person.person.id == author);
-    let author = authors.first().context("the author cannot log in")?;
-    let before = resident(run_dir, &arguments.process)?;
+    // Where nobody is known, nobody logs in.
+    let (author, watchers) = match arguments.stock {
+        Some(_) => (None, vec![None]),
+        None => {
+            let (author, followers) = author_and_followers(client, truth, password).await?;
+            (Some(author.token), followers.into_iter().map(|person| Some(person.token)).collect())
+        }
+    };
+    let resident = || resident(run_dir, arguments);
+    let before = resident()?;
     let (told, mut heard) = mpsc::channel(1_024);
     let (open, began) = (Arc::new(AtomicUsize::new(0)), Instant::now());
     let failed = Arc::new(AtomicUsize::new(0));
     stream::iter((0..arguments.sockets).zip(watchers.iter().cycle()))
         .map(anyhow::Ok)
-        .try_for_each_concurrent(64, |(number, person)| {
-            let (person, told, open, failed) = (person.clone(), told.clone(), Arc::clone(&open), Arc::clone(&failed));
+        .try_for_each_concurrent(64, |(number, token)| {
+            let (token, told, open, failed) = (token.clone(), told.clone(), Arc::clone(&open), Arc::clone(&failed));
             let url = arguments.socket_url.clone();
             async move {
                 #[expect(clippy::disallowed_methods, reason = "lives as long as the run")]
                 tokio::spawn(async move {
-                    if let Err(error) = watch(&url, &person, open, told).await {
+                    if let Err(error) = watch(&url, token.as_deref(), &open, &told).await {
                         failed.fetch_add(1, Ordering::Relaxed);
                         let _ = writeln!(std::io::stderr(), "a socket: {error:#}");
                     }
                 });
                 if number % 64 == 63 {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    // About a thousand a second: faster, and a generator on the same cores is itself too late with its first message.
+                    tokio::time::sleep(Duration::from_millis(64)).await;
                 }
                 Ok(())
             }
@@ -119,7 +109,7 @@ pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str,
     let opened = began.elapsed();
     // Subscriptions begin after their acknowledgement; then the server is given the time to be idle.
     tokio::time::sleep(Duration::from_secs(10)).await;
-    let held = resident(run_dir, &arguments.process)?.saturating_sub(before);
+    let held = resident()?.saturating_sub(before);
     let count = open.load(Ordering::Relaxed).max(1);
     writeln!(
         std::io::stdout(),
@@ -131,9 +121,8 @@ pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str,
     )?;
     for _ in 0..arguments.posts {
         let started = Instant::now();
-        let data = client.send(Some(&author.token), POST, json!({ "text": "To everyone who is watching" })).await?;
-        let post = data.pointer("/postCreate/post/id").and_then(Value::as_str).and_then(raw_id);
-        let post = post.with_context(|| format!("no post: {data}"))?;
+        let data = client.send(author.as_deref(), POST, json!({ "text": "To everyone who is watching" })).await?;
+        let post = posted(&data).with_context(|| format!("no post: {data}"))?;
         let mut arrivals: Vec<Duration> = Vec::with_capacity(count);
         while arrivals.len() < count {
             let next = tokio::time::timeout(Duration::from_secs(60), heard.recv()).await;

@@ -108,6 +108,8 @@ pub struct LimitsConfig {
     pub address_sign_ups: u64,
     /// Sockets open at one server from one address (IPv6: its /64).
     pub sockets_per_address: usize,
+    /// How long the client of a new socket may take to say who it is, in milliseconds.
+    pub socket_init_ms: u64,
     /// Operations running on one socket.
     pub subscriptions_per_socket: usize,
 }
@@ -123,6 +125,7 @@ impl Default for LimitsConfig {
             address_failures: 100,
             address_sign_ups: 10_000,
             sockets_per_address: 1_000,
+            socket_init_ms: 10_000,
             subscriptions_per_socket: 50,
         }
     }

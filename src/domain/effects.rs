@@ -15,7 +15,7 @@ use crate::read_models::profile_counts::{self, VersionsRow};
 use crate::read_models::projection::Effects;
 use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, ReadSession};
-use crate::stores::redis::live::Wake;
+use crate::stores::redis::live::Cause;
 
 /// How long it may take to find out whom to wake.
 const LOOK_UP: Duration = Duration::from_secs(2);
@@ -65,11 +65,11 @@ impl Effects for Domain {
         let mut people: BTreeSet<UserId> = people.iter().copied().collect();
         people.extend(posts::authors_of(&op, self, posts).await.map_err(store_error)?);
         people.extend(products::sellers_of(&op, self, products).await.map_err(store_error)?);
-        self.redis.wake(&people.into_iter().collect::<Vec<_>>(), Wake::Notifications).await
+        self.redis.wake(&people.into_iter().collect::<Vec<_>>(), Cause::Notifications).await
     }
 
     async fn orders_changed(&self, buyers: &[UserId]) -> Result<(), StoreError> {
-        self.redis.wake(buyers, Wake::Orders).await
+        self.redis.wake(buyers, Cause::Orders).await
     }
 
     async fn products_changed(&self, products: &[(ProductId, i64)]) -> Result<(), StoreError> {

@@ -28,9 +28,8 @@ pub async fn unlike(op: &Operation, domain: &Domain, id: PostId) -> Result<PostI
 
 async fn change(op: &Operation, domain: &Domain, id: PostId, operation: &'static str, liked: bool) -> Result<PostId, DomainError> {
     let user = op.require_viewer()?.user_id;
-    if liked {
-        posts::require_visible(op, domain, id).await?;
-    }
+    // Also to take a like back: whether a post they may not see is still there is not told.
+    posts::require_visible(op, domain, id).await?;
     let shard = domain.cluster.shard_of_id(id);
     let request = Request { user, client_key: op.client_key.as_deref(), operation };
     let committed = domain

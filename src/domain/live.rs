@@ -90,13 +90,16 @@ impl HomeWatch {
 
     /// The next post, with the cursor after it; waits for one. `op` makes an operation for each look. While Redis or a shard is away it waits:
     /// nothing is lost, the stream or the feed has it afterwards.
-    pub async fn next(&mut self, op: impl Fn() -> Arc<Operation> + Send, domain: &Domain) -> (HomeCursor, Post) {
+    pub async fn next(&mut self, mut op: impl FnMut() -> Arc<Operation> + Send, domain: &Domain) -> (HomeCursor, Post) {
         loop {
             if let Some(found) = self.found.pop_front() {
                 self.last = found.0.post;
                 return found;
             }
-            match self.look(&op(), domain).await {
+            let turn = domain.redis.turn().await;
+            let looked = self.look(&op(), domain).await;
+            drop(turn);
+            match looked {
                 Ok(()) if !self.found.is_empty() => {}
                 // Until there may be something, or it is time to keep the stream.
                 Ok(()) => rest(&mut self.watcher, &mut self.seen, |wakes| wakes.home, self.keep_at).await,
@@ -109,12 +112,18 @@ impl HomeWatch {
     }
 
     async fn look(&mut self, op: &Operation, domain: &Domain) -> Result<(), DomainError> {
+        let mut newest = self.seen.newest;
         if Instant::now() >= self.keep_at {
             self.open(op, domain).await?;
             self.keep_at = Instant::now() + KEEP;
+            newest = None;
         }
         let Some(position) = self.position else { return Ok(()) };
-        let entries = domain.redis.live_after(self.user, position).await?;
+        let entries = match newest {
+            Some(newest) if newest.at <= position => return Ok(()),
+            Some(newest) if newest.before == position => vec![(newest.at, newest.post)],
+            _ => domain.redis.live_after(self.user, position).await?,
+        };
         let Some((last, _)) = entries.last().copied() else { return self.reopen_if_lost(op, domain, position).await };
         let fresh: Vec<(Position, PostId)> = entries.into_iter().filter(|(_, post)| self.remember(*post)).collect();
         let ids: Vec<PostId> = fresh.iter().map(|(_, post)| *post).collect();

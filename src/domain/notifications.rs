@@ -84,12 +84,15 @@ impl NotificationWatch {
     }
 
     /// The next one; waits for it.
-    pub async fn next(&mut self, op: impl Fn() -> std::sync::Arc<Operation> + Send, domain: &Domain) -> Notification {
+    pub async fn next(&mut self, mut op: impl FnMut() -> std::sync::Arc<Operation> + Send, domain: &Domain) -> Notification {
         loop {
             if let Some(found) = self.found.pop_front() {
                 return found;
             }
-            match self.look(&op(), domain).await {
+            let turn = domain.redis.turn().await;
+            let looked = self.look(&op(), domain).await;
+            drop(turn);
+            match looked {
                 Ok(true) => {}
                 Ok(false) => live::rest(&mut self.watcher, &mut self.seen, |wakes| wakes.notifications, Instant::now() + LOOK).await,
                 Err(error) => {

@@ -19,7 +19,7 @@ pub struct PageInfo {
     pub has_previous_page: bool,
     /// The cursor of the first edge.
     pub start_cursor: Option<String>,
-    /// The cursor to go on from. It may be past the last edge, when rows in between are hidden from the viewer.
+    /// The cursor to go on from: the last edge's, or, when a whole page is hidden from the viewer and more comes after it, one past that.
     pub end_cursor: Option<String>,
 }
 
@@ -93,7 +93,11 @@ pub fn connection<T: OutputType + Clone>(page: Page<T>, request: PageRequest) ->
             has_next_page: page.has_next,
             has_previous_page: request.after.is_some(),
             start_cursor: edges.first().map(|edge| edge.cursor.clone()),
-            end_cursor: page.end.map(|id| encode(&kind, id)),
+            // The place of what is hidden is told only where there is no other way on.
+            end_cursor: match edges.last() {
+                Some(last) => Some(last.cursor.clone()),
+                None => page.end.filter(|_| page.has_next).map(|id| encode(&kind, id)),
+            },
         },
         nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
         edges,

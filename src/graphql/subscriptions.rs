@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::connection::Edge;
-use super::context::RequestContext;
+use super::context::{RequestContext, Scope};
 use super::error::{ErrorCode, fault};
 use super::ids::argument;
 use super::notifications::types::Notification;
@@ -17,7 +17,7 @@ use super::posts::types::Post;
 use crate::domain::live::{HomeCursor, HomeWatch};
 use crate::domain::notifications::NotificationWatch;
 use crate::domain::orders::OrderWatch;
-use crate::domain::{DomainError, Viewer};
+use crate::domain::{DomainError, Operation, Viewer};
 use crate::ids::OrderId;
 
 type Events<T> = Result<Edge<T>, async_graphql::Error>;
@@ -48,6 +48,12 @@ fn begin(ctx: &Context<'_>) -> async_graphql::Result<(Arc<RequestContext>, Viewe
     Ok((context, viewer))
 }
 
+/// The operation of one look; what the look finds is resolved by the same, so that what both need is read once.
+fn begin_look(context: &RequestContext, scope: &mut Arc<Scope>) -> Arc<Operation> {
+    *scope = context.for_event();
+    Arc::clone(&scope.op)
+}
+
 /// What is told over a WebSocket.
 #[derive(Debug, Default)]
 pub struct Subscription;
@@ -65,8 +71,9 @@ impl Subscription {
         let cursor = place("home", after.as_deref(), HomeCursor::decode)?;
         let watch = HomeWatch::begin(context.domain(), viewer.user_id, cursor).await;
         Ok(stream::unfold((watch, context), |(mut watch, context)| async move {
-            let (cursor, post) = watch.next(|| Arc::clone(&context.for_event().op), context.domain()).await;
-            let node = Post::new(post, &context.for_event());
+            let mut scope = context.for_event();
+            let (cursor, post) = watch.next(|| begin_look(&context, &mut scope), context.domain()).await;
+            let node = Post::new(post, &scope);
             Some((Ok(Edge { cursor: encode("home", &cursor.encode()), node }), (watch, context)))
         }))
     }
@@ -101,8 +108,9 @@ impl Subscription {
         let last = place("notification", after.as_deref(), number)?;
         let watch = NotificationWatch::begin(context.domain(), viewer, last).await;
         let events = stream::unfold((watch, context), |(mut watch, context)| async move {
-            let row = watch.next(|| Arc::clone(&context.for_event().op), context.domain()).await;
-            let node = Notification::new(row, &context.for_event());
+            let mut scope = context.for_event();
+            let row = watch.next(|| begin_look(&context, &mut scope), context.domain()).await;
+            let node = Notification::new(row, &scope);
             Some((node, (watch, context)))
         });
         Ok(events.filter_map(|node| async move {

@@ -164,6 +164,7 @@ impl TestApp {
         let broker = config.rabbitmq.url.expose_secret().rsplit_once('/').expect("a vhost").0.to_owned();
         config.rabbitmq.url = format!("{broker}/{name}").into();
         config.auth.argon2_kib = 64;
+        config.limits.socket_init_ms = 5_000;
         config.auth.signing_key_file = std::env::temp_dir().join(format!("plaza-test-key-{}.pem", std::process::id()));
         generate_key_file(&config.auth.signing_key_file).expect("a key file");
         change(&mut config);

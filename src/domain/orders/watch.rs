@@ -44,7 +44,10 @@ impl OrderWatch {
     /// The order when it has changed; `None` once its end was told.
     pub async fn next(&mut self, domain: &Domain) -> Option<Order> {
         while !self.ended {
-            match self.current(domain).await {
+            let turn = domain.redis.turn().await;
+            let current = self.current(domain).await;
+            drop(turn);
+            match current {
                 Ok(Some(order)) => {
                     self.ended = order.status.is_end();
                     if self.told.is_none_or(|told| order.version > told) {

@@ -6,7 +6,7 @@ use async_graphql::{ID, Object};
 use chrono::{DateTime, Utc};
 
 use crate::domain::users::User as Row;
-use crate::domain::{Page, follows, posts};
+use crate::domain::{Page, follows, policy, posts, relations};
 use crate::graphql::connection::{Connection, connection, page};
 use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
@@ -43,6 +43,16 @@ impl User {
         let load = |(cursor, id)| async move { Ok::<_, async_graphql::Error>(Self::load(scope, id).await?.map(|user| (cursor, user))) };
         let items = futures_util::future::try_join_all(page.items.into_iter().map(load)).await?;
         Ok(Page { items: items.into_iter().flatten().collect(), end: page.end, has_next: page.has_next })
+    }
+
+    /// A count of what they have made, unless the viewer may not see that.
+    async fn if_visible(&self, count: impl Future<Output = async_graphql::Result<i64>>) -> Option<async_graphql::Result<i64>> {
+        let op = &self.scope.op;
+        match relations::of_viewer(op, &self.scope.domain).await {
+            Ok(relations) if policy::content_is_visible(op.viewer, &relations, &self.row) => Some(count.await),
+            Ok(_) => None,
+            Err(error) => Some(Err(fault(&error))),
+        }
     }
 }
 
@@ -116,19 +126,19 @@ impl User {
         Some(following.await)
     }
 
-    /// How many posts they have.
+    /// How many posts they have; null for those who may not see them.
     async fn post_count(&self) -> Option<async_graphql::Result<i64>> {
-        Some(self.scope.loaders.profile_counts(self.row.id).await.map(|counts| counts.unwrap_or_default().posts))
+        self.if_visible(async { Ok(self.scope.loaders.profile_counts(self.row.id).await?.unwrap_or_default().posts) }).await
     }
 
-    /// How many follow them; a follow is counted a moment after it was made.
+    /// How many follow them; a follow is counted a moment after it was made. Null for those who may not see who.
     async fn follower_count(&self) -> Option<async_graphql::Result<i64>> {
-        Some(self.scope.loaders.follower_count(self.row.id).await.map(|count| count.unwrap_or_default().followers))
+        self.if_visible(async { Ok(self.scope.loaders.follower_count(self.row.id).await?.unwrap_or_default().followers) }).await
     }
 
-    /// How many they follow.
+    /// How many they follow; null for those who may not see whom.
     async fn following_count(&self) -> Option<async_graphql::Result<i64>> {
-        Some(self.scope.loaders.profile_counts(self.row.id).await.map(|counts| counts.unwrap_or_default().following))
+        self.if_visible(async { Ok(self.scope.loaders.profile_counts(self.row.id).await?.unwrap_or_default().following) }).await
     }
 
     /// Whether only those they let follow them see what they write.

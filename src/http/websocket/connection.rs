@@ -25,8 +25,6 @@ use crate::http::limits::{Limited, pay, used};
 use crate::http::prepare::{Incoming, NotRun, Prepared, prepare};
 use crate::http::{RequestId, Served};
 
-/// How long a client may take to say who it is.
-const INIT: Duration = Duration::from_secs(3);
 /// How long a socket may be silent before its client is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(25);
 /// How long a message may take to be sent: a client that does not read is let go.
@@ -97,27 +95,29 @@ impl Connection {
     async fn run(&mut self) -> Step {
         let stop = self.served.app.tasks.stopping();
         let mut ended = self.served.app.domain.identity.revocations.listen();
-        let init_until = Instant::now() + INIT;
+        let init_until = Instant::now() + Duration::from_millis(self.served.app.config.limits.socket_init_ms);
         let mut silent_until = Instant::now() + PING_EVERY;
         loop {
             tokio::select! {
+                // What has come in time counts, however late a busy server looks at it.
+                biased;
                 message = self.socket.recv() => match message {
                     Some(Ok(message)) => self.receive(message).await?,
                     // Too long a message, or one that breaks the framing, ends in an error too.
                     Some(Err(_)) => return Err(Some(Close::BadMessage)),
                     None => return Err(None),
                 },
+                session = ended.recv() => self.check_session(session)?,
+                () = stop.cancelled() => return Err(Some(Close::Restart)),
                 Some(said) = self.operations.next(), if !self.operations.is_empty() => {
                     silent_until = Instant::now() + PING_EVERY;
                     self.say(said).await?;
                 }
-                session = ended.recv() => self.check_session(session)?,
                 () = tokio::time::sleep_until(init_until), if !self.acknowledged => return Err(Some(Close::InitTimeout)),
                 () = tokio::time::sleep_until(silent_until), if self.acknowledged => {
                     silent_until = Instant::now() + PING_EVERY;
                     self.send(messages::ping()).await?;
                 }
-                () = stop.cancelled() => return Err(Some(Close::Restart)),
             }
         }
     }
@@ -261,7 +261,10 @@ async fn begin(
     context.viewer = viewer;
     context.client_key = client_key;
     context.traceparent = Some(crate::telemetry::traceparent(None));
+    // After a restart all sockets of a server come back at once; they take turns.
+    let turn = if kind == OperationType::Subscription { served.app.domain.redis.turn().await } else { None };
     let charged = pay(&served.app, &mut context, address, cost).await;
+    drop(turn);
     let charged = charged.map_err(|limited| NotRun { code: Limited::CODE, message: limited.message() })?;
     let permit = match kind {
         // A subscription is bounded by its socket; its events are at work one after the other.

@@ -48,11 +48,22 @@ pub struct Opened {
     pub last: Position,
 }
 
+/// The newest entry of a stream, and the one it follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Newest {
+    /// The place before it.
+    pub before: Position,
+    /// Its own place.
+    pub at: Position,
+    /// The post.
+    pub post: PostId,
+}
+
 /// What a watcher is woken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
     /// A post came to the person's home.
-    Home,
+    Home(Newest),
     /// One of the person's orders has changed.
     Orders,
     /// A notification came.
@@ -60,18 +71,36 @@ pub enum Wake {
 }
 
 impl Wake {
-    /// As on the channel.
-    pub fn code(self) -> &'static str {
+    /// What a message on the channel means.
+    pub fn parse(message: &[u8]) -> Option<Self> {
+        let mut words = std::str::from_utf8(message).ok()?.split(' ');
+        match words.next()? {
+            "h" => {
+                let (before, at) = (Position::parse(words.next()?)?, Position::parse(words.next()?)?);
+                Some(Self::Home(Newest { before, at, post: PostId::from_i64(words.next()?.parse().ok()?) }))
+            }
+            "o" => Some(Self::Orders),
+            "n" => Some(Self::Notifications),
+            _ => None,
+        }
+    }
+}
+
+/// What people can be woken for beside a post, which its script tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// One of the person's orders has changed.
+    Orders,
+    /// A notification came.
+    Notifications,
+}
+
+impl Cause {
+    fn message(self) -> &'static str {
         match self {
-            Self::Home => "h",
             Self::Orders => "o",
             Self::Notifications => "n",
         }
-    }
-
-    /// What a message on the channel means.
-    pub fn of_code(code: &[u8]) -> Option<Self> {
-        [Self::Home, Self::Orders, Self::Notifications].into_iter().find(|wake| wake.code().as_bytes() == code)
     }
 }
 
@@ -139,13 +168,13 @@ impl Redis {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: some may have been woken; waking them again is harmless.
-    pub async fn wake(&self, users: &[UserId], what: Wake) -> Result<(), StoreError> {
+    pub async fn wake(&self, users: &[UserId], what: Cause) -> Result<(), StoreError> {
         if users.is_empty() {
             return Ok(());
         }
         let mut pipeline = redis::pipe();
         for user in users {
-            pipeline.cmd("PUBLISH").arg(self.inner.keys.live(*user)).arg(what.code()).ignore();
+            pipeline.cmd("PUBLISH").arg(self.inner.keys.live(*user)).arg(what.message()).ignore();
         }
         self.inner.pool.run(async |connection| pipeline.query_async::<()>(connection).await).await
     }
@@ -159,6 +188,18 @@ fn post_of(entry: &Entry) -> Option<(Position, PostId)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_says_what_it_is_for() {
+        let (before, at) = (Position { ms: 5, number: 0 }, Position { ms: 6, number: 1 });
+        let newest = Newest { before, at, post: PostId::from_i64(7) };
+        assert_eq!(Wake::parse(b"h 5-0 6-1 7"), Some(Wake::Home(newest)));
+        assert_eq!(Wake::parse(Cause::Orders.message().as_bytes()), Some(Wake::Orders));
+        assert_eq!(Wake::parse(Cause::Notifications.message().as_bytes()), Some(Wake::Notifications));
+        for bad in ["", "h", "h 5-0 6-1", "h 5-0 6-1 x", "x"] {
+            assert_eq!(Wake::parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
 
     #[test]
     fn places_are_ordered_as_redis_orders_them() {

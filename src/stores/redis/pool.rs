@@ -15,6 +15,9 @@ use crate::stores::query::SendFnOnce;
 /// After a failure Redis counts as away for so long, then one caller tries: an outage costs nobody else anything.
 const AWAY: Duration = Duration::from_millis(500);
 
+/// An outage is told of so often at most, however many callers flap between failure and success.
+const TELL_EVERY_MS: u64 = 1_000;
+
 /// A connection that remembers that it failed: bb8-redis itself never notices.
 #[derive(Debug)]
 pub struct Tracked {
@@ -51,6 +54,10 @@ pub struct Pool {
     started: Instant,
     /// Milliseconds since `started` at which one caller may try again; 0 while Redis answers.
     away_until_ms: AtomicU64,
+    /// Milliseconds since `started` at which it was last told that Redis is away.
+    told_at_ms: AtomicU64,
+    /// Whether it is still to be told that Redis is back.
+    tells: AtomicBool,
 }
 
 impl Pool {
@@ -65,7 +72,14 @@ impl Pool {
             .connection_timeout(timeout)
             .retry_connection(false)
             .build_unchecked(Manager(manager));
-        Ok(Self { inner, timeout, started: Instant::now(), away_until_ms: AtomicU64::new(0) })
+        Ok(Self {
+            inner,
+            timeout,
+            started: Instant::now(),
+            away_until_ms: AtomicU64::new(0),
+            told_at_ms: AtomicU64::new(0),
+            tells: AtomicBool::new(false),
+        })
     }
 
     fn now_ms(&self) -> u64 {
@@ -87,13 +101,21 @@ impl Pool {
     }
 
     fn answered(&self) {
-        if self.away_until_ms.load(Ordering::Relaxed) != 0 && self.away_until_ms.swap(0, Ordering::Relaxed) != 0 {
+        let was_away = self.away_until_ms.load(Ordering::Relaxed) != 0 && self.away_until_ms.swap(0, Ordering::Relaxed) != 0;
+        if was_away && self.tells.swap(false, Ordering::Relaxed) {
             tracing::info!("redis is back");
         }
     }
 
     fn failed(&self, error: &StoreError) {
-        if self.away_until_ms.swap(self.blocked_until(self.now_ms()), Ordering::Relaxed) == 0 {
+        let now = self.now_ms();
+        if self.away_until_ms.swap(self.blocked_until(now), Ordering::Relaxed) != 0 {
+            return;
+        }
+        let told = self.told_at_ms.load(Ordering::Relaxed);
+        let is_time = told == 0 || now >= told.saturating_add(TELL_EVERY_MS);
+        if is_time && self.told_at_ms.compare_exchange(told, now.max(1), Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.tells.store(true, Ordering::Relaxed);
             tracing::warn!(%error, "redis is away");
         }
     }

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use secrecy::ExposeSecret;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Redis;
-use super::live::Wake;
+use super::live::{Newest, Wake};
 use crate::ids::{Id, UserId};
 
 /// Channels asked for in one command.
 const CHUNK: usize = 500;
+/// Watchers of a process that look at once. One post can wake tens of thousands: all together they would hold up Redis for everyone else.
+const LOOKS: usize = 64;
 /// How long a watcher waits until its channel is heard; without Redis it begins all the same, and is woken once Redis is back.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -23,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Wakes {
     /// Posts.
     pub home: u64,
+    /// The last post; `None` when it must be asked for.
+    pub newest: Option<Newest>,
     /// Orders.
     pub orders: u64,
     /// Notifications.
@@ -32,14 +36,17 @@ pub struct Wakes {
 impl Wakes {
     fn count(&mut self, wake: Wake) {
         match wake {
-            Wake::Home => self.home += 1,
+            Wake::Home(newest) => {
+                self.home += 1;
+                self.newest = Some(newest);
+            }
             Wake::Orders => self.orders += 1,
             Wake::Notifications => self.notifications += 1,
         }
     }
 
     fn count_all(&mut self) {
-        [Wake::Home, Wake::Orders, Wake::Notifications].into_iter().for_each(|wake| self.count(wake));
+        *self = Self { home: self.home + 1, newest: None, orders: self.orders + 1, notifications: self.notifications + 1 };
     }
 }
 
@@ -49,12 +56,19 @@ enum Command {
 }
 
 /// The people watched by this process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Watched {
+    looks: Semaphore,
     people: Mutex<HashMap<UserId, watch::Sender<Wakes>>>,
     /// What the listener has to do; as many as watchers came and went since it last looked.
     commands: Mutex<Vec<Command>>,
     commanded: Notify,
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self { looks: Semaphore::new(LOOKS), people: Mutex::default(), commands: Mutex::default(), commanded: Notify::new() }
+    }
 }
 
 impl Watched {
@@ -121,6 +135,11 @@ impl Redis {
         Watcher { user, wakes, redis: self.clone() }
     }
 
+    /// Waits for a watcher's turn to look at what it was woken for; held while it looks.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.inner.watched.looks.acquire().await.ok()
+    }
+
     fn wake_here(&self, channel: &str, wake: Wake) {
         let user = channel.rsplit(':').next().and_then(|id| id.parse().ok()).map(UserId::from_i64);
         let people = self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -170,7 +189,7 @@ impl Redis {
                 () = self.inner.watched.commanded.notified() => self.obey(&mut sink).await?,
                 message = messages.next() => {
                     let Some(message) = message else { return Ok(()) };
-                    if let Some(wake) = Wake::of_code(message.get_payload_bytes()) {
+                    if let Some(wake) = Wake::parse(message.get_payload_bytes()) {
                         self.wake_here(message.get_channel_name(), wake);
                     }
                 }

@@ -8,7 +8,8 @@ export function money({ amount, currency }: { amount: string; currency: string }
 }
 
 export function times(count: number | null | undefined): string {
-  return new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 }).format(count ?? 0);
+  if (count === null || count === undefined) return '–';
+  return new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 }).format(count);
 }
 
 /** As plaza counts: characters are Unicode's, white space around the text is dropped. */

@@ -1,0 +1,370 @@
+//! Nobody sees what they may not: every path through the schema is asked as every kind of viewer, and every mutation sent with another's ids.
+//! What a person has made carries marks that no answer to somebody who may not see it holds, wherever on the path it stands.
+
+mod paths;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use paths::{Path, Schema, groups, selection};
+use serde_json::{Value, json};
+
+use crate::app::{Answer, Person, TestApp, with_config};
+
+/// Kinds of what a person has, by who may see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// That they are there: name, handle.
+    Person,
+    /// What they say to everybody: comments on others' posts, products.
+    Voice,
+    /// What they say to those who follow them: posts, and what is said there.
+    Content,
+    /// What is theirs alone: orders, sessions, notifications.
+    Own,
+}
+
+use Kind::{Content, Own, Person as Who, Voice};
+
+/// A text that gives something away, and what it gives away.
+type Marks = Vec<(String, Kind)>;
+
+/// Somebody who asks.
+struct Principal {
+    name: &'static str,
+    person: Option<Person>,
+}
+
+/// The target has one of everything; the others stand to the target as their names say.
+struct World {
+    target: Person,
+    post: String,
+    stage: String,
+    product: String,
+    order: String,
+    session: String,
+    others: BTreeMap<&'static str, Person>,
+    /// Ids that anybody may try: `node(id:)` and the like.
+    ids: Vec<String>,
+    orders: Vec<String>,
+    marks: Marks,
+}
+
+impl World {
+    fn principals(&self) -> Vec<Principal> {
+        let others = self.others.iter().filter(|(name, _)| **name != "witness");
+        let known = others.map(|(name, person)| Principal { name, person: Some(person.clone()) });
+        known
+            .chain([Principal { name: "owner", person: Some(self.target.clone()) }, Principal { name: "anonymous", person: None }])
+            .collect()
+    }
+}
+
+async fn ask(app: &TestApp, principal: &Principal, query: &str, variables: Value) -> Answer {
+    let token = principal.person.as_ref().map(|person| format!("Bearer {}", person.token));
+    let headers: Vec<(&str, &str)> = token.iter().map(|token| ("authorization", token.as_str())).collect();
+    app.send(&headers, query, variables).await
+}
+
+/// The first error's code, empty when there is none.
+fn code(answer: &Answer) -> &str {
+    answer.body.pointer("/errors/0/extensions/code").and_then(Value::as_str).unwrap_or_default()
+}
+
+async fn comment(app: &TestApp, person: &Person, post: &str, text: &str) -> String {
+    let query = "mutation($id: ID!, $text: String!) { commentCreate(input: {postId: $id, text: $text}) { comment { id } } }";
+    app.ask(person, query, json!({ "id": post, "text": text })).await.text("/commentCreate/comment/id")
+}
+
+async fn offer(app: &TestApp, person: &Person, title: &str) -> String {
+    let query =
+        "mutation($title: String!) { productCreate(input: {title: $title, description: $title, price: {amount: \"100\", currency: \"EUR\"},
+        stock: 9}) { product { id } } }";
+    app.ask(person, query, json!({ "title": title })).await.text("/productCreate/product/id")
+}
+
+async fn order(app: &TestApp, person: &Person, product: &str) -> String {
+    let query = "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 1}]}) { order { id } } }";
+    app.ask(person, query, json!({ "id": product })).await.text("/orderPlace/order/id")
+}
+
+async fn act(app: &TestApp, person: &Person, mutation: &str, id: &str) {
+    let query = format!("mutation($id: ID!) {{ {mutation}(input: {{userId: $id}}) {{ userErrors {{ code }} }} }}");
+    let done = app.ask(person, &query, json!({ "id": id })).await;
+    assert_eq!(done.at(&format!("/{mutation}/userErrors")), json!([]), "{mutation}");
+}
+
+async fn world(app: &TestApp) -> World {
+    let mut others = BTreeMap::new();
+    for name in ["follower", "stranger", "blocked", "blocker", "witness"] {
+        others.insert(name, app.sign_up(name).await);
+    }
+    let target = app.sign_up("target").await;
+    let log_in = "mutation { logIn(input: {handle: \"target\", password: \"correct horse\"}) { accessToken } }";
+    let token = app.send(&[("user-agent", "mark-agent")], log_in, json!({})).await.text("/logIn/accessToken");
+    let target = Person { token, ..target };
+    app.ask(&target, "mutation { profileUpdate(input: {displayName: \"mark-name\", bio: \"mark-bio\"}) { user { id } } }", json!({})).await;
+    for name in ["follower", "blocked", "blocker"] {
+        app.follow(&others[name], &target).await;
+    }
+    let witness = &others["witness"];
+    app.follow(&target, witness).await;
+    let product = offer(app, &target, "mark-product").await;
+    let query = "mutation($id: ID!) { postCreate(input: {text: \"mark-post\", productId: $id}) { post { id } } }";
+    let post = app.ask(&target, query, json!({ "id": product })).await.text("/postCreate/post/id");
+    let reply = comment(app, &others["follower"], &post, "mark-reply").await;
+    let stage = app.post(witness, "a stage").await;
+    for name in ["follower", "stranger", "blocked", "blocker"] {
+        app.follow(&others[name], witness).await;
+    }
+    let said = comment(app, &target, &stage, "mark-comment").await;
+    let like = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }";
+    app.ask(&target, like, json!({ "id": stage })).await;
+    // Each notifies the other; each has bought from the target, who has bought from the witness.
+    for name in ["blocked", "blocker", "follower"] {
+        app.ask(&others[name], like, json!({ "id": post })).await;
+        let theirs = app.post(&others[name], "theirs").await;
+        app.ask(&target, like, json!({ "id": theirs })).await;
+        comment(app, &target, &theirs, "mark-comment").await;
+    }
+    let theirs = offer(app, witness, "a chair").await;
+    let own = order(app, &target, &theirs).await;
+    let mut orders = vec![own.clone()];
+    for name in ["blocked", "blocker", "follower"] {
+        orders.push(order(app, &others[name], &product).await);
+    }
+    let sessions = app.ask(&target, "{ viewer { sessions { id isCurrent } } }", json!({})).await.at("/viewer/sessions");
+    let session =
+        sessions.as_array().unwrap().iter().find(|session| session["isCurrent"] == true).unwrap()["id"].as_str().unwrap().to_owned();
+    act(app, &target, "userBlock", &others["blocked"].id).await;
+    act(app, &others["blocker"], "userBlock", &target.id).await;
+    let marks = [
+        ("mark-name", Who),
+        ("mark-bio", Who),
+        ("\"target\"", Who),
+        (target.id.as_str(), Who),
+        ("mark-comment", Voice),
+        (said.as_str(), Voice),
+        ("mark-product", Voice),
+        (product.as_str(), Voice),
+        ("mark-post", Content),
+        (post.as_str(), Content),
+        ("mark-reply", Content),
+        (reply.as_str(), Content),
+        ("mark-agent", Own),
+        (session.as_str(), Own),
+        (own.as_str(), Own),
+    ];
+    World {
+        ids: [&target.id, &post, &product, &reply, &said, &stage, &own].into_iter().chain(&orders).cloned().collect(),
+        marks: marks.into_iter().map(|(mark, kind)| (mark.to_owned(), kind)).collect(),
+        target,
+        post,
+        stage,
+        product,
+        order: own,
+        session,
+        others,
+        orders,
+    }
+}
+
+/// The root fields, with what they are to be given.
+fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
+    let each = |name: &str, argument: &str, values: &[String]| -> Vec<String> {
+        values.iter().map(|value| format!("{name}({argument}: {})", json!(value))).collect()
+    };
+    let mut all = Vec::new();
+    for field in schema.fields("Query") {
+        let name = field.name.node.as_str();
+        let calls = match name {
+            "node" => each(name, "id", &world.ids),
+            "nodes" => vec![format!("nodes(ids: {})", json!(world.ids))],
+            "post" => each(name, "id", &[world.post.clone(), world.stage.clone()]),
+            "product" => each(name, "id", &[world.product.clone()]),
+            "order" => each(name, "id", &world.orders),
+            "user" => each(name, "handle", &["target", "follower", "witness"].map(str::to_owned)),
+            "products" => vec!["products(first: 5)".to_owned()],
+            "viewer" | "rateLimit" => vec![name.to_owned()],
+            other => panic!("teach this test what to give {other}"),
+        };
+        for call in calls {
+            let mut paths = schema.paths(field, &call);
+            if name == "node" {
+                // What is behind each is asked for by `nodes`.
+                paths.retain(|path| path.len() <= 3);
+            }
+            all.push(paths);
+        }
+    }
+    all
+}
+
+/// Asks for some paths; those that are too much together are asked for in halves, and a path that is too much by itself cannot be asked for.
+async fn answers(app: &TestApp, principal: &Principal, paths: &[Path], told: &mut Vec<(String, String)>) {
+    let query = selection(paths);
+    let answer = ask(app, principal, &query, json!({})).await;
+    match code(&answer) {
+        "QUERY_TOO_COMPLEX" | "QUERY_TOO_DEEP" if paths.len() > 1 => {
+            let (first, second) = paths.split_at(paths.len() / 2);
+            Box::pin(answers(app, principal, first, told)).await;
+            Box::pin(answers(app, principal, second, told)).await;
+        }
+        "QUERY_TOO_COMPLEX" | "QUERY_TOO_DEEP" => {}
+        "GRAPHQL_VALIDATION_FAILED" | "GRAPHQL_PARSE_FAILED" | "INTERNAL" | "RATE_LIMITED" | "TIMEOUT" => {
+            panic!("{}: {query}: {}", principal.name, answer.body)
+        }
+        _ => told.push((query, answer.body.to_string())),
+    }
+}
+
+/// Asks everything as somebody: no mark of a kind they may not see, and each of a kind that they may.
+async fn check(app: &TestApp, scenario: &str, world: &World, schema: &Schema, principal: &Principal, may_see: &[Kind]) -> usize {
+    let mut told = Vec::new();
+    for paths in calls(schema, world) {
+        for group in groups(&paths) {
+            answers(app, principal, group, &mut told).await;
+        }
+    }
+    for (mark, kind) in &world.marks {
+        let seen = told.iter().find(|(_, answer)| answer.contains(mark));
+        let at = format!("{scenario}: {} and {mark} ({kind:?})", principal.name);
+        if may_see.contains(kind) {
+            assert!(seen.is_some(), "{at}: not shown");
+        } else if let Some((query, answer)) = seen {
+            panic!("{at}: told by\n{query}\n{answer}");
+        }
+    }
+    told.len()
+}
+
+/// A value for each field of an input, ids being those of the target's things.
+fn input(schema: &Schema, world: &World, name: &str) -> Value {
+    let wanted = schema.inputs(name).into_iter().filter(|input| Schema::is_required(input) || input.name.node.ends_with("Id"));
+    let given = wanted.map(|input| {
+        let field = input.name.node.as_str();
+        let value = match (field, Schema::type_of(input)) {
+            ("postId", _) => json!(world.post),
+            ("productId", _) => json!(world.product),
+            ("userId", _) => json!(world.target.id),
+            ("orderId", _) => json!(world.order),
+            ("sessionId", _) => json!(world.session),
+            ("quantity" | "stock", _) => json!(1),
+            ("lines", of) => json!([self::input(schema, world, of)]),
+            ("price", of) => self::input(schema, world, of),
+            ("amount", _) => json!("100"),
+            ("currency", _) => json!("EUR"),
+            (_, "String") => json!("words"),
+            other => panic!("teach this test what to give {other:?} of {name}"),
+        };
+        (field.to_owned(), value)
+    });
+    Value::Object(given.collect())
+}
+
+/// Sends every mutation that names something by id, with the target's ids.
+async fn mutate(app: &TestApp, scenario: &str, world: &World, schema: &Schema, principal: &Principal, may_see: &[Kind]) {
+    let forbidden: Vec<&String> = world.marks.iter().filter(|(_, kind)| !may_see.contains(kind)).map(|(mark, _)| mark).collect();
+    let mut sent = 0;
+    for field in schema.fields("Mutation") {
+        let Some(argument) = field.arguments.first() else { continue };
+        let of = Schema::type_of(&argument.node);
+        let given = input(schema, world, of);
+        let name = field.name.node.as_str();
+        let names_something = [&world.target.id, &world.post, &world.product, &world.order, &world.session];
+        if !names_something.iter().any(|id| given.to_string().contains(id.as_str())) {
+            continue;
+        }
+        let paths = schema.paths(field, &format!("{name}(input: $input)"));
+        for group in groups(&paths) {
+            let query = format!("mutation($input: {of}!) {}", selection(group));
+            let answer = ask(app, principal, &query, json!({ "input": given })).await;
+            assert!(!["GRAPHQL_VALIDATION_FAILED", "INTERNAL"].contains(&code(&answer)), "{query}: {}", answer.body);
+            let text = answer.body.to_string();
+            for mark in &forbidden {
+                assert!(!text.contains(*mark), "{scenario}: {} and {mark}: told by\n{query}\n{text}", principal.name);
+            }
+            sent += 1;
+        }
+    }
+    assert!(sent >= 10, "{sent} mutations were sent");
+}
+
+async fn effects(app: &TestApp) -> Vec<i64> {
+    let mut counts = Vec::new();
+    for rows in ["posts WHERE NOT deleted", "comments", "likes", "follows WHERE active", "orders", "sessions WHERE revoked_at IS NULL"] {
+        counts.push(app.count(&format!("SELECT count(*) FROM {rows}")).await);
+    }
+    counts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_told_what_they_may_not_see() {
+    let generous = |config: &mut plaza::config::Config| {
+        config.limits.viewer_points = 1 << 50;
+        config.limits.address_points = 1 << 50;
+        config.limits.address_sign_ups = 1_000;
+    };
+    with_config(generous, async |app| {
+        let schema = Schema::parse(include_str!("../../../../schema.graphql"));
+        let world = world(app).await;
+        let World { target, others, .. } = &world;
+        let settled = async |who: &Person, sees: bool| {
+            app.until("everybody has heard", async || {
+                app.ask(who, "query($id: ID!) { post(id: $id) { id } }", json!({ "id": world.post })).await.at("/post").is_object() == sees
+            })
+            .await;
+        };
+        settled(&others["blocked"], false).await;
+        settled(&others["blocker"], false).await;
+        app.until("the follows are known", async || app.count("SELECT count(*) FROM followers WHERE active").await == 6).await;
+        app.until("the orders are through", async || app.count("SELECT count(*) FROM orders WHERE status = 'CONFIRMED'").await == 4).await;
+
+        let all = [Who, Voice, Content, Own];
+        let public: BTreeMap<&str, &[Kind]> = BTreeMap::from([
+            ("owner", &all[..]),
+            ("follower", &all[..3]),
+            ("stranger", &all[..3]),
+            ("anonymous", &all[..3]),
+            ("blocker", &all[..1]),
+            ("blocked", &[]),
+        ]);
+        let mut private = public.clone();
+        private.extend([("stranger", &all[..2]), ("anonymous", &all[..2])]);
+        let nothing: BTreeMap<&str, &[Kind]> = public.keys().map(|name| (*name, &[][..])).collect();
+
+        let mut asked = 0;
+        for principal in &world.principals() {
+            asked += check(app, "public", &world, &schema, principal, public[principal.name]).await;
+        }
+        app.ask(target, "mutation { profileUpdate(input: {isPrivate: true}) { user { isPrivate } } }", json!({})).await;
+        settled(&others["stranger"], false).await;
+        let counted = "{ user(handle: \"target\") { postCount followerCount followingCount } }";
+        for principal in &world.principals() {
+            let may_see = private[principal.name];
+            asked += check(app, "private", &world, &schema, principal, may_see).await;
+            let counts = ask(app, principal, counted, json!({})).await.at("/user");
+            assert_eq!(counts["followerCount"].is_number(), may_see.contains(&Content), "{}: {counts}", principal.name);
+        }
+        let before = effects(app).await;
+        for name in ["blocked", "anonymous"] {
+            let principal = Principal { name, person: others.get(name).cloned() };
+            mutate(app, "private", &world, &schema, &principal, private[name]).await;
+        }
+        assert_eq!(effects(app).await, before, "what is not seen cannot be acted upon");
+        let stranger = Principal { name: "stranger", person: others.get("stranger").cloned() };
+        mutate(app, "private", &world, &schema, &stranger, private["stranger"]).await;
+
+        app.count("WITH made AS (UPDATE users SET is_admin = true WHERE handle = 'witness' RETURNING 1) SELECT count(*) FROM made").await;
+        act(app, &others["witness"], "userSuspend", &target.id).await;
+        settled(&others["follower"], false).await;
+        plaza::domain::identity::revocations::refresh(&app.app.domain).await.unwrap();
+        for principal in &world.principals() {
+            asked += check(app, "suspended", &world, &schema, principal, nothing[principal.name]).await;
+        }
+        // The mark of the generator: a schema whose paths are no longer found would pass all of the above.
+        let kinds: BTreeSet<Kind> = world.marks.iter().map(|(_, kind)| *kind).collect();
+        assert_eq!(kinds.len(), all.len());
+        assert!(asked > 500, "only {asked} queries were asked");
+    })
+    .await;
+}
