@@ -13,6 +13,7 @@ mod people;
 mod processes;
 mod report;
 mod resume;
+mod revocations;
 mod sockets;
 mod truth;
 mod watching;
@@ -55,6 +56,8 @@ enum Verb {
     Sockets(sockets::SocketArguments),
     /// Subscriptions while a server is killed: nothing may be missed, nothing told twice.
     Resume(resume::ResumeArguments),
+    /// How soon a log-out, a block and a suspension at one server hold at the other.
+    Revocations(revocations::RevocationArguments),
     /// Posts, likes and orders while one process after the other is killed; then what was acknowledged against the rows.
     Faults(faults::FaultArguments),
 }
@@ -71,6 +74,7 @@ async fn main() -> anyhow::Result<()> {
         Verb::Buyers(buyers) => buyers::run(&client, &truth, &arguments.password, &buyers).await?,
         Verb::Sockets(sockets) => sockets::run(&client, &truth, &arguments.run_dir, &arguments.password, &sockets).await?,
         Verb::Resume(resume) => resume::run(&client, &truth, &arguments.run_dir, &arguments.password, &resume).await?,
+        Verb::Revocations(revocations) => revocations::run(&truth, &arguments.password, &revocations).await?,
         Verb::Faults(faults) => faults::run(&client, &truth, &arguments.run_dir, &arguments.password, &faults).await?,
     };
     if !correct {

@@ -71,6 +71,17 @@ impl Truth {
         Ok(people)
     }
 
+    /// Makes somebody an administrator: there is no mutation for it.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn make_admin(&self, person: i64) -> anyhow::Result<()> {
+        for shard in &self.shards {
+            shard.execute("UPDATE users SET is_admin = true, version = version + 1 WHERE id = $1", &[&person]).await?;
+        }
+        Ok(())
+    }
+
     /// Every follow and every post.
     ///
     /// # Errors

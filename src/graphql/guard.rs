@@ -141,7 +141,17 @@ impl Weight {
     }
 }
 
+/// What the second pass has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weighed {
+    /// What the dearest operation may come to, in points.
+    pub cost: u64,
+    /// Whether it asks for the schema itself.
+    pub introspects: bool,
+}
+
 struct Walk<'a> {
+    introspects: bool,
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     variables: &'a Variables,
     /// `None` while a fragment is being looked at: meeting it again then is a cycle.
@@ -150,12 +160,10 @@ struct Walk<'a> {
 
 /// The second pass, over the parsed document.
 ///
-/// What the dearest operation may come to, in points.
-///
 /// # Errors
 /// A fragment that contains itself, fields nested too deeply, too much asked for.
-pub fn check_document(document: &ExecutableDocument, variables: &Variables) -> Result<u64, Refusal> {
-    let mut walk = Walk { fragments: &document.fragments, variables, known: HashMap::new() };
+pub fn check_document(document: &ExecutableDocument, variables: &Variables) -> Result<Weighed, Refusal> {
+    let mut walk = Walk { introspects: false, fragments: &document.fragments, variables, known: HashMap::new() };
     for name in document.fragments.keys() {
         walk.fragment(name)?;
     }
@@ -174,7 +182,7 @@ pub fn check_document(document: &ExecutableDocument, variables: &Variables) -> R
         }
         dearest = weight.cost.max(dearest);
     }
-    Ok(dearest)
+    Ok(Weighed { cost: dearest, introspects: walk.introspects })
 }
 
 /// Whether the variables' lists are short enough to be looked at.
@@ -226,6 +234,7 @@ impl<'a> Walk<'a> {
     }
 
     fn field(&mut self, field: &'a Field) -> Result<Weight, Refusal> {
+        self.introspects |= matches!(field.name.node.as_str(), "__schema" | "__type");
         let inner = self.selections(&field.selection_set.node)?;
         // `edges` and `nodes` are the list that the field above has counted already; what is counted there is what `first` or `ids` ask for.
         let times = field.arguments.iter().filter_map(|(name, value)| self.times(&name.node, &value.node)).max().unwrap_or(1);

@@ -75,6 +75,9 @@ impl Served {
 #[derive(Debug, Clone)]
 pub struct RequestId(pub Arc<str>);
 
+/// Most bytes of a request's headers, names and values together.
+const MAX_HEADERS: usize = 16 * 1_024;
+
 /// What the world sees.
 pub fn public_router(app: &App) -> Router {
     let nosniff = SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -87,8 +90,19 @@ pub fn public_router(app: &App) -> Router {
         .route("/readyz", get(health::ready))
         .with_state(Served::new(app))
         .layer(origin::cors(&app.config.server))
+        .layer(axum::middleware::from_fn(bounded_headers))
         .layer(axum::middleware::from_fn(with_request_id))
         .layer(nosniff)
+}
+
+/// Refuses headers that no client of ours sends: the library takes 400 KB of them.
+async fn bounded_headers(request: Request, next: Next) -> Response {
+    let length: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if length <= MAX_HEADERS {
+        return next.run(request).await;
+    }
+    let message = format!("headers may have {MAX_HEADERS} bytes");
+    answer::refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode::BadUserInput, message).into_response()
 }
 
 /// What operators see, on a port of its own.

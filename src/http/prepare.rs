@@ -11,7 +11,7 @@ use sha2::Digest;
 
 use super::Served;
 use crate::graphql::error::ErrorCode;
-use crate::graphql::guard;
+use crate::graphql::guard::{self, Weighed};
 
 /// A request as it comes in.
 #[derive(Debug, Default, Deserialize)]
@@ -145,7 +145,10 @@ pub async fn prepare(served: &Served, incoming: Incoming) -> Result<Prepared, No
     let document = parse_query(&*text).map_err(|error| not_run(ErrorCode::GraphqlParseFailed, error.to_string()))?;
     let variables = Variables::from_json(serde_json::Value::Object(incoming.variables.unwrap_or_default()));
     guard::check_values(&variables)?;
-    let cost = guard::check_document(&document, &variables)?;
+    let Weighed { cost, introspects } = guard::check_document(&document, &variables)?;
+    if introspects && !served.app.config.server.development {
+        return Err(not_run(ErrorCode::GraphqlValidationFailed, "this server does not tell its schema"));
+    }
     // Some clients send an empty name for none.
     let name = incoming.operation_name.filter(|name| !name.is_empty());
     let operation = chosen(&document, name.as_deref())

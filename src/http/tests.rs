@@ -216,3 +216,29 @@ async fn what_is_beside_the_endpoint_answers_too() {
     let keys = ask(Method::GET, "/.well-known/jwks.json", &[], "").await;
     assert_eq!(keys.body["keys"].as_array().map(Vec::len), Some(1));
 }
+
+#[tokio::test]
+async fn a_panic_is_an_answer_and_the_connection_lives() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    async fn panics() -> &'static str {
+        panic!("secret of the house")
+    }
+    let router = axum::Router::new()
+        .route("/panics", axum::routing::get(panics))
+        .route("/lives", axum::routing::get(async || "alive"))
+        .layer(axum::middleware::from_fn(super::with_request_id));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "ends with the test")]
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
+    connection.write_all(b"GET /panics HTTP/1.1\r\nhost: x\r\nx-request-id: abcdefgh\r\n\r\n").await.unwrap();
+    connection.write_all(b"GET /lives HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    connection.read_to_string(&mut text).await.unwrap();
+    assert!(
+        text.starts_with("HTTP/1.1 500") && text.contains("\"code\":\"INTERNAL\"") && text.contains("x-request-id: abcdefgh"),
+        "{text}"
+    );
+    assert!(text.ends_with("alive") && !text.contains("secret"), "{text}");
+}

@@ -131,6 +131,20 @@ pub async fn with_roles_and_config(roles: &[Role], change: impl FnOnce(&mut Conf
     run(TestApp::start(change, roles).await, test).await;
 }
 
+/// Serves the public routes on a port of their own; where.
+async fn serve(app: &App) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/graphql", listener.local_addr().expect("an address"));
+    let (router, stop) = (public_router(app), app.tasks.stopping());
+    app.tasks.spawn("server", async move {
+        Ok(axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
+            .with_graceful_shutdown(async move { stop.cancelled().await })
+            .await?)
+    });
+    app.tasks.set_ready();
+    url
+}
+
 async fn run(app: TestApp, test: impl AsyncFnOnce(&TestApp)) {
     let outcome = AssertUnwindSafe(test(&app)).catch_unwind().await;
     app.stop().await;
@@ -177,15 +191,7 @@ impl TestApp {
         for role in roles {
             start_without_ports(&app, *role);
         }
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}/graphql", listener.local_addr().expect("an address"));
-        let (router, stop) = (public_router(&app), app.tasks.stopping());
-        app.tasks.spawn("server", async move {
-            Ok(axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
-                .with_graceful_shutdown(async move { stop.cancelled().await })
-                .await?)
-        });
-        app.tasks.set_ready();
+        let url = serve(&app).await;
         app.domain.pull_authors.refresh(&app.domain).await.expect("the list of pulled authors");
         let app = Self { app, url, http, name, base };
         if !roles.contains(&Role::Server) {
@@ -197,6 +203,19 @@ impl TestApp {
         })
         .await;
         app
+    }
+
+    /// Runs something beside another server, which shares everything but memory with the first; its URL is handed on.
+    pub async fn beside_another_server(&self, test: impl AsyncFnOnce(&str)) {
+        let other = App::build(self.app.config.as_ref().clone(), Clock::System).await.expect("an app");
+        start_without_ports(&other, Role::Server);
+        let url = serve(&other).await;
+        let outcome = AssertUnwindSafe(test(&url)).catch_unwind().await;
+        let drained = other.tasks.clone().drain().await;
+        if let Err(panic) = outcome {
+            std::panic::resume_unwind(panic);
+        }
+        drained.expect("every component drains");
     }
 
     async fn stop(self) {

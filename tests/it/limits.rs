@@ -1,5 +1,6 @@
 //! What one may ask for in a while, persisted queries, explanations.
 
+use futures_util::{StreamExt, stream};
 use plaza::cli::roles::Role;
 use serde_json::{Value, json};
 use sha2::Digest;
@@ -47,6 +48,47 @@ async fn a_viewer_pays_for_what_they_ask_and_gets_back_what_they_did_not_use() {
             assert_eq!(post(app, Some(&bob), &dear).await.0, 200, "everybody has a bucket of their own");
         },
     )
+    .await;
+}
+
+/// How many of so many requests at once, half of them to each of two servers, are let through.
+async fn let_through(app: &TestApp, person: &Person, requests: usize) -> usize {
+    let mut allowed = 0;
+    app.beside_another_server(async |other| {
+        let urls = [app.url.as_str(), other];
+        let request = json!({ "query": "{ a: __typename b: __typename c: __typename d: __typename e: __typename }" });
+        let answers = stream::iter(0..requests).map(async |number: usize| {
+            let to = app.http().post(urls[number % 2]).bearer_auth(&person.token).json(&request);
+            to.send().await.unwrap().status().as_u16()
+        });
+        let statuses: Vec<u16> = answers.buffer_unordered(16).collect().await;
+        assert!(statuses.iter().all(|status| [200, 429].contains(status)), "{statuses:?}");
+        allowed = statuses.iter().filter(|status| **status == 200).count();
+    })
+    .await;
+    allowed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_is_one_however_many_servers() {
+    // 5 points a request; what is restored meanwhile is next to nothing.
+    let thin = |config: &mut plaza::config::Config| (config.limits.viewer_points, config.limits.viewer_points_per_s) = (500, 1);
+    with_roles_and_config(&[Role::Server], thin, async |app| {
+        let ann = app.sign_up("ann").await;
+        let allowed = let_through(app, &ann, 300).await;
+        assert!((90..=105).contains(&allowed), "{allowed} of 100 were let through");
+    })
+    .await;
+    // Without Redis each server has a bucket of its own.
+    let alone = |config: &mut plaza::config::Config| {
+        thin(config);
+        config.redis.url = "redis://127.0.0.1:1/0".into();
+    };
+    with_roles_and_config(&[Role::Server], alone, async |app| {
+        let ann = app.sign_up("ann").await;
+        let allowed = let_through(app, &ann, 500).await;
+        assert!((100..=210).contains(&allowed), "{allowed} of 100 were let through");
+    })
     .await;
 }
 

@@ -13,6 +13,7 @@ mod clients;
 mod feeds;
 mod fuzz;
 mod graphql;
+mod hostile;
 mod http;
 mod jobs;
 mod layers;

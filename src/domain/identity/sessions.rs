@@ -98,6 +98,7 @@ pub async fn log_in(op: &Operation, domain: &Domain, handle: &str, password: Str
         return Err(wrong());
     }
     let handle = handle.trim().to_lowercase();
+    let _place = domain.identity.passwords.place()?;
     limits::may_try(op, domain, &handle).await?;
     let session = ReadSession::primary(domain.cluster.len());
     let shard = domain.cluster.shard_of(Bucket::of_text(&handle));

@@ -61,7 +61,12 @@ fn plausible(email: &str) -> bool {
                 .chars()
                 .all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '@' | '[' | '\\' | ']'))
     };
-    email.len() <= 254 && local.len() <= 64 && clean(local) && clean(domain) && !domain.starts_with('.') && !domain.ends_with('.')
+    email.len() <= 254
+        && local.len() <= 64
+        && clean(local)
+        && clean(domain)
+        && domain.contains('.')
+        && !domain.split('.').any(str::is_empty)
 }
 
 fn taken(field: &str) -> DomainError {
@@ -95,6 +100,7 @@ fn same_client_key(held: Option<&str>, ours: Option<&str>) -> bool {
 /// Fields out of bounds, a handle or address that is taken, a key that came before with another input; one of the three shards is away.
 pub async fn sign_up(op: &Operation, domain: &Domain, input: SignUp) -> Result<Authenticated, DomainError> {
     let input = checked(input)?;
+    let _place = domain.identity.passwords.place()?;
     limits::may_sign_up(op, domain).await?;
     let password_hash = domain.identity.passwords.hash(input.password.clone()).await?;
     let key = op.client_key.as_deref().map(|client_key| retry_key(client_key, &input));
@@ -233,13 +239,14 @@ mod tests {
 
     #[test]
     fn addresses_are_plausible_or_not() {
-        for good in ["a@b", "first.last+tag@example.org"] {
+        for good in ["a@b.c", "first.last+tag@example.org"] {
             assert!(plausible(good), "{good}");
         }
-        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b\r\nBcc: x", "\"q\"@b", "a@.b", "a\0@b"] {
+        for bad in ["", "a", "@b.c", "a@", "a@b", "a@b@c.d", "a b@c.d", "a@b.c\r\nBcc: x", "\"q\"@b.c", "a@.b", "a@b.", "a@b..c", "a\0@b.c"]
+        {
             assert!(!plausible(bad), "{bad}");
         }
-        assert!(!plausible(&format!("{}@b", "a".repeat(65))));
+        assert!(!plausible(&format!("{}@b.c", "a".repeat(65))));
     }
 
     #[test]

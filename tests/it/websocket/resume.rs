@@ -149,3 +149,37 @@ async fn notifications_arrive_and_are_listed() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_told_what_they_may_no_longer_see() {
+    with_app(async |app| {
+        let (ann, bob, cy) = (app.sign_up("ann").await, app.sign_up("bob").await, app.sign_up("cyd").await);
+        app.follow(&bob, &ann).await;
+        app.follow(&bob, &cy).await;
+        app.until("the follows are known", async || app.count("SELECT count(*) FROM followers WHERE active").await == 2).await;
+        let mut socket = Socket::of(app, Some(&bob)).await;
+        socket.subscribe("1", HOME, json!({})).await;
+        app.until("the home is watched", async || streams(app).await == 1).await;
+        app.post(&ann, "before").await;
+        let before = socket.next("1").await;
+        assert_eq!(text(&before), "before");
+
+        let block = "mutation($id: ID!) { userBlock(input: {userId: $id}) { userErrors { code } } }";
+        app.ask(&ann, block, json!({ "id": bob.id })).await;
+        app.until("bob has heard", async || app.ask(&bob, "{ user(handle: \"ann\") { id } }", json!({})).await.at("/user").is_null()).await;
+        app.post(&ann, "hidden").await;
+        app.post(&cy, "shown").await;
+        assert_eq!(text(&socket.next("1").await), "shown");
+
+        // Nor with a cursor from before, nor from the feed when the stream is lost.
+        for lose in [false, true] {
+            if lose {
+                forget(app).await;
+            }
+            let mut socket = Socket::of(app, Some(&bob)).await;
+            socket.subscribe("1", HOME, json!({ "after": cursor(&before) })).await;
+            assert_eq!(text(&socket.next("1").await), "shown");
+        }
+    })
+    .await;
+}

@@ -180,7 +180,7 @@ fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
             "node" => each(name, "id", &world.ids),
             "nodes" => vec![format!("nodes(ids: {})", json!(world.ids))],
             "post" => each(name, "id", &[world.post.clone(), world.stage.clone()]),
-            "product" => each(name, "id", &[world.product.clone()]),
+            "product" => each(name, "id", std::slice::from_ref(&world.product)),
             "order" => each(name, "id", &world.orders),
             "user" => each(name, "handle", &["target", "follower", "witness"].map(str::to_owned)),
             "products" => vec!["products(first: 5)".to_owned()],
