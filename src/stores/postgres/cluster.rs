@@ -230,10 +230,12 @@ impl Shard {
 
     async fn choose(&self, session: &ReadSession) -> Source {
         let fits = |source| self.fits(session, source);
-        let own = self.own_replica(session).map(|(number, _)| Source::Replica(number));
+        let number = self.own_replica(session).map(|(number, _)| number);
+        let own = number.map(Source::Replica);
         if let Some(own) = own
             && session.is_open(self.index)
             && !fits(own)
+            && number.and_then(|number| self.replicas.get(number)).is_some_and(|replica| replica.state.is_near())
         {
             // Most often it has come as far, and the last look at it was too early to know.
             self.looks.hurry().await;

@@ -47,6 +47,11 @@ impl ReplicaState {
         self.serving.load(Ordering::Acquire)
     }
 
+    /// Whether it was so near its primary that waiting for it may be worth while.
+    pub fn is_near(&self) -> bool {
+        u128::from(self.lag_ms.load(Ordering::Acquire)) <= HURRY.as_millis()
+    }
+
     /// When it last began or ceased to serve, in Unix milliseconds.
     pub fn changed_at_ms(&self) -> i64 {
         self.changed_at_ms.load(Ordering::Acquire)
