@@ -172,6 +172,8 @@ impl TestApp {
         config.postgres.query_timeout_ms = 10_000;
         config.server.deadline_ms = 15_000;
         config.redis.key_prefix.clone_from(&name);
+        // Beside every other test Redis may be slow; a server that takes it for away is tested where it is away.
+        config.redis.timeout_ms = 5_000;
         config.kafka.topic_prefix.clone_from(&name);
         config.kafka.partitions = 2;
         config.rabbitmq.retry_delays_ms = vec![50, 100];

@@ -1,6 +1,7 @@
 //! Topics.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rdkafka::ClientConfig;
@@ -24,7 +25,10 @@ pub fn admin(config: &KafkaConfig) -> anyhow::Result<AdminClient<DefaultClientCo
     Ok(ClientConfig::new().set("bootstrap.servers", &config.brokers).create()?)
 }
 
-/// Creates the topics that are not there.
+/// How long a broker may take to know of a topic that the cluster has made.
+const KNOWN_WITHIN: Duration = Duration::from_secs(30);
+
+/// Creates the topics that are not there, and waits until the broker knows all their partitions: what starts next finds them.
 ///
 /// # Errors
 /// The broker is away, or refuses.
@@ -39,11 +43,31 @@ pub async fn ensure_topics(config: &KafkaConfig) -> anyhow::Result<()> {
         })
         .collect();
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
-    for outcome in admin(config)?.create_topics(&topics, &options).await.context("kafka: cannot create topics")? {
+    let admin = admin(config)?;
+    for outcome in admin.create_topics(&topics, &options).await.context("kafka: cannot create topics")? {
         match outcome {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => anyhow::bail!("kafka: topic {topic}: {code}"),
         }
     }
+    let admin = Arc::new(admin);
+    let began = Instant::now();
+    for name in names {
+        // A broker says that a topic is made before it knows it itself.
+        while !knows(&admin, &name).await? {
+            anyhow::ensure!(began.elapsed() < KNOWN_WITHIN, "kafka: topic {name} was made, but the broker does not know it");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
     Ok(())
+}
+
+/// Whether the broker tells of a topic's partitions.
+async fn knows(admin: &Arc<AdminClient<DefaultClientContext>>, name: &str) -> anyhow::Result<bool> {
+    let (admin, name) = (Arc::clone(admin), name.to_owned());
+    tokio::task::spawn_blocking(move || {
+        let metadata = admin.inner().fetch_metadata(Some(&name), Duration::from_secs(10)).context("kafka: cannot read topics")?;
+        Ok(metadata.topics().iter().any(|topic| topic.name() == name && !topic.partitions().is_empty()))
+    })
+    .await?
 }

@@ -184,6 +184,8 @@ async fn products_of_all_shards_come_newest_first() {
         }
         offered.reverse();
         let query = "query($after: String) { products(first: 3, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } } }";
+        let known = async || app.ask_anonymously("{ products(first: 10) { nodes { id } } }", json!({})).await.at("/products/nodes");
+        app.until("all are on the replicas", async || known().await.as_array().unwrap().len() == 7).await;
         let (mut seen, mut after) = (Vec::new(), json!(null));
         loop {
             let page = app.ask_anonymously(query, json!({ "after": after })).await;

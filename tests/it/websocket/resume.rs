@@ -40,7 +40,10 @@ async fn posts_arrive_and_what_was_missed_comes_once_and_in_order() {
         for _ in 0..3 {
             let event = socket.next("1").await;
             seen.push(text(&event).to_owned());
-            last = cursor(&event);
+            // Posts that follow each other this closely may be fanned out in another order, and the feed is told from a post on.
+            if text(&event) == "four" {
+                last = cursor(&event);
+            }
         }
         seen.sort();
         assert_eq!(seen, ["four", "three", "two"], "each once");
@@ -48,7 +51,8 @@ async fn posts_arrive_and_what_was_missed_comes_once_and_in_order() {
         // Redis comes back empty: the feed tells what the stream has lost.
         drop(socket);
         app.post(&ann, "five").await;
-        app.until("fanned out", async || app.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await == 0).await;
+        let newest = "{ viewer { home(first: 1) { nodes { text } } } }";
+        app.until("fanned out", async || app.ask(&bob, newest, json!({})).await.at("/viewer/home/nodes/0/text") == "five").await;
         forget(app).await;
         let mut socket = Socket::of(app, Some(&bob)).await;
         socket.subscribe("1", HOME, json!({ "after": last })).await;
