@@ -12,10 +12,10 @@ USERS ?= 1000
 BROWSER_TEST := cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
 .PHONY: help run web test-web pictures install up down status logs reset build release test fmt lint doc \
-	migrate seed doctor schema bench shards docker-config-check
+	case-1.2 migrate seed doctor schema bench shards docker-config-check
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: toolchain ## everything from nothing: install, build, start, seed, then stay; Ctrl-C stops plaza's roles
 	@infra/local/run
@@ -98,6 +98,12 @@ bench: toolchain install release ## the load mix against a release build; a tabl
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
 	cargo run --release -p plaza-load -- run $(ARGS)
+
+case-1.2: toolchain install release ## case study: reads on the primary, then on replicas (ARGS=--quick: a look, kept nowhere)
+	@infra/local/down roles
+	@PROFILE=release infra/local/up
+	@target/release/plaza seed --users $(USERS) --if-empty
+	cargo run --release -p plaza-load -- case 1.2 $(ARGS)
 
 docker-config-check: ## whether docker accepts infra/docker-compose.yml
 	docker compose -f infra/docker-compose.yml config --quiet

@@ -37,21 +37,53 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn send_keyed(&self, token: Option<&str>, key: Option<&str>, query: &str, variables: Value) -> anyhow::Result<Value> {
-        let mut request = self.http.post(&self.url).json(&json!({ "query": query, "variables": variables }));
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
-        }
+        let mut request = self.request(token, query, variables);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
-        let response = request.send().await?;
-        let status = response.status();
-        let mut body: Value = response.json().await.map_err(|error| anyhow::anyhow!("HTTP {status}: {error}"))?;
-        if let Some(errors) = body.get("errors") {
-            anyhow::bail!("HTTP {status}: {errors}");
-        }
-        Ok(body.get_mut("data").map(Value::take).unwrap_or_default())
+        data(request.send().await?).await
     }
+
+    /// The same, sending what this client has seen so far, and keeping what the answer says it has seen now.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn send_seeing(
+        &self,
+        token: Option<&str>,
+        seen: &mut Option<String>,
+        query: &str,
+        variables: Value,
+    ) -> anyhow::Result<Value> {
+        let mut request = self.request(token, query, variables);
+        if let Some(seen) = seen {
+            request = request.header(CONSISTENCY, seen.as_str());
+        }
+        let response = request.send().await?;
+        if let Some(now) = response.headers().get(CONSISTENCY).and_then(|value| value.to_str().ok()) {
+            *seen = Some(now.to_owned());
+        }
+        data(response).await
+    }
+
+    fn request(&self, token: Option<&str>, query: &str, variables: Value) -> reqwest::RequestBuilder {
+        let request = self.http.post(&self.url).json(&json!({ "query": query, "variables": variables }));
+        match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+}
+
+const CONSISTENCY: &str = "Plaza-Consistency";
+
+async fn data(response: reqwest::Response) -> anyhow::Result<Value> {
+    let status = response.status();
+    let mut body: Value = response.json().await.map_err(|error| anyhow::anyhow!("HTTP {status}: {error}"))?;
+    if let Some(errors) = body.get("errors") {
+        anyhow::bail!("HTTP {status}: {errors}");
+    }
+    Ok(body.get_mut("data").map(Value::take).unwrap_or_default())
 }
 
 /// The number in a global id.

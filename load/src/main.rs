@@ -5,6 +5,7 @@
 
 mod audit;
 mod buyers;
+mod cases;
 mod client;
 mod fan_out;
 mod faults;
@@ -60,6 +61,8 @@ enum Verb {
     Revocations(revocations::RevocationArguments),
     /// Posts, likes and orders while one process after the other is killed; then what was acknowledged against the rows.
     Faults(faults::FaultArguments),
+    /// A case study: before and after one mechanism, interleaved, against its targets; into docs/results/.
+    Case(cases::CaseArguments),
 }
 
 #[tokio::main]
@@ -76,6 +79,7 @@ async fn main() -> anyhow::Result<()> {
         Verb::Resume(resume) => resume::run(&client, &truth, &arguments.run_dir, &arguments.password, &resume).await?,
         Verb::Revocations(revocations) => revocations::run(&truth, &arguments.password, &revocations).await?,
         Verb::Faults(faults) => faults::run(&client, &truth, &arguments.run_dir, &arguments.password, &faults).await?,
+        Verb::Case(case) => cases::run(&client, &truth, &arguments.config, &arguments.run_dir, &arguments.password, &case).await?,
     };
     if !correct {
         anyhow::bail!("what was found is not what must be: see above");

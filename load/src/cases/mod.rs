@@ -1,0 +1,61 @@
+//! Case studies: the same open-loop load against plaza without a mechanism and with it, in turns, on the same servers and the same rows.
+//!
+//! A case that misses a target says so and why; it still ends well, since it has measured what it was to measure. It fails only when
+//! something was wrong: a lost write, a stale read that was promised not to be.
+
+mod open_loop;
+mod outcome;
+mod plot;
+mod progress;
+mod replication;
+mod served;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::client::Client;
+use crate::truth::Truth;
+
+/// Which case, how long.
+#[derive(Debug, Args)]
+pub struct CaseArguments {
+    /// Its number: 1.2.
+    pub number: String,
+    /// A minute's look: fewer and shorter rounds. Its result is printed, not kept.
+    #[arg(long)]
+    pub quick: bool,
+    /// Requests a second; what the case was made for when left out.
+    #[arg(long)]
+    pub rate: Option<f64>,
+    /// The executable that is measured.
+    #[arg(long, default_value = "target/release/plaza")]
+    pub plaza: PathBuf,
+    /// Where the documents are that the results are written into.
+    #[arg(long, default_value = ".")]
+    pub root: PathBuf,
+}
+
+/// The verb.
+///
+/// # Errors
+/// The servers'; a number that no case has.
+pub async fn run(
+    client: &Client,
+    truth: &Truth,
+    config: &Path,
+    run_dir: &Path,
+    password: &str,
+    arguments: &CaseArguments,
+) -> anyhow::Result<bool> {
+    let outcome = match arguments.number.as_str() {
+        "1.2" => replication::run(client, truth, config, run_dir, password, arguments).await?,
+        other => anyhow::bail!("there is no case {other}; there is: 1.2"),
+    };
+    outcome.print()?;
+    if !arguments.quick {
+        outcome.keep(&arguments.root)?;
+        progress::write(&arguments.root)?;
+    }
+    Ok(outcome.correct)
+}
