@@ -12,7 +12,7 @@ USERS ?= 1000
 BROWSER_TEST := cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
 .PHONY: help run web test-web pictures install up down status logs reset build release test fmt lint doc \
-	case-1.2 migrate seed doctor schema bench shards docker-config-check
+	case-1.2 case-3.1 cases migrate seed doctor schema bench shards docker-config-check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,11 +99,19 @@ bench: toolchain install release ## the load mix against a release build; a tabl
 	@PROFILE=release infra/local/up
 	cargo run --release -p plaza-load -- run $(ARGS)
 
-case-1.2: toolchain install release ## case study: reads on the primary, then on replicas (ARGS=--quick: a look, kept nowhere)
+case-1.2: case-setup ## case study: reads on the primary, then on replicas (ARGS=--quick: a look, kept nowhere)
+	cargo run --release -p plaza-load -- case 1.2 $(ARGS)
+
+case-3.1: case-setup ## case study: one server behind nginx, then three, under faults (ARGS=--quick)
+	cargo run --release -p plaza-load -- case 3.1 $(ARGS)
+
+cases: case-1.2 case-3.1 ## every case study there is
+
+.PHONY: case-setup
+case-setup: toolchain install release
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
 	@target/release/plaza seed --users $(USERS) --if-empty
-	cargo run --release -p plaza-load -- case 1.2 $(ARGS)
 
 docker-config-check: ## whether docker accepts infra/docker-compose.yml
 	docker compose -f infra/docker-compose.yml config --quiet

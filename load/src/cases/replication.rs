@@ -20,7 +20,7 @@ use tokio_postgres::NoTls;
 use super::CaseArguments;
 use super::open_loop::drive;
 use super::outcome::{Figure, Outcome, Pair, machine, median, median_ratio, today};
-use super::served::Served;
+use super::served::{Launch, Served};
 use crate::client::Client;
 use crate::people::{LoggedIn, log_in};
 use crate::processes::{CpuSeconds, between, cpu_seconds};
@@ -216,12 +216,17 @@ pub async fn run(
     let primaries: Vec<&str> = shards.iter().map(|shard| shard.primary.expose_secret()).collect();
     let replicas: Vec<String> = shards.iter().flat_map(|shard| &shard.replicas).map(|url| url.expose_secret().to_owned()).collect();
     let settings = [("PLAZA_REDIS__CACHE_TTL_MS", "1"), ("PLAZA_REDIS__L1_TTL_MS", "1"), ("PLAZA_TELEMETRY__FILTER", "warn")];
-    let mut alone: Vec<(&str, String)> = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    let beside = alone.clone();
-    alone.push(("PLAZA_POSTGRES__SHARDS", primaries.join(",")));
-    let config = std::path::absolute(config)?;
-    let without = Served::start(&arguments.plaza, &config, 4191, 4291, &alone).await?;
-    let with = Served::start(&arguments.plaza, &config, 4192, 4292, &beside).await?;
+    let mut launch = Launch {
+        plaza: arguments.plaza.clone(),
+        config: std::path::absolute(config)?,
+        port: 4192,
+        admin_port: 4292,
+        settings: settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+    };
+    let with = Served::start(launch.clone()).await?;
+    (launch.port, launch.admin_port) = (4191, 4291);
+    launch.settings.push(("PLAZA_POSTGRES__SHARDS", primaries.join(",")));
+    let without = Served::start(launch).await?;
     let chosen: Vec<_> = truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(1), 100).cloned().collect();
     let people = Arc::new(log_in(client, &chosen, password).await?);
 

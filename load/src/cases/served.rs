@@ -1,6 +1,6 @@
-//! A `plaza server` of the case's own, with settings of its own, beside those that nginx knows.
+//! Servers of the case's own, with settings of their own, beside those that nginx knows; and an nginx of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,38 +9,162 @@ use tokio::process::{Child, Command};
 
 use crate::client::Client;
 
+/// How a `plaza server` is started.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The executable.
+    pub plaza: PathBuf,
+    /// The configuration that the settings override.
+    pub config: PathBuf,
+    /// The port of 127.0.0.1 that serves GraphQL.
+    pub port: u16,
+    /// The port of 127.0.0.1 for operators.
+    pub admin_port: u16,
+    /// Names and values as in the environment.
+    pub settings: Vec<(&'static str, String)>,
+}
+
 /// A server that ends with the case.
 #[derive(Debug)]
 pub struct Served {
     /// Asks it directly.
     pub client: Client,
-    _process: Child,
+    launch: Launch,
+    process: Child,
 }
 
-impl Served {
-    /// Starts the executable as a server on these two ports of 127.0.0.1 and waits until it is ready.
-    ///
-    /// # Errors
-    /// An executable that is not there; a server that is not ready after 20 s.
-    pub async fn start(plaza: &Path, config: &Path, port: u16, admin_port: u16, settings: &[(&str, String)]) -> anyhow::Result<Self> {
-        let process = Command::new(plaza)
+impl Launch {
+    fn spawn(&self) -> anyhow::Result<Child> {
+        Command::new(&self.plaza)
             .arg("server")
-            .env("PLAZA_CONFIG", config)
-            .env("PLAZA_SERVER__LISTEN", format!("127.0.0.1:{port}"))
-            .env("PLAZA_ADMIN__LISTEN", format!("127.0.0.1:{admin_port}"))
-            .envs(settings.iter().map(|(name, value)| (*name, value.as_str())))
+            .env("PLAZA_CONFIG", &self.config)
+            .env("PLAZA_SERVER__LISTEN", format!("127.0.0.1:{}", self.port))
+            .env("PLAZA_ADMIN__LISTEN", format!("127.0.0.1:{}", self.admin_port))
+            .envs(self.settings.iter().map(|(name, value)| (*name, value.as_str())))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("{} cannot be started: make release", plaza.display()))?;
+            .with_context(|| format!("{} cannot be started: make release", self.plaza.display()))
+    }
+
+    async fn ready(&self, process: &mut Child) -> anyhow::Result<()> {
         for _ in 0..200 {
-            let ready = reqwest::get(format!("http://127.0.0.1:{admin_port}/readyz")).await;
+            if let Some(status) = process.try_wait()? {
+                anyhow::bail!("the server for port {} ended at once: {status}", self.port);
+            }
+            let ready = reqwest::get(format!("http://127.0.0.1:{}/readyz", self.admin_port)).await;
             if ready.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(Self { client: Client::new(&format!("http://127.0.0.1:{port}/graphql"))?, _process: process });
+                return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        anyhow::bail!("the server on port {port} is not ready after 20 s")
+        anyhow::bail!("the server on port {} is not ready after 20 s", self.port)
+    }
+}
+
+impl Served {
+    /// Starts a server and waits until it is ready.
+    ///
+    /// # Errors
+    /// An executable that is not there, a port that is taken; a server that is not ready after 20 s.
+    pub async fn start(launch: Launch) -> anyhow::Result<Self> {
+        let mut process = launch.spawn()?;
+        launch.ready(&mut process).await?;
+        Ok(Self { client: Client::new(&format!("http://127.0.0.1:{}/graphql", launch.port))?, launch, process })
+    }
+
+    /// Sends a signal, by name: KILL, STOP, CONT, TERM.
+    ///
+    /// # Errors
+    /// A process that is no more.
+    pub fn signal(&self, name: &str) -> anyhow::Result<()> {
+        signal(self.process.id().context("the server has ended")?, name)
+    }
+
+    /// Waits until it has ended, starts it again, waits until it is ready.
+    ///
+    /// # Errors
+    /// As [`Served::start`].
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        self.process.wait().await?;
+        self.process = self.launch.spawn()?;
+        self.launch.ready(&mut self.process).await
+    }
+
+    /// GraphQL requests it has answered since it started.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn requests(&self) -> anyhow::Result<f64> {
+        let text = reqwest::get(format!("http://127.0.0.1:{}/metrics", self.launch.admin_port)).await?.text().await?;
+        let counts = text.lines().filter(|line| line.starts_with("plaza_graphql_requests_total"));
+        Ok(counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+    }
+}
+
+fn signal(pid: u32, name: &str) -> anyhow::Result<()> {
+    let status = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status()?;
+    anyhow::ensure!(status.success(), "kill -{name} {pid}: {status}");
+    Ok(())
+}
+
+/// The repository's own nginx.conf before other servers.
+#[derive(Debug)]
+pub struct Nginx {
+    /// Asks through it.
+    pub client: Client,
+    process: Child,
+}
+
+impl Nginx {
+    /// Starts nginx on the port, before servers on these. Its files go into the folder.
+    ///
+    /// # Errors
+    /// A configuration without the two servers it is known to have; an nginx that does not listen after 5 s.
+    pub async fn start(root: &Path, folder: &Path, port: u16, servers: &[u16]) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let folder = std::path::absolute(folder)?;
+        let template = std::fs::read_to_string(root.join("infra/nginx/nginx.conf"))?;
+        let of_a = template.lines().find(|line| line.contains("@SERVER_A@")).context("nginx.conf names no first server")?;
+        let of_b = template.lines().find(|line| line.contains("@SERVER_B@")).context("nginx.conf names no second server")?;
+        let lines: Vec<String> = servers.iter().map(|server| of_a.replace("@SERVER_A@", &format!("127.0.0.1:{server}"))).collect();
+        let as_root = String::from_utf8(std::process::Command::new("id").arg("-u").output()?.stdout)?.trim() == "0";
+        let text = template
+            .replace(of_b, "")
+            .replace(of_a, &lines.join("\n"))
+            .replace("@USER_LINE@", if as_root { "user root;" } else { "" })
+            .replace("@DATA@", &folder.to_string_lossy())
+            .replace("@LISTEN@", &format!("127.0.0.1:{port}"));
+        let file = folder.join("nginx.conf");
+        std::fs::write(&file, text)?;
+        // Debian keeps it where an ordinary user's PATH does not look.
+        let debian = Path::new("/usr/sbin/nginx");
+        let process = Command::new(if debian.exists() { debian } else { Path::new("nginx") })
+            .args(["-e", "stderr", "-p"])
+            .arg(&folder)
+            .arg("-c")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stderr(std::fs::File::create(folder.join("error.log"))?)
+            .spawn()
+            .context("nginx cannot be started: infra/local/install")?;
+        let nginx = Self { client: Client::new(&format!("http://127.0.0.1:{port}/graphql"))?, process };
+        for _ in 0..50 {
+            if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+                return Ok(nginx);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::bail!("nginx does not listen on port {port}: see {}", folder.join("error.log").display())
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // Killed by -9, the master would leave its workers behind.
+        if let Some(pid) = self.process.id() {
+            let _ = signal(pid, "TERM");
+        }
     }
 }

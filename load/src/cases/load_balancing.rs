@@ -1,0 +1,270 @@
+//! Case 3.1: one server behind nginx, against three, while a server is killed, hangs, is slow, and all are restarted in turn.
+//!
+//! The repository's own nginx.conf on both sides, alike but for the number of servers it names; the same faults at the same moments.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::CaseArguments;
+use super::open_loop::drive;
+use super::outcome::{Figure, Outcome, Pair, machine, today};
+use super::served::{Launch, Nginx, Served};
+use crate::client::Client;
+use crate::people::{LoggedIn, log_in};
+use crate::report::{Latencies, float};
+use crate::truth::Truth;
+
+const READ: &str =
+    "query($handle: String!) { user(handle: $handle) { displayName posts(first: 20) { edges { node { text likeCount } } } } }";
+const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code message } } }";
+/// How long a fault lasts.
+const FAULT: Duration = Duration::from_secs(3);
+/// A little more than nginx's `fail_timeout`: until it asks a server again that had been away. Restarted without this wait, all three
+/// are taken for dead together, and a fifth of the requests is answered 502.
+const TRUSTED_AGAIN: Duration = Duration::from_millis(2_500);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    Killed,
+    Hung,
+    Slow,
+    Rolling,
+}
+
+const FAULTS: [(Fault, &str); 5] = [
+    (Fault::None, "nothing done"),
+    (Fault::Killed, "one killed, started again after 3 s"),
+    (Fault::Hung, "one hung for 3 s"),
+    (Fault::Slow, "one at a quarter of its speed for 3 s"),
+    (Fault::Rolling, "all restarted, one after the other"),
+];
+
+/// nginx and the servers behind it.
+#[derive(Debug)]
+struct Side {
+    servers: Vec<Served>,
+    nginx: Nginx,
+}
+
+impl Side {
+    async fn start(config: &Path, arguments: &CaseArguments, first: u16, servers: u16) -> anyhow::Result<Self> {
+        let mut started = Vec::new();
+        let ports: Vec<u16> = (first + 1..=first + servers).collect();
+        for port in &ports {
+            let launch = Launch {
+                plaza: arguments.plaza.clone(),
+                config: std::path::absolute(config)?,
+                port: *port,
+                admin_port: port + 100,
+                settings: vec![("PLAZA_TELEMETRY__FILTER", "error".to_owned())],
+            };
+            started.push(Served::start(launch).await?);
+        }
+        let folder = arguments.root.join(format!(".local/case/nginx-{first}"));
+        let nginx = Nginx::start(&arguments.root, &folder, first, &ports).await?;
+        Ok(Self { servers: started, nginx })
+    }
+
+    /// Does it to the first server, or to all in turn.
+    async fn suffer(&mut self, fault: Fault) -> anyhow::Result<()> {
+        let first = self.servers.first_mut().context("no servers")?;
+        match fault {
+            Fault::None => {}
+            Fault::Killed => {
+                first.signal("KILL")?;
+                sleep(FAULT).await;
+                first.start_again().await?;
+            }
+            Fault::Hung => {
+                first.signal("STOP")?;
+                sleep(FAULT).await;
+                first.signal("CONT")?;
+            }
+            Fault::Slow => {
+                let end = Instant::now() + FAULT;
+                while Instant::now() < end {
+                    first.signal("STOP")?;
+                    sleep(Duration::from_millis(75)).await;
+                    first.signal("CONT")?;
+                    sleep(Duration::from_millis(25)).await;
+                }
+            }
+            Fault::Rolling => {
+                for server in &mut self.servers {
+                    server.signal("TERM")?;
+                    server.start_again().await?;
+                    sleep(TRUSTED_AGAIN).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn counts(&self) -> anyhow::Result<Vec<f64>> {
+        let mut counts = Vec::new();
+        for server in &self.servers {
+            counts.push(server.requests().await?);
+        }
+        Ok(counts)
+    }
+}
+
+async fn one(client: Client, people: Arc<Vec<LoggedIn>>, number: u64) -> anyhow::Result<()> {
+    let mut random = StdRng::seed_from_u64(number);
+    let (person, other) = people.choose(&mut random).zip(people.choose(&mut random)).context("nobody is logged in")?;
+    let token = Some(person.token.as_str());
+    let (data, found) = if random.random_range(0..10) == 0 {
+        (client.send(token, POST, json!({ "text": format!("case {number:x}") })).await?, "/postCreate/post/id")
+    } else {
+        (client.send(token, READ, json!({ "handle": other.person.handle })).await?, "/user/posts/edges")
+    };
+    anyhow::ensure!(data.pointer(found).is_some_and(|value| *value != Value::Null), "answered {data}");
+    Ok(())
+}
+
+/// A round: the load throughout, the fault after a quarter of it, and not longer than the load unless the fault is.
+async fn round(side: &mut Side, people: &Arc<Vec<LoggedIn>>, load: (f64, Duration), seed: u64, fault: Fault) -> anyhow::Result<Latencies> {
+    let client = side.nginx.client.clone();
+    let driven = drive(load.0, load.1, seed, |number| one(client.clone(), people.clone(), number));
+    let suffered = async {
+        sleep(load.1 / 4).await;
+        side.suffer(fault).await
+    };
+    let (latencies, suffered) = tokio::join!(driven, suffered);
+    suffered?;
+    Ok(latencies)
+}
+
+/// What one side answered under one fault, over all rounds.
+#[derive(Debug, Default)]
+struct Answers {
+    all: Latencies,
+}
+
+impl Answers {
+    fn add(&mut self, latencies: Latencies) {
+        self.all.taken.extend(latencies.taken);
+        self.all.failed += latencies.failed;
+    }
+
+    fn asked(&self) -> f64 {
+        float(self.all.taken.len() + self.all.failed)
+    }
+
+    /// Failed, of a thousand.
+    fn permille(&self) -> f64 {
+        float(self.all.failed) / self.asked() * 1_000.0
+    }
+
+    fn p99(&mut self) -> f64 {
+        self.all.report(1.0).p99_ms
+    }
+}
+
+/// How far the busiest and the idlest server are from each other, in percent of the mean.
+fn skew(before: &[f64], after: &[f64]) -> f64 {
+    let counts: Vec<f64> = before.iter().zip(after).map(|(before, after)| after - before).collect();
+    let mean = counts.iter().sum::<f64>() / float(counts.len().max(1));
+    let (most, least) = counts.iter().fold((f64::MIN, f64::MAX), |(most, least), count| (most.max(*count), least.min(*count)));
+    (most - least) / mean * 100.0
+}
+
+/// The case.
+///
+/// # Errors
+/// The servers'.
+pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, arguments: &CaseArguments) -> anyhow::Result<Outcome> {
+    let (rounds, length) = if arguments.quick { (1, 14) } else { (4, 14) };
+    let length = Duration::from_secs(length);
+    let rate = arguments.rate.unwrap_or(100.0);
+    let mut one_server = Side::start(config, arguments, 4180, 1).await?;
+    let mut three_servers = Side::start(config, arguments, 4190, 3).await?;
+    let chosen: Vec<_> = truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(1), 100).cloned().collect();
+    let people = Arc::new(log_in(client, &chosen, password).await?);
+    for side in [&mut one_server, &mut three_servers] {
+        round(side, &people, (rate, length / 3), 100, Fault::None).await?;
+    }
+
+    let mut seen: [Vec<Answers>; 2] = [(); 2].map(|()| FAULTS.iter().map(|_| Answers::default()).collect());
+    let mut skews: Vec<f64> = Vec::new();
+    for number in 0..rounds {
+        for (index, (fault, _)) in FAULTS.iter().enumerate() {
+            for turn in [number % 2, 1 - number % 2] {
+                let side = if turn == 0 { &mut one_server } else { &mut three_servers };
+                let counted = side.counts().await?;
+                let latencies = round(side, &people, (rate, length), number, *fault).await?;
+                if *fault == Fault::None && turn == 1 {
+                    skews.push(skew(&counted, &side.counts().await?));
+                }
+                if let Some(answers) = usize::try_from(turn).ok().and_then(|turn| seen.get_mut(turn)?.get_mut(index)) {
+                    answers.add(latencies);
+                }
+            }
+        }
+    }
+
+    let [mut before, mut after] = seen;
+    let total = |side: &[Answers]| side.iter().map(|answers| float(answers.all.failed)).sum::<f64>();
+    let asked = |side: &[Answers]| side.iter().map(Answers::asked).sum::<f64>();
+    let available = |side: &[Answers]| (1.0 - total(side) / asked(side)) * 100.0;
+    let worst = skews.iter().copied().fold(0.0, f64::max);
+    let failed = total(&after);
+    let mut figures = vec![
+        Figure {
+            what: "requests a server apart, % of the mean, worst round".to_owned(),
+            before: None,
+            after: worst,
+            target: Some("at most 2".to_owned()),
+            met: Some(worst <= 2.0),
+        },
+        Figure {
+            what: format!("answered rightly through all faults, %, of {:.0} requests", asked(&after)),
+            before: Some(available(&before)),
+            after: available(&after),
+            target: Some("at least 99.9".to_owned()),
+            met: Some(available(&after) >= 99.9),
+        },
+        Figure {
+            what: "requests that failed".to_owned(),
+            before: Some(total(&before)),
+            after: failed,
+            target: Some("0".to_owned()),
+            met: Some(failed < 0.5),
+        },
+    ];
+    for (((_, name), before), after) in FAULTS.iter().zip(&mut before).zip(&mut after) {
+        let plain = |what: String, before: f64, after: f64| Figure { what, before: Some(before), after, target: None, met: None };
+        figures.push(plain(format!("{name}: failed of 1,000"), before.permille(), after.permille()));
+        figures.push(plain(format!("{name}: p99, ms"), before.p99(), after.p99()));
+    }
+    Ok(Outcome {
+        number: "3.1".to_owned(),
+        name: "load-balancing".to_owned(),
+        date: today()?,
+        machine: machine(),
+        command: "make case-3.1".to_owned(),
+        setting: format!(
+            "{rate} arrivals/s through nginx, one in ten a post, {rounds} rounds of {} s for each fault and side, in turns; one server against three, \
+             the same nginx.conf; all on the same cores, so this is about faults, not about capacity.",
+            length.as_secs()
+        ),
+        missed_because: (failed > 0.5).then(|| {
+            "after a hang, a server finds more requests waiting than it admits at once (server.max_in_flight) and refuses the others with OVERLOADED; \
+             nginx passes that on, because asking elsewhere upon a refusal would have it take every server for dead whenever all are busy."
+                .to_owned()
+        }),
+        pairs_of: "3.1 failed of 1,000 requests: 1 nothing done, 2 killed, 3 hung, 4 slow, 5 rolling restart".to_owned(),
+        pairs: before.iter().zip(&after).map(|(before, after)| Pair { before: before.permille(), after: after.permille() }).collect(),
+        figures,
+        correct: true,
+    })
+}
