@@ -27,3 +27,28 @@ export function prepend(cache: Cache, parent: string, field: string, type: keyof
   const page = firstPage(cache, parent, field);
   if (page) cache.link(page, 'edges', [edge(cache, type, cursor, node), ...edgesOf(cache, page)]);
 }
+
+/**
+ * Puts something that was told into a list that is newest first, where its time says: posts that follow each other within milliseconds may be
+ * told in another order, and the list must be what it will be when it is read again.
+ */
+export function insert(cache: Cache, parent: string, field: string, type: keyof typeof CURSOR, cursor: string, node: string): void {
+  const page = firstPage(cache, parent, field);
+  if (!page) return;
+  const told = edge(cache, type, cursor, node);
+  cache.link(page, 'edges', newestFirst(cache, [told, ...edgesOf(cache, page)]));
+}
+
+/** Moves the first of these below all that are newer; the others are in order. What has no time stays where it is. */
+export function newestFirst(cache: Cache, edges: string[]): string[] {
+  const [first, ...rest] = edges;
+  if (first === undefined) return edges;
+  const time = timeOf(cache, first);
+  const place = rest.findIndex((each) => !(timeOf(cache, each) > time));
+  const at = place < 0 ? rest.length : place;
+  return [...rest.slice(0, at), first, ...rest.slice(at)];
+}
+
+export function timeOf(cache: Cache, edge: string): number {
+  return Date.parse(String(cache.resolve(cache.resolve(edge, 'node') as string, 'createdAt')));
+}

@@ -1,6 +1,6 @@
 import type { Cache } from '@urql/exchange-graphcache';
 import type { Arrivals } from '../live/arrivals';
-import { edge, prepend, VIEWER, type Updaters } from './edges';
+import { edge, insert, newestFirst, timeOf, VIEWER, type Updaters } from './edges';
 import { edgesOf, everyPage, firstPage } from './pages';
 
 interface Told {
@@ -32,12 +32,12 @@ export function afterEvents(arrivals: Arrivals): Record<'Subscription' | 'Viewer
         if (isListed(cache, HOME, told)) return;
         // Held back before it is in the list: it must not flash up before the reader has asked for it.
         arrivals.hold(told.node.id);
-        prepend(cache, VIEWER, 'home', 'PostEdge', told.cursor, `Post:${told.node.id}`);
+        insert(cache, VIEWER, 'home', 'PostEdge', told.cursor, `Post:${told.node.id}`);
       },
       notificationReceived: ({ notificationReceived: told }: { notificationReceived: Told }, _args: unknown, cache: Cache) => {
         if (!firstPage(cache, VIEWER, 'notifications')) return keep(cache, NOTIFICATIONS, told);
         if (isListed(cache, NOTIFICATIONS, told)) return;
-        prepend(cache, VIEWER, 'notifications', 'NotificationEdge', told.cursor, `Notification:${told.node.id}`);
+        insert(cache, VIEWER, 'notifications', 'NotificationEdge', told.cursor, `Notification:${told.node.id}`);
       },
     },
     Viewer: {
@@ -54,7 +54,7 @@ function isListed(cache: Cache, { field, node }: List, told: Told): boolean {
 
 /** Linked from the root, under a name of our own: the cache drops what nothing leads to. */
 function keep(cache: Cache, list: List, told: Told): void {
-  const kept = [edge(cache, list.edge, told.cursor, `${list.node}:${told.node.id}`), ...early(cache, list)];
+  const kept = newestFirst(cache, [edge(cache, list.edge, told.cursor, `${list.node}:${told.node.id}`), ...early(cache, list)]);
   cache.link('Query', `early:${list.field}`, kept.slice(0, KEPT));
 }
 
@@ -71,8 +71,4 @@ function takeIn(cache: Cache, list: List): void {
   const newest = edges[0] ? timeOf(cache, edges[0]) : 0;
   cache.link('Query', `early:${list.field}`, []);
   cache.link(page, 'edges', [...kept.filter((each) => timeOf(cache, each) > newest), ...edges]);
-}
-
-function timeOf(cache: Cache, edge: string): number {
-  return Date.parse(String(cache.resolve(cache.resolve(edge, 'node') as string, 'createdAt')));
 }
