@@ -106,7 +106,7 @@ pub struct RedisConfig {
     /// How long a command may take, in milliseconds, before Redis counts as away.
     #[serde(default = "defaults::redis_ms")]
     pub timeout_ms: u64,
-    /// How long a cached value lives, in milliseconds.
+    /// How long a cached value lives, in milliseconds; 0: nothing is cached, here or in Redis. Other processes are still told of changes.
     #[serde(default = "defaults::cache_ms")]
     pub cache_ttl_ms: u64,
     /// How long a value may be served from process memory, in milliseconds; 0 turns that level off.

@@ -87,7 +87,7 @@ impl Redis {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        if policy.bypass {
+        if policy.bypass || self.inner.ttl.is_zero() {
             return load(ids).await;
         }
         let mut found = HashMap::with_capacity(ids.len());

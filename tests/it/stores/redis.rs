@@ -80,6 +80,19 @@ async fn read(redis: &Redis, loaded: Option<Row>) -> Option<Row> {
 }
 
 #[tokio::test]
+async fn without_a_time_to_live_nothing_is_held_but_others_are_told_of_changes() {
+    let settings = config(&server(), 2);
+    let caching = Redis::new(&settings, Clock::System).unwrap();
+    let off = Redis::new(&RedisConfig { cache_ttl_ms: 0, ..settings }, Clock::System).unwrap();
+    assert_eq!(read(&caching, Some(row("a", 1))).await, Some(row("a", 1)));
+    assert_eq!(read(&off, Some(row("b", 2))).await, Some(row("b", 2)));
+    assert_eq!(read(&off, Some(row("c", 3))).await, Some(row("c", 3)));
+    assert_eq!(read(&caching, Some(row("not asked", 9))).await, Some(row("a", 1)), "what was read there is not in Redis");
+    off.invalidate::<Row>(&[(1, 3)]).await.unwrap();
+    assert_eq!(read(&caching, Some(row("c", 3))).await, Some(row("c", 3)));
+}
+
+#[tokio::test]
 async fn what_was_loaded_once_is_held_and_so_is_absence() {
     let redis = fresh();
     assert_eq!(read(&redis, Some(row("a", 1))).await, Some(row("a", 1)));
