@@ -71,6 +71,33 @@ impl Truth {
         Ok(people)
     }
 
+    /// Everybody's name as shown, by id.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn display_names(&self) -> anyhow::Result<HashMap<i64, String>> {
+        let mut names = HashMap::new();
+        for shard in &self.shards {
+            names.extend(shard.query("SELECT id, display_name FROM users", &[]).await?.iter().map(|row| (row.get(0), row.get(1))));
+        }
+        Ok(names)
+    }
+
+    /// The newest posts, at most so many.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn newest_posts(&self, limit: i64) -> anyhow::Result<Vec<i64>> {
+        let mut posts: Vec<i64> = Vec::new();
+        for shard in &self.shards {
+            let rows = shard.query("SELECT id FROM posts ORDER BY id DESC LIMIT $1", &[&limit]).await?;
+            posts.extend(rows.iter().map(|row| row.get::<_, i64>(0)));
+        }
+        posts.sort_unstable_by(|a, b| b.cmp(a));
+        posts.truncate(usize::try_from(limit)?);
+        Ok(posts)
+    }
+
     /// Makes somebody an administrator: there is no mutation for it.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Servers of the case's own, with settings of their own, beside those that nginx knows; and an nginx of its own.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -92,14 +93,23 @@ impl Served {
         self.launch.ready(&mut self.process).await
     }
 
-    /// GraphQL requests it has answered since it started.
+    /// Every metric it tells, by name with labels.
     ///
     /// # Errors
     /// A server that does not answer.
-    pub async fn requests(&self) -> anyhow::Result<f64> {
+    pub async fn metrics(&self) -> anyhow::Result<BTreeMap<String, f64>> {
         let text = reqwest::get(format!("http://127.0.0.1:{}/metrics", self.launch.admin_port)).await?.text().await?;
-        let counts = text.lines().filter(|line| line.starts_with("plaza_graphql_requests_total"));
-        Ok(counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+        let told = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' '));
+        Ok(told.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect())
+    }
+
+    /// GraphQL requests it has answered since it started.
+    ///
+    /// # Errors
+    /// As [`Served::metrics`].
+    pub async fn requests(&self) -> anyhow::Result<f64> {
+        let metrics = self.metrics().await?;
+        Ok(metrics.iter().filter(|(name, _)| name.starts_with("plaza_graphql_requests_total")).map(|(_, count)| count).sum())
     }
 }
 
