@@ -111,13 +111,14 @@ mod tests {
     }
 
     /// Lists that no argument bounds, because what they come from does: each with how many there can be at most.
-    const BOUNDED: [(&str, usize); 8] = [
+    const BOUNDED: [(&str, usize); 9] = [
         ("*.edges", 100),
         ("*.nodes", 100),
         ("*.userErrors", 100),
         ("UserError.path", 10),
         ("Order.lines", 50),
         ("Order.nextStatuses", 5),
+        ("Order.history", 8),
         ("Product.sales", 60),
         ("Viewer.sessions", 100),
     ];

@@ -333,6 +333,13 @@ impl TestApp {
         }
         sum
     }
+
+    /// Statements on every primary, for what no operation of plaza's does.
+    pub async fn execute(&self, statements: &str) {
+        for urls in &self.app.config.postgres.shards {
+            sql(&urls.primary, statements).await;
+        }
+    }
 }
 
 fn management(base: &Config, path: &str) -> String {
