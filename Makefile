@@ -12,7 +12,7 @@ USERS ?= 1000
 BROWSER_TEST := cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
 .PHONY: help run web test-web pictures install up down status logs reset build release test fmt lint doc \
-	case-1.2 case-3.1 cases migrate seed doctor schema bench shards docker-config-check
+	case-1.2 case-3.1 cases migrate seed doctor schema bench shards prometheus docker-config-check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,6 +112,10 @@ case-setup: toolchain install release
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
 	@target/release/plaza seed --users $(USERS) --if-empty
+
+prometheus: ## Prometheus on the running local system, with the alarms; graphs at http://127.0.0.1:4290 (Grafana: see docs/operations.md)
+	@infra/local/install prometheus
+	@infra/local/up prometheus
 
 docker-config-check: ## whether docker accepts infra/docker-compose.yml
 	docker compose -f infra/docker-compose.yml config --quiet

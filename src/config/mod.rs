@@ -43,7 +43,7 @@ pub struct Config {
     /// The payment simulator.
     #[serde(default)]
     pub payments: PaymentsConfig,
-    /// Logs.
+    /// Logs and traces.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
 }
@@ -211,11 +211,15 @@ pub struct TelemetryConfig {
     pub filter: String,
     /// One JSON object a line instead of text.
     pub json: bool,
+    /// Where spans go, by OTLP over HTTP: `http://collector:4318`. Nowhere when not set.
+    pub otlp_endpoint: Option<String>,
+    /// The share of traces that goes there, 0 to 1.
+    pub sample_ratio: f64,
 }
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { filter: "warn,plaza=info".to_owned(), json: false }
+        Self { filter: "warn,plaza=info".to_owned(), json: false, otlp_endpoint: None, sample_ratio: 1.0 }
     }
 }
 
@@ -259,6 +263,12 @@ impl Config {
         }
         if self.payments.decline_permille > 1000 || self.payments.fail_permille > 1000 {
             return wrong("payments.*_permille is out of 1000");
+        }
+        if !(0.0..=1.0).contains(&self.telemetry.sample_ratio) {
+            return wrong("telemetry.sample_ratio is a share, 0 to 1");
+        }
+        if self.telemetry.otlp_endpoint.as_ref().is_some_and(|endpoint| !endpoint.starts_with("http://")) {
+            return wrong("telemetry.otlp_endpoint must begin with http:// (a collector beside plaza; TLS is its business)");
         }
         Ok(self)
     }

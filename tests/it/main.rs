@@ -18,6 +18,7 @@ mod http;
 mod jobs;
 mod layers;
 mod limits;
+mod operate;
 mod projections;
 mod stores;
 mod template;
