@@ -12,7 +12,7 @@ USERS ?= 1000
 BROWSER_TEST := cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
 .PHONY: help run web test-web pictures install up down status logs reset build release test fmt lint doc \
-	case-1.2 case-3.1 cases migrate seed doctor schema bench shards prometheus docker-config-check
+	case-1.2 case-2.2 ledger case-3.1 cases migrate seed doctor schema bench shards prometheus docker-config-check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,10 +102,16 @@ bench: toolchain install release ## the load mix against a release build; a tabl
 case-1.2: case-setup ## case study: reads on the primary, then on replicas (ARGS=--quick: a look, kept nowhere)
 	cargo run --release -p plaza-load -- case 1.2 $(ARGS)
 
+case-2.2: case-setup ## case study: views by updates, then through Kafka; then kills and the ledger (ARGS=--quick)
+	cargo run --release -p plaza-load -- case 2.2 $(ARGS)
+
+ledger: ## whether anything was lost, doubled or left out: outbox, Kafka, projections, counters, orders, views
+	$(PLAZA) ledger verify $(ARGS)
+
 case-3.1: case-setup ## case study: one server behind nginx, then three, under faults (ARGS=--quick)
 	cargo run --release -p plaza-load -- case 3.1 $(ARGS)
 
-cases: case-1.2 case-3.1 ## every case study there is
+cases: case-1.2 case-2.2 case-3.1 ## every case study there is
 
 .PHONY: case-setup
 case-setup: toolchain install release

@@ -59,6 +59,7 @@ impl App {
             payments: Arc::new(SimulatedPayments(config.payments.clone())),
             identity: Arc::new(Identity::new(&config.auth, &config.limits)?),
             pull_authors: crate::domain::timelines::PullAuthors::default(),
+            views: Arc::new(crate::domain::views::ViewLog::new(&config.views, &config.kafka)),
         };
         Self::around(config, domain)
     }

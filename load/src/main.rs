@@ -17,6 +17,7 @@ mod resume;
 mod revocations;
 mod sockets;
 mod truth;
+mod views;
 mod watching;
 
 use std::path::PathBuf;
@@ -61,6 +62,8 @@ enum Verb {
     Revocations(revocations::RevocationArguments),
     /// Posts, likes and orders while one process after the other is killed; then what was acknowledged against the rows.
     Faults(faults::FaultArguments),
+    /// Views of posts through the log: how many a second are acknowledged and applied, and for how much CPU.
+    Views(views::ViewArguments),
     /// A case study: before and after one mechanism, interleaved, against its targets; into docs/results/.
     Case(cases::CaseArguments),
 }
@@ -79,6 +82,7 @@ async fn main() -> anyhow::Result<()> {
         Verb::Resume(resume) => resume::run(&client, &truth, &arguments.run_dir, &arguments.password, &resume).await?,
         Verb::Revocations(revocations) => revocations::run(&truth, &arguments.password, &revocations).await?,
         Verb::Faults(faults) => faults::run(&client, &truth, &arguments.run_dir, &arguments.password, &faults).await?,
+        Verb::Views(views) => views::run(&truth, &arguments.config, &arguments.run_dir, &views).await?,
         Verb::Case(case) => cases::run(&client, &truth, &arguments.config, &arguments.run_dir, &arguments.password, &case).await?,
     };
     if !correct {

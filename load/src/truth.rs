@@ -98,6 +98,30 @@ impl Truth {
         Ok(posts)
     }
 
+    /// The newest posts with their authors, at most so many.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn newest_posts_by(&self, limit: i64) -> anyhow::Result<Vec<(i64, i64)>> {
+        let mut posts: Vec<(i64, i64)> = Vec::new();
+        for shard in &self.shards {
+            let rows = shard.query("SELECT id, author_id FROM posts WHERE NOT deleted ORDER BY id DESC LIMIT $1", &[&limit]).await?;
+            posts.extend(rows.iter().map(|row| (row.get(0), row.get(1))));
+        }
+        posts.sort_unstable_by(|a, b| b.cmp(a));
+        posts.truncate(usize::try_from(limit)?);
+        Ok(posts)
+    }
+
+    /// Views that are in windows.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn counted_views(&self) -> anyhow::Result<i64> {
+        let looks = self.shards.iter().map(|shard| shard.query_one("SELECT coalesce(sum(counted), 0)::bigint FROM view_totals", &[]));
+        Ok(futures_util::future::try_join_all(looks).await?.iter().map(|row| row.get::<_, i64>(0)).sum())
+    }
+
     /// Makes somebody an administrator: there is no mutation for it.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod dead_letters;
 pub mod doctor;
 mod keygen;
+pub mod ledger;
 mod listeners;
 mod migrate;
 mod projections;
@@ -59,6 +60,8 @@ enum Verb {
     DeadLetters(dead_letters::DeadLetterArgs),
     /// Where every projection stands.
     Projections,
+    /// Proof that nothing was lost, nothing counted twice, nothing left out.
+    Ledger(ledger::LedgerArgs),
 }
 
 /// Runs a subcommand.
@@ -82,5 +85,6 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Shards(args) => shards::run(&load()?, &args).await,
         Verb::DeadLetters(args) => dead_letters::run(&load()?, args).await,
         Verb::Projections => projections::run(&load()?).await,
+        Verb::Ledger(args) => ledger::run(&load()?, &args).await,
     }
 }

@@ -82,11 +82,23 @@ pub fn start_without_ports(app: &App, role: Role) {
             let stop_live = stop.clone();
             app.tasks.spawn("live channels", async move { live.hear_live(stop_live).await });
             app.tasks.spawn("cache invalidations", async move { redis.listen(stop).await });
+            let (views, stopping) = (Arc::clone(&app.domain.views), app.tasks.stopping());
+            app.tasks.spawn("views", async move {
+                stopping.cancelled().await;
+                Ok(tokio::task::spawn_blocking(move || views.flush()).await?)
+            });
         }
         Role::Worker => app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop)),
         Role::Relay => app.tasks.spawn("relay", outbox::relay::run(cluster, config, stop)),
         Role::Projector => {
             let effects = Arc::new(app.domain.clone());
+            let windows = read_models::view_windows::projector::run(
+                Arc::clone(&cluster),
+                Arc::clone(&config),
+                app.domain.clock.clone(),
+                stop.clone(),
+            );
+            app.tasks.spawn("view windows", windows);
             app.tasks.spawn("projector", read_models::projector::run(cluster, effects, config, stop));
         }
     }

@@ -40,6 +40,9 @@ pub struct Config {
     /// Home timelines.
     #[serde(default)]
     pub feed: FeedConfig,
+    /// Views of posts.
+    #[serde(default)]
+    pub views: ViewsConfig,
     /// The payment simulator.
     #[serde(default)]
     pub payments: PaymentsConfig,
@@ -189,6 +192,25 @@ impl Default for FeedConfig {
     fn default() -> Self {
         Self { timeline_length: 400, pull_from: 10_000, push_below: 8_000, idle_s: 7 * 24 * 3_600 }
     }
+}
+
+/// `views.*`
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ViewsConfig {
+    /// How a view is counted.
+    pub counted: ViewsCounted,
+}
+
+/// How a view is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ViewsCounted {
+    /// Through Kafka, by the projector.
+    #[default]
+    ByTheLog,
+    /// In the request that tells of it, by an update of the rows: what case 2.2 compares the log with.
+    ByTheRequest,
 }
 
 /// `payments.*`: the deterministic simulator's injectable faults.

@@ -1,6 +1,7 @@
 //! The rules, one file per noun. Every function takes the [`Operation`] first: who asks, how fresh, until when. Nothing here
 //! knows GraphQL, HTTP or a queue; nothing below knows a rule.
 
+pub mod analytics;
 pub mod blocks;
 pub mod comments;
 pub mod effects;
@@ -25,6 +26,7 @@ pub mod relations;
 pub mod text;
 pub mod timelines;
 pub mod users;
+pub mod views;
 
 use std::sync::Arc;
 
@@ -54,6 +56,8 @@ pub struct Domain {
     pub identity: Arc<identity::Identity>,
     /// Authors whose posts are pulled at read.
     pub pull_authors: timelines::PullAuthors,
+    /// Where views of posts go.
+    pub views: Arc<views::ViewLog>,
 }
 
 impl std::fmt::Debug for Domain {

@@ -43,6 +43,7 @@ fn app() -> App {
         payments: std::sync::Arc::new(SimulatedPayments(config.payments.clone())),
         identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
+        views: std::sync::Arc::new(crate::domain::views::ViewLog::new(&config.views, &config.kafka)),
     };
     App::around(config, domain).unwrap()
 }

@@ -1,5 +1,6 @@
 //! The CQRS read side: a file holds a table, the projection that fills it from events, and the queries that read it.
 pub mod blocked_by;
+pub mod exclusive;
 pub mod followers;
 pub mod lag;
 pub mod notifications;
@@ -8,3 +9,6 @@ pub mod product_sales;
 pub mod profile_counts;
 pub mod projection;
 pub mod projector;
+pub mod sales_windows;
+pub mod sketch;
+pub mod view_windows;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::exclusive::exclusively;
 use super::lag::Lag;
 use super::projection::{Effects, Projection, all};
 use crate::config::Config;
@@ -19,7 +20,7 @@ use crate::protocol::envelope::EventEnvelope;
 use crate::stores::StoreError;
 use crate::stores::kafka::consumer::{EventConsumer, Partition, Record};
 use crate::stores::postgres::projections::{self as rows, Position};
-use crate::stores::postgres::{Cluster, Connection, ReadSession, ShardIndex, outbox};
+use crate::stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
 use crate::telemetry::trace;
 
 /// Events in one batch.
@@ -39,22 +40,10 @@ const EFFECTS_PATIENCE: Duration = Duration::from_secs(3);
 pub async fn run(cluster: Arc<Cluster>, effects: Arc<dyn Effects>, config: Arc<Config>, stop: CancellationToken) -> anyhow::Result<()> {
     let projections = all(&config.feed).into_iter().map(|projection| {
         let runner = Runner { projection, cluster: Arc::clone(&cluster), effects: Arc::clone(&effects), config: Arc::clone(&config) };
-        let stop = stop.clone();
+        let (cluster, stop) = (Arc::clone(&cluster), stop.clone());
         async move {
-            while !stop.is_cancelled() {
-                tokio::select! {
-                    result = runner.run_with_lock() => {
-                        if let Err(error) = result {
-                            tracing::warn!(projection = runner.projection.name(), error = format!("{error:#}"), "begins again");
-                        }
-                    }
-                    () = stop.cancelled() => return,
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                    () = stop.cancelled() => {}
-                }
-            }
+            let name = format!("projection:{}", runner.projection.name());
+            exclusively(cluster, &name, stop, || runner.consume()).await;
         }
     });
     futures_util::future::join_all(projections).await;
@@ -87,24 +76,6 @@ struct Progress {
 }
 
 impl Runner {
-    async fn run_with_lock(&self) -> anyhow::Result<()> {
-        let mut lock = self.cluster.shard(ShardIndex(0))?.direct().await?;
-        if !outbox::try_lock(&mut lock, &format!("projection:{}", self.projection.name())).await? {
-            return Ok(());
-        }
-        tracing::info!(projection = self.projection.name(), "projecting");
-        let alive = async {
-            loop {
-                tokio::time::timeout(Duration::from_secs(2), outbox::is_alive(&mut lock)).await??;
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        };
-        tokio::select! {
-            result = alive => result,
-            result = self.consume() => result,
-        }
-    }
-
     async fn consume(&self) -> anyhow::Result<()> {
         // Those that were parked before this beginning are tried again.
         self.tell_parked(0);

@@ -7,6 +7,7 @@
     reason = "a test that finds something else than it must has failed, and says so by panicking"
 )]
 
+mod analytics;
 mod app;
 mod cli;
 mod clients;

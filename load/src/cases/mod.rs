@@ -4,6 +4,7 @@
 //! something was wrong: a lost write, a stale read that was promised not to be.
 
 mod caching;
+mod kafka;
 mod load_balancing;
 mod open_loop;
 mod outcome;
@@ -11,7 +12,7 @@ mod plot;
 mod progress;
 mod replication;
 mod served;
-mod zipf;
+pub mod zipf;
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,7 @@ use crate::truth::Truth;
 /// Which case, how long.
 #[derive(Debug, Args)]
 pub struct CaseArguments {
-    /// Its number: 1.2, 1.3 or 3.1.
+    /// Its number: 1.2, 1.3, 2.2 or 3.1.
     pub number: String,
     /// A minute's look: fewer and shorter rounds. Its result is printed, not kept.
     #[arg(long)]
@@ -54,8 +55,9 @@ pub async fn run(
     let outcome = match arguments.number.as_str() {
         "1.2" => replication::run(client, truth, config, run_dir, password, arguments).await?,
         "1.3" => caching::run(client, truth, config, run_dir, password, arguments).await?,
+        "2.2" => kafka::run(client, truth, &config.to_path_buf(), run_dir, password, arguments).await?,
         "3.1" => load_balancing::run(truth, client, config, password, arguments).await?,
-        other => anyhow::bail!("there is no case {other}; there are: 1.2, 1.3, 3.1"),
+        other => anyhow::bail!("there is no case {other}; there are: 1.2, 1.3, 2.2, 3.1"),
     };
     outcome.print()?;
     if !arguments.quick {

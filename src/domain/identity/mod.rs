@@ -61,6 +61,11 @@ impl Identity {
         self.tokens.jwks()
     }
 
+    /// A number that stands for whoever these bytes name, and does not tell them: the same on every server, until the signing key changes.
+    pub fn pseudonym(&self, of: &[u8]) -> u64 {
+        self.tokens.pseudonym(of)
+    }
+
     /// argon2id of a password, as a PHC string.
     ///
     /// # Errors

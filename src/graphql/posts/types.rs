@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::comments;
 use crate::domain::posts::Post as Row;
+use crate::graphql::analytics::types::PostAnalytics;
 use crate::graphql::comments::types::Comment;
 use crate::graphql::connection::{Connection, connection, page};
 use crate::graphql::context::Scope;
@@ -101,5 +102,10 @@ impl Post {
             Some(id) => Product::load(&self.scope, id).await.transpose(),
             None => None,
         }
+    }
+
+    /// Views and reach; for its author.
+    async fn analytics(&self) -> Option<async_graphql::Result<PostAnalytics>> {
+        Some(PostAnalytics::of(&self.row, &self.scope).await)
     }
 }

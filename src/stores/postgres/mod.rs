@@ -9,6 +9,7 @@ pub mod follows;
 pub mod health;
 pub mod idempotency_keys;
 pub mod jobs;
+pub mod ledger;
 pub mod likes;
 pub mod migrations;
 pub mod orders;
