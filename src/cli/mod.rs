@@ -4,13 +4,14 @@ mod dead_letters;
 pub mod doctor;
 mod keygen;
 pub mod ledger;
+mod last_words;
 mod listeners;
 mod migrate;
 mod projections;
 pub mod roles;
 mod schema;
 pub mod seed;
-mod shards;
+pub mod shards;
 mod status;
 
 use std::path::PathBuf;
@@ -46,7 +47,7 @@ enum Verb {
     Migrate(migrate::MigrateArgs),
     /// Fill an installation with people, follows, posts, products and orders.
     Seed(seed::SeedArgs),
-    /// Rows, bytes and skew of every shard.
+    /// Rows, bytes and skew of every shard; with `check`, against a threshold.
     Shards(shards::ShardsArgs),
     /// Print, write or check schema.graphql.
     Schema(schema::SchemaArgs),

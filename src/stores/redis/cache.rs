@@ -29,7 +29,7 @@ pub trait Cached: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     const KIND: &'static str;
     /// Whether it may be kept in process memory too, for `redis.l1_ttl_ms`.
     const LOCAL: bool;
-    /// The version of the row it was made from, 1 or more: an older one never overwrites a newer one.
+    /// The version of the row it was made from, 0 or more: an older one never overwrites a newer one.
     fn version(&self) -> i64;
 }
 
