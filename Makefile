@@ -12,7 +12,7 @@ USERS ?= 1000
 BROWSER_TEST := cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
 .PHONY: help run web test-web pictures install up down status logs reset build release test fmt lint doc \
-	case-1.2 case-3.1 cases migrate seed doctor schema bench shards docker-config-check
+	case-1.2 case-3.1 case-3.2 cases k8s-apply k8s-pods k8s-logs k8s-scale k8s-check k8s-install k8s-sim migrate seed doctor schema bench shards docker-config-check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,13 +105,43 @@ case-1.2: case-setup ## case study: reads on the primary, then on replicas (ARGS
 case-3.1: case-setup ## case study: one server behind nginx, then three, under faults (ARGS=--quick)
 	cargo run --release -p plaza-load -- case 3.1 $(ARGS)
 
-cases: case-1.2 case-3.1 ## every case study there is
+cases: case-1.2 case-3.1 case-3.2 ## every case study there is
 
 .PHONY: case-setup
 case-setup: toolchain install release
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
 	@target/release/plaza seed --users $(USERS) --if-empty
+
+case-3.2: case-setup k8s-install ## case study: three fixed pods, then an autoscaler from 3 to 10, on a simulated cluster (ARGS=--quick)
+	cargo run --release -p plaza-load -- case 3.2 $(ARGS)
+
+# Kubernetes: the cluster is kubectl's current context, but for k8s-check (none) and k8s-sim (its own).
+IMAGE ?= registry.example/plaza:0.1.0
+REPLICAS ?= 5
+
+k8s-apply: ## deploy to Kubernetes (IMAGE=registry/plaza:tag); docs/how-to/deploy.md first
+	kubectl -n plaza delete job migrate --ignore-not-found
+	cat k8s/namespace.yaml $(filter-out k8s/00-namespace.yaml k8s/namespace.yaml,$(wildcard k8s/*.yaml)) | \
+		sed 's|image: registry.example/plaza:.*|image: $(IMAGE)|' | kubectl apply -f -
+
+k8s-pods: ## plaza's pods, and how the autoscaler stands
+	kubectl -n plaza get pods,hpa -o wide
+
+k8s-logs: ## the logs of a deployment's pods as they grow (NAME=api)
+	kubectl -n plaza logs -f --prefix --max-log-requests 20 -l app.kubernetes.io/name=$(or $(NAME),api)
+
+k8s-scale: ## so many servers, until the autoscaler decides again (REPLICAS=5)
+	kubectl -n plaza scale deployment api --replicas=$(REPLICAS)
+
+k8s-check: ## the manifests: schemas, policies, and what must be alike in two places
+	@infra/k8s-sim/check
+
+k8s-install: ## build the simulated cluster's control plane from its Go modules: ten minutes, once
+	@infra/k8s-sim/install
+
+k8s-sim: ## a simulated cluster with a real control plane: apply k8s/, drive the autoscaler 3 -> 10 -> 3, scale, roll out
+	@$(MAKE) case-3.2 ARGS="--quick $(ARGS)"
 
 docker-config-check: ## whether docker accepts infra/docker-compose.yml
 	docker compose -f infra/docker-compose.yml config --quiet

@@ -4,6 +4,7 @@
 //! something was wrong: a lost write, a stale read that was promised not to be.
 
 mod caching;
+mod kubernetes;
 mod load_balancing;
 mod open_loop;
 mod outcome;
@@ -23,7 +24,7 @@ use crate::truth::Truth;
 /// Which case, how long.
 #[derive(Debug, Args)]
 pub struct CaseArguments {
-    /// Its number: 1.2, 1.3 or 3.1.
+    /// Its number: 1.2, 1.3, 3.1 or 3.2.
     pub number: String,
     /// A minute's look: fewer and shorter rounds. Its result is printed, not kept.
     #[arg(long)]
@@ -55,7 +56,8 @@ pub async fn run(
         "1.2" => replication::run(client, truth, config, run_dir, password, arguments).await?,
         "1.3" => caching::run(client, truth, config, run_dir, password, arguments).await?,
         "3.1" => load_balancing::run(truth, client, config, password, arguments).await?,
-        other => anyhow::bail!("there is no case {other}; there are: 1.2, 1.3, 3.1"),
+        "3.2" => kubernetes::run(truth, client, config, password, arguments).await?,
+        other => anyhow::bail!("there is no case {other}; there are: 1.2, 1.3, 3.1, 3.2"),
     };
     outcome.print()?;
     if !arguments.quick {
