@@ -12,7 +12,7 @@ USERS ?= 1000
 BROWSER_TEST := cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
 .PHONY: help run web test-web pictures install up down status logs reset build release test fmt lint doc \
-	case-1.2 case-3.1 case-3.2 cases k8s-apply k8s-pods k8s-logs k8s-scale k8s-check k8s-install k8s-sim migrate seed doctor schema bench shards docker-config-check
+	case-1.2 case-3.1 case-3.2 cases k8s-secrets k8s-apply k8s-pods k8s-logs k8s-scale k8s-check k8s-install k8s-sim migrate seed doctor schema bench shards docker-config-check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,6 +119,9 @@ case-3.2: case-setup k8s-install ## case study: three fixed pods, then an autosc
 # Kubernetes: the cluster is kubectl's current context, but for k8s-check (none) and k8s-sim (its own).
 IMAGE ?= registry.example/plaza:0.1.0
 REPLICAS ?= 5
+
+k8s-secrets: ## the Secrets that the manifests name, where they are missing
+	@infra/k8s/secrets
 
 k8s-apply: ## deploy to Kubernetes (IMAGE=registry/plaza:tag); docs/how-to/deploy.md first
 	kubectl -n plaza delete job migrate --ignore-not-found
