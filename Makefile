@@ -16,9 +16,8 @@ ROWS ?= 1000000
 LOAD_AT = --url http://127.0.0.1:$$(bash -c 'source infra/local/lib/settings.sh; echo $$PLAZA_NGINX_PORT')/graphql
 BROWSER_TEST := cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
-.PHONY: help run dev web test-web e2e migration-generate seed-users seed-products seed-orders compare-copy check-distribution \
-	benchmark load-sharding load-caching load-queue load-feed celebrity sockets-many pictures install up down status logs reset build release test fmt lint doc \
-	case-1.2 case-2.2 case-3.1 case-4.0 cases ledger migrate seed doctor schema bench shards prometheus docker-config-check
+# No verb is a file.
+.PHONY: $(shell sed -n 's/^\([a-z][a-z0-9.-]*\):.*/\1/p' $(MAKEFILE_LIST))
 
 help: ## this list
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9.-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -118,6 +117,10 @@ shards: ## the shards and their buckets
 check-distribution: ## rows, bytes and requests of every shard, an error beyond 2 % skew (ARGS="--max-skew 5 --seconds 10 --json")
 	$(PLAZA) shards check $(ARGS)
 
+prometheus: ## Prometheus on the running local system, with the alarms; graphs at http://127.0.0.1:4290 (Grafana: see docs/operations.md)
+	@infra/local/install prometheus
+	@infra/local/up prometheus
+
 schema: ## write schema.graphql and docs/schema.md
 	$(PLAZA) schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
@@ -171,6 +174,9 @@ ledger: ## whether anything was lost, doubled or left out: outbox, Kafka, projec
 case-3.1: case-setup ## case study: one server behind nginx, then three, under faults (ARGS=--quick)
 	cargo run --release -p plaza-load -- case 3.1 $(ARGS)
 
+case-3.2: case-setup k8s-install ## case study: three fixed pods, then an autoscaler from 3 to 10, on a simulated cluster (ARGS=--quick)
+	cargo run --release -p plaza-load -- case 3.2 $(ARGS)
+
 # It seeds a million people unless told otherwise; a seeding that was interrupted goes on.
 case-4.0: toolchain install release ## case study: everything on against stock settings (ARGS="--users 200000 --follows 20 --sockets 20000 --minutes 3", --quick)
 	@infra/local/down roles
@@ -187,21 +193,48 @@ sockets-many: toolchain install release ## 100,000 live connections: bytes each,
 	@PROFILE=release infra/local/up
 	cargo run --release -p plaza-load -- $(LOAD_AT) sockets-many $(ARGS)
 
-cases: case-1.2 case-2.2 case-3.1 case-4.0 ## every case study there is
+cases: case-1.2 case-2.2 case-3.1 case-3.2 case-4.0 ## every case study there is
 
-.PHONY: case-setup
 case-setup: toolchain install release
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
 	@target/release/plaza seed --users $(USERS) --if-empty
 
-prometheus: ## Prometheus on the running local system, with the alarms; graphs at http://127.0.0.1:4290 (Grafana: see docs/operations.md)
-	@infra/local/install prometheus
-	@infra/local/up prometheus
 
 docker-config-check: ## whether docker accepts infra/docker-compose.yml
 	docker compose -f infra/docker-compose.yml config --quiet
 
-.PHONY: toolchain
 toolchain:
 	@command -v cargo >/dev/null || { echo 'error: no Rust toolchain: install it from https://rustup.rs, then open a new shell' >&2; exit 1; }
+
+##@ Kubernetes
+
+# Kubernetes: the cluster is kubectl's current context, but for k8s-check (none) and k8s-sim (its own).
+IMAGE ?= registry.example/plaza:0.1.0
+REPLICAS ?= 5
+
+k8s-secrets: ## the Secrets that the manifests name, where they are missing
+	@infra/k8s/secrets
+
+k8s-apply: ## deploy to Kubernetes (IMAGE=registry/plaza:tag); docs/how-to/deploy.md first
+	kubectl -n plaza delete job migrate --ignore-not-found
+	cat k8s/namespace.yaml $(filter-out k8s/00-namespace.yaml k8s/namespace.yaml,$(wildcard k8s/*.yaml)) | \
+		sed 's|image: registry.example/plaza:.*|image: $(IMAGE)|' | kubectl apply -f -
+
+k8s-pods: ## plaza's pods, and how the autoscaler stands
+	kubectl -n plaza get pods,hpa -o wide
+
+k8s-logs: ## the logs of a deployment's pods as they grow (NAME=api)
+	kubectl -n plaza logs -f --prefix --max-log-requests 20 -l app.kubernetes.io/name=$(or $(NAME),api)
+
+k8s-scale: ## so many servers, until the autoscaler decides again (REPLICAS=5)
+	kubectl -n plaza scale deployment api --replicas=$(REPLICAS)
+
+k8s-check: ## the manifests: schemas, policies, and what must be alike in two places
+	@infra/k8s-sim/check
+
+k8s-install: ## build the simulated cluster's control plane from its Go modules: ten minutes, once
+	@infra/k8s-sim/install
+
+k8s-sim: ## a simulated cluster with a real control plane: apply k8s/, drive the autoscaler 3 -> 10 -> 3, scale, roll out
+	@$(MAKE) case-3.2 ARGS="--quick $(ARGS)"

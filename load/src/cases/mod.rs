@@ -6,6 +6,7 @@
 mod caching;
 mod capstone;
 mod kafka;
+mod kubernetes;
 mod load_balancing;
 pub mod open_loop;
 mod outcome;
@@ -25,7 +26,7 @@ use crate::truth::Truth;
 /// Which case, how long.
 #[derive(Debug, Args)]
 pub struct CaseArguments {
-    /// Its number: 1.2, 1.3, 2.2, 3.1 or 4.0.
+    /// Its number: 1.2, 1.3, 2.2, 3.1, 3.2 or 4.0.
     pub number: String,
     /// A minute's look: fewer and shorter rounds. Its result is printed, not kept.
     #[arg(long)]
@@ -70,8 +71,9 @@ pub async fn run(
         "1.3" => caching::run(client, truth, config, run_dir, password, arguments).await?,
         "2.2" => kafka::run(client, truth, &config.to_path_buf(), run_dir, password, arguments).await?,
         "3.1" => load_balancing::run(truth, client, config, password, arguments).await?,
+        "3.2" => kubernetes::run(truth, client, config, password, arguments).await?,
         "4.0" => capstone::run(truth, config, arguments).await?,
-        other => anyhow::bail!("there is no case {other}; there are: 1.2, 1.3, 2.2, 3.1, 4.0"),
+        other => anyhow::bail!("there is no case {other}; there are: 1.2, 1.3, 2.2, 3.1, 3.2, 4.0"),
     };
     outcome.print()?;
     if !arguments.quick {
