@@ -25,8 +25,8 @@ use crate::stores::postgres::{Connection, jobs as attempts};
 use crate::stores::rabbitmq::publisher::{Message, Publisher};
 use crate::stores::rabbitmq::{connect, topology, unavailable};
 
-/// Jobs of one queue that run at the same time.
-const CONCURRENCY: usize = 16;
+/// Fan-outs that run at the same time; each keeps Redis busy by itself.
+const FAN_OUTS_AT_ONCE: u16 = 16;
 /// How long one may take; far below the broker's own limit for an acknowledgement.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The header that says which attempt a delivery is, when it is not the first.
@@ -74,12 +74,16 @@ async fn consume(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken
     let mut consumers = Vec::new();
     for queue in Queue::ALL {
         let channel = connection.create_channel().await.map_err(unavailable)?;
-        channel.basic_qos(config.rabbitmq.prefetch, BasicQosOptions::default()).await.map_err(unavailable)?;
+        let at_once = match queue {
+            Queue::Feed => FAN_OUTS_AT_ONCE,
+            Queue::Orders => config.rabbitmq.orders_at_once,
+        };
+        channel.basic_qos(config.rabbitmq.prefetch.max(at_once), BasicQosOptions::default()).await.map_err(unavailable)?;
         let consumer = channel
             .basic_consume(queue.name().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
             .await
             .map_err(unavailable)?;
-        consumers.push(consume_queue(Arc::clone(&context), queue, consumer, stop));
+        consumers.push(consume_queue(Arc::clone(&context), queue, (consumer, at_once), stop));
     }
     tracing::info!("working");
     futures_util::future::try_join_all(consumers).await?;
@@ -89,10 +93,10 @@ async fn consume(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken
 async fn consume_queue(
     context: Arc<Context>,
     queue: Queue,
-    mut consumer: lapin::Consumer,
+    (mut consumer, at_once): (lapin::Consumer, u16),
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
-    let permits = Arc::new(Semaphore::new(CONCURRENCY));
+    let permits = Arc::new(Semaphore::new(usize::from(at_once)));
     let mut running = tokio::task::JoinSet::new();
     let ended = loop {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break Ok(()) };
