@@ -1,7 +1,8 @@
 //! Consumes every queue: runs jobs a number at a time, acknowledges what is done, retries what failed, gives up what keeps failing.
 //!
 //! A failed job is published (confirmed) to a retry queue or to the dead-letter queue *before* its delivery is acknowledged: a worker that dies in
-//! between leaves the job twice, never not at all, and handlers may be run twice.
+//! between leaves the job twice, never not at all, and handlers may be run twice. A delivery that can be neither acknowledged nor published would stay with
+//! this worker for as long as its connection lives, so the worker connects anew: then all that it holds is delivered again.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -98,17 +99,21 @@ async fn consume_queue(
 ) -> Result<(), StoreError> {
     let permits = Arc::new(Semaphore::new(usize::from(at_once)));
     let mut running = tokio::task::JoinSet::new();
+    let unsettled = CancellationToken::new();
     let ended = loop {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break Ok(()) };
         let delivery = tokio::select! {
             delivery = consumer.next() => delivery,
+            () = unsettled.cancelled() => break Err(StoreError::unavailable("rabbitmq", "a job could not be settled")),
             () = stop.cancelled() => break Ok(()),
         };
         match delivery {
             Some(Ok(delivery)) => {
-                let context = Arc::clone(&context);
+                let (context, unsettled) = (Arc::clone(&context), unsettled.clone());
                 running.spawn(async move {
-                    take(&context, queue, delivery).await;
+                    if !take(&context, queue, delivery).await {
+                        unsettled.cancel();
+                    }
                     drop(permit);
                 });
             }
@@ -121,8 +126,8 @@ async fn consume_queue(
     ended
 }
 
-/// Runs one delivery to its acknowledgement. When that is not possible (RabbitMQ went away) it will be delivered again.
-async fn take(context: &Context, queue: Queue, delivery: Delivery) {
+/// Runs one delivery to its acknowledgement; whether it came that far. When not (RabbitMQ went away), it will be delivered again.
+async fn take(context: &Context, queue: Queue, delivery: Delivery) -> bool {
     let settled = match serde_json::from_slice::<JobEnvelope>(&delivery.data) {
         Ok(envelope) => run_job(context, queue, &envelope, &delivery).await,
         Err(error) => give_up(context, queue, &delivery, &format!("cannot be read: {error}"), 1).await,
@@ -131,9 +136,14 @@ async fn take(context: &Context, queue: Queue, delivery: Delivery) {
         Ok(()) => {
             if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
                 tracing::debug!(%error, "not acknowledged: it will come again");
+                return false;
             }
+            true
         }
-        Err(error) => tracing::warn!(queue = queue.name(), %error, "a job could not be settled: it will come again"),
+        Err(error) => {
+            tracing::warn!(queue = queue.name(), %error, "a job could not be settled: it will come again");
+            false
+        }
     }
 }
 
@@ -151,19 +161,31 @@ async fn run_job(context: &Context, queue: Queue, envelope: &JobEnvelope, delive
     match result {
         Ok(()) => {
             if is_repeat(delivery) {
-                on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
+                let forgotten = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
                     attempts::forget_attempts(connection, &envelope.id).await
-                })
-                .await?;
+                });
+                if let Err(error) = forgotten.await {
+                    tracing::warn!(job = envelope.id, %error, "a job is done, and its failures are not forgotten");
+                }
             }
             Ok(())
         }
         Err(JobError::Fail(cause)) => give_up(context, queue, delivery, &cause, 1).await,
         Err(JobError::Retry(cause)) => {
-            let failed = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
+            let counted = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
                 attempts::count_attempt(connection, &envelope.id, &cause).await
-            })
-            .await?;
+            });
+            let failed = match counted.await {
+                Ok(failed) => failed,
+                // Its shard is away, perhaps for the same reason that the job failed: that uses up none of its attempts.
+                Err(error) => {
+                    tracing::warn!(job = envelope.id, cause, %error, "a job failed, and that cannot be counted");
+                    return match context.retry_delays_ms.first() {
+                        Some(delay) => retry(context, queue, delivery, *delay, 0).await,
+                        None => give_up(context, queue, delivery, &cause, 1).await,
+                    };
+                }
+            };
             let delay = usize::try_from(failed).ok().and_then(|failed| context.retry_delays_ms.get(failed.saturating_sub(1)));
             tracing::warn!(job = envelope.id, failed, cause, retry_in_ms = delay, "a job failed");
             match delay {
