@@ -56,6 +56,7 @@ impl App {
             redis: Redis::new(&config.redis, clock.clone())?,
             clock,
             feed: config.feed.clone(),
+            orders: config.orders.clone(),
             payments: Arc::new(SimulatedPayments(config.payments.clone())),
             identity: Arc::new(Identity::new(&config.auth, &config.limits)?),
             pull_authors: crate::domain::timelines::PullAuthors::default(),

@@ -35,7 +35,7 @@ pub use operation::{Operation, Viewer};
 pub use page::{Page, PageRequest};
 
 use crate::clock::Clock;
-use crate::config::FeedConfig;
+use crate::config::{FeedConfig, OrdersConfig};
 use crate::stores::postgres::Cluster;
 use crate::stores::redis::Redis;
 
@@ -50,6 +50,8 @@ pub struct Domain {
     pub clock: Clock,
     /// How timelines are kept.
     pub feed: FeedConfig,
+    /// Where an order's saga runs.
+    pub orders: OrdersConfig,
     /// Who takes payments.
     pub payments: Arc<dyn payments::PaymentProvider>,
     /// Passwords and tokens.

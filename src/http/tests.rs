@@ -40,6 +40,7 @@ fn app() -> App {
         redis: Redis::new(&config.redis, Clock::System).unwrap(),
         clock: Clock::System,
         feed: config.feed.clone(),
+        orders: config.orders.clone(),
         payments: std::sync::Arc::new(SimulatedPayments(config.payments.clone())),
         identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits).unwrap()),
         pull_authors: timelines::PullAuthors::default(),

@@ -1,7 +1,8 @@
 //! Consumes every queue: runs jobs a number at a time, acknowledges what is done, retries what failed, gives up what keeps failing.
 //!
 //! A failed job is published (confirmed) to a retry queue or to the dead-letter queue *before* its delivery is acknowledged: a worker that dies in
-//! between leaves the job twice, never not at all, and handlers may be run twice.
+//! between leaves the job twice, never not at all, and handlers may be run twice. A delivery that can be neither acknowledged nor published would stay with
+//! this worker for as long as its connection lives, so the worker connects anew: then all that it holds is delivered again.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -26,8 +27,8 @@ use crate::stores::rabbitmq::publisher::{Message, Publisher};
 use crate::stores::rabbitmq::{connect, topology, unavailable};
 use crate::telemetry::{figures, trace};
 
-/// Jobs of one queue that run at the same time.
-const CONCURRENCY: usize = 16;
+/// Fan-outs that run at the same time; each keeps Redis busy by itself.
+const FAN_OUTS_AT_ONCE: u16 = 16;
 /// How long one may take; far below the broker's own limit for an acknowledgement.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The header that says which attempt a delivery is, when it is not the first.
@@ -80,12 +81,16 @@ async fn consume(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken
     let mut consumers = Vec::new();
     for queue in Queue::ALL {
         let channel = connection.create_channel().await.map_err(unavailable)?;
-        channel.basic_qos(config.rabbitmq.prefetch, BasicQosOptions::default()).await.map_err(unavailable)?;
+        let at_once = match queue {
+            Queue::Feed => FAN_OUTS_AT_ONCE,
+            Queue::Orders => config.rabbitmq.orders_at_once,
+        };
+        channel.basic_qos(config.rabbitmq.prefetch.max(at_once), BasicQosOptions::default()).await.map_err(unavailable)?;
         let consumer = channel
             .basic_consume(queue.name().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
             .await
             .map_err(unavailable)?;
-        consumers.push(consume_queue(Arc::clone(&context), queue, consumer, stop));
+        consumers.push(consume_queue(Arc::clone(&context), queue, (consumer, at_once), stop));
     }
     tracing::info!("working");
     futures_util::future::try_join_all(consumers).await?;
@@ -95,22 +100,26 @@ async fn consume(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken
 async fn consume_queue(
     context: Arc<Context>,
     queue: Queue,
-    mut consumer: lapin::Consumer,
+    (mut consumer, at_once): (lapin::Consumer, u16),
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
-    let permits = Arc::new(Semaphore::new(CONCURRENCY));
+    let permits = Arc::new(Semaphore::new(usize::from(at_once)));
     let mut running = tokio::task::JoinSet::new();
+    let unsettled = CancellationToken::new();
     let ended = loop {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break Ok(()) };
         let delivery = tokio::select! {
             delivery = consumer.next() => delivery,
+            () = unsettled.cancelled() => break Err(StoreError::unavailable("rabbitmq", "a job could not be settled")),
             () = stop.cancelled() => break Ok(()),
         };
         match delivery {
             Some(Ok(delivery)) => {
-                let context = Arc::clone(&context);
+                let (context, unsettled) = (Arc::clone(&context), unsettled.clone());
                 running.spawn(async move {
-                    take(&context, queue, delivery).await;
+                    if !take(&context, queue, delivery).await {
+                        unsettled.cancel();
+                    }
                     drop(permit);
                 });
             }
@@ -123,8 +132,8 @@ async fn consume_queue(
     ended
 }
 
-/// Runs one delivery to its acknowledgement. When that is not possible (RabbitMQ went away) it will be delivered again.
-async fn take(context: &Context, queue: Queue, delivery: Delivery) {
+/// Runs one delivery to its acknowledgement; whether it came that far. When not (RabbitMQ went away), it will be delivered again.
+async fn take(context: &Context, queue: Queue, delivery: Delivery) -> bool {
     let settled = match serde_json::from_slice::<JobEnvelope>(&delivery.data) {
         Ok(envelope) => {
             let mut span = trace::of_message(envelope.traceparent.as_deref(), trace::Kind::Consumer, || envelope.job.name().into());
@@ -139,9 +148,14 @@ async fn take(context: &Context, queue: Queue, delivery: Delivery) {
         Ok(()) => {
             if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
                 tracing::debug!(%error, "not acknowledged: it will come again");
+                return false;
             }
+            true
         }
-        Err(error) => tracing::warn!(queue = queue.name(), %error, "a job could not be settled: it will come again"),
+        Err(error) => {
+            tracing::warn!(queue = queue.name(), %error, "a job could not be settled: it will come again");
+            false
+        }
     }
 }
 
@@ -163,10 +177,12 @@ async fn run_job(context: &Context, queue: Queue, envelope: &JobEnvelope, delive
             count("ok");
             tracing::debug!(job = envelope.id, took_ms = started.elapsed().as_secs_f64() * 1_000.0, "a job is done");
             if is_repeat(delivery) {
-                on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
+                let forgotten = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
                     attempts::forget_attempts(connection, &envelope.id).await
-                })
-                .await?;
+                });
+                if let Err(error) = forgotten.await {
+                    tracing::warn!(job = envelope.id, %error, "a job is done, and its failures are not forgotten");
+                }
             }
             Ok(())
         }
@@ -175,10 +191,20 @@ async fn run_job(context: &Context, queue: Queue, envelope: &JobEnvelope, delive
             give_up(context, queue, delivery, &cause, 1).await
         }
         Err(JobError::Retry(cause)) => {
-            let failed = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
+            let counted = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
                 attempts::count_attempt(connection, &envelope.id, &cause).await
-            })
-            .await?;
+            });
+            let failed = match counted.await {
+                Ok(failed) => failed,
+                // Its shard is away, perhaps for the same reason that the job failed: that uses up none of its attempts.
+                Err(error) => {
+                    tracing::warn!(job = envelope.id, cause, %error, "a job failed, and that cannot be counted");
+                    return match context.retry_delays_ms.first() {
+                        Some(delay) => retry(context, queue, delivery, *delay, 0).await,
+                        None => give_up(context, queue, delivery, &cause, 1).await,
+                    };
+                }
+            };
             let delay = usize::try_from(failed).ok().and_then(|failed| context.retry_delays_ms.get(failed.saturating_sub(1)));
             tracing::warn!(job = envelope.id, failed, cause, retry_in_ms = delay, "a job failed");
             count(if delay.is_some() { "retry" } else { "dead" });

@@ -84,6 +84,47 @@ async fn an_order_confirms_and_is_counted_for_its_seller() {
     .await;
 }
 
+const PLACE: &str = "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 2}]}) {
+    order { status } userErrors { code } } }";
+const JOBS_OF_ORDERS: &str = "SELECT count(*) FROM outbox WHERE topic = 'plaza.orders'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_inside_the_request_ends_with_the_answer_and_makes_no_job() {
+    with_config(
+        |config| config.orders.saga_in_request = true,
+        async |app| {
+            let (seller, buyer) = (app.sign_up("seller").await, app.sign_up("buyer").await);
+            let product = offer(app, &seller, 5).await;
+            let placed = app.ask_with_key(&buyer, "once", PLACE, json!({ "id": product })).await;
+            assert_eq!(placed.text("/orderPlace/order/status"), "CONFIRMED");
+            let again = app.ask_with_key(&buyer, "once", PLACE, json!({ "id": product })).await;
+            assert_eq!(again.text("/orderPlace/order/status"), "CONFIRMED");
+            assert_eq!(app.count("SELECT coalesce(sum(stock), 0)::bigint FROM products").await, 3, "sold once");
+            assert_eq!(app.count(JOBS_OF_ORDERS).await, 0);
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_inside_the_request_leaves_the_order_to_nobody_when_the_provider_is_down() {
+    with_config(
+        |config| {
+            config.orders.saga_in_request = true;
+            config.payments.fail_permille = 1_000;
+        },
+        async |app| {
+            let (seller, buyer) = (app.sign_up("seller").await, app.sign_up("buyer").await);
+            let product = offer(app, &seller, 5).await;
+            let placed = app.ask_with_key(&buyer, "once", PLACE, json!({ "id": product })).await;
+            assert_eq!(placed.code(), "SHARD_UNAVAILABLE");
+            assert_eq!(app.count("SELECT count(*) FROM orders WHERE status = 'RESERVED'").await, 1, "its stock stays held");
+            assert_eq!(app.count(JOBS_OF_ORDERS).await, 0);
+        },
+    )
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn five_pieces_are_sold_to_exactly_five_of_twenty_buyers() {
     with_app(async |app| {
