@@ -64,7 +64,10 @@ pub fn start_without_ports(app: &App, role: Role) {
             app.tasks.spawn("live channels", async move { live.hear_live(stop_live).await });
             app.tasks.spawn("cache invalidations", async move { redis.listen(stop).await });
         }
-        Role::Worker => app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop)),
+        Role::Worker => {
+            app.reap_images();
+            app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop));
+        }
         Role::Relay => app.tasks.spawn("relay", outbox::relay::run(cluster, config, stop)),
         Role::Projector => {
             let effects = Arc::new(app.domain.clone());

@@ -2,6 +2,7 @@
 //! A struct per concern; nothing else reads the environment. [`Config::load`] validates, and printing a `Config` shows no secret.
 
 mod defaults;
+mod media;
 pub mod network;
 mod serving;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
+pub use media::{MediaConfig, S3Config};
 pub use serving::{AdminConfig, AuthConfig, LimitsConfig, ServerConfig};
 
 /// Everything a role needs to know before it starts.
@@ -40,6 +42,9 @@ pub struct Config {
     /// Home timelines.
     #[serde(default)]
     pub feed: FeedConfig,
+    /// Images.
+    #[serde(default)]
+    pub media: MediaConfig,
     /// The payment simulator.
     #[serde(default)]
     pub payments: PaymentsConfig,
@@ -259,6 +264,9 @@ impl Config {
         }
         if self.payments.decline_permille > 1000 || self.payments.fail_permille > 1000 {
             return wrong("payments.*_permille is out of 1000");
+        }
+        if let Some(what) = self.media.wrong() {
+            return wrong(what);
         }
         Ok(self)
     }

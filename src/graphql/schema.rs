@@ -5,6 +5,7 @@ use async_graphql::{MergedObject, SDLExportOptions};
 use super::comments::mutations::CommentMutations;
 use super::error::ErrorCode;
 use super::explain::FieldPaths;
+use super::images::mutations::ImageMutations;
 use super::node::NodeQueries;
 use super::orders::mutations::OrderMutations;
 use super::orders::queries::OrderQueries;
@@ -25,7 +26,7 @@ pub struct Query(ViewerQueries, NodeQueries, UserQueries, PostQueries, ProductQu
 /// What can be done. Every field takes part in the idempotency of the request's `Idempotency-Key`: sent again with the same key and input, it
 /// answers as before and does nothing. A field that could not be done is null beside a top-level error; the others stand for themselves.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(UserMutations, RelationMutations, PostMutations, CommentMutations, ProductMutations, OrderMutations);
+pub struct Mutation(UserMutations, RelationMutations, PostMutations, CommentMutations, ProductMutations, OrderMutations, ImageMutations);
 
 /// plaza's schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -111,11 +112,12 @@ mod tests {
     }
 
     /// Lists that no argument bounds, because what they come from does: each with how many there can be at most.
-    const BOUNDED: [(&str, usize); 8] = [
+    const BOUNDED: [(&str, usize); 9] = [
         ("*.edges", 100),
         ("*.nodes", 100),
         ("*.userErrors", 100),
         ("UserError.path", 10),
+        ("Post.images", 4),
         ("Order.lines", 50),
         ("Order.nextStatuses", 5),
         ("Product.sales", 60),

@@ -27,6 +27,15 @@ use crate::stores::rabbitmq::{connect, topology, unavailable};
 
 /// Jobs of one queue that run at the same time.
 const CONCURRENCY: usize = 16;
+
+/// Images take memory and whole processors: as many at a time as may be decoded, so that none waits for its turn while its time runs.
+fn concurrency(queue: Queue, config: &Config) -> usize {
+    match queue {
+        Queue::Images => config.media.parallel_decodes.clamp(1, CONCURRENCY),
+        Queue::Feed | Queue::Orders => CONCURRENCY,
+    }
+}
+
 /// How long one may take; far below the broker's own limit for an acknowledgement.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The header that says which attempt a delivery is, when it is not the first.
@@ -79,7 +88,7 @@ async fn consume(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken
             .basic_consume(queue.name().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
             .await
             .map_err(unavailable)?;
-        consumers.push(consume_queue(Arc::clone(&context), queue, consumer, stop));
+        consumers.push(consume_queue(Arc::clone(&context), queue, concurrency(queue, config), consumer, stop));
     }
     tracing::info!("working");
     futures_util::future::try_join_all(consumers).await?;
@@ -89,10 +98,11 @@ async fn consume(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken
 async fn consume_queue(
     context: Arc<Context>,
     queue: Queue,
+    concurrency: usize,
     mut consumer: lapin::Consumer,
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
-    let permits = Arc::new(Semaphore::new(CONCURRENCY));
+    let permits = Arc::new(Semaphore::new(concurrency));
     let mut running = tokio::task::JoinSet::new();
     let ended = loop {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break Ok(()) };
