@@ -88,7 +88,10 @@ pub fn start_without_ports(app: &App, role: Role) {
                 Ok(tokio::task::spawn_blocking(move || views.flush()).await?)
             });
         }
-        Role::Worker => app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop)),
+        Role::Worker => {
+            app.reap_images();
+            app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop));
+        }
         Role::Relay => app.tasks.spawn("relay", outbox::relay::run(cluster, config, stop)),
         Role::Projector => {
             let effects = Arc::new(app.domain.clone());

@@ -2,6 +2,7 @@
 //! A struct per concern; nothing else reads the environment. [`Config::load`] validates, and printing a `Config` shows no secret.
 
 mod defaults;
+mod media;
 pub mod network;
 mod serving;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
+pub use media::{MediaConfig, S3Config};
 pub use serving::{AdminConfig, AuthConfig, LimitsConfig, ServerConfig};
 
 /// Everything a role needs to know before it starts.
@@ -46,6 +48,9 @@ pub struct Config {
     /// Where an order's saga runs.
     #[serde(default)]
     pub orders: OrdersConfig,
+    /// Images.
+    #[serde(default)]
+    pub media: MediaConfig,
     /// The payment simulator.
     #[serde(default)]
     pub payments: PaymentsConfig,
@@ -313,6 +318,9 @@ impl Config {
         }
         if self.telemetry.otlp_endpoint.as_ref().is_some_and(|endpoint| !endpoint.starts_with("http://")) {
             return wrong("telemetry.otlp_endpoint must begin with http:// (a collector beside plaza; TLS is its business)");
+        }
+        if let Some(what) = self.media.wrong() {
+            return wrong(what);
         }
         Ok(self)
     }

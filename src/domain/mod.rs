@@ -10,6 +10,7 @@ pub mod explain;
 pub mod follows;
 pub mod idempotency;
 pub mod identity;
+pub mod images;
 pub mod likes;
 pub mod live;
 pub mod moderation;
@@ -36,6 +37,7 @@ pub use page::{Page, PageRequest};
 
 use crate::clock::Clock;
 use crate::config::{FeedConfig, OrdersConfig};
+use crate::stores::objects::Objects;
 use crate::stores::postgres::Cluster;
 use crate::stores::redis::Redis;
 
@@ -54,6 +56,10 @@ pub struct Domain {
     pub orders: OrdersConfig,
     /// Who takes payments.
     pub payments: Arc<dyn payments::PaymentProvider>,
+    /// Files.
+    pub objects: Objects,
+    /// How images are taken and shown.
+    pub images: Arc<images::Images>,
     /// Passwords and tokens.
     pub identity: Arc<identity::Identity>,
     /// Authors whose posts are pulled at read.

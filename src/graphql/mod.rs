@@ -8,6 +8,7 @@ pub mod error;
 pub mod explain;
 pub mod guard;
 pub mod ids;
+pub mod images;
 pub mod loaders;
 pub mod node;
 pub mod notifications;

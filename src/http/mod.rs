@@ -5,6 +5,7 @@ pub mod graphiql;
 pub mod graphql;
 pub mod health;
 pub mod identity;
+pub mod images;
 pub mod limits;
 pub mod operations;
 pub mod origin;
@@ -99,6 +100,7 @@ pub fn public_router(app: &App) -> Router {
     let nosniff = SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Router::new()
         .route("/graphql", get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method))
+        .merge(images::routes())
         .merge(pages::routes(&app.config.server.web_folder))
         .fallback(pages::nowhere)
         .route("/.well-known/jwks.json", get(identity::jwks))

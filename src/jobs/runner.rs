@@ -27,8 +27,20 @@ use crate::stores::rabbitmq::publisher::{Message, Publisher};
 use crate::stores::rabbitmq::{connect, topology, unavailable};
 use crate::telemetry::{figures, trace};
 
-/// Fan-outs that run at the same time; each keeps Redis busy by itself.
-const FAN_OUTS_AT_ONCE: u16 = 16;
+/// Jobs of one kind that run at the same time, where configuration does not say: each keeps its store busy by itself.
+const AT_ONCE: u16 = 16;
+
+/// Jobs of a queue that run at the same time.
+fn at_once(queue: Queue, config: &Config) -> u16 {
+    match queue {
+        Queue::Feed => AT_ONCE,
+        // Most of an order's time is the payment provider's.
+        Queue::Orders => config.rabbitmq.orders_at_once,
+        // Images take memory and whole processors: as many as may be decoded, so that none waits for its turn while its time runs.
+        Queue::Images => u16::try_from(config.media.parallel_decodes).unwrap_or(AT_ONCE).clamp(1, AT_ONCE),
+    }
+}
+
 /// How long one may take; far below the broker's own limit for an acknowledgement.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The header that says which attempt a delivery is, when it is not the first.
@@ -81,10 +93,7 @@ async fn consume(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken
     let mut consumers = Vec::new();
     for queue in Queue::ALL {
         let channel = connection.create_channel().await.map_err(unavailable)?;
-        let at_once = match queue {
-            Queue::Feed => FAN_OUTS_AT_ONCE,
-            Queue::Orders => config.rabbitmq.orders_at_once,
-        };
+        let at_once = at_once(queue, config);
         channel.basic_qos(config.rabbitmq.prefetch.max(at_once), BasicQosOptions::default()).await.map_err(unavailable)?;
         let consumer = channel
             .basic_consume(queue.name().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{OrderId, PostId, UserId};
+use crate::ids::{ImageId, OrderId, PostId, UserId};
 
 /// Work to be done once, later, by a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,18 @@ pub enum Job {
     FeedResumePush {
         /// Who.
         author_id: UserId,
+    },
+    /// Look at what was uploaded as an image, and make what is shown of it.
+    #[serde(rename = "image.process.v1")]
+    ImageProcess {
+        /// Which.
+        image_id: ImageId,
+    },
+    /// Delete files of images whose rows are gone.
+    #[serde(rename = "image.delete.v1")]
+    ImageDelete {
+        /// Their names in the object store.
+        names: Vec<String>,
     },
     /// Bring an order to its end: reserve, pay, confirm, or compensate.
     #[serde(rename = "order.process.v1")]

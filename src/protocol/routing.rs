@@ -10,17 +10,20 @@ pub enum Queue {
     Feed,
     /// The order saga.
     Orders,
+    /// Images to be looked at, and to be deleted.
+    Images,
 }
 
 impl Queue {
     /// All of them: what the topology declares and the worker consumes.
-    pub const ALL: [Self; 2] = [Self::Feed, Self::Orders];
+    pub const ALL: [Self; 3] = [Self::Feed, Self::Orders, Self::Images];
 
     /// Its name at the broker.
     pub fn name(self) -> &'static str {
         match self {
             Self::Feed => "plaza.feed",
             Self::Orders => "plaza.orders",
+            Self::Images => "plaza.images",
         }
     }
 
@@ -80,6 +83,7 @@ pub fn queue_of(job: &Job) -> Queue {
     match job {
         Job::FeedFanOut { .. } | Job::FeedResumePush { .. } => Queue::Feed,
         Job::OrderProcess { .. } => Queue::Orders,
+        Job::ImageProcess { .. } | Job::ImageDelete { .. } => Queue::Images,
     }
 }
 

@@ -186,6 +186,7 @@ impl TestApp {
         config.limits.socket_init_ms = 5_000;
         config.auth.signing_key_file = std::env::temp_dir().join(format!("plaza-test-key-{}.pem", std::process::id()));
         generate_key_file(&config.auth.signing_key_file).expect("a key file");
+        config.media.folder = std::env::temp_dir().join(format!("plaza-test-media-{name}"));
         change(&mut config);
 
         let vhost = management(&base, &format!("/api/vhosts/{name}"));
@@ -232,6 +233,7 @@ impl TestApp {
         let drained = self.app.tasks.clone().drain().await;
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         futures_util::future::join_all(self.base.postgres.shards.iter().map(|urls| sql(&urls.primary, &drop))).await;
+        let _ = std::fs::remove_dir_all(&self.app.config.media.folder);
         let _ = self.http.delete(management(&self.base, &format!("/api/vhosts/{}", self.name))).send().await;
         if let Ok(admin) = topology::admin(&self.app.config.kafka) {
             let names: Vec<String> = plaza::protocol::routing::Topic::ALL

@@ -16,6 +16,7 @@ mod fuzz;
 mod graphql;
 mod hostile;
 mod http;
+mod images;
 mod jobs;
 mod layers;
 mod limits;

@@ -8,6 +8,7 @@ pub mod comments;
 pub mod follows;
 pub mod health;
 pub mod idempotency_keys;
+pub mod images;
 pub mod jobs;
 pub mod ledger;
 pub mod likes;
