@@ -61,7 +61,8 @@ async fn what_cannot_be_shown_is_rejected_with_its_reason() {
         ];
         for (what, bytes, reason) in inputs {
             let id = sent(app, &ann, &bytes).await;
-            app.until(what, async || !["PROCESSING", "AWAITING_UPLOAD"].contains(&seen(app, &ann, &id).await["status"].as_str().unwrap())).await;
+            app.until(what, async || !["PROCESSING", "AWAITING_UPLOAD"].contains(&seen(app, &ann, &id).await["status"].as_str().unwrap()))
+                .await;
             let image = seen(app, &ann, &id).await;
             assert_eq!((image["status"].as_str(), image["rejection"].as_str()), (Some("REJECTED"), Some(reason)), "{what}");
             assert!(image["url"].is_null() && image["width"].is_null(), "{what}: {image}");
