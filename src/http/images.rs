@@ -81,7 +81,12 @@ fn plain(status: StatusCode, text: &'static str) -> Response {
 }
 
 /// Gives out a file. Under its address it never changes, so whoever has it need not ask again before the address ends.
-async fn fetch(State(served): State<Served>, Path(file): Path<String>, proof: Result<Query<Proof>, QueryRejection>, headers: HeaderMap) -> Response {
+async fn fetch(
+    State(served): State<Served>,
+    Path(file): Path<String>,
+    proof: Result<Query<Proof>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
     let domain = &served.app.domain;
     let left = proof.ok().and_then(|Query(proof)| domain.images.links.may_fetch(&file, proof.until, &proof.proof, domain.clock.now()));
     let Some(left) = left else { return plain(StatusCode::FORBIDDEN, "this address is not good, or no longer\n") };

@@ -116,7 +116,8 @@ async fn world(app: &TestApp) -> World {
     let spare = crate::images::ready(app, &target, "mark-spare", "POST").await;
     let query = "mutation($id: ID!) { profileUpdate(input: {avatarImageId: $id}) { user { avatar { id } } } }";
     assert_eq!(app.ask(&target, query, json!({ "id": face })).await.text("/profileUpdate/user/avatar/id"), face);
-    let query = "mutation($id: ID!, $image: ID!) { postCreate(input: {text: \"mark-post\", productId: $id, imageIds: [$image]}) { post { id } } }";
+    let query =
+        "mutation($id: ID!, $image: ID!) { postCreate(input: {text: \"mark-post\", productId: $id, imageIds: [$image]}) { post { id } } }";
     let post = app.ask(&target, query, json!({ "id": product, "image": shown })).await.text("/postCreate/post/id");
     let reply = comment(app, &others["follower"], &post, "mark-reply").await;
     let stage = app.post(witness, "a stage").await;
@@ -168,7 +169,11 @@ async fn world(app: &TestApp) -> World {
         (own.as_str(), Own),
     ];
     World {
-        ids: [&target.id, &post, &product, &reply, &said, &stage, &own, &shown, &face, &spare].into_iter().chain(&orders).cloned().collect(),
+        ids: [&target.id, &post, &product, &reply, &said, &stage, &own, &shown, &face, &spare]
+            .into_iter()
+            .chain(&orders)
+            .cloned()
+            .collect(),
         marks: marks.into_iter().map(|(mark, kind)| (mark.to_owned(), kind)).collect(),
         target,
         post,
@@ -253,7 +258,10 @@ async fn check(app: &TestApp, scenario: &str, world: &World, schema: &Schema, pr
 
 /// A value for each field of an input, ids being those of the target's things.
 fn input(schema: &Schema, world: &World, name: &str) -> Value {
-    let wanted = schema.inputs(name).into_iter().filter(|input| Schema::is_required(input) || ["Id", "Ids"].iter().any(|end| input.name.node.ends_with(end)));
+    let wanted = schema
+        .inputs(name)
+        .into_iter()
+        .filter(|input| Schema::is_required(input) || ["Id", "Ids"].iter().any(|end| input.name.node.ends_with(end)));
     let given = wanted.map(|input| {
         let field = input.name.node.as_str();
         let value = match (field, Schema::type_of(input)) {
@@ -308,7 +316,15 @@ async fn mutate(app: &TestApp, scenario: &str, world: &World, schema: &Schema, p
 
 async fn effects(app: &TestApp) -> Vec<i64> {
     let mut counts = Vec::new();
-    for rows in ["posts WHERE NOT deleted", "comments", "likes", "follows WHERE active", "orders", "sessions WHERE revoked_at IS NULL", "images WHERE NOT used"] {
+    for rows in [
+        "posts WHERE NOT deleted",
+        "comments",
+        "likes",
+        "follows WHERE active",
+        "orders",
+        "sessions WHERE revoked_at IS NULL",
+        "images WHERE NOT used",
+    ] {
         counts.push(app.count(&format!("SELECT count(*) FROM {rows}")).await);
     }
     counts
