@@ -69,6 +69,8 @@ impl Process {
             .env("PLAZA_CONFIG", crate::app::config_file())
             .envs(environment(&app.app.config))
             .env("PLAZA_TELEMETRY__JSON", "true")
+            // What the collector's client would take from the machine.
+            .env("NO_PROXY", "127.0.0.1")
             .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
