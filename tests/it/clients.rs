@@ -13,7 +13,7 @@ async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
     let output = tokio::process::Command::new("node")
         .args(["--test", "--test-concurrency=1"])
         // One file alone: PLAZA_WEB_TESTS=operator.
-        .args(std::env::var("PLAZA_WEB_TESTS").ok().map(|name| format!("tests/{name}.test.mjs")))
+        .args(std::env::var("PLAZA_WEB_TESTS").ok().filter(|_| folder.ends_with("web")).map(|name| format!("tests/{name}.test.mjs")))
         .current_dir(&folder)
         .env("PLAZA_URL", &app.url)
         .envs(environment.iter().copied())
