@@ -134,11 +134,12 @@ test-web: ## the front end in headless Chromium, against a plaza of its own
 	@infra/local/up servers
 	$(BROWSER_TEST)
 
-pictures: ## docs/pictures, drawn anew by the browser tests
-	@infra/local/install browser
+pictures: ## docs/pictures and docs/dashboards.md, drawn anew by the tests
+	@infra/local/install tests
 	@infra/local/web
 	@infra/local/up servers
 	PLAZA_PICTURES=$(CURDIR)/docs/pictures $(BROWSER_TEST)
+	PLAZA_PICTURES=$(CURDIR)/docs/pictures cargo test --test it -- operate::
 
 ##@ Measure
 
