@@ -16,6 +16,7 @@ mod graphql;
 mod hostile;
 mod http;
 mod jobs;
+mod kubernetes;
 mod layers;
 mod limits;
 mod projections;

@@ -331,7 +331,7 @@ pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, 
         command: "make case-3.2".to_owned(),
         setting: format!(
             "A wave from {:.0} to {:.0} requests/s in {} s, held for {} s, one in ten a post, through nginx. Real: kube-apiserver, controller-manager, \
-             scheduler, metrics-server, Prometheus with its adapter, and a plaza server for each pod. Simulated: nodes, network, kubelet. A pod asks for \
+             scheduler, metrics-server, Prometheus, and a plaza server for each pod. Simulated: nodes, network, kubelet, Prometheus' adapter. A pod asks for \
              {REQUESTS_M} thousandths of a core and may use {LIMITS_M}{}, a fifth of the manifest's, since ten share this machine.",
             rates.calm,
             rates.top,
