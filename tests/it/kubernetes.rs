@@ -56,7 +56,9 @@ fn the_manifests_configuration_is_a_whole_one() {
         }
     }
     assert!(!said.contains("shard 4"), "{said}");
-    for found in ["amqp://somebody:***@rabbitmq:5672/plaza", "kafka-kafka-bootstrap:9092", "redis://redis:6379/0", "/etc/plaza/keys/auth-key.pem"] {
+    for found in
+        ["amqp://somebody:***@rabbitmq:5672/plaza", "kafka-kafka-bootstrap:9092", "redis://redis:6379/0", "/etc/plaza/keys/auth-key.pem"]
+    {
         assert!(said.contains(found), "{found}: {said}");
     }
 }
