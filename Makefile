@@ -12,7 +12,7 @@ USERS ?= 1000
 BROWSER_TEST := cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
 .PHONY: help run web test-web pictures install up down status logs reset build release test fmt lint doc \
-	case-1.2 case-3.1 cases migrate seed doctor schema bench shards docker-config-check
+	case-1.1 case-1.2 case-1.3 case-2.1 case-3.1 cases migrate seed doctor schema bench shards docker-config-check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,13 +99,22 @@ bench: toolchain install release ## the load mix against a release build; a tabl
 	@PROFILE=release infra/local/up
 	cargo run --release -p plaza-load -- run $(ARGS)
 
+case-1.1: case-setup ## case study: 10 million rows on one server, then on four, each with the same budget (ARGS=--quick)
+	cargo run --release -p plaza-load -- case 1.1 $(ARGS)
+
 case-1.2: case-setup ## case study: reads on the primary, then on replicas (ARGS=--quick: a look, kept nowhere)
 	cargo run --release -p plaza-load -- case 1.2 $(ARGS)
+
+case-1.3: case-setup ## case study: the shards alone, then cache-aside; a hot key expired, Redis killed (ARGS=--quick)
+	cargo run --release -p plaza-load -- case 1.3 $(ARGS)
+
+case-2.1: case-setup ## case study: an order's saga inside the request, then as a job; the provider failing and down (ARGS=--quick)
+	cargo run --release -p plaza-load -- case 2.1 $(ARGS)
 
 case-3.1: case-setup ## case study: one server behind nginx, then three, under faults (ARGS=--quick)
 	cargo run --release -p plaza-load -- case 3.1 $(ARGS)
 
-cases: case-1.2 case-3.1 ## every case study there is
+cases: case-1.1 case-1.2 case-1.3 case-2.1 case-3.1 ## every case study there is
 
 .PHONY: case-setup
 case-setup: toolchain install release

@@ -3,14 +3,19 @@
 //! A case that misses a target says so and why; it still ends well, since it has measured what it was to measure. It fails only when
 //! something was wrong: a lost write, a stale read that was promised not to be.
 
+mod budget;
 mod caching;
+mod databases;
 mod load_balancing;
 mod open_loop;
 mod outcome;
 mod plot;
 mod progress;
+mod rabbitmq;
 mod replication;
 mod served;
+mod sharding;
+mod shop;
 mod zipf;
 
 use std::path::{Path, PathBuf};
@@ -23,7 +28,7 @@ use crate::truth::Truth;
 /// Which case, how long.
 #[derive(Debug, Args)]
 pub struct CaseArguments {
-    /// Its number: 1.2, 1.3 or 3.1.
+    /// Its number: 1.1, 1.2, 1.3, 2.1 or 3.1.
     pub number: String,
     /// A minute's look: fewer and shorter rounds. Its result is printed, not kept.
     #[arg(long)]
@@ -52,10 +57,12 @@ pub async fn run(
     arguments: &CaseArguments,
 ) -> anyhow::Result<bool> {
     let outcome = match arguments.number.as_str() {
+        "1.1" => sharding::run(truth, config, password, arguments).await?,
         "1.2" => replication::run(client, truth, config, run_dir, password, arguments).await?,
         "1.3" => caching::run(client, truth, config, run_dir, password, arguments).await?,
+        "2.1" => rabbitmq::run(client, truth, config, password, arguments).await?,
         "3.1" => load_balancing::run(truth, client, config, password, arguments).await?,
-        other => anyhow::bail!("there is no case {other}; there are: 1.2, 1.3, 3.1"),
+        other => anyhow::bail!("there is no case {other}; there are: 1.1, 1.2, 1.3, 2.1, 3.1"),
     };
     outcome.print()?;
     if !arguments.quick {
