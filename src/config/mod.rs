@@ -2,6 +2,7 @@
 //! A struct per concern; nothing else reads the environment. [`Config::load`] validates, and printing a `Config` shows no secret.
 
 mod defaults;
+mod media;
 pub mod network;
 mod serving;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
+pub use media::{MediaConfig, S3Config};
 pub use serving::{AdminConfig, AuthConfig, LimitsConfig, ServerConfig};
 
 /// Everything a role needs to know before it starts.
@@ -40,13 +42,19 @@ pub struct Config {
     /// Home timelines.
     #[serde(default)]
     pub feed: FeedConfig,
+    /// Views of posts.
+    #[serde(default)]
+    pub views: ViewsConfig,
     /// Where an order's saga runs.
     #[serde(default)]
     pub orders: OrdersConfig,
+    /// Images.
+    #[serde(default)]
+    pub media: MediaConfig,
     /// The payment simulator.
     #[serde(default)]
     pub payments: PaymentsConfig,
-    /// Logs.
+    /// Logs and traces.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
 }
@@ -198,6 +206,25 @@ impl Default for FeedConfig {
     }
 }
 
+/// `views.*`
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ViewsConfig {
+    /// How a view is counted.
+    pub counted: ViewsCounted,
+}
+
+/// How a view is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ViewsCounted {
+    /// Through Kafka, by the projector.
+    #[default]
+    ByTheLog,
+    /// In the request that tells of it, by an update of the rows: what case 2.2 compares the log with.
+    ByTheRequest,
+}
+
 /// `orders.*`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -229,11 +256,15 @@ pub struct TelemetryConfig {
     pub filter: String,
     /// One JSON object a line instead of text.
     pub json: bool,
+    /// Where spans go, by OTLP over HTTP: `http://collector:4318`. Nowhere when not set.
+    pub otlp_endpoint: Option<String>,
+    /// The share of traces that goes there, 0 to 1.
+    pub sample_ratio: f64,
 }
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { filter: "warn,plaza=info".to_owned(), json: false }
+        Self { filter: "warn,plaza=info".to_owned(), json: false, otlp_endpoint: None, sample_ratio: 1.0 }
     }
 }
 
@@ -281,6 +312,15 @@ impl Config {
         }
         if self.rabbitmq.prefetch == 0 || self.rabbitmq.orders_at_once == 0 {
             return wrong("a worker that takes no job at a time does no work: rabbitmq.prefetch, rabbitmq.orders_at_once");
+        }
+        if !(0.0..=1.0).contains(&self.telemetry.sample_ratio) {
+            return wrong("telemetry.sample_ratio is a share, 0 to 1");
+        }
+        if self.telemetry.otlp_endpoint.as_ref().is_some_and(|endpoint| !endpoint.starts_with("http://")) {
+            return wrong("telemetry.otlp_endpoint must begin with http:// (a collector beside plaza; TLS is its business)");
+        }
+        if let Some(what) = self.media.wrong() {
+            return wrong(what);
         }
         Ok(self)
     }

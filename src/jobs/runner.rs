@@ -15,7 +15,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{JobError, handle};
+use super::{JobError, depths, handle};
 use crate::config::Config;
 use crate::domain::{Domain, Operation};
 use crate::ids::Bucket;
@@ -25,9 +25,22 @@ use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, jobs as attempts};
 use crate::stores::rabbitmq::publisher::{Message, Publisher};
 use crate::stores::rabbitmq::{connect, topology, unavailable};
+use crate::telemetry::{figures, trace};
 
-/// Fan-outs that run at the same time; each keeps Redis busy by itself.
-const FAN_OUTS_AT_ONCE: u16 = 16;
+/// Jobs of one kind that run at the same time, where configuration does not say: each keeps its store busy by itself.
+const AT_ONCE: u16 = 16;
+
+/// Jobs of a queue that run at the same time.
+fn at_once(queue: Queue, config: &Config) -> u16 {
+    match queue {
+        Queue::Feed => AT_ONCE,
+        // Most of an order's time is the payment provider's.
+        Queue::Orders => config.rabbitmq.orders_at_once,
+        // Images take memory and whole processors: as many as may be decoded, so that none waits for its turn while its time runs.
+        Queue::Images => u16::try_from(config.media.parallel_decodes).unwrap_or(AT_ONCE).clamp(1, AT_ONCE),
+    }
+}
+
 /// How long one may take; far below the broker's own limit for an acknowledgement.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The header that says which attempt a delivery is, when it is not the first.
@@ -40,9 +53,15 @@ pub const CAUSE: &str = "x-plaza-cause";
 /// # Errors
 /// None.
 pub async fn run(domain: Domain, config: Arc<Config>, stop: CancellationToken) -> anyhow::Result<()> {
+    figures::begin_worker();
+    tokio::join!(work(&domain, &config, &stop), depths::tell(Arc::clone(&config), stop.clone()));
+    Ok(())
+}
+
+async fn work(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken) {
     let mut away = false;
     while !stop.is_cancelled() {
-        match consume(&domain, &config, &stop).await {
+        match consume(domain, config, stop).await {
             Ok(()) => away = false,
             Err(error) => {
                 if !away {
@@ -56,7 +75,6 @@ pub async fn run(domain: Domain, config: Arc<Config>, stop: CancellationToken) -
             () = stop.cancelled() => {}
         }
     }
-    Ok(())
 }
 
 struct Context {
@@ -75,10 +93,7 @@ async fn consume(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken
     let mut consumers = Vec::new();
     for queue in Queue::ALL {
         let channel = connection.create_channel().await.map_err(unavailable)?;
-        let at_once = match queue {
-            Queue::Feed => FAN_OUTS_AT_ONCE,
-            Queue::Orders => config.rabbitmq.orders_at_once,
-        };
+        let at_once = at_once(queue, config);
         channel.basic_qos(config.rabbitmq.prefetch.max(at_once), BasicQosOptions::default()).await.map_err(unavailable)?;
         let consumer = channel
             .basic_consume(queue.name().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
@@ -129,7 +144,13 @@ async fn consume_queue(
 /// Runs one delivery to its acknowledgement; whether it came that far. When not (RabbitMQ went away), it will be delivered again.
 async fn take(context: &Context, queue: Queue, delivery: Delivery) -> bool {
     let settled = match serde_json::from_slice::<JobEnvelope>(&delivery.data) {
-        Ok(envelope) => run_job(context, queue, &envelope, &delivery).await,
+        Ok(envelope) => {
+            let mut span = trace::of_message(envelope.traceparent.as_deref(), trace::Kind::Consumer, || envelope.job.name().into());
+            span.set("messaging.system", || "rabbitmq".into());
+            span.set("messaging.destination.name", || queue.name().into());
+            span.set("messaging.message.id", || envelope.id.clone().into());
+            span.run(run_job(context, queue, &envelope, &delivery)).await
+        }
         Err(error) => give_up(context, queue, &delivery, &format!("cannot be read: {error}"), 1).await,
     };
     match settled {
@@ -157,9 +178,13 @@ async fn run_job(context: &Context, queue: Queue, envelope: &JobEnvelope, delive
         Ok(Err(_)) => Err(JobError::Retry("panicked".to_owned())),
         Err(_) => Err(JobError::Retry(format!("not done after {} s", TIMEOUT.as_secs()))),
     };
-    metrics::histogram!("plaza_job_seconds", "queue" => queue.name()).record(started.elapsed().as_secs_f64());
+    let name = envelope.job.name();
+    metrics::histogram!("plaza_job_seconds", "queue" => queue.name(), "job" => name.clone()).record(started.elapsed().as_secs_f64());
+    let count = |outcome| metrics::counter!("plaza_jobs_total", "queue" => queue.name(), "job" => name, "outcome" => outcome).increment(1);
     match result {
         Ok(()) => {
+            count("ok");
+            tracing::debug!(job = envelope.id, took_ms = started.elapsed().as_secs_f64() * 1_000.0, "a job is done");
             if is_repeat(delivery) {
                 let forgotten = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
                     attempts::forget_attempts(connection, &envelope.id).await
@@ -170,7 +195,10 @@ async fn run_job(context: &Context, queue: Queue, envelope: &JobEnvelope, delive
             }
             Ok(())
         }
-        Err(JobError::Fail(cause)) => give_up(context, queue, delivery, &cause, 1).await,
+        Err(JobError::Fail(cause)) => {
+            count("dead");
+            give_up(context, queue, delivery, &cause, 1).await
+        }
         Err(JobError::Retry(cause)) => {
             let counted = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
                 attempts::count_attempt(connection, &envelope.id, &cause).await
@@ -188,6 +216,7 @@ async fn run_job(context: &Context, queue: Queue, envelope: &JobEnvelope, delive
             };
             let delay = usize::try_from(failed).ok().and_then(|failed| context.retry_delays_ms.get(failed.saturating_sub(1)));
             tracing::warn!(job = envelope.id, failed, cause, retry_in_ms = delay, "a job failed");
+            count(if delay.is_some() { "retry" } else { "dead" });
             match delay {
                 Some(delay) => retry(context, queue, delivery, *delay, failed).await,
                 None => give_up(context, queue, delivery, &cause, failed).await,

@@ -30,7 +30,7 @@ pub trait Cached: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     const KIND: &'static str;
     /// Whether it may be kept in process memory too, for `redis.l1_ttl_ms`.
     const LOCAL: bool;
-    /// The version of the row it was made from, 1 or more: an older one never overwrites a newer one.
+    /// The version of the row it was made from, 0 or more: an older one never overwrites a newer one.
     fn version(&self) -> i64;
 }
 
@@ -52,7 +52,7 @@ struct Looked {
     ending: Vec<i64>,
 }
 
-pub(super) fn count(kind: &'static str, outcome: &'static str, number: usize) {
+fn count(kind: &'static str, outcome: &'static str, number: usize) {
     if number > 0 {
         explain::cache(kind, outcome, number);
         metrics::counter!("plaza_cache_total", "kind" => kind, "outcome" => outcome).increment(u64::try_from(number).unwrap_or_default());

@@ -100,6 +100,11 @@ impl Redis {
         })
     }
 
+    /// Whether it answered when it was last asked, and how the connections to it stand.
+    pub fn state(&self) -> (bool, super::postgres::pool::PoolState) {
+        (self.inner.pool.is_up(), self.inner.pool.state())
+    }
+
     /// Whether it answers now.
     ///
     /// # Errors
