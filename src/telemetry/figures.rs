@@ -88,7 +88,7 @@ pub const ALL: &[Figure] = &[
         Unit::Count,
         "Keys looked for; by kind and outcome: local, hit, miss, shared (with another request's load), away (no Redis).",
     ),
-    counter("plaza_cache_loads_total", Unit::Count, "Values asked of the shards because no cache had them; by kind."),
+    counter("plaza_cache_loads_total", Unit::Count, "Values asked of the shards: missing from the cache, or about to expire; by kind."),
     // Servers.
     gauge("plaza_http_in_flight", Unit::Count, "GraphQL requests at work now."),
     gauge("plaza_http_max_in_flight", Unit::Count, "GraphQL requests that may be at work at a time."),
