@@ -167,7 +167,8 @@ impl Counter {
                 *at = (*offset).max(*at);
             }
         }
-        metrics::counter!("plaza_views_applied_total").increment(u64::try_from(batch.len()).unwrap_or_default());
+        let records = u64::try_from(batch.len()).unwrap_or_default();
+        metrics::counter!("plaza_projection_events_total", "projection" => NAME).increment(records);
         Ok(())
     }
 
