@@ -6,6 +6,7 @@ import { createApi } from './api/client';
 import { Arrivals } from './live/arrivals';
 import { LiveProvider } from './live/live';
 import { SessionContext, useMe } from './me';
+import { AnalyticsPage } from './pages/analytics';
 import { HomePage } from './pages/home';
 import { LogInPage, SignUpPage } from './pages/log-in';
 import { NotificationsPage } from './pages/notifications';
@@ -36,6 +37,7 @@ const ROUTES: readonly Route[] = [
   { pattern: '/shop/:id', page: ({ id = '' }) => <ProductPage key={id} id={id} /> },
   { pattern: '/orders', only: 'people', page: () => <OrdersPage /> },
   { pattern: '/notifications', only: 'people', page: () => <NotificationsPage /> },
+  { pattern: '/analytics', only: 'people', page: () => <AnalyticsPage /> },
   { pattern: '/sessions', only: 'people', page: () => <SessionsPage /> },
   { pattern: '/login', only: 'guests', page: () => <LogInPage /> },
   { pattern: '/signup', only: 'guests', page: () => <SignUpPage /> },

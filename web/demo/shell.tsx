@@ -41,6 +41,7 @@ function Ways() {
         {me && <Way to="/orders" icon="orders" name="Orders" />}
         {me && <Way to="/notifications" icon="bell" name="Notifications" count={unread} />}
         {me && <Way to={paths.person(me.handle)} icon="person" name="Profile" />}
+        {me && <Way to="/analytics" icon="chart" name="Analytics" wide />}
         {me && <Way to="/sessions" icon="key" name="Sessions" wide />}
         {!me && <Way to="/login" icon="person" name="Log in" />}
       </nav>

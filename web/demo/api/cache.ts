@@ -34,6 +34,13 @@ export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchan
       Money: embedded,
       OrderLine: embedded,
       Viewer: embedded,
+      ViewerAnalytics: embedded,
+      ViewSeries: embedded,
+      ViewWindow: embedded,
+      SalesSeries: embedded,
+      SalesWindow: embedded,
+      TopPost: embedded,
+      TopProduct: embedded,
     },
     resolvers: {
       Query: { products: pages() },
