@@ -10,7 +10,7 @@ use super::routing::{Move, ShardMap};
 use crate::config::PostgresConfig;
 
 /// Tables whose rows belong to one bucket, each with the column whose bucket that is.
-const BY_ID: [(&str, &str); 22] = [
+const BY_ID: &[(&str, &str)] = &[
     ("users", "id"),
     ("sessions", "id"),
     ("spent_refresh_tokens", "session_id"),
@@ -33,13 +33,15 @@ const BY_ID: [(&str, &str); 22] = [
     ("order_changes", "order_id"),
     ("payments", "order_id"),
     ("notifications", "user_id"),
+    ("images", "owner_id"),
+    ("view_windows", "subject_id"),
 ];
 
 /// Tables whose rows are on the shard of the hash of a text.
-const BY_TEXT: [(&str, &str); 2] = [("handle_claims", "handle"), ("email_claims", "email")];
+const BY_TEXT: &[(&str, &str)] = &[("handle_claims", "handle"), ("email_claims", "email")];
 
 /// Tables whose rows do not say which bucket they are about: all of a giving shard are copied, and the taking shard keeps the newer of two.
-const WHOLE: [(&str, &str); 4] = [
+const WHOLE: &[(&str, &str)] = &[
     ("idempotency_keys", "DO NOTHING"),
     ("job_attempts", "DO NOTHING"),
     ("projection_versions", "(projection, aggregate) DO UPDATE SET version = greatest(held.version, excluded.version)"),
@@ -48,11 +50,11 @@ const WHOLE: [(&str, &str); 4] = [
 ];
 
 /// Tables that stay: the shard's own.
-pub const OWN: [&str; 3] = ["shard_maps", "outbox", "__diesel_schema_migrations"];
+pub const OWN: &[&str] = &["shard_maps", "outbox", "__diesel_schema_migrations", "view_totals"];
 
 /// Every table that is moved or copied.
 pub fn moved_tables() -> impl Iterator<Item = &'static str> {
-    BY_ID.iter().chain(&BY_TEXT).chain(&WHOLE).map(|(table, _)| *table)
+    BY_ID.iter().chain(BY_TEXT).chain(WHOLE).map(|(table, _)| *table)
 }
 
 /// Tables and the SQL that gives a row's bucket.

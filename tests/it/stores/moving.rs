@@ -18,7 +18,7 @@ async fn rows(app: &TestApp) -> Vec<(&'static str, i64)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_table_is_known_to_the_mover() {
     with_app(async |app| {
-        let known: Vec<String> = moved_tables().chain(OWN).map(|table| format!("'{table}'")).collect();
+        let known: Vec<String> = moved_tables().chain(OWN.iter().copied()).map(|table| format!("'{table}'")).collect();
         let forgotten = format!(
             "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname NOT IN ({})",
