@@ -147,7 +147,7 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
     if prepared.kind == OperationType::Subscription {
         return not_run(accept, ErrorCode::GraphqlValidationFailed, "subscriptions go over a WebSocket, by graphql-transport-ws");
     }
-    let permit = match served.admit() {
+    let permit = match served.admit().await {
         Ok(permit) => permit,
         Err(refused) => return refusal(StatusCode::SERVICE_UNAVAILABLE, refused.code, refused.message).retry_after(1).into_response(),
     };

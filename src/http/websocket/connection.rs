@@ -274,7 +274,7 @@ async fn begin(
     let permit = match kind {
         // A subscription is bounded by its socket; its events are at work one after the other.
         OperationType::Subscription => None,
-        OperationType::Query | OperationType::Mutation => Some(served.admit()?),
+        OperationType::Query | OperationType::Mutation => Some(served.admit().await?),
     };
     let context = Arc::new(context);
     let request = request.data(Arc::clone(&context));

@@ -78,27 +78,33 @@ pub async fn stored_map_version(connection: &mut Connection) -> Result<Option<i3
     Ok(stored_map(connection).await?.map(|map| map.version))
 }
 
-/// Stores the even map as version 1 on every shard that has none; the version in force.
+/// Stores the map in force on every shard that has none, a new one among them; where there is none at all, the even map as version 1. The version in force.
 ///
 /// # Errors
 /// A shard that cannot be reached.
 pub async fn ensure_map(config: &PostgresConfig) -> anyhow::Result<i32> {
     let even = ShardMap::even(config.shards.len());
-    let mut version = 0;
+    let mut newest = MapRow { version: even.version, shards: even.to_stored() };
+    let mut without = Vec::new();
     for (number, urls) in config.shards.iter().enumerate() {
         let mut connection = connect(&urls.primary).await.with_context(|| format!("shard {number}"))?;
-        if stored_map(&mut connection).await?.is_none() {
-            prepared(
-                sql("INSERT INTO shard_maps (version, shards) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-                    .bind::<Integer, _>(even.version)
-                    .bind::<Array<Integer>, _>(even.to_stored()),
-            )
-            .execute(&mut connection)
-            .await?;
+        match stored_map(&mut connection).await? {
+            // The first that is found goes before the even one, which would have a new shard's share of the buckets in the wrong place.
+            Some(found) if found.version > newest.version || without.len() == number => newest = found,
+            Some(_) => {}
+            None => without.push(connection),
         }
-        version = stored_map(&mut connection).await?.map_or(version, |map| version.max(map.version));
     }
-    Ok(version)
+    for mut connection in without {
+        prepared(
+            sql("INSERT INTO shard_maps (version, shards) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                .bind::<Integer, _>(newest.version)
+                .bind::<Array<Integer>, _>(&newest.shards),
+        )
+        .execute(&mut connection)
+        .await?;
+    }
+    Ok(newest.version)
 }
 
 /// The shard map in force: the highest version on any shard that can be reached.

@@ -13,6 +13,7 @@ pub mod jobs;
 pub mod ledger;
 pub mod likes;
 pub mod migrations;
+pub mod moving;
 pub mod orders;
 pub mod outbox;
 pub mod pool;

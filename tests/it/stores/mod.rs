@@ -1,3 +1,4 @@
 mod kafka;
 mod migrations;
+mod moving;
 mod redis;
