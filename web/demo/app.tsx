@@ -9,10 +9,13 @@ import { SessionContext, useMe } from './me';
 import { HomePage } from './pages/home';
 import { LogInPage, SignUpPage } from './pages/log-in';
 import { NotificationsPage } from './pages/notifications';
+import { NotificationGroupsPage } from './pages/notification-groups';
+import { NotificationPreferencesPage } from './pages/notification-preferences';
 import { OrdersPage } from './pages/orders';
 import { PersonPage } from './pages/person';
 import { PostPage } from './pages/post';
 import { ProductPage } from './pages/product';
+import { SearchPage } from './pages/search';
 import { SessionsPage } from './pages/sessions';
 import { ShopPage } from './pages/shop';
 import { Boundary } from './parts/boundary';
@@ -35,7 +38,10 @@ const ROUTES: readonly Route[] = [
   { pattern: '/shop', page: () => <ShopPage /> },
   { pattern: '/shop/:id', page: ({ id = '' }) => <ProductPage key={id} id={id} /> },
   { pattern: '/orders', only: 'people', page: () => <OrdersPage /> },
-  { pattern: '/notifications', only: 'people', page: () => <NotificationsPage /> },
+  { pattern: '/notifications', only: 'people', page: () => <NotificationGroupsPage /> },
+  { pattern: '/notifications/all', only: 'people', page: () => <NotificationsPage /> },
+  { pattern: '/notifications/preferences', only: 'people', page: () => <NotificationPreferencesPage /> },
+  { pattern: '/search', page: () => <SearchPage /> },
   { pattern: '/sessions', only: 'people', page: () => <SessionsPage /> },
   { pattern: '/login', only: 'guests', page: () => <LogInPage /> },
   { pattern: '/signup', only: 'guests', page: () => <SignUpPage /> },
