@@ -13,8 +13,10 @@ use crate::stores::postgres::{Connection, notification_settings};
 
 /// Notifications that groups are made of: the newest so many. Older ones are in the list of all.
 const GROUPED: i64 = 1_000;
-/// Unread notifications that are counted; more are told as so many.
-pub const COUNTED: i64 = 100;
+/// Most that are told to be unread.
+const COUNTED: usize = 100;
+/// Unread rows that are looked at: some may be hidden, and not be counted.
+const LOOKED_AT: i64 = 300;
 /// People of a group who are named.
 pub const NAMED: usize = 3;
 /// Milliseconds of a day, UTC.
@@ -114,7 +116,7 @@ pub async fn of_viewer(op: &Operation, domain: &Domain, first: usize, after: Opt
     Ok(Groups { items, has_next: groups.next().is_some() })
 }
 
-/// How many notifications the viewer has not seen, at most [`COUNTED`].
+/// How many notifications the viewer has not seen, at most a hundred.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; a shard that is away.
@@ -124,11 +126,11 @@ pub async fn unread(op: &Operation, domain: &Domain) -> Result<usize, DomainErro
         .cluster
         .read(&op.reads, domain.cluster.shard_of_id(user), async |connection: &mut Connection| {
             let settings: settings::Settings = notification_settings::get(connection, user.as_i64()).await?;
-            let unread = model::unread(connection, user.as_i64(), settings.read_up_to, &settings.muted, COUNTED).await?;
+            let unread = model::unread(connection, user.as_i64(), settings.read_up_to, &settings.muted, LOOKED_AT).await?;
             Ok((unread, settings))
         })
         .await?;
-    Ok(shown(op, domain, &settings, rows).await?.len())
+    Ok(shown(op, domain, &settings, rows).await?.len().min(COUNTED))
 }
 
 #[cfg(test)]

@@ -5,13 +5,16 @@ use serde_json::{Value, json};
 use crate::app::{Person, TestApp, with_app};
 use crate::websocket::Socket;
 
-const GROUPS: &str = "query($first: Int!, $after: String) { viewer { unreadNotificationCount notificationGroups(first: $first, after: $after) {
+const GROUPS: &str =
+    "query($first: Int!, $after: String) { viewer { unreadNotificationCount notificationGroups(first: $first, after: $after) {
     edges { cursor node { kind actorCount notificationCount isUnread actors { handle } latest { id post { id } actor { handle } } } }
     pageInfo { hasNextPage endCursor } } } }";
 const LIKE: &str = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }";
 const COMMENT: &str = "mutation($id: ID!) { commentCreate(input: {postId: $id, text: \"so\"}) { userErrors { code } } }";
-const READ: &str = "mutation($id: ID!) { notificationsMarkRead(input: {upTo: $id}) { viewer { unreadNotificationCount } userErrors { code path } } }";
-const CHOOSE: &str = "mutation($preferences: [NotificationPreferenceInput!]!) { notificationPreferencesUpdate(input: {preferences: $preferences}) {
+const READ: &str =
+    "mutation($id: ID!) { notificationsMarkRead(input: {upTo: $id}) { viewer { unreadNotificationCount } userErrors { code path } } }";
+const CHOOSE: &str =
+    "mutation($preferences: [NotificationPreferenceInput!]!) { notificationPreferencesUpdate(input: {preferences: $preferences}) {
     preferences { kind delivery } userErrors { code path } } }";
 
 async fn groups(app: &TestApp, person: &Person) -> Vec<Value> {
@@ -149,9 +152,13 @@ async fn kinds_that_are_not_wanted_are_not_told_counted_or_listed_until_they_are
         choose("LIKED", "NOBODY").await;
         assert_eq!(unread(app, &author).await, 4);
         assert_eq!(groups(app, &author).await.len(), 2);
-        let listed = app.ask(&author, "{ viewer { notifications(first: 50) { nodes { kind } } notificationPreferences { kind delivery } } }", json!({})).await;
+        let listed = app
+            .ask(&author, "{ viewer { notifications(first: 50) { nodes { kind } } notificationPreferences { kind delivery } } }", json!({}))
+            .await;
         assert_eq!(listed.at("/viewer/notifications/nodes").as_array().unwrap().len(), 4);
-        assert!(listed.at("/viewer/notificationPreferences").as_array().unwrap().contains(&json!({ "kind": "LIKED", "delivery": "NOBODY" })));
+        assert!(
+            listed.at("/viewer/notificationPreferences").as_array().unwrap().contains(&json!({ "kind": "LIKED", "delivery": "NOBODY" }))
+        );
         // The author follows the first of them: one like of two posts each, one comment of three is another's.
         choose("LIKED", "FOLLOWED").await;
         choose("COMMENTED", "FOLLOWED").await;

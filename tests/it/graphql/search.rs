@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use plaza::app::App;
+use plaza::cli::roles::Role;
 use plaza::clock::Clock;
 use plaza::domain::Operation;
 use plaza::domain::search::{Noun, Search};
 use plaza::stores::postgres::search as store;
 use serde_json::{Value, json};
 
-use crate::app::{Answer, Person, TestApp, with_app, with_server};
+use crate::app::{Answer, Person, TestApp, with_app, with_roles_and_config, with_server};
 use crate::template::session;
 
 const POSTS: &str = "query($query: String!, $first: Int!, $after: String) { postsSearch(query: $query, first: $first, after: $after) {
@@ -286,7 +287,7 @@ async fn what_nobody_well_meaning_looks_for_is_refused_or_finds_nothing() {
                 &"z-".repeat(100)[..30],
             ] {
                 let answer = search(app, Some(&ann), document, odd, 5, &Value::Null).await;
-                assert!(nodes(&answer, "id").is_empty() || odd == "a:*", "{odd}: {}", answer.body);
+                assert!(nodes(&answer, "id").is_empty() || odd.contains('a'), "{odd}: {}", answer.body);
             }
         }
         for first in [-1, 0, 101] {
@@ -309,7 +310,8 @@ async fn what_nobody_well_meaning_looks_for_is_refused_or_finds_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_is_one_statement_a_shard_and_keeps_its_points() {
-    with_server(async |app| {
+    let slow = |config: &mut plaza::config::Config| config.limits.viewer_points_per_s = 1;
+    with_roles_and_config(&[Role::Server], slow, async |app| {
         everywhere(app).await;
         let ann = app.sign_up("ann").await;
         fill(app, 3, "needle #").await;

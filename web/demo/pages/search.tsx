@@ -11,7 +11,7 @@ import { Link, paths } from '../router';
 const People = graphql(`
   query PeopleSearch($query: String!, $first: Int!, $after: String) {
     peopleSearch(query: $query, first: $first, after: $after) {
-      edges { cursor node { id handle displayName bio } }
+      edges { cursor node { id handle displayName bio avatar { id url(size: SMALL) } } }
       pageInfo { endCursor hasNextPage }
     }
   }
@@ -150,7 +150,7 @@ function FoundPeople({ query }: { query: string }) {
       query={query}
       render={({ node }) => (
         <li key={node.id} className="row">
-          <Avatar handle={node.handle} name={node.displayName} size="s" />
+          <Avatar handle={node.handle} name={node.displayName} image={node.avatar} size="s" />
           <div className="row-body">
             <Link to={paths.person(node.handle)}>
               <strong>{node.displayName}</strong> <span className="quiet">@{node.handle}</span>

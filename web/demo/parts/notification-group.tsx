@@ -7,7 +7,7 @@ export const NotificationGroupFragment = graphql(
   `
     fragment NotificationGroupRow on NotificationGroup {
       kind actorCount notificationCount isUnread
-      actors { id handle displayName }
+      actors { id handle displayName avatar { id url(size: SMALL) } }
       latest { id createdAt post { id text } product { id title } ...NotificationRow }
     }
   `,
@@ -24,8 +24,8 @@ export function NotificationGroup({ group: masked }: { group: FragmentOf<typeof 
   return (
     <li className="row" data-unread={isUnread || undefined}>
       <span className="avatars">
-        {actors.map(({ id, handle, displayName }) => (
-          <Avatar key={id} handle={handle} name={displayName} size="s" />
+        {actors.map(({ id, handle, displayName, avatar }) => (
+          <Avatar key={id} handle={handle} name={displayName} image={avatar} size="s" />
         ))}
       </span>
       <div className="row-body">
