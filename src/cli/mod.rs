@@ -3,8 +3,8 @@
 mod dead_letters;
 pub mod doctor;
 mod keygen;
-pub mod ledger;
 mod last_words;
+pub mod ledger;
 mod listeners;
 mod migrate;
 mod projections;

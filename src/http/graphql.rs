@@ -230,7 +230,7 @@ async fn execute(
     let ran = match tokio::time::timeout(patience, named.span().run(run_on_schema(&served, &context, request))).await {
         Ok(mut answer) => {
             complete(&mut answer, &id.0, context.traceparent.as_deref());
-            charged.give_back(&served.app, used(&answer.data));
+            charged.give_back(&served.app, used(&answer.data).saturating_add(context.worked()));
             let outcome = if answer.errors.is_empty() { "ok" } else { "error" };
             (ran(accept, &answer), outcome)
         }

@@ -301,7 +301,7 @@ async fn begin(
         let began = Instant::now();
         let response = named.span().run(served.schema.execute(request)).await;
         named.count(began, if response.errors.is_empty() { "ok" } else { "error" });
-        charged.give_back(&served.app, used(&response.data));
+        charged.give_back(&served.app, used(&response.data).saturating_add(context.worked()));
         remember_writes(&served, &context).await;
         finish(response)
     });

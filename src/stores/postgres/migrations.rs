@@ -10,6 +10,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use secrecy::SecretString;
 
 use super::cluster::Cluster;
+use super::indexes;
 use super::outbox::{try_lock, unlock};
 use super::pool::{Connection, Manager, Purpose, StatementCounter};
 use super::prepared::{prepared, sql};
@@ -38,7 +39,7 @@ pub async fn connect(url: &SecretString) -> Result<AsyncPgConnection, StoreError
     Ok(opened.into_inner())
 }
 
-/// Brings one shard's schema up to date; the names of what was applied. Of several processes at it, one works and the others wait.
+/// Brings one shard's schema up to date, indexes included; the names of the migrations that were applied. Of several processes at it, one works and the others wait.
 ///
 /// # Errors
 /// The server's; a migration that fails leaves the shard as it was before that one.
@@ -53,6 +54,9 @@ pub async fn migrate(url: &SecretString) -> anyhow::Result<Vec<String>> {
         let applied = harness.run_pending_migrations(MIGRATIONS).map_err(|error| anyhow::anyhow!("{error}"))?;
         anyhow::Ok(applied.iter().map(ToString::to_string).collect::<Vec<_>>())
     })?;
+    for built in indexes::build(&mut lock).await? {
+        tracing::info!(index = built, "built");
+    }
     unlock(&mut lock, "migrate").await?;
     Ok(applied)
 }

@@ -33,6 +33,7 @@ const BY_ID: &[(&str, &str)] = &[
     ("order_changes", "order_id"),
     ("payments", "order_id"),
     ("notifications", "user_id"),
+    ("notification_settings", "user_id"),
     ("images", "owner_id"),
     ("view_windows", "subject_id"),
 ];

@@ -1,3 +1,4 @@
+mod indexes;
 mod kafka;
 mod migrations;
 mod moving;
