@@ -240,7 +240,7 @@ pub async fn run(
     let after_clients = Clients { loaded: with.client.clone(), read_back: others.0.client.clone() };
     let scene = Arc::new(scene(client, truth, password).await?);
 
-    round(&after_clients, &scene, (60.0, length / 2), 100).await;
+    round(&after_clients, &scene, (arguments.rate.unwrap_or(60.0).min(60.0), length / 2), 100).await;
     let rate = match arguments.rate {
         Some(rate) => rate,
         None => saturating_rate(&before_clients, &scene).await?,
