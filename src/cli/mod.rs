@@ -3,13 +3,16 @@
 mod dead_letters;
 pub mod doctor;
 mod keygen;
+mod last_words;
+pub mod ledger;
 mod listeners;
 mod migrate;
 mod projections;
+mod rebalance;
 pub mod roles;
 mod schema;
 pub mod seed;
-mod shards;
+pub mod shards;
 mod status;
 
 use std::path::PathBuf;
@@ -45,8 +48,10 @@ enum Verb {
     Migrate(migrate::MigrateArgs),
     /// Fill an installation with people, follows, posts, products and orders.
     Seed(seed::SeedArgs),
-    /// Rows, bytes and skew of every shard.
+    /// Rows, bytes and skew of every shard; with `check`, against a threshold.
     Shards(shards::ShardsArgs),
+    /// Deal the buckets out over the shards anew, while plaza is stopped.
+    Rebalance(rebalance::RebalanceArgs),
     /// Print, write or check schema.graphql.
     Schema(schema::SchemaArgs),
     /// Every local process: role, port, pid and state.
@@ -59,6 +64,8 @@ enum Verb {
     DeadLetters(dead_letters::DeadLetterArgs),
     /// Where every projection stands.
     Projections,
+    /// Proof that nothing was lost, nothing counted twice, nothing left out.
+    Ledger(ledger::LedgerArgs),
 }
 
 /// Runs a subcommand.
@@ -80,7 +87,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Migrate(args) => migrate::run(&load()?, &args).await,
         Verb::Seed(args) => seed::run(load()?, args).await,
         Verb::Shards(args) => shards::run(&load()?, &args).await,
+        Verb::Rebalance(args) => rebalance::run(&load()?, &args).await,
         Verb::DeadLetters(args) => dead_letters::run(&load()?, args).await,
         Verb::Projections => projections::run(&load()?).await,
+        Verb::Ledger(args) => ledger::run(&load()?, &args).await,
     }
 }

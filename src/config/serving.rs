@@ -20,7 +20,7 @@ pub struct ServerConfig {
     pub body_limit: usize,
     /// Time a whole request may take, in milliseconds; below nginx's 3 s per attempt.
     pub deadline_ms: u64,
-    /// Requests at work at the same time; more are refused at once, with the advice to come back.
+    /// Requests at work at the same time; more wait for a moment (40 ms) and are refused, with the advice to come back.
     pub max_in_flight: usize,
     /// Development conveniences: introspection and explanations for everyone.
     pub development: bool,
@@ -106,6 +106,8 @@ pub struct LimitsConfig {
     pub address_failures: u64,
     /// Sign-ups from one address (IPv6: its /64) in an hour.
     pub address_sign_ups: u64,
+    /// Images that a person may begin to upload in an hour.
+    pub images_per_hour: u64,
     /// Sockets open at one server from one address (IPv6: its /64).
     pub sockets_per_address: usize,
     /// How long the client of a new socket may take to say who it is, in milliseconds.
@@ -124,6 +126,7 @@ impl Default for LimitsConfig {
             account_failures: 10,
             address_failures: 100,
             address_sign_ups: 10_000,
+            images_per_hour: 200,
             sockets_per_address: 1_000,
             socket_init_ms: 10_000,
             subscriptions_per_socket: 50,

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::idempotency::{Request, once};
 use super::profile_counts::ProfileCounts;
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, policy, products, text};
-use crate::ids::{Id, PostId, ProductId, UserId};
+use super::{Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, images, policy, products, text};
+use crate::ids::{Id, ImageId, PostId, ProductId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
 use crate::read_models::post_counts;
-use crate::stores::postgres::{Connection, posts as store, users as user_rows};
+use crate::stores::postgres::{Connection, images as image_rows, posts as store, users as user_rows};
 use crate::stores::redis::cache::Cached;
 
 pub use crate::stores::postgres::posts::Post;
@@ -60,8 +60,14 @@ struct Done {
 /// The viewer writes a post.
 ///
 /// # Errors
-/// A text out of bounds, a product that does not exist; a shard that is away.
-pub async fn create(op: &Operation, domain: &Domain, text: &str, product_id: Option<ProductId>) -> Result<PostId, DomainError> {
+/// A text out of bounds, a product that does not exist, images that cannot be shown; a shard that is away.
+pub async fn create(
+    op: &Operation,
+    domain: &Domain,
+    text: &str,
+    product_id: Option<ProductId>,
+    image_ids: &[ImageId],
+) -> Result<PostId, DomainError> {
     let author = op.require_viewer()?.user_id;
     let checked = text::checked("text", text, text::POST_TEXT);
     let mut errors: Vec<UserError> = checked.as_ref().err().cloned().into_iter().collect();
@@ -70,17 +76,23 @@ pub async fn create(op: &Operation, domain: &Domain, text: &str, product_id: Opt
     {
         errors.push(UserError::field(UserErrorCode::NotFound, "productId", "there is no such product"));
     }
+    errors.extend(image_count(image_ids).err());
     let text = checked.ok().filter(|_| errors.is_empty()).ok_or(DomainError::Rejected(errors))?;
     let shard = domain.cluster.shard_of_id(author);
     let request = Request { user: author, client_key: op.client_key.as_deref(), operation: "postCreate" };
-    let payload = (&text, product_id);
+    let mut payload = vec![serde_json::json!(text), serde_json::json!(product_id)];
+    if !image_ids.is_empty() {
+        payload.push(serde_json::json!(image_ids));
+    }
     let committed = domain
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Done, DomainError> {
             once(connection, request, &payload, async |connection: &mut Connection| {
                 let activity = user_rows::raise_activity(connection, author.as_i64()).await?.ok_or(DomainError::Unauthenticated)?.activity;
                 let product = product_id.map(Id::as_i64);
-                let post = store::insert(connection, author.bucket(), author.as_i64(), &text, product).await?;
+                let shown = images::take(connection, author, images::Purpose::Post, image_ids, "imageIds").await?;
+                let shown = (!shown.is_empty()).then(|| serde_json::json!(shown));
+                let post = store::insert(connection, author.bucket(), author.as_i64(), &text, product, shown.as_ref()).await?;
                 Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
                     .event(Event::PostCreated { post_id: post, author_id: author }, 1)
                     .job(Job::FeedFanOut { post_id: post, author_id: author }, format!("post:{post}/fan_out"))
@@ -94,6 +106,16 @@ pub async fn create(op: &Operation, domain: &Domain, text: &str, product_id: Opt
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     op.told(domain.redis.invalidate::<ProfileCounts>(&[(author.as_i64(), committed.value.activity)]).await);
     Ok(committed.value.post)
+}
+
+/// At most four, each once.
+fn image_count(ids: &[ImageId]) -> Result<(), UserError> {
+    let distinct: std::collections::HashSet<&ImageId> = ids.iter().collect();
+    if ids.len() <= images::MAX_PER_POST && distinct.len() == ids.len() {
+        return Ok(());
+    }
+    let message = format!("must be {} images at most, each once", images::MAX_PER_POST);
+    Err(UserError::field(UserErrorCode::Invalid, "imageIds", message))
 }
 
 /// Products are never deleted, so one that a cache or a replica has is there; one that they lack may only be new, and the primary is asked.
@@ -129,10 +151,17 @@ pub async fn delete(op: &Operation, domain: &Domain, id: PostId) -> Result<PostI
                 }
                 let activity = user_rows::raise_activity(connection, viewer.as_i64()).await?.ok_or(DomainError::Unauthenticated)?.activity;
                 store::raise(connection, id.as_i64(), post.version + 1, true).await?;
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(Event::PostDeleted { post_id: id, author_id: viewer }, post.version + 1)
-                    .append(connection)
-                    .await?;
+                let messages = Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
+                let messages = messages.event(Event::PostDeleted { post_id: id, author_id: viewer }, post.version + 1);
+                let messages = match post.images {
+                    Some(shown) => {
+                        let ids: Vec<i64> = shown.0.iter().map(|image| image.id.as_i64()).collect();
+                        image_rows::forget(connection, &ids).await?;
+                        messages.job(Job::ImageDelete { names: images::files_of(&shown.0) }, format!("post:{id}/images"))
+                    }
+                    None => messages,
+                };
+                messages.append(connection).await?;
                 Ok(Some(Done { post: id, activity }))
             })
             .await

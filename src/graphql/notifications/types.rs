@@ -32,9 +32,17 @@ pub enum NotificationKind {
     OrderConfirmed,
     /// `order`, the viewer's, was refused.
     OrderRejected,
+    /// `order`, the viewer's, was given back, and its money too.
+    OrderRefunded,
 }
 
 impl NotificationKind {
+    /// The name, as stored and on the wire.
+    pub fn name(self) -> &'static str {
+        use async_graphql::resolver_utils::EnumType;
+        Self::items().iter().find(|item| item.value == self).map_or("", |item| item.name)
+    }
+
     fn of_name(name: &str) -> Option<Self> {
         use async_graphql::resolver_utils::EnumType;
         Self::items().iter().find(|item| item.name == name).map(|item| item.value)
@@ -54,6 +62,11 @@ impl Notification {
     pub fn new(row: Row, scope: &Arc<Scope>) -> Option<Self> {
         let kind = NotificationKind::of_name(&row.kind)?;
         Some(Self { row: Arc::new(row), kind, scope: Arc::clone(scope) })
+    }
+
+    /// What happened, for who tells it together with others.
+    pub fn told_kind(&self) -> NotificationKind {
+        self.kind
     }
 
     /// The raw id, for cursors.
@@ -121,7 +134,7 @@ impl Notification {
 
     /// The order it is about.
     async fn order(&self) -> Option<async_graphql::Result<Order>> {
-        if !self.is(&[NotificationKind::OrderConfirmed, NotificationKind::OrderRejected]) {
+        if !self.is(&[NotificationKind::OrderConfirmed, NotificationKind::OrderRejected, NotificationKind::OrderRefunded]) {
             return None;
         }
         Order::load(&self.scope, OrderId::from_i64(self.row.subject_id)).await.transpose()

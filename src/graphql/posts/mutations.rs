@@ -9,7 +9,7 @@ use crate::domain::{DomainError, likes, posts};
 use crate::graphql::context::{Scope, mutation_scope};
 use crate::graphql::error::{UserError, payload};
 use crate::graphql::ids::{global, input};
-use crate::ids::PostId;
+use crate::ids::{ImageId, PostId};
 
 /// A post to be.
 #[derive(InputObject)]
@@ -18,6 +18,9 @@ pub struct PostCreateInput {
     text: String,
     /// A product to show with it.
     product_id: Option<ID>,
+    /// Images to show with it, at most 4, in this order: the viewer's own, made for posts, READY, and shown by nothing else.
+    #[graphql(default)]
+    image_ids: Vec<ID>,
     /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
     #[graphql(default)]
     client_key: Option<String>,
@@ -116,7 +119,8 @@ impl PostMutations {
             let scope = mutation_scope(ctx)?;
             let result = async {
                 let product = input.product_id.as_ref().map(|id| self::input("productId", id)).transpose()?;
-                posts::create(&scope.op, &scope.domain, &input.text, product).await
+                let images = input.image_ids.iter().map(|id| self::input("imageIds", id)).collect::<Result<Vec<ImageId>, DomainError>>()?;
+                posts::create(&scope.op, &scope.domain, &input.text, product, &images).await
             };
             PostCreatePayload::new(&scope, result.await).await
         };

@@ -6,12 +6,15 @@ use async_graphql::{ID, Object};
 use chrono::{DateTime, Utc};
 
 use crate::domain::comments;
+use crate::domain::images::Lifetime;
 use crate::domain::posts::Post as Row;
+use crate::graphql::analytics::types::PostAnalytics;
 use crate::graphql::comments::types::Comment;
 use crate::graphql::connection::{Connection, connection, page};
 use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
+use crate::graphql::images::types::Image;
 use crate::graphql::products::types::Product;
 use crate::graphql::users::types::User;
 use crate::ids::{Id, PostId};
@@ -54,6 +57,12 @@ impl Post {
     /// 1 to 2,000 characters.
     async fn text(&self) -> &str {
         &self.row.text
+    }
+
+    /// The images shown with it, at most 4, in order; each is READY.
+    async fn images(&self) -> Vec<Image> {
+        let shown = self.row.images.iter().flat_map(|shown| &shown.0);
+        shown.map(|picture| Image::shown(picture.clone(), Lifetime::Content, &self.scope)).collect()
     }
 
     /// When it was written.
@@ -101,5 +110,10 @@ impl Post {
             Some(id) => Product::load(&self.scope, id).await.transpose(),
             None => None,
         }
+    }
+
+    /// Views and reach; for its author.
+    async fn analytics(&self) -> Option<async_graphql::Result<PostAnalytics>> {
+        Some(PostAnalytics::of(&self.row, &self.scope).await)
     }
 }

@@ -1,10 +1,11 @@
 //! Post rows.
 
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text};
 use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 
+use super::images::Pictures;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::ids::{Bucket, PostId, ProductId, UserId};
@@ -25,6 +26,10 @@ pub struct Post {
     /// A product shown with it.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub product_id: Option<ProductId>,
+    /// Images shown with it.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<Pictures>,
     /// Deleted: shown to nobody.
     #[diesel(sql_type = Bool)]
     pub deleted: bool,
@@ -46,13 +51,15 @@ pub async fn insert(
     author: i64,
     text: &str,
     product: Option<i64>,
+    images: Option<&serde_json::Value>,
 ) -> Result<PostId, StoreError> {
     let row: IdRow = prepared(
-        sql("INSERT INTO posts (id, author_id, text, product_id) VALUES (next_id($1), $2, $3, $4) RETURNING id")
+        sql("INSERT INTO posts (id, author_id, text, product_id, images) VALUES (next_id($1), $2, $3, $4, $5) RETURNING id")
             .bind::<Integer, _>(i32::from(bucket.number()))
             .bind::<BigInt, _>(author)
             .bind::<Text, _>(text)
-            .bind::<Nullable<BigInt>, _>(product),
+            .bind::<Nullable<BigInt>, _>(product)
+            .bind::<Nullable<Jsonb>, _>(images),
     )
     .get_result(connection)
     .await?;
@@ -64,7 +71,7 @@ pub async fn insert(
 /// # Errors
 /// The server's.
 pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Post>, StoreError> {
-    Ok(prepared(sql("SELECT id, author_id, text, product_id, deleted FROM posts WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids))
+    Ok(prepared(sql("SELECT id, author_id, text, product_id, images, deleted FROM posts WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids))
         .load(connection)
         .await?)
 }
@@ -75,7 +82,7 @@ pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Po
 /// The server's.
 pub async fn by_author(connection: &mut Connection, author: i64, below: i64, limit: i64) -> Result<Vec<Post>, StoreError> {
     Ok(prepared(
-        sql("SELECT id, author_id, text, product_id, deleted FROM posts
+        sql("SELECT id, author_id, text, product_id, images, deleted FROM posts
              WHERE author_id = $1 AND NOT deleted AND id < $2 ORDER BY id DESC LIMIT $3")
         .bind::<BigInt, _>(author)
         .bind::<BigInt, _>(below)
@@ -86,7 +93,7 @@ pub async fn by_author(connection: &mut Connection, author: i64, below: i64, lim
 }
 
 /// What a change to a post must know.
-#[derive(Debug, Clone, Copy, QueryableByName)]
+#[derive(Debug, Clone, QueryableByName)]
 pub struct Locked {
     /// Whose.
     #[diesel(sql_type = BigInt)]
@@ -94,6 +101,9 @@ pub struct Locked {
     /// Its version.
     #[diesel(sql_type = BigInt)]
     pub version: i64,
+    /// Images shown with it.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pub images: Option<Pictures>,
     /// Deleted already.
     #[diesel(sql_type = Bool)]
     pub deleted: bool,
@@ -104,7 +114,7 @@ pub struct Locked {
 /// # Errors
 /// The server's.
 pub async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>, StoreError> {
-    Ok(prepared(sql("SELECT author_id, version, deleted FROM posts WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(id))
+    Ok(prepared(sql("SELECT author_id, version, images, deleted FROM posts WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(id))
         .get_result(connection)
         .await
         .optional()?)

@@ -1,10 +1,12 @@
 //! How many SQL statements an operation may send: a number that no machine changes.
 
+use plaza::cli::roles::Role;
 use serde_json::json;
 
-use crate::app::{Person, TestApp, with_config, with_server};
+use crate::app::{Person, TestApp, with_config, with_roles_and_config, with_server};
 
-const FEED: &str = "{ viewer { home(first: 20) { edges { node { text author { handle } likeCount comments(first: 3) {
+const FEED: &str =
+    "{ viewer { home(first: 20) { edges { node { text images { url } author { handle avatar { url } } likeCount comments(first: 3) {
     edges { node { text author { handle } } } } } } } } }";
 
 async fn statements(app: &TestApp, person: &Person, query: &str, variables: serde_json::Value) -> u64 {
@@ -74,6 +76,28 @@ async fn the_feed_query_sends_one_statement_per_shard_and_level_and_none_when_wa
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_image_costs_a_statement_when_it_is_shown_and_none_when_it_is_read() {
+    with_server(async |app| {
+        let author = app.sign_up("author").await;
+        // BEGIN, idempotency key, image, answer, COMMIT, position; then the image for the payload.
+        let before = app.app.domain.cluster.statements();
+        let query = "mutation { imageCreate(input: {byteCount: 9}) { image { id } uploadUrl userErrors { code } } }";
+        app.ask_with_key(&author, "announced", query, json!({})).await;
+        let sent = app.app.domain.cluster.statements() - before;
+        assert!(sent <= 7, "announced: {sent} statements");
+
+        let id = crate::images::ready(app, &author, "", "POST").await;
+        let before = app.app.domain.cluster.statements();
+        let query =
+            "mutation($id: ID!) { postCreate(input: {text: \"x\", imageIds: [$id]}) { post { id images { url } } userErrors { code } } }";
+        let made = app.ask_with_key(&author, "shown", query, json!({ "id": id })).await;
+        let sent = app.app.domain.cluster.statements() - before;
+        assert!(made.at("/postCreate/post/images/0/url").is_string() && sent <= 10, "shown: {sent} statements: {}", made.body);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_post_is_one_transaction_of_nine_statements_at_most() {
     // Nothing but a server: what relays and projections send is not the request's.
     with_server(async |app| {
@@ -85,5 +109,22 @@ async fn a_post_is_one_transaction_of_nine_statements_at_most() {
         let sent = app.app.domain.cluster.statements() - before;
         assert!(sent <= 9, "{sent} statements");
     })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telling_of_views_sends_no_statement_when_warm() {
+    with_roles_and_config(
+        &[Role::Server],
+        |config| config.redis.l1_ttl_ms = 60_000,
+        async |app| {
+            let (author, reader) = (app.sign_up("author").await, app.sign_up("reader").await);
+            let post = app.post(&author, "x").await;
+            let query = "mutation($id: ID!) { postViewsRecord(input: {postIds: [$id]}) { recorded } }";
+            let first = app.ask(&reader, query, json!({ "id": post })).await;
+            assert_eq!(first.at("/postViewsRecord/recorded"), 1);
+            assert_eq!(statements(app, &reader, query, json!({ "id": post })).await, 0);
+        },
+    )
     .await;
 }

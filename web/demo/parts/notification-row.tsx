@@ -7,7 +7,7 @@ import { ProblemLine } from './states';
 export const NotificationRowFragment = graphql(`
   fragment NotificationRow on Notification {
     id kind createdAt
-    actor { id handle displayName }
+    actor { id handle displayName avatar { id url(size: SMALL) } }
     post { id text }
     comment { id text }
     order { id status }
@@ -30,12 +30,12 @@ const Reject = graphql(`
 `);
 
 /** One thing that happened to the viewer, and where it leads. */
-export function NotificationRow({ notification }: { notification: FragmentOf<typeof NotificationRowFragment> }) {
+export function NotificationRow({ notification, unread = false }: { notification: FragmentOf<typeof NotificationRowFragment>; unread?: boolean }) {
   const told = readFragment(NotificationRowFragment, notification);
   const { words, about, to } = tell(told);
   return (
-    <li className="row">
-      <Avatar handle={told.actor?.handle ?? 'plaza'} name={told.actor?.displayName ?? 'plaza'} size="s" />
+    <li className="row" data-unread={unread || undefined}>
+      <Avatar handle={told.actor?.handle ?? 'plaza'} name={told.actor?.displayName ?? 'plaza'} image={told.actor?.avatar} size="s" />
       <div className="row-body">
         <p>
           {told.actor && (
@@ -72,6 +72,8 @@ function tell({ kind, post, comment, product, actor }: Told): { words: string; a
       return { words: 'Your order is confirmed', to: '/orders' };
     case 'ORDER_REJECTED':
       return { words: 'Your order could not be met', to: '/orders' };
+    case 'ORDER_REFUNDED':
+      return { words: 'Your order was given back, and so was your money', to: '/orders' };
   }
 }
 

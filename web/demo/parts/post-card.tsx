@@ -1,9 +1,11 @@
 import { useAction } from '../api/use-action';
 import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
+import { useSeen } from '../live/seen';
 import { useMe } from '../me';
 import { Link, navigate, paths } from '../router';
 import { times } from './format';
 import { Icon } from './icon';
+import { PostImages, PostImagesFragment } from './post-images';
 import { ProductCard, ProductCardFragment } from './product-card';
 import { Ago, Avatar, Byline, Prose } from './small';
 import { ProblemLine } from './states';
@@ -12,11 +14,12 @@ export const PostCardFragment = graphql(
   `
     fragment PostCard on Post {
       id text createdAt likeCount viewerHasLiked commentCount
-      author { id handle displayName }
+      author { id handle displayName avatar { id url(size: SMALL) } }
       product { id ...ProductCard }
+      ...PostImages
     }
   `,
-  [ProductCardFragment],
+  [ProductCardFragment, PostImagesFragment],
 );
 
 const Like = graphql(`
@@ -41,10 +44,11 @@ const Delete = graphql(`
 export function PostCard({ post: masked, whole = false }: { post: FragmentOf<typeof PostCardFragment>; whole?: boolean }) {
   const post = readFragment(PostCardFragment, masked);
   const me = useMe();
+  const seen = useSeen(post.id);
   const { author } = post;
   return (
-    <article className={whole ? 'post post-whole' : 'post'} aria-label={`Post by ${author?.displayName ?? 'somebody'}`}>
-      <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} />
+    <article ref={seen} className={whole ? 'post post-whole' : 'post'} aria-label={`Post by ${author?.displayName ?? 'somebody'}`}>
+      <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} image={author?.avatar} />
       <div className="post-body">
         <header className="post-head">
           <Byline person={author} />
@@ -53,6 +57,7 @@ export function PostCard({ post: masked, whole = false }: { post: FragmentOf<typ
           </Link>
         </header>
         <Prose text={post.text} />
+        <PostImages post={post} />
         {post.product && <ProductCard product={post.product} small />}
         <footer className="post-foot">
           <LikeButton id={post.id} liked={post.viewerHasLiked ?? false} count={post.likeCount ?? 0} />
