@@ -63,11 +63,13 @@ impl App {
             redis: Redis::new(&config.redis, clock.clone())?,
             clock,
             feed: config.feed.clone(),
+            orders: config.orders.clone(),
             payments: Arc::new(SimulatedPayments(config.payments.clone())),
             objects: Objects::new(&config.media),
             images: Arc::new(Images::new(&config.media, &config.auth, &config.limits)?),
             identity: Arc::new(Identity::new(&config.auth, &config.limits)?),
             pull_authors: crate::domain::timelines::PullAuthors::default(),
+            views: Arc::new(crate::domain::views::ViewLog::new(&config.views, &config.kafka)),
         };
         Self::around(config, domain)
     }

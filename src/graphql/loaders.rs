@@ -13,7 +13,7 @@ use super::error::fault;
 use crate::domain::comments::Comment;
 use crate::domain::images::Image;
 use crate::domain::notifications::Notification;
-use crate::domain::orders::Order;
+use crate::domain::orders::{Order, OrderChange};
 use crate::domain::posts::{Post, PostCounts};
 use crate::domain::products::Product;
 use crate::domain::profile_counts::{FollowerCount, ProfileCounts};
@@ -140,6 +140,8 @@ loaders! {
     comments, comment: CommentBatch(CommentId) -> Comment = |op, domain, keys| comments::get_many(op, domain, keys);
     /// An order of the viewer's.
     orders, order: OrderBatch(OrderId) -> Order = |op, domain, keys| orders::get_many(op, domain, keys);
+    /// The states that an order of the viewer's came to.
+    order_histories, order_history: OrderHistoryBatch(OrderId) -> Vec<OrderChange> = |op, domain, keys| orders::history_of_many(op, domain, keys);
     /// An image of the viewer's.
     images, image: ImageBatch(ImageId) -> Image = |op, domain, keys| images::get_many(op, domain, keys);
     /// Whether the viewer blocks a person.

@@ -1,5 +1,6 @@
 //! The GraphQL surface: parses, asks the domain, maps. A noun's folder holds its types, its queries and its mutations.
 
+pub mod analytics;
 pub mod comments;
 pub mod connection;
 pub mod context;

@@ -43,11 +43,13 @@ fn app() -> App {
         redis: Redis::new(&config.redis, Clock::System).unwrap(),
         clock: Clock::System,
         feed: config.feed.clone(),
+        orders: config.orders.clone(),
         payments: std::sync::Arc::new(SimulatedPayments(config.payments.clone())),
         objects: Objects::new(&config.media),
         images: std::sync::Arc::new(Images::new(&config.media, &config.auth, &config.limits).unwrap()),
         identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
+        views: std::sync::Arc::new(crate::domain::views::ViewLog::new(&config.views, &config.kafka)),
     };
     App::around(config, domain).unwrap()
 }

@@ -41,3 +41,27 @@ pub enum Job {
         order_id: OrderId,
     },
 }
+
+impl Job {
+    /// Its name on the wire: `feed.fan_out.v1`.
+    pub fn name(&self) -> String {
+        name_on_the_wire(self, "job")
+    }
+}
+
+/// What serde writes into a tag, so that a name is written once.
+pub(super) fn name_on_the_wire(message: &impl Serialize, tag: &str) -> String {
+    let value = serde_json::to_value(message).unwrap_or_default();
+    value.get(tag).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Id;
+
+    #[test]
+    fn a_job_is_called_as_on_the_wire() {
+        assert_eq!(Job::OrderProcess { order_id: OrderId::from_i64(1) }.name(), "order.process.v1");
+    }
+}

@@ -48,11 +48,13 @@ pub enum Topic {
     Products,
     /// Orders.
     Orders,
+    /// Views of posts: telemetry, not events.
+    Views,
 }
 
 impl Topic {
     /// All of them: what `plaza migrate` creates.
-    pub const ALL: [Self; 6] = [Self::Users, Self::Edges, Self::Blocks, Self::Posts, Self::Products, Self::Orders];
+    pub const ALL: [Self; 7] = [Self::Users, Self::Edges, Self::Blocks, Self::Posts, Self::Products, Self::Orders, Self::Views];
 
     /// Its name, without the prefix.
     pub fn name(self) -> &'static str {
@@ -63,6 +65,15 @@ impl Topic {
             Self::Posts => "posts",
             Self::Products => "products",
             Self::Orders => "orders",
+            Self::Views => "views",
+        }
+    }
+
+    /// How long its records are kept, in milliseconds; -1: for ever. Read models are rebuilt from the first event; telemetry is only ever read on.
+    pub fn retention_ms(self) -> i64 {
+        match self {
+            Self::Views => 3 * 24 * 3_600 * 1_000,
+            _ => -1,
         }
     }
 }

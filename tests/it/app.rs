@@ -60,10 +60,13 @@ impl Answer {
     }
 }
 
+/// The servers' configuration.
+pub fn config_file() -> PathBuf {
+    std::env::var("PLAZA_CONFIG").map_or_else(|_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".local/plaza.toml"), PathBuf::from)
+}
+
 fn base_config() -> Config {
-    let file =
-        std::env::var("PLAZA_CONFIG").map_or_else(|_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".local/plaza.toml"), PathBuf::from);
-    Config::load(Some(&file)).expect("the servers' configuration: run `infra/local/up servers`")
+    Config::load(Some(&config_file())).expect("the servers' configuration: run `infra/local/up servers`")
 }
 
 /// The same server, another database.
@@ -208,6 +211,11 @@ impl TestApp {
         app
     }
 
+    /// The same app, asked elsewhere: by a process that works on the same servers.
+    pub fn at(&self, url: String) -> Self {
+        Self { app: self.app.clone(), url, http: self.http.clone(), name: self.name.clone(), base: self.base.clone() }
+    }
+
     /// Runs something beside another server, which shares everything but memory with the first; its URL is handed on.
     pub async fn beside_another_server(&self, test: impl AsyncFnOnce(&str)) {
         let other = App::build(self.app.config.as_ref().clone(), Clock::System).await.expect("an app");
@@ -334,6 +342,13 @@ impl TestApp {
             sum += client.query_one(query, &[]).await.expect("a number").get::<_, i64>(0);
         }
         sum
+    }
+
+    /// Statements on every primary, for what no operation of plaza's does.
+    pub async fn execute(&self, statements: &str) {
+        for urls in &self.app.config.postgres.shards {
+            sql(&urls.primary, statements).await;
+        }
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "a test that finds something else than it must has failed, and says so by panicking"
 )]
 
+mod analytics;
 mod app;
 mod cli;
 mod clients;
@@ -17,8 +18,10 @@ mod hostile;
 mod http;
 mod images;
 mod jobs;
+mod kubernetes;
 mod layers;
 mod limits;
+mod operate;
 mod projections;
 mod stores;
 mod template;

@@ -10,14 +10,14 @@ use tokio::process::{Child, Command};
 
 use crate::client::Client;
 
-/// How a `plaza server` is started.
+/// How a process of plaza's is started: a server, unless said otherwise.
 #[derive(Debug, Clone)]
 pub struct Launch {
     /// The executable.
     pub plaza: PathBuf,
     /// The configuration that the settings override.
     pub config: PathBuf,
-    /// The port of 127.0.0.1 that serves GraphQL.
+    /// The port of 127.0.0.1 that serves GraphQL, if the role does.
     pub port: u16,
     /// The port of 127.0.0.1 for operators.
     pub admin_port: u16,
@@ -30,14 +30,15 @@ pub struct Launch {
 pub struct Served {
     /// Asks it directly.
     pub client: Client,
+    role: &'static str,
     launch: Launch,
     process: Child,
 }
 
 impl Launch {
-    fn spawn(&self) -> anyhow::Result<Child> {
+    fn spawn(&self, role: &str) -> anyhow::Result<Child> {
         Command::new(&self.plaza)
-            .arg("server")
+            .arg(role)
             .env("PLAZA_CONFIG", &self.config)
             .env("PLAZA_SERVER__LISTEN", format!("127.0.0.1:{}", self.port))
             .env("PLAZA_ADMIN__LISTEN", format!("127.0.0.1:{}", self.admin_port))
@@ -52,7 +53,7 @@ impl Launch {
     async fn ready(&self, process: &mut Child) -> anyhow::Result<()> {
         for _ in 0..200 {
             if let Some(status) = process.try_wait()? {
-                anyhow::bail!("the server for port {} ended at once: {status}", self.port);
+                anyhow::bail!("the process for port {} ended at once: {status}", self.admin_port);
             }
             let ready = reqwest::get(format!("http://127.0.0.1:{}/readyz", self.admin_port)).await;
             if ready.is_ok_and(|answer| answer.status().is_success()) {
@@ -60,7 +61,7 @@ impl Launch {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        anyhow::bail!("the server on port {} is not ready after 20 s", self.port)
+        anyhow::bail!("the process on port {} is not ready after 20 s", self.admin_port)
     }
 }
 
@@ -70,9 +71,30 @@ impl Served {
     /// # Errors
     /// An executable that is not there, a port that is taken; a server that is not ready after 20 s.
     pub async fn start(launch: Launch) -> anyhow::Result<Self> {
-        let mut process = launch.spawn()?;
+        Self::start_role_and("server", launch, |_| {}).await
+    }
+
+    /// The same for another role: `worker`.
+    ///
+    /// # Errors
+    /// As [`Served::start`].
+    pub async fn start_role(role: &'static str, launch: Launch) -> anyhow::Result<Self> {
+        Self::start_role_and(role, launch, |_| {}).await
+    }
+
+    /// A server, with something to do with the process's number before it is ready.
+    ///
+    /// # Errors
+    /// As [`Served::start`].
+    pub async fn start_and(launch: Launch, begun: impl FnOnce(u32)) -> anyhow::Result<Self> {
+        Self::start_role_and("server", launch, begun).await
+    }
+
+    async fn start_role_and(role: &'static str, launch: Launch, begun: impl FnOnce(u32)) -> anyhow::Result<Self> {
+        let mut process = launch.spawn(role)?;
+        begun(process.id().context("the process has ended")?);
         launch.ready(&mut process).await?;
-        Ok(Self { client: Client::new(&format!("http://127.0.0.1:{}/graphql", launch.port))?, launch, process })
+        Ok(Self { client: Client::new(&format!("http://127.0.0.1:{}/graphql", launch.port))?, role, launch, process })
     }
 
     /// Sends a signal, by name: KILL, STOP, CONT, TERM.
@@ -83,13 +105,31 @@ impl Served {
         signal(self.process.id().context("the server has ended")?, name)
     }
 
+    /// Tells it to end, and waits until it has: it finishes what it has in hand.
+    ///
+    /// # Errors
+    /// A process that is no more.
+    pub async fn end(self) -> anyhow::Result<()> {
+        self.signal("TERM")?;
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn ended(mut self) -> anyhow::Result<()> {
+        self.process.wait().await?;
+        Ok(())
+    }
+
     /// Waits until it has ended, starts it again, waits until it is ready.
     ///
     /// # Errors
     /// As [`Served::start`].
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         self.process.wait().await?;
-        self.process = self.launch.spawn()?;
+        self.process = self.launch.spawn(self.role)?;
         self.launch.ready(&mut self.process).await
     }
 
@@ -125,6 +165,8 @@ pub struct Nginx {
     /// Asks through it.
     pub client: Client,
     process: Child,
+    folder: PathBuf,
+    port: u16,
 }
 
 impl Nginx {
@@ -135,19 +177,7 @@ impl Nginx {
     pub async fn start(root: &Path, folder: &Path, port: u16, servers: &[u16]) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let folder = std::path::absolute(folder)?;
-        let template = std::fs::read_to_string(root.join("infra/nginx/nginx.conf"))?;
-        let of_a = template.lines().find(|line| line.contains("@SERVER_A@")).context("nginx.conf names no first server")?;
-        let of_b = template.lines().find(|line| line.contains("@SERVER_B@")).context("nginx.conf names no second server")?;
-        let lines: Vec<String> = servers.iter().map(|server| of_a.replace("@SERVER_A@", &format!("127.0.0.1:{server}"))).collect();
-        let as_root = String::from_utf8(std::process::Command::new("id").arg("-u").output()?.stdout)?.trim() == "0";
-        let text = template
-            .replace(of_b, "")
-            .replace(of_a, &lines.join("\n"))
-            .replace("@USER_LINE@", if as_root { "user root;" } else { "" })
-            .replace("@DATA@", &folder.to_string_lossy())
-            .replace("@LISTEN@", &format!("127.0.0.1:{port}"));
-        let file = folder.join("nginx.conf");
-        std::fs::write(&file, text)?;
+        let file = write_configuration(root, &folder, port, servers)?;
         // Debian keeps it where an ordinary user's PATH does not look.
         let debian = Path::new("/usr/sbin/nginx");
         let process = Command::new(if debian.exists() { debian } else { Path::new("nginx") })
@@ -159,7 +189,7 @@ impl Nginx {
             .stderr(std::fs::File::create(folder.join("error.log"))?)
             .spawn()
             .context("nginx cannot be started: infra/local/install")?;
-        let nginx = Self { client: Client::new(&format!("http://127.0.0.1:{port}/graphql"))?, process };
+        let nginx = Self { client: Client::new(&format!("http://127.0.0.1:{port}/graphql"))?, process, folder: folder.clone(), port };
         for _ in 0..50 {
             if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
                 return Ok(nginx);
@@ -168,6 +198,32 @@ impl Nginx {
         }
         anyhow::bail!("nginx does not listen on port {port}: see {}", folder.join("error.log").display())
     }
+
+    /// Has it ask these servers from now on; what is at work with others is finished.
+    ///
+    /// # Errors
+    /// As [`Nginx::start`], but for listening.
+    pub fn ask(&self, root: &Path, servers: &[u16]) -> anyhow::Result<()> {
+        write_configuration(root, &self.folder, self.port, servers)?;
+        signal(self.process.id().context("nginx has ended")?, "HUP")
+    }
+}
+
+fn write_configuration(root: &Path, folder: &Path, port: u16, servers: &[u16]) -> anyhow::Result<PathBuf> {
+    let template = std::fs::read_to_string(root.join("infra/nginx/nginx.conf"))?;
+    let of_a = template.lines().find(|line| line.contains("@SERVER_A@")).context("nginx.conf names no first server")?;
+    let of_b = template.lines().find(|line| line.contains("@SERVER_B@")).context("nginx.conf names no second server")?;
+    let lines: Vec<String> = servers.iter().map(|server| of_a.replace("@SERVER_A@", &format!("127.0.0.1:{server}"))).collect();
+    let as_root = String::from_utf8(std::process::Command::new("id").arg("-u").output()?.stdout)?.trim() == "0";
+    let text = template
+        .replace(of_b, "")
+        .replace(of_a, &lines.join("\n"))
+        .replace("@USER_LINE@", if as_root { "user root;" } else { "" })
+        .replace("@DATA@", &folder.to_string_lossy())
+        .replace("@LISTEN@", &format!("127.0.0.1:{port}"));
+    let file = folder.join("nginx.conf");
+    std::fs::write(&file, text)?;
+    Ok(file)
 }
 
 impl Drop for Nginx {

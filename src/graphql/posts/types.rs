@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::comments;
 use crate::domain::images::Lifetime;
 use crate::domain::posts::Post as Row;
+use crate::graphql::analytics::types::PostAnalytics;
 use crate::graphql::comments::types::Comment;
 use crate::graphql::connection::{Connection, connection, page};
 use crate::graphql::context::Scope;
@@ -109,5 +110,10 @@ impl Post {
             Some(id) => Product::load(&self.scope, id).await.transpose(),
             None => None,
         }
+    }
+
+    /// Views and reach; for its author.
+    async fn analytics(&self) -> Option<async_graphql::Result<PostAnalytics>> {
+        Some(PostAnalytics::of(&self.row, &self.scope).await)
     }
 }

@@ -10,6 +10,7 @@ pub mod health;
 pub mod idempotency_keys;
 pub mod images;
 pub mod jobs;
+pub mod ledger;
 pub mod likes;
 pub mod migrations;
 pub mod orders;

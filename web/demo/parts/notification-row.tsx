@@ -72,6 +72,8 @@ function tell({ kind, post, comment, product, actor }: Told): { words: string; a
       return { words: 'Your order is confirmed', to: '/orders' };
     case 'ORDER_REJECTED':
       return { words: 'Your order could not be met', to: '/orders' };
+    case 'ORDER_REFUNDED':
+      return { words: 'Your order was given back, and so was your money', to: '/orders' };
   }
 }
 

@@ -266,6 +266,7 @@ fn input(schema: &Schema, world: &World, name: &str) -> Value {
         let field = input.name.node.as_str();
         let value = match (field, Schema::type_of(input)) {
             ("postId", _) => json!(world.post),
+            ("postIds", _) => json!([world.post]),
             ("productId", _) => json!(world.product),
             ("userId", _) => json!(world.target.id),
             ("orderId", _) => json!(world.order),
