@@ -24,6 +24,7 @@ pub mod posts;
 pub mod products;
 pub mod profile_counts;
 pub mod relations;
+pub mod search;
 pub mod text;
 pub mod timelines;
 pub mod users;

@@ -16,6 +16,7 @@ pub mod orders;
 pub mod posts;
 pub mod products;
 pub mod schema;
+pub mod search;
 pub mod subscriptions;
 pub mod users;
 pub mod viewer;

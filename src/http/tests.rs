@@ -54,6 +54,20 @@ fn app() -> App {
     App::around(config, domain).unwrap()
 }
 
+#[tokio::test]
+async fn a_request_beyond_what_is_taken_on_waits_for_a_moment_and_is_refused() {
+    let app = app();
+    let served = super::Served::new(&app);
+    let mut held = Vec::new();
+    for _ in 0..app.config.server.max_in_flight {
+        held.push(served.admit().await.ok().unwrap());
+    }
+    assert_eq!(served.admit().await.err().unwrap().code, super::ErrorCode::Overloaded);
+    // Asked for while all is taken, and given when the first makes room.
+    let (waited, ()) = tokio::join!(served.admit(), async { drop(held.pop()) });
+    assert!(waited.is_ok());
+}
+
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,

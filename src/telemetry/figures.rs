@@ -105,8 +105,8 @@ pub const ALL: &[Figure] = &[
     gauge("plaza_sockets", Unit::Count, "Open WebSockets."),
     gauge("plaza_subscriptions", Unit::Count, "Subscriptions running on them."),
     counter("plaza_subscription_events_total", Unit::Count, "Events told to subscribers; by operation."),
-    counter("plaza_views_acknowledged_total", Unit::Count, "Views of posts that Kafka has."),
-    counter("plaza_views_dropped_total", Unit::Count, "Views of posts that were given up, Kafka being away or slow; by why."),
+    counter("plaza_views_acknowledged_total", Unit::Count, "Views of posts that Kafka has acknowledged."),
+    counter("plaza_views_dropped_total", Unit::Count, "Views of posts that were given up; by why: queue full, not acknowledged."),
     // The relay. Only the one at work on a shard has these.
     gauge("plaza_outbox_unsent", Unit::Count, "Messages that wait in the outbox; by shard and sink."),
     gauge("plaza_outbox_lag_seconds", Unit::Seconds, "For how long the oldest of them has waited; by shard and sink."),

@@ -1,8 +1,9 @@
 //! How many SQL statements an operation may send: a number that no machine changes.
 
+use plaza::cli::roles::Role;
 use serde_json::json;
 
-use crate::app::{Person, TestApp, with_config, with_server};
+use crate::app::{Person, TestApp, with_config, with_roles_and_config, with_server};
 
 const FEED: &str =
     "{ viewer { home(first: 20) { edges { node { text images { url } author { handle avatar { url } } likeCount comments(first: 3) {
@@ -108,5 +109,22 @@ async fn a_post_is_one_transaction_of_nine_statements_at_most() {
         let sent = app.app.domain.cluster.statements() - before;
         assert!(sent <= 9, "{sent} statements");
     })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telling_of_views_sends_no_statement_when_warm() {
+    with_roles_and_config(
+        &[Role::Server],
+        |config| config.redis.l1_ttl_ms = 60_000,
+        async |app| {
+            let (author, reader) = (app.sign_up("author").await, app.sign_up("reader").await);
+            let post = app.post(&author, "x").await;
+            let query = "mutation($id: ID!) { postViewsRecord(input: {postIds: [$id]}) { recorded } }";
+            let first = app.ask(&reader, query, json!({ "id": post })).await;
+            assert_eq!(first.at("/postViewsRecord/recorded"), 1);
+            assert_eq!(statements(app, &reader, query, json!({ "id": post })).await, 0);
+        },
+    )
     .await;
 }

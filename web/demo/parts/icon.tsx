@@ -8,7 +8,9 @@ const SHAPES = {
   heart: 'M12 19.5 5.2 13a4.4 4.4 0 0 1 6.2-6.2l.6.6.6-.6a4.4 4.4 0 0 1 6.2 6.2z',
   comment: 'M5 5h14a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1h-7l-4.5 4v-4H5a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1z',
   image: 'M5 5h14a1 1 0 0 1 1 1v12a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1zM4.5 16.5 9 12l3.5 3.5L15 13l4.5 4.5M15.5 9.5v.01',
+  search: 'M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16 16l4.5 4.5',
   up: 'M12 19V5.5M6 11l6-6 6 6',
+  chart: 'M4.5 20h15M7 16.5v-5M12 16.5v-10M17 16.5v-7',
 } as const;
 
 export type IconName = keyof typeof SHAPES;

@@ -1,5 +1,6 @@
 import { useAction } from '../api/use-action';
 import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
+import { useSeen } from '../live/seen';
 import { useMe } from '../me';
 import { Link, navigate, paths } from '../router';
 import { times } from './format';
@@ -43,9 +44,10 @@ const Delete = graphql(`
 export function PostCard({ post: masked, whole = false }: { post: FragmentOf<typeof PostCardFragment>; whole?: boolean }) {
   const post = readFragment(PostCardFragment, masked);
   const me = useMe();
+  const seen = useSeen(post.id);
   const { author } = post;
   return (
-    <article className={whole ? 'post post-whole' : 'post'} aria-label={`Post by ${author?.displayName ?? 'somebody'}`}>
+    <article ref={seen} className={whole ? 'post post-whole' : 'post'} aria-label={`Post by ${author?.displayName ?? 'somebody'}`}>
       <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} image={author?.avatar} />
       <div className="post-body">
         <header className="post-head">
