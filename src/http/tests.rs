@@ -45,7 +45,7 @@ fn app() -> App {
         feed: config.feed.clone(),
         orders: config.orders.clone(),
         payments: std::sync::Arc::new(SimulatedPayments(config.payments.clone())),
-        objects: Objects::new(&config.media).unwrap(),
+        objects: Objects::new(&config.media),
         images: std::sync::Arc::new(Images::new(&config.media, &config.auth, &config.limits).unwrap()),
         identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
