@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{Person, TestApp, with_app};
+use crate::app::{Person, TestApp, with_app, with_server};
 use crate::websocket::Socket;
 
 const GROUPS: &str =
@@ -193,6 +193,31 @@ async fn what_is_not_wanted_is_not_told_live_either() {
         told(app, 1).await;
         app.ask(&bob, COMMENT, json!({ "id": post })).await;
         assert_eq!(socket.next("1").await["notificationReceived"]["node"]["kind"], "COMMENTED");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn marking_as_read_is_one_transaction_and_groups_are_one_read() {
+    with_server(async |app| {
+        let ann = app.sign_up("ann").await;
+        app.count(
+            "WITH made AS (INSERT INTO notifications (id, user_id, kind, actor_id, subject_id)
+             SELECT next_id(((id >> 12) & 1023)::integer), id, 'ORDER_CONFIRMED', 0, 1 FROM users RETURNING 1) SELECT count(*) FROM made",
+        )
+        .await;
+        app.until("it is on the replica", async || groups(app, &ann).await.len() == 1).await;
+        let id = groups(app, &ann).await[0]["latest"]["id"].clone();
+        let statements = || app.app.domain.cluster.statements();
+        let before = statements();
+        app.ask_with_key(&ann, "budget", READ, json!({ "id": id })).await;
+        // BEGIN, idempotency key, the settings, answer, COMMIT, position; then the count for the payload: settings, rows, relations.
+        let sent = statements() - before;
+        assert!(sent <= 9, "{sent} statements");
+        let before = statements();
+        app.ask(&ann, "{ viewer { notificationGroups(first: 10) { nodes { kind } } } }", json!({})).await;
+        let sent = statements() - before;
+        assert!(sent <= 3, "{sent} statements: rows, settings, relations");
     })
     .await;
 }
