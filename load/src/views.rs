@@ -66,9 +66,9 @@ impl Audience {
         Ok(Self(views))
     }
 
-    /// The next views, as of now.
-    fn from(&self, place: usize, now_ms: i64) -> impl Iterator<Item = View> {
-        self.0.iter().cycle().skip(place % self.0.len()).map(move |view| View { at_ms: now_ms, ..*view })
+    /// The view at a place, as of now; the last is followed by the first.
+    fn at(&self, place: usize, now_ms: i64) -> Option<View> {
+        self.0.get(place % self.0.len().max(1)).map(|view| View { at_ms: now_ms, ..*view })
     }
 }
 
@@ -122,7 +122,8 @@ pub async fn through_the_log(
     while began.elapsed() < length {
         #[expect(clippy::as_conversions, reason = "a float becomes an integer in no other way")]
         let due = (began.elapsed().as_secs_f64() * rate) as usize;
-        for view in audience.from(offered, clock.now_ms()).take(due.saturating_sub(offered)) {
+        let now_ms = clock.now_ms();
+        for view in (offered..due).filter_map(|place| audience.at(place, now_ms)) {
             producer.offer(&view);
         }
         offered = due.max(offered);
@@ -173,7 +174,7 @@ pub async fn by_updates(
         async move {
             let (mut place, mut latencies) = (number * 7_919, Latencies::default());
             while began.elapsed() < length {
-                let view = audience.from(place, domain.clock.now_ms()).next().context("no views")?;
+                let view = audience.at(place, domain.clock.now_ms()).context("no views")?;
                 let (op, sent) = (plaza::domain::Operation::internal(domain.cluster.len(), Duration::from_secs(10)), Instant::now());
                 views::count_now(&op, domain, &[view]).await?;
                 latencies.taken.push(sent.elapsed());

@@ -26,8 +26,9 @@ test('an author sees views and sales; a reader who scrolls by is a view', withPa
   const counted = watching.page.locator('section[aria-label=Views] svg[data-sum="1"]');
   const sold = watching.page.locator('section[aria-label=Sales] svg[data-sum="2500"]');
   for (let tries = 0; tries < 200 && (await counted.count()) + (await sold.count()) < 2; tries += 1) {
+    const answered = watching.page.waitForResponse((response) => response.request().postData()?.includes('topProducts') ?? false);
     await watching.page.getByRole('button', { name: 'Refresh' }).click();
-    await watching.page.waitForResponse((response) => response.request().postData()?.includes('topProducts') ?? false);
+    await answered;
   }
   await counted.waitFor();
   await sold.waitFor();
