@@ -40,7 +40,8 @@ impl Cached for FirstComments {
 pub async fn create(op: &Operation, domain: &Domain, post: PostId, text: &str) -> Result<Comment, DomainError> {
     let author = op.require_viewer()?.user_id;
     let text = text::checked("text", text, text::COMMENT_TEXT).map_err(|error| DomainError::Rejected(vec![error]))?;
-    posts::require_visible(op, domain, post).await?;
+    // Who comments on a repost comments on the original.
+    let post = posts::require_visible(op, domain, "postId", post).await?.subject();
     let shard = domain.cluster.shard_of_id(post);
     let request = Request { user: author, client_key: op.client_key.as_deref(), operation: "commentCreate" };
     let payload = (post, &text);

@@ -22,6 +22,7 @@ pub mod posts;
 pub mod products;
 pub mod profile_counts;
 pub mod relations;
+pub mod shares;
 pub mod text;
 pub mod timelines;
 pub mod users;

@@ -16,9 +16,10 @@ use crate::domain::orders::Order;
 use crate::domain::posts::{Post, PostCounts};
 use crate::domain::products::Product;
 use crate::domain::profile_counts::{FollowerCount, ProfileCounts};
+use crate::domain::shares::ShareCounts;
 use crate::domain::users::User;
 use crate::domain::{Domain, DomainError, Operation, Page};
-use crate::domain::{blocks, comments, follows, likes, notifications, orders, posts, products, profile_counts, users};
+use crate::domain::{blocks, comments, follows, likes, notifications, orders, posts, products, profile_counts, shares, users};
 use crate::ids::{CommentId, NotificationId, OrderId, PostId, ProductId, UserId};
 
 /// Most keys in one batch: a page's largest product of levels.
@@ -132,6 +133,12 @@ loaders! {
     /// Whether the viewer likes a post.
     viewer_likes, viewer_likes: ViewerLikesBatch(PostId) -> bool = |op, domain, keys| async {
         Ok(members(keys, &likes::viewer_likes(op, domain, keys).await?))
+    };
+    /// How often a post is passed on and quoted.
+    share_counts, share_counts: ShareCountBatch(PostId) -> ShareCounts = |op, domain, keys| shares::counts_many(op, domain, keys);
+    /// Whether the viewer reposts a post.
+    viewer_reposts, viewer_reposts: ViewerRepostsBatch(PostId) -> bool = |op, domain, keys| async {
+        Ok(members(keys, &shares::viewer_reposts(op, domain, keys).await?))
     };
     /// The first so many comments of a post.
     first_comments, first_comments: FirstCommentBatch((PostId, usize)) -> Page<Comment> = |op, domain, keys| first_comments(op, domain, keys);

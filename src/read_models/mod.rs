@@ -7,3 +7,4 @@ pub mod product_sales;
 pub mod profile_counts;
 pub mod projection;
 pub mod projector;
+pub mod shares;

@@ -117,7 +117,8 @@ impl Loader {
         const DERIVE: &str = "
             UPDATE users SET activity_version = activity_version + 1;
             INSERT INTO user_counts (user_id, post_count, following_count, activity_version)
-            SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted),
+            SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
+                       - (SELECT count(*) FROM reposts r WHERE r.author_id = u.id),
                    (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active), u.activity_version FROM users u
             ON CONFLICT (user_id) DO UPDATE SET post_count = excluded.post_count, following_count = excluded.following_count,
                 activity_version = excluded.activity_version;

@@ -6,6 +6,7 @@ mod orders;
 mod posts;
 mod read_your_writes;
 mod schema;
+mod shares;
 mod social_review;
 mod statement_budgets;
 mod visibility;

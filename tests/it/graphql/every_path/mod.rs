@@ -39,6 +39,8 @@ struct World {
     target: Person,
     post: String,
     stage: String,
+    /// The witness's, of the post.
+    quote: String,
     product: String,
     order: String,
     session: String,
@@ -116,6 +118,11 @@ async fn world(app: &TestApp) -> World {
     for name in ["follower", "stranger", "blocked", "blocker"] {
         app.follow(&others[name], witness).await;
     }
+    // The witness shares what the target wrote: whoever sees the witness comes to it that way too.
+    let share = "mutation($id: ID!) { postRepost(input: {postId: $id}) { repost { id } }
+        postCreate(input: {text: \"a look\", quotedPostId: $id}) { post { id } } }";
+    let shared = app.ask(witness, share, json!({ "id": post })).await;
+    let (repost, quote) = (shared.text("/postRepost/repost/id"), shared.text("/postCreate/post/id"));
     let said = comment(app, &target, &stage, "mark-comment").await;
     let like = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }";
     app.ask(&target, like, json!({ "id": stage })).await;
@@ -148,6 +155,7 @@ async fn world(app: &TestApp) -> World {
         (product.as_str(), Voice),
         ("mark-post", Content),
         (post.as_str(), Content),
+        (repost.as_str(), Content),
         ("mark-reply", Content),
         (reply.as_str(), Content),
         ("mark-agent", Own),
@@ -155,11 +163,12 @@ async fn world(app: &TestApp) -> World {
         (own.as_str(), Own),
     ];
     World {
-        ids: [&target.id, &post, &product, &reply, &said, &stage, &own].into_iter().chain(&orders).cloned().collect(),
+        ids: [&target.id, &post, &product, &reply, &said, &stage, &own, &repost, &quote].into_iter().chain(&orders).cloned().collect(),
         marks: marks.into_iter().map(|(mark, kind)| (mark.to_owned(), kind)).collect(),
         target,
         post,
         stage,
+        quote,
         product,
         order: own,
         session,
@@ -179,7 +188,7 @@ fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
         let calls = match name {
             "node" => each(name, "id", &world.ids),
             "nodes" => vec![format!("nodes(ids: {})", json!(world.ids))],
-            "post" => each(name, "id", &[world.post.clone(), world.stage.clone()]),
+            "post" => each(name, "id", &[world.post.clone(), world.stage.clone(), world.quote.clone()]),
             "product" => each(name, "id", std::slice::from_ref(&world.product)),
             "order" => each(name, "id", &world.orders),
             "user" => each(name, "handle", &["target", "follower", "witness"].map(str::to_owned)),
@@ -243,7 +252,7 @@ fn input(schema: &Schema, world: &World, name: &str) -> Value {
     let given = wanted.map(|input| {
         let field = input.name.node.as_str();
         let value = match (field, Schema::type_of(input)) {
-            ("postId", _) => json!(world.post),
+            ("postId" | "quotedPostId", _) => json!(world.post),
             ("productId", _) => json!(world.product),
             ("userId", _) => json!(world.target.id),
             ("orderId", _) => json!(world.order),
