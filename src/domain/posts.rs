@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::idempotency::{Request, once};
 use super::profile_counts::ProfileCounts;
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, policy, products, shares, text};
+use super::{Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, policy, products, references, shares, text};
 use crate::ids::{Id, PostId, ProductId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
 use crate::read_models::post_counts;
-use crate::stores::postgres::entities::Entities;
-use crate::stores::postgres::{Connection, ShardIndex, posts as store, reposts as repost_rows, users as user_rows};
+use crate::stores::postgres::{
+    Connection, ShardIndex, hashtags as hashtag_rows, posts as store, reposts as repost_rows, users as user_rows,
+};
 use crate::stores::redis::cache::Cached;
 
 pub use crate::stores::postgres::posts::Post;
@@ -94,7 +95,10 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewPost) -> Result<Pos
         quoted => quoted?,
     };
     let text = checked.ok().filter(|_| errors.is_empty()).ok_or(DomainError::Rejected(errors))?;
-    let entities = Entities::default();
+    let entities = references::of_text(op, domain, &text).await?;
+    let quoted_author = quoted.as_ref().map(|quoted| quoted.author_id);
+    let mentioned = references::to_tell(op, domain, &entities, quoted_author.as_slice()).await?;
+    let quoted = quoted.map(|quoted| quoted.id);
     let shard = domain.cluster.shard_of_id(author);
     let request = Request { user: author, client_key: op.client_key.as_deref(), operation: "postCreate" };
     let payload = (&text, new.product_id, new.quoted_post_id);
@@ -111,7 +115,12 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewPost) -> Result<Pos
                     entities: &entities,
                 };
                 let post = store::insert(connection, author.bucket(), row).await?;
-                let mut messages = created(op, domain, shard, post, author);
+                let tags = entities.hashtags();
+                if !tags.is_empty() {
+                    hashtag_rows::insert(connection, &tags, post.as_i64(), author.as_i64()).await?;
+                }
+                let place = references::Place { author, post, comment: None };
+                let mut messages = references::tell(created(op, domain, shard, post, author), &mentioned, place);
                 if let Some(quoted_id) = quoted {
                     messages = messages.event(Event::PostQuoted { quote_id: post, author_id: author, quoted_id }, 1);
                 }
@@ -190,6 +199,10 @@ pub(super) async fn remove(
 ) -> Result<(), DomainError> {
     let author_id = post.author_id;
     store::raise(connection, id.as_i64(), post.version + 1, true).await?;
+    let tags = post.entities.as_ref().map(references::Entities::hashtags).unwrap_or_default();
+    if !tags.is_empty() {
+        hashtag_rows::delete(connection, &tags, id.as_i64()).await?;
+    }
     let mut messages = Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
         .event(Event::PostDeleted { post_id: id, author_id }, post.version + 1);
     if let Some(original_id) = post.repost_of {

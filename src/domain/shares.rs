@@ -40,7 +40,7 @@ impl Cached for ShareCounts {
 /// # Errors
 /// `NOT_FOUND` when they may not see it, `NOT_ALLOWED` when its author is private: what private people write stays with those they let follow them.
 /// A shard that is away.
-pub(super) async fn shareable(op: &Operation, domain: &Domain, field: &str, id: PostId) -> Result<PostId, DomainError> {
+pub(super) async fn shareable(op: &Operation, domain: &Domain, field: &str, id: PostId) -> Result<Post, DomainError> {
     let viewer = op.require_viewer()?.user_id;
     let mut post = posts::require_visible(op, domain, field, id).await?;
     if let Some(original) = post.repost_of {
@@ -50,7 +50,7 @@ pub(super) async fn shareable(op: &Operation, domain: &Domain, field: &str, id: 
     if author != viewer && users::rows(op, domain, &[author]).await?.get(&author).is_none_or(|author| author.is_private) {
         return Err(DomainError::rejected(UserErrorCode::NotAllowed, field, "posts of private people cannot be shared"));
     }
-    Ok(post.id)
+    Ok(post)
 }
 
 /// What a repost came to.
@@ -68,7 +68,7 @@ pub struct Reposted {
 /// Not there, or of somebody private; a shard that is away.
 pub async fn repost(op: &Operation, domain: &Domain, id: PostId) -> Result<Reposted, DomainError> {
     let viewer = op.require_viewer()?.user_id;
-    let original = shareable(op, domain, "postId", id).await?;
+    let original = shareable(op, domain, "postId", id).await?.id;
     let shard = domain.cluster.shard_of_id(viewer);
     let request = Request { user: viewer, client_key: op.client_key.as_deref(), operation: "postRepost" };
     let committed = domain

@@ -110,6 +110,24 @@ async fn first_comments(
     Ok(found)
 }
 
+/// The beginnings of many comments' answers: keys are grouped by how many each asks for.
+async fn first_replies(
+    op: &Operation,
+    domain: &Domain,
+    keys: &[(CommentId, usize)],
+) -> Result<HashMap<(CommentId, usize), Page<Comment>>, DomainError> {
+    let mut by_first: HashMap<usize, Vec<CommentId>> = HashMap::new();
+    for (comment, first) in keys {
+        by_first.entry(*first).or_default().push(*comment);
+    }
+    let mut found = HashMap::new();
+    for (first, parents) in by_first {
+        let pages = comments::replies_of_many(op, domain, &parents, 0, first).await?;
+        found.extend(pages.into_iter().map(|(comment, page)| ((comment, first), page)));
+    }
+    Ok(found)
+}
+
 /// Those of the keys that are in a set, as a map.
 fn members<K: Eq + Hash + Copy>(keys: &[K], set: &std::collections::HashSet<K>) -> HashMap<K, bool> {
     keys.iter().map(|key| (*key, set.contains(key))).collect()
@@ -142,6 +160,8 @@ loaders! {
     };
     /// The first so many comments of a post.
     first_comments, first_comments: FirstCommentBatch((PostId, usize)) -> Page<Comment> = |op, domain, keys| first_comments(op, domain, keys);
+    /// The first so many answers to a comment.
+    first_replies, first_replies: FirstReplyBatch((CommentId, usize)) -> Page<Comment> = |op, domain, keys| first_replies(op, domain, keys);
     /// A comment on a post that the viewer may see.
     comments, comment: CommentBatch(CommentId) -> Comment = |op, domain, keys| comments::get_many(op, domain, keys);
     /// An order of the viewer's.

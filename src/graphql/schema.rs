@@ -12,6 +12,7 @@ use super::posts::mutations::PostMutations;
 use super::posts::queries::PostQueries;
 use super::products::mutations::ProductMutations;
 use super::products::queries::ProductQueries;
+use super::references::queries::HashtagQueries;
 use super::subscriptions::Subscription;
 use super::users::mutations::UserMutations;
 use super::users::queries::UserQueries;
@@ -20,7 +21,7 @@ use super::viewer::queries::ViewerQueries;
 
 /// What can be asked.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(ViewerQueries, NodeQueries, UserQueries, PostQueries, ProductQueries, OrderQueries);
+pub struct Query(ViewerQueries, NodeQueries, UserQueries, PostQueries, HashtagQueries, ProductQueries, OrderQueries);
 
 /// What can be done. Every field takes part in the idempotency of the request's `Idempotency-Key`: sent again with the same key and input, it
 /// answers as before and does nothing. A field that could not be done is null beside a top-level error; the others stand for themselves.
@@ -111,7 +112,7 @@ mod tests {
     }
 
     /// Lists that no argument bounds, because what they come from does: each with how many there can be at most.
-    const BOUNDED: [(&str, usize); 8] = [
+    const BOUNDED: [(&str, usize); 10] = [
         ("*.edges", 100),
         ("*.nodes", 100),
         ("*.userErrors", 100),
@@ -120,6 +121,8 @@ mod tests {
         ("Order.nextStatuses", 5),
         ("Product.sales", 60),
         ("Viewer.sessions", 100),
+        ("Post.entities", crate::domain::references::MAX_ENTITIES),
+        ("Comment.entities", crate::domain::references::MAX_ENTITIES),
     ];
 
     /// The guard weighs a list by `first`, `last` or `ids`: a new list that has none of them would cost a client nothing.

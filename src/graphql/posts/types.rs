@@ -13,6 +13,7 @@ use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
 use crate::graphql::products::types::Product;
+use crate::graphql::references::types::TextEntity;
 use crate::graphql::users::types::User;
 use crate::ids::{Id, PostId};
 
@@ -56,6 +57,11 @@ impl Post {
         &self.row.text
     }
 
+    /// The mentions and hashtags in the text, in its order, at most 100.
+    async fn entities(&self) -> Vec<TextEntity> {
+        TextEntity::all(self.row.entities.as_ref(), &self.scope)
+    }
+
     /// When it was written.
     async fn created_at(&self) -> DateTime<Utc> {
         self.row.id.created_at()
@@ -96,12 +102,12 @@ impl Post {
         Some(self.scope.loaders.post_counts(self.row.subject()).await.map(|counts| counts.unwrap_or_default().likes))
     }
 
-    /// How many comments it has.
+    /// How many comments it has, answers to comments included.
     async fn comment_count(&self) -> Option<async_graphql::Result<i64>> {
         Some(self.scope.loaders.post_counts(self.row.subject()).await.map(|counts| counts.unwrap_or_default().comments))
     }
 
-    /// Its comments, oldest first.
+    /// The comments on it, oldest first; the answers to each are the comment's `replies`.
     async fn comments(
         &self,
         #[graphql(desc = "How many, 1 to 100.")] first: i32,

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod comments;
 pub mod entities;
 pub mod follows;
+pub mod hashtags;
 pub mod health;
 pub mod idempotency_keys;
 pub mod jobs;
