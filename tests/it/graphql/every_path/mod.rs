@@ -41,6 +41,8 @@ struct World {
     stage: String,
     /// The witness's, of the post.
     quote: String,
+    /// The follower's comment on the post, which the target has answered.
+    reply: String,
     product: String,
     order: String,
     session: String,
@@ -111,9 +113,11 @@ async fn world(app: &TestApp) -> World {
     let witness = &others["witness"];
     app.follow(&target, witness).await;
     let product = offer(app, &target, "mark-product").await;
-    let query = "mutation($id: ID!) { postCreate(input: {text: \"mark-post\", productId: $id}) { post { id } } }";
+    let query = "mutation($id: ID!) { postCreate(input: {text: \"mark-post #marked @follower @stranger @blocked @blocker\", productId: $id}) { post { id } } }";
     let post = app.ask(&target, query, json!({ "id": product })).await.text("/postCreate/post/id");
     let reply = comment(app, &others["follower"], &post, "mark-reply").await;
+    let answer = "mutation($post: ID!, $to: ID!) { commentCreate(input: {postId: $post, text: \"mark-answer\", inReplyToId: $to}) { comment { id } } }";
+    let answer = app.ask(&target, answer, json!({ "post": post, "to": reply })).await.text("/commentCreate/comment/id");
     let stage = app.post(witness, "a stage").await;
     for name in ["follower", "stranger", "blocked", "blocker"] {
         app.follow(&others[name], witness).await;
@@ -158,17 +162,20 @@ async fn world(app: &TestApp) -> World {
         (repost.as_str(), Content),
         ("mark-reply", Content),
         (reply.as_str(), Content),
+        ("mark-answer", Content),
+        (answer.as_str(), Content),
         ("mark-agent", Own),
         (session.as_str(), Own),
         (own.as_str(), Own),
     ];
     World {
-        ids: [&target.id, &post, &product, &reply, &said, &stage, &own, &repost, &quote].into_iter().chain(&orders).cloned().collect(),
+        ids: [&target.id, &post, &product, &reply, &said, &stage, &own, &repost, &quote, &answer].into_iter().chain(&orders).cloned().collect(),
         marks: marks.into_iter().map(|(mark, kind)| (mark.to_owned(), kind)).collect(),
         target,
         post,
         stage,
         quote,
+        reply,
         product,
         order: own,
         session,
@@ -192,6 +199,7 @@ fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
             "product" => each(name, "id", std::slice::from_ref(&world.product)),
             "order" => each(name, "id", &world.orders),
             "user" => each(name, "handle", &["target", "follower", "witness"].map(str::to_owned)),
+            "hashtag" => each(name, "name", &["marked".to_owned()]),
             "products" => vec!["products(first: 5)".to_owned()],
             "viewer" | "rateLimit" => vec![name.to_owned()],
             other => panic!("teach this test what to give {other}"),
@@ -253,6 +261,7 @@ fn input(schema: &Schema, world: &World, name: &str) -> Value {
         let field = input.name.node.as_str();
         let value = match (field, Schema::type_of(input)) {
             ("postId" | "quotedPostId", _) => json!(world.post),
+            ("inReplyToId", _) => json!(world.reply),
             ("productId", _) => json!(world.product),
             ("userId", _) => json!(world.target.id),
             ("orderId", _) => json!(world.order),
