@@ -9,16 +9,25 @@ export PLAZA_CONFIG ?= $(CURDIR)/.local/plaza.toml
 PLAZA := cargo run --quiet --bin plaza --
 TEST_THREADS ?= 4
 USERS ?= 1000
+PRODUCTS ?= 100
+ORDERS ?= 200
+ROWS ?= 1000000
+# Where this clone's nginx is: it may run on shifted ports.
+LOAD_AT = --url http://127.0.0.1:$$(bash -c 'source infra/local/lib/settings.sh; echo $$PLAZA_NGINX_PORT')/graphql
 BROWSER_TEST := cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
-.PHONY: help run web test-web pictures install up down status logs reset build release test fmt lint doc \
-	case-1.2 case-3.1 cases migrate seed doctor schema bench shards docker-config-check
+# No verb is a file.
+.PHONY: $(shell sed -n 's/^\([a-z][a-z0-9.-]*\):.*/\1/p' $(MAKEFILE_LIST))
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9.-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Run
 
 run: toolchain ## everything from nothing: install, build, start, seed, then stay; Ctrl-C stops plaza's roles
 	@infra/local/run
+
+dev: run ## the same: the brief's start:dev
 
 up: install ## start whatever is not running and wait until it is ready (NAMES="servers redis ..")
 	@infra/local/up $(NAMES)
@@ -38,6 +47,8 @@ reset: ## stop everything and delete all data
 install: ## the programs the local system needs and this machine lacks
 	@infra/local/install
 
+##@ Build
+
 web: install ## the front end: GraphiQL and the demo, into web/dist
 	@infra/local/web
 
@@ -47,6 +58,8 @@ build: toolchain ## the executable, dev profile
 release: toolchain ## the executable, release profile
 	cargo build --release --bin plaza
 
+##@ Check
+
 # The browser comes last and alone: it wants the machine for itself.
 test: toolchain ## every test, against the real servers and in a browser (ARGS="name" for some)
 	@infra/local/install tests
@@ -54,6 +67,13 @@ test: toolchain ## every test, against the real servers and in a browser (ARGS="
 	@infra/local/up servers
 	cargo test $(ARGS) -- --test-threads=$(TEST_THREADS)
 	$(if $(ARGS),,$(BROWSER_TEST))
+
+e2e: toolchain ## the tests against a whole system: through GraphQL, sockets, jobs, events, and in a browser
+	@infra/local/install tests
+	@infra/local/web
+	@infra/local/up servers
+	cargo test --test it -- --test-threads=$(TEST_THREADS)
+	$(BROWSER_TEST)
 
 fmt: ## format the code
 	cargo fmt --all
@@ -65,11 +85,28 @@ lint: toolchain ## formatting and clippy, warnings are errors
 doc: toolchain ## the API documentation of plaza's own modules
 	cargo doc --no-deps --document-private-items
 
+##@ Data and operation
+
+migration-generate: ## an empty migration with the next number: make migration-generate NAME=add_colours
+	@infra/local/migration "$(NAME)"
+
 migrate: ## bring every shard to the newest schema
 	$(PLAZA) migrate
 
 seed: ## people, follows, posts, products, orders (USERS=1000)
 	$(PLAZA) seed --users $(USERS)
+
+seed-users: ## people and their follows alone (USERS=1000; ARGS="--follows 20")
+	$(PLAZA) seed --users $(USERS) --posts 0 --products 0 --orders 0 $(ARGS)
+
+seed-products: ## products of the people who are there (PRODUCTS=100)
+	$(PLAZA) seed --products $(PRODUCTS)
+
+seed-orders: ## confirmed orders by the people who are there, with a tenth as many products (ORDERS=200)
+	$(PLAZA) seed --orders $(ORDERS) --products $$(($(ORDERS) / 10))
+
+compare-copy: install release ## the seeding's loader against psql \copy, in turns (ROWS=1000000)
+	target/release/plaza seed --compare-copy $(ROWS)
 
 doctor: ## check the configuration and everything plaza depends on
 	$(PLAZA) doctor
@@ -77,10 +114,19 @@ doctor: ## check the configuration and everything plaza depends on
 shards: ## the shards and their buckets
 	$(PLAZA) shards
 
+check-distribution: ## rows, bytes and requests of every shard, an error beyond 2 % skew (ARGS="--max-skew 5 --seconds 10 --json")
+	$(PLAZA) shards check $(ARGS)
+
+prometheus: ## Prometheus on the running local system, with the alarms; graphs at http://127.0.0.1:4290 (Grafana: see docs/operations.md)
+	@infra/local/install prometheus
+	@infra/local/up prometheus
+
 schema: ## write schema.graphql and docs/schema.md
 	$(PLAZA) schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
 	node tests/clients/schema/reference.mjs
+
+##@ In a browser
 
 test-web: ## the front end in headless Chromium, against a plaza of its own
 	@infra/local/install browser
@@ -94,6 +140,23 @@ pictures: ## docs/pictures, drawn anew by the browser tests
 	@infra/local/up servers
 	PLAZA_PICTURES=$(CURDIR)/docs/pictures $(BROWSER_TEST)
 
+##@ Measure
+
+benchmark: bench ## the same: the brief's name for it
+
+load-sharding: ## k6: one shard's answers, all shards' answers, writes (RATE= SECONDS= PEOPLE= QUICK=1) on the running system
+	@infra/local/k6 run load/sharding.js
+
+load-caching: ## k6: Zipf reads with 5 % writes; hits by the servers' account
+	@infra/local/k6 run load/caching.js
+
+load-queue: ## k6: 10,000 orders a minute, and that each ends
+	@infra/local/k6 run load/queue.js
+
+load-feed: ## k6: 60 % home, 30 % a user's posts, 10 % post; then the homes against the rows
+	@infra/local/k6 run load/feed.js
+	cargo run --quiet --release -p plaza-load -- $(LOAD_AT) audit --people 100 --json bench-results/k6-feed-audit.json
+
 bench: toolchain install release ## the load mix against a release build; a table, and JSON in bench-results/
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
@@ -102,20 +165,76 @@ bench: toolchain install release ## the load mix against a release build; a tabl
 case-1.2: case-setup ## case study: reads on the primary, then on replicas (ARGS=--quick: a look, kept nowhere)
 	cargo run --release -p plaza-load -- case 1.2 $(ARGS)
 
+case-2.2: case-setup ## case study: views by updates, then through Kafka; then kills and the ledger (ARGS=--quick)
+	cargo run --release -p plaza-load -- case 2.2 $(ARGS)
+
+ledger: ## whether anything was lost, doubled or left out: outbox, Kafka, projections, counters, orders, views
+	$(PLAZA) ledger verify $(ARGS)
+
 case-3.1: case-setup ## case study: one server behind nginx, then three, under faults (ARGS=--quick)
 	cargo run --release -p plaza-load -- case 3.1 $(ARGS)
 
-cases: case-1.2 case-3.1 ## every case study there is
+case-3.2: case-setup k8s-install ## case study: three fixed pods, then an autoscaler from 3 to 10, on a simulated cluster (ARGS=--quick)
+	cargo run --release -p plaza-load -- case 3.2 $(ARGS)
 
-.PHONY: case-setup
+# It seeds a million people unless told otherwise; a seeding that was interrupted goes on.
+case-4.0: toolchain install release ## case study: everything on against stock settings (ARGS="--users 200000 --follows 20 --sockets 20000 --minutes 3", --quick)
+	@infra/local/down roles
+	@PROFILE=release infra/local/up
+	cargo run --release -p plaza-load -- $(LOAD_AT) case 4.0 $(ARGS)
+
+celebrity: toolchain install release ## posts by the most followed person: seconds to the last home, others' latency meanwhile (ARGS="--homes 0")
+	@infra/local/down roles
+	@PROFILE=release infra/local/up
+	cargo run --release -p plaza-load -- $(LOAD_AT) celebrity $(ARGS)
+
+sockets-many: toolchain install release ## 100,000 live connections: bytes each, arrivals, drops (ARGS="--sockets 20000 --minutes 1")
+	@infra/local/down roles
+	@PROFILE=release infra/local/up
+	cargo run --release -p plaza-load -- $(LOAD_AT) sockets-many $(ARGS)
+
+cases: case-1.2 case-2.2 case-3.1 case-3.2 case-4.0 ## every case study there is
+
 case-setup: toolchain install release
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
 	@target/release/plaza seed --users $(USERS) --if-empty
 
+
 docker-config-check: ## whether docker accepts infra/docker-compose.yml
 	docker compose -f infra/docker-compose.yml config --quiet
 
-.PHONY: toolchain
 toolchain:
 	@command -v cargo >/dev/null || { echo 'error: no Rust toolchain: install it from https://rustup.rs, then open a new shell' >&2; exit 1; }
+
+##@ Kubernetes
+
+# Kubernetes: the cluster is kubectl's current context, but for k8s-check (none) and k8s-sim (its own).
+IMAGE ?= registry.example/plaza:0.1.0
+REPLICAS ?= 5
+
+k8s-secrets: ## the Secrets that the manifests name, where they are missing
+	@infra/k8s/secrets
+
+k8s-apply: ## deploy to Kubernetes (IMAGE=registry/plaza:tag); docs/how-to/deploy.md first
+	kubectl -n plaza delete job migrate --ignore-not-found
+	cat k8s/namespace.yaml $(filter-out k8s/00-namespace.yaml k8s/namespace.yaml,$(wildcard k8s/*.yaml)) | \
+		sed 's|image: registry.example/plaza:.*|image: $(IMAGE)|' | kubectl apply -f -
+
+k8s-pods: ## plaza's pods, and how the autoscaler stands
+	kubectl -n plaza get pods,hpa -o wide
+
+k8s-logs: ## the logs of a deployment's pods as they grow (NAME=api)
+	kubectl -n plaza logs -f --prefix --max-log-requests 20 -l app.kubernetes.io/name=$(or $(NAME),api)
+
+k8s-scale: ## so many servers, until the autoscaler decides again (REPLICAS=5)
+	kubectl -n plaza scale deployment api --replicas=$(REPLICAS)
+
+k8s-check: ## the manifests: schemas, policies, and what must be alike in two places
+	@infra/k8s-sim/check
+
+k8s-install: ## build the simulated cluster's control plane from its Go modules: ten minutes, once
+	@infra/k8s-sim/install
+
+k8s-sim: ## a simulated cluster with a real control plane: apply k8s/, drive the autoscaler 3 -> 10 -> 3, scale, roll out
+	@$(MAKE) case-3.2 ARGS="--quick $(ARGS)"

@@ -10,12 +10,19 @@ use anyhow::Context;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::identity::{Identity, revocations};
+use crate::domain::images::{self, Images};
 use crate::domain::payments::SimulatedPayments;
 use crate::domain::{Domain, Operation};
 use crate::lifecycle::Tasks;
+use crate::stores::objects::Objects;
 use crate::stores::postgres::Cluster;
 use crate::stores::postgres::{migrations, replicas};
 use crate::stores::redis::Redis;
+
+/// How often images that nothing shows are looked for.
+const REAP_EVERY: Duration = Duration::from_secs(300);
+/// How long one such look may take.
+const REAP_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A process's parts.
 #[derive(Clone, Debug)]
@@ -56,9 +63,13 @@ impl App {
             redis: Redis::new(&config.redis, clock.clone())?,
             clock,
             feed: config.feed.clone(),
+            orders: config.orders.clone(),
             payments: Arc::new(SimulatedPayments(config.payments.clone())),
+            objects: Objects::new(&config.media)?,
+            images: Arc::new(Images::new(&config.media, &config.auth, &config.limits)?),
             identity: Arc::new(Identity::new(&config.auth, &config.limits)?),
             pull_authors: crate::domain::timelines::PullAuthors::default(),
+            views: Arc::new(crate::domain::views::ViewLog::new(&config.views, &config.kafka)),
         };
         Self::around(config, domain)
     }
@@ -117,6 +128,22 @@ impl App {
                 }
                 tokio::select! {
                     () = tokio::time::sleep(revocations::EVERY) => {}
+                    () = stop.cancelled() => return Ok(()),
+                }
+            }
+        });
+    }
+
+    /// Starts forgetting images that nothing shows: for roles that do jobs.
+    pub fn reap_images(&self) {
+        let (app, stop) = (self.clone(), self.tasks.stopping());
+        self.tasks.spawn("image reaper", async move {
+            loop {
+                if let Err(error) = images::reap(&app.internal(REAP_DEADLINE), &app.domain).await {
+                    tracing::warn!(%error, "images that nothing shows are kept for now");
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(REAP_EVERY) => {}
                     () = stop.cancelled() => return Ok(()),
                 }
             }

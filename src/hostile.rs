@@ -31,7 +31,7 @@ pub fn cursor(data: &[u8]) {
     let _ = ids::parse_any(text);
     let _ = HomeCursor::decode(text);
     let _ = ConsistencyToken::decode(text);
-    let _ = crate::telemetry::traceparent(Some(text));
+    let _ = crate::telemetry::trace::TraceContext::parse(text);
 }
 
 /// What comes from a broker.

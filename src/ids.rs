@@ -119,6 +119,8 @@ ids! {
     OrderId = "Order";
     /// A follow, in the follower's bucket: what lists of people are ordered by.
     FollowId = "Follow";
+    /// An image; in its owner's bucket.
+    ImageId = "Image";
     /// Something a person is told of; in their bucket.
     NotificationId = "Notification";
 }

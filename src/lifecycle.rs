@@ -8,6 +8,8 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::telemetry::trace;
+
 /// How long a process may take to drain.
 pub const DRAIN: Duration = Duration::from_secs(25);
 
@@ -50,9 +52,9 @@ impl Tasks {
     /// Starts work that must not stop half-way when whoever waits for what it comes to is gone.
     pub fn to_the_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> oneshot::Receiver<T> {
         let (done, outcome) = oneshot::channel();
-        self.spawn_detached(async move {
+        self.spawn_detached(trace::carried(async move {
             let _gone = done.send(work.await);
-        });
+        }));
         outcome
     }
 

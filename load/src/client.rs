@@ -19,6 +19,16 @@ impl Client {
         Ok(Self { http, url: url.to_owned() })
     }
 
+    /// One that opens a connection for each request: an nginx that is told of other servers closes the idle ones, and a request that was just then
+    /// sent on one would be lost, without anybody's fault.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn without_keepalive(url: &str) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).pool_max_idle_per_host(0).no_proxy().build()?;
+        Ok(Self { http, url: url.to_owned() })
+    }
+
     /// Where it asks.
     pub fn url(&self) -> &str {
         &self.url

@@ -102,7 +102,13 @@ async fn one(client: &Client, person: &LoggedIn, operation: Operation, argument:
 }
 
 /// Sends at the rate for so long; latencies by operation.
-async fn drive(client: &Client, people: &Arc<Vec<LoggedIn>>, rate: f64, length: Duration, seed: u64) -> BTreeMap<&'static str, Latencies> {
+pub async fn drive(
+    client: &Client,
+    people: &Arc<Vec<LoggedIn>>,
+    rate: f64,
+    length: Duration,
+    seed: u64,
+) -> BTreeMap<&'static str, Latencies> {
     let mut random = StdRng::seed_from_u64(seed);
     let (results, mut done) = mpsc::channel::<(Operation, Duration, Option<String>)>(4_096);
     let collected = async {

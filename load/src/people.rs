@@ -1,7 +1,13 @@
 //! Logging seeded people in.
 
+use std::path::Path;
+
 use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use plaza::clock::Clock;
+use plaza::domain::Viewer;
+use plaza::domain::identity::Tokens;
+use plaza::ids::{Id, SessionId, UserId};
 use serde_json::json;
 
 use crate::client::Client;
@@ -34,4 +40,37 @@ pub async fn log_in(client: &Client, people: &[Person], password: &str) -> anyho
         anyhow::Ok(LoggedIn { person, token })
     });
     stream::iter(logged_in).buffer_unordered(4).try_collect().await
+}
+
+/// Signs people's tokens with plaza's own key, which whoever runs the system has: 100,000 passwords would take hours to check. Sessions of
+/// that kind are in no list, and end with their tokens.
+pub struct Signer {
+    tokens: Tokens,
+}
+
+impl Signer {
+    /// # Errors
+    /// A configuration or a key that cannot be read.
+    pub fn new(config: &Path, access_ttl_s: u64) -> anyhow::Result<Self> {
+        let mut auth = plaza::config::Config::load(Some(&config.to_path_buf()))?.auth;
+        auth.access_ttl_s = access_ttl_s;
+        Ok(Self { tokens: Tokens::new(&auth)? })
+    }
+
+    /// A token for somebody.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn token(&self, person: i64) -> anyhow::Result<String> {
+        let viewer = Viewer { user_id: UserId::from_i64(person), session_id: SessionId::from_i64(person) };
+        Ok(self.tokens.issue(Clock::System.now(), viewer)?.0)
+    }
+
+    /// All of them, with tokens.
+    ///
+    /// # Errors
+    /// As [`Signer::token`].
+    pub fn log_in(&self, people: &[Person]) -> anyhow::Result<Vec<LoggedIn>> {
+        people.iter().map(|person| Ok(LoggedIn { person: person.clone(), token: self.token(person.id)? })).collect()
+    }
 }

@@ -23,14 +23,14 @@ pub struct Person {
     pub handle: String,
 }
 
-/// Every follow and every post, as of one moment.
+/// Some people's follows and the posts of those they follow, as of one moment.
 #[derive(Debug, Default)]
 pub struct World {
     follows: HashMap<i64, Vec<i64>>,
     posts: HashMap<i64, Vec<i64>>,
     /// By repost: the original.
     reposts: HashMap<i64, i64>,
-    /// Every post.
+    /// Every post of theirs, and every original.
     there: HashSet<i64>,
 }
 
@@ -116,6 +116,30 @@ impl Truth {
         Ok(posts)
     }
 
+    /// The newest posts with their authors, at most so many.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn newest_posts_by(&self, limit: i64) -> anyhow::Result<Vec<(i64, i64)>> {
+        let mut posts: Vec<(i64, i64)> = Vec::new();
+        for shard in &self.shards {
+            let rows = shard.query("SELECT id, author_id FROM posts WHERE NOT deleted ORDER BY id DESC LIMIT $1", &[&limit]).await?;
+            posts.extend(rows.iter().map(|row| (row.get(0), row.get(1))));
+        }
+        posts.sort_unstable_by(|a, b| b.cmp(a));
+        posts.truncate(usize::try_from(limit)?);
+        Ok(posts)
+    }
+
+    /// Views that are in windows.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn counted_views(&self) -> anyhow::Result<i64> {
+        let looks = self.shards.iter().map(|shard| shard.query_one("SELECT coalesce(sum(counted), 0)::bigint FROM view_totals", &[]));
+        Ok(futures_util::future::try_join_all(looks).await?.iter().map(|row| row.get::<_, i64>(0)).sum())
+    }
+
     /// Makes somebody an administrator: there is no mutation for it.
     ///
     /// # Errors
@@ -127,17 +151,23 @@ impl Truth {
         Ok(())
     }
 
-    /// Every follow and every post.
+    /// Whom these people follow, and every post of those.
     ///
     /// # Errors
     /// The server's.
-    pub async fn world(&self) -> anyhow::Result<World> {
+    pub async fn world_of(&self, people: &[i64]) -> anyhow::Result<World> {
         let mut world = World::default();
         for shard in &self.shards {
-            for row in shard.query("SELECT follower_id, followee_id FROM follows WHERE active", &[]).await? {
+            for row in
+                shard.query("SELECT follower_id, followee_id FROM follows WHERE active AND follower_id = ANY($1)", &[&people]).await?
+            {
                 world.follows.entry(row.get(0)).or_default().push(row.get(1));
             }
-            for row in shard.query("SELECT author_id, id, repost_of FROM posts WHERE NOT deleted", &[]).await? {
+        }
+        let authors: Vec<i64> = world.follows.values().flatten().copied().collect::<BTreeSet<i64>>().into_iter().collect();
+        for shard in &self.shards {
+            let posts = "SELECT author_id, id, repost_of FROM posts WHERE NOT deleted AND author_id = ANY($1)";
+            for row in shard.query(posts, &[&authors]).await? {
                 world.posts.entry(row.get(0)).or_default().push(row.get(1));
                 world.there.insert(row.get(1));
                 if let Some(original) = row.get::<_, Option<i64>>(2) {
@@ -145,21 +175,33 @@ impl Truth {
                 }
             }
         }
+        let originals: Vec<i64> = world.reposts.values().copied().collect();
+        for shard in &self.shards {
+            for row in shard.query("SELECT id FROM posts WHERE NOT deleted AND id = ANY($1)", &[&originals]).await? {
+                world.there.insert(row.get(0));
+            }
+        }
         Ok(world)
     }
 
-    /// The person with the most followers, and the followers.
+    /// The person with the most followers, and the followers, counted on the followers' side.
     ///
     /// # Errors
     /// The server's, or an empty system.
     pub async fn most_followed(&self) -> anyhow::Result<(i64, Vec<i64>)> {
-        let mut followers: HashMap<i64, Vec<i64>> = HashMap::new();
+        let mut counts: HashMap<i64, i64> = HashMap::new();
         for shard in &self.shards {
-            for row in shard.query("SELECT followee_id, follower_id FROM follows WHERE active", &[]).await? {
-                followers.entry(row.get(0)).or_default().push(row.get(1));
+            for row in shard.query("SELECT followee_id, count(*) FROM follows WHERE active GROUP BY followee_id", &[]).await? {
+                *counts.entry(row.get(0)).or_default() += row.get::<_, i64>(1);
             }
         }
-        followers.into_iter().max_by_key(|(id, all)| (all.len(), *id)).context("nobody follows anybody: seed first")
+        let (most, _) = counts.into_iter().max_by_key(|(id, count)| (*count, *id)).context("nobody follows anybody: seed first")?;
+        let mut followers = Vec::new();
+        for shard in &self.shards {
+            let rows = shard.query("SELECT follower_id FROM follows WHERE active AND followee_id = $1", &[&most]).await?;
+            followers.extend(rows.iter().map(|row| row.get::<_, i64>(0)));
+        }
+        Ok((most, followers))
     }
 
     /// Waits until no outbox row is unsent, three looks in a row.
@@ -224,7 +266,7 @@ impl Truth {
     }
 
     /// Waits up to half a minute for the projections to be level, then counts stored counters that differ from their rows, and
-    /// edges whose two sides differ.
+    /// by how many edges the two sides differ (1 where they are as many, but not the same).
     ///
     /// # Errors
     /// The server's.
@@ -250,20 +292,22 @@ impl Truth {
                OR c.following_count <> (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active)";
         const FOLLOWERS: &str = "SELECT count(*) FROM follower_counts c
             WHERE c.follower_count <> (SELECT count(*) FROM followers f WHERE f.followee_id = c.user_id AND f.active)";
+        // The sum over all edges of a number that belongs to the edge: both sides are alike, whatever shards they are on, when their sums are.
+        const SIDES: &str = "SELECT
+            (SELECT count(*) FROM follows WHERE active), (SELECT count(*) FROM followers WHERE active),
+            ((SELECT coalesce(sum(hashint8extended(follower_id, followee_id)::numeric), 0) FROM follows WHERE active)
+           - (SELECT coalesce(sum(hashint8extended(follower_id, followee_id)::numeric), 0) FROM followers WHERE active))::text";
         let mut wrong = 0;
-        let mut sides: HashMap<(i64, i64), i64> = HashMap::new();
+        let (mut difference, mut sums) = (0, 0_i128);
         for shard in &self.shards {
             for query in [POSTS, PROFILES, FOLLOWERS] {
                 wrong += shard.query_one(query, &[]).await?.get::<_, i64>(0);
             }
-            for row in shard.query("SELECT follower_id, followee_id FROM follows WHERE active", &[]).await? {
-                *sides.entry((row.get(0), row.get(1))).or_default() += 1;
-            }
-            for row in shard.query("SELECT follower_id, followee_id FROM followers WHERE active", &[]).await? {
-                *sides.entry((row.get(0), row.get(1))).or_default() -= 1;
-            }
+            let row = shard.query_one(SIDES, &[]).await?;
+            difference += row.get::<_, i64>(0) - row.get::<_, i64>(1);
+            sums += row.get::<_, &str>(2).parse::<i128>()?;
         }
-        Ok(wrong + i64::try_from(sides.values().filter(|difference| **difference != 0).count())?)
+        Ok(wrong + difference.abs().max(i64::from(sums != 0)))
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -34,6 +35,17 @@ pub fn posted(data: &Value) -> Option<i64> {
     data.pointer("/postCreate/post/id").and_then(Value::as_str).and_then(raw_id)
 }
 
+fn request(url: &str) -> anyhow::Result<Request> {
+    let mut request = url.into_client_request()?;
+    request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse()?);
+    Ok(request)
+}
+
+/// Small buffers: there are many sockets.
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default().read_buffer_size(1_024).write_buffer_size(0)
+}
+
 /// An open socket with one subscription.
 pub struct Watched {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -45,10 +57,25 @@ impl Watched {
     /// # Errors
     /// The server's refusal; a connection that breaks.
     pub async fn open(url: &str, token: Option<&str>, payload: impl FnOnce() -> Value) -> anyhow::Result<Self> {
-        let mut request = url.into_client_request()?;
-        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse()?);
-        let config = WebSocketConfig::default().read_buffer_size(1_024).write_buffer_size(0);
-        let (socket, _) = tokio_tungstenite::connect_async_with_config(request, Some(config), false).await?;
+        let (socket, _) = tokio_tungstenite::connect_async_with_config(request(url)?, Some(config()), false).await?;
+        Self::begin(socket, token, payload).await
+    }
+
+    /// The same over a connection that stands.
+    ///
+    /// # Errors
+    /// As [`Watched::open`].
+    pub async fn over(stream: TcpStream, url: &str, token: Option<&str>, payload: impl FnOnce() -> Value) -> anyhow::Result<Self> {
+        let stream = MaybeTlsStream::Plain(stream);
+        let (socket, _) = tokio_tungstenite::client_async_with_config(request(url)?, stream, Some(config())).await?;
+        Self::begin(socket, token, payload).await
+    }
+
+    async fn begin(
+        socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+        token: Option<&str>,
+        payload: impl FnOnce() -> Value,
+    ) -> anyhow::Result<Self> {
         let mut watched = Self { socket };
         let who = token.map(|token| json!({ "authorization": format!("Bearer {token}") }));
         watched.send(&json!({ "type": "connection_init", "payload": who.unwrap_or_else(|| json!({})) })).await?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rdkafka::consumer::Consumer as _;
 use secrecy::SecretString;
 
+use super::last_words;
 use super::listeners::{self, Listener};
 use crate::config::{AuthConfig, Config, KafkaConfig, LimitsConfig, RabbitmqConfig, RedisConfig, redacted};
 use crate::domain::identity::Identity;
@@ -30,6 +31,8 @@ pub struct Finding {
     pub subject: String,
     /// How it is, or what is wrong with it.
     pub verdict: Result<String, Wrong>,
+    /// Of a local server that does not answer: which process it should be, and what that said last.
+    pub last_words: Vec<String>,
 }
 
 /// What is wrong, and what an operator can do about it.
@@ -47,12 +50,26 @@ impl Wrong {
     }
 }
 
+impl Finding {
+    fn new(subject: &str, verdict: Result<String, Wrong>) -> Self {
+        Self { subject: subject.to_owned(), verdict, last_words: Vec::new() }
+    }
+}
+
+/// Whether a client said that the host's name means nothing.
+fn unknown_host(said: &str) -> bool {
+    ["lookup address", "Name or service not known", "No address associated", "nodename nor servname"]
+        .iter()
+        .any(|words| said.contains(words))
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.verdict {
             Ok(state) => write!(f, "ok     {}: {state}", self.subject),
             Err(wrong) => write!(f, "WRONG  {}: {} -> {}", self.subject, wrong.what, wrong.remedy),
-        }
+        }?;
+        self.last_words.iter().try_for_each(|line| write!(f, "\n       | {line}"))
     }
 }
 
@@ -65,7 +82,10 @@ pub async fn run(file: Option<&Path>, config: Result<Config, crate::config::Conf
         anyhow::anyhow!("{error} (from {source}) -> correct it there, or in PLAZA_SECTION__FIELD; `make up` writes the local system's file")
     })?;
     writeln!(out, "ok     configuration: {source}")?;
-    let findings = examine(&config, PATIENCE).await;
+    let mut findings = examine(&config, PATIENCE).await;
+    if let Some(folder) = file.and_then(Path::parent) {
+        add_last_words(&config, &folder.join("run"), &mut findings);
+    }
     for finding in &findings {
         writeln!(out, "{finding}")?;
     }
@@ -74,18 +94,54 @@ pub async fn run(file: Option<&Path>, config: Result<Config, crate::config::Conf
     Ok(())
 }
 
+/// To every server of this machine that does not answer: which process was started for its port, and the last lines of its log.
+pub fn add_last_words(config: &Config, run_dir: &Path, findings: &mut [Finding]) {
+    for finding in findings.iter_mut() {
+        let Some(port) = server_of(config, &finding.subject).and_then(|url| local_port(&url)) else { continue };
+        let away = finding.verdict.as_ref().is_err_and(|wrong| wrong.remedy.contains("start it"));
+        if let Some(silent) = last_words::of_port(run_dir, port).filter(|_| away) {
+            let state = if silent.runs { "runs, but does not answer" } else { "is not running" };
+            finding.last_words = vec![format!("{} {state}; the end of {}:", silent.name, silent.log)];
+            finding.last_words.extend(silent.lines);
+        }
+    }
+}
+
+/// Where a finding's server is, without credentials.
+fn server_of(config: &Config, subject: &str) -> Option<String> {
+    match subject {
+        "redis" => return Some(redacted(&config.redis.url)),
+        "rabbitmq" => return Some(redacted(&config.rabbitmq.url)),
+        "kafka" => return config.kafka.brokers.split(',').next().map(str::to_owned),
+        _ => {}
+    }
+    let mut words = subject.strip_prefix("shard ")?.split(' ');
+    let urls = config.postgres.shards.get(words.next()?.parse::<usize>().ok()?)?;
+    match words.next()? {
+        "primary" => Some(redacted(&urls.primary)),
+        _ => urls.replicas.get(words.next()?.parse::<usize>().ok()?.checked_sub(1)?).map(redacted),
+    }
+}
+
+/// The port of `scheme://user@host:port/..` or `host:port`, when the host is this machine.
+fn local_port(url: &str) -> Option<u16> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split('/').next()?;
+    let (host, port) = authority.rsplit('@').next()?.rsplit_once(':')?;
+    ["127.0.0.1", "localhost", "[::1]"].contains(&host).then(|| port.parse().ok())?
+}
+
 /// Looks at everything a valid configuration names, each server for at most `patience`.
 pub async fn examine(config: &Config, patience: Duration) -> Vec<Finding> {
     let shards = futures_util::future::join_all(config.postgres.shards.iter().enumerate().map(|(number, urls)| async move {
         let (primary, lsn) = within(patience, primary(&urls.primary, !urls.replicas.is_empty()), "postgres")
             .await
             .map_or_else(|wrong| (Err(wrong), None), |(state, lsn)| (Ok(state), Some(lsn)));
-        let mut findings =
-            vec![Finding { subject: format!("shard {number} primary"), verdict: primary.map_err(|wrong| at_shard(wrong, number)) }];
+        let mut findings = vec![Finding::new(&format!("shard {number} primary"), primary.map_err(|wrong| at_shard(wrong, number)))];
         let replicas = urls.replicas.iter().map(|url| within(patience, replica(url, lsn, patience), "postgres"));
         for (replica, verdict) in futures_util::future::join_all(replicas).await.into_iter().enumerate() {
             let subject = format!("shard {number} replica {}", replica + 1);
-            findings.push(Finding { subject, verdict: verdict.map_err(|wrong| at_shard(wrong, number)) });
+            findings.push(Finding::new(&subject, verdict.map_err(|wrong| at_shard(wrong, number))));
         }
         findings
     }));
@@ -97,7 +153,7 @@ pub async fn examine(config: &Config, patience: Duration) -> Vec<Finding> {
         kafka(&config.kafka, patience),
     );
     let mut findings: Vec<Finding> = shards.into_iter().flatten().collect();
-    let mut add = |subject: &str, verdict| findings.push(Finding { subject: subject.to_owned(), verdict });
+    let mut add = |subject: &str, verdict| findings.push(Finding::new(subject, verdict));
     add("redis", redis);
     add("rabbitmq", rabbitmq);
     add("kafka", kafka);
@@ -128,6 +184,8 @@ fn unreachable_postgres(error: &crate::stores::StoreError) -> Wrong {
         "lower postgres.*_pool or raise the server's max_connections"
     } else if said.contains("starting up") || said.contains("recovery") {
         "wait until it has recovered"
+    } else if unknown_host(&said) {
+        "correct the host in postgres.shards: no machine has that name"
     } else {
         "start it (locally: `make up`), or correct postgres.shards"
     };
@@ -213,8 +271,13 @@ async fn redis(config: &RedisConfig, patience: Duration) -> Result<String, Wrong
     let state = probe(&config.url, patience / 2).await.map_err(|error| {
         let said = error.to_string();
         let refused = ["WRONGPASS", "NOAUTH", "AuthenticationFailed", "authentication"].iter().any(|word| said.contains(word));
-        let remedy =
-            if refused { "correct the user or password in redis.url" } else { "start it (locally: `make up`), or correct redis.url" };
+        let remedy = if refused {
+            "correct the user or password in redis.url"
+        } else if unknown_host(&said) {
+            "correct the host in redis.url: no machine has that name"
+        } else {
+            "start it (locally: `make up`), or correct redis.url"
+        };
         Wrong::new(format!("{}: {said}", redacted(&config.url)), remedy)
     })?;
     if state.persists == Some(true) {
@@ -233,6 +296,8 @@ async fn rabbitmq(config: &RabbitmqConfig) -> Result<String, Wrong> {
             "correct the user or password in rabbitmq.url"
         } else if said.contains("NOT_ALLOWED") || said.contains("NOT-ALLOWED") {
             "create the vhost and let the user in, or correct rabbitmq.url"
+        } else if unknown_host(&said) {
+            "correct the host in rabbitmq.url: no machine has that name"
         } else {
             "start it (locally: `make up`), or correct rabbitmq.url"
         };
@@ -245,6 +310,12 @@ async fn rabbitmq(config: &RabbitmqConfig) -> Result<String, Wrong> {
 }
 
 async fn kafka(config: &KafkaConfig, patience: Duration) -> Result<String, Wrong> {
+    // Its client only ever says that a broker is not there.
+    for broker in config.brokers.split(',') {
+        if let Err(error) = tokio::net::lookup_host(broker.trim()).await {
+            return Err(Wrong::new(format!("{broker}: {error}"), "correct the host in kafka.brokers: no machine has that name"));
+        }
+    }
     let (asked, brokers) = (config.clone(), config.brokers.clone());
     let metadata = tokio::task::spawn_blocking(move || {
         let client: rdkafka::consumer::BaseConsumer = rdkafka::ClientConfig::new().set("bootstrap.servers", &asked.brokers).create()?;

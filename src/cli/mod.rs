@@ -3,13 +3,15 @@
 mod dead_letters;
 pub mod doctor;
 mod keygen;
+mod last_words;
+pub mod ledger;
 mod listeners;
 mod migrate;
 mod projections;
 pub mod roles;
 mod schema;
 pub mod seed;
-mod shards;
+pub mod shards;
 mod status;
 
 use std::path::PathBuf;
@@ -45,7 +47,7 @@ enum Verb {
     Migrate(migrate::MigrateArgs),
     /// Fill an installation with people, follows, posts, products and orders.
     Seed(seed::SeedArgs),
-    /// Rows, bytes and skew of every shard.
+    /// Rows, bytes and skew of every shard; with `check`, against a threshold.
     Shards(shards::ShardsArgs),
     /// Print, write or check schema.graphql.
     Schema(schema::SchemaArgs),
@@ -59,6 +61,8 @@ enum Verb {
     DeadLetters(dead_letters::DeadLetterArgs),
     /// Where every projection stands.
     Projections,
+    /// Proof that nothing was lost, nothing counted twice, nothing left out.
+    Ledger(ledger::LedgerArgs),
 }
 
 /// Runs a subcommand.
@@ -82,5 +86,6 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Shards(args) => shards::run(&load()?, &args).await,
         Verb::DeadLetters(args) => dead_letters::run(&load()?, args).await,
         Verb::Projections => projections::run(&load()?).await,
+        Verb::Ledger(args) => ledger::run(&load()?, &args).await,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::telemetry::{figures, trace};
 use crate::{http, jobs, outbox, read_models, telemetry};
 
 /// What a process does.
@@ -21,6 +22,16 @@ pub enum Role {
 }
 
 impl Role {
+    /// As it is written on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Worker => "worker",
+            Self::Relay => "relay",
+            Self::Projector => "projector",
+        }
+    }
+
     /// All of them, for a laptop.
     pub const ALL: [Self; 4] = [Self::Server, Self::Worker, Self::Relay, Self::Projector];
 }
@@ -31,15 +42,21 @@ impl Role {
 /// What kept the process from starting, or a component that failed.
 pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     telemetry::init(&config.telemetry);
+    let named: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+    trace::init(&config.telemetry, if roles.len() > 1 { "all" } else { named.first().copied().unwrap_or_default() })?;
     tracing::info!(?roles, ?config, "starting");
-    http::health::recorder();
+    // Before anything is counted.
+    figures::recorder();
+    metrics::gauge!("plaza_build_info", "version" => env!("CARGO_PKG_VERSION"), "roles" => named.join(",")).set(1);
     let app = App::build(config, Clock::System).await?;
     app.tasks.spawn("admin", http::serve_admin(app.clone()));
     for role in roles {
         start(&app, *role);
     }
     app.tasks.set_ready();
-    app.tasks.run_to_end().await
+    let ended = app.tasks.run_to_end().await;
+    trace::finish().await;
+    ended
 }
 
 /// Starts a role's components.
@@ -58,16 +75,33 @@ pub fn start_without_ports(app: &App, role: Role) {
     match role {
         Role::Server => {
             app.watch_replicas();
+            figures::begin_server();
+            metrics::gauge!("plaza_http_max_in_flight").set(u32::try_from(config.server.max_in_flight).unwrap_or(u32::MAX));
             let redis = app.domain.redis.clone();
             let live = redis.clone();
             let stop_live = stop.clone();
             app.tasks.spawn("live channels", async move { live.hear_live(stop_live).await });
             app.tasks.spawn("cache invalidations", async move { redis.listen(stop).await });
+            let (views, stopping) = (Arc::clone(&app.domain.views), app.tasks.stopping());
+            app.tasks.spawn("views", async move {
+                stopping.cancelled().await;
+                Ok(tokio::task::spawn_blocking(move || views.flush()).await?)
+            });
         }
-        Role::Worker => app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop)),
+        Role::Worker => {
+            app.reap_images();
+            app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop));
+        }
         Role::Relay => app.tasks.spawn("relay", outbox::relay::run(cluster, config, stop)),
         Role::Projector => {
             let effects = Arc::new(app.domain.clone());
+            let windows = read_models::view_windows::projector::run(
+                Arc::clone(&cluster),
+                Arc::clone(&config),
+                app.domain.clock.clone(),
+                stop.clone(),
+            );
+            app.tasks.spawn("view windows", windows);
             app.tasks.spawn("projector", read_models::projector::run(cluster, effects, config, stop));
         }
     }

@@ -2,58 +2,90 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::Instant;
 
 use super::shards;
 use crate::config::Config;
 use crate::domain::identity::Identity;
-use crate::seeding::{Loader, Plan, World, email, follows_of_file, follows_of_users, handle, people, summary};
+use crate::ids::UserId;
+use crate::seeding::{Follows, Loader, Plan, Step, World, compare_with_psql, email, follows_of_file, handle, people};
 use crate::stores::postgres::Cluster;
 use crate::stores::postgres::migrations::load_map;
 
 /// The password of every seeded account.
 const PASSWORD: &str = "plaza-demo-1";
 /// People followed, on average, in a generated graph.
-const MEAN_FOLLOWS: f64 = 20.0;
+const MEAN_FOLLOWS: f64 = 50.0;
+/// The same among so few people that the other would be everybody.
+const MEAN_FOLLOWS_OF_FEW: f64 = 20.0;
+const FEW: u64 = 10_000;
 
 /// What to make. Without `--graph` or `--users`, posts, products and orders are added to the people who are there.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct SeedArgs {
     /// An edge list, `a b` a line: people who follow each other.
     #[arg(long, conflicts_with = "users")]
-    graph: Option<PathBuf>,
+    pub graph: Option<PathBuf>,
     /// So many people, with power-law follows.
     #[arg(long)]
-    users: Option<u64>,
+    pub users: Option<u64>,
+    /// People whom a person follows, on average: 50; among up to 10,000 people, 20.
+    #[arg(long)]
+    pub follows: Option<f64>,
     /// Posts, with likes and comments; three a person by default where people are made.
     #[arg(long)]
-    posts: Option<u64>,
+    pub posts: Option<u64>,
     /// Products; one for ten people by default where people are made.
     #[arg(long)]
-    products: Option<u64>,
+    pub products: Option<u64>,
     /// Confirmed orders of the products made; one for five people by default where people are made.
     #[arg(long)]
-    orders: Option<u64>,
+    pub orders: Option<u64>,
     /// The same seed makes the same rows.
     #[arg(long, default_value_t = 1)]
-    random_seed: u64,
+    pub random_seed: u64,
     /// Do nothing when there are people already.
     #[arg(long)]
-    if_empty: bool,
+    pub if_empty: bool,
+    /// Seed nothing: load about so many follows of such people into a table of their own, with `psql \copy` and with the loader, in turns.
+    #[arg(long)]
+    pub compare_copy: Option<u64>,
+}
+
+impl SeedArgs {
+    /// Who is to be made, and whom they follow.
+    fn graph(&self) -> anyhow::Result<Option<(u64, Follows)>> {
+        if let Some(file) = &self.graph {
+            let (people, follows) = follows_of_file(file)?;
+            return Ok(Some((u64::from(people), follows)));
+        }
+        let Some(users) = self.users.or(self.compare_copy.map(|rows| rows.div_euclid(50).max(FEW + 1))) else { return Ok(None) };
+        let mean = self.follows.unwrap_or(if users <= FEW { MEAN_FOLLOWS_OF_FEW } else { MEAN_FOLLOWS });
+        anyhow::ensure!((0.0..=1_000.0).contains(&mean), "--follows is a mean between 0 and 1000");
+        let count = u32::try_from(users).map_err(|_| anyhow::anyhow!("--users is at most {}", u32::MAX))?;
+        Ok(Some((users, Follows::drawn(count, mean, self.random_seed))))
+    }
+
+    /// By default in proportion to the people made.
+    fn plan(&self, made: u64) -> Plan {
+        let orders = self.orders.unwrap_or(made / 5);
+        let products = self.products.unwrap_or(made / 10);
+        // An order needs something to order.
+        Plan { posts: self.posts.unwrap_or(made * 3), products: if orders > 0 { products.max(1) } else { products }, orders }
+    }
 }
 
 /// # Errors
 /// A file that cannot be read, a shard that cannot be reached or is not migrated.
 pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
     let map = load_map(&Cluster::new(&config.postgres)?).await?;
-    let mut loader = Loader::connect(&config.postgres).await?;
+    let mut loader = Loader::connect(&config.postgres, config.feed.pull_from).await?;
     let there = loader.people().await?;
-    let graph = match (&args.graph, args.users) {
-        (Some(file), _) => Some(follows_of_file(file)?),
-        (None, Some(users)) => Some((users, follows_of_users(users, MEAN_FOLLOWS, args.random_seed))),
-        (None, None) => None,
-    };
+    let graph = args.graph()?;
     let to_make = graph.as_ref().map(|(count, _)| people(*count, args.random_seed)).unwrap_or_default();
     if args.if_empty && !there.is_empty() {
         // The first person is loaded last: as long as only others of this seeding are there, it was interrupted.
@@ -64,46 +96,73 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
         }
         writeln!(std::io::stdout(), "a seeding was interrupted: going on")?;
     }
-    let mut world = World::new(&map, args.random_seed);
-    let mut first = None;
-    let (everybody, made) = match &graph {
+    let world = match graph {
         Some((count, follows)) => {
-            let made = to_make;
-            let handles: Vec<String> = (0..made.len()).map(handle).collect();
-            let emails: Vec<String> = handles.iter().map(|handle| email(handle)).collect();
-            if let Some(name) = loader.taken_by_others(&made, &handles, &emails).await? {
+            if let Some(name) = loader.taken_by_others(&names(&to_make)).await? {
                 anyhow::bail!("{name} is somebody else's: seed people with the random seed that was used before, or where nobody is yet");
             }
             let hash = Identity::new(&config.auth, &config.limits)?.hash(PASSWORD.to_owned()).await?;
-            first = Some(world.accounts(&made, &hash));
-            world.follows(&made, follows);
-            (made, *count)
+            World::of_new_people(map, args.random_seed, to_make, hash, follows, args.plan(count))
         }
-        None => (there, 0),
-    };
-    anyhow::ensure!(!everybody.is_empty(), "there is nobody yet: seed people first, with --users or --graph");
-    let plan = Plan {
-        posts: args.posts.unwrap_or(made * 3),
-        products: args.products.unwrap_or(made / 10),
-        orders: args.orders.unwrap_or(made / 5),
-    };
-    world.posts(&everybody, plan.posts);
-    // An order needs something to order.
-    let products = if plan.orders > 0 { plan.products.max(1) } else { plan.products };
-    world.shop(&everybody, products, plan.orders);
-    let mut loaded = Vec::new();
-    for rows in world.rows.iter().filter(|rows| rows.count > 0) {
-        loaded.push((rows.table.name, rows.count, loader.load(rows).await?));
-    }
-    loader.derive(config.feed.pull_from).await?;
-    if let Some(first) = first {
-        loaded.push((first.table.name, first.count, loader.load(&first).await?));
-        for shard in first.by_shard.keys() {
-            loader.derive_shard(*shard, config.feed.pull_from).await?;
+        None => {
+            anyhow::ensure!(!there.is_empty(), "there is nobody yet: seed people first, with --users or --graph");
+            World::of_people(map, args.random_seed, there.clone(), args.plan(0))
         }
+    };
+    let world = Arc::new(world);
+    if let Some(rows) = args.compare_copy {
+        return compare(&config, &mut loader, &world, rows).await;
     }
-    summary(&loaded)?;
-    shards::run(&config, &shards::ShardsArgs::table()).await?;
+    let changed = load(&mut loader, &world).await?;
+    loader.derive_sales().await?;
+    if changed && !there.is_empty() {
+        loader.recount_everybody().await?;
+    }
+    shards::run(&config, &shards::ShardsArgs::default()).await?;
     writeln!(std::io::stdout(), "log in as alice, password {PASSWORD}")?;
+    Ok(())
+}
+
+/// Every name that will be somebody's.
+fn names(people: &[UserId]) -> Vec<(String, UserId)> {
+    let numbered = (0..).zip(people);
+    numbered.flat_map(|(number, person)| [(handle(number), *person), (email(&handle(number)), *person)]).collect()
+}
+
+/// Step by step; whether anything of people who may have been there before is new.
+async fn load(loader: &mut Loader, world: &Arc<World>) -> anyhow::Result<bool> {
+    let steps: Vec<Step> = Step::ALL.into_iter().filter(|step| world.chunks(*step) > 0).collect();
+    let bar = ProgressBar::new(steps.iter().map(|step| world.expected(*step)).sum());
+    if let Ok(style) = ProgressStyle::with_template("{msg:22} {wide_bar} {human_pos} of {human_len} rows  {per_sec:>14}  {eta} left") {
+        bar.set_style(style);
+    }
+    let mut changed = false;
+    for step in steps {
+        bar.set_message(step.name());
+        let (begun, started) = (bar.position(), Instant::now());
+        // What an earlier run has loaded says nothing about the rate of this one.
+        bar.set_position(begun + loader.there(world, step).await?);
+        bar.reset_eta();
+        let loaded = loader.load(world, step, &bar).await?;
+        // There were rather fewer rows than expected; what is not to come is not waited for.
+        let rows = loaded.new + loaded.there;
+        bar.set_position(begun + rows);
+        bar.set_length(bar.length().unwrap_or_default().saturating_sub(world.expected(step).saturating_sub(rows)));
+        changed |= loaded.new > 0 && !matches!(step, Step::Claims | Step::People | Step::First);
+        let seconds = started.elapsed().as_secs_f64();
+        let line = format!("{:<24} {rows:>12} rows, {} new in {seconds:.1} s", step.name(), loaded.new);
+        bar.suspend(|| writeln!(std::io::stdout(), "{line}"))?;
+    }
+    bar.finish_and_clear();
+    Ok(changed)
+}
+
+async fn compare(config: &Config, loader: &mut Loader, world: &Arc<World>, rows: u64) -> anyhow::Result<()> {
+    let comparison = compare_with_psql(&config.postgres, loader, world, rows).await?;
+    let mut out = std::io::stdout();
+    for (psql, own) in &comparison.seconds {
+        writeln!(out, "{} rows: psql \\copy {psql:.2} s, plaza seed {own:.2} s: {:.2} times as fast", comparison.rows, psql / own)?;
+    }
+    writeln!(out, "median: {:.2} times the rows a second of psql \\copy, one process a shard on both sides", comparison.ratio())?;
     Ok(())
 }

@@ -68,7 +68,7 @@ fn process(text: &str) -> Option<Process> {
 }
 
 /// When a process began, in ticks since boot: what tells it from a later one with the same pid.
-fn started_at(pid: u32) -> Option<String> {
+pub(super) fn started_at(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields = stat.get(stat.rfind(')')? + 2..)?;
     fields.split_ascii_whitespace().nth(19).map(str::to_owned)

@@ -44,6 +44,10 @@ pub fn l1_ms() -> u64 {
 pub fn prefetch() -> u16 {
     50
 }
+/// Orders a worker brings on at a time.
+pub fn orders_at_once() -> u16 {
+    64
+}
 /// How long a failed job waits, attempt by attempt.
 pub fn retry_delays_ms() -> Vec<u32> {
     vec![1_000, 5_000, 30_000, 120_000, 600_000]

@@ -2,6 +2,7 @@
 //! A struct per concern; nothing else reads the environment. [`Config::load`] validates, and printing a `Config` shows no secret.
 
 mod defaults;
+mod media;
 pub mod network;
 mod serving;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
+pub use media::{MediaConfig, S3Config};
 pub use serving::{AdminConfig, AuthConfig, LimitsConfig, ServerConfig};
 
 /// Everything a role needs to know before it starts.
@@ -40,10 +42,19 @@ pub struct Config {
     /// Home timelines.
     #[serde(default)]
     pub feed: FeedConfig,
+    /// Views of posts.
+    #[serde(default)]
+    pub views: ViewsConfig,
+    /// Where an order's saga runs.
+    #[serde(default)]
+    pub orders: OrdersConfig,
+    /// Images.
+    #[serde(default)]
+    pub media: MediaConfig,
     /// The payment simulator.
     #[serde(default)]
     pub payments: PaymentsConfig,
-    /// Logs.
+    /// Logs and traces.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
 }
@@ -136,9 +147,12 @@ pub struct RabbitmqConfig {
     /// The management API's address with credentials, where there is one; used by tests and operators only.
     #[serde(default)]
     pub management_url: Option<SecretString>,
-    /// Unacknowledged jobs a worker holds per queue.
+    /// Unacknowledged jobs a worker holds per queue, at least; never fewer than it runs.
     #[serde(default = "defaults::prefetch")]
     pub prefetch: u16,
+    /// Orders that a worker brings on at the same time: most of an order's time is the payment provider's.
+    #[serde(default = "defaults::orders_at_once")]
+    pub orders_at_once: u16,
     /// How long a failed job waits before each next attempt, in milliseconds; after the last it is dead.
     #[serde(default = "defaults::retry_delays_ms")]
     pub retry_delays_ms: Vec<u32>,
@@ -149,6 +163,7 @@ impl fmt::Debug for RabbitmqConfig {
         f.debug_struct("RabbitmqConfig")
             .field("url", &redacted(&self.url))
             .field("prefetch", &self.prefetch)
+            .field("orders_at_once", &self.orders_at_once)
             .field("retry_delays_ms", &self.retry_delays_ms)
             .finish_non_exhaustive()
     }
@@ -191,6 +206,34 @@ impl Default for FeedConfig {
     }
 }
 
+/// `views.*`
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ViewsConfig {
+    /// How a view is counted.
+    pub counted: ViewsCounted,
+}
+
+/// How a view is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ViewsCounted {
+    /// Through Kafka, by the projector.
+    #[default]
+    ByTheLog,
+    /// In the request that tells of it, by an update of the rows: what case 2.2 compares the log with.
+    ByTheRequest,
+}
+
+/// `orders.*`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OrdersConfig {
+    /// Brings an order to its end before `orderPlace` answers, and makes no job of it: what case 2.1 measures jobs against. Every buyer waits for the
+    /// provider, is told of its failures, and has to send the order again to have it gone on with.
+    pub saga_in_request: bool,
+}
+
 /// `payments.*`: the deterministic simulator's injectable faults.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -199,8 +242,10 @@ pub struct PaymentsConfig {
     pub latency_ms: u64,
     /// Captures refused, in thousandths of all orders, chosen by the order's id.
     pub decline_permille: u16,
-    /// Captures that fail for a while, in thousandths of all attempts.
+    /// Captures that fail for a while, in thousandths of all attempts; 1000: the provider is down.
     pub fail_permille: u16,
+    /// Captures that fail at every attempt, in thousandths of all orders, chosen by the order's id; refused ones are others.
+    pub poison_permille: u16,
 }
 
 /// `telemetry.*`
@@ -211,11 +256,15 @@ pub struct TelemetryConfig {
     pub filter: String,
     /// One JSON object a line instead of text.
     pub json: bool,
+    /// Where spans go, by OTLP over HTTP: `http://collector:4318`. Nowhere when not set.
+    pub otlp_endpoint: Option<String>,
+    /// The share of traces that goes there, 0 to 1.
+    pub sample_ratio: f64,
 }
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { filter: "warn,plaza=info".to_owned(), json: false }
+        Self { filter: "warn,plaza=info".to_owned(), json: false, otlp_endpoint: None, sample_ratio: 1.0 }
     }
 }
 
@@ -257,8 +306,21 @@ impl Config {
         if self.feed.timeline_length < 100 {
             return wrong("feed.timeline_length must be at least 100, the largest page");
         }
-        if self.payments.decline_permille > 1000 || self.payments.fail_permille > 1000 {
-            return wrong("payments.*_permille is out of 1000");
+        let payments = &self.payments;
+        if payments.fail_permille > 1000 || payments.decline_permille.saturating_add(payments.poison_permille) > 1000 {
+            return wrong("payments.*_permille is out of 1000, declined and poisonous orders together too");
+        }
+        if self.rabbitmq.prefetch == 0 || self.rabbitmq.orders_at_once == 0 {
+            return wrong("a worker that takes no job at a time does no work: rabbitmq.prefetch, rabbitmq.orders_at_once");
+        }
+        if !(0.0..=1.0).contains(&self.telemetry.sample_ratio) {
+            return wrong("telemetry.sample_ratio is a share, 0 to 1");
+        }
+        if self.telemetry.otlp_endpoint.as_ref().is_some_and(|endpoint| !endpoint.starts_with("http://")) {
+            return wrong("telemetry.otlp_endpoint must begin with http:// (a collector beside plaza; TLS is its business)");
+        }
+        if let Some(what) = self.media.wrong() {
+            return wrong(what);
         }
         Ok(self)
     }

@@ -106,6 +106,8 @@ pub struct LimitsConfig {
     pub address_failures: u64,
     /// Sign-ups from one address (IPv6: its /64) in an hour.
     pub address_sign_ups: u64,
+    /// Images that a person may begin to upload in an hour.
+    pub images_per_hour: u64,
     /// Sockets open at one server from one address (IPv6: its /64).
     pub sockets_per_address: usize,
     /// How long the client of a new socket may take to say who it is, in milliseconds.
@@ -124,6 +126,7 @@ impl Default for LimitsConfig {
             account_failures: 10,
             address_failures: 100,
             address_sign_ups: 10_000,
+            images_per_hour: 200,
             sockets_per_address: 1_000,
             socket_init_ms: 10_000,
             subscriptions_per_socket: 50,

@@ -1,6 +1,7 @@
 //! The rules, one file per noun. Every function takes the [`Operation`] first: who asks, how fresh, until when. Nothing here
 //! knows GraphQL, HTTP or a queue; nothing below knows a rule.
 
+pub mod analytics;
 pub mod blocks;
 pub mod comments;
 pub mod effects;
@@ -10,6 +11,7 @@ pub mod follows;
 pub mod hashtags;
 pub mod idempotency;
 pub mod identity;
+pub mod images;
 pub mod likes;
 pub mod live;
 pub mod moderation;
@@ -28,6 +30,7 @@ pub mod shares;
 pub mod text;
 pub mod timelines;
 pub mod users;
+pub mod views;
 
 use std::sync::Arc;
 
@@ -36,7 +39,8 @@ pub use operation::{Operation, Viewer};
 pub use page::{Page, PageRequest};
 
 use crate::clock::Clock;
-use crate::config::FeedConfig;
+use crate::config::{FeedConfig, OrdersConfig};
+use crate::stores::objects::Objects;
 use crate::stores::postgres::Cluster;
 use crate::stores::redis::Redis;
 
@@ -51,12 +55,20 @@ pub struct Domain {
     pub clock: Clock,
     /// How timelines are kept.
     pub feed: FeedConfig,
+    /// Where an order's saga runs.
+    pub orders: OrdersConfig,
     /// Who takes payments.
     pub payments: Arc<dyn payments::PaymentProvider>,
+    /// Files.
+    pub objects: Objects,
+    /// How images are taken and shown.
+    pub images: Arc<images::Images>,
     /// Passwords and tokens.
     pub identity: Arc<identity::Identity>,
     /// Authors whose posts are pulled at read.
     pub pull_authors: timelines::PullAuthors,
+    /// Where views of posts go.
+    pub views: Arc<views::ViewLog>,
 }
 
 impl std::fmt::Debug for Domain {

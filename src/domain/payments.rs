@@ -53,7 +53,11 @@ fn permille(order: OrderId) -> u16 {
 impl PaymentProvider for SimulatedPayments {
     async fn capture(&self, order: OrderId, _amount: &Money) -> Result<PaymentOutcome, String> {
         self.answer().await?;
-        if permille(order) < self.0.decline_permille {
+        let place = permille(order);
+        if place.saturating_add(self.0.poison_permille) >= 1_000 {
+            return Err("the provider cannot make sense of this order".to_owned());
+        }
+        if place < self.0.decline_permille {
             return Ok(PaymentOutcome::Declined("the card was declined".to_owned()));
         }
         Ok(PaymentOutcome::Captured(format!("sim-{order}")))
@@ -61,5 +65,33 @@ impl PaymentProvider for SimulatedPayments {
 
     async fn refund(&self, _order: OrderId, _amount: &Money) -> Result<(), String> {
         self.answer().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_happens_to_an_order_is_the_same_at_every_attempt() {
+        let payments = SimulatedPayments(PaymentsConfig { decline_permille: 300, poison_permille: 200, ..PaymentsConfig::default() });
+        let total = Money { amount: 1, currency: "EUR".into() };
+        let (mut declined, mut poisonous) = (0, 0);
+        for id in 1..=1_000 {
+            let order = OrderId::from_i64(id << 22);
+            let outcome = payments.capture(order, &total).await;
+            assert_eq!(payments.capture(order, &total).await, outcome);
+            declined += i32::from(matches!(outcome, Ok(PaymentOutcome::Declined(_))));
+            poisonous += i32::from(outcome.is_err());
+        }
+        assert!((250..350).contains(&declined) && (150..250).contains(&poisonous), "{declined} declined, {poisonous} poisonous");
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_is_down_answers_nobody() {
+        let payments = SimulatedPayments(PaymentsConfig { fail_permille: 1_000, ..PaymentsConfig::default() });
+        let total = Money { amount: 1, currency: "EUR".into() };
+        assert!(payments.capture(OrderId::from_i64(1), &total).await.is_err());
+        assert!(payments.refund(OrderId::from_i64(1), &total).await.is_err());
     }
 }

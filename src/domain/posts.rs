@@ -6,14 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::idempotency::{Request, once};
 use super::profile_counts::ProfileCounts;
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, policy, products, references, shares, text};
-use crate::ids::{Id, PostId, ProductId, UserId};
+use super::{
+    Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, images, policy, products, references, shares, text,
+};
+use crate::ids::{Id, ImageId, PostId, ProductId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
 use crate::read_models::post_counts;
 use crate::stores::postgres::{
-    Connection, ShardIndex, hashtags as hashtag_rows, posts as store, reposts as repost_rows, users as user_rows,
+    Connection, ShardIndex, hashtags as hashtag_rows, images as image_rows, posts as store, reposts as repost_rows, users as user_rows,
 };
 use crate::stores::redis::cache::Cached;
 
@@ -68,12 +70,14 @@ pub struct NewPost {
     pub product_id: Option<ProductId>,
     /// A post that it says something about; of a repost, the original is meant.
     pub quoted_post_id: Option<PostId>,
+    /// Images to show with it, in this order.
+    pub image_ids: Vec<ImageId>,
 }
 
 /// The viewer writes a post.
 ///
 /// # Errors
-/// A text out of bounds, a product that does not exist, a post that may not be quoted; a shard that is away.
+/// A text out of bounds, a product that does not exist, images that cannot be shown, a post that may not be quoted; a shard that is away.
 pub async fn create(op: &Operation, domain: &Domain, new: NewPost) -> Result<PostId, DomainError> {
     let author = op.require_viewer()?.user_id;
     let checked = text::checked("text", &new.text, text::POST_TEXT);
@@ -94,6 +98,7 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewPost) -> Result<Pos
         }
         quoted => quoted?,
     };
+    errors.extend(image_count(&new.image_ids).err());
     let text = checked.ok().filter(|_| errors.is_empty()).ok_or(DomainError::Rejected(errors))?;
     let entities = references::of_text(op, domain, &text).await?;
     let quoted_author = quoted.as_ref().map(|quoted| quoted.author_id);
@@ -101,18 +106,27 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewPost) -> Result<Pos
     let quoted = quoted.map(|quoted| quoted.id);
     let shard = domain.cluster.shard_of_id(author);
     let request = Request { user: author, client_key: op.client_key.as_deref(), operation: "postCreate" };
-    let payload = (&text, new.product_id, new.quoted_post_id);
+    let mut payload = vec![serde_json::json!(text), serde_json::json!(new.product_id)];
+    if !new.image_ids.is_empty() {
+        payload.push(serde_json::json!(new.image_ids));
+    }
+    if let Some(quoted) = new.quoted_post_id {
+        payload.push(serde_json::json!({ "quoted": quoted }));
+    }
     let committed = domain
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Done, DomainError> {
             once(connection, request, &payload, async |connection: &mut Connection| {
                 let activity = user_rows::raise_activity(connection, author.as_i64()).await?.ok_or(DomainError::Unauthenticated)?.activity;
+                let shown = images::take(connection, author, images::Purpose::Post, &new.image_ids, "imageIds").await?;
+                let shown = (!shown.is_empty()).then(|| serde_json::json!(shown));
                 let row = store::NewPost {
                     author: author.as_i64(),
                     text: &text,
                     product: new.product_id.map(Id::as_i64),
                     quoted: quoted.map(Id::as_i64),
                     entities: &entities,
+                    images: shown.as_ref(),
                 };
                 let post = store::insert(connection, author.bucket(), row).await?;
                 let tags = entities.hashtags();
@@ -140,6 +154,16 @@ pub(super) fn created(op: &Operation, domain: &Domain, shard: ShardIndex, post: 
     Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
         .event(Event::PostCreated { post_id: post, author_id: author }, 1)
         .job(Job::FeedFanOut { post_id: post, author_id: author }, format!("post:{post}/fan_out"))
+}
+
+/// At most four, each once.
+fn image_count(ids: &[ImageId]) -> Result<(), UserError> {
+    let distinct: std::collections::HashSet<&ImageId> = ids.iter().collect();
+    if ids.len() <= images::MAX_PER_POST && distinct.len() == ids.len() {
+        return Ok(());
+    }
+    let message = format!("must be {} images at most, each once", images::MAX_PER_POST);
+    Err(UserError::field(UserErrorCode::Invalid, "imageIds", message))
 }
 
 /// Products are never deleted, so one that a cache or a replica has is there; one that they lack may only be new, and the primary is asked.
@@ -211,6 +235,11 @@ pub(super) async fn remove(
     }
     if let Some(quoted_id) = post.quoted_post_id {
         messages = messages.event(Event::PostUnquoted { quote_id: id, author_id, quoted_id }, 2);
+    }
+    if let Some(shown) = &post.images {
+        let ids: Vec<i64> = shown.0.iter().map(|image| image.id.as_i64()).collect();
+        image_rows::forget(connection, &ids).await?;
+        messages = messages.job(Job::ImageDelete { names: images::files_of(&shown.0) }, format!("post:{id}/images"));
     }
     Ok(messages.append(connection).await?)
 }

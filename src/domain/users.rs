@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::idempotency::{Request, once};
-use super::{Domain, DomainError, Operation, policy, text};
-use crate::ids::{Bucket, Id, UserId};
+use super::{Domain, DomainError, Operation, images, policy, text};
+use crate::ids::{Bucket, Id, ImageId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
-use crate::stores::postgres::{Connection, ShardIndex, claims, users as store};
+use crate::protocol::jobs::Job;
+use crate::stores::postgres::{Connection, ShardIndex, claims, images as image_rows, users as store};
 use crate::stores::redis::cache::Cached;
 
 pub use crate::stores::postgres::users::User;
@@ -105,12 +106,15 @@ pub struct ProfileUpdate {
     /// Whether only those they let follow them see what they write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_private: Option<bool>,
+    /// The image they are shown with; `Some(None)` for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<Option<ImageId>>,
 }
 
 /// Edits the viewer's own profile.
 ///
 /// # Errors
-/// Texts out of bounds; the user's shard is away.
+/// Texts out of bounds, an image that cannot be shown; the user's shard is away.
 pub async fn update(op: &Operation, domain: &Domain, update: ProfileUpdate) -> Result<UserId, DomainError> {
     let viewer = op.require_viewer()?;
     let mut errors = Vec::new();
@@ -121,6 +125,7 @@ pub async fn update(op: &Operation, domain: &Domain, update: ProfileUpdate) -> R
         display_name: check("displayName", update.display_name, text::DISPLAY_NAME),
         bio: check("bio", update.bio, text::BIO),
         is_private: update.is_private,
+        avatar: update.avatar,
     };
     if !errors.is_empty() {
         return Err(DomainError::Rejected(errors));
@@ -135,10 +140,17 @@ pub async fn update(op: &Operation, domain: &Domain, update: ProfileUpdate) -> R
                     store::update(connection, id.as_i64(), update.display_name.as_deref(), update.bio.as_deref(), update.is_private)
                         .await?
                         .ok_or(DomainError::Unauthenticated)?;
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(Event::UserUpdated { user_id: id }, version)
-                    .append(connection)
-                    .await?;
+                let messages = Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
+                let messages = messages.event(Event::UserUpdated { user_id: id }, version);
+                let replaced = match update.avatar {
+                    Some(avatar) => replace_avatar(connection, id, avatar).await?,
+                    None => None,
+                };
+                let messages = match replaced {
+                    Some(old) => messages.job(Job::ImageDelete { names: images::files_of(&[old]) }, format!("user:{id}/avatar/{version}")),
+                    None => messages,
+                };
+                messages.append(connection).await?;
                 Ok(version)
             })
             .await
@@ -147,6 +159,22 @@ pub async fn update(op: &Operation, domain: &Domain, update: ProfileUpdate) -> R
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     op.told(domain.redis.invalidate::<User>(&[(id.as_i64(), committed.value)]).await);
     Ok(id)
+}
+
+/// Shows a person, whose row is locked, with another image, or with none; the one before, whose files are to go.
+async fn replace_avatar(connection: &mut Connection, id: UserId, avatar: Option<ImageId>) -> Result<Option<images::Picture>, DomainError> {
+    let before = store::lock_avatar(connection, id.as_i64()).await?;
+    if before.as_ref().map(|before| before.id) == avatar {
+        return Ok(None);
+    }
+    let chosen: Vec<ImageId> = avatar.into_iter().collect();
+    let taken = images::take(connection, id, images::Purpose::Avatar, &chosen, "avatarImageId").await?;
+    let taken = taken.first().map(|picture| serde_json::json!(picture));
+    store::set_avatar(connection, id.as_i64(), taken.as_ref()).await?;
+    if let Some(before) = &before {
+        image_rows::forget(connection, &[before.id.as_i64()]).await?;
+    }
+    Ok(before)
 }
 
 #[cfg(test)]

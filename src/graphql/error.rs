@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use async_graphql::resolver_utils::EnumType;
 use async_graphql::{Enum, Error, ErrorExtensions, Response, ServerError, SimpleObject};
 
 use crate::domain::error::StoreError;
@@ -60,6 +61,16 @@ impl ErrorCode {
             Self::Timeout => "TIMEOUT",
             Self::Internal => "INTERNAL",
         }
+    }
+
+    /// The code of that name.
+    fn of_name(name: &str) -> Option<Self> {
+        Self::items().iter().find(|item| item.name == name).map(|item| item.value)
+    }
+
+    /// Counts one that a client is told.
+    pub fn count(self) {
+        metrics::counter!("plaza_graphql_errors_total", "code" => self.name()).increment(1);
     }
 
     /// The error of a request that is not run, with this code.
@@ -134,6 +145,11 @@ pub fn complete(response: &mut Response, request_id: &str, traceparent: Option<&
         }
         if extensions.get("code").is_some_and(|code| *code == async_graphql::Value::from(ErrorCode::Internal.name())) {
             extensions.set("requestId", request_id);
+        }
+        if let Some(async_graphql::Value::String(code)) = extensions.get("code")
+            && let Some(code) = ErrorCode::of_name(code)
+        {
+            code.count();
         }
     }
 }

@@ -11,16 +11,17 @@ use dataloader::cached::Loader;
 
 use super::error::fault;
 use crate::domain::comments::Comment;
+use crate::domain::images::Image;
 use crate::domain::notifications::Notification;
-use crate::domain::orders::Order;
+use crate::domain::orders::{Order, OrderChange};
 use crate::domain::posts::{Post, PostCounts};
 use crate::domain::products::Product;
 use crate::domain::profile_counts::{FollowerCount, ProfileCounts};
 use crate::domain::shares::ShareCounts;
 use crate::domain::users::User;
 use crate::domain::{Domain, DomainError, Operation, Page};
-use crate::domain::{blocks, comments, follows, likes, notifications, orders, posts, products, profile_counts, shares, users};
-use crate::ids::{CommentId, NotificationId, OrderId, PostId, ProductId, UserId};
+use crate::domain::{blocks, comments, follows, images, likes, notifications, orders, posts, products, profile_counts, shares, users};
+use crate::ids::{CommentId, ImageId, NotificationId, OrderId, PostId, ProductId, UserId};
 
 /// Most keys in one batch: a page's largest product of levels.
 const BATCH: usize = 1_000;
@@ -166,6 +167,10 @@ loaders! {
     comments, comment: CommentBatch(CommentId) -> Comment = |op, domain, keys| comments::get_many(op, domain, keys);
     /// An order of the viewer's.
     orders, order: OrderBatch(OrderId) -> Order = |op, domain, keys| orders::get_many(op, domain, keys);
+    /// The states that an order of the viewer's came to.
+    order_histories, order_history: OrderHistoryBatch(OrderId) -> Vec<OrderChange> = |op, domain, keys| orders::history_of_many(op, domain, keys);
+    /// An image of the viewer's.
+    images, image: ImageBatch(ImageId) -> Image = |op, domain, keys| images::get_many(op, domain, keys);
     /// Whether the viewer blocks a person.
     viewer_blocks, viewer_blocks: ViewerBlocksBatch(UserId) -> bool = |op, domain, keys| async {
         Ok(members(keys, &blocks::viewer_blocks(op, domain, keys).await?))

@@ -1,5 +1,6 @@
 //! The GraphQL surface: parses, asks the domain, maps. A noun's folder holds its types, its queries and its mutations.
 
+pub mod analytics;
 pub mod comments;
 pub mod connection;
 pub mod context;
@@ -7,6 +8,7 @@ pub mod error;
 pub mod explain;
 pub mod guard;
 pub mod ids;
+pub mod images;
 pub mod loaders;
 pub mod node;
 pub mod notifications;

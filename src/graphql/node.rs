@@ -8,12 +8,13 @@ use super::comments::types::Comment;
 use super::context::{Scope, query_scope};
 use super::error::ErrorCode;
 use super::ids::parse_any;
+use super::images::types::Image;
 use super::notifications::types::Notification;
 use super::orders::types::Order;
 use super::posts::types::Post;
 use super::products::types::Product;
 use super::users::types::User;
-use crate::ids::{CommentId, Id, NotificationId, OrderId, PostId, ProductId, UserId};
+use crate::ids::{CommentId, Id, ImageId, NotificationId, OrderId, PostId, ProductId, UserId};
 
 /// Most ids in one `nodes`.
 const MAX_NODES: usize = 100;
@@ -30,6 +31,8 @@ pub enum Node {
     Comment(Comment),
     /// A product.
     Product(Product),
+    /// An image of the viewer's.
+    Image(Image),
     /// An order of the viewer's.
     Order(Order),
     /// A notification of the viewer's.
@@ -44,6 +47,7 @@ async fn load(scope: &Arc<Scope>, id: &str) -> async_graphql::Result<Option<Node
         UserId::NOUN => User::load(scope, UserId::from_i64(number)).await?.map(Node::User),
         PostId::NOUN => Post::load(scope, PostId::from_i64(number)).await?.map(Node::Post),
         ProductId::NOUN => Product::load(scope, ProductId::from_i64(number)).await?.map(Node::Product),
+        ImageId::NOUN => Image::load(scope, ImageId::from_i64(number)).await?.map(Node::Image),
         OrderId::NOUN => Order::load(scope, OrderId::from_i64(number)).await?.map(Node::Order),
         NotificationId::NOUN => {
             let row = scope.loaders.notification(NotificationId::from_i64(number)).await?;

@@ -2,9 +2,11 @@
 
 use async_graphql::{MergedObject, SDLExportOptions};
 
+use super::analytics::views::ViewMutations;
 use super::comments::mutations::CommentMutations;
 use super::error::ErrorCode;
 use super::explain::FieldPaths;
+use super::images::mutations::ImageMutations;
 use super::node::NodeQueries;
 use super::orders::mutations::OrderMutations;
 use super::orders::queries::OrderQueries;
@@ -26,7 +28,16 @@ pub struct Query(ViewerQueries, NodeQueries, UserQueries, PostQueries, HashtagQu
 /// What can be done. Every field takes part in the idempotency of the request's `Idempotency-Key`: sent again with the same key and input, it
 /// answers as before and does nothing. A field that could not be done is null beside a top-level error; the others stand for themselves.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(UserMutations, RelationMutations, PostMutations, CommentMutations, ProductMutations, OrderMutations);
+pub struct Mutation(
+    UserMutations,
+    RelationMutations,
+    PostMutations,
+    CommentMutations,
+    ProductMutations,
+    OrderMutations,
+    ViewMutations,
+    ImageMutations,
+);
 
 /// plaza's schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -112,17 +123,21 @@ mod tests {
     }
 
     /// Lists that no argument bounds, because what they come from does: each with how many there can be at most.
-    const BOUNDED: [(&str, usize); 10] = [
+    const BOUNDED: &[(&str, usize)] = &[
         ("*.edges", 100),
         ("*.nodes", 100),
         ("*.userErrors", 100),
         ("UserError.path", 10),
+        ("Post.images", 4),
         ("Order.lines", 50),
         ("Order.nextStatuses", 5),
+        ("Order.history", 8),
         ("Product.sales", 60),
         ("Viewer.sessions", 100),
         ("Post.entities", crate::domain::references::MAX_ENTITIES),
         ("Comment.entities", crate::domain::references::MAX_ENTITIES),
+        ("ViewSeries.windows", 100),
+        ("SalesSeries.windows", 100),
     ];
 
     /// The guard weighs a list by `first`, `last` or `ids`: a new list that has none of them would cost a client nothing.

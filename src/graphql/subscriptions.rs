@@ -78,7 +78,7 @@ impl Subscription {
         }))
     }
 
-    /// An order of the viewer's: as it is now, and whenever its status changes. Completes with the order.
+    /// An order of the viewer's: as it is now, and whenever its status changes. Completes when it is settled.
     async fn order_updated(
         &self,
         ctx: &Context<'_>,

@@ -91,6 +91,7 @@ pub fn refusal(status: StatusCode, code: ErrorCode, message: impl Into<String>) 
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        self.code.count();
         let mut extensions = serde_json::json!({ "code": self.code.name() });
         if let (Some(id), Some(extensions)) = (&self.request_id, extensions.as_object_mut()) {
             extensions.insert("requestId".to_owned(), id.0.as_ref().into());
@@ -113,6 +114,7 @@ impl IntoResponse for Refusal {
 
 /// A query that was refused after it was read: 200 under `application/json`, 400 under the other.
 pub fn not_run(accept: Accept, code: ErrorCode, message: impl Into<String>) -> Response {
+    code.count();
     ran(accept, &GraphqlResponse::from_errors(vec![code.server_error(message)]))
 }
 

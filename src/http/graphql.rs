@@ -17,6 +17,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited as LimitedBody};
 use super::answer::{Accept, Refusal, not_run, ran, refusal};
 use super::identity::{CONSISTENCY, request_context};
 use super::limits::{Charged, Limited, client_address, pay, used};
+use super::operations::kind_name;
 use super::prepare::{Incoming, prepare};
 use super::{RequestId, Served, origin, panicked, websocket};
 use crate::domain::explain::{Explanation, explained};
@@ -24,6 +25,7 @@ use crate::domain::operation::ConsistencyToken;
 use crate::domain::{Operation, Viewer, moderation};
 use crate::graphql::context::RequestContext;
 use crate::graphql::error::{ErrorCode, complete};
+use crate::telemetry::trace;
 
 /// The header that asks for an explanation.
 const EXPLAIN: &str = "plaza-explain";
@@ -165,9 +167,10 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
     let request = prepared.request.data(Arc::clone(&context));
     let (served, tasks) = (served.clone(), served.app.tasks.clone());
     let id = around.id.clone();
+    let named = Named { kind: prepared.kind, name: prepared.name };
     let work = async move {
         let _permit = permit;
-        execute(served, around, context, request, is_query, charged).await
+        execute(served, around, context, request, named, charged).await
     };
     if is_query {
         return work.await;
@@ -183,19 +186,48 @@ async fn may_be_explained(served: &Served, viewer: Option<Viewer>) -> bool {
     app.config.server.development || moderation::is_admin(&op, &app.domain).await.unwrap_or(false)
 }
 
+/// What is run, as figures and traces call it.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// What kind of operation.
+    pub kind: OperationType,
+    /// Its name: of a closed list.
+    pub name: Arc<str>,
+}
+
+impl Named {
+    /// Begins its part of a trace.
+    pub fn span(&self) -> trace::Span {
+        let kind = kind_name(self.kind);
+        let mut span = trace::part(trace::Kind::Internal, || format!("{kind} {}", self.name).into());
+        span.set("graphql.operation.type", || kind.into());
+        span
+    }
+
+    /// Counts it, as `ok`, `error` or `late`.
+    pub fn count(&self, began: tokio::time::Instant, outcome: &'static str) {
+        let (kind, name) = (kind_name(self.kind), &self.name);
+        tracing::debug!(kind, operation = %name, outcome, took_ms = began.elapsed().as_secs_f64() * 1_000.0, "answered");
+        metrics::counter!("plaza_graphql_requests_total", "kind" => kind, "operation" => Arc::clone(name), "outcome" => outcome)
+            .increment(1);
+        metrics::histogram!("plaza_graphql_seconds", "kind" => kind, "operation" => Arc::clone(name)).record(began.elapsed().as_secs_f64());
+    }
+}
+
 async fn execute(
     served: Served,
     around: Around,
     context: Arc<RequestContext>,
     request: Request,
-    is_query: bool,
+    named: Named,
     charged: Charged,
 ) -> Response {
+    let is_query = named.kind == OperationType::Query;
     let Around { id, accept, .. } = around;
     let started = tokio::time::Instant::now();
     // Beyond the operation's own deadline only a fault of ours goes on.
     let patience = served.app.config.request_deadline() + std::time::Duration::from_secs(1);
-    let ran = match tokio::time::timeout(patience, run_on_schema(&served, &context, request)).await {
+    let ran = match tokio::time::timeout(patience, named.span().run(run_on_schema(&served, &context, request))).await {
         Ok(mut answer) => {
             complete(&mut answer, &id.0, context.traceparent.as_deref());
             charged.give_back(&served.app, used(&answer.data));
@@ -209,9 +241,7 @@ async fn execute(
         }
     };
     let (response, outcome) = ran;
-    let kind = if is_query { "query" } else { "mutation" };
-    metrics::counter!("plaza_graphql_requests_total", "kind" => kind, "outcome" => outcome).increment(1);
-    metrics::histogram!("plaza_graphql_seconds", "kind" => kind).record(started.elapsed().as_secs_f64());
+    named.count(started, outcome);
     with_token(&served, &context, response).await
 }
 

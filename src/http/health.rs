@@ -1,13 +1,16 @@
 //! Whether the process lives, whether it can serve, and its figures.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use metrics_exporter_prometheus::PrometheusHandle;
 
-use super::Served;
+use crate::app::App;
+use crate::telemetry::figures::{float, recorder};
+use crate::telemetry::process;
 
 /// How often histograms are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -18,19 +21,11 @@ pub async fn live() -> &'static str {
 }
 
 /// The process can serve; 503 while it starts and while it stops.
-pub async fn ready(State(served): State<Served>) -> (StatusCode, &'static str) {
-    if served.app.tasks.is_ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
+pub async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
+    if app.tasks.is_ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
 }
 
-/// The recorder of this process; the first call installs it.
-pub fn recorder() -> Option<&'static PrometheusHandle> {
-    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-    const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-    HANDLE.get_or_init(|| PrometheusBuilder::new().set_buckets(SECONDS).and_then(|builder| builder.install_recorder()).ok()).as_ref()
-}
-
-/// Installs the recorder, so that nothing is counted in vain before the first look, and folds what histograms have gathered, which would else
-/// grow until somebody looks. Never ends.
+/// Folds what histograms have gathered, which would else grow until somebody looks. Never ends.
 pub async fn upkeep() {
     loop {
         if let Some(recorder) = recorder() {
@@ -41,16 +36,33 @@ pub async fn upkeep() {
 }
 
 /// Figures in Prometheus' text format.
-pub async fn metrics(State(served): State<Served>) -> String {
-    let cluster = &served.app.domain.cluster;
+pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    tell(&app);
+    process::tell();
+    let rendered = recorder().map(PrometheusHandle::render).unwrap_or_default();
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], rendered + &process::cpu_line())
+}
+
+/// Sets the figures that are only read when somebody looks.
+fn tell(app: &App) {
+    let cluster = &app.domain.cluster;
+    let yes = |yes| if yes { 1.0 } else { 0.0 };
     metrics::counter!("plaza_sql_statements_total").absolute(cluster.statements());
+    metrics::gauge!("plaza_ready").set(yes(app.tasks.is_ready()));
     for shard in cluster.indexes().filter_map(|index| cluster.shard(index).ok()) {
+        for (name, state) in shard.pool_states() {
+            state.tell(&name);
+        }
         for (server, state) in shard.replica_states() {
+            // A role that does not look at replicas knows nothing of them.
+            let Some(bytes) = state.lag_bytes() else { continue };
             let (_, lag_ms, serves) = state.snapshot();
-            let lag = f64::from(u32::try_from(lag_ms).unwrap_or(u32::MAX)) / 1_000.0;
-            metrics::gauge!("plaza_replica_lag_seconds", "server" => server.to_owned()).set(lag);
-            metrics::gauge!("plaza_replica_serving", "server" => server.to_owned()).set(if serves { 1.0 } else { 0.0 });
+            metrics::gauge!("plaza_replica_lag_bytes", "server" => server.to_owned()).set(float(bytes));
+            metrics::gauge!("plaza_replica_lag_seconds", "server" => server.to_owned()).set(float(lag_ms) / 1_000.0);
+            metrics::gauge!("plaza_replica_serving", "server" => server.to_owned()).set(yes(serves));
         }
     }
-    recorder().map(PrometheusHandle::render).unwrap_or_default()
+    let (up, pool) = app.domain.redis.state();
+    pool.tell("redis");
+    metrics::gauge!("plaza_redis_up").set(yes(up));
 }

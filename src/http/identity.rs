@@ -11,7 +11,7 @@ use crate::domain::Viewer;
 use crate::domain::operation::ConsistencyToken;
 use crate::graphql::context::{RequestContext, is_client_key};
 use crate::graphql::error::ErrorCode;
-use crate::telemetry;
+use crate::telemetry::trace;
 
 /// The header in which the consistency token travels, both ways.
 pub const CONSISTENCY: &str = "plaza-consistency";
@@ -32,7 +32,7 @@ pub async fn jwks(State(served): State<Served>) -> Json<serde_json::Value> {
 /// 401 for an access token that is not good, 400 for headers that cannot be.
 pub fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestContext, Refusal> {
     let mut context = RequestContext::new(app.domain.clone(), app.config.request_deadline());
-    context.traceparent = Some(telemetry::traceparent(headers.get("traceparent").and_then(|value| value.to_str().ok())));
+    context.traceparent = Some(trace::traceparent());
     context.client_key = client_key(headers)?;
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     context.user_agent = user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect());

@@ -5,7 +5,9 @@ pub mod graphiql;
 pub mod graphql;
 pub mod health;
 pub mod identity;
+pub mod images;
 pub mod limits;
+pub mod operations;
 pub mod origin;
 pub mod pages;
 pub mod prepare;
@@ -15,12 +17,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use futures_util::FutureExt;
 use prepare::NotRun;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,6 +31,9 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::app::App;
 use crate::graphql::error::ErrorCode;
 use crate::graphql::schema::{Schema, explaining_schema, schema};
+use crate::operator::{Lookout, Sight};
+use crate::telemetry::figures::Held;
+use crate::telemetry::trace;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -39,6 +44,8 @@ pub struct Served {
     pub schema: Schema,
     /// The schema for requests that want to be explained.
     pub explaining: Schema,
+    /// What its operations are called.
+    pub operations: &'static operations::Operations,
     /// Texts of persisted queries, by hash, as far as this process has met them.
     pub persisted: moka::sync::Cache<String, Arc<str>>,
     /// Requests that may still be taken on.
@@ -49,9 +56,11 @@ pub struct Served {
 
 impl Served {
     fn new(app: &App) -> Self {
+        let schema = schema();
         Self {
             app: app.clone(),
-            schema: schema(),
+            operations: operations::Operations::of(&schema),
+            schema,
             explaining: explaining_schema(),
             persisted: moka::sync::Cache::new(1_000),
             admission: Arc::new(Semaphore::new(app.config.server.max_in_flight)),
@@ -63,12 +72,20 @@ impl Served {
     ///
     /// # Errors
     /// [`ErrorCode::Overloaded`]: there are as many as this server takes.
-    pub fn admit(&self) -> Result<OwnedSemaphorePermit, NotRun> {
-        Arc::clone(&self.admission).try_acquire_owned().map_err(|_| {
+    pub fn admit(&self) -> Result<Admitted, NotRun> {
+        let permit = Arc::clone(&self.admission).try_acquire_owned().map_err(|_| {
             metrics::counter!("plaza_overloaded_total").increment(1);
             NotRun { code: ErrorCode::Overloaded, message: "too many requests at a time: try again in a second".to_owned() }
-        })
+        })?;
+        Ok(Admitted { _permit: permit, _counted: Held::new(metrics::gauge!("plaza_http_in_flight")) })
     }
+}
+
+/// A request that was taken on, for as long as it is at work.
+#[derive(Debug)]
+pub struct Admitted {
+    _permit: OwnedSemaphorePermit,
+    _counted: Held,
 }
 
 /// The id of a request, in its logs and in its answer.
@@ -83,6 +100,7 @@ pub fn public_router(app: &App) -> Router {
     let nosniff = SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Router::new()
         .route("/graphql", get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method))
+        .merge(images::routes())
         .merge(pages::routes(&app.config.server.web_folder))
         .fallback(pages::nowhere)
         .route("/.well-known/jwks.json", get(identity::jwks))
@@ -111,13 +129,58 @@ pub fn admin_router(app: &App) -> Router {
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .with_state(Served::new(app))
+        .route("/", get(operator_page))
+        .route("/operator.json", get(operator_sight))
+        .with_state(Operators { app: app.clone(), lookout: Lookout::default() })
+}
+
+/// What the handlers on the admin port share.
+#[derive(Clone)]
+pub struct Operators {
+    /// The process's parts.
+    pub app: App,
+    lookout: Lookout,
+}
+
+impl axum::extract::FromRef<Operators> for App {
+    fn from_ref(operators: &Operators) -> Self {
+        operators.app.clone()
+    }
+}
+
+impl axum::extract::FromRef<Served> for App {
+    fn from_ref(served: &Served) -> Self {
+        served.app.clone()
+    }
+}
+
+async fn operator_page() -> Html<&'static str> {
+    Html(include_str!("../operator/page.html"))
+}
+
+async fn operator_sight(State(operators): State<Operators>) -> Json<Sight> {
+    Json(operators.lookout.look(&operators.app).await.as_ref().clone())
 }
 
 /// The answer to a request that ran into a fault of ours.
 fn panicked(id: &RequestId, what: &str) -> Response {
     tracing::error!(request_id = %id.0, what, "panicked");
     answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "internal error").with_request_id(id).into_response()
+}
+
+/// A method as traces name it; any other is a client's own invention.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::OPTIONS => "OPTIONS",
+        Method::HEAD => "HEAD",
+        _ => "OTHER",
+    }
+}
+
+fn route_name(request: &Request) -> &'static str {
+    if request.uri().path() == "/graphql" { "/graphql" } else { "/*" }
 }
 
 /// Takes the client's or nginx's request id if it is a plain one, else makes one; it goes back with the answer. A panic ends here, as an
@@ -132,13 +195,27 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
     };
     let request_id = RequestId(Arc::clone(&id));
     request.extensions_mut().insert(request_id.clone());
-    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(response) => response,
-        Err(panic) => {
-            let what = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-            panicked(&request_id, what.unwrap_or("something"))
+    let given = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    let mut span =
+        trace::begin(given, trace::Kind::Server, || format!("{} {}", method_name(request.method()), route_name(&request)).into());
+    span.set("http.request.method", || method_name(request.method()).into());
+    span.set("plaza.request_id", || id.to_string().into());
+    let answering = async {
+        match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(panic) => {
+                let what = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+                panicked(&request_id, what.unwrap_or("something"))
+            }
         }
     };
+    let mut response = span.run_part(answering).await;
+    let status = response.status();
+    span.set("http.response.status_code", || i64::from(status.as_u16()).into());
+    if status.is_server_error() {
+        span.failed(status);
+    }
+    metrics::counter!("plaza_http_responses_total", "status" => status.as_str().to_owned()).increment(1);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(NAME.clone(), value);
     }
@@ -151,7 +228,7 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
 /// The address is taken.
 pub async fn serve_public(app: App) -> anyhow::Result<()> {
     let address = app.config.server.listen;
-    serve(public_router(&app), address, &app).await
+    serve(public_router(&app), "clients", address, &app).await
 }
 
 /// Serves the admin routes; they go last, so that "not ready" is heard.
@@ -161,15 +238,17 @@ pub async fn serve_public(app: App) -> anyhow::Result<()> {
 pub async fn serve_admin(app: App) -> anyhow::Result<()> {
     let address = app.config.admin.listen;
     tokio::select! {
-        served = serve(admin_router(&app), address, &app) => served,
+        served = serve(admin_router(&app), "operators", address, &app) => served,
         () = health::upkeep() => Ok(()),
     }
 }
 
-async fn serve(router: Router, address: std::net::SocketAddr, app: &App) -> anyhow::Result<()> {
+async fn serve(router: Router, what: &str, address: std::net::SocketAddr, app: &App) -> anyhow::Result<()> {
     use anyhow::Context;
     let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
-    tracing::info!(%address, "listening");
+    // Port 0 asks for any.
+    let address = listener.local_addr()?;
+    tracing::info!(%address, what, "listening");
     let stop = app.tasks.stopping();
     let stopped = async move {
         stop.cancelled().await;

@@ -12,9 +12,10 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::{Served, graphiql};
 
-/// What the pages may load: themselves. The editor starts its workers from blobs and styles its text inline.
+/// What the pages may load: themselves. The editor starts its workers from blobs and styles its text inline;
+/// what is about to be uploaded is shown from a blob.
 const POLICY: &str = "default-src 'self'; script-src 'self'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data:; font-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'";
+    img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'";
 
 /// The demo's own addresses; it reads them itself.
 const DEMO: [&str; 10] =

@@ -49,6 +49,8 @@ pub struct Prepared {
     pub request: Request,
     /// What kind of operation.
     pub kind: OperationType,
+    /// What figures and traces call it.
+    pub name: Arc<str>,
     /// What it may at most cost, in points.
     pub cost: u64,
 }
@@ -155,6 +157,7 @@ pub async fn prepare(served: &Served, incoming: Incoming) -> Result<Prepared, No
         .ok_or_else(|| not_run(ErrorCode::GraphqlValidationFailed, "`operationName` must name one of the operations"))?;
     guard::check_variables(operation, &variables)?;
     let kind = operation.ty;
+    let called = served.operations.name(operation);
     let mut request = Request::new(&*text).variables(variables);
     request.set_parsed_query(document);
     if let Some(name) = name {
@@ -163,5 +166,5 @@ pub async fn prepare(served: &Served, incoming: Incoming) -> Result<Prepared, No
     if !served.app.config.server.development {
         request = request.disable_introspection();
     }
-    Ok(Prepared { request, kind, cost })
+    Ok(Prepared { request, kind, name: called, cost })
 }

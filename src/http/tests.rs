@@ -15,8 +15,10 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::identity::{Identity, generate_key_file};
+use crate::domain::images::Images;
 use crate::domain::payments::SimulatedPayments;
 use crate::domain::{Domain, timelines};
+use crate::stores::objects::Objects;
 use crate::stores::postgres::Cluster;
 use crate::stores::redis::Redis;
 
@@ -32,6 +34,7 @@ fn app() -> App {
         "redis": { "url": "redis://127.0.0.1:9", "timeout_ms": 50 },
         "rabbitmq": { "url": "amqp://127.0.0.1:9" },
         "kafka": { "brokers": "127.0.0.1:9" },
+        "media": { "folder": std::env::temp_dir().join(format!("plaza-http-tests-{}", std::process::id())) },
         "auth": { "signing_key_file": KEY.as_path() },
     }))
     .unwrap();
@@ -40,9 +43,13 @@ fn app() -> App {
         redis: Redis::new(&config.redis, Clock::System).unwrap(),
         clock: Clock::System,
         feed: config.feed.clone(),
+        orders: config.orders.clone(),
         payments: std::sync::Arc::new(SimulatedPayments(config.payments.clone())),
+        objects: Objects::new(&config.media).unwrap(),
+        images: std::sync::Arc::new(Images::new(&config.media, &config.auth, &config.limits).unwrap()),
         identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
+        views: std::sync::Arc::new(crate::domain::views::ViewLog::new(&config.views, &config.kafka)),
     };
     App::around(config, domain).unwrap()
 }

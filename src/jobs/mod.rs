@@ -1,7 +1,10 @@
 //! RabbitMQ jobs: the handlers, and the runner that retries and gives up.
 
+mod depths;
 mod feed_fan_out;
 mod feed_resume_push;
+mod image_delete;
+mod image_process;
 mod order_process;
 mod runner;
 
@@ -35,6 +38,8 @@ async fn handle(op: &Operation, domain: &Domain, job: &Job) -> Result<(), JobErr
     match job {
         Job::FeedFanOut { post_id, author_id } => feed_fan_out::run(op, domain, *post_id, *author_id).await,
         Job::FeedResumePush { author_id } => feed_resume_push::run(op, domain, *author_id).await,
+        Job::ImageProcess { image_id } => image_process::run(op, domain, *image_id).await,
+        Job::ImageDelete { names } => image_delete::run(domain, names).await,
         Job::OrderProcess { order_id } => order_process::run(op, domain, *order_id).await,
     }
 }

@@ -1,7 +1,8 @@
 //! Consumes every queue: runs jobs a number at a time, acknowledges what is done, retries what failed, gives up what keeps failing.
 //!
 //! A failed job is published (confirmed) to a retry queue or to the dead-letter queue *before* its delivery is acknowledged: a worker that dies in
-//! between leaves the job twice, never not at all, and handlers may be run twice.
+//! between leaves the job twice, never not at all, and handlers may be run twice. A delivery that can be neither acknowledged nor published would stay with
+//! this worker for as long as its connection lives, so the worker connects anew: then all that it holds is delivered again.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{JobError, handle};
+use super::{JobError, depths, handle};
 use crate::config::Config;
 use crate::domain::{Domain, Operation};
 use crate::ids::Bucket;
@@ -24,9 +25,22 @@ use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, jobs as attempts};
 use crate::stores::rabbitmq::publisher::{Message, Publisher};
 use crate::stores::rabbitmq::{connect, topology, unavailable};
+use crate::telemetry::{figures, trace};
 
-/// Jobs of one queue that run at the same time.
-const CONCURRENCY: usize = 16;
+/// Jobs of one kind that run at the same time, where configuration does not say: each keeps its store busy by itself.
+const AT_ONCE: u16 = 16;
+
+/// Jobs of a queue that run at the same time.
+fn at_once(queue: Queue, config: &Config) -> u16 {
+    match queue {
+        Queue::Feed => AT_ONCE,
+        // Most of an order's time is the payment provider's.
+        Queue::Orders => config.rabbitmq.orders_at_once,
+        // Images take memory and whole processors: as many as may be decoded, so that none waits for its turn while its time runs.
+        Queue::Images => u16::try_from(config.media.parallel_decodes).unwrap_or(AT_ONCE).clamp(1, AT_ONCE),
+    }
+}
+
 /// How long one may take; far below the broker's own limit for an acknowledgement.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The header that says which attempt a delivery is, when it is not the first.
@@ -39,9 +53,15 @@ pub const CAUSE: &str = "x-plaza-cause";
 /// # Errors
 /// None.
 pub async fn run(domain: Domain, config: Arc<Config>, stop: CancellationToken) -> anyhow::Result<()> {
+    figures::begin_worker();
+    tokio::join!(work(&domain, &config, &stop), depths::tell(Arc::clone(&config), stop.clone()));
+    Ok(())
+}
+
+async fn work(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken) {
     let mut away = false;
     while !stop.is_cancelled() {
-        match consume(&domain, &config, &stop).await {
+        match consume(domain, config, stop).await {
             Ok(()) => away = false,
             Err(error) => {
                 if !away {
@@ -55,7 +75,6 @@ pub async fn run(domain: Domain, config: Arc<Config>, stop: CancellationToken) -
             () = stop.cancelled() => {}
         }
     }
-    Ok(())
 }
 
 struct Context {
@@ -74,12 +93,13 @@ async fn consume(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken
     let mut consumers = Vec::new();
     for queue in Queue::ALL {
         let channel = connection.create_channel().await.map_err(unavailable)?;
-        channel.basic_qos(config.rabbitmq.prefetch, BasicQosOptions::default()).await.map_err(unavailable)?;
+        let at_once = at_once(queue, config);
+        channel.basic_qos(config.rabbitmq.prefetch.max(at_once), BasicQosOptions::default()).await.map_err(unavailable)?;
         let consumer = channel
             .basic_consume(queue.name().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
             .await
             .map_err(unavailable)?;
-        consumers.push(consume_queue(Arc::clone(&context), queue, consumer, stop));
+        consumers.push(consume_queue(Arc::clone(&context), queue, (consumer, at_once), stop));
     }
     tracing::info!("working");
     futures_util::future::try_join_all(consumers).await?;
@@ -89,22 +109,26 @@ async fn consume(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken
 async fn consume_queue(
     context: Arc<Context>,
     queue: Queue,
-    mut consumer: lapin::Consumer,
+    (mut consumer, at_once): (lapin::Consumer, u16),
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
-    let permits = Arc::new(Semaphore::new(CONCURRENCY));
+    let permits = Arc::new(Semaphore::new(usize::from(at_once)));
     let mut running = tokio::task::JoinSet::new();
+    let unsettled = CancellationToken::new();
     let ended = loop {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break Ok(()) };
         let delivery = tokio::select! {
             delivery = consumer.next() => delivery,
+            () = unsettled.cancelled() => break Err(StoreError::unavailable("rabbitmq", "a job could not be settled")),
             () = stop.cancelled() => break Ok(()),
         };
         match delivery {
             Some(Ok(delivery)) => {
-                let context = Arc::clone(&context);
+                let (context, unsettled) = (Arc::clone(&context), unsettled.clone());
                 running.spawn(async move {
-                    take(&context, queue, delivery).await;
+                    if !take(&context, queue, delivery).await {
+                        unsettled.cancel();
+                    }
                     drop(permit);
                 });
             }
@@ -117,19 +141,30 @@ async fn consume_queue(
     ended
 }
 
-/// Runs one delivery to its acknowledgement. When that is not possible (RabbitMQ went away) it will be delivered again.
-async fn take(context: &Context, queue: Queue, delivery: Delivery) {
+/// Runs one delivery to its acknowledgement; whether it came that far. When not (RabbitMQ went away), it will be delivered again.
+async fn take(context: &Context, queue: Queue, delivery: Delivery) -> bool {
     let settled = match serde_json::from_slice::<JobEnvelope>(&delivery.data) {
-        Ok(envelope) => run_job(context, queue, &envelope, &delivery).await,
+        Ok(envelope) => {
+            let mut span = trace::of_message(envelope.traceparent.as_deref(), trace::Kind::Consumer, || envelope.job.name().into());
+            span.set("messaging.system", || "rabbitmq".into());
+            span.set("messaging.destination.name", || queue.name().into());
+            span.set("messaging.message.id", || envelope.id.clone().into());
+            span.run(run_job(context, queue, &envelope, &delivery)).await
+        }
         Err(error) => give_up(context, queue, &delivery, &format!("cannot be read: {error}"), 1).await,
     };
     match settled {
         Ok(()) => {
             if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
                 tracing::debug!(%error, "not acknowledged: it will come again");
+                return false;
             }
+            true
         }
-        Err(error) => tracing::warn!(queue = queue.name(), %error, "a job could not be settled: it will come again"),
+        Err(error) => {
+            tracing::warn!(queue = queue.name(), %error, "a job could not be settled: it will come again");
+            false
+        }
     }
 }
 
@@ -143,25 +178,45 @@ async fn run_job(context: &Context, queue: Queue, envelope: &JobEnvelope, delive
         Ok(Err(_)) => Err(JobError::Retry("panicked".to_owned())),
         Err(_) => Err(JobError::Retry(format!("not done after {} s", TIMEOUT.as_secs()))),
     };
-    metrics::histogram!("plaza_job_seconds", "queue" => queue.name()).record(started.elapsed().as_secs_f64());
+    let name = envelope.job.name();
+    metrics::histogram!("plaza_job_seconds", "queue" => queue.name(), "job" => name.clone()).record(started.elapsed().as_secs_f64());
+    let count = |outcome| metrics::counter!("plaza_jobs_total", "queue" => queue.name(), "job" => name, "outcome" => outcome).increment(1);
     match result {
         Ok(()) => {
+            count("ok");
+            tracing::debug!(job = envelope.id, took_ms = started.elapsed().as_secs_f64() * 1_000.0, "a job is done");
             if is_repeat(delivery) {
-                on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
+                let forgotten = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
                     attempts::forget_attempts(connection, &envelope.id).await
-                })
-                .await?;
+                });
+                if let Err(error) = forgotten.await {
+                    tracing::warn!(job = envelope.id, %error, "a job is done, and its failures are not forgotten");
+                }
             }
             Ok(())
         }
-        Err(JobError::Fail(cause)) => give_up(context, queue, delivery, &cause, 1).await,
+        Err(JobError::Fail(cause)) => {
+            count("dead");
+            give_up(context, queue, delivery, &cause, 1).await
+        }
         Err(JobError::Retry(cause)) => {
-            let failed = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
+            let counted = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
                 attempts::count_attempt(connection, &envelope.id, &cause).await
-            })
-            .await?;
+            });
+            let failed = match counted.await {
+                Ok(failed) => failed,
+                // Its shard is away, perhaps for the same reason that the job failed: that uses up none of its attempts.
+                Err(error) => {
+                    tracing::warn!(job = envelope.id, cause, %error, "a job failed, and that cannot be counted");
+                    return match context.retry_delays_ms.first() {
+                        Some(delay) => retry(context, queue, delivery, *delay, 0).await,
+                        None => give_up(context, queue, delivery, &cause, 1).await,
+                    };
+                }
+            };
             let delay = usize::try_from(failed).ok().and_then(|failed| context.retry_delays_ms.get(failed.saturating_sub(1)));
             tracing::warn!(job = envelope.id, failed, cause, retry_in_ms = delay, "a job failed");
+            count(if delay.is_some() { "retry" } else { "dead" });
             match delay {
                 Some(delay) => retry(context, queue, delivery, *delay, failed).await,
                 None => give_up(context, queue, delivery, &cause, failed).await,

@@ -24,6 +24,17 @@ pub enum Sink {
 }
 
 impl Sink {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Rabbitmq, Self::Kafka];
+
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rabbitmq => "rabbitmq",
+            Self::Kafka => "kafka",
+        }
+    }
+
     /// As stored.
     pub fn code(self) -> i16 {
         match self {

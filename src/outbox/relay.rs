@@ -10,15 +10,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::Sink;
 use crate::config::{Config, KafkaConfig};
 use crate::stores::StoreError;
 use crate::stores::kafka::producer::{self, EventProducer};
-use crate::stores::postgres::outbox::{self as rows, OutboxRow};
+use crate::stores::postgres::outbox::{self as rows, Backlog, OutboxRow};
 use crate::stores::postgres::{Cluster, Connection, Shard, ShardIndex, idempotency_keys, sessions};
 use crate::stores::rabbitmq::publisher::{self, Publisher};
+use crate::telemetry::{figures, trace};
 
 /// Messages in flight at a time, per shard and sink.
 const WINDOW: i64 = 500;
@@ -42,6 +44,7 @@ const KEEP_DAYS: i32 = 7;
 /// # Errors
 /// None: what fails is tried again.
 pub async fn run(cluster: Arc<Cluster>, config: Arc<Config>, stop: CancellationToken) -> anyhow::Result<()> {
+    figures::begin_relay();
     let shards = cluster.indexes().map(|index| {
         let (cluster, config, stop) = (Arc::clone(&cluster), Arc::clone(&config), stop.clone());
         async move {
@@ -74,11 +77,15 @@ async fn relay_shard(shard: &Shard, config: &Config, stop: &CancellationToken) -
     tracing::info!(shard = shard.index.0, "relaying");
     let lost = stop.child_token();
     let _cancel = lost.clone().drop_guard();
-    tokio::select! {
+    let ended = tokio::select! {
         result = keep_lock(&mut lock, shard.index, stop) => result,
         result = to_rabbitmq(shard, &config.rabbitmq.url, &config.rabbitmq.retry_delays_ms, &lost) => result,
         result = to_kafka(shard, &config.kafka, &lost) => result,
-    }
+    };
+    // Whoever takes over tells of it from here on.
+    Backlog::default().tell(shard.index, Sink::Rabbitmq);
+    Backlog::default().tell(shard.index, Sink::Kafka);
+    ended
 }
 
 /// Checks the connection that holds the lock, and keeps the outbox's partitions, until told to stop or the connection is gone.
@@ -108,14 +115,41 @@ async fn keep_lock(lock: &mut Connection, shard: ShardIndex, stop: &Cancellation
 
 /// How much waits for each broker, and for how long already: the lag that operators watch.
 async fn tell_backlog(connection: &mut Connection, shard: ShardIndex) -> Result<(), StoreError> {
-    for (sink, name) in [(Sink::Rabbitmq, "rabbitmq"), (Sink::Kafka, "kafka")] {
-        let backlog = rows::backlog(connection, sink.code()).await?;
-        let shard = shard.0.to_string();
-        let unsent = u32::try_from(backlog.unsent).unwrap_or(u32::MAX);
-        metrics::gauge!("plaza_outbox_unsent", "shard" => shard.clone(), "sink" => name).set(unsent);
-        metrics::gauge!("plaza_outbox_lag_seconds", "shard" => shard, "sink" => name).set(backlog.oldest_s);
+    for sink in Sink::ALL {
+        rows::backlog(connection, sink.code()).await?.tell(shard, sink);
     }
     Ok(())
+}
+
+impl Backlog {
+    /// Sets its figures.
+    fn tell(&self, shard: ShardIndex, sink: Sink) {
+        let unsent = u32::try_from(self.unsent).unwrap_or(u32::MAX);
+        metrics::gauge!("plaza_outbox_unsent", "shard" => shard.0.to_string(), "sink" => sink.name()).set(unsent);
+        metrics::gauge!("plaza_outbox_lag_seconds", "shard" => shard.0.to_string(), "sink" => sink.name()).set(self.oldest_s);
+    }
+}
+
+/// The traceparent alone of an envelope.
+#[derive(Deserialize)]
+struct Carrier {
+    traceparent: Option<String>,
+}
+
+/// Begins a span for each message that a sampled trace has caused; they end with the list.
+fn sending(rows: &[OutboxRow], sink: Sink) -> Vec<trace::Span> {
+    if !trace::is_exporting() {
+        return Vec::new();
+    }
+    let begin = |row: &OutboxRow| {
+        let carrier: Carrier = serde_json::from_str(&row.payload).ok()?;
+        let mut span = trace::of_message(carrier.traceparent.as_deref(), trace::Kind::Producer, || format!("send {}", row.topic).into());
+        span.set("messaging.system", || sink.name().into());
+        span.set("messaging.destination.name", || row.topic.clone().into());
+        span.set("messaging.message.id", || row.key.clone().into());
+        Some(span)
+    };
+    rows.iter().filter_map(begin).collect()
 }
 
 async fn next(
@@ -162,6 +196,7 @@ async fn to_rabbitmq(shard: &Shard, url: &SecretString, retry_delays_ms: &[u32],
     let mut publisher: Option<Publisher> = None;
     let (mut idle, mut away) = (0, false);
     while let Some(unsent) = next(&mut connection, Sink::Rabbitmq, &mut idle, stop).await? {
+        let spans = sending(&unsent, Sink::Rabbitmq);
         let sent = async {
             let connected = match publisher.take() {
                 Some(connected) => connected,
@@ -173,7 +208,9 @@ async fn to_rabbitmq(shard: &Shard, url: &SecretString, retry_delays_ms: &[u32],
             let confirmed = publishing.map_err(|_| StoreError::unavailable("rabbitmq", "no confirm in 10 s"))??;
             Ok::<_, StoreError>((connected, confirmed))
         };
-        match sent.await {
+        let sent = sent.await;
+        drop(spans);
+        match sent {
             Ok((connected, confirmed)) => {
                 if away {
                     tracing::info!(shard = shard.index.0, "rabbitmq is back");
@@ -207,6 +244,7 @@ async fn to_kafka(shard: &Shard, config: &KafkaConfig, stop: &CancellationToken)
     while let Some(unsent) = next(&mut connection, Sink::Kafka, &mut idle, stop).await? {
         let messages: Vec<producer::Message<'_>> =
             unsent.iter().map(|row| producer::Message { topic: &row.topic, key: &row.key, payload: &row.payload }).collect();
+        let spans = sending(&unsent, Sink::Kafka);
         let sent = tokio::select! {
             sent = producer.publish(&messages) => sent,
             () = stop.cancelled() => {
@@ -214,6 +252,7 @@ async fn to_kafka(shard: &Shard, config: &KafkaConfig, stop: &CancellationToken)
                 return Ok(());
             }
         };
+        drop(spans);
         match sent {
             Ok(()) => {
                 let ids: Vec<i64> = unsent.iter().map(|row| row.id).collect();

@@ -214,6 +214,20 @@ pub enum Event {
         /// In which minute, Unix seconds, a multiple of 60.
         minute: i64,
     },
+    /// Sold pieces came back, and their price went back.
+    #[serde(rename = "product.returned.v1")]
+    ProductReturned {
+        /// Which.
+        product_id: ProductId,
+        /// From which order.
+        order_id: OrderId,
+        /// How many.
+        quantity: i32,
+        /// For how much they had been sold, in minor units.
+        amount: i64,
+        /// In which minute they had been sold, Unix seconds, a multiple of 60.
+        minute: i64,
+    },
     /// An order was placed.
     #[serde(rename = "order.placed.v1")]
     OrderPlaced {
@@ -299,7 +313,8 @@ impl Event {
             Self::CommentAnswered { comment_id, .. } => Aggregate::Answer(*comment_id),
             Self::ProductCreated { product_id, .. }
             | Self::ProductStockChanged { product_id, .. }
-            | Self::ProductSold { product_id, .. } => Aggregate::Product(*product_id),
+            | Self::ProductSold { product_id, .. }
+            | Self::ProductReturned { product_id, .. } => Aggregate::Product(*product_id),
             Self::OrderPlaced { order_id, .. } | Self::OrderStatusChanged { order_id, .. } => Aggregate::Order(*order_id),
         }
     }

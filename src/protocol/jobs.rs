@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{OrderId, PostId, UserId};
+use crate::ids::{ImageId, OrderId, PostId, UserId};
 
 /// Work to be done once, later, by a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,10 +22,46 @@ pub enum Job {
         /// Who.
         author_id: UserId,
     },
+    /// Look at what was uploaded as an image, and make what is shown of it.
+    #[serde(rename = "image.process.v1")]
+    ImageProcess {
+        /// Which.
+        image_id: ImageId,
+    },
+    /// Delete files of images whose rows are gone.
+    #[serde(rename = "image.delete.v1")]
+    ImageDelete {
+        /// Their names in the object store.
+        names: Vec<String>,
+    },
     /// Bring an order to its end: reserve, pay, confirm, or compensate.
     #[serde(rename = "order.process.v1")]
     OrderProcess {
         /// Which.
         order_id: OrderId,
     },
+}
+
+impl Job {
+    /// Its name on the wire: `feed.fan_out.v1`.
+    pub fn name(&self) -> String {
+        name_on_the_wire(self, "job")
+    }
+}
+
+/// What serde writes into a tag, so that a name is written once.
+pub(super) fn name_on_the_wire(message: &impl Serialize, tag: &str) -> String {
+    let value = serde_json::to_value(message).unwrap_or_default();
+    value.get(tag).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Id;
+
+    #[test]
+    fn a_job_is_called_as_on_the_wire() {
+        assert_eq!(Job::OrderProcess { order_id: OrderId::from_i64(1) }.name(), "order.process.v1");
+    }
 }

@@ -4,3 +4,4 @@ pub mod envelope;
 pub mod events;
 pub mod jobs;
 pub mod routing;
+pub mod views;

@@ -10,17 +10,20 @@ pub enum Queue {
     Feed,
     /// The order saga.
     Orders,
+    /// Images to be looked at, and to be deleted.
+    Images,
 }
 
 impl Queue {
     /// All of them: what the topology declares and the worker consumes.
-    pub const ALL: [Self; 2] = [Self::Feed, Self::Orders];
+    pub const ALL: [Self; 3] = [Self::Feed, Self::Orders, Self::Images];
 
     /// Its name at the broker.
     pub fn name(self) -> &'static str {
         match self {
             Self::Feed => "plaza.feed",
             Self::Orders => "plaza.orders",
+            Self::Images => "plaza.images",
         }
     }
 
@@ -47,11 +50,14 @@ pub enum Topic {
     Products,
     /// Orders.
     Orders,
+    /// Views of posts: telemetry, not events.
+    Views,
 }
 
 impl Topic {
     /// All of them: what `plaza migrate` creates.
-    pub const ALL: [Self; 7] = [Self::Users, Self::Edges, Self::Blocks, Self::Posts, Self::References, Self::Products, Self::Orders];
+    pub const ALL: [Self; 8] =
+        [Self::Users, Self::Edges, Self::Blocks, Self::Posts, Self::References, Self::Products, Self::Orders, Self::Views];
 
     /// Its name, without the prefix.
     pub fn name(self) -> &'static str {
@@ -63,6 +69,15 @@ impl Topic {
             Self::References => "references",
             Self::Products => "products",
             Self::Orders => "orders",
+            Self::Views => "views",
+        }
+    }
+
+    /// How long its records are kept, in milliseconds; -1: for ever. Read models are rebuilt from the first event; telemetry is only ever read on.
+    pub fn retention_ms(self) -> i64 {
+        match self {
+            Self::Views => 3 * 24 * 3_600 * 1_000,
+            _ => -1,
         }
     }
 }
@@ -72,6 +87,7 @@ pub fn queue_of(job: &Job) -> Queue {
     match job {
         Job::FeedFanOut { .. } | Job::FeedResumePush { .. } => Queue::Feed,
         Job::OrderProcess { .. } => Queue::Orders,
+        Job::ImageProcess { .. } | Job::ImageDelete { .. } => Queue::Images,
     }
 }
 

@@ -140,6 +140,7 @@ fn told(event: &Event) -> Option<Told> {
             let kind = match status.as_str() {
                 "CONFIRMED" => "ORDER_CONFIRMED",
                 "REJECTED" => "ORDER_REJECTED",
+                "REFUNDED" => "ORDER_REFUNDED",
                 _ => return None,
             };
             Told { user: buyer_id.as_i64(), kind, subject: order_id.as_i64(), ..Told::default() }
@@ -177,7 +178,8 @@ impl Projection for Notifications {
             Event::UserMentioned { user_id, .. } | Event::CommentAnswered { user_id, .. } => user_id.bucket(),
             Event::ProductCreated { product_id, .. }
             | Event::ProductStockChanged { product_id, .. }
-            | Event::ProductSold { product_id, .. } => product_id.bucket(),
+            | Event::ProductSold { product_id, .. }
+            | Event::ProductReturned { product_id, .. } => product_id.bucket(),
             Event::OrderPlaced { buyer_id, .. } | Event::OrderStatusChanged { buyer_id, .. } => buyer_id.bucket(),
             Event::UserCreated { user_id, .. } | Event::UserUpdated { user_id } => user_id.bucket(),
         }

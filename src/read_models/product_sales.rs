@@ -1,4 +1,4 @@
-//! Sales per product and minute: a windowed aggregate of the products' events.
+//! Sales per product and minute: a windowed aggregate of the products' events. What came back is not counted in the minute it was sold in.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -38,9 +38,11 @@ pub struct SalesRow {
 /// The server's.
 pub async fn latest(connection: &mut Connection, product: i64, limit: i64) -> Result<Vec<SalesRow>, StoreError> {
     Ok(prepared(
-        sql("SELECT minute, orders, quantity, amount FROM product_sales WHERE product_id = $1 ORDER BY minute DESC LIMIT $2")
-            .bind::<BigInt, _>(product)
-            .bind::<BigInt, _>(limit),
+        sql(
+            "SELECT minute, orders, quantity, amount FROM product_sales WHERE product_id = $1 AND orders > 0 ORDER BY minute DESC LIMIT $2",
+        )
+        .bind::<BigInt, _>(product)
+        .bind::<BigInt, _>(limit),
     )
     .load(connection)
     .await?)
@@ -60,7 +62,9 @@ fn product_of(event: &Event) -> Option<ProductId> {
 /// The windows that a batch touches: (product, beginning of the minute in Unix seconds).
 fn windows(events: &[EventEnvelope]) -> Vec<(i64, i64)> {
     distinct(events.iter().filter_map(|event| match &event.event {
-        Event::ProductSold { product_id, minute, .. } => Some((product_id.as_i64(), *minute)),
+        Event::ProductSold { product_id, minute, .. } | Event::ProductReturned { product_id, minute, .. } => {
+            Some((product_id.as_i64(), *minute))
+        }
         _ => None,
     }))
 }
@@ -86,9 +90,9 @@ impl Projection for ProductSales {
         }
         prepared(
             sql("INSERT INTO product_sales (product_id, minute, orders, quantity, amount)
-                 SELECT w.product_id, to_timestamp(w.minute), count(*), sum(r.quantity), sum(r.amount)
+                 SELECT w.product_id, to_timestamp(w.minute), count(r.order_id), coalesce(sum(r.quantity), 0), coalesce(sum(r.amount), 0)
                  FROM unnest($1::bigint[], $2::bigint[]) AS w(product_id, minute)
-                 JOIN reservations r ON r.product_id = w.product_id AND r.status = 'SOLD'
+                 LEFT JOIN reservations r ON r.product_id = w.product_id AND r.status = 'SOLD'
                   AND r.sold_at >= to_timestamp(w.minute) AND r.sold_at < to_timestamp(w.minute + 60)
                  GROUP BY w.product_id, w.minute
                  ON CONFLICT (product_id, minute) DO UPDATE

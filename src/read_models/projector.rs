@@ -12,13 +12,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::exclusive::exclusively;
+use super::lag::Lag;
 use super::projection::{Effects, Projection, all};
 use crate::config::Config;
 use crate::protocol::envelope::EventEnvelope;
 use crate::stores::StoreError;
 use crate::stores::kafka::consumer::{EventConsumer, Partition, Record};
 use crate::stores::postgres::projections::{self as rows, Position};
-use crate::stores::postgres::{Cluster, Connection, ReadSession, ShardIndex, outbox};
+use crate::stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
+use crate::telemetry::trace;
 
 /// Events in one batch.
 const BATCH: usize = 1_000;
@@ -37,22 +40,10 @@ const EFFECTS_PATIENCE: Duration = Duration::from_secs(3);
 pub async fn run(cluster: Arc<Cluster>, effects: Arc<dyn Effects>, config: Arc<Config>, stop: CancellationToken) -> anyhow::Result<()> {
     let projections = all(&config.feed).into_iter().map(|projection| {
         let runner = Runner { projection, cluster: Arc::clone(&cluster), effects: Arc::clone(&effects), config: Arc::clone(&config) };
-        let stop = stop.clone();
+        let (cluster, stop) = (Arc::clone(&cluster), stop.clone());
         async move {
-            while !stop.is_cancelled() {
-                tokio::select! {
-                    result = runner.run_with_lock() => {
-                        if let Err(error) = result {
-                            tracing::warn!(projection = runner.projection.name(), error = format!("{error:#}"), "begins again");
-                        }
-                    }
-                    () = stop.cancelled() => return,
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                    () = stop.cancelled() => {}
-                }
-            }
+            let name = format!("projection:{}", runner.projection.name());
+            exclusively(cluster, &name, stop, || runner.consume()).await;
         }
     });
     futures_util::future::join_all(projections).await;
@@ -85,40 +76,54 @@ struct Progress {
 }
 
 impl Runner {
-    async fn run_with_lock(&self) -> anyhow::Result<()> {
-        let mut lock = self.cluster.shard(ShardIndex(0))?.direct().await?;
-        if !outbox::try_lock(&mut lock, &format!("projection:{}", self.projection.name())).await? {
-            return Ok(());
+    async fn consume(&self) -> anyhow::Result<()> {
+        // Those that were parked before this beginning are tried again.
+        self.tell_parked(0);
+        let consumer = Arc::new(EventConsumer::new(&self.config.kafka, self.projection.name(), self.projection.topics())?);
+        let asking = Arc::clone(&consumer);
+        let partitions = tokio::task::spawn_blocking(move || asking.partitions()).await?;
+        if partitions.is_err() {
+            metrics::gauge!("plaza_kafka_up").set(0);
         }
-        tracing::info!(projection = self.projection.name(), "projecting");
-        let alive = async {
-            loop {
-                tokio::time::timeout(Duration::from_secs(2), outbox::is_alive(&mut lock)).await??;
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        };
+        let partitions = partitions?;
+        let mut progress = self.stored(&partitions).await?;
+        let lag = Lag::new(self.projection.name(), self.projection.topics(), Arc::clone(&consumer));
+        lag.read(&progress.read);
+        consumer.assign(&progress.effects.iter().map(|(partition, offset)| (partition.clone(), *offset)).collect::<Vec<_>>())?;
         tokio::select! {
-            result = alive => result,
-            result = self.consume() => result,
+            result = self.project(&consumer, &lag, &mut progress) => result,
+            () = lag.tell() => Ok(()),
         }
     }
 
-    async fn consume(&self) -> anyhow::Result<()> {
-        let consumer = Arc::new(EventConsumer::new(&self.config.kafka, self.projection.name(), self.projection.topics())?);
-        let asking = Arc::clone(&consumer);
-        let partitions = tokio::task::spawn_blocking(move || asking.partitions()).await??;
-        let mut progress = self.stored(&partitions).await?;
-        consumer.assign(&progress.effects.iter().map(|(partition, offset)| (partition.clone(), *offset)).collect::<Vec<_>>())?;
+    async fn project(&self, consumer: &EventConsumer, lag: &Lag, progress: &mut Progress) -> anyhow::Result<()> {
+        let name = self.projection.name();
         let mut levelled = Instant::now();
         let mut behind = false;
         loop {
-            let batch = self.decode(consumer.batch(BATCH, LEVEL).await?, &mut progress);
+            let batch = self.decode(consumer.batch(BATCH, LEVEL).await?, progress);
             let level = behind && levelled.elapsed() >= LEVEL;
             if batch.is_empty() && !level {
                 continue;
             }
-            self.apply(&batch, &mut progress, level).await?;
-            self.tell(&batch, &mut progress).await?;
+            let began = Instant::now();
+            let spans = self.spans(&batch);
+            let work = async {
+                self.apply(&batch, progress, level).await?;
+                self.tell(&batch, progress).await
+            };
+            // What a batch does is part of each of its traces; it is told in the first.
+            match spans.first() {
+                Some(first) => first.run_part(work).await?,
+                None => work.await?,
+            }
+            drop(spans);
+            lag.read(&progress.read);
+            if !batch.is_empty() {
+                metrics::histogram!("plaza_projection_batch_seconds", "projection" => name).record(began.elapsed().as_secs_f64());
+                let events = u64::try_from(batch.len()).unwrap_or_default();
+                metrics::counter!("plaza_projection_events_total", "projection" => name).increment(events);
+            }
             behind = !level || !batch.is_empty();
             if level {
                 levelled = Instant::now();
@@ -165,8 +170,29 @@ impl Runner {
     fn park(&self, parked: &mut HashSet<Partition>, partition: &Partition, offset: i64, why: &str) {
         let projection = self.projection.name();
         tracing::error!(projection, topic = partition.topic, partition = partition.number, offset, why, "parked");
-        metrics::gauge!("plaza_projection_parked", "projection" => projection).increment(1.0);
         parked.insert(partition.clone());
+        self.tell_parked(parked.len());
+    }
+
+    fn tell_parked(&self, parked: usize) {
+        let parked = u32::try_from(parked).unwrap_or(u32::MAX);
+        metrics::gauge!("plaza_projection_parked", "projection" => self.projection.name()).set(parked);
+    }
+
+    /// Begins a span for each event that a sampled trace has caused; they end with the list.
+    fn spans(&self, batch: &[Located]) -> Vec<trace::Span> {
+        if !trace::is_exporting() {
+            return Vec::new();
+        }
+        let begin = |located: &Located| {
+            let name = || format!("project {}", self.projection.name()).into();
+            let mut span = trace::of_message(located.event.traceparent.as_deref(), trace::Kind::Consumer, name);
+            span.set("messaging.system", || "kafka".into());
+            span.set("messaging.destination.name", || located.partition.topic.into());
+            span.set("messaging.message.id", || located.event.id.clone().into());
+            span
+        };
+        batch.iter().map(begin).filter(trace::Span::is_recording).collect()
     }
 
     /// Writes a batch, each shard's part in one transaction. With `level`, shards that got nothing move their offsets too.

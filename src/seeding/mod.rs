@@ -1,13 +1,34 @@
-//! Filling an installation: people, follows, posts, products, orders, in bulk, without a request each.
+//! Filling an installation: people, follows, posts, products, orders, in bulk, without a request each, up to millions of people.
 //!
-//! Everything follows from the random seed: the same arguments into an empty system give the same rows with the same ids, and running them again
-//! (after an interruption, say) adds only what is missing. Rows that projections would derive are written along, with the versions of their
-//! aggregates, so that live events go on from there without a gap.
+//! Everything follows from the random seed and a number (the how manyeth person, post, order), so that any part can be made without the others:
+//! rows are made chunk by chunk, a few at a time in memory, and go to all shards at once by COPY. A chunk and the note that it is there are one
+//! transaction on each shard, so a seeding that was killed goes on where it stopped.
+//!
+//! What is seeded has **version 0**: it came without events. The first event of each aggregate is its version 1, for every projection there is
+//! and for those to come. What projections would have derived is derived from the rows when people are loaded, who come last: before that there
+//! is nobody whose counts could be asked for.
 
+mod accounts;
+mod compare;
+mod content;
+mod graph;
 mod load;
 mod rows;
+mod shop;
 mod words;
 mod world;
 
-pub use load::{Loader, summary};
-pub use world::{Plan, World, email, follows_of_file, follows_of_users, handle, people};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+pub use accounts::{email, handle, people};
+pub use compare::{Comparison, compare_with_psql};
+pub use graph::{Follows, follows_of_file};
+pub use load::{Loaded, Loader};
+pub use world::{Plan, Step, World};
+
+/// The random numbers of one thing.
+fn numbered(seed: u64, kind: &str, number: u64) -> StdRng {
+    let kind = kind.bytes().fold(seed, |mixed, byte| (mixed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    StdRng::seed_from_u64(kind.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+}

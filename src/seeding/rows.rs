@@ -13,7 +13,7 @@ pub struct Table {
     pub name: &'static str,
     /// Columns, with commas.
     pub columns: &'static str,
-    /// Which `incoming` rows are taken, in SQL; all of them: `true`.
+    /// Which `incoming` rows are taken where some of them may be there already, in SQL; all of them: `true`.
     pub taken: &'static str,
 }
 
@@ -53,29 +53,36 @@ impl Row {
     }
 }
 
+/// Rows of one table for one shard.
+#[derive(Debug, Default, Clone)]
+pub struct Text {
+    /// COPY text.
+    pub text: String,
+    /// Lines in it.
+    pub rows: u64,
+}
+
 /// Rows of one table, by shard.
 #[derive(Debug)]
 pub struct Rows {
     /// Where they go.
     pub table: Table,
-    /// COPY text by shard.
-    pub by_shard: BTreeMap<ShardIndex, String>,
-    /// How many in all.
-    pub count: u64,
+    /// Text by shard.
+    pub by_shard: BTreeMap<ShardIndex, Text>,
 }
 
 impl Rows {
     /// No rows yet.
     pub fn new(table: Table) -> Self {
-        Self { table, by_shard: BTreeMap::new(), count: 0 }
+        Self { table, by_shard: BTreeMap::new() }
     }
 
     /// Adds a row to the shard of a bucket.
     pub fn add(&mut self, map: &ShardMap, bucket: Bucket, row: Row) {
-        let text = self.by_shard.entry(map.shard_of(bucket)).or_default();
-        text.push_str(&row.0);
-        text.push('\n');
-        self.count += 1;
+        let of = self.by_shard.entry(map.shard_of(bucket)).or_default();
+        of.text.push_str(&row.0);
+        of.text.push('\n');
+        of.rows += 1;
     }
 }
 

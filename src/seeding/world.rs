@@ -1,41 +1,21 @@
-//! What there will be: people, whom they follow, what they write, sell and buy.
+//! What there will be, in steps, each of them in chunks that can be made by themselves.
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
-use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
-
-use super::rows::{Row, Rows, Table};
-use super::words;
-use crate::ids::{Bucket, Id, UserId, compose};
+use super::graph::Follows;
+use super::rows::Rows;
+use crate::ids::{Id, UserId, compose};
 use crate::stores::postgres::ShardMap;
 
 /// The beginning of seeded time: 2026-01-01T00:00:00Z, Unix milliseconds.
-const BEGINNING_MS: i64 = 1_767_225_600_000;
+pub(super) const BEGINNING_MS: i64 = 1_767_225_600_000;
 const DAY_MS: i64 = 86_400_000;
-
-/// A post is loaded after what belongs to it, so beside one that is there everything is there, and has had a life since: nothing comes back.
-const OF_NEW_POSTS: &str = "NOT EXISTS (SELECT 1 FROM posts p WHERE p.id = incoming.post_id)";
-const USERS: Table = Table { name: "users", columns: "id, handle, email, display_name, bio, password_hash", taken: "true" };
-const HANDLES: Table = Table { name: "handle_claims", columns: "handle, user_id", taken: "true" };
-const EMAILS: Table = Table { name: "email_claims", columns: "email, user_id", taken: "true" };
-const FOLLOWS: Table = Table { name: "follows", columns: "follower_id, followee_id, id, version, active", taken: "true" };
-const FOLLOWERS: Table = Table { name: "followers", columns: "followee_id, follower_id, follow_id, active", taken: "true" };
-const POSTS: Table = Table { name: "posts", columns: "id, author_id, text, version", taken: "true" };
-const LIKES: Table = Table { name: "likes", columns: "post_id, user_id", taken: OF_NEW_POSTS };
-const COMMENTS: Table = Table { name: "comments", columns: "id, post_id, author_id, text", taken: OF_NEW_POSTS };
-const POST_COUNTS: Table = Table { name: "post_counts", columns: "post_id, like_count, comment_count, version", taken: "true" };
-const PRODUCTS: Table =
-    Table { name: "products", columns: "id, seller_id, title, description, price_amount, price_currency, stock, version", taken: "true" };
-const ORDERS: Table = Table { name: "orders", columns: "id, buyer_id, status, total_amount, total_currency, version", taken: "true" };
-const LINES: Table = Table { name: "order_lines", columns: "order_id, product_id, quantity, unit_amount", taken: "true" };
-const PAYMENTS: Table = Table { name: "payments", columns: "order_id, amount, currency, status, reference", taken: "true" };
-const RESERVATIONS: Table =
-    Table { name: "reservations", columns: "order_id, product_id, quantity, amount, status, sold_at", taken: "true" };
-const VERSIONS: Table = Table { name: "projection_versions", columns: "projection, aggregate, version", taken: "true" };
+/// Days over which what is seeded came to be.
+const DAYS: i64 = 30;
+/// Follows that are sorted by whom they go to at a time: 12 bytes each.
+const SORTED_AT_ONCE: u64 = 6_000_000;
+/// About as many rows make a chunk.
+const CHUNK_ROWS: u64 = 100_000;
 
 /// How much of each kind.
 #[derive(Debug, Clone, Copy)]
@@ -48,262 +28,351 @@ pub struct Plan {
     pub orders: u64,
 }
 
-/// A product that can be ordered.
-#[derive(Debug, Clone, Copy)]
-struct Offer {
-    id: i64,
-    bucket: Bucket,
-    amount: i64,
-    sold: i64,
+/// A kind of rows, in the order they are loaded: what belongs to a row comes before the row, so that nobody can act on one that is half there;
+/// people come last, so that nobody can look at one before everything of theirs is there; and of them the first comes after all others: where
+/// there is a first person, the seeding is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// The followed side of follows.
+    Followers,
+    /// The follower's side.
+    Follows,
+    /// Posts with their likes, comments and counts.
+    Posts,
+    /// Products.
+    Products,
+    /// Orders with their lines, payments and reservations.
+    Orders,
+    /// Handles and e-mail addresses.
+    Claims,
+    /// Everybody but the first.
+    People,
+    /// The first.
+    First,
 }
 
-/// Rows in the making.
-#[derive(Debug)]
-pub struct World<'a> {
-    map: &'a ShardMap,
-    random: StdRng,
-    seed: u64,
-    /// What has been made, table by table, in the order it must be loaded: what others are told by (versions) and what belongs to a row come
-    /// before the row, so that nobody can act on one that is half there, and an interruption leaves nothing that a projection would stumble over.
+impl Step {
+    /// All, in order.
+    pub const ALL: [Self; 8] =
+        [Self::Followers, Self::Follows, Self::Posts, Self::Products, Self::Orders, Self::Claims, Self::People, Self::First];
+
+    /// What operators call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Followers => "followers",
+            Self::Follows => "follows",
+            Self::Posts => "posts, likes, comments",
+            Self::Products => "products",
+            Self::Orders => "orders",
+            Self::Claims => "handles",
+            Self::People => "people",
+            Self::First => "the first person",
+        }
+    }
+}
+
+/// A chunk.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// Rows, table by table in the order they are loaded.
     pub rows: Vec<Rows>,
+    /// People among them, whose counts are derived in the same transaction.
+    pub people: Vec<UserId>,
 }
 
-/// `count` people. Their ids, and so their buckets, follow from the seed and their number.
-pub fn people(count: u64, seed: u64) -> Vec<UserId> {
-    let mut random = StdRng::seed_from_u64(seed);
-    (0..count)
-        .map(|number| {
-            let bucket = Bucket::new(random.random());
-            UserId::from_i64(compose(BEGINNING_MS + i64::try_from(number).unwrap_or_default(), bucket, sequence(number)))
-        })
-        .collect()
+/// A follow, seen from whom it goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Followed {
+    pub followee: u32,
+    pub follower: u32,
+    /// The how manyeth follow of the follower it is.
+    pub place: u32,
 }
 
-/// The `number`th person's handle.
-pub fn handle(number: usize) -> String {
-    if number == 0 { "alice".to_owned() } else { format!("u{number:06}") }
+/// Follows to a range of people, sorted.
+#[derive(Debug)]
+pub(super) struct Sorted {
+    pass: u64,
+    pub follows: Vec<Followed>,
 }
 
-/// The e-mail address that goes with a handle.
-pub fn email(handle: &str) -> String {
-    format!("{handle}@example.org")
+/// Everything that is to be made.
+#[derive(Debug)]
+pub struct World {
+    pub(super) map: ShardMap,
+    pub(super) seed: u64,
+    /// Everybody who can write, sell and buy.
+    pub(super) people: Vec<UserId>,
+    /// Whether they are made too, with this hash of their one password; else they were there.
+    pub(super) password_hash: Option<String>,
+    pub(super) follows: Follows,
+    pub(super) plan: Plan,
+    sorted: Mutex<Option<Arc<Sorted>>>,
 }
 
-fn sequence(number: u64) -> u16 {
-    u16::try_from(number % 4_096).unwrap_or_default()
+fn size(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or_default()
 }
 
-/// Reads an edge list, `a b` a line: how many people there are, and who follows whom (both ways, each once).
-///
-/// # Errors
-/// A file that is not there, or a line that is not two numbers.
-pub fn follows_of_file(file: &Path) -> anyhow::Result<(u64, Vec<(u64, u64)>)> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let mut follows = BTreeSet::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with(['#', '%'])) {
-        let mut ends = line.split_ascii_whitespace().map(str::parse::<u64>);
-        let (Some(Ok(a)), Some(Ok(b))) = (ends.next(), ends.next()) else {
-            anyhow::bail!("{}:{}: not two numbers: {line}", file.display(), number + 1);
+impl World {
+    /// People who are made, and whatever they do.
+    pub fn of_new_people(map: ShardMap, seed: u64, people: Vec<UserId>, password_hash: String, follows: Follows, plan: Plan) -> Self {
+        Self { map, seed, people, password_hash: Some(password_hash), follows, plan, sorted: Mutex::default() }
+    }
+
+    /// What people who are there do.
+    pub fn of_people(map: ShardMap, seed: u64, people: Vec<UserId>, plan: Plan) -> Self {
+        Self { map, seed, people, password_hash: None, follows: Follows::Listed(Vec::new()), plan, sorted: Mutex::default() }
+    }
+
+    /// What determines a step's rows: where it was done under this name, it is not done again.
+    pub fn name(&self, step: Step) -> String {
+        let people = match (&self.password_hash, self.people.first(), self.people.last()) {
+            (None, Some(first), Some(last)) => format!("{} people, {} to {}", self.people.len(), first.as_i64(), last.as_i64()),
+            _ => format!("{} people", self.people.len()),
         };
-        if a != b {
-            follows.insert((a, b));
-            follows.insert((b, a));
+        let what = match step {
+            Step::Followers | Step::Follows => self.follows.name(),
+            Step::Posts => self.plan.posts.to_string(),
+            Step::Products => self.plan.products.to_string(),
+            Step::Orders => format!("{} of {}", self.plan.orders, self.plan.products),
+            Step::Claims | Step::People | Step::First => String::new(),
+        };
+        format!("1: seed {}, {people}, {step:?} {what}", self.seed).trim_end().to_owned()
+    }
+
+    /// Rows of a step, about.
+    pub fn expected(&self, step: Step) -> u64 {
+        let people = if self.password_hash.is_some() { size(self.people.len()) } else { 0 };
+        match step {
+            Step::Followers | Step::Follows => self.follows.expected(),
+            Step::Posts => self.plan.posts * 7,
+            Step::Products => self.plan.products,
+            Step::Orders => self.plan.orders * 4,
+            Step::Claims => people * 2,
+            Step::People => people.saturating_sub(1),
+            Step::First => people.min(1),
         }
     }
-    let people = follows.iter().map(|(a, _)| a + 1).max().unwrap_or_default();
-    Ok((people, follows.into_iter().collect()))
-}
 
-/// Follows among `people` with a power law: few are followed by very many.
-pub fn follows_of_users(people: u64, mean: f64, seed: u64) -> Vec<(u64, u64)> {
-    let mut random = StdRng::seed_from_u64(seed ^ 0x666f_6c6c_6f77);
-    let mut follows = BTreeSet::new();
-    let size = f64::from(u32::try_from(people).unwrap_or(u32::MAX));
-    for follower in 0..people {
-        // Pareto with exponent 2 around the mean, so that some follow many.
-        let wanted = (mean / 2.0 / random.random_range(0.05_f64..1.0).sqrt()).round().min(size - 1.0);
-        let mut left = wanted;
-        while left >= 1.0 {
-            // The cube favours low numbers: person 0 is the best known.
-            let share: f64 = random.random::<f64>().powi(3);
-            let followee = floor(share * size).min(people.saturating_sub(1));
-            if followee != follower {
-                follows.insert((follower, followee));
-            }
-            left -= 1.0;
+    /// Things of a step in one chunk.
+    fn per_chunk(step: Step) -> u64 {
+        match step {
+            Step::Posts => CHUNK_ROWS / 7,
+            Step::Orders => CHUNK_ROWS / 4,
+            Step::Follows => CHUNK_ROWS / 50,
+            Step::Claims | Step::People => CHUNK_ROWS / 4,
+            Step::Followers | Step::Products | Step::First => CHUNK_ROWS,
         }
     }
-    follows.into_iter().collect()
-}
 
-/// The whole part of a number that is not negative.
-fn floor(number: f64) -> u64 {
-    format!("{:.0}", number.floor()).parse().unwrap_or_default()
-}
+    fn things(&self, step: Step) -> u64 {
+        match step {
+            Step::Posts => self.plan.posts,
+            Step::Products => self.plan.products,
+            Step::Orders => self.plan.orders,
+            Step::Followers | Step::Follows if self.follows.expected() == 0 => 0,
+            _ if self.password_hash.is_none() => 0,
+            Step::First => size(self.people.len()).min(1),
+            _ => size(self.people.len()),
+        }
+    }
 
-impl<'a> World<'a> {
-    /// An empty one.
-    pub fn new(map: &'a ShardMap, seed: u64) -> Self {
-        Self { map, random: StdRng::seed_from_u64(seed ^ 0x0077_6f72_6c64), seed, rows: Vec::new() }
+    /// How many chunks a step has.
+    pub fn chunks(&self, step: Step) -> u64 {
+        match step {
+            Step::Followers if self.things(step) > 0 => size(self.ranges().len()).saturating_sub(1),
+            _ => self.things(step).div_ceil(Self::per_chunk(step)),
+        }
+    }
+
+    /// Makes a chunk.
+    pub fn make(&self, step: Step, chunk: u64) -> Made {
+        let from = chunk * Self::per_chunk(step);
+        let numbers = from..(from + Self::per_chunk(step)).min(self.things(step));
+        match step {
+            Step::Followers => self.make_followers(chunk),
+            Step::Follows => self.make_follows(numbers),
+            Step::Posts => self.make_posts(numbers),
+            Step::Products => self.make_products(numbers),
+            Step::Orders => self.make_orders(numbers),
+            Step::Claims => self.make_claims(numbers),
+            Step::People => self.make_people(numbers.start.max(1)..numbers.end),
+            Step::First => self.make_people(0..1),
+        }
+    }
+
+    /// A person by number.
+    pub(super) fn person(&self, number: u64) -> Option<UserId> {
+        self.people.get(usize::try_from(number).ok()?).copied()
     }
 
     /// A moment in the first thirty seeded days: the `number`th of `of`, so that ids of one kind never meet.
-    fn moment(&self, number: u64, of: u64) -> i64 {
-        let step = 30 * DAY_MS / i64::try_from(of.max(1)).unwrap_or(i64::MAX).max(1);
+    pub(super) fn moment(&self, number: u64, of: u64) -> i64 {
+        let step = (DAYS * DAY_MS / i64::try_from(of.max(1)).unwrap_or(i64::MAX)).max(1);
         let offset = i64::try_from(self.seed % 997).unwrap_or_default();
-        BEGINNING_MS + DAY_MS + offset + step.max(1) * i64::try_from(number).unwrap_or_default()
+        BEGINNING_MS + DAY_MS + offset + step * i64::try_from(number).unwrap_or_default()
     }
 
-    /// Accounts, all with one password: the claims to be loaded first, and apart from them the first person, who is loaded when all else is done.
-    pub fn accounts(&mut self, people: &[UserId], password_hash: &str) -> Rows {
-        let (mut first, mut users) = (Rows::new(USERS), Rows::new(USERS));
-        let (mut handles, mut emails) = (Rows::new(HANDLES), Rows::new(EMAILS));
-        for (number, user) in people.iter().enumerate() {
-            let (handle, id) = (handle(number), user.as_i64());
-            let email = email(&handle);
-            let name = if number == 0 { "Alice".to_owned() } else { format!("Person {number}") };
-            let row = Row::default().plain(id).text(&handle).text(&email).text(&name).text("Seeded.").text(password_hash);
-            let of = if number == 0 { &mut first } else { &mut users };
-            of.add(self.map, user.bucket(), row);
-            handles.add(self.map, Bucket::of_text(&handle), Row::default().text(&handle).plain(id));
-            emails.add(self.map, Bucket::of_text(&email), Row::default().text(&email).plain(id));
-        }
-        self.rows.extend([handles, emails, users]);
-        first
+    /// The id of a person's follow. Two people's follows are milliseconds apart, unless they are of different buckets or places.
+    pub(super) fn follow_id(&self, follower: u32, place: u32) -> i64 {
+        let (number, people) = (u64::from(follower), size(self.people.len()));
+        let at = self.moment(number, people) + i64::from(place);
+        compose(at, self.person(number).map_or(crate::ids::Bucket::new(0), Id::bucket), sequence(u64::from(place)))
     }
 
-    /// Both sides of every follow.
-    pub fn follows(&mut self, people: &[UserId], follows: &[(u64, u64)]) {
-        let (mut own, mut others, mut versions) = (Rows::new(FOLLOWS), Rows::new(FOLLOWERS), Rows::new(VERSIONS));
-        let of = u64::try_from(follows.len()).unwrap_or(1);
-        let person = |number: u64| usize::try_from(number).ok().and_then(|number| people.get(number)).copied();
-        for (number, (follower, followee)) in (0_u64..).zip(follows) {
-            let (Some(follower), Some(followee)) = (person(*follower), person(*followee)) else { continue };
-            let id = compose(self.moment(number, of), follower.bucket(), sequence(number));
-            let (a, b) = (follower.as_i64(), followee.as_i64());
-            own.add(self.map, follower.bucket(), Row::default().plain(a).plain(b).plain(id).plain(1).plain("t"));
-            others.add(self.map, followee.bucket(), Row::default().plain(b).plain(a).plain(id).plain("t"));
-            let edge = format!("edge:{a}:{b}");
-            versions.add(self.map, followee.bucket(), Row::default().plain("followers").plain(&edge).plain(1));
-            versions.add(self.map, follower.bucket(), Row::default().plain("profile_counts").plain(&edge).plain(1));
-        }
-        self.rows.extend([versions, others, own]);
+    fn ranges(&self) -> Vec<u32> {
+        let parts = self.follows.expected().div_ceil(CHUNK_ROWS);
+        self.follows.ranges(u32::try_from(self.people.len()).unwrap_or(u32::MAX), u32::try_from(parts).unwrap_or(u32::MAX))
     }
 
-    /// Posts with likes and comments.
-    pub fn posts(&mut self, people: &[UserId], count: u64) {
-        let (mut posts, mut likes, mut comments) = (Rows::new(POSTS), Rows::new(LIKES), Rows::new(COMMENTS));
-        let (mut counts, mut versions) = (Rows::new(POST_COUNTS), Rows::new(VERSIONS));
-        let mut comment_number = 0_u64;
-        for number in 0..count {
-            // One each in turn, so that everybody has something to show.
-            let turn = usize::try_from(number).unwrap_or_default() % people.len().max(1);
-            let Some(author) = people.get(turn).copied() else { return };
-            let (at, bucket) = (self.moment(number, count), author.bucket());
-            let id = compose(at, bucket, sequence(number));
-            let wanted = self.random.random_range(0..8);
-            let fans: BTreeSet<i64> = people.choose_multiple(&mut self.random, wanted).map(|fan| fan.as_i64()).collect();
-            for fan in &fans {
-                likes.add(self.map, bucket, Row::default().plain(id).plain(fan));
+    /// The range of people of a chunk of followers, and all the follows that it is cut out of: the follows are gone through once for so
+    /// many chunks as may be sorted at once.
+    pub(super) fn sorted(&self, chunk: u64) -> (std::ops::Range<u32>, Arc<Sorted>) {
+        let ranges = self.ranges();
+        let at = |index: u64| usize::try_from(index).ok().and_then(|index| ranges.get(index)).copied();
+        let end = ranges.last().copied().unwrap_or_default();
+        let range = at(chunk).unwrap_or(end)..at(chunk + 1).unwrap_or(end);
+        let chunks_a_pass = SORTED_AT_ONCE / CHUNK_ROWS;
+        let pass = chunk / chunks_a_pass;
+        let mut held = self.sorted.lock().unwrap_or_else(PoisonError::into_inner);
+        let sorted = match held.as_ref().filter(|sorted| sorted.pass == pass) {
+            Some(sorted) => Arc::clone(sorted),
+            None => {
+                // The last pass's follows go first: two of them are never held.
+                *held = None;
+                let of_pass = at(pass * chunks_a_pass).unwrap_or(end)..at((pass + 1) * chunks_a_pass).unwrap_or(end);
+                Arc::clone(held.insert(Arc::new(Sorted { pass, follows: self.followed(&of_pass) })))
             }
-            let said = self.random.random_range(0..4_i64);
-            for reply in 0..said {
-                let Some(by) = people.choose(&mut self.random) else { return };
-                let comment = compose(at + 60_000 * (reply + 1), bucket, sequence(comment_number));
-                comment_number += 1;
-                let text = words::comment(&mut self.random);
-                comments.add(self.map, bucket, Row::default().plain(comment).plain(id).plain(by.as_i64()).text(text));
-            }
-            let liked = i64::try_from(fans.len()).unwrap_or_default();
-            let version = 1 + liked + said;
-            posts.add(
-                self.map,
-                bucket,
-                Row::default().plain(id).plain(author.as_i64()).text(&words::post(&mut self.random)).plain(version),
-            );
-            counts.add(self.map, bucket, Row::default().plain(id).plain(liked).plain(said).plain(version));
-            for projection in ["post_counts", "profile_counts"] {
-                versions.add(self.map, bucket, Row::default().plain(projection).plain(format!("post:{id}")).plain(version));
-            }
-        }
-        self.rows.extend([versions, counts, likes, comments, posts]);
+        };
+        (range, sorted)
     }
 
-    /// Products, and confirmed orders of them.
-    pub fn shop(&mut self, people: &[UserId], products: u64, orders: u64) {
-        let mut offers: Vec<Offer> = Vec::new();
-        let mut titles: HashMap<i64, (i64, String)> = HashMap::new();
-        for number in 0..products {
-            let Some(seller) = people.choose(&mut self.random).copied() else { return };
-            let id = compose(self.moment(number, products), seller.bucket(), sequence(number));
-            let amount = i64::from(self.random.random_range(2..200_u32)) * 100 - 1;
-            titles.insert(id, (seller.as_i64(), words::product(&mut self.random)));
-            offers.push(Offer { id, bucket: seller.bucket(), amount, sold: 0 });
-        }
-        let sales = self.orders(people, &mut offers, orders);
-        let (mut rows, mut versions) = (Rows::new(PRODUCTS), Rows::new(VERSIONS));
-        for offer in &offers {
-            let Some((seller, title)) = titles.get(&offer.id) else { continue };
-            let row = Row::default().plain(offer.id).plain(seller).text(title).text("Made by hand, one at a time.").plain(offer.amount);
-            rows.add(self.map, offer.bucket, row.plain("EUR").plain(100).plain(1 + offer.sold));
-            let product = format!("product:{}", offer.id);
-            versions.add(self.map, offer.bucket, Row::default().plain("product_sales").plain(product).plain(1 + offer.sold));
-        }
-        self.rows.extend([versions, rows]);
-        self.rows.extend(sales);
+    /// All follows to a range of people, sorted, gone through by as many threads as there are cores.
+    fn followed(&self, range: &std::ops::Range<u32>) -> Vec<Followed> {
+        let people = u32::try_from(self.people.len()).unwrap_or(u32::MAX);
+        let threads = std::thread::available_parallelism().map_or(1, |threads| u32::try_from(threads.get()).unwrap_or(1));
+        let share = people.div_ceil(threads.max(1)).max(1);
+        let mut follows: Vec<Followed> = std::thread::scope(|scope| {
+            let parts: Vec<_> = (0..threads)
+                .map(|part| {
+                    let followers = part.saturating_mul(share).min(people)..(part + 1).saturating_mul(share).min(people);
+                    scope.spawn(move || {
+                        let mut found = Vec::new();
+                        for follower in followers {
+                            for (place, followee) in (0_u32..).zip(self.follows.of(follower)) {
+                                if range.contains(&followee) {
+                                    found.push(Followed { followee, follower, place });
+                                }
+                            }
+                        }
+                        found
+                    })
+                })
+                .collect();
+            parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()
+        });
+        follows.sort_unstable();
+        follows
     }
+}
 
-    fn orders(&mut self, people: &[UserId], offers: &mut [Offer], count: u64) -> [Rows; 4] {
-        let (mut orders, mut lines, mut payments) = (Rows::new(ORDERS), Rows::new(LINES), Rows::new(PAYMENTS));
-        let mut reservations = Rows::new(RESERVATIONS);
-        for number in 0..count {
-            let chosen = self.random.random_range(0..offers.len().max(1));
-            let (Some(buyer), Some(offer)) = (people.choose(&mut self.random).copied(), offers.get_mut(chosen)) else { break };
-            offer.sold += 1;
-            let offer = *offer;
-            let at = self.moment(number, count);
-            let id = compose(at, buyer.bucket(), sequence(number));
-            let sold_at = chrono::DateTime::from_timestamp_millis(at).unwrap_or_default().to_rfc3339();
-            let quantity = self.random.random_range(1..=3_i64);
-            let total = offer.amount * quantity;
-            orders.add(
-                self.map,
-                buyer.bucket(),
-                Row::default().plain(id).plain(buyer.as_i64()).plain("CONFIRMED").plain(total).plain("EUR").plain(4),
-            );
-            lines.add(self.map, buyer.bucket(), Row::default().plain(id).plain(offer.id).plain(quantity).plain(offer.amount));
-            let paid = Row::default().plain(id).plain(total).plain("EUR").plain("CAPTURED").plain(format!("sim-{id}"));
-            payments.add(self.map, buyer.bucket(), paid);
-            let sold = Row::default().plain(id).plain(offer.id).plain(quantity).plain(total).plain("SOLD").plain(sold_at);
-            reservations.add(self.map, offer.bucket, sold);
-        }
-        [reservations, payments, lines, orders]
-    }
+/// The sequence part of an id of the `number`th thing.
+pub(super) fn sequence(number: u64) -> u16 {
+    u16::try_from(number % 4_096).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::super::people;
     use super::*;
 
-    #[test]
-    fn the_same_seed_gives_the_same_people_and_follows() {
-        assert_eq!(people(100, 7), people(100, 7));
-        assert_ne!(people(100, 7), people(100, 8));
-        assert_eq!(follows_of_users(200, 20.0, 7), follows_of_users(200, 20.0, 7));
+    fn world() -> World {
+        let (people, follows) = (people(3_000, 7), Follows::drawn(3_000, 50.0, 7));
+        World::of_new_people(ShardMap::even(4), 7, people, "hash".into(), follows, Plan { posts: 9_000, products: 300, orders: 600 })
+    }
+
+    /// Every row of a step, by table: (shard, line).
+    fn all(world: &World, step: Step) -> BTreeMap<&'static str, Vec<(usize, String)>> {
+        let mut lines: BTreeMap<&'static str, Vec<(usize, String)>> = BTreeMap::new();
+        for chunk in 0..world.chunks(step) {
+            for rows in world.make(step, chunk).rows {
+                for (shard, text) in rows.by_shard {
+                    assert_eq!(u64::try_from(text.text.lines().count()).unwrap(), text.rows);
+                    lines.entry(rows.table.name).or_default().extend(text.text.lines().map(|line| (shard.0, line.to_owned())));
+                }
+            }
+        }
+        lines
+    }
+
+    fn field(line: &str, number: usize) -> i64 {
+        line.split('\t').nth(number).unwrap().parse().unwrap()
     }
 
     #[test]
-    fn few_are_followed_by_many() {
-        let follows = follows_of_users(1_000, 20.0, 1);
-        let mut followers = vec![0_usize; 1_000];
-        for (follower, followee) in &follows {
-            assert_ne!(follower, followee);
-            followers[usize::try_from(*followee).unwrap()] += 1;
+    fn both_sides_of_a_follow_tell_the_same() {
+        let world = world();
+        let (others, own) = (all(&world, Step::Followers), all(&world, Step::Follows));
+        let own: BTreeSet<_> = own["follows"].iter().map(|(_, line)| (field(line, 0), field(line, 1), field(line, 2))).collect();
+        let others: Vec<_> = others["followers"].iter().map(|(_, line)| (field(line, 1), field(line, 0), field(line, 2))).collect();
+        assert_eq!(others.len(), own.len(), "none twice");
+        assert_eq!(others.into_iter().collect::<BTreeSet<_>>(), own);
+        let ids: BTreeSet<i64> = own.iter().map(|(_, _, id)| *id).collect();
+        assert_eq!(ids.len(), own.len(), "no id twice");
+    }
+
+    #[test]
+    fn ids_are_unique_and_counts_are_those_of_the_rows() {
+        let world = world();
+        let made = all(&world, Step::Posts);
+        for table in ["posts", "comments"] {
+            let ids: BTreeSet<i64> = made[table].iter().map(|(_, line)| field(line, 0)).collect();
+            assert_eq!(ids.len(), made[table].len(), "{table}");
         }
-        let mean = follows.len() / 1_000;
-        followers.sort_unstable();
-        assert!((10..40).contains(&mean), "{mean}");
-        assert!(followers[999] > 10 * mean, "{}", followers[999]);
-        assert!(followers[500] < mean, "{}", followers[500]);
+        let mut likes: BTreeMap<i64, i64> = BTreeMap::new();
+        let mut comments: BTreeMap<i64, i64> = BTreeMap::new();
+        made["likes"].iter().for_each(|(_, line)| *likes.entry(field(line, 0)).or_default() += 1);
+        made["comments"].iter().for_each(|(_, line)| *comments.entry(field(line, 1)).or_default() += 1);
+        assert_eq!(made["post_counts"].len(), 9_000);
+        for (_, line) in &made["post_counts"] {
+            let post = field(line, 0);
+            let rows = (likes.get(&post).copied().unwrap_or_default(), comments.get(&post).copied().unwrap_or_default());
+            assert_eq!((field(line, 1), field(line, 2)), rows);
+        }
+    }
+
+    #[test]
+    fn an_order_is_of_a_product_that_exists_and_its_reservation_lies_beside_that() {
+        let world = world();
+        let products: BTreeMap<i64, usize> =
+            all(&world, Step::Products)["products"].iter().map(|(shard, line)| (field(line, 0), *shard)).collect();
+        let made = all(&world, Step::Orders);
+        assert_eq!((products.len(), made["orders"].len(), made["order_lines"].len()), (300, 600, 600));
+        for (shard, line) in &made["reservations"] {
+            assert_eq!(products.get(&field(line, 1)), Some(shard));
+        }
+        let orders: BTreeMap<i64, i64> = made["orders"].iter().map(|(_, line)| (field(line, 0), field(line, 3))).collect();
+        assert_eq!(orders.len(), 600);
+        for (_, line) in &made["payments"] {
+            assert_eq!(orders.get(&field(line, 0)), Some(&field(line, 1)));
+        }
+    }
+
+    #[test]
+    fn the_first_person_comes_alone() {
+        let world = world();
+        assert_eq!(all(&world, Step::People)["users"].len(), 2_999);
+        assert!(all(&world, Step::First)["users"][0].1.contains("\talice\t"));
+        assert_eq!(all(&world, Step::Claims)["handle_claims"].len(), 3_000);
+    }
+
+    #[test]
+    fn people_who_are_there_are_not_made_again() {
+        let world = World::of_people(ShardMap::even(4), 1, people(10, 1), Plan { posts: 5, products: 1, orders: 0 });
+        let steps: Vec<Step> = Step::ALL.into_iter().filter(|step| world.chunks(*step) > 0).collect();
+        assert_eq!(steps, [Step::Posts, Step::Products]);
     }
 }

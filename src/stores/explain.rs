@@ -49,7 +49,8 @@ pub enum What {
     Cache {
         /// `user`, `post`.
         of: &'static str,
-        /// `local` (this process), `hit` (Redis), `miss`, `shared` (another request was loading it), `away` (no Redis).
+        /// `local` (this process), `hit` (Redis), `miss`, `shared` (another request was loading it), `waited` (another process was), `early` (held, and loaded
+        /// anew before its end), `away` (no Redis).
         outcome: &'static str,
         /// How many keys.
         keys: usize,

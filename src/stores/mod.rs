@@ -3,6 +3,7 @@
 pub mod error;
 pub mod explain;
 pub mod kafka;
+pub mod objects;
 pub mod postgres;
 pub mod query;
 pub mod rabbitmq;

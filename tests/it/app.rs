@@ -60,10 +60,13 @@ impl Answer {
     }
 }
 
+/// The servers' configuration.
+pub fn config_file() -> PathBuf {
+    std::env::var("PLAZA_CONFIG").map_or_else(|_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".local/plaza.toml"), PathBuf::from)
+}
+
 fn base_config() -> Config {
-    let file =
-        std::env::var("PLAZA_CONFIG").map_or_else(|_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".local/plaza.toml"), PathBuf::from);
-    Config::load(Some(&file)).expect("the servers' configuration: run `infra/local/up servers`")
+    Config::load(Some(&config_file())).expect("the servers' configuration: run `infra/local/up servers`")
 }
 
 /// The same server, another database.
@@ -183,6 +186,7 @@ impl TestApp {
         config.limits.socket_init_ms = 5_000;
         config.auth.signing_key_file = std::env::temp_dir().join(format!("plaza-test-key-{}.pem", std::process::id()));
         generate_key_file(&config.auth.signing_key_file).expect("a key file");
+        config.media.folder = std::env::temp_dir().join(format!("plaza-test-media-{name}"));
         change(&mut config);
 
         let vhost = management(&base, &format!("/api/vhosts/{name}"));
@@ -207,6 +211,11 @@ impl TestApp {
         app
     }
 
+    /// The same app, asked elsewhere: by a process that works on the same servers.
+    pub fn at(&self, url: String) -> Self {
+        Self { app: self.app.clone(), url, http: self.http.clone(), name: self.name.clone(), base: self.base.clone() }
+    }
+
     /// Runs something beside another server, which shares everything but memory with the first; its URL is handed on.
     pub async fn beside_another_server(&self, test: impl AsyncFnOnce(&str)) {
         let other = App::build(self.app.config.as_ref().clone(), Clock::System).await.expect("an app");
@@ -224,6 +233,7 @@ impl TestApp {
         let drained = self.app.tasks.clone().drain().await;
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         futures_util::future::join_all(self.base.postgres.shards.iter().map(|urls| sql(&urls.primary, &drop))).await;
+        let _ = std::fs::remove_dir_all(&self.app.config.media.folder);
         let _ = self.http.delete(management(&self.base, &format!("/api/vhosts/{}", self.name))).send().await;
         if let Ok(admin) = topology::admin(&self.app.config.kafka) {
             let names: Vec<String> = plaza::protocol::routing::Topic::ALL
@@ -332,6 +342,13 @@ impl TestApp {
             sum += client.query_one(query, &[]).await.expect("a number").get::<_, i64>(0);
         }
         sum
+    }
+
+    /// Statements on every primary, for what no operation of plaza's does.
+    pub async fn execute(&self, statements: &str) {
+        for urls in &self.app.config.postgres.shards {
+            sql(&urls.primary, statements).await;
+        }
     }
 }
 

@@ -33,7 +33,13 @@ async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
 async fn pages_work_in_a_browser() {
     with_app(async |app| {
         let origin = app.url.trim_end_matches("/graphql").to_owned();
-        node(app, "web", &[("PLAZA_URL", &origin)]).await;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let admin = format!("http://{}", listener.local_addr().expect("an address"));
+        let (router, stop) = (plaza::http::admin_router(&app.app), app.app.tasks.stopping());
+        app.app.tasks.spawn("admin", async move {
+            Ok(axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await?)
+        });
+        node(app, "web", &[("PLAZA_URL", &origin), ("PLAZA_ADMIN_URL", &admin)]).await;
     })
     .await;
 }

@@ -8,6 +8,7 @@ use plaza::outbox::Messages;
 use plaza::protocol::jobs::Job;
 use plaza::stores::StoreError;
 use plaza::stores::postgres::Connection;
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::app::{TestApp, with_app};
@@ -94,6 +95,36 @@ async fn a_job_that_keeps_failing_ends_in_the_dead_letters_and_holds_up_nobody()
             3,
             "the first and one after each of two delays"
         );
+    })
+    .await;
+}
+
+/// Runs a statement on every primary.
+async fn on_every_shard(app: &TestApp, statements: &str) {
+    for urls in &app.app.config.postgres.shards {
+        let (client, connection) = tokio_postgres::connect(urls.primary.expose_secret(), tokio_postgres::NoTls).await.unwrap();
+        tokio::task::spawn(connection);
+        client.batch_execute(statements).await.unwrap();
+    }
+}
+
+/// A sequence is raised even by a transaction that comes to nothing: so it can be seen that somebody tried.
+const REFUSE: &str = "CREATE SEQUENCE tried;
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM nextval('tried'); RAISE EXCEPTION 'not now'; END $$;
+    CREATE TRIGGER refuse BEFORE INSERT OR DELETE ON job_attempts FOR EACH STATEMENT EXECUTE FUNCTION refuse()";
+const TRIED: &str = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM tried";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_failures_cannot_be_counted_is_tried_again_and_not_held() {
+    with_app(async |app| {
+        on_every_shard(app, REFUSE).await;
+        // There is no such order.
+        enqueue(app, Job::OrderProcess { order_id: OrderId::from_i64(4_343) }, "order:4343/process").await;
+        app.until("it is tried again", async || app.count(TRIED).await >= 2).await;
+        on_every_shard(app, "DROP TRIGGER refuse ON job_attempts").await;
+        app.until("its failures are counted", async || app.count("SELECT coalesce(sum(attempts), 0)::bigint FROM job_attempts").await == 3)
+            .await;
     })
     .await;
 }

@@ -7,6 +7,7 @@
     reason = "a test that finds something else than it must has failed, and says so by panicking"
 )]
 
+mod analytics;
 mod app;
 mod cli;
 mod clients;
@@ -15,9 +16,11 @@ mod fuzz;
 mod graphql;
 mod hostile;
 mod http;
+mod images;
 mod jobs;
 mod layers;
 mod limits;
+mod operate;
 mod projections;
 mod stores;
 mod template;

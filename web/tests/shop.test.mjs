@@ -32,6 +32,15 @@ test('a product is found, ordered, and the order confirmed live', withPages({}, 
 
   await orders.getByRole('link', { name: title }).click();
   await buying.page.getByText('3 left').waitFor();
+
+  // A change of mind: the pieces are back on the shelf, and the order says how it went.
+  await buying.page.getByRole('link', { name: 'Orders' }).click();
+  await orders.getByRole('button', { name: 'Give back' }).click();
+  await orders.locator('[data-status=REFUNDED]').waitFor();
+  await orders.getByText('History').click();
+  assert.equal(await orders.locator('.order-history li').count(), 6);
+  await orders.getByRole('link', { name: title }).click();
+  await buying.page.getByText('5 left').waitFor();
 }));
 
 test('more than there is: the order says that it was not possible', withPages({ viewport: PHONE }, async (open) => {

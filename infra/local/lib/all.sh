@@ -2,7 +2,7 @@
 # Loads everything, and knows which function belongs to which name.
 
 lib=$(dirname "${BASH_SOURCE[0]}")
-for part in settings postgres_bin process postgres redis rabbitmq kafka nginx roles; do
+for part in settings postgres_bin process postgres redis rabbitmq kafka nginx roles prometheus; do
     # shellcheck source=/dev/null
     source "$lib/$part.sh"
 done
@@ -15,6 +15,7 @@ start_one() { # NAME
         rabbitmq) start_rabbitmq ;;
         kafka) start_kafka ;;
         nginx) start_nginx ;;
+        prometheus) start_prometheus ;;
         *) start_role "$1" ;;
     esac
 }
@@ -26,6 +27,7 @@ stop_one() { # NAME
         rabbitmq) stop_rabbitmq ;;
         kafka) stop_kafka ;;
         nginx) stop_nginx ;;
+        prometheus) stop_prometheus ;;
         *) stop_role "$1" ;;
     esac
 }
@@ -34,6 +36,7 @@ answers_one() { # NAME
     case $(role_of "$1") in
         postgres-*) timeout 3 "$POSTGRES_BIN/pg_isready" -q -t 2 -h 127.0.0.1 -p "$(port_of "$1")" ;;
         redis) redis_answers ;;
+        prometheus) prometheus_answers ;;
         rabbitmq | kafka | nginx) answers "$(port_of "$1")" ;;
         *) role_is_ready "$1" ;;
     esac

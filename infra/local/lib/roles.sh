@@ -59,6 +59,9 @@ management_url = "http://$LOCAL_USER:$LOCAL_PASSWORD@127.0.0.1:$PLAZA_RABBITMQ_M
 [kafka]
 brokers = "127.0.0.1:$PLAZA_KAFKA_PORT"
 
+[media]
+folder = "$LOCAL/objects"
+
 [auth]
 signing_key_file = "$LOCAL/auth-key.pem"
 END

@@ -33,6 +33,8 @@ done
 SERVER_NAMES=("${POSTGRES_NAMES[@]}" redis rabbitmq kafka nginx)
 ROLE_NAMES=(worker relay projector server-1 server-2)
 ALL_NAMES=("${SERVER_NAMES[@]}" "${ROLE_NAMES[@]}")
+# Started by name only; stopped with everything.
+EXTRA_NAMES=(prometheus)
 
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s\n' "$*" >&2; }
@@ -67,6 +69,7 @@ port_of() {
         rabbitmq) say "$PLAZA_RABBITMQ_PORT" ;;
         kafka) say "$PLAZA_KAFKA_PORT" ;;
         nginx) say "$PLAZA_NGINX_PORT" ;;
+        prometheus) say "$PLAZA_PROMETHEUS_PORT" ;;
         server-1) say "$PLAZA_SERVER_1_PORT" ;;
         server-2) say "$PLAZA_SERVER_2_PORT" ;;
         # These serve nobody but operators: their port is the admin port.
@@ -105,13 +108,13 @@ expand_names() {
             roles) wanted+="${ROLE_NAMES[*]} " ;;
             postgres) wanted+="${POSTGRES_NAMES[*]} " ;;
             *)
-                [[ " ${ALL_NAMES[*]} " == *" $name "* ]] ||
-                    die "no process is called '$name'; there are: all servers roles postgres ${ALL_NAMES[*]}"
+                [[ " ${ALL_NAMES[*]} ${EXTRA_NAMES[*]} " == *" $name "* ]] ||
+                    die "no process is called '$name'; there are: all servers roles postgres ${ALL_NAMES[*]} ${EXTRA_NAMES[*]}"
                 wanted+="$name "
                 ;;
         esac
     done
-    for name in "${ALL_NAMES[@]}"; do
+    for name in "${ALL_NAMES[@]}" "${EXTRA_NAMES[@]}"; do
         [[ $wanted == *" $name "* ]] && say "$name"
     done
     return 0

@@ -4,14 +4,17 @@
 //! something was wrong: a lost write, a stale read that was promised not to be.
 
 mod caching;
+mod capstone;
+mod kafka;
+mod kubernetes;
 mod load_balancing;
-mod open_loop;
+pub mod open_loop;
 mod outcome;
 mod plot;
 mod progress;
 mod replication;
 mod served;
-mod zipf;
+pub mod zipf;
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +26,7 @@ use crate::truth::Truth;
 /// Which case, how long.
 #[derive(Debug, Args)]
 pub struct CaseArguments {
-    /// Its number: 1.2, 1.3 or 3.1.
+    /// Its number: 1.2, 1.3, 2.2, 3.1, 3.2 or 4.0.
     pub number: String,
     /// A minute's look: fewer and shorter rounds. Its result is printed, not kept.
     #[arg(long)]
@@ -31,6 +34,18 @@ pub struct CaseArguments {
     /// Requests a second; what the case was made for when left out.
     #[arg(long)]
     pub rate: Option<f64>,
+    /// Case 4.0: people, seeded where there are fewer.
+    #[arg(long)]
+    pub users: Option<usize>,
+    /// Case 4.0: people whom a seeded person follows, on average.
+    #[arg(long)]
+    pub follows: Option<f64>,
+    /// Case 4.0: live connections.
+    #[arg(long)]
+    pub sockets: Option<usize>,
+    /// Case 4.0: minutes for which they are held.
+    #[arg(long)]
+    pub minutes: Option<u64>,
     /// The executable that is measured.
     #[arg(long, default_value = "target/release/plaza")]
     pub plaza: PathBuf,
@@ -54,8 +69,11 @@ pub async fn run(
     let outcome = match arguments.number.as_str() {
         "1.2" => replication::run(client, truth, config, run_dir, password, arguments).await?,
         "1.3" => caching::run(client, truth, config, run_dir, password, arguments).await?,
+        "2.2" => kafka::run(client, truth, &config.to_path_buf(), run_dir, password, arguments).await?,
         "3.1" => load_balancing::run(truth, client, config, password, arguments).await?,
-        other => anyhow::bail!("there is no case {other}; there are: 1.2, 1.3, 3.1"),
+        "3.2" => kubernetes::run(truth, client, config, password, arguments).await?,
+        "4.0" => capstone::run(truth, config, arguments).await?,
+        other => anyhow::bail!("there is no case {other}; there are: 1.2, 1.3, 2.2, 3.1, 3.2, 4.0"),
     };
     outcome.print()?;
     if !arguments.quick {

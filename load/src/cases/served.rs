@@ -70,7 +70,16 @@ impl Served {
     /// # Errors
     /// An executable that is not there, a port that is taken; a server that is not ready after 20 s.
     pub async fn start(launch: Launch) -> anyhow::Result<Self> {
+        Self::start_and(launch, |_| {}).await
+    }
+
+    /// The same, with something to do with the process's number before it is ready.
+    ///
+    /// # Errors
+    /// As [`Served::start`].
+    pub async fn start_and(launch: Launch, begun: impl FnOnce(u32)) -> anyhow::Result<Self> {
         let mut process = launch.spawn()?;
+        begun(process.id().context("the server has ended")?);
         launch.ready(&mut process).await?;
         Ok(Self { client: Client::new(&format!("http://127.0.0.1:{}/graphql", launch.port))?, launch, process })
     }
@@ -81,6 +90,15 @@ impl Served {
     /// A process that is no more.
     pub fn signal(&self, name: &str) -> anyhow::Result<()> {
         signal(self.process.id().context("the server has ended")?, name)
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn ended(mut self) -> anyhow::Result<()> {
+        self.process.wait().await?;
+        Ok(())
     }
 
     /// Waits until it has ended, starts it again, waits until it is ready.
@@ -125,6 +143,8 @@ pub struct Nginx {
     /// Asks through it.
     pub client: Client,
     process: Child,
+    folder: PathBuf,
+    port: u16,
 }
 
 impl Nginx {
@@ -135,19 +155,7 @@ impl Nginx {
     pub async fn start(root: &Path, folder: &Path, port: u16, servers: &[u16]) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let folder = std::path::absolute(folder)?;
-        let template = std::fs::read_to_string(root.join("infra/nginx/nginx.conf"))?;
-        let of_a = template.lines().find(|line| line.contains("@SERVER_A@")).context("nginx.conf names no first server")?;
-        let of_b = template.lines().find(|line| line.contains("@SERVER_B@")).context("nginx.conf names no second server")?;
-        let lines: Vec<String> = servers.iter().map(|server| of_a.replace("@SERVER_A@", &format!("127.0.0.1:{server}"))).collect();
-        let as_root = String::from_utf8(std::process::Command::new("id").arg("-u").output()?.stdout)?.trim() == "0";
-        let text = template
-            .replace(of_b, "")
-            .replace(of_a, &lines.join("\n"))
-            .replace("@USER_LINE@", if as_root { "user root;" } else { "" })
-            .replace("@DATA@", &folder.to_string_lossy())
-            .replace("@LISTEN@", &format!("127.0.0.1:{port}"));
-        let file = folder.join("nginx.conf");
-        std::fs::write(&file, text)?;
+        let file = write_configuration(root, &folder, port, servers)?;
         // Debian keeps it where an ordinary user's PATH does not look.
         let debian = Path::new("/usr/sbin/nginx");
         let process = Command::new(if debian.exists() { debian } else { Path::new("nginx") })
@@ -159,7 +167,7 @@ impl Nginx {
             .stderr(std::fs::File::create(folder.join("error.log"))?)
             .spawn()
             .context("nginx cannot be started: infra/local/install")?;
-        let nginx = Self { client: Client::new(&format!("http://127.0.0.1:{port}/graphql"))?, process };
+        let nginx = Self { client: Client::new(&format!("http://127.0.0.1:{port}/graphql"))?, process, folder: folder.clone(), port };
         for _ in 0..50 {
             if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
                 return Ok(nginx);
@@ -168,6 +176,32 @@ impl Nginx {
         }
         anyhow::bail!("nginx does not listen on port {port}: see {}", folder.join("error.log").display())
     }
+
+    /// Has it ask these servers from now on; what is at work with others is finished.
+    ///
+    /// # Errors
+    /// As [`Nginx::start`], but for listening.
+    pub fn ask(&self, root: &Path, servers: &[u16]) -> anyhow::Result<()> {
+        write_configuration(root, &self.folder, self.port, servers)?;
+        signal(self.process.id().context("nginx has ended")?, "HUP")
+    }
+}
+
+fn write_configuration(root: &Path, folder: &Path, port: u16, servers: &[u16]) -> anyhow::Result<PathBuf> {
+    let template = std::fs::read_to_string(root.join("infra/nginx/nginx.conf"))?;
+    let of_a = template.lines().find(|line| line.contains("@SERVER_A@")).context("nginx.conf names no first server")?;
+    let of_b = template.lines().find(|line| line.contains("@SERVER_B@")).context("nginx.conf names no second server")?;
+    let lines: Vec<String> = servers.iter().map(|server| of_a.replace("@SERVER_A@", &format!("127.0.0.1:{server}"))).collect();
+    let as_root = String::from_utf8(std::process::Command::new("id").arg("-u").output()?.stdout)?.trim() == "0";
+    let text = template
+        .replace(of_b, "")
+        .replace(of_a, &lines.join("\n"))
+        .replace("@USER_LINE@", if as_root { "user root;" } else { "" })
+        .replace("@DATA@", &folder.to_string_lossy())
+        .replace("@LISTEN@", &format!("127.0.0.1:{port}"));
+    let file = folder.join("nginx.conf");
+    std::fs::write(&file, text)?;
+    Ok(file)
 }
 
 impl Drop for Nginx {

@@ -15,13 +15,13 @@ use crate::stores::redis::rate_limit::Bucket;
 
 pub use sessions::{Session, log_in, log_out, refresh, revoke, sessions};
 pub use sign_up::{SignUp, sign_up};
-pub use tokens::generate_key_file;
+pub use tokens::{Tokens, generate_key_file};
 
 /// Password hashing and token keys.
 #[derive(Debug)]
 pub struct Identity {
     passwords: passwords::Passwords,
-    tokens: tokens::Tokens,
+    tokens: Tokens,
     refresh_ttl_s: i64,
     /// Sessions that have ended.
     pub revocations: revocations::Revocations,
@@ -44,7 +44,7 @@ impl Identity {
     pub fn new(config: &AuthConfig, limits: &LimitsConfig) -> Result<Self, DomainError> {
         Ok(Self {
             passwords: passwords::Passwords::new(config)?,
-            tokens: tokens::Tokens::new(config)?,
+            tokens: Tokens::new(config)?,
             refresh_ttl_s: i64::try_from(config.refresh_ttl_s).unwrap_or(i64::MAX),
             revocations: revocations::Revocations::new(config.access_ttl_s),
             limits: Limits::of(limits),
@@ -59,6 +59,11 @@ impl Identity {
     /// The public keys as a JWKS document.
     pub fn jwks(&self) -> serde_json::Value {
         self.tokens.jwks()
+    }
+
+    /// A number that stands for whoever these bytes name, and does not tell them: the same on every server, until the signing key changes.
+    pub fn pseudonym(&self, of: &[u8]) -> u64 {
+        self.tokens.pseudonym(of)
     }
 
     /// argon2id of a password, as a PHC string.

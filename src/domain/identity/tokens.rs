@@ -41,6 +41,8 @@ pub struct Tokens {
     /// Every key that tokens may be signed with; the signing one first.
     accepted: Vec<AcceptedKey>,
     ttl_s: i64,
+    /// What pseudonyms are keyed with: follows from the signing key, so every server has the same.
+    pseudonyms: [u8; 32],
 }
 
 /// The public half of a key.
@@ -106,7 +108,14 @@ impl Tokens {
             key_id: accepted.first().map(|key| key.id.clone()).unwrap_or_default(),
             accepted,
             ttl_s: i64::try_from(config.access_ttl_s).unwrap_or(i64::MAX),
+            pseudonyms: sha2::Sha256::new().chain_update(b"plaza pseudonyms").chain_update(&der).finalize().into(),
         })
+    }
+
+    /// A number that stands for somebody without telling who: the same until the signing key changes.
+    pub fn pseudonym(&self, of: &[u8]) -> u64 {
+        let digest = sha2::Sha256::new().chain_update(self.pseudonyms).chain_update(of).finalize();
+        digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
     /// A token, and when it ends.

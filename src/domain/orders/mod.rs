@@ -1,5 +1,7 @@
-//! Orders: placing, cancelling, reading; the saga that brings them to their end is in `saga.rs`.
+//! Orders: what they are, and reading them. Placing is in `place.rs`, what a buyer may change in `change.rs`, and the saga that brings
+//! them to their end in `saga.rs`.
 
+mod change;
 mod place;
 mod saga;
 mod states;
@@ -7,16 +9,15 @@ mod watch;
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::idempotency::{Request, once};
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::products::Money;
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode};
+use super::{Domain, DomainError, Operation, Page, PageRequest};
 use crate::ids::{Id, OrderId, ProductId, UserId};
-use crate::outbox::Messages;
-use crate::protocol::events::Event;
-use crate::protocol::jobs::Job;
 use crate::stores::postgres::Connection;
 use crate::stores::postgres::orders::{self as store, OrderLineRow};
 
+pub use change::{cancel, refund};
 pub use place::{MAX_LINES, MAX_QUANTITY, place};
 pub use saga::process;
 pub use states::OrderStatus;
@@ -31,6 +32,15 @@ pub struct OrderLine {
     pub quantity: i32,
     /// Price of one, minor units, when placed.
     pub unit_amount: i64,
+}
+
+/// A state that an order came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderChange {
+    /// Which.
+    pub status: OrderStatus,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 /// An order.
@@ -50,6 +60,26 @@ pub struct Order {
     pub total: Money,
     /// Rises with each change of state.
     pub version: i64,
+}
+
+/// How long after it was placed an order's money may be had back.
+const REFUND_WITHIN: TimeDelta = TimeDelta::days(14);
+
+impl Order {
+    /// Until when its buyer may have the money back: of a confirmed order.
+    pub fn refundable_until(&self) -> Option<DateTime<Utc>> {
+        (self.status == OrderStatus::Confirmed).then(|| self.id.created_at() + REFUND_WITHIN)
+    }
+
+    /// The states that may follow at this moment.
+    pub fn next_statuses(&self, now: DateTime<Utc>) -> Vec<OrderStatus> {
+        self.status.next().iter().copied().filter(|next| in_time(self.id, *next, now)).collect()
+    }
+}
+
+/// Whether it is not too late for an order to come to a state.
+fn in_time(id: OrderId, next: OrderStatus, now: DateTime<Utc>) -> bool {
+    next != OrderStatus::Refunding || now <= id.created_at() + REFUND_WITHIN
 }
 
 /// Rows, a line each, to orders, newest first.
@@ -106,44 +136,23 @@ pub async fn of_viewer(op: &Operation, domain: &Domain, page: PageRequest) -> Re
     Ok(Page::from_rows(orders.into_iter().map(|order| (order.id.as_i64(), order)).collect(), page.first))
 }
 
-/// The viewer cancels an order that is not paid yet; cancelled already is fine. What was held is given back by the saga.
+/// The states that the viewer's own orders came to, in order of time, the first being PENDING; others' orders are left out.
 ///
 /// # Errors
-/// Not there, past cancelling; the order's shard is away.
-pub async fn cancel(op: &Operation, domain: &Domain, id: OrderId) -> Result<OrderId, DomainError> {
-    let buyer = op.require_viewer()?.user_id;
-    let shard = domain.cluster.shard_of_id(id);
-    let request = Request { user: buyer, client_key: op.client_key.as_deref(), operation: "orderCancel" };
-    let committed = domain
+/// A shard that is away.
+pub async fn history_of_many(op: &Operation, domain: &Domain, ids: &[OrderId]) -> Result<HashMap<OrderId, Vec<OrderChange>>, DomainError> {
+    let own: Vec<OrderId> = get_many(op, domain, ids).await?.into_keys().collect();
+    let rows = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<(), DomainError> {
-            let order = store::lock(connection, id.as_i64()).await?.filter(|order| order.buyer_id == buyer);
-            let Some(order) = order else {
-                return Err(DomainError::rejected(UserErrorCode::NotFound, "orderId", "there is no such order"));
-            };
-            once(connection, request, &id, async |connection: &mut Connection| {
-                if order.status == OrderStatus::Cancelled.name() {
-                    return Ok(());
-                }
-                let status = OrderStatus::from_name(&order.status);
-                if !status.is_some_and(|status| status.next().contains(&OrderStatus::Cancelled)) {
-                    let message = format!("an order that is {} cannot be cancelled", order.status);
-                    return Err(DomainError::rejected(UserErrorCode::InvalidState, "orderId", message));
-                }
-                let version = order.version + 1;
-                store::set_status(connection, id.as_i64(), OrderStatus::Cancelled.name(), None, version).await?;
-                let status = OrderStatus::Cancelled.name().to_owned();
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(Event::OrderStatusChanged { order_id: id, buyer_id: buyer, status }, version)
-                    // The saga may have ended its last run already: this one gives back what was held.
-                    .job(Job::OrderProcess { order_id: id }, format!("order:{id}/process/{version}"))
-                    .append(connection)
-                    .await?;
-                Ok(())
-            })
-            .await
-        })
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    Ok(id)
+        .scatter_ids(&op.reads, own.iter().copied(), async |connection: &mut Connection, ids: &[i64]| store::changes(connection, ids).await)
+        .await
+        .complete()?;
+    let placed = |id: OrderId| (id, vec![OrderChange { status: OrderStatus::Pending, at: id.created_at() }]);
+    let mut histories: HashMap<OrderId, Vec<OrderChange>> = own.into_iter().map(placed).collect();
+    for row in rows.into_iter().flatten() {
+        if let (Some(history), Some(status)) = (histories.get_mut(&row.order_id), OrderStatus::from_name(&row.status)) {
+            history.push(OrderChange { status, at: row.at });
+        }
+    }
+    Ok(histories)
 }

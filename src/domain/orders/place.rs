@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use tokio::time::Instant;
+
+use super::process;
 use crate::domain::idempotency::{Request, once};
 use crate::domain::products::{self, Money, Product};
 use crate::domain::{Domain, DomainError, Operation, UserErrorCode};
@@ -16,7 +19,8 @@ pub const MAX_LINES: usize = 50;
 /// Most pieces in a line.
 pub const MAX_QUANTITY: i32 = 1_000;
 
-/// The viewer places an order of (product, quantity) lines; lines of one product are added up. The answer is a PENDING order; the rest is the saga's.
+/// The viewer places an order of (product, quantity) lines; lines of one product are added up. The answer is a PENDING order; the rest is the saga's,
+/// which a job runs, or with `orders.saga_in_request` this very request.
 ///
 /// # Errors
 /// No, too many or too large lines, products that do not exist or are not in one currency; a shard that is away.
@@ -28,6 +32,7 @@ pub async fn place(op: &Operation, domain: &Domain, lines: &[(ProductId, i32)]) 
     let products = products::current(op, domain, &ids).await?;
     let (rows, total) = priced(&quantities, |id| products.get(&id))?;
     let request = Request { user: buyer, client_key: op.client_key.as_deref(), operation: "orderPlace" };
+    let in_request = domain.orders.saga_in_request;
     let payload: Vec<(ProductId, i32)> = quantities.into_iter().collect();
     let committed = domain
         .cluster
@@ -35,17 +40,24 @@ pub async fn place(op: &Operation, domain: &Domain, lines: &[(ProductId, i32)]) 
             once(connection, request, &payload, async |connection: &mut Connection| {
                 let id = store::insert(connection, buyer.bucket(), buyer.as_i64(), total.amount, &total.currency).await?;
                 store::insert_lines(connection, id.as_i64(), &rows).await?;
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(Event::OrderPlaced { order_id: id, buyer_id: buyer }, 1)
-                    .job(Job::OrderProcess { order_id: id }, format!("order:{id}/process"))
-                    .append(connection)
-                    .await?;
+                let messages = Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+                    .event(Event::OrderPlaced { order_id: id, buyer_id: buyer }, 1);
+                let messages = match in_request {
+                    true => messages,
+                    false => messages.job(Job::OrderProcess { order_id: id }, format!("order:{id}/process")),
+                };
+                messages.append(connection).await?;
                 Ok(id)
             })
             .await
         })
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    if in_request {
+        let mut saga = Operation::internal(domain.cluster.len(), op.deadline.saturating_duration_since(Instant::now()));
+        saga.traceparent.clone_from(&op.traceparent);
+        process(&saga, domain, committed.value).await?;
+    }
     Ok(committed.value)
 }
 

@@ -1,9 +1,11 @@
-//! The saga: reserve, pay, confirm, or compensate.
+//! The saga: reserve, pay, confirm, or compensate; and give back what was confirmed, when its buyer wants that.
 //!
 //! Every step may be done again, by this worker or another one at the same time: reservations and payments are keyed by the order, states
 //! move only along the table, under the order's lock. PAID is past cancelling, so stock is sold (HELD ▶ SOLD) only after it, and an order that is PAID
 //! needs nothing but repetition to become CONFIRMED. An order that ended otherwise has its held stock given back, and a cancelled one its money, at every run:
 //! whoever captured may have died, or been told "not known", before a cancellation came in between.
+
+use chrono::{DateTime, Utc};
 
 use crate::domain::payments::PaymentOutcome;
 use crate::domain::products::Product;
@@ -57,7 +59,16 @@ pub async fn process(op: &Operation, domain: &Domain, id: OrderId) -> Result<(),
             }
             Ok(())
         }
-        OrderStatus::Pending | OrderStatus::Reserved | OrderStatus::Confirmed => Ok(()),
+        OrderStatus::Refunding => {
+            for line in &order.lines {
+                take_back(op, domain, &order, line).await?;
+            }
+            let refund = domain.payments.refund(id, &order.total).await;
+            refund.map_err(|reason| StoreError::unavailable("payments", reason))?;
+            move_to(op, domain, &order, OrderStatus::Refunded, None, None).await?;
+            Ok(())
+        }
+        OrderStatus::Pending | OrderStatus::Reserved | OrderStatus::Confirmed | OrderStatus::Refunded => Ok(()),
     }
 }
 
@@ -93,6 +104,9 @@ async fn move_to(
             store::set_status(connection, id.as_i64(), to.name(), reason, version).await?;
             if let Some(reference) = payment {
                 store::insert_payment(connection, id.as_i64(), order.total.amount, &order.total.currency, reference).await?;
+            }
+            if to == OrderStatus::Refunded {
+                store::refund_payment(connection, id.as_i64()).await?;
             }
             let event = Event::OrderStatusChanged { order_id: id, buyer_id: order.buyer_id, status: to.name().to_owned() };
             Messages::new(shard, domain.clock.now(), op.traceparent.as_deref()).event(event, version).append(connection).await?;
@@ -195,7 +209,7 @@ async fn sell(op: &Operation, domain: &Domain, order: &Order, line: &OrderLine) 
                 order_id: order.id,
                 quantity: sold.quantity,
                 amount: sold.amount,
-                minute: now.timestamp().div_euclid(60) * 60,
+                minute: minute_of(now),
             };
             Messages::new(shard, now, op.traceparent.as_deref()).event(event, raised.version).append(connection).await?;
             Ok(Some(raised.version))
@@ -203,6 +217,38 @@ async fn sell(op: &Operation, domain: &Domain, order: &Order, line: &OrderLine) 
         .await?;
     tell_caches(op, domain, line, committed.value).await;
     Ok(())
+}
+
+/// Puts sold pieces back, once.
+async fn take_back(op: &Operation, domain: &Domain, order: &Order, line: &OrderLine) -> Result<(), DomainError> {
+    let product = line.product_id;
+    let shard = domain.cluster.shard_of_id(product);
+    let committed = domain
+        .cluster
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<i64>, DomainError> {
+            let Some(returned) = reservations::take_back(connection, order.id.as_i64(), product.as_i64()).await? else {
+                return Ok(None);
+            };
+            let left = product_rows::change_stock(connection, product.as_i64(), returned.quantity).await?;
+            let left = left.ok_or_else(|| DomainError::Internal(format!("product {product} has gone")))?;
+            let event = Event::ProductReturned {
+                product_id: product,
+                order_id: order.id,
+                quantity: returned.quantity,
+                amount: returned.amount,
+                minute: minute_of(returned.sold_at),
+            };
+            Messages::new(shard, domain.clock.now(), op.traceparent.as_deref()).event(event, left.version).append(connection).await?;
+            Ok(Some(left.version))
+        })
+        .await?;
+    tell_caches(op, domain, line, committed.value).await;
+    Ok(())
+}
+
+/// The beginning of its minute, Unix seconds: the window that sales are counted in.
+fn minute_of(time: DateTime<Utc>) -> i64 {
+    time.timestamp().div_euclid(60) * 60
 }
 
 async fn tell_caches(op: &Operation, domain: &Domain, line: &OrderLine, version: Option<i64>) {

@@ -9,24 +9,30 @@ pub enum OrderStatus {
     Reserved,
     /// Paid: past cancelling.
     Paid,
-    /// Done.
+    /// Done, until its buyer wants the money back.
     Confirmed,
     /// Not enough stock, or no payment.
     Rejected,
     /// By the buyer.
     Cancelled,
+    /// The buyer wants the money back: pieces and money are on their way.
+    Refunding,
+    /// Given back, both.
+    Refunded,
 }
 
 /// Every state with its stored name and the states that may follow.
-const TABLE: [(OrderStatus, &str, &[OrderStatus]); 6] = {
-    use OrderStatus::{Cancelled, Confirmed, Paid, Pending, Rejected, Reserved};
+const TABLE: [(OrderStatus, &str, &[OrderStatus]); 8] = {
+    use OrderStatus::{Cancelled, Confirmed, Paid, Pending, Refunded, Refunding, Rejected, Reserved};
     [
         (Pending, "PENDING", &[Reserved, Rejected, Cancelled]),
         (Reserved, "RESERVED", &[Paid, Rejected, Cancelled]),
         (Paid, "PAID", &[Confirmed]),
-        (Confirmed, "CONFIRMED", &[]),
+        (Confirmed, "CONFIRMED", &[Refunding]),
         (Rejected, "REJECTED", &[]),
         (Cancelled, "CANCELLED", &[]),
+        (Refunding, "REFUNDING", &[Refunded]),
+        (Refunded, "REFUNDED", &[]),
     ]
 };
 
@@ -46,9 +52,9 @@ impl OrderStatus {
         TABLE.iter().find(|(status, _, _)| *status == self).map_or(&[], |(_, _, next)| next)
     }
 
-    /// Whether nothing may follow.
-    pub fn is_end(self) -> bool {
-        self.next().is_empty()
+    /// Whether nothing is under way: it stays so unless its buyer does something.
+    pub fn is_settled(self) -> bool {
+        matches!(self, Self::Confirmed | Self::Rejected | Self::Cancelled | Self::Refunded)
     }
 }
 
@@ -63,11 +69,21 @@ mod tests {
             assert_eq!(status.name(), name);
             assert!(!next.contains(&status));
         }
-        assert!(OrderStatus::Confirmed.is_end() && !OrderStatus::Paid.is_end());
+        for (status, name, _) in TABLE.iter().filter(|(_, _, next)| next.is_empty()) {
+            assert!(status.is_settled(), "nothing follows {name}, so nothing is under way");
+        }
     }
 
     #[test]
     fn what_is_paid_cannot_be_cancelled() {
         assert!(!OrderStatus::Paid.next().contains(&OrderStatus::Cancelled));
+    }
+
+    #[test]
+    fn money_is_given_back_once_and_only_of_what_was_confirmed() {
+        let before: Vec<OrderStatus> =
+            TABLE.iter().filter(|(_, _, next)| next.contains(&OrderStatus::Refunding)).map(|(status, _, _)| *status).collect();
+        assert_eq!(before, [OrderStatus::Confirmed]);
+        assert_eq!(OrderStatus::Refunding.next(), [OrderStatus::Refunded]);
     }
 }

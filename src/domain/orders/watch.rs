@@ -12,7 +12,7 @@ use crate::stores::redis::pubsub::{Wakes, Watcher};
 /// A watcher looks by itself so often: a wake may be lost with Redis.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Tells an order whenever its version has risen, until it has ended.
+/// Tells an order whenever its version has risen, until it is settled.
 #[derive(Debug)]
 pub struct OrderWatch {
     viewer: Viewer,
@@ -41,7 +41,7 @@ impl OrderWatch {
         Ok(super::get_many(&op, domain, &[self.id]).await?.remove(&self.id))
     }
 
-    /// The order when it has changed; `None` once its end was told.
+    /// The order when it has changed; `None` once it was told settled.
     pub async fn next(&mut self, domain: &Domain) -> Option<Order> {
         while !self.ended {
             let turn = domain.redis.turn().await;
@@ -49,7 +49,7 @@ impl OrderWatch {
             drop(turn);
             match current {
                 Ok(Some(order)) => {
-                    self.ended = order.status.is_end();
+                    self.ended = order.status.is_settled();
                     if self.told.is_none_or(|told| order.version > told) {
                         self.told = Some(order.version);
                         live::seen(domain, self.viewer).await;

@@ -21,6 +21,8 @@ pub const COMMENT_TEXT: Bounds = Bounds { min: 1, max: 1_000 };
 pub const DISPLAY_NAME: Bounds = Bounds { min: 1, max: 60 };
 /// What a person says of themselves.
 pub const BIO: Bounds = Bounds { min: 0, max: 500 };
+/// What an image shows, in words.
+pub const ALT_TEXT: Bounds = Bounds { min: 0, max: 500 };
 /// A product's title.
 pub const PRODUCT_TITLE: Bounds = Bounds { min: 1, max: 120 };
 /// A product's description.

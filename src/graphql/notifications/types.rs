@@ -40,6 +40,8 @@ pub enum NotificationKind {
     OrderConfirmed,
     /// `order`, the viewer's, was refused.
     OrderRejected,
+    /// `order`, the viewer's, was given back, and its money too.
+    OrderRefunded,
 }
 
 impl NotificationKind {
@@ -136,7 +138,7 @@ impl Notification {
 
     /// The order it is about.
     async fn order(&self) -> Option<async_graphql::Result<Order>> {
-        if !self.is(&[NotificationKind::OrderConfirmed, NotificationKind::OrderRejected]) {
+        if !self.is(&[NotificationKind::OrderConfirmed, NotificationKind::OrderRejected, NotificationKind::OrderRefunded]) {
             return None;
         }
         Order::load(&self.scope, OrderId::from_i64(self.row.subject_id)).await.transpose()

@@ -40,6 +40,16 @@ pub struct OrderCancelInput {
     client_key: Option<String>,
 }
 
+/// Which order.
+#[derive(InputObject)]
+pub struct OrderRefundInput {
+    /// One of the viewer's that is CONFIRMED and was placed at most 14 days ago; given back already is fine.
+    order_id: ID,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
+}
+
 macro_rules! order_payload {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -74,6 +84,11 @@ order_payload! {
     OrderCancelPayload
 }
 
+order_payload! {
+    /// The order that is given back, REFUNDING.
+    OrderRefundPayload
+}
+
 /// Mutations of orders.
 #[derive(Debug, Default)]
 pub struct OrderMutations;
@@ -97,6 +112,20 @@ impl OrderMutations {
                 orders::place(&scope.op, &scope.domain, &lines).await
             };
             OrderPlacePayload::new(&scope, result.await).await
+        };
+        Some(done.await)
+    }
+
+    /// The viewer gives a confirmed order back. It is answered at once; pieces and money follow, and `status` tells.
+    async fn order_refund(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: OrderRefundInput,
+    ) -> Option<async_graphql::Result<OrderRefundPayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async { orders::refund(&scope.op, &scope.domain, self::input("orderId", &input.order_id)?).await };
+            OrderRefundPayload::new(&scope, result.await).await
         };
         Some(done.await)
     }

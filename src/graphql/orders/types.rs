@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Enum, ID, Object};
+use async_graphql::{Enum, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use crate::domain::orders::{Order as Row, OrderLine as LineRow, OrderStatus as Status};
+use crate::domain::orders::{Order as Row, OrderLine as LineRow};
 use crate::graphql::context::Scope;
 use crate::graphql::ids::global;
 use crate::graphql::products::types::{Money, Product};
@@ -21,12 +21,16 @@ pub enum OrderStatus {
     Reserved,
     /// Paid; it cannot be cancelled any more.
     Paid,
-    /// Done.
+    /// Done, unless its buyer gives it back.
     Confirmed,
     /// There was not enough stock, or no payment; `reason` says which.
     Rejected,
     /// Cancelled by the buyer.
     Cancelled,
+    /// Its buyer gives it back: pieces and money are on their way.
+    Refunding,
+    /// Given back: the pieces are in stock again, the money is the buyer's again.
+    Refunded,
 }
 
 /// One line of an order.
@@ -54,6 +58,15 @@ impl OrderLine {
     async fn unit_price(&self) -> Money {
         Money::new(self.row.unit_amount, &self.currency)
     }
+}
+
+/// A state that an order came to.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct OrderChange {
+    /// Which.
+    status: OrderStatus,
+    /// When.
+    at: DateTime<Utc>,
 }
 
 /// An order of the viewer's.
@@ -91,10 +104,25 @@ impl Order {
         self.row.status.into()
     }
 
-    /// The states that may follow.
+    /// The states that may follow now: CANCELLED among them says that it can be cancelled, REFUNDING that it can be given back.
     async fn next_statuses(&self) -> Vec<OrderStatus> {
-        let next: &[Status] = self.row.status.next();
-        next.iter().map(|status| OrderStatus::from(*status)).collect()
+        self.row.next_statuses(self.scope.domain.clock.now()).into_iter().map(OrderStatus::from).collect()
+    }
+
+    /// Whether nothing is under way: it stays as it is unless its buyer does something.
+    async fn is_settled(&self) -> bool {
+        self.row.status.is_settled()
+    }
+
+    /// Until when it can be given back, when it is CONFIRMED.
+    async fn refundable_until(&self) -> Option<DateTime<Utc>> {
+        self.row.refundable_until()
+    }
+
+    /// The states it came to, in order of time; the first is PENDING.
+    async fn history(&self) -> Option<async_graphql::Result<Vec<OrderChange>>> {
+        let changes = self.scope.loaders.order_history(self.row.id).await.transpose()?;
+        Some(changes.map(|changes| changes.iter().map(|change| OrderChange { status: change.status.into(), at: change.at }).collect()))
     }
 
     /// Why it was rejected: OUT_OF_STOCK or PAYMENT_DECLINED.

@@ -9,7 +9,7 @@ use crate::domain::{DomainError, likes, posts, shares};
 use crate::graphql::context::{Scope, mutation_scope};
 use crate::graphql::error::{UserError, payload};
 use crate::graphql::ids::{global, input};
-use crate::ids::PostId;
+use crate::ids::{ImageId, PostId};
 
 /// A post to be.
 #[derive(InputObject)]
@@ -21,6 +21,9 @@ pub struct PostCreateInput {
     /// A post that it says something about; of a repost, the original is meant. Posts of private people cannot be quoted by others.
     #[graphql(default)]
     quoted_post_id: Option<ID>,
+    /// Images to show with it, at most 4, in this order: the viewer's own, made for posts, READY, and shown by nothing else.
+    #[graphql(default)]
+    image_ids: Vec<ID>,
     /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
     #[graphql(default)]
     client_key: Option<String>,
@@ -156,7 +159,8 @@ impl PostMutations {
             let result = async {
                 let product = input.product_id.as_ref().map(|id| self::input("productId", id)).transpose()?;
                 let quoted = input.quoted_post_id.as_ref().map(|id| self::input("quotedPostId", id)).transpose()?;
-                let new = posts::NewPost { text: input.text, product_id: product, quoted_post_id: quoted };
+                let images = input.image_ids.iter().map(|id| self::input("imageIds", id)).collect::<Result<Vec<ImageId>, DomainError>>()?;
+                let new = posts::NewPost { text: input.text, product_id: product, quoted_post_id: quoted, image_ids: images };
                 posts::create(&scope.op, &scope.domain, new).await
             };
             PostCreatePayload::new(&scope, result.await).await

@@ -6,12 +6,15 @@ use async_graphql::{ID, Object};
 use chrono::{DateTime, Utc};
 
 use crate::domain::comments;
+use crate::domain::images::Lifetime;
 use crate::domain::posts::Post as Row;
+use crate::graphql::analytics::types::PostAnalytics;
 use crate::graphql::comments::types::Comment;
 use crate::graphql::connection::{Connection, connection, page};
 use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
+use crate::graphql::images::types::Image;
 use crate::graphql::products::types::Product;
 use crate::graphql::references::types::TextEntity;
 use crate::graphql::users::types::User;
@@ -60,6 +63,12 @@ impl Post {
     /// The mentions and hashtags in the text, in its order, at most 100.
     async fn entities(&self) -> Vec<TextEntity> {
         TextEntity::all(self.row.entities.as_ref(), &self.scope)
+    }
+
+    /// The images shown with it, at most 4, in order; each is READY.
+    async fn images(&self) -> Vec<Image> {
+        let shown = self.row.images.iter().flat_map(|shown| &shown.0);
+        shown.map(|picture| Image::shown(picture.clone(), Lifetime::Content, &self.scope)).collect()
     }
 
     /// When it was written.
@@ -137,5 +146,10 @@ impl Post {
             Some(id) => Product::load(&self.scope, id).await.transpose(),
             None => None,
         }
+    }
+
+    /// Views and reach; for its author.
+    async fn analytics(&self) -> Option<async_graphql::Result<PostAnalytics>> {
+        Some(PostAnalytics::of(&self.row, &self.scope).await)
     }
 }

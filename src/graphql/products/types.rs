@@ -6,6 +6,7 @@ use async_graphql::{ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use crate::domain::products::{self, Money as DomainMoney, Product as Row};
+use crate::graphql::analytics::types::ProductAnalytics;
 use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
@@ -124,5 +125,10 @@ impl Product {
             };
             minutes.into_iter().map(of).collect()
         }))
+    }
+
+    /// Sales over time; for its seller.
+    async fn analytics(&self) -> Option<async_graphql::Result<ProductAnalytics>> {
+        Some(ProductAnalytics::of(&self.row, &self.scope).await)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::types::User;
@@ -62,6 +62,8 @@ pub struct ProfileUpdateInput {
     bio: Option<String>,
     /// Whether only those the viewer lets follow them see what the viewer writes.
     is_private: Option<bool>,
+    /// The image to be shown with: the viewer's own, made for an avatar, READY, and shown by nothing else; null for none.
+    avatar_image_id: MaybeUndefined<ID>,
     /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
     #[graphql(default)]
     client_key: Option<String>,
@@ -279,8 +281,16 @@ impl UserMutations {
     ) -> Option<async_graphql::Result<ProfileUpdatePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let update = ProfileUpdate { display_name: input.display_name, bio: input.bio, is_private: input.is_private };
-            ProfileUpdatePayload::new(&scope, users::update(&scope.op, &scope.domain, update).await).await
+            let result = async {
+                let avatar = match &input.avatar_image_id {
+                    MaybeUndefined::Undefined => None,
+                    MaybeUndefined::Null => Some(None),
+                    MaybeUndefined::Value(id) => Some(Some(self::input("avatarImageId", id)?)),
+                };
+                let update = ProfileUpdate { display_name: input.display_name, bio: input.bio, is_private: input.is_private, avatar };
+                users::update(&scope.op, &scope.domain, update).await
+            };
+            ProfileUpdatePayload::new(&scope, result.await).await
         };
         Some(done.await)
     }

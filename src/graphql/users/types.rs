@@ -5,12 +5,14 @@ use std::sync::Arc;
 use async_graphql::{ID, Object};
 use chrono::{DateTime, Utc};
 
+use crate::domain::images::Lifetime;
 use crate::domain::users::User as Row;
 use crate::domain::{Page, follows, policy, posts, relations};
 use crate::graphql::connection::{Connection, connection, page};
 use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
+use crate::graphql::images::types::Image;
 use crate::graphql::posts::types::Post;
 use crate::ids::{Id, UserId};
 
@@ -77,6 +79,11 @@ impl User {
     /// What they say of themselves, up to 500 characters.
     async fn bio(&self) -> &str {
         &self.row.bio
+    }
+
+    /// The image they are shown with, READY; null when they have none.
+    async fn avatar(&self) -> Option<Image> {
+        self.row.avatar.clone().map(|picture| Image::shown(picture, Lifetime::Person, &self.scope))
     }
 
     /// When they signed up.

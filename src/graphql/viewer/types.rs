@@ -6,6 +6,7 @@ use async_graphql::{ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use crate::domain::{Page, Viewer as DomainViewer, follows, identity, notifications, orders, timelines};
+use crate::graphql::analytics::types::ViewerAnalytics;
 use crate::graphql::connection::{Connection, connection, page};
 use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
@@ -126,5 +127,10 @@ impl Viewer {
             is_current: row.is_current,
         };
         Some(sessions.map(|rows| rows.into_iter().map(session).collect()))
+    }
+
+    /// What the viewer is told about all their posts and products: views, reach, sales.
+    async fn analytics(&self) -> ViewerAnalytics {
+        ViewerAnalytics::of(self.viewer.user_id, &self.scope)
     }
 }

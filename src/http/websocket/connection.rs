@@ -19,11 +19,13 @@ use super::messages::{self, Close, FromClient};
 use crate::domain::Viewer;
 use crate::graphql::context::{RequestContext, is_client_key};
 use crate::graphql::error::{ErrorCode, complete, was_not_run};
-use crate::http::graphql::remember_writes;
+use crate::http::graphql::{Named, remember_writes};
 use crate::http::identity::bearer;
 use crate::http::limits::{Limited, pay, used};
 use crate::http::prepare::{Incoming, NotRun, Prepared, prepare};
 use crate::http::{RequestId, Served};
+use crate::telemetry::figures::Held;
+use crate::telemetry::trace;
 
 /// How long a socket may be silent before its client is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(25);
@@ -256,11 +258,14 @@ async fn begin(
     if client_key.as_deref().is_some_and(|key| !is_client_key(key)) {
         return Err(NotRun { code: ErrorCode::BadUserInput, message: "`clientKey` has 1 to 200 visible ASCII characters".to_owned() });
     }
-    let Prepared { request, kind, cost } = prepare(&served, incoming).await?;
+    let Prepared { request, kind, name, cost } = prepare(&served, incoming).await?;
+    let named = Named { kind, name };
+    let mut span = trace::begin(None, trace::Kind::Server, || "message on a socket".into());
+    span.set("plaza.request_id", || request_id.0.to_string().into());
     let mut context = RequestContext::new(served.app.domain.clone(), served.app.config.request_deadline());
     context.viewer = viewer;
     context.client_key = client_key;
-    context.traceparent = Some(crate::telemetry::traceparent(None));
+    context.traceparent = span.traceparent();
     // After a restart all sockets of a server come back at once; they take turns.
     let turn = if kind == OperationType::Subscription { served.app.domain.redis.turn().await } else { None };
     let charged = pay(&served.app, &mut context, address, cost).await;
@@ -281,16 +286,25 @@ async fn begin(
         }
     };
     if kind == OperationType::Subscription {
-        return Ok(served.schema.execute_stream(request).map(finish).boxed());
+        let counted = Held::new(metrics::gauge!("plaza_subscriptions"));
+        let events = metrics::counter!("plaza_subscription_events_total", "operation" => named.name);
+        let told = served.schema.execute_stream(request).map(move |response| {
+            let _while_it_runs = &counted;
+            events.increment(1);
+            finish(response)
+        });
+        return Ok(told.boxed());
     }
     let tasks = served.app.tasks.clone();
-    let work = async move {
+    let work = span.run(async move {
         let _permit = permit;
-        let response = served.schema.execute(request).await;
+        let began = Instant::now();
+        let response = named.span().run(served.schema.execute(request)).await;
+        named.count(began, if response.errors.is_empty() { "ok" } else { "error" });
         charged.give_back(&served.app, used(&response.data));
         remember_writes(&served, &context).await;
         finish(response)
-    };
+    });
     if kind == OperationType::Query {
         return Ok(stream::once(work).boxed());
     }

@@ -16,6 +16,7 @@ use super::answer::{Refusal, refusal};
 use super::{RequestId, Served, origin};
 use crate::config::network::household;
 use crate::graphql::error::ErrorCode;
+use crate::telemetry::figures::Held;
 
 /// The only protocol spoken.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -35,6 +36,7 @@ pub struct Sockets {
 struct Open {
     sockets: Arc<Sockets>,
     household: String,
+    _counted: Held,
 }
 
 impl Sockets {
@@ -46,15 +48,13 @@ impl Sockets {
             return None;
         }
         *count += 1;
-        metrics::gauge!("plaza_sockets").increment(1.0);
-        Some(Open { sockets: Arc::clone(self), household })
+        Some(Open { sockets: Arc::clone(self), household, _counted: Held::new(metrics::gauge!("plaza_sockets")) })
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         let mut open = self.sockets.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        metrics::gauge!("plaza_sockets").decrement(1.0);
         if let Some(count) = open.get_mut(&self.household) {
             *count -= 1;
             if *count == 0 {

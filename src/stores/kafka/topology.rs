@@ -34,12 +34,12 @@ const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 /// The broker is away, or refuses.
 pub async fn ensure_topics(config: &KafkaConfig) -> anyhow::Result<()> {
     let names: Vec<String> = Topic::ALL.iter().map(|topic| full_name(&config.topic_prefix, topic.name())).collect();
+    let retention: Vec<String> = Topic::ALL.iter().map(|topic| topic.retention_ms().to_string()).collect();
     let topics: Vec<NewTopic<'_>> = names
         .iter()
-        .map(|name| {
-            NewTopic::new(name, config.partitions, TopicReplication::Fixed(config.replication))
-                // Read models are rebuilt from the first event, so none is ever dropped.
-                .set("retention.ms", "-1")
+        .zip(&retention)
+        .map(|(name, retention)| {
+            NewTopic::new(name, config.partitions, TopicReplication::Fixed(config.replication)).set("retention.ms", retention)
         })
         .collect();
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::pool::{Connection, Manager, Pool, Purpose, StatementCounter};
+use super::pool::{Connection, Manager, Pool, PoolState, Purpose, StatementCounter};
 use super::replicas::{Looks, ReplicaState};
 use super::routing::{ShardIndex, ShardMap};
 use super::session::{ReadSession, Source};
@@ -183,6 +183,29 @@ impl Cluster {
             + 'a,
     {
         async move {
+            let began = Instant::now();
+            let mut span = pool.span("read");
+            let outcome = self.ask(pool, query).await;
+            let failed = outcome.as_ref().err().filter(|error| error.is_transient());
+            if let Some(error) = failed {
+                span.failed(error);
+            }
+            pool.count(began.elapsed(), failed.is_some());
+            outcome
+        }
+    }
+
+    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
+    fn ask<'a, T, F>(&'a self, pool: &'a Pool, query: &'a F) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
+    where
+        T: Send + 'a,
+        for<'c> F: AsyncFn(&'c mut Connection) -> Result<T, StoreError>
+            + SendFn<&'c mut Connection, Result<T, StoreError>, Fut: Send>
+            + Send
+            + Sync
+            + 'a,
+    {
+        async move {
             let mut connection = pool.get().await?;
             match tokio::time::timeout(self.query_timeout, query(&mut connection)).await {
                 Ok(Err(error)) => {
@@ -257,9 +280,19 @@ impl Shard {
         self.direct.open().await.map_err(|error| StoreError::unavailable(self.primary.server(), error))
     }
 
+    /// Each replica's name, what opens connections to it outside every pool, and its state.
+    pub fn probes(&self) -> impl Iterator<Item = (&str, &Manager, &ReplicaState)> {
+        self.replicas.iter().map(|replica| (replica.pool.server(), &replica.probe, replica.state.as_ref()))
+    }
+
     /// Each replica's name and state.
     pub fn replica_states(&self) -> impl Iterator<Item = (&str, &ReplicaState)> {
         self.replicas.iter().map(|replica| (replica.pool.server(), replica.state.as_ref()))
+    }
+
+    /// Each pool's name and how it stands.
+    pub fn pool_states(&self) -> impl Iterator<Item = (String, PoolState)> {
+        [&self.primary, &self.primary_reads].into_iter().chain(self.replicas.iter().map(|replica| &replica.pool)).map(Pool::state)
     }
 
     /// The primary's name, for operators.

@@ -1,7 +1,8 @@
 //! Order rows with their lines and payments; on the buyer's shard.
 
+use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
@@ -146,20 +147,57 @@ pub async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>
     Ok(rows.into_iter().next())
 }
 
-/// Sets a locked order's state.
+/// Sets a locked order's state, and writes the change into its history.
 ///
 /// # Errors
 /// The server's.
 pub async fn set_status(connection: &mut Connection, id: i64, status: &str, reason: Option<&str>, version: i64) -> Result<(), StoreError> {
     prepared(
-        sql("UPDATE orders SET status = $2, reason = coalesce($3, reason), version = $4 WHERE id = $1")
-            .bind::<BigInt, _>(id)
-            .bind::<Text, _>(status)
-            .bind::<Nullable<Text>, _>(reason)
-            .bind::<BigInt, _>(version),
+        sql("WITH moved AS (UPDATE orders SET status = $2, reason = coalesce($3, reason), version = $4 WHERE id = $1)
+             INSERT INTO order_changes (order_id, version, status) VALUES ($1, $4, $2)")
+        .bind::<BigInt, _>(id)
+        .bind::<Text, _>(status)
+        .bind::<Nullable<Text>, _>(reason)
+        .bind::<BigInt, _>(version),
     )
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// A state that an order came to.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct ChangeRow {
+    /// Which order.
+    #[diesel(sql_type = BigInt)]
+    pub order_id: OrderId,
+    /// The state's name.
+    #[diesel(sql_type = Text)]
+    pub status: String,
+    /// When.
+    #[diesel(sql_type = Timestamptz)]
+    pub at: DateTime<Utc>,
+}
+
+/// The states that orders came to after they were placed, in order of time.
+///
+/// # Errors
+/// The server's.
+pub async fn changes(connection: &mut Connection, ids: &[i64]) -> Result<Vec<ChangeRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT order_id, status, at FROM order_changes WHERE order_id = ANY($1) ORDER BY order_id, version")
+            .bind::<Array<BigInt>, _>(ids),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// Writes down that an order's money was given back.
+///
+/// # Errors
+/// The server's.
+pub async fn refund_payment(connection: &mut Connection, order: i64) -> Result<(), StoreError> {
+    prepared(sql("UPDATE payments SET status = 'REFUNDED' WHERE order_id = $1").bind::<BigInt, _>(order)).execute(connection).await?;
     Ok(())
 }
 

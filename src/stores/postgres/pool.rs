@@ -13,6 +13,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{AsyncMessage, NoTls};
 
 use crate::stores::StoreError;
+use crate::telemetry::figures::float;
+use crate::telemetry::trace;
 
 /// What query functions take.
 pub type Connection = AsyncPgConnection;
@@ -75,6 +77,7 @@ impl DerefMut for PooledConnection {
 #[derive(Debug, Clone)]
 pub struct Manager {
     config: tokio_postgres::Config,
+    purpose: Purpose,
     statements: StatementCounter,
 }
 
@@ -105,7 +108,7 @@ impl Manager {
             .application_name("plaza")
             .connect_timeout(Duration::from_millis(1_000))
             .options(format!("-c statement_timeout={}{read_only}", statement_timeout.as_millis()));
-        Ok(Self { config, statements })
+        Ok(Self { config, purpose, statements })
     }
 
     /// A connection of its own, outside any pool.
@@ -168,16 +171,85 @@ impl bb8::ManageConnection for Manager {
     }
 }
 
+/// How a pool stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PoolState {
+    /// Connections open.
+    pub open: u32,
+    /// Those that nobody uses.
+    pub idle: u32,
+    /// Those that may be open.
+    pub most: u32,
+    /// Callers that wait for one now.
+    pub waiting: u64,
+    /// Callers that have had to wait so far.
+    pub waited: u64,
+    /// Callers that got none in time so far.
+    pub timeouts: u64,
+}
+
+impl PoolState {
+    /// As bb8 tells it.
+    pub fn of(state: &bb8::State, most: u32) -> Self {
+        let counted = &state.statistics;
+        let over = counted.get_direct + counted.get_waited + counted.get_timed_out;
+        Self {
+            open: state.connections,
+            idle: state.idle_connections,
+            most,
+            waiting: counted.get_started.saturating_sub(over),
+            waited: counted.get_waited,
+            timeouts: counted.get_timed_out,
+        }
+    }
+
+    /// Sets its figures.
+    pub fn tell(&self, pool: &str) {
+        let pool = || pool.to_owned();
+        metrics::gauge!("plaza_pool_connections", "pool" => pool()).set(self.open);
+        metrics::gauge!("plaza_pool_idle_connections", "pool" => pool()).set(self.idle);
+        metrics::gauge!("plaza_pool_max_connections", "pool" => pool()).set(self.most);
+        metrics::gauge!("plaza_pool_waiting", "pool" => pool()).set(float(self.waiting));
+        metrics::counter!("plaza_pool_waited_total", "pool" => pool()).absolute(self.waited);
+        metrics::counter!("plaza_pool_timeouts_total", "pool" => pool()).absolute(self.timeouts);
+    }
+}
+
+/// What is counted of a server's reads or transactions.
+#[derive(Clone)]
+struct Counted {
+    seconds: metrics::Histogram,
+    errors: metrics::Counter,
+}
+
+impl std::fmt::Debug for Counted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Counted")
+    }
+}
+
 /// One server's pool.
 #[derive(Debug, Clone)]
 pub struct Pool {
     inner: bb8::Pool<Manager>,
     server: String,
+    purpose: Purpose,
+    most: u32,
+    counted: Counted,
 }
 
 impl Pool {
     /// A pool that opens connections when they are first needed.
     pub fn new(manager: Manager, server: String, size: u32, wait: Duration) -> Self {
+        let purpose = manager.purpose;
+        let kind = if purpose == Purpose::Write { "transaction" } else { "read" };
+        // `shard 0 replica 1`
+        let mut words = server.splitn(3, ' ');
+        let (shard, role) = (words.nth(1).unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
+        let counted = Counted {
+            seconds: metrics::histogram!("plaza_sql_seconds", "shard" => shard.clone(), "server" => role.clone(), "kind" => kind),
+            errors: metrics::counter!("plaza_sql_errors_total", "shard" => shard, "server" => role, "kind" => kind),
+        };
         let inner = bb8::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
@@ -185,7 +257,8 @@ impl Pool {
             .connection_timeout(wait)
             .retry_connection(false)
             .build_unchecked(manager);
-        Self { inner, server }
+        counted.errors.increment(0);
+        Self { inner, server, purpose, most: size, counted }
     }
 
     /// A connection, waiting for a free one.
@@ -206,9 +279,28 @@ impl Pool {
         &self.server
     }
 
-    /// Connections open and idle.
-    pub fn state(&self) -> (u32, u32) {
-        let state = self.inner.state();
-        (state.connections, state.idle_connections)
+    /// Begins a read's or a transaction's part of a trace.
+    pub fn span(&self, what: &'static str) -> trace::Span {
+        let mut span = trace::part(trace::Kind::Client, || format!("{what} {}", self.server).into());
+        span.set("db.system.name", || "postgresql".into());
+        span.set("db.namespace", || self.server.clone().into());
+        span
+    }
+
+    /// Counts a read or a transaction.
+    pub fn count(&self, took: Duration, failed: bool) {
+        self.counted.seconds.record(took.as_secs_f64());
+        if failed {
+            self.counted.errors.increment(1);
+        }
+    }
+
+    /// Its name and how it stands.
+    pub fn state(&self) -> (String, PoolState) {
+        let name = match self.purpose {
+            Purpose::Read if self.server.ends_with("primary") => format!("{} reads", self.server),
+            Purpose::Read | Purpose::Write => self.server.clone(),
+        };
+        (name, PoolState::of(&self.inner.state(), self.most))
     }
 }

@@ -6,6 +6,7 @@ use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 
 use super::entities::Entities;
+use super::images::Pictures;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::ids::{Bucket, PostId, ProductId, UserId};
@@ -26,6 +27,10 @@ pub struct Post {
     /// A product shown with it.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub product_id: Option<ProductId>,
+    /// Images shown with it.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<Pictures>,
     /// Deleted: shown to nobody.
     #[diesel(sql_type = Bool)]
     pub deleted: bool,
@@ -63,6 +68,8 @@ pub struct NewPost<'a> {
     pub quoted: Option<i64>,
     /// What the text refers to.
     pub entities: &'a Entities,
+    /// The images shown with it, as stored.
+    pub images: Option<&'a serde_json::Value>,
 }
 
 #[derive(QueryableByName)]
@@ -77,14 +84,15 @@ struct IdRow {
 /// The server's.
 pub async fn insert(connection: &mut Connection, bucket: Bucket, post: NewPost<'_>) -> Result<PostId, StoreError> {
     let row: IdRow = prepared(
-        sql("INSERT INTO posts (id, author_id, text, product_id, quoted_post_id, entities)
-             VALUES (next_id($1), $2, $3, $4, $5, $6) RETURNING id")
+        sql("INSERT INTO posts (id, author_id, text, product_id, quoted_post_id, entities, images)
+             VALUES (next_id($1), $2, $3, $4, $5, $6, $7) RETURNING id")
         .bind::<Integer, _>(i32::from(bucket.number()))
         .bind::<BigInt, _>(post.author)
         .bind::<Text, _>(post.text)
         .bind::<Nullable<BigInt>, _>(post.product)
         .bind::<Nullable<BigInt>, _>(post.quoted)
-        .bind::<Nullable<Jsonb>, _>(post.entities.to_stored()),
+        .bind::<Nullable<Jsonb>, _>(post.entities.to_stored())
+        .bind::<Nullable<Jsonb>, _>(post.images),
     )
     .get_result(connection)
     .await?;
@@ -97,7 +105,7 @@ pub async fn insert(connection: &mut Connection, bucket: Bucket, post: NewPost<'
 /// The server's.
 pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Post>, StoreError> {
     Ok(prepared(
-        sql("SELECT id, author_id, text, product_id, deleted, repost_of, quoted_post_id, entities FROM posts WHERE id = ANY($1)")
+        sql("SELECT id, author_id, text, product_id, images, deleted, repost_of, quoted_post_id, entities FROM posts WHERE id = ANY($1)")
             .bind::<Array<BigInt>, _>(ids),
     )
     .load(connection)
@@ -110,7 +118,7 @@ pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Po
 /// The server's.
 pub async fn by_author(connection: &mut Connection, author: i64, below: i64, limit: i64) -> Result<Vec<Post>, StoreError> {
     Ok(prepared(
-        sql("SELECT id, author_id, text, product_id, deleted, repost_of, quoted_post_id, entities FROM posts
+        sql("SELECT id, author_id, text, product_id, images, deleted, repost_of, quoted_post_id, entities FROM posts
              WHERE author_id = $1 AND NOT deleted AND id < $2 ORDER BY id DESC LIMIT $3")
         .bind::<BigInt, _>(author)
         .bind::<BigInt, _>(below)
@@ -129,6 +137,9 @@ pub struct Locked {
     /// Its version.
     #[diesel(sql_type = BigInt)]
     pub version: i64,
+    /// Images shown with it.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pub images: Option<Pictures>,
     /// Deleted already.
     #[diesel(sql_type = Bool)]
     pub deleted: bool,
@@ -149,7 +160,7 @@ pub struct Locked {
 /// The server's.
 pub async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>, StoreError> {
     Ok(prepared(
-        sql("SELECT author_id, version, deleted, repost_of, quoted_post_id, entities FROM posts WHERE id = $1 FOR UPDATE")
+        sql("SELECT author_id, version, images, deleted, repost_of, quoted_post_id, entities FROM posts WHERE id = $1 FOR UPDATE")
             .bind::<BigInt, _>(id),
     )
     .get_result(connection)

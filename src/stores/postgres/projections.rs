@@ -38,7 +38,32 @@ pub async fn positions(connection: &mut Connection, projection: &str) -> Result<
     .await?)
 }
 
-/// The same, locked.
+/// How far a projection has come in a partition.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Reached {
+    /// The projection's name.
+    #[diesel(sql_type = Text)]
+    pub projection: String,
+    /// The topic's name, without the prefix.
+    #[diesel(sql_type = Text)]
+    pub topic: String,
+    /// The partition.
+    #[diesel(sql_type = Integer)]
+    pub partition: i32,
+    /// The first offset not applied.
+    #[diesel(sql_type = BigInt)]
+    pub next_offset: i64,
+}
+
+/// How far every projection has come on this shard.
+///
+/// # Errors
+/// The server's.
+pub async fn reached(connection: &mut Connection) -> Result<Vec<Reached>, StoreError> {
+    Ok(prepared(sql("SELECT projection, topic, partition, next_offset FROM projection_offsets")).load(connection).await?)
+}
+
+/// The same as [`positions`], locked.
 ///
 /// # Errors
 /// The server's.

@@ -29,6 +29,9 @@ pub struct ReplicaState {
     /// Whatever was committed before this moment, in Unix milliseconds, it has replayed.
     complete_to_ms: AtomicI64,
     lag_ms: AtomicU64,
+    lag_bytes: AtomicU64,
+    /// Whether this process looks at replicas at all.
+    watched: AtomicBool,
     serving: AtomicBool,
     /// When it last began or ceased to serve, in Unix milliseconds.
     changed_at_ms: AtomicI64,
@@ -50,6 +53,11 @@ impl ReplicaState {
     /// Whether it was so near its primary that waiting for it may be worth while.
     pub fn is_near(&self) -> bool {
         u128::from(self.lag_ms.load(Ordering::Acquire)) <= HURRY.as_millis()
+    }
+
+    /// How much of the primary's log it has not replayed, in bytes, when it was last asked; `None` in a process that does not look at replicas.
+    pub fn lag_bytes(&self) -> Option<u64> {
+        self.watched.load(Ordering::Acquire).then(|| self.lag_bytes.load(Ordering::Acquire))
     }
 
     /// When it last began or ceased to serve, in Unix milliseconds.
@@ -136,6 +144,11 @@ impl History {
         }
     }
 
+    /// The last position known; 0 before the first.
+    fn newest(&self) -> Lsn {
+        self.0.back().map_or(0, |place| place.lsn)
+    }
+
     /// How long ago the primary first went past `replayed`, zero when it has not; and the moment up to which a replica that has
     /// replayed it has everything, in Unix milliseconds.
     fn lag(&self, replayed: Lsn) -> (Duration, i64) {
@@ -172,9 +185,13 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
             let history = &history;
             async move {
                 match ask(&replica.probe, connection, patience, async |connection| replayed_lsn(connection).await).await {
-                    Some(lsn) => replica.state.look(lsn, history.lag(lsn), max_lag),
+                    Some(lsn) => {
+                        replica.state.lag_bytes.store(history.newest().saturating_sub(lsn), Ordering::Release);
+                        replica.state.look(lsn, history.lag(lsn), max_lag);
+                    }
                     None => replica.state.eject(),
                 }
+                replica.state.watched.store(true, Ordering::Release);
             }
         });
         futures_util::future::join_all(looks).await;

@@ -77,6 +77,36 @@ pub async fn release(connection: &mut Connection, order: i64, product: i64) -> R
     Ok(rows.into_iter().next())
 }
 
+/// A sold piece that came back.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Returned {
+    /// How many.
+    #[diesel(sql_type = Integer)]
+    pub quantity: i32,
+    /// For how much they were sold, minor units.
+    #[diesel(sql_type = BigInt)]
+    pub amount: i64,
+    /// When they were sold.
+    #[diesel(sql_type = Timestamptz)]
+    pub sold_at: DateTime<Utc>,
+}
+
+/// Moves the order's reservation of a product from SOLD to RETURNED; nothing when it is not SOLD.
+///
+/// # Errors
+/// The server's.
+pub async fn take_back(connection: &mut Connection, order: i64, product: i64) -> Result<Option<Returned>, StoreError> {
+    let rows: Vec<Returned> = prepared(
+        sql("UPDATE reservations SET status = 'RETURNED' WHERE order_id = $1 AND product_id = $2 AND status = 'SOLD'
+             RETURNING quantity, amount, sold_at")
+        .bind::<BigInt, _>(order)
+        .bind::<BigInt, _>(product),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().next())
+}
+
 /// Leaves a mark that the order gets nothing of this product, so that a reservation that comes late finds it.
 ///
 /// # Errors

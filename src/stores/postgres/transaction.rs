@@ -5,13 +5,14 @@ use std::time::Duration;
 use diesel_async::{AsyncPgConnection, TransactionManager};
 use tokio::time::Instant;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Shard};
 use super::pool::Connection;
 use super::position::primary_lsn;
 use super::routing::ShardIndex;
 use super::session::Lsn;
 use crate::stores::query::SendFnOnce;
 use crate::stores::{StoreError, explain};
+use crate::telemetry::trace::Span;
 
 type Transactions = <AsyncPgConnection as diesel_async::AsyncConnection>::TransactionManager;
 
@@ -27,15 +28,22 @@ pub struct Committed<T> {
     pub lsn: Lsn,
 }
 
-/// Tells an explanation of a transaction, however it ends.
-struct Told {
-    shard: usize,
+/// Tells explanations, figures and traces of a transaction, however it ends.
+struct Told<'a> {
+    shard: &'a Shard,
     began: std::time::Instant,
+    span: Span,
+    /// Until it is known to be well, or ended by the work's own decision.
+    failed: bool,
 }
 
-impl Drop for Told {
+impl Drop for Told<'_> {
     fn drop(&mut self) {
-        explain::transaction(self.shard, self.began.elapsed());
+        explain::transaction(self.shard.index.0, self.began.elapsed());
+        self.shard.primary.count(self.began.elapsed(), self.failed);
+        if self.failed {
+            self.span.failed("not committed");
+        }
     }
 }
 
@@ -70,7 +78,7 @@ impl Cluster {
     {
         let shard = self.shard(index)?;
         let began = std::time::Instant::now();
-        let _told = Told { shard: index.0, began };
+        let mut told = Told { shard, began, span: shard.primary.span("transaction on"), failed: true };
         let mut connection = shard.primary.get().await?;
         let server = shard.primary.server();
         let worked = tokio::time::timeout_at(deadline, async {
@@ -81,6 +89,7 @@ impl Cluster {
         let value = match worked {
             Ok(Ok(value)) => value,
             Ok(Err(error)) => {
+                told.failed = false;
                 if Transactions::rollback_transaction(&mut **connection).await.is_err() {
                     connection.poison();
                 }
@@ -94,7 +103,7 @@ impl Cluster {
         let warnings = connection.warnings();
         let committed = tokio::time::timeout_at(deadline + COMMIT_GRACE, Transactions::commit_transaction(&mut **connection)).await;
         match committed {
-            Ok(Ok(())) if connection.warnings() == warnings => {}
+            Ok(Ok(())) if connection.warnings() == warnings => told.failed = false,
             Ok(Err(diesel::result::Error::DatabaseError(kind, info)))
                 if !matches!(
                     kind,

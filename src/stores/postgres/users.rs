@@ -1,11 +1,12 @@
 //! User rows.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz};
 use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 
+use super::images::Picture;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::ids::{Bucket, UserId};
@@ -32,6 +33,10 @@ pub struct User {
     /// Whether nobody sees them at present.
     #[diesel(sql_type = Bool)]
     pub suspended: bool,
+    /// The image they are shown with.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<Picture>,
     /// Rises with each edit.
     #[diesel(sql_type = BigInt)]
     pub version: i64,
@@ -43,8 +48,9 @@ pub struct User {
 /// The server's.
 pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<User>, StoreError> {
     Ok(prepared(
-        sql("SELECT id, handle, display_name, bio, is_private, suspended_at IS NOT NULL AS suspended, version FROM users WHERE id = ANY($1)")
-            .bind::<Array<BigInt>, _>(ids),
+        sql("SELECT id, handle, display_name, bio, is_private, suspended_at IS NOT NULL AS suspended, avatar, version
+             FROM users WHERE id = ANY($1)")
+        .bind::<Array<BigInt>, _>(ids),
     )
     .load(connection)
     .await?)
@@ -145,6 +151,33 @@ pub async fn update(
     .await
     .optional()?;
     Ok(row.map(|row| row.version))
+}
+
+#[derive(QueryableByName)]
+struct AvatarRow {
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    avatar: Option<Picture>,
+}
+
+/// Locks a person; the image they are shown with.
+///
+/// # Errors
+/// The server's.
+pub async fn lock_avatar(connection: &mut Connection, id: i64) -> Result<Option<Picture>, StoreError> {
+    let row: Option<AvatarRow> =
+        prepared(sql("SELECT avatar FROM users WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(id)).get_result(connection).await.optional()?;
+    Ok(row.and_then(|row| row.avatar))
+}
+
+/// Sets the image a person is shown with, in the transaction that edits the profile.
+///
+/// # Errors
+/// The server's.
+pub async fn set_avatar(connection: &mut Connection, id: i64, avatar: Option<&serde_json::Value>) -> Result<(), StoreError> {
+    prepared(sql("UPDATE users SET avatar = $2 WHERE id = $1").bind::<BigInt, _>(id).bind::<Nullable<Jsonb>, _>(avatar))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// What cached facts about a person are measured by.

@@ -1,5 +1,6 @@
 //! RabbitMQ: the queues of jobs.
 
+pub mod depths;
 pub mod publisher;
 pub mod topology;
 

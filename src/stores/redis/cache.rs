@@ -1,11 +1,12 @@
 //! Cache-aside in two levels: this process's memory, then Redis.
 //!
-//! Bytes in Redis are `<version>|<json>`, the version being that of the row the value was made from. An invalidation leaves a *tombstone*,
-//! `<version>|`, for longer than any serving replica may lag: it counts as a miss, and a fill with an older version is refused. So a
-//! lagging replica cannot put back what a write has made old. Process memory is filled only from what Redis held, for the same reason.
+//! Bytes in Redis are `<version>,<expires>,<took>|<json>`: the version of the row the value was made from, when it expires (Unix ms), and how many
+//! milliseconds its load took. An invalidation leaves a *tombstone*, `<version>|`, for longer than any serving replica may lag: it counts as a
+//! miss, and a fill with an older version is refused. So a lagging replica cannot put back what a write has made old. Process memory is filled only
+//! from what Redis held, for the same reason.
 //!
-//! One load per key at a time holds within a process. Across processes nothing waits: an expiry costs at most one load per process,
-//! and jitter keeps keys from expiring together.
+//! One load per key at a time: within a process by `flight.rs`, across processes by `lease.rs`. A hot key seldom expires at all, because the nearer its
+//! end, the likelier one of its readers loads it anew ([`early`]); jitter keeps keys from expiring together.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -29,7 +30,7 @@ pub trait Cached: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     const KIND: &'static str;
     /// Whether it may be kept in process memory too, for `redis.l1_ttl_ms`.
     const LOCAL: bool;
-    /// The version of the row it was made from, 1 or more: an older one never overwrites a newer one.
+    /// The version of the row it was made from, 0 or more: an older one never overwrites a newer one.
     fn version(&self) -> i64;
 }
 
@@ -42,22 +43,52 @@ pub struct CachePolicy {
     pub bypass: bool,
 }
 
-fn count(kind: &'static str, outcome: &'static str, number: usize) {
+/// What a look at Redis came to.
+#[derive(Debug, Default)]
+struct Looked {
+    /// To be loaded.
+    unheld: Vec<i64>,
+    /// Held, and to be loaded anew before they expire.
+    ending: Vec<i64>,
+}
+
+pub(super) fn count(kind: &'static str, outcome: &'static str, number: usize) {
     if number > 0 {
         explain::cache(kind, outcome, number);
         metrics::counter!("plaza_cache_total", "kind" => kind, "outcome" => outcome).increment(u64::try_from(number).unwrap_or_default());
     }
 }
 
+/// Counts values asked of the shards.
+pub(super) fn count_loads(kind: &'static str, number: usize) {
+    metrics::counter!("plaza_cache_loads_total", "kind" => kind).increment(u64::try_from(number).unwrap_or_default());
+}
+
 /// `Some(None)`: known not to exist. `None`: not held, or a tombstone.
-fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Option<Option<V>> {
+pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Option<Option<V>> {
     let bar = bytes.iter().position(|byte| *byte == b'|')?;
     serde_json::from_slice(bytes.get(bar + 1..).filter(|json| !json.is_empty())?).ok()
 }
 
+/// When held bytes expire (Unix ms) and how long their load took (ms), where they say so.
+fn lifetime(bytes: &[u8]) -> Option<(i64, f64)> {
+    let head = bytes.split(|byte| *byte == b'|').next()?;
+    let mut numbers = std::str::from_utf8(head).ok()?.split(',').skip(1);
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// Whether a reader at this moment is the one that loads a value anew before it expires (the rule known as XFetch): the nearer the end and the
+/// longer a load takes, the likelier. `chance` is uniform in 0..1. A process looks at Redis for a hot key once in `look_ms`, the life of its own
+/// memory, so that counts as part of the load: else a load of 2 ms would have to be met by chance in its last 2 ms.
+fn early(bytes: &[u8], now_ms: i64, look_ms: f64, chance: f64) -> bool {
+    let Some((expires_ms, took_ms)) = lifetime(bytes) else { return false };
+    let left = i32::try_from(expires_ms.saturating_sub(now_ms)).map_or(f64::MAX, f64::from);
+    -(took_ms + look_ms) * chance.max(f64::MIN_POSITIVE).ln() >= left
+}
+
 impl Redis {
     /// Values by id: memory, then one MGET, then `load` for the rest, once per id at a time in this process. An id that `load` leaves
-    /// out does not exist, and that is remembered for a moment. Redis away: `load`, under a concurrency limit.
+    /// out does not exist, and that is remembered for a moment. Redis away: `load`, once per id at a time all the same, and under a concurrency limit.
     ///
     /// # Errors
     /// What `load` returns; Redis's own failures never.
@@ -105,26 +136,31 @@ impl Redis {
         if missing.is_empty() {
             return Ok(found);
         }
-        let Ok(unheld) = self.read_held::<V>(&missing, &mut found).await else {
+        let looked = self.read_held::<V>(&missing, &mut found).await;
+        let away = looked.is_err();
+        let Looked { unheld, ending } = looked.unwrap_or_else(|_| {
             count(V::KIND, "away", missing.len());
-            let _permit = self.inner.loads_while_away.acquire().await;
-            found.extend(load(&missing).await?);
-            return Ok(found);
-        };
-        if unheld.is_empty() {
-            return Ok(found);
-        }
+            Looked { unheld: missing, ending: Vec::new() }
+        });
         if policy.floor_ms > 0 {
             // Another request's load may come from a replica that has not this client's write yet.
-            let loaded = load(&unheld).await?;
-            self.fill(&unheld, &loaded).await;
-            found.extend(loaded);
+            if !unheld.is_empty() {
+                found.extend(self.load_alone(&unheld, away, &load).await?);
+            }
+            return Ok(found);
+        }
+        if !ending.is_empty() {
+            self.load_early(&ending, &load).await;
+        }
+        if unheld.is_empty() {
             return Ok(found);
         }
         let (lead, follows) = self.inner.flights.board(V::KIND, &unheld);
         if let Some(lead) = lead {
-            let loaded = load(lead.ids()).await?;
-            self.fill(lead.ids(), &loaded).await;
+            let loaded = match away {
+                true => self.load_alone(lead.ids(), away, &load).await?,
+                false => self.load_leased(lead.ids(), &load).await?,
+            };
             lead.land(&loaded);
             found.extend(loaded);
         }
@@ -139,46 +175,83 @@ impl Redis {
             }
         }
         if !left.is_empty() {
+            count_loads(V::KIND, left.len());
             found.extend(load(&left).await?);
         }
         Ok(found)
     }
 
-    /// One MGET; what is held goes into `found` and into memory, and the ids that are not held come back.
-    async fn read_held<V: Cached>(&self, ids: &[i64], found: &mut HashMap<i64, V>) -> Result<Vec<i64>, StoreError> {
+    /// Loads without asking what other processes load; Redis away: under a concurrency limit, and stored nowhere.
+    async fn load_alone<V, E, F>(&self, ids: &[i64], away: bool, load: &F) -> Result<HashMap<i64, V>, E>
+    where
+        V: Cached,
+        E: Send,
+        for<'i> F:
+            AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E> + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send> + Send + Sync,
+    {
+        count_loads(V::KIND, ids.len());
+        if away {
+            let _permit = self.inner.loads_while_away.acquire().await;
+            return load(ids).await;
+        }
+        let began_ms = self.inner.clock.now_ms();
+        let loaded = load(ids).await?;
+        self.fill(ids, &loaded, began_ms, None).await;
+        Ok(loaded)
+    }
+
+    /// One MGET; what is held goes into `found` and into memory.
+    async fn read_held<V: Cached>(&self, ids: &[i64], found: &mut HashMap<i64, V>) -> Result<Looked, StoreError> {
         let asked_at_ms = self.inner.clock.now_ms();
         let keys: Vec<String> = ids.iter().map(|id| self.inner.keys.cached(V::KIND, *id)).collect();
         let held: Vec<Option<Vec<u8>>> =
             self.inner.pool.run(async |connection| redis::cmd("MGET").arg(&keys).query_async(connection).await).await?;
-        let mut unheld = Vec::new();
+        let mut looked = Looked::default();
+        let look_ms = if V::LOCAL { self.inner.local.look_ms() } else { 0.0 };
         for (id, bytes) in ids.iter().zip(held) {
-            match bytes.as_deref().and_then(decode::<V>) {
-                Some(value) => {
-                    if V::LOCAL {
-                        self.inner.local.put(V::KIND, *id, value.clone(), asked_at_ms);
-                    }
-                    if let Some(value) = value {
-                        found.insert(*id, value);
-                    }
-                }
-                None => unheld.push(*id),
+            if !self.hold(*id, bytes.as_deref(), asked_at_ms, found) {
+                looked.unheld.push(*id);
+            } else if early(bytes.as_deref().unwrap_or_default(), asked_at_ms, look_ms, rand::rng().random()) {
+                looked.ending.push(*id);
             }
         }
-        count(V::KIND, "hit", ids.len() - unheld.len());
-        count(V::KIND, "miss", unheld.len());
-        Ok(unheld)
+        count(V::KIND, "hit", ids.len() - looked.unheld.len());
+        count(V::KIND, "miss", looked.unheld.len());
+        Ok(looked)
     }
 
-    /// Stores what was loaded for these ids; a failure is only a later miss.
-    async fn fill<V: Cached>(&self, ids: &[i64], loaded: &HashMap<i64, V>) {
+    /// Takes what Redis held of an id into `found` and into memory; whether it held anything.
+    pub(super) fn hold<V: Cached>(&self, id: i64, bytes: Option<&[u8]>, asked_at_ms: i64, found: &mut HashMap<i64, V>) -> bool {
+        let Some(value) = bytes.and_then(decode::<V>) else { return false };
+        if V::LOCAL {
+            self.inner.local.put(V::KIND, id, value.clone(), asked_at_ms);
+        }
+        if let Some(value) = value {
+            found.insert(id, value);
+        }
+        true
+    }
+
+    /// Stores what was loaded for these ids since `began_ms` and gives back their leases, if there is a token; a failure is only a later miss.
+    pub(super) async fn fill<V: Cached>(&self, ids: &[i64], loaded: &HashMap<i64, V>, began_ms: i64, token: Option<&str>) {
+        let now_ms = self.inner.clock.now_ms();
+        let took_ms = now_ms.saturating_sub(began_ms).max(0);
         let mut script = self.inner.scripts.fill.prepare_invoke();
+        script.arg(token.unwrap_or_default());
         for id in ids {
             let value = loaded.get(id);
             let version = value.map_or(0, Cached::version);
-            let Ok(json) = serde_json::to_string(&value) else { continue };
+            let json = serde_json::to_string(&value).unwrap_or_default();
             let ttl = if value.is_some() { self.jittered() } else { NEGATIVE };
-            script.key(self.inner.keys.cached(V::KIND, *id));
-            script.arg(version).arg(format!("{version}|{json}")).arg(u64::try_from(ttl.as_millis()).unwrap_or(1));
+            let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(1);
+            let bytes = match value {
+                Some(_) => format!("{version},{},{took_ms}|{json}", now_ms.saturating_add(ttl_ms)),
+                None => format!("{version}|{json}"),
+            };
+            script.key(self.inner.keys.cached(V::KIND, *id)).arg(version).arg(bytes).arg(ttl_ms);
+        }
+        for id in ids.iter().filter(|_| token.is_some()) {
+            script.key(self.inner.keys.lease(V::KIND, *id));
         }
         if let Err(error) = self.inner.pool.run(async |connection| script.invoke_async::<i64>(connection).await).await {
             tracing::debug!(%error, kind = V::KIND, "not cached");
@@ -199,6 +272,7 @@ impl Redis {
             return Ok(());
         }
         let mut script = self.inner.scripts.fill.prepare_invoke();
+        script.arg("");
         let mut told = String::new();
         for (id, version) in changed {
             script.key(self.inner.keys.cached(V::KIND, *id));
@@ -234,5 +308,16 @@ mod tests {
         assert_eq!(decode::<i64>(b"0|null"), Some(None));
         assert_eq!(decode::<i64>(b"3|"), None);
         assert_eq!(decode::<i64>(b"garbage"), None);
+        assert_eq!(decode::<i64>(b"3,1700000000000,12|7"), Some(Some(7)));
+    }
+
+    #[test]
+    fn the_nearer_its_end_the_likelier_a_value_is_loaded_anew() {
+        let held = b"3,10000,100|7";
+        let times = |now_ms: i64| (1..1_000).filter(|chance| early(held, now_ms, 0.0, f64::from(*chance) / 1_000.0)).count();
+        assert_eq!(times(0), 0, "100 loads away from its end");
+        assert!((350..390).contains(&times(9_900)), "exp(-1) one load away: {}", times(9_900));
+        assert_eq!(times(10_000), 999);
+        assert!(!early(b"0|null", i64::MAX, 1_000.0, 0.0), "known absence is short-lived as it is");
     }
 }

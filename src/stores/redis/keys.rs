@@ -19,6 +19,11 @@ impl Keys {
         format!("{}:c:{kind}:{id}", self.prefix)
     }
 
+    /// Who loads a cached value at the moment: `plaza:l:post:123`.
+    pub fn lease(&self, kind: &str, id: i64) -> String {
+        format!("{}:l:{kind}:{id}", self.prefix)
+    }
+
     /// A home timeline: a list.
     pub fn timeline(&self, user: UserId) -> String {
         format!("{}:tl:{}", self.prefix, user.as_i64())

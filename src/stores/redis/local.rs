@@ -23,6 +23,7 @@ pub struct Local {
     entries: moka::sync::Cache<(&'static str, i64), Entry>,
     kinds: RwLock<BTreeSet<&'static str>>,
     enabled: bool,
+    ttl: Duration,
 }
 
 impl std::fmt::Debug for Local {
@@ -38,7 +39,13 @@ impl Local {
             entries: moka::sync::Cache::builder().max_capacity(100_000).time_to_live(ttl.max(Duration::from_millis(1))).build(),
             kinds: RwLock::default(),
             enabled: !ttl.is_zero(),
+            ttl,
         }
+    }
+
+    /// How long a process that wants a value again and again does without looking at Redis, in milliseconds.
+    pub fn look_ms(&self) -> f64 {
+        self.ttl.as_secs_f64() * 1_000.0
     }
 
     /// The value, unless it was asked for before or soon after `floor_ms` (the client's last write; 0: none). `Some(None)`: known not to exist.

@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod flight;
 pub mod keys;
+mod lease;
 pub mod listen;
 pub mod live;
 pub mod local;
@@ -47,6 +48,8 @@ struct Inner {
 
 struct Scripts {
     fill: redis::Script,
+    lease: redis::Script,
+    give_back: redis::Script,
     session_merge: redis::Script,
     timeline_trim: redis::Script,
     timeline_finish: redis::Script,
@@ -83,6 +86,8 @@ impl Redis {
                 local_buckets: rate_limit::LocalBuckets::default(),
                 scripts: Scripts {
                     fill: redis::Script::new(include_str!("fill.lua")),
+                    lease: redis::Script::new(include_str!("lease.lua")),
+                    give_back: redis::Script::new(include_str!("give_back.lua")),
                     session_merge: redis::Script::new(include_str!("session_merge.lua")),
                     timeline_trim: redis::Script::new(include_str!("timeline_trim.lua")),
                     timeline_finish: redis::Script::new(include_str!("timeline_finish.lua")),
@@ -93,6 +98,11 @@ impl Redis {
                 },
             }),
         })
+    }
+
+    /// Whether it answered when it was last asked, and how the connections to it stand.
+    pub fn state(&self) -> (bool, super::postgres::pool::PoolState) {
+        (self.inner.pool.is_up(), self.inner.pool.state())
     }
 
     /// Whether it answers now.

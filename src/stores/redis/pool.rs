@@ -10,7 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use crate::stores::StoreError;
+use crate::stores::postgres::pool::PoolState;
 use crate::stores::query::SendFnOnce;
+use crate::telemetry::trace;
 
 /// After a failure Redis counts as away for so long, then one caller tries: an outage costs nobody else anything.
 const AWAY: Duration = Duration::from_millis(500);
@@ -50,6 +52,7 @@ impl bb8::ManageConnection for Manager {
 #[derive(Debug)]
 pub struct Pool {
     inner: bb8::Pool<Manager>,
+    most: u32,
     timeout: Duration,
     started: Instant,
     /// Milliseconds since `started` at which one caller may try again; 0 while Redis answers.
@@ -74,6 +77,7 @@ impl Pool {
             .build_unchecked(Manager(manager));
         Ok(Self {
             inner,
+            most: size,
             timeout,
             started: Instant::now(),
             away_until_ms: AtomicU64::new(0),
@@ -94,6 +98,16 @@ impl Pool {
         }
         let now = self.now_ms();
         now >= until && self.away_until_ms.compare_exchange(until, self.blocked_until(now), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Whether it answered when it was last asked.
+    pub fn is_up(&self) -> bool {
+        self.away_until_ms.load(Ordering::Relaxed) == 0
+    }
+
+    /// How the connections stand.
+    pub fn state(&self) -> PoolState {
+        PoolState::of(&self.inner.state(), self.most)
     }
 
     fn blocked_until(&self, now_ms: u64) -> u64 {
@@ -146,8 +160,13 @@ impl Pool {
         if !self.admits() {
             return Err(StoreError::unavailable("redis", "away a moment ago"));
         }
+        let began = Instant::now();
+        let mut span = trace::part(trace::Kind::Client, || "redis".into());
+        span.set("db.system.name", || "redis".into());
         let (mut connection, broken) = self.connection().await.inspect_err(|error| self.failed(error))?;
-        let error = match tokio::time::timeout(self.timeout, commands(&mut connection)).await {
+        let answer = tokio::time::timeout(self.timeout, commands(&mut connection)).await;
+        metrics::histogram!("plaza_redis_seconds").record(began.elapsed().as_secs_f64());
+        let error = match answer {
             Ok(Ok(value)) => {
                 self.answered();
                 return Ok(value);
@@ -160,6 +179,7 @@ impl Pool {
             Err(_) => StoreError::unavailable("redis", format!("no answer in {} ms", self.timeout.as_millis())),
         };
         broken.store(true, Ordering::Relaxed);
+        span.failed(&error);
         self.failed(&error);
         Err(error)
     }

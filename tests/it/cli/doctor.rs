@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plaza::cli::doctor::{Finding, examine};
+use plaza::cli::doctor::{Finding, add_last_words, examine};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::{in_database, with_config};
@@ -79,6 +79,58 @@ async fn a_system_that_is_well_is_told_so_and_each_fault_is_named() {
             }
             let printed: String = sick.iter().map(ToString::to_string).collect();
             assert!(!printed.contains("plaza-local") && !printed.contains(":wrong@"), "no password is printed: {printed}");
+        },
+    )
+    .await;
+}
+
+/// The same address with another host.
+fn with_host(url: &SecretString, host: &str) -> SecretString {
+    url.expose_secret().replace("127.0.0.1", host).into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_host_is_called_that_and_a_local_server_that_is_down_is_shown_with_its_last_log_lines() {
+    with_config(
+        |config| {
+            config.server.listen.set_port(0);
+            config.admin.listen.set_port(0);
+        },
+        async |app| {
+            let mut config = app.app.config.as_ref().clone();
+            let nobody = "no-such-host.invalid";
+            config.postgres.shards[0].primary = with_host(&config.postgres.shards[0].primary, nobody);
+            config.redis.url = with_host(&config.redis.url, nobody);
+            config.rabbitmq.url = with_host(&config.rabbitmq.url, nobody);
+            config.kafka.brokers = format!("{nobody}:9092");
+            // Nothing listens on a port that was just given back.
+            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            config.postgres.shards[1].replicas[0] = format!("postgres://plaza:plaza-local@127.0.0.1:{port}/plaza").into();
+            let run = std::env::temp_dir().join(format!("plaza-doctor-run-{}", std::process::id()));
+            std::fs::create_dir_all(&run).unwrap();
+            let log = run.join("log");
+            std::fs::write(&log, "starting\nFATAL: could not map anonymous shared memory\n").unwrap();
+            let record = format!("name=shard-1-replica-1\nport={port}\npid=999999999\nstart=1\nlog={}\n", log.display());
+            std::fs::write(run.join("shard-1-replica-1"), record).unwrap();
+
+            let mut sick = examine(&config, PATIENCE).await;
+            add_last_words(&config, &run, &mut sick);
+            std::fs::remove_dir_all(&run).unwrap();
+            for (subject, field) in [
+                ("shard 0 primary", "postgres.shards, entry 0"),
+                ("redis", "redis.url"),
+                ("rabbitmq", "rabbitmq.url"),
+                ("kafka", "kafka.brokers"),
+            ] {
+                let told = wrong(&sick, subject);
+                assert!(told.contains(&format!("correct the host in {field}: no machine has that name")), "{subject}: {told}");
+                assert!(found(&sick, subject).last_words.is_empty());
+            }
+            let printed = found(&sick, "shard 1 replica 1").to_string();
+            assert!(
+                printed.contains("shard-1-replica-1 is not running") && printed.ends_with("could not map anonymous shared memory"),
+                "{printed}"
+            );
         },
     )
     .await;

@@ -1,1 +1,3 @@
 mod doctor;
+mod ledger;
+mod seed;

@@ -54,11 +54,11 @@ impl PaymentProvider for Hesitating {
 }
 
 async fn order(app: &TestApp, buyer: &Person, id: &str) -> Value {
-    app.ask(buyer, "query($id: ID!) { order(id: $id) { status reason nextStatuses } }", json!({ "id": id })).await.at("/order")
+    app.ask(buyer, "query($id: ID!) { order(id: $id) { status reason nextStatuses isSettled } }", json!({ "id": id })).await.at("/order")
 }
 
 async fn end_of(app: &TestApp, buyer: &Person, id: &str) -> Value {
-    app.until("the order has ended", async || order(app, buyer, id).await["nextStatuses"] == json!([])).await;
+    app.until("the order is settled", async || order(app, buyer, id).await["isSettled"] == json!(true)).await;
     order(app, buyer, id).await
 }
 
@@ -81,6 +81,47 @@ async fn an_order_confirms_and_is_counted_for_its_seller() {
         assert_eq!((others.code(), others.at("/product/sales")), ("FORBIDDEN", json!(null)));
         assert_eq!(app.ask(&seller, "query($id: ID!) { order(id: $id) { status } }", json!({ "id": id })).await.at("/order"), json!(null));
     })
+    .await;
+}
+
+const PLACE: &str = "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 2}]}) {
+    order { status } userErrors { code } } }";
+const JOBS_OF_ORDERS: &str = "SELECT count(*) FROM outbox WHERE topic = 'plaza.orders'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_inside_the_request_ends_with_the_answer_and_makes_no_job() {
+    with_config(
+        |config| config.orders.saga_in_request = true,
+        async |app| {
+            let (seller, buyer) = (app.sign_up("seller").await, app.sign_up("buyer").await);
+            let product = offer(app, &seller, 5).await;
+            let placed = app.ask_with_key(&buyer, "once", PLACE, json!({ "id": product })).await;
+            assert_eq!(placed.text("/orderPlace/order/status"), "CONFIRMED");
+            let again = app.ask_with_key(&buyer, "once", PLACE, json!({ "id": product })).await;
+            assert_eq!(again.text("/orderPlace/order/status"), "CONFIRMED");
+            assert_eq!(app.count("SELECT coalesce(sum(stock), 0)::bigint FROM products").await, 3, "sold once");
+            assert_eq!(app.count(JOBS_OF_ORDERS).await, 0);
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_inside_the_request_leaves_the_order_to_nobody_when_the_provider_is_down() {
+    with_config(
+        |config| {
+            config.orders.saga_in_request = true;
+            config.payments.fail_permille = 1_000;
+        },
+        async |app| {
+            let (seller, buyer) = (app.sign_up("seller").await, app.sign_up("buyer").await);
+            let product = offer(app, &seller, 5).await;
+            let placed = app.ask_with_key(&buyer, "once", PLACE, json!({ "id": product })).await;
+            assert_eq!(placed.code(), "SHARD_UNAVAILABLE");
+            assert_eq!(app.count("SELECT count(*) FROM orders WHERE status = 'RESERVED'").await, 1, "its stock stays held");
+            assert_eq!(app.count(JOBS_OF_ORDERS).await, 0);
+        },
+    )
     .await;
 }
 
@@ -169,6 +210,80 @@ async fn money_of_a_cancelled_order_is_given_back_though_the_first_try_failed() 
             run().await.expect("the second run");
             assert_eq!(provider.refunded.load(Ordering::SeqCst), 1);
             app.until("the stock is back", async || app.count("SELECT coalesce(sum(stock), 0)::bigint FROM products").await == 3).await;
+        },
+    )
+    .await;
+}
+
+const REFUND: &str = "mutation($id: ID!, $key: String) { orderRefund(input: {orderId: $id, clientKey: $key}) { order { status }
+    userErrors { code path } } }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmed_order_is_given_back_once_with_its_pieces_its_money_and_its_sale() {
+    with_app(async |app| {
+        let (seller, buyer, other) = (app.sign_up("seller").await, app.sign_up("buyer").await, app.sign_up("other").await);
+        let product = offer(app, &seller, 5).await;
+        let id = buy(app, &buyer, &product, 2).await;
+        let confirmed = end_of(app, &buyer, &id).await;
+        assert_eq!((&confirmed["status"], &confirmed["nextStatuses"]), (&json!("CONFIRMED"), &json!(["REFUNDING"])));
+        let sold = async || {
+            let query = "query($id: ID!) { product(id: $id) { stock sales { quantity } } }";
+            app.ask(&seller, query, json!({ "id": product })).await.at("/product")
+        };
+        app.until("the sale is counted", async || sold().await["sales"] == json!([{ "quantity": 2 }])).await;
+        let others = app.ask(&other, REFUND, json!({ "id": id })).await;
+        assert_eq!((others.text("/orderRefund/userErrors/0/code"), others.at("/orderRefund/order")), ("NOT_FOUND".into(), json!(null)));
+        // Twice with one key, once with another: one refund.
+        for key in ["back", "back", "again"] {
+            let answer = app.ask(&buyer, REFUND, json!({ "id": id, "key": key })).await;
+            assert_eq!(answer.at("/orderRefund/userErrors"), json!([]));
+        }
+        app.until("it is refunded", async || order(app, &buyer, &id).await["status"] == "REFUNDED").await;
+        assert_eq!(order(app, &buyer, &id).await["nextStatuses"], json!([]));
+        app.until("the sale is not counted", async || sold().await == json!({ "stock": 5, "sales": [] })).await;
+        assert_eq!(app.count("SELECT count(*) FROM payments WHERE status = 'REFUNDED'").await, 1);
+        assert_eq!(app.count("SELECT count(*) FROM order_changes WHERE status = 'REFUNDING'").await, 1);
+        let history = "query($id: ID!) { order(id: $id) { createdAt refundableUntil history { status at } } }";
+        let told = app.ask(&buyer, history, json!({ "id": id })).await;
+        let statuses: Vec<Value> = told.at("/order/history").as_array().unwrap().iter().map(|change| change["status"].clone()).collect();
+        assert_eq!(json!(statuses), json!(["PENDING", "RESERVED", "PAID", "CONFIRMED", "REFUNDING", "REFUNDED"]));
+        assert_eq!((told.at("/order/history/0/at"), told.at("/order/refundableUntil")), (told.at("/order/createdAt"), json!(null)));
+        app.until("its buyer is told", async || {
+            let query = "{ viewer { notifications(first: 5) { nodes { kind order { id } } } } }";
+            let told = app.ask(&buyer, query, json!({})).await.at("/viewer/notifications/nodes");
+            told.as_array().unwrap().contains(&json!({ "kind": "ORDER_REFUNDED", "order": { "id": id } }))
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_confirmed_or_was_placed_too_long_ago_is_not_given_back() {
+    with_config(
+        |config| config.payments.latency_ms = 3_000,
+        async |app| {
+            let (seller, buyer) = (app.sign_up("seller").await, app.sign_up("buyer").await);
+            let product = offer(app, &seller, 3).await;
+            let id = buy(app, &buyer, &product, 1).await;
+            let early = app.ask(&buyer, REFUND, json!({ "id": id })).await;
+            assert_eq!(early.text("/orderRefund/userErrors/0/code"), "INVALID_STATE");
+            // Its time is in its id: an order of a month ago, as it would stand there.
+            let month = 30 * 86_400_000_i64 << 22;
+            app.execute(&format!(
+                "INSERT INTO orders SELECT id - {month}, buyer_id, 'CONFIRMED', NULL, total_amount, total_currency, 4 FROM orders;
+                 INSERT INTO order_lines SELECT order_id - {month}, product_id, quantity, unit_amount FROM order_lines"
+            ))
+            .await;
+            let old = "{ viewer { orders(first: 5) { nodes { id status nextStatuses } } } }";
+            app.until("the old order is shown", async || {
+                app.ask(&buyer, old, json!({})).await.at("/viewer/orders/nodes/1/id") != json!(null)
+            })
+            .await;
+            let old = app.ask(&buyer, old, json!({})).await;
+            assert_eq!(old.at("/viewer/orders/nodes/1/nextStatuses"), json!([]));
+            let late = app.ask(&buyer, REFUND, json!({ "id": old.text("/viewer/orders/nodes/1/id") })).await;
+            assert_eq!((late.text("/orderRefund/userErrors/0/code"), late.at("/orderRefund/order")), ("INVALID_STATE".into(), json!(null)));
         },
     )
     .await;

@@ -7,7 +7,8 @@ use crate::app::{Person, TestApp, with_app};
 const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) {
     post { id text entities { kind start end user { handle } hashtag } } userErrors { code path message } } }";
 const TOLD: &str = "{ viewer { notifications(first: 20) { nodes { kind actor { handle } post { text } comment { text } } } } }";
-const TAGGED: &str = "query($name: String!, $first: Int!, $after: String) { hashtag(name: $name) { name postCount posts(first: $first, after: $after) {
+const TAGGED: &str =
+    "query($name: String!, $first: Int!, $after: String) { hashtag(name: $name) { name postCount posts(first: $first, after: $after) {
     nodes { text } pageInfo { hasNextPage endCursor } } } }";
 
 async fn told(app: &TestApp, person: &Person) -> Value {
@@ -94,7 +95,8 @@ async fn too_many_are_refused_with_nothing_written() {
         }
         assert_eq!(app.count("SELECT count(*) FROM posts").await, 0);
         // What is like a handle and nobody's is just text, however often.
-        let made = app.ask(&ann, POST, json!({ "text": (0..390).map(|number| format!("@q{number:02} ")).collect::<String>()[..1_990] })).await;
+        let made =
+            app.ask(&ann, POST, json!({ "text": (0..390).map(|number| format!("@q{number:02} ")).collect::<String>()[..1_990] })).await;
         assert_eq!(made.at("/postCreate/post/entities"), json!([]));
         let long = format!("#{} @{}", "x".repeat(500), "y".repeat(500));
         assert_eq!(app.ask(&ann, POST, json!({ "text": long })).await.at("/postCreate/post/entities"), json!([]));

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::app::{Person, TestApp, with_config, with_server};
 
-const FEED: &str = "{ viewer { home(first: 20) { edges { node { text author { handle } likeCount comments(first: 3) {
+const FEED: &str =
+    "{ viewer { home(first: 20) { edges { node { text images { url } author { handle avatar { url } } likeCount comments(first: 3) {
     edges { node { text author { handle } } } } } } } } }";
 
 async fn statements(app: &TestApp, person: &Person, query: &str, variables: serde_json::Value) -> u64 {
@@ -74,6 +75,28 @@ async fn the_feed_query_sends_one_statement_per_shard_and_level_and_none_when_wa
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_image_costs_a_statement_when_it_is_shown_and_none_when_it_is_read() {
+    with_server(async |app| {
+        let author = app.sign_up("author").await;
+        // BEGIN, idempotency key, image, answer, COMMIT, position; then the image for the payload.
+        let before = app.app.domain.cluster.statements();
+        let query = "mutation { imageCreate(input: {byteCount: 9}) { image { id } uploadUrl userErrors { code } } }";
+        app.ask_with_key(&author, "announced", query, json!({})).await;
+        let sent = app.app.domain.cluster.statements() - before;
+        assert!(sent <= 7, "announced: {sent} statements");
+
+        let id = crate::images::ready(app, &author, "", "POST").await;
+        let before = app.app.domain.cluster.statements();
+        let query =
+            "mutation($id: ID!) { postCreate(input: {text: \"x\", imageIds: [$id]}) { post { id images { url } } userErrors { code } } }";
+        let made = app.ask_with_key(&author, "shown", query, json!({ "id": id })).await;
+        let sent = app.app.domain.cluster.statements() - before;
+        assert!(made.at("/postCreate/post/images/0/url").is_string() && sent <= 10, "shown: {sent} statements: {}", made.body);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_post_is_one_transaction_of_nine_statements_at_most() {
     // Nothing but a server: what relays and projections send is not the request's.
     with_server(async |app| {
@@ -131,7 +154,8 @@ async fn a_thread_costs_one_statement_a_level() {
     with_server(async |app| {
         let author = app.sign_up("author").await;
         let post = app.post(&author, "discuss").await;
-        let comment = "mutation($post: ID!, $to: ID) { commentCreate(input: {postId: $post, text: \"so\", inReplyToId: $to}) { comment { id } } }";
+        let comment =
+            "mutation($post: ID!, $to: ID) { commentCreate(input: {postId: $post, text: \"so\", inReplyToId: $to}) { comment { id } } }";
         for _ in 0..5 {
             let top = app.ask(&author, comment, json!({ "post": post })).await.text("/commentCreate/comment/id");
             for _ in 0..2 {
@@ -139,7 +163,8 @@ async fn a_thread_costs_one_statement_a_level() {
                 app.ask(&author, comment, json!({ "post": post, "to": answer })).await;
             }
         }
-        let query = "query($id: ID!) { post(id: $id) { comments(first: 10) { nodes { replyCount replies(first: 5) { nodes { author { handle }
+        let query =
+            "query($id: ID!) { post(id: $id) { comments(first: 10) { nodes { replyCount replies(first: 5) { nodes { author { handle }
             replies(first: 5) { nodes { author { handle } } } } } } } } }";
         // The post, its author, relations, its comments, two levels of answers.
         let sent = statements(app, &author, query, json!({ "id": post })).await;

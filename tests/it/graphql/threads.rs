@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use crate::app::{Person, TestApp, with_app, with_server};
 
-const COMMENT: &str = "mutation($post: ID!, $text: String!, $to: ID) { commentCreate(input: {postId: $post, text: $text, inReplyToId: $to}) {
+const COMMENT: &str =
+    "mutation($post: ID!, $text: String!, $to: ID) { commentCreate(input: {postId: $post, text: $text, inReplyToId: $to}) {
     comment { id depth replyCount inReplyTo { id } } userErrors { code path } } }";
-const THREAD: &str = "query($id: ID!) { post(id: $id) { commentCount comments(first: 10) { nodes { text depth replyCount replies(first: 2) {
+const THREAD: &str =
+    "query($id: ID!) { post(id: $id) { commentCount comments(first: 10) { nodes { text depth replyCount replies(first: 2) {
     nodes { text depth replyCount inReplyTo { text } replies(first: 5) { nodes { text } } } pageInfo { hasNextPage endCursor } } } } } }";
 
 async fn comment(app: &TestApp, person: &Person, post: &str, text: &str, to: Option<&str>) -> String {
@@ -84,7 +86,11 @@ async fn what_cannot_be_answered_is_refused_with_its_reason() {
         assert_eq!(refusal(app, &ann, &post, "Q29tbWVudDox").await, not_found);
         let delete = "mutation($id: ID!) { postDelete(input: {postId: $id}) { deletedPostId } }";
         app.ask(&ann, delete, json!({ "id": other })).await;
-        assert_eq!(refusal(app, &ann, &other, &elsewhere).await, json!([{ "code": "NOT_FOUND", "path": ["input", "postId"] }]), "gone with its post");
+        assert_eq!(
+            refusal(app, &ann, &other, &elsewhere).await,
+            json!([{ "code": "NOT_FOUND", "path": ["input", "postId"] }]),
+            "gone with its post"
+        );
 
         let mut deepest = comment(app, &ann, &post, "0", None).await;
         for depth in 1..=8 {

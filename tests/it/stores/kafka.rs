@@ -6,6 +6,7 @@ use std::time::Duration;
 use plaza::protocol::routing::Topic;
 use plaza::stores::kafka::consumer::EventConsumer;
 use plaza::stores::kafka::producer::{EventProducer, Message};
+use plaza::stores::kafka::views::ViewProducer;
 
 use crate::app::with_roles;
 
@@ -38,4 +39,17 @@ async fn a_reader_that_stops_waiting_loses_nothing() {
         tokio::time::timeout(Duration::from_secs(60), both).await.expect("every event arrives");
     })
     .await;
+}
+
+/// With Kafka away views go into a queue in memory until it is full, and are dropped and counted from then on; whoever tells of one never waits.
+#[test]
+fn views_are_dropped_and_counted_when_kafka_is_away() {
+    use plaza::ids::{Id, PostId, UserId};
+    let config = plaza::config::KafkaConfig { brokers: "127.0.0.1:1".into(), topic_prefix: "away".into(), partitions: 1, replication: 1 };
+    let producer = ViewProducer::new(&config).unwrap();
+    let view = plaza::protocol::views::View { post_id: PostId::from_i64(1), author_id: UserId::from_i64(2), viewer: 3, at_ms: 4 };
+    let taken = (0..250_000).filter(|_| producer.offer(&view)).count();
+    assert!((1..250_000).contains(&taken), "{taken} were taken");
+    assert!(producer.fates().dropped() >= 250_000 - u64::try_from(taken).unwrap());
+    assert_eq!(producer.fates().acknowledged(), 0);
 }

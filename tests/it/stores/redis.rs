@@ -115,13 +115,13 @@ async fn a_lagging_replica_cannot_put_back_what_a_write_made_old() {
     assert_eq!(read(&redis, None).await, Some(row("new", 2)), "a late message about an older version costs nothing");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn fifty_readers_of_one_missing_row_load_it_once() {
-    let (redis, loads) = (fresh(), Arc::new(AtomicUsize::new(0)));
-    let mut readers = JoinSet::new();
-    for _ in 0..50 {
+/// So many readers of row 1 at once in each of these processes, and how often they loaded it; a load takes a tenth of a second.
+async fn stampede(processes: &[Redis], readers: usize) -> usize {
+    let loads = Arc::new(AtomicUsize::new(0));
+    let mut reading = JoinSet::new();
+    for redis in processes.iter().flat_map(|process| std::iter::repeat_n(process, readers)) {
         let (redis, loads) = (redis.clone(), Arc::clone(&loads));
-        readers.spawn(async move {
+        reading.spawn(async move {
             redis
                 .get_many(CachePolicy::default(), &[1], async |ids: &[i64]| {
                     loads.fetch_add(1, Ordering::Relaxed);
@@ -132,10 +132,61 @@ async fn fifty_readers_of_one_missing_row_load_it_once() {
                 .unwrap()
         });
     }
-    while let Some(rows) = readers.join_next().await {
+    while let Some(rows) = reading.join_next().await {
         assert_eq!(rows.unwrap().get(&1), Some(&row("a", 1)));
     }
-    assert_eq!(loads.load(Ordering::Relaxed), 1);
+    loads.load(Ordering::Relaxed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_of_one_missing_row_load_it_once_in_all_processes_together() {
+    let config = config(&server(), 2);
+    let processes: Vec<Redis> = (0..3).map(|_| Redis::new(&config, Clock::System).unwrap()).collect();
+    assert_eq!(stampede(processes.get(..1).unwrap(), 50).await, 1, "within a process");
+    processes.first().unwrap().invalidate::<Row>(&[(1, 1)]).await.unwrap();
+    assert_eq!(stampede(&processes, 20).await, 1, "across processes");
+}
+
+#[tokio::test]
+async fn a_load_that_fails_or_is_left_keeps_nobody_from_loading() {
+    let config = config(&server(), 2);
+    let (one, other) = (Redis::new(&config, Clock::System).unwrap(), Redis::new(&config, Clock::System).unwrap());
+    let failed = one
+        .get_many(CachePolicy::default(), &[1], async |_: &[i64]| Err::<HashMap<i64, Row>, _>(StoreError::Corrupt("on purpose".to_owned())))
+        .await;
+    assert!(failed.is_err());
+    assert_eq!(read(&other, Some(row("a", 1))).await, Some(row("a", 1)), "its lease was given back");
+
+    other.invalidate::<Row>(&[(1, 2)]).await.unwrap();
+    let (began, begun) = tokio::sync::oneshot::channel();
+    let began = std::sync::Mutex::new(Some(began));
+    let never = one.get_many(CachePolicy::default(), &[1], async |_: &[i64]| {
+        if let Some(began) = began.lock().unwrap().take() {
+            began.send(()).unwrap();
+        }
+        std::future::pending::<Result<HashMap<i64, Row>, StoreError>>().await
+    });
+    tokio::select! {
+        _ = never => unreachable!("nothing is ever loaded"),
+        begun = begun => begun.unwrap(),
+    }
+    assert_eq!(read(&other, Some(row("b", 2))).await, Some(row("b", 2)), "its lease ended by itself");
+}
+
+#[tokio::test]
+async fn what_is_about_to_expire_is_loaded_anew_while_it_is_served() {
+    // A process looks so seldom that now is surely its last chance.
+    let config = RedisConfig { cache_ttl_ms: 5_000, l1_ttl_ms: 10_000_000_000, ..config(&server(), 2) };
+    let version = async |loaded: i64| {
+        let process = Redis::new(&config, Clock::System).unwrap();
+        let load = async |_: &[i64]| Ok::<_, StoreError>(HashMap::from([(1, LocalRow(loaded))]));
+        process.get_many(CachePolicy::default(), &[1], load).await.unwrap().get(&1).map(|row| row.0)
+    };
+    assert_eq!(version(1).await, Some(1));
+    assert_eq!(version(2).await, Some(1), "served from Redis, and loaded anew beside it");
+    assert_eq!(version(3).await, Some(2));
+    assert_eq!(version(1).await, Some(3), "a lagging replica's load puts nothing back");
+    assert_eq!(version(3).await, Some(3));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
-import { useState } from 'react';
+import { useRef, useState, type ChangeEvent } from 'react';
+import { useClient } from 'urql';
 import { graphql, type ResultOf } from '../../shared/graphql';
+import { KINDS, uploadImage } from '../api/upload';
 import { useAction } from '../api/use-action';
 import { usePages } from '../api/use-pages';
 import { useLogIn, useMe } from '../me';
@@ -15,6 +17,7 @@ const Person = graphql(
     query Person($handle: String!, $first: Int!, $after: String) {
       user(handle: $handle) {
         id handle displayName bio isPrivate viewerIsFollowing followerCount followingCount postCount
+        avatar { id url(size: LARGE) }
         posts(first: $first, after: $after) {
           edges { cursor node { id ...PostCard } }
           pageInfo { endCursor hasNextPage }
@@ -68,7 +71,7 @@ function Profile({ user }: { user: User }) {
   const own = useMe()?.userId === user.id;
   return (
     <section className="profile" aria-label="Profile">
-      <Avatar handle={user.handle} name={user.displayName} size="l" />
+      <Avatar handle={user.handle} name={user.displayName} image={user.avatar} size="l" />
       <div className="profile-name">
         <h2>{user.displayName}</h2>
         <p className="quiet">
@@ -85,11 +88,58 @@ function Profile({ user }: { user: User }) {
       </dl>
       {own && (
         <div className="buttons">
+          <PictureButton has={user.avatar !== null} />
           <Link to="/sessions" className="button button-quiet">Sessions</Link>
           <button type="button" className="button button-quiet" onClick={() => void session.logOut()}>Log out</button>
         </div>
       )}
     </section>
+  );
+}
+
+const SetPicture = graphql(`
+  mutation SetPicture($id: ID) {
+    profileUpdate(input: { avatarImageId: $id }) {
+      user { id avatar { id url(size: LARGE) small: url(size: SMALL) } }
+      userErrors { code message path }
+    }
+  }
+`);
+
+/** The viewer's own picture: another one, or none. */
+function PictureButton({ has }: { has: boolean }) {
+  const client = useClient();
+  const { run, busy, problem } = useAction(SetPicture);
+  const input = useRef<HTMLInputElement>(null);
+  const [sending, setSending] = useState(false);
+  const [failure, setFailure] = useState<string | null>(null);
+  const send = async ({ target }: ChangeEvent<HTMLInputElement>) => {
+    const file = target.files?.[0];
+    target.value = '';
+    if (!file) return;
+    setSending(true);
+    setFailure(null);
+    try {
+      const id = await uploadImage(client, file, 'AVATAR', () => undefined, new AbortController().signal);
+      await run({ id });
+    } catch (error) {
+      setFailure(error instanceof Error ? error.message : 'The image could not be sent.');
+    }
+    setSending(false);
+  };
+  return (
+    <>
+      <input ref={input} type="file" accept={KINDS} hidden aria-label="Your picture" onChange={(event) => void send(event)} />
+      <button type="button" className="button button-quiet" disabled={busy || sending} onClick={() => input.current?.click()}>
+        {sending ? 'Sending…' : has ? 'Change picture' : 'Add a picture'}
+      </button>
+      {has && (
+        <button type="button" className="button button-quiet" disabled={busy || sending} onClick={() => void run({ id: null })}>
+          Remove picture
+        </button>
+      )}
+      <ProblemLine problem={failure ? { message: failure, fields: {} } : problem} />
+    </>
   );
 }
 

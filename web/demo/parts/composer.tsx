@@ -1,7 +1,9 @@
 import { useId, useState, type FormEvent, type KeyboardEvent } from 'react';
+import { useQuery } from 'urql';
 import { useAction } from '../api/use-action';
 import { graphql } from '../../shared/graphql';
 import { useMe } from '../me';
+import { AttachButton, AttachmentList, useAttachments, type Attachments } from './attachments';
 import { lengthOf } from './format';
 import { CommentFragment } from './comment';
 import { PostCardFragment } from './post-card';
@@ -10,12 +12,20 @@ import { ProblemLine } from './states';
 
 const WritePost = graphql(
   `
-    mutation WritePost($text: String!, $productId: ID, $quotedPostId: ID) {
-      postCreate(input: { text: $text, productId: $productId, quotedPostId: $quotedPostId }) { post { id ...PostCard } userErrors { code message path } }
+    mutation WritePost($text: String!, $productId: ID, $quotedPostId: ID, $imageIds: [ID!]!) {
+      postCreate(input: { text: $text, productId: $productId, quotedPostId: $quotedPostId, imageIds: $imageIds }) { post { id ...PostCard } userErrors { code message path } }
     }
   `,
   [PostCardFragment],
 );
+
+const Describe = graphql(`
+  mutation DescribeImage($imageId: ID!, $altText: String!) {
+    imageUpdate(input: { imageId: $imageId, altText: $altText }) { image { id altText } userErrors { code message path } }
+  }
+`);
+
+const OwnPicture = graphql(`query OwnPicture { viewer { user { id avatar { id url(size: SMALL) } } } }`);
 
 const WriteComment = graphql(
   `
@@ -35,19 +45,22 @@ interface FieldProps {
   limit: number;
   send: string;
   busy: boolean;
+  /** What is sent with it, and whether that can be. */
+  attachments?: Attachments;
   /** True when it was taken. */
   submit: (text: string) => Promise<boolean>;
 }
 
 /** A text with its count; Ctrl+Enter sends it. What was written stays until plaza has it. */
-function WritingField({ label, placeholder, limit, send, busy, submit }: FieldProps) {
+function WritingField({ label, placeholder, limit, send, busy, attachments, submit }: FieldProps) {
   const [text, setText] = useState('');
   const id = useId();
   const length = lengthOf(text);
   const over = length > limit;
+  const unready = attachments?.ready === false;
 
   const trySend = async () => {
-    if (busy || length === 0 || over) return;
+    if (busy || unready || length === 0 || over) return;
     if (await submit(text)) setText('');
   };
   const onSubmit = (event: FormEvent) => {
@@ -64,11 +77,13 @@ function WritingField({ label, placeholder, limit, send, busy, submit }: FieldPr
         {label}
       </label>
       <textarea id={id} rows={2} value={text} placeholder={placeholder} onChange={(event) => setText(event.target.value)} onKeyDown={onKeyDown} aria-invalid={over} aria-describedby={`${id}-count`} />
+      {attachments && <AttachmentList attachments={attachments} />}
       <div className="writing-foot">
+        {attachments && <AttachButton attachments={attachments} />}
         <span id={`${id}-count`} className={over ? 'count count-over' : 'count'} aria-live={limit - length < 50 ? 'polite' : 'off'}>
           {length.toLocaleString()} / {limit.toLocaleString()}
         </span>
-        <button type="submit" className="button" disabled={busy || length === 0 || over}>
+        <button type="submit" className="button" disabled={busy || unready || length === 0 || over}>
           {send}
         </button>
       </div>
@@ -86,18 +101,28 @@ interface PostComposerProps {
 export function PostComposer({ productId = null, quotedPostId = null, placeholder = 'What is going on?', written }: PostComposerProps) {
   const me = useMe();
   const { run, busy, problem } = useAction(WritePost);
+  const describe = useAction(Describe);
+  const attachments = useAttachments();
+  const [{ data: own }] = useQuery({ query: OwnPicture, pause: !me });
   if (!me) return null;
   const submit = async (text: string) => {
-    const done = (await run({ text, productId, quotedPostId })) !== null;
+    const imageIds: string[] = [];
+    for (const { id, alt } of attachments.list) {
+      if (!id) return false;
+      if (alt.trim() && !(await describe.run({ imageId: id, altText: alt }))) return false;
+      imageIds.push(id);
+    }
+    const done = (await run({ text, productId, quotedPostId, imageIds })) !== null;
+    if (done) attachments.clear();
     if (done) written?.();
     return done;
   };
   return (
     <section className="composer" aria-label="Write a post">
-      <Avatar handle={me.handle} name={me.displayName} />
+      <Avatar handle={me.handle} name={me.displayName} image={own?.viewer?.user?.avatar} />
       <div>
-        <WritingField label="Your post" placeholder={placeholder} limit={2_000} send="Post" busy={busy} submit={submit} />
-        <ProblemLine problem={problem} />
+        <WritingField label="Your post" placeholder={placeholder} limit={2_000} send="Post" busy={busy || describe.busy} attachments={attachments} submit={submit} />
+        <ProblemLine problem={problem ?? describe.problem} />
       </div>
     </section>
   );

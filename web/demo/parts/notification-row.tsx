@@ -7,7 +7,7 @@ import { ProblemLine } from './states';
 export const NotificationRowFragment = graphql(`
   fragment NotificationRow on Notification {
     id kind createdAt
-    actor { id handle displayName }
+    actor { id handle displayName avatar { id url(size: SMALL) } }
     post { id text }
     comment { id text }
     order { id status }
@@ -35,7 +35,7 @@ export function NotificationRow({ notification }: { notification: FragmentOf<typ
   const { words, about, to } = tell(told);
   return (
     <li className="row">
-      <Avatar handle={told.actor?.handle ?? 'plaza'} name={told.actor?.displayName ?? 'plaza'} size="s" />
+      <Avatar handle={told.actor?.handle ?? 'plaza'} name={told.actor?.displayName ?? 'plaza'} image={told.actor?.avatar} size="s" />
       <div className="row-body">
         <p>
           {told.actor && (
@@ -80,6 +80,8 @@ function tell({ kind, post, comment, product, actor }: Told): { words: string; a
       return { words: 'Your order is confirmed', to: '/orders' };
     case 'ORDER_REJECTED':
       return { words: 'Your order could not be met', to: '/orders' };
+    case 'ORDER_REFUNDED':
+      return { words: 'Your order was given back, and so was your money', to: '/orders' };
   }
 }
 

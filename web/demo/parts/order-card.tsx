@@ -1,4 +1,4 @@
-import { useSubscription } from 'urql';
+import { useSubscription, type TypedDocumentNode } from 'urql';
 import { useAction } from '../api/use-action';
 import { graphql, readFragment, type FragmentOf, type ResultOf } from '../../shared/graphql';
 import { Link, paths } from '../router';
@@ -8,23 +8,35 @@ import { ProblemLine } from './states';
 
 export const OrderCardFragment = graphql(`
   fragment OrderCard on Order {
-    id status reason createdAt nextStatuses
+    id status reason createdAt nextStatuses isSettled refundableUntil
+    history { status at }
     total { amount currency }
     lines { quantity unitPrice { amount currency } product { id title } }
   }
 `);
 
+/** What changes on an order's way. */
+const OrderNowFragment = graphql(`
+  fragment OrderNow on Order { id status reason nextStatuses isSettled refundableUntil history { status at } }
+`);
+
 const OrderUpdated = graphql(`
   subscription OrderUpdated($orderId: ID!, $after: String) {
-    orderUpdated(orderId: $orderId, after: $after) { cursor node { id status reason nextStatuses } }
+    orderUpdated(orderId: $orderId, after: $after) { cursor node { ...OrderNow } }
   }
-`);
+`, [OrderNowFragment]);
 
 const Cancel = graphql(`
   mutation CancelOrder($orderId: ID!) {
-    orderCancel(input: { orderId: $orderId }) { order { id status reason nextStatuses } userErrors { code message path } }
+    orderCancel(input: { orderId: $orderId }) { order { ...OrderNow } userErrors { code message path } }
   }
-`);
+`, [OrderNowFragment]);
+
+const Refund = graphql(`
+  mutation RefundOrder($orderId: ID!) {
+    orderRefund(input: { orderId: $orderId }) { order { ...OrderNow } userErrors { code message path } }
+  }
+`, [OrderNowFragment]);
 
 type Shown = ResultOf<typeof OrderCardFragment>;
 
@@ -37,6 +49,8 @@ const WORDS: Record<Shown['status'], string> = {
   CONFIRMED: 'Confirmed',
   CANCELLED: 'Cancelled',
   REJECTED: 'Not possible',
+  REFUNDING: 'On its way back',
+  REFUNDED: 'Given back',
 };
 
 const REASONS: Record<string, string> = {
@@ -47,8 +61,7 @@ const REASONS: Record<string, string> = {
 /** An order as it is now: while it is on its way it is watched, and the cache shows what is told wherever the order is. */
 export function OrderCard({ order: masked }: { order: FragmentOf<typeof OrderCardFragment> }) {
   const order = readFragment(OrderCardFragment, masked);
-  const done = order.nextStatuses.length === 0;
-  useSubscription({ query: OrderUpdated, variables: { orderId: order.id }, pause: done });
+    useSubscription({ query: OrderUpdated, variables: { orderId: order.id }, pause: order.isSettled });
   return (
     <article className="order" aria-label="Order">
       <header className="order-head">
@@ -73,7 +86,9 @@ export function OrderCard({ order: masked }: { order: FragmentOf<typeof OrderCar
           </li>
         ))}
       </ul>
-      {order.nextStatuses.includes('CANCELLED') && <CancelButton id={order.id} />}
+      <History changes={order.history} />
+      {order.nextStatuses.includes('CANCELLED') && <ChangeButton id={order.id} mutation={Cancel} label="Cancel order" />}
+      {order.nextStatuses.includes('REFUNDING') && <ChangeButton id={order.id} mutation={Refund} label="Give back" />}
     </article>
   );
 }
@@ -91,12 +106,29 @@ function Way({ status }: { status: Shown['status'] }) {
   );
 }
 
-function CancelButton({ id }: { id: string }) {
-  const { run, busy, problem } = useAction(Cancel);
+/** Every state it came to, and when; closed until somebody asks. */
+function History({ changes }: { changes: Shown['history'] }) {
+  if (!changes) return null;
+  return (
+    <details className="order-history">
+      <summary className="quiet">History</summary>
+      <ol>
+        {changes.map((change) => (
+          <li key={change.status}>
+            {WORDS[change.status]} <span className="quiet"><Ago time={change.at} /></span>
+          </li>
+        ))}
+      </ol>
+    </details>
+  );
+}
+
+function ChangeButton<Data>({ id, mutation, label }: { id: string; mutation: TypedDocumentNode<Data, { orderId: string }>; label: string }) {
+  const { run, busy, problem } = useAction(mutation);
   return (
     <div className="buttons">
       <button type="button" className="button button-quiet" disabled={busy} onClick={() => void run({ orderId: id })}>
-        Cancel order
+        {label}
       </button>
       <ProblemLine problem={problem} />
     </div>

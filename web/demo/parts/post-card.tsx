@@ -4,6 +4,7 @@ import { Link, paths } from '../router';
 import { times } from './format';
 import { Icon } from './icon';
 import { DeleteButton, LikeButton, QuoteLink, RepostButton } from './post-actions';
+import { PostImages, PostImagesFragment } from './post-images';
 import { ProductCard, ProductCardFragment } from './product-card';
 import { Ago, Avatar, Byline } from './small';
 import { EntityFragment, RichText } from './text';
@@ -24,13 +25,14 @@ const WrittenPostFragment = graphql(
   `
     fragment WrittenPost on Post {
       id text createdAt likeCount viewerHasLiked commentCount repostCount viewerHasReposted isQuote
-      author { id handle displayName isPrivate }
+      author { id handle displayName isPrivate avatar { id url(size: SMALL) } }
       entities { ...Entity }
       product { id ...ProductCard }
       quotedPost { id ...QuotedPost }
+      ...PostImages
     }
   `,
-  [EntityFragment, ProductCardFragment, QuotedPostFragment],
+  [EntityFragment, PostImagesFragment, ProductCardFragment, QuotedPostFragment],
 );
 
 export const PostCardFragment = graphql(
@@ -71,7 +73,7 @@ function WrittenPost({ post: masked, whole }: { post: FragmentOf<typeof WrittenP
   const shareable = own || author?.isPrivate === false;
   return (
     <article className={whole ? 'post post-whole' : 'post'} aria-label={`Post by ${author?.displayName ?? 'somebody'}`}>
-      <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} />
+      <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} image={author?.avatar} />
       <div className="post-body">
         <header className="post-head">
           <Byline person={author} />
@@ -80,6 +82,7 @@ function WrittenPost({ post: masked, whole }: { post: FragmentOf<typeof WrittenP
           </Link>
         </header>
         <RichText text={post.text} entities={post.entities} />
+        <PostImages post={post} />
         {post.isQuote && <QuotedPost post={post.quotedPost} />}
         {post.product && <ProductCard product={post.product} small />}
         <footer className="post-foot">

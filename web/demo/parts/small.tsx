@@ -1,4 +1,5 @@
-import { useSyncExternalStore } from 'react';
+import { useState, useSyncExternalStore } from 'react';
+import { resolved } from '../api/upload';
 import { Link, paths } from '../router';
 import { ago, fullTime, hash } from './format';
 
@@ -22,8 +23,18 @@ export function Ago({ time }: { time: string }) {
   );
 }
 
-/** A person's initials, on a colour of theirs. */
-export function Avatar({ handle, name, size = 'm' }: { handle: string; name: string; size?: 's' | 'm' | 'l' }) {
+/** A person's picture, or else their initials on a colour of theirs. */
+export function Avatar({ handle, name, image, size = 'm' }: { handle: string; name: string; image?: { url: string | null } | null | undefined; size?: 's' | 'm' | 'l' }) {
+  // An address ends after some hours; until the person is asked for again, their initials do.
+  const [broken, setBroken] = useState<string | null>(null);
+  if (image?.url && image.url !== broken) {
+    const { url } = image;
+    return (
+      <span className={`avatar avatar-${size}`} aria-hidden="true">
+        <img src={resolved(url)} alt="" width="128" height="128" onError={() => setBroken(url)} />
+      </span>
+    );
+  }
   const initials = name.split(/\s+/).map((word) => Array.from(word)[0] ?? '').slice(0, 2).join('');
   return (
     <span className={`avatar avatar-${size} avatar-tone-${hash(handle) % 6}`} aria-hidden="true">

@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto';
 
 export const PLAZA_URL = (process.env.PLAZA_URL ?? 'http://127.0.0.1:4000').replace(/\/$/, '');
+/** The admin port, where operators look. */
+export const ADMIN_URL = (process.env.PLAZA_ADMIN_URL ?? 'http://127.0.0.1:4201').replace(/\/$/, '');
 export const PASSWORD = 'a-long-enough-password';
 
 export const unique = (prefix) => `${prefix}_${randomBytes(4).toString('hex')}`;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { PLAZA_URL } from './api.mjs';
+import { ADMIN_URL, PLAZA_URL } from './api.mjs';
 
 export const PHONE = { width: 390, height: 844 };
 export const DESKTOP = { width: 1280, height: 800 };
@@ -32,7 +32,8 @@ export async function openPage({ viewport = DESKTOP, expected = [], ...options }
     if (message.type() === 'error' && !expected.some((pattern) => pattern.test(message.text()))) wrong.push(`console: ${message.text()}`);
   });
   page.on('pageerror', (error) => wrong.push(`thrown: ${error.stack}`));
-  const inside = (url) => /^(data|blob|about):/.test(url) || new URL(url).host === new URL(PLAZA_URL).host;
+  const hosts = [PLAZA_URL, ADMIN_URL].map((url) => new URL(url).host);
+  const inside = (url) => /^(data|blob|about):/.test(url) || hosts.includes(new URL(url).host);
   context.on('request', (request) => inside(request.url()) || wrong.push(`request: ${request.url()}`));
   page.on('websocket', (socket) => inside(socket.url()) || wrong.push(`socket: ${socket.url()}`));
   return {

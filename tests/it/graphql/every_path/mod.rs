@@ -46,6 +46,8 @@ struct World {
     product: String,
     order: String,
     session: String,
+    /// An image that nothing shows.
+    spare: String,
     others: BTreeMap<&'static str, Person>,
     /// Ids that anybody may try: `node(id:)` and the like.
     ids: Vec<String>,
@@ -113,8 +115,13 @@ async fn world(app: &TestApp) -> World {
     let witness = &others["witness"];
     app.follow(&target, witness).await;
     let product = offer(app, &target, "mark-product").await;
-    let query = "mutation($id: ID!) { postCreate(input: {text: \"mark-post #marked @follower @stranger @blocked @blocker\", productId: $id}) { post { id } } }";
-    let post = app.ask(&target, query, json!({ "id": product })).await.text("/postCreate/post/id");
+    let shown = crate::images::ready(app, &target, "mark-alt", "POST").await;
+    let face = crate::images::ready(app, &target, "mark-face", "AVATAR").await;
+    let spare = crate::images::ready(app, &target, "mark-spare", "POST").await;
+    let query = "mutation($id: ID!) { profileUpdate(input: {avatarImageId: $id}) { user { avatar { id } } } }";
+    assert_eq!(app.ask(&target, query, json!({ "id": face })).await.text("/profileUpdate/user/avatar/id"), face);
+    let query = "mutation($id: ID!, $image: ID!) { postCreate(input: {text: \"mark-post #marked @follower @stranger @blocked @blocker\", productId: $id, imageIds: [$image]}) { post { id } } }";
+    let post = app.ask(&target, query, json!({ "id": product, "image": shown })).await.text("/postCreate/post/id");
     let reply = comment(app, &others["follower"], &post, "mark-reply").await;
     let answer = "mutation($post: ID!, $to: ID!) { commentCreate(input: {postId: $post, text: \"mark-answer\", inReplyToId: $to}) { comment { id } } }";
     let answer = app.ask(&target, answer, json!({ "post": post, "to": reply })).await.text("/commentCreate/comment/id");
@@ -153,23 +160,33 @@ async fn world(app: &TestApp) -> World {
         ("mark-bio", Who),
         ("\"target\"", Who),
         (target.id.as_str(), Who),
+        ("mark-face", Who),
+        (face.as_str(), Who),
         ("mark-comment", Voice),
         (said.as_str(), Voice),
         ("mark-product", Voice),
         (product.as_str(), Voice),
         ("mark-post", Content),
         (post.as_str(), Content),
+        ("mark-alt", Content),
+        (shown.as_str(), Content),
         (repost.as_str(), Content),
         ("mark-reply", Content),
         (reply.as_str(), Content),
         ("mark-answer", Content),
         (answer.as_str(), Content),
+        ("mark-spare", Own),
+        (spare.as_str(), Own),
         ("mark-agent", Own),
         (session.as_str(), Own),
         (own.as_str(), Own),
     ];
     World {
-        ids: [&target.id, &post, &product, &reply, &said, &stage, &own, &repost, &quote, &answer].into_iter().chain(&orders).cloned().collect(),
+        ids: [&target.id, &post, &product, &reply, &said, &stage, &own, &shown, &face, &spare, &repost, &quote, &answer]
+            .into_iter()
+            .chain(&orders)
+            .cloned()
+            .collect(),
         marks: marks.into_iter().map(|(mark, kind)| (mark.to_owned(), kind)).collect(),
         target,
         post,
@@ -179,6 +196,7 @@ async fn world(app: &TestApp) -> World {
         product,
         order: own,
         session,
+        spare,
         others,
         orders,
     }
@@ -256,17 +274,23 @@ async fn check(app: &TestApp, scenario: &str, world: &World, schema: &Schema, pr
 
 /// A value for each field of an input, ids being those of the target's things.
 fn input(schema: &Schema, world: &World, name: &str) -> Value {
-    let wanted = schema.inputs(name).into_iter().filter(|input| Schema::is_required(input) || input.name.node.ends_with("Id"));
+    let wanted = schema
+        .inputs(name)
+        .into_iter()
+        .filter(|input| Schema::is_required(input) || ["Id", "Ids"].iter().any(|end| input.name.node.ends_with(end)));
     let given = wanted.map(|input| {
         let field = input.name.node.as_str();
         let value = match (field, Schema::type_of(input)) {
             ("postId" | "quotedPostId", _) => json!(world.post),
             ("inReplyToId", _) => json!(world.reply),
+            ("postIds", _) => json!([world.post]),
             ("productId", _) => json!(world.product),
             ("userId", _) => json!(world.target.id),
             ("orderId", _) => json!(world.order),
             ("sessionId", _) => json!(world.session),
-            ("quantity" | "stock", _) => json!(1),
+            ("avatarImageId" | "imageId", _) => json!(world.spare),
+            ("imageIds", _) => json!([world.spare]),
+            ("quantity" | "stock" | "byteCount", _) => json!(1),
             ("lines", of) => json!([self::input(schema, world, of)]),
             ("price", of) => self::input(schema, world, of),
             ("amount", _) => json!("100"),
@@ -288,7 +312,7 @@ async fn mutate(app: &TestApp, scenario: &str, world: &World, schema: &Schema, p
         let of = Schema::type_of(&argument.node);
         let given = input(schema, world, of);
         let name = field.name.node.as_str();
-        let names_something = [&world.target.id, &world.post, &world.product, &world.order, &world.session];
+        let names_something = [&world.target.id, &world.post, &world.product, &world.order, &world.session, &world.spare];
         if !names_something.iter().any(|id| given.to_string().contains(id.as_str())) {
             continue;
         }
@@ -309,7 +333,15 @@ async fn mutate(app: &TestApp, scenario: &str, world: &World, schema: &Schema, p
 
 async fn effects(app: &TestApp) -> Vec<i64> {
     let mut counts = Vec::new();
-    for rows in ["posts WHERE NOT deleted", "comments", "likes", "follows WHERE active", "orders", "sessions WHERE revoked_at IS NULL"] {
+    for rows in [
+        "posts WHERE NOT deleted",
+        "comments",
+        "likes",
+        "follows WHERE active",
+        "orders",
+        "sessions WHERE revoked_at IS NULL",
+        "images WHERE NOT used",
+    ] {
         counts.push(app.count(&format!("SELECT count(*) FROM {rows}")).await);
     }
     counts

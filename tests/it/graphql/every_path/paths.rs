@@ -137,6 +137,7 @@ fn call(field: &FieldDefinition) -> String {
     match required.as_slice() {
         [] => field.name.node.to_string(),
         ["first"] => format!("{}(first: 3)", field.name.node),
+        ["size", "last"] => format!("{}(size: HOUR, last: 3)", field.name.node),
         other => panic!("teach this test what to give {} for {other:?}", field.name.node),
     }
 }

@@ -1,0 +1,3 @@
+ALTER TABLE users DROP COLUMN avatar;
+ALTER TABLE posts DROP COLUMN images;
+DROP TABLE images;

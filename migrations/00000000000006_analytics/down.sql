@@ -1,0 +1,3 @@
+DROP INDEX reservations_returned;
+DROP TABLE view_totals;
+DROP TABLE view_windows;

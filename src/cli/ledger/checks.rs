@@ -1,0 +1,241 @@
+//! The laws. The order of reading matters: what was sent before the log was read must be in it.
+
+use std::collections::BTreeMap;
+
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+
+use super::Check;
+use super::log::{self, Log, Span};
+use crate::config::Config;
+use crate::protocol::routing::Queue;
+use crate::read_models::projection::all;
+use crate::read_models::view_windows::{projector, totals};
+use crate::stores::kafka::views;
+use crate::stores::postgres::Connection;
+use crate::stores::postgres::ledger::{self as rows, VersionRow, Versions};
+use crate::stores::postgres::migrations::connect;
+use crate::stores::postgres::projections::positions;
+use crate::stores::rabbitmq::topology::{dead_queue, retry_queue};
+use crate::stores::rabbitmq::{self, unavailable};
+
+/// Applies every law once.
+///
+/// # Errors
+/// A server that cannot be reached.
+pub async fn verify(config: &Config) -> anyhow::Result<Vec<Check>> {
+    let mut shards = Vec::new();
+    for urls in &config.postgres.shards {
+        shards.push(connect(&urls.primary).await?);
+    }
+    let mut checks = outbox(&mut shards).await?;
+    let mut sent: Vec<VersionRow> = Vec::new();
+    for shard in &mut shards {
+        rows::versions(shard, Versions::Sent, |row| sent.push(row)).await?;
+    }
+    let log = log::read(config).await?;
+    checks.push(log.order.clone());
+    checks.push(sent_is_in(&log, &sent));
+    drop(sent);
+    let mut compared = versions(config, &mut shards, &log).await?;
+    // While events still come, what is ahead of the log that was read is only newer than it.
+    if log::ends(config).await? != log.ends {
+        for check in compared.iter_mut().filter(|check| check.law.starts_with(AHEAD)) {
+            (check.waiting, check.wrong, check.example) = (check.waiting + check.wrong, 0, None);
+        }
+    }
+    checks.extend(compared);
+    checks.extend(counters(&mut shards).await?);
+    checks.push(follows(&mut shards).await?);
+    checks.extend(orders(config, &mut shards).await?);
+    checks.extend(views(config, &mut shards).await?);
+    Ok(checks)
+}
+
+async fn outbox(shards: &mut [Connection]) -> anyhow::Result<Vec<Check>> {
+    let (mut jobs, mut events) =
+        (Check::of("jobs in the outbox have reached RabbitMQ"), Check::of("events in the outbox have reached Kafka"));
+    for shard in shards {
+        for row in rows::outbox(shard).await? {
+            let check = if row.sink == 0 { &mut jobs } else { &mut events };
+            check.looked += row.messages;
+            check.waiting += row.unsent;
+        }
+    }
+    Ok(vec![jobs, events])
+}
+
+/// What a relay has marked as sent lies in Kafka.
+fn sent_is_in(log: &Log, sent: &[VersionRow]) -> Check {
+    let mut check = Check::of("events marked as sent are in Kafka");
+    for row in sent {
+        check.looked += 1;
+        let held = log.topics.get(row.of.as_str()).and_then(|topic| topic.get(&row.aggregate));
+        if !held.is_some_and(|Span { first, last }| (first..=last).contains(&row.version)) {
+            check.wrong(|| format!("{} version {}", row.aggregate, row.version));
+        }
+    }
+    check
+}
+
+/// Begins the laws about versions that may be ahead of the log.
+const AHEAD: &str = "versions of ";
+
+/// The rows and every projection are exactly where the log is.
+async fn versions(config: &Config, shards: &mut [Connection], log: &Log) -> anyhow::Result<Vec<Check>> {
+    let mut of_rows = Check::of(format!("{AHEAD}rows are the log's newest"));
+    let mut of_projections: BTreeMap<&'static str, (Check, &'static [_], usize)> = BTreeMap::new();
+    for projection in all(&config.feed) {
+        let check = Check::of(format!("{AHEAD}{} are the log's newest", projection.name()));
+        of_projections.insert(projection.name(), (check, projection.topics(), 0));
+    }
+    let compare = |check: &mut Check, row: &VersionRow, last: i64| {
+        check.looked += 1;
+        match row.version - last {
+            0 => {}
+            ..0 => check.waiting += 1,
+            1.. => check.wrong(|| format!("{} is at {}, the log at {last}", row.aggregate, row.version)),
+        }
+    };
+    for shard in shards {
+        rows::versions(shard, Versions::Applied, |row| {
+            let Some((check, topics, seen)) = of_projections.get_mut(row.of.as_str()) else { return };
+            // One that the log does not know was loaded without events.
+            if let Some(span) =
+                topics.iter().find_map(|topic: &crate::protocol::routing::Topic| log.topics.get(topic.name())?.get(&row.aggregate))
+            {
+                *seen += 1;
+                compare(check, &row, span.last);
+            }
+        })
+        .await?;
+        rows::versions(shard, Versions::Rows, |row| {
+            if let Some(span) = log.topics.get(row.of.as_str()).and_then(|topic| topic.get(&row.aggregate)) {
+                compare(&mut of_rows, &row, span.last);
+            }
+        })
+        .await?;
+    }
+    let mut checks = vec![of_rows];
+    for (mut check, topics, seen) in of_projections.into_values() {
+        let known: usize = topics.iter().filter_map(|topic| log.topics.get(topic.name())).map(log::Aggregates::len).sum();
+        let unseen = i64::try_from(known.saturating_sub(seen))?;
+        check.looked += unseen;
+        check.waiting += unseen;
+        checks.push(check);
+    }
+    Ok(checks)
+}
+
+async fn counters(shards: &mut [Connection]) -> anyhow::Result<Vec<Check>> {
+    let mut checks: Vec<Check> = Vec::new();
+    for shard in shards {
+        for (name, verdict) in rows::counters(shard).await? {
+            let law = format!("{name} equal their rows");
+            let place = checks.iter().position(|check| check.law == law);
+            let mut check = place.map_or_else(|| Check::of(law), |place| checks.remove(place));
+            check.looked += verdict.looked;
+            check.waiting += verdict.waiting;
+            check.wrong += verdict.wrong;
+            check.example = check.example.or(verdict.example);
+            checks.push(check);
+        }
+    }
+    Ok(checks)
+}
+
+/// The two sides of every follow, which are on two shards, agree.
+async fn follows(shards: &mut [Connection]) -> anyhow::Result<Check> {
+    let mut check = Check::of("follows are the same on both sides");
+    let (mut count, mut sum) = (0_i64, 0_i64);
+    for shard in shards {
+        let (follower, followee) = rows::sides(shard).await?;
+        check.looked += follower.follows;
+        count += follower.follows - followee.follows;
+        sum = sum.wrapping_add(follower.sum).wrapping_sub(followee.sum);
+    }
+    // The followee's side is a projection: another count may only be late, but as many of others is no delay.
+    check.waiting = count.max(0);
+    if count < 0 || (count == 0 && sum != 0) {
+        check.wrong = count.abs().max(1);
+        check.example = Some(format!("the followees' side has {} more, or others", -count));
+    }
+    Ok(check)
+}
+
+/// Jobs that RabbitMQ holds for orders: dead, and those that are ready or wait for another attempt.
+async fn queued(config: &Config) -> anyhow::Result<(i64, i64)> {
+    let connection = rabbitmq::connect(&config.rabbitmq.url, "plaza ledger").await?;
+    let dead = dead_queue(Queue::Orders);
+    let retries = config.rabbitmq.retry_delays_ms.iter().map(|delay| retry_queue(Queue::Orders, *delay));
+    let (mut of_dead, mut of_others) = (0, 0);
+    for name in [Queue::Orders.name().to_owned(), dead.clone()].into_iter().chain(retries) {
+        // A queue that is not there closes its channel: a new one for each.
+        let channel = connection.create_channel().await.map_err(unavailable)?;
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+        if let Ok(queue) = channel.queue_declare(name.as_str().into(), passive, FieldTable::default()).await {
+            *if name == dead { &mut of_dead } else { &mut of_others } += i64::from(queue.message_count());
+        }
+    }
+    Ok((of_dead, of_others))
+}
+
+async fn orders(config: &Config, shards: &mut [Connection]) -> anyhow::Result<Vec<Check>> {
+    let mut ended = Check::of("orders have ended, or lie in the dead letters");
+    let mut paid = Check::of("orders that are paid have their payment");
+    let (mut open, mut unsent, mut example) = (0, 0, None);
+    for shard in shards {
+        let found = rows::orders(shard).await?;
+        ended.looked += found.orders;
+        paid.looked += found.orders;
+        paid.wrong += found.unpaid;
+        open += found.open;
+        unsent += found.unsent;
+        example = example.or(found.example);
+    }
+    if open > 0 {
+        let (dead, others) = queued(config).await?;
+        // Those in a worker's hands are in no queue; they end or come back within seconds.
+        ended.waiting = (open - dead).max(0);
+        ended.example = example.map(|example| format!("{example} is open, one of {open}; jobs: {dead} dead, {} queued", others + unsent));
+    }
+    Ok(vec![ended, paid])
+}
+
+async fn views(config: &Config, shards: &mut [Connection]) -> anyhow::Result<Vec<Check>> {
+    let mut counted = Check::of("records of views are counted, late or unreadable, each once");
+    let mut windows = Check::of("views in windows are those counted");
+    let kafka = config.kafka.clone();
+    let bounds = tokio::task::spawn_blocking(move || views::bounds(&kafka)).await??;
+    // By partition: what became of its records, and the lowest and the highest offset of a shard.
+    let mut found: BTreeMap<i32, (i64, i64, i64)> = BTreeMap::new();
+    for shard in shards {
+        let held = rows::views(shard).await?;
+        windows.looked += held.counted;
+        for sum in [held.of_posts, held.of_authors] {
+            if sum != held.counted {
+                windows.wrong += (sum - held.counted).abs();
+                windows.example.get_or_insert_with(|| format!("{} counted, {sum} in windows", held.counted));
+            }
+        }
+        for row in totals(shard).await? {
+            found.entry(row.partition).or_insert((0, i64::MAX, 0)).0 += row.counted + row.late + row.unreadable;
+        }
+        for position in positions(shard, projector::NAME).await? {
+            let entry = found.entry(position.partition).or_insert((0, i64::MAX, 0));
+            entry.1 = position.next_offset.min(entry.1);
+            entry.2 = position.next_offset.max(entry.2);
+        }
+    }
+    for (partition, (_, end)) in bounds {
+        let (records, lowest, highest) = found.get(&partition).copied().unwrap_or((0, 0, 0));
+        counted.looked += end;
+        // Shards at different offsets, or behind the end: on its way.
+        counted.waiting += end - lowest.min(end);
+        if lowest == highest && records != lowest {
+            counted.wrong += (records - lowest).abs();
+            counted.example.get_or_insert_with(|| format!("partition {partition}: {records} of {lowest} records"));
+        }
+    }
+    Ok(vec![counted, windows])
+}

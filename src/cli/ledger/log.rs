@@ -1,0 +1,137 @@
+//! The event log from its first record to its end, as versions of aggregates.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Check;
+use crate::config::Config;
+use crate::protocol::envelope::EventEnvelope;
+use crate::protocol::routing::Topic;
+use crate::stores::kafka::consumer::{EventConsumer, Partition};
+
+/// Records in one go.
+const BATCH: usize = 10_000;
+/// How long the broker may be silent in the middle of a log.
+const SILENCE: Duration = Duration::from_secs(20);
+/// The topics of events.
+const EVENTS: [Topic; 6] = [Topic::Users, Topic::Edges, Topic::Blocks, Topic::Posts, Topic::Products, Topic::Orders];
+
+/// What stands for an aggregate: its text would take ten times the memory.
+fn short(aggregate: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    aggregate.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Versions of one aggregate that the log holds without a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The first.
+    pub first: i64,
+    /// The last.
+    pub last: i64,
+}
+
+/// A topic's aggregates.
+#[derive(Debug, Default)]
+pub struct Aggregates(HashMap<u64, Span>);
+
+impl Aggregates {
+    /// What the log holds of an aggregate.
+    pub fn get(&self, aggregate: &str) -> Option<Span> {
+        self.0.get(&short(aggregate)).copied()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes the next event of the log; false when a version is missing before it.
+    fn take(&mut self, aggregate: &str, version: i64) -> bool {
+        let span = self.0.entry(short(aggregate)).or_insert(Span { first: version, last: version });
+        let follows = version <= span.last + 1;
+        if version == span.last + 1 {
+            span.last = version;
+        }
+        follows
+    }
+}
+
+/// The whole log.
+#[derive(Debug)]
+pub struct Log {
+    /// By topic, without the prefix.
+    pub topics: BTreeMap<&'static str, Aggregates>,
+    /// Where it ended when it was read.
+    pub ends: BTreeMap<Partition, i64>,
+    /// Versions of an aggregate follow each other.
+    pub order: Check,
+}
+
+/// Where every partition ends now.
+///
+/// # Errors
+/// The broker is away.
+pub async fn ends(config: &Config) -> anyhow::Result<BTreeMap<Partition, i64>> {
+    let consumer = EventConsumer::new(&config.kafka, "ledger", &EVENTS)?;
+    tokio::task::spawn_blocking(move || {
+        consumer.partitions()?.into_iter().map(|partition| Ok((partition.clone(), consumer.end_of(&partition)?))).collect()
+    })
+    .await?
+}
+
+/// Reads it all.
+///
+/// # Errors
+/// The broker is away, or fell silent.
+pub async fn read(config: &Config) -> anyhow::Result<Log> {
+    let ends = ends(config).await?;
+    let consumer = Arc::new(EventConsumer::new(&config.kafka, "ledger", &EVENTS)?);
+    let mut open: BTreeMap<Partition, i64> = ends.iter().filter(|(_, end)| **end > 0).map(|(at, end)| (at.clone(), *end)).collect();
+    consumer.assign(&open.keys().map(|partition| (partition.clone(), 0)).collect::<Vec<_>>())?;
+    let mut log = Log { topics: BTreeMap::new(), ends, order: Check::of("versions of an aggregate follow each other in Kafka") };
+    for topic in EVENTS {
+        log.topics.insert(topic.name(), Aggregates::default());
+    }
+    while !open.is_empty() {
+        let records = consumer.batch(BATCH, SILENCE).await?;
+        anyhow::ensure!(!records.is_empty(), "kafka sent nothing for {} s, before the end of its log", SILENCE.as_secs());
+        for record in records {
+            log.order.looked += 1;
+            match serde_json::from_slice::<EventEnvelope>(&record.payload) {
+                Ok(event) => {
+                    let topic = log.topics.entry(record.partition.topic).or_default();
+                    if !topic.take(&event.subject, event.version) {
+                        log.order.wrong(|| format!("before {}", event.id));
+                    }
+                }
+                Err(error) => {
+                    log.order.wrong(|| format!("{}/{} at {}: {error}", record.partition.topic, record.partition.number, record.offset));
+                }
+            }
+            if open.get(&record.partition).is_some_and(|end| record.offset + 1 >= *end) {
+                open.remove(&record.partition);
+            }
+        }
+    }
+    Ok(log)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_version_is_seen_and_a_repeat_is_not_taken_for_one() {
+        let mut aggregates = Aggregates::default();
+        let taken = [1, 2, 2, 1, 3, 5, 4].map(|version| aggregates.take("post:1", version));
+        assert_eq!(taken, [true, true, true, true, true, false, true]);
+        // What was loaded without events begins where its events begin.
+        assert!(aggregates.take("post:2", 7) && aggregates.take("post:2", 8));
+        assert_eq!(aggregates.get("post:2"), Some(Span { first: 7, last: 8 }));
+        assert_eq!((aggregates.get("post:3"), aggregates.len()), (None, 2));
+    }
+}

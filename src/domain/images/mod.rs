@@ -1,0 +1,297 @@
+//! Images. The bytes never pass through GraphQL: a row is made, an address given, the bytes sent there (`upload`), and a job looks at them and makes
+//! what is shown (`process`, `render`). An image is shown once, by a post or as an avatar, and only when it is READY: from then on nothing about it
+//! changes, so what shows it holds all there is to know of it.
+//!
+//! Whoever may see a post or a person may see their images: the addresses that say where the files are (`links`) are signed and end soon.
+
+mod links;
+mod process;
+mod reap;
+mod render;
+mod upload;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use super::idempotency::{Request, once};
+use super::{Domain, DomainError, Operation, UserError, UserErrorCode, text};
+use crate::config::{AuthConfig, LimitsConfig, MediaConfig};
+use crate::ids::{Id, ImageId, UserId};
+use crate::stores::postgres::images::NewImage;
+use crate::stores::postgres::{Connection, images as store};
+use crate::stores::redis::rate_limit::Bucket;
+
+pub use crate::stores::postgres::images::{Picture, Pictures};
+pub use links::{Lifetime, Links};
+pub use process::{delete, process};
+pub use reap::reap;
+pub use render::Rejection;
+pub use upload::{Refused, receive};
+
+/// Most images of one post.
+pub const MAX_PER_POST: usize = 4;
+/// What one upload costs of a bucket whose points are thousandths.
+const ONE: u64 = 1_000;
+
+/// What images are worked with.
+#[derive(Debug)]
+pub struct Images {
+    /// Signs addresses.
+    pub links: Links,
+    config: MediaConfig,
+    per_person: Bucket,
+    /// Decoding is bounded by memory, whoever asks.
+    decoding: Arc<Semaphore>,
+    receiving: Semaphore,
+}
+
+impl Images {
+    /// # Errors
+    /// A signing key file that cannot be read.
+    pub fn new(media: &MediaConfig, auth: &AuthConfig, limits: &LimitsConfig) -> Result<Self, DomainError> {
+        Ok(Self {
+            links: Links::new(media, auth)?,
+            per_person: Bucket { capacity: limits.images_per_hour * ONE, per_second: (limits.images_per_hour * ONE / 3_600).max(1) },
+            decoding: Arc::new(Semaphore::new(media.parallel_decodes.max(1))),
+            receiving: Semaphore::new(media.parallel_uploads.max(1)),
+            config: media.clone(),
+        })
+    }
+}
+
+/// What an image is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// To be shown with a post.
+    Post,
+    /// To be shown with a person.
+    Avatar,
+}
+
+impl Purpose {
+    /// As stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Avatar => "AVATAR",
+        }
+    }
+}
+
+/// How far an image is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Its bytes have not come yet.
+    AwaitingUpload,
+    /// Its bytes are looked at.
+    Processing,
+    /// It can be shown.
+    Ready(Picture),
+    /// It cannot be shown.
+    Rejected(Rejection),
+}
+
+/// An image of the viewer's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Id.
+    pub id: ImageId,
+    /// What it shows, in words; may be empty.
+    pub alt: String,
+    /// How far it is.
+    pub state: State,
+}
+
+impl From<Picture> for Image {
+    fn from(picture: Picture) -> Self {
+        Self { id: picture.id, alt: picture.alt.clone(), state: State::Ready(picture) }
+    }
+}
+
+impl Image {
+    fn of_row(row: store::Image) -> Self {
+        let state = match (row.state.as_str(), row.picture) {
+            ("READY", Some(picture)) => State::Ready(picture),
+            ("REJECTED", _) => State::Rejected(Rejection::from_name(row.rejection.as_deref().unwrap_or_default())),
+            ("PROCESSING", _) => State::Processing,
+            _ => State::AwaitingUpload,
+        };
+        Self { id: row.id, alt: row.alt_text, state }
+    }
+}
+
+/// The files of an image that is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// 320 pixels wide at most; of an avatar 128 square.
+    Small,
+    /// 1,280 pixels wide at most; of an avatar 512 square.
+    Large,
+}
+
+impl Size {
+    /// The file's name without the folder.
+    pub fn file(self, key: &str, format: &str) -> String {
+        match self {
+            Self::Small => format!("{key}.small.{format}"),
+            Self::Large => format!("{key}.large.{format}"),
+        }
+    }
+}
+
+/// The name of a file in the object store; two characters of its key spread the files over folders.
+pub fn object_name(file: &str) -> String {
+    format!("images/{}/{file}", file.get(..2).unwrap_or_default())
+}
+
+/// Every name that a picture has files under.
+fn names_of(key: &str, format: &str) -> Vec<String> {
+    [Size::Small, Size::Large].map(|size| object_name(&size.file(key, format))).to_vec()
+}
+
+/// Every name that these pictures have files under: what is deleted when nothing shows them any more.
+pub(super) fn files_of(pictures: &[Picture]) -> Vec<String> {
+    pictures.iter().flat_map(|picture| names_of(&picture.key, &picture.format)).collect()
+}
+
+/// An image to be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewUpload {
+    /// Bytes that will be sent.
+    pub byte_count: i32,
+    /// What it shows, in words.
+    pub alt: String,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// The viewer announces an image; its id. Where its bytes go, [`Links::upload`] says.
+///
+/// # Errors
+/// More bytes, or more images at hand or in an hour, than are taken; a text out of bounds; the viewer's shard is away.
+pub async fn create(op: &Operation, domain: &Domain, new: NewUpload) -> Result<ImageId, DomainError> {
+    let owner = op.require_viewer()?.user_id;
+    let config = &domain.images.config;
+    let mut errors = Vec::new();
+    let bytes = u32::try_from(new.byte_count).unwrap_or_default();
+    if bytes == 0 || bytes > config.max_bytes {
+        let message = format!("must be 1 to {}", config.max_bytes);
+        errors.push(UserError::field(UserErrorCode::Invalid, "byteCount", message));
+    }
+    let alt = text::checked("altText", &new.alt, text::ALT_TEXT).map_err(|error| errors.push(error));
+    let alt = alt.ok().filter(|_| errors.is_empty()).ok_or(DomainError::Rejected(errors))?;
+    let new = NewUpload { alt, ..new };
+    let per_person = domain.images.per_person;
+    let standing = domain.redis.take_points(&format!("im:{}", owner.as_i64()), per_person, ONE, 0).await;
+    if !standing.taken {
+        return Err(DomainError::Limited { retry_after_s: per_person.until(ONE, standing.left).as_secs().max(1) });
+    }
+    let shard = domain.cluster.shard_of_id(owner);
+    let request = Request { user: owner, client_key: op.client_key.as_deref(), operation: "imageCreate" };
+    let object_key = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>());
+    let most_at_hand = i64::from(config.max_unused);
+    let committed = domain
+        .cluster
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<ImageId, DomainError> {
+            once(connection, request, &new, async |connection: &mut Connection| {
+                let row = NewImage {
+                    owner,
+                    bucket: owner.bucket(),
+                    purpose: new.purpose.name(),
+                    object_key: &object_key,
+                    byte_count: new.byte_count,
+                    alt_text: &new.alt,
+                    most_at_hand,
+                };
+                let message = format!("{most_at_hand} images wait to be shown: show them, or wait until they are forgotten");
+                store::insert(connection, &row).await?.ok_or_else(|| {
+                    let path = vec!["input".to_owned()];
+                    DomainError::Rejected(vec![UserError { code: UserErrorCode::LimitExceeded, message, path }])
+                })
+            })
+            .await
+        })
+        .await?;
+    op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    Ok(committed.value)
+}
+
+/// The viewer says anew what an image of theirs shows; it must not be shown yet.
+///
+/// # Errors
+/// A text out of bounds; no such image, or it is shown already; the viewer's shard is away.
+pub async fn describe(op: &Operation, domain: &Domain, id: ImageId, alt: &str) -> Result<ImageId, DomainError> {
+    let owner = op.require_viewer()?.user_id;
+    let alt = text::checked("altText", alt, text::ALT_TEXT).map_err(|error| DomainError::Rejected(vec![error]))?;
+    let missing =
+        || DomainError::rejected(UserErrorCode::NotFound, "imageId", "there is no such image of the viewer's that is not shown yet");
+    if id.bucket() != owner.bucket() {
+        return Err(missing());
+    }
+    let shard = domain.cluster.shard_of_id(owner);
+    let request = Request { user: owner, client_key: op.client_key.as_deref(), operation: "imageUpdate" };
+    let committed = domain
+        .cluster
+        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<ImageId, DomainError> {
+            once(connection, request, &(id, &alt), async |connection: &mut Connection| {
+                match store::describe(connection, owner.as_i64(), id.as_i64(), &alt).await? {
+                    true => Ok(id),
+                    false => Err(missing()),
+                }
+            })
+            .await
+        })
+        .await?;
+    op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    Ok(committed.value)
+}
+
+/// The viewer's own images by id, as far as they are; others' are left out.
+///
+/// # Errors
+/// A shard that is away.
+pub async fn get_many(op: &Operation, domain: &Domain, ids: &[ImageId]) -> Result<HashMap<ImageId, Image>, DomainError> {
+    let Some(viewer) = op.viewer else { return Ok(HashMap::new()) };
+    // An image lies in its owner's bucket: other buckets hold none of the viewer's.
+    let own = ids.iter().copied().filter(|id| id.bucket() == viewer.user_id.bucket());
+    let rows = domain
+        .cluster
+        .scatter_ids(&op.reads, own, async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await)
+        .await
+        .complete()?;
+    let own = rows.into_iter().flatten().filter(|row| row.owner_id == viewer.user_id);
+    Ok(own.map(|row| (row.id, Image::of_row(row))).collect())
+}
+
+/// Takes images of the viewer's to be shown, in this order; call it inside the transaction that shows them.
+///
+/// # Errors
+/// One that is not the viewer's, not for this, not ready, or shown already.
+pub(super) async fn take(
+    connection: &mut Connection,
+    owner: UserId,
+    purpose: Purpose,
+    ids: &[ImageId],
+    field: &str,
+) -> Result<Vec<Picture>, DomainError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
+    let taken = store::take(connection, owner.as_i64(), purpose.name(), &raw).await?;
+    let found: HashMap<ImageId, Picture> = taken.into_iter().map(|picture| (picture.id, picture)).collect();
+    let in_order: Option<Vec<Picture>> = ids.iter().map(|id| found.get(id).cloned()).collect();
+    in_order.ok_or_else(|| {
+        let kind = purpose.name();
+        let message = format!("must be images of the viewer's for {kind}, each READY and not yet shown");
+        DomainError::rejected(UserErrorCode::NotFound, field, message)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! Views of posts: telemetry. A view is no event of a mutation: it has no row, no outbox message and no idempotency key. It is handed to a
+//! bounded queue in memory that goes to Kafka in batches; with Kafka away, or the queue full, it is dropped and counted, and no request ever waits.
+//! From Kafka's acknowledgement on none is lost and none counts twice.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::{Domain, DomainError, Operation, UserErrorCode, posts};
+use crate::config::{KafkaConfig, ViewsConfig, ViewsCounted};
+use crate::ids::PostId;
+use crate::protocol::views::View;
+use crate::read_models::view_windows::{self, Totals, Windows};
+use crate::stores::StoreError;
+use crate::stores::kafka::views::ViewProducer;
+use crate::stores::postgres::{Connection, ShardIndex};
+
+/// Posts that one request may tell of.
+pub const AT_ONCE: usize = 100;
+/// How long the end of a process waits for Kafka to acknowledge what is in the queue.
+const FLUSH: Duration = Duration::from_secs(5);
+/// The partition that views are totalled under which did not go through the log.
+const NO_PARTITION: i32 = -1;
+
+/// Where views go.
+#[derive(Debug)]
+pub struct ViewLog {
+    counted: ViewsCounted,
+    config: KafkaConfig,
+    /// Connected with the first view: most processes tell of none.
+    producer: OnceLock<ViewProducer>,
+}
+
+impl ViewLog {
+    /// Connects to nothing yet.
+    pub fn new(views: &ViewsConfig, kafka: &KafkaConfig) -> Self {
+        Self { counted: views.counted, config: kafka.clone(), producer: OnceLock::new() }
+    }
+
+    fn producer(&self) -> Result<&ViewProducer, DomainError> {
+        if let Some(producer) = self.producer.get() {
+            return Ok(producer);
+        }
+        let made = ViewProducer::new(&self.config).map_err(|error| DomainError::Internal(format!("the log of views: {error:#}")))?;
+        Ok(self.producer.get_or_init(|| made))
+    }
+
+    /// Hands views to the queue; how many it took.
+    ///
+    /// # Errors
+    /// A configuration that no producer can be made from.
+    pub fn offer(&self, views: &[View]) -> Result<usize, DomainError> {
+        let producer = self.producer()?;
+        Ok(views.iter().filter(|view| producer.offer(view)).count())
+    }
+
+    /// Waits until Kafka has what was taken, for a while: for the end of a process. Blocks: call it off the runtime's threads.
+    pub fn flush(&self) {
+        if let Some(producer) = self.producer.get()
+            && let Err(error) = producer.flush(FLUSH)
+        {
+            tracing::warn!(%error, dropped = producer.fates().dropped(), "views are left behind");
+        }
+    }
+}
+
+/// The viewer, as far as counting people goes; the anonymous are told apart by address and program.
+fn viewer_hash(op: &Operation, domain: &Domain) -> u64 {
+    let name = match op.viewer {
+        Some(viewer) => format!("user:{}", viewer.user_id),
+        None => {
+            let address = op.address.map(|address| address.to_string()).unwrap_or_default();
+            format!("nobody:{address}:{}", op.user_agent.as_deref().unwrap_or_default())
+        }
+    };
+    domain.identity.pseudonym(name.as_bytes())
+}
+
+/// The viewer, or somebody anonymous, was shown these posts. Those they may not see, and their own, are not counted; a post that comes twice counts once.
+/// How many views were taken.
+///
+/// # Errors
+/// No post, or more than [`AT_ONCE`]; a shard that is away and none of whose posts is cached.
+pub async fn record(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<usize, DomainError> {
+    if !(1..=AT_ONCE).contains(&ids.len()) {
+        let message = format!("must have 1 to {AT_ONCE} ids, has {}", ids.len());
+        return Err(DomainError::rejected(UserErrorCode::Invalid, "postIds", message));
+    }
+    let (viewer, at_ms) = (viewer_hash(op, domain), domain.clock.now_ms());
+    let found = posts::get_many(op, domain, ids).await?;
+    let seen = found.into_values().filter(|post| op.viewer.is_none_or(|viewer| viewer.user_id != post.author_id));
+    let views: Vec<View> = seen.map(|post| View { post_id: post.id, author_id: post.author_id, viewer, at_ms }).collect();
+    match domain.views.counted {
+        ViewsCounted::ByTheLog => domain.views.offer(&views),
+        ViewsCounted::ByTheRequest => count_now(op, domain, &views).await,
+    }
+}
+
+/// Counts views at once, in a transaction on each of their shards: how it was done if there were no log.
+///
+/// # Errors
+/// A shard that is away.
+pub async fn count_now(op: &Operation, domain: &Domain, views: &[View]) -> Result<usize, DomainError> {
+    let mut by_shard: BTreeMap<ShardIndex, (Windows, Totals)> = BTreeMap::new();
+    for view in views {
+        let (windows, totals) = by_shard.entry(domain.cluster.shard_of_id(view.post_id)).or_default();
+        windows.count(view);
+        totals.counted += 1;
+        totals.watermark = view.at_ms;
+    }
+    let writes = by_shard.iter().map(|(shard, (windows, totals))| {
+        let totals = BTreeMap::from([(NO_PARTITION, *totals)]);
+        async move {
+            let counting = async |connection: &mut Connection| -> Result<(), StoreError> {
+                view_windows::add(connection, windows).await?;
+                view_windows::add_totals(connection, &totals).await
+            };
+            domain.cluster.write(*shard, op.deadline, counting).await
+        }
+    });
+    futures_util::future::try_join_all(writes).await?;
+    Ok(views.len())
+}

@@ -1,0 +1,4 @@
+//! Images.
+
+pub mod mutations;
+pub mod types;

@@ -1,0 +1,47 @@
+//! Tells how deep the queues are, every few seconds, on a connection of its own: what is in the way of jobs is not to be in the way of this.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::Connection;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::stores::StoreError;
+use crate::stores::rabbitmq::{connect, depths};
+
+/// How often. A look costs the broker some dozen answers, from each worker.
+const EVERY: Duration = Duration::from_secs(5);
+/// How long a look may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Tells until told to stop.
+pub async fn tell(config: Arc<Config>, stop: CancellationToken) {
+    let mut kept = None;
+    loop {
+        let looked = tokio::select! {
+            looked = tokio::time::timeout(PATIENCE, look(&config, &mut kept)) => looked.is_ok_and(|looked| looked.is_ok()),
+            () = stop.cancelled() => return,
+        };
+        metrics::gauge!("plaza_rabbitmq_up").set(if looked { 1.0 } else { 0.0 });
+        if !looked {
+            kept = None;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn look(config: &Config, kept: &mut Option<Connection>) -> Result<(), StoreError> {
+    let connection = match kept.take() {
+        Some(connection) => connection,
+        None => connect(&config.rabbitmq.url, "plaza queue depths").await?,
+    };
+    for depth in depths::depths(&connection, &config.rabbitmq.retry_delays_ms).await? {
+        depth.tell();
+    }
+    *kept = Some(connection);
+    Ok(())
+}

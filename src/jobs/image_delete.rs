@@ -1,0 +1,10 @@
+//! Files of images whose rows are gone go too.
+
+use super::JobError;
+use crate::domain::{Domain, images};
+
+/// # Errors
+/// The object store is away.
+pub async fn run(domain: &Domain, names: &[String]) -> Result<(), JobError> {
+    Ok(images::delete(domain, names).await?)
+}

@@ -1,0 +1,176 @@
+//! Asks every part, all at once.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{
+    Asked, OutboxSight, PoolSight, PrimarySight, ProcessSight, ProjectionSight, QueueSight, RedisSight, ReplicaSight, ShardSight, Sight,
+    asked,
+};
+use crate::app::App;
+use crate::outbox::Sink;
+use crate::protocol::routing::Topic;
+use crate::read_models::lag::ends;
+use crate::read_models::projection::{Projection, all};
+use crate::stores::StoreError;
+use crate::stores::kafka::consumer::{EventConsumer, Partition};
+use crate::stores::postgres::projections::{Reached, reached};
+use crate::stores::postgres::{Shard, health, outbox, position};
+use crate::stores::rabbitmq::{connect, depths};
+use crate::telemetry::process;
+
+pub(super) async fn everything(app: &App) -> Sight {
+    let cluster = &app.domain.cluster;
+    let all_shards: Vec<&Shard> = cluster.indexes().filter_map(|index| cluster.shard(index).ok()).collect();
+    let mut pools: Vec<PoolSight> = all_shards.iter().flat_map(|shard| shard.pool_states()).map(pool).collect();
+    pools.push(pool(("redis".to_owned(), app.domain.redis.state().1)));
+    let shards = futures_util::future::join_all(all_shards.into_iter().map(shard));
+    let (shards, redis, rabbitmq, kafka) = tokio::join!(shards, asked(redis(app)), asked(rabbitmq(app)), asked(kafka(app)));
+    let (shards, of_shards): (Vec<ShardSight>, Vec<Vec<Reached>>) = shards.into_iter().unzip();
+    let of_shards: Vec<Reached> = of_shards.into_iter().flatten().collect();
+    let kafka = match kafka {
+        Asked::Told(ends) => Asked::Told(projections(&all(&app.config.feed), &ends, &of_shards)),
+        Asked::Away(why) => Asked::Away(why),
+    };
+    let of_kernel = process::read().unwrap_or_default();
+    let now = app.domain.clock.now();
+    Sight {
+        at: now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        version: env!("CARGO_PKG_VERSION"),
+        process: ProcessSight {
+            ready: app.tasks.is_ready(),
+            pid: std::process::id(),
+            resident_bytes: of_kernel.resident_bytes,
+            open_files: of_kernel.open_fds,
+            most_files: of_kernel.max_fds,
+            up_s: f64::from(u32::try_from(now.timestamp()).unwrap_or_default()) - of_kernel.started_s,
+        },
+        shards,
+        pools,
+        redis,
+        rabbitmq,
+        kafka,
+    }
+}
+
+fn pool((name, state): (String, crate::stores::postgres::pool::PoolState)) -> PoolSight {
+    PoolSight { name, open: state.open, idle: state.idle, most: state.most, waiting: state.waiting }
+}
+
+/// On connections of its own: full pools are what an operator wants to see.
+async fn shard(shard: &Shard) -> (ShardSight, Vec<Reached>) {
+    let primary = asked(async {
+        let mut connection = shard.direct().await?;
+        let state = health::server_state(&mut connection).await?;
+        let lsn = position::primary_lsn(&mut connection).await?;
+        let mut waiting = Vec::new();
+        for sink in Sink::ALL {
+            let backlog = outbox::backlog(&mut connection, sink.code()).await?;
+            waiting.push(OutboxSight { sink: sink.name(), unsent: backlog.unsent, oldest_s: backlog.oldest_s });
+        }
+        let reached = reached(&mut connection).await?;
+        let waits = state.sees_standbys && !state.synchronous_standby_names.is_empty();
+        let synchronous = waits.then_some(state.synchronous_standbys);
+        Ok::<_, StoreError>((PrimarySight { synchronous, outbox: waiting }, lsn, reached))
+    });
+    let replicas = futures_util::future::join_all(shard.probes().map(|(name, probe, state)| async move {
+        let replayed = asked(async {
+            let mut connection = probe.open().await.map_err(|error| StoreError::unavailable(name, error))?;
+            position::replayed_lsn(&mut connection).await
+        });
+        (name.to_owned(), replayed.await, state.lag_bytes().map(|_| state.is_serving()))
+    }));
+    // The replicas answer while the primary does: what they have is not older than what it says by more than that.
+    let (primary, replicas) = tokio::join!(primary, replicas);
+    let lsn = match &primary {
+        Asked::Told((_, lsn, _)) => Some(*lsn),
+        Asked::Away(_) => None,
+    };
+    let replicas = replicas.into_iter().map(|(name, replayed, serves)| ReplicaSight {
+        name,
+        lag_bytes: match (replayed, lsn) {
+            (Asked::Told(replayed), Some(lsn)) => Asked::Told(lsn.saturating_sub(replayed)),
+            (Asked::Told(_), None) => Asked::Away("answers; how far it is behind, only its primary knows".to_owned()),
+            (Asked::Away(why), _) => Asked::Away(why),
+        },
+        serves,
+    });
+    let replicas = replicas.collect();
+    let (primary, reached) = match primary {
+        Asked::Told((sight, _, reached)) => (Asked::Told(sight), reached),
+        Asked::Away(why) => (Asked::Away(why), Vec::new()),
+    };
+    (ShardSight { shard: shard.index.0, replicas, primary }, reached)
+}
+
+async fn redis(app: &App) -> Result<RedisSight, StoreError> {
+    let began = Instant::now();
+    app.domain.redis.ping().await?;
+    Ok(RedisSight { took_ms: began.elapsed().as_secs_f64() * 1_000.0 })
+}
+
+async fn rabbitmq(app: &App) -> Result<Vec<QueueSight>, StoreError> {
+    let connection = connect(&app.config.rabbitmq.url, "plaza operator").await?;
+    let depths = depths::depths(&connection, &app.config.rabbitmq.retry_delays_ms).await?;
+    let _closed = connection.close(200, "seen".into()).await;
+    let sight = |depth: depths::Depth| QueueSight {
+        queue: depth.queue.name(),
+        waiting: depth.waiting,
+        retry: depth.retry,
+        dead: depth.dead,
+        consumers: depth.consumers,
+    };
+    Ok(depths.into_iter().map(sight).collect())
+}
+
+/// The end of every partition of every topic.
+async fn kafka(app: &App) -> anyhow::Result<Vec<(Partition, i64)>> {
+    let consumer = Arc::new(EventConsumer::new(&app.config.kafka, "operator", &Topic::ALL)?);
+    let asking = Arc::clone(&consumer);
+    let partitions = tokio::task::spawn_blocking(move || asking.partitions()).await??;
+    let ends = ends(&consumer, partitions).await;
+    // A client ends on a thread that waits for its connections.
+    tokio::task::spawn_blocking(move || drop(consumer)).await?;
+    ends
+}
+
+/// How far each projection is behind the ends. The shard that is furthest in a partition has seen everything below: the others got nothing in between.
+fn projections(projections: &[Box<dyn Projection>], ends: &[(Partition, i64)], reached: &[Reached]) -> Vec<ProjectionSight> {
+    let sight = |projection: &Box<dyn Projection>| {
+        let (name, topics) = (projection.name(), projection.topics());
+        let of_topics = ends.iter().filter(|(partition, _)| topics.iter().any(|topic| topic.name() == partition.topic));
+        let (mut behind, mut events) = (0, 0);
+        for (partition, end) in of_topics {
+            let here = |at: &&Reached| at.projection == name && at.topic == partition.topic && at.partition == partition.number;
+            let next = reached.iter().filter(here).map(|at| at.next_offset).max().unwrap_or_default();
+            behind += (end - next).max(0);
+            events += end;
+        }
+        ProjectionSight { projection: name, behind, events }
+    };
+    projections.iter().map(sight).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shard_that_is_furthest_says_how_far_a_projection_has_come() {
+        let feed = crate::config::FeedConfig::default();
+        let ends: Vec<(Partition, i64)> =
+            [("posts", 0, 10), ("posts", 1, 5), ("orders", 0, 7)].map(|(topic, number, end)| (Partition { topic, number }, end)).into();
+        let reached: Vec<Reached> = [("post_counts", 0, 4), ("post_counts", 0, 9), ("post_counts", 1, 6), ("another", 0, 10)]
+            .map(|(projection, partition, next_offset)| Reached {
+                projection: projection.into(),
+                topic: "posts".into(),
+                partition,
+                next_offset,
+            })
+            .into();
+        let seen = projections(&all(&feed), &ends, &reached);
+        let counts = seen.iter().find(|sight| sight.projection == "post_counts").unwrap();
+        assert_eq!((counts.behind, counts.events), (1, 15));
+    }
+}

@@ -1,0 +1,194 @@
+//! What an operator sees at a glance: how every part stands, asked of the parts themselves when somebody looks. A part that does not answer in time is
+//! told as such, and holds up nothing else.
+
+mod ask;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::app::App;
+
+/// For how long what was seen is shown to whoever looks next.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long a part may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Everything on the page.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sight {
+    /// When, RFC 3339.
+    pub at: String,
+    /// plaza's version.
+    pub version: &'static str,
+    /// What this process does.
+    pub process: ProcessSight,
+    /// One a shard.
+    pub shards: Vec<ShardSight>,
+    /// This process's connections.
+    pub pools: Vec<PoolSight>,
+    /// Whether Redis answers.
+    pub redis: Asked<RedisSight>,
+    /// The queues.
+    pub rabbitmq: Asked<Vec<QueueSight>>,
+    /// The projections.
+    pub kafka: Asked<Vec<ProjectionSight>>,
+}
+
+/// What a part said, or why it said nothing.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Asked<T> {
+    /// It answered.
+    Told(T),
+    /// It did not; why.
+    Away(String),
+}
+
+/// This process.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessSight {
+    /// Whether it can do its work.
+    pub ready: bool,
+    /// Its id.
+    pub pid: u32,
+    /// Bytes of memory in use.
+    pub resident_bytes: f64,
+    /// Open files, and how many there may be.
+    pub open_files: f64,
+    /// See `open_files`.
+    pub most_files: f64,
+    /// Seconds since it began.
+    pub up_s: f64,
+}
+
+/// A shard.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShardSight {
+    /// Its number.
+    pub shard: usize,
+    /// What its primary says.
+    pub primary: Asked<PrimarySight>,
+    /// Its replicas.
+    pub replicas: Vec<ReplicaSight>,
+}
+
+/// A primary.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PrimarySight {
+    /// Replicas that a commit may wait for; `None` when it waits for none, or this user may not know.
+    pub synchronous: Option<i64>,
+    /// What waits in the outbox: for RabbitMQ and for Kafka.
+    pub outbox: Vec<OutboxSight>,
+}
+
+/// What waits for a broker.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutboxSight {
+    /// `rabbitmq`, `kafka`.
+    pub sink: &'static str,
+    /// Messages.
+    pub unsent: i64,
+    /// For how many seconds the oldest has waited.
+    pub oldest_s: f64,
+}
+
+/// A replica.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplicaSight {
+    /// `shard 0 replica 1`.
+    pub name: String,
+    /// Bytes of the primary's log that it has not replayed; or why it did not say.
+    pub lag_bytes: Asked<u64>,
+    /// Whether this process reads from it; `None`: this process reads from none.
+    pub serves: Option<bool>,
+}
+
+/// Connections of this process.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PoolSight {
+    /// To what.
+    pub name: String,
+    /// Open.
+    pub open: u32,
+    /// Open and unused.
+    pub idle: u32,
+    /// That may be open.
+    pub most: u32,
+    /// Callers that wait.
+    pub waiting: u64,
+}
+
+/// Redis.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RedisSight {
+    /// How long a PING took, in milliseconds.
+    pub took_ms: f64,
+}
+
+/// A queue of jobs.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueSight {
+    /// Its name.
+    pub queue: &'static str,
+    /// Jobs nobody has taken.
+    pub waiting: u32,
+    /// Failed ones that wait for their next attempt.
+    pub retry: u32,
+    /// Those given up.
+    pub dead: u32,
+    /// Workers.
+    pub consumers: u32,
+}
+
+/// A projection.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectionSight {
+    /// Its name.
+    pub projection: &'static str,
+    /// Events of its topics that it has not applied.
+    pub behind: i64,
+    /// Events of its topics in all.
+    pub events: i64,
+}
+
+/// Looks, at most once a second, however many ask.
+#[derive(Debug, Clone, Default)]
+pub struct Lookout(Arc<Mutex<Option<(Instant, Arc<Sight>)>>>);
+
+impl Lookout {
+    /// What is seen now.
+    pub async fn look(&self, app: &App) -> Arc<Sight> {
+        let mut last = self.0.lock().await;
+        if let Some((at, sight)) = last.as_ref()
+            && at.elapsed() < FRESH
+        {
+            return Arc::clone(sight);
+        }
+        let sight = Arc::new(ask::everything(app).await);
+        *last = Some((Instant::now(), Arc::clone(&sight)));
+        sight
+    }
+}
+
+/// Waits for a part's answer, for so long.
+async fn asked<T, E: std::fmt::Display>(answer: impl Future<Output = Result<T, E>>) -> Asked<T> {
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(Ok(told)) => Asked::Told(told),
+        Ok(Err(error)) => Asked::Away(error.to_string()),
+        Err(_) => Asked::Away(format!("no answer in {} s", PATIENCE.as_secs())),
+    }
+}

@@ -1,0 +1,107 @@
+//! People, their names, and whom they follow, as rows.
+
+use std::ops::Range;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::rows::{Row, Rows, Table};
+use super::world::{BEGINNING_MS, Followed, Made, World, sequence};
+use crate::ids::{Bucket, Id, UserId, compose};
+
+const USERS: Table = Table { name: "users", columns: "id, handle, email, display_name, bio, password_hash", taken: "true" };
+const HANDLES: Table = Table { name: "handle_claims", columns: "handle, user_id", taken: "true" };
+const EMAILS: Table = Table { name: "email_claims", columns: "email, user_id", taken: "true" };
+const FOLLOWS: Table = Table { name: "follows", columns: "follower_id, followee_id, id, version, active", taken: "true" };
+const FOLLOWERS: Table = Table { name: "followers", columns: "followee_id, follower_id, follow_id, active", taken: "true" };
+
+/// `count` people. Their ids, and so their buckets, follow from the seed and their number.
+pub fn people(count: u64, seed: u64) -> Vec<UserId> {
+    let mut random = StdRng::seed_from_u64(seed);
+    (0..count)
+        .map(|number| {
+            let bucket = Bucket::new(random.random());
+            UserId::from_i64(compose(BEGINNING_MS + i64::try_from(number).unwrap_or_default(), bucket, sequence(number)))
+        })
+        .collect()
+}
+
+/// The `number`th person's handle.
+pub fn handle(number: u64) -> String {
+    if number == 0 { "alice".to_owned() } else { format!("u{number:06}") }
+}
+
+/// The e-mail address that goes with a handle.
+pub fn email(handle: &str) -> String {
+    format!("{handle}@example.org")
+}
+
+impl World {
+    /// The claims of people's names, where the names' hashes say.
+    pub(super) fn make_claims(&self, numbers: Range<u64>) -> Made {
+        let (mut handles, mut emails) = (Rows::new(HANDLES), Rows::new(EMAILS));
+        for (number, person) in numbers.filter_map(|number| Some((number, self.person(number)?))) {
+            let (handle, id) = (handle(number), person.as_i64());
+            let email = email(&handle);
+            handles.add(&self.map, Bucket::of_text(&handle), Row::default().text(&handle).plain(id));
+            emails.add(&self.map, Bucket::of_text(&email), Row::default().text(&email).plain(id));
+        }
+        Made { rows: vec![handles, emails], people: Vec::new() }
+    }
+
+    /// Accounts, all with one password.
+    pub(super) fn make_people(&self, numbers: Range<u64>) -> Made {
+        let mut made = Made::default();
+        let mut users = Rows::new(USERS);
+        let hash = self.password_hash.as_deref().unwrap_or_default();
+        for (number, person) in numbers.filter_map(|number| Some((number, self.person(number)?))) {
+            let handle = handle(number);
+            let name = if number == 0 { "Alice".to_owned() } else { format!("Person {number}") };
+            let row = Row::default().plain(person.as_i64()).text(&handle).text(&email(&handle)).text(&name).text("Seeded.").text(hash);
+            users.add(&self.map, person.bucket(), row);
+            made.people.push(person);
+        }
+        made.rows.push(users);
+        made
+    }
+
+    /// The follower's side of the follows of these people.
+    pub(super) fn make_follows(&self, numbers: Range<u64>) -> Made {
+        let mut own = Rows::new(FOLLOWS);
+        for number in numbers.filter_map(|number| u32::try_from(number).ok()) {
+            let Some(follower) = self.person(u64::from(number)) else { continue };
+            for (place, followee) in (0_u32..).zip(self.follows.of(number)) {
+                let Some(followee) = self.person(u64::from(followee)) else { continue };
+                let row = Row::default().plain(follower.as_i64()).plain(followee.as_i64()).plain(self.follow_id(number, place));
+                own.add(&self.map, follower.bucket(), row.plain(0).plain("t"));
+            }
+        }
+        Made { rows: vec![own], people: Vec::new() }
+    }
+
+    /// The followed side of the follows to a range of people.
+    pub(super) fn make_followers(&self, chunk: u64) -> Made {
+        let (range, sorted) = self.sorted(chunk);
+        let mut others = Rows::new(FOLLOWERS);
+        let begin = sorted.follows.partition_point(|follow| follow.followee < range.start);
+        for follow in sorted.follows.iter().skip(begin).take_while(|follow| follow.followee < range.end) {
+            let Followed { followee, follower, place } = *follow;
+            let (Some(followed), Some(following)) = (self.person(u64::from(followee)), self.person(u64::from(follower))) else { continue };
+            let row = Row::default().plain(followed.as_i64()).plain(following.as_i64()).plain(self.follow_id(follower, place));
+            others.add(&self.map, followed.bucket(), row.plain("t"));
+        }
+        Made { rows: vec![others], people: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_people() {
+        assert_eq!(people(100, 7), people(100, 7));
+        assert_ne!(people(100, 7), people(100, 8));
+        assert_eq!(people(50, 7)[..], people(100, 7)[..50]);
+    }
+}

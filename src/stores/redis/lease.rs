@@ -1,0 +1,148 @@
+//! One load per key at a time across processes: who loads holds a *lease* in Redis, and the others look again until the value is there.
+//!
+//! A lease keeps loads few, nothing depends on it: one that is lost with its process ends by itself, and who has waited long enough loads without.
+//! That a late load puts back nothing old is the version's work (`cache.rs`), not the lease's.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Redis;
+use super::cache::{Cached, count, count_loads};
+use crate::stores::StoreError;
+use crate::stores::query::SendFn;
+
+/// How long a load may keep other processes from loading the same.
+const LEASE: Duration = Duration::from_secs(1);
+/// How long a request waits for another process's load before it loads by itself.
+const PATIENCE: Duration = Duration::from_millis(1_200);
+/// The first wait between two looks; each is twice the last, up to [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(2);
+/// The longest.
+const LONGEST_WAIT: Duration = Duration::from_millis(50);
+
+/// Ids by whose they are to load.
+#[derive(Debug, Default)]
+struct Leased {
+    mine: Vec<i64>,
+    others: Vec<i64>,
+}
+
+fn token() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}
+
+impl Redis {
+    /// Values that Redis does not hold: loaded here and stored, or loaded by another process and read from Redis. Redis away: loaded here.
+    pub(super) async fn load_leased<V, E, F>(&self, ids: &[i64], load: &F) -> Result<HashMap<i64, V>, E>
+    where
+        V: Cached,
+        E: Send,
+        for<'i> F:
+            AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E> + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send> + Send + Sync,
+    {
+        let (token, patience) = (token(), Instant::now() + PATIENCE);
+        let (mut found, mut left, mut wait) = (HashMap::new(), ids.to_vec(), FIRST_WAIT);
+        loop {
+            let leased = self.lease(&left, &token, false, &mut found).await.ok().filter(|_| Instant::now() < patience);
+            let Some(Leased { mine, others }) = leased else {
+                count_loads(V::KIND, left.len());
+                let began_ms = self.inner.clock.now_ms();
+                let loaded = load(&left).await?;
+                self.fill(&left, &loaded, began_ms, Some(&token)).await;
+                found.extend(loaded);
+                return Ok(found);
+            };
+            if !mine.is_empty() {
+                found.extend(self.load_and_fill(&mine, &token, load).await?);
+            }
+            if others.is_empty() {
+                return Ok(found);
+            }
+            if wait == FIRST_WAIT {
+                count(V::KIND, "waited", others.len());
+            }
+            left = others;
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    /// Loads anew what is still held, unless another process does so; what is held goes on being served meanwhile. A load that fails is
+    /// told to whoever finds the value expired.
+    pub(super) async fn load_early<V, E, F>(&self, ids: &[i64], load: &F)
+    where
+        V: Cached,
+        E: Send,
+        for<'i> F:
+            AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E> + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send> + Send + Sync,
+    {
+        let token = token();
+        let Ok(Leased { mine, .. }) = self.lease::<V>(ids, &token, true, &mut HashMap::new()).await else { return };
+        if !mine.is_empty() {
+            count(V::KIND, "early", mine.len());
+            // Not handed to the reader: a replica that lags may have loaded less than is held.
+            let _stored = self.load_and_fill(&mine, &token, load).await;
+        }
+    }
+
+    async fn load_and_fill<V, E, F>(&self, ids: &[i64], token: &str, load: &F) -> Result<HashMap<i64, V>, E>
+    where
+        V: Cached,
+        E: Send,
+        for<'i> F:
+            AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E> + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send> + Send + Sync,
+    {
+        count_loads(V::KIND, ids.len());
+        let began_ms = self.inner.clock.now_ms();
+        match load(ids).await {
+            Ok(loaded) => {
+                self.fill(ids, &loaded, began_ms, Some(token)).await;
+                Ok(loaded)
+            }
+            Err(error) => {
+                self.give_back(V::KIND, ids, token).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks for the leases of these ids. Unless held values do not count, they come into `found` and need no load.
+    async fn lease<V: Cached>(
+        &self,
+        ids: &[i64],
+        token: &str,
+        although_held: bool,
+        found: &mut HashMap<i64, V>,
+    ) -> Result<Leased, StoreError> {
+        let asked_at_ms = self.inner.clock.now_ms();
+        let mut script = self.inner.scripts.lease.prepare_invoke();
+        for id in ids {
+            script.key(self.inner.keys.cached(V::KIND, *id)).key(self.inner.keys.lease(V::KIND, *id));
+        }
+        script.arg(token).arg(u64::try_from(LEASE.as_millis()).unwrap_or(1)).arg(i32::from(although_held));
+        let answers: Vec<redis::Value> =
+            self.inner.pool.run(async |connection| script.invoke_async::<Vec<redis::Value>>(connection).await).await?;
+        let mut leased = Leased::default();
+        for (id, answer) in ids.iter().zip(answers) {
+            match answer {
+                redis::Value::BulkString(bytes) if self.hold(*id, Some(&bytes), asked_at_ms, found) => {}
+                redis::Value::Int(0) => leased.others.push(*id),
+                // Ours, or something that is held and cannot be read.
+                _ => leased.mine.push(*id),
+            }
+        }
+        Ok(leased)
+    }
+
+    /// Gives leases back without a value: the next who asks loads.
+    async fn give_back(&self, kind: &'static str, ids: &[i64], token: &str) {
+        let keys: Vec<String> = ids.iter().map(|id| self.inner.keys.lease(kind, *id)).collect();
+        let mut script = self.inner.scripts.give_back.prepare_invoke();
+        script.key(keys).arg(token);
+        if let Err(error) = self.inner.pool.run(async |connection| script.invoke_async::<i64>(connection).await).await {
+            tracing::debug!(%error, kind, "leases were not given back: they end by themselves");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Seeding: goes on where it was killed, and what is seeded is like what has come to be.
+
+use plaza::cli::seed::{SeedArgs, run};
+use plaza::cli::shards::{CheckArgs, distribution};
+use serde_json::json;
+
+use crate::app::{Person, TestApp, with_app, with_roles};
+use crate::template::session;
+
+const WRONG_COUNTS: &str = "SELECT
+    (SELECT count(*) FROM posts p JOIN post_counts c ON c.post_id = p.id WHERE c.version <> p.version
+        OR c.like_count <> (SELECT count(*) FROM likes l WHERE l.post_id = p.id)
+        OR c.comment_count <> (SELECT count(*) FROM comments m WHERE m.post_id = p.id))
+  + (SELECT count(*) FROM users u LEFT JOIN user_counts c ON c.user_id = u.id WHERE c.activity_version IS DISTINCT FROM u.activity_version
+        OR c.post_count <> (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
+        OR c.following_count <> (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active))
+  + (SELECT count(*) FROM users u LEFT JOIN follower_counts c ON c.user_id = u.id WHERE coalesce(c.follower_count, 0)
+        <> (SELECT count(*) FROM followers f WHERE f.followee_id = u.id AND f.active))
+  + (SELECT count(*) FROM (SELECT sum(orders) AS orders FROM product_sales) s
+        WHERE coalesce(s.orders, 0) <> (SELECT count(*) FROM reservations WHERE status = 'SOLD'))";
+
+fn args() -> SeedArgs {
+    SeedArgs { users: Some(400), random_seed: 5, ..SeedArgs::default() }
+}
+
+async fn seed(app: &TestApp, args: SeedArgs) {
+    run(app.app.config.as_ref().clone(), args).await.expect("a seeding");
+}
+
+/// How many rows each table has, all shards together.
+async fn rows(app: &TestApp) -> Vec<(&'static str, i64)> {
+    let mut rows = Vec::new();
+    for table in ["users", "follows", "followers", "posts", "likes", "comments", "post_counts", "products", "orders", "reservations"] {
+        rows.push((table, app.count(&format!("SELECT count(*) FROM {table}")).await));
+    }
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seeding_that_is_killed_goes_on_where_it_stopped_and_repeats_nothing() {
+    let mut whole = Vec::new();
+    with_roles(&[], async |app| {
+        seed(app, args()).await;
+        whole = rows(app).await;
+        assert_eq!(whole[0], ("users", 400));
+        assert_eq!(whole[1].1, whole[2].1, "both sides of every follow");
+        assert_eq!(app.count(WRONG_COUNTS).await, 0);
+        assert_eq!(app.count("SELECT count(*) FROM outbox").await, 0, "nothing is told of what is seeded");
+        // Again, and with more: only what is missing comes.
+        seed(app, args()).await;
+        assert_eq!(rows(app).await, whole);
+        seed(app, SeedArgs { posts: Some(1_300), ..args() }).await;
+        assert_eq!(app.count("SELECT count(*) FROM users").await, 400);
+        assert_eq!(app.count(WRONG_COUNTS).await, 0);
+        let check = CheckArgs { max_skew: 100.0, seconds: 0, json: false };
+        let found = distribution(&app.app.config, &check).await.expect("a distribution");
+        assert!(found.even && found.people == 400 && found.requests.by_shard.iter().all(|requests| *requests > 0), "{found:?}");
+        let strict = CheckArgs { max_skew: 0.0, ..check };
+        assert!(!distribution(&app.app.config, &strict).await.expect("a distribution").even);
+    })
+    .await;
+    with_roles(&[], async |app| {
+        let config = app.app.config.as_ref().clone();
+        // One shard cannot take posts: there it stands still, in the middle of its work, until it is killed.
+        let holder = session(&config.postgres.shards[0].primary).await;
+        holder.batch_execute("BEGIN; LOCK TABLE posts IN SHARE MODE").await.expect("the lock");
+        let killed = tokio::task::spawn(async move { run(config, args()).await });
+        app.until("the other shards have their posts", async || {
+            // The table of notes is not there before the seeding has begun.
+            let noted = "SELECT CASE WHEN to_regclass('seeded_chunks') IS NULL THEN 0::bigint ELSE (xpath('/row/c/text()', query_to_xml(
+                'SELECT count(*) AS c FROM seeded_chunks WHERE step LIKE ''%Posts%''', false, true, '')))[1]::text::bigint END";
+            app.count(noted).await == 3
+        })
+        .await;
+        killed.abort();
+        assert!(killed.await.is_err_and(|error| error.is_cancelled()), "it was killed before its end");
+        holder.batch_execute("ROLLBACK").await.expect("the lock is given back");
+        assert_eq!(app.count("SELECT count(*) FROM users").await, 0, "people come last");
+        seed(app, SeedArgs { if_empty: true, ..args() }).await;
+        assert_eq!(rows(app).await, whole);
+        assert_eq!(app.count(WRONG_COUNTS).await, 0);
+    })
+    .await;
+}
+
+async fn log_in(app: &TestApp, handle: &str) -> Person {
+    let query = "mutation($handle: String!) { logIn(input: {handle: $handle, password: \"plaza-demo-1\"}) {
+        accessToken viewer { user { id } } userErrors { message } } }";
+    let answer = app.ask_anonymously(query, json!({ "handle": handle })).await;
+    Person { id: answer.text("/logIn/viewer/user/id"), token: answer.text("/logIn/accessToken") }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_seeded_can_be_liked_commented_unfollowed_and_bought_and_no_projection_stumbles() {
+    with_app(async |app| {
+        seed(app, args()).await;
+        let alice = log_in(app, "alice").await;
+        let somebody = log_in(app, "u000007").await;
+        let seen = app
+            .ask(
+                &somebody,
+                "{ user(handle: \"alice\") { followerCount posts(first: 1) { nodes { id likeCount } } }
+                viewer { user { following(first: 1) { nodes { id } } } } products(first: 1) { nodes { id } } }",
+                json!({}),
+            )
+            .await;
+        let (post, likes) = (seen.text("/user/posts/nodes/0/id"), seen.at("/user/posts/nodes/0/likeCount").as_i64().unwrap());
+        let like = "mutation($id: ID!) { postLike(input: {postId: $id}) { post { likeCount viewerHasLiked } userErrors { message } } }";
+        let liked = app.ask(&alice, like, json!({ "id": post })).await;
+        assert_eq!(liked.at("/postLike/post/viewerHasLiked"), true);
+        assert!(liked.at("/postLike/post/likeCount").as_i64().unwrap() >= likes);
+        let unfollow = "mutation($id: ID!) { userUnfollow(input: {userId: $id}) { user { viewerIsFollowing } userErrors { message } } }";
+        let followed = seen.text("/viewer/user/following/nodes/0/id");
+        assert_eq!(app.ask(&somebody, unfollow, json!({ "id": followed })).await.at("/userUnfollow/user/viewerIsFollowing"), false);
+        let buy =
+            "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 1}]}) { order { id } userErrors { message } } }";
+        app.ask(&alice, buy, json!({ "id": seen.text("/products/nodes/0/id") })).await.text("/orderPlace/order/id");
+        app.until("everything is sent and every count equals its rows", async || {
+            app.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await == 0
+                && app.count("SELECT count(*) FROM orders WHERE status NOT IN ('CONFIRMED', 'REJECTED')").await == 0
+                && app.count(WRONG_COUNTS).await == 0
+        })
+        .await;
+        // A projection that finds a version missing stops there, and would not know the new one.
+        let told = "SELECT count(*) FROM projection_versions WHERE version = 1 AND projection IN ('post_counts', 'notifications')
+                    AND aggregate LIKE 'post:%'";
+        app.until("every projection has applied the first event", async || app.count(told).await == 2).await;
+        let edges = "SELECT count(*) FROM projection_versions WHERE version = 1 AND aggregate LIKE 'edge:%'";
+        app.until("both sides know that the follow has ended", async || app.count(edges).await >= 2).await;
+    })
+    .await;
+}

@@ -1,0 +1,8 @@
+//! What operators have: figures, traces, logs, the operator's page, dashboards and alarms, all from a real process.
+
+mod alarms;
+mod page;
+mod picture;
+mod process;
+mod prometheus;
+mod traces;

@@ -1,0 +1,74 @@
+//! The operator's page: what it shows of a whole system, and of one of which parts are away.
+
+use serde_json::Value;
+
+use super::process::{Process, shards};
+use crate::app::with_roles;
+
+async fn sight(process: &Process) -> Value {
+    serde_json::from_str(&process.get("/operator.json").await).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_system_is_seen_whole() {
+    with_roles(&[], async |app| {
+        let process = Process::start(app, &[]).await;
+        let page = process.get("/").await;
+        assert!(page.starts_with("<!doctype html>") && page.contains("operator.json"));
+        let ann = process.app.sign_up("ann").await;
+        process.app.post(&ann, "seen").await;
+        app.until("the post's event is seen to be applied", async || {
+            let seen = sight(&process).await;
+            let projections = seen["kafka"]["told"].as_array().cloned().unwrap_or_default();
+            let counts = projections.iter().find(|projection| projection["projection"] == "post_counts");
+            counts.is_some_and(|counts| counts["events"].as_i64() > Some(0) && counts["behind"] == 0)
+        })
+        .await;
+        let seen = sight(&process).await;
+        assert_eq!(seen["shards"].as_array().unwrap().len(), app.app.config.postgres.shards.len());
+        for shard in seen["shards"].as_array().unwrap() {
+            assert_eq!(shard["primary"]["told"]["outbox"].as_array().unwrap().len(), 2, "{shard}");
+            for replica in shard["replicas"].as_array().unwrap() {
+                assert!(replica["serves"] == true && replica["lagBytes"]["told"].is_u64(), "{replica}");
+            }
+        }
+        let queues = seen["rabbitmq"]["told"].as_array().unwrap();
+        assert!(queues.iter().all(|queue| queue["dead"] == 0 && queue["consumers"] == 1), "{queues:?}");
+        assert!(seen["redis"]["told"]["tookMs"].is_f64() && seen["process"]["ready"] == true, "{seen}");
+        assert!(seen["pools"].as_array().unwrap().iter().any(|pool| pool["name"] == "shard 0 primary" && pool["most"] == 4));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_that_are_away_are_named_and_the_others_seen() {
+    with_roles(&[], async |app| {
+        // Nobody listens at port 1.
+        let mut config = app.app.config.as_ref().clone();
+        config.postgres.shards[3].replicas[1] = "postgres://plaza:none@127.0.0.1:1/plaza".into();
+        let away = [
+            ("PLAZA_POSTGRES__SHARDS", shards(&config)),
+            ("PLAZA_REDIS__URL", "redis://127.0.0.1:1/0".to_owned()),
+            ("PLAZA_RABBITMQ__URL", "amqp://plaza:none@127.0.0.1:1/none".to_owned()),
+            ("PLAZA_KAFKA__BROKERS", "127.0.0.1:1".to_owned()),
+        ];
+        let away: Vec<(&str, &str)> = away.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let replicas = config.postgres.shards.iter().map(|urls| urls.replicas.len()).sum::<usize>();
+        let process = Process::start_with_replicas(app, &away, replicas - 1).await;
+        let seen = sight(&process).await;
+        for part in ["redis", "rabbitmq", "kafka"] {
+            assert!(seen[part]["away"].is_string(), "{part}: {}", seen[part]);
+        }
+        let dead = &seen["shards"][3]["replicas"][1];
+        assert!(dead["lagBytes"]["away"].is_string() && dead["serves"] == false, "{dead}");
+        let alive = &seen["shards"][3]["replicas"][0];
+        assert!(alive["lagBytes"]["told"].is_u64() && alive["serves"] == true, "{alive}");
+        assert!(seen["shards"].as_array().unwrap().iter().all(|shard| shard["primary"]["told"].is_object()), "{seen}");
+        let figures = process.figures().await;
+        for figure in ["plaza_replica_serving{server=\"shard 3 replica 2\"} 0", "plaza_rabbitmq_up 0", "plaza_kafka_up 0"] {
+            app.until(figure, async || process.figures().await.lines().any(|line| line == figure)).await;
+        }
+        assert!(figures.contains("# HELP plaza_replica_lag_bytes How much of the primary's log"), "each figure says what it is");
+    })
+    .await;
+}

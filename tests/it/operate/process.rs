@@ -1,0 +1,128 @@
+//! The executable itself, with every role, on a test's databases, vhost, topics and keys.
+
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use plaza::config::Config;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::app::TestApp;
+
+/// A running `plaza all`; killed when dropped.
+pub struct Process {
+    child: Child,
+    lines: Arc<Mutex<Vec<Value>>>,
+    /// Where its operators look: `http://127.0.0.1:1234`.
+    pub admin: String,
+    /// Its clients' endpoint, seen as a test's app.
+    pub app: TestApp,
+}
+
+/// `postgres.shards` as the environment takes it.
+pub fn shards(config: &Config) -> String {
+    let shards: Vec<String> = config
+        .postgres
+        .shards
+        .iter()
+        .map(|urls| {
+            let replicas = urls.replicas.iter().map(ExposeSecret::expose_secret);
+            std::iter::once(urls.primary.expose_secret()).chain(replicas).collect::<Vec<_>>().join("|")
+        })
+        .collect();
+    shards.join(",")
+}
+
+/// What in the environment makes an executable work where the test does.
+fn environment(config: &Config) -> Vec<(&'static str, String)> {
+    vec![
+        ("PLAZA_POSTGRES__SHARDS", shards(config)),
+        ("PLAZA_POSTGRES__PRIMARY_POOL", "4".to_owned()),
+        ("PLAZA_POSTGRES__REPLICA_POOL", "3".to_owned()),
+        ("PLAZA_POSTGRES__CHECKOUT_TIMEOUT_MS", "10000".to_owned()),
+        ("PLAZA_POSTGRES__QUERY_TIMEOUT_MS", "10000".to_owned()),
+        ("PLAZA_REDIS__KEY_PREFIX", config.redis.key_prefix.clone()),
+        ("PLAZA_REDIS__TIMEOUT_MS", config.redis.timeout_ms.to_string()),
+        ("PLAZA_RABBITMQ__URL", config.rabbitmq.url.expose_secret().to_owned()),
+        ("PLAZA_KAFKA__TOPIC_PREFIX", config.kafka.topic_prefix.clone()),
+        ("PLAZA_AUTH__SIGNING_KEY_FILE", config.auth.signing_key_file.display().to_string()),
+        ("PLAZA_AUTH__ARGON2_KIB", "64".to_owned()),
+        ("PLAZA_SERVER__DEADLINE_MS", "15000".to_owned()),
+        ("PLAZA_SERVER__LISTEN", "127.0.0.1:0".to_owned()),
+        ("PLAZA_ADMIN__LISTEN", "127.0.0.1:0".to_owned()),
+    ]
+}
+
+impl Process {
+    /// Starts one and waits until its replicas serve.
+    pub async fn start(app: &TestApp, more: &[(&str, &str)]) -> Self {
+        let replicas = app.app.config.postgres.shards.iter().map(|urls| urls.replicas.len()).sum();
+        Self::start_with_replicas(app, more, replicas).await
+    }
+
+    /// The same where only so many of them can.
+    pub async fn start_with_replicas(app: &TestApp, more: &[(&str, &str)], replicas: usize) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_plaza"))
+            .arg("all")
+            .env("PLAZA_CONFIG", crate::app::config_file())
+            .envs(environment(&app.app.config))
+            .env("PLAZA_TELEMETRY__JSON", "true")
+            .envs(more.iter().copied())
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the executable");
+        let lines: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let mut said = BufReader::new(child.stderr.take().expect("its log")).lines();
+        let kept = Arc::clone(&lines);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = said.next_line().await {
+                let parsed = serde_json::from_str(&line).unwrap_or_else(|_| panic!("a line of the log is not JSON: {line}"));
+                kept.lock().unwrap().push(parsed);
+            }
+        });
+        let mut process = Self { child, lines, admin: String::new(), app: app.at(String::new()) };
+        app.until("both ports listen", async || process.address("operators").is_some() && process.address("clients").is_some()).await;
+        process.admin = format!("http://{}", process.address("operators").unwrap());
+        process.app = app.at(format!("http://{}/graphql", process.address("clients").unwrap()));
+        app.until("its replicas serve", async || {
+            let figures = process.figures().await;
+            let serving = figures.lines().filter(|line| line.starts_with("plaza_replica_serving{") && line.ends_with(" 1")).count();
+            serving == replicas
+        })
+        .await;
+        process
+    }
+
+    fn address(&self, what: &str) -> Option<String> {
+        let lines = self.lines.lock().unwrap();
+        let line = lines.iter().find(|line| line["message"] == "listening" && line["what"] == what)?;
+        Some(line["address"].as_str().unwrap().to_owned())
+    }
+
+    /// What it has logged.
+    pub fn lines(&self) -> Vec<Value> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    /// What it gives at `/metrics`.
+    pub async fn figures(&self) -> String {
+        self.get("/metrics").await
+    }
+
+    pub async fn get(&self, path: &str) -> String {
+        let answer = self.app.http().get(format!("{}{path}", self.admin)).send().await.expect("the admin port");
+        assert!(answer.status().is_success(), "{path}: {answer:?}");
+        answer.text().await.unwrap()
+    }
+
+    /// Asks it to end, and waits.
+    pub async fn end(mut self) {
+        let pid = self.child.id().expect("it runs").to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+        assert!(self.child.wait().await.unwrap().success(), "{:#?}", self.lines());
+    }
+}

@@ -1,0 +1,133 @@
+import { useEffect, useId, useRef, useState, type ChangeEvent } from 'react';
+import { useClient } from 'urql';
+import { KINDS, uploadImage } from '../api/upload';
+import { Icon } from './icon';
+
+/** Most images of one post. */
+const MOST = 4;
+
+export interface Attached {
+  key: number;
+  /** The file itself, shown at once. */
+  preview: string;
+  name: string;
+  /** How much of it was sent, 0 to 1. */
+  sent: number;
+  alt: string;
+  /** The image's id, once it can be shown. */
+  id?: string;
+  /** Why it cannot be shown. */
+  problem?: string;
+}
+
+export interface Attachments {
+  list: Attached[];
+  /** Whether all that are there can be shown. */
+  ready: boolean;
+  add: (files: Iterable<File>) => void;
+  remove: (key: number) => void;
+  describe: (key: number, alt: string) => void;
+  /** The post has them: begin anew. */
+  clear: () => void;
+}
+
+/** Images on their way to a post: each is sent as soon as it is chosen. */
+export function useAttachments(): Attachments {
+  const client = useClient();
+  const [list, setList] = useState<Attached[]>([]);
+  const next = useRef(0);
+  const running = useRef(new Map<number, AbortController>());
+  const change = (key: number, what: Partial<Attached>) => setList((list) => list.map((each) => (each.key === key ? { ...each, ...what } : each)));
+  const forget = ({ key, preview }: Attached) => {
+    running.current.get(key)?.abort();
+    running.current.delete(key);
+    URL.revokeObjectURL(preview);
+  };
+  useEffect(() => {
+    const uploads = running.current;
+    return () => uploads.forEach((upload) => upload.abort());
+  }, []);
+
+  const send = async (key: number, file: File) => {
+    const controller = new AbortController();
+    running.current.set(key, controller);
+    try {
+      const id = await uploadImage(client, file, 'POST', (sent) => change(key, { sent }), controller.signal);
+      change(key, { id, sent: 1 });
+    } catch (error) {
+      if (!controller.signal.aborted) change(key, { problem: error instanceof Error ? error.message : 'The image could not be sent.' });
+    }
+  };
+  return {
+    list,
+    ready: list.every(({ id }) => id !== undefined),
+    add: (files) => {
+      const chosen = [...files].slice(0, MOST - list.length).map((file) => ({ file, key: next.current++ }));
+      setList([...list, ...chosen.map(({ file, key }) => ({ key, preview: URL.createObjectURL(file), name: file.name, sent: 0, alt: '' }))]);
+      for (const { file, key } of chosen) void send(key, file);
+    },
+    remove: (key) => {
+      list.filter((each) => each.key === key).forEach(forget);
+      setList(list.filter((each) => each.key !== key));
+    },
+    describe: (key, alt) => change(key, { alt }),
+    clear: () => {
+      list.forEach(forget);
+      setList([]);
+    },
+  };
+}
+
+export function AttachButton({ attachments }: { attachments: Attachments }) {
+  const input = useRef<HTMLInputElement>(null);
+  const choose = ({ target }: ChangeEvent<HTMLInputElement>) => {
+    attachments.add(target.files ?? []);
+    // The same file may be chosen again after it was removed.
+    target.value = '';
+  };
+  return (
+    <>
+      <input ref={input} type="file" accept={KINDS} multiple hidden aria-label="Images" onChange={choose} />
+      <button type="button" className="chip attach" disabled={attachments.list.length >= MOST} onClick={() => input.current?.click()}>
+        <Icon name="image" /> Add images
+      </button>
+    </>
+  );
+}
+
+export function AttachmentList({ attachments }: { attachments: Attachments }) {
+  if (attachments.list.length === 0) return null;
+  return (
+    <ul className="attachments" aria-label="Images of this post">
+      {attachments.list.map((each) => (
+        <Attachment key={each.key} attached={each} attachments={attachments} />
+      ))}
+    </ul>
+  );
+}
+
+function Attachment({ attached, attachments }: { attached: Attached; attachments: Attachments }) {
+  const { key, preview, name, sent, alt, id, problem } = attached;
+  const field = useId();
+  return (
+    <li className="attachment">
+      <img src={preview} alt={name} width="72" height="72" />
+      <div>
+        {problem ? (
+          <p className="problem" role="alert">{problem}</p>
+        ) : (
+          <>
+            <label htmlFor={field} className="hidden">Describe {name}</label>
+            <input id={field} value={alt} maxLength={500} placeholder="Describe it for those who do not see it" onChange={({ target }) => attachments.describe(key, target.value)} />
+            <p className="quiet" role="status">
+              {id ? 'Ready' : sent < 1 ? <progress value={sent} max={1} aria-label={`Sending ${name}`} /> : 'plaza looks at it…'}
+            </p>
+          </>
+        )}
+      </div>
+      <button type="button" className="chip" aria-label={`Remove ${name}`} onClick={() => attachments.remove(key)}>
+        Remove
+      </button>
+    </li>
+  );
+}
