@@ -271,6 +271,16 @@ pub(super) async fn visible(op: &Operation, domain: &Domain, posts: Vec<Post>) -
     Ok(posts.into_iter().filter(shown).collect())
 }
 
+/// These posts with the originals in place of reposts, each once.
+///
+/// # Errors
+/// A shard that is away.
+pub(super) async fn originals(op: &Operation, domain: &Domain, posts: HashMap<PostId, Post>) -> Result<HashMap<PostId, Post>, DomainError> {
+    let of: Vec<PostId> = posts.values().filter_map(|post| post.repost_of).collect();
+    let originals = if of.is_empty() { HashMap::new() } else { rows(op, domain, &of).await? };
+    Ok(posts.into_iter().filter(|(_, post)| post.repost_of.is_none()).chain(originals).collect())
+}
+
 /// Posts by id that are not deleted, whoever asks, through the cache: for rules to decide by.
 ///
 /// # Errors
