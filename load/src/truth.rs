@@ -101,6 +101,19 @@ impl Truth {
         Ok(names)
     }
 
+    /// The hash of somebody's password: seeded people all have the same.
+    ///
+    /// # Errors
+    /// The server's, or an empty system.
+    pub async fn any_password_hash(&self) -> anyhow::Result<String> {
+        for shard in &self.shards {
+            if let Some(row) = shard.query_opt("SELECT password_hash FROM users ORDER BY id LIMIT 1", &[]).await? {
+                return Ok(row.get(0));
+            }
+        }
+        anyhow::bail!("nobody is there: seed first")
+    }
+
     /// The newest posts, at most so many.
     ///
     /// # Errors
@@ -263,6 +276,54 @@ impl Truth {
             }
         }
         Ok(orders)
+    }
+
+    /// The newest order's id; 0 when there is none.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn newest_order(&self) -> anyhow::Result<i64> {
+        let mut newest = 0;
+        for shard in &self.shards {
+            newest = newest.max(shard.query_one("SELECT coalesce(max(id), 0) FROM orders", &[]).await?.get(0));
+        }
+        Ok(newest)
+    }
+
+    /// Orders after this one, with their states.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn orders_since(&self, id: i64) -> anyhow::Result<HashMap<i64, String>> {
+        let mut orders = HashMap::new();
+        for shard in &self.shards {
+            orders.extend(
+                shard.query("SELECT id, status FROM orders WHERE id > $1", &[&id]).await?.iter().map(|row| (row.get(0), row.get(1))),
+            );
+        }
+        Ok(orders)
+    }
+
+    /// How many orders after this one have not ended.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn orders_under_way(&self, id: i64) -> anyhow::Result<i64> {
+        self.sum("SELECT count(*) FROM orders WHERE id > $1 AND status NOT IN ('CONFIRMED', 'REJECTED', 'CANCELLED')", id).await
+    }
+
+    /// Products of which stock, held and sold pieces do not add up to what there was.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn wrong_stock(&self, products: &[i64], stock: i64) -> anyhow::Result<i64> {
+        const WRONG: &str = "SELECT count(*) FROM products p WHERE p.id = ANY($1) AND $2 <> p.stock + coalesce(
+            (SELECT sum(r.quantity) FROM reservations r WHERE r.product_id = p.id AND r.status IN ('HELD', 'SOLD')), 0)";
+        let mut wrong = 0;
+        for shard in &self.shards {
+            wrong += shard.query_one(WRONG, &[&products, &stock]).await?.get::<_, i64>(0);
+        }
+        Ok(wrong)
     }
 
     /// Waits up to half a minute for the projections to be level, then counts stored counters that differ from their rows, and

@@ -26,6 +26,7 @@ pub mod products;
 pub mod profile_counts;
 pub mod references;
 pub mod relations;
+pub mod search;
 pub mod shares;
 pub mod text;
 pub mod timelines;

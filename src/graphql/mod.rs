@@ -17,6 +17,7 @@ pub mod posts;
 pub mod products;
 pub mod references;
 pub mod schema;
+pub mod search;
 pub mod subscriptions;
 pub mod users;
 pub mod viewer;

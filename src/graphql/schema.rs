@@ -8,6 +8,7 @@ use super::error::ErrorCode;
 use super::explain::FieldPaths;
 use super::images::mutations::ImageMutations;
 use super::node::NodeQueries;
+use super::notifications::mutations::NotificationMutations;
 use super::orders::mutations::OrderMutations;
 use super::orders::queries::OrderQueries;
 use super::posts::mutations::PostMutations;
@@ -15,6 +16,7 @@ use super::posts::queries::PostQueries;
 use super::products::mutations::ProductMutations;
 use super::products::queries::ProductQueries;
 use super::references::queries::HashtagQueries;
+use super::search::queries::SearchQueries;
 use super::subscriptions::Subscription;
 use super::users::mutations::UserMutations;
 use super::users::queries::UserQueries;
@@ -23,7 +25,7 @@ use super::viewer::queries::ViewerQueries;
 
 /// What can be asked.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(ViewerQueries, NodeQueries, UserQueries, PostQueries, HashtagQueries, ProductQueries, OrderQueries);
+pub struct Query(ViewerQueries, NodeQueries, UserQueries, PostQueries, HashtagQueries, ProductQueries, OrderQueries, SearchQueries);
 
 /// What can be done. Every field takes part in the idempotency of the request's `Idempotency-Key`: sent again with the same key and input, it
 /// answers as before and does nothing. A field that could not be done is null beside a top-level error; the others stand for themselves.
@@ -37,6 +39,7 @@ pub struct Mutation(
     OrderMutations,
     ViewMutations,
     ImageMutations,
+    NotificationMutations,
 );
 
 /// plaza's schema.
@@ -138,6 +141,9 @@ mod tests {
         ("Comment.entities", crate::domain::references::MAX_ENTITIES),
         ("ViewSeries.windows", 100),
         ("SalesSeries.windows", 100),
+        ("Viewer.notificationPreferences", 50),
+        ("NotificationPreferencesUpdatePayload.preferences", 50),
+        ("NotificationGroup.actors", 3),
     ];
 
     /// The guard weighs a list by `first`, `last` or `ids`: a new list that has none of them would cost a client nothing.

@@ -70,6 +70,58 @@ pub async fn since(connection: &mut Connection, user: i64, above: i64, limit: i6
     .await?)
 }
 
+/// A notification with what its group goes by.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Listed {
+    /// The notification.
+    #[diesel(embed)]
+    pub notification: NotificationRow,
+    /// The post that the comment it is about is on.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub post_id: Option<i64>,
+}
+
+/// A person's notifications up to an id, newest first, each with the post it is about.
+///
+/// # Errors
+/// The server's.
+pub async fn newest(connection: &mut Connection, user: i64, up_to: i64, limit: i64) -> Result<Vec<Listed>, StoreError> {
+    Ok(prepared(
+        sql("SELECT n.id, n.user_id, n.kind, n.actor_id, n.subject_id, n.product_id, c.post_id
+             FROM (SELECT * FROM notifications WHERE user_id = $1 AND id <= $2 ORDER BY id DESC LIMIT $3) n
+             LEFT JOIN comments c ON n.kind = 'COMMENTED' AND c.id = n.subject_id
+             ORDER BY n.id DESC")
+        .bind::<BigInt, _>(user)
+        .bind::<BigInt, _>(up_to)
+        .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// A person's newest notifications above an id but for some kinds, newest first.
+///
+/// # Errors
+/// The server's.
+pub async fn unread(
+    connection: &mut Connection,
+    user: i64,
+    above: i64,
+    but: &[String],
+    limit: i64,
+) -> Result<Vec<NotificationRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT id, user_id, kind, actor_id, subject_id, product_id FROM notifications
+             WHERE user_id = $1 AND id > $2 AND kind <> ALL($3) ORDER BY id DESC LIMIT $4")
+        .bind::<BigInt, _>(user)
+        .bind::<BigInt, _>(above)
+        .bind::<Array<Text>, _>(but)
+        .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?)
+}
+
 /// Notifications by id.
 ///
 /// # Errors

@@ -72,7 +72,7 @@ async fn views_are_counted_and_told_to_the_author_alone() {
 /// Views of a few posts on every shard, by many people, within a minute; one in ten comes from a clock that is a little behind.
 fn synthetic(count: u64, now_ms: i64) -> Vec<View> {
     let view = |number: u64| {
-        let bucket = Bucket::new(number % 64 * 16);
+        let bucket = Bucket::new(number % 64);
         View {
             post_id: PostId::from_i64(compose(now_ms, bucket, 1)),
             author_id: UserId::from_i64(compose(now_ms, bucket, 2)),
@@ -115,9 +115,20 @@ async fn each_view_counts_once_although_whoever_counts_dies_again_and_again() {
         count_until(app, async || counted(app).await >= 20_000).await;
         assert_eq!(counted(app).await, 20_000);
         for kind in [0, 1] {
-            let sum = app.count(&format!("SELECT sum(views)::bigint FROM view_windows WHERE kind = {kind}")).await;
+            let sum = app.count(&format!("SELECT coalesce(sum(views), 0)::bigint FROM view_windows WHERE kind = {kind}")).await;
             assert_eq!(sum, 20_000, "kind {kind}");
         }
+        // Whoever viewed is in the sketches, whether those were kept in memory or read: 4,000 people, the same in every round.
+        let (cluster, post) = (&app.app.domain.cluster, synthetic(1, now_ms)[0].post_id);
+        let span = (now_ms / 1_000 - 3_600, now_ms / 1_000 + 60);
+        let read = async |connection: &mut Connection| -> Result<_, StoreError> {
+            view_windows::series(connection, (post.as_i64(), Kind::Post), Size::Hour, span).await
+        };
+        let hours = cluster.read(&ReadSession::primary(cluster.len()), cluster.shard_of_id(post), read).await.unwrap();
+        let mut viewers = plaza::read_models::sketch::Sketch::default();
+        hours.values().for_each(|hour| drop(viewers.merge(&hour.viewers)));
+        assert!((58..=68).contains(&viewers.count()), "{} of 63 viewers of one of 64 posts", viewers.count());
+
         let ends = plaza::stores::kafka::views::bounds;
         let config = app.app.config.kafka.clone();
         let written: i64 = tokio::task::spawn_blocking(move || ends(&config)).await.unwrap().unwrap().values().map(|(_, end)| end).sum();
@@ -126,7 +137,7 @@ async fn each_view_counts_once_although_whoever_counts_dies_again_and_again() {
         // An hour late: its window is closed.
         let late = View { at_ms: now_ms - 3_600_000, ..synthetic(1, now_ms)[0] };
         write(app, &[late]).await;
-        count_until(app, async || app.count("SELECT sum(late)::bigint FROM view_totals").await > 0).await;
+        count_until(app, async || app.count("SELECT coalesce(sum(late), 0)::bigint FROM view_totals").await > 0).await;
         assert_eq!(counted(app).await, 20_000);
     })
     .await;
@@ -173,6 +184,41 @@ async fn folding_keeps_every_view_and_every_viewer() {
         assert!(folded.values().all(|window| window.viewers.count() == 40));
         let rows = async |size: i32| app.count(&format!("SELECT count(*) FROM view_windows WHERE kind = 0 AND size = {size}")).await;
         assert!(rows(0).await <= 2 && rows(1).await <= 45 && rows(2).await >= 12, "{} {} {}", rows(0).await, rows(1).await, rows(2).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sales_are_told_to_the_seller_by_window_and_currency() {
+    with_app(async |app| {
+        let (sol, bo) = (app.sign_up("sol").await, app.sign_up("bo").await);
+        let offer = "mutation($price: MoneyInput!) { productCreate(input: {title: \"t\", description: \"d\", price: $price, stock: 9}) { product { id } } }";
+        let mut products = Vec::new();
+        for (amount, currency) in [("100", "EUR"), ("250", "EUR"), ("7", "USD")] {
+            let price = json!({ "price": { "amount": amount, "currency": currency } });
+            products.push(app.ask(&sol, offer, price).await.text("/productCreate/product/id"));
+        }
+        let order = "mutation($id: ID!, $n: Int!) { orderPlace(input: {lines: [{productId: $id, quantity: $n}]}) { order { id } userErrors { code } } }";
+        for (product, quantity) in [(0, 1), (1, 2), (1, 1), (2, 3)] {
+            app.ask(&bo, order, json!({ "id": products[product], "n": quantity })).await;
+        }
+        let query = "query($id: ID!) {
+            viewer { analytics {
+                sales(size: HOUR, last: 2) { orders units returnedUnits revenue { amount currency } windows { units } }
+                topProducts(first: 2) { units revenue { amount } product { id } } } }
+            product(id: $id) { analytics { sales(size: DAY, last: 3) { units revenue { amount } windows { startsAt } } } } }";
+        let told = async || app.ask(&sol, query, json!({ "id": products[1] })).await;
+        app.until("the sales are told", async || told().await.at("/viewer/analytics/sales/0/orders") == 3).await;
+        app.until("of both currencies", async || told().await.at("/viewer/analytics/sales/1/units") == 3).await;
+        let answer = told().await;
+        assert_eq!(answer.at("/viewer/analytics/sales/0/revenue"), json!({ "amount": "850", "currency": "EUR" }));
+        assert_eq!(answer.at("/viewer/analytics/sales/0/windows").as_array().unwrap().len(), 2);
+        assert_eq!(answer.at("/viewer/analytics/topProducts/0/units"), 3);
+        assert_eq!(answer.at("/product/analytics/sales/revenue/amount"), "750");
+        assert_eq!(answer.at("/product/analytics/sales/windows").as_array().unwrap().len(), 3);
+        let product = "query($id: ID!) { product(id: $id) { analytics { sales(size: DAY, last: 3) { units } } } }";
+        let refused = app.send(&[("authorization", &format!("Bearer {}", bo.token))], product, json!({ "id": products[1] })).await;
+        assert_eq!(refused.code(), "FORBIDDEN");
     })
     .await;
 }

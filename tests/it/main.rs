@@ -18,6 +18,7 @@ mod hostile;
 mod http;
 mod images;
 mod jobs;
+mod kubernetes;
 mod layers;
 mod limits;
 mod operate;

@@ -6,15 +6,19 @@ import { createApi } from './api/client';
 import { Arrivals } from './live/arrivals';
 import { LiveProvider } from './live/live';
 import { SessionContext, useMe } from './me';
+import { AnalyticsPage } from './pages/analytics';
 import { HashtagPage } from './pages/hashtag';
 import { HomePage } from './pages/home';
 import { LogInPage, SignUpPage } from './pages/log-in';
 import { NotificationsPage } from './pages/notifications';
+import { NotificationGroupsPage } from './pages/notification-groups';
+import { NotificationPreferencesPage } from './pages/notification-preferences';
 import { OrdersPage } from './pages/orders';
 import { PersonPage } from './pages/person';
 import { PostPage } from './pages/post';
 import { ProductPage } from './pages/product';
 import { QuotePage } from './pages/quote';
+import { SearchPage } from './pages/search';
 import { SessionsPage } from './pages/sessions';
 import { ShopPage } from './pages/shop';
 import { Boundary } from './parts/boundary';
@@ -39,7 +43,11 @@ const ROUTES: readonly Route[] = [
   { pattern: '/shop', page: () => <ShopPage /> },
   { pattern: '/shop/:id', page: ({ id = '' }) => <ProductPage key={id} id={id} /> },
   { pattern: '/orders', only: 'people', page: () => <OrdersPage /> },
-  { pattern: '/notifications', only: 'people', page: () => <NotificationsPage /> },
+  { pattern: '/analytics', only: 'people', page: () => <AnalyticsPage /> },
+  { pattern: '/notifications', only: 'people', page: () => <NotificationGroupsPage /> },
+  { pattern: '/notifications/all', only: 'people', page: () => <NotificationsPage /> },
+  { pattern: '/notifications/preferences', only: 'people', page: () => <NotificationPreferencesPage /> },
+  { pattern: '/search', page: () => <SearchPage /> },
   { pattern: '/sessions', only: 'people', page: () => <SessionsPage /> },
   { pattern: '/login', only: 'guests', page: () => <LogInPage /> },
   { pattern: '/signup', only: 'guests', page: () => <SignUpPage /> },

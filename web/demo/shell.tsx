@@ -37,10 +37,12 @@ function Ways() {
     <>
       <nav className="ways" aria-label="plaza">
         {me && <Way to="/" icon="home" name="Home" />}
+        <Way to="/search" icon="search" name="Search" />
         <Way to="/shop" icon="shop" name="Shop" />
         {me && <Way to="/orders" icon="orders" name="Orders" />}
         {me && <Way to="/notifications" icon="bell" name="Notifications" count={unread} />}
         {me && <Way to={paths.person(me.handle)} icon="person" name="Profile" />}
+        {me && <Way to="/analytics" icon="chart" name="Analytics" wide />}
         {me && <Way to="/sessions" icon="key" name="Sessions" wide />}
         {!me && <Way to="/login" icon="person" name="Log in" />}
       </nav>

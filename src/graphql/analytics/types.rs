@@ -66,7 +66,7 @@ pub struct ViewWindow {
     starts_at: DateTime<Utc>,
     /// How many views.
     views: i64,
-    /// By how many different people, estimated: the standard error is 2.3 %, and some dozens are counted exactly.
+    /// By how many different people, estimated: the standard error is 2.3 %, and a few dozen are counted to the person or nearly so.
     viewers: i64,
 }
 

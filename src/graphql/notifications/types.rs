@@ -45,6 +45,12 @@ pub enum NotificationKind {
 }
 
 impl NotificationKind {
+    /// The name, as stored and on the wire.
+    pub fn name(self) -> &'static str {
+        use async_graphql::resolver_utils::EnumType;
+        Self::items().iter().find(|item| item.value == self).map_or("", |item| item.name)
+    }
+
     fn of_name(name: &str) -> Option<Self> {
         use async_graphql::resolver_utils::EnumType;
         Self::items().iter().find(|item| item.name == name).map(|item| item.value)
@@ -64,6 +70,11 @@ impl Notification {
     pub fn new(row: Row, scope: &Arc<Scope>) -> Option<Self> {
         let kind = NotificationKind::of_name(&row.kind)?;
         Some(Self { row: Arc::new(row), kind, scope: Arc::clone(scope) })
+    }
+
+    /// What happened, for who tells it together with others.
+    pub fn told_kind(&self) -> NotificationKind {
+        self.kind
     }
 
     /// The raw id, for cursors.

@@ -5,6 +5,9 @@
 
 pub mod fold;
 pub mod projector;
+mod write;
+
+pub use write::{Recent, add, add_knowing};
 
 use std::collections::BTreeMap;
 
@@ -136,84 +139,6 @@ impl StoredRow {
     fn key(&self) -> Key {
         (self.subject_id, self.kind, self.size, self.starts_at)
     }
-}
-
-/// The columns of some windows' keys.
-#[derive(Default)]
-struct Keys {
-    subjects: Vec<i64>,
-    kinds: Vec<i16>,
-    sizes: Vec<i16>,
-    starts: Vec<i64>,
-}
-
-impl Keys {
-    fn push(&mut self, (subject, kind, size, start): Key) {
-        self.subjects.push(subject);
-        self.kinds.push(kind);
-        self.sizes.push(size);
-        self.starts.push(start);
-    }
-}
-
-/// Adds windows to those stored on this shard. Two statements at most, however many windows: the counts are added, which also locks the rows,
-/// and those sketches that hold somebody new are written.
-///
-/// # Errors
-/// The server's.
-pub async fn add(connection: &mut Connection, windows: &Windows) -> Result<(), StoreError> {
-    if windows.is_empty() {
-        return Ok(());
-    }
-    let (mut keys, mut views, mut viewers) = (Keys::default(), Vec::new(), Vec::new());
-    for (key, window) in &windows.0 {
-        keys.push(*key);
-        views.push(window.views);
-        viewers.push(window.viewers.to_bytes());
-    }
-    let stored: Vec<StoredRow> = prepared(
-        sql("INSERT INTO view_windows AS w (subject_id, kind, size, starts_at, views, viewers)
-             SELECT subject_id, kind, size, to_timestamp(starts_at), views, viewers
-             FROM unnest($1::bigint[], $2::smallint[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bytea[])
-                  AS n(subject_id, kind, size, starts_at, views, viewers)
-             ON CONFLICT (subject_id, kind, size, starts_at) DO UPDATE SET views = w.views + excluded.views
-             RETURNING subject_id, kind, size, extract(epoch FROM starts_at)::bigint AS starts_at, views, viewers")
-        .bind::<Array<BigInt>, _>(keys.subjects)
-        .bind::<Array<SmallInt>, _>(keys.kinds)
-        .bind::<Array<SmallInt>, _>(keys.sizes)
-        .bind::<Array<BigInt>, _>(keys.starts)
-        .bind::<Array<BigInt>, _>(views)
-        .bind::<Array<Binary>, _>(viewers),
-    )
-    .load(connection)
-    .await?;
-    let (mut keys, mut changed) = (Keys::default(), Vec::new());
-    for row in stored {
-        let Some(window) = windows.0.get(&row.key()) else { continue };
-        let held = Sketch::from_bytes(&row.viewers);
-        let mut merged = held.clone();
-        merged.merge(&window.viewers);
-        if merged != held {
-            keys.push(row.key());
-            changed.push(merged.to_bytes());
-        }
-    }
-    if changed.is_empty() {
-        return Ok(());
-    }
-    prepared(
-        sql("UPDATE view_windows w SET viewers = n.viewers
-             FROM unnest($1::bigint[], $2::smallint[], $3::smallint[], $4::bigint[], $5::bytea[]) AS n(subject_id, kind, size, starts_at, viewers)
-             WHERE w.subject_id = n.subject_id AND w.kind = n.kind AND w.size = n.size AND w.starts_at = to_timestamp(n.starts_at)")
-        .bind::<Array<BigInt>, _>(keys.subjects)
-        .bind::<Array<SmallInt>, _>(keys.kinds)
-        .bind::<Array<SmallInt>, _>(keys.sizes)
-        .bind::<Array<BigInt>, _>(keys.starts)
-        .bind::<Array<Binary>, _>(changed),
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// A subject's windows from one Unix second to before another, as windows of this size, oldest first; those without views are left out.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Size, Totals, Windows, add, add_totals, fold, totals};
+use super::{Recent, Size, Totals, Windows, add_knowing, add_totals, fold, totals};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::protocol::routing::Topic;
@@ -24,15 +24,17 @@ use crate::stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
 /// Its name in `projection_offsets`; never changed.
 pub const NAME: &str = "view_windows";
 /// Records in one batch, at most.
-const BATCH: usize = 100_000;
+const BATCH: usize = 200_000;
 /// How long a batch is gathered after its first record: what a view may be seen later, and by how much fewer rows are written for it.
-const GATHER: Duration = Duration::from_millis(500);
+const GATHER: Duration = Duration::from_secs(1);
 /// How long to wait for records before looking at the clock.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long a batch's transactions may take.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// How often old windows are folded.
 const FOLD: Duration = Duration::from_secs(60);
+/// How long the sketches of a window are kept in memory after its minute, in seconds.
+const RECENT_S: i64 = 120;
 /// A view whose minute ended longer than this before the newest view of its partition is too late: its window is closed.
 pub const LATENESS_MS: i64 = 10 * 60 * 1_000;
 
@@ -58,6 +60,8 @@ struct Progress {
     next: BTreeMap<ShardIndex, BTreeMap<i32, i64>>,
     /// The newest view of each partition, in Unix milliseconds.
     watermarks: BTreeMap<i32, i64>,
+    /// The sketches of each shard's newest windows.
+    recent: BTreeMap<ShardIndex, Recent>,
 }
 
 /// A shard's part of a batch.
@@ -93,7 +97,7 @@ impl Counter {
     /// Where the shards say that counting stands; a partition that a shard does not know yet begins where the log begins.
     async fn stored(&self, bounds: &BTreeMap<i32, (i64, i64)>) -> anyhow::Result<Progress> {
         let first: Vec<Position> = bounds.iter().map(|(partition, (first, _))| position(*partition, *first)).collect();
-        let mut progress = Progress { next: BTreeMap::new(), watermarks: BTreeMap::new() };
+        let mut progress = Progress { next: BTreeMap::new(), watermarks: BTreeMap::new(), recent: BTreeMap::new() };
         let session = ReadSession::primary(self.cluster.len());
         for shard in self.cluster.indexes() {
             let held =
@@ -108,6 +112,7 @@ impl Counter {
                 next.extend(missing.iter().map(|position| (position.partition, position.next_offset)));
             }
             progress.next.insert(shard, next);
+            progress.recent.insert(shard, Recent::default());
             for row in self.cluster.read(&session, shard, async |connection: &mut Connection| totals(connection).await).await? {
                 let watermark = progress.watermarks.entry(row.partition).or_default();
                 *watermark = row.watermark.max(*watermark);
@@ -148,21 +153,22 @@ impl Counter {
             }
         }
         // Every shard's offsets move, also of those that got nothing: a restart begins at the lowest.
-        for shard in self.cluster.indexes() {
-            parts.entry(shard).or_default();
-        }
-        let mut writes = Vec::with_capacity(parts.len());
-        for (shard, part) in &parts {
-            writes.push(self.write(*shard, part, &next, progress.next.get(shard)));
+        let mut writes = Vec::with_capacity(self.cluster.len());
+        for (shard, recent) in &mut progress.recent {
+            let part = parts.remove(shard).unwrap_or_default();
+            writes.push(self.write(*shard, part, recent, &next, progress.next.get(shard)));
         }
         futures_util::future::try_join_all(writes).await?;
+        let newest_s = progress.watermarks.values().copied().max().unwrap_or_default().div_euclid(1_000);
+        progress.recent.values_mut().for_each(|recent| recent.forget_before(Size::Minute.start_of(newest_s) - RECENT_S));
         for held in progress.next.values_mut() {
             for (partition, offset) in &next {
                 let at = held.entry(*partition).or_default();
                 *at = (*offset).max(*at);
             }
         }
-        metrics::counter!("plaza_views_applied_total").increment(u64::try_from(batch.len()).unwrap_or_default());
+        let records = u64::try_from(batch.len()).unwrap_or_default();
+        metrics::counter!("plaza_projection_events_total", "projection" => NAME).increment(records);
         Ok(())
     }
 
@@ -170,7 +176,8 @@ impl Counter {
     async fn write(
         &self,
         shard: ShardIndex,
-        part: &Part,
+        part: Part,
+        recent: &mut Recent,
         next: &BTreeMap<i32, i64>,
         expected: Option<&BTreeMap<i32, i64>>,
     ) -> Result<(), StoreError> {
@@ -182,7 +189,7 @@ impl Counter {
                 if Some(&held) != expected {
                     return Err(StoreError::Corrupt(format!("shard {shard}: the offsets of {NAME} are not where this process left them")));
                 }
-                add(connection, &part.windows).await?;
+                add_knowing(connection, &part.windows, recent).await?;
                 add_totals(connection, &part.totals).await?;
                 rows::move_positions(connection, NAME, &positions).await
             })

@@ -1,8 +1,9 @@
 //! How many SQL statements an operation may send: a number that no machine changes.
 
+use plaza::cli::roles::Role;
 use serde_json::json;
 
-use crate::app::{Person, TestApp, with_config, with_server};
+use crate::app::{Person, TestApp, with_config, with_roles_and_config, with_server};
 
 const FEED: &str =
     "{ viewer { home(first: 20) { edges { node { text images { url } author { handle avatar { url } } likeCount comments(first: 3) {
@@ -170,5 +171,22 @@ async fn a_thread_costs_one_statement_a_level() {
         let sent = statements(app, &author, query, json!({ "id": post })).await;
         assert!(sent <= 8, "{sent} statements");
     })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telling_of_views_sends_no_statement_when_warm() {
+    with_roles_and_config(
+        &[Role::Server],
+        |config| config.redis.l1_ttl_ms = 60_000,
+        async |app| {
+            let (author, reader) = (app.sign_up("author").await, app.sign_up("reader").await);
+            let post = app.post(&author, "x").await;
+            let query = "mutation($id: ID!) { postViewsRecord(input: {postIds: [$id]}) { recorded } }";
+            let first = app.ask(&reader, query, json!({ "id": post })).await;
+            assert_eq!(first.at("/postViewsRecord/recorded"), 1);
+            assert_eq!(statements(app, &reader, query, json!({ "id": post })).await, 0);
+        },
+    )
     .await;
 }

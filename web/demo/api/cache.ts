@@ -27,6 +27,10 @@ export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchan
       PostConnection: embedded,
       CommentConnection: embedded,
       NotificationConnection: embedded,
+      NotificationGroup: embedded,
+      NotificationGroupConnection: embedded,
+      NotificationGroupEdge: embedded,
+      NotificationPreference: ({ kind }) => (typeof kind === 'string' ? kind : null),
       OrderConnection: embedded,
       ProductConnection: embedded,
       UserConnection: embedded,
@@ -36,10 +40,17 @@ export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchan
       TextEntity: embedded,
       Hashtag: ({ name }: Data) => (typeof name === 'string' ? name : null),
       Viewer: embedded,
+      ViewerAnalytics: embedded,
+      ViewSeries: embedded,
+      ViewWindow: embedded,
+      SalesSeries: embedded,
+      SalesWindow: embedded,
+      TopPost: embedded,
+      TopProduct: embedded,
     },
     resolvers: {
-      Query: { products: pages() },
-      Viewer: { home: pages(), orders: pages(), notifications: pages(), followRequests: pages() },
+      Query: { products: pages(), peopleSearch: pages(), postsSearch: pages(), productsSearch: pages() },
+      Viewer: { home: pages(), orders: pages(), notifications: pages(), notificationGroups: pages(), followRequests: pages() },
       User: { posts: pages() },
       Post: { comments: pages() },
       Comment: { replies: pages() },
@@ -133,6 +144,12 @@ function afterMutations(person: LoggedIn | null): Updaters {
       if (last) cache.link(last, 'edges', [...edgesOf(cache, last), edge(cache, 'CommentEdge', `own:${comment.id}`, `Comment:${comment.id}`)]);
     },
     orderPlace: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'orders'),
+    notificationsMarkRead: (_data: Answer, _args: Input, cache: Cache) => cache.invalidate(VIEWER, 'unreadNotificationCount'),
+    notificationPreferencesUpdate: (_data: Answer, _args: Input, cache: Cache) => {
+      cache.invalidate(VIEWER, 'unreadNotificationCount');
+      forget(cache, VIEWER, 'notificationGroups');
+      forget(cache, VIEWER, 'notifications');
+    },
     sessionRevoke: (_data: Answer, _args: Input, cache: Cache) => cache.invalidate(VIEWER, 'sessions'),
     followRequestAccept: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'followRequests'),
     followRequestReject: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'followRequests'),

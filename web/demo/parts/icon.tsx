@@ -10,7 +10,9 @@ const SHAPES = {
   repost: 'M6.5 17.5v-8a3 3 0 0 1 3-3h6M3.5 14.5l3 3 3-3M17.5 6.5v8a3 3 0 0 1-3 3h-6M20.5 9.5l-3-3-3 3',
   quote: 'M5 6h6v6a5 5 0 0 1-4 5M14 6h6v6a5 5 0 0 1-4 5M5 12h6M14 12h6',
   image: 'M5 5h14a1 1 0 0 1 1 1v12a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1zM4.5 16.5 9 12l3.5 3.5L15 13l4.5 4.5M15.5 9.5v.01',
+  search: 'M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16 16l4.5 4.5',
   up: 'M12 19V5.5M6 11l6-6 6 6',
+  chart: 'M4.5 20h15M7 16.5v-5M12 16.5v-10M17 16.5v-7',
 } as const;
 
 export type IconName = keyof typeof SHAPES;

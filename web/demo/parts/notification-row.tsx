@@ -30,11 +30,11 @@ const Reject = graphql(`
 `);
 
 /** One thing that happened to the viewer, and where it leads. */
-export function NotificationRow({ notification }: { notification: FragmentOf<typeof NotificationRowFragment> }) {
+export function NotificationRow({ notification, unread = false }: { notification: FragmentOf<typeof NotificationRowFragment>; unread?: boolean }) {
   const told = readFragment(NotificationRowFragment, notification);
   const { words, about, to } = tell(told);
   return (
-    <li className="row">
+    <li className="row" data-unread={unread || undefined}>
       <Avatar handle={told.actor?.handle ?? 'plaza'} name={told.actor?.displayName ?? 'plaza'} image={told.actor?.avatar} size="s" />
       <div className="row-body">
         <p>

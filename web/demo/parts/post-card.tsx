@@ -1,4 +1,5 @@
 import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
+import { useSeen } from '../live/seen';
 import { useMe } from '../me';
 import { Link, paths } from '../router';
 import { times } from './format';
@@ -68,11 +69,12 @@ export function PostCard({ post: masked, whole = false }: { post: FragmentOf<typ
 function WrittenPost({ post: masked, whole }: { post: FragmentOf<typeof WrittenPostFragment>; whole: boolean }) {
   const post = readFragment(WrittenPostFragment, masked);
   const me = useMe();
+  const seen = useSeen(post.id);
   const { author } = post;
   const own = me !== null && author?.id === me.userId;
   const shareable = own || author?.isPrivate === false;
   return (
-    <article className={whole ? 'post post-whole' : 'post'} aria-label={`Post by ${author?.displayName ?? 'somebody'}`}>
+    <article ref={seen} className={whole ? 'post post-whole' : 'post'} aria-label={`Post by ${author?.displayName ?? 'somebody'}`}>
       <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} image={author?.avatar} />
       <div className="post-body">
         <header className="post-head">

@@ -219,6 +219,10 @@ fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
             "user" => each(name, "handle", &["target", "follower", "witness"].map(str::to_owned)),
             "hashtag" => each(name, "name", &["marked".to_owned()]),
             "products" => vec!["products(first: 5)".to_owned()],
+            "peopleSearch" => {
+                vec!["peopleSearch(query: \"target\", first: 5)".to_owned(), "peopleSearch(query: \"ta\", first: 5)".to_owned()]
+            }
+            "postsSearch" | "productsSearch" => vec![format!("{name}(query: \"mark\", first: 5)")],
             "viewer" | "rateLimit" => vec![name.to_owned()],
             other => panic!("teach this test what to give {other}"),
         };
@@ -293,6 +297,10 @@ fn input(schema: &Schema, world: &World, name: &str) -> Value {
             ("quantity" | "stock" | "byteCount", _) => json!(1),
             ("lines", of) => json!([self::input(schema, world, of)]),
             ("price", of) => self::input(schema, world, of),
+            ("preferences", of) => json!([self::input(schema, world, of)]),
+            ("delivery", _) => json!("NOBODY"),
+            ("kind", _) => json!("LIKED"),
+            ("upTo", _) => json!("words"),
             ("amount", _) => json!("100"),
             ("currency", _) => json!("EUR"),
             (_, "String") => json!("words"),

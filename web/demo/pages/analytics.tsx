@@ -1,0 +1,121 @@
+import { useState } from 'react';
+import { useQuery } from 'urql';
+import { graphql, type ResultOf } from '../../shared/graphql';
+import { Chart } from '../parts/chart';
+import { money, times } from '../parts/format';
+import { Page } from '../parts/page';
+import { Empty, Failed, Skeletons } from '../parts/states';
+import { Link, paths } from '../router';
+
+const Analytics = graphql(`
+  query Analytics($size: WindowSize!, $last: Int!) {
+    viewer {
+      analytics {
+        views(size: $size, last: $last) { views reach windows { startsAt views viewers } }
+        topPosts(first: 5, size: $size, last: $last) { views post { id text likeCount commentCount } }
+        sales(size: $size, last: $last) {
+          orders units revenue { amount currency } returnedUnits refunded { amount currency }
+          windows { startsAt units revenue { amount currency } }
+        }
+        topProducts(first: 5, size: $size, last: $last) { units revenue { amount currency } product { id title } }
+      }
+    }
+  }
+`);
+
+type Shown = NonNullable<ResultOf<typeof Analytics>['viewer']>['analytics'];
+
+const SPANS = [
+  { name: 'Hour', size: 'MINUTE', last: 60 },
+  { name: 'Two days', size: 'HOUR', last: 48 },
+  { name: 'Month', size: 'DAY', last: 30 },
+] as const;
+
+/** What only they may know: how often their posts are seen, what they sell. */
+export function AnalyticsPage() {
+  const [span, choose] = useState<(typeof SPANS)[number]>(SPANS[0]);
+  const { size, last } = span;
+  const [{ data, error, fetching }, ask] = useQuery({ query: Analytics, variables: { size, last }, requestPolicy: 'cache-and-network' });
+  const found = data?.viewer?.analytics;
+  const again = () => ask({ requestPolicy: 'network-only' });
+  return (
+    <Page title="Analytics">
+      <div className="spans" role="group" aria-label="Span of time">
+        {SPANS.map((each) => (
+          <button key={each.name} type="button" className="chip" aria-pressed={each === span} onClick={() => choose(each)}>
+            {each.name}
+          </button>
+        ))}
+        <button type="button" className="chip chip-end" onClick={again} disabled={fetching}>
+          Refresh
+        </button>
+      </div>
+      {found ? <Figures found={found} /> : fetching ? <Skeletons count={3} /> : error && <Failed error={error} retry={again} />}
+    </Page>
+  );
+}
+
+function Figures({ found }: { found: Shown }) {
+  const { views, topPosts, sales, topProducts } = found;
+  return (
+    <>
+      <section className="figures" aria-label="Views">
+        <h2>Your posts</h2>
+        <dl className="numbers">
+          <Figure name="Views" value={times(views?.views)} />
+          <Figure name="People reached" value={times(views?.reach)} />
+        </dl>
+        {views && <Chart title="Views" unit="views" bars={views.windows.map(({ startsAt, views }) => ({ startsAt, value: views }))} />}
+        <ol className="ranking" aria-label="Most viewed posts">
+          {topPosts?.map(({ post, views }) => post && (
+            <li key={post.id}>
+              <Link to={paths.post(post.id)}>{post.text}</Link>
+              <span className="quiet">
+                {times(views)} views · {times((post.likeCount ?? 0) + (post.commentCount ?? 0))} likes and comments
+              </span>
+            </li>
+          ))}
+        </ol>
+      </section>
+      <section className="figures" aria-label="Sales">
+        <h2>Your sales</h2>
+        {!sales?.length && <Empty title="Nothing sold in this time" />}
+        {sales?.map(({ orders, units, revenue, returnedUnits, refunded, windows }) => (
+          <div key={revenue.currency}>
+            <dl className="numbers">
+              <Figure name="Orders" value={times(orders)} />
+              <Figure name="Pieces" value={times(units)} />
+              <Figure name="Revenue" value={money(revenue)} />
+              {returnedUnits > 0 && <Figure name={`Given back for ${returnedUnits}`} value={money(refunded)} />}
+            </dl>
+            <Chart
+              title={`Revenue, ${revenue.currency}`}
+              unit=""
+              shown={(value) => money({ amount: String(value), currency: revenue.currency })}
+              bars={windows.map(({ startsAt, revenue }) => ({ startsAt, value: Number(revenue.amount) }))}
+            />
+          </div>
+        ))}
+        <ol className="ranking" aria-label="Most sold products">
+          {topProducts?.map(({ product, units, revenue }) => product && (
+            <li key={product.id}>
+              <Link to={paths.product(product.id)}>{product.title}</Link>
+              <span className="quiet">
+                {times(units)} pieces · {money(revenue)}
+              </span>
+            </li>
+          ))}
+        </ol>
+      </section>
+    </>
+  );
+}
+
+function Figure({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}

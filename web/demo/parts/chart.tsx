@@ -1,0 +1,42 @@
+import { useId } from 'react';
+import { fullTime } from './format';
+
+export interface Bar {
+  startsAt: string;
+  value: number;
+}
+
+const [WIDTH, HEIGHT] = [600, 120];
+
+/** Bars over time, drawn by hand: a highest value, a first and a last moment are all that such a picture needs to be read. */
+export function Chart({ title, bars, unit, shown = String }: { title: string; bars: readonly Bar[]; unit: string; shown?: (value: number) => string }) {
+  const id = useId();
+  const highest = Math.max(1, ...bars.map(({ value }) => value));
+  const sum = bars.reduce((sum, { value }) => sum + value, 0);
+  const slot = WIDTH / Math.max(1, bars.length);
+  const [first, last] = [bars[0], bars.at(-1)];
+  return (
+    <figure className="chart">
+      <figcaption id={id}>
+        <strong>{title}</strong> <span className="quiet">most at once: {shown(highest)}</span>
+      </figcaption>
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-labelledby={id} data-sum={sum}>
+        <line className="chart-ground" x1="0" x2={WIDTH} y1={HEIGHT - 0.5} y2={HEIGHT - 0.5} />
+        {bars.map(({ startsAt, value }, index) => {
+          const height = (value / highest) * (HEIGHT - 4);
+          return (
+            <rect key={startsAt} className="chart-bar" x={index * slot + slot * 0.1} width={slot * 0.8} y={HEIGHT - height} height={height}>
+              <title>{`${fullTime(startsAt)}: ${shown(value)} ${unit}`}</title>
+            </rect>
+          );
+        })}
+      </svg>
+      {first && last && (
+        <p className="chart-ends quiet">
+          <time dateTime={first.startsAt}>{fullTime(first.startsAt)}</time>
+          <time dateTime={last.startsAt}>{fullTime(last.startsAt)}</time>
+        </p>
+      )}
+    </figure>
+  );
+}
