@@ -15,6 +15,7 @@ pub mod notifications;
 pub mod orders;
 pub mod posts;
 pub mod products;
+pub mod references;
 pub mod schema;
 pub mod search;
 pub mod subscriptions;

@@ -1,4 +1,5 @@
-//! What people are told of: that somebody follows them, likes or comments on a post of theirs, has bought from them; how an order of theirs ended.
+//! What people are told of: that somebody follows them, likes, comments on, passes on or quotes a post of theirs, mentions or answers them, has bought from
+//! them; how an order of theirs ended.
 
 use async_trait::async_trait;
 use diesel::QueryableByName;
@@ -147,6 +148,8 @@ struct Told {
     kind: &'static str,
     actor: i64,
     subject: i64,
+    /// Whoever is told of it otherwise.
+    unless: i64,
 }
 
 fn told(event: &Event) -> Option<Told> {
@@ -163,6 +166,24 @@ fn told(event: &Event) -> Option<Told> {
         }
         Event::PostCommented { post_id, comment_id, author_id } => {
             Told { post: post_id.as_i64(), kind: "COMMENTED", actor: author_id.as_i64(), subject: comment_id.as_i64(), ..Told::default() }
+        }
+        Event::PostReplied { post_id, comment_id, author_id, answered_id } => {
+            let (post, unless) = (post_id.as_i64(), answered_id.as_i64());
+            Told { post, kind: "COMMENTED", actor: author_id.as_i64(), subject: comment_id.as_i64(), unless, ..Told::default() }
+        }
+        Event::CommentAnswered { user_id, author_id, comment_id } => {
+            Told { user: user_id.as_i64(), kind: "REPLY", actor: author_id.as_i64(), subject: comment_id.as_i64(), ..Told::default() }
+        }
+        Event::UserMentioned { user_id, author_id, post_id, comment_id } => {
+            let subject = comment_id.map_or(post_id.as_i64(), Id::as_i64);
+            Told { user: user_id.as_i64(), kind: "MENTION", actor: author_id.as_i64(), subject, ..Told::default() }
+        }
+        Event::PostReposted { author_id, original_id, .. } => {
+            let post = original_id.as_i64();
+            Told { post, kind: "REPOST", actor: author_id.as_i64(), subject: post, ..Told::default() }
+        }
+        Event::PostQuoted { quote_id, author_id, quoted_id } => {
+            Told { post: quoted_id.as_i64(), kind: "QUOTE", actor: author_id.as_i64(), subject: quote_id.as_i64(), ..Told::default() }
         }
         Event::ProductSold { product_id, order_id, .. } => {
             Told { product: product_id.as_i64(), kind: "ORDERED", subject: order_id.as_i64(), ..Told::default() }
@@ -187,7 +208,7 @@ impl Projection for Notifications {
     }
 
     fn topics(&self) -> &'static [Topic] {
-        &[Topic::Edges, Topic::Posts, Topic::Products, Topic::Orders]
+        &[Topic::Edges, Topic::Posts, Topic::References, Topic::Products, Topic::Orders]
     }
 
     fn target(&self, event: &Event) -> Bucket {
@@ -200,7 +221,13 @@ impl Projection for Notifications {
             | Event::PostDeleted { post_id, .. }
             | Event::PostLiked { post_id, .. }
             | Event::PostUnliked { post_id, .. }
-            | Event::PostCommented { post_id, .. } => post_id.bucket(),
+            | Event::PostCommented { post_id, .. }
+            | Event::PostReplied { post_id, .. } => post_id.bucket(),
+            Event::PostReposted { original_id: shared, .. }
+            | Event::PostUnreposted { original_id: shared, .. }
+            | Event::PostQuoted { quoted_id: shared, .. }
+            | Event::PostUnquoted { quoted_id: shared, .. } => shared.bucket(),
+            Event::UserMentioned { user_id, .. } | Event::CommentAnswered { user_id, .. } => user_id.bucket(),
             Event::ProductCreated { product_id, .. }
             | Event::ProductStockChanged { product_id, .. }
             | Event::ProductSold { product_id, .. }
@@ -220,18 +247,19 @@ impl Projection for Notifications {
             sql("INSERT INTO notifications (id, user_id, kind, actor_id, subject_id, product_id)
                  SELECT next_id(((r.recipient >> 12) & 1023)::integer), r.recipient, r.kind, r.actor, r.subject, nullif(r.product, 0)
                  FROM (SELECT coalesce(nullif(t.user_id, 0), p.author_id, g.seller_id) AS recipient, t.*
-                       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
-                            WITH ORDINALITY AS t(user_id, post, product, kind, actor, subject, place)
+                       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
+                            WITH ORDINALITY AS t(user_id, post, product, kind, actor, subject, unless, place)
                        LEFT JOIN posts p ON p.id = t.post LEFT JOIN products g ON g.id = t.product
                        ORDER BY place) r
-                 WHERE r.recipient IS NOT NULL AND r.recipient <> r.actor
+                 WHERE r.recipient IS NOT NULL AND r.recipient <> r.actor AND r.recipient <> r.unless
                  ON CONFLICT (user_id, kind, actor_id, subject_id) DO NOTHING")
             .bind::<Array<BigInt>, _>(column(|told| told.user))
             .bind::<Array<BigInt>, _>(column(|told| told.post))
             .bind::<Array<BigInt>, _>(column(|told| told.product))
             .bind::<Array<Text>, _>(told.iter().map(|told| told.kind).collect::<Vec<_>>())
             .bind::<Array<BigInt>, _>(column(|told| told.actor))
-            .bind::<Array<BigInt>, _>(column(|told| told.subject)),
+            .bind::<Array<BigInt>, _>(column(|told| told.subject))
+            .bind::<Array<BigInt>, _>(column(|told| told.unless)),
         )
         .execute(connection)
         .await?;

@@ -32,7 +32,8 @@ const NOTES: &str = "CREATE TABLE IF NOT EXISTS seeded_chunks (
 /// Counts of people who have just been loaded, from the rows, as the projections would have them; with $2 followers or more they are pulled.
 const COUNTS: [&str; 3] = [
     "INSERT INTO user_counts (user_id, post_count, following_count, activity_version)
-     SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted),
+     SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
+                - (SELECT count(*) FROM reposts r WHERE r.author_id = u.id),
             (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active), u.activity_version
      FROM users u WHERE u.id = ANY($1) AND $2::bigint IS NOT NULL
      ON CONFLICT (user_id) DO UPDATE SET post_count = excluded.post_count, following_count = excluded.following_count,
@@ -222,7 +223,8 @@ impl Loader {
         self.everywhere(
             "UPDATE users SET activity_version = activity_version + 1;
              INSERT INTO user_counts (user_id, post_count, following_count, activity_version)
-             SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted),
+             SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
+                        - (SELECT count(*) FROM reposts r WHERE r.author_id = u.id),
                     (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active), u.activity_version FROM users u
              ON CONFLICT (user_id) DO UPDATE SET post_count = excluded.post_count, following_count = excluded.following_count,
                  activity_version = excluded.activity_version",

@@ -7,6 +7,7 @@ import { Arrivals } from './live/arrivals';
 import { LiveProvider } from './live/live';
 import { SessionContext, useMe } from './me';
 import { AnalyticsPage } from './pages/analytics';
+import { HashtagPage } from './pages/hashtag';
 import { HomePage } from './pages/home';
 import { LogInPage, SignUpPage } from './pages/log-in';
 import { NotificationsPage } from './pages/notifications';
@@ -16,6 +17,7 @@ import { OrdersPage } from './pages/orders';
 import { PersonPage } from './pages/person';
 import { PostPage } from './pages/post';
 import { ProductPage } from './pages/product';
+import { QuotePage } from './pages/quote';
 import { SearchPage } from './pages/search';
 import { SessionsPage } from './pages/sessions';
 import { ShopPage } from './pages/shop';
@@ -36,6 +38,8 @@ const ROUTES: readonly Route[] = [
   { pattern: '/', only: 'people', page: () => <HomePage /> },
   { pattern: '/p/:id', page: ({ id = '' }) => <PostPage key={id} id={id} /> },
   { pattern: '/u/:handle', page: ({ handle = '' }) => <PersonPage key={handle} handle={handle} /> },
+  { pattern: '/p/:id/quote', only: 'people', page: ({ id = '' }) => <QuotePage key={id} id={id} /> },
+  { pattern: '/tag/:name', page: ({ name = '' }) => <HashtagPage key={name} name={name} /> },
   { pattern: '/shop', page: () => <ShopPage /> },
   { pattern: '/shop/:id', page: ({ id = '' }) => <ProductPage key={id} id={id} /> },
   { pattern: '/orders', only: 'people', page: () => <OrdersPage /> },

@@ -60,7 +60,7 @@ fn key(told: &Listed) -> (&str, i64, i64) {
     let row = &told.notification;
     let about = match row.kind.as_str() {
         "FOLLOWED" => 0,
-        "LIKED" | "REPOSTED" => row.subject_id,
+        "LIKED" | "REPOST" => row.subject_id,
         "COMMENTED" => told.post_id.unwrap_or(row.subject_id),
         "ORDERED" => row.product_id.unwrap_or(row.subject_id),
         _ => row.id.as_i64(),
@@ -162,8 +162,8 @@ mod tests {
             told(2, 5, "LIKED", 7, 71, None),
             told(2, 4, "FOLLOWED", 5, 0, None),
             told(2, 3, "FOLLOWED", 6, 0, None),
-            told(2, 2, "MENTIONED", 5, 90, None),
-            told(2, 1, "MENTIONED", 5, 91, None),
+            told(2, 2, "MENTION", 5, 90, None),
+            told(2, 1, "MENTION", 5, 91, None),
             told(1, 1, "LIKED", 8, 70, None),
         ];
         let groups = group(&rows, rows[2].notification.id.as_i64());
@@ -176,8 +176,8 @@ mod tests {
                 ("COMMENTED", 2, 1, true),
                 ("LIKED", 1, 1, false),
                 ("FOLLOWED", 2, 2, false),
-                ("MENTIONED", 1, 1, false),
-                ("MENTIONED", 1, 1, false),
+                ("MENTION", 1, 1, false),
+                ("MENTION", 1, 1, false),
                 ("LIKED", 1, 1, false),
             ]
         );

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Domain, DomainError, Operation, Page, PageRequest, Viewer, live, policy, relations};
-use crate::ids::{Id, NotificationId, UserId};
+use super::{Domain, DomainError, Operation, Page, PageRequest, Viewer, comments, live, policy, posts, relations};
+use crate::ids::{CommentId, Id, NotificationId, PostId, UserId};
 use crate::read_models::notifications as model;
 use crate::stores::postgres::{Connection, ReadSession, notification_settings};
 use crate::stores::redis::pubsub::{Wakes, Watcher};
@@ -23,7 +23,7 @@ const CHUNK: i64 = 50;
 /// A watcher looks by itself so often: a wake may be lost with Redis.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// Those that are wanted, and come from people the viewer may see.
+/// Those that are wanted, come from people the viewer may see, and are about texts that they may see: whom somebody private mentions is told nothing.
 async fn shown(
     op: &Operation,
     domain: &Domain,
@@ -32,9 +32,30 @@ async fn shown(
 ) -> Result<Vec<Notification>, DomainError> {
     let relations = relations::of_viewer(op, domain).await?;
     rows.retain(|row| settings.wants(&relations, row));
+    let rows = about_visible(op, domain, rows).await?;
     let actors = rows.iter().filter(|row| row.actor_id != 0).map(|row| UserId::from_i64(row.actor_id));
     let visible = policy::passing(op, domain, actors, policy::voice_is_visible).await?;
     Ok(rows.into_iter().filter(|row| row.actor_id == 0 || visible.contains(&UserId::from_i64(row.actor_id))).collect())
+}
+
+/// Leaves out mentions, answers and quotes in texts that are gone, or not for the viewer.
+async fn about_visible(op: &Operation, domain: &Domain, rows: Vec<Notification>) -> Result<Vec<Notification>, DomainError> {
+    let subjects =
+        |kinds: [&'static str; 2]| rows.iter().filter(move |row| kinds.contains(&row.kind.as_str())).map(move |row| row.subject_id);
+    let in_posts: Vec<PostId> = subjects(["MENTION", "QUOTE"]).map(PostId::from_i64).collect();
+    let in_comments: Vec<CommentId> = subjects(["MENTION", "REPLY"]).map(CommentId::from_i64).collect();
+    if in_posts.is_empty() && in_comments.is_empty() {
+        return Ok(rows);
+    }
+    let (posts, comments) =
+        futures_util::future::try_join(posts::get_many(op, domain, &in_posts), comments::get_many(op, domain, &in_comments)).await?;
+    let is_shown = |row: &Notification| match row.kind.as_str() {
+        "MENTION" | "QUOTE" | "REPLY" => {
+            posts.contains_key(&PostId::from_i64(row.subject_id)) || comments.contains_key(&CommentId::from_i64(row.subject_id))
+        }
+        _ => true,
+    };
+    Ok(rows.into_iter().filter(is_shown).collect())
 }
 
 /// The viewer's notifications, newest first; cursor = notification id.

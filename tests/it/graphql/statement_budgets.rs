@@ -113,6 +113,68 @@ async fn a_post_is_one_transaction_of_nine_statements_at_most() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repost_is_one_transaction_and_few_reads() {
+    with_server(async |app| {
+        let (author, reader) = (app.sign_up("author").await, app.sign_up("reader").await);
+        let post = app.post(&author, "x").await;
+        let seen = "query($id: ID!) { post(id: $id) { author { handle } } }";
+        app.until("the reader sees it", async || app.ask(&reader, seen, json!({ "id": post })).await.at("/post").is_object()).await;
+        // The post, its author, the viewer's relations; BEGIN, key, repost, outbox, answer, COMMIT, position; the repost for the payload.
+        let query = "mutation($id: ID!) { postRepost(input: {postId: $id}) { post { id } repost { id } userErrors { code } } }";
+        let before = app.app.domain.cluster.statements();
+        app.ask_with_key(&reader, "budget", query, json!({ "id": post })).await;
+        let sent = app.app.domain.cluster.statements() - before;
+        assert!(sent <= 13, "{sent} statements");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mentions_and_hashtags_cost_one_look_a_shard_however_many_they_are() {
+    with_server(async |app| {
+        let author = app.sign_up("author").await;
+        let mut text = String::new();
+        for number in 0..12 {
+            let handle = format!("friend{number:02}");
+            app.sign_up(&handle).await;
+            let found = format!("{{ user(handle: \"{handle}\") {{ id }} }}");
+            app.until("they are found", async || app.ask(&author, &found, json!({})).await.at("/user").is_object()).await;
+            text.push_str(&format!("@{handle} #tag{number} "));
+        }
+        let shards = u64::try_from(app.app.domain.cluster.len()).unwrap();
+        // Claims and people, once a shard; the viewer's relations; BEGIN, activity, post, hashtags, outbox, COMMIT, position; the post for the payload.
+        let query = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code } } }";
+        let sent = statements(app, &author, query, json!({ "text": text })).await;
+        assert!(sent <= 2 * shards + 10, "{sent} statements");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_costs_one_statement_a_level() {
+    with_server(async |app| {
+        let author = app.sign_up("author").await;
+        let post = app.post(&author, "discuss").await;
+        let comment =
+            "mutation($post: ID!, $to: ID) { commentCreate(input: {postId: $post, text: \"so\", inReplyToId: $to}) { comment { id } } }";
+        for _ in 0..5 {
+            let top = app.ask(&author, comment, json!({ "post": post })).await.text("/commentCreate/comment/id");
+            for _ in 0..2 {
+                let answer = app.ask(&author, comment, json!({ "post": post, "to": top })).await.text("/commentCreate/comment/id");
+                app.ask(&author, comment, json!({ "post": post, "to": answer })).await;
+            }
+        }
+        let query =
+            "query($id: ID!) { post(id: $id) { comments(first: 10) { nodes { replyCount replies(first: 5) { nodes { author { handle }
+            replies(first: 5) { nodes { author { handle } } } } } } } } }";
+        // The post, its author, relations, its comments, two levels of answers.
+        let sent = statements(app, &author, query, json!({ "id": post })).await;
+        assert!(sent <= 8, "{sent} statements");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn telling_of_views_sends_no_statement_when_warm() {
     with_roles_and_config(
         &[Role::Server],

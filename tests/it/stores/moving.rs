@@ -9,7 +9,19 @@ use crate::app::{TestApp, with_app};
 /// Rows of the tables that belong to buckets, over all shards.
 async fn rows(app: &TestApp) -> Vec<(&'static str, i64)> {
     let mut counts = Vec::new();
-    for table in ["users", "handle_claims", "email_claims", "posts", "post_counts", "likes", "comments", "follows", "followers", "orders", "payments"] {
+    for table in [
+        "users",
+        "handle_claims",
+        "email_claims",
+        "posts",
+        "post_counts",
+        "likes",
+        "comments",
+        "follows",
+        "followers",
+        "orders",
+        "payments",
+    ] {
         counts.push((table, app.count(&format!("SELECT count(*) FROM {table}")).await));
     }
     counts
@@ -32,7 +44,8 @@ async fn every_table_is_known_to_the_mover() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shard_is_emptied_and_filled_again_and_nothing_is_lost() {
     with_app(async |app| {
-        let people = futures_util::future::join_all((0..12).map(|number| async move { app.sign_up(&format!("person{number}")).await })).await;
+        let people =
+            futures_util::future::join_all((0..12).map(|number| async move { app.sign_up(&format!("person{number}")).await })).await;
         let mut posts = Vec::new();
         for pair in people.windows(2) {
             app.follow(&pair[0], &pair[1]).await;

@@ -56,6 +56,8 @@ function tell(kind: string, post: string | undefined, count: number): { words: s
       return { words: 'follow you' };
     case 'LIKED':
       return { words: 'like your post', to };
+    case 'REPOST':
+      return { words: 'reposted your post', to };
     case 'COMMENTED':
       return { words: `commented on your post, ${count} times in all`, to };
     default:

@@ -66,6 +66,14 @@ function tell({ kind, post, comment, product, actor }: Told): { words: string; a
       return { words: 'likes your post', about: post?.text, to: toPost };
     case 'COMMENTED':
       return { words: 'commented on your post', about: comment?.text, to: toPost };
+    case 'MENTION':
+      return { words: 'mentioned you', about: comment?.text ?? post?.text, to: toPost };
+    case 'REPLY':
+      return { words: 'answered your comment', about: comment?.text, to: toPost };
+    case 'REPOST':
+      return { words: 'reposted your post', about: post?.text, to: toPost };
+    case 'QUOTE':
+      return { words: 'quoted your post', about: post?.text, to: toPost };
     case 'ORDERED':
       return { words: actor ? 'bought from you' : 'Somebody bought from you', about: product?.title, to: product ? paths.product(product.id) : undefined };
     case 'ORDER_CONFIRMED':
