@@ -36,6 +36,11 @@ const BY_ID: &[(&str, &str)] = &[
     ("notification_settings", "user_id"),
     ("images", "owner_id"),
     ("view_windows", "subject_id"),
+    ("reposts", "author_id"),
+    ("shares", "post_id"),
+    ("share_counts", "post_id"),
+    ("hashtags", "post_id"),
+    ("replies", "parent_id"),
 ];
 
 /// Tables whose rows are on the shard of the hash of a text.
