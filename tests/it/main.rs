@@ -11,6 +11,7 @@ mod analytics;
 mod app;
 mod cli;
 mod clients;
+mod commands;
 mod feeds;
 mod fuzz;
 mod graphql;
