@@ -38,7 +38,7 @@ const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) 
 const REQUESTS_M: u64 = 100;
 const LIMITS_M: u64 = 200;
 /// CPU that the wave is to cost all servers together at its height, in cores: more than three pods may use, less than ten.
-const HEIGHT_CORES: f64 = 0.75;
+const HEIGHT_CORES: f64 = 0.66;
 /// And before and after it.
 const CALM_CORES: f64 = 0.05;
 /// Requests in a row that were answered before anything is measured.
