@@ -130,7 +130,6 @@ pub const ALL: &[Figure] = &[
     gauge("plaza_projection_lag", Unit::Count, "Events of a topic not applied yet; by projection and topic."),
     gauge("plaza_projection_parked", Unit::Count, "Partitions that cannot go on; by projection."),
     counter("plaza_projection_events_total", Unit::Count, "Events applied; by projection."),
-    counter("plaza_views_applied_total", Unit::Count, "Views of posts counted into windows."),
     seconds("plaza_projection_batch_seconds", "Applying a batch of events, with what follows; by projection."),
 ];
 
