@@ -134,11 +134,12 @@ test-web: ## the front end in headless Chromium, against a plaza of its own
 	@infra/local/up servers
 	$(BROWSER_TEST)
 
-pictures: ## docs/pictures, drawn anew by the browser tests
-	@infra/local/install browser
+pictures: ## docs/pictures and docs/dashboards.md, drawn anew by the tests
+	@infra/local/install tests
 	@infra/local/web
 	@infra/local/up servers
 	PLAZA_PICTURES=$(CURDIR)/docs/pictures $(BROWSER_TEST)
+	PLAZA_PICTURES=$(CURDIR)/docs/pictures cargo test --test it -- operate::
 
 ##@ Measure
 
@@ -162,8 +163,17 @@ bench: toolchain install release ## the load mix against a release build; a tabl
 	@PROFILE=release infra/local/up
 	cargo run --release -p plaza-load -- run $(ARGS)
 
+case-1.1: case-setup ## case study: 10 million rows on one server, then on four, each with the same budget (ARGS=--quick)
+	cargo run --release -p plaza-load -- case 1.1 $(ARGS)
+
 case-1.2: case-setup ## case study: reads on the primary, then on replicas (ARGS=--quick: a look, kept nowhere)
 	cargo run --release -p plaza-load -- case 1.2 $(ARGS)
+
+case-1.3: case-setup ## case study: the shards alone, then cache-aside; a hot key expired, Redis killed (ARGS=--quick)
+	cargo run --release -p plaza-load -- case 1.3 $(ARGS)
+
+case-2.1: case-setup ## case study: an order's saga inside the request, then as a job; the provider failing and down (ARGS=--quick)
+	cargo run --release -p plaza-load -- case 2.1 $(ARGS)
 
 case-2.2: case-setup ## case study: views by updates, then through Kafka; then kills and the ledger (ARGS=--quick)
 	cargo run --release -p plaza-load -- case 2.2 $(ARGS)
@@ -193,7 +203,7 @@ sockets-many: toolchain install release ## 100,000 live connections: bytes each,
 	@PROFILE=release infra/local/up
 	cargo run --release -p plaza-load -- $(LOAD_AT) sockets-many $(ARGS)
 
-cases: case-1.2 case-2.2 case-3.1 case-3.2 case-4.0 ## every case study there is
+cases: case-1.1 case-1.2 case-1.3 case-2.1 case-2.2 case-3.1 case-3.2 case-4.0 ## every case study there is
 
 case-setup: toolchain install release
 	@infra/local/down roles

@@ -65,7 +65,7 @@ impl App {
             feed: config.feed.clone(),
             orders: config.orders.clone(),
             payments: Arc::new(SimulatedPayments(config.payments.clone())),
-            objects: Objects::new(&config.media)?,
+            objects: Objects::new(&config.media),
             images: Arc::new(Images::new(&config.media, &config.auth, &config.limits)?),
             identity: Arc::new(Identity::new(&config.auth, &config.limits)?),
             pull_authors: crate::domain::timelines::PullAuthors::default(),

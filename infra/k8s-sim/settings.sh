@@ -15,7 +15,6 @@ export KUBECONFIG=$SIM/kubeconfig
 
 KWOK_VERSION=v0.7.0
 METRICS_SERVER_VERSION=v0.9.0
-ADAPTER_VERSION=v0.12.0
 
 SIM_NAMES=(etcd apiserver controller-manager scheduler proxy kwok metrics-server prometheus adapter)
 : "${PLAZA_K8S_SIM_BASE_PORT:=$((26000 + PLAZA_PORT_SHIFT))}"

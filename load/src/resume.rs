@@ -68,8 +68,11 @@ async fn watch_once(url: &str, person: &LoggedIn, seen: &Mutex<Seen>) -> anyhow:
     }
 }
 
-/// Posts until it is answered; how often it was sent.
-async fn post(client: &Client, author: &LoggedIn, number: usize) -> anyhow::Result<(i64, usize)> {
+/// Posts until it is answered: its id, and how often it was sent.
+///
+/// # Errors
+/// No answer to a hundred attempts; a second post under one key.
+pub async fn post(client: &Client, author: &LoggedIn, number: usize) -> anyhow::Result<(i64, usize)> {
     let key = format!("resume-{number}-{}", rand::random::<u64>());
     for sent in 1..=100 {
         if let Ok(data) = client.send_keyed(Some(&author.token), Some(&key), POST, json!({ "text": format!("number {number}") })).await
@@ -87,35 +90,81 @@ async fn post(client: &Client, author: &LoggedIn, number: usize) -> anyhow::Resu
     anyhow::bail!("post {number} was never answered")
 }
 
+/// Clients that watch the homes of some people until they are dropped.
+#[derive(Debug)]
+pub struct Watchers {
+    clients: Vec<Arc<Mutex<Seen>>>,
+    tasks: tokio::task::JoinSet<()>,
+}
+
+/// What of the posts did not come as it must.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Tally {
+    /// Posts that did not come to a client, of all of both.
+    pub missed: usize,
+    /// Posts that came to a client more than once.
+    pub doubled: usize,
+    /// How often the clients connected.
+    pub connects: usize,
+}
+
+impl Watchers {
+    /// Begins so many, shared out among the people, and waits until each has subscribed.
+    ///
+    /// # Errors
+    /// Somebody who could not for two minutes.
+    pub async fn begin(url: &str, people: &[LoggedIn], count: usize) -> anyhow::Result<Self> {
+        let url = url.replacen("http", "ws", 1);
+        let mut watchers = Self { clients: Vec::new(), tasks: tokio::task::JoinSet::new() };
+        for person in people.iter().cycle().take(count) {
+            let seen = Arc::<Mutex<Seen>>::default();
+            watchers.clients.push(Arc::clone(&seen));
+            let (url, person) = (url.clone(), person.clone());
+            watchers.tasks.spawn(async move { watch(&url, person, seen).await });
+        }
+        let began = Instant::now();
+        while watchers.clients.iter().any(|seen| !locked(seen).began) {
+            anyhow::ensure!(began.elapsed() < Duration::from_secs(120), "not everybody could connect");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        Ok(watchers)
+    }
+
+    /// Waits until everybody has every post, or for so long.
+    pub async fn settle(&self, posts: &[i64], most: Duration) {
+        let began = Instant::now();
+        let lacks = || self.clients.iter().any(|seen| posts.iter().any(|id| !locked(seen).posts.contains_key(id)));
+        while began.elapsed() < most && lacks() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// What came to everybody, against what was posted.
+    pub fn tally(&self, posts: &[i64]) -> Tally {
+        self.clients.iter().fold(Tally::default(), |tally, seen| {
+            let seen = locked(seen);
+            Tally {
+                missed: tally.missed + posts.iter().filter(|id| !seen.posts.contains_key(id)).count(),
+                doubled: tally.doubled + seen.posts.values().filter(|count| **count > 1).count(),
+                connects: tally.connects + seen.connects,
+            }
+        })
+    }
+}
+
 /// The verb.
 ///
 /// # Errors
 /// The servers'; a post that is never answered.
 pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str, arguments: &ResumeArguments) -> anyhow::Result<bool> {
-    let (author, watchers) = author_and_followers(client, truth, password).await?;
+    let (author, people) = author_and_followers(client, truth, password).await?;
     let author = &author;
-    let url = client.url().replacen("http", "ws", 1);
-    let clients: Vec<Arc<Mutex<Seen>>> = watchers
-        .iter()
-        .cycle()
-        .take(arguments.clients)
-        .map(|person| {
-            let (seen, url, person) = (Arc::<Mutex<Seen>>::default(), url.clone(), person.clone());
-            let watched = Arc::clone(&seen);
-            #[expect(clippy::disallowed_methods, reason = "lives as long as the run")]
-            tokio::spawn(async move { watch(&url, person, watched).await });
-            seen
-        })
-        .collect();
-    let began = Instant::now();
-    while clients.iter().any(|seen| !locked(seen).began) {
-        anyhow::ensure!(began.elapsed() < Duration::from_secs(120), "not everybody could connect");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    let watchers = Watchers::begin(client.url(), &people, arguments.clients).await?;
     // The first post gives everybody a cursor to come back with.
-    let mut posted = vec![post(client, author, 0).await?];
-    wait_for(&clients, &posted, Duration::from_secs(30)).await;
+    let first = post(client, author, 0).await?;
+    watchers.settle(&[first.0], Duration::from_secs(30)).await;
+    let mut posted = vec![first];
     let sending = stream::iter(1..arguments.posts).then(|number| async move {
         tokio::time::sleep(Duration::from_millis(100)).await;
         if number == arguments.posts / 3 {
@@ -130,29 +179,16 @@ pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str,
     while let Some(done) = sending.next().await {
         posted.push(done?);
     }
-    wait_for(&clients, &posted, Duration::from_secs(60)).await;
-    let (mut missed, mut doubled, mut connects) = (0, 0, 0);
-    for seen in &clients {
-        let seen = locked(seen);
-        missed += posted.iter().filter(|(id, _)| !seen.posts.contains_key(id)).count();
-        doubled += seen.posts.values().filter(|count| **count > 1).count();
-        connects += seen.connects;
-    }
-    let resent: usize = posted.iter().map(|(_, sent)| sent - 1).sum();
+    let (ids, sent): (Vec<i64>, Vec<usize>) = posted.into_iter().unzip();
+    watchers.settle(&ids, Duration::from_secs(60)).await;
+    let Tally { missed, doubled, connects } = watchers.tally(&ids);
+    let resent: usize = sent.iter().map(|sent| sent - 1).sum();
     writeln!(
         std::io::stdout(),
         "clients {}, connected {connects} times; posts {}, sent again {} times; missed {missed}, doubled {doubled}",
-        clients.len(),
-        posted.len(),
-        resent + posted.len().div_ceil(5)
+        watchers.clients.len(),
+        ids.len(),
+        resent + ids.len().div_ceil(5)
     )?;
     Ok(missed == 0 && doubled == 0)
-}
-
-/// Until everybody has every post, or for so long.
-async fn wait_for(clients: &[Arc<Mutex<Seen>>], posted: &[(i64, usize)], most: Duration) {
-    let began = Instant::now();
-    while began.elapsed() < most && clients.iter().any(|seen| posted.iter().any(|(id, _)| !locked(seen).posts.contains_key(id))) {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }

@@ -1,6 +1,6 @@
 //! What the rows say, read from the primaries without any of plaza's code.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,14 +28,32 @@ pub struct Person {
 pub struct World {
     follows: HashMap<i64, Vec<i64>>,
     posts: HashMap<i64, Vec<i64>>,
+    /// By repost: the original.
+    reposts: HashMap<i64, i64>,
+    /// Every post of theirs, and every original.
+    there: HashSet<i64>,
 }
+
+/// A repost is left out when the original, or another repost of it, is among so many posts right below it.
+const REPEAT_WINDOW: usize = 40;
 
 impl World {
     /// The home feed that a person must have: newest first.
     pub fn home(&self, person: i64) -> Vec<i64> {
         let followed = self.follows.get(&person).map(Vec::as_slice).unwrap_or_default();
         let posts: BTreeSet<i64> = followed.iter().filter_map(|author| self.posts.get(author)).flatten().copied().collect();
-        posts.into_iter().rev().collect()
+        // A repost goes with the original.
+        let shown = |post: &i64| self.reposts.get(post).is_none_or(|original| self.there.contains(original));
+        let posts: Vec<i64> = posts.into_iter().rev().filter(shown).collect();
+        self.without_repeats(&posts)
+    }
+
+    fn without_repeats(&self, posts: &[i64]) -> Vec<i64> {
+        let subject = |post: &i64| *self.reposts.get(post).unwrap_or(post);
+        let is_repeat = |place: usize, post: &i64| {
+            self.reposts.contains_key(post) && posts.iter().skip(place + 1).take(REPEAT_WINDOW).any(|other| subject(other) == subject(post))
+        };
+        posts.iter().enumerate().filter(|(place, post)| !is_repeat(*place, post)).map(|(_, post)| *post).collect()
     }
 }
 
@@ -81,6 +99,19 @@ impl Truth {
             names.extend(shard.query("SELECT id, display_name FROM users", &[]).await?.iter().map(|row| (row.get(0), row.get(1))));
         }
         Ok(names)
+    }
+
+    /// The hash of somebody's password: seeded people all have the same.
+    ///
+    /// # Errors
+    /// The server's, or an empty system.
+    pub async fn any_password_hash(&self) -> anyhow::Result<String> {
+        for shard in &self.shards {
+            if let Some(row) = shard.query_opt("SELECT password_hash FROM users ORDER BY id LIMIT 1", &[]).await? {
+                return Ok(row.get(0));
+            }
+        }
+        anyhow::bail!("nobody is there: seed first")
     }
 
     /// The newest posts, at most so many.
@@ -148,8 +179,19 @@ impl Truth {
         }
         let authors: Vec<i64> = world.follows.values().flatten().copied().collect::<BTreeSet<i64>>().into_iter().collect();
         for shard in &self.shards {
-            for row in shard.query("SELECT author_id, id FROM posts WHERE NOT deleted AND author_id = ANY($1)", &[&authors]).await? {
+            let posts = "SELECT author_id, id, repost_of FROM posts WHERE NOT deleted AND author_id = ANY($1)";
+            for row in shard.query(posts, &[&authors]).await? {
                 world.posts.entry(row.get(0)).or_default().push(row.get(1));
+                world.there.insert(row.get(1));
+                if let Some(original) = row.get::<_, Option<i64>>(2) {
+                    world.reposts.insert(row.get(1), original);
+                }
+            }
+        }
+        let originals: Vec<i64> = world.reposts.values().copied().collect();
+        for shard in &self.shards {
+            for row in shard.query("SELECT id FROM posts WHERE NOT deleted AND id = ANY($1)", &[&originals]).await? {
+                world.there.insert(row.get(0));
             }
         }
         Ok(world)
@@ -236,6 +278,54 @@ impl Truth {
         Ok(orders)
     }
 
+    /// The newest order's id; 0 when there is none.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn newest_order(&self) -> anyhow::Result<i64> {
+        let mut newest = 0;
+        for shard in &self.shards {
+            newest = newest.max(shard.query_one("SELECT coalesce(max(id), 0) FROM orders", &[]).await?.get(0));
+        }
+        Ok(newest)
+    }
+
+    /// Orders after this one, with their states.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn orders_since(&self, id: i64) -> anyhow::Result<HashMap<i64, String>> {
+        let mut orders = HashMap::new();
+        for shard in &self.shards {
+            orders.extend(
+                shard.query("SELECT id, status FROM orders WHERE id > $1", &[&id]).await?.iter().map(|row| (row.get(0), row.get(1))),
+            );
+        }
+        Ok(orders)
+    }
+
+    /// How many orders after this one have not ended.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn orders_under_way(&self, id: i64) -> anyhow::Result<i64> {
+        self.sum("SELECT count(*) FROM orders WHERE id > $1 AND status NOT IN ('CONFIRMED', 'REJECTED', 'CANCELLED')", id).await
+    }
+
+    /// Products of which stock, held and sold pieces do not add up to what there was.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn wrong_stock(&self, products: &[i64], stock: i64) -> anyhow::Result<i64> {
+        const WRONG: &str = "SELECT count(*) FROM products p WHERE p.id = ANY($1) AND $2 <> p.stock + coalesce(
+            (SELECT sum(r.quantity) FROM reservations r WHERE r.product_id = p.id AND r.status IN ('HELD', 'SOLD')), 0)";
+        let mut wrong = 0;
+        for shard in &self.shards {
+            wrong += shard.query_one(WRONG, &[&products, &stock]).await?.get::<_, i64>(0);
+        }
+        Ok(wrong)
+    }
+
     /// Waits up to half a minute for the projections to be level, then counts stored counters that differ from their rows, and
     /// by how many edges the two sides differ (1 where they are as many, but not the same).
     ///
@@ -259,7 +349,7 @@ impl Truth {
                OR c.like_count <> (SELECT count(*) FROM likes l WHERE l.post_id = p.id)
                OR c.comment_count <> (SELECT count(*) FROM comments m WHERE m.post_id = p.id)";
         const PROFILES: &str = "SELECT count(*) FROM users u JOIN user_counts c ON c.user_id = u.id
-            WHERE c.post_count <> (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
+            WHERE c.post_count <> (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted AND p.repost_of IS NULL)
                OR c.following_count <> (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active)";
         const FOLLOWERS: &str = "SELECT count(*) FROM follower_counts c
             WHERE c.follower_count <> (SELECT count(*) FROM followers f WHERE f.followee_id = c.user_id AND f.active)";
@@ -279,5 +369,24 @@ impl Truth {
             sums += row.get::<_, &str>(2).parse::<i128>()?;
         }
         Ok(wrong + difference.abs().max(i64::from(sums != 0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_holds_each_post_once_within_forty() {
+        let mut world = World::default();
+        world.follows.insert(1, vec![2, 3]);
+        // 3 passes on 10 and 50, which 2 wrote; 90 and 91 are gone, or were never there.
+        world.posts.insert(2, (10..=50).collect());
+        world.posts.insert(3, vec![51, 52, 53]);
+        world.reposts.extend([(51, 10), (52, 50), (53, 90)]);
+        world.there.extend(10..=53);
+        let home = world.home(1);
+        assert_eq!(home.first(), Some(&51), "beyond forty it comes again; near, and of what is gone, it does not");
+        assert_eq!(home.len(), 42);
     }
 }

@@ -3,11 +3,12 @@
 mod dead_letters;
 pub mod doctor;
 mod keygen;
-pub mod ledger;
 mod last_words;
+pub mod ledger;
 mod listeners;
 mod migrate;
 mod projections;
+mod rebalance;
 pub mod roles;
 mod schema;
 pub mod seed;
@@ -49,6 +50,8 @@ enum Verb {
     Seed(seed::SeedArgs),
     /// Rows, bytes and skew of every shard; with `check`, against a threshold.
     Shards(shards::ShardsArgs),
+    /// Deal the buckets out over the shards anew, while plaza is stopped.
+    Rebalance(rebalance::RebalanceArgs),
     /// Print, write or check schema.graphql.
     Schema(schema::SchemaArgs),
     /// Every local process: role, port, pid and state.
@@ -84,6 +87,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Migrate(args) => migrate::run(&load()?, &args).await,
         Verb::Seed(args) => seed::run(load()?, args).await,
         Verb::Shards(args) => shards::run(&load()?, &args).await,
+        Verb::Rebalance(args) => rebalance::run(&load()?, &args).await,
         Verb::DeadLetters(args) => dead_letters::run(&load()?, args).await,
         Verb::Projections => projections::run(&load()?).await,
         Verb::Ledger(args) => ledger::run(&load()?, &args).await,

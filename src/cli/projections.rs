@@ -9,13 +9,36 @@ use crate::stores::kafka::consumer::EventConsumer;
 use crate::stores::postgres::projections::positions;
 use crate::stores::postgres::{Cluster, Connection, ReadSession};
 
+/// Where a projection stands in a partition.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// Its name.
+    pub projection: &'static str,
+    /// The topic.
+    pub topic: &'static str,
+    /// The partition.
+    pub partition: i32,
+    /// The offset it goes on at.
+    pub next: i64,
+    /// The partition's end.
+    pub end: i64,
+}
+
+impl Standing {
+    /// Events it has not applied.
+    pub(super) fn behind(&self) -> i64 {
+        (self.end - self.next).max(0)
+    }
+}
+
+/// Where every projection stands in every partition.
+///
 /// # Errors
 /// A shard or Kafka cannot be reached.
-pub async fn run(config: &Config) -> anyhow::Result<()> {
+pub(super) async fn standings(config: &Config) -> anyhow::Result<Vec<Standing>> {
     let cluster = Cluster::new(&config.postgres)?;
     let session = ReadSession::primary(cluster.len());
-    let mut out = std::io::stdout();
-    writeln!(out, "{:<16} {:<10} {:>9} {:>12} {:>8}", "projection", "topic", "partition", "next offset", "behind")?;
+    let mut standings = Vec::new();
     for projection in all(&config.feed) {
         let name = projection.name();
         let consumer = Arc::new(EventConsumer::new(&config.kafka, name, projection.topics())?);
@@ -34,8 +57,20 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
             };
             let next =
                 shards.iter().filter_map(|shard| shard.iter().find(at)).map(|position| position.next_offset).max().unwrap_or_default();
-            writeln!(out, "{name:<16} {:<10} {:>9} {next:>12} {:>8}", partition.topic, partition.number, (end - next).max(0))?;
+            standings.push(Standing { projection: name, topic: partition.topic, partition: partition.number, next, end });
         }
+    }
+    Ok(standings)
+}
+
+/// # Errors
+/// A shard or Kafka cannot be reached.
+pub async fn run(config: &Config) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{:<16} {:<10} {:>9} {:>12} {:>8}", "projection", "topic", "partition", "next offset", "behind")?;
+    for standing in standings(config).await? {
+        let Standing { projection, topic, partition, next, .. } = &standing;
+        writeln!(out, "{projection:<16} {topic:<10} {partition:>9} {next:>12} {:>8}", standing.behind())?;
     }
     Ok(())
 }

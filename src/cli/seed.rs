@@ -11,8 +11,7 @@ use tokio::time::Instant;
 use super::shards;
 use crate::config::Config;
 use crate::domain::identity::Identity;
-use crate::ids::UserId;
-use crate::seeding::{Follows, Loader, Plan, Step, World, compare_with_psql, email, follows_of_file, handle, people};
+use crate::seeding::{Follows, Loader, Plan, Step, World, compare_with_psql, follows_of_file, people};
 use crate::stores::postgres::Cluster;
 use crate::stores::postgres::migrations::load_map;
 
@@ -98,7 +97,7 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
     }
     let world = match graph {
         Some((count, follows)) => {
-            if let Some(name) = loader.taken_by_others(&names(&to_make)).await? {
+            if let Some(name) = loader.taken_by_others(&to_make).await? {
                 anyhow::bail!("{name} is somebody else's: seed people with the random seed that was used before, or where nobody is yet");
             }
             let hash = Identity::new(&config.auth, &config.limits)?.hash(PASSWORD.to_owned()).await?;
@@ -121,12 +120,6 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
     shards::run(&config, &shards::ShardsArgs::default()).await?;
     writeln!(std::io::stdout(), "log in as alice, password {PASSWORD}")?;
     Ok(())
-}
-
-/// Every name that will be somebody's.
-fn names(people: &[UserId]) -> Vec<(String, UserId)> {
-    let numbered = (0..).zip(people);
-    numbered.flat_map(|(number, person)| [(handle(number), *person), (email(&handle(number)), *person)]).collect()
 }
 
 /// Step by step; whether anything of people who may have been there before is new.

@@ -20,7 +20,7 @@ pub struct ServerConfig {
     pub body_limit: usize,
     /// Time a whole request may take, in milliseconds; below nginx's 3 s per attempt.
     pub deadline_ms: u64,
-    /// Requests at work at the same time; more are refused at once, with the advice to come back.
+    /// Requests at work at the same time; more wait for a moment (40 ms) and are refused, with the advice to come back.
     pub max_in_flight: usize,
     /// Development conveniences: introspection and explanations for everyone.
     pub development: bool,

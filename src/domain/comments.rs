@@ -1,4 +1,4 @@
-//! Comments; on the post's shard, oldest first.
+//! Comments and the answers to them; on the post's shard, oldest first.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::idempotency::{Request, once};
 use super::posts::{self, PostCounts};
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy, text};
+use super::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy, references, text};
 use crate::ids::{CommentId, Id, PostId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
@@ -15,6 +15,10 @@ use crate::stores::redis::cache::Cached;
 
 pub use crate::stores::postgres::comments::Comment;
 
+/// How deep a thread goes: a comment at this depth cannot be answered.
+pub const MAX_DEPTH: i16 = 8;
+/// How long a second look, at a primary, may take.
+const FRESH: std::time::Duration = std::time::Duration::from_secs(1);
 /// How many of a post's first comments are cached.
 const CACHED: usize = 20;
 
@@ -33,17 +37,37 @@ impl Cached for FirstComments {
     }
 }
 
-/// The viewer comments on a post.
+/// The viewer comments on a post, or answers a comment on it.
 ///
 /// # Errors
-/// A text out of bounds, a post that is not there; its shard is away.
-pub async fn create(op: &Operation, domain: &Domain, post: PostId, text: &str) -> Result<Comment, DomainError> {
+/// A text out of bounds, a post or comment that is not there, a thread that is too deep; its shard is away.
+pub async fn create(
+    op: &Operation,
+    domain: &Domain,
+    post: PostId,
+    text: &str,
+    in_reply_to: Option<CommentId>,
+) -> Result<Comment, DomainError> {
     let author = op.require_viewer()?.user_id;
     let text = text::checked("text", text, text::COMMENT_TEXT).map_err(|error| DomainError::Rejected(vec![error]))?;
-    posts::require_visible(op, domain, post).await?;
+    // Who comments on a repost comments on the original.
+    let mut row = posts::require_visible(op, domain, "postId", post).await?;
+    if let Some(original) = row.repost_of {
+        row = posts::require_visible(op, domain, "postId", original).await?;
+    }
+    let post = row.id;
+    let answered = match in_reply_to {
+        Some(id) => Some(answerable(op, domain, post, id).await?),
+        None => None,
+    };
+    let entities = references::of_text(op, domain, &text).await?;
+    // Whoever is told of the comment as such is not told of the mention too.
+    let otherwise: Vec<UserId> =
+        [Some(row.author_id), answered.as_ref().map(|answered| answered.author_id)].into_iter().flatten().collect();
+    let mentioned = references::to_tell(op, domain, &entities, &otherwise).await?;
     let shard = domain.cluster.shard_of_id(post);
     let request = Request { user: author, client_key: op.client_key.as_deref(), operation: "commentCreate" };
-    let payload = (post, &text);
+    let payload = (post, &text, in_reply_to);
     let committed = domain
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<(Comment, i64), DomainError> {
@@ -53,11 +77,19 @@ pub async fn create(op: &Operation, domain: &Domain, post: PostId, text: &str) -
                 };
                 let version = locked.version + 1;
                 post_rows::raise(connection, post.as_i64(), version, false).await?;
-                let comment = store::insert(connection, post.bucket(), post.as_i64(), author.as_i64(), &text).await?;
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(Event::PostCommented { post_id: post, comment_id: comment.id, author_id: author }, version)
-                    .append(connection)
-                    .await?;
+                let new = store::NewComment {
+                    post: post.as_i64(),
+                    author: author.as_i64(),
+                    text: &text,
+                    in_reply_to: in_reply_to.map(Id::as_i64),
+                    depth: answered.as_ref().map_or(0, |answered| answered.depth + 1),
+                    entities: &entities,
+                };
+                let comment = store::insert(connection, post.bucket(), new).await?;
+                let messages = Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
+                let messages = written(messages, &comment, answered.as_ref(), version);
+                let place = references::Place { author, post, comment: Some(comment.id) };
+                references::tell(messages, &mentioned, place).append(connection).await?;
                 Ok((comment, version))
             })
             .await
@@ -68,6 +100,35 @@ pub async fn create(op: &Operation, domain: &Domain, post: PostId, text: &str) -
     op.told(domain.redis.invalidate::<PostCounts>(&[(post.as_i64(), version)]).await);
     op.told(domain.redis.invalidate::<FirstComments>(&[(post.as_i64(), version)]).await);
     Ok(comment)
+}
+
+/// A comment on a post, for the viewer to answer.
+async fn answerable(op: &Operation, domain: &Domain, post: PostId, id: CommentId) -> Result<Comment, DomainError> {
+    let mut found = get_many(op, domain, &[id]).await?;
+    if found.is_empty() {
+        // It may be too new for the replica.
+        let fresh = Operation::fresh(domain.cluster.len(), op.viewer, FRESH);
+        found = get_many(&fresh, domain, &[id]).await?;
+    }
+    let Some(comment) = found.remove(&id).filter(|comment| comment.post_id == post) else {
+        return Err(DomainError::rejected(UserErrorCode::NotFound, "inReplyToId", "there is no such comment on this post"));
+    };
+    if comment.depth >= MAX_DEPTH {
+        let deep = format!("a thread is at most {MAX_DEPTH} answers deep: answer the comment above");
+        return Err(DomainError::rejected(UserErrorCode::LimitExceeded, "inReplyToId", deep));
+    }
+    Ok(comment)
+}
+
+/// Tells of a new comment: on the post's own shard, and on that of whoever it answers.
+fn written(messages: Messages, comment: &Comment, answered: Option<&Comment>, version: i64) -> Messages {
+    let (post_id, comment_id, author_id) = (comment.post_id, comment.id, comment.author_id);
+    match answered {
+        None => messages.event(Event::PostCommented { post_id, comment_id, author_id }, version),
+        Some(answered) => messages
+            .event(Event::PostReplied { post_id, comment_id, author_id, answered_id: answered.author_id }, version)
+            .event(Event::CommentAnswered { user_id: answered.author_id, author_id, comment_id }, 1),
+    }
 }
 
 /// Comments by id; missing ones and those on posts the viewer may not see are left out.
@@ -90,7 +151,7 @@ pub async fn get_many(op: &Operation, domain: &Domain, ids: &[CommentId]) -> Res
     Ok(comments.into_iter().filter(shown).map(|comment| (comment.id, comment)).collect())
 }
 
-/// A post's comments, oldest first; cursor = comment id.
+/// The comments on a post itself, oldest first; cursor = comment id.
 ///
 /// # Errors
 /// The post's shard is away.
@@ -107,6 +168,46 @@ pub async fn by_post(op: &Operation, domain: &Domain, post: PostId, page: PageRe
     keep_heard(op, domain, &mut pages).await?;
     let [page] = pages;
     Ok(page)
+}
+
+/// The answers to a comment that the viewer may see, oldest first; cursor = comment id.
+///
+/// # Errors
+/// The comment's shard is away.
+pub async fn replies(op: &Operation, domain: &Domain, comment: CommentId, page: PageRequest) -> Result<Page<Comment>, DomainError> {
+    let after = page.after.unwrap_or_default();
+    Ok(replies_of_many(op, domain, &[comment], after, page.first).await?.remove(&comment).unwrap_or_default())
+}
+
+/// The answers to each of these comments above an id, an entry for every one that has any: one statement a shard.
+///
+/// # Errors
+/// A shard that is away.
+pub async fn replies_of_many(
+    op: &Operation,
+    domain: &Domain,
+    comments: &[CommentId],
+    after: i64,
+    first: usize,
+) -> Result<HashMap<CommentId, Page<Comment>>, DomainError> {
+    let limit = i64::try_from(first + 1).unwrap_or(i64::MAX);
+    let rows = domain
+        .cluster
+        .scatter_ids(&op.reads, comments.iter().copied(), async |connection: &mut Connection, ids: &[i64]| {
+            store::replies(connection, ids, after, limit).await
+        })
+        .await
+        .complete()?;
+    let mut by_parent: HashMap<CommentId, Vec<(i64, Comment)>> = HashMap::new();
+    for row in rows.into_iter().flatten() {
+        if let Some(parent) = row.in_reply_to {
+            by_parent.entry(parent).or_default().push((row.id.as_i64(), row));
+        }
+    }
+    let (parents, rows): (Vec<CommentId>, Vec<_>) = by_parent.into_iter().unzip();
+    let mut pages: Vec<Page<Comment>> = rows.into_iter().map(|rows| Page::from_rows(rows, first)).collect();
+    keep_heard(op, domain, &mut pages).await?;
+    Ok(parents.into_iter().zip(pages).collect())
 }
 
 /// Leaves out the comments of people the viewer may not see.
@@ -174,7 +275,9 @@ async fn load_first(
     for row in rows.into_iter().flatten() {
         let (_, comments) = by_post.entry(row.post_id.as_i64()).or_insert_with(|| (row.version, Vec::new()));
         if let (Some(id), Some(author_id), Some(text)) = (row.id, row.author_id, row.text) {
-            comments.push((id.as_i64(), Comment { id, post_id: row.post_id, author_id, text }));
+            let (post_id, entities, reply_count) = (row.post_id, row.entities, row.reply_count);
+            let comment = Comment { id, post_id, author_id, text, in_reply_to: None, depth: 0, entities, reply_count };
+            comments.push((id.as_i64(), comment));
         }
     }
     let pages = by_post.into_iter().map(|(post, (version, rows))| (post, FirstComments { version, page: Page::from_rows(rows, first) }));

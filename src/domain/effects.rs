@@ -9,10 +9,12 @@ use super::posts::{self, Post};
 use super::products::Product;
 use super::profile_counts::{FollowerCount, ProfileCounts};
 use super::relations::Relations;
+use super::shares::ShareCounts;
 use super::{Domain, DomainError, Operation, comments, products};
 use crate::ids::{Id, PostId, ProductId, UserId};
 use crate::read_models::profile_counts::{self, VersionsRow};
 use crate::read_models::projection::Effects;
+use crate::read_models::shares;
 use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, ReadSession};
 use crate::stores::redis::live::Cause;
@@ -66,6 +68,19 @@ impl Effects for Domain {
         people.extend(posts::authors_of(&op, self, posts).await.map_err(store_error)?);
         people.extend(products::sellers_of(&op, self, products).await.map_err(store_error)?);
         self.redis.wake(&people.into_iter().collect::<Vec<_>>(), Cause::Notifications).await
+    }
+
+    async fn shares_changed(&self, posts: &[PostId]) -> Result<(), StoreError> {
+        let session = ReadSession::primary(self.cluster.len());
+        let counts = self
+            .cluster
+            .scatter_ids(&session, posts.iter().copied(), async |connection: &mut Connection, ids: &[i64]| {
+                shares::load(connection, ids).await
+            })
+            .await
+            .complete()?;
+        let versions: Vec<(i64, i64)> = counts.into_iter().flatten().map(|row| (row.post_id, row.version)).collect();
+        self.redis.invalidate::<ShareCounts>(&versions).await
     }
 
     async fn orders_changed(&self, buyers: &[UserId]) -> Result<(), StoreError> {

@@ -29,7 +29,8 @@ pub async fn unlike(op: &Operation, domain: &Domain, id: PostId) -> Result<PostI
 async fn change(op: &Operation, domain: &Domain, id: PostId, operation: &'static str, liked: bool) -> Result<PostId, DomainError> {
     let user = op.require_viewer()?.user_id;
     // Also to take a like back: whether a post they may not see is still there is not told.
-    posts::require_visible(op, domain, id).await?;
+    // Who likes a repost likes the original.
+    let id = posts::require_visible(op, domain, "postId", id).await?.subject();
     let shard = domain.cluster.shard_of_id(id);
     let request = Request { user, client_key: op.client_key.as_deref(), operation };
     let committed = domain

@@ -212,14 +212,20 @@ pub(super) async fn seen(domain: &Domain, viewer: Viewer) {
     }
 }
 
-/// Those of the posts that the viewer may see, and whose authors they still follow.
+/// Those of the posts that the viewer may see, and whose authors they still follow; no repost of what is right below it in their home.
 async fn visible(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<Vec<Post>, DomainError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let found = posts::get_many_surely(op, domain, ids).await?;
     let relations = relations::of_viewer(op, domain).await?;
-    Ok(found.into_values().filter(|post| relations.follows(post.author_id)).collect())
+    let mut shown = Vec::with_capacity(found.len());
+    for post in found.into_values().filter(|post| relations.follows(post.author_id)) {
+        if !timelines::is_repeat(op, domain, &post).await? {
+            shown.push(post);
+        }
+    }
+    Ok(shown)
 }
 
 /// Waits until the person is woken for one cause, or until a moment.

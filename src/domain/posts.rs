@@ -6,13 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::idempotency::{Request, once};
 use super::profile_counts::ProfileCounts;
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, images, policy, products, text};
+use super::{
+    Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, images, policy, products, references, shares, text,
+};
 use crate::ids::{Id, ImageId, PostId, ProductId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
 use crate::read_models::post_counts;
-use crate::stores::postgres::{Connection, images as image_rows, posts as store, users as user_rows};
+use crate::stores::postgres::{
+    Connection, ShardIndex, hashtags as hashtag_rows, images as image_rows, posts as store, reposts as repost_rows, users as user_rows,
+};
 use crate::stores::redis::cache::Cached;
 
 pub use crate::stores::postgres::posts::Post;
@@ -57,47 +61,84 @@ struct Done {
     activity: i64,
 }
 
+/// A post to be.
+#[derive(Debug, Clone, Default)]
+pub struct NewPost {
+    /// Text.
+    pub text: String,
+    /// A product to show with it.
+    pub product_id: Option<ProductId>,
+    /// A post that it says something about; of a repost, the original is meant.
+    pub quoted_post_id: Option<PostId>,
+    /// Images to show with it, in this order.
+    pub image_ids: Vec<ImageId>,
+}
+
 /// The viewer writes a post.
 ///
 /// # Errors
-/// A text out of bounds, a product that does not exist, images that cannot be shown; a shard that is away.
-pub async fn create(
-    op: &Operation,
-    domain: &Domain,
-    text: &str,
-    product_id: Option<ProductId>,
-    image_ids: &[ImageId],
-) -> Result<PostId, DomainError> {
+/// A text out of bounds, a product that does not exist, images that cannot be shown, a post that may not be quoted; a shard that is away.
+pub async fn create(op: &Operation, domain: &Domain, new: NewPost) -> Result<PostId, DomainError> {
     let author = op.require_viewer()?.user_id;
-    let checked = text::checked("text", text, text::POST_TEXT);
+    let checked = text::checked("text", &new.text, text::POST_TEXT);
     let mut errors: Vec<UserError> = checked.as_ref().err().cloned().into_iter().collect();
-    if let Some(product) = product_id
+    if let Some(product) = new.product_id
         && !product_exists(op, domain, product).await?
     {
         errors.push(UserError::field(UserErrorCode::NotFound, "productId", "there is no such product"));
     }
-    errors.extend(image_count(image_ids).err());
+    let quoted = match new.quoted_post_id {
+        Some(quoted) => shares::shareable(op, domain, "quotedPostId", quoted).await.map(Some),
+        None => Ok(None),
+    };
+    let quoted = match quoted {
+        Err(DomainError::Rejected(refused)) => {
+            errors.extend(refused);
+            None
+        }
+        quoted => quoted?,
+    };
+    errors.extend(image_count(&new.image_ids).err());
     let text = checked.ok().filter(|_| errors.is_empty()).ok_or(DomainError::Rejected(errors))?;
+    let entities = references::of_text(op, domain, &text).await?;
+    let quoted_author = quoted.as_ref().map(|quoted| quoted.author_id);
+    let mentioned = references::to_tell(op, domain, &entities, quoted_author.as_slice()).await?;
+    let quoted = quoted.map(|quoted| quoted.id);
     let shard = domain.cluster.shard_of_id(author);
     let request = Request { user: author, client_key: op.client_key.as_deref(), operation: "postCreate" };
-    let mut payload = vec![serde_json::json!(text), serde_json::json!(product_id)];
-    if !image_ids.is_empty() {
-        payload.push(serde_json::json!(image_ids));
+    let mut payload = vec![serde_json::json!(text), serde_json::json!(new.product_id)];
+    if !new.image_ids.is_empty() {
+        payload.push(serde_json::json!(new.image_ids));
+    }
+    if let Some(quoted) = new.quoted_post_id {
+        payload.push(serde_json::json!({ "quoted": quoted }));
     }
     let committed = domain
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Done, DomainError> {
             once(connection, request, &payload, async |connection: &mut Connection| {
                 let activity = user_rows::raise_activity(connection, author.as_i64()).await?.ok_or(DomainError::Unauthenticated)?.activity;
-                let product = product_id.map(Id::as_i64);
-                let shown = images::take(connection, author, images::Purpose::Post, image_ids, "imageIds").await?;
+                let shown = images::take(connection, author, images::Purpose::Post, &new.image_ids, "imageIds").await?;
                 let shown = (!shown.is_empty()).then(|| serde_json::json!(shown));
-                let post = store::insert(connection, author.bucket(), author.as_i64(), &text, product, shown.as_ref()).await?;
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(Event::PostCreated { post_id: post, author_id: author }, 1)
-                    .job(Job::FeedFanOut { post_id: post, author_id: author }, format!("post:{post}/fan_out"))
-                    .append(connection)
-                    .await?;
+                let row = store::NewPost {
+                    author: author.as_i64(),
+                    text: &text,
+                    product: new.product_id.map(Id::as_i64),
+                    quoted: quoted.map(Id::as_i64),
+                    entities: &entities,
+                    images: shown.as_ref(),
+                };
+                let post = store::insert(connection, author.bucket(), row).await?;
+                let tags = entities.hashtags();
+                if !tags.is_empty() {
+                    hashtag_rows::insert(connection, &tags, post.as_i64(), author.as_i64()).await?;
+                }
+                let place = references::Place { author, post, comment: None };
+                let mut messages = references::tell(created(op, domain, shard, post, author), &mentioned, place);
+                if let Some(quoted_id) = quoted {
+                    messages = messages.event(Event::PostQuoted { quote_id: post, author_id: author, quoted_id }, 1);
+                }
+                messages.append(connection).await?;
                 Ok(Done { post, activity })
             })
             .await
@@ -106,6 +147,13 @@ pub async fn create(
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     op.told(domain.redis.invalidate::<ProfileCounts>(&[(author.as_i64(), committed.value.activity)]).await);
     Ok(committed.value.post)
+}
+
+/// What a new post sets in motion.
+pub(super) fn created(op: &Operation, domain: &Domain, shard: ShardIndex, post: PostId, author: UserId) -> Messages {
+    Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+        .event(Event::PostCreated { post_id: post, author_id: author }, 1)
+        .job(Job::FeedFanOut { post_id: post, author_id: author }, format!("post:{post}/fan_out"))
 }
 
 /// At most four, each once.
@@ -150,18 +198,7 @@ pub async fn delete(op: &Operation, domain: &Domain, id: PostId) -> Result<PostI
                     return Ok(None);
                 }
                 let activity = user_rows::raise_activity(connection, viewer.as_i64()).await?.ok_or(DomainError::Unauthenticated)?.activity;
-                store::raise(connection, id.as_i64(), post.version + 1, true).await?;
-                let messages = Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
-                let messages = messages.event(Event::PostDeleted { post_id: id, author_id: viewer }, post.version + 1);
-                let messages = match post.images {
-                    Some(shown) => {
-                        let ids: Vec<i64> = shown.0.iter().map(|image| image.id.as_i64()).collect();
-                        image_rows::forget(connection, &ids).await?;
-                        messages.job(Job::ImageDelete { names: images::files_of(&shown.0) }, format!("post:{id}/images"))
-                    }
-                    None => messages,
-                };
-                messages.append(connection).await?;
+                remove(op, domain, connection, shard, id, &post).await?;
                 Ok(Some(Done { post: id, activity }))
             })
             .await
@@ -175,11 +212,80 @@ pub async fn delete(op: &Operation, domain: &Domain, id: PostId) -> Result<PostI
     Ok(id)
 }
 
+/// Deletes a locked post that is not deleted yet, with what it is on its author's shard, and tells of it.
+pub(super) async fn remove(
+    op: &Operation,
+    domain: &Domain,
+    connection: &mut Connection,
+    shard: ShardIndex,
+    id: PostId,
+    post: &store::Locked,
+) -> Result<(), DomainError> {
+    let author_id = post.author_id;
+    store::raise(connection, id.as_i64(), post.version + 1, true).await?;
+    let tags = post.entities.as_ref().map(references::Entities::hashtags).unwrap_or_default();
+    if !tags.is_empty() {
+        hashtag_rows::delete(connection, &tags, id.as_i64()).await?;
+    }
+    let mut messages = Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+        .event(Event::PostDeleted { post_id: id, author_id }, post.version + 1);
+    if let Some(original_id) = post.repost_of {
+        repost_rows::delete(connection, author_id.as_i64(), original_id.as_i64()).await?;
+        messages = messages.event(Event::PostUnreposted { repost_id: id, author_id, original_id }, 2);
+    }
+    if let Some(quoted_id) = post.quoted_post_id {
+        messages = messages.event(Event::PostUnquoted { quote_id: id, author_id, quoted_id }, 2);
+    }
+    if let Some(shown) = &post.images {
+        let ids: Vec<i64> = shown.0.iter().map(|image| image.id.as_i64()).collect();
+        image_rows::forget(connection, &ids).await?;
+        messages = messages.job(Job::ImageDelete { names: images::files_of(&shown.0) }, format!("post:{id}/images"));
+    }
+    Ok(messages.append(connection).await?)
+}
+
 /// Posts by id that the viewer may see, through the cache; the others are left out.
 ///
 /// # Errors
 /// A shard that is away: an answer without its posts would look complete.
 pub async fn get_many(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<HashMap<PostId, Post>, DomainError> {
+    let rows = rows(op, domain, ids).await?;
+    let visible = visible(op, domain, rows.into_values().collect()).await?;
+    Ok(visible.into_iter().map(|post| (post.id, post)).collect())
+}
+
+/// Those of these posts that the viewer may see, in their order: their author's by their author, and a repost only with the post that it passes on.
+///
+/// # Errors
+/// A shard that is away.
+pub(super) async fn visible(op: &Operation, domain: &Domain, posts: Vec<Post>) -> Result<Vec<Post>, DomainError> {
+    let originals: Vec<PostId> = posts.iter().filter_map(|post| post.repost_of).collect();
+    let originals = if originals.is_empty() { HashMap::new() } else { rows(op, domain, &originals).await? };
+    let authors = posts.iter().chain(originals.values()).map(|post| post.author_id);
+    let visible = policy::passing(op, domain, authors, policy::content_is_visible).await?;
+    let shown = |post: &Post| {
+        let original = post.repost_of.map(|of| originals.get(&of));
+        let original_is_shown = original.is_none_or(|found| found.is_some_and(|original| visible.contains(&original.author_id)));
+        original_is_shown && visible.contains(&post.author_id)
+    };
+    Ok(posts.into_iter().filter(shown).collect())
+}
+
+/// These posts with the originals in place of reposts, each once.
+///
+/// # Errors
+/// A shard that is away.
+pub(super) async fn originals(op: &Operation, domain: &Domain, posts: HashMap<PostId, Post>) -> Result<HashMap<PostId, Post>, DomainError> {
+    let of: Vec<PostId> = posts.values().filter_map(|post| post.repost_of).collect();
+    let originals = if of.is_empty() { HashMap::new() } else { rows(op, domain, &of).await? };
+    Ok(posts.into_iter().filter(|(_, post)| post.repost_of.is_none()).chain(originals).collect())
+}
+
+/// Posts by id that are not deleted, whoever asks, through the cache: for rules to decide by.
+///
+/// # Errors
+/// A shard that is away.
+pub(super) async fn rows(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<HashMap<PostId, Post>, DomainError> {
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
     let found = domain
         .redis
@@ -193,9 +299,7 @@ pub async fn get_many(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result
             Ok(rows.into_iter().flatten().map(|post| (post.id.as_i64(), post)).collect())
         })
         .await?;
-    let posts: Vec<Post> = found.into_values().filter(|post| !post.deleted).collect();
-    let visible = policy::passing(op, domain, posts.iter().map(|post| post.author_id), policy::content_is_visible).await?;
-    Ok(posts.into_iter().filter(|post| visible.contains(&post.author_id)).map(|post| (post.id, post)).collect())
+    Ok(found.into_values().filter(|post| !post.deleted).map(|post| (post.id, post)).collect())
 }
 
 /// Who wrote these posts, whoever asks and also when they are deleted.
@@ -227,18 +331,16 @@ pub(super) async fn get_many_surely(op: &Operation, domain: &Domain, ids: &[Post
     Ok(found)
 }
 
-/// That the viewer may see a post, for what they want to do with it.
+/// A post that the viewer may see, for what they want to do with it; `field` names it in the input.
 ///
 /// # Errors
 /// `NOT_FOUND` when they may not, or it is not there; a shard that is away.
-pub(super) async fn require_visible(op: &Operation, domain: &Domain, id: PostId) -> Result<(), DomainError> {
-    match get_many_surely(op, domain, &[id]).await?.contains_key(&id) {
-        true => Ok(()),
-        false => Err(DomainError::rejected(UserErrorCode::NotFound, "postId", "there is no such post")),
-    }
+pub(super) async fn require_visible(op: &Operation, domain: &Domain, field: &str, id: PostId) -> Result<Post, DomainError> {
+    let found = get_many_surely(op, domain, &[id]).await?.remove(&id);
+    found.ok_or_else(|| DomainError::rejected(UserErrorCode::NotFound, field, "there is no such post"))
 }
 
-/// An author's posts, newest first; cursor = post id.
+/// An author's posts and reposts, newest first; cursor = post id.
 ///
 /// # Errors
 /// The author's shard is away.
@@ -255,7 +357,8 @@ pub async fn by_author(op: &Operation, domain: &Domain, author: UserId, page: Pa
         .await?;
     let rows = posts.into_iter().map(|post| (post.id.as_i64(), post)).collect();
     let mut page = Page::from_rows(rows, page.first);
-    page.items.retain(|(_, post)| !post.deleted);
+    let shown = visible(op, domain, page.items.into_iter().map(|(_, post)| post).filter(|post| !post.deleted).collect()).await?;
+    page.items = shown.into_iter().map(|post| (post.id.as_i64(), post)).collect();
     Ok(page)
 }
 

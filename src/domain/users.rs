@@ -1,6 +1,6 @@
 //! People and their profiles.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::ids::{Bucket, Id, ImageId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
-use crate::stores::postgres::{Connection, claims, images as image_rows, users as store};
+use crate::stores::postgres::{Connection, ShardIndex, claims, images as image_rows, users as store};
 use crate::stores::redis::cache::Cached;
 
 pub use crate::stores::postgres::users::User;
@@ -74,6 +74,26 @@ pub async fn by_handle(op: &Operation, domain: &Domain, handle: &str) -> Result<
     // A claim may be that of a sign-up that never finished.
     let found = get_many(op, domain, &[claim.user_id]).await?;
     Ok(found.get(&claim.user_id).filter(|user| user.handle == handle).map(|user| user.id))
+}
+
+/// The people with these handles (in lower case) that the viewer may see; one statement a shard for the claims, and one for the people.
+///
+/// # Errors
+/// A shard that is away.
+pub(super) async fn by_handles(op: &Operation, domain: &Domain, handles: &[String]) -> Result<HashMap<String, UserId>, DomainError> {
+    let mut by_shard: BTreeMap<ShardIndex, Vec<String>> = BTreeMap::new();
+    for handle in handles.iter().filter(|handle| is_handle(handle)) {
+        by_shard.entry(domain.cluster.shard_of(Bucket::of_text(handle))).or_default().push(handle.clone());
+    }
+    let looks = by_shard.iter().map(|(shard, handles)| {
+        domain.cluster.read(&op.reads, *shard, async |connection: &mut Connection| claims::claimed_handles(connection, handles).await)
+    });
+    let claimed: Vec<claims::ClaimedHandle> = futures_util::future::try_join_all(looks).await?.into_iter().flatten().collect();
+    let ids: Vec<UserId> = claimed.iter().map(|claim| claim.user_id).collect();
+    let people = get_many(op, domain, &ids).await?;
+    // A claim may be that of a sign-up that never finished.
+    let is_theirs = |claim: &claims::ClaimedHandle| people.get(&claim.user_id).is_some_and(|user| user.handle == claim.handle);
+    Ok(claimed.into_iter().filter(is_theirs).map(|claim| (claim.handle, claim.user_id)).collect())
 }
 
 /// A profile edit; `None` leaves a field as it is.

@@ -87,7 +87,7 @@ pub async fn record(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<u
         return Err(DomainError::rejected(UserErrorCode::Invalid, "postIds", message));
     }
     let (viewer, at_ms) = (viewer_hash(op, domain), domain.clock.now_ms());
-    let found = posts::get_many(op, domain, ids).await?;
+    let found = posts::originals(op, domain, posts::get_many(op, domain, ids).await?).await?;
     let seen = found.into_values().filter(|post| op.viewer.is_none_or(|viewer| viewer.user_id != post.author_id));
     let views: Vec<View> = seen.map(|post| View { post_id: post.id, author_id: post.author_id, viewer, at_ms }).collect();
     match domain.views.counted {

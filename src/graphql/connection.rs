@@ -68,13 +68,21 @@ fn decode(kind: &str, cursor: &str) -> Option<i64> {
     id.parse().ok().filter(|id| *id > 0)
 }
 
+/// How many items `first` asks for.
+///
+/// # Errors
+/// `BAD_USER_INPUT` when it is out of 1 to 100.
+pub fn first_of(first: i32) -> async_graphql::Result<usize> {
+    let first = usize::try_from(first).ok().filter(|first| (1..=MAX_PAGE).contains(first));
+    first.ok_or_else(|| ErrorCode::BadUserInput.error(format!("`first` must be 1 to {MAX_PAGE}")))
+}
+
 /// The page of a list of `T` that `first` and `after` ask for.
 ///
 /// # Errors
 /// `BAD_USER_INPUT` for a `first` out of 1 to 100 or a cursor that is none.
 pub fn page<T: OutputType>(first: i32, after: Option<&str>) -> async_graphql::Result<PageRequest> {
-    let first = usize::try_from(first).ok().filter(|first| (1..=MAX_PAGE).contains(first));
-    let first = first.ok_or_else(|| ErrorCode::BadUserInput.error(format!("`first` must be 1 to {MAX_PAGE}")))?;
+    let first = first_of(first)?;
     let after = match after {
         None => None,
         Some(cursor) => {

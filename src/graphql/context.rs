@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -68,6 +69,7 @@ pub struct RequestContext {
     pub points: Option<Points>,
     /// Whether its answer says where everything came from.
     pub wants_explanation: bool,
+    worked: AtomicU64,
     timeout: Duration,
     scopes: Mutex<Vec<Arc<Scope>>>,
     query: Mutex<Option<Arc<Scope>>>,
@@ -87,6 +89,7 @@ impl RequestContext {
             user_agent: None,
             points: None,
             wants_explanation: false,
+            worked: AtomicU64::new(0),
             timeout,
             scopes: Mutex::default(),
             query: Mutex::default(),
@@ -115,6 +118,11 @@ impl RequestContext {
         let scope = Arc::new(Scope { loaders: Loaders::new(&op, &self.domain), op, domain: self.domain.clone() });
         self.scopes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(Arc::clone(&scope));
         scope
+    }
+
+    /// Points for work that its answer does not show: they are not given back.
+    pub fn worked(&self) -> u64 {
+        self.worked.load(Ordering::Relaxed)
     }
 
     /// The scope that all fields of a query share.
@@ -176,6 +184,13 @@ impl RequestContext {
 /// When the request was put together without a [`RequestContext`]: a fault of ours.
 pub fn query_scope(ctx: &async_graphql::Context<'_>) -> async_graphql::Result<Arc<Scope>> {
     Ok(ctx.data::<Arc<RequestContext>>()?.for_query())
+}
+
+/// Counts points for work that the answer will not show.
+pub fn work(ctx: &async_graphql::Context<'_>, points: u64) {
+    if let Ok(context) = ctx.data::<Arc<RequestContext>>() {
+        context.worked.fetch_add(points, Ordering::Relaxed);
+    }
 }
 
 /// The scope of what a log-in gives back.

@@ -25,6 +25,8 @@ const MAX_DEPTH: u64 = 24;
 const MAX_LIST: usize = 250;
 /// Most rows and fields that a query may ask for: a list costs its length times what it asks of each item.
 const MAX_COST: u64 = 50_000;
+/// What a search costs beside the rows it gives: a statement on every shard that looks through a thousand rows there.
+pub const SEARCH_COST: u64 = 1_000;
 
 /// Why a query is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -238,7 +240,8 @@ impl<'a> Walk<'a> {
         let inner = self.selections(&field.selection_set.node)?;
         // `edges` and `nodes` are the list that the field above has counted already; what is counted there is what `first` or `ids` ask for.
         let times = field.arguments.iter().filter_map(|(name, value)| self.times(&name.node, &value.node)).max().unwrap_or(1);
-        Ok(Weight { depth: inner.depth.saturating_add(1), cost: inner.cost.saturating_mul(times).saturating_add(1) })
+        let own = if field.name.node.ends_with("Search") { SEARCH_COST + 1 } else { 1 };
+        Ok(Weight { depth: inner.depth.saturating_add(1), cost: inner.cost.saturating_mul(times).saturating_add(own) })
     }
 
     /// How many items an argument asks for.
@@ -314,6 +317,17 @@ mod tests {
         assert_eq!(check(deep), Err(ErrorCode::QueryTooComplex));
         assert_eq!(check("{ a(first: -1) { b(first: -1) { c(first: $n) { d } } } }"), Err(ErrorCode::QueryTooComplex));
         assert_eq!(check("{ a { b { c { d } } } }"), Ok(()));
+    }
+
+    #[test]
+    fn a_search_costs_its_work() {
+        let searches = |count: usize| {
+            let fields: String =
+                (0..count).map(|number| format!("a{number}: postsSearch(query: \"x\", first: 1) {{ nodes {{ id }} }} ")).collect();
+            format!("{{ {fields} }}")
+        };
+        assert_eq!(check(&searches(49)), Ok(()));
+        assert_eq!(check(&searches(50)), Err(ErrorCode::QueryTooComplex));
     }
 
     #[test]

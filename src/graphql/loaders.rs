@@ -17,9 +17,10 @@ use crate::domain::orders::{Order, OrderChange};
 use crate::domain::posts::{Post, PostCounts};
 use crate::domain::products::Product;
 use crate::domain::profile_counts::{FollowerCount, ProfileCounts};
+use crate::domain::shares::ShareCounts;
 use crate::domain::users::User;
 use crate::domain::{Domain, DomainError, Operation, Page};
-use crate::domain::{blocks, comments, follows, images, likes, notifications, orders, posts, products, profile_counts, users};
+use crate::domain::{blocks, comments, follows, images, likes, notifications, orders, posts, products, profile_counts, shares, users};
 use crate::ids::{CommentId, ImageId, NotificationId, OrderId, PostId, ProductId, UserId};
 
 /// Most keys in one batch: a page's largest product of levels.
@@ -110,6 +111,24 @@ async fn first_comments(
     Ok(found)
 }
 
+/// The beginnings of many comments' answers: keys are grouped by how many each asks for.
+async fn first_replies(
+    op: &Operation,
+    domain: &Domain,
+    keys: &[(CommentId, usize)],
+) -> Result<HashMap<(CommentId, usize), Page<Comment>>, DomainError> {
+    let mut by_first: HashMap<usize, Vec<CommentId>> = HashMap::new();
+    for (comment, first) in keys {
+        by_first.entry(*first).or_default().push(*comment);
+    }
+    let mut found = HashMap::new();
+    for (first, parents) in by_first {
+        let pages = comments::replies_of_many(op, domain, &parents, 0, first).await?;
+        found.extend(pages.into_iter().map(|(comment, page)| ((comment, first), page)));
+    }
+    Ok(found)
+}
+
 /// Those of the keys that are in a set, as a map.
 fn members<K: Eq + Hash + Copy>(keys: &[K], set: &std::collections::HashSet<K>) -> HashMap<K, bool> {
     keys.iter().map(|key| (*key, set.contains(key))).collect()
@@ -134,8 +153,16 @@ loaders! {
     viewer_likes, viewer_likes: ViewerLikesBatch(PostId) -> bool = |op, domain, keys| async {
         Ok(members(keys, &likes::viewer_likes(op, domain, keys).await?))
     };
+    /// How often a post is passed on and quoted.
+    share_counts, share_counts: ShareCountBatch(PostId) -> ShareCounts = |op, domain, keys| shares::counts_many(op, domain, keys);
+    /// Whether the viewer reposts a post.
+    viewer_reposts, viewer_reposts: ViewerRepostsBatch(PostId) -> bool = |op, domain, keys| async {
+        Ok(members(keys, &shares::viewer_reposts(op, domain, keys).await?))
+    };
     /// The first so many comments of a post.
     first_comments, first_comments: FirstCommentBatch((PostId, usize)) -> Page<Comment> = |op, domain, keys| first_comments(op, domain, keys);
+    /// The first so many answers to a comment.
+    first_replies, first_replies: FirstReplyBatch((CommentId, usize)) -> Page<Comment> = |op, domain, keys| first_replies(op, domain, keys);
     /// A comment on a post that the viewer may see.
     comments, comment: CommentBatch(CommentId) -> Comment = |op, domain, keys| comments::get_many(op, domain, keys);
     /// An order of the viewer's.

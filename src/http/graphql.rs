@@ -147,7 +147,7 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
     if prepared.kind == OperationType::Subscription {
         return not_run(accept, ErrorCode::GraphqlValidationFailed, "subscriptions go over a WebSocket, by graphql-transport-ws");
     }
-    let permit = match served.admit() {
+    let permit = match served.admit().await {
         Ok(permit) => permit,
         Err(refused) => return refusal(StatusCode::SERVICE_UNAVAILABLE, refused.code, refused.message).retry_after(1).into_response(),
     };
@@ -230,7 +230,7 @@ async fn execute(
     let ran = match tokio::time::timeout(patience, named.span().run(run_on_schema(&served, &context, request))).await {
         Ok(mut answer) => {
             complete(&mut answer, &id.0, context.traceparent.as_deref());
-            charged.give_back(&served.app, used(&answer.data));
+            charged.give_back(&served.app, used(&answer.data).saturating_add(context.worked()));
             let outcome = if answer.errors.is_empty() { "ok" } else { "error" };
             (ran(accept, &answer), outcome)
         }

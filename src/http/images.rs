@@ -14,7 +14,7 @@ use super::{Served, origin};
 use crate::domain::DomainError;
 use crate::domain::images::{Refused, object_name, receive};
 use crate::graphql::error::ErrorCode;
-use crate::telemetry;
+use crate::telemetry::trace;
 
 /// What a file may do when it is opened by itself: nothing.
 const POLICY: &str = "default-src 'none'; sandbox";
@@ -50,7 +50,7 @@ async fn upload(State(served): State<Served>, Path(token): Path<String>, headers
     }
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     let app = served.app.clone();
-    let traceparent = telemetry::traceparent(headers.get("traceparent").and_then(|value| value.to_str().ok()));
+    let traceparent = trace::traceparent();
     // To the end, also when the client is gone: what was written so far is cleared away.
     let outcome = served.app.tasks.to_the_end(async move {
         let mut op = app.internal(app.config.request_deadline());
@@ -81,7 +81,12 @@ fn plain(status: StatusCode, text: &'static str) -> Response {
 }
 
 /// Gives out a file. Under its address it never changes, so whoever has it need not ask again before the address ends.
-async fn fetch(State(served): State<Served>, Path(file): Path<String>, proof: Result<Query<Proof>, QueryRejection>, headers: HeaderMap) -> Response {
+async fn fetch(
+    State(served): State<Served>,
+    Path(file): Path<String>,
+    proof: Result<Query<Proof>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
     let domain = &served.app.domain;
     let left = proof.ok().and_then(|Query(proof)| domain.images.links.may_fetch(&file, proof.until, &proof.proof, domain.clock.now()));
     let Some(left) = left else { return plain(StatusCode::FORBIDDEN, "this address is not good, or no longer\n") };

@@ -68,18 +68,24 @@ impl Served {
         }
     }
 
-    /// Takes on one more request, for as long as the permit is held.
+    /// Takes on one more request, for as long as the permit is held. A server that hung finds requests waiting whose clients have gone: they make
+    /// room within [`MOMENT`], and who came in between must not be refused because of them.
     ///
     /// # Errors
     /// [`ErrorCode::Overloaded`]: there are as many as this server takes.
-    pub fn admit(&self) -> Result<Admitted, NotRun> {
-        let permit = Arc::clone(&self.admission).try_acquire_owned().map_err(|_| {
-            metrics::counter!("plaza_overloaded_total").increment(1);
-            NotRun { code: ErrorCode::Overloaded, message: "too many requests at a time: try again in a second".to_owned() }
-        })?;
-        Ok(Admitted { _permit: permit, _counted: Held::new(metrics::gauge!("plaza_http_in_flight")) })
+    pub async fn admit(&self) -> Result<Admitted, NotRun> {
+        match tokio::time::timeout(MOMENT, Arc::clone(&self.admission).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(Admitted { _permit: permit, _counted: Held::new(metrics::gauge!("plaza_http_in_flight")) }),
+            Ok(Err(_)) | Err(_) => {
+                metrics::counter!("plaza_overloaded_total").increment(1);
+                Err(NotRun { code: ErrorCode::Overloaded, message: "too many requests at a time: try again in a second".to_owned() })
+            }
+        }
     }
 }
+
+/// How long a request may wait to be taken on: a client that is refused should hear of it within 50 ms.
+const MOMENT: Duration = Duration::from_millis(40);
 
 /// A request that was taken on, for as long as it is at work.
 #[derive(Debug)]

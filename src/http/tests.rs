@@ -45,13 +45,27 @@ fn app() -> App {
         feed: config.feed.clone(),
         orders: config.orders.clone(),
         payments: std::sync::Arc::new(SimulatedPayments(config.payments.clone())),
-        objects: Objects::new(&config.media).unwrap(),
+        objects: Objects::new(&config.media),
         images: std::sync::Arc::new(Images::new(&config.media, &config.auth, &config.limits).unwrap()),
         identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
         views: std::sync::Arc::new(crate::domain::views::ViewLog::new(&config.views, &config.kafka)),
     };
     App::around(config, domain).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_beyond_what_is_taken_on_waits_for_a_moment_and_is_refused() {
+    let app = app();
+    let served = super::Served::new(&app);
+    let mut held = Vec::new();
+    for _ in 0..app.config.server.max_in_flight {
+        held.push(served.admit().await.ok().unwrap());
+    }
+    assert_eq!(served.admit().await.err().unwrap().code, super::ErrorCode::Overloaded);
+    // Asked for while all is taken, and given when the first makes room.
+    let (waited, ()) = tokio::join!(served.admit(), async { drop(held.pop()) });
+    assert!(waited.is_ok());
 }
 
 struct Answer {
@@ -248,4 +262,19 @@ async fn a_panic_is_an_answer_and_the_connection_lives() {
         "{text}"
     );
     assert!(text.ends_with("alive") && !text.contains("secret"), "{text}");
+}
+
+#[tokio::test]
+async fn addresses_of_images_that_are_none_of_ours_reach_nothing() {
+    for token in ["x", "1-2-AAAAAAAAAAAAAAAAAAAAAA", "%00"] {
+        let refused = ask(Method::PUT, &format!("/media/uploads/{token}"), &[], "bytes").await;
+        assert_eq!((refused.status, refused.code()), (StatusCode::FORBIDDEN, "FORBIDDEN"), "{token}");
+    }
+    for file in ["x", "x?until=1", "x?until=9999999999&proof=AAAAAAAAAAAAAAAAAAAAAA", "x?until=99999999999999999999&proof="] {
+        assert_eq!(ask(Method::GET, &format!("/media/images/{file}"), &[], "").await.status, StatusCode::FORBIDDEN, "{file}");
+    }
+    let foreign = ask(Method::PUT, "/media/uploads/x", &[("origin", "https://evil.example")], "bytes").await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+    assert!(!foreign.headers.contains_key("access-control-allow-origin"));
+    assert_eq!(ask(Method::POST, "/media/uploads/x", &[], "bytes").await.status, StatusCode::METHOD_NOT_ALLOWED);
 }

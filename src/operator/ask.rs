@@ -9,10 +9,12 @@ use super::{
     asked,
 };
 use crate::app::App;
+use crate::config::FeedConfig;
 use crate::outbox::Sink;
 use crate::protocol::routing::Topic;
 use crate::read_models::lag::ends;
-use crate::read_models::projection::{Projection, all};
+use crate::read_models::projection::all;
+use crate::read_models::view_windows::projector as view_windows;
 use crate::stores::StoreError;
 use crate::stores::kafka::consumer::{EventConsumer, Partition};
 use crate::stores::postgres::projections::{Reached, reached};
@@ -30,7 +32,7 @@ pub(super) async fn everything(app: &App) -> Sight {
     let (shards, of_shards): (Vec<ShardSight>, Vec<Vec<Reached>>) = shards.into_iter().unzip();
     let of_shards: Vec<Reached> = of_shards.into_iter().flatten().collect();
     let kafka = match kafka {
-        Asked::Told(ends) => Asked::Told(projections(&all(&app.config.feed), &ends, &of_shards)),
+        Asked::Told(ends) => Asked::Told(projections(&readers(&app.config.feed), &ends, &of_shards)),
         Asked::Away(why) => Asked::Away(why),
     };
     let of_kernel = process::read().unwrap_or_default();
@@ -135,21 +137,26 @@ async fn kafka(app: &App) -> anyhow::Result<Vec<(Partition, i64)>> {
     ends
 }
 
+/// Whoever reads events, and from which topics.
+fn readers(feed: &FeedConfig) -> Vec<(&'static str, &'static [Topic])> {
+    let views: (&str, &[Topic]) = (view_windows::NAME, &[Topic::Views]);
+    all(feed).iter().map(|projection| (projection.name(), projection.topics())).chain([views]).collect()
+}
+
 /// How far each projection is behind the ends. The shard that is furthest in a partition has seen everything below: the others got nothing in between.
-fn projections(projections: &[Box<dyn Projection>], ends: &[(Partition, i64)], reached: &[Reached]) -> Vec<ProjectionSight> {
-    let sight = |projection: &Box<dyn Projection>| {
-        let (name, topics) = (projection.name(), projection.topics());
+fn projections(readers: &[(&'static str, &'static [Topic])], ends: &[(Partition, i64)], reached: &[Reached]) -> Vec<ProjectionSight> {
+    let sight = |(name, topics): &(&'static str, &'static [Topic])| {
         let of_topics = ends.iter().filter(|(partition, _)| topics.iter().any(|topic| topic.name() == partition.topic));
         let (mut behind, mut events) = (0, 0);
         for (partition, end) in of_topics {
-            let here = |at: &&Reached| at.projection == name && at.topic == partition.topic && at.partition == partition.number;
+            let here = |at: &&Reached| at.projection == *name && at.topic == partition.topic && at.partition == partition.number;
             let next = reached.iter().filter(here).map(|at| at.next_offset).max().unwrap_or_default();
             behind += (end - next).max(0);
             events += end;
         }
-        ProjectionSight { projection: name, behind, events }
+        ProjectionSight { projection: *name, behind, events }
     };
-    projections.iter().map(sight).collect()
+    readers.iter().map(sight).collect()
 }
 
 #[cfg(test)]
@@ -158,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_shard_that_is_furthest_says_how_far_a_projection_has_come() {
-        let feed = crate::config::FeedConfig::default();
+        let feed = FeedConfig::default();
         let ends: Vec<(Partition, i64)> =
             [("posts", 0, 10), ("posts", 1, 5), ("orders", 0, 7)].map(|(topic, number, end)| (Partition { topic, number }, end)).into();
         let reached: Vec<Reached> = [("post_counts", 0, 4), ("post_counts", 0, 9), ("post_counts", 1, 6), ("another", 0, 10)]
@@ -169,7 +176,7 @@ mod tests {
                 next_offset,
             })
             .into();
-        let seen = projections(&all(&feed), &ends, &reached);
+        let seen = projections(&readers(&feed), &ends, &reached);
         let counts = seen.iter().find(|sight| sight.projection == "post_counts").unwrap();
         assert_eq!((counts.behind, counts.events), (1, 15));
     }

@@ -109,6 +109,81 @@ pub enum Event {
         /// By whom.
         author_id: UserId,
     },
+    /// A post was passed on. The repost is a post with events of its own; this one tells the original's shard.
+    #[serde(rename = "post.reposted.v1")]
+    PostReposted {
+        /// The repost.
+        repost_id: PostId,
+        /// By whom.
+        author_id: UserId,
+        /// Of which post.
+        original_id: PostId,
+    },
+    /// A repost was taken back.
+    #[serde(rename = "post.unreposted.v1")]
+    PostUnreposted {
+        /// The repost.
+        repost_id: PostId,
+        /// By whom.
+        author_id: UserId,
+        /// Of which post.
+        original_id: PostId,
+    },
+    /// A post that says something about another was written.
+    #[serde(rename = "post.quoted.v1")]
+    PostQuoted {
+        /// The post that quotes.
+        quote_id: PostId,
+        /// By whom.
+        author_id: UserId,
+        /// Which is quoted.
+        quoted_id: PostId,
+    },
+    /// A post that quotes was deleted.
+    #[serde(rename = "post.unquoted.v1")]
+    PostUnquoted {
+        /// The post that quoted.
+        quote_id: PostId,
+        /// By whom.
+        author_id: UserId,
+        /// Which was quoted.
+        quoted_id: PostId,
+    },
+    /// Somebody was mentioned in a post or a comment.
+    #[serde(rename = "user.mentioned.v1")]
+    UserMentioned {
+        /// Who.
+        user_id: UserId,
+        /// By whom.
+        author_id: UserId,
+        /// In which post, or on which the comment is.
+        post_id: PostId,
+        /// In which comment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment_id: Option<CommentId>,
+    },
+    /// A comment was answered; tells the shard of who wrote that one.
+    #[serde(rename = "comment.answered.v1")]
+    CommentAnswered {
+        /// Who wrote the comment that was answered.
+        user_id: UserId,
+        /// Who answered.
+        author_id: UserId,
+        /// The answer.
+        comment_id: CommentId,
+    },
+    /// A comment that answers another was written; the aggregate is the post.
+    #[serde(rename = "post.replied.v1")]
+    PostReplied {
+        /// On which post.
+        post_id: PostId,
+        /// The comment.
+        comment_id: CommentId,
+        /// By whom.
+        author_id: UserId,
+        /// Who wrote the comment that it answers.
+        answered_id: UserId,
+    },
     /// A product was offered.
     #[serde(rename = "product.created.v1")]
     ProductCreated {
@@ -184,6 +259,12 @@ pub enum Aggregate {
     Block(UserId, UserId),
     /// A post with its likes and comments.
     Post(PostId),
+    /// One post's passing on or quoting another: has versions of its own, so that the other's shard can check them.
+    Share(PostId, PostId),
+    /// The mention of a person in a post, or in a comment on it.
+    Mention(UserId, PostId, Option<CommentId>),
+    /// A comment as an answer.
+    Answer(CommentId),
     /// A product with its stock.
     Product(ProductId),
     /// An order.
@@ -197,6 +278,10 @@ impl std::fmt::Display for Aggregate {
             Self::Edge(follower, followee) => write!(f, "edge:{follower}:{followee}"),
             Self::Block(blocker, blocked) => write!(f, "block:{blocker}:{blocked}"),
             Self::Post(id) => write!(f, "post:{id}"),
+            Self::Share(sharing, shared) => write!(f, "share:{sharing}:{shared}"),
+            Self::Mention(user, _, Some(comment)) => write!(f, "mention:{comment}:{user}"),
+            Self::Mention(user, post, None) => write!(f, "mention:{post}:{user}"),
+            Self::Answer(comment) => write!(f, "answer:{comment}"),
             Self::Product(id) => write!(f, "product:{id}"),
             Self::Order(id) => write!(f, "order:{id}"),
         }
@@ -218,7 +303,14 @@ impl Event {
             | Self::PostDeleted { post_id, .. }
             | Self::PostLiked { post_id, .. }
             | Self::PostUnliked { post_id, .. }
-            | Self::PostCommented { post_id, .. } => Aggregate::Post(*post_id),
+            | Self::PostCommented { post_id, .. }
+            | Self::PostReplied { post_id, .. } => Aggregate::Post(*post_id),
+            Self::PostReposted { repost_id: sharing, original_id: shared, .. }
+            | Self::PostUnreposted { repost_id: sharing, original_id: shared, .. }
+            | Self::PostQuoted { quote_id: sharing, quoted_id: shared, .. }
+            | Self::PostUnquoted { quote_id: sharing, quoted_id: shared, .. } => Aggregate::Share(*sharing, *shared),
+            Self::UserMentioned { user_id, post_id, comment_id, .. } => Aggregate::Mention(*user_id, *post_id, *comment_id),
+            Self::CommentAnswered { comment_id, .. } => Aggregate::Answer(*comment_id),
             Self::ProductCreated { product_id, .. }
             | Self::ProductStockChanged { product_id, .. }
             | Self::ProductSold { product_id, .. }

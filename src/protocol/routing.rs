@@ -44,6 +44,8 @@ pub enum Topic {
     Blocks,
     /// Posts.
     Posts,
+    /// What refers to something on another shard: reposts, quotes, mentions, answers.
+    References,
     /// Products.
     Products,
     /// Orders.
@@ -54,7 +56,8 @@ pub enum Topic {
 
 impl Topic {
     /// All of them: what `plaza migrate` creates.
-    pub const ALL: [Self; 7] = [Self::Users, Self::Edges, Self::Blocks, Self::Posts, Self::Products, Self::Orders, Self::Views];
+    pub const ALL: [Self; 8] =
+        [Self::Users, Self::Edges, Self::Blocks, Self::Posts, Self::References, Self::Products, Self::Orders, Self::Views];
 
     /// Its name, without the prefix.
     pub fn name(self) -> &'static str {
@@ -63,6 +66,7 @@ impl Topic {
             Self::Edges => "edges",
             Self::Blocks => "blocks",
             Self::Posts => "posts",
+            Self::References => "references",
             Self::Products => "products",
             Self::Orders => "orders",
             Self::Views => "views",
@@ -94,6 +98,7 @@ pub fn topic_of(event: &Event) -> Topic {
         Aggregate::Edge(..) => Topic::Edges,
         Aggregate::Block(..) => Topic::Blocks,
         Aggregate::Post(_) => Topic::Posts,
+        Aggregate::Share(..) | Aggregate::Mention(..) | Aggregate::Answer(_) => Topic::References,
         Aggregate::Product(_) => Topic::Products,
         Aggregate::Order(_) => Topic::Orders,
     }

@@ -10,5 +10,6 @@ pub mod profile_counts;
 pub mod projection;
 pub mod projector;
 pub mod sales_windows;
+pub mod shares;
 pub mod sketch;
 pub mod view_windows;

@@ -1,4 +1,5 @@
-//! What people are told of: that somebody follows them, likes or comments on a post of theirs, has bought from them; how an order of theirs ended.
+//! What people are told of: that somebody follows them, likes, comments on, passes on or quotes a post of theirs, mentions or answers them, has bought from
+//! them; how an order of theirs ended.
 
 use async_trait::async_trait;
 use diesel::QueryableByName;
@@ -69,6 +70,58 @@ pub async fn since(connection: &mut Connection, user: i64, above: i64, limit: i6
     .await?)
 }
 
+/// A notification with what its group goes by.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Listed {
+    /// The notification.
+    #[diesel(embed)]
+    pub notification: NotificationRow,
+    /// The post that the comment it is about is on.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub post_id: Option<i64>,
+}
+
+/// A person's notifications up to an id, newest first, each with the post it is about.
+///
+/// # Errors
+/// The server's.
+pub async fn newest(connection: &mut Connection, user: i64, up_to: i64, limit: i64) -> Result<Vec<Listed>, StoreError> {
+    Ok(prepared(
+        sql("SELECT n.id, n.user_id, n.kind, n.actor_id, n.subject_id, n.product_id, c.post_id
+             FROM (SELECT * FROM notifications WHERE user_id = $1 AND id <= $2 ORDER BY id DESC LIMIT $3) n
+             LEFT JOIN comments c ON n.kind = 'COMMENTED' AND c.id = n.subject_id
+             ORDER BY n.id DESC")
+        .bind::<BigInt, _>(user)
+        .bind::<BigInt, _>(up_to)
+        .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// A person's newest notifications above an id but for some kinds, newest first.
+///
+/// # Errors
+/// The server's.
+pub async fn unread(
+    connection: &mut Connection,
+    user: i64,
+    above: i64,
+    but: &[String],
+    limit: i64,
+) -> Result<Vec<NotificationRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT id, user_id, kind, actor_id, subject_id, product_id FROM notifications
+             WHERE user_id = $1 AND id > $2 AND kind <> ALL($3) ORDER BY id DESC LIMIT $4")
+        .bind::<BigInt, _>(user)
+        .bind::<BigInt, _>(above)
+        .bind::<Array<Text>, _>(but)
+        .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?)
+}
+
 /// Notifications by id.
 ///
 /// # Errors
@@ -95,6 +148,8 @@ struct Told {
     kind: &'static str,
     actor: i64,
     subject: i64,
+    /// Whoever is told of it otherwise.
+    unless: i64,
 }
 
 fn told(event: &Event) -> Option<Told> {
@@ -111,6 +166,24 @@ fn told(event: &Event) -> Option<Told> {
         }
         Event::PostCommented { post_id, comment_id, author_id } => {
             Told { post: post_id.as_i64(), kind: "COMMENTED", actor: author_id.as_i64(), subject: comment_id.as_i64(), ..Told::default() }
+        }
+        Event::PostReplied { post_id, comment_id, author_id, answered_id } => {
+            let (post, unless) = (post_id.as_i64(), answered_id.as_i64());
+            Told { post, kind: "COMMENTED", actor: author_id.as_i64(), subject: comment_id.as_i64(), unless, ..Told::default() }
+        }
+        Event::CommentAnswered { user_id, author_id, comment_id } => {
+            Told { user: user_id.as_i64(), kind: "REPLY", actor: author_id.as_i64(), subject: comment_id.as_i64(), ..Told::default() }
+        }
+        Event::UserMentioned { user_id, author_id, post_id, comment_id } => {
+            let subject = comment_id.map_or(post_id.as_i64(), Id::as_i64);
+            Told { user: user_id.as_i64(), kind: "MENTION", actor: author_id.as_i64(), subject, ..Told::default() }
+        }
+        Event::PostReposted { author_id, original_id, .. } => {
+            let post = original_id.as_i64();
+            Told { post, kind: "REPOST", actor: author_id.as_i64(), subject: post, ..Told::default() }
+        }
+        Event::PostQuoted { quote_id, author_id, quoted_id } => {
+            Told { post: quoted_id.as_i64(), kind: "QUOTE", actor: author_id.as_i64(), subject: quote_id.as_i64(), ..Told::default() }
         }
         Event::ProductSold { product_id, order_id, .. } => {
             Told { product: product_id.as_i64(), kind: "ORDERED", subject: order_id.as_i64(), ..Told::default() }
@@ -135,7 +208,7 @@ impl Projection for Notifications {
     }
 
     fn topics(&self) -> &'static [Topic] {
-        &[Topic::Edges, Topic::Posts, Topic::Products, Topic::Orders]
+        &[Topic::Edges, Topic::Posts, Topic::References, Topic::Products, Topic::Orders]
     }
 
     fn target(&self, event: &Event) -> Bucket {
@@ -148,7 +221,13 @@ impl Projection for Notifications {
             | Event::PostDeleted { post_id, .. }
             | Event::PostLiked { post_id, .. }
             | Event::PostUnliked { post_id, .. }
-            | Event::PostCommented { post_id, .. } => post_id.bucket(),
+            | Event::PostCommented { post_id, .. }
+            | Event::PostReplied { post_id, .. } => post_id.bucket(),
+            Event::PostReposted { original_id: shared, .. }
+            | Event::PostUnreposted { original_id: shared, .. }
+            | Event::PostQuoted { quoted_id: shared, .. }
+            | Event::PostUnquoted { quoted_id: shared, .. } => shared.bucket(),
+            Event::UserMentioned { user_id, .. } | Event::CommentAnswered { user_id, .. } => user_id.bucket(),
             Event::ProductCreated { product_id, .. }
             | Event::ProductStockChanged { product_id, .. }
             | Event::ProductSold { product_id, .. }
@@ -168,18 +247,19 @@ impl Projection for Notifications {
             sql("INSERT INTO notifications (id, user_id, kind, actor_id, subject_id, product_id)
                  SELECT next_id(((r.recipient >> 12) & 1023)::integer), r.recipient, r.kind, r.actor, r.subject, nullif(r.product, 0)
                  FROM (SELECT coalesce(nullif(t.user_id, 0), p.author_id, g.seller_id) AS recipient, t.*
-                       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
-                            WITH ORDINALITY AS t(user_id, post, product, kind, actor, subject, place)
+                       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
+                            WITH ORDINALITY AS t(user_id, post, product, kind, actor, subject, unless, place)
                        LEFT JOIN posts p ON p.id = t.post LEFT JOIN products g ON g.id = t.product
                        ORDER BY place) r
-                 WHERE r.recipient IS NOT NULL AND r.recipient <> r.actor
+                 WHERE r.recipient IS NOT NULL AND r.recipient <> r.actor AND r.recipient <> r.unless
                  ON CONFLICT (user_id, kind, actor_id, subject_id) DO NOTHING")
             .bind::<Array<BigInt>, _>(column(|told| told.user))
             .bind::<Array<BigInt>, _>(column(|told| told.post))
             .bind::<Array<BigInt>, _>(column(|told| told.product))
             .bind::<Array<Text>, _>(told.iter().map(|told| told.kind).collect::<Vec<_>>())
             .bind::<Array<BigInt>, _>(column(|told| told.actor))
-            .bind::<Array<BigInt>, _>(column(|told| told.subject)),
+            .bind::<Array<BigInt>, _>(column(|told| told.subject))
+            .bind::<Array<BigInt>, _>(column(|told| told.unless)),
         )
         .execute(connection)
         .await?;

@@ -96,7 +96,7 @@ impl Projection for PostCounts {
             .iter()
             .filter_map(|event| Some((post_of(&event.event)?, event.version, matches!(event.event, Event::PostDeleted { .. }))));
         let commented = events.iter().filter_map(|event| match event.event {
-            Event::PostCommented { post_id, .. } => Some((post_id, event.version)),
+            Event::PostCommented { post_id, .. } | Event::PostReplied { post_id, .. } => Some((post_id, event.version)),
             _ => None,
         });
         effects.posts_changed(&changed.collect::<Vec<_>>(), &commented.collect::<Vec<_>>()).await

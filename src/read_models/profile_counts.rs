@@ -20,7 +20,7 @@ pub struct ProfileCountsRow {
     /// User.
     #[diesel(sql_type = BigInt)]
     pub user_id: i64,
-    /// Posts not deleted.
+    /// Posts not deleted, reposts left out.
     #[diesel(sql_type = BigInt)]
     pub posts: i64,
     /// People followed.
@@ -39,7 +39,8 @@ pub async fn load(connection: &mut Connection, users: &[i64]) -> Result<Vec<Prof
     Ok(prepared(
         sql("SELECT u.id AS user_id, u.activity_version AS version,
                 CASE WHEN c.activity_version = u.activity_version THEN c.post_count
-                     ELSE (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted) END AS posts,
+                     ELSE (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
+                        - (SELECT count(*) FROM reposts r WHERE r.author_id = u.id) END AS posts,
                 CASE WHEN c.activity_version = u.activity_version THEN c.following_count
                      ELSE (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active) END AS following
              FROM users u LEFT JOIN user_counts c ON c.user_id = u.id WHERE u.id = ANY($1)")
@@ -136,9 +137,10 @@ impl Projection for ProfileCounts {
 
     fn target(&self, event: &Event) -> Bucket {
         match event {
-            Event::PostLiked { post_id, .. } | Event::PostUnliked { post_id, .. } | Event::PostCommented { post_id, .. } => {
-                post_id.bucket()
-            }
+            Event::PostLiked { post_id, .. }
+            | Event::PostUnliked { post_id, .. }
+            | Event::PostCommented { post_id, .. }
+            | Event::PostReplied { post_id, .. } => post_id.bucket(),
             other => user_of(other).map_or(Bucket::new(0), Id::bucket),
         }
     }
@@ -150,7 +152,8 @@ impl Projection for ProfileCounts {
         }
         prepared(
             sql("INSERT INTO user_counts AS c (user_id, post_count, following_count, activity_version)
-                 SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted),
+                 SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
+                            - (SELECT count(*) FROM reposts r WHERE r.author_id = u.id),
                         (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active), u.activity_version
                  FROM users u WHERE u.id = ANY($1)
                  ON CONFLICT (user_id) DO UPDATE

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{blocked_by, followers, notifications, post_counts, product_sales, profile_counts};
+use super::{blocked_by, followers, notifications, post_counts, product_sales, profile_counts, shares};
 use crate::config::FeedConfig;
 use crate::ids::{Bucket, PostId, ProductId, UserId};
 use crate::protocol::envelope::EventEnvelope;
@@ -44,6 +44,8 @@ pub trait Effects: Send + Sync {
     async fn products_changed(&self, products: &[(ProductId, i64)]) -> Result<(), StoreError>;
     /// These people have been told of something, and so have the authors of these posts and the sellers of these products.
     async fn notified(&self, people: &[UserId], posts: &[PostId], products: &[ProductId]) -> Result<(), StoreError>;
+    /// These posts are passed on or quoted more or less often than before.
+    async fn shares_changed(&self, posts: &[PostId]) -> Result<(), StoreError>;
     /// Orders of these people have changed.
     async fn orders_changed(&self, buyers: &[UserId]) -> Result<(), StoreError>;
 }
@@ -57,6 +59,7 @@ pub fn all(feed: &FeedConfig) -> Vec<Box<dyn Projection>> {
         Box::new(product_sales::ProductSales),
         Box::new(blocked_by::BlockedBy),
         Box::new(notifications::Notifications),
+        Box::new(shares::Shares),
     ]
 }
 

@@ -27,12 +27,12 @@ pub fn people(count: u64, seed: u64) -> Vec<UserId> {
 }
 
 /// The `number`th person's handle.
-pub fn handle(number: u64) -> String {
+pub(super) fn handle(number: u64) -> String {
     if number == 0 { "alice".to_owned() } else { format!("u{number:06}") }
 }
 
 /// The e-mail address that goes with a handle.
-pub fn email(handle: &str) -> String {
+pub(super) fn email(handle: &str) -> String {
     format!("{handle}@example.org")
 }
 

@@ -134,13 +134,13 @@ mod tests {
 
     fn followers(people: u32, mean: f64) -> Vec<usize> {
         let follows = Follows::drawn(people, mean, 1);
-        let mut followers = vec![0_usize; people as usize];
+        let mut followers = vec![0_usize; usize::try_from(people).unwrap()];
         for follower in 0..people {
             let followees = follows.of(follower);
             assert_eq!(followees, follows.of(follower), "the same seed, the same follows");
             assert!(!followees.contains(&follower));
             for followee in followees {
-                followers[followee as usize] += 1;
+                followers[usize::try_from(followee).unwrap()] += 1;
             }
         }
         followers

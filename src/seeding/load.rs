@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls, Transaction};
 
+use super::accounts::{email, handle};
 use super::rows::{Table, Text};
 use super::world::{Made, Step, World};
 use crate::config::PostgresConfig;
@@ -21,8 +22,8 @@ use crate::stores::postgres::ShardIndex;
 const SENT_AT_ONCE: usize = 64 * 1024;
 /// Chunks that wait for a shard; so many more are being made.
 const WAITING: usize = 2;
-/// Names asked about at a time.
-const NAMES_AT_ONCE: usize = 20_000;
+/// People whose names are asked about at a time.
+const PEOPLE_AT_ONCE: usize = 20_000;
 
 /// The notes of what is there: the loader's own, on every shard that was ever seeded.
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS seeded_chunks (
@@ -31,7 +32,8 @@ const NOTES: &str = "CREATE TABLE IF NOT EXISTS seeded_chunks (
 /// Counts of people who have just been loaded, from the rows, as the projections would have them; with $2 followers or more they are pulled.
 const COUNTS: [&str; 3] = [
     "INSERT INTO user_counts (user_id, post_count, following_count, activity_version)
-     SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted),
+     SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
+                - (SELECT count(*) FROM reposts r WHERE r.author_id = u.id),
             (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active), u.activity_version
      FROM users u WHERE u.id = ANY($1) AND $2::bigint IS NOT NULL
      ON CONFLICT (user_id) DO UPDATE SET post_count = excluded.post_count, following_count = excluded.following_count,
@@ -103,27 +105,30 @@ impl Loader {
         Ok(people)
     }
 
-    /// A handle or e-mail address of the list (name, whose it will be) that belongs to somebody else: the installation was seeded
+    /// A handle or e-mail address that one of `people` is to have and that belongs to somebody else: the installation was seeded
     /// with another random seed, or somebody signed up under it. Ask before loading anything.
     ///
     /// # Errors
     /// The server's.
-    pub async fn taken_by_others(&self, names: &[(String, UserId)]) -> anyhow::Result<Option<String>> {
+    pub async fn taken_by_others(&self, people: &[UserId]) -> anyhow::Result<Option<String>> {
         const ANYBODY: &str = "SELECT EXISTS (SELECT FROM handle_claims) OR EXISTS (SELECT FROM email_claims)";
         const OTHERS: &str = "
-            SELECT c.handle FROM handle_claims c JOIN unnest($1::text[], $2::bigint[]) AS mine(name, id) ON c.handle = mine.name
+            SELECT c.handle FROM handle_claims c JOIN unnest($1::text[], $3::bigint[]) AS mine(name, id) ON c.handle = mine.name
             WHERE c.user_id <> mine.id
             UNION ALL
-            SELECT c.email FROM email_claims c JOIN unnest($1::text[], $2::bigint[]) AS mine(name, id) ON c.email = mine.name
+            SELECT c.email FROM email_claims c JOIN unnest($2::text[], $3::bigint[]) AS mine(name, id) ON c.email = mine.name
             WHERE c.user_id <> mine.id
             LIMIT 1";
         for shard in &self.shards {
             if !shard.query_one(ANYBODY, &[]).await?.get::<_, bool>(0) {
                 continue;
             }
-            for some in names.chunks(NAMES_AT_ONCE) {
-                let (texts, ids): (Vec<&str>, Vec<i64>) = some.iter().map(|(name, id)| (name.as_str(), id.as_i64())).unzip();
-                if let Some(row) = shard.query_opt(OTHERS, &[&texts, &ids]).await? {
+            let mut numbers = 0_u64..;
+            for some in people.chunks(PEOPLE_AT_ONCE) {
+                let handles: Vec<String> = numbers.by_ref().take(some.len()).map(handle).collect();
+                let emails: Vec<String> = handles.iter().map(|handle| email(handle)).collect();
+                let ids: Vec<i64> = some.iter().map(|person| person.as_i64()).collect();
+                if let Some(row) = shard.query_opt(OTHERS, &[&handles, &emails, &ids]).await? {
                     return Ok(Some(row.get(0)));
                 }
             }
@@ -218,7 +223,8 @@ impl Loader {
         self.everywhere(
             "UPDATE users SET activity_version = activity_version + 1;
              INSERT INTO user_counts (user_id, post_count, following_count, activity_version)
-             SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted),
+             SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
+                        - (SELECT count(*) FROM reposts r WHERE r.author_id = u.id),
                     (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active), u.activity_version FROM users u
              ON CONFLICT (user_id) DO UPDATE SET post_count = excluded.post_count, following_count = excluded.following_count,
                  activity_version = excluded.activity_version",

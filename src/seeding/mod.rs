@@ -21,7 +21,7 @@ mod world;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-pub use accounts::{email, handle, people};
+pub use accounts::people;
 pub use compare::{Comparison, compare_with_psql};
 pub use graph::{Follows, follows_of_file};
 pub use load::{Loaded, Loader};

@@ -14,6 +14,7 @@ use crate::ids::{Id, ProductId, UserId, compose};
 const PRODUCTS: Table =
     Table { name: "products", columns: "id, seller_id, title, description, price_amount, price_currency, stock, version", taken: "true" };
 const ORDERS: Table = Table { name: "orders", columns: "id, buyer_id, status, total_amount, total_currency, version", taken: "true" };
+const CHANGES: Table = Table { name: "order_changes", columns: "order_id, version, status, at", taken: "true" };
 const LINES: Table = Table { name: "order_lines", columns: "order_id, product_id, quantity, unit_amount", taken: "true" };
 const PAYMENTS: Table = Table { name: "payments", columns: "order_id, amount, currency, status, reference", taken: "true" };
 const RESERVATIONS: Table =
@@ -53,7 +54,7 @@ impl World {
     /// Orders: on the buyer's shard, but for the reservations, which lie beside the product.
     pub(super) fn make_orders(&self, numbers: Range<u64>) -> Made {
         let (mut orders, mut lines, mut payments) = (Rows::new(ORDERS), Rows::new(LINES), Rows::new(PAYMENTS));
-        let mut reservations = Rows::new(RESERVATIONS);
+        let (mut reservations, mut changes) = (Rows::new(RESERVATIONS), Rows::new(CHANGES));
         for number in numbers {
             let mut random = numbered(self.seed, "orders", number);
             let chosen = random.random_range(0..self.plan.products.max(1));
@@ -71,9 +72,10 @@ impl World {
             lines.add(&self.map, buyer.bucket(), Row::default().plain(id).plain(product).plain(quantity).plain(offer.amount));
             let paid = Row::default().plain(id).plain(total).plain("EUR").plain("CAPTURED").plain(format!("sim-{id}"));
             payments.add(&self.map, buyer.bucket(), paid);
-            let sold = Row::default().plain(id).plain(product).plain(quantity).plain(total).plain("SOLD").plain(sold_at);
+            let sold = Row::default().plain(id).plain(product).plain(quantity).plain(total).plain("SOLD").plain(&sold_at);
             reservations.add(&self.map, offer.id.bucket(), sold);
+            changes.add(&self.map, buyer.bucket(), Row::default().plain(id).plain(0).plain("CONFIRMED").plain(&sold_at));
         }
-        Made { rows: vec![reservations, payments, lines, orders], people: Vec::new() }
+        Made { rows: vec![reservations, payments, lines, changes, orders], people: Vec::new() }
     }
 }

@@ -148,7 +148,7 @@ impl World {
             Step::Followers | Step::Follows => self.follows.expected(),
             Step::Posts => self.plan.posts * 7,
             Step::Products => self.plan.products,
-            Step::Orders => self.plan.orders * 4,
+            Step::Orders => self.plan.orders * 5,
             Step::Claims => people * 2,
             Step::People => people.saturating_sub(1),
             Step::First => people.min(1),
@@ -159,7 +159,7 @@ impl World {
     fn per_chunk(step: Step) -> u64 {
         match step {
             Step::Posts => CHUNK_ROWS / 7,
-            Step::Orders => CHUNK_ROWS / 4,
+            Step::Orders => CHUNK_ROWS / 5,
             Step::Follows => CHUNK_ROWS / 50,
             Step::Claims | Step::People => CHUNK_ROWS / 4,
             Step::Followers | Step::Products | Step::First => CHUNK_ROWS,

@@ -88,6 +88,7 @@ pub const ALL: &[Figure] = &[
         Unit::Count,
         "Keys looked for; by kind and outcome: local, hit, miss, shared (with another request's load), away (no Redis).",
     ),
+    counter("plaza_cache_loads_total", Unit::Count, "Values asked of the shards: missing from the cache, or about to expire; by kind."),
     // Servers.
     gauge("plaza_http_in_flight", Unit::Count, "GraphQL requests at work now."),
     gauge("plaza_http_max_in_flight", Unit::Count, "GraphQL requests that may be at work at a time."),
@@ -123,11 +124,13 @@ pub const ALL: &[Figure] = &[
     counter("plaza_jobs_dead_total", Unit::Count, "Jobs given up; by queue."),
     counter("plaza_fan_out_deliveries_total", Unit::Count, "Timelines that a post was put on."),
     seconds("plaza_fan_out_seconds", "From a post's writing until it is on the last timeline."),
+    counter("plaza_images_processed_total", Unit::Count, "Images taken in; by outcome, or why they were refused."),
     // Projectors. Only the one at work on a projection has these.
     gauge("plaza_kafka_up", Unit::Count, "1 while Kafka answers this projector."),
     gauge("plaza_projection_lag", Unit::Count, "Events of a topic not applied yet; by projection and topic."),
     gauge("plaza_projection_parked", Unit::Count, "Partitions that cannot go on; by projection."),
     counter("plaza_projection_events_total", Unit::Count, "Events applied; by projection."),
+    counter("plaza_views_applied_total", Unit::Count, "Views of posts counted into windows."),
     seconds("plaza_projection_batch_seconds", "Applying a batch of events, with what follows; by projection."),
 ];
 

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use opentelemetry::trace::{
     Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer as _, TracerProvider as _,
 };
@@ -34,7 +35,7 @@ struct Exporting {
 static EXPORTING: OnceLock<Exporting> = OnceLock::new();
 
 tokio::task_local! {
-    static CURRENT: TraceContext;
+    static CURRENT: Option<TraceContext>;
 }
 
 /// A place in a trace: what travels as `traceparent`.
@@ -82,7 +83,8 @@ impl fmt::Display for TraceContext {
 #[derive(Debug)]
 pub struct Span {
     place: Option<TraceContext>,
-    recording: Option<opentelemetry_sdk::trace::Span>,
+    /// Boxed: it is there seldom, and every read and transaction makes room for one.
+    recording: Option<Box<opentelemetry_sdk::trace::Span>>,
 }
 
 impl Span {
@@ -97,7 +99,7 @@ impl Span {
     fn recorded(recording: opentelemetry_sdk::trace::Span) -> Self {
         let context = recording.span_context();
         let place = TraceContext { trace: context.trace_id(), span: context.span_id(), sampled: true };
-        Self { place: Some(place), recording: Some(recording) }
+        Self { place: Some(place), recording: Some(Box::new(recording)) }
     }
 
     /// Whether anybody will read it.
@@ -125,19 +127,18 @@ impl Span {
     }
 
     /// Runs work in this span: what it logs has the trace's id, what it does are this span's parts. The span ends with the work.
-    pub async fn run<T>(self, work: impl Future<Output = T>) -> T {
-        match self.place {
-            Some(place) => CURRENT.scope(place, work).await,
-            None => work.await,
-        }
+    ///
+    /// No `async fn`, here and below: one holds a future that it is given twice, before it is polled and after.
+    pub fn run<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self.place, work).map(move |outcome| {
+            drop(self);
+            outcome
+        })
     }
 
     /// The same for work that ends before the span does.
-    pub async fn run_part<T>(&self, work: impl Future<Output = T>) -> T {
-        match self.place {
-            Some(place) => CURRENT.scope(place, work).await,
-            None => work.await,
-        }
+    pub fn run_part<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        CURRENT.scope(self.place, work)
     }
 }
 
@@ -171,7 +172,7 @@ pub fn part(kind: SpanKind, name: impl FnOnce() -> Cow<'static, str>) -> Span {
 
 /// The trace that the running task works for.
 pub fn current() -> Option<TraceContext> {
-    CURRENT.try_with(|place| *place).ok()
+    CURRENT.try_with(|place| *place).ok().flatten()
 }
 
 /// Its id, in hexadecimal.
@@ -185,8 +186,8 @@ pub fn traceparent() -> String {
 }
 
 /// The same work, for a task of its own, in the trace of whoever starts it.
-pub fn carried<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
-    Span { place: current(), recording: None }.run(work)
+pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(current(), work)
 }
 
 /// Whether spans are exported at all.
@@ -264,7 +265,11 @@ mod tests {
         let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(current_id(), None);
         let (here, there) = begin(Some(given), SpanKind::Server, || "".into())
-            .run(async { (current_id(), tokio::task::spawn(carried(async { current_id() })).await.unwrap()) })
+            .run(async {
+                let mut tasks = tokio::task::JoinSet::new();
+                tasks.spawn(carried(async { current_id() }));
+                (current_id(), tasks.join_next().await.unwrap().unwrap())
+            })
             .await;
         assert_eq!(
             (here.as_deref(), there.as_deref()),

@@ -12,6 +12,8 @@ async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
     assert!(folder.join("node_modules").exists(), "{}: run `infra/local/install tests` once", folder.display());
     let output = tokio::process::Command::new("node")
         .args(["--test", "--test-concurrency=1"])
+        // One file alone: PLAZA_WEB_TESTS=operator.
+        .args(std::env::var("PLAZA_WEB_TESTS").ok().filter(|_| folder.ends_with("web")).map(|name| format!("tests/{name}.test.mjs")))
         .current_dir(&folder)
         .env("PLAZA_URL", &app.url)
         .envs(environment.iter().copied())

@@ -2,6 +2,7 @@
 
 use plaza::config::Config;
 use plaza::stores::kafka::topology;
+use plaza::stores::postgres::indexes::INDEXES;
 use plaza::stores::postgres::migrations;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
@@ -16,14 +17,15 @@ pub async fn session(url: &SecretString) -> Client {
     client
 }
 
-/// The text of every migration, in order.
+/// The text of every migration, in order, and of the indexes that are built after them.
 fn all_migrations() -> String {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let mut files: Vec<_> =
         std::fs::read_dir(folder).expect("migrations").map(|entry| entry.expect("a migration").path().join("up.sql")).collect();
     files.sort();
     assert_eq!(files.len(), migrations::versions().len(), "the executable has other migrations than the folder");
-    files.iter().map(|file| std::fs::read_to_string(file).expect("SQL")).collect()
+    let indexes = INDEXES.iter().map(|index| index.on.to_owned());
+    files.iter().map(|file| std::fs::read_to_string(file).expect("SQL")).chain(indexes).collect()
 }
 
 /// The name of a database that has the schema of these migrations and a shard map, on every primary.

@@ -7,13 +7,18 @@ import { Arrivals } from './live/arrivals';
 import { LiveProvider } from './live/live';
 import { SessionContext, useMe } from './me';
 import { AnalyticsPage } from './pages/analytics';
+import { HashtagPage } from './pages/hashtag';
 import { HomePage } from './pages/home';
 import { LogInPage, SignUpPage } from './pages/log-in';
 import { NotificationsPage } from './pages/notifications';
+import { NotificationGroupsPage } from './pages/notification-groups';
+import { NotificationPreferencesPage } from './pages/notification-preferences';
 import { OrdersPage } from './pages/orders';
 import { PersonPage } from './pages/person';
 import { PostPage } from './pages/post';
 import { ProductPage } from './pages/product';
+import { QuotePage } from './pages/quote';
+import { SearchPage } from './pages/search';
 import { SessionsPage } from './pages/sessions';
 import { ShopPage } from './pages/shop';
 import { Boundary } from './parts/boundary';
@@ -33,11 +38,16 @@ const ROUTES: readonly Route[] = [
   { pattern: '/', only: 'people', page: () => <HomePage /> },
   { pattern: '/p/:id', page: ({ id = '' }) => <PostPage key={id} id={id} /> },
   { pattern: '/u/:handle', page: ({ handle = '' }) => <PersonPage key={handle} handle={handle} /> },
+  { pattern: '/p/:id/quote', only: 'people', page: ({ id = '' }) => <QuotePage key={id} id={id} /> },
+  { pattern: '/tag/:name', page: ({ name = '' }) => <HashtagPage key={name} name={name} /> },
   { pattern: '/shop', page: () => <ShopPage /> },
   { pattern: '/shop/:id', page: ({ id = '' }) => <ProductPage key={id} id={id} /> },
   { pattern: '/orders', only: 'people', page: () => <OrdersPage /> },
-  { pattern: '/notifications', only: 'people', page: () => <NotificationsPage /> },
   { pattern: '/analytics', only: 'people', page: () => <AnalyticsPage /> },
+  { pattern: '/notifications', only: 'people', page: () => <NotificationGroupsPage /> },
+  { pattern: '/notifications/all', only: 'people', page: () => <NotificationsPage /> },
+  { pattern: '/notifications/preferences', only: 'people', page: () => <NotificationPreferencesPage /> },
+  { pattern: '/search', page: () => <SearchPage /> },
   { pattern: '/sessions', only: 'people', page: () => <SessionsPage /> },
   { pattern: '/login', only: 'guests', page: () => <LogInPage /> },
   { pattern: '/signup', only: 'guests', page: () => <SignUpPage /> },

@@ -68,6 +68,8 @@ export function Redirect({ to }: { to: string }) {
 
 export const paths = {
   post: (id: string) => `/p/${encodeURIComponent(id)}`,
+  quote: (id: string) => `/p/${encodeURIComponent(id)}/quote`,
   person: (handle: string) => `/u/${encodeURIComponent(handle)}`,
+  hashtag: (name: string) => `/tag/${encodeURIComponent(name)}`,
   product: (id: string) => `/shop/${encodeURIComponent(id)}`,
 };

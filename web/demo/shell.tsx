@@ -37,6 +37,7 @@ function Ways() {
     <>
       <nav className="ways" aria-label="plaza">
         {me && <Way to="/" icon="home" name="Home" />}
+        <Way to="/search" icon="search" name="Search" />
         <Way to="/shop" icon="shop" name="Shop" />
         {me && <Way to="/orders" icon="orders" name="Orders" />}
         {me && <Way to="/notifications" icon="bell" name="Notifications" count={unread} />}

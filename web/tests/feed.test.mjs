@@ -122,6 +122,7 @@ test('what was told is in its list, also when the list is read from a replica th
     return route.fulfill({ response, json });
   });
   await writing.page.getByRole('link', { name: 'Notifications' }).click();
+  await writing.page.getByRole('link', { name: 'One by one' }).click();
   const list = writing.page.getByRole('list', { name: 'Notifications' });
   await list.getByText('follows you').waitFor();
   await list.getByText('likes your post').waitFor();

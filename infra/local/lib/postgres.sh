@@ -58,6 +58,8 @@ write_postgres_config() { # NAME DATA
     render "$INFRA/postgres/instance.conf" "$scratch.instance" PORT="$(port_of "$name")" NAME="$name"
     case $name in
         *-primary) render "$INFRA/postgres/primary.conf" "$scratch.role" ;;
+        # Nobody follows it, so no commit waits for anybody.
+        single-*) : >"$scratch.role" ;;
         *) render "$INFRA/postgres/replica.conf" "$scratch.role" SLOT="r${name##*-}" USER="$LOCAL_USER" \
             PASSWORD="$LOCAL_PASSWORD" PRIMARY_HOST=127.0.0.1 PRIMARY_PORT="$(port_of "$(primary_of "$name")")" ;;
     esac
@@ -105,6 +107,21 @@ spawn_postgres() { # NAME
     fi
 }
 
+# Built beside its place and moved there whole: an interrupted initdb is simply done again.
+initialise_postgres() { # NAME DATA
+    local name=$1 data=$2
+    as_postgres rm -rf "$data.partial"
+    printf "%s\n" "$LOCAL_PASSWORD" | as_postgres tee "$data.password" >/dev/null
+    if ! as_postgres "$POSTGRES_BIN/initdb" -D "$data.partial" --username="$LOCAL_USER" \
+        --pwfile="$data.password" --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 \
+        --data-checksums </dev/null >>"$LOG/$name" 2>&1; then
+        failed "$name" "initdb failed"
+        return 1
+    fi
+    as_postgres rm -f "$data.password"
+    as_postgres mv "$data.partial" "$data"
+}
+
 start_postgres_primary() { # NAME
     local name=$1 data replica
     data=$(data_of "$name")
@@ -119,17 +136,7 @@ start_postgres_primary() { # NAME
                 return 1
             fi
         done
-        # Built beside its place and moved there whole: an interrupted initdb is simply done again.
-        as_postgres rm -rf "$data.partial"
-        printf "%s\n" "$LOCAL_PASSWORD" | as_postgres tee "$data.password" >/dev/null
-        if ! as_postgres "$POSTGRES_BIN/initdb" -D "$data.partial" --username="$LOCAL_USER" \
-            --pwfile="$data.password" --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 \
-            --data-checksums </dev/null >>"$LOG/$name" 2>&1; then
-            failed "$name" "initdb failed"
-            return 1
-        fi
-        as_postgres rm -f "$data.password"
-        as_postgres mv "$data.partial" "$data"
+        initialise_postgres "$name" "$data" || return 1
     fi
     spawn_postgres "$name" || return 1
     wait_ready "$name" 300 accepts_sql "$name" || return 1

@@ -1,7 +1,8 @@
 //! Case 1.3: the shards alone, against cache-aside in process memory and Redis.
 //!
-//! Two servers alike but for `redis.cache_ttl_ms`, which is 0 before. Reads are of 20 posts each, chosen by Zipf's law; one request in
-//! twenty changes a name and reads it back. The rate is the first at which the server without a cache has a p95 above 200 ms.
+//! Servers alike but for `redis.cache_ttl_ms`, which is 0 before. Reads are of 20 posts each, chosen by Zipf's law; one request in
+//! twenty changes a name and reads it back, with a cache from another process than the one that wrote. The rate is the first at which the server
+//! without a cache has a p95 above 200 ms. A hot key is expired under waiters at three processes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,9 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,13 +22,13 @@ use tokio::time::sleep;
 
 use super::CaseArguments;
 use super::open_loop::drive;
-use super::outcome::{Figure, Outcome, Pair, machine, median, today};
+use super::outcome::{Figure, Outcome, Pair, machine, median, say, today};
 use super::served::{Launch, Served};
 use super::zipf::Zipf;
 use crate::client::{Client, global_id, raw_id};
 use crate::faults::{kill, up};
 use crate::people::{LoggedIn, log_in};
-use crate::report::{Latencies, float};
+use crate::report::{OperationReport, float};
 use crate::truth::Truth;
 
 const READ: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Post { text likeCount commentCount author { handle displayName } } } }";
@@ -48,35 +49,46 @@ struct Scene {
     posts: Vec<String>,
     zipf: Zipf,
     readers: Vec<LoggedIn>,
-    /// One change of a name at a time, so that it is known what must be read back.
+    /// One change of each name at a time, so that it is known what must be read back.
     writers: Vec<Mutex<LoggedIn>>,
     written: AtomicU64,
     stale: AtomicU64,
 }
 
-async fn request(client: Client, scene: Arc<Scene>, number: u64) -> anyhow::Result<()> {
-    let mut random = StdRng::seed_from_u64(number);
-    if random.random_range(0..20) == 0 {
-        let writer = scene.writers.choose(&mut random).context("nobody writes")?.lock().await;
-        let (token, mut seen) = (Some(writer.token.as_str()), None);
-        let name = format!("case {number:x}");
-        let data = client.send_seeing(token, &mut seen, RENAME, json!({ "name": name })).await?;
-        anyhow::ensure!(data.pointer("/profileUpdate/user/displayName").is_some(), "answered {data}");
-        let data = client.send_seeing(token, &mut seen, NAME, json!({ "handle": writer.person.handle })).await?;
-        scene.written.fetch_add(1, Ordering::Relaxed);
-        if data.pointer("/user/displayName").and_then(Value::as_str) != Some(name.as_str()) {
-            scene.stale.fetch_add(1, Ordering::Relaxed);
-        }
-        return Ok(());
+/// Changes a name and reads it back.
+async fn write(served: Clients, scene: Arc<Scene>, number: u64) -> anyhow::Result<()> {
+    let writer = scene.writers.choose(&mut StdRng::seed_from_u64(number)).context("nobody writes")?.lock().await;
+    let (token, mut seen) = (Some(writer.token.as_str()), None);
+    let name = format!("case {number:x}");
+    let data = served.loaded.send_seeing(token, &mut seen, RENAME, json!({ "name": name })).await?;
+    anyhow::ensure!(data.pointer("/profileUpdate/user/displayName").is_some(), "answered {data}");
+    let data = served.read_back.send_seeing(token, &mut seen, NAME, json!({ "handle": writer.person.handle })).await?;
+    scene.written.fetch_add(1, Ordering::Relaxed);
+    if data.pointer("/user/displayName").and_then(Value::as_str) != Some(name.as_str()) {
+        scene.stale.fetch_add(1, Ordering::Relaxed);
     }
+    Ok(())
+}
+
+async fn read(served: Clients, scene: Arc<Scene>, number: u64) -> anyhow::Result<()> {
+    let mut random = StdRng::seed_from_u64(number);
     let reader = scene.readers.choose(&mut random).context("nobody reads")?;
     let mut ids: Vec<&str> = (0..AT_ONCE).filter_map(|_| scene.posts.get(scene.zipf.draw(&mut random)).map(String::as_str)).collect();
     ids.sort_unstable();
     ids.dedup();
-    let data = client.send(Some(&reader.token), READ, json!({ "ids": ids })).await?;
+    let data = served.loaded.send(Some(&reader.token), READ, json!({ "ids": ids })).await?;
     let found = data.pointer("/nodes").and_then(Value::as_array).map_or(0, Vec::len);
     anyhow::ensure!(found == ids.len(), "{found} of {} nodes", ids.len());
     Ok(())
+}
+
+/// Who is asked.
+#[derive(Debug, Clone)]
+struct Clients {
+    /// Everything but
+    loaded: Client,
+    /// what was just written, which another process may have in its memory.
+    read_back: Client,
 }
 
 /// Names that the server tells otherwise than the rows, of everybody who was renamed.
@@ -92,12 +104,10 @@ async fn stale_at_rest(client: &Client, truth: &Truth, scene: &Scene) -> anyhow:
     Ok(stale)
 }
 
-/// The cache's outcomes of one kind of value, or of all.
-fn outcomes(metrics: &BTreeMap<String, f64>, kind: Option<&str>, outcome: &str) -> f64 {
-    let of_kind = |name: &str| kind.is_none_or(|kind| name.contains(&format!("kind=\"{kind}\"")));
-    let chosen = metrics
-        .iter()
-        .filter(|(name, _)| name.starts_with("plaza_cache_total{") && of_kind(name) && name.contains(&format!("\"{outcome}\"")));
+/// The cache's outcomes of all kinds of values.
+fn outcomes(metrics: &BTreeMap<String, f64>, outcome: &str) -> f64 {
+    let chosen =
+        metrics.iter().filter(|(name, _)| name.starts_with("plaza_cache_total{") && name.contains(&format!("outcome=\"{outcome}\"")));
     chosen.map(|(_, count)| count).sum()
 }
 
@@ -113,40 +123,75 @@ async fn forget(redis: &str, key: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The hottest post, asked for by all waiters at once after its key is gone from Redis and from memory: loads and SQL statements, a time.
-async fn stampedes(served: &Served, scene: &Scene, redis: (&str, &str), times: u32) -> anyhow::Result<(f64, f64)> {
+/// What it cost that a key was gone while all waiters wanted it, a time.
+#[derive(Debug, Default, Clone, Copy)]
+struct Stampede {
+    loads: f64,
+    statements: f64,
+    failed: f64,
+}
+
+/// The hottest post, asked for by all waiters at once, a part of them at each process, after its key is gone from Redis and from memory.
+async fn stampedes(processes: &[&Served], scene: &Scene, redis: (&str, &str), times: u32) -> anyhow::Result<Stampede> {
     let post = scene.posts.first().context("there are no posts")?;
     let key = format!("{}:c:post:{}", redis.1, raw_id(post).context("not an id")?);
-    let (mut loads, mut statements) = (0.0, 0.0);
+    let mut all = Stampede::default();
     for _ in 0..times {
         // Longer than process memory holds a value.
         sleep(Duration::from_millis(1_200)).await;
         forget(redis.0, &key).await?;
-        let before = served.metrics().await?;
-        let asked = (0..WAITERS).map(|_| served.client.send(None, ONE, json!({ "id": post })));
-        for answer in futures_util::future::join_all(asked).await {
-            anyhow::ensure!(answer?.pointer("/post/text").is_some(), "a waiter was not told the post");
-        }
-        let after = served.metrics().await?;
-        let loaded = |metrics: &BTreeMap<String, f64>| outcomes(metrics, Some("post"), "miss") - outcomes(metrics, Some("post"), "shared");
-        let sent = |metrics: &BTreeMap<String, f64>| metrics.get("plaza_sql_statements_total").copied().unwrap_or_default();
-        loads += loaded(&after) - loaded(&before);
-        statements += sent(&after) - sent(&before);
+        let before = loads_and_statements(processes).await?;
+        let asked = processes.iter().cycle().take(WAITERS).map(|served| served.client.send(None, ONE, json!({ "id": post })));
+        let answers = futures_util::future::join_all(asked).await;
+        let told = |answer: &anyhow::Result<Value>| answer.as_ref().is_ok_and(|data| data.pointer("/post/text").is_some());
+        all.failed += float(answers.iter().filter(|answer| !told(answer)).count()) / f64::from(times);
+        let after = loads_and_statements(processes).await?;
+        all.loads += (after.0 - before.0) / f64::from(times);
+        all.statements += (after.1 - before.1) / f64::from(times);
     }
-    Ok((loads / f64::from(times), statements / f64::from(times)))
+    Ok(all)
 }
 
-async fn round(served: &Served, scene: &Arc<Scene>, load: (f64, Duration), seed: u64) -> Latencies {
-    drive(load.0, load.1, seed, |number| request(served.client.clone(), scene.clone(), number)).await
+async fn loads_and_statements(processes: &[&Served]) -> anyhow::Result<(f64, f64)> {
+    let (mut loads, mut statements) = (0.0, 0.0);
+    for served in processes {
+        let metrics = served.metrics().await?;
+        let of = |name: &str| metrics.get(name).copied().unwrap_or_default();
+        loads += of("plaza_cache_loads_total{kind=\"post\"}");
+        statements += of("plaza_sql_statements_total");
+    }
+    Ok((loads, statements))
+}
+
+/// What a round's reads and its writes took.
+#[derive(Debug)]
+struct Round {
+    reads: OperationReport,
+    writes: OperationReport,
+}
+
+impl Round {
+    fn failed(&self) -> usize {
+        self.reads.failed + self.writes.failed
+    }
+}
+
+/// One request in twenty writes.
+async fn round(served: &Clients, scene: &Arc<Scene>, (rate, length): (f64, Duration), seed: u64) -> Round {
+    let reads = drive(rate * 0.95, length, seed, |number| read(served.clone(), scene.clone(), number));
+    let writes = drive(rate * 0.05, length, seed + 1_000, |number| write(served.clone(), scene.clone(), number));
+    let (mut reads, mut writes) = tokio::join!(reads, writes);
+    Round { reads: reads.report(length.as_secs_f64()), writes: writes.report(length.as_secs_f64()) }
 }
 
 /// The first rate, each a quarter more than the last, at which this server's p95 is above [`SATURATED_MS`].
-async fn saturating_rate(served: &Served, scene: &Arc<Scene>) -> f64 {
+async fn saturating_rate(served: &Clients, scene: &Arc<Scene>) -> anyhow::Result<f64> {
     let (mut rate, step) = (60.0, Duration::from_secs(5));
     loop {
-        let report = round(served, scene, (rate, step), 3).await.report(step.as_secs_f64());
-        if report.p95_ms > SATURATED_MS || report.failed > 0 || rate > 5_000.0 {
-            return rate;
+        let report = round(served, scene, (rate, step), 3).await.reads;
+        say(&format!("looking for the rate: {rate}/s, p95 {} ms without a cache, {} failed", report.p95_ms, report.failed))?;
+        if report.p95_ms > SATURATED_MS || report.failed * 100 > report.requests || rate > 5_000.0 {
+            return Ok(rate);
         }
         rate = (rate * 1.25_f64).round();
     }
@@ -176,63 +221,74 @@ pub async fn run(
     let (rounds, length, expiries) = if arguments.quick { (2, 6, 5) } else { (7, 12, 50) };
     let length = Duration::from_secs(length);
     let redis = plaza::config::Config::load(Some(&config.to_path_buf()))?.redis;
-    let mut launch = Launch {
-        plaza: arguments.plaza.clone(),
-        config: std::path::absolute(config)?,
-        port: 4192,
-        admin_port: 4292,
+    let launch = |port: u16, more: &[(&'static str, &str)]| {
         // Room for all waiters of an expiry, on both sides.
-        settings: vec![("PLAZA_TELEMETRY__FILTER", "error".to_owned()), ("PLAZA_SERVER__MAX_IN_FLIGHT", "2000".to_owned())],
+        let both = [("PLAZA_TELEMETRY__FILTER", "error"), ("PLAZA_SERVER__MAX_IN_FLIGHT", "2000")];
+        let settings = both.iter().chain(more).map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Ok::<_, anyhow::Error>(Launch {
+            plaza: arguments.plaza.clone(),
+            config: std::path::absolute(config)?,
+            port,
+            admin_port: port + 100,
+            settings,
+        })
     };
-    let with = Served::start(launch.clone()).await?;
-    (launch.port, launch.admin_port) = (4191, 4291);
-    launch.settings.push(("PLAZA_REDIS__CACHE_TTL_MS", "0".to_owned()));
-    let without = Served::start(launch).await?;
+    let without = Served::start(launch(4191, &[("PLAZA_REDIS__CACHE_TTL_MS", "0")])?).await?;
+    let with = Served::start(launch(4192, &[])?).await?;
+    let others = (Served::start(launch(4193, &[])?).await?, Served::start(launch(4194, &[])?).await?);
+    let before_clients = Clients { loaded: without.client.clone(), read_back: without.client.clone() };
+    let after_clients = Clients { loaded: with.client.clone(), read_back: others.0.client.clone() };
     let scene = Arc::new(scene(client, truth, password).await?);
 
-    round(&with, &scene, (60.0, length / 2), 100).await;
+    round(&after_clients, &scene, (arguments.rate.unwrap_or(60.0).min(60.0), length / 2), 100).await;
     let rate = match arguments.rate {
         Some(rate) => rate,
-        None => saturating_rate(&without, &scene).await,
+        None => saturating_rate(&before_clients, &scene).await?,
     };
     sleep(Duration::from_secs(3)).await;
     let mut pairs = Vec::new();
-    let (mut all_before, mut all_after, mut hits, mut asked) = (Latencies::default(), Latencies::default(), 0.0, 0.0);
+    let (mut failed_before, mut failed_after, mut hits, mut asked) = (0, 0, 0.0, 0.0);
+    let mut writes = Vec::new();
     for number in 0..rounds {
-        let mut pair = Pair { before: 0.0, after: 0.0 };
+        let (mut pair, mut of_writes) = (Pair { before: 0.0, after: 0.0 }, Pair { before: 0.0, after: 0.0 });
         for turn in [number % 2, 1 - number % 2] {
             if turn == 0 {
-                let mut latencies = round(&without, &scene, (rate, length), number).await;
-                pair.before = latencies.report(length.as_secs_f64()).p95_ms;
-                all_before.failed += latencies.failed;
+                let done = round(&before_clients, &scene, (rate, length), number).await;
+                (pair.before, of_writes.before) = (done.reads.p95_ms, done.writes.p95_ms);
+                failed_before += done.failed();
             } else {
                 let counted = with.metrics().await?;
-                let mut latencies = round(&with, &scene, (rate, length), number).await;
+                let done = round(&after_clients, &scene, (rate, length), number).await;
                 let now = with.metrics().await?;
-                let of = |outcome: &str| outcomes(&now, None, outcome) - outcomes(&counted, None, outcome);
+                let of = |outcome: &str| outcomes(&now, outcome) - outcomes(&counted, outcome);
                 hits += of("local") + of("hit");
                 asked += of("local") + of("hit") + of("miss");
-                pair.after = latencies.report(length.as_secs_f64()).p95_ms;
-                all_after.failed += latencies.failed;
+                (pair.after, of_writes.after) = (done.reads.p95_ms, done.writes.p95_ms);
+                failed_after += done.failed();
             }
             sleep(Duration::from_secs(1)).await;
         }
+        pair.tell("p95 of reads, ms", number + 1, rounds)?;
         pairs.push(pair);
+        writes.push(of_writes);
     }
+    say(&format!("expiring a key under {WAITERS} waiters, {expiries} times"))?;
     let waiting = (redis.url.expose_secret(), redis.key_prefix.as_str());
-    let (_, statements_before) = stampedes(&without, &scene, waiting, expiries).await?;
-    let (loads, statements_after) = stampedes(&with, &scene, waiting, expiries).await?;
+    let expired_before = stampedes(&[&without], &scene, waiting, 5).await?;
+    let expired = stampedes(&[&with, &others.0, &others.1], &scene, waiting, expiries).await?;
     let stale_names = stale_at_rest(&with.client, truth, &scene).await?;
 
+    say("killing Redis")?;
+    // What the shards can serve alone, with room for what piles up.
+    let calm = (rate / 4.0).clamp(5.0, 60.0);
     let killed = async {
         sleep(length / 4).await;
         kill(run_dir, "redis")?;
         sleep(Duration::from_secs(3)).await;
         up("redis").await
     };
-    let (mut without_redis, killed) = tokio::join!(round(&with, &scene, (60.0, length.max(Duration::from_secs(10))), 9), killed);
+    let (without_redis, killed) = tokio::join!(round(&after_clients, &scene, (calm, length.max(Duration::from_secs(10))), 9), killed);
     killed?;
-    let redis_killed = without_redis.report(1.0);
 
     let before = median(pairs.iter().map(|pair| pair.before));
     let after = median(pairs.iter().map(|pair| pair.after));
@@ -248,10 +304,22 @@ pub async fn run(
     let plain = |what: String, before: Option<f64>, after: f64| Figure { what, before, after, target: None, met: None };
     let stale_counts = float(usize::try_from(stale + stale_names)?);
     let figures = vec![
-        target("p95, ms, median of rounds".to_owned(), Some(before), after, "200 -> 20", after <= 20.0),
+        target("p95 of reads, ms, median of rounds".to_owned(), Some(before), after, "200 -> 20", after <= 20.0),
+        plain(
+            "p95 of a write and reading it back, ms".to_owned(),
+            Some(median(writes.iter().map(|pair| pair.before))),
+            median(writes.iter().map(|pair| pair.after)),
+        ),
         target("reads of the cache that it held, %".to_owned(), None, hit_rate, "above 90", hit_rate > 90.0),
-        target(format!("loads per expiry of a key with {WAITERS} waiters, {expiries} times"), None, loads, "at most 1.02", loads <= 1.02),
-        plain(format!("SQL statements of those {WAITERS} requests"), Some(statements_before), statements_after),
+        target(
+            format!("loads per expiry of a key, {WAITERS} waiters at 3 processes, {expiries} times"),
+            None,
+            expired.loads,
+            "at most 1.02",
+            expired.loads <= 1.02,
+        ),
+        plain(format!("SQL statements of those {WAITERS} requests"), Some(expired_before.statements), expired.statements),
+        plain(format!("of those {WAITERS} requests, failed"), Some(expired_before.failed), expired.failed),
         target(
             format!("names read stale after the acknowledgement, of {written}, or at rest, of {}", scene.writers.len()),
             None,
@@ -259,17 +327,16 @@ pub async fn run(
             "0",
             stale + stale_names == 0,
         ),
-        plain("requests that failed".to_owned(), Some(float(all_before.failed)), float(all_after.failed)),
+        plain("requests that failed".to_owned(), Some(float(failed_before)), float(failed_after)),
         target(
-            format!("Redis killed for 3 s at 60/s: failed of {}", redis_killed.requests),
+            format!("Redis killed for 3 s at {calm:.0}/s: failed of {}", without_redis.reads.requests + without_redis.writes.requests),
             None,
-            float(redis_killed.failed),
+            float(without_redis.failed()),
             "0",
-            redis_killed.failed == 0,
+            without_redis.failed() == 0,
         ),
-        plain("Redis killed: p95, ms".to_owned(), None, redis_killed.p95_ms),
+        plain("Redis killed: p95 of reads, ms".to_owned(), None, without_redis.reads.p95_ms),
     ];
-    all_before.taken.clear();
     Ok(Outcome {
         number: "1.3".to_owned(),
         name: "caching".to_owned(),
@@ -277,15 +344,22 @@ pub async fn run(
         machine: machine(),
         command: "make case-1.3".to_owned(),
         setting: format!(
-            "{rate} arrivals/s, the first rate at which the server without a cache has a p95 above {SATURATED_MS} ms; each reads {AT_ONCE} of {} posts by \
+            "{rate} arrivals/s, {}; each reads {AT_ONCE} of {} posts by \
              Zipf's law, one in twenty changes a name; {rounds} pairs of {} s in turns.",
+            match arguments.rate {
+                Some(_) => "as asked for".to_owned(),
+                None => format!("the first rate at which the server without a cache has a p95 above {SATURATED_MS} ms"),
+            },
             scene.posts.len(),
             length.as_secs()
         ),
-        missed_because: None,
-        pairs_of: "1.3 caching: p95, ms, by pair of rounds".to_owned(),
+        missed_because: (after > 20.0 || before < SATURATED_MS).then(|| {
+            "both sides share the machine's cores with everything else, the generator too: the figure is what they are left with."
+                .to_owned()
+        }),
+        pairs_of: "1.3 caching: p95 of reads, ms, by pair of rounds".to_owned(),
         pairs,
         figures,
-        correct: stale + stale_names == 0,
+        correct: stale + stale_names == 0 && without_redis.failed() == 0,
     })
 }

@@ -3,8 +3,10 @@
 //! A case that misses a target says so and why; it still ends well, since it has measured what it was to measure. It fails only when
 //! something was wrong: a lost write, a stale read that was promised not to be.
 
+mod budget;
 mod caching;
 mod capstone;
+mod databases;
 mod kafka;
 mod kubernetes;
 mod load_balancing;
@@ -12,8 +14,11 @@ pub mod open_loop;
 mod outcome;
 mod plot;
 mod progress;
+mod rabbitmq;
 mod replication;
 mod served;
+mod sharding;
+mod shop;
 pub mod zipf;
 
 use std::path::{Path, PathBuf};
@@ -26,7 +31,7 @@ use crate::truth::Truth;
 /// Which case, how long.
 #[derive(Debug, Args)]
 pub struct CaseArguments {
-    /// Its number: 1.2, 1.3, 2.2, 3.1, 3.2 or 4.0.
+    /// Its number: 1.1, 1.2, 1.3, 2.1, 2.2, 3.1, 3.2 or 4.0.
     pub number: String,
     /// A minute's look: fewer and shorter rounds. Its result is printed, not kept.
     #[arg(long)]
@@ -67,13 +72,15 @@ pub async fn run(
     arguments: &CaseArguments,
 ) -> anyhow::Result<bool> {
     let outcome = match arguments.number.as_str() {
+        "1.1" => sharding::run(truth, config, password, arguments).await?,
         "1.2" => replication::run(client, truth, config, run_dir, password, arguments).await?,
         "1.3" => caching::run(client, truth, config, run_dir, password, arguments).await?,
+        "2.1" => rabbitmq::run(client, truth, config, password, arguments).await?,
         "2.2" => kafka::run(client, truth, &config.to_path_buf(), run_dir, password, arguments).await?,
         "3.1" => load_balancing::run(truth, client, config, password, arguments).await?,
         "3.2" => kubernetes::run(truth, client, config, password, arguments).await?,
         "4.0" => capstone::run(truth, config, arguments).await?,
-        other => anyhow::bail!("there is no case {other}; there are: 1.2, 1.3, 2.2, 3.1, 3.2, 4.0"),
+        other => anyhow::bail!("there is no case {other}; there are: 1.1, 1.2, 1.3, 2.1, 2.2, 3.1, 3.2, 4.0"),
     };
     outcome.print()?;
     if !arguments.quick {

@@ -25,7 +25,7 @@ where
                 Some(failure) => {
                     latencies.failed += 1;
                     if latencies.failed <= 3 {
-                        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("failed: {failure}\n"));
+                        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("failed: {failure:.300}\n"));
                     }
                 }
             }

@@ -32,6 +32,24 @@ pub struct Pair {
     pub after: f64,
 }
 
+impl Pair {
+    /// Says that it is measured.
+    ///
+    /// # Errors
+    /// When nobody reads it.
+    pub fn tell(&self, what: &str, number: u64, of: u64) -> std::io::Result<()> {
+        say(&format!("pair {number} of {of}: before {}, after {} ({what})", shown(self.before), shown(self.after)))
+    }
+}
+
+/// A line about how far the case is.
+///
+/// # Errors
+/// When nobody reads it.
+pub fn say(line: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{line}")
+}
+
 /// All of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Outcome {

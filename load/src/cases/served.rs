@@ -10,14 +10,14 @@ use tokio::process::{Child, Command};
 
 use crate::client::Client;
 
-/// How a `plaza server` is started.
+/// How a process of plaza's is started: a server, unless said otherwise.
 #[derive(Debug, Clone)]
 pub struct Launch {
     /// The executable.
     pub plaza: PathBuf,
     /// The configuration that the settings override.
     pub config: PathBuf,
-    /// The port of 127.0.0.1 that serves GraphQL.
+    /// The port of 127.0.0.1 that serves GraphQL, if the role does.
     pub port: u16,
     /// The port of 127.0.0.1 for operators.
     pub admin_port: u16,
@@ -30,14 +30,15 @@ pub struct Launch {
 pub struct Served {
     /// Asks it directly.
     pub client: Client,
+    role: &'static str,
     launch: Launch,
     process: Child,
 }
 
 impl Launch {
-    fn spawn(&self) -> anyhow::Result<Child> {
+    fn spawn(&self, role: &str) -> anyhow::Result<Child> {
         Command::new(&self.plaza)
-            .arg("server")
+            .arg(role)
             .env("PLAZA_CONFIG", &self.config)
             .env("PLAZA_SERVER__LISTEN", format!("127.0.0.1:{}", self.port))
             .env("PLAZA_ADMIN__LISTEN", format!("127.0.0.1:{}", self.admin_port))
@@ -52,7 +53,7 @@ impl Launch {
     async fn ready(&self, process: &mut Child) -> anyhow::Result<()> {
         for _ in 0..200 {
             if let Some(status) = process.try_wait()? {
-                anyhow::bail!("the server for port {} ended at once: {status}", self.port);
+                anyhow::bail!("the process for port {} ended at once: {status}", self.admin_port);
             }
             let ready = reqwest::get(format!("http://127.0.0.1:{}/readyz", self.admin_port)).await;
             if ready.is_ok_and(|answer| answer.status().is_success()) {
@@ -60,7 +61,7 @@ impl Launch {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        anyhow::bail!("the server on port {} is not ready after 20 s", self.port)
+        anyhow::bail!("the process on port {} is not ready after 20 s", self.admin_port)
     }
 }
 
@@ -70,18 +71,30 @@ impl Served {
     /// # Errors
     /// An executable that is not there, a port that is taken; a server that is not ready after 20 s.
     pub async fn start(launch: Launch) -> anyhow::Result<Self> {
-        Self::start_and(launch, |_| {}).await
+        Self::start_role_and("server", launch, |_| {}).await
     }
 
-    /// The same, with something to do with the process's number before it is ready.
+    /// The same for another role: `worker`.
+    ///
+    /// # Errors
+    /// As [`Served::start`].
+    pub async fn start_role(role: &'static str, launch: Launch) -> anyhow::Result<Self> {
+        Self::start_role_and(role, launch, |_| {}).await
+    }
+
+    /// A server, with something to do with the process's number before it is ready.
     ///
     /// # Errors
     /// As [`Served::start`].
     pub async fn start_and(launch: Launch, begun: impl FnOnce(u32)) -> anyhow::Result<Self> {
-        let mut process = launch.spawn()?;
-        begun(process.id().context("the server has ended")?);
+        Self::start_role_and("server", launch, begun).await
+    }
+
+    async fn start_role_and(role: &'static str, launch: Launch, begun: impl FnOnce(u32)) -> anyhow::Result<Self> {
+        let mut process = launch.spawn(role)?;
+        begun(process.id().context("the process has ended")?);
         launch.ready(&mut process).await?;
-        Ok(Self { client: Client::new(&format!("http://127.0.0.1:{}/graphql", launch.port))?, launch, process })
+        Ok(Self { client: Client::new(&format!("http://127.0.0.1:{}/graphql", launch.port))?, role, launch, process })
     }
 
     /// Sends a signal, by name: KILL, STOP, CONT, TERM.
@@ -90,6 +103,15 @@ impl Served {
     /// A process that is no more.
     pub fn signal(&self, name: &str) -> anyhow::Result<()> {
         signal(self.process.id().context("the server has ended")?, name)
+    }
+
+    /// Tells it to end, and waits until it has: it finishes what it has in hand.
+    ///
+    /// # Errors
+    /// A process that is no more.
+    pub async fn end(self) -> anyhow::Result<()> {
+        self.signal("TERM")?;
+        self.ended().await
     }
 
     /// Waits until it has ended.
@@ -107,7 +129,7 @@ impl Served {
     /// As [`Served::start`].
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         self.process.wait().await?;
-        self.process = self.launch.spawn()?;
+        self.process = self.launch.spawn(self.role)?;
         self.launch.ready(&mut self.process).await
     }
 

@@ -50,7 +50,8 @@ impl Links {
     /// # Errors
     /// A key file that cannot be read.
     pub fn new(media: &MediaConfig, auth: &AuthConfig) -> Result<Self, DomainError> {
-        let read = |file: &std::path::PathBuf| std::fs::read(file).map_err(|error| DomainError::Internal(format!("{}: {error}", file.display())));
+        let read =
+            |file: &std::path::PathBuf| std::fs::read(file).map_err(|error| DomainError::Internal(format!("{}: {error}", file.display())));
         let signing = key_from(&read(&auth.signing_key_file)?);
         let mut accepted = vec![signing.clone()];
         for file in &auth.accepted_key_files {

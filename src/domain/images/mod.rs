@@ -228,7 +228,8 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewUpload) -> Result<I
 pub async fn describe(op: &Operation, domain: &Domain, id: ImageId, alt: &str) -> Result<ImageId, DomainError> {
     let owner = op.require_viewer()?.user_id;
     let alt = text::checked("altText", alt, text::ALT_TEXT).map_err(|error| DomainError::Rejected(vec![error]))?;
-    let missing = || DomainError::rejected(UserErrorCode::NotFound, "imageId", "there is no such image of the viewer's that is not shown yet");
+    let missing =
+        || DomainError::rejected(UserErrorCode::NotFound, "imageId", "there is no such image of the viewer's that is not shown yet");
     if id.bucket() != owner.bucket() {
         return Err(missing());
     }

@@ -92,7 +92,7 @@ pub async fn receive<E>(
     }
     // A name of its own for each try: two at once do not write over each other.
     let name = format!("uploads/{}-{:016x}", id.as_i64(), rand::random::<u64>());
-    let mut writer = domain.objects.write(&name);
+    let mut writer = domain.objects.write(&name)?;
     let hash = match take(body, announced, deadline, Some(&mut writer)).await {
         Ok(hash) => hash,
         Err(refused) => {

@@ -1,15 +1,23 @@
 //! Reading a home feed.
 
+use std::collections::VecDeque;
+
 use super::merge::{Merged, Source, merge};
 use super::rebuild::{newest, rebuild};
 use crate::domain::posts::{self, Post};
+use crate::domain::relations::Relations;
 use crate::domain::{Domain, DomainError, Operation, Page, PageRequest, relations};
 use crate::ids::{Id, PostId, UserId};
 
 /// Rounds in which a page is refilled after hidden posts; then it is given as it is, with a cursor to go on from.
 const ROUNDS: usize = 10;
+/// A repost is left out when the original, or another repost of it, is among so many posts that are shown right below it.
+const REPEAT_WINDOW: usize = 40;
 
-/// The viewer's home: posts of the people they follow, newest first, to the first one ever; cursor = post id.
+/// The viewer's home: posts and reposts of the people they follow, newest first, to the first one ever; cursor = post id.
+///
+/// Which reposts are left out follows from the posts alone, not from where pages end: the same at every size of page, and when the one that another
+/// was left out for is gone, that one is there.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; a shard that is away and is needed.
@@ -20,27 +28,83 @@ pub async fn home(op: &Operation, domain: &Domain, page: PageRequest) -> Result<
     if followees.is_empty() {
         return Ok(Page::default());
     }
-    let mut below = page.after.unwrap_or(i64::MAX);
-    let mut recent = recent(op, domain, viewer.user_id, followees, below, page.first).await?;
+    let below = page.after.unwrap_or(i64::MAX);
+    let recent = recent(op, domain, viewer.user_id, followees, below, page.first).await?;
+    let mut walk = Walk { op, domain, relations: &relations, recent, below, ahead: VecDeque::new(), more: true, rounds: ROUNDS };
     let mut items: Vec<(i64, Post)> = Vec::with_capacity(page.first);
-    let mut more = true;
-    for _ in 0..ROUNDS {
+    let mut last = None;
+    while items.len() < page.first {
         let wanted = page.first - items.len();
-        let raw = raw_page(op, domain, followees, &recent, below, wanted + 1).await?;
-        more = raw.len() > wanted;
-        let raw = raw.get(..wanted).unwrap_or(&raw);
-        let hydrated = posts::get_many(op, domain, raw).await?;
-        // Somebody unfollowed a moment ago may still be on the timeline: what is shown is decided by whom the viewer follows now.
-        let shown = raw.iter().filter_map(|id| hydrated.get(id)).filter(|post| relations.follows(post.author_id));
-        items.extend(shown.map(|post| (post.id.as_i64(), post.clone())));
-        below = raw.last().map_or(below, |last| last.as_i64());
-        if !more || items.len() >= page.first {
-            break;
+        walk.look_ahead(wanted).await?;
+        let Some(post) = walk.ahead.pop_front() else { break };
+        last = Some(post.id.as_i64());
+        if post.repost_of.is_some() {
+            // One look for all reposts of the page.
+            if walk.ahead.len() < wanted - 1 + REPEAT_WINDOW {
+                walk.look_ahead(wanted - 1 + 2 * REPEAT_WINDOW).await?;
+            }
+            if walk.ahead.iter().take(REPEAT_WINDOW).any(|other| other.subject() == post.subject()) {
+                continue;
+            }
         }
-        recent.posts.retain(|post| post.as_i64() < below);
+        items.push((post.id.as_i64(), post));
     }
-    let end = (below != i64::MAX).then_some(below);
-    Ok(Page { items, end, has_next: more })
+    // Where nothing is ahead, hidden rows have been passed over too.
+    let end = if walk.ahead.is_empty() { (walk.below != i64::MAX).then_some(walk.below) } else { last };
+    Ok(Page { items, end, has_next: walk.more || !walk.ahead.is_empty() })
+}
+
+/// Whether the viewer's home leaves this repost out, for who tells of posts one by one.
+///
+/// # Errors
+/// As [`home`].
+pub(in crate::domain) async fn is_repeat(op: &Operation, domain: &Domain, post: &Post) -> Result<bool, DomainError> {
+    if post.repost_of.is_none() {
+        return Ok(false);
+    }
+    let viewer = op.require_viewer()?;
+    let relations = relations::of_viewer(op, domain).await?;
+    let below = post.id.as_i64();
+    let recent = recent(op, domain, viewer.user_id, &relations.followees, below, REPEAT_WINDOW).await?;
+    let mut walk = Walk { op, domain, relations: &relations, recent, below, ahead: VecDeque::new(), more: true, rounds: ROUNDS };
+    walk.look_ahead(REPEAT_WINDOW).await?;
+    Ok(walk.ahead.iter().take(REPEAT_WINDOW).any(|other| other.subject() == post.subject()))
+}
+
+/// A walk down a home feed over what may be shown.
+struct Walk<'a> {
+    op: &'a Operation,
+    domain: &'a Domain,
+    relations: &'a Relations,
+    recent: Merged,
+    /// The last raw row looked at.
+    below: i64,
+    /// What comes next and may be shown, newest first.
+    ahead: VecDeque<Post>,
+    /// Whether anything comes after `below`.
+    more: bool,
+    rounds: usize,
+}
+
+impl Walk<'_> {
+    /// Makes sure that so many are ahead, unless the feed ends before or the rounds do.
+    async fn look_ahead(&mut self, wanted: usize) -> Result<(), DomainError> {
+        while self.ahead.len() < wanted && self.more && self.rounds > 0 {
+            self.rounds -= 1;
+            let wanted = wanted - self.ahead.len();
+            let raw = raw_page(self.op, self.domain, &self.relations.followees, &self.recent, self.below, wanted + 1).await?;
+            self.more = raw.len() > wanted;
+            let raw = raw.get(..wanted).unwrap_or(&raw);
+            let hydrated = posts::get_many(self.op, self.domain, raw).await?;
+            // Somebody unfollowed a moment ago may still be on the timeline: what is shown is decided by whom the viewer follows now.
+            let shown = raw.iter().filter_map(|id| hydrated.get(id)).filter(|post| self.relations.follows(post.author_id));
+            self.ahead.extend(shown.cloned());
+            self.below = raw.last().map_or(self.below, |last| last.as_i64());
+            let below = self.below;
+            self.recent.posts.retain(|post| post.as_i64() < below);
+        }
+        Ok(())
+    }
 }
 
 /// Up to `limit` raw ids below the cursor: from what is known without a gap, then from the shards.

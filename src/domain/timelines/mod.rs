@@ -12,6 +12,7 @@ mod rebuild;
 
 pub use fan_out::{fan_out, resume_push};
 pub use home::home;
+pub(super) use home::is_repeat;
 pub use pull::PullAuthors;
 
 use super::{Domain, DomainError};

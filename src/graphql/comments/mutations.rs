@@ -15,6 +15,9 @@ pub struct CommentCreateInput {
     post_id: ID,
     /// 1 to 1,000 characters; white space around it is dropped.
     text: String,
+    /// A comment on the same post that it answers.
+    #[graphql(default)]
+    in_reply_to_id: Option<ID>,
     /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
     #[graphql(default)]
     client_key: Option<String>,
@@ -35,7 +38,7 @@ pub struct CommentMutations;
 
 #[Object]
 impl CommentMutations {
-    /// The viewer comments on a post.
+    /// The viewer comments on a post, or answers a comment on it.
     async fn comment_create(
         &self,
         ctx: &Context<'_>,
@@ -43,7 +46,11 @@ impl CommentMutations {
     ) -> Option<async_graphql::Result<CommentCreatePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async { comments::create(&scope.op, &scope.domain, self::input("postId", &input.post_id)?, &input.text).await };
+            let result = async {
+                let post = self::input("postId", &input.post_id)?;
+                let answered = input.in_reply_to_id.as_ref().map(|id| self::input("inReplyToId", id)).transpose()?;
+                comments::create(&scope.op, &scope.domain, post, &input.text, answered).await
+            };
             let (comment, user_errors) = payload(result.await)?;
             Ok(CommentCreatePayload { comment: comment.map(|comment| Comment::new(comment, &scope)), user_errors })
         };

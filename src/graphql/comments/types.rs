@@ -5,9 +5,13 @@ use std::sync::Arc;
 use async_graphql::{ID, Object};
 use chrono::{DateTime, Utc};
 
-use crate::domain::comments::Comment as Row;
+use crate::domain::Page;
+use crate::domain::comments::{self, Comment as Row};
+use crate::graphql::connection::{Connection, connection, page};
 use crate::graphql::context::Scope;
+use crate::graphql::error::fault;
 use crate::graphql::ids::global;
+use crate::graphql::references::types::TextEntity;
 use crate::graphql::users::types::User;
 use crate::ids::Id;
 
@@ -41,6 +45,48 @@ impl Comment {
     /// 1 to 1,000 characters.
     async fn text(&self) -> &str {
         &self.row.text
+    }
+
+    /// The mentions and hashtags in the text, in its order, at most 100.
+    async fn entities(&self) -> Vec<TextEntity> {
+        TextEntity::all(self.row.entities.as_ref(), &self.scope)
+    }
+
+    /// The comment that it answers; null when it is on the post itself, or when that one is not for the viewer.
+    async fn in_reply_to(&self) -> Option<async_graphql::Result<Comment>> {
+        let found = self.scope.loaders.comment(self.row.in_reply_to?).await;
+        found.map(|found| found.map(|row| Self::new(row, &self.scope))).transpose()
+    }
+
+    /// How deep in its thread it is: 0 on the post itself, else one more than the comment that it answers. At 8 it cannot be answered.
+    async fn depth(&self) -> i32 {
+        i32::from(self.row.depth)
+    }
+
+    /// How many comments answer it.
+    async fn reply_count(&self) -> i64 {
+        self.row.reply_count
+    }
+
+    /// The comments that answer it, oldest first.
+    async fn replies(
+        &self,
+        #[graphql(desc = "How many, 1 to 100.")] first: i32,
+        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<Comment>>> {
+        let replies = async {
+            let request = page::<Comment>(first, after.as_deref())?;
+            let page = match request.after {
+                // Nobody has answered most comments.
+                None if self.row.reply_count == 0 => Page::default(),
+                None => self.scope.loaders.first_replies((self.row.id, request.first)).await?.unwrap_or_default(),
+                Some(_) => {
+                    comments::replies(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?
+                }
+            };
+            Ok(connection(page.map(|comment| Self::new(comment, &self.scope)), request))
+        };
+        Some(replies.await)
     }
 
     /// When it was written.

@@ -99,7 +99,8 @@ impl ImageMutations {
     ) -> Option<async_graphql::Result<ImageUpdatePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async { images::describe(&scope.op, &scope.domain, self::input("imageId", &input.image_id)?, &input.alt_text).await };
+            let result =
+                async { images::describe(&scope.op, &scope.domain, self::input("imageId", &input.image_id)?, &input.alt_text).await };
             let (id, user_errors) = payload(result.await)?;
             let image = match id {
                 Some(id) => Image::load(&scope, id).await.transpose(),

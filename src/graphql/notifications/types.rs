@@ -26,6 +26,14 @@ pub enum NotificationKind {
     Liked,
     /// `actor` wrote `comment` on a post of the viewer's.
     Commented,
+    /// `actor` mentioned the viewer in `post`, or in `comment` on it.
+    Mention,
+    /// `actor` wrote `comment` in answer to one of the viewer's.
+    Reply,
+    /// `actor` passes on `post`, the viewer's.
+    Repost,
+    /// `actor` wrote `post`, which quotes one of the viewer's.
+    Quote,
     /// Somebody bought `product` from the viewer.
     Ordered,
     /// `order`, the viewer's, is confirmed.
@@ -37,6 +45,12 @@ pub enum NotificationKind {
 }
 
 impl NotificationKind {
+    /// The name, as stored and on the wire.
+    pub fn name(self) -> &'static str {
+        use async_graphql::resolver_utils::EnumType;
+        Self::items().iter().find(|item| item.value == self).map_or("", |item| item.name)
+    }
+
     fn of_name(name: &str) -> Option<Self> {
         use async_graphql::resolver_utils::EnumType;
         Self::items().iter().find(|item| item.name == name).map(|item| item.value)
@@ -58,9 +72,25 @@ impl Notification {
         Some(Self { row: Arc::new(row), kind, scope: Arc::clone(scope) })
     }
 
+    /// What happened, for who tells it together with others.
+    pub fn told_kind(&self) -> NotificationKind {
+        self.kind
+    }
+
     /// The raw id, for cursors.
     pub fn raw_id(&self) -> i64 {
         self.row.id.as_i64()
+    }
+
+    async fn subject_post(&self) -> async_graphql::Result<Option<Post>> {
+        Post::load(&self.scope, PostId::from_i64(self.row.subject_id)).await
+    }
+
+    async fn post_of_comment(&self) -> async_graphql::Result<Option<Post>> {
+        match self.scope.loaders.comment(CommentId::from_i64(self.row.subject_id)).await? {
+            Some(comment) => Post::load(&self.scope, comment.post_id).await,
+            None => Ok(None),
+        }
     }
 
     fn is(&self, kinds: &[NotificationKind]) -> bool {
@@ -97,24 +127,20 @@ impl Notification {
     /// The post it is about.
     async fn post(&self) -> Option<async_graphql::Result<Post>> {
         match self.kind {
-            NotificationKind::Liked => Post::load(&self.scope, PostId::from_i64(self.row.subject_id)).await.transpose(),
-            NotificationKind::Commented => {
-                let post = async {
-                    let comment = self.scope.loaders.comment(CommentId::from_i64(self.row.subject_id)).await?;
-                    match comment {
-                        Some(comment) => Post::load(&self.scope, comment.post_id).await,
-                        None => Ok(None),
-                    }
-                };
-                post.await.transpose()
-            }
+            NotificationKind::Liked | NotificationKind::Repost | NotificationKind::Quote => self.subject_post().await.transpose(),
+            NotificationKind::Commented | NotificationKind::Reply => self.post_of_comment().await.transpose(),
+            // In a post or in a comment: an id is of one of them only.
+            NotificationKind::Mention => match self.subject_post().await {
+                Ok(None) => self.post_of_comment().await.transpose(),
+                found => found.transpose(),
+            },
             _ => None,
         }
     }
 
     /// The comment it is about.
     async fn comment(&self) -> Option<async_graphql::Result<Comment>> {
-        if !self.is(&[NotificationKind::Commented]) {
+        if !self.is(&[NotificationKind::Commented, NotificationKind::Reply, NotificationKind::Mention]) {
             return None;
         }
         let comment = self.scope.loaders.comment(CommentId::from_i64(self.row.subject_id)).await;

@@ -1,11 +1,11 @@
-//! Writing, deleting and liking posts.
+//! Writing, deleting, liking and passing on posts.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::types::Post;
-use crate::domain::{DomainError, likes, posts};
+use crate::domain::{DomainError, likes, posts, shares};
 use crate::graphql::context::{Scope, mutation_scope};
 use crate::graphql::error::{UserError, payload};
 use crate::graphql::ids::{global, input};
@@ -18,6 +18,9 @@ pub struct PostCreateInput {
     text: String,
     /// A product to show with it.
     product_id: Option<ID>,
+    /// A post that it says something about; of a repost, the original is meant. Posts of private people cannot be quoted by others.
+    #[graphql(default)]
+    quoted_post_id: Option<ID>,
     /// Images to show with it, at most 4, in this order: the viewer's own, made for posts, READY, and shown by nothing else.
     #[graphql(default)]
     image_ids: Vec<ID>,
@@ -50,6 +53,26 @@ pub struct PostLikeInput {
 #[derive(InputObject)]
 pub struct PostUnlikeInput {
     /// Never liked is fine.
+    post_id: ID,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
+}
+
+/// Which post.
+#[derive(InputObject)]
+pub struct PostRepostInput {
+    /// Of a repost, the original is meant; reposted already is fine. Posts of private people cannot be passed on by others.
+    post_id: ID,
+    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    #[graphql(default)]
+    client_key: Option<String>,
+}
+
+/// Which post.
+#[derive(InputObject)]
+pub struct PostUnrepostInput {
+    /// The original, or a repost of it; never reposted is fine.
     post_id: ID,
     /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
     #[graphql(default)]
@@ -94,6 +117,22 @@ post_payload! {
     PostUnlikePayload
 }
 
+post_payload! {
+    /// The post, no longer passed on.
+    PostUnrepostPayload
+}
+
+/// What was passed on.
+#[derive(SimpleObject)]
+pub struct PostRepostPayload {
+    /// The original.
+    post: Option<async_graphql::Result<Post>>,
+    /// The viewer's repost of it, which is in their followers' home feeds.
+    repost: Option<async_graphql::Result<Post>>,
+    /// Why not.
+    user_errors: Vec<UserError>,
+}
+
 /// What was deleted.
 #[derive(SimpleObject)]
 pub struct PostDeletePayload {
@@ -119,8 +158,10 @@ impl PostMutations {
             let scope = mutation_scope(ctx)?;
             let result = async {
                 let product = input.product_id.as_ref().map(|id| self::input("productId", id)).transpose()?;
+                let quoted = input.quoted_post_id.as_ref().map(|id| self::input("quotedPostId", id)).transpose()?;
                 let images = input.image_ids.iter().map(|id| self::input("imageIds", id)).collect::<Result<Vec<ImageId>, DomainError>>()?;
-                posts::create(&scope.op, &scope.domain, &input.text, product, &images).await
+                let new = posts::NewPost { text: input.text, product_id: product, quoted_post_id: quoted, image_ids: images };
+                posts::create(&scope.op, &scope.domain, new).await
             };
             PostCreatePayload::new(&scope, result.await).await
         };
@@ -152,6 +193,37 @@ impl PostMutations {
             let scope = mutation_scope(ctx)?;
             let result = async { likes::like(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
             PostLikePayload::new(&scope, result.await).await
+        };
+        Some(done.await)
+    }
+
+    /// The viewer passes a post on: their followers have it in their home feeds within moments, as the viewer's repost.
+    async fn post_repost(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: PostRepostInput,
+    ) -> Option<async_graphql::Result<PostRepostPayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async { shares::repost(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
+            let (done, user_errors) = payload(result.await)?;
+            let Some(done) = done else { return Ok(PostRepostPayload { post: None, repost: None, user_errors }) };
+            let (post, repost) = futures_util::future::join(Post::load(&scope, done.original), Post::load(&scope, done.repost)).await;
+            Ok(PostRepostPayload { post: post.transpose(), repost: repost.transpose(), user_errors })
+        };
+        Some(done.await)
+    }
+
+    /// The viewer no longer passes a post on; it is gone from their followers' home feeds.
+    async fn post_unrepost(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: PostUnrepostInput,
+    ) -> Option<async_graphql::Result<PostUnrepostPayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let result = async { shares::unrepost(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
+            PostUnrepostPayload::new(&scope, result.await).await
         };
         Some(done.await)
     }

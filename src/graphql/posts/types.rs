@@ -16,6 +16,7 @@ use crate::graphql::error::fault;
 use crate::graphql::ids::global;
 use crate::graphql::images::types::Image;
 use crate::graphql::products::types::Product;
+use crate::graphql::references::types::TextEntity;
 use crate::graphql::users::types::User;
 use crate::ids::{Id, PostId};
 
@@ -41,7 +42,7 @@ impl Post {
     }
 }
 
-/// A post.
+/// A post, or somebody's passing on of another: then `repostOf` is that one, and what counts is counted there.
 #[Object]
 impl Post {
     /// The global id.
@@ -54,9 +55,14 @@ impl Post {
         User::load(&self.scope, self.row.author_id).await.transpose()
     }
 
-    /// 1 to 2,000 characters.
+    /// 1 to 2,000 characters; empty in a repost.
     async fn text(&self) -> &str {
         &self.row.text
+    }
+
+    /// The mentions and hashtags in the text, in its order, at most 100.
+    async fn entities(&self) -> Vec<TextEntity> {
+        TextEntity::all(self.row.entities.as_ref(), &self.scope)
     }
 
     /// The images shown with it, at most 4, in order; each is READY.
@@ -70,17 +76,47 @@ impl Post {
         self.row.id.created_at()
     }
 
+    /// The post that this one only passes on, as written; null when it is no repost. A repost is there only for those who may see both.
+    async fn repost_of(&self) -> Option<async_graphql::Result<Post>> {
+        Self::load(&self.scope, self.row.repost_of?).await.transpose()
+    }
+
+    /// Whether it says something about another post.
+    async fn is_quote(&self) -> bool {
+        self.row.quoted_post_id.is_some()
+    }
+
+    /// The post that it says something about; null when it quotes none, or one that was deleted or that the viewer may not see.
+    async fn quoted_post(&self) -> Option<async_graphql::Result<Post>> {
+        Self::load(&self.scope, self.row.quoted_post_id?).await.transpose()
+    }
+
+    /// How many pass it on; a repost is counted a moment after it was made.
+    async fn repost_count(&self) -> Option<async_graphql::Result<i64>> {
+        Some(self.scope.loaders.share_counts(self.row.subject()).await.map(|counts| counts.unwrap_or_default().reposts))
+    }
+
+    /// How many posts quote it; a quote is counted a moment after it was written.
+    async fn quote_count(&self) -> Option<async_graphql::Result<i64>> {
+        Some(self.scope.loaders.share_counts(self.row.subject()).await.map(|counts| counts.unwrap_or_default().quotes))
+    }
+
+    /// Whether the viewer passes it on; false for the anonymous.
+    async fn viewer_has_reposted(&self) -> Option<async_graphql::Result<bool>> {
+        Some(self.scope.loaders.viewer_reposts(self.row.subject()).await.map(Option::unwrap_or_default))
+    }
+
     /// How many like it.
     async fn like_count(&self) -> Option<async_graphql::Result<i64>> {
-        Some(self.scope.loaders.post_counts(self.row.id).await.map(|counts| counts.unwrap_or_default().likes))
+        Some(self.scope.loaders.post_counts(self.row.subject()).await.map(|counts| counts.unwrap_or_default().likes))
     }
 
-    /// How many comments it has.
+    /// How many comments it has, answers to comments included.
     async fn comment_count(&self) -> Option<async_graphql::Result<i64>> {
-        Some(self.scope.loaders.post_counts(self.row.id).await.map(|counts| counts.unwrap_or_default().comments))
+        Some(self.scope.loaders.post_counts(self.row.subject()).await.map(|counts| counts.unwrap_or_default().comments))
     }
 
-    /// Its comments, oldest first.
+    /// The comments on it, oldest first; the answers to each are the comment's `replies`.
     async fn comments(
         &self,
         #[graphql(desc = "How many, 1 to 100.")] first: i32,
@@ -89,10 +125,10 @@ impl Post {
         let comments = async {
             let request = page::<Comment>(first, after.as_deref())?;
             let page = match request.after {
-                None => self.scope.loaders.first_comments((self.row.id, request.first)).await?.unwrap_or_default(),
-                Some(_) => {
-                    comments::by_post(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?
-                }
+                None => self.scope.loaders.first_comments((self.row.subject(), request.first)).await?.unwrap_or_default(),
+                Some(_) => comments::by_post(&self.scope.op, &self.scope.domain, self.row.subject(), request)
+                    .await
+                    .map_err(|error| fault(&error))?,
             };
             Ok(connection(page.map(|comment| Comment::new(comment, &self.scope)), request))
         };
@@ -101,7 +137,7 @@ impl Post {
 
     /// Whether the viewer likes it; false for the anonymous.
     async fn viewer_has_liked(&self) -> Option<async_graphql::Result<bool>> {
-        Some(self.scope.loaders.viewer_likes(self.row.id).await.map(Option::unwrap_or_default))
+        Some(self.scope.loaders.viewer_likes(self.row.subject()).await.map(Option::unwrap_or_default))
     }
 
     /// The product shown with it.

@@ -287,8 +287,7 @@ impl UserMutations {
                     MaybeUndefined::Null => Some(None),
                     MaybeUndefined::Value(id) => Some(Some(self::input("avatarImageId", id)?)),
                 };
-                let update =
-                    ProfileUpdate { display_name: input.display_name, bio: input.bio, is_private: input.is_private, avatar };
+                let update = ProfileUpdate { display_name: input.display_name, bio: input.bio, is_private: input.is_private, avatar };
                 users::update(&scope.op, &scope.domain, update).await
             };
             ProfileUpdatePayload::new(&scope, result.await).await

@@ -91,7 +91,7 @@ impl User {
         self.row.id.created_at()
     }
 
-    /// Their posts, newest first.
+    /// Their posts and reposts, newest first.
     async fn posts(
         &self,
         #[graphql(desc = "How many, 1 to 100.")] first: i32,
@@ -133,7 +133,7 @@ impl User {
         Some(following.await)
     }
 
-    /// How many posts they have; null for those who may not see them.
+    /// How many posts they have, reposts not counted; null for those who may not see them.
     async fn post_count(&self) -> Option<async_graphql::Result<i64>> {
         self.if_visible(async { Ok(self.scope.loaders.profile_counts(self.row.id).await?.unwrap_or_default().posts) }).await
     }

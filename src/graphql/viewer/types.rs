@@ -11,6 +11,8 @@ use crate::graphql::connection::{Connection, connection, page};
 use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
+use crate::graphql::notifications::groups::{self, NotificationGroup};
+use crate::graphql::notifications::preferences::{self, NotificationPreference};
 use crate::graphql::notifications::types::Notification;
 use crate::graphql::orders::types::Order;
 use crate::graphql::posts::types::Post;
@@ -99,6 +101,28 @@ impl Viewer {
             Ok(connection(Page { items, end, has_next }, request))
         };
         Some(found.await)
+    }
+
+    /// What the viewer is told of, with what belongs together told together; the groups with the newest first, of their newest 1,000 notifications.
+    /// What comes while somebody pages through is not among the pages.
+    async fn notification_groups(
+        &self,
+        #[graphql(desc = "How many, 1 to 100.")] first: i32,
+        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<NotificationGroup>>> {
+        Some(groups::page(&self.scope, first, after.as_deref()).await)
+    }
+
+    /// How many notifications have come since the one that was last marked as read; 100 stands for 100 and more.
+    async fn unread_notification_count(&self) -> Option<async_graphql::Result<i32>> {
+        let unread = notifications::groups::unread(&self.scope.op, &self.scope.domain).await;
+        Some(unread.map(|unread| i32::try_from(unread).unwrap_or(i32::MAX)).map_err(|error| fault(&error)))
+    }
+
+    /// From whom the viewer wants each kind of notification.
+    async fn notification_preferences(&self) -> Option<async_graphql::Result<Vec<NotificationPreference>>> {
+        let settings = notifications::settings::of_viewer(&self.scope.op, &self.scope.domain).await;
+        Some(settings.map(|settings| preferences::all(&settings)).map_err(|error| fault(&error)))
     }
 
     /// People who ask to follow the viewer, who is private; newest first.

@@ -274,7 +274,7 @@ async fn begin(
     let permit = match kind {
         // A subscription is bounded by its socket; its events are at work one after the other.
         OperationType::Subscription => None,
-        OperationType::Query | OperationType::Mutation => Some(served.admit()?),
+        OperationType::Query | OperationType::Mutation => Some(served.admit().await?),
     };
     let context = Arc::new(context);
     let request = request.data(Arc::clone(&context));
@@ -301,7 +301,7 @@ async fn begin(
         let began = Instant::now();
         let response = named.span().run(served.schema.execute(request)).await;
         named.count(began, if response.errors.is_empty() { "ok" } else { "error" });
-        charged.give_back(&served.app, used(&response.data));
+        charged.give_back(&served.app, used(&response.data).saturating_add(context.worked()));
         remember_writes(&served, &context).await;
         finish(response)
     });

@@ -2,7 +2,7 @@
 
 mod write;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,10 +26,11 @@ const REQUEST: Duration = Duration::from_secs(10);
 /// How long a request to a bucket is tried again.
 const RETRIES: Duration = Duration::from_secs(5);
 
-/// The object store.
+/// The object store. It is opened when it is first needed: a role that never needs it starts without.
 #[derive(Debug, Clone)]
 pub struct Objects {
-    store: Arc<dyn ObjectStore>,
+    config: Arc<MediaConfig>,
+    opened: Arc<OnceLock<Arc<dyn ObjectStore>>>,
 }
 
 /// An object, open for reading.
@@ -70,22 +71,27 @@ fn bucket(config: &S3Config) -> Result<Arc<dyn ObjectStore>, StoreError> {
     })
 }
 
+fn folder(folder: &std::path::Path) -> Result<Arc<dyn ObjectStore>, StoreError> {
+    std::fs::create_dir_all(folder).map_err(|error| unavailable(format!("{}: {error}", folder.display())))?;
+    // What was acknowledged outlives a power cut.
+    Ok(Arc::new(LocalFileSystem::new_with_prefix(folder).map_err(unavailable)?.with_fsync(true)))
+}
+
 impl Objects {
     /// The configured store: the bucket when there is one, else the folder, which is made.
-    ///
-    /// # Errors
-    /// A folder that cannot be made; settings of a bucket that cannot be.
-    pub fn new(config: &MediaConfig) -> Result<Self, StoreError> {
-        let store: Arc<dyn ObjectStore> = match &config.s3 {
+    pub fn new(config: &MediaConfig) -> Self {
+        Self { config: Arc::new(config.clone()), opened: Arc::default() }
+    }
+
+    fn store(&self) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        if let Some(store) = self.opened.get() {
+            return Ok(Arc::clone(store));
+        }
+        let store = match &self.config.s3 {
             Some(s3) => bucket(s3)?,
-            None => {
-                let folder = &config.folder;
-                std::fs::create_dir_all(folder).map_err(|error| unavailable(format!("{}: {error}", folder.display())))?;
-                // What was acknowledged outlives a power cut.
-                Arc::new(LocalFileSystem::new_with_prefix(folder).map_err(unavailable)?.with_fsync(true))
-            }
+            None => folder(&self.config.folder)?,
         };
-        Ok(Self { store })
+        Ok(Arc::clone(self.opened.get_or_init(|| store)))
     }
 
     /// Writes an object whose bytes are all here.
@@ -93,13 +99,16 @@ impl Objects {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn put(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
-        self.store.put(&Path::from(name), bytes.into()).await.map_err(unavailable)?;
+        self.store()?.put(&Path::from(name), bytes.into()).await.map_err(unavailable)?;
         Ok(())
     }
 
     /// Begins an object whose bytes are still to come; it is not there before the writer has finished.
-    pub fn write(&self, name: &str) -> Writer {
-        Writer::new(Arc::clone(&self.store), Path::from(name))
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn write(&self, name: &str) -> Result<Writer, StoreError> {
+        Ok(Writer::new(self.store()?, Path::from(name)))
     }
 
     /// Opens an object; `None` when it is not there.
@@ -107,7 +116,7 @@ impl Objects {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn open(&self, name: &str) -> Result<Option<Opened>, StoreError> {
-        match self.store.get(&Path::from(name)).await {
+        match self.store()?.get(&Path::from(name)).await {
             Ok(found) => {
                 let length = found.range.end.saturating_sub(found.range.start);
                 Ok(Some(Opened { length, bytes: found.into_stream().map_err(unavailable).boxed() }))
@@ -122,7 +131,7 @@ impl Objects {
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`] when it has more than `most` bytes.
     pub async fn read(&self, name: &str, most: u64) -> Result<Option<Bytes>, StoreError> {
-        let found = match self.store.get(&Path::from(name)).await {
+        let found = match self.store()?.get(&Path::from(name)).await {
             Ok(found) => found,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(unavailable(error)),
@@ -138,7 +147,7 @@ impl Objects {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn delete(&self, name: &str) -> Result<(), StoreError> {
-        match self.store.delete(&Path::from(name)).await {
+        match self.store()?.delete(&Path::from(name)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(unavailable(error)),
         }
@@ -149,7 +158,8 @@ impl Objects {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn older_than(&self, folder: &str, moment: DateTime<Utc>, limit: usize) -> Result<Vec<String>, StoreError> {
-        let old = self.store.list(Some(&Path::from(folder))).try_filter(|found| std::future::ready(found.last_modified < moment));
+        let store = self.store()?;
+        let old = store.list(Some(&Path::from(folder))).try_filter(|found| std::future::ready(found.last_modified < moment));
         let names = old.take(limit).map_ok(|found| found.location.to_string());
         names.try_collect().await.map_err(unavailable)
     }

@@ -1,6 +1,6 @@
 //! Claims: what makes a handle and an e-mail address unique across shards.
 
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 
@@ -59,6 +59,27 @@ pub async fn handle_claim(connection: &mut Connection, handle: &str) -> Result<O
     .get_result(connection)
     .await
     .optional()?)
+}
+
+/// A handle, and the user it is claimed for.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct ClaimedHandle {
+    /// The handle.
+    #[diesel(sql_type = Text)]
+    pub handle: String,
+    /// The user, who may not exist (yet).
+    #[diesel(sql_type = BigInt)]
+    pub user_id: UserId,
+}
+
+/// Those of these handles that are claimed on this shard.
+///
+/// # Errors
+/// The server's.
+pub async fn claimed_handles(connection: &mut Connection, handles: &[String]) -> Result<Vec<ClaimedHandle>, StoreError> {
+    Ok(prepared(sql("SELECT handle, user_id FROM handle_claims WHERE handle = ANY($1)").bind::<Array<Text>, _>(handles))
+        .load(connection)
+        .await?)
 }
 
 /// Takes a stale claim over; false when somebody else was faster, or it was renewed.

@@ -1,10 +1,11 @@
 //! Comment rows; on the post's shard.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, SmallInt, Text};
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 
+use super::entities::Entities;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::ids::{Bucket, CommentId, PostId, UserId};
@@ -25,19 +26,59 @@ pub struct Comment {
     /// Text.
     #[diesel(sql_type = Text)]
     pub text: String,
+    /// The comment that it answers; `None`: it is on the post itself.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    #[serde(default)]
+    pub in_reply_to: Option<CommentId>,
+    /// 0 on the post itself, else one more than that of the comment that it answers.
+    #[diesel(sql_type = SmallInt)]
+    #[serde(default)]
+    pub depth: i16,
+    /// What the text refers to; `None`: nothing.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    #[serde(default)]
+    pub entities: Option<Entities>,
+    /// How many comments answer it.
+    #[diesel(sql_type = BigInt)]
+    #[serde(default)]
+    pub reply_count: i64,
+}
+
+/// A comment to be.
+#[derive(Debug, Clone, Copy)]
+pub struct NewComment<'a> {
+    /// On which post.
+    pub post: i64,
+    /// By whom.
+    pub author: i64,
+    /// Text.
+    pub text: &'a str,
+    /// Which comment it answers.
+    pub in_reply_to: Option<i64>,
+    /// How deep in the thread.
+    pub depth: i16,
+    /// What the text refers to.
+    pub entities: &'a Entities,
 }
 
 /// Inserts a comment.
 ///
 /// # Errors
 /// The server's.
-pub async fn insert(connection: &mut Connection, bucket: Bucket, post: i64, author: i64, text: &str) -> Result<Comment, StoreError> {
+pub async fn insert(connection: &mut Connection, bucket: Bucket, comment: NewComment<'_>) -> Result<Comment, StoreError> {
     Ok(prepared(
-        sql("INSERT INTO comments (id, post_id, author_id, text) VALUES (next_id($1), $2, $3, $4) RETURNING id, post_id, author_id, text")
-            .bind::<Integer, _>(i32::from(bucket.number()))
-            .bind::<BigInt, _>(post)
-            .bind::<BigInt, _>(author)
-            .bind::<Text, _>(text),
+        sql("WITH made AS (INSERT INTO comments (id, post_id, author_id, text, in_reply_to, depth, entities)
+                           VALUES (next_id($1), $2, $3, $4, $5, $6, $7)
+                           RETURNING id, post_id, author_id, text, in_reply_to, depth, entities),
+                  answer AS (INSERT INTO replies (parent_id, comment_id) SELECT in_reply_to, id FROM made WHERE in_reply_to IS NOT NULL)
+             SELECT made.*, 0::bigint AS reply_count FROM made")
+        .bind::<Integer, _>(i32::from(bucket.number()))
+        .bind::<BigInt, _>(comment.post)
+        .bind::<BigInt, _>(comment.author)
+        .bind::<Text, _>(comment.text)
+        .bind::<Nullable<BigInt>, _>(comment.in_reply_to)
+        .bind::<SmallInt, _>(comment.depth)
+        .bind::<Nullable<Jsonb>, _>(comment.entities.to_stored()),
     )
     .get_result(connection)
     .await?)
@@ -48,21 +89,47 @@ pub async fn insert(connection: &mut Connection, bucket: Bucket, post: i64, auth
 /// # Errors
 /// The server's.
 pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Comment>, StoreError> {
-    Ok(prepared(sql("SELECT id, post_id, author_id, text FROM comments WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids))
-        .load(connection)
-        .await?)
+    Ok(prepared(
+        sql("SELECT id, post_id, author_id, text, in_reply_to, depth, entities,
+                    (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count
+             FROM comments c WHERE id = ANY($1)")
+        .bind::<Array<BigInt>, _>(ids),
+    )
+    .load(connection)
+    .await?)
 }
 
-/// A post's comments above an id, oldest first.
+/// The comments on a post itself above an id, oldest first.
 ///
 /// # Errors
 /// The server's.
 pub async fn page(connection: &mut Connection, post: i64, after: i64, limit: i64) -> Result<Vec<Comment>, StoreError> {
     Ok(prepared(
-        sql("SELECT id, post_id, author_id, text FROM comments WHERE post_id = $1 AND id > $2 ORDER BY id LIMIT $3")
-            .bind::<BigInt, _>(post)
-            .bind::<BigInt, _>(after)
-            .bind::<BigInt, _>(limit),
+        sql("SELECT id, post_id, author_id, text, in_reply_to, depth, entities,
+                    (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count
+             FROM comments c WHERE post_id = $1 AND id > $2 AND in_reply_to IS NULL ORDER BY id LIMIT $3")
+        .bind::<BigInt, _>(post)
+        .bind::<BigInt, _>(after)
+        .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// The answers to each of these comments above an id, oldest first, at most so many to each.
+///
+/// # Errors
+/// The server's.
+pub async fn replies(connection: &mut Connection, comments: &[i64], after: i64, limit: i64) -> Result<Vec<Comment>, StoreError> {
+    Ok(prepared(
+        sql("SELECT c.id, c.post_id, c.author_id, c.text, c.in_reply_to, c.depth, c.entities,
+                    (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count
+             FROM unnest($1::bigint[]) AS p(id)
+             CROSS JOIN LATERAL (SELECT comment_id FROM replies WHERE parent_id = p.id AND comment_id > $2 ORDER BY comment_id LIMIT $3) a
+             JOIN comments c ON c.id = a.comment_id ORDER BY c.id")
+        .bind::<Array<BigInt>, _>(comments)
+        .bind::<BigInt, _>(after)
+        .bind::<BigInt, _>(limit),
     )
     .load(connection)
     .await?)
@@ -89,16 +156,25 @@ pub struct FirstComment {
     /// Text.
     #[diesel(sql_type = Nullable<Text>)]
     pub text: Option<String>,
+    /// What the text refers to.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pub entities: Option<Entities>,
+    /// How many comments answer it.
+    #[diesel(sql_type = BigInt)]
+    pub reply_count: i64,
 }
 
-/// The first comments of many posts, oldest first within a post.
+/// The first comments on many posts themselves, oldest first within a post.
 ///
 /// # Errors
 /// The server's.
 pub async fn first_of_many(connection: &mut Connection, posts: &[i64], limit: i64) -> Result<Vec<FirstComment>, StoreError> {
     Ok(prepared(
-        sql("SELECT p.id AS post_id, p.version, p.deleted, c.id, c.author_id, c.text FROM posts p
-             LEFT JOIN LATERAL (SELECT id, author_id, text FROM comments WHERE post_id = p.id ORDER BY id LIMIT $2) c ON true
+        sql("SELECT p.id AS post_id, p.version, p.deleted, c.id, c.author_id, c.text, c.entities,
+                    (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count
+             FROM posts p
+             LEFT JOIN LATERAL (SELECT id, author_id, text, entities FROM comments
+                                WHERE post_id = p.id AND in_reply_to IS NULL ORDER BY id LIMIT $2) c ON true
              WHERE p.id = ANY($1) ORDER BY p.id, c.id")
         .bind::<Array<BigInt>, _>(posts)
         .bind::<BigInt, _>(limit),

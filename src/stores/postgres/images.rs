@@ -122,8 +122,10 @@ pub struct NewImage<'a> {
 pub async fn insert(connection: &mut Connection, image: &NewImage<'_>) -> Result<Option<ImageId>, StoreError> {
     use crate::ids::Id;
     let row: Option<IdRow> = prepared(
-        sql("INSERT INTO images (id, owner_id, purpose, object_key, byte_count, alt_text)
-             SELECT next_id($1), $2, $3, $4, $5, $6 WHERE (SELECT count(*) FROM images WHERE owner_id = $2 AND NOT used) < $7 RETURNING id")
+        sql(
+            "INSERT INTO images (id, owner_id, purpose, object_key, byte_count, alt_text)
+             SELECT next_id($1), $2, $3, $4, $5, $6 WHERE (SELECT count(*) FROM images WHERE owner_id = $2 AND NOT used) < $7 RETURNING id",
+        )
         .bind::<Integer, _>(i32::from(image.bucket.number()))
         .bind::<BigInt, _>(image.owner.as_i64())
         .bind::<Text, _>(image.purpose)

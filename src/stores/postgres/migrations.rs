@@ -10,6 +10,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use secrecy::SecretString;
 
 use super::cluster::Cluster;
+use super::indexes;
 use super::outbox::{try_lock, unlock};
 use super::pool::{Connection, Manager, Purpose, StatementCounter};
 use super::prepared::{prepared, sql};
@@ -38,7 +39,7 @@ pub async fn connect(url: &SecretString) -> Result<AsyncPgConnection, StoreError
     Ok(opened.into_inner())
 }
 
-/// Brings one shard's schema up to date; the names of what was applied. Of several processes at it, one works and the others wait.
+/// Brings one shard's schema up to date, indexes included; the names of the migrations that were applied. Of several processes at it, one works and the others wait.
 ///
 /// # Errors
 /// The server's; a migration that fails leaves the shard as it was before that one.
@@ -53,6 +54,9 @@ pub async fn migrate(url: &SecretString) -> anyhow::Result<Vec<String>> {
         let applied = harness.run_pending_migrations(MIGRATIONS).map_err(|error| anyhow::anyhow!("{error}"))?;
         anyhow::Ok(applied.iter().map(ToString::to_string).collect::<Vec<_>>())
     })?;
+    for built in indexes::build(&mut lock).await? {
+        tracing::info!(index = built, "built");
+    }
     unlock(&mut lock, "migrate").await?;
     Ok(applied)
 }
@@ -78,27 +82,33 @@ pub async fn stored_map_version(connection: &mut Connection) -> Result<Option<i3
     Ok(stored_map(connection).await?.map(|map| map.version))
 }
 
-/// Stores the even map as version 1 on every shard that has none; the version in force.
+/// Stores the map in force on every shard that has none, a new one among them; where there is none at all, the even map as version 1. The version in force.
 ///
 /// # Errors
 /// A shard that cannot be reached.
 pub async fn ensure_map(config: &PostgresConfig) -> anyhow::Result<i32> {
     let even = ShardMap::even(config.shards.len());
-    let mut version = 0;
+    let mut newest = MapRow { version: even.version, shards: even.to_stored() };
+    let mut without = Vec::new();
     for (number, urls) in config.shards.iter().enumerate() {
         let mut connection = connect(&urls.primary).await.with_context(|| format!("shard {number}"))?;
-        if stored_map(&mut connection).await?.is_none() {
-            prepared(
-                sql("INSERT INTO shard_maps (version, shards) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-                    .bind::<Integer, _>(even.version)
-                    .bind::<Array<Integer>, _>(even.to_stored()),
-            )
-            .execute(&mut connection)
-            .await?;
+        match stored_map(&mut connection).await? {
+            // The first that is found goes before the even one, which would have a new shard's share of the buckets in the wrong place.
+            Some(found) if found.version > newest.version || without.len() == number => newest = found,
+            Some(_) => {}
+            None => without.push(connection),
         }
-        version = stored_map(&mut connection).await?.map_or(version, |map| version.max(map.version));
     }
-    Ok(version)
+    for mut connection in without {
+        prepared(
+            sql("INSERT INTO shard_maps (version, shards) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                .bind::<Integer, _>(newest.version)
+                .bind::<Array<Integer>, _>(&newest.shards),
+        )
+        .execute(&mut connection)
+        .await?;
+    }
+    Ok(newest.version)
 }
 
 /// The shard map in force: the highest version on any shard that can be reached.

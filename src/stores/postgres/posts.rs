@@ -5,6 +5,7 @@ use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 
+use super::entities::Entities;
 use super::images::Pictures;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
@@ -33,6 +34,42 @@ pub struct Post {
     /// Deleted: shown to nobody.
     #[diesel(sql_type = Bool)]
     pub deleted: bool,
+    /// The post that this one only passes on: it has no text, likes or comments of its own.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    #[serde(default)]
+    pub repost_of: Option<PostId>,
+    /// The post that this one says something about.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    #[serde(default)]
+    pub quoted_post_id: Option<PostId>,
+    /// What the text refers to; `None`: nothing.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    #[serde(default)]
+    pub entities: Option<Entities>,
+}
+
+impl Post {
+    /// The post that likes, comments and counts belong to: the original, when this is a repost.
+    pub fn subject(&self) -> PostId {
+        self.repost_of.unwrap_or(self.id)
+    }
+}
+
+/// A post to be.
+#[derive(Debug, Clone, Copy)]
+pub struct NewPost<'a> {
+    /// Whose.
+    pub author: i64,
+    /// Text.
+    pub text: &'a str,
+    /// A product shown with it.
+    pub product: Option<i64>,
+    /// The post that it says something about.
+    pub quoted: Option<i64>,
+    /// What the text refers to.
+    pub entities: &'a Entities,
+    /// The images shown with it, as stored.
+    pub images: Option<&'a serde_json::Value>,
 }
 
 #[derive(QueryableByName)]
@@ -45,21 +82,17 @@ struct IdRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn insert(
-    connection: &mut Connection,
-    bucket: Bucket,
-    author: i64,
-    text: &str,
-    product: Option<i64>,
-    images: Option<&serde_json::Value>,
-) -> Result<PostId, StoreError> {
+pub async fn insert(connection: &mut Connection, bucket: Bucket, post: NewPost<'_>) -> Result<PostId, StoreError> {
     let row: IdRow = prepared(
-        sql("INSERT INTO posts (id, author_id, text, product_id, images) VALUES (next_id($1), $2, $3, $4, $5) RETURNING id")
-            .bind::<Integer, _>(i32::from(bucket.number()))
-            .bind::<BigInt, _>(author)
-            .bind::<Text, _>(text)
-            .bind::<Nullable<BigInt>, _>(product)
-            .bind::<Nullable<Jsonb>, _>(images),
+        sql("INSERT INTO posts (id, author_id, text, product_id, quoted_post_id, entities, images)
+             VALUES (next_id($1), $2, $3, $4, $5, $6, $7) RETURNING id")
+        .bind::<Integer, _>(i32::from(bucket.number()))
+        .bind::<BigInt, _>(post.author)
+        .bind::<Text, _>(post.text)
+        .bind::<Nullable<BigInt>, _>(post.product)
+        .bind::<Nullable<BigInt>, _>(post.quoted)
+        .bind::<Nullable<Jsonb>, _>(post.entities.to_stored())
+        .bind::<Nullable<Jsonb>, _>(post.images),
     )
     .get_result(connection)
     .await?;
@@ -71,9 +104,12 @@ pub async fn insert(
 /// # Errors
 /// The server's.
 pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Post>, StoreError> {
-    Ok(prepared(sql("SELECT id, author_id, text, product_id, images, deleted FROM posts WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids))
-        .load(connection)
-        .await?)
+    Ok(prepared(
+        sql("SELECT id, author_id, text, product_id, images, deleted, repost_of, quoted_post_id, entities FROM posts WHERE id = ANY($1)")
+            .bind::<Array<BigInt>, _>(ids),
+    )
+    .load(connection)
+    .await?)
 }
 
 /// An author's posts below an id, newest first.
@@ -82,7 +118,7 @@ pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Po
 /// The server's.
 pub async fn by_author(connection: &mut Connection, author: i64, below: i64, limit: i64) -> Result<Vec<Post>, StoreError> {
     Ok(prepared(
-        sql("SELECT id, author_id, text, product_id, images, deleted FROM posts
+        sql("SELECT id, author_id, text, product_id, images, deleted, repost_of, quoted_post_id, entities FROM posts
              WHERE author_id = $1 AND NOT deleted AND id < $2 ORDER BY id DESC LIMIT $3")
         .bind::<BigInt, _>(author)
         .bind::<BigInt, _>(below)
@@ -107,6 +143,15 @@ pub struct Locked {
     /// Deleted already.
     #[diesel(sql_type = Bool)]
     pub deleted: bool,
+    /// The post that it is a repost of.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub repost_of: Option<PostId>,
+    /// The post that it quotes.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub quoted_post_id: Option<PostId>,
+    /// What its text refers to.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pub entities: Option<Entities>,
 }
 
 /// Locks a post.
@@ -114,10 +159,13 @@ pub struct Locked {
 /// # Errors
 /// The server's.
 pub async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>, StoreError> {
-    Ok(prepared(sql("SELECT author_id, version, images, deleted FROM posts WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(id))
-        .get_result(connection)
-        .await
-        .optional()?)
+    Ok(prepared(
+        sql("SELECT author_id, version, images, deleted, repost_of, quoted_post_id, entities FROM posts WHERE id = $1 FOR UPDATE")
+            .bind::<BigInt, _>(id),
+    )
+    .get_result(connection)
+    .await
+    .optional()?)
 }
 
 /// Sets a locked post's next version, and whether it is deleted.

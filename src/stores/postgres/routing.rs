@@ -22,6 +22,17 @@ pub struct ShardMap {
     shards: Vec<usize>,
 }
 
+/// Buckets that go from one shard to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// Where they are.
+    pub from: ShardIndex,
+    /// Where they are to be.
+    pub to: ShardIndex,
+    /// Their numbers, rising.
+    pub buckets: Vec<i32>,
+}
+
 impl ShardMap {
     /// Buckets dealt out in turn over `shards` shards: version 1 of a new cluster.
     pub fn even(shards: usize) -> Self {
@@ -37,6 +48,49 @@ impl ShardMap {
     /// The map as stored.
     pub fn to_stored(&self) -> Vec<i32> {
         self.shards.iter().map(|shard| i32::try_from(*shard).unwrap_or_default()).collect()
+    }
+
+    /// The next version: as many buckets on each of `shards` shards, give or take one, and as few moved as that needs. Shards beyond them give all
+    /// they have.
+    pub fn dealt_over(&self, shards: usize) -> Self {
+        let shards = shards.max(1);
+        let fair = |shard: usize| self.shards.len() / shards + usize::from(shard < self.shards.len() % shards);
+        let mut held = vec![0_usize; shards];
+        let mut dealt = self.shards.clone();
+        let mut homeless = Vec::new();
+        for (bucket, shard) in dealt.iter().enumerate() {
+            match held.get_mut(*shard) {
+                Some(count) if *count < fair(*shard) => *count += 1,
+                _ => homeless.push(bucket),
+            }
+        }
+        for bucket in homeless {
+            let free = held.iter().enumerate().position(|(shard, count)| *count < fair(shard));
+            if let (Some(shard), Some(place)) = (free, dealt.get_mut(bucket)) {
+                *place = shard;
+                if let Some(count) = held.get_mut(shard) {
+                    *count += 1;
+                }
+            }
+        }
+        Self { version: self.version + 1, shards: dealt }
+    }
+
+    /// What has to move for another map to be true.
+    pub fn moves_to(&self, other: &Self) -> Vec<Move> {
+        let mut moves: BTreeMap<(usize, usize), Vec<i32>> = BTreeMap::new();
+        for (bucket, (from, to)) in (0_i32..).zip(self.shards.iter().zip(&other.shards)) {
+            if from != to {
+                moves.entry((*from, *to)).or_default().push(bucket);
+            }
+        }
+        let named = |((from, to), buckets)| Move { from: ShardIndex(from), to: ShardIndex(to), buckets };
+        moves.into_iter().map(named).collect()
+    }
+
+    /// The numbers of a shard's buckets, rising.
+    pub fn buckets_of(&self, shard: usize) -> Vec<i32> {
+        (0_i32..).zip(&self.shards).filter(|(_, on)| **on == shard).map(|(bucket, _)| bucket).collect()
     }
 
     /// The shard a bucket is on.
@@ -69,6 +123,20 @@ mod tests {
             let held = (0..1024).filter(|bucket| map.shard_of(Bucket::new(*bucket)) == ShardIndex(shard)).count();
             assert_eq!(held, 256);
         }
+    }
+
+    #[test]
+    fn a_new_shard_gets_its_share_and_nothing_else_moves() {
+        let four = ShardMap::even(4);
+        let five = four.dealt_over(5);
+        let held: Vec<usize> = (0..5).map(|shard| five.buckets_of(shard).len()).collect();
+        assert_eq!((five.version, held), (2, vec![205, 205, 205, 205, 204]));
+        let moves = four.moves_to(&five);
+        assert!(moves.iter().all(|step| step.to == ShardIndex(4)));
+        assert_eq!(moves.iter().map(|step| step.buckets.len()).sum::<usize>(), 204);
+        assert_eq!(five.dealt_over(5).moves_to(&five), []);
+        let three = five.dealt_over(3);
+        assert_eq!((three.buckets_of(3), three.buckets_of(4)), (vec![], vec![]));
     }
 
     #[test]

@@ -52,7 +52,7 @@ struct Looked {
     ending: Vec<i64>,
 }
 
-pub(super) fn count(kind: &'static str, outcome: &'static str, number: usize) {
+fn count(kind: &'static str, outcome: &'static str, number: usize) {
     if number > 0 {
         explain::cache(kind, outcome, number);
         metrics::counter!("plaza_cache_total", "kind" => kind, "outcome" => outcome).increment(u64::try_from(number).unwrap_or_default());

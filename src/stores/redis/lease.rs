@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Redis;
-use super::cache::{Cached, count, count_loads};
-use crate::stores::StoreError;
+use super::cache::{Cached, count_loads};
 use crate::stores::query::SendFn;
+use crate::stores::{StoreError, explain};
 
 /// How long a load may keep other processes from loading the same.
 const LEASE: Duration = Duration::from_secs(1);
@@ -61,7 +61,7 @@ impl Redis {
                 return Ok(found);
             }
             if wait == FIRST_WAIT {
-                count(V::KIND, "waited", others.len());
+                explain::cache(V::KIND, "waited", others.len());
             }
             left = others;
             tokio::time::sleep(wait).await;
@@ -81,7 +81,7 @@ impl Redis {
         let token = token();
         let Ok(Leased { mine, .. }) = self.lease::<V>(ids, &token, true, &mut HashMap::new()).await else { return };
         if !mine.is_empty() {
-            count(V::KIND, "early", mine.len());
+            explain::cache(V::KIND, "early", mine.len());
             // Not handed to the reader: a replica that lags may have loaded less than is held.
             let _stored = self.load_and_fill(&mine, &token, load).await;
         }

@@ -269,7 +269,7 @@ async fn what_is_not_confirmed_or_was_placed_too_long_ago_is_not_given_back() {
             let early = app.ask(&buyer, REFUND, json!({ "id": id })).await;
             assert_eq!(early.text("/orderRefund/userErrors/0/code"), "INVALID_STATE");
             // Its time is in its id: an order of a month ago, as it would stand there.
-            let month = 30 * 86_400_000_i64 << 22;
+            let month = (30 * 86_400_000_i64) << 22;
             app.execute(&format!(
                 "INSERT INTO orders SELECT id - {month}, buyer_id, 'CONFIRMED', NULL, total_amount, total_currency, 4 FROM orders;
                  INSERT INTO order_lines SELECT order_id - {month}, product_id, quantity, unit_amount FROM order_lines"

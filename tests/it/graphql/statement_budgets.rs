@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::app::{Person, TestApp, with_config, with_roles_and_config, with_server};
 
-const FEED: &str = "{ viewer { home(first: 20) { edges { node { text images { url } author { handle avatar { url } } likeCount comments(first: 3) {
+const FEED: &str =
+    "{ viewer { home(first: 20) { edges { node { text images { url } author { handle avatar { url } } likeCount comments(first: 3) {
     edges { node { text author { handle } } } } } } } } }";
 
 async fn statements(app: &TestApp, person: &Person, query: &str, variables: serde_json::Value) -> u64 {
@@ -87,7 +88,8 @@ async fn an_image_costs_a_statement_when_it_is_shown_and_none_when_it_is_read() 
 
         let id = crate::images::ready(app, &author, "", "POST").await;
         let before = app.app.domain.cluster.statements();
-        let query = "mutation($id: ID!) { postCreate(input: {text: \"x\", imageIds: [$id]}) { post { id images { url } } userErrors { code } } }";
+        let query =
+            "mutation($id: ID!) { postCreate(input: {text: \"x\", imageIds: [$id]}) { post { id images { url } } userErrors { code } } }";
         let made = app.ask_with_key(&author, "shown", query, json!({ "id": id })).await;
         let sent = app.app.domain.cluster.statements() - before;
         assert!(made.at("/postCreate/post/images/0/url").is_string() && sent <= 10, "shown: {sent} statements: {}", made.body);
@@ -106,6 +108,68 @@ async fn a_post_is_one_transaction_of_nine_statements_at_most() {
         app.ask_with_key(&author, "budget", query, json!({})).await;
         let sent = app.app.domain.cluster.statements() - before;
         assert!(sent <= 9, "{sent} statements");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repost_is_one_transaction_and_few_reads() {
+    with_server(async |app| {
+        let (author, reader) = (app.sign_up("author").await, app.sign_up("reader").await);
+        let post = app.post(&author, "x").await;
+        let seen = "query($id: ID!) { post(id: $id) { author { handle } } }";
+        app.until("the reader sees it", async || app.ask(&reader, seen, json!({ "id": post })).await.at("/post").is_object()).await;
+        // The post, its author, the viewer's relations; BEGIN, key, repost, outbox, answer, COMMIT, position; the repost for the payload.
+        let query = "mutation($id: ID!) { postRepost(input: {postId: $id}) { post { id } repost { id } userErrors { code } } }";
+        let before = app.app.domain.cluster.statements();
+        app.ask_with_key(&reader, "budget", query, json!({ "id": post })).await;
+        let sent = app.app.domain.cluster.statements() - before;
+        assert!(sent <= 13, "{sent} statements");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mentions_and_hashtags_cost_one_look_a_shard_however_many_they_are() {
+    with_server(async |app| {
+        let author = app.sign_up("author").await;
+        let mut text = String::new();
+        for number in 0..12 {
+            let handle = format!("friend{number:02}");
+            app.sign_up(&handle).await;
+            let found = format!("{{ user(handle: \"{handle}\") {{ id }} }}");
+            app.until("they are found", async || app.ask(&author, &found, json!({})).await.at("/user").is_object()).await;
+            text.push_str(&format!("@{handle} #tag{number} "));
+        }
+        let shards = u64::try_from(app.app.domain.cluster.len()).unwrap();
+        // Claims and people, once a shard; the viewer's relations; BEGIN, activity, post, hashtags, outbox, COMMIT, position; the post for the payload.
+        let query = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code } } }";
+        let sent = statements(app, &author, query, json!({ "text": text })).await;
+        assert!(sent <= 2 * shards + 10, "{sent} statements");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_costs_one_statement_a_level() {
+    with_server(async |app| {
+        let author = app.sign_up("author").await;
+        let post = app.post(&author, "discuss").await;
+        let comment =
+            "mutation($post: ID!, $to: ID) { commentCreate(input: {postId: $post, text: \"so\", inReplyToId: $to}) { comment { id } } }";
+        for _ in 0..5 {
+            let top = app.ask(&author, comment, json!({ "post": post })).await.text("/commentCreate/comment/id");
+            for _ in 0..2 {
+                let answer = app.ask(&author, comment, json!({ "post": post, "to": top })).await.text("/commentCreate/comment/id");
+                app.ask(&author, comment, json!({ "post": post, "to": answer })).await;
+            }
+        }
+        let query =
+            "query($id: ID!) { post(id: $id) { comments(first: 10) { nodes { replyCount replies(first: 5) { nodes { author { handle }
+            replies(first: 5) { nodes { author { handle } } } } } } } } }";
+        // The post, its author, relations, its comments, two levels of answers.
+        let sent = statements(app, &author, query, json!({ "id": post })).await;
+        assert!(sent <= 8, "{sent} statements");
     })
     .await;
 }

@@ -51,7 +51,8 @@ pub async fn put(app: &TestApp, url: &str, bytes: &[u8]) -> u16 {
 }
 
 pub async fn seen(app: &TestApp, person: &Person, id: &str) -> Value {
-    let query = "query($id: ID!) { node(id: $id) { ... on Image { status rejection altText width height color url small: url(size: SMALL) } } }";
+    let query =
+        "query($id: ID!) { node(id: $id) { ... on Image { status rejection altText width height color url small: url(size: SMALL) } } }";
     app.ask(person, query, json!({ "id": id })).await.at("/node")
 }
 

@@ -8,7 +8,8 @@ use crate::app::{Person, TestApp, with_app, with_server};
 
 const WRITE: &str = "mutation($ids: [ID!]!) { postCreate(input: {text: \"look\", imageIds: $ids}) {
     post { id images { id altText width height color url small: url(size: SMALL) } } userErrors { code path } } }";
-const FACE: &str = "mutation($id: ID) { profileUpdate(input: {avatarImageId: $id}) { user { avatar { id width url } } userErrors { code path } } }";
+const FACE: &str =
+    "mutation($id: ID) { profileUpdate(input: {avatarImageId: $id}) { user { avatar { id width url } } userErrors { code path } } }";
 
 async fn status(app: &TestApp, path: &str) -> u16 {
     app.http().get(at(app, path)).send().await.unwrap().status().as_u16()

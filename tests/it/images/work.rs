@@ -38,7 +38,10 @@ async fn a_job_that_comes_twice_or_died_half_way_makes_one_image() {
         let upload = objects(app, "uploads").remove(0);
         let copy = std::fs::read(kept(&upload)).unwrap();
         process(app, &app.app.domain, &id).await;
-        app.count("WITH back AS (UPDATE images SET state = 'PROCESSING', upload = content_hash::text RETURNING 1) SELECT count(*) FROM back").await;
+        app.count(
+            "WITH back AS (UPDATE images SET state = 'PROCESSING', upload = content_hash::text RETURNING 1) SELECT count(*) FROM back",
+        )
+        .await;
         let back = format!("WITH back AS (UPDATE images SET upload = 'uploads/{upload}' RETURNING 1) SELECT count(*) FROM back");
         assert_eq!(app.count(&back).await, 1);
         std::fs::write(kept(&upload), copy).unwrap();

@@ -17,14 +17,19 @@ async fn a_whole_system_is_seen_whole() {
         assert!(page.starts_with("<!doctype html>") && page.contains("operator.json"));
         let ann = process.app.sign_up("ann").await;
         process.app.post(&ann, "seen").await;
-        app.until("the post's event is seen to be applied", async || {
+        // A machine that is busy with other tests may be too slow for one look: it says so, and the next one is good.
+        let last = std::sync::Mutex::new(Value::Null);
+        app.until("everything answers within one look, and the post's event is applied", async || {
             let seen = sight(&process).await;
+            let answers = ["redis", "rabbitmq", "kafka"].iter().all(|part| seen[part]["told"] != Value::Null);
+            let primaries = seen["shards"].as_array().unwrap().iter().all(|shard| shard["primary"]["told"] != Value::Null);
+            last.lock().unwrap().clone_from(&seen);
             let projections = seen["kafka"]["told"].as_array().cloned().unwrap_or_default();
             let counts = projections.iter().find(|projection| projection["projection"] == "post_counts");
-            counts.is_some_and(|counts| counts["events"].as_i64() > Some(0) && counts["behind"] == 0)
+            answers && primaries && counts.is_some_and(|counts| counts["events"].as_i64() > Some(0) && counts["behind"] == 0)
         })
         .await;
-        let seen = sight(&process).await;
+        let seen = last.into_inner().unwrap();
         assert_eq!(seen["shards"].as_array().unwrap().len(), app.app.config.postgres.shards.len());
         for shard in seen["shards"].as_array().unwrap() {
             assert_eq!(shard["primary"]["told"]["outbox"].as_array().unwrap().len(), 2, "{shard}");

@@ -48,6 +48,7 @@ fn environment(config: &Config) -> Vec<(&'static str, String)> {
         ("PLAZA_RABBITMQ__URL", config.rabbitmq.url.expose_secret().to_owned()),
         ("PLAZA_KAFKA__TOPIC_PREFIX", config.kafka.topic_prefix.clone()),
         ("PLAZA_AUTH__SIGNING_KEY_FILE", config.auth.signing_key_file.display().to_string()),
+        ("PLAZA_MEDIA__FOLDER", config.media.folder.display().to_string()),
         ("PLAZA_AUTH__ARGON2_KIB", "64".to_owned()),
         ("PLAZA_SERVER__DEADLINE_MS", "15000".to_owned()),
         ("PLAZA_SERVER__LISTEN", "127.0.0.1:0".to_owned()),
@@ -69,6 +70,8 @@ impl Process {
             .env("PLAZA_CONFIG", crate::app::config_file())
             .envs(environment(&app.app.config))
             .env("PLAZA_TELEMETRY__JSON", "true")
+            // What the collector's client would take from the machine.
+            .env("NO_PROXY", "127.0.0.1")
             .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stderr(Stdio::piped())

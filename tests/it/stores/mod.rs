@@ -1,3 +1,5 @@
+mod indexes;
 mod kafka;
 mod migrations;
+mod moving;
 mod redis;

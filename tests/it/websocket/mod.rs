@@ -1,7 +1,7 @@
 //! `graphql-transport-ws`, as raw frames.
 
 mod protocol;
-mod resume;
+pub mod resume;
 
 use std::time::Duration;
 

@@ -75,7 +75,7 @@ async fn keys(app: &crate::app::TestApp, pattern: &str) -> Vec<String> {
     redis::cmd("KEYS").arg(pattern).query_async(&mut connection(app).await).await.unwrap()
 }
 
-async fn streams(app: &crate::app::TestApp) -> usize {
+pub async fn streams(app: &crate::app::TestApp) -> usize {
     keys(app, "live:*").await.len()
 }
 

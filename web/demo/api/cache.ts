@@ -10,7 +10,7 @@ import { edgesOf, everyPage, forget, pages } from './pages';
 const embedded = () => null;
 const byCursor = ({ cursor }: Data) => (typeof cursor === 'string' ? cursor : null);
 
-type Input = { input: { postId: string; userId: string; text: string } };
+type Input = { input: { postId: string; userId: string; text: string; inReplyToId?: string | null } };
 type Answer = Record<string, { post?: { id: string }; comment?: { id: string }; deletedPostId?: string } | null | undefined>;
 
 /** The normalised cache: one copy of every post, person and order, however many lists show it. */
@@ -27,12 +27,18 @@ export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchan
       PostConnection: embedded,
       CommentConnection: embedded,
       NotificationConnection: embedded,
+      NotificationGroup: embedded,
+      NotificationGroupConnection: embedded,
+      NotificationGroupEdge: embedded,
+      NotificationPreference: ({ kind }) => (typeof kind === 'string' ? kind : null),
       OrderConnection: embedded,
       ProductConnection: embedded,
       UserConnection: embedded,
       PageInfo: embedded,
       Money: embedded,
       OrderLine: embedded,
+      TextEntity: embedded,
+      Hashtag: ({ name }: Data) => (typeof name === 'string' ? name : null),
       Viewer: embedded,
       ViewerAnalytics: embedded,
       ViewSeries: embedded,
@@ -43,10 +49,12 @@ export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchan
       TopProduct: embedded,
     },
     resolvers: {
-      Query: { products: pages() },
-      Viewer: { home: pages(), orders: pages(), notifications: pages(), followRequests: pages() },
+      Query: { products: pages(), peopleSearch: pages(), postsSearch: pages(), productsSearch: pages() },
+      Viewer: { home: pages(), orders: pages(), notifications: pages(), notificationGroups: pages(), followRequests: pages() },
       User: { posts: pages() },
       Post: { comments: pages() },
+      Comment: { replies: pages() },
+      Hashtag: { posts: pages() },
     },
     optimistic: optimistic(person),
     updates: { Mutation: afterMutations(person), ...afterEvents(arrivals) },
@@ -61,6 +69,10 @@ function optimistic(person: LoggedIn | null): CacheExchangeOpts['optimistic'] & 
     const count = Number(cache.resolve(post, 'likeCount') ?? 0) + (liked ? 1 : -1);
     return { __typename: payload, userErrors: [], post: { ...post, viewerHasLiked: liked, likeCount: Math.max(0, count) } };
   };
+  const repost = (reposted: boolean, payload: string) => (args: Record<string, unknown>) => {
+    const post = { __typename: 'Post', id: (args as Input).input.postId, viewerHasReposted: reposted };
+    return { __typename: payload, userErrors: [], post };
+  };
   const follow = (following: boolean, payload: string) => (args: Record<string, unknown>, cache: Cache) => {
     const user = { __typename: 'User', id: (args as Input).input.userId };
     // Somebody private is only asked.
@@ -70,12 +82,15 @@ function optimistic(person: LoggedIn | null): CacheExchangeOpts['optimistic'] & 
   return {
     postLike: like(true, 'PostLikePayload'),
     postUnlike: like(false, 'PostUnlikePayload'),
+    postRepost: repost(true, 'PostRepostPayload'),
+    postUnrepost: repost(false, 'PostUnrepostPayload'),
     userFollow: follow(true, 'UserFollowPayload'),
     userUnfollow: follow(false, 'UserUnfollowPayload'),
     commentCreate: (args) => {
       const author = person && { __typename: 'User', id: person.userId, handle: person.handle, displayName: person.displayName };
       const text = (args as Input).input.text.trim();
-      const comment = { __typename: 'Comment', id: `unsent:${text}`, text, createdAt: new Date().toISOString(), author };
+      const written = { text, createdAt: new Date().toISOString(), author, entities: [], depth: 0, replyCount: 0 };
+      const comment = { __typename: 'Comment', id: `unsent:${text}`, ...written };
       return { __typename: 'CommentCreatePayload', userErrors: [], comment };
     },
   };
@@ -90,6 +105,12 @@ function afterMutations(person: LoggedIn | null): Updaters {
     // Not before plaza has answered: the cache holds back every query that reads what an optimistic update has touched.
     if (!optimistic) forget(cache, VIEWER, 'home');
   };
+  const shared = (change: number) => (data: Answer, { input }: Input, cache: Cache, { optimistic }: ResolveInfo) => {
+    // The count at plaza is a moment behind, so it is not asked for with the answer.
+    const done = data[change > 0 ? 'postRepost' : 'postUnrepost']?.post;
+    if (done) count(cache, `Post:${input.postId}`, 'repostCount', change);
+    if (me && !optimistic) forget(cache, me, 'posts');
+  };
   return {
     userFollow: followed(1),
     userUnfollow: followed(-1),
@@ -102,6 +123,8 @@ function afterMutations(person: LoggedIn | null): Updaters {
       prepend(cache, me, 'posts', 'PostEdge', `own:${post.id}`, `Post:${post.id}`);
       count(cache, me, 'postCount', 1);
     },
+    postRepost: shared(1),
+    postUnrepost: shared(-1),
     postDelete: (data: Answer, _args: Input, cache: Cache) => {
       const id = data.postDelete?.deletedPostId;
       if (!id) return;
@@ -113,13 +136,20 @@ function afterMutations(person: LoggedIn | null): Updaters {
     commentCreate: (data: Answer, { input }: Input, cache: Cache) => {
       const comment = data.commentCreate?.comment;
       if (!comment) return;
-      const post = `Post:${input.postId}`;
-      count(cache, post, 'commentCount', 1);
+      count(cache, `Post:${input.postId}`, 'commentCount', 1);
+      const [parent, field] = input.inReplyToId ? [`Comment:${input.inReplyToId}`, 'replies'] : [`Post:${input.postId}`, 'comments'];
+      if (input.inReplyToId) count(cache, parent, 'replyCount', 1);
       // Oldest first: it belongs at the end, if the end is loaded.
-      const last = everyPage(cache, post, 'comments').find((page) => cache.resolve(cache.resolve(page, 'pageInfo') as string, 'hasNextPage') === false);
+      const last = everyPage(cache, parent, field).find((page) => cache.resolve(cache.resolve(page, 'pageInfo') as string, 'hasNextPage') === false);
       if (last) cache.link(last, 'edges', [...edgesOf(cache, last), edge(cache, 'CommentEdge', `own:${comment.id}`, `Comment:${comment.id}`)]);
     },
     orderPlace: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'orders'),
+    notificationsMarkRead: (_data: Answer, _args: Input, cache: Cache) => cache.invalidate(VIEWER, 'unreadNotificationCount'),
+    notificationPreferencesUpdate: (_data: Answer, _args: Input, cache: Cache) => {
+      cache.invalidate(VIEWER, 'unreadNotificationCount');
+      forget(cache, VIEWER, 'notificationGroups');
+      forget(cache, VIEWER, 'notifications');
+    },
     sessionRevoke: (_data: Answer, _args: Input, cache: Cache) => cache.invalidate(VIEWER, 'sessions'),
     followRequestAccept: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'followRequests'),
     followRequestReject: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'followRequests'),
@@ -129,6 +159,8 @@ function afterMutations(person: LoggedIn | null): Updaters {
 const COUNT = {
   followerCount: graphql(`fragment FollowerCount on User { id followerCount }`),
   postCount: graphql(`fragment PostCount on User { id postCount }`),
+  repostCount: graphql(`fragment RepostCount on Post { id repostCount }`),
+  replyCount: graphql(`fragment ReplyCount on Comment { id replyCount }`),
   commentCount: graphql(`fragment CommentCount on Post { id commentCount }`),
 };
 

@@ -1,7 +1,7 @@
 import type { Cache } from '@urql/exchange-graphcache';
 import type { Arrivals } from '../live/arrivals';
 import { edge, insert, newestFirst, timeOf, VIEWER, type Updaters } from './edges';
-import { edgesOf, everyPage, firstPage } from './pages';
+import { edgesOf, everyPage, firstPage, forget } from './pages';
 
 interface Told {
   cursor: string;
@@ -35,6 +35,8 @@ export function afterEvents(arrivals: Arrivals): Record<'Subscription' | 'Viewer
         insert(cache, VIEWER, 'home', 'PostEdge', told.cursor, `Post:${told.node.id}`);
       },
       notificationReceived: ({ notificationReceived: told }: { notificationReceived: Told }, _args: unknown, cache: Cache) => {
+        cache.invalidate(VIEWER, 'unreadNotificationCount');
+        forget(cache, VIEWER, 'notificationGroups');
         if (!firstPage(cache, VIEWER, 'notifications')) return keep(cache, NOTIFICATIONS, told);
         if (isListed(cache, NOTIFICATIONS, told)) return;
         insert(cache, VIEWER, 'notifications', 'NotificationEdge', told.cursor, `Notification:${told.node.id}`);

@@ -8,8 +8,8 @@ import type { Cache, Resolver } from '@urql/exchange-graphcache';
  * ends where it begins.
  */
 export function pages(): Resolver {
-  return (_parent, { after, first }, cache, { parentKey, fieldName }) => {
-    const loaded = loadedPages(cache, parentKey, fieldName, first);
+  return (_parent, { after, first, query }, cache, { parentKey, fieldName }) => {
+    const loaded = loadedPages(cache, parentKey, fieldName, { first, query });
     const asked = loaded.get(cursorOrNull(after));
     // Not there yet, or known to be null: graphcache looks further by itself.
     if (!asked) return undefined;
@@ -32,7 +32,7 @@ export function pages(): Resolver {
       hasNextPage = cache.resolve(info, 'hasNextPage') === true && cursor !== null;
     }
     // Read, and missed, so that the first page's query runs again when the next page comes.
-    if (hasNextPage) cache.resolve(parentKey, fieldName, { first, after: cursor } as never);
+    if (hasNextPage) cache.resolve(parentKey, fieldName, { first, after: cursor, ...(query !== undefined && { query }) } as never);
     return { __typename: typename, edges, pageInfo: { __typename: 'PageInfo', endCursor: cursor, hasNextPage } };
   };
 }
@@ -58,11 +58,11 @@ export function forget(cache: Cache, parent: string, field: string): void {
   }
 }
 
-/** Pages by the cursor they come after; when `first` is given, of that size only: a list is asked for in pages of one size. */
-function loadedPages(cache: Cache, parent: string, field: string, first?: unknown): Map<string | null, string> {
+/** Pages by the cursor they come after; of one size only, and of one search, when that is said: a list is asked for in pages of one size. */
+function loadedPages(cache: Cache, parent: string, field: string, list?: { first: unknown; query: unknown }): Map<string | null, string> {
   const pages = new Map<string | null, string>();
   for (const { fieldName, fieldKey, arguments: args } of cache.inspectFields(parent)) {
-    const wanted = fieldName === field && (first === undefined || args?.first === first);
+    const wanted = fieldName === field && (list === undefined || (args?.first === list.first && args?.query === list.query));
     const page = wanted ? cache.resolve(parent, fieldKey) : null;
     if (typeof page === 'string') pages.set(cursorOrNull(args?.after), page);
   }

@@ -1,6 +1,6 @@
 import type { Client as Socket } from 'graphql-ws';
 import { createContext, useContext, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react';
-import { useSubscription } from 'urql';
+import { useQuery, useSubscription } from 'urql';
 import { graphql } from '../../shared/graphql';
 import { useMe } from '../me';
 import { NotificationRowFragment } from '../parts/notification-row';
@@ -25,13 +25,17 @@ const NotificationReceived = graphql(
   [NotificationRowFragment],
 );
 
+const Unread = graphql(`
+  query Unread { viewer { unreadNotificationCount } }
+`);
+
 interface Live {
   arrivals: Arrivals;
   connection: 'opening' | 'open' | 'lost';
   /** Whether what happens from now on will be told; true after a while in any case, a list must not wait for a socket. */
   listening: boolean;
+  /** How many notifications are unread, as plaza counts; the cache asks again when one comes and when some are read. */
   unread: number;
-  read: () => void;
 }
 
 const LiveContext = createContext<Live | null>(null);
@@ -55,7 +59,6 @@ export function LiveProvider({ socket, arrivals, children }: { socket: Socket; a
   const pause = useMe() === null;
   const [connection, setConnection] = useState<Live['connection']>('opening');
   const [waited, setWaited] = useState(false);
-  const [unread, setUnread] = useState(0);
 
   useEffect(() => {
     const stops = [
@@ -73,13 +76,12 @@ export function LiveProvider({ socket, arrivals, children }: { socket: Socket; a
   }, [socket]);
 
   useSubscription({ query: HomeUpdated, variables: {}, pause });
-  useSubscription({ query: NotificationReceived, variables: {}, pause }, (_, data) => {
-    setUnread((count) => count + 1);
-    return data;
-  });
+  useSubscription({ query: NotificationReceived, variables: {}, pause });
+  const [{ data: counted }] = useQuery({ query: Unread, pause: pause || !waited });
+  const unread = counted?.viewer?.unreadNotificationCount ?? 0;
 
   const live = useMemo(
-    () => ({ arrivals, connection, listening: waited, unread, read: () => setUnread(0) }),
+    () => ({ arrivals, connection, listening: waited, unread }),
     [arrivals, connection, waited, unread],
   );
   return <LiveContext value={live}>{children}</LiveContext>;

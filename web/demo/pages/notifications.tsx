@@ -1,10 +1,11 @@
-import { useEffect } from 'react';
 import { graphql } from '../../shared/graphql';
 import { usePages } from '../api/use-pages';
 import { useLive } from '../live/live';
+import { useMarkRead } from '../live/unread';
 import { NotificationRow, NotificationRowFragment } from '../parts/notification-row';
 import { Page } from '../parts/page';
 import { EndlessList, Empty } from '../parts/states';
+import { NotificationWays } from './notification-groups';
 
 const Notifications = graphql(
   `
@@ -21,14 +22,12 @@ const Notifications = graphql(
 );
 
 export function NotificationsPage() {
-  const { listening, unread, read } = useLive();
+  const { listening } = useLive();
   const pages = usePages({ query: Notifications, variables: { first: 30 }, connection: (data) => data.viewer?.notifications, pause: !listening });
-  // Here they are read as they come.
-  useEffect(() => {
-    if (unread > 0) read();
-  }, [unread, read]);
+  useMarkRead(pages.edges?.[0]?.node.id);
   return (
     <Page title="Notifications">
+      <NotificationWays />
       <EndlessList
         pages={pages}
         label="Notifications"

@@ -1,10 +1,11 @@
 import { graphql } from '../../shared/graphql';
 import { usePages } from '../api/use-pages';
+import { CommentFragment } from '../parts/comment';
 import { CommentComposer } from '../parts/composer';
 import { Page } from '../parts/page';
 import { PostCard, PostCardFragment } from '../parts/post-card';
-import { Ago, Avatar, Byline, Prose } from '../parts/small';
 import { EndlessList, Empty, Failed, Skeletons } from '../parts/states';
+import { Thread } from '../parts/thread';
 
 const PostWithComments = graphql(
   `
@@ -13,13 +14,13 @@ const PostWithComments = graphql(
         id
         ...PostCard
         comments(first: $first, after: $after) {
-          edges { cursor node { id text createdAt author { id handle displayName } } }
+          edges { cursor node { id ...CommentParts } }
           pageInfo { endCursor hasNextPage }
         }
       }
     }
   `,
-  [PostCardFragment],
+  [PostCardFragment, CommentFragment],
 );
 
 export function PostPage({ id }: { id: string }) {
@@ -40,18 +41,7 @@ export function PostPage({ id }: { id: string }) {
         pages={pages}
         label="Comments"
         empty={<Empty title="No comments yet" />}
-        render={({ node: { id, text, createdAt, author } }) => (
-          <li key={id} className={id.startsWith('unsent:') ? 'row row-unsent' : 'row'}>
-            <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} size="s" />
-            <div className="row-body">
-              <Byline person={author} />
-              <Prose text={text} />
-            </div>
-            <span className="quiet">
-              <Ago time={createdAt} />
-            </span>
-          </li>
-        )}
+        render={({ node }) => <Thread key={node.id} postId={post.id} comment={node} />}
       />
     </Page>
   );

@@ -5,14 +5,15 @@ import { graphql } from '../../shared/graphql';
 import { useMe } from '../me';
 import { AttachButton, AttachmentList, useAttachments, type Attachments } from './attachments';
 import { lengthOf } from './format';
+import { CommentFragment } from './comment';
 import { PostCardFragment } from './post-card';
 import { Avatar } from './small';
 import { ProblemLine } from './states';
 
 const WritePost = graphql(
   `
-    mutation WritePost($text: String!, $productId: ID, $imageIds: [ID!]!) {
-      postCreate(input: { text: $text, productId: $productId, imageIds: $imageIds }) { post { id ...PostCard } userErrors { code message path } }
+    mutation WritePost($text: String!, $productId: ID, $quotedPostId: ID, $imageIds: [ID!]!) {
+      postCreate(input: { text: $text, productId: $productId, quotedPostId: $quotedPostId, imageIds: $imageIds }) { post { id ...PostCard } userErrors { code message path } }
     }
   `,
   [PostCardFragment],
@@ -26,14 +27,17 @@ const Describe = graphql(`
 
 const OwnPicture = graphql(`query OwnPicture { viewer { user { id avatar { id url(size: SMALL) } } } }`);
 
-const WriteComment = graphql(`
-  mutation WriteComment($input: CommentCreateInput!) {
-    commentCreate(input: $input) {
-      comment { id text createdAt author { id handle displayName } }
-      userErrors { code message path }
+const WriteComment = graphql(
+  `
+    mutation WriteComment($input: CommentCreateInput!) {
+      commentCreate(input: $input) {
+        comment { id ...CommentParts }
+        userErrors { code message path }
+      }
     }
-  }
-`);
+  `,
+  [CommentFragment],
+);
 
 interface FieldProps {
   label: string;
@@ -87,7 +91,14 @@ function WritingField({ label, placeholder, limit, send, busy, attachments, subm
   );
 }
 
-export function PostComposer({ productId = null, placeholder = 'What is going on?', written }: { productId?: string | null; placeholder?: string; written?: () => void }) {
+interface PostComposerProps {
+  productId?: string | null;
+  quotedPostId?: string | null;
+  placeholder?: string;
+  written?: () => void;
+}
+
+export function PostComposer({ productId = null, quotedPostId = null, placeholder = 'What is going on?', written }: PostComposerProps) {
   const me = useMe();
   const { run, busy, problem } = useAction(WritePost);
   const describe = useAction(Describe);
@@ -101,7 +112,7 @@ export function PostComposer({ productId = null, placeholder = 'What is going on
       if (alt.trim() && !(await describe.run({ imageId: id, altText: alt }))) return false;
       imageIds.push(id);
     }
-    const done = (await run({ text, productId, imageIds })) !== null;
+    const done = (await run({ text, productId, quotedPostId, imageIds })) !== null;
     if (done) attachments.clear();
     if (done) written?.();
     return done;
@@ -117,15 +128,22 @@ export function PostComposer({ productId = null, placeholder = 'What is going on
   );
 }
 
-export function CommentComposer({ postId }: { postId: string }) {
+/** A comment on a post, or an answer to one. */
+export function CommentComposer({ postId, inReplyToId = null, written }: { postId: string; inReplyToId?: string | null; written?: () => void }) {
   const me = useMe();
   const { run, busy, problem } = useAction(WriteComment);
   if (!me) return null;
+  const submit = async (text: string) => {
+    const done = (await run({ input: { postId, text, inReplyToId } })) !== null;
+    if (done) written?.();
+    return done;
+  };
+  const [label, placeholder] = inReplyToId ? ['Your reply', 'Say something to this comment'] : ['Your comment', 'Say something to this'];
   return (
-    <section className="composer" aria-label="Write a comment">
+    <section className="composer" aria-label={inReplyToId ? 'Write a reply' : 'Write a comment'}>
       <Avatar handle={me.handle} name={me.displayName} size="s" />
       <div>
-        <WritingField label="Your comment" placeholder="Say something to this" limit={1_000} send="Comment" busy={busy} submit={async (text) => (await run({ input: { postId, text } })) !== null} />
+        <WritingField label={label} placeholder={placeholder} limit={1_000} send={inReplyToId ? 'Reply' : 'Comment'} busy={busy} submit={submit} />
         <ProblemLine problem={problem} />
       </div>
     </section>

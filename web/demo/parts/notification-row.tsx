@@ -30,11 +30,11 @@ const Reject = graphql(`
 `);
 
 /** One thing that happened to the viewer, and where it leads. */
-export function NotificationRow({ notification }: { notification: FragmentOf<typeof NotificationRowFragment> }) {
+export function NotificationRow({ notification, unread = false }: { notification: FragmentOf<typeof NotificationRowFragment>; unread?: boolean }) {
   const told = readFragment(NotificationRowFragment, notification);
   const { words, about, to } = tell(told);
   return (
-    <li className="row">
+    <li className="row" data-unread={unread || undefined}>
       <Avatar handle={told.actor?.handle ?? 'plaza'} name={told.actor?.displayName ?? 'plaza'} image={told.actor?.avatar} size="s" />
       <div className="row-body">
         <p>
@@ -66,6 +66,14 @@ function tell({ kind, post, comment, product, actor }: Told): { words: string; a
       return { words: 'likes your post', about: post?.text, to: toPost };
     case 'COMMENTED':
       return { words: 'commented on your post', about: comment?.text, to: toPost };
+    case 'MENTION':
+      return { words: 'mentioned you', about: comment?.text ?? post?.text, to: toPost };
+    case 'REPLY':
+      return { words: 'answered your comment', about: comment?.text, to: toPost };
+    case 'REPOST':
+      return { words: 'reposted your post', about: post?.text, to: toPost };
+    case 'QUOTE':
+      return { words: 'quoted your post', about: post?.text, to: toPost };
     case 'ORDERED':
       return { words: actor ? 'bought from you' : 'Somebody bought from you', about: product?.title, to: product ? paths.product(product.id) : undefined };
     case 'ORDER_CONFIRMED':

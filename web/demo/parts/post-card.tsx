@@ -1,51 +1,78 @@
-import { useAction } from '../api/use-action';
 import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
 import { useSeen } from '../live/seen';
 import { useMe } from '../me';
-import { Link, navigate, paths } from '../router';
+import { Link, paths } from '../router';
 import { times } from './format';
 import { Icon } from './icon';
+import { DeleteButton, LikeButton, QuoteLink, RepostButton } from './post-actions';
 import { PostImages, PostImagesFragment } from './post-images';
 import { ProductCard, ProductCardFragment } from './product-card';
-import { Ago, Avatar, Byline, Prose } from './small';
-import { ProblemLine } from './states';
+import { Ago, Avatar, Byline } from './small';
+import { EntityFragment, RichText } from './text';
+
+/** What of a post is shown within another one. */
+export const QuotedPostFragment = graphql(
+  `
+    fragment QuotedPost on Post {
+      id text createdAt
+      author { id handle displayName }
+      entities { ...Entity }
+    }
+  `,
+  [EntityFragment],
+);
+
+const WrittenPostFragment = graphql(
+  `
+    fragment WrittenPost on Post {
+      id text createdAt likeCount viewerHasLiked commentCount repostCount viewerHasReposted isQuote
+      author { id handle displayName isPrivate avatar { id url(size: SMALL) } }
+      entities { ...Entity }
+      product { id ...ProductCard }
+      quotedPost { id ...QuotedPost }
+      ...PostImages
+    }
+  `,
+  [EntityFragment, PostImagesFragment, ProductCardFragment, QuotedPostFragment],
+);
 
 export const PostCardFragment = graphql(
   `
     fragment PostCard on Post {
-      id text createdAt likeCount viewerHasLiked commentCount
-      author { id handle displayName avatar { id url(size: SMALL) } }
-      product { id ...ProductCard }
-      ...PostImages
+      id createdAt
+      ...WrittenPost
+      author { id handle displayName }
+      repostOf { id ...WrittenPost }
     }
   `,
-  [ProductCardFragment, PostImagesFragment],
+  [WrittenPostFragment],
 );
 
-const Like = graphql(`
-  mutation Like($postId: ID!) {
-    postLike(input: { postId: $postId }) { post { id likeCount viewerHasLiked } userErrors { code message path } }
-  }
-`);
-
-const Unlike = graphql(`
-  mutation Unlike($postId: ID!) {
-    postUnlike(input: { postId: $postId }) { post { id likeCount viewerHasLiked } userErrors { code message path } }
-  }
-`);
-
-const Delete = graphql(`
-  mutation DeletePost($postId: ID!) {
-    postDelete(input: { postId: $postId }) { deletedPostId userErrors { code message path } }
-  }
-`);
-
-/** A post, with what can be done with it; on its own page in full size. */
+/** A post, with what can be done with it; on its own page in full size. A repost is shown as the original, under who passed it on. */
 export function PostCard({ post: masked, whole = false }: { post: FragmentOf<typeof PostCardFragment>; whole?: boolean }) {
   const post = readFragment(PostCardFragment, masked);
+  if (!post.repostOf) return <WrittenPost post={post} whole={whole} />;
+  return (
+    <>
+      <p className="reposted quiet">
+        <Icon name="repost" />
+        <span>
+          Reposted by{' '}
+          {post.author ? <Link to={paths.person(post.author.handle)}>{post.author.displayName}</Link> : 'somebody who is not here any more'}
+        </span>
+      </p>
+      <WrittenPost post={post.repostOf} whole={whole} />
+    </>
+  );
+}
+
+function WrittenPost({ post: masked, whole }: { post: FragmentOf<typeof WrittenPostFragment>; whole: boolean }) {
+  const post = readFragment(WrittenPostFragment, masked);
   const me = useMe();
   const seen = useSeen(post.id);
   const { author } = post;
+  const own = me !== null && author?.id === me.userId;
+  const shareable = own || author?.isPrivate === false;
   return (
     <article ref={seen} className={whole ? 'post post-whole' : 'post'} aria-label={`Post by ${author?.displayName ?? 'somebody'}`}>
       <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} image={author?.avatar} />
@@ -56,51 +83,37 @@ export function PostCard({ post: masked, whole = false }: { post: FragmentOf<typ
             <Ago time={post.createdAt} />
           </Link>
         </header>
-        <Prose text={post.text} />
+        <RichText text={post.text} entities={post.entities} />
         <PostImages post={post} />
+        {post.isQuote && <QuotedPost post={post.quotedPost} />}
         {post.product && <ProductCard product={post.product} small />}
         <footer className="post-foot">
           <LikeButton id={post.id} liked={post.viewerHasLiked ?? false} count={post.likeCount ?? 0} />
           <Link to={paths.post(post.id)} className="chip" aria-label={`Comments: ${post.commentCount ?? 0}`}>
             <Icon name="comment" /> {times(post.commentCount)}
           </Link>
-          {me && author?.id === me.userId && <DeleteButton id={post.id} leave={whole} />}
+          {shareable && <RepostButton id={post.id} reposted={post.viewerHasReposted ?? false} count={post.repostCount ?? 0} />}
+          {shareable && me && <QuoteLink id={post.id} />}
+          {own && <DeleteButton id={post.id} leave={whole} />}
         </footer>
       </div>
     </article>
   );
 }
 
-function LikeButton({ id, liked, count }: { id: string; liked: boolean; count: number }) {
-  const me = useMe();
-  const like = useAction(Like);
-  const unlike = useAction(Unlike);
-  const toggle = () => {
-    if (!me) return navigate('/login');
-    void (liked ? unlike : like).run({ postId: id });
-  };
+/** The post that another one is about; it may be gone, or not for who looks. */
+export function QuotedPost({ post: masked }: { post: FragmentOf<typeof QuotedPostFragment> | null }) {
+  if (!masked) return <p className="quoted quiet">The quoted post is not here.</p>;
+  const post = readFragment(QuotedPostFragment, masked);
   return (
-    <>
-      <button type="button" className="chip chip-like" aria-pressed={liked} aria-label={`Like: ${count}`} onClick={toggle}>
-        <Icon name="heart" filled={liked} /> {times(count)}
-      </button>
-      <ProblemLine problem={like.problem ?? unlike.problem} />
-    </>
-  );
-}
-
-function DeleteButton({ id, leave }: { id: string; leave: boolean }) {
-  const { run, busy, problem } = useAction(Delete);
-  const remove = async () => {
-    if (!confirm('Delete this post? It is gone from everywhere.')) return;
-    if ((await run({ postId: id })) && leave) navigate('/', { replace: true });
-  };
-  return (
-    <>
-      <button type="button" className="chip chip-end" onClick={() => void remove()} disabled={busy}>
-        Delete
-      </button>
-      <ProblemLine problem={problem} />
-    </>
+    <blockquote className="quoted" aria-label={`Quoted post by ${post.author?.displayName ?? 'somebody'}`}>
+      <header className="post-head">
+        <Byline person={post.author} />
+        <Link to={paths.post(post.id)} className="quiet post-time" aria-label="Open quoted post">
+          <Ago time={post.createdAt} />
+        </Link>
+      </header>
+      <RichText text={post.text} entities={post.entities} />
+    </blockquote>
   );
 }

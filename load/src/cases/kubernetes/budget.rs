@@ -7,6 +7,8 @@ use anyhow::Context;
 
 /// A tenth of Kubernetes' own period, so that a small share comes in small pieces.
 const PERIOD_US: u64 = 10_000;
+/// All servers are one group to the machine, which would count as much as a single other process: it is to count as much as ten.
+const WEIGHT: u64 = 10;
 /// Clock ticks a second, which Linux tells every program, whatever its kernel counts in.
 const TICKS_PER_S: f64 = 100.0;
 
@@ -23,8 +25,10 @@ impl Budget {
         let quota = PERIOD_US * thousandths / 1_000;
         let (first, second) = (Path::new("/sys/fs/cgroup/cpu"), Path::new("/sys/fs/cgroup"));
         let group = if first.join("cpu.cfs_quota_us").exists() {
-            let group = first.join("plaza-k8s-sim").join(name);
+            let parent = first.join("plaza-k8s-sim");
+            let group = parent.join(name);
             fs::create_dir_all(&group).context("control groups")?;
+            fs::write(parent.join("cpu.shares"), (1_024 * WEIGHT).to_string())?;
             fs::write(group.join("cpu.cfs_period_us"), PERIOD_US.to_string())?;
             fs::write(group.join("cpu.cfs_quota_us"), quota.to_string())?;
             group
@@ -33,6 +37,7 @@ impl Budget {
             fs::create_dir_all(&parent).context("control groups")?;
             fs::write(second.join("cgroup.subtree_control"), "+cpu")?;
             fs::write(parent.join("cgroup.subtree_control"), "+cpu")?;
+            fs::write(parent.join("cpu.weight"), (100 * WEIGHT).to_string())?;
             let group = parent.join(name);
             fs::create_dir_all(&group)?;
             fs::write(group.join("cpu.max"), format!("{quota} {PERIOD_US}"))?;
@@ -43,9 +48,19 @@ impl Budget {
     }
 }
 
+/// Takes away the groups that an earlier case left, whose processes had not quite ended when it did.
+pub fn sweep() {
+    for parent in ["/sys/fs/cgroup/cpu/plaza-k8s-sim", "/sys/fs/cgroup/plaza-k8s-sim"] {
+        for group in fs::read_dir(parent).into_iter().flatten().flatten() {
+            // Refused for files, and for a group in use.
+            let _ = fs::remove_dir(group.path());
+        }
+    }
+}
+
 impl Drop for Budget {
     fn drop(&mut self) {
-        // Refused while the process is still there: then it stays, empty, until the machine is restarted.
+        // Refused while the process is still there: then the next case takes it away.
         let _ = fs::remove_dir(&self.0);
     }
 }

@@ -41,6 +41,8 @@ const LIMITS_M: u64 = 200;
 const HEIGHT_CORES: f64 = 0.75;
 /// And before and after it.
 const CALM_CORES: f64 = 0.05;
+/// Requests in a row that were answered before anything is measured.
+const IN_A_ROW: u32 = 60;
 /// The plot's steps.
 const SLICE: Duration = Duration::from_secs(15);
 
@@ -129,6 +131,19 @@ impl Script {
         wave(rate, began, seed, move |number| one(client.clone(), people.clone(), number))
     }
 
+    /// Asks, one request at a time, until so many in a row were answered: a new server has connections to open and caches to fill.
+    async fn warmed_up(&self) -> anyhow::Result<()> {
+        let (began, mut in_a_row) = (Instant::now(), 0);
+        for number in 0.. {
+            in_a_row = if one(self.client.clone(), Arc::clone(&self.people), number).await.is_ok() { in_a_row + 1 } else { 0 };
+            if in_a_row == IN_A_ROW {
+                return Ok(());
+            }
+            anyhow::ensure!(began.elapsed() < Duration::from_secs(120), "the servers do not answer");
+        }
+        Ok(())
+    }
+
     /// What a request costs the servers, from a little load after a little rest, and so what rates make the wave.
     async fn rates(&self, wanted: Option<f64>) -> anyhow::Result<Rates> {
         let cpu_s = || self.seen.borrow().cpu_s;
@@ -138,15 +153,13 @@ impl Script {
         let idle = (cpu_s() - before) / rest.as_secs_f64();
         let (rate, listened) = watch::channel(tried);
         let loading = async {
-            // The first requests make what later ones find made.
-            sleep(rest / 2).await;
             let before = cpu_s();
             sleep(rest).await;
             rate.send_replace(-1.0);
             (cpu_s() - before) / rest.as_secs_f64()
         };
         let (sent, busy) = tokio::join!(self.load(listened, Instant::now(), 7), loading);
-        anyhow::ensure!(sent.iter().filter(|sent| !sent.failed).count() > 50, "the servers do not answer");
+        anyhow::ensure!(sent.iter().filter(|sent| !sent.failed).count() > sent.len() / 2, "the servers do not answer");
         let each = ((busy - idle) / tried).max(0.000_5);
         let top = wanted.unwrap_or((HEIGHT_CORES - idle) / each).max(5.0);
         say(&format!(
@@ -268,6 +281,7 @@ impl Script {
     async fn run(&self, wanted: Option<f64>) -> anyhow::Result<(Rates, Side, Side, Took)> {
         let mut took = Took { to_three: self.until(3, 180).await.context("api has no three ready pods")?, ..Took::default() };
         say(&format!("three pods ready {:.0} s after kubectl apply -f k8s/", took.to_three));
+        self.warmed_up().await?;
         let rates = self.rates(wanted).await?;
         let fixed = self.fixed(rates).await?;
         let autoscaled = self.autoscaled(rates, &mut took).await?;
@@ -331,7 +345,7 @@ pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, 
         command: "make case-3.2".to_owned(),
         setting: format!(
             "A wave from {:.0} to {:.0} requests/s in {} s, held for {} s, one in ten a post, through nginx. Real: kube-apiserver, controller-manager, \
-             scheduler, metrics-server, Prometheus with its adapter, and a plaza server for each pod. Simulated: nodes, network, kubelet. A pod asks for \
+             scheduler, metrics-server, Prometheus, and a plaza server for each pod. Simulated: nodes, network, kubelet, Prometheus' adapter. A pod asks for \
              {REQUESTS_M} thousandths of a core and may use {LIMITS_M}{}, a fifth of the manifest's, since ten share this machine.",
             rates.calm,
             rates.top,

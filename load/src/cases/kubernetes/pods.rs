@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::budget::{Budget, used};
+use super::budget::{Budget, sweep, used};
 use super::cluster::{Cluster, Pod};
 use crate::cases::served::{Launch, Nginx, Served};
 
@@ -77,6 +77,7 @@ impl Runner {
     /// # Errors
     /// The API server's, nginx's, a server's that does not start.
     pub async fn run(&self) -> anyhow::Result<()> {
+        sweep();
         let (mut lived, mut lives) = (BTreeMap::<String, Lived>::new(), Lives::new());
         let (mut nginx, mut asked) = (None::<Nginx>, BTreeSet::new());
         let (mut past_s, mut told) = (0.0, Instant::now());

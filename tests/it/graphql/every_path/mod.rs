@@ -39,6 +39,10 @@ struct World {
     target: Person,
     post: String,
     stage: String,
+    /// The witness's, of the post.
+    quote: String,
+    /// The follower's comment on the post, which the target has answered.
+    reply: String,
     product: String,
     order: String,
     session: String,
@@ -116,13 +120,20 @@ async fn world(app: &TestApp) -> World {
     let spare = crate::images::ready(app, &target, "mark-spare", "POST").await;
     let query = "mutation($id: ID!) { profileUpdate(input: {avatarImageId: $id}) { user { avatar { id } } } }";
     assert_eq!(app.ask(&target, query, json!({ "id": face })).await.text("/profileUpdate/user/avatar/id"), face);
-    let query = "mutation($id: ID!, $image: ID!) { postCreate(input: {text: \"mark-post\", productId: $id, imageIds: [$image]}) { post { id } } }";
+    let query = "mutation($id: ID!, $image: ID!) { postCreate(input: {text: \"mark-post #marked @follower @stranger @blocked @blocker\", productId: $id, imageIds: [$image]}) { post { id } } }";
     let post = app.ask(&target, query, json!({ "id": product, "image": shown })).await.text("/postCreate/post/id");
     let reply = comment(app, &others["follower"], &post, "mark-reply").await;
+    let answer = "mutation($post: ID!, $to: ID!) { commentCreate(input: {postId: $post, text: \"mark-answer\", inReplyToId: $to}) { comment { id } } }";
+    let answer = app.ask(&target, answer, json!({ "post": post, "to": reply })).await.text("/commentCreate/comment/id");
     let stage = app.post(witness, "a stage").await;
     for name in ["follower", "stranger", "blocked", "blocker"] {
         app.follow(&others[name], witness).await;
     }
+    // The witness shares what the target wrote: whoever sees the witness comes to it that way too.
+    let share = "mutation($id: ID!) { postRepost(input: {postId: $id}) { repost { id } }
+        postCreate(input: {text: \"a look\", quotedPostId: $id}) { post { id } } }";
+    let shared = app.ask(witness, share, json!({ "id": post })).await;
+    let (repost, quote) = (shared.text("/postRepost/repost/id"), shared.text("/postCreate/post/id"));
     let said = comment(app, &target, &stage, "mark-comment").await;
     let like = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }";
     app.ask(&target, like, json!({ "id": stage })).await;
@@ -159,8 +170,11 @@ async fn world(app: &TestApp) -> World {
         (post.as_str(), Content),
         ("mark-alt", Content),
         (shown.as_str(), Content),
+        (repost.as_str(), Content),
         ("mark-reply", Content),
         (reply.as_str(), Content),
+        ("mark-answer", Content),
+        (answer.as_str(), Content),
         ("mark-spare", Own),
         (spare.as_str(), Own),
         ("mark-agent", Own),
@@ -168,11 +182,17 @@ async fn world(app: &TestApp) -> World {
         (own.as_str(), Own),
     ];
     World {
-        ids: [&target.id, &post, &product, &reply, &said, &stage, &own, &shown, &face, &spare].into_iter().chain(&orders).cloned().collect(),
+        ids: [&target.id, &post, &product, &reply, &said, &stage, &own, &shown, &face, &spare, &repost, &quote, &answer]
+            .into_iter()
+            .chain(&orders)
+            .cloned()
+            .collect(),
         marks: marks.into_iter().map(|(mark, kind)| (mark.to_owned(), kind)).collect(),
         target,
         post,
         stage,
+        quote,
+        reply,
         product,
         order: own,
         session,
@@ -193,11 +213,16 @@ fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
         let calls = match name {
             "node" => each(name, "id", &world.ids),
             "nodes" => vec![format!("nodes(ids: {})", json!(world.ids))],
-            "post" => each(name, "id", &[world.post.clone(), world.stage.clone()]),
+            "post" => each(name, "id", &[world.post.clone(), world.stage.clone(), world.quote.clone()]),
             "product" => each(name, "id", std::slice::from_ref(&world.product)),
             "order" => each(name, "id", &world.orders),
             "user" => each(name, "handle", &["target", "follower", "witness"].map(str::to_owned)),
+            "hashtag" => each(name, "name", &["marked".to_owned()]),
             "products" => vec!["products(first: 5)".to_owned()],
+            "peopleSearch" => {
+                vec!["peopleSearch(query: \"target\", first: 5)".to_owned(), "peopleSearch(query: \"ta\", first: 5)".to_owned()]
+            }
+            "postsSearch" | "productsSearch" => vec![format!("{name}(query: \"mark\", first: 5)")],
             "viewer" | "rateLimit" => vec![name.to_owned()],
             other => panic!("teach this test what to give {other}"),
         };
@@ -253,11 +278,15 @@ async fn check(app: &TestApp, scenario: &str, world: &World, schema: &Schema, pr
 
 /// A value for each field of an input, ids being those of the target's things.
 fn input(schema: &Schema, world: &World, name: &str) -> Value {
-    let wanted = schema.inputs(name).into_iter().filter(|input| Schema::is_required(input) || ["Id", "Ids"].iter().any(|end| input.name.node.ends_with(end)));
+    let wanted = schema
+        .inputs(name)
+        .into_iter()
+        .filter(|input| Schema::is_required(input) || ["Id", "Ids"].iter().any(|end| input.name.node.ends_with(end)));
     let given = wanted.map(|input| {
         let field = input.name.node.as_str();
         let value = match (field, Schema::type_of(input)) {
-            ("postId", _) => json!(world.post),
+            ("postId" | "quotedPostId", _) => json!(world.post),
+            ("inReplyToId", _) => json!(world.reply),
             ("postIds", _) => json!([world.post]),
             ("productId", _) => json!(world.product),
             ("userId", _) => json!(world.target.id),
@@ -268,6 +297,10 @@ fn input(schema: &Schema, world: &World, name: &str) -> Value {
             ("quantity" | "stock" | "byteCount", _) => json!(1),
             ("lines", of) => json!([self::input(schema, world, of)]),
             ("price", of) => self::input(schema, world, of),
+            ("preferences", of) => json!([self::input(schema, world, of)]),
+            ("delivery", _) => json!("NOBODY"),
+            ("kind", _) => json!("LIKED"),
+            ("upTo", _) => json!("words"),
             ("amount", _) => json!("100"),
             ("currency", _) => json!("EUR"),
             (_, "String") => json!("words"),
@@ -308,7 +341,15 @@ async fn mutate(app: &TestApp, scenario: &str, world: &World, schema: &Schema, p
 
 async fn effects(app: &TestApp) -> Vec<i64> {
     let mut counts = Vec::new();
-    for rows in ["posts WHERE NOT deleted", "comments", "likes", "follows WHERE active", "orders", "sessions WHERE revoked_at IS NULL", "images WHERE NOT used"] {
+    for rows in [
+        "posts WHERE NOT deleted",
+        "comments",
+        "likes",
+        "follows WHERE active",
+        "orders",
+        "sessions WHERE revoked_at IS NULL",
+        "images WHERE NOT used",
+    ] {
         counts.push(app.count(&format!("SELECT count(*) FROM {rows}")).await);
     }
     counts

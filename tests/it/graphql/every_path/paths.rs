@@ -7,6 +7,8 @@ use async_graphql::parser::types::{BaseType, FieldDefinition, InputValueDefiniti
 
 /// How often a noun may come on one path: a person's followers' posts, but not their authors' followers' posts too.
 const REPEATS: usize = 2;
+/// Further ways to what others lead to as well: whether it is shown is asked there, and what is behind it where the others lead.
+const ASIDE: [&str; 5] = ["entities", "repostOf", "quotedPost", "inReplyTo", "replies"];
 /// Paths asked for in one query; the guard refuses long ones.
 const TOGETHER: usize = 24;
 
@@ -98,11 +100,13 @@ impl Schema {
                 let next = named(&field.ty.node.base);
                 // What a list holds is the same by edges and by nodes: by edges it is asked for, by nodes gone on from.
                 let is_edge = next.ends_with("Edge");
-                if is_last && !is_edge && !["PageInfo", "Money"].contains(&next) && !object.ends_with("Edge") {
+                let is_between = object.ends_with("Edge") || object == "TextEntity";
+                if is_last && !is_edge && !["PageInfo", "Money"].contains(&next) && !is_between {
                     continue;
                 }
                 let path: Path = path.iter().cloned().chain([call(field)]).collect();
-                self.walk(next, &path, seen, is_last || is_edge, found);
+                let is_last = is_last || is_edge || ASIDE.contains(&field.name.node.as_str());
+                self.walk(next, &path, seen, is_last, found);
             }
             seen.insert(object.to_owned(), times);
         }

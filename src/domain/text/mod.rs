@@ -1,5 +1,7 @@
 //! Bounds of texts. NUL is refused here, before it reaches a server that cannot store it.
 
+pub mod references;
+
 use super::{UserError, UserErrorCode};
 
 /// Bounds of one field, in characters.

@@ -1,0 +1,101 @@
+//! Whom and what a text refers to: found in it, looked up before it is stored, and told with it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::relations::{self, Relations};
+use super::text::references::{Found, references};
+use super::{Domain, DomainError, Operation, UserErrorCode, users};
+use crate::ids::{CommentId, PostId, UserId};
+use crate::outbox::Messages;
+use crate::protocol::events::Event;
+use crate::stores::postgres::entities::Entity;
+
+pub use crate::stores::postgres::entities::{Entities, Reference};
+
+/// Most people mentioned in one text.
+const MAX_MENTIONS: usize = 20;
+/// Most different hashtags in one text.
+const MAX_HASHTAGS: usize = 20;
+/// Most mentions and hashtags in one text, repeats included.
+pub const MAX_ENTITIES: usize = 100;
+/// How long a second look, at primaries, may take.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What a text refers to. A handle that is nobody's, or of somebody the viewer may not see, is just text.
+///
+/// # Errors
+/// `LIMIT_EXCEEDED` for more than a text may refer to; a shard that is away.
+pub(super) async fn of_text(op: &Operation, domain: &Domain, text: &str) -> Result<Entities, DomainError> {
+    let spans = references(text);
+    let handles: BTreeSet<&String> =
+        spans.iter().filter_map(|span| if let Found::Handle(handle) = &span.found { Some(handle) } else { None }).collect();
+    let handles: Vec<String> = handles.into_iter().cloned().collect();
+    let mut people = users::by_handles(op, domain, &handles).await?;
+    let unknown: Vec<String> = handles.into_iter().filter(|handle| !people.contains_key(handle)).collect();
+    if !unknown.is_empty() {
+        // Somebody who has just signed up may not have reached the replicas.
+        let fresh = Operation::fresh(domain.cluster.len(), op.viewer, FRESH);
+        people.extend(users::by_handles(&fresh, domain, &unknown).await?);
+    }
+    let entities = spans.into_iter().filter_map(|span| {
+        let reference = match span.found {
+            Found::Handle(handle) => Reference::User(*people.get(&handle)?),
+            Found::Hashtag(tag) => Reference::Hashtag(tag),
+        };
+        Some(Entity { start: span.start, end: span.end, reference })
+    });
+    let entities = Entities(entities.collect());
+    let refused = |what: String| Err(DomainError::rejected(UserErrorCode::LimitExceeded, "text", what));
+    if entities.people().len() > MAX_MENTIONS {
+        return refused(format!("at most {MAX_MENTIONS} people can be mentioned in a text"));
+    }
+    if entities.hashtags().len() > MAX_HASHTAGS {
+        return refused(format!("a text can have at most {MAX_HASHTAGS} hashtags"));
+    }
+    if entities.0.len() > MAX_ENTITIES {
+        return refused(format!("a text can have at most {MAX_ENTITIES} mentions and hashtags"));
+    }
+    Ok(entities)
+}
+
+/// Where people were mentioned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// By whom.
+    pub author: UserId,
+    /// In which post, or on which the comment is.
+    pub post: PostId,
+    /// In which comment.
+    pub comment: Option<CommentId>,
+}
+
+/// Whom a text mentions and is to tell of it: neither its author, nor whom they block, nor `otherwise`, who are told for another reason. Whether the
+/// mentioned may see the text is asked when they are told, since that changes.
+///
+/// # Errors
+/// The viewer's shard is away.
+pub(super) async fn to_tell(
+    op: &Operation,
+    domain: &Domain,
+    entities: &Entities,
+    otherwise: &[UserId],
+) -> Result<Vec<UserId>, DomainError> {
+    let mut people = entities.people();
+    if people.is_empty() {
+        return Ok(people);
+    }
+    let author = op.require_viewer()?.user_id;
+    let relations = relations::of_viewer(op, domain).await?;
+    let is_told = |relations: &Relations, user: &UserId| *user != author && !relations.blocks(*user) && !otherwise.contains(user);
+    people.retain(|user| is_told(&relations, user));
+    Ok(people)
+}
+
+/// Tells the mentioned.
+pub(super) fn tell(messages: Messages, people: &[UserId], place: Place) -> Messages {
+    people.iter().fold(messages, |messages, user| {
+        let event = Event::UserMentioned { user_id: *user, author_id: place.author, post_id: place.post, comment_id: place.comment };
+        messages.event(event, 1)
+    })
+}

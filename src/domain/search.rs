@@ -1,0 +1,209 @@
+//! Finding people, posts and products by words, on all shards at once.
+//!
+//! The order is one that does not change while somebody pages through it: ranks are as of the moment of the search, which the cursor carries together
+//! with the last place (rank, then id); of what never changes (texts) they follow by computation, and how widely a person is known is kept as it was an
+//! hour ago. So each page goes on exactly below the one before: nothing comes twice, nothing that was there all the time is left out, and what is
+//! newer than the search stays out. Every shard gives its best rows below the place; down to the worst of those of a shard that may have more, the
+//! merged list has no gap, and is cut there.
+
+use std::collections::HashSet;
+
+use sha2::Digest;
+
+use super::{Domain, DomainError, Operation, policy};
+use crate::ids::{Bucket, Id, UserId, compose};
+use crate::stores::StoreError;
+use crate::stores::postgres::Connection;
+use crate::stores::postgres::scatter::Gathered;
+use crate::stores::postgres::search::{self as store, Found, Slice};
+
+/// Longest text to look for, in characters.
+pub const MAX_TEXT: usize = 200;
+/// Most words in it.
+pub const MAX_WORDS: usize = 16;
+/// Rows that each shard gives beyond the page, so that a page is full although some are hidden from the viewer.
+const SPARE: usize = 50;
+/// Shorter names are like too many others: only what begins with them is found.
+const LIKE_FROM: usize = 3;
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noun {
+    /// People, by handle and name.
+    People,
+    /// Posts, by text.
+    Posts,
+    /// Products, by title and description.
+    Products,
+}
+
+/// A place in what a search finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// When the search began, Unix milliseconds.
+    pub moment_ms: i64,
+    /// The row's rank.
+    pub rank: i64,
+    /// The row.
+    pub id: i64,
+}
+
+/// A search.
+#[derive(Debug, Clone)]
+pub struct Search {
+    noun: Noun,
+    text: String,
+}
+
+/// A page of what was found.
+#[derive(Debug, Default)]
+pub struct Hits {
+    /// Ids with their places, the best first.
+    pub items: Vec<(Place, i64)>,
+    /// Where to go on when there is no item left on this page.
+    pub end: Option<Place>,
+    /// Whether anything comes after it.
+    pub has_next: bool,
+    /// The numbers of shards that did not answer: what they have is missing.
+    pub away: Vec<usize>,
+}
+
+impl Search {
+    /// A search for a text.
+    ///
+    /// # Errors
+    /// What is wrong with the text, in words.
+    pub fn new(noun: Noun, text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let text = if noun == Noun::People { text.strip_prefix('@').unwrap_or(text) } else { text };
+        if text.is_empty() {
+            return Err("there is nothing to look for".to_owned());
+        }
+        if text.chars().count() > MAX_TEXT {
+            return Err(format!("a search may have {MAX_TEXT} characters"));
+        }
+        if text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).count() > MAX_WORDS {
+            return Err(format!("a search may have {MAX_WORDS} words"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err("a search may not have control characters".to_owned());
+        }
+        Ok(Self { noun, text: text.to_owned() })
+    }
+
+    /// A number that tells this search's cursors from another's.
+    pub fn fingerprint(&self) -> u64 {
+        let digest = sha2::Sha256::digest(format!("{:?}:{}", self.noun, self.text));
+        digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
+    async fn ask(&self, op: &Operation, domain: &Domain, slice: Slice) -> Gathered<Vec<Found>> {
+        let (cluster, reads, text) = (&domain.cluster, &op.reads, self.text.as_str());
+        match self.noun {
+            Noun::People if text.chars().count() < LIKE_FROM => {
+                cluster.scatter_all(reads, async |connection: &mut Connection| store::people_by_prefix(connection, text, slice).await).await
+            }
+            Noun::People => {
+                cluster.scatter_all(reads, async |connection: &mut Connection| store::people(connection, text, slice).await).await
+            }
+            Noun::Posts => {
+                cluster.scatter_all(reads, async |connection: &mut Connection| store::posts(connection, text, slice).await).await
+            }
+            Noun::Products => {
+                cluster.scatter_all(reads, async |connection: &mut Connection| store::products(connection, text, slice).await).await
+            }
+        }
+    }
+
+    /// Those whose work may be shown among what was found.
+    async fn visible(&self, op: &Operation, domain: &Domain, found: &[Found]) -> Result<HashSet<UserId>, DomainError> {
+        let owners = found.iter().map(|found| UserId::from_i64(found.owner_id));
+        let rule = match self.noun {
+            Noun::People => policy::person_is_visible,
+            Noun::Posts => policy::content_is_visible,
+            Noun::Products => policy::voice_is_visible,
+        };
+        policy::passing(op, domain, owners, rule).await
+    }
+
+    /// What is found below a place, the best `first`.
+    ///
+    /// # Errors
+    /// No shard answered.
+    pub async fn find(&self, op: &Operation, domain: &Domain, first: usize, after: Option<Place>) -> Result<Hits, DomainError> {
+        let moment_ms = after.map_or_else(|| domain.clock.now_ms(), |place| place.moment_ms);
+        let limit = first + 1 + SPARE;
+        let slice = Slice {
+            newest: compose(moment_ms, Bucket::new(1_023), 4_095),
+            rank: after.map_or(i64::MAX, |place| place.rank),
+            id: after.map_or(i64::MAX, |place| place.id),
+            limit: i64::try_from(limit).unwrap_or(i64::MAX),
+        };
+        let gathered = self.ask(op, domain, slice).await;
+        let away: Vec<usize> = gathered.failures.iter().map(|(shard, _)| shard.0).collect();
+        if gathered.answers.is_empty() {
+            gathered.complete()?;
+            return Err(StoreError::Corrupt("a cluster without shards".to_owned()).into());
+        }
+        let merged = merge(gathered.answers.into_iter().map(|(_, found)| found).collect(), limit);
+        let visible = self.visible(op, domain, &merged.rows).await?;
+        let shown: Vec<Found> = merged.rows.iter().filter(|found| visible.contains(&UserId::from_i64(found.owner_id))).copied().collect();
+        let place = |found: &Found| Place { moment_ms, rank: found.rank, id: found.id };
+        let has_next = shown.len() > first || merged.more;
+        Ok(Hits {
+            items: shown.iter().take(first).map(|found| (place(found), found.id)).collect(),
+            end: merged.rows.last().map(place),
+            has_next,
+            away,
+        })
+    }
+}
+
+/// The shards' rows in one order, as far down as nothing can be missing.
+struct Merged {
+    rows: Vec<Found>,
+    /// Whether there may be more below.
+    more: bool,
+}
+
+/// A shard that gave all the rows it was asked for may have more, all of them below its last: further down than the highest of such ends, rows of that
+/// shard could be missing in between.
+fn merge(shards: Vec<Vec<Found>>, limit: usize) -> Merged {
+    let key = |found: &Found| (found.rank, found.id);
+    let horizon = shards.iter().filter(|rows| rows.len() >= limit).filter_map(|rows| rows.last().map(key)).max();
+    let mut rows: Vec<Found> = shards.into_iter().flatten().filter(|found| horizon.is_none_or(|horizon| key(found) >= horizon)).collect();
+    rows.sort_unstable_by_key(|found| std::cmp::Reverse(key(found)));
+    Merged { rows, more: horizon.is_some() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(ranks: &[i64]) -> Vec<Found> {
+        ranks.iter().map(|rank| Found { id: *rank, owner_id: 1, rank: *rank }).collect()
+    }
+
+    #[test]
+    fn a_merged_list_ends_where_a_shard_might_have_more() {
+        let merged = merge(vec![rows(&[9, 7, 5]), rows(&[8, 2]), rows(&[6, 4, 3])], 3);
+        assert_eq!(merged.rows.iter().map(|found| found.rank).collect::<Vec<_>>(), [9, 8, 7, 6, 5]);
+        assert!(merged.more);
+        let merged = merge(vec![rows(&[9]), rows(&[8, 2])], 3);
+        assert_eq!(merged.rows.len(), 3);
+        assert!(!merged.more);
+        assert!(!merge(vec![rows(&[]), rows(&[])], 3).more);
+    }
+
+    #[test]
+    fn texts_are_bounded_and_a_search_is_told_from_others() {
+        for bad in ["", "   ", "a\0b", "a\nb", &"x".repeat(201), &"a ".repeat(17)] {
+            assert!(Search::new(Noun::Posts, bad).is_err(), "{bad}");
+        }
+        assert!(Search::new(Noun::People, "@").is_err());
+        let of = |noun, text| Search::new(noun, text).unwrap().fingerprint();
+        assert_eq!(of(Noun::People, " @ann "), of(Noun::People, "ann"));
+        assert_ne!(of(Noun::People, "ann"), of(Noun::Posts, "ann"));
+        assert_ne!(of(Noun::Posts, "anna"), of(Noun::Posts, "ann"));
+    }
+}

@@ -1,0 +1,137 @@
+//! Mentions and hashtags, as types.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, Object};
+
+use crate::domain::hashtags;
+use crate::domain::references::{Entities, Reference};
+use crate::graphql::connection::{Connection, connection, page};
+use crate::graphql::context::Scope;
+use crate::graphql::error::{ErrorCode, fault};
+use crate::graphql::posts::types::Post;
+use crate::graphql::users::types::User;
+use crate::ids::UserId;
+
+/// What a part of a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum TextEntityKind {
+    /// A person's handle.
+    Mention,
+    /// A hashtag.
+    Hashtag,
+}
+
+/// A part of a text that refers to something.
+#[derive(Debug, Clone)]
+pub struct TextEntity {
+    start: i32,
+    end: i32,
+    reference: Reference,
+    scope: Arc<Scope>,
+}
+
+impl TextEntity {
+    /// Those of a text.
+    pub fn all(entities: Option<&Entities>, scope: &Arc<Scope>) -> Vec<Self> {
+        let each = entities.into_iter().flat_map(|entities| &entities.0);
+        each.map(|entity| Self { start: entity.start, end: entity.end, reference: entity.reference.clone(), scope: Arc::clone(scope) })
+            .collect()
+    }
+
+    fn person(&self) -> Option<UserId> {
+        match self.reference {
+            Reference::User(user) => Some(user),
+            Reference::Hashtag(_) => None,
+        }
+    }
+}
+
+/// A part of a text that refers to something.
+#[Object]
+impl TextEntity {
+    /// What it is.
+    async fn kind(&self) -> TextEntityKind {
+        if self.person().is_some() { TextEntityKind::Mention } else { TextEntityKind::Hashtag }
+    }
+
+    /// Where it begins, with its sign: how many UTF-16 code units of the text come before it, as JavaScript, Java and Swift count.
+    async fn start(&self) -> i32 {
+        self.start
+    }
+
+    /// Where it ends: `text.slice(start, end)` in JavaScript is the entity.
+    async fn end(&self) -> i32 {
+        self.end
+    }
+
+    /// The person who is mentioned; null when the viewer may not see them.
+    async fn user(&self) -> Option<async_graphql::Result<User>> {
+        User::load(&self.scope, self.person()?).await.transpose()
+    }
+
+    /// The hashtag's normal form, without its #.
+    async fn hashtag(&self) -> Option<&str> {
+        match &self.reference {
+            Reference::Hashtag(tag) => Some(tag),
+            Reference::User(_) => None,
+        }
+    }
+}
+
+/// A hashtag.
+#[derive(Debug, Clone)]
+pub struct Hashtag {
+    name: String,
+    scope: Arc<Scope>,
+}
+
+impl Hashtag {
+    /// One with this name, in its normal form.
+    pub fn new(name: String, scope: &Arc<Scope>) -> Self {
+        Self { name, scope: Arc::clone(scope) }
+    }
+
+    fn tell_missing(ctx: &Context<'_>, away: Vec<usize>) {
+        for shard in away {
+            let missing = ErrorCode::ShardUnavailable.error(format!("the posts of shard {shard} are missing"));
+            ctx.add_error(missing.into_server_error(ctx.item.pos));
+        }
+    }
+}
+
+/// A hashtag, and what was written under it.
+#[Object]
+impl Hashtag {
+    /// Its normal form, without its #: what reads the same, in any case and with any accents' encoding, is the same hashtag.
+    async fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Posts that have it, newest first. When a part of the data cannot be reached now, the others come with a `SHARD_UNAVAILABLE` error beside them.
+    async fn posts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100.")] first: i32,
+        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<Post>>> {
+        let found = async {
+            let request = page::<Post>(first, after.as_deref())?;
+            let found = hashtags::posts(&self.scope.op, &self.scope.domain, &self.name, request).await;
+            let (page, away) = found.map_err(|error| fault(&error))?;
+            Self::tell_missing(ctx, away);
+            Ok(connection(page.map(|post| Post::new(post, &self.scope)), request))
+        };
+        Some(found.await)
+    }
+
+    /// How many posts have it, those of private people left out whoever asks; on each shard counted up to 10,000.
+    async fn post_count(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<i64>> {
+        let found = async {
+            let (count, away) = hashtags::count(&self.scope.op, &self.scope.domain, &self.name).await.map_err(|error| fault(&error))?;
+            Self::tell_missing(ctx, away);
+            Ok(count)
+        };
+        Some(found.await)
+    }
+}

@@ -1,0 +1,133 @@
+//! Who passes a post on and who quotes it, counted on the post's shard.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, BigInt, Bool};
+use diesel_async::RunQueryDsl;
+
+use super::projection::{Effects, Projection, distinct};
+use crate::ids::{Bucket, Id, PostId};
+use crate::protocol::envelope::EventEnvelope;
+use crate::protocol::events::Event;
+use crate::protocol::routing::Topic;
+use crate::stores::StoreError;
+use crate::stores::postgres::prepared::{prepared, sql};
+use crate::stores::postgres::{Connection, ShardIndex};
+
+/// How often a post is passed on and quoted, as far as the projection has come.
+#[derive(Debug, Clone, Copy, QueryableByName)]
+pub struct ShareCountsRow {
+    /// Post.
+    #[diesel(sql_type = BigInt)]
+    pub post_id: i64,
+    /// Reposts.
+    #[diesel(sql_type = BigInt)]
+    pub reposts: i64,
+    /// Quotes.
+    #[diesel(sql_type = BigInt)]
+    pub quotes: i64,
+    /// Rises with each count.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+}
+
+/// Counts in one statement; posts that nobody has shared yet are there with 0.
+///
+/// # Errors
+/// The server's.
+pub async fn load(connection: &mut Connection, posts: &[i64]) -> Result<Vec<ShareCountsRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT p.id AS post_id, coalesce(c.repost_count, 0) AS reposts, coalesce(c.quote_count, 0) AS quotes,
+                    coalesce(c.version, 0) AS version
+             FROM unnest($1::bigint[]) AS p(id) LEFT JOIN share_counts c ON c.post_id = p.id")
+        .bind::<Array<BigInt>, _>(posts),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// The projection.
+#[derive(Debug)]
+pub struct Shares;
+
+/// One post's sharing another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Share {
+    shared: PostId,
+    sharing: PostId,
+    is_quote: bool,
+    active: bool,
+}
+
+fn share(event: &Event) -> Option<Share> {
+    Some(match *event {
+        Event::PostReposted { repost_id, original_id, .. } => {
+            Share { shared: original_id, sharing: repost_id, is_quote: false, active: true }
+        }
+        Event::PostUnreposted { repost_id, original_id, .. } => {
+            Share { shared: original_id, sharing: repost_id, is_quote: false, active: false }
+        }
+        Event::PostQuoted { quote_id, quoted_id, .. } => Share { shared: quoted_id, sharing: quote_id, is_quote: true, active: true },
+        Event::PostUnquoted { quote_id, quoted_id, .. } => Share { shared: quoted_id, sharing: quote_id, is_quote: true, active: false },
+        _ => return None,
+    })
+}
+
+#[async_trait]
+impl Projection for Shares {
+    fn name(&self) -> &'static str {
+        "shares"
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::References]
+    }
+
+    fn target(&self, event: &Event) -> Bucket {
+        match event {
+            Event::UserMentioned { user_id, .. } | Event::CommentAnswered { user_id, .. } => user_id.bucket(),
+            other => share(other).map_or(Bucket::new(0), |share| share.shared.bucket()),
+        }
+    }
+
+    async fn commit(&self, connection: &mut Connection, _shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        // What a batch leaves of each.
+        let shares: BTreeMap<(i64, i64), Share> = events
+            .iter()
+            .filter_map(|event| share(&event.event))
+            .map(|share| ((share.shared.as_i64(), share.sharing.as_i64()), share))
+            .collect();
+        if shares.is_empty() {
+            return Ok(());
+        }
+        prepared(
+            sql("INSERT INTO shares (post_id, sharing_id, is_quote, active)
+                 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::boolean[])
+                 ON CONFLICT (post_id, sharing_id) DO UPDATE SET active = excluded.active")
+            .bind::<Array<BigInt>, _>(shares.keys().map(|(shared, _)| *shared).collect::<Vec<_>>())
+            .bind::<Array<BigInt>, _>(shares.keys().map(|(_, sharing)| *sharing).collect::<Vec<_>>())
+            .bind::<Array<Bool>, _>(shares.values().map(|share| share.is_quote).collect::<Vec<_>>())
+            .bind::<Array<Bool>, _>(shares.values().map(|share| share.active).collect::<Vec<_>>()),
+        )
+        .execute(connection)
+        .await?;
+        prepared(
+            sql("INSERT INTO share_counts AS c (post_id, repost_count, quote_count)
+                 SELECT p.id, count(*) FILTER (WHERE NOT s.is_quote), count(*) FILTER (WHERE s.is_quote)
+                 FROM unnest($1::bigint[]) AS p(id) LEFT JOIN shares s ON s.post_id = p.id AND s.active
+                 GROUP BY p.id
+                 ON CONFLICT (post_id) DO UPDATE
+                 SET repost_count = excluded.repost_count, quote_count = excluded.quote_count, version = c.version + 1")
+            .bind::<Array<BigInt>, _>(distinct(shares.keys().map(|(shared, _)| *shared))),
+        )
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        effects.shares_changed(&distinct(events.iter().filter_map(|event| share(&event.event)).map(|share| share.shared))).await
+    }
+}

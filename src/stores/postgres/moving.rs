@@ -1,0 +1,201 @@
+//! Moving buckets between shards, while no other process is at work: copy, compare, put the new map in force, delete. Whatever
+//! interrupts it, it can be run again: what a broken run copied is deleted first, and the map changes when everything is there.
+
+use anyhow::Context;
+use futures_util::{SinkExt, StreamExt};
+use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::{Client, NoTls, Transaction};
+
+use super::routing::{Move, ShardMap};
+use crate::config::PostgresConfig;
+
+/// Tables whose rows belong to one bucket, each with the column whose bucket that is.
+const BY_ID: &[(&str, &str)] = &[
+    ("users", "id"),
+    ("sessions", "id"),
+    ("spent_refresh_tokens", "session_id"),
+    ("follows", "follower_id"),
+    ("follow_requests", "followee_id"),
+    ("followers", "followee_id"),
+    ("follower_counts", "user_id"),
+    ("user_counts", "user_id"),
+    ("blocks", "blocker_id"),
+    ("blocked_by", "blocked_id"),
+    ("posts", "id"),
+    ("post_counts", "post_id"),
+    ("likes", "post_id"),
+    ("comments", "post_id"),
+    ("products", "id"),
+    ("product_sales", "product_id"),
+    ("reservations", "product_id"),
+    ("orders", "id"),
+    ("order_lines", "order_id"),
+    ("order_changes", "order_id"),
+    ("payments", "order_id"),
+    ("notifications", "user_id"),
+    ("notification_settings", "user_id"),
+    ("images", "owner_id"),
+    ("view_windows", "subject_id"),
+    ("reposts", "author_id"),
+    ("shares", "post_id"),
+    ("share_counts", "post_id"),
+    ("hashtags", "post_id"),
+    ("replies", "parent_id"),
+];
+
+/// Tables whose rows are on the shard of the hash of a text.
+const BY_TEXT: &[(&str, &str)] = &[("handle_claims", "handle"), ("email_claims", "email")];
+
+/// Tables whose rows do not say which bucket they are about: all of a giving shard are copied, and the taking shard keeps the newer of two.
+const WHOLE: &[(&str, &str)] = &[
+    ("idempotency_keys", "DO NOTHING"),
+    ("job_attempts", "DO NOTHING"),
+    ("projection_versions", "(projection, aggregate) DO UPDATE SET version = greatest(held.version, excluded.version)"),
+    // A shard that has applied nothing yet stands where the giving one stands: neither has anything to do.
+    ("projection_offsets", "DO NOTHING"),
+];
+
+/// Tables that stay: the shard's own.
+pub const OWN: &[&str] = &["shard_maps", "outbox", "__diesel_schema_migrations", "view_totals"];
+
+/// Every table that is moved or copied.
+pub fn moved_tables() -> impl Iterator<Item = &'static str> {
+    BY_ID.iter().chain(BY_TEXT).chain(WHOLE).map(|(table, _)| *table)
+}
+
+/// Tables and the SQL that gives a row's bucket.
+fn bucketed() -> impl Iterator<Item = (&'static str, String)> {
+    let of_id = |column: &str| format!("(({column} >> 12) & 1023)::integer");
+    // As `Bucket::of_text`: the digest's first eight bytes, modulo 1,024.
+    let of_text = |column: &str| {
+        let digest = format!("sha256(convert_to({column}, 'UTF8'))");
+        format!("((get_byte({digest}, 6) << 8 | get_byte({digest}, 7)) & 1023)")
+    };
+    let ids = BY_ID.iter().map(move |(table, column)| (*table, of_id(column)));
+    ids.chain(BY_TEXT.iter().map(move |(table, column)| (*table, of_text(column))))
+}
+
+async fn session(url: &SecretString) -> anyhow::Result<Client> {
+    let (client, connection) = tokio_postgres::connect(url.expose_secret(), NoTls).await?;
+    #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
+    tokio::spawn(connection);
+    // No time limit: a bucket of a large installation takes as long as it takes.
+    client.batch_execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0").await?;
+    Ok(client)
+}
+
+/// Processes of plaza at work on a shard, this one's sessions left out.
+///
+/// # Errors
+/// The server's.
+pub async fn others_at_work(url: &SecretString) -> anyhow::Result<i64> {
+    let client = session(url).await?;
+    let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'plaza'";
+    Ok(client.query_one(query, &[]).await?.get(0))
+}
+
+async fn copy(from: &Transaction<'_>, select: &str, to: &Transaction<'_>, table: &str) -> anyhow::Result<u64> {
+    let source = from.copy_out(&format!("COPY ({select}) TO STDOUT")).await?;
+    let sink = to.copy_in(&format!("COPY {table} FROM STDIN")).await?;
+    let (mut source, mut sink) = (std::pin::pin!(source), std::pin::pin!(sink));
+    while let Some(chunk) = source.next().await {
+        sink.send(chunk?).await?;
+    }
+    Ok(sink.finish().await?)
+}
+
+/// Copies one move's rows; how many of buckets there were.
+async fn copy_move(from: &mut Client, to: &mut Client, buckets: &[i32]) -> anyhow::Result<u64> {
+    // One moment of the giving shard for all tables.
+    let source = from.build_transaction().isolation_level(tokio_postgres::IsolationLevel::RepeatableRead).read_only(true).start().await?;
+    let target = to.transaction().await?;
+    let list = format!("'{{{}}}'::integer[]", buckets.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+    let mut rows = 0;
+    for (table, bucket) in bucketed() {
+        target.batch_execute(&format!("DELETE FROM {table} WHERE {bucket} = ANY({list})")).await?;
+        let select = format!("SELECT * FROM {table} WHERE {bucket} = ANY({list})");
+        let copied = copy(&source, &select, &target, table).await.with_context(|| table.to_owned())?;
+        let there: i64 = source.query_one(&format!("SELECT count(*) FROM ({select}) AS given"), &[]).await?.get(0);
+        anyhow::ensure!(u64::try_from(there)? == copied, "{table}: {copied} of {there} rows were copied");
+        rows += copied;
+    }
+    for (table, conflict) in WHOLE {
+        target.batch_execute(&format!("CREATE TEMP TABLE given_{table} (LIKE {table}) ON COMMIT DROP")).await?;
+        copy(&source, &format!("SELECT * FROM {table}"), &target, &format!("given_{table}")).await.with_context(|| table.to_owned())?;
+        target.batch_execute(&format!("INSERT INTO {table} AS held SELECT * FROM given_{table} ON CONFLICT {conflict}")).await?;
+    }
+    // Ids of a moved bucket must go on above those that the giving shard has issued.
+    let clock: i64 = source.query_one("SELECT last_value FROM id_clock", &[]).await?.get(0);
+    target.execute("SELECT setval('id_clock', greatest($1, (SELECT last_value FROM id_clock)))", &[&(clock + 1)]).await?;
+    target.commit().await?;
+    Ok(rows)
+}
+
+/// The highest version on any shard: the map in force.
+async fn map_in_force(sessions: &[Client]) -> anyhow::Result<ShardMap> {
+    let mut newest: Option<(i32, Vec<i32>)> = None;
+    for shard in sessions {
+        if let Some(row) = shard.query_opt("SELECT version, shards FROM shard_maps ORDER BY version DESC LIMIT 1", &[]).await? {
+            let found: (i32, Vec<i32>) = (row.get(0), row.get(1));
+            if newest.as_ref().is_none_or(|held| found.0 > held.0) {
+                newest = Some(found);
+            }
+        }
+    }
+    let (version, stored) = newest.context("there is no shard map: run `plaza migrate`")?;
+    ShardMap::from_stored(version, &stored, sessions.len()).context("the map in force names shards that are not configured")
+}
+
+/// What a deal came to.
+#[derive(Debug)]
+pub struct Dealt {
+    /// The map in force now.
+    pub map: ShardMap,
+    /// Rows moved.
+    pub rows: u64,
+}
+
+/// Deals all buckets out over the first `shards` shards: moves those that are to be elsewhere, puts the new map in force, and deletes what was moved.
+/// Where they are dealt out so already, only what an interrupted run left behind is deleted. Nobody else may be at work: no process of plaza,
+/// no unsent message, no event that a projection has not applied.
+///
+/// # Errors
+/// A shard's; until the new map is in force everything is as it was, and the same call does it again.
+pub async fn deal(config: &PostgresConfig, shards: usize, told: impl Fn(&Move, u64)) -> anyhow::Result<Dealt> {
+    let mut sessions = Vec::new();
+    for (number, urls) in config.shards.iter().enumerate() {
+        sessions.push(session(&urls.primary).await.with_context(|| format!("shard {number}"))?);
+    }
+    anyhow::ensure!((1..=sessions.len()).contains(&shards), "there are {} shards, not {shards}", sessions.len());
+    let old = map_in_force(&sessions).await?;
+    let new = old.dealt_over(shards);
+    let moves = old.moves_to(&new);
+    let mut rows = 0;
+    for step in &moves {
+        let [from, to] = sessions.get_disjoint_mut([step.from.0, step.to.0]).map_err(|_| anyhow::anyhow!("a shard that is not there"))?;
+        let moved = copy_move(from, to, &step.buckets).await.with_context(|| format!("from shard {} to {}", step.from, step.to))?;
+        told(step, moved);
+        rows += moved;
+    }
+    let map = if moves.is_empty() { old } else { new };
+    // From the first of these on the new map is in force.
+    for (number, shard) in sessions.iter().enumerate() {
+        let store = "INSERT INTO shard_maps (version, shards) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        shard.execute(store, &[&map.version, &map.to_stored()]).await.with_context(|| format!("the map on shard {number}"))?;
+    }
+    delete_strangers(&mut sessions, &map).await?;
+    Ok(Dealt { map, rows })
+}
+
+/// Deletes on every shard what a map puts on another.
+async fn delete_strangers(sessions: &mut [Client], map: &ShardMap) -> anyhow::Result<()> {
+    for (number, shard) in sessions.iter_mut().enumerate() {
+        let own = map.buckets_of(number);
+        let transaction = shard.transaction().await?;
+        for (table, bucket) in bucketed() {
+            transaction.execute(&format!("DELETE FROM {table} WHERE NOT {bucket} = ANY($1)"), &[&own]).await?;
+        }
+        transaction.commit().await.with_context(|| format!("shard {number}"))?;
+    }
+    Ok(())
+}

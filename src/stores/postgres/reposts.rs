@@ -1,0 +1,76 @@
+//! What a person reposts; on their shard.
+
+use diesel::sql_types::{Array, BigInt, Integer};
+use diesel::{OptionalExtension, QueryableByName};
+use diesel_async::RunQueryDsl;
+
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use crate::ids::{Bucket, PostId};
+use crate::stores::StoreError;
+
+#[derive(QueryableByName)]
+struct PostRow {
+    #[diesel(sql_type = BigInt)]
+    post_id: PostId,
+}
+
+/// Inserts a repost as a post, unless the author reposts the original already; its id. Of two at once the second waits for the first, and is `None`.
+///
+/// # Errors
+/// The server's.
+pub async fn insert(connection: &mut Connection, bucket: Bucket, author: i64, original: i64) -> Result<Option<PostId>, StoreError> {
+    let made: Option<PostRow> = prepared(
+        sql("WITH made AS (INSERT INTO reposts (author_id, original_id, post_id) VALUES ($2, $3, next_id($1))
+                           ON CONFLICT (author_id, original_id) DO NOTHING RETURNING post_id),
+                  post AS (INSERT INTO posts (id, author_id, text, repost_of) SELECT post_id, $2, '', $3 FROM made)
+             SELECT post_id FROM made")
+        .bind::<Integer, _>(i32::from(bucket.number()))
+        .bind::<BigInt, _>(author)
+        .bind::<BigInt, _>(original),
+    )
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(made.map(|row| row.post_id))
+}
+
+/// The author's repost of a post.
+///
+/// # Errors
+/// The server's.
+pub async fn find(connection: &mut Connection, author: i64, original: i64) -> Result<Option<PostId>, StoreError> {
+    let found: Option<PostRow> = prepared(
+        sql("SELECT post_id FROM reposts WHERE author_id = $1 AND original_id = $2").bind::<BigInt, _>(author).bind::<BigInt, _>(original),
+    )
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(found.map(|row| row.post_id))
+}
+
+/// The author no longer reposts a post.
+///
+/// # Errors
+/// The server's.
+pub async fn delete(connection: &mut Connection, author: i64, original: i64) -> Result<(), StoreError> {
+    prepared(sql("DELETE FROM reposts WHERE author_id = $1 AND original_id = $2").bind::<BigInt, _>(author).bind::<BigInt, _>(original))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Those of `posts` that `author` reposts.
+///
+/// # Errors
+/// The server's.
+pub async fn among(connection: &mut Connection, author: i64, posts: &[i64]) -> Result<Vec<PostId>, StoreError> {
+    let rows: Vec<PostRow> = prepared(
+        sql("SELECT original_id AS post_id FROM reposts WHERE author_id = $1 AND original_id = ANY($2)")
+            .bind::<BigInt, _>(author)
+            .bind::<Array<BigInt>, _>(posts),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.post_id).collect())
+}

@@ -1,0 +1,30 @@
+//! Indexes that are built beside the writes.
+
+use plaza::stores::postgres::indexes::INDEXES;
+use plaza::stores::postgres::migrations::migrate;
+
+use crate::app::with_app;
+use crate::template::session;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_or_was_not_finished_is_built_by_the_next_migration() {
+    with_app(async |app| {
+        let primary = app.app.config.postgres.shards[0].primary.clone();
+        let client = session(&primary).await;
+        let valid = async || {
+            let names: Vec<&str> = INDEXES.iter().map(|index| index.name).collect();
+            let query =
+                "SELECT count(*) FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid WHERE c.relname = ANY($1) AND i.indisvalid";
+            client.query_one(query, &[&names]).await.unwrap().get::<_, i64>(0)
+        };
+        let all = i64::try_from(INDEXES.len()).unwrap();
+        assert_eq!(valid().await, all);
+        // As one that was stopped half-way leaves it.
+        client.batch_execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'posts_search'::regclass").await.unwrap();
+        client.batch_execute("DROP INDEX users_search").await.unwrap();
+        assert_eq!(valid().await, all - 2);
+        assert_eq!(tokio::task::spawn(async move { migrate(&primary).await }).await.unwrap().expect("migrated"), Vec::<String>::new());
+        assert_eq!(valid().await, all);
+    })
+    .await;
+}

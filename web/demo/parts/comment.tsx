@@ -1,0 +1,14 @@
+import { graphql } from '../../shared/graphql';
+import { EntityFragment } from './text';
+
+/** What is shown of a comment. */
+export const CommentFragment = graphql(
+  `
+    fragment CommentParts on Comment {
+      id text createdAt depth replyCount
+      author { id handle displayName }
+      entities { ...Entity }
+    }
+  `,
+  [EntityFragment],
+);

@@ -1,0 +1,66 @@
+import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
+import { Link, paths } from '../router';
+import { NotificationRow, NotificationRowFragment } from './notification-row';
+import { Ago, Avatar } from './small';
+
+export const NotificationGroupFragment = graphql(
+  `
+    fragment NotificationGroupRow on NotificationGroup {
+      kind actorCount notificationCount isUnread
+      actors { id handle displayName avatar { id url(size: SMALL) } }
+      latest { id createdAt post { id text } product { id title } ...NotificationRow }
+    }
+  `,
+  [NotificationRowFragment],
+);
+
+/** What happened together: "A, B and 12 others like your post". Alone, it is told as it is. */
+export function NotificationGroup({ group: masked }: { group: FragmentOf<typeof NotificationGroupFragment> }) {
+  const group = readFragment(NotificationGroupFragment, masked);
+  const { latest, actors, actorCount, notificationCount, isUnread } = group;
+  if (notificationCount === 1 || !actors || actors.length === 0) return <NotificationRow notification={latest} unread={isUnread} />;
+  const { words, to } = tell(group.kind, latest.post?.id, notificationCount);
+  const others = actorCount - actors.length;
+  return (
+    <li className="row" data-unread={isUnread || undefined}>
+      <span className="avatars">
+        {actors.map(({ id, handle, displayName, avatar }) => (
+          <Avatar key={id} handle={handle} name={displayName} image={avatar} size="s" />
+        ))}
+      </span>
+      <div className="row-body">
+        <p>
+          {actors.map(({ id, handle, displayName }, index) => (
+            <span key={id}>
+              {index === 0 ? '' : others === 0 && index === actors.length - 1 ? ' and ' : ', '}
+              <Link to={paths.person(handle)}>
+                <strong>{displayName}</strong>
+              </Link>
+            </span>
+          ))}
+          {others > 0 && ` and ${others === 1 ? '1 other' : `${others} others`}`} {to ? <Link to={to}>{words}</Link> : words}
+        </p>
+        {latest.post && <p className="quiet clipped">{latest.post.text}</p>}
+      </div>
+      <span className="quiet">
+        <Ago time={latest.createdAt} />
+      </span>
+    </li>
+  );
+}
+
+function tell(kind: string, post: string | undefined, count: number): { words: string; to?: string | undefined } {
+  const to = post ? paths.post(post) : undefined;
+  switch (kind) {
+    case 'FOLLOWED':
+      return { words: 'follow you' };
+    case 'LIKED':
+      return { words: 'like your post', to };
+    case 'REPOST':
+      return { words: 'reposted your post', to };
+    case 'COMMENTED':
+      return { words: `commented on your post, ${count} times in all`, to };
+    default:
+      return { words: `${count} things happened`, to };
+  }
+}
