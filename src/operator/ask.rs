@@ -154,7 +154,7 @@ fn projections(readers: &[(&'static str, &'static [Topic])], ends: &[(Partition,
             behind += (end - next).max(0);
             events += end;
         }
-        ProjectionSight { projection: *name, behind, events }
+        ProjectionSight { projection: name, behind, events }
     };
     readers.iter().map(sight).collect()
 }

@@ -167,7 +167,10 @@ pub struct ProjectionSight {
 
 /// Looks, at most once a second, however many ask.
 #[derive(Debug, Clone, Default)]
-pub struct Lookout(Arc<Mutex<Option<(Instant, Arc<Sight>)>>>);
+pub struct Lookout(Arc<Mutex<Option<Looked>>>);
+
+/// When, and what was seen.
+type Looked = (Instant, Arc<Sight>);
 
 impl Lookout {
     /// What is seen now.

@@ -79,6 +79,9 @@ pub struct Rendered {
     pub large: Bytes,
 }
 
+/// Writes pixels as a file of one format.
+type Encode = fn(&DynamicImage) -> Result<Bytes, ImageError>;
+
 /// Looks at what was sent and makes what is shown. Takes up to 4 bytes a pixel of memory, and a while: not for a thread that others wait for.
 ///
 /// # Errors
@@ -100,7 +103,7 @@ pub fn render(sent: &[u8], purpose: Purpose, max_pixels: u64) -> Result<Rendered
     let (width, height) = (large.width(), large.height());
     let color = average(&small);
     let is_opaque = large.as_rgba8().is_none_or(|pixels| pixels.pixels().all(|pixel| pixel.0[3] == u8::MAX));
-    let (format, encode): (_, fn(&DynamicImage) -> Result<Bytes, ImageError>) = if is_opaque { ("jpg", jpeg) } else { ("webp", webp) };
+    let (format, encode): (_, Encode) = if is_opaque { ("jpg", jpeg) } else { ("webp", webp) };
     Ok(Rendered {
         format,
         width: i32::try_from(width).map_err(|_| Rejection::TooManyPixels)?,

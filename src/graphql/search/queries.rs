@@ -52,7 +52,7 @@ async fn find(ctx: &Context<'_>, scope: &Scope, search: &Search, first: i32, aft
 
 /// What was found as a list; `nodes` are the items' rows, in the same order.
 fn list<T: OutputType + Clone>(search: &Search, hits: &Hits, goes_on: bool, nodes: Vec<Option<T>>) -> Connection<T> {
-    let places = hits.items.iter().map(|(place, _)| *place);
+    let mut places = hits.items.iter().map(|(place, _)| *place);
     let edges: Vec<Edge<T>> =
         places.clone().zip(nodes).filter_map(|(place, node)| Some(Edge { cursor: encode(search, place), node: node? })).collect();
     Connection {
@@ -61,7 +61,7 @@ fn list<T: OutputType + Clone>(search: &Search, hits: &Hits, goes_on: bool, node
             has_previous_page: goes_on,
             start_cursor: edges.first().map(|edge| edge.cursor.clone()),
             // The place of what is hidden is told only where there is no other way on.
-            end_cursor: places.last().or(hits.end.filter(|_| hits.has_next)).map(|place| encode(search, place)),
+            end_cursor: places.next_back().or(hits.end.filter(|_| hits.has_next)).map(|place| encode(search, place)),
         },
         nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
         edges,
