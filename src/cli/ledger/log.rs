@@ -16,8 +16,7 @@ const BATCH: usize = 10_000;
 /// How long the broker may be silent in the middle of a log.
 const SILENCE: Duration = Duration::from_secs(20);
 /// The topics of events.
-const EVENTS: [Topic; 7] =
-    [Topic::Users, Topic::Edges, Topic::Blocks, Topic::Posts, Topic::References, Topic::Products, Topic::Orders];
+const EVENTS: [Topic; 7] = [Topic::Users, Topic::Edges, Topic::Blocks, Topic::Posts, Topic::References, Topic::Products, Topic::Orders];
 
 /// What stands for an aggregate: its text would take ten times the memory.
 fn short(aggregate: &str) -> u64 {
