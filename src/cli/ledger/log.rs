@@ -16,7 +16,7 @@ const BATCH: usize = 10_000;
 /// How long the broker may be silent in the middle of a log.
 const SILENCE: Duration = Duration::from_secs(20);
 /// The topics of events.
-const EVENTS: [Topic; 6] = [Topic::Users, Topic::Edges, Topic::Blocks, Topic::Posts, Topic::Products, Topic::Orders];
+const EVENTS: [Topic; 7] = [Topic::Users, Topic::Edges, Topic::Blocks, Topic::Posts, Topic::References, Topic::Products, Topic::Orders];
 
 /// What stands for an aggregate: its text would take ten times the memory.
 fn short(aggregate: &str) -> u64 {
@@ -123,6 +123,12 @@ pub async fn read(config: &Config) -> anyhow::Result<Log> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_topic_of_events_is_read() {
+        let forgotten = Topic::ALL.into_iter().filter(|topic| *topic != Topic::Views && !EVENTS.contains(topic));
+        assert_eq!(forgotten.count(), 0);
+    }
 
     #[test]
     fn a_missing_version_is_seen_and_a_repeat_is_not_taken_for_one() {
