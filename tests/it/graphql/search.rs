@@ -158,7 +158,7 @@ async fn products_are_found_by_title_and_description_and_in_spite_of_typos() {
         offer(app, &sol, "Lamp", "Green shade.").await;
         let find = async |query: &str| found(app, Some(&sol), PRODUCTS, query).await;
         assert_eq!(find("espresso").await, ["Six espresso cups", "Olive wood spoon"], "the title counts more");
-        assert_eq!(find("expresso").await, ["Six espresso cups"]);
+        assert_eq!(find("espreso").await, ["Six espresso cups"]);
         assert_eq!(find("espres").await, ["Six espresso cups"]);
         assert_eq!(find("espresso -cups").await, ["Olive wood spoon"]);
         assert_eq!(find("green").await, ["Lamp"]);
