@@ -10,6 +10,18 @@ use tokio_util::task::TaskTracker;
 
 use crate::telemetry::trace;
 
+/// Each worker thread's stack; only what is used of it is there. A GraphQL answer is made by futures within futures, and the deepest document that the
+/// guard lets through takes more than a thread's usual 2 MiB of an unoptimised executable.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
+/// The runtime that everything runs on.
+///
+/// # Errors
+/// No threads to be had.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build()
+}
+
 /// How long a process may take to drain.
 pub const DRAIN: Duration = Duration::from_secs(25);
 

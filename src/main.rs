@@ -8,9 +8,9 @@ use clap::Parser;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match plaza::cli::run(plaza::cli::Cli::parse()).await {
+fn main() -> ExitCode {
+    let cli = plaza::cli::Cli::parse();
+    match plaza::lifecycle::runtime().map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(plaza::cli::run(cli))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody reads it: then nobody can be told either.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::{Canary, post, raw, rows};
-use crate::app::{TestApp, with_config};
+use crate::app::{TestApp, with_config, with_server};
 
 fn nested(open: &str, inside: &str, close: &str, times: usize) -> String {
     format!("{}{inside}{}", open.repeat(times), close.repeat(times))
@@ -22,6 +22,24 @@ fn bomb(levels: usize) -> String {
 
 fn aliases(count: usize, field: &str) -> String {
     format!("{{ {} }}", (0..count).map(|number| format!("a{number}: {field} ")).collect::<String>())
+}
+
+/// An answer is made by one future in another, a level a future: unoptimised, the deepest took more than two megabytes of stack, and the process with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deepest_document_is_answered() {
+    with_server(async |app| {
+        let author = app.sign_up("author").await;
+        app.post(&author, "all the way down").await;
+        let inside = nested("author { posts(first: 1) { nodes { ", "text images { url } product { title } quotedPost { id }", "} } }", 7);
+        let answer =
+            app.ask(&author, &format!("{{ viewer {{ user {{ posts(first: 1) {{ nodes {{ {inside} }} }} }} }} }}"), json!({})).await;
+        assert!(answer.body.to_string().contains("all the way down"), "{}", answer.body);
+        let deeper = nested("author { posts(first: 1) { nodes { ", "text", "} } }", 8);
+        let query = format!("{{ viewer {{ user {{ posts(first: 1) {{ nodes {{ {deeper} }} }} }} }} }}");
+        let refused = app.send(&[("authorization", &format!("Bearer {}", author.token))], &query, json!({})).await;
+        assert_eq!(refused.code(), "QUERY_TOO_DEEP");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
