@@ -279,7 +279,7 @@ async fn a_quote_is_a_post_that_stands_when_the_quoted_is_gone() {
         app.until("it is counted", async || counts(app, &ann, &post).await == (json!(1), json!(1))).await;
         let told = "{ viewer { notifications(first: 1) { nodes { kind actor { handle } post { id } } } } }";
         app.until("ann is told", async || {
-            app.ask(&ann, told, json!({})).await.at("/viewer/notifications/nodes/0")
+            app.ask(&ann, told, json!({})).await.at("/viewer/notifications/nodes")[0]
                 == json!({ "kind": "QUOTE", "actor": { "handle": "eve" }, "post": { "id": quoting } })
         })
         .await;

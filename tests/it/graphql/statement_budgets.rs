@@ -42,7 +42,11 @@ async fn quiet(app: &TestApp) {
 async fn the_feed_query_sends_one_statement_per_shard_and_level_and_none_when_warm() {
     // Process memory is kept long enough for the test to be about statements, not about time.
     with_config(
-        |config| config.redis.l1_ttl_ms = 60_000,
+        |config| {
+            config.redis.l1_ttl_ms = 60_000;
+            // So far from expiring that nobody loads anew what is there.
+            config.redis.cache_ttl_ms = 24 * 3_600_000;
+        },
         async |app| {
             let reader = app.sign_up("reader").await;
             for number in 0..8 {
@@ -178,7 +182,10 @@ async fn a_thread_costs_one_statement_a_level() {
 async fn telling_of_views_sends_no_statement_when_warm() {
     with_roles_and_config(
         &[Role::Server],
-        |config| config.redis.l1_ttl_ms = 60_000,
+        |config| {
+            config.redis.l1_ttl_ms = 60_000;
+            config.redis.cache_ttl_ms = 24 * 3_600_000;
+        },
         async |app| {
             let (author, reader) = (app.sign_up("author").await, app.sign_up("reader").await);
             let post = app.post(&author, "x").await;

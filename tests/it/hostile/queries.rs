@@ -30,11 +30,11 @@ async fn the_deepest_document_is_answered() {
     with_server(async |app| {
         let author = app.sign_up("author").await;
         app.post(&author, "all the way down").await;
-        let inside = nested("author { posts(first: 1) { nodes { ", "text images { url } product { title } quotedPost { id }", "} } }", 7);
+        let inside = nested("author { posts(first: 1) { nodes { ", "text images { url } product { title } quotedPost { id }", "} } }", 6);
         let answer =
             app.ask(&author, &format!("{{ viewer {{ user {{ posts(first: 1) {{ nodes {{ {inside} }} }} }} }} }}"), json!({})).await;
         assert!(answer.body.to_string().contains("all the way down"), "{}", answer.body);
-        let deeper = nested("author { posts(first: 1) { nodes { ", "text", "} } }", 8);
+        let deeper = nested("author { posts(first: 1) { nodes { ", "text", "} } }", 7);
         let query = format!("{{ viewer {{ user {{ posts(first: 1) {{ nodes {{ {deeper} }} }} }} }} }}");
         let refused = app.send(&[("authorization", &format!("Bearer {}", author.token))], &query, json!({})).await;
         assert_eq!(refused.code(), "QUERY_TOO_DEEP");
