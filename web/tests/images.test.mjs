@@ -46,7 +46,7 @@ test('images are attached, described, posted and seen; what is none is refused',
   await picture(reading.page, 'images-phone');
 }));
 
-test('a place is kept for a picture before it is there, and an address that has ended is asked for anew', withPages({ expected: [/404|Failed to load resource/] }, async (open) => {
+test('a place is kept for a picture before it is there, and an address that has ended is asked for anew', withPages({ expected: [/Failed to load resource/] }, async (open) => {
   const author = await newPerson('Ada Author');
   const writing = await open();
   await logIn(writing, author);
@@ -58,13 +58,21 @@ test('a place is kept for a picture before it is there, and an address that has 
 
   const reading = await open();
   let ended = true;
-  await reading.context.route('**/media/images/**', (route) => (ended ? route.fulfill({ status: 403, body: 'ended' }) : route.continue()));
+  let answer;
+  const asked = new Promise((resolve) => (answer = resolve));
+  await reading.context.route('**/media/images/**', async (route) => {
+    if (!ended) return route.continue();
+    await asked;
+    return route.fulfill({ status: 403, body: 'ended' });
+  });
   const again = reading.page.waitForRequest((request) => request.postData()?.includes('ImagesAgain') ?? false);
   await reading.goto(`/u/${author.handle}`);
   const image = post(reading.page, 'Tall').locator('.pictures img');
-  await image.waitFor();
-  const { height } = await image.boundingBox();
+  const place = post(reading.page, 'Tall').locator('.pictures li');
+  await place.waitFor();
+  const { height } = await place.boundingBox();
   assert.ok(height > 100, `${height} px are kept`);
+  answer();
   await again;
   ended = false;
   await reading.page.reload();

@@ -10,7 +10,7 @@ const Announce = graphql(`
 `);
 
 const HowFar = graphql(`
-  query HowFarIsTheImage($id: ID!) { node(id: $id) { id ... on Image { status rejection } } }
+  query HowFarIsTheImage($id: ID!) { node(id: $id) { __typename id ... on Image { status rejection } } }
 `);
 
 /** What plaza takes; it looks at the bytes, this only keeps people from waiting for a refusal. */

@@ -12,7 +12,10 @@ export const PostImagesFragment = graphql(`
 
 const Again = graphql(`query ImagesAgain($id: ID!) { post(id: $id) { id ...PostImages } }`, [PostImagesFragment]);
 
-/** A post's images. Their places have their size before they are there, so that nothing jumps. */
+/**
+ * A post's images. Their places have their size before they are there, so that nothing jumps: an image without a description has none itself until it is
+ * loaded, whatever its attributes say.
+ */
 export function PostImages({ post: masked }: { post: FragmentOf<typeof PostImagesFragment> }) {
   const { id, images } = readFragment(PostImagesFragment, masked);
   const client = useClient();
@@ -27,7 +30,7 @@ export function PostImages({ post: masked }: { post: FragmentOf<typeof PostImage
   return (
     <ul className={`pictures pictures-${images.length}`}>
       {images.map((image) => (
-        <li key={image.id} style={{ background: image.color ?? undefined }}>
+        <li key={image.id} style={{ background: image.color ?? undefined, aspectRatio: images.length === 1 ? `${image.width ?? 4} / ${image.height ?? 3}` : undefined }}>
           {image.url && (
             <a href={resolved(image.url)} target="_blank" rel="noreferrer">
               <img
