@@ -18,8 +18,24 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; worker-src 'self' b
     img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'";
 
 /// The demo's own addresses; it reads them itself.
-const DEMO: [&str; 10] =
-    ["/", "/p/{id}", "/u/{handle}", "/shop", "/shop/{id}", "/orders", "/notifications", "/sessions", "/login", "/signup"];
+const DEMO: &[&str] = &[
+    "/",
+    "/p/{id}",
+    "/u/{handle}",
+    "/shop",
+    "/shop/{id}",
+    "/orders",
+    "/notifications",
+    "/sessions",
+    "/login",
+    "/signup",
+    "/notifications/all",
+    "/notifications/preferences",
+    "/search",
+    "/p/{id}/quote",
+    "/tag/{name}",
+    "/analytics",
+];
 
 /// Routes of the playground, the demo and what both load.
 pub fn routes(folder: &Path) -> Router<Served> {

@@ -58,6 +58,8 @@ function tell(kind: string, post: string | undefined, count: number): { words: s
       return { words: 'like your post', to };
     case 'REPOST':
       return { words: 'reposted your post', to };
+    case 'REPOST':
+      return { words: 'passed your post on', to };
     case 'COMMENTED':
       return { words: `commented on your post, ${count} times in all`, to };
     default:
