@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 export PLAZA_CONFIG ?= $(CURDIR)/.local/plaza.toml
 PLAZA := cargo run --quiet --bin plaza --
+LOAD := target/release/plaza-load
 TEST_THREADS ?= 4
 USERS ?= 1000
 PRODUCTS ?= 100
@@ -55,8 +56,9 @@ web: install ## the front end: GraphiQL and the demo, into web/dist
 build: toolchain ## the executable, dev profile
 	cargo build --bin plaza
 
-release: toolchain ## the executable, release profile
-	cargo build --release --bin plaza
+# Together: built by themselves, each would have its dependencies built with features of its own.
+release: toolchain ## the executable and the load generator, release profile
+	cargo build --release -p plaza -p plaza-load --bin plaza --bin plaza-load
 
 ##@ Check
 
@@ -154,54 +156,54 @@ load-caching: ## k6: Zipf reads with 5 % writes; hits by the servers' account
 load-queue: ## k6: 10,000 orders a minute, and that each ends
 	@infra/local/k6 run load/queue.js
 
-load-feed: ## k6: 60 % home, 30 % a user's posts, 10 % post; then the homes against the rows
+load-feed: release ## k6: 60 % home, 30 % a user's posts, 10 % post; then the homes against the rows
 	@infra/local/k6 run load/feed.js
-	cargo run --quiet --release -p plaza-load -- $(LOAD_AT) audit --people 100 --json bench-results/k6-feed-audit.json
+	@$(LOAD) $(LOAD_AT) audit --people 100 --json bench-results/k6-feed-audit.json
 
 bench: toolchain install release ## the load mix against a release build; a table, and JSON in bench-results/
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
-	cargo run --release -p plaza-load -- run $(ARGS)
+	$(LOAD) run $(ARGS)
 
 case-1.1: case-setup ## case study: 10 million rows on one server, then on four, each with the same budget (ARGS=--quick)
-	cargo run --release -p plaza-load -- case 1.1 $(ARGS)
+	$(LOAD) case 1.1 $(ARGS)
 
 case-1.2: case-setup ## case study: reads on the primary, then on replicas (ARGS=--quick: a look, kept nowhere)
-	cargo run --release -p plaza-load -- case 1.2 $(ARGS)
+	$(LOAD) case 1.2 $(ARGS)
 
 case-1.3: case-setup ## case study: the shards alone, then cache-aside; a hot key expired, Redis killed (ARGS=--quick)
-	cargo run --release -p plaza-load -- case 1.3 $(ARGS)
+	$(LOAD) case 1.3 $(ARGS)
 
 case-2.1: case-setup ## case study: an order's saga inside the request, then as a job; the provider failing and down (ARGS=--quick)
-	cargo run --release -p plaza-load -- case 2.1 $(ARGS)
+	$(LOAD) case 2.1 $(ARGS)
 
 case-2.2: case-setup ## case study: views by updates, then through Kafka; then kills and the ledger (ARGS=--quick)
-	cargo run --release -p plaza-load -- case 2.2 $(ARGS)
+	$(LOAD) case 2.2 $(ARGS)
 
 ledger: ## whether anything was lost, doubled or left out: outbox, Kafka, projections, counters, orders, views
 	$(PLAZA) ledger verify $(ARGS)
 
 case-3.1: case-setup ## case study: one server behind nginx, then three, under faults (ARGS=--quick)
-	cargo run --release -p plaza-load -- case 3.1 $(ARGS)
+	$(LOAD) case 3.1 $(ARGS)
 
 case-3.2: case-setup k8s-install ## case study: three fixed pods, then an autoscaler from 3 to 10, on a simulated cluster (ARGS=--quick)
-	cargo run --release -p plaza-load -- case 3.2 $(ARGS)
+	$(LOAD) case 3.2 $(ARGS)
 
 # It seeds a million people unless told otherwise; a seeding that was interrupted goes on.
 case-4.0: toolchain install release ## case study: everything on against stock settings (ARGS="--users 200000 --follows 20 --sockets 20000 --minutes 3", --quick)
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
-	cargo run --release -p plaza-load -- $(LOAD_AT) case 4.0 $(ARGS)
+	$(LOAD) $(LOAD_AT) case 4.0 $(ARGS)
 
 celebrity: toolchain install release ## posts by the most followed person: seconds to the last home, others' latency meanwhile (ARGS="--homes 0")
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
-	cargo run --release -p plaza-load -- $(LOAD_AT) celebrity $(ARGS)
+	$(LOAD) $(LOAD_AT) celebrity $(ARGS)
 
 sockets-many: toolchain install release ## 100,000 live connections: bytes each, arrivals, drops (ARGS="--sockets 20000 --minutes 1")
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
-	cargo run --release -p plaza-load -- $(LOAD_AT) sockets-many $(ARGS)
+	$(LOAD) $(LOAD_AT) sockets-many $(ARGS)
 
 cases: case-1.1 case-1.2 case-1.3 case-2.1 case-2.2 case-3.1 case-3.2 case-4.0 ## every case study there is
 
