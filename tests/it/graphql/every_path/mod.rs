@@ -228,10 +228,14 @@ fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
         };
         for call in calls {
             let mut paths = schema.paths(field, &call);
-            if name == "node" {
-                // What is behind each is asked for by `nodes`.
-                paths.retain(|path| path.len() <= 3);
-            }
+            // What is behind each is asked for by `nodes`, and behind what notifications are about by `notifications`.
+            let deepest = |path: &Path| match name {
+                "node" => 3,
+                _ if name.ends_with("Search") => 4,
+                _ if path.iter().any(|step| step.starts_with("notificationGroups")) => 6,
+                _ => usize::MAX,
+            };
+            paths.retain(|path| path.len() <= deepest(path));
             all.push(paths);
         }
     }
