@@ -294,48 +294,40 @@ pub async fn run(
     let after = median(pairs.iter().map(|pair| pair.after));
     let hit_rate = hits / asked * 100.0;
     let (written, stale) = (scene.written.load(Ordering::Relaxed), scene.stale.load(Ordering::Relaxed));
-    let target = |what: String, before: Option<f64>, after: f64, target: &str, met: bool| Figure {
-        what,
-        before,
-        after,
-        target: Some(target.to_owned()),
-        met: Some(met),
-    };
-    let plain = |what: String, before: Option<f64>, after: f64| Figure { what, before, after, target: None, met: None };
     let stale_counts = float(usize::try_from(stale + stale_names)?);
     let figures = vec![
-        target("p95 of reads, ms, median of rounds".to_owned(), Some(before), after, "200 -> 20", after <= 20.0),
-        plain(
+        Figure::aimed("p95 of reads, ms, median of rounds".to_owned(), Some(before), after, "200 -> 20", after <= 20.0),
+        Figure::plain(
             "p95 of a write and reading it back, ms".to_owned(),
             Some(median(writes.iter().map(|pair| pair.before))),
             median(writes.iter().map(|pair| pair.after)),
         ),
-        target("reads of the cache that it held, %".to_owned(), None, hit_rate, "above 90", hit_rate > 90.0),
-        target(
+        Figure::aimed("reads of the cache that it held, %".to_owned(), None, hit_rate, "above 90", hit_rate > 90.0),
+        Figure::aimed(
             format!("loads per expiry of a key, {WAITERS} waiters at 3 processes, {expiries} times"),
             None,
             expired.loads,
             "at most 1.02",
             expired.loads <= 1.02,
         ),
-        plain(format!("SQL statements of those {WAITERS} requests"), Some(expired_before.statements), expired.statements),
-        plain(format!("of those {WAITERS} requests, failed"), Some(expired_before.failed), expired.failed),
-        target(
+        Figure::plain(format!("SQL statements of those {WAITERS} requests"), Some(expired_before.statements), expired.statements),
+        Figure::plain(format!("of those {WAITERS} requests, failed"), Some(expired_before.failed), expired.failed),
+        Figure::aimed(
             format!("names read stale after the acknowledgement, of {written}, or at rest, of {}", scene.writers.len()),
             None,
             stale_counts,
             "0",
             stale + stale_names == 0,
         ),
-        plain("requests that failed".to_owned(), Some(float(failed_before)), float(failed_after)),
-        target(
+        Figure::plain("requests that failed".to_owned(), Some(float(failed_before)), float(failed_after)),
+        Figure::aimed(
             format!("Redis killed for 3 s at {calm:.0}/s: failed of {}", without_redis.reads.requests + without_redis.writes.requests),
             None,
             float(without_redis.failed()),
             "0",
             without_redis.failed() == 0,
         ),
-        plain("Redis killed: p95 of reads, ms".to_owned(), None, without_redis.reads.p95_ms),
+        Figure::plain("Redis killed: p95 of reads, ms".to_owned(), None, without_redis.reads.p95_ms),
     ];
     Ok(Outcome {
         number: "1.3".to_owned(),

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
-use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::CaseArguments;
 use super::open_loop::drive;
 use super::outcome::{Figure, Outcome, Pair, machine, today};
+use super::reads_and_posts::read_or_post;
 use super::served::{Launch, Nginx, Served};
 use crate::client::Client;
 use crate::people::{LoggedIn, log_in};
@@ -24,9 +24,6 @@ use crate::resume::{Tally, Watchers, post};
 use crate::truth::Truth;
 use crate::watching::author_and_followers;
 
-const READ: &str =
-    "query($handle: String!) { user(handle: $handle) { displayName posts(first: 20) { edges { node { text likeCount } } } } }";
-const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code message } } }";
 /// How long a fault lasts.
 const FAULT: Duration = Duration::from_secs(3);
 /// A little more than nginx's `fail_timeout`: until it asks a server again that had been away. Restarted without this wait, all three
@@ -120,23 +117,10 @@ impl Side {
     }
 }
 
-async fn one(client: Client, people: Arc<Vec<LoggedIn>>, number: u64) -> anyhow::Result<()> {
-    let mut random = StdRng::seed_from_u64(number);
-    let (person, other) = people.choose(&mut random).zip(people.choose(&mut random)).context("nobody is logged in")?;
-    let token = Some(person.token.as_str());
-    let (data, found) = if random.random_range(0..10) == 0 {
-        (client.send(token, POST, json!({ "text": format!("case {number:x}") })).await?, "/postCreate/post/id")
-    } else {
-        (client.send(token, READ, json!({ "handle": other.person.handle })).await?, "/user/posts/edges")
-    };
-    anyhow::ensure!(data.pointer(found).is_some_and(|value| *value != Value::Null), "answered {data}");
-    Ok(())
-}
-
 /// A round: the load throughout, the fault after a quarter of it, and not longer than the load unless the fault is.
 async fn round(side: &mut Side, people: &Arc<Vec<LoggedIn>>, load: (f64, Duration), seed: u64, fault: Fault) -> anyhow::Result<Latencies> {
     let client = side.nginx.client.clone();
-    let driven = drive(load.0, load.1, seed, |number| one(client.clone(), people.clone(), number));
+    let driven = drive(load.0, load.1, seed, |number| read_or_post(client.clone(), people.clone(), number));
     let suffered = async {
         sleep(load.1 / 4).await;
         side.suffer(fault).await

@@ -15,6 +15,7 @@ mod outcome;
 mod plot;
 mod progress;
 mod rabbitmq;
+mod reads_and_posts;
 mod replication;
 mod served;
 mod sharding;

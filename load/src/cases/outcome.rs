@@ -23,6 +23,18 @@ pub struct Figure {
     pub met: Option<bool>,
 }
 
+impl Figure {
+    /// One that was to be something, and whether it is.
+    pub fn aimed(what: String, before: Option<f64>, after: f64, target: &str, met: bool) -> Self {
+        Self { what, before, after, target: Some(target.to_owned()), met: Some(met) }
+    }
+
+    /// One that only explains.
+    pub fn plain(what: String, before: Option<f64>, after: f64) -> Self {
+        Self { what, before, after, target: None, met: None }
+    }
+}
+
 /// One pair of rounds of the headline figure.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Pair {

@@ -225,14 +225,6 @@ async fn with_own_worker(
 
 fn outcome(arguments: &CaseArguments, rate: f64, rounds: &Rounds, faults: &Faults, wrong_stock: i64) -> anyhow::Result<Outcome> {
     let (before, after) = (median(rounds.pairs.iter().map(|pair| pair.before)), median(rounds.pairs.iter().map(|pair| pair.after)));
-    let target = |what: String, before: Option<f64>, after: f64, target: &str, met: bool| Figure {
-        what,
-        before,
-        after,
-        target: Some(target.to_owned()),
-        met: Some(met),
-    };
-    let plain = |what: String, before: Option<f64>, after: f64| Figure { what, before, after, target: None, met: None };
     let lost = faults.missing + faults.unexplained;
     let [failing_before, failing_after] = [0, 1].map(|side: usize| {
         let (failed, asked) = (faults.failed.get(side).copied().unwrap_or_default(), faults.asked.get(side).copied().unwrap_or_default());
@@ -243,50 +235,56 @@ fn outcome(arguments: &CaseArguments, rate: f64, rounds: &Rounds, faults: &Fault
     let (held_before, held_after) = (per_minute[0], per_minute[1]);
     let goal = (rate * 60.0).round();
     let figures = vec![
-        target(
+        Figure::aimed(
             format!("p95 of orderPlace at {goal:.0} orders/min, ms, median of rounds"),
             Some(before),
             after,
             "below 200",
             after < API_MS,
         ),
-        target(
+        Figure::aimed(
             format!("orders/min held with a p95 below {API_MS} ms and none left behind"),
             Some(held_before),
             held_after,
             "10000",
             held_after >= 10_000.0_f64.min(goal),
         ),
-        plain("seconds from a round's last order to the end of all, median".to_owned(), None, drained),
-        plain("requests that failed".to_owned(), Some(float(rounds.failed[0])), float(rounds.failed[1])),
-        target(
+        Figure::plain("seconds from a round's last order to the end of all, median".to_owned(), None, drained),
+        Figure::plain("requests that failed".to_owned(), Some(float(rounds.failed[0])), float(rounds.failed[1])),
+        Figure::aimed(
             "requests that failed while the provider fails or is down, %".to_owned(),
             Some(failing_before),
             failing_after,
             "0",
             faults.failed[1] == 0,
         ),
-        target(
+        Figure::aimed(
             format!("of {} orders: acknowledged and gone, or neither ended nor dead with a cause", faults.placed),
             None,
             float(lost),
             "0",
             lost == 0,
         ),
-        plain(
+        Figure::plain(
             format!("dead letters: {}", faults.causes.iter().map(String::as_str).collect::<Vec<_>>().join("; ")),
             None,
             float(faults.dead),
         ),
-        plain("seconds until every job had ended or was dead".to_owned(), None, faults.drained_s),
-        target(
+        Figure::plain("seconds until every job had ended or was dead".to_owned(), None, faults.drained_s),
+        Figure::aimed(
             "orders not ended after their dead letters were replayed".to_owned(),
             None,
             count(faults.after_replay),
             "0",
             faults.after_replay == 0,
         ),
-        target("products whose stock, held and sold pieces do not add up".to_owned(), None, count(wrong_stock), "0", wrong_stock == 0),
+        Figure::aimed(
+            "products whose stock, held and sold pieces do not add up".to_owned(),
+            None,
+            count(wrong_stock),
+            "0",
+            wrong_stock == 0,
+        ),
     ];
     Ok(Outcome {
         number: "2.1".to_owned(),

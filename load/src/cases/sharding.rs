@@ -288,30 +288,28 @@ fn outcome(
     held_back: Option<Vec<f64>>,
     differing: usize,
 ) -> anyhow::Result<Outcome> {
-    let target = |what: String, before: Option<f64>, after: f64, target: &str, met: bool| Figure {
-        what,
-        before,
-        after,
-        target: Some(target.to_owned()),
-        met: Some(met),
-    };
-    let plain = |what: String, before: Option<f64>, after: f64| Figure { what, before, after, target: None, met: None };
     let mut figures = Vec::new();
     let mut missed = false;
     for load in measured {
         let before = median(load.pairs.iter().map(|pair| pair.before));
         let after = median(load.pairs.iter().map(|pair| pair.after));
         missed |= after >= GOAL_MS;
-        figures.push(target(format!("{}, {}/s: p95, ms", load.what, load.rate), Some(before), after, "500 -> below 50", after < GOAL_MS));
-        figures.push(plain("of these, failed".to_owned(), Some(load.failed.before), load.failed.after));
+        figures.push(Figure::aimed(
+            format!("{}, {}/s: p95, ms", load.what, load.rate),
+            Some(before),
+            after,
+            "500 -> below 50",
+            after < GOAL_MS,
+        ));
+        figures.push(Figure::plain("of these, failed".to_owned(), Some(load.failed.before), load.failed.after));
     }
-    figures.push(target("skew of rows over the shards, %".to_owned(), None, row_skew, "at most 2", row_skew <= 2.0));
-    figures.push(target("skew of transactions over the shards, %".to_owned(), None, load_skew, "at most 2", load_skew <= 2.0));
-    figures.push(target("of 100 pages, not alike on both sides".to_owned(), None, float(differing), "0", differing == 0));
+    figures.push(Figure::aimed("skew of rows over the shards, %".to_owned(), None, row_skew, "at most 2", row_skew <= 2.0));
+    figures.push(Figure::aimed("skew of transactions over the shards, %".to_owned(), None, load_skew, "at most 2", load_skew <= 2.0));
+    figures.push(Figure::aimed("of 100 pages, not alike on both sides".to_owned(), None, float(differing), "0", differing == 0));
     let budget = match &held_back {
         Some(seconds) => {
             let (one, four) = (seconds.first().copied().unwrap_or_default(), seconds.iter().skip(1).sum());
-            figures.push(plain("seconds that servers were held back by their budgets".to_owned(), Some(one), four));
+            figures.push(Figure::plain("seconds that servers were held back by their budgets".to_owned(), Some(one), four));
             format!("every server has {BUDGET} thousandths of a core (control groups)")
         }
         None => "NO PROCESSOR BUDGETS (no control groups here): all servers share the cores, so these figures do not show four machines"

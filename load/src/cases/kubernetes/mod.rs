@@ -14,10 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
-use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -26,14 +25,12 @@ use self::pods::{NGINX_PORT, Runner, Seen};
 use self::wave::{Sent, between, wave};
 use super::CaseArguments;
 use super::outcome::{Figure, Outcome, Pair, machine, today};
+use super::reads_and_posts::read_or_post;
 use crate::client::Client;
 use crate::people::{LoggedIn, log_in};
 use crate::report::float;
 use crate::truth::Truth;
 
-const READ: &str =
-    "query($handle: String!) { user(handle: $handle) { displayName posts(first: 20) { edges { node { text likeCount } } } } }";
-const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code message } } }";
 /// A fifth of what the manifest has, in thousandths of a core: ten pods share this machine with everything they ask.
 const REQUESTS_M: u64 = 100;
 const LIMITS_M: u64 = 200;
@@ -92,19 +89,6 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "3.2: {text}");
 }
 
-async fn one(client: Client, people: Arc<Vec<LoggedIn>>, number: u64) -> anyhow::Result<()> {
-    let mut random = StdRng::seed_from_u64(number);
-    let (person, other) = people.choose(&mut random).zip(people.choose(&mut random)).context("nobody is logged in")?;
-    let token = Some(person.token.as_str());
-    let (data, found) = if random.random_range(0..10) == 0 {
-        (client.send(token, POST, json!({ "text": format!("case {number:x}") })).await?, "/postCreate/post/id")
-    } else {
-        (client.send(token, READ, json!({ "handle": other.person.handle })).await?, "/user/posts/edges")
-    };
-    anyhow::ensure!(data.pointer(found).is_some_and(|value| *value != Value::Null), "answered {data}");
-    Ok(())
-}
-
 /// The case, while the kubelet is at work.
 #[derive(Debug)]
 struct Script {
@@ -128,14 +112,14 @@ impl Script {
 
     fn load(&self, rate: watch::Receiver<f64>, began: Instant, seed: u64) -> impl Future<Output = Vec<Sent>> {
         let (client, people) = (self.client.clone(), Arc::clone(&self.people));
-        wave(rate, began, seed, move |number| one(client.clone(), people.clone(), number))
+        wave(rate, began, seed, move |number| read_or_post(client.clone(), people.clone(), number))
     }
 
     /// Asks, one request at a time, until so many in a row were answered: a new server has connections to open and caches to fill.
     async fn warmed_up(&self) -> anyhow::Result<()> {
         let (began, mut in_a_row) = (Instant::now(), 0);
         for number in 0.. {
-            in_a_row = if one(self.client.clone(), Arc::clone(&self.people), number).await.is_ok() { in_a_row + 1 } else { 0 };
+            in_a_row = if read_or_post(self.client.clone(), Arc::clone(&self.people), number).await.is_ok() { in_a_row + 1 } else { 0 };
             if in_a_row == IN_A_ROW {
                 return Ok(());
             }
