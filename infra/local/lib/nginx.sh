@@ -16,4 +16,18 @@ start_nginx() {
     wait_ready nginx 10 answers "$PLAZA_NGINX_PORT"
 }
 
+# nginx passes by a server for a while after it was away: for whoever asks first that would be a 502.
+await_servers_behind_nginx() {
+    local in_a_row=0 deadline=$((SECONDS + 15))
+    while ((in_a_row < 10)); do
+        if curl -fs -o /dev/null -m 2 "http://127.0.0.1:$PLAZA_NGINX_PORT/readyz"; then
+            in_a_row=$((in_a_row + 1))
+        else
+            in_a_row=0
+            ((SECONDS < deadline)) || die "nginx is up, and no server behind it is ready: infra/local/logs nginx"
+            sleep 0.2
+        fi
+    done
+}
+
 stop_nginx() { stop_process nginx QUIT 5; }

@@ -77,7 +77,7 @@ pub struct Outcome {
     pub command: String,
     /// How it was set up, in a sentence or two.
     pub setting: String,
-    /// Why a target was missed.
+    /// Why a target was missed, if one was.
     pub missed_because: Option<String>,
     /// What the pairs are.
     pub pairs_of: String,
@@ -145,6 +145,12 @@ impl Figure {
 }
 
 impl Outcome {
+    /// Why targets were missed; nothing where all are met.
+    pub fn why_missed(&self) -> Option<&str> {
+        let missed = self.figures.iter().any(|figure| figure.met == Some(false));
+        self.missed_because.as_deref().filter(|_| missed)
+    }
+
     /// Prints the table.
     ///
     /// # Errors
@@ -157,7 +163,7 @@ impl Outcome {
             let [what, before, after, target, met] = figure.cells();
             writeln!(out, "{what:<64} {before:>10} {after:>10}  {:<10} {target}", met.trim_matches('*'))?;
         }
-        if let Some(why) = &self.missed_because {
+        if let Some(why) = self.why_missed() {
             writeln!(out, "\nmissed: {why}")?;
         }
         Ok(())

@@ -51,7 +51,7 @@ pub fn write(root: &Path) -> anyhow::Result<()> {
         for figure in &outcome.figures {
             progress += &format!("| {} |\n", figure.cells().join(" | "));
         }
-        if let Some(why) = &outcome.missed_because {
+        if let Some(why) = outcome.why_missed() {
             progress += &format!("\nMissed: {why}\n");
         }
         progress += &format!("\n![{}](results/{}-{}.svg)\n", outcome.pairs_of, outcome.number, outcome.name);
