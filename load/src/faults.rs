@@ -126,7 +126,7 @@ async fn act(shared: Arc<Shared>, number: usize) -> anyhow::Result<()> {
 /// # Errors
 /// It does not start.
 pub async fn up(name: &str) -> anyhow::Result<()> {
-    let up = tokio::process::Command::new("infra/local/up").arg(name).output().await?;
+    let up = tokio::process::Command::new("infra/local/up").arg(name).env("PROFILE", "release").output().await?;
     anyhow::ensure!(up.status.success(), "`up {name}`: {}", String::from_utf8_lossy(&up.stderr));
     Ok(())
 }

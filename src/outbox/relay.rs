@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Sink;
@@ -26,6 +27,8 @@ use crate::telemetry::{figures, trace};
 const WINDOW: i64 = 500;
 /// How often an outbox that had something is looked at again when it has nothing.
 const BUSY_POLL: Duration = Duration::from_millis(20);
+/// While messages come without a pause, they are sent no more often than this: those that came together share a confirmation and a mark.
+const PACE: Duration = Duration::from_millis(40);
 /// How often one that has been empty for a while is looked at.
 const IDLE_POLL: Duration = Duration::from_millis(50);
 /// How often the lock's connection is checked, and how soon another relay may take over.
@@ -152,23 +155,38 @@ fn sending(rows: &[OutboxRow], sink: Sink) -> Vec<trace::Span> {
     rows.iter().filter_map(begin).collect()
 }
 
+/// When an outbox is looked at.
+#[derive(Default)]
+struct Looks {
+    /// How often in a row nothing was there.
+    idle: u32,
+    /// When the last messages were found, unless there were more of them than fit a window.
+    found: Option<Instant>,
+}
+
+/// The next messages; nothing when it is time to stop.
 async fn next(
     connection: &mut Connection,
     sink: Sink,
-    idle: &mut u32,
+    looks: &mut Looks,
     stop: &CancellationToken,
 ) -> Result<Option<Vec<OutboxRow>>, StoreError> {
+    if let Some(found) = looks.found.take() {
+        pause(PACE.saturating_sub(found.elapsed()), stop).await;
+    }
     loop {
-        let unsent = rows::unsent(connection, sink.code(), WINDOW).await?;
-        if !unsent.is_empty() {
-            *idle = 0;
-            return Ok(Some(unsent));
-        }
-        *idle = idle.saturating_add(1);
-        pause(if *idle > 50 { IDLE_POLL } else { BUSY_POLL }, stop).await;
         if stop.is_cancelled() {
             return Ok(None);
         }
+        let unsent = rows::unsent(connection, sink.code(), WINDOW).await?;
+        if !unsent.is_empty() {
+            looks.idle = 0;
+            let more = i64::try_from(unsent.len()).is_ok_and(|found| found >= WINDOW);
+            looks.found = (!more).then(Instant::now);
+            return Ok(Some(unsent));
+        }
+        looks.idle = looks.idle.saturating_add(1);
+        pause(if looks.idle > 50 { IDLE_POLL } else { BUSY_POLL }, stop).await;
     }
 }
 
@@ -194,8 +212,8 @@ async fn to_rabbitmq(shard: &Shard, url: &SecretString, retry_delays_ms: &[u32],
     let mut connection = shard.direct().await?;
     rows::relax(&mut connection).await?;
     let mut publisher: Option<Publisher> = None;
-    let (mut idle, mut away) = (0, false);
-    while let Some(unsent) = next(&mut connection, Sink::Rabbitmq, &mut idle, stop).await? {
+    let (mut looks, mut away) = (Looks::default(), false);
+    while let Some(unsent) = next(&mut connection, Sink::Rabbitmq, &mut looks, stop).await? {
         let spans = sending(&unsent, Sink::Rabbitmq);
         let sent = async {
             let connected = match publisher.take() {
@@ -240,8 +258,8 @@ async fn to_kafka(shard: &Shard, config: &KafkaConfig, stop: &CancellationToken)
     let mut connection = shard.direct().await?;
     rows::relax(&mut connection).await?;
     let mut producer = EventProducer::new(config)?;
-    let mut idle = 0;
-    while let Some(unsent) = next(&mut connection, Sink::Kafka, &mut idle, stop).await? {
+    let mut looks = Looks::default();
+    while let Some(unsent) = next(&mut connection, Sink::Kafka, &mut looks, stop).await? {
         let messages: Vec<producer::Message<'_>> =
             unsent.iter().map(|row| producer::Message { topic: &row.topic, key: &row.key, payload: &row.payload }).collect();
         let spans = sending(&unsent, Sink::Kafka);

@@ -2,10 +2,11 @@
 //!
 //! Each projection is run by one process at a time, which holds an advisory lock on shard 0; others stand by. Partitions are assigned by hand, from
 //! the offsets that the shards hold: there is no consumer group to rebalance, and no offset anywhere but beside the rows. Per batch and shard there
-//! is one transaction: it locks the projection's offsets, leaves out what they are past, checks each aggregate's versions, writes the rows, the
-//! versions and the offsets. A process that lost the lock without noticing can do no harm: the offsets it locks are past its events.
+//! is one transaction: it locks the offsets of the partitions that its events are from, leaves out what they are past, checks each aggregate's
+//! versions, writes the rows, the versions and those offsets; the other partitions' move once a second. A process that lost the lock without
+//! noticing can do no harm: the offsets it locks are past its events.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use crate::telemetry::trace;
 
 /// Events in one batch.
 const BATCH: usize = 1_000;
+/// Batches begin no more often than this: while events come without a pause, a batch is a few of them, and a transaction's cost is shared.
+const PACE: Duration = Duration::from_millis(40);
 /// How long a batch's transactions may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How often the offsets of shards that got nothing are moved too, so that a restart does not read everything again.
@@ -128,6 +131,7 @@ impl Runner {
             if level {
                 levelled = Instant::now();
             }
+            tokio::time::sleep_until(began + PACE).await;
         }
     }
 
@@ -207,7 +211,10 @@ impl Runner {
         let (read, effects) = (&progress.read, &progress.effects);
         let mut writes = Vec::new();
         for (shard, events) in &by_shard {
-            writes.push(self.apply_to_shard(*shard, events, read, effects));
+            let of_events = || events.iter().map(|located| &located.partition).collect::<BTreeSet<&Partition>>();
+            let moved = if level { read.keys().collect() } else { of_events() };
+            let next = moved.into_iter().filter_map(|partition| Some((partition.clone(), *read.get(partition)?))).collect();
+            writes.push(self.apply_to_shard(*shard, events, next, effects));
         }
         let gaps = futures_util::future::try_join_all(writes).await?;
         for (partition, offset, why) in gaps.into_iter().flatten() {
@@ -218,26 +225,27 @@ impl Runner {
         Ok(())
     }
 
-    /// Returns the partitions in which a version is missing, and where.
+    /// Applies a shard's events and moves its offsets to `next`. Returns the partitions in which a version is missing, and where.
     async fn apply_to_shard(
         &self,
         shard: ShardIndex,
         events: &[&Located],
-        read: &BTreeMap<Partition, i64>,
+        next: BTreeMap<Partition, i64>,
         effects: &BTreeMap<Partition, i64>,
     ) -> Result<Vec<(Partition, i64, String)>, StoreError> {
         let name = self.projection.name();
         let committed = self
             .cluster
             .write(shard, Instant::now() + DEADLINE, async |connection: &mut Connection| -> Result<_, StoreError> {
-                let held = rows::lock_positions(connection, name).await?;
+                let (topics, numbers): (Vec<&str>, Vec<i32>) = next.keys().map(|partition| (partition.topic, partition.number)).unzip();
+                let held = rows::lock_positions_in(connection, name, &topics, &numbers).await?;
                 let held: HashMap<(&str, i32), i64> = held.iter().map(|p| ((p.topic.as_str(), p.partition), p.next_offset)).collect();
                 let past = |located: &Located| {
                     let at = (located.partition.topic, located.partition.number);
                     held.get(&at).is_some_and(|next| located.offset < *next)
                 };
                 let new: Vec<&Located> = events.iter().copied().filter(|located| !past(located)).collect();
-                let mut next = read.clone();
+                let mut next = next.clone();
                 let mut gaps = Vec::new();
                 if !new.is_empty() {
                     let aggregates: Vec<String> = new.iter().map(|located| located.event.subject.clone()).collect();

@@ -83,14 +83,16 @@ prepare_roles() {
 role_is_ready() { curl -sf -m 2 -o /dev/null "http://127.0.0.1:$(admin_port_of "$1")/readyz"; }
 
 start_role() { # NAME
-    local name=$1 plaza environment
+    local name=$1 plaza environment yielding=()
     if ! is_running "$name"; then
         plaza=$(plaza_binary)
         kill_leftovers "$name"
         require_free_ports "$name" || return 1
         environment=(PLAZA_CONFIG="$PLAZA_CONFIG_FILE" PLAZA_ADMIN__LISTEN="127.0.0.1:$(admin_port_of "$name")")
         [[ $name == server-* ]] && environment+=(PLAZA_SERVER__LISTEN="127.0.0.1:$(port_of "$name")")
-        spawn "$name" env "${environment[@]}" "$plaza" "$(role_of "$name")"
+        # Jobs, messages and projections can wait a moment; who asks a server does.
+        [[ $name == server-* ]] || yielding=("$INFRA/local/yielding")
+        spawn "$name" "${yielding[@]}" env "${environment[@]}" "$plaza" "$(role_of "$name")"
     fi
     wait_ready "$name" 60 role_is_ready "$name"
 }

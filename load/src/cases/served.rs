@@ -37,7 +37,17 @@ pub struct Served {
 
 impl Launch {
     fn spawn(&self, role: &str) -> anyhow::Result<Child> {
-        Command::new(&self.plaza)
+        anyhow::ensure!(self.plaza.exists(), "there is no {}: make release", self.plaza.display());
+        let mut command = match role {
+            "server" => of_its_own_session(&self.plaza),
+            // As infra/local starts them.
+            _ => {
+                let mut command = of_its_own_session(Path::new("infra/local/yielding"));
+                command.arg(&self.plaza);
+                command
+            }
+        };
+        command
             .arg(role)
             .env("PLAZA_CONFIG", &self.config)
             .env("PLAZA_SERVER__LISTEN", format!("127.0.0.1:{}", self.port))
@@ -47,7 +57,7 @@ impl Launch {
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("{} cannot be started: make release", self.plaza.display()))
+            .with_context(|| format!("{} cannot be started", self.plaza.display()))
     }
 
     async fn ready(&self, process: &mut Child) -> anyhow::Result<()> {
@@ -153,6 +163,14 @@ impl Served {
     }
 }
 
+/// A program in a session of its own, as infra/local starts all others: where the kernel shares the processor among sessions, it would else have
+/// one share together with the generator and whatever else the case starts. It still ends with this process.
+fn of_its_own_session(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "setsid"]).arg(program);
+    command
+}
+
 fn signal(pid: u32, name: &str) -> anyhow::Result<()> {
     let status = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status()?;
     anyhow::ensure!(status.success(), "kill -{name} {pid}: {status}");
@@ -180,7 +198,7 @@ impl Nginx {
         let file = write_configuration(root, &folder, port, servers)?;
         // Debian keeps it where an ordinary user's PATH does not look.
         let debian = Path::new("/usr/sbin/nginx");
-        let process = Command::new(if debian.exists() { debian } else { Path::new("nginx") })
+        let process = of_its_own_session(if debian.exists() { debian } else { Path::new("nginx") })
             .args(["-e", "stderr", "-p"])
             .arg(&folder)
             .arg("-c")

@@ -56,7 +56,8 @@ impl EventConsumer {
             .set("enable.auto.offset.store", "false")
             // A position that the log no longer has is an alarm, not a reason to begin elsewhere.
             .set("auto.offset.reset", "error")
-            .set("fetch.wait.max.ms", "20")
+            // A record that comes ends the wait; an idle consumer asks ten times a second.
+            .set("fetch.wait.max.ms", "100")
             .set("queued.max.messages.kbytes", "16384")
             .create()?;
         Ok(Self { inner, topics, prefix: config.topic_prefix.clone() })

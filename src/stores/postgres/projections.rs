@@ -63,6 +63,27 @@ pub async fn reached(connection: &mut Connection) -> Result<Vec<Reached>, StoreE
     Ok(prepared(sql("SELECT projection, topic, partition, next_offset FROM projection_offsets")).load(connection).await?)
 }
 
+/// A projection's positions in these partitions on this shard, locked until the transaction's end; partitions never read are left out.
+///
+/// # Errors
+/// The server's.
+pub async fn lock_positions_in(
+    connection: &mut Connection,
+    projection: &str,
+    topics: &[&str],
+    partitions: &[i32],
+) -> Result<Vec<Position>, StoreError> {
+    Ok(prepared(
+        sql("SELECT topic, partition, next_offset, effects_offset FROM projection_offsets
+             WHERE projection = $1 AND (topic, partition) IN (SELECT * FROM unnest($2::text[], $3::integer[])) FOR UPDATE")
+        .bind::<Text, _>(projection)
+        .bind::<Array<Text>, _>(topics)
+        .bind::<Array<Integer>, _>(partitions),
+    )
+    .load(connection)
+    .await?)
+}
+
 /// The same as [`positions`], locked.
 ///
 /// # Errors
