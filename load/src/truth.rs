@@ -5,8 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use plaza::ids::{Id, OrderId};
+use plaza::protocol::envelope::JobEnvelope;
+use plaza::protocol::jobs::Job;
 use secrecy::ExposeSecret;
 use tokio_postgres::{Client, NoTls};
+
+/// The queue of orders' jobs.
+const ORDERS_QUEUE: &str = "plaza.orders";
 
 /// A connection to each shard's primary.
 #[derive(Debug)]
@@ -302,6 +308,27 @@ impl Truth {
             );
         }
         Ok(orders)
+    }
+
+    /// Gives every order after this one that has not ended a job, as placing it would have: what a saga inside a request left is nobody's else.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn resume_orders(&self, id: i64) -> anyhow::Result<u64> {
+        let open = "SELECT id FROM orders WHERE id > $1 AND status NOT IN ('CONFIRMED', 'REJECTED', 'CANCELLED')";
+        let mut resumed = 0;
+        for shard in &self.shards {
+            let ids: Vec<i64> = shard.query(open, &[&id]).await?.iter().map(|row| row.get(0)).collect();
+            let keys: Vec<String> = ids.iter().map(|id| format!("order:{id}/process")).collect();
+            let payload = |(id, key): (&i64, &String)| {
+                let job = Job::OrderProcess { order_id: OrderId::from_i64(*id) };
+                serde_json::to_string(&JobEnvelope { id: key.clone(), traceparent: None, job })
+            };
+            let payloads = ids.iter().zip(&keys).map(payload).collect::<Result<Vec<String>, _>>()?;
+            let insert = "INSERT INTO outbox (sink, topic, key, payload) SELECT 0, $3, * FROM unnest($1::text[], $2::text[])";
+            resumed += shard.execute(insert, &[&keys, &payloads, &ORDERS_QUEUE]).await?;
+        }
+        Ok(resumed)
     }
 
     /// How many orders after this one have not ended.

@@ -105,16 +105,23 @@ async fn round(load: Load, side: &Side, rows: &Arc<Rows>, (rate, length): (f64, 
     latencies.report(length.as_secs_f64())
 }
 
-/// The first rate, each four tenths more than the last, at which this side is saturated.
+/// The first rate, each four tenths more than the last, at which this side is saturated twice in a row.
 async fn saturating_rate(load: (Load, &str), side: &Side, rows: &Arc<Rows>, step: Duration) -> anyhow::Result<f64> {
-    let mut rate: f64 = 40.0;
+    let (mut rate, mut times): (f64, u32) = (40.0, 0);
     loop {
         let report = round(load.0, side, rows, (rate, step), 3).await;
         say(&format!("{}: {rate}/s at one server: p95 {} ms, {} failed", load.1, report.p95_ms, report.failed))?;
-        if report.p95_ms > SATURATED_MS || report.failed * 100 > report.requests || rate > 5_000.0 {
+        let saturated = report.p95_ms > SATURATED_MS || report.failed * 100 > report.requests;
+        times = if saturated { times + 1 } else { 0 };
+        if times == 2 || rate > 5_000.0 {
             return Ok(rate);
         }
-        rate = (rate * 1.4).round();
+        if saturated {
+            // What piled up is not the next step's.
+            sleep(Duration::from_secs(3)).await;
+        } else {
+            rate = (rate * 1.4).round();
+        }
     }
 }
 
@@ -289,11 +296,9 @@ fn outcome(
     differing: usize,
 ) -> anyhow::Result<Outcome> {
     let mut figures = Vec::new();
-    let mut missed = false;
     for load in measured {
         let before = median(load.pairs.iter().map(|pair| pair.before));
         let after = median(load.pairs.iter().map(|pair| pair.after));
-        missed |= after >= GOAL_MS;
         figures.push(Figure::aimed(
             format!("{}, {}/s: p95, ms", load.what, load.rate),
             Some(before),
@@ -331,9 +336,12 @@ fn outcome(
             },
             pairs.len()
         ),
-        missed_because: missed.then(|| {
+        missed_because: Some({
             let whole: f64 = held_back.iter().flatten().sum();
-            format!("five budgets, plaza and the generator share the machine's cores; the budgets held their servers back for {whole:.0} s in all.")
+            format!(
+                "five budgets, plaza and the generator share the machine's cores; the budgets held their servers back for {whole:.0} s in all. \
+                 Transactions are skewed by chance: they are as many as there were requests."
+            )
         }),
         pairs_of: "1.1 sharding: p95 of a page of one person's, ms, by pair of rounds".to_owned(),
         pairs,
