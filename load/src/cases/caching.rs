@@ -353,7 +353,8 @@ pub async fn run(
             length.as_secs()
         ),
         missed_because: Some(
-            "both sides share the machine's cores with everything else, the generator too: the figure is what they are left with.".to_owned(),
+            "both sides share the machine's cores with everything else, the generator too: the figure is what they are left with."
+                .to_owned(),
         ),
         pairs_of: "1.3 caching: p95 of reads, ms, by pair of rounds".to_owned(),
         pairs,

@@ -307,7 +307,8 @@ fn outcome(arguments: &CaseArguments, rate: f64, rounds: &Rounds, faults: &Fault
             DOWN.as_secs()
         ),
         missed_because: Some(
-            "everything, the generator too, shares the machine's cores; an order is six transactions, each confirmed by a replica.".to_owned(),
+            "everything, the generator too, shares the machine's cores; an order is six transactions, each confirmed by a replica."
+                .to_owned(),
         ),
         pairs_of: "2.1 RabbitMQ: p95 of orderPlace, ms, by pair of rounds".to_owned(),
         pairs: rounds.pairs.clone(),
