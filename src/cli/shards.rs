@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::stores::StoreError;
+use crate::stores::postgres::Connection;
 use crate::stores::postgres::health::transactions;
 use crate::stores::postgres::migrations::connect;
 use crate::stores::postgres::prepared::{prepared, sql};
-use crate::stores::postgres::Connection;
 
 /// How to print.
 #[derive(Debug, Default, Args)]
