@@ -8,11 +8,9 @@ use anyhow::Context;
 use plaza::ids::{Id, OrderId};
 use plaza::protocol::envelope::JobEnvelope;
 use plaza::protocol::jobs::Job;
+use plaza::protocol::routing::queue_of;
 use secrecy::ExposeSecret;
 use tokio_postgres::{Client, NoTls};
-
-/// The queue of orders' jobs.
-const ORDERS_QUEUE: &str = "plaza.orders";
 
 /// A connection to each shard's primary.
 #[derive(Debug)]
@@ -310,7 +308,7 @@ impl Truth {
         Ok(orders)
     }
 
-    /// Gives every order after this one that has not ended a job, as placing it would have: what a saga inside a request left is nobody's else.
+    /// Gives every order after this one that has not ended a job, as placing it would have: what a saga inside a request left belongs to nobody else.
     ///
     /// # Errors
     /// The server's.
@@ -320,13 +318,13 @@ impl Truth {
         for shard in &self.shards {
             let ids: Vec<i64> = shard.query(open, &[&id]).await?.iter().map(|row| row.get(0)).collect();
             let keys: Vec<String> = ids.iter().map(|id| format!("order:{id}/process")).collect();
-            let payload = |(id, key): (&i64, &String)| {
-                let job = Job::OrderProcess { order_id: OrderId::from_i64(*id) };
-                serde_json::to_string(&JobEnvelope { id: key.clone(), traceparent: None, job })
-            };
+            let job = |id: &i64| Job::OrderProcess { order_id: OrderId::from_i64(*id) };
+            let queues: Vec<&str> = ids.iter().map(|id| queue_of(&job(id)).name()).collect();
+            let payload =
+                |(id, key): (&i64, &String)| serde_json::to_string(&JobEnvelope { id: key.clone(), traceparent: None, job: job(id) });
             let payloads = ids.iter().zip(&keys).map(payload).collect::<Result<Vec<String>, _>>()?;
-            let insert = "INSERT INTO outbox (sink, topic, key, payload) SELECT 0, $3, * FROM unnest($1::text[], $2::text[])";
-            resumed += shard.execute(insert, &[&keys, &payloads, &ORDERS_QUEUE]).await?;
+            let insert = "INSERT INTO outbox (sink, topic, key, payload) SELECT 0, * FROM unnest($1::text[], $2::text[], $3::text[])";
+            resumed += shard.execute(insert, &[&queues, &keys, &payloads]).await?;
         }
         Ok(resumed)
     }

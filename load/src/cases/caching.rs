@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use super::CaseArguments;
-use super::open_loop::drive;
+use super::open_loop::{Search, drive};
 use super::outcome::{Figure, Outcome, Pair, machine, median, say, today};
 use super::served::{Launch, Served};
 use super::zipf::Zipf;
@@ -184,26 +184,6 @@ async fn round(served: &Clients, scene: &Arc<Scene>, (rate, length): (f64, Durat
     Round { reads: reads.report(length.as_secs_f64()), writes: writes.report(length.as_secs_f64()) }
 }
 
-/// The first rate, each a quarter more than the last, at which this server's p95 is twice in a row above [`SATURATED_MS`].
-async fn saturating_rate(served: &Clients, scene: &Arc<Scene>) -> anyhow::Result<f64> {
-    let (mut rate, step, mut times) = (60.0, Duration::from_secs(5), 0);
-    loop {
-        let report = round(served, scene, (rate, step), 3).await.reads;
-        say(&format!("looking for the rate: {rate}/s, p95 {} ms without a cache, {} failed", report.p95_ms, report.failed))?;
-        let saturated = report.p95_ms > SATURATED_MS || report.failed * 100 > report.requests;
-        times = if saturated { times + 1 } else { 0 };
-        if times == 2 || rate > 5_000.0 {
-            return Ok(rate);
-        }
-        if saturated {
-            // What piled up is not the next step's.
-            sleep(Duration::from_secs(3)).await;
-        } else {
-            rate = (rate * 1.25_f64).round();
-        }
-    }
-}
-
 async fn scene(client: &Client, truth: &Truth, password: &str) -> anyhow::Result<Scene> {
     let posts: Vec<String> = truth.newest_posts(5_000).await?.into_iter().map(|id| global_id("Post", id)).collect();
     let chosen: Vec<_> = truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(3), 120).cloned().collect();
@@ -250,7 +230,10 @@ pub async fn run(
     round(&after_clients, &scene, (arguments.rate.unwrap_or(60.0).min(60.0), length / 2), 100).await;
     let rate = match arguments.rate {
         Some(rate) => rate,
-        None => saturating_rate(&before_clients, &scene).await?,
+        None => {
+            let search = Search { what: "looking for the rate without a cache", from: 60.0, factor: 1.25, above_ms: SATURATED_MS };
+            search.rate(async |rate| round(&before_clients, &scene, (rate, Duration::from_secs(5)), 3).await.reads).await?
+        }
     };
     sleep(Duration::from_secs(3)).await;
     let mut pairs = Vec::new();

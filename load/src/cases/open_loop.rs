@@ -7,7 +7,46 @@ use rand::{Rng, SeedableRng};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::report::Latencies;
+use super::outcome::say;
+use crate::report::{Latencies, OperationReport};
+
+/// How a rate that saturates is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Search<'a> {
+    /// What is looked at, to be told with each step.
+    pub what: &'a str,
+    /// The first step, requests a second.
+    pub from: f64,
+    /// How many times the last step the next one is.
+    pub factor: f64,
+    /// A p95 above it is saturation, in milliseconds; so is one failed request in a hundred.
+    pub above_ms: f64,
+}
+
+impl Search<'_> {
+    /// The first rate that saturates twice in a row: a single step may be noise.
+    ///
+    /// # Errors
+    /// Nobody reads what is told.
+    pub async fn rate(self, mut measure: impl AsyncFnMut(f64) -> OperationReport) -> std::io::Result<f64> {
+        let (mut rate, mut times) = (self.from, 0);
+        loop {
+            let report = measure(rate).await;
+            say(&format!("{}: {rate}/s: p95 {} ms, {} failed", self.what, report.p95_ms, report.failed))?;
+            let saturated = report.p95_ms > self.above_ms || report.failed * 100 > report.requests;
+            times = if saturated { times + 1 } else { 0 };
+            if times == 2 || rate > 5_000.0 {
+                return Ok(rate);
+            }
+            if saturated {
+                // What piled up is not the next step's.
+                tokio::time::sleep(Duration::from_secs(3)).await;
+            } else {
+                rate = (rate * self.factor).round();
+            }
+        }
+    }
+}
 
 /// Starts `one` at the rate for so long and waits until each has ended. `one` is given its number and a random number of its own.
 pub async fn drive<F, One>(rate: f64, length: Duration, seed: u64, mut one: F) -> Latencies

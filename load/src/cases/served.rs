@@ -38,16 +38,9 @@ pub struct Served {
 impl Launch {
     fn spawn(&self, role: &str) -> anyhow::Result<Child> {
         anyhow::ensure!(self.plaza.exists(), "there is no {}: make release", self.plaza.display());
-        let mut command = match role {
-            "server" => of_its_own_session(&self.plaza),
-            // As infra/local starts them.
-            _ => {
-                let mut command = of_its_own_session(Path::new("infra/local/yielding"));
-                command.arg(&self.plaza);
-                command
-            }
-        };
-        command
+        // As infra/local starts them.
+        let yielding = (role != "server").then_some(Path::new("infra/local/yielding"));
+        of_its_own_session(yielding.into_iter().chain([self.plaza.as_path()]))
             .arg(role)
             .env("PLAZA_CONFIG", &self.config)
             .env("PLAZA_SERVER__LISTEN", format!("127.0.0.1:{}", self.port))
@@ -165,9 +158,9 @@ impl Served {
 
 /// A program in a session of its own, as infra/local starts all others: where the kernel shares the processor among sessions, it would else have
 /// one share together with the generator and whatever else the case starts. It still ends with this process.
-fn of_its_own_session(program: &Path) -> Command {
+fn of_its_own_session<'a>(command_line: impl IntoIterator<Item = &'a Path>) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "TERM", "setsid"]).arg(program);
+    command.args(["--pdeathsig", "TERM", "setsid"]).args(command_line);
     command
 }
 
@@ -198,7 +191,7 @@ impl Nginx {
         let file = write_configuration(root, &folder, port, servers)?;
         // Debian keeps it where an ordinary user's PATH does not look.
         let debian = Path::new("/usr/sbin/nginx");
-        let process = of_its_own_session(if debian.exists() { debian } else { Path::new("nginx") })
+        let process = of_its_own_session([if debian.exists() { debian } else { Path::new("nginx") }])
             .args(["-e", "stderr", "-p"])
             .arg(&folder)
             .arg("-c")

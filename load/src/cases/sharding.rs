@@ -19,7 +19,7 @@ use tokio::time::sleep;
 use super::CaseArguments;
 use super::budget::Budget;
 use super::databases::{Database, Plan, load, migrate, take_down};
-use super::open_loop::drive;
+use super::open_loop::{Search, drive};
 use super::outcome::{Figure, Outcome, Pair, machine, median, say, today};
 use super::served::{Launch, Served};
 use crate::client::{Client, global_id};
@@ -105,26 +105,6 @@ async fn round(load: Load, side: &Side, rows: &Arc<Rows>, (rate, length): (f64, 
     latencies.report(length.as_secs_f64())
 }
 
-/// The first rate, each four tenths more than the last, at which this side is saturated twice in a row.
-async fn saturating_rate(load: (Load, &str), side: &Side, rows: &Arc<Rows>, step: Duration) -> anyhow::Result<f64> {
-    let (mut rate, mut times): (f64, u32) = (40.0, 0);
-    loop {
-        let report = round(load.0, side, rows, (rate, step), 3).await;
-        say(&format!("{}: {rate}/s at one server: p95 {} ms, {} failed", load.1, report.p95_ms, report.failed))?;
-        let saturated = report.p95_ms > SATURATED_MS || report.failed * 100 > report.requests;
-        times = if saturated { times + 1 } else { 0 };
-        if times == 2 || rate > 5_000.0 {
-            return Ok(rate);
-        }
-        if saturated {
-            // What piled up is not the next step's.
-            sleep(Duration::from_secs(3)).await;
-        } else {
-            rate = (rate * 1.4).round();
-        }
-    }
-}
-
 /// What one load came to.
 #[derive(Debug)]
 struct Measured {
@@ -145,7 +125,10 @@ async fn measure(
     round(load.0, sides.1, rows, (20.0, Duration::from_secs(2)), 1).await;
     let rate = match arguments.rate {
         Some(rate) => rate,
-        None => saturating_rate(load, sides.0, rows, Duration::from_secs(step)).await?,
+        None => {
+            let search = Search { what: &format!("{}, one server", load.1), from: 40.0, factor: 1.4, above_ms: SATURATED_MS };
+            search.rate(async |rate| round(load.0, sides.0, rows, (rate, Duration::from_secs(step)), 3).await).await?
+        }
     };
     let mut measured = Measured { what: load.1, rate, pairs: Vec::new(), failed: Pair { before: 0.0, after: 0.0 } };
     for number in 0..count {
