@@ -1,12 +1,18 @@
 //! The roles: what a process does for as long as it lives.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::telemetry::{figures, trace};
 use crate::{http, jobs, outbox, read_models, telemetry};
+
+/// Connections to each PostgreSQL server that a server opens before it says that it is ready.
+const WARM: usize = 2;
+/// How long that may take: a shard that is away must not keep the others' data from being served.
+const WARMING: Duration = Duration::from_secs(3);
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +59,13 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     for role in roles {
         start(&app, *role);
     }
-    app.tasks.set_ready();
+    let (ready, serves) = (app.clone(), roles.contains(&Role::Server));
+    app.tasks.spawn_detached(async move {
+        if serves {
+            ready.domain.cluster.warm_up(WARM, WARMING).await;
+        }
+        ready.tasks.set_ready();
+    });
     let ended = app.tasks.run_to_end().await;
     trace::finish().await;
     ended

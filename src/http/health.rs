@@ -53,6 +53,9 @@ fn tell(app: &App) {
         for (name, state) in shard.pool_states() {
             state.tell(&name);
         }
+        for (name, ended) in shard.connections_ended() {
+            metrics::counter!("plaza_pool_ended_total", "pool" => name).absolute(ended);
+        }
         for (server, state) in shard.replica_states() {
             // A role that does not look at replicas knows nothing of them.
             let Some(bytes) = state.lag_bytes() else { continue };

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+
 use super::pool::{Connection, Manager, Pool, PoolState, Purpose, StatementCounter};
 use super::replicas::{Looks, ReplicaState};
 use super::routing::{ShardIndex, ShardMap};
@@ -84,6 +86,15 @@ impl Cluster {
     pub fn with_map(mut self, map: ShardMap) -> Self {
         self.map = map;
         self
+    }
+
+    /// Opens connections to every server before they are needed: each costs a handshake, and the first requests of a new process would pay for all of
+    /// them at once. What cannot be reached within the patience is left for when it is needed.
+    pub async fn warm_up(&self, each: usize, patience: Duration) {
+        let opened = join_all(self.shards.iter().flat_map(Shard::pools).map(|pool| pool.open(each)));
+        if tokio::time::timeout(patience, opened).await.is_err() {
+            tracing::warn!("not every connection could be opened beforehand");
+        }
     }
 
     /// The map in force.
@@ -292,7 +303,16 @@ impl Shard {
 
     /// Each pool's name and how it stands.
     pub fn pool_states(&self) -> impl Iterator<Item = (String, PoolState)> {
-        [&self.primary, &self.primary_reads].into_iter().chain(self.replicas.iter().map(|replica| &replica.pool)).map(Pool::state)
+        self.pools().map(Pool::state)
+    }
+
+    /// Connections to each server that have ended so far, by the pools' names.
+    pub fn connections_ended(&self) -> impl Iterator<Item = (String, u64)> {
+        self.pools().map(|pool| (pool.state().0, pool.ended()))
+    }
+
+    fn pools(&self) -> impl Iterator<Item = &Pool> {
+        [&self.primary, &self.primary_reads].into_iter().chain(self.replicas.iter().map(|replica| &replica.pool))
     }
 
     /// The primary's name, for operators.

@@ -3,12 +3,12 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel::connection::InstrumentationEvent;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
-use futures_util::future::poll_fn;
+use futures_util::future::{join_all, poll_fn};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{AsyncMessage, NoTls};
 
@@ -34,10 +34,16 @@ impl StatementCounter {
 pub struct PooledConnection {
     inner: AsyncPgConnection,
     warnings: Arc<AtomicU64>,
+    ended: Arc<AtomicBool>,
     poisoned: bool,
 }
 
 impl PooledConnection {
+    /// Whether the server has ended it, as far as has been heard: one that restarted tells so at once.
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
     /// Warnings the server has sent on this connection.
     pub fn warnings(&self) -> u64 {
         self.warnings.load(Ordering::Acquire)
@@ -79,6 +85,7 @@ pub struct Manager {
     config: tokio_postgres::Config,
     purpose: Purpose,
     statements: StatementCounter,
+    ended: Arc<AtomicU64>,
 }
 
 /// What connections to a server are for.
@@ -108,7 +115,7 @@ impl Manager {
             .application_name("plaza")
             .connect_timeout(Duration::from_millis(1_000))
             .options(format!("-c statement_timeout={}{read_only}", statement_timeout.as_millis()));
-        Ok(Self { config, purpose, statements })
+        Ok(Self { config, purpose, statements, ended: Arc::default() })
     }
 
     /// A connection of its own, outside any pool.
@@ -120,6 +127,8 @@ impl Manager {
             self.config.connect(NoTls).await.map_err(|error| diesel::ConnectionError::BadConnection(describe(&error)))?;
         let warnings = Arc::new(AtomicU64::new(0));
         let seen = Arc::clone(&warnings);
+        let ended = Arc::new(AtomicBool::new(false));
+        let (end, all_ended) = (Arc::clone(&ended), Arc::clone(&self.ended));
         let driver = async move {
             while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
                 if let AsyncMessage::Notice(notice) = message
@@ -129,6 +138,8 @@ impl Manager {
                     seen.fetch_add(1, Ordering::Release);
                 }
             }
+            end.store(true, Ordering::Release);
+            all_ended.fetch_add(1, Ordering::Release);
         };
         #[expect(clippy::disallowed_methods, reason = "ends with its connection; there is nothing to wait for")]
         tokio::spawn(driver);
@@ -139,7 +150,7 @@ impl Manager {
                 statements.0.fetch_add(1, Ordering::Relaxed);
             }
         });
-        Ok(PooledConnection { inner, warnings, poisoned: false })
+        Ok(PooledConnection { inner, warnings, ended, poisoned: false })
     }
 }
 
@@ -236,12 +247,13 @@ pub struct Pool {
     purpose: Purpose,
     most: u32,
     counted: Counted,
+    ended: Arc<AtomicU64>,
 }
 
 impl Pool {
     /// A pool that opens connections when they are first needed.
     pub fn new(manager: Manager, server: String, size: u32, wait: Duration) -> Self {
-        let purpose = manager.purpose;
+        let (purpose, ended) = (manager.purpose, Arc::clone(&manager.ended));
         let kind = if purpose == Purpose::Write { "transaction" } else { "read" };
         // `shard 0 replica 1`
         let mut words = server.splitn(3, ' ');
@@ -258,20 +270,45 @@ impl Pool {
             .retry_connection(false)
             .build_unchecked(manager);
         counted.errors.increment(0);
-        Self { inner, server, purpose, most: size, counted }
+        Self { inner, server, purpose, most: size, counted, ended }
     }
 
-    /// A connection, waiting for a free one.
+    /// A connection, waiting for a free one. One that the server has ended meanwhile is left out: after a restart or a failover each of them would
+    /// else fail somebody's request.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the server refuses, [`StoreError::Deadline`] when none came free in time.
     pub async fn get(&self) -> Result<bb8::PooledConnection<'_, Manager>, StoreError> {
-        self.inner.get().await.map_err(|error| match error {
+        loop {
+            let mut connection = self.inner.get().await.map_err(|error| self.refused(error))?;
+            if !connection.has_ended() {
+                return Ok(connection);
+            }
+            connection.poison();
+        }
+    }
+
+    fn refused(&self, error: bb8::RunError<diesel::ConnectionError>) -> StoreError {
+        match error {
             bb8::RunError::User(error) => StoreError::unavailable(&self.server, error),
             // Nothing open after all that waiting: nobody is slow, the server does not let us in.
             bb8::RunError::TimedOut if self.inner.state().connections == 0 => StoreError::unavailable(&self.server, "cannot connect"),
             bb8::RunError::TimedOut => StoreError::Deadline(format!("a connection to {}", self.server)),
-        })
+        }
+    }
+
+    /// Connections that have ended so far, whoever ended them.
+    pub fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Opens so many connections, or as many as it may have: held together, so that each is another one.
+    pub async fn open(&self, connections: usize) {
+        let most = usize::try_from(self.most).unwrap_or(usize::MAX).min(connections);
+        let held = join_all((0..most).map(|_| self.get())).await;
+        if let Some(error) = held.into_iter().find_map(Result::err) {
+            tracing::debug!(server = self.server, %error, "no connection beforehand");
+        }
     }
 
     /// The server's name, for operators.

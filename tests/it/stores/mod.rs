@@ -2,4 +2,5 @@ mod indexes;
 mod kafka;
 mod migrations;
 mod moving;
+mod pools;
 mod redis;
