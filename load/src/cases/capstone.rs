@@ -58,7 +58,7 @@ impl Sizes {
                 servers: 0,
                 minutes: arguments.minutes.unwrap_or(if quick { 0 } else { 3 }),
                 posts: if quick { 1 } else { 3 },
-                pace: 2_000,
+                pace: 800,
                 plaza: arguments.plaza.clone(),
                 first_port: 4_400,
                 json: "bench-results/4.0-sockets.json".into(),

@@ -17,7 +17,7 @@ mod progress;
 mod rabbitmq;
 mod reads_and_posts;
 mod replication;
-mod served;
+pub mod served;
 mod sharding;
 mod shop;
 pub mod zipf;
@@ -79,7 +79,7 @@ pub async fn run(
         "2.1" => rabbitmq::run(client, truth, config, password, arguments).await?,
         "2.2" => kafka::run(client, truth, &config.to_path_buf(), run_dir, password, arguments).await?,
         "3.1" => load_balancing::run(truth, client, config, password, arguments).await?,
-        "3.2" => kubernetes::run(truth, client, config, password, arguments).await?,
+        "3.2" => kubernetes::run(truth, config, arguments).await?,
         "4.0" => capstone::run(truth, config, arguments).await?,
         other => anyhow::bail!("there is no case {other}; there are: 1.1, 1.2, 1.3, 2.1, 2.2, 3.1, 3.2, 4.0"),
     };

@@ -158,7 +158,7 @@ impl Served {
 
 /// A program in a session of its own, as infra/local starts all others: where the kernel shares the processor among sessions, it would else have
 /// one share together with the generator and whatever else the case starts. It still ends with this process.
-fn of_its_own_session<'a>(command_line: impl IntoIterator<Item = &'a Path>) -> Command {
+pub fn of_its_own_session<'a>(command_line: impl IntoIterator<Item = &'a Path>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "TERM", "setsid"]).args(command_line);
     command

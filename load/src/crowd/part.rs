@@ -20,6 +20,9 @@ use crate::people::Signer;
 use crate::watching::Watched;
 
 const WATCH: &str = "subscription { homeUpdated { cursor node { id } } }";
+/// How often a socket is opened before it counts as failed, as clients of the protocol do; and how long one waits after the first.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long a question for arrivals waits for the last of them.
 const LAST_ARRIVAL: Duration = Duration::from_secs(60);
 
@@ -48,6 +51,8 @@ pub struct PartArguments {
 pub struct Told {
     /// Sockets open.
     pub open: usize,
+    /// Openings that failed and were tried again.
+    pub again: usize,
     /// Sockets closed since they were open.
     pub dropped: usize,
     /// Unix milliseconds at which the post that was asked for arrived, socket by socket.
@@ -58,15 +63,31 @@ pub struct Told {
 struct Seen {
     open: AtomicUsize,
     failed: AtomicUsize,
+    again: AtomicUsize,
     dropped: AtomicUsize,
     arrivals: Mutex<HashMap<i64, Vec<i64>>>,
 }
 
-async fn watch(url: &str, server: SocketAddr, source: IpAddr, token: &str, seen: &Seen) -> anyhow::Result<()> {
+async fn open(url: &str, server: SocketAddr, source: IpAddr, token: &str) -> anyhow::Result<Watched> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::new(source, 0))?;
     let stream = socket.connect(server).await?;
-    let mut watched = Watched::over(stream, url, Some(token), || json!({ "query": WATCH })).await?;
+    Watched::over(stream, url, Some(token), || json!({ "query": WATCH })).await
+}
+
+async fn watch(url: &str, server: SocketAddr, source: IpAddr, token: &str, seen: &Seen) -> anyhow::Result<()> {
+    let mut tries = 1;
+    let mut watched = loop {
+        match open(url, server, source, token).await {
+            Ok(watched) => break watched,
+            Err(error) if tries == TRIES => return Err(error),
+            Err(_) => {
+                seen.again.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(PAUSE * tries).await;
+                tries += 1;
+            }
+        }
+    };
     seen.open.fetch_add(1, Ordering::Relaxed);
     loop {
         match watched.post().await {
@@ -123,11 +144,11 @@ pub async fn run(config: &Path, arguments: &PartArguments) -> anyhow::Result<()>
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let open = seen.open.load(Ordering::Relaxed);
-    tell(&Told { open, ..Told::default() })?;
+    tell(&Told { open, again: seen.again.load(Ordering::Relaxed), ..Told::default() })?;
     let mut questions = BufReader::new(tokio::io::stdin()).lines();
     while let Some(question) = questions.next_line().await? {
         let dropped = seen.dropped.load(Ordering::Relaxed);
-        let mut told = Told { open: open.saturating_sub(dropped), dropped, arrivals: Vec::new() };
+        let mut told = Told { open: open.saturating_sub(dropped), dropped, ..Told::default() };
         if let Some(post) = question.strip_prefix("arrivals ") {
             let (post, asked): (i64, _) = (post.parse()?, tokio::time::Instant::now());
             loop {

@@ -27,17 +27,17 @@ use super::CaseArguments;
 use super::outcome::{Figure, Outcome, Pair, machine, today};
 use super::reads_and_posts::read_or_post;
 use crate::client::Client;
-use crate::people::{LoggedIn, log_in};
+use crate::people::{LoggedIn, Signer};
 use crate::report::float;
 use crate::truth::Truth;
 
-/// A fifth of what the manifest has, in thousandths of a core: ten pods share this machine with everything they ask.
-const REQUESTS_M: u64 = 100;
-const LIMITS_M: u64 = 200;
+/// A tenth of what the manifest has, in thousandths of a core: ten pods share this machine with everything they ask.
+const REQUESTS_M: u64 = 50;
+const LIMITS_M: u64 = 100;
 /// CPU that the wave is to cost all servers together at its height, in cores: more than three pods may use, less than ten.
-const HEIGHT_CORES: f64 = 0.66;
+const HEIGHT_CORES: f64 = 0.36;
 /// And before and after it.
-const CALM_CORES: f64 = 0.05;
+const CALM_CORES: f64 = 0.03;
 /// Requests in a row that were answered before anything is measured.
 const IN_A_ROW: u32 = 60;
 /// The plot's steps.
@@ -131,7 +131,7 @@ impl Script {
     /// What a request costs the servers, from a little load after a little rest, and so what rates make the wave.
     async fn rates(&self, wanted: Option<f64>) -> anyhow::Result<Rates> {
         let cpu_s = || self.seen.borrow().cpu_s;
-        let (rest, tried) = (Duration::from_secs(10), 10.0);
+        let (rest, tried) = (Duration::from_secs(15), 40.0);
         let before = cpu_s();
         sleep(rest).await;
         let idle = (cpu_s() - before) / rest.as_secs_f64();
@@ -287,7 +287,7 @@ async fn apply(cluster: &Cluster, root: &str) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// The servers', the cluster's.
-pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, arguments: &CaseArguments) -> anyhow::Result<Outcome> {
+pub async fn run(truth: &Truth, config: &Path, arguments: &CaseArguments) -> anyhow::Result<Outcome> {
     let seconds = Duration::from_secs;
     let shape = if arguments.quick {
         Shape { calm: seconds(5), rise: seconds(75), top: seconds(45) }
@@ -295,7 +295,8 @@ pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, 
         Shape { calm: seconds(15), rise: seconds(90), top: seconds(60) }
     };
     let chosen: Vec<_> = truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(1), 100).cloned().collect();
-    let people = Arc::new(log_in(client, &chosen, password).await?);
+    // Tokens that outlive the case: people who log in have one for a quarter of an hour, and it takes as long.
+    let people = Arc::new(Signer::new(config, 24 * 3_600)?.log_in(&chosen)?);
     let root = std::path::absolute(&arguments.root)?;
     say("a control plane of its own: etcd, kube-apiserver, controller-manager, scheduler, kwok, metrics-server, Prometheus, its adapter");
     let cluster = Arc::new(Cluster::start(&root).await?);
@@ -330,7 +331,7 @@ pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, 
         setting: format!(
             "A wave from {:.0} to {:.0} requests/s in {} s, held for {} s, one in ten a post, through nginx. Real: kube-apiserver, controller-manager, \
              scheduler, metrics-server, Prometheus, and a plaza server for each pod. Simulated: nodes, network, kubelet, Prometheus' adapter. A pod asks for \
-             {REQUESTS_M} thousandths of a core and may use {LIMITS_M}{}, a fifth of the manifest's, since ten share this machine.",
+             {REQUESTS_M} thousandths of a core and may use {LIMITS_M}{}, a tenth of the manifest's, since ten share this machine.",
             rates.calm,
             rates.top,
             shape.rise.as_secs(),

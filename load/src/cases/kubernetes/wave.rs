@@ -1,5 +1,6 @@
 //! Requests on a schedule that does not wait for answers, at a rate that changes while it runs.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -36,6 +37,12 @@ pub fn between(sent: &[Sent], from: Duration, to: Duration) -> Latencies {
     latencies
 }
 
+/// What failures have in common: plaza's code for it where there is one, else its beginning.
+fn cause(failure: &str) -> String {
+    let code = failure.split_once("\"code\":\"").and_then(|(_, rest)| rest.split_once('"'));
+    code.map_or_else(|| failure.chars().take(100).collect(), |(code, _)| code.to_owned())
+}
+
 /// Starts `one` at the rate that is said just now, requests a second, until it is below nought; then waits until each has ended.
 pub async fn wave<F, One>(rate: watch::Receiver<f64>, began: Instant, seed: u64, mut one: F) -> Vec<Sent>
 where
@@ -45,13 +52,15 @@ where
     let mut random = StdRng::seed_from_u64(seed);
     let (results, mut done) = mpsc::channel::<(Sent, Option<String>)>(4_096);
     let collected = async {
-        let (mut all, mut shown) = (Vec::new(), 0);
+        let (mut all, mut causes) = (Vec::new(), BTreeMap::<String, usize>::new());
         while let Some((sent, failure)) = done.recv().await {
-            if let Some(failure) = failure.filter(|_| shown < 5) {
-                shown += 1;
-                let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("failed after {:.1?}: {failure}\n", sent.taken));
+            if let Some(failure) = failure {
+                *causes.entry(cause(&failure)).or_default() += 1;
             }
             all.push(sent);
+        }
+        for (cause, count) in causes {
+            let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("failed {count} times: {cause}\n"));
         }
         all
     };
@@ -79,4 +88,15 @@ where
         }
     };
     tokio::join!(sending, collected).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_told_by_their_code() {
+        assert_eq!(cause(r#"HTTP 503: [{"extensions":{"code":"OVERLOADED"},"message":"busy"}]"#), "OVERLOADED");
+        assert_eq!(cause("HTTP 502: no JSON"), "HTTP 502: no JSON");
+    }
 }
