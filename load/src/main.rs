@@ -92,7 +92,7 @@ async fn main() -> anyhow::Result<()> {
         Verb::Celebrity(celebrity) => celebrity::run(&client, &truth, &arguments.config, &celebrity).await?,
         Verb::SocketsMany(crowd) => crowd::run(&truth, &arguments.config, &crowd).await?,
         Verb::SocketsPart(_) => true,
-        Verb::Buyers(buyers) => buyers::run(&client, &truth, &arguments.password, &buyers).await?,
+        Verb::Buyers(buyers) => buyers::run(&client, &truth, &arguments.config, &buyers).await?,
         Verb::Sockets(sockets) => sockets::run(&client, &truth, &arguments.run_dir, &arguments.password, &sockets).await?,
         Verb::Resume(resume) => resume::run(&client, &truth, &arguments.run_dir, &arguments.password, &resume).await?,
         Verb::Revocations(revocations) => revocations::run(&truth, &arguments.password, &revocations).await?,
