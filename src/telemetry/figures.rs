@@ -80,6 +80,7 @@ pub const ALL: &[Figure] = &[
     gauge("plaza_pool_waiting", Unit::Count, "Callers that wait for a connection now; by pool."),
     counter("plaza_pool_waited_total", Unit::Count, "Callers that had to wait for a connection; by pool."),
     counter("plaza_pool_timeouts_total", Unit::Count, "Callers that got no connection in time; by pool."),
+    counter("plaza_pool_ended_total", Unit::Count, "Connections to PostgreSQL that have ended, whoever ended them; by pool."),
     // Redis.
     gauge("plaza_redis_up", Unit::Count, "1 while Redis answers this process."),
     seconds("plaza_redis_seconds", "Commands sent to Redis together, to their answer."),
