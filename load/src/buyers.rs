@@ -87,7 +87,7 @@ impl Buyer<'_> {
 pub async fn run(client: &Client, truth: &Truth, config: &Path, arguments: &BuyersArguments) -> anyhow::Result<bool> {
     let mut people = truth.people().await?;
     people.truncate(arguments.buyers + 1);
-    let people = Signer::new(config, 3_600)?.log_in(&people)?;
+    let people = Signer::new(config)?.log_in(&people)?;
     let (seller, buyers) = people.split_first().context("nobody is there: seed first")?;
     anyhow::ensure!(buyers.len() == arguments.buyers, "there are only {} people: seed more first", people.len());
     let data = client.send(Some(&seller.token), OFFER, json!({ "stock": arguments.pieces })).await?;

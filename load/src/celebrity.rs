@@ -179,7 +179,7 @@ pub async fn measure(client: &Client, truth: &Truth, signer: &Signer, arguments:
 /// # Errors
 /// The servers'.
 pub async fn run(client: &Client, truth: &Truth, config: &Path, arguments: &CelebrityArguments) -> anyhow::Result<bool> {
-    let found = measure(client, truth, &Signer::new(config, 3_600)?, arguments).await?;
+    let found = measure(client, truth, &Signer::new(config)?, arguments).await?;
     let mut out = std::io::stdout();
     writeln!(out, "followers: {}, homes looked at: {}, posts missing in them: {}", found.followers, found.homes, found.missing)?;
     let seconds: Vec<String> = found.last_home_s.iter().map(|seconds| format!("{seconds:.3}")).collect();

@@ -42,6 +42,9 @@ pub async fn log_in(client: &Client, people: &[Person], password: &str) -> anyho
     stream::iter(logged_in).buffer_unordered(4).try_collect().await
 }
 
+/// How long a signed token is good for: longer than any run. One from a log-in ends after a quarter of an hour, and some runs take as long.
+const GOOD_FOR_S: u64 = 24 * 3_600;
+
 /// Signs people's tokens with plaza's own key, which whoever runs the system has: 100,000 passwords would take hours to check. Sessions of
 /// that kind are in no list, and end with their tokens.
 pub struct Signer {
@@ -51,9 +54,9 @@ pub struct Signer {
 impl Signer {
     /// # Errors
     /// A configuration or a key that cannot be read.
-    pub fn new(config: &Path, access_ttl_s: u64) -> anyhow::Result<Self> {
+    pub fn new(config: &Path) -> anyhow::Result<Self> {
         let mut auth = plaza::config::Config::load(Some(&config.to_path_buf()))?.auth;
-        auth.access_ttl_s = access_ttl_s;
+        auth.access_ttl_s = GOOD_FOR_S;
         Ok(Self { tokens: Tokens::new(&auth)? })
     }
 

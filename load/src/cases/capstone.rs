@@ -21,7 +21,7 @@ use super::served::{Launch, Nginx, Served};
 use crate::audit;
 use crate::celebrity::{self, Celebrated, CelebrityArguments};
 use crate::client::Client;
-use crate::crowd::{Crowd, CrowdArguments, Crowded};
+use crate::crowd::{Crowd, CrowdArguments, Crowded, PACE};
 use crate::mix;
 use crate::people::{LoggedIn, Signer};
 use crate::report::{Latencies, OperationReport, float};
@@ -58,7 +58,7 @@ impl Sizes {
                 servers: 0,
                 minutes: arguments.minutes.unwrap_or(if quick { 0 } else { 3 }),
                 posts: if quick { 1 } else { 3 },
-                pace: 800,
+                pace: PACE,
                 plaza: arguments.plaza.clone(),
                 first_port: 4_400,
                 json: "bench-results/4.0-sockets.json".into(),
@@ -201,7 +201,7 @@ pub async fn run(truth: &Truth, config: &Path, arguments: &CaseArguments) -> any
         there = truth.people().await?;
     }
     let chosen: Vec<Person> = there.choose_multiple(&mut StdRng::seed_from_u64(4), AT_WORK).cloned().collect();
-    let people = Arc::new(Signer::new(config, 24 * 3_600)?.log_in(&chosen)?);
+    let people = Arc::new(Signer::new(config)?.log_in(&chosen)?);
     let sides = Sides::start(config, arguments).await?;
     for client in [&sides.stock.client, &sides.nginx.client] {
         round(client, &people, sizes.rate, sizes.length / 2, 40).await;
@@ -215,7 +215,7 @@ pub async fn run(truth: &Truth, config: &Path, arguments: &CaseArguments) -> any
         measured.push(if number % 2 == 0 { (one, other) } else { (other, one) });
     }
     let (crowd, beside) = with_crowd(truth, config, &sizes, &sides.nginx.client, &people).await?;
-    let celebrated = celebrity::measure(&sides.nginx.client, truth, &Signer::new(config, 3_600)?, &sizes.celebrity).await?;
+    let celebrated = celebrity::measure(&sides.nginx.client, truth, &Signer::new(config)?, &sizes.celebrity).await?;
     truth.wait_until_sent().await?;
     let audited = audit::compare(&sides.nginx.client, truth, people.get(..AUDITED.min(people.len())).unwrap_or_default()).await?;
 

@@ -197,8 +197,7 @@ pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, 
     let mut one_server = Side::start(config, arguments, 4180, 1).await?;
     let mut three_servers = Side::start(config, arguments, 4190, 3).await?;
     let chosen: Vec<_> = truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(1), 100).cloned().collect();
-    // Tokens that outlive the case: people who log in have one for a quarter of an hour, and it takes nearly as long.
-    let people = Arc::new(Signer::new(config, 24 * 3_600)?.log_in(&chosen)?);
+    let people = Arc::new(Signer::new(config)?.log_in(&chosen)?);
     for side in [&mut one_server, &mut three_servers] {
         round(side, &people, (rate, length / 3), 100, Fault::None).await?;
     }

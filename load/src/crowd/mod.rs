@@ -32,6 +32,8 @@ use servers::Servers;
 
 /// Files that a process has open beside its sockets.
 const OTHER_FILES: usize = 500;
+/// Sockets opened a second, all generators together: two cores open some 1,100, with everything on them.
+pub const PACE: usize = 800;
 /// How long all sockets may take to open.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -50,8 +52,8 @@ pub struct CrowdArguments {
     /// Posts, one after the other, before that.
     #[arg(long, default_value_t = 5)]
     pub posts: usize,
-    /// Sockets opened a second, all generators together; two cores open some 1,100, with everything on them.
-    #[arg(long, default_value_t = 800)]
+    /// Sockets opened a second, all generators together.
+    #[arg(long, default_value_t = PACE)]
     pub pace: usize,
     /// The executable that serves.
     #[arg(long, default_value = "target/release/plaza")]
@@ -169,7 +171,7 @@ impl Crowd {
         anyhow::ensure!(share <= most, "{share} sockets a process, and {most} are what its {files} files allow: more --servers");
         let (author, followers) = truth.most_followed().await?;
         let people = tempfile(&followers)?;
-        let signer = Signer::new(config, 24 * 3_600)?;
+        let signer = Signer::new(config)?;
         let servers = Servers::start(&arguments, config, files).await?;
         let before = Memory::look(&servers.pids(), &[]);
         let began = tokio::time::Instant::now();

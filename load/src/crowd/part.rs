@@ -115,7 +115,7 @@ fn tell(told: &Told) -> anyhow::Result<()> {
 /// # Errors
 /// An address that is none.
 pub async fn run(config: &Path, arguments: &PartArguments) -> anyhow::Result<()> {
-    let signer = Signer::new(config, 24 * 3_600)?;
+    let signer = Signer::new(config)?;
     let text = std::fs::read_to_string(&arguments.people)?;
     let people: Vec<i64> = text.lines().map(str::parse).collect::<Result<_, _>>()?;
     // Each generator begins at another person.

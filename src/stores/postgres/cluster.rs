@@ -308,7 +308,7 @@ impl Shard {
 
     /// Connections to each server that have ended so far, by the pools' names.
     pub fn connections_ended(&self) -> impl Iterator<Item = (String, u64)> {
-        self.pools().map(|pool| (pool.state().0, pool.ended()))
+        self.pools().map(Pool::ended)
     }
 
     fn pools(&self) -> impl Iterator<Item = &Pool> {

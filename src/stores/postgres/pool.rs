@@ -178,6 +178,7 @@ impl bb8::ManageConnection for Manager {
     fn has_broken(&self, conn: &mut Self::Connection) -> bool {
         use diesel_async::TransactionManager as _;
         conn.poisoned
+            || conn.has_ended()
             || <AsyncPgConnection as diesel_async::AsyncConnection>::TransactionManager::is_broken_transaction_manager(&mut conn.inner)
     }
 }
@@ -280,11 +281,11 @@ impl Pool {
     /// [`StoreError::Unavailable`] when the server refuses, [`StoreError::Deadline`] when none came free in time.
     pub async fn get(&self) -> Result<bb8::PooledConnection<'_, Manager>, StoreError> {
         loop {
-            let mut connection = self.inner.get().await.map_err(|error| self.refused(error))?;
+            let connection = self.inner.get().await.map_err(|error| self.refused(error))?;
+            // Given back, it is dropped: it counts as broken.
             if !connection.has_ended() {
                 return Ok(connection);
             }
-            connection.poison();
         }
     }
 
@@ -297,9 +298,9 @@ impl Pool {
         }
     }
 
-    /// Connections that have ended so far, whoever ended them.
-    pub fn ended(&self) -> u64 {
-        self.ended.load(Ordering::Acquire)
+    /// Its name and how many of its connections have ended so far, whoever ended them.
+    pub fn ended(&self) -> (String, u64) {
+        (self.name(), self.ended.load(Ordering::Acquire))
     }
 
     /// Opens so many connections, or as many as it may have: held together, so that each is another one.
@@ -334,10 +335,13 @@ impl Pool {
 
     /// Its name and how it stands.
     pub fn state(&self) -> (String, PoolState) {
-        let name = match self.purpose {
+        (self.name(), PoolState::of(&self.inner.state(), self.most))
+    }
+
+    fn name(&self) -> String {
+        match self.purpose {
             Purpose::Read if self.server.ends_with("primary") => format!("{} reads", self.server),
             Purpose::Read | Purpose::Write => self.server.clone(),
-        };
-        (name, PoolState::of(&self.inner.state(), self.most))
+        }
     }
 }

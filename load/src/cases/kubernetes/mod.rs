@@ -295,8 +295,7 @@ pub async fn run(truth: &Truth, config: &Path, arguments: &CaseArguments) -> any
         Shape { calm: seconds(15), rise: seconds(90), top: seconds(60) }
     };
     let chosen: Vec<_> = truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(1), 100).cloned().collect();
-    // Tokens that outlive the case: people who log in have one for a quarter of an hour, and it takes as long.
-    let people = Arc::new(Signer::new(config, 24 * 3_600)?.log_in(&chosen)?);
+    let people = Arc::new(Signer::new(config)?.log_in(&chosen)?);
     let root = std::path::absolute(&arguments.root)?;
     say("a control plane of its own: etcd, kube-apiserver, controller-manager, scheduler, kwok, metrics-server, Prometheus, its adapter");
     let cluster = Arc::new(Cluster::start(&root).await?);
