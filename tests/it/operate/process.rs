@@ -57,7 +57,7 @@ fn environment(config: &Config) -> Vec<(&'static str, String)> {
 }
 
 impl Process {
-    /// Starts one and waits until its replicas serve.
+    /// Starts one and waits until it is ready and its replicas serve.
     pub async fn start(app: &TestApp, more: &[(&str, &str)]) -> Self {
         let replicas = app.app.config.postgres.shards.iter().map(|urls| urls.replicas.len()).sum();
         Self::start_with_replicas(app, more, replicas).await
@@ -91,10 +91,11 @@ impl Process {
         app.until("both ports listen", async || process.address("operators").is_some() && process.address("clients").is_some()).await;
         process.admin = format!("http://{}", process.address("operators").unwrap());
         process.app = app.at(format!("http://{}/graphql", process.address("clients").unwrap()));
-        app.until("its replicas serve", async || {
+        app.until("it is ready and its replicas serve", async || {
             let figures = process.figures().await;
+            let ready = figures.lines().any(|line| line == "plaza_ready 1");
             let serving = figures.lines().filter(|line| line.starts_with("plaza_replica_serving{") && line.ends_with(" 1")).count();
-            serving == replicas
+            ready && serving == replicas
         })
         .await;
         process
