@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use futures_util::future::try_join_all;
 use plaza::clock::Clock;
 use serde::Serialize;
 use serde_json::json;
@@ -228,11 +229,10 @@ impl Crowd {
             }
         };
         let post = posted(&data).with_context(|| format!("no post: {data}"))?;
-        let mut arrivals: Vec<i64> = Vec::with_capacity(self.found.open);
-        for generator in &mut self.generators {
-            let told = generator.ask(&format!("arrivals {post}")).await?;
-            arrivals.extend(told.arrivals.iter().map(|came| came - started));
-        }
+        // All at once: each may wait a minute for the last of its sockets.
+        let question = format!("arrivals {post}");
+        let told = try_join_all(self.generators.iter_mut().map(|generator| generator.ask(&question))).await?;
+        let mut arrivals: Vec<i64> = told.into_iter().flat_map(|told| told.arrivals).map(|came| came - started).collect();
         arrivals.sort_unstable();
         let at = |permille: usize| arrivals.get(arrivals.len().saturating_sub(1) * permille / 1_000).copied().unwrap_or_default();
         self.found.arrivals_ms.push([at(500), at(990), at(1_000)]);

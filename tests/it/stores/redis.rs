@@ -309,6 +309,21 @@ async fn a_raised_horizon_never_sinks_and_a_rebuild_is_left_alone() {
     assert_eq!(redis.timeline(UserId::from_i64(3)).await.unwrap(), None);
 }
 
+/// By default Redis allocates 4 KB for a stream's first entry: a hundred thousand watched homes then push each other out of its memory.
+#[tokio::test]
+async fn a_watched_home_is_small() {
+    let (config, me) = (config(&server(), 2), UserId::from_i64(1));
+    let redis = Redis::new(&config, Clock::System).unwrap();
+    redis.open_live(me).await.unwrap();
+    for post in posts(BIG..BIG + 5) {
+        assert_eq!(redis.push_live(post, &[me]).await.unwrap(), 1);
+    }
+    let mut connection = redis::Client::open(server()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let key = format!("{}:live:1", config.key_prefix);
+    let bytes: usize = redis::cmd("MEMORY").arg("USAGE").arg(&key).query_async(&mut connection).await.unwrap();
+    assert!((500..1_500).contains(&bytes), "{bytes}");
+}
+
 #[tokio::test]
 async fn without_redis_everything_is_loaded_and_nothing_waits() {
     // A port that was free a moment ago: nobody listens.
