@@ -11,6 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::client::{Client, raw_id};
+use crate::patience::again;
 use crate::people::{LoggedIn, Signer};
 use crate::truth::Truth;
 
@@ -45,23 +46,18 @@ struct Buyer<'a> {
 }
 
 impl Buyer<'_> {
-    fn pause(&self, tries: u32) -> Duration {
-        let longest = (FIRST_PAUSE * 2_u32.saturating_pow(tries)).min(LONGEST_PAUSE);
+    fn pause(&self, earlier: u32) -> Duration {
+        let longest = (FIRST_PAUSE * 2_u32.saturating_pow(earlier)).min(LONGEST_PAUSE);
         longest.mul_f64(rand::random_range(0.5..1.0))
     }
 
     async fn ask(&self, key: Option<&str>, query: &str, variables: Value) -> anyhow::Result<Value> {
-        for tries in 0..PATIENCE {
-            match self.client.send_keyed(Some(&self.person.token), key, query, variables.clone()).await {
-                Ok(data) => return Ok(data),
-                Err(error) if tries + 1 == PATIENCE => return Err(error),
-                Err(_) => {
-                    self.again.fetch_add(1, Ordering::Relaxed);
-                    tokio::time::sleep(self.pause(tries)).await;
-                }
-            }
-        }
-        anyhow::bail!("never asked")
+        let send = || self.client.send_keyed(Some(&self.person.token), key, query, variables.clone());
+        let pause = |earlier| {
+            self.again.fetch_add(1, Ordering::Relaxed);
+            self.pause(earlier)
+        };
+        again(PATIENCE, send, pause).await
     }
 
     /// Places the order, and waits for what becomes of it.
@@ -92,10 +88,10 @@ pub async fn run(client: &Client, truth: &Truth, config: &Path, arguments: &Buye
     anyhow::ensure!(buyers.len() == arguments.buyers, "there are only {} people: seed more first", people.len());
     let data = client.send(Some(&seller.token), OFFER, json!({ "stock": arguments.pieces })).await?;
     let product = data.pointer("/productCreate/product/id").and_then(Value::as_str).with_context(|| format!("no product: {data}"))?;
-    let (started, again) = (Instant::now(), AtomicUsize::new(0));
+    let (started, asked_again) = (Instant::now(), AtomicUsize::new(0));
     let outcomes: Vec<String> = stream::iter(buyers)
         .map(|person| {
-            let buyer = Buyer { client, person, again: &again };
+            let buyer = Buyer { client, person, again: &asked_again };
             async move { buyer.buy(product).await }
         })
         .buffer_unordered(arguments.buyers)
@@ -111,7 +107,7 @@ pub async fn run(client: &Client, truth: &Truth, config: &Path, arguments: &Buye
         buyers.len(),
         arguments.pieces,
         started.elapsed().as_millis(),
-        again.load(Ordering::Relaxed)
+        asked_again.load(Ordering::Relaxed)
     )?;
     let sold = arguments.pieces.min(buyers.len());
     Ok(confirmed == sold && rejected == buyers.len() - sold && usize::try_from(stock)? == arguments.pieces - sold)

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::cases::open_loop::drive;
 use crate::client::{Client, raw_id};
+use crate::patience::again;
 use crate::people::{LoggedIn, Signer};
 use crate::report::OperationReport;
 use crate::truth::{Person, Truth};
@@ -67,13 +68,7 @@ pub struct Celebrated {
 
 /// Asks up to five times: while thousands of homes are made, one may be late.
 async fn patiently(client: &Client, person: &LoggedIn, query: &str) -> anyhow::Result<Value> {
-    let mut tries = 1;
-    loop {
-        match client.send(Some(&person.token), query, Value::Null).await {
-            Err(_) if tries < 5 => tries += 1,
-            told => return told,
-        }
-    }
+    again(5, || client.send(Some(&person.token), query, Value::Null), |_| Duration::ZERO).await
 }
 
 async fn top_has(client: &Client, person: &LoggedIn, post: i64) -> anyhow::Result<bool> {

@@ -12,6 +12,7 @@ mod crowd;
 mod fan_out;
 mod faults;
 mod mix;
+mod patience;
 mod people;
 mod processes;
 mod report;

@@ -24,6 +24,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::cases::served::of_its_own_session;
 use crate::client::Client;
+use crate::patience::again;
 use crate::people::Signer;
 use crate::truth::Truth;
 use crate::watching::{POST, posted};
@@ -219,15 +220,9 @@ impl Crowd {
         let client = Client::new(&self.servers.first_url())?;
         let started = Clock::System.now_ms();
         let key = format!("crowd-{started}");
-        let mut tries = 1;
         // Asked again under the same key, a mutation is done once.
-        let data = loop {
-            let text = json!({ "text": "To everyone who is watching" });
-            match client.send_keyed(Some(&self.author), Some(&key), POST, text).await {
-                Err(_) if tries < 5 => tries += 1,
-                told => break told?,
-            }
-        };
+        let send = || client.send_keyed(Some(&self.author), Some(&key), POST, json!({ "text": "To everyone who is watching" }));
+        let data = again(5, send, |_| Duration::ZERO).await?;
         let post = posted(&data).with_context(|| format!("no post: {data}"))?;
         // All at once: each may wait a minute for the last of its sockets.
         let question = format!("arrivals {post}");

@@ -16,6 +16,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpSocket;
 use tokio::sync::Mutex;
 
+use crate::patience::again;
 use crate::people::Signer;
 use crate::watching::Watched;
 
@@ -76,18 +77,11 @@ async fn open(url: &str, server: SocketAddr, source: IpAddr, token: &str) -> any
 }
 
 async fn watch(url: &str, server: SocketAddr, source: IpAddr, token: &str, seen: &Seen) -> anyhow::Result<()> {
-    let mut tries = 1;
-    let mut watched = loop {
-        match open(url, server, source, token).await {
-            Ok(watched) => break watched,
-            Err(error) if tries == TRIES => return Err(error),
-            Err(_) => {
-                seen.again.fetch_add(1, Ordering::Relaxed);
-                tokio::time::sleep(PAUSE * tries).await;
-                tries += 1;
-            }
-        }
+    let pause = |earlier| {
+        seen.again.fetch_add(1, Ordering::Relaxed);
+        PAUSE * (earlier + 1)
     };
+    let mut watched = again(TRIES, || open(url, server, source, token), pause).await?;
     seen.open.fetch_add(1, Ordering::Relaxed);
     loop {
         match watched.post().await {
