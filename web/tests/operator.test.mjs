@@ -18,7 +18,10 @@ test('operators see every part at a glance, and it goes on by itself', withPages
   await card(page, 'RabbitMQ').getByText('plaza.feed').waitFor();
   await card(page, 'Kafka').getByText('post_counts').waitFor();
   await card(page, 'Connections').getByText('shard 3 replica 2').waitFor();
-  await page.getByRole('status').filter({ hasText: 'Everything answers, nothing waits.' }).waitFor();
+  const verdict = page.locator('#verdict');
+  await verdict.filter({ hasText: 'Everything answers, nothing waits.' }).waitFor().catch(async (error) => {
+    throw new Error(`the page says: ${await verdict.innerText()}`, { cause: error });
+  });
   await page.setViewportSize({ width: 1280, height: 900 });
   await picture(page, 'operator');
   const seen = await page.locator('#at').textContent();

@@ -8,6 +8,22 @@ export const PASSWORD = 'a-long-enough-password';
 
 export const unique = (prefix) => `${prefix}_${randomBytes(4).toString('hex')}`;
 
+const CONSISTENCY = 'plaza-consistency';
+const written = { s: {}, t: 0 };
+
+/** Remembers what an answer says of its writes. */
+export function noteWrites(header) {
+  const { s = {}, t = 0 } = header ? JSON.parse(Buffer.from(header, 'base64url')) : {};
+  for (const [shard, lsn] of Object.entries(s)) written.s[shard] = Math.max(written.s[shard] ?? 0, lsn);
+  written.t = Math.max(written.t, t);
+}
+
+/**
+ * A consistency token that names everything written so far. Pages are opened with it: who has written nothing may be shown what a replica has, and a
+ * page that came too early would be waited for in vain.
+ */
+export const allWrites = () => Buffer.from(JSON.stringify(written)).toString('base64url');
+
 /** The answer's data; throws on an error, and on a refusal. */
 export async function ask(query, variables = {}, token = undefined) {
   const response = await fetch(`${PLAZA_URL}/graphql`, {
@@ -19,6 +35,7 @@ export async function ask(query, variables = {}, token = undefined) {
     },
     body: JSON.stringify({ query, variables }),
   });
+  noteWrites(response.headers.get(CONSISTENCY));
   const { data, errors } = await response.json();
   const refusals = Object.values(data ?? {}).flatMap((payload) => payload?.userErrors ?? []);
   if (errors?.length || refusals.length > 0) throw new Error(JSON.stringify(errors ?? refusals));

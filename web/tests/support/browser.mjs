@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { ADMIN_URL, PLAZA_URL } from './api.mjs';
+import { ADMIN_URL, PLAZA_URL, allWrites, noteWrites } from './api.mjs';
 
 export const PHONE = { width: 390, height: 844 };
 export const DESKTOP = { width: 1280, height: 800 };
@@ -17,6 +17,11 @@ export async function openBrowser() {
 
 export async function closeBrowser() {
   await browser?.close();
+}
+
+/** In the page, before its own scripts: the front end keeps the token there for its tab. */
+function knowWrites(token) {
+  if (location.protocol.startsWith('http') && !sessionStorage.getItem('Plaza-Consistency')) sessionStorage.setItem('Plaza-Consistency', token);
 }
 
 /**
@@ -35,11 +40,16 @@ export async function openPage({ viewport = DESKTOP, expected = [], ...options }
   const hosts = [PLAZA_URL, ADMIN_URL].map((url) => new URL(url).host);
   const inside = (url) => /^(data|blob|about):/.test(url) || hosts.includes(new URL(url).host);
   context.on('request', (request) => inside(request.url()) || wrong.push(`request: ${request.url()}`));
+  context.on('response', (response) => noteWrites(response.headers()['plaza-consistency']));
+  await context.addInitScript(knowWrites, allWrites());
   page.on('websocket', (socket) => inside(socket.url()) || wrong.push(`socket: ${socket.url()}`));
   return {
     page,
     context,
-    goto: (path) => page.goto(`${PLAZA_URL}${path}`),
+    goto: async (path) => {
+      if (page.url().startsWith(PLAZA_URL)) await page.evaluate((token) => sessionStorage.setItem('Plaza-Consistency', token), allWrites());
+      return page.goto(`${PLAZA_URL}${path}`);
+    },
     check: () => assert.deepEqual(wrong, []),
     close: () => context.close(),
   };
