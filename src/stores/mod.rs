@@ -4,6 +4,7 @@ pub mod error;
 pub mod explain;
 pub mod kafka;
 pub mod objects;
+pub mod pool_state;
 pub mod postgres;
 pub mod query;
 pub mod rabbitmq;

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::pool::{Connection, Manager, Pool, PoolState, Purpose, StatementCounter};
+use super::pool::{Connection, Manager, Pool, Purpose, StatementCounter};
 use super::replicas::{Looks, ReplicaState};
 use super::routing::{ShardIndex, ShardMap};
 use super::session::{ReadSession, Source};
 use crate::config::PostgresConfig;
 use crate::ids::{Bucket, Id};
+use crate::stores::pool_state::PoolState;
 use crate::stores::query::SendFn;
 use crate::stores::{StoreError, explain};
 

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{AsyncMessage, NoTls};
 
 use crate::stores::StoreError;
-use crate::telemetry::figures::float;
+use crate::stores::pool_state::{Callers, PoolState};
 use crate::telemetry::trace;
 
 /// What query functions take.
@@ -183,50 +183,6 @@ impl bb8::ManageConnection for Manager {
     }
 }
 
-/// How a pool stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PoolState {
-    /// Connections open.
-    pub open: u32,
-    /// Those that nobody uses.
-    pub idle: u32,
-    /// Those that may be open.
-    pub most: u32,
-    /// Callers that wait for one now.
-    pub waiting: u64,
-    /// Callers that have had to wait so far.
-    pub waited: u64,
-    /// Callers that got none in time so far.
-    pub timeouts: u64,
-}
-
-impl PoolState {
-    /// As bb8 tells it.
-    pub fn of(state: &bb8::State, most: u32) -> Self {
-        let counted = &state.statistics;
-        let over = counted.get_direct + counted.get_waited + counted.get_timed_out;
-        Self {
-            open: state.connections,
-            idle: state.idle_connections,
-            most,
-            waiting: counted.get_started.saturating_sub(over),
-            waited: counted.get_waited,
-            timeouts: counted.get_timed_out,
-        }
-    }
-
-    /// Sets its figures.
-    pub fn tell(&self, pool: &str) {
-        let pool = || pool.to_owned();
-        metrics::gauge!("plaza_pool_connections", "pool" => pool()).set(self.open);
-        metrics::gauge!("plaza_pool_idle_connections", "pool" => pool()).set(self.idle);
-        metrics::gauge!("plaza_pool_max_connections", "pool" => pool()).set(self.most);
-        metrics::gauge!("plaza_pool_waiting", "pool" => pool()).set(float(self.waiting));
-        metrics::counter!("plaza_pool_waited_total", "pool" => pool()).absolute(self.waited);
-        metrics::counter!("plaza_pool_timeouts_total", "pool" => pool()).absolute(self.timeouts);
-    }
-}
-
 /// What is counted of a server's reads or transactions.
 #[derive(Clone)]
 struct Counted {
@@ -248,6 +204,7 @@ pub struct Pool {
     purpose: Purpose,
     most: u32,
     counted: Counted,
+    callers: Callers,
     ended: Arc<AtomicU64>,
 }
 
@@ -271,7 +228,7 @@ impl Pool {
             .retry_connection(false)
             .build_unchecked(manager);
         counted.errors.increment(0);
-        Self { inner, server, purpose, most: size, counted, ended }
+        Self { inner, server, purpose, most: size, counted, callers: Callers::default(), ended }
     }
 
     /// A connection, waiting for a free one. One that the server has ended meanwhile is left out: after a restart or a failover each of them would
@@ -280,6 +237,7 @@ impl Pool {
     /// # Errors
     /// [`StoreError::Unavailable`] when the server refuses, [`StoreError::Deadline`] when none came free in time.
     pub async fn get(&self) -> Result<bb8::PooledConnection<'_, Manager>, StoreError> {
+        let _waiting = self.callers.begin();
         loop {
             let connection = self.inner.get().await.map_err(|error| self.refused(error))?;
             // Given back, it is dropped: it counts as broken.
@@ -335,7 +293,7 @@ impl Pool {
 
     /// Its name and how it stands.
     pub fn state(&self) -> (String, PoolState) {
-        (self.name(), PoolState::of(&self.inner.state(), self.most))
+        (self.name(), PoolState::of(&self.inner.state(), self.most, &self.callers))
     }
 
     fn name(&self) -> String {

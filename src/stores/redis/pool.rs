@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use crate::stores::StoreError;
-use crate::stores::postgres::pool::PoolState;
+use crate::stores::pool_state::{Callers, PoolState};
 use crate::stores::query::SendFnOnce;
 use crate::telemetry::trace;
 
@@ -53,6 +53,7 @@ impl bb8::ManageConnection for Manager {
 pub struct Pool {
     inner: bb8::Pool<Manager>,
     most: u32,
+    callers: Callers,
     timeout: Duration,
     started: Instant,
     /// Milliseconds since `started` at which one caller may try again; 0 while Redis answers.
@@ -78,6 +79,7 @@ impl Pool {
         Ok(Self {
             inner,
             most: size,
+            callers: Callers::default(),
             timeout,
             started: Instant::now(),
             away_until_ms: AtomicU64::new(0),
@@ -107,7 +109,7 @@ impl Pool {
 
     /// How the connections stand.
     pub fn state(&self) -> PoolState {
-        PoolState::of(&self.inner.state(), self.most)
+        PoolState::of(&self.inner.state(), self.most, &self.callers)
     }
 
     fn blocked_until(&self, now_ms: u64) -> u64 {
@@ -187,6 +189,7 @@ impl Pool {
     /// A handle on one of the pool's connections, and the mark that takes that connection out of use. The connection goes back
     /// at once: its other users send their commands beside ours instead of waiting for our answer.
     async fn connection(&self) -> Result<(MultiplexedConnection, Arc<AtomicBool>), StoreError> {
+        let _waiting = self.callers.begin();
         loop {
             let pooled = self.inner.get().await.map_err(|error| match error {
                 bb8::RunError::User(error) => away(error),

@@ -1,9 +1,11 @@
-//! Connections that are opened before they are needed, and those that a server has ended.
+//! Connections that are opened before they are needed, those that a server has ended, and callers that wait for one.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::poll;
 use plaza::stores::StoreError;
-use plaza::stores::postgres::Cluster;
+use plaza::stores::postgres::{Cluster, ShardIndex};
 use tokio::time::Instant;
 
 use crate::app::with_server;
@@ -67,6 +69,27 @@ async fn connections_that_a_server_has_ended_fail_nobody() {
                 cluster.write(shard, deadline, async |_: &mut _| Ok::<_, StoreError>(())).await.unwrap();
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_left_while_it_waited_waits_no_more() {
+    with_server(async |app| {
+        let mut config = app.app.config.postgres.clone();
+        config.primary_pool = 1;
+        let cluster = Cluster::new(&config).unwrap();
+        let shard = ShardIndex(0);
+        let waiting = || cluster.shard(shard).unwrap().pool_states().find(|(name, _)| name == "shard 0 primary").unwrap().1.waiting;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let one = cluster.write(shard, deadline, async |_: &mut _| {
+            let mut other = pin!(cluster.write(shard, deadline, async |_: &mut _| Ok::<_, StoreError>(())));
+            assert!(poll!(&mut other).is_pending());
+            assert_eq!(waiting(), 1);
+            Ok::<_, StoreError>(())
+        });
+        one.await.unwrap();
+        assert_eq!(waiting(), 0);
     })
     .await;
 }
