@@ -24,6 +24,9 @@ const REAP_EVERY: Duration = Duration::from_secs(300);
 /// How long one such look may take.
 const REAP_DEADLINE: Duration = Duration::from_secs(30);
 
+/// How often Redis is asked what it holds.
+const REDIS_MEMORY_EVERY: Duration = Duration::from_secs(10);
+
 /// A process's parts.
 #[derive(Clone, Debug)]
 pub struct App {
@@ -112,6 +115,23 @@ impl App {
                 }
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                    () = stop.cancelled() => return Ok(()),
+                }
+            }
+        });
+    }
+
+    /// Starts telling what Redis holds and throws away: for workers, of which there are few.
+    pub fn tell_redis_memory(&self) {
+        let (redis, stop) = (self.domain.redis.clone(), self.tasks.stopping());
+        self.tasks.spawn("redis memory", async move {
+            loop {
+                // One that is away is told of elsewhere.
+                if let Ok(memory) = redis.memory().await {
+                    memory.tell();
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(REDIS_MEMORY_EVERY) => {}
                     () = stop.cancelled() => return Ok(()),
                 }
             }

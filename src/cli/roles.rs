@@ -102,6 +102,7 @@ pub fn start_without_ports(app: &App, role: Role) {
         }
         Role::Worker => {
             app.reap_images();
+            app.tell_redis_memory();
             app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop));
         }
         Role::Relay => app.tasks.spawn("relay", outbox::relay::run(cluster, config, stop)),

@@ -56,7 +56,7 @@ pub(super) async fn everything(app: &App) -> Sight {
     }
 }
 
-fn pool((name, state): (String, crate::stores::postgres::pool::PoolState)) -> PoolSight {
+fn pool((name, state): (String, crate::stores::pool_state::PoolState)) -> PoolSight {
     PoolSight { name, open: state.open, idle: state.idle, most: state.most, waiting: state.waiting }
 }
 
@@ -108,8 +108,9 @@ async fn shard(shard: &Shard) -> (ShardSight, Vec<Reached>) {
 
 async fn redis(app: &App) -> Result<RedisSight, StoreError> {
     let began = Instant::now();
-    app.domain.redis.ping().await?;
-    Ok(RedisSight { took_ms: began.elapsed().as_secs_f64() * 1_000.0 })
+    let memory = app.domain.redis.memory().await?;
+    let took_ms = began.elapsed().as_secs_f64() * 1_000.0;
+    Ok(RedisSight { took_ms, used_bytes: memory.used_bytes, max_bytes: memory.max_bytes, evicted: memory.evicted })
 }
 
 async fn rabbitmq(app: &App) -> Result<Vec<QueueSight>, StoreError> {

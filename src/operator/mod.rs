@@ -133,8 +133,14 @@ pub struct PoolSight {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RedisSight {
-    /// How long a PING took, in milliseconds.
+    /// How long it took to answer, in milliseconds.
     pub took_ms: f64,
+    /// Bytes it uses.
+    pub used_bytes: u64,
+    /// Bytes it may use; 0: no limit.
+    pub max_bytes: u64,
+    /// Keys it has thrown away since it started, because it was full.
+    pub evicted: u64,
 }
 
 /// A queue of jobs.

@@ -83,6 +83,9 @@ pub const ALL: &[Figure] = &[
     counter("plaza_pool_ended_total", Unit::Count, "Connections to PostgreSQL that have ended, whoever ended them; by pool."),
     // Redis.
     gauge("plaza_redis_up", Unit::Count, "1 while Redis answers this process."),
+    gauge("plaza_redis_memory_bytes", Unit::Bytes, "What Redis uses; told by workers."),
+    gauge("plaza_redis_max_memory_bytes", Unit::Bytes, "What Redis may use, 0 for no limit; told by workers."),
+    counter("plaza_redis_evicted_total", Unit::Count, "Keys that Redis threw away because it was full; told by workers."),
     seconds("plaza_redis_seconds", "Commands sent to Redis together, to their answer."),
     counter(
         "plaza_cache_total",

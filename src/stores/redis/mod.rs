@@ -21,6 +21,7 @@ use std::time::Duration;
 use super::StoreError;
 use crate::clock::Clock;
 use crate::config::RedisConfig;
+use crate::telemetry::figures::float;
 
 /// Loads that may run at the same time while Redis is away, so that the shards are not run over.
 const LOADS_WHILE_AWAY: usize = 64;
@@ -101,7 +102,7 @@ impl Redis {
     }
 
     /// Whether it answered when it was last asked, and how the connections to it stand.
-    pub fn state(&self) -> (bool, super::postgres::pool::PoolState) {
+    pub fn state(&self) -> (bool, super::pool_state::PoolState) {
         (self.inner.pool.is_up(), self.inner.pool.state())
     }
 
@@ -111,5 +112,38 @@ impl Redis {
     /// [`StoreError::Unavailable`].
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.inner.pool.run(async |connection| redis::cmd("PING").query_async::<()>(connection).await).await
+    }
+
+    /// What it holds, and what it has had to throw away.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn memory(&self) -> Result<Memory, StoreError> {
+        let ask = async |connection: &mut redis::aio::MultiplexedConnection| {
+            redis::cmd("INFO").arg("memory").arg("stats").query_async::<redis::InfoDict>(connection).await
+        };
+        let info = self.inner.pool.run(ask).await?;
+        let field = |name| info.get::<u64>(name).unwrap_or_default();
+        Ok(Memory { used_bytes: field("used_memory"), max_bytes: field("maxmemory"), evicted: field("evicted_keys") })
+    }
+}
+
+/// Redis' own memory. What it throws away while it is full are caches and, past them, the streams that live connections catch up from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes in use.
+    pub used_bytes: u64,
+    /// Bytes it may use; 0: as many as there are.
+    pub max_bytes: u64,
+    /// Keys thrown away since it started, because it was full.
+    pub evicted: u64,
+}
+
+impl Memory {
+    /// Sets its figures.
+    pub fn tell(&self) {
+        metrics::gauge!("plaza_redis_memory_bytes").set(float(self.used_bytes));
+        metrics::gauge!("plaza_redis_max_memory_bytes").set(float(self.max_bytes));
+        metrics::counter!("plaza_redis_evicted_total").absolute(self.evicted);
     }
 }

@@ -322,6 +322,8 @@ async fn a_watched_home_is_small() {
     let key = format!("{}:live:1", config.key_prefix);
     let bytes: usize = redis::cmd("MEMORY").arg("USAGE").arg(&key).query_async(&mut connection).await.unwrap();
     assert!((500..1_500).contains(&bytes), "{bytes}");
+    let memory = redis.memory().await.unwrap();
+    assert!(memory.used_bytes > 0 && memory.max_bytes >= 512 << 20, "{memory:?}");
 }
 
 #[tokio::test]
