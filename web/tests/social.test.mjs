@@ -57,7 +57,7 @@ test('mentions and hashtags lead to what they name', withPages({ viewport: PHONE
   assert.equal(await first.getByRole('link', { name: '@nobody_at_all' }).count(), 0);
   assert.equal(await first.getByRole('link', { name: `@${friend.handle}` }).getAttribute('href'), `/u/${friend.handle}`);
   await first.getByRole('link', { name: `#${tag}` }).click();
-  await reading.page.getByRole('heading', { name: `#${tag.toLowerCase()}` }).waitFor();
+  await reading.page.getByRole('heading', { name: `#${tag.toLowerCase()}`, level: 2 }).waitFor();
   await reading.page.getByText('2 posts').waitFor();
   const texts = await reading.page.getByRole('list', { name: `Posts with #${tag.toLowerCase()}` }).locator('.prose').allTextContents();
   assert.deepEqual(texts, [`More #${tag.toUpperCase()}`, `🌿 @${friend.handle} and @nobody_at_all: #${tag}!`]);
