@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dataloader::BatchFn;
 use dataloader::cached::Loader;
@@ -45,14 +45,13 @@ macro_rules! loaders {
             }
         )*
 
-        /// The loaders of one scope.
-        pub struct Loaders { $($field: Loader<$key, Loaded<$value>, $batch>,)* }
+        /// The loaders of one scope, each made when it is first asked: most operations need a few of them, and an event of a subscription one or none.
+        pub struct Loaders { op: Arc<Operation>, domain: Domain, $($field: OnceLock<Loader<$key, Loaded<$value>, $batch>>,)* }
 
         impl Loaders {
             /// Loaders that read for this operation.
             pub fn new(op: &Arc<Operation>, domain: &Domain) -> Self {
-                Self { $($field: Loader::new($batch { op: Arc::clone(op), domain: domain.clone() })
-                    .with_max_batch_size(BATCH).with_yield_count(YIELDS),)* }
+                Self { op: Arc::clone(op), domain: domain.clone(), $($field: OnceLock::new(),)* }
             }
 
             $(
@@ -61,9 +60,13 @@ macro_rules! loaders {
                 /// # Errors
                 /// Why the batch could not be loaded.
                 pub async fn $method(&self, key: $key) -> async_graphql::Result<Option<$value>> {
-                    let loaded = match self.$field.try_load(key.clone()).await {
+                    let loader = self.$field.get_or_init(|| {
+                        let batch = $batch { op: Arc::clone(&self.op), domain: self.domain.clone() };
+                        Loader::new(batch).with_max_batch_size(BATCH).with_yield_count(YIELDS)
+                    });
+                    let loaded = match loader.try_load(key.clone()).await {
                         // The field that led the batch was dropped on the way (its sibling failed): ask again.
-                        Err(_) => self.$field.try_load(key).await,
+                        Err(_) => loader.try_load(key).await,
                         loaded => loaded,
                     };
                     match loaded {
