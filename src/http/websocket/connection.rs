@@ -27,8 +27,10 @@ use crate::http::{RequestId, Served};
 use crate::telemetry::figures::Held;
 use crate::telemetry::trace;
 
-/// How long a socket may be silent before its client is asked whether it is there.
-const PING_EVERY: Duration = Duration::from_secs(25);
+/// How long a socket may be silent at least before its client is asked whether it is there.
+const PING_AFTER: Duration = Duration::from_secs(20);
+/// How much longer at most: the thousands that were told of the same post must not all be asked at once.
+const SPREAD: Duration = Duration::from_secs(10);
 /// How long a message may take to be sent: a client that does not read is let go.
 const SEND: Duration = Duration::from_secs(10);
 /// Messages a client may send at once, and a second.
@@ -71,6 +73,11 @@ struct Connection {
     allowance: Allowance,
 }
 
+/// For how long a socket may be silent now.
+fn silence() -> Duration {
+    PING_AFTER + SPREAD.mul_f64(rand::random())
+}
+
 /// Serves a socket to its end.
 pub(super) async fn serve(served: Served, id: RequestId, address: IpAddr, socket: WebSocket, open: Open) {
     let mut connection = Connection {
@@ -98,7 +105,7 @@ impl Connection {
         let stop = self.served.app.tasks.stopping();
         let mut ended = self.served.app.domain.identity.revocations.listen();
         let init_until = Instant::now() + Duration::from_millis(self.served.app.config.limits.socket_init_ms);
-        let mut silent_until = Instant::now() + PING_EVERY;
+        let mut silent_until = Instant::now() + silence();
         loop {
             tokio::select! {
                 // What has come in time counts, however late a busy server looks at it.
@@ -112,12 +119,12 @@ impl Connection {
                 session = ended.recv() => self.check_session(session)?,
                 () = stop.cancelled() => return Err(Some(Close::Restart)),
                 Some(said) = self.operations.next(), if !self.operations.is_empty() => {
-                    silent_until = Instant::now() + PING_EVERY;
+                    silent_until = Instant::now() + silence();
                     self.say(said).await?;
                 }
                 () = tokio::time::sleep_until(init_until), if !self.acknowledged => return Err(Some(Close::InitTimeout)),
                 () = tokio::time::sleep_until(silent_until), if self.acknowledged => {
-                    silent_until = Instant::now() + PING_EVERY;
+                    silent_until = Instant::now() + silence();
                     self.send(messages::ping()).await?;
                 }
             }

@@ -16,7 +16,7 @@ use crate::ids::{Id, UserId};
 /// Channels asked for in one command.
 const CHUNK: usize = 500;
 /// Watchers of a process that look at once. One post can wake tens of thousands: all together they would hold up Redis for everyone else.
-const LOOKS: usize = 64;
+const LOOKS: usize = 16;
 /// How long a watcher waits until its channel is heard; without Redis it begins all the same, and is woken once Redis is back.
 const PATIENCE: Duration = Duration::from_secs(1);
 
