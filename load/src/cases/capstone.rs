@@ -126,6 +126,14 @@ impl Sides {
     }
 }
 
+/// The mix beside the connections.
+struct Beside {
+    /// While nobody is told anything but what comes of the mix itself.
+    held: OperationReport,
+    /// In a minute that begins with a post which is told to all of them.
+    told: Option<OperationReport>,
+}
+
 /// What the connections came to, and the mix beside them.
 async fn with_crowd(
     truth: &Truth,
@@ -133,18 +141,30 @@ async fn with_crowd(
     sizes: &Sizes,
     client: &Client,
     people: &Arc<Vec<LoggedIn>>,
-) -> anyhow::Result<(Crowded, OperationReport)> {
+) -> anyhow::Result<(Crowded, Beside)> {
     let mut crowd = Crowd::gather(truth, config, &sizes.crowd).await?;
     writeln!(std::io::stdout(), "live connections: {} of {}", crowd.found.open, crowd.found.wanted)?;
     for _ in 0..sizes.crowd.posts {
         crowd.post().await?;
     }
-    let beside = round(client, people, sizes.rate, sizes.length, 900).await;
-    for _ in 0..sizes.crowd.minutes {
-        crowd.hold_a_minute().await?;
+    // Warm, as both sides were before their rounds: opening so many takes longer than what is cached lives.
+    round(client, people, sizes.rate, sizes.length / 2, 41).await;
+    let held = round(client, people, sizes.rate, sizes.length, 900).await;
+    let mut told = None;
+    for minute in 0..sizes.crowd.minutes {
+        if minute > 0 {
+            crowd.hold_a_minute().await?;
+            continue;
+        }
+        let (posted, beside) = tokio::join!(crowd.hold_a_minute(), round(client, people, sizes.rate, Duration::from_secs(60), 901));
+        posted?;
+        told = Some(beside);
     }
-    Ok((crowd.found.clone(), beside))
+    Ok((crowd.found.clone(), Beside { held, told }))
 }
+
+/// The harder of the two.
+const TOLD: &str = "p95 in a minute in which one post is told to all of them, ms";
 
 fn figure(what: impl Into<String>, before: Option<f64>, after: f64) -> Figure {
     Figure { what: what.into(), before, after, target: None, met: None }
@@ -188,6 +208,16 @@ fn celebrity_figures(found: &Celebrated) -> Vec<Figure> {
     ]
 }
 
+/// Why figures were missed.
+fn why(missed: &[&str], crowd: &Crowded) -> String {
+    let mut why = format!("{}: everything shares this machine's cores", missed.join("; "));
+    if missed.contains(&TOLD) {
+        let took_ms = median(crowd.arrivals_ms.iter().map(|[_, most, _]| whole(most.unsigned_abs())));
+        why.push_str(&format!(", and to tell {} connections of a post keeps them busy for {:.1} s", crowd.open, took_ms / 1_000.0));
+    }
+    why + "."
+}
+
 /// The case.
 ///
 /// # Errors
@@ -222,15 +252,19 @@ pub async fn run(truth: &Truth, config: &Path, arguments: &CaseArguments) -> any
     let pairs: Vec<Pair> = measured.iter().map(|(before, after)| Pair { before: before.p95_ms, after: after.p95_ms }).collect();
     let p95 = median(pairs.iter().map(|pair| pair.after));
     let stock = median(pairs.iter().map(|pair| pair.before));
-    let failed = measured.iter().map(|(_, after)| after.failed).sum::<usize>() + beside.failed;
-    let asked = measured.iter().map(|(_, after)| after.requests).sum::<usize>() + beside.requests;
+    let all = || measured.iter().map(|(_, after)| after).chain([&beside.held]).chain(&beside.told);
+    let failed = all().map(|round| round.failed).sum::<usize>();
+    let asked = all().map(|round| round.requests).sum::<usize>();
     let mut figures = vec![
         target("people", None, float(there.len()), "1,000,000", there.len() >= 1_000_000),
         target(format!("p95 of the mix at {} requests/s, ms", sizes.rate), Some(stock), p95, "< 50", p95 < 50.0),
-        target("p95 beside the live connections, ms", None, beside.p95_ms, "< 50", beside.p95_ms < 50.0),
+        target("p95 beside the live connections, ms", None, beside.held.p95_ms, "< 50", beside.held.p95_ms < 50.0),
         target(format!("requests that failed, of {asked}"), None, float(failed), "0", failed == 0),
         target(format!("home feeds that differ from the rows, of {}", audited.feeds), None, float(audited.wrong), "0", audited.wrong == 0),
     ];
+    if let Some(told) = &beside.told {
+        figures.push(target(TOLD, None, told.p95_ms, "< 50", told.p95_ms < 50.0));
+    }
     figures.extend(crowd_figures(&crowd));
     figures.extend(celebrity_figures(&celebrated));
     let missed: Vec<&str> = figures.iter().filter(|figure| figure.met == Some(false)).map(|figure| figure.what.as_str()).collect();
@@ -251,9 +285,7 @@ pub async fn run(truth: &Truth, config: &Path, arguments: &CaseArguments) -> any
             crowd.open,
             crowd.minutes
         ),
-        missed_because: (!missed.is_empty()).then(|| {
-            format!("{}: everything shares this machine's cores, and what was asked for is told by the sizes above.", missed.join("; "))
-        }),
+        missed_because: (!missed.is_empty()).then(|| why(&missed, &crowd)),
         pairs_of: "4.0 capstone: p95 of the mix, ms, by pair of rounds".to_owned(),
         pairs,
         figures,
