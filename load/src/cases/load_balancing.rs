@@ -30,6 +30,9 @@ const FAULT: Duration = Duration::from_secs(3);
 /// are taken for dead together, and a fifth of the requests is answered 502.
 const TRUSTED_AGAIN: Duration = Duration::from_millis(2_500);
 
+/// How long requests are counted by server while nothing is done: who has fewest at work is partly chance, which 14 s of them do not even out.
+const EVEN_OVER: Duration = Duration::from_secs(60);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
@@ -203,22 +206,21 @@ pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, 
     }
 
     let mut seen: [Vec<Answers>; 2] = [(); 2].map(|()| FAULTS.iter().map(|_| Answers::default()).collect());
-    let mut skews: Vec<f64> = Vec::new();
     for number in 0..rounds {
         for (index, (fault, _)) in FAULTS.iter().enumerate() {
             for turn in [number % 2, 1 - number % 2] {
                 let side = if turn == 0 { &mut one_server } else { &mut three_servers };
-                let counted = side.counts().await?;
                 let latencies = round(side, &people, (rate, length), number, *fault).await?;
-                if *fault == Fault::None && turn == 1 {
-                    skews.push(skew(&counted, &side.counts().await?));
-                }
                 if let Some(answers) = usize::try_from(turn).ok().and_then(|turn| seen.get_mut(turn)?.get_mut(index)) {
                     answers.add(latencies);
                 }
             }
         }
     }
+
+    let counted = three_servers.counts().await?;
+    let undisturbed = round(&mut three_servers, &people, (rate, if arguments.quick { length } else { EVEN_OVER }), rounds, Fault::None).await?;
+    let apart = skew(&counted, &three_servers.counts().await?);
 
     let (author, followers) = author_and_followers(client, truth, password).await?;
     let watching = if arguments.quick { 50 } else { 500 };
@@ -229,15 +231,14 @@ pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, 
     let total = |side: &[Answers]| side.iter().map(|answers| float(answers.all.failed)).sum::<f64>();
     let asked = |side: &[Answers]| side.iter().map(Answers::asked).sum::<f64>();
     let available = |side: &[Answers]| (1.0 - total(side) / asked(side)) * 100.0;
-    let worst = skews.iter().copied().fold(0.0, f64::max);
-    let failed = total(&after);
+    let failed = total(&after) + float(undisturbed.failed);
     let mut figures = vec![
         Figure {
-            what: "requests a server apart, % of the mean, worst round".to_owned(),
+            what: format!("requests a server apart, % of the mean, of {} undisturbed", undisturbed.taken.len() + undisturbed.failed),
             before: None,
-            after: worst,
+            after: apart,
             target: Some("at most 2".to_owned()),
-            met: Some(worst <= 2.0),
+            met: Some(apart <= 2.0),
         },
         Figure {
             what: format!("answered rightly through all faults, %, of {:.0} requests", asked(&after)),
