@@ -219,7 +219,8 @@ pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, 
     }
 
     let counted = three_servers.counts().await?;
-    let undisturbed = round(&mut three_servers, &people, (rate, if arguments.quick { length } else { EVEN_OVER }), rounds, Fault::None).await?;
+    let undisturbed =
+        round(&mut three_servers, &people, (rate, if arguments.quick { length } else { EVEN_OVER }), rounds, Fault::None).await?;
     let apart = skew(&counted, &three_servers.counts().await?);
 
     let (author, followers) = author_and_followers(client, truth, password).await?;
