@@ -222,13 +222,17 @@ impl Nginx {
 
 fn write_configuration(root: &Path, folder: &Path, port: u16, servers: &[u16]) -> anyhow::Result<PathBuf> {
     let template = std::fs::read_to_string(root.join("infra/nginx/nginx.conf"))?;
-    let of_a = template.lines().find(|line| line.contains("@SERVER_A@")).context("nginx.conf names no first server")?;
-    let of_b = template.lines().find(|line| line.contains("@SERVER_B@")).context("nginx.conf names no second server")?;
-    let lines: Vec<String> = servers.iter().map(|server| of_a.replace("@SERVER_A@", &format!("127.0.0.1:{server}"))).collect();
+    anyhow::ensure!(template.contains("@SERVER_A@") && template.contains("@SERVER_B@"), "nginx.conf names no two servers");
+    // Each list of servers names two: the first line is every server's, the second nobody's.
+    let of_every_server = |line: &str| {
+        let lines: Vec<String> = servers.iter().map(|server| line.replace("@SERVER_A@", &format!("127.0.0.1:{server}"))).collect();
+        lines.join("\n")
+    };
+    let lines = template.lines().filter(|line| !line.contains("@SERVER_B@"));
+    let lines: Vec<String> = lines.map(|line| if line.contains("@SERVER_A@") { of_every_server(line) } else { line.to_owned() }).collect();
     let as_root = String::from_utf8(std::process::Command::new("id").arg("-u").output()?.stdout)?.trim() == "0";
-    let text = template
-        .replace(of_b, "")
-        .replace(of_a, &lines.join("\n"))
+    let text = lines
+        .join("\n")
         .replace("@USER_LINE@", if as_root { "user root;" } else { "" })
         .replace("@DATA@", &folder.to_string_lossy())
         .replace("@LISTEN@", &format!("127.0.0.1:{port}"));
