@@ -13,7 +13,7 @@ use crate::domain::identity::{Identity, revocations};
 use crate::domain::images::{self, Images};
 use crate::domain::payments::SimulatedPayments;
 use crate::domain::{Domain, Operation};
-use crate::lifecycle::Tasks;
+use crate::lifecycle::{Tasks, pause};
 use crate::stores::objects::Objects;
 use crate::stores::postgres::Cluster;
 use crate::stores::postgres::{migrations, replicas};
@@ -109,15 +109,13 @@ impl App {
     pub fn watch_pull_authors(&self) {
         let (domain, stop) = (self.domain.clone(), self.tasks.stopping());
         self.tasks.spawn("pull authors", async move {
-            loop {
+            while !stop.is_cancelled() {
                 if let Err(error) = domain.pull_authors.refresh(&domain).await {
                     tracing::warn!(%error, "the list of pulled authors is as it was");
                 }
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                    () = stop.cancelled() => return Ok(()),
-                }
+                pause(Duration::from_secs(1), &stop).await;
             }
+            Ok(())
         });
     }
 
@@ -125,16 +123,14 @@ impl App {
     pub fn tell_redis_memory(&self) {
         let (redis, stop) = (self.domain.redis.clone(), self.tasks.stopping());
         self.tasks.spawn("redis memory", async move {
-            loop {
+            while !stop.is_cancelled() {
                 // One that is away is told of elsewhere.
                 if let Ok(memory) = redis.memory().await {
                     memory.tell();
                 }
-                tokio::select! {
-                    () = tokio::time::sleep(REDIS_MEMORY_EVERY) => {}
-                    () = stop.cancelled() => return Ok(()),
-                }
+                pause(REDIS_MEMORY_EVERY, &stop).await;
             }
+            Ok(())
         });
     }
 
@@ -142,15 +138,13 @@ impl App {
     pub fn watch_revocations(&self) {
         let (domain, stop) = (self.domain.clone(), self.tasks.stopping());
         self.tasks.spawn("revocations", async move {
-            loop {
+            while !stop.is_cancelled() {
                 if let Err(error) = revocations::refresh(&domain).await {
                     tracing::warn!(%error, "revoked sessions are not asked for");
                 }
-                tokio::select! {
-                    () = tokio::time::sleep(revocations::EVERY) => {}
-                    () = stop.cancelled() => return Ok(()),
-                }
+                pause(revocations::EVERY, &stop).await;
             }
+            Ok(())
         });
     }
 
@@ -158,15 +152,13 @@ impl App {
     pub fn reap_images(&self) {
         let (app, stop) = (self.clone(), self.tasks.stopping());
         self.tasks.spawn("image reaper", async move {
-            loop {
+            while !stop.is_cancelled() {
                 if let Err(error) = images::reap(&app.internal(REAP_DEADLINE), &app.domain).await {
                     tracing::warn!(%error, "images that nothing shows are kept for now");
                 }
-                tokio::select! {
-                    () = tokio::time::sleep(REAP_EVERY) => {}
-                    () = stop.cancelled() => return Ok(()),
-                }
+                pause(REAP_EVERY, &stop).await;
             }
+            Ok(())
         });
     }
 

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Sink;
 use crate::config::{Config, KafkaConfig};
+use crate::lifecycle::pause;
 use crate::stores::StoreError;
 use crate::stores::kafka::producer::{self, EventProducer};
 use crate::stores::postgres::outbox::{self as rows, Backlog, OutboxRow};
@@ -62,13 +63,6 @@ pub async fn run(cluster: Arc<Cluster>, config: Arc<Config>, stop: CancellationT
     });
     futures_util::future::join_all(shards).await;
     Ok(())
-}
-
-async fn pause(length: Duration, stop: &CancellationToken) {
-    tokio::select! {
-        () = tokio::time::sleep(length) => {}
-        () = stop.cancelled() => {}
-    }
 }
 
 /// Works on one shard for as long as it has the lock.
