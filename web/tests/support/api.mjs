@@ -8,7 +8,8 @@ export const PASSWORD = 'a-long-enough-password';
 
 export const unique = (prefix) => `${prefix}_${randomBytes(4).toString('hex')}`;
 
-const CONSISTENCY = 'plaza-consistency';
+/** The header, and where the front end keeps it for its tab. */
+export const CONSISTENCY = 'Plaza-Consistency';
 const written = { s: {}, t: 0 };
 
 /** Remembers what an answer says of its writes. */

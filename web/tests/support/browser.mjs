@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { ADMIN_URL, PLAZA_URL, allWrites, noteWrites } from './api.mjs';
+import { ADMIN_URL, CONSISTENCY, PLAZA_URL, allWrites, noteWrites } from './api.mjs';
 
 export const PHONE = { width: 390, height: 844 };
 export const DESKTOP = { width: 1280, height: 800 };
@@ -20,8 +20,8 @@ export async function closeBrowser() {
 }
 
 /** In the page, before its own scripts: the front end keeps the token there for its tab. */
-function knowWrites(token) {
-  if (location.protocol.startsWith('http') && !sessionStorage.getItem('Plaza-Consistency')) sessionStorage.setItem('Plaza-Consistency', token);
+function knowWrites([key, token]) {
+  if (location.protocol.startsWith('http') && !sessionStorage.getItem(key)) sessionStorage.setItem(key, token);
 }
 
 /**
@@ -40,14 +40,14 @@ export async function openPage({ viewport = DESKTOP, expected = [], ...options }
   const hosts = [PLAZA_URL, ADMIN_URL].map((url) => new URL(url).host);
   const inside = (url) => /^(data|blob|about):/.test(url) || hosts.includes(new URL(url).host);
   context.on('request', (request) => inside(request.url()) || wrong.push(`request: ${request.url()}`));
-  context.on('response', (response) => noteWrites(response.headers()['plaza-consistency']));
-  await context.addInitScript(knowWrites, allWrites());
+  context.on('response', (response) => noteWrites(response.headers()[CONSISTENCY.toLowerCase()]));
+  await context.addInitScript(knowWrites, [CONSISTENCY, allWrites()]);
   page.on('websocket', (socket) => inside(socket.url()) || wrong.push(`socket: ${socket.url()}`));
   return {
     page,
     context,
     goto: async (path) => {
-      if (page.url().startsWith(PLAZA_URL)) await page.evaluate((token) => sessionStorage.setItem('Plaza-Consistency', token), allWrites());
+      if (page.url().startsWith(PLAZA_URL)) await page.evaluate(([key, token]) => sessionStorage.setItem(key, token), [CONSISTENCY, allWrites()]);
       return page.goto(`${PLAZA_URL}${path}`);
     },
     check: () => assert.deepEqual(wrong, []),
