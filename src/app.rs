@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, pause};
 use crate::config::Config;
 use crate::domain::identity::{Identity, revocations};
 use crate::domain::images::{self, Images};
 use crate::domain::payments::SimulatedPayments;
 use crate::domain::{Domain, Operation};
-use crate::lifecycle::{Tasks, pause};
+use crate::lifecycle::Tasks;
 use crate::stores::objects::Objects;
 use crate::stores::postgres::Cluster;
 use crate::stores::postgres::{migrations, replicas};

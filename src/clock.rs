@@ -1,9 +1,11 @@
-//! Injected time: nothing else reads the system clock, so tests can stand still or step.
+//! Injected time: nothing else reads the system clock, so tests can stand still or step; and the wait that loops make between rounds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
 
 /// Where the process takes the time of day from.
 #[derive(Clone, Debug, Default)]
@@ -28,5 +30,13 @@ impl Clock {
     /// Now, in Unix milliseconds.
     pub fn now_ms(&self) -> i64 {
         self.now().timestamp_millis()
+    }
+}
+
+/// Waits for so long, or until it is time to stop.
+pub async fn pause(length: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(length) => {}
+        () = stop.cancelled() => {}
     }
 }

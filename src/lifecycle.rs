@@ -25,14 +25,6 @@ pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 /// How long a process may take to drain.
 pub const DRAIN: Duration = Duration::from_secs(25);
 
-/// Waits for so long, or until it is time to stop.
-pub async fn pause(length: Duration, stop: &CancellationToken) {
-    tokio::select! {
-        () = tokio::time::sleep(length) => {}
-        () = stop.cancelled() => {}
-    }
-}
-
 /// The tasks of a process, and its readiness.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use lapin::Connection;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::pause;
 use crate::config::Config;
 use crate::stores::StoreError;
 use crate::stores::rabbitmq::{connect, depths};
@@ -27,10 +28,7 @@ pub async fn tell(config: Arc<Config>, stop: CancellationToken) {
         if !looked {
             kept = None;
         }
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = stop.cancelled() => return,
-        }
+        pause(EVERY, &stop).await;
     }
 }
 

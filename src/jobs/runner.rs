@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{JobError, depths, handle};
+use crate::clock::pause;
 use crate::config::Config;
 use crate::domain::{Domain, Operation};
 use crate::ids::Bucket;
@@ -70,10 +71,7 @@ async fn work(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken) {
                 away = true;
             }
         }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(500)) => {}
-            () = stop.cancelled() => {}
-        }
+        pause(Duration::from_millis(500), stop).await;
     }
 }
 

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Sink;
+use crate::clock::pause;
 use crate::config::{Config, KafkaConfig};
-use crate::lifecycle::pause;
 use crate::stores::StoreError;
 use crate::stores::kafka::producer::{self, EventProducer};
 use crate::stores::postgres::outbox::{self as rows, Backlog, OutboxRow};

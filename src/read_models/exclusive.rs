@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::pause;
 use crate::stores::postgres::{Cluster, ShardIndex, outbox};
 
 /// How soon another process may take over, and how long a failure is waited after.
@@ -25,10 +26,7 @@ where
             }
             () = stop.cancelled() => return,
         }
-        tokio::select! {
-            () = tokio::time::sleep(RETRY) => {}
-            () = stop.cancelled() => {}
-        }
+        pause(RETRY, &stop).await;
     }
 }
 

@@ -1,10 +1,13 @@
 //! Hearing of other processes' invalidations.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
 use super::Redis;
+use crate::clock::pause;
 
 impl Redis {
     /// Forgets in process memory what other processes say has changed, until told to stop. Reconnects; whatever may have been missed
@@ -40,10 +43,7 @@ impl Redis {
                 }
                 () = stop.cancelled() => return Ok(()),
             }
-            tokio::select! {
-                () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {}
-                () = stop.cancelled() => return Ok(()),
-            }
+            pause(Duration::from_millis(200), &stop).await;
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Redis;
 use super::live::{Newest, Wake};
+use crate::clock::pause;
 use crate::ids::{Id, UserId};
 
 /// Channels asked for in one command.
@@ -167,10 +168,7 @@ impl Redis {
                 }
                 () = stop.cancelled() => return Ok(()),
             }
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(200)) => {}
-                () = stop.cancelled() => return Ok(()),
-            }
+            pause(Duration::from_millis(200), &stop).await;
         }
     }
 
