@@ -84,6 +84,9 @@ pub fn start(app: &App, role: Role) {
 /// Starts a role's components but for those that listen or keep time: tests serve on ports of their own, and refresh lists when they mean to.
 pub fn start_without_ports(app: &App, role: Role) {
     let (cluster, config, stop) = (Arc::clone(&app.domain.cluster), Arc::clone(&app.config), app.tasks.stopping());
+    if role != Role::Relay {
+        app.tasks.spawn("outbox wakes", outbox::wakes::tell(Arc::clone(&cluster), app.domain.redis.clone(), stop.clone()));
+    }
     match role {
         Role::Server => {
             app.watch_replicas();
@@ -105,7 +108,7 @@ pub fn start_without_ports(app: &App, role: Role) {
             app.tell_redis_memory();
             app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop));
         }
-        Role::Relay => app.tasks.spawn("relay", outbox::relay::run(cluster, config, stop)),
+        Role::Relay => app.tasks.spawn("relay", outbox::relay::run(cluster, app.domain.redis.clone(), config, stop)),
         Role::Projector => {
             let effects = Arc::new(app.domain.clone());
             let windows = read_models::view_windows::projector::run(

@@ -233,7 +233,7 @@ where
 {
     let cluster = &context.domain.cluster;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
-    Ok(cluster.write(cluster.shard_of(Bucket::of_text(job)), deadline, work).await?.value)
+    cluster.write_unread(cluster.shard_of(Bucket::of_text(job)), deadline, work).await
 }
 
 fn is_repeat(delivery: &Delivery) -> bool {

@@ -1,6 +1,7 @@
 //! The outbox: the only way a message leaves a mutation. Rows are written in the mutation's transaction; the relay sends them.
 
 pub mod relay;
+pub mod wakes;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::sql_types::{Array, SmallInt, Text};
@@ -11,6 +12,7 @@ use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
 use crate::protocol::routing::{queue_of, topic_of};
 use crate::stores::StoreError;
+use crate::stores::postgres::appended::appended;
 use crate::stores::postgres::prepared::{prepared, sql};
 use crate::stores::postgres::{Connection, ShardIndex};
 
@@ -109,6 +111,7 @@ impl Messages {
         )
         .execute(connection)
         .await?;
+        appended();
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Sink;
+use super::wakes::Wakes;
 use crate::clock::pause;
 use crate::config::{Config, KafkaConfig};
 use crate::stores::StoreError;
@@ -22,16 +23,13 @@ use crate::stores::kafka::producer::{self, EventProducer};
 use crate::stores::postgres::outbox::{self as rows, Backlog, OutboxRow};
 use crate::stores::postgres::{Cluster, Connection, Shard, ShardIndex, idempotency_keys, sessions};
 use crate::stores::rabbitmq::publisher::{self, Publisher};
+use crate::stores::redis::Redis;
 use crate::telemetry::{figures, trace};
 
 /// Messages in flight at a time, per shard and sink.
 const WINDOW: i64 = 500;
-/// How often an outbox that had something is looked at again when it has nothing.
-const BUSY_POLL: Duration = Duration::from_millis(20);
 /// While messages come without a pause, they are sent no more often than this: those that came together share a confirmation and a mark.
 const PACE: Duration = Duration::from_millis(40);
-/// How often one that has been empty for a while is looked at.
-const IDLE_POLL: Duration = Duration::from_millis(50);
 /// How often the lock's connection is checked, and how soon another relay may take over.
 const LOCK_CHECK: Duration = Duration::from_secs(1);
 /// How long the answer to a mutation is kept for its retries.
@@ -47,26 +45,26 @@ const KEEP_DAYS: i32 = 7;
 ///
 /// # Errors
 /// None: what fails is tried again.
-pub async fn run(cluster: Arc<Cluster>, config: Arc<Config>, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(cluster: Arc<Cluster>, redis: Redis, config: Arc<Config>, stop: CancellationToken) -> anyhow::Result<()> {
     figures::begin_relay();
+    let wakes = Arc::new(Wakes::new(cluster.len()));
     let shards = cluster.indexes().map(|index| {
-        let (cluster, config, stop) = (Arc::clone(&cluster), Arc::clone(&config), stop.clone());
+        let (cluster, wakes, config, stop) = (Arc::clone(&cluster), Arc::clone(&wakes), Arc::clone(&config), stop.clone());
         async move {
             let Ok(shard) = cluster.shard(index) else { return };
             while !stop.is_cancelled() {
-                if let Err(error) = relay_shard(shard, &config, &stop).await {
+                if let Err(error) = relay_shard(shard, &wakes, &config, &stop).await {
                     tracing::warn!(shard = index.0, %error, "the relay begins again");
                 }
                 pause(RETRY, &stop).await;
             }
         }
     });
-    futures_util::future::join_all(shards).await;
-    Ok(())
+    tokio::join!(futures_util::future::join_all(shards), wakes.hear(&redis, &stop)).1
 }
 
 /// Works on one shard for as long as it has the lock.
-async fn relay_shard(shard: &Shard, config: &Config, stop: &CancellationToken) -> Result<(), StoreError> {
+async fn relay_shard(shard: &Shard, wakes: &Wakes, config: &Config, stop: &CancellationToken) -> Result<(), StoreError> {
     let mut lock = shard.direct().await?;
     if !rows::try_lock(&mut lock, "relay").await? {
         return Ok(());
@@ -76,8 +74,8 @@ async fn relay_shard(shard: &Shard, config: &Config, stop: &CancellationToken) -
     let _cancel = lost.clone().drop_guard();
     let ended = tokio::select! {
         result = keep_lock(&mut lock, shard.index, stop) => result,
-        result = to_rabbitmq(shard, &config.rabbitmq.url, &config.rabbitmq.retry_delays_ms, &lost) => result,
-        result = to_kafka(shard, &config.kafka, &lost) => result,
+        result = to_rabbitmq(shard, wakes, &config.rabbitmq.url, &config.rabbitmq.retry_delays_ms, &lost) => result,
+        result = to_kafka(shard, wakes, &config.kafka, &lost) => result,
     };
     // Whoever takes over tells of it from here on.
     Backlog::default().tell(shard.index, Sink::Rabbitmq);
@@ -161,12 +159,15 @@ struct Looks {
 /// The next messages; nothing when it is time to stop.
 async fn next(
     connection: &mut Connection,
-    sink: Sink,
+    (shard, sink): (ShardIndex, Sink),
     looks: &mut Looks,
+    wakes: &Wakes,
     stop: &CancellationToken,
 ) -> Result<Option<Vec<OutboxRow>>, StoreError> {
     if let Some(found) = looks.found.take() {
         pause(PACE.saturating_sub(found.elapsed()), stop).await;
+        // At once, when more has been told of meanwhile.
+        wakes.next(shard, sink, looks.idle, stop).await;
     }
     loop {
         if stop.is_cancelled() {
@@ -180,7 +181,7 @@ async fn next(
             return Ok(Some(unsent));
         }
         looks.idle = looks.idle.saturating_add(1);
-        pause(if looks.idle > 50 { IDLE_POLL } else { BUSY_POLL }, stop).await;
+        wakes.next(shard, sink, looks.idle, stop).await;
     }
 }
 
@@ -202,12 +203,18 @@ fn count(sink: &'static str, sent: usize) {
     metrics::counter!("plaza_outbox_sent_total", "sink" => sink).increment(u64::try_from(sent).unwrap_or_default());
 }
 
-async fn to_rabbitmq(shard: &Shard, url: &SecretString, retry_delays_ms: &[u32], stop: &CancellationToken) -> Result<(), StoreError> {
+async fn to_rabbitmq(
+    shard: &Shard,
+    wakes: &Wakes,
+    url: &SecretString,
+    retry_delays_ms: &[u32],
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
     let mut connection = shard.direct().await?;
     rows::relax(&mut connection).await?;
     let mut publisher: Option<Publisher> = None;
     let (mut looks, mut away) = (Looks::default(), false);
-    while let Some(unsent) = next(&mut connection, Sink::Rabbitmq, &mut looks, stop).await? {
+    while let Some(unsent) = next(&mut connection, (shard.index, Sink::Rabbitmq), &mut looks, wakes, stop).await? {
         let spans = sending(&unsent, Sink::Rabbitmq);
         let sent = async {
             let connected = match publisher.take() {
@@ -248,12 +255,12 @@ async fn to_rabbitmq(shard: &Shard, url: &SecretString, retry_delays_ms: &[u32],
     Ok(())
 }
 
-async fn to_kafka(shard: &Shard, config: &KafkaConfig, stop: &CancellationToken) -> Result<(), StoreError> {
+async fn to_kafka(shard: &Shard, wakes: &Wakes, config: &KafkaConfig, stop: &CancellationToken) -> Result<(), StoreError> {
     let mut connection = shard.direct().await?;
     rows::relax(&mut connection).await?;
     let mut producer = EventProducer::new(config)?;
     let mut looks = Looks::default();
-    while let Some(unsent) = next(&mut connection, Sink::Kafka, &mut looks, stop).await? {
+    while let Some(unsent) = next(&mut connection, (shard.index, Sink::Kafka), &mut looks, wakes, stop).await? {
         let messages: Vec<producer::Message<'_>> =
             unsent.iter().map(|row| producer::Message { topic: &row.topic, key: &row.key, payload: &row.payload }).collect();
         let spans = sending(&unsent, Sink::Kafka);

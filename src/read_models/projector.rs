@@ -3,8 +3,8 @@
 //! Each projection is run by one process at a time, which holds an advisory lock on shard 0; others stand by. Partitions are assigned by hand, from
 //! the offsets that the shards hold: there is no consumer group to rebalance, and no offset anywhere but beside the rows. Per batch and shard there
 //! is one transaction: it locks the offsets of the partitions that its events are from, leaves out what they are past, checks each aggregate's
-//! versions, writes the rows, the versions and those offsets; the other partitions' move once a second. A process that lost the lock without
-//! noticing can do no harm: the offsets it locks are past its events.
+//! versions, writes the rows, the versions and those offsets; the others move when events have ceased to come for a second, or have come for ten. A
+//! process that lost the lock without noticing can do no harm: the offsets it locks are past its events.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -30,8 +30,10 @@ const BATCH: usize = 1_000;
 const PACE: Duration = Duration::from_millis(40);
 /// How long a batch's transactions may take.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// How often the offsets of shards that got nothing are moved too, so that a restart does not read everything again.
+/// After so long without events the offsets of shards that got nothing are moved too, so that a restart does not read everything again.
 const LEVEL: Duration = Duration::from_secs(1);
+/// The same while events come and come: a transaction on every shard is more work than most batches.
+const LEVEL_IN_A_FLOOD: Duration = Duration::from_secs(10);
 /// How long side effects are tried while Redis is away. One that is away for longer comes back empty, or has been told by the mutations
 /// themselves and holds nothing that a serving replica, which lags less than this, could have put there since.
 const EFFECTS_PATIENCE: Duration = Duration::from_secs(3);
@@ -74,6 +76,8 @@ struct Progress {
     read: BTreeMap<Partition, i64>,
     /// The first offset of each partition whose side effects have not happened.
     effects: BTreeMap<Partition, i64>,
+    /// The offset of each partition that every shard has stored as read and told.
+    level: BTreeMap<Partition, i64>,
     /// Partitions that cannot go on until somebody has looked.
     parked: HashSet<Partition>,
 }
@@ -105,7 +109,7 @@ impl Runner {
         let mut behind = false;
         loop {
             let batch = self.decode(consumer.batch(BATCH, LEVEL).await?, progress);
-            let level = behind && levelled.elapsed() >= LEVEL;
+            let level = behind && (batch.is_empty() || levelled.elapsed() >= LEVEL_IN_A_FLOOD);
             if batch.is_empty() && !level {
                 continue;
             }
@@ -199,7 +203,8 @@ impl Runner {
         batch.iter().map(begin).filter(trace::Span::is_recording).collect()
     }
 
-    /// Writes a batch, each shard's part in one transaction. With `level`, shards that got nothing move their offsets too.
+    /// Writes a batch, each shard's part in one transaction. With `level`, shards that got nothing move their offsets too, where those are not where
+    /// they belong.
     async fn apply(&self, batch: &[Located], progress: &mut Progress, level: bool) -> anyhow::Result<()> {
         let mut by_shard: BTreeMap<ShardIndex, Vec<&Located>> = BTreeMap::new();
         if level {
@@ -212,12 +217,21 @@ impl Runner {
         let mut writes = Vec::new();
         for (shard, events) in &by_shard {
             let of_events = || events.iter().map(|located| &located.partition).collect::<BTreeSet<&Partition>>();
-            let moved = if level { read.keys().collect() } else { of_events() };
+            let moved = if level {
+                read.keys().filter(|partition| progress.level.get(*partition) != read.get(*partition)).collect()
+            } else {
+                of_events()
+            };
             let next = moved.into_iter().filter_map(|partition| Some((partition.clone(), *read.get(partition)?))).collect();
             writes.push(self.apply_to_shard(*shard, events, next, effects));
         }
         let gaps = futures_util::future::try_join_all(writes).await?;
+        if level {
+            progress.level = effects.clone();
+        }
         for (partition, offset, why) in gaps.into_iter().flatten() {
+            // No shard may be told later that this partition has been read further.
+            progress.read.entry(partition.clone()).and_modify(|read| *read = offset.min(*read));
             if !progress.parked.contains(&partition) {
                 self.park(&mut progress.parked, &partition, offset, &why);
             }
@@ -234,9 +248,8 @@ impl Runner {
         effects: &BTreeMap<Partition, i64>,
     ) -> Result<Vec<(Partition, i64, String)>, StoreError> {
         let name = self.projection.name();
-        let committed = self
-            .cluster
-            .write(shard, Instant::now() + DEADLINE, async |connection: &mut Connection| -> Result<_, StoreError> {
+        self.cluster
+            .write_unread(shard, Instant::now() + DEADLINE, async |connection: &mut Connection| -> Result<_, StoreError> {
                 let (topics, numbers): (Vec<&str>, Vec<i32>) = next.keys().map(|partition| (partition.topic, partition.number)).unzip();
                 let held = rows::lock_positions_in(connection, name, &topics, &numbers).await?;
                 let held: HashMap<(&str, i32), i64> = held.iter().map(|p| ((p.topic.as_str(), p.partition), p.next_offset)).collect();
@@ -272,8 +285,7 @@ impl Runner {
                 rows::move_positions(connection, name, &positions).await?;
                 Ok(gaps)
             })
-            .await?;
-        Ok(committed.value)
+            .await
     }
 
     /// Tells others, until it has worked or Redis has been away for long.

@@ -1,8 +1,11 @@
 //! Projections: level with the rows, whatever is repeated.
 
+use plaza::app::App;
+use plaza::cli::roles::{Role, start_without_ports};
+use plaza::clock::Clock;
 use serde_json::json;
 
-use crate::app::with_app;
+use crate::app::{TestApp, with_app, with_roles};
 
 const POSTS_BEHIND: &str =
     "SELECT count(*) FROM posts p LEFT JOIN post_counts c ON c.post_id = p.id WHERE c.version IS DISTINCT FROM p.version
@@ -62,6 +65,42 @@ async fn events_sent_twice_are_applied_once() {
         assert_eq!(app.count("SELECT count(*) FROM notifications").await, 2);
         assert_eq!(app.count("SELECT coalesce(sum(follower_count), 0)::bigint FROM follower_counts").await, 1);
         assert_eq!(app.home(&bob, 20).await.len(), 2);
+    })
+    .await;
+}
+
+/// A process with a relay and a projector, until the condition holds.
+async fn projecting(app: &TestApp, what: &str, condition: impl AsyncFn() -> bool) {
+    let other = App::build(app.app.config.as_ref().clone(), Clock::System).await.unwrap();
+    for role in [Role::Relay, Role::Projector] {
+        start_without_ports(&other, role);
+    }
+    app.until(what, condition).await;
+    other.tasks.drain().await.unwrap();
+}
+
+/// Behind a missing event a partition waits, for as long as it takes and however often the projector begins again; then nothing is left out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_waits_at_a_missing_event() {
+    with_roles(&[Role::Server], async |app| {
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        let post = app.post(&ann, "its first event is lost").await;
+        let lose = "WITH lost AS (UPDATE outbox SET sent_at = now() WHERE topic = 'posts' RETURNING 1) SELECT count(*) FROM lost";
+        assert_eq!(app.count(lose).await, 1);
+        app.ask(&bob, "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }", json!({ "id": post })).await;
+        for number in 0..8 {
+            app.post(&ann, &format!("after it {number}")).await;
+        }
+        let shards = i64::try_from(app.app.domain.cluster.len()).unwrap();
+        let everywhere = shards * i64::from(app.app.config.kafka.partitions);
+        let places = "SELECT count(*) FROM projection_offsets WHERE projection = 'post_counts'";
+        projecting(app, "every shard has stored where it is", async || app.count(places).await == everywhere).await;
+        assert!(app.count(POSTS_BEHIND).await > 0, "it did not wait");
+
+        let found = "INSERT INTO projection_versions (projection, aggregate, version)
+             SELECT DISTINCT o.projection, 'post:' || p.id, 1 FROM posts p, projection_offsets o WHERE p.text = 'its first event is lost'";
+        app.execute(found).await;
+        projecting(app, "all is applied", async || app.count(POSTS_BEHIND).await == 0).await;
     })
     .await;
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
+use super::appended::Appended;
 use super::pool::{Connection, Manager, Pool, Purpose, StatementCounter};
 use super::replicas::{Looks, ReplicaState};
 use super::routing::{ShardIndex, ShardMap};
@@ -41,6 +42,8 @@ pub struct Cluster {
     pub(super) map: ShardMap,
     statements: StatementCounter,
     pub(super) query_timeout: Duration,
+    /// Whose outboxes have got rows from this process.
+    pub appended: Appended,
 }
 
 impl Cluster {
@@ -79,7 +82,7 @@ impl Cluster {
             });
         }
         let map = ShardMap::even(shards.len());
-        Ok(Self { shards, map, statements, query_timeout })
+        Ok(Self { shards, map, statements, query_timeout, appended: Appended::default() })
     }
 
     /// The same cluster with the map that is in force.

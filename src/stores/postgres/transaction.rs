@@ -5,8 +5,9 @@ use std::time::Duration;
 use diesel_async::{AsyncPgConnection, TransactionManager};
 use tokio::time::Instant;
 
+use super::appended::noticing;
 use super::cluster::{Cluster, Shard};
-use super::pool::Connection;
+use super::pool::{Connection, Manager};
 use super::position::primary_lsn;
 use super::routing::ShardIndex;
 use super::session::Lsn;
@@ -67,10 +68,46 @@ impl Cluster {
         E: From<StoreError> + Send + 'a,
         for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E> + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send> + Send + 'a,
     {
-        async move { self.write_and_commit(index, deadline, work).await }
+        async move {
+            let (value, mut connection) = self.write_and_commit(index, deadline, work).await?;
+            let lsn = match tokio::time::timeout_at(deadline + COMMIT_GRACE, primary_lsn(&mut connection)).await {
+                Ok(Ok(lsn)) => lsn,
+                // Committed, but where is not known: no replica is fresh enough for this client until it writes again.
+                _ => {
+                    connection.poison();
+                    u64::try_from(i64::MAX).unwrap_or_default()
+                }
+            };
+            Ok(Committed { value, lsn })
+        }
     }
 
-    async fn write_and_commit<T, E, F>(&self, index: ShardIndex, deadline: Instant, work: F) -> Result<Committed<T>, E>
+    /// The same for whoever reads nothing after it, and so needs no position: that is a statement less.
+    ///
+    /// # Errors
+    /// As [`Cluster::write`].
+    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
+    pub fn write_unread<'a, T, E, F>(
+        &'a self,
+        index: ShardIndex,
+        deadline: Instant,
+        work: F,
+    ) -> impl Future<Output = Result<T, E>> + Send + 'a
+    where
+        T: Send + 'a,
+        E: From<StoreError> + Send + 'a,
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E> + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send> + Send + 'a,
+    {
+        async move { Ok(self.write_and_commit(index, deadline, work).await?.0) }
+    }
+
+    /// The result, and the connection that it was committed on.
+    async fn write_and_commit<T, E, F>(
+        &self,
+        index: ShardIndex,
+        deadline: Instant,
+        work: F,
+    ) -> Result<(T, bb8::PooledConnection<'_, Manager>), E>
     where
         T: Send,
         E: From<StoreError> + Send,
@@ -81,11 +118,11 @@ impl Cluster {
         let mut told = Told { shard, began, span: shard.primary.span("transaction on"), failed: true };
         let mut connection = shard.primary.get().await?;
         let server = shard.primary.server();
-        let worked = tokio::time::timeout_at(deadline, async {
+        let worked = noticing(tokio::time::timeout_at(deadline, async {
             Transactions::begin_transaction(&mut **connection).await.map_err(StoreError::from)?;
             work(&mut connection).await
-        })
-        .await;
+        }));
+        let (worked, appended) = worked.await;
         let value = match worked {
             Ok(Ok(value)) => value,
             Ok(Err(error)) => {
@@ -119,14 +156,9 @@ impl Cluster {
                 return Err(StoreError::OutcomeUnknown(server.to_owned()).into());
             }
         }
-        let lsn = match tokio::time::timeout_at(deadline + COMMIT_GRACE, primary_lsn(&mut connection)).await {
-            Ok(Ok(lsn)) => lsn,
-            // Committed, but where is not known: no replica is fresh enough for this client until it writes again.
-            _ => {
-                connection.poison();
-                u64::try_from(i64::MAX).unwrap_or_default()
-            }
-        };
-        Ok(Committed { value, lsn })
+        if appended {
+            self.appended.add(index);
+        }
+        Ok((value, connection))
     }
 }

@@ -54,6 +54,11 @@ impl Keys {
         format!("{}:live:{}", self.prefix, user.as_i64())
     }
 
+    /// The channel on which relays are told whose outboxes have got rows.
+    pub fn relays(&self) -> String {
+        format!("{}:relays", self.prefix)
+    }
+
     /// The channel on which invalidations of process memory are told.
     pub fn invalidations(&self) -> String {
         format!("{}:invalidate", self.prefix)

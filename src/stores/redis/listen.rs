@@ -1,5 +1,6 @@
-//! Hearing of other processes' invalidations.
+//! Hearing what other processes say.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -8,42 +9,88 @@ use tokio_util::sync::CancellationToken;
 
 use super::Redis;
 use crate::clock::pause;
+use crate::stores::StoreError;
+use crate::stores::postgres::ShardIndex;
+
+/// How soon after a lost connection another is tried.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// What somebody learns who hears a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard<'a> {
+    /// What is said from now on is heard; something may have been missed before.
+    Begun,
+    /// A message.
+    Said(&'a str),
+    /// The connection is gone: nothing is heard until it begins again.
+    Lost,
+}
 
 impl Redis {
-    /// Forgets in process memory what other processes say has changed, until told to stop. Reconnects; whatever may have been missed
-    /// meanwhile is forgotten altogether.
+    /// Hears a channel until told to stop. Reconnects.
     ///
     /// # Errors
     /// A URL that is none.
-    pub async fn listen(&self, stop: CancellationToken) -> anyhow::Result<()> {
+    pub async fn hear(&self, channel: &str, stop: &CancellationToken, heard: impl Fn(Heard<'_>)) -> anyhow::Result<()> {
         let client = redis::Client::open(self.inner.url.expose_secret())?;
-        loop {
-            let heard = async {
+        while !stop.is_cancelled() {
+            let hearing = async {
                 let mut subscription = client.get_async_pubsub().await?;
-                subscription.subscribe(self.inner.keys.invalidations()).await?;
-                self.inner.local.clear();
+                subscription.subscribe(channel).await?;
+                heard(Heard::Begun);
                 let mut messages = subscription.on_message();
                 while let Some(message) = messages.next().await {
-                    for entry in message.get_payload::<String>()?.split_ascii_whitespace() {
-                        if let Some((kind, id)) = entry.split_once(':')
-                            && let Ok(id) = id.parse()
-                        {
-                            self.inner.local.forget(kind, id);
-                        }
-                    }
+                    heard(Heard::Said(&message.get_payload::<String>()?));
                 }
                 redis::RedisResult::Ok(())
             };
             tokio::select! {
-                result = heard => {
+                result = hearing => {
                     if let Err(error) = result {
-                        tracing::debug!(%error, "not hearing invalidations");
+                        tracing::debug!(%error, channel, "not hearing");
                     }
-                    self.inner.local.clear();
+                    heard(Heard::Lost);
                 }
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => {}
             }
-            pause(Duration::from_millis(200), &stop).await;
+            pause(RETRY, stop).await;
         }
+        Ok(())
+    }
+
+    /// Forgets in process memory what other processes say has changed, until told to stop. Whatever may have been missed is forgotten altogether.
+    ///
+    /// # Errors
+    /// A URL that is none.
+    pub async fn listen(&self, stop: CancellationToken) -> anyhow::Result<()> {
+        let heard = |heard: Heard<'_>| match heard {
+            Heard::Begun | Heard::Lost => self.inner.local.clear(),
+            Heard::Said(entries) => {
+                for (kind, id) in entries.split_ascii_whitespace().filter_map(|entry| entry.split_once(':')) {
+                    if let Ok(id) = id.parse() {
+                        self.inner.local.forget(kind, id);
+                    }
+                }
+            }
+        };
+        self.hear(&self.inner.keys.invalidations(), &stop, heard).await
+    }
+
+    /// Where relays are told whose outboxes have got rows.
+    pub fn relays_channel(&self) -> String {
+        self.inner.keys.relays()
+    }
+
+    /// Tells the relays of these shards that there are rows.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: nobody was told, or it is not known.
+    pub async fn tell_relays(&self, shards: &BTreeSet<ShardIndex>) -> Result<(), StoreError> {
+        let mut said = String::new();
+        for shard in shards {
+            said.push_str(&format!("{shard} "));
+        }
+        let channel = self.relays_channel();
+        self.inner.pool.run(async |connection| redis::cmd("PUBLISH").arg(&channel).arg(&said).query_async::<()>(connection).await).await
     }
 }
