@@ -89,24 +89,26 @@ pub async fn resume_push(op: &Operation, domain: &Domain, author: UserId) -> Res
 /// the follow itself.
 struct Followers {
     author: UserId,
-    after: i64,
+    /// The last one so far; `None` at the end.
+    after: Option<i64>,
 }
 
 impl Followers {
     fn of(author: UserId) -> Self {
-        Self { author, after: 0 }
+        Self { author, after: Some(0) }
     }
 
     async fn next(&mut self, op: &Operation, domain: &Domain) -> Result<Option<Vec<UserId>>, DomainError> {
-        let (author, after) = (self.author.as_i64(), self.after);
+        let Some(after) = self.after else { return Ok(None) };
+        let author = self.author.as_i64();
         let chunk = domain
             .cluster
             .read(&op.reads, domain.cluster.shard_of_id(self.author), async |connection: &mut Connection| {
                 followers::chunk(connection, author, after, CHUNK).await
             })
             .await?;
-        let Some(last) = chunk.last() else { return Ok(None) };
-        self.after = *last;
-        Ok(Some(chunk.into_iter().map(UserId::from_i64).collect()))
+        let full = i64::try_from(chunk.len()).is_ok_and(|count| count >= CHUNK);
+        self.after = chunk.last().copied().filter(|_| full);
+        Ok((!chunk.is_empty()).then(|| chunk.into_iter().map(UserId::from_i64).collect()))
     }
 }
