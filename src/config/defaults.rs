@@ -40,6 +40,10 @@ pub fn cache_ms() -> u64 {
 pub fn l1_ms() -> u64 {
     1_000
 }
+/// Watchers that look at a time.
+pub fn looks_at_once() -> usize {
+    16
+}
 /// Jobs held per queue.
 pub fn prefetch() -> u16 {
     50

@@ -123,6 +123,10 @@ pub struct RedisConfig {
     /// How long a value may be served from process memory, in milliseconds; 0 turns that level off.
     #[serde(default = "defaults::l1_ms")]
     pub l1_ttl_ms: u64,
+    /// Watchers of a process that look at a time, at least 1. One post can wake tens of thousands: the more look at once, the sooner the last is told, and
+    /// the longer everybody else waits for Redis and the processor meanwhile.
+    #[serde(default = "defaults::looks_at_once")]
+    pub looks_at_once: usize,
 }
 
 impl fmt::Debug for RedisConfig {
@@ -134,6 +138,7 @@ impl fmt::Debug for RedisConfig {
             .field("timeout_ms", &self.timeout_ms)
             .field("cache_ttl_ms", &self.cache_ttl_ms)
             .field("l1_ttl_ms", &self.l1_ttl_ms)
+            .field("looks_at_once", &self.looks_at_once)
             .finish()
     }
 }

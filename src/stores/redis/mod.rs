@@ -83,7 +83,7 @@ impl Redis {
                 clock,
                 ttl: Duration::from_millis(config.cache_ttl_ms),
                 loads_while_away: tokio::sync::Semaphore::new(LOADS_WHILE_AWAY),
-                watched: pubsub::Watched::default(),
+                watched: pubsub::Watched::new(config.looks_at_once),
                 local_buckets: rate_limit::LocalBuckets::default(),
                 scripts: Scripts {
                     fill: redis::Script::new(include_str!("fill.lua")),

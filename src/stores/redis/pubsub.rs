@@ -16,8 +16,6 @@ use crate::ids::{Id, UserId};
 
 /// Channels asked for in one command.
 const CHUNK: usize = 500;
-/// Watchers of a process that look at once. One post can wake tens of thousands: all together they would hold up Redis for everyone else.
-const LOOKS: usize = 16;
 /// How long a watcher waits until its channel is heard; without Redis it begins all the same, and is woken once Redis is back.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -66,13 +64,12 @@ pub struct Watched {
     commanded: Notify,
 }
 
-impl Default for Watched {
-    fn default() -> Self {
-        Self { looks: Semaphore::new(LOOKS), people: Mutex::default(), commands: Mutex::default(), commanded: Notify::new() }
-    }
-}
-
 impl Watched {
+    /// Nobody yet; of those to come so many look at a time.
+    pub fn new(looks_at_once: usize) -> Self {
+        Self { looks: Semaphore::new(looks_at_once.max(1)), people: Mutex::default(), commands: Mutex::default(), commanded: Notify::new() }
+    }
+
     fn command(&self, command: Command) {
         self.commands.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(command);
         self.commanded.notify_one();

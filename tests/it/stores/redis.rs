@@ -57,6 +57,7 @@ fn config(url: &str, pool: u32) -> RedisConfig {
         timeout_ms: 1_000,
         cache_ttl_ms: 60_000,
         l1_ttl_ms: 60_000,
+        looks_at_once: 16,
     }
 }
 
