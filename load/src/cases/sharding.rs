@@ -129,7 +129,7 @@ async fn measure(
     let rate = match arguments.rate {
         Some(rate) => rate,
         None => {
-            let search = Search { what: &format!("{}, one server", load.1), from: 40.0, factor: 1.4, above_ms: SATURATED_MS };
+            let search = Search { what: &format!("{}, one server", load.1), from: 40.0, factor: 1.15, above_ms: SATURATED_MS };
             search.rate(async |rate| round(load.0, sides.0, rows, (rate, Duration::from_secs(step)), 3).await).await?
         }
     };
