@@ -219,7 +219,7 @@ pub async fn run(
 ) -> anyhow::Result<Outcome> {
     let (rounds, length, consistency) = if arguments.quick { (2, 6, 8) } else { (7, 12, 60) };
     let (length, consistency) = (Duration::from_secs(length), Duration::from_secs(consistency));
-    let rate = arguments.rate.unwrap_or(100.0);
+    let rate = arguments.rate.unwrap_or(160.0);
     let shards = plaza::config::Config::load(Some(&config.to_path_buf()))?.postgres.shards;
     let primaries: Vec<&str> = shards.iter().map(|shard| shard.primary.expose_secret()).collect();
     let replicas: Vec<String> = shards.iter().flat_map(|shard| &shard.replicas).map(|url| url.expose_secret().to_owned()).collect();

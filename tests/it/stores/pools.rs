@@ -1,6 +1,5 @@
 //! Connections that are opened before they are needed, those that a server has ended, and callers that wait for one.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::poll;
@@ -83,7 +82,7 @@ async fn a_caller_that_left_while_it_waited_waits_no_more() {
         let waiting = || cluster.shard(shard).unwrap().pool_states().find(|(name, _)| name == "shard 0 primary").unwrap().1.waiting;
         let deadline = Instant::now() + Duration::from_secs(30);
         let one = cluster.write(shard, deadline, async |_: &mut _| {
-            let mut other = pin!(cluster.write(shard, deadline, async |_: &mut _| Ok::<_, StoreError>(())));
+            let mut other = Box::pin(cluster.write(shard, deadline, async |_: &mut _| Ok::<_, StoreError>(())));
             assert!(poll!(&mut other).is_pending());
             assert_eq!(waiting(), 1);
             Ok::<_, StoreError>(())

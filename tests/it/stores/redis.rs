@@ -12,6 +12,7 @@ use plaza::stores::StoreError;
 use plaza::stores::postgres::session::ConsistencyToken;
 use plaza::stores::redis::Redis;
 use plaza::stores::redis::cache::{CachePolicy, Cached};
+use plaza::stores::redis::keys::Keys;
 use plaza::stores::redis::timelines::Timeline;
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
@@ -204,8 +205,12 @@ async fn another_process_forgets_what_it_held_in_memory() {
     let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     let (listener, stopping) = (reader.clone(), stop.clone());
     tasks.spawn(async move { listener.listen(stopping).await });
-    // Listening begins with forgetting everything: wait until memory holds.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let channel = Keys::new(&config.key_prefix).invalidations();
+    let mut server = redis::Client::open(server()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut listeners = 0;
+    while listeners == 0 {
+        (_, listeners) = redis::cmd("PUBSUB").arg("NUMSUB").arg(&channel).query_async::<(String, u32)>(&mut server).await.unwrap();
+    }
     version(1).await;
     version(1).await;
     writer.invalidate::<LocalRow>(&[(1, 2)]).await.unwrap();
