@@ -174,6 +174,7 @@ pub fn begin_server() {
     for payer in ["viewer", "address"] {
         metrics::counter!("plaza_rate_limited_total", "payer" => payer).increment(0);
     }
+    metrics::counter!("plaza_views_acknowledged_total").increment(0);
     metrics::gauge!("plaza_http_in_flight").increment(0);
     metrics::gauge!("plaza_sockets").increment(0);
     metrics::gauge!("plaza_subscriptions").increment(0);
