@@ -108,7 +108,7 @@ impl Counter {
                 let moving = async |connection: &mut Connection| -> Result<(), StoreError> {
                     rows::move_positions(connection, NAME, &missing).await
                 };
-                self.cluster.write(shard, Instant::now() + DEADLINE, moving).await?;
+                self.cluster.write_unread(shard, Instant::now() + DEADLINE, moving).await?;
                 next.extend(missing.iter().map(|position| (position.partition, position.next_offset)));
             }
             progress.next.insert(shard, next);
@@ -183,7 +183,7 @@ impl Counter {
     ) -> Result<(), StoreError> {
         let positions: Vec<Position> = next.iter().map(|(partition, offset)| position(*partition, *offset)).collect();
         self.cluster
-            .write(shard, Instant::now() + DEADLINE, async |connection: &mut Connection| -> Result<(), StoreError> {
+            .write_unread(shard, Instant::now() + DEADLINE, async |connection: &mut Connection| -> Result<(), StoreError> {
                 let held = rows::lock_positions(connection, NAME).await?;
                 let held: BTreeMap<i32, i64> = held.iter().map(|position| (position.partition, position.next_offset)).collect();
                 if Some(&held) != expected {
@@ -193,8 +193,7 @@ impl Counter {
                 add_totals(connection, &part.totals).await?;
                 rows::move_positions(connection, NAME, &positions).await
             })
-            .await?;
-        Ok(())
+            .await
     }
 
     /// Folds what is old on every shard.
@@ -203,11 +202,10 @@ impl Counter {
         for shard in self.cluster.indexes() {
             while self
                 .cluster
-                .write(shard, Instant::now() + DEADLINE, async |connection: &mut Connection| -> Result<usize, StoreError> {
+                .write_unread(shard, Instant::now() + DEADLINE, async |connection: &mut Connection| -> Result<usize, StoreError> {
                     fold::fold(connection, now_s).await
                 })
                 .await?
-                .value
                 > 0
             {}
         }
