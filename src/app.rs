@@ -73,6 +73,7 @@ impl App {
             identity: Arc::new(Identity::new(&config.auth, &config.limits)?),
             pull_authors: crate::domain::timelines::PullAuthors::default(),
             views: Arc::new(crate::domain::views::ViewLog::new(&config.views, &config.kafka)),
+            relations: crate::domain::relations_batch::RelationsBatch::new(config.postgres.shards.len()),
         };
         Self::around(config, domain)
     }

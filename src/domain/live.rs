@@ -217,8 +217,8 @@ async fn visible(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<Vec<
     if ids.is_empty() {
         return Ok(Vec::new());
     }
+    let relations = relations::of_viewer_among_many(op, domain).await?;
     let found = posts::get_many_surely(op, domain, ids).await?;
-    let relations = relations::of_viewer(op, domain).await?;
     let mut shown = Vec::with_capacity(found.len());
     for post in found.into_values().filter(|post| relations.follows(post.author_id)) {
         if !timelines::is_repeat(op, domain, &post).await? {

@@ -26,6 +26,7 @@ pub mod products;
 pub mod profile_counts;
 pub mod references;
 pub mod relations;
+pub mod relations_batch;
 pub mod search;
 pub mod shares;
 pub mod text;
@@ -70,6 +71,8 @@ pub struct Domain {
     pub pull_authors: timelines::PullAuthors,
     /// Where views of posts go.
     pub views: Arc<views::ViewLog>,
+    /// The relations of those who are told something, many at a time.
+    pub relations: relations_batch::RelationsBatch,
 }
 
 impl std::fmt::Debug for Domain {

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::profile_counts::ProfileCounts;
 use super::{Domain, DomainError, Operation, timelines};
 use crate::ids::{Id, UserId};
+use crate::stores::StoreError;
 use crate::stores::postgres::users::Versions;
 use crate::stores::postgres::{Connection, follows as store};
-use crate::stores::redis::cache::Cached;
+use crate::stores::redis::cache::{CachePolicy, Cached};
 
 /// A person's relations; each list is sorted.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -54,9 +55,24 @@ impl Relations {
 /// # Errors
 /// The person's shard is away.
 pub async fn of(op: &Operation, domain: &Domain, user: UserId) -> Result<Arc<Relations>, DomainError> {
-    let found = domain
+    let found = of_many(op, domain, op.cache_policy(), &[user]).await?;
+    Ok(Arc::new(found.into_values().next().unwrap_or_default()))
+}
+
+/// People's relations by their ids, through the cache.
+///
+/// # Errors
+/// A person's shard is away.
+pub(super) async fn of_many(
+    op: &Operation,
+    domain: &Domain,
+    policy: CachePolicy,
+    users: &[UserId],
+) -> Result<HashMap<i64, Relations>, DomainError> {
+    let ids: Vec<i64> = users.iter().map(|user| user.as_i64()).collect();
+    domain
         .redis
-        .get_many(op.cache_policy(), &[user.as_i64()], async |missing: &[i64]| -> Result<HashMap<i64, Relations>, DomainError> {
+        .get_many(policy, &ids, async |missing: &[i64]| -> Result<HashMap<i64, Relations>, DomainError> {
             let missing = missing.iter().copied().map(UserId::from_i64);
             let rows = domain
                 .cluster
@@ -75,8 +91,7 @@ pub async fn of(op: &Operation, domain: &Domain, user: UserId) -> Result<Arc<Rel
             });
             Ok(relations.collect())
         })
-        .await?;
-    Ok(Arc::new(found.into_values().next().unwrap_or_default()))
+        .await
 }
 
 /// The viewer's relations, read once an operation; nobody's for the anonymous.
@@ -86,6 +101,19 @@ pub async fn of(op: &Operation, domain: &Domain, user: UserId) -> Result<Arc<Rel
 pub async fn of_viewer(op: &Operation, domain: &Domain) -> Result<Arc<Relations>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(Arc::default()) };
     op.relations.get_or_try_init(|| of(op, domain, viewer.user_id)).await.cloned()
+}
+
+/// The same, loaded together with those of others who ask at this moment: for what many viewers are told at once.
+///
+/// # Errors
+/// The viewer's shard is away.
+pub async fn of_viewer_among_many(op: &Operation, domain: &Domain) -> Result<Arc<Relations>, DomainError> {
+    let Some(viewer) = op.viewer else { return Ok(Arc::default()) };
+    let load = async || {
+        let loaded = domain.relations.load(domain, viewer.user_id).await;
+        loaded.map_err(|error| StoreError::unavailable("a shard", error).into())
+    };
+    op.relations.get_or_try_init(load).await.cloned()
 }
 
 /// A person's follows or blocks have changed, to these versions: what is cached of them is older, and their timeline is no longer right.

@@ -50,6 +50,7 @@ fn app() -> App {
         identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
         views: std::sync::Arc::new(crate::domain::views::ViewLog::new(&config.views, &config.kafka)),
+        relations: crate::domain::relations_batch::RelationsBatch::new(config.postgres.shards.len()),
     };
     App::around(config, domain).unwrap()
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { newPerson } from './support/api.mjs';
+import { figuresOf, newPerson } from './support/api.mjs';
 import { closeBrowser, openBrowser, picture, withPages } from './support/browser.mjs';
 
 before(openBrowser);
@@ -42,15 +42,21 @@ test('runs a subscription', withPages({}, async (open) => {
   await goto('/graphiql');
   await logIn(page, me);
   await example(page, 'Watch the home feed').click();
+  await page.locator('.graphiql-query-editor').getByText('homeUpdated', { exact: true }).waitFor();
   await run(page).click();
+  const stop = page.getByRole('button', { name: /^Stop query/ });
+  await stop.waitFor();
   // Told as it happens: what is written before plaza listens is not, so more is written until something is told.
   let told = false;
   for (let tries = 0; tries < 20 && !told; tries += 1) {
     await author.post(`Told live, ${tries}`);
     told = await answer(page).getByText('Told live').waitFor({ timeout: 1_000 }).then(() => true, () => false);
   }
-  assert.ok(told);
-  await page.getByRole('button', { name: /^Stop query/ }).click();
+  if (!told) {
+    const figures = await figuresOf(/^plaza_(subscription|projection_parked|consumer_lag|outbox|fan_out_deliveries)/);
+    assert.fail(`told of nothing; the answer's pane has ${JSON.stringify(await answer(page).innerText())}\n${figures}`);
+  }
+  await stop.click();
 }));
 
 test('a mutation is sent under a key of its own', withPages({}, async (open) => {

@@ -1,6 +1,7 @@
 //! How many SQL statements an operation may send: a number that no machine changes.
 
 use plaza::cli::roles::Role;
+use plaza::ids::{self, Bucket, Id, UserId};
 use serde_json::json;
 
 use crate::app::{Person, TestApp, with_config, with_roles_and_config, with_server};
@@ -195,5 +196,40 @@ async fn telling_of_views_sends_no_statement_when_warm() {
             assert_eq!(statements(app, &reader, query, json!({ "id": post })).await, 0);
         },
     )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_are_told_at_once_are_looked_up_together() {
+    with_server(async |app| {
+        let (reader, author) = (app.sign_up("reader").await, app.sign_up("author").await);
+        app.follow(&reader, &author).await;
+        let id = async |handle: &str| {
+            UserId::from_i64(app.count(&format!("SELECT coalesce(sum(id), 0)::bigint FROM users WHERE handle = '{handle}'")).await)
+        };
+        let (reader, author) = (id("reader").await, id("author").await);
+        let domain = &app.app.domain;
+        let strangers = (0..200).map(|number| UserId::from_i64(ids::compose(domain.clock.now_ms(), Bucket::new(number * 20), 0)));
+        let everybody: Vec<UserId> = strangers.chain([reader]).collect();
+        let before = domain.cluster.statements();
+        let loaded = futures_util::future::join_all(everybody.iter().map(|user| domain.relations.load(domain, *user))).await;
+        let sent = domain.cluster.statements() - before;
+        // Each shard: who comes first, and then all who have asked meanwhile.
+        let shards = u64::try_from(domain.cluster.len()).unwrap();
+        assert!(sent <= 2 * shards, "{sent} statements for {} people", everybody.len());
+        let follows: Vec<bool> = loaded.into_iter().map(|relations| relations.unwrap().follows(author)).collect();
+        assert_eq!(follows.iter().filter(|follows| **follows).count(), 1);
+        assert_eq!(follows.last(), Some(&true));
+
+        // A watcher whose client leaves takes nobody with it who waits for what it was reading.
+        let (leaves, stays) = (domain.relations.load(domain, reader), domain.relations.load(domain, reader));
+        futures_util::pin_mut!(stays);
+        {
+            futures_util::pin_mut!(leaves);
+            assert!(futures_util::poll!(&mut leaves).is_pending());
+            assert!(futures_util::poll!(&mut stays).is_pending());
+        }
+        assert!(stays.await.unwrap().follows(author));
+    })
     .await;
 }

@@ -43,6 +43,12 @@ export async function ask(query, variables = {}, token = undefined) {
   return data;
 }
 
+/** Lines of the process's metrics, for who reads why a test has failed. */
+export async function figuresOf(pattern) {
+  const metrics = await (await fetch(`${ADMIN_URL}/metrics`)).text();
+  return metrics.split('\n').filter((line) => pattern.test(line)).join('\n');
+}
+
 /** Somebody new, logged in. */
 export async function newPerson(displayName = 'Test Person') {
   const handle = unique(displayName.split(' ')[0].normalize('NFD').replace(/[^a-z]/gi, '').toLowerCase());
