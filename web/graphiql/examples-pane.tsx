@@ -1,4 +1,5 @@
 import { useGraphiQL, useGraphiQLActions, type GraphiQLPlugin } from '@graphiql/react';
+import { useEffect, useState } from 'react';
 import { EXAMPLES, type Ask, type Example } from './examples';
 
 function Icon() {
@@ -20,15 +21,23 @@ function ExamplesPane({ ask }: { ask: Ask }) {
   const variableEditor = useGraphiQL((state) => state.variableEditor);
   const headerEditor = useGraphiQL((state) => state.headerEditor);
 
-  async function open(example: Example) {
-    const variables = await example.variables?.(ask);
-    // Only tabs with something in them are kept: an untouched one is used again.
-    if (queryEditor?.getValue().trim()) addTab();
-    queryEditor?.setValue(example.query);
-    variableEditor?.setValue(variables ? JSON.stringify(variables, null, 2) : '');
-    headerEditor?.setValue(example.headers ? JSON.stringify(example.headers, null, 2) : '');
-    queryEditor?.focus();
-  }
+  // The editors come later than this pane: what is chosen before they are there is opened then.
+  const [chosen, setChosen] = useState<Example | null>(null);
+
+  useEffect(() => {
+    if (!chosen || !queryEditor || !variableEditor || !headerEditor) return;
+    async function open(example: Example) {
+      const variables = await example.variables?.(ask);
+      // Only tabs with something in them are kept: an untouched one is used again.
+      if (queryEditor?.getValue().trim()) addTab();
+      queryEditor?.setValue(example.query);
+      variableEditor?.setValue(variables ? JSON.stringify(variables, null, 2) : '');
+      headerEditor?.setValue(example.headers ? JSON.stringify(example.headers, null, 2) : '');
+      queryEditor?.focus();
+    }
+    setChosen(null);
+    void open(chosen);
+  }, [chosen, queryEditor, variableEditor, headerEditor, addTab, ask]);
 
   return (
     <section aria-label="Examples" className="examples">
@@ -36,7 +45,7 @@ function ExamplesPane({ ask }: { ask: Ask }) {
       <ul>
         {EXAMPLES.map((example) => (
           <li key={example.title}>
-            <button type="button" onClick={() => void open(example)}>
+            <button type="button" onClick={() => setChosen(example)}>
               <strong>{example.title}</strong>
               {example.needsLogIn && <span className="examples-badge">log in</span>}
               <span>{example.about}</span>

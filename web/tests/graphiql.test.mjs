@@ -35,6 +35,20 @@ test('opens, logs in, asks and shows the answer', withPages({}, async (open) => 
   await page.getByRole('button', { name: 'Log in', exact: true }).waitFor();
 }));
 
+test('an example that is chosen before the editor is there is in it once it is', withPages({}, async (open) => {
+  const { page, goto } = await open();
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  await page.route(/monaco-editor-.*\.js$/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await goto('/graphiql');
+  await example(page, 'Watch the home feed').click();
+  release();
+  await page.locator('.graphiql-query-editor').getByText('homeUpdated', { exact: true }).waitFor();
+}));
+
 test('runs a subscription', withPages({}, async (open) => {
   const [author, me] = await Promise.all([newPerson('Ada Author'), newPerson('Gil Graphs')]);
   await me.follow(author.id);
