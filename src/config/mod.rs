@@ -123,8 +123,8 @@ pub struct RedisConfig {
     /// How long a value may be served from process memory, in milliseconds; 0 turns that level off.
     #[serde(default = "defaults::l1_ms")]
     pub l1_ttl_ms: u64,
-    /// Watchers of a process that look at a time, at least 1. One post can wake tens of thousands: the more look at once, the sooner the last is told, and
-    /// the longer everybody else waits for Redis and the processor meanwhile.
+    /// Watchers of a process that begin, or look for what they have missed, at a time, at least 1. After a restart that is all of them: the more at
+    /// once, the sooner the last is there, and the longer everybody else waits for Redis and the processor meanwhile.
     #[serde(default = "defaults::looks_at_once")]
     pub looks_at_once: usize,
 }

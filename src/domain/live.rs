@@ -14,7 +14,8 @@ use super::operation::ConsistencyToken;
 use super::posts::{self, Post};
 use super::{Domain, DomainError, Operation, PageRequest, Viewer, relations, timelines};
 use crate::ids::{self, Bucket, Id, PostId, UserId};
-use crate::stores::redis::live::KEPT_S;
+use crate::stores::StoreError;
+use crate::stores::redis::live::{KEPT_S, Newest};
 
 pub use crate::stores::redis::live::Position;
 pub use crate::stores::redis::pubsub::{Wakes, Watcher};
@@ -52,6 +53,16 @@ impl HomeCursor {
         let position = if position.is_empty() { None } else { Some(Position::parse(position)?) };
         Some(Self { position, post: post.parse().ok().filter(|post| *post > 0)? })
     }
+}
+
+/// What a watcher does next.
+enum ToDo {
+    /// It has told all it was woken for.
+    Nothing,
+    /// This post came right after the last one seen.
+    Tell(Newest),
+    /// It must ask what came, or keep the stream.
+    Look,
 }
 
 /// Watches the viewer's home.
@@ -96,9 +107,14 @@ impl HomeWatch {
                 self.last = found.0.post;
                 return found;
             }
-            let turn = domain.redis.turn().await;
-            let looked = self.look(&op(), domain).await;
-            drop(turn);
+            let looked = match self.to_do() {
+                ToDo::Nothing => Ok(()),
+                ToDo::Tell(newest) => self.tell(newest, &mut op, domain).await,
+                ToDo::Look => {
+                    let _turn = domain.redis.turn().await;
+                    self.look(&op(), domain).await
+                }
+            };
             match looked {
                 Ok(()) if !self.found.is_empty() => {}
                 // Until there may be something, or it is time to keep the stream.
@@ -111,20 +127,40 @@ impl HomeWatch {
         }
     }
 
+    fn to_do(&self) -> ToDo {
+        match (self.position, self.seen.newest) {
+            _ if Instant::now() >= self.keep_at => ToDo::Look,
+            (Some(position), Some(newest)) if newest.at <= position => ToDo::Nothing,
+            (Some(position), Some(newest)) if newest.before == position => ToDo::Tell(newest),
+            _ => ToDo::Look,
+        }
+    }
+
+    /// Tells the post it was woken for, as many others may at this moment: their relations are read together, and nothing else is asked for but what is in
+    /// this process's memory after the first of them.
+    async fn tell(&mut self, newest: Newest, op: impl FnOnce() -> Arc<Operation>, domain: &Domain) -> Result<(), DomainError> {
+        let relations = domain.relations.load(domain, self.user).await.map_err(|error| StoreError::unavailable("a shard", error))?;
+        let op = op();
+        let _first = op.relations.set(relations);
+        self.take(vec![(newest.at, newest.post)], &op, domain).await
+    }
+
     async fn look(&mut self, op: &Operation, domain: &Domain) -> Result<(), DomainError> {
-        let mut newest = self.seen.newest;
         if Instant::now() >= self.keep_at {
             self.open(op, domain).await?;
             self.keep_at = Instant::now() + KEEP;
-            newest = None;
         }
         let Some(position) = self.position else { return Ok(()) };
-        let entries = match newest {
-            Some(newest) if newest.at <= position => return Ok(()),
-            Some(newest) if newest.before == position => vec![(newest.at, newest.post)],
-            _ => domain.redis.live_after(self.user, position).await?,
-        };
-        let Some((last, _)) = entries.last().copied() else { return self.reopen_if_lost(op, domain, position).await };
+        let entries = domain.redis.live_after(self.user, position).await?;
+        if entries.is_empty() {
+            return self.reopen_if_lost(op, domain, position).await;
+        }
+        self.take(entries, op, domain).await
+    }
+
+    /// Takes entries of the stream: what may be shown and was not told yet is told.
+    async fn take(&mut self, entries: Vec<(Position, PostId)>, op: &Operation, domain: &Domain) -> Result<(), DomainError> {
+        let last = entries.last().map(|(last, _)| *last);
         let fresh: Vec<(Position, PostId)> = entries.into_iter().filter(|(_, post)| self.remember(*post)).collect();
         let ids: Vec<PostId> = fresh.iter().map(|(_, post)| *post).collect();
         let mut posts = visible(op, domain, &ids).await.inspect_err(|_| self.forget(&ids))?;
@@ -133,7 +169,7 @@ impl HomeWatch {
                 self.found.push_back((HomeCursor { position: Some(position), post: id.as_i64() }, post));
             }
         }
-        self.position = Some(last);
+        self.position = last.or(self.position);
         Ok(())
     }
 
@@ -217,8 +253,8 @@ async fn visible(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<Vec<
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let relations = relations::of_viewer_among_many(op, domain).await?;
     let found = posts::get_many_surely(op, domain, ids).await?;
+    let relations = relations::of_viewer(op, domain).await?;
     let mut shown = Vec::with_capacity(found.len());
     for post in found.into_values().filter(|post| relations.follows(post.author_id)) {
         if !timelines::is_repeat(op, domain, &post).await? {

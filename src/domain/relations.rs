@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::profile_counts::ProfileCounts;
 use super::{Domain, DomainError, Operation, timelines};
 use crate::ids::{Id, UserId};
-use crate::stores::StoreError;
 use crate::stores::postgres::users::Versions;
 use crate::stores::postgres::{Connection, follows as store};
 use crate::stores::redis::cache::{CachePolicy, Cached};
@@ -101,19 +100,6 @@ pub(super) async fn of_many(
 pub async fn of_viewer(op: &Operation, domain: &Domain) -> Result<Arc<Relations>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(Arc::default()) };
     op.relations.get_or_try_init(|| of(op, domain, viewer.user_id)).await.cloned()
-}
-
-/// The same, loaded together with those of others who ask at this moment: for what many viewers are told at once.
-///
-/// # Errors
-/// The viewer's shard is away.
-pub async fn of_viewer_among_many(op: &Operation, domain: &Domain) -> Result<Arc<Relations>, DomainError> {
-    let Some(viewer) = op.viewer else { return Ok(Arc::default()) };
-    let load = async || {
-        let loaded = domain.relations.load(domain, viewer.user_id).await;
-        loaded.map_err(|error| StoreError::unavailable("a shard", error).into())
-    };
-    op.relations.get_or_try_init(load).await.cloned()
 }
 
 /// A person's follows or blocks have changed, to these versions: what is cached of them is older, and their timeline is no longer right.

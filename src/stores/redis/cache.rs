@@ -21,6 +21,8 @@ use crate::stores::{StoreError, explain};
 
 /// How long a tombstone stands; a replica that lags longer serves nobody.
 const TOMBSTONE: Duration = Duration::from_secs(30);
+/// Values stored in one script: Redis does nothing else meanwhile, some 7 µs for each.
+const FILLED_AT_ONCE: usize = 64;
 /// How long it is remembered that a row does not exist.
 const NEGATIVE: Duration = Duration::from_secs(5);
 
@@ -236,6 +238,12 @@ impl Redis {
     pub(super) async fn fill<V: Cached>(&self, ids: &[i64], loaded: &HashMap<i64, V>, began_ms: i64, token: Option<&str>) {
         let now_ms = self.inner.clock.now_ms();
         let took_ms = now_ms.saturating_sub(began_ms).max(0);
+        for ids in ids.chunks(FILLED_AT_ONCE) {
+            self.fill_some(ids, loaded, now_ms, took_ms, token).await;
+        }
+    }
+
+    async fn fill_some<V: Cached>(&self, ids: &[i64], loaded: &HashMap<i64, V>, now_ms: i64, took_ms: i64, token: Option<&str>) {
         let mut script = self.inner.scripts.fill.prepare_invoke();
         script.arg(token.unwrap_or_default());
         for id in ids {

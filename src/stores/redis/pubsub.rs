@@ -133,7 +133,7 @@ impl Redis {
         Watcher { user, wakes, redis: self.clone() }
     }
 
-    /// Waits for a watcher's turn to look at what it was woken for; held while it looks.
+    /// Waits for a watcher's turn to begin, or to look for what it has missed; held while it does.
     pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.inner.watched.looks.acquire().await.ok()
     }
