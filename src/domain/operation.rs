@@ -70,6 +70,11 @@ impl Operation {
         }
     }
 
+    /// Something that is told once: reads see everything up to this moment (Unix ms), so that a replica that lags leaves nothing out of it for good.
+    pub fn as_of(now_ms: i64, shards: usize, viewer: Option<Viewer>, timeout: Duration) -> Self {
+        Self::request(shards, viewer, &ConsistencyToken { seen_at_ms: now_ms, ..Default::default() }, timeout)
+    }
+
     /// Work without a client that must see the newest state: jobs and projections. Reads primaries, past every cache.
     pub fn internal(shards: usize, timeout: Duration) -> Self {
         Self {

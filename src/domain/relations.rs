@@ -10,7 +10,7 @@ use super::{Domain, DomainError, Operation, timelines};
 use crate::ids::{Id, UserId};
 use crate::stores::postgres::users::Versions;
 use crate::stores::postgres::{Connection, follows as store};
-use crate::stores::redis::cache::{CachePolicy, Cached};
+use crate::stores::redis::cache::Cached;
 
 /// A person's relations; each list is sorted.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ impl Relations {
 /// # Errors
 /// The person's shard is away.
 pub async fn of(op: &Operation, domain: &Domain, user: UserId) -> Result<Arc<Relations>, DomainError> {
-    let found = of_many(op, domain, op.cache_policy(), &[user]).await?;
+    let found = of_many(op, domain, &[user]).await?;
     Ok(Arc::new(found.into_values().next().unwrap_or_default()))
 }
 
@@ -62,16 +62,11 @@ pub async fn of(op: &Operation, domain: &Domain, user: UserId) -> Result<Arc<Rel
 ///
 /// # Errors
 /// A person's shard is away.
-pub(super) async fn of_many(
-    op: &Operation,
-    domain: &Domain,
-    policy: CachePolicy,
-    users: &[UserId],
-) -> Result<HashMap<i64, Relations>, DomainError> {
+pub(super) async fn of_many(op: &Operation, domain: &Domain, users: &[UserId]) -> Result<HashMap<i64, Relations>, DomainError> {
     let ids: Vec<i64> = users.iter().map(|user| user.as_i64()).collect();
     domain
         .redis
-        .get_many(policy, &ids, async |missing: &[i64]| -> Result<HashMap<i64, Relations>, DomainError> {
+        .get_many(op.cache_policy(), &ids, async |missing: &[i64]| -> Result<HashMap<i64, Relations>, DomainError> {
             let missing = missing.iter().copied().map(UserId::from_i64);
             let rows = domain
                 .cluster

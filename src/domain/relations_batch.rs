@@ -1,19 +1,17 @@
 //! The relations of many viewers at once. A post by somebody famous wakes a hundred thousand watchers, and each asks for relations of its own: by
 //! themselves that is a look at Redis, a statement and a fill for each of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::operation::ConsistencyToken;
 use super::relations::{self, Relations};
 use super::{Domain, DomainError, Operation};
 use crate::ids::{Id, UserId};
 use crate::stores::StoreError;
 use crate::stores::postgres::ShardIndex;
-use crate::stores::redis::cache::CachePolicy;
 
 /// Most people in one batch.
 const MOST: usize = 128;
@@ -29,7 +27,7 @@ pub struct RelationsBatch(Arc<[Mutex<Gathered>]>);
 
 #[derive(Debug, Default)]
 struct Gathered {
-    asked: Vec<(UserId, oneshot::Sender<Answer>)>,
+    asked: VecDeque<(UserId, oneshot::Sender<Answer>)>,
     /// Whether a task is loading them.
     loading: bool,
 }
@@ -57,7 +55,7 @@ impl RelationsBatch {
     fn ask(&self, shard: ShardIndex, user: UserId, answer: oneshot::Sender<Answer>) -> bool {
         let Some(gathered) = self.0.get(shard.0) else { return false };
         let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        gathered.asked.push((user, answer));
+        gathered.asked.push_back((user, answer));
         !std::mem::replace(&mut gathered.loading, true)
     }
 
@@ -104,8 +102,9 @@ impl Drop for Ended<'_> {
 /// As they are now: a replica that is behind, or another's load that has begun before, may not have what they are asked for.
 async fn load(domain: &Domain, users: &[UserId]) -> Result<HashMap<i64, Arc<Relations>>, DomainError> {
     let now = domain.clock.now_ms();
-    let op = Operation::request(domain.cluster.len(), None, &ConsistencyToken { seen_at_ms: now, ..Default::default() }, PATIENCE);
-    let found = relations::of_many(&op, domain, CachePolicy { floor_ms: now, bypass: false }, users);
+    let mut op = Operation::as_of(now, domain.cluster.len(), None, PATIENCE);
+    op.cache_floor_ms = now;
+    let found = relations::of_many(&op, domain, users);
     let found = tokio::time::timeout(PATIENCE, found).await.map_err(|_| StoreError::Deadline("relations".to_owned()))??;
     Ok(found.into_iter().map(|(user, relations)| (user, Arc::new(relations))).collect())
 }

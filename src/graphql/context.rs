@@ -145,8 +145,7 @@ impl RequestContext {
     /// A scope for one event of a subscription: nothing is shared with the event before, and nothing is kept. What the event tells of has
     /// happened by now, and is told once: a replica that does not have it yet would have it left out for good.
     pub fn for_event(&self) -> Arc<Scope> {
-        let now = ConsistencyToken { seen_at_ms: self.domain.clock.now_ms(), ..Default::default() };
-        let mut op = Operation::request(self.domain.cluster.len(), self.viewer, &now, self.timeout);
+        let mut op = Operation::as_of(self.domain.clock.now_ms(), self.domain.cluster.len(), self.viewer, self.timeout);
         op.traceparent.clone_from(&self.traceparent);
         let op = Arc::new(op);
         Arc::new(Scope { loaders: Loaders::new(&op, &self.domain), op, domain: self.domain.clone() })

@@ -199,7 +199,8 @@ async fn telling_of_views_sends_no_statement_when_warm() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+// One thread: all have asked before the first batch begins, however busy the machine is.
+#[tokio::test]
 async fn those_who_are_told_at_once_are_looked_up_together() {
     with_server(async |app| {
         let (reader, author) = (app.sign_up("reader").await, app.sign_up("author").await);
