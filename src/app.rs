@@ -1,4 +1,5 @@
-//! The composition root: Config ▶ App. The roles and the tests build through here, so what is tested is what runs.
+//! The composition root: Config ▶ App. The roles and the tests build through here, so what is
+//! tested is what runs.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -47,9 +48,10 @@ pub type Documents = Arc<HashMap<String, Arc<str>>>;
 
 fn trusted_documents(file: Option<&PathBuf>) -> anyhow::Result<Option<Documents>> {
     let Some(file) = file else { return Ok(None) };
-    let text = std::fs::read_to_string(file).with_context(|| format!("server.trusted_documents: {}", file.display()))?;
-    let documents: HashMap<String, String> =
-        serde_json::from_str(&text).with_context(|| format!("{} is no JSON object of texts", file.display()))?;
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("server.trusted_documents: {}", file.display()))?;
+    let documents: HashMap<String, String> = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no JSON object of texts", file.display()))?;
     Ok(Some(Arc::new(documents.into_iter().map(|(id, text)| (id, text.into())).collect())))
 }
 
@@ -73,7 +75,9 @@ impl App {
             identity: Arc::new(Identity::new(&config.auth, &config.limits)?),
             pull_authors: crate::domain::timelines::PullAuthors::default(),
             views: Arc::new(crate::domain::views::ViewLog::new(&config.views, &config.kafka)),
-            relations: crate::domain::relations_batch::RelationsBatch::new(config.postgres.shards.len()),
+            relations: crate::domain::relations_batch::RelationsBatch::new(
+                config.postgres.shards.len(),
+            ),
         };
         Self::around(config, domain)
     }
@@ -87,7 +91,10 @@ impl App {
             domain,
             tasks: Tasks::default(),
             trusted_documents: trusted_documents(config.server.trusted_documents.as_ref())?,
-            refunds: moka::sync::Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(60)).build(),
+            refunds: moka::sync::Cache::builder()
+                .max_capacity(100_000)
+                .time_to_idle(Duration::from_secs(60))
+                .build(),
             config: Arc::new(config),
         })
     }

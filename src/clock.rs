@@ -1,4 +1,5 @@
-//! Injected time: nothing else reads the system clock, so tests can stand still or step; and the wait that loops make between rounds.
+//! Injected time: nothing else reads the system clock, so tests can stand still or step; and the
+//! wait that loops make between rounds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -21,9 +22,13 @@ impl Clock {
     /// Now, in UTC.
     pub fn now(&self) -> DateTime<Utc> {
         match self {
-            #[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the one place that reads the system clock"
+            )]
             Self::System => Utc::now(),
-            Self::Manual(ms) => DateTime::from_timestamp_millis(ms.load(Ordering::Relaxed)).unwrap_or(DateTime::UNIX_EPOCH),
+            Self::Manual(ms) => DateTime::from_timestamp_millis(ms.load(Ordering::Relaxed))
+                .unwrap_or(DateTime::UNIX_EPOCH),
         }
     }
 

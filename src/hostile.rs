@@ -1,5 +1,6 @@
-//! What hostile bytes meet first, each as one function from bytes to nothing: for the fuzz targets in `fuzz/` and the bounded run in `tests/it/fuzz.rs`. They
-//! must return, soon, whatever they are given.
+//! What hostile bytes meet first, each as one function from bytes to nothing: for the fuzz targets
+//! in `fuzz/` and the bounded run in `tests/it/fuzz.rs`. They must return, soon, whatever they are
+//! given.
 
 use async_graphql::Variables;
 use async_graphql::parser::parse_query;
@@ -10,7 +11,8 @@ use crate::graphql::{guard, ids};
 use crate::protocol::envelope::EventEnvelope;
 use crate::protocol::jobs::Job;
 
-/// A query's text, from the guard to the last thing that looks at it before the library's validation.
+/// A query's text, from the guard to the last thing that looks at it before the library's
+/// validation.
 pub fn guard(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if guard::check_text(text).is_err() {
@@ -19,7 +21,10 @@ pub fn guard(data: &[u8]) {
     if let Ok(document) = parse_query(text) {
         let variables = Variables::default();
         let passed = guard::check_document(&document, &variables).is_ok();
-        if passed && let async_graphql::parser::types::DocumentOperations::Single(operation) = &document.operations {
+        if passed
+            && let async_graphql::parser::types::DocumentOperations::Single(operation) =
+                &document.operations
+        {
             let _ = guard::check_variables(&operation.node, &variables);
         }
     }

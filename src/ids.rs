@@ -1,5 +1,6 @@
-//! Typed ids. An id is a positive 64-bit integer: 41 bits of milliseconds since [`EPOCH_MS`], 10 bits of bucket, 12 bits of
-//! sequence (`next_id` in migrations/ issues them). Ids sort by time, and routing one to its shard needs no I/O.
+//! Typed ids. An id is a positive 64-bit integer: 41 bits of milliseconds since [`EPOCH_MS`], 10
+//! bits of bucket, 12 bits of sequence (`next_id` in migrations/ issues them). Ids sort by time,
+//! and routing one to its shard needs no I/O.
 
 use std::fmt;
 
@@ -11,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// 2025-01-01T00:00:00Z in Unix milliseconds: the zero of an id's time part.
 pub const EPOCH_MS: i64 = 1_735_689_600_000;
-/// How many buckets the key space is cut into. Ids hold buckets, never shards, so shards can be added without renaming a row.
+/// How many buckets the key space is cut into. Ids hold buckets, never shards, so shards can be
+/// added without renaming a row.
 pub const BUCKETS: u16 = 1024;
 
 const SEQUENCE_BITS: u32 = 12;
@@ -27,7 +29,8 @@ impl Bucket {
         Self(u16::try_from(number % u64::from(BUCKETS)).unwrap_or_default())
     }
 
-    /// The bucket that a text (a handle, an e-mail address) hashes to. Stable for ever: claims are found by it.
+    /// The bucket that a text (a handle, an e-mail address) hashes to. Stable for ever: claims are
+    /// found by it.
     pub fn of_text(text: &str) -> Self {
         use sha2::Digest;
         let digest = sha2::Sha256::digest(text.as_bytes());
@@ -68,13 +71,17 @@ pub fn bucket_of(id: i64) -> Bucket {
 
 /// The time part of a raw id.
 pub fn created_at(id: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis((id >> (BUCKET_BITS + SEQUENCE_BITS)) + EPOCH_MS).unwrap_or(DateTime::UNIX_EPOCH)
+    DateTime::from_timestamp_millis((id >> (BUCKET_BITS + SEQUENCE_BITS)) + EPOCH_MS)
+        .unwrap_or(DateTime::UNIX_EPOCH)
 }
 
-/// Puts an id together. Only bulk loading does this here; live ids come from the shard's own `next_id`.
+/// Puts an id together. Only bulk loading does this here; live ids come from the shard's own
+/// `next_id`.
 pub fn compose(unix_ms: i64, bucket: Bucket, sequence: u16) -> i64 {
     let time = (unix_ms - EPOCH_MS).max(0);
-    (time << (BUCKET_BITS + SEQUENCE_BITS)) | (i64::from(bucket.number()) << SEQUENCE_BITS) | i64::from(sequence & 0x0fff)
+    (time << (BUCKET_BITS + SEQUENCE_BITS))
+        | (i64::from(bucket.number()) << SEQUENCE_BITS)
+        | i64::from(sequence & 0x0fff)
 }
 
 macro_rules! ids {
@@ -139,7 +146,10 @@ mod tests {
 
     #[test]
     fn ids_sort_by_time_whatever_the_bucket() {
-        assert!(compose(EPOCH_MS + 2, Bucket::new(0), 0) > compose(EPOCH_MS + 1, Bucket::new(1023), 4095));
+        assert!(
+            compose(EPOCH_MS + 2, Bucket::new(0), 0)
+                > compose(EPOCH_MS + 1, Bucket::new(1023), 4095)
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Components and their end: a signal makes the process not ready, then each component drains, then the process exits.
+//! Components and their end: a signal makes the process not ready, then each component drains, then
+//! the process exits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,8 +11,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::telemetry::trace;
 
-/// Each worker thread's stack; only what is used of it is there. A GraphQL answer is made by futures within futures, and the deepest document that the
-/// guard lets through takes more than a thread's usual 2 MiB of an unoptimised executable.
+/// Each worker thread's stack; only what is used of it is there. A GraphQL answer is made by
+/// futures within futures, and the deepest document that the guard lets through takes more than a
+/// thread's usual 2 MiB of an unoptimised executable.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 
 /// The runtime that everything runs on.
@@ -35,9 +37,14 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Starts a component that ends by itself soon after `stopping` is cancelled. One that ends before that, by an error or a panic,
-    /// takes the process down: half a process is worse than none, and whoever started it will start it again.
-    pub fn spawn(&self, name: &'static str, component: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+    /// Starts a component that ends by itself soon after `stopping` is cancelled. One that ends
+    /// before that, by an error or a panic, takes the process down: half a process is worse than
+    /// none, and whoever started it will start it again.
+    pub fn spawn(
+        &self,
+        name: &'static str,
+        component: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
         let tasks = self.clone();
         #[expect(clippy::disallowed_methods, reason = "the one place that starts tasks")]
         let running = tokio::spawn(component);
@@ -48,7 +55,9 @@ impl Tasks {
             }
             match result {
                 Ok(Ok(())) => tracing::error!(component = name, "ended by itself"),
-                Ok(Err(error)) => tracing::error!(component = name, error = format!("{error:#}"), "failed"),
+                Ok(Err(error)) => {
+                    tracing::error!(component = name, error = format!("{error:#}"), "failed")
+                }
                 Err(error) => tracing::error!(component = name, %error, "panicked"),
             }
             tasks.failed.store(true, Ordering::Release);
@@ -62,7 +71,10 @@ impl Tasks {
     }
 
     /// Starts work that must not stop half-way when whoever waits for what it comes to is gone.
-    pub fn to_the_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> oneshot::Receiver<T> {
+    pub fn to_the_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> oneshot::Receiver<T> {
         let (done, outcome) = oneshot::channel();
         self.spawn_detached(trace::carried(async move {
             let _gone = done.send(work.await);
@@ -90,7 +102,8 @@ impl Tasks {
     /// # Errors
     /// When a component had failed, or would not drain in time.
     pub async fn run_to_end(self) -> anyhow::Result<()> {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
             result = tokio::signal::ctrl_c() => { result?; tracing::info!("interrupted: draining") }

@@ -10,7 +10,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = plaza::cli::Cli::parse();
-    match plaza::lifecycle::runtime().map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(plaza::cli::run(cli))) {
+    match plaza::lifecycle::runtime()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(plaza::cli::run(cli)))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody reads it: then nobody can be told either.

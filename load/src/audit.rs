@@ -48,8 +48,11 @@ pub async fn whole_home(client: &Client, person: &LoggedIn) -> anyhow::Result<Ve
     let mut after = Value::Null;
     loop {
         let data = client.send(Some(&person.token), HOME, json!({ "after": after })).await?;
-        let home = data.pointer("/viewer/home").ok_or_else(|| anyhow::anyhow!("{} has no home: {data}", person.person.handle))?;
-        let edges = home.pointer("/edges").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let home = data
+            .pointer("/viewer/home")
+            .ok_or_else(|| anyhow::anyhow!("{} has no home: {data}", person.person.handle))?;
+        let edges =
+            home.pointer("/edges").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         feed.extend(edges.iter().filter_map(|edge| raw_id(edge.pointer("/node/id")?.as_str()?)));
         if home.pointer("/pageInfo/hasNextPage") != Some(&Value::Bool(true)) {
             return Ok(feed);
@@ -62,8 +65,13 @@ pub async fn whole_home(client: &Client, person: &LoggedIn) -> anyhow::Result<Ve
 ///
 /// # Errors
 /// The servers'.
-pub async fn compare(client: &Client, truth: &Truth, people: &[LoggedIn]) -> anyhow::Result<Audited> {
-    let world = truth.world_of(&people.iter().map(|person| person.person.id).collect::<Vec<_>>()).await?;
+pub async fn compare(
+    client: &Client,
+    truth: &Truth,
+    people: &[LoggedIn],
+) -> anyhow::Result<Audited> {
+    let world =
+        truth.world_of(&people.iter().map(|person| person.person.id).collect::<Vec<_>>()).await?;
     let feeds: Vec<(&LoggedIn, Vec<i64>)> = stream::iter(people)
         .map(|person| async move { anyhow::Ok((person, whole_home(client, person).await?)) })
         .buffer_unordered(8)
@@ -92,23 +100,37 @@ pub async fn compare(client: &Client, truth: &Truth, people: &[LoggedIn]) -> any
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(client: &Client, truth: &Truth, password: &str, arguments: &AuditArguments) -> anyhow::Result<Audited> {
+pub async fn run(
+    client: &Client,
+    truth: &Truth,
+    password: &str,
+    arguments: &AuditArguments,
+) -> anyhow::Result<Audited> {
     if arguments.counters {
         truth.wait_until_sent().await?;
         let wrong = usize::try_from(truth.wrong_counters().await?)?;
-        writeln!(std::io::stdout(), "counters that differ from their rows, edges whose sides differ: {wrong}")?;
+        writeln!(
+            std::io::stdout(),
+            "counters that differ from their rows, edges whose sides differ: {wrong}"
+        )?;
         return Ok(Audited { feeds: 0, wrong });
     }
     let mut people = truth.people().await?;
     if arguments.people > 0 {
-        people = people.choose_multiple(&mut rand::rngs::StdRng::seed_from_u64(1), arguments.people).cloned().collect();
+        people = people
+            .choose_multiple(&mut rand::rngs::StdRng::seed_from_u64(1), arguments.people)
+            .cloned()
+            .collect();
     }
     let people = log_in(client, &people, password).await?;
     truth.wait_until_sent().await?;
     let audited = compare(client, truth, &people).await?;
     writeln!(std::io::stdout(), "home feeds audited: {}, wrong: {}", audited.feeds, audited.wrong)?;
     if let Some(file) = &arguments.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&json!({ "feeds": audited.feeds, "wrong": audited.wrong }))?)?;
+        std::fs::write(
+            file,
+            serde_json::to_vec_pretty(&json!({ "feeds": audited.feeds, "wrong": audited.wrong }))?,
+        )?;
     }
     Ok(audited)
 }

@@ -28,7 +28,8 @@ pub struct BuyersArguments {
 
 const OFFER: &str = "mutation($stock: Int!) { productCreate(input: {title: \"Scarce\", description: \"\",
   price: {amount: \"1999\", currency: \"EUR\"}, stock: $stock}) { product { id } userErrors { code message } } }";
-const BUY: &str = "mutation($product: ID!) { orderPlace(input: {lines: [{productId: $product, quantity: 1}]}) {
+const BUY: &str =
+    "mutation($product: ID!) { orderPlace(input: {lines: [{productId: $product, quantity: 1}]}) {
   order { id } userErrors { code message } } }";
 const STATUS: &str = "query($order: ID!) { order(id: $order) { status } }";
 
@@ -38,7 +39,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// How often one asks before one gives up.
 const PATIENCE: u32 = 60;
 
-/// One who buys as a shop's page does: what is refused for the moment is asked again, under the same key, after a longer and longer pause.
+/// One who buys as a shop's page does: what is refused for the moment is asked again, under the
+/// same key, after a longer and longer pause.
 struct Buyer<'a> {
     client: &'a Client,
     person: &'a LoggedIn,
@@ -52,7 +54,8 @@ impl Buyer<'_> {
     }
 
     async fn ask(&self, key: Option<&str>, query: &str, variables: Value) -> anyhow::Result<Value> {
-        let send = || self.client.send_keyed(Some(&self.person.token), key, query, variables.clone());
+        let send =
+            || self.client.send_keyed(Some(&self.person.token), key, query, variables.clone());
         let pause = |earlier| {
             self.again.fetch_add(1, Ordering::Relaxed);
             self.pause(earlier)
@@ -64,11 +67,16 @@ impl Buyer<'_> {
     async fn buy(&self, product: &str) -> anyhow::Result<String> {
         let key = format!("buyer-{product}");
         let data = self.ask(Some(&key), BUY, json!({ "product": product })).await?;
-        let order = data.pointer("/orderPlace/order/id").and_then(Value::as_str).with_context(|| format!("no order: {data}"))?;
+        let order = data
+            .pointer("/orderPlace/order/id")
+            .and_then(Value::as_str)
+            .with_context(|| format!("no order: {data}"))?;
         for looks in 0..PATIENCE {
             let data = self.ask(None, STATUS, json!({ "order": order })).await?;
             match data.pointer("/order/status").and_then(Value::as_str) {
-                Some(status @ ("CONFIRMED" | "REJECTED" | "CANCELLED")) => return Ok(status.to_owned()),
+                Some(status @ ("CONFIRMED" | "REJECTED" | "CANCELLED")) => {
+                    return Ok(status.to_owned());
+                }
                 _ => tokio::time::sleep(self.pause(looks)).await,
             }
         }
@@ -80,14 +88,27 @@ impl Buyer<'_> {
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(client: &Client, truth: &Truth, config: &Path, arguments: &BuyersArguments) -> anyhow::Result<bool> {
+pub async fn run(
+    client: &Client,
+    truth: &Truth,
+    config: &Path,
+    arguments: &BuyersArguments,
+) -> anyhow::Result<bool> {
     let mut people = truth.people().await?;
     people.truncate(arguments.buyers + 1);
     let people = Signer::new(config)?.log_in(&people)?;
     let (seller, buyers) = people.split_first().context("nobody is there: seed first")?;
-    anyhow::ensure!(buyers.len() == arguments.buyers, "there are only {} people: seed more first", people.len());
-    let data = client.send(Some(&seller.token), OFFER, json!({ "stock": arguments.pieces })).await?;
-    let product = data.pointer("/productCreate/product/id").and_then(Value::as_str).with_context(|| format!("no product: {data}"))?;
+    anyhow::ensure!(
+        buyers.len() == arguments.buyers,
+        "there are only {} people: seed more first",
+        people.len()
+    );
+    let data =
+        client.send(Some(&seller.token), OFFER, json!({ "stock": arguments.pieces })).await?;
+    let product = data
+        .pointer("/productCreate/product/id")
+        .and_then(Value::as_str)
+        .with_context(|| format!("no product: {data}"))?;
     let (started, asked_again) = (Instant::now(), AtomicUsize::new(0));
     let outcomes: Vec<String> = stream::iter(buyers)
         .map(|person| {
@@ -98,8 +119,12 @@ pub async fn run(client: &Client, truth: &Truth, config: &Path, arguments: &Buye
         .try_collect()
         .await?;
     let count = |status: &str| outcomes.iter().filter(|outcome| *outcome == status).count();
-    let stock =
-        truth.sum("SELECT coalesce(sum(stock), 0)::bigint FROM products WHERE id = $1", raw_id(product).context("not an id")?).await?;
+    let stock = truth
+        .sum(
+            "SELECT coalesce(sum(stock), 0)::bigint FROM products WHERE id = $1",
+            raw_id(product).context("not an id")?,
+        )
+        .await?;
     let (confirmed, rejected) = (count("CONFIRMED"), count("REJECTED"));
     writeln!(
         std::io::stdout(),
@@ -110,5 +135,7 @@ pub async fn run(client: &Client, truth: &Truth, config: &Path, arguments: &Buye
         asked_again.load(Ordering::Relaxed)
     )?;
     let sold = arguments.pieces.min(buyers.len());
-    Ok(confirmed == sold && rejected == buyers.len() - sold && usize::try_from(stock)? == arguments.pieces - sold)
+    Ok(confirmed == sold
+        && rejected == buyers.len() - sold
+        && usize::try_from(stock)? == arguments.pieces - sold)
 }

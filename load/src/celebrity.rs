@@ -1,4 +1,5 @@
-//! Posts by the most followed person: how soon in the last home, and what other people's requests take before, meanwhile, and after.
+//! Posts by the most followed person: how soon in the last home, and what other people's requests
+//! take before, meanwhile, and after.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,9 +24,9 @@ use crate::truth::{Person, Truth};
 use crate::watching::{POST, posted};
 
 const TOP: &str = "{ viewer { home(first: 5) { nodes { id } } } }";
-const HOME: &str = "{ viewer { home(first: 20) { edges { node { text author { handle } likeCount } } } } }";
-const USER_POSTS: &str =
-    "query($handle: String!) { user(handle: $handle) { displayName posts(first: 20) { edges { node { text likeCount } } } } }";
+const HOME: &str =
+    "{ viewer { home(first: 20) { edges { node { text author { handle } likeCount } } } } }";
+const USER_POSTS: &str = "query($handle: String!) { user(handle: $handle) { displayName posts(first: 20) { edges { node { text likeCount } } } } }";
 /// Homes read at a time when all of them are read.
 const AT_ONCE: usize = 16;
 /// How long a post may take to the last home.
@@ -34,7 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// How many homes, which load.
 #[derive(Debug, Args)]
 pub struct CelebrityArguments {
-    /// Homes of followers that are made before and looked at after each post: those the fan-out reaches last among them. 0: every follower's.
+    /// Homes of followers that are made before and looked at after each post: those the fan-out
+    /// reaches last among them. 0: every follower's.
     #[arg(long, default_value_t = 2_000)]
     pub homes: usize,
     /// Other people's requests a second: home feeds and people's posts.
@@ -73,29 +75,54 @@ async fn patiently(client: &Client, person: &LoggedIn, query: &str) -> anyhow::R
 
 async fn top_has(client: &Client, person: &LoggedIn, post: i64) -> anyhow::Result<bool> {
     let data = patiently(client, person, TOP).await?;
-    let nodes = data.pointer("/viewer/home/nodes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    Ok(nodes.iter().any(|node| node.get("id").and_then(Value::as_str).and_then(raw_id) == Some(post)))
+    let nodes = data
+        .pointer("/viewer/home/nodes")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    Ok(nodes
+        .iter()
+        .any(|node| node.get("id").and_then(Value::as_str).and_then(raw_id) == Some(post)))
 }
 
 /// Posts, and waits until the last follower's home has it.
-async fn one_post(client: &Client, author: &LoggedIn, last: &LoggedIn) -> anyhow::Result<(i64, f64)> {
+async fn one_post(
+    client: &Client,
+    author: &LoggedIn,
+    last: &LoggedIn,
+) -> anyhow::Result<(i64, f64)> {
     let started = Instant::now();
-    let data = client.send(Some(&author.token), POST, json!({ "text": "To everyone who follows me" })).await?;
+    let data = client
+        .send(Some(&author.token), POST, json!({ "text": "To everyone who follows me" }))
+        .await?;
     let post = posted(&data).with_context(|| format!("no post: {data}"))?;
     while !top_has(client, last, post).await? {
-        anyhow::ensure!(started.elapsed() < PATIENCE, "not in the last follower's home after {} s", PATIENCE.as_secs());
+        anyhow::ensure!(
+            started.elapsed() < PATIENCE,
+            "not in the last follower's home after {} s",
+            PATIENCE.as_secs()
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     Ok((post, started.elapsed().as_secs_f64()))
 }
 
 /// Other people's requests for so long.
-async fn others(client: &Client, people: &Arc<Vec<LoggedIn>>, rate: f64, length: Duration, seed: u64) -> OperationReport {
+async fn others(
+    client: &Client,
+    people: &Arc<Vec<LoggedIn>>,
+    rate: f64,
+    length: Duration,
+    seed: u64,
+) -> OperationReport {
     let mut latencies = drive(rate, length, seed, |number| {
         let (client, people) = (client.clone(), people.clone());
         async move {
             let mut random = StdRng::seed_from_u64(number);
-            let (person, other) = people.choose(&mut random).zip(people.choose(&mut random)).context("there is nobody else")?;
+            let (person, other) = people
+                .choose(&mut random)
+                .zip(people.choose(&mut random))
+                .context("there is nobody else")?;
             let token = Some(person.token.as_str());
             match random.random_range(0..3) {
                 0 => client.send(token, USER_POSTS, json!({ "handle": other.person.handle })).await,
@@ -112,7 +139,12 @@ async fn others(client: &Client, people: &Arc<Vec<LoggedIn>>, rate: f64, length:
 ///
 /// # Errors
 /// The servers'; a post that does not arrive.
-pub async fn measure(client: &Client, truth: &Truth, signer: &Signer, arguments: &CelebrityArguments) -> anyhow::Result<Celebrated> {
+pub async fn measure(
+    client: &Client,
+    truth: &Truth,
+    signer: &Signer,
+    arguments: &CelebrityArguments,
+) -> anyhow::Result<Celebrated> {
     let (author, mut followers) = truth.most_followed().await?;
     // The fan-out walks followers by id.
     followers.sort_unstable();
@@ -123,14 +155,22 @@ pub async fn measure(client: &Client, truth: &Truth, signer: &Signer, arguments:
     let (fans, strangers): (Vec<&Person>, Vec<&Person>) = everybody.iter().partition(follows);
     let wanted = if arguments.homes == 0 { fans.len() } else { arguments.homes.min(fans.len()) };
     // Evenly over all of them, the last among them.
-    let chosen: Vec<Person> =
-        (1..=wanted).filter_map(|number| fans.get(number * fans.len() / wanted - 1)).map(|person| (*person).clone()).collect();
+    let chosen: Vec<Person> = (1..=wanted)
+        .filter_map(|number| fans.get(number * fans.len() / wanted - 1))
+        .map(|person| (*person).clone())
+        .collect();
     let homes = signer.log_in(&chosen)?;
     let last = homes.last().context("nobody follows anybody: seed first")?;
-    let strangers: Vec<Person> = strangers.into_iter().filter(|person| person.id != author.person.id).take(500).cloned().collect();
+    let strangers: Vec<Person> = strangers
+        .into_iter()
+        .filter(|person| person.id != author.person.id)
+        .take(500)
+        .cloned()
+        .collect();
     let strangers = Arc::new(signer.log_in(&strangers)?);
     // A home that somebody reads exists, and is pushed to.
-    let made = stream::iter(&homes).map(|person| patiently(client, person, TOP)).buffer_unordered(AT_ONCE);
+    let made =
+        stream::iter(&homes).map(|person| patiently(client, person, TOP)).buffer_unordered(AT_ONCE);
     made.try_collect::<Vec<_>>().await?;
     let length = Duration::from_secs(arguments.seconds);
     others(client, &strangers, arguments.rate, length / 4, 1).await;
@@ -145,16 +185,23 @@ pub async fn measure(client: &Client, truth: &Truth, signer: &Signer, arguments:
         }
         anyhow::Ok(posts)
     };
-    let (meanwhile, posts) = tokio::join!(others(client, &strangers, arguments.rate, length, 3), posting);
+    let (meanwhile, posts) =
+        tokio::join!(others(client, &strangers, arguments.rate, length, 3), posting);
     let posts = posts?;
     let after = others(client, &strangers, arguments.rate, length, 4).await;
     let wanted: Vec<i64> = posts.iter().map(|(post, _)| *post).collect();
     let wanted = &wanted;
     let lacking = stream::iter(&homes)
         .map(|person| async move {
-            let data = patiently(client, person, "{ viewer { home(first: 50) { nodes { id } } } }").await?;
-            let nodes = data.pointer("/viewer/home/nodes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-            let ids: Vec<i64> = nodes.iter().filter_map(|node| raw_id(node.get("id")?.as_str()?)).collect();
+            let data = patiently(client, person, "{ viewer { home(first: 50) { nodes { id } } } }")
+                .await?;
+            let nodes = data
+                .pointer("/viewer/home/nodes")
+                .and_then(Value::as_array)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let ids: Vec<i64> =
+                nodes.iter().filter_map(|node| raw_id(node.get("id")?.as_str()?)).collect();
             anyhow::Ok(wanted.iter().filter(|post| !ids.contains(post)).count())
         })
         .buffer_unordered(AT_ONCE)
@@ -173,11 +220,21 @@ pub async fn measure(client: &Client, truth: &Truth, signer: &Signer, arguments:
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(client: &Client, truth: &Truth, config: &Path, arguments: &CelebrityArguments) -> anyhow::Result<bool> {
+pub async fn run(
+    client: &Client,
+    truth: &Truth,
+    config: &Path,
+    arguments: &CelebrityArguments,
+) -> anyhow::Result<bool> {
     let found = measure(client, truth, &Signer::new(config)?, arguments).await?;
     let mut out = std::io::stdout();
-    writeln!(out, "followers: {}, homes looked at: {}, posts missing in them: {}", found.followers, found.homes, found.missing)?;
-    let seconds: Vec<String> = found.last_home_s.iter().map(|seconds| format!("{seconds:.3}")).collect();
+    writeln!(
+        out,
+        "followers: {}, homes looked at: {}, posts missing in them: {}",
+        found.followers, found.homes, found.missing
+    )?;
+    let seconds: Vec<String> =
+        found.last_home_s.iter().map(|seconds| format!("{seconds:.3}")).collect();
     writeln!(out, "seconds until a post was in the last home: {}", seconds.join(", "))?;
     for (part, report) in ["before", "meanwhile", "after"].iter().zip(&found.others) {
         writeln!(

@@ -1,4 +1,5 @@
-//! One post by the most followed person: in exactly whose feeds it is, and how soon it was in the last.
+//! One post by the most followed person: in exactly whose feeds it is, and how soon it was in the
+//! last.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -17,8 +18,14 @@ const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) 
 
 async fn top_has(client: &Client, person: &LoggedIn, post: i64) -> anyhow::Result<bool> {
     let data = client.send(Some(&person.token), TOP, Value::Null).await?;
-    let nodes = data.pointer("/viewer/home/nodes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    Ok(nodes.iter().any(|node| node.get("id").and_then(Value::as_str).and_then(raw_id) == Some(post)))
+    let nodes = data
+        .pointer("/viewer/home/nodes")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    Ok(nodes
+        .iter()
+        .any(|node| node.get("id").and_then(Value::as_str).and_then(raw_id) == Some(post)))
 }
 
 /// The verb.
@@ -28,7 +35,10 @@ async fn top_has(client: &Client, person: &LoggedIn, post: i64) -> anyhow::Resul
 pub async fn run(client: &Client, truth: &Truth, password: &str) -> anyhow::Result<bool> {
     let (author, followers) = truth.most_followed().await?;
     let everybody = log_in(client, &truth.people().await?, password).await?;
-    let author = everybody.iter().find(|person| person.person.id == author).context("the author is not among the people")?;
+    let author = everybody
+        .iter()
+        .find(|person| person.person.id == author)
+        .context("the author is not among the people")?;
     // Everybody reads once, so that everybody has a timeline to push to.
     stream::iter(&everybody)
         .map(|person| client.send(Some(&person.token), TOP, Value::Null))
@@ -36,11 +46,20 @@ pub async fn run(client: &Client, truth: &Truth, password: &str) -> anyhow::Resu
         .try_collect::<Vec<_>>()
         .await?;
     // The fan-out walks followers by id, so the one with the highest is the last to get it.
-    let last = everybody.iter().filter(|person| followers.contains(&person.person.id)).max_by_key(|person| person.person.id);
+    let last = everybody
+        .iter()
+        .filter(|person| followers.contains(&person.person.id))
+        .max_by_key(|person| person.person.id);
     let last = last.context("no follower is among the people")?;
     let started = Instant::now();
-    let data = client.send(Some(&author.token), POST, json!({ "text": "To everyone who follows me" })).await?;
-    let post = data.pointer("/postCreate/post/id").and_then(Value::as_str).and_then(raw_id).with_context(|| format!("no post: {data}"))?;
+    let data = client
+        .send(Some(&author.token), POST, json!({ "text": "To everyone who follows me" }))
+        .await?;
+    let post = data
+        .pointer("/postCreate/post/id")
+        .and_then(Value::as_str)
+        .and_then(raw_id)
+        .with_context(|| format!("no post: {data}"))?;
     let answered = started.elapsed();
     while !top_has(client, last, post).await? {
         if started.elapsed() > Duration::from_secs(60) {
@@ -50,7 +69,11 @@ pub async fn run(client: &Client, truth: &Truth, password: &str) -> anyhow::Resu
     }
     let seen = started.elapsed();
     let homes: Vec<bool> = stream::iter(&everybody)
-        .map(|person| async move { anyhow::Ok(whole_home(client, person).await?.iter().filter(|id| **id == post).count() == 1) })
+        .map(|person| async move {
+            anyhow::Ok(
+                whole_home(client, person).await?.iter().filter(|id| **id == post).count() == 1,
+            )
+        })
         .buffer_unordered(8)
         .try_collect()
         .await?;

@@ -1,6 +1,7 @@
-//! kill -9, one process after the other, under load; each comes back by `infra/local/up NAME`. Clients send posts, likes and orders with
-//! idempotency keys and repeat what was not answered. At the end: nothing acknowledged is missing, nothing is there twice, every
-//! counter equals its rows, every feed is right, every order has ended and the stock adds up.
+//! kill -9, one process after the other, under load; each comes back by `infra/local/up NAME`.
+//! Clients send posts, likes and orders with idempotency keys and repeat what was not answered. At
+//! the end: nothing acknowledged is missing, nothing is there twice, every counter equals its rows,
+//! every feed is right, every order has ended and the stock adds up.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,7 +28,11 @@ use crate::truth::Truth;
 #[derive(Debug, Args)]
 pub struct FaultArguments {
     /// The processes, in turn.
-    #[arg(long, value_delimiter = ',', default_value = "worker,relay,projector,server-1,shard-0-replica-1,redis,rabbitmq,kafka")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "worker,relay,projector,server-1,shard-0-replica-1,redis,rabbitmq,kafka"
+    )]
     pub kill: Vec<String>,
     /// Seconds that each stays dead.
     #[arg(long, default_value_t = 3)]
@@ -47,7 +52,8 @@ const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) 
 const LIKE: &str = "mutation($post: ID!) { postLike(input: {postId: $post}) { post { id } userErrors { code message } } }";
 const OFFER: &str = "mutation { productCreate(input: {title: \"Plenty\", description: \"\", price: {amount: \"500\", currency: \"EUR\"},
   stock: 100000}) { product { id } userErrors { code message } } }";
-const BUY: &str = "mutation($product: ID!) { orderPlace(input: {lines: [{productId: $product, quantity: 1}]}) {
+const BUY: &str =
+    "mutation($product: ID!) { orderPlace(input: {lines: [{productId: $product, quantity: 1}]}) {
   order { id } userErrors { code message } } }";
 
 #[derive(Debug, Default)]
@@ -63,13 +69,22 @@ struct Counts {
 }
 
 /// Sends until it is answered.
-async fn settle(client: &Client, counts: &Counts, person: &LoggedIn, key: &str, query: &str, variables: Value) -> anyhow::Result<Value> {
+async fn settle(
+    client: &Client,
+    counts: &Counts,
+    person: &LoggedIn,
+    key: &str,
+    query: &str,
+    variables: Value,
+) -> anyhow::Result<Value> {
     counts.requests.fetch_add(1, Ordering::Relaxed);
     let started = Instant::now();
     loop {
         match client.send_keyed(Some(&person.token), Some(key), query, variables.clone()).await {
             Ok(data) => return Ok(data),
-            Err(error) if started.elapsed() > Duration::from_secs(90) => return Err(error.context("not answered in 90 s")),
+            Err(error) if started.elapsed() > Duration::from_secs(90) => {
+                return Err(error.context("not answered in 90 s"));
+            }
             Err(_) => {
                 counts.repeated.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(200)).await;
@@ -98,21 +113,48 @@ async fn act(shared: Arc<Shared>, number: usize) -> anyhow::Result<()> {
         let person = shared.people.choose(&mut random).context("nobody is logged in")?;
         match random.random_range(0..10) {
             0..5 => {
-                let data = settle(&shared.client, &shared.counts, person, &key, POST, json!({ "text": key })).await?;
-                let id = data.pointer("/postCreate/post/id").and_then(Value::as_str).and_then(raw_id);
+                let data = settle(
+                    &shared.client,
+                    &shared.counts,
+                    person,
+                    &key,
+                    POST,
+                    json!({ "text": key }),
+                )
+                .await?;
+                let id =
+                    data.pointer("/postCreate/post/id").and_then(Value::as_str).and_then(raw_id);
                 let id = id.with_context(|| format!("a post was refused: {data}"))?;
                 shared.acknowledged.lock().await.posts.insert(id, key);
             }
             5..8 => {
-                let known = shared.acknowledged.lock().await.posts.keys().copied().collect::<Vec<_>>();
+                let known =
+                    shared.acknowledged.lock().await.posts.keys().copied().collect::<Vec<_>>();
                 if let Some(post) = known.choose(&mut random) {
                     let post = crate::client::global_id("Post", *post);
-                    settle(&shared.client, &shared.counts, person, &key, LIKE, json!({ "post": post })).await?;
+                    settle(
+                        &shared.client,
+                        &shared.counts,
+                        person,
+                        &key,
+                        LIKE,
+                        json!({ "post": post }),
+                    )
+                    .await?;
                 }
             }
             _ => {
-                let data = settle(&shared.client, &shared.counts, person, &key, BUY, json!({ "product": shared.product })).await?;
-                let id = data.pointer("/orderPlace/order/id").and_then(Value::as_str).and_then(raw_id);
+                let data = settle(
+                    &shared.client,
+                    &shared.counts,
+                    person,
+                    &key,
+                    BUY,
+                    json!({ "product": shared.product }),
+                )
+                .await?;
+                let id =
+                    data.pointer("/orderPlace/order/id").and_then(Value::as_str).and_then(raw_id);
                 let id = id.with_context(|| format!("an order was refused: {data}"))?;
                 shared.acknowledged.lock().await.orders.insert(id, person.person.id);
             }
@@ -126,7 +168,11 @@ async fn act(shared: Arc<Shared>, number: usize) -> anyhow::Result<()> {
 /// # Errors
 /// It does not start.
 pub async fn up(name: &str) -> anyhow::Result<()> {
-    let up = tokio::process::Command::new("infra/local/up").arg(name).env("PROFILE", "release").output().await?;
+    let up = tokio::process::Command::new("infra/local/up")
+        .arg(name)
+        .env("PROFILE", "release")
+        .output()
+        .await?;
     anyhow::ensure!(up.status.success(), "`up {name}`: {}", String::from_utf8_lossy(&up.stderr));
     Ok(())
 }
@@ -136,7 +182,8 @@ pub async fn up(name: &str) -> anyhow::Result<()> {
 /// # Errors
 /// It is not running.
 pub fn kill(run_dir: &Path, name: &str) -> anyhow::Result<()> {
-    let text = fs::read_to_string(run_dir.join(name)).with_context(|| format!("{name} is not running"))?;
+    let text =
+        fs::read_to_string(run_dir.join(name)).with_context(|| format!("{name} is not running"))?;
     let pid = text.lines().find_map(|line| line.strip_prefix("pid=")).context("no pid")?;
     let status = std::process::Command::new("kill").args(["-9", pid]).status()?;
     anyhow::ensure!(status.success(), "cannot kill {name}");
@@ -147,13 +194,28 @@ pub fn kill(run_dir: &Path, name: &str) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// The servers'; a client that was not answered for 90 s.
-pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str, arguments: &FaultArguments) -> anyhow::Result<bool> {
+pub async fn run(
+    client: &Client,
+    truth: &Truth,
+    run_dir: &Path,
+    password: &str,
+    arguments: &FaultArguments,
+) -> anyhow::Result<bool> {
     let mut out = std::io::stdout();
-    let chosen: Vec<_> = truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(7), arguments.people).cloned().collect();
+    let chosen: Vec<_> = truth
+        .people()
+        .await?
+        .choose_multiple(&mut StdRng::seed_from_u64(7), arguments.people)
+        .cloned()
+        .collect();
     let people = log_in(client, &chosen, password).await?;
     let seller = people.first().context("nobody is there: seed first")?;
     let data = client.send(Some(&seller.token), OFFER, json!({})).await?;
-    let product = data.pointer("/productCreate/product/id").and_then(Value::as_str).context("no product")?.to_owned();
+    let product = data
+        .pointer("/productCreate/product/id")
+        .and_then(Value::as_str)
+        .context("no product")?
+        .to_owned();
     let product_id = raw_id(&product).context("not an id")?;
     let shared = Arc::new(Shared {
         client: client.clone(),
@@ -177,7 +239,11 @@ pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str,
         let back = started.elapsed();
         tokio::time::sleep(Duration::from_secs(arguments.calm)).await;
         let repeated = shared.counts.repeated.load(Ordering::Relaxed) - before;
-        writeln!(out, "killed {name:<20} back {:>6} ms after `up`; requests that had to be repeated: {repeated}", back.as_millis())?;
+        writeln!(
+            out,
+            "killed {name:<20} back {:>6} ms after `up`; requests that had to be repeated: {repeated}",
+            back.as_millis()
+        )?;
     }
     shared.stop.store(true, Ordering::Relaxed);
     while let Some(ended) = clients.join_next().await {
@@ -185,7 +251,12 @@ pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str,
     }
     let requests = shared.counts.requests.load(Ordering::Relaxed);
     let acknowledged = shared.acknowledged.lock().await;
-    writeln!(out, "requests {requests}, posts {}, orders {}", acknowledged.posts.len(), acknowledged.orders.len())?;
+    writeln!(
+        out,
+        "requests {requests}, posts {}, orders {}",
+        acknowledged.posts.len(),
+        acknowledged.orders.len()
+    )?;
     truth.wait_until_sent().await?;
     let open = wait_for_orders(truth, product_id).await?;
     let audited = audit::compare(client, truth, &shared.people).await?;
@@ -205,7 +276,9 @@ pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str,
     lost += acknowledged.orders.keys().filter(|id| !orders.contains_key(id)).count();
     let unknown_orders = orders.keys().filter(|id| !acknowledged.orders.contains_key(id)).count();
     let confirmed = orders.values().filter(|status| *status == "CONFIRMED").count();
-    let stock = truth.sum("SELECT coalesce(sum(stock), 0)::bigint FROM products WHERE id = $1", product_id).await?;
+    let stock = truth
+        .sum("SELECT coalesce(sum(stock), 0)::bigint FROM products WHERE id = $1", product_id)
+        .await?;
     let drift = truth.wrong_counters().await?;
     writeln!(
         out,
@@ -215,7 +288,13 @@ pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str,
         audited.feeds
     )?;
     let stock_right = i64::try_from(confirmed)? + stock == 100_000;
-    Ok(lost == 0 && doubled == 0 && unknown_orders == 0 && audited.wrong == 0 && drift == 0 && open == 0 && stock_right)
+    Ok(lost == 0
+        && doubled == 0
+        && unknown_orders == 0
+        && audited.wrong == 0
+        && drift == 0
+        && open == 0
+        && stock_right)
 }
 
 /// Waits until every order of the product has ended; how many have not after two minutes.
@@ -223,7 +302,10 @@ async fn wait_for_orders(truth: &Truth, product: i64) -> anyhow::Result<usize> {
     let started = Instant::now();
     loop {
         let orders = truth.orders_of(product).await?;
-        let open = orders.values().filter(|status| !matches!(status.as_str(), "CONFIRMED" | "REJECTED" | "CANCELLED")).count();
+        let open = orders
+            .values()
+            .filter(|status| !matches!(status.as_str(), "CONFIRMED" | "REJECTED" | "CANCELLED"))
+            .count();
         if open == 0 || started.elapsed() > Duration::from_secs(120) {
             return Ok(open);
         }

@@ -1,7 +1,8 @@
 //! plaza-load: open-loop load through nginx, and audits of what it left behind.
 //!
-//! Requests start on a schedule (exponential gaps at a fixed mean rate) and are timed from the moment they *should* have started, so
-//! a server that falls behind shows it. The audit compares whole home feeds with what the shards' own rows say they must be.
+//! Requests start on a schedule (exponential gaps at a fixed mean rate) and are timed from the
+//! moment they *should* have started, so a server that falls behind shows it. The audit compares
+//! whole home feeds with what the shards' own rows say they must be.
 
 mod audit;
 mod buyers;
@@ -55,13 +56,15 @@ enum Verb {
     Audit(audit::AuditArguments),
     /// One post by the person with the most followers: in which feeds, and how soon.
     FanOut,
-    /// Posts by the most followed person: how soon in the last home, and other people's latencies before, meanwhile and after.
+    /// Posts by the most followed person: how soon in the last home, and other people's latencies
+    /// before, meanwhile and after.
     Celebrity(celebrity::CelebrityArguments),
     /// Many buyers at once of one scarce product.
     Buyers(buyers::BuyersArguments),
     /// Many idle subscriptions on one server: bytes each, and how soon a post has reached the last.
     Sockets(sockets::SocketArguments),
-    /// More sockets than one process may hold: servers and generators of the run's own; memory, arrivals, drops.
+    /// More sockets than one process may hold: servers and generators of the run's own; memory,
+    /// arrivals, drops.
     SocketsMany(crowd::CrowdArguments),
     /// One generator of `sockets-many`.
     #[command(hide = true)]
@@ -70,11 +73,14 @@ enum Verb {
     Resume(resume::ResumeArguments),
     /// How soon a log-out, a block and a suspension at one server hold at the other.
     Revocations(revocations::RevocationArguments),
-    /// Posts, likes and orders while one process after the other is killed; then what was acknowledged against the rows.
+    /// Posts, likes and orders while one process after the other is killed; then what was
+    /// acknowledged against the rows.
     Faults(faults::FaultArguments),
-    /// Views of posts through the log: how many a second are acknowledged and applied, and for how much CPU.
+    /// Views of posts through the log: how many a second are acknowledged and applied, and for how
+    /// much CPU.
     Views(views::ViewArguments),
-    /// A case study: before and after one mechanism, interleaved, against its targets; into docs/results/.
+    /// A case study: before and after one mechanism, interleaved, against its targets; into
+    /// docs/results/.
     Case(cases::CaseArguments),
 }
 
@@ -87,19 +93,45 @@ async fn main() -> anyhow::Result<()> {
     let client = client::Client::new(&arguments.url)?;
     let truth = truth::Truth::connect(&arguments.config).await?;
     let correct = match arguments.verb {
-        Verb::Run(mix) => mix::run(&client, &truth, &arguments.run_dir, &arguments.password, &mix).await?,
-        Verb::Audit(audit) => audit::run(&client, &truth, &arguments.password, &audit).await?.wrong == 0,
+        Verb::Run(mix) => {
+            mix::run(&client, &truth, &arguments.run_dir, &arguments.password, &mix).await?
+        }
+        Verb::Audit(audit) => {
+            audit::run(&client, &truth, &arguments.password, &audit).await?.wrong == 0
+        }
         Verb::FanOut => fan_out::run(&client, &truth, &arguments.password).await?,
-        Verb::Celebrity(celebrity) => celebrity::run(&client, &truth, &arguments.config, &celebrity).await?,
+        Verb::Celebrity(celebrity) => {
+            celebrity::run(&client, &truth, &arguments.config, &celebrity).await?
+        }
         Verb::SocketsMany(crowd) => crowd::run(&truth, &arguments.config, &crowd).await?,
         Verb::SocketsPart(_) => true,
         Verb::Buyers(buyers) => buyers::run(&client, &truth, &arguments.config, &buyers).await?,
-        Verb::Sockets(sockets) => sockets::run(&client, &truth, &arguments.run_dir, &arguments.password, &sockets).await?,
-        Verb::Resume(resume) => resume::run(&client, &truth, &arguments.run_dir, &arguments.password, &resume).await?,
-        Verb::Revocations(revocations) => revocations::run(&truth, &arguments.password, &revocations).await?,
-        Verb::Faults(faults) => faults::run(&client, &truth, &arguments.run_dir, &arguments.password, &faults).await?,
-        Verb::Views(views) => views::run(&truth, &arguments.config, &arguments.run_dir, &views).await?,
-        Verb::Case(case) => cases::run(&client, &truth, &arguments.config, &arguments.run_dir, &arguments.password, &case).await?,
+        Verb::Sockets(sockets) => {
+            sockets::run(&client, &truth, &arguments.run_dir, &arguments.password, &sockets).await?
+        }
+        Verb::Resume(resume) => {
+            resume::run(&client, &truth, &arguments.run_dir, &arguments.password, &resume).await?
+        }
+        Verb::Revocations(revocations) => {
+            revocations::run(&truth, &arguments.password, &revocations).await?
+        }
+        Verb::Faults(faults) => {
+            faults::run(&client, &truth, &arguments.run_dir, &arguments.password, &faults).await?
+        }
+        Verb::Views(views) => {
+            views::run(&truth, &arguments.config, &arguments.run_dir, &views).await?
+        }
+        Verb::Case(case) => {
+            cases::run(
+                &client,
+                &truth,
+                &arguments.config,
+                &arguments.run_dir,
+                &arguments.password,
+                &case,
+            )
+            .await?
+        }
     };
     if !correct {
         anyhow::bail!("what was found is not what must be: see above");

@@ -1,4 +1,5 @@
-//! The mix, open loop: 60 % home feed, 30 % a user's posts, 10 % post (256 characters, 0 to 5 mentions).
+//! The mix, open loop: 60 % home feed, 30 % a user's posts, 10 % post (256 characters, 0 to 5
+//! mentions).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -48,8 +49,7 @@ pub struct MixArguments {
 
 const HOME: &str = "{ viewer { home(first: 20) { edges { node { text author { handle } likeCount comments(first: 3) {
   edges { node { text author { handle } } } } } } } } }";
-const USER_POSTS: &str =
-    "query($handle: String!) { user(handle: $handle) { displayName posts(first: 20) { edges { node { text likeCount } } } } }";
+const USER_POSTS: &str = "query($handle: String!) { user(handle: $handle) { displayName posts(first: 20) { edges { node { text likeCount } } } } }";
 const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code message } } }";
 
 #[derive(Debug, Clone, Copy)]
@@ -85,11 +85,18 @@ fn post_text(random: &mut StdRng, people: &[LoggedIn]) -> String {
     text
 }
 
-async fn one(client: &Client, person: &LoggedIn, operation: Operation, argument: String) -> anyhow::Result<()> {
+async fn one(
+    client: &Client,
+    person: &LoggedIn,
+    operation: Operation,
+    argument: String,
+) -> anyhow::Result<()> {
     let token = Some(person.token.as_str());
     let data = match operation {
         Operation::Home => client.send(token, HOME, json!({})).await?,
-        Operation::UserPosts => client.send(token, USER_POSTS, json!({ "handle": argument })).await?,
+        Operation::UserPosts => {
+            client.send(token, USER_POSTS, json!({ "handle": argument })).await?
+        }
         Operation::Post => client.send(token, POST, json!({ "text": argument })).await?,
     };
     let found = match operation {
@@ -122,7 +129,10 @@ pub async fn drive(
                     entry.failed += 1;
                     shown += 1;
                     if shown <= 5 {
-                        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}: {failure}\n", operation.name()));
+                        let _ = std::io::Write::write_fmt(
+                            &mut std::io::stderr(),
+                            format_args!("{}: {failure}\n", operation.name()),
+                        );
                     }
                 }
             }
@@ -142,14 +152,23 @@ pub async fn drive(
             let Some(person) = people.choose(&mut random).cloned() else { return };
             let argument = match operation {
                 Operation::Home => String::new(),
-                Operation::UserPosts => people.choose(&mut random).map(|other| other.person.handle.clone()).unwrap_or_default(),
+                Operation::UserPosts => people
+                    .choose(&mut random)
+                    .map(|other| other.person.handle.clone())
+                    .unwrap_or_default(),
                 Operation::Post => post_text(&mut random, people),
             };
             tokio::time::sleep_until(due).await;
             let (client, results) = (client.clone(), results.clone());
-            #[expect(clippy::disallowed_methods, reason = "open loop: nobody waits for a request before sending the next")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "open loop: nobody waits for a request before sending the next"
+            )]
             tokio::spawn(async move {
-                let failure = one(&client, &person, operation, argument).await.err().map(|error| error.to_string());
+                let failure = one(&client, &person, operation, argument)
+                    .await
+                    .err()
+                    .map(|error| error.to_string());
                 let _ = results.send((operation, due.elapsed(), failure)).await;
             });
         }
@@ -161,8 +180,11 @@ pub async fn drive(
 async fn statements(admin: &[String]) -> Option<f64> {
     let mut total = 0.0;
     for address in admin {
-        let text = reqwest::get(format!("http://{address}/metrics")).await.ok()?.text().await.ok()?;
-        total += text.lines().find_map(|line| line.strip_prefix("plaza_sql_statements_total ")?.trim().parse::<f64>().ok())?;
+        let text =
+            reqwest::get(format!("http://{address}/metrics")).await.ok()?.text().await.ok()?;
+        total += text.lines().find_map(|line| {
+            line.strip_prefix("plaza_sql_statements_total ")?.trim().parse::<f64>().ok()
+        })?;
     }
     Some(total)
 }
@@ -171,24 +193,50 @@ async fn statements(admin: &[String]) -> Option<f64> {
 ///
 /// # Errors
 /// The servers'; a request that fails is counted, not an error.
-pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str, arguments: &MixArguments) -> anyhow::Result<bool> {
+pub async fn run(
+    client: &Client,
+    truth: &Truth,
+    run_dir: &Path,
+    password: &str,
+    arguments: &MixArguments,
+) -> anyhow::Result<bool> {
     let everybody = truth.people().await?;
-    let chosen: Vec<_> = everybody.choose_multiple(&mut StdRng::seed_from_u64(arguments.random_seed), arguments.people).cloned().collect();
+    let chosen: Vec<_> = everybody
+        .choose_multiple(&mut StdRng::seed_from_u64(arguments.random_seed), arguments.people)
+        .cloned()
+        .collect();
     let people = Arc::new(log_in(client, &chosen, password).await?);
-    drive(client, &people, arguments.rate, Duration::from_secs(arguments.seconds) / 4, arguments.random_seed + 1).await;
+    drive(
+        client,
+        &people,
+        arguments.rate,
+        Duration::from_secs(arguments.seconds) / 4,
+        arguments.random_seed + 1,
+    )
+    .await;
     let (cpu_before, sql_before) = (cpu_seconds(run_dir), statements(&arguments.admin).await);
     let started = Instant::now();
-    let mut latencies = drive(client, &people, arguments.rate, Duration::from_secs(arguments.seconds), arguments.random_seed).await;
+    let mut latencies = drive(
+        client,
+        &people,
+        arguments.rate,
+        Duration::from_secs(arguments.seconds),
+        arguments.random_seed,
+    )
+    .await;
     let seconds = started.elapsed().as_secs_f64();
-    let (cpu, sql_after) = (between(&cpu_before, &cpu_seconds(run_dir)), statements(&arguments.admin).await);
+    let (cpu, sql_after) =
+        (between(&cpu_before, &cpu_seconds(run_dir)), statements(&arguments.admin).await);
     let mut all = Latencies::default();
     for latencies in latencies.values() {
         all.taken.extend(&latencies.taken);
         all.failed += latencies.failed;
     }
     latencies.insert("all", all);
-    let operations: BTreeMap<String, _> =
-        latencies.iter_mut().map(|(name, latencies)| ((*name).to_owned(), latencies.report(seconds))).collect();
+    let operations: BTreeMap<String, _> = latencies
+        .iter_mut()
+        .map(|(name, latencies)| ((*name).to_owned(), latencies.report(seconds)))
+        .collect();
     let requests = operations.get("all").map_or(1.0, |all| float(all.requests)).max(1.0);
     let audited = if arguments.no_audit {
         audit::Audited { feeds: 0, wrong: 0 }
@@ -200,8 +248,13 @@ pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str,
         rate: arguments.rate,
         seconds,
         operations,
-        cpu_ms_per_request: cpu.iter().map(|(group, seconds)| ((*group).to_owned(), seconds * 1_000.0 / requests)).collect(),
-        statements_per_request: sql_before.zip(sql_after).map(|(before, after)| (after - before) / requests),
+        cpu_ms_per_request: cpu
+            .iter()
+            .map(|(group, seconds)| ((*group).to_owned(), seconds * 1_000.0 / requests))
+            .collect(),
+        statements_per_request: sql_before
+            .zip(sql_after)
+            .map(|(before, after)| (after - before) / requests),
         feeds_audited: audited.feeds,
         feeds_wrong: audited.wrong,
     };

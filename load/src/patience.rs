@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-/// Asks up to so many times; what it fails with is the last failure. Before it asks again it waits for what `pause` answers, which is told how many
-/// pauses there were before.
+/// Asks up to so many times; what it fails with is the last failure. Before it asks again it waits
+/// for what `pause` answers, which is told how many pauses there were before.
 ///
 /// # Errors
 /// The last failure.
-pub async fn again<T, Asked>(tries: u32, mut ask: impl FnMut() -> Asked, mut pause: impl FnMut(u32) -> Duration) -> anyhow::Result<T>
+pub async fn again<T, Asked>(
+    tries: u32,
+    mut ask: impl FnMut() -> Asked,
+    mut pause: impl FnMut(u32) -> Duration,
+) -> anyhow::Result<T>
 where
     Asked: Future<Output = anyhow::Result<T>>,
 {
@@ -33,7 +37,11 @@ mod tests {
             let (mut asked, mut paused) = (0, Vec::new());
             let ask = || {
                 asked += 1;
-                std::future::ready(if asked == answers_at { Ok(asked) } else { Err(anyhow::anyhow!("{asked}")) })
+                std::future::ready(if asked == answers_at {
+                    Ok(asked)
+                } else {
+                    Err(anyhow::anyhow!("{asked}"))
+                })
             };
             let pause = |earlier| {
                 paused.push(earlier);

@@ -29,9 +29,15 @@ const LOG_IN: &str = "mutation($handle: String!, $password: String!) {
 ///
 /// # Errors
 /// The first that fails.
-pub async fn log_in(client: &Client, people: &[Person], password: &str) -> anyhow::Result<Vec<LoggedIn>> {
+pub async fn log_in(
+    client: &Client,
+    people: &[Person],
+    password: &str,
+) -> anyhow::Result<Vec<LoggedIn>> {
     let logged_in = people.iter().cloned().map(|person| async move {
-        let data = client.send(None, LOG_IN, json!({ "handle": person.handle, "password": password })).await?;
+        let data = client
+            .send(None, LOG_IN, json!({ "handle": person.handle, "password": password }))
+            .await?;
         let token = data
             .pointer("/logIn/accessToken")
             .and_then(serde_json::Value::as_str)
@@ -42,11 +48,12 @@ pub async fn log_in(client: &Client, people: &[Person], password: &str) -> anyho
     stream::iter(logged_in).buffer_unordered(4).try_collect().await
 }
 
-/// How long a signed token is good for: longer than any run. One from a log-in ends after a quarter of an hour, and some runs take as long.
+/// How long a signed token is good for: longer than any run. One from a log-in ends after a quarter
+/// of an hour, and some runs take as long.
 const GOOD_FOR_S: u64 = 24 * 3_600;
 
-/// Signs people's tokens with plaza's own key, which whoever runs the system has: 100,000 passwords would take hours to check. Sessions of
-/// that kind are in no list, and end with their tokens.
+/// Signs people's tokens with plaza's own key, which whoever runs the system has: 100,000 passwords
+/// would take hours to check. Sessions of that kind are in no list, and end with their tokens.
 pub struct Signer {
     tokens: Tokens,
 }
@@ -65,7 +72,8 @@ impl Signer {
     /// # Errors
     /// When signing fails.
     pub fn token(&self, person: i64) -> anyhow::Result<String> {
-        let viewer = Viewer { user_id: UserId::from_i64(person), session_id: SessionId::from_i64(person) };
+        let viewer =
+            Viewer { user_id: UserId::from_i64(person), session_id: SessionId::from_i64(person) };
         Ok(self.tokens.issue(Clock::System.now(), viewer)?.0)
     }
 
@@ -74,6 +82,9 @@ impl Signer {
     /// # Errors
     /// As [`Signer::token`].
     pub fn log_in(&self, people: &[Person]) -> anyhow::Result<Vec<LoggedIn>> {
-        people.iter().map(|person| Ok(LoggedIn { person: person.clone(), token: self.token(person.id)? })).collect()
+        people
+            .iter()
+            .map(|person| Ok(LoggedIn { person: person.clone(), token: self.token(person.id)? }))
+            .collect()
     }
 }

@@ -36,7 +36,11 @@ fn stat(pid: u32) -> Option<Process> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = text.get(text.rfind(')')? + 2..)?.split_ascii_whitespace().collect();
     let number = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
-    Some(Process { parent: u32::try_from(number(1)?).ok()?, own: number(11)? + number(12)?, reaped: number(13)? + number(14)? })
+    Some(Process {
+        parent: u32::try_from(number(1)?).ok()?,
+        own: number(11)? + number(12)?,
+        reaped: number(13)? + number(14)?,
+    })
 }
 
 /// The processes named in the run folder, each with its descendants.
@@ -52,8 +56,13 @@ pub fn cpu_seconds(run_dir: &Path) -> CpuSeconds {
     let mut roots = BTreeMap::new();
     for entry in fs::read_dir(run_dir).into_iter().flatten().flatten() {
         let text = fs::read_to_string(entry.path()).unwrap_or_default();
-        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned));
-        if let (Some(role), Some(pid)) = (field("role"), field("pid").and_then(|pid| pid.parse::<u32>().ok())) {
+        let field = |name: &str| {
+            text.lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+        };
+        if let (Some(role), Some(pid)) =
+            (field("role"), field("pid").and_then(|pid| pid.parse::<u32>().ok()))
+        {
             roots.insert(pid, group(&role));
         }
     }
@@ -68,7 +77,8 @@ pub fn cpu_seconds(run_dir: &Path) -> CpuSeconds {
             }
         };
         if let Some(group) = group {
-            *used.entry(group).or_default() += (seconds(process.own) + seconds(process.reaped)) / TICKS;
+            *used.entry(group).or_default() +=
+                (seconds(process.own) + seconds(process.reaped)) / TICKS;
         }
     }
     used
@@ -80,5 +90,8 @@ fn seconds(ticks: u64) -> f64 {
 
 /// What was used between two looks.
 pub fn between(before: &CpuSeconds, after: &CpuSeconds) -> CpuSeconds {
-    after.iter().map(|(group, used)| (*group, used - before.get(group).copied().unwrap_or_default())).collect()
+    after
+        .iter()
+        .map(|(group, used)| (*group, used - before.get(group).copied().unwrap_or_default()))
+        .collect()
 }

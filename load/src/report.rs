@@ -63,8 +63,11 @@ impl Latencies {
     pub fn report(&mut self, seconds: f64) -> OperationReport {
         self.taken.sort_unstable();
         let at = |permille: usize| {
-            let index = (self.taken.len() * permille / 1_000).min(self.taken.len().saturating_sub(1));
-            self.taken.get(index).map_or(0.0, |taken| (taken.as_secs_f64() * 100_000.0).round() / 100.0)
+            let index =
+                (self.taken.len() * permille / 1_000).min(self.taken.len().saturating_sub(1));
+            self.taken
+                .get(index)
+                .map_or(0.0, |taken| (taken.as_secs_f64() * 100_000.0).round() / 100.0)
         };
         let requests = self.taken.len() + self.failed;
         OperationReport {

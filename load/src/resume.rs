@@ -1,4 +1,5 @@
-//! Subscriptions through nginx while a server is killed: what every client has got at the end, against what was posted.
+//! Subscriptions through nginx while a server is killed: what every client has got at the end,
+//! against what was posted.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -16,7 +17,8 @@ use crate::people::LoggedIn;
 use crate::truth::Truth;
 use crate::watching::{POST, Watched, author_and_followers, posted};
 
-const WATCH: &str = "subscription($after: String) { homeUpdated(after: $after) { cursor node { id } } }";
+const WATCH: &str =
+    "subscription($after: String) { homeUpdated(after: $after) { cursor node { id } } }";
 
 /// How many clients, how many posts.
 #[derive(Debug, Args)]
@@ -72,16 +74,37 @@ async fn watch_once(url: &str, person: &LoggedIn, seen: &Mutex<Seen>) -> anyhow:
 ///
 /// # Errors
 /// No answer to a hundred attempts; a second post under one key.
-pub async fn post(client: &Client, author: &LoggedIn, number: usize) -> anyhow::Result<(i64, usize)> {
+pub async fn post(
+    client: &Client,
+    author: &LoggedIn,
+    number: usize,
+) -> anyhow::Result<(i64, usize)> {
     let key = format!("resume-{number}-{}", rand::random::<u64>());
     for sent in 1..=100 {
-        if let Ok(data) = client.send_keyed(Some(&author.token), Some(&key), POST, json!({ "text": format!("number {number}") })).await
+        if let Ok(data) = client
+            .send_keyed(
+                Some(&author.token),
+                Some(&key),
+                POST,
+                json!({ "text": format!("number {number}") }),
+            )
+            .await
             && let Some(id) = posted(&data)
         {
             // Sent once more on purpose, every fifth: a client that lost the answer.
             if number.is_multiple_of(5) {
-                let again = client.send_keyed(Some(&author.token), Some(&key), POST, json!({ "text": format!("number {number}") })).await?;
-                anyhow::ensure!(posted(&again) == Some(id), "the same key made another post: {again}");
+                let again = client
+                    .send_keyed(
+                        Some(&author.token),
+                        Some(&key),
+                        POST,
+                        json!({ "text": format!("number {number}") }),
+                    )
+                    .await?;
+                anyhow::ensure!(
+                    posted(&again) == Some(id),
+                    "the same key made another post: {again}"
+                );
             }
             return Ok((id, sent));
         }
@@ -124,7 +147,10 @@ impl Watchers {
         }
         let began = Instant::now();
         while watchers.clients.iter().any(|seen| !locked(seen).began) {
-            anyhow::ensure!(began.elapsed() < Duration::from_secs(120), "not everybody could connect");
+            anyhow::ensure!(
+                began.elapsed() < Duration::from_secs(120),
+                "not everybody could connect"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -134,7 +160,11 @@ impl Watchers {
     /// Waits until everybody has every post, or for so long.
     pub async fn settle(&self, posts: &[i64], most: Duration) {
         let began = Instant::now();
-        let lacks = || self.clients.iter().any(|seen| posts.iter().any(|id| !locked(seen).posts.contains_key(id)));
+        let lacks = || {
+            self.clients
+                .iter()
+                .any(|seen| posts.iter().any(|id| !locked(seen).posts.contains_key(id)))
+        };
         while began.elapsed() < most && lacks() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -145,7 +175,8 @@ impl Watchers {
         self.clients.iter().fold(Tally::default(), |tally, seen| {
             let seen = locked(seen);
             Tally {
-                missed: tally.missed + posts.iter().filter(|id| !seen.posts.contains_key(id)).count(),
+                missed: tally.missed
+                    + posts.iter().filter(|id| !seen.posts.contains_key(id)).count(),
                 doubled: tally.doubled + seen.posts.values().filter(|count| **count > 1).count(),
                 connects: tally.connects + seen.connects,
             }
@@ -157,7 +188,13 @@ impl Watchers {
 ///
 /// # Errors
 /// The servers'; a post that is never answered.
-pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str, arguments: &ResumeArguments) -> anyhow::Result<bool> {
+pub async fn run(
+    client: &Client,
+    truth: &Truth,
+    run_dir: &Path,
+    password: &str,
+    arguments: &ResumeArguments,
+) -> anyhow::Result<bool> {
     let (author, people) = author_and_followers(client, truth, password).await?;
     let author = &author;
     let watchers = Watchers::begin(client.url(), &people, arguments.clients).await?;

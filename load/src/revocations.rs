@@ -1,4 +1,5 @@
-//! How soon the end of a session, a block and a suspension that one server was told of hold at another, and on its sockets.
+//! How soon the end of a session, a block and a suspension that one server was told of hold at
+//! another, and on its sockets.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -29,7 +30,10 @@ pub struct RevocationArguments {
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// How long until something holds.
-async fn until(began: Instant, mut holds: impl AsyncFnMut() -> anyhow::Result<bool>) -> anyhow::Result<Duration> {
+async fn until(
+    began: Instant,
+    mut holds: impl AsyncFnMut() -> anyhow::Result<bool>,
+) -> anyhow::Result<Duration> {
     loop {
         if holds().await? {
             return Ok(began.elapsed());
@@ -47,30 +51,56 @@ async fn until_closed(began: Instant, mut watched: Watched) -> anyhow::Result<Du
 fn report(what: &str, mut seen: Vec<Duration>) -> anyhow::Result<bool> {
     seen.sort_unstable();
     let (median, last) = (seen.get(seen.len() / 2).context("none")?, seen.last().context("none")?);
-    writeln!(std::io::stdout(), "{what}: {} times, p50 {} ms, last {} ms", seen.len(), median.as_millis(), last.as_millis())?;
+    writeln!(
+        std::io::stdout(),
+        "{what}: {} times, p50 {} ms, last {} ms",
+        seen.len(),
+        median.as_millis(),
+        last.as_millis()
+    )?;
     Ok(*last <= Duration::from_secs(1))
 }
 
-/// The verb. The author of most followers is suspended and comes back; a follower is blocked and unblocked again.
+/// The verb. The author of most followers is suspended and comes back; a follower is blocked and
+/// unblocked again.
 ///
 /// # Errors
 /// The servers'; something that does not hold after 5 s.
-pub async fn run(truth: &Truth, password: &str, arguments: &RevocationArguments) -> anyhow::Result<bool> {
+pub async fn run(
+    truth: &Truth,
+    password: &str,
+    arguments: &RevocationArguments,
+) -> anyhow::Result<bool> {
     let (told, asked) = (Client::new(&arguments.told)?, Client::new(&arguments.asked)?);
     let socket_url = arguments.asked.replacen("http", "ws", 1);
     let watch = || json!({ "query": "subscription { homeUpdated { cursor node { id } } }" });
     let (author, followers) = author_and_followers(&told, truth, password).await?;
-    let (follower, admin) = (followers.first().context("no follower")?, followers.get(1).context("one follower")?);
+    let (follower, admin) =
+        (followers.first().context("no follower")?, followers.get(1).context("one follower")?);
     truth.make_admin(admin.person.id).await?;
     let act = async |token: &str, mutation: &str, person: i64| -> anyhow::Result<()> {
-        let query = format!("mutation($id: ID!) {{ {mutation}(input: {{userId: $id}}) {{ userErrors {{ message }} }} }}");
-        let data = told.send(Some(token), &query, json!({ "id": global_id("User", person) })).await?;
-        anyhow::ensure!(data.pointer(&format!("/{mutation}/userErrors")) == Some(&json!([])), "{data}");
+        let query = format!(
+            "mutation($id: ID!) {{ {mutation}(input: {{userId: $id}}) {{ userErrors {{ message }} }} }}"
+        );
+        let data =
+            told.send(Some(token), &query, json!({ "id": global_id("User", person) })).await?;
+        anyhow::ensure!(
+            data.pointer(&format!("/{mutation}/userErrors")) == Some(&json!([])),
+            "{data}"
+        );
         Ok(())
     };
-    let post = posted(&told.send(Some(&author.token), POST, json!({ "text": "Seen by whom?" })).await?).context("no post")?;
+    let post =
+        posted(&told.send(Some(&author.token), POST, json!({ "text": "Seen by whom?" })).await?)
+            .context("no post")?;
     let sees = async |token: &str| -> anyhow::Result<bool> {
-        let data = asked.send(Some(token), "query($id: ID!) { post(id: $id) { id } }", json!({ "id": global_id("Post", post) })).await?;
+        let data = asked
+            .send(
+                Some(token),
+                "query($id: ID!) { post(id: $id) { id } }",
+                json!({ "id": global_id("Post", post) }),
+            )
+            .await?;
         Ok(data.get("post").is_some_and(Value::is_object))
     };
 
@@ -81,7 +111,9 @@ pub async fn run(truth: &Truth, password: &str, arguments: &RevocationArguments)
         let watched = Watched::open(&socket_url, Some(token), watch).await?;
         told.send(Some(token), "mutation { logOut { loggedOut } }", json!({})).await?;
         let began = Instant::now();
-        let refused = until(began, async || Ok(asked.send(Some(token), "{ __typename }", json!({})).await.is_err()));
+        let refused = until(began, async || {
+            Ok(asked.send(Some(token), "{ __typename }", json!({})).await.is_err())
+        });
         let (closed, refused) = tokio::try_join!(until_closed(began, watched), refused)?;
         sockets.push(closed);
         tokens.push(refused);
@@ -104,7 +136,9 @@ pub async fn run(truth: &Truth, password: &str, arguments: &RevocationArguments)
     let (mut gone, mut closed) = (Vec::new(), Vec::new());
     for _ in 0..arguments.rounds.min(10) {
         let session = log_in(&told, std::slice::from_ref(&author.person), password).await?;
-        let watched = Watched::open(&socket_url, Some(&session.first().context("no session")?.token), watch).await?;
+        let watched =
+            Watched::open(&socket_url, Some(&session.first().context("no session")?.token), watch)
+                .await?;
         until(Instant::now(), async || sees(&admin.token).await).await?;
         act(&admin.token, "userSuspend", author.person.id).await?;
         let began = Instant::now();

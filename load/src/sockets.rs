@@ -1,4 +1,5 @@
-//! Many idle subscriptions on one server: what each costs in memory, and how soon a post by somebody they all follow has reached the last.
+//! Many idle subscriptions on one server: what each costs in memory, and how soon a post by
+//! somebody they all follow has reached the last.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,8 @@ const WATCH: &str = "subscription { homeUpdated { cursor node { id text author {
 /// How many sockets, and where.
 #[derive(Debug, Args)]
 pub struct SocketArguments {
-    /// Sockets, each with one subscription; shared out among the followers of the most followed person.
+    /// Sockets, each with one subscription; shared out among the followers of the most followed
+    /// person.
     #[arg(long, default_value_t = 5_000)]
     sockets: usize,
     /// The server's own address, not nginx's: its memory is what is measured.
@@ -29,7 +31,8 @@ pub struct SocketArguments {
     /// The file of that server's process in the run folder.
     #[arg(long, default_value = "server-1")]
     process: String,
-    /// The process id of `stock-subscriptions` at `--url` and `--socket-url`: it is measured instead of a server of plaza's.
+    /// The process id of `stock-subscriptions` at `--url` and `--socket-url`: it is measured
+    /// instead of a server of plaza's.
     #[arg(long)]
     stock: Option<u32>,
     /// Posts, one after the other.
@@ -43,17 +46,26 @@ fn resident(run_dir: &Path, arguments: &SocketArguments) -> anyhow::Result<u64> 
         Some(pid) => pid.to_string(),
         None => {
             let process = &arguments.process;
-            let text = std::fs::read_to_string(run_dir.join(process)).with_context(|| format!("{process} is not running"))?;
+            let text = std::fs::read_to_string(run_dir.join(process))
+                .with_context(|| format!("{process} is not running"))?;
             text.lines().find_map(|line| line.strip_prefix("pid=")).context("no pid")?.to_owned()
         }
     };
     let status = std::fs::read_to_string(PathBuf::from("/proc").join(pid).join("status"))?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).and_then(|rest| rest.trim().strip_suffix(" kB"));
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|rest| rest.trim().strip_suffix(" kB"));
     Ok(kib.context("no VmRSS")?.trim().parse::<u64>()? * 1_024)
 }
 
 /// Subscribes, and hands on the time at which each post came.
-async fn watch(url: &str, token: Option<&str>, open: &AtomicUsize, told: &mpsc::Sender<(i64, Instant)>) -> anyhow::Result<()> {
+async fn watch(
+    url: &str,
+    token: Option<&str>,
+    open: &AtomicUsize,
+    told: &mpsc::Sender<(i64, Instant)>,
+) -> anyhow::Result<()> {
     let mut watched = Watched::open(url, token, || json!({ "query": WATCH })).await?;
     open.fetch_add(1, Ordering::Relaxed);
     loop {
@@ -66,7 +78,13 @@ async fn watch(url: &str, token: Option<&str>, open: &AtomicUsize, told: &mpsc::
 ///
 /// # Errors
 /// The servers'; a socket that closes.
-pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str, arguments: &SocketArguments) -> anyhow::Result<bool> {
+pub async fn run(
+    client: &Client,
+    truth: &Truth,
+    run_dir: &Path,
+    password: &str,
+    arguments: &SocketArguments,
+) -> anyhow::Result<bool> {
     // Where nobody is known, nobody logs in.
     let (author, watchers) = match arguments.stock {
         Some(_) => (None, vec![None]),
@@ -82,11 +100,13 @@ pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str,
     let failed = Arc::new(AtomicUsize::new(0));
     let mut pace = tokio::time::interval(Duration::from_millis(50));
     for (number, token) in (0..arguments.sockets).zip(watchers.iter().cycle()) {
-        // 2,000 a second: faster, and connections are lost in the kernel's queue before any server has seen them.
+        // 2,000 a second: faster, and connections are lost in the kernel's queue before any server
+        // has seen them.
         if number % 100 == 0 {
             pace.tick().await;
         }
-        let (token, told, open, failed) = (token.clone(), told.clone(), Arc::clone(&open), Arc::clone(&failed));
+        let (token, told, open, failed) =
+            (token.clone(), told.clone(), Arc::clone(&open), Arc::clone(&failed));
         let url = arguments.socket_url.clone();
         #[expect(clippy::disallowed_methods, reason = "lives as long as the run")]
         tokio::spawn(async move {
@@ -97,11 +117,16 @@ pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str,
         });
     }
     while open.load(Ordering::Relaxed) + failed.load(Ordering::Relaxed) < arguments.sockets {
-        anyhow::ensure!(began.elapsed() < Duration::from_secs(300), "{} sockets are open after 300 s", open.load(Ordering::Relaxed));
+        anyhow::ensure!(
+            began.elapsed() < Duration::from_secs(300),
+            "{} sockets are open after 300 s",
+            open.load(Ordering::Relaxed)
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let opened = began.elapsed();
-    // Subscriptions begin after their acknowledgement; then the server is given the time to be idle.
+    // Subscriptions begin after their acknowledgement; then the server is given the time to be
+    // idle.
     tokio::time::sleep(Duration::from_secs(10)).await;
     let held = resident()?.saturating_sub(before);
     let count = open.load(Ordering::Relaxed).max(1);
@@ -115,19 +140,31 @@ pub async fn run(client: &Client, truth: &Truth, run_dir: &Path, password: &str,
     )?;
     for _ in 0..arguments.posts {
         let started = Instant::now();
-        let data = client.send(author.as_deref(), POST, json!({ "text": "To everyone who is watching" })).await?;
+        let data = client
+            .send(author.as_deref(), POST, json!({ "text": "To everyone who is watching" }))
+            .await?;
         let post = posted(&data).with_context(|| format!("no post: {data}"))?;
         let mut arrivals: Vec<Duration> = Vec::with_capacity(count);
         while arrivals.len() < count {
             let next = tokio::time::timeout(Duration::from_secs(60), heard.recv()).await;
-            let (id, came) = next.with_context(|| format!("{} of {count} arrived", arrivals.len()))?.context("no socket is left")?;
+            let (id, came) = next
+                .with_context(|| format!("{} of {count} arrived", arrivals.len()))?
+                .context("no socket is left")?;
             if id == post {
                 arrivals.push(came.duration_since(started));
             }
         }
         arrivals.sort_unstable();
-        let at = |permille: usize| arrivals.get((arrivals.len() - 1) * permille / 1_000).map_or(0, Duration::as_millis);
-        writeln!(std::io::stdout(), "post: arrived at all {count}: p50 {} ms, p99 {} ms, last {} ms", at(500), at(990), at(1_000))?;
+        let at = |permille: usize| {
+            arrivals.get((arrivals.len() - 1) * permille / 1_000).map_or(0, Duration::as_millis)
+        };
+        writeln!(
+            std::io::stdout(),
+            "post: arrived at all {count}: p50 {} ms, p99 {} ms, last {} ms",
+            at(500),
+            at(990),
+            at(1_000)
+        )?;
     }
     Ok(failed.load(Ordering::Relaxed) == 0)
 }

@@ -38,16 +38,24 @@ pub struct World {
     there: HashSet<i64>,
 }
 
-/// A repost is left out when the original, or another repost of it, is among so many posts right below it.
+/// A repost is left out when the original, or another repost of it, is among so many posts right
+/// below it.
 const REPEAT_WINDOW: usize = 40;
 
 impl World {
     /// The home feed that a person must have: newest first.
     pub fn home(&self, person: i64) -> Vec<i64> {
         let followed = self.follows.get(&person).map(Vec::as_slice).unwrap_or_default();
-        let posts: BTreeSet<i64> = followed.iter().filter_map(|author| self.posts.get(author)).flatten().copied().collect();
+        let posts: BTreeSet<i64> = followed
+            .iter()
+            .filter_map(|author| self.posts.get(author))
+            .flatten()
+            .copied()
+            .collect();
         // A repost goes with the original.
-        let shown = |post: &i64| self.reposts.get(post).is_none_or(|original| self.there.contains(original));
+        let shown = |post: &i64| {
+            self.reposts.get(post).is_none_or(|original| self.there.contains(original))
+        };
         let posts: Vec<i64> = posts.into_iter().rev().filter(shown).collect();
         self.without_repeats(&posts)
     }
@@ -55,9 +63,19 @@ impl World {
     fn without_repeats(&self, posts: &[i64]) -> Vec<i64> {
         let subject = |post: &i64| *self.reposts.get(post).unwrap_or(post);
         let is_repeat = |place: usize, post: &i64| {
-            self.reposts.contains_key(post) && posts.iter().skip(place + 1).take(REPEAT_WINDOW).any(|other| subject(other) == subject(post))
+            self.reposts.contains_key(post)
+                && posts
+                    .iter()
+                    .skip(place + 1)
+                    .take(REPEAT_WINDOW)
+                    .any(|other| subject(other) == subject(post))
         };
-        posts.iter().enumerate().filter(|(place, post)| !is_repeat(*place, post)).map(|(_, post)| *post).collect()
+        posts
+            .iter()
+            .enumerate()
+            .filter(|(place, post)| !is_repeat(*place, post))
+            .map(|(_, post)| *post)
+            .collect()
     }
 }
 
@@ -68,9 +86,10 @@ impl Truth {
         let config = plaza::config::Config::load(Some(config))?;
         let mut shards = Vec::new();
         for urls in &config.postgres.shards {
-            let (client, connection) = tokio_postgres::connect(urls.primary.expose_secret(), NoTls)
-                .await
-                .with_context(|| format!("cannot reach {}", plaza::config::redacted(&urls.primary)))?;
+            let (client, connection) =
+                tokio_postgres::connect(urls.primary.expose_secret(), NoTls).await.with_context(
+                    || format!("cannot reach {}", plaza::config::redacted(&urls.primary)),
+                )?;
             #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
             tokio::spawn(connection);
             shards.push(client);
@@ -100,7 +119,13 @@ impl Truth {
     pub async fn display_names(&self) -> anyhow::Result<HashMap<i64, String>> {
         let mut names = HashMap::new();
         for shard in &self.shards {
-            names.extend(shard.query("SELECT id, display_name FROM users", &[]).await?.iter().map(|row| (row.get(0), row.get(1))));
+            names.extend(
+                shard
+                    .query("SELECT id, display_name FROM users", &[])
+                    .await?
+                    .iter()
+                    .map(|row| (row.get(0), row.get(1))),
+            );
         }
         Ok(names)
     }
@@ -111,7 +136,9 @@ impl Truth {
     /// The server's, or an empty system.
     pub async fn any_password_hash(&self) -> anyhow::Result<String> {
         for shard in &self.shards {
-            if let Some(row) = shard.query_opt("SELECT password_hash FROM users ORDER BY id LIMIT 1", &[]).await? {
+            if let Some(row) =
+                shard.query_opt("SELECT password_hash FROM users ORDER BY id LIMIT 1", &[]).await?
+            {
                 return Ok(row.get(0));
             }
         }
@@ -125,7 +152,8 @@ impl Truth {
     pub async fn newest_posts(&self, limit: i64) -> anyhow::Result<Vec<i64>> {
         let mut posts: Vec<i64> = Vec::new();
         for shard in &self.shards {
-            let rows = shard.query("SELECT id FROM posts ORDER BY id DESC LIMIT $1", &[&limit]).await?;
+            let rows =
+                shard.query("SELECT id FROM posts ORDER BY id DESC LIMIT $1", &[&limit]).await?;
             posts.extend(rows.iter().map(|row| row.get::<_, i64>(0)));
         }
         posts.sort_unstable_by(|a, b| b.cmp(a));
@@ -140,7 +168,12 @@ impl Truth {
     pub async fn newest_posts_by(&self, limit: i64) -> anyhow::Result<Vec<(i64, i64)>> {
         let mut posts: Vec<(i64, i64)> = Vec::new();
         for shard in &self.shards {
-            let rows = shard.query("SELECT id, author_id FROM posts WHERE NOT deleted ORDER BY id DESC LIMIT $1", &[&limit]).await?;
+            let rows = shard
+                .query(
+                    "SELECT id, author_id FROM posts WHERE NOT deleted ORDER BY id DESC LIMIT $1",
+                    &[&limit],
+                )
+                .await?;
             posts.extend(rows.iter().map(|row| (row.get(0), row.get(1))));
         }
         posts.sort_unstable_by(|a, b| b.cmp(a));
@@ -153,8 +186,14 @@ impl Truth {
     /// # Errors
     /// The server's.
     pub async fn counted_views(&self) -> anyhow::Result<i64> {
-        let looks = self.shards.iter().map(|shard| shard.query_one("SELECT coalesce(sum(counted), 0)::bigint FROM view_totals", &[]));
-        Ok(futures_util::future::try_join_all(looks).await?.iter().map(|row| row.get::<_, i64>(0)).sum())
+        let looks = self.shards.iter().map(|shard| {
+            shard.query_one("SELECT coalesce(sum(counted), 0)::bigint FROM view_totals", &[])
+        });
+        Ok(futures_util::future::try_join_all(looks)
+            .await?
+            .iter()
+            .map(|row| row.get::<_, i64>(0))
+            .sum())
     }
 
     /// Makes somebody an administrator: there is no mutation for it.
@@ -163,7 +202,12 @@ impl Truth {
     /// The server's.
     pub async fn make_admin(&self, person: i64) -> anyhow::Result<()> {
         for shard in &self.shards {
-            shard.execute("UPDATE users SET is_admin = true, version = version + 1 WHERE id = $1", &[&person]).await?;
+            shard
+                .execute(
+                    "UPDATE users SET is_admin = true, version = version + 1 WHERE id = $1",
+                    &[&person],
+                )
+                .await?;
         }
         Ok(())
     }
@@ -181,7 +225,14 @@ impl Truth {
                 world.follows.entry(row.get(0)).or_default().push(row.get(1));
             }
         }
-        let authors: Vec<i64> = world.follows.values().flatten().copied().collect::<BTreeSet<i64>>().into_iter().collect();
+        let authors: Vec<i64> = world
+            .follows
+            .values()
+            .flatten()
+            .copied()
+            .collect::<BTreeSet<i64>>()
+            .into_iter()
+            .collect();
         for shard in &self.shards {
             let posts = "SELECT author_id, id, repost_of FROM posts WHERE NOT deleted AND author_id = ANY($1)";
             for row in shard.query(posts, &[&authors]).await? {
@@ -194,7 +245,10 @@ impl Truth {
         }
         let originals: Vec<i64> = world.reposts.values().copied().collect();
         for shard in &self.shards {
-            for row in shard.query("SELECT id FROM posts WHERE NOT deleted AND id = ANY($1)", &[&originals]).await? {
+            for row in shard
+                .query("SELECT id FROM posts WHERE NOT deleted AND id = ANY($1)", &[&originals])
+                .await?
+            {
                 world.there.insert(row.get(0));
             }
         }
@@ -208,14 +262,28 @@ impl Truth {
     pub async fn most_followed(&self) -> anyhow::Result<(i64, Vec<i64>)> {
         let mut counts: HashMap<i64, i64> = HashMap::new();
         for shard in &self.shards {
-            for row in shard.query("SELECT followee_id, count(*) FROM follows WHERE active GROUP BY followee_id", &[]).await? {
+            for row in shard
+                .query(
+                    "SELECT followee_id, count(*) FROM follows WHERE active GROUP BY followee_id",
+                    &[],
+                )
+                .await?
+            {
                 *counts.entry(row.get(0)).or_default() += row.get::<_, i64>(1);
             }
         }
-        let (most, _) = counts.into_iter().max_by_key(|(id, count)| (*count, *id)).context("nobody follows anybody: seed first")?;
+        let (most, _) = counts
+            .into_iter()
+            .max_by_key(|(id, count)| (*count, *id))
+            .context("nobody follows anybody: seed first")?;
         let mut followers = Vec::new();
         for shard in &self.shards {
-            let rows = shard.query("SELECT follower_id FROM follows WHERE active AND followee_id = $1", &[&most]).await?;
+            let rows = shard
+                .query(
+                    "SELECT follower_id FROM follows WHERE active AND followee_id = $1",
+                    &[&most],
+                )
+                .await?;
             followers.extend(rows.iter().map(|row| row.get::<_, i64>(0)));
         }
         Ok((most, followers))
@@ -230,7 +298,10 @@ impl Truth {
         for _ in 0..240 {
             let mut unsent: i64 = 0;
             for shard in &self.shards {
-                unsent += shard.query_one("SELECT count(*) FROM outbox WHERE sent_at IS NULL", &[]).await?.get::<_, i64>(0);
+                unsent += shard
+                    .query_one("SELECT count(*) FROM outbox WHERE sent_at IS NULL", &[])
+                    .await?
+                    .get::<_, i64>(0);
             }
             quiet = if unsent == 0 { quiet + 1 } else { 0 };
             if quiet >= 3 {
@@ -260,7 +331,13 @@ impl Truth {
     pub async fn texts(&self, pattern: &str) -> anyhow::Result<HashMap<String, i64>> {
         let mut texts = HashMap::new();
         for shard in &self.shards {
-            for row in shard.query("SELECT text, count(*) FROM posts WHERE text LIKE $1 GROUP BY text", &[&pattern]).await? {
+            for row in shard
+                .query(
+                    "SELECT text, count(*) FROM posts WHERE text LIKE $1 GROUP BY text",
+                    &[&pattern],
+                )
+                .await?
+            {
                 *texts.entry(row.get(0)).or_default() += row.get::<_, i64>(1);
             }
         }
@@ -289,7 +366,8 @@ impl Truth {
     pub async fn newest_order(&self) -> anyhow::Result<i64> {
         let mut newest = 0;
         for shard in &self.shards {
-            newest = newest.max(shard.query_one("SELECT coalesce(max(id), 0) FROM orders", &[]).await?.get(0));
+            newest = newest
+                .max(shard.query_one("SELECT coalesce(max(id), 0) FROM orders", &[]).await?.get(0));
         }
         Ok(newest)
     }
@@ -302,13 +380,18 @@ impl Truth {
         let mut orders = HashMap::new();
         for shard in &self.shards {
             orders.extend(
-                shard.query("SELECT id, status FROM orders WHERE id > $1", &[&id]).await?.iter().map(|row| (row.get(0), row.get(1))),
+                shard
+                    .query("SELECT id, status FROM orders WHERE id > $1", &[&id])
+                    .await?
+                    .iter()
+                    .map(|row| (row.get(0), row.get(1))),
             );
         }
         Ok(orders)
     }
 
-    /// Gives every order after this one that has not ended a job, as placing it would have: what a saga inside a request left belongs to nobody else.
+    /// Gives every order after this one that has not ended a job, as placing it would have: what a
+    /// saga inside a request left belongs to nobody else.
     ///
     /// # Errors
     /// The server's.
@@ -316,13 +399,20 @@ impl Truth {
         let open = "SELECT id FROM orders WHERE id > $1 AND status NOT IN ('CONFIRMED', 'REJECTED', 'CANCELLED')";
         let mut resumed = 0;
         for shard in &self.shards {
-            let ids: Vec<i64> = shard.query(open, &[&id]).await?.iter().map(|row| row.get(0)).collect();
+            let ids: Vec<i64> =
+                shard.query(open, &[&id]).await?.iter().map(|row| row.get(0)).collect();
             let keys: Vec<String> = ids.iter().map(|id| format!("order:{id}/process")).collect();
             let job = |id: &i64| Job::OrderProcess { order_id: OrderId::from_i64(*id) };
             let queues: Vec<&str> = ids.iter().map(|id| queue_of(&job(id)).name()).collect();
-            let payload =
-                |(id, key): (&i64, &String)| serde_json::to_string(&JobEnvelope { id: key.clone(), traceparent: None, job: job(id) });
-            let payloads = ids.iter().zip(&keys).map(payload).collect::<Result<Vec<String>, _>>()?;
+            let payload = |(id, key): (&i64, &String)| {
+                serde_json::to_string(&JobEnvelope {
+                    id: key.clone(),
+                    traceparent: None,
+                    job: job(id),
+                })
+            };
+            let payloads =
+                ids.iter().zip(&keys).map(payload).collect::<Result<Vec<String>, _>>()?;
             let insert = "INSERT INTO outbox (sink, topic, key, payload) SELECT 0, * FROM unnest($1::text[], $2::text[], $3::text[])";
             resumed += shard.execute(insert, &[&queues, &keys, &payloads]).await?;
         }
@@ -351,8 +441,9 @@ impl Truth {
         Ok(wrong)
     }
 
-    /// Waits up to half a minute for the projections to be level, then counts stored counters that differ from their rows, and
-    /// by how many edges the two sides differ (1 where they are as many, but not the same).
+    /// Waits up to half a minute for the projections to be level, then counts stored counters that
+    /// differ from their rows, and by how many edges the two sides differ (1 where they are as
+    /// many, but not the same).
     ///
     /// # Errors
     /// The server's.
@@ -378,7 +469,8 @@ impl Truth {
                OR c.following_count <> (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active)";
         const FOLLOWERS: &str = "SELECT count(*) FROM follower_counts c
             WHERE c.follower_count <> (SELECT count(*) FROM followers f WHERE f.followee_id = c.user_id AND f.active)";
-        // The sum over all edges of a number that belongs to the edge: both sides are alike, whatever shards they are on, when their sums are.
+        // The sum over all edges of a number that belongs to the edge: both sides are alike,
+        // whatever shards they are on, when their sums are.
         const SIDES: &str = "SELECT
             (SELECT count(*) FROM follows WHERE active), (SELECT count(*) FROM followers WHERE active),
             ((SELECT coalesce(sum(hashint8extended(follower_id, followee_id)::numeric), 0) FROM follows WHERE active)
@@ -411,7 +503,11 @@ mod tests {
         world.reposts.extend([(51, 10), (52, 50), (53, 90)]);
         world.there.extend(10..=53);
         let home = world.home(1);
-        assert_eq!(home.first(), Some(&51), "beyond forty it comes again; near, and of what is gone, it does not");
+        assert_eq!(
+            home.first(),
+            Some(&51),
+            "beyond forty it comes again; near, and of what is gone, it does not"
+        );
         assert_eq!(home.len(), 42);
     }
 }

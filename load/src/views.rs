@@ -1,4 +1,5 @@
-//! Views at full speed: through the log, or by an update of the rows; and how many were acknowledged and applied.
+//! Views at full speed: through the log, or by an update of the rows; and how many were
+//! acknowledged and applied.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -59,9 +60,15 @@ impl Audience {
         let (zipf, mut random) = (Zipf::new(posts.len()), StdRng::seed_from_u64(22));
         let mut views = Vec::with_capacity(PREPARED);
         for _ in 0..PREPARED {
-            let (post, author) = posts.get(zipf.draw(&mut random)).copied().context("a place that there is not")?;
+            let (post, author) =
+                posts.get(zipf.draw(&mut random)).copied().context("a place that there is not")?;
             let viewer = random.random_range(0..VIEWERS).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            views.push(View { post_id: PostId::from_i64(post), author_id: UserId::from_i64(author), viewer, at_ms: 0 });
+            views.push(View {
+                post_id: PostId::from_i64(post),
+                author_id: UserId::from_i64(author),
+                viewer,
+                at_ms: 0,
+            });
         }
         Ok(Self(views))
     }
@@ -93,7 +100,8 @@ pub struct Flow {
 
 fn float(count: i64) -> f64 {
     // Exact up to 2^53.
-    f64::from(i32::try_from(count / 1_000_000).unwrap_or(i32::MAX)) * 1e6 + f64::from(i32::try_from(count % 1_000_000).unwrap_or_default())
+    f64::from(i32::try_from(count / 1_000_000).unwrap_or(i32::MAX)) * 1e6
+        + f64::from(i32::try_from(count % 1_000_000).unwrap_or_default())
 }
 
 fn count(number: u64) -> i64 {
@@ -104,7 +112,8 @@ fn per_million(cpu: &CpuSeconds, views: i64) -> BTreeMap<&'static str, f64> {
     cpu.iter().map(|(group, seconds)| (*group, seconds * 1e6 / float(views.max(1)))).collect()
 }
 
-/// Offers views to the log on a schedule, whatever it says, and waits until those it acknowledged are applied.
+/// Offers views to the log on a schedule, whatever it says, and waits until those it acknowledged
+/// are applied.
 ///
 /// # Errors
 /// The servers'; what was acknowledged is not applied within two minutes.
@@ -128,12 +137,18 @@ pub async fn through_the_log(
         }
         offered = due.max(offered);
         if from.is_none() && began.elapsed() >= warm {
-            from = Some((Instant::now(), count(producer.fates().acknowledged()), truth.counted_views().await?));
+            from = Some((
+                Instant::now(),
+                count(producer.fates().acknowledged()),
+                truth.counted_views().await?,
+            ));
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    let (since, acknowledged_then, applied_then) = from.context("a run is longer than it takes to get warm")?;
-    let (seconds, acknowledged_now) = (since.elapsed().as_secs_f64(), count(producer.fates().acknowledged()));
+    let (since, acknowledged_then, applied_then) =
+        from.context("a run is longer than it takes to get warm")?;
+    let (seconds, acknowledged_now) =
+        (since.elapsed().as_secs_f64(), count(producer.fates().acknowledged()));
     let applied_now = truth.counted_views().await?;
     let flushed = Arc::clone(&producer);
     tokio::task::spawn_blocking(move || flushed.flush(Duration::from_secs(60))).await??;
@@ -156,7 +171,8 @@ pub async fn through_the_log(
     })
 }
 
-/// Writers who each count one view after the other by updating its rows, in a transaction of its own.
+/// Writers who each count one view after the other by updating its rows, in a transaction of its
+/// own.
 ///
 /// # Errors
 /// The servers'.
@@ -167,7 +183,8 @@ pub async fn by_updates(
     run_dir: &Path,
     (writers, length): (usize, Duration),
 ) -> anyhow::Result<Flow> {
-    let (cpu, counted, done) = (cpu_seconds(run_dir), truth.counted_views().await?, AtomicU64::new(0));
+    let (cpu, counted, done) =
+        (cpu_seconds(run_dir), truth.counted_views().await?, AtomicU64::new(0));
     let (began, warm) = (Instant::now(), Duration::from_secs(WARM_S));
     let writing = (0..writers).map(|number| {
         let done = &done;
@@ -175,7 +192,13 @@ pub async fn by_updates(
             let (mut place, mut latencies) = (number * 7_919, Latencies::default());
             while began.elapsed() < length {
                 let view = audience.at(place, domain.clock.now_ms()).context("no views")?;
-                let (op, sent) = (plaza::domain::Operation::internal(domain.cluster.len(), Duration::from_secs(10)), Instant::now());
+                let (op, sent) = (
+                    plaza::domain::Operation::internal(
+                        domain.cluster.len(),
+                        Duration::from_secs(10),
+                    ),
+                    Instant::now(),
+                );
                 views::count_now(&op, domain, &[view]).await?;
                 latencies.taken.push(sent.elapsed());
                 done.fetch_add(1, Ordering::Relaxed);
@@ -188,10 +211,17 @@ pub async fn by_updates(
         tokio::time::sleep(warm).await;
         (Instant::now(), done.load(Ordering::Relaxed))
     };
-    let (latencies, (since, then)) = tokio::join!(futures_util::future::try_join_all(writing), look);
+    let (latencies, (since, then)) =
+        tokio::join!(futures_util::future::try_join_all(writing), look);
     let (seconds, all) = (since.elapsed().as_secs_f64(), count(done.load(Ordering::Relaxed)));
-    anyhow::ensure!(truth.counted_views().await? - counted == all, "what was committed is not what was counted");
-    let mut together = Latencies { taken: latencies?.into_iter().flat_map(|latencies| latencies.taken).collect(), failed: 0 };
+    anyhow::ensure!(
+        truth.counted_views().await? - counted == all,
+        "what was committed is not what was counted"
+    );
+    let mut together = Latencies {
+        taken: latencies?.into_iter().flat_map(|latencies| latencies.taken).collect(),
+        failed: 0,
+    };
     let rate = float(all - count(then)) / seconds;
     Ok(Flow {
         acknowledged_per_s: rate,
@@ -208,15 +238,33 @@ pub async fn by_updates(
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(truth: &Truth, config: &PathBuf, run_dir: &Path, arguments: &ViewArguments) -> anyhow::Result<bool> {
+pub async fn run(
+    truth: &Truth,
+    config: &PathBuf,
+    run_dir: &Path,
+    arguments: &ViewArguments,
+) -> anyhow::Result<bool> {
     let config = plaza::config::Config::load(Some(config))?;
     let audience = Audience::of_newest(truth, arguments.posts).await?;
-    let flow = through_the_log(truth, &config, &audience, run_dir, (arguments.rate, Duration::from_secs(arguments.seconds))).await?;
+    let flow = through_the_log(
+        truth,
+        &config,
+        &audience,
+        run_dir,
+        (arguments.rate, Duration::from_secs(arguments.seconds)),
+    )
+    .await?;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "offered {:.0}/s for {} s: acknowledged {:.0}/s ({} in all, {} dropped), applied {:.0}/s, the last {:.1} s after its acknowledgement",
-        arguments.rate, arguments.seconds, flow.acknowledged_per_s, flow.acknowledged, flow.dropped, flow.applied_per_s, flow.behind_s
+        arguments.rate,
+        arguments.seconds,
+        flow.acknowledged_per_s,
+        flow.acknowledged,
+        flow.dropped,
+        flow.applied_per_s,
+        flow.behind_s
     )?;
     for (group, seconds) in &flow.cpu_s_per_million {
         writeln!(out, "{group:<20} {seconds:>8.2} CPU-seconds a million views")?;

@@ -21,12 +21,21 @@ pub const POST: &str = "mutation($text: String!) { postCreate(input: {text: $tex
 ///
 /// # Errors
 /// Somebody who cannot log in.
-pub async fn author_and_followers(client: &Client, truth: &Truth, password: &str) -> anyhow::Result<(LoggedIn, Vec<LoggedIn>)> {
+pub async fn author_and_followers(
+    client: &Client,
+    truth: &Truth,
+    password: &str,
+) -> anyhow::Result<(LoggedIn, Vec<LoggedIn>)> {
     let (author, followers) = truth.most_followed().await?;
     let people = truth.people().await?;
-    let wanted: Vec<_> = people.into_iter().filter(|person| person.id == author || followers.contains(&person.id)).collect();
-    let (authors, watchers): (Vec<LoggedIn>, Vec<LoggedIn>) =
-        log_in(client, &wanted, password).await?.into_iter().partition(|person| person.person.id == author);
+    let wanted: Vec<_> = people
+        .into_iter()
+        .filter(|person| person.id == author || followers.contains(&person.id))
+        .collect();
+    let (authors, watchers): (Vec<LoggedIn>, Vec<LoggedIn>) = log_in(client, &wanted, password)
+        .await?
+        .into_iter()
+        .partition(|person| person.person.id == author);
     Ok((authors.into_iter().next().context("the author cannot log in")?, watchers))
 }
 
@@ -52,12 +61,19 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Connects, says who it is, and subscribes. `payload` is asked for once the socket was acknowledged.
+    /// Connects, says who it is, and subscribes. `payload` is asked for once the socket was
+    /// acknowledged.
     ///
     /// # Errors
     /// The server's refusal; a connection that breaks.
-    pub async fn open(url: &str, token: Option<&str>, payload: impl FnOnce() -> Value) -> anyhow::Result<Self> {
-        let (socket, _) = tokio_tungstenite::connect_async_with_config(request(url)?, Some(config()), false).await?;
+    pub async fn open(
+        url: &str,
+        token: Option<&str>,
+        payload: impl FnOnce() -> Value,
+    ) -> anyhow::Result<Self> {
+        let (socket, _) =
+            tokio_tungstenite::connect_async_with_config(request(url)?, Some(config()), false)
+                .await?;
         Self::begin(socket, token, payload).await
     }
 
@@ -65,9 +81,16 @@ impl Watched {
     ///
     /// # Errors
     /// As [`Watched::open`].
-    pub async fn over(stream: TcpStream, url: &str, token: Option<&str>, payload: impl FnOnce() -> Value) -> anyhow::Result<Self> {
+    pub async fn over(
+        stream: TcpStream,
+        url: &str,
+        token: Option<&str>,
+        payload: impl FnOnce() -> Value,
+    ) -> anyhow::Result<Self> {
         let stream = MaybeTlsStream::Plain(stream);
-        let (socket, _) = tokio_tungstenite::client_async_with_config(request(url)?, stream, Some(config())).await?;
+        let (socket, _) =
+            tokio_tungstenite::client_async_with_config(request(url)?, stream, Some(config()))
+                .await?;
         Self::begin(socket, token, payload).await
     }
 
@@ -78,9 +101,16 @@ impl Watched {
     ) -> anyhow::Result<Self> {
         let mut watched = Self { socket };
         let who = token.map(|token| json!({ "authorization": format!("Bearer {token}") }));
-        watched.send(&json!({ "type": "connection_init", "payload": who.unwrap_or_else(|| json!({})) })).await?;
+        watched
+            .send(
+                &json!({ "type": "connection_init", "payload": who.unwrap_or_else(|| json!({})) }),
+            )
+            .await?;
         let message = watched.message().await?;
-        anyhow::ensure!(message.get("type") == Some(&json!("connection_ack")), "no acknowledgement: {message}");
+        anyhow::ensure!(
+            message.get("type") == Some(&json!("connection_ack")),
+            "no acknowledgement: {message}"
+        );
         watched.send(&json!({ "id": "1", "type": "subscribe", "payload": payload() })).await?;
         Ok(watched)
     }
@@ -108,9 +138,18 @@ impl Watched {
             match message.get("type").and_then(Value::as_str) {
                 Some("ping") => self.send(&json!({ "type": "pong" })).await?,
                 Some("next") => {
-                    let event = message.pointer("/payload/data/homeUpdated").with_context(|| message.to_string())?;
-                    let id = event.pointer("/node/id").and_then(Value::as_str).and_then(raw_id).context("no id")?;
-                    return Ok((id, event.get("cursor").and_then(Value::as_str).map(str::to_owned)));
+                    let event = message
+                        .pointer("/payload/data/homeUpdated")
+                        .with_context(|| message.to_string())?;
+                    let id = event
+                        .pointer("/node/id")
+                        .and_then(Value::as_str)
+                        .and_then(raw_id)
+                        .context("no id")?;
+                    return Ok((
+                        id,
+                        event.get("cursor").and_then(Value::as_str).map(str::to_owned),
+                    ));
                 }
                 _ => anyhow::bail!("{message}"),
             }

@@ -1,4 +1,5 @@
-//! `plaza dead-letters`: jobs that were given up, with their cause; back to work with them, or away.
+//! `plaza dead-letters`: jobs that were given up, with their cause; back to work with them, or
+//! away.
 
 use std::io::Write;
 
@@ -56,7 +57,8 @@ impl Which {
 pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
     let verb = args.verb.unwrap_or(Verb::List);
     let connection = connect(&config.rabbitmq.url, "plaza dead-letters").await?;
-    let publisher = Publisher::connect(&config.rabbitmq.url, &config.rabbitmq.retry_delays_ms).await?;
+    let publisher =
+        Publisher::connect(&config.rabbitmq.url, &config.rabbitmq.retry_delays_ms).await?;
     let cluster = Cluster::new(&config.postgres)?;
     let cluster = {
         let map = migrations::load_map(&cluster).await?;
@@ -68,8 +70,19 @@ pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
         let channel = connection.create_channel().await?;
         let mut kept = Vec::new();
         for _ in 0..MOST {
-            let Some(message) = channel.basic_get(topology::dead_queue(queue).into(), BasicGetOptions::default()).await? else { break };
-            let id = message.delivery.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default();
+            let Some(message) = channel
+                .basic_get(topology::dead_queue(queue).into(), BasicGetOptions::default())
+                .await?
+            else {
+                break;
+            };
+            let id = message
+                .delivery
+                .properties
+                .message_id()
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             match &verb {
                 Verb::Replay(which) if which.has(&id) => {
                     replay(&cluster, &publisher, queue, &id, &message).await?;
@@ -84,7 +97,12 @@ pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
                 }
                 Verb::List => {
                     writeln!(out, "{:<14} {id}: {}", queue.name(), cause(&message))?;
-                    writeln!(out, "{:<14} {}", "", String::from_utf8_lossy(&message.delivery.data))?;
+                    writeln!(
+                        out,
+                        "{:<14} {}",
+                        "",
+                        String::from_utf8_lossy(&message.delivery.data)
+                    )?;
                     done += 1;
                     kept.push(message);
                 }
@@ -93,13 +111,20 @@ pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
         }
         // Only now: a message that is given back at once would come again.
         for message in kept {
-            message.acker.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await?;
+            message
+                .acker
+                .nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() })
+                .await?;
         }
     }
     match &verb {
         Verb::List if done == 0 => writeln!(out, "there are none")?,
         Verb::Replay(which) | Verb::Discard(which) if done < which.ids.len() => {
-            anyhow::bail!("{} of {} were not there: see `plaza dead-letters list`", which.ids.len() - done, which.ids.len());
+            anyhow::bail!(
+                "{} of {} were not there: see `plaza dead-letters list`",
+                which.ids.len() - done,
+                which.ids.len()
+            );
         }
         _ => {}
     }
@@ -116,13 +141,24 @@ fn cause(message: &BasicGetMessage) -> String {
     }
 }
 
-/// Back into its queue, with its failures forgotten: published before it is taken from the dead, so that nothing between the two loses it.
-async fn replay(cluster: &Cluster, publisher: &Publisher, queue: Queue, id: &str, message: &BasicGetMessage) -> anyhow::Result<()> {
+/// Back into its queue, with its failures forgotten: published before it is taken from the dead, so
+/// that nothing between the two loses it.
+async fn replay(
+    cluster: &Cluster,
+    publisher: &Publisher,
+    queue: Queue,
+    id: &str,
+    message: &BasicGetMessage,
+) -> anyhow::Result<()> {
     let deadline = Instant::now() + std::time::Duration::from_secs(5);
     cluster
-        .write(cluster.shard_of(Bucket::of_text(id)), deadline, async |connection: &mut Connection| -> Result<(), StoreError> {
-            attempts::forget_attempts(connection, id).await
-        })
+        .write(
+            cluster.shard_of(Bucket::of_text(id)),
+            deadline,
+            async |connection: &mut Connection| -> Result<(), StoreError> {
+                attempts::forget_attempts(connection, id).await
+            },
+        )
         .await?;
     let payload = String::from_utf8_lossy(&message.delivery.data);
     Ok(publisher.publish_with(&Message { queue: queue.name(), id, payload: &payload }, &[]).await?)

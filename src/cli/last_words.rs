@@ -22,13 +22,15 @@ pub struct Silent {
 pub fn of_port(run_dir: &Path, port: u16) -> Option<Silent> {
     std::fs::read_dir(run_dir).ok()?.flatten().find_map(|entry| {
         let text = std::fs::read_to_string(entry.path()).ok()?;
-        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        let field =
+            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         if field("port")?.parse() != Ok(port) {
             return None;
         }
         let log = field("log")?.to_owned();
-        let runs =
-            field("pid").and_then(|pid| pid.parse().ok()).is_some_and(|pid| super::status::started_at(pid).as_deref() == field("start"));
+        let runs = field("pid")
+            .and_then(|pid| pid.parse().ok())
+            .is_some_and(|pid| super::status::started_at(pid).as_deref() == field("start"));
         Some(Silent { name: field("name")?.to_owned(), runs, lines: tail(Path::new(&log)), log })
     })
 }
@@ -60,15 +62,27 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("plaza-last-words-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let log = folder.join("log");
-        std::fs::write(&log, (0..2_000).map(|line| format!("line {line}\n")).collect::<String>() + "FATAL: no room\n\n").unwrap();
+        std::fs::write(
+            &log,
+            (0..2_000).map(|line| format!("line {line}\n")).collect::<String>()
+                + "FATAL: no room\n\n",
+        )
+        .unwrap();
         let run = folder.join("run");
         std::fs::create_dir_all(&run).unwrap();
         // No process has begun at the boot's first tick but the first.
-        std::fs::write(run.join("redis"), format!("name=redis\nport=6390\npid=999999999\nstart=1\nlog={}\n", log.display())).unwrap();
+        std::fs::write(
+            run.join("redis"),
+            format!("name=redis\nport=6390\npid=999999999\nstart=1\nlog={}\n", log.display()),
+        )
+        .unwrap();
         let found = of_port(&run, 6390).unwrap();
         let nobody = of_port(&run, 6391);
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!((found.name.as_str(), found.runs, nobody), ("redis", false, None));
-        assert_eq!(found.lines, ["line 1996", "line 1997", "line 1998", "line 1999", "FATAL: no room"]);
+        assert_eq!(
+            found.lines,
+            ["line 1996", "line 1997", "line 1998", "line 1999", "FATAL: no room"]
+        );
     }
 }

@@ -25,7 +25,9 @@ pub enum Listener {
 pub fn at(address: SocketAddr) -> Listener {
     match TcpListener::bind(address) {
         Ok(_) => Listener::Free,
-        Err(error) if error.kind() == ErrorKind::AddrInUse => holder(address.port()).unwrap_or(Listener::Hidden),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            holder(address.port()).unwrap_or(Listener::Hidden)
+        }
         Err(error) => Listener::Refused(error.to_string()),
     }
 }
@@ -34,13 +36,20 @@ fn holder(port: u16) -> Option<Listener> {
     let sockets: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .filter_map(|table| std::fs::read_to_string(table).ok())
-        .flat_map(|table| table.lines().filter_map(|line| Some(format!("socket:[{}]", listening_inode(line, port)?))).collect::<Vec<_>>())
+        .flat_map(|table| {
+            table
+                .lines()
+                .filter_map(|line| Some(format!("socket:[{}]", listening_inode(line, port)?)))
+                .collect::<Vec<_>>()
+        })
         .collect();
     std::fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
         let mut open = std::fs::read_dir(entry.path().join("fd")).ok()?.flatten();
         open.find(|file| {
-            std::fs::read_link(file.path()).is_ok_and(|target| sockets.iter().any(|socket| target.as_os_str() == socket.as_str()))
+            std::fs::read_link(file.path()).is_ok_and(|target| {
+                sockets.iter().any(|socket| target.as_os_str() == socket.as_str())
+            })
         })?;
         let program = std::fs::read_link(entry.path().join("exe")).ok()?;
         // An executable that was built anew while it runs.

@@ -45,19 +45,37 @@ pub(super) async fn standings(config: &Config) -> anyhow::Result<Vec<Standing>> 
         let asking = Arc::clone(&consumer);
         let ends = tokio::task::spawn_blocking(move || {
             let partitions = asking.partitions()?;
-            partitions.into_iter().map(|partition| Ok((asking.end_of(&partition)?, partition))).collect::<anyhow::Result<Vec<_>>>()
+            partitions
+                .into_iter()
+                .map(|partition| Ok((asking.end_of(&partition)?, partition)))
+                .collect::<anyhow::Result<Vec<_>>>()
         })
         .await??;
-        let shards =
-            cluster.scatter_all(&session, async |connection: &mut Connection| positions(connection, name).await).await.complete()?;
+        let shards = cluster
+            .scatter_all(&session, async |connection: &mut Connection| {
+                positions(connection, name).await
+            })
+            .await
+            .complete()?;
         for (end, partition) in ends {
-            // The shard that is furthest has seen everything below: the others got nothing in between.
+            // The shard that is furthest has seen everything below: the others got nothing in
+            // between.
             let at = |position: &&crate::stores::postgres::projections::Position| {
                 position.topic == partition.topic && position.partition == partition.number
             };
-            let next =
-                shards.iter().filter_map(|shard| shard.iter().find(at)).map(|position| position.next_offset).max().unwrap_or_default();
-            standings.push(Standing { projection: name, topic: partition.topic, partition: partition.number, next, end });
+            let next = shards
+                .iter()
+                .filter_map(|shard| shard.iter().find(at))
+                .map(|position| position.next_offset)
+                .max()
+                .unwrap_or_default();
+            standings.push(Standing {
+                projection: name,
+                topic: partition.topic,
+                partition: partition.number,
+                next,
+                end,
+            });
         }
     }
     Ok(standings)
@@ -67,10 +85,18 @@ pub(super) async fn standings(config: &Config) -> anyhow::Result<Vec<Standing>> 
 /// A shard or Kafka cannot be reached.
 pub async fn run(config: &Config) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
-    writeln!(out, "{:<16} {:<10} {:>9} {:>12} {:>8}", "projection", "topic", "partition", "next offset", "behind")?;
+    writeln!(
+        out,
+        "{:<16} {:<10} {:>9} {:>12} {:>8}",
+        "projection", "topic", "partition", "next offset", "behind"
+    )?;
     for standing in standings(config).await? {
         let Standing { projection, topic, partition, next, .. } = &standing;
-        writeln!(out, "{projection:<16} {topic:<10} {partition:>9} {next:>12} {:>8}", standing.behind())?;
+        writeln!(
+            out,
+            "{projection:<16} {topic:<10} {partition:>9} {next:>12} {:>8}",
+            standing.behind()
+        )?;
     }
     Ok(())
 }

@@ -49,7 +49,10 @@ impl Role {
 pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     telemetry::init(&config.telemetry);
     let named: Vec<&str> = roles.iter().map(|role| role.name()).collect();
-    trace::init(&config.telemetry, if roles.len() > 1 { "all" } else { named.first().copied().unwrap_or_default() })?;
+    trace::init(
+        &config.telemetry,
+        if roles.len() > 1 { "all" } else { named.first().copied().unwrap_or_default() },
+    )?;
     tracing::info!(?roles, ?config, "starting");
     // Before anything is counted.
     figures::recorder();
@@ -81,17 +84,23 @@ pub fn start(app: &App, role: Role) {
     }
 }
 
-/// Starts a role's components but for those that listen or keep time: tests serve on ports of their own, and refresh lists when they mean to.
+/// Starts a role's components but for those that listen or keep time: tests serve on ports of their
+/// own, and refresh lists when they mean to.
 pub fn start_without_ports(app: &App, role: Role) {
-    let (cluster, config, stop) = (Arc::clone(&app.domain.cluster), Arc::clone(&app.config), app.tasks.stopping());
+    let (cluster, config, stop) =
+        (Arc::clone(&app.domain.cluster), Arc::clone(&app.config), app.tasks.stopping());
     if role != Role::Relay {
-        app.tasks.spawn("outbox wakes", outbox::wakes::tell(Arc::clone(&cluster), app.domain.redis.clone(), stop.clone()));
+        app.tasks.spawn(
+            "outbox wakes",
+            outbox::wakes::tell(Arc::clone(&cluster), app.domain.redis.clone(), stop.clone()),
+        );
     }
     match role {
         Role::Server => {
             app.watch_replicas();
             figures::begin_server();
-            metrics::gauge!("plaza_http_max_in_flight").set(u32::try_from(config.server.max_in_flight).unwrap_or(u32::MAX));
+            metrics::gauge!("plaza_http_max_in_flight")
+                .set(u32::try_from(config.server.max_in_flight).unwrap_or(u32::MAX));
             let redis = app.domain.redis.clone();
             let live = redis.clone();
             let stop_live = stop.clone();
@@ -108,7 +117,9 @@ pub fn start_without_ports(app: &App, role: Role) {
             app.tell_redis_memory();
             app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop));
         }
-        Role::Relay => app.tasks.spawn("relay", outbox::relay::run(cluster, app.domain.redis.clone(), config, stop)),
+        Role::Relay => app
+            .tasks
+            .spawn("relay", outbox::relay::run(cluster, app.domain.redis.clone(), config, stop)),
         Role::Projector => {
             let effects = Arc::new(app.domain.clone());
             let windows = read_models::view_windows::projector::run(
@@ -118,7 +129,8 @@ pub fn start_without_ports(app: &App, role: Role) {
                 stop.clone(),
             );
             app.tasks.spawn("view windows", windows);
-            app.tasks.spawn("projector", read_models::projector::run(cluster, effects, config, stop));
+            app.tasks
+                .spawn("projector", read_models::projector::run(cluster, effects, config, stop));
         }
     }
 }

@@ -29,7 +29,11 @@ pub fn run(args: &SchemaArgs) -> anyhow::Result<()> {
         std::fs::write(&args.file, sdl)?;
     } else if args.check {
         let held = std::fs::read_to_string(&args.file).unwrap_or_default();
-        anyhow::ensure!(held == sdl, "{} is not what the code says: run `plaza schema --write`", args.file.display());
+        anyhow::ensure!(
+            held == sdl,
+            "{} is not what the code says: run `plaza schema --write`",
+            args.file.display()
+        );
     } else {
         std::io::stdout().write_all(sdl.as_bytes())?;
     }

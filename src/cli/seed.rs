@@ -11,7 +11,9 @@ use tokio::time::Instant;
 use super::shards;
 use crate::config::Config;
 use crate::domain::identity::Identity;
-use crate::seeding::{Follows, Loader, Plan, Step, World, compare_with_psql, follows_of_file, people};
+use crate::seeding::{
+    Follows, Loader, Plan, Step, World, compare_with_psql, follows_of_file, people,
+};
 use crate::stores::postgres::Cluster;
 use crate::stores::postgres::migrations::load_map;
 
@@ -23,7 +25,8 @@ const MEAN_FOLLOWS: f64 = 50.0;
 const MEAN_FOLLOWS_OF_FEW: f64 = 20.0;
 const FEW: u64 = 10_000;
 
-/// What to make. Without `--graph` or `--users`, posts, products and orders are added to the people who are there.
+/// What to make. Without `--graph` or `--users`, posts, products and orders are added to the people
+/// who are there.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SeedArgs {
     /// An edge list, `a b` a line: people who follow each other.
@@ -50,7 +53,8 @@ pub struct SeedArgs {
     /// Do nothing when there are people already.
     #[arg(long)]
     pub if_empty: bool,
-    /// Seed nothing: load about so many follows of such people into a table of their own, with `psql \copy` and with the loader, in turns.
+    /// Seed nothing: load about so many follows of such people into a table of their own, with
+    /// `psql \copy` and with the loader, in turns.
     #[arg(long)]
     pub compare_copy: Option<u64>,
 }
@@ -62,10 +66,16 @@ impl SeedArgs {
             let (people, follows) = follows_of_file(file)?;
             return Ok(Some((u64::from(people), follows)));
         }
-        let Some(users) = self.users.or(self.compare_copy.map(|rows| rows.div_euclid(50).max(FEW + 1))) else { return Ok(None) };
-        let mean = self.follows.unwrap_or(if users <= FEW { MEAN_FOLLOWS_OF_FEW } else { MEAN_FOLLOWS });
+        let Some(users) =
+            self.users.or(self.compare_copy.map(|rows| rows.div_euclid(50).max(FEW + 1)))
+        else {
+            return Ok(None);
+        };
+        let mean =
+            self.follows.unwrap_or(if users <= FEW { MEAN_FOLLOWS_OF_FEW } else { MEAN_FOLLOWS });
         anyhow::ensure!((0.0..=1_000.0).contains(&mean), "--follows is a mean between 0 and 1000");
-        let count = u32::try_from(users).map_err(|_| anyhow::anyhow!("--users is at most {}", u32::MAX))?;
+        let count =
+            u32::try_from(users).map_err(|_| anyhow::anyhow!("--users is at most {}", u32::MAX))?;
         Ok(Some((users, Follows::drawn(count, mean, self.random_seed))))
     }
 
@@ -74,7 +84,11 @@ impl SeedArgs {
         let orders = self.orders.unwrap_or(made / 5);
         let products = self.products.unwrap_or(made / 10);
         // An order needs something to order.
-        Plan { posts: self.posts.unwrap_or(made * 3), products: if orders > 0 { products.max(1) } else { products }, orders }
+        Plan {
+            posts: self.posts.unwrap_or(made * 3),
+            products: if orders > 0 { products.max(1) } else { products },
+            orders,
+        }
     }
 }
 
@@ -85,12 +99,18 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
     let mut loader = Loader::connect(&config.postgres, config.feed.pull_from).await?;
     let there = loader.people().await?;
     let graph = args.graph()?;
-    let to_make = graph.as_ref().map(|(count, _)| people(*count, args.random_seed)).unwrap_or_default();
+    let to_make =
+        graph.as_ref().map(|(count, _)| people(*count, args.random_seed)).unwrap_or_default();
     if args.if_empty && !there.is_empty() {
-        // The first person is loaded last: as long as only others of this seeding are there, it was interrupted.
+        // The first person is loaded last: as long as only others of this seeding are there, it was
+        // interrupted.
         let finished = to_make.first().is_none_or(|first| there.binary_search(first).is_ok());
         if finished || there.iter().any(|person| to_make.binary_search(person).is_err()) {
-            writeln!(std::io::stdout(), "there are {} people already: nothing seeded", there.len())?;
+            writeln!(
+                std::io::stdout(),
+                "there are {} people already: nothing seeded",
+                there.len()
+            )?;
             return Ok(());
         }
         writeln!(std::io::stdout(), "a seeding was interrupted: going on")?;
@@ -98,13 +118,19 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
     let world = match graph {
         Some((count, follows)) => {
             if let Some(name) = loader.taken_by_others(&to_make).await? {
-                anyhow::bail!("{name} is somebody else's: seed people with the random seed that was used before, or where nobody is yet");
+                anyhow::bail!(
+                    "{name} is somebody else's: seed people with the random seed that was used before, or where nobody is yet"
+                );
             }
-            let hash = Identity::new(&config.auth, &config.limits)?.hash(PASSWORD.to_owned()).await?;
+            let hash =
+                Identity::new(&config.auth, &config.limits)?.hash(PASSWORD.to_owned()).await?;
             World::of_new_people(map, args.random_seed, to_make, hash, follows, args.plan(count))
         }
         None => {
-            anyhow::ensure!(!there.is_empty(), "there is nobody yet: seed people first, with --users or --graph");
+            anyhow::ensure!(
+                !there.is_empty(),
+                "there is nobody yet: seed people first, with --users or --graph"
+            );
             World::of_people(map, args.random_seed, there.clone(), args.plan(0))
         }
     };
@@ -126,7 +152,9 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
 async fn load(loader: &mut Loader, world: &Arc<World>) -> anyhow::Result<bool> {
     let steps: Vec<Step> = Step::ALL.into_iter().filter(|step| world.chunks(*step) > 0).collect();
     let bar = ProgressBar::new(steps.iter().map(|step| world.expected(*step)).sum());
-    if let Ok(style) = ProgressStyle::with_template("{msg:22} {wide_bar} {human_pos} of {human_len} rows  {per_sec:>14}  {eta} left") {
+    if let Ok(style) = ProgressStyle::with_template(
+        "{msg:22} {wide_bar} {human_pos} of {human_len} rows  {per_sec:>14}  {eta} left",
+    ) {
         bar.set_style(style);
     }
     let mut changed = false;
@@ -140,22 +168,41 @@ async fn load(loader: &mut Loader, world: &Arc<World>) -> anyhow::Result<bool> {
         // There were rather fewer rows than expected; what is not to come is not waited for.
         let rows = loaded.new + loaded.there;
         bar.set_position(begun + rows);
-        bar.set_length(bar.length().unwrap_or_default().saturating_sub(world.expected(step).saturating_sub(rows)));
+        bar.set_length(
+            bar.length()
+                .unwrap_or_default()
+                .saturating_sub(world.expected(step).saturating_sub(rows)),
+        );
         changed |= loaded.new > 0 && !matches!(step, Step::Claims | Step::People | Step::First);
         let seconds = started.elapsed().as_secs_f64();
-        let line = format!("{:<24} {rows:>12} rows, {} new in {seconds:.1} s", step.name(), loaded.new);
+        let line =
+            format!("{:<24} {rows:>12} rows, {} new in {seconds:.1} s", step.name(), loaded.new);
         bar.suspend(|| writeln!(std::io::stdout(), "{line}"))?;
     }
     bar.finish_and_clear();
     Ok(changed)
 }
 
-async fn compare(config: &Config, loader: &mut Loader, world: &Arc<World>, rows: u64) -> anyhow::Result<()> {
+async fn compare(
+    config: &Config,
+    loader: &mut Loader,
+    world: &Arc<World>,
+    rows: u64,
+) -> anyhow::Result<()> {
     let comparison = compare_with_psql(&config.postgres, loader, world, rows).await?;
     let mut out = std::io::stdout();
     for (psql, own) in &comparison.seconds {
-        writeln!(out, "{} rows: psql \\copy {psql:.2} s, plaza seed {own:.2} s: {:.2} times as fast", comparison.rows, psql / own)?;
+        writeln!(
+            out,
+            "{} rows: psql \\copy {psql:.2} s, plaza seed {own:.2} s: {:.2} times as fast",
+            comparison.rows,
+            psql / own
+        )?;
     }
-    writeln!(out, "median: {:.2} times the rows a second of psql \\copy, one process a shard on both sides", comparison.ratio())?;
+    writeln!(
+        out,
+        "median: {:.2} times the rows a second of psql \\copy, one process a shard on both sides",
+        comparison.ratio()
+    )?;
     Ok(())
 }

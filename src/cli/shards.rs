@@ -1,4 +1,5 @@
-//! `plaza shards`: how evenly rows are spread; `plaza shards check`: rows, bytes and requests against a threshold.
+//! `plaza shards`: how evenly rows are spread; `plaza shards check`: rows, bytes and requests
+//! against a threshold.
 
 use std::io::Write;
 use std::time::Duration;
@@ -39,7 +40,8 @@ pub struct CheckArgs {
     /// The largest deviation of a shard from the mean that is even, in percent.
     #[arg(long, default_value_t = 2.0)]
     pub max_skew: f64,
-    /// Seconds in which requests are counted, beside whatever load there is; 0: all since the servers' statistics began.
+    /// Seconds in which requests are counted, beside whatever load there is; 0: all since the
+    /// servers' statistics began.
     #[arg(long, default_value_t = 0)]
     pub seconds: u64,
     /// JSON instead of a table.
@@ -121,7 +123,8 @@ pub struct Distribution {
     pub requests: Measure,
     /// People: what is placed. Their rows go with them.
     pub people: i64,
-    /// The deviation that so many people, placed at random, have by chance (one standard deviation), in percent.
+    /// The deviation that so many people, placed at random, have by chance (one standard
+    /// deviation), in percent.
     pub chance_percent: f64,
     /// What was asked for.
     pub max_skew_percent: f64,
@@ -131,7 +134,10 @@ pub struct Distribution {
 
 /// Over connections of their own: counting millions of rows takes longer than any request may.
 async fn all_tables(config: &Config) -> anyhow::Result<Vec<Table>> {
-    let counted = config.postgres.shards.iter().map(|urls| async move { anyhow::Ok(tables(&mut connect(&urls.primary).await?).await?) });
+    let counted =
+        config.postgres.shards.iter().map(|urls| async move {
+            anyhow::Ok(tables(&mut connect(&urls.primary).await?).await?)
+        });
     let shards = futures_util::future::try_join_all(counted).await?;
     let mut found: Vec<Table> = Vec::new();
     for row in shards.into_iter().flatten() {
@@ -140,7 +146,12 @@ async fn all_tables(config: &Config) -> anyhow::Result<Vec<Table>> {
                 table.rows.push(row.rows);
                 table.bytes.push(row.bytes);
             }
-            None => found.push(Table { name: row.name, rows: vec![row.rows], bytes: vec![row.bytes], skew_percent: 0.0 }),
+            None => found.push(Table {
+                name: row.name,
+                rows: vec![row.rows],
+                bytes: vec![row.bytes],
+                skew_percent: 0.0,
+            }),
         }
     }
     for table in &mut found {
@@ -179,14 +190,30 @@ pub async fn distribution(config: &Config, args: &CheckArgs) -> anyhow::Result<D
     let tables = all_tables(config).await?;
     let sum = |of: fn(&Table) -> &Vec<i64>| -> Measure {
         let shards = 0..config.postgres.shards.len();
-        shards.map(|shard| tables.iter().filter_map(|table| of(table).get(shard)).sum()).collect::<Vec<i64>>().into()
+        shards
+            .map(|shard| tables.iter().filter_map(|table| of(table).get(shard)).sum())
+            .collect::<Vec<i64>>()
+            .into()
     };
-    let (rows, bytes, requests) = (sum(|table| &table.rows), sum(|table| &table.bytes), Measure::from(seen));
-    let people: i64 = tables.iter().filter(|table| table.name == "users").flat_map(|table| &table.rows).sum();
+    let (rows, bytes, requests) =
+        (sum(|table| &table.rows), sum(|table| &table.bytes), Measure::from(seen));
+    let people: i64 =
+        tables.iter().filter(|table| table.name == "users").flat_map(|table| &table.rows).sum();
     let others = float(i64::try_from(config.postgres.shards.len())? - 1);
-    let chance_percent = if people > 0 { ((others / float(people)).sqrt() * 1_000.0).round() / 10.0 } else { 0.0 };
-    let even = [&rows, &bytes, &requests].iter().all(|measure| measure.skew_percent <= args.max_skew);
-    Ok(Distribution { tables, rows, bytes, requests, people, chance_percent, max_skew_percent: args.max_skew, even })
+    let chance_percent =
+        if people > 0 { ((others / float(people)).sqrt() * 1_000.0).round() / 10.0 } else { 0.0 };
+    let even =
+        [&rows, &bytes, &requests].iter().all(|measure| measure.skew_percent <= args.max_skew);
+    Ok(Distribution {
+        tables,
+        rows,
+        bytes,
+        requests,
+        people,
+        chance_percent,
+        max_skew_percent: args.max_skew,
+        even,
+    })
 }
 
 async fn check(config: &Config, args: &CheckArgs) -> anyhow::Result<()> {
@@ -197,17 +224,27 @@ async fn check(config: &Config, args: &CheckArgs) -> anyhow::Result<()> {
         writeln!(out)?;
     } else {
         print(&mut out, &found.tables)?;
-        for (name, measure) in [("all rows", &found.rows), ("bytes", &found.bytes), ("requests", &found.requests)] {
+        for (name, measure) in
+            [("all rows", &found.rows), ("bytes", &found.bytes), ("requests", &found.requests)]
+        {
             write!(out, "{name:<10}")?;
             for value in &measure.by_shard {
                 write!(out, " {value:>10}")?;
             }
             writeln!(out, " {:>12} {:>8.1}", "", measure.skew_percent)?;
         }
-        writeln!(out, "{} people, placed at random: chance alone makes about {} %", found.people, found.chance_percent)?;
+        writeln!(
+            out,
+            "{} people, placed at random: chance alone makes about {} %",
+            found.people, found.chance_percent
+        )?;
     }
     drop(out);
-    anyhow::ensure!(found.even, "not even: a shard deviates from the mean by more than {} %", args.max_skew);
+    anyhow::ensure!(
+        found.even,
+        "not even: a shard deviates from the mean by more than {} %",
+        args.max_skew
+    );
     Ok(())
 }
 
@@ -223,7 +260,12 @@ fn print(out: &mut impl Write, tables: &[Table]) -> std::io::Result<()> {
         for rows in &table.rows {
             write!(out, " {rows:>10}")?;
         }
-        writeln!(out, " {:>12.1} {:>8.1}", float(table.bytes.iter().sum::<i64>() / 1_024) / 1_024.0, table.skew_percent)?;
+        writeln!(
+            out,
+            " {:>12.1} {:>8.1}",
+            float(table.bytes.iter().sum::<i64>() / 1_024) / 1_024.0,
+            table.skew_percent
+        )?;
     }
     Ok(())
 }

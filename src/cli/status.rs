@@ -33,8 +33,9 @@ struct Process {
 /// The folder cannot be read.
 pub fn run(args: &StatusArgs) -> anyhow::Result<()> {
     let mut processes = Vec::new();
-    let entries = std::fs::read_dir(&args.run_dir)
-        .map_err(|error| anyhow::anyhow!("nothing has been started here ({}: {error})", args.run_dir.display()))?;
+    let entries = std::fs::read_dir(&args.run_dir).map_err(|error| {
+        anyhow::anyhow!("nothing has been started here ({}: {error})", args.run_dir.display())
+    })?;
     for entry in entries.flatten() {
         let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
         processes.extend(process(&text));
@@ -48,23 +49,39 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<()> {
     }
     writeln!(out, "{:<20} {:<18} {:>6} {:>8}  state", "name", "role", "port", "pid")?;
     for process in processes {
-        writeln!(out, "{:<20} {:<18} {:>6} {:>8}  {}", process.name, process.role, process.port, process.pid, process.state)?;
+        writeln!(
+            out,
+            "{:<20} {:<18} {:>6} {:>8}  {}",
+            process.name, process.role, process.port, process.pid, process.state
+        )?;
     }
     Ok(())
 }
 
 fn process(text: &str) -> Option<Process> {
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    let field =
+        |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     let pid: u32 = field("pid")?.parse().ok()?;
     let port: u16 = field("port")?.parse().ok()?;
     let state = if started_at(pid).as_deref() != field("start") {
         "stopped"
-    } else if TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), Duration::from_millis(500)).is_ok() {
+    } else if TcpStream::connect_timeout(
+        &SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        Duration::from_millis(500),
+    )
+    .is_ok()
+    {
         "running"
     } else {
         "not answering"
     };
-    Some(Process { name: field("name")?.to_owned(), role: field("role")?.to_owned(), port, pid, state })
+    Some(Process {
+        name: field("name")?.to_owned(),
+        role: field("role")?.to_owned(),
+        port,
+        pid,
+        state,
+    })
 }
 
 /// When a process began, in ticks since boot: what tells it from a later one with the same pid.

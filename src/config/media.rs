@@ -10,7 +10,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MediaConfig {
-    /// The folder that files are kept in, unless there is a bucket. Servers and workers must see the same one.
+    /// The folder that files are kept in, unless there is a bucket. Servers and workers must see
+    /// the same one.
     pub folder: PathBuf,
     /// The bucket that files are kept in.
     pub s3: Option<S3Config>,
@@ -26,8 +27,8 @@ pub struct MediaConfig {
     pub upload_timeout_s: u64,
     /// How long an upload address is good for, in seconds.
     pub upload_ttl_s: u32,
-    /// How long an address of a post's image is good for, in seconds, at least; at most twice as long. Whoever may no longer see the post can
-    /// fetch its images for no longer than that.
+    /// How long an address of a post's image is good for, in seconds, at least; at most twice as
+    /// long. Whoever may no longer see the post can fetch its images for no longer than that.
     pub content_link_s: u32,
     /// The same for an address of a person's avatar.
     pub person_link_s: u32,
@@ -60,11 +61,16 @@ impl MediaConfig {
     /// What cannot be, if anything.
     pub fn wrong(&self) -> Option<&'static str> {
         let bytes = i32::try_from(self.max_bytes).is_err() || self.max_bytes == 0;
-        let never = self.parallel_decodes == 0 || self.parallel_uploads == 0 || self.upload_ttl_s == 0 || self.keep_unused_hours == 0;
+        let never = self.parallel_decodes == 0
+            || self.parallel_uploads == 0
+            || self.upload_ttl_s == 0
+            || self.keep_unused_hours == 0;
         let links = self.content_link_s == 0 || self.person_link_s == 0;
         match () {
             () if bytes => Some("media.max_bytes must be 1 to 2147483647"),
-            () if never || links => Some("media.parallel_*, media.*_ttl_s, media.*_link_s and media.keep_unused_hours must be at least 1"),
+            () if never || links => Some(
+                "media.parallel_*, media.*_ttl_s, media.*_link_s and media.keep_unused_hours must be at least 1",
+            ),
             () => None,
         }
     }

@@ -1,5 +1,6 @@
-//! Configuration: defaults, then the TOML file named by `PLAZA_CONFIG`, then `PLAZA_<SECTION>__<FIELD>` from the environment.
-//! A struct per concern; nothing else reads the environment. [`Config::load`] validates, and printing a `Config` shows no secret.
+//! Configuration: defaults, then the TOML file named by `PLAZA_CONFIG`, then
+//! `PLAZA_<SECTION>__<FIELD>` from the environment. A struct per concern; nothing else reads the
+//! environment. [`Config::load`] validates, and printing a `Config` shows no secret.
 
 mod defaults;
 mod media;
@@ -63,7 +64,8 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresConfig {
-    /// One entry a shard, in order. In the environment: `primary|replica|replica,primary|replica ..`.
+    /// One entry a shard, in order. In the environment: `primary|replica|replica,primary|replica
+    /// ..`.
     #[serde(deserialize_with = "shards")]
     pub shards: Vec<ShardUrls>,
     /// Connections to each primary, per process.
@@ -81,7 +83,8 @@ pub struct PostgresConfig {
     /// How often each replica's replayed position is read, in milliseconds.
     #[serde(default = "defaults::poll_ms")]
     pub replica_poll_ms: u64,
-    /// A replica that lags longer than this, in milliseconds, serves nobody until it is below half of it again.
+    /// A replica that lags longer than this, in milliseconds, serves nobody until it is below half
+    /// of it again.
     #[serde(default = "defaults::lag_ms")]
     pub replica_max_lag_ms: u64,
 }
@@ -106,7 +109,8 @@ impl fmt::Debug for ShardUrls {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RedisConfig {
-    /// `redis://host:port/db`. The server must come back empty after a crash (no persistence): timelines are rebuilt.
+    /// `redis://host:port/db`. The server must come back empty after a crash (no persistence):
+    /// timelines are rebuilt.
     pub url: SecretString,
     /// What every key starts with.
     #[serde(default = "defaults::prefix")]
@@ -117,14 +121,16 @@ pub struct RedisConfig {
     /// How long a command may take, in milliseconds, before Redis counts as away.
     #[serde(default = "defaults::redis_ms")]
     pub timeout_ms: u64,
-    /// How long a cached value lives, in milliseconds; 0: nothing is cached, here or in Redis. Other processes are still told of changes.
+    /// How long a cached value lives, in milliseconds; 0: nothing is cached, here or in Redis.
+    /// Other processes are still told of changes.
     #[serde(default = "defaults::cache_ms")]
     pub cache_ttl_ms: u64,
     /// How long a value may be served from process memory, in milliseconds; 0 turns that level off.
     #[serde(default = "defaults::l1_ms")]
     pub l1_ttl_ms: u64,
-    /// Watchers of a process that begin, or look for what they have missed, at a time, at least 1. After a restart that is all of them: the more at
-    /// once, the sooner the last is there, and the longer everybody else waits for Redis and the processor meanwhile.
+    /// Watchers of a process that begin, or look for what they have missed, at a time, at least 1.
+    /// After a restart that is all of them: the more at once, the sooner the last is there, and the
+    /// longer everybody else waits for Redis and the processor meanwhile.
     #[serde(default = "defaults::looks_at_once")]
     pub looks_at_once: usize,
 }
@@ -149,16 +155,19 @@ impl fmt::Debug for RedisConfig {
 pub struct RabbitmqConfig {
     /// `amqp://user:password@host:port/vhost`.
     pub url: SecretString,
-    /// The management API's address with credentials, where there is one; used by tests and operators only.
+    /// The management API's address with credentials, where there is one; used by tests and
+    /// operators only.
     #[serde(default)]
     pub management_url: Option<SecretString>,
     /// Unacknowledged jobs a worker holds per queue, at least; never fewer than it runs.
     #[serde(default = "defaults::prefetch")]
     pub prefetch: u16,
-    /// Orders that a worker brings on at the same time: most of an order's time is the payment provider's.
+    /// Orders that a worker brings on at the same time: most of an order's time is the payment
+    /// provider's.
     #[serde(default = "defaults::orders_at_once")]
     pub orders_at_once: u16,
-    /// How long a failed job waits before each next attempt, in milliseconds; after the last it is dead.
+    /// How long a failed job waits before each next attempt, in milliseconds; after the last it is
+    /// dead.
     #[serde(default = "defaults::retry_delays_ms")]
     pub retry_delays_ms: Vec<u32>,
 }
@@ -226,7 +235,8 @@ pub enum ViewsCounted {
     /// Through Kafka, by the projector.
     #[default]
     ByTheLog,
-    /// In the request that tells of it, by an update of the rows: what case 2.2 compares the log with.
+    /// In the request that tells of it, by an update of the rows: what case 2.2 compares the log
+    /// with.
     ByTheRequest,
 }
 
@@ -234,8 +244,9 @@ pub enum ViewsCounted {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OrdersConfig {
-    /// Brings an order to its end before `orderPlace` answers, and makes no job of it: what case 2.1 measures jobs against. Every buyer waits for the
-    /// provider, is told of its failures, and has to send the order again to have it gone on with.
+    /// Brings an order to its end before `orderPlace` answers, and makes no job of it: what case
+    /// 2.1 measures jobs against. Every buyer waits for the provider, is told of its failures, and
+    /// has to send the order again to have it gone on with.
     pub saga_in_request: bool,
 }
 
@@ -249,7 +260,8 @@ pub struct PaymentsConfig {
     pub decline_permille: u16,
     /// Captures that fail for a while, in thousandths of all attempts; 1000: the provider is down.
     pub fail_permille: u16,
-    /// Captures that fail at every attempt, in thousandths of all orders, chosen by the order's id; refused ones are others.
+    /// Captures that fail at every attempt, in thousandths of all orders, chosen by the order's id;
+    /// refused ones are others.
     pub poison_permille: u16,
 }
 
@@ -269,7 +281,12 @@ pub struct TelemetryConfig {
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { filter: "warn,plaza=info".to_owned(), json: false, otlp_endpoint: None, sample_ratio: 1.0 }
+        Self {
+            filter: "warn,plaza=info".to_owned(),
+            json: false,
+            otlp_endpoint: None,
+            sample_ratio: 1.0,
+        }
     }
 }
 
@@ -286,9 +303,13 @@ impl Config {
     pub fn load(file: Option<&PathBuf>) -> Result<Self, ConfigError> {
         let mut builder = config::Config::builder();
         if let Some(file) = file {
-            builder = builder.add_source(config::File::from(file.as_path()).format(config::FileFormat::Toml));
+            builder = builder
+                .add_source(config::File::from(file.as_path()).format(config::FileFormat::Toml));
         }
-        let environment = config::Environment::with_prefix("PLAZA").prefix_separator("_").separator("__").try_parsing(true);
+        let environment = config::Environment::with_prefix("PLAZA")
+            .prefix_separator("_")
+            .separator("__")
+            .try_parsing(true);
         let loaded: Self = builder
             .add_source(Only(environment))
             .build()
@@ -302,7 +323,10 @@ impl Config {
         if self.postgres.shards.is_empty() {
             return wrong("postgres.shards names no shard");
         }
-        if self.postgres.primary_pool == 0 || self.postgres.replica_pool == 0 || self.redis.pool == 0 {
+        if self.postgres.primary_pool == 0
+            || self.postgres.replica_pool == 0
+            || self.redis.pool == 0
+        {
             return wrong("a pool needs at least one connection");
         }
         if self.feed.push_below > self.feed.pull_from {
@@ -312,17 +336,30 @@ impl Config {
             return wrong("feed.timeline_length must be at least 100, the largest page");
         }
         let payments = &self.payments;
-        if payments.fail_permille > 1000 || payments.decline_permille.saturating_add(payments.poison_permille) > 1000 {
-            return wrong("payments.*_permille is out of 1000, declined and poisonous orders together too");
+        if payments.fail_permille > 1000
+            || payments.decline_permille.saturating_add(payments.poison_permille) > 1000
+        {
+            return wrong(
+                "payments.*_permille is out of 1000, declined and poisonous orders together too",
+            );
         }
         if self.rabbitmq.prefetch == 0 || self.rabbitmq.orders_at_once == 0 {
-            return wrong("a worker that takes no job at a time does no work: rabbitmq.prefetch, rabbitmq.orders_at_once");
+            return wrong(
+                "a worker that takes no job at a time does no work: rabbitmq.prefetch, rabbitmq.orders_at_once",
+            );
         }
         if !(0.0..=1.0).contains(&self.telemetry.sample_ratio) {
             return wrong("telemetry.sample_ratio is a share, 0 to 1");
         }
-        if self.telemetry.otlp_endpoint.as_ref().is_some_and(|endpoint| !endpoint.starts_with("http://")) {
-            return wrong("telemetry.otlp_endpoint must begin with http:// (a collector beside plaza; TLS is its business)");
+        if self
+            .telemetry
+            .otlp_endpoint
+            .as_ref()
+            .is_some_and(|endpoint| !endpoint.starts_with("http://"))
+        {
+            return wrong(
+                "telemetry.otlp_endpoint must begin with http:// (a collector beside plaza; TLS is its business)",
+            );
         }
         if let Some(what) = self.media.wrong() {
             return wrong(what);
@@ -336,7 +373,8 @@ impl Config {
     }
 }
 
-/// The environment's `PLAZA_*` variables that name a section (`PLAZA_A__B`); the others (`PLAZA_CONFIG`, `PLAZA_BIN`) are for scripts.
+/// The environment's `PLAZA_*` variables that name a section (`PLAZA_A__B`); the others
+/// (`PLAZA_CONFIG`, `PLAZA_BIN`) are for scripts.
 #[derive(Debug, Clone)]
 struct Only(config::Environment);
 
@@ -358,7 +396,11 @@ pub fn redacted(url: &SecretString) -> String {
         (Some(scheme), Some(at)) if scheme + 3 <= at => {
             let credentials = url.get(scheme + 3..at).unwrap_or_default();
             let user = credentials.split(':').next().unwrap_or_default();
-            format!("{}://{user}:***{}", url.get(..scheme).unwrap_or_default(), url.get(at..).unwrap_or_default())
+            format!(
+                "{}://{user}:***{}",
+                url.get(..scheme).unwrap_or_default(),
+                url.get(at..).unwrap_or_default()
+            )
         }
         _ => url.to_owned(),
     }
@@ -381,7 +423,8 @@ fn shards<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ShardUrls>, 
         let Some(primary) = urls.next() else {
             return Err(serde::de::Error::custom("postgres.shards: an entry is empty"));
         };
-        parsed.push(ShardUrls { primary: primary.into(), replicas: urls.map(Into::into).collect() });
+        parsed
+            .push(ShardUrls { primary: primary.into(), replicas: urls.map(Into::into).collect() });
     }
     Ok(parsed)
 }
@@ -392,7 +435,10 @@ mod tests {
 
     #[test]
     fn passwords_are_not_printed() {
-        let urls = ShardUrls { primary: "postgres://plaza:secret@h:1/db".into(), replicas: vec!["postgres://plaza:secret@h:2/db".into()] };
+        let urls = ShardUrls {
+            primary: "postgres://plaza:secret@h:1/db".into(),
+            replicas: vec!["postgres://plaza:secret@h:2/db".into()],
+        };
         let printed = format!("{urls:?}");
         assert!(!printed.contains("secret"), "{printed}");
         assert!(printed.contains("plaza:***@h:2/db"), "{printed}");

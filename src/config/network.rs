@@ -15,10 +15,12 @@ pub struct Network {
 impl Network {
     /// `10.0.0.0/8`, or an address alone.
     pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let (address, bits) =
+            text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let address: IpAddr = address.parse().ok()?;
         let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(most), |bits| bits.parse().ok()).filter(|bits| *bits <= most)?;
+        let bits =
+            bits.map_or(Some(most), |bits| bits.parse().ok()).filter(|bits| *bits <= most)?;
         Some(Self { address, bits })
     }
 

@@ -20,7 +20,8 @@ pub struct ServerConfig {
     pub body_limit: usize,
     /// Time a whole request may take, in milliseconds; below nginx's 3 s per attempt.
     pub deadline_ms: u64,
-    /// Requests at work at the same time; more wait for a moment (40 ms) and are refused, with the advice to come back.
+    /// Requests at work at the same time; more wait for a moment (40 ms) and are refused, with the
+    /// advice to come back.
     pub max_in_flight: usize,
     /// Development conveniences: introspection and explanations for everyone.
     pub development: bool,
@@ -44,7 +45,10 @@ impl Default for ServerConfig {
             max_in_flight: 96,
             development: true,
             trusted_documents: None,
-            trusted_proxies: ["127.0.0.0/8", "::1/128"].into_iter().filter_map(Network::parse).collect(),
+            trusted_proxies: ["127.0.0.0/8", "::1/128"]
+                .into_iter()
+                .filter_map(Network::parse)
+                .collect(),
             allowed_origins: Vec::new(),
             web_folder: PathBuf::from("web/dist"),
         }
@@ -71,7 +75,8 @@ impl Default for AdminConfig {
 pub struct AuthConfig {
     /// The Ed25519 private key (PKCS#8 PEM) that signs access tokens; `plaza keygen` makes one.
     pub signing_key_file: PathBuf,
-    /// Other keys (private or public, PEM) whose tokens are accepted too: the next one before it signs, the last one until its tokens have ended.
+    /// Other keys (private or public, PEM) whose tokens are accepted too: the next one before it
+    /// signs, the last one until its tokens have ended.
     #[serde(default)]
     pub accepted_key_files: Vec<PathBuf>,
     /// How long an access token lives, in seconds.
@@ -88,7 +93,8 @@ pub struct AuthConfig {
     pub argon2_kib: u32,
 }
 
-/// `limits.*`: buckets that all servers share through Redis. A request costs what it may at most ask for; what it did not use is given back.
+/// `limits.*`: buckets that all servers share through Redis. A request costs what it may at most
+/// ask for; what it did not use is given back.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
@@ -102,7 +108,8 @@ pub struct LimitsConfig {
     pub address_points_per_s: u64,
     /// Wrong passwords in a row for one account, then one more a minute.
     pub account_failures: u64,
-    /// Wrong passwords from one address (IPv6: its /64), then `address_failures / 10` more a minute.
+    /// Wrong passwords from one address (IPv6: its /64), then `address_failures / 10` more a
+    /// minute.
     pub address_failures: u64,
     /// Sign-ups from one address (IPv6: its /64) in an hour.
     pub address_sign_ups: u64,

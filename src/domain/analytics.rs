@@ -1,4 +1,5 @@
-//! What authors and sellers are told about their own: how often, by how many, how much. Nobody else but administrators is.
+//! What authors and sellers are told about their own: how often, by how many, how much. Nobody else
+//! but administrators is.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -33,15 +34,29 @@ impl Range {
     /// The last `windows` windows up to the one that holds `to`, or now.
     ///
     /// # Errors
-    /// Fewer than 1 or more than [`LONGEST`]; a `to` that is not yet, or so long ago that windows of this size are no longer kept.
-    pub fn last(windows: i32, size: Size, to: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Self, DomainError> {
+    /// Fewer than 1 or more than [`LONGEST`]; a `to` that is not yet, or so long ago that windows
+    /// of this size are no longer kept.
+    pub fn last(
+        windows: i32,
+        size: Size,
+        to: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, DomainError> {
         let windows = i64::from(windows);
         if !(1..=LONGEST).contains(&windows) {
-            return Err(DomainError::rejected(UserErrorCode::Invalid, "last", format!("must be 1 to {LONGEST}")));
+            return Err(DomainError::rejected(
+                UserErrorCode::Invalid,
+                "last",
+                format!("must be 1 to {LONGEST}"),
+            ));
         }
         let to = to.unwrap_or(now);
         if to > now + TimeDelta::minutes(1) {
-            return Err(DomainError::rejected(UserErrorCode::Invalid, "to", "must not be in the future"));
+            return Err(DomainError::rejected(
+                UserErrorCode::Invalid,
+                "to",
+                "must not be in the future",
+            ));
         }
         let to_s = size.start_of(to.timestamp()) + size.seconds();
         let range = Self { size, from_s: to_s - windows * size.seconds(), to_s };
@@ -52,7 +67,10 @@ impl Range {
             Size::Day => i64::MAX / 2,
         };
         if range.from_s < now.timestamp() - kept {
-            let message = format!("windows of this size are kept for {} hours: ask for longer ones", kept / 3_600);
+            let message = format!(
+                "windows of this size are kept for {} hours: ask for longer ones",
+                kept / 3_600
+            );
             return Err(DomainError::rejected(UserErrorCode::Invalid, "to", message));
         }
         Ok(range)
@@ -61,7 +79,8 @@ impl Range {
     /// When each window begins, oldest first; Unix seconds.
     pub fn starts(&self) -> impl Iterator<Item = i64> + use<> {
         let (from, to, step) = (self.from_s, self.to_s, self.size.seconds());
-        std::iter::successors(Some(from), move |start| Some(start + step)).take_while(move |start| *start < to)
+        std::iter::successors(Some(from), move |start| Some(start + step))
+            .take_while(move |start| *start < to)
     }
 }
 
@@ -91,7 +110,11 @@ pub struct ViewSeries {
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`], [`DomainError::Forbidden`]; the viewer's shard is away.
-pub async fn require_owner(op: &Operation, domain: &Domain, owner: UserId) -> Result<(), DomainError> {
+pub async fn require_owner(
+    op: &Operation,
+    domain: &Domain,
+    owner: UserId,
+) -> Result<(), DomainError> {
     match op.require_viewer()?.user_id == owner || moderation::is_admin(op, domain).await? {
         true => Ok(()),
         false => Err(DomainError::Forbidden),
@@ -102,7 +125,12 @@ pub async fn require_owner(op: &Operation, domain: &Domain, owner: UserId) -> Re
 ///
 /// # Errors
 /// As [`require_owner`]; the post's shard is away.
-pub async fn views_of_post(op: &Operation, domain: &Domain, post: &Post, range: Range) -> Result<ViewSeries, DomainError> {
+pub async fn views_of_post(
+    op: &Operation,
+    domain: &Domain,
+    post: &Post,
+    range: Range,
+) -> Result<ViewSeries, DomainError> {
     require_owner(op, domain, post.author_id).await?;
     views(op, domain, (post.id.as_i64(), Kind::Post), range).await
 }
@@ -111,24 +139,40 @@ pub async fn views_of_post(op: &Operation, domain: &Domain, post: &Post, range: 
 ///
 /// # Errors
 /// As [`require_owner`]; their shard is away.
-pub async fn views_of_author(op: &Operation, domain: &Domain, author: UserId, range: Range) -> Result<ViewSeries, DomainError> {
+pub async fn views_of_author(
+    op: &Operation,
+    domain: &Domain,
+    author: UserId,
+    range: Range,
+) -> Result<ViewSeries, DomainError> {
     require_owner(op, domain, author).await?;
     views(op, domain, (author.as_i64(), Kind::Author), range).await
 }
 
-async fn views(op: &Operation, domain: &Domain, subject: (i64, Kind), range: Range) -> Result<ViewSeries, DomainError> {
+async fn views(
+    op: &Operation,
+    domain: &Domain,
+    subject: (i64, Kind),
+    range: Range,
+) -> Result<ViewSeries, DomainError> {
     let shard = domain.cluster.shard_of(crate::ids::bucket_of(subject.0));
     let span = (range.from_s, range.to_s);
     let found = domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| view_windows::series(connection, subject, range.size, span).await)
+        .read(&op.reads, shard, async |connection: &mut Connection| {
+            view_windows::series(connection, subject, range.size, span).await
+        })
         .await?;
     let (mut everybody, mut windows, mut views) = (Sketch::default(), Vec::new(), 0);
     for starts_at_s in range.starts() {
         let window = found.get(&starts_at_s).cloned().unwrap_or_default();
         everybody.merge(&window.viewers);
         views += window.views;
-        windows.push(ViewWindow { starts_at_s, views: window.views, viewers: window.viewers.count() });
+        windows.push(ViewWindow {
+            starts_at_s,
+            views: window.views,
+            viewers: window.viewers.count(),
+        });
     }
     Ok(ViewSeries { views, reach: everybody.count(), windows })
 }
@@ -137,9 +181,16 @@ async fn views(op: &Operation, domain: &Domain, subject: (i64, Kind), range: Ran
 ///
 /// # Errors
 /// As [`require_owner`]; their shard is away.
-pub async fn top_posts(op: &Operation, domain: &Domain, author: UserId, range: Range, first: usize) -> Result<Vec<TopPost>, DomainError> {
+pub async fn top_posts(
+    op: &Operation,
+    domain: &Domain,
+    author: UserId,
+    range: Range,
+    first: usize,
+) -> Result<Vec<TopPost>, DomainError> {
     require_owner(op, domain, author).await?;
-    let (shard, limit) = (domain.cluster.shard_of_id(author), i64::try_from(first).unwrap_or(LONGEST));
+    let (shard, limit) =
+        (domain.cluster.shard_of_id(author), i64::try_from(first).unwrap_or(LONGEST));
     let span = (range.from_s, range.to_s);
     Ok(domain
         .cluster
@@ -178,12 +229,17 @@ pub struct SalesSeries {
 /// The rows of one currency, with every window of the range.
 fn filled(currency: &str, range: Range, rows: &[SalesWindowRow]) -> SalesSeries {
     let own = || rows.iter().filter(|row| row.currency == currency);
-    let window =
-        |starts_at_s: i64| {
-            own().find(|row| row.starts_at == starts_at_s).map_or(SalesWindow { starts_at_s, ..SalesWindow::default() }, |row| {
-                SalesWindow { starts_at_s, orders: row.orders, units: row.quantity, amount: row.amount }
-            })
-        };
+    let window = |starts_at_s: i64| {
+        own().find(|row| row.starts_at == starts_at_s).map_or(
+            SalesWindow { starts_at_s, ..SalesWindow::default() },
+            |row| SalesWindow {
+                starts_at_s,
+                orders: row.orders,
+                units: row.quantity,
+                amount: row.amount,
+            },
+        )
+    };
     SalesSeries {
         currency: currency.to_owned(),
         windows: range.starts().map(window).collect(),
@@ -200,8 +256,10 @@ async fn sales_rows(
     range: Range,
 ) -> Result<Vec<SalesWindowRow>, DomainError> {
     require_owner(op, domain, seller).await?;
-    let (shard, product) = (domain.cluster.shard_of_id(seller), product.map(|product| product.id.as_i64()));
-    let (seller, span, size_s) = (seller.as_i64(), (range.from_s, range.to_s), range.size.seconds());
+    let (shard, product) =
+        (domain.cluster.shard_of_id(seller), product.map(|product| product.id.as_i64()));
+    let (seller, span, size_s) =
+        (seller.as_i64(), (range.from_s, range.to_s), range.size.seconds());
     Ok(domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
@@ -214,18 +272,30 @@ async fn sales_rows(
 ///
 /// # Errors
 /// As [`require_owner`]; the product's shard is away.
-pub async fn sales_of_product(op: &Operation, domain: &Domain, product: &Product, range: Range) -> Result<SalesSeries, DomainError> {
+pub async fn sales_of_product(
+    op: &Operation,
+    domain: &Domain,
+    product: &Product,
+    range: Range,
+) -> Result<SalesSeries, DomainError> {
     let rows = sales_rows(op, domain, product.seller_id, Some(product), range).await?;
     Ok(filled(&product.price.currency, range, &rows))
 }
 
-/// Sales of all products of a person, a series for each currency in which there were some; for them.
+/// Sales of all products of a person, a series for each currency in which there were some; for
+/// them.
 ///
 /// # Errors
 /// As [`require_owner`]; their shard is away.
-pub async fn sales_of_seller(op: &Operation, domain: &Domain, seller: UserId, range: Range) -> Result<Vec<SalesSeries>, DomainError> {
+pub async fn sales_of_seller(
+    op: &Operation,
+    domain: &Domain,
+    seller: UserId,
+    range: Range,
+) -> Result<Vec<SalesSeries>, DomainError> {
     let rows = sales_rows(op, domain, seller, None, range).await?;
-    let currencies: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.currency.as_str()).collect();
+    let currencies: std::collections::BTreeSet<&str> =
+        rows.iter().map(|row| row.currency.as_str()).collect();
     Ok(currencies.into_iter().map(|currency| filled(currency, range, &rows)).collect())
 }
 
@@ -241,7 +311,8 @@ pub async fn top_products(
     first: usize,
 ) -> Result<Vec<TopProduct>, DomainError> {
     require_owner(op, domain, seller).await?;
-    let (shard, limit) = (domain.cluster.shard_of_id(seller), i64::try_from(first).unwrap_or(LONGEST));
+    let (shard, limit) =
+        (domain.cluster.shard_of_id(seller), i64::try_from(first).unwrap_or(LONGEST));
     let span = (range.from_s, range.to_s);
     Ok(domain
         .cluster
@@ -263,7 +334,8 @@ mod tests {
     fn a_range_is_whole_windows_up_to_the_one_that_holds_the_moment() {
         let now = at("2026-03-04T05:06:07Z");
         let range = Range::last(3, Size::Hour, None, now).unwrap();
-        let hours: Vec<i64> = [3, 4, 5].map(|hour| at("2026-03-04T00:00:00Z").timestamp() + hour * 3_600).to_vec();
+        let hours: Vec<i64> =
+            [3, 4, 5].map(|hour| at("2026-03-04T00:00:00Z").timestamp() + hour * 3_600).to_vec();
         assert_eq!(range.starts().collect::<Vec<_>>(), hours);
         let day = Range::last(1, Size::Day, Some(at("2026-01-02T23:59:59Z")), now).unwrap();
         assert_eq!(day.from_s, at("2026-01-02T00:00:00Z").timestamp());

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::idempotency::{Request, once};
 use super::posts::{self, PostCounts};
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy, references, text};
+use super::{
+    Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy, references, text,
+};
 use crate::ids::{CommentId, Id, PostId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
@@ -40,7 +42,8 @@ impl Cached for FirstComments {
 /// The viewer comments on a post, or answers a comment on it.
 ///
 /// # Errors
-/// A text out of bounds, a post or comment that is not there, a thread that is too deep; its shard is away.
+/// A text out of bounds, a post or comment that is not there, a thread that is too deep; its shard
+/// is away.
 pub async fn create(
     op: &Operation,
     domain: &Domain,
@@ -49,7 +52,8 @@ pub async fn create(
     in_reply_to: Option<CommentId>,
 ) -> Result<Comment, DomainError> {
     let author = op.require_viewer()?.user_id;
-    let text = text::checked("text", text, text::COMMENT_TEXT).map_err(|error| DomainError::Rejected(vec![error]))?;
+    let text = text::checked("text", text, text::COMMENT_TEXT)
+        .map_err(|error| DomainError::Rejected(vec![error]))?;
     // Who comments on a repost comments on the original.
     let mut row = posts::require_visible(op, domain, "postId", post).await?;
     if let Some(original) = row.repost_of {
@@ -63,37 +67,53 @@ pub async fn create(
     let entities = references::of_text(op, domain, &text).await?;
     // Whoever is told of the comment as such is not told of the mention too.
     let otherwise: Vec<UserId> =
-        [Some(row.author_id), answered.as_ref().map(|answered| answered.author_id)].into_iter().flatten().collect();
+        [Some(row.author_id), answered.as_ref().map(|answered| answered.author_id)]
+            .into_iter()
+            .flatten()
+            .collect();
     let mentioned = references::to_tell(op, domain, &entities, &otherwise).await?;
     let shard = domain.cluster.shard_of_id(post);
-    let request = Request { user: author, client_key: op.client_key.as_deref(), operation: "commentCreate" };
+    let request =
+        Request { user: author, client_key: op.client_key.as_deref(), operation: "commentCreate" };
     let payload = (post, &text, in_reply_to);
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<(Comment, i64), DomainError> {
-            once(connection, request, &payload, async |connection: &mut Connection| {
-                let Some(locked) = post_rows::lock(connection, post.as_i64()).await?.filter(|locked| !locked.deleted) else {
-                    return Err(DomainError::rejected(UserErrorCode::NotFound, "postId", "there is no such post"));
-                };
-                let version = locked.version + 1;
-                post_rows::raise(connection, post.as_i64(), version, false).await?;
-                let new = store::NewComment {
-                    post: post.as_i64(),
-                    author: author.as_i64(),
-                    text: &text,
-                    in_reply_to: in_reply_to.map(Id::as_i64),
-                    depth: answered.as_ref().map_or(0, |answered| answered.depth + 1),
-                    entities: &entities,
-                };
-                let comment = store::insert(connection, post.bucket(), new).await?;
-                let messages = Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
-                let messages = written(messages, &comment, answered.as_ref(), version);
-                let place = references::Place { author, post, comment: Some(comment.id) };
-                references::tell(messages, &mentioned, place).append(connection).await?;
-                Ok((comment, version))
-            })
-            .await
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<(Comment, i64), DomainError> {
+                once(connection, request, &payload, async |connection: &mut Connection| {
+                    let Some(locked) = post_rows::lock(connection, post.as_i64())
+                        .await?
+                        .filter(|locked| !locked.deleted)
+                    else {
+                        return Err(DomainError::rejected(
+                            UserErrorCode::NotFound,
+                            "postId",
+                            "there is no such post",
+                        ));
+                    };
+                    let version = locked.version + 1;
+                    post_rows::raise(connection, post.as_i64(), version, false).await?;
+                    let new = store::NewComment {
+                        post: post.as_i64(),
+                        author: author.as_i64(),
+                        text: &text,
+                        in_reply_to: in_reply_to.map(Id::as_i64),
+                        depth: answered.as_ref().map_or(0, |answered| answered.depth + 1),
+                        entities: &entities,
+                    };
+                    let comment = store::insert(connection, post.bucket(), new).await?;
+                    let messages =
+                        Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
+                    let messages = written(messages, &comment, answered.as_ref(), version);
+                    let place = references::Place { author, post, comment: Some(comment.id) };
+                    references::tell(messages, &mentioned, place).append(connection).await?;
+                    Ok((comment, version))
+                })
+                .await
+            },
+        )
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     let (comment, version) = committed.value;
@@ -103,7 +123,12 @@ pub async fn create(
 }
 
 /// A comment on a post, for the viewer to answer.
-async fn answerable(op: &Operation, domain: &Domain, post: PostId, id: CommentId) -> Result<Comment, DomainError> {
+async fn answerable(
+    op: &Operation,
+    domain: &Domain,
+    post: PostId,
+    id: CommentId,
+) -> Result<Comment, DomainError> {
     let mut found = get_many(op, domain, &[id]).await?;
     if found.is_empty() {
         // It may be too new for the replica.
@@ -111,23 +136,44 @@ async fn answerable(op: &Operation, domain: &Domain, post: PostId, id: CommentId
         found = get_many(&fresh, domain, &[id]).await?;
     }
     let Some(comment) = found.remove(&id).filter(|comment| comment.post_id == post) else {
-        return Err(DomainError::rejected(UserErrorCode::NotFound, "inReplyToId", "there is no such comment on this post"));
+        return Err(DomainError::rejected(
+            UserErrorCode::NotFound,
+            "inReplyToId",
+            "there is no such comment on this post",
+        ));
     };
     if comment.depth >= MAX_DEPTH {
-        let deep = format!("a thread is at most {MAX_DEPTH} answers deep: answer the comment above");
+        let deep =
+            format!("a thread is at most {MAX_DEPTH} answers deep: answer the comment above");
         return Err(DomainError::rejected(UserErrorCode::LimitExceeded, "inReplyToId", deep));
     }
     Ok(comment)
 }
 
 /// Tells of a new comment: on the post's own shard, and on that of whoever it answers.
-fn written(messages: Messages, comment: &Comment, answered: Option<&Comment>, version: i64) -> Messages {
+fn written(
+    messages: Messages,
+    comment: &Comment,
+    answered: Option<&Comment>,
+    version: i64,
+) -> Messages {
     let (post_id, comment_id, author_id) = (comment.post_id, comment.id, comment.author_id);
     match answered {
         None => messages.event(Event::PostCommented { post_id, comment_id, author_id }, version),
         Some(answered) => messages
-            .event(Event::PostReplied { post_id, comment_id, author_id, answered_id: answered.author_id }, version)
-            .event(Event::CommentAnswered { user_id: answered.author_id, author_id, comment_id }, 1),
+            .event(
+                Event::PostReplied {
+                    post_id,
+                    comment_id,
+                    author_id,
+                    answered_id: answered.author_id,
+                },
+                version,
+            )
+            .event(
+                Event::CommentAnswered { user_id: answered.author_id, author_id, comment_id },
+                1,
+            ),
     }
 }
 
@@ -135,19 +181,33 @@ fn written(messages: Messages, comment: &Comment, answered: Option<&Comment>, ve
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn get_many(op: &Operation, domain: &Domain, ids: &[CommentId]) -> Result<HashMap<CommentId, Comment>, DomainError> {
+pub async fn get_many(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[CommentId],
+) -> Result<HashMap<CommentId, Comment>, DomainError> {
     let rows = domain
         .cluster
-        .scatter_ids(&op.reads, ids.iter().copied(), async |connection: &mut Connection, ids: &[i64]| {
-            store::get_many(connection, ids).await
-        })
+        .scatter_ids(
+            &op.reads,
+            ids.iter().copied(),
+            async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await,
+        )
         .await
         .complete()?;
     let comments: Vec<Comment> = rows.into_iter().flatten().collect();
     let on: Vec<PostId> = comments.iter().map(|comment| comment.post_id).collect();
     let visible = posts::get_many(op, domain, &on).await?;
-    let heard = policy::passing(op, domain, comments.iter().map(|comment| comment.author_id), policy::voice_is_visible).await?;
-    let shown = |comment: &Comment| visible.contains_key(&comment.post_id) && heard.contains(&comment.author_id);
+    let heard = policy::passing(
+        op,
+        domain,
+        comments.iter().map(|comment| comment.author_id),
+        policy::voice_is_visible,
+    )
+    .await?;
+    let shown = |comment: &Comment| {
+        visible.contains_key(&comment.post_id) && heard.contains(&comment.author_id)
+    };
     Ok(comments.into_iter().filter(shown).map(|comment| (comment.id, comment)).collect())
 }
 
@@ -155,15 +215,25 @@ pub async fn get_many(op: &Operation, domain: &Domain, ids: &[CommentId]) -> Res
 ///
 /// # Errors
 /// The post's shard is away.
-pub async fn by_post(op: &Operation, domain: &Domain, post: PostId, page: PageRequest) -> Result<Page<Comment>, DomainError> {
+pub async fn by_post(
+    op: &Operation,
+    domain: &Domain,
+    post: PostId,
+    page: PageRequest,
+) -> Result<Page<Comment>, DomainError> {
     let after = page.after.unwrap_or_default();
     let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
     let shard = domain.cluster.shard_of_id(post);
     let rows = domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| store::page(connection, post.as_i64(), after, limit).await)
+        .read(&op.reads, shard, async |connection: &mut Connection| {
+            store::page(connection, post.as_i64(), after, limit).await
+        })
         .await?;
-    let page = Page::from_rows(rows.into_iter().map(|comment| (comment.id.as_i64(), comment)).collect(), page.first);
+    let page = Page::from_rows(
+        rows.into_iter().map(|comment| (comment.id.as_i64(), comment)).collect(),
+        page.first,
+    );
     let mut pages = [page];
     keep_heard(op, domain, &mut pages).await?;
     let [page] = pages;
@@ -174,12 +244,21 @@ pub async fn by_post(op: &Operation, domain: &Domain, post: PostId, page: PageRe
 ///
 /// # Errors
 /// The comment's shard is away.
-pub async fn replies(op: &Operation, domain: &Domain, comment: CommentId, page: PageRequest) -> Result<Page<Comment>, DomainError> {
+pub async fn replies(
+    op: &Operation,
+    domain: &Domain,
+    comment: CommentId,
+    page: PageRequest,
+) -> Result<Page<Comment>, DomainError> {
     let after = page.after.unwrap_or_default();
-    Ok(replies_of_many(op, domain, &[comment], after, page.first).await?.remove(&comment).unwrap_or_default())
+    Ok(replies_of_many(op, domain, &[comment], after, page.first)
+        .await?
+        .remove(&comment)
+        .unwrap_or_default())
 }
 
-/// The answers to each of these comments above an id, an entry for every one that has any: one statement a shard.
+/// The answers to each of these comments above an id, an entry for every one that has any: one
+/// statement a shard.
 ///
 /// # Errors
 /// A shard that is away.
@@ -193,9 +272,13 @@ pub async fn replies_of_many(
     let limit = i64::try_from(first + 1).unwrap_or(i64::MAX);
     let rows = domain
         .cluster
-        .scatter_ids(&op.reads, comments.iter().copied(), async |connection: &mut Connection, ids: &[i64]| {
-            store::replies(connection, ids, after, limit).await
-        })
+        .scatter_ids(
+            &op.reads,
+            comments.iter().copied(),
+            async |connection: &mut Connection, ids: &[i64]| {
+                store::replies(connection, ids, after, limit).await
+            },
+        )
         .await
         .complete()?;
     let mut by_parent: HashMap<CommentId, Vec<(i64, Comment)>> = HashMap::new();
@@ -205,14 +288,20 @@ pub async fn replies_of_many(
         }
     }
     let (parents, rows): (Vec<CommentId>, Vec<_>) = by_parent.into_iter().unzip();
-    let mut pages: Vec<Page<Comment>> = rows.into_iter().map(|rows| Page::from_rows(rows, first)).collect();
+    let mut pages: Vec<Page<Comment>> =
+        rows.into_iter().map(|rows| Page::from_rows(rows, first)).collect();
     keep_heard(op, domain, &mut pages).await?;
     Ok(parents.into_iter().zip(pages).collect())
 }
 
 /// Leaves out the comments of people the viewer may not see.
-async fn keep_heard(op: &Operation, domain: &Domain, pages: &mut [Page<Comment>]) -> Result<(), DomainError> {
-    let authors: Vec<UserId> = pages.iter().flat_map(|page| &page.items).map(|(_, comment)| comment.author_id).collect();
+async fn keep_heard(
+    op: &Operation,
+    domain: &Domain,
+    pages: &mut [Page<Comment>],
+) -> Result<(), DomainError> {
+    let authors: Vec<UserId> =
+        pages.iter().flat_map(|page| &page.items).map(|(_, comment)| comment.author_id).collect();
     let heard = policy::passing(op, domain, authors, policy::voice_is_visible).await?;
     for page in pages {
         page.items.retain(|(_, comment)| heard.contains(&comment.author_id));
@@ -220,8 +309,8 @@ async fn keep_heard(op: &Operation, domain: &Domain, pages: &mut [Page<Comment>]
     Ok(())
 }
 
-/// The first `first` comments of many posts, an entry for every post that exists: one statement a shard, none when warm (the first
-/// twenty of each post are cached).
+/// The first `first` comments of many posts, an entry for every post that exists: one statement a
+/// shard, none when warm (the first twenty of each post are cached).
 ///
 /// # Errors
 /// A shard that is away.
@@ -233,7 +322,8 @@ pub async fn first_of_many(
 ) -> Result<HashMap<PostId, Page<Comment>>, DomainError> {
     if first > CACHED {
         let loaded = load_first(op, domain, posts.iter().copied(), first).await?;
-        let (posts, mut pages): (Vec<i64>, Vec<_>) = loaded.into_iter().map(|(post, comments)| (post, comments.page)).unzip();
+        let (posts, mut pages): (Vec<i64>, Vec<_>) =
+            loaded.into_iter().map(|(post, comments)| (post, comments.page)).unzip();
         keep_heard(op, domain, &mut pages).await?;
         return Ok(posts.into_iter().map(PostId::from_i64).zip(pages).collect());
     }
@@ -252,7 +342,8 @@ pub async fn first_of_many(
         }
         page
     };
-    let (posts, mut pages): (Vec<i64>, Vec<_>) = found.into_iter().map(|(post, comments)| (post, comments.page)).unzip();
+    let (posts, mut pages): (Vec<i64>, Vec<_>) =
+        found.into_iter().map(|(post, comments)| (post, comments.page)).unzip();
     keep_heard(op, domain, &mut pages).await?;
     Ok(posts.into_iter().map(PostId::from_i64).zip(pages.into_iter().map(cut)).collect())
 }
@@ -273,22 +364,36 @@ async fn load_first(
         .complete()?;
     let mut by_post: HashMap<i64, (i64, Vec<(i64, Comment)>)> = HashMap::new();
     for row in rows.into_iter().flatten() {
-        let (_, comments) = by_post.entry(row.post_id.as_i64()).or_insert_with(|| (row.version, Vec::new()));
+        let (_, comments) =
+            by_post.entry(row.post_id.as_i64()).or_insert_with(|| (row.version, Vec::new()));
         if let (Some(id), Some(author_id), Some(text)) = (row.id, row.author_id, row.text) {
             let (post_id, entities, reply_count) = (row.post_id, row.entities, row.reply_count);
-            let comment = Comment { id, post_id, author_id, text, in_reply_to: None, depth: 0, entities, reply_count };
+            let comment = Comment {
+                id,
+                post_id,
+                author_id,
+                text,
+                in_reply_to: None,
+                depth: 0,
+                entities,
+                reply_count,
+            };
             comments.push((id.as_i64(), comment));
         }
     }
-    let pages = by_post.into_iter().map(|(post, (version, rows))| (post, FirstComments { version, page: Page::from_rows(rows, first) }));
+    let pages = by_post.into_iter().map(|(post, (version, rows))| {
+        (post, FirstComments { version, page: Page::from_rows(rows, first) })
+    });
     Ok(pages.collect())
 }
 
-/// What is cached of these posts' comments is older than these versions: for projections, after their commit.
+/// What is cached of these posts' comments is older than these versions: for projections, after
+/// their commit.
 ///
 /// # Errors
 /// Redis is away.
 pub async fn forget_cached(domain: &Domain, posts: &[(PostId, i64)]) -> Result<(), DomainError> {
-    let versions: Vec<(i64, i64)> = posts.iter().map(|(post, version)| (post.as_i64(), *version)).collect();
+    let versions: Vec<(i64, i64)> =
+        posts.iter().map(|(post, version)| (post.as_i64(), *version)).collect();
     Ok(domain.redis.invalidate::<FirstComments>(&versions).await?)
 }

@@ -1,4 +1,5 @@
-//! What projections cause outside their shards: caches are told again, and timelines forgotten again, after the followee's shard knows the follower.
+//! What projections cause outside their shards: caches are told again, and timelines forgotten
+//! again, after the followee's shard knows the follower.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,10 +32,18 @@ fn store_error(error: DomainError) -> StoreError {
 
 #[async_trait]
 impl Effects for Domain {
-    async fn posts_changed(&self, changed: &[(PostId, i64, bool)], commented: &[(PostId, i64)]) -> Result<(), StoreError> {
-        let versions: Vec<(i64, i64)> = changed.iter().map(|(post, version, _)| (post.as_i64(), *version)).collect();
-        let deleted: Vec<(i64, i64)> =
-            changed.iter().filter(|(_, _, deleted)| *deleted).map(|(post, _, _)| (post.as_i64(), posts::DELETED)).collect();
+    async fn posts_changed(
+        &self,
+        changed: &[(PostId, i64, bool)],
+        commented: &[(PostId, i64)],
+    ) -> Result<(), StoreError> {
+        let versions: Vec<(i64, i64)> =
+            changed.iter().map(|(post, version, _)| (post.as_i64(), *version)).collect();
+        let deleted: Vec<(i64, i64)> = changed
+            .iter()
+            .filter(|(_, _, deleted)| *deleted)
+            .map(|(post, _, _)| (post.as_i64(), posts::DELETED))
+            .collect();
         self.redis.invalidate::<posts::PostCounts>(&versions).await?;
         comments::forget_cached(self, commented).await.map_err(store_error)?;
         self.redis.invalidate::<Post>(&deleted).await
@@ -44,25 +53,37 @@ impl Effects for Domain {
         let session = ReadSession::primary(self.cluster.len());
         let versions = self
             .cluster
-            .scatter_ids(&session, people.iter().copied(), async |connection: &mut Connection, ids: &[i64]| {
-                profile_counts::versions(connection, ids).await
-            })
+            .scatter_ids(
+                &session,
+                people.iter().copied(),
+                async |connection: &mut Connection, ids: &[i64]| {
+                    profile_counts::versions(connection, ids).await
+                },
+            )
             .await
             .complete()?;
         let versions: Vec<VersionsRow> = versions.into_iter().flatten().collect();
-        let of = |version: fn(&VersionsRow) -> i64| versions.iter().map(|row| (row.user_id, version(row))).collect::<Vec<_>>();
+        let of = |version: fn(&VersionsRow) -> i64| {
+            versions.iter().map(|row| (row.user_id, version(row))).collect::<Vec<_>>()
+        };
         self.redis.invalidate::<ProfileCounts>(&of(|row| row.activity)).await?;
         self.redis.invalidate::<Relations>(&of(|row| row.relations)).await?;
         self.redis.invalidate::<FollowerCount>(&of(|row| row.followers)).await
     }
 
     async fn follows_changed(&self, followers: &[UserId]) -> Result<(), StoreError> {
-        // Between a follow and this moment, a fan-out could not see the new follower; a timeline built in between may lack its post.
+        // Between a follow and this moment, a fan-out could not see the new follower; a timeline
+        // built in between may lack its post.
         self.people_changed(followers).await?;
         self.redis.forget_timelines(followers).await
     }
 
-    async fn notified(&self, people: &[UserId], posts: &[PostId], products: &[ProductId]) -> Result<(), StoreError> {
+    async fn notified(
+        &self,
+        people: &[UserId],
+        posts: &[PostId],
+        products: &[ProductId],
+    ) -> Result<(), StoreError> {
         let op = Operation::internal(self.cluster.len(), LOOK_UP);
         let mut people: BTreeSet<UserId> = people.iter().copied().collect();
         people.extend(posts::authors_of(&op, self, posts).await.map_err(store_error)?);
@@ -74,12 +95,17 @@ impl Effects for Domain {
         let session = ReadSession::primary(self.cluster.len());
         let counts = self
             .cluster
-            .scatter_ids(&session, posts.iter().copied(), async |connection: &mut Connection, ids: &[i64]| {
-                shares::load(connection, ids).await
-            })
+            .scatter_ids(
+                &session,
+                posts.iter().copied(),
+                async |connection: &mut Connection, ids: &[i64]| {
+                    shares::load(connection, ids).await
+                },
+            )
             .await
             .complete()?;
-        let versions: Vec<(i64, i64)> = counts.into_iter().flatten().map(|row| (row.post_id, row.version)).collect();
+        let versions: Vec<(i64, i64)> =
+            counts.into_iter().flatten().map(|row| (row.post_id, row.version)).collect();
         self.redis.invalidate::<ShareCounts>(&versions).await
     }
 
@@ -88,7 +114,8 @@ impl Effects for Domain {
     }
 
     async fn products_changed(&self, products: &[(ProductId, i64)]) -> Result<(), StoreError> {
-        let versions: Vec<(i64, i64)> = products.iter().map(|(product, version)| (product.as_i64(), *version)).collect();
+        let versions: Vec<(i64, i64)> =
+            products.iter().map(|(product, version)| (product.as_i64(), *version)).collect();
         self.redis.invalidate::<Product>(&versions).await
     }
 }

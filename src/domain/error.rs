@@ -1,4 +1,5 @@
-//! One vocabulary of failure: what the client did wrong (a [`UserError`]), and what stopped us (the rest).
+//! One vocabulary of failure: what the client did wrong (a [`UserError`]), and what stopped us (the
+//! rest).
 
 pub use crate::stores::StoreError;
 

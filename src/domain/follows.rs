@@ -1,4 +1,5 @@
-//! Who follows whom. The follower's side is the truth; the followee's is a projection of the edge's events.
+//! Who follows whom. The follower's side is the truth; the followee's is a projection of the edge's
+//! events.
 
 use std::collections::HashSet;
 
@@ -10,7 +11,9 @@ use crate::protocol::events::Event;
 use crate::read_models::followers as followers_model;
 use crate::stores::StoreError;
 use crate::stores::postgres::users::Versions;
-use crate::stores::postgres::{Connection, ReadSession, blocks as block_rows, follows as store, users as user_rows};
+use crate::stores::postgres::{
+    Connection, ReadSession, blocks as block_rows, follows as store, users as user_rows,
+};
 
 /// Most people one may follow.
 pub const MAX_FOLLOWING: i64 = 10_000;
@@ -19,34 +22,66 @@ pub const MAX_FOLLOWING: i64 = 10_000;
 ///
 /// # Errors
 /// Oneself, somebody who does not exist, too many; a shard that is away.
-pub async fn follow(op: &Operation, domain: &Domain, followee: UserId) -> Result<UserId, DomainError> {
+pub async fn follow(
+    op: &Operation,
+    domain: &Domain,
+    followee: UserId,
+) -> Result<UserId, DomainError> {
     let viewer = op.require_viewer()?;
     if viewer.user_id == followee {
-        return Err(DomainError::rejected(UserErrorCode::Invalid, "userId", "nobody can follow themselves"));
+        return Err(DomainError::rejected(
+            UserErrorCode::Invalid,
+            "userId",
+            "nobody can follow themselves",
+        ));
     }
     let primary = ReadSession::primary(domain.cluster.len());
     let (raw, follower) = ([followee.as_i64()], viewer.user_id.as_i64());
     let (found, blocked) = domain
         .cluster
-        .read(&primary, domain.cluster.shard_of_id(followee), async |connection: &mut Connection| -> Result<_, StoreError> {
-            let found = user_rows::get_many(connection, &raw).await?;
-            Ok((found, block_rows::stands(connection, followee.as_i64(), follower).await?))
-        })
+        .read(
+            &primary,
+            domain.cluster.shard_of_id(followee),
+            async |connection: &mut Connection| -> Result<_, StoreError> {
+                let found = user_rows::get_many(connection, &raw).await?;
+                Ok((found, block_rows::stands(connection, followee.as_i64(), follower).await?))
+            },
+        )
         .await?;
-    let Some(person) = found.into_iter().next().filter(|person| !person.suspended && !blocked) else {
-        return Err(DomainError::rejected(UserErrorCode::NotFound, "userId", "there is no such user"));
+    let Some(person) = found.into_iter().next().filter(|person| !person.suspended && !blocked)
+    else {
+        return Err(DomainError::rejected(
+            UserErrorCode::NotFound,
+            "userId",
+            "there is no such user",
+        ));
     };
     if relations::of_viewer(op, domain).await?.blocks(followee) {
-        return Err(DomainError::rejected(UserErrorCode::NotAllowed, "userId", "unblock them first"));
+        return Err(DomainError::rejected(
+            UserErrorCode::NotAllowed,
+            "userId",
+            "unblock them first",
+        ));
     }
-    change(op, domain, followee, "userFollow", if person.is_private { Change::Request } else { Change::Begin }).await
+    change(
+        op,
+        domain,
+        followee,
+        "userFollow",
+        if person.is_private { Change::Request } else { Change::Begin },
+    )
+    .await
 }
 
 /// The viewer no longer follows `followee`; not following is fine.
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn unfollow(op: &Operation, domain: &Domain, followee: UserId) -> Result<UserId, DomainError> {
+pub async fn unfollow(
+    op: &Operation,
+    domain: &Domain,
+    followee: UserId,
+) -> Result<UserId, DomainError> {
     change(op, domain, followee, "userUnfollow", Change::End).await
 }
 
@@ -58,36 +93,60 @@ enum Change {
     End,
 }
 
-async fn change(op: &Operation, domain: &Domain, followee: UserId, operation: &'static str, change: Change) -> Result<UserId, DomainError> {
+async fn change(
+    op: &Operation,
+    domain: &Domain,
+    followee: UserId,
+    operation: &'static str,
+    change: Change,
+) -> Result<UserId, DomainError> {
     let follower = op.require_viewer()?.user_id;
     let shard = domain.cluster.shard_of_id(follower);
     let request = Request { user: follower, client_key: op.client_key.as_deref(), operation };
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<Versions>, DomainError> {
-            once(connection, request, &followee, async |connection: &mut Connection| {
-                let (from, to) = (follower.as_i64(), followee.as_i64());
-                let edge = match change {
-                    Change::Begin => store::begin(connection, follower.bucket(), from, to, false).await?,
-                    Change::Request => store::begin(connection, follower.bucket(), from, to, true).await?,
-                    Change::End => store::deactivate(connection, from, to).await?,
-                };
-                // Nothing changed: the activity version stays, for no event would bring the counts up to it.
-                let Some(edge) = edge else { return Ok(None) };
-                // Locks the follower's row, so that two follows at once cannot pass the limit together: the second counts the first.
-                let versions = user_rows::raise_activity(connection, from).await?.ok_or(DomainError::Unauthenticated)?;
-                if change != Change::End && store::count(connection, from).await? > MAX_FOLLOWING {
-                    let message = format!("nobody can follow more than {MAX_FOLLOWING} people");
-                    return Err(DomainError::rejected(UserErrorCode::LimitExceeded, "userId", message));
-                }
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(event(follower, followee, edge.id, change), edge.version)
-                    .append(connection)
-                    .await?;
-                Ok(Some(versions))
-            })
-            .await
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<Option<Versions>, DomainError> {
+                once(connection, request, &followee, async |connection: &mut Connection| {
+                    let (from, to) = (follower.as_i64(), followee.as_i64());
+                    let edge = match change {
+                        Change::Begin => {
+                            store::begin(connection, follower.bucket(), from, to, false).await?
+                        }
+                        Change::Request => {
+                            store::begin(connection, follower.bucket(), from, to, true).await?
+                        }
+                        Change::End => store::deactivate(connection, from, to).await?,
+                    };
+                    // Nothing changed: the activity version stays, for no event would bring the
+                    // counts up to it.
+                    let Some(edge) = edge else { return Ok(None) };
+                    // Locks the follower's row, so that two follows at once cannot pass the limit
+                    // together: the second counts the first.
+                    let versions = user_rows::raise_activity(connection, from)
+                        .await?
+                        .ok_or(DomainError::Unauthenticated)?;
+                    if change != Change::End
+                        && store::count(connection, from).await? > MAX_FOLLOWING
+                    {
+                        let message = format!("nobody can follow more than {MAX_FOLLOWING} people");
+                        return Err(DomainError::rejected(
+                            UserErrorCode::LimitExceeded,
+                            "userId",
+                            message,
+                        ));
+                    }
+                    Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+                        .event(event(follower, followee, edge.id, change), edge.version)
+                        .append(connection)
+                        .await?;
+                    Ok(Some(versions))
+                })
+                .await
+            },
+        )
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     if let Some(versions) = committed.value {
@@ -104,32 +163,45 @@ fn event(follower_id: UserId, followee_id: UserId, follow_id: FollowId, change: 
     }
 }
 
-/// The viewer lets somebody follow them who has asked to, or does not; one who has not asked is fine.
+/// The viewer lets somebody follow them who has asked to, or does not; one who has not asked is
+/// fine.
 ///
 /// # Errors
 /// The other's shard is away.
-pub async fn answer_request(op: &Operation, domain: &Domain, follower: UserId, accept: bool) -> Result<UserId, DomainError> {
+pub async fn answer_request(
+    op: &Operation,
+    domain: &Domain,
+    follower: UserId,
+    accept: bool,
+) -> Result<UserId, DomainError> {
     let followee = op.require_viewer()?.user_id;
-    // The edge is the follower's: their shard is the one that is written, and where the key is found again.
+    // The edge is the follower's: their shard is the one that is written, and where the key is
+    // found again.
     let shard = domain.cluster.shard_of_id(follower);
     let operation = if accept { "followRequestAccept" } else { "followRequestReject" };
     let request = Request { user: followee, client_key: op.client_key.as_deref(), operation };
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<Versions>, DomainError> {
-            once(connection, request, &follower, async |connection: &mut Connection| {
-                let (from, to) = (follower.as_i64(), followee.as_i64());
-                let Some(edge) = store::answer(connection, from, to, accept).await? else { return Ok(None) };
-                let versions = user_rows::raise_activity(connection, from).await?;
-                let change = if accept { Change::Begin } else { Change::End };
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(event(follower, followee, edge.id, change), edge.version)
-                    .append(connection)
-                    .await?;
-                Ok(versions)
-            })
-            .await
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<Option<Versions>, DomainError> {
+                once(connection, request, &follower, async |connection: &mut Connection| {
+                    let (from, to) = (follower.as_i64(), followee.as_i64());
+                    let Some(edge) = store::answer(connection, from, to, accept).await? else {
+                        return Ok(None);
+                    };
+                    let versions = user_rows::raise_activity(connection, from).await?;
+                    let change = if accept { Change::Begin } else { Change::End };
+                    Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+                        .event(event(follower, followee, edge.id, change), edge.version)
+                        .append(connection)
+                        .await?;
+                    Ok(versions)
+                })
+                .await
+            },
+        )
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     if let Some(versions) = committed.value {
@@ -142,7 +214,11 @@ pub async fn answer_request(op: &Operation, domain: &Domain, follower: UserId, a
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is away.
-pub async fn requests(op: &Operation, domain: &Domain, page: PageRequest) -> Result<Page<UserId>, DomainError> {
+pub async fn requests(
+    op: &Operation,
+    domain: &Domain,
+    page: PageRequest,
+) -> Result<Page<UserId>, DomainError> {
     let viewer = op.require_viewer()?.user_id;
     let shard = domain.cluster.shard_of_id(viewer);
     let rows = domain
@@ -162,7 +238,12 @@ fn limit(page: PageRequest) -> i64 {
 ///
 /// # Errors
 /// The user's shard is away.
-pub async fn following(op: &Operation, domain: &Domain, user: UserId, page: PageRequest) -> Result<Page<UserId>, DomainError> {
+pub async fn following(
+    op: &Operation,
+    domain: &Domain,
+    user: UserId,
+    page: PageRequest,
+) -> Result<Page<UserId>, DomainError> {
     if !policy::passes(op, domain, user, policy::content_is_visible).await? {
         return Ok(Page::default());
     }
@@ -170,16 +251,24 @@ pub async fn following(op: &Operation, domain: &Domain, user: UserId, page: Page
     let shard = domain.cluster.shard_of_id(user);
     let rows = domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| store::page(connection, user.as_i64(), below, limit(page)).await)
+        .read(&op.reads, shard, async |connection: &mut Connection| {
+            store::page(connection, user.as_i64(), below, limit(page)).await
+        })
         .await?;
     Ok(Page::from_rows(rows, page.first))
 }
 
-/// People following a user, newest follow first; cursor = follow id. As far as the projection has come.
+/// People following a user, newest follow first; cursor = follow id. As far as the projection has
+/// come.
 ///
 /// # Errors
 /// The user's shard is away.
-pub async fn followers(op: &Operation, domain: &Domain, user: UserId, page: PageRequest) -> Result<Page<UserId>, DomainError> {
+pub async fn followers(
+    op: &Operation,
+    domain: &Domain,
+    user: UserId,
+    page: PageRequest,
+) -> Result<Page<UserId>, DomainError> {
     if !policy::passes(op, domain, user, policy::content_is_visible).await? {
         return Ok(Page::default());
     }
@@ -197,13 +286,19 @@ pub async fn followers(op: &Operation, domain: &Domain, user: UserId, page: Page
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn viewer_follows(op: &Operation, domain: &Domain, ids: &[UserId]) -> Result<HashSet<UserId>, DomainError> {
+pub async fn viewer_follows(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[UserId],
+) -> Result<HashSet<UserId>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashSet::new()) };
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
     let shard = domain.cluster.shard_of_id(viewer.user_id);
     let follows = domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| store::among(connection, viewer.user_id.as_i64(), &raw).await)
+        .read(&op.reads, shard, async |connection: &mut Connection| {
+            store::among(connection, viewer.user_id.as_i64(), &raw).await
+        })
         .await?;
     Ok(follows.into_iter().collect())
 }

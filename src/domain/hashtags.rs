@@ -10,7 +10,8 @@ use crate::stores::postgres::{Connection, hashtags as store};
 
 pub use super::text::references::hashtag as normal_form;
 
-/// Rounds in which a page is refilled after hidden posts; then it is given as it is, with a cursor to go on from.
+/// Rounds in which a page is refilled after hidden posts; then it is given as it is, with a cursor
+/// to go on from.
 const ROUNDS: usize = 10;
 /// Posts counted on each shard at most.
 const COUNTED: i64 = 10_000;
@@ -24,12 +25,17 @@ fn answered<T>(gathered: Gathered<T>) -> Result<(Vec<T>, Vec<usize>), DomainErro
     Ok((gathered.answers.into_iter().map(|(_, answer)| answer).collect(), away))
 }
 
-/// Posts with a hashtag (in its normal form) that the viewer may see, newest first; cursor = post id. The numbers of shards that did not answer come along:
-/// their posts are missing.
+/// Posts with a hashtag (in its normal form) that the viewer may see, newest first; cursor = post
+/// id. The numbers of shards that did not answer come along: their posts are missing.
 ///
 /// # Errors
 /// No shard answered.
-pub async fn posts(op: &Operation, domain: &Domain, tag: &str, page: PageRequest) -> Result<(Page<Post>, Vec<usize>), DomainError> {
+pub async fn posts(
+    op: &Operation,
+    domain: &Domain,
+    tag: &str,
+    page: PageRequest,
+) -> Result<(Page<Post>, Vec<usize>), DomainError> {
     let (mut below, mut has_next) = (page.after.unwrap_or(i64::MAX), true);
     let (mut items, mut missing) = (Vec::with_capacity(page.first), BTreeSet::new());
     for _ in 0..ROUNDS {
@@ -37,7 +43,9 @@ pub async fn posts(op: &Operation, domain: &Domain, tag: &str, page: PageRequest
         let limit = i64::try_from(wanted + 1).unwrap_or(i64::MAX);
         let gathered = domain
             .cluster
-            .scatter_all(&op.reads, async |connection: &mut Connection| store::page(connection, tag, below, limit).await)
+            .scatter_all(&op.reads, async |connection: &mut Connection| {
+                store::page(connection, tag, below, limit).await
+            })
             .await;
         let (found, away) = answered(gathered)?;
         missing.extend(away);
@@ -46,7 +54,9 @@ pub async fn posts(op: &Operation, domain: &Domain, tag: &str, page: PageRequest
         has_next = raw.len() > wanted;
         raw.truncate(wanted);
         let mut hydrated = posts::get_many(op, domain, &raw).await?;
-        items.extend(raw.iter().filter_map(|id| hydrated.remove(id)).map(|post| (post.id.as_i64(), post)));
+        items.extend(
+            raw.iter().filter_map(|id| hydrated.remove(id)).map(|post| (post.id.as_i64(), post)),
+        );
         below = raw.last().map_or(below, |last| last.as_i64());
         if !has_next || items.len() >= page.first {
             break;
@@ -56,13 +66,22 @@ pub async fn posts(op: &Operation, domain: &Domain, tag: &str, page: PageRequest
     Ok((Page { items, end, has_next }, missing.into_iter().collect()))
 }
 
-/// How many posts have a hashtag, those of private people left out, whoever asks; and the numbers of the shards that did not answer.
+/// How many posts have a hashtag, those of private people left out, whoever asks; and the numbers
+/// of the shards that did not answer.
 ///
 /// # Errors
 /// No shard answered.
-pub async fn count(op: &Operation, domain: &Domain, tag: &str) -> Result<(i64, Vec<usize>), DomainError> {
-    let gathered =
-        domain.cluster.scatter_all(&op.reads, async |connection: &mut Connection| store::count_open(connection, tag, COUNTED).await).await;
+pub async fn count(
+    op: &Operation,
+    domain: &Domain,
+    tag: &str,
+) -> Result<(i64, Vec<usize>), DomainError> {
+    let gathered = domain
+        .cluster
+        .scatter_all(&op.reads, async |connection: &mut Connection| {
+            store::count_open(connection, tag, COUNTED).await
+        })
+        .await;
     let (counts, away) = answered(gathered)?;
     Ok((counts.into_iter().sum(), away))
 }

@@ -34,12 +34,17 @@ struct Stored {
     answer: serde_json::Value,
 }
 
-/// Runs `work` unless this key has an answer already, and stores the answer beside the work. Call it inside the transaction that
-/// the work is in; a parallel request with the same key waits for this one's commit.
+/// Runs `work` unless this key has an answer already, and stores the answer beside the work. Call
+/// it inside the transaction that the work is in; a parallel request with the same key waits for
+/// this one's commit.
 ///
 /// # Errors
-/// [`UserErrorCode::IdempotencyConflict`] when the key came with another input; else the work's own.
-#[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
+/// [`UserErrorCode::IdempotencyConflict`] when the key came with another input; else the work's
+/// own.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "the signature says that the future may move between threads"
+)]
 pub fn once<'a, T, P, F>(
     connection: &'a mut Connection,
     request: Request<'a>,
@@ -57,7 +62,12 @@ where
     async move { first_answer(connection, request, payload, work).await }
 }
 
-async fn first_answer<T, P, F>(connection: &mut Connection, request: Request<'_>, payload: &P, work: F) -> Result<T, DomainError>
+async fn first_answer<T, P, F>(
+    connection: &mut Connection,
+    request: Request<'_>,
+    payload: &P,
+    work: F,
+) -> Result<T, DomainError>
 where
     T: Serialize + DeserializeOwned + Send,
     P: Serialize + Sync,
@@ -88,7 +98,9 @@ where
         .await
         .optional()?;
         return match stored {
-            Some(stored) if stored.operation == request.operation && stored.payload_hash == payload_hash => {
+            Some(stored)
+                if stored.operation == request.operation && stored.payload_hash == payload_hash =>
+            {
                 serde_json::from_value(stored.answer).map_err(corrupt)
             }
             _ => Err(DomainError::Rejected(vec![UserError {

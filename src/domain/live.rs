@@ -1,8 +1,10 @@
-//! What a watcher is told: each thing once, in the order it came, and after an absence what was missed.
+//! What a watcher is told: each thing once, in the order it came, and after an absence what was
+//! missed.
 //!
-//! A cursor holds a place in the person's stream of live posts and the last post told. As long as the stream reaches back to that place nothing is
-//! guessed; when it does not (nobody watched for a quarter of an hour, or Redis came back empty), what is newer than that post on the home feed is told
-//! instead, oldest first.
+//! A cursor holds a place in the person's stream of live posts and the last post told. As long as
+//! the stream reaches back to that place nothing is guessed; when it does not (nobody watched for a
+//! quarter of an hour, or Redis came back empty), what is newer than that post on the home feed is
+//! told instead, oldest first.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -91,7 +93,8 @@ impl HomeWatch {
             seen,
             position: after.and_then(|cursor| cursor.position),
             last: after.map_or(now, |cursor| cursor.post),
-            // Without a cursor there is nothing to catch up with yet: the first look at the stream only finds its end.
+            // Without a cursor there is nothing to catch up with yet: the first look at the stream
+            // only finds its end.
             catch_up: after.is_some(),
             told: VecDeque::new(),
             found: VecDeque::new(),
@@ -99,9 +102,14 @@ impl HomeWatch {
         }
     }
 
-    /// The next post, with the cursor after it; waits for one. `op` makes an operation for each look. While Redis or a shard is away it waits:
-    /// nothing is lost, the stream or the feed has it afterwards.
-    pub async fn next(&mut self, mut op: impl FnMut() -> Arc<Operation> + Send, domain: &Domain) -> (HomeCursor, Post) {
+    /// The next post, with the cursor after it; waits for one. `op` makes an operation for each
+    /// look. While Redis or a shard is away it waits: nothing is lost, the stream or the feed has
+    /// it afterwards.
+    pub async fn next(
+        &mut self,
+        mut op: impl FnMut() -> Arc<Operation> + Send,
+        domain: &Domain,
+    ) -> (HomeCursor, Post) {
         loop {
             if let Some(found) = self.found.pop_front() {
                 self.last = found.0.post;
@@ -118,7 +126,9 @@ impl HomeWatch {
             match looked {
                 Ok(()) if !self.found.is_empty() => {}
                 // Until there may be something, or it is time to keep the stream.
-                Ok(()) => rest(&mut self.watcher, &mut self.seen, |wakes| wakes.home, self.keep_at).await,
+                Ok(()) => {
+                    rest(&mut self.watcher, &mut self.seen, |wakes| wakes.home, self.keep_at).await
+                }
                 Err(error) => {
                     tracing::debug!(%error, "a home cannot be watched for the moment");
                     tokio::time::sleep(RETRY).await;
@@ -136,10 +146,20 @@ impl HomeWatch {
         }
     }
 
-    /// Tells the post it was woken for, as many others may at this moment: their relations are read together, and nothing else is asked for but what is in
-    /// this process's memory after the first of them.
-    async fn tell(&mut self, newest: Newest, op: impl FnOnce() -> Arc<Operation>, domain: &Domain) -> Result<(), DomainError> {
-        let relations = domain.relations.load(domain, self.user).await.map_err(|error| StoreError::unavailable("a shard", error))?;
+    /// Tells the post it was woken for, as many others may at this moment: their relations are read
+    /// together, and nothing else is asked for but what is in this process's memory after the first
+    /// of them.
+    async fn tell(
+        &mut self,
+        newest: Newest,
+        op: impl FnOnce() -> Arc<Operation>,
+        domain: &Domain,
+    ) -> Result<(), DomainError> {
+        let relations = domain
+            .relations
+            .load(domain, self.user)
+            .await
+            .map_err(|error| StoreError::unavailable("a shard", error))?;
         let op = op();
         let _first = op.relations.set(relations);
         self.take(vec![(newest.at, newest.post)], &op, domain).await
@@ -159,14 +179,23 @@ impl HomeWatch {
     }
 
     /// Takes entries of the stream: what may be shown and was not told yet is told.
-    async fn take(&mut self, entries: Vec<(Position, PostId)>, op: &Operation, domain: &Domain) -> Result<(), DomainError> {
+    async fn take(
+        &mut self,
+        entries: Vec<(Position, PostId)>,
+        op: &Operation,
+        domain: &Domain,
+    ) -> Result<(), DomainError> {
         let last = entries.last().map(|(last, _)| *last);
-        let fresh: Vec<(Position, PostId)> = entries.into_iter().filter(|(_, post)| self.remember(*post)).collect();
+        let fresh: Vec<(Position, PostId)> =
+            entries.into_iter().filter(|(_, post)| self.remember(*post)).collect();
         let ids: Vec<PostId> = fresh.iter().map(|(_, post)| *post).collect();
         let mut posts = visible(op, domain, &ids).await.inspect_err(|_| self.forget(&ids))?;
         for (position, id) in fresh {
-            if let Some(post) = posts.iter().position(|post| post.id == id).map(|index| posts.swap_remove(index)) {
-                self.found.push_back((HomeCursor { position: Some(position), post: id.as_i64() }, post));
+            if let Some(post) =
+                posts.iter().position(|post| post.id == id).map(|index| posts.swap_remove(index))
+            {
+                self.found
+                    .push_back((HomeCursor { position: Some(position), post: id.as_i64() }, post));
             }
         }
         self.position = last.or(self.position);
@@ -174,7 +203,12 @@ impl HomeWatch {
     }
 
     /// Woken for nothing: a Redis that came back empty has another stream, or none.
-    async fn reopen_if_lost(&mut self, op: &Operation, domain: &Domain, position: Position) -> Result<(), DomainError> {
+    async fn reopen_if_lost(
+        &mut self,
+        op: &Operation,
+        domain: &Domain,
+        position: Position,
+    ) -> Result<(), DomainError> {
         if domain.redis.live_before(self.user, position).await?.is_empty() {
             self.open(op, domain).await?;
         }
@@ -185,7 +219,9 @@ impl HomeWatch {
     async fn open(&mut self, op: &Operation, domain: &Domain) -> Result<(), DomainError> {
         let opened = domain.redis.open_live(self.user).await?;
         match self.position {
-            Some(position) if !opened.made && position >= opened.first && position <= opened.last => {
+            Some(position)
+                if !opened.made && position >= opened.first && position <= opened.last =>
+            {
                 if self.told.is_empty() {
                     let before = domain.redis.live_before(self.user, position).await?;
                     for post in before.into_iter().rev() {
@@ -194,12 +230,17 @@ impl HomeWatch {
                 }
             }
             _ => {
-                // From the feed what is newer than the last post told; from the stream what comes after this moment.
-                let missed = if self.catch_up { self.missed(op, domain).await? } else { Vec::new() };
+                // From the feed what is newer than the last post told; from the stream what comes
+                // after this moment.
+                let missed =
+                    if self.catch_up { self.missed(op, domain).await? } else { Vec::new() };
                 self.catch_up = true;
                 for post in missed {
                     if self.remember(post.id) {
-                        self.found.push_back((HomeCursor { position: None, post: post.id.as_i64() }, post));
+                        self.found.push_back((
+                            HomeCursor { position: None, post: post.id.as_i64() },
+                            post,
+                        ));
                     }
                 }
                 self.position = Some(opened.last);
@@ -213,9 +254,17 @@ impl HomeWatch {
         while missed.len() < CAUGHT_UP {
             let page = timelines::home(op, domain, PageRequest { first: 50, after }).await?;
             let count = page.items.len();
-            missed.extend(page.items.into_iter().map(|(_, post)| post).take_while(|post| post.id.as_i64() > self.last));
+            missed.extend(
+                page.items
+                    .into_iter()
+                    .map(|(_, post)| post)
+                    .take_while(|post| post.id.as_i64() > self.last),
+            );
             after = page.end;
-            if !page.has_next || count == 0 || missed.last().is_none_or(|post| Some(post.id.as_i64()) != after) {
+            if !page.has_next
+                || count == 0
+                || missed.last().is_none_or(|post| Some(post.id.as_i64()) != after)
+            {
                 break;
             }
         }
@@ -248,8 +297,13 @@ pub(super) async fn seen(domain: &Domain, viewer: Viewer) {
     }
 }
 
-/// Those of the posts that the viewer may see, and whose authors they still follow; no repost of what is right below it in their home.
-async fn visible(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<Vec<Post>, DomainError> {
+/// Those of the posts that the viewer may see, and whose authors they still follow; no repost of
+/// what is right below it in their home.
+async fn visible(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[PostId],
+) -> Result<Vec<Post>, DomainError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -265,7 +319,12 @@ async fn visible(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<Vec<
 }
 
 /// Waits until the person is woken for one cause, or until a moment.
-pub(super) async fn rest(watcher: &mut Watcher, seen: &mut Wakes, cause: fn(&Wakes) -> u64, until: Instant) {
+pub(super) async fn rest(
+    watcher: &mut Watcher,
+    seen: &mut Wakes,
+    cause: fn(&Wakes) -> u64,
+    until: Instant,
+) {
     loop {
         tokio::select! {
             () = watcher.woken() => {}
@@ -286,7 +345,10 @@ mod tests {
 
     #[test]
     fn a_cursor_survives_and_nothing_else_is_one() {
-        for cursor in [HomeCursor { position: Some(Position { ms: 5, number: 6 }), post: 7 }, HomeCursor { position: None, post: 7 }] {
+        for cursor in [
+            HomeCursor { position: Some(Position { ms: 5, number: 6 }), post: 7 },
+            HomeCursor { position: None, post: 7 },
+        ] {
             assert_eq!(HomeCursor::decode(&cursor.encode()), Some(cursor));
         }
         for bad in ["", ":", "5-6", "5-6:", ":0", ":-1", "x:7", "5:7"] {

@@ -1,5 +1,5 @@
-//! The rules, one file per noun. Every function takes the [`Operation`] first: who asks, how fresh, until when. Nothing here
-//! knows GraphQL, HTTP or a queue; nothing below knows a rule.
+//! The rules, one file per noun. Every function takes the [`Operation`] first: who asks, how fresh,
+//! until when. Nothing here knows GraphQL, HTTP or a queue; nothing below knows a rule.
 
 pub mod analytics;
 pub mod blocks;

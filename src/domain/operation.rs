@@ -43,7 +43,8 @@ pub struct Operation {
     pub user_agent: Option<String>,
     /// W3C trace context, handed on with every message.
     pub traceparent: Option<String>,
-    /// Entries of the process's own cache that were loaded before this moment (Unix ms) are too old for this client.
+    /// Entries of the process's own cache that were loaded before this moment (Unix ms) are too old
+    /// for this client.
     pub cache_floor_ms: i64,
     /// Caches may hold less than this client has seen: do not read them.
     pub bypass_cache: bool,
@@ -54,10 +55,19 @@ pub struct Operation {
 
 impl Operation {
     /// A client's request. `token` is everything the client, or its session, has already seen.
-    pub fn request(shards: usize, viewer: Option<Viewer>, token: &ConsistencyToken, timeout: Duration) -> Self {
+    pub fn request(
+        shards: usize,
+        viewer: Option<Viewer>,
+        token: &ConsistencyToken,
+        timeout: Duration,
+    ) -> Self {
         Self {
             viewer,
-            reads: ReadSession::new(shards, token, viewer.map_or(0, |viewer| viewer.session_id.as_i64().cast_unsigned())),
+            reads: ReadSession::new(
+                shards,
+                token,
+                viewer.map_or(0, |viewer| viewer.session_id.as_i64().cast_unsigned()),
+            ),
             deadline: Instant::now() + timeout,
             client_key: None,
             address: None,
@@ -70,12 +80,19 @@ impl Operation {
         }
     }
 
-    /// Something that is told once: reads see everything up to this moment (Unix ms), so that a replica that lags leaves nothing out of it for good.
+    /// Something that is told once: reads see everything up to this moment (Unix ms), so that a
+    /// replica that lags leaves nothing out of it for good.
     pub fn as_of(now_ms: i64, shards: usize, viewer: Option<Viewer>, timeout: Duration) -> Self {
-        Self::request(shards, viewer, &ConsistencyToken { seen_at_ms: now_ms, ..Default::default() }, timeout)
+        Self::request(
+            shards,
+            viewer,
+            &ConsistencyToken { seen_at_ms: now_ms, ..Default::default() },
+            timeout,
+        )
     }
 
-    /// Work without a client that must see the newest state: jobs and projections. Reads primaries, past every cache.
+    /// Work without a client that must see the newest state: jobs and projections. Reads primaries,
+    /// past every cache.
     pub fn internal(shards: usize, timeout: Duration) -> Self {
         Self {
             reads: ReadSession::primary(shards),
@@ -99,7 +116,11 @@ impl Operation {
     pub fn wrote(&self, shard: ShardIndex, lsn: Lsn, now_ms: i64) {
         self.reads.require(shard, lsn);
         let mut written = self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        written.merge(&ConsistencyToken { shards: [(shard.0, lsn)].into(), written_at_ms: now_ms, ..Default::default() });
+        written.merge(&ConsistencyToken {
+            shards: [(shard.0, lsn)].into(),
+            written_at_ms: now_ms,
+            ..Default::default()
+        });
     }
 
     /// A cache could not be told: the client reads past caches for a while.
@@ -107,7 +128,8 @@ impl Operation {
         self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).bypass_cache = true;
     }
 
-    /// Takes what telling a cache came to: one that could not be told must not be trusted by this client for a while.
+    /// Takes what telling a cache came to: one that could not be told must not be trusted by this
+    /// client for a while.
     pub fn told(&self, outcome: Result<(), StoreError>) {
         if let Err(error) = outcome {
             tracing::warn!(%error, "a cache was not told of a write");
@@ -125,7 +147,8 @@ impl Operation {
 
     /// What the operation has written so far; `None` when nothing.
     pub fn written(&self) -> Option<ConsistencyToken> {
-        let written = self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let written =
+            self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         (!written.shards.is_empty()).then_some(written)
     }
 }

@@ -1,4 +1,5 @@
-//! Pages of lists. A cursor is the id of a raw row, so it stays good when rows come, go or are hidden.
+//! Pages of lists. A cursor is the id of a raw row, so it stays good when rows come, go or are
+//! hidden.
 
 /// The largest page.
 pub const MAX_PAGE: usize = 100;
@@ -33,7 +34,11 @@ impl<T> Page<T> {
 
     /// The same page of other things.
     pub fn map<U>(self, mut f: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(|(cursor, item)| (cursor, f(item))).collect(), end: self.end, has_next: self.has_next }
+        Page {
+            items: self.items.into_iter().map(|(cursor, item)| (cursor, f(item))).collect(),
+            end: self.end,
+            has_next: self.has_next,
+        }
     }
 }
 

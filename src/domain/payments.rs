@@ -27,7 +27,8 @@ pub trait PaymentProvider: Send + Sync {
     async fn refund(&self, order: OrderId, amount: &Money) -> Result<(), String>;
 }
 
-/// The simulator: what it decides follows from the order's id alone; faults are injected by configuration.
+/// The simulator: what it decides follows from the order's id alone; faults are injected by
+/// configuration.
 #[derive(Debug, Clone)]
 pub struct SimulatedPayments(pub PaymentsConfig);
 
@@ -74,7 +75,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_happens_to_an_order_is_the_same_at_every_attempt() {
-        let payments = SimulatedPayments(PaymentsConfig { decline_permille: 300, poison_permille: 200, ..PaymentsConfig::default() });
+        let payments = SimulatedPayments(PaymentsConfig {
+            decline_permille: 300,
+            poison_permille: 200,
+            ..PaymentsConfig::default()
+        });
         let total = Money { amount: 1, currency: "EUR".into() };
         let (mut declined, mut poisonous) = (0, 0);
         for id in 1..=1_000 {
@@ -84,12 +89,16 @@ mod tests {
             declined += i32::from(matches!(outcome, Ok(PaymentOutcome::Declined(_))));
             poisonous += i32::from(outcome.is_err());
         }
-        assert!((250..350).contains(&declined) && (150..250).contains(&poisonous), "{declined} declined, {poisonous} poisonous");
+        assert!(
+            (250..350).contains(&declined) && (150..250).contains(&poisonous),
+            "{declined} declined, {poisonous} poisonous"
+        );
     }
 
     #[tokio::test]
     async fn a_provider_that_is_down_answers_nobody() {
-        let payments = SimulatedPayments(PaymentsConfig { fail_permille: 1_000, ..PaymentsConfig::default() });
+        let payments =
+            SimulatedPayments(PaymentsConfig { fail_permille: 1_000, ..PaymentsConfig::default() });
         let total = Money { amount: 1, currency: "EUR".into() };
         assert!(payments.capture(OrderId::from_i64(1), &total).await.is_err());
         assert!(payments.refund(OrderId::from_i64(1), &total).await.is_err());

@@ -1,7 +1,8 @@
 //! Who may see what, in one place: every row that leaves the domain for a viewer goes through here.
 //!
-//! A person is seen by all but those they block, and by nobody while suspended. What they have made (posts, comments, products, whom they follow) is not
-//! seen by those they block or who block them, nor, when they are private, by those who do not follow them; themselves they see whole.
+//! A person is seen by all but those they block, and by nobody while suspended. What they have made
+//! (posts, comments, products, whom they follow) is not seen by those they block or who block them,
+//! nor, when they are private, by those who do not follow them; themselves they see whole.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,12 +22,15 @@ pub fn person_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &U
 
 /// Whether what a person has made for everybody may be shown to the viewer: comments, products.
 pub fn voice_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &User) -> bool {
-    person_is_visible(viewer, relations, user) && (is_self(viewer, user) || !relations.blocks(user.id))
+    person_is_visible(viewer, relations, user)
+        && (is_self(viewer, user) || !relations.blocks(user.id))
 }
 
-/// Whether what a person has made for those who follow them may be shown to the viewer: posts, whom they follow, who follows them.
+/// Whether what a person has made for those who follow them may be shown to the viewer: posts, whom
+/// they follow, who follows them.
 pub fn content_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &User) -> bool {
-    voice_is_visible(viewer, relations, user) && (!user.is_private || is_self(viewer, user) || relations.follows(user.id))
+    voice_is_visible(viewer, relations, user)
+        && (!user.is_private || is_self(viewer, user) || relations.follows(user.id))
 }
 
 /// Which of these people pass one of the rules above.
@@ -43,8 +47,16 @@ pub async fn passing(
     if people.is_empty() {
         return Ok(HashSet::new());
     }
-    let (rows, relations) = futures_util::future::try_join(users::rows(op, domain, &people), relations::of_viewer(op, domain)).await?;
-    Ok(rows.into_values().filter(|user| rule(op.viewer, &relations, user)).map(|user| user.id).collect())
+    let (rows, relations) = futures_util::future::try_join(
+        users::rows(op, domain, &people),
+        relations::of_viewer(op, domain),
+    )
+    .await?;
+    Ok(rows
+        .into_values()
+        .filter(|user| rule(op.viewer, &relations, user))
+        .map(|user| user.id)
+        .collect())
 }
 
 /// Whether one person passes a rule.
@@ -64,7 +76,14 @@ pub async fn passes(
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn visible_people(op: &Operation, domain: &Domain, rows: HashMap<UserId, User>) -> Result<HashMap<UserId, User>, DomainError> {
+pub async fn visible_people(
+    op: &Operation,
+    domain: &Domain,
+    rows: HashMap<UserId, User>,
+) -> Result<HashMap<UserId, User>, DomainError> {
     let relations = relations::of_viewer(op, domain).await?;
-    Ok(rows.into_iter().filter(|(_, user)| person_is_visible(op.viewer, &relations, user)).collect())
+    Ok(rows
+        .into_iter()
+        .filter(|(_, user)| person_is_visible(op.viewer, &relations, user))
+        .collect())
 }

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::idempotency::{Request, once};
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, policy, text};
+use super::{
+    Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, policy, text,
+};
 use crate::ids::{Id, ProductId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
@@ -99,13 +101,25 @@ fn checked(mut new: NewProduct) -> Result<NewProduct, DomainError> {
         Err(error) => errors.push(error),
     }
     if !(1..=MAX_PRICE).contains(&new.price.amount) {
-        errors.push(UserError::field(UserErrorCode::Invalid, "price", format!("the amount must be 1 to {MAX_PRICE} minor units")));
+        errors.push(UserError::field(
+            UserErrorCode::Invalid,
+            "price",
+            format!("the amount must be 1 to {MAX_PRICE} minor units"),
+        ));
     }
     if !CURRENCIES.contains(&new.price.currency.as_str()) {
-        errors.push(UserError::field(UserErrorCode::Invalid, "price", format!("the currency must be one of {}", CURRENCIES.join(", "))));
+        errors.push(UserError::field(
+            UserErrorCode::Invalid,
+            "price",
+            format!("the currency must be one of {}", CURRENCIES.join(", ")),
+        ));
     }
     if !(0..=MAX_STOCK).contains(&new.stock) {
-        errors.push(UserError::field(UserErrorCode::Invalid, "stock", format!("must be 0 to {MAX_STOCK}")));
+        errors.push(UserError::field(
+            UserErrorCode::Invalid,
+            "stock",
+            format!("must be 0 to {MAX_STOCK}"),
+        ));
     }
     if errors.is_empty() { Ok(new) } else { Err(DomainError::Rejected(errors)) }
 }
@@ -114,42 +128,57 @@ fn checked(mut new: NewProduct) -> Result<NewProduct, DomainError> {
 ///
 /// # Errors
 /// Fields out of bounds; the viewer's shard is away.
-pub async fn create(op: &Operation, domain: &Domain, new: NewProduct) -> Result<ProductId, DomainError> {
+pub async fn create(
+    op: &Operation,
+    domain: &Domain,
+    new: NewProduct,
+) -> Result<ProductId, DomainError> {
     let seller = op.require_viewer()?.user_id;
     let new = checked(new)?;
     let shard = domain.cluster.shard_of_id(seller);
-    let request = Request { user: seller, client_key: op.client_key.as_deref(), operation: "productCreate" };
+    let request =
+        Request { user: seller, client_key: op.client_key.as_deref(), operation: "productCreate" };
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<ProductId, DomainError> {
-            once(connection, request, &new, async |connection: &mut Connection| {
-                let row = store::NewRow {
-                    seller_id: seller.as_i64(),
-                    title: &new.title,
-                    description: &new.description,
-                    amount: new.price.amount,
-                    currency: &new.price.currency,
-                    stock: new.stock,
-                };
-                let id = store::insert(connection, seller.bucket(), &row).await?;
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(Event::ProductCreated { product_id: id, seller_id: seller }, 1)
-                    .append(connection)
-                    .await?;
-                Ok(id)
-            })
-            .await
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<ProductId, DomainError> {
+                once(connection, request, &new, async |connection: &mut Connection| {
+                    let row = store::NewRow {
+                        seller_id: seller.as_i64(),
+                        title: &new.title,
+                        description: &new.description,
+                        amount: new.price.amount,
+                        currency: &new.price.currency,
+                        stock: new.stock,
+                    };
+                    let id = store::insert(connection, seller.bucket(), &row).await?;
+                    Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+                        .event(Event::ProductCreated { product_id: id, seller_id: seller }, 1)
+                        .append(connection)
+                        .await?;
+                    Ok(id)
+                })
+                .await
+            },
+        )
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     Ok(committed.value)
 }
 
-async fn load(domain: &Domain, reads: &ReadSession, ids: &[i64]) -> Result<HashMap<i64, Product>, DomainError> {
+async fn load(
+    domain: &Domain,
+    reads: &ReadSession,
+    ids: &[i64],
+) -> Result<HashMap<i64, Product>, DomainError> {
     let ids = ids.iter().copied().map(ProductId::from_i64);
     let rows = domain
         .cluster
-        .scatter_ids(reads, ids, async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await)
+        .scatter_ids(reads, ids, async |connection: &mut Connection, ids: &[i64]| {
+            store::get_many(connection, ids).await
+        })
         .await
         .complete()?;
     Ok(rows.into_iter().flatten().map(|row| (row.id.as_i64(), Product::from(row))).collect())
@@ -159,54 +188,112 @@ async fn load(domain: &Domain, reads: &ReadSession, ids: &[i64]) -> Result<HashM
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn get_many(op: &Operation, domain: &Domain, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>, DomainError> {
+pub async fn get_many(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[ProductId],
+) -> Result<HashMap<ProductId, Product>, DomainError> {
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let found = domain.redis.get_many(op.cache_policy(), &raw, async |missing: &[i64]| load(domain, &op.reads, missing).await).await?;
+    let found = domain
+        .redis
+        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| {
+            load(domain, &op.reads, missing).await
+        })
+        .await?;
     let products: Vec<Product> = found.into_values().collect();
-    let sellers = policy::passing(op, domain, products.iter().map(|product| product.seller_id), policy::voice_is_visible).await?;
-    Ok(products.into_iter().filter(|product| sellers.contains(&product.seller_id)).map(|product| (product.id, product)).collect())
+    let sellers = policy::passing(
+        op,
+        domain,
+        products.iter().map(|product| product.seller_id),
+        policy::voice_is_visible,
+    )
+    .await?;
+    Ok(products
+        .into_iter()
+        .filter(|product| sellers.contains(&product.seller_id))
+        .map(|product| (product.id, product))
+        .collect())
 }
 
-/// Products by id that the viewer may see, from the primaries, past every cache: for whatever decides a write.
+/// Products by id that the viewer may see, from the primaries, past every cache: for whatever
+/// decides a write.
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn current(op: &Operation, domain: &Domain, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>, DomainError> {
+pub async fn current(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[ProductId],
+) -> Result<HashMap<ProductId, Product>, DomainError> {
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
     let found = load(domain, &ReadSession::primary(domain.cluster.len()), &raw).await?;
     let products: Vec<Product> = found.into_values().collect();
-    let sellers = policy::passing(op, domain, products.iter().map(|product| product.seller_id), policy::voice_is_visible).await?;
-    Ok(products.into_iter().filter(|product| sellers.contains(&product.seller_id)).map(|product| (product.id, product)).collect())
+    let sellers = policy::passing(
+        op,
+        domain,
+        products.iter().map(|product| product.seller_id),
+        policy::voice_is_visible,
+    )
+    .await?;
+    Ok(products
+        .into_iter()
+        .filter(|product| sellers.contains(&product.seller_id))
+        .map(|product| (product.id, product))
+        .collect())
 }
 
 /// Who sells these products, whoever asks.
 ///
 /// # Errors
 /// A shard that is away.
-pub(super) async fn sellers_of(op: &Operation, domain: &Domain, ids: &[ProductId]) -> Result<Vec<UserId>, DomainError> {
+pub(super) async fn sellers_of(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[ProductId],
+) -> Result<Vec<UserId>, DomainError> {
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    Ok(load(domain, &op.reads, &raw).await?.into_values().map(|product| product.seller_id).collect())
+    Ok(load(domain, &op.reads, &raw)
+        .await?
+        .into_values()
+        .map(|product| product.seller_id)
+        .collect())
 }
 
-/// The newest products of all shards; cursor = product id. The numbers of shards that did not answer come along: their products are missing.
+/// The newest products of all shards; cursor = product id. The numbers of shards that did not
+/// answer come along: their products are missing.
 ///
 /// # Errors
 /// No shard answered.
-pub async fn newest(op: &Operation, domain: &Domain, page: PageRequest) -> Result<(Page<Product>, Vec<usize>), DomainError> {
+pub async fn newest(
+    op: &Operation,
+    domain: &Domain,
+    page: PageRequest,
+) -> Result<(Page<Product>, Vec<usize>), DomainError> {
     let below = page.after.unwrap_or(i64::MAX);
     let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
-    let gathered =
-        domain.cluster.scatter_all(&op.reads, async |connection: &mut Connection| store::newest(connection, below, limit).await).await;
+    let gathered = domain
+        .cluster
+        .scatter_all(&op.reads, async |connection: &mut Connection| {
+            store::newest(connection, below, limit).await
+        })
+        .await;
     let away: Vec<usize> = gathered.failures.iter().map(|(shard, _)| shard.0).collect();
     if gathered.answers.is_empty() {
         gathered.complete()?;
         return Ok((Page::default(), away));
     }
     let rows = gathered.answers.into_iter().flat_map(|(_, rows)| rows);
-    let mut rows: Vec<(i64, Product)> = rows.map(|row| (row.id.as_i64(), Product::from(row))).collect();
+    let mut rows: Vec<(i64, Product)> =
+        rows.map(|row| (row.id.as_i64(), Product::from(row))).collect();
     rows.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
     let mut page = Page::from_rows(rows, page.first);
-    let sellers = policy::passing(op, domain, page.items.iter().map(|(_, product)| product.seller_id), policy::voice_is_visible).await?;
+    let sellers = policy::passing(
+        op,
+        domain,
+        page.items.iter().map(|(_, product)| product.seller_id),
+        policy::voice_is_visible,
+    )
+    .await?;
     page.items.retain(|(_, product)| sellers.contains(&product.seller_id));
     Ok((page, away))
 }
@@ -215,7 +302,11 @@ pub async fn newest(op: &Operation, domain: &Domain, page: PageRequest) -> Resul
 ///
 /// # Errors
 /// Not the viewer's product; its shard is away.
-pub async fn sales(op: &Operation, domain: &Domain, product: &Product) -> Result<Vec<SalesMinute>, DomainError> {
+pub async fn sales(
+    op: &Operation,
+    domain: &Domain,
+    product: &Product,
+) -> Result<Vec<SalesMinute>, DomainError> {
     let viewer = op.require_viewer()?;
     if viewer.user_id != product.seller_id {
         return Err(DomainError::Forbidden);
@@ -223,7 +314,9 @@ pub async fn sales(op: &Operation, domain: &Domain, product: &Product) -> Result
     let (id, shard) = (product.id.as_i64(), domain.cluster.shard_of_id(product.id));
     Ok(domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| product_sales::latest(connection, id, SALES_MINUTES).await)
+        .read(&op.reads, shard, async |connection: &mut Connection| {
+            product_sales::latest(connection, id, SALES_MINUTES).await
+        })
         .await?)
 }
 

@@ -50,22 +50,45 @@ impl Cached for FollowerCount {
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn get_many(op: &Operation, domain: &Domain, ids: &[UserId]) -> Result<HashMap<UserId, ProfileCounts>, DomainError> {
+pub async fn get_many(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[UserId],
+) -> Result<HashMap<UserId, ProfileCounts>, DomainError> {
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
     let found = domain
         .redis
-        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| -> Result<HashMap<i64, ProfileCounts>, DomainError> {
-            let missing = missing.iter().copied().map(UserId::from_i64);
-            let rows = domain
-                .cluster
-                .scatter_ids(&op.reads, missing, async |connection: &mut Connection, ids: &[i64]| {
-                    profile_counts::load(connection, ids).await
-                })
-                .await
-                .complete()?;
-            let rows = rows.into_iter().flatten();
-            Ok(rows.map(|row| (row.user_id, ProfileCounts { posts: row.posts, following: row.following, version: row.version })).collect())
-        })
+        .get_many(
+            op.cache_policy(),
+            &raw,
+            async |missing: &[i64]| -> Result<HashMap<i64, ProfileCounts>, DomainError> {
+                let missing = missing.iter().copied().map(UserId::from_i64);
+                let rows = domain
+                    .cluster
+                    .scatter_ids(
+                        &op.reads,
+                        missing,
+                        async |connection: &mut Connection, ids: &[i64]| {
+                            profile_counts::load(connection, ids).await
+                        },
+                    )
+                    .await
+                    .complete()?;
+                let rows = rows.into_iter().flatten();
+                Ok(rows
+                    .map(|row| {
+                        (
+                            row.user_id,
+                            ProfileCounts {
+                                posts: row.posts,
+                                following: row.following,
+                                version: row.version,
+                            },
+                        )
+                    })
+                    .collect())
+            },
+        )
         .await?;
     Ok(found.into_iter().map(|(id, counts)| (UserId::from_i64(id), counts)).collect())
 }
@@ -74,22 +97,41 @@ pub async fn get_many(op: &Operation, domain: &Domain, ids: &[UserId]) -> Result
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn followers_of_many(op: &Operation, domain: &Domain, ids: &[UserId]) -> Result<HashMap<UserId, FollowerCount>, DomainError> {
+pub async fn followers_of_many(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[UserId],
+) -> Result<HashMap<UserId, FollowerCount>, DomainError> {
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
     let found = domain
         .redis
-        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| -> Result<HashMap<i64, FollowerCount>, DomainError> {
-            let missing = missing.iter().copied().map(UserId::from_i64);
-            let rows = domain
-                .cluster
-                .scatter_ids(&op.reads, missing, async |connection: &mut Connection, ids: &[i64]| {
-                    profile_counts::load_followers(connection, ids).await
-                })
-                .await
-                .complete()?;
-            let rows = rows.into_iter().flatten();
-            Ok(rows.map(|row| (row.user_id, FollowerCount { followers: row.followers, version: row.version })).collect())
-        })
+        .get_many(
+            op.cache_policy(),
+            &raw,
+            async |missing: &[i64]| -> Result<HashMap<i64, FollowerCount>, DomainError> {
+                let missing = missing.iter().copied().map(UserId::from_i64);
+                let rows = domain
+                    .cluster
+                    .scatter_ids(
+                        &op.reads,
+                        missing,
+                        async |connection: &mut Connection, ids: &[i64]| {
+                            profile_counts::load_followers(connection, ids).await
+                        },
+                    )
+                    .await
+                    .complete()?;
+                let rows = rows.into_iter().flatten();
+                Ok(rows
+                    .map(|row| {
+                        (
+                            row.user_id,
+                            FollowerCount { followers: row.followers, version: row.version },
+                        )
+                    })
+                    .collect())
+            },
+        )
         .await?;
     Ok(found.into_iter().map(|(id, count)| (UserId::from_i64(id), count)).collect())
 }

@@ -22,17 +22,27 @@ pub const MAX_ENTITIES: usize = 100;
 /// How long a second look, at primaries, may take.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// What a text refers to. A handle that is nobody's, or of somebody the viewer may not see, is just text.
+/// What a text refers to. A handle that is nobody's, or of somebody the viewer may not see, is just
+/// text.
 ///
 /// # Errors
 /// `LIMIT_EXCEEDED` for more than a text may refer to; a shard that is away.
-pub(super) async fn of_text(op: &Operation, domain: &Domain, text: &str) -> Result<Entities, DomainError> {
+pub(super) async fn of_text(
+    op: &Operation,
+    domain: &Domain,
+    text: &str,
+) -> Result<Entities, DomainError> {
     let spans = references(text);
-    let handles: BTreeSet<&String> =
-        spans.iter().filter_map(|span| if let Found::Handle(handle) = &span.found { Some(handle) } else { None }).collect();
+    let handles: BTreeSet<&String> = spans
+        .iter()
+        .filter_map(
+            |span| if let Found::Handle(handle) = &span.found { Some(handle) } else { None },
+        )
+        .collect();
     let handles: Vec<String> = handles.into_iter().cloned().collect();
     let mut people = users::by_handles(op, domain, &handles).await?;
-    let unknown: Vec<String> = handles.into_iter().filter(|handle| !people.contains_key(handle)).collect();
+    let unknown: Vec<String> =
+        handles.into_iter().filter(|handle| !people.contains_key(handle)).collect();
     if !unknown.is_empty() {
         // Somebody who has just signed up may not have reached the replicas.
         let fresh = Operation::fresh(domain.cluster.len(), op.viewer, FRESH);
@@ -46,7 +56,8 @@ pub(super) async fn of_text(op: &Operation, domain: &Domain, text: &str) -> Resu
         Some(Entity { start: span.start, end: span.end, reference })
     });
     let entities = Entities(entities.collect());
-    let refused = |what: String| Err(DomainError::rejected(UserErrorCode::LimitExceeded, "text", what));
+    let refused =
+        |what: String| Err(DomainError::rejected(UserErrorCode::LimitExceeded, "text", what));
     if entities.people().len() > MAX_MENTIONS {
         return refused(format!("at most {MAX_MENTIONS} people can be mentioned in a text"));
     }
@@ -70,8 +81,9 @@ pub(super) struct Place {
     pub comment: Option<CommentId>,
 }
 
-/// Whom a text mentions and is to tell of it: neither its author, nor whom they block, nor `otherwise`, who are told for another reason. Whether the
-/// mentioned may see the text is asked when they are told, since that changes.
+/// Whom a text mentions and is to tell of it: neither its author, nor whom they block, nor
+/// `otherwise`, who are told for another reason. Whether the mentioned may see the text is asked
+/// when they are told, since that changes.
 ///
 /// # Errors
 /// The viewer's shard is away.
@@ -87,7 +99,9 @@ pub(super) async fn to_tell(
     }
     let author = op.require_viewer()?.user_id;
     let relations = relations::of_viewer(op, domain).await?;
-    let is_told = |relations: &Relations, user: &UserId| *user != author && !relations.blocks(*user) && !otherwise.contains(user);
+    let is_told = |relations: &Relations, user: &UserId| {
+        *user != author && !relations.blocks(*user) && !otherwise.contains(user)
+    };
     people.retain(|user| is_told(&relations, user));
     Ok(people)
 }
@@ -95,7 +109,12 @@ pub(super) async fn to_tell(
 /// Tells the mentioned.
 pub(super) fn tell(messages: Messages, people: &[UserId], place: Place) -> Messages {
     people.iter().fold(messages, |messages, user| {
-        let event = Event::UserMentioned { user_id: *user, author_id: place.author, post_id: place.post, comment_id: place.comment };
+        let event = Event::UserMentioned {
+            user_id: *user,
+            author_id: place.author,
+            post_id: place.post,
+            comment_id: place.comment,
+        };
         messages.event(event, 1)
     })
 }

@@ -1,4 +1,5 @@
-//! Whom a person follows and blocks, and who blocks them: all on the person's own shard, read in one statement and cached as one.
+//! Whom a person follows and blocks, and who blocks them: all on the person's own shard, read in
+//! one statement and cached as one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -53,7 +54,11 @@ impl Relations {
 ///
 /// # Errors
 /// The person's shard is away.
-pub async fn of(op: &Operation, domain: &Domain, user: UserId) -> Result<Arc<Relations>, DomainError> {
+pub async fn of(
+    op: &Operation,
+    domain: &Domain,
+    user: UserId,
+) -> Result<Arc<Relations>, DomainError> {
     let found = of_many(op, domain, &[user]).await?;
     Ok(Arc::new(found.into_values().next().unwrap_or_default()))
 }
@@ -62,29 +67,43 @@ pub async fn of(op: &Operation, domain: &Domain, user: UserId) -> Result<Arc<Rel
 ///
 /// # Errors
 /// A person's shard is away.
-pub(super) async fn of_many(op: &Operation, domain: &Domain, users: &[UserId]) -> Result<HashMap<i64, Relations>, DomainError> {
+pub(super) async fn of_many(
+    op: &Operation,
+    domain: &Domain,
+    users: &[UserId],
+) -> Result<HashMap<i64, Relations>, DomainError> {
     let ids: Vec<i64> = users.iter().map(|user| user.as_i64()).collect();
     domain
         .redis
-        .get_many(op.cache_policy(), &ids, async |missing: &[i64]| -> Result<HashMap<i64, Relations>, DomainError> {
-            let missing = missing.iter().copied().map(UserId::from_i64);
-            let rows = domain
-                .cluster
-                .scatter_ids(&op.reads, missing, async |connection: &mut Connection, ids: &[i64]| store::relations(connection, ids).await)
-                .await
-                .complete()?;
-            let ids = |raw: Vec<i64>| raw.into_iter().map(UserId::from_i64).collect::<Vec<_>>();
-            let relations = rows.into_iter().flatten().map(|row| {
-                let relations = Relations {
-                    version: row.version,
-                    followees: ids(row.followees),
-                    blocking: ids(row.blocking),
-                    blocked_by: ids(row.blocked_by),
-                };
-                (row.user_id, relations)
-            });
-            Ok(relations.collect())
-        })
+        .get_many(
+            op.cache_policy(),
+            &ids,
+            async |missing: &[i64]| -> Result<HashMap<i64, Relations>, DomainError> {
+                let missing = missing.iter().copied().map(UserId::from_i64);
+                let rows = domain
+                    .cluster
+                    .scatter_ids(
+                        &op.reads,
+                        missing,
+                        async |connection: &mut Connection, ids: &[i64]| {
+                            store::relations(connection, ids).await
+                        },
+                    )
+                    .await
+                    .complete()?;
+                let ids = |raw: Vec<i64>| raw.into_iter().map(UserId::from_i64).collect::<Vec<_>>();
+                let relations = rows.into_iter().flatten().map(|row| {
+                    let relations = Relations {
+                        version: row.version,
+                        followees: ids(row.followees),
+                        blocking: ids(row.blocking),
+                        blocked_by: ids(row.blocked_by),
+                    };
+                    (row.user_id, relations)
+                });
+                Ok(relations.collect())
+            },
+        )
         .await
 }
 
@@ -97,7 +116,8 @@ pub async fn of_viewer(op: &Operation, domain: &Domain) -> Result<Arc<Relations>
     op.relations.get_or_try_init(|| of(op, domain, viewer.user_id)).await.cloned()
 }
 
-/// A person's follows or blocks have changed, to these versions: what is cached of them is older, and their timeline is no longer right.
+/// A person's follows or blocks have changed, to these versions: what is cached of them is older,
+/// and their timeline is no longer right.
 pub(super) async fn changed(op: &Operation, domain: &Domain, user: UserId, versions: Versions) {
     op.told(domain.redis.invalidate::<Relations>(&[(user.as_i64(), versions.relations)]).await);
     op.told(domain.redis.invalidate::<ProfileCounts>(&[(user.as_i64(), versions.activity)]).await);

@@ -1,5 +1,6 @@
-//! The relations of many viewers at once. A post by somebody famous wakes a hundred thousand watchers, and each asks for relations of its own: by
-//! themselves that is a look at Redis, a statement and a fill for each of them.
+//! The relations of many viewers at once. A post by somebody famous wakes a hundred thousand
+//! watchers, and each asks for relations of its own: by themselves that is a look at Redis, a
+//! statement and a fill for each of them.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 type Answer = Result<Arc<Relations>, Arc<DomainError>>;
 
-/// Gathers who is asked for while a batch is loading, and loads them in the next. Each shard has batches of its own: one that is away
-/// is waited for by its own people only.
+/// Gathers who is asked for while a batch is loading, and loads them in the next. Each shard has
+/// batches of its own: one that is away is waited for by its own people only.
 #[derive(Debug, Clone)]
 pub struct RelationsBatch(Arc<[Mutex<Gathered>]>);
 
@@ -48,7 +49,9 @@ impl RelationsBatch {
         if self.ask(shard, user, answer) {
             self.begin(domain, shard);
         }
-        answered.await.unwrap_or_else(|_| Err(Arc::new(DomainError::Internal("a batch of relations broke off".to_owned()))))
+        answered.await.unwrap_or_else(|_| {
+            Err(Arc::new(DomainError::Internal("a batch of relations broke off".to_owned())))
+        })
     }
 
     /// Whether a task is needed, which is the caller's to begin.
@@ -67,7 +70,8 @@ impl RelationsBatch {
         gathered.loading.then(|| gathered.asked.drain(..most).collect())
     }
 
-    /// A task, since each who waits may leave at any moment, and no other may wait for what it was about to do.
+    /// A task, since each who waits may leave at any moment, and no other may wait for what it was
+    /// about to do.
     fn begin(&self, domain: &Domain, shard: ShardIndex) {
         let (batches, domain) = (self.clone(), domain.clone());
         #[expect(clippy::disallowed_methods, reason = "ends when nobody asks; it only reads")]
@@ -77,7 +81,9 @@ impl RelationsBatch {
                 let users: Vec<UserId> = asked.iter().map(|(user, _)| *user).collect();
                 let loaded = load(&domain, &users).await.map_err(Arc::new);
                 for (user, answer) in asked {
-                    let relations = loaded.as_ref().map(|found| found.get(&user.as_i64()).cloned().unwrap_or_default());
+                    let relations = loaded
+                        .as_ref()
+                        .map(|found| found.get(&user.as_i64()).cloned().unwrap_or_default());
                     // Who asked may have left.
                     let _left = answer.send(relations.map_err(Arc::clone));
                 }
@@ -99,12 +105,18 @@ impl Drop for Ended<'_> {
     }
 }
 
-/// As they are now: a replica that is behind, or another's load that has begun before, may not have what they are asked for.
-async fn load(domain: &Domain, users: &[UserId]) -> Result<HashMap<i64, Arc<Relations>>, DomainError> {
+/// As they are now: a replica that is behind, or another's load that has begun before, may not have
+/// what they are asked for.
+async fn load(
+    domain: &Domain,
+    users: &[UserId],
+) -> Result<HashMap<i64, Arc<Relations>>, DomainError> {
     let now = domain.clock.now_ms();
     let mut op = Operation::as_of(now, domain.cluster.len(), None, PATIENCE);
     op.cache_floor_ms = now;
     let found = relations::of_many(&op, domain, users);
-    let found = tokio::time::timeout(PATIENCE, found).await.map_err(|_| StoreError::Deadline("relations".to_owned()))??;
+    let found = tokio::time::timeout(PATIENCE, found)
+        .await
+        .map_err(|_| StoreError::Deadline("relations".to_owned()))??;
     Ok(found.into_iter().map(|(user, relations)| (user, Arc::new(relations))).collect())
 }

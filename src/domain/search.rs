@@ -1,10 +1,12 @@
 //! Finding people, posts and products by words, on all shards at once.
 //!
-//! The order is one that does not change while somebody pages through it: ranks are as of the moment of the search, which the cursor carries together
-//! with the last place (rank, then id); of what never changes (texts) they follow by computation, and how widely a person is known is kept as it was an
-//! hour ago. So each page goes on exactly below the one before: nothing comes twice, nothing that was there all the time is left out, and what is
-//! newer than the search stays out. Every shard gives its best rows below the place; down to the worst of those of a shard that may have more, the
-//! merged list has no gap, and is cut there.
+//! The order is one that does not change while somebody pages through it: ranks are as of the
+//! moment of the search, which the cursor carries together with the last place (rank, then id); of
+//! what never changes (texts) they follow by computation, and how widely a person is known is kept
+//! as it was an hour ago. So each page goes on exactly below the one before: nothing comes twice,
+//! nothing that was there all the time is left out, and what is newer than the search stays out.
+//! Every shard gives its best rows below the place; down to the worst of those of a shard that may
+//! have more, the merged list has no gap, and is cut there.
 
 use std::collections::HashSet;
 
@@ -21,7 +23,8 @@ use crate::stores::postgres::search::{self as store, Found, Slice};
 pub const MAX_TEXT: usize = 200;
 /// Most words in it.
 pub const MAX_WORDS: usize = 16;
-/// Rows that each shard gives beyond the page, so that a page is full although some are hidden from the viewer.
+/// Rows that each shard gives beyond the page, so that a page is full although some are hidden from
+/// the viewer.
 const SPARE: usize = 50;
 /// Shorter names are like too many others: only what begins with them is found.
 const LIKE_FROM: usize = 3;
@@ -82,7 +85,9 @@ impl Search {
         if text.chars().count() > MAX_TEXT {
             return Err(format!("a search may have {MAX_TEXT} characters"));
         }
-        if text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).count() > MAX_WORDS {
+        if text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).count()
+            > MAX_WORDS
+        {
             return Err(format!("a search may have {MAX_WORDS} words"));
         }
         if text.chars().any(char::is_control) {
@@ -101,22 +106,43 @@ impl Search {
         let (cluster, reads, text) = (&domain.cluster, &op.reads, self.text.as_str());
         match self.noun {
             Noun::People if text.chars().count() < LIKE_FROM => {
-                cluster.scatter_all(reads, async |connection: &mut Connection| store::people_by_prefix(connection, text, slice).await).await
+                cluster
+                    .scatter_all(reads, async |connection: &mut Connection| {
+                        store::people_by_prefix(connection, text, slice).await
+                    })
+                    .await
             }
             Noun::People => {
-                cluster.scatter_all(reads, async |connection: &mut Connection| store::people(connection, text, slice).await).await
+                cluster
+                    .scatter_all(reads, async |connection: &mut Connection| {
+                        store::people(connection, text, slice).await
+                    })
+                    .await
             }
             Noun::Posts => {
-                cluster.scatter_all(reads, async |connection: &mut Connection| store::posts(connection, text, slice).await).await
+                cluster
+                    .scatter_all(reads, async |connection: &mut Connection| {
+                        store::posts(connection, text, slice).await
+                    })
+                    .await
             }
             Noun::Products => {
-                cluster.scatter_all(reads, async |connection: &mut Connection| store::products(connection, text, slice).await).await
+                cluster
+                    .scatter_all(reads, async |connection: &mut Connection| {
+                        store::products(connection, text, slice).await
+                    })
+                    .await
             }
         }
     }
 
     /// Those whose work may be shown among what was found.
-    async fn visible(&self, op: &Operation, domain: &Domain, found: &[Found]) -> Result<HashSet<UserId>, DomainError> {
+    async fn visible(
+        &self,
+        op: &Operation,
+        domain: &Domain,
+        found: &[Found],
+    ) -> Result<HashSet<UserId>, DomainError> {
         let owners = found.iter().map(|found| UserId::from_i64(found.owner_id));
         let rule = match self.noun {
             Noun::People => policy::person_is_visible,
@@ -130,7 +156,13 @@ impl Search {
     ///
     /// # Errors
     /// No shard answered.
-    pub async fn find(&self, op: &Operation, domain: &Domain, first: usize, after: Option<Place>) -> Result<Hits, DomainError> {
+    pub async fn find(
+        &self,
+        op: &Operation,
+        domain: &Domain,
+        first: usize,
+        after: Option<Place>,
+    ) -> Result<Hits, DomainError> {
         let moment_ms = after.map_or_else(|| domain.clock.now_ms(), |place| place.moment_ms);
         let limit = first + 1 + SPARE;
         let slice = Slice {
@@ -147,7 +179,12 @@ impl Search {
         }
         let merged = merge(gathered.answers.into_iter().map(|(_, found)| found).collect(), limit);
         let visible = self.visible(op, domain, &merged.rows).await?;
-        let shown: Vec<Found> = merged.rows.iter().filter(|found| visible.contains(&UserId::from_i64(found.owner_id))).copied().collect();
+        let shown: Vec<Found> = merged
+            .rows
+            .iter()
+            .filter(|found| visible.contains(&UserId::from_i64(found.owner_id)))
+            .copied()
+            .collect();
         let place = |found: &Found| Place { moment_ms, rank: found.rank, id: found.id };
         let has_next = shown.len() > first || merged.more;
         Ok(Hits {
@@ -166,12 +203,20 @@ struct Merged {
     more: bool,
 }
 
-/// A shard that gave all the rows it was asked for may have more, all of them below its last: further down than the highest of such ends, rows of that
-/// shard could be missing in between.
+/// A shard that gave all the rows it was asked for may have more, all of them below its last:
+/// further down than the highest of such ends, rows of that shard could be missing in between.
 fn merge(shards: Vec<Vec<Found>>, limit: usize) -> Merged {
     let key = |found: &Found| (found.rank, found.id);
-    let horizon = shards.iter().filter(|rows| rows.len() >= limit).filter_map(|rows| rows.last().map(key)).max();
-    let mut rows: Vec<Found> = shards.into_iter().flatten().filter(|found| horizon.is_none_or(|horizon| key(found) >= horizon)).collect();
+    let horizon = shards
+        .iter()
+        .filter(|rows| rows.len() >= limit)
+        .filter_map(|rows| rows.last().map(key))
+        .max();
+    let mut rows: Vec<Found> = shards
+        .into_iter()
+        .flatten()
+        .filter(|found| horizon.is_none_or(|horizon| key(found) >= horizon))
+        .collect();
     rows.sort_unstable_by_key(|found| std::cmp::Reverse(key(found)));
     Merged { rows, more: horizon.is_some() }
 }

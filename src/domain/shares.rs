@@ -1,7 +1,7 @@
 //! Reposts and quotes: who may share what, and how often a post was shared.
 //!
-//! A repost is a post of its own, so that it takes every way that posts take: the fan-out, the timelines, the feed. It only names the original; likes,
-//! comments and counts are the original's.
+//! A repost is a post of its own, so that it takes every way that posts take: the fan-out, the
+//! timelines, the feed. It only names the original; likes, comments and counts are the original's.
 
 use std::collections::{HashMap, HashSet};
 
@@ -38,17 +38,31 @@ impl Cached for ShareCounts {
 /// The post that is meant when the viewer wants to share this one: of a repost, the original.
 ///
 /// # Errors
-/// `NOT_FOUND` when they may not see it, `NOT_ALLOWED` when its author is private: what private people write stays with those they let follow them.
-/// A shard that is away.
-pub(super) async fn shareable(op: &Operation, domain: &Domain, field: &str, id: PostId) -> Result<Post, DomainError> {
+/// `NOT_FOUND` when they may not see it, `NOT_ALLOWED` when its author is private: what private
+/// people write stays with those they let follow them. A shard that is away.
+pub(super) async fn shareable(
+    op: &Operation,
+    domain: &Domain,
+    field: &str,
+    id: PostId,
+) -> Result<Post, DomainError> {
     let viewer = op.require_viewer()?.user_id;
     let mut post = posts::require_visible(op, domain, field, id).await?;
     if let Some(original) = post.repost_of {
         post = posts::require_visible(op, domain, field, original).await?;
     }
     let author = post.author_id;
-    if author != viewer && users::rows(op, domain, &[author]).await?.get(&author).is_none_or(|author| author.is_private) {
-        return Err(DomainError::rejected(UserErrorCode::NotAllowed, field, "posts of private people cannot be shared"));
+    if author != viewer
+        && users::rows(op, domain, &[author])
+            .await?
+            .get(&author)
+            .is_none_or(|author| author.is_private)
+    {
+        return Err(DomainError::rejected(
+            UserErrorCode::NotAllowed,
+            field,
+            "posts of private people cannot be shared",
+        ));
     }
     Ok(post)
 }
@@ -70,32 +84,59 @@ pub async fn repost(op: &Operation, domain: &Domain, id: PostId) -> Result<Repos
     let viewer = op.require_viewer()?.user_id;
     let original = shareable(op, domain, "postId", id).await?.id;
     let shard = domain.cluster.shard_of_id(viewer);
-    let request = Request { user: viewer, client_key: op.client_key.as_deref(), operation: "postRepost" };
+    let request =
+        Request { user: viewer, client_key: op.client_key.as_deref(), operation: "postRepost" };
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Reposted, DomainError> {
-            once(connection, request, &id, async |connection: &mut Connection| {
-                let Some(repost) = store::insert(connection, viewer.bucket(), viewer.as_i64(), original.as_i64()).await? else {
-                    let found = store::find(connection, viewer.as_i64(), original.as_i64()).await?;
-                    // Made by somebody faster, and taken back in the same moment.
-                    let gone = || DomainError::rejected(UserErrorCode::InvalidState, "postId", "it was taken back meanwhile: try again");
-                    return Ok(Reposted { original, repost: found.ok_or_else(gone)? });
-                };
-                posts::created(op, domain, shard, repost, viewer)
-                    .event(Event::PostReposted { repost_id: repost, author_id: viewer, original_id: original }, 1)
-                    .append(connection)
-                    .await?;
-                Ok(Reposted { original, repost })
-            })
-            .await
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<Reposted, DomainError> {
+                once(connection, request, &id, async |connection: &mut Connection| {
+                    let Some(repost) = store::insert(
+                        connection,
+                        viewer.bucket(),
+                        viewer.as_i64(),
+                        original.as_i64(),
+                    )
+                    .await?
+                    else {
+                        let found =
+                            store::find(connection, viewer.as_i64(), original.as_i64()).await?;
+                        // Made by somebody faster, and taken back in the same moment.
+                        let gone = || {
+                            DomainError::rejected(
+                                UserErrorCode::InvalidState,
+                                "postId",
+                                "it was taken back meanwhile: try again",
+                            )
+                        };
+                        return Ok(Reposted { original, repost: found.ok_or_else(gone)? });
+                    };
+                    posts::created(op, domain, shard, repost, viewer)
+                        .event(
+                            Event::PostReposted {
+                                repost_id: repost,
+                                author_id: viewer,
+                                original_id: original,
+                            },
+                            1,
+                        )
+                        .append(connection)
+                        .await?;
+                    Ok(Reposted { original, repost })
+                })
+                .await
+            },
+        )
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     Ok(committed.value)
 }
 
-/// The viewer takes a repost back; `id` is the original, or a repost of it. Never reposted is fine. What the viewer may no longer see they can
-/// still take back: it is their own. Returns the original.
+/// The viewer takes a repost back; `id` is the original, or a repost of it. Never reposted is fine.
+/// What the viewer may no longer see they can still take back: it is their own. Returns the
+/// original.
 ///
 /// # Errors
 /// A post that the viewer neither reposts nor may see; a shard that is away.
@@ -103,23 +144,39 @@ pub async fn unrepost(op: &Operation, domain: &Domain, id: PostId) -> Result<Pos
     let viewer = op.require_viewer()?.user_id;
     let original = posts::rows(op, domain, &[id]).await?.get(&id).map_or(id, Post::subject);
     let shard = domain.cluster.shard_of_id(viewer);
-    let request = Request { user: viewer, client_key: op.client_key.as_deref(), operation: "postUnrepost" };
+    let request =
+        Request { user: viewer, client_key: op.client_key.as_deref(), operation: "postUnrepost" };
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<PostId>, DomainError> {
-            once(connection, request, &id, async |connection: &mut Connection| {
-                let Some(repost) = store::find(connection, viewer.as_i64(), original.as_i64()).await? else { return Ok(None) };
-                // Of two at once the second finds it deleted.
-                let Some(row) = post_rows::lock(connection, repost.as_i64()).await?.filter(|row| !row.deleted) else { return Ok(None) };
-                posts::remove(op, domain, connection, shard, repost, &row).await?;
-                Ok(Some(repost))
-            })
-            .await
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<Option<PostId>, DomainError> {
+                once(connection, request, &id, async |connection: &mut Connection| {
+                    let Some(repost) =
+                        store::find(connection, viewer.as_i64(), original.as_i64()).await?
+                    else {
+                        return Ok(None);
+                    };
+                    // Of two at once the second finds it deleted.
+                    let Some(row) = post_rows::lock(connection, repost.as_i64())
+                        .await?
+                        .filter(|row| !row.deleted)
+                    else {
+                        return Ok(None);
+                    };
+                    posts::remove(op, domain, connection, shard, repost, &row).await?;
+                    Ok(Some(repost))
+                })
+                .await
+            },
+        )
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     match committed.value {
-        Some(repost) => op.told(domain.redis.invalidate::<Post>(&[(repost.as_i64(), posts::DELETED)]).await),
+        Some(repost) => {
+            op.told(domain.redis.invalidate::<Post>(&[(repost.as_i64(), posts::DELETED)]).await)
+        }
         // Whether a post they may not see is still there is not told.
         None => drop(posts::require_visible(op, domain, "postId", id).await?),
     }
@@ -130,7 +187,11 @@ pub async fn unrepost(op: &Operation, domain: &Domain, id: PostId) -> Result<Pos
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn viewer_reposts(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<HashSet<PostId>, DomainError> {
+pub async fn viewer_reposts(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[PostId],
+) -> Result<HashSet<PostId>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashSet::new()) };
     let (user, raw) = (viewer.user_id, ids.iter().map(|id| id.as_i64()).collect::<Vec<i64>>());
     let reposted = domain
@@ -146,20 +207,45 @@ pub async fn viewer_reposts(op: &Operation, domain: &Domain, ids: &[PostId]) -> 
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn counts_many(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<HashMap<PostId, ShareCounts>, DomainError> {
+pub async fn counts_many(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[PostId],
+) -> Result<HashMap<PostId, ShareCounts>, DomainError> {
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
     let found = domain
         .redis
-        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| -> Result<HashMap<i64, ShareCounts>, DomainError> {
-            let missing = missing.iter().copied().map(PostId::from_i64);
-            let rows = domain
-                .cluster
-                .scatter_ids(&op.reads, missing, async |connection: &mut Connection, ids: &[i64]| shares::load(connection, ids).await)
-                .await
-                .complete()?;
-            let rows = rows.into_iter().flatten();
-            Ok(rows.map(|row| (row.post_id, ShareCounts { reposts: row.reposts, quotes: row.quotes, version: row.version })).collect())
-        })
+        .get_many(
+            op.cache_policy(),
+            &raw,
+            async |missing: &[i64]| -> Result<HashMap<i64, ShareCounts>, DomainError> {
+                let missing = missing.iter().copied().map(PostId::from_i64);
+                let rows = domain
+                    .cluster
+                    .scatter_ids(
+                        &op.reads,
+                        missing,
+                        async |connection: &mut Connection, ids: &[i64]| {
+                            shares::load(connection, ids).await
+                        },
+                    )
+                    .await
+                    .complete()?;
+                let rows = rows.into_iter().flatten();
+                Ok(rows
+                    .map(|row| {
+                        (
+                            row.post_id,
+                            ShareCounts {
+                                reposts: row.reposts,
+                                quotes: row.quotes,
+                                version: row.version,
+                            },
+                        )
+                    })
+                    .collect())
+            },
+        )
         .await?;
     Ok(found.into_iter().map(|(id, counts)| (PostId::from_i64(id), counts)).collect())
 }

@@ -10,7 +10,9 @@ use crate::ids::{Bucket, Id, ImageId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
-use crate::stores::postgres::{Connection, ShardIndex, claims, images as image_rows, users as store};
+use crate::stores::postgres::{
+    Connection, ShardIndex, claims, images as image_rows, users as store,
+};
 use crate::stores::redis::cache::Cached;
 
 pub use crate::stores::postgres::users::User;
@@ -27,7 +29,11 @@ impl Cached for User {
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn get_many(op: &Operation, domain: &Domain, ids: &[UserId]) -> Result<HashMap<UserId, User>, DomainError> {
+pub async fn get_many(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[UserId],
+) -> Result<HashMap<UserId, User>, DomainError> {
     let rows = rows(op, domain, ids).await?;
     policy::visible_people(op, domain, rows).await
 }
@@ -36,63 +42,101 @@ pub async fn get_many(op: &Operation, domain: &Domain, ids: &[UserId]) -> Result
 ///
 /// # Errors
 /// A shard that is away.
-pub(super) async fn rows(op: &Operation, domain: &Domain, ids: &[UserId]) -> Result<HashMap<UserId, User>, DomainError> {
+pub(super) async fn rows(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[UserId],
+) -> Result<HashMap<UserId, User>, DomainError> {
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
     let found = domain
         .redis
-        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| -> Result<HashMap<i64, User>, DomainError> {
-            let missing = missing.iter().copied().map(UserId::from_i64);
-            let rows = domain
-                .cluster
-                .scatter_ids(&op.reads, missing, async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await)
-                .await
-                .complete()?;
-            Ok(rows.into_iter().flatten().map(|user| (user.id.as_i64(), user)).collect())
-        })
+        .get_many(
+            op.cache_policy(),
+            &raw,
+            async |missing: &[i64]| -> Result<HashMap<i64, User>, DomainError> {
+                let missing = missing.iter().copied().map(UserId::from_i64);
+                let rows = domain
+                    .cluster
+                    .scatter_ids(
+                        &op.reads,
+                        missing,
+                        async |connection: &mut Connection, ids: &[i64]| {
+                            store::get_many(connection, ids).await
+                        },
+                    )
+                    .await
+                    .complete()?;
+                Ok(rows.into_iter().flatten().map(|user| (user.id.as_i64(), user)).collect())
+            },
+        )
         .await?;
     Ok(found.into_values().map(|user| (user.id, user)).collect())
 }
 
 /// Whether a text, already in lower case, can be somebody's handle.
 pub fn is_handle(text: &str) -> bool {
-    (3..=30).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    (3..=30).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// The person with this handle, in any case.
 ///
 /// # Errors
 /// The shard of the handle's claim, or the user's, is away.
-pub async fn by_handle(op: &Operation, domain: &Domain, handle: &str) -> Result<Option<UserId>, DomainError> {
+pub async fn by_handle(
+    op: &Operation,
+    domain: &Domain,
+    handle: &str,
+) -> Result<Option<UserId>, DomainError> {
     let handle = handle.to_lowercase();
     if !is_handle(&handle) {
         return Ok(None);
     }
     let shard = domain.cluster.shard_of(Bucket::of_text(&handle));
-    let claim =
-        domain.cluster.read(&op.reads, shard, async |connection: &mut Connection| claims::handle_claim(connection, &handle).await).await?;
+    let claim = domain
+        .cluster
+        .read(&op.reads, shard, async |connection: &mut Connection| {
+            claims::handle_claim(connection, &handle).await
+        })
+        .await?;
     let Some(claim) = claim else { return Ok(None) };
     // A claim may be that of a sign-up that never finished.
     let found = get_many(op, domain, &[claim.user_id]).await?;
     Ok(found.get(&claim.user_id).filter(|user| user.handle == handle).map(|user| user.id))
 }
 
-/// The people with these handles (in lower case) that the viewer may see; one statement a shard for the claims, and one for the people.
+/// The people with these handles (in lower case) that the viewer may see; one statement a shard for
+/// the claims, and one for the people.
 ///
 /// # Errors
 /// A shard that is away.
-pub(super) async fn by_handles(op: &Operation, domain: &Domain, handles: &[String]) -> Result<HashMap<String, UserId>, DomainError> {
+pub(super) async fn by_handles(
+    op: &Operation,
+    domain: &Domain,
+    handles: &[String],
+) -> Result<HashMap<String, UserId>, DomainError> {
     let mut by_shard: BTreeMap<ShardIndex, Vec<String>> = BTreeMap::new();
     for handle in handles.iter().filter(|handle| is_handle(handle)) {
-        by_shard.entry(domain.cluster.shard_of(Bucket::of_text(handle))).or_default().push(handle.clone());
+        by_shard
+            .entry(domain.cluster.shard_of(Bucket::of_text(handle)))
+            .or_default()
+            .push(handle.clone());
     }
     let looks = by_shard.iter().map(|(shard, handles)| {
-        domain.cluster.read(&op.reads, *shard, async |connection: &mut Connection| claims::claimed_handles(connection, handles).await)
+        domain.cluster.read(&op.reads, *shard, async |connection: &mut Connection| {
+            claims::claimed_handles(connection, handles).await
+        })
     });
-    let claimed: Vec<claims::ClaimedHandle> = futures_util::future::try_join_all(looks).await?.into_iter().flatten().collect();
+    let claimed: Vec<claims::ClaimedHandle> =
+        futures_util::future::try_join_all(looks).await?.into_iter().flatten().collect();
     let ids: Vec<UserId> = claimed.iter().map(|claim| claim.user_id).collect();
     let people = get_many(op, domain, &ids).await?;
     // A claim may be that of a sign-up that never finished.
-    let is_theirs = |claim: &claims::ClaimedHandle| people.get(&claim.user_id).is_some_and(|user| user.handle == claim.handle);
+    let is_theirs = |claim: &claims::ClaimedHandle| {
+        people.get(&claim.user_id).is_some_and(|user| user.handle == claim.handle)
+    };
     Ok(claimed.into_iter().filter(is_theirs).map(|claim| (claim.handle, claim.user_id)).collect())
 }
 
@@ -115,11 +159,17 @@ pub struct ProfileUpdate {
 ///
 /// # Errors
 /// Texts out of bounds, an image that cannot be shown; the user's shard is away.
-pub async fn update(op: &Operation, domain: &Domain, update: ProfileUpdate) -> Result<UserId, DomainError> {
+pub async fn update(
+    op: &Operation,
+    domain: &Domain,
+    update: ProfileUpdate,
+) -> Result<UserId, DomainError> {
     let viewer = op.require_viewer()?;
     let mut errors = Vec::new();
     let mut check = |field, value: Option<String>, bounds| {
-        value.and_then(|value| text::checked(field, &value, bounds).map_err(|error| errors.push(error)).ok())
+        value.and_then(|value| {
+            text::checked(field, &value, bounds).map_err(|error| errors.push(error)).ok()
+        })
     };
     let update = ProfileUpdate {
         display_name: check("displayName", update.display_name, text::DISPLAY_NAME),
@@ -131,44 +181,64 @@ pub async fn update(op: &Operation, domain: &Domain, update: ProfileUpdate) -> R
         return Err(DomainError::Rejected(errors));
     }
     let (id, shard) = (viewer.user_id, domain.cluster.shard_of_id(viewer.user_id));
-    let request = Request { user: id, client_key: op.client_key.as_deref(), operation: "profileUpdate" };
+    let request =
+        Request { user: id, client_key: op.client_key.as_deref(), operation: "profileUpdate" };
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<i64, DomainError> {
-            once(connection, request, &update, async |connection: &mut Connection| {
-                let version =
-                    store::update(connection, id.as_i64(), update.display_name.as_deref(), update.bio.as_deref(), update.is_private)
-                        .await?
-                        .ok_or(DomainError::Unauthenticated)?;
-                let messages = Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
-                let messages = messages.event(Event::UserUpdated { user_id: id }, version);
-                let replaced = match update.avatar {
-                    Some(avatar) => replace_avatar(connection, id, avatar).await?,
-                    None => None,
-                };
-                let messages = match replaced {
-                    Some(old) => messages.job(Job::ImageDelete { names: images::files_of(&[old]) }, format!("user:{id}/avatar/{version}")),
-                    None => messages,
-                };
-                messages.append(connection).await?;
-                Ok(version)
-            })
-            .await
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<i64, DomainError> {
+                once(connection, request, &update, async |connection: &mut Connection| {
+                    let version = store::update(
+                        connection,
+                        id.as_i64(),
+                        update.display_name.as_deref(),
+                        update.bio.as_deref(),
+                        update.is_private,
+                    )
+                    .await?
+                    .ok_or(DomainError::Unauthenticated)?;
+                    let messages =
+                        Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
+                    let messages = messages.event(Event::UserUpdated { user_id: id }, version);
+                    let replaced = match update.avatar {
+                        Some(avatar) => replace_avatar(connection, id, avatar).await?,
+                        None => None,
+                    };
+                    let messages = match replaced {
+                        Some(old) => messages.job(
+                            Job::ImageDelete { names: images::files_of(&[old]) },
+                            format!("user:{id}/avatar/{version}"),
+                        ),
+                        None => messages,
+                    };
+                    messages.append(connection).await?;
+                    Ok(version)
+                })
+                .await
+            },
+        )
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     op.told(domain.redis.invalidate::<User>(&[(id.as_i64(), committed.value)]).await);
     Ok(id)
 }
 
-/// Shows a person, whose row is locked, with another image, or with none; the one before, whose files are to go.
-async fn replace_avatar(connection: &mut Connection, id: UserId, avatar: Option<ImageId>) -> Result<Option<images::Picture>, DomainError> {
+/// Shows a person, whose row is locked, with another image, or with none; the one before, whose
+/// files are to go.
+async fn replace_avatar(
+    connection: &mut Connection,
+    id: UserId,
+    avatar: Option<ImageId>,
+) -> Result<Option<images::Picture>, DomainError> {
     let before = store::lock_avatar(connection, id.as_i64()).await?;
     if before.as_ref().map(|before| before.id) == avatar {
         return Ok(None);
     }
     let chosen: Vec<ImageId> = avatar.into_iter().collect();
-    let taken = images::take(connection, id, images::Purpose::Avatar, &chosen, "avatarImageId").await?;
+    let taken =
+        images::take(connection, id, images::Purpose::Avatar, &chosen, "avatarImageId").await?;
     let taken = taken.first().map(|picture| serde_json::json!(picture));
     store::set_avatar(connection, id.as_i64(), taken.as_ref()).await?;
     if let Some(before) = &before {
@@ -186,7 +256,16 @@ mod tests {
         for good in ["abc", "a_1", "_0_", "a23456789012345678901234567890"] {
             assert!(is_handle(good), "{good}");
         }
-        for bad in ["", "ab", "Abc", "a b", "a-b", "a\0b", "\u{e9}t\u{e9}", "a234567890123456789012345678901"] {
+        for bad in [
+            "",
+            "ab",
+            "Abc",
+            "a b",
+            "a-b",
+            "a\0b",
+            "\u{e9}t\u{e9}",
+            "a234567890123456789012345678901",
+        ] {
             assert!(!is_handle(bad), "{bad}");
         }
     }

@@ -1,6 +1,7 @@
-//! Views of posts: telemetry. A view is no event of a mutation: it has no row, no outbox message and no idempotency key. It is handed to a
-//! bounded queue in memory that goes to Kafka in batches; with Kafka away, or the queue full, it is dropped and counted, and no request ever waits.
-//! From Kafka's acknowledgement on none is lost and none counts twice.
+//! Views of posts: telemetry. A view is no event of a mutation: it has no row, no outbox message
+//! and no idempotency key. It is handed to a bounded queue in memory that goes to Kafka in batches;
+//! with Kafka away, or the queue full, it is dropped and counted, and no request ever waits. From
+//! Kafka's acknowledgement on none is lost and none counts twice.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -41,7 +42,8 @@ impl ViewLog {
         if let Some(producer) = self.producer.get() {
             return Ok(producer);
         }
-        let made = ViewProducer::new(&self.config).map_err(|error| DomainError::Internal(format!("the log of views: {error:#}")))?;
+        let made = ViewProducer::new(&self.config)
+            .map_err(|error| DomainError::Internal(format!("the log of views: {error:#}")))?;
         Ok(self.producer.get_or_init(|| made))
     }
 
@@ -54,7 +56,8 @@ impl ViewLog {
         Ok(views.iter().filter(|view| producer.offer(view)).count())
     }
 
-    /// Waits until Kafka has what was taken, for a while: for the end of a process. Blocks: call it off the runtime's threads.
+    /// Waits until Kafka has what was taken, for a while: for the end of a process. Blocks: call it
+    /// off the runtime's threads.
     pub fn flush(&self) {
         if let Some(producer) = self.producer.get()
             && let Err(error) = producer.flush(FLUSH)
@@ -76,8 +79,8 @@ fn viewer_hash(op: &Operation, domain: &Domain) -> u64 {
     domain.identity.pseudonym(name.as_bytes())
 }
 
-/// The viewer, or somebody anonymous, was shown these posts. Those they may not see, and their own, are not counted; a post that comes twice counts once.
-/// How many views were taken.
+/// The viewer, or somebody anonymous, was shown these posts. Those they may not see, and their own,
+/// are not counted; a post that comes twice counts once. How many views were taken.
 ///
 /// # Errors
 /// No post, or more than [`AT_ONCE`]; a shard that is away and none of whose posts is cached.
@@ -88,22 +91,32 @@ pub async fn record(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<u
     }
     let (viewer, at_ms) = (viewer_hash(op, domain), domain.clock.now_ms());
     let found = posts::originals(op, domain, posts::get_many(op, domain, ids).await?).await?;
-    let seen = found.into_values().filter(|post| op.viewer.is_none_or(|viewer| viewer.user_id != post.author_id));
-    let views: Vec<View> = seen.map(|post| View { post_id: post.id, author_id: post.author_id, viewer, at_ms }).collect();
+    let seen = found
+        .into_values()
+        .filter(|post| op.viewer.is_none_or(|viewer| viewer.user_id != post.author_id));
+    let views: Vec<View> = seen
+        .map(|post| View { post_id: post.id, author_id: post.author_id, viewer, at_ms })
+        .collect();
     match domain.views.counted {
         ViewsCounted::ByTheLog => domain.views.offer(&views),
         ViewsCounted::ByTheRequest => count_now(op, domain, &views).await,
     }
 }
 
-/// Counts views at once, in a transaction on each of their shards: how it was done if there were no log.
+/// Counts views at once, in a transaction on each of their shards: how it was done if there were no
+/// log.
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn count_now(op: &Operation, domain: &Domain, views: &[View]) -> Result<usize, DomainError> {
+pub async fn count_now(
+    op: &Operation,
+    domain: &Domain,
+    views: &[View],
+) -> Result<usize, DomainError> {
     let mut by_shard: BTreeMap<ShardIndex, (Windows, Totals)> = BTreeMap::new();
     for view in views {
-        let (windows, totals) = by_shard.entry(domain.cluster.shard_of_id(view.post_id)).or_default();
+        let (windows, totals) =
+            by_shard.entry(domain.cluster.shard_of_id(view.post_id)).or_default();
         windows.count(view);
         totals.counted += 1;
         totals.watermark = view.at_ms;

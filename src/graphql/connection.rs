@@ -64,7 +64,11 @@ fn encode(kind: &str, id: i64) -> String {
 
 fn decode(kind: &str, cursor: &str) -> Option<i64> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let id = std::str::from_utf8(&bytes).ok()?.strip_prefix("v1:")?.strip_prefix(kind)?.strip_prefix(':')?;
+    let id = std::str::from_utf8(&bytes)
+        .ok()?
+        .strip_prefix("v1:")?
+        .strip_prefix(kind)?
+        .strip_prefix(':')?;
     id.parse().ok().filter(|id| *id > 0)
 }
 
@@ -85,9 +89,9 @@ pub fn page<T: OutputType>(first: i32, after: Option<&str>) -> async_graphql::Re
     let first = first_of(first)?;
     let after = match after {
         None => None,
-        Some(cursor) => {
-            Some(decode(&T::type_name(), cursor).ok_or_else(|| ErrorCode::BadUserInput.error("`after` is not a cursor of this list"))?)
-        }
+        Some(cursor) => Some(decode(&T::type_name(), cursor).ok_or_else(|| {
+            ErrorCode::BadUserInput.error("`after` is not a cursor of this list")
+        })?),
     };
     Ok(PageRequest { first, after })
 }
@@ -95,7 +99,8 @@ pub fn page<T: OutputType>(first: i32, after: Option<&str>) -> async_graphql::Re
 /// A page as a connection.
 pub fn connection<T: OutputType + Clone>(page: Page<T>, request: PageRequest) -> Connection<T> {
     let kind = T::type_name();
-    let edges: Vec<Edge<T>> = page.items.into_iter().map(|(id, node)| Edge { cursor: encode(&kind, id), node }).collect();
+    let edges: Vec<Edge<T>> =
+        page.items.into_iter().map(|(id, node)| Edge { cursor: encode(&kind, id), node }).collect();
     Connection {
         page_info: PageInfo {
             has_next_page: page.has_next,

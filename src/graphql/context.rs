@@ -101,7 +101,12 @@ impl RequestContext {
         &self.domain
     }
 
-    fn scope(&self, viewer: Option<Viewer>, client_key: Option<String>, seen: &ConsistencyToken) -> Arc<Scope> {
+    fn scope(
+        &self,
+        viewer: Option<Viewer>,
+        client_key: Option<String>,
+        seen: &ConsistencyToken,
+    ) -> Arc<Scope> {
         let mut op = Operation::request(self.domain.cluster.len(), viewer, seen, self.timeout);
         op.client_key = client_key;
         op.address = self.address;
@@ -115,8 +120,15 @@ impl RequestContext {
             op.bypass_cache = true;
         }
         let op = Arc::new(op);
-        let scope = Arc::new(Scope { loaders: Loaders::new(&op, &self.domain), op, domain: self.domain.clone() });
-        self.scopes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(Arc::clone(&scope));
+        let scope = Arc::new(Scope {
+            loaders: Loaders::new(&op, &self.domain),
+            op,
+            domain: self.domain.clone(),
+        });
+        self.scopes
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(Arc::clone(&scope));
         scope
     }
 
@@ -133,7 +145,8 @@ impl RequestContext {
 
     /// A scope for one mutation field; it sees what the fields before it have written.
     pub fn for_mutation(&self, response_key: &str, own_key: Option<String>) -> Arc<Scope> {
-        let key = own_key.or_else(|| self.client_key.as_ref().map(|key| format!("{key}/{response_key}")));
+        let key =
+            own_key.or_else(|| self.client_key.as_ref().map(|key| format!("{key}/{response_key}")));
         self.scope(self.viewer, key, &self.seen())
     }
 
@@ -145,10 +158,19 @@ impl RequestContext {
     /// A scope for one event of a subscription: nothing is shared with the event before, and nothing is kept. What the event tells of has
     /// happened by now, and is told once: a replica that does not have it yet would have it left out for good.
     pub fn for_event(&self) -> Arc<Scope> {
-        let mut op = Operation::as_of(self.domain.clock.now_ms(), self.domain.cluster.len(), self.viewer, self.timeout);
+        let mut op = Operation::as_of(
+            self.domain.clock.now_ms(),
+            self.domain.cluster.len(),
+            self.viewer,
+            self.timeout,
+        );
         op.traceparent.clone_from(&self.traceparent);
         let op = Arc::new(op);
-        Arc::new(Scope { loaders: Loaders::new(&op, &self.domain), op, domain: self.domain.clone() })
+        Arc::new(Scope {
+            loaders: Loaders::new(&op, &self.domain),
+            op,
+            domain: self.domain.clone(),
+        })
     }
 
     /// The sessions that were at work: the request's, and those it began. Each must see what was written.
@@ -169,11 +191,16 @@ impl RequestContext {
     pub fn written(&self) -> Option<ConsistencyToken> {
         let scopes = self.scopes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let strayed = scopes.iter().any(|scope| scope.op.reads.has_strayed());
-        let seen = strayed.then(|| ConsistencyToken { seen_at_ms: self.domain.clock.now_ms(), ..Default::default() });
-        scopes.iter().filter_map(|scope| scope.op.written()).chain(seen).reduce(|mut all, written| {
-            all.merge(&written);
-            all
-        })
+        let seen = strayed.then(|| ConsistencyToken {
+            seen_at_ms: self.domain.clock.now_ms(),
+            ..Default::default()
+        });
+        scopes.iter().filter_map(|scope| scope.op.written()).chain(seen).reduce(
+            |mut all, written| {
+                all.merge(&written);
+                all
+            },
+        )
     }
 }
 
@@ -196,7 +223,10 @@ pub fn work(ctx: &async_graphql::Context<'_>, points: u64) {
 ///
 /// # Errors
 /// As [`query_scope`].
-pub fn logged_in_scope(ctx: &async_graphql::Context<'_>, viewer: Viewer) -> async_graphql::Result<Arc<Scope>> {
+pub fn logged_in_scope(
+    ctx: &async_graphql::Context<'_>,
+    viewer: Viewer,
+) -> async_graphql::Result<Arc<Scope>> {
     Ok(ctx.data::<Arc<RequestContext>>()?.for_logged_in(viewer))
 }
 
@@ -206,10 +236,16 @@ pub fn logged_in_scope(ctx: &async_graphql::Context<'_>, viewer: Viewer) -> asyn
 /// As [`query_scope`]; a `clientKey` that cannot be.
 pub fn mutation_scope(ctx: &async_graphql::Context<'_>) -> async_graphql::Result<Arc<Scope>> {
     let own_key = match client_key_of_input(ctx) {
-        Some(key) if !is_client_key(&key) => return Err(ErrorCode::BadUserInput.error("`clientKey` has 1 to 200 visible ASCII characters")),
+        Some(key) if !is_client_key(&key) => {
+            return Err(
+                ErrorCode::BadUserInput.error("`clientKey` has 1 to 200 visible ASCII characters")
+            );
+        }
         key => key,
     };
-    Ok(ctx.data::<Arc<RequestContext>>()?.for_mutation(ctx.field().alias().unwrap_or_else(|| ctx.field().name()), own_key))
+    Ok(ctx
+        .data::<Arc<RequestContext>>()?
+        .for_mutation(ctx.field().alias().unwrap_or_else(|| ctx.field().name()), own_key))
 }
 
 /// Whether a text can be an idempotency key.

@@ -104,28 +104,42 @@ pub fn fault(error: &DomainError) -> Error {
             ErrorCode::BadUserInput.error(message)
         }
         DomainError::Limited { retry_after_s } => {
-            let told = ErrorCode::RateLimited.error(format!("tried too often: try again in {retry_after_s} s"));
+            let told = ErrorCode::RateLimited
+                .error(format!("tried too often: try again in {retry_after_s} s"));
             told.extend_with(|_, extensions| extensions.set("retryAfter", *retry_after_s))
         }
-        DomainError::Store(StoreError::OutcomeUnknown(_)) => {
-            ErrorCode::OutcomeUnknown.error("it is not known whether this happened: try again with the same idempotency key")
+        DomainError::Store(StoreError::OutcomeUnknown(_)) => ErrorCode::OutcomeUnknown.error(
+            "it is not known whether this happened: try again with the same idempotency key",
+        ),
+        DomainError::Store(StoreError::Deadline(_)) => {
+            ErrorCode::Timeout.error("not done in time: try again")
         }
-        DomainError::Store(StoreError::Deadline(_)) => ErrorCode::Timeout.error("not done in time: try again"),
         DomainError::Store(StoreError::Unavailable { server, .. }) => {
-            let shard = server.strip_prefix("shard ").and_then(|rest| rest.split(' ').next()).and_then(|number| number.parse::<i32>().ok());
-            let told = caused_by(ErrorCode::ShardUnavailable.error("a part of the data cannot be reached now: try again"), error);
+            let shard = server
+                .strip_prefix("shard ")
+                .and_then(|rest| rest.split(' ').next())
+                .and_then(|number| number.parse::<i32>().ok());
+            let told = caused_by(
+                ErrorCode::ShardUnavailable
+                    .error("a part of the data cannot be reached now: try again"),
+                error,
+            );
             match shard {
                 Some(shard) => told.extend_with(|_, extensions| extensions.set("shard", shard)),
                 None => told,
             }
         }
-        DomainError::Store(_) | DomainError::Internal(_) => caused_by(ErrorCode::Internal.error("internal error"), error),
+        DomainError::Store(_) | DomainError::Internal(_) => {
+            caused_by(ErrorCode::Internal.error("internal error"), error)
+        }
     }
 }
 
 /// Whether a response says only why nothing was run: one that ran has `data`, null or not, and its errors have paths.
 pub fn was_not_run(response: &Response) -> bool {
-    !response.errors.is_empty() && response.data == async_graphql::Value::Null && response.errors.iter().all(|error| error.path.is_empty())
+    !response.errors.is_empty()
+        && response.data == async_graphql::Value::Null
+        && response.errors.iter().all(|error| error.path.is_empty())
 }
 
 /// Gives every error of a response that has no code one: those come from the library, which knows only texts. Logs what caused the
@@ -140,10 +154,17 @@ pub fn complete(response: &mut Response, request_id: &str, traceparent: Option<&
         }
         let extensions = error.extensions.get_or_insert_with(Default::default);
         if extensions.get("code").is_none() {
-            let code = if error.path.is_empty() { ErrorCode::GraphqlValidationFailed } else { ErrorCode::BadUserInput };
+            let code = if error.path.is_empty() {
+                ErrorCode::GraphqlValidationFailed
+            } else {
+                ErrorCode::BadUserInput
+            };
             extensions.set("code", code.name());
         }
-        if extensions.get("code").is_some_and(|code| *code == async_graphql::Value::from(ErrorCode::Internal.name())) {
+        if extensions
+            .get("code")
+            .is_some_and(|code| *code == async_graphql::Value::from(ErrorCode::Internal.name()))
+        {
             extensions.set("requestId", request_id);
         }
         if let Some(async_graphql::Value::String(code)) = extensions.get("code")
@@ -214,10 +235,14 @@ impl From<DomainUserError> for UserError {
 ///
 /// # Errors
 /// Whatever is no business failure.
-pub fn payload<T>(result: Result<T, DomainError>) -> async_graphql::Result<(Option<T>, Vec<UserError>)> {
+pub fn payload<T>(
+    result: Result<T, DomainError>,
+) -> async_graphql::Result<(Option<T>, Vec<UserError>)> {
     match result {
         Ok(value) => Ok((Some(value), Vec::new())),
-        Err(DomainError::Rejected(errors)) => Ok((None, errors.into_iter().map(UserError::from).collect())),
+        Err(DomainError::Rejected(errors)) => {
+            Ok((None, errors.into_iter().map(UserError::from).collect()))
+        }
         Err(error) => Err(fault(&error)),
     }
 }

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveInfo};
+use async_graphql::extensions::{
+    Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveInfo,
+};
 use async_graphql::{ServerResult, Value};
 
 use crate::domain::explain::for_field;
@@ -20,7 +22,12 @@ impl ExtensionFactory for FieldPaths {
 
 #[async_trait::async_trait]
 impl Extension for FieldPaths {
-    async fn resolve(&self, ctx: &ExtensionContext<'_>, info: ResolveInfo<'_>, next: NextResolve<'_>) -> ServerResult<Option<Value>> {
+    async fn resolve(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        info: ResolveInfo<'_>,
+        next: NextResolve<'_>,
+    ) -> ServerResult<Option<Value>> {
         let path = starred(&info.path_node.to_string());
         for_field(path, next.run(ctx, info)).await
     }
@@ -28,7 +35,13 @@ impl Extension for FieldPaths {
 
 /// `viewer.home.edges.*.node`.
 fn starred(path: &str) -> String {
-    let star = |part: &str| if part.starts_with(|c: char| c.is_ascii_digit()) { "*".to_owned() } else { part.to_owned() };
+    let star = |part: &str| {
+        if part.starts_with(|c: char| c.is_ascii_digit()) {
+            "*".to_owned()
+        } else {
+            part.to_owned()
+        }
+    };
     path.split('.').map(star).collect::<Vec<_>>().join(".")
 }
 

@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
+    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationDefinition,
+    Selection, SelectionSet,
 };
 use async_graphql::{Name, Positioned, Value, Variables};
 
@@ -68,7 +69,10 @@ pub fn check_text(query: &str) -> Result<(), Refusal> {
             b'{' | b'[' | b'(' => {
                 nesting += 1;
                 if nesting > MAX_NESTING {
-                    return refuse(ErrorCode::QueryTooDeep, format!("brackets may nest {MAX_NESTING} deep"));
+                    return refuse(
+                        ErrorCode::QueryTooDeep,
+                        format!("brackets may nest {MAX_NESTING} deep"),
+                    );
                 }
                 index += 1;
             }
@@ -77,7 +81,9 @@ pub fn check_text(query: &str) -> Result<(), Refusal> {
                 index += 1;
             }
             c if c.is_ascii_alphanumeric() || c == b'_' => {
-                while index < bytes.len() && (at(index).is_ascii_alphanumeric() || at(index) == b'_') {
+                while index < bytes.len()
+                    && (at(index).is_ascii_alphanumeric() || at(index) == b'_')
+                {
                     index += 1;
                 }
             }
@@ -85,7 +91,10 @@ pub fn check_text(query: &str) -> Result<(), Refusal> {
         }
         tokens += 1;
         if tokens > MAX_TOKENS {
-            return refuse(ErrorCode::QueryTooComplex, format!("a query may have {MAX_TOKENS} tokens"));
+            return refuse(
+                ErrorCode::QueryTooComplex,
+                format!("a query may have {MAX_TOKENS} tokens"),
+            );
         }
     }
     Ok(())
@@ -93,7 +102,8 @@ pub fn check_text(query: &str) -> Result<(), Refusal> {
 
 /// The index after the string that begins here.
 fn after_string(bytes: &[u8], start: usize) -> usize {
-    let starts = |index: usize, what: &[u8]| bytes.get(index..).is_some_and(|rest| rest.starts_with(what));
+    let starts =
+        |index: usize, what: &[u8]| bytes.get(index..).is_some_and(|rest| rest.starts_with(what));
     let block = starts(start, b"\"\"\"");
     let mut index = start + if block { 3 } else { 1 };
     while index < bytes.len() {
@@ -122,7 +132,10 @@ struct Weight {
 ///
 /// # Errors
 /// One that is missing or null and may not be.
-pub fn check_variables(operation: &OperationDefinition, variables: &Variables) -> Result<(), Refusal> {
+pub fn check_variables(
+    operation: &OperationDefinition,
+    variables: &Variables,
+) -> Result<(), Refusal> {
     for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
         let name = &definition.name.node;
         let given = variables.get(name);
@@ -131,7 +144,10 @@ pub fn check_variables(operation: &OperationDefinition, variables: &Variables) -
             Some(value) => *value == Value::Null,
         };
         if missing && !definition.var_type.node.nullable {
-            return refuse(ErrorCode::BadUserInput, format!("the variable ${name} of type {} is missing", definition.var_type.node));
+            return refuse(
+                ErrorCode::BadUserInput,
+                format!("the variable ${name} of type {} is missing", definition.var_type.node),
+            );
         }
     }
     Ok(())
@@ -164,8 +180,16 @@ struct Walk<'a> {
 ///
 /// # Errors
 /// A fragment that contains itself, fields nested too deeply, too much asked for.
-pub fn check_document(document: &ExecutableDocument, variables: &Variables) -> Result<Weighed, Refusal> {
-    let mut walk = Walk { introspects: false, fragments: &document.fragments, variables, known: HashMap::new() };
+pub fn check_document(
+    document: &ExecutableDocument,
+    variables: &Variables,
+) -> Result<Weighed, Refusal> {
+    let mut walk = Walk {
+        introspects: false,
+        fragments: &document.fragments,
+        variables,
+        known: HashMap::new(),
+    };
     for name in document.fragments.keys() {
         walk.fragment(name)?;
     }
@@ -180,7 +204,10 @@ pub fn check_document(document: &ExecutableDocument, variables: &Variables) -> R
             return refuse(ErrorCode::QueryTooDeep, format!("fields may nest {MAX_DEPTH} deep"));
         }
         if weight.cost > MAX_COST {
-            return refuse(ErrorCode::QueryTooComplex, format!("the query costs {}, at most {MAX_COST} are allowed", weight.cost));
+            return refuse(
+                ErrorCode::QueryTooComplex,
+                format!("the query costs {}, at most {MAX_COST} are allowed", weight.cost),
+            );
         }
         dearest = weight.cost.max(dearest);
     }
@@ -194,7 +221,9 @@ pub fn check_document(document: &ExecutableDocument, variables: &Variables) -> R
 pub fn check_values(variables: &Variables) -> Result<(), Refusal> {
     fn longest(value: &Value) -> usize {
         match value {
-            Value::List(items) => items.iter().map(longest).max().unwrap_or_default().max(items.len()),
+            Value::List(items) => {
+                items.iter().map(longest).max().unwrap_or_default().max(items.len())
+            }
             Value::Object(fields) => fields.values().map(longest).max().unwrap_or_default(),
             _ => 0,
         }
@@ -209,7 +238,9 @@ impl<'a> Walk<'a> {
     fn fragment(&mut self, name: &'a str) -> Result<Weight, Refusal> {
         match self.known.get(name) {
             Some(Some(weight)) => return Ok(*weight),
-            Some(None) => return refuse(ErrorCode::GraphqlValidationFailed, "a fragment contains itself"),
+            Some(None) => {
+                return refuse(ErrorCode::GraphqlValidationFailed, "a fragment contains itself");
+            }
             None => {}
         }
         // A fragment that is not there is the library's to complain about.
@@ -225,9 +256,14 @@ impl<'a> Walk<'a> {
         for selection in &set.items {
             let weight = match &selection.node {
                 Selection::Field(field) => self.field(&field.node)?,
-                // A spread costs something even when its fragment is empty or missing: the library expands it all the same, before it validates.
-                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node)?.and_one_more(),
-                Selection::InlineFragment(inline) => self.selections(&inline.node.selection_set.node)?.and_one_more(),
+                // A spread costs something even when its fragment is empty or missing: the library
+                // expands it all the same, before it validates.
+                Selection::FragmentSpread(spread) => {
+                    self.fragment(&spread.node.fragment_name.node)?.and_one_more()
+                }
+                Selection::InlineFragment(inline) => {
+                    self.selections(&inline.node.selection_set.node)?.and_one_more()
+                }
             };
             sum.depth = sum.depth.max(weight.depth);
             sum.cost = sum.cost.saturating_add(weight.cost);
@@ -238,21 +274,35 @@ impl<'a> Walk<'a> {
     fn field(&mut self, field: &'a Field) -> Result<Weight, Refusal> {
         self.introspects |= matches!(field.name.node.as_str(), "__schema" | "__type");
         let inner = self.selections(&field.selection_set.node)?;
-        // `edges` and `nodes` are the list that the field above has counted already; what is counted there is what `first` or `ids` ask for.
-        let times = field.arguments.iter().filter_map(|(name, value)| self.times(&name.node, &value.node)).max().unwrap_or(1);
+        // `edges` and `nodes` are the list that the field above has counted already; what is
+        // counted there is what `first` or `ids` ask for.
+        let times = field
+            .arguments
+            .iter()
+            .filter_map(|(name, value)| self.times(&name.node, &value.node))
+            .max()
+            .unwrap_or(1);
         let own = if field.name.node.ends_with("Search") { SEARCH_COST + 1 } else { 1 };
-        Ok(Weight { depth: inner.depth.saturating_add(1), cost: inner.cost.saturating_mul(times).saturating_add(own) })
+        Ok(Weight {
+            depth: inner.depth.saturating_add(1),
+            cost: inner.cost.saturating_mul(times).saturating_add(own),
+        })
     }
 
     /// How many items an argument asks for.
     fn times(&self, name: &str, value: &async_graphql_value::Value) -> Option<u64> {
         let value = match value {
-            async_graphql_value::Value::Variable(variable) => self.variables.get(variable).cloned().unwrap_or(Value::Null),
+            async_graphql_value::Value::Variable(variable) => {
+                self.variables.get(variable).cloned().unwrap_or(Value::Null)
+            }
             constant => constant.clone().into_const()?,
         };
         match (name, value) {
-            // What is out of bounds is refused by the field; until then it counts as the largest page.
-            ("first" | "last", Value::Number(number)) => Some(number.as_u64().unwrap_or(100).clamp(1, 100)),
+            // What is out of bounds is refused by the field; until then it counts as the largest
+            // page.
+            ("first" | "last", Value::Number(number)) => {
+                Some(number.as_u64().unwrap_or(100).clamp(1, 100))
+            }
             ("first" | "last", _) => Some(100),
             ("ids", Value::List(ids)) => u64::try_from(ids.len()).ok(),
             // A variable that was not given may have a default; as many as are allowed, then.
@@ -283,14 +333,20 @@ mod tests {
     #[test]
     fn brackets_in_strings_and_comments_do_not_nest() {
         let text = "[".repeat(200);
-        assert_eq!(check(&format!("{{ a(s: \"{text}\") b(s: \"\"\"{text}\\\"\"\"\"\"\") # {text}\n }}")), Ok(()));
+        assert_eq!(
+            check(&format!("{{ a(s: \"{text}\") b(s: \"\"\"{text}\\\"\"\"\"\"\") # {text}\n }}")),
+            Ok(())
+        );
     }
 
     #[test]
     fn a_fragment_bomb_is_weighed_without_being_expanded() {
         let mut bomb = String::from("{ ...f0 }");
         for level in 0..30 {
-            bomb.push_str(&format!(" fragment f{level} on Query {{ {} }}", format!("...f{} ", level + 1).repeat(10)));
+            bomb.push_str(&format!(
+                " fragment f{level} on Query {{ {} }}",
+                format!("...f{} ", level + 1).repeat(10)
+            ));
         }
         bomb.push_str(" fragment f30 on Query { a }");
         assert_eq!(check(&bomb), Err(ErrorCode::QueryTooComplex));
@@ -307,23 +363,37 @@ mod tests {
 
     #[test]
     fn a_fragment_that_contains_itself_is_refused() {
-        assert_eq!(check("{ a } fragment f on Query { ...g } fragment g on Query { ...f }"), Err(ErrorCode::GraphqlValidationFailed));
+        assert_eq!(
+            check("{ a } fragment f on Query { ...g } fragment g on Query { ...f }"),
+            Err(ErrorCode::GraphqlValidationFailed)
+        );
     }
 
     #[test]
     fn lists_cost_their_length_times_what_they_ask_of_each() {
-        assert_eq!(check("{ viewer { home(first: 20) { edges { node { comments(first: 3) { edges { node { text } } } } } } } }"), Ok(()));
+        assert_eq!(
+            check(
+                "{ viewer { home(first: 20) { edges { node { comments(first: 3) { edges { node { text } } } } } } } }"
+            ),
+            Ok(())
+        );
         let deep = "{ a(first: 100) { b(first: 100) { c(first: 100) { d } } } }";
         assert_eq!(check(deep), Err(ErrorCode::QueryTooComplex));
-        assert_eq!(check("{ a(first: -1) { b(first: -1) { c(first: $n) { d } } } }"), Err(ErrorCode::QueryTooComplex));
+        assert_eq!(
+            check("{ a(first: -1) { b(first: -1) { c(first: $n) { d } } } }"),
+            Err(ErrorCode::QueryTooComplex)
+        );
         assert_eq!(check("{ a { b { c { d } } } }"), Ok(()));
     }
 
     #[test]
     fn a_search_costs_its_work() {
         let searches = |count: usize| {
-            let fields: String =
-                (0..count).map(|number| format!("a{number}: postsSearch(query: \"x\", first: 1) {{ nodes {{ id }} }} ")).collect();
+            let fields: String = (0..count)
+                .map(|number| {
+                    format!("a{number}: postsSearch(query: \"x\", first: 1) {{ nodes {{ id }} }} ")
+                })
+                .collect();
             format!("{{ {fields} }}")
         };
         assert_eq!(check(&searches(49)), Ok(()));

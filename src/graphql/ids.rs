@@ -32,7 +32,9 @@ pub fn parse<I: Id>(id: &str) -> Option<I> {
 /// # Errors
 /// `BAD_USER_INPUT`.
 pub fn argument<I: Id>(id: &ID) -> async_graphql::Result<I> {
-    parse(id).ok_or_else(|| ErrorCode::BadUserInput.error(format!("this is not the id of a {}", I::NOUN)))
+    parse(id).ok_or_else(|| {
+        ErrorCode::BadUserInput.error(format!("this is not the id of a {}", I::NOUN))
+    })
 }
 
 /// The typed id in a field of a mutation's input.

@@ -20,7 +20,10 @@ use crate::domain::profile_counts::{FollowerCount, ProfileCounts};
 use crate::domain::shares::ShareCounts;
 use crate::domain::users::User;
 use crate::domain::{Domain, DomainError, Operation, Page};
-use crate::domain::{blocks, comments, follows, images, likes, notifications, orders, posts, products, profile_counts, shares, users};
+use crate::domain::{
+    blocks, comments, follows, images, likes, notifications, orders, posts, products,
+    profile_counts, shares, users,
+};
 use crate::ids::{CommentId, ImageId, NotificationId, OrderId, PostId, ProductId, UserId};
 
 /// Most keys in one batch: a page's largest product of levels.
@@ -65,7 +68,8 @@ macro_rules! loaders {
                         Loader::new(batch).with_max_batch_size(BATCH).with_yield_count(YIELDS)
                     });
                     let loaded = match loader.try_load(key.clone()).await {
-                        // The field that led the batch was dropped on the way (its sibling failed): ask again.
+                        // The field that led the batch was dropped on the way (its sibling failed):
+                        // ask again.
                         Err(_) => loader.try_load(key).await,
                         loaded => loaded,
                     };
@@ -80,7 +84,10 @@ macro_rules! loaders {
     };
 }
 
-fn answer_all<K: Eq + Hash + Clone + Debug, V: Clone>(keys: &[K], loaded: Result<HashMap<K, V>, DomainError>) -> HashMap<K, Loaded<V>> {
+fn answer_all<K: Eq + Hash + Clone + Debug, V: Clone>(
+    keys: &[K],
+    loaded: Result<HashMap<K, V>, DomainError>,
+) -> HashMap<K, Loaded<V>> {
     match loaded {
         Ok(mut found) => keys.iter().map(|key| (key.clone(), Ok(found.remove(key)))).collect(),
         Err(error) => {
@@ -133,7 +140,10 @@ async fn first_replies(
 }
 
 /// Those of the keys that are in a set, as a map.
-fn members<K: Eq + Hash + Copy>(keys: &[K], set: &std::collections::HashSet<K>) -> HashMap<K, bool> {
+fn members<K: Eq + Hash + Copy>(
+    keys: &[K],
+    set: &std::collections::HashSet<K>,
+) -> HashMap<K, bool> {
     keys.iter().map(|key| (*key, set.contains(key))).collect()
 }
 

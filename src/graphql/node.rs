@@ -46,7 +46,9 @@ async fn load(scope: &Arc<Scope>, id: &str) -> async_graphql::Result<Option<Node
     Ok(match noun.as_str() {
         UserId::NOUN => User::load(scope, UserId::from_i64(number)).await?.map(Node::User),
         PostId::NOUN => Post::load(scope, PostId::from_i64(number)).await?.map(Node::Post),
-        ProductId::NOUN => Product::load(scope, ProductId::from_i64(number)).await?.map(Node::Product),
+        ProductId::NOUN => {
+            Product::load(scope, ProductId::from_i64(number)).await?.map(Node::Product)
+        }
         ImageId::NOUN => Image::load(scope, ImageId::from_i64(number)).await?.map(Node::Image),
         OrderId::NOUN => Order::load(scope, OrderId::from_i64(number)).await?.map(Node::Order),
         NotificationId::NOUN => {
@@ -55,7 +57,11 @@ async fn load(scope: &Arc<Scope>, id: &str) -> async_graphql::Result<Option<Node
         }
         CommentId::NOUN => {
             let id = CommentId::from_i64(number);
-            scope.loaders.comment(id).await?.map(|comment| Node::Comment(Comment::new(comment, scope)))
+            scope
+                .loaders
+                .comment(id)
+                .await?
+                .map(|comment| Node::Comment(Comment::new(comment, scope)))
         }
         _ => None,
     })
@@ -68,7 +74,11 @@ pub struct NodeQueries;
 #[Object]
 impl NodeQueries {
     /// Anything by its id; null when it is not there, or not for the viewer.
-    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "A global id.")] id: ID) -> Option<async_graphql::Result<Node>> {
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A global id.")] id: ID,
+    ) -> Option<async_graphql::Result<Node>> {
         let found = async { load(&query_scope(ctx)?, &id).await };
         found.await.transpose()
     }

@@ -25,7 +25,16 @@ use super::viewer::queries::ViewerQueries;
 
 /// What can be asked.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(ViewerQueries, NodeQueries, UserQueries, PostQueries, HashtagQueries, ProductQueries, OrderQueries, SearchQueries);
+pub struct Query(
+    ViewerQueries,
+    NodeQueries,
+    UserQueries,
+    PostQueries,
+    HashtagQueries,
+    ProductQueries,
+    OrderQueries,
+    SearchQueries,
+);
 
 /// What can be done. Every field takes part in the idempotency of the request's `Idempotency-Key`: sent again with the same key and input, it
 /// answers as before and does nothing. A field that could not be done is null beside a top-level error; the others stand for themselves.
@@ -67,7 +76,12 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
 /// The text of `schema.graphql`: sorted, so that it changes only where the schema does.
 pub fn sdl() -> String {
     schema().sdl_with_options(
-        SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items().include_specified_by().use_space_ident(),
+        SDLExportOptions::new()
+            .sorted_fields()
+            .sorted_arguments()
+            .sorted_enum_items()
+            .include_specified_by()
+            .use_space_ident(),
     )
 }
 
@@ -89,7 +103,8 @@ mod tests {
     async fn introspected() -> serde_json::Value {
         let document = async_graphql::parser::parse_query(INTROSPECTION).unwrap();
         crate::graphql::guard::check_text(INTROSPECTION).unwrap();
-        crate::graphql::guard::check_document(&document, &async_graphql::Variables::default()).unwrap();
+        crate::graphql::guard::check_document(&document, &async_graphql::Variables::default())
+            .unwrap();
         let answer = schema().execute(INTROSPECTION).await;
         assert_eq!(answer.errors, Vec::new());
         serde_json::to_value(answer.data).unwrap()
@@ -107,7 +122,9 @@ mod tests {
         let each = |list: &serde_json::Value| list.as_array().cloned().unwrap_or_default();
         for kind in each(&schema["__schema"]["types"]) {
             let name = kind["name"].as_str().unwrap_or_default();
-            if name.starts_with("__") || matches!(name, "ID" | "Int" | "Float" | "String" | "Boolean") {
+            if name.starts_with("__")
+                || matches!(name, "ID" | "Int" | "Float" | "String" | "Boolean")
+            {
                 continue;
             }
             look(name.to_owned(), &kind);
@@ -115,7 +132,10 @@ mod tests {
                 let path = format!("{name}.{}", field["name"].as_str().unwrap_or_default());
                 look(path.clone(), &field);
                 for argument in each(&field["args"]) {
-                    look(format!("{path}({})", argument["name"].as_str().unwrap_or_default()), &argument);
+                    look(
+                        format!("{path}({})", argument["name"].as_str().unwrap_or_default()),
+                        &argument,
+                    );
                 }
             }
             for member in each(&kind["inputFields"]).iter().chain(&each(&kind["enumValues"])) {
@@ -153,15 +173,18 @@ mod tests {
         let mut forgotten = Vec::new();
         for kind in schema["__schema"]["types"].as_array().unwrap() {
             let name = kind["name"].as_str().unwrap();
-            for field in kind["fields"].as_array().into_iter().flatten().filter(|_| !name.starts_with("__")) {
+            for field in
+                kind["fields"].as_array().into_iter().flatten().filter(|_| !name.starts_with("__"))
+            {
                 let (own, ty) = (field["name"].as_str().unwrap(), field["type"].to_string());
-                let weighed = field["args"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .any(|argument| ["first", "last", "ids"].iter().any(|known| argument["name"] == **known));
-                let bounded = BOUNDED.iter().any(|(path, _)| *path == format!("{name}.{own}") || *path == format!("*.{own}"));
-                if (ty.contains("\"LIST\"") || ty.contains("Connection\"")) && !weighed && !bounded {
+                let weighed = field["args"].as_array().unwrap().iter().any(|argument| {
+                    ["first", "last", "ids"].iter().any(|known| argument["name"] == **known)
+                });
+                let bounded = BOUNDED.iter().any(|(path, _)| {
+                    *path == format!("{name}.{own}") || *path == format!("*.{own}")
+                });
+                if (ty.contains("\"LIST\"") || ty.contains("Connection\"")) && !weighed && !bounded
+                {
                     forgotten.push(format!("{name}.{own}"));
                 }
             }

@@ -28,14 +28,27 @@ fn encode(kind: &str, place: &str) -> String {
 
 fn decode(kind: &str, cursor: &str) -> Option<String> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    Some(std::str::from_utf8(&bytes).ok()?.strip_prefix("v1:")?.strip_prefix(kind)?.strip_prefix(':')?.to_owned())
+    Some(
+        std::str::from_utf8(&bytes)
+            .ok()?
+            .strip_prefix("v1:")?
+            .strip_prefix(kind)?
+            .strip_prefix(':')?
+            .to_owned(),
+    )
 }
 
 /// The place that `after` names.
-fn place<T>(kind: &str, after: Option<&str>, parse: impl Fn(&str) -> Option<T>) -> async_graphql::Result<Option<T>> {
+fn place<T>(
+    kind: &str,
+    after: Option<&str>,
+    parse: impl Fn(&str) -> Option<T>,
+) -> async_graphql::Result<Option<T>> {
     let Some(after) = after else { return Ok(None) };
     let found = decode(kind, after).and_then(|text| parse(&text));
-    found.map(Some).ok_or_else(|| ErrorCode::BadUserInput.error("`after` is not a cursor of this subscription"))
+    found.map(Some).ok_or_else(|| {
+        ErrorCode::BadUserInput.error("`after` is not a cursor of this subscription")
+    })
 }
 
 fn number(text: &str) -> Option<i64> {
@@ -65,14 +78,18 @@ impl Subscription {
     async fn home_updated(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The last cursor seen: what came since comes first. Left out: from now on.")] after: Option<String>,
+        #[graphql(
+            desc = "The last cursor seen: what came since comes first. Left out: from now on."
+        )]
+        after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = Events<Post>>> {
         let (context, viewer) = begin(ctx)?;
         let cursor = place("home", after.as_deref(), HomeCursor::decode)?;
         let watch = HomeWatch::begin(context.domain(), viewer.user_id, cursor).await;
         Ok(stream::unfold((watch, context), |(mut watch, context)| async move {
             let mut scope = context.for_event();
-            let (cursor, post) = watch.next(|| begin_look(&context, &mut scope), context.domain()).await;
+            let (cursor, post) =
+                watch.next(|| begin_look(&context, &mut scope), context.domain()).await;
             let node = Post::new(post, &scope);
             Some((Ok(Edge { cursor: encode("home", &cursor.encode()), node }), (watch, context)))
         }))
@@ -83,12 +100,15 @@ impl Subscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which.")] order_id: ID,
-        #[graphql(desc = "The last cursor seen: nothing comes until the order has changed since.")] after: Option<String>,
+        #[graphql(desc = "The last cursor seen: nothing comes until the order has changed since.")]
+        after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = Events<Order>>> {
         let (context, viewer) = begin(ctx)?;
         let order = argument::<OrderId>(&order_id)?;
         let version = place("order", after.as_deref(), number)?;
-        let watch = OrderWatch::begin(context.domain(), viewer, order, version).await.map_err(|error| fault(&error))?;
+        let watch = OrderWatch::begin(context.domain(), viewer, order, version)
+            .await
+            .map_err(|error| fault(&error))?;
         let watch = watch.ok_or_else(|| ErrorCode::BadUserInput.error("there is no such order"))?;
         Ok(stream::unfold((watch, context), |(mut watch, context)| async move {
             let row = watch.next(context.domain()).await?;
@@ -102,7 +122,10 @@ impl Subscription {
     async fn notification_received(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The last cursor seen: what came since comes first. Left out: from now on.")] after: Option<String>,
+        #[graphql(
+            desc = "The last cursor seen: what came since comes first. Left out: from now on."
+        )]
+        after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = Events<Notification>>> {
         let (context, viewer) = begin(ctx)?;
         let last = place("notification", after.as_deref(), number)?;

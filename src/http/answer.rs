@@ -29,9 +29,13 @@ impl Accept {
             .flat_map(|value| value.split(','))
             .map(range)
             .collect();
-        // A type is wanted as much as the closest range that covers it says; a wildcard is taken for the plain form, which every client reads.
+        // A type is wanted as much as the closest range that covers it says; a wildcard is taken
+        // for the plain form, which every client reads.
         let wanted = |names: &[&str]| {
-            names.iter().find_map(|name| ranges.iter().find(|(range, _)| range == name)).map_or(0.0, |(_, weight)| *weight)
+            names
+                .iter()
+                .find_map(|name| ranges.iter().find(|(range, _)| range == name))
+                .map_or(0.0, |(_, weight)| *weight)
         };
         let json = wanted(&["application/json", "application/*", "*/*"]);
         let graphql = wanted(&["application/graphql-response+json"]);
@@ -54,7 +58,9 @@ impl Accept {
 fn range(part: &str) -> (String, f32) {
     let mut parameters = part.split(';').map(|parameter| parameter.trim().to_ascii_lowercase());
     let name = parameters.next().unwrap_or_default();
-    let weight = parameters.find_map(|parameter| parameter.strip_prefix("q=").map(|weight| weight.parse().unwrap_or(0.0)));
+    let weight = parameters.find_map(|parameter| {
+        parameter.strip_prefix("q=").map(|weight| weight.parse().unwrap_or(0.0))
+    });
     (name, weight.unwrap_or(1.0))
 }
 
@@ -96,7 +102,8 @@ impl IntoResponse for Refusal {
         if let (Some(id), Some(extensions)) = (&self.request_id, extensions.as_object_mut()) {
             extensions.insert("requestId".to_owned(), id.0.as_ref().into());
         }
-        if let (Some(seconds), Some(extensions)) = (self.retry_after_s, extensions.as_object_mut()) {
+        if let (Some(seconds), Some(extensions)) = (self.retry_after_s, extensions.as_object_mut())
+        {
             extensions.insert("retryAfter".to_owned(), seconds.into());
         }
         let body = serde_json::json!({ "errors": [{ "message": self.message, "extensions": extensions }] });
@@ -129,8 +136,15 @@ pub fn ran(accept: Accept, answer: &GraphqlResponse) -> Response {
     };
     let limited = answer.errors.iter().find_map(|error| {
         let extensions = error.extensions.as_ref()?;
-        let is = extensions.get("code").is_some_and(|code| *code == async_graphql::Value::from(ErrorCode::RateLimited.name()));
-        is.then(|| extensions.get("retryAfter").and_then(|value| value.clone().into_json().ok()?.as_u64()).unwrap_or(1))
+        let is = extensions
+            .get("code")
+            .is_some_and(|code| *code == async_graphql::Value::from(ErrorCode::RateLimited.name()));
+        is.then(|| {
+            extensions
+                .get("retryAfter")
+                .and_then(|value| value.clone().into_json().ok()?.as_u64())
+                .unwrap_or(1)
+        })
     });
     let status = if limited.is_some() {
         StatusCode::TOO_MANY_REQUESTS
@@ -161,10 +175,19 @@ mod tests {
         assert_eq!(Accept::of(&HeaderMap::new()), Some(Accept::Json));
         assert_eq!(of("*/*"), Some(Accept::Json));
         assert_eq!(of("application/json, text/html"), Some(Accept::Json));
-        assert_eq!(of("application/graphql-response+json, application/json;q=0.9"), Some(Accept::GraphqlResponse));
-        assert_eq!(of("application/json;q=0.9, application/graphql-response+json;q=0.4"), Some(Accept::Json));
+        assert_eq!(
+            of("application/graphql-response+json, application/json;q=0.9"),
+            Some(Accept::GraphqlResponse)
+        );
+        assert_eq!(
+            of("application/json;q=0.9, application/graphql-response+json;q=0.4"),
+            Some(Accept::Json)
+        );
         assert_eq!(of("text/html, */*;q=0.8"), Some(Accept::Json));
-        assert_eq!(of("application/graphql-response+json;charset=utf-8, */*"), Some(Accept::GraphqlResponse));
+        assert_eq!(
+            of("application/graphql-response+json;charset=utf-8, */*"),
+            Some(Accept::GraphqlResponse)
+        );
         assert_eq!(of("application/json;q=0"), None);
         assert_eq!(of("image/png"), None);
     }

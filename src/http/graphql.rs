@@ -36,10 +36,15 @@ fn bad_request(message: &str) -> Refusal {
 
 fn accepted(served: &Served, headers: &HeaderMap) -> Result<Accept, Refusal> {
     if !origin::is_allowed(&served.app.config.server, headers) {
-        return Err(refusal(StatusCode::FORBIDDEN, ErrorCode::Forbidden, "pages of this origin may not use the API"));
+        return Err(refusal(
+            StatusCode::FORBIDDEN,
+            ErrorCode::Forbidden,
+            "pages of this origin may not use the API",
+        ));
     }
     let message = "plaza answers in application/json or application/graphql-response+json";
-    Accept::of(headers).ok_or_else(|| refusal(StatusCode::NOT_ACCEPTABLE, ErrorCode::BadUserInput, message))
+    Accept::of(headers)
+        .ok_or_else(|| refusal(StatusCode::NOT_ACCEPTABLE, ErrorCode::BadUserInput, message))
 }
 
 /// Anything but GET and POST.
@@ -47,7 +52,8 @@ pub async fn by_another_method() -> Response {
     refusal(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::BadUserInput, "send a POST").into_response()
 }
 
-/// Queries by GET, for caches on the way. A header that browsers do not send across origins by themselves must say that it is meant.
+/// Queries by GET, for caches on the way. A header that browsers do not send across origins by
+/// themselves must say that it is meant.
 pub async fn by_get(
     State(served): State<Served>,
     Extension(id): Extension<RequestId>,
@@ -56,25 +62,45 @@ pub async fn by_get(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     Query(parameters): Query<Vec<(String, String)>>,
 ) -> Response {
-    let address = client_address(&served.app.config.server.trusted_proxies, peer.map(|Extension(peer)| peer.0), &headers);
+    let address = client_address(
+        &served.app.config.server.trusted_proxies,
+        peer.map(|Extension(peer)| peer.0),
+        &headers,
+    );
     if let Ok(upgrade) = upgrade {
         return websocket::accept(served, id, address, &headers, upgrade);
     }
     let incoming = || -> Result<(Accept, Incoming), Refusal> {
         let accept = accepted(&served, &headers)?;
-        if !headers.contains_key("graphql-require-preflight") && !headers.contains_key("apollo-require-preflight") {
+        if !headers.contains_key("graphql-require-preflight")
+            && !headers.contains_key("apollo-require-preflight")
+        {
             return Err(bad_request("a query by GET needs the header graphql-require-preflight"));
         }
-        let parameter = |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let parameter = |name: &str| {
+            parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        };
         let object = |name: &str| match parameter(name).filter(|text| !text.is_empty()) {
-            Some(text) => serde_json::from_str(&text).map_err(|_| bad_request(&format!("`{name}` is not a JSON object"))),
+            Some(text) => serde_json::from_str(&text)
+                .map_err(|_| bad_request(&format!("`{name}` is not a JSON object"))),
             None => Ok(None),
         };
         let (variables, extensions) = (object("variables")?, object("extensions")?);
-        Ok((accept, Incoming { query: parameter("query"), operation_name: parameter("operationName"), variables, extensions }))
+        Ok((
+            accept,
+            Incoming {
+                query: parameter("query"),
+                operation_name: parameter("operationName"),
+                variables,
+                extensions,
+            },
+        ))
     };
     match incoming() {
-        Ok((accept, incoming)) => run(&served, Around { id, address, accept, may_change: false }, &headers, incoming).await,
+        Ok((accept, incoming)) => {
+            run(&served, Around { id, address, accept, may_change: false }, &headers, incoming)
+                .await
+        }
         Err(refused) => refused.into_response(),
     }
 }
@@ -89,37 +115,66 @@ pub async fn by_post(
 ) -> Response {
     match read(&served, &headers, body).await {
         Ok((accept, incoming)) => {
-            let address = client_address(&served.app.config.server.trusted_proxies, peer.map(|Extension(peer)| peer.0), &headers);
+            let address = client_address(
+                &served.app.config.server.trusted_proxies,
+                peer.map(|Extension(peer)| peer.0),
+                &headers,
+            );
             run(&served, Around { id, address, accept, may_change: true }, &headers, incoming).await
         }
         Err(refused) => refused.into_response(),
     }
 }
 
-async fn read(served: &Served, headers: &HeaderMap, body: Body) -> Result<(Accept, Incoming), Refusal> {
+async fn read(
+    served: &Served,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Accept, Incoming), Refusal> {
     let accept = accepted(served, headers)?;
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
     let is_json = parts.next().is_some_and(|name| name == "application/json");
-    let is_utf8 = parts.all(|parameter| parameter.strip_prefix("charset=").is_none_or(|charset| charset.trim_matches('"') == "utf-8"));
+    let is_utf8 = parts.all(|parameter| {
+        parameter
+            .strip_prefix("charset=")
+            .is_none_or(|charset| charset.trim_matches('"') == "utf-8")
+    });
     if !is_json || !is_utf8 || headers.contains_key(header::CONTENT_ENCODING) {
         let message = "send application/json in UTF-8, not compressed";
         return Err(refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::BadUserInput, message));
     }
     let limit = served.app.config.server.body_limit;
-    let bytes = match tokio::time::timeout(served.app.config.request_deadline(), LimitedBody::new(body, limit).collect()).await {
+    let bytes = match tokio::time::timeout(
+        served.app.config.request_deadline(),
+        LimitedBody::new(body, limit).collect(),
+    )
+    .await
+    {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let message = format!("a body may have {limit} bytes");
-            return Err(refusal(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::QueryTooComplex, message));
+            return Err(refusal(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                ErrorCode::QueryTooComplex,
+                message,
+            ));
         }
         Ok(Err(_)) => return Err(bad_request("the body could not be read")),
-        Err(_) => return Err(refusal(StatusCode::REQUEST_TIMEOUT, ErrorCode::Timeout, "the body did not come in time")),
+        Err(_) => {
+            return Err(refusal(
+                StatusCode::REQUEST_TIMEOUT,
+                ErrorCode::Timeout,
+                "the body did not come in time",
+            ));
+        }
     };
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return Err(bad_request("one operation a request: batches are not taken"));
     }
-    let incoming = serde_json::from_slice(&bytes).map_err(|_| bad_request("the body is not a GraphQL request in JSON"))?;
+    let incoming = serde_json::from_slice(&bytes)
+        .map_err(|_| bad_request("the body is not a GraphQL request in JSON"))?;
     Ok((accept, incoming))
 }
 
@@ -142,14 +197,27 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
     };
     let is_query = prepared.kind == OperationType::Query;
     if !around.may_change && !is_query {
-        return refusal(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::BadUserInput, "only queries go by GET").into_response();
+        return refusal(
+            StatusCode::METHOD_NOT_ALLOWED,
+            ErrorCode::BadUserInput,
+            "only queries go by GET",
+        )
+        .into_response();
     }
     if prepared.kind == OperationType::Subscription {
-        return not_run(accept, ErrorCode::GraphqlValidationFailed, "subscriptions go over a WebSocket, by graphql-transport-ws");
+        return not_run(
+            accept,
+            ErrorCode::GraphqlValidationFailed,
+            "subscriptions go over a WebSocket, by graphql-transport-ws",
+        );
     }
     let permit = match served.admit().await {
         Ok(permit) => permit,
-        Err(refused) => return refusal(StatusCode::SERVICE_UNAVAILABLE, refused.code, refused.message).retry_after(1).into_response(),
+        Err(refused) => {
+            return refusal(StatusCode::SERVICE_UNAVAILABLE, refused.code, refused.message)
+                .retry_after(1)
+                .into_response();
+        }
     };
     let mut context = match request_context(&served.app, headers) {
         Ok(context) => context,
@@ -162,7 +230,8 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
             return refused.retry_after(limited.retry_after_s).into_response();
         }
     };
-    context.wants_explanation = headers.contains_key(EXPLAIN) && may_be_explained(served, context.viewer).await;
+    context.wants_explanation =
+        headers.contains_key(EXPLAIN) && may_be_explained(served, context.viewer).await;
     let context = Arc::new(context);
     let request = prepared.request.data(Arc::clone(&context));
     let (served, tasks) = (served.clone(), served.app.tasks.clone());
@@ -175,11 +244,13 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
     if is_query {
         return work.await;
     }
-    // A client that hangs up must not stop a mutation half-way: between its commit and what must follow it.
+    // A client that hangs up must not stop a mutation half-way: between its commit and what must
+    // follow it.
     tasks.to_the_end(work).await.unwrap_or_else(|_| panicked(&id, "a mutation panicked"))
 }
 
-/// Explanations are for everybody in development, else for administrators: they tell how the system is built.
+/// Explanations are for everybody in development, else for administrators: they tell how the system
+/// is built.
 async fn may_be_explained(served: &Served, viewer: Option<Viewer>) -> bool {
     let app = &served.app;
     let op = Operation::fresh(app.domain.cluster.len(), viewer, app.config.request_deadline());
@@ -199,7 +270,8 @@ impl Named {
     /// Begins its part of a trace.
     pub fn span(&self) -> trace::Span {
         let kind = kind_name(self.kind);
-        let mut span = trace::part(trace::Kind::Internal, || format!("{kind} {}", self.name).into());
+        let mut span =
+            trace::part(trace::Kind::Internal, || format!("{kind} {}", self.name).into());
         span.set("graphql.operation.type", || kind.into());
         span
     }
@@ -227,14 +299,21 @@ async fn execute(
     let started = tokio::time::Instant::now();
     // Beyond the operation's own deadline only a fault of ours goes on.
     let patience = served.app.config.request_deadline() + std::time::Duration::from_secs(1);
-    let ran = match tokio::time::timeout(patience, named.span().run(run_on_schema(&served, &context, request))).await {
+    let ran = match tokio::time::timeout(
+        patience,
+        named.span().run(run_on_schema(&served, &context, request)),
+    )
+    .await
+    {
         Ok(mut answer) => {
             complete(&mut answer, &id.0, context.traceparent.as_deref());
             charged.give_back(&served.app, used(&answer.data).saturating_add(context.worked()));
             let outcome = if answer.errors.is_empty() { "ok" } else { "error" };
             (ran(accept, &answer), outcome)
         }
-        Err(_) if is_query => (not_run(accept, ErrorCode::Timeout, "not done in time: try again"), "late"),
+        Err(_) if is_query => {
+            (not_run(accept, ErrorCode::Timeout, "not done in time: try again"), "late")
+        }
         Err(_) => {
             let message = "not done in time, and it is not known how far it came: try again with the same idempotency key";
             (not_run(accept, ErrorCode::OutcomeUnknown, message), "late")
@@ -246,7 +325,11 @@ async fn execute(
 }
 
 /// Runs a request, explained if it may and wants to be.
-async fn run_on_schema(served: &Served, context: &RequestContext, request: Request) -> async_graphql::Response {
+async fn run_on_schema(
+    served: &Served,
+    context: &RequestContext,
+    request: Request,
+) -> async_graphql::Response {
     if !context.wants_explanation {
         return served.schema.execute(request).await;
     }
@@ -260,7 +343,10 @@ async fn run_on_schema(served: &Served, context: &RequestContext, request: Reque
 }
 
 /// What a request has written is kept with its session before the client hears of it.
-pub async fn remember_writes(served: &Served, context: &RequestContext) -> Option<ConsistencyToken> {
+pub async fn remember_writes(
+    served: &Served,
+    context: &RequestContext,
+) -> Option<ConsistencyToken> {
     let written = context.written()?;
     for session in context.sessions() {
         if let Err(error) = served.app.domain.redis.remember_writes(session, &written).await {

@@ -22,7 +22,11 @@ pub async fn live() -> &'static str {
 
 /// The process can serve; 503 while it starts and while it stops.
 pub async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
-    if app.tasks.is_ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
+    if app.tasks.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    }
 }
 
 /// Folds what histograms have gathered, which would else grow until somebody looks. Never ends.
@@ -60,9 +64,12 @@ fn tell(app: &App) {
             // A role that does not look at replicas knows nothing of them.
             let Some(bytes) = state.lag_bytes() else { continue };
             let (_, lag_ms, serves) = state.snapshot();
-            metrics::gauge!("plaza_replica_lag_bytes", "server" => server.to_owned()).set(float(bytes));
-            metrics::gauge!("plaza_replica_lag_seconds", "server" => server.to_owned()).set(float(lag_ms) / 1_000.0);
-            metrics::gauge!("plaza_replica_serving", "server" => server.to_owned()).set(yes(serves));
+            metrics::gauge!("plaza_replica_lag_bytes", "server" => server.to_owned())
+                .set(float(bytes));
+            metrics::gauge!("plaza_replica_lag_seconds", "server" => server.to_owned())
+                .set(float(lag_ms) / 1_000.0);
+            metrics::gauge!("plaza_replica_serving", "server" => server.to_owned())
+                .set(yes(serves));
         }
     }
     let (up, pool) = app.domain.redis.state();

@@ -38,14 +38,28 @@ pub fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestContext,
     context.user_agent = user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect());
     if let Some(token) = headers.get(CONSISTENCY) {
         let token = token.to_str().ok().and_then(ConsistencyToken::decode);
-        let bad = || refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, "the Plaza-Consistency header is not one of ours");
+        let bad = || {
+            refusal(
+                StatusCode::BAD_REQUEST,
+                ErrorCode::BadUserInput,
+                "the Plaza-Consistency header is not one of ours",
+            )
+        };
         context.token = token.ok_or_else(bad)?;
     }
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     let Some(authorization) = authorizations.next() else { return Ok(context) };
-    let viewer = authorization.to_str().ok().filter(|_| authorizations.next().is_none()).and_then(|value| bearer(app, value));
+    let viewer = authorization
+        .to_str()
+        .ok()
+        .filter(|_| authorizations.next().is_none())
+        .and_then(|value| bearer(app, value));
     let Some(viewer) = viewer else {
-        return Err(refusal(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, "the access token is not (or no longer) good"));
+        return Err(refusal(
+            StatusCode::UNAUTHORIZED,
+            ErrorCode::Unauthenticated,
+            "the access token is not (or no longer) good",
+        ));
     };
     context.viewer = Some(viewer);
     Ok(context)
@@ -71,5 +85,6 @@ fn client_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = key.to_str().ok().filter(|key| is_client_key(key));
     let message = "an idempotency key has 1 to 200 visible ASCII characters";
-    key.map(|key| Some(key.to_owned())).ok_or_else(|| refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, message))
+    key.map(|key| Some(key.to_owned()))
+        .ok_or_else(|| refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, message))
 }

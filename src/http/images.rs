@@ -1,4 +1,5 @@
-//! The bytes of images, in and out. Who may send or fetch what, the address says: it was given out by GraphQL, is signed, and ends.
+//! The bytes of images, in and out. Who may send or fetch what, the address says: it was given out
+//! by GraphQL, is signed, and ends.
 
 use axum::Router;
 use axum::body::Body;
@@ -21,7 +22,9 @@ const POLICY: &str = "default-src 'none'; sandbox";
 
 /// The routes of images.
 pub fn routes() -> Router<Served> {
-    Router::new().route("/media/uploads/{token}", put(upload)).route("/media/images/{file}", get(fetch))
+    Router::new()
+        .route("/media/uploads/{token}", put(upload))
+        .route("/media/images/{file}", get(fetch))
 }
 
 fn refused(why: &Refused) -> Refusal {
@@ -34,21 +37,44 @@ fn refused(why: &Refused) -> Refusal {
         Refused::Slow => (StatusCode::REQUEST_TIMEOUT, ErrorCode::Timeout),
         Refused::Busy => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Overloaded),
         Refused::Domain(DomainError::Store(_)) => {
-            return refusal(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::ShardUnavailable, "not taken for the moment: send it again")
-                .retry_after(1);
+            return refusal(
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::ShardUnavailable,
+                "not taken for the moment: send it again",
+            )
+            .retry_after(1);
         }
-        Refused::Domain(_) => return refusal(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "internal error"),
+        Refused::Domain(_) => {
+            return refusal(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                ErrorCode::Internal,
+                "internal error",
+            );
+        }
     };
     let told = refusal(status, code, why.to_string());
     if matches!(why, Refused::Busy) { told.retry_after(1) } else { told }
 }
 
 /// Takes an image's bytes, whatever they are called: what they are is found out later.
-async fn upload(State(served): State<Served>, Path(token): Path<String>, headers: HeaderMap, body: Body) -> Response {
+async fn upload(
+    State(served): State<Served>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     if !origin::is_allowed(&served.app.config.server, &headers) {
-        return refusal(StatusCode::FORBIDDEN, ErrorCode::Forbidden, "pages of this origin may not use the API").into_response();
+        return refusal(
+            StatusCode::FORBIDDEN,
+            ErrorCode::Forbidden,
+            "pages of this origin may not use the API",
+        )
+        .into_response();
     }
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse().ok());
     let app = served.app.clone();
     let traceparent = trace::traceparent();
     // To the end, also when the client is gone: what was written so far is cleared away.
@@ -65,7 +91,8 @@ async fn upload(State(served): State<Served>, Path(token): Path<String>, headers
             }
             refused(&why).into_response()
         }
-        Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "internal error").into_response(),
+        Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "internal error")
+            .into_response(),
     }
 }
 
@@ -80,7 +107,8 @@ fn plain(status: StatusCode, text: &'static str) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], text).into_response()
 }
 
-/// Gives out a file. Under its address it never changes, so whoever has it need not ask again before the address ends.
+/// Gives out a file. Under its address it never changes, so whoever has it need not ask again
+/// before the address ends.
 async fn fetch(
     State(served): State<Served>,
     Path(file): Path<String>,
@@ -88,19 +116,31 @@ async fn fetch(
     headers: HeaderMap,
 ) -> Response {
     let domain = &served.app.domain;
-    let left = proof.ok().and_then(|Query(proof)| domain.images.links.may_fetch(&file, proof.until, &proof.proof, domain.clock.now()));
-    let Some(left) = left else { return plain(StatusCode::FORBIDDEN, "this address is not good, or no longer\n") };
+    let left = proof.ok().and_then(|Query(proof)| {
+        domain.images.links.may_fetch(&file, proof.until, &proof.proof, domain.clock.now())
+    });
+    let Some(left) = left else {
+        return plain(StatusCode::FORBIDDEN, "this address is not good, or no longer\n");
+    };
     let tag = format!("\"{file}\"");
     let cache = format!("public, max-age={left}, immutable");
-    if headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(|known| known.contains(&tag)) {
-        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag), (header::CACHE_CONTROL, cache)]).into_response();
+    if headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|known| known.contains(&tag))
+    {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag), (header::CACHE_CONTROL, cache)])
+            .into_response();
     }
     let opened = match domain.objects.open(&object_name(&file)).await {
         Ok(Some(opened)) => opened,
         Ok(None) => return plain(StatusCode::NOT_FOUND, "this image is gone\n"),
         Err(error) => {
             tracing::warn!(%error, "an image could not be read");
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "images cannot be read for the moment\n");
+            return plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "images cannot be read for the moment\n",
+            );
         }
     };
     let kind = if file.ends_with(".webp") { "image/webp" } else { "image/jpeg" };

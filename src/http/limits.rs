@@ -16,15 +16,22 @@ use crate::graphql::error::ErrorCode;
 use crate::ids::Id;
 use crate::stores::redis::rate_limit::{Bucket, Standing};
 
-/// Where a request comes from: the peer, or what a trusted proxy says of its peer. Only the last hop is believed; the ones before it are the
-/// client's own words.
-pub fn client_address(trusted: &[Network], peer: Option<SocketAddr>, headers: &HeaderMap) -> IpAddr {
+/// Where a request comes from: the peer, or what a trusted proxy says of its peer. Only the last
+/// hop is believed; the ones before it are the client's own words.
+pub fn client_address(
+    trusted: &[Network],
+    peer: Option<SocketAddr>,
+    headers: &HeaderMap,
+) -> IpAddr {
     let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
     if !trusted.iter().any(|network| network.contains(peer)) {
         return peer;
     }
-    let last = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
-    let hop = last.and_then(|value| value.rsplit(',').next()).and_then(|hop| hop.trim().parse::<IpAddr>().ok());
+    let last =
+        headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
+    let hop = last
+        .and_then(|value| value.rsplit(',').next())
+        .and_then(|hop| hop.trim().parse::<IpAddr>().ok());
     hop.map_or(peer, |hop| hop.to_canonical())
 }
 
@@ -50,7 +57,9 @@ pub struct Limited {
 
 fn bucket(limits: &LimitsConfig, viewer: Option<Viewer>) -> Bucket {
     match viewer {
-        Some(_) => Bucket { capacity: limits.viewer_points, per_second: limits.viewer_points_per_s },
+        Some(_) => {
+            Bucket { capacity: limits.viewer_points, per_second: limits.viewer_points_per_s }
+        }
         None => Bucket { capacity: limits.address_points, per_second: limits.address_points_per_s },
     }
 }
@@ -59,22 +68,34 @@ fn bucket(limits: &LimitsConfig, viewer: Option<Viewer>) -> Bucket {
 ///
 /// # Errors
 /// [`Limited`] when its viewer's bucket, or its address's, has less than it costs.
-pub async fn pay(app: &App, context: &mut RequestContext, address: IpAddr, cost: u64) -> Result<Charged, Limited> {
+pub async fn pay(
+    app: &App,
+    context: &mut RequestContext,
+    address: IpAddr,
+    cost: u64,
+) -> Result<Charged, Limited> {
     context.address = Some(address);
-    let (charged, ()) = tokio::join!(charge(app, context.viewer, address, cost), recall_writes(app, context));
+    let (charged, ()) =
+        tokio::join!(charge(app, context.viewer, address, cost), recall_writes(app, context));
     let charged = charged?;
     context.points = Some(charged.points(app.domain.clock.now()));
     Ok(charged)
 }
 
 /// Takes a request's cost from its viewer's bucket, or from its address's.
-async fn charge(app: &App, viewer: Option<Viewer>, address: IpAddr, cost: u64) -> Result<Charged, Limited> {
+async fn charge(
+    app: &App,
+    viewer: Option<Viewer>,
+    address: IpAddr,
+    cost: u64,
+) -> Result<Charged, Limited> {
     let payer: Arc<str> = match viewer {
         Some(viewer) => format!("v:{}", viewer.user_id.as_i64()).into(),
         None => format!("a:{}", household(address)).into(),
     };
     let bucket = bucket(&app.config.limits, viewer);
-    // What the payer's last requests did not use is given back with this one: no round trip of its own.
+    // What the payer's last requests did not use is given back with this one: no round trip of its
+    // own.
     let back = app.refunds.remove(&*payer).unwrap_or_default();
     let standing = app.domain.redis.take_points(&payer, bucket, cost, back).await;
     if standing.taken {
@@ -89,7 +110,12 @@ impl Charged {
     fn points(&self, now: DateTime<Utc>) -> Points {
         let full = self.bucket.until(self.bucket.capacity, self.standing.left);
         let reset_at = now + chrono::TimeDelta::from_std(full).unwrap_or_default();
-        Points { cost: self.cost, limit: self.bucket.capacity, remaining: self.standing.left, reset_at }
+        Points {
+            cost: self.cost,
+            limit: self.bucket.capacity,
+            remaining: self.standing.left,
+            reset_at,
+        }
     }
 
     /// Remembers what was paid for and not used.
@@ -105,10 +131,12 @@ impl Charged {
 /// What an answer came to, in the points that queries are weighed in: a point a field.
 pub fn used(data: &async_graphql::Value) -> u64 {
     match data {
-        async_graphql::Value::Object(fields) => {
-            fields.values().fold(0, |sum: u64, value| sum.saturating_add(1).saturating_add(used(value)))
+        async_graphql::Value::Object(fields) => fields
+            .values()
+            .fold(0, |sum: u64, value| sum.saturating_add(1).saturating_add(used(value))),
+        async_graphql::Value::List(items) => {
+            items.iter().fold(0, |sum: u64, item| sum.saturating_add(used(item)))
         }
-        async_graphql::Value::List(items) => items.iter().fold(0, |sum: u64, item| sum.saturating_add(used(item))),
         _ => 0,
     }
 }
@@ -139,7 +167,8 @@ mod tests {
     fn only_a_trusted_proxys_last_word_is_believed() {
         let trusted = [Network::parse("127.0.0.0/8").unwrap()];
         let at = |peer: &str, values: &[&'static str]| {
-            client_address(&trusted, Some(format!("{peer}:1").parse().unwrap()), &forwarded(values)).to_string()
+            client_address(&trusted, Some(format!("{peer}:1").parse().unwrap()), &forwarded(values))
+                .to_string()
         };
         assert_eq!(at("127.0.0.1", &["1.1.1.1, 2.2.2.2"]), "2.2.2.2");
         assert_eq!(at("127.0.0.1", &["1.1.1.1", "3.3.3.3"]), "3.3.3.3");
@@ -157,7 +186,10 @@ mod tests {
 
     #[test]
     fn an_answer_costs_a_point_a_field() {
-        let data = async_graphql::Value::from_json(serde_json::json!({ "a": { "b": [{ "c": 1 }, { "c": 2 }] }, "d": null })).unwrap();
+        let data = async_graphql::Value::from_json(
+            serde_json::json!({ "a": { "b": [{ "c": 1 }, { "c": 2 }] }, "d": null }),
+        )
+        .unwrap();
         assert_eq!(used(&data), 5);
     }
 }

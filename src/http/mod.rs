@@ -68,23 +68,31 @@ impl Served {
         }
     }
 
-    /// Takes on one more request, for as long as the permit is held. A server that hung finds requests waiting whose clients have gone: they make
-    /// room within [`MOMENT`], and who came in between must not be refused because of them.
+    /// Takes on one more request, for as long as the permit is held. A server that hung finds
+    /// requests waiting whose clients have gone: they make room within [`MOMENT`], and who came in
+    /// between must not be refused because of them.
     ///
     /// # Errors
     /// [`ErrorCode::Overloaded`]: there are as many as this server takes.
     pub async fn admit(&self) -> Result<Admitted, NotRun> {
         match tokio::time::timeout(MOMENT, Arc::clone(&self.admission).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Admitted { _permit: permit, _counted: Held::new(metrics::gauge!("plaza_http_in_flight")) }),
+            Ok(Ok(permit)) => Ok(Admitted {
+                _permit: permit,
+                _counted: Held::new(metrics::gauge!("plaza_http_in_flight")),
+            }),
             Ok(Err(_)) | Err(_) => {
                 metrics::counter!("plaza_overloaded_total").increment(1);
-                Err(NotRun { code: ErrorCode::Overloaded, message: "too many requests at a time: try again in a second".to_owned() })
+                Err(NotRun {
+                    code: ErrorCode::Overloaded,
+                    message: "too many requests at a time: try again in a second".to_owned(),
+                })
             }
         }
     }
 }
 
-/// How long a request may wait to be taken on: a client that is refused should hear of it within 50 ms.
+/// How long a request may wait to be taken on: a client that is refused should hear of it within 50
+/// ms.
 const MOMENT: Duration = Duration::from_millis(40);
 
 /// A request that was taken on, for as long as it is at work.
@@ -103,9 +111,15 @@ const MAX_HEADERS: usize = 16 * 1_024;
 
 /// What the world sees.
 pub fn public_router(app: &App) -> Router {
-    let nosniff = SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let nosniff = SetResponseHeaderLayer::overriding(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     Router::new()
-        .route("/graphql", get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method))
+        .route(
+            "/graphql",
+            get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method),
+        )
         .merge(images::routes())
         .merge(pages::routes(&app.config.server.web_folder))
         .fallback(pages::nowhere)
@@ -121,12 +135,14 @@ pub fn public_router(app: &App) -> Router {
 
 /// Refuses headers that no client of ours sends: the library takes 400 KB of them.
 async fn bounded_headers(request: Request, next: Next) -> Response {
-    let length: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let length: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if length <= MAX_HEADERS {
         return next.run(request).await;
     }
     let message = format!("headers may have {MAX_HEADERS} bytes");
-    answer::refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode::BadUserInput, message).into_response()
+    answer::refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode::BadUserInput, message)
+        .into_response()
 }
 
 /// What operators see, on a port of its own.
@@ -171,7 +187,9 @@ async fn operator_sight(State(operators): State<Operators>) -> Json<Sight> {
 /// The answer to a request that ran into a fault of ours.
 fn panicked(id: &RequestId, what: &str) -> Response {
     tracing::error!(request_id = %id.0, what, "panicked");
-    answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "internal error").with_request_id(id).into_response()
+    answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "internal error")
+        .with_request_id(id)
+        .into_response()
 }
 
 /// A method as traces name it; any other is a client's own invention.
@@ -189,12 +207,14 @@ fn route_name(request: &Request) -> &'static str {
     if request.uri().path() == "/graphql" { "/graphql" } else { "/*" }
 }
 
-/// Takes the client's or nginx's request id if it is a plain one, else makes one; it goes back with the answer. A panic ends here, as an
-/// answer, and not with the connection.
+/// Takes the client's or nginx's request id if it is a plain one, else makes one; it goes back with
+/// the answer. A panic ends here, as an answer, and not with the connection.
 async fn with_request_id(mut request: Request, next: Next) -> Response {
     static NAME: HeaderName = HeaderName::from_static("x-request-id");
     let given = request.headers().get(&NAME).and_then(|value| value.to_str().ok());
-    let plain = given.filter(|id| (8..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
+    let plain = given.filter(|id| {
+        (8..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    });
     let id: Arc<str> = match plain {
         Some(id) => id.into(),
         None => format!("{:032x}", rand::Rng::random::<u128>(&mut rand::rng())).into(),
@@ -202,15 +222,19 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
     let request_id = RequestId(Arc::clone(&id));
     request.extensions_mut().insert(request_id.clone());
     let given = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-    let mut span =
-        trace::begin(given, trace::Kind::Server, || format!("{} {}", method_name(request.method()), route_name(&request)).into());
+    let mut span = trace::begin(given, trace::Kind::Server, || {
+        format!("{} {}", method_name(request.method()), route_name(&request)).into()
+    });
     span.set("http.request.method", || method_name(request.method()).into());
     span.set("plaza.request_id", || id.to_string().into());
     let answering = async {
         match AssertUnwindSafe(next.run(request)).catch_unwind().await {
             Ok(response) => response,
             Err(panic) => {
-                let what = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+                let what = panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or_else(|| panic.downcast_ref::<&str>().copied());
                 panicked(&request_id, what.unwrap_or("something"))
             }
         }
@@ -221,7 +245,8 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
     if status.is_server_error() {
         span.failed(status);
     }
-    metrics::counter!("plaza_http_responses_total", "status" => status.as_str().to_owned()).increment(1);
+    metrics::counter!("plaza_http_responses_total", "status" => status.as_str().to_owned())
+        .increment(1);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(NAME.clone(), value);
     }
@@ -249,9 +274,16 @@ pub async fn serve_admin(app: App) -> anyhow::Result<()> {
     }
 }
 
-async fn serve(router: Router, what: &str, address: std::net::SocketAddr, app: &App) -> anyhow::Result<()> {
+async fn serve(
+    router: Router,
+    what: &str,
+    address: std::net::SocketAddr,
+    app: &App,
+) -> anyhow::Result<()> {
     use anyhow::Context;
-    let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))?;
     // Port 0 asks for any.
     let address = listener.local_addr()?;
     tracing::info!(%address, what, "listening");
@@ -261,7 +293,9 @@ async fn serve(router: Router, what: &str, address: std::net::SocketAddr, app: &
         // Whoever balances the load needs a moment to see that this process is not ready any more.
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    Ok(axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>()).with_graceful_shutdown(stopped).await?)
+    Ok(axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
+        .with_graceful_shutdown(stopped)
+        .await?)
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
-//! What an operation is called in figures and traces: by its root field, `viewer`'s with what is asked of it. The names are the schema's own, so
-//! that no client can make one up.
+//! What an operation is called in figures and traces: by its root field, `viewer`'s with what is
+//! asked of it. The names are the schema's own, so that no client can make one up.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use async_graphql::Positioned;
 use async_graphql::parser::parse_schema;
-use async_graphql::parser::types::{Field, OperationDefinition, OperationType, Selection, SelectionSet, TypeKind, TypeSystemDefinition};
+use async_graphql::parser::types::{
+    Field, OperationDefinition, OperationType, Selection, SelectionSet, TypeKind,
+    TypeSystemDefinition,
+};
 
 use crate::graphql::schema::Schema;
 
@@ -33,22 +36,32 @@ impl Operations {
     fn read(sdl: &str) -> Self {
         let mut known: HashMap<&'static str, HashSet<String>> = HashMap::new();
         // The schema's own text is one.
-        let definitions = parse_schema(sdl).map(|document| document.definitions).unwrap_or_default();
+        let definitions =
+            parse_schema(sdl).map(|document| document.definitions).unwrap_or_default();
         for definition in definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
-            let Some(name) =
-                ["Query", "Mutation", "Subscription", "Viewer"].into_iter().find(|name| *name == definition.node.name.node.as_str())
+            let Some(name) = ["Query", "Mutation", "Subscription", "Viewer"]
+                .into_iter()
+                .find(|name| *name == definition.node.name.node.as_str())
             else {
                 continue;
             };
             if let TypeKind::Object(object) = definition.node.kind {
-                known.insert(name, object.fields.into_iter().map(|field| field.node.name.node.to_string()).collect());
+                known.insert(
+                    name,
+                    object
+                        .fields
+                        .into_iter()
+                        .map(|field| field.node.name.node.to_string())
+                        .collect(),
+                );
             }
         }
         Self(known)
     }
 
-    /// An operation's name: `postCreate`, `viewer.home`; `several` fields, `other` for what is not the schema's.
+    /// An operation's name: `postCreate`, `viewer.home`; `several` fields, `other` for what is not
+    /// the schema's.
     pub fn name(&self, operation: &OperationDefinition) -> Arc<str> {
         let root = match operation.ty {
             OperationType::Query => "Query",
@@ -70,7 +83,9 @@ impl Operations {
             return name.into();
         }
         match only_field(&field.selection_set) {
-            Ok(inner) if self.has("Viewer", inner.name.node.as_str()) => format!("viewer.{}", inner.name.node).into(),
+            Ok(inner) if self.has("Viewer", inner.name.node.as_str()) => {
+                format!("viewer.{}", inner.name.node).into()
+            }
             _ => "viewer".into(),
         }
     }
@@ -110,7 +125,10 @@ mod tests {
     fn an_operation_is_called_by_the_schemas_own_names_only() {
         for (query, expected) in [
             ("{ viewer { home(first: 1) { nodes { id } } } }", "viewer.home"),
-            ("query mine { me: viewer { all: home(first: 1) { nodes { id } } orders(first: 1) { nodes { id } } } }", "viewer"),
+            (
+                "query mine { me: viewer { all: home(first: 1) { nodes { id } } orders(first: 1) { nodes { id } } } }",
+                "viewer",
+            ),
             ("mutation { x: postCreate(input: {text: \"x\"}) { post { id } } }", "postCreate"),
             ("subscription { homeUpdated { post { id } } }", "homeUpdated"),
             ("{ post(id: 1) { id } rateLimit { cost } }", "several"),

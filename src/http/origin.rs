@@ -1,4 +1,5 @@
-//! Which browsers' pages may use the API. A client that is no browser sends no origin, and is not meant.
+//! Which browsers' pages may use the API. A client that is no browser sends no origin, and is not
+//! meant.
 
 use std::time::Duration;
 
@@ -10,12 +11,15 @@ use crate::config::ServerConfig;
 
 /// Whether a page of the request's origin may use the API.
 pub fn is_allowed(server: &ServerConfig, headers: &HeaderMap) -> bool {
-    headers.get(header::ORIGIN).is_none_or(|origin| origin.to_str().is_ok_and(|origin| allows(server, origin)))
+    headers
+        .get(header::ORIGIN)
+        .is_none_or(|origin| origin.to_str().is_ok_and(|origin| allows(server, origin)))
 }
 
 fn allows(server: &ServerConfig, origin: &str) -> bool {
     let named = std::iter::once(&server.public_url).chain(&server.allowed_origins);
-    named.into_iter().any(|allowed| origin == allowed.trim_end_matches('/')) || (server.development && is_loopback(origin))
+    named.into_iter().any(|allowed| origin == allowed.trim_end_matches('/'))
+        || (server.development && is_loopback(origin))
 }
 
 /// Whether an origin is on this machine: development servers have ports of their own.
@@ -28,7 +32,9 @@ fn is_loopback(origin: &str) -> bool {
 /// What browsers are told: these origins, these methods and headers, no cookies.
 pub fn cors(server: &ServerConfig) -> CorsLayer {
     let server = server.clone();
-    let origins = move |origin: &HeaderValue, _: &request::Parts| origin.to_str().is_ok_and(|origin| allows(&server, origin));
+    let origins = move |origin: &HeaderValue, _: &request::Parts| {
+        origin.to_str().is_ok_and(|origin| allows(&server, origin))
+    };
     let named = |name: &'static str| HeaderName::from_static(name);
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(origins))
@@ -56,15 +62,24 @@ mod tests {
         for own in ["http://localhost:5173", "http://127.0.0.1:4000", "http://[::1]:1"] {
             assert!(is_loopback(own), "{own}");
         }
-        for other in ["http://localhost.evil.com", "https://evil.com", "http://127.0.0.1.evil.com:80", "null", ""] {
+        for other in [
+            "http://localhost.evil.com",
+            "https://evil.com",
+            "http://127.0.0.1.evil.com:80",
+            "null",
+            "",
+        ] {
             assert!(!is_loopback(other), "{other}");
         }
     }
 
     #[test]
     fn a_page_elsewhere_is_refused_and_no_page_is_not() {
-        let server =
-            ServerConfig { allowed_origins: vec!["https://shop.example".to_owned()], development: false, ..ServerConfig::default() };
+        let server = ServerConfig {
+            allowed_origins: vec!["https://shop.example".to_owned()],
+            development: false,
+            ..ServerConfig::default()
+        };
         let of = |origin: Option<&'static str>| {
             let mut headers = HeaderMap::new();
             if let Some(origin) = origin {
@@ -73,7 +88,12 @@ mod tests {
             is_allowed(&server, &headers)
         };
         assert!(of(None) && of(Some("https://shop.example")) && of(Some("http://127.0.0.1:4000")));
-        for foreign in ["https://evil.example", "null", "http://localhost:5173", "https://shop.example.evil.example"] {
+        for foreign in [
+            "https://evil.example",
+            "null",
+            "http://localhost:5173",
+            "https://shop.example.evil.example",
+        ] {
             assert!(!of(Some(foreign)), "{foreign}");
         }
     }

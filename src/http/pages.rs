@@ -1,4 +1,5 @@
-//! The front end: what Vite has built, served from a folder. Nothing in it is loaded from anywhere else, and the browser is told so.
+//! The front end: what Vite has built, served from a folder. Nothing in it is loaded from anywhere
+//! else, and the browser is told so.
 
 use std::path::{Path, PathBuf};
 
@@ -12,8 +13,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::{Served, graphiql};
 
-/// What the pages may load: themselves. The editor starts its workers from blobs and styles its text inline;
-/// what is about to be uploaded is shown from a blob.
+/// What the pages may load: themselves. The editor starts its workers from blobs and styles its
+/// text inline; what is about to be uploaded is shown from a blob.
 const POLICY: &str = "default-src 'self'; script-src 'self'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'";
 
@@ -40,11 +41,18 @@ const DEMO: &[&str] = &[
 /// Routes of the playground, the demo and what both load.
 pub fn routes(folder: &Path) -> Router<Served> {
     // Names of assets hold their hash: they never change.
-    let immutable =
-        SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
-    let assets = Router::new().nest_service("/assets", ServeDir::new(folder.join("assets"))).layer(immutable);
+    let immutable = SetResponseHeaderLayer::overriding(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=31536000, immutable"),
+    );
+    let assets = Router::new()
+        .nest_service("/assets", ServeDir::new(folder.join("assets")))
+        .layer(immutable);
     let demo = DEMO.iter().fold(Router::new(), |router, path| router.route(path, get(demo)));
-    let policy = SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    let policy = SetResponseHeaderLayer::if_not_present(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(POLICY),
+    );
     Router::new().merge(demo).route("/graphiql", get(playground)).merge(assets).layer(policy)
 }
 
@@ -62,12 +70,20 @@ async fn playground(State(served): State<Served>) -> Response {
 
 /// Whatever is nowhere: to a browser the demo says so, in its own words.
 pub async fn nowhere(State(served): State<Served>, method: Method, headers: HeaderMap) -> Response {
-    let reads_pages = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
-    let said = if method == Method::GET && reads_pages { page(served.app.config.server.web_folder.join("index.html")).await } else { None };
+    let reads_pages = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
+    let said = if method == Method::GET && reads_pages {
+        page(served.app.config.server.web_folder.join("index.html")).await
+    } else {
+        None
+    };
     match said {
         Some(mut page) => {
             *page.status_mut() = StatusCode::NOT_FOUND;
-            page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+            page.headers_mut()
+                .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
             page
         }
         None => (StatusCode::NOT_FOUND, "there is nothing here\n").into_response(),
@@ -75,6 +91,12 @@ pub async fn nowhere(State(served): State<Served>, method: Method, headers: Head
 }
 
 async fn demo(State(served): State<Served>) -> Response {
-    let missing = || (StatusCode::NOT_FOUND, "the front end is not built: run `make web`; the API is at /graphql\n").into_response();
+    let missing = || {
+        (
+            StatusCode::NOT_FOUND,
+            "the front end is not built: run `make web`; the API is at /graphql\n",
+        )
+            .into_response()
+    };
     page(served.app.config.server.web_folder.join("index.html")).await.unwrap_or_else(missing)
 }

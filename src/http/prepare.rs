@@ -1,10 +1,12 @@
-//! What stands between a transport and the schema, the same for requests and sockets: the text is found (persisted queries), guarded, parsed
-//! and weighed; what is left to do is to run it.
+//! What stands between a transport and the schema, the same for requests and sockets: the text is
+//! found (persisted queries), guarded, parsed and weighed; what is left to do is to run it.
 
 use std::sync::Arc;
 
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
+};
 use async_graphql::{Request, ServerError, Variables};
 use serde::Deserialize;
 use sha2::Digest;
@@ -38,7 +40,10 @@ impl Incoming {
     /// The SHA-256 under which the client has, or wants, its text stored.
     fn hash(&self) -> Option<&str> {
         let persisted = self.extensions.as_ref()?.get("persistedQuery")?;
-        persisted.get("sha256Hash")?.as_str().filter(|_| persisted.get("version").and_then(serde_json::Value::as_u64) == Some(1))
+        persisted
+            .get("sha256Hash")?
+            .as_str()
+            .filter(|_| persisted.get("version").and_then(serde_json::Value::as_u64) == Some(1))
     }
 }
 
@@ -82,12 +87,18 @@ impl From<guard::Refusal> for NotRun {
 }
 
 /// The operation that is to run.
-fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
+fn chosen<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'a OperationDefinition> {
     match (&document.operations, name) {
         (DocumentOperations::Single(operation), None) => Some(&operation.node),
-        // The library runs a single operation only under its own name, and a nameless one under none.
+        // The library runs a single operation only under its own name, and a nameless one under
+        // none.
         (DocumentOperations::Single(_), Some(_)) => None,
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name).map(|operation| &operation.node),
+        (DocumentOperations::Multiple(operations), Some(name)) => {
+            operations.get(name).map(|operation| &operation.node)
+        }
         (DocumentOperations::Multiple(operations), None) => {
             let mut all = operations.values();
             all.next().filter(|_| all.next().is_none()).map(|operation| &operation.node)
@@ -95,7 +106,8 @@ fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'
     }
 }
 
-/// The text to run: as sent, or as persisted. A hash that comes with its text has it stored, once the guard has passed it.
+/// The text to run: as sent, or as persisted. A hash that comes with its text has it stored, once
+/// the guard has passed it.
 async fn text(served: &Served, incoming: &Incoming) -> Result<Arc<str>, NotRun> {
     let given = incoming.query.as_deref().filter(|query| !query.is_empty());
     if let Some(trusted) = &served.app.trusted_documents {
@@ -104,14 +116,22 @@ async fn text(served: &Served, incoming: &Incoming) -> Result<Arc<str>, NotRun> 
             Some(text) => trusted.values().find(|known| ***known == *text).cloned(),
             None => incoming.hash().and_then(asked),
         };
-        return found.ok_or_else(|| not_run(ErrorCode::PersistedQueryNotFound, "this server runs only the documents it knows"));
+        return found.ok_or_else(|| {
+            not_run(
+                ErrorCode::PersistedQueryNotFound,
+                "this server runs only the documents it knows",
+            )
+        });
     }
     match (given, incoming.hash()) {
         (Some(text), None) => Ok(text.into()),
         (Some(text), Some(hash)) => {
             guard::check_text(text)?;
             if hex(&sha2::Sha256::digest(text)) != hash {
-                return Err(not_run(ErrorCode::BadUserInput, "`sha256Hash` is not the SHA-256 of `query`"));
+                return Err(not_run(
+                    ErrorCode::BadUserInput,
+                    "`sha256Hash` is not the SHA-256 of `query`",
+                ));
             }
             let text: Arc<str> = text.into();
             served.persisted.insert(hash.to_owned(), Arc::clone(&text));
@@ -125,7 +145,16 @@ async fn text(served: &Served, incoming: &Incoming) -> Result<Arc<str>, NotRun> 
             }
             // The message is the protocol's own: clients answer it by sending the text.
             let missing = || not_run(ErrorCode::PersistedQueryNotFound, "PersistedQueryNotFound");
-            let text: Arc<str> = served.app.domain.redis.persisted_query(hash).await.ok().flatten().ok_or_else(missing)?.into();
+            let text: Arc<str> = served
+                .app
+                .domain
+                .redis
+                .persisted_query(hash)
+                .await
+                .ok()
+                .flatten()
+                .ok_or_else(missing)?
+                .into();
             served.persisted.insert(hash.to_owned(), Arc::clone(&text));
             Ok(text)
         }
@@ -144,17 +173,26 @@ fn hex(bytes: &[u8]) -> String {
 pub async fn prepare(served: &Served, incoming: Incoming) -> Result<Prepared, NotRun> {
     let text = text(served, &incoming).await?;
     guard::check_text(&text)?;
-    let document = parse_query(&*text).map_err(|error| not_run(ErrorCode::GraphqlParseFailed, error.to_string()))?;
-    let variables = Variables::from_json(serde_json::Value::Object(incoming.variables.unwrap_or_default()));
+    let document = parse_query(&*text)
+        .map_err(|error| not_run(ErrorCode::GraphqlParseFailed, error.to_string()))?;
+    let variables =
+        Variables::from_json(serde_json::Value::Object(incoming.variables.unwrap_or_default()));
     guard::check_values(&variables)?;
     let Weighed { cost, introspects } = guard::check_document(&document, &variables)?;
     if introspects && !served.app.config.server.development {
-        return Err(not_run(ErrorCode::GraphqlValidationFailed, "this server does not tell its schema"));
+        return Err(not_run(
+            ErrorCode::GraphqlValidationFailed,
+            "this server does not tell its schema",
+        ));
     }
     // Some clients send an empty name for none.
     let name = incoming.operation_name.filter(|name| !name.is_empty());
-    let operation = chosen(&document, name.as_deref())
-        .ok_or_else(|| not_run(ErrorCode::GraphqlValidationFailed, "`operationName` must name one of the operations"))?;
+    let operation = chosen(&document, name.as_deref()).ok_or_else(|| {
+        not_run(
+            ErrorCode::GraphqlValidationFailed,
+            "`operationName` must name one of the operations",
+        )
+    })?;
     guard::check_variables(operation, &variables)?;
     let kind = operation.ty;
     let called = served.operations.name(operation);

@@ -1,4 +1,5 @@
-//! What needs no server: negotiation, limits, refusals. Every server of this app is at an address where nobody answers.
+//! What needs no server: negotiation, limits, refusals. Every server of this app is at an address
+//! where nobody answers.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -46,11 +47,18 @@ fn app() -> App {
         orders: config.orders.clone(),
         payments: std::sync::Arc::new(SimulatedPayments(config.payments.clone())),
         objects: Objects::new(&config.media),
-        images: std::sync::Arc::new(Images::new(&config.media, &config.auth, &config.limits).unwrap()),
+        images: std::sync::Arc::new(
+            Images::new(&config.media, &config.auth, &config.limits).unwrap(),
+        ),
         identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
-        views: std::sync::Arc::new(crate::domain::views::ViewLog::new(&config.views, &config.kafka)),
-        relations: crate::domain::relations_batch::RelationsBatch::new(config.postgres.shards.len()),
+        views: std::sync::Arc::new(crate::domain::views::ViewLog::new(
+            &config.views,
+            &config.kafka,
+        )),
+        relations: crate::domain::relations_batch::RelationsBatch::new(
+            config.postgres.shards.len(),
+        ),
     };
     App::around(config, domain).unwrap()
 }
@@ -102,12 +110,21 @@ async fn post(headers: &[(&str, &str)], body: Value) -> Answer {
 #[tokio::test]
 async fn a_query_is_answered_in_the_form_that_is_asked_for() {
     let answer = post(&[], json!({ "query": "{ viewer { user { id } } }" })).await;
-    assert_eq!((answer.status, answer.body), (StatusCode::OK, json!({ "data": { "viewer": null } })));
+    assert_eq!(
+        (answer.status, answer.body),
+        (StatusCode::OK, json!({ "data": { "viewer": null } }))
+    );
     assert!(answer.headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("application/json"));
     assert_eq!(answer.headers["x-content-type-options"], "nosniff");
     let answer = post(&[STRICT], json!({ "query": "{ viewer { user { id } } }" })).await;
-    assert!(answer.headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("application/graphql-response+json"));
-    let answer = post(&[("accept", "image/png")], json!({ "query": "{ viewer { user { id } } }" })).await;
+    assert!(
+        answer.headers[header::CONTENT_TYPE]
+            .to_str()
+            .unwrap()
+            .starts_with("application/graphql-response+json")
+    );
+    let answer =
+        post(&[("accept", "image/png")], json!({ "query": "{ viewer { user { id } } }" })).await;
     assert_eq!(answer.status, StatusCode::NOT_ACCEPTABLE);
 }
 
@@ -116,13 +133,21 @@ async fn a_query_that_does_not_run_has_a_code_and_no_data() {
     let cases = [
         ("{", "GRAPHQL_PARSE_FAILED"),
         ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
-        ("query A { viewer { user { id } } } query B { viewer { user { id } } }", "GRAPHQL_VALIDATION_FAILED"),
+        (
+            "query A { viewer { user { id } } } query B { viewer { user { id } } }",
+            "GRAPHQL_VALIDATION_FAILED",
+        ),
         ("query($n: Int!) { products(first: $n) { nodes { id } } }", "BAD_USER_INPUT"),
         ("{ ...f } fragment f on Query { ...f }", "GRAPHQL_VALIDATION_FAILED"),
     ];
     for (query, code) in cases {
         let answer = post(&[STRICT], json!({ "query": query })).await;
-        assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, code), "{query}: {}", answer.body);
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::BAD_REQUEST, code),
+            "{query}: {}",
+            answer.body
+        );
         assert!(answer.body.get("data").is_none(), "{query}: {}", answer.body);
         assert_eq!(post(&[], json!({ "query": query })).await.status, StatusCode::OK, "{query}");
     }
@@ -139,7 +164,12 @@ async fn a_field_that_fails_alone_is_null_beside_an_error_with_a_path() {
         ("{ post(id: \"VXNlcjo3\") { id } }", "post"),
     ] {
         let answer = post(&[STRICT], json!({ "query": query })).await;
-        assert_eq!((answer.status, answer.code()), (StatusCode::OK, "BAD_USER_INPUT"), "{query}: {}", answer.body);
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::OK, "BAD_USER_INPUT"),
+            "{query}: {}",
+            answer.body
+        );
         assert_eq!(answer.body["errors"][0]["path"], json!([field]), "{query}");
         assert_eq!(answer.body["data"], json!(BTreeMap::from([(field, Value::Null)])), "{query}");
     }
@@ -152,7 +182,8 @@ async fn a_field_that_fails_alone_is_null_beside_an_error_with_a_path() {
 async fn a_shard_that_is_away_is_said_so() {
     let answer = post(&[], json!({ "query": "{ post(id: \"UG9zdDo3\") { id } }" })).await;
     assert_eq!(answer.status, StatusCode::OK);
-    // Which of the two it is depends on whether the pool gave up before the refused connection told it why.
+    // Which of the two it is depends on whether the pool gave up before the refused connection told
+    // it why.
     assert!(matches!(answer.code(), "SHARD_UNAVAILABLE" | "TIMEOUT"), "{}", answer.body);
     assert_eq!(answer.body["data"], json!({ "post": null }));
 }
@@ -163,7 +194,10 @@ async fn a_mutation_tells_what_is_wrong_with_its_input() {
         { product { id } userErrors { code path } } }";
     let answer = post(&[], json!({ "query": query })).await;
     let errors = json!([{ "code": "INVALID", "path": ["input", "price", "amount"] }]);
-    assert_eq!(answer.body["data"]["productCreate"], json!({ "product": null, "userErrors": errors }));
+    assert_eq!(
+        answer.body["data"]["productCreate"],
+        json!({ "product": null, "userErrors": errors })
+    );
     let answer =
         post(&[], json!({ "query": "mutation { logOut { loggedOut } postDelete(input: {postId: \"x\"}) { userErrors { code } } }" })).await;
     assert_eq!(answer.code(), "UNAUTHENTICATED");
@@ -171,7 +205,10 @@ async fn a_mutation_tells_what_is_wrong_with_its_input() {
     assert_eq!(answer.body["data"], told);
     let query = "mutation { orderPlace(input: {lines: [{productId: \"VXNlcjo3\", quantity: 1}]}) { userErrors { code path } } }";
     let answer = post(&[], json!({ "query": query })).await;
-    assert_eq!(answer.body["data"]["orderPlace"]["userErrors"][0]["path"], json!(["input", "lines", "0", "productId"]));
+    assert_eq!(
+        answer.body["data"]["orderPlace"]["userErrors"][0]["path"],
+        json!(["input", "lines", "0", "productId"])
+    );
 }
 
 #[tokio::test]
@@ -181,16 +218,31 @@ async fn only_json_of_one_operation_is_taken() {
     };
     let query = "{\"query\":\"{ viewer { user { id } } }\"}";
     assert_eq!(of("application/json; charset=UTF-8", query).await, StatusCode::OK);
-    for refused in
-        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json; charset=latin1"]
-    {
+    for refused in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=latin1",
+    ] {
         assert_eq!(of(refused, query).await, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{refused}");
     }
-    for refused in ["", "{", "null", "7", "{}", "{\"query\":7}", "{\"query\":\"{a}\",\"variables\":[]}", " [{\"query\":\"{a}\"}]"] {
+    for refused in [
+        "",
+        "{",
+        "null",
+        "7",
+        "{}",
+        "{\"query\":7}",
+        "{\"query\":\"{a}\",\"variables\":[]}",
+        " [{\"query\":\"{a}\"}]",
+    ] {
         assert_eq!(of("application/json", refused).await, StatusCode::BAD_REQUEST, "{refused}");
     }
     let large = json!({ "query": "{ a }", "variables": { "x": "x".repeat(70_000) } }).to_string();
-    assert_eq!(ask(Method::POST, "/graphql", &[JSON], large).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(
+        ask(Method::POST, "/graphql", &[JSON], large).await.status,
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
 }
 
 #[tokio::test]
@@ -198,12 +250,25 @@ async fn by_get_only_queries_that_are_meant() {
     let meant = [("graphql-require-preflight", "1")];
     let query = "/graphql?query=%7Bviewer%7Buser%7Bid%7D%7D%7D";
     assert_eq!(ask(Method::GET, query, &[], "").await.status, StatusCode::BAD_REQUEST);
-    assert_eq!(ask(Method::GET, query, &meant, "").await.body, json!({ "data": { "viewer": null } }));
-    let mutation = ask(Method::GET, "/graphql?query=mutation%7BlogOut%7BloggedOut%7D%7D", &meant, "").await;
-    assert_eq!((mutation.status, &mutation.headers[header::ALLOW]), (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap()));
+    assert_eq!(
+        ask(Method::GET, query, &meant, "").await.body,
+        json!({ "data": { "viewer": null } })
+    );
+    let mutation =
+        ask(Method::GET, "/graphql?query=mutation%7BlogOut%7BloggedOut%7D%7D", &meant, "").await;
+    assert_eq!(
+        (mutation.status, &mutation.headers[header::ALLOW]),
+        (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap())
+    );
     let named = "/graphql?operationName=C&query=query%20A%7Bviewer%7Buser%7Bid%7D%7D%7Dmutation%20B%7BlogOut%7BloggedOut%7D%7D";
-    assert_eq!(ask(Method::GET, named, &[meant[0], STRICT], "").await.status, StatusCode::BAD_REQUEST);
-    assert_eq!(ask(Method::PUT, "/graphql", &meant, "").await.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        ask(Method::GET, named, &[meant[0], STRICT], "").await.status,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(
+        ask(Method::PUT, "/graphql", &meant, "").await.status,
+        StatusCode::METHOD_NOT_ALLOWED
+    );
 }
 
 #[tokio::test]
@@ -218,7 +283,10 @@ async fn headers_that_cannot_be_are_refused() {
     for (name, value, status) in cases {
         assert_eq!(post(&[(name, value)], query()).await.status, status, "{name}: {value}");
     }
-    assert_eq!(post(&[("idempotency-key", &"k".repeat(201))], query()).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        post(&[("idempotency-key", &"k".repeat(201))], query()).await.status,
+        StatusCode::BAD_REQUEST
+    );
 }
 
 #[tokio::test]
@@ -254,12 +322,20 @@ async fn a_panic_is_an_answer_and_the_connection_lives() {
     #[expect(clippy::disallowed_methods, reason = "ends with the test")]
     tokio::spawn(async move { axum::serve(listener, router).await });
     let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
-    connection.write_all(b"GET /panics HTTP/1.1\r\nhost: x\r\nx-request-id: abcdefgh\r\n\r\n").await.unwrap();
-    connection.write_all(b"GET /lives HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    connection
+        .write_all(b"GET /panics HTTP/1.1\r\nhost: x\r\nx-request-id: abcdefgh\r\n\r\n")
+        .await
+        .unwrap();
+    connection
+        .write_all(b"GET /lives HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
     let mut text = String::new();
     connection.read_to_string(&mut text).await.unwrap();
     assert!(
-        text.starts_with("HTTP/1.1 500") && text.contains("\"code\":\"INTERNAL\"") && text.contains("x-request-id: abcdefgh"),
+        text.starts_with("HTTP/1.1 500")
+            && text.contains("\"code\":\"INTERNAL\"")
+            && text.contains("x-request-id: abcdefgh"),
         "{text}"
     );
     assert!(text.ends_with("alive") && !text.contains("secret"), "{text}");
@@ -269,13 +345,30 @@ async fn a_panic_is_an_answer_and_the_connection_lives() {
 async fn addresses_of_images_that_are_none_of_ours_reach_nothing() {
     for token in ["x", "1-2-AAAAAAAAAAAAAAAAAAAAAA", "%00"] {
         let refused = ask(Method::PUT, &format!("/media/uploads/{token}"), &[], "bytes").await;
-        assert_eq!((refused.status, refused.code()), (StatusCode::FORBIDDEN, "FORBIDDEN"), "{token}");
+        assert_eq!(
+            (refused.status, refused.code()),
+            (StatusCode::FORBIDDEN, "FORBIDDEN"),
+            "{token}"
+        );
     }
-    for file in ["x", "x?until=1", "x?until=9999999999&proof=AAAAAAAAAAAAAAAAAAAAAA", "x?until=99999999999999999999&proof="] {
-        assert_eq!(ask(Method::GET, &format!("/media/images/{file}"), &[], "").await.status, StatusCode::FORBIDDEN, "{file}");
+    for file in [
+        "x",
+        "x?until=1",
+        "x?until=9999999999&proof=AAAAAAAAAAAAAAAAAAAAAA",
+        "x?until=99999999999999999999&proof=",
+    ] {
+        assert_eq!(
+            ask(Method::GET, &format!("/media/images/{file}"), &[], "").await.status,
+            StatusCode::FORBIDDEN,
+            "{file}"
+        );
     }
-    let foreign = ask(Method::PUT, "/media/uploads/x", &[("origin", "https://evil.example")], "bytes").await;
+    let foreign =
+        ask(Method::PUT, "/media/uploads/x", &[("origin", "https://evil.example")], "bytes").await;
     assert_eq!(foreign.status, StatusCode::FORBIDDEN);
     assert!(!foreign.headers.contains_key("access-control-allow-origin"));
-    assert_eq!(ask(Method::POST, "/media/uploads/x", &[], "bytes").await.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        ask(Method::POST, "/media/uploads/x", &[], "bytes").await.status,
+        StatusCode::METHOD_NOT_ALLOWED
+    );
 }

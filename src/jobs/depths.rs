@@ -1,4 +1,5 @@
-//! Tells how deep the queues are, every few seconds, on a connection of its own: what is in the way of jobs is not to be in the way of this.
+//! Tells how deep the queues are, every few seconds, on a connection of its own: what is in the way
+//! of jobs is not to be in the way of this.
 
 use std::sync::Arc;
 use std::time::Duration;

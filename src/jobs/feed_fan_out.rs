@@ -6,10 +6,16 @@ use crate::ids::{Id, PostId, UserId};
 
 /// # Errors
 /// The author's shard or Redis is away.
-pub async fn run(op: &Operation, domain: &Domain, post: PostId, author: UserId) -> Result<(), JobError> {
+pub async fn run(
+    op: &Operation,
+    domain: &Domain,
+    post: PostId,
+    author: UserId,
+) -> Result<(), JobError> {
     let pushed = timelines::fan_out(op, domain, post, author).await?;
     let taken = (domain.clock.now() - post.created_at()).to_std().unwrap_or_default();
-    metrics::counter!("plaza_fan_out_deliveries_total").increment(u64::try_from(pushed).unwrap_or_default());
+    metrics::counter!("plaza_fan_out_deliveries_total")
+        .increment(u64::try_from(pushed).unwrap_or_default());
     metrics::histogram!("plaza_fan_out_seconds").record(taken.as_secs_f64());
     Ok(())
 }

@@ -25,18 +25,22 @@ pub enum JobError {
 impl From<DomainError> for JobError {
     fn from(error: DomainError) -> Self {
         match &error {
-            DomainError::Rejected(_) | DomainError::Unauthenticated | DomainError::Forbidden | DomainError::Limited { .. } => {
-                Self::Fail(error.to_string())
-            }
+            DomainError::Rejected(_)
+            | DomainError::Unauthenticated
+            | DomainError::Forbidden
+            | DomainError::Limited { .. } => Self::Fail(error.to_string()),
             DomainError::Store(_) | DomainError::Internal(_) => Self::Retry(error.to_string()),
         }
     }
 }
 
-/// Every job and its handler. A handler may be run again at any time: what it does must come to the same.
+/// Every job and its handler. A handler may be run again at any time: what it does must come to the
+/// same.
 async fn handle(op: &Operation, domain: &Domain, job: &Job) -> Result<(), JobError> {
     match job {
-        Job::FeedFanOut { post_id, author_id } => feed_fan_out::run(op, domain, *post_id, *author_id).await,
+        Job::FeedFanOut { post_id, author_id } => {
+            feed_fan_out::run(op, domain, *post_id, *author_id).await
+        }
         Job::FeedResumePush { author_id } => feed_resume_push::run(op, domain, *author_id).await,
         Job::ImageProcess { image_id } => image_process::run(op, domain, *image_id).await,
         Job::ImageDelete { names } => image_delete::run(domain, names).await,

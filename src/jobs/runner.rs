@@ -1,8 +1,11 @@
-//! Consumes every queue: runs jobs a number at a time, acknowledges what is done, retries what failed, gives up what keeps failing.
+//! Consumes every queue: runs jobs a number at a time, acknowledges what is done, retries what
+//! failed, gives up what keeps failing.
 //!
-//! A failed job is published (confirmed) to a retry queue or to the dead-letter queue *before* its delivery is acknowledged: a worker that dies in
-//! between leaves the job twice, never not at all, and handlers may be run twice. A delivery that can be neither acknowledged nor published would stay with
-//! this worker for as long as its connection lives, so the worker connects anew: then all that it holds is delivered again.
+//! A failed job is published (confirmed) to a retry queue or to the dead-letter queue *before* its
+//! delivery is acknowledged: a worker that dies in between leaves the job twice, never not at all,
+//! and handlers may be run twice. A delivery that can be neither acknowledged nor published would
+//! stay with this worker for as long as its connection lives, so the worker connects anew: then all
+//! that it holds is delivered again.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -28,7 +31,8 @@ use crate::stores::rabbitmq::publisher::{Message, Publisher};
 use crate::stores::rabbitmq::{connect, topology, unavailable};
 use crate::telemetry::{figures, trace};
 
-/// Jobs of one kind that run at the same time, where configuration does not say: each keeps its store busy by itself.
+/// Jobs of one kind that run at the same time, where configuration does not say: each keeps its
+/// store busy by itself.
 const AT_ONCE: u16 = 16;
 
 /// Jobs of a queue that run at the same time.
@@ -37,8 +41,11 @@ fn at_once(queue: Queue, config: &Config) -> u16 {
         Queue::Feed => AT_ONCE,
         // Most of an order's time is the payment provider's.
         Queue::Orders => config.rabbitmq.orders_at_once,
-        // Images take memory and whole processors: as many as may be decoded, so that none waits for its turn while its time runs.
-        Queue::Images => u16::try_from(config.media.parallel_decodes).unwrap_or(AT_ONCE).clamp(1, AT_ONCE),
+        // Images take memory and whole processors: as many as may be decoded, so that none waits
+        // for its turn while its time runs.
+        Queue::Images => {
+            u16::try_from(config.media.parallel_decodes).unwrap_or(AT_ONCE).clamp(1, AT_ONCE)
+        }
     }
 }
 
@@ -49,11 +56,16 @@ const ATTEMPT: &str = "x-plaza-attempt";
 /// The header in which a dead job says why.
 pub const CAUSE: &str = "x-plaza-cause";
 
-/// Consumes until told to stop; finishes the jobs in hand first. RabbitMQ away: tries again, for ever.
+/// Consumes until told to stop; finishes the jobs in hand first. RabbitMQ away: tries again, for
+/// ever.
 ///
 /// # Errors
 /// None.
-pub async fn run(domain: Domain, config: Arc<Config>, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    domain: Domain,
+    config: Arc<Config>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     figures::begin_worker();
     tokio::join!(work(&domain, &config, &stop), depths::tell(Arc::clone(&config), stop.clone()));
     Ok(())
@@ -81,20 +93,33 @@ struct Context {
     publisher: Publisher,
 }
 
-async fn consume(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken) -> Result<(), StoreError> {
+async fn consume(
+    domain: &Domain,
+    config: &Arc<Config>,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
     let context = Arc::new(Context {
         domain: domain.clone(),
         retry_delays_ms: config.rabbitmq.retry_delays_ms.clone(),
-        publisher: Publisher::connect(&config.rabbitmq.url, &config.rabbitmq.retry_delays_ms).await?,
+        publisher: Publisher::connect(&config.rabbitmq.url, &config.rabbitmq.retry_delays_ms)
+            .await?,
     });
     let connection = connect(&config.rabbitmq.url, "plaza worker").await?;
     let mut consumers = Vec::new();
     for queue in Queue::ALL {
         let channel = connection.create_channel().await.map_err(unavailable)?;
         let at_once = at_once(queue, config);
-        channel.basic_qos(config.rabbitmq.prefetch.max(at_once), BasicQosOptions::default()).await.map_err(unavailable)?;
+        channel
+            .basic_qos(config.rabbitmq.prefetch.max(at_once), BasicQosOptions::default())
+            .await
+            .map_err(unavailable)?;
         let consumer = channel
-            .basic_consume(queue.name().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
+            .basic_consume(
+                queue.name().into(),
+                "".into(),
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            )
             .await
             .map_err(unavailable)?;
         consumers.push(consume_queue(Arc::clone(&context), queue, (consumer, at_once), stop));
@@ -139,17 +164,23 @@ async fn consume_queue(
     ended
 }
 
-/// Runs one delivery to its acknowledgement; whether it came that far. When not (RabbitMQ went away), it will be delivered again.
+/// Runs one delivery to its acknowledgement; whether it came that far. When not (RabbitMQ went
+/// away), it will be delivered again.
 async fn take(context: &Context, queue: Queue, delivery: Delivery) -> bool {
     let settled = match serde_json::from_slice::<JobEnvelope>(&delivery.data) {
         Ok(envelope) => {
-            let mut span = trace::of_message(envelope.traceparent.as_deref(), trace::Kind::Consumer, || envelope.job.name().into());
+            let mut span =
+                trace::of_message(envelope.traceparent.as_deref(), trace::Kind::Consumer, || {
+                    envelope.job.name().into()
+                });
             span.set("messaging.system", || "rabbitmq".into());
             span.set("messaging.destination.name", || queue.name().into());
             span.set("messaging.message.id", || envelope.id.clone().into());
             span.run(run_job(context, queue, &envelope, &delivery)).await
         }
-        Err(error) => give_up(context, queue, &delivery, &format!("cannot be read: {error}"), 1).await,
+        Err(error) => {
+            give_up(context, queue, &delivery, &format!("cannot be read: {error}"), 1).await
+        }
     };
     match settled {
         Ok(()) => {
@@ -166,7 +197,12 @@ async fn take(context: &Context, queue: Queue, delivery: Delivery) -> bool {
     }
 }
 
-async fn run_job(context: &Context, queue: Queue, envelope: &JobEnvelope, delivery: &Delivery) -> Result<(), StoreError> {
+async fn run_job(
+    context: &Context,
+    queue: Queue,
+    envelope: &JobEnvelope,
+    delivery: &Delivery,
+) -> Result<(), StoreError> {
     let started = tokio::time::Instant::now();
     let mut op = Operation::internal(context.domain.cluster.len(), TIMEOUT);
     op.traceparent.clone_from(&envelope.traceparent);
@@ -177,16 +213,24 @@ async fn run_job(context: &Context, queue: Queue, envelope: &JobEnvelope, delive
         Err(_) => Err(JobError::Retry(format!("not done after {} s", TIMEOUT.as_secs()))),
     };
     let name = envelope.job.name();
-    metrics::histogram!("plaza_job_seconds", "queue" => queue.name(), "job" => name.clone()).record(started.elapsed().as_secs_f64());
-    let count = |outcome| metrics::counter!("plaza_jobs_total", "queue" => queue.name(), "job" => name, "outcome" => outcome).increment(1);
+    metrics::histogram!("plaza_job_seconds", "queue" => queue.name(), "job" => name.clone())
+        .record(started.elapsed().as_secs_f64());
+    let count = |outcome| {
+        metrics::counter!("plaza_jobs_total", "queue" => queue.name(), "job" => name, "outcome" => outcome).increment(1)
+    };
     match result {
         Ok(()) => {
             count("ok");
-            tracing::debug!(job = envelope.id, took_ms = started.elapsed().as_secs_f64() * 1_000.0, "a job is done");
+            tracing::debug!(
+                job = envelope.id,
+                took_ms = started.elapsed().as_secs_f64() * 1_000.0,
+                "a job is done"
+            );
             if is_repeat(delivery) {
-                let forgotten = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
-                    attempts::forget_attempts(connection, &envelope.id).await
-                });
+                let forgotten =
+                    on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
+                        attempts::forget_attempts(connection, &envelope.id).await
+                    });
                 if let Err(error) = forgotten.await {
                     tracing::warn!(job = envelope.id, %error, "a job is done, and its failures are not forgotten");
                 }
@@ -198,12 +242,14 @@ async fn run_job(context: &Context, queue: Queue, envelope: &JobEnvelope, delive
             give_up(context, queue, delivery, &cause, 1).await
         }
         Err(JobError::Retry(cause)) => {
-            let counted = on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
-                attempts::count_attempt(connection, &envelope.id, &cause).await
-            });
+            let counted =
+                on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
+                    attempts::count_attempt(connection, &envelope.id, &cause).await
+                });
             let failed = match counted.await {
                 Ok(failed) => failed,
-                // Its shard is away, perhaps for the same reason that the job failed: that uses up none of its attempts.
+                // Its shard is away, perhaps for the same reason that the job failed: that uses up
+                // none of its attempts.
                 Err(error) => {
                     tracing::warn!(job = envelope.id, cause, %error, "a job failed, and that cannot be counted");
                     return match context.retry_delays_ms.first() {
@@ -212,7 +258,9 @@ async fn run_job(context: &Context, queue: Queue, envelope: &JobEnvelope, delive
                     };
                 }
             };
-            let delay = usize::try_from(failed).ok().and_then(|failed| context.retry_delays_ms.get(failed.saturating_sub(1)));
+            let delay = usize::try_from(failed)
+                .ok()
+                .and_then(|failed| context.retry_delays_ms.get(failed.saturating_sub(1)));
             tracing::warn!(job = envelope.id, failed, cause, retry_in_ms = delay, "a job failed");
             count(if delay.is_some() { "retry" } else { "dead" });
             match delay {
@@ -237,21 +285,37 @@ where
 }
 
 fn is_repeat(delivery: &Delivery) -> bool {
-    delivery.properties.headers().as_ref().is_some_and(|headers| headers.inner().contains_key(ATTEMPT))
+    delivery
+        .properties
+        .headers()
+        .as_ref()
+        .is_some_and(|headers| headers.inner().contains_key(ATTEMPT))
 }
 
 fn id_of(delivery: &Delivery) -> String {
     delivery.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
-async fn retry(context: &Context, queue: Queue, delivery: &Delivery, delay_ms: u32, failed: i32) -> Result<(), StoreError> {
+async fn retry(
+    context: &Context,
+    queue: Queue,
+    delivery: &Delivery,
+    delay_ms: u32,
+    failed: i32,
+) -> Result<(), StoreError> {
     let (name, id) = (topology::retry_queue(queue, delay_ms), id_of(delivery));
     let payload = String::from_utf8_lossy(&delivery.data);
     let message = Message { queue: &name, id: &id, payload: &payload };
     context.publisher.publish_with(&message, &[(ATTEMPT, AMQPValue::LongInt(failed + 1))]).await
 }
 
-async fn give_up(context: &Context, queue: Queue, delivery: &Delivery, cause: &str, failed: i32) -> Result<(), StoreError> {
+async fn give_up(
+    context: &Context,
+    queue: Queue,
+    delivery: &Delivery,
+    cause: &str,
+    failed: i32,
+) -> Result<(), StoreError> {
     let (name, id) = (topology::dead_queue(queue), id_of(delivery));
     tracing::error!(job = id, queue = queue.name(), cause, "a job is dead");
     metrics::counter!("plaza_jobs_dead_total", "queue" => queue.name()).increment(1);

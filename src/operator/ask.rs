@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{
-    Asked, OutboxSight, PoolSight, PrimarySight, ProcessSight, ProjectionSight, QueueSight, RedisSight, ReplicaSight, ShardSight, Sight,
-    asked,
+    Asked, OutboxSight, PoolSight, PrimarySight, ProcessSight, ProjectionSight, QueueSight,
+    RedisSight, ReplicaSight, ShardSight, Sight, asked,
 };
 use crate::app::App;
 use crate::config::FeedConfig;
@@ -24,15 +24,20 @@ use crate::telemetry::process;
 
 pub(super) async fn everything(app: &App) -> Sight {
     let cluster = &app.domain.cluster;
-    let all_shards: Vec<&Shard> = cluster.indexes().filter_map(|index| cluster.shard(index).ok()).collect();
-    let mut pools: Vec<PoolSight> = all_shards.iter().flat_map(|shard| shard.pool_states()).map(pool).collect();
+    let all_shards: Vec<&Shard> =
+        cluster.indexes().filter_map(|index| cluster.shard(index).ok()).collect();
+    let mut pools: Vec<PoolSight> =
+        all_shards.iter().flat_map(|shard| shard.pool_states()).map(pool).collect();
     pools.push(pool(("redis".to_owned(), app.domain.redis.state().1)));
     let shards = futures_util::future::join_all(all_shards.into_iter().map(shard));
-    let (shards, redis, rabbitmq, kafka) = tokio::join!(shards, asked(redis(app)), asked(rabbitmq(app)), asked(kafka(app)));
+    let (shards, redis, rabbitmq, kafka) =
+        tokio::join!(shards, asked(redis(app)), asked(rabbitmq(app)), asked(kafka(app)));
     let (shards, of_shards): (Vec<ShardSight>, Vec<Vec<Reached>>) = shards.into_iter().unzip();
     let of_shards: Vec<Reached> = of_shards.into_iter().flatten().collect();
     let kafka = match kafka {
-        Asked::Told(ends) => Asked::Told(projections(&readers(&app.config.feed), &ends, &of_shards)),
+        Asked::Told(ends) => {
+            Asked::Told(projections(&readers(&app.config.feed), &ends, &of_shards))
+        }
         Asked::Away(why) => Asked::Away(why),
     };
     let of_kernel = process::read().unwrap_or_default();
@@ -46,7 +51,8 @@ pub(super) async fn everything(app: &App) -> Sight {
             resident_bytes: of_kernel.resident_bytes,
             open_files: of_kernel.open_fds,
             most_files: of_kernel.max_fds,
-            up_s: f64::from(u32::try_from(now.timestamp()).unwrap_or_default()) - of_kernel.started_s,
+            up_s: f64::from(u32::try_from(now.timestamp()).unwrap_or_default())
+                - of_kernel.started_s,
         },
         shards,
         pools,
@@ -69,21 +75,28 @@ async fn shard(shard: &Shard) -> (ShardSight, Vec<Reached>) {
         let mut waiting = Vec::new();
         for sink in Sink::ALL {
             let backlog = outbox::backlog(&mut connection, sink.code()).await?;
-            waiting.push(OutboxSight { sink: sink.name(), unsent: backlog.unsent, oldest_s: backlog.oldest_s });
+            waiting.push(OutboxSight {
+                sink: sink.name(),
+                unsent: backlog.unsent,
+                oldest_s: backlog.oldest_s,
+            });
         }
         let reached = reached(&mut connection).await?;
         let waits = state.sees_standbys && !state.synchronous_standby_names.is_empty();
         let synchronous = waits.then_some(state.synchronous_standbys);
         Ok::<_, StoreError>((PrimarySight { synchronous, outbox: waiting }, lsn, reached))
     });
-    let replicas = futures_util::future::join_all(shard.probes().map(|(name, probe, state)| async move {
-        let replayed = asked(async {
-            let mut connection = probe.open().await.map_err(|error| StoreError::unavailable(name, error))?;
-            position::replayed_lsn(&mut connection).await
-        });
-        (name.to_owned(), replayed.await, state.lag_bytes().map(|_| state.is_serving()))
-    }));
-    // The replicas answer while the primary does: what they have is not older than what it says by more than that.
+    let replicas =
+        futures_util::future::join_all(shard.probes().map(|(name, probe, state)| async move {
+            let replayed = asked(async {
+                let mut connection =
+                    probe.open().await.map_err(|error| StoreError::unavailable(name, error))?;
+                position::replayed_lsn(&mut connection).await
+            });
+            (name.to_owned(), replayed.await, state.lag_bytes().map(|_| state.is_serving()))
+        }));
+    // The replicas answer while the primary does: what they have is not older than what it says by
+    // more than that.
     let (primary, replicas) = tokio::join!(primary, replicas);
     let lsn = match &primary {
         Asked::Told((_, lsn, _)) => Some(*lsn),
@@ -93,7 +106,9 @@ async fn shard(shard: &Shard) -> (ShardSight, Vec<Reached>) {
         name,
         lag_bytes: match (replayed, lsn) {
             (Asked::Told(replayed), Some(lsn)) => Asked::Told(lsn.saturating_sub(replayed)),
-            (Asked::Told(_), None) => Asked::Away("answers; how far it is behind, only its primary knows".to_owned()),
+            (Asked::Told(_), None) => {
+                Asked::Away("answers; how far it is behind, only its primary knows".to_owned())
+            }
             (Asked::Away(why), _) => Asked::Away(why),
         },
         serves,
@@ -110,7 +125,12 @@ async fn redis(app: &App) -> Result<RedisSight, StoreError> {
     let began = Instant::now();
     let memory = app.domain.redis.memory().await?;
     let took_ms = began.elapsed().as_secs_f64() * 1_000.0;
-    Ok(RedisSight { took_ms, used_bytes: memory.used_bytes, max_bytes: memory.max_bytes, evicted: memory.evicted })
+    Ok(RedisSight {
+        took_ms,
+        used_bytes: memory.used_bytes,
+        max_bytes: memory.max_bytes,
+        evicted: memory.evicted,
+    })
 }
 
 async fn rabbitmq(app: &App) -> Result<Vec<QueueSight>, StoreError> {
@@ -141,17 +161,33 @@ async fn kafka(app: &App) -> anyhow::Result<Vec<(Partition, i64)>> {
 /// Whoever reads events, and from which topics.
 fn readers(feed: &FeedConfig) -> Vec<(&'static str, &'static [Topic])> {
     let views: (&str, &[Topic]) = (view_windows::NAME, &[Topic::Views]);
-    all(feed).iter().map(|projection| (projection.name(), projection.topics())).chain([views]).collect()
+    all(feed)
+        .iter()
+        .map(|projection| (projection.name(), projection.topics()))
+        .chain([views])
+        .collect()
 }
 
-/// How far each projection is behind the ends. The shard that is furthest in a partition has seen everything below: the others got nothing in between.
-fn projections(readers: &[(&'static str, &'static [Topic])], ends: &[(Partition, i64)], reached: &[Reached]) -> Vec<ProjectionSight> {
+/// How far each projection is behind the ends. The shard that is furthest in a partition has seen
+/// everything below: the others got nothing in between.
+fn projections(
+    readers: &[(&'static str, &'static [Topic])],
+    ends: &[(Partition, i64)],
+    reached: &[Reached],
+) -> Vec<ProjectionSight> {
     let sight = |(name, topics): &(&'static str, &'static [Topic])| {
-        let of_topics = ends.iter().filter(|(partition, _)| topics.iter().any(|topic| topic.name() == partition.topic));
+        let of_topics = ends
+            .iter()
+            .filter(|(partition, _)| topics.iter().any(|topic| topic.name() == partition.topic));
         let (mut behind, mut events) = (0, 0);
         for (partition, end) in of_topics {
-            let here = |at: &&Reached| at.projection == *name && at.topic == partition.topic && at.partition == partition.number;
-            let next = reached.iter().filter(here).map(|at| at.next_offset).max().unwrap_or_default();
+            let here = |at: &&Reached| {
+                at.projection == *name
+                    && at.topic == partition.topic
+                    && at.partition == partition.number
+            };
+            let next =
+                reached.iter().filter(here).map(|at| at.next_offset).max().unwrap_or_default();
             behind += (end - next).max(0);
             events += end;
         }
@@ -167,16 +203,22 @@ mod tests {
     #[test]
     fn the_shard_that_is_furthest_says_how_far_a_projection_has_come() {
         let feed = FeedConfig::default();
-        let ends: Vec<(Partition, i64)> =
-            [("posts", 0, 10), ("posts", 1, 5), ("orders", 0, 7)].map(|(topic, number, end)| (Partition { topic, number }, end)).into();
-        let reached: Vec<Reached> = [("post_counts", 0, 4), ("post_counts", 0, 9), ("post_counts", 1, 6), ("another", 0, 10)]
-            .map(|(projection, partition, next_offset)| Reached {
-                projection: projection.into(),
-                topic: "posts".into(),
-                partition,
-                next_offset,
-            })
+        let ends: Vec<(Partition, i64)> = [("posts", 0, 10), ("posts", 1, 5), ("orders", 0, 7)]
+            .map(|(topic, number, end)| (Partition { topic, number }, end))
             .into();
+        let reached: Vec<Reached> = [
+            ("post_counts", 0, 4),
+            ("post_counts", 0, 9),
+            ("post_counts", 1, 6),
+            ("another", 0, 10),
+        ]
+        .map(|(projection, partition, next_offset)| Reached {
+            projection: projection.into(),
+            topic: "posts".into(),
+            partition,
+            next_offset,
+        })
+        .into();
         let seen = projections(&readers(&feed), &ends, &reached);
         let counts = seen.iter().find(|sight| sight.projection == "post_counts").unwrap();
         assert_eq!((counts.behind, counts.events), (1, 15));

@@ -1,5 +1,5 @@
-//! What an operator sees at a glance: how every part stands, asked of the parts themselves when somebody looks. A part that does not answer in time is
-//! told as such, and holds up nothing else.
+//! What an operator sees at a glance: how every part stands, asked of the parts themselves when
+//! somebody looks. A part that does not answer in time is told as such, and holds up nothing else.
 
 mod ask;
 
@@ -83,7 +83,8 @@ pub struct ShardSight {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PrimarySight {
-    /// Replicas that a commit may wait for; `None` when it waits for none, or this user may not know.
+    /// Replicas that a commit may wait for; `None` when it waits for none, or this user may not
+    /// know.
     pub synchronous: Option<i64>,
     /// What waits in the outbox: for RabbitMQ and for Kafka.
     pub outbox: Vec<OutboxSight>,

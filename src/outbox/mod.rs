@@ -1,4 +1,5 @@
-//! The outbox: the only way a message leaves a mutation. Rows are written in the mutation's transaction; the relay sends them.
+//! The outbox: the only way a message leaves a mutation. Rows are written in the mutation's
+//! transaction; the relay sends them.
 
 pub mod relay;
 pub mod wakes;
@@ -76,7 +77,12 @@ impl Messages {
             traceparent: self.traceparent.clone(),
             event,
         };
-        self.rows.push((Sink::Kafka, topic, subject, serde_json::to_string(&envelope).unwrap_or_default()));
+        self.rows.push((
+            Sink::Kafka,
+            topic,
+            subject,
+            serde_json::to_string(&envelope).unwrap_or_default(),
+        ));
         self
     }
 
@@ -85,11 +91,17 @@ impl Messages {
     pub fn job(mut self, job: Job, id: String) -> Self {
         let queue = queue_of(&job).name();
         let envelope = JobEnvelope { id: id.clone(), traceparent: self.traceparent.clone(), job };
-        self.rows.push((Sink::Rabbitmq, queue, id, serde_json::to_string(&envelope).unwrap_or_default()));
+        self.rows.push((
+            Sink::Rabbitmq,
+            queue,
+            id,
+            serde_json::to_string(&envelope).unwrap_or_default(),
+        ));
         self
     }
 
-    /// Writes them. Call it inside the transaction, after the aggregate's row is locked: that is what makes order per key hold.
+    /// Writes them. Call it inside the transaction, after the aggregate's row is locked: that is
+    /// what makes order per key hold.
     ///
     /// # Errors
     /// The server's.

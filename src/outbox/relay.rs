@@ -1,9 +1,10 @@
 //! The relay: takes messages out of each shard's outbox, in order, to RabbitMQ and Kafka.
 //!
-//! Exactly one relay works on a shard at a time: it holds an advisory lock on a connection of its own. (Several, skipping each other's
-//! locked rows, turn the order per key around; a cursor over the ids skips rows that commit late.) Each sink has a loop of its own, so that a broker
-//! that is away holds up nothing else. A row is marked only after its broker has confirmed it; what was confirmed but not marked is sent again,
-//! and readers skip repeats.
+//! Exactly one relay works on a shard at a time: it holds an advisory lock on a connection of its
+//! own. (Several, skipping each other's locked rows, turn the order per key around; a cursor over
+//! the ids skips rows that commit late.) Each sink has a loop of its own, so that a broker that is
+//! away holds up nothing else. A row is marked only after its broker has confirmed it; what was
+//! confirmed but not marked is sent again, and readers skip repeats.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -28,13 +29,15 @@ use crate::telemetry::{figures, trace};
 
 /// Messages in flight at a time, per shard and sink.
 const WINDOW: i64 = 500;
-/// While messages come without a pause, they are sent no more often than this: those that came together share a confirmation and a mark.
+/// While messages come without a pause, they are sent no more often than this: those that came
+/// together share a confirmation and a mark.
 const PACE: Duration = Duration::from_millis(40);
 /// How often the lock's connection is checked, and how soon another relay may take over.
 const LOCK_CHECK: Duration = Duration::from_secs(1);
 /// How long the answer to a mutation is kept for its retries.
 const KEEP_KEYS_HOURS: i32 = 48;
-/// Days for which used refresh tokens are known: longer than a session lives without being refreshed.
+/// Days for which used refresh tokens are known: longer than a session lives without being
+/// refreshed.
 const KEEP_SPENT_DAYS: i32 = 60;
 /// How often a sink that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -45,11 +48,17 @@ const KEEP_DAYS: i32 = 7;
 ///
 /// # Errors
 /// None: what fails is tried again.
-pub async fn run(cluster: Arc<Cluster>, redis: Redis, config: Arc<Config>, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    cluster: Arc<Cluster>,
+    redis: Redis,
+    config: Arc<Config>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     figures::begin_relay();
     let wakes = Arc::new(Wakes::new(cluster.len()));
     let shards = cluster.indexes().map(|index| {
-        let (cluster, wakes, config, stop) = (Arc::clone(&cluster), Arc::clone(&wakes), Arc::clone(&config), stop.clone());
+        let (cluster, wakes, config, stop) =
+            (Arc::clone(&cluster), Arc::clone(&wakes), Arc::clone(&config), stop.clone());
         async move {
             let Ok(shard) = cluster.shard(index) else { return };
             while !stop.is_cancelled() {
@@ -64,7 +73,12 @@ pub async fn run(cluster: Arc<Cluster>, redis: Redis, config: Arc<Config>, stop:
 }
 
 /// Works on one shard for as long as it has the lock.
-async fn relay_shard(shard: &Shard, wakes: &Wakes, config: &Config, stop: &CancellationToken) -> Result<(), StoreError> {
+async fn relay_shard(
+    shard: &Shard,
+    wakes: &Wakes,
+    config: &Config,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
     let mut lock = shard.direct().await?;
     if !rows::try_lock(&mut lock, "relay").await? {
         return Ok(());
@@ -83,8 +97,13 @@ async fn relay_shard(shard: &Shard, wakes: &Wakes, config: &Config, stop: &Cance
     ended
 }
 
-/// Checks the connection that holds the lock, and keeps the outbox's partitions, until told to stop or the connection is gone.
-async fn keep_lock(lock: &mut Connection, shard: ShardIndex, stop: &CancellationToken) -> Result<(), StoreError> {
+/// Checks the connection that holds the lock, and keeps the outbox's partitions, until told to stop
+/// or the connection is gone.
+async fn keep_lock(
+    lock: &mut Connection,
+    shard: ShardIndex,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
     let mut checks = 0_u32;
     loop {
         if checks.is_multiple_of(3_600) {
@@ -138,7 +157,10 @@ fn sending(rows: &[OutboxRow], sink: Sink) -> Vec<trace::Span> {
     }
     let begin = |row: &OutboxRow| {
         let carrier: Carrier = serde_json::from_str(&row.payload).ok()?;
-        let mut span = trace::of_message(carrier.traceparent.as_deref(), trace::Kind::Producer, || format!("send {}", row.topic).into());
+        let mut span =
+            trace::of_message(carrier.traceparent.as_deref(), trace::Kind::Producer, || {
+                format!("send {}", row.topic).into()
+            });
         span.set("messaging.system", || sink.name().into());
         span.set("messaging.destination.name", || row.topic.clone().into());
         span.set("messaging.message.id", || row.key.clone().into());
@@ -200,7 +222,8 @@ fn markable(unsent: &[OutboxRow], confirmed: &[bool]) -> Vec<i64> {
 }
 
 fn count(sink: &'static str, sent: usize) {
-    metrics::counter!("plaza_outbox_sent_total", "sink" => sink).increment(u64::try_from(sent).unwrap_or_default());
+    metrics::counter!("plaza_outbox_sent_total", "sink" => sink)
+        .increment(u64::try_from(sent).unwrap_or_default());
 }
 
 async fn to_rabbitmq(
@@ -214,17 +237,27 @@ async fn to_rabbitmq(
     rows::relax(&mut connection).await?;
     let mut publisher: Option<Publisher> = None;
     let (mut looks, mut away) = (Looks::default(), false);
-    while let Some(unsent) = next(&mut connection, (shard.index, Sink::Rabbitmq), &mut looks, wakes, stop).await? {
+    while let Some(unsent) =
+        next(&mut connection, (shard.index, Sink::Rabbitmq), &mut looks, wakes, stop).await?
+    {
         let spans = sending(&unsent, Sink::Rabbitmq);
         let sent = async {
             let connected = match publisher.take() {
                 Some(connected) => connected,
                 None => Publisher::connect(url, retry_delays_ms).await?,
             };
-            let messages: Vec<publisher::Message<'_>> =
-                unsent.iter().map(|row| publisher::Message { queue: &row.topic, id: &row.key, payload: &row.payload }).collect();
-            let publishing = tokio::time::timeout(Duration::from_secs(10), connected.publish(&messages)).await;
-            let confirmed = publishing.map_err(|_| StoreError::unavailable("rabbitmq", "no confirm in 10 s"))??;
+            let messages: Vec<publisher::Message<'_>> = unsent
+                .iter()
+                .map(|row| publisher::Message {
+                    queue: &row.topic,
+                    id: &row.key,
+                    payload: &row.payload,
+                })
+                .collect();
+            let publishing =
+                tokio::time::timeout(Duration::from_secs(10), connected.publish(&messages)).await;
+            let confirmed = publishing
+                .map_err(|_| StoreError::unavailable("rabbitmq", "no confirm in 10 s"))??;
             Ok::<_, StoreError>((connected, confirmed))
         };
         let sent = sent.await;
@@ -255,14 +288,27 @@ async fn to_rabbitmq(
     Ok(())
 }
 
-async fn to_kafka(shard: &Shard, wakes: &Wakes, config: &KafkaConfig, stop: &CancellationToken) -> Result<(), StoreError> {
+async fn to_kafka(
+    shard: &Shard,
+    wakes: &Wakes,
+    config: &KafkaConfig,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
     let mut connection = shard.direct().await?;
     rows::relax(&mut connection).await?;
     let mut producer = EventProducer::new(config)?;
     let mut looks = Looks::default();
-    while let Some(unsent) = next(&mut connection, (shard.index, Sink::Kafka), &mut looks, wakes, stop).await? {
-        let messages: Vec<producer::Message<'_>> =
-            unsent.iter().map(|row| producer::Message { topic: &row.topic, key: &row.key, payload: &row.payload }).collect();
+    while let Some(unsent) =
+        next(&mut connection, (shard.index, Sink::Kafka), &mut looks, wakes, stop).await?
+    {
+        let messages: Vec<producer::Message<'_>> = unsent
+            .iter()
+            .map(|row| producer::Message {
+                topic: &row.topic,
+                key: &row.key,
+                payload: &row.payload,
+            })
+            .collect();
         let spans = sending(&unsent, Sink::Kafka);
         let sent = tokio::select! {
             sent = producer.publish(&messages) => sent,
@@ -294,7 +340,13 @@ mod tests {
     use super::*;
 
     fn row(id: i64, key: &str) -> OutboxRow {
-        OutboxRow { id, topic: "posts".into(), key: key.into(), payload: String::new(), created_at: chrono::DateTime::UNIX_EPOCH }
+        OutboxRow {
+            id,
+            topic: "posts".into(),
+            key: key.into(),
+            payload: String::new(),
+            created_at: chrono::DateTime::UNIX_EPOCH,
+        }
     }
 
     #[test]

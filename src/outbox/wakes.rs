@@ -1,5 +1,6 @@
-//! Whoever has written to an outbox tells its relay through Redis, and the relay looks at once. Nothing depends on it but the wait: a relay that is not
-//! told looks by itself, often while Redis is away and seldom while it is there.
+//! Whoever has written to an outbox tells its relay through Redis, and the relay looks at once.
+//! Nothing depends on it but the wait: a relay that is not told looks by itself, often while Redis
+//! is away and seldom while it is there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,20 +15,26 @@ use crate::stores::postgres::{Cluster, ShardIndex};
 use crate::stores::redis::Redis;
 use crate::stores::redis::listen::Heard;
 
-/// How often an outbox that had something is looked at again when it has nothing and nobody can tell.
+/// How often an outbox that had something is looked at again when it has nothing and nobody can
+/// tell.
 const BUSY_POLL: Duration = Duration::from_millis(20);
 /// How often one that has been empty for a while is.
 const IDLE_POLL: Duration = Duration::from_millis(50);
 /// Looks without anything after which an outbox counts as idle.
 const IDLE_AFTER: u32 = 50;
-/// How often one is looked at of which one would be told: for what was written by a process that cannot reach Redis, or tells nobody.
+/// How often one is looked at of which one would be told: for what was written by a process that
+/// cannot reach Redis, or tells nobody.
 const TOLD_POLL: Duration = Duration::from_millis(250);
 
 /// Tells the relays of what this process writes, until told to stop.
 ///
 /// # Errors
 /// None: while Redis is away nobody is told.
-pub async fn tell(cluster: Arc<Cluster>, redis: Redis, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn tell(
+    cluster: Arc<Cluster>,
+    redis: Redis,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     loop {
         let shards = tokio::select! {
             shards = cluster.appended.take() => shards,
@@ -49,7 +56,10 @@ pub struct Wakes {
 impl Wakes {
     /// For so many shards.
     pub fn new(shards: usize) -> Self {
-        Self { hearing: AtomicBool::new(false), shards: (0..shards).map(|_| Default::default()).collect() }
+        Self {
+            hearing: AtomicBool::new(false),
+            shards: (0..shards).map(|_| Default::default()).collect(),
+        }
     }
 
     /// Hears what is told, until told to stop.
@@ -63,7 +73,9 @@ impl Wakes {
                 self.shards.iter().flatten().for_each(Notify::notify_one);
             }
             Heard::Said(shards) => {
-                let named = shards.split_ascii_whitespace().filter_map(|shard| self.shards.get(shard.parse::<usize>().ok()?));
+                let named = shards
+                    .split_ascii_whitespace()
+                    .filter_map(|shard| self.shards.get(shard.parse::<usize>().ok()?));
                 named.flatten().for_each(Notify::notify_one);
             }
             Heard::Lost => self.hearing.store(false, Ordering::Release),
@@ -71,7 +83,8 @@ impl Wakes {
         redis.hear(&redis.relays_channel(), stop, heard).await
     }
 
-    /// Waits until it is time to look again, after so many looks in a row that found nothing; or to stop.
+    /// Waits until it is time to look again, after so many looks in a row that found nothing; or to
+    /// stop.
     pub async fn next(&self, shard: ShardIndex, sink: Sink, idle: u32, stop: &CancellationToken) {
         let Some(told) = self.told(shard, sink) else { return };
         let patience = match self.hearing.load(Ordering::Acquire) {

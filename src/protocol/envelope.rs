@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::events::Event;
 use super::jobs::Job;
 
-/// An event as it lies in Kafka. `aggregate` and `version` are what order and completeness are checked by: the versions of
-/// one aggregate are 1, 2, 3 .. with nothing left out.
+/// An event as it lies in Kafka. `aggregate` and `version` are what order and completeness are
+/// checked by: the versions of one aggregate are 1, 2, 3 .. with nothing left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventEnvelope {
     /// CloudEvents version: `1.0`.

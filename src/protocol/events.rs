@@ -1,5 +1,5 @@
-//! Every event there is. A new one is a new variant; a changed one is a new variant with the next version in its name, and the
-//! old one stays, so that a log of any age can be read.
+//! Every event there is. A new one is a new variant; a changed one is a new variant with the next
+//! version in its name, and the old one stays, so that a log of any age can be read.
 
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +109,8 @@ pub enum Event {
         /// By whom.
         author_id: UserId,
     },
-    /// A post was passed on. The repost is a post with events of its own; this one tells the original's shard.
+    /// A post was passed on. The repost is a post with events of its own; this one tells the
+    /// original's shard.
     #[serde(rename = "post.reposted.v1")]
     PostReposted {
         /// The repost.
@@ -259,7 +260,8 @@ pub enum Aggregate {
     Block(UserId, UserId),
     /// A post with its likes and comments.
     Post(PostId),
-    /// One post's passing on or quoting another: has versions of its own, so that the other's shard can check them.
+    /// One post's passing on or quoting another: has versions of its own, so that the other's shard
+    /// can check them.
     Share(PostId, PostId),
     /// The mention of a person in a post, or in a comment on it.
     Mention(UserId, PostId, Option<CommentId>),
@@ -292,11 +294,16 @@ impl Event {
     /// What the event is about.
     pub fn aggregate(&self) -> Aggregate {
         match self {
-            Self::UserCreated { user_id, .. } | Self::UserUpdated { user_id } => Aggregate::User(*user_id),
+            Self::UserCreated { user_id, .. } | Self::UserUpdated { user_id } => {
+                Aggregate::User(*user_id)
+            }
             Self::UserFollowed { follower_id, followee_id, .. }
             | Self::UserFollowRequested { follower_id, followee_id, .. }
-            | Self::UserUnfollowed { follower_id, followee_id } => Aggregate::Edge(*follower_id, *followee_id),
-            Self::UserBlocked { blocker_id, blocked_id } | Self::UserUnblocked { blocker_id, blocked_id } => {
+            | Self::UserUnfollowed { follower_id, followee_id } => {
+                Aggregate::Edge(*follower_id, *followee_id)
+            }
+            Self::UserBlocked { blocker_id, blocked_id }
+            | Self::UserUnblocked { blocker_id, blocked_id } => {
                 Aggregate::Block(*blocker_id, *blocked_id)
             }
             Self::PostCreated { post_id, .. }
@@ -308,14 +315,20 @@ impl Event {
             Self::PostReposted { repost_id: sharing, original_id: shared, .. }
             | Self::PostUnreposted { repost_id: sharing, original_id: shared, .. }
             | Self::PostQuoted { quote_id: sharing, quoted_id: shared, .. }
-            | Self::PostUnquoted { quote_id: sharing, quoted_id: shared, .. } => Aggregate::Share(*sharing, *shared),
-            Self::UserMentioned { user_id, post_id, comment_id, .. } => Aggregate::Mention(*user_id, *post_id, *comment_id),
+            | Self::PostUnquoted { quote_id: sharing, quoted_id: shared, .. } => {
+                Aggregate::Share(*sharing, *shared)
+            }
+            Self::UserMentioned { user_id, post_id, comment_id, .. } => {
+                Aggregate::Mention(*user_id, *post_id, *comment_id)
+            }
             Self::CommentAnswered { comment_id, .. } => Aggregate::Answer(*comment_id),
             Self::ProductCreated { product_id, .. }
             | Self::ProductStockChanged { product_id, .. }
             | Self::ProductSold { product_id, .. }
             | Self::ProductReturned { product_id, .. } => Aggregate::Product(*product_id),
-            Self::OrderPlaced { order_id, .. } | Self::OrderStatusChanged { order_id, .. } => Aggregate::Order(*order_id),
+            Self::OrderPlaced { order_id, .. } | Self::OrderStatusChanged { order_id, .. } => {
+                Aggregate::Order(*order_id)
+            }
         }
     }
 }

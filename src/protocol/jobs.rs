@@ -1,4 +1,5 @@
-//! Every job there is: the payloads. The handlers are in `jobs/`; a job that was retired keeps its variant until no queue holds one.
+//! Every job there is: the payloads. The handlers are in `jobs/`; a job that was retired keeps its
+//! variant until no queue holds one.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! What crosses processes: envelopes, events, jobs and where each is sent. Pure serde, versioned; retired forms stay readable.
+//! What crosses processes: envelopes, events, jobs and where each is sent. Pure serde, versioned;
+//! retired forms stay readable.
 
 pub mod envelope;
 pub mod events;

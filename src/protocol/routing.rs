@@ -56,8 +56,16 @@ pub enum Topic {
 
 impl Topic {
     /// All of them: what `plaza migrate` creates.
-    pub const ALL: [Self; 8] =
-        [Self::Users, Self::Edges, Self::Blocks, Self::Posts, Self::References, Self::Products, Self::Orders, Self::Views];
+    pub const ALL: [Self; 8] = [
+        Self::Users,
+        Self::Edges,
+        Self::Blocks,
+        Self::Posts,
+        Self::References,
+        Self::Products,
+        Self::Orders,
+        Self::Views,
+    ];
 
     /// Its name, without the prefix.
     pub fn name(self) -> &'static str {
@@ -73,7 +81,8 @@ impl Topic {
         }
     }
 
-    /// How long its records are kept, in milliseconds; -1: for ever. Read models are rebuilt from the first event; telemetry is only ever read on.
+    /// How long its records are kept, in milliseconds; -1: for ever. Read models are rebuilt from
+    /// the first event; telemetry is only ever read on.
     pub fn retention_ms(self) -> i64 {
         match self {
             Self::Views => 3 * 24 * 3_600 * 1_000,

@@ -1,5 +1,6 @@
-//! A view of a post, as it lies in Kafka: telemetry, of which there is far more than of anything else, so 33 bytes instead of an envelope.
-//! The first byte is the version of what follows; a retired form keeps its arm in [`View::decode`].
+//! A view of a post, as it lies in Kafka: telemetry, of which there is far more than of anything
+//! else, so 33 bytes instead of an envelope. The first byte is the version of what follows; a
+//! retired form keeps its arm in [`View::decode`].
 
 use crate::ids::{Id, PostId, UserId};
 
@@ -60,8 +61,12 @@ mod tests {
 
     #[test]
     fn a_view_is_read_as_it_was_written_and_nothing_else_is_read() {
-        let view =
-            View { post_id: PostId::from_i64(1), author_id: UserId::from_i64(i64::MAX), viewer: u64::MAX - 5, at_ms: 1_800_000_000_123 };
+        let view = View {
+            post_id: PostId::from_i64(1),
+            author_id: UserId::from_i64(i64::MAX),
+            viewer: u64::MAX - 5,
+            at_ms: 1_800_000_000_123,
+        };
         let bytes = view.encode();
         assert_eq!(View::decode(&bytes), Some(view));
         assert_eq!(View::decode(&bytes[..32]), None);

@@ -1,4 +1,5 @@
-//! The blocked person's side of blocks: by whom. A block also ends the blocked person's follow of the blocker, here, on the shard that has it.
+//! The blocked person's side of blocks: by whom. A block also ends the blocked person's follow of
+//! the blocker, here, on the shard that has it.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +25,12 @@ pub struct BlockedBy;
 /// What a batch leaves of each pair: (blocked, blocker) ▶ blocked or not.
 fn pairs(events: &[EventEnvelope]) -> BTreeMap<(i64, i64), bool> {
     let pair = |event: &EventEnvelope| match &event.event {
-        Event::UserBlocked { blocker_id, blocked_id } => Some(((blocked_id.as_i64(), blocker_id.as_i64()), true)),
-        Event::UserUnblocked { blocker_id, blocked_id } => Some(((blocked_id.as_i64(), blocker_id.as_i64()), false)),
+        Event::UserBlocked { blocker_id, blocked_id } => {
+            Some(((blocked_id.as_i64(), blocker_id.as_i64()), true))
+        }
+        Event::UserUnblocked { blocker_id, blocked_id } => {
+            Some(((blocked_id.as_i64(), blocker_id.as_i64()), false))
+        }
         _ => None,
     };
     events.iter().filter_map(pair).collect()
@@ -53,18 +58,26 @@ impl Projection for BlockedBy {
 
     fn target(&self, event: &Event) -> Bucket {
         match event {
-            Event::UserBlocked { blocked_id, .. } | Event::UserUnblocked { blocked_id, .. } => blocked_id.bucket(),
+            Event::UserBlocked { blocked_id, .. } | Event::UserUnblocked { blocked_id, .. } => {
+                blocked_id.bucket()
+            }
             _ => Bucket::new(0),
         }
     }
 
-    async fn commit(&self, connection: &mut Connection, shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
+    async fn commit(
+        &self,
+        connection: &mut Connection,
+        shard: ShardIndex,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
         let pairs = pairs(events);
         if pairs.is_empty() {
             return Ok(());
         }
-        let columns =
-            |active: bool| -> (Vec<i64>, Vec<i64>) { pairs.iter().filter(|(_, is)| **is == active).map(|(pair, _)| *pair).unzip() };
+        let columns = |active: bool| -> (Vec<i64>, Vec<i64>) {
+            pairs.iter().filter(|(_, is)| **is == active).map(|(pair, _)| *pair).unzip()
+        };
         let ((blocked, blockers), (unblocked, unblockers)) = (columns(true), columns(false));
         prepared(
             sql("INSERT INTO blocked_by (blocked_id, blocker_id) SELECT * FROM unnest($1::bigint[], $2::bigint[]) ON CONFLICT DO NOTHING")
@@ -90,8 +103,16 @@ impl Projection for BlockedBy {
         end_follows(connection, shard, &blocked, &blockers, events).await
     }
 
-    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
-        effects.follows_changed(&distinct(pairs(events).into_keys().map(|(blocked, _)| UserId::from_i64(blocked)))).await
+    async fn after_commit(
+        &self,
+        effects: &dyn Effects,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
+        effects
+            .follows_changed(&distinct(
+                pairs(events).into_keys().map(|(blocked, _)| UserId::from_i64(blocked)),
+            ))
+            .await
     }
 }
 
@@ -119,10 +140,15 @@ async fn end_follows(
     )
     .execute(connection)
     .await?;
-    let now = chrono::DateTime::parse_from_rfc3339(&last.time).map(|time| time.to_utc()).unwrap_or_default();
+    let now = chrono::DateTime::parse_from_rfc3339(&last.time)
+        .map(|time| time.to_utc())
+        .unwrap_or_default();
     let mut messages = Messages::new(shard, now, last.traceparent.as_deref());
     for row in ended {
-        messages = messages.event(Event::UserUnfollowed { follower_id: row.follower_id, followee_id: row.followee_id }, row.version);
+        messages = messages.event(
+            Event::UserUnfollowed { follower_id: row.follower_id, followee_id: row.followee_id },
+            row.version,
+        );
     }
     messages.append(connection).await
 }

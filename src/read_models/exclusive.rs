@@ -11,10 +11,15 @@ use crate::stores::postgres::{Cluster, ShardIndex, outbox};
 /// How soon another process may take over, and how long a failure is waited after.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Does `work` whenever this process gets the advisory lock `name` on shard 0, again after each failure, until told to stop. It is dropped when
-/// the lock's connection is lost; what it writes must stand that another process has begun meanwhile.
-pub async fn exclusively<F>(cluster: Arc<Cluster>, name: &str, stop: CancellationToken, work: impl Fn() -> F)
-where
+/// Does `work` whenever this process gets the advisory lock `name` on shard 0, again after each
+/// failure, until told to stop. It is dropped when the lock's connection is lost; what it writes
+/// must stand that another process has begun meanwhile.
+pub async fn exclusively<F>(
+    cluster: Arc<Cluster>,
+    name: &str,
+    stop: CancellationToken,
+    work: impl Fn() -> F,
+) where
     F: Future<Output = anyhow::Result<()>> + Send,
 {
     while !stop.is_cancelled() {

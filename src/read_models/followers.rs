@@ -1,4 +1,5 @@
-//! The followee's side of follows, the count of followers, and the switch between pushing and pulling an author's posts.
+//! The followee's side of follows, the count of followers, and the switch between pushing and
+//! pulling an author's posts.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +31,12 @@ struct PageRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn page(connection: &mut Connection, followee: i64, after: Option<i64>, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+pub async fn page(
+    connection: &mut Connection,
+    followee: i64,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<(i64, i64)>, StoreError> {
     let rows: Vec<PageRow> = prepared(
         sql("SELECT follow_id, follower_id FROM followers WHERE followee_id = $1 AND active AND follow_id < $2
              ORDER BY follow_id DESC LIMIT $3")
@@ -47,7 +53,12 @@ pub async fn page(connection: &mut Connection, followee: i64, after: Option<i64>
 ///
 /// # Errors
 /// The server's.
-pub async fn requests(connection: &mut Connection, followee: i64, after: Option<i64>, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+pub async fn requests(
+    connection: &mut Connection,
+    followee: i64,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<(i64, i64)>, StoreError> {
     let rows: Vec<PageRow> = prepared(
         sql(
             "SELECT follow_id, follower_id FROM follow_requests WHERE followee_id = $1 AND follow_id < $2 ORDER BY follow_id DESC LIMIT $3",
@@ -71,7 +82,12 @@ struct IdRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn chunk(connection: &mut Connection, followee: i64, after_follower: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+pub async fn chunk(
+    connection: &mut Connection,
+    followee: i64,
+    after_follower: i64,
+    limit: i64,
+) -> Result<Vec<i64>, StoreError> {
     let rows: Vec<IdRow> = prepared(
         sql("SELECT follower_id AS id FROM followers WHERE followee_id = $1 AND active AND follower_id > $2 ORDER BY follower_id LIMIT $3")
             .bind::<BigInt, _>(followee)
@@ -92,16 +108,21 @@ pub struct Followers {
     pub push_below: i64,
 }
 
-/// What a batch leaves of each edge: (followee, follower) ▶ (follow id, active). An end does not carry the follow's id; 0 stands for "as it was".
+/// What a batch leaves of each edge: (followee, follower) ▶ (follow id, active). An end does not
+/// carry the follow's id; 0 stands for "as it was".
 fn edges(events: &[EventEnvelope]) -> BTreeMap<(i64, i64), (i64, bool)> {
     let mut edges = BTreeMap::new();
     for event in events {
         match &event.event {
             Event::UserFollowed { follower_id, followee_id, follow_id } => {
-                edges.insert((followee_id.as_i64(), follower_id.as_i64()), (follow_id.as_i64(), true));
+                edges.insert(
+                    (followee_id.as_i64(), follower_id.as_i64()),
+                    (follow_id.as_i64(), true),
+                );
             }
             Event::UserUnfollowed { follower_id, followee_id } => {
-                let edge = edges.entry((followee_id.as_i64(), follower_id.as_i64())).or_insert((0, false));
+                let edge =
+                    edges.entry((followee_id.as_i64(), follower_id.as_i64())).or_insert((0, false));
                 edge.1 = false;
             }
             _ => {}
@@ -133,7 +154,12 @@ impl Projection for Followers {
         followee_of(event).map_or(Bucket::new(0), Id::bucket)
     }
 
-    async fn commit(&self, connection: &mut Connection, shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
+    async fn commit(
+        &self,
+        connection: &mut Connection,
+        shard: ShardIndex,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
         write_requests(connection, events).await?;
         let edges = edges(events);
         let mut columns: (Vec<i64>, Vec<i64>, Vec<i64>, Vec<bool>) = Default::default();
@@ -167,7 +193,11 @@ impl Projection for Followers {
         self.switch(connection, shard, &followees, events).await
     }
 
-    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
+    async fn after_commit(
+        &self,
+        effects: &dyn Effects,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
         let mut followers = Vec::new();
         for event in events {
             if let Event::UserFollowed { follower_id, .. }
@@ -177,18 +207,26 @@ impl Projection for Followers {
                 followers.push(*follower_id);
             }
         }
-        effects.people_changed(&distinct(events.iter().filter_map(|event| followee_of(&event.event)))).await?;
+        effects
+            .people_changed(&distinct(events.iter().filter_map(|event| followee_of(&event.event))))
+            .await?;
         effects.follows_changed(&distinct(followers)).await
     }
 }
 
 /// A request stands until it is answered or taken back.
-async fn write_requests(connection: &mut Connection, events: &[EventEnvelope]) -> Result<(), StoreError> {
+async fn write_requests(
+    connection: &mut Connection,
+    events: &[EventEnvelope],
+) -> Result<(), StoreError> {
     let mut left: BTreeMap<(i64, i64), Option<i64>> = BTreeMap::new();
     for event in events {
         let (followee, follower, request) = match &event.event {
-            Event::UserFollowRequested { follower_id, followee_id, follow_id } => (followee_id, follower_id, Some(follow_id.as_i64())),
-            Event::UserFollowed { follower_id, followee_id, .. } | Event::UserUnfollowed { follower_id, followee_id } => {
+            Event::UserFollowRequested { follower_id, followee_id, follow_id } => {
+                (followee_id, follower_id, Some(follow_id.as_i64()))
+            }
+            Event::UserFollowed { follower_id, followee_id, .. }
+            | Event::UserUnfollowed { follower_id, followee_id } => {
                 (followee_id, follower_id, None)
             }
             _ => continue,
@@ -213,7 +251,8 @@ async fn write_requests(connection: &mut Connection, events: &[EventEnvelope]) -
 }
 
 impl Followers {
-    /// Turns authors that have grown past the one threshold to pulling, and asks for those below the other to be pushed again.
+    /// Turns authors that have grown past the one threshold to pulling, and asks for those below
+    /// the other to be pushed again.
     async fn switch(
         &self,
         connection: &mut Connection,
@@ -238,11 +277,16 @@ impl Followers {
         .load(connection)
         .await?;
         let Some(last) = events.last().filter(|_| !small.is_empty()) else { return Ok(()) };
-        let now = chrono::DateTime::parse_from_rfc3339(&last.time).map(|time| time.to_utc()).unwrap_or_default();
+        let now = chrono::DateTime::parse_from_rfc3339(&last.time)
+            .map(|time| time.to_utc())
+            .unwrap_or_default();
         let mut messages = Messages::new(shard, now, last.traceparent.as_deref());
         for user in small {
             let author_id = UserId::from_i64(user.id);
-            messages = messages.job(Job::FeedResumePush { author_id }, format!("user:{author_id}/resume_push/{}", last.id));
+            messages = messages.job(
+                Job::FeedResumePush { author_id },
+                format!("user:{author_id}/resume_push/{}", last.id),
+            );
         }
         messages.append(connection).await
     }
@@ -269,10 +313,20 @@ mod tests {
     #[test]
     fn the_last_event_of_an_edge_decides() {
         let (a, b) = (UserId::from_i64(1), UserId::from_i64(2));
-        let follow = |id| Event::UserFollowed { follower_id: a, followee_id: b, follow_id: FollowId::from_i64(id) };
+        let follow = |id| Event::UserFollowed {
+            follower_id: a,
+            followee_id: b,
+            follow_id: FollowId::from_i64(id),
+        };
         let unfollow = Event::UserUnfollowed { follower_id: a, followee_id: b };
         assert_eq!(edges(&[event(unfollow.clone(), 2)]), BTreeMap::from([((2, 1), (0, false))]));
-        assert_eq!(edges(&[event(follow(7), 1), event(unfollow.clone(), 2)]), BTreeMap::from([((2, 1), (7, false))]));
-        assert_eq!(edges(&[event(unfollow, 2), event(follow(9), 3)]), BTreeMap::from([((2, 1), (9, true))]));
+        assert_eq!(
+            edges(&[event(follow(7), 1), event(unfollow.clone(), 2)]),
+            BTreeMap::from([((2, 1), (7, false))])
+        );
+        assert_eq!(
+            edges(&[event(unfollow, 2), event(follow(9), 3)]),
+            BTreeMap::from([((2, 1), (9, true))])
+        );
     }
 }

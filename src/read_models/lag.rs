@@ -1,4 +1,5 @@
-//! How far a projection is behind: the ends of its partitions, asked of Kafka every few seconds, less what it has read.
+//! How far a projection is behind: the ends of its partitions, asked of Kafka every few seconds,
+//! less what it has read.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +22,11 @@ pub struct Lag {
 
 impl Lag {
     /// Of a projection that nobody here has read for yet.
-    pub fn new(projection: &'static str, topics: &'static [Topic], consumer: Arc<EventConsumer>) -> Self {
+    pub fn new(
+        projection: &'static str,
+        topics: &'static [Topic],
+        consumer: Arc<EventConsumer>,
+    ) -> Self {
         Self { projection, topics, consumer, read: Mutex::default() }
     }
 
@@ -38,8 +43,11 @@ impl Lag {
             if let Ok(ends) = ends {
                 let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 for topic in self.topics {
-                    let of_topic = ends.iter().filter(|(partition, _)| partition.topic == topic.name());
-                    let behind = of_topic.map(|(partition, end)| (end - read.get(partition).unwrap_or(end)).max(0)).sum();
+                    let of_topic =
+                        ends.iter().filter(|(partition, _)| partition.topic == topic.name());
+                    let behind = of_topic
+                        .map(|(partition, end)| (end - read.get(partition).unwrap_or(end)).max(0))
+                        .sum();
                     self.set(topic, behind);
                 }
             }
@@ -70,10 +78,16 @@ impl Drop for Lag {
 ///
 /// # Errors
 /// Kafka is away.
-pub async fn ends(consumer: &Arc<EventConsumer>, partitions: Vec<Partition>) -> anyhow::Result<Vec<(Partition, i64)>> {
+pub async fn ends(
+    consumer: &Arc<EventConsumer>,
+    partitions: Vec<Partition>,
+) -> anyhow::Result<Vec<(Partition, i64)>> {
     let asking = Arc::clone(consumer);
     tokio::task::spawn_blocking(move || {
-        partitions.into_iter().map(|partition| Ok((partition.clone(), asking.end_of(&partition)?))).collect()
+        partitions
+            .into_iter()
+            .map(|partition| Ok((partition.clone(), asking.end_of(&partition)?)))
+            .collect()
     })
     .await?
 }

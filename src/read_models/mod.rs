@@ -1,4 +1,5 @@
-//! The CQRS read side: a file holds a table, the projection that fills it from events, and the queries that read it.
+//! The CQRS read side: a file holds a table, the projection that fills it from events, and the
+//! queries that read it.
 pub mod blocked_by;
 pub mod exclusive;
 pub mod followers;

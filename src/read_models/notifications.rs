@@ -1,5 +1,5 @@
-//! What people are told of: that somebody follows them, likes, comments on, passes on or quotes a post of theirs, mentions or answers them, has bought from
-//! them; how an order of theirs ended.
+//! What people are told of: that somebody follows them, likes, comments on, passes on or quotes a
+//! post of theirs, mentions or answers them, has bought from them; how an order of theirs ended.
 
 use async_trait::async_trait;
 use diesel::QueryableByName;
@@ -42,7 +42,12 @@ pub struct NotificationRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn page(connection: &mut Connection, user: i64, below: i64, limit: i64) -> Result<Vec<NotificationRow>, StoreError> {
+pub async fn page(
+    connection: &mut Connection,
+    user: i64,
+    below: i64,
+    limit: i64,
+) -> Result<Vec<NotificationRow>, StoreError> {
     Ok(prepared(
         sql("SELECT id, user_id, kind, actor_id, subject_id, product_id FROM notifications
              WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3")
@@ -58,7 +63,12 @@ pub async fn page(connection: &mut Connection, user: i64, below: i64, limit: i64
 ///
 /// # Errors
 /// The server's.
-pub async fn since(connection: &mut Connection, user: i64, above: i64, limit: i64) -> Result<Vec<NotificationRow>, StoreError> {
+pub async fn since(
+    connection: &mut Connection,
+    user: i64,
+    above: i64,
+    limit: i64,
+) -> Result<Vec<NotificationRow>, StoreError> {
     Ok(prepared(
         sql("SELECT id, user_id, kind, actor_id, subject_id, product_id FROM notifications
              WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3")
@@ -85,7 +95,12 @@ pub struct Listed {
 ///
 /// # Errors
 /// The server's.
-pub async fn newest(connection: &mut Connection, user: i64, up_to: i64, limit: i64) -> Result<Vec<Listed>, StoreError> {
+pub async fn newest(
+    connection: &mut Connection,
+    user: i64,
+    up_to: i64,
+    limit: i64,
+) -> Result<Vec<Listed>, StoreError> {
     Ok(prepared(
         sql("SELECT n.id, n.user_id, n.kind, n.actor_id, n.subject_id, n.product_id, c.post_id
              FROM (SELECT * FROM notifications WHERE user_id = $1 AND id <= $2 ORDER BY id DESC LIMIT $3) n
@@ -126,7 +141,10 @@ pub async fn unread(
 ///
 /// # Errors
 /// The server's.
-pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<NotificationRow>, StoreError> {
+pub async fn get_many(
+    connection: &mut Connection,
+    ids: &[i64],
+) -> Result<Vec<NotificationRow>, StoreError> {
     Ok(prepared(
         sql("SELECT id, user_id, kind, actor_id, subject_id, product_id FROM notifications WHERE id = ANY($1)")
             .bind::<Array<BigInt>, _>(ids),
@@ -139,7 +157,8 @@ pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<No
 #[derive(Debug)]
 pub struct Notifications;
 
-/// A row to be. Whom a post's or product's notification is for is looked up: the event does not say.
+/// A row to be. Whom a post's or product's notification is for is looked up: the event does not
+/// say.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 struct Told {
     user: i64,
@@ -154,40 +173,80 @@ struct Told {
 
 fn told(event: &Event) -> Option<Told> {
     Some(match event {
-        Event::UserFollowed { follower_id, followee_id, .. } => {
-            Told { user: followee_id.as_i64(), kind: "FOLLOWED", actor: follower_id.as_i64(), ..Told::default() }
-        }
-        Event::UserFollowRequested { follower_id, followee_id, .. } => {
-            Told { user: followee_id.as_i64(), kind: "FOLLOW_REQUESTED", actor: follower_id.as_i64(), ..Told::default() }
-        }
+        Event::UserFollowed { follower_id, followee_id, .. } => Told {
+            user: followee_id.as_i64(),
+            kind: "FOLLOWED",
+            actor: follower_id.as_i64(),
+            ..Told::default()
+        },
+        Event::UserFollowRequested { follower_id, followee_id, .. } => Told {
+            user: followee_id.as_i64(),
+            kind: "FOLLOW_REQUESTED",
+            actor: follower_id.as_i64(),
+            ..Told::default()
+        },
         Event::PostLiked { post_id, user_id } => {
             let post = post_id.as_i64();
             Told { post, kind: "LIKED", actor: user_id.as_i64(), subject: post, ..Told::default() }
         }
-        Event::PostCommented { post_id, comment_id, author_id } => {
-            Told { post: post_id.as_i64(), kind: "COMMENTED", actor: author_id.as_i64(), subject: comment_id.as_i64(), ..Told::default() }
-        }
+        Event::PostCommented { post_id, comment_id, author_id } => Told {
+            post: post_id.as_i64(),
+            kind: "COMMENTED",
+            actor: author_id.as_i64(),
+            subject: comment_id.as_i64(),
+            ..Told::default()
+        },
         Event::PostReplied { post_id, comment_id, author_id, answered_id } => {
             let (post, unless) = (post_id.as_i64(), answered_id.as_i64());
-            Told { post, kind: "COMMENTED", actor: author_id.as_i64(), subject: comment_id.as_i64(), unless, ..Told::default() }
+            Told {
+                post,
+                kind: "COMMENTED",
+                actor: author_id.as_i64(),
+                subject: comment_id.as_i64(),
+                unless,
+                ..Told::default()
+            }
         }
-        Event::CommentAnswered { user_id, author_id, comment_id } => {
-            Told { user: user_id.as_i64(), kind: "REPLY", actor: author_id.as_i64(), subject: comment_id.as_i64(), ..Told::default() }
-        }
+        Event::CommentAnswered { user_id, author_id, comment_id } => Told {
+            user: user_id.as_i64(),
+            kind: "REPLY",
+            actor: author_id.as_i64(),
+            subject: comment_id.as_i64(),
+            ..Told::default()
+        },
         Event::UserMentioned { user_id, author_id, post_id, comment_id } => {
             let subject = comment_id.map_or(post_id.as_i64(), Id::as_i64);
-            Told { user: user_id.as_i64(), kind: "MENTION", actor: author_id.as_i64(), subject, ..Told::default() }
+            Told {
+                user: user_id.as_i64(),
+                kind: "MENTION",
+                actor: author_id.as_i64(),
+                subject,
+                ..Told::default()
+            }
         }
         Event::PostReposted { author_id, original_id, .. } => {
             let post = original_id.as_i64();
-            Told { post, kind: "REPOST", actor: author_id.as_i64(), subject: post, ..Told::default() }
+            Told {
+                post,
+                kind: "REPOST",
+                actor: author_id.as_i64(),
+                subject: post,
+                ..Told::default()
+            }
         }
-        Event::PostQuoted { quote_id, author_id, quoted_id } => {
-            Told { post: quoted_id.as_i64(), kind: "QUOTE", actor: author_id.as_i64(), subject: quote_id.as_i64(), ..Told::default() }
-        }
-        Event::ProductSold { product_id, order_id, .. } => {
-            Told { product: product_id.as_i64(), kind: "ORDERED", subject: order_id.as_i64(), ..Told::default() }
-        }
+        Event::PostQuoted { quote_id, author_id, quoted_id } => Told {
+            post: quoted_id.as_i64(),
+            kind: "QUOTE",
+            actor: author_id.as_i64(),
+            subject: quote_id.as_i64(),
+            ..Told::default()
+        },
+        Event::ProductSold { product_id, order_id, .. } => Told {
+            product: product_id.as_i64(),
+            kind: "ORDERED",
+            subject: order_id.as_i64(),
+            ..Told::default()
+        },
         Event::OrderStatusChanged { order_id, buyer_id, status } => {
             let kind = match status.as_str() {
                 "CONFIRMED" => "ORDER_CONFIRMED",
@@ -216,7 +275,9 @@ impl Projection for Notifications {
             Event::UserFollowed { followee_id, .. }
             | Event::UserUnfollowed { followee_id, .. }
             | Event::UserFollowRequested { followee_id, .. } => followee_id.bucket(),
-            Event::UserBlocked { blocked_id, .. } | Event::UserUnblocked { blocked_id, .. } => blocked_id.bucket(),
+            Event::UserBlocked { blocked_id, .. } | Event::UserUnblocked { blocked_id, .. } => {
+                blocked_id.bucket()
+            }
             Event::PostCreated { post_id, .. }
             | Event::PostDeleted { post_id, .. }
             | Event::PostLiked { post_id, .. }
@@ -227,17 +288,26 @@ impl Projection for Notifications {
             | Event::PostUnreposted { original_id: shared, .. }
             | Event::PostQuoted { quoted_id: shared, .. }
             | Event::PostUnquoted { quoted_id: shared, .. } => shared.bucket(),
-            Event::UserMentioned { user_id, .. } | Event::CommentAnswered { user_id, .. } => user_id.bucket(),
+            Event::UserMentioned { user_id, .. } | Event::CommentAnswered { user_id, .. } => {
+                user_id.bucket()
+            }
             Event::ProductCreated { product_id, .. }
             | Event::ProductStockChanged { product_id, .. }
             | Event::ProductSold { product_id, .. }
             | Event::ProductReturned { product_id, .. } => product_id.bucket(),
-            Event::OrderPlaced { buyer_id, .. } | Event::OrderStatusChanged { buyer_id, .. } => buyer_id.bucket(),
+            Event::OrderPlaced { buyer_id, .. } | Event::OrderStatusChanged { buyer_id, .. } => {
+                buyer_id.bucket()
+            }
             Event::UserCreated { user_id, .. } | Event::UserUpdated { user_id } => user_id.bucket(),
         }
     }
 
-    async fn commit(&self, connection: &mut Connection, _shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
+    async fn commit(
+        &self,
+        connection: &mut Connection,
+        _shard: ShardIndex,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
         let told: Vec<Told> = events.iter().filter_map(|event| told(&event.event)).collect();
         if told.is_empty() {
             return Ok(());
@@ -266,15 +336,22 @@ impl Projection for Notifications {
         Ok(())
     }
 
-    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
+    async fn after_commit(
+        &self,
+        effects: &dyn Effects,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
         let told: Vec<Told> = events.iter().filter_map(|event| told(&event.event)).collect();
         let ids = |of: fn(&Told) -> i64| distinct(told.iter().map(of).filter(|id| *id != 0));
         let people: Vec<UserId> = ids(|told| told.user).into_iter().map(UserId::from_i64).collect();
         let posts: Vec<PostId> = ids(|told| told.post).into_iter().map(PostId::from_i64).collect();
-        let products: Vec<ProductId> = ids(|told| told.product).into_iter().map(ProductId::from_i64).collect();
+        let products: Vec<ProductId> =
+            ids(|told| told.product).into_iter().map(ProductId::from_i64).collect();
         effects.notified(&people, &posts, &products).await?;
         let buyers = events.iter().filter_map(|event| match event.event {
-            Event::OrderPlaced { buyer_id, .. } | Event::OrderStatusChanged { buyer_id, .. } => Some(buyer_id),
+            Event::OrderPlaced { buyer_id, .. } | Event::OrderStatusChanged { buyer_id, .. } => {
+                Some(buyer_id)
+            }
             _ => None,
         });
         effects.orders_changed(&distinct(buyers)).await

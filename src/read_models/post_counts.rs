@@ -31,11 +31,15 @@ pub struct PostCountsRow {
     pub version: i64,
 }
 
-/// Exact counts in one statement: the read model's where it is at the post's version, else counted from the rows.
+/// Exact counts in one statement: the read model's where it is at the post's version, else counted
+/// from the rows.
 ///
 /// # Errors
 /// The server's.
-pub async fn load(connection: &mut Connection, posts: &[i64]) -> Result<Vec<PostCountsRow>, StoreError> {
+pub async fn load(
+    connection: &mut Connection,
+    posts: &[i64],
+) -> Result<Vec<PostCountsRow>, StoreError> {
     Ok(prepared(
         sql("SELECT p.id AS post_id, p.version,
                 CASE WHEN c.version = p.version THEN c.like_count
@@ -74,8 +78,14 @@ impl Projection for PostCounts {
         post_of(event).map_or(Bucket::new(0), Id::bucket)
     }
 
-    async fn commit(&self, connection: &mut Connection, _shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
-        let posts = distinct(events.iter().filter_map(|event| post_of(&event.event)).map(Id::as_i64));
+    async fn commit(
+        &self,
+        connection: &mut Connection,
+        _shard: ShardIndex,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
+        let posts =
+            distinct(events.iter().filter_map(|event| post_of(&event.event)).map(Id::as_i64));
         prepared(
             sql("INSERT INTO post_counts AS c (post_id, like_count, comment_count, version)
                  SELECT p.id, (SELECT count(*) FROM likes l WHERE l.post_id = p.id),
@@ -91,12 +101,22 @@ impl Projection for PostCounts {
         Ok(())
     }
 
-    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
-        let changed = events
-            .iter()
-            .filter_map(|event| Some((post_of(&event.event)?, event.version, matches!(event.event, Event::PostDeleted { .. }))));
+    async fn after_commit(
+        &self,
+        effects: &dyn Effects,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
+        let changed = events.iter().filter_map(|event| {
+            Some((
+                post_of(&event.event)?,
+                event.version,
+                matches!(event.event, Event::PostDeleted { .. }),
+            ))
+        });
         let commented = events.iter().filter_map(|event| match event.event {
-            Event::PostCommented { post_id, .. } | Event::PostReplied { post_id, .. } => Some((post_id, event.version)),
+            Event::PostCommented { post_id, .. } | Event::PostReplied { post_id, .. } => {
+                Some((post_id, event.version))
+            }
             _ => None,
         });
         effects.posts_changed(&changed.collect::<Vec<_>>(), &commented.collect::<Vec<_>>()).await

@@ -1,4 +1,5 @@
-//! Sales per product and minute: a windowed aggregate of the products' events. What came back is not counted in the minute it was sold in.
+//! Sales per product and minute: a windowed aggregate of the products' events. What came back is
+//! not counted in the minute it was sold in.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -36,7 +37,11 @@ pub struct SalesRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn latest(connection: &mut Connection, product: i64, limit: i64) -> Result<Vec<SalesRow>, StoreError> {
+pub async fn latest(
+    connection: &mut Connection,
+    product: i64,
+    limit: i64,
+) -> Result<Vec<SalesRow>, StoreError> {
     Ok(prepared(
         sql(
             "SELECT minute, orders, quantity, amount FROM product_sales WHERE product_id = $1 AND orders > 0 ORDER BY minute DESC LIMIT $2",
@@ -62,9 +67,8 @@ fn product_of(event: &Event) -> Option<ProductId> {
 /// The windows that a batch touches: (product, beginning of the minute in Unix seconds).
 fn windows(events: &[EventEnvelope]) -> Vec<(i64, i64)> {
     distinct(events.iter().filter_map(|event| match &event.event {
-        Event::ProductSold { product_id, minute, .. } | Event::ProductReturned { product_id, minute, .. } => {
-            Some((product_id.as_i64(), *minute))
-        }
+        Event::ProductSold { product_id, minute, .. }
+        | Event::ProductReturned { product_id, minute, .. } => Some((product_id.as_i64(), *minute)),
         _ => None,
     }))
 }
@@ -83,7 +87,12 @@ impl Projection for ProductSales {
         product_of(event).map_or(Bucket::new(0), Id::bucket)
     }
 
-    async fn commit(&self, connection: &mut Connection, _shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
+    async fn commit(
+        &self,
+        connection: &mut Connection,
+        _shard: ShardIndex,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
         let (products, minutes): (Vec<i64>, Vec<i64>) = windows(events).into_iter().unzip();
         if products.is_empty() {
             return Ok(());
@@ -105,8 +114,13 @@ impl Projection for ProductSales {
         Ok(())
     }
 
-    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
-        let changed = events.iter().filter_map(|event| Some((product_of(&event.event)?, event.version)));
+    async fn after_commit(
+        &self,
+        effects: &dyn Effects,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
+        let changed =
+            events.iter().filter_map(|event| Some((product_of(&event.event)?, event.version)));
         effects.products_changed(&changed.collect::<Vec<_>>()).await
     }
 }

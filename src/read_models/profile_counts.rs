@@ -31,11 +31,15 @@ pub struct ProfileCountsRow {
     pub version: i64,
 }
 
-/// Counts in one statement: the read model's where it is at the user's activity version, else counted from the rows.
+/// Counts in one statement: the read model's where it is at the user's activity version, else
+/// counted from the rows.
 ///
 /// # Errors
 /// The server's.
-pub async fn load(connection: &mut Connection, users: &[i64]) -> Result<Vec<ProfileCountsRow>, StoreError> {
+pub async fn load(
+    connection: &mut Connection,
+    users: &[i64],
+) -> Result<Vec<ProfileCountsRow>, StoreError> {
     Ok(prepared(
         sql("SELECT u.id AS user_id, u.activity_version AS version,
                 CASE WHEN c.activity_version = u.activity_version THEN c.post_count
@@ -68,7 +72,10 @@ pub struct FollowerCountRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn load_followers(connection: &mut Connection, users: &[i64]) -> Result<Vec<FollowerCountRow>, StoreError> {
+pub async fn load_followers(
+    connection: &mut Connection,
+    users: &[i64],
+) -> Result<Vec<FollowerCountRow>, StoreError> {
     Ok(prepared(
         sql("SELECT u.id AS user_id, coalesce(c.follower_count, 0) AS followers, coalesce(c.version, 0) AS version
              FROM unnest($1::bigint[]) AS u(id) LEFT JOIN follower_counts c ON c.user_id = u.id")
@@ -99,7 +106,10 @@ pub struct VersionsRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn versions(connection: &mut Connection, users: &[i64]) -> Result<Vec<VersionsRow>, StoreError> {
+pub async fn versions(
+    connection: &mut Connection,
+    users: &[i64],
+) -> Result<Vec<VersionsRow>, StoreError> {
     Ok(prepared(
         sql("SELECT u.id AS user_id, u.activity_version AS activity, u.activity_version + u.relations_version AS relations,
                     coalesce(c.version, 0) AS followers
@@ -117,7 +127,9 @@ pub struct ProfileCounts;
 /// Whose counts an event changes; the aggregate is on that user's shard.
 fn user_of(event: &Event) -> Option<UserId> {
     match event {
-        Event::PostCreated { author_id, .. } | Event::PostDeleted { author_id, .. } => Some(*author_id),
+        Event::PostCreated { author_id, .. } | Event::PostDeleted { author_id, .. } => {
+            Some(*author_id)
+        }
         Event::UserFollowed { follower_id, .. }
         | Event::UserFollowRequested { follower_id, .. }
         | Event::UserUnfollowed { follower_id, .. } => Some(*follower_id),
@@ -145,8 +157,14 @@ impl Projection for ProfileCounts {
         }
     }
 
-    async fn commit(&self, connection: &mut Connection, _shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
-        let users = distinct(events.iter().filter_map(|event| user_of(&event.event)).map(Id::as_i64));
+    async fn commit(
+        &self,
+        connection: &mut Connection,
+        _shard: ShardIndex,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
+        let users =
+            distinct(events.iter().filter_map(|event| user_of(&event.event)).map(Id::as_i64));
         if users.is_empty() {
             return Ok(());
         }
@@ -166,7 +184,13 @@ impl Projection for ProfileCounts {
         Ok(())
     }
 
-    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
-        effects.people_changed(&distinct(events.iter().filter_map(|event| user_of(&event.event)))).await
+    async fn after_commit(
+        &self,
+        effects: &dyn Effects,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
+        effects
+            .people_changed(&distinct(events.iter().filter_map(|event| user_of(&event.event))))
+            .await
     }
 }

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{blocked_by, followers, notifications, post_counts, product_sales, profile_counts, shares};
+use super::{
+    blocked_by, followers, notifications, post_counts, product_sales, profile_counts, shares,
+};
 use crate::config::FeedConfig;
 use crate::ids::{Bucket, PostId, ProductId, UserId};
 use crate::protocol::envelope::EventEnvelope;
@@ -11,7 +13,8 @@ use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, ShardIndex};
 
-/// Fills a table from events. Every event of an aggregate must have the same target, so that one shard sees all its versions.
+/// Fills a table from events. Every event of an aggregate must have the same target, so that one
+/// shard sees all its versions.
 #[async_trait]
 pub trait Projection: Send + Sync {
     /// Its name in `projection_offsets` and `projection_versions`; never changed.
@@ -23,27 +26,50 @@ pub trait Projection: Send + Sync {
     /// The bucket whose shard the event's rows are on.
     fn target(&self, event: &Event) -> Bucket;
 
-    /// Writes what the events mean, inside the transaction that moves the offset. The events are new, in order, and all of this shard; what
-    /// is written must not depend on how they are cut into batches.
-    async fn commit(&self, connection: &mut Connection, shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError>;
+    /// Writes what the events mean, inside the transaction that moves the offset. The events are
+    /// new, in order, and all of this shard; what is written must not depend on how they are cut
+    /// into batches.
+    async fn commit(
+        &self,
+        connection: &mut Connection,
+        shard: ShardIndex,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError>;
 
     /// Tells others what has changed. Happens after the commit, at least once.
-    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError>;
+    async fn after_commit(
+        &self,
+        effects: &dyn Effects,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError>;
 }
 
-/// What a projection may cause outside its shard: given by whoever starts the projector, since caches belong to the domain.
+/// What a projection may cause outside its shard: given by whoever starts the projector, since
+/// caches belong to the domain.
 #[async_trait]
 pub trait Effects: Send + Sync {
-    /// Posts have changed, to these versions; the flag: the post is deleted. Those of them that got comments are told a second time.
-    async fn posts_changed(&self, posts: &[(PostId, i64, bool)], commented: &[(PostId, i64)]) -> Result<(), StoreError>;
+    /// Posts have changed, to these versions; the flag: the post is deleted. Those of them that got
+    /// comments are told a second time.
+    async fn posts_changed(
+        &self,
+        posts: &[(PostId, i64, bool)],
+        commented: &[(PostId, i64)],
+    ) -> Result<(), StoreError>;
     /// These people's counts, or whom they follow, have changed.
     async fn people_changed(&self, people: &[UserId]) -> Result<(), StoreError>;
-    /// Whom these people follow, or who blocks them, has changed, and the shards of both sides know it now.
+    /// Whom these people follow, or who blocks them, has changed, and the shards of both sides know
+    /// it now.
     async fn follows_changed(&self, followers: &[UserId]) -> Result<(), StoreError>;
     /// Products have changed, to these versions.
     async fn products_changed(&self, products: &[(ProductId, i64)]) -> Result<(), StoreError>;
-    /// These people have been told of something, and so have the authors of these posts and the sellers of these products.
-    async fn notified(&self, people: &[UserId], posts: &[PostId], products: &[ProductId]) -> Result<(), StoreError>;
+    /// These people have been told of something, and so have the authors of these posts and the
+    /// sellers of these products.
+    async fn notified(
+        &self,
+        people: &[UserId],
+        posts: &[PostId],
+        products: &[ProductId],
+    ) -> Result<(), StoreError>;
     /// These posts are passed on or quoted more or less often than before.
     async fn shares_changed(&self, posts: &[PostId]) -> Result<(), StoreError>;
     /// Orders of these people have changed.

@@ -1,10 +1,13 @@
 //! The loop that runs projections.
 //!
-//! Each projection is run by one process at a time, which holds an advisory lock on shard 0; others stand by. Partitions are assigned by hand, from
-//! the offsets that the shards hold: there is no consumer group to rebalance, and no offset anywhere but beside the rows. Per batch and shard there
-//! is one transaction: it locks the offsets of the partitions that its events are from, leaves out what they are past, checks each aggregate's
-//! versions, writes the rows, the versions and those offsets; the others move when events have ceased to come for a second, or have come for ten. A
-//! process that lost the lock without noticing can do no harm: the offsets it locks are past its events.
+//! Each projection is run by one process at a time, which holds an advisory lock on shard 0; others
+//! stand by. Partitions are assigned by hand, from the offsets that the shards hold: there is no
+//! consumer group to rebalance, and no offset anywhere but beside the rows. Per batch and shard
+//! there is one transaction: it locks the offsets of the partitions that its events are from,
+//! leaves out what they are past, checks each aggregate's versions, writes the rows, the versions
+//! and those offsets; the others move when events have ceased to come for a second, or have come
+//! for ten. A process that lost the lock without noticing can do no harm: the offsets it locks are
+//! past its events.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -26,25 +29,39 @@ use crate::telemetry::trace;
 
 /// Events in one batch.
 const BATCH: usize = 1_000;
-/// Batches begin no more often than this: while events come without a pause, a batch is a few of them, and a transaction's cost is shared.
+/// Batches begin no more often than this: while events come without a pause, a batch is a few of
+/// them, and a transaction's cost is shared.
 const PACE: Duration = Duration::from_millis(40);
 /// How long a batch's transactions may take.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// After so long without events the offsets of shards that got nothing are moved too, so that a restart does not read everything again.
+/// After so long without events the offsets of shards that got nothing are moved too, so that a
+/// restart does not read everything again.
 const LEVEL: Duration = Duration::from_secs(1);
-/// The same while events come and come: a transaction on every shard is more work than most batches.
+/// The same while events come and come: a transaction on every shard is more work than most
+/// batches.
 const LEVEL_IN_A_FLOOD: Duration = Duration::from_secs(10);
-/// How long side effects are tried while Redis is away. One that is away for longer comes back empty, or has been told by the mutations
-/// themselves and holds nothing that a serving replica, which lags less than this, could have put there since.
+/// How long side effects are tried while Redis is away. One that is away for longer comes back
+/// empty, or has been told by the mutations themselves and holds nothing that a serving replica,
+/// which lags less than this, could have put there since.
 const EFFECTS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Runs every projection until told to stop.
 ///
 /// # Errors
 /// None: what fails is tried again.
-pub async fn run(cluster: Arc<Cluster>, effects: Arc<dyn Effects>, config: Arc<Config>, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    cluster: Arc<Cluster>,
+    effects: Arc<dyn Effects>,
+    config: Arc<Config>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let projections = all(&config.feed).into_iter().map(|projection| {
-        let runner = Runner { projection, cluster: Arc::clone(&cluster), effects: Arc::clone(&effects), config: Arc::clone(&config) };
+        let runner = Runner {
+            projection,
+            cluster: Arc::clone(&cluster),
+            effects: Arc::clone(&effects),
+            config: Arc::clone(&config),
+        };
         let (cluster, stop) = (Arc::clone(&cluster), stop.clone());
         async move {
             let name = format!("projection:{}", runner.projection.name());
@@ -86,7 +103,11 @@ impl Runner {
     async fn consume(&self) -> anyhow::Result<()> {
         // Those that were parked before this beginning are tried again.
         self.tell_parked(0);
-        let consumer = Arc::new(EventConsumer::new(&self.config.kafka, self.projection.name(), self.projection.topics())?);
+        let consumer = Arc::new(EventConsumer::new(
+            &self.config.kafka,
+            self.projection.name(),
+            self.projection.topics(),
+        )?);
         let asking = Arc::clone(&consumer);
         let partitions = tokio::task::spawn_blocking(move || asking.partitions()).await?;
         if partitions.is_err() {
@@ -96,14 +117,25 @@ impl Runner {
         let mut progress = self.stored(&partitions).await?;
         let lag = Lag::new(self.projection.name(), self.projection.topics(), Arc::clone(&consumer));
         lag.read(&progress.read);
-        consumer.assign(&progress.effects.iter().map(|(partition, offset)| (partition.clone(), *offset)).collect::<Vec<_>>())?;
+        consumer.assign(
+            &progress
+                .effects
+                .iter()
+                .map(|(partition, offset)| (partition.clone(), *offset))
+                .collect::<Vec<_>>(),
+        )?;
         tokio::select! {
             result = self.project(&consumer, &lag, &mut progress) => result,
             () = lag.tell() => Ok(()),
         }
     }
 
-    async fn project(&self, consumer: &EventConsumer, lag: &Lag, progress: &mut Progress) -> anyhow::Result<()> {
+    async fn project(
+        &self,
+        consumer: &EventConsumer,
+        lag: &Lag,
+        progress: &mut Progress,
+    ) -> anyhow::Result<()> {
         let name = self.projection.name();
         let mut levelled = Instant::now();
         let mut behind = false;
@@ -127,9 +159,11 @@ impl Runner {
             drop(spans);
             lag.read(&progress.read);
             if !batch.is_empty() {
-                metrics::histogram!("plaza_projection_batch_seconds", "projection" => name).record(began.elapsed().as_secs_f64());
+                metrics::histogram!("plaza_projection_batch_seconds", "projection" => name)
+                    .record(began.elapsed().as_secs_f64());
                 let events = u64::try_from(batch.len()).unwrap_or_default();
-                metrics::counter!("plaza_projection_events_total", "projection" => name).increment(events);
+                metrics::counter!("plaza_projection_events_total", "projection" => name)
+                    .increment(events);
             }
             behind = !level || !batch.is_empty();
             if level {
@@ -144,13 +178,20 @@ impl Runner {
         let (name, session) = (self.projection.name(), ReadSession::primary(self.cluster.len()));
         let shards = self
             .cluster
-            .scatter_all(&session, async |connection: &mut Connection| rows::positions(connection, name).await)
+            .scatter_all(&session, async |connection: &mut Connection| {
+                rows::positions(connection, name).await
+            })
             .await
             .complete()?;
         let mut progress = Progress::default();
         for partition in partitions {
-            let at = |position: &&Position| position.topic == partition.topic && position.partition == partition.number;
-            let lowest = shards.iter().map(|shard| shard.iter().find(at).map_or(0, |position| position.effects_offset)).min();
+            let at = |position: &&Position| {
+                position.topic == partition.topic && position.partition == partition.number
+            };
+            let lowest = shards
+                .iter()
+                .map(|shard| shard.iter().find(at).map_or(0, |position| position.effects_offset))
+                .min();
             progress.effects.insert(partition.clone(), lowest.unwrap_or_default());
             progress.read.insert(partition.clone(), lowest.unwrap_or_default());
         }
@@ -167,9 +208,18 @@ impl Runner {
             match serde_json::from_slice::<EventEnvelope>(&record.payload) {
                 Ok(event) => {
                     progress.read.insert(record.partition.clone(), record.offset + 1);
-                    events.push(Located { partition: record.partition, offset: record.offset, event });
+                    events.push(Located {
+                        partition: record.partition,
+                        offset: record.offset,
+                        event,
+                    });
                 }
-                Err(error) => self.park(&mut progress.parked, &record.partition, record.offset, &error.to_string()),
+                Err(error) => self.park(
+                    &mut progress.parked,
+                    &record.partition,
+                    record.offset,
+                    &error.to_string(),
+                ),
             }
         }
         events
@@ -177,14 +227,22 @@ impl Runner {
 
     fn park(&self, parked: &mut HashSet<Partition>, partition: &Partition, offset: i64, why: &str) {
         let projection = self.projection.name();
-        tracing::error!(projection, topic = partition.topic, partition = partition.number, offset, why, "parked");
+        tracing::error!(
+            projection,
+            topic = partition.topic,
+            partition = partition.number,
+            offset,
+            why,
+            "parked"
+        );
         parked.insert(partition.clone());
         self.tell_parked(parked.len());
     }
 
     fn tell_parked(&self, parked: usize) {
         let parked = u32::try_from(parked).unwrap_or(u32::MAX);
-        metrics::gauge!("plaza_projection_parked", "projection" => self.projection.name()).set(parked);
+        metrics::gauge!("plaza_projection_parked", "projection" => self.projection.name())
+            .set(parked);
     }
 
     /// Begins a span for each event that a sampled trace has caused; they end with the list.
@@ -194,7 +252,11 @@ impl Runner {
         }
         let begin = |located: &Located| {
             let name = || format!("project {}", self.projection.name()).into();
-            let mut span = trace::of_message(located.event.traceparent.as_deref(), trace::Kind::Consumer, name);
+            let mut span = trace::of_message(
+                located.event.traceparent.as_deref(),
+                trace::Kind::Consumer,
+                name,
+            );
             span.set("messaging.system", || "kafka".into());
             span.set("messaging.destination.name", || located.partition.topic.into());
             span.set("messaging.message.id", || located.event.id.clone().into());
@@ -203,26 +265,41 @@ impl Runner {
         batch.iter().map(begin).filter(trace::Span::is_recording).collect()
     }
 
-    /// Writes a batch, each shard's part in one transaction. With `level`, shards that got nothing move their offsets too, where those are not where
-    /// they belong.
-    async fn apply(&self, batch: &[Located], progress: &mut Progress, level: bool) -> anyhow::Result<()> {
+    /// Writes a batch, each shard's part in one transaction. With `level`, shards that got nothing
+    /// move their offsets too, where those are not where they belong.
+    async fn apply(
+        &self,
+        batch: &[Located],
+        progress: &mut Progress,
+        level: bool,
+    ) -> anyhow::Result<()> {
         let mut by_shard: BTreeMap<ShardIndex, Vec<&Located>> = BTreeMap::new();
         if level {
             by_shard.extend(self.cluster.indexes().map(|index| (index, Vec::new())));
         }
         for located in batch {
-            by_shard.entry(self.cluster.shard_of(self.projection.target(&located.event.event))).or_default().push(located);
+            by_shard
+                .entry(self.cluster.shard_of(self.projection.target(&located.event.event)))
+                .or_default()
+                .push(located);
         }
         let (read, effects) = (&progress.read, &progress.effects);
         let mut writes = Vec::new();
         for (shard, events) in &by_shard {
-            let of_events = || events.iter().map(|located| &located.partition).collect::<BTreeSet<&Partition>>();
+            let of_events = || {
+                events.iter().map(|located| &located.partition).collect::<BTreeSet<&Partition>>()
+            };
             let moved = if level {
-                read.keys().filter(|partition| progress.level.get(*partition) != read.get(*partition)).collect()
+                read.keys()
+                    .filter(|partition| progress.level.get(*partition) != read.get(*partition))
+                    .collect()
             } else {
                 of_events()
             };
-            let next = moved.into_iter().filter_map(|partition| Some((partition.clone(), *read.get(partition)?))).collect();
+            let next = moved
+                .into_iter()
+                .filter_map(|partition| Some((partition.clone(), *read.get(partition)?)))
+                .collect();
             writes.push(self.apply_to_shard(*shard, events, next, effects));
         }
         let gaps = futures_util::future::try_join_all(writes).await?;
@@ -239,7 +316,8 @@ impl Runner {
         Ok(())
     }
 
-    /// Applies a shard's events and moves its offsets to `next`. Returns the partitions in which a version is missing, and where.
+    /// Applies a shard's events and moves its offsets to `next`. Returns the partitions in which a
+    /// version is missing, and where.
     async fn apply_to_shard(
         &self,
         shard: ShardIndex,
@@ -249,48 +327,66 @@ impl Runner {
     ) -> Result<Vec<(Partition, i64, String)>, StoreError> {
         let name = self.projection.name();
         self.cluster
-            .write_unread(shard, Instant::now() + DEADLINE, async |connection: &mut Connection| -> Result<_, StoreError> {
-                let (topics, numbers): (Vec<&str>, Vec<i32>) = next.keys().map(|partition| (partition.topic, partition.number)).unzip();
-                let held = rows::lock_positions_in(connection, name, &topics, &numbers).await?;
-                let held: HashMap<(&str, i32), i64> = held.iter().map(|p| ((p.topic.as_str(), p.partition), p.next_offset)).collect();
-                let past = |located: &Located| {
-                    let at = (located.partition.topic, located.partition.number);
-                    held.get(&at).is_some_and(|next| located.offset < *next)
-                };
-                let new: Vec<&Located> = events.iter().copied().filter(|located| !past(located)).collect();
-                let mut next = next.clone();
-                let mut gaps = Vec::new();
-                if !new.is_empty() {
-                    let aggregates: Vec<String> = new.iter().map(|located| located.event.subject.clone()).collect();
-                    let versions = rows::versions(connection, name, &aggregates).await?;
-                    let sorted = sort_out(&new, versions.into_iter().map(|v| (v.aggregate, v.version)).collect());
-                    if !sorted.apply.is_empty() {
-                        self.projection.commit(connection, shard, &sorted.apply).await?;
-                        rows::store_versions(connection, name, &sorted.versions).await?;
+            .write_unread(
+                shard,
+                Instant::now() + DEADLINE,
+                async |connection: &mut Connection| -> Result<_, StoreError> {
+                    let (topics, numbers): (Vec<&str>, Vec<i32>) =
+                        next.keys().map(|partition| (partition.topic, partition.number)).unzip();
+                    let held = rows::lock_positions_in(connection, name, &topics, &numbers).await?;
+                    let held: HashMap<(&str, i32), i64> = held
+                        .iter()
+                        .map(|p| ((p.topic.as_str(), p.partition), p.next_offset))
+                        .collect();
+                    let past = |located: &Located| {
+                        let at = (located.partition.topic, located.partition.number);
+                        held.get(&at).is_some_and(|next| located.offset < *next)
+                    };
+                    let new: Vec<&Located> =
+                        events.iter().copied().filter(|located| !past(located)).collect();
+                    let mut next = next.clone();
+                    let mut gaps = Vec::new();
+                    if !new.is_empty() {
+                        let aggregates: Vec<String> =
+                            new.iter().map(|located| located.event.subject.clone()).collect();
+                        let versions = rows::versions(connection, name, &aggregates).await?;
+                        let sorted = sort_out(
+                            &new,
+                            versions.into_iter().map(|v| (v.aggregate, v.version)).collect(),
+                        );
+                        if !sorted.apply.is_empty() {
+                            self.projection.commit(connection, shard, &sorted.apply).await?;
+                            rows::store_versions(connection, name, &sorted.versions).await?;
+                        }
+                        for (partition, offset, _) in &sorted.gaps {
+                            next.insert(partition.clone(), *offset);
+                        }
+                        gaps = sorted.gaps;
                     }
-                    for (partition, offset, _) in &sorted.gaps {
-                        next.insert(partition.clone(), *offset);
-                    }
-                    gaps = sorted.gaps;
-                }
-                let positions: Vec<Position> = next
-                    .iter()
-                    .map(|(partition, next_offset)| Position {
-                        topic: partition.topic.to_owned(),
-                        partition: partition.number,
-                        next_offset: *next_offset,
-                        effects_offset: effects.get(partition).copied().unwrap_or_default().min(*next_offset),
-                    })
-                    .collect();
-                rows::move_positions(connection, name, &positions).await?;
-                Ok(gaps)
-            })
+                    let positions: Vec<Position> = next
+                        .iter()
+                        .map(|(partition, next_offset)| Position {
+                            topic: partition.topic.to_owned(),
+                            partition: partition.number,
+                            next_offset: *next_offset,
+                            effects_offset: effects
+                                .get(partition)
+                                .copied()
+                                .unwrap_or_default()
+                                .min(*next_offset),
+                        })
+                        .collect();
+                    rows::move_positions(connection, name, &positions).await?;
+                    Ok(gaps)
+                },
+            )
             .await
     }
 
     /// Tells others, until it has worked or Redis has been away for long.
     async fn tell(&self, batch: &[Located], progress: &mut Progress) -> anyhow::Result<()> {
-        let events: Vec<EventEnvelope> = batch.iter().map(|located| located.event.clone()).collect();
+        let events: Vec<EventEnvelope> =
+            batch.iter().map(|located| located.event.clone()).collect();
         let started = Instant::now();
         while !events.is_empty() {
             match self.projection.after_commit(self.effects.as_ref(), &events).await {
@@ -330,15 +426,22 @@ fn sort_out(events: &[&Located], mut held: HashMap<String, i64>) -> Sorted {
         }
         if version > current + 1 {
             ended.insert(&located.partition);
-            sorted.gaps.push((located.partition.clone(), located.offset, format!("{subject} is at {current}, then came {version}")));
+            sorted.gaps.push((
+                located.partition.clone(),
+                located.offset,
+                format!("{subject} is at {current}, then came {version}"),
+            ));
             continue;
         }
         held.insert(subject.clone(), version);
         changed.insert(subject.clone());
         sorted.apply.push(located.event.clone());
     }
-    sorted.versions =
-        changed.into_iter().map(|subject| (held.get(&subject).copied().unwrap_or_default(), subject)).map(|(v, s)| (s, v)).collect();
+    sorted.versions = changed
+        .into_iter()
+        .map(|subject| (held.get(&subject).copied().unwrap_or_default(), subject))
+        .map(|(v, s)| (s, v))
+        .collect();
     sorted
 }
 
@@ -360,15 +463,24 @@ mod tests {
                 subject: subject.into(),
                 version,
                 traceparent: None,
-                event: Event::PostCreated { post_id: PostId::from_i64(1), author_id: UserId::from_i64(1) },
+                event: Event::PostCreated {
+                    post_id: PostId::from_i64(1),
+                    author_id: UserId::from_i64(1),
+                },
             },
         }
     }
 
     #[test]
     fn repeats_are_skipped_and_a_gap_ends_the_partition() {
-        let events =
-            [located(0, "a", 1), located(1, "b", 3), located(2, "a", 1), located(3, "a", 2), located(4, "a", 4), located(5, "b", 4)];
+        let events = [
+            located(0, "a", 1),
+            located(1, "b", 3),
+            located(2, "a", 1),
+            located(3, "a", 2),
+            located(4, "a", 4),
+            located(5, "b", 4),
+        ];
         let events: Vec<&Located> = events.iter().collect();
         let sorted = sort_out(&events, HashMap::from([("b".to_owned(), 2)]));
         let applied: Vec<&str> = sorted.apply.iter().map(|event| event.id.as_str()).collect();

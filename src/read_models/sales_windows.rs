@@ -1,4 +1,5 @@
-//! Sales in windows: what product_sales holds by the minute, summed for a product or for all products of a seller; with what came back since.
+//! Sales in windows: what product_sales holds by the minute, summed for a product or for all
+//! products of a seller; with what came back since.
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
@@ -34,7 +35,8 @@ pub struct SalesWindowRow {
     pub returned_amount: i64,
 }
 
-/// The windows of `size_s` seconds in which something of this seller's was sold, from one Unix second to before another. With a product, of it alone.
+/// The windows of `size_s` seconds in which something of this seller's was sold, from one Unix
+/// second to before another. With a product, of it alone.
 ///
 /// # Errors
 /// The server's.
@@ -87,11 +89,17 @@ pub struct TopRow {
     pub amount: i64,
 }
 
-/// A seller's products of which the most pieces were sold from one Unix second to before another, most first.
+/// A seller's products of which the most pieces were sold from one Unix second to before another,
+/// most first.
 ///
 /// # Errors
 /// The server's.
-pub async fn top_products(connection: &mut Connection, seller: i64, (from, to): (i64, i64), limit: i64) -> Result<Vec<TopRow>, StoreError> {
+pub async fn top_products(
+    connection: &mut Connection,
+    seller: i64,
+    (from, to): (i64, i64),
+    limit: i64,
+) -> Result<Vec<TopRow>, StoreError> {
     Ok(prepared(
         sql(
             "SELECT p.id AS product_id, p.price_currency AS currency, sum(s.orders)::bigint AS orders, sum(s.quantity)::bigint AS quantity,

@@ -37,7 +37,10 @@ pub struct ShareCountsRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn load(connection: &mut Connection, posts: &[i64]) -> Result<Vec<ShareCountsRow>, StoreError> {
+pub async fn load(
+    connection: &mut Connection,
+    posts: &[i64],
+) -> Result<Vec<ShareCountsRow>, StoreError> {
     Ok(prepared(
         sql("SELECT p.id AS post_id, coalesce(c.repost_count, 0) AS reposts, coalesce(c.quote_count, 0) AS quotes,
                     coalesce(c.version, 0) AS version
@@ -69,8 +72,12 @@ fn share(event: &Event) -> Option<Share> {
         Event::PostUnreposted { repost_id, original_id, .. } => {
             Share { shared: original_id, sharing: repost_id, is_quote: false, active: false }
         }
-        Event::PostQuoted { quote_id, quoted_id, .. } => Share { shared: quoted_id, sharing: quote_id, is_quote: true, active: true },
-        Event::PostUnquoted { quote_id, quoted_id, .. } => Share { shared: quoted_id, sharing: quote_id, is_quote: true, active: false },
+        Event::PostQuoted { quote_id, quoted_id, .. } => {
+            Share { shared: quoted_id, sharing: quote_id, is_quote: true, active: true }
+        }
+        Event::PostUnquoted { quote_id, quoted_id, .. } => {
+            Share { shared: quoted_id, sharing: quote_id, is_quote: true, active: false }
+        }
         _ => return None,
     })
 }
@@ -87,12 +94,19 @@ impl Projection for Shares {
 
     fn target(&self, event: &Event) -> Bucket {
         match event {
-            Event::UserMentioned { user_id, .. } | Event::CommentAnswered { user_id, .. } => user_id.bucket(),
+            Event::UserMentioned { user_id, .. } | Event::CommentAnswered { user_id, .. } => {
+                user_id.bucket()
+            }
             other => share(other).map_or(Bucket::new(0), |share| share.shared.bucket()),
         }
     }
 
-    async fn commit(&self, connection: &mut Connection, _shard: ShardIndex, events: &[EventEnvelope]) -> Result<(), StoreError> {
+    async fn commit(
+        &self,
+        connection: &mut Connection,
+        _shard: ShardIndex,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
         // What a batch leaves of each.
         let shares: BTreeMap<(i64, i64), Share> = events
             .iter()
@@ -107,7 +121,9 @@ impl Projection for Shares {
                  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::boolean[])
                  ON CONFLICT (post_id, sharing_id) DO UPDATE SET active = excluded.active")
             .bind::<Array<BigInt>, _>(shares.keys().map(|(shared, _)| *shared).collect::<Vec<_>>())
-            .bind::<Array<BigInt>, _>(shares.keys().map(|(_, sharing)| *sharing).collect::<Vec<_>>())
+            .bind::<Array<BigInt>, _>(
+                shares.keys().map(|(_, sharing)| *sharing).collect::<Vec<_>>(),
+            )
             .bind::<Array<Bool>, _>(shares.values().map(|share| share.is_quote).collect::<Vec<_>>())
             .bind::<Array<Bool>, _>(shares.values().map(|share| share.active).collect::<Vec<_>>()),
         )
@@ -127,7 +143,15 @@ impl Projection for Shares {
         Ok(())
     }
 
-    async fn after_commit(&self, effects: &dyn Effects, events: &[EventEnvelope]) -> Result<(), StoreError> {
-        effects.shares_changed(&distinct(events.iter().filter_map(|event| share(&event.event)).map(|share| share.shared))).await
+    async fn after_commit(
+        &self,
+        effects: &dyn Effects,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
+        effects
+            .shares_changed(&distinct(
+                events.iter().filter_map(|event| share(&event.event)).map(|share| share.shared),
+            ))
+            .await
     }
 }

@@ -1,5 +1,6 @@
-//! How many different people there were, without keeping who: HyperLogLog with 2,048 registers. Sketches can be merged in any order and any
-//! number of times. The standard error is 1.04 / sqrt(2048) = 2.3 %; a few dozen people are counted to the person or nearly so.
+//! How many different people there were, without keeping who: HyperLogLog with 2,048 registers.
+//! Sketches can be merged in any order and any number of times. The standard error is 1.04 /
+//! sqrt(2048) = 2.3 %; a few dozen people are counted to the person or nearly so.
 
 /// Registers: the error's square root.
 const REGISTERS: usize = 2_048;
@@ -40,7 +41,9 @@ impl Sketch {
     /// Adds a hash, all of whose bits must be as good as random.
     pub fn insert(&mut self, hash: u64) {
         let register = u16::try_from(hash >> (u64::BITS - INDEX_BITS)).unwrap_or_default();
-        let rank = u16::try_from((hash << INDEX_BITS).leading_zeros() + 1).unwrap_or(MAX_RANK).min(MAX_RANK);
+        let rank = u16::try_from((hash << INDEX_BITS).leading_zeros() + 1)
+            .unwrap_or(MAX_RANK)
+            .min(MAX_RANK);
         self.raise(register << RANK_BITS | rank);
     }
 
@@ -57,7 +60,9 @@ impl Sketch {
             Form::Sparse(entries) => {
                 let place = entries.partition_point(|held| register_of(*held) < register_of(entry));
                 match entries.get_mut(place) {
-                    Some(held) if register_of(*held) == register_of(entry) && entry <= *held => return false,
+                    Some(held) if register_of(*held) == register_of(entry) && entry <= *held => {
+                        return false;
+                    }
                     Some(held) if register_of(*held) == register_of(entry) => *held = entry,
                     _ => entries.insert(place, entry),
                 }
@@ -105,8 +110,15 @@ impl Sketch {
         }
         let registers = 2_048.0_f64;
         let raw = 0.7213 / (1.0 + 1.079 / registers) * registers * registers / sum;
-        let count = if raw <= 2.5 * registers && empty > 0.0 { registers * (registers / empty).ln() } else { raw };
-        #[expect(clippy::as_conversions, reason = "a float becomes an integer in no other way; it is far below the largest")]
+        let count = if raw <= 2.5 * registers && empty > 0.0 {
+            registers * (registers / empty).ln()
+        } else {
+            raw
+        };
+        #[expect(
+            clippy::as_conversions,
+            reason = "a float becomes an integer in no other way; it is far below the largest"
+        )]
         let count = count.round() as i64;
         count
     }
@@ -163,7 +175,9 @@ mod tests {
 
     #[test]
     fn merging_is_the_same_as_having_seen_both_in_any_order_and_twice() {
-        for (first, second) in [(0..40, 20..70), (0..600, 500..1_400), (0..5_000, 10..20), (10..20, 0..5_000)] {
+        for (first, second) in
+            [(0..40, 20..70), (0..600, 500..1_400), (0..5_000, 10..20), (10..20, 0..5_000)]
+        {
             let mut whole = of(first.clone());
             second.clone().for_each(|number| whole.insert(hash(number)));
             let mut merged = of(first.clone());

@@ -9,11 +9,23 @@ use super::rows::{Row, Rows, Table};
 use super::world::{BEGINNING_MS, Followed, Made, World, sequence};
 use crate::ids::{Bucket, Id, UserId, compose};
 
-const USERS: Table = Table { name: "users", columns: "id, handle, email, display_name, bio, password_hash", taken: "true" };
+const USERS: Table = Table {
+    name: "users",
+    columns: "id, handle, email, display_name, bio, password_hash",
+    taken: "true",
+};
 const HANDLES: Table = Table { name: "handle_claims", columns: "handle, user_id", taken: "true" };
 const EMAILS: Table = Table { name: "email_claims", columns: "email, user_id", taken: "true" };
-const FOLLOWS: Table = Table { name: "follows", columns: "follower_id, followee_id, id, version, active", taken: "true" };
-const FOLLOWERS: Table = Table { name: "followers", columns: "followee_id, follower_id, follow_id, active", taken: "true" };
+const FOLLOWS: Table = Table {
+    name: "follows",
+    columns: "follower_id, followee_id, id, version, active",
+    taken: "true",
+};
+const FOLLOWERS: Table = Table {
+    name: "followers",
+    columns: "followee_id, follower_id, follow_id, active",
+    taken: "true",
+};
 
 /// `count` people. Their ids, and so their buckets, follow from the seed and their number.
 pub fn people(count: u64, seed: u64) -> Vec<UserId> {
@@ -21,7 +33,11 @@ pub fn people(count: u64, seed: u64) -> Vec<UserId> {
     (0..count)
         .map(|number| {
             let bucket = Bucket::new(random.random());
-            UserId::from_i64(compose(BEGINNING_MS + i64::try_from(number).unwrap_or_default(), bucket, sequence(number)))
+            UserId::from_i64(compose(
+                BEGINNING_MS + i64::try_from(number).unwrap_or_default(),
+                bucket,
+                sequence(number),
+            ))
         })
         .collect()
 }
@@ -43,7 +59,11 @@ impl World {
         for (number, person) in numbers.filter_map(|number| Some((number, self.person(number)?))) {
             let (handle, id) = (handle(number), person.as_i64());
             let email = email(&handle);
-            handles.add(&self.map, Bucket::of_text(&handle), Row::default().text(&handle).plain(id));
+            handles.add(
+                &self.map,
+                Bucket::of_text(&handle),
+                Row::default().text(&handle).plain(id),
+            );
             emails.add(&self.map, Bucket::of_text(&email), Row::default().text(&email).plain(id));
         }
         Made { rows: vec![handles, emails], people: Vec::new() }
@@ -57,7 +77,13 @@ impl World {
         for (number, person) in numbers.filter_map(|number| Some((number, self.person(number)?))) {
             let handle = handle(number);
             let name = if number == 0 { "Alice".to_owned() } else { format!("Person {number}") };
-            let row = Row::default().plain(person.as_i64()).text(&handle).text(&email(&handle)).text(&name).text("Seeded.").text(hash);
+            let row = Row::default()
+                .plain(person.as_i64())
+                .text(&handle)
+                .text(&email(&handle))
+                .text(&name)
+                .text("Seeded.")
+                .text(hash);
             users.add(&self.map, person.bucket(), row);
             made.people.push(person);
         }
@@ -72,7 +98,10 @@ impl World {
             let Some(follower) = self.person(u64::from(number)) else { continue };
             for (place, followee) in (0_u32..).zip(self.follows.of(number)) {
                 let Some(followee) = self.person(u64::from(followee)) else { continue };
-                let row = Row::default().plain(follower.as_i64()).plain(followee.as_i64()).plain(self.follow_id(number, place));
+                let row = Row::default()
+                    .plain(follower.as_i64())
+                    .plain(followee.as_i64())
+                    .plain(self.follow_id(number, place));
                 own.add(&self.map, follower.bucket(), row.plain(0).plain("t"));
             }
         }
@@ -84,10 +113,19 @@ impl World {
         let (range, sorted) = self.sorted(chunk);
         let mut others = Rows::new(FOLLOWERS);
         let begin = sorted.follows.partition_point(|follow| follow.followee < range.start);
-        for follow in sorted.follows.iter().skip(begin).take_while(|follow| follow.followee < range.end) {
+        for follow in
+            sorted.follows.iter().skip(begin).take_while(|follow| follow.followee < range.end)
+        {
             let Followed { followee, follower, place } = *follow;
-            let (Some(followed), Some(following)) = (self.person(u64::from(followee)), self.person(u64::from(follower))) else { continue };
-            let row = Row::default().plain(followed.as_i64()).plain(following.as_i64()).plain(self.follow_id(follower, place));
+            let (Some(followed), Some(following)) =
+                (self.person(u64::from(followee)), self.person(u64::from(follower)))
+            else {
+                continue;
+            };
+            let row = Row::default()
+                .plain(followed.as_i64())
+                .plain(following.as_i64())
+                .plain(self.follow_id(follower, place));
             others.add(&self.map, followed.bucket(), row.plain("t"));
         }
         Made { rows: vec![others], people: Vec::new() }

@@ -17,7 +17,11 @@ use crate::stores::postgres::ShardIndex;
 
 /// The table that both load: as wide in indexes as any.
 const LIKE: &str = "follows";
-const INTO: Table = Table { name: "compared_follows", columns: "follower_id, followee_id, id, version, active", taken: "true" };
+const INTO: Table = Table {
+    name: "compared_follows",
+    columns: "follower_id, followee_id, id, version, active",
+    taken: "true",
+};
 /// Pairs of rounds; one more is thrown away.
 const PAIRS: usize = 5;
 
@@ -48,12 +52,18 @@ impl Drop for Files {
     }
 }
 
-/// Loads about so many follows with psql (one process a shard, all at once, from files that lie ready) and with the loader (which makes its
-/// rows meanwhile), in turns, into tables like `follows` with all its indexes. The tables go afterwards.
+/// Loads about so many follows with psql (one process a shard, all at once, from files that lie
+/// ready) and with the loader (which makes its rows meanwhile), in turns, into tables like
+/// `follows` with all its indexes. The tables go afterwards.
 ///
 /// # Errors
 /// No psql; the server's.
-pub async fn compare_with_psql(config: &PostgresConfig, loader: &mut Loader, world: &Arc<World>, rows: u64) -> anyhow::Result<Comparison> {
+pub async fn compare_with_psql(
+    config: &PostgresConfig,
+    loader: &mut Loader,
+    world: &Arc<World>,
+    rows: u64,
+) -> anyhow::Result<Comparison> {
     let chunks = chunks(world, rows);
     let files = Files(std::env::temp_dir().join(format!("plaza-compare-{}", std::process::id())));
     std::fs::create_dir_all(&files.0)?;
@@ -61,7 +71,8 @@ pub async fn compare_with_psql(config: &PostgresConfig, loader: &mut Loader, wor
     let shards = config.shards.len();
     let mut writers = Vec::new();
     for shard in 0..shards {
-        writers.push(std::io::BufWriter::new(std::fs::File::create(files.0.join(shard.to_string()))?));
+        writers
+            .push(std::io::BufWriter::new(std::fs::File::create(files.0.join(shard.to_string()))?));
     }
     for chunk in 0..chunks {
         for (text, writer) in texts(world, chunk, shards).iter().zip(&mut writers) {
@@ -73,7 +84,11 @@ pub async fn compare_with_psql(config: &PostgresConfig, loader: &mut Loader, wor
         writer.flush()?;
     }
     let (name, columns) = (INTO.name, INTO.columns);
-    loader.everywhere(&format!("DROP TABLE IF EXISTS {name}; CREATE TABLE {name} (LIKE {LIKE} INCLUDING ALL)")).await?;
+    loader
+        .everywhere(&format!(
+            "DROP TABLE IF EXISTS {name}; CREATE TABLE {name} (LIKE {LIKE} INCLUDING ALL)"
+        ))
+        .await?;
     let mut seconds = Vec::new();
     for pair in 0..=PAIRS {
         let mut both = (0.0, 0.0);
@@ -104,11 +119,22 @@ fn chunks(world: &World, rows: u64) -> u64 {
 
 fn texts(world: &World, chunk: u64, shards: usize) -> Vec<Text> {
     let mut rows: Vec<Rows> = world.make(Step::Follows, chunk).rows;
-    (0..shards).map(|shard| rows.iter_mut().find_map(|rows| rows.by_shard.remove(&ShardIndex(shard))).unwrap_or_default()).collect()
+    (0..shards)
+        .map(|shard| {
+            rows.iter_mut()
+                .find_map(|rows| rows.by_shard.remove(&ShardIndex(shard)))
+                .unwrap_or_default()
+        })
+        .collect()
 }
 
 /// The next chunk is made while one is loaded.
-async fn own(loader: &mut Loader, world: &Arc<World>, chunks: u64, shards: usize) -> anyhow::Result<()> {
+async fn own(
+    loader: &mut Loader,
+    world: &Arc<World>,
+    chunks: u64,
+    shards: usize,
+) -> anyhow::Result<()> {
     let make = |chunk| {
         let world = Arc::clone(world);
         tokio::task::spawn_blocking(move || texts(&world, chunk, shards))

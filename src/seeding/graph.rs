@@ -8,7 +8,8 @@ use rand::Rng;
 
 use super::numbered;
 
-/// Up to so many people, the best known is followed by nearly everybody, so that a small system has somebody whose post is a burst too.
+/// Up to so many people, the best known is followed by nearly everybody, so that a small system has
+/// somebody whose post is a burst too.
 const SMALL: u32 = 10_000;
 /// Beyond: the share of people who follow the best known.
 const BEST_KNOWN: f64 = 0.1;
@@ -18,27 +19,35 @@ const BEST_KNOWN: f64 = 0.1;
 pub enum Follows {
     /// As a file lists it: (follower, followee), sorted, each once.
     Listed(Vec<(u32, u32)>),
-    /// A power law among so many people: few are followed by very many. Everything follows from the seed.
+    /// A power law among so many people: few are followed by very many. Everything follows from the
+    /// seed.
     Drawn {
         /// People.
         people: u32,
         /// People followed, on average.
         mean: f64,
-        /// Of the uniform number that a followee is drawn by: the higher, the more the low numbers are favoured.
+        /// Of the uniform number that a followee is drawn by: the higher, the more the low numbers
+        /// are favoured.
         exponent: f64,
         /// Random seed.
         seed: u64,
     },
 }
 
-/// Reads an edge list, `a b` a line: how many people there are, and who follows whom (both ways, each once).
+/// Reads an edge list, `a b` a line: how many people there are, and who follows whom (both ways,
+/// each once).
 ///
 /// # Errors
 /// A file that is not there, or a line that is not two numbers.
 pub fn follows_of_file(file: &Path) -> anyhow::Result<(u32, Follows)> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut follows = BTreeSet::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with(['#', '%'])) {
+    for (number, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with(['#', '%']))
+    {
         let mut ends = line.split_ascii_whitespace().map(str::parse::<u32>);
         let (Some(Ok(a)), Some(Ok(b))) = (ends.next(), ends.next()) else {
             anyhow::bail!("{}:{}: not two numbers: {line}", file.display(), number + 1);
@@ -58,7 +67,8 @@ impl Follows {
         let exponent = if people <= SMALL {
             3.0
         } else {
-            // Of `mean` draws, one must be person 0 with probability BEST_KNOWN; one draw is, with people^(-1 / exponent).
+            // Of `mean` draws, one must be person 0 with probability BEST_KNOWN; one draw is, with
+            // people^(-1 / exponent).
             let one_draw = 1.0 - (1.0 - BEST_KNOWN).powf(1.0 / mean.max(1.0));
             (f64::from(people).ln() / -one_draw.ln()).max(1.0)
         };
@@ -70,15 +80,28 @@ impl Follows {
         match self {
             Self::Listed(edges) => {
                 let begin = edges.partition_point(|(a, _)| *a < follower);
-                edges.iter().skip(begin).take_while(|(a, _)| *a == follower).map(|(_, b)| *b).collect()
+                edges
+                    .iter()
+                    .skip(begin)
+                    .take_while(|(a, _)| *a == follower)
+                    .map(|(_, b)| *b)
+                    .collect()
             }
             Self::Drawn { people, mean, exponent, seed } => {
                 let mut random = numbered(*seed, "follows", u64::from(follower));
                 let size = f64::from(*people);
-                // Pareto with exponent 2, cut off, around the mean, so that some follow many: 1.6345 is the mean of the root's inverse.
-                let wanted = whole((mean / 1.6345 / random.random_range(0.05_f64..1.0).sqrt()).round().min(size - 1.0));
+                // Pareto with exponent 2, cut off, around the mean, so that some follow many:
+                // 1.6345 is the mean of the root's inverse.
+                let wanted = whole(
+                    (mean / 1.6345 / random.random_range(0.05_f64..1.0).sqrt())
+                        .round()
+                        .min(size - 1.0),
+                );
                 let mut followees: Vec<u32> = (0..wanted)
-                    .map(|_| whole(random.random::<f64>().powf(*exponent) * size).min(people.saturating_sub(1)))
+                    .map(|_| {
+                        whole(random.random::<f64>().powf(*exponent) * size)
+                            .min(people.saturating_sub(1))
+                    })
                     .filter(|followee| *followee != follower)
                     .collect();
                 followees.sort_unstable();
@@ -96,15 +119,19 @@ impl Follows {
         }
     }
 
-    /// The people, cut into at most `parts` ranges with about as many followers each: the first number of every range, and the end.
+    /// The people, cut into at most `parts` ranges with about as many followers each: the first
+    /// number of every range, and the end.
     pub fn ranges(&self, people: u32, parts: u32) -> Vec<u32> {
         let exponent = match self {
             Self::Listed(_) => 1.0,
             Self::Drawn { exponent, .. } => *exponent,
         };
         let parts = parts.max(1);
-        let mut bounds: Vec<u32> =
-            (0..parts).map(|part| whole((f64::from(part) / f64::from(parts)).powf(exponent) * f64::from(people))).collect();
+        let mut bounds: Vec<u32> = (0..parts)
+            .map(|part| {
+                whole((f64::from(part) / f64::from(parts)).powf(exponent) * f64::from(people))
+            })
+            .collect();
         bounds.push(people);
         bounds.dedup();
         bounds
@@ -114,7 +141,9 @@ impl Follows {
     pub fn name(&self) -> String {
         match self {
             Self::Listed(edges) => {
-                let sum = edges.iter().fold(0_u64, |sum, (a, b)| sum.wrapping_mul(31).wrapping_add(u64::from(*a) << 32 | u64::from(*b)));
+                let sum = edges.iter().fold(0_u64, |sum, (a, b)| {
+                    sum.wrapping_mul(31).wrapping_add(u64::from(*a) << 32 | u64::from(*b))
+                });
                 format!("listed {sum:x}")
             }
             Self::Drawn { people, mean, .. } => format!("drawn {people} {mean}"),
@@ -123,7 +152,10 @@ impl Follows {
 }
 
 /// The whole part of a number; 0 for what is negative, the greatest for what is too great.
-#[expect(clippy::as_conversions, reason = "saturates, and fifty million draws cannot go through text")]
+#[expect(
+    clippy::as_conversions,
+    reason = "saturates, and fifty million draws cannot go through text"
+)]
 fn whole(number: f64) -> u32 {
     number as u32
 }

@@ -1,4 +1,5 @@
-//! Bulk loading: every shard at once, chunk by chunk, by COPY; a chunk and the note that it is there are one transaction.
+//! Bulk loading: every shard at once, chunk by chunk, by COPY; a chunk and the note that it is
+//! there are one transaction.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,7 +30,8 @@ const PEOPLE_AT_ONCE: usize = 20_000;
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS seeded_chunks (
     step text NOT NULL, chunk bigint NOT NULL, rows bigint NOT NULL, PRIMARY KEY (step, chunk))";
 
-/// Counts of people who have just been loaded, from the rows, as the projections would have them; with $2 followers or more they are pulled.
+/// Counts of people who have just been loaded, from the rows, as the projections would have them;
+/// with $2 followers or more they are pulled.
 const COUNTS: [&str; 3] = [
     "INSERT INTO user_counts (user_id, post_count, following_count, activity_version)
      SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
@@ -81,8 +83,9 @@ impl Loader {
     pub async fn connect(config: &PostgresConfig, pull_from: i64) -> anyhow::Result<Self> {
         let mut shards = Vec::new();
         for (number, urls) in config.shards.iter().enumerate() {
-            let (client, connection) =
-                tokio_postgres::connect(urls.primary.expose_secret(), NoTls).await.with_context(|| format!("shard {number}"))?;
+            let (client, connection) = tokio_postgres::connect(urls.primary.expose_secret(), NoTls)
+                .await
+                .with_context(|| format!("shard {number}"))?;
             #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
             tokio::spawn(connection);
             client.batch_execute("SET client_min_messages = warning").await?;
@@ -99,19 +102,27 @@ impl Loader {
     pub async fn people(&self) -> anyhow::Result<Vec<UserId>> {
         let mut people = Vec::new();
         for shard in &self.shards {
-            people.extend(shard.query("SELECT id FROM users", &[]).await?.iter().map(|row| UserId::from_i64(row.get(0))));
+            people.extend(
+                shard
+                    .query("SELECT id FROM users", &[])
+                    .await?
+                    .iter()
+                    .map(|row| UserId::from_i64(row.get(0))),
+            );
         }
         people.sort_unstable();
         Ok(people)
     }
 
-    /// A handle or e-mail address that one of `people` is to have and that belongs to somebody else: the installation was seeded
-    /// with another random seed, or somebody signed up under it. Ask before loading anything.
+    /// A handle or e-mail address that one of `people` is to have and that belongs to somebody
+    /// else: the installation was seeded with another random seed, or somebody signed up under it.
+    /// Ask before loading anything.
     ///
     /// # Errors
     /// The server's.
     pub async fn taken_by_others(&self, people: &[UserId]) -> anyhow::Result<Option<String>> {
-        const ANYBODY: &str = "SELECT EXISTS (SELECT FROM handle_claims) OR EXISTS (SELECT FROM email_claims)";
+        const ANYBODY: &str =
+            "SELECT EXISTS (SELECT FROM handle_claims) OR EXISTS (SELECT FROM email_claims)";
         const OTHERS: &str = "
             SELECT c.handle FROM handle_claims c JOIN unnest($1::text[], $3::bigint[]) AS mine(name, id) ON c.handle = mine.name
             WHERE c.user_id <> mine.id
@@ -141,7 +152,8 @@ impl Loader {
     /// # Errors
     /// The server's.
     pub async fn there(&self, world: &World, step: Step) -> anyhow::Result<u64> {
-        const ROWS: &str = "SELECT coalesce(sum(rows), 0)::bigint FROM seeded_chunks WHERE step = $1";
+        const ROWS: &str =
+            "SELECT coalesce(sum(rows), 0)::bigint FROM seeded_chunks WHERE step = $1";
         let (mut there, name) = (0, world.name(step));
         for shard in &self.shards {
             there += u64::try_from(shard.query_one(ROWS, &[&name]).await?.get::<_, i64>(0))?;
@@ -153,25 +165,41 @@ impl Loader {
     ///
     /// # Errors
     /// The server's; a chunk is on a shard as a whole or not at all.
-    pub async fn load(&mut self, world: &Arc<World>, step: Step, bar: &ProgressBar) -> anyhow::Result<Loaded> {
+    pub async fn load(
+        &mut self,
+        world: &Arc<World>,
+        step: Step,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<Loaded> {
         let there = self.there(world, step).await?;
         let name = world.name(step);
         let mut held: Vec<HashSet<u64>> = Vec::new();
         for shard in &self.shards {
-            let rows = shard.query("SELECT chunk FROM seeded_chunks WHERE step = $1", &[&name]).await?;
-            held.push(rows.iter().filter_map(|row| u64::try_from(row.get::<_, i64>(0)).ok()).collect());
+            let rows =
+                shard.query("SELECT chunk FROM seeded_chunks WHERE step = $1", &[&name]).await?;
+            held.push(
+                rows.iter().filter_map(|row| u64::try_from(row.get::<_, i64>(0)).ok()).collect(),
+            );
         }
-        let missing: Vec<u64> = (0..world.chunks(step)).filter(|chunk| held.iter().any(|held| !held.contains(chunk))).collect();
-        let (senders, receivers): (Vec<_>, Vec<_>) = self.shards.iter().map(|_| mpsc::channel::<Part>(WAITING)).unzip();
+        let missing: Vec<u64> = (0..world.chunks(step))
+            .filter(|chunk| held.iter().any(|held| !held.contains(chunk)))
+            .collect();
+        let (senders, receivers): (Vec<_>, Vec<_>) =
+            self.shards.iter().map(|_| mpsc::channel::<Part>(WAITING)).unzip();
         let produce = async {
             let mut made = stream::iter(missing)
                 .map(|chunk| {
                     let world = Arc::clone(world);
-                    async move { tokio::task::spawn_blocking(move || (chunk, world.make(step, chunk))).await }
+                    async move {
+                        tokio::task::spawn_blocking(move || (chunk, world.make(step, chunk))).await
+                    }
                 })
                 .buffered(WAITING);
             while let Some((chunk, made)) = made.try_next().await? {
-                for (part, (sender, held)) in parts(world, chunk, made, senders.len()).into_iter().zip(senders.iter().zip(&held)) {
+                for (part, (sender, held)) in parts(world, chunk, made, senders.len())
+                    .into_iter()
+                    .zip(senders.iter().zip(&held))
+                {
                     if !held.contains(&chunk) && sender.send(part).await.is_err() {
                         // That shard's own error says why.
                         return Ok(());
@@ -182,19 +210,23 @@ impl Loader {
             anyhow::Ok(())
         };
         let pull_from = self.pull_from;
-        let consume = self.shards.iter_mut().zip(receivers).enumerate().map(|(number, (client, mut parts))| {
-            let name = name.as_str();
-            async move {
-                let mut new = 0;
-                while let Some(part) = parts.recv().await {
-                    new += load_part(client, name, &part, pull_from, bar)
-                        .await
-                        .with_context(|| format!("shard {number}, {}, chunk {}", step.name(), part.chunk))?;
+        let consume = self.shards.iter_mut().zip(receivers).enumerate().map(
+            |(number, (client, mut parts))| {
+                let name = name.as_str();
+                async move {
+                    let mut new = 0;
+                    while let Some(part) = parts.recv().await {
+                        new += load_part(client, name, &part, pull_from, bar).await.with_context(
+                            || format!("shard {number}, {}, chunk {}", step.name(), part.chunk),
+                        )?;
+                    }
+                    anyhow::Ok(new)
                 }
-                anyhow::Ok(new)
-            }
-        });
-        let consume = async { anyhow::Ok(futures_util::future::try_join_all(consume).await?.into_iter().sum::<u64>()) };
+            },
+        );
+        let consume = async {
+            anyhow::Ok(futures_util::future::try_join_all(consume).await?.into_iter().sum::<u64>())
+        };
         let ((), new) = tokio::try_join!(produce, consume)?;
         Ok(Loaded { new, there })
     }
@@ -214,8 +246,8 @@ impl Loader {
         .await
     }
 
-    /// Counts anew what everybody has done, with new versions: for people who were there before their posts were seeded, and whose counts
-    /// somebody may hold.
+    /// Counts anew what everybody has done, with new versions: for people who were there before
+    /// their posts were seeded, and whose counts somebody may hold.
     ///
     /// # Errors
     /// The server's.
@@ -234,12 +266,19 @@ impl Loader {
 
     /// The same statements on every shard at once.
     pub(super) async fn everywhere(&self, statements: &str) -> anyhow::Result<()> {
-        futures_util::future::try_join_all(self.shards.iter().map(|shard| shard.batch_execute(statements))).await?;
+        futures_util::future::try_join_all(
+            self.shards.iter().map(|shard| shard.batch_execute(statements)),
+        )
+        .await?;
         Ok(())
     }
 
     /// COPYs texts, one a shard, all at once.
-    pub(super) async fn copy_everywhere(&mut self, table: Table, texts: &[Text]) -> anyhow::Result<()> {
+    pub(super) async fn copy_everywhere(
+        &mut self,
+        table: Table,
+        texts: &[Text],
+    ) -> anyhow::Result<()> {
         let copies = self.shards.iter_mut().zip(texts).map(|(shard, text)| async move {
             let transaction = shard.transaction().await?;
             copy(&transaction, table.name, table.columns, text, &ProgressBar::hidden()).await?;
@@ -255,17 +294,31 @@ fn parts(world: &World, chunk: u64, mut made: Made, shards: usize) -> Vec<Part> 
     (0..shards)
         .map(|number| {
             let shard = ShardIndex(number);
-            let tables = made.rows.iter_mut().filter_map(|rows| Some((rows.table, rows.by_shard.remove(&shard)?))).collect();
-            let people = made.people.iter().filter(|person| world.map.shard_of(person.bucket()) == shard);
+            let tables = made
+                .rows
+                .iter_mut()
+                .filter_map(|rows| Some((rows.table, rows.by_shard.remove(&shard)?)))
+                .collect();
+            let people =
+                made.people.iter().filter(|person| world.map.shard_of(person.bucket()) == shard);
             Part { chunk, tables, people: people.map(|person| person.as_i64()).collect() }
         })
         .collect()
 }
 
-/// Straight into the tables; where some of it is there already, by way of a temporary table, and without what is there.
-async fn load_part(client: &mut Client, step: &str, part: &Part, pull_from: i64, bar: &ProgressBar) -> anyhow::Result<u64> {
+/// Straight into the tables; where some of it is there already, by way of a temporary table, and
+/// without what is there.
+async fn load_part(
+    client: &mut Client,
+    step: &str,
+    part: &Part,
+    pull_from: i64,
+    bar: &ProgressBar,
+) -> anyhow::Result<u64> {
     match straight(client, step, part, pull_from, bar).await {
-        Err(error) if code(&error) == Some(&SqlState::UNIQUE_VIOLATION) => around(client, step, part, pull_from).await,
+        Err(error) if code(&error) == Some(&SqlState::UNIQUE_VIOLATION) => {
+            around(client, step, part, pull_from).await
+        }
         other => other,
     }
 }
@@ -274,7 +327,13 @@ fn code(error: &anyhow::Error) -> Option<&SqlState> {
     error.downcast_ref::<tokio_postgres::Error>()?.code()
 }
 
-async fn straight(client: &mut Client, step: &str, part: &Part, pull_from: i64, bar: &ProgressBar) -> anyhow::Result<u64> {
+async fn straight(
+    client: &mut Client,
+    step: &str,
+    part: &Part,
+    pull_from: i64,
+    bar: &ProgressBar,
+) -> anyhow::Result<u64> {
     let transaction = client.transaction().await?;
     let mut rows = 0;
     for (table, text) in &part.tables {
@@ -284,21 +343,36 @@ async fn straight(client: &mut Client, step: &str, part: &Part, pull_from: i64, 
     finish(transaction, step, part, rows, pull_from).await
 }
 
-async fn around(client: &mut Client, step: &str, part: &Part, pull_from: i64) -> anyhow::Result<u64> {
+async fn around(
+    client: &mut Client,
+    step: &str,
+    part: &Part,
+    pull_from: i64,
+) -> anyhow::Result<u64> {
     let transaction = client.transaction().await?;
     let mut new = 0;
     for (Table { name, columns, taken }, text) in &part.tables {
-        let temporary = format!("CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {columns} FROM {name} LIMIT 0");
+        let temporary = format!(
+            "CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {columns} FROM {name} LIMIT 0"
+        );
         transaction.batch_execute(&temporary).await?;
         copy(&transaction, "incoming", columns, text, &ProgressBar::hidden()).await?;
-        let insert = format!("INSERT INTO {name} ({columns}) SELECT {columns} FROM incoming WHERE {taken} ON CONFLICT DO NOTHING");
+        let insert = format!(
+            "INSERT INTO {name} ({columns}) SELECT {columns} FROM incoming WHERE {taken} ON CONFLICT DO NOTHING"
+        );
         new += transaction.execute(&insert, &[]).await?;
         transaction.batch_execute("DROP TABLE incoming").await?;
     }
     finish(transaction, step, part, new, pull_from).await
 }
 
-async fn finish(transaction: Transaction<'_>, step: &str, part: &Part, rows: u64, pull_from: i64) -> anyhow::Result<u64> {
+async fn finish(
+    transaction: Transaction<'_>,
+    step: &str,
+    part: &Part,
+    rows: u64,
+    pull_from: i64,
+) -> anyhow::Result<u64> {
     if !part.people.is_empty() {
         for statement in COUNTS {
             transaction.execute(statement, &[&part.people, &pull_from]).await?;
@@ -310,7 +384,13 @@ async fn finish(transaction: Transaction<'_>, step: &str, part: &Part, rows: u64
     Ok(rows)
 }
 
-async fn copy(transaction: &Transaction<'_>, table: &str, columns: &str, text: &Text, bar: &ProgressBar) -> anyhow::Result<()> {
+async fn copy(
+    transaction: &Transaction<'_>,
+    table: &str,
+    columns: &str,
+    text: &Text,
+    bar: &ProgressBar,
+) -> anyhow::Result<()> {
     let sink = transaction.copy_in(&format!("COPY {table} ({columns}) FROM STDIN")).await?;
     let mut sink = std::pin::pin!(sink);
     let mut rest = text.text.as_bytes();

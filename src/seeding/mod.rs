@@ -1,12 +1,15 @@
-//! Filling an installation: people, follows, posts, products, orders, in bulk, without a request each, up to millions of people.
+//! Filling an installation: people, follows, posts, products, orders, in bulk, without a request
+//! each, up to millions of people.
 //!
-//! Everything follows from the random seed and a number (the how manyeth person, post, order), so that any part can be made without the others:
-//! rows are made chunk by chunk, a few at a time in memory, and go to all shards at once by COPY. A chunk and the note that it is there are one
+//! Everything follows from the random seed and a number (the how manyeth person, post, order), so
+//! that any part can be made without the others: rows are made chunk by chunk, a few at a time in
+//! memory, and go to all shards at once by COPY. A chunk and the note that it is there are one
 //! transaction on each shard, so a seeding that was killed goes on where it stopped.
 //!
-//! What is seeded has **version 0**: it came without events. The first event of each aggregate is its version 1, for every projection there is
-//! and for those to come. What projections would have derived is derived from the rows when people are loaded, who come last: before that there
-//! is nobody whose counts could be asked for.
+//! What is seeded has **version 0**: it came without events. The first event of each aggregate is
+//! its version 1, for every projection there is and for those to come. What projections would have
+//! derived is derived from the rows when people are loaded, who come last: before that there is
+//! nobody whose counts could be asked for.
 
 mod accounts;
 mod compare;
@@ -29,6 +32,8 @@ pub use world::{Plan, Step, World};
 
 /// The random numbers of one thing.
 fn numbered(seed: u64, kind: &str, number: u64) -> StdRng {
-    let kind = kind.bytes().fold(seed, |mixed, byte| (mixed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let kind = kind
+        .bytes()
+        .fold(seed, |mixed, byte| (mixed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     StdRng::seed_from_u64(kind.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }

@@ -13,7 +13,8 @@ pub struct Table {
     pub name: &'static str,
     /// Columns, with commas.
     pub columns: &'static str,
-    /// Which `incoming` rows are taken where some of them may be there already, in SQL; all of them: `true`.
+    /// Which `incoming` rows are taken where some of them may be there already, in SQL; all of
+    /// them: `true`.
     pub taken: &'static str,
 }
 

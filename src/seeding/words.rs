@@ -3,12 +3,40 @@
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-const OPENINGS: [&str; 8] =
-    ["Today", "This morning", "Yesterday", "On the way home", "After lunch", "Before the rain", "Late at night", "At the market"];
-const SUBJECTS: [&str; 10] =
-    ["I", "my neighbour", "the old baker", "our cat", "a stranger", "the whole street", "my sister", "the band", "somebody", "the sun"];
-const VERBS: [&str; 10] =
-    ["found", "painted", "lost", "repaired", "sang about", "gave away", "photographed", "dreamt of", "tasted", "talked to"];
+const OPENINGS: [&str; 8] = [
+    "Today",
+    "This morning",
+    "Yesterday",
+    "On the way home",
+    "After lunch",
+    "Before the rain",
+    "Late at night",
+    "At the market",
+];
+const SUBJECTS: [&str; 10] = [
+    "I",
+    "my neighbour",
+    "the old baker",
+    "our cat",
+    "a stranger",
+    "the whole street",
+    "my sister",
+    "the band",
+    "somebody",
+    "the sun",
+];
+const VERBS: [&str; 10] = [
+    "found",
+    "painted",
+    "lost",
+    "repaired",
+    "sang about",
+    "gave away",
+    "photographed",
+    "dreamt of",
+    "tasted",
+    "talked to",
+];
 const OBJECTS: [&str; 12] = [
     "a red bicycle",
     "the last plum cake",
@@ -23,10 +51,19 @@ const OBJECTS: [&str; 12] = [
     "a paper boat",
     "the first snow",
 ];
-const REPLIES: [&str; 8] =
-    ["Lovely!", "I was there too.", "Tell us more.", "Again?", "That made my day.", "No way.", "Where was that?", "Same here."];
+const REPLIES: [&str; 8] = [
+    "Lovely!",
+    "I was there too.",
+    "Tell us more.",
+    "Again?",
+    "That made my day.",
+    "No way.",
+    "Where was that?",
+    "Same here.",
+];
 const MATERIALS: [&str; 6] = ["Oak", "Linen", "Copper", "Glass", "Wool", "Clay"];
-const THINGS: [&str; 8] = ["lamp", "teapot", "blanket", "bowl", "notebook", "chair", "mirror", "basket"];
+const THINGS: [&str; 8] =
+    ["lamp", "teapot", "blanket", "bowl", "notebook", "chair", "mirror", "basket"];
 
 fn one<'a>(random: &mut impl Rng, words: &[&'a str]) -> &'a str {
     words.choose(random).copied().unwrap_or_default()
@@ -34,7 +71,13 @@ fn one<'a>(random: &mut impl Rng, words: &[&'a str]) -> &'a str {
 
 /// A post's text.
 pub fn post(random: &mut impl Rng) -> String {
-    format!("{} {} {} {}.", one(random, &OPENINGS), one(random, &SUBJECTS), one(random, &VERBS), one(random, &OBJECTS))
+    format!(
+        "{} {} {} {}.",
+        one(random, &OPENINGS),
+        one(random, &SUBJECTS),
+        one(random, &VERBS),
+        one(random, &OBJECTS)
+    )
 }
 
 /// A comment's text.

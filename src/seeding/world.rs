@@ -28,9 +28,10 @@ pub struct Plan {
     pub orders: u64,
 }
 
-/// A kind of rows, in the order they are loaded: what belongs to a row comes before the row, so that nobody can act on one that is half there;
-/// people come last, so that nobody can look at one before everything of theirs is there; and of them the first comes after all others: where
-/// there is a first person, the seeding is whole.
+/// A kind of rows, in the order they are loaded: what belongs to a row comes before the row, so
+/// that nobody can act on one that is half there; people come last, so that nobody can look at one
+/// before everything of theirs is there; and of them the first comes after all others: where there
+/// is a first person, the seeding is whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
     /// The followed side of follows.
@@ -53,8 +54,16 @@ pub enum Step {
 
 impl Step {
     /// All, in order.
-    pub const ALL: [Self; 8] =
-        [Self::Followers, Self::Follows, Self::Posts, Self::Products, Self::Orders, Self::Claims, Self::People, Self::First];
+    pub const ALL: [Self; 8] = [
+        Self::Followers,
+        Self::Follows,
+        Self::Posts,
+        Self::Products,
+        Self::Orders,
+        Self::Claims,
+        Self::People,
+        Self::First,
+    ];
 
     /// What operators call it.
     pub fn name(self) -> &'static str {
@@ -116,19 +125,44 @@ fn size(number: usize) -> u64 {
 
 impl World {
     /// People who are made, and whatever they do.
-    pub fn of_new_people(map: ShardMap, seed: u64, people: Vec<UserId>, password_hash: String, follows: Follows, plan: Plan) -> Self {
-        Self { map, seed, people, password_hash: Some(password_hash), follows, plan, sorted: Mutex::default() }
+    pub fn of_new_people(
+        map: ShardMap,
+        seed: u64,
+        people: Vec<UserId>,
+        password_hash: String,
+        follows: Follows,
+        plan: Plan,
+    ) -> Self {
+        Self {
+            map,
+            seed,
+            people,
+            password_hash: Some(password_hash),
+            follows,
+            plan,
+            sorted: Mutex::default(),
+        }
     }
 
     /// What people who are there do.
     pub fn of_people(map: ShardMap, seed: u64, people: Vec<UserId>, plan: Plan) -> Self {
-        Self { map, seed, people, password_hash: None, follows: Follows::Listed(Vec::new()), plan, sorted: Mutex::default() }
+        Self {
+            map,
+            seed,
+            people,
+            password_hash: None,
+            follows: Follows::Listed(Vec::new()),
+            plan,
+            sorted: Mutex::default(),
+        }
     }
 
     /// What determines a step's rows: where it was done under this name, it is not done again.
     pub fn name(&self, step: Step) -> String {
         let people = match (&self.password_hash, self.people.first(), self.people.last()) {
-            (None, Some(first), Some(last)) => format!("{} people, {} to {}", self.people.len(), first.as_i64(), last.as_i64()),
+            (None, Some(first), Some(last)) => {
+                format!("{} people, {} to {}", self.people.len(), first.as_i64(), last.as_i64())
+            }
             _ => format!("{} people", self.people.len()),
         };
         let what = match step {
@@ -207,30 +241,40 @@ impl World {
         self.people.get(usize::try_from(number).ok()?).copied()
     }
 
-    /// A moment in the first thirty seeded days: the `number`th of `of`, so that ids of one kind never meet.
+    /// A moment in the first thirty seeded days: the `number`th of `of`, so that ids of one kind
+    /// never meet.
     pub(super) fn moment(&self, number: u64, of: u64) -> i64 {
         let step = (DAYS * DAY_MS / i64::try_from(of.max(1)).unwrap_or(i64::MAX)).max(1);
         let offset = i64::try_from(self.seed % 997).unwrap_or_default();
         BEGINNING_MS + DAY_MS + offset + step * i64::try_from(number).unwrap_or_default()
     }
 
-    /// The id of a person's follow. Two people's follows are milliseconds apart, unless they are of different buckets or places.
+    /// The id of a person's follow. Two people's follows are milliseconds apart, unless they are of
+    /// different buckets or places.
     pub(super) fn follow_id(&self, follower: u32, place: u32) -> i64 {
         let (number, people) = (u64::from(follower), size(self.people.len()));
         let at = self.moment(number, people) + i64::from(place);
-        compose(at, self.person(number).map_or(crate::ids::Bucket::new(0), Id::bucket), sequence(u64::from(place)))
+        compose(
+            at,
+            self.person(number).map_or(crate::ids::Bucket::new(0), Id::bucket),
+            sequence(u64::from(place)),
+        )
     }
 
     fn ranges(&self) -> Vec<u32> {
         let parts = self.follows.expected().div_ceil(CHUNK_ROWS);
-        self.follows.ranges(u32::try_from(self.people.len()).unwrap_or(u32::MAX), u32::try_from(parts).unwrap_or(u32::MAX))
+        self.follows.ranges(
+            u32::try_from(self.people.len()).unwrap_or(u32::MAX),
+            u32::try_from(parts).unwrap_or(u32::MAX),
+        )
     }
 
-    /// The range of people of a chunk of followers, and all the follows that it is cut out of: the follows are gone through once for so
-    /// many chunks as may be sorted at once.
+    /// The range of people of a chunk of followers, and all the follows that it is cut out of: the
+    /// follows are gone through once for so many chunks as may be sorted at once.
     pub(super) fn sorted(&self, chunk: u64) -> (std::ops::Range<u32>, Arc<Sorted>) {
         let ranges = self.ranges();
-        let at = |index: u64| usize::try_from(index).ok().and_then(|index| ranges.get(index)).copied();
+        let at =
+            |index: u64| usize::try_from(index).ok().and_then(|index| ranges.get(index)).copied();
         let end = ranges.last().copied().unwrap_or_default();
         let range = at(chunk).unwrap_or(end)..at(chunk + 1).unwrap_or(end);
         let chunks_a_pass = SORTED_AT_ONCE / CHUNK_ROWS;
@@ -241,22 +285,26 @@ impl World {
             None => {
                 // The last pass's follows go first: two of them are never held.
                 *held = None;
-                let of_pass = at(pass * chunks_a_pass).unwrap_or(end)..at((pass + 1) * chunks_a_pass).unwrap_or(end);
+                let of_pass = at(pass * chunks_a_pass).unwrap_or(end)
+                    ..at((pass + 1) * chunks_a_pass).unwrap_or(end);
                 Arc::clone(held.insert(Arc::new(Sorted { pass, follows: self.followed(&of_pass) })))
             }
         };
         (range, sorted)
     }
 
-    /// All follows to a range of people, sorted, gone through by as many threads as there are cores.
+    /// All follows to a range of people, sorted, gone through by as many threads as there are
+    /// cores.
     fn followed(&self, range: &std::ops::Range<u32>) -> Vec<Followed> {
         let people = u32::try_from(self.people.len()).unwrap_or(u32::MAX);
-        let threads = std::thread::available_parallelism().map_or(1, |threads| u32::try_from(threads.get()).unwrap_or(1));
+        let threads = std::thread::available_parallelism()
+            .map_or(1, |threads| u32::try_from(threads.get()).unwrap_or(1));
         let share = people.div_ceil(threads.max(1)).max(1);
         let mut follows: Vec<Followed> = std::thread::scope(|scope| {
             let parts: Vec<_> = (0..threads)
                 .map(|part| {
-                    let followers = part.saturating_mul(share).min(people)..(part + 1).saturating_mul(share).min(people);
+                    let followers = part.saturating_mul(share).min(people)
+                        ..(part + 1).saturating_mul(share).min(people);
                     scope.spawn(move || {
                         let mut found = Vec::new();
                         for follower in followers {
@@ -291,7 +339,14 @@ mod tests {
 
     fn world() -> World {
         let (people, follows) = (people(3_000, 7), Follows::drawn(3_000, 50.0, 7));
-        World::of_new_people(ShardMap::even(4), 7, people, "hash".into(), follows, Plan { posts: 9_000, products: 300, orders: 600 })
+        World::of_new_people(
+            ShardMap::even(4),
+            7,
+            people,
+            "hash".into(),
+            follows,
+            Plan { posts: 9_000, products: 300, orders: 600 },
+        )
     }
 
     /// Every row of a step, by table: (shard, line).
@@ -301,7 +356,10 @@ mod tests {
             for rows in world.make(step, chunk).rows {
                 for (shard, text) in rows.by_shard {
                     assert_eq!(u64::try_from(text.text.lines().count()).unwrap(), text.rows);
-                    lines.entry(rows.table.name).or_default().extend(text.text.lines().map(|line| (shard.0, line.to_owned())));
+                    lines
+                        .entry(rows.table.name)
+                        .or_default()
+                        .extend(text.text.lines().map(|line| (shard.0, line.to_owned())));
                 }
             }
         }
@@ -316,8 +374,14 @@ mod tests {
     fn both_sides_of_a_follow_tell_the_same() {
         let world = world();
         let (others, own) = (all(&world, Step::Followers), all(&world, Step::Follows));
-        let own: BTreeSet<_> = own["follows"].iter().map(|(_, line)| (field(line, 0), field(line, 1), field(line, 2))).collect();
-        let others: Vec<_> = others["followers"].iter().map(|(_, line)| (field(line, 1), field(line, 0), field(line, 2))).collect();
+        let own: BTreeSet<_> = own["follows"]
+            .iter()
+            .map(|(_, line)| (field(line, 0), field(line, 1), field(line, 2)))
+            .collect();
+        let others: Vec<_> = others["followers"]
+            .iter()
+            .map(|(_, line)| (field(line, 1), field(line, 0), field(line, 2)))
+            .collect();
         assert_eq!(others.len(), own.len(), "none twice");
         assert_eq!(others.into_iter().collect::<BTreeSet<_>>(), own);
         let ids: BTreeSet<i64> = own.iter().map(|(_, _, id)| *id).collect();
@@ -335,11 +399,16 @@ mod tests {
         let mut likes: BTreeMap<i64, i64> = BTreeMap::new();
         let mut comments: BTreeMap<i64, i64> = BTreeMap::new();
         made["likes"].iter().for_each(|(_, line)| *likes.entry(field(line, 0)).or_default() += 1);
-        made["comments"].iter().for_each(|(_, line)| *comments.entry(field(line, 1)).or_default() += 1);
+        made["comments"]
+            .iter()
+            .for_each(|(_, line)| *comments.entry(field(line, 1)).or_default() += 1);
         assert_eq!(made["post_counts"].len(), 9_000);
         for (_, line) in &made["post_counts"] {
             let post = field(line, 0);
-            let rows = (likes.get(&post).copied().unwrap_or_default(), comments.get(&post).copied().unwrap_or_default());
+            let rows = (
+                likes.get(&post).copied().unwrap_or_default(),
+                comments.get(&post).copied().unwrap_or_default(),
+            );
             assert_eq!((field(line, 1), field(line, 2)), rows);
         }
     }
@@ -347,14 +416,20 @@ mod tests {
     #[test]
     fn an_order_is_of_a_product_that_exists_and_its_reservation_lies_beside_that() {
         let world = world();
-        let products: BTreeMap<i64, usize> =
-            all(&world, Step::Products)["products"].iter().map(|(shard, line)| (field(line, 0), *shard)).collect();
+        let products: BTreeMap<i64, usize> = all(&world, Step::Products)["products"]
+            .iter()
+            .map(|(shard, line)| (field(line, 0), *shard))
+            .collect();
         let made = all(&world, Step::Orders);
-        assert_eq!((products.len(), made["orders"].len(), made["order_lines"].len()), (300, 600, 600));
+        assert_eq!(
+            (products.len(), made["orders"].len(), made["order_lines"].len()),
+            (300, 600, 600)
+        );
         for (shard, line) in &made["reservations"] {
             assert_eq!(products.get(&field(line, 1)), Some(shard));
         }
-        let orders: BTreeMap<i64, i64> = made["orders"].iter().map(|(_, line)| (field(line, 0), field(line, 3))).collect();
+        let orders: BTreeMap<i64, i64> =
+            made["orders"].iter().map(|(_, line)| (field(line, 0), field(line, 3))).collect();
         assert_eq!(orders.len(), 600);
         for (_, line) in &made["payments"] {
             assert_eq!(orders.get(&field(line, 0)), Some(&field(line, 1)));
@@ -371,8 +446,14 @@ mod tests {
 
     #[test]
     fn people_who_are_there_are_not_made_again() {
-        let world = World::of_people(ShardMap::even(4), 1, people(10, 1), Plan { posts: 5, products: 1, orders: 0 });
-        let steps: Vec<Step> = Step::ALL.into_iter().filter(|step| world.chunks(*step) > 0).collect();
+        let world = World::of_people(
+            ShardMap::even(4),
+            1,
+            people(10, 1),
+            Plan { posts: 5, products: 1, orders: 0 },
+        );
+        let steps: Vec<Step> =
+            Step::ALL.into_iter().filter(|step| world.chunks(*step) > 0).collect();
         assert_eq!(steps, [Step::Posts, Step::Products]);
     }
 }

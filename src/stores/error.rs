@@ -44,12 +44,18 @@ impl From<diesel::result::Error> for StoreError {
     fn from(error: diesel::result::Error) -> Self {
         use diesel::result::{DatabaseErrorKind as Kind, Error};
         match &error {
-            Error::DatabaseError(Kind::UniqueViolation | Kind::CheckViolation | Kind::ForeignKeyViolation, info) => {
-                Self::Constraint(info.constraint_name().unwrap_or("unnamed").to_owned())
+            Error::DatabaseError(
+                Kind::UniqueViolation | Kind::CheckViolation | Kind::ForeignKeyViolation,
+                info,
+            ) => Self::Constraint(info.constraint_name().unwrap_or("unnamed").to_owned()),
+            Error::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, info) => {
+                Self::unavailable("postgres", info.message())
             }
-            Error::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, info) => Self::unavailable("postgres", info.message()),
-            // What a server that is stopping, starting or failing over says; none of it is the statement's fault.
-            Error::DatabaseError(Kind::ReadOnlyTransaction, info) => Self::unavailable("postgres", info.message()),
+            // What a server that is stopping, starting or failing over says; none of it is the
+            // statement's fault.
+            Error::DatabaseError(Kind::ReadOnlyTransaction, info) => {
+                Self::unavailable("postgres", info.message())
+            }
             Error::DatabaseError(_, info)
                 if info.message().contains("terminating connection")
                     || info.message().contains("the database system is")
@@ -57,7 +63,9 @@ impl From<diesel::result::Error> for StoreError {
             {
                 Self::unavailable("postgres", info.message())
             }
-            Error::DatabaseError(_, info) if info.message().contains("canceling statement due to statement timeout") => {
+            Error::DatabaseError(_, info)
+                if info.message().contains("canceling statement due to statement timeout") =>
+            {
                 Self::Deadline("a query".to_owned())
             }
             _ => Self::Query(error),

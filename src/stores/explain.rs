@@ -1,5 +1,5 @@
-//! What a request asked of the stores, for whoever wants to know: where each field's data came from. A request that does not ask pays for looking
-//! whether it did, and nothing else.
+//! What a request asked of the stores, for whoever wants to know: where each field's data came
+//! from. A request that does not ask pays for looking whether it did, and nothing else.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,7 +13,8 @@ const MOST: usize = 500;
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
-    /// The field it was for, list positions starred: `viewer.home.edges.*.node.author`. A batch is told at the field that led it.
+    /// The field it was for, list positions starred: `viewer.home.edges.*.node.author`. A batch is
+    /// told at the field that led it.
     pub path: String,
     /// Milliseconds from the request's beginning to the step's end.
     pub at_ms: f64,
@@ -49,8 +50,9 @@ pub enum What {
     Cache {
         /// `user`, `post`.
         of: &'static str,
-        /// `local` (this process), `hit` (Redis), `miss`, `shared` (another request was loading it), `waited` (another process was), `early` (held, and loaded
-        /// anew before its end), `away` (no Redis).
+        /// `local` (this process), `hit` (Redis), `miss`, `shared` (another request was loading
+        /// it), `waited` (another process was), `early` (held, and loaded anew before its end),
+        /// `away` (no Redis).
         outcome: &'static str,
         /// How many keys.
         keys: usize,
@@ -137,6 +139,9 @@ mod tests {
         let steps = serde_json::to_value(explanation.steps()).unwrap();
         assert_eq!(steps[0]["path"], "viewer.user");
         assert_eq!((&steps[0]["kind"], &steps[0]["keys"]), (&"cache".into(), &2.into()));
-        assert_eq!((&steps[1]["server"], &steps[1]["lagMs"], &steps[1]["tookMs"]), (&"shard 3 replica 1".into(), &4.into(), &1.5.into()));
+        assert_eq!(
+            (&steps[1]["server"], &steps[1]["lagMs"], &steps[1]["tookMs"]),
+            (&"shard 3 replica 1".into(), &4.into(), &1.5.into())
+        );
     }
 }

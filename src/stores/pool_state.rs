@@ -48,8 +48,8 @@ impl PoolState {
     }
 }
 
-/// Callers that wait for a connection now. bb8 counts those that began and those that ended, and takes one whose client left meanwhile for
-/// somebody who waits for ever.
+/// Callers that wait for a connection now. bb8 counts those that began and those that ended, and
+/// takes one whose client left meanwhile for somebody who waits for ever.
 #[derive(Debug, Clone, Default)]
 pub struct Callers(Arc<AtomicU64>);
 

@@ -1,5 +1,6 @@
-//! What a query closure must be: `async |connection| ..`, with a future that may move between threads. The compiler cannot yet be told the
-//! latter of an `AsyncFn` directly, hence these traits; every such closure has them by itself, and nobody implements them.
+//! What a query closure must be: `async |connection| ..`, with a future that may move between
+//! threads. The compiler cannot yet be told the latter of an `AsyncFn` directly, hence these
+//! traits; every such closure has them by itself, and nobody implements them.
 
 /// An async closure of one argument, called any number of times.
 pub trait SendFn<A, R>: AsyncFn(A) -> R + Fn(A) -> <Self as SendFn<A, R>>::Fut {
@@ -16,7 +17,9 @@ where
 }
 
 /// An async closure of two arguments, called any number of times.
-pub trait SendFn2<A, B, R>: AsyncFn(A, B) -> R + Fn(A, B) -> <Self as SendFn2<A, B, R>>::Fut {
+pub trait SendFn2<A, B, R>:
+    AsyncFn(A, B) -> R + Fn(A, B) -> <Self as SendFn2<A, B, R>>::Fut
+{
     /// What it returns.
     type Fut: Future<Output = R>;
 }
@@ -30,7 +33,9 @@ where
 }
 
 /// An async closure of one argument, called once.
-pub trait SendFnOnce<A, R>: AsyncFnOnce(A) -> R + FnOnce(A) -> <Self as SendFnOnce<A, R>>::Fut {
+pub trait SendFnOnce<A, R>:
+    AsyncFnOnce(A) -> R + FnOnce(A) -> <Self as SendFnOnce<A, R>>::Fut
+{
     /// What it returns.
     type Fut: Future<Output = R>;
 }

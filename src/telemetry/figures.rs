@@ -1,5 +1,7 @@
-//! The figures a process gives at `/metrics`, each on the list below with its unit and meaning; a test holds the list to what the code counts. Names are
-//! Prometheus': `plaza_`, what is measured, its unit, `_total` for what only grows. A label's values come from a closed list: never a client's text.
+//! The figures a process gives at `/metrics`, each on the list below with its unit and meaning; a
+//! test holds the list to what the code counts. Names are Prometheus': `plaza_`, what is measured,
+//! its unit, `_total` for what only grows. A label's values come from a closed list: never a
+//! client's text.
 
 use std::sync::OnceLock;
 
@@ -47,10 +49,18 @@ const fn seconds(name: &'static str, meaning: &'static str) -> Figure {
 /// Every figure there is.
 pub const ALL: &[Figure] = &[
     // Every role.
-    gauge("plaza_build_info", Unit::Count, "1; the version and the roles of this process are its labels."),
+    gauge(
+        "plaza_build_info",
+        Unit::Count,
+        "1; the version and the roles of this process are its labels.",
+    ),
     gauge("plaza_ready", Unit::Count, "1 while the process can do its work."),
     gauge("process_start_time_seconds", Unit::Seconds, "When the process began, in Unix time."),
-    counter("process_cpu_seconds_total", Unit::Seconds, "Processor time used, in the process and in the kernel for it."),
+    counter(
+        "process_cpu_seconds_total",
+        Unit::Seconds,
+        "Processor time used, in the process and in the kernel for it.",
+    ),
     gauge("process_resident_memory_bytes", Unit::Bytes, "Memory in use."),
     gauge("process_threads", Unit::Count, "Threads."),
     gauge("process_open_fds", Unit::Count, "Open files and sockets."),
@@ -65,37 +75,77 @@ pub const ALL: &[Figure] = &[
         "plaza_sql_seconds",
         "A read or a transaction on one shard, with the wait for a connection; by shard, server (primary, replica) and kind.",
     ),
-    counter("plaza_sql_errors_total", Unit::Count, "Reads and transactions that failed for the server's sake; by shard, server and kind."),
+    counter(
+        "plaza_sql_errors_total",
+        Unit::Count,
+        "Reads and transactions that failed for the server's sake; by shard, server and kind.",
+    ),
     gauge(
         "plaza_replica_lag_seconds",
         Unit::Seconds,
         "How long ago the primary was where this replica is; by server. From roles that read replicas.",
     ),
-    gauge("plaza_replica_lag_bytes", Unit::Bytes, "How much of the primary's log the replica has not replayed; by server."),
-    gauge("plaza_replica_serving", Unit::Count, "1 while the replica answers reads, 0 while it is set aside; by server."),
+    gauge(
+        "plaza_replica_lag_bytes",
+        Unit::Bytes,
+        "How much of the primary's log the replica has not replayed; by server.",
+    ),
+    gauge(
+        "plaza_replica_serving",
+        Unit::Count,
+        "1 while the replica answers reads, 0 while it is set aside; by server.",
+    ),
     // Pools, of PostgreSQL's servers and of Redis.
     gauge("plaza_pool_connections", Unit::Count, "Connections open; by pool."),
     gauge("plaza_pool_idle_connections", Unit::Count, "Connections nobody uses; by pool."),
     gauge("plaza_pool_max_connections", Unit::Count, "Connections that may be open; by pool."),
     gauge("plaza_pool_waiting", Unit::Count, "Callers that wait for a connection now; by pool."),
-    counter("plaza_pool_waited_total", Unit::Count, "Callers that had to wait for a connection; by pool."),
-    counter("plaza_pool_timeouts_total", Unit::Count, "Callers that got no connection in time; by pool."),
-    counter("plaza_pool_ended_total", Unit::Count, "Connections to PostgreSQL that have ended, whoever ended them; by pool."),
+    counter(
+        "plaza_pool_waited_total",
+        Unit::Count,
+        "Callers that had to wait for a connection; by pool.",
+    ),
+    counter(
+        "plaza_pool_timeouts_total",
+        Unit::Count,
+        "Callers that got no connection in time; by pool.",
+    ),
+    counter(
+        "plaza_pool_ended_total",
+        Unit::Count,
+        "Connections to PostgreSQL that have ended, whoever ended them; by pool.",
+    ),
     // Redis.
     gauge("plaza_redis_up", Unit::Count, "1 while Redis answers this process."),
     gauge("plaza_redis_memory_bytes", Unit::Bytes, "What Redis uses; told by workers."),
-    gauge("plaza_redis_max_memory_bytes", Unit::Bytes, "What Redis may use, 0 for no limit; told by workers."),
-    counter("plaza_redis_evicted_total", Unit::Count, "Keys that Redis threw away because it was full; told by workers."),
+    gauge(
+        "plaza_redis_max_memory_bytes",
+        Unit::Bytes,
+        "What Redis may use, 0 for no limit; told by workers.",
+    ),
+    counter(
+        "plaza_redis_evicted_total",
+        Unit::Count,
+        "Keys that Redis threw away because it was full; told by workers.",
+    ),
     seconds("plaza_redis_seconds", "Commands sent to Redis together, to their answer."),
     counter(
         "plaza_cache_total",
         Unit::Count,
         "Keys looked for; by kind and outcome: local, hit, miss, shared (with another request's load), away (no Redis).",
     ),
-    counter("plaza_cache_loads_total", Unit::Count, "Values asked of the shards: missing from the cache, or about to expire; by kind."),
+    counter(
+        "plaza_cache_loads_total",
+        Unit::Count,
+        "Values asked of the shards: missing from the cache, or about to expire; by kind.",
+    ),
     // Servers.
     gauge("plaza_http_in_flight", Unit::Count, "GraphQL requests at work now."),
-    gauge("plaza_http_max_in_flight", Unit::Count, "GraphQL requests that may be at work at a time."),
+    gauge(
+        "plaza_http_max_in_flight",
+        Unit::Count,
+        "GraphQL requests that may be at work at a time.",
+    ),
     counter("plaza_http_responses_total", Unit::Count, "Answers by HTTP status."),
     counter(
         "plaza_graphql_requests_total",
@@ -103,17 +153,49 @@ pub const ALL: &[Figure] = &[
         "Operations run; by kind, operation (its root field) and outcome: ok, error, late.",
     ),
     seconds("plaza_graphql_seconds", "Running an operation; by kind and operation."),
-    counter("plaza_graphql_errors_total", Unit::Count, "Errors told to clients; by code, the closed list of `extensions.code`."),
-    counter("plaza_overloaded_total", Unit::Count, "Requests refused because too many were at work."),
-    counter("plaza_rate_limited_total", Unit::Count, "Requests refused because their payer had no points left; by payer: viewer, address."),
+    counter(
+        "plaza_graphql_errors_total",
+        Unit::Count,
+        "Errors told to clients; by code, the closed list of `extensions.code`.",
+    ),
+    counter(
+        "plaza_overloaded_total",
+        Unit::Count,
+        "Requests refused because too many were at work.",
+    ),
+    counter(
+        "plaza_rate_limited_total",
+        Unit::Count,
+        "Requests refused because their payer had no points left; by payer: viewer, address.",
+    ),
     gauge("plaza_sockets", Unit::Count, "Open WebSockets."),
     gauge("plaza_subscriptions", Unit::Count, "Subscriptions running on them."),
-    counter("plaza_subscription_events_total", Unit::Count, "Events told to subscribers; by operation."),
-    counter("plaza_views_acknowledged_total", Unit::Count, "Views of posts that Kafka has acknowledged."),
-    counter("plaza_views_dropped_total", Unit::Count, "Views of posts that were given up; by why: queue full, not acknowledged."),
+    counter(
+        "plaza_subscription_events_total",
+        Unit::Count,
+        "Events told to subscribers; by operation.",
+    ),
+    counter(
+        "plaza_views_acknowledged_total",
+        Unit::Count,
+        "Views of posts that Kafka has acknowledged.",
+    ),
+    counter(
+        "plaza_views_dropped_total",
+        Unit::Count,
+        "Views of posts that were given up; by why: queue full, not acknowledged.",
+    ),
     // The relay. Only the one at work on a shard has these.
-    gauge("plaza_outbox_unsent", Unit::Count, "Messages that wait in the outbox; by shard and sink."),
-    gauge("plaza_outbox_lag_seconds", Unit::Seconds, "For how long the oldest of them has waited; by shard and sink."),
+    gauge(
+        "plaza_outbox_unsent",
+        Unit::Count,
+        "Messages that wait in the outbox; by shard and sink.",
+    ),
+    gauge(
+        "plaza_outbox_lag_seconds",
+        Unit::Seconds,
+        "For how long the oldest of them has waited; by shard and sink.",
+    ),
     counter("plaza_outbox_sent_total", Unit::Count, "Messages sent and confirmed; by sink."),
     // Workers.
     gauge("plaza_rabbitmq_up", Unit::Count, "1 while RabbitMQ answers this worker."),
@@ -123,23 +205,40 @@ pub const ALL: &[Figure] = &[
         "Jobs ready in RabbitMQ; by queue and state: waiting, retry (for their time to come), dead.",
     ),
     gauge("plaza_queue_consumers", Unit::Count, "Workers that take jobs; by queue."),
-    counter("plaza_jobs_total", Unit::Count, "Jobs run; by queue, job and outcome: ok, retry, dead."),
+    counter(
+        "plaza_jobs_total",
+        Unit::Count,
+        "Jobs run; by queue, job and outcome: ok, retry, dead.",
+    ),
     seconds("plaza_job_seconds", "Running a job once; by queue and job."),
     counter("plaza_jobs_dead_total", Unit::Count, "Jobs given up; by queue."),
     counter("plaza_fan_out_deliveries_total", Unit::Count, "Timelines that a post was put on."),
     seconds("plaza_fan_out_seconds", "From a post's writing until it is on the last timeline."),
-    counter("plaza_images_processed_total", Unit::Count, "Images taken in; by outcome, or why they were refused."),
+    counter(
+        "plaza_images_processed_total",
+        Unit::Count,
+        "Images taken in; by outcome, or why they were refused.",
+    ),
     // Projectors. Only the one at work on a projection has these.
     gauge("plaza_kafka_up", Unit::Count, "1 while Kafka answers this projector."),
-    gauge("plaza_projection_lag", Unit::Count, "Events of a topic not applied yet; by projection and topic."),
+    gauge(
+        "plaza_projection_lag",
+        Unit::Count,
+        "Events of a topic not applied yet; by projection and topic.",
+    ),
     gauge("plaza_projection_parked", Unit::Count, "Partitions that cannot go on; by projection."),
     counter("plaza_projection_events_total", Unit::Count, "Events applied; by projection."),
-    seconds("plaza_projection_batch_seconds", "Applying a batch of events, with what follows; by projection."),
+    seconds(
+        "plaza_projection_batch_seconds",
+        "Applying a batch of events, with what follows; by projection.",
+    ),
 ];
 
-const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// For what may take minutes.
-const LONG_SECONDS: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+const LONG_SECONDS: &[f64] =
+    &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 
 /// The recorder of this process; the first call installs it.
 pub fn recorder() -> Option<&'static PrometheusHandle> {
@@ -147,7 +246,12 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
     HANDLE
         .get_or_init(|| {
             let builder = PrometheusBuilder::new().set_buckets(SECONDS).ok()?;
-            let builder = builder.set_buckets_for_metric(Matcher::Full("plaza_fan_out_seconds".to_owned()), LONG_SECONDS).ok()?;
+            let builder = builder
+                .set_buckets_for_metric(
+                    Matcher::Full("plaza_fan_out_seconds".to_owned()),
+                    LONG_SECONDS,
+                )
+                .ok()?;
             let handle = builder.install_recorder().ok()?;
             describe();
             Some(handle)
@@ -160,7 +264,9 @@ fn describe() {
         match figure.kind {
             Kind::Counter => metrics::describe_counter!(figure.name, figure.unit, figure.meaning),
             Kind::Gauge => metrics::describe_gauge!(figure.name, figure.unit, figure.meaning),
-            Kind::Histogram => metrics::describe_histogram!(figure.name, figure.unit, figure.meaning),
+            Kind::Histogram => {
+                metrics::describe_histogram!(figure.name, figure.unit, figure.meaning)
+            }
         }
     }
 }
@@ -218,7 +324,8 @@ impl std::fmt::Debug for Held {
     }
 }
 
-/// A count as a gauge takes it: exact up to 2^32, which nothing counted here exceeds but bytes, which need not be exact.
+/// A count as a gauge takes it: exact up to 2^32, which nothing counted here exceeds but bytes,
+/// which need not be exact.
 pub fn float(count: u64) -> f64 {
     const HIGH: f64 = 4_294_967_296.0;
     let low = u32::try_from(count & 0xffff_ffff).unwrap_or(u32::MAX);
@@ -247,15 +354,28 @@ mod tests {
         let mut text = String::new();
         sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
         let mut counted = BTreeMap::new();
-        for (kind, word) in [(Kind::Counter, "counter!("), (Kind::Gauge, "gauge!("), (Kind::Histogram, "histogram!(")] {
+        for (kind, word) in [
+            (Kind::Counter, "counter!("),
+            (Kind::Gauge, "gauge!("),
+            (Kind::Histogram, "histogram!("),
+        ] {
             for after in text.split(&format!("metrics::{word}")).skip(1) {
-                let Some(name) = after.trim_start().strip_prefix('"').and_then(|after| after.split('"').next()) else { continue };
-                assert_eq!(*counted.entry(name.to_owned()).or_insert(kind), kind, "{name} is counted as two kinds");
+                let Some(name) =
+                    after.trim_start().strip_prefix('"').and_then(|after| after.split('"').next())
+                else {
+                    continue;
+                };
+                assert_eq!(
+                    *counted.entry(name.to_owned()).or_insert(kind),
+                    kind,
+                    "{name} is counted as two kinds"
+                );
             }
         }
         // Written by hand: see `process.rs`.
         counted.insert("process_cpu_seconds_total".to_owned(), Kind::Counter);
-        let listed: BTreeMap<String, Kind> = ALL.iter().map(|figure| (figure.name.to_owned(), figure.kind)).collect();
+        let listed: BTreeMap<String, Kind> =
+            ALL.iter().map(|figure| (figure.name.to_owned(), figure.kind)).collect();
         assert_eq!(listed, counted);
         assert_eq!(listed.len(), ALL.len(), "a name is listed twice");
     }
@@ -263,7 +383,12 @@ mod tests {
     #[test]
     fn names_say_what_they_count_in() {
         for figure in ALL {
-            assert_eq!(figure.name.ends_with("_total"), figure.kind == Kind::Counter, "{}", figure.name);
+            assert_eq!(
+                figure.name.ends_with("_total"),
+                figure.kind == Kind::Counter,
+                "{}",
+                figure.name
+            );
             let name = figure.name.trim_end_matches("_total");
             assert_eq!(name.ends_with("_seconds"), figure.unit == Unit::Seconds, "{}", figure.name);
             assert_eq!(name.ends_with("_bytes"), figure.unit == Unit::Bytes, "{}", figure.name);

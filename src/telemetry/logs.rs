@@ -1,4 +1,5 @@
-//! Logs: text, or one JSON object a line. Each line of either that was written for a request, a job or an event has the trace's id.
+//! Logs: text, or one JSON object a line. Each line of either that was written for a request, a job
+//! or an event has the trace's id.
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -14,10 +15,17 @@ use crate::config::TelemetryConfig;
 
 /// Starts logging to stderr. A second call does nothing.
 pub fn init(config: &TelemetryConfig) {
-    let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("warn,plaza=info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
-    let started =
-        if config.json { builder.event_format(JsonLines).try_init() } else { builder.event_format(TextLines::default()).try_init() };
+    let filter =
+        EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("warn,plaza=info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
+    let started = if config.json {
+        builder.event_format(JsonLines).try_init()
+    } else {
+        builder.event_format(TextLines::default()).try_init()
+    };
     if let Err(error) = started {
         tracing::debug!(%error, "logging was started before");
     }
@@ -32,7 +40,12 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
         if let Some(id) = trace::current_id() {
             write!(writer, "[{id}] ")?;
         }
@@ -40,7 +53,8 @@ where
     }
 }
 
-/// One JSON object a line: `timestamp`, `level`, `target`, `message`, `trace_id` where there is one, and the event's own fields.
+/// One JSON object a line: `timestamp`, `level`, `target`, `message`, `trace_id` where there is
+/// one, and the event's own fields.
 #[derive(Debug)]
 struct JsonLines;
 
@@ -49,14 +63,23 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
+    fn format_event(
+        &self,
+        _context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
         let mut fields = Fields(Map::new());
         event.record(&mut fields);
         let mut timestamp = String::new();
         SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
         let metadata = event.metadata();
         // What an event names is not to hide what every line has.
-        for (name, value) in [("timestamp", timestamp), ("level", metadata.level().to_string()), ("target", metadata.target().to_owned())] {
+        for (name, value) in [
+            ("timestamp", timestamp),
+            ("level", metadata.level().to_string()),
+            ("target", metadata.target().to_owned()),
+        ] {
             fields.0.insert(name.to_owned(), value.into());
         }
         if let Some(id) = trace::current_id() {
@@ -113,17 +136,27 @@ mod tests {
     async fn a_line_is_one_object_and_has_the_trace_of_its_request() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).event_format(JsonLines).finish();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .event_format(JsonLines)
+            .finish();
         let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let _subscribed = tracing::subscriber::set_default(subscriber);
         tracing::info!("outside");
         let span = trace::begin(Some(given), trace::Kind::Server, || "a request".into());
-        span.run(async { tracing::warn!(shard = 3, level = "mine", error = %"two\nlines", "inside") }).await;
+        span.run(async {
+            tracing::warn!(shard = 3, level = "mine", error = %"two\nlines", "inside")
+        })
+        .await;
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        let parsed: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let parsed: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(parsed.len(), 2);
         assert!(parsed[0].get("trace_id").is_none());
-        assert_eq!((&parsed[1]["trace_id"], &parsed[1]["shard"]), (&"4bf92f3577b34da6a3ce929d0e0e4736".into(), &3.into()));
+        assert_eq!(
+            (&parsed[1]["trace_id"], &parsed[1]["shard"]),
+            (&"4bf92f3577b34da6a3ce929d0e0e4736".into(), &3.into())
+        );
         assert_eq!(
             (&parsed[1]["level"], &parsed[1]["message"], &parsed[1]["error"]),
             (&"WARN".into(), &"inside".into(), &"two\nlines".into())

@@ -1,7 +1,8 @@
 //! Traces: one from a client's request through every process that works for it.
 //!
-//! A W3C trace context (`traceparent`) comes with a request, or is made for it, and rides in every message that the request causes. Whoever works for
-//! it does so *in* that trace ([`Span::run`]), so that logs name it, and spans of what is done are its parts. Spans are made only where
+//! A W3C trace context (`traceparent`) comes with a request, or is made for it, and rides in every
+//! message that the request causes. Whoever works for it does so *in* that trace ([`Span::run`]),
+//! so that logs name it, and spans of what is done are its parts. Spans are made only where
 //! `telemetry.otlp_endpoint` is set and the trace is sampled; else a span is an empty value.
 
 use std::borrow::Cow;
@@ -11,7 +12,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use opentelemetry::trace::{
-    Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer as _, TracerProvider as _,
+    Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId,
+    TraceState, Tracer as _, TracerProvider as _,
 };
 use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_otlp::WithExportConfig;
@@ -50,14 +52,20 @@ impl TraceContext {
     /// Reads a `traceparent`; `None` when it is not a valid one.
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('-').collect();
-        let hex = |part: &str, length| part.len() == length && part.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+        let hex = |part: &str, length| {
+            part.len() == length && part.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
+        };
         let ["00", trace, span, flags] = parts.as_slice() else { return None };
         if !hex(trace, 32) || !hex(span, 16) || !hex(flags, 2) {
             return None;
         }
         let (trace, span) = (TraceId::from_hex(trace).ok()?, SpanId::from_hex(span).ok()?);
         let sampled = u8::from_str_radix(flags, 16).ok()? & 1 == 1;
-        (trace != TraceId::INVALID && span != SpanId::INVALID).then_some(Self { trace, span, sampled })
+        (trace != TraceId::INVALID && span != SpanId::INVALID).then_some(Self {
+            trace,
+            span,
+            sampled,
+        })
     }
 
     /// One of its own, that nobody exports.
@@ -68,7 +76,13 @@ impl TraceContext {
     }
 
     fn as_parent(self) -> Context {
-        let remote = SpanContext::new(self.trace, self.span, TraceFlags::SAMPLED, true, TraceState::default());
+        let remote = SpanContext::new(
+            self.trace,
+            self.span,
+            TraceFlags::SAMPLED,
+            true,
+            TraceState::default(),
+        );
         Context::new().with_remote_span_context(remote)
     }
 }
@@ -88,8 +102,13 @@ pub struct Span {
 }
 
 impl Span {
-    fn child(of: Option<TraceContext>, kind: SpanKind, name: impl FnOnce() -> Cow<'static, str>) -> Self {
-        let (Some(parent), Some(exporting)) = (of.filter(|parent| parent.sampled), EXPORTING.get()) else {
+    fn child(
+        of: Option<TraceContext>,
+        kind: SpanKind,
+        name: impl FnOnce() -> Cow<'static, str>,
+    ) -> Self {
+        let (Some(parent), Some(exporting)) = (of.filter(|parent| parent.sampled), EXPORTING.get())
+        else {
             return Self { place: of, recording: None };
         };
         let builder = exporting.tracer.span_builder(name()).with_kind(kind);
@@ -98,7 +117,8 @@ impl Span {
 
     fn recorded(recording: opentelemetry_sdk::trace::Span) -> Self {
         let context = recording.span_context();
-        let place = TraceContext { trace: context.trace_id(), span: context.span_id(), sampled: true };
+        let place =
+            TraceContext { trace: context.trace_id(), span: context.span_id(), sampled: true };
         Self { place: Some(place), recording: Some(Box::new(recording)) }
     }
 
@@ -126,9 +146,11 @@ impl Span {
         self.place.map(|place| place.to_string())
     }
 
-    /// Runs work in this span: what it logs has the trace's id, what it does are this span's parts. The span ends with the work.
+    /// Runs work in this span: what it logs has the trace's id, what it does are this span's parts.
+    /// The span ends with the work.
     ///
-    /// No `async fn`, here and below: one holds a future that it is given twice, before it is polled and after.
+    /// No `async fn`, here and below: one holds a future that it is given twice, before it is
+    /// polled and after.
     pub fn run<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
         CURRENT.scope(self.place, work).map(move |outcome| {
             drop(self);
@@ -144,11 +166,17 @@ impl Span {
 
 /// Begins a client's request: in the trace it came with if that is a valid one, else in a new one.
 ///
-/// A share `telemetry.sample_ratio` of traces is exported. Which of those that came with requests, their ids decide, so that every process that has the
-/// same ratio decides alike; one that is not sampled where it came from is not sampled here.
-pub fn begin(given: Option<&str>, kind: SpanKind, name: impl FnOnce() -> Cow<'static, str>) -> Span {
+/// A share `telemetry.sample_ratio` of traces is exported. Which of those that came with requests,
+/// their ids decide, so that every process that has the same ratio decides alike; one that is not
+/// sampled where it came from is not sampled here.
+pub fn begin(
+    given: Option<&str>,
+    kind: SpanKind,
+    name: impl FnOnce() -> Cow<'static, str>,
+) -> Span {
     if let Some(mut place) = given.and_then(TraceContext::parse) {
-        place.sampled &= EXPORTING.get().is_none_or(|exporting| is_sampled(place.trace, exporting.ratio));
+        place.sampled &=
+            EXPORTING.get().is_none_or(|exporting| is_sampled(place.trace, exporting.ratio));
         return Span::child(Some(place), kind, name);
     }
     match EXPORTING.get() {
@@ -161,7 +189,11 @@ pub fn begin(given: Option<&str>, kind: SpanKind, name: impl FnOnce() -> Cow<'st
 }
 
 /// Begins what a message asks for, in the trace the message came with.
-pub fn of_message(traceparent: Option<&str>, kind: SpanKind, name: impl FnOnce() -> Cow<'static, str>) -> Span {
+pub fn of_message(
+    traceparent: Option<&str>,
+    kind: SpanKind,
+    name: impl FnOnce() -> Cow<'static, str>,
+) -> Span {
     Span::child(traceparent.and_then(TraceContext::parse), kind, name)
 }
 
@@ -218,7 +250,10 @@ pub fn init(config: &TelemetryConfig, role: &str) -> anyhow::Result<()> {
         KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
         KeyValue::new("service.instance.id", std::process::id().to_string()),
     ]);
-    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build();
+    let provider = SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_resource(resource.build())
+        .build();
     let tracer = provider.tracer("plaza");
     let _started_before = EXPORTING.set(Exporting { provider, tracer, ratio: config.sample_ratio });
     Ok(())
@@ -228,7 +263,8 @@ pub fn init(config: &TelemetryConfig, role: &str) -> anyhow::Result<()> {
 pub async fn finish() {
     let Some(exporting) = EXPORTING.get() else { return };
     let provider = exporting.provider.clone();
-    let sent = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST_SPANS)).await;
+    let sent =
+        tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST_SPANS)).await;
     if let Ok(Err(error)) = sent {
         tracing::warn!(%error, "the last spans did not arrive");
     }
@@ -241,9 +277,15 @@ mod tests {
     #[test]
     fn a_valid_context_is_kept_and_any_other_replaced() {
         let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let begun = |given| begin(given, SpanKind::Server, || unreachable!("nothing is exported")).traceparent().unwrap();
+        let begun = |given| {
+            begin(given, SpanKind::Server, || unreachable!("nothing is exported"))
+                .traceparent()
+                .unwrap()
+        };
         assert_eq!(begun(Some(valid)), valid);
-        for bad in ["", "00-0-0-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "x\r\ny"] {
+        for bad in
+            ["", "00-0-0-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "x\r\ny"]
+        {
             assert!(TraceContext::parse(bad).is_none());
             let made = begun(Some(bad));
             assert_eq!(TraceContext::parse(&made).unwrap().to_string(), made);
@@ -253,11 +295,15 @@ mod tests {
     #[test]
     fn a_share_of_traces_is_sampled_and_each_is_everywhere_or_nowhere() {
         let mut random = rand::rng();
-        let traces: Vec<TraceId> = (0..4_000).map(|_| TraceId::from(random.random::<u128>())).collect();
+        let traces: Vec<TraceId> =
+            (0..4_000).map(|_| TraceId::from(random.random::<u128>())).collect();
         let share = |ratio| traces.iter().filter(|trace| is_sampled(**trace, ratio)).count();
         assert_eq!((share(0.0), share(1.0)), (0, 4_000));
         assert!((800..1_200).contains(&share(0.25)), "{}", share(0.25));
-        assert!(traces.iter().all(|trace| !is_sampled(*trace, 0.25) || is_sampled(*trace, 0.5)), "a greater ratio only adds");
+        assert!(
+            traces.iter().all(|trace| !is_sampled(*trace, 0.25) || is_sampled(*trace, 0.5)),
+            "a greater ratio only adds"
+        );
     }
 
     #[tokio::test]

@@ -1,4 +1,5 @@
-//! Views and what comes of them: counted once each, whatever happens to whoever counts, and told to nobody but the author.
+//! Views and what comes of them: counted once each, whatever happens to whoever counts, and told to
+//! nobody but the author.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{Answer, Person, TestApp, with_app, with_roles};
 
-const VIEWS: &str =
-    "query($id: ID!) { post(id: $id) { analytics { views(size: HOUR, last: 2) { views reach windows { startsAt views viewers } } } } }";
+const VIEWS: &str = "query($id: ID!) { post(id: $id) { analytics { views(size: HOUR, last: 2) { views reach windows { startsAt views viewers } } } } }";
 const OWN: &str = "{ viewer { analytics { views(size: MINUTE, last: 5) { from to views reach windows { views } } } } }";
 
 async fn record(app: &TestApp, person: Option<&Person>, posts: &[&str]) -> Value {
@@ -29,7 +29,12 @@ async fn record(app: &TestApp, person: Option<&Person>, posts: &[&str]) -> Value
 }
 
 async fn views(app: &TestApp, person: &Person, post: &str) -> Answer {
-    app.send(&[("authorization", &format!("Bearer {}", person.token))], VIEWS, json!({ "id": post })).await
+    app.send(
+        &[("authorization", &format!("Bearer {}", person.token))],
+        VIEWS,
+        json!({ "id": post }),
+    )
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +74,8 @@ async fn views_are_counted_and_told_to_the_author_alone() {
     .await;
 }
 
-/// Views of a few posts on every shard, by many people, within a minute; one in ten comes from a clock that is a little behind.
+/// Views of a few posts on every shard, by many people, within a minute; one in ten comes from a
+/// clock that is a little behind.
 fn synthetic(count: u64, now_ms: i64) -> Vec<View> {
     let view = |number: u64| {
         let bucket = Bucket::new(number % 64);
@@ -115,31 +121,52 @@ async fn each_view_counts_once_although_whoever_counts_dies_again_and_again() {
         count_until(app, async || counted(app).await >= 20_000).await;
         assert_eq!(counted(app).await, 20_000);
         for kind in [0, 1] {
-            let sum = app.count(&format!("SELECT coalesce(sum(views), 0)::bigint FROM view_windows WHERE kind = {kind}")).await;
+            let sum = app
+                .count(&format!(
+                    "SELECT coalesce(sum(views), 0)::bigint FROM view_windows WHERE kind = {kind}"
+                ))
+                .await;
             assert_eq!(sum, 20_000, "kind {kind}");
         }
-        // Whoever viewed is in the sketches, whether those were kept in memory or read: 4,000 people, the same in every round.
+        // Whoever viewed is in the sketches, whether those were kept in memory or read: 4,000
+        // people, the same in every round.
         let (cluster, post) = (&app.app.domain.cluster, synthetic(1, now_ms)[0].post_id);
         let span = (now_ms / 1_000 - 3_600, now_ms / 1_000 + 60);
         let read = async |connection: &mut Connection| -> Result<_, StoreError> {
             view_windows::series(connection, (post.as_i64(), Kind::Post), Size::Hour, span).await
         };
-        let hours = cluster.read(&ReadSession::primary(cluster.len()), cluster.shard_of_id(post), read).await.unwrap();
+        let hours = cluster
+            .read(&ReadSession::primary(cluster.len()), cluster.shard_of_id(post), read)
+            .await
+            .unwrap();
         let mut viewers = plaza::read_models::sketch::Sketch::default();
         for hour in hours.values() {
             viewers.merge(&hour.viewers);
         }
-        assert!((58..=68).contains(&viewers.count()), "{} of 63 viewers of one of 64 posts", viewers.count());
+        assert!(
+            (58..=68).contains(&viewers.count()),
+            "{} of 63 viewers of one of 64 posts",
+            viewers.count()
+        );
 
         let ends = plaza::stores::kafka::views::bounds;
         let config = app.app.config.kafka.clone();
-        let written: i64 = tokio::task::spawn_blocking(move || ends(&config)).await.unwrap().unwrap().values().map(|(_, end)| end).sum();
+        let written: i64 = tokio::task::spawn_blocking(move || ends(&config))
+            .await
+            .unwrap()
+            .unwrap()
+            .values()
+            .map(|(_, end)| end)
+            .sum();
         assert_eq!(written, 20_000, "every record is where the offsets end");
 
         // An hour late: its window is closed.
         let late = View { at_ms: now_ms - 3_600_000, ..synthetic(1, now_ms)[0] };
         write(app, &[late]).await;
-        count_until(app, async || app.count("SELECT coalesce(sum(late), 0)::bigint FROM view_totals").await > 0).await;
+        count_until(app, async || {
+            app.count("SELECT coalesce(sum(late), 0)::bigint FROM view_totals").await > 0
+        })
+        .await;
         assert_eq!(counted(app).await, 20_000);
     })
     .await;
@@ -156,16 +183,28 @@ async fn folding_keeps_every_view_and_every_viewer() {
         // 40 people, each in five hours of each of three weeks.
         for hours in (0..21 * 24).step_by(5) {
             for viewer in 0..40_u64 {
-                windows.count(&View { at_ms: now_ms - hours * 3_600_000, viewer: viewer.wrapping_mul(0x9e37_79b9_7f4a_7c15), ..subject });
+                windows.count(&View {
+                    at_ms: now_ms - hours * 3_600_000,
+                    viewer: viewer.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+                    ..subject
+                });
             }
         }
         let whole = i64::from(21 * 24_i32).div_euclid(5) * 40 + 40;
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-        let add = async |connection: &mut Connection| -> Result<(), StoreError> { view_windows::add(connection, &windows).await };
+        let add = async |connection: &mut Connection| -> Result<(), StoreError> {
+            view_windows::add(connection, &windows).await
+        };
         cluster.write(shard, deadline, add).await.unwrap();
         let series = async |size| {
             let read = async |connection: &mut Connection| -> Result<_, StoreError> {
-                view_windows::series(connection, (subject.post_id.as_i64(), Kind::Post), size, (now_s - 30 * 86_400, now_s + 60)).await
+                view_windows::series(
+                    connection,
+                    (subject.post_id.as_i64(), Kind::Post),
+                    size,
+                    (now_s - 30 * 86_400, now_s + 60),
+                )
+                .await
             };
             cluster.read(&ReadSession::primary(cluster.len()), shard, read).await.unwrap()
         };
@@ -173,19 +212,34 @@ async fn folding_keeps_every_view_and_every_viewer() {
         let summed = days.values().map(|window| window.views).sum::<i64>();
         assert_eq!(summed, whole);
         loop {
-            let fold = async |connection: &mut Connection| -> Result<usize, StoreError> { fold::fold(connection, now_s).await };
+            let fold = async |connection: &mut Connection| -> Result<usize, StoreError> {
+                fold::fold(connection, now_s).await
+            };
             if cluster.write(shard, deadline, fold).await.unwrap().value == 0 {
                 break;
             }
         }
         let folded = series(Size::Day).await;
         let told = |days: &std::collections::BTreeMap<i64, view_windows::Window>| {
-            days.iter().map(|(day, window)| (*day, window.views, window.viewers.count())).collect::<Vec<_>>()
+            days.iter()
+                .map(|(day, window)| (*day, window.views, window.viewers.count()))
+                .collect::<Vec<_>>()
         };
         assert_eq!(told(&folded), told(&days));
         assert!(folded.values().all(|window| window.viewers.count() == 40));
-        let rows = async |size: i32| app.count(&format!("SELECT count(*) FROM view_windows WHERE kind = 0 AND size = {size}")).await;
-        assert!(rows(0).await <= 2 && rows(1).await <= 45 && rows(2).await >= 12, "{} {} {}", rows(0).await, rows(1).await, rows(2).await);
+        let rows = async |size: i32| {
+            app.count(&format!(
+                "SELECT count(*) FROM view_windows WHERE kind = 0 AND size = {size}"
+            ))
+            .await
+        };
+        assert!(
+            rows(0).await <= 2 && rows(1).await <= 45 && rows(2).await >= 12,
+            "{} {} {}",
+            rows(0).await,
+            rows(1).await,
+            rows(2).await
+        );
     })
     .await;
 }

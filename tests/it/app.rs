@@ -1,4 +1,5 @@
-//! A whole plaza for one test: built by `app.rs` like any process, on databases, a vhost, topics and keys that nobody else uses.
+//! A whole plaza for one test: built by `app.rs` like any process, on databases, a vhost, topics
+//! and keys that nobody else uses.
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -45,28 +46,42 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The value at a JSON pointer below `data`; a test that asks for what is not there fails with the whole answer.
+    /// The value at a JSON pointer below `data`; a test that asks for what is not there fails with
+    /// the whole answer.
     pub fn at(&self, pointer: &str) -> Value {
-        self.body.pointer(&format!("/data{pointer}")).cloned().unwrap_or_else(|| panic!("no {pointer} in {}", self.body))
+        self.body
+            .pointer(&format!("/data{pointer}"))
+            .cloned()
+            .unwrap_or_else(|| panic!("no {pointer} in {}", self.body))
     }
 
     pub fn text(&self, pointer: &str) -> String {
-        self.at(pointer).as_str().unwrap_or_else(|| panic!("{pointer} is no text in {}", self.body)).to_owned()
+        self.at(pointer)
+            .as_str()
+            .unwrap_or_else(|| panic!("{pointer} is no text in {}", self.body))
+            .to_owned()
     }
 
     /// `extensions.code` of the first error.
     pub fn code(&self) -> &str {
-        self.body.pointer("/errors/0/extensions/code").and_then(Value::as_str).unwrap_or_else(|| panic!("no error in {}", self.body))
+        self.body
+            .pointer("/errors/0/extensions/code")
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("no error in {}", self.body))
     }
 }
 
 /// The servers' configuration.
 pub fn config_file() -> PathBuf {
-    std::env::var("PLAZA_CONFIG").map_or_else(|_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".local/plaza.toml"), PathBuf::from)
+    std::env::var("PLAZA_CONFIG").map_or_else(
+        |_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".local/plaza.toml"),
+        PathBuf::from,
+    )
 }
 
 fn base_config() -> Config {
-    Config::load(Some(&config_file())).expect("the servers' configuration: run `infra/local/up servers`")
+    Config::load(Some(&config_file()))
+        .expect("the servers' configuration: run `infra/local/up servers`")
 }
 
 /// The same server, another database.
@@ -77,10 +92,14 @@ pub fn in_database(url: &SecretString, database: &str) -> SecretString {
 }
 
 async fn sql(url: &SecretString, statements: &str) {
-    let (client, connection) = tokio_postgres::connect(url.expose_secret(), NoTls).await.expect("a primary");
+    let (client, connection) =
+        tokio_postgres::connect(url.expose_secret(), NoTls).await.expect("a primary");
     let driver = tokio::task::spawn(connection);
     for statement in statements.split(';').filter(|statement| !statement.trim().is_empty()) {
-        client.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+        client
+            .batch_execute(statement)
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error:?}"));
     }
     drop(client);
     let _ = driver.await;
@@ -103,13 +122,20 @@ fn keep_log() {
     static LOG: std::sync::Once = std::sync::Once::new();
     LOG.call_once(|| {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".local/log/tests");
-        let Ok(file) = std::fs::OpenOptions::new().create(true).append(true).open(path) else { return };
+        let Ok(file) = std::fs::OpenOptions::new().create(true).append(true).open(path) else {
+            return;
+        };
         let filter = tracing_subscriber::EnvFilter::new("warn,plaza=info");
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::sync::Mutex::new(file)).try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(false)
+            .with_writer(std::sync::Mutex::new(file))
+            .try_init();
     });
 }
 
-/// Runs a test on a plaza of its own, and takes everything away afterwards, also when the test fails.
+/// Runs a test on a plaza of its own, and takes everything away afterwards, also when the test
+/// fails.
 pub async fn with_app(test: impl AsyncFnOnce(&TestApp)) {
     with_config(|_| {}, test).await;
 }
@@ -130,7 +156,11 @@ pub async fn with_roles(roles: &[Role], test: impl AsyncFnOnce(&TestApp)) {
 }
 
 /// Both.
-pub async fn with_roles_and_config(roles: &[Role], change: impl FnOnce(&mut Config), test: impl AsyncFnOnce(&TestApp)) {
+pub async fn with_roles_and_config(
+    roles: &[Role],
+    change: impl FnOnce(&mut Config),
+    test: impl AsyncFnOnce(&TestApp),
+) {
     run(TestApp::start(change, roles).await, test).await;
 }
 
@@ -140,9 +170,12 @@ async fn serve(app: &App) -> String {
     let url = format!("http://{}/graphql", listener.local_addr().expect("an address"));
     let (router, stop) = (public_router(app), app.tasks.stopping());
     app.tasks.spawn("server", async move {
-        Ok(axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
-            .with_graceful_shutdown(async move { stop.cancelled().await })
-            .await?)
+        Ok(axum::serve(
+            listener,
+            router.into_make_service_with_connect_info::<std::net::SocketAddr>(),
+        )
+        .with_graceful_shutdown(async move { stop.cancelled().await })
+        .await?)
     });
     app.tasks.set_ready();
     url
@@ -164,7 +197,10 @@ impl TestApp {
         let template = template(&base).await;
         let name = format!("t_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
-        futures_util::future::join_all(base.postgres.shards.iter().map(|urls| sql(&urls.primary, &create))).await;
+        futures_util::future::join_all(
+            base.postgres.shards.iter().map(|urls| sql(&urls.primary, &create)),
+        )
+        .await;
         let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
 
         let mut config = with_database(&base, &name);
@@ -175,16 +211,19 @@ impl TestApp {
         config.postgres.query_timeout_ms = 10_000;
         config.server.deadline_ms = 15_000;
         config.redis.key_prefix.clone_from(&name);
-        // Beside every other test Redis may be slow; a server that takes it for away is tested where it is away.
+        // Beside every other test Redis may be slow; a server that takes it for away is tested
+        // where it is away.
         config.redis.timeout_ms = 5_000;
         config.kafka.topic_prefix.clone_from(&name);
         config.kafka.partitions = 2;
         config.rabbitmq.retry_delays_ms = vec![50, 100];
-        let broker = config.rabbitmq.url.expose_secret().rsplit_once('/').expect("a vhost").0.to_owned();
+        let broker =
+            config.rabbitmq.url.expose_secret().rsplit_once('/').expect("a vhost").0.to_owned();
         config.rabbitmq.url = format!("{broker}/{name}").into();
         config.auth.argon2_kib = 64;
         config.limits.socket_init_ms = 5_000;
-        config.auth.signing_key_file = std::env::temp_dir().join(format!("plaza-test-key-{}.pem", std::process::id()));
+        config.auth.signing_key_file =
+            std::env::temp_dir().join(format!("plaza-test-key-{}.pem", std::process::id()));
         generate_key_file(&config.auth.signing_key_file).expect("a key file");
         config.media.folder = std::env::temp_dir().join(format!("plaza-test-media-{name}"));
         change(&mut config);
@@ -205,7 +244,9 @@ impl TestApp {
         }
         app.until("the replicas serve", async || {
             let cluster = &app.app.domain.cluster;
-            cluster.indexes().all(|index| cluster.shard(index).unwrap().replica_states().all(|(_, state)| state.snapshot().2))
+            cluster.indexes().all(|index| {
+                cluster.shard(index).unwrap().replica_states().all(|(_, state)| state.snapshot().2)
+            })
         })
         .await;
         app
@@ -213,12 +254,20 @@ impl TestApp {
 
     /// The same app, asked elsewhere: by a process that works on the same servers.
     pub fn at(&self, url: String) -> Self {
-        Self { app: self.app.clone(), url, http: self.http.clone(), name: self.name.clone(), base: self.base.clone() }
+        Self {
+            app: self.app.clone(),
+            url,
+            http: self.http.clone(),
+            name: self.name.clone(),
+            base: self.base.clone(),
+        }
     }
 
-    /// Runs something beside another server, which shares everything but memory with the first; its URL is handed on.
+    /// Runs something beside another server, which shares everything but memory with the first; its
+    /// URL is handed on.
     pub async fn beside_another_server(&self, test: impl AsyncFnOnce(&str)) {
-        let other = App::build(self.app.config.as_ref().clone(), Clock::System).await.expect("an app");
+        let other =
+            App::build(self.app.config.as_ref().clone(), Clock::System).await.expect("an app");
         start_without_ports(&other, Role::Server);
         let url = serve(&other).await;
         let outcome = AssertUnwindSafe(test(&url)).catch_unwind().await;
@@ -232,9 +281,16 @@ impl TestApp {
     async fn stop(self) {
         let drained = self.app.tasks.clone().drain().await;
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        futures_util::future::join_all(self.base.postgres.shards.iter().map(|urls| sql(&urls.primary, &drop))).await;
+        futures_util::future::join_all(
+            self.base.postgres.shards.iter().map(|urls| sql(&urls.primary, &drop)),
+        )
+        .await;
         let _ = std::fs::remove_dir_all(&self.app.config.media.folder);
-        let _ = self.http.delete(management(&self.base, &format!("/api/vhosts/{}", self.name))).send().await;
+        let _ = self
+            .http
+            .delete(management(&self.base, &format!("/api/vhosts/{}", self.name)))
+            .send()
+            .await;
         if let Ok(admin) = topology::admin(&self.app.config.kafka) {
             let names: Vec<String> = plaza::protocol::routing::Topic::ALL
                 .iter()
@@ -252,36 +308,61 @@ impl TestApp {
         while !condition().await {
             if started.elapsed() > PATIENCE {
                 let unsent = self.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await;
-                let read = self.count("SELECT coalesce(sum(next_offset), 0)::bigint FROM projection_offsets").await;
-                panic!("not within {} s: {what} (unsent: {unsent}, events read: {read}, database {})", PATIENCE.as_secs(), self.name);
+                let read = self
+                    .count("SELECT coalesce(sum(next_offset), 0)::bigint FROM projection_offsets")
+                    .await;
+                panic!(
+                    "not within {} s: {what} (unsent: {unsent}, events read: {read}, database {})",
+                    PATIENCE.as_secs(),
+                    self.name
+                );
             }
             tokio::task::yield_now().await;
-            tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>()).await.unwrap_err();
+            tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>())
+                .await
+                .unwrap_err();
         }
     }
 
     /// Sends a request with headers.
     pub async fn send(&self, headers: &[(&str, &str)], query: &str, variables: Value) -> Answer {
-        let mut request = self.http.post(&self.url).json(&json!({ "query": query, "variables": variables }));
+        let mut request =
+            self.http.post(&self.url).json(&json!({ "query": query, "variables": variables }));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let response = request.send().await.expect("an answer");
-        let consistency = response.headers().get("plaza-consistency").map(|value| value.to_str().unwrap().to_owned());
-        Answer { status: response.status().as_u16(), consistency, body: response.json().await.expect("JSON") }
+        let consistency = response
+            .headers()
+            .get("plaza-consistency")
+            .map(|value| value.to_str().unwrap().to_owned());
+        Answer {
+            status: response.status().as_u16(),
+            consistency,
+            body: response.json().await.expect("JSON"),
+        }
     }
 
     /// Asks as somebody.
     pub async fn ask(&self, person: &Person, query: &str, variables: Value) -> Answer {
-        let answer = self.send(&[("authorization", &format!("Bearer {}", person.token))], query, variables).await;
+        let answer = self
+            .send(&[("authorization", &format!("Bearer {}", person.token))], query, variables)
+            .await;
         assert!(answer.body.get("errors").is_none(), "{}", answer.body);
         answer
     }
 
     /// Asks as somebody, naming the mutation.
-    pub async fn ask_with_key(&self, person: &Person, key: &str, query: &str, variables: Value) -> Answer {
+    pub async fn ask_with_key(
+        &self,
+        person: &Person,
+        key: &str,
+        query: &str,
+        variables: Value,
+    ) -> Answer {
         let authorization = format!("Bearer {}", person.token);
-        self.send(&[("authorization", &authorization), ("idempotency-key", key)], query, variables).await
+        self.send(&[("authorization", &authorization), ("idempotency-key", key)], query, variables)
+            .await
     }
 
     /// Asks as nobody.
@@ -303,7 +384,10 @@ impl TestApp {
                 json!({ "handle": handle }),
             )
             .await;
-        Person { id: answer.text("/signUp/viewer/user/id"), token: answer.text("/signUp/accessToken") }
+        Person {
+            id: answer.text("/signUp/viewer/user/id"),
+            token: answer.text("/signUp/accessToken"),
+        }
     }
 
     pub async fn post(&self, author: &Person, text: &str) -> String {
@@ -319,13 +403,20 @@ impl TestApp {
 
     /// The texts of a whole home feed, page by page.
     pub async fn home(&self, person: &Person, page: usize) -> Vec<String> {
-        let query = "query($first: Int!, $after: String) { viewer { home(first: $first, after: $after) {
+        let query =
+            "query($first: Int!, $after: String) { viewer { home(first: $first, after: $after) {
             nodes { text } pageInfo { hasNextPage endCursor } } } }";
         let (mut texts, mut after) = (Vec::new(), Value::Null);
         loop {
             let answer = self.ask(person, query, json!({ "first": page, "after": after })).await;
             let nodes = answer.at("/viewer/home/nodes");
-            texts.extend(nodes.as_array().unwrap().iter().map(|node| node["text"].as_str().unwrap().to_owned()));
+            texts.extend(
+                nodes
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|node| node["text"].as_str().unwrap().to_owned()),
+            );
             if answer.at("/viewer/home/pageInfo/hasNextPage") == false {
                 return texts;
             }
@@ -337,7 +428,9 @@ impl TestApp {
     pub async fn count(&self, query: &str) -> i64 {
         let mut sum = 0;
         for urls in &self.app.config.postgres.shards {
-            let (client, connection) = tokio_postgres::connect(urls.primary.expose_secret(), NoTls).await.expect("a primary");
+            let (client, connection) = tokio_postgres::connect(urls.primary.expose_secret(), NoTls)
+                .await
+                .expect("a primary");
             tokio::task::spawn(connection);
             sum += client.query_one(query, &[]).await.expect("a number").get::<_, i64>(0);
         }
@@ -353,5 +446,8 @@ impl TestApp {
 }
 
 fn management(base: &Config, path: &str) -> String {
-    format!("{}{path}", base.rabbitmq.management_url.as_ref().expect("rabbitmq.management_url").expose_secret())
+    format!(
+        "{}{path}",
+        base.rabbitmq.management_url.as_ref().expect("rabbitmq.management_url").expose_secret()
+    )
 }

@@ -1,4 +1,5 @@
-//! Real clients and the specifications' own checks, in JavaScript: `tests/clients` and `web/tests`, each against a plaza of its own.
+//! Real clients and the specifications' own checks, in JavaScript: `tests/clients` and `web/tests`,
+//! each against a plaza of its own.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -9,11 +10,20 @@ use crate::app::{TestApp, with_app, with_server};
 /// Runs the tests of a folder with node; what they say is shown when they fail.
 async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder);
-    assert!(folder.join("node_modules").exists(), "{}: run `infra/local/install tests` once", folder.display());
+    assert!(
+        folder.join("node_modules").exists(),
+        "{}: run `infra/local/install tests` once",
+        folder.display()
+    );
     let output = tokio::process::Command::new("node")
         .args(["--test", "--test-concurrency=1"])
         // One file alone: PLAZA_WEB_TESTS=operator.
-        .args(std::env::var("PLAZA_WEB_TESTS").ok().filter(|_| folder.ends_with("web")).map(|name| format!("tests/{name}.test.mjs")))
+        .args(
+            std::env::var("PLAZA_WEB_TESTS")
+                .ok()
+                .filter(|_| folder.ends_with("web"))
+                .map(|name| format!("tests/{name}.test.mjs")),
+        )
         .current_dir(&folder)
         .env("PLAZA_URL", &app.url)
         .envs(environment.iter().copied())
@@ -23,13 +33,16 @@ async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
         .await
         .expect("node");
     let said = String::from_utf8_lossy(&output.stdout);
-    let counts: Vec<&str> =
-        said.lines().filter(|line| ["# tests", "# pass", "# fail"].iter().any(|count| line.starts_with(count))).collect();
+    let counts: Vec<&str> = said
+        .lines()
+        .filter(|line| ["# tests", "# pass", "# fail"].iter().any(|count| line.starts_with(count)))
+        .collect();
     eprintln!("{}: {}", folder.display(), counts.join(", "));
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The front end in headless Chromium. With `PLAZA_PICTURES` set to a folder, pictures of it are written there.
+/// The front end in headless Chromium. With `PLAZA_PICTURES` set to a folder, pictures of it are
+/// written there.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and a machine for itself: `make test` runs it after all others, `make test-web` alone"]
 async fn pages_work_in_a_browser() {
@@ -39,7 +52,9 @@ async fn pages_work_in_a_browser() {
         let admin = format!("http://{}", listener.local_addr().expect("an address"));
         let (router, stop) = (plaza::http::admin_router(&app.app), app.app.tasks.stopping());
         app.app.tasks.spawn("admin", async move {
-            Ok(axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await?)
+            Ok(axum::serve(listener, router)
+                .with_graceful_shutdown(async move { stop.cancelled().await })
+                .await?)
         });
         node(app, "web", &[("PLAZA_URL", &origin), ("PLAZA_ADMIN_URL", &admin)]).await;
     })

@@ -9,7 +9,9 @@ fn read(file: &str) -> String {
 
 /// Targets, and whether `make help` shows them.
 fn targets(makefile: &str) -> Vec<(&str, bool)> {
-    let rules = makefile.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()) && !line.contains(":="));
+    let rules = makefile
+        .lines()
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()) && !line.contains(":="));
     rules.filter_map(|line| Some((line.split_once(':')?.0, line.contains(" ## ")))).collect()
 }
 
@@ -17,7 +19,8 @@ fn targets(makefile: &str) -> Vec<(&str, bool)> {
 fn every_verb_that_is_documented_is_there_and_is_shown_by_help() {
     let (makefile, documented) = (read("Makefile"), read("docs/commands.md"));
     let targets = targets(&makefile);
-    let shown: BTreeSet<&str> = targets.iter().filter(|(_, shown)| *shown).map(|(name, _)| *name).collect();
+    let shown: BTreeSet<&str> =
+        targets.iter().filter(|(_, shown)| *shown).map(|(name, _)| *name).collect();
     let named: BTreeSet<&str> = documented
         .split("`make ")
         .skip(1)
@@ -27,5 +30,8 @@ fn every_verb_that_is_documented_is_there_and_is_shown_by_help() {
         .collect();
     assert!(named.len() > 20, "{named:?}");
     let missing: Vec<_> = named.iter().filter(|name| !shown.contains(*name)).collect();
-    assert!(missing.is_empty(), "docs/commands.md names what `make help` does not show: {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "docs/commands.md names what `make help` does not show: {missing:?}"
+    );
 }

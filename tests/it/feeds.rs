@@ -7,7 +7,8 @@ use crate::app::{with_app, with_config};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_post_reaches_the_followers_and_nobody_else() {
     with_app(async |app| {
-        let (ann, bob, eve) = (app.sign_up("ann").await, app.sign_up("bob").await, app.sign_up("eve").await);
+        let (ann, bob, eve) =
+            (app.sign_up("ann").await, app.sign_up("bob").await, app.sign_up("eve").await);
         app.follow(&bob, &ann).await;
         assert_eq!(app.home(&bob, 20).await, Vec::<String>::new());
         app.post(&ann, "hello").await;
@@ -52,7 +53,12 @@ async fn a_deleted_post_disappears_from_every_feed() {
         let id = app.post(&ann, "gone soon").await;
         app.post(&ann, "stays").await;
         app.until("both are there", async || app.home(&bob, 20).await.len() == 2).await;
-        app.ask(&ann, "mutation($id: ID!) { postDelete(input: {postId: $id}) { deletedPostId } }", json!({ "id": id })).await;
+        app.ask(
+            &ann,
+            "mutation($id: ID!) { postDelete(input: {postId: $id}) { deletedPostId } }",
+            json!({ "id": id }),
+        )
+        .await;
         app.until("one has gone", async || app.home(&bob, 20).await == ["stays"]).await;
     })
     .await;
@@ -77,7 +83,8 @@ async fn scrolling_goes_on_to_the_first_post_ever_without_a_gap_or_a_repeat() {
                 must.push(text);
                 if number == 50 {
                     // From here on there is a timeline that grows past its length and is trimmed.
-                    app.until("half a hundred", async || app.home(&reader, 20).await.len() == 51).await;
+                    app.until("half a hundred", async || app.home(&reader, 20).await.len() == 51)
+                        .await;
                 }
             }
             must.reverse();
@@ -104,20 +111,33 @@ async fn an_author_with_many_followers_is_pulled_and_pushed_again() {
                 app.follow(&fan, &star).await;
                 fans.push(fan);
             }
-            app.until("the star is pulled", async || app.count("SELECT count(*) FROM users WHERE pull_since IS NOT NULL").await == 1).await;
+            app.until("the star is pulled", async || {
+                app.count("SELECT count(*) FROM users WHERE pull_since IS NOT NULL").await == 1
+            })
+            .await;
             app.app.domain.pull_authors.refresh(&app.app.domain).await.expect("refreshed");
             app.post(&star, "pulled").await;
             for fan in &fans {
-                app.until("every fan has both", async || app.home(fan, 20).await == ["pulled", "before"]).await;
+                app.until("every fan has both", async || {
+                    app.home(fan, 20).await == ["pulled", "before"]
+                })
+                .await;
             }
-            let unfollow = "mutation($id: ID!) { userUnfollow(input: {userId: $id}) { userErrors { code } } }";
+            let unfollow =
+                "mutation($id: ID!) { userUnfollow(input: {userId: $id}) { userErrors { code } } }";
             for fan in &fans[..2] {
                 app.ask(fan, unfollow, json!({ "id": star.id })).await;
             }
-            app.until("the star is pushed", async || app.count("SELECT count(*) FROM users WHERE pull_since IS NOT NULL").await == 0).await;
+            app.until("the star is pushed", async || {
+                app.count("SELECT count(*) FROM users WHERE pull_since IS NOT NULL").await == 0
+            })
+            .await;
             app.app.domain.pull_authors.refresh(&app.app.domain).await.expect("refreshed");
             app.post(&star, "pushed").await;
-            app.until("the last fan has all", async || app.home(&fans[2], 20).await == ["pushed", "pulled", "before"]).await;
+            app.until("the last fan has all", async || {
+                app.home(&fans[2], 20).await == ["pushed", "pulled", "before"]
+            })
+            .await;
         },
     )
     .await;
@@ -132,10 +152,15 @@ async fn a_redis_that_lost_everything_costs_no_post() {
             app.post(&ann, &format!("{number}")).await;
         }
         app.until("all are there", async || app.home(&bob, 20).await.len() == 10).await;
-        let redis = redis::Client::open(secrecy::ExposeSecret::expose_secret(&app.app.config.redis.url)).unwrap();
+        let redis =
+            redis::Client::open(secrecy::ExposeSecret::expose_secret(&app.app.config.redis.url))
+                .unwrap();
         let mut connection = redis.get_multiplexed_async_connection().await.unwrap();
-        let keys: Vec<String> =
-            redis::cmd("KEYS").arg(format!("{}:*", app.app.config.redis.key_prefix)).query_async(&mut connection).await.unwrap();
+        let keys: Vec<String> = redis::cmd("KEYS")
+            .arg(format!("{}:*", app.app.config.redis.key_prefix))
+            .query_async(&mut connection)
+            .await
+            .unwrap();
         let _: i64 = redis::cmd("DEL").arg(&keys).query_async(&mut connection).await.unwrap();
         app.post(&ann, "after").await;
         app.until("all and the new one", async || app.home(&bob, 3).await.len() == 11).await;

@@ -1,4 +1,5 @@
-//! A bounded run of the fuzz targets over their corpus: the same bytes every time, no nightly compiler, no libFuzzer.
+//! A bounded run of the fuzz targets over their corpus: the same bytes every time, no nightly
+//! compiler, no libFuzzer.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -37,7 +38,8 @@ const WORDS: [&str; 24] = [
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files.iter().map(|file| std::fs::read(file).unwrap()).collect()
 }
@@ -87,12 +89,20 @@ fn run(name: &str, target: fn(&[u8])) {
         target(&data);
         slowest = slowest.max((began.elapsed(), data.len()));
     }
-    eprintln!("{name}: {RUNS} runs in {:?}, slowest {:?} for {} bytes", started.elapsed(), slowest.0, slowest.1);
+    eprintln!(
+        "{name}: {RUNS} runs in {:?}, slowest {:?} for {} bytes",
+        started.elapsed(),
+        slowest.0,
+        slowest.1
+    );
 }
 
 /// On a thread whose stack is a worker's: what would overflow there overflows here.
 fn on_a_workers_stack(name: &'static str, target: fn(&[u8])) {
-    let thread = std::thread::Builder::new().stack_size(2 * 1_024 * 1_024).spawn(move || run(name, target)).unwrap();
+    let thread = std::thread::Builder::new()
+        .stack_size(2 * 1_024 * 1_024)
+        .spawn(move || run(name, target))
+        .unwrap();
     thread.join().unwrap();
 }
 

@@ -19,7 +19,9 @@ async fn enqueue(app: &TestApp, job: Job, id: &str) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
     let messages = Messages::new(shard, app.app.domain.clock.now(), None).job(job, id.to_owned());
     cluster
-        .write(shard, deadline, async |connection: &mut Connection| -> Result<(), StoreError> { messages.append(connection).await })
+        .write(shard, deadline, async |connection: &mut Connection| -> Result<(), StoreError> {
+            messages.append(connection).await
+        })
         .await
         .expect("enqueued");
 }
@@ -67,13 +69,25 @@ async fn a_job_that_keeps_failing_ends_in_the_dead_letters_and_holds_up_nobody()
         let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
         app.follow(&bob, &ann).await;
         // There is no such order.
-        enqueue(app, Job::OrderProcess { order_id: OrderId::from_i64(4_242) }, "order:4242/process").await;
+        enqueue(
+            app,
+            Job::OrderProcess { order_id: OrderId::from_i64(4_242) },
+            "order:4242/process",
+        )
+        .await;
         app.post(&ann, "others go on").await;
         app.until("others go on", async || app.home(&bob, 20).await == ["others go on"]).await;
-        let connection = plaza::stores::rabbitmq::connect(&app.app.config.rabbitmq.url, "test").await.unwrap();
+        let connection =
+            plaza::stores::rabbitmq::connect(&app.app.config.rabbitmq.url, "test").await.unwrap();
         let channel = connection.create_channel().await.unwrap();
-        let queue = plaza::stores::rabbitmq::topology::dead_queue(plaza::protocol::routing::Queue::Orders);
-        let dead = async || channel.basic_get(queue.as_str().into(), lapin::options::BasicGetOptions::default()).await.unwrap();
+        let queue =
+            plaza::stores::rabbitmq::topology::dead_queue(plaza::protocol::routing::Queue::Orders);
+        let dead = async || {
+            channel
+                .basic_get(queue.as_str().into(), lapin::options::BasicGetOptions::default())
+                .await
+                .unwrap()
+        };
         let found = tokio::sync::Mutex::new(None);
         app.until("it is dead", async || {
             let mut found = found.lock().await;
@@ -85,7 +99,8 @@ async fn a_job_that_keeps_failing_ends_in_the_dead_letters_and_holds_up_nobody()
         .await;
         let message = found.into_inner().unwrap();
         let headers = message.delivery.properties.headers().clone().unwrap();
-        let Some(lapin::types::AMQPValue::LongString(cause)) = headers.inner().get("x-plaza-cause") else {
+        let Some(lapin::types::AMQPValue::LongString(cause)) = headers.inner().get("x-plaza-cause")
+        else {
             panic!("no cause: {headers:?}")
         };
         let cause = String::from_utf8_lossy(cause.as_bytes());
@@ -102,13 +117,17 @@ async fn a_job_that_keeps_failing_ends_in_the_dead_letters_and_holds_up_nobody()
 /// Runs a statement on every primary.
 async fn on_every_shard(app: &TestApp, statements: &str) {
     for urls in &app.app.config.postgres.shards {
-        let (client, connection) = tokio_postgres::connect(urls.primary.expose_secret(), tokio_postgres::NoTls).await.unwrap();
+        let (client, connection) =
+            tokio_postgres::connect(urls.primary.expose_secret(), tokio_postgres::NoTls)
+                .await
+                .unwrap();
         tokio::task::spawn(connection);
         client.batch_execute(statements).await.unwrap();
     }
 }
 
-/// A sequence is raised even by a transaction that comes to nothing: so it can be seen that somebody tried.
+/// A sequence is raised even by a transaction that comes to nothing: so it can be seen that
+/// somebody tried.
 const REFUSE: &str = "CREATE SEQUENCE tried;
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN PERFORM nextval('tried'); RAISE EXCEPTION 'not now'; END $$;
@@ -120,11 +139,18 @@ async fn a_job_whose_failures_cannot_be_counted_is_tried_again_and_not_held() {
     with_app(async |app| {
         on_every_shard(app, REFUSE).await;
         // There is no such order.
-        enqueue(app, Job::OrderProcess { order_id: OrderId::from_i64(4_343) }, "order:4343/process").await;
+        enqueue(
+            app,
+            Job::OrderProcess { order_id: OrderId::from_i64(4_343) },
+            "order:4343/process",
+        )
+        .await;
         app.until("it is tried again", async || app.count(TRIED).await >= 2).await;
         on_every_shard(app, "DROP TRIGGER refuse ON job_attempts").await;
-        app.until("its failures are counted", async || app.count("SELECT coalesce(sum(attempts), 0)::bigint FROM job_attempts").await == 3)
-            .await;
+        app.until("its failures are counted", async || {
+            app.count("SELECT coalesce(sum(attempts), 0)::bigint FROM job_attempts").await == 3
+        })
+        .await;
     })
     .await;
 }

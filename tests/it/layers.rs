@@ -18,7 +18,20 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("app", &["domain", "lifecycle", "stores"]),
     (
         "cli",
-        &["app", "domain", "graphql", "http", "jobs", "lifecycle", "outbox", "protocol", "read_models", "seeding", "stores", "telemetry"],
+        &[
+            "app",
+            "domain",
+            "graphql",
+            "http",
+            "jobs",
+            "lifecycle",
+            "outbox",
+            "protocol",
+            "read_models",
+            "seeding",
+            "stores",
+            "telemetry",
+        ],
     ),
     ("telemetry", &["protocol"]),
     ("lifecycle", &[]),
@@ -56,9 +69,17 @@ fn arrows_point_one_way() {
         let Some((_, allowed)) = ARROWS.iter().find(|(known, _)| *known == layer) else { continue };
         for line in std::fs::read_to_string(&file).unwrap().lines() {
             for used in line.split("crate::").skip(1) {
-                let used: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                if !used.is_empty() && used != layer && !allowed.contains(&used.as_str()) && !EVERYBODYS.contains(&used.as_str()) {
-                    wrong.insert(format!("{} uses {used}", file.strip_prefix(source()).unwrap().display()));
+                let used: String =
+                    used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if !used.is_empty()
+                    && used != layer
+                    && !allowed.contains(&used.as_str())
+                    && !EVERYBODYS.contains(&used.as_str())
+                {
+                    wrong.insert(format!(
+                        "{} uses {used}",
+                        file.strip_prefix(source()).unwrap().display()
+                    ));
                 }
             }
         }
@@ -69,8 +90,13 @@ fn arrows_point_one_way() {
 #[test]
 fn the_surface_takes_only_vocabulary_from_the_stores() {
     for file in files(&source().join("graphql")) {
-        for line in std::fs::read_to_string(&file).unwrap().lines().filter(|line| line.contains("crate::stores")) {
-            let vocabulary = line.contains("stores::StoreError") || line.contains("session::ConsistencyToken");
+        for line in std::fs::read_to_string(&file)
+            .unwrap()
+            .lines()
+            .filter(|line| line.contains("crate::stores"))
+        {
+            let vocabulary =
+                line.contains("stores::StoreError") || line.contains("session::ConsistencyToken");
             assert!(vocabulary, "{}: {line}", file.display());
         }
     }
@@ -82,7 +108,11 @@ fn no_file_is_too_long_and_no_name_says_nothing() {
         let lines = std::fs::read_to_string(&file).unwrap().lines().count();
         assert!(lines <= 420, "{} has {lines} lines: split it by what it is about", file.display());
         let name = file.file_stem().unwrap().to_str().unwrap();
-        assert!(!["util", "utils", "helper", "helpers", "common", "misc", "manager"].contains(&name), "{}", file.display());
+        assert!(
+            !["util", "utils", "helper", "helpers", "common", "misc", "manager"].contains(&name),
+            "{}",
+            file.display()
+        );
     }
 }
 

@@ -13,7 +13,8 @@ async fn post(app: &TestApp, person: Option<&Person>, body: &Value) -> (u16, Opt
         request = request.header("authorization", format!("Bearer {}", person.token));
     }
     let answer = request.send().await.unwrap();
-    let retry = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
+    let retry =
+        answer.headers().get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
     (answer.status().as_u16(), retry, answer.json().await.unwrap())
 }
 
@@ -31,7 +32,11 @@ async fn a_viewer_pays_for_what_they_ask_and_gets_back_what_they_did_not_use() {
             let standing = json!({ "query": "{ rateLimit { cost limit remaining resetAt } }" });
             let (_, _, body) = post(app, Some(&ann), &standing).await;
             let limit = &body["data"]["rateLimit"];
-            assert_eq!((&limit["limit"], &limit["cost"], &limit["remaining"]), (&json!(1_000), &json!(5), &json!(995)), "{body}");
+            assert_eq!(
+                (&limit["limit"], &limit["cost"], &limit["remaining"]),
+                (&json!(1_000), &json!(5), &json!(995)),
+                "{body}"
+            );
 
             // Charged for a hundred posts that are not there, and given back with the next request.
             let dear = json!({ "query": "{ viewer { home(first: 100) { nodes { id text } } } }" });
@@ -41,11 +46,18 @@ async fn a_viewer_pays_for_what_they_ask_and_gets_back_what_they_did_not_use() {
             assert!((970..1_000).contains(&left), "{body}");
 
             // Aliases gain nothing: each is paid for.
-            let aliases: String = (0..5).map(|n| format!("a{n}: home(first: 100) {{ nodes {{ id }} }} ")).collect();
-            let (status, retry, body) = post(app, Some(&ann), &json!({ "query": format!("{{ viewer {{ {aliases} }} }}") })).await;
+            let aliases: String =
+                (0..5).map(|n| format!("a{n}: home(first: 100) {{ nodes {{ id }} }} ")).collect();
+            let (status, retry, body) =
+                post(app, Some(&ann), &json!({ "query": format!("{{ viewer {{ {aliases} }} }}") }))
+                    .await;
             assert_eq!((status, code(&body)), (429, "RATE_LIMITED"));
             assert!(retry.is_some_and(|retry| retry > 0), "{retry:?}");
-            assert_eq!(post(app, Some(&bob), &dear).await.0, 200, "everybody has a bucket of their own");
+            assert_eq!(
+                post(app, Some(&bob), &dear).await.0,
+                200,
+                "everybody has a bucket of their own"
+            );
         },
     )
     .await;
@@ -72,7 +84,9 @@ async fn let_through(app: &TestApp, person: &Person, requests: usize) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_is_one_however_many_servers() {
     // 5 points a request; what is restored meanwhile is next to nothing.
-    let thin = |config: &mut plaza::config::Config| (config.limits.viewer_points, config.limits.viewer_points_per_s) = (500, 1);
+    let thin = |config: &mut plaza::config::Config| {
+        (config.limits.viewer_points, config.limits.viewer_points_per_s) = (500, 1)
+    };
     with_roles_and_config(&[Role::Server], thin, async |app| {
         let ann = app.sign_up("ann").await;
         let allowed = let_through(app, &ann, 300).await;
@@ -123,23 +137,42 @@ async fn wrong_passwords_are_limited_and_right_ones_are_not() {
 async fn a_query_can_be_named_by_its_hash() {
     with_server(async |app| {
         let text = "{ __typename }";
-        let hash: String = sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
-        let extensions = |hash: &str| json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
+        let hash: String =
+            sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let extensions =
+            |hash: &str| json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
         let (_, _, body) = post(app, None, &json!({ "extensions": extensions(&hash) })).await;
-        assert_eq!((code(&body), &body["errors"][0]["message"]), ("PERSISTED_QUERY_NOT_FOUND", &json!("PersistedQueryNotFound")));
-        let (_, _, body) = post(app, None, &json!({ "query": "{ viewer { user { id } } }", "extensions": extensions(&hash) })).await;
+        assert_eq!(
+            (code(&body), &body["errors"][0]["message"]),
+            ("PERSISTED_QUERY_NOT_FOUND", &json!("PersistedQueryNotFound"))
+        );
+        let (_, _, body) = post(
+            app,
+            None,
+            &json!({ "query": "{ viewer { user { id } } }", "extensions": extensions(&hash) }),
+        )
+        .await;
         assert_eq!(code(&body), "BAD_USER_INPUT", "another text's hash");
-        for request in [json!({ "query": text, "extensions": extensions(&hash) }), json!({ "extensions": extensions(&hash) })] {
+        for request in [
+            json!({ "query": text, "extensions": extensions(&hash) }),
+            json!({ "extensions": extensions(&hash) }),
+        ] {
             let (_, _, body) = post(app, None, &request).await;
             assert_eq!(body, json!({ "data": { "__typename": "Query" } }));
         }
 
         // A mutation does not slip past GET under a hash.
         let text = "mutation { logOut { loggedOut } }";
-        let hash: String = sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash: String =
+            sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
         post(app, None, &json!({ "query": text, "extensions": extensions(&hash) })).await;
-        let url = reqwest::Url::parse_with_params(&app.url, [("extensions", extensions(&hash).to_string())]).unwrap();
-        let answer = app.http().get(url).header("graphql-require-preflight", "1").send().await.unwrap();
+        let url = reqwest::Url::parse_with_params(
+            &app.url,
+            [("extensions", extensions(&hash).to_string())],
+        )
+        .unwrap();
+        let answer =
+            app.http().get(url).header("graphql-require-preflight", "1").send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 405);
     })
     .await;

@@ -1,4 +1,5 @@
-//! Tests against the real servers. The tree mirrors src/. Every test has databases, a vhost, topics and keys of its own.
+//! Tests against the real servers. The tree mirrors src/. Every test has databases, a vhost, topics
+//! and keys of its own.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

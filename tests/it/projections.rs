@@ -19,10 +19,13 @@ const FOLLOWERS_BEHIND: &str = "SELECT count(*) FROM follower_counts c
 #[tokio::test(flavor = "multi_thread")]
 async fn counters_come_to_equal_their_rows() {
     with_app(async |app| {
-        let people =
-            futures_util::future::join_all((0..6).map(|number| async move { app.sign_up(&format!("person{number}")).await })).await;
+        let people = futures_util::future::join_all(
+            (0..6).map(|number| async move { app.sign_up(&format!("person{number}")).await }),
+        )
+        .await;
         let like = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }";
-        let unfollow = "mutation($id: ID!) { userUnfollow(input: {userId: $id}) { userErrors { code } } }";
+        let unfollow =
+            "mutation($id: ID!) { userUnfollow(input: {userId: $id}) { userErrors { code } } }";
         for (number, person) in people.iter().enumerate() {
             let post = app.post(person, "x").await;
             for other in people.iter().skip(number + 1) {
@@ -38,7 +41,10 @@ async fn counters_come_to_equal_their_rows() {
                 && app.count(PROFILES_BEHIND).await == 0
                 && app.count(FOLLOWERS_BEHIND).await == 0
                 && app.count("SELECT count(*) FROM followers WHERE active").await == 10
-                && app.count("SELECT coalesce(sum(following_count), 0)::bigint FROM user_counts").await == 10
+                && app
+                    .count("SELECT coalesce(sum(following_count), 0)::bigint FROM user_counts")
+                    .await
+                    == 10
         })
         .await;
         assert_eq!(app.count("SELECT count(*) FROM follows WHERE active").await, 10);
@@ -79,7 +85,8 @@ async fn projecting(app: &TestApp, what: &str, condition: impl AsyncFn() -> bool
     other.tasks.drain().await.unwrap();
 }
 
-/// Behind a missing event a partition waits, for as long as it takes and however often the projector begins again; then nothing is left out.
+/// Behind a missing event a partition waits, for as long as it takes and however often the
+/// projector begins again; then nothing is left out.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partition_waits_at_a_missing_event() {
     with_roles(&[Role::Server], async |app| {

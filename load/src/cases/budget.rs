@@ -1,5 +1,5 @@
-//! A processor budget for a server, so that several on one machine are as if each had a machine of its own: a control group where the kernel
-//! and the user's rights permit, else none.
+//! A processor budget for a server, so that several on one machine are as if each had a machine of
+//! its own: a control group where the kernel and the user's rights permit, else none.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,16 +25,25 @@ impl Budget {
     /// No rights, or no control groups with a processor quota.
     pub fn new(name: &str, permille: u64) -> anyhow::Result<Self> {
         let quota = PERIOD_US * permille / 1_000;
-        anyhow::ensure!(quota >= 1_000, "{permille} thousandths of a core is below what the kernel gives");
-        if Path::new(V1).join("cpu.cfs_quota_us").exists() || Path::new(V1).join("cgroup.procs").exists() {
+        anyhow::ensure!(
+            quota >= 1_000,
+            "{permille} thousandths of a core is below what the kernel gives"
+        );
+        if Path::new(V1).join("cpu.cfs_quota_us").exists()
+            || Path::new(V1).join("cgroup.procs").exists()
+        {
             let budget = Self { folder: Path::new(V1).join(name) };
             budget.make()?;
             fs::write(budget.folder.join("cpu.cfs_period_us"), PERIOD_US.to_string())?;
             fs::write(budget.folder.join("cpu.cfs_quota_us"), quota.to_string())?;
             return Ok(budget);
         }
-        let controllers = fs::read_to_string(Path::new(V2).join("cgroup.controllers")).context("there are no control groups")?;
-        anyhow::ensure!(controllers.split_ascii_whitespace().any(|controller| controller == "cpu"), "no quota of processors here");
+        let controllers = fs::read_to_string(Path::new(V2).join("cgroup.controllers"))
+            .context("there are no control groups")?;
+        anyhow::ensure!(
+            controllers.split_ascii_whitespace().any(|controller| controller == "cpu"),
+            "no quota of processors here"
+        );
         fs::write(Path::new(V2).join("cgroup.subtree_control"), "+cpu")?;
         let budget = Self { folder: Path::new(V2).join(name) };
         budget.make()?;
@@ -44,7 +53,8 @@ impl Budget {
 
     fn make(&self) -> anyhow::Result<()> {
         if !self.folder.exists() {
-            fs::create_dir(&self.folder).with_context(|| format!("no right to make {}", self.folder.display()))?;
+            fs::create_dir(&self.folder)
+                .with_context(|| format!("no right to make {}", self.folder.display()))?;
         }
         Ok(())
     }
@@ -69,9 +79,12 @@ impl Budget {
     /// A group that has gone.
     pub fn held_back(&self) -> anyhow::Result<Duration> {
         let text = fs::read_to_string(self.folder.join("cpu.stat"))?;
-        let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        let value = |name: &str| {
+            text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok())
+        };
         let v1 = value("throttled_time ").map(Duration::from_nanos);
-        v1.or_else(|| value("throttled_usec ").map(Duration::from_micros)).context("cpu.stat tells nothing of throttling")
+        v1.or_else(|| value("throttled_usec ").map(Duration::from_micros))
+            .context("cpu.stat tells nothing of throttling")
     }
 }
 
@@ -87,7 +100,9 @@ fn children(parent: u32) -> Vec<u32> {
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| {
         let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let of = text.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse::<u32>().ok());
+        let of = text
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.split(' ').nth(1)?.parse::<u32>().ok());
         of == Some(parent)
     })
     .collect()

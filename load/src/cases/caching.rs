@@ -1,8 +1,9 @@
 //! Case 1.3: the shards alone, against cache-aside in process memory and Redis.
 //!
-//! Servers alike but for `redis.cache_ttl_ms`, which is 0 before. Reads are of 20 posts each, chosen by Zipf's law; one request in
-//! twenty changes a name and reads it back, with a cache from another process than the one that wrote. The rate is the first at which the server
-//! without a cache has a p95 above 200 ms. A hot key is expired under waiters at three processes.
+//! Servers alike but for `redis.cache_ttl_ms`, which is 0 before. Reads are of 20 posts each,
+//! chosen by Zipf's law; one request in twenty changes a name and reads it back, with a cache from
+//! another process than the one that wrote. The rate is the first at which the server without a
+//! cache has a p95 above 200 ms. A hot key is expired under waiters at three processes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,8 +33,7 @@ use crate::report::{OperationReport, float};
 use crate::truth::Truth;
 
 const READ: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Post { text likeCount commentCount author { handle displayName } } } }";
-const RENAME: &str =
-    "mutation($name: String!) { profileUpdate(input: {displayName: $name}) { user { displayName } userErrors { code message } } }";
+const RENAME: &str = "mutation($name: String!) { profileUpdate(input: {displayName: $name}) { user { displayName } userErrors { code message } } }";
 const NAME: &str = "query($handle: String!) { user(handle: $handle) { displayName } }";
 const ONE: &str = "query($id: ID!) { post(id: $id) { text } }";
 /// Posts a read asks for.
@@ -57,12 +57,20 @@ struct Scene {
 
 /// Changes a name and reads it back.
 async fn write(served: Clients, scene: Arc<Scene>, number: u64) -> anyhow::Result<()> {
-    let writer = scene.writers.choose(&mut StdRng::seed_from_u64(number)).context("nobody writes")?.lock().await;
+    let writer = scene
+        .writers
+        .choose(&mut StdRng::seed_from_u64(number))
+        .context("nobody writes")?
+        .lock()
+        .await;
     let (token, mut seen) = (Some(writer.token.as_str()), None);
     let name = format!("case {number:x}");
     let data = served.loaded.send_seeing(token, &mut seen, RENAME, json!({ "name": name })).await?;
     anyhow::ensure!(data.pointer("/profileUpdate/user/displayName").is_some(), "answered {data}");
-    let data = served.read_back.send_seeing(token, &mut seen, NAME, json!({ "handle": writer.person.handle })).await?;
+    let data = served
+        .read_back
+        .send_seeing(token, &mut seen, NAME, json!({ "handle": writer.person.handle }))
+        .await?;
     scene.written.fetch_add(1, Ordering::Relaxed);
     if data.pointer("/user/displayName").and_then(Value::as_str) != Some(name.as_str()) {
         scene.stale.fetch_add(1, Ordering::Relaxed);
@@ -73,7 +81,9 @@ async fn write(served: Clients, scene: Arc<Scene>, number: u64) -> anyhow::Resul
 async fn read(served: Clients, scene: Arc<Scene>, number: u64) -> anyhow::Result<()> {
     let mut random = StdRng::seed_from_u64(number);
     let reader = scene.readers.choose(&mut random).context("nobody reads")?;
-    let mut ids: Vec<&str> = (0..AT_ONCE).filter_map(|_| scene.posts.get(scene.zipf.draw(&mut random)).map(String::as_str)).collect();
+    let mut ids: Vec<&str> = (0..AT_ONCE)
+        .filter_map(|_| scene.posts.get(scene.zipf.draw(&mut random)).map(String::as_str))
+        .collect();
     ids.sort_unstable();
     ids.dedup();
     let data = served.loaded.send(Some(&reader.token), READ, json!({ "ids": ids })).await?;
@@ -106,8 +116,9 @@ async fn stale_at_rest(client: &Client, truth: &Truth, scene: &Scene) -> anyhow:
 
 /// The cache's outcomes of all kinds of values.
 fn outcomes(metrics: &BTreeMap<String, f64>, outcome: &str) -> f64 {
-    let chosen =
-        metrics.iter().filter(|(name, _)| name.starts_with("plaza_cache_total{") && name.contains(&format!("outcome=\"{outcome}\"")));
+    let chosen = metrics.iter().filter(|(name, _)| {
+        name.starts_with("plaza_cache_total{") && name.contains(&format!("outcome=\"{outcome}\""))
+    });
     chosen.map(|(_, count)| count).sum()
 }
 
@@ -131,8 +142,14 @@ struct Stampede {
     failed: f64,
 }
 
-/// The hottest post, asked for by all waiters at once, a part of them at each process, after its key is gone from Redis and from memory.
-async fn stampedes(processes: &[&Served], scene: &Scene, redis: (&str, &str), times: u32) -> anyhow::Result<Stampede> {
+/// The hottest post, asked for by all waiters at once, a part of them at each process, after its
+/// key is gone from Redis and from memory.
+async fn stampedes(
+    processes: &[&Served],
+    scene: &Scene,
+    redis: (&str, &str),
+    times: u32,
+) -> anyhow::Result<Stampede> {
     let post = scene.posts.first().context("there are no posts")?;
     let key = format!("{}:c:post:{}", redis.1, raw_id(post).context("not an id")?);
     let mut all = Stampede::default();
@@ -141,10 +158,17 @@ async fn stampedes(processes: &[&Served], scene: &Scene, redis: (&str, &str), ti
         sleep(Duration::from_millis(1_200)).await;
         forget(redis.0, &key).await?;
         let before = loads_and_statements(processes).await?;
-        let asked = processes.iter().cycle().take(WAITERS).map(|served| served.client.send(None, ONE, json!({ "id": post })));
+        let asked = processes
+            .iter()
+            .cycle()
+            .take(WAITERS)
+            .map(|served| served.client.send(None, ONE, json!({ "id": post })));
         let answers = futures_util::future::join_all(asked).await;
-        let told = |answer: &anyhow::Result<Value>| answer.as_ref().is_ok_and(|data| data.pointer("/post/text").is_some());
-        all.failed += float(answers.iter().filter(|answer| !told(answer)).count()) / f64::from(times);
+        let told = |answer: &anyhow::Result<Value>| {
+            answer.as_ref().is_ok_and(|data| data.pointer("/post/text").is_some())
+        };
+        all.failed +=
+            float(answers.iter().filter(|answer| !told(answer)).count()) / f64::from(times);
         let after = loads_and_statements(processes).await?;
         all.loads += (after.0 - before.0) / f64::from(times);
         all.statements += (after.1 - before.1) / f64::from(times);
@@ -177,20 +201,41 @@ impl Round {
 }
 
 /// One request in twenty writes.
-async fn round(served: &Clients, scene: &Arc<Scene>, (rate, length): (f64, Duration), seed: u64) -> Round {
-    let reads = drive(rate * 0.95, length, seed, |number| read(served.clone(), scene.clone(), number));
-    let writes = drive(rate * 0.05, length, seed + 1_000, |number| write(served.clone(), scene.clone(), number));
+async fn round(
+    served: &Clients,
+    scene: &Arc<Scene>,
+    (rate, length): (f64, Duration),
+    seed: u64,
+) -> Round {
+    let reads =
+        drive(rate * 0.95, length, seed, |number| read(served.clone(), scene.clone(), number));
+    let writes = drive(rate * 0.05, length, seed + 1_000, |number| {
+        write(served.clone(), scene.clone(), number)
+    });
     let (mut reads, mut writes) = tokio::join!(reads, writes);
     Round { reads: reads.report(length.as_secs_f64()), writes: writes.report(length.as_secs_f64()) }
 }
 
 async fn scene(client: &Client, truth: &Truth, password: &str) -> anyhow::Result<Scene> {
-    let posts: Vec<String> = truth.newest_posts(5_000).await?.into_iter().map(|id| global_id("Post", id)).collect();
-    let chosen: Vec<_> = truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(3), 120).cloned().collect();
+    let posts: Vec<String> =
+        truth.newest_posts(5_000).await?.into_iter().map(|id| global_id("Post", id)).collect();
+    let chosen: Vec<_> = truth
+        .people()
+        .await?
+        .choose_multiple(&mut StdRng::seed_from_u64(3), 120)
+        .cloned()
+        .collect();
     let mut readers = log_in(client, &chosen, password).await?;
     let writers = readers.split_off(readers.len().min(80)).into_iter().map(Mutex::new).collect();
     let zipf = Zipf::new(posts.len());
-    Ok(Scene { posts, zipf, readers, writers, written: AtomicU64::new(0), stale: AtomicU64::new(0) })
+    Ok(Scene {
+        posts,
+        zipf,
+        readers,
+        writers,
+        written: AtomicU64::new(0),
+        stale: AtomicU64::new(0),
+    })
 }
 
 /// The case.
@@ -211,7 +256,8 @@ pub async fn run(
     let launch = |port: u16, more: &[(&'static str, &str)]| {
         // Room for all waiters of an expiry, on both sides.
         let both = [("PLAZA_TELEMETRY__FILTER", "error"), ("PLAZA_SERVER__MAX_IN_FLIGHT", "2000")];
-        let settings = both.iter().chain(more).map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let settings =
+            both.iter().chain(more).map(|(name, value)| (*name, (*value).to_owned())).collect();
         Ok::<_, anyhow::Error>(Launch {
             plaza: arguments.plaza.clone(),
             config: std::path::absolute(config)?,
@@ -222,17 +268,29 @@ pub async fn run(
     };
     let without = Served::start(launch(4191, &[("PLAZA_REDIS__CACHE_TTL_MS", "0")])?).await?;
     let with = Served::start(launch(4192, &[])?).await?;
-    let others = (Served::start(launch(4193, &[])?).await?, Served::start(launch(4194, &[])?).await?);
-    let before_clients = Clients { loaded: without.client.clone(), read_back: without.client.clone() };
+    let others =
+        (Served::start(launch(4193, &[])?).await?, Served::start(launch(4194, &[])?).await?);
+    let before_clients =
+        Clients { loaded: without.client.clone(), read_back: without.client.clone() };
     let after_clients = Clients { loaded: with.client.clone(), read_back: others.0.client.clone() };
     let scene = Arc::new(scene(client, truth, password).await?);
 
-    round(&after_clients, &scene, (arguments.rate.unwrap_or(60.0).min(60.0), length / 2), 100).await;
+    round(&after_clients, &scene, (arguments.rate.unwrap_or(60.0).min(60.0), length / 2), 100)
+        .await;
     let rate = match arguments.rate {
         Some(rate) => rate,
         None => {
-            let search = Search { what: "looking for the rate without a cache", from: 60.0, factor: 1.25, above_ms: SATURATED_MS };
-            search.rate(async |rate| round(&before_clients, &scene, (rate, Duration::from_secs(5)), 3).await.reads).await?
+            let search = Search {
+                what: "looking for the rate without a cache",
+                from: 60.0,
+                factor: 1.25,
+                above_ms: SATURATED_MS,
+            };
+            search
+                .rate(async |rate| {
+                    round(&before_clients, &scene, (rate, Duration::from_secs(5)), 3).await.reads
+                })
+                .await?
         }
     };
     sleep(Duration::from_secs(3)).await;
@@ -240,7 +298,8 @@ pub async fn run(
     let (mut failed_before, mut failed_after, mut hits, mut asked) = (0, 0, 0.0, 0.0);
     let mut writes = Vec::new();
     for number in 0..rounds {
-        let (mut pair, mut of_writes) = (Pair { before: 0.0, after: 0.0 }, Pair { before: 0.0, after: 0.0 });
+        let (mut pair, mut of_writes) =
+            (Pair { before: 0.0, after: 0.0 }, Pair { before: 0.0, after: 0.0 });
         for turn in [number % 2, 1 - number % 2] {
             if turn == 0 {
                 let done = round(&before_clients, &scene, (rate, length), number).await;
@@ -277,47 +336,87 @@ pub async fn run(
         sleep(Duration::from_secs(3)).await;
         up("redis").await
     };
-    let (without_redis, killed) = tokio::join!(round(&after_clients, &scene, (calm, length.max(Duration::from_secs(10))), 9), killed);
+    let (without_redis, killed) = tokio::join!(
+        round(&after_clients, &scene, (calm, length.max(Duration::from_secs(10))), 9),
+        killed
+    );
     killed?;
 
     let before = median(pairs.iter().map(|pair| pair.before));
     let after = median(pairs.iter().map(|pair| pair.after));
     let hit_rate = hits / asked * 100.0;
-    let (written, stale) = (scene.written.load(Ordering::Relaxed), scene.stale.load(Ordering::Relaxed));
+    let (written, stale) =
+        (scene.written.load(Ordering::Relaxed), scene.stale.load(Ordering::Relaxed));
     let stale_counts = float(usize::try_from(stale + stale_names)?);
     let figures = vec![
-        Figure::aimed("p95 of reads, ms, median of rounds".to_owned(), Some(before), after, "200 -> 20", after <= 20.0),
+        Figure::aimed(
+            "p95 of reads, ms, median of rounds".to_owned(),
+            Some(before),
+            after,
+            "200 -> 20",
+            after <= 20.0,
+        ),
         Figure::plain(
             "p95 of a write and reading it back, ms".to_owned(),
             Some(median(writes.iter().map(|pair| pair.before))),
             median(writes.iter().map(|pair| pair.after)),
         ),
-        Figure::aimed("reads of the cache that it held, %".to_owned(), None, hit_rate, "above 90", hit_rate > 90.0),
         Figure::aimed(
-            format!("loads per expiry of a key, {WAITERS} waiters at 3 processes, {expiries} times"),
+            "reads of the cache that it held, %".to_owned(),
+            None,
+            hit_rate,
+            "above 90",
+            hit_rate > 90.0,
+        ),
+        Figure::aimed(
+            format!(
+                "loads per expiry of a key, {WAITERS} waiters at 3 processes, {expiries} times"
+            ),
             None,
             expired.loads,
             "at most 1.02",
             expired.loads <= 1.02,
         ),
-        Figure::plain(format!("SQL statements of those {WAITERS} requests"), Some(expired_before.statements), expired.statements),
-        Figure::plain(format!("of those {WAITERS} requests, failed"), Some(expired_before.failed), expired.failed),
+        Figure::plain(
+            format!("SQL statements of those {WAITERS} requests"),
+            Some(expired_before.statements),
+            expired.statements,
+        ),
+        Figure::plain(
+            format!("of those {WAITERS} requests, failed"),
+            Some(expired_before.failed),
+            expired.failed,
+        ),
         Figure::aimed(
-            format!("names read stale after the acknowledgement, of {written}, or at rest, of {}", scene.writers.len()),
+            format!(
+                "names read stale after the acknowledgement, of {written}, or at rest, of {}",
+                scene.writers.len()
+            ),
             None,
             stale_counts,
             "0",
             stale + stale_names == 0,
         ),
-        Figure::plain("requests that failed".to_owned(), Some(float(failed_before)), float(failed_after)),
+        Figure::plain(
+            "requests that failed".to_owned(),
+            Some(float(failed_before)),
+            float(failed_after),
+        ),
         Figure::aimed(
-            format!("Redis killed for 3 s at {calm:.0}/s: failed of {}", without_redis.reads.requests + without_redis.writes.requests),
+            format!(
+                "Redis killed for 3 s at {calm:.0}/s: failed of {}",
+                without_redis.reads.requests + without_redis.writes.requests
+            ),
             None,
             float(without_redis.failed()),
             "0",
             without_redis.failed() == 0,
         ),
-        Figure::plain("Redis killed: p95 of reads, ms".to_owned(), None, without_redis.reads.p95_ms),
+        Figure::plain(
+            "Redis killed: p95 of reads, ms".to_owned(),
+            None,
+            without_redis.reads.p95_ms,
+        ),
     ];
     Ok(Outcome {
         number: "1.3".to_owned(),

@@ -1,8 +1,11 @@
-//! Case 4.0: the whole of it, against stock settings: one server, every read on the primaries, nothing cached.
+//! Case 4.0: the whole of it, against stock settings: one server, every read on the primaries,
+//! nothing cached.
 //!
-//! The mix of the load section in turns on both sides, on the same rows: those of as many people as are asked for, seeded first where they are
-//! not there yet (a seeding that was interrupted goes on). Then live connections are opened beside it and held, and the mix runs again; and the
-//! most followed person posts. What was not reached (people, connections) is told as such: sizes are figures like the others.
+//! The mix of the load section in turns on both sides, on the same rows: those of as many people as
+//! are asked for, seeded first where they are not there yet (a seeding that was interrupted goes
+//! on). Then live connections are opened beside it and held, and the mix runs again; and the most
+//! followed person posts. What was not reached (people, connections) is told as such: sizes are
+//! figures like the others.
 
 use std::io::Write;
 use std::path::Path;
@@ -77,17 +80,28 @@ impl Sizes {
 /// Seeds as many people as are wanted, with the executable that is measured.
 async fn seed(config: &Path, arguments: &CaseArguments, wanted: usize) -> anyhow::Result<()> {
     let mut command = tokio::process::Command::new(&arguments.plaza);
-    command.arg("seed").args(["--users", &wanted.to_string()]).env("PLAZA_CONFIG", std::path::absolute(config)?);
+    command
+        .arg("seed")
+        .args(["--users", &wanted.to_string()])
+        .env("PLAZA_CONFIG", std::path::absolute(config)?);
     if let Some(follows) = arguments.follows {
         command.args(["--follows", &follows.to_string()]);
     }
-    let status = command.status().await.with_context(|| format!("{} cannot be started: make release", arguments.plaza.display()))?;
+    let status = command.status().await.with_context(|| {
+        format!("{} cannot be started: make release", arguments.plaza.display())
+    })?;
     anyhow::ensure!(status.success(), "plaza seed: {status}");
     Ok(())
 }
 
 /// The mix for so long; all its operations together.
-async fn round(client: &Client, people: &Arc<Vec<LoggedIn>>, rate: f64, length: Duration, seed: u64) -> OperationReport {
+async fn round(
+    client: &Client,
+    people: &Arc<Vec<LoggedIn>>,
+    rate: f64,
+    length: Duration,
+    seed: u64,
+) -> OperationReport {
     let mut all = Latencies::default();
     for latencies in mix::drive(client, people, rate, length, seed).await.into_values() {
         all.taken.extend(latencies.taken);
@@ -106,13 +120,17 @@ struct Sides {
 impl Sides {
     async fn start(config: &Path, arguments: &CaseArguments) -> anyhow::Result<Self> {
         let shards = plaza::config::Config::load(Some(&config.to_path_buf()))?.postgres.shards;
-        let primaries: Vec<&str> = shards.iter().map(|shard| shard.primary.expose_secret()).collect();
+        let primaries: Vec<&str> =
+            shards.iter().map(|shard| shard.primary.expose_secret()).collect();
         let launch = |port: u16| Launch {
             plaza: arguments.plaza.clone(),
             config: std::path::absolute(config).unwrap_or_else(|_| config.to_path_buf()),
             port,
             admin_port: port + 100,
-            settings: vec![("PLAZA_TELEMETRY__FILTER", "warn".to_owned()), ("PLAZA_AUTH__ACCESS_TTL_S", "86400".to_owned())],
+            settings: vec![
+                ("PLAZA_TELEMETRY__FILTER", "warn".to_owned()),
+                ("PLAZA_AUTH__ACCESS_TTL_S", "86400".to_owned()),
+            ],
         };
         let mut stock = launch(STOCK);
         stock.settings.push(("PLAZA_REDIS__CACHE_TTL_MS", "0".to_owned()));
@@ -121,7 +139,8 @@ impl Sides {
         for port in SERVERS {
             servers.push(Served::start(launch(port)).await?);
         }
-        let nginx = Nginx::start(&arguments.root, Path::new("target/case-4.0"), NGINX, &SERVERS).await?;
+        let nginx =
+            Nginx::start(&arguments.root, Path::new("target/case-4.0"), NGINX, &SERVERS).await?;
         Ok(Self { stock: Served::start(stock).await?, nginx, _servers: servers })
     }
 }
@@ -143,11 +162,17 @@ async fn with_crowd(
     people: &Arc<Vec<LoggedIn>>,
 ) -> anyhow::Result<(Crowded, Beside)> {
     let mut crowd = Crowd::gather(truth, config, &sizes.crowd).await?;
-    writeln!(std::io::stdout(), "live connections: {} of {}", crowd.found.open, crowd.found.wanted)?;
+    writeln!(
+        std::io::stdout(),
+        "live connections: {} of {}",
+        crowd.found.open,
+        crowd.found.wanted
+    )?;
     for _ in 0..sizes.crowd.posts {
         crowd.post().await?;
     }
-    // Warm, as both sides were before their rounds: opening so many takes longer than what is cached lives.
+    // Warm, as both sides were before their rounds: opening so many takes longer than what is
+    // cached lives.
     round(client, people, sizes.rate, sizes.length / 2, 41).await;
     let held = round(client, people, sizes.rate, sizes.length, 900).await;
     let mut told = None;
@@ -156,7 +181,10 @@ async fn with_crowd(
             crowd.hold_a_minute().await?;
             continue;
         }
-        let (posted, beside) = tokio::join!(crowd.hold_a_minute(), round(client, people, sizes.rate, Duration::from_secs(60), 901));
+        let (posted, beside) = tokio::join!(
+            crowd.hold_a_minute(),
+            round(client, people, sizes.rate, Duration::from_secs(60), 901)
+        );
         posted?;
         told = Some(beside);
     }
@@ -170,7 +198,13 @@ fn figure(what: impl Into<String>, before: Option<f64>, after: f64) -> Figure {
     Figure { what: what.into(), before, after, target: None, met: None }
 }
 
-fn target(what: impl Into<String>, before: Option<f64>, after: f64, target: &str, met: bool) -> Figure {
+fn target(
+    what: impl Into<String>,
+    before: Option<f64>,
+    after: f64,
+    target: &str,
+    met: bool,
+) -> Figure {
     Figure { target: Some(target.to_owned()), met: Some(met), ..figure(what, before, after) }
 }
 
@@ -179,11 +213,37 @@ fn whole(number: u64) -> f64 {
 }
 
 fn crowd_figures(crowd: &Crowded) -> Vec<Figure> {
-    let middle = |place: usize| median(crowd.arrivals_ms.iter().filter_map(|post| post.get(place)).map(|ms| whole(ms.unsigned_abs())));
+    let middle = |place: usize| {
+        median(
+            crowd
+                .arrivals_ms
+                .iter()
+                .filter_map(|post| post.get(place))
+                .map(|ms| whole(ms.unsigned_abs())),
+        )
+    };
     vec![
-        target(format!("live connections open at {} servers", crowd.servers), None, float(crowd.open), "100,000", crowd.open >= 100_000),
-        target(format!("of them closed in {} minutes", crowd.minutes), None, float(crowd.dropped), "0", crowd.dropped == 0),
-        target("posts not told to a connection", None, float(crowd.not_told), "0", crowd.not_told == 0),
+        target(
+            format!("live connections open at {} servers", crowd.servers),
+            None,
+            float(crowd.open),
+            "100,000",
+            crowd.open >= 100_000,
+        ),
+        target(
+            format!("of them closed in {} minutes", crowd.minutes),
+            None,
+            float(crowd.dropped),
+            "0",
+            crowd.dropped == 0,
+        ),
+        target(
+            "posts not told to a connection",
+            None,
+            float(crowd.not_told),
+            "0",
+            crowd.not_told == 0,
+        ),
         figure("bytes a connection at plaza", None, whole(crowd.server_bytes)),
         figure(
             "bytes a connection in all: plaza, kernel (both ends), generator",
@@ -212,8 +272,13 @@ fn celebrity_figures(found: &Celebrated) -> Vec<Figure> {
 fn why(missed: &[&str], crowd: &Crowded) -> String {
     let mut why = format!("{}: everything shares this machine's cores", missed.join("; "));
     if missed.contains(&TOLD) {
-        let took_ms = median(crowd.arrivals_ms.iter().map(|[_, most, _]| whole(most.unsigned_abs())));
-        why.push_str(&format!(", and to tell {} connections of a post keeps them busy for {:.1} s", crowd.open, took_ms / 1_000.0));
+        let took_ms =
+            median(crowd.arrivals_ms.iter().map(|[_, most, _]| whole(most.unsigned_abs())));
+        why.push_str(&format!(
+            ", and to tell {} connections of a post keeps them busy for {:.1} s",
+            crowd.open,
+            took_ms / 1_000.0
+        ));
     }
     why + "."
 }
@@ -222,15 +287,21 @@ fn why(missed: &[&str], crowd: &Crowded) -> String {
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(truth: &Truth, config: &Path, arguments: &CaseArguments) -> anyhow::Result<Outcome> {
+pub async fn run(
+    truth: &Truth,
+    config: &Path,
+    arguments: &CaseArguments,
+) -> anyhow::Result<Outcome> {
     let sizes = Sizes::of(arguments);
     let mut there = truth.people().await?;
-    let wanted = arguments.users.unwrap_or(if arguments.quick { there.len().max(1_000) } else { 1_000_000 });
+    let wanted =
+        arguments.users.unwrap_or(if arguments.quick { there.len().max(1_000) } else { 1_000_000 });
     if there.len() < wanted {
         seed(config, arguments, wanted).await?;
         there = truth.people().await?;
     }
-    let chosen: Vec<Person> = there.choose_multiple(&mut StdRng::seed_from_u64(4), AT_WORK).cloned().collect();
+    let chosen: Vec<Person> =
+        there.choose_multiple(&mut StdRng::seed_from_u64(4), AT_WORK).cloned().collect();
     let people = Arc::new(Signer::new(config)?.log_in(&chosen)?);
     let sides = Sides::start(config, arguments).await?;
     for client in [&sides.stock.client, &sides.nginx.client] {
@@ -238,18 +309,31 @@ pub async fn run(truth: &Truth, config: &Path, arguments: &CaseArguments) -> any
     }
     let mut measured: Vec<(OperationReport, OperationReport)> = Vec::new();
     for number in 0..sizes.rounds {
-        let (first, second) =
-            if number % 2 == 0 { (&sides.stock.client, &sides.nginx.client) } else { (&sides.nginx.client, &sides.stock.client) };
+        let (first, second) = if number % 2 == 0 {
+            (&sides.stock.client, &sides.nginx.client)
+        } else {
+            (&sides.nginx.client, &sides.stock.client)
+        };
         let one = round(first, &people, sizes.rate, sizes.length, number).await;
         let other = round(second, &people, sizes.rate, sizes.length, number).await;
         measured.push(if number % 2 == 0 { (one, other) } else { (other, one) });
     }
     let (crowd, beside) = with_crowd(truth, config, &sizes, &sides.nginx.client, &people).await?;
-    let celebrated = celebrity::measure(&sides.nginx.client, truth, &Signer::new(config)?, &sizes.celebrity).await?;
+    let celebrated =
+        celebrity::measure(&sides.nginx.client, truth, &Signer::new(config)?, &sizes.celebrity)
+            .await?;
     truth.wait_until_sent().await?;
-    let audited = audit::compare(&sides.nginx.client, truth, people.get(..AUDITED.min(people.len())).unwrap_or_default()).await?;
+    let audited = audit::compare(
+        &sides.nginx.client,
+        truth,
+        people.get(..AUDITED.min(people.len())).unwrap_or_default(),
+    )
+    .await?;
 
-    let pairs: Vec<Pair> = measured.iter().map(|(before, after)| Pair { before: before.p95_ms, after: after.p95_ms }).collect();
+    let pairs: Vec<Pair> = measured
+        .iter()
+        .map(|(before, after)| Pair { before: before.p95_ms, after: after.p95_ms })
+        .collect();
     let p95 = median(pairs.iter().map(|pair| pair.after));
     let stock = median(pairs.iter().map(|pair| pair.before));
     let all = || measured.iter().map(|(_, after)| after).chain([&beside.held]).chain(&beside.told);
@@ -257,17 +341,39 @@ pub async fn run(truth: &Truth, config: &Path, arguments: &CaseArguments) -> any
     let asked = all().map(|round| round.requests).sum::<usize>();
     let mut figures = vec![
         target("people", None, float(there.len()), "1,000,000", there.len() >= 1_000_000),
-        target(format!("p95 of the mix at {} requests/s, ms", sizes.rate), Some(stock), p95, "< 50", p95 < 50.0),
-        target("p95 beside the live connections, ms", None, beside.held.p95_ms, "< 50", beside.held.p95_ms < 50.0),
+        target(
+            format!("p95 of the mix at {} requests/s, ms", sizes.rate),
+            Some(stock),
+            p95,
+            "< 50",
+            p95 < 50.0,
+        ),
+        target(
+            "p95 beside the live connections, ms",
+            None,
+            beside.held.p95_ms,
+            "< 50",
+            beside.held.p95_ms < 50.0,
+        ),
         target(format!("requests that failed, of {asked}"), None, float(failed), "0", failed == 0),
-        target(format!("home feeds that differ from the rows, of {}", audited.feeds), None, float(audited.wrong), "0", audited.wrong == 0),
+        target(
+            format!("home feeds that differ from the rows, of {}", audited.feeds),
+            None,
+            float(audited.wrong),
+            "0",
+            audited.wrong == 0,
+        ),
     ];
     if let Some(told) = &beside.told {
         figures.push(target(TOLD, None, told.p95_ms, "< 50", told.p95_ms < 50.0));
     }
     figures.extend(crowd_figures(&crowd));
     figures.extend(celebrity_figures(&celebrated));
-    let missed: Vec<&str> = figures.iter().filter(|figure| figure.met == Some(false)).map(|figure| figure.what.as_str()).collect();
+    let missed: Vec<&str> = figures
+        .iter()
+        .filter(|figure| figure.met == Some(false))
+        .map(|figure| figure.what.as_str())
+        .collect();
     Ok(Outcome {
         number: "4.0".to_owned(),
         name: "capstone".to_owned(),

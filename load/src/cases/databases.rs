@@ -20,7 +20,8 @@ const BEGINNING_MS: i64 = 1_767_225_600_000;
 /// Rows sent at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// One server without replicas; `infra/local/single-postgres` starts it and takes it down with its data.
+/// One server without replicas; `infra/local/single-postgres` starts it and takes it down with its
+/// data.
 #[derive(Debug)]
 pub struct Database {
     name: String,
@@ -33,7 +34,12 @@ pub struct Database {
 
 async fn script(arguments: &[&str]) -> anyhow::Result<String> {
     let done = Command::new("infra/local/single-postgres").args(arguments).output().await?;
-    anyhow::ensure!(done.status.success(), "single-postgres {}: {}", arguments.join(" "), String::from_utf8_lossy(&done.stderr));
+    anyhow::ensure!(
+        done.status.success(),
+        "single-postgres {}: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&done.stderr)
+    );
     Ok(String::from_utf8(done.stdout)?)
 }
 
@@ -49,7 +55,8 @@ pub async fn connect(url: &str) -> anyhow::Result<Client> {
 }
 
 impl Database {
-    /// Starts an empty server. `like` is the address of another one here, for its user and password.
+    /// Starts an empty server. `like` is the address of another one here, for its user and
+    /// password.
     ///
     /// # Errors
     /// A port that is taken, a PostgreSQL that is not installed.
@@ -169,7 +176,8 @@ fn id(number: u64, bucket: Bucket) -> i64 {
     compose(BEGINNING_MS + ms, bucket, u16::try_from(number % 4_096).unwrap_or_default())
 }
 
-/// Loads everything into one server and into four, by COPY, a stream a shard; each row is made once and sent to both.
+/// Loads everything into one server and into four, by COPY, a stream a shard; each row is made once
+/// and sent to both.
 ///
 /// # Errors
 /// The servers'.
@@ -180,7 +188,8 @@ pub async fn load(plan: &Plan, one: &Database, four: &[Database]) -> anyhow::Res
         async move {
             for table in [Table::Users, Table::Handles, Table::Posts] {
                 // A connection each: all shards' streams go into the one server at the same time.
-                copy(plan, &map, shard, table, [&connect(&one.url).await?, &database.client]).await?;
+                copy(plan, &map, shard, table, [&connect(&one.url).await?, &database.client])
+                    .await?;
             }
             anyhow::Ok(())
         }
@@ -203,7 +212,13 @@ enum Table {
     Posts,
 }
 
-async fn copy(plan: &Plan, map: &ShardMap, shard: usize, table: Table, targets: [&Client; 2]) -> anyhow::Result<()> {
+async fn copy(
+    plan: &Plan,
+    map: &ShardMap,
+    shard: usize,
+    table: Table,
+    targets: [&Client; 2],
+) -> anyhow::Result<()> {
     let statement = match table {
         Table::Users => "COPY users (id, handle, email, display_name, password_hash) FROM STDIN",
         Table::Handles => "COPY handle_claims (handle, user_id) FROM STDIN",
@@ -223,9 +238,15 @@ async fn copy(plan: &Plan, map: &ShardMap, shard: usize, table: Table, targets: 
             let (user, handle) = (id(u64::from(*person), *bucket), Plan::handle(*person));
             match table {
                 Table::Users if here(*bucket) => {
-                    writeln!(buffer, "{user}\t{handle}\t{handle}@example.org\tPerson {person}\t{}", plan.password_hash)?;
+                    writeln!(
+                        buffer,
+                        "{user}\t{handle}\t{handle}@example.org\tPerson {person}\t{}",
+                        plan.password_hash
+                    )?;
                 }
-                Table::Handles if here(Bucket::of_text(&handle)) => writeln!(buffer, "{handle}\t{user}")?,
+                Table::Handles if here(Bucket::of_text(&handle)) => {
+                    writeln!(buffer, "{handle}\t{user}")?
+                }
                 Table::Posts if here(*bucket) => {
                     let post = plan.post(*person, *bucket, round);
                     writeln!(
@@ -254,6 +275,7 @@ type Sink = std::pin::Pin<Box<tokio_postgres::CopyInSink<bytes::Bytes>>>;
 
 async fn send(sinks: &mut [Sink], buffer: &mut Vec<u8>) -> anyhow::Result<()> {
     let bytes = bytes::Bytes::from(std::mem::take(buffer));
-    futures_util::future::try_join_all(sinks.iter_mut().map(|sink| sink.send(bytes.clone()))).await?;
+    futures_util::future::try_join_all(sinks.iter_mut().map(|sink| sink.send(bytes.clone())))
+        .await?;
     Ok(())
 }

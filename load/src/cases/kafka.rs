@@ -1,8 +1,10 @@
-//! Case 2.2: views counted by an update in each request, against events in a log that a projector takes by thousands.
+//! Case 2.2: views counted by an update in each request, against events in a log that a projector
+//! takes by thousands.
 //!
-//! First the mechanism alone, in this process: writers who each commit one view after the other, and a producer that offers views on a schedule.
-//! Then through the API: two servers alike but for `views.counted`. At last the broker, the relay and the projector are killed while people post, like and order
-//! and views go on; then the ledger says what is missing, double or out of order.
+//! First the mechanism alone, in this process: writers who each commit one view after the other,
+//! and a producer that offers views on a schedule. Then through the API: two servers alike but for
+//! `views.counted`. At last the broker, the relay and the projector are killed while people post,
+//! like and order and views go on; then the ledger says what is missing, double or out of order.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,16 +69,20 @@ async fn alone(
     for number in 0..rounds {
         for turn in [number % 2, 1 - number % 2] {
             if turn == 0 {
-                updates.push(by_updates(truth, &app.domain, audience, run_dir, (WRITERS, length)).await?);
+                updates.push(
+                    by_updates(truth, &app.domain, audience, run_dir, (WRITERS, length)).await?,
+                );
             } else {
-                logged.push(through_the_log(truth, config, audience, run_dir, (rate, length)).await?);
+                logged
+                    .push(through_the_log(truth, config, audience, run_dir, (rate, length)).await?);
             }
         }
     }
     Ok((updates, logged))
 }
 
-/// Through the API, in turns: the p95 of each round without and with the log, and how many requests failed.
+/// Through the API, in turns: the p95 of each round without and with the log, and how many requests
+/// failed.
 async fn through_the_api(
     truth: &Truth,
     (config, plaza): (&Path, &Path),
@@ -94,7 +100,8 @@ async fn through_the_api(
     (launch.port, launch.admin_port) = (4191, 4291);
     launch.settings.push(("PLAZA_VIEWS__COUNTED", "by_the_request".to_owned()));
     let without = Served::start(launch).await?;
-    let posts: Vec<String> = truth.newest_posts(POSTS).await?.into_iter().map(|id| global_id("Post", id)).collect();
+    let posts: Vec<String> =
+        truth.newest_posts(POSTS).await?.into_iter().map(|id| global_id("Post", id)).collect();
     let scene = Arc::new((Zipf::new(posts.len()), posts));
     let (mut pairs, mut failed) = (Vec::new(), 0);
     for number in 0..=rounds {
@@ -102,15 +109,19 @@ async fn through_the_api(
         for turn in [number % 2, 1 - number % 2] {
             let served = if turn == 0 { &without } else { &with };
             let mut latencies = drive(rate, length, number, |seed| {
-                let (client, people, scene) = (served.client.clone(), Arc::clone(people), Arc::clone(&scene));
+                let (client, people, scene) =
+                    (served.client.clone(), Arc::clone(people), Arc::clone(&scene));
                 async move {
                     let mut random = StdRng::seed_from_u64(seed);
                     let person = people.choose(&mut random).context("nobody is logged in")?;
-                    let mut page: Vec<&String> = (0..PAGE).filter_map(|_| scene.1.get(scene.0.draw(&mut random))).collect();
+                    let mut page: Vec<&String> =
+                        (0..PAGE).filter_map(|_| scene.1.get(scene.0.draw(&mut random))).collect();
                     page.sort_unstable();
                     page.dedup();
-                    let data = client.send(Some(&person.token), RECORD, json!({ "ids": page })).await?;
-                    let recorded = data.pointer("/postViewsRecord/recorded").and_then(Value::as_i64);
+                    let data =
+                        client.send(Some(&person.token), RECORD, json!({ "ids": page })).await?;
+                    let recorded =
+                        data.pointer("/postViewsRecord/recorded").and_then(Value::as_i64);
                     anyhow::ensure!(recorded.is_some(), "answered {data}");
                     Ok(())
                 }
@@ -138,7 +149,8 @@ struct Aftermath {
     checks: Vec<Check>,
 }
 
-/// Posts, likes, orders and views while the broker, the relay and the projector are killed in turn; then the ledger, once all is settled.
+/// Posts, likes, orders and views while the broker, the relay and the projector are killed in turn;
+/// then the ledger, once all is settled.
 async fn killed(
     (client, truth): (&Client, &Truth),
     config: &Config,
@@ -152,12 +164,15 @@ async fn killed(
     let faults = FaultArguments { kill, dead: 3, calm: 4, clients: 8, people: 100 };
     let (send, length) = (5_000.0, Duration::from_secs(if quick { 35 } else { 80 }));
     let views = through_the_log(truth, config, audience, run_dir, (send, length));
-    let (sound, views) = tokio::join!(faults::run(client, truth, run_dir, password, &faults), views);
+    let (sound, views) =
+        tokio::join!(faults::run(client, truth, run_dir, password, &faults), views);
     let (sound, views) = (sound?, views?);
     let began = Instant::now();
     let checks = loop {
         let checks = ledger::verify(config).await?;
-        if checks.iter().all(|check| check.waiting == 0) || began.elapsed() > Duration::from_secs(90) {
+        if checks.iter().all(|check| check.waiting == 0)
+            || began.elapsed() > Duration::from_secs(90)
+        {
             break checks;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -183,7 +198,9 @@ fn sorted_out(checks: &[Check]) -> Found {
         let law = check.law.as_str();
         *match () {
             () if law.contains("follow each other") => &mut found.gaps,
-            () if law.starts_with("versions of") || law.starts_with("records of views") => &mut found.doubled,
+            () if law.starts_with("versions of") || law.starts_with("records of views") => {
+                &mut found.doubled
+            }
             () => &mut found.lost,
         } += check.wrong;
     }
@@ -211,27 +228,52 @@ pub async fn run(
     let (rate, api_rate) = (arguments.rate.unwrap_or(110_000.0), 50.0);
     let loaded = Config::load(Some(config))?;
     let audience = Audience::of_newest(truth, POSTS).await?;
-    let chosen: Vec<_> = truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(1), 60).cloned().collect();
+    let chosen: Vec<_> =
+        truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(1), 60).cloned().collect();
     let people = Arc::new(log_in(client, &chosen, password).await?);
 
-    let (updates, logged) = alone(truth, &loaded, &audience, run_dir, (rounds, length, rate)).await?;
-    let (api, failed) = through_the_api(truth, (config, &arguments.plaza), &people, (rounds, api_length, api_rate)).await?;
-    let aftermath = killed((client, truth), &loaded, &audience, run_dir, password, arguments.quick).await?;
+    let (updates, logged) =
+        alone(truth, &loaded, &audience, run_dir, (rounds, length, rate)).await?;
+    let (api, failed) =
+        through_the_api(truth, (config, &arguments.plaza), &people, (rounds, api_length, api_rate))
+            .await?;
+    let aftermath =
+        killed((client, truth), &loaded, &audience, run_dir, password, arguments.quick).await?;
 
     let of = |flows: &[Flow], value: fn(&Flow) -> f64| median(flows.iter().map(value));
-    let pairs: Vec<Pair> =
-        updates.iter().zip(&logged).map(|(before, after)| Pair { before: before.applied_per_s, after: after.applied_per_s }).collect();
-    let (acknowledged, applied) = (of(&logged, |flow| flow.acknowledged_per_s), of(&logged, |flow| flow.applied_per_s));
+    let pairs: Vec<Pair> = updates
+        .iter()
+        .zip(&logged)
+        .map(|(before, after)| Pair { before: before.applied_per_s, after: after.applied_per_s })
+        .collect();
+    let (acknowledged, applied) =
+        (of(&logged, |flow| flow.acknowledged_per_s), of(&logged, |flow| flow.applied_per_s));
     let by_update = of(&updates, |flow| flow.applied_per_s);
     let waited = median(updates.iter().filter_map(|flow| Some(flow.waited.as_ref()?.p95_ms)));
     let dropped: i64 = logged.iter().map(|flow| flow.dropped).sum();
     let found = sorted_out(&aftermath.checks);
     let mut figures = vec![
-        measured("views a second, acknowledged (acks=all, idempotent)", Some(by_update), acknowledged, "100,000", acknowledged >= GOAL),
-        measured("views a second, applied to windows", Some(by_update), applied, "100,000", applied >= GOAL),
+        measured(
+            "views a second, acknowledged (acks=all, idempotent)",
+            Some(by_update),
+            acknowledged,
+            "100,000",
+            acknowledged >= GOAL,
+        ),
+        measured(
+            "views a second, applied to windows",
+            Some(by_update),
+            applied,
+            "100,000",
+            applied >= GOAL,
+        ),
         plain("views dropped at that rate", Some(0.0), number(dropped)),
         plain("how long a view's writer waits, p95, ms", Some(waited), 0.0),
-        plain("from acknowledged to applied, the last of a round, s", Some(0.0), of(&logged, |flow| flow.behind_s)),
+        plain(
+            "from acknowledged to applied, the last of a round, s",
+            Some(0.0),
+            of(&logged, |flow| flow.behind_s),
+        ),
         plain(
             "p95 of a request that tells of 20 views, ms",
             Some(median(api.iter().map(|pair| pair.before))),
@@ -239,8 +281,18 @@ pub async fn run(
         ),
     ];
     for group in ["postgres primaries", "postgres replicas", "kafka", "plaza projector"] {
-        let spent = |flows: &[Flow]| median(flows.iter().map(|flow| flow.cpu_s_per_million.get(group).copied().unwrap_or_default()));
-        figures.push(plain(&format!("CPU-seconds a million views: {group}"), Some(spent(&updates)), spent(&logged)));
+        let spent = |flows: &[Flow]| {
+            median(
+                flows
+                    .iter()
+                    .map(|flow| flow.cpu_s_per_million.get(group).copied().unwrap_or_default()),
+            )
+        };
+        figures.push(plain(
+            &format!("CPU-seconds a million views: {group}"),
+            Some(spent(&updates)),
+            spent(&logged),
+        ));
     }
     let kills = if arguments.quick { 3 } else { 6 };
     figures.extend([
@@ -254,8 +306,16 @@ pub async fn run(
         measured("doubled, by the ledger", None, number(found.doubled), "0", found.doubled == 0),
         measured("gaps, by the ledger", None, number(found.gaps), "0", found.gaps == 0),
         plain("things that the ledger looked at", None, number(found.looked)),
-        plain("views acknowledged meanwhile, every one of them counted", None, number(aftermath.views.acknowledged)),
-        plain("views dropped meanwhile, before any acknowledgement", None, number(aftermath.views.dropped)),
+        plain(
+            "views acknowledged meanwhile, every one of them counted",
+            None,
+            number(aftermath.views.acknowledged),
+        ),
+        plain(
+            "views dropped meanwhile, before any acknowledgement",
+            None,
+            number(aftermath.views.dropped),
+        ),
         measured("requests that failed", None, float(failed), "0", failed == 0),
     ]);
     let correct = aftermath.sound && found.lost + found.doubled + found.gaps == 0 && failed == 0;
@@ -290,7 +350,13 @@ mod tests {
 
     #[test]
     fn what_the_ledger_found_is_called_by_its_name() {
-        let check = |law: &str, waiting, wrong| Check { law: law.to_owned(), looked: 10, waiting, wrong, example: None };
+        let check = |law: &str, waiting, wrong| Check {
+            law: law.to_owned(),
+            looked: 10,
+            waiting,
+            wrong,
+            example: None,
+        };
         let found = sorted_out(&[
             check("versions of an aggregate follow each other in Kafka", 0, 1),
             check("versions of post_counts are the log's newest", 2, 4),

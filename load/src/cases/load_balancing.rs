@@ -1,6 +1,8 @@
-//! Case 3.1: one server behind nginx, against three, while a server is killed, hangs, is slow, and all are restarted in turn.
+//! Case 3.1: one server behind nginx, against three, while a server is killed, hangs, is slow, and
+//! all are restarted in turn.
 //!
-//! The repository's own nginx.conf on both sides, alike but for the number of servers it names; the same faults at the same moments.
+//! The repository's own nginx.conf on both sides, alike but for the number of servers it names; the
+//! same faults at the same moments.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,11 +28,13 @@ use crate::watching::author_and_followers;
 
 /// How long a fault lasts.
 const FAULT: Duration = Duration::from_secs(3);
-/// A little more than nginx's `fail_timeout`: until it asks a server again that had been away. Restarted without this wait, all three
-/// are taken for dead together, and a fifth of the requests is answered 502.
+/// A little more than nginx's `fail_timeout`: until it asks a server again that had been away.
+/// Restarted without this wait, all three are taken for dead together, and a fifth of the requests
+/// is answered 502.
 const TRUSTED_AGAIN: Duration = Duration::from_millis(2_500);
 
-/// How long requests are counted by server while nothing is done: who has fewest at work is partly chance, which 14 s of them do not even out.
+/// How long requests are counted by server while nothing is done: who has fewest at work is partly
+/// chance, which 14 s of them do not even out.
 const EVEN_OVER: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +62,12 @@ struct Side {
 }
 
 impl Side {
-    async fn start(config: &Path, arguments: &CaseArguments, first: u16, servers: u16) -> anyhow::Result<Self> {
+    async fn start(
+        config: &Path,
+        arguments: &CaseArguments,
+        first: u16,
+        servers: u16,
+    ) -> anyhow::Result<Self> {
         let mut started = Vec::new();
         let ports: Vec<u16> = (first + 1..=first + servers).collect();
         for port in &ports {
@@ -120,10 +129,18 @@ impl Side {
     }
 }
 
-/// A round: the load throughout, the fault after a quarter of it, and not longer than the load unless the fault is.
-async fn round(side: &mut Side, people: &Arc<Vec<LoggedIn>>, load: (f64, Duration), seed: u64, fault: Fault) -> anyhow::Result<Latencies> {
+/// A round: the load throughout, the fault after a quarter of it, and not longer than the load
+/// unless the fault is.
+async fn round(
+    side: &mut Side,
+    people: &Arc<Vec<LoggedIn>>,
+    load: (f64, Duration),
+    seed: u64,
+    fault: Fault,
+) -> anyhow::Result<Latencies> {
     let client = side.nginx.client.clone();
-    let driven = drive(load.0, load.1, seed, |number| read_or_post(client.clone(), people.clone(), number));
+    let driven =
+        drive(load.0, load.1, seed, |number| read_or_post(client.clone(), people.clone(), number));
     let suffered = async {
         sleep(load.1 / 4).await;
         side.suffer(fault).await
@@ -163,12 +180,19 @@ impl Answers {
 fn skew(before: &[f64], after: &[f64]) -> f64 {
     let counts: Vec<f64> = before.iter().zip(after).map(|(before, after)| after - before).collect();
     let mean = counts.iter().sum::<f64>() / float(counts.len().max(1));
-    let (most, least) = counts.iter().fold((f64::MIN, f64::MAX), |(most, least), count| (most.max(*count), least.min(*count)));
+    let (most, least) = counts
+        .iter()
+        .fold((f64::MIN, f64::MAX), |(most, least), count| (most.max(*count), least.min(*count)));
     (most - least) / mean * 100.0
 }
 
 /// What sockets lost while the servers behind them were restarted in turn.
-async fn sockets(side: &mut Side, author: &LoggedIn, people: &[LoggedIn], count: usize) -> anyhow::Result<Tally> {
+async fn sockets(
+    side: &mut Side,
+    author: &LoggedIn,
+    people: &[LoggedIn],
+    count: usize,
+) -> anyhow::Result<Tally> {
     let client = side.nginx.client.clone();
     let watchers = Watchers::begin(client.url(), people, count).await?;
     // The first post gives everybody a cursor to come back with.
@@ -193,25 +217,39 @@ async fn sockets(side: &mut Side, author: &LoggedIn, people: &[LoggedIn], count:
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, arguments: &CaseArguments) -> anyhow::Result<Outcome> {
+pub async fn run(
+    truth: &Truth,
+    client: &Client,
+    config: &Path,
+    password: &str,
+    arguments: &CaseArguments,
+) -> anyhow::Result<Outcome> {
     let (rounds, length) = if arguments.quick { (1, 14) } else { (4, 14) };
     let length = Duration::from_secs(length);
     let rate = arguments.rate.unwrap_or(100.0);
     let mut one_server = Side::start(config, arguments, 4180, 1).await?;
     let mut three_servers = Side::start(config, arguments, 4190, 3).await?;
-    let chosen: Vec<_> = truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(1), 100).cloned().collect();
+    let chosen: Vec<_> = truth
+        .people()
+        .await?
+        .choose_multiple(&mut StdRng::seed_from_u64(1), 100)
+        .cloned()
+        .collect();
     let people = Arc::new(Signer::new(config)?.log_in(&chosen)?);
     for side in [&mut one_server, &mut three_servers] {
         round(side, &people, (rate, length / 3), 100, Fault::None).await?;
     }
 
-    let mut seen: [Vec<Answers>; 2] = [(); 2].map(|()| FAULTS.iter().map(|_| Answers::default()).collect());
+    let mut seen: [Vec<Answers>; 2] =
+        [(); 2].map(|()| FAULTS.iter().map(|_| Answers::default()).collect());
     for number in 0..rounds {
         for (index, (fault, _)) in FAULTS.iter().enumerate() {
             for turn in [number % 2, 1 - number % 2] {
                 let side = if turn == 0 { &mut one_server } else { &mut three_servers };
                 let latencies = round(side, &people, (rate, length), number, *fault).await?;
-                if let Some(answers) = usize::try_from(turn).ok().and_then(|turn| seen.get_mut(turn)?.get_mut(index)) {
+                if let Some(answers) =
+                    usize::try_from(turn).ok().and_then(|turn| seen.get_mut(turn)?.get_mut(index))
+                {
                     answers.add(latencies);
                 }
             }
@@ -219,8 +257,14 @@ pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, 
     }
 
     let counted = three_servers.counts().await?;
-    let undisturbed =
-        round(&mut three_servers, &people, (rate, if arguments.quick { length } else { EVEN_OVER }), rounds, Fault::None).await?;
+    let undisturbed = round(
+        &mut three_servers,
+        &people,
+        (rate, if arguments.quick { length } else { EVEN_OVER }),
+        rounds,
+        Fault::None,
+    )
+    .await?;
     let apart = skew(&counted, &three_servers.counts().await?);
 
     let (author, followers) = author_and_followers(client, truth, password).await?;
@@ -229,20 +273,27 @@ pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, 
     let with = sockets(&mut three_servers, &author, &followers, watching).await?;
 
     let [mut before, mut after] = seen;
-    let total = |side: &[Answers]| side.iter().map(|answers| float(answers.all.failed)).sum::<f64>();
+    let total =
+        |side: &[Answers]| side.iter().map(|answers| float(answers.all.failed)).sum::<f64>();
     let asked = |side: &[Answers]| side.iter().map(Answers::asked).sum::<f64>();
     let available = |side: &[Answers]| (1.0 - total(side) / asked(side)) * 100.0;
     let failed = total(&after) + float(undisturbed.failed);
     let mut figures = vec![
         Figure {
-            what: format!("requests a server apart, % of the mean, of {} undisturbed", undisturbed.taken.len() + undisturbed.failed),
+            what: format!(
+                "requests a server apart, % of the mean, of {} undisturbed",
+                undisturbed.taken.len() + undisturbed.failed
+            ),
             before: None,
             after: apart,
             target: Some("at most 2".to_owned()),
             met: Some(apart <= 2.0),
         },
         Figure {
-            what: format!("answered rightly through all faults, %, of {:.0} requests", asked(&after)),
+            what: format!(
+                "answered rightly through all faults, %, of {:.0} requests",
+                asked(&after)
+            ),
             before: Some(available(&before)),
             after: available(&after),
             target: Some("at least 99.9".to_owned()),
@@ -258,7 +309,9 @@ pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, 
     ];
     let wrong = |tally: Tally| float(tally.missed + tally.doubled);
     figures.push(Figure {
-        what: format!("{watching} sockets, all servers restarted in turn: posts missed or told twice"),
+        what: format!(
+            "{watching} sockets, all servers restarted in turn: posts missed or told twice"
+        ),
         before: Some(wrong(without)),
         after: wrong(with),
         target: Some("0".to_owned()),
@@ -272,8 +325,18 @@ pub async fn run(truth: &Truth, client: &Client, config: &Path, password: &str, 
         met: None,
     });
     for (((_, name), before), after) in FAULTS.iter().zip(&mut before).zip(&mut after) {
-        let plain = |what: String, before: f64, after: f64| Figure { what, before: Some(before), after, target: None, met: None };
-        figures.push(plain(format!("{name}: failed of 1,000"), before.permille(), after.permille()));
+        let plain = |what: String, before: f64, after: f64| Figure {
+            what,
+            before: Some(before),
+            after,
+            target: None,
+            met: None,
+        };
+        figures.push(plain(
+            format!("{name}: failed of 1,000"),
+            before.permille(),
+            after.permille(),
+        ));
         figures.push(plain(format!("{name}: p99, ms"), before.p99(), after.p99()));
     }
     Ok(Outcome {

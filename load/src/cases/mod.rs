@@ -1,7 +1,9 @@
-//! Case studies: the same open-loop load against plaza without a mechanism and with it, in turns, on the same servers and the same rows.
+//! Case studies: the same open-loop load against plaza without a mechanism and with it, in turns,
+//! on the same servers and the same rows.
 //!
-//! A case that misses a target says so and why; it still ends well, since it has measured what it was to measure. It fails only when
-//! something was wrong: a lost write, a stale read that was promised not to be.
+//! A case that misses a target says so and why; it still ends well, since it has measured what it
+//! was to measure. It fails only when something was wrong: a lost write, a stale read that was
+//! promised not to be.
 
 mod budget;
 mod caching;
@@ -77,11 +79,15 @@ pub async fn run(
         "1.2" => replication::run(client, truth, config, run_dir, password, arguments).await?,
         "1.3" => caching::run(client, truth, config, run_dir, password, arguments).await?,
         "2.1" => rabbitmq::run(client, truth, config, password, arguments).await?,
-        "2.2" => kafka::run(client, truth, &config.to_path_buf(), run_dir, password, arguments).await?,
+        "2.2" => {
+            kafka::run(client, truth, &config.to_path_buf(), run_dir, password, arguments).await?
+        }
         "3.1" => load_balancing::run(truth, client, config, password, arguments).await?,
         "3.2" => kubernetes::run(truth, config, arguments).await?,
         "4.0" => capstone::run(truth, config, arguments).await?,
-        other => anyhow::bail!("there is no case {other}; there are: 1.1, 1.2, 1.3, 2.1, 2.2, 3.1, 3.2, 4.0"),
+        other => anyhow::bail!(
+            "there is no case {other}; there are: 1.1, 1.2, 1.3, 2.1, 2.2, 3.1, 3.2, 4.0"
+        ),
     };
     outcome.print()?;
     if !arguments.quick {

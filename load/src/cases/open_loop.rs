@@ -1,4 +1,5 @@
-//! Requests on a schedule that does not wait for answers: exponential gaps at a fixed mean rate, timed from the intended start.
+//! Requests on a schedule that does not wait for answers: exponential gaps at a fixed mean rate,
+//! timed from the intended start.
 
 use std::time::Duration;
 
@@ -28,11 +29,17 @@ impl Search<'_> {
     ///
     /// # Errors
     /// Nobody reads what is told.
-    pub async fn rate(self, mut measure: impl AsyncFnMut(f64) -> OperationReport) -> std::io::Result<f64> {
+    pub async fn rate(
+        self,
+        mut measure: impl AsyncFnMut(f64) -> OperationReport,
+    ) -> std::io::Result<f64> {
         let (mut rate, mut times) = (self.from, 0);
         loop {
             let report = measure(rate).await;
-            say(&format!("{}: {rate}/s: p95 {} ms, {} failed", self.what, report.p95_ms, report.failed))?;
+            say(&format!(
+                "{}: {rate}/s: p95 {} ms, {} failed",
+                self.what, report.p95_ms, report.failed
+            ))?;
             let saturated = report.p95_ms > self.above_ms || report.failed * 100 > report.requests;
             times = if saturated { times + 1 } else { 0 };
             if times == 2 || rate > 5_000.0 {
@@ -48,7 +55,8 @@ impl Search<'_> {
     }
 }
 
-/// Starts `one` at the rate for so long and waits until each has ended. `one` is given its number and a random number of its own.
+/// Starts `one` at the rate for so long and waits until each has ended. `one` is given its number
+/// and a random number of its own.
 pub async fn drive<F, One>(rate: f64, length: Duration, seed: u64, mut one: F) -> Latencies
 where
     F: FnMut(u64) -> One,
@@ -64,7 +72,10 @@ where
                 Some(failure) => {
                     latencies.failed += 1;
                     if latencies.failed <= 3 {
-                        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("failed: {failure:.300}\n"));
+                        let _ = std::io::Write::write_fmt(
+                            &mut std::io::stderr(),
+                            format_args!("failed: {failure:.300}\n"),
+                        );
                     }
                 }
             }
@@ -82,7 +93,10 @@ where
             let future = one(random.random());
             tokio::time::sleep_until(due).await;
             let results = results.clone();
-            #[expect(clippy::disallowed_methods, reason = "open loop: nobody waits for a request before sending the next")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "open loop: nobody waits for a request before sending the next"
+            )]
             tokio::spawn(async move {
                 let failure = future.await.err().map(|error| error.to_string());
                 let _ = results.send((due.elapsed(), failure)).await;

@@ -50,7 +50,11 @@ impl Pair {
     /// # Errors
     /// When nobody reads it.
     pub fn tell(&self, what: &str, number: u64, of: u64) -> std::io::Result<()> {
-        say(&format!("pair {number} of {of}: before {}, after {} ({what})", shown(self.before), shown(self.after)))
+        say(&format!(
+            "pair {number} of {of}: before {}, after {} ({what})",
+            shown(self.before),
+            shown(self.after)
+        ))
     }
 }
 
@@ -92,7 +96,11 @@ pub struct Outcome {
 
 /// The median of the ratios after/before.
 pub fn median_ratio(pairs: &[Pair]) -> f64 {
-    let mut ratios: Vec<f64> = pairs.iter().filter(|pair| pair.before > 0.0).map(|pair| pair.after / pair.before).collect();
+    let mut ratios: Vec<f64> = pairs
+        .iter()
+        .filter(|pair| pair.before > 0.0)
+        .map(|pair| pair.after / pair.before)
+        .collect();
     ratios.sort_by(f64::total_cmp);
     ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
 }
@@ -109,21 +117,36 @@ pub fn median(values: impl Iterator<Item = f64>) -> f64 {
 /// # Errors
 /// A machine without `date`.
 pub fn today() -> anyhow::Result<String> {
-    Ok(String::from_utf8(std::process::Command::new("date").arg("-I").output()?.stdout)?.trim().to_owned())
+    Ok(String::from_utf8(std::process::Command::new("date").arg("-I").output()?.stdout)?
+        .trim()
+        .to_owned())
 }
 
 /// Processor, cores, memory: from /proc.
 pub fn machine() -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let value = |text: &str, name: &str| text.lines().find_map(|line| Some(line.strip_prefix(name)?.split_once(':')?.1.trim().to_owned()));
+    let value = |text: &str, name: &str| {
+        text.lines()
+            .find_map(|line| Some(line.strip_prefix(name)?.split_once(':')?.1.trim().to_owned()))
+    };
     let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
-    let kib = value(&memory, "MemTotal").and_then(|text| text.split(' ').next()?.parse::<u64>().ok()).unwrap_or_default();
-    format!("{}, {cores} cores, {} GiB, everything on it", value(&cpu, "model name").unwrap_or_default(), kib / 1_048_576)
+    let kib = value(&memory, "MemTotal")
+        .and_then(|text| text.split(' ').next()?.parse::<u64>().ok())
+        .unwrap_or_default();
+    format!(
+        "{}, {cores} cores, {} GiB, everything on it",
+        value(&cpu, "model name").unwrap_or_default(),
+        kib / 1_048_576
+    )
 }
 
 fn shown(value: f64) -> String {
-    if value.abs() >= 100.0 || value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+    if value.abs() >= 100.0 || value.fract() == 0.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.2}")
+    }
 }
 
 impl Figure {
@@ -157,11 +180,19 @@ impl Outcome {
     /// When nobody reads it.
     pub fn print(&self) -> std::io::Result<()> {
         let mut out = std::io::stdout().lock();
-        writeln!(out, "\ncase {} {}: {}\n{}\n", self.number, self.name, self.machine, self.setting)?;
+        writeln!(
+            out,
+            "\ncase {} {}: {}\n{}\n",
+            self.number, self.name, self.machine, self.setting
+        )?;
         writeln!(out, "{:<64} {:>10} {:>10}  {:<10} target", "", "before", "after", "")?;
         for figure in &self.figures {
             let [what, before, after, target, met] = figure.cells();
-            writeln!(out, "{what:<64} {before:>10} {after:>10}  {:<10} {target}", met.trim_matches('*'))?;
+            writeln!(
+                out,
+                "{what:<64} {before:>10} {after:>10}  {:<10} {target}",
+                met.trim_matches('*')
+            )?;
         }
         if let Some(why) = self.why_missed() {
             writeln!(out, "\nmissed: {why}")?;

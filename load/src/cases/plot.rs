@@ -11,7 +11,8 @@ const BOTTOM: f64 = 40.0;
 
 /// A bar for each side of each pair, on a scale from nought.
 pub fn pairs(title: &str, pairs: &[Pair]) -> String {
-    let highest = pairs.iter().flat_map(|pair| [pair.before, pair.after]).fold(f64::MIN_POSITIVE, f64::max);
+    let highest =
+        pairs.iter().flat_map(|pair| [pair.before, pair.after]).fold(f64::MIN_POSITIVE, f64::max);
     let (plot_width, plot_height) = (WIDTH - LEFT - 20.0, HEIGHT - TOP - BOTTOM);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\" role=\"img\">\n\
@@ -46,7 +47,12 @@ pub fn pairs(title: &str, pairs: &[Pair]) -> String {
                 slot * 0.33
             );
         }
-        svg += &format!("<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n", x + slot / 2.0, HEIGHT - 22.0, index + 1);
+        svg += &format!(
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n",
+            x + slot / 2.0,
+            HEIGHT - 22.0,
+            index + 1
+        );
     }
     svg + "</svg>\n"
 }

@@ -1,8 +1,10 @@
 //! Case 2.1: an order's saga inside the request that places it, against a job for a worker.
 //!
-//! The same `domain/orders/saga.rs` on both sides, the provider taking 150 ms; `orders.saga_in_request` is the whole difference. Then the provider
-//! fails one attempt in five and cannot make sense of one order in a hundred, then it is down for a while. At the end the rows are asked: every
-//! acknowledged order is there, and has ended, or is in the dead letters with its cause; and the stock adds up.
+//! The same `domain/orders/saga.rs` on both sides, the provider taking 150 ms;
+//! `orders.saga_in_request` is the whole difference. Then the provider fails one attempt in five
+//! and cannot make sense of one order in a hundred, then it is down for a while. At the end the
+//! rows are asked: every acknowledged order is there, and has ended, or is in the dead letters with
+//! its cause; and the stock adds up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -29,8 +31,14 @@ const DOWN: Duration = Duration::from_secs(4);
 /// Rates tried after the rounds, as multiples of the first.
 const STEPS: [f64; 4] = [1.5, 2.0, 3.0, 4.0];
 
-/// Waits until of the orders that were placed since, no more have not ended than are dead; how long that took.
-async fn until_ended(truth: &Truth, since: i64, dead: i64, patience: Duration) -> anyhow::Result<(Duration, i64)> {
+/// Waits until of the orders that were placed since, no more have not ended than are dead; how long
+/// that took.
+async fn until_ended(
+    truth: &Truth,
+    since: i64,
+    dead: i64,
+    patience: Duration,
+) -> anyhow::Result<(Duration, i64)> {
     let started = Instant::now();
     loop {
         let left = truth.orders_under_way(since).await?;
@@ -41,7 +49,13 @@ async fn until_ended(truth: &Truth, since: i64, dead: i64, patience: Duration) -
     }
 }
 
-async fn orders(client: &Client, market: &Arc<Market>, rate: f64, length: Duration, seed: u64) -> Latencies {
+async fn orders(
+    client: &Client,
+    market: &Arc<Market>,
+    rate: f64,
+    length: Duration,
+    seed: u64,
+) -> Latencies {
     drive(rate, length, seed, |number| market.clone().buy(client.clone(), number)).await
 }
 
@@ -51,12 +65,20 @@ struct Rounds {
     pairs: Vec<Pair>,
     drained: Vec<f64>,
     failed: [usize; 2],
-    /// The highest rate at which the API's p95 was below the limit, nothing failed, and the worker kept up: before, after.
+    /// The highest rate at which the API's p95 was below the limit, nothing failed, and the worker
+    /// kept up: before, after.
     held: [f64; 2],
 }
 
-async fn measure(truth: &Truth, market: &Arc<Market>, clients: (&Client, &Client), rate: f64, quick: bool) -> anyhow::Result<Rounds> {
-    let (count, length) = if quick { (2, Duration::from_secs(6)) } else { (5, Duration::from_secs(12)) };
+async fn measure(
+    truth: &Truth,
+    market: &Arc<Market>,
+    clients: (&Client, &Client),
+    rate: f64,
+    quick: bool,
+) -> anyhow::Result<Rounds> {
+    let (count, length) =
+        if quick { (2, Duration::from_secs(6)) } else { (5, Duration::from_secs(12)) };
     let mut rounds = Rounds::default();
     for number in 0..count {
         let mut pair = Pair { before: 0.0, after: 0.0 };
@@ -70,7 +92,9 @@ async fn measure(truth: &Truth, market: &Arc<Market>, clients: (&Client, &Client
                 let report = orders(clients.1, market, rate, length, number).await.report(1.0);
                 pair.after = report.p95_ms;
                 rounds.failed[1] += report.failed;
-                rounds.drained.push(until_ended(truth, since, 0, Duration::from_secs(60)).await?.0.as_secs_f64());
+                rounds.drained.push(
+                    until_ended(truth, since, 0, Duration::from_secs(60)).await?.0.as_secs_f64(),
+                );
             }
             sleep(Duration::from_secs(1)).await;
         }
@@ -84,11 +108,14 @@ async fn measure(truth: &Truth, market: &Arc<Market>, clients: (&Client, &Client
             && median(rounds.drained.iter().copied()) < 3.0,
     ];
     for (side, client) in [clients.0, clients.1].into_iter().enumerate() {
-        let (Some(held), Some(true)) = (rounds.held.get_mut(side), first.get(side)) else { continue };
+        let (Some(held), Some(true)) = (rounds.held.get_mut(side), first.get(side)) else {
+            continue;
+        };
         *held = rate;
         for step in STEPS.iter().filter(|_| !quick) {
             let since = truth.newest_order().await?;
-            let report = orders(client, market, rate * step, Duration::from_secs(8), 50).await.report(1.0);
+            let report =
+                orders(client, market, rate * step, Duration::from_secs(8), 50).await.report(1.0);
             let (drained, _) = until_ended(truth, since, 0, Duration::from_secs(60)).await?;
             let name = if side == 0 { "before" } else { "after" };
             say(&format!(
@@ -123,8 +150,16 @@ struct Faults {
     drained_s: f64,
 }
 
-/// The provider fails one attempt in five and one order in a hundred for good; then it is down; then it is well again.
-async fn suffer(truth: &Truth, market: &Arc<Market>, side: &Side, after: &Client, rate: f64, quick: bool) -> anyhow::Result<Faults> {
+/// The provider fails one attempt in five and one order in a hundred for good; then it is down;
+/// then it is well again.
+async fn suffer(
+    truth: &Truth,
+    market: &Arc<Market>,
+    side: &Side,
+    after: &Client,
+    rate: f64,
+    quick: bool,
+) -> anyhow::Result<Faults> {
     let length = Duration::from_secs(if quick { 6 } else { 12 });
     // Enough orders to be seen.
     let poison = if quick { 100 } else { 10 };
@@ -138,7 +173,9 @@ async fn suffer(truth: &Truth, market: &Arc<Market>, side: &Side, after: &Client
     let since = truth.newest_order().await?;
     let dead_before = side.dead().await?;
     market.acknowledged.lock().await.clear();
-    say(&format!("the provider fails one attempt in five, and {poison} orders in a thousand for good"))?;
+    say(&format!(
+        "the provider fails one attempt in five, and {poison} orders in a thousand for good"
+    ))?;
     let worker = side.worker(200, poison).await?;
     let mut asked = vec![orders(after, market, rate, length, 32).await];
     worker.end().await?;
@@ -157,8 +194,14 @@ async fn suffer(truth: &Truth, market: &Arc<Market>, side: &Side, after: &Client
     // Until nothing is left but what is dead: every job's attempts come to an end.
     let started = Instant::now();
     let dead = loop {
-        let dead: BTreeMap<i64, String> = side.dead().await?.into_iter().filter(|(id, _)| !dead_before.contains_key(id)).collect();
-        let (_, left) = until_ended(truth, since, i64::try_from(dead.len())?, Duration::from_secs(2)).await?;
+        let dead: BTreeMap<i64, String> = side
+            .dead()
+            .await?
+            .into_iter()
+            .filter(|(id, _)| !dead_before.contains_key(id))
+            .collect();
+        let (_, left) =
+            until_ended(truth, since, i64::try_from(dead.len())?, Duration::from_secs(2)).await?;
         if left <= i64::try_from(dead.len())? || started.elapsed() > Duration::from_secs(90) {
             break dead;
         }
@@ -168,7 +211,10 @@ async fn suffer(truth: &Truth, market: &Arc<Market>, side: &Side, after: &Client
     let acknowledged = market.acknowledged.lock().await;
     faults.placed = rows.len();
     faults.missing = acknowledged.iter().filter(|id| !rows.contains_key(id)).count();
-    faults.unexplained = rows.iter().filter(|(id, status)| !ended(status) && dead.get(id).is_none_or(|cause| cause.is_empty())).count();
+    faults.unexplained = rows
+        .iter()
+        .filter(|(id, status)| !ended(status) && dead.get(id).is_none_or(|cause| cause.is_empty()))
+        .count();
     faults.dead = dead.len();
     faults.causes = dead.values().cloned().collect();
     worker.end().await?;
@@ -189,10 +235,20 @@ fn ended(status: &str) -> bool {
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(client: &Client, truth: &Truth, config: &Path, password: &str, arguments: &CaseArguments) -> anyhow::Result<Outcome> {
+pub async fn run(
+    client: &Client,
+    truth: &Truth,
+    config: &Path,
+    password: &str,
+    arguments: &CaseArguments,
+) -> anyhow::Result<Outcome> {
     // The system's own worker would take the case's jobs, with a provider of its own.
     let down = tokio::process::Command::new("infra/local/down").arg("worker").output().await?;
-    anyhow::ensure!(down.status.success(), "`down worker`: {}", String::from_utf8_lossy(&down.stderr));
+    anyhow::ensure!(
+        down.status.success(),
+        "`down worker`: {}",
+        String::from_utf8_lossy(&down.stderr)
+    );
     let outcome = with_own_worker(client, truth, config, password, arguments).await;
     up("worker").await?;
     outcome
@@ -215,13 +271,17 @@ async fn with_own_worker(
     for served in [&before, &after] {
         orders(&served.client, &market, rate.min(50.0), Duration::from_secs(3), 99).await;
     }
-    let rounds = measure(truth, &market, (&before.client, &after.client), rate, arguments.quick).await?;
+    let rounds =
+        measure(truth, &market, (&before.client, &after.client), rate, arguments.quick).await?;
     before.end().await?;
     worker.end().await?;
     let faults = suffer(truth, &market, &side, &after.client, rate, arguments.quick).await?;
     // So that the system is left as it was found.
     let worker = side.worker(0, 0).await?;
-    say(&format!("{} orders were left to nobody by sagas inside requests: they get jobs", truth.resume_orders(began).await?))?;
+    say(&format!(
+        "{} orders were left to nobody by sagas inside requests: they get jobs",
+        truth.resume_orders(began).await?
+    ))?;
     let (_, left) = until_ended(truth, began, 0, Duration::from_secs(120)).await?;
     anyhow::ensure!(left == 0, "{left} orders have not ended after 120 s");
     worker.end().await?;
@@ -230,11 +290,23 @@ async fn with_own_worker(
     outcome(arguments, rate, &rounds, &faults, wrong_stock)
 }
 
-fn outcome(arguments: &CaseArguments, rate: f64, rounds: &Rounds, faults: &Faults, wrong_stock: i64) -> anyhow::Result<Outcome> {
-    let (before, after) = (median(rounds.pairs.iter().map(|pair| pair.before)), median(rounds.pairs.iter().map(|pair| pair.after)));
+fn outcome(
+    arguments: &CaseArguments,
+    rate: f64,
+    rounds: &Rounds,
+    faults: &Faults,
+    wrong_stock: i64,
+) -> anyhow::Result<Outcome> {
+    let (before, after) = (
+        median(rounds.pairs.iter().map(|pair| pair.before)),
+        median(rounds.pairs.iter().map(|pair| pair.after)),
+    );
     let lost = faults.missing + faults.unexplained;
     let [failing_before, failing_after] = [0, 1].map(|side: usize| {
-        let (failed, asked) = (faults.failed.get(side).copied().unwrap_or_default(), faults.asked.get(side).copied().unwrap_or_default());
+        let (failed, asked) = (
+            faults.failed.get(side).copied().unwrap_or_default(),
+            faults.asked.get(side).copied().unwrap_or_default(),
+        );
         float(failed) * 100.0 / float(asked.max(1))
     });
     let per_minute = rounds.held.map(|rate| (rate * 60.0).round());
@@ -256,8 +328,16 @@ fn outcome(arguments: &CaseArguments, rate: f64, rounds: &Rounds, faults: &Fault
             "10000",
             held_after >= 10_000.0_f64.min(goal),
         ),
-        Figure::plain("seconds from a round's last order to the end of all, median".to_owned(), None, drained),
-        Figure::plain("requests that failed".to_owned(), Some(float(rounds.failed[0])), float(rounds.failed[1])),
+        Figure::plain(
+            "seconds from a round's last order to the end of all, median".to_owned(),
+            None,
+            drained,
+        ),
+        Figure::plain(
+            "requests that failed".to_owned(),
+            Some(float(rounds.failed[0])),
+            float(rounds.failed[1]),
+        ),
         Figure::aimed(
             "requests that failed while the provider fails or is down, %".to_owned(),
             Some(failing_before),
@@ -266,18 +346,28 @@ fn outcome(arguments: &CaseArguments, rate: f64, rounds: &Rounds, faults: &Fault
             faults.failed[1] == 0,
         ),
         Figure::aimed(
-            format!("of {} orders: acknowledged and gone, or neither ended nor dead with a cause", faults.placed),
+            format!(
+                "of {} orders: acknowledged and gone, or neither ended nor dead with a cause",
+                faults.placed
+            ),
             None,
             float(lost),
             "0",
             lost == 0,
         ),
         Figure::plain(
-            format!("dead letters: {}", faults.causes.iter().map(String::as_str).collect::<Vec<_>>().join("; ")),
+            format!(
+                "dead letters: {}",
+                faults.causes.iter().map(String::as_str).collect::<Vec<_>>().join("; ")
+            ),
             None,
             float(faults.dead),
         ),
-        Figure::plain("seconds until every job had ended or was dead".to_owned(), None, faults.drained_s),
+        Figure::plain(
+            "seconds until every job had ended or was dead".to_owned(),
+            None,
+            faults.drained_s,
+        ),
         Figure::aimed(
             "orders not ended after their dead letters were replayed".to_owned(),
             None,

@@ -1,8 +1,9 @@
 //! Case 1.2: every read on the primary, against reads on two replicas with the consistency token.
 //!
-//! Two servers of one executable, alike but for `postgres.shards`: one is not told of the replicas. The mix of the load section: six home feeds and
-//! three people's pages to a post; one of the pages is the author's own, right after it. Nothing is cached on either side: the cache is case 1.3's mechanism, and
-//! it would hide from the databases the very reads whose place is measured here.
+//! Two servers of one executable, alike but for `postgres.shards`: one is not told of the replicas.
+//! The mix of the load section: six home feeds and three people's pages to a post; one of the pages
+//! is the author's own, right after it. Nothing is cached on either side: the cache is case 1.3's
+//! mechanism, and it would hide from the databases the very reads whose place is measured here.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -41,10 +42,21 @@ struct Seen {
 }
 
 /// Someone's page; the ids on it.
-async fn page(client: &Client, seen: &mut Option<String>, person: &LoggedIn, of: &str) -> anyhow::Result<Vec<String>> {
+async fn page(
+    client: &Client,
+    seen: &mut Option<String>,
+    person: &LoggedIn,
+    of: &str,
+) -> anyhow::Result<Vec<String>> {
     let data = client.send_seeing(Some(&person.token), seen, READ, json!({ "handle": of })).await?;
-    let edges = data.pointer("/user/posts/edges").and_then(Value::as_array).with_context(|| format!("no posts: {data}"))?;
-    Ok(edges.iter().filter_map(|edge| Some(edge.pointer("/node/id")?.as_str()?.to_owned())).collect())
+    let edges = data
+        .pointer("/user/posts/edges")
+        .and_then(Value::as_array)
+        .with_context(|| format!("no posts: {data}"))?;
+    Ok(edges
+        .iter()
+        .filter_map(|edge| Some(edge.pointer("/node/id")?.as_str()?.to_owned()))
+        .collect())
 }
 
 /// The person's own home feed.
@@ -73,8 +85,13 @@ async fn write_and_read(
     found: &Seen,
 ) -> anyhow::Result<()> {
     let mut seen = None;
-    let data = client.send_seeing(Some(&person.token), &mut seen, POST, json!({ "text": text })).await?;
-    let id = data.pointer("/postCreate/post/id").and_then(Value::as_str).with_context(|| format!("no post: {data}"))?.to_owned();
+    let data =
+        client.send_seeing(Some(&person.token), &mut seen, POST, json!({ "text": text })).await?;
+    let id = data
+        .pointer("/postCreate/post/id")
+        .and_then(Value::as_str)
+        .with_context(|| format!("no post: {data}"))?
+        .to_owned();
     let own = match reader {
         Reader::Author => page(client, &mut seen, person, &person.person.handle).await?,
         Reader::Stranger => page(client, &mut None, other, &person.person.handle).await?,
@@ -102,15 +119,34 @@ impl Round {
     }
 }
 
-async fn round(client: &Client, people: &Arc<Vec<LoggedIn>>, run_dir: &Path, load: (f64, Duration), seed: u64, found: &Arc<Seen>) -> Round {
+async fn round(
+    client: &Client,
+    people: &Arc<Vec<LoggedIn>>,
+    run_dir: &Path,
+    load: (f64, Duration),
+    seed: u64,
+    found: &Arc<Seen>,
+) -> Round {
     let before = cpu_seconds(run_dir);
     let mut latencies = drive(load.0, load.1, seed, |number| {
         let (client, people, found) = (client.clone(), people.clone(), found.clone());
         async move {
             let mut random = StdRng::seed_from_u64(number);
-            let (person, other) = people.choose(&mut random).zip(people.choose(&mut random)).context("nobody is logged in")?;
+            let (person, other) = people
+                .choose(&mut random)
+                .zip(people.choose(&mut random))
+                .context("nobody is logged in")?;
             match random.random_range(0..9) {
-                0 => write_and_read(&client, (person, other), Reader::Author, format!("case {number:x}"), &found).await,
+                0 => {
+                    write_and_read(
+                        &client,
+                        (person, other),
+                        Reader::Author,
+                        format!("case {number:x}"),
+                        &found,
+                    )
+                    .await
+                }
                 1 | 2 => page(&client, &mut None, person, &other.person.handle).await.map(drop),
                 _ => home(&client, person).await,
             }
@@ -119,7 +155,12 @@ async fn round(client: &Client, people: &Arc<Vec<LoggedIn>>, run_dir: &Path, loa
     .await;
     let seconds = load.1.as_secs_f64();
     let report = latencies.report(seconds);
-    Round { cpu: between(&before, &cpu_seconds(run_dir)), seconds, p95_ms: report.p95_ms, failed: report.failed }
+    Round {
+        cpu: between(&before, &cpu_seconds(run_dir)),
+        seconds,
+        p95_ms: report.p95_ms,
+        failed: report.failed,
+    }
 }
 
 /// Pauses the replay of one replica after the other, at random.
@@ -163,23 +204,42 @@ impl Pauses {
 }
 
 /// The posts of a round without any of its reads: what the primaries cannot be relieved of.
-async fn writes_alone(client: &Client, people: &Arc<Vec<LoggedIn>>, run_dir: &Path, load: (f64, Duration)) -> Round {
+async fn writes_alone(
+    client: &Client,
+    people: &Arc<Vec<LoggedIn>>,
+    run_dir: &Path,
+    load: (f64, Duration),
+) -> Round {
     let found = Arc::new(Seen::default());
     let before = cpu_seconds(run_dir);
     let mut latencies = drive(load.0, load.1, 5, |number| {
         let (client, people, found) = (client.clone(), people.clone(), found.clone());
         async move {
-            let person = people.choose(&mut StdRng::seed_from_u64(number)).context("nobody is logged in")?;
-            write_and_read(&client, (person, person), Reader::Nobody, format!("alone {number:x}"), &found).await
+            let person =
+                people.choose(&mut StdRng::seed_from_u64(number)).context("nobody is logged in")?;
+            write_and_read(
+                &client,
+                (person, person),
+                Reader::Nobody,
+                format!("alone {number:x}"),
+                &found,
+            )
+            .await
         }
     })
     .await;
     let seconds = load.1.as_secs_f64();
     let report = latencies.report(seconds);
-    Round { cpu: between(&before, &cpu_seconds(run_dir)), seconds, p95_ms: report.p95_ms, failed: report.failed }
+    Round {
+        cpu: between(&before, &cpu_seconds(run_dir)),
+        seconds,
+        p95_ms: report.p95_ms,
+        failed: report.failed,
+    }
 }
 
-/// Posts and looks at them while replay is paused at random: how many pairs, how many stale, how many failed.
+/// Posts and looks at them while replay is paused at random: how many pairs, how many stale, how
+/// many failed.
 async fn posts_seen(
     client: &Client,
     people: &Arc<Vec<LoggedIn>>,
@@ -222,7 +282,11 @@ pub async fn run(
     let rate = arguments.rate.unwrap_or(160.0);
     let shards = plaza::config::Config::load(Some(&config.to_path_buf()))?.postgres.shards;
     let primaries: Vec<&str> = shards.iter().map(|shard| shard.primary.expose_secret()).collect();
-    let replicas: Vec<String> = shards.iter().flat_map(|shard| &shard.replicas).map(|url| url.expose_secret().to_owned()).collect();
+    let replicas: Vec<String> = shards
+        .iter()
+        .flat_map(|shard| &shard.replicas)
+        .map(|url| url.expose_secret().to_owned())
+        .collect();
     let settings = [("PLAZA_REDIS__CACHE_TTL_MS", "0"), ("PLAZA_TELEMETRY__FILTER", "warn")];
     let mut launch = Launch {
         plaza: arguments.plaza.clone(),
@@ -235,7 +299,12 @@ pub async fn run(
     (launch.port, launch.admin_port) = (4191, 4291);
     launch.settings.push(("PLAZA_POSTGRES__SHARDS", primaries.join(",")));
     let without = Served::start(launch).await?;
-    let chosen: Vec<_> = truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(1), 100).cloned().collect();
+    let chosen: Vec<_> = truth
+        .people()
+        .await?
+        .choose_multiple(&mut StdRng::seed_from_u64(1), 100)
+        .cloned()
+        .collect();
     let people = Arc::new(log_in(client, &chosen, password).await?);
 
     let found = Arc::new(Seen::default());
@@ -249,7 +318,8 @@ pub async fn run(
         // A B, B A, A B ..: what changes with time hits both alike.
         for turn in [number % 2, 1 - number % 2] {
             let served = if turn == 0 { &without } else { &with };
-            let figures = round(&served.client, &people, run_dir, (rate, length), number, &found).await;
+            let figures =
+                round(&served.client, &people, run_dir, (rate, length), number, &found).await;
             if let Some(place) = both.get_mut(usize::try_from(turn)?) {
                 *place = Some(figures);
             }
@@ -260,17 +330,28 @@ pub async fn run(
     }
     truth.wait_until_sent().await?;
     let pauses = Pauses::connect(&replicas).await?;
-    let (pairs, stale, failed) = posts_seen(&with.client, &people, &pauses, consistency, Reader::Author).await?;
-    let (bare_pairs, bare_stale, bare_failed) = posts_seen(&with.client, &people, &pauses, consistency, Reader::Stranger).await?;
+    let (pairs, stale, failed) =
+        posts_seen(&with.client, &people, &pauses, consistency, Reader::Author).await?;
+    let (bare_pairs, bare_stale, bare_failed) =
+        posts_seen(&with.client, &people, &pauses, consistency, Reader::Stranger).await?;
     let writes = writes_alone(&with.client, &people, run_dir, (rate / 9.0, length)).await;
 
     let of = |group: &str| -> Vec<Pair> {
-        measured.iter().map(|(before, after)| Pair { before: before.percent(group), after: after.percent(group) }).collect()
+        measured
+            .iter()
+            .map(|(before, after)| Pair {
+                before: before.percent(group),
+                after: after.percent(group),
+            })
+            .collect()
     };
     let primary = of("postgres primaries");
     let ratio = median_ratio(&primary);
     let failures =
-        measured.iter().map(|(before, after)| before.failed + after.failed).sum::<usize>() + failed + bare_failed + writes.failed;
+        measured.iter().map(|(before, after)| before.failed + after.failed).sum::<usize>()
+            + failed
+            + bare_failed
+            + writes.failed;
     let wrong = stale + found.stale.load(Ordering::Relaxed);
     let plain = |what: &str, pairs: &[Pair]| Figure {
         what: what.to_owned(),
@@ -279,7 +360,10 @@ pub async fn run(
         target: None,
         met: None,
     };
-    let p95: Vec<Pair> = measured.iter().map(|(before, after)| Pair { before: before.p95_ms, after: after.p95_ms }).collect();
+    let p95: Vec<Pair> = measured
+        .iter()
+        .map(|(before, after)| Pair { before: before.p95_ms, after: after.p95_ms })
+        .collect();
     let goal = 30.0 / 95.0;
     let figures = vec![
         plain("primaries' CPU, % of one core", &primary),
@@ -300,14 +384,18 @@ pub async fn run(
         plain("replicas' CPU, % of one core", &of("postgres replicas")),
         plain("p95, ms", &p95),
         Figure {
-            what: format!("stale reads of one's own writes, replay paused at random, {pairs} posts"),
+            what: format!(
+                "stale reads of one's own writes, replay paused at random, {pairs} posts"
+            ),
             before: None,
             after: count(wrong),
             target: Some("0".to_owned()),
             met: Some(wrong == 0),
         },
         Figure {
-            what: format!("the same looked at by somebody else, who has no token, {bare_pairs} posts"),
+            what: format!(
+                "the same looked at by somebody else, who has no token, {bare_pairs} posts"
+            ),
             before: None,
             after: count(bare_stale),
             target: None,

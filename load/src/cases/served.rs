@@ -1,4 +1,5 @@
-//! Servers of the case's own, with settings of their own, beside those that nginx knows; and an nginx of its own.
+//! Servers of the case's own, with settings of their own, beside those that nginx knows; and an
+//! nginx of its own.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -72,7 +73,8 @@ impl Served {
     /// Starts a server and waits until it is ready.
     ///
     /// # Errors
-    /// An executable that is not there, a port that is taken; a server that is not ready after 20 s.
+    /// An executable that is not there, a port that is taken; a server that is not ready after 20
+    /// s.
     pub async fn start(launch: Launch) -> anyhow::Result<Self> {
         Self::start_role_and("server", launch, |_| {}).await
     }
@@ -93,11 +95,20 @@ impl Served {
         Self::start_role_and("server", launch, begun).await
     }
 
-    async fn start_role_and(role: &'static str, launch: Launch, begun: impl FnOnce(u32)) -> anyhow::Result<Self> {
+    async fn start_role_and(
+        role: &'static str,
+        launch: Launch,
+        begun: impl FnOnce(u32),
+    ) -> anyhow::Result<Self> {
         let mut process = launch.spawn(role)?;
         begun(process.id().context("the process has ended")?);
         launch.ready(&mut process).await?;
-        Ok(Self { client: Client::new(&format!("http://127.0.0.1:{}/graphql", launch.port))?, role, launch, process })
+        Ok(Self {
+            client: Client::new(&format!("http://127.0.0.1:{}/graphql", launch.port))?,
+            role,
+            launch,
+            process,
+        })
     }
 
     /// Sends a signal, by name: KILL, STOP, CONT, TERM.
@@ -141,8 +152,14 @@ impl Served {
     /// # Errors
     /// A server that does not answer.
     pub async fn metrics(&self) -> anyhow::Result<BTreeMap<String, f64>> {
-        let text = reqwest::get(format!("http://127.0.0.1:{}/metrics", self.launch.admin_port)).await?.text().await?;
-        let told = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' '));
+        let text = reqwest::get(format!("http://127.0.0.1:{}/metrics", self.launch.admin_port))
+            .await?
+            .text()
+            .await?;
+        let told = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.rsplit_once(' '));
         Ok(told.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect())
     }
 
@@ -152,12 +169,17 @@ impl Served {
     /// As [`Served::metrics`].
     pub async fn requests(&self) -> anyhow::Result<f64> {
         let metrics = self.metrics().await?;
-        Ok(metrics.iter().filter(|(name, _)| name.starts_with("plaza_graphql_requests_total")).map(|(_, count)| count).sum())
+        Ok(metrics
+            .iter()
+            .filter(|(name, _)| name.starts_with("plaza_graphql_requests_total"))
+            .map(|(_, count)| count)
+            .sum())
     }
 }
 
-/// A program in a session of its own, as infra/local starts all others: where the kernel shares the processor among sessions, it would else have
-/// one share together with the generator and whatever else the case starts. It still ends with this process.
+/// A program in a session of its own, as infra/local starts all others: where the kernel shares the
+/// processor among sessions, it would else have one share together with the generator and whatever
+/// else the case starts. It still ends with this process.
 pub fn of_its_own_session<'a>(command_line: impl IntoIterator<Item = &'a Path>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "TERM", "setsid"]).args(command_line);
@@ -165,7 +187,9 @@ pub fn of_its_own_session<'a>(command_line: impl IntoIterator<Item = &'a Path>) 
 }
 
 fn signal(pid: u32, name: &str) -> anyhow::Result<()> {
-    let status = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status()?;
+    let status = std::process::Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status()?;
     anyhow::ensure!(status.success(), "kill -{name} {pid}: {status}");
     Ok(())
 }
@@ -184,30 +208,45 @@ impl Nginx {
     /// Starts nginx on the port, before servers on these. Its files go into the folder.
     ///
     /// # Errors
-    /// A configuration without the two servers it is known to have; an nginx that does not listen after 5 s.
-    pub async fn start(root: &Path, folder: &Path, port: u16, servers: &[u16]) -> anyhow::Result<Self> {
+    /// A configuration without the two servers it is known to have; an nginx that does not listen
+    /// after 5 s.
+    pub async fn start(
+        root: &Path,
+        folder: &Path,
+        port: u16,
+        servers: &[u16],
+    ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let folder = std::path::absolute(folder)?;
         let file = write_configuration(root, &folder, port, servers)?;
         // Debian keeps it where an ordinary user's PATH does not look.
         let debian = Path::new("/usr/sbin/nginx");
-        let process = of_its_own_session([if debian.exists() { debian } else { Path::new("nginx") }])
-            .args(["-e", "stderr", "-p"])
-            .arg(&folder)
-            .arg("-c")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stderr(std::fs::File::create(folder.join("error.log"))?)
-            .spawn()
-            .context("nginx cannot be started: infra/local/install")?;
-        let nginx = Self { client: Client::new(&format!("http://127.0.0.1:{port}/graphql"))?, process, folder: folder.clone(), port };
+        let process =
+            of_its_own_session([if debian.exists() { debian } else { Path::new("nginx") }])
+                .args(["-e", "stderr", "-p"])
+                .arg(&folder)
+                .arg("-c")
+                .arg(&file)
+                .stdin(Stdio::null())
+                .stderr(std::fs::File::create(folder.join("error.log"))?)
+                .spawn()
+                .context("nginx cannot be started: infra/local/install")?;
+        let nginx = Self {
+            client: Client::new(&format!("http://127.0.0.1:{port}/graphql"))?,
+            process,
+            folder: folder.clone(),
+            port,
+        };
         for _ in 0..50 {
             if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
                 return Ok(nginx);
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        anyhow::bail!("nginx does not listen on port {port}: see {}", folder.join("error.log").display())
+        anyhow::bail!(
+            "nginx does not listen on port {port}: see {}",
+            folder.join("error.log").display()
+        )
     }
 
     /// Has it ask these servers from now on; what is at work with others is finished.
@@ -220,17 +259,36 @@ impl Nginx {
     }
 }
 
-fn write_configuration(root: &Path, folder: &Path, port: u16, servers: &[u16]) -> anyhow::Result<PathBuf> {
+fn write_configuration(
+    root: &Path,
+    folder: &Path,
+    port: u16,
+    servers: &[u16],
+) -> anyhow::Result<PathBuf> {
     let template = std::fs::read_to_string(root.join("infra/nginx/nginx.conf"))?;
-    anyhow::ensure!(template.contains("@SERVER_A@") && template.contains("@SERVER_B@"), "nginx.conf names no two servers");
+    anyhow::ensure!(
+        template.contains("@SERVER_A@") && template.contains("@SERVER_B@"),
+        "nginx.conf names no two servers"
+    );
     // Each list of servers names two: the first line is every server's, the second nobody's.
     let of_every_server = |line: &str| {
-        let lines: Vec<String> = servers.iter().map(|server| line.replace("@SERVER_A@", &format!("127.0.0.1:{server}"))).collect();
+        let lines: Vec<String> = servers
+            .iter()
+            .map(|server| line.replace("@SERVER_A@", &format!("127.0.0.1:{server}")))
+            .collect();
         lines.join("\n")
     };
     let lines = template.lines().filter(|line| !line.contains("@SERVER_B@"));
-    let lines: Vec<String> = lines.map(|line| if line.contains("@SERVER_A@") { of_every_server(line) } else { line.to_owned() }).collect();
-    let as_root = String::from_utf8(std::process::Command::new("id").arg("-u").output()?.stdout)?.trim() == "0";
+    let lines: Vec<String> = lines
+        .map(
+            |line| {
+                if line.contains("@SERVER_A@") { of_every_server(line) } else { line.to_owned() }
+            },
+        )
+        .collect();
+    let as_root = String::from_utf8(std::process::Command::new("id").arg("-u").output()?.stdout)?
+        .trim()
+        == "0";
     let text = lines
         .join("\n")
         .replace("@USER_LINE@", if as_root { "user root;" } else { "" })

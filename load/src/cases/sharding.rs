@@ -1,8 +1,10 @@
-//! Case 1.1: all rows on one server, against a quarter of them on each of four; every server with the same budget of processor.
+//! Case 1.1: all rows on one server, against a quarter of them on each of four; every server with
+//! the same budget of processor.
 //!
-//! The same executable with the same schema, indexes and settings on both sides: one shard is a number in `postgres.shards`. Nothing is cached on
-//! either side. Three loads, each at the first rate at which one server is saturated by it: somebody's page (one shard), forty posts of forty people
-//! (all shards, scattered and gathered), and posting (one shard).
+//! The same executable with the same schema, indexes and settings on both sides: one shard is a
+//! number in `postgres.shards`. Nothing is cached on either side. Three loads, each at the first
+//! rate at which one server is saturated by it: somebody's page (one shard), forty posts of forty
+//! people (all shards, scattered and gathered), and posting (one shard).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,17 +30,19 @@ use crate::report::{OperationReport, float};
 use crate::truth::{Person, Truth};
 
 const PAGE: &str = "query($id: ID!) { node(id: $id) { ... on User { displayName posts(first: 20) { edges { node { id text } } } } } }";
-const MANY: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Post { text author { handle } } } }";
+const MANY: &str =
+    "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Post { text author { handle } } } }";
 const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code message } } }";
 /// Posts that one scattered read asks for.
 const AT_ONCE: usize = 40;
-/// Every server's budget, in thousandths of a core: four of them must leave the greater part of a small machine to plaza and the generator.
+/// Every server's budget, in thousandths of a core: four of them must leave the greater part of a
+/// small machine to plaza and the generator.
 const BUDGET: u64 = 100;
 /// Above this p95, in milliseconds, one server counts as saturated.
 const SATURATED_MS: f64 = 500.0;
 const GOAL_MS: f64 = 50.0;
-/// How long four servers are asked for pages at twice the rate, for the skew of the load: of some ten thousand requests chance alone makes 2 %, of some
-/// fifty thousand it seldom does.
+/// How long four servers are asked for pages at twice the rate, for the skew of the load: of some
+/// ten thousand requests chance alone makes 2 %, of some fifty thousand it seldom does.
 const SPREAD_S: u64 = 90;
 const SHARDS: usize = 4;
 
@@ -70,28 +74,44 @@ struct Side {
     writers: Arc<Vec<LoggedIn>>,
 }
 
-async fn request(load: Load, client: Client, rows: Arc<Rows>, writers: Arc<Vec<LoggedIn>>, number: u64) -> anyhow::Result<()> {
+async fn request(
+    load: Load,
+    client: Client,
+    rows: Arc<Rows>,
+    writers: Arc<Vec<LoggedIn>>,
+    number: u64,
+) -> anyhow::Result<()> {
     let mut random = StdRng::seed_from_u64(number);
     match load {
         Load::Page => {
-            let data = page(&client, *rows.ids.choose(&mut random).context("nobody is there")?).await?;
-            let shown = data.pointer("/node/posts/edges").and_then(Value::as_array).map_or(0, Vec::len);
+            let data =
+                page(&client, *rows.ids.choose(&mut random).context("nobody is there")?).await?;
+            let shown =
+                data.pointer("/node/posts/edges").and_then(Value::as_array).map_or(0, Vec::len);
             anyhow::ensure!(shown > 0, "answered {data}");
         }
         Load::Many => {
             let ids: Vec<String> = (0..AT_ONCE)
                 .filter_map(|_| {
                     let (person, bucket) = rows.people.choose(&mut random)?;
-                    Some(global_id("Post", rows.plan.post(*person, *bucket, random.random_range(0..rows.plan.posts))))
+                    Some(global_id(
+                        "Post",
+                        rows.plan.post(*person, *bucket, random.random_range(0..rows.plan.posts)),
+                    ))
                 })
                 .collect();
             let data = client.send(None, MANY, json!({ "ids": ids })).await?;
             let nodes = data.pointer("/nodes").and_then(Value::as_array).context("no nodes")?;
-            anyhow::ensure!(nodes.len() == AT_ONCE && !nodes.contains(&Value::Null), "a post is missing: {data}");
+            anyhow::ensure!(
+                nodes.len() == AT_ONCE && !nodes.contains(&Value::Null),
+                "a post is missing: {data}"
+            );
         }
         Load::Write => {
             let writer = writers.choose(&mut random).context("nobody writes")?;
-            let data = client.send(Some(&writer.token), POST, json!({ "text": format!("case {number:x}") })).await?;
+            let data = client
+                .send(Some(&writer.token), POST, json!({ "text": format!("case {number:x}") }))
+                .await?;
             anyhow::ensure!(data.pointer("/postCreate/post/id").is_some(), "answered {data}");
         }
     }
@@ -102,9 +122,17 @@ async fn page(client: &Client, person: i64) -> anyhow::Result<Value> {
     client.send(None, PAGE, json!({ "id": global_id("User", person) })).await
 }
 
-async fn round(load: Load, side: &Side, rows: &Arc<Rows>, (rate, length): (f64, Duration), seed: u64) -> OperationReport {
-    let mut latencies =
-        drive(rate, length, seed, |number| request(load, side.served.client.clone(), rows.clone(), side.writers.clone(), number)).await;
+async fn round(
+    load: Load,
+    side: &Side,
+    rows: &Arc<Rows>,
+    (rate, length): (f64, Duration),
+    seed: u64,
+) -> OperationReport {
+    let mut latencies = drive(rate, length, seed, |number| {
+        request(load, side.served.client.clone(), rows.clone(), side.writers.clone(), number)
+    })
+    .await;
     latencies.report(length.as_secs_f64())
 }
 
@@ -129,18 +157,35 @@ async fn measure(
     let rate = match arguments.rate {
         Some(rate) => rate,
         None => {
-            let search = Search { what: &format!("{}, one server", load.1), from: 40.0, factor: 1.15, above_ms: SATURATED_MS };
-            search.rate(async |rate| round(load.0, sides.0, rows, (rate, Duration::from_secs(step)), 3).await).await?
+            let search = Search {
+                what: &format!("{}, one server", load.1),
+                from: 40.0,
+                factor: 1.15,
+                above_ms: SATURATED_MS,
+            };
+            search
+                .rate(async |rate| {
+                    round(load.0, sides.0, rows, (rate, Duration::from_secs(step)), 3).await
+                })
+                .await?
         }
     };
-    let mut measured = Measured { what: load.1, rate, pairs: Vec::new(), failed: Pair { before: 0.0, after: 0.0 } };
+    let mut measured = Measured {
+        what: load.1,
+        rate,
+        pairs: Vec::new(),
+        failed: Pair { before: 0.0, after: 0.0 },
+    };
     for number in 0..count {
         let mut pair = Pair { before: 0.0, after: 0.0 };
         for turn in [number % 2, 1 - number % 2] {
             let side = if turn == 0 { sides.0 } else { sides.1 };
             let report = round(load.0, side, rows, (rate, length), 100 + number).await;
-            let (p95, failed) =
-                if turn == 0 { (&mut pair.before, &mut measured.failed.before) } else { (&mut pair.after, &mut measured.failed.after) };
+            let (p95, failed) = if turn == 0 {
+                (&mut pair.before, &mut measured.failed.before)
+            } else {
+                (&mut pair.after, &mut measured.failed.after)
+            };
             *p95 = report.p95_ms;
             *failed += float(report.failed);
             sleep(Duration::from_secs(1)).await;
@@ -154,7 +199,9 @@ async fn measure(
 /// The greatest deviation from the mean, in percent.
 fn skew(counts: &[f64]) -> f64 {
     let mean = counts.iter().sum::<f64>() / float(counts.len().max(1));
-    counts.iter().map(|count| (count - mean).abs()).fold(0.0, f64::max) / mean.max(f64::MIN_POSITIVE) * 100.0
+    counts.iter().map(|count| (count - mean).abs()).fold(0.0, f64::max)
+        / mean.max(f64::MIN_POSITIVE)
+        * 100.0
 }
 
 fn number(count: i64) -> f64 {
@@ -165,28 +212,48 @@ fn number(count: i64) -> f64 {
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(truth: &Truth, config: &Path, password: &str, arguments: &CaseArguments) -> anyhow::Result<Outcome> {
+pub async fn run(
+    truth: &Truth,
+    config: &Path,
+    password: &str,
+    arguments: &CaseArguments,
+) -> anyhow::Result<Outcome> {
     let outcome = tokio::select! {
         outcome = with_databases(truth, config, password, arguments) => outcome,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("told to stop")),
     };
-    for name in std::iter::once("one".to_owned()).chain((0..SHARDS).map(|shard| shard.to_string())) {
+    for name in std::iter::once("one".to_owned()).chain((0..SHARDS).map(|shard| shard.to_string()))
+    {
         take_down(&name).await?;
     }
     outcome
 }
 
-async fn with_databases(truth: &Truth, config: &Path, password: &str, arguments: &CaseArguments) -> anyhow::Result<Outcome> {
+async fn with_databases(
+    truth: &Truth,
+    config: &Path,
+    password: &str,
+    arguments: &CaseArguments,
+) -> anyhow::Result<Outcome> {
     let system = plaza::config::Config::load(Some(&config.to_path_buf()))?.postgres.shards;
-    let like = system.first().context("the configuration names no shard")?.primary.expose_secret().to_owned();
-    let port = reqwest::Url::parse(&like)?.port().context("the first shard's address has no port")? + 90;
+    let like = system
+        .first()
+        .context("the configuration names no shard")?
+        .primary
+        .expose_secret()
+        .to_owned();
+    let port =
+        reqwest::Url::parse(&like)?.port().context("the first shard's address has no port")? + 90;
     say("starting one server and four")?;
     let one = Database::start("one", port, &like).await?;
     let mut four = Vec::new();
     for (shard, port) in (0..SHARDS).zip(port + 1..) {
         four.push(Database::start(&shard.to_string(), port, &like).await?);
     }
-    let addresses = (one.url.clone(), four.iter().map(|database| database.url.as_str()).collect::<Vec<_>>().join(","));
+    let addresses = (
+        one.url.clone(),
+        four.iter().map(|database| database.url.as_str()).collect::<Vec<_>>().join(","),
+    );
     migrate(&arguments.plaza, config, &addresses.0).await?;
     migrate(&arguments.plaza, config, &addresses.1).await?;
     let (people, posts) = if arguments.quick { (4_000, 48) } else { (200_000, 48) };
@@ -201,7 +268,8 @@ async fn with_databases(truth: &Truth, config: &Path, password: &str, arguments:
     let rows = Arc::new(Rows { people: plan.people(), ids: plan.ids(), plan: plan.clone() });
     let differing = differing_pages(&before, &after, &rows).await?;
 
-    let budgets: anyhow::Result<Vec<Budget>> = std::iter::once(&one).chain(&four).map(|database| database.hold(BUDGET)).collect();
+    let budgets: anyhow::Result<Vec<Budget>> =
+        std::iter::once(&one).chain(&four).map(|database| database.hold(BUDGET)).collect();
     if let Err(why) = &budgets {
         say(&format!("no processor budgets, so the figures say little: {why:#}"))?;
     }
@@ -214,7 +282,8 @@ async fn with_databases(truth: &Truth, config: &Path, password: &str, arguments:
         measured.push(measure(load, (&before, &after), &rows, arguments).await?);
     }
     if let Some(pages) = measured.first() {
-        let (rate, length) = (pages.rate * 2.0, Duration::from_secs(if arguments.quick { 6 } else { SPREAD_S }));
+        let (rate, length) =
+            (pages.rate * 2.0, Duration::from_secs(if arguments.quick { 6 } else { SPREAD_S }));
         say(&format!("pages of {:.0} people, for the skew", rate * length.as_secs_f64()))?;
         round(Load::Page, &after, &rows, (rate, length), 200).await;
     }
@@ -230,7 +299,12 @@ async fn with_databases(truth: &Truth, config: &Path, password: &str, arguments:
         counts.push(number(here));
     }
     let held_back = match &budgets {
-        Ok(budgets) => Some(budgets.iter().map(|budget| Ok(budget.held_back()?.as_secs_f64())).collect::<anyhow::Result<Vec<f64>>>()?),
+        Ok(budgets) => Some(
+            budgets
+                .iter()
+                .map(|budget| Ok(budget.held_back()?.as_secs_f64()))
+                .collect::<anyhow::Result<Vec<f64>>>()?,
+        ),
         Err(_) => None,
     };
     outcome(arguments, &plan, &measured, (skew(&counts), skew(&loads)), held_back, differing)
@@ -272,7 +346,10 @@ async fn start(
 async fn differing_pages(before: &Side, after: &Side, rows: &Rows) -> anyhow::Result<usize> {
     let mut differing = 0;
     for person in rows.ids.choose_multiple(&mut StdRng::seed_from_u64(5), 100) {
-        let (one, four) = (page(&before.served.client, *person).await?, page(&after.served.client, *person).await?);
+        let (one, four) = (
+            page(&before.served.client, *person).await?,
+            page(&after.served.client, *person).await?,
+        );
         differing += usize::from(one != four || one.pointer("/node/posts/edges/19").is_none());
     }
     Ok(differing)
@@ -297,11 +374,33 @@ fn outcome(
             "500 -> below 50",
             after < GOAL_MS,
         ));
-        figures.push(Figure::plain("of these, failed".to_owned(), Some(load.failed.before), load.failed.after));
+        figures.push(Figure::plain(
+            "of these, failed".to_owned(),
+            Some(load.failed.before),
+            load.failed.after,
+        ));
     }
-    figures.push(Figure::aimed("skew of rows over the shards, %".to_owned(), None, row_skew, "at most 2", row_skew <= 2.0));
-    figures.push(Figure::aimed("skew of transactions over the shards, %".to_owned(), None, load_skew, "at most 2", load_skew <= 2.0));
-    figures.push(Figure::aimed("of 100 pages, not alike on both sides".to_owned(), None, float(differing), "0", differing == 0));
+    figures.push(Figure::aimed(
+        "skew of rows over the shards, %".to_owned(),
+        None,
+        row_skew,
+        "at most 2",
+        row_skew <= 2.0,
+    ));
+    figures.push(Figure::aimed(
+        "skew of transactions over the shards, %".to_owned(),
+        None,
+        load_skew,
+        "at most 2",
+        load_skew <= 2.0,
+    ));
+    figures.push(Figure::aimed(
+        "of 100 pages, not alike on both sides".to_owned(),
+        None,
+        float(differing),
+        "0",
+        differing == 0,
+    ));
     let budget = match &held_back {
         Some(seconds) => {
             let (one, four) = (seconds.first().copied().unwrap_or_default(), seconds.iter().skip(1).sum());
@@ -323,7 +422,9 @@ fn outcome(
             plan.rows(),
             match arguments.rate {
                 Some(_) => "the rate asked for".to_owned(),
-                None => format!("the first rate at which one server has a p95 above {SATURATED_MS} ms, or fails one request in a hundred"),
+                None => format!(
+                    "the first rate at which one server has a p95 above {SATURATED_MS} ms, or fails one request in a hundred"
+                ),
             },
             pairs.len()
         ),

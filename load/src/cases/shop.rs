@@ -1,4 +1,5 @@
-//! A shop under load: its products and buyers, and the servers and workers that a case starts for it.
+//! A shop under load: its products and buyers, and the servers and workers that a case starts for
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -20,13 +21,15 @@ use crate::truth::Truth;
 
 const OFFER: &str = "mutation { productCreate(input: {title: \"Plenty\", description: \"\", price: {amount: \"500\", currency: \"EUR\"},
   stock: 1000000}) { product { id } userErrors { code message } } }";
-const BUY: &str = "mutation($product: ID!) { orderPlace(input: {lines: [{productId: $product, quantity: 1}]}) {
+const BUY: &str =
+    "mutation($product: ID!) { orderPlace(input: {lines: [{productId: $product, quantity: 1}]}) {
   order { id } userErrors { code message } } }";
 /// Pieces of each product.
 pub const STOCK: i64 = 1_000_000;
 /// What a capture takes at the provider.
 pub const PROVIDER_MS: u64 = 150;
-/// How long a failed job waits before each next attempt, in milliseconds: plaza's own delays add up to 13 minutes.
+/// How long a failed job waits before each next attempt, in milliseconds: plaza's own delays add up
+/// to 13 minutes.
 pub const RETRY_DELAYS: &str = "[250, 500, 1000, 2000, 4000]";
 
 /// Who buys what, and what was acknowledged.
@@ -46,13 +49,21 @@ impl Market {
     /// # Errors
     /// The servers'.
     pub async fn open(client: &Client, truth: &Truth, password: &str) -> anyhow::Result<Self> {
-        let chosen: Vec<_> = truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(21), 140).cloned().collect();
+        let chosen: Vec<_> = truth
+            .people()
+            .await?
+            .choose_multiple(&mut StdRng::seed_from_u64(21), 140)
+            .cloned()
+            .collect();
         let mut buyers = log_in(client, &chosen, password).await?;
         let sellers = buyers.split_off(buyers.len().saturating_sub(40));
         let mut products = Vec::new();
         for seller in sellers {
             let data = client.send(Some(&seller.token), OFFER, json!({})).await?;
-            let id = data.pointer("/productCreate/product/id").and_then(Value::as_str).with_context(|| format!("no product: {data}"))?;
+            let id = data
+                .pointer("/productCreate/product/id")
+                .and_then(Value::as_str)
+                .with_context(|| format!("no product: {data}"))?;
             products.push(id.to_owned());
         }
         Ok(Self { buyers, products, acknowledged: Mutex::default(), asked: AtomicU64::new(0) })
@@ -64,10 +75,21 @@ impl Market {
     /// Whatever was answered that is no order.
     pub async fn buy(self: Arc<Self>, client: Client, number: u64) -> anyhow::Result<()> {
         let mut random = StdRng::seed_from_u64(number);
-        let (buyer, product) = self.buyers.choose(&mut random).zip(self.products.choose(&mut random)).context("nobody buys")?;
-        // Both sides are asked for the same: of two orders with one key, the second would be answered as the first.
-        let key = format!("case-2.1-{}-{}", std::process::id(), self.asked.fetch_add(1, Ordering::Relaxed));
-        let data = client.send_keyed(Some(&buyer.token), Some(&key), BUY, json!({ "product": product })).await?;
+        let (buyer, product) = self
+            .buyers
+            .choose(&mut random)
+            .zip(self.products.choose(&mut random))
+            .context("nobody buys")?;
+        // Both sides are asked for the same: of two orders with one key, the second would be
+        // answered as the first.
+        let key = format!(
+            "case-2.1-{}-{}",
+            std::process::id(),
+            self.asked.fetch_add(1, Ordering::Relaxed)
+        );
+        let data = client
+            .send_keyed(Some(&buyer.token), Some(&key), BUY, json!({ "product": product }))
+            .await?;
         let id = data.pointer("/orderPlace/order/id").and_then(Value::as_str).and_then(raw_id);
         self.acknowledged.lock().await.insert(id.with_context(|| format!("no order: {data}"))?);
         Ok(())
@@ -88,11 +110,21 @@ impl Side {
     /// A configuration that cannot be read or has no section of RabbitMQ.
     pub fn prepare(config: &Path, arguments: &CaseArguments) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(config)?;
-        anyhow::ensure!(text.contains("\n[rabbitmq]\n"), "{} has no section [rabbitmq]", config.display());
+        anyhow::ensure!(
+            text.contains("\n[rabbitmq]\n"),
+            "{} has no section [rabbitmq]",
+            config.display()
+        );
         let folder = arguments.root.join(".local/case");
         std::fs::create_dir_all(&folder)?;
         let file = std::path::absolute(folder.join("2.1.toml"))?;
-        std::fs::write(&file, text.replace("\n[rabbitmq]\n", &format!("\n[rabbitmq]\nretry_delays_ms = {RETRY_DELAYS}\n")))?;
+        std::fs::write(
+            &file,
+            text.replace(
+                "\n[rabbitmq]\n",
+                &format!("\n[rabbitmq]\nretry_delays_ms = {RETRY_DELAYS}\n"),
+            ),
+        )?;
         Ok(Self { plaza: arguments.plaza.clone(), config: file })
     }
 
@@ -100,14 +132,25 @@ impl Side {
     ///
     /// # Errors
     /// As [`Served::start`].
-    pub async fn start(&self, role: &'static str, port: u16, more: &[(&'static str, u64)]) -> anyhow::Result<Served> {
+    pub async fn start(
+        &self,
+        role: &'static str,
+        port: u16,
+        more: &[(&'static str, u64)],
+    ) -> anyhow::Result<Served> {
         let mut settings = vec![
             ("PLAZA_TELEMETRY__FILTER", "off".to_owned()),
             ("PLAZA_SERVER__MAX_IN_FLIGHT", "2000".to_owned()),
             ("PLAZA_PAYMENTS__LATENCY_MS", PROVIDER_MS.to_string()),
         ];
         settings.extend(more.iter().map(|(name, value)| (*name, value.to_string())));
-        let launch = Launch { plaza: self.plaza.clone(), config: self.config.clone(), port, admin_port: port + 100, settings };
+        let launch = Launch {
+            plaza: self.plaza.clone(),
+            config: self.config.clone(),
+            port,
+            admin_port: port + 100,
+            settings,
+        };
         Served::start_role(role, launch).await
     }
 
@@ -126,7 +169,10 @@ impl Side {
     /// # Errors
     /// As [`Served::start`].
     pub async fn worker(&self, fail_permille: u64, poison_permille: u64) -> anyhow::Result<Served> {
-        let faults = [("PLAZA_PAYMENTS__FAIL_PERMILLE", fail_permille), ("PLAZA_PAYMENTS__POISON_PERMILLE", poison_permille)];
+        let faults = [
+            ("PLAZA_PAYMENTS__FAIL_PERMILLE", fail_permille),
+            ("PLAZA_PAYMENTS__POISON_PERMILLE", poison_permille),
+        ];
         self.start("worker", 4193, &faults).await
     }
 
@@ -135,9 +181,16 @@ impl Side {
     /// # Errors
     /// What `plaza dead-letters` says.
     pub async fn dead(&self) -> anyhow::Result<BTreeMap<i64, String>> {
-        let output =
-            tokio::process::Command::new(&self.plaza).args(["dead-letters", "list"]).env("PLAZA_CONFIG", &self.config).output().await?;
-        anyhow::ensure!(output.status.success(), "dead-letters: {}", String::from_utf8_lossy(&output.stderr));
+        let output = tokio::process::Command::new(&self.plaza)
+            .args(["dead-letters", "list"])
+            .env("PLAZA_CONFIG", &self.config)
+            .output()
+            .await?;
+        anyhow::ensure!(
+            output.status.success(),
+            "dead-letters: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let text = String::from_utf8(output.stdout)?;
         let letters = text.lines().filter_map(|line| {
             let (head, cause) = line.strip_prefix("plaza.orders")?.split_once(": ")?;
@@ -162,7 +215,11 @@ impl Side {
             .env("PLAZA_CONFIG", &self.config)
             .output()
             .await?;
-        anyhow::ensure!(replay.status.success(), "dead-letters replay: {}", String::from_utf8_lossy(&replay.stderr));
+        anyhow::ensure!(
+            replay.status.success(),
+            "dead-letters replay: {}",
+            String::from_utf8_lossy(&replay.stderr)
+        );
         Ok(())
     }
 }

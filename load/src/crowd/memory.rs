@@ -17,7 +17,8 @@ fn number_after(text: &str, name: &str) -> u64 {
 }
 
 fn resident(pids: &[u32]) -> u64 {
-    let status = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let status =
+        |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     pids.iter().map(|pid| number_after(&status(pid), "VmRSS:") * 1_024).sum()
 }
 
@@ -47,7 +48,8 @@ mod tests {
 
     #[test]
     fn buffers_are_found() {
-        let text = "sockets: used 300\nTCP: inuse 90 orphan 0 tw 2 alloc 95 mem 17\nUDP: inuse 0 mem 3\n";
+        let text =
+            "sockets: used 300\nTCP: inuse 90 orphan 0 tw 2 alloc 95 mem 17\nUDP: inuse 0 mem 3\n";
         assert_eq!(buffer_pages(text), 17);
         assert_eq!(number_after("MemFree: 5 kB\nSlab:     123 kB\n", "Slab:"), 123);
     }

@@ -1,8 +1,10 @@
-//! More live connections than one process may have files: several servers, several generators, each generator at an address of its own.
+//! More live connections than one process may have files: several servers, several generators, each
+//! generator at an address of its own.
 //!
-//! A process may hold so many files, and an address so many ports to one server; so the sockets are shared out among servers and generators,
-//! and generator `n` speaks from 127.0.0.(n + 2). A generator is this program again (`sockets-part`): it opens its sockets, notes when each
-//! post arrives at each, and answers the questions that it reads from its standard input.
+//! A process may hold so many files, and an address so many ports to one server; so the sockets are
+//! shared out among servers and generators, and generator `n` speaks from 127.0.0.(n + 2). A
+//! generator is this program again (`sockets-part`): it opens its sockets, notes when each post
+//! arrives at each, and answers the questions that it reads from its standard input.
 
 mod memory;
 pub mod part;
@@ -34,7 +36,8 @@ use servers::Servers;
 
 /// Files that a process has open beside its sockets.
 const OTHER_FILES: usize = 500;
-/// Sockets opened a second, all generators together: two cores open some 1,100, with everything on them.
+/// Sockets opened a second, all generators together: two cores open some 1,100, with everything on
+/// them.
 pub const PACE: usize = 800;
 /// How long all sockets may take to open.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -87,7 +90,8 @@ pub struct Crowded {
     pub kernel_bytes: u64,
     /// Resident bytes of the generators a socket.
     pub generator_bytes: u64,
-    /// From a post's sending, milliseconds: half of its arrivals, 99 % of them, the last; post by post.
+    /// From a post's sending, milliseconds: half of its arrivals, 99 % of them, the last; post by
+    /// post.
     pub arrivals_ms: Vec<[i64; 3]>,
     /// Arrivals that did not come.
     pub not_told: usize,
@@ -105,14 +109,37 @@ struct Generator {
 }
 
 impl Generator {
-    fn start(arguments: &CrowdArguments, config: &Path, people: &Path, number: usize, count: usize, files: usize) -> anyhow::Result<Self> {
+    fn start(
+        arguments: &CrowdArguments,
+        config: &Path,
+        people: &Path,
+        number: usize,
+        count: usize,
+        files: usize,
+    ) -> anyhow::Result<Self> {
         let own = std::env::current_exe()?;
         let port = usize::from(arguments.first_port) + number;
         let (pace, servers) = (arguments.pace, arguments.servers.max(1));
         let mut process = with_files(&own, files)
-            .args(["--config".as_ref(), config.as_os_str(), "sockets-part".as_ref(), "--people".as_ref(), people.as_os_str()])
-            .args(["--socket-url", &format!("ws://127.0.0.1:{port}/graphql"), "--count", &count.to_string()])
-            .args(["--source", &format!("127.0.0.{}", number + 2), "--pace", &pace.div_ceil(servers).to_string()])
+            .args([
+                "--config".as_ref(),
+                config.as_os_str(),
+                "sockets-part".as_ref(),
+                "--people".as_ref(),
+                people.as_os_str(),
+            ])
+            .args([
+                "--socket-url",
+                &format!("ws://127.0.0.1:{port}/graphql"),
+                "--count",
+                &count.to_string(),
+            ])
+            .args([
+                "--source",
+                &format!("127.0.0.{}", number + 2),
+                "--pace",
+                &pace.div_ceil(servers).to_string(),
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -143,7 +170,10 @@ fn with_files(program: &Path, files: usize) -> Command {
 /// The hard limit of open files a process.
 fn hard_limit() -> anyhow::Result<usize> {
     let text = std::fs::read_to_string("/proc/self/limits")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Max open files")).context("no limit of open files")?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))
+        .context("no limit of open files")?;
     let hard = line.split_ascii_whitespace().nth(1).context("no hard limit")?;
     Ok(if hard == "unlimited" { 1_000_000 } else { hard.parse()? })
 }
@@ -162,7 +192,11 @@ impl Crowd {
     ///
     /// # Errors
     /// An executable that is not there, ports that are taken; the servers'.
-    pub async fn gather(truth: &Truth, config: &Path, arguments: &CrowdArguments) -> anyhow::Result<Self> {
+    pub async fn gather(
+        truth: &Truth,
+        config: &Path,
+        arguments: &CrowdArguments,
+    ) -> anyhow::Result<Self> {
         let mut arguments = arguments.clone();
         let files = hard_limit()?;
         let most = files.saturating_sub(OTHER_FILES).max(1);
@@ -170,7 +204,10 @@ impl Crowd {
             arguments.servers = arguments.sockets.div_ceil(most).max(1);
         }
         let share = arguments.sockets.div_ceil(arguments.servers);
-        anyhow::ensure!(share <= most, "{share} sockets a process, and {most} are what its {files} files allow: more --servers");
+        anyhow::ensure!(
+            share <= most,
+            "{share} sockets a process, and {most} are what its {files} files allow: more --servers"
+        );
         let (author, followers) = truth.most_followed().await?;
         let people = tempfile(&followers)?;
         let signer = Signer::new(config)?;
@@ -184,15 +221,19 @@ impl Crowd {
         }
         let (mut open, mut again) = (0, 0);
         for generator in &mut generators {
-            let told = tokio::time::timeout(PATIENCE, generator.told()).await.context("the sockets are not open in time")??;
+            let told = tokio::time::timeout(PATIENCE, generator.told())
+                .await
+                .context("the sockets are not open in time")??;
             open += told.open;
             again += told.again;
         }
         let opened_s = began.elapsed().as_secs_f64();
         std::fs::remove_file(&people)?;
-        // Subscriptions begin after their acknowledgement; then the servers are given the time to be idle.
+        // Subscriptions begin after their acknowledgement; then the servers are given the time to
+        // be idle.
         tokio::time::sleep(Duration::from_secs(10)).await;
-        let pids: Vec<u32> = generators.iter().filter_map(|generator| generator.process.id()).collect();
+        let pids: Vec<u32> =
+            generators.iter().filter_map(|generator| generator.process.id()).collect();
         let after = Memory::look(&servers.pids(), &pids);
         let each = |bytes: u64| bytes / u64::try_from(open.max(1)).unwrap_or(1);
         let found = Crowded {
@@ -221,15 +262,30 @@ impl Crowd {
         let started = Clock::System.now_ms();
         let key = format!("crowd-{started}");
         // Asked again under the same key, a mutation is done once.
-        let send = || client.send_keyed(Some(&self.author), Some(&key), POST, json!({ "text": "To everyone who is watching" }));
+        let send = || {
+            client.send_keyed(
+                Some(&self.author),
+                Some(&key),
+                POST,
+                json!({ "text": "To everyone who is watching" }),
+            )
+        };
         let data = again(5, send, |_| Duration::ZERO).await?;
         let post = posted(&data).with_context(|| format!("no post: {data}"))?;
         // All at once: each may wait a minute for the last of its sockets.
         let question = format!("arrivals {post}");
-        let told = try_join_all(self.generators.iter_mut().map(|generator| generator.ask(&question))).await?;
-        let mut arrivals: Vec<i64> = told.into_iter().flat_map(|told| told.arrivals).map(|came| came - started).collect();
+        let told =
+            try_join_all(self.generators.iter_mut().map(|generator| generator.ask(&question)))
+                .await?;
+        let mut arrivals: Vec<i64> =
+            told.into_iter().flat_map(|told| told.arrivals).map(|came| came - started).collect();
         arrivals.sort_unstable();
-        let at = |permille: usize| arrivals.get(arrivals.len().saturating_sub(1) * permille / 1_000).copied().unwrap_or_default();
+        let at = |permille: usize| {
+            arrivals
+                .get(arrivals.len().saturating_sub(1) * permille / 1_000)
+                .copied()
+                .unwrap_or_default()
+        };
         self.found.arrivals_ms.push([at(500), at(990), at(1_000)]);
         self.found.not_told += self.found.open.saturating_sub(arrivals.len());
         Ok(())
@@ -285,16 +341,26 @@ pub async fn run(truth: &Truth, config: &Path, arguments: &CrowdArguments) -> an
     for _ in 0..arguments.posts {
         crowd.post().await?;
         if let Some([half, most, last]) = crowd.found.arrivals_ms.last() {
-            writeln!(out, "post: p50 {half} ms, p99 {most} ms, last {last} ms; not told so far {}", crowd.found.not_told)?;
+            writeln!(
+                out,
+                "post: p50 {half} ms, p99 {most} ms, last {last} ms; not told so far {}",
+                crowd.found.not_told
+            )?;
         }
     }
     for minute in 1..=arguments.minutes {
         crowd.hold_a_minute().await?;
-        writeln!(out, "minute {minute}: dropped so far {}, not told so far {}", crowd.found.dropped, crowd.found.not_told)?;
+        writeln!(
+            out,
+            "minute {minute}: dropped so far {}, not told so far {}",
+            crowd.found.dropped, crowd.found.not_told
+        )?;
     }
     if let Some(folder) = arguments.json.parent() {
         std::fs::create_dir_all(folder)?;
     }
     std::fs::write(&arguments.json, serde_json::to_vec_pretty(&crowd.found)?)?;
-    Ok(crowd.found.open == crowd.found.wanted && crowd.found.dropped == 0 && crowd.found.not_told == 0)
+    Ok(crowd.found.open == crowd.found.wanted
+        && crowd.found.dropped == 0
+        && crowd.found.not_told == 0)
 }

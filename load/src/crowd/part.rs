@@ -21,7 +21,8 @@ use crate::people::Signer;
 use crate::watching::Watched;
 
 const WATCH: &str = "subscription { homeUpdated { cursor node { id } } }";
-/// How often a socket is opened before it counts as failed, as clients of the protocol do; and how long one waits after the first.
+/// How often a socket is opened before it counts as failed, as clients of the protocol do; and how
+/// long one waits after the first.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long a question for arrivals waits for the last of them.
@@ -69,14 +70,25 @@ struct Seen {
     arrivals: Mutex<HashMap<i64, Vec<i64>>>,
 }
 
-async fn open(url: &str, server: SocketAddr, source: IpAddr, token: &str) -> anyhow::Result<Watched> {
+async fn open(
+    url: &str,
+    server: SocketAddr,
+    source: IpAddr,
+    token: &str,
+) -> anyhow::Result<Watched> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::new(source, 0))?;
     let stream = socket.connect(server).await?;
     Watched::over(stream, url, Some(token), || json!({ "query": WATCH })).await
 }
 
-async fn watch(url: &str, server: SocketAddr, source: IpAddr, token: &str, seen: &Seen) -> anyhow::Result<()> {
+async fn watch(
+    url: &str,
+    server: SocketAddr,
+    source: IpAddr,
+    token: &str,
+    seen: &Seen,
+) -> anyhow::Result<()> {
     let pause = |earlier| {
         seen.again.fetch_add(1, Ordering::Relaxed);
         PAUSE * (earlier + 1)
@@ -113,9 +125,18 @@ pub async fn run(config: &Path, arguments: &PartArguments) -> anyhow::Result<()>
     let text = std::fs::read_to_string(&arguments.people)?;
     let people: Vec<i64> = text.lines().map(str::parse).collect::<Result<_, _>>()?;
     // Each generator begins at another person.
-    let skip = usize::from(arguments.source.to_string().rsplit('.').next().and_then(|last| last.parse::<u8>().ok()).unwrap_or_default());
+    let skip = usize::from(
+        arguments
+            .source
+            .to_string()
+            .rsplit('.')
+            .next()
+            .and_then(|last| last.parse::<u8>().ok())
+            .unwrap_or_default(),
+    );
     let begin = skip.saturating_sub(2) * arguments.count % people.len().max(1);
-    let authority = arguments.socket_url.trim_start_matches("ws://").split('/').next().unwrap_or_default();
+    let authority =
+        arguments.socket_url.trim_start_matches("ws://").split('/').next().unwrap_or_default();
     let server: SocketAddr = authority.parse()?;
     let seen = Arc::new(Seen::default());
     let mut pace = tokio::time::interval(Duration::from_millis(50));
@@ -124,7 +145,12 @@ pub async fn run(config: &Path, arguments: &PartArguments) -> anyhow::Result<()>
         if number % at_once == 0 {
             pace.tick().await;
         }
-        let (token, url, seen, source) = (signer.token(*person)?, arguments.socket_url.clone(), Arc::clone(&seen), arguments.source);
+        let (token, url, seen, source) = (
+            signer.token(*person)?,
+            arguments.socket_url.clone(),
+            Arc::clone(&seen),
+            arguments.source,
+        );
         #[expect(clippy::disallowed_methods, reason = "lives as long as the run")]
         tokio::spawn(async move {
             if let Err(error) = watch(&url, server, source, &token, &seen).await
@@ -134,7 +160,8 @@ pub async fn run(config: &Path, arguments: &PartArguments) -> anyhow::Result<()>
             }
         });
     }
-    while seen.open.load(Ordering::Relaxed) + seen.failed.load(Ordering::Relaxed) < arguments.count {
+    while seen.open.load(Ordering::Relaxed) + seen.failed.load(Ordering::Relaxed) < arguments.count
+    {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let open = seen.open.load(Ordering::Relaxed);
@@ -147,7 +174,9 @@ pub async fn run(config: &Path, arguments: &PartArguments) -> anyhow::Result<()>
             let (post, asked): (i64, _) = (post.parse()?, tokio::time::Instant::now());
             loop {
                 let came = seen.arrivals.lock().await.get(&post).map_or(0, Vec::len);
-                if came >= open.saturating_sub(seen.dropped.load(Ordering::Relaxed)) || asked.elapsed() > LAST_ARRIVAL {
+                if came >= open.saturating_sub(seen.dropped.load(Ordering::Relaxed))
+                    || asked.elapsed() > LAST_ARRIVAL
+                {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;

@@ -16,11 +16,17 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Starts them beside those there are, and waits until each is ready. Tokens are good for a day, so that none ends while it is watched.
+    /// Starts them beside those there are, and waits until each is ready. Tokens are good for a
+    /// day, so that none ends while it is watched.
     ///
     /// # Errors
-    /// An executable that is not there, a port that is taken; a server that is not ready after 30 s.
-    pub async fn start(arguments: &CrowdArguments, config: &Path, files: usize) -> anyhow::Result<Self> {
+    /// An executable that is not there, a port that is taken; a server that is not ready after 30
+    /// s.
+    pub async fn start(
+        arguments: &CrowdArguments,
+        config: &Path,
+        files: usize,
+    ) -> anyhow::Result<Self> {
         let config = std::path::absolute(config)?;
         let program = std::path::absolute(&arguments.plaza)?;
         anyhow::ensure!(program.exists(), "{} is not there: make release", program.display());
@@ -54,7 +60,9 @@ impl Servers {
     async fn ready(&mut self, number: usize) -> anyhow::Result<()> {
         let port = self.first_port + u16::try_from(number)?;
         for _ in 0..300 {
-            if let Some(status) = self.processes.get_mut(number).context("no such server")?.try_wait()? {
+            if let Some(status) =
+                self.processes.get_mut(number).context("no such server")?.try_wait()?
+            {
                 anyhow::bail!("the server for port {port} ended at once: {status}");
             }
             let ready = reqwest::get(format!("http://127.0.0.1:{}/readyz", port + 200)).await;

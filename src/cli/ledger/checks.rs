@@ -53,8 +53,10 @@ pub async fn verify(config: &Config) -> anyhow::Result<Vec<Check>> {
 }
 
 async fn outbox(shards: &mut [Connection]) -> anyhow::Result<Vec<Check>> {
-    let (mut jobs, mut events) =
-        (Check::of("jobs in the outbox have reached RabbitMQ"), Check::of("events in the outbox have reached Kafka"));
+    let (mut jobs, mut events) = (
+        Check::of("jobs in the outbox have reached RabbitMQ"),
+        Check::of("events in the outbox have reached Kafka"),
+    );
     for shard in shards {
         for row in rows::outbox(shard).await? {
             let check = if row.sink == 0 { &mut jobs } else { &mut events };
@@ -82,7 +84,11 @@ fn sent_is_in(log: &Log, sent: &[VersionRow]) -> Check {
 const AHEAD: &str = "versions of ";
 
 /// The rows and every projection are exactly where the log is.
-async fn versions(config: &Config, shards: &mut [Connection], log: &Log) -> anyhow::Result<Vec<Check>> {
+async fn versions(
+    config: &Config,
+    shards: &mut [Connection],
+    log: &Log,
+) -> anyhow::Result<Vec<Check>> {
     let mut of_rows = Check::of(format!("{AHEAD}rows are the log's newest"));
     let mut of_projections: BTreeMap<&'static str, (Check, &'static [_], usize)> = BTreeMap::new();
     for projection in all(&config.feed) {
@@ -94,23 +100,28 @@ async fn versions(config: &Config, shards: &mut [Connection], log: &Log) -> anyh
         match row.version - last {
             0 => {}
             ..0 => check.waiting += 1,
-            1.. => check.wrong(|| format!("{} is at {}, the log at {last}", row.aggregate, row.version)),
+            1.. => check
+                .wrong(|| format!("{} is at {}, the log at {last}", row.aggregate, row.version)),
         }
     };
     for shard in shards {
         rows::versions(shard, Versions::Applied, |row| {
-            let Some((check, topics, seen)) = of_projections.get_mut(row.of.as_str()) else { return };
+            let Some((check, topics, seen)) = of_projections.get_mut(row.of.as_str()) else {
+                return;
+            };
             // One that the log does not know was loaded without events.
-            if let Some(span) =
-                topics.iter().find_map(|topic: &crate::protocol::routing::Topic| log.topics.get(topic.name())?.get(&row.aggregate))
-            {
+            if let Some(span) = topics.iter().find_map(|topic: &crate::protocol::routing::Topic| {
+                log.topics.get(topic.name())?.get(&row.aggregate)
+            }) {
                 *seen += 1;
                 compare(check, &row, span.last);
             }
         })
         .await?;
         rows::versions(shard, Versions::Rows, |row| {
-            if let Some(span) = log.topics.get(row.of.as_str()).and_then(|topic| topic.get(&row.aggregate)) {
+            if let Some(span) =
+                log.topics.get(row.of.as_str()).and_then(|topic| topic.get(&row.aggregate))
+            {
                 compare(&mut of_rows, &row, span.last);
             }
         })
@@ -118,7 +129,11 @@ async fn versions(config: &Config, shards: &mut [Connection], log: &Log) -> anyh
     }
     let mut checks = vec![of_rows];
     for (mut check, topics, seen) in of_projections.into_values() {
-        let known: usize = topics.iter().filter_map(|topic| log.topics.get(topic.name())).map(log::Aggregates::len).sum();
+        let known: usize = topics
+            .iter()
+            .filter_map(|topic| log.topics.get(topic.name()))
+            .map(log::Aggregates::len)
+            .sum();
         let unseen = i64::try_from(known.saturating_sub(seen))?;
         check.looked += unseen;
         check.waiting += unseen;
@@ -154,7 +169,8 @@ async fn follows(shards: &mut [Connection]) -> anyhow::Result<Check> {
         count += follower.follows - followee.follows;
         sum = sum.wrapping_add(follower.sum).wrapping_sub(followee.sum);
     }
-    // The followee's side is a projection: another count may only be late, but as many of others is no delay.
+    // The followee's side is a projection: another count may only be late, but as many of others is
+    // no delay.
     check.waiting = count.max(0);
     if count < 0 || (count == 0 && sum != 0) {
         check.wrong = count.abs().max(1);
@@ -167,14 +183,18 @@ async fn follows(shards: &mut [Connection]) -> anyhow::Result<Check> {
 async fn queued(config: &Config) -> anyhow::Result<(i64, i64)> {
     let connection = rabbitmq::connect(&config.rabbitmq.url, "plaza ledger").await?;
     let dead = dead_queue(Queue::Orders);
-    let retries = config.rabbitmq.retry_delays_ms.iter().map(|delay| retry_queue(Queue::Orders, *delay));
+    let retries =
+        config.rabbitmq.retry_delays_ms.iter().map(|delay| retry_queue(Queue::Orders, *delay));
     let (mut of_dead, mut of_others) = (0, 0);
     for name in [Queue::Orders.name().to_owned(), dead.clone()].into_iter().chain(retries) {
         // A queue that is not there closes its channel: a new one for each.
         let channel = connection.create_channel().await.map_err(unavailable)?;
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-        if let Ok(queue) = channel.queue_declare(name.as_str().into(), passive, FieldTable::default()).await {
-            *if name == dead { &mut of_dead } else { &mut of_others } += i64::from(queue.message_count());
+        if let Ok(queue) =
+            channel.queue_declare(name.as_str().into(), passive, FieldTable::default()).await
+        {
+            *if name == dead { &mut of_dead } else { &mut of_others } +=
+                i64::from(queue.message_count());
         }
     }
     Ok((of_dead, of_others))
@@ -197,7 +217,12 @@ async fn orders(config: &Config, shards: &mut [Connection]) -> anyhow::Result<Ve
         let (dead, others) = queued(config).await?;
         // Those in a worker's hands are in no queue; they end or come back within seconds.
         ended.waiting = (open - dead).max(0);
-        ended.example = example.map(|example| format!("{example} is open, one of {open}; jobs: {dead} dead, {} queued", others + unsent));
+        ended.example = example.map(|example| {
+            format!(
+                "{example} is open, one of {open}; jobs: {dead} dead, {} queued",
+                others + unsent
+            )
+        });
     }
     Ok(vec![ended, paid])
 }
@@ -216,7 +241,8 @@ async fn views(config: &Config, shards: &mut [Connection]) -> anyhow::Result<Vec
         of_posts += held.of_posts;
         of_authors += held.of_authors;
         for row in totals(shard).await? {
-            found.entry(row.partition).or_insert((0, i64::MAX, 0)).0 += row.counted + row.late + row.unreadable;
+            found.entry(row.partition).or_insert((0, i64::MAX, 0)).0 +=
+                row.counted + row.late + row.unreadable;
         }
         for position in positions(shard, projector::NAME).await? {
             let entry = found.entry(position.partition).or_insert((0, i64::MAX, 0));
@@ -238,7 +264,9 @@ async fn views(config: &Config, shards: &mut [Connection]) -> anyhow::Result<Vec
         counted.waiting += end - lowest.min(end);
         if lowest == highest && records != lowest {
             counted.wrong += (records - lowest).abs();
-            counted.example.get_or_insert_with(|| format!("partition {partition}: {records} of {lowest} records"));
+            counted.example.get_or_insert_with(|| {
+                format!("partition {partition}: {records} of {lowest} records")
+            });
         }
     }
     Ok(vec![counted, windows])

@@ -16,7 +16,15 @@ const BATCH: usize = 10_000;
 /// How long the broker may be silent in the middle of a log.
 const SILENCE: Duration = Duration::from_secs(20);
 /// The topics of events.
-const EVENTS: [Topic; 7] = [Topic::Users, Topic::Edges, Topic::Blocks, Topic::Posts, Topic::References, Topic::Products, Topic::Orders];
+const EVENTS: [Topic; 7] = [
+    Topic::Users,
+    Topic::Edges,
+    Topic::Blocks,
+    Topic::Posts,
+    Topic::References,
+    Topic::Products,
+    Topic::Orders,
+];
 
 /// What stands for an aggregate: its text would take ten times the memory.
 fn short(aggregate: &str) -> u64 {
@@ -78,7 +86,11 @@ pub struct Log {
 pub async fn ends(config: &Config) -> anyhow::Result<BTreeMap<Partition, i64>> {
     let consumer = EventConsumer::new(&config.kafka, "ledger", &EVENTS)?;
     tokio::task::spawn_blocking(move || {
-        consumer.partitions()?.into_iter().map(|partition| Ok((partition.clone(), consumer.end_of(&partition)?))).collect()
+        consumer
+            .partitions()?
+            .into_iter()
+            .map(|partition| Ok((partition.clone(), consumer.end_of(&partition)?)))
+            .collect()
     })
     .await?
 }
@@ -90,15 +102,24 @@ pub async fn ends(config: &Config) -> anyhow::Result<BTreeMap<Partition, i64>> {
 pub async fn read(config: &Config) -> anyhow::Result<Log> {
     let ends = ends(config).await?;
     let consumer = Arc::new(EventConsumer::new(&config.kafka, "ledger", &EVENTS)?);
-    let mut open: BTreeMap<Partition, i64> = ends.iter().filter(|(_, end)| **end > 0).map(|(at, end)| (at.clone(), *end)).collect();
+    let mut open: BTreeMap<Partition, i64> =
+        ends.iter().filter(|(_, end)| **end > 0).map(|(at, end)| (at.clone(), *end)).collect();
     consumer.assign(&open.keys().map(|partition| (partition.clone(), 0)).collect::<Vec<_>>())?;
-    let mut log = Log { topics: BTreeMap::new(), ends, order: Check::of("versions of an aggregate follow each other in Kafka") };
+    let mut log = Log {
+        topics: BTreeMap::new(),
+        ends,
+        order: Check::of("versions of an aggregate follow each other in Kafka"),
+    };
     for topic in EVENTS {
         log.topics.insert(topic.name(), Aggregates::default());
     }
     while !open.is_empty() {
         let records = consumer.batch(BATCH, SILENCE).await?;
-        anyhow::ensure!(!records.is_empty(), "kafka sent nothing for {} s, before the end of its log", SILENCE.as_secs());
+        anyhow::ensure!(
+            !records.is_empty(),
+            "kafka sent nothing for {} s, before the end of its log",
+            SILENCE.as_secs()
+        );
         for record in records {
             log.order.looked += 1;
             match serde_json::from_slice::<EventEnvelope>(&record.payload) {
@@ -109,7 +130,12 @@ pub async fn read(config: &Config) -> anyhow::Result<Log> {
                     }
                 }
                 Err(error) => {
-                    log.order.wrong(|| format!("{}/{} at {}: {error}", record.partition.topic, record.partition.number, record.offset));
+                    log.order.wrong(|| {
+                        format!(
+                            "{}/{} at {}: {error}",
+                            record.partition.topic, record.partition.number, record.offset
+                        )
+                    });
                 }
             }
             if open.get(&record.partition).is_some_and(|end| record.offset + 1 >= *end) {
@@ -126,7 +152,9 @@ mod tests {
 
     #[test]
     fn every_topic_of_events_is_read() {
-        let forgotten = Topic::ALL.into_iter().filter(|topic| *topic != Topic::Views && !EVENTS.contains(topic));
+        let forgotten = Topic::ALL
+            .into_iter()
+            .filter(|topic| *topic != Topic::Views && !EVENTS.contains(topic));
         assert_eq!(forgotten.count(), 0);
     }
 

@@ -1,7 +1,9 @@
-//! `plaza ledger verify`: the operator's proof that nothing was lost, nothing counted twice, nothing left out.
+//! `plaza ledger verify`: the operator's proof that nothing was lost, nothing counted twice,
+//! nothing left out.
 //!
-//! It reads every outbox row, every event in Kafka, every projection's versions and every counter, and compares. What is only on its way
-//! (unsent, not applied yet, queued) is told apart from what is wrong; after `--settle` seconds, what is still on its way is a failure too.
+//! It reads every outbox row, every event in Kafka, every projection's versions and every counter,
+//! and compares. What is only on its way (unsent, not applied yet, queued) is told apart from what
+//! is wrong; after `--settle` seconds, what is still on its way is a failure too.
 
 mod checks;
 mod log;
@@ -90,12 +92,22 @@ pub async fn run(config: &Config, args: &LedgerArgs) -> anyhow::Result<()> {
     } else {
         writeln!(out, "{:<64} {:>12} {:>8} {:>7}", "law", "looked at", "waiting", "wrong")?;
         for check in &checks {
-            let example = check.example.as_ref().map(|example| format!("  {example}")).unwrap_or_default();
-            writeln!(out, "{:<64} {:>12} {:>8} {:>7}{example}", check.law, check.looked, check.waiting, check.wrong)?;
+            let example =
+                check.example.as_ref().map(|example| format!("  {example}")).unwrap_or_default();
+            writeln!(
+                out,
+                "{:<64} {:>12} {:>8} {:>7}{example}",
+                check.law, check.looked, check.waiting, check.wrong
+            )?;
         }
     }
-    let (waiting, wrong) = checks.iter().fold((0, 0), |sum, check| (sum.0 + check.waiting, sum.1 + check.wrong));
+    let (waiting, wrong) =
+        checks.iter().fold((0, 0), |sum, check| (sum.0 + check.waiting, sum.1 + check.wrong));
     anyhow::ensure!(wrong == 0, "{wrong} wrong");
-    anyhow::ensure!(waiting == 0, "{waiting} have not arrived after {} s", began.elapsed().as_secs());
+    anyhow::ensure!(
+        waiting == 0,
+        "{waiting} have not arrived after {} s",
+        began.elapsed().as_secs()
+    );
     Ok(())
 }

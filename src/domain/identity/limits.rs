@@ -1,4 +1,5 @@
-//! How often one may be wrong. Only failures count: a household that logs in all day is let in all day.
+//! How often one may be wrong. Only failures count: a household that logs in all day is let in all
+//! day.
 
 use super::Limits;
 use crate::config::LimitsConfig;
@@ -8,7 +9,10 @@ use crate::stores::redis::rate_limit::{Bucket, Standing};
 impl Limits {
     pub(super) fn of(config: &LimitsConfig) -> Self {
         // Points are thousandths of a try, so that slow buckets fill steadily.
-        let tries = |count: u64, per_minute: u64| Bucket { capacity: count * TRY, per_second: (per_minute * TRY / 60).max(1) };
+        let tries = |count: u64, per_minute: u64| Bucket {
+            capacity: count * TRY,
+            per_second: (per_minute * TRY / 60).max(1),
+        };
         Self {
             account: tries(config.account_failures, 1),
             address: tries(config.address_failures, config.address_failures / 10),
@@ -23,7 +27,9 @@ const TRY: u64 = 1_000;
 async fn take(domain: &Domain, who: &str, bucket: Bucket) -> Result<(), DomainError> {
     match domain.redis.take_points(who, bucket, TRY, 0).await {
         Standing { taken: true, .. } => Ok(()),
-        Standing { left, .. } => Err(DomainError::Limited { retry_after_s: bucket.until(TRY, left).as_secs().max(1) }),
+        Standing { left, .. } => {
+            Err(DomainError::Limited { retry_after_s: bucket.until(TRY, left).as_secs().max(1) })
+        }
     }
 }
 
@@ -41,8 +47,13 @@ fn buckets(op: &Operation, domain: &Domain, handle: &str) -> [(String, Bucket); 
 ///
 /// # Errors
 /// [`DomainError::Limited`].
-pub(super) async fn may_try(op: &Operation, domain: &Domain, handle: &str) -> Result<(), DomainError> {
-    // Taken before the password is looked at, so that many tries at once count as many; given back when it was right.
+pub(super) async fn may_try(
+    op: &Operation,
+    domain: &Domain,
+    handle: &str,
+) -> Result<(), DomainError> {
+    // Taken before the password is looked at, so that many tries at once count as many; given back
+    // when it was right.
     for (who, bucket) in buckets(op, domain, handle) {
         take(domain, &who, bucket).await?;
     }

@@ -51,9 +51,12 @@ impl Identity {
         })
     }
 
-    /// The viewer an access token names; `None` when it is not good: expired, forged, malformed, for somebody else, or of a session that has ended.
+    /// The viewer an access token names; `None` when it is not good: expired, forged, malformed,
+    /// for somebody else, or of a session that has ended.
     pub fn viewer_of(&self, clock: &crate::clock::Clock, access_token: &str) -> Option<Viewer> {
-        self.tokens.verify(clock.now(), access_token).filter(|viewer| !self.revocations.has_ended(viewer.session_id))
+        self.tokens
+            .verify(clock.now(), access_token)
+            .filter(|viewer| !self.revocations.has_ended(viewer.session_id))
     }
 
     /// The public keys as a JWKS document.
@@ -61,7 +64,8 @@ impl Identity {
         self.tokens.jwks()
     }
 
-    /// A number that stands for whoever these bytes name, and does not tell them: the same on every server, until the signing key changes.
+    /// A number that stands for whoever these bytes name, and does not tell them: the same on every
+    /// server, until the signing key changes.
     pub fn pseudonym(&self, of: &[u8]) -> u64 {
         self.tokens.pseudonym(of)
     }

@@ -1,5 +1,6 @@
-//! Sessions that ended before their access tokens did. Every server asks every shard a few times a second what was revoked since it last asked, so that
-//! a log-out, a revocation or a suspension reaches all of them within a second, whatever else is away.
+//! Sessions that ended before their access tokens did. Every server asks every shard a few times a
+//! second what was revoked since it last asked, so that a log-out, a revocation or a suspension
+//! reaches all of them within a second, whatever else is away.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -14,7 +15,8 @@ use crate::stores::postgres::{Connection, ReadSession, ShardIndex, sessions as s
 
 /// How often the shards are asked.
 pub const EVERY: Duration = Duration::from_millis(300);
-/// A transaction that committed late has an earlier time than when it was first seen: so far back is asked again.
+/// A transaction that committed late has an earlier time than when it was first seen: so far back
+/// is asked again.
 const OVERLAP: TimeDelta = TimeDelta::seconds(5);
 /// Told at a time; whoever falls behind checks everything.
 const TOLD: usize = 1_024;
@@ -68,7 +70,8 @@ pub async fn refresh(domain: &Domain) -> Result<(), DomainError> {
     let revocations = &domain.identity.revocations;
     let primary = ReadSession::primary(domain.cluster.len());
     let since = |shard: ShardIndex| {
-        let asked = revocations.asked_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let asked =
+            revocations.asked_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         asked.get(&shard).copied().unwrap_or_else(|| domain.clock.now() - revocations.kept)
     };
     let asking = domain.cluster.indexes().map(|shard| {
@@ -76,7 +79,9 @@ pub async fn refresh(domain: &Domain) -> Result<(), DomainError> {
         async move {
             let rows = domain
                 .cluster
-                .read(primary, shard, async |connection: &mut Connection| store::revoked_since(connection, since).await)
+                .read(primary, shard, async |connection: &mut Connection| {
+                    store::revoked_since(connection, since).await
+                })
                 .await;
             (shard, rows)
         }
@@ -87,7 +92,8 @@ pub async fn refresh(domain: &Domain) -> Result<(), DomainError> {
             revocations.end(row.id);
         }
         if let Some(newest) = rows.iter().map(|row| row.revoked_at).max() {
-            let mut asked = revocations.asked_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut asked =
+                revocations.asked_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             asked.insert(shard, newest - OVERLAP);
         }
     }

@@ -10,7 +10,9 @@ use super::{Authenticated, limits};
 use crate::domain::users::is_handle;
 use crate::domain::{Domain, DomainError, Operation, UserError, UserErrorCode, Viewer};
 use crate::ids::{Bucket, Id, SessionId, UserId};
-use crate::stores::postgres::{Connection, ReadSession, claims, sessions as store, users as user_rows};
+use crate::stores::postgres::{
+    Connection, ReadSession, claims, sessions as store, users as user_rows,
+};
 
 /// Random bytes in a refresh token.
 const SECRET_BYTES: usize = 32;
@@ -68,32 +70,60 @@ impl Secret {
     }
 }
 
-fn authenticated(domain: &Domain, user: UserId, session: SessionId, secret: &Secret) -> Result<Authenticated, DomainError> {
+fn authenticated(
+    domain: &Domain,
+    user: UserId,
+    session: SessionId,
+    secret: &Secret,
+) -> Result<Authenticated, DomainError> {
     let viewer = Viewer { user_id: user, session_id: session };
     let (access_token, expires_at) = domain.identity.tokens.issue(domain.clock.now(), viewer)?;
     Ok(Authenticated { viewer, access_token, refresh_token: secret.token(session), expires_at })
 }
 
 /// A new session for somebody who has proven who they are.
-pub(super) async fn begin_session(op: &Operation, domain: &Domain, user: UserId) -> Result<Authenticated, DomainError> {
+pub(super) async fn begin_session(
+    op: &Operation,
+    domain: &Domain,
+    user: UserId,
+) -> Result<Authenticated, DomainError> {
     let secret = Secret::new();
     let expires_at = domain.clock.now() + TimeDelta::seconds(domain.identity.refresh_ttl_s);
     let shard = domain.cluster.shard_of_id(user);
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<SessionId, DomainError> {
-            Ok(store::insert(connection, user.bucket(), user.as_i64(), &secret.hash(), expires_at, op.user_agent.as_deref()).await?.id)
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<SessionId, DomainError> {
+                Ok(store::insert(
+                    connection,
+                    user.bucket(),
+                    user.as_i64(),
+                    &secret.hash(),
+                    expires_at,
+                    op.user_agent.as_deref(),
+                )
+                .await?
+                .id)
+            },
+        )
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     authenticated(domain, user, committed.value, &secret)
 }
 
-/// Logs in by handle and password. Somebody who does not exist is answered as slowly as a wrong password.
+/// Logs in by handle and password. Somebody who does not exist is answered as slowly as a wrong
+/// password.
 ///
 /// # Errors
 /// [`UserErrorCode::InvalidCredentials`]; a shard that is away.
-pub async fn log_in(op: &Operation, domain: &Domain, handle: &str, password: String) -> Result<Authenticated, DomainError> {
+pub async fn log_in(
+    op: &Operation,
+    domain: &Domain,
+    handle: &str,
+    password: String,
+) -> Result<Authenticated, DomainError> {
     if super::passwords::checked(&password).is_err() {
         return Err(wrong());
     }
@@ -103,7 +133,12 @@ pub async fn log_in(op: &Operation, domain: &Domain, handle: &str, password: Str
     let session = ReadSession::primary(domain.cluster.len());
     let shard = domain.cluster.shard_of(Bucket::of_text(&handle));
     let claim = if is_handle(&handle) {
-        domain.cluster.read(&session, shard, async |connection: &mut Connection| claims::handle_claim(connection, &handle).await).await?
+        domain
+            .cluster
+            .read(&session, shard, async |connection: &mut Connection| {
+                claims::handle_claim(connection, &handle).await
+            })
+            .await?
     } else {
         None
     };
@@ -113,7 +148,9 @@ pub async fn log_in(op: &Operation, domain: &Domain, handle: &str, password: Str
         let shard = domain.cluster.shard_of_id(claim.user_id);
         hash = domain
             .cluster
-            .read(&session, shard, async |connection: &mut Connection| user_rows::password_hash(connection, id).await)
+            .read(&session, shard, async |connection: &mut Connection| {
+                user_rows::password_hash(connection, id).await
+            })
             .await?;
     }
     let right = domain.identity.passwords.verify(password, hash).await?;
@@ -121,15 +158,24 @@ pub async fn log_in(op: &Operation, domain: &Domain, handle: &str, password: Str
     limits::was_right(op, domain, &handle).await;
     let raw = [claim.user_id.as_i64()];
     let shard = domain.cluster.shard_of_id(claim.user_id);
-    let rows =
-        domain.cluster.read(&session, shard, async |connection: &mut Connection| user_rows::get_many(connection, &raw).await).await?;
+    let rows = domain
+        .cluster
+        .read(&session, shard, async |connection: &mut Connection| {
+            user_rows::get_many(connection, &raw).await
+        })
+        .await?;
     if rows.iter().any(|user| user.suspended) {
-        return Err(DomainError::rejected(UserErrorCode::NotAllowed, "handle", "this account is suspended"));
+        return Err(DomainError::rejected(
+            UserErrorCode::NotAllowed,
+            "handle",
+            "this account is suspended",
+        ));
     }
     begin_session(op, domain, claim.user_id).await
 }
 
-/// How long a retry of a refresh is known for one: longer than any client, or nginx, goes on trying.
+/// How long a retry of a refresh is known for one: longer than any client, or nginx, goes on
+/// trying.
 const RETRIED: TimeDelta = TimeDelta::seconds(60);
 
 /// What a refresh came to.
@@ -140,14 +186,25 @@ enum Refreshed {
     Unknown,
 }
 
-/// Trades a refresh token for new tokens; the old one is used up. One that comes a second time was copied: its session ends, since nobody can tell who
-/// has the copy. A retry of the same mutation (its answer was lost on the way) gets new tokens instead.
+/// Trades a refresh token for new tokens; the old one is used up. One that comes a second time was
+/// copied: its session ends, since nobody can tell who has the copy. A retry of the same mutation
+/// (its answer was lost on the way) gets new tokens instead.
 ///
 /// # Errors
-/// [`UserErrorCode::InvalidCredentials`] for one that is unknown, used up, revoked or expired; its shard is away.
-pub async fn refresh(op: &Operation, domain: &Domain, refresh_token: &str) -> Result<Authenticated, DomainError> {
-    let refused =
-        || DomainError::rejected(UserErrorCode::InvalidCredentials, "refreshToken", "the refresh token is not (or no longer) good");
+/// [`UserErrorCode::InvalidCredentials`] for one that is unknown, used up, revoked or expired; its
+/// shard is away.
+pub async fn refresh(
+    op: &Operation,
+    domain: &Domain,
+    refresh_token: &str,
+) -> Result<Authenticated, DomainError> {
+    let refused = || {
+        DomainError::rejected(
+            UserErrorCode::InvalidCredentials,
+            "refreshToken",
+            "the refresh token is not (or no longer) good",
+        )
+    };
     let (id, held) = Secret::parse(refresh_token).ok_or_else(refused)?;
     let next = Secret::new();
     let now = domain.clock.now();
@@ -155,29 +212,52 @@ pub async fn refresh(op: &Operation, domain: &Domain, refresh_token: &str) -> Re
     let shard = domain.cluster.shard_of_id(id);
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Refreshed, DomainError> {
-            let (raw, hash, key) = (id.as_i64(), held.hash(), op.client_key.as_deref());
-            if let Some(row) = store::rotate(connection, raw, &hash, &next.hash(), now, expires_at).await? {
-                store::spend(connection, raw, &hash, key, &next.hash(), now).await?;
-                return Ok(Refreshed::Rotated(row));
-            }
-            let Some(spent) = store::spent(connection, raw, &hash).await? else { return Ok(Refreshed::Unknown) };
-            if key.is_some() && spent.client_key.as_deref() == key && now - spent.spent_at < RETRIED {
-                // What the first try gave out was lost on the way, unless it was used since.
-                if let Some(row) = store::rotate(connection, raw, &spent.next_hash, &next.hash(), now, expires_at).await? {
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<Refreshed, DomainError> {
+                let (raw, hash, key) = (id.as_i64(), held.hash(), op.client_key.as_deref());
+                if let Some(row) =
+                    store::rotate(connection, raw, &hash, &next.hash(), now, expires_at).await?
+                {
                     store::spend(connection, raw, &hash, key, &next.hash(), now).await?;
                     return Ok(Refreshed::Rotated(row));
                 }
-            }
-            store::revoke_one(connection, raw, now).await?;
-            Ok(Refreshed::Reused)
-        })
+                let Some(spent) = store::spent(connection, raw, &hash).await? else {
+                    return Ok(Refreshed::Unknown);
+                };
+                if key.is_some()
+                    && spent.client_key.as_deref() == key
+                    && now - spent.spent_at < RETRIED
+                {
+                    // What the first try gave out was lost on the way, unless it was used since.
+                    if let Some(row) = store::rotate(
+                        connection,
+                        raw,
+                        &spent.next_hash,
+                        &next.hash(),
+                        now,
+                        expires_at,
+                    )
+                    .await?
+                    {
+                        store::spend(connection, raw, &hash, key, &next.hash(), now).await?;
+                        return Ok(Refreshed::Rotated(row));
+                    }
+                }
+                store::revoke_one(connection, raw, now).await?;
+                Ok(Refreshed::Reused)
+            },
+        )
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     match committed.value {
         Refreshed::Rotated(row) => authenticated(domain, row.user_id, row.id, &next),
         Refreshed::Reused => {
-            tracing::warn!(session = id.as_i64(), "a refresh token was used twice: its session has ended");
+            tracing::warn!(
+                session = id.as_i64(),
+                "a refresh token was used twice: its session has ended"
+            );
             domain.identity.revocations.end(id);
             Err(refused())
         }
@@ -185,7 +265,8 @@ pub async fn refresh(op: &Operation, domain: &Domain, refresh_token: &str) -> Re
     }
 }
 
-/// Ends the viewer's session: its tokens are good for nothing, here at once and on every other server within a second. True when it was alive.
+/// Ends the viewer's session: its tokens are good for nothing, here at once and on every other
+/// server within a second. True when it was alive.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is away.
@@ -198,14 +279,23 @@ pub async fn log_out(op: &Operation, domain: &Domain) -> Result<bool, DomainErro
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is away.
-pub async fn revoke(op: &Operation, domain: &Domain, session: SessionId) -> Result<bool, DomainError> {
+pub async fn revoke(
+    op: &Operation,
+    domain: &Domain,
+    session: SessionId,
+) -> Result<bool, DomainError> {
     let viewer = op.require_viewer()?;
     let (now, shard) = (domain.clock.now(), domain.cluster.shard_of_id(viewer.user_id));
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<bool, DomainError> {
-            Ok(store::revoke(connection, session.as_i64(), viewer.user_id.as_i64(), now).await?)
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<bool, DomainError> {
+                Ok(store::revoke(connection, session.as_i64(), viewer.user_id.as_i64(), now)
+                    .await?)
+            },
+        )
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     if committed.value {
@@ -223,7 +313,9 @@ pub async fn sessions(op: &Operation, domain: &Domain) -> Result<Vec<Session>, D
     let (now, shard) = (domain.clock.now(), domain.cluster.shard_of_id(viewer.user_id));
     let rows = domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| store::live(connection, viewer.user_id.as_i64(), now).await)
+        .read(&op.reads, shard, async |connection: &mut Connection| {
+            store::live(connection, viewer.user_id.as_i64(), now).await
+        })
         .await?;
     let session = |row: store::SessionRow| Session {
         id: row.id,

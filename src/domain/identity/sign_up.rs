@@ -1,8 +1,10 @@
-//! Making an account: a claim on the handle's shard, a claim on the e-mail address's, then the user.
+//! Making an account: a claim on the handle's shard, a claim on the e-mail address's, then the
+//! user.
 //!
-//! There is no transaction over the three. A sign-up that stops in between leaves claims without a user; a minute later they may be taken
-//! over. One that is repeated with the same idempotency key and input goes on with the id that its first try claimed; if that has made the
-//! user already, the password must be the user's, for a key is no secret.
+//! There is no transaction over the three. A sign-up that stops in between leaves claims without a
+//! user; a minute later they may be taken over. One that is repeated with the same idempotency key
+//! and input goes on with the id that its first try claimed; if that has made the user already, the
+//! password must be the user's, for a key is no secret.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -36,11 +38,19 @@ fn checked(mut input: SignUp) -> Result<SignUp, DomainError> {
     let mut errors = Vec::new();
     input.handle = input.handle.trim().to_lowercase();
     if !is_handle(&input.handle) {
-        errors.push(UserError::field(UserErrorCode::Invalid, "handle", "must have 3 to 30 characters of a-z, 0-9 and _"));
+        errors.push(UserError::field(
+            UserErrorCode::Invalid,
+            "handle",
+            "must have 3 to 30 characters of a-z, 0-9 and _",
+        ));
     }
     input.email = input.email.trim().to_lowercase();
     if !plausible(&input.email) {
-        errors.push(UserError::field(UserErrorCode::Invalid, "email", "must be an e-mail address of at most 254 characters"));
+        errors.push(UserError::field(
+            UserErrorCode::Invalid,
+            "email",
+            "must be an e-mail address of at most 254 characters",
+        ));
     }
     if let Err(error) = passwords::checked(&input.password) {
         errors.push(error);
@@ -57,9 +67,13 @@ fn plausible(email: &str) -> bool {
     let Some((local, domain)) = email.split_once('@') else { return false };
     let clean = |part: &str| {
         !part.is_empty()
-            && part
-                .chars()
-                .all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '@' | '[' | '\\' | ']'))
+            && part.chars().all(|c| {
+                c.is_ascii_graphic()
+                    && !matches!(
+                        c,
+                        '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '@' | '[' | '\\' | ']'
+                    )
+            })
     };
     email.len() <= 254
         && local.len() <= 64
@@ -81,8 +95,8 @@ fn conflict() -> DomainError {
     }])
 }
 
-/// What a repeated sign-up is recognised by: its key, and a fingerprint of its input. The password is left out: a fast hash of one must
-/// not be stored.
+/// What a repeated sign-up is recognised by: its key, and a fingerprint of its input. The password
+/// is left out: a fast hash of one must not be stored.
 fn retry_key(client_key: &str, input: &SignUp) -> String {
     let fingerprint = sha2::Sha256::digest(format!("{}\0{}", input.email, input.display_name));
     format!("{client_key}/{}", URL_SAFE_NO_PAD.encode(fingerprint))
@@ -90,15 +104,22 @@ fn retry_key(client_key: &str, input: &SignUp) -> String {
 
 /// Whether a claim was made with the same client key, whatever the input.
 fn same_client_key(held: Option<&str>, ours: Option<&str>) -> bool {
-    let client_key = |key: Option<&str>| key.and_then(|key| key.rsplit_once('/')).map(|(client_key, _)| client_key.to_owned());
+    let client_key = |key: Option<&str>| {
+        key.and_then(|key| key.rsplit_once('/')).map(|(client_key, _)| client_key.to_owned())
+    };
     client_key(held).is_some_and(|held| client_key(ours) == Some(held))
 }
 
 /// Makes an account and logs it in.
 ///
 /// # Errors
-/// Fields out of bounds, a handle or address that is taken, a key that came before with another input; one of the three shards is away.
-pub async fn sign_up(op: &Operation, domain: &Domain, input: SignUp) -> Result<Authenticated, DomainError> {
+/// Fields out of bounds, a handle or address that is taken, a key that came before with another
+/// input; one of the three shards is away.
+pub async fn sign_up(
+    op: &Operation,
+    domain: &Domain,
+    input: SignUp,
+) -> Result<Authenticated, DomainError> {
     let input = checked(input)?;
     let _place = domain.identity.passwords.place()?;
     limits::may_sign_up(op, domain).await?;
@@ -112,32 +133,43 @@ pub async fn sign_up(op: &Operation, domain: &Domain, input: SignUp) -> Result<A
         let shard = domain.cluster.shard_of(Bucket::of_text(&input.handle));
         domain
             .cluster
-            .write(shard, op.deadline, async |connection: &mut Connection| -> Result<(), DomainError> {
-                Ok(claims::release_handle(connection, &input.handle, user.as_i64()).await?)
-            })
+            .write(
+                shard,
+                op.deadline,
+                async |connection: &mut Connection| -> Result<(), DomainError> {
+                    Ok(claims::release_handle(connection, &input.handle, user.as_i64()).await?)
+                },
+            )
             .await?;
         return Err(taken("email"));
     }
     let shard = domain.cluster.shard_of_id(user);
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<bool, DomainError> {
-            let row = user_rows::NewUser {
-                id: user.as_i64(),
-                handle: &input.handle,
-                email: &input.email,
-                display_name: &input.display_name,
-                password_hash: &password_hash,
-            };
-            let made = user_rows::insert(connection, &row).await?;
-            if made {
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(Event::UserCreated { user_id: user, handle: input.handle.clone() }, 1)
-                    .append(connection)
-                    .await?;
-            }
-            Ok(made)
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<bool, DomainError> {
+                let row = user_rows::NewUser {
+                    id: user.as_i64(),
+                    handle: &input.handle,
+                    email: &input.email,
+                    display_name: &input.display_name,
+                    password_hash: &password_hash,
+                };
+                let made = user_rows::insert(connection, &row).await?;
+                if made {
+                    Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+                        .event(
+                            Event::UserCreated { user_id: user, handle: input.handle.clone() },
+                            1,
+                        )
+                        .append(connection)
+                        .await?;
+                }
+                Ok(made)
+            },
+        )
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     if !committed.value {
@@ -149,12 +181,22 @@ pub async fn sign_up(op: &Operation, domain: &Domain, input: SignUp) -> Result<A
     begin_session(op, domain, user).await
 }
 
-/// Logs a repeated sign-up in to the account that its first try made, if the password is that account's; `None` when there is none yet.
-async fn log_in_again(op: &Operation, domain: &Domain, user: UserId, input: &SignUp) -> Result<Option<Authenticated>, DomainError> {
+/// Logs a repeated sign-up in to the account that its first try made, if the password is that
+/// account's; `None` when there is none yet.
+async fn log_in_again(
+    op: &Operation,
+    domain: &Domain,
+    user: UserId,
+    input: &SignUp,
+) -> Result<Option<Authenticated>, DomainError> {
     let session = ReadSession::primary(domain.cluster.len());
     let (id, shard) = (user.as_i64(), domain.cluster.shard_of_id(user));
-    let hash =
-        domain.cluster.read(&session, shard, async |connection: &mut Connection| user_rows::password_hash(connection, id).await).await?;
+    let hash = domain
+        .cluster
+        .read(&session, shard, async |connection: &mut Connection| {
+            user_rows::password_hash(connection, id).await
+        })
+        .await?;
     let Some(hash) = hash else { return Ok(None) };
     if !domain.identity.passwords.verify(input.password.clone(), Some(hash)).await? {
         return Err(conflict());
@@ -167,13 +209,23 @@ async fn exists(domain: &Domain, claim: &Claim) -> Result<bool, DomainError> {
     let raw = [claim.user_id.as_i64()];
     let session = ReadSession::primary(domain.cluster.len());
     let shard = domain.cluster.shard_of_id(claim.user_id);
-    let found =
-        domain.cluster.read(&session, shard, async |connection: &mut Connection| user_rows::get_many(connection, &raw).await).await?;
+    let found = domain
+        .cluster
+        .read(&session, shard, async |connection: &mut Connection| {
+            user_rows::get_many(connection, &raw).await
+        })
+        .await?;
     Ok(!found.is_empty())
 }
 
-/// The id of the user to be, with the handle claimed for it; true when an earlier try of the same sign-up had claimed it.
-async fn claim_handle(op: &Operation, domain: &Domain, handle: &str, key: Option<&str>) -> Result<(UserId, bool), DomainError> {
+/// The id of the user to be, with the handle claimed for it; true when an earlier try of the same
+/// sign-up had claimed it.
+async fn claim_handle(
+    op: &Operation,
+    domain: &Domain,
+    handle: &str,
+    key: Option<&str>,
+) -> Result<(UserId, bool), DomainError> {
     let bucket = Bucket::new(rand::rng().random());
     let home = domain.cluster.shard_of(bucket);
     let issued = domain
@@ -186,9 +238,13 @@ async fn claim_handle(op: &Operation, domain: &Domain, handle: &str, key: Option
     let shard = domain.cluster.shard_of(Bucket::of_text(handle));
     let claimed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Claim, DomainError> {
-            Ok(claims::claim_handle(connection, handle, user, key).await?)
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<Claim, DomainError> {
+                Ok(claims::claim_handle(connection, handle, user, key).await?)
+            },
+        )
         .await?;
     // Whoever has just signed up finds themselves by their handle.
     op.wrote(shard, claimed.lsn, domain.clock.now_ms());
@@ -200,25 +256,43 @@ async fn claim_handle(op: &Operation, domain: &Domain, handle: &str, key: Option
         return Ok((held.user_id, true));
     }
     if !held.stale || exists(domain, &held).await? {
-        return Err(if same_client_key(held.client_key.as_deref(), key) { conflict() } else { taken("handle") });
+        return Err(if same_client_key(held.client_key.as_deref(), key) {
+            conflict()
+        } else {
+            taken("handle")
+        });
     }
     let over = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<bool, DomainError> {
-            Ok(claims::take_over_handle(connection, handle, held.user_id.as_i64(), user, key).await?)
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<bool, DomainError> {
+                Ok(claims::take_over_handle(connection, handle, held.user_id.as_i64(), user, key)
+                    .await?)
+            },
+        )
         .await?;
     op.wrote(shard, over.lsn, domain.clock.now_ms());
     if over.value { Ok((UserId::from_i64(user), false)) } else { Err(taken("handle")) }
 }
 
-async fn claim_email(op: &Operation, domain: &Domain, email: &str, user: UserId) -> Result<bool, DomainError> {
+async fn claim_email(
+    op: &Operation,
+    domain: &Domain,
+    email: &str,
+    user: UserId,
+) -> Result<bool, DomainError> {
     let shard = domain.cluster.shard_of(Bucket::of_text(email));
     let claimed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<Option<Claim>, DomainError> {
-            Ok(claims::claim_email(connection, email, user.as_i64()).await?)
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<Option<Claim>, DomainError> {
+                Ok(claims::claim_email(connection, email, user.as_i64()).await?)
+            },
+        )
         .await?;
     let Some(held) = claimed.value else { return Ok(true) };
     if !held.stale || exists(domain, &held).await? {
@@ -226,9 +300,14 @@ async fn claim_email(op: &Operation, domain: &Domain, email: &str, user: UserId)
     }
     let over = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<bool, DomainError> {
-            Ok(claims::take_over_email(connection, email, held.user_id.as_i64(), user.as_i64()).await?)
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<bool, DomainError> {
+                Ok(claims::take_over_email(connection, email, held.user_id.as_i64(), user.as_i64())
+                    .await?)
+            },
+        )
         .await?;
     Ok(over.value)
 }
@@ -242,8 +321,21 @@ mod tests {
         for good in ["a@b.c", "first.last+tag@example.org"] {
             assert!(plausible(good), "{good}");
         }
-        for bad in ["", "a", "@b.c", "a@", "a@b", "a@b@c.d", "a b@c.d", "a@b.c\r\nBcc: x", "\"q\"@b.c", "a@.b", "a@b.", "a@b..c", "a\0@b.c"]
-        {
+        for bad in [
+            "",
+            "a",
+            "@b.c",
+            "a@",
+            "a@b",
+            "a@b@c.d",
+            "a b@c.d",
+            "a@b.c\r\nBcc: x",
+            "\"q\"@b.c",
+            "a@.b",
+            "a@b.",
+            "a@b..c",
+            "a\0@b.c",
+        ] {
             assert!(!plausible(bad), "{bad}");
         }
         assert!(!plausible(&format!("{}@b.c", "a".repeat(65))));
@@ -258,17 +350,33 @@ mod tests {
             display_name: "Ann".into(),
         };
         let first = retry_key("k/signUp", &input("a@b", "one"));
-        assert_eq!(first, retry_key("k/signUp", &input("a@b", "two")), "no password in what is stored");
-        let (other_input, other_key) = (retry_key("k/signUp", &input("c@d", "one")), retry_key("l/signUp", &input("a@b", "one")));
+        assert_eq!(
+            first,
+            retry_key("k/signUp", &input("a@b", "two")),
+            "no password in what is stored"
+        );
+        let (other_input, other_key) = (
+            retry_key("k/signUp", &input("c@d", "one")),
+            retry_key("l/signUp", &input("a@b", "one")),
+        );
         assert_ne!(first, other_input);
         assert!(same_client_key(Some(&first), Some(&other_input)));
         assert!(!same_client_key(Some(&first), Some(&other_key)));
-        assert!(!same_client_key(None, Some(&first)) && !same_client_key(Some(&first), None) && !same_client_key(None, None));
+        assert!(
+            !same_client_key(None, Some(&first))
+                && !same_client_key(Some(&first), None)
+                && !same_client_key(None, None)
+        );
     }
 
     #[test]
     fn every_field_out_of_bounds_is_told_at_once() {
-        let input = SignUp { handle: "a!".into(), email: "x".into(), password: "short".into(), display_name: " ".into() };
+        let input = SignUp {
+            handle: "a!".into(),
+            email: "x".into(),
+            password: "short".into(),
+            display_name: " ".into(),
+        };
         let Err(DomainError::Rejected(errors)) = checked(input) else { panic!("accepted") };
         assert_eq!(errors.len(), 4);
     }

@@ -55,7 +55,8 @@ struct AcceptedKey {
 impl AcceptedKey {
     fn new(public: &[u8]) -> Self {
         Self {
-            id: URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(public).as_slice().get(..8).unwrap_or_default()),
+            id: URL_SAFE_NO_PAD
+                .encode(sha2::Sha256::digest(public).as_slice().get(..8).unwrap_or_default()),
             public: URL_SAFE_NO_PAD.encode(public),
             verifying: DecodingKey::from_ed_der(public),
         }
@@ -65,20 +66,24 @@ impl AcceptedKey {
 /// The bytes in a PEM file.
 fn read_pem(path: &Path) -> Result<Vec<u8>, DomainError> {
     let file = path.display();
-    let pem = std::fs::read_to_string(path).map_err(|error| internal(format!("{file}: {error}")))?;
+    let pem =
+        std::fs::read_to_string(path).map_err(|error| internal(format!("{file}: {error}")))?;
     let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     STANDARD.decode(body).map_err(|error| internal(format!("{file}: {error}")))
 }
 
-/// The public key in a file of either half. A public one (SubjectPublicKeyInfo) ends in its 32 bytes.
+/// The public key in a file of either half. A public one (SubjectPublicKeyInfo) ends in its 32
+/// bytes.
 fn public_key(path: &Path) -> Result<Vec<u8>, DomainError> {
     /// What comes before an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410).
-    const PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+    const PREFIX: [u8; 12] =
+        [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
     let der = read_pem(path)?;
     if let Some(public) = der.strip_prefix(&PREFIX).filter(|public| public.len() == 32) {
         return Ok(public.to_vec());
     }
-    let pair = Ed25519KeyPair::from_pkcs8(&der).map_err(|error| internal(format!("{}: {error}", path.display())))?;
+    let pair = Ed25519KeyPair::from_pkcs8(&der)
+        .map_err(|error| internal(format!("{}: {error}", path.display())))?;
     Ok(pair.public_key().as_ref().to_vec())
 }
 
@@ -108,11 +113,16 @@ impl Tokens {
             key_id: accepted.first().map(|key| key.id.clone()).unwrap_or_default(),
             accepted,
             ttl_s: i64::try_from(config.access_ttl_s).unwrap_or(i64::MAX),
-            pseudonyms: sha2::Sha256::new().chain_update(b"plaza pseudonyms").chain_update(&der).finalize().into(),
+            pseudonyms: sha2::Sha256::new()
+                .chain_update(b"plaza pseudonyms")
+                .chain_update(&der)
+                .finalize()
+                .into(),
         })
     }
 
-    /// A number that stands for somebody without telling who: the same until the signing key changes.
+    /// A number that stands for somebody without telling who: the same until the signing key
+    /// changes.
     pub fn pseudonym(&self, of: &[u8]) -> u64 {
         let digest = sha2::Sha256::new().chain_update(self.pseudonyms).chain_update(of).finalize();
         digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
@@ -122,7 +132,11 @@ impl Tokens {
     ///
     /// # Errors
     /// When signing fails.
-    pub fn issue(&self, now: DateTime<Utc>, viewer: Viewer) -> Result<(String, DateTime<Utc>), DomainError> {
+    pub fn issue(
+        &self,
+        now: DateTime<Utc>,
+        viewer: Viewer,
+    ) -> Result<(String, DateTime<Utc>), DomainError> {
         let expires_at = now + chrono::TimeDelta::seconds(self.ttl_s);
         let claims = Claims {
             iss: ISSUER.to_owned(),
@@ -151,12 +165,16 @@ impl Tokens {
         validation.validate_nbf = false;
         let key_id = jsonwebtoken::decode_header(token).ok()?.kid?;
         let key = self.accepted.iter().find(|key| key.id == key_id)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, &key.verifying, &validation).ok()?.claims;
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, &key.verifying, &validation).ok()?.claims;
         let now = now.timestamp();
         if claims.exp + LEEWAY_S <= now || claims.nbf - LEEWAY_S > now {
             return None;
         }
-        Some(Viewer { user_id: UserId::from_i64(claims.sub.parse().ok()?), session_id: SessionId::from_i64(claims.sid.parse().ok()?) })
+        Some(Viewer {
+            user_id: UserId::from_i64(claims.sub.parse().ok()?),
+            session_id: SessionId::from_i64(claims.sid.parse().ok()?),
+        })
     }
 
     /// The public keys as a JWKS document.
@@ -166,7 +184,8 @@ impl Tokens {
     }
 }
 
-/// Makes a key file (PKCS#8 PEM, readable by its owner only) unless there is one; whether it made one.
+/// Makes a key file (PKCS#8 PEM, readable by its owner only) unless there is one; whether it made
+/// one.
 ///
 /// # Errors
 /// The folder is not there or not writable.
@@ -174,13 +193,24 @@ pub fn generate_key_file(path: &Path) -> std::io::Result<bool> {
     if path.try_exists()? {
         return Ok(false);
     }
-    let der = Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).map_err(std::io::Error::other)?;
-    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
-    // Written aside and linked into place: whoever finds the file finds all of it, and of two makers one wins.
-    // The file aside is this call's alone: a second maker that opened it would truncate the key that is linked to it.
-    let aside = path.with_extension(format!("new-{}-{:016x}", std::process::id(), rand::random::<u64>()));
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-    let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| std::fs::hard_link(&aside, path));
+    let der = Ed25519KeyPair::generate()
+        .and_then(|pair| pair.to_pkcs8v1())
+        .map_err(std::io::Error::other)?;
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        STANDARD.encode(der.as_ref())
+    );
+    // Written aside and linked into place: whoever finds the file finds all of it, and of two
+    // makers one wins. The file aside is this call's alone: a second maker that opened it would
+    // truncate the key that is linked to it.
+    let aside =
+        path.with_extension(format!("new-{}-{:016x}", std::process::id(), rand::random::<u64>()));
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    let written = file
+        .write_all(pem.as_bytes())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::hard_link(&aside, path));
     std::fs::remove_file(&aside)?;
     match written {
         Ok(()) => Ok(true),
@@ -203,9 +233,16 @@ mod tests {
         let file = folder.join(name);
         generate_key_file(&file).unwrap();
         assert!(!generate_key_file(&file).unwrap(), "an existing key is kept");
-        let others: Vec<_> = others.iter().map(|other| folder.join(other).to_str().unwrap().to_owned()).collect();
-        let toml = format!("signing_key_file = {:?}\naccepted_key_files = {others:?}", file.to_str().unwrap());
-        let config = config::Config::builder().add_source(config::File::from_str(&toml, config::FileFormat::Toml)).build().unwrap();
+        let others: Vec<_> =
+            others.iter().map(|other| folder.join(other).to_str().unwrap().to_owned()).collect();
+        let toml = format!(
+            "signing_key_file = {:?}\naccepted_key_files = {others:?}",
+            file.to_str().unwrap()
+        );
+        let config = config::Config::builder()
+            .add_source(config::File::from_str(&toml, config::FileFormat::Toml))
+            .build()
+            .unwrap();
         Tokens::new(&config.try_deserialize().unwrap()).unwrap()
     }
 
@@ -229,10 +266,17 @@ mod tests {
         let (old, new) = (tokens("old.pem"), tokens("new.pem"));
         let viewer = Viewer { user_id: UserId::from_i64(7), session_id: SessionId::from_i64(9) };
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let (by_old, by_new) = (old.issue(now, viewer).unwrap().0, new.issue(now, viewer).unwrap().0);
-        // First every server accepts the next key, then every server signs with it, then the old one goes.
-        for tokens in [tokens_accepting("old.pem", &["new.pem"]), tokens_accepting("new.pem", &["old.pem"])] {
-            assert_eq!((tokens.verify(now, &by_old), tokens.verify(now, &by_new)), (Some(viewer), Some(viewer)));
+        let (by_old, by_new) =
+            (old.issue(now, viewer).unwrap().0, new.issue(now, viewer).unwrap().0);
+        // First every server accepts the next key, then every server signs with it, then the old
+        // one goes.
+        for tokens in
+            [tokens_accepting("old.pem", &["new.pem"]), tokens_accepting("new.pem", &["old.pem"])]
+        {
+            assert_eq!(
+                (tokens.verify(now, &by_old), tokens.verify(now, &by_new)),
+                (Some(viewer), Some(viewer))
+            );
             assert_eq!(tokens.jwks()["keys"].as_array().unwrap().len(), 2);
         }
         assert_eq!((new.verify(now, &by_old), new.verify(now, &by_new)), (None, Some(viewer)));
@@ -245,12 +289,17 @@ mod tests {
         for round in 0..20 {
             let path = folder.join(format!("{round}.pem"));
             let made: Vec<(bool, String)> = std::thread::scope(|scope| {
-                let make = || (generate_key_file(&path).unwrap(), std::fs::read_to_string(&path).unwrap());
+                let make =
+                    || (generate_key_file(&path).unwrap(), std::fs::read_to_string(&path).unwrap());
                 let makers: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
                 makers.into_iter().map(|maker| maker.join().unwrap()).collect()
             });
             assert_eq!(made.iter().filter(|(won, _)| *won).count(), 1);
-            assert!(made.iter().all(|(_, pem)| *pem == made[0].1 && pem.ends_with("-----END PRIVATE KEY-----\n")));
+            assert!(
+                made.iter()
+                    .all(|(_, pem)| *pem == made[0].1
+                        && pem.ends_with("-----END PRIVATE KEY-----\n"))
+            );
         }
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 20, "nothing is left aside");
         std::fs::remove_dir_all(&folder).unwrap();
@@ -260,12 +309,17 @@ mod tests {
     fn no_other_algorithm_is_accepted() {
         let ours = tokens("algorithm.pem");
         let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
-        let body = URL_SAFE_NO_PAD.encode(r#"{"iss":"plaza","aud":"plaza","sub":"1","sid":"1","iat":0,"nbf":0,"exp":9999999999}"#);
+        let body = URL_SAFE_NO_PAD.encode(
+            r#"{"iss":"plaza","aud":"plaza","sub":"1","sid":"1","iat":0,"nbf":0,"exp":9999999999}"#,
+        );
         assert_eq!(ours.verify(DateTime::UNIX_EPOCH, &format!("{none}.{body}.")), None);
         let claims = serde_json::json!({"iss":"plaza","aud":"plaza","sub":"1","sid":"1","iat":0,"nbf":0,"exp":9_999_999_999_i64});
-        let forged =
-            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(ours.accepted[0].public.as_bytes()))
-                .unwrap();
+        let forged = jsonwebtoken::encode(
+            &Header::new(Algorithm::HS256),
+            &claims,
+            &EncodingKey::from_secret(ours.accepted[0].public.as_bytes()),
+        )
+        .unwrap();
         assert_eq!(ours.verify(DateTime::UNIX_EPOCH, &forged), None);
     }
 }

@@ -1,5 +1,6 @@
-//! Addresses that say for themselves what they are good for: signed, and ending. Whoever has one may use it, so a read of an image costs no look at who
-//! may see whom; that it ends soon is what bounds how long an image outlives its visibility.
+//! Addresses that say for themselves what they are good for: signed, and ending. Whoever has one
+//! may use it, so a read of an image costs no look at who may see whom; that it ends soon is what
+//! bounds how long an image outlives its visibility.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -25,7 +26,8 @@ pub enum Lifetime {
     Person,
 }
 
-/// Signs addresses and checks them. The keys are those that sign access tokens, put to another use: every server has them.
+/// Signs addresses and checks them. The keys are those that sign access tokens, put to another use:
+/// every server has them.
 pub struct Links {
     signing: hmac::Key,
     accepted: Vec<hmac::Key>,
@@ -42,7 +44,10 @@ impl std::fmt::Debug for Links {
 
 /// A key for addresses from a private key's file.
 fn key_from(pem: &[u8]) -> hmac::Key {
-    let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, pem.trim_ascii()), b"plaza: addresses of images, 1");
+    let derived = hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, pem.trim_ascii()),
+        b"plaza: addresses of images, 1",
+    );
     hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
 }
 
@@ -50,8 +55,10 @@ impl Links {
     /// # Errors
     /// A key file that cannot be read.
     pub fn new(media: &MediaConfig, auth: &AuthConfig) -> Result<Self, DomainError> {
-        let read =
-            |file: &std::path::PathBuf| std::fs::read(file).map_err(|error| DomainError::Internal(format!("{}: {error}", file.display())));
+        let read = |file: &std::path::PathBuf| {
+            std::fs::read(file)
+                .map_err(|error| DomainError::Internal(format!("{}: {error}", file.display())))
+        };
         let signing = key_from(&read(&auth.signing_key_file)?);
         let mut accepted = vec![signing.clone()];
         for file in &auth.accepted_key_files {
@@ -71,20 +78,31 @@ impl Links {
     }
 
     fn proof(&self, text: &str) -> String {
-        URL_SAFE_NO_PAD.encode(hmac::sign(&self.signing, text.as_bytes()).as_ref().get(..PROOF).unwrap_or_default())
+        URL_SAFE_NO_PAD.encode(
+            hmac::sign(&self.signing, text.as_bytes()).as_ref().get(..PROOF).unwrap_or_default(),
+        )
     }
 
     fn holds(&self, text: &str, proof: &str) -> bool {
         let Ok(proof) = URL_SAFE_NO_PAD.decode(proof) else { return false };
         let is_of = |key: &hmac::Key| {
             let signed = hmac::sign(key, text.as_bytes());
-            signed.as_ref().get(..PROOF).is_some_and(|right| aws_lc_rs::constant_time::verify_slices_are_equal(right, &proof).is_ok())
+            signed.as_ref().get(..PROOF).is_some_and(|right| {
+                aws_lc_rs::constant_time::verify_slices_are_equal(right, &proof).is_ok()
+            })
         };
         self.accepted.iter().any(is_of)
     }
 
-    /// Where a file of a picture is, from the origin's root. The same for everybody for a while, so that it is cached.
-    pub fn picture(&self, picture: &Picture, size: Size, lifetime: Lifetime, now: DateTime<Utc>) -> String {
+    /// Where a file of a picture is, from the origin's root. The same for everybody for a while, so
+    /// that it is cached.
+    pub fn picture(
+        &self,
+        picture: &Picture,
+        size: Size,
+        lifetime: Lifetime,
+        now: DateTime<Utc>,
+    ) -> String {
         let window = match lifetime {
             Lifetime::Content => self.content_s,
             Lifetime::Person => self.person_s,
@@ -96,7 +114,13 @@ impl Links {
     }
 
     /// Where a file of an image is, once there is one.
-    pub fn image(&self, image: &Image, size: Size, lifetime: Lifetime, now: DateTime<Utc>) -> Option<String> {
+    pub fn image(
+        &self,
+        image: &Image,
+        size: Size,
+        lifetime: Lifetime,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
         match &image.state {
             State::Ready(picture) => Some(self.picture(picture, size, lifetime, now)),
             _ => None,
@@ -104,7 +128,13 @@ impl Links {
     }
 
     /// For how many seconds yet a file may be fetched; `None` when it may not.
-    pub fn may_fetch(&self, file: &str, until: i64, proof: &str, now: DateTime<Utc>) -> Option<i64> {
+    pub fn may_fetch(
+        &self,
+        file: &str,
+        until: i64,
+        proof: &str,
+        now: DateTime<Utc>,
+    ) -> Option<i64> {
         let left = until.saturating_sub(now.timestamp());
         (left > 0 && self.holds(&format!("get {file} {until}"), proof)).then_some(left)
     }

@@ -1,8 +1,10 @@
-//! Images. The bytes never pass through GraphQL: a row is made, an address given, the bytes sent there (`upload`), and a job looks at them and makes
-//! what is shown (`process`, `render`). An image is shown once, by a post or as an avatar, and only when it is READY: from then on nothing about it
-//! changes, so what shows it holds all there is to know of it.
+//! Images. The bytes never pass through GraphQL: a row is made, an address given, the bytes sent
+//! there (`upload`), and a job looks at them and makes what is shown (`process`, `render`). An
+//! image is shown once, by a post or as an avatar, and only when it is READY: from then on nothing
+//! about it changes, so what shows it holds all there is to know of it.
 //!
-//! Whoever may see a post or a person may see their images: the addresses that say where the files are (`links`) are signed and end soon.
+//! Whoever may see a post or a person may see their images: the addresses that say where the files
+//! are (`links`) are signed and end soon.
 
 mod links;
 mod process;
@@ -53,10 +55,17 @@ pub struct Images {
 impl Images {
     /// # Errors
     /// A signing key file that cannot be read.
-    pub fn new(media: &MediaConfig, auth: &AuthConfig, limits: &LimitsConfig) -> Result<Self, DomainError> {
+    pub fn new(
+        media: &MediaConfig,
+        auth: &AuthConfig,
+        limits: &LimitsConfig,
+    ) -> Result<Self, DomainError> {
         Ok(Self {
             links: Links::new(media, auth)?,
-            per_person: Bucket { capacity: limits.images_per_hour * ONE, per_second: (limits.images_per_hour * ONE / 3_600).max(1) },
+            per_person: Bucket {
+                capacity: limits.images_per_hour * ONE,
+                per_second: (limits.images_per_hour * ONE / 3_600).max(1),
+            },
             decoding: Arc::new(Semaphore::new(media.parallel_decodes.max(1))),
             receiving: Semaphore::new(media.parallel_uploads.max(1)),
             config: media.clone(),
@@ -117,7 +126,9 @@ impl Image {
     fn of_row(row: store::Image) -> Self {
         let state = match (row.state.as_str(), row.picture) {
             ("READY", Some(picture)) => State::Ready(picture),
-            ("REJECTED", _) => State::Rejected(Rejection::from_name(row.rejection.as_deref().unwrap_or_default())),
+            ("REJECTED", _) => {
+                State::Rejected(Rejection::from_name(row.rejection.as_deref().unwrap_or_default()))
+            }
             ("PROCESSING", _) => State::Processing,
             _ => State::AwaitingUpload,
         };
@@ -154,7 +165,8 @@ fn names_of(key: &str, format: &str) -> Vec<String> {
     [Size::Small, Size::Large].map(|size| object_name(&size.file(key, format))).to_vec()
 }
 
-/// Every name that these pictures have files under: what is deleted when nothing shows them any more.
+/// Every name that these pictures have files under: what is deleted when nothing shows them any
+/// more.
 pub(super) fn files_of(pictures: &[Picture]) -> Vec<String> {
     pictures.iter().flat_map(|picture| names_of(&picture.key, &picture.format)).collect()
 }
@@ -173,8 +185,13 @@ pub struct NewUpload {
 /// The viewer announces an image; its id. Where its bytes go, [`Links::upload`] says.
 ///
 /// # Errors
-/// More bytes, or more images at hand or in an hour, than are taken; a text out of bounds; the viewer's shard is away.
-pub async fn create(op: &Operation, domain: &Domain, new: NewUpload) -> Result<ImageId, DomainError> {
+/// More bytes, or more images at hand or in an hour, than are taken; a text out of bounds; the
+/// viewer's shard is away.
+pub async fn create(
+    op: &Operation,
+    domain: &Domain,
+    new: NewUpload,
+) -> Result<ImageId, DomainError> {
     let owner = op.require_viewer()?.user_id;
     let config = &domain.images.config;
     let mut errors = Vec::new();
@@ -183,16 +200,21 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewUpload) -> Result<I
         let message = format!("must be 1 to {}", config.max_bytes);
         errors.push(UserError::field(UserErrorCode::Invalid, "byteCount", message));
     }
-    let alt = text::checked("altText", &new.alt, text::ALT_TEXT).map_err(|error| errors.push(error));
+    let alt =
+        text::checked("altText", &new.alt, text::ALT_TEXT).map_err(|error| errors.push(error));
     let alt = alt.ok().filter(|_| errors.is_empty()).ok_or(DomainError::Rejected(errors))?;
     let new = NewUpload { alt, ..new };
     let per_person = domain.images.per_person;
-    let standing = domain.redis.take_points(&format!("im:{}", owner.as_i64()), per_person, ONE, 0).await;
+    let standing =
+        domain.redis.take_points(&format!("im:{}", owner.as_i64()), per_person, ONE, 0).await;
     if !standing.taken {
-        return Err(DomainError::Limited { retry_after_s: per_person.until(ONE, standing.left).as_secs().max(1) });
+        return Err(DomainError::Limited {
+            retry_after_s: per_person.until(ONE, standing.left).as_secs().max(1),
+        });
     }
     let shard = domain.cluster.shard_of_id(owner);
-    let request = Request { user: owner, client_key: op.client_key.as_deref(), operation: "imageCreate" };
+    let request =
+        Request { user: owner, client_key: op.client_key.as_deref(), operation: "imageCreate" };
     let object_key = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>());
     let most_at_hand = i64::from(config.max_unused);
     let committed = domain
@@ -225,27 +247,43 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewUpload) -> Result<I
 ///
 /// # Errors
 /// A text out of bounds; no such image, or it is shown already; the viewer's shard is away.
-pub async fn describe(op: &Operation, domain: &Domain, id: ImageId, alt: &str) -> Result<ImageId, DomainError> {
+pub async fn describe(
+    op: &Operation,
+    domain: &Domain,
+    id: ImageId,
+    alt: &str,
+) -> Result<ImageId, DomainError> {
     let owner = op.require_viewer()?.user_id;
-    let alt = text::checked("altText", alt, text::ALT_TEXT).map_err(|error| DomainError::Rejected(vec![error]))?;
-    let missing =
-        || DomainError::rejected(UserErrorCode::NotFound, "imageId", "there is no such image of the viewer's that is not shown yet");
+    let alt = text::checked("altText", alt, text::ALT_TEXT)
+        .map_err(|error| DomainError::Rejected(vec![error]))?;
+    let missing = || {
+        DomainError::rejected(
+            UserErrorCode::NotFound,
+            "imageId",
+            "there is no such image of the viewer's that is not shown yet",
+        )
+    };
     if id.bucket() != owner.bucket() {
         return Err(missing());
     }
     let shard = domain.cluster.shard_of_id(owner);
-    let request = Request { user: owner, client_key: op.client_key.as_deref(), operation: "imageUpdate" };
+    let request =
+        Request { user: owner, client_key: op.client_key.as_deref(), operation: "imageUpdate" };
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<ImageId, DomainError> {
-            once(connection, request, &(id, &alt), async |connection: &mut Connection| {
-                match store::describe(connection, owner.as_i64(), id.as_i64(), &alt).await? {
-                    true => Ok(id),
-                    false => Err(missing()),
-                }
-            })
-            .await
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<ImageId, DomainError> {
+                once(connection, request, &(id, &alt), async |connection: &mut Connection| {
+                    match store::describe(connection, owner.as_i64(), id.as_i64(), &alt).await? {
+                        true => Ok(id),
+                        false => Err(missing()),
+                    }
+                })
+                .await
+            },
+        )
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     Ok(committed.value)
@@ -255,20 +293,27 @@ pub async fn describe(op: &Operation, domain: &Domain, id: ImageId, alt: &str) -
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn get_many(op: &Operation, domain: &Domain, ids: &[ImageId]) -> Result<HashMap<ImageId, Image>, DomainError> {
+pub async fn get_many(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[ImageId],
+) -> Result<HashMap<ImageId, Image>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashMap::new()) };
     // An image lies in its owner's bucket: other buckets hold none of the viewer's.
     let own = ids.iter().copied().filter(|id| id.bucket() == viewer.user_id.bucket());
     let rows = domain
         .cluster
-        .scatter_ids(&op.reads, own, async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await)
+        .scatter_ids(&op.reads, own, async |connection: &mut Connection, ids: &[i64]| {
+            store::get_many(connection, ids).await
+        })
         .await
         .complete()?;
     let own = rows.into_iter().flatten().filter(|row| row.owner_id == viewer.user_id);
     Ok(own.map(|row| (row.id, Image::of_row(row))).collect())
 }
 
-/// Takes images of the viewer's to be shown, in this order; call it inside the transaction that shows them.
+/// Takes images of the viewer's to be shown, in this order; call it inside the transaction that
+/// shows them.
 ///
 /// # Errors
 /// One that is not the viewer's, not for this, not ready, or shown already.
@@ -284,11 +329,13 @@ pub(super) async fn take(
     }
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
     let taken = store::take(connection, owner.as_i64(), purpose.name(), &raw).await?;
-    let found: HashMap<ImageId, Picture> = taken.into_iter().map(|picture| (picture.id, picture)).collect();
+    let found: HashMap<ImageId, Picture> =
+        taken.into_iter().map(|picture| (picture.id, picture)).collect();
     let in_order: Option<Vec<Picture>> = ids.iter().map(|id| found.get(id).cloned()).collect();
     in_order.ok_or_else(|| {
         let kind = purpose.name();
-        let message = format!("must be images of the viewer's for {kind}, each READY and not yet shown");
+        let message =
+            format!("must be images of the viewer's for {kind}, each READY and not yet shown");
         DomainError::rejected(UserErrorCode::NotFound, field, message)
     })
 }

@@ -1,4 +1,5 @@
-//! What was sent becomes what is shown. Run again at any time, it comes to the same: files have the names that the row has, and the row moves on once.
+//! What was sent becomes what is shown. Run again at any time, it comes to the same: files have the
+//! names that the row has, and the row moves on once.
 
 use std::sync::Arc;
 
@@ -16,7 +17,12 @@ async fn row(domain: &Domain, id: ImageId) -> Result<Option<Row>, StoreError> {
     let raw = [id.as_i64()];
     let primary = ReadSession::primary(domain.cluster.len());
     let shard = domain.cluster.shard_of_id(id);
-    let rows = domain.cluster.read(&primary, shard, async |connection: &mut Connection| store::get_many(connection, &raw).await).await?;
+    let rows = domain
+        .cluster
+        .read(&primary, shard, async |connection: &mut Connection| {
+            store::get_many(connection, &raw).await
+        })
+        .await?;
     Ok(rows.into_iter().next())
 }
 
@@ -27,19 +33,24 @@ async fn row(domain: &Domain, id: ImageId) -> Result<Option<Row>, StoreError> {
 pub async fn process(op: &Operation, domain: &Domain, id: ImageId) -> Result<(), DomainError> {
     let Some(image) = row(domain, id).await? else { return Ok(()) };
     let (Some(upload), "PROCESSING") = (&image.upload, image.state.as_str()) else { return Ok(()) };
-    let Some(sent) = domain.objects.read(upload, domain.images.config.max_bytes.into()).await? else {
+    let Some(sent) = domain.objects.read(upload, domain.images.config.max_bytes.into()).await?
+    else {
         // Whoever has just finished it has deleted what was sent.
         return match row(domain, id).await? {
-            Some(row) if row.state == "PROCESSING" => Err(DomainError::Internal(format!("what was sent for image {id} is gone"))),
+            Some(row) if row.state == "PROCESSING" => {
+                Err(DomainError::Internal(format!("what was sent for image {id} is gone")))
+            }
             _ => Ok(()),
         };
     };
-    let purpose = if image.purpose == Purpose::Avatar.name() { Purpose::Avatar } else { Purpose::Post };
+    let purpose =
+        if image.purpose == Purpose::Avatar.name() { Purpose::Avatar } else { Purpose::Post };
     let shard = domain.cluster.shard_of_id(id);
     match on_a_thread(domain, sent, purpose).await? {
         Ok(rendered) => {
             let picture = keep(domain, &image, &rendered).await?;
-            let ready = async |connection: &mut Connection| store::ready(connection, &picture).await;
+            let ready =
+                async |connection: &mut Connection| store::ready(connection, &picture).await;
             let ready = domain.cluster.write(shard, op.deadline, ready).await?.value;
             if !ready && row(domain, id).await?.is_none() {
                 // Its row was reaped meanwhile: nothing would ever delete these.
@@ -49,19 +60,31 @@ pub async fn process(op: &Operation, domain: &Domain, id: ImageId) -> Result<(),
             metrics::counter!("plaza_images_processed_total", "outcome" => outcome).increment(1);
         }
         Err(rejection) => {
-            let rejected = async |connection: &mut Connection| store::rejected(connection, id.as_i64(), rejection.name()).await;
+            let rejected = async |connection: &mut Connection| {
+                store::rejected(connection, id.as_i64(), rejection.name()).await
+            };
             domain.cluster.write(shard, op.deadline, rejected).await?;
-            metrics::counter!("plaza_images_processed_total", "outcome" => rejection.name()).increment(1);
+            metrics::counter!("plaza_images_processed_total", "outcome" => rejection.name())
+                .increment(1);
         }
     }
     // A job that ends between the two leaves this to the reaper.
     Ok(domain.objects.delete(upload).await?)
 }
 
-/// Renders on a thread of its own, as many at a time as there is memory for: one that is given up on holds its place until it ends.
-async fn on_a_thread(domain: &Domain, sent: Bytes, purpose: Purpose) -> Result<Result<Rendered, Rejection>, DomainError> {
-    let internal = |error: &dyn std::fmt::Display| DomainError::Internal(format!("rendering: {error}"));
-    let permit = Arc::clone(&domain.images.decoding).acquire_owned().await.map_err(|error| internal(&error))?;
+/// Renders on a thread of its own, as many at a time as there is memory for: one that is given up
+/// on holds its place until it ends.
+async fn on_a_thread(
+    domain: &Domain,
+    sent: Bytes,
+    purpose: Purpose,
+) -> Result<Result<Rendered, Rejection>, DomainError> {
+    let internal =
+        |error: &dyn std::fmt::Display| DomainError::Internal(format!("rendering: {error}"));
+    let permit = Arc::clone(&domain.images.decoding)
+        .acquire_owned()
+        .await
+        .map_err(|error| internal(&error))?;
     let max_pixels = domain.images.config.max_pixels;
     let running = tokio::task::spawn_blocking(move || {
         let rendered = render(&sent, purpose, max_pixels);

@@ -1,4 +1,5 @@
-//! What nobody shows is forgotten: images that were never sent, never taken, or rejected, and what was sent in vain.
+//! What nobody shows is forgotten: images that were never sent, never taken, or rejected, and what
+//! was sent in vain.
 
 use chrono::TimeDelta;
 
@@ -13,7 +14,8 @@ use crate::stores::postgres::{Connection, images as store};
 /// Most of a shard at a time.
 const CHUNK: i64 = 200;
 
-/// Deletes what is old enough, some of it; how many images. Any number of processes may do so at the same time.
+/// Deletes what is old enough, some of it; how many images. Any number of processes may do so at
+/// the same time.
 ///
 /// # Errors
 /// A shard or the object store is away: what was not done is done the next time.
@@ -28,18 +30,31 @@ pub async fn reap(op: &Operation, domain: &Domain) -> Result<usize, DomainError>
             let Some(first) = reaped.iter().map(|image| image.id).min() else { return Ok(0) };
             let files = reaped.iter().flat_map(|image| {
                 // A job that died half-way may have left files of a format that no row tells.
-                let formats = image.format.as_deref().map_or_else(|| vec!["jpg", "webp"], |format| vec![format]);
-                formats.into_iter().flat_map(|format| names_of(&image.object_key, format)).chain(image.upload.clone())
+                let formats = image
+                    .format
+                    .as_deref()
+                    .map_or_else(|| vec!["jpg", "webp"], |format| vec![format]);
+                formats
+                    .into_iter()
+                    .flat_map(|format| names_of(&image.object_key, format))
+                    .chain(image.upload.clone())
             });
             let names: Vec<String> = files.collect();
             let messages = Messages::new(shard, now, op.traceparent.as_deref());
-            messages.job(Job::ImageDelete { names }, format!("image:{first}/reap")).append(connection).await?;
+            messages
+                .job(Job::ImageDelete { names }, format!("image:{first}/reap"))
+                .append(connection)
+                .await?;
             Ok(reaped.len())
         };
         count += domain.cluster.write(shard, op.deadline, reaped).await?.value;
     }
     // Twice as long: an upload whose row waits for its job is not in vain.
-    for name in domain.objects.older_than("uploads", now - keep * 2, usize::try_from(CHUNK).unwrap_or_default()).await? {
+    for name in domain
+        .objects
+        .older_than("uploads", now - keep * 2, usize::try_from(CHUNK).unwrap_or_default())
+        .await?
+    {
         domain.objects.delete(&name).await?;
     }
     Ok(count)

@@ -1,5 +1,7 @@
-//! From bytes that somebody sent to the files that are shown. What the bytes are is decided by what is in them. Nothing of them gets through but
-//! pixels: the files are encoded anew, so metadata, what hangs on behind the image, and what else the bytes might mean to some program are left behind.
+//! From bytes that somebody sent to the files that are shown. What the bytes are is decided by what
+//! is in them. Nothing of them gets through but pixels: the files are encoded anew, so metadata,
+//! what hangs on behind the image, and what else the bytes might mean to some program are left
+//! behind.
 
 use std::io::Cursor;
 
@@ -9,7 +11,9 @@ use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
 use image::codecs::png::PngDecoder;
 use image::codecs::webp::{WebPDecoder, WebPEncoder};
 use image::imageops::FilterType;
-use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbaImage};
+use image::{
+    AnimationDecoder, DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbaImage,
+};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
 use super::Purpose;
@@ -82,7 +86,8 @@ pub struct Rendered {
 /// Writes pixels as a file of one format.
 type Encode = fn(&DynamicImage) -> Result<Bytes, ImageError>;
 
-/// Looks at what was sent and makes what is shown. Takes up to 4 bytes a pixel of memory, and a while: not for a thread that others wait for.
+/// Looks at what was sent and makes what is shown. Takes up to 4 bytes a pixel of memory, and a
+/// while: not for a thread that others wait for.
 ///
 /// # Errors
 /// Why it cannot be shown.
@@ -102,7 +107,8 @@ pub fn render(sent: &[u8], purpose: Purpose, max_pixels: u64) -> Result<Rendered
     };
     let (width, height) = (large.width(), large.height());
     let color = average(&small);
-    let is_opaque = large.as_rgba8().is_none_or(|pixels| pixels.pixels().all(|pixel| pixel.0[3] == u8::MAX));
+    let is_opaque =
+        large.as_rgba8().is_none_or(|pixels| pixels.pixels().all(|pixel| pixel.0[3] == u8::MAX));
     let (format, encode): (_, Encode) = if is_opaque { ("jpg", jpeg) } else { ("webp", webp) };
     Ok(Rendered {
         format,
@@ -191,26 +197,48 @@ fn pixels(mut decoder: impl ImageDecoder, max_pixels: u64) -> Result<DynamicImag
 }
 
 fn shrunk(decoded: DynamicImage) -> DynamicImage {
-    let small = if decoded.width().max(decoded.height()) > CAREFULLY { decoded.thumbnail(CAREFULLY, CAREFULLY) } else { decoded };
+    let small = if decoded.width().max(decoded.height()) > CAREFULLY {
+        decoded.thumbnail(CAREFULLY, CAREFULLY)
+    } else {
+        decoded
+    };
     // 16 bits a colour, and grey, end here.
-    if small.color().has_alpha() { DynamicImage::ImageRgba8(small.into_rgba8()) } else { DynamicImage::ImageRgb8(small.into_rgb8()) }
+    if small.color().has_alpha() {
+        DynamicImage::ImageRgba8(small.into_rgba8())
+    } else {
+        DynamicImage::ImageRgb8(small.into_rgb8())
+    }
 }
 
-/// The same colours in sRGB; `None` when the profile is not one of RGB, or cannot be read: then they are taken for sRGB.
+/// The same colours in sRGB; `None` when the profile is not one of RGB, or cannot be read: then
+/// they are taken for sRGB.
 fn in_srgb(image: &DynamicImage, profile: &[u8]) -> Option<DynamicImage> {
-    let from = ColorProfile::new_from_slice(profile).ok().filter(|profile| profile.color_space == DataColorSpace::Rgb)?;
+    let from = ColorProfile::new_from_slice(profile)
+        .ok()
+        .filter(|profile| profile.color_space == DataColorSpace::Rgb)?;
     let to = ColorProfile::new_srgb();
-    let transform = from.create_transform_8bit(Layout::Rgba, &to, Layout::Rgba, TransformOptions::default()).ok()?;
+    let transform = from
+        .create_transform_8bit(Layout::Rgba, &to, Layout::Rgba, TransformOptions::default())
+        .ok()?;
     let source = image.to_rgba8();
     let mut converted = vec![0; source.as_raw().len()];
     transform.transform(source.as_raw(), &mut converted).ok()?;
-    let converted = DynamicImage::ImageRgba8(RgbaImage::from_raw(source.width(), source.height(), converted)?);
-    Some(if image.color().has_alpha() { converted } else { DynamicImage::ImageRgb8(converted.into_rgb8()) })
+    let converted =
+        DynamicImage::ImageRgba8(RgbaImage::from_raw(source.width(), source.height(), converted)?);
+    Some(if image.color().has_alpha() {
+        converted
+    } else {
+        DynamicImage::ImageRgb8(converted.into_rgb8())
+    })
 }
 
 /// The image no wider than this and no higher than twice as much.
 fn fit(image: DynamicImage, width: u32) -> DynamicImage {
-    if image.width() <= width && image.height() <= width * 2 { image } else { image.resize(width, width * 2, FilterType::Lanczos3) }
+    if image.width() <= width && image.height() <= width * 2 {
+        image
+    } else {
+        image.resize(width, width * 2, FilterType::Lanczos3)
+    }
 }
 
 /// The middle of the image, no larger than this.
@@ -237,7 +265,8 @@ fn webp(image: &DynamicImage) -> Result<Bytes, ImageError> {
     Ok(encoded.into())
 }
 
-/// Whether a JPEG has an end: the decoder paints grey what is missing. Goes from segment to segment, since a thumbnail among the metadata has an end too.
+/// Whether a JPEG has an end: the decoder paints grey what is missing. Goes from segment to
+/// segment, since a thumbnail among the metadata has an end too.
 fn jpeg_ends(sent: &[u8]) -> bool {
     let mut rest = sent.get(2..).unwrap_or_default();
     let mut in_scan = false;

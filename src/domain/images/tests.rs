@@ -18,10 +18,13 @@ fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
 
 /// Left half red, right half blue.
 fn halves(width: u32, height: u32) -> DynamicImage {
-    DynamicImage::ImageRgb8(RgbImage::from_fn(width, height, |x, _| if x < width / 2 { Rgb([220, 10, 10]) } else { Rgb([10, 10, 220]) }))
+    DynamicImage::ImageRgb8(RgbImage::from_fn(width, height, |x, _| {
+        if x < width / 2 { Rgb([220, 10, 10]) } else { Rgb([10, 10, 220]) }
+    }))
 }
 
-/// A JPEG as a telephone held upright writes it: lying, with a word on how to turn it, and where it was taken.
+/// A JPEG as a telephone held upright writes it: lying, with a word on how to turn it, and where it
+/// was taken.
 fn from_a_telephone() -> Vec<u8> {
     let mut tiff = b"II*\0\x08\0\0\0\x02\0".to_vec();
     // Orientation: turn it to the right. Then the folder of GPS tags.
@@ -59,32 +62,48 @@ fn a_photograph_is_turned_and_its_metadata_stay_behind() {
 #[test]
 fn files_have_their_sizes_and_small_images_stay_as_they_are() {
     let of = |width, height, purpose| {
-        let rendered = render(&encoded(&halves(width, height), ImageFormat::Jpeg), purpose, PIXELS).unwrap();
+        let rendered =
+            render(&encoded(&halves(width, height), ImageFormat::Jpeg), purpose, PIXELS).unwrap();
         let small = load_from_memory(&rendered.small).unwrap();
         ((rendered.width, rendered.height), (small.width(), small.height()))
     };
     assert_eq!(of(3_000, 1_500, Purpose::Post), ((1_280, 640), (320, 160)));
     assert_eq!(of(100, 50, Purpose::Post), ((100, 50), (100, 50)));
-    assert_eq!(of(600, 6_000, Purpose::Post), ((256, 2_560), (64, 640)), "no higher than twice as wide as may be");
+    assert_eq!(
+        of(600, 6_000, Purpose::Post),
+        ((256, 2_560), (64, 640)),
+        "no higher than twice as wide as may be"
+    );
     assert_eq!(of(3_000, 1_000, Purpose::Avatar), ((512, 512), (128, 128)));
     assert_eq!(of(90, 60, Purpose::Avatar), ((60, 60), (60, 60)));
 }
 
 #[test]
 fn what_one_can_see_through_stays_so() {
-    let ring =
-        DynamicImage::ImageRgba8(RgbaImage::from_fn(64, 64, |x, _| if x < 32 { Rgba([9, 9, 9, 0]) } else { Rgba([200, 9, 9, 255]) }));
+    let ring = DynamicImage::ImageRgba8(RgbaImage::from_fn(64, 64, |x, _| {
+        if x < 32 { Rgba([9, 9, 9, 0]) } else { Rgba([200, 9, 9, 255]) }
+    }));
     for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Gif] {
         let rendered = render(&encoded(&ring, format), Purpose::Post, PIXELS).unwrap();
         assert_eq!(rendered.format, "webp", "{format:?}");
         let shown = load_from_memory(&rendered.large).unwrap().into_rgba8();
-        assert_eq!((shown.get_pixel(5, 5).0[3], shown.get_pixel(60, 5).0[3]), (0, 255), "{format:?}");
+        assert_eq!(
+            (shown.get_pixel(5, 5).0[3], shown.get_pixel(60, 5).0[3]),
+            (0, 255),
+            "{format:?}"
+        );
     }
     // An alpha channel that hides nothing costs nothing.
     let solid = DynamicImage::ImageRgba8(halves(64, 64).into_rgba8());
-    assert_eq!(render(&encoded(&solid, ImageFormat::Png), Purpose::Post, PIXELS).unwrap().format, "jpg");
+    assert_eq!(
+        render(&encoded(&solid, ImageFormat::Png), Purpose::Post, PIXELS).unwrap().format,
+        "jpg"
+    );
     let deep = DynamicImage::ImageRgb16(halves(64, 64).into_rgb16());
-    assert_eq!(render(&encoded(&deep, ImageFormat::Png), Purpose::Post, PIXELS).unwrap().format, "jpg");
+    assert_eq!(
+        render(&encoded(&deep, ImageFormat::Png), Purpose::Post, PIXELS).unwrap().format,
+        "jpg"
+    );
 }
 
 #[test]
@@ -93,7 +112,11 @@ fn a_bomb_is_refused_by_its_header() {
     assert_eq!(render(&image, Purpose::Post, 64 * 64 - 1), Err(Rejection::TooManyPixels));
     assert!(render(&image, Purpose::Post, 64 * 64).is_ok());
     for format in [ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Gif] {
-        assert_eq!(render(&encoded(&halves(64, 64), format), Purpose::Post, 1_000), Err(Rejection::TooManyPixels), "{format:?}");
+        assert_eq!(
+            render(&encoded(&halves(64, 64), format), Purpose::Post, 1_000),
+            Err(Rejection::TooManyPixels),
+            "{format:?}"
+        );
     }
 }
 
@@ -120,7 +143,8 @@ fn links() -> Links {
     std::fs::create_dir_all(&folder).unwrap();
     let key = folder.join(format!("{:x}.pem", rand::random::<u64>()));
     crate::domain::identity::generate_key_file(&key).unwrap();
-    let auth: AuthConfig = serde_json::from_value(serde_json::json!({ "signing_key_file": key })).unwrap();
+    let auth: AuthConfig =
+        serde_json::from_value(serde_json::json!({ "signing_key_file": key })).unwrap();
     Links::new(&MediaConfig::default(), &auth).unwrap()
 }
 
@@ -138,13 +162,21 @@ fn an_address_holds_for_a_while_and_for_its_file_alone() {
     };
     let now = DateTime::from_timestamp(1_800_000_123, 0).unwrap();
     let url = links.picture(&picture, Size::Large, Lifetime::Content, now);
-    assert_eq!(url, links.picture(&picture, Size::Large, Lifetime::Content, now + TimeDelta::seconds(60)), "cached as one");
+    assert_eq!(
+        url,
+        links.picture(&picture, Size::Large, Lifetime::Content, now + TimeDelta::seconds(60)),
+        "cached as one"
+    );
     let (file, query) = url.strip_prefix("/media/images/").unwrap().split_once('?').unwrap();
     let (until, proof) = query.strip_prefix("until=").unwrap().split_once("&proof=").unwrap();
     let until: i64 = until.parse().unwrap();
     let left = links.may_fetch(file, until, proof, now).unwrap();
     assert!((900..=1_800).contains(&left), "{left}");
-    assert_eq!(links.may_fetch(file, until, proof, DateTime::from_timestamp(until, 0).unwrap()), None, "it has ended");
+    assert_eq!(
+        links.may_fetch(file, until, proof, DateTime::from_timestamp(until, 0).unwrap()),
+        None,
+        "it has ended"
+    );
     assert_eq!(links.may_fetch(file, until + 1, proof, now), None);
     assert_eq!(links.may_fetch("AAAAAAAAAAAAAAAAAAAAAA.small.jpg", until, proof, now), None);
     assert_eq!(others.may_fetch(file, until, proof, now), None, "signed by somebody else");
@@ -154,5 +186,8 @@ fn an_address_holds_for_a_while_and_for_its_file_alone() {
     let token = links.upload(picture.id);
     let token = token.strip_prefix("/media/uploads/").unwrap();
     assert_eq!(links.uploaded(token).map(|(id, _)| id), Some(picture.id));
-    assert_eq!((others.uploaded(token), links.uploaded(&token[1..]), links.uploaded("")), (None, None, None));
+    assert_eq!(
+        (others.uploaded(token), links.uploaded(&token[1..]), links.uploaded("")),
+        (None, None, None)
+    );
 }

@@ -58,12 +58,17 @@ async fn row(domain: &Domain, id: ImageId) -> Result<Row, Refused> {
     let raw = [id.as_i64()];
     let primary = ReadSession::primary(domain.cluster.len());
     let shard = domain.cluster.shard_of_id(id);
-    let rows = domain.cluster.read(&primary, shard, async |connection: &mut Connection| store::get_many(connection, &raw).await).await?;
+    let rows = domain
+        .cluster
+        .read(&primary, shard, async |connection: &mut Connection| {
+            store::get_many(connection, &raw).await
+        })
+        .await?;
     rows.into_iter().next().ok_or(Refused::Ended)
 }
 
-/// Takes the bytes that come to an upload address, as many as were announced. The same bytes may come again: whoever did not hear the answer sends them
-/// once more.
+/// Takes the bytes that come to an upload address, as many as were announced. The same bytes may
+/// come again: whoever did not hear the answer sends them once more.
 ///
 /// # Errors
 /// Why they were not taken.
@@ -104,14 +109,22 @@ pub async fn receive<E>(
     let shard = domain.cluster.shard_of_id(id);
     let kept = domain
         .cluster
-        .write(shard, op.deadline.max(Instant::now() + COMMIT), async |connection: &mut Connection| -> Result<bool, StoreError> {
-            let kept = store::uploaded(connection, id.as_i64(), &name, &hash).await?;
-            if kept {
-                let messages = Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
-                messages.job(Job::ImageProcess { image_id: id }, format!("image:{id}/process")).append(connection).await?;
-            }
-            Ok(kept)
-        })
+        .write(
+            shard,
+            op.deadline.max(Instant::now() + COMMIT),
+            async |connection: &mut Connection| -> Result<bool, StoreError> {
+                let kept = store::uploaded(connection, id.as_i64(), &name, &hash).await?;
+                if kept {
+                    let messages =
+                        Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
+                    messages
+                        .job(Job::ImageProcess { image_id: id }, format!("image:{id}/process"))
+                        .append(connection)
+                        .await?;
+                }
+                Ok(kept)
+            },
+        )
         .await;
     match kept {
         Ok(committed) if committed.value => Ok(()),

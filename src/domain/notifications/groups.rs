@@ -1,7 +1,9 @@
-//! Notifications told together: who likes the same post, who follows, what is said on a post, on one day.
+//! Notifications told together: who likes the same post, who follows, what is said on a post, on
+//! one day.
 //!
-//! A page of groups is of the notifications there were when the first page was asked for: the cursor carries which was the newest then. So a group that
-//! grows while somebody pages through the list does not come a second time, nor push another over the page's edge.
+//! A page of groups is of the notifications there were when the first page was asked for: the
+//! cursor carries which was the newest then. So a group that grows while somebody pages through the
+//! list does not come a second time, nor push another over the page's edge.
 
 use std::collections::{HashMap, HashSet};
 
@@ -55,7 +57,8 @@ pub struct Groups {
     pub has_next: bool,
 }
 
-/// What notifications that are told together have in common; a kind that is not named here is told one by one.
+/// What notifications that are told together have in common; a kind that is not named here is told
+/// one by one.
 fn key(told: &Listed) -> (&str, i64, i64) {
     let row = &told.notification;
     let about = match row.kind.as_str() {
@@ -77,15 +80,22 @@ fn group(rows: &[Listed], read_up_to: i64) -> Vec<Group> {
         if place == groups.len() {
             let latest = told.notification.clone();
             let is_unread = latest.id.as_i64() > read_up_to;
-            groups.push((Group { latest, actors: Vec::new(), actor_count: 0, count: 0, is_unread }, HashSet::new()));
+            groups.push((
+                Group { latest, actors: Vec::new(), actor_count: 0, count: 0, is_unread },
+                HashSet::new(),
+            ));
         }
         let Some((group, actors)) = groups.get_mut(place) else { continue };
         group.count += 1;
-        if told.notification.actor_id != 0 && actors.insert(told.notification.actor_id) && group.actors.len() < NAMED {
+        if told.notification.actor_id != 0
+            && actors.insert(told.notification.actor_id)
+            && group.actors.len() < NAMED
+        {
             group.actors.push(UserId::from_i64(told.notification.actor_id));
         }
     }
-    let counted = |(group, actors): (Group, HashSet<i64>)| Group { actor_count: actors.len(), ..group };
+    let counted =
+        |(group, actors): (Group, HashSet<i64>)| Group { actor_count: actors.len(), ..group };
     groups.into_iter().map(counted).collect()
 }
 
@@ -93,7 +103,12 @@ fn group(rows: &[Listed], read_up_to: i64) -> Vec<Group> {
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; a shard that is away.
-pub async fn of_viewer(op: &Operation, domain: &Domain, first: usize, after: Option<Place>) -> Result<Groups, DomainError> {
+pub async fn of_viewer(
+    op: &Operation,
+    domain: &Domain,
+    first: usize,
+    after: Option<Place>,
+) -> Result<Groups, DomainError> {
     let user = op.require_viewer()?.user_id;
     let newest = after.map_or(i64::MAX, |place| place.newest);
     let (rows, settings) = domain
@@ -104,15 +119,23 @@ pub async fn of_viewer(op: &Operation, domain: &Domain, first: usize, after: Opt
         })
         .await?;
     let newest = rows.first().map_or(newest, |told| told.notification.id.as_i64());
-    let kept: HashSet<i64> = shown(op, domain, &settings, rows.iter().map(|told| told.notification.clone()).collect())
-        .await?
-        .into_iter()
-        .map(|row| row.id.as_i64())
-        .collect();
-    let rows: Vec<Listed> = rows.into_iter().filter(|told| kept.contains(&told.notification.id.as_i64())).collect();
+    let kept: HashSet<i64> =
+        shown(op, domain, &settings, rows.iter().map(|told| told.notification.clone()).collect())
+            .await?
+            .into_iter()
+            .map(|row| row.id.as_i64())
+            .collect();
+    let rows: Vec<Listed> =
+        rows.into_iter().filter(|told| kept.contains(&told.notification.id.as_i64())).collect();
     let below = after.map_or(i64::MAX, |place| place.latest);
-    let mut groups = group(&rows, settings.read_up_to).into_iter().filter(|group| group.latest.id.as_i64() < below);
-    let items = groups.by_ref().take(first).map(|group| (Place { newest, latest: group.latest.id.as_i64() }, group)).collect();
+    let mut groups = group(&rows, settings.read_up_to)
+        .into_iter()
+        .filter(|group| group.latest.id.as_i64() < below);
+    let items = groups
+        .by_ref()
+        .take(first)
+        .map(|group| (Place { newest, latest: group.latest.id.as_i64() }, group))
+        .collect();
     Ok(Groups { items, has_next: groups.next().is_some() })
 }
 
@@ -125,8 +148,16 @@ pub async fn unread(op: &Operation, domain: &Domain) -> Result<usize, DomainErro
     let (rows, settings) = domain
         .cluster
         .read(&op.reads, domain.cluster.shard_of_id(user), async |connection: &mut Connection| {
-            let settings: settings::Settings = notification_settings::get(connection, user.as_i64()).await?;
-            let unread = model::unread(connection, user.as_i64(), settings.read_up_to, &settings.muted, LOOKED_AT).await?;
+            let settings: settings::Settings =
+                notification_settings::get(connection, user.as_i64()).await?;
+            let unread = model::unread(
+                connection,
+                user.as_i64(),
+                settings.read_up_to,
+                &settings.muted,
+                LOOKED_AT,
+            )
+            .await?;
             Ok((unread, settings))
         })
         .await?;
@@ -139,7 +170,14 @@ mod tests {
     use crate::ids::{Bucket, NotificationId, compose};
 
     /// Days since 2025, and the rest of the row.
-    fn told(day: i64, number: u16, kind: &str, actor: i64, subject: i64, post: Option<i64>) -> Listed {
+    fn told(
+        day: i64,
+        number: u16,
+        kind: &str,
+        actor: i64,
+        subject: i64,
+        post: Option<i64>,
+    ) -> Listed {
         let id = compose(1_735_689_600_000 + day * DAY_MS, Bucket::new(1), number);
         let row = Notification {
             id: NotificationId::from_i64(id),
@@ -167,8 +205,12 @@ mod tests {
             told(1, 1, "LIKED", 8, 70, None),
         ];
         let groups = group(&rows, rows[2].notification.id.as_i64());
-        let told: Vec<(&str, usize, usize, bool)> =
-            groups.iter().map(|group| (group.latest.kind.as_str(), group.count, group.actor_count, group.is_unread)).collect();
+        let told: Vec<(&str, usize, usize, bool)> = groups
+            .iter()
+            .map(|group| {
+                (group.latest.kind.as_str(), group.count, group.actor_count, group.is_unread)
+            })
+            .collect();
         assert_eq!(
             told,
             [
@@ -186,8 +228,13 @@ mod tests {
 
     #[test]
     fn of_many_people_the_last_are_named() {
-        let rows: Vec<Listed> = (0..10).map(|number| told(1, 20 - number, "LIKED", i64::from(number) + 1, 70, None)).collect();
+        let rows: Vec<Listed> = (0..10)
+            .map(|number| told(1, 20 - number, "LIKED", i64::from(number) + 1, 70, None))
+            .collect();
         let groups = group(&rows, 0);
-        assert_eq!((groups.len(), groups[0].count, groups[0].actor_count, groups[0].actors.len()), (1, 10, 10, NAMED));
+        assert_eq!(
+            (groups.len(), groups[0].count, groups[0].actor_count, groups[0].actors.len()),
+            (1, 10, 10, NAMED)
+        );
     }
 }

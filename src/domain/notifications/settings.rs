@@ -1,7 +1,8 @@
 //! What the viewer has seen, and which kinds they want to be told of.
 //!
-//! Both are applied when notifications are read, not when they are written: a kind that is wanted again shows what it would have told meanwhile, and
-//! whom the viewer follows, blocks or can see is taken as it is now. The rows that nobody wants are few beside the events they come from.
+//! Both are applied when notifications are read, not when they are written: a kind that is wanted
+//! again shows what it would have told meanwhile, and whom the viewer follows, blocks or can see is
+//! taken as it is now. The rows that nobody wants are few beside the events they come from.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,11 +39,14 @@ impl Settings {
         }
     }
 
-    /// Whether a notification is one that is wanted. What nobody in particular did cannot be by somebody followed, and is told.
+    /// Whether a notification is one that is wanted. What nobody in particular did cannot be by
+    /// somebody followed, and is told.
     pub(super) fn wants(&self, relations: &Relations, row: &Notification) -> bool {
         match self.wanted(&row.kind) {
             Wanted::Everybody => true,
-            Wanted::Followed => row.actor_id == 0 || relations.follows(UserId::from_i64(row.actor_id)),
+            Wanted::Followed => {
+                row.actor_id == 0 || relations.follows(UserId::from_i64(row.actor_id))
+            }
             Wanted::Nobody => false,
         }
     }
@@ -71,7 +75,9 @@ pub async fn of_viewer(op: &Operation, domain: &Domain) -> Result<Settings, Doma
     let user = op.require_viewer()?.user_id;
     Ok(domain
         .cluster
-        .read(&op.reads, domain.cluster.shard_of_id(user), async |connection: &mut Connection| store::get(connection, user.as_i64()).await)
+        .read(&op.reads, domain.cluster.shard_of_id(user), async |connection: &mut Connection| {
+            store::get(connection, user.as_i64()).await
+        })
         .await?)
 }
 
@@ -79,10 +85,15 @@ pub async fn of_viewer(op: &Operation, domain: &Domain) -> Result<Settings, Doma
 ///
 /// # Errors
 /// Not one of the viewer's; the viewer's shard is away.
-pub async fn mark_read(op: &Operation, domain: &Domain, up_to: NotificationId) -> Result<(), DomainError> {
+pub async fn mark_read(
+    op: &Operation,
+    domain: &Domain,
+    up_to: NotificationId,
+) -> Result<(), DomainError> {
     let user = op.require_viewer()?.user_id;
     let shard = domain.cluster.shard_of_id(user);
-    let request = Request { user, client_key: op.client_key.as_deref(), operation: "notificationsMarkRead" };
+    let request =
+        Request { user, client_key: op.client_key.as_deref(), operation: "notificationsMarkRead" };
     let committed = domain
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<(), DomainError> {
@@ -90,7 +101,11 @@ pub async fn mark_read(op: &Operation, domain: &Domain, up_to: NotificationId) -
                 if store::mark_read(connection, user.as_i64(), up_to.as_i64()).await? {
                     return Ok(());
                 }
-                Err(DomainError::rejected(UserErrorCode::NotFound, "upTo", "there is no such notification"))
+                Err(DomainError::rejected(
+                    UserErrorCode::NotFound,
+                    "upTo",
+                    "there is no such notification",
+                ))
             })
             .await
         })
@@ -103,16 +118,30 @@ pub async fn mark_read(op: &Operation, domain: &Domain, up_to: NotificationId) -
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn choose(op: &Operation, domain: &Domain, choices: Vec<(String, Wanted)>) -> Result<(), DomainError> {
+pub async fn choose(
+    op: &Operation,
+    domain: &Domain,
+    choices: Vec<(String, Wanted)>,
+) -> Result<(), DomainError> {
     let user = op.require_viewer()?.user_id;
     let shard = domain.cluster.shard_of_id(user);
-    let request = Request { user, client_key: op.client_key.as_deref(), operation: "notificationPreferencesUpdate" };
+    let request = Request {
+        user,
+        client_key: op.client_key.as_deref(),
+        operation: "notificationPreferencesUpdate",
+    };
     let committed = domain
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| -> Result<(), DomainError> {
             once(connection, request, &choices, async |connection: &mut Connection| {
                 let settings = store::lock(connection, user.as_i64()).await?.with(&choices);
-                Ok(store::choose(connection, user.as_i64(), &settings.muted, &settings.only_followed).await?)
+                Ok(store::choose(
+                    connection,
+                    user.as_i64(),
+                    &settings.muted,
+                    &settings.only_followed,
+                )
+                .await?)
             })
             .await
         })
@@ -127,11 +156,19 @@ mod tests {
 
     #[test]
     fn the_last_choice_of_a_kind_holds_and_the_others_stay() {
-        let settings = Settings::default().with(&[("LIKED".into(), Wanted::Nobody), ("FOLLOWED".into(), Wanted::Followed)]);
-        assert_eq!((settings.wanted("LIKED"), settings.wanted("FOLLOWED")), (Wanted::Nobody, Wanted::Followed));
+        let settings = Settings::default()
+            .with(&[("LIKED".into(), Wanted::Nobody), ("FOLLOWED".into(), Wanted::Followed)]);
+        assert_eq!(
+            (settings.wanted("LIKED"), settings.wanted("FOLLOWED")),
+            (Wanted::Nobody, Wanted::Followed)
+        );
         assert_eq!(settings.wanted("COMMENTED"), Wanted::Everybody);
-        let settings = settings.with(&[("LIKED".into(), Wanted::Followed), ("LIKED".into(), Wanted::Everybody)]);
-        assert_eq!((settings.wanted("LIKED"), settings.wanted("FOLLOWED")), (Wanted::Everybody, Wanted::Followed));
+        let settings = settings
+            .with(&[("LIKED".into(), Wanted::Followed), ("LIKED".into(), Wanted::Everybody)]);
+        assert_eq!(
+            (settings.wanted("LIKED"), settings.wanted("FOLLOWED")),
+            (Wanted::Everybody, Wanted::Followed)
+        );
         assert!(settings.muted.is_empty());
     }
 }

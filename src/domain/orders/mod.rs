@@ -1,5 +1,5 @@
-//! Orders: what they are, and reading them. Placing is in `place.rs`, what a buyer may change in `change.rs`, and the saga that brings
-//! them to their end in `saga.rs`.
+//! Orders: what they are, and reading them. Placing is in `place.rs`, what a buyer may change in
+//! `change.rs`, and the saga that brings them to their end in `saga.rs`.
 
 mod change;
 mod place;
@@ -86,8 +86,9 @@ fn in_time(id: OrderId, next: OrderStatus, now: DateTime<Utc>) -> bool {
 fn orders_of(rows: Vec<OrderLineRow>) -> Result<Vec<Order>, DomainError> {
     let mut orders: BTreeMap<OrderId, Order> = BTreeMap::new();
     for row in rows {
-        let status = OrderStatus::from_name(&row.status)
-            .ok_or_else(|| DomainError::Internal(format!("order {} is in no known state: {}", row.id, row.status)))?;
+        let status = OrderStatus::from_name(&row.status).ok_or_else(|| {
+            DomainError::Internal(format!("order {} is in no known state: {}", row.id, row.status))
+        })?;
         let order = orders.entry(row.id).or_insert_with(|| Order {
             id: row.id,
             buyer_id: row.buyer_id,
@@ -97,7 +98,11 @@ fn orders_of(rows: Vec<OrderLineRow>) -> Result<Vec<Order>, DomainError> {
             total: Money { amount: row.total_amount, currency: row.total_currency },
             version: row.version,
         });
-        order.lines.push(OrderLine { product_id: row.product_id, quantity: row.quantity, unit_amount: row.unit_amount });
+        order.lines.push(OrderLine {
+            product_id: row.product_id,
+            quantity: row.quantity,
+            unit_amount: row.unit_amount,
+        });
     }
     Ok(orders.into_values().rev().collect())
 }
@@ -106,51 +111,82 @@ fn orders_of(rows: Vec<OrderLineRow>) -> Result<Vec<Order>, DomainError> {
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn get_many(op: &Operation, domain: &Domain, ids: &[OrderId]) -> Result<HashMap<OrderId, Order>, DomainError> {
+pub async fn get_many(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[OrderId],
+) -> Result<HashMap<OrderId, Order>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashMap::new()) };
     let rows = domain
         .cluster
-        .scatter_ids(&op.reads, ids.iter().copied(), async |connection: &mut Connection, ids: &[i64]| {
-            store::get_many(connection, ids).await
-        })
+        .scatter_ids(
+            &op.reads,
+            ids.iter().copied(),
+            async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await,
+        )
         .await
         .complete()?;
     let orders = orders_of(rows.into_iter().flatten().collect())?;
-    Ok(orders.into_iter().filter(|order| order.buyer_id == viewer.user_id).map(|order| (order.id, order)).collect())
+    Ok(orders
+        .into_iter()
+        .filter(|order| order.buyer_id == viewer.user_id)
+        .map(|order| (order.id, order))
+        .collect())
 }
 
 /// The viewer's orders, newest first; cursor = order id.
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn of_viewer(op: &Operation, domain: &Domain, page: PageRequest) -> Result<Page<Order>, DomainError> {
+pub async fn of_viewer(
+    op: &Operation,
+    domain: &Domain,
+    page: PageRequest,
+) -> Result<Page<Order>, DomainError> {
     let buyer = op.require_viewer()?.user_id;
     let below = page.after.unwrap_or(i64::MAX);
     let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
     let shard = domain.cluster.shard_of_id(buyer);
     let rows = domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| store::of_buyer(connection, buyer.as_i64(), below, limit).await)
+        .read(&op.reads, shard, async |connection: &mut Connection| {
+            store::of_buyer(connection, buyer.as_i64(), below, limit).await
+        })
         .await?;
     let orders = orders_of(rows)?;
-    Ok(Page::from_rows(orders.into_iter().map(|order| (order.id.as_i64(), order)).collect(), page.first))
+    Ok(Page::from_rows(
+        orders.into_iter().map(|order| (order.id.as_i64(), order)).collect(),
+        page.first,
+    ))
 }
 
-/// The states that the viewer's own orders came to, in order of time, the first being PENDING; others' orders are left out.
+/// The states that the viewer's own orders came to, in order of time, the first being PENDING;
+/// others' orders are left out.
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn history_of_many(op: &Operation, domain: &Domain, ids: &[OrderId]) -> Result<HashMap<OrderId, Vec<OrderChange>>, DomainError> {
+pub async fn history_of_many(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[OrderId],
+) -> Result<HashMap<OrderId, Vec<OrderChange>>, DomainError> {
     let own: Vec<OrderId> = get_many(op, domain, ids).await?.into_keys().collect();
     let rows = domain
         .cluster
-        .scatter_ids(&op.reads, own.iter().copied(), async |connection: &mut Connection, ids: &[i64]| store::changes(connection, ids).await)
+        .scatter_ids(
+            &op.reads,
+            own.iter().copied(),
+            async |connection: &mut Connection, ids: &[i64]| store::changes(connection, ids).await,
+        )
         .await
         .complete()?;
-    let placed = |id: OrderId| (id, vec![OrderChange { status: OrderStatus::Pending, at: id.created_at() }]);
+    let placed =
+        |id: OrderId| (id, vec![OrderChange { status: OrderStatus::Pending, at: id.created_at() }]);
     let mut histories: HashMap<OrderId, Vec<OrderChange>> = own.into_iter().map(placed).collect();
     for row in rows.into_iter().flatten() {
-        if let (Some(history), Some(status)) = (histories.get_mut(&row.order_id), OrderStatus::from_name(&row.status)) {
+        if let (Some(history), Some(status)) =
+            (histories.get_mut(&row.order_id), OrderStatus::from_name(&row.status))
+        {
             history.push(OrderChange { status, at: row.at });
         }
     }

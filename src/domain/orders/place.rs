@@ -19,42 +19,65 @@ pub const MAX_LINES: usize = 50;
 /// Most pieces in a line.
 pub const MAX_QUANTITY: i32 = 1_000;
 
-/// The viewer places an order of (product, quantity) lines; lines of one product are added up. The answer is a PENDING order; the rest is the saga's,
-/// which a job runs, or with `orders.saga_in_request` this very request.
+/// The viewer places an order of (product, quantity) lines; lines of one product are added up. The
+/// answer is a PENDING order; the rest is the saga's, which a job runs, or with
+/// `orders.saga_in_request` this very request.
 ///
 /// # Errors
-/// No, too many or too large lines, products that do not exist or are not in one currency; a shard that is away.
-pub async fn place(op: &Operation, domain: &Domain, lines: &[(ProductId, i32)]) -> Result<OrderId, DomainError> {
+/// No, too many or too large lines, products that do not exist or are not in one currency; a shard
+/// that is away.
+pub async fn place(
+    op: &Operation,
+    domain: &Domain,
+    lines: &[(ProductId, i32)],
+) -> Result<OrderId, DomainError> {
     let buyer = op.require_viewer()?.user_id;
     let quantities = added_up(lines)?;
     let shard = domain.cluster.shard_of_id(buyer);
     let ids: Vec<ProductId> = quantities.keys().copied().collect();
     let products = products::current(op, domain, &ids).await?;
     let (rows, total) = priced(&quantities, |id| products.get(&id))?;
-    let request = Request { user: buyer, client_key: op.client_key.as_deref(), operation: "orderPlace" };
+    let request =
+        Request { user: buyer, client_key: op.client_key.as_deref(), operation: "orderPlace" };
     let in_request = domain.orders.saga_in_request;
     let payload: Vec<(ProductId, i32)> = quantities.into_iter().collect();
     let committed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<OrderId, DomainError> {
-            once(connection, request, &payload, async |connection: &mut Connection| {
-                let id = store::insert(connection, buyer.bucket(), buyer.as_i64(), total.amount, &total.currency).await?;
-                store::insert_lines(connection, id.as_i64(), &rows).await?;
-                let messages = Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(Event::OrderPlaced { order_id: id, buyer_id: buyer }, 1);
-                let messages = match in_request {
-                    true => messages,
-                    false => messages.job(Job::OrderProcess { order_id: id }, format!("order:{id}/process")),
-                };
-                messages.append(connection).await?;
-                Ok(id)
-            })
-            .await
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<OrderId, DomainError> {
+                once(connection, request, &payload, async |connection: &mut Connection| {
+                    let id = store::insert(
+                        connection,
+                        buyer.bucket(),
+                        buyer.as_i64(),
+                        total.amount,
+                        &total.currency,
+                    )
+                    .await?;
+                    store::insert_lines(connection, id.as_i64(), &rows).await?;
+                    let messages =
+                        Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
+                            .event(Event::OrderPlaced { order_id: id, buyer_id: buyer }, 1);
+                    let messages = match in_request {
+                        true => messages,
+                        false => messages
+                            .job(Job::OrderProcess { order_id: id }, format!("order:{id}/process")),
+                    };
+                    messages.append(connection).await?;
+                    Ok(id)
+                })
+                .await
+            },
+        )
         .await?;
     op.wrote(shard, committed.lsn, domain.clock.now_ms());
     if in_request {
-        let mut saga = Operation::internal(domain.cluster.len(), op.deadline.saturating_duration_since(Instant::now()));
+        let mut saga = Operation::internal(
+            domain.cluster.len(),
+            op.deadline.saturating_duration_since(Instant::now()),
+        );
         saga.traceparent.clone_from(&op.traceparent);
         process(&saga, domain, committed.value).await?;
     }
@@ -83,19 +106,31 @@ fn added_up(lines: &[(ProductId, i32)]) -> Result<BTreeMap<ProductId, i32>, Doma
 /// (product, quantity, price of one) rows, and their sum.
 type Priced = (Vec<(i64, i32, i64)>, Money);
 
-fn priced<'a>(quantities: &BTreeMap<ProductId, i32>, product: impl Fn(ProductId) -> Option<&'a Product>) -> Result<Priced, DomainError> {
+fn priced<'a>(
+    quantities: &BTreeMap<ProductId, i32>,
+    product: impl Fn(ProductId) -> Option<&'a Product>,
+) -> Result<Priced, DomainError> {
     let mut rows = Vec::new();
     let mut total: Option<Money> = None;
     for (id, quantity) in quantities {
         let Some(product) = product(*id) else {
-            return Err(DomainError::rejected(UserErrorCode::NotFound, "lines", "there is no such product"));
+            return Err(DomainError::rejected(
+                UserErrorCode::NotFound,
+                "lines",
+                "there is no such product",
+            ));
         };
         rows.push((id.as_i64(), *quantity, product.price.amount));
-        let so_far = total.get_or_insert_with(|| Money { amount: 0, currency: product.price.currency.clone() });
+        let so_far = total
+            .get_or_insert_with(|| Money { amount: 0, currency: product.price.currency.clone() });
         if so_far.currency != product.price.currency {
             return Err(invalid("all products of an order must have one currency".to_owned()));
         }
-        let sum = product.price.amount.checked_mul(i64::from(*quantity)).and_then(|amount| so_far.amount.checked_add(amount));
+        let sum = product
+            .price
+            .amount
+            .checked_mul(i64::from(*quantity))
+            .and_then(|amount| so_far.amount.checked_add(amount));
         so_far.amount = sum.ok_or_else(|| invalid("the order is too large".to_owned()))?;
     }
     total.map(|total| (rows, total)).ok_or_else(|| invalid("an order has lines".to_owned()))
@@ -134,7 +169,9 @@ mod tests {
         let quantities = BTreeMap::from([(ProductId::from_i64(1), 2), (ProductId::from_i64(2), 1)]);
         let shop = |second: Product| {
             let products = [product(1, 150, "EUR"), second];
-            priced(&quantities, |id| products.iter().find(|product| product.id == id)).map(|(_, total)| total.amount).ok()
+            priced(&quantities, |id| products.iter().find(|product| product.id == id))
+                .map(|(_, total)| total.amount)
+                .ok()
         };
         assert_eq!(shop(product(2, 50, "EUR")), Some(350));
         assert_eq!(shop(product(2, 50, "USD")), None);

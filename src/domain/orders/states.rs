@@ -23,7 +23,9 @@ pub enum OrderStatus {
 
 /// Every state with its stored name and the states that may follow.
 const TABLE: [(OrderStatus, &str, &[OrderStatus]); 8] = {
-    use OrderStatus::{Cancelled, Confirmed, Paid, Pending, Refunded, Refunding, Rejected, Reserved};
+    use OrderStatus::{
+        Cancelled, Confirmed, Paid, Pending, Refunded, Refunding, Rejected, Reserved,
+    };
     [
         (Pending, "PENDING", &[Reserved, Rejected, Cancelled]),
         (Reserved, "RESERVED", &[Paid, Rejected, Cancelled]),
@@ -81,8 +83,11 @@ mod tests {
 
     #[test]
     fn money_is_given_back_once_and_only_of_what_was_confirmed() {
-        let before: Vec<OrderStatus> =
-            TABLE.iter().filter(|(_, _, next)| next.contains(&OrderStatus::Refunding)).map(|(status, _, _)| *status).collect();
+        let before: Vec<OrderStatus> = TABLE
+            .iter()
+            .filter(|(_, _, next)| next.contains(&OrderStatus::Refunding))
+            .map(|(status, _, _)| *status)
+            .collect();
         assert_eq!(before, [OrderStatus::Confirmed]);
         assert_eq!(OrderStatus::Refunding.next(), [OrderStatus::Refunded]);
     }

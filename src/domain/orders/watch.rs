@@ -24,11 +24,17 @@ pub struct OrderWatch {
 }
 
 impl OrderWatch {
-    /// Begins after a version, or with the order as it is. `None`: there is no such order of the viewer's.
+    /// Begins after a version, or with the order as it is. `None`: there is no such order of the
+    /// viewer's.
     ///
     /// # Errors
     /// The order's shard is away.
-    pub async fn begin(domain: &Domain, viewer: Viewer, id: OrderId, told: Option<i64>) -> Result<Option<Self>, DomainError> {
+    pub async fn begin(
+        domain: &Domain,
+        viewer: Viewer,
+        id: OrderId,
+        told: Option<i64>,
+    ) -> Result<Option<Self>, DomainError> {
         let mut watcher = domain.redis.watch(viewer.user_id).await;
         let seen = watcher.seen();
         let watch = Self { viewer, id, told, ended: false, watcher, seen };
@@ -64,7 +70,13 @@ impl OrderWatch {
                 }
             }
             if !self.ended {
-                live::rest(&mut self.watcher, &mut self.seen, |wakes| wakes.orders, Instant::now() + LOOK).await;
+                live::rest(
+                    &mut self.watcher,
+                    &mut self.seen,
+                    |wakes| wakes.orders,
+                    Instant::now() + LOOK,
+                )
+                .await;
             }
         }
         None

@@ -28,7 +28,8 @@ pub const PRODUCT_TITLE: Bounds = Bounds { min: 1, max: 120 };
 /// A product's description.
 pub const PRODUCT_DESCRIPTION: Bounds = Bounds { min: 0, max: 4_000 };
 
-/// The text without white space around it, or what is wrong with it. Control characters other than line breaks and tabs are refused.
+/// The text without white space around it, or what is wrong with it. Control characters other than
+/// line breaks and tabs are refused.
 ///
 /// # Errors
 /// [`UserErrorCode::Invalid`] with the bounds.
@@ -36,11 +37,16 @@ pub fn checked(field: &str, text: &str, bounds: Bounds) -> Result<String, UserEr
     let trimmed = text.trim();
     let length = trimmed.chars().count();
     if length < bounds.min || length > bounds.max {
-        let message = format!("must have {} to {} characters, has {length}", bounds.min, bounds.max);
+        let message =
+            format!("must have {} to {} characters, has {length}", bounds.min, bounds.max);
         return Err(UserError::field(UserErrorCode::Invalid, field, message));
     }
     if trimmed.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return Err(UserError::field(UserErrorCode::Invalid, field, "must not have control characters"));
+        return Err(UserError::field(
+            UserErrorCode::Invalid,
+            field,
+            "must not have control characters",
+        ));
     }
     Ok(trimmed.to_owned())
 }

@@ -1,4 +1,5 @@
-//! What a text refers to: `@handle` and `#hashtag`. Pure; who a handle belongs to is somebody else's question.
+//! What a text refers to: `@handle` and `#hashtag`. Pure; who a handle belongs to is somebody
+//! else's question.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -47,8 +48,9 @@ pub fn references(text: &str) -> Vec<Span> {
     spans
 }
 
-/// The normal form of a hashtag, with or without its sign: compatibility forms composed (NFKC), case folded, without invisible joiners. `None` when it
-/// can be none: empty, too long, without a letter, or with something else than letters, digits and `_` in it.
+/// The normal form of a hashtag, with or without its sign: compatibility forms composed (NFKC),
+/// case folded, without invisible joiners. `None` when it can be none: empty, too long, without a
+/// letter, or with something else than letters, digits and `_` in it.
 pub fn hashtag(name: &str) -> Option<String> {
     let body = name.strip_prefix(['#', '\u{ff03}']).unwrap_or(name);
     let (found, length) = hashtag_at(body)?;
@@ -58,9 +60,12 @@ pub fn hashtag(name: &str) -> Option<String> {
     }
 }
 
-/// A sign within a word (`a@b.org`, `x#1`), after another sign or in a path (`/@bob`, `/#top`, `&#39;`) begins nothing.
+/// A sign within a word (`a@b.org`, `x#1`), after another sign or in a path (`/@bob`, `/#top`,
+/// `&#39;`) begins nothing.
 fn begins(before: Option<char>) -> bool {
-    before.is_none_or(|c| !is_word(c) && !matches!(c, '@' | '#' | '\u{ff20}' | '\u{ff03}' | '/' | '&'))
+    before.is_none_or(|c| {
+        !is_word(c) && !matches!(c, '@' | '#' | '\u{ff20}' | '\u{ff03}' | '/' | '&')
+    })
 }
 
 fn is_word(c: char) -> bool {
@@ -72,7 +77,8 @@ fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
 }
 
-/// A handle that the text begins with, and its bytes. What goes on as another word, seen or not, is none: `@bobé`, `@bob@elsewhere.org`.
+/// A handle that the text begins with, and its bytes. What goes on as another word, seen or not, is
+/// none: `@bobé`, `@bob@elsewhere.org`.
 fn handle(body: &str) -> Option<(Found, usize)> {
     let length = body.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(body.len());
     let (name, after) = body.split_at_checked(length)?;
@@ -86,9 +92,13 @@ fn handle(body: &str) -> Option<(Found, usize)> {
 
 /// A hashtag that the text begins with, and its bytes.
 fn hashtag_at(body: &str) -> Option<(Found, usize)> {
-    let run = body.find(|c: char| !is_word(c) && !matches!(c, '\u{200c}' | '\u{200d}')).unwrap_or(body.len());
+    let run = body
+        .find(|c: char| !is_word(c) && !matches!(c, '\u{200c}' | '\u{200d}'))
+        .unwrap_or(body.len());
     let written = body.get(..run)?.trim_end_matches(['\u{200c}', '\u{200d}']);
-    if written.chars().next().is_none_or(|first| !first.is_alphanumeric() && first != '_') || written.chars().count() > MAX_HASHTAG {
+    if written.chars().next().is_none_or(|first| !first.is_alphanumeric() && first != '_')
+        || written.chars().count() > MAX_HASHTAG
+    {
         return None;
     }
     let tag = folded(written);
@@ -96,7 +106,8 @@ fn hashtag_at(body: &str) -> Option<(Found, usize)> {
     fits.then_some((Found::Hashtag(tag), written.len()))
 }
 
-/// One form for all that reads the same: upper case first, since only that way do `ß` and `ss`, and the two small sigmas, meet.
+/// One form for all that reads the same: upper case first, since only that way do `ß` and `ss`, and
+/// the two small sigmas, meet.
 fn folded(text: &str) -> String {
     let plain = text.nfkc().filter(|c| !is_joiner(*c));
     plain.flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
@@ -110,7 +121,8 @@ mod tests {
     fn found(text: &str) -> Vec<(String, String)> {
         let units: Vec<u16> = text.encode_utf16().collect();
         let part = |span: &Span| {
-            let part = &units[usize::try_from(span.start).unwrap()..usize::try_from(span.end).unwrap()];
+            let part =
+                &units[usize::try_from(span.start).unwrap()..usize::try_from(span.end).unwrap()];
             String::from_utf16(part).unwrap()
         };
         let name = |found: &Found| match found {
@@ -182,7 +194,12 @@ mod tests {
             ("#tag", "tag"),
             ("\u{ff03}tag", "tag"),
         ] {
-            assert!(hashtag(one).is_some() && hashtag(one) == hashtag(other), "{one} and {other}: {:?} {:?}", hashtag(one), hashtag(other));
+            assert!(
+                hashtag(one).is_some() && hashtag(one) == hashtag(other),
+                "{one} and {other}: {:?} {:?}",
+                hashtag(one),
+                hashtag(other)
+            );
             let tag = hashtag(one).unwrap();
             assert_eq!(hashtag(&tag).unwrap(), tag, "a normal form is its own");
         }

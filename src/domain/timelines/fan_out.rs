@@ -10,55 +10,81 @@ use crate::stores::postgres::{Connection, timelines as store};
 
 /// Followers read at a time.
 const CHUNK: i64 = 2_000;
-/// How long pushing goes on after an author's switch to pulling: longer than any process's list of pulled authors is old.
+/// How long pushing goes on after an author's switch to pulling: longer than any process's list of
+/// pulled authors is old.
 const OVERLAP: TimeDelta = TimeDelta::seconds(10);
 
-/// Puts a post on the timelines of the author's followers; how many it was pushed to. Doing it again is harmless.
+/// Puts a post on the timelines of the author's followers; how many it was pushed to. Doing it
+/// again is harmless.
 ///
-/// `op` must be internal: a follower that a lagging replica does not show yet would miss the post for good.
+/// `op` must be internal: a follower that a lagging replica does not show yet would miss the post
+/// for good.
 ///
 /// # Errors
 /// The author's shard or Redis is away: try again.
-pub async fn fan_out(op: &Operation, domain: &Domain, post: PostId, author: UserId) -> Result<usize, DomainError> {
+pub async fn fan_out(
+    op: &Operation,
+    domain: &Domain,
+    post: PostId,
+    author: UserId,
+) -> Result<usize, DomainError> {
     let shard = domain.cluster.shard_of_id(author);
     let state = domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| store::fan_out_state(connection, post.as_i64(), author.as_i64()).await)
+        .read(&op.reads, shard, async |connection: &mut Connection| {
+            store::fan_out_state(connection, post.as_i64(), author.as_i64()).await
+        })
         .await?;
     let Some(state) = state.filter(|state| !state.deleted) else { return Ok(0) };
     let pulled = state.pull_since.is_some_and(|since| domain.clock.now() - since > OVERLAP);
     let (mut walk, mut pushed) = (Followers::of(author), 0);
     while let Some(users) = walk.next(op, domain).await? {
         if !pulled {
-            pushed += domain.redis.push_to_timelines(&[post], &users, domain.feed.timeline_length).await?;
+            pushed += domain
+                .redis
+                .push_to_timelines(&[post], &users, domain.feed.timeline_length)
+                .await?;
         }
-        // After the timeline, so that whoever is woken finds it there; of a pulled author's followers only those who watch are told.
+        // After the timeline, so that whoever is woken finds it there; of a pulled author's
+        // followers only those who watch are told.
         domain.redis.push_live(post, &users).await?;
     }
     Ok(pushed)
 }
 
-/// Pushes what was only pulled, then ends the author's pull mode. Readers pull until then, so at no moment is a post in neither place:
-/// the mode is begun anew first, which makes [`fan_out`] push whatever is written from here on, then the posts before that are read and
-/// pushed, then the mode ends. Doing it again is harmless.
+/// Pushes what was only pulled, then ends the author's pull mode. Readers pull until then, so at no
+/// moment is a post in neither place: the mode is begun anew first, which makes [`fan_out`] push
+/// whatever is written from here on, then the posts before that are read and pushed, then the mode
+/// ends. Doing it again is harmless.
 ///
 /// # Errors
-/// The author's shard or Redis is away, or the followers took longer to push to than `fan_out` overlaps: try again.
-pub async fn resume_push(op: &Operation, domain: &Domain, author: UserId) -> Result<(), DomainError> {
+/// The author's shard or Redis is away, or the followers took longer to push to than `fan_out`
+/// overlaps: try again.
+pub async fn resume_push(
+    op: &Operation,
+    domain: &Domain,
+    author: UserId,
+) -> Result<(), DomainError> {
     let shard = domain.cluster.shard_of_id(author);
     let begun = tokio::time::Instant::now();
     let renewed = domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<bool, DomainError> {
-            Ok(store::renew_pull(connection, author.as_i64(), domain.clock.now()).await?)
-        })
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<bool, DomainError> {
+                Ok(store::renew_pull(connection, author.as_i64(), domain.clock.now()).await?)
+            },
+        )
         .await?;
     if !renewed.value {
         return Ok(());
     }
     let length = domain.feed.timeline_length;
-    let mut posts = super::rebuild::newest(domain, &op.reads, &[author], i64::MAX, length + 1).await?;
-    // What an author wrote beyond a timeline's length while being pulled is on no timeline: none may claim to reach below it.
+    let mut posts =
+        super::rebuild::newest(domain, &op.reads, &[author], i64::MAX, length + 1).await?;
+    // What an author wrote beyond a timeline's length while being pulled is on no timeline: none
+    // may claim to reach below it.
     let left_out = posts.get(length).map_or(0, |post| post.as_i64());
     posts.truncate(length);
     posts.reverse();
@@ -85,8 +111,8 @@ pub async fn resume_push(op: &Operation, domain: &Domain, author: UserId) -> Res
     Ok(())
 }
 
-/// A walk over an author's followers, [`CHUNK`] at a time, by id. Somebody who follows meanwhile and is missed gets a rebuilt timeline from
-/// the follow itself.
+/// A walk over an author's followers, [`CHUNK`] at a time, by id. Somebody who follows meanwhile
+/// and is missed gets a rebuilt timeline from the follow itself.
 struct Followers {
     author: UserId,
     /// The last one so far; `None` at the end.
@@ -98,14 +124,22 @@ impl Followers {
         Self { author, after: Some(0) }
     }
 
-    async fn next(&mut self, op: &Operation, domain: &Domain) -> Result<Option<Vec<UserId>>, DomainError> {
+    async fn next(
+        &mut self,
+        op: &Operation,
+        domain: &Domain,
+    ) -> Result<Option<Vec<UserId>>, DomainError> {
         let Some(after) = self.after else { return Ok(None) };
         let author = self.author.as_i64();
         let chunk = domain
             .cluster
-            .read(&op.reads, domain.cluster.shard_of_id(self.author), async |connection: &mut Connection| {
-                followers::chunk(connection, author, after, CHUNK).await
-            })
+            .read(
+                &op.reads,
+                domain.cluster.shard_of_id(self.author),
+                async |connection: &mut Connection| {
+                    followers::chunk(connection, author, after, CHUNK).await
+                },
+            )
             .await?;
         let full = i64::try_from(chunk.len()).is_ok_and(|count| count >= CHUNK);
         self.after = chunk.last().copied().filter(|_| full);

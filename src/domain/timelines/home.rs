@@ -9,19 +9,26 @@ use crate::domain::relations::Relations;
 use crate::domain::{Domain, DomainError, Operation, Page, PageRequest, relations};
 use crate::ids::{Id, PostId, UserId};
 
-/// Rounds in which a page is refilled after hidden posts; then it is given as it is, with a cursor to go on from.
+/// Rounds in which a page is refilled after hidden posts; then it is given as it is, with a cursor
+/// to go on from.
 const ROUNDS: usize = 10;
-/// A repost is left out when the original, or another repost of it, is among so many posts that are shown right below it.
+/// A repost is left out when the original, or another repost of it, is among so many posts that are
+/// shown right below it.
 const REPEAT_WINDOW: usize = 40;
 
-/// The viewer's home: posts and reposts of the people they follow, newest first, to the first one ever; cursor = post id.
+/// The viewer's home: posts and reposts of the people they follow, newest first, to the first one
+/// ever; cursor = post id.
 ///
-/// Which reposts are left out follows from the posts alone, not from where pages end: the same at every size of page, and when the one that another
-/// was left out for is gone, that one is there.
+/// Which reposts are left out follows from the posts alone, not from where pages end: the same at
+/// every size of page, and when the one that another was left out for is gone, that one is there.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; a shard that is away and is needed.
-pub async fn home(op: &Operation, domain: &Domain, page: PageRequest) -> Result<Page<Post>, DomainError> {
+pub async fn home(
+    op: &Operation,
+    domain: &Domain,
+    page: PageRequest,
+) -> Result<Page<Post>, DomainError> {
     let viewer = op.require_viewer()?;
     let relations = relations::of_viewer(op, domain).await?;
     let followees = &relations.followees;
@@ -30,7 +37,16 @@ pub async fn home(op: &Operation, domain: &Domain, page: PageRequest) -> Result<
     }
     let below = page.after.unwrap_or(i64::MAX);
     let recent = recent(op, domain, viewer.user_id, followees, below, page.first).await?;
-    let mut walk = Walk { op, domain, relations: &relations, recent, below, ahead: VecDeque::new(), more: true, rounds: ROUNDS };
+    let mut walk = Walk {
+        op,
+        domain,
+        relations: &relations,
+        recent,
+        below,
+        ahead: VecDeque::new(),
+        more: true,
+        rounds: ROUNDS,
+    };
     let mut items: Vec<(i64, Post)> = Vec::with_capacity(page.first);
     let mut last = None;
     while items.len() < page.first {
@@ -43,14 +59,16 @@ pub async fn home(op: &Operation, domain: &Domain, page: PageRequest) -> Result<
             if walk.ahead.len() < wanted - 1 + REPEAT_WINDOW {
                 walk.look_ahead(wanted - 1 + 2 * REPEAT_WINDOW).await?;
             }
-            if walk.ahead.iter().take(REPEAT_WINDOW).any(|other| other.subject() == post.subject()) {
+            if walk.ahead.iter().take(REPEAT_WINDOW).any(|other| other.subject() == post.subject())
+            {
                 continue;
             }
         }
         items.push((post.id.as_i64(), post));
     }
     // Where nothing is ahead, hidden rows have been passed over too.
-    let end = if walk.ahead.is_empty() { (walk.below != i64::MAX).then_some(walk.below) } else { last };
+    let end =
+        if walk.ahead.is_empty() { (walk.below != i64::MAX).then_some(walk.below) } else { last };
     Ok(Page { items, end, has_next: walk.more || !walk.ahead.is_empty() })
 }
 
@@ -58,15 +76,29 @@ pub async fn home(op: &Operation, domain: &Domain, page: PageRequest) -> Result<
 ///
 /// # Errors
 /// As [`home`].
-pub(in crate::domain) async fn is_repeat(op: &Operation, domain: &Domain, post: &Post) -> Result<bool, DomainError> {
+pub(in crate::domain) async fn is_repeat(
+    op: &Operation,
+    domain: &Domain,
+    post: &Post,
+) -> Result<bool, DomainError> {
     if post.repost_of.is_none() {
         return Ok(false);
     }
     let viewer = op.require_viewer()?;
     let relations = relations::of_viewer(op, domain).await?;
     let below = post.id.as_i64();
-    let recent = recent(op, domain, viewer.user_id, &relations.followees, below, REPEAT_WINDOW).await?;
-    let mut walk = Walk { op, domain, relations: &relations, recent, below, ahead: VecDeque::new(), more: true, rounds: ROUNDS };
+    let recent =
+        recent(op, domain, viewer.user_id, &relations.followees, below, REPEAT_WINDOW).await?;
+    let mut walk = Walk {
+        op,
+        domain,
+        relations: &relations,
+        recent,
+        below,
+        ahead: VecDeque::new(),
+        more: true,
+        rounds: ROUNDS,
+    };
     walk.look_ahead(REPEAT_WINDOW).await?;
     Ok(walk.ahead.iter().take(REPEAT_WINDOW).any(|other| other.subject() == post.subject()))
 }
@@ -92,12 +124,24 @@ impl Walk<'_> {
         while self.ahead.len() < wanted && self.more && self.rounds > 0 {
             self.rounds -= 1;
             let wanted = wanted - self.ahead.len();
-            let raw = raw_page(self.op, self.domain, &self.relations.followees, &self.recent, self.below, wanted + 1).await?;
+            let raw = raw_page(
+                self.op,
+                self.domain,
+                &self.relations.followees,
+                &self.recent,
+                self.below,
+                wanted + 1,
+            )
+            .await?;
             self.more = raw.len() > wanted;
             let raw = raw.get(..wanted).unwrap_or(&raw);
             let hydrated = posts::get_many(self.op, self.domain, raw).await?;
-            // Somebody unfollowed a moment ago may still be on the timeline: what is shown is decided by whom the viewer follows now.
-            let shown = raw.iter().filter_map(|id| hydrated.get(id)).filter(|post| self.relations.follows(post.author_id));
+            // Somebody unfollowed a moment ago may still be on the timeline: what is shown is
+            // decided by whom the viewer follows now.
+            let shown = raw
+                .iter()
+                .filter_map(|id| hydrated.get(id))
+                .filter(|post| self.relations.follows(post.author_id));
             self.ahead.extend(shown.cloned());
             self.below = raw.last().map_or(self.below, |last| last.as_i64());
             let below = self.below;
@@ -116,9 +160,11 @@ async fn raw_page(
     below: i64,
     limit: usize,
 ) -> Result<Vec<PostId>, DomainError> {
-    let mut raw: Vec<PostId> = recent.posts.iter().copied().filter(|post| post.as_i64() < below).take(limit).collect();
+    let mut raw: Vec<PostId> =
+        recent.posts.iter().copied().filter(|post| post.as_i64() < below).take(limit).collect();
     if raw.len() < limit && recent.horizon > 0 {
-        // Everything above the horizon has been given; the shards go on from there, the horizon itself included.
+        // Everything above the horizon has been given; the shards go on from there, the horizon
+        // itself included.
         let from = below.min(recent.horizon.saturating_add(1));
         raw.extend(newest(domain, &op.reads, followees, from, limit - raw.len()).await?);
     }
@@ -139,10 +185,13 @@ async fn recent(
     if op.cache_policy().bypass {
         return Ok(nothing);
     }
-    let Some(pulled) = domain.pull_authors.among(followees, domain.cluster.len()) else { return Ok(nothing) };
+    let Some(pulled) = domain.pull_authors.among(followees, domain.cluster.len()) else {
+        return Ok(nothing);
+    };
     let timeline = match domain.redis.timeline(user).await {
         Ok(Some(timeline)) => Some(timeline),
-        // Past every timeline's reach a rebuild would not help; for the first page it will serve the next reads.
+        // Past every timeline's reach a rebuild would not help; for the first page it will serve
+        // the next reads.
         Ok(None) if below == i64::MAX => rebuild(op, domain, user).await?,
         Ok(None) | Err(_) => None,
     };
@@ -155,7 +204,8 @@ async fn recent(
     if !pulled.is_empty() && below > sources.first().map_or(0, |source| source.horizon) {
         let limit = first.max(20) * 2;
         let posts = newest(domain, &op.reads, &pulled, below, limit).await?;
-        let horizon = if posts.len() < limit { 0 } else { posts.last().map_or(0, |last| last.as_i64() - 1) };
+        let horizon =
+            if posts.len() < limit { 0 } else { posts.last().map_or(0, |last| last.as_i64() - 1) };
         sources.push(Source { posts, horizon });
     }
     Ok(merge(&sources, below))

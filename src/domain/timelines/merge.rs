@@ -25,8 +25,12 @@ pub struct Merged {
 /// Merges: only what is above every source's horizon is certain to be without a gap.
 pub fn merge(sources: &[Source], below: i64) -> Merged {
     let horizon = sources.iter().map(|source| source.horizon).max().unwrap_or_default();
-    let posts: BTreeSet<PostId> =
-        sources.iter().flat_map(|source| &source.posts).copied().filter(|post| post.as_i64() > horizon && post.as_i64() < below).collect();
+    let posts: BTreeSet<PostId> = sources
+        .iter()
+        .flat_map(|source| &source.posts)
+        .copied()
+        .filter(|post| post.as_i64() > horizon && post.as_i64() < below)
+        .collect();
     Merged { posts: posts.into_iter().rev().collect(), horizon }
 }
 
@@ -45,7 +49,10 @@ mod tests {
     fn nothing_below_the_newest_horizon_is_emitted() {
         let pushed = Source { posts: posts([9, 7, 5]), horizon: 4 };
         let pulled = Source { posts: posts([8, 6]), horizon: 5 };
-        assert_eq!(merge(&[pushed, pulled], i64::MAX), Merged { posts: posts([9, 8, 7, 6]), horizon: 5 });
+        assert_eq!(
+            merge(&[pushed, pulled], i64::MAX),
+            Merged { posts: posts([9, 8, 7, 6]), horizon: 5 }
+        );
     }
 
     #[test]
@@ -55,18 +62,26 @@ mod tests {
             let mut truth = BTreeSet::new();
             let sources: Vec<Source> = (0..random.random_range(1..4))
                 .map(|_| {
-                    let all: Vec<i64> = (0..random.random_range(0..30)).map(|_| random.random_range(1..100)).collect();
+                    let all: Vec<i64> = (0..random.random_range(0..30))
+                        .map(|_| random.random_range(1..100))
+                        .collect();
                     truth.extend(all.iter().copied());
                     let horizon = random.random_range(0..60);
-                    // Repeats, and some that are below the horizon, are what redelivery and lateness leave.
-                    let held = all.iter().copied().filter(|id| *id > horizon || random.random_bool(0.3)).chain(all.first().copied());
+                    // Repeats, and some that are below the horizon, are what redelivery and
+                    // lateness leave.
+                    let held = all
+                        .iter()
+                        .copied()
+                        .filter(|id| *id > horizon || random.random_bool(0.3))
+                        .chain(all.first().copied());
                     let held: Vec<i64> = held.collect();
                     Source { posts: posts(held), horizon }
                 })
                 .collect();
             let below = random.random_range(1..120);
             let merged = merge(&sources, below);
-            let must = posts(truth.iter().rev().copied().filter(|id| *id > merged.horizon && *id < below));
+            let must =
+                posts(truth.iter().rev().copied().filter(|id| *id > merged.horizon && *id < below));
             assert_eq!(merged.posts, must);
         }
     }

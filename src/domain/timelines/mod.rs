@@ -1,8 +1,9 @@
 //! The home timeline: pushed, pulled, rebuilt, and never with a gap.
 //!
-//! A post is *pushed* to the materialised timelines of its author's followers; authors with very many followers are *pulled* at read.
-//! Every source knows its horizon, the id above which it is complete, and a page is emitted only down to the newest of those; below it the
-//! shards answer. So scrolling goes on to the first post ever, and nothing is skipped on the way.
+//! A post is *pushed* to the materialised timelines of its author's followers; authors with very
+//! many followers are *pulled* at read. Every source knows its horizon, the id above which it is
+//! complete, and a page is emitted only down to the newest of those; below it the shards answer. So
+//! scrolling goes on to the first post ever, and nothing is skipped on the way.
 
 mod fan_out;
 mod home;
@@ -18,7 +19,8 @@ pub use pull::PullAuthors;
 use super::{Domain, DomainError};
 use crate::ids::UserId;
 
-/// The timeline of `user` is no longer right (a follow, an unfollow): forgets it; the next read rebuilds it.
+/// The timeline of `user` is no longer right (a follow, an unfollow): forgets it; the next read
+/// rebuilds it.
 ///
 /// # Errors
 /// Redis is away: whoever cannot be told now must be told again.

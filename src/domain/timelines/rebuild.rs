@@ -5,7 +5,8 @@ use crate::ids::{Id, PostId, UserId};
 use crate::stores::postgres::{Connection, ReadSession, timelines as store};
 use crate::stores::redis::timelines::Timeline;
 
-/// The newest posts of these authors below a cursor, newest first: one statement per shard that holds one of them.
+/// The newest posts of these authors below a cursor, newest first: one statement per shard that
+/// holds one of them.
 ///
 /// # Errors
 /// A shard that is away fails it: a page with a hole would look complete.
@@ -19,31 +20,46 @@ pub async fn newest(
     let limit_i64 = i64::try_from(limit).unwrap_or(i64::MAX);
     let answers = domain
         .cluster
-        .scatter_ids(reads, authors.iter().copied(), async |connection: &mut Connection, authors: &[i64]| {
-            store::newest_posts(connection, authors, below, limit_i64).await
-        })
+        .scatter_ids(
+            reads,
+            authors.iter().copied(),
+            async |connection: &mut Connection, authors: &[i64]| {
+                store::newest_posts(connection, authors, below, limit_i64).await
+            },
+        )
         .await;
-    let mut posts: Vec<PostId> = answers.complete()?.into_iter().flatten().map(PostId::from_i64).collect();
+    let mut posts: Vec<PostId> =
+        answers.complete()?.into_iter().flatten().map(PostId::from_i64).collect();
     posts.sort_unstable_by(|a, b| b.cmp(a));
     posts.truncate(limit);
     Ok(posts)
 }
 
-/// Rebuilds the timeline of `user` and stores it. `None` when it cannot be stored now (Redis away, somebody else at it): the shards must answer.
+/// Rebuilds the timeline of `user` and stores it. `None` when it cannot be stored now (Redis away,
+/// somebody else at it): the shards must answer.
 ///
-/// The marker is set before anything is read, and everything is read from primaries: a post is either in what is read, or it is committed later
-/// and its push finds the marker. The followees too are read past every cache: a list that lacks the newest follow would leave a gap for as
-/// long as the timeline lives.
+/// The marker is set before anything is read, and everything is read from primaries: a post is
+/// either in what is read, or it is committed later and its push finds the marker. The followees
+/// too are read past every cache: a list that lacks the newest follow would leave a gap for as long
+/// as the timeline lives.
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn rebuild(op: &Operation, domain: &Domain, user: UserId) -> Result<Option<Timeline>, DomainError> {
+pub async fn rebuild(
+    op: &Operation,
+    domain: &Domain,
+    user: UserId,
+) -> Result<Option<Timeline>, DomainError> {
     let Ok(Some(marker)) = domain.redis.begin_rebuild(user).await else { return Ok(None) };
-    let mut primary = Operation::internal(domain.cluster.len(), op.deadline.saturating_duration_since(tokio::time::Instant::now()));
+    let mut primary = Operation::internal(
+        domain.cluster.len(),
+        op.deadline.saturating_duration_since(tokio::time::Instant::now()),
+    );
     primary.viewer = op.viewer;
     let relations = relations::of(&primary, domain, user).await?;
     let length = domain.feed.timeline_length;
-    let mut posts = newest(domain, &primary.reads, &relations.followees, i64::MAX, length + 1).await?;
+    let mut posts =
+        newest(domain, &primary.reads, &relations.followees, i64::MAX, length + 1).await?;
     let horizon = posts.get(length).map_or(0, |first_left_out| first_left_out.as_i64());
     posts.truncate(length);
     let timeline = Timeline { posts, horizon };

@@ -46,7 +46,12 @@ pub(super) fn moment(seconds: i64) -> DateTime<Utc> {
 ///
 /// # Errors
 /// One that there is not.
-pub(super) fn range(scope: &Scope, size: WindowSize, last: i32, to: Option<DateTime<Utc>>) -> async_graphql::Result<Range> {
+pub(super) fn range(
+    scope: &Scope,
+    size: WindowSize,
+    last: i32,
+    to: Option<DateTime<Utc>>,
+) -> async_graphql::Result<Range> {
     Range::last(last, size.into(), to, scope.domain.clock.now()).map_err(|error| fault(&error))
 }
 
@@ -115,7 +120,9 @@ impl PostAnalytics {
     /// # Errors
     /// `FORBIDDEN`.
     pub async fn of(row: &Arc<PostRow>, scope: &Arc<Scope>) -> async_graphql::Result<Self> {
-        analytics::require_owner(&scope.op, &scope.domain, row.author_id).await.map_err(|error| fault(&error))?;
+        analytics::require_owner(&scope.op, &scope.domain, row.author_id)
+            .await
+            .map_err(|error| fault(&error))?;
         Ok(Self { row: Arc::clone(row), scope: Arc::clone(scope) })
     }
 }
@@ -128,11 +135,15 @@ impl PostAnalytics {
         &self,
         #[graphql(desc = "How long each window is.")] size: WindowSize,
         #[graphql(desc = "How many windows, 1 to 100.")] last: i32,
-        #[graphql(desc = "A moment in the last window; now when left out.")] to: Option<DateTime<Utc>>,
+        #[graphql(desc = "A moment in the last window; now when left out.")] to: Option<
+            DateTime<Utc>,
+        >,
     ) -> Option<async_graphql::Result<ViewSeries>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
-            let series = analytics::views_of_post(&self.scope.op, &self.scope.domain, &self.row, range).await;
+            let series =
+                analytics::views_of_post(&self.scope.op, &self.scope.domain, &self.row, range)
+                    .await;
             Ok(ViewSeries::new(range, series.map_err(|error| fault(&error))?))
         };
         Some(found.await)
@@ -161,7 +172,9 @@ impl ProductAnalytics {
     /// # Errors
     /// `FORBIDDEN`.
     pub async fn of(row: &Arc<ProductRow>, scope: &Arc<Scope>) -> async_graphql::Result<Self> {
-        analytics::require_owner(&scope.op, &scope.domain, row.seller_id).await.map_err(|error| fault(&error))?;
+        analytics::require_owner(&scope.op, &scope.domain, row.seller_id)
+            .await
+            .map_err(|error| fault(&error))?;
         Ok(Self { row: Arc::clone(row), scope: Arc::clone(scope) })
     }
 }
@@ -174,11 +187,15 @@ impl ProductAnalytics {
         &self,
         #[graphql(desc = "How long each window is.")] size: WindowSize,
         #[graphql(desc = "How many windows, 1 to 100.")] last: i32,
-        #[graphql(desc = "A moment in the last window; now when left out.")] to: Option<DateTime<Utc>>,
+        #[graphql(desc = "A moment in the last window; now when left out.")] to: Option<
+            DateTime<Utc>,
+        >,
     ) -> Option<async_graphql::Result<SalesSeries>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
-            let series = analytics::sales_of_product(&self.scope.op, &self.scope.domain, &self.row, range).await;
+            let series =
+                analytics::sales_of_product(&self.scope.op, &self.scope.domain, &self.row, range)
+                    .await;
             Ok(SalesSeries::new(range, series.map_err(|error| fault(&error))?))
         };
         Some(found.await)
@@ -207,11 +224,15 @@ impl ViewerAnalytics {
         &self,
         #[graphql(desc = "How long each window is.")] size: WindowSize,
         #[graphql(desc = "How many windows, 1 to 100.")] last: i32,
-        #[graphql(desc = "A moment in the last window; now when left out.")] to: Option<DateTime<Utc>>,
+        #[graphql(desc = "A moment in the last window; now when left out.")] to: Option<
+            DateTime<Utc>,
+        >,
     ) -> Option<async_graphql::Result<ViewSeries>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
-            let series = analytics::views_of_author(&self.scope.op, &self.scope.domain, self.user, range).await;
+            let series =
+                analytics::views_of_author(&self.scope.op, &self.scope.domain, self.user, range)
+                    .await;
             Ok(ViewSeries::new(range, series.map_err(|error| fault(&error))?))
         };
         Some(found.await)
@@ -221,16 +242,21 @@ impl ViewerAnalytics {
     async fn top_posts(
         &self,
         #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "How long each window is.", default_with = "WindowSize::Day")] size: WindowSize,
+        #[graphql(desc = "How long each window is.", default_with = "WindowSize::Day")]
+        size: WindowSize,
         #[graphql(desc = "How many windows, 1 to 100.", default = 30)] last: i32,
     ) -> Option<async_graphql::Result<Vec<TopPost>>> {
         let found = async {
             let (range, first) = (range(&self.scope, size, last, None)?, bounded(first)?);
-            let rows = analytics::top_posts(&self.scope.op, &self.scope.domain, self.user, range, first).await;
-            let posts = rows
-                .map_err(|error| fault(&error))?
-                .into_iter()
-                .map(|row| async move { TopPost { post: Post::load(&self.scope, row.post_id).await.transpose(), views: row.views } });
+            let rows =
+                analytics::top_posts(&self.scope.op, &self.scope.domain, self.user, range, first)
+                    .await;
+            let posts = rows.map_err(|error| fault(&error))?.into_iter().map(|row| async move {
+                TopPost {
+                    post: Post::load(&self.scope, row.post_id).await.transpose(),
+                    views: row.views,
+                }
+            });
             Ok(futures_util::future::join_all(posts).await)
         };
         Some(found.await)
@@ -241,12 +267,20 @@ impl ViewerAnalytics {
         &self,
         #[graphql(desc = "How long each window is.")] size: WindowSize,
         #[graphql(desc = "How many windows, 1 to 100.")] last: i32,
-        #[graphql(desc = "A moment in the last window; now when left out.")] to: Option<DateTime<Utc>>,
+        #[graphql(desc = "A moment in the last window; now when left out.")] to: Option<
+            DateTime<Utc>,
+        >,
     ) -> Option<async_graphql::Result<Vec<SalesSeries>>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
-            let series = analytics::sales_of_seller(&self.scope.op, &self.scope.domain, self.user, range).await;
-            Ok(series.map_err(|error| fault(&error))?.into_iter().map(|series| SalesSeries::new(range, series)).collect())
+            let series =
+                analytics::sales_of_seller(&self.scope.op, &self.scope.domain, self.user, range)
+                    .await;
+            Ok(series
+                .map_err(|error| fault(&error))?
+                .into_iter()
+                .map(|series| SalesSeries::new(range, series))
+                .collect())
         };
         Some(found.await)
     }
@@ -255,15 +289,25 @@ impl ViewerAnalytics {
     async fn top_products(
         &self,
         #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "How long each window is.", default_with = "WindowSize::Day")] size: WindowSize,
+        #[graphql(desc = "How long each window is.", default_with = "WindowSize::Day")]
+        size: WindowSize,
         #[graphql(desc = "How many windows, 1 to 100.", default = 30)] last: i32,
     ) -> Option<async_graphql::Result<Vec<TopProduct>>> {
         let found = async {
             let (range, first) = (range(&self.scope, size, last, None)?, bounded(first)?);
-            let rows = analytics::top_products(&self.scope.op, &self.scope.domain, self.user, range, first).await;
+            let rows = analytics::top_products(
+                &self.scope.op,
+                &self.scope.domain,
+                self.user,
+                range,
+                first,
+            )
+            .await;
             let products = rows.map_err(|error| fault(&error))?.into_iter().map(|row| async move {
                 TopProduct {
-                    product: Product::load(&self.scope, ProductId::from_i64(row.product_id)).await.transpose(),
+                    product: Product::load(&self.scope, ProductId::from_i64(row.product_id))
+                        .await
+                        .transpose(),
                     orders: row.orders,
                     units: row.quantity,
                     revenue: Money::new(row.amount, &row.currency),

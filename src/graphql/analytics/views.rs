@@ -39,11 +39,18 @@ impl ViewMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let result = async {
-                let ids = input.post_ids.iter().map(|id| self::input("postIds", id)).collect::<Result<Vec<_>, _>>()?;
+                let ids = input
+                    .post_ids
+                    .iter()
+                    .map(|id| self::input("postIds", id))
+                    .collect::<Result<Vec<_>, _>>()?;
                 views::record(&scope.op, &scope.domain, &ids).await
             };
             let (recorded, user_errors) = payload(result.await)?;
-            Ok(PostViewsRecordPayload { recorded: recorded.map(|count| i32::try_from(count).unwrap_or(i32::MAX)), user_errors })
+            Ok(PostViewsRecordPayload {
+                recorded: recorded.map(|count| i32::try_from(count).unwrap_or(i32::MAX)),
+                user_errors,
+            })
         };
         Some(done.await)
     }

@@ -48,11 +48,18 @@ impl CommentMutations {
             let scope = mutation_scope(ctx)?;
             let result = async {
                 let post = self::input("postId", &input.post_id)?;
-                let answered = input.in_reply_to_id.as_ref().map(|id| self::input("inReplyToId", id)).transpose()?;
+                let answered = input
+                    .in_reply_to_id
+                    .as_ref()
+                    .map(|id| self::input("inReplyToId", id))
+                    .transpose()?;
                 comments::create(&scope.op, &scope.domain, post, &input.text, answered).await
             };
             let (comment, user_errors) = payload(result.await)?;
-            Ok(CommentCreatePayload { comment: comment.map(|comment| Comment::new(comment, &scope)), user_errors })
+            Ok(CommentCreatePayload {
+                comment: comment.map(|comment| Comment::new(comment, &scope)),
+                user_errors,
+            })
         };
         Some(done.await)
     }

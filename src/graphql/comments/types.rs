@@ -79,9 +79,16 @@ impl Comment {
             let page = match request.after {
                 // Nobody has answered most comments.
                 None if self.row.reply_count == 0 => Page::default(),
-                None => self.scope.loaders.first_replies((self.row.id, request.first)).await?.unwrap_or_default(),
+                None => self
+                    .scope
+                    .loaders
+                    .first_replies((self.row.id, request.first))
+                    .await?
+                    .unwrap_or_default(),
                 Some(_) => {
-                    comments::replies(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?
+                    comments::replies(&self.scope.op, &self.scope.domain, self.row.id, request)
+                        .await
+                        .map_err(|error| fault(&error))?
                 }
             };
             Ok(connection(page.map(|comment| Self::new(comment, &self.scope)), request))

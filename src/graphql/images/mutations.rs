@@ -75,7 +75,11 @@ impl ImageMutations {
     ) -> Option<async_graphql::Result<ImageCreatePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let new = NewUpload { byte_count: input.byte_count, alt: input.alt_text, purpose: input.purpose.into() };
+            let new = NewUpload {
+                byte_count: input.byte_count,
+                alt: input.alt_text,
+                purpose: input.purpose.into(),
+            };
             let (id, user_errors) = payload(images::create(&scope.op, &scope.domain, new).await)?;
             let links = &scope.domain.images.links;
             Ok(ImageCreatePayload {
@@ -99,8 +103,15 @@ impl ImageMutations {
     ) -> Option<async_graphql::Result<ImageUpdatePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result =
-                async { images::describe(&scope.op, &scope.domain, self::input("imageId", &input.image_id)?, &input.alt_text).await };
+            let result = async {
+                images::describe(
+                    &scope.op,
+                    &scope.domain,
+                    self::input("imageId", &input.image_id)?,
+                    &input.alt_text,
+                )
+                .await
+            };
             let (id, user_errors) = payload(result.await)?;
             let image = match id {
                 Some(id) => Image::load(&scope, id).await.transpose(),

@@ -76,7 +76,11 @@ impl Image {
     /// A shard that is away.
     pub async fn load(scope: &Arc<Scope>, id: ImageId) -> async_graphql::Result<Option<Self>> {
         let found = scope.loaders.image(id).await?;
-        Ok(found.map(|image| Self { image: Arc::new(image), lifetime: Lifetime::Content, scope: Arc::clone(scope) }))
+        Ok(found.map(|image| Self {
+            image: Arc::new(image),
+            lifetime: Lifetime::Content,
+            scope: Arc::clone(scope),
+        }))
     }
 
     fn picture(&self) -> Option<&Picture> {
@@ -135,7 +139,10 @@ impl Image {
 
     /// Where a file of it is, to be resolved against the address of this endpoint; once it is READY. An address ends: after some minutes for what is shown
     /// with posts, after some hours for avatars; ask for the image again then.
-    async fn url(&self, #[graphql(desc = "Which file.", default_with = "ImageSize::Large")] size: ImageSize) -> Option<String> {
+    async fn url(
+        &self,
+        #[graphql(desc = "Which file.", default_with = "ImageSize::Large")] size: ImageSize,
+    ) -> Option<String> {
         let domain = &self.scope.domain;
         domain.images.links.image(&self.image, size.into(), self.lifetime, domain.clock.now())
     }

@@ -63,7 +63,8 @@ fn encode(place: Place) -> String {
 
 fn decode(cursor: &str) -> Option<Place> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let (newest, latest) = std::str::from_utf8(&bytes).ok()?.strip_prefix("v1:NotificationGroup:")?.split_once(':')?;
+    let (newest, latest) =
+        std::str::from_utf8(&bytes).ok()?.strip_prefix("v1:NotificationGroup:")?.split_once(':')?;
     let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number > 0);
     Some(Place { newest: number(newest)?, latest: number(latest)? })
 }
@@ -72,11 +73,20 @@ fn decode(cursor: &str) -> Option<Place> {
 ///
 /// # Errors
 /// Arguments that cannot be; a shard that is away.
-pub async fn page(scope: &Arc<Scope>, first: i32, after: Option<&str>) -> async_graphql::Result<Connection<NotificationGroup>> {
+pub async fn page(
+    scope: &Arc<Scope>,
+    first: i32,
+    after: Option<&str>,
+) -> async_graphql::Result<Connection<NotificationGroup>> {
     let first = first_of(first)?;
-    let place = after.map(|cursor| decode(cursor).ok_or_else(|| ErrorCode::BadUserInput.error("`after` is not a cursor of this list")));
+    let place = after.map(|cursor| {
+        decode(cursor)
+            .ok_or_else(|| ErrorCode::BadUserInput.error("`after` is not a cursor of this list"))
+    });
     let Groups { items, has_next } =
-        groups::of_viewer(&scope.op, &scope.domain, first, place.transpose()?).await.map_err(|error| fault(&error))?;
+        groups::of_viewer(&scope.op, &scope.domain, first, place.transpose()?)
+            .await
+            .map_err(|error| fault(&error))?;
     let end = items.last().map(|(place, _)| encode(*place));
     let node = |(place, group): (Place, Group)| {
         let latest = Notification::new(group.latest.clone(), scope)?;
@@ -104,7 +114,12 @@ mod tests {
     fn a_cursor_survives_and_nothing_else_is_one() {
         let place = Place { newest: 9, latest: 7 };
         assert_eq!(decode(&encode(place)), Some(place));
-        for bad in ["", "x", &encode(Place { newest: -9, latest: 7 }), &URL_SAFE_NO_PAD.encode("v1:Notification:9")] {
+        for bad in [
+            "",
+            "x",
+            &encode(Place { newest: -9, latest: 7 }),
+            &URL_SAFE_NO_PAD.encode("v1:Notification:9"),
+        ] {
             assert_eq!(decode(bad), None, "{bad}");
         }
     }

@@ -65,9 +65,13 @@ impl NotificationMutations {
     ) -> Option<async_graphql::Result<NotificationsMarkReadPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async { settings::mark_read(&scope.op, &scope.domain, self::input("upTo", &input.up_to)?).await };
+            let result = async {
+                settings::mark_read(&scope.op, &scope.domain, self::input("upTo", &input.up_to)?)
+                    .await
+            };
             let (done, user_errors) = payload(result.await)?;
-            let viewer = scope.op.viewer.filter(|_| done.is_some()).map(|viewer| Viewer::of(viewer, &scope));
+            let viewer =
+                scope.op.viewer.filter(|_| done.is_some()).map(|viewer| Viewer::of(viewer, &scope));
             Ok(NotificationsMarkReadPayload { viewer, user_errors })
         };
         Some(done.await)
@@ -83,15 +87,22 @@ impl NotificationMutations {
             let scope = mutation_scope(ctx)?;
             let result = async {
                 if input.preferences.len() > MAX_PREFERENCES {
-                    return Err(DomainError::rejected(UserErrorCode::Invalid, "preferences", format!("at most {MAX_PREFERENCES}")));
+                    return Err(DomainError::rejected(
+                        UserErrorCode::Invalid,
+                        "preferences",
+                        format!("at most {MAX_PREFERENCES}"),
+                    ));
                 }
-                let choices = input.preferences.iter().map(NotificationPreferenceInput::choice).collect();
+                let choices =
+                    input.preferences.iter().map(NotificationPreferenceInput::choice).collect();
                 settings::choose(&scope.op, &scope.domain, choices).await
             };
             let (done, user_errors) = payload(result.await)?;
             let preferences = match done {
                 Some(()) => {
-                    let settings = settings::of_viewer(&scope.op, &scope.domain).await.map_err(|error| fault(&error))?;
+                    let settings = settings::of_viewer(&scope.op, &scope.domain)
+                        .await
+                        .map_err(|error| fault(&error))?;
                     Some(preferences::all(&settings))
                 }
                 None => None,

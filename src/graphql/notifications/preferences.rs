@@ -66,6 +66,9 @@ impl NotificationPreferenceInput {
 pub fn all(settings: &Settings) -> Vec<NotificationPreference> {
     NotificationKind::items()
         .iter()
-        .map(|item| NotificationPreference { kind: item.value, delivery: settings.wanted(item.name).into() })
+        .map(|item| NotificationPreference {
+            kind: item.value,
+            delivery: settings.wanted(item.name).into(),
+        })
         .collect()
 }

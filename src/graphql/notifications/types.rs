@@ -127,8 +127,12 @@ impl Notification {
     /// The post it is about.
     async fn post(&self) -> Option<async_graphql::Result<Post>> {
         match self.kind {
-            NotificationKind::Liked | NotificationKind::Repost | NotificationKind::Quote => self.subject_post().await.transpose(),
-            NotificationKind::Commented | NotificationKind::Reply => self.post_of_comment().await.transpose(),
+            NotificationKind::Liked | NotificationKind::Repost | NotificationKind::Quote => {
+                self.subject_post().await.transpose()
+            }
+            NotificationKind::Commented | NotificationKind::Reply => {
+                self.post_of_comment().await.transpose()
+            }
             // In a post or in a comment: an id is of one of them only.
             NotificationKind::Mention => match self.subject_post().await {
                 Ok(None) => self.post_of_comment().await.transpose(),
@@ -140,7 +144,11 @@ impl Notification {
 
     /// The comment it is about.
     async fn comment(&self) -> Option<async_graphql::Result<Comment>> {
-        if !self.is(&[NotificationKind::Commented, NotificationKind::Reply, NotificationKind::Mention]) {
+        if !self.is(&[
+            NotificationKind::Commented,
+            NotificationKind::Reply,
+            NotificationKind::Mention,
+        ]) {
             return None;
         }
         let comment = self.scope.loaders.comment(CommentId::from_i64(self.row.subject_id)).await;
@@ -149,7 +157,11 @@ impl Notification {
 
     /// The order it is about.
     async fn order(&self) -> Option<async_graphql::Result<Order>> {
-        if !self.is(&[NotificationKind::OrderConfirmed, NotificationKind::OrderRejected, NotificationKind::OrderRefunded]) {
+        if !self.is(&[
+            NotificationKind::OrderConfirmed,
+            NotificationKind::OrderRejected,
+            NotificationKind::OrderRefunded,
+        ]) {
             return None;
         }
         Order::load(&self.scope, OrderId::from_i64(self.row.subject_id)).await.transpose()

@@ -124,7 +124,10 @@ impl OrderMutations {
     ) -> Option<async_graphql::Result<OrderRefundPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async { orders::refund(&scope.op, &scope.domain, self::input("orderId", &input.order_id)?).await };
+            let result = async {
+                orders::refund(&scope.op, &scope.domain, self::input("orderId", &input.order_id)?)
+                    .await
+            };
             OrderRefundPayload::new(&scope, result.await).await
         };
         Some(done.await)
@@ -138,7 +141,10 @@ impl OrderMutations {
     ) -> Option<async_graphql::Result<OrderCancelPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async { orders::cancel(&scope.op, &scope.domain, self::input("orderId", &input.order_id)?).await };
+            let result = async {
+                orders::cancel(&scope.op, &scope.domain, self::input("orderId", &input.order_id)?)
+                    .await
+            };
             OrderCancelPayload::new(&scope, result.await).await
         };
         Some(done.await)

@@ -13,7 +13,11 @@ pub struct OrderQueries;
 #[Object]
 impl OrderQueries {
     /// One of the viewer's orders; null when there is none.
-    async fn order(&self, ctx: &Context<'_>, #[graphql(desc = "An order's id.")] id: ID) -> Option<async_graphql::Result<Order>> {
+    async fn order(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "An order's id.")] id: ID,
+    ) -> Option<async_graphql::Result<Order>> {
         let found = async { Order::load(&query_scope(ctx)?, argument(&id)?).await };
         found.await.transpose()
     }

@@ -106,7 +106,11 @@ impl Order {
 
     /// The states that may follow now: CANCELLED among them says that it can be cancelled, REFUNDING that it can be given back.
     async fn next_statuses(&self) -> Vec<OrderStatus> {
-        self.row.next_statuses(self.scope.domain.clock.now()).into_iter().map(OrderStatus::from).collect()
+        self.row
+            .next_statuses(self.scope.domain.clock.now())
+            .into_iter()
+            .map(OrderStatus::from)
+            .collect()
     }
 
     /// Whether nothing is under way: it stays as it is unless its buyer does something.
@@ -122,7 +126,12 @@ impl Order {
     /// The states it came to, in order of time; the first is PENDING.
     async fn history(&self) -> Option<async_graphql::Result<Vec<OrderChange>>> {
         let changes = self.scope.loaders.order_history(self.row.id).await.transpose()?;
-        Some(changes.map(|changes| changes.iter().map(|change| OrderChange { status: change.status.into(), at: change.at }).collect()))
+        Some(changes.map(|changes| {
+            changes
+                .iter()
+                .map(|change| OrderChange { status: change.status.into(), at: change.at })
+                .collect()
+        }))
     }
 
     /// Why it was rejected: OUT_OF_STOCK or PAYMENT_DECLINED.
@@ -132,8 +141,11 @@ impl Order {
 
     /// What was bought.
     async fn lines(&self) -> Vec<OrderLine> {
-        let line =
-            |row: &LineRow| OrderLine { row: row.clone(), currency: self.row.total.currency.clone(), scope: Arc::clone(&self.scope) };
+        let line = |row: &LineRow| OrderLine {
+            row: row.clone(),
+            currency: self.row.total.currency.clone(),
+            scope: Arc::clone(&self.scope),
+        };
         self.row.lines.iter().map(line).collect()
     }
 

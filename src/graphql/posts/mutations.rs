@@ -157,10 +157,24 @@ impl PostMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let result = async {
-                let product = input.product_id.as_ref().map(|id| self::input("productId", id)).transpose()?;
-                let quoted = input.quoted_post_id.as_ref().map(|id| self::input("quotedPostId", id)).transpose()?;
-                let images = input.image_ids.iter().map(|id| self::input("imageIds", id)).collect::<Result<Vec<ImageId>, DomainError>>()?;
-                let new = posts::NewPost { text: input.text, product_id: product, quoted_post_id: quoted, image_ids: images };
+                let product =
+                    input.product_id.as_ref().map(|id| self::input("productId", id)).transpose()?;
+                let quoted = input
+                    .quoted_post_id
+                    .as_ref()
+                    .map(|id| self::input("quotedPostId", id))
+                    .transpose()?;
+                let images = input
+                    .image_ids
+                    .iter()
+                    .map(|id| self::input("imageIds", id))
+                    .collect::<Result<Vec<ImageId>, DomainError>>()?;
+                let new = posts::NewPost {
+                    text: input.text,
+                    product_id: product,
+                    quoted_post_id: quoted,
+                    image_ids: images,
+                };
                 posts::create(&scope.op, &scope.domain, new).await
             };
             PostCreatePayload::new(&scope, result.await).await
@@ -176,7 +190,10 @@ impl PostMutations {
     ) -> Option<async_graphql::Result<PostDeletePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async { posts::delete(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
+            let result = async {
+                posts::delete(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
+                    .await
+            };
             let (id, user_errors) = payload(result.await)?;
             Ok(PostDeletePayload { deleted_post_id: id.map(global), user_errors })
         };
@@ -191,7 +208,9 @@ impl PostMutations {
     ) -> Option<async_graphql::Result<PostLikePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async { likes::like(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
+            let result = async {
+                likes::like(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await
+            };
             PostLikePayload::new(&scope, result.await).await
         };
         Some(done.await)
@@ -205,11 +224,24 @@ impl PostMutations {
     ) -> Option<async_graphql::Result<PostRepostPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async { shares::repost(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
+            let result = async {
+                shares::repost(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
+                    .await
+            };
             let (done, user_errors) = payload(result.await)?;
-            let Some(done) = done else { return Ok(PostRepostPayload { post: None, repost: None, user_errors }) };
-            let (post, repost) = futures_util::future::join(Post::load(&scope, done.original), Post::load(&scope, done.repost)).await;
-            Ok(PostRepostPayload { post: post.transpose(), repost: repost.transpose(), user_errors })
+            let Some(done) = done else {
+                return Ok(PostRepostPayload { post: None, repost: None, user_errors });
+            };
+            let (post, repost) = futures_util::future::join(
+                Post::load(&scope, done.original),
+                Post::load(&scope, done.repost),
+            )
+            .await;
+            Ok(PostRepostPayload {
+                post: post.transpose(),
+                repost: repost.transpose(),
+                user_errors,
+            })
         };
         Some(done.await)
     }
@@ -222,7 +254,10 @@ impl PostMutations {
     ) -> Option<async_graphql::Result<PostUnrepostPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async { shares::unrepost(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
+            let result = async {
+                shares::unrepost(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
+                    .await
+            };
             PostUnrepostPayload::new(&scope, result.await).await
         };
         Some(done.await)
@@ -236,7 +271,10 @@ impl PostMutations {
     ) -> Option<async_graphql::Result<PostUnlikePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async { likes::unlike(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await };
+            let result = async {
+                likes::unlike(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
+                    .await
+            };
             PostUnlikePayload::new(&scope, result.await).await
         };
         Some(done.await)

@@ -13,7 +13,11 @@ pub struct PostQueries;
 #[Object]
 impl PostQueries {
     /// A post; null when there is none that the viewer may see.
-    async fn post(&self, ctx: &Context<'_>, #[graphql(desc = "A post's id.")] id: ID) -> Option<async_graphql::Result<Post>> {
+    async fn post(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A post's id.")] id: ID,
+    ) -> Option<async_graphql::Result<Post>> {
         let found = async { Post::load(&query_scope(ctx)?, argument(&id)?).await };
         found.await.transpose()
     }

@@ -93,27 +93,57 @@ impl Post {
 
     /// How many pass it on; a repost is counted a moment after it was made.
     async fn repost_count(&self) -> Option<async_graphql::Result<i64>> {
-        Some(self.scope.loaders.share_counts(self.row.subject()).await.map(|counts| counts.unwrap_or_default().reposts))
+        Some(
+            self.scope
+                .loaders
+                .share_counts(self.row.subject())
+                .await
+                .map(|counts| counts.unwrap_or_default().reposts),
+        )
     }
 
     /// How many posts quote it; a quote is counted a moment after it was written.
     async fn quote_count(&self) -> Option<async_graphql::Result<i64>> {
-        Some(self.scope.loaders.share_counts(self.row.subject()).await.map(|counts| counts.unwrap_or_default().quotes))
+        Some(
+            self.scope
+                .loaders
+                .share_counts(self.row.subject())
+                .await
+                .map(|counts| counts.unwrap_or_default().quotes),
+        )
     }
 
     /// Whether the viewer passes it on; false for the anonymous.
     async fn viewer_has_reposted(&self) -> Option<async_graphql::Result<bool>> {
-        Some(self.scope.loaders.viewer_reposts(self.row.subject()).await.map(Option::unwrap_or_default))
+        Some(
+            self.scope
+                .loaders
+                .viewer_reposts(self.row.subject())
+                .await
+                .map(Option::unwrap_or_default),
+        )
     }
 
     /// How many like it.
     async fn like_count(&self) -> Option<async_graphql::Result<i64>> {
-        Some(self.scope.loaders.post_counts(self.row.subject()).await.map(|counts| counts.unwrap_or_default().likes))
+        Some(
+            self.scope
+                .loaders
+                .post_counts(self.row.subject())
+                .await
+                .map(|counts| counts.unwrap_or_default().likes),
+        )
     }
 
     /// How many comments it has, answers to comments included.
     async fn comment_count(&self) -> Option<async_graphql::Result<i64>> {
-        Some(self.scope.loaders.post_counts(self.row.subject()).await.map(|counts| counts.unwrap_or_default().comments))
+        Some(
+            self.scope
+                .loaders
+                .post_counts(self.row.subject())
+                .await
+                .map(|counts| counts.unwrap_or_default().comments),
+        )
     }
 
     /// The comments on it, oldest first; the answers to each are the comment's `replies`.
@@ -125,10 +155,20 @@ impl Post {
         let comments = async {
             let request = page::<Comment>(first, after.as_deref())?;
             let page = match request.after {
-                None => self.scope.loaders.first_comments((self.row.subject(), request.first)).await?.unwrap_or_default(),
-                Some(_) => comments::by_post(&self.scope.op, &self.scope.domain, self.row.subject(), request)
-                    .await
-                    .map_err(|error| fault(&error))?,
+                None => self
+                    .scope
+                    .loaders
+                    .first_comments((self.row.subject(), request.first))
+                    .await?
+                    .unwrap_or_default(),
+                Some(_) => comments::by_post(
+                    &self.scope.op,
+                    &self.scope.domain,
+                    self.row.subject(),
+                    request,
+                )
+                .await
+                .map_err(|error| fault(&error))?,
             };
             Ok(connection(page.map(|comment| Comment::new(comment, &self.scope)), request))
         };
@@ -137,7 +177,13 @@ impl Post {
 
     /// Whether the viewer likes it; false for the anonymous.
     async fn viewer_has_liked(&self) -> Option<async_graphql::Result<bool>> {
-        Some(self.scope.loaders.viewer_likes(self.row.subject()).await.map(Option::unwrap_or_default))
+        Some(
+            self.scope
+                .loaders
+                .viewer_likes(self.row.subject())
+                .await
+                .map(Option::unwrap_or_default),
+        )
     }
 
     /// The product shown with it.

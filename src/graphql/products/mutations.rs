@@ -61,10 +61,19 @@ impl ProductMutations {
                 let amount = amount.map_err(|_| {
                     let path = ["input", "price", "amount"].map(str::to_owned).to_vec();
                     let message = "must be a whole number of minor units, in digits".to_owned();
-                    DomainError::Rejected(vec![UserError { code: UserErrorCode::Invalid, message, path }])
+                    DomainError::Rejected(vec![UserError {
+                        code: UserErrorCode::Invalid,
+                        message,
+                        path,
+                    }])
                 })?;
                 let price = Money { amount, currency: input.price.currency };
-                let new = NewProduct { title: input.title, description: input.description, price, stock: input.stock };
+                let new = NewProduct {
+                    title: input.title,
+                    description: input.description,
+                    price,
+                    stock: input.stock,
+                };
                 products::create(&scope.op, &scope.domain, new).await
             };
             let (id, user_errors) = payload(result.await)?;

@@ -16,7 +16,11 @@ pub struct ProductQueries;
 #[Object]
 impl ProductQueries {
     /// A product; null when there is none.
-    async fn product(&self, ctx: &Context<'_>, #[graphql(desc = "A product's id.")] id: ID) -> Option<async_graphql::Result<Product>> {
+    async fn product(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A product's id.")] id: ID,
+    ) -> Option<async_graphql::Result<Product>> {
         let found = async { Product::load(&query_scope(ctx)?, argument(&id)?).await };
         found.await.transpose()
     }
@@ -31,9 +35,12 @@ impl ProductQueries {
         let found = async {
             let scope = query_scope(ctx)?;
             let request = page::<Product>(first, after.as_deref())?;
-            let (page, away) = products::newest(&scope.op, &scope.domain, request).await.map_err(|error| fault(&error))?;
+            let (page, away) = products::newest(&scope.op, &scope.domain, request)
+                .await
+                .map_err(|error| fault(&error))?;
             for shard in away {
-                let missing = ErrorCode::ShardUnavailable.error(format!("the products of shard {shard} are missing"));
+                let missing = ErrorCode::ShardUnavailable
+                    .error(format!("the products of shard {shard} are missing"));
                 ctx.add_error(missing.into_server_error(ctx.item.pos));
             }
             Ok(connection(page.map(|product| Product::new(product, &scope)), request))

@@ -115,7 +115,9 @@ impl Product {
 
     /// The last minutes in which it was sold, newest first, at most 60; for its seller only.
     async fn sales(&self) -> Option<async_graphql::Result<Vec<ProductSales>>> {
-        let sales = products::sales(&self.scope.op, &self.scope.domain, &self.row).await.map_err(|error| fault(&error));
+        let sales = products::sales(&self.scope.op, &self.scope.domain, &self.row)
+            .await
+            .map_err(|error| fault(&error));
         Some(sales.map(|minutes| {
             let of = |minute: products::SalesMinute| ProductSales {
                 minute: minute.minute,

@@ -35,8 +35,13 @@ impl TextEntity {
     /// Those of a text.
     pub fn all(entities: Option<&Entities>, scope: &Arc<Scope>) -> Vec<Self> {
         let each = entities.into_iter().flat_map(|entities| &entities.0);
-        each.map(|entity| Self { start: entity.start, end: entity.end, reference: entity.reference.clone(), scope: Arc::clone(scope) })
-            .collect()
+        each.map(|entity| Self {
+            start: entity.start,
+            end: entity.end,
+            reference: entity.reference.clone(),
+            scope: Arc::clone(scope),
+        })
+        .collect()
     }
 
     fn person(&self) -> Option<UserId> {
@@ -94,7 +99,8 @@ impl Hashtag {
 
     fn tell_missing(ctx: &Context<'_>, away: Vec<usize>) {
         for shard in away {
-            let missing = ErrorCode::ShardUnavailable.error(format!("the posts of shard {shard} are missing"));
+            let missing = ErrorCode::ShardUnavailable
+                .error(format!("the posts of shard {shard} are missing"));
             ctx.add_error(missing.into_server_error(ctx.item.pos));
         }
     }
@@ -117,7 +123,8 @@ impl Hashtag {
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let found = async {
             let request = page::<Post>(first, after.as_deref())?;
-            let found = hashtags::posts(&self.scope.op, &self.scope.domain, &self.name, request).await;
+            let found =
+                hashtags::posts(&self.scope.op, &self.scope.domain, &self.name, request).await;
             let (page, away) = found.map_err(|error| fault(&error))?;
             Self::tell_missing(ctx, away);
             Ok(connection(page.map(|post| Post::new(post, &self.scope)), request))
@@ -128,7 +135,9 @@ impl Hashtag {
     /// How many posts have it, those of private people left out whoever asks; on each shard counted up to 10,000.
     async fn post_count(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<i64>> {
         let found = async {
-            let (count, away) = hashtags::count(&self.scope.op, &self.scope.domain, &self.name).await.map_err(|error| fault(&error))?;
+            let (count, away) = hashtags::count(&self.scope.op, &self.scope.domain, &self.name)
+                .await
+                .map_err(|error| fault(&error))?;
             Self::tell_missing(ctx, away);
             Ok(count)
         };

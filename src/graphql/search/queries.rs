@@ -17,7 +17,13 @@ use crate::ids::{Id, PostId, ProductId, UserId};
 
 /// A cursor names its search, the moment of it, and the last place.
 fn encode(search: &Search, place: Place) -> String {
-    URL_SAFE_NO_PAD.encode(format!("v1:search:{:x}:{}:{}:{}", search.fingerprint(), place.moment_ms, place.rank, place.id))
+    URL_SAFE_NO_PAD.encode(format!(
+        "v1:search:{:x}:{}:{}:{}",
+        search.fingerprint(),
+        place.moment_ms,
+        place.rank,
+        place.id
+    ))
 }
 
 /// `None` for what is no cursor of this search, or of one that began after `now_ms`.
@@ -28,40 +34,63 @@ fn decode(search: &Search, cursor: &str, now_ms: i64) -> Option<Place> {
     let mut number = || parts.next()?.parse::<i64>().ok().filter(|number| *number >= 0);
     let place = Place { moment_ms: number()?, rank: number()?, id: number()? };
     // Clocks of servers differ by a little.
-    (fingerprint == search.fingerprint() && parts.next().is_none() && place.moment_ms <= now_ms + 60_000).then_some(place)
+    (fingerprint == search.fingerprint()
+        && parts.next().is_none()
+        && place.moment_ms <= now_ms + 60_000)
+        .then_some(place)
 }
 
 /// Runs a search; shards that did not answer are told beside what the others found.
-async fn find(ctx: &Context<'_>, scope: &Scope, search: &Search, first: i32, after: Option<&str>) -> async_graphql::Result<Hits> {
+async fn find(
+    ctx: &Context<'_>,
+    scope: &Scope,
+    search: &Search,
+    first: i32,
+    after: Option<&str>,
+) -> async_graphql::Result<Hits> {
     let first = first_of(first)?;
     let place = match after {
         None => None,
-        Some(cursor) => Some(
-            decode(search, cursor, scope.domain.clock.now_ms())
-                .ok_or_else(|| ErrorCode::BadUserInput.error("`after` is not a cursor of this search"))?,
-        ),
+        Some(cursor) => {
+            Some(decode(search, cursor, scope.domain.clock.now_ms()).ok_or_else(|| {
+                ErrorCode::BadUserInput.error("`after` is not a cursor of this search")
+            })?)
+        }
     };
     work(ctx, SEARCH_COST);
-    let hits = search.find(&scope.op, &scope.domain, first, place).await.map_err(|error| fault(&error))?;
+    let hits =
+        search.find(&scope.op, &scope.domain, first, place).await.map_err(|error| fault(&error))?;
     for shard in &hits.away {
-        let missing = ErrorCode::ShardUnavailable.error(format!("what shard {shard} would have found is missing"));
+        let missing = ErrorCode::ShardUnavailable
+            .error(format!("what shard {shard} would have found is missing"));
         ctx.add_error(missing.into_server_error(ctx.item.pos));
     }
     Ok(hits)
 }
 
 /// What was found as a list; `nodes` are the items' rows, in the same order.
-fn list<T: OutputType + Clone>(search: &Search, hits: &Hits, goes_on: bool, nodes: Vec<Option<T>>) -> Connection<T> {
+fn list<T: OutputType + Clone>(
+    search: &Search,
+    hits: &Hits,
+    goes_on: bool,
+    nodes: Vec<Option<T>>,
+) -> Connection<T> {
     let mut places = hits.items.iter().map(|(place, _)| *place);
-    let edges: Vec<Edge<T>> =
-        places.clone().zip(nodes).filter_map(|(place, node)| Some(Edge { cursor: encode(search, place), node: node? })).collect();
+    let edges: Vec<Edge<T>> = places
+        .clone()
+        .zip(nodes)
+        .filter_map(|(place, node)| Some(Edge { cursor: encode(search, place), node: node? }))
+        .collect();
     Connection {
         page_info: PageInfo {
             has_next_page: hits.has_next,
             has_previous_page: goes_on,
             start_cursor: edges.first().map(|edge| edge.cursor.clone()),
             // The place of what is hidden is told only where there is no other way on.
-            end_cursor: places.next_back().or(hits.end.filter(|_| hits.has_next)).map(|place| encode(search, place)),
+            end_cursor: places
+                .next_back()
+                .or(hits.end.filter(|_| hits.has_next))
+                .map(|place| encode(search, place)),
         },
         nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
         edges,
@@ -83,7 +112,10 @@ impl SearchQueries {
     async fn people_search(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "A handle or a name, or a part of one: 1 to 200 characters, at most 16 words.")] query: String,
+        #[graphql(
+            desc = "A handle or a name, or a part of one: 1 to 200 characters, at most 16 words."
+        )]
+        query: String,
         #[graphql(desc = "How many, 1 to 100.")] first: i32,
         #[graphql(desc = "The cursor to go on from; of the same search.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
@@ -91,7 +123,10 @@ impl SearchQueries {
             let scope = query_scope(ctx)?;
             let search = search(Noun::People, &query)?;
             let hits = find(ctx, &scope, &search, first, after.as_deref()).await?;
-            let nodes = try_join_all(hits.items.iter().map(|(_, id)| User::load(&scope, UserId::from_i64(*id)))).await?;
+            let nodes = try_join_all(
+                hits.items.iter().map(|(_, id)| User::load(&scope, UserId::from_i64(*id))),
+            )
+            .await?;
             Ok(list(&search, &hits, after.is_some(), nodes))
         };
         Some(people.await)
@@ -111,7 +146,10 @@ impl SearchQueries {
             let scope = query_scope(ctx)?;
             let search = search(Noun::Posts, &query)?;
             let hits = find(ctx, &scope, &search, first, after.as_deref()).await?;
-            let nodes = try_join_all(hits.items.iter().map(|(_, id)| Post::load(&scope, PostId::from_i64(*id)))).await?;
+            let nodes = try_join_all(
+                hits.items.iter().map(|(_, id)| Post::load(&scope, PostId::from_i64(*id))),
+            )
+            .await?;
             Ok(list(&search, &hits, after.is_some(), nodes))
         };
         Some(posts.await)
@@ -130,7 +168,10 @@ impl SearchQueries {
             let scope = query_scope(ctx)?;
             let search = search(Noun::Products, &query)?;
             let hits = find(ctx, &scope, &search, first, after.as_deref()).await?;
-            let nodes = try_join_all(hits.items.iter().map(|(_, id)| Product::load(&scope, ProductId::from_i64(*id)))).await?;
+            let nodes = try_join_all(
+                hits.items.iter().map(|(_, id)| Product::load(&scope, ProductId::from_i64(*id))),
+            )
+            .await?;
             Ok(list(&search, &hits, after.is_some(), nodes))
         };
         Some(products.await)
@@ -147,10 +188,16 @@ mod tests {
         let place = Place { moment_ms: 5_000, rank: 7, id: 42 };
         let cursor = encode(&ann, place);
         assert_eq!(decode(&ann, &cursor, 5_000), Some(place));
-        for other in [Search::new(Noun::People, "anna").unwrap(), Search::new(Noun::Posts, "ann").unwrap()] {
+        for other in
+            [Search::new(Noun::People, "anna").unwrap(), Search::new(Noun::Posts, "ann").unwrap()]
+        {
             assert_eq!(decode(&other, &cursor, 5_000), None);
         }
-        assert_eq!(decode(&ann, &encode(&ann, Place { moment_ms: 100_000_000, ..place }), 5_000), None, "from the future");
+        assert_eq!(
+            decode(&ann, &encode(&ann, Place { moment_ms: 100_000_000, ..place }), 5_000),
+            None,
+            "from the future"
+        );
         let tampered = |text: String| URL_SAFE_NO_PAD.encode(text);
         let print = format!("{:x}", ann.fingerprint());
         for bad in [

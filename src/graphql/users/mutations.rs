@@ -218,17 +218,27 @@ impl UserMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let SignUpInput { handle, email, password, display_name, client_key: _ } = input;
-            let result = identity::sign_up(&scope.op, &scope.domain, SignUp { handle, email, password, display_name }).await;
+            let result = identity::sign_up(
+                &scope.op,
+                &scope.domain,
+                SignUp { handle, email, password, display_name },
+            )
+            .await;
             SignUpPayload::new(ctx, result)
         };
         Some(done.await)
     }
 
     /// Logs in.
-    async fn log_in(&self, ctx: &Context<'_>, #[graphql(desc = "Who.")] input: LogInInput) -> Option<async_graphql::Result<LogInPayload>> {
+    async fn log_in(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who.")] input: LogInInput,
+    ) -> Option<async_graphql::Result<LogInPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = identity::log_in(&scope.op, &scope.domain, &input.handle, input.password).await;
+            let result =
+                identity::log_in(&scope.op, &scope.domain, &input.handle, input.password).await;
             LogInPayload::new(ctx, result)
         };
         Some(done.await)
@@ -256,7 +266,14 @@ impl UserMutations {
     ) -> Option<async_graphql::Result<SessionRevokePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async { identity::revoke(&scope.op, &scope.domain, self::input("sessionId", &input.session_id)?).await };
+            let result = async {
+                identity::revoke(
+                    &scope.op,
+                    &scope.domain,
+                    self::input("sessionId", &input.session_id)?,
+                )
+                .await
+            };
             let (revoked, user_errors) = payload(result.await)?;
             Ok(SessionRevokePayload { revoked: revoked.unwrap_or_default(), user_errors })
         };
@@ -267,7 +284,8 @@ impl UserMutations {
     async fn log_out(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<LogOutPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let (logged_out, user_errors) = payload(identity::log_out(&scope.op, &scope.domain).await)?;
+            let (logged_out, user_errors) =
+                payload(identity::log_out(&scope.op, &scope.domain).await)?;
             Ok(LogOutPayload { logged_out: logged_out.unwrap_or_default(), user_errors })
         };
         Some(done.await)
@@ -287,7 +305,12 @@ impl UserMutations {
                     MaybeUndefined::Null => Some(None),
                     MaybeUndefined::Value(id) => Some(Some(self::input("avatarImageId", id)?)),
                 };
-                let update = ProfileUpdate { display_name: input.display_name, bio: input.bio, is_private: input.is_private, avatar };
+                let update = ProfileUpdate {
+                    display_name: input.display_name,
+                    bio: input.bio,
+                    is_private: input.is_private,
+                    avatar,
+                };
                 users::update(&scope.op, &scope.domain, update).await
             };
             ProfileUpdatePayload::new(&scope, result.await).await
@@ -303,7 +326,10 @@ impl UserMutations {
     ) -> Option<async_graphql::Result<UserFollowPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async { follows::follow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?).await };
+            let result = async {
+                follows::follow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?)
+                    .await
+            };
             UserFollowPayload::new(&scope, result.await).await
         };
         Some(done.await)
@@ -317,7 +343,10 @@ impl UserMutations {
     ) -> Option<async_graphql::Result<UserUnfollowPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async { follows::unfollow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?).await };
+            let result = async {
+                follows::unfollow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?)
+                    .await
+            };
             UserUnfollowPayload::new(&scope, result.await).await
         };
         Some(done.await)

@@ -73,7 +73,8 @@ macro_rules! done_to_a_user {
         let done = async {
             let scope = mutation_scope($ctx)?;
             let result = async {
-                let ($op, $domain, $user) = (&scope.op, &scope.domain, input("userId", &$input.user_id)?);
+                let ($op, $domain, $user) =
+                    (&scope.op, &scope.domain, input("userId", &$input.user_id)?);
                 $work.await
             };
             let (id, user_errors) = payload(result.await)?;
@@ -99,7 +100,9 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom.")] input: UserBlockInput,
     ) -> Option<async_graphql::Result<UserBlockPayload>> {
-        done_to_a_user!(ctx, input, UserBlockPayload, |op, domain, user| blocks::block(op, domain, user))
+        done_to_a_user!(ctx, input, UserBlockPayload, |op, domain, user| blocks::block(
+            op, domain, user
+        ))
     }
 
     /// The viewer ends a block; none is fine. Who followed whom does not come back.
@@ -108,7 +111,9 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom.")] input: UserUnblockInput,
     ) -> Option<async_graphql::Result<UserUnblockPayload>> {
-        done_to_a_user!(ctx, input, UserUnblockPayload, |op, domain, user| blocks::unblock(op, domain, user))
+        done_to_a_user!(ctx, input, UserUnblockPayload, |op, domain, user| blocks::unblock(
+            op, domain, user
+        ))
     }
 
     /// The viewer, who is private, lets somebody follow them who has asked to; one who has not asked is fine.
@@ -117,7 +122,9 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Who has asked.")] input: FollowRequestAcceptInput,
     ) -> Option<async_graphql::Result<FollowRequestAcceptPayload>> {
-        done_to_a_user!(ctx, input, FollowRequestAcceptPayload, |op, domain, user| follows::answer_request(op, domain, user, true))
+        done_to_a_user!(ctx, input, FollowRequestAcceptPayload, |op, domain, user| {
+            follows::answer_request(op, domain, user, true)
+        })
     }
 
     /// The viewer does not let somebody follow them who has asked to; one who has not asked is fine.
@@ -126,7 +133,9 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Who has asked.")] input: FollowRequestRejectInput,
     ) -> Option<async_graphql::Result<FollowRequestRejectPayload>> {
-        done_to_a_user!(ctx, input, FollowRequestRejectPayload, |op, domain, user| follows::answer_request(op, domain, user, false))
+        done_to_a_user!(ctx, input, FollowRequestRejectPayload, |op, domain, user| {
+            follows::answer_request(op, domain, user, false)
+        })
     }
 
     /// Administrators only: nobody sees the person or what they have made, their sessions end everywhere within a second, and they cannot log in.
@@ -135,7 +144,9 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom.")] input: UserSuspendInput,
     ) -> Option<async_graphql::Result<UserSuspendPayload>> {
-        done_to_a_user!(ctx, input, UserSuspendPayload, |op, domain, user| moderation::suspend(op, domain, user, true))
+        done_to_a_user!(ctx, input, UserSuspendPayload, |op, domain, user| moderation::suspend(
+            op, domain, user, true
+        ))
     }
 
     /// Administrators only: ends a suspension.
@@ -144,6 +155,8 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom.")] input: UserUnsuspendInput,
     ) -> Option<async_graphql::Result<UserUnsuspendPayload>> {
-        done_to_a_user!(ctx, input, UserUnsuspendPayload, |op, domain, user| moderation::suspend(op, domain, user, false))
+        done_to_a_user!(ctx, input, UserUnsuspendPayload, |op, domain, user| moderation::suspend(
+            op, domain, user, false
+        ))
     }
 }

@@ -41,17 +41,31 @@ impl User {
     ///
     /// # Errors
     /// A shard that is away.
-    pub async fn load_page(scope: &Arc<Scope>, page: Page<UserId>) -> async_graphql::Result<Page<Self>> {
-        let load = |(cursor, id)| async move { Ok::<_, async_graphql::Error>(Self::load(scope, id).await?.map(|user| (cursor, user))) };
+    pub async fn load_page(
+        scope: &Arc<Scope>,
+        page: Page<UserId>,
+    ) -> async_graphql::Result<Page<Self>> {
+        let load = |(cursor, id)| async move {
+            Ok::<_, async_graphql::Error>(Self::load(scope, id).await?.map(|user| (cursor, user)))
+        };
         let items = futures_util::future::try_join_all(page.items.into_iter().map(load)).await?;
-        Ok(Page { items: items.into_iter().flatten().collect(), end: page.end, has_next: page.has_next })
+        Ok(Page {
+            items: items.into_iter().flatten().collect(),
+            end: page.end,
+            has_next: page.has_next,
+        })
     }
 
     /// A count of what they have made, unless the viewer may not see that.
-    async fn if_visible(&self, count: impl Future<Output = async_graphql::Result<i64>>) -> Option<async_graphql::Result<i64>> {
+    async fn if_visible(
+        &self,
+        count: impl Future<Output = async_graphql::Result<i64>>,
+    ) -> Option<async_graphql::Result<i64>> {
         let op = &self.scope.op;
         match relations::of_viewer(op, &self.scope.domain).await {
-            Ok(relations) if policy::content_is_visible(op.viewer, &relations, &self.row) => Some(count.await),
+            Ok(relations) if policy::content_is_visible(op.viewer, &relations, &self.row) => {
+                Some(count.await)
+            }
             Ok(_) => None,
             Err(error) => Some(Err(fault(&error))),
         }
@@ -99,7 +113,9 @@ impl User {
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let posts = async {
             let request = page::<Post>(first, after.as_deref())?;
-            let page = posts::by_author(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?;
+            let page = posts::by_author(&self.scope.op, &self.scope.domain, self.row.id, request)
+                .await
+                .map_err(|error| fault(&error))?;
             Ok(connection(page.map(|post| Post::new(post, &self.scope)), request))
         };
         Some(posts.await)
@@ -113,7 +129,9 @@ impl User {
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let followers = async {
             let request = page::<User>(first, after.as_deref())?;
-            let page = follows::followers(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?;
+            let page = follows::followers(&self.scope.op, &self.scope.domain, self.row.id, request)
+                .await
+                .map_err(|error| fault(&error))?;
             Ok(connection(Self::load_page(&self.scope, page).await?, request))
         };
         Some(followers.await)
@@ -127,7 +145,9 @@ impl User {
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let following = async {
             let request = page::<User>(first, after.as_deref())?;
-            let page = follows::following(&self.scope.op, &self.scope.domain, self.row.id, request).await.map_err(|error| fault(&error))?;
+            let page = follows::following(&self.scope.op, &self.scope.domain, self.row.id, request)
+                .await
+                .map_err(|error| fault(&error))?;
             Ok(connection(Self::load_page(&self.scope, page).await?, request))
         };
         Some(following.await)
@@ -135,17 +155,26 @@ impl User {
 
     /// How many posts they have, reposts not counted; null for those who may not see them.
     async fn post_count(&self) -> Option<async_graphql::Result<i64>> {
-        self.if_visible(async { Ok(self.scope.loaders.profile_counts(self.row.id).await?.unwrap_or_default().posts) }).await
+        self.if_visible(async {
+            Ok(self.scope.loaders.profile_counts(self.row.id).await?.unwrap_or_default().posts)
+        })
+        .await
     }
 
     /// How many follow them; a follow is counted a moment after it was made. Null for those who may not see who.
     async fn follower_count(&self) -> Option<async_graphql::Result<i64>> {
-        self.if_visible(async { Ok(self.scope.loaders.follower_count(self.row.id).await?.unwrap_or_default().followers) }).await
+        self.if_visible(async {
+            Ok(self.scope.loaders.follower_count(self.row.id).await?.unwrap_or_default().followers)
+        })
+        .await
     }
 
     /// How many they follow; null for those who may not see whom.
     async fn following_count(&self) -> Option<async_graphql::Result<i64>> {
-        self.if_visible(async { Ok(self.scope.loaders.profile_counts(self.row.id).await?.unwrap_or_default().following) }).await
+        self.if_visible(async {
+            Ok(self.scope.loaders.profile_counts(self.row.id).await?.unwrap_or_default().following)
+        })
+        .await
     }
 
     /// Whether only those they let follow them see what they write.

@@ -40,6 +40,11 @@ impl ViewerQueries {
         let points = ctx.data::<Arc<RequestContext>>()?.points;
         let points = points.ok_or_else(|| ErrorCode::Internal.error("internal error"))?;
         let int = |points: u64| i32::try_from(points).unwrap_or(i32::MAX);
-        Ok(RateLimit { cost: int(points.cost), limit: int(points.limit), remaining: int(points.remaining), reset_at: points.reset_at })
+        Ok(RateLimit {
+            cost: int(points.cost),
+            limit: int(points.limit),
+            remaining: int(points.remaining),
+            reset_at: points.reset_at,
+        })
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_graphql::{ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use crate::domain::{Page, Viewer as DomainViewer, follows, identity, notifications, orders, timelines};
+use crate::domain::{
+    Page, Viewer as DomainViewer, follows, identity, notifications, orders, timelines,
+};
 use crate::graphql::analytics::types::ViewerAnalytics;
 use crate::graphql::connection::{Connection, connection, page};
 use crate::graphql::context::Scope;
@@ -66,7 +68,9 @@ impl Viewer {
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let home = async {
             let request = page::<Post>(first, after.as_deref())?;
-            let page = timelines::home(&self.scope.op, &self.scope.domain, request).await.map_err(|error| fault(&error))?;
+            let page = timelines::home(&self.scope.op, &self.scope.domain, request)
+                .await
+                .map_err(|error| fault(&error))?;
             Ok(connection(page.map(|post| Post::new(post, &self.scope)), request))
         };
         Some(home.await)
@@ -80,7 +84,9 @@ impl Viewer {
     ) -> Option<async_graphql::Result<Connection<Order>>> {
         let orders = async {
             let request = page::<Order>(first, after.as_deref())?;
-            let page = orders::of_viewer(&self.scope.op, &self.scope.domain, request).await.map_err(|error| fault(&error))?;
+            let page = orders::of_viewer(&self.scope.op, &self.scope.domain, request)
+                .await
+                .map_err(|error| fault(&error))?;
             Ok(connection(page.map(|order| Order::new(order, &self.scope)), request))
         };
         Some(orders.await)
@@ -94,10 +100,14 @@ impl Viewer {
     ) -> Option<async_graphql::Result<Connection<Notification>>> {
         let found = async {
             let request = page::<Notification>(first, after.as_deref())?;
-            let page = notifications::of_viewer(&self.scope.op, &self.scope.domain, request).await.map_err(|error| fault(&error))?;
+            let page = notifications::of_viewer(&self.scope.op, &self.scope.domain, request)
+                .await
+                .map_err(|error| fault(&error))?;
             let (end, has_next) = (page.end, page.has_next);
             let items = page.items.into_iter();
-            let items = items.filter_map(|(id, row)| Some((id, Notification::new(row, &self.scope)?))).collect();
+            let items = items
+                .filter_map(|(id, row)| Some((id, Notification::new(row, &self.scope)?)))
+                .collect();
             Ok(connection(Page { items, end, has_next }, request))
         };
         Some(found.await)
@@ -116,11 +126,17 @@ impl Viewer {
     /// How many notifications have come since the one that was last marked as read; 100 stands for 100 and more.
     async fn unread_notification_count(&self) -> Option<async_graphql::Result<i32>> {
         let unread = notifications::groups::unread(&self.scope.op, &self.scope.domain).await;
-        Some(unread.map(|unread| i32::try_from(unread).unwrap_or(i32::MAX)).map_err(|error| fault(&error)))
+        Some(
+            unread
+                .map(|unread| i32::try_from(unread).unwrap_or(i32::MAX))
+                .map_err(|error| fault(&error)),
+        )
     }
 
     /// From whom the viewer wants each kind of notification.
-    async fn notification_preferences(&self) -> Option<async_graphql::Result<Vec<NotificationPreference>>> {
+    async fn notification_preferences(
+        &self,
+    ) -> Option<async_graphql::Result<Vec<NotificationPreference>>> {
         let settings = notifications::settings::of_viewer(&self.scope.op, &self.scope.domain).await;
         Some(settings.map(|settings| preferences::all(&settings)).map_err(|error| fault(&error)))
     }
@@ -133,7 +149,9 @@ impl Viewer {
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let found = async {
             let request = page::<User>(first, after.as_deref())?;
-            let page = follows::requests(&self.scope.op, &self.scope.domain, request).await.map_err(|error| fault(&error))?;
+            let page = follows::requests(&self.scope.op, &self.scope.domain, request)
+                .await
+                .map_err(|error| fault(&error))?;
             Ok(connection(User::load_page(&self.scope, page).await?, request))
         };
         Some(found.await)
@@ -141,7 +159,9 @@ impl Viewer {
 
     /// The viewer's log-ins that have not ended, newest first, at most 100.
     async fn sessions(&self) -> Option<async_graphql::Result<Vec<Session>>> {
-        let sessions = identity::sessions(&self.scope.op, &self.scope.domain).await.map_err(|error| fault(&error));
+        let sessions = identity::sessions(&self.scope.op, &self.scope.domain)
+            .await
+            .map_err(|error| fault(&error));
         let session = |row: identity::Session| Session {
             id: global(row.id),
             created_at: row.id.created_at(),

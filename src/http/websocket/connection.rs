@@ -30,7 +30,8 @@ use crate::telemetry::trace;
 /// How long a socket may be silent at least before its client is asked whether it is there.
 /// Proxies on the way close what is silent for a minute.
 const PING_AFTER: Duration = Duration::from_secs(40);
-/// How much longer at most: the thousands that were told of the same post must not all be asked at once.
+/// How much longer at most: the thousands that were told of the same post must not all be asked at
+/// once.
 const SPREAD: Duration = Duration::from_secs(15);
 /// How long a message may take to be sent: a client that does not read is let go.
 const SEND: Duration = Duration::from_secs(10);
@@ -56,7 +57,8 @@ struct Allowance {
 impl Allowance {
     fn take(&mut self) -> bool {
         let now = Instant::now();
-        self.left = (self.left + now.duration_since(self.at).as_secs_f64() * PER_SECOND).min(BURST) - 1.0;
+        self.left =
+            (self.left + now.duration_since(self.at).as_secs_f64() * PER_SECOND).min(BURST) - 1.0;
         self.at = now;
         self.left >= 0.0
     }
@@ -80,7 +82,13 @@ fn silence() -> Duration {
 }
 
 /// Serves a socket to its end.
-pub(super) async fn serve(served: Served, id: RequestId, address: IpAddr, socket: WebSocket, open: Open) {
+pub(super) async fn serve(
+    served: Served,
+    id: RequestId,
+    address: IpAddr,
+    socket: WebSocket,
+    open: Open,
+) {
     let mut connection = Connection {
         served,
         id,
@@ -105,7 +113,8 @@ impl Connection {
     async fn run(&mut self) -> Step {
         let stop = self.served.app.tasks.stopping();
         let mut ended = self.served.app.domain.identity.revocations.listen();
-        let init_until = Instant::now() + Duration::from_millis(self.served.app.config.limits.socket_init_ms);
+        let init_until =
+            Instant::now() + Duration::from_millis(self.served.app.config.limits.socket_init_ms);
         let mut silent_until = Instant::now() + silence();
         loop {
             tokio::select! {
@@ -133,7 +142,10 @@ impl Connection {
     }
 
     /// A session has ended; all of them, when this socket fell behind in hearing of it.
-    fn check_session(&self, session: Result<crate::ids::SessionId, broadcast::error::RecvError>) -> Step {
+    fn check_session(
+        &self,
+        session: Result<crate::ids::SessionId, broadcast::error::RecvError>,
+    ) -> Step {
         let Some(viewer) = self.viewer else { return Ok(()) };
         let own = match session {
             Ok(session) => session == viewer.session_id,
@@ -160,12 +172,15 @@ impl Connection {
         if !self.allowance.take() {
             return Err(Some(Close::TooFast));
         }
-        let message: FromClient = serde_json::from_str(&text).map_err(|_| Some(Close::BadMessage))?;
+        let message: FromClient =
+            serde_json::from_str(&text).map_err(|_| Some(Close::BadMessage))?;
         match message {
             FromClient::ConnectionInit { payload } => self.init(payload.unwrap_or_default()).await,
             FromClient::Ping { payload } => self.send(messages::pong(payload)).await,
             FromClient::Pong {} => Ok(()),
-            FromClient::Subscribe { .. } | FromClient::Complete { .. } if !self.acknowledged => Err(Some(Close::Unauthorized)),
+            FromClient::Subscribe { .. } | FromClient::Complete { .. } if !self.acknowledged => {
+                Err(Some(Close::Unauthorized))
+            }
             FromClient::Subscribe { id, payload } => self.subscribe(id, payload).await,
             FromClient::Complete { id } => {
                 if let Some(token) = self.running.remove(&id) {
@@ -180,9 +195,13 @@ impl Connection {
         if self.acknowledged {
             return Err(Some(Close::TooManyInits));
         }
-        let named = |name: &str| payload.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        let named = |name: &str| {
+            payload.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        };
         if let Some(authorization) = named("authorization").filter(|value| !value.is_null()) {
-            let viewer = authorization.as_str().and_then(|authorization| bearer(&self.served.app, authorization));
+            let viewer = authorization
+                .as_str()
+                .and_then(|authorization| bearer(&self.served.app, authorization));
             self.viewer = Some(viewer.ok_or(Some(Close::Forbidden))?);
         }
         self.acknowledged = true;
@@ -197,20 +216,34 @@ impl Connection {
             return Err(Some(Close::AlreadyInUse));
         }
         if self.running.len() >= self.served.app.config.limits.subscriptions_per_socket {
-            let refused = NotRun { code: ErrorCode::RateLimited, message: "too many operations on this socket".to_owned() };
+            let refused = NotRun {
+                code: ErrorCode::RateLimited,
+                message: "too many operations on this socket".to_owned(),
+            };
             return self.send(messages::error(&id, &[refused.error()])).await;
         }
         let token = CancellationToken::new();
         self.running.insert(id.clone(), token.clone());
-        let work = operation(self.served.clone(), self.id.clone(), self.address, self.viewer, id, incoming);
+        let work = operation(
+            self.served.clone(),
+            self.id.clone(),
+            self.address,
+            self.viewer,
+            id,
+            incoming,
+        );
         self.operations.push(Box::pin(work.take_until(token.cancelled_owned())));
         Ok(())
     }
 
     async fn say(&mut self, said: Said) -> Step {
         let message = match said {
-            Said::Next(id, response) if self.running.contains_key(&id) => messages::next(&id, &response),
-            Said::Refused(id, errors) if self.running.remove(&id).is_some() => messages::error(&id, &errors),
+            Said::Next(id, response) if self.running.contains_key(&id) => {
+                messages::next(&id, &response)
+            }
+            Said::Refused(id, errors) if self.running.remove(&id).is_some() => {
+                messages::error(&id, &errors)
+            }
             Said::Done(id) if self.running.remove(&id).is_some() => messages::complete(&id),
             // The client has completed it meanwhile: silence.
             _ => return Ok(()),
@@ -237,8 +270,12 @@ fn operation(
     stream::once(begun).flatten()
 }
 
-/// What the library says, in the protocol's words: a response that says only why nothing was run is an error.
-fn answers(id: String, responses: impl Stream<Item = Response> + Send + 'static) -> impl Stream<Item = Said> + Send {
+/// What the library says, in the protocol's words: a response that says only why nothing was run is
+/// an error.
+fn answers(
+    id: String,
+    responses: impl Stream<Item = Response> + Send + 'static,
+) -> impl Stream<Item = Said> + Send {
     let end = id.clone();
     let mut refused = false;
     let said = responses.enumerate().map(move |(number, response)| {
@@ -261,24 +298,37 @@ async fn begin(
     viewer: Option<Viewer>,
     incoming: Incoming,
 ) -> Result<impl Stream<Item = Response> + Send + 'static, NotRun> {
-    let client_key = incoming.extensions.as_ref().and_then(|extensions| extensions.get("clientKey")).and_then(|key| key.as_str());
+    let client_key = incoming
+        .extensions
+        .as_ref()
+        .and_then(|extensions| extensions.get("clientKey"))
+        .and_then(|key| key.as_str());
     let client_key = client_key.map(str::to_owned);
     if client_key.as_deref().is_some_and(|key| !is_client_key(key)) {
-        return Err(NotRun { code: ErrorCode::BadUserInput, message: "`clientKey` has 1 to 200 visible ASCII characters".to_owned() });
+        return Err(NotRun {
+            code: ErrorCode::BadUserInput,
+            message: "`clientKey` has 1 to 200 visible ASCII characters".to_owned(),
+        });
     }
     let Prepared { request, kind, name, cost } = prepare(&served, incoming).await?;
     let named = Named { kind, name };
     let mut span = trace::begin(None, trace::Kind::Server, || "message on a socket".into());
     span.set("plaza.request_id", || request_id.0.to_string().into());
-    let mut context = RequestContext::new(served.app.domain.clone(), served.app.config.request_deadline());
+    let mut context =
+        RequestContext::new(served.app.domain.clone(), served.app.config.request_deadline());
     context.viewer = viewer;
     context.client_key = client_key;
     context.traceparent = span.traceparent();
     // After a restart all sockets of a server come back at once; they take turns.
-    let turn = if kind == OperationType::Subscription { served.app.domain.redis.turn().await } else { None };
+    let turn = if kind == OperationType::Subscription {
+        served.app.domain.redis.turn().await
+    } else {
+        None
+    };
     let charged = pay(&served.app, &mut context, address, cost).await;
     drop(turn);
-    let charged = charged.map_err(|limited| NotRun { code: Limited::CODE, message: limited.message() })?;
+    let charged =
+        charged.map_err(|limited| NotRun { code: Limited::CODE, message: limited.message() })?;
     let permit = match kind {
         // A subscription is bounded by its socket; its events are at work one after the other.
         OperationType::Subscription => None,
@@ -295,7 +345,8 @@ async fn begin(
     };
     if kind == OperationType::Subscription {
         let counted = Held::new(metrics::gauge!("plaza_subscriptions"));
-        let events = metrics::counter!("plaza_subscription_events_total", "operation" => named.name);
+        let events =
+            metrics::counter!("plaza_subscription_events_total", "operation" => named.name);
         let told = served.schema.execute_stream(request).map(move |response| {
             let _while_it_runs = &counted;
             events.increment(1);
@@ -316,8 +367,10 @@ async fn begin(
     if kind == OperationType::Query {
         return Ok(stream::once(work).boxed());
     }
-    // A client that hangs up must not stop a mutation half-way: between its commit and what must follow it.
+    // A client that hangs up must not stop a mutation half-way: between its commit and what must
+    // follow it.
     let outcome = tasks.to_the_end(work);
-    // A task that panicked says nothing: the operation completes without an answer, and its client tries again with the same key.
+    // A task that panicked says nothing: the operation completes without an answer, and its client
+    // tries again with the same key.
     Ok(stream::once(outcome).filter_map(|outcome| std::future::ready(outcome.ok())).boxed())
 }

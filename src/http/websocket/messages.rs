@@ -54,7 +54,8 @@ impl Close {
             Self::InitTimeout => (4408, "Connection initialisation timeout"),
             Self::AlreadyInUse => (4409, "Subscriber already exists"),
             Self::TooManyInits => (4429, "Too many initialisation requests"),
-            // Not 1008: clients take that for the end of it, where these may come back and go on from their last cursor.
+            // Not 1008: clients take that for the end of it, where these may come back and go on
+            // from their last cursor.
             Self::TooFast => (1013, "Too many messages"),
             Self::TooSlow => (1013, "Too slow"),
             Self::Ended => (4403, "Session has ended"),

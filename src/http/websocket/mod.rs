@@ -1,5 +1,5 @@
-//! `graphql-transport-ws`: subscriptions, and queries and mutations for clients that have nothing else. The same guard, cost and limits stand before a message
-//! as before a request.
+//! `graphql-transport-ws`: subscriptions, and queries and mutations for clients that have nothing
+//! else. The same guard, cost and limits stand before a message as before a request.
 
 mod connection;
 mod messages;
@@ -48,7 +48,11 @@ impl Sockets {
             return None;
         }
         *count += 1;
-        Some(Open { sockets: Arc::clone(self), household, _counted: Held::new(metrics::gauge!("plaza_sockets")) })
+        Some(Open {
+            sockets: Arc::clone(self),
+            household,
+            _counted: Held::new(metrics::gauge!("plaza_sockets")),
+        })
     }
 }
 
@@ -65,7 +69,13 @@ impl Drop for Open {
 }
 
 /// Takes a handshake.
-pub fn accept(served: Served, id: RequestId, address: IpAddr, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+pub fn accept(
+    served: Served,
+    id: RequestId,
+    address: IpAddr,
+    headers: &HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     match admit(&served, address, headers) {
         Ok(open) => {
             let upgrade = upgrade
@@ -87,20 +97,39 @@ pub fn accept(served: Served, id: RequestId, address: IpAddr, headers: &HeaderMa
 
 fn admit(served: &Served, address: IpAddr, headers: &HeaderMap) -> Result<Open, Refusal> {
     if !origin::is_allowed(&served.app.config.server, headers) {
-        return Err(refusal(StatusCode::FORBIDDEN, ErrorCode::Forbidden, "pages of this origin may not use the API"));
+        return Err(refusal(
+            StatusCode::FORBIDDEN,
+            ErrorCode::Forbidden,
+            "pages of this origin may not use the API",
+        ));
     }
-    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    let offered = headers
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     if !offered.flat_map(|value| value.split(',')).any(|protocol| protocol.trim() == PROTOCOL) {
-        return Err(refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, format!("the WebSocket protocol is {PROTOCOL}")));
+        return Err(refusal(
+            StatusCode::BAD_REQUEST,
+            ErrorCode::BadUserInput,
+            format!("the WebSocket protocol is {PROTOCOL}"),
+        ));
     }
     if !served.app.tasks.is_ready() {
-        let refused = refusal(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Overloaded, "this server is stopping");
+        let refused = refusal(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorCode::Overloaded,
+            "this server is stopping",
+        );
         return Err(refused.retry_after(1));
     }
-    served
-        .sockets
-        .open(address, served.app.config.limits.sockets_per_address)
-        .ok_or_else(|| refusal(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, "too many sockets from this address").retry_after(10))
+    served.sockets.open(address, served.app.config.limits.sockets_per_address).ok_or_else(|| {
+        refusal(
+            StatusCode::TOO_MANY_REQUESTS,
+            ErrorCode::RateLimited,
+            "too many sockets from this address",
+        )
+        .retry_after(10)
+    })
 }
 
 #[cfg(test)]

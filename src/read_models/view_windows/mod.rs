@@ -1,7 +1,9 @@
-//! Views of posts, in windows of a minute, an hour and a day, per post and per author: what the log of views comes to.
+//! Views of posts, in windows of a minute, an hour and a day, per post and per author: what the log
+//! of views comes to.
 //!
-//! A view is counted in one row a kind: its minute's, until [`fold`] adds old minutes to their hour and old hours to their day. So a series of hours
-//! is the hours and the minutes that are not folded yet, and no view is in it twice.
+//! A view is counted in one row a kind: its minute's, until [`fold`] adds old minutes to their hour
+//! and old hours to their day. So a series of hours is the hours and the minutes that are not
+//! folded yet, and no view is in it twice.
 
 pub mod fold;
 pub mod projector;
@@ -75,7 +77,8 @@ impl Size {
     }
 }
 
-/// Which window: a subject's, of a kind, of a size, from Unix second on. Sorted so that writers lock rows in one order.
+/// Which window: a subject's, of a kind, of a size, from Unix second on. Sorted so that writers
+/// lock rows in one order.
 type Key = (i64, i16, i16, i64);
 
 /// What is in a window.
@@ -95,8 +98,11 @@ impl Windows {
     /// Counts a view in its minute, for its post and for its author.
     pub fn count(&mut self, view: &View) {
         let minute = Size::Minute.start_of(view.at_ms.div_euclid(1_000));
-        for (subject, kind) in [(view.post_id.as_i64(), Kind::Post), (view.author_id.as_i64(), Kind::Author)] {
-            let window = self.0.entry((subject, kind.code(), Size::Minute.code(), minute)).or_default();
+        for (subject, kind) in
+            [(view.post_id.as_i64(), Kind::Post), (view.author_id.as_i64(), Kind::Author)]
+        {
+            let window =
+                self.0.entry((subject, kind.code(), Size::Minute.code(), minute)).or_default();
             window.views += 1;
             window.viewers.insert(view.viewer);
         }
@@ -141,7 +147,8 @@ impl StoredRow {
     }
 }
 
-/// A subject's windows from one Unix second to before another, as windows of this size, oldest first; those without views are left out.
+/// A subject's windows from one Unix second to before another, as windows of this size, oldest
+/// first; those without views are left out.
 ///
 /// # Errors
 /// The server's.
@@ -182,7 +189,8 @@ pub struct TopRow {
     pub views: i64,
 }
 
-/// An author's posts with the most views from one Unix second to before another, most first; by windows of this size and shorter ones.
+/// An author's posts with the most views from one Unix second to before another, most first; by
+/// windows of this size and shorter ones.
 ///
 /// # Errors
 /// The server's.
@@ -245,7 +253,10 @@ pub struct TotalsRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn add_totals(connection: &mut Connection, totals: &BTreeMap<i32, Totals>) -> Result<(), StoreError> {
+pub async fn add_totals(
+    connection: &mut Connection,
+    totals: &BTreeMap<i32, Totals>,
+) -> Result<(), StoreError> {
     let of = |part: fn(&Totals) -> i64| totals.values().map(part).collect::<Vec<i64>>();
     prepared(
         sql("INSERT INTO view_totals AS t (partition, counted, late, unreadable, watermark)
@@ -268,7 +279,9 @@ pub async fn add_totals(connection: &mut Connection, totals: &BTreeMap<i32, Tota
 /// # Errors
 /// The server's.
 pub async fn totals(connection: &mut Connection) -> Result<Vec<TotalsRow>, StoreError> {
-    Ok(prepared(sql("SELECT partition, counted, late, unreadable, watermark FROM view_totals")).load(connection).await?)
+    Ok(prepared(sql("SELECT partition, counted, late, unreadable, watermark FROM view_totals"))
+        .load(connection)
+        .await?)
 }
 
 #[cfg(test)]
@@ -278,11 +291,28 @@ mod tests {
 
     #[test]
     fn a_view_is_in_one_window_of_its_post_and_one_of_its_author() {
-        let view = |post, at_ms| View { post_id: PostId::from_i64(post), author_id: UserId::from_i64(9), viewer: 77 << 50, at_ms };
+        let view = |post, at_ms| View {
+            post_id: PostId::from_i64(post),
+            author_id: UserId::from_i64(9),
+            viewer: 77 << 50,
+            at_ms,
+        };
         let mut windows = Windows::default();
-        [view(1, 59_999), view(1, 60_000), view(2, 119_999), view(2, 119_999)].iter().for_each(|view| windows.count(view));
-        let found: Vec<(Key, i64)> = windows.0.iter().map(|(key, window)| (*key, window.views)).collect();
-        assert_eq!(found, [((1, 0, 0, 0), 1), ((1, 0, 0, 60), 1), ((2, 0, 0, 60), 2), ((9, 1, 0, 0), 1), ((9, 1, 0, 60), 3)]);
+        [view(1, 59_999), view(1, 60_000), view(2, 119_999), view(2, 119_999)]
+            .iter()
+            .for_each(|view| windows.count(view));
+        let found: Vec<(Key, i64)> =
+            windows.0.iter().map(|(key, window)| (*key, window.views)).collect();
+        assert_eq!(
+            found,
+            [
+                ((1, 0, 0, 0), 1),
+                ((1, 0, 0, 60), 1),
+                ((2, 0, 0, 60), 2),
+                ((9, 1, 0, 0), 1),
+                ((9, 1, 0, 60), 3)
+            ]
+        );
         assert_eq!(windows.0[&(9, 1, 0, 60)].viewers.count(), 1);
     }
 }

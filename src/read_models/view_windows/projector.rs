@@ -1,8 +1,10 @@
 //! From the log of views to windows, by thousands.
 //!
-//! A batch is counted in memory, each shard's part is written in one transaction with the offsets it comes to, so each record counts exactly once
-//! although whoever wrote it may have dropped others. Nothing depends on how records are cut into batches. A transaction that finds other offsets than those it
-//! goes on from, or whose outcome is not known, ends the run; the next begins at what the shards hold.
+//! A batch is counted in memory, each shard's part is written in one transaction with the offsets
+//! it comes to, so each record counts exactly once although whoever wrote it may have dropped
+//! others. Nothing depends on how records are cut into batches. A transaction that finds other
+//! offsets than those it goes on from, or whose outcome is not known, ends the run; the next begins
+//! at what the shards hold.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +27,8 @@ use crate::stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
 pub const NAME: &str = "view_windows";
 /// Records in one batch, at most.
 const BATCH: usize = 200_000;
-/// How long a batch is gathered after its first record: what a view may be seen later, and by how much fewer rows are written for it.
+/// How long a batch is gathered after its first record: what a view may be seen later, and by how
+/// much fewer rows are written for it.
 const GATHER: Duration = Duration::from_secs(1);
 /// How long to wait for records before looking at the clock.
 const IDLE: Duration = Duration::from_secs(1);
@@ -35,14 +38,20 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const FOLD: Duration = Duration::from_secs(60);
 /// How long the sketches of a window are kept in memory after its minute, in seconds.
 const RECENT_S: i64 = 120;
-/// A view whose minute ended longer than this before the newest view of its partition is too late: its window is closed.
+/// A view whose minute ended longer than this before the newest view of its partition is too late:
+/// its window is closed.
 pub const LATENESS_MS: i64 = 10 * 60 * 1_000;
 
 /// Counts views until told to stop.
 ///
 /// # Errors
 /// None: what fails is tried again.
-pub async fn run(cluster: Arc<Cluster>, config: Arc<Config>, clock: Clock, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    cluster: Arc<Cluster>,
+    config: Arc<Config>,
+    clock: Clock,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let counter = Counter { cluster: Arc::clone(&cluster), config, clock };
     exclusively(cluster, "projection:view_windows", stop, || counter.count()).await;
     Ok(())
@@ -78,7 +87,10 @@ impl Counter {
         let mut progress = self.stored(&bounds).await?;
         let mut starts: BTreeMap<i32, i64> = BTreeMap::new();
         for (partition, offset) in progress.next.values().flatten() {
-            starts.entry(*partition).and_modify(|start| *start = (*offset).min(*start)).or_insert(*offset);
+            starts
+                .entry(*partition)
+                .and_modify(|start| *start = (*offset).min(*start))
+                .or_insert(*offset);
         }
         let mut reader = ViewReader::new(&self.config.kafka, &starts, BATCH, GATHER)?;
         let mut folded: Option<Instant> = None;
@@ -94,26 +106,47 @@ impl Counter {
         }
     }
 
-    /// Where the shards say that counting stands; a partition that a shard does not know yet begins where the log begins.
+    /// Where the shards say that counting stands; a partition that a shard does not know yet begins
+    /// where the log begins.
     async fn stored(&self, bounds: &BTreeMap<i32, (i64, i64)>) -> anyhow::Result<Progress> {
-        let first: Vec<Position> = bounds.iter().map(|(partition, (first, _))| position(*partition, *first)).collect();
-        let mut progress = Progress { next: BTreeMap::new(), watermarks: BTreeMap::new(), recent: BTreeMap::new() };
+        let first: Vec<Position> =
+            bounds.iter().map(|(partition, (first, _))| position(*partition, *first)).collect();
+        let mut progress = Progress {
+            next: BTreeMap::new(),
+            watermarks: BTreeMap::new(),
+            recent: BTreeMap::new(),
+        };
         let session = ReadSession::primary(self.cluster.len());
         for shard in self.cluster.indexes() {
-            let held =
-                self.cluster.read(&session, shard, async |connection: &mut Connection| rows::positions(connection, NAME).await).await?;
-            let mut next: BTreeMap<i32, i64> = held.iter().map(|position| (position.partition, position.next_offset)).collect();
-            let missing: Vec<Position> = first.iter().filter(|position| !next.contains_key(&position.partition)).cloned().collect();
+            let held = self
+                .cluster
+                .read(&session, shard, async |connection: &mut Connection| {
+                    rows::positions(connection, NAME).await
+                })
+                .await?;
+            let mut next: BTreeMap<i32, i64> =
+                held.iter().map(|position| (position.partition, position.next_offset)).collect();
+            let missing: Vec<Position> = first
+                .iter()
+                .filter(|position| !next.contains_key(&position.partition))
+                .cloned()
+                .collect();
             if !missing.is_empty() {
                 let moving = async |connection: &mut Connection| -> Result<(), StoreError> {
                     rows::move_positions(connection, NAME, &missing).await
                 };
                 self.cluster.write_unread(shard, Instant::now() + DEADLINE, moving).await?;
-                next.extend(missing.iter().map(|position| (position.partition, position.next_offset)));
+                next.extend(
+                    missing.iter().map(|position| (position.partition, position.next_offset)),
+                );
             }
             progress.next.insert(shard, next);
             progress.recent.insert(shard, Recent::default());
-            for row in self.cluster.read(&session, shard, async |connection: &mut Connection| totals(connection).await).await? {
+            for row in self
+                .cluster
+                .read(&session, shard, async |connection: &mut Connection| totals(connection).await)
+                .await?
+            {
                 let watermark = progress.watermarks.entry(row.partition).or_default();
                 *watermark = row.watermark.max(*watermark);
             }
@@ -127,16 +160,23 @@ impl Counter {
         let mut next: BTreeMap<i32, i64> = BTreeMap::new();
         for record in batch {
             next.insert(record.partition, record.offset + 1);
-            let shard = record.view.map_or(ShardIndex(0), |view| self.cluster.shard_of_id(view.post_id));
+            let shard =
+                record.view.map_or(ShardIndex(0), |view| self.cluster.shard_of_id(view.post_id));
             let watermark = progress.watermarks.entry(record.partition).or_default();
             let is_late = record.view.is_some_and(|mut view| {
                 // A clock that is ahead of ours must not close everybody's windows.
                 view.at_ms = view.at_ms.min(now_ms);
                 *watermark = view.at_ms.max(*watermark);
-                let ended_s = Size::Minute.start_of(view.at_ms.div_euclid(1_000)) + Size::Minute.seconds();
+                let ended_s =
+                    Size::Minute.start_of(view.at_ms.div_euclid(1_000)) + Size::Minute.seconds();
                 ended_s * 1_000 + LATENESS_MS < *watermark
             });
-            let held = progress.next.get(&shard).and_then(|next| next.get(&record.partition)).copied().unwrap_or_default();
+            let held = progress
+                .next
+                .get(&shard)
+                .and_then(|next| next.get(&record.partition))
+                .copied()
+                .unwrap_or_default();
             if record.offset < held {
                 continue;
             }
@@ -152,15 +192,20 @@ impl Counter {
                 }
             }
         }
-        // Every shard's offsets move, also of those that got nothing: a restart begins at the lowest.
+        // Every shard's offsets move, also of those that got nothing: a restart begins at the
+        // lowest.
         let mut writes = Vec::with_capacity(self.cluster.len());
         for (shard, recent) in &mut progress.recent {
             let part = parts.remove(shard).unwrap_or_default();
             writes.push(self.write(*shard, part, recent, &next, progress.next.get(shard)));
         }
         futures_util::future::try_join_all(writes).await?;
-        let newest_s = progress.watermarks.values().copied().max().unwrap_or_default().div_euclid(1_000);
-        progress.recent.values_mut().for_each(|recent| recent.forget_before(Size::Minute.start_of(newest_s) - RECENT_S));
+        let newest_s =
+            progress.watermarks.values().copied().max().unwrap_or_default().div_euclid(1_000);
+        progress
+            .recent
+            .values_mut()
+            .for_each(|recent| recent.forget_before(Size::Minute.start_of(newest_s) - RECENT_S));
         for held in progress.next.values_mut() {
             for (partition, offset) in &next {
                 let at = held.entry(*partition).or_default();
@@ -181,7 +226,8 @@ impl Counter {
         next: &BTreeMap<i32, i64>,
         expected: Option<&BTreeMap<i32, i64>>,
     ) -> Result<(), StoreError> {
-        let positions: Vec<Position> = next.iter().map(|(partition, offset)| position(*partition, *offset)).collect();
+        let positions: Vec<Position> =
+            next.iter().map(|(partition, offset)| position(*partition, *offset)).collect();
         self.cluster
             .write_unread(shard, Instant::now() + DEADLINE, async |connection: &mut Connection| -> Result<(), StoreError> {
                 let held = rows::lock_positions(connection, NAME).await?;
@@ -202,9 +248,13 @@ impl Counter {
         for shard in self.cluster.indexes() {
             while self
                 .cluster
-                .write_unread(shard, Instant::now() + DEADLINE, async |connection: &mut Connection| -> Result<usize, StoreError> {
-                    fold::fold(connection, now_s).await
-                })
+                .write_unread(
+                    shard,
+                    Instant::now() + DEADLINE,
+                    async |connection: &mut Connection| -> Result<usize, StoreError> {
+                        fold::fold(connection, now_s).await
+                    },
+                )
                 .await?
                 > 0
             {}
@@ -214,5 +264,10 @@ impl Counter {
 }
 
 fn position(partition: i32, offset: i64) -> Position {
-    Position { topic: Topic::Views.name().to_owned(), partition, next_offset: offset, effects_offset: offset }
+    Position {
+        topic: Topic::Views.name().to_owned(),
+        partition,
+        next_offset: offset,
+        effects_offset: offset,
+    }
 }

@@ -29,7 +29,8 @@ impl Keys {
     }
 }
 
-/// Sketches of a shard's windows as they are stored, kept by the only process that writes them: what it knows it need not read again.
+/// Sketches of a shard's windows as they are stored, kept by the only process that writes them:
+/// what it knows it need not read again.
 #[derive(Debug, Default)]
 pub struct Recent(HashMap<Key, Sketch>);
 
@@ -48,8 +49,9 @@ struct Rows {
     viewers: Vec<Vec<u8>>,
 }
 
-/// Adds windows to those stored on this shard, whoever else does so at the same time: the counts are added, which locks the rows, and then
-/// those sketches are written that hold somebody new. Two statements at most, however many windows.
+/// Adds windows to those stored on this shard, whoever else does so at the same time: the counts
+/// are added, which locks the rows, and then those sketches are written that hold somebody new. Two
+/// statements at most, however many windows.
 ///
 /// # Errors
 /// The server's.
@@ -57,12 +59,17 @@ pub async fn add(connection: &mut Connection, windows: &Windows) -> Result<(), S
     add_knowing(connection, windows, &mut Recent::default()).await
 }
 
-/// The same for the only process that writes this shard's newest windows: those it knows take one statement, and one version of each row.
-/// When this fails, or the transaction around it, `recent` is not to be used again.
+/// The same for the only process that writes this shard's newest windows: those it knows take one
+/// statement, and one version of each row. When this fails, or the transaction around it, `recent`
+/// is not to be used again.
 ///
 /// # Errors
 /// The server's.
-pub async fn add_knowing(connection: &mut Connection, windows: &Windows, recent: &mut Recent) -> Result<(), StoreError> {
+pub async fn add_knowing(
+    connection: &mut Connection,
+    windows: &Windows,
+    recent: &mut Recent,
+) -> Result<(), StoreError> {
     let (mut known, mut unknown) = (Rows::default(), Rows::default());
     for (key, window) in &windows.0 {
         let (rows, viewers) = match recent.0.get_mut(key) {

@@ -63,7 +63,8 @@ impl EventConsumer {
         Ok(Self { inner, topics, prefix: config.topic_prefix.clone() })
     }
 
-    /// Every partition of the topics. Blocks for up to five seconds: call it off the runtime's threads.
+    /// Every partition of the topics. Blocks for up to five seconds: call it off the runtime's
+    /// threads.
     ///
     /// # Errors
     /// The broker is away, or does not know a topic.
@@ -76,7 +77,8 @@ impl EventConsumer {
             for found in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
                 partitions.push(Partition { topic: topic.name(), number: found.id() });
             }
-            // A broker that has just been told of a topic answers without its partitions: going on without them would be for good.
+            // A broker that has just been told of a topic answers without its partitions: going on
+            // without them would be for good.
             anyhow::ensure!(partitions.len() > known, "kafka has no partitions of {name} yet");
         }
         Ok(partitions)
@@ -89,19 +91,27 @@ impl EventConsumer {
     pub fn assign(&self, positions: &[(Partition, i64)]) -> anyhow::Result<()> {
         let mut list = TopicPartitionList::new();
         for (partition, offset) in positions {
-            list.add_partition_offset(&full_name(&self.prefix, partition.topic), partition.number, Offset::Offset(*offset))?;
+            list.add_partition_offset(
+                &full_name(&self.prefix, partition.topic),
+                partition.number,
+                Offset::Offset(*offset),
+            )?;
         }
         Ok(self.inner.assign(&list)?)
     }
 
-    /// Waits for records: the first one for so long, more only as long as they come without a pause. None came: empty.
+    /// Waits for records: the first one for so long, more only as long as they come without a
+    /// pause. None came: empty.
     ///
-    /// The wait is in here and not around this call: a batch that was cancelled after its first record would lose it, since the consumer has gone past it.
+    /// The wait is in here and not around this call: a batch that was cancelled after its first
+    /// record would lose it, since the consumer has gone past it.
     ///
     /// # Errors
     /// What librdkafka says; a partition whose position is gone.
     pub async fn batch(&self, most: usize, wait: Duration) -> anyhow::Result<Vec<Record>> {
-        let Ok(first) = tokio::time::timeout(wait, self.inner.recv()).await else { return Ok(Vec::new()) };
+        let Ok(first) = tokio::time::timeout(wait, self.inner.recv()).await else {
+            return Ok(Vec::new());
+        };
         let mut records = vec![self.record(&first?)?];
         while records.len() < most {
             match tokio::time::timeout(Duration::from_millis(2), self.inner.recv()).await {
@@ -113,8 +123,13 @@ impl EventConsumer {
     }
 
     fn record(&self, message: &BorrowedMessage<'_>) -> anyhow::Result<Record> {
-        let topic = self.topics.iter().find(|topic| full_name(&self.prefix, topic.name()) == message.topic());
-        let topic = topic.ok_or_else(|| anyhow::anyhow!("a record of a topic nobody asked for: {}", message.topic()))?;
+        let topic = self
+            .topics
+            .iter()
+            .find(|topic| full_name(&self.prefix, topic.name()) == message.topic());
+        let topic = topic.ok_or_else(|| {
+            anyhow::anyhow!("a record of a topic nobody asked for: {}", message.topic())
+        })?;
         Ok(Record {
             partition: Partition { topic: topic.name(), number: message.partition() },
             offset: message.offset(),
@@ -122,7 +137,8 @@ impl EventConsumer {
         })
     }
 
-    /// The end of a partition: the offset that the next record will have. Blocks: call it off the runtime's threads.
+    /// The end of a partition: the offset that the next record will have. Blocks: call it off the
+    /// runtime's threads.
     ///
     /// # Errors
     /// The broker is away.

@@ -48,8 +48,8 @@ impl EventProducer {
             .set("client.id", "plaza-relay")
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            // A message that is lost after all must not be followed by a later one of the same partition: fatal instead, and the
-            // relay begins again from the outbox.
+            // A message that is lost after all must not be followed by a later one of the same
+            // partition: fatal instead, and the relay begins again from the outbox.
             .set("enable.gapless.guarantee", "true")
             .set("message.timeout.ms", "600000")
             .set("linger.ms", "2")
@@ -61,8 +61,8 @@ impl EventProducer {
     /// Hands all to the client in order, then waits for every acknowledgement.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: at least one is not acknowledged; what happened to the others is not told, and this producer is not to be
-    /// used again.
+    /// [`StoreError::Unavailable`]: at least one is not acknowledged; what happened to the others
+    /// is not told, and this producer is not to be used again.
     pub async fn publish(&self, messages: &[Message<'_>]) -> Result<(), StoreError> {
         let mut deliveries = Vec::with_capacity(messages.len());
         for message in messages {

@@ -28,23 +28,29 @@ pub fn admin(config: &KafkaConfig) -> anyhow::Result<AdminClient<DefaultClientCo
 /// How long a broker may take to know of a topic that the cluster has made.
 const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 
-/// Creates the topics that are not there, and waits until the broker knows all their partitions: what starts next finds them.
+/// Creates the topics that are not there, and waits until the broker knows all their partitions:
+/// what starts next finds them.
 ///
 /// # Errors
 /// The broker is away, or refuses.
 pub async fn ensure_topics(config: &KafkaConfig) -> anyhow::Result<()> {
-    let names: Vec<String> = Topic::ALL.iter().map(|topic| full_name(&config.topic_prefix, topic.name())).collect();
-    let retention: Vec<String> = Topic::ALL.iter().map(|topic| topic.retention_ms().to_string()).collect();
+    let names: Vec<String> =
+        Topic::ALL.iter().map(|topic| full_name(&config.topic_prefix, topic.name())).collect();
+    let retention: Vec<String> =
+        Topic::ALL.iter().map(|topic| topic.retention_ms().to_string()).collect();
     let topics: Vec<NewTopic<'_>> = names
         .iter()
         .zip(&retention)
         .map(|(name, retention)| {
-            NewTopic::new(name, config.partitions, TopicReplication::Fixed(config.replication)).set("retention.ms", retention)
+            NewTopic::new(name, config.partitions, TopicReplication::Fixed(config.replication))
+                .set("retention.ms", retention)
         })
         .collect();
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
     let admin = admin(config)?;
-    for outcome in admin.create_topics(&topics, &options).await.context("kafka: cannot create topics")? {
+    for outcome in
+        admin.create_topics(&topics, &options).await.context("kafka: cannot create topics")?
+    {
         match outcome {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => anyhow::bail!("kafka: topic {topic}: {code}"),
@@ -55,7 +61,10 @@ pub async fn ensure_topics(config: &KafkaConfig) -> anyhow::Result<()> {
     for name in names {
         // A broker says that a topic is made before it knows it itself.
         while !knows(&admin, &name).await? {
-            anyhow::ensure!(began.elapsed() < KNOWN_WITHIN, "kafka: topic {name} was made, but the broker does not know it");
+            anyhow::ensure!(
+                began.elapsed() < KNOWN_WITHIN,
+                "kafka: topic {name} was made, but the broker does not know it"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -66,8 +75,14 @@ pub async fn ensure_topics(config: &KafkaConfig) -> anyhow::Result<()> {
 async fn knows(admin: &Arc<AdminClient<DefaultClientContext>>, name: &str) -> anyhow::Result<bool> {
     let (admin, name) = (Arc::clone(admin), name.to_owned());
     tokio::task::spawn_blocking(move || {
-        let metadata = admin.inner().fetch_metadata(Some(&name), Duration::from_secs(10)).context("kafka: cannot read topics")?;
-        Ok(metadata.topics().iter().any(|topic| topic.name() == name && !topic.partitions().is_empty()))
+        let metadata = admin
+            .inner()
+            .fetch_metadata(Some(&name), Duration::from_secs(10))
+            .context("kafka: cannot read topics")?;
+        Ok(metadata
+            .topics()
+            .iter()
+            .any(|topic| topic.name() == name && !topic.partitions().is_empty()))
     })
     .await?
 }

@@ -1,5 +1,6 @@
-//! The log of views. Writing never waits: a record goes into librdkafka's own bounded queue or is dropped, a thread of its sends what is there in
-//! batches, and what is not acknowledged in time is dropped too; both are counted. Reading is by thousands, on a thread of its own.
+//! The log of views. Writing never waits: a record goes into librdkafka's own bounded queue or is
+//! dropped, a thread of its sends what is there in batches, and what is not acknowledged in time is
+//! dropped too; both are counted. Reading is by thousands, on a thread of its own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -82,7 +83,10 @@ pub struct ViewProducer {
 
 impl std::fmt::Debug for ViewProducer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ViewProducer").field("topic", &self.topic).field("fates", &self.fates).finish_non_exhaustive()
+        f.debug_struct("ViewProducer")
+            .field("topic", &self.topic)
+            .field("fates", &self.fates)
+            .finish_non_exhaustive()
     }
 }
 
@@ -93,7 +97,10 @@ impl ViewProducer {
     /// A configuration that librdkafka refuses.
     pub fn new(config: &KafkaConfig) -> anyhow::Result<Self> {
         let fates = Arc::new(Fates::default());
-        let context = Counting { fates: Arc::clone(&fates), acknowledged: metrics::counter!("plaza_views_acknowledged_total") };
+        let context = Counting {
+            fates: Arc::clone(&fates),
+            acknowledged: metrics::counter!("plaza_views_acknowledged_total"),
+        };
         let inner = ClientConfig::new()
             .set("bootstrap.servers", &config.brokers)
             .set("client.id", "plaza-views")
@@ -111,7 +118,8 @@ impl ViewProducer {
     /// Takes a view if there is room for it; never waits.
     pub fn offer(&self, view: &View) -> bool {
         let (key, payload) = (view.post_id.as_i64().to_be_bytes(), view.encode());
-        let taken = self.inner.send(BaseRecord::to(&self.topic).key(&key).payload(&payload)).is_ok();
+        let taken =
+            self.inner.send(BaseRecord::to(&self.topic).key(&key).payload(&payload)).is_ok();
         if !taken {
             self.fates.drop_one("queue full");
         }
@@ -123,7 +131,8 @@ impl ViewProducer {
         &self.fates
     }
 
-    /// Waits until all that was taken is acknowledged or given up. Blocks: call it off the runtime's threads.
+    /// Waits until all that was taken is acknowledged or given up. Blocks: call it off the
+    /// runtime's threads.
     ///
     /// # Errors
     /// Some still wait after so long.
@@ -164,13 +173,17 @@ fn consumer(config: &KafkaConfig) -> anyhow::Result<BaseConsumer> {
         .create()?)
 }
 
-/// Every partition of the topic, with the first offset that the log has and the one that the next record will have. Blocks for up to
-/// five seconds a partition: call it off the runtime's threads.
+/// Every partition of the topic, with the first offset that the log has and the one that the next
+/// record will have. Blocks for up to five seconds a partition: call it off the runtime's threads.
 ///
 /// # Errors
 /// The broker is away, or does not know the topic.
 pub fn bounds(config: &KafkaConfig) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
-    let (consumer, topic, wait) = (consumer(config)?, full_name(&config.topic_prefix, Topic::Views.name()), Duration::from_secs(5));
+    let (consumer, topic, wait) = (
+        consumer(config)?,
+        full_name(&config.topic_prefix, Topic::Views.name()),
+        Duration::from_secs(5),
+    );
     let metadata = consumer.fetch_metadata(Some(&topic), wait)?;
     let mut found = BTreeMap::new();
     for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
@@ -181,12 +194,19 @@ pub fn bounds(config: &KafkaConfig) -> anyhow::Result<BTreeMap<i32, (i64, i64)>>
 }
 
 impl ViewReader {
-    /// Begins at these offsets. A batch is what comes within `gather` of its first record, at most `most` records.
+    /// Begins at these offsets. A batch is what comes within `gather` of its first record, at most
+    /// `most` records.
     ///
     /// # Errors
     /// What librdkafka refuses.
-    pub fn new(config: &KafkaConfig, positions: &BTreeMap<i32, i64>, most: usize, gather: Duration) -> anyhow::Result<Self> {
-        let (consumer, topic) = (consumer(config)?, full_name(&config.topic_prefix, Topic::Views.name()));
+    pub fn new(
+        config: &KafkaConfig,
+        positions: &BTreeMap<i32, i64>,
+        most: usize,
+        gather: Duration,
+    ) -> anyhow::Result<Self> {
+        let (consumer, topic) =
+            (consumer(config)?, full_name(&config.topic_prefix, Topic::Views.name()));
         let mut list = TopicPartitionList::new();
         for (partition, offset) in positions {
             list.add_partition_offset(&topic, *partition, Offset::Offset(*offset))?;

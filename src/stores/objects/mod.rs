@@ -1,4 +1,5 @@
-//! Files that are no rows: a folder, or a bucket of S3 or of what speaks like it. A name is written once and never with other bytes.
+//! Files that are no rows: a folder, or a bucket of S3 or of what speaks like it. A name is written
+//! once and never with other bytes.
 
 mod write;
 
@@ -26,7 +27,8 @@ const REQUEST: Duration = Duration::from_secs(10);
 /// How long a request to a bucket is tried again.
 const RETRIES: Duration = Duration::from_secs(5);
 
-/// The object store. It is opened when it is first needed: a role that never needs it starts without.
+/// The object store. It is opened when it is first needed: a role that never needs it starts
+/// without.
 #[derive(Debug, Clone)]
 pub struct Objects {
     config: Arc<MediaConfig>,
@@ -56,7 +58,9 @@ fn bucket(config: &S3Config) -> Result<Arc<dyn ObjectStore>, StoreError> {
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&config.bucket)
         .with_region(&config.region)
-        .with_client_options(ClientOptions::new().with_timeout(REQUEST).with_allow_http(config.allow_http))
+        .with_client_options(
+            ClientOptions::new().with_timeout(REQUEST).with_allow_http(config.allow_http),
+        )
         .with_retry(retries);
     if let Some(endpoint) = &config.endpoint {
         builder = builder.with_endpoint(endpoint);
@@ -72,7 +76,8 @@ fn bucket(config: &S3Config) -> Result<Arc<dyn ObjectStore>, StoreError> {
 }
 
 fn folder(folder: &std::path::Path) -> Result<Arc<dyn ObjectStore>, StoreError> {
-    std::fs::create_dir_all(folder).map_err(|error| unavailable(format!("{}: {error}", folder.display())))?;
+    std::fs::create_dir_all(folder)
+        .map_err(|error| unavailable(format!("{}: {error}", folder.display())))?;
     // What was acknowledged outlives a power cut.
     Ok(Arc::new(LocalFileSystem::new_with_prefix(folder).map_err(unavailable)?.with_fsync(true)))
 }
@@ -103,7 +108,8 @@ impl Objects {
         Ok(())
     }
 
-    /// Begins an object whose bytes are still to come; it is not there before the writer has finished.
+    /// Begins an object whose bytes are still to come; it is not there before the writer has
+    /// finished.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -137,7 +143,10 @@ impl Objects {
             Err(error) => return Err(unavailable(error)),
         };
         if found.meta.size > most {
-            return Err(StoreError::Corrupt(format!("the object {name} has {} bytes", found.meta.size)));
+            return Err(StoreError::Corrupt(format!(
+                "the object {name} has {} bytes",
+                found.meta.size
+            )));
         }
         Ok(Some(found.bytes().await.map_err(unavailable)?))
     }
@@ -157,9 +166,16 @@ impl Objects {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn older_than(&self, folder: &str, moment: DateTime<Utc>, limit: usize) -> Result<Vec<String>, StoreError> {
+    pub async fn older_than(
+        &self,
+        folder: &str,
+        moment: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
         let store = self.store()?;
-        let old = store.list(Some(&Path::from(folder))).try_filter(|found| std::future::ready(found.last_modified < moment));
+        let old = store
+            .list(Some(&Path::from(folder)))
+            .try_filter(|found| std::future::ready(found.last_modified < moment));
         let names = old.take(limit).map_ok(|found| found.location.to_string());
         names.try_collect().await.map_err(unavailable)
     }

@@ -12,7 +12,8 @@ tokio::task_local! {
     static APPENDED: Cell<bool>;
 }
 
-/// Says that the transaction at work in this task has rows for the outbox. Outside of one nobody is told, and the relay finds them when it looks.
+/// Says that the transaction at work in this task has rows for the outbox. Outside of one nobody is
+/// told, and the relay finds them when it looks.
 pub fn appended() {
     let _outside = APPENDED.try_with(|appended| appended.set(true));
 }
@@ -44,7 +45,8 @@ impl Appended {
     /// Waits until there are some, and takes them.
     pub async fn take(&self) -> BTreeSet<ShardIndex> {
         loop {
-            let taken = std::mem::take(&mut *self.shards.lock().unwrap_or_else(PoisonError::into_inner));
+            let taken =
+                std::mem::take(&mut *self.shards.lock().unwrap_or_else(PoisonError::into_inner));
             if !taken.is_empty() {
                 return taken;
             }

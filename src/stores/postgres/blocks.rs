@@ -19,7 +19,12 @@ struct VersionRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn begin(connection: &mut Connection, bucket: Bucket, blocker: i64, blocked: i64) -> Result<Option<i64>, StoreError> {
+pub async fn begin(
+    connection: &mut Connection,
+    bucket: Bucket,
+    blocker: i64,
+    blocked: i64,
+) -> Result<Option<i64>, StoreError> {
     let row: Option<VersionRow> = prepared(
         sql("INSERT INTO blocks AS b (blocker_id, blocked_id, id, version, active) VALUES ($2, $3, next_id($1), 1, true)
              ON CONFLICT (blocker_id, blocked_id) DO UPDATE SET id = excluded.id, version = b.version + 1, active = true
@@ -38,7 +43,11 @@ pub async fn begin(connection: &mut Connection, bucket: Bucket, blocker: i64, bl
 ///
 /// # Errors
 /// The server's.
-pub async fn end(connection: &mut Connection, blocker: i64, blocked: i64) -> Result<Option<i64>, StoreError> {
+pub async fn end(
+    connection: &mut Connection,
+    blocker: i64,
+    blocked: i64,
+) -> Result<Option<i64>, StoreError> {
     let row: Option<VersionRow> = prepared(
         sql("UPDATE blocks SET active = false, version = version + 1 WHERE blocker_id = $1 AND blocked_id = $2 AND active RETURNING version")
             .bind::<BigInt, _>(blocker)
@@ -60,7 +69,11 @@ struct FlagRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn stands(connection: &mut Connection, blocker: i64, blocked: i64) -> Result<bool, StoreError> {
+pub async fn stands(
+    connection: &mut Connection,
+    blocker: i64,
+    blocked: i64,
+) -> Result<bool, StoreError> {
     let row: FlagRow = prepared(
         sql("SELECT EXISTS (SELECT 1 FROM blocks WHERE blocker_id = $1 AND blocked_id = $2 AND active) AS flag")
             .bind::<BigInt, _>(blocker)

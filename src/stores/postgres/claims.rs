@@ -23,12 +23,18 @@ pub struct Claim {
     pub stale: bool,
 }
 
-/// Claims a handle for `user` if it is free, and renews a claim that was made with the same key; who holds it now. A renewed claim is
-/// young again, so nobody can take it over from the sign-up that goes on with it.
+/// Claims a handle for `user` if it is free, and renews a claim that was made with the same key;
+/// who holds it now. A renewed claim is young again, so nobody can take it over from the sign-up
+/// that goes on with it.
 ///
 /// # Errors
 /// The server's.
-pub async fn claim_handle(connection: &mut Connection, handle: &str, user: i64, client_key: Option<&str>) -> Result<Claim, StoreError> {
+pub async fn claim_handle(
+    connection: &mut Connection,
+    handle: &str,
+    user: i64,
+    client_key: Option<&str>,
+) -> Result<Claim, StoreError> {
     let ours: Option<Claim> = prepared(
         sql("INSERT INTO handle_claims AS held (handle, user_id, client_key) VALUES ($1, $2, $3)
              ON CONFLICT (handle) DO UPDATE SET claimed_at = now() WHERE held.client_key = excluded.client_key
@@ -44,14 +50,19 @@ pub async fn claim_handle(connection: &mut Connection, handle: &str, user: i64, 
         return Ok(ours);
     }
     // The statement above has locked the other's row, so it is still there.
-    handle_claim(connection, handle).await?.ok_or_else(|| StoreError::Corrupt(format!("the claim of {handle} went away while locked")))
+    handle_claim(connection, handle)
+        .await?
+        .ok_or_else(|| StoreError::Corrupt(format!("the claim of {handle} went away while locked")))
 }
 
 /// Who holds a handle.
 ///
 /// # Errors
 /// The server's.
-pub async fn handle_claim(connection: &mut Connection, handle: &str) -> Result<Option<Claim>, StoreError> {
+pub async fn handle_claim(
+    connection: &mut Connection,
+    handle: &str,
+) -> Result<Option<Claim>, StoreError> {
     Ok(prepared(
         sql("SELECT user_id, client_key, claimed_at < now() - interval '1 minute' AS stale FROM handle_claims WHERE handle = $1")
             .bind::<Text, _>(handle),
@@ -76,10 +87,16 @@ pub struct ClaimedHandle {
 ///
 /// # Errors
 /// The server's.
-pub async fn claimed_handles(connection: &mut Connection, handles: &[String]) -> Result<Vec<ClaimedHandle>, StoreError> {
-    Ok(prepared(sql("SELECT handle, user_id FROM handle_claims WHERE handle = ANY($1)").bind::<Array<Text>, _>(handles))
-        .load(connection)
-        .await?)
+pub async fn claimed_handles(
+    connection: &mut Connection,
+    handles: &[String],
+) -> Result<Vec<ClaimedHandle>, StoreError> {
+    Ok(prepared(
+        sql("SELECT handle, user_id FROM handle_claims WHERE handle = ANY($1)")
+            .bind::<Array<Text>, _>(handles),
+    )
+    .load(connection)
+    .await?)
 }
 
 /// Takes a stale claim over; false when somebody else was faster, or it was renewed.
@@ -110,18 +127,31 @@ pub async fn take_over_handle(
 ///
 /// # Errors
 /// The server's.
-pub async fn release_handle(connection: &mut Connection, handle: &str, user: i64) -> Result<(), StoreError> {
-    prepared(sql("DELETE FROM handle_claims WHERE handle = $1 AND user_id = $2").bind::<Text, _>(handle).bind::<BigInt, _>(user))
-        .execute(connection)
-        .await?;
+pub async fn release_handle(
+    connection: &mut Connection,
+    handle: &str,
+    user: i64,
+) -> Result<(), StoreError> {
+    prepared(
+        sql("DELETE FROM handle_claims WHERE handle = $1 AND user_id = $2")
+            .bind::<Text, _>(handle)
+            .bind::<BigInt, _>(user),
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
-/// Claims an e-mail address, or renews `user`'s own claim; `None` when it is now `user`'s, else who holds it.
+/// Claims an e-mail address, or renews `user`'s own claim; `None` when it is now `user`'s, else who
+/// holds it.
 ///
 /// # Errors
 /// The server's.
-pub async fn claim_email(connection: &mut Connection, email: &str, user: i64) -> Result<Option<Claim>, StoreError> {
+pub async fn claim_email(
+    connection: &mut Connection,
+    email: &str,
+    user: i64,
+) -> Result<Option<Claim>, StoreError> {
     let claimed = prepared(
         sql("INSERT INTO email_claims AS held (email, user_id) VALUES ($1, $2)
              ON CONFLICT (email) DO UPDATE SET claimed_at = now() WHERE held.user_id = excluded.user_id")
@@ -147,7 +177,12 @@ pub async fn claim_email(connection: &mut Connection, email: &str, user: i64) ->
 ///
 /// # Errors
 /// The server's.
-pub async fn take_over_email(connection: &mut Connection, email: &str, from: i64, user: i64) -> Result<bool, StoreError> {
+pub async fn take_over_email(
+    connection: &mut Connection,
+    email: &str,
+    from: i64,
+    user: i64,
+) -> Result<bool, StoreError> {
     let taken = prepared(
         sql("UPDATE email_claims SET user_id = $3, claimed_at = now()
              WHERE email = $1 AND user_id = $2 AND claimed_at < now() - interval '1 minute'")

@@ -58,7 +58,8 @@ impl Cluster {
         let mut shards = Vec::new();
         for (number, urls) in config.shards.iter().enumerate() {
             let name = format!("shard {number} primary");
-            let manager = |url, purpose| Manager::new(url, purpose, query_timeout, statements.clone());
+            let manager =
+                |url, purpose| Manager::new(url, purpose, query_timeout, statements.clone());
             let mut replicas = Vec::new();
             for (replica, url) in urls.replicas.iter().enumerate() {
                 replicas.push(Replica {
@@ -68,15 +69,35 @@ impl Cluster {
                         config.replica_pool,
                         wait,
                     ),
-                    probe: Manager::new(url, Purpose::Read, query_timeout, StatementCounter::default())?,
+                    probe: Manager::new(
+                        url,
+                        Purpose::Read,
+                        query_timeout,
+                        StatementCounter::default(),
+                    )?,
                     state: Arc::default(),
                 });
             }
             shards.push(Shard {
                 index: ShardIndex(number),
-                primary: Pool::new(manager(&urls.primary, Purpose::Write)?, name.clone(), config.primary_pool, wait),
-                primary_reads: Pool::new(manager(&urls.primary, Purpose::Read)?, name, config.primary_pool, wait),
-                direct: Manager::new(&urls.primary, Purpose::Write, Duration::ZERO, StatementCounter::default())?,
+                primary: Pool::new(
+                    manager(&urls.primary, Purpose::Write)?,
+                    name.clone(),
+                    config.primary_pool,
+                    wait,
+                ),
+                primary_reads: Pool::new(
+                    manager(&urls.primary, Purpose::Read)?,
+                    name,
+                    config.primary_pool,
+                    wait,
+                ),
+                direct: Manager::new(
+                    &urls.primary,
+                    Purpose::Write,
+                    Duration::ZERO,
+                    StatementCounter::default(),
+                )?,
                 replicas,
                 looks: Looks::default(),
             });
@@ -92,10 +113,12 @@ impl Cluster {
         self
     }
 
-    /// Opens connections to every server before they are needed: each costs a handshake, and the first requests of a new process would pay for all of
-    /// them at once. What cannot be reached within the patience is left for when it is needed.
+    /// Opens connections to every server before they are needed: each costs a handshake, and the
+    /// first requests of a new process would pay for all of them at once. What cannot be reached
+    /// within the patience is left for when it is needed.
     pub async fn warm_up(&self, each: usize, patience: Duration) {
-        let opened = join_all(self.shards.iter().flat_map(Shard::pools).map(|pool| pool.open(each)));
+        let opened =
+            join_all(self.shards.iter().flat_map(Shard::pools).map(|pool| pool.open(each)));
         if tokio::time::timeout(patience, opened).await.is_err() {
             tracing::warn!("not every connection could be opened beforehand");
         }
@@ -139,15 +162,20 @@ impl Cluster {
     /// # Errors
     /// [`StoreError::Corrupt`] for a number that is no shard of this cluster.
     pub fn shard(&self, index: ShardIndex) -> Result<&Shard, StoreError> {
-        self.shards.get(index.0).ok_or_else(|| StoreError::Corrupt(format!("there is no shard {index}")))
+        self.shards
+            .get(index.0)
+            .ok_or_else(|| StoreError::Corrupt(format!("there is no shard {index}")))
     }
 
-    /// Runs a read on the server the session has pinned for this shard, or on one that is fresh enough for it. A replica that
-    /// fails is set aside and the primary asked instead.
+    /// Runs a read on the server the session has pinned for this shard, or on one that is fresh
+    /// enough for it. A replica that fails is set aside and the primary asked instead.
     ///
     /// # Errors
     /// What the query returned, or the primary's unavailability.
-    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the signature says that the future may move between threads"
+    )]
     pub fn read<'a, T, F>(
         &'a self,
         session: &'a ReadSession,
@@ -170,7 +198,12 @@ impl Cluster {
             {
                 let began = Instant::now();
                 let outcome = self.run(&replica.pool, &query).await;
-                explain::sql(index.0, replica.pool.server(), Some(replica.state.snapshot().1), began.elapsed());
+                explain::sql(
+                    index.0,
+                    replica.pool.server(),
+                    Some(replica.state.snapshot().1),
+                    began.elapsed(),
+                );
                 match outcome {
                     Err(error) if error.is_transient() => {
                         tracing::warn!(server = replica.pool.server(), %error, "replica failed, reading the primary");
@@ -187,8 +220,15 @@ impl Cluster {
         }
     }
 
-    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
-    fn run<'a, T, F>(&'a self, pool: &'a Pool, query: &'a F) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the signature says that the future may move between threads"
+    )]
+    fn run<'a, T, F>(
+        &'a self,
+        pool: &'a Pool,
+        query: &'a F,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
     where
         T: Send + 'a,
         for<'c> F: AsyncFn(&'c mut Connection) -> Result<T, StoreError>
@@ -210,8 +250,15 @@ impl Cluster {
         }
     }
 
-    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
-    fn ask<'a, T, F>(&'a self, pool: &'a Pool, query: &'a F) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the signature says that the future may move between threads"
+    )]
+    fn ask<'a, T, F>(
+        &'a self,
+        pool: &'a Pool,
+        query: &'a F,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
     where
         T: Send + 'a,
         for<'c> F: AsyncFn(&'c mut Connection) -> Result<T, StoreError>
@@ -231,7 +278,8 @@ impl Cluster {
                 }
                 Ok(result) => result,
                 Err(_) => {
-                    // The server did not even honour its own statement timeout: whatever state the connection is in, nobody else gets it.
+                    // The server did not even honour its own statement timeout: whatever state the
+                    // connection is in, nobody else gets it.
                     connection.poison();
                     Err(StoreError::Deadline(pool.server().to_owned()))
                 }
@@ -241,7 +289,8 @@ impl Cluster {
 }
 
 impl Shard {
-    /// The client's own replica: the first in its order that serves at all, and since when that has been so.
+    /// The client's own replica: the first in its order that serves at all, and since when that has
+    /// been so.
     fn own_replica(&self, session: &ReadSession) -> Option<(usize, i64)> {
         let start = session.own_replica(self.index, self.replicas.len());
         let order = (0..self.replicas.len()).map(|step| (start + step) % self.replicas.len());
@@ -256,14 +305,14 @@ impl Shard {
         None
     }
 
-    /// Whether a server has everything that the session is known to have written and seen. What clients saw on the replica before their
-    /// own, they saw before it was set aside.
+    /// Whether a server has everything that the session is known to have written and seen. What
+    /// clients saw on the replica before their own, they saw before it was set aside.
     fn fits(&self, session: &ReadSession, source: Source) -> bool {
         let Source::Replica(number) = source else { return true };
         let Some((_, since_ms)) = self.own_replica(session) else { return false };
-        self.replicas
-            .get(number)
-            .is_some_and(|replica| replica.state.serves(session.required(self.index), session.seen_at_ms().max(since_ms)))
+        self.replicas.get(number).is_some_and(|replica| {
+            replica.state.serves(session.required(self.index), session.seen_at_ms().max(since_ms))
+        })
     }
 
     async fn choose(&self, session: &ReadSession) -> Source {
@@ -273,14 +322,17 @@ impl Shard {
         if let Some(own) = own
             && session.is_open(self.index)
             && !fits(own)
-            && number.and_then(|number| self.replicas.get(number)).is_some_and(|replica| replica.state.is_near())
+            && number
+                .and_then(|number| self.replicas.get(number))
+                .is_some_and(|replica| replica.state.is_near())
         {
             // Most often it has come as far, and the last look at it was too early to know.
             self.looks.hurry().await;
         }
         let others = (0..self.replicas.len()).map(Source::Replica);
-        let source =
-            session.source(self.index, fits, || own.into_iter().chain(others).find(|source| fits(*source)).unwrap_or(Source::Primary));
+        let source = session.source(self.index, fits, || {
+            own.into_iter().chain(others).find(|source| fits(*source)).unwrap_or(Source::Primary)
+        });
         if own != Some(source) && !self.replicas.is_empty() {
             session.stray();
         }
@@ -292,12 +344,17 @@ impl Shard {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn direct(&self) -> Result<super::pool::PooledConnection, StoreError> {
-        self.direct.open().await.map_err(|error| StoreError::unavailable(self.primary.server(), error))
+        self.direct
+            .open()
+            .await
+            .map_err(|error| StoreError::unavailable(self.primary.server(), error))
     }
 
     /// Each replica's name, what opens connections to it outside every pool, and its state.
     pub fn probes(&self) -> impl Iterator<Item = (&str, &Manager, &ReplicaState)> {
-        self.replicas.iter().map(|replica| (replica.pool.server(), &replica.probe, replica.state.as_ref()))
+        self.replicas
+            .iter()
+            .map(|replica| (replica.pool.server(), &replica.probe, replica.state.as_ref()))
     }
 
     /// Each replica's name and state.
@@ -316,7 +373,9 @@ impl Shard {
     }
 
     fn pools(&self) -> impl Iterator<Item = &Pool> {
-        [&self.primary, &self.primary_reads].into_iter().chain(self.replicas.iter().map(|replica| &replica.pool))
+        [&self.primary, &self.primary_reads]
+            .into_iter()
+            .chain(self.replicas.iter().map(|replica| &replica.pool))
     }
 
     /// The primary's name, for operators.
@@ -333,18 +392,25 @@ mod tests {
     const OWN: Source = Source::Replica(0);
     const OTHER: Source = Source::Replica(1);
 
-    /// A shard whose replicas serve and are complete up to 1 s after the epoch; and a client whose own replica is the first.
+    /// A shard whose replicas serve and are complete up to 1 s after the epoch; and a client whose
+    /// own replica is the first.
     fn shard() -> (Cluster, u64) {
         let url = || "postgres://plaza:none@127.0.0.1:1/plaza".into();
-        let shards = vec![crate::config::ShardUrls { primary: url(), replicas: vec![url(), url()] }];
-        let config: PostgresConfig = serde_json::from_value(serde_json::json!({ "shards": [] })).unwrap();
+        let shards =
+            vec![crate::config::ShardUrls { primary: url(), replicas: vec![url(), url()] }];
+        let config: PostgresConfig =
+            serde_json::from_value(serde_json::json!({ "shards": [] })).unwrap();
         let cluster = Cluster::new(&PostgresConfig { shards, ..config }).unwrap();
         for replica in &cluster.shards[0].replicas {
             for _ in 0..3 {
                 look(replica, 10, i64::MAX);
             }
         }
-        let client = (0..).find(|client| session(*client, &ConsistencyToken::default()).own_replica(ShardIndex(0), 2) == 0).unwrap();
+        let client = (0..)
+            .find(|client| {
+                session(*client, &ConsistencyToken::default()).own_replica(ShardIndex(0), 2) == 0
+            })
+            .unwrap();
         (cluster, client)
     }
 
@@ -366,7 +432,8 @@ mod tests {
         }
         // It wrote what only the other one has.
         look(&shard.replicas[1], 20, i64::MAX);
-        let wrote = session(client, &ConsistencyToken { shards: [(0, 20)].into(), ..Default::default() });
+        let wrote =
+            session(client, &ConsistencyToken { shards: [(0, 20)].into(), ..Default::default() });
         assert_eq!((shard.choose(&wrote).await, wrote.has_strayed()), (OTHER, true));
         // It saw the other one: its own must have come as far.
         let now = 5_000_000_000_000;
@@ -389,7 +456,11 @@ mod tests {
         look(&shard.replicas[1], 10, 1_000);
         shard.replicas[0].state.eject();
         let choose = async || shard.choose(&session(client, &ConsistencyToken::default())).await;
-        assert_eq!(choose().await, Source::Primary, "what the first had shown, the second may lack");
+        assert_eq!(
+            choose().await,
+            Source::Primary,
+            "what the first had shown, the second may lack"
+        );
         look(&shard.replicas[1], 10, i64::MAX);
         assert_eq!(choose().await, OTHER);
         // And back again: until then the second goes on.

@@ -65,7 +65,11 @@ pub struct NewComment<'a> {
 ///
 /// # Errors
 /// The server's.
-pub async fn insert(connection: &mut Connection, bucket: Bucket, comment: NewComment<'_>) -> Result<Comment, StoreError> {
+pub async fn insert(
+    connection: &mut Connection,
+    bucket: Bucket,
+    comment: NewComment<'_>,
+) -> Result<Comment, StoreError> {
     Ok(prepared(
         sql("WITH made AS (INSERT INTO comments (id, post_id, author_id, text, in_reply_to, depth, entities)
                            VALUES (next_id($1), $2, $3, $4, $5, $6, $7)
@@ -88,7 +92,10 @@ pub async fn insert(connection: &mut Connection, bucket: Bucket, comment: NewCom
 ///
 /// # Errors
 /// The server's.
-pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Comment>, StoreError> {
+pub async fn get_many(
+    connection: &mut Connection,
+    ids: &[i64],
+) -> Result<Vec<Comment>, StoreError> {
     Ok(prepared(
         sql("SELECT id, post_id, author_id, text, in_reply_to, depth, entities,
                     (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count
@@ -103,7 +110,12 @@ pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Co
 ///
 /// # Errors
 /// The server's.
-pub async fn page(connection: &mut Connection, post: i64, after: i64, limit: i64) -> Result<Vec<Comment>, StoreError> {
+pub async fn page(
+    connection: &mut Connection,
+    post: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Comment>, StoreError> {
     Ok(prepared(
         sql("SELECT id, post_id, author_id, text, in_reply_to, depth, entities,
                     (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count
@@ -120,7 +132,12 @@ pub async fn page(connection: &mut Connection, post: i64, after: i64, limit: i64
 ///
 /// # Errors
 /// The server's.
-pub async fn replies(connection: &mut Connection, comments: &[i64], after: i64, limit: i64) -> Result<Vec<Comment>, StoreError> {
+pub async fn replies(
+    connection: &mut Connection,
+    comments: &[i64],
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Comment>, StoreError> {
     Ok(prepared(
         sql("SELECT c.id, c.post_id, c.author_id, c.text, c.in_reply_to, c.depth, c.entities,
                     (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count
@@ -168,7 +185,11 @@ pub struct FirstComment {
 ///
 /// # Errors
 /// The server's.
-pub async fn first_of_many(connection: &mut Connection, posts: &[i64], limit: i64) -> Result<Vec<FirstComment>, StoreError> {
+pub async fn first_of_many(
+    connection: &mut Connection,
+    posts: &[i64],
+    limit: i64,
+) -> Result<Vec<FirstComment>, StoreError> {
     Ok(prepared(
         sql("SELECT p.id AS post_id, p.version, p.deleted, c.id, c.author_id, c.text, c.entities,
                     (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count

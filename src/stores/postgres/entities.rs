@@ -10,7 +10,8 @@ use crate::ids::UserId;
 /// A part of a text that refers to something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entity {
-    /// Where it begins, in UTF-16 code units from the text's beginning: what JavaScript, Java and Swift index strings by.
+    /// Where it begins, in UTF-16 code units from the text's beginning: what JavaScript, Java and
+    /// Swift index strings by.
     pub start: i32,
     /// Where it ends: the first code unit that is not part of it.
     pub end: i32,

@@ -20,7 +20,8 @@ pub struct Edge {
     pub version: i64,
 }
 
-/// Makes the edge active with a new id, or only asks for it; `None` when it is active already, or asked for and only asked for again.
+/// Makes the edge active with a new id, or only asks for it; `None` when it is active already, or
+/// asked for and only asked for again.
 ///
 /// # Errors
 /// The server's.
@@ -51,7 +52,12 @@ pub async fn begin(
 ///
 /// # Errors
 /// The server's.
-pub async fn answer(connection: &mut Connection, follower: i64, followee: i64, grant: bool) -> Result<Option<Edge>, StoreError> {
+pub async fn answer(
+    connection: &mut Connection,
+    follower: i64,
+    followee: i64,
+    grant: bool,
+) -> Result<Option<Edge>, StoreError> {
     Ok(prepared(
         sql("UPDATE follows SET active = active OR $3, requested = false, version = version + 1
              WHERE follower_id = $1 AND followee_id = $2 AND requested RETURNING id, version")
@@ -68,7 +74,11 @@ pub async fn answer(connection: &mut Connection, follower: i64, followee: i64, g
 ///
 /// # Errors
 /// The server's.
-pub async fn deactivate(connection: &mut Connection, follower: i64, followee: i64) -> Result<Option<Edge>, StoreError> {
+pub async fn deactivate(
+    connection: &mut Connection,
+    follower: i64,
+    followee: i64,
+) -> Result<Option<Edge>, StoreError> {
     Ok(prepared(
         sql("UPDATE follows SET active = false, requested = false, version = version + 1
              WHERE follower_id = $1 AND followee_id = $2 AND (active OR requested) RETURNING id, version")
@@ -91,10 +101,12 @@ struct CountRow {
 /// # Errors
 /// The server's.
 pub async fn count(connection: &mut Connection, follower: i64) -> Result<i64, StoreError> {
-    let row: CountRow =
-        prepared(sql("SELECT count(*) AS count FROM follows WHERE follower_id = $1 AND active").bind::<BigInt, _>(follower))
-            .get_result(connection)
-            .await?;
+    let row: CountRow = prepared(
+        sql("SELECT count(*) AS count FROM follows WHERE follower_id = $1 AND active")
+            .bind::<BigInt, _>(follower),
+    )
+    .get_result(connection)
+    .await?;
     Ok(row.count)
 }
 
@@ -110,7 +122,12 @@ struct PageRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn page(connection: &mut Connection, follower: i64, after: i64, limit: i64) -> Result<Vec<(i64, UserId)>, StoreError> {
+pub async fn page(
+    connection: &mut Connection,
+    follower: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<(i64, UserId)>, StoreError> {
     let rows: Vec<PageRow> = prepared(
         sql("SELECT id, followee_id FROM follows WHERE follower_id = $1 AND active AND id < $2 ORDER BY id DESC LIMIT $3")
             .bind::<BigInt, _>(follower)
@@ -146,7 +163,10 @@ pub struct RelationsRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn relations(connection: &mut Connection, users: &[i64]) -> Result<Vec<RelationsRow>, StoreError> {
+pub async fn relations(
+    connection: &mut Connection,
+    users: &[i64],
+) -> Result<Vec<RelationsRow>, StoreError> {
     Ok(prepared(
         sql("SELECT u.id AS user_id, u.activity_version + u.relations_version AS version,
                     ARRAY(SELECT followee_id FROM follows f WHERE f.follower_id = u.id AND f.active ORDER BY followee_id) AS followees,
@@ -171,7 +191,11 @@ struct FolloweeRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn among(connection: &mut Connection, follower: i64, users: &[i64]) -> Result<Vec<UserId>, StoreError> {
+pub async fn among(
+    connection: &mut Connection,
+    follower: i64,
+    users: &[i64],
+) -> Result<Vec<UserId>, StoreError> {
     let rows: Vec<FolloweeRow> = prepared(
         sql("SELECT followee_id, active FROM follows WHERE follower_id = $1 AND followee_id = ANY($2)")
             .bind::<BigInt, _>(follower)

@@ -25,7 +25,12 @@ struct CountRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn insert(connection: &mut Connection, tags: &[&str], post: i64, author: i64) -> Result<(), StoreError> {
+pub async fn insert(
+    connection: &mut Connection,
+    tags: &[&str],
+    post: i64,
+    author: i64,
+) -> Result<(), StoreError> {
     prepared(
         sql("INSERT INTO hashtags (tag, post_id, author_id) SELECT tag, $2, $3 FROM unnest($1::text[]) AS t(tag)")
             .bind::<Array<Text>, _>(tags)
@@ -41,10 +46,18 @@ pub async fn insert(connection: &mut Connection, tags: &[&str], post: i64, autho
 ///
 /// # Errors
 /// The server's.
-pub async fn delete(connection: &mut Connection, tags: &[&str], post: i64) -> Result<(), StoreError> {
-    prepared(sql("DELETE FROM hashtags WHERE tag = ANY($1) AND post_id = $2").bind::<Array<Text>, _>(tags).bind::<BigInt, _>(post))
-        .execute(connection)
-        .await?;
+pub async fn delete(
+    connection: &mut Connection,
+    tags: &[&str],
+    post: i64,
+) -> Result<(), StoreError> {
+    prepared(
+        sql("DELETE FROM hashtags WHERE tag = ANY($1) AND post_id = $2")
+            .bind::<Array<Text>, _>(tags)
+            .bind::<BigInt, _>(post),
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -52,7 +65,12 @@ pub async fn delete(connection: &mut Connection, tags: &[&str], post: i64) -> Re
 ///
 /// # Errors
 /// The server's.
-pub async fn page(connection: &mut Connection, tag: &str, below: i64, limit: i64) -> Result<Vec<PostId>, StoreError> {
+pub async fn page(
+    connection: &mut Connection,
+    tag: &str,
+    below: i64,
+    limit: i64,
+) -> Result<Vec<PostId>, StoreError> {
     let rows: Vec<PostRow> = prepared(
         sql("SELECT post_id FROM hashtags WHERE tag = $1 AND post_id < $2 ORDER BY post_id DESC LIMIT $3")
             .bind::<Text, _>(tag)
@@ -64,11 +82,16 @@ pub async fn page(connection: &mut Connection, tag: &str, below: i64, limit: i64
     Ok(rows.into_iter().map(|row| row.post_id).collect())
 }
 
-/// How many of this shard's posts with a tag are by people whose posts everybody may see; counted up to `most`.
+/// How many of this shard's posts with a tag are by people whose posts everybody may see; counted
+/// up to `most`.
 ///
 /// # Errors
 /// The server's.
-pub async fn count_open(connection: &mut Connection, tag: &str, most: i64) -> Result<i64, StoreError> {
+pub async fn count_open(
+    connection: &mut Connection,
+    tag: &str,
+    most: i64,
+) -> Result<i64, StoreError> {
     let row: CountRow = prepared(
         sql("SELECT count(*) AS posts FROM (SELECT 1 FROM hashtags h JOIN users u ON u.id = h.author_id
              WHERE h.tag = $1 AND NOT u.is_private AND u.suspended_at IS NULL LIMIT $2) open")

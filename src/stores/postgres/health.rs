@@ -53,8 +53,11 @@ struct Version {
 /// # Errors
 /// The server's; that of a missing table where [`ServerState::has_migrations`] is false.
 pub async fn applied_migrations(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
-    let rows: Vec<Version> =
-        prepared(sql("SELECT version::text AS version FROM __diesel_schema_migrations ORDER BY version")).load(connection).await?;
+    let rows: Vec<Version> = prepared(sql(
+        "SELECT version::text AS version FROM __diesel_schema_migrations ORDER BY version",
+    ))
+    .load(connection)
+    .await?;
     Ok(rows.into_iter().map(|row| row.version).collect())
 }
 
@@ -64,13 +67,16 @@ struct Transactions {
     transactions: i64,
 }
 
-/// Transactions in this database on this server since its statistics began: a read outside of one is one.
+/// Transactions in this database on this server since its statistics began: a read outside of one
+/// is one.
 ///
 /// # Errors
 /// The server's.
 pub async fn transactions(connection: &mut Connection) -> Result<i64, StoreError> {
-    let row: Transactions = prepared(sql("SELECT coalesce(sum(xact_commit + xact_rollback), 0)::bigint AS transactions
-                                          FROM pg_stat_database WHERE datname = current_database()"))
+    let row: Transactions = prepared(sql(
+        "SELECT coalesce(sum(xact_commit + xact_rollback), 0)::bigint AS transactions
+                                          FROM pg_stat_database WHERE datname = current_database()",
+    ))
     .get_result(connection)
     .await?;
     Ok(row.transactions)

@@ -1,4 +1,5 @@
-//! The keys of mutations: what was answered to each. `domain/idempotency.rs` writes and reads them; here they are forgotten.
+//! The keys of mutations: what was answered to each. `domain/idempotency.rs` writes and reads them;
+//! here they are forgotten.
 
 use diesel::sql_types::Integer;
 use diesel_async::RunQueryDsl;

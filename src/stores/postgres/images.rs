@@ -119,7 +119,10 @@ pub struct NewImage<'a> {
 ///
 /// # Errors
 /// The server's.
-pub async fn insert(connection: &mut Connection, image: &NewImage<'_>) -> Result<Option<ImageId>, StoreError> {
+pub async fn insert(
+    connection: &mut Connection,
+    image: &NewImage<'_>,
+) -> Result<Option<ImageId>, StoreError> {
     use crate::ids::Id;
     let row: Option<IdRow> = prepared(
         sql(
@@ -156,11 +159,17 @@ pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Im
     .await?)
 }
 
-/// Says anew what an owner's image shows, as long as nothing shows it. False when there is no such image.
+/// Says anew what an owner's image shows, as long as nothing shows it. False when there is no such
+/// image.
 ///
 /// # Errors
 /// The server's.
-pub async fn describe(connection: &mut Connection, owner: i64, id: i64, alt_text: &str) -> Result<bool, StoreError> {
+pub async fn describe(
+    connection: &mut Connection,
+    owner: i64,
+    id: i64,
+    alt_text: &str,
+) -> Result<bool, StoreError> {
     let changed = prepared(
         sql("UPDATE images SET alt_text = $3 WHERE id = $1 AND owner_id = $2 AND NOT used")
             .bind::<BigInt, _>(id)
@@ -172,11 +181,17 @@ pub async fn describe(connection: &mut Connection, owner: i64, id: i64, alt_text
     Ok(changed == 1)
 }
 
-/// What was sent for an image is there: it is to be processed. False when something was sent before.
+/// What was sent for an image is there: it is to be processed. False when something was sent
+/// before.
 ///
 /// # Errors
 /// The server's.
-pub async fn uploaded(connection: &mut Connection, id: i64, upload: &str, content_hash: &[u8]) -> Result<bool, StoreError> {
+pub async fn uploaded(
+    connection: &mut Connection,
+    id: i64,
+    upload: &str,
+    content_hash: &[u8],
+) -> Result<bool, StoreError> {
     let changed = prepared(
         sql("UPDATE images SET state = 'PROCESSING', upload = $2, content_hash = $3 WHERE id = $1 AND state = 'AWAITING_UPLOAD'")
             .bind::<BigInt, _>(id)
@@ -212,7 +227,11 @@ pub async fn ready(connection: &mut Connection, picture: &Picture) -> Result<boo
 ///
 /// # Errors
 /// The server's.
-pub async fn rejected(connection: &mut Connection, id: i64, rejection: &str) -> Result<bool, StoreError> {
+pub async fn rejected(
+    connection: &mut Connection,
+    id: i64,
+    rejection: &str,
+) -> Result<bool, StoreError> {
     let changed = prepared(
         sql("UPDATE images SET state = 'REJECTED', upload = NULL, rejection = $2 WHERE id = $1 AND state = 'PROCESSING'")
             .bind::<BigInt, _>(id)
@@ -229,11 +248,17 @@ struct PictureRow {
     picture: Picture,
 }
 
-/// Takes READY images of an owner, for this purpose, that nothing shows yet; those that were taken, in no order.
+/// Takes READY images of an owner, for this purpose, that nothing shows yet; those that were taken,
+/// in no order.
 ///
 /// # Errors
 /// The server's.
-pub async fn take(connection: &mut Connection, owner: i64, purpose: &str, ids: &[i64]) -> Result<Vec<Picture>, StoreError> {
+pub async fn take(
+    connection: &mut Connection,
+    owner: i64,
+    purpose: &str,
+    ids: &[i64],
+) -> Result<Vec<Picture>, StoreError> {
     let rows: Vec<PictureRow> = prepared(
         sql("UPDATE images SET used = true WHERE id = ANY($1) AND owner_id = $2 AND purpose = $3 AND state = 'READY' AND NOT used
              RETURNING jsonb_build_object('id', id, 'key', object_key, 'format', format, 'width', width, 'height', height,
@@ -252,7 +277,9 @@ pub async fn take(connection: &mut Connection, owner: i64, purpose: &str, ids: &
 /// # Errors
 /// The server's.
 pub async fn forget(connection: &mut Connection, ids: &[i64]) -> Result<(), StoreError> {
-    prepared(sql("DELETE FROM images WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids)).execute(connection).await?;
+    prepared(sql("DELETE FROM images WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -273,11 +300,16 @@ pub struct Reaped {
     pub upload: Option<String>,
 }
 
-/// Deletes images that nothing shows and that were made before this id, at most so many; rows that another is at are left to it.
+/// Deletes images that nothing shows and that were made before this id, at most so many; rows that
+/// another is at are left to it.
 ///
 /// # Errors
 /// The server's.
-pub async fn reap(connection: &mut Connection, before: i64, limit: i64) -> Result<Vec<Reaped>, StoreError> {
+pub async fn reap(
+    connection: &mut Connection,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Reaped>, StoreError> {
     Ok(prepared(
         sql("DELETE FROM images WHERE id = ANY (ARRAY(
                  SELECT id FROM images WHERE NOT used AND id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED))

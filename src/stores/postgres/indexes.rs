@@ -1,6 +1,7 @@
-//! Indexes that are built beside the writes. `CREATE INDEX` in a migration would hold up every write to its table until it is built, on a large table
-//! for minutes; `CONCURRENTLY` does not, but cannot run in a migration's transaction, and leaves an invalid index behind when it is stopped. So what
-//! should be there is listed here, and made, or made again, after the migrations.
+//! Indexes that are built beside the writes. `CREATE INDEX` in a migration would hold up every
+//! write to its table until it is built, on a large table for minutes; `CONCURRENTLY` does not, but
+//! cannot run in a migration's transaction, and leaves an invalid index behind when it is stopped.
+//! So what should be there is listed here, and made, or made again, after the migrations.
 
 use diesel::sql_types::{Bool, Text};
 use diesel::{OptionalExtension, QueryableByName};
@@ -19,7 +20,8 @@ pub struct Index {
     pub on: &'static str,
 }
 
-/// Every index that is built beside the writes. A search looks through what is waiting to be sorted into a GIN index row by row: little may wait.
+/// Every index that is built beside the writes. A search looks through what is waiting to be sorted
+/// into a GIN index row by row: little may wait.
 pub const INDEXES: [Index; 6] = [
     Index {
         name: "posts_search",
@@ -38,7 +40,10 @@ pub const INDEXES: [Index; 6] = [
         on: "ON users USING gin (public.search_fold(handle || ' ' || display_name) public.gin_trgm_ops) WITH (gin_pending_list_limit = 256)",
     },
     Index { name: "users_handle_prefix", on: "ON users (handle text_pattern_ops)" },
-    Index { name: "users_name_prefix", on: "ON users (public.search_fold(display_name) text_pattern_ops)" },
+    Index {
+        name: "users_name_prefix",
+        on: "ON users (public.search_fold(display_name) text_pattern_ops)",
+    },
 ];
 
 #[derive(QueryableByName)]
@@ -47,25 +52,32 @@ struct ValidRow {
     valid: bool,
 }
 
-/// Builds what is missing or was not finished; the names of what was built. Call it outside a transaction, on a connection without a time limit.
+/// Builds what is missing or was not finished; the names of what was built. Call it outside a
+/// transaction, on a connection without a time limit.
 ///
 /// # Errors
 /// The server's; what was built before stays.
 pub async fn build(connection: &mut Connection) -> Result<Vec<&'static str>, StoreError> {
     let mut built = Vec::new();
     for index in &INDEXES {
-        let found: Option<ValidRow> =
-            prepared(sql("SELECT i.indisvalid AS valid FROM pg_index i WHERE i.indexrelid = to_regclass($1)").bind::<Text, _>(index.name))
-                .get_result(connection)
-                .await
-                .optional()?;
+        let found: Option<ValidRow> = prepared(
+            sql(
+                "SELECT i.indisvalid AS valid FROM pg_index i WHERE i.indexrelid = to_regclass($1)",
+            )
+            .bind::<Text, _>(index.name),
+        )
+        .get_result(connection)
+        .await
+        .optional()?;
         if found.as_ref().is_some_and(|found| found.valid) {
             continue;
         }
         if found.is_some() {
             connection.batch_execute(&format!("DROP INDEX CONCURRENTLY {}", index.name)).await?;
         }
-        connection.batch_execute(&format!("CREATE INDEX CONCURRENTLY {} {}", index.name, index.on)).await?;
+        connection
+            .batch_execute(&format!("CREATE INDEX CONCURRENTLY {} {}", index.name, index.on))
+            .await?;
         built.push(index.name);
     }
     Ok(built)

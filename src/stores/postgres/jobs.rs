@@ -18,7 +18,11 @@ struct Attempts {
 ///
 /// # Errors
 /// The server's.
-pub async fn count_attempt(connection: &mut Connection, job: &str, error: &str) -> Result<i32, StoreError> {
+pub async fn count_attempt(
+    connection: &mut Connection,
+    job: &str,
+    error: &str,
+) -> Result<i32, StoreError> {
     let row: Attempts = prepared(
         sql("INSERT INTO job_attempts AS a (job_id, attempts, last_error) VALUES ($1, 1, $2)
              ON CONFLICT (job_id) DO UPDATE SET attempts = a.attempts + 1, last_error = excluded.last_error, updated_at = now()
@@ -36,7 +40,9 @@ pub async fn count_attempt(connection: &mut Connection, job: &str, error: &str) 
 /// # Errors
 /// The server's.
 pub async fn forget_attempts(connection: &mut Connection, job: &str) -> Result<(), StoreError> {
-    prepared(sql("DELETE FROM job_attempts WHERE job_id = $1").bind::<Text, _>(job)).execute(connection).await?;
+    prepared(sql("DELETE FROM job_attempts WHERE job_id = $1").bind::<Text, _>(job))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -51,6 +57,7 @@ struct Count {
 /// # Errors
 /// The server's.
 pub async fn failing(connection: &mut Connection) -> Result<i64, StoreError> {
-    let row: Count = prepared(sql("SELECT count(*) AS count FROM job_attempts")).get_result(connection).await?;
+    let row: Count =
+        prepared(sql("SELECT count(*) AS count FROM job_attempts")).get_result(connection).await?;
     Ok(row.count)
 }

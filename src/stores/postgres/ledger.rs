@@ -1,4 +1,5 @@
-//! What the operator's ledger reads: whole tables, so on connections without a limit of time, and never for a client.
+//! What the operator's ledger reads: whole tables, so on connections without a limit of time, and
+//! never for a client.
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
@@ -69,7 +70,9 @@ const COUNTERS: [(&str, &str); 4] = [
 ///
 /// # Errors
 /// The server's.
-pub async fn counters(connection: &mut Connection) -> Result<Vec<(&'static str, Verdict)>, StoreError> {
+pub async fn counters(
+    connection: &mut Connection,
+) -> Result<Vec<(&'static str, Verdict)>, StoreError> {
     let mut verdicts = Vec::new();
     for (name, query) in COUNTERS {
         verdicts.push((name, prepared(sql(query)).get_result(connection).await?));
@@ -106,7 +109,11 @@ pub enum Versions {
 ///
 /// # Errors
 /// The server's.
-pub async fn versions(connection: &mut Connection, which: Versions, mut each: impl FnMut(VersionRow)) -> Result<(), StoreError> {
+pub async fn versions(
+    connection: &mut Connection,
+    which: Versions,
+    mut each: impl FnMut(VersionRow),
+) -> Result<(), StoreError> {
     let query = match which {
         Versions::Sent => {
             "SELECT topic AS of, key AS aggregate, (payload::jsonb ->> 'version')::bigint AS version
@@ -154,7 +161,8 @@ pub async fn outbox(connection: &mut Connection) -> Result<Vec<UnsentRow>, Store
         .await?)
 }
 
-/// Follows as one side has them: how many, and a sum that is the same for the same ones in any order.
+/// Follows as one side has them: how many, and a sum that is the same for the same ones in any
+/// order.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct SideRow {
     /// Active follows.

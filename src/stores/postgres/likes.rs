@@ -15,7 +15,9 @@ use crate::stores::StoreError;
 /// The server's.
 pub async fn insert(connection: &mut Connection, post: i64, user: i64) -> Result<bool, StoreError> {
     let inserted = prepared(
-        sql("INSERT INTO likes (post_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING").bind::<BigInt, _>(post).bind::<BigInt, _>(user),
+        sql("INSERT INTO likes (post_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind::<BigInt, _>(post)
+            .bind::<BigInt, _>(user),
     )
     .execute(connection)
     .await?;
@@ -27,9 +29,13 @@ pub async fn insert(connection: &mut Connection, post: i64, user: i64) -> Result
 /// # Errors
 /// The server's.
 pub async fn delete(connection: &mut Connection, post: i64, user: i64) -> Result<bool, StoreError> {
-    let deleted = prepared(sql("DELETE FROM likes WHERE post_id = $1 AND user_id = $2").bind::<BigInt, _>(post).bind::<BigInt, _>(user))
-        .execute(connection)
-        .await?;
+    let deleted = prepared(
+        sql("DELETE FROM likes WHERE post_id = $1 AND user_id = $2")
+            .bind::<BigInt, _>(post)
+            .bind::<BigInt, _>(user),
+    )
+    .execute(connection)
+    .await?;
     Ok(deleted == 1)
 }
 
@@ -43,9 +49,15 @@ struct PostRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn among(connection: &mut Connection, user: i64, posts: &[i64]) -> Result<Vec<PostId>, StoreError> {
+pub async fn among(
+    connection: &mut Connection,
+    user: i64,
+    posts: &[i64],
+) -> Result<Vec<PostId>, StoreError> {
     let rows: Vec<PostRow> = prepared(
-        sql("SELECT post_id FROM likes WHERE user_id = $1 AND post_id = ANY($2)").bind::<BigInt, _>(user).bind::<Array<BigInt>, _>(posts),
+        sql("SELECT post_id FROM likes WHERE user_id = $1 AND post_id = ANY($2)")
+            .bind::<BigInt, _>(user)
+            .bind::<Array<BigInt>, _>(posts),
     )
     .load(connection)
     .await?;

@@ -23,8 +23,10 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 /// The versions of all of them, as the database records them, oldest first.
 pub fn versions() -> Vec<String> {
-    let known: Vec<Box<dyn Migration<Pg>>> = MigrationSource::<Pg>::migrations(&MIGRATIONS).unwrap_or_default();
-    let mut versions: Vec<String> = known.iter().map(|migration| migration.name().version().to_string()).collect();
+    let known: Vec<Box<dyn Migration<Pg>>> =
+        MigrationSource::<Pg>::migrations(&MIGRATIONS).unwrap_or_default();
+    let mut versions: Vec<String> =
+        known.iter().map(|migration| migration.name().version().to_string()).collect();
     versions.sort_unstable();
     versions
 }
@@ -34,12 +36,17 @@ pub fn versions() -> Vec<String> {
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub async fn connect(url: &SecretString) -> Result<AsyncPgConnection, StoreError> {
-    let manager = Manager::new(url, Purpose::Write, std::time::Duration::ZERO, StatementCounter::default())?;
-    let opened = manager.open().await.map_err(|error| StoreError::unavailable(crate::config::redacted(url), error))?;
+    let manager =
+        Manager::new(url, Purpose::Write, std::time::Duration::ZERO, StatementCounter::default())?;
+    let opened = manager
+        .open()
+        .await
+        .map_err(|error| StoreError::unavailable(crate::config::redacted(url), error))?;
     Ok(opened.into_inner())
 }
 
-/// Brings one shard's schema up to date, indexes included; the names of the migrations that were applied. Of several processes at it, one works and the others wait.
+/// Brings one shard's schema up to date, indexes included; the names of the migrations that were
+/// applied. Of several processes at it, one works and the others wait.
 ///
 /// # Errors
 /// The server's; a migration that fails leaves the shard as it was before that one.
@@ -51,7 +58,9 @@ pub async fn migrate(url: &SecretString) -> anyhow::Result<Vec<String>> {
     let connection = connect(url).await?;
     let mut harness = AsyncMigrationHarness::new(connection);
     let applied = tokio::task::block_in_place(|| {
-        let applied = harness.run_pending_migrations(MIGRATIONS).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let applied = harness
+            .run_pending_migrations(MIGRATIONS)
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
         anyhow::Ok(applied.iter().map(ToString::to_string).collect::<Vec<_>>())
     })?;
     for built in indexes::build(&mut lock).await? {
@@ -70,7 +79,10 @@ struct MapRow {
 }
 
 async fn stored_map(connection: &mut Connection) -> Result<Option<MapRow>, StoreError> {
-    let rows: Vec<MapRow> = prepared(sql("SELECT version, shards FROM shard_maps ORDER BY version DESC LIMIT 1")).load(connection).await?;
+    let rows: Vec<MapRow> =
+        prepared(sql("SELECT version, shards FROM shard_maps ORDER BY version DESC LIMIT 1"))
+            .load(connection)
+            .await?;
     Ok(rows.into_iter().next())
 }
 
@@ -82,7 +94,8 @@ pub async fn stored_map_version(connection: &mut Connection) -> Result<Option<i3
     Ok(stored_map(connection).await?.map(|map| map.version))
 }
 
-/// Stores the map in force on every shard that has none, a new one among them; where there is none at all, the even map as version 1. The version in force.
+/// Stores the map in force on every shard that has none, a new one among them; where there is none
+/// at all, the even map as version 1. The version in force.
 ///
 /// # Errors
 /// A shard that cannot be reached.
@@ -91,10 +104,14 @@ pub async fn ensure_map(config: &PostgresConfig) -> anyhow::Result<i32> {
     let mut newest = MapRow { version: even.version, shards: even.to_stored() };
     let mut without = Vec::new();
     for (number, urls) in config.shards.iter().enumerate() {
-        let mut connection = connect(&urls.primary).await.with_context(|| format!("shard {number}"))?;
+        let mut connection =
+            connect(&urls.primary).await.with_context(|| format!("shard {number}"))?;
         match stored_map(&mut connection).await? {
-            // The first that is found goes before the even one, which would have a new shard's share of the buckets in the wrong place.
-            Some(found) if found.version > newest.version || without.len() == number => newest = found,
+            // The first that is found goes before the even one, which would have a new shard's
+            // share of the buckets in the wrong place.
+            Some(found) if found.version > newest.version || without.len() == number => {
+                newest = found
+            }
             Some(_) => {}
             None => without.push(connection),
         }
@@ -124,18 +141,28 @@ pub async fn load_map(cluster: &Cluster) -> anyhow::Result<ShardMap> {
             stored_map(&mut connection).await
         };
         match found.await {
-            Ok(Some(row)) if newest.as_ref().is_none_or(|held| row.version > held.version) => newest = Some(row),
+            Ok(Some(row)) if newest.as_ref().is_none_or(|held| row.version > held.version) => {
+                newest = Some(row)
+            }
             Ok(_) => {}
             Err(error) if error.is_transient() => {
                 tracing::warn!(shard = index.0, %error, "cannot be asked for the shard map");
                 away = Some(error);
             }
-            Err(error) => anyhow::bail!("shard {index} is not migrated ({error}): run `plaza migrate`"),
+            Err(error) => {
+                anyhow::bail!("shard {index} is not migrated ({error}): run `plaza migrate`")
+            }
         }
     }
     match (newest, away) {
         (Some(row), _) => ShardMap::from_stored(row.version, &row.shards, cluster.len())
-            .with_context(|| format!("shard map version {} does not fit a cluster of {} shards", row.version, cluster.len())),
+            .with_context(|| {
+                format!(
+                    "shard map version {} does not fit a cluster of {} shards",
+                    row.version,
+                    cluster.len()
+                )
+            }),
         (None, Some(error)) => Err(error.into()),
         (None, None) => anyhow::bail!("there is no shard map: run `plaza migrate`"),
     }

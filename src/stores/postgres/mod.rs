@@ -1,5 +1,6 @@
-//! The shards. `cluster` is the way in: it knows every shard's primary and replicas; `routing` says which shard an id is on;
-//! `transaction` is the only way to write; the nouns' files hold the SQL, one query a function, each on a connection it is given.
+//! The shards. `cluster` is the way in: it knows every shard's primary and replicas; `routing` says
+//! which shard an id is on; `transaction` is the only way to write; the nouns' files hold the SQL,
+//! one query a function, each on a connection it is given.
 
 pub mod appended;
 pub mod blocks;

@@ -1,5 +1,6 @@
-//! Moving buckets between shards, while no other process is at work: copy, compare, put the new map in force, delete. Whatever
-//! interrupts it, it can be run again: what a broken run copied is deleted first, and the map changes when everything is there.
+//! Moving buckets between shards, while no other process is at work: copy, compare, put the new map
+//! in force, delete. Whatever interrupts it, it can be run again: what a broken run copied is
+//! deleted first, and the map changes when everything is there.
 
 use anyhow::Context;
 use futures_util::{SinkExt, StreamExt};
@@ -46,12 +47,17 @@ const BY_ID: &[(&str, &str)] = &[
 /// Tables whose rows are on the shard of the hash of a text.
 const BY_TEXT: &[(&str, &str)] = &[("handle_claims", "handle"), ("email_claims", "email")];
 
-/// Tables whose rows do not say which bucket they are about: all of a giving shard are copied, and the taking shard keeps the newer of two.
+/// Tables whose rows do not say which bucket they are about: all of a giving shard are copied, and
+/// the taking shard keeps the newer of two.
 const WHOLE: &[(&str, &str)] = &[
     ("idempotency_keys", "DO NOTHING"),
     ("job_attempts", "DO NOTHING"),
-    ("projection_versions", "(projection, aggregate) DO UPDATE SET version = greatest(held.version, excluded.version)"),
-    // A shard that has applied nothing yet stands where the giving one stands: neither has anything to do.
+    (
+        "projection_versions",
+        "(projection, aggregate) DO UPDATE SET version = greatest(held.version, excluded.version)",
+    ),
+    // A shard that has applied nothing yet stands where the giving one stands: neither has anything
+    // to do.
     ("projection_offsets", "DO NOTHING"),
 ];
 
@@ -80,7 +86,9 @@ async fn session(url: &SecretString) -> anyhow::Result<Client> {
     #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
     tokio::spawn(connection);
     // No time limit: a bucket of a large installation takes as long as it takes.
-    client.batch_execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0").await?;
+    client
+        .batch_execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+        .await?;
     Ok(client)
 }
 
@@ -94,7 +102,12 @@ pub async fn others_at_work(url: &SecretString) -> anyhow::Result<i64> {
     Ok(client.query_one(query, &[]).await?.get(0))
 }
 
-async fn copy(from: &Transaction<'_>, select: &str, to: &Transaction<'_>, table: &str) -> anyhow::Result<u64> {
+async fn copy(
+    from: &Transaction<'_>,
+    select: &str,
+    to: &Transaction<'_>,
+    table: &str,
+) -> anyhow::Result<u64> {
     let source = from.copy_out(&format!("COPY ({select}) TO STDOUT")).await?;
     let sink = to.copy_in(&format!("COPY {table} FROM STDIN")).await?;
     let (mut source, mut sink) = (std::pin::pin!(source), std::pin::pin!(sink));
@@ -107,26 +120,56 @@ async fn copy(from: &Transaction<'_>, select: &str, to: &Transaction<'_>, table:
 /// Copies one move's rows; how many of buckets there were.
 async fn copy_move(from: &mut Client, to: &mut Client, buckets: &[i32]) -> anyhow::Result<u64> {
     // One moment of the giving shard for all tables.
-    let source = from.build_transaction().isolation_level(tokio_postgres::IsolationLevel::RepeatableRead).read_only(true).start().await?;
+    let source = from
+        .build_transaction()
+        .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await?;
     let target = to.transaction().await?;
-    let list = format!("'{{{}}}'::integer[]", buckets.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+    let list = format!(
+        "'{{{}}}'::integer[]",
+        buckets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    );
     let mut rows = 0;
     for (table, bucket) in bucketed() {
         target.batch_execute(&format!("DELETE FROM {table} WHERE {bucket} = ANY({list})")).await?;
         let select = format!("SELECT * FROM {table} WHERE {bucket} = ANY({list})");
-        let copied = copy(&source, &select, &target, table).await.with_context(|| table.to_owned())?;
-        let there: i64 = source.query_one(&format!("SELECT count(*) FROM ({select}) AS given"), &[]).await?.get(0);
-        anyhow::ensure!(u64::try_from(there)? == copied, "{table}: {copied} of {there} rows were copied");
+        let copied =
+            copy(&source, &select, &target, table).await.with_context(|| table.to_owned())?;
+        let there: i64 = source
+            .query_one(&format!("SELECT count(*) FROM ({select}) AS given"), &[])
+            .await?
+            .get(0);
+        anyhow::ensure!(
+            u64::try_from(there)? == copied,
+            "{table}: {copied} of {there} rows were copied"
+        );
         rows += copied;
     }
     for (table, conflict) in WHOLE {
-        target.batch_execute(&format!("CREATE TEMP TABLE given_{table} (LIKE {table}) ON COMMIT DROP")).await?;
-        copy(&source, &format!("SELECT * FROM {table}"), &target, &format!("given_{table}")).await.with_context(|| table.to_owned())?;
-        target.batch_execute(&format!("INSERT INTO {table} AS held SELECT * FROM given_{table} ON CONFLICT {conflict}")).await?;
+        target
+            .batch_execute(&format!(
+                "CREATE TEMP TABLE given_{table} (LIKE {table}) ON COMMIT DROP"
+            ))
+            .await?;
+        copy(&source, &format!("SELECT * FROM {table}"), &target, &format!("given_{table}"))
+            .await
+            .with_context(|| table.to_owned())?;
+        target
+            .batch_execute(&format!(
+                "INSERT INTO {table} AS held SELECT * FROM given_{table} ON CONFLICT {conflict}"
+            ))
+            .await?;
     }
     // Ids of a moved bucket must go on above those that the giving shard has issued.
     let clock: i64 = source.query_one("SELECT last_value FROM id_clock", &[]).await?.get(0);
-    target.execute("SELECT setval('id_clock', greatest($1, (SELECT last_value FROM id_clock)))", &[&(clock + 1)]).await?;
+    target
+        .execute(
+            "SELECT setval('id_clock', greatest($1, (SELECT last_value FROM id_clock)))",
+            &[&(clock + 1)],
+        )
+        .await?;
     target.commit().await?;
     Ok(rows)
 }
@@ -135,7 +178,10 @@ async fn copy_move(from: &mut Client, to: &mut Client, buckets: &[i32]) -> anyho
 async fn map_in_force(sessions: &[Client]) -> anyhow::Result<ShardMap> {
     let mut newest: Option<(i32, Vec<i32>)> = None;
     for shard in sessions {
-        if let Some(row) = shard.query_opt("SELECT version, shards FROM shard_maps ORDER BY version DESC LIMIT 1", &[]).await? {
+        if let Some(row) = shard
+            .query_opt("SELECT version, shards FROM shard_maps ORDER BY version DESC LIMIT 1", &[])
+            .await?
+        {
             let found: (i32, Vec<i32>) = (row.get(0), row.get(1));
             if newest.as_ref().is_none_or(|held| found.0 > held.0) {
                 newest = Some(found);
@@ -143,7 +189,8 @@ async fn map_in_force(sessions: &[Client]) -> anyhow::Result<ShardMap> {
         }
     }
     let (version, stored) = newest.context("there is no shard map: run `plaza migrate`")?;
-    ShardMap::from_stored(version, &stored, sessions.len()).context("the map in force names shards that are not configured")
+    ShardMap::from_stored(version, &stored, sessions.len())
+        .context("the map in force names shards that are not configured")
 }
 
 /// What a deal came to.
@@ -155,33 +202,51 @@ pub struct Dealt {
     pub rows: u64,
 }
 
-/// Deals all buckets out over the first `shards` shards: moves those that are to be elsewhere, puts the new map in force, and deletes what was moved.
-/// Where they are dealt out so already, only what an interrupted run left behind is deleted. Nobody else may be at work: no process of plaza,
-/// no unsent message, no event that a projection has not applied.
+/// Deals all buckets out over the first `shards` shards: moves those that are to be elsewhere, puts
+/// the new map in force, and deletes what was moved. Where they are dealt out so already, only what
+/// an interrupted run left behind is deleted. Nobody else may be at work: no process of plaza, no
+/// unsent message, no event that a projection has not applied.
 ///
 /// # Errors
-/// A shard's; until the new map is in force everything is as it was, and the same call does it again.
-pub async fn deal(config: &PostgresConfig, shards: usize, told: impl Fn(&Move, u64)) -> anyhow::Result<Dealt> {
+/// A shard's; until the new map is in force everything is as it was, and the same call does it
+/// again.
+pub async fn deal(
+    config: &PostgresConfig,
+    shards: usize,
+    told: impl Fn(&Move, u64),
+) -> anyhow::Result<Dealt> {
     let mut sessions = Vec::new();
     for (number, urls) in config.shards.iter().enumerate() {
         sessions.push(session(&urls.primary).await.with_context(|| format!("shard {number}"))?);
     }
-    anyhow::ensure!((1..=sessions.len()).contains(&shards), "there are {} shards, not {shards}", sessions.len());
+    anyhow::ensure!(
+        (1..=sessions.len()).contains(&shards),
+        "there are {} shards, not {shards}",
+        sessions.len()
+    );
     let old = map_in_force(&sessions).await?;
     let new = old.dealt_over(shards);
     let moves = old.moves_to(&new);
     let mut rows = 0;
     for step in &moves {
-        let [from, to] = sessions.get_disjoint_mut([step.from.0, step.to.0]).map_err(|_| anyhow::anyhow!("a shard that is not there"))?;
-        let moved = copy_move(from, to, &step.buckets).await.with_context(|| format!("from shard {} to {}", step.from, step.to))?;
+        let [from, to] = sessions
+            .get_disjoint_mut([step.from.0, step.to.0])
+            .map_err(|_| anyhow::anyhow!("a shard that is not there"))?;
+        let moved = copy_move(from, to, &step.buckets)
+            .await
+            .with_context(|| format!("from shard {} to {}", step.from, step.to))?;
         told(step, moved);
         rows += moved;
     }
     let map = if moves.is_empty() { old } else { new };
     // From the first of these on the new map is in force.
     for (number, shard) in sessions.iter().enumerate() {
-        let store = "INSERT INTO shard_maps (version, shards) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        shard.execute(store, &[&map.version, &map.to_stored()]).await.with_context(|| format!("the map on shard {number}"))?;
+        let store =
+            "INSERT INTO shard_maps (version, shards) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        shard
+            .execute(store, &[&map.version, &map.to_stored()])
+            .await
+            .with_context(|| format!("the map on shard {number}"))?;
     }
     delete_strangers(&mut sessions, &map).await?;
     Ok(Dealt { map, rows })
@@ -193,7 +258,9 @@ async fn delete_strangers(sessions: &mut [Client], map: &ShardMap) -> anyhow::Re
         let own = map.buckets_of(number);
         let transaction = shard.transaction().await?;
         for (table, bucket) in bucketed() {
-            transaction.execute(&format!("DELETE FROM {table} WHERE NOT {bucket} = ANY($1)"), &[&own]).await?;
+            transaction
+                .execute(&format!("DELETE FROM {table} WHERE NOT {bucket} = ANY($1)"), &[&own])
+                .await?;
         }
         transaction.commit().await.with_context(|| format!("shard {number}"))?;
     }

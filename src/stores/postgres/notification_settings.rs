@@ -27,19 +27,28 @@ pub struct Settings {
 /// # Errors
 /// The server's.
 pub async fn get(connection: &mut Connection, user: i64) -> Result<Settings, StoreError> {
-    let found: Option<Settings> =
-        prepared(sql("SELECT read_up_to, muted, only_followed FROM notification_settings WHERE user_id = $1").bind::<BigInt, _>(user))
-            .get_result(connection)
-            .await
-            .optional()?;
+    let found: Option<Settings> = prepared(
+        sql(
+            "SELECT read_up_to, muted, only_followed FROM notification_settings WHERE user_id = $1",
+        )
+        .bind::<BigInt, _>(user),
+    )
+    .get_result(connection)
+    .await
+    .optional()?;
     Ok(found.unwrap_or_default())
 }
 
-/// Moves the newest seen forward, never back, to a notification of the person's; false when it is none of theirs.
+/// Moves the newest seen forward, never back, to a notification of the person's; false when it is
+/// none of theirs.
 ///
 /// # Errors
 /// The server's.
-pub async fn mark_read(connection: &mut Connection, user: i64, up_to: i64) -> Result<bool, StoreError> {
+pub async fn mark_read(
+    connection: &mut Connection,
+    user: i64,
+    up_to: i64,
+) -> Result<bool, StoreError> {
     let moved = prepared(
         sql("INSERT INTO notification_settings AS s (user_id, read_up_to) SELECT user_id, id FROM notifications WHERE id = $2 AND user_id = $1
              ON CONFLICT (user_id) DO UPDATE SET read_up_to = greatest(s.read_up_to, excluded.read_up_to)")
@@ -69,7 +78,12 @@ pub async fn lock(connection: &mut Connection, user: i64) -> Result<Settings, St
 ///
 /// # Errors
 /// The server's.
-pub async fn choose(connection: &mut Connection, user: i64, muted: &[String], only_followed: &[String]) -> Result<(), StoreError> {
+pub async fn choose(
+    connection: &mut Connection,
+    user: i64,
+    muted: &[String],
+    only_followed: &[String],
+) -> Result<(), StoreError> {
     prepared(
         sql("UPDATE notification_settings SET muted = $2, only_followed = $3 WHERE user_id = $1")
             .bind::<BigInt, _>(user)

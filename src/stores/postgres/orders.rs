@@ -55,7 +55,13 @@ struct IdRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn insert(connection: &mut Connection, bucket: Bucket, buyer: i64, amount: i64, currency: &str) -> Result<OrderId, StoreError> {
+pub async fn insert(
+    connection: &mut Connection,
+    bucket: Bucket,
+    buyer: i64,
+    amount: i64,
+    currency: &str,
+) -> Result<OrderId, StoreError> {
     let row: IdRow = prepared(
         sql("INSERT INTO orders (id, buyer_id, status, total_amount, total_currency) VALUES (next_id($1), $2, 'PENDING', $3, $4) RETURNING id")
             .bind::<Integer, _>(i32::from(bucket.number()))
@@ -72,7 +78,11 @@ pub async fn insert(connection: &mut Connection, bucket: Bucket, buyer: i64, amo
 ///
 /// # Errors
 /// The server's.
-pub async fn insert_lines(connection: &mut Connection, order: i64, lines: &[(i64, i32, i64)]) -> Result<(), StoreError> {
+pub async fn insert_lines(
+    connection: &mut Connection,
+    order: i64,
+    lines: &[(i64, i32, i64)],
+) -> Result<(), StoreError> {
     let products: Vec<i64> = lines.iter().map(|line| line.0).collect();
     let quantities: Vec<i32> = lines.iter().map(|line| line.1).collect();
     let amounts: Vec<i64> = lines.iter().map(|line| line.2).collect();
@@ -93,7 +103,10 @@ pub async fn insert_lines(connection: &mut Connection, order: i64, lines: &[(i64
 ///
 /// # Errors
 /// The server's.
-pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<OrderLineRow>, StoreError> {
+pub async fn get_many(
+    connection: &mut Connection,
+    ids: &[i64],
+) -> Result<Vec<OrderLineRow>, StoreError> {
     Ok(prepared(
         sql("SELECT o.id, o.buyer_id, o.status, o.reason, o.total_amount, o.total_currency, o.version,
                     l.product_id, l.quantity, l.unit_amount
@@ -108,7 +121,12 @@ pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Or
 ///
 /// # Errors
 /// The server's.
-pub async fn of_buyer(connection: &mut Connection, buyer: i64, below: i64, limit: i64) -> Result<Vec<OrderLineRow>, StoreError> {
+pub async fn of_buyer(
+    connection: &mut Connection,
+    buyer: i64,
+    below: i64,
+    limit: i64,
+) -> Result<Vec<OrderLineRow>, StoreError> {
     Ok(prepared(
         sql("SELECT o.id, o.buyer_id, o.status, o.reason, o.total_amount, o.total_currency, o.version,
                     l.product_id, l.quantity, l.unit_amount
@@ -141,9 +159,12 @@ pub struct Locked {
 /// # Errors
 /// The server's.
 pub async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>, StoreError> {
-    let rows: Vec<Locked> = prepared(sql("SELECT buyer_id, status, version FROM orders WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(id))
-        .load(connection)
-        .await?;
+    let rows: Vec<Locked> = prepared(
+        sql("SELECT buyer_id, status, version FROM orders WHERE id = $1 FOR UPDATE")
+            .bind::<BigInt, _>(id),
+    )
+    .load(connection)
+    .await?;
     Ok(rows.into_iter().next())
 }
 
@@ -151,7 +172,13 @@ pub async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>
 ///
 /// # Errors
 /// The server's.
-pub async fn set_status(connection: &mut Connection, id: i64, status: &str, reason: Option<&str>, version: i64) -> Result<(), StoreError> {
+pub async fn set_status(
+    connection: &mut Connection,
+    id: i64,
+    status: &str,
+    reason: Option<&str>,
+    version: i64,
+) -> Result<(), StoreError> {
     prepared(
         sql("WITH moved AS (UPDATE orders SET status = $2, reason = coalesce($3, reason), version = $4 WHERE id = $1)
              INSERT INTO order_changes (order_id, version, status) VALUES ($1, $4, $2)")
@@ -183,7 +210,10 @@ pub struct ChangeRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn changes(connection: &mut Connection, ids: &[i64]) -> Result<Vec<ChangeRow>, StoreError> {
+pub async fn changes(
+    connection: &mut Connection,
+    ids: &[i64],
+) -> Result<Vec<ChangeRow>, StoreError> {
     Ok(prepared(
         sql("SELECT order_id, status, at FROM order_changes WHERE order_id = ANY($1) ORDER BY order_id, version")
             .bind::<Array<BigInt>, _>(ids),
@@ -197,7 +227,11 @@ pub async fn changes(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Cha
 /// # Errors
 /// The server's.
 pub async fn refund_payment(connection: &mut Connection, order: i64) -> Result<(), StoreError> {
-    prepared(sql("UPDATE payments SET status = 'REFUNDED' WHERE order_id = $1").bind::<BigInt, _>(order)).execute(connection).await?;
+    prepared(
+        sql("UPDATE payments SET status = 'REFUNDED' WHERE order_id = $1").bind::<BigInt, _>(order),
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -33,7 +33,11 @@ pub struct OutboxRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn unsent(connection: &mut Connection, sink: i16, limit: i64) -> Result<Vec<OutboxRow>, StoreError> {
+pub async fn unsent(
+    connection: &mut Connection,
+    sink: i16,
+    limit: i64,
+) -> Result<Vec<OutboxRow>, StoreError> {
     Ok(prepared(
         sql("SELECT id, topic, key, payload, created_at FROM outbox WHERE sink = $1 AND sent_at IS NULL ORDER BY id LIMIT $2")
             .bind::<SmallInt, _>(sink)
@@ -48,13 +52,17 @@ pub async fn unsent(connection: &mut Connection, sink: i16, limit: i64) -> Resul
 /// # Errors
 /// The server's.
 pub async fn mark_sent(connection: &mut Connection, ids: &[i64]) -> Result<(), StoreError> {
-    prepared(sql("UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids))
-        .execute(connection)
-        .await?;
+    prepared(
+        sql("UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY($1)")
+            .bind::<Array<BigInt>, _>(ids),
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
-/// For a relay's connection: a mark that is lost in a crash means a message sent twice, which is harmless; waiting for replicas at each is not.
+/// For a relay's connection: a mark that is lost in a crash means a message sent twice, which is
+/// harmless; waiting for replicas at each is not.
 ///
 /// # Errors
 /// The server's.
@@ -73,9 +81,11 @@ struct Locked {
 /// # Errors
 /// The server's.
 pub async fn try_lock(connection: &mut Connection, name: &str) -> Result<bool, StoreError> {
-    let row: Locked = prepared(sql("SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked").bind::<Text, _>(name))
-        .get_result(connection)
-        .await?;
+    let row: Locked = prepared(
+        sql("SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked").bind::<Text, _>(name),
+    )
+    .get_result(connection)
+    .await?;
     Ok(row.locked)
 }
 
@@ -84,7 +94,9 @@ pub async fn try_lock(connection: &mut Connection, name: &str) -> Result<bool, S
 /// # Errors
 /// The server's.
 pub async fn unlock(connection: &mut Connection, name: &str) -> Result<(), StoreError> {
-    prepared(sql("SELECT pg_advisory_unlock(hashtextextended($1, 0))").bind::<Text, _>(name)).execute(connection).await?;
+    prepared(sql("SELECT pg_advisory_unlock(hashtextextended($1, 0))").bind::<Text, _>(name))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -96,12 +108,15 @@ pub async fn is_alive(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(connection.batch_execute("SELECT 1").await?)
 }
 
-/// Makes the partitions of today and tomorrow, drops those older than so many days in which everything is sent.
+/// Makes the partitions of today and tomorrow, drops those older than so many days in which
+/// everything is sent.
 ///
 /// # Errors
 /// The server's.
 pub async fn maintain(connection: &mut Connection, keep_days: i32) -> Result<(), StoreError> {
-    prepared(sql("SELECT outbox_maintain($1)").bind::<Integer, _>(keep_days)).execute(connection).await?;
+    prepared(sql("SELECT outbox_maintain($1)").bind::<Integer, _>(keep_days))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -116,7 +131,8 @@ pub struct Backlog {
     pub oldest_s: f64,
 }
 
-/// What is unsent, counted to 100,000: a broker that is away for hours is not to cost a count of millions every few seconds.
+/// What is unsent, counted to 100,000: a broker that is away for hours is not to cost a count of
+/// millions every few seconds.
 ///
 /// # Errors
 /// The server's.

@@ -1,5 +1,6 @@
-//! One server's connections. The manager is our own, so that a checkout costs no round trip, a connection that saw a failure
-//! is never handed out again, and a warning during COMMIT is seen (the server gives up waiting for its replicas with one).
+//! One server's connections. The manager is our own, so that a checkout costs no round trip, a
+//! connection that saw a failure is never handed out again, and a warning during COMMIT is seen
+//! (the server gives up waiting for its replicas with one).
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -39,7 +40,8 @@ pub struct PooledConnection {
 }
 
 impl PooledConnection {
-    /// Whether the server has ended it, as far as has been heard: one that restarted tells so at once.
+    /// Whether the server has ended it, as far as has been heard: one that restarted tells so at
+    /// once.
     fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
@@ -106,14 +108,17 @@ impl Manager {
         statement_timeout: Duration,
         statements: StatementCounter,
     ) -> Result<Self, StoreError> {
-        let mut config: tokio_postgres::Config = url
-            .expose_secret()
-            .parse()
-            .map_err(|error| StoreError::unavailable("postgres", format!("bad URL {}: {error}", crate::config::redacted(url))))?;
+        let mut config: tokio_postgres::Config = url.expose_secret().parse().map_err(|error| {
+            StoreError::unavailable(
+                "postgres",
+                format!("bad URL {}: {error}", crate::config::redacted(url)),
+            )
+        })?;
         let session = match purpose {
             Purpose::Read => " -c default_transaction_read_only=on",
-            // What transactions ask finds its rows by their keys, whichever they are: planning it anew each time took two fifths of a post's time here.
-            // Reads keep both kinds of plan, since a limit or a list's length that is known can make another plan the right one.
+            // What transactions ask finds its rows by their keys, whichever they are: planning it
+            // anew each time took two fifths of a post's time here. Reads keep both kinds of plan,
+            // since a limit or a list's length that is known can make another plan the right one.
             Purpose::Write => " -c plan_cache_mode=force_generic_plan",
         };
         config
@@ -128,8 +133,11 @@ impl Manager {
     /// # Errors
     /// The server's or the network's, as diesel tells them.
     pub async fn open(&self) -> Result<PooledConnection, diesel::ConnectionError> {
-        let (client, mut connection) =
-            self.config.connect(NoTls).await.map_err(|error| diesel::ConnectionError::BadConnection(describe(&error)))?;
+        let (client, mut connection) = self
+            .config
+            .connect(NoTls)
+            .await
+            .map_err(|error| diesel::ConnectionError::BadConnection(describe(&error)))?;
         let warnings = Arc::new(AtomicU64::new(0));
         let seen = Arc::clone(&warnings);
         let ended = Arc::new(AtomicBool::new(false));
@@ -139,14 +147,21 @@ impl Manager {
                 if let AsyncMessage::Notice(notice) = message
                     && notice.severity() == "WARNING"
                 {
-                    tracing::warn!(code = notice.code().code(), message = notice.message(), "warning from postgres");
+                    tracing::warn!(
+                        code = notice.code().code(),
+                        message = notice.message(),
+                        "warning from postgres"
+                    );
                     seen.fetch_add(1, Ordering::Release);
                 }
             }
             end.store(true, Ordering::Release);
             all_ended.fetch_add(1, Ordering::Release);
         };
-        #[expect(clippy::disallowed_methods, reason = "ends with its connection; there is nothing to wait for")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "ends with its connection; there is nothing to wait for"
+        )]
         tokio::spawn(driver);
         let mut inner = AsyncPgConnection::try_from(client).await?;
         let statements = self.statements.clone();
@@ -175,7 +190,8 @@ impl bb8::ManageConnection for Manager {
         self.open().await
     }
 
-    /// Never asked: the pool does not test on checkout, which would cost every query a second round trip.
+    /// Never asked: the pool does not test on checkout, which would cost every query a second round
+    /// trip.
     async fn is_valid(&self, _conn: &mut Self::Connection) -> Result<(), Self::Error> {
         Ok(())
     }
@@ -220,7 +236,10 @@ impl Pool {
         let kind = if purpose == Purpose::Write { "transaction" } else { "read" };
         // `shard 0 replica 1`
         let mut words = server.splitn(3, ' ');
-        let (shard, role) = (words.nth(1).unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
+        let (shard, role) = (
+            words.nth(1).unwrap_or_default().to_owned(),
+            words.next().unwrap_or_default().to_owned(),
+        );
         let counted = Counted {
             seconds: metrics::histogram!("plaza_sql_seconds", "shard" => shard.clone(), "server" => role.clone(), "kind" => kind),
             errors: metrics::counter!("plaza_sql_errors_total", "shard" => shard, "server" => role, "kind" => kind),
@@ -236,11 +255,12 @@ impl Pool {
         Self { inner, server, purpose, most: size, counted, callers: Callers::default(), ended }
     }
 
-    /// A connection, waiting for a free one. One that the server has ended meanwhile is left out: after a restart or a failover each of them would
-    /// else fail somebody's request.
+    /// A connection, waiting for a free one. One that the server has ended meanwhile is left out:
+    /// after a restart or a failover each of them would else fail somebody's request.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the server refuses, [`StoreError::Deadline`] when none came free in time.
+    /// [`StoreError::Unavailable`] when the server refuses, [`StoreError::Deadline`] when none came
+    /// free in time.
     pub async fn get(&self) -> Result<bb8::PooledConnection<'_, Manager>, StoreError> {
         let _waiting = self.callers.begin();
         loop {
@@ -256,8 +276,12 @@ impl Pool {
         match error {
             bb8::RunError::User(error) => StoreError::unavailable(&self.server, error),
             // Nothing open after all that waiting: nobody is slow, the server does not let us in.
-            bb8::RunError::TimedOut if self.inner.state().connections == 0 => StoreError::unavailable(&self.server, "cannot connect"),
-            bb8::RunError::TimedOut => StoreError::Deadline(format!("a connection to {}", self.server)),
+            bb8::RunError::TimedOut if self.inner.state().connections == 0 => {
+                StoreError::unavailable(&self.server, "cannot connect")
+            }
+            bb8::RunError::TimedOut => {
+                StoreError::Deadline(format!("a connection to {}", self.server))
+            }
         }
     }
 
@@ -266,7 +290,8 @@ impl Pool {
         (self.name(), self.ended.load(Ordering::Acquire))
     }
 
-    /// Opens so many connections, or as many as it may have: held together, so that each is another one.
+    /// Opens so many connections, or as many as it may have: held together, so that each is another
+    /// one.
     pub async fn open(&self, connections: usize) {
         let most = usize::try_from(self.most).unwrap_or(usize::MAX).min(connections);
         let held = join_all((0..most).map(|_| self.get())).await;
@@ -282,7 +307,8 @@ impl Pool {
 
     /// Begins a read's or a transaction's part of a trace.
     pub fn span(&self, what: &'static str) -> trace::Span {
-        let mut span = trace::part(trace::Kind::Client, || format!("{what} {}", self.server).into());
+        let mut span =
+            trace::part(trace::Kind::Client, || format!("{what} {}", self.server).into());
         span.set("db.system.name", || "postgresql".into());
         span.set("db.namespace", || self.server.clone().into());
         span

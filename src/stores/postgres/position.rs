@@ -20,7 +20,10 @@ struct Position {
 /// # Errors
 /// The server's.
 pub async fn primary_lsn(connection: &mut Connection) -> Result<Lsn, StoreError> {
-    let row: Position = prepared(sql("SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint AS lsn")).get_result(connection).await?;
+    let row: Position =
+        prepared(sql("SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint AS lsn"))
+            .get_result(connection)
+            .await?;
     Ok(row.lsn.unsigned_abs())
 }
 
@@ -29,7 +32,10 @@ pub async fn primary_lsn(connection: &mut Connection) -> Result<Lsn, StoreError>
 /// # Errors
 /// The server's.
 pub async fn replayed_lsn(connection: &mut Connection) -> Result<Lsn, StoreError> {
-    let row: Position =
-        prepared(sql("SELECT (coalesce(pg_last_wal_replay_lsn(), '0/0') - '0/0'::pg_lsn)::bigint AS lsn")).get_result(connection).await?;
+    let row: Position = prepared(sql(
+        "SELECT (coalesce(pg_last_wal_replay_lsn(), '0/0') - '0/0'::pg_lsn)::bigint AS lsn",
+    ))
+    .get_result(connection)
+    .await?;
     Ok(row.lsn.unsigned_abs())
 }

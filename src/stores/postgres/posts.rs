@@ -82,7 +82,11 @@ struct IdRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn insert(connection: &mut Connection, bucket: Bucket, post: NewPost<'_>) -> Result<PostId, StoreError> {
+pub async fn insert(
+    connection: &mut Connection,
+    bucket: Bucket,
+    post: NewPost<'_>,
+) -> Result<PostId, StoreError> {
     let row: IdRow = prepared(
         sql("INSERT INTO posts (id, author_id, text, product_id, quoted_post_id, entities, images)
              VALUES (next_id($1), $2, $3, $4, $5, $6, $7) RETURNING id")
@@ -116,7 +120,12 @@ pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Po
 ///
 /// # Errors
 /// The server's.
-pub async fn by_author(connection: &mut Connection, author: i64, below: i64, limit: i64) -> Result<Vec<Post>, StoreError> {
+pub async fn by_author(
+    connection: &mut Connection,
+    author: i64,
+    below: i64,
+    limit: i64,
+) -> Result<Vec<Post>, StoreError> {
     Ok(prepared(
         sql("SELECT id, author_id, text, product_id, images, deleted, repost_of, quoted_post_id, entities FROM posts
              WHERE author_id = $1 AND NOT deleted AND id < $2 ORDER BY id DESC LIMIT $3")
@@ -172,7 +181,12 @@ pub async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>
 ///
 /// # Errors
 /// The server's.
-pub async fn raise(connection: &mut Connection, id: i64, version: i64, deleted: bool) -> Result<(), StoreError> {
+pub async fn raise(
+    connection: &mut Connection,
+    id: i64,
+    version: i64,
+    deleted: bool,
+) -> Result<(), StoreError> {
     prepared(
         sql("UPDATE posts SET version = $2, deleted = $3 WHERE id = $1")
             .bind::<BigInt, _>(id)

@@ -1,5 +1,6 @@
-//! SQL text that is prepared once per connection. `diesel::sql_query` prepares its text anew at every execution, a second
-//! round trip each time; wrapped in [`prepared`], a fixed text is cached by the connection like any built query.
+//! SQL text that is prepared once per connection. `diesel::sql_query` prepares its text anew at
+//! every execution, a second round trip each time; wrapped in [`prepared`], a fixed text is cached
+//! by the connection like any built query.
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId, SqlQuery};
@@ -15,7 +16,8 @@ pub fn prepared<Q>(query: Q) -> Prepared<Q> {
     Prepared(query)
 }
 
-/// Starts a query from fixed text; bind with `.bind::<SqlType, _>(value)`, then wrap in [`prepared`].
+/// Starts a query from fixed text; bind with `.bind::<SqlType, _>(value)`, then wrap in
+/// [`prepared`].
 pub fn sql(text: &'static str) -> SqlQuery {
     diesel::sql_query(text)
 }

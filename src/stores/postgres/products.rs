@@ -65,7 +65,11 @@ pub struct NewRow<'a> {
 ///
 /// # Errors
 /// The server's.
-pub async fn insert(connection: &mut Connection, bucket: Bucket, row: &NewRow<'_>) -> Result<ProductId, StoreError> {
+pub async fn insert(
+    connection: &mut Connection,
+    bucket: Bucket,
+    row: &NewRow<'_>,
+) -> Result<ProductId, StoreError> {
     let inserted: IdRow = prepared(
         sql("INSERT INTO products (id, seller_id, title, description, price_amount, price_currency, stock)
              VALUES (next_id($1), $2, $3, $4, $5, $6, $7) RETURNING id")
@@ -86,7 +90,10 @@ pub async fn insert(connection: &mut Connection, bucket: Bucket, row: &NewRow<'_
 ///
 /// # Errors
 /// The server's.
-pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<ProductRow>, StoreError> {
+pub async fn get_many(
+    connection: &mut Connection,
+    ids: &[i64],
+) -> Result<Vec<ProductRow>, StoreError> {
     Ok(prepared(
         sql("SELECT id, seller_id, title, description, price_amount, price_currency, stock, version FROM products WHERE id = ANY($1)")
             .bind::<Array<BigInt>, _>(ids),
@@ -99,10 +106,16 @@ pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Pr
 ///
 /// # Errors
 /// The server's.
-pub async fn newest(connection: &mut Connection, below: i64, limit: i64) -> Result<Vec<ProductRow>, StoreError> {
+pub async fn newest(
+    connection: &mut Connection,
+    below: i64,
+    limit: i64,
+) -> Result<Vec<ProductRow>, StoreError> {
     Ok(prepared(
-        sql("SELECT id, seller_id, title, description, price_amount, price_currency, stock, version
-             FROM products WHERE id < $1 ORDER BY id DESC LIMIT $2")
+        sql(
+            "SELECT id, seller_id, title, description, price_amount, price_currency, stock, version
+             FROM products WHERE id < $1 ORDER BY id DESC LIMIT $2",
+        )
         .bind::<BigInt, _>(below)
         .bind::<BigInt, _>(limit),
     )
@@ -121,11 +134,16 @@ pub struct StockRow {
     pub version: i64,
 }
 
-/// Takes from (negative) or gives back to (positive) the stock, and raises the version; `None` when there is not enough.
+/// Takes from (negative) or gives back to (positive) the stock, and raises the version; `None` when
+/// there is not enough.
 ///
 /// # Errors
 /// The server's.
-pub async fn change_stock(connection: &mut Connection, id: i64, by: i32) -> Result<Option<StockRow>, StoreError> {
+pub async fn change_stock(
+    connection: &mut Connection,
+    id: i64,
+    by: i32,
+) -> Result<Option<StockRow>, StoreError> {
     Ok(prepared(
         sql("UPDATE products SET stock = stock + $2, version = version + 1 WHERE id = $1 AND stock + $2 >= 0 RETURNING stock, version")
             .bind::<BigInt, _>(id)

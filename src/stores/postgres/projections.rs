@@ -25,11 +25,15 @@ pub struct Position {
     pub effects_offset: i64,
 }
 
-/// Every position of a projection on this shard; inside a transaction they stay as they are until its end.
+/// Every position of a projection on this shard; inside a transaction they stay as they are until
+/// its end.
 ///
 /// # Errors
 /// The server's.
-pub async fn positions(connection: &mut Connection, projection: &str) -> Result<Vec<Position>, StoreError> {
+pub async fn positions(
+    connection: &mut Connection,
+    projection: &str,
+) -> Result<Vec<Position>, StoreError> {
     Ok(prepared(
         sql("SELECT topic, partition, next_offset, effects_offset FROM projection_offsets WHERE projection = $1")
             .bind::<Text, _>(projection),
@@ -60,10 +64,13 @@ pub struct Reached {
 /// # Errors
 /// The server's.
 pub async fn reached(connection: &mut Connection) -> Result<Vec<Reached>, StoreError> {
-    Ok(prepared(sql("SELECT projection, topic, partition, next_offset FROM projection_offsets")).load(connection).await?)
+    Ok(prepared(sql("SELECT projection, topic, partition, next_offset FROM projection_offsets"))
+        .load(connection)
+        .await?)
 }
 
-/// A projection's positions in these partitions on this shard, locked until the transaction's end; partitions never read are left out.
+/// A projection's positions in these partitions on this shard, locked until the transaction's end;
+/// partitions never read are left out.
 ///
 /// # Errors
 /// The server's.
@@ -88,7 +95,10 @@ pub async fn lock_positions_in(
 ///
 /// # Errors
 /// The server's.
-pub async fn lock_positions(connection: &mut Connection, projection: &str) -> Result<Vec<Position>, StoreError> {
+pub async fn lock_positions(
+    connection: &mut Connection,
+    projection: &str,
+) -> Result<Vec<Position>, StoreError> {
     Ok(prepared(
         sql("SELECT topic, partition, next_offset, effects_offset FROM projection_offsets WHERE projection = $1 FOR UPDATE")
             .bind::<Text, _>(projection),
@@ -101,7 +111,11 @@ pub async fn lock_positions(connection: &mut Connection, projection: &str) -> Re
 ///
 /// # Errors
 /// The server's.
-pub async fn move_positions(connection: &mut Connection, projection: &str, positions: &[Position]) -> Result<(), StoreError> {
+pub async fn move_positions(
+    connection: &mut Connection,
+    projection: &str,
+    positions: &[Position],
+) -> Result<(), StoreError> {
     let topics: Vec<&str> = positions.iter().map(|position| position.topic.as_str()).collect();
     let partitions: Vec<i32> = positions.iter().map(|position| position.partition).collect();
     let next: Vec<i64> = positions.iter().map(|position| position.next_offset).collect();
@@ -138,7 +152,11 @@ pub struct AggregateVersion {
 ///
 /// # Errors
 /// The server's.
-pub async fn versions(connection: &mut Connection, projection: &str, aggregates: &[String]) -> Result<Vec<AggregateVersion>, StoreError> {
+pub async fn versions(
+    connection: &mut Connection,
+    projection: &str,
+    aggregates: &[String],
+) -> Result<Vec<AggregateVersion>, StoreError> {
     Ok(prepared(
         sql("SELECT aggregate, version FROM projection_versions WHERE projection = $1 AND aggregate = ANY($2)")
             .bind::<Text, _>(projection)
@@ -152,7 +170,11 @@ pub async fn versions(connection: &mut Connection, projection: &str, aggregates:
 ///
 /// # Errors
 /// The server's.
-pub async fn store_versions(connection: &mut Connection, projection: &str, versions: &[(String, i64)]) -> Result<(), StoreError> {
+pub async fn store_versions(
+    connection: &mut Connection,
+    projection: &str,
+    versions: &[(String, i64)],
+) -> Result<(), StoreError> {
     let aggregates: Vec<&str> = versions.iter().map(|(aggregate, _)| aggregate.as_str()).collect();
     let numbers: Vec<i64> = versions.iter().map(|(_, version)| *version).collect();
     prepared(

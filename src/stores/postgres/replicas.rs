@@ -1,5 +1,5 @@
-//! How far each replica has come: one task per process asks every replica, and a replica that lags, stalls or dies serves
-//! nobody until it has been well for three looks in a row.
+//! How far each replica has come: one task per process asks every replica, and a replica that lags,
+//! stalls or dies serves nobody until it has been well for three looks in a row.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use crate::stores::StoreError;
 
 /// Looks in a row that must be good before a replica serves again.
 const GOOD_LOOKS: u32 = 3;
-/// How long a reader waits for a look that it has asked for: longer, and the primary is the quicker answer.
+/// How long a reader waits for a look that it has asked for: longer, and the primary is the quicker
+/// answer.
 const HURRY: Duration = Duration::from_millis(20);
 /// The least time between two looks.
 const BREATH: Duration = Duration::from_millis(2);
@@ -40,9 +41,12 @@ pub struct ReplicaState {
 }
 
 impl ReplicaState {
-    /// Whether it may answer a read that must see everything up to the position `required`, and all that could be seen at `seen_at_ms`.
+    /// Whether it may answer a read that must see everything up to the position `required`, and all
+    /// that could be seen at `seen_at_ms`.
     pub fn serves(&self, required: Lsn, seen_at_ms: i64) -> bool {
-        self.is_serving() && self.replayed.load(Ordering::Acquire) >= required && self.complete_to_ms.load(Ordering::Acquire) > seen_at_ms
+        self.is_serving()
+            && self.replayed.load(Ordering::Acquire) >= required
+            && self.complete_to_ms.load(Ordering::Acquire) > seen_at_ms
     }
 
     /// Whether it may answer anything.
@@ -55,7 +59,8 @@ impl ReplicaState {
         u128::from(self.lag_ms.load(Ordering::Acquire)) <= HURRY.as_millis()
     }
 
-    /// How much of the primary's log it has not replayed, in bytes, when it was last asked; `None` in a process that does not look at replicas.
+    /// How much of the primary's log it has not replayed, in bytes, when it was last asked; `None`
+    /// in a process that does not look at replicas.
     pub fn lag_bytes(&self) -> Option<u64> {
         self.watched.load(Ordering::Acquire).then(|| self.lag_bytes.load(Ordering::Acquire))
     }
@@ -81,10 +86,19 @@ impl ReplicaState {
 
     /// Replayed position, lag in milliseconds, and whether it serves.
     pub fn snapshot(&self) -> (Lsn, u64, bool) {
-        (self.replayed.load(Ordering::Acquire), self.lag_ms.load(Ordering::Acquire), self.serving.load(Ordering::Acquire))
+        (
+            self.replayed.load(Ordering::Acquire),
+            self.lag_ms.load(Ordering::Acquire),
+            self.serving.load(Ordering::Acquire),
+        )
     }
 
-    pub(super) fn look(&self, replayed: Lsn, (lag, complete_to_ms): (Duration, i64), max_lag: Duration) {
+    pub(super) fn look(
+        &self,
+        replayed: Lsn,
+        (lag, complete_to_ms): (Duration, i64),
+        max_lag: Duration,
+    ) {
         self.replayed.store(replayed, Ordering::Release);
         self.complete_to_ms.store(complete_to_ms, Ordering::Release);
         self.lag_ms.store(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX), Ordering::Release);
@@ -149,17 +163,23 @@ impl History {
         self.0.back().map_or(0, |place| place.lsn)
     }
 
-    /// How long ago the primary first went past `replayed`, zero when it has not; and the moment up to which a replica that has
-    /// replayed it has everything, in Unix milliseconds.
+    /// How long ago the primary first went past `replayed`, zero when it has not; and the moment up
+    /// to which a replica that has replayed it has everything, in Unix milliseconds.
     fn lag(&self, replayed: Lsn) -> (Duration, i64) {
-        let lag = self.0.iter().find(|place| place.lsn > replayed).map(|place| place.since.elapsed()).unwrap_or_default();
+        let lag = self
+            .0
+            .iter()
+            .find(|place| place.lsn > replayed)
+            .map(|place| place.since.elapsed())
+            .unwrap_or_default();
         (lag, self.0.iter().rfind(|place| place.lsn <= replayed).map_or(0, |place| place.asked_ms))
     }
 }
 
 /// Asks every replica of every shard, for ever; runs until the future is dropped.
 pub async fn poll(cluster: Arc<Cluster>, every: Duration, max_lag: Duration) {
-    let shards = cluster.indexes().map(|index| poll_shard(Arc::clone(&cluster), index.0, every, max_lag));
+    let shards =
+        cluster.indexes().map(|index| poll_shard(Arc::clone(&cluster), index.0, every, max_lag));
     futures_util::future::join_all(shards).await;
 }
 
@@ -178,15 +198,26 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
         }
         let look = shard.looks.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let asked_ms = clock.now_ms();
-        if let Some(lsn) = ask(&shard.direct, &mut primary, patience, async |connection| primary_lsn(connection).await).await {
+        if let Some(lsn) = ask(&shard.direct, &mut primary, patience, async |connection| {
+            primary_lsn(connection).await
+        })
+        .await
+        {
             history.record(lsn, asked_ms);
         }
         let looks = shard.replicas.iter().zip(replicas.iter_mut()).map(|(replica, connection)| {
             let history = &history;
             async move {
-                match ask(&replica.probe, connection, patience, async |connection| replayed_lsn(connection).await).await {
+                match ask(&replica.probe, connection, patience, async |connection| {
+                    replayed_lsn(connection).await
+                })
+                .await
+                {
                     Some(lsn) => {
-                        replica.state.lag_bytes.store(history.newest().saturating_sub(lsn), Ordering::Release);
+                        replica
+                            .state
+                            .lag_bytes
+                            .store(history.newest().saturating_sub(lsn), Ordering::Release);
                         replica.state.look(lsn, history.lag(lsn), max_lag);
                     }
                     None => replica.state.eject(),
@@ -200,8 +231,14 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
     }
 }
 
-/// One question on a kept connection, opened anew when it broke; `None` when there is no answer in time.
-async fn ask<F>(manager: &Manager, kept: &mut Option<PooledConnection>, patience: Duration, question: F) -> Option<Lsn>
+/// One question on a kept connection, opened anew when it broke; `None` when there is no answer in
+/// time.
+async fn ask<F>(
+    manager: &Manager,
+    kept: &mut Option<PooledConnection>,
+    patience: Duration,
+    question: F,
+) -> Option<Lsn>
 where
     F: AsyncFn(&mut super::Connection) -> Result<Lsn, StoreError>,
 {
@@ -253,7 +290,10 @@ mod tests {
             history.record(lsn, asked_ms);
         }
         let complete_to = |replayed| history.lag(replayed).1;
-        assert_eq!((complete_to(9), complete_to(10), complete_to(25), complete_to(30), complete_to(31)), (0, 2, 3, 4, 4));
+        assert_eq!(
+            (complete_to(9), complete_to(10), complete_to(25), complete_to(30), complete_to(31)),
+            (0, 2, 3, 4, 4)
+        );
         assert_eq!(history.lag(30).0, Duration::ZERO);
     }
 }

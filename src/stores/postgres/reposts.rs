@@ -15,11 +15,17 @@ struct PostRow {
     post_id: PostId,
 }
 
-/// Inserts a repost as a post, unless the author reposts the original already; its id. Of two at once the second waits for the first, and is `None`.
+/// Inserts a repost as a post, unless the author reposts the original already; its id. Of two at
+/// once the second waits for the first, and is `None`.
 ///
 /// # Errors
 /// The server's.
-pub async fn insert(connection: &mut Connection, bucket: Bucket, author: i64, original: i64) -> Result<Option<PostId>, StoreError> {
+pub async fn insert(
+    connection: &mut Connection,
+    bucket: Bucket,
+    author: i64,
+    original: i64,
+) -> Result<Option<PostId>, StoreError> {
     let made: Option<PostRow> = prepared(
         sql("WITH made AS (INSERT INTO reposts (author_id, original_id, post_id) VALUES ($2, $3, next_id($1))
                            ON CONFLICT (author_id, original_id) DO NOTHING RETURNING post_id),
@@ -39,9 +45,15 @@ pub async fn insert(connection: &mut Connection, bucket: Bucket, author: i64, or
 ///
 /// # Errors
 /// The server's.
-pub async fn find(connection: &mut Connection, author: i64, original: i64) -> Result<Option<PostId>, StoreError> {
+pub async fn find(
+    connection: &mut Connection,
+    author: i64,
+    original: i64,
+) -> Result<Option<PostId>, StoreError> {
     let found: Option<PostRow> = prepared(
-        sql("SELECT post_id FROM reposts WHERE author_id = $1 AND original_id = $2").bind::<BigInt, _>(author).bind::<BigInt, _>(original),
+        sql("SELECT post_id FROM reposts WHERE author_id = $1 AND original_id = $2")
+            .bind::<BigInt, _>(author)
+            .bind::<BigInt, _>(original),
     )
     .get_result(connection)
     .await
@@ -53,10 +65,18 @@ pub async fn find(connection: &mut Connection, author: i64, original: i64) -> Re
 ///
 /// # Errors
 /// The server's.
-pub async fn delete(connection: &mut Connection, author: i64, original: i64) -> Result<(), StoreError> {
-    prepared(sql("DELETE FROM reposts WHERE author_id = $1 AND original_id = $2").bind::<BigInt, _>(author).bind::<BigInt, _>(original))
-        .execute(connection)
-        .await?;
+pub async fn delete(
+    connection: &mut Connection,
+    author: i64,
+    original: i64,
+) -> Result<(), StoreError> {
+    prepared(
+        sql("DELETE FROM reposts WHERE author_id = $1 AND original_id = $2")
+            .bind::<BigInt, _>(author)
+            .bind::<BigInt, _>(original),
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -64,7 +84,11 @@ pub async fn delete(connection: &mut Connection, author: i64, original: i64) -> 
 ///
 /// # Errors
 /// The server's.
-pub async fn among(connection: &mut Connection, author: i64, posts: &[i64]) -> Result<Vec<PostId>, StoreError> {
+pub async fn among(
+    connection: &mut Connection,
+    author: i64,
+    posts: &[i64],
+) -> Result<Vec<PostId>, StoreError> {
     let rows: Vec<PostRow> = prepared(
         sql("SELECT original_id AS post_id FROM reposts WHERE author_id = $1 AND original_id = ANY($2)")
             .bind::<BigInt, _>(author)

@@ -28,7 +28,13 @@ pub struct Reservation {
 ///
 /// # Errors
 /// The server's.
-pub async fn hold(connection: &mut Connection, order: i64, product: i64, quantity: i32, amount: i64) -> Result<bool, StoreError> {
+pub async fn hold(
+    connection: &mut Connection,
+    order: i64,
+    product: i64,
+    quantity: i32,
+    amount: i64,
+) -> Result<bool, StoreError> {
     let inserted = prepared(
         sql("INSERT INTO reservations (order_id, product_id, quantity, amount, status) VALUES ($1, $2, $3, $4, 'HELD')
              ON CONFLICT DO NOTHING")
@@ -52,9 +58,15 @@ struct StatusRow {
 ///
 /// # Errors
 /// The server's; there is none.
-pub async fn status(connection: &mut Connection, order: i64, product: i64) -> Result<String, StoreError> {
+pub async fn status(
+    connection: &mut Connection,
+    order: i64,
+    product: i64,
+) -> Result<String, StoreError> {
     let row: StatusRow = prepared(
-        sql("SELECT status FROM reservations WHERE order_id = $1 AND product_id = $2").bind::<BigInt, _>(order).bind::<BigInt, _>(product),
+        sql("SELECT status FROM reservations WHERE order_id = $1 AND product_id = $2")
+            .bind::<BigInt, _>(order)
+            .bind::<BigInt, _>(product),
     )
     .get_result(connection)
     .await?;
@@ -65,7 +77,11 @@ pub async fn status(connection: &mut Connection, order: i64, product: i64) -> Re
 ///
 /// # Errors
 /// The server's.
-pub async fn release(connection: &mut Connection, order: i64, product: i64) -> Result<Option<Reservation>, StoreError> {
+pub async fn release(
+    connection: &mut Connection,
+    order: i64,
+    product: i64,
+) -> Result<Option<Reservation>, StoreError> {
     let rows: Vec<Reservation> = prepared(
         sql("UPDATE reservations SET status = 'RELEASED' WHERE order_id = $1 AND product_id = $2 AND status = 'HELD'
              RETURNING product_id, quantity, amount")
@@ -95,7 +111,11 @@ pub struct Returned {
 ///
 /// # Errors
 /// The server's.
-pub async fn take_back(connection: &mut Connection, order: i64, product: i64) -> Result<Option<Returned>, StoreError> {
+pub async fn take_back(
+    connection: &mut Connection,
+    order: i64,
+    product: i64,
+) -> Result<Option<Returned>, StoreError> {
     let rows: Vec<Returned> = prepared(
         sql("UPDATE reservations SET status = 'RETURNED' WHERE order_id = $1 AND product_id = $2 AND status = 'SOLD'
              RETURNING quantity, amount, sold_at")
@@ -107,11 +127,18 @@ pub async fn take_back(connection: &mut Connection, order: i64, product: i64) ->
     Ok(rows.into_iter().next())
 }
 
-/// Leaves a mark that the order gets nothing of this product, so that a reservation that comes late finds it.
+/// Leaves a mark that the order gets nothing of this product, so that a reservation that comes late
+/// finds it.
 ///
 /// # Errors
 /// The server's.
-pub async fn refuse(connection: &mut Connection, order: i64, product: i64, quantity: i32, amount: i64) -> Result<(), StoreError> {
+pub async fn refuse(
+    connection: &mut Connection,
+    order: i64,
+    product: i64,
+    quantity: i32,
+    amount: i64,
+) -> Result<(), StoreError> {
     prepared(
         sql("INSERT INTO reservations (order_id, product_id, quantity, amount, status) VALUES ($1, $2, $3, $4, 'RELEASED')
              ON CONFLICT DO NOTHING")
@@ -129,7 +156,12 @@ pub async fn refuse(connection: &mut Connection, order: i64, product: i64, quant
 ///
 /// # Errors
 /// The server's.
-pub async fn sell(connection: &mut Connection, order: i64, product: i64, at: DateTime<Utc>) -> Result<Option<Reservation>, StoreError> {
+pub async fn sell(
+    connection: &mut Connection,
+    order: i64,
+    product: i64,
+    at: DateTime<Utc>,
+) -> Result<Option<Reservation>, StoreError> {
     let rows: Vec<Reservation> = prepared(
         sql("UPDATE reservations SET status = 'SOLD', sold_at = $3 WHERE order_id = $1 AND product_id = $2 AND status = 'HELD'
              RETURNING product_id, quantity, amount")

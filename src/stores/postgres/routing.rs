@@ -1,4 +1,5 @@
-//! bucket ▶ shard: a versioned map, kept in the database and held in memory. Routing an id is an array look-up.
+//! bucket ▶ shard: a versioned map, kept in the database and held in memory. Routing an id is an
+//! array look-up.
 
 use std::collections::BTreeMap;
 
@@ -36,12 +37,20 @@ pub struct Move {
 impl ShardMap {
     /// Buckets dealt out in turn over `shards` shards: version 1 of a new cluster.
     pub fn even(shards: usize) -> Self {
-        Self { version: 1, shards: (0..usize::from(BUCKETS)).map(|bucket| bucket % shards.max(1)).collect() }
+        Self {
+            version: 1,
+            shards: (0..usize::from(BUCKETS)).map(|bucket| bucket % shards.max(1)).collect(),
+        }
     }
 
-    /// A map as stored: one entry a bucket. `None` when it is not of this cluster (wrong length, or a shard that is not configured).
+    /// A map as stored: one entry a bucket. `None` when it is not of this cluster (wrong length, or
+    /// a shard that is not configured).
     pub fn from_stored(version: i32, stored: &[i32], shards: usize) -> Option<Self> {
-        let parsed: Vec<usize> = stored.iter().filter_map(|shard| usize::try_from(*shard).ok()).filter(|shard| *shard < shards).collect();
+        let parsed: Vec<usize> = stored
+            .iter()
+            .filter_map(|shard| usize::try_from(*shard).ok())
+            .filter(|shard| *shard < shards)
+            .collect();
         (parsed.len() == usize::from(BUCKETS)).then_some(Self { version, shards: parsed })
     }
 
@@ -50,11 +59,13 @@ impl ShardMap {
         self.shards.iter().map(|shard| i32::try_from(*shard).unwrap_or_default()).collect()
     }
 
-    /// The next version: as many buckets on each of `shards` shards, give or take one, and as few moved as that needs. Shards beyond them give all
-    /// they have.
+    /// The next version: as many buckets on each of `shards` shards, give or take one, and as few
+    /// moved as that needs. Shards beyond them give all they have.
     pub fn dealt_over(&self, shards: usize) -> Self {
         let shards = shards.max(1);
-        let fair = |shard: usize| self.shards.len() / shards + usize::from(shard < self.shards.len() % shards);
+        let fair = |shard: usize| {
+            self.shards.len() / shards + usize::from(shard < self.shards.len() % shards)
+        };
         let mut held = vec![0_usize; shards];
         let mut dealt = self.shards.clone();
         let mut homeless = Vec::new();
@@ -84,13 +95,18 @@ impl ShardMap {
                 moves.entry((*from, *to)).or_default().push(bucket);
             }
         }
-        let named = |((from, to), buckets)| Move { from: ShardIndex(from), to: ShardIndex(to), buckets };
+        let named =
+            |((from, to), buckets)| Move { from: ShardIndex(from), to: ShardIndex(to), buckets };
         moves.into_iter().map(named).collect()
     }
 
     /// The numbers of a shard's buckets, rising.
     pub fn buckets_of(&self, shard: usize) -> Vec<i32> {
-        (0_i32..).zip(&self.shards).filter(|(_, on)| **on == shard).map(|(bucket, _)| bucket).collect()
+        (0_i32..)
+            .zip(&self.shards)
+            .filter(|(_, on)| **on == shard)
+            .map(|(bucket, _)| bucket)
+            .collect()
     }
 
     /// The shard a bucket is on.
@@ -120,7 +136,9 @@ mod tests {
     fn buckets_are_dealt_out_evenly() {
         let map = ShardMap::even(4);
         for shard in 0..4 {
-            let held = (0..1024).filter(|bucket| map.shard_of(Bucket::new(*bucket)) == ShardIndex(shard)).count();
+            let held = (0..1024)
+                .filter(|bucket| map.shard_of(Bucket::new(*bucket)) == ShardIndex(shard))
+                .count();
             assert_eq!(held, 256);
         }
     }

@@ -1,5 +1,6 @@
-//! One question to several shards at once: grouped by shard, run concurrently, merged. A shard that fails is told apart from
-//! one that had nothing: the caller gets both the answers and the failures.
+//! One question to several shards at once: grouped by shard, run concurrently, merged. A shard that
+//! fails is told apart from one that had nothing: the caller gets both the answers and the
+//! failures.
 
 use std::collections::BTreeMap;
 
@@ -54,8 +55,15 @@ impl Cluster {
     }
 
     /// Asks every shard.
-    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
-    pub fn scatter_all<'a, T, F>(&'a self, session: &'a ReadSession, query: F) -> impl Future<Output = Gathered<T>> + Send + 'a
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the signature says that the future may move between threads"
+    )]
+    pub fn scatter_all<'a, T, F>(
+        &'a self,
+        session: &'a ReadSession,
+        query: F,
+    ) -> impl Future<Output = Gathered<T>> + Send + 'a
     where
         T: Send + 'a,
         for<'c> F: AsyncFn(&'c mut Connection) -> Result<T, StoreError>
@@ -68,15 +76,24 @@ impl Cluster {
             let query = &query;
             let mut asked = Vec::with_capacity(self.len());
             for index in self.indexes() {
-                asked.push(
-                    async move { (index, self.read(session, index, async |connection: &mut Connection| query(connection).await).await) },
-                );
+                asked.push(async move {
+                    (
+                        index,
+                        self.read(session, index, async |connection: &mut Connection| {
+                            query(connection).await
+                        })
+                        .await,
+                    )
+                });
             }
             gather(futures_util::future::join_all(asked).await)
         }
     }
 
-    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the signature says that the future may move between threads"
+    )]
     fn scatter_groups<'a, T, F>(
         &'a self,
         session: &'a ReadSession,
@@ -96,7 +113,13 @@ impl Cluster {
             let mut asked = Vec::with_capacity(groups.len());
             for (index, ids) in &groups {
                 asked.push(async move {
-                    (*index, self.read(session, *index, async |connection: &mut Connection| query(connection, ids).await).await)
+                    (
+                        *index,
+                        self.read(session, *index, async |connection: &mut Connection| {
+                            query(connection, ids).await
+                        })
+                        .await,
+                    )
                 });
             }
             gather(futures_util::future::join_all(asked).await)

@@ -1,13 +1,17 @@
 //! What one shard finds. Every search is one statement, bounded whatever is looked for.
 //!
-//! What fits is looked for in two steps: among the newest rows, and only when those did not have enough, among all others. A word that most rows have
-//! is found in the first step, which the index and the primary key answer together; a rare one costs the second step little. A phrase is looked for
-//! among the rows that have all its words: to read every row with common words for their order has no bound. People who are widely known are looked
-//! through beside, so that any number of namesakes does not hide them. (One shard of a million posts on a busy machine: a word in 89 % of them 0.14 s,
-//! ten such words joined by `or` 0.45 s, a rare word 0.02 s. Left to the planner, which sees no statistics of a partial index's expression, the first
-//! took 0.99 s; with statistics it was fast, and a phrase of four common words took 15 s.)
+//! What fits is looked for in two steps: among the newest rows, and only when those did not have
+//! enough, among all others. A word that most rows have is found in the first step, which the index
+//! and the primary key answer together; a rare one costs the second step little. A phrase is looked
+//! for among the rows that have all its words: to read every row with common words for their order
+//! has no bound. People who are widely known are looked through beside, so that any number of
+//! namesakes does not hide them. (One shard of a million posts on a busy machine: a word in 89 % of
+//! them 0.14 s, ten such words joined by `or` 0.45 s, a rare word 0.02 s. Left to the planner,
+//! which sees no statistics of a partial index's expression, the first took 0.99 s; with statistics
+//! it was fast, and a phrase of four common words took 15 s.)
 //!
-//! What is sought is computed once, in a `wanted` of its own: the plan is then the same for every text, and may be kept.
+//! What is sought is computed once, in a `wanted` of its own: the plan is then the same for every
+//! text, and may be kept.
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
@@ -17,7 +21,8 @@ use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::stores::StoreError;
 
-/// Something found: its id, whose it is, and how well it fits. Equal ranks go by id, the newest first.
+/// Something found: its id, whose it is, and how well it fits. Equal ranks go by id, the newest
+/// first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
 pub struct Found {
     /// The row.
@@ -31,7 +36,8 @@ pub struct Found {
     pub rank: i64,
 }
 
-/// Which part of what is found: rows not newer than `newest`, below the place (`rank`, `id`), so many.
+/// Which part of what is found: rows not newer than `newest`, below the place (`rank`, `id`), so
+/// many.
 #[derive(Debug, Clone, Copy)]
 pub struct Slice {
     /// The highest id there was when the search began: its time is the moment that ranks are as of.
@@ -44,7 +50,12 @@ pub struct Slice {
     pub limit: i64,
 }
 
-async fn run(connection: &mut Connection, statement: &'static str, text: &str, slice: Slice) -> Result<Vec<Found>, StoreError> {
+async fn run(
+    connection: &mut Connection,
+    statement: &'static str,
+    text: &str,
+    slice: Slice,
+) -> Result<Vec<Found>, StoreError> {
     Ok(prepared(
         sql(statement)
             .bind::<Text, _>(text)
@@ -57,7 +68,8 @@ async fn run(connection: &mut Connection, statement: &'static str, text: &str, s
     .await?)
 }
 
-/// The statement of [`posts`]; parameters: what is looked for, then the slice's fields in their order.
+/// The statement of [`posts`]; parameters: what is looked for, then the slice's fields in their
+/// order.
 pub const POSTS: &str = "WITH wanted AS MATERIALIZED (
          SELECT q AS query, regexp_replace(q::text, '<(-|[0-9]+)>', '&', 'g')::tsquery AS words, querytree(q) NOT IN ('', 'T') AS finds
          FROM websearch_to_tsquery('public.plaza', $1) AS q
@@ -82,15 +94,21 @@ pub const POSTS: &str = "WITH wanted AS MATERIALIZED (
      )
      SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4) ORDER BY rank DESC, id DESC LIMIT $5";
 
-/// Posts that have the words of a web search query, the best first: how well the words fit, divided by one and the post's age in weeks.
+/// Posts that have the words of a web search query, the best first: how well the words fit, divided
+/// by one and the post's age in weeks.
 ///
 /// # Errors
 /// The server's.
-pub async fn posts(connection: &mut Connection, words: &str, slice: Slice) -> Result<Vec<Found>, StoreError> {
+pub async fn posts(
+    connection: &mut Connection,
+    words: &str,
+    slice: Slice,
+) -> Result<Vec<Found>, StoreError> {
     run(connection, POSTS, words, slice).await
 }
 
-/// The statement of [`products`]; parameters: what is looked for, then the slice's fields in their order.
+/// The statement of [`products`]; parameters: what is looked for, then the slice's fields in their
+/// order.
 pub const PRODUCTS: &str = "WITH wanted AS MATERIALIZED (
          SELECT q AS query, regexp_replace(q::text, '<(-|[0-9]+)>', '&', 'g')::tsquery AS words, querytree(q) NOT IN ('', 'T') AS finds,
                 CASE WHEN length($1) >= 3 AND q::text !~ '[!<|]' THEN public.search_fold($1) END AS title
@@ -121,15 +139,21 @@ pub const PRODUCTS: &str = "WITH wanted AS MATERIALIZED (
      )
      SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4) ORDER BY rank DESC, id DESC LIMIT $5";
 
-/// Products whose title or description has the words, or whose title is like them; the best first: the title counts more than the description.
+/// Products whose title or description has the words, or whose title is like them; the best first:
+/// the title counts more than the description.
 ///
 /// # Errors
 /// The server's.
-pub async fn products(connection: &mut Connection, words: &str, slice: Slice) -> Result<Vec<Found>, StoreError> {
+pub async fn products(
+    connection: &mut Connection,
+    words: &str,
+    slice: Slice,
+) -> Result<Vec<Found>, StoreError> {
     run(connection, PRODUCTS, words, slice).await
 }
 
-/// The statement of [`people`]; parameters: what is looked for, then the slice's fields in their order.
+/// The statement of [`people`]; parameters: what is looked for, then the slice's fields in their
+/// order.
 pub const PEOPLE: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_fold($1) AS name), edge AS MATERIALIZED (
          SELECT coalesce((SELECT id FROM users WHERE id <= $2 ORDER BY id DESC OFFSET 20000 LIMIT 1), 0) AS id
      ), recent AS MATERIALIZED (
@@ -161,17 +185,23 @@ pub const PEOPLE: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_fold
      )
      SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4) ORDER BY rank DESC, id DESC LIMIT $5";
 
-/// People whose handle or name is like a text of three characters or more. First goes whose handle it is, then whose name, then those whose handle or
-/// name begins with it, then those with a word that does, then the others by likeness; among equals the more widely known, as they were then. Of more
-/// than a thousand only the newest are looked at, and all who have a thousand followers.
+/// People whose handle or name is like a text of three characters or more. First goes whose handle
+/// it is, then whose name, then those whose handle or name begins with it, then those with a word
+/// that does, then the others by likeness; among equals the more widely known, as they were then.
+/// Of more than a thousand only the newest are looked at, and all who have a thousand followers.
 ///
 /// # Errors
 /// The server's.
-pub async fn people(connection: &mut Connection, name: &str, slice: Slice) -> Result<Vec<Found>, StoreError> {
+pub async fn people(
+    connection: &mut Connection,
+    name: &str,
+    slice: Slice,
+) -> Result<Vec<Found>, StoreError> {
     run(connection, PEOPLE, name, slice).await
 }
 
-/// The statement of [`people_by_prefix`]; parameters: what is looked for, then the slice's fields in their order.
+/// The statement of [`people_by_prefix`]; parameters: what is looked for, then the slice's fields
+/// in their order.
 pub const PEOPLE_BY_PREFIX: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_fold($1) AS name, public.search_fold($1) || chr(1114111) AS past), edge AS MATERIALIZED (
          SELECT coalesce((SELECT id FROM users WHERE id <= $2 ORDER BY id DESC OFFSET 20000 LIMIT 1), 0) AS id
      ), recent AS MATERIALIZED (
@@ -201,10 +231,15 @@ pub const PEOPLE_BY_PREFIX: &str = "WITH wanted AS MATERIALIZED (SELECT public.s
      )
      SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4) ORDER BY rank DESC, id DESC LIMIT $5";
 
-/// People whose handle or name begins with a text: for one too short to be like anything. The order is that of [`people`].
+/// People whose handle or name begins with a text: for one too short to be like anything. The order
+/// is that of [`people`].
 ///
 /// # Errors
 /// The server's.
-pub async fn people_by_prefix(connection: &mut Connection, name: &str, slice: Slice) -> Result<Vec<Found>, StoreError> {
+pub async fn people_by_prefix(
+    connection: &mut Connection,
+    name: &str,
+    slice: Slice,
+) -> Result<Vec<Found>, StoreError> {
     run(connection, PEOPLE_BY_PREFIX, name, slice).await
 }

@@ -1,4 +1,5 @@
-//! What one request may read from: how far each shard's replica must have replayed, and which one the request has pinned.
+//! What one request may read from: how far each shard's replica must have replayed, and which one
+//! the request has pinned.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -11,16 +12,19 @@ use super::routing::ShardIndex;
 /// A position in a shard's write-ahead log, in bytes.
 pub type Lsn = u64;
 
-/// The consistency token: what this client has written and seen, so that nothing it is answered lies before that. Opaque on the wire.
+/// The consistency token: what this client has written and seen, so that nothing it is answered
+/// lies before that. Opaque on the wire.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsistencyToken {
     /// shard ▶ LSN: how far its log had come when this client last wrote there.
     #[serde(rename = "s")]
     pub shards: BTreeMap<usize, Lsn>,
-    /// When the last of those writes was, Unix milliseconds: process-local cache entries older than it are not for this client.
+    /// When the last of those writes was, Unix milliseconds: process-local cache entries older than
+    /// it are not for this client.
     #[serde(rename = "t")]
     pub written_at_ms: i64,
-    /// When it was last answered by another server than its own replica, Unix milliseconds: that replica is to have come as far.
+    /// When it was last answered by another server than its own replica, Unix milliseconds: that
+    /// replica is to have come as far.
     #[serde(rename = "r", default, skip_serializing_if = "is_zero")]
     pub seen_at_ms: i64,
     /// A cache could not be told of the write: this client reads past caches for a while.
@@ -48,7 +52,8 @@ impl ConsistencyToken {
     /// As it travels in the `Plaza-Consistency` header.
     pub fn encode(&self) -> String {
         use base64::Engine;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+        base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .encode(serde_json::to_vec(self).unwrap_or_default())
     }
 
     /// Reads the header; `None` when it is not one of ours.
@@ -71,7 +76,8 @@ pub enum Source {
     Replica(usize),
 }
 
-/// One request's reads. Those of one client keep to one replica of each shard: a replica never goes back, while another may be behind it.
+/// One request's reads. Those of one client keep to one replica of each shard: a replica never goes
+/// back, while another may be behind it.
 #[derive(Debug)]
 pub struct ReadSession {
     client: u64,
@@ -83,10 +89,12 @@ pub struct ReadSession {
 }
 
 impl ReadSession {
-    /// A session on a cluster of so many shards that must see everything the token names. `client` is any number that stays with the
-    /// client: it says which replicas are its own.
+    /// A session on a cluster of so many shards that must see everything the token names. `client`
+    /// is any number that stays with the client: it says which replicas are its own.
     pub fn new(shards: usize, token: &ConsistencyToken, client: u64) -> Self {
-        let required = (0..shards).map(|shard| AtomicU64::new(token.shards.get(&shard).copied().unwrap_or_default())).collect();
+        let required = (0..shards)
+            .map(|shard| AtomicU64::new(token.shards.get(&shard).copied().unwrap_or_default()))
+            .collect();
         Self {
             client,
             required,
@@ -137,17 +145,26 @@ impl ReadSession {
 
     /// Which of so many replicas of a shard is the client's own.
     pub(super) fn own_replica(&self, shard: ShardIndex, replicas: usize) -> usize {
-        let mixed = (self.client ^ u64::try_from(shard.0).unwrap_or_default()).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let mixed = (self.client ^ u64::try_from(shard.0).unwrap_or_default())
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            >> 32;
         usize::try_from(mixed).unwrap_or_default().checked_rem(replicas).unwrap_or_default()
     }
 
     /// Whether the server that answers for this shard is still to be chosen.
     pub(super) fn is_open(&self, shard: ShardIndex) -> bool {
-        !self.primary_only.load(Ordering::Relaxed) && self.pins.get(shard.0).is_some_and(|pin| pin.get().is_none())
+        !self.primary_only.load(Ordering::Relaxed)
+            && self.pins.get(shard.0).is_some_and(|pin| pin.get().is_none())
     }
 
-    /// The server to read this shard from: the pinned one, else the one `choose` picks, unless it no longer satisfies `fits`.
-    pub(super) fn source(&self, shard: ShardIndex, fits: impl Fn(Source) -> bool, choose: impl FnOnce() -> Source) -> Source {
+    /// The server to read this shard from: the pinned one, else the one `choose` picks, unless it
+    /// no longer satisfies `fits`.
+    pub(super) fn source(
+        &self,
+        shard: ShardIndex,
+        fits: impl Fn(Source) -> bool,
+        choose: impl FnOnce() -> Source,
+    ) -> Source {
         if self.primary_only.load(Ordering::Relaxed) {
             return Source::Primary;
         }
@@ -173,8 +190,17 @@ mod tests {
 
     #[test]
     fn a_token_survives_the_header_and_merges_by_the_later() {
-        let mut token = ConsistencyToken { shards: BTreeMap::from([(0, 10), (1, 5)]), written_at_ms: 7, ..Default::default() };
-        token.merge(&ConsistencyToken { shards: BTreeMap::from([(1, 9), (2, 1)]), written_at_ms: 3, seen_at_ms: 4, bypass_cache: true });
+        let mut token = ConsistencyToken {
+            shards: BTreeMap::from([(0, 10), (1, 5)]),
+            written_at_ms: 7,
+            ..Default::default()
+        };
+        token.merge(&ConsistencyToken {
+            shards: BTreeMap::from([(1, 9), (2, 1)]),
+            written_at_ms: 3,
+            seen_at_ms: 4,
+            bypass_cache: true,
+        });
         assert_eq!((token.written_at_ms, token.seen_at_ms), (7, 4));
         assert_eq!(token.shards, BTreeMap::from([(0, 10), (1, 9), (2, 1)]));
         assert_eq!(ConsistencyToken::decode(&token.encode()), Some(token));
@@ -183,7 +209,10 @@ mod tests {
 
     #[test]
     fn a_client_has_one_replica_and_clients_are_spread_over_all() {
-        let own = |client, shard| ReadSession::new(4, &ConsistencyToken::default(), client).own_replica(ShardIndex(shard), 2);
+        let own = |client, shard| {
+            ReadSession::new(4, &ConsistencyToken::default(), client)
+                .own_replica(ShardIndex(shard), 2)
+        };
         for shard in 0..4 {
             let first = (0..1_000).filter(|client| own(*client, shard) == 0).count();
             assert!((450..=550).contains(&first), "{first} of 1000");

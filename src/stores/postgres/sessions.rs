@@ -55,7 +55,8 @@ pub async fn insert(
     .await?)
 }
 
-/// Replaces a live session's refresh token by the next one; `None` when the one given is not (or no longer) the session's.
+/// Replaces a live session's refresh token by the next one; `None` when the one given is not (or no
+/// longer) the session's.
 ///
 /// # Errors
 /// The server's.
@@ -86,7 +87,12 @@ pub async fn rotate(
 ///
 /// # Errors
 /// The server's.
-pub async fn revoke(connection: &mut Connection, id: i64, user: i64, now: DateTime<Utc>) -> Result<bool, StoreError> {
+pub async fn revoke(
+    connection: &mut Connection,
+    id: i64,
+    user: i64,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     let revoked = prepared(
         sql("UPDATE sessions SET revoked_at = $3 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL")
             .bind::<BigInt, _>(id)
@@ -102,7 +108,11 @@ pub async fn revoke(connection: &mut Connection, id: i64, user: i64, now: DateTi
 ///
 /// # Errors
 /// The server's.
-pub async fn live(connection: &mut Connection, user: i64, now: DateTime<Utc>) -> Result<Vec<SessionRow>, StoreError> {
+pub async fn live(
+    connection: &mut Connection,
+    user: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionRow>, StoreError> {
     Ok(prepared(
         sql("SELECT id, user_id, expires_at, last_used_at, user_agent FROM sessions WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2
              ORDER BY id DESC LIMIT 100")
@@ -117,9 +127,15 @@ pub async fn live(connection: &mut Connection, user: i64, now: DateTime<Utc>) ->
 ///
 /// # Errors
 /// The server's.
-pub async fn revoke_one(connection: &mut Connection, id: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn revoke_one(
+    connection: &mut Connection,
+    id: i64,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     prepared(
-        sql("UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL").bind::<BigInt, _>(id).bind::<Timestamptz, _>(now),
+        sql("UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+            .bind::<BigInt, _>(id)
+            .bind::<Timestamptz, _>(now),
     )
     .execute(connection)
     .await?;
@@ -131,16 +147,23 @@ pub async fn revoke_one(connection: &mut Connection, id: i64, now: DateTime<Utc>
 /// # Errors
 /// The server's.
 pub async fn forget_spent(connection: &mut Connection, days: i32) -> Result<usize, StoreError> {
-    Ok(prepared(sql("DELETE FROM spent_refresh_tokens WHERE spent_at < now() - make_interval(days => $1)").bind::<Integer, _>(days))
-        .execute(connection)
-        .await?)
+    Ok(prepared(
+        sql("DELETE FROM spent_refresh_tokens WHERE spent_at < now() - make_interval(days => $1)")
+            .bind::<Integer, _>(days),
+    )
+    .execute(connection)
+    .await?)
 }
 
 /// Ends all of a user's sessions.
 ///
 /// # Errors
 /// The server's.
-pub async fn revoke_all(connection: &mut Connection, user: i64, now: DateTime<Utc>) -> Result<usize, StoreError> {
+pub async fn revoke_all(
+    connection: &mut Connection,
+    user: i64,
+    now: DateTime<Utc>,
+) -> Result<usize, StoreError> {
     Ok(prepared(
         sql("UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL")
             .bind::<BigInt, _>(user)
@@ -165,8 +188,16 @@ pub struct RevokedRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn revoked_since(connection: &mut Connection, since: DateTime<Utc>) -> Result<Vec<RevokedRow>, StoreError> {
-    Ok(prepared(sql("SELECT id, revoked_at FROM sessions WHERE revoked_at > $1").bind::<Timestamptz, _>(since)).load(connection).await?)
+pub async fn revoked_since(
+    connection: &mut Connection,
+    since: DateTime<Utc>,
+) -> Result<Vec<RevokedRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT id, revoked_at FROM sessions WHERE revoked_at > $1")
+            .bind::<Timestamptz, _>(since),
+    )
+    .load(connection)
+    .await?)
 }
 
 /// A refresh token that was used.
@@ -213,7 +244,11 @@ pub async fn spend(
 ///
 /// # Errors
 /// The server's.
-pub async fn spent(connection: &mut Connection, session: i64, hash: &[u8]) -> Result<Option<SpentRow>, StoreError> {
+pub async fn spent(
+    connection: &mut Connection,
+    session: i64,
+    hash: &[u8],
+) -> Result<Option<SpentRow>, StoreError> {
     Ok(prepared(
         sql("SELECT client_key, next_hash, spent_at FROM spent_refresh_tokens WHERE refresh_hash = $1 AND session_id = $2 FOR UPDATE")
             .bind::<Binary, _>(hash)

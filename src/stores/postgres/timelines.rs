@@ -15,11 +15,17 @@ struct IdRow {
     id: i64,
 }
 
-/// Ids of the newest posts of these authors below an id, newest first. Each author is an index scan of at most `limit` rows.
+/// Ids of the newest posts of these authors below an id, newest first. Each author is an index scan
+/// of at most `limit` rows.
 ///
 /// # Errors
 /// The server's.
-pub async fn newest_posts(connection: &mut Connection, authors: &[i64], below: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+pub async fn newest_posts(
+    connection: &mut Connection,
+    authors: &[i64],
+    below: i64,
+    limit: i64,
+) -> Result<Vec<i64>, StoreError> {
     let rows: Vec<IdRow> = prepared(
         sql("SELECT p.id FROM unnest($1::bigint[]) AS a(id)
              CROSS JOIN LATERAL (SELECT id FROM posts WHERE author_id = a.id AND NOT deleted AND id < $2 ORDER BY id DESC LIMIT $3) p
@@ -38,7 +44,8 @@ pub async fn newest_posts(connection: &mut Connection, authors: &[i64], below: i
 /// # Errors
 /// The server's.
 pub async fn pull_authors(connection: &mut Connection) -> Result<Vec<i64>, StoreError> {
-    let rows: Vec<IdRow> = prepared(sql("SELECT id FROM users WHERE pull_since IS NOT NULL")).load(connection).await?;
+    let rows: Vec<IdRow> =
+        prepared(sql("SELECT id FROM users WHERE pull_since IS NOT NULL")).load(connection).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
@@ -57,7 +64,11 @@ pub struct FanOutState {
 ///
 /// # Errors
 /// The server's.
-pub async fn fan_out_state(connection: &mut Connection, post: i64, author: i64) -> Result<Option<FanOutState>, StoreError> {
+pub async fn fan_out_state(
+    connection: &mut Connection,
+    post: i64,
+    author: i64,
+) -> Result<Option<FanOutState>, StoreError> {
     Ok(prepared(
         sql("SELECT p.deleted, u.pull_since FROM posts p JOIN users u ON u.id = p.author_id WHERE p.id = $1 AND u.id = $2")
             .bind::<BigInt, _>(post)
@@ -72,7 +83,11 @@ pub async fn fan_out_state(connection: &mut Connection, post: i64, author: i64) 
 ///
 /// # Errors
 /// The server's.
-pub async fn renew_pull(connection: &mut Connection, author: i64, now: DateTime<Utc>) -> Result<bool, StoreError> {
+pub async fn renew_pull(
+    connection: &mut Connection,
+    author: i64,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     let renewed = prepared(
         sql("UPDATE users SET pull_since = $2 WHERE id = $1 AND pull_since IS NOT NULL")
             .bind::<BigInt, _>(author)
@@ -88,6 +103,8 @@ pub async fn renew_pull(connection: &mut Connection, author: i64, now: DateTime<
 /// # Errors
 /// The server's.
 pub async fn end_pull(connection: &mut Connection, author: i64) -> Result<(), StoreError> {
-    prepared(sql("UPDATE users SET pull_since = NULL WHERE id = $1").bind::<BigInt, _>(author)).execute(connection).await?;
+    prepared(sql("UPDATE users SET pull_since = NULL WHERE id = $1").bind::<BigInt, _>(author))
+        .execute(connection)
+        .await?;
     Ok(())
 }

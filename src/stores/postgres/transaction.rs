@@ -17,7 +17,8 @@ use crate::telemetry::trace::Span;
 
 type Transactions = <AsyncPgConnection as diesel_async::AsyncConnection>::TransactionManager;
 
-/// How long a COMMIT may take beyond the deadline of the work before it: the replicas' acknowledgement is part of it.
+/// How long a COMMIT may take beyond the deadline of the work before it: the replicas'
+/// acknowledgement is part of it.
 const COMMIT_GRACE: Duration = Duration::from_millis(500);
 
 /// What a transaction returned, and the position a replica must reach to show it.
@@ -49,14 +50,19 @@ impl Drop for Told<'_> {
 }
 
 impl Cluster {
-    /// Runs `work` in a transaction on the shard's primary and commits it. When `work` fails, nothing of it stays.
+    /// Runs `work` in a transaction on the shard's primary and commits it. When `work` fails,
+    /// nothing of it stays.
     ///
     /// A COMMIT is never cancelled: at the deadline the connection is dropped and the answer is
-    /// [`StoreError::OutcomeUnknown`]. So is a COMMIT that came with a warning, since the server sends one when it stopped waiting for its replicas.
+    /// [`StoreError::OutcomeUnknown`]. So is a COMMIT that came with a warning, since the server
+    /// sends one when it stopped waiting for its replicas.
     ///
     /// # Errors
     /// The work's own error, or the shard's unavailability.
-    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the signature says that the future may move between threads"
+    )]
     pub fn write<'a, T, E, F>(
         &'a self,
         index: ShardIndex,
@@ -66,13 +72,22 @@ impl Cluster {
     where
         T: Send + 'a,
         E: From<StoreError> + Send + 'a,
-        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E> + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send> + Send + 'a,
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E>
+            + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send>
+            + Send
+            + 'a,
     {
         async move {
             let (value, mut connection) = self.write_and_commit(index, deadline, work).await?;
-            let lsn = match tokio::time::timeout_at(deadline + COMMIT_GRACE, primary_lsn(&mut connection)).await {
+            let lsn = match tokio::time::timeout_at(
+                deadline + COMMIT_GRACE,
+                primary_lsn(&mut connection),
+            )
+            .await
+            {
                 Ok(Ok(lsn)) => lsn,
-                // Committed, but where is not known: no replica is fresh enough for this client until it writes again.
+                // Committed, but where is not known: no replica is fresh enough for this client
+                // until it writes again.
                 _ => {
                     connection.poison();
                     u64::try_from(i64::MAX).unwrap_or_default()
@@ -82,11 +97,15 @@ impl Cluster {
         }
     }
 
-    /// The same for whoever reads nothing after it, and so needs no position: that is a statement less.
+    /// The same for whoever reads nothing after it, and so needs no position: that is a statement
+    /// less.
     ///
     /// # Errors
     /// As [`Cluster::write`].
-    #[expect(clippy::manual_async_fn, reason = "the signature says that the future may move between threads")]
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the signature says that the future may move between threads"
+    )]
     pub fn write_unread<'a, T, E, F>(
         &'a self,
         index: ShardIndex,
@@ -96,7 +115,10 @@ impl Cluster {
     where
         T: Send + 'a,
         E: From<StoreError> + Send + 'a,
-        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E> + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send> + Send + 'a,
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E>
+            + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send>
+            + Send
+            + 'a,
     {
         async move { Ok(self.write_and_commit(index, deadline, work).await?.0) }
     }
@@ -111,11 +133,14 @@ impl Cluster {
     where
         T: Send,
         E: From<StoreError> + Send,
-        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E> + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send> + Send,
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E>
+            + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send>
+            + Send,
     {
         let shard = self.shard(index)?;
         let began = std::time::Instant::now();
-        let mut told = Told { shard, began, span: shard.primary.span("transaction on"), failed: true };
+        let mut told =
+            Told { shard, began, span: shard.primary.span("transaction on"), failed: true };
         let mut connection = shard.primary.get().await?;
         let server = shard.primary.server();
         let worked = noticing(tokio::time::timeout_at(deadline, async {
@@ -138,17 +163,24 @@ impl Cluster {
             }
         };
         let warnings = connection.warnings();
-        let committed = tokio::time::timeout_at(deadline + COMMIT_GRACE, Transactions::commit_transaction(&mut **connection)).await;
+        let committed = tokio::time::timeout_at(
+            deadline + COMMIT_GRACE,
+            Transactions::commit_transaction(&mut **connection),
+        )
+        .await;
         match committed {
             Ok(Ok(())) if connection.warnings() == warnings => told.failed = false,
             Ok(Err(diesel::result::Error::DatabaseError(kind, info)))
                 if !matches!(
                     kind,
-                    diesel::result::DatabaseErrorKind::ClosedConnection | diesel::result::DatabaseErrorKind::UnableToSendCommand
+                    diesel::result::DatabaseErrorKind::ClosedConnection
+                        | diesel::result::DatabaseErrorKind::UnableToSendCommand
                 ) && !info.message().contains("terminating connection") =>
             {
                 connection.poison();
-                return Err(StoreError::from(diesel::result::Error::DatabaseError(kind, info)).into());
+                return Err(
+                    StoreError::from(diesel::result::Error::DatabaseError(kind, info)).into()
+                );
             }
             outcome => {
                 tracing::error!(server, ?outcome, "the outcome of a commit is unknown");

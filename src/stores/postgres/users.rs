@@ -68,7 +68,9 @@ struct IdRow {
 /// The server's; a clock that stepped back.
 pub async fn next_id(connection: &mut Connection, bucket: Bucket) -> Result<i64, StoreError> {
     let row: IdRow =
-        prepared(sql("SELECT next_id($1) AS id").bind::<Integer, _>(i32::from(bucket.number()))).get_result(connection).await?;
+        prepared(sql("SELECT next_id($1) AS id").bind::<Integer, _>(i32::from(bucket.number())))
+            .get_result(connection)
+            .await?;
     Ok(row.id)
 }
 
@@ -87,8 +89,8 @@ pub struct NewUser<'a> {
     pub password_hash: &'a str,
 }
 
-/// Inserts a user; false when the id is there already. Of two tries at the same moment one may meet the other's handle before its id, so no
-/// constraint is named.
+/// Inserts a user; false when the id is there already. Of two tries at the same moment one may meet
+/// the other's handle before its id, so no constraint is named.
 ///
 /// # Errors
 /// The server's.
@@ -116,9 +118,15 @@ struct HashRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn password_hash(connection: &mut Connection, id: i64) -> Result<Option<String>, StoreError> {
+pub async fn password_hash(
+    connection: &mut Connection,
+    id: i64,
+) -> Result<Option<String>, StoreError> {
     let row: Option<HashRow> =
-        prepared(sql("SELECT password_hash FROM users WHERE id = $1").bind::<BigInt, _>(id)).get_result(connection).await.optional()?;
+        prepared(sql("SELECT password_hash FROM users WHERE id = $1").bind::<BigInt, _>(id))
+            .get_result(connection)
+            .await
+            .optional()?;
     Ok(row.map(|row| row.password_hash))
 }
 
@@ -163,9 +171,15 @@ struct AvatarRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn lock_avatar(connection: &mut Connection, id: i64) -> Result<Option<Picture>, StoreError> {
+pub async fn lock_avatar(
+    connection: &mut Connection,
+    id: i64,
+) -> Result<Option<Picture>, StoreError> {
     let row: Option<AvatarRow> =
-        prepared(sql("SELECT avatar FROM users WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(id)).get_result(connection).await.optional()?;
+        prepared(sql("SELECT avatar FROM users WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(id))
+            .get_result(connection)
+            .await
+            .optional()?;
     Ok(row.and_then(|row| row.avatar))
 }
 
@@ -173,10 +187,18 @@ pub async fn lock_avatar(connection: &mut Connection, id: i64) -> Result<Option<
 ///
 /// # Errors
 /// The server's.
-pub async fn set_avatar(connection: &mut Connection, id: i64, avatar: Option<&serde_json::Value>) -> Result<(), StoreError> {
-    prepared(sql("UPDATE users SET avatar = $2 WHERE id = $1").bind::<BigInt, _>(id).bind::<Nullable<Jsonb>, _>(avatar))
-        .execute(connection)
-        .await?;
+pub async fn set_avatar(
+    connection: &mut Connection,
+    id: i64,
+    avatar: Option<&serde_json::Value>,
+) -> Result<(), StoreError> {
+    prepared(
+        sql("UPDATE users SET avatar = $2 WHERE id = $1")
+            .bind::<BigInt, _>(id)
+            .bind::<Nullable<Jsonb>, _>(avatar),
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -191,11 +213,15 @@ pub struct Versions {
     pub relations: i64,
 }
 
-/// Locks the user and counts one more act of theirs; the versions after it. `None` when there is no such user.
+/// Locks the user and counts one more act of theirs; the versions after it. `None` when there is no
+/// such user.
 ///
 /// # Errors
 /// The server's.
-pub async fn raise_activity(connection: &mut Connection, id: i64) -> Result<Option<Versions>, StoreError> {
+pub async fn raise_activity(
+    connection: &mut Connection,
+    id: i64,
+) -> Result<Option<Versions>, StoreError> {
     Ok(prepared(
         sql("UPDATE users SET activity_version = activity_version + 1 WHERE id = $1
              RETURNING activity_version AS activity, activity_version + relations_version AS relations")
@@ -206,11 +232,15 @@ pub async fn raise_activity(connection: &mut Connection, id: i64) -> Result<Opti
     .optional()?)
 }
 
-/// Counts one more change of whom a person blocks; the versions after it. `None` when there is no such user.
+/// Counts one more change of whom a person blocks; the versions after it. `None` when there is no
+/// such user.
 ///
 /// # Errors
 /// The server's.
-pub async fn raise_relations(connection: &mut Connection, id: i64) -> Result<Option<Versions>, StoreError> {
+pub async fn raise_relations(
+    connection: &mut Connection,
+    id: i64,
+) -> Result<Option<Versions>, StoreError> {
     Ok(prepared(
         sql("UPDATE users SET relations_version = relations_version + 1 WHERE id = $1
              RETURNING activity_version AS activity, activity_version + relations_version AS relations")
@@ -233,15 +263,23 @@ struct AdminRow {
 /// The server's.
 pub async fn is_admin(connection: &mut Connection, id: i64) -> Result<bool, StoreError> {
     let row: Option<AdminRow> =
-        prepared(sql("SELECT is_admin FROM users WHERE id = $1").bind::<BigInt, _>(id)).get_result(connection).await.optional()?;
+        prepared(sql("SELECT is_admin FROM users WHERE id = $1").bind::<BigInt, _>(id))
+            .get_result(connection)
+            .await
+            .optional()?;
     Ok(row.is_some_and(|row| row.is_admin))
 }
 
-/// Suspends a person, or lets them be seen again; the new version. `None` when there is no such user.
+/// Suspends a person, or lets them be seen again; the new version. `None` when there is no such
+/// user.
 ///
 /// # Errors
 /// The server's.
-pub async fn suspend(connection: &mut Connection, id: i64, at: Option<DateTime<Utc>>) -> Result<Option<i64>, StoreError> {
+pub async fn suspend(
+    connection: &mut Connection,
+    id: i64,
+    at: Option<DateTime<Utc>>,
+) -> Result<Option<i64>, StoreError> {
     let row: Option<VersionRow> = prepared(
         sql("UPDATE users SET suspended_at = $2, version = version + 1 WHERE id = $1 RETURNING version")
             .bind::<BigInt, _>(id)

@@ -1,4 +1,5 @@
-//! How many jobs lie in the queues: asked of the broker itself, a passive declaration a queue, which changes nothing.
+//! How many jobs lie in the queues: asked of the broker itself, a passive declaration a queue,
+//! which changes nothing.
 
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
@@ -28,7 +29,8 @@ impl Depth {
     /// Sets its figures.
     pub fn tell(&self) {
         let queue = self.queue.name();
-        for (state, jobs) in [("waiting", self.waiting), ("retry", self.retry), ("dead", self.dead)] {
+        for (state, jobs) in [("waiting", self.waiting), ("retry", self.retry), ("dead", self.dead)]
+        {
             metrics::gauge!("plaza_queue_messages", "queue" => queue, "state" => state).set(jobs);
         }
         metrics::gauge!("plaza_queue_consumers", "queue" => queue).set(self.consumers);
@@ -39,7 +41,10 @@ impl Depth {
 ///
 /// # Errors
 /// [`StoreError::Unavailable`]: the broker is away, or has not been told of the queues yet.
-pub async fn depths(connection: &Connection, retry_delays_ms: &[u32]) -> Result<Vec<Depth>, StoreError> {
+pub async fn depths(
+    connection: &Connection,
+    retry_delays_ms: &[u32],
+) -> Result<Vec<Depth>, StoreError> {
     let channel = connection.create_channel().await.map_err(unavailable)?;
     let mut depths = Vec::new();
     for queue in Queue::ALL {
@@ -56,7 +61,9 @@ pub async fn depths(connection: &Connection, retry_delays_ms: &[u32]) -> Result<
 }
 
 async fn ask(channel: &Channel, name: &str) -> Result<(u32, u32), StoreError> {
-    let found = channel.queue_declare(name.into(), QueueDeclareOptions::default().passive(), FieldTable::default()).await;
+    let found = channel
+        .queue_declare(name.into(), QueueDeclareOptions::default().passive(), FieldTable::default())
+        .await;
     let found = found.map_err(unavailable)?;
     Ok((found.message_count(), found.consumer_count()))
 }

@@ -42,10 +42,12 @@ impl Publisher {
         Ok(Self { _connection: connection, channel })
     }
 
-    /// Publishes all, then waits for all confirms: one round trip for the lot. For each message, whether it is in its queue.
+    /// Publishes all, then waits for all confirms: one round trip for the lot. For each message,
+    /// whether it is in its queue.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: what happened to the messages is not known, and the connection is not to be used again.
+    /// [`StoreError::Unavailable`]: what happened to the messages is not known, and the connection
+    /// is not to be used again.
     pub async fn publish(&self, messages: &[Message<'_>]) -> Result<Vec<bool>, StoreError> {
         let mut confirms = Vec::with_capacity(messages.len());
         for message in messages {
@@ -62,7 +64,11 @@ impl Publisher {
     ///
     /// # Errors
     /// As [`Publisher::publish`]; also when no queue took it.
-    pub async fn publish_with(&self, message: &Message<'_>, headers: &[(&str, AMQPValue)]) -> Result<(), StoreError> {
+    pub async fn publish_with(
+        &self,
+        message: &Message<'_>,
+        headers: &[(&str, AMQPValue)],
+    ) -> Result<(), StoreError> {
         let mut table = FieldTable::default();
         for (name, value) in headers {
             table.insert((*name).into(), value.clone());
@@ -71,10 +77,17 @@ impl Publisher {
         if is_in_a_queue(&confirmation) {
             return Ok(());
         }
-        Err(StoreError::unavailable("rabbitmq", format!("queue {} did not take the message", message.queue)))
+        Err(StoreError::unavailable(
+            "rabbitmq",
+            format!("queue {} did not take the message", message.queue),
+        ))
     }
 
-    async fn send(&self, message: &Message<'_>, headers: FieldTable) -> Result<lapin::PublisherConfirm, StoreError> {
+    async fn send(
+        &self,
+        message: &Message<'_>,
+        headers: FieldTable,
+    ) -> Result<lapin::PublisherConfirm, StoreError> {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let properties = BasicProperties::default()
             .with_delivery_mode(PERSISTENT)
@@ -82,13 +95,20 @@ impl Publisher {
             .with_message_id(message.id.into())
             .with_headers(headers);
         self.channel
-            .basic_publish(topology::EXCHANGE.into(), message.queue.into(), options, message.payload.as_bytes(), properties)
+            .basic_publish(
+                topology::EXCHANGE.into(),
+                message.queue.into(),
+                options,
+                message.payload.as_bytes(),
+                properties,
+            )
             .await
             .map_err(unavailable)
     }
 }
 
-/// An acknowledged message that came back was routed to no queue: it is not sent, although the broker acknowledges it.
+/// An acknowledged message that came back was routed to no queue: it is not sent, although the
+/// broker acknowledges it.
 fn is_in_a_queue(confirmation: &Confirmation) -> bool {
     matches!(confirmation, Confirmation::Ack(None))
 }

@@ -1,7 +1,8 @@
 //! Exchange, queues, retry queues and dead-letter queues.
 //!
-//! Every queue is a quorum queue that dead-letters at least once and refuses publishes rather than dropping messages. A failed job waits in a retry
-//! queue of a fixed delay (the queue's TTL: per-message TTLs expire only at the head) that dead-letters back into the first.
+//! Every queue is a quorum queue that dead-letters at least once and refuses publishes rather than
+//! dropping messages. A failed job waits in a retry queue of a fixed delay (the queue's TTL:
+//! per-message TTLs expire only at the head) that dead-letters back into the first.
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -13,7 +14,8 @@ use crate::stores::StoreError;
 
 /// The exchange that jobs are published to; the routing key is a queue's name.
 pub const EXCHANGE: &str = "plaza.jobs";
-/// Deliveries without an acknowledgement (a worker that died) before the broker itself gives up on a job.
+/// Deliveries without an acknowledgement (a worker that died) before the broker itself gives up on
+/// a job.
 const DELIVERY_LIMIT: i32 = 20;
 
 /// The queue in which a failed job waits for so long.
@@ -51,7 +53,10 @@ fn dead_lettering_to(routing_key: &str) -> FieldTable {
 /// [`StoreError::Unavailable`].
 pub async fn declare(channel: &Channel, retry_delays_ms: &[u32]) -> Result<(), StoreError> {
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Direct, durable, FieldTable::default()).await.map_err(unavailable)?;
+    channel
+        .exchange_declare(EXCHANGE.into(), ExchangeKind::Direct, durable, FieldTable::default())
+        .await
+        .map_err(unavailable)?;
     for queue in Queue::ALL {
         let dead = dead_queue(queue);
         declare_bound(channel, &dead, quorum()).await?;
@@ -67,10 +72,23 @@ pub async fn declare(channel: &Channel, retry_delays_ms: &[u32]) -> Result<(), S
     Ok(())
 }
 
-async fn declare_bound(channel: &Channel, name: &str, arguments: FieldTable) -> Result<(), StoreError> {
-    channel.queue_declare(name.into(), QueueDeclareOptions::durable(), arguments).await.map_err(unavailable)?;
+async fn declare_bound(
+    channel: &Channel,
+    name: &str,
+    arguments: FieldTable,
+) -> Result<(), StoreError> {
     channel
-        .queue_bind(name.into(), EXCHANGE.into(), name.into(), QueueBindOptions::default(), FieldTable::default())
+        .queue_declare(name.into(), QueueDeclareOptions::durable(), arguments)
+        .await
+        .map_err(unavailable)?;
+    channel
+        .queue_bind(
+            name.into(),
+            EXCHANGE.into(),
+            name.into(),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        )
         .await
         .map_err(unavailable)
 }

@@ -1,12 +1,14 @@
 //! Cache-aside in two levels: this process's memory, then Redis.
 //!
-//! Bytes in Redis are `<version>,<expires>,<took>|<json>`: the version of the row the value was made from, when it expires (Unix ms), and how many
-//! milliseconds its load took. An invalidation leaves a *tombstone*, `<version>|`, for longer than any serving replica may lag: it counts as a
-//! miss, and a fill with an older version is refused. So a lagging replica cannot put back what a write has made old. Process memory is filled only
-//! from what Redis held, for the same reason.
+//! Bytes in Redis are `<version>,<expires>,<took>|<json>`: the version of the row the value was
+//! made from, when it expires (Unix ms), and how many milliseconds its load took. An invalidation
+//! leaves a *tombstone*, `<version>|`, for longer than any serving replica may lag: it counts as a
+//! miss, and a fill with an older version is refused. So a lagging replica cannot put back what a
+//! write has made old. Process memory is filled only from what Redis held, for the same reason.
 //!
-//! One load per key at a time: within a process by `flight.rs`, across processes by `lease.rs`. A hot key seldom expires at all, because the nearer its
-//! end, the likelier one of its readers loads it anew ([`early`]); jitter keeps keys from expiring together.
+//! One load per key at a time: within a process by `flight.rs`, across processes by `lease.rs`. A
+//! hot key seldom expires at all, because the nearer its end, the likelier one of its readers loads
+//! it anew ([`early`]); jitter keeps keys from expiring together.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -32,14 +34,16 @@ pub trait Cached: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     const KIND: &'static str;
     /// Whether it may be kept in process memory too, for `redis.l1_ttl_ms`.
     const LOCAL: bool;
-    /// The version of the row it was made from, 0 or more: an older one never overwrites a newer one.
+    /// The version of the row it was made from, 0 or more: an older one never overwrites a newer
+    /// one.
     fn version(&self) -> i64;
 }
 
 /// How a reader may use the cache.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CachePolicy {
-    /// When this client last wrote (Unix ms), 0 for never: process memory loaded before is too old for it, and so is another request's load.
+    /// When this client last wrote (Unix ms), 0 for never: process memory loaded before is too old
+    /// for it, and so is another request's load.
     pub floor_ms: i64,
     /// Read and fill nothing.
     pub bypass: bool,
@@ -57,13 +61,15 @@ struct Looked {
 fn count(kind: &'static str, outcome: &'static str, number: usize) {
     if number > 0 {
         explain::cache(kind, outcome, number);
-        metrics::counter!("plaza_cache_total", "kind" => kind, "outcome" => outcome).increment(u64::try_from(number).unwrap_or_default());
+        metrics::counter!("plaza_cache_total", "kind" => kind, "outcome" => outcome)
+            .increment(u64::try_from(number).unwrap_or_default());
     }
 }
 
 /// Counts values asked of the shards.
 pub(super) fn count_loads(kind: &'static str, number: usize) {
-    metrics::counter!("plaza_cache_loads_total", "kind" => kind).increment(u64::try_from(number).unwrap_or_default());
+    metrics::counter!("plaza_cache_loads_total", "kind" => kind)
+        .increment(u64::try_from(number).unwrap_or_default());
 }
 
 /// `Some(None)`: known not to exist. `None`: not held, or a tombstone.
@@ -79,9 +85,11 @@ fn lifetime(bytes: &[u8]) -> Option<(i64, f64)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// Whether a reader at this moment is the one that loads a value anew before it expires (the rule known as XFetch): the nearer the end and the
-/// longer a load takes, the likelier. `chance` is uniform in 0..1. A process looks at Redis for a hot key once in `look_ms`, the life of its own
-/// memory, so that counts as part of the load: else a load of 2 ms would have to be met by chance in its last 2 ms.
+/// Whether a reader at this moment is the one that loads a value anew before it expires (the rule
+/// known as XFetch): the nearer the end and the longer a load takes, the likelier. `chance` is
+/// uniform in 0..1. A process looks at Redis for a hot key once in `look_ms`, the life of its own
+/// memory, so that counts as part of the load: else a load of 2 ms would have to be met by chance
+/// in its last 2 ms.
 fn early(bytes: &[u8], now_ms: i64, look_ms: f64, chance: f64) -> bool {
     let Some((expires_ms, took_ms)) = lifetime(bytes) else { return false };
     let left = i32::try_from(expires_ms.saturating_sub(now_ms)).map_or(f64::MAX, f64::from);
@@ -89,12 +97,16 @@ fn early(bytes: &[u8], now_ms: i64, look_ms: f64, chance: f64) -> bool {
 }
 
 impl Redis {
-    /// Values by id: memory, then one MGET, then `load` for the rest, once per id at a time in this process. An id that `load` leaves
-    /// out does not exist, and that is remembered for a moment. Redis away: `load`, once per id at a time all the same, and under a concurrency limit.
+    /// Values by id: memory, then one MGET, then `load` for the rest, once per id at a time in this
+    /// process. An id that `load` leaves out does not exist, and that is remembered for a moment.
+    /// Redis away: `load`, once per id at a time all the same, and under a concurrency limit.
     ///
     /// # Errors
     /// What `load` returns; Redis's own failures never.
-    #[expect(clippy::manual_async_fn, reason = "an async fn cannot promise that its future is Send")]
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn cannot promise that its future is Send"
+    )]
     pub fn get_many<'a, V, E, F>(
         &'a self,
         policy: CachePolicy,
@@ -104,18 +116,28 @@ impl Redis {
     where
         V: Cached,
         E: Send + 'a,
-        for<'i> F:
-            AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E> + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send> + Send + Sync + 'a,
+        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E>
+            + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send>
+            + Send
+            + Sync
+            + 'a,
     {
         async move { self.get_many_through(policy, ids, load).await }
     }
 
-    async fn get_many_through<V, E, F>(&self, policy: CachePolicy, ids: &[i64], load: F) -> Result<HashMap<i64, V>, E>
+    async fn get_many_through<V, E, F>(
+        &self,
+        policy: CachePolicy,
+        ids: &[i64],
+        load: F,
+    ) -> Result<HashMap<i64, V>, E>
     where
         V: Cached,
         E: Send,
-        for<'i> F:
-            AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E> + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send> + Send + Sync,
+        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E>
+            + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send>
+            + Send
+            + Sync,
     {
         if ids.is_empty() {
             return Ok(HashMap::new());
@@ -126,7 +148,10 @@ impl Redis {
         let mut found = HashMap::with_capacity(ids.len());
         let mut missing = Vec::new();
         for id in ids {
-            match V::LOCAL.then(|| self.inner.local.get::<V>(V::KIND, *id, policy.floor_ms)).flatten() {
+            match V::LOCAL
+                .then(|| self.inner.local.get::<V>(V::KIND, *id, policy.floor_ms))
+                .flatten()
+            {
                 Some(Some(value)) => drop(found.insert(*id, value)),
                 Some(None) => {}
                 None => missing.push(*id),
@@ -183,13 +208,21 @@ impl Redis {
         Ok(found)
     }
 
-    /// Loads without asking what other processes load; Redis away: under a concurrency limit, and stored nowhere.
-    async fn load_alone<V, E, F>(&self, ids: &[i64], away: bool, load: &F) -> Result<HashMap<i64, V>, E>
+    /// Loads without asking what other processes load; Redis away: under a concurrency limit, and
+    /// stored nowhere.
+    async fn load_alone<V, E, F>(
+        &self,
+        ids: &[i64],
+        away: bool,
+        load: &F,
+    ) -> Result<HashMap<i64, V>, E>
     where
         V: Cached,
         E: Send,
-        for<'i> F:
-            AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E> + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send> + Send + Sync,
+        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E>
+            + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send>
+            + Send
+            + Sync,
     {
         count_loads(V::KIND, ids.len());
         if away {
@@ -203,17 +236,29 @@ impl Redis {
     }
 
     /// One MGET; what is held goes into `found` and into memory.
-    async fn read_held<V: Cached>(&self, ids: &[i64], found: &mut HashMap<i64, V>) -> Result<Looked, StoreError> {
+    async fn read_held<V: Cached>(
+        &self,
+        ids: &[i64],
+        found: &mut HashMap<i64, V>,
+    ) -> Result<Looked, StoreError> {
         let asked_at_ms = self.inner.clock.now_ms();
         let keys: Vec<String> = ids.iter().map(|id| self.inner.keys.cached(V::KIND, *id)).collect();
-        let held: Vec<Option<Vec<u8>>> =
-            self.inner.pool.run(async |connection| redis::cmd("MGET").arg(&keys).query_async(connection).await).await?;
+        let held: Vec<Option<Vec<u8>>> = self
+            .inner
+            .pool
+            .run(async |connection| redis::cmd("MGET").arg(&keys).query_async(connection).await)
+            .await?;
         let mut looked = Looked::default();
         let look_ms = if V::LOCAL { self.inner.local.look_ms() } else { 0.0 };
         for (id, bytes) in ids.iter().zip(held) {
             if !self.hold(*id, bytes.as_deref(), asked_at_ms, found) {
                 looked.unheld.push(*id);
-            } else if early(bytes.as_deref().unwrap_or_default(), asked_at_ms, look_ms, rand::rng().random()) {
+            } else if early(
+                bytes.as_deref().unwrap_or_default(),
+                asked_at_ms,
+                look_ms,
+                rand::rng().random(),
+            ) {
                 looked.ending.push(*id);
             }
         }
@@ -223,7 +268,13 @@ impl Redis {
     }
 
     /// Takes what Redis held of an id into `found` and into memory; whether it held anything.
-    pub(super) fn hold<V: Cached>(&self, id: i64, bytes: Option<&[u8]>, asked_at_ms: i64, found: &mut HashMap<i64, V>) -> bool {
+    pub(super) fn hold<V: Cached>(
+        &self,
+        id: i64,
+        bytes: Option<&[u8]>,
+        asked_at_ms: i64,
+        found: &mut HashMap<i64, V>,
+    ) -> bool {
         let Some(value) = bytes.and_then(decode::<V>) else { return false };
         if V::LOCAL {
             self.inner.local.put(V::KIND, id, value.clone(), asked_at_ms);
@@ -234,8 +285,15 @@ impl Redis {
         true
     }
 
-    /// Stores what was loaded for these ids since `began_ms` and gives back their leases, if there is a token; a failure is only a later miss.
-    pub(super) async fn fill<V: Cached>(&self, ids: &[i64], loaded: &HashMap<i64, V>, began_ms: i64, token: Option<&str>) {
+    /// Stores what was loaded for these ids since `began_ms` and gives back their leases, if there
+    /// is a token; a failure is only a later miss.
+    pub(super) async fn fill<V: Cached>(
+        &self,
+        ids: &[i64],
+        loaded: &HashMap<i64, V>,
+        began_ms: i64,
+        token: Option<&str>,
+    ) {
         let now_ms = self.inner.clock.now_ms();
         let took_ms = now_ms.saturating_sub(began_ms).max(0);
         for ids in ids.chunks(FILLED_AT_ONCE) {
@@ -243,7 +301,14 @@ impl Redis {
         }
     }
 
-    async fn fill_some<V: Cached>(&self, ids: &[i64], loaded: &HashMap<i64, V>, now_ms: i64, took_ms: i64, token: Option<&str>) {
+    async fn fill_some<V: Cached>(
+        &self,
+        ids: &[i64],
+        loaded: &HashMap<i64, V>,
+        now_ms: i64,
+        took_ms: i64,
+        token: Option<&str>,
+    ) {
         let mut script = self.inner.scripts.fill.prepare_invoke();
         script.arg(token.unwrap_or_default());
         for id in ids {
@@ -261,20 +326,28 @@ impl Redis {
         for id in ids.iter().filter(|_| token.is_some()) {
             script.key(self.inner.keys.lease(V::KIND, *id));
         }
-        if let Err(error) = self.inner.pool.run(async |connection| script.invoke_async::<i64>(connection).await).await {
+        if let Err(error) = self
+            .inner
+            .pool
+            .run(async |connection| script.invoke_async::<i64>(connection).await)
+            .await
+        {
             tracing::debug!(%error, kind = V::KIND, "not cached");
         }
     }
 
-    /// The configured time to live, give or take a tenth, so that what was cached together does not expire together.
+    /// The configured time to live, give or take a tenth, so that what was cached together does not
+    /// expire together.
     fn jittered(&self) -> Duration {
         self.inner.ttl.mul_f64(rand::rng().random_range(0.9..1.1))
     }
 
-    /// These rows have changed and are now at least at this version: forgets them here and in Redis, and tells the other processes.
+    /// These rows have changed and are now at least at this version: forgets them here and in
+    /// Redis, and tells the other processes.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: nobody has been told, and whoever wrote must not trust the cache for a while.
+    /// [`StoreError::Unavailable`]: nobody has been told, and whoever wrote must not trust the
+    /// cache for a while.
     pub async fn invalidate<V: Cached>(&self, changed: &[(i64, i64)]) -> Result<(), StoreError> {
         if changed.is_empty() {
             return Ok(());
@@ -284,7 +357,10 @@ impl Redis {
         let mut told = String::new();
         for (id, version) in changed {
             script.key(self.inner.keys.cached(V::KIND, *id));
-            script.arg(*version).arg(format!("{version}|")).arg(u64::try_from(TOMBSTONE.as_millis()).unwrap_or(1));
+            script
+                .arg(*version)
+                .arg(format!("{version}|"))
+                .arg(u64::try_from(TOMBSTONE.as_millis()).unwrap_or(1));
             told.push_str(&format!("{}:{id} ", V::KIND));
         }
         if V::LOCAL {
@@ -298,7 +374,11 @@ impl Redis {
             .run(async |connection| {
                 script.invoke_async::<i64>(connection).await?;
                 if V::LOCAL {
-                    redis::cmd("PUBLISH").arg(&channel).arg(&told).query_async::<i64>(connection).await?;
+                    redis::cmd("PUBLISH")
+                        .arg(&channel)
+                        .arg(&told)
+                        .query_async::<i64>(connection)
+                        .await?;
                 }
                 Ok(())
             })
@@ -322,7 +402,11 @@ mod tests {
     #[test]
     fn the_nearer_its_end_the_likelier_a_value_is_loaded_anew() {
         let held = b"3,10000,100|7";
-        let times = |now_ms: i64| (1..1_000).filter(|chance| early(held, now_ms, 0.0, f64::from(*chance) / 1_000.0)).count();
+        let times = |now_ms: i64| {
+            (1..1_000)
+                .filter(|chance| early(held, now_ms, 0.0, f64::from(*chance) / 1_000.0))
+                .count()
+        };
         assert_eq!(times(0), 0, "100 loads away from its end");
         assert!((350..390).contains(&times(9_900)), "exp(-1) one load away: {}", times(9_900));
         assert_eq!(times(10_000), 999);

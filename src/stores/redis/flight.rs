@@ -1,4 +1,5 @@
-//! Single flight: of several requests that miss the same key at the same time, one loads and the others share what it got.
+//! Single flight: of several requests that miss the same key at the same time, one loads and the
+//! others share what it got.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -24,7 +25,8 @@ impl std::fmt::Debug for Flights {
     }
 }
 
-/// A load that this request does for everybody. Dropped without landing (an error, a client that left), it wakes the others, who load by themselves.
+/// A load that this request does for everybody. Dropped without landing (an error, a client that
+/// left), it wakes the others, who load by themselves.
 pub struct Lead<'a> {
     flights: &'a Flights,
     kind: &'static str,
@@ -34,7 +36,10 @@ pub struct Lead<'a> {
 
 impl std::fmt::Debug for Lead<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lead").field("kind", &self.kind).field("ids", &self.ids).finish_non_exhaustive()
+        f.debug_struct("Lead")
+            .field("kind", &self.kind)
+            .field("ids", &self.ids)
+            .finish_non_exhaustive()
     }
 }
 
@@ -47,10 +52,12 @@ pub struct Follow {
 }
 
 impl Flights {
-    /// Splits the ids into those that this request loads, and those that others are loading already.
+    /// Splits the ids into those that this request loads, and those that others are loading
+    /// already.
     pub fn board(&self, kind: &'static str, ids: &[i64]) -> (Option<Lead<'_>>, Vec<Follow>) {
         let (landed, landing) = watch::channel(None);
-        let mut under_way = self.under_way.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut under_way =
+            self.under_way.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (mut mine, mut others) = (Vec::new(), Vec::new());
         for id in ids {
             match under_way.get(&(kind, *id)) {
@@ -83,7 +90,8 @@ impl Lead<'_> {
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        let mut under_way = self.flights.under_way.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut under_way =
+            self.flights.under_way.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for id in &self.ids {
             under_way.remove(&(self.kind, *id));
         }
@@ -91,9 +99,14 @@ impl Drop for Lead<'_> {
 }
 
 impl Follow {
-    /// What the other request got; `None` when it came to nothing. `Some(None)`: there is no such row.
+    /// What the other request got; `None` when it came to nothing. `Some(None)`: there is no such
+    /// row.
     pub async fn landed<V: Clone + Send + Sync + 'static>(mut self) -> Option<Option<V>> {
-        let landed = tokio::time::timeout(PATIENCE, self.landing.wait_for(Option::is_some)).await.ok()?.ok()?.clone()?;
+        let landed = tokio::time::timeout(PATIENCE, self.landing.wait_for(Option::is_some))
+            .await
+            .ok()?
+            .ok()?
+            .clone()?;
         Some(landed.downcast_ref::<HashMap<i64, V>>()?.get(&self.id).cloned())
     }
 }

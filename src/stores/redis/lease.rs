@@ -1,7 +1,9 @@
-//! One load per key at a time across processes: who loads holds a *lease* in Redis, and the others look again until the value is there.
+//! One load per key at a time across processes: who loads holds a *lease* in Redis, and the others
+//! look again until the value is there.
 //!
-//! A lease keeps loads few, nothing depends on it: one that is lost with its process ends by itself, and who has waited long enough loads without.
-//! That a late load puts back nothing old is the version's work (`cache.rs`), not the lease's.
+//! A lease keeps loads few, nothing depends on it: one that is lost with its process ends by
+//! itself, and who has waited long enough loads without. That a late load puts back nothing old is
+//! the version's work (`cache.rs`), not the lease's.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -34,18 +36,29 @@ fn token() -> String {
 }
 
 impl Redis {
-    /// Values that Redis does not hold: loaded here and stored, or loaded by another process and read from Redis. Redis away: loaded here.
-    pub(super) async fn load_leased<V, E, F>(&self, ids: &[i64], load: &F) -> Result<HashMap<i64, V>, E>
+    /// Values that Redis does not hold: loaded here and stored, or loaded by another process and
+    /// read from Redis. Redis away: loaded here.
+    pub(super) async fn load_leased<V, E, F>(
+        &self,
+        ids: &[i64],
+        load: &F,
+    ) -> Result<HashMap<i64, V>, E>
     where
         V: Cached,
         E: Send,
-        for<'i> F:
-            AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E> + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send> + Send + Sync,
+        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E>
+            + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send>
+            + Send
+            + Sync,
     {
         let (token, patience) = (token(), Instant::now() + PATIENCE);
         let (mut found, mut left, mut wait) = (HashMap::new(), ids.to_vec(), FIRST_WAIT);
         loop {
-            let leased = self.lease(&left, &token, false, &mut found).await.ok().filter(|_| Instant::now() < patience);
+            let leased = self
+                .lease(&left, &token, false, &mut found)
+                .await
+                .ok()
+                .filter(|_| Instant::now() < patience);
             let Some(Leased { mine, others }) = leased else {
                 count_loads(V::KIND, left.len());
                 let began_ms = self.inner.clock.now_ms();
@@ -69,17 +82,22 @@ impl Redis {
         }
     }
 
-    /// Loads anew what is still held, unless another process does so; what is held goes on being served meanwhile. A load that fails is
-    /// told to whoever finds the value expired.
+    /// Loads anew what is still held, unless another process does so; what is held goes on being
+    /// served meanwhile. A load that fails is told to whoever finds the value expired.
     pub(super) async fn load_early<V, E, F>(&self, ids: &[i64], load: &F)
     where
         V: Cached,
         E: Send,
-        for<'i> F:
-            AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E> + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send> + Send + Sync,
+        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E>
+            + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send>
+            + Send
+            + Sync,
     {
         let token = token();
-        let Ok(Leased { mine, .. }) = self.lease::<V>(ids, &token, true, &mut HashMap::new()).await else { return };
+        let Ok(Leased { mine, .. }) = self.lease::<V>(ids, &token, true, &mut HashMap::new()).await
+        else {
+            return;
+        };
         if !mine.is_empty() {
             explain::cache(V::KIND, "early", mine.len());
             // Not handed to the reader: a replica that lags may have loaded less than is held.
@@ -87,12 +105,19 @@ impl Redis {
         }
     }
 
-    async fn load_and_fill<V, E, F>(&self, ids: &[i64], token: &str, load: &F) -> Result<HashMap<i64, V>, E>
+    async fn load_and_fill<V, E, F>(
+        &self,
+        ids: &[i64],
+        token: &str,
+        load: &F,
+    ) -> Result<HashMap<i64, V>, E>
     where
         V: Cached,
         E: Send,
-        for<'i> F:
-            AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E> + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send> + Send + Sync,
+        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E>
+            + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send>
+            + Send
+            + Sync,
     {
         count_loads(V::KIND, ids.len());
         let began_ms = self.inner.clock.now_ms();
@@ -108,7 +133,8 @@ impl Redis {
         }
     }
 
-    /// Asks for the leases of these ids. Unless held values do not count, they come into `found` and need no load.
+    /// Asks for the leases of these ids. Unless held values do not count, they come into `found`
+    /// and need no load.
     async fn lease<V: Cached>(
         &self,
         ids: &[i64],
@@ -119,15 +145,24 @@ impl Redis {
         let asked_at_ms = self.inner.clock.now_ms();
         let mut script = self.inner.scripts.lease.prepare_invoke();
         for id in ids {
-            script.key(self.inner.keys.cached(V::KIND, *id)).key(self.inner.keys.lease(V::KIND, *id));
+            script
+                .key(self.inner.keys.cached(V::KIND, *id))
+                .key(self.inner.keys.lease(V::KIND, *id));
         }
-        script.arg(token).arg(u64::try_from(LEASE.as_millis()).unwrap_or(1)).arg(i32::from(although_held));
-        let answers: Vec<redis::Value> =
-            self.inner.pool.run(async |connection| script.invoke_async::<Vec<redis::Value>>(connection).await).await?;
+        script
+            .arg(token)
+            .arg(u64::try_from(LEASE.as_millis()).unwrap_or(1))
+            .arg(i32::from(although_held));
+        let answers: Vec<redis::Value> = self
+            .inner
+            .pool
+            .run(async |connection| script.invoke_async::<Vec<redis::Value>>(connection).await)
+            .await?;
         let mut leased = Leased::default();
         for (id, answer) in ids.iter().zip(answers) {
             match answer {
-                redis::Value::BulkString(bytes) if self.hold(*id, Some(&bytes), asked_at_ms, found) => {}
+                redis::Value::BulkString(bytes)
+                    if self.hold(*id, Some(&bytes), asked_at_ms, found) => {}
                 redis::Value::Int(0) => leased.others.push(*id),
                 // Ours, or something that is held and cannot be read.
                 _ => leased.mine.push(*id),
@@ -141,7 +176,12 @@ impl Redis {
         let keys: Vec<String> = ids.iter().map(|id| self.inner.keys.lease(kind, *id)).collect();
         let mut script = self.inner.scripts.give_back.prepare_invoke();
         script.key(keys).arg(token);
-        if let Err(error) = self.inner.pool.run(async |connection| script.invoke_async::<i64>(connection).await).await {
+        if let Err(error) = self
+            .inner
+            .pool
+            .run(async |connection| script.invoke_async::<i64>(connection).await)
+            .await
+        {
             tracing::debug!(%error, kind, "leases were not given back: they end by themselves");
         }
     }

@@ -31,7 +31,12 @@ impl Redis {
     ///
     /// # Errors
     /// A URL that is none.
-    pub async fn hear(&self, channel: &str, stop: &CancellationToken, heard: impl Fn(Heard<'_>)) -> anyhow::Result<()> {
+    pub async fn hear(
+        &self,
+        channel: &str,
+        stop: &CancellationToken,
+        heard: impl Fn(Heard<'_>),
+    ) -> anyhow::Result<()> {
         let client = redis::Client::open(self.inner.url.expose_secret())?;
         while !stop.is_cancelled() {
             let hearing = async {
@@ -58,7 +63,8 @@ impl Redis {
         Ok(())
     }
 
-    /// Forgets in process memory what other processes say has changed, until told to stop. Whatever may have been missed is forgotten altogether.
+    /// Forgets in process memory what other processes say has changed, until told to stop. Whatever
+    /// may have been missed is forgotten altogether.
     ///
     /// # Errors
     /// A URL that is none.
@@ -66,7 +72,9 @@ impl Redis {
         let heard = |heard: Heard<'_>| match heard {
             Heard::Begun | Heard::Lost => self.inner.local.clear(),
             Heard::Said(entries) => {
-                for (kind, id) in entries.split_ascii_whitespace().filter_map(|entry| entry.split_once(':')) {
+                for (kind, id) in
+                    entries.split_ascii_whitespace().filter_map(|entry| entry.split_once(':'))
+                {
                     if let Ok(id) = id.parse() {
                         self.inner.local.forget(kind, id);
                     }
@@ -91,6 +99,11 @@ impl Redis {
             said.push_str(&format!("{shard} "));
         }
         let channel = self.relays_channel();
-        self.inner.pool.run(async |connection| redis::cmd("PUBLISH").arg(&channel).arg(&said).query_async::<()>(connection).await).await
+        self.inner
+            .pool
+            .run(async |connection| {
+                redis::cmd("PUBLISH").arg(&channel).arg(&said).query_async::<()>(connection).await
+            })
+            .await
     }
 }

@@ -1,5 +1,6 @@
-//! Live updates. A person who is watched over a socket has a stream of the posts that have come to their home, in the order they came, and a channel on which
-//! their watchers are woken. The stream outlives the socket for a while: a client that comes back goes on where it was.
+//! Live updates. A person who is watched over a socket has a stream of the posts that have come to
+//! their home, in the order they came, and a channel on which their watchers are woken. The stream
+//! outlives the socket for a while: a client that comes back goes on where it was.
 
 use redis::streams::{StreamId as Entry, StreamRangeReply};
 
@@ -76,8 +77,13 @@ impl Wake {
         let mut words = std::str::from_utf8(message).ok()?.split(' ');
         match words.next()? {
             "h" => {
-                let (before, at) = (Position::parse(words.next()?)?, Position::parse(words.next()?)?);
-                Some(Self::Home(Newest { before, at, post: PostId::from_i64(words.next()?.parse().ok()?) }))
+                let (before, at) =
+                    (Position::parse(words.next()?)?, Position::parse(words.next()?)?);
+                Some(Self::Home(Newest {
+                    before,
+                    at,
+                    post: PostId::from_i64(words.next()?.parse().ok()?),
+                }))
             }
             "o" => Some(Self::Orders),
             "n" => Some(Self::Notifications),
@@ -114,7 +120,10 @@ impl Redis {
         script.key(self.inner.keys.live(user)).arg(KEPT_S);
         let (made, first, last): (i64, String, String) =
             self.inner.pool.run(async |connection| script.invoke_async(connection).await).await?;
-        let position = |text: &str| Position::parse(text).ok_or_else(|| StoreError::Corrupt(format!("{text:?} is no stream entry")));
+        let position = |text: &str| {
+            Position::parse(text)
+                .ok_or_else(|| StoreError::Corrupt(format!("{text:?} is no stream entry")))
+        };
         Ok(Opened { made: made == 1, first: position(&first)?, last: position(&last)? })
     }
 
@@ -122,12 +131,25 @@ impl Redis {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn live_after(&self, user: UserId, position: Position) -> Result<Vec<(Position, PostId)>, StoreError> {
+    pub async fn live_after(
+        &self,
+        user: UserId,
+        position: Position,
+    ) -> Result<Vec<(Position, PostId)>, StoreError> {
         let (key, from) = (self.inner.keys.live(user), format!("({position}"));
         let reply: StreamRangeReply = self
             .inner
             .pool
-            .run(async |connection| redis::cmd("XRANGE").arg(&key).arg(&from).arg("+").arg("COUNT").arg(100).query_async(connection).await)
+            .run(async |connection| {
+                redis::cmd("XRANGE")
+                    .arg(&key)
+                    .arg(&from)
+                    .arg("+")
+                    .arg("COUNT")
+                    .arg(100)
+                    .query_async(connection)
+                    .await
+            })
             .await?;
         Ok(reply.ids.iter().filter_map(post_of).collect())
     }
@@ -136,12 +158,25 @@ impl Redis {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn live_before(&self, user: UserId, position: Position) -> Result<Vec<PostId>, StoreError> {
+    pub async fn live_before(
+        &self,
+        user: UserId,
+        position: Position,
+    ) -> Result<Vec<PostId>, StoreError> {
         let (key, to) = (self.inner.keys.live(user), position.to_string());
         let reply: StreamRangeReply = self
             .inner
             .pool
-            .run(async |connection| redis::cmd("XREVRANGE").arg(&key).arg(&to).arg("-").arg("COUNT").arg(100).query_async(connection).await)
+            .run(async |connection| {
+                redis::cmd("XREVRANGE")
+                    .arg(&key)
+                    .arg(&to)
+                    .arg("-")
+                    .arg("COUNT")
+                    .arg(100)
+                    .query_async(connection)
+                    .await
+            })
             .await?;
         Ok(reply.ids.iter().filter_map(post_of).map(|(_, post)| post).collect())
     }
@@ -158,7 +193,11 @@ impl Redis {
                 script.key(self.inner.keys.live(*user));
             }
             script.arg(post.as_i64()).arg(MOST);
-            let count: usize = self.inner.pool.run(async |connection| script.invoke_async(connection).await).await?;
+            let count: usize = self
+                .inner
+                .pool
+                .run(async |connection| script.invoke_async(connection).await)
+                .await?;
             told += count;
         }
         Ok(told)
@@ -195,7 +234,10 @@ mod tests {
         let newest = Newest { before, at, post: PostId::from_i64(7) };
         assert_eq!(Wake::parse(b"h 5-0 6-1 7"), Some(Wake::Home(newest)));
         assert_eq!(Wake::parse(Cause::Orders.message().as_bytes()), Some(Wake::Orders));
-        assert_eq!(Wake::parse(Cause::Notifications.message().as_bytes()), Some(Wake::Notifications));
+        assert_eq!(
+            Wake::parse(Cause::Notifications.message().as_bytes()),
+            Some(Wake::Notifications)
+        );
         for bad in ["", "h", "h 5-0 6-1", "h 5-0 6-1 x", "x"] {
             assert_eq!(Wake::parse(bad.as_bytes()), None, "{bad}");
         }

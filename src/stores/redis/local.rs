@@ -1,14 +1,16 @@
-//! The first level: this process's memory. Entries live for a second or two; other processes' writes are told by Redis
-//! (`listen.rs`), and a client that has just written is not served what was loaded before its write.
+//! The first level: this process's memory. Entries live for a second or two; other processes'
+//! writes are told by Redis (`listen.rs`), and a client that has just written is not served what
+//! was loaded before its write.
 
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-/// How much later than a client's last write an entry must have been asked for to be served to it, in milliseconds. The write is
-/// timed at its commit, Redis is told of it a little later, and what is asked for in between may still be the old value; besides,
-/// another process's clock timed it. Clients that have not just written pay nothing for it.
+/// How much later than a client's last write an entry must have been asked for to be served to it,
+/// in milliseconds. The write is timed at its commit, Redis is told of it a little later, and what
+/// is asked for in between may still be the old value; besides, another process's clock timed it.
+/// Clients that have not just written pay nothing for it.
 const AFTER_A_WRITE_MS: i64 = 1_000;
 
 /// One entry: the value, and when its load began (Unix milliseconds).
@@ -28,7 +30,9 @@ pub struct Local {
 
 impl std::fmt::Debug for Local {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Local").field("entries", &self.entries.entry_count()).finish_non_exhaustive()
+        f.debug_struct("Local")
+            .field("entries", &self.entries.entry_count())
+            .finish_non_exhaustive()
     }
 }
 
@@ -36,20 +40,30 @@ impl Local {
     /// A cache whose entries live for `ttl`; zero turns it off.
     pub fn new(ttl: Duration) -> Self {
         Self {
-            entries: moka::sync::Cache::builder().max_capacity(100_000).time_to_live(ttl.max(Duration::from_millis(1))).build(),
+            entries: moka::sync::Cache::builder()
+                .max_capacity(100_000)
+                .time_to_live(ttl.max(Duration::from_millis(1)))
+                .build(),
             kinds: RwLock::default(),
             enabled: !ttl.is_zero(),
             ttl,
         }
     }
 
-    /// How long a process that wants a value again and again does without looking at Redis, in milliseconds.
+    /// How long a process that wants a value again and again does without looking at Redis, in
+    /// milliseconds.
     pub fn look_ms(&self) -> f64 {
         self.ttl.as_secs_f64() * 1_000.0
     }
 
-    /// The value, unless it was asked for before or soon after `floor_ms` (the client's last write; 0: none). `Some(None)`: known not to exist.
-    pub fn get<V: Clone + 'static>(&self, kind: &'static str, id: i64, floor_ms: i64) -> Option<Option<V>> {
+    /// The value, unless it was asked for before or soon after `floor_ms` (the client's last write;
+    /// 0: none). `Some(None)`: known not to exist.
+    pub fn get<V: Clone + 'static>(
+        &self,
+        kind: &'static str,
+        id: i64,
+        floor_ms: i64,
+    ) -> Option<Option<V>> {
         let entry = self.entries.get(&(kind, id))?;
         if floor_ms > 0 && entry.loaded_at_ms <= floor_ms.saturating_add(AFTER_A_WRITE_MS) {
             return None;
@@ -58,18 +72,27 @@ impl Local {
     }
 
     /// Keeps a value.
-    pub fn put<V: Clone + Send + Sync + 'static>(&self, kind: &'static str, id: i64, value: Option<V>, loaded_at_ms: i64) {
+    pub fn put<V: Clone + Send + Sync + 'static>(
+        &self,
+        kind: &'static str,
+        id: i64,
+        value: Option<V>,
+        loaded_at_ms: i64,
+    ) {
         if self.enabled {
-            if !self.kinds.read().unwrap_or_else(std::sync::PoisonError::into_inner).contains(kind) {
+            if !self.kinds.read().unwrap_or_else(std::sync::PoisonError::into_inner).contains(kind)
+            {
                 self.kinds.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(kind);
             }
             self.entries.insert((kind, id), Entry { value: Arc::new(value), loaded_at_ms });
         }
     }
 
-    /// Forgets a value of a kind named in a message; a kind that was never kept here has nothing to forget.
+    /// Forgets a value of a kind named in a message; a kind that was never kept here has nothing to
+    /// forget.
     pub fn forget(&self, kind: &str, id: i64) {
-        let known = self.kinds.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(kind).copied();
+        let known =
+            self.kinds.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(kind).copied();
         if let Some(kind) = known {
             self.remove(kind, id);
         }

@@ -1,4 +1,5 @@
-//! Redis: cache, timelines, sessions' consistency tokens. Away means slower, never wrong: every caller has another way.
+//! Redis: cache, timelines, sessions' consistency tokens. Away means slower, never wrong: every
+//! caller has another way.
 
 pub mod cache;
 pub mod flight;
@@ -111,7 +112,10 @@ impl Redis {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.inner.pool.run(async |connection| redis::cmd("PING").query_async::<()>(connection).await).await
+        self.inner
+            .pool
+            .run(async |connection| redis::cmd("PING").query_async::<()>(connection).await)
+            .await
     }
 
     /// What it holds, and what it has had to throw away.
@@ -120,15 +124,24 @@ impl Redis {
     /// [`StoreError::Unavailable`].
     pub async fn memory(&self) -> Result<Memory, StoreError> {
         let ask = async |connection: &mut redis::aio::MultiplexedConnection| {
-            redis::cmd("INFO").arg("memory").arg("stats").query_async::<redis::InfoDict>(connection).await
+            redis::cmd("INFO")
+                .arg("memory")
+                .arg("stats")
+                .query_async::<redis::InfoDict>(connection)
+                .await
         };
         let info = self.inner.pool.run(ask).await?;
         let field = |name| info.get::<u64>(name).unwrap_or_default();
-        Ok(Memory { used_bytes: field("used_memory"), max_bytes: field("maxmemory"), evicted: field("evicted_keys") })
+        Ok(Memory {
+            used_bytes: field("used_memory"),
+            max_bytes: field("maxmemory"),
+            evicted: field("evicted_keys"),
+        })
     }
 }
 
-/// Redis' own memory. What it throws away while it is full are caches and, past them, the streams that live connections catch up from.
+/// Redis' own memory. What it throws away while it is full are caches and, past them, the streams
+/// that live connections catch up from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
     /// Bytes in use.

@@ -1,4 +1,5 @@
-//! Connections to Redis. Each is multiplexed: concurrent commands share it and pipeline by themselves.
+//! Connections to Redis. Each is multiplexed: concurrent commands share it and pipeline by
+//! themselves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,7 +15,8 @@ use crate::stores::pool_state::{Callers, PoolState};
 use crate::stores::query::SendFnOnce;
 use crate::telemetry::trace;
 
-/// After a failure Redis counts as away for so long, then one caller tries: an outage costs nobody else anything.
+/// After a failure Redis counts as away for so long, then one caller tries: an outage costs nobody
+/// else anything.
 const AWAY: Duration = Duration::from_millis(500);
 
 /// An outage is told of so often at most, however many callers flap between failure and success.
@@ -92,14 +94,24 @@ impl Pool {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Whether a caller may go to Redis: everyone while it answers; after a failure nobody for [`AWAY`], then one at a time.
+    /// Whether a caller may go to Redis: everyone while it answers; after a failure nobody for
+    /// [`AWAY`], then one at a time.
     fn admits(&self) -> bool {
         let until = self.away_until_ms.load(Ordering::Relaxed);
         if until == 0 {
             return true;
         }
         let now = self.now_ms();
-        now >= until && self.away_until_ms.compare_exchange(until, self.blocked_until(now), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        now >= until
+            && self
+                .away_until_ms
+                .compare_exchange(
+                    until,
+                    self.blocked_until(now),
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                )
+                .is_ok()
     }
 
     /// Whether it answered when it was last asked.
@@ -117,7 +129,8 @@ impl Pool {
     }
 
     fn answered(&self) {
-        let was_away = self.away_until_ms.load(Ordering::Relaxed) != 0 && self.away_until_ms.swap(0, Ordering::Relaxed) != 0;
+        let was_away = self.away_until_ms.load(Ordering::Relaxed) != 0
+            && self.away_until_ms.swap(0, Ordering::Relaxed) != 0;
         if was_away && self.tells.swap(false, Ordering::Relaxed) {
             tracing::info!("redis is back");
         }
@@ -130,7 +143,12 @@ impl Pool {
         }
         let told = self.told_at_ms.load(Ordering::Relaxed);
         let is_time = told == 0 || now >= told.saturating_add(TELL_EVERY_MS);
-        if is_time && self.told_at_ms.compare_exchange(told, now.max(1), Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        if is_time
+            && self
+                .told_at_ms
+                .compare_exchange(told, now.max(1), Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
             self.tells.store(true, Ordering::Relaxed);
             tracing::warn!(%error, "redis is away");
         }
@@ -139,9 +157,16 @@ impl Pool {
     /// Runs commands on a connection, within the time limit.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when Redis is away or was a moment ago; [`StoreError::Corrupt`] when it refused the command.
-    #[expect(clippy::manual_async_fn, reason = "an async fn cannot promise that its future is Send")]
-    pub fn run<'a, T, F>(&'a self, commands: F) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
+    /// [`StoreError::Unavailable`] when Redis is away or was a moment ago; [`StoreError::Corrupt`]
+    /// when it refused the command.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn cannot promise that its future is Send"
+    )]
+    pub fn run<'a, T, F>(
+        &'a self,
+        commands: F,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
     where
         T: Send + 'a,
         for<'c> F: AsyncFnOnce(&'c mut MultiplexedConnection) -> redis::RedisResult<T>
@@ -165,7 +190,8 @@ impl Pool {
         let began = Instant::now();
         let mut span = trace::part(trace::Kind::Client, || "redis".into());
         span.set("db.system.name", || "redis".into());
-        let (mut connection, broken) = self.connection().await.inspect_err(|error| self.failed(error))?;
+        let (mut connection, broken) =
+            self.connection().await.inspect_err(|error| self.failed(error))?;
         let answer = tokio::time::timeout(self.timeout, commands(&mut connection)).await;
         metrics::histogram!("plaza_redis_seconds").record(began.elapsed().as_secs_f64());
         let error = match answer {
@@ -178,7 +204,10 @@ impl Pool {
                 return Err(StoreError::Corrupt(format!("redis: {error}")));
             }
             Ok(Err(error)) => away(error),
-            Err(_) => StoreError::unavailable("redis", format!("no answer in {} ms", self.timeout.as_millis())),
+            Err(_) => StoreError::unavailable(
+                "redis",
+                format!("no answer in {} ms", self.timeout.as_millis()),
+            ),
         };
         broken.store(true, Ordering::Relaxed);
         span.failed(&error);
@@ -186,16 +215,20 @@ impl Pool {
         Err(error)
     }
 
-    /// A handle on one of the pool's connections, and the mark that takes that connection out of use. The connection goes back
-    /// at once: its other users send their commands beside ours instead of waiting for our answer.
+    /// A handle on one of the pool's connections, and the mark that takes that connection out of
+    /// use. The connection goes back at once: its other users send their commands beside ours
+    /// instead of waiting for our answer.
     async fn connection(&self) -> Result<(MultiplexedConnection, Arc<AtomicBool>), StoreError> {
         let _waiting = self.callers.begin();
         loop {
             let pooled = self.inner.get().await.map_err(|error| match error {
                 bb8::RunError::User(error) => away(error),
-                bb8::RunError::TimedOut => StoreError::unavailable("redis", "no connection in time"),
+                bb8::RunError::TimedOut => {
+                    StoreError::unavailable("redis", "no connection in time")
+                }
             })?;
-            // One that failed for somebody else after it had gone back is dropped by the pool now, and each only once.
+            // One that failed for somebody else after it had gone back is dropped by the pool now,
+            // and each only once.
             if !pooled.broken.load(Ordering::Relaxed) {
                 return Ok((pooled.inner.clone(), Arc::clone(&pooled.broken)));
             }
@@ -203,14 +236,26 @@ impl Pool {
     }
 }
 
-/// Whether the server is well and the command is wrong. What a server says that is starting, stopping, full or no longer the
-/// primary is an outage like any other.
+/// Whether the server is well and the command is wrong. What a server says that is starting,
+/// stopping, full or no longer the primary is an outage like any other.
 fn is_refusal(error: &redis::RedisError) -> bool {
     let outage = error.is_io_error()
         || error.is_timeout()
         || error.is_connection_dropped()
         || error.is_unrecoverable_error()
-        || matches!(error.code(), Some("LOADING" | "BUSY" | "OOM" | "READONLY" | "MASTERDOWN" | "TRYAGAIN" | "CLUSTERDOWN" | "MISCONF"));
+        || matches!(
+            error.code(),
+            Some(
+                "LOADING"
+                    | "BUSY"
+                    | "OOM"
+                    | "READONLY"
+                    | "MASTERDOWN"
+                    | "TRYAGAIN"
+                    | "CLUSTERDOWN"
+                    | "MISCONF"
+            )
+        );
     !outage
 }
 

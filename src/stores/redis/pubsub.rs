@@ -1,4 +1,5 @@
-//! Waking watchers: one connection per process hears the channels of all people who are watched over a socket of this process.
+//! Waking watchers: one connection per process hears the channels of all people who are watched
+//! over a socket of this process.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -16,7 +17,8 @@ use crate::ids::{Id, UserId};
 
 /// Channels asked for in one command.
 const CHUNK: usize = 500;
-/// How long a watcher waits until its channel is heard; without Redis it begins all the same, and is woken once Redis is back.
+/// How long a watcher waits until its channel is heard; without Redis it begins all the same, and
+/// is woken once Redis is back.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often a person was woken, by cause. A watcher compares with what it saw last.
@@ -45,7 +47,12 @@ impl Wakes {
     }
 
     fn count_all(&mut self) {
-        *self = Self { home: self.home + 1, newest: None, orders: self.orders + 1, notifications: self.notifications + 1 };
+        *self = Self {
+            home: self.home + 1,
+            newest: None,
+            orders: self.orders + 1,
+            notifications: self.notifications + 1,
+        };
     }
 }
 
@@ -67,7 +74,12 @@ pub struct Watched {
 impl Watched {
     /// Nobody yet; of those to come so many look at a time.
     pub fn new(looks_at_once: usize) -> Self {
-        Self { looks: Semaphore::new(looks_at_once.max(1)), people: Mutex::default(), commands: Mutex::default(), commanded: Notify::new() }
+        Self {
+            looks: Semaphore::new(looks_at_once.max(1)),
+            people: Mutex::default(),
+            commands: Mutex::default(),
+            commanded: Notify::new(),
+        }
     }
 
     fn command(&self, command: Command) {
@@ -120,12 +132,17 @@ impl Drop for Watcher {
 }
 
 impl Redis {
-    /// Begins to watch a person. When this returns, what happens from now on wakes the watcher, or will when Redis is back.
+    /// Begins to watch a person. When this returns, what happens from now on wakes the watcher, or
+    /// will when Redis is back.
     pub async fn watch(&self, user: UserId) -> Watcher {
         let (heard, wait) = oneshot::channel();
         let wakes = {
-            let mut people = self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let receiver = people.entry(user).or_insert_with(|| watch::Sender::new(Wakes::default())).subscribe();
+            let mut people =
+                self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let receiver = people
+                .entry(user)
+                .or_insert_with(|| watch::Sender::new(Wakes::default()))
+                .subscribe();
             self.inner.watched.command(Command::Hear(user, heard));
             receiver
         };
@@ -140,17 +157,26 @@ impl Redis {
 
     fn wake_here(&self, channel: &str, wake: Wake) {
         let user = channel.rsplit(':').next().and_then(|id| id.parse().ok()).map(UserId::from_i64);
-        let people = self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let people =
+            self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(sender) = user.and_then(|user| people.get(&user)) {
             sender.send_modify(|wakes| wakes.count(wake));
         }
     }
 
     fn all_watched(&self) -> Vec<UserId> {
-        self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner).keys().copied().collect()
+        self.inner
+            .watched
+            .people
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .keys()
+            .copied()
+            .collect()
     }
 
-    /// Hears the channels of everyone watched, until told to stop. Reconnects; then everyone is woken, since something may have been missed.
+    /// Hears the channels of everyone watched, until told to stop. Reconnects; then everyone is
+    /// woken, since something may have been missed.
     ///
     /// # Errors
     /// A URL that is none.
@@ -172,10 +198,18 @@ impl Redis {
     async fn hear_connected(&self, client: &redis::Client) -> redis::RedisResult<()> {
         let (mut sink, mut messages) = client.get_async_pubsub().await?.split();
         for chunk in self.all_watched().chunks(CHUNK) {
-            let channels: Vec<String> = chunk.iter().map(|user| self.inner.keys.live(*user)).collect();
+            let channels: Vec<String> =
+                chunk.iter().map(|user| self.inner.keys.live(*user)).collect();
             sink.subscribe(&channels).await?;
         }
-        for sender in self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner).values() {
+        for sender in self
+            .inner
+            .watched
+            .people
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .values()
+        {
             sender.send_modify(Wakes::count_all);
         }
         loop {
@@ -192,12 +226,21 @@ impl Redis {
         }
     }
 
-    /// Asks for and gives up channels; who is watched at this moment decides, not the order in which the commands came.
+    /// Asks for and gives up channels; who is watched at this moment decides, not the order in
+    /// which the commands came.
     async fn obey(&self, sink: &mut redis::aio::PubSubSink) -> redis::RedisResult<()> {
         let (mut hear, mut forget, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
-        let gathered = std::mem::take(&mut *self.inner.watched.commands.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let gathered = std::mem::take(
+            &mut *self
+                .inner
+                .watched
+                .commands
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
         {
-            let people = self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let people =
+                self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             for command in gathered {
                 let user = match command {
                     Command::Hear(user, heard) => {

@@ -43,7 +43,12 @@ pub struct LocalBuckets {
 
 impl Default for LocalBuckets {
     fn default() -> Self {
-        Self { held: Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(900)).build() }
+        Self {
+            held: Cache::builder()
+                .max_capacity(100_000)
+                .time_to_idle(Duration::from_secs(900))
+                .build(),
+        }
     }
 }
 
@@ -52,7 +57,8 @@ impl LocalBuckets {
     pub fn take(&self, who: &str, bucket: Bucket, cost: u64, back: u64) -> Standing {
         let points = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
         let capacity = points(bucket.capacity);
-        let held = self.held.get_with_by_ref(who, || Arc::new(Mutex::new((capacity, Instant::now()))));
+        let held =
+            self.held.get_with_by_ref(who, || Arc::new(Mutex::new((capacity, Instant::now()))));
         let mut held = held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let restored = held.1.elapsed().as_secs_f64() * points(bucket.per_second);
         let mut left = (held.0 + restored + points(back)).min(capacity);
@@ -61,15 +67,20 @@ impl LocalBuckets {
             left -= points(cost);
         }
         *held = (left, Instant::now());
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::as_conversions, reason = "0 to a u32's largest")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::as_conversions,
+            reason = "0 to a u32's largest"
+        )]
         let left = left.max(0.0) as u64;
         Standing { taken, left }
     }
 }
 
 impl Redis {
-    /// Takes a cost from the bucket that all servers share, giving back what was paid too much before; while Redis is away, from this process's own, so
-    /// that the limit stays closed.
+    /// Takes a cost from the bucket that all servers share, giving back what was paid too much
+    /// before; while Redis is away, from this process's own, so that the limit stays closed.
     pub async fn take_points(&self, who: &str, bucket: Bucket, cost: u64, back: u64) -> Standing {
         match self.take_shared(who, bucket, cost, back).await {
             Ok(standing) => standing,
@@ -77,10 +88,22 @@ impl Redis {
         }
     }
 
-    async fn take_shared(&self, who: &str, bucket: Bucket, cost: u64, back: u64) -> Result<Standing, StoreError> {
+    async fn take_shared(
+        &self,
+        who: &str,
+        bucket: Bucket,
+        cost: u64,
+        back: u64,
+    ) -> Result<Standing, StoreError> {
         let mut script = self.inner.scripts.rate_limit.prepare_invoke();
-        script.key(self.inner.keys.rate_limit(who)).arg(bucket.capacity).arg(bucket.per_second.max(1)).arg(cost).arg(back);
-        let (taken, left): (i64, u64) = self.inner.pool.run(async |connection| script.invoke_async(connection).await).await?;
+        script
+            .key(self.inner.keys.rate_limit(who))
+            .arg(bucket.capacity)
+            .arg(bucket.per_second.max(1))
+            .arg(cost)
+            .arg(back);
+        let (taken, left): (i64, u64) =
+            self.inner.pool.run(async |connection| script.invoke_async(connection).await).await?;
         Ok(Standing { taken: taken == 1, left })
     }
 }

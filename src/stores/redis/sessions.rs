@@ -17,14 +17,22 @@ const SEEN_AT: &str = "r";
 const BYPASS: &str = "b";
 
 impl Redis {
-    /// Merges what a session has just written into what is kept for it, the greater of each position. One script, so that two
-    /// mutations of one session at the same moment are both kept.
+    /// Merges what a session has just written into what is kept for it, the greater of each
+    /// position. One script, so that two mutations of one session at the same moment are both kept.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn remember_writes(&self, session: SessionId, token: &ConsistencyToken) -> Result<(), StoreError> {
+    pub async fn remember_writes(
+        &self,
+        session: SessionId,
+        token: &ConsistencyToken,
+    ) -> Result<(), StoreError> {
         let mut script = self.inner.scripts.session_merge.prepare_invoke();
-        script.key(self.inner.keys.session_writes(session)).arg(KEPT_S).arg(WRITTEN_AT).arg(token.written_at_ms);
+        script
+            .key(self.inner.keys.session_writes(session))
+            .arg(KEPT_S)
+            .arg(WRITTEN_AT)
+            .arg(token.written_at_ms);
         for (shard, lsn) in &token.shards {
             script.arg(*shard).arg(*lsn);
         }
@@ -43,8 +51,11 @@ impl Redis {
     /// [`StoreError::Unavailable`]: not known, so the caller must read primaries.
     pub async fn recent_writes(&self, session: SessionId) -> Result<ConsistencyToken, StoreError> {
         let key = self.inner.keys.session_writes(session);
-        let held: HashMap<String, u64> =
-            self.inner.pool.run(async |connection| redis::cmd("HGETALL").arg(&key).query_async(connection).await).await?;
+        let held: HashMap<String, u64> = self
+            .inner
+            .pool
+            .run(async |connection| redis::cmd("HGETALL").arg(&key).query_async(connection).await)
+            .await?;
         let mut token = ConsistencyToken::default();
         for (field, value) in held {
             match field.as_str() {

@@ -1,9 +1,11 @@
-//! Home timelines: one Redis list a user. Element 0 is a header, the others are post ids in the order they came.
+//! Home timelines: one Redis list a user. Element 0 is a header, the others are post ids in the
+//! order they came.
 //!
-//! The header is `h:<horizon>`: the list holds every post with an id above the horizon (0: every post there is); or `b:<token>`: somebody is
-//! rebuilding it. Pushes append only to lists that exist (`RPUSHX`), a marked one included, so nobody's silence costs anything, and
-//! what is pushed during a rebuild is not lost. A list was chosen over a sorted set for its tenth of the memory, and because a
-//! sorted set's scores are doubles, which cannot hold an id.
+//! The header is `h:<horizon>`: the list holds every post with an id above the horizon (0: every
+//! post there is); or `b:<token>`: somebody is rebuilding it. Pushes append only to lists that
+//! exist (`RPUSHX`), a marked one included, so nobody's silence costs anything, and what is pushed
+//! during a rebuild is not lost. A list was chosen over a sorted set for its tenth of the memory,
+//! and because a sorted set's scores are doubles, which cannot hold an id.
 
 use rand::Rng;
 
@@ -41,8 +43,13 @@ impl Redis {
     /// [`StoreError::Unavailable`].
     pub async fn timeline(&self, user: UserId) -> Result<Option<Timeline>, StoreError> {
         let key = self.inner.keys.timeline(user);
-        let items: Vec<String> =
-            self.inner.pool.run(async |connection| redis::cmd("LRANGE").arg(&key).arg(0).arg(-1).query_async(connection).await).await?;
+        let items: Vec<String> = self
+            .inner
+            .pool
+            .run(async |connection| {
+                redis::cmd("LRANGE").arg(&key).arg(0).arg(-1).query_async(connection).await
+            })
+            .await?;
         Ok(parse(&items))
     }
 
@@ -52,10 +59,16 @@ impl Redis {
     /// [`StoreError::Unavailable`].
     pub async fn keep_timeline(&self, user: UserId, idle_s: u64) -> Result<(), StoreError> {
         let key = self.inner.keys.timeline(user);
-        self.inner.pool.run(async |connection| redis::cmd("EXPIRE").arg(&key).arg(idle_s).query_async::<()>(connection).await).await
+        self.inner
+            .pool
+            .run(async |connection| {
+                redis::cmd("EXPIRE").arg(&key).arg(idle_s).query_async::<()>(connection).await
+            })
+            .await
     }
 
-    /// Marks a user's timeline as being rebuilt; `None` when it exists or somebody else is at it. From here on pushes are kept.
+    /// Marks a user's timeline as being rebuilt; `None` when it exists or somebody else is at it.
+    /// From here on pushes are kept.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -69,7 +82,14 @@ impl Redis {
             .inner
             .pool
             .run(async |connection| {
-                redis::cmd("EVAL").arg(BEGIN).arg(1).arg(&key).arg(&header).arg(REBUILD_S).query_async(connection).await
+                redis::cmd("EVAL")
+                    .arg(BEGIN)
+                    .arg(1)
+                    .arg(&key)
+                    .arg(&header)
+                    .arg(REBUILD_S)
+                    .query_async(connection)
+                    .await
             })
             .await?;
         Ok((begun == 1).then_some(Rebuild { user, token }))
@@ -79,22 +99,37 @@ impl Redis {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn finish_rebuild(&self, rebuild: &Rebuild, timeline: &Timeline, idle_s: u64) -> Result<bool, StoreError> {
+    pub async fn finish_rebuild(
+        &self,
+        rebuild: &Rebuild,
+        timeline: &Timeline,
+        idle_s: u64,
+    ) -> Result<bool, StoreError> {
         let mut script = self.inner.scripts.timeline_finish.prepare_invoke();
-        script.key(self.inner.keys.timeline(rebuild.user)).arg(&rebuild.token).arg(timeline.horizon).arg(idle_s * 1_000);
+        script
+            .key(self.inner.keys.timeline(rebuild.user))
+            .arg(&rebuild.token)
+            .arg(timeline.horizon)
+            .arg(idle_s * 1_000);
         for post in timeline.posts.iter().rev() {
             script.arg(post.as_i64());
         }
-        let stored: i64 = self.inner.pool.run(async |connection| script.invoke_async(connection).await).await?;
+        let stored: i64 =
+            self.inner.pool.run(async |connection| script.invoke_async(connection).await).await?;
         Ok(stored == 1)
     }
 
-    /// Appends posts (oldest first) to the timelines of those users who have one; a list that has grown past its length by a quarter is trimmed.
-    /// Returns how many users have one.
+    /// Appends posts (oldest first) to the timelines of those users who have one; a list that has
+    /// grown past its length by a quarter is trimmed. Returns how many users have one.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: some may have been appended to; doing it again is harmless.
-    pub async fn push_to_timelines(&self, posts: &[PostId], users: &[UserId], length: usize) -> Result<usize, StoreError> {
+    pub async fn push_to_timelines(
+        &self,
+        posts: &[PostId],
+        users: &[UserId],
+        length: usize,
+    ) -> Result<usize, StoreError> {
         let ids: Vec<i64> = posts.iter().map(|post| post.as_i64()).collect();
         if ids.is_empty() {
             return Ok(0);
@@ -105,28 +140,48 @@ impl Redis {
             for user in chunk {
                 pipeline.cmd("RPUSHX").arg(self.inner.keys.timeline(*user)).arg(&ids);
             }
-            let lengths: Vec<usize> = self.inner.pool.run(async |connection| pipeline.query_async(connection).await).await?;
+            let lengths: Vec<usize> = self
+                .inner
+                .pool
+                .run(async |connection| pipeline.query_async(connection).await)
+                .await?;
             pushed += lengths.iter().filter(|length| **length > 0).count();
-            for (user, _) in chunk.iter().zip(&lengths).filter(|(_, held)| **held > length + length / 4) {
+            for (user, _) in
+                chunk.iter().zip(&lengths).filter(|(_, held)| **held > length + length / 4)
+            {
                 self.trim_timeline(*user, length, 0).await?;
             }
         }
         Ok(pushed)
     }
 
-    /// Raises the horizon of these users' timelines to at least `horizon`: below it they may lack posts from now on. Timelines that are
-    /// being rebuilt are left alone, since a rebuild knows its own.
+    /// Raises the horizon of these users' timelines to at least `horizon`: below it they may lack
+    /// posts from now on. Timelines that are being rebuilt are left alone, since a rebuild knows
+    /// its own.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: some may have been raised; doing it again is harmless.
-    pub async fn raise_horizons(&self, users: &[UserId], length: usize, horizon: i64) -> Result<(), StoreError> {
+    pub async fn raise_horizons(
+        &self,
+        users: &[UserId],
+        length: usize,
+        horizon: i64,
+    ) -> Result<(), StoreError> {
         for chunk in users.chunks(TRIMS) {
-            futures_util::future::try_join_all(chunk.iter().map(|user| self.trim_timeline(*user, length, horizon))).await?;
+            futures_util::future::try_join_all(
+                chunk.iter().map(|user| self.trim_timeline(*user, length, horizon)),
+            )
+            .await?;
         }
         Ok(())
     }
 
-    async fn trim_timeline(&self, user: UserId, length: usize, horizon: i64) -> Result<(), StoreError> {
+    async fn trim_timeline(
+        &self,
+        user: UserId,
+        length: usize,
+        horizon: i64,
+    ) -> Result<(), StoreError> {
         let mut script = self.inner.scripts.timeline_trim.prepare_invoke();
         script.key(self.inner.keys.timeline(user)).arg(length).arg(horizon);
         self.inner.pool.run(async |connection| script.invoke_async::<()>(connection).await).await
@@ -141,14 +196,20 @@ impl Redis {
             return Ok(());
         }
         let keys: Vec<String> = users.iter().map(|user| self.inner.keys.timeline(*user)).collect();
-        self.inner.pool.run(async |connection| redis::cmd("DEL").arg(&keys).query_async::<()>(connection).await).await
+        self.inner
+            .pool
+            .run(async |connection| {
+                redis::cmd("DEL").arg(&keys).query_async::<()>(connection).await
+            })
+            .await
     }
 }
 
 fn parse(items: &[String]) -> Option<Timeline> {
     let (header, ids) = items.split_first()?;
     let horizon = header.strip_prefix("h:")?.parse().ok()?;
-    let mut posts: Vec<PostId> = ids.iter().filter_map(|id| id.parse().ok()).map(PostId::from_i64).collect();
+    let mut posts: Vec<PostId> =
+        ids.iter().filter_map(|id| id.parse().ok()).map(PostId::from_i64).collect();
     posts.sort_unstable_by(|a, b| b.cmp(a));
     posts.dedup();
     Some(Timeline { posts, horizon })

@@ -19,7 +19,8 @@ async fn settle(app: &TestApp, what: &str) {
 
 /// Runs a statement on every shard; how many rows it changed.
 async fn change(app: &TestApp, statement: &str) -> i64 {
-    app.count(&format!("WITH changed AS ({statement} RETURNING 1) SELECT count(*) FROM changed")).await
+    app.count(&format!("WITH changed AS ({statement} RETURNING 1) SELECT count(*) FROM changed"))
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,7 +30,18 @@ async fn seed(app: &TestApp, args: SeedArgs) {
 /// How many rows each table has, all shards together.
 async fn rows(app: &TestApp) -> Vec<(&'static str, i64)> {
     let mut rows = Vec::new();
-    for table in ["users", "follows", "followers", "posts", "likes", "comments", "post_counts", "products", "orders", "reservations"] {
+    for table in [
+        "users",
+        "follows",
+        "followers",
+        "posts",
+        "likes",
+        "comments",
+        "post_counts",
+        "products",
+        "orders",
+        "reservations",
+    ] {
         rows.push((table, app.count(&format!("SELECT count(*) FROM {table}")).await));
     }
     rows
@@ -45,7 +56,11 @@ async fn a_seeding_that_is_killed_goes_on_where_it_stopped_and_repeats_nothing()
         assert_eq!(whole[0], ("users", 400));
         assert_eq!(whole[1].1, whole[2].1, "both sides of every follow");
         assert_eq!(app.count(WRONG_COUNTS).await, 0);
-        assert_eq!(app.count("SELECT count(*) FROM outbox").await, 0, "nothing is told of what is seeded");
+        assert_eq!(
+            app.count("SELECT count(*) FROM outbox").await,
+            0,
+            "nothing is told of what is seeded"
+        );
         // Again, and with more: only what is missing comes.
         seed(app, args()).await;
         assert_eq!(rows(app).await, whole);
@@ -54,14 +69,20 @@ async fn a_seeding_that_is_killed_goes_on_where_it_stopped_and_repeats_nothing()
         assert_eq!(app.count(WRONG_COUNTS).await, 0);
         let check = CheckArgs { max_skew: 100.0, seconds: 0, json: false };
         let found = distribution(&app.app.config, &check).await.expect("a distribution");
-        assert!(found.even && found.people == 400 && found.requests.by_shard.iter().all(|requests| *requests > 0), "{found:?}");
+        assert!(
+            found.even
+                && found.people == 400
+                && found.requests.by_shard.iter().all(|requests| *requests > 0),
+            "{found:?}"
+        );
         let strict = CheckArgs { max_skew: 0.0, ..check };
         assert!(!distribution(&app.app.config, &strict).await.expect("a distribution").even);
     })
     .await;
     with_roles(&[], async |app| {
         let config = app.app.config.as_ref().clone();
-        // One shard cannot take posts: there it stands still, in the middle of its work, until it is killed.
+        // One shard cannot take posts: there it stands still, in the middle of its work, until it
+        // is killed.
         let holder = session(&config.postgres.shards[0].primary).await;
         holder.batch_execute("BEGIN; LOCK TABLE posts IN SHARE MODE").await.expect("the lock");
         let killed = tokio::task::spawn(async move { run(config, args()).await });
@@ -84,7 +105,8 @@ async fn a_seeding_that_is_killed_goes_on_where_it_stopped_and_repeats_nothing()
 }
 
 async fn log_in(app: &TestApp, handle: &str) -> Person {
-    let query = "mutation($handle: String!) { logIn(input: {handle: $handle, password: \"plaza-demo-1\"}) {
+    let query =
+        "mutation($handle: String!) { logIn(input: {handle: $handle, password: \"plaza-demo-1\"}) {
         accessToken viewer { user { id } } userErrors { message } } }";
     let answer = app.ask_anonymously(query, json!({ "handle": handle })).await;
     Person { id: answer.text("/logIn/viewer/user/id"), token: answer.text("/logIn/accessToken") }

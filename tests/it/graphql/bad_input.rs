@@ -50,11 +50,20 @@ async fn ids_that_are_none_are_told() {
 async fn pages_out_of_bounds_are_told() {
     with_server(async |app| {
         for first in [-1, 0, 101, i32::MAX] {
-            let refused =
-                app.ask_anonymously("query($first: Int!) { products(first: $first) { nodes { id } } }", json!({ "first": first })).await;
+            let refused = app
+                .ask_anonymously(
+                    "query($first: Int!) { products(first: $first) { nodes { id } } }",
+                    json!({ "first": first }),
+                )
+                .await;
             assert_eq!((refused.status, refused.code()), (200, "BAD_USER_INPUT"), "{first}");
         }
-        let cursor = app.ask_anonymously("{ products(first: 1, after: \"nonsense\") { nodes { id } } }", json!({})).await;
+        let cursor = app
+            .ask_anonymously(
+                "{ products(first: 1, after: \"nonsense\") { nodes { id } } }",
+                json!({}),
+            )
+            .await;
         assert_eq!(cursor.code(), "BAD_USER_INPUT");
         let missing = app.ask_anonymously("{ products { nodes { id } } }", json!({})).await;
         assert_eq!(missing.code(), "GRAPHQL_VALIDATION_FAILED");

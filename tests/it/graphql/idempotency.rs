@@ -13,7 +13,8 @@ async fn a_mutation_sent_again_answers_as_before_and_does_nothing() {
         let first = app.ask_with_key(&ann, "key-1", POST, json!({ "text": "once" })).await;
         let again = app.ask_with_key(&ann, "key-1", POST, json!({ "text": "once" })).await;
         assert_eq!(first.body, again.body);
-        let other = app.ask_with_key(&ann, "key-1", POST, json!({ "text": "something else" })).await;
+        let other =
+            app.ask_with_key(&ann, "key-1", POST, json!({ "text": "something else" })).await;
         assert_eq!(other.text("/postCreate/userErrors/0/code"), "IDEMPOTENCY_CONFLICT");
         let bob = app.sign_up("bob").await;
         let his = app.ask_with_key(&bob, "key-1", POST, json!({ "text": "mine" })).await;
@@ -33,7 +34,10 @@ async fn retries_at_the_same_time_have_one_effect() {
             assert_eq!(answer.body, answers[0].body);
         }
         assert_eq!(app.count("SELECT count(*) FROM posts").await, 1);
-        assert_eq!(app.count("SELECT count(*) FROM outbox WHERE sink = 1 AND topic = 'posts'").await, 1);
+        assert_eq!(
+            app.count("SELECT count(*) FROM outbox WHERE sink = 1 AND topic = 'posts'").await,
+            1
+        );
     })
     .await;
 }

@@ -11,8 +11,7 @@ const GROUPS: &str =
     pageInfo { hasNextPage endCursor } } } }";
 const LIKE: &str = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }";
 const COMMENT: &str = "mutation($id: ID!) { commentCreate(input: {postId: $id, text: \"so\"}) { userErrors { code } } }";
-const READ: &str =
-    "mutation($id: ID!) { notificationsMarkRead(input: {upTo: $id}) { viewer { unreadNotificationCount } userErrors { code path } } }";
+const READ: &str = "mutation($id: ID!) { notificationsMarkRead(input: {upTo: $id}) { viewer { unreadNotificationCount } userErrors { code path } } }";
 const CHOOSE: &str =
     "mutation($preferences: [NotificationPreferenceInput!]!) { notificationPreferencesUpdate(input: {preferences: $preferences}) {
     preferences { kind delivery } userErrors { code path } } }";
@@ -24,11 +23,18 @@ async fn groups(app: &TestApp, person: &Person) -> Vec<Value> {
 }
 
 async fn unread(app: &TestApp, person: &Person) -> i64 {
-    app.ask(person, "{ viewer { unreadNotificationCount } }", json!({})).await.at("/viewer/unreadNotificationCount").as_i64().unwrap()
+    app.ask(person, "{ viewer { unreadNotificationCount } }", json!({}))
+        .await
+        .at("/viewer/unreadNotificationCount")
+        .as_i64()
+        .unwrap()
 }
 
 async fn told(app: &TestApp, count: i64) {
-    app.until("all is told", async || app.count("SELECT count(*) FROM notifications").await == count).await;
+    app.until("all is told", async || {
+        app.count("SELECT count(*) FROM notifications").await == count
+    })
+    .await;
 }
 
 struct Scene {
@@ -37,7 +43,8 @@ struct Scene {
     posts: Vec<String>,
 }
 
-/// Five people who like one post, two of whom like another and comment on it; the first follows its author, who follows the first.
+/// Five people who like one post, two of whom like another and comment on it; the first follows its
+/// author, who follows the first.
 async fn scene(app: &TestApp) -> Scene {
     let author = app.sign_up("author").await;
     let mut fans = Vec::new();
@@ -66,20 +73,35 @@ async fn scene(app: &TestApp) -> Scene {
 async fn what_belongs_together_is_told_together_and_read_up_to_a_point() {
     with_app(async |app| {
         let Scene { author, fans, posts } = scene(app).await;
-        app.until("the replicas have all", async || groups(app, &author).await.len() == 4 && unread(app, &author).await == 11).await;
+        app.until("the replicas have all", async || {
+            groups(app, &author).await.len() == 4 && unread(app, &author).await == 11
+        })
+        .await;
         let shown = groups(app, &author).await;
         let kinds: Vec<(String, i64, i64)> = shown
             .iter()
             .map(|group| {
                 let number = |name: &str| group[name].as_i64().unwrap();
-                (group["kind"].as_str().unwrap().to_owned(), number("actorCount"), number("notificationCount"))
+                (
+                    group["kind"].as_str().unwrap().to_owned(),
+                    number("actorCount"),
+                    number("notificationCount"),
+                )
             })
             .collect();
         assert_eq!(kinds[0], ("FOLLOWED".to_owned(), 1, 1));
-        assert!(kinds.contains(&("LIKED".to_owned(), 5, 5)) && kinds.contains(&("LIKED".to_owned(), 2, 2)), "{kinds:?}");
+        assert!(
+            kinds.contains(&("LIKED".to_owned(), 5, 5))
+                && kinds.contains(&("LIKED".to_owned(), 2, 2)),
+            "{kinds:?}"
+        );
         assert!(kinds.contains(&("COMMENTED".to_owned(), 2, 3)), "{kinds:?}");
         let last = shown.last().unwrap();
-        assert_eq!((&last["kind"], &last["latest"]["post"]["id"]), (&json!("LIKED"), &json!(posts[0])), "the oldest");
+        assert_eq!(
+            (&last["kind"], &last["latest"]["post"]["id"]),
+            (&json!("LIKED"), &json!(posts[0])),
+            "the oldest"
+        );
         assert_eq!(last["actors"].as_array().unwrap().len(), 3, "the last three are named");
         assert_eq!(last["actors"][0]["handle"], last["latest"]["actor"]["handle"]);
         assert!(shown.iter().all(|group| group["isUnread"] == true));
@@ -87,17 +109,30 @@ async fn what_belongs_together_is_told_together_and_read_up_to_a_point() {
         // Up to the oldest group's newest; then all; then back, which does nothing.
         let (oldest, newest) = (last["latest"]["id"].clone(), shown[0]["latest"]["id"].clone());
         let read = app.ask(&author, READ, json!({ "id": oldest })).await;
-        assert_eq!(read.at("/notificationsMarkRead"), json!({ "viewer": { "unreadNotificationCount": 6 }, "userErrors": [] }));
+        assert_eq!(
+            read.at("/notificationsMarkRead"),
+            json!({ "viewer": { "unreadNotificationCount": 6 }, "userErrors": [] })
+        );
         assert_eq!(groups(app, &author).await.last().unwrap()["isUnread"], false);
         for id in [&newest, &oldest, &newest] {
             let read = app.ask(&author, READ, json!({ "id": id })).await;
             assert_eq!(read.at("/notificationsMarkRead/viewer/unreadNotificationCount"), 0);
         }
-        for (id, code) in [(json!(posts[0]), "INVALID"), (json!("x"), "INVALID"), (newest.clone(), "NOT_FOUND")] {
+        for (id, code) in
+            [(json!(posts[0]), "INVALID"), (json!("x"), "INVALID"), (newest.clone(), "NOT_FOUND")]
+        {
             let refused = app.ask(&fans[1], READ, json!({ "id": id })).await;
-            assert_eq!(refused.at("/notificationsMarkRead/userErrors"), json!([{ "code": code, "path": ["input", "upTo"] }]), "{id}");
+            assert_eq!(
+                refused.at("/notificationsMarkRead/userErrors"),
+                json!([{ "code": code, "path": ["input", "upTo"] }]),
+                "{id}"
+            );
         }
-        let again = async || app.ask_with_key(&author, "key", READ, json!({ "id": newest })).await.at("/notificationsMarkRead/userErrors");
+        let again = async || {
+            app.ask_with_key(&author, "key", READ, json!({ "id": newest }))
+                .await
+                .at("/notificationsMarkRead/userErrors")
+        };
         assert_eq!((again().await, again().await), (json!([]), json!([])));
         let other = app.ask_with_key(&author, "key", READ, json!({ "id": oldest })).await;
         assert_eq!(other.at("/notificationsMarkRead/userErrors/0/code"), "IDEMPOTENCY_CONFLICT");
@@ -112,12 +147,15 @@ async fn pages_of_groups_are_of_what_there_was_when_the_first_was_asked_for() {
     with_app(async |app| {
         let Scene { author, fans, posts } = scene(app).await;
         app.until("the replicas have all", async || groups(app, &author).await.len() == 4).await;
-        let wanted: Vec<Value> = groups(app, &author).await.iter().map(|group| group["latest"]["id"].clone()).collect();
+        let wanted: Vec<Value> =
+            groups(app, &author).await.iter().map(|group| group["latest"]["id"].clone()).collect();
         let (mut seen, mut after) = (Vec::new(), Value::Null);
         loop {
             let page = app.ask(&author, GROUPS, json!({ "first": 1, "after": after })).await;
             let edges = page.at("/viewer/notificationGroups/edges");
-            seen.extend(edges.as_array().unwrap().iter().map(|edge| edge["node"]["latest"]["id"].clone()));
+            seen.extend(
+                edges.as_array().unwrap().iter().map(|edge| edge["node"]["latest"]["id"].clone()),
+            );
             after = page.at("/viewer/notificationGroups/pageInfo/endCursor");
             if page.at("/viewer/notificationGroups/pageInfo/hasNextPage") == false {
                 break;
@@ -128,10 +166,13 @@ async fn pages_of_groups_are_of_what_there_was_when_the_first_was_asked_for() {
             told(app, before + 1).await;
         }
         assert_eq!(seen, wanted);
-        app.until("a new first page has them", async || groups(app, &author).await.len() == 5).await;
+        app.until("a new first page has them", async || groups(app, &author).await.len() == 5)
+            .await;
         for bad in ["x", "", "djE6Tm90aWZpY2F0aW9uOjc"] {
             let token = format!("Bearer {}", author.token);
-            let refused = app.send(&[("authorization", &token)], GROUPS, json!({ "first": 1, "after": bad })).await;
+            let refused = app
+                .send(&[("authorization", &token)], GROUPS, json!({ "first": 1, "after": bad }))
+                .await;
             assert_eq!(refused.code(), "BAD_USER_INPUT", "{bad}");
         }
     })
@@ -159,7 +200,8 @@ async fn kinds_that_are_not_wanted_are_not_told_counted_or_listed_until_they_are
         assert!(
             listed.at("/viewer/notificationPreferences").as_array().unwrap().contains(&json!({ "kind": "LIKED", "delivery": "NOBODY" }))
         );
-        // The author follows the first of them: one like of two posts each, one comment of three is another's.
+        // The author follows the first of them: one like of two posts each, one comment of three is
+        // another's.
         choose("LIKED", "FOLLOWED").await;
         choose("COMMENTED", "FOLLOWED").await;
         assert_eq!(unread(app, &author).await, 2 + 2 + 1);
@@ -211,7 +253,8 @@ async fn marking_as_read_is_one_transaction_and_groups_are_one_read() {
         let statements = || app.app.domain.cluster.statements();
         let before = statements();
         app.ask_with_key(&ann, "budget", READ, json!({ "id": id })).await;
-        // BEGIN, idempotency key, the settings, answer, COMMIT, position; then the count for the payload: settings, rows, relations.
+        // BEGIN, idempotency key, the settings, answer, COMMIT, position; then the count for the
+        // payload: settings, rows, relations.
         let sent = statements() - before;
         assert!(sent <= 9, "{sent} statements");
         let before = statements();

@@ -54,11 +54,20 @@ impl PaymentProvider for Hesitating {
 }
 
 async fn order(app: &TestApp, buyer: &Person, id: &str) -> Value {
-    app.ask(buyer, "query($id: ID!) { order(id: $id) { status reason nextStatuses isSettled } }", json!({ "id": id })).await.at("/order")
+    app.ask(
+        buyer,
+        "query($id: ID!) { order(id: $id) { status reason nextStatuses isSettled } }",
+        json!({ "id": id }),
+    )
+    .await
+    .at("/order")
 }
 
 async fn end_of(app: &TestApp, buyer: &Person, id: &str) -> Value {
-    app.until("the order is settled", async || order(app, buyer, id).await["isSettled"] == json!(true)).await;
+    app.until("the order is settled", async || {
+        order(app, buyer, id).await["isSettled"] == json!(true)
+    })
+    .await;
     order(app, buyer, id).await
 }
 
@@ -84,7 +93,8 @@ async fn an_order_confirms_and_is_counted_for_its_seller() {
     .await;
 }
 
-const PLACE: &str = "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 2}]}) {
+const PLACE: &str =
+    "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 2}]}) {
     order { status } userErrors { code } } }";
 const JOBS_OF_ORDERS: &str = "SELECT count(*) FROM outbox WHERE topic = 'plaza.orders'";
 
@@ -99,7 +109,11 @@ async fn a_saga_inside_the_request_ends_with_the_answer_and_makes_no_job() {
             assert_eq!(placed.text("/orderPlace/order/status"), "CONFIRMED");
             let again = app.ask_with_key(&buyer, "once", PLACE, json!({ "id": product })).await;
             assert_eq!(again.text("/orderPlace/order/status"), "CONFIRMED");
-            assert_eq!(app.count("SELECT coalesce(sum(stock), 0)::bigint FROM products").await, 3, "sold once");
+            assert_eq!(
+                app.count("SELECT coalesce(sum(stock), 0)::bigint FROM products").await,
+                3,
+                "sold once"
+            );
             assert_eq!(app.count(JOBS_OF_ORDERS).await, 0);
         },
     )
@@ -118,7 +132,11 @@ async fn a_saga_inside_the_request_leaves_the_order_to_nobody_when_the_provider_
             let product = offer(app, &seller, 5).await;
             let placed = app.ask_with_key(&buyer, "once", PLACE, json!({ "id": product })).await;
             assert_eq!(placed.code(), "SHARD_UNAVAILABLE");
-            assert_eq!(app.count("SELECT count(*) FROM orders WHERE status = 'RESERVED'").await, 1, "its stock stays held");
+            assert_eq!(
+                app.count("SELECT count(*) FROM orders WHERE status = 'RESERVED'").await,
+                1,
+                "its stock stays held"
+            );
             assert_eq!(app.count(JOBS_OF_ORDERS).await, 0);
         },
     )
@@ -130,15 +148,20 @@ async fn five_pieces_are_sold_to_exactly_five_of_twenty_buyers() {
     with_app(async |app| {
         let seller = app.sign_up("seller").await;
         let product = offer(app, &seller, 5).await;
-        let buyers =
-            futures_util::future::join_all((0..20).map(|number| async move { app.sign_up(&format!("buyer{number}")).await })).await;
+        let buyers = futures_util::future::join_all(
+            (0..20).map(|number| async move { app.sign_up(&format!("buyer{number}")).await }),
+        )
+        .await;
         let ends = futures_util::future::join_all(buyers.iter().map(|buyer| async {
             let id = buy(app, buyer, &product, 1).await;
             end_of(app, buyer, &id).await
         }))
         .await;
         let confirmed = ends.iter().filter(|end| end["status"] == "CONFIRMED").count();
-        let rejected = ends.iter().filter(|end| end["status"] == "REJECTED" && end["reason"] == "OUT_OF_STOCK").count();
+        let rejected = ends
+            .iter()
+            .filter(|end| end["status"] == "REJECTED" && end["reason"] == "OUT_OF_STOCK")
+            .count();
         assert_eq!((confirmed, rejected), (5, 15));
         assert_eq!(app.count("SELECT coalesce(sum(stock), 0)::bigint FROM products").await, 0);
         assert_eq!(app.count("SELECT count(*) FROM reservations WHERE status = 'SOLD'").await, 5);

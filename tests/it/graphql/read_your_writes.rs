@@ -1,11 +1,12 @@
-//! A session sees each of its own changes in its next request, whatever the replicas have replayed and the caches hold; and what it has seen
-//! once, it sees ever after.
+//! A session sees each of its own changes in its next request, whatever the replicas have replayed
+//! and the caches hold; and what it has seen once, it sees ever after.
 
 use serde_json::json;
 
 use crate::app::with_app;
 
-/// Each change is made and undone so often: a replica that is fast enough by luck is so a few times, not always.
+/// Each change is made and undone so often: a replica that is fast enough by luck is so a few
+/// times, not always.
 const ROUNDS: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,7 +114,8 @@ async fn what_was_seen_is_never_unseen() {
                 app.ask(&ann, comment, json!({ "id": id, "text": number.to_string() })).await;
             }
         };
-        // His own writes send him to the primary at times, and the next read is to have no less than that one.
+        // His own writes send him to the primary at times, and the next read is to have no less
+        // than that one.
         let read = async {
             let mut most = 0;
             for round in 0.. {

@@ -19,9 +19,12 @@ async fn told(app: &TestApp, person: &Person) -> Value {
 async fn tagged(app: &TestApp, person: &Person, name: &str, first: usize) -> Vec<String> {
     let (mut texts, mut after) = (Vec::new(), Value::Null);
     loop {
-        let page = app.ask(person, TAGGED, json!({ "name": name, "first": first, "after": after })).await;
+        let page =
+            app.ask(person, TAGGED, json!({ "name": name, "first": first, "after": after })).await;
         let nodes = page.at("/hashtag/posts/nodes");
-        texts.extend(nodes.as_array().unwrap().iter().map(|node| node["text"].as_str().unwrap().to_owned()));
+        texts.extend(
+            nodes.as_array().unwrap().iter().map(|node| node["text"].as_str().unwrap().to_owned()),
+        );
         if page.at("/hashtag/posts/pageInfo/hasNextPage") == false {
             return texts;
         }
@@ -55,7 +58,8 @@ async fn the_mentioned_are_told_if_they_may_see_it_and_places_are_in_utf16() {
         app.until("ann is told", async || told(app, &ann).await.as_array().unwrap().len() == 1).await;
         assert_eq!(told(app, &ann).await[0]["kind"], "COMMENTED");
 
-        // Blocked people are neither found nor told; what somebody private wrote is told to nobody who may not see it.
+        // Blocked people are neither found nor told; what somebody private wrote is told to nobody
+        // who may not see it.
         let block = "mutation($id: ID!) { userBlock(input: {userId: $id}) { userErrors { code } } }";
         app.ask(&eve, block, json!({ "id": ann.id })).await;
         app.until("ann no longer finds eve", async || {
@@ -123,26 +127,56 @@ async fn a_hashtag_gathers_posts_of_every_shard_newest_first_without_repeats() {
         }
         must.reverse();
         for first in [1, 5, 100] {
-            app.until("all are there", async || tagged(app, &reader, "#CAF\u{c9}", first).await == must).await;
+            app.until("all are there", async || {
+                tagged(app, &reader, "#CAF\u{c9}", first).await == must
+            })
+            .await;
         }
         let one = app.ask(&reader, TAGGED, json!({ "name": "cafe\u{301}", "first": 1 })).await;
-        assert_eq!((one.text("/hashtag/name"), one.at("/hashtag/postCount")), ("caf\u{e9}".to_owned(), json!(24)));
+        assert_eq!(
+            (one.text("/hashtag/name"), one.at("/hashtag/postCount")),
+            ("caf\u{e9}".to_owned(), json!(24))
+        );
 
         // A person who became private is left out of both; a deleted post too.
-        app.ask(&authors[0], "mutation { profileUpdate(input: {isPrivate: true}) { user { isPrivate } } }", json!({})).await;
+        app.ask(
+            &authors[0],
+            "mutation { profileUpdate(input: {isPrivate: true}) { user { isPrivate } } }",
+            json!({}),
+        )
+        .await;
         let last = app.post(&authors[1], "gone #caf\u{e9}").await;
-        app.ask(&authors[1], "mutation($id: ID!) { postDelete(input: {postId: $id}) { deletedPostId } }", json!({ "id": last })).await;
+        app.ask(
+            &authors[1],
+            "mutation($id: ID!) { postDelete(input: {postId: $id}) { deletedPostId } }",
+            json!({ "id": last }),
+        )
+        .await;
         must.retain(|text| !text.contains("/0 "));
-        app.until("of those who may be seen", async || tagged(app, &reader, "caf\u{e9}", 4).await == must).await;
+        app.until("of those who may be seen", async || {
+            tagged(app, &reader, "caf\u{e9}", 4).await == must
+        })
+        .await;
         app.until("counted alike", async || {
-            app.ask(&reader, TAGGED, json!({ "name": "caf\u{e9}", "first": 1 })).await.at("/hashtag/postCount") == 21
+            app.ask(&reader, TAGGED, json!({ "name": "caf\u{e9}", "first": 1 }))
+                .await
+                .at("/hashtag/postCount")
+                == 21
         })
         .await;
         for none in ["", "#", "a b", "123", &"x".repeat(101), &"x".repeat(5_000), "a\u{0}b"] {
-            assert_eq!(app.ask(&reader, TAGGED, json!({ "name": none, "first": 1 })).await.at("/hashtag"), Value::Null, "{none:?}");
+            assert_eq!(
+                app.ask(&reader, TAGGED, json!({ "name": none, "first": 1 })).await.at("/hashtag"),
+                Value::Null,
+                "{none:?}"
+            );
         }
-        let empty = app.ask(&reader, TAGGED, json!({ "name": "nobody_wrote_this", "first": 1 })).await;
-        assert_eq!((empty.at("/hashtag/postCount"), empty.at("/hashtag/posts/nodes")), (json!(0), json!([])));
+        let empty =
+            app.ask(&reader, TAGGED, json!({ "name": "nobody_wrote_this", "first": 1 })).await;
+        assert_eq!(
+            (empty.at("/hashtag/postCount"), empty.at("/hashtag/posts/nodes")),
+            (json!(0), json!([]))
+        );
     })
     .await;
 }

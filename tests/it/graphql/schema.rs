@@ -4,8 +4,12 @@ use plaza::graphql::schema::{schema, sdl};
 
 #[test]
 fn the_committed_schema_is_the_one_served() {
-    let committed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql")).unwrap_or_default();
-    assert!(committed == sdl(), "schema.graphql is not what the code says: run `plaza schema --write`");
+    let committed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql"))
+        .unwrap_or_default();
+    assert!(
+        committed == sdl(),
+        "schema.graphql is not what the code says: run `plaza schema --write`"
+    );
 }
 
 #[tokio::test]
@@ -17,7 +21,9 @@ async fn every_element_has_a_description() {
     let mut missing = Vec::new();
     for kind in types["__schema"]["types"].as_array().unwrap() {
         let name = kind["name"].as_str().unwrap();
-        if name.starts_with("__") || ["Boolean", "Int", "Float", "String", "ID", "DateTime"].contains(&name) {
+        if name.starts_with("__")
+            || ["Boolean", "Int", "Float", "String", "ID", "DateTime"].contains(&name)
+        {
             continue;
         }
         let mut check = |path: String, element: &serde_json::Value| {

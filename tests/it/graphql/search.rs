@@ -21,7 +21,14 @@ const PRODUCTS: &str =
     "query($query: String!, $first: Int!, $after: String) { productsSearch(query: $query, first: $first, after: $after) {
     edges { cursor node { id title } } pageInfo { hasNextPage endCursor } } }";
 
-async fn search(app: &TestApp, viewer: Option<&Person>, document: &str, query: &str, first: usize, after: &Value) -> Answer {
+async fn search(
+    app: &TestApp,
+    viewer: Option<&Person>,
+    document: &str,
+    query: &str,
+    first: usize,
+    after: &Value,
+) -> Answer {
     let variables = json!({ "query": query, "first": first, "after": after });
     match viewer {
         Some(viewer) => app.ask(viewer, document, variables).await,
@@ -32,7 +39,10 @@ async fn search(app: &TestApp, viewer: Option<&Person>, document: &str, query: &
 /// One field of every node on a page.
 fn nodes(answer: &Answer, field: &str) -> Vec<String> {
     let data = answer.at("");
-    let edges = data.as_object().unwrap().values().next().unwrap()["edges"].as_array().unwrap_or_else(|| panic!("{}", answer.body)).clone();
+    let edges = data.as_object().unwrap().values().next().unwrap()["edges"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{}", answer.body))
+        .clone();
     edges.iter().map(|edge| edge["node"][field].as_str().unwrap().to_owned()).collect()
 }
 
@@ -49,14 +59,19 @@ async fn found(app: &TestApp, viewer: Option<&Person>, document: &str, query: &s
 
 async fn rename(app: &TestApp, person: &Person, name: &str) {
     let query = "mutation($name: String!) { profileUpdate(input: {displayName: $name}) { userErrors { message } } }";
-    assert_eq!(app.ask(person, query, json!({ "name": name })).await.at("/profileUpdate/userErrors"), json!([]));
+    assert_eq!(
+        app.ask(person, query, json!({ "name": name })).await.at("/profileUpdate/userErrors"),
+        json!([])
+    );
 }
 
 async fn offer(app: &TestApp, seller: &Person, title: &str, description: &str) {
     let query = "mutation($title: String!, $description: String!) { productCreate(input: {title: $title, description: $description,
         price: {amount: \"100\", currency: \"EUR\"}, stock: 1}) { userErrors { message } } }";
     assert_eq!(
-        app.ask(seller, query, json!({ "title": title, "description": description })).await.at("/productCreate/userErrors"),
+        app.ask(seller, query, json!({ "title": title, "description": description }))
+            .await
+            .at("/productCreate/userErrors"),
         json!([])
     );
 }
@@ -74,7 +89,9 @@ async fn fill(app: &TestApp, each: usize, text: &str) -> i64 {
 /// So many people that each shard has one.
 async fn everywhere(app: &TestApp) {
     let mut number = 0;
-    while app.count("SELECT (count(*) > 0)::integer::bigint FROM users").await < i64::try_from(app.app.domain.cluster.len()).unwrap() {
+    while app.count("SELECT (count(*) > 0)::integer::bigint FROM users").await
+        < i64::try_from(app.app.domain.cluster.len()).unwrap()
+    {
         app.sign_up(&format!("person_{number}")).await;
         number += 1;
     }
@@ -84,12 +101,21 @@ async fn everywhere(app: &TestApp) {
 async fn posts_are_found_by_words_whatever_their_accents_and_case() {
     with_server(async |app| {
         let ann = app.sign_up("ann").await;
-        for text in ["The Café on the corner", "cafe after cafe, all closed", "A corner of the market", "Кофе и чай", "قهوة وشاي"]
-        {
+        for text in [
+            "The Café on the corner",
+            "cafe after cafe, all closed",
+            "A corner of the market",
+            "Кофе и чай",
+            "قهوة وشاي",
+        ] {
             app.post(&ann, text).await;
         }
         let find = async |query: &str| found(app, Some(&ann), POSTS, query).await;
-        assert_eq!(find("café").await, ["cafe after cafe, all closed", "The Café on the corner"], "more of it first");
+        assert_eq!(
+            find("café").await,
+            ["cafe after cafe, all closed", "The Café on the corner"],
+            "more of it first"
+        );
         assert_eq!(find("CAFE corner").await, ["The Café on the corner"]);
         assert_eq!(find("\"the corner\"").await, ["The Café on the corner"]);
         assert_eq!(find("cafe -corner").await, ["cafe after cafe, all closed"]);
@@ -101,7 +127,12 @@ async fn posts_are_found_by_words_whatever_their_accents_and_case() {
         assert!(find("caf").await.is_empty());
         let gone = app.post(&ann, "a corner that goes").await;
         assert_eq!(find("goes").await.len(), 1);
-        app.ask(&ann, "mutation($id: ID!) { postDelete(input: {postId: $id}) { deletedPostId } }", json!({ "id": gone })).await;
+        app.ask(
+            &ann,
+            "mutation($id: ID!) { postDelete(input: {postId: $id}) { deletedPostId } }",
+            json!({ "id": gone }),
+        )
+        .await;
         assert!(find("goes").await.is_empty());
     })
     .await;
@@ -157,7 +188,11 @@ async fn products_are_found_by_title_and_description_and_in_spite_of_typos() {
         offer(app, &sol, "Olive wood spoon", "Stirs an espresso too.").await;
         offer(app, &sol, "Lamp", "Green shade.").await;
         let find = async |query: &str| found(app, Some(&sol), PRODUCTS, query).await;
-        assert_eq!(find("espresso").await, ["Six espresso cups", "Olive wood spoon"], "the title counts more");
+        assert_eq!(
+            find("espresso").await,
+            ["Six espresso cups", "Olive wood spoon"],
+            "the title counts more"
+        );
         assert_eq!(find("espreso").await, ["Six espresso cups"]);
         assert_eq!(find("espres").await, ["Six espresso cups"]);
         assert_eq!(find("espresso -cups").await, ["Olive wood spoon"]);
@@ -173,7 +208,9 @@ async fn pages_have_no_repeats_and_no_holes_while_new_rows_arrive() {
         everywhere(app).await;
         let ann = app.sign_up("ann").await;
         let made = usize::try_from(fill(app, 12, "needle in a haystack, strand #").await).unwrap();
-        let all = async || nodes(&search(app, Some(&ann), POSTS, "needle", 100, &Value::Null).await, "id");
+        let all = async || {
+            nodes(&search(app, Some(&ann), POSTS, "needle", 100, &Value::Null).await, "id")
+        };
         app.until("all are on the replicas", async || all().await.len() == made.min(100)).await;
         let before: HashSet<String> = all().await.into_iter().collect();
         let (mut seen, mut after, mut pages) = (Vec::new(), Value::Null, 0);
@@ -192,7 +229,10 @@ async fn pages_have_no_repeats_and_no_holes_while_new_rows_arrive() {
         assert_eq!(seen.len(), seen.iter().collect::<HashSet<_>>().len(), "nothing twice");
         assert_eq!(seen.len(), made);
         assert!(before.iter().all(|id| seen.contains(id)), "nothing left out");
-        assert_eq!(nodes(&search(app, Some(&ann), POSTS, "needle", 1, &Value::Null).await, "text"), ["needle needle needle"]);
+        assert_eq!(
+            nodes(&search(app, Some(&ann), POSTS, "needle", 1, &Value::Null).await, "text"),
+            ["needle needle needle"]
+        );
     })
     .await;
 }
@@ -200,8 +240,12 @@ async fn pages_have_no_repeats_and_no_holes_while_new_rows_arrive() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_hidden_is_not_found_and_does_not_end_a_page() {
     with_app(async |app| {
-        let (ann, shy, foe, friend) =
-            (app.sign_up("ann").await, app.sign_up("shy_one").await, app.sign_up("foe_one").await, app.sign_up("friend").await);
+        let (ann, shy, foe, friend) = (
+            app.sign_up("ann").await,
+            app.sign_up("shy_one").await,
+            app.sign_up("foe_one").await,
+            app.sign_up("friend").await,
+        );
         app.follow(&friend, &shy).await;
         for number in 0..5 {
             app.post(&ann, &format!("quince jam, jar {number}")).await;
@@ -211,25 +255,51 @@ async fn what_is_hidden_is_not_found_and_does_not_end_a_page() {
             app.post(&shy, &format!("quince quince quince {number}")).await;
         }
         offer(app, &foe, "Quince tree", "").await;
-        app.ask(&shy, "mutation { profileUpdate(input: {isPrivate: true}) { user { isPrivate } } }", json!({})).await;
-        let block = "mutation($id: ID!) { userBlock(input: {userId: $id}) { userErrors { code } } }";
+        app.ask(
+            &shy,
+            "mutation { profileUpdate(input: {isPrivate: true}) { user { isPrivate } } }",
+            json!({}),
+        )
+        .await;
+        let block =
+            "mutation($id: ID!) { userBlock(input: {userId: $id}) { userErrors { code } } }";
         app.ask(&foe, block, json!({ "id": ann.id })).await;
-        let texts = async |viewer: Option<&Person>, query: &str| nodes(&search(app, viewer, POSTS, query, 100, &Value::Null).await, "text");
-        app.until("everybody has heard", async || texts(Some(&ann), "quince").await.len() == 5 && texts(None, "quince").await.len() == 10)
-            .await;
+        let texts = async |viewer: Option<&Person>, query: &str| {
+            nodes(&search(app, viewer, POSTS, query, 100, &Value::Null).await, "text")
+        };
+        app.until("everybody has heard", async || {
+            texts(Some(&ann), "quince").await.len() == 5 && texts(None, "quince").await.len() == 10
+        })
+        .await;
         assert_eq!(texts(Some(&friend), "quince").await.len(), 30, "who follows them reads them");
         assert_eq!(texts(Some(&shy), "quince").await.len(), 30);
         assert!(found(app, Some(&ann), PRODUCTS, "quince").await.is_empty());
         assert_eq!(found(app, None, PRODUCTS, "quince").await, ["Quince tree"]);
-        assert!(found(app, Some(&ann), PEOPLE, "foe_one").await.is_empty(), "who blocks them is not there");
-        assert_eq!(found(app, Some(&foe), PEOPLE, "ann").await, ["ann"], "whom they block they find, to end it");
-        assert_eq!(found(app, None, PEOPLE, "shy_one").await, ["shy_one"], "who is private is there");
+        assert!(
+            found(app, Some(&ann), PEOPLE, "foe_one").await.is_empty(),
+            "who blocks them is not there"
+        );
+        assert_eq!(
+            found(app, Some(&foe), PEOPLE, "ann").await,
+            ["ann"],
+            "whom they block they find, to end it"
+        );
+        assert_eq!(
+            found(app, None, PEOPLE, "shy_one").await,
+            ["shy_one"],
+            "who is private is there"
+        );
 
-        // The twenty that fit better are hidden: the page is full all the same, and nothing tells of them.
+        // The twenty that fit better are hidden: the page is full all the same, and nothing tells
+        // of them.
         let page = search(app, Some(&ann), POSTS, "quince", 3, &Value::Null).await;
         assert_eq!(nodes(&page, "id").len(), 3);
-        let nothing = search(app, Some(&ann), POSTS, "\"quince quince quince\"", 3, &Value::Null).await;
-        assert_eq!(nothing.at("/postsSearch"), json!({ "edges": [], "pageInfo": { "hasNextPage": false, "endCursor": null } }));
+        let nothing =
+            search(app, Some(&ann), POSTS, "\"quince quince quince\"", 3, &Value::Null).await;
+        assert_eq!(
+            nothing.at("/postsSearch"),
+            json!({ "edges": [], "pageInfo": { "hasNextPage": false, "endCursor": null } })
+        );
     })
     .await;
 }
@@ -243,8 +313,18 @@ async fn what_nobody_well_meaning_looks_for_is_refused_or_finds_nothing() {
         let many = "word ".repeat(300);
         let long = "x".repeat(10_240);
         for document in [POSTS, PEOPLE, PRODUCTS] {
-            for bad in ["", "   ", "a\0b", "a\u{1b}b", long.as_str(), many.as_str(), "a b c d e f g h i j k l m n o p q"] {
-                let refused = app.ask_anonymously(document, json!({ "query": bad, "first": 5, "after": null })).await;
+            for bad in [
+                "",
+                "   ",
+                "a\0b",
+                "a\u{1b}b",
+                long.as_str(),
+                many.as_str(),
+                "a b c d e f g h i j k l m n o p q",
+            ] {
+                let refused = app
+                    .ask_anonymously(document, json!({ "query": bad, "first": 5, "after": null }))
+                    .await;
                 assert_eq!(refused.code(), "BAD_USER_INPUT", "{bad:.40}: {}", refused.body);
             }
             for odd in [
@@ -287,23 +367,40 @@ async fn what_nobody_well_meaning_looks_for_is_refused_or_finds_nothing() {
                 &"z-".repeat(100)[..30],
             ] {
                 let answer = search(app, Some(&ann), document, odd, 5, &Value::Null).await;
-                assert!(nodes(&answer, "id").is_empty() || odd.contains('a'), "{odd}: {}", answer.body);
+                assert!(
+                    nodes(&answer, "id").is_empty() || odd.contains('a'),
+                    "{odd}: {}",
+                    answer.body
+                );
             }
         }
         for first in [-1, 0, 101] {
-            let refused = app.ask_anonymously(POSTS, json!({ "query": "plain", "first": first, "after": null })).await;
+            let refused = app
+                .ask_anonymously(POSTS, json!({ "query": "plain", "first": first, "after": null }))
+                .await;
             assert_eq!(refused.code(), "BAD_USER_INPUT");
         }
         let page = search(app, Some(&ann), POSTS, "plain", 5, &Value::Null).await;
         let cursor = page.text("/postsSearch/edges/0/cursor");
-        let of_another = search(app, Some(&ann), PRODUCTS, "plain", 5, &Value::Null).await.text("/productsSearch/edges/0/cursor");
-        for (query, after) in
-            [("plainer", cursor.as_str()), ("plain", of_another.as_str()), ("plain", "nonsense"), ("plain", &cursor[1..]), ("plain", "")]
-        {
-            let refused = app.ask_anonymously(POSTS, json!({ "query": query, "first": 5, "after": after })).await;
+        let of_another = search(app, Some(&ann), PRODUCTS, "plain", 5, &Value::Null)
+            .await
+            .text("/productsSearch/edges/0/cursor");
+        for (query, after) in [
+            ("plainer", cursor.as_str()),
+            ("plain", of_another.as_str()),
+            ("plain", "nonsense"),
+            ("plain", &cursor[1..]),
+            ("plain", ""),
+        ] {
+            let refused = app
+                .ask_anonymously(POSTS, json!({ "query": query, "first": 5, "after": after }))
+                .await;
             assert_eq!(refused.code(), "BAD_USER_INPUT", "{query} {after}");
         }
-        assert!(nodes(&search(app, Some(&ann), POSTS, "plain", 5, &json!(cursor)).await, "id").is_empty());
+        assert!(
+            nodes(&search(app, Some(&ann), POSTS, "plain", 5, &json!(cursor)).await, "id")
+                .is_empty()
+        );
     })
     .await;
 }
@@ -329,9 +426,12 @@ async fn a_search_is_one_statement_a_shard_and_keeps_its_points() {
             assert!(sent <= shards, "{sent} statements: {document}");
         }
         let left = "{ rateLimit { remaining limit cost } }";
-        let before = app.ask(&ann, left, json!({})).await.at("/rateLimit/remaining").as_i64().unwrap();
+        let before =
+            app.ask(&ann, left, json!({})).await.at("/rateLimit/remaining").as_i64().unwrap();
         assert!(
-            before <= app.ask(&ann, left, json!({})).await.at("/rateLimit/limit").as_i64().unwrap() - 1_000,
+            before
+                <= app.ask(&ann, left, json!({})).await.at("/rateLimit/limit").as_i64().unwrap()
+                    - 1_000,
             "searches are not given back"
         );
     })
@@ -348,8 +448,10 @@ async fn a_shard_that_is_away_is_told_apart_from_one_that_found_nothing() {
         config.postgres.shards[2].primary = dead.into();
         config.postgres.shards[2].replicas = vec![dead.into(), dead.into()];
         let other = App::build(config, Clock::System).await.unwrap();
-        let op = Operation::internal(other.domain.cluster.len(), std::time::Duration::from_secs(10));
-        let hits = Search::new(Noun::Posts, "needle").unwrap().find(&op, &other.domain, 100, None).await;
+        let op =
+            Operation::internal(other.domain.cluster.len(), std::time::Duration::from_secs(10));
+        let hits =
+            Search::new(Noun::Posts, "needle").unwrap().find(&op, &other.domain, 100, None).await;
         // Authors on the shard that is away cannot be asked about, but none of theirs was found.
         let hits = hits.unwrap();
         assert_eq!(hits.away, [2]);

@@ -18,7 +18,8 @@ fn account(handle: &str, email: &str, password: &str) -> Value {
 async fn a_sign_up_sent_again_makes_one_account_and_its_key_opens_none() {
     with_app(async |app| {
         let key = [("idempotency-key", "weak")];
-        let sent = (0..6).map(|_| app.send(&key, SIGN_UP, account("ann", "ann@example.org", "correct horse")));
+        let sent = (0..6)
+            .map(|_| app.send(&key, SIGN_UP, account("ann", "ann@example.org", "correct horse")));
         let answers = futures_util::future::join_all(sent).await;
         let ann = answers[0].text("/signUp/viewer/user/id");
         for answer in &answers {
@@ -33,8 +34,17 @@ async fn a_sign_up_sent_again_makes_one_account_and_its_key_opens_none() {
             let thief = app.send(&key, SIGN_UP, account("ann", email, "correct horse")).await;
             assert_eq!(thief.at("/signUp/userErrors/0/code"), "IDEMPOTENCY_CONFLICT");
         }
-        let other = app.send(&[("idempotency-key", "other")], SIGN_UP, account("ann", "ann@example.org", "correct horse")).await;
-        assert_eq!(other.at("/signUp/userErrors"), json!([{ "code": "TAKEN", "path": ["input", "handle"] }]));
+        let other = app
+            .send(
+                &[("idempotency-key", "other")],
+                SIGN_UP,
+                account("ann", "ann@example.org", "correct horse"),
+            )
+            .await;
+        assert_eq!(
+            other.at("/signUp/userErrors"),
+            json!([{ "code": "TAKEN", "path": ["input", "handle"] }])
+        );
         assert_eq!(app.count("SELECT count(*) FROM users").await, 2);
         assert_eq!(app.count("SELECT count(*) FROM handle_claims").await, 2);
         assert_eq!(app.count("SELECT count(*) FROM email_claims").await, 2);
@@ -48,7 +58,13 @@ async fn whoever_has_just_signed_up_is_found_by_handle() {
     with_app(async |app| {
         for number in 0..8 {
             let handle = format!("new_{number}");
-            let answer = app.send(&[], SIGN_UP, account(&handle, &format!("{handle}@example.org"), "correct horse")).await;
+            let answer = app
+                .send(
+                    &[],
+                    SIGN_UP,
+                    account(&handle, &format!("{handle}@example.org"), "correct horse"),
+                )
+                .await;
             let seen = answer.consistency.clone().expect("a consistency token");
             let found = app
                 .send(
@@ -69,14 +85,36 @@ async fn a_follow_that_changes_nothing_leaves_no_trace() {
         let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
         app.ask(&ann, UNFOLLOW, json!({ "id": bob.id })).await;
         let activity = "SELECT sum(activity_version)::bigint FROM users";
-        assert_eq!(app.count("SELECT coalesce(sum(activity_version), 0)::bigint FROM users WHERE handle = 'ann'").await, 1);
+        assert_eq!(
+            app.count(
+                "SELECT coalesce(sum(activity_version), 0)::bigint FROM users WHERE handle = 'ann'"
+            )
+            .await,
+            1
+        );
         for _ in 0..3 {
-            assert_eq!(app.ask(&ann, FOLLOW, json!({ "id": bob.id })).await.at("/userFollow/user/viewerIsFollowing"), true);
+            assert_eq!(
+                app.ask(&ann, FOLLOW, json!({ "id": bob.id }))
+                    .await
+                    .at("/userFollow/user/viewerIsFollowing"),
+                true
+            );
         }
-        assert_eq!(app.count("SELECT coalesce(sum(activity_version), 0)::bigint FROM users WHERE handle = 'ann'").await, 2);
+        assert_eq!(
+            app.count(
+                "SELECT coalesce(sum(activity_version), 0)::bigint FROM users WHERE handle = 'ann'"
+            )
+            .await,
+            2
+        );
         assert_eq!(app.count("SELECT count(*) FROM outbox WHERE topic = 'edges'").await, 1);
         app.ask(&ann, UNFOLLOW, json!({ "id": bob.id })).await;
-        assert_eq!(app.ask(&ann, UNFOLLOW, json!({ "id": bob.id })).await.at("/userUnfollow/user/viewerIsFollowing"), false);
+        assert_eq!(
+            app.ask(&ann, UNFOLLOW, json!({ "id": bob.id }))
+                .await
+                .at("/userUnfollow/user/viewerIsFollowing"),
+            false
+        );
         assert_eq!(app.count("SELECT count(*) FROM outbox WHERE topic = 'edges'").await, 2);
         let _ = activity;
     })

@@ -10,13 +10,19 @@ const FEED: &str =
     "{ viewer { home(first: 20) { edges { node { text images { url } author { handle avatar { url } } likeCount comments(first: 3) {
     edges { node { text author { handle } } } } } } } } }";
 
-async fn statements(app: &TestApp, person: &Person, query: &str, variables: serde_json::Value) -> u64 {
+async fn statements(
+    app: &TestApp,
+    person: &Person,
+    query: &str,
+    variables: serde_json::Value,
+) -> u64 {
     let before = app.app.domain.cluster.statements();
     app.ask(person, query, variables).await;
     app.app.domain.cluster.statements() - before
 }
 
-/// The roles that work in the background send statements of their own: waits until they have nothing left to do.
+/// The roles that work in the background send statements of their own: waits until they have
+/// nothing left to do.
 async fn quiet(app: &TestApp) {
     app.until("everything is sent and projected", async || {
         let unsent = app.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await;
@@ -64,8 +70,9 @@ async fn the_feed_query_sends_one_statement_per_shard_and_level_and_none_when_wa
             assert_eq!(app.home(&reader, 100).await.len(), 24);
             quiet(app).await;
             let shards = u64::try_from(app.app.domain.cluster.len()).unwrap();
-            // Another server, whose memory is empty, with an empty Redis: the followees (one, twice: the rebuild reads them again from the
-            // primary), the rebuild, and the levels posts, authors, counts, comments, comments' authors.
+            // Another server, whose memory is empty, with an empty Redis: the followees (one,
+            // twice: the rebuild reads them again from the primary), the rebuild, and the levels
+            // posts, authors, counts, comments, comments' authors.
             let redis = redis::Client::open(secrecy::ExposeSecret::expose_secret(&app.app.config.redis.url)).unwrap();
             let mut connection = redis.get_multiplexed_async_connection().await.unwrap();
             let keys: Vec<String> =
@@ -107,8 +114,10 @@ async fn a_post_is_one_transaction_of_nine_statements_at_most() {
     // Nothing but a server: what relays and projections send is not the request's.
     with_server(async |app| {
         let author = app.sign_up("author").await;
-        // BEGIN, idempotency key, activity, post, outbox, answer, COMMIT, position; then the post for the payload.
-        let query = "mutation { postCreate(input: {text: \"x\"}) { post { id } userErrors { code } } }";
+        // BEGIN, idempotency key, activity, post, outbox, answer, COMMIT, position; then the post
+        // for the payload.
+        let query =
+            "mutation { postCreate(input: {text: \"x\"}) { post { id } userErrors { code } } }";
         let before = app.app.domain.cluster.statements();
         app.ask_with_key(&author, "budget", query, json!({})).await;
         let sent = app.app.domain.cluster.statements() - before;
@@ -124,7 +133,8 @@ async fn a_repost_is_one_transaction_and_few_reads() {
         let post = app.post(&author, "x").await;
         let seen = "query($id: ID!) { post(id: $id) { author { handle } } }";
         app.until("the reader sees it", async || app.ask(&reader, seen, json!({ "id": post })).await.at("/post").is_object()).await;
-        // The post, its author, the viewer's relations; BEGIN, key, repost, outbox, answer, COMMIT, position; the repost for the payload.
+        // The post, its author, the viewer's relations; BEGIN, key, repost, outbox, answer, COMMIT,
+        // position; the repost for the payload.
         let query = "mutation($id: ID!) { postRepost(input: {postId: $id}) { post { id } repost { id } userErrors { code } } }";
         let before = app.app.domain.cluster.statements();
         app.ask_with_key(&reader, "budget", query, json!({ "id": post })).await;
@@ -147,7 +157,8 @@ async fn mentions_and_hashtags_cost_one_look_a_shard_however_many_they_are() {
             text.push_str(&format!("@{handle} #tag{number} "));
         }
         let shards = u64::try_from(app.app.domain.cluster.len()).unwrap();
-        // Claims and people, once a shard; the viewer's relations; BEGIN, activity, post, hashtags, outbox, COMMIT, position; the post for the payload.
+        // Claims and people, once a shard; the viewer's relations; BEGIN, activity, post, hashtags,
+        // outbox, COMMIT, position; the post for the payload.
         let query = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code } } }";
         let sent = statements(app, &author, query, json!({ "text": text })).await;
         assert!(sent <= 2 * shards + 10, "{sent} statements");
@@ -190,7 +201,8 @@ async fn telling_of_views_sends_no_statement_when_warm() {
         async |app| {
             let (author, reader) = (app.sign_up("author").await, app.sign_up("reader").await);
             let post = app.post(&author, "x").await;
-            let query = "mutation($id: ID!) { postViewsRecord(input: {postIds: [$id]}) { recorded } }";
+            let query =
+                "mutation($id: ID!) { postViewsRecord(input: {postIds: [$id]}) { recorded } }";
             let first = app.ask(&reader, query, json!({ "id": post })).await;
             assert_eq!(first.at("/postViewsRecord/recorded"), 1);
             assert_eq!(statements(app, &reader, query, json!({ "id": post })).await, 0);
@@ -206,24 +218,36 @@ async fn those_who_are_told_at_once_are_looked_up_together() {
         let (reader, author) = (app.sign_up("reader").await, app.sign_up("author").await);
         app.follow(&reader, &author).await;
         let id = async |handle: &str| {
-            UserId::from_i64(app.count(&format!("SELECT coalesce(sum(id), 0)::bigint FROM users WHERE handle = '{handle}'")).await)
+            UserId::from_i64(
+                app.count(&format!(
+                    "SELECT coalesce(sum(id), 0)::bigint FROM users WHERE handle = '{handle}'"
+                ))
+                .await,
+            )
         };
         let (reader, author) = (id("reader").await, id("author").await);
         let domain = &app.app.domain;
-        let strangers = (0..200).map(|number| UserId::from_i64(ids::compose(domain.clock.now_ms(), Bucket::new(number * 20), 0)));
+        let strangers = (0..200).map(|number| {
+            UserId::from_i64(ids::compose(domain.clock.now_ms(), Bucket::new(number * 20), 0))
+        });
         let everybody: Vec<UserId> = strangers.chain([reader]).collect();
         let before = domain.cluster.statements();
-        let loaded = futures_util::future::join_all(everybody.iter().map(|user| domain.relations.load(domain, *user))).await;
+        let loaded = futures_util::future::join_all(
+            everybody.iter().map(|user| domain.relations.load(domain, *user)),
+        )
+        .await;
         let sent = domain.cluster.statements() - before;
         // Each shard: who comes first, and then all who have asked meanwhile.
         let shards = u64::try_from(domain.cluster.len()).unwrap();
         assert!(sent <= 2 * shards, "{sent} statements for {} people", everybody.len());
-        let follows: Vec<bool> = loaded.into_iter().map(|relations| relations.unwrap().follows(author)).collect();
+        let follows: Vec<bool> =
+            loaded.into_iter().map(|relations| relations.unwrap().follows(author)).collect();
         assert_eq!(follows.iter().filter(|follows| **follows).count(), 1);
         assert_eq!(follows.last(), Some(&true));
 
         // A watcher whose client leaves takes nobody with it who waits for what it was reading.
-        let (leaves, stays) = (domain.relations.load(domain, reader), domain.relations.load(domain, reader));
+        let (leaves, stays) =
+            (domain.relations.load(domain, reader), domain.relations.load(domain, reader));
         futures_util::pin_mut!(stays);
         {
             futures_util::pin_mut!(leaves);

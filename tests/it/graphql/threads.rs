@@ -11,12 +11,22 @@ const THREAD: &str =
     "query($id: ID!) { post(id: $id) { commentCount comments(first: 10) { nodes { text depth replyCount replies(first: 2) {
     nodes { text depth replyCount inReplyTo { text } replies(first: 5) { nodes { text } } } pageInfo { hasNextPage endCursor } } } } } }";
 
-async fn comment(app: &TestApp, person: &Person, post: &str, text: &str, to: Option<&str>) -> String {
-    app.ask(person, COMMENT, json!({ "post": post, "text": text, "to": to })).await.text("/commentCreate/comment/id")
+async fn comment(
+    app: &TestApp,
+    person: &Person,
+    post: &str,
+    text: &str,
+    to: Option<&str>,
+) -> String {
+    app.ask(person, COMMENT, json!({ "post": post, "text": text, "to": to }))
+        .await
+        .text("/commentCreate/comment/id")
 }
 
 async fn refusal(app: &TestApp, person: &Person, post: &str, to: &str) -> Value {
-    app.ask(person, COMMENT, json!({ "post": post, "text": "x", "to": to })).await.at("/commentCreate/userErrors")
+    app.ask(person, COMMENT, json!({ "post": post, "text": "x", "to": to }))
+        .await
+        .at("/commentCreate/userErrors")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +53,8 @@ async fn answers_stand_below_what_they_answer_and_are_told_once() {
         let page = app.ask(&ann, rest, json!({ "id": first, "after": top[0]["replies"]["pageInfo"]["endCursor"] })).await;
         assert_eq!(page.at("/node/replies"), json!({ "nodes": [{ "text": "third answer" }], "pageInfo": { "hasNextPage": false } }));
 
-        // Ann: of each comment on her post, and of the answer to hers as an answer. Bob: of the answers to his.
+        // Ann: of each comment on her post, and of the answer to hers as an answer. Bob: of the
+        // answers to his.
         let told = async |person: &Person| {
             let query = "{ viewer { notifications(first: 20) { nodes { kind actor { handle } comment { text } post { id } } } } }";
             let nodes = app.ask(person, query, json!({})).await.at("/viewer/notifications/nodes");

@@ -5,7 +5,13 @@ use serde_json::{Value, json};
 use crate::app::{Person, TestApp, with_app};
 
 /// What somebody can find of a person and a post of theirs, by every way there is.
-async fn doors(app: &TestApp, viewer: Option<&Person>, target: &Person, post: &str, comment: &str) -> Value {
+async fn doors(
+    app: &TestApp,
+    viewer: Option<&Person>,
+    target: &Person,
+    post: &str,
+    comment: &str,
+) -> Value {
     let query = "query($handle: String!, $user: ID!, $post: ID!, $comment: ID!) {
         user(handle: $handle) { handle posts(first: 5) { nodes { text } } followers(first: 5) { nodes { handle } } following(first: 5) { nodes { handle } } }
         byNode: node(id: $user) { id }
@@ -13,7 +19,8 @@ async fn doors(app: &TestApp, viewer: Option<&Person>, target: &Person, post: &s
         nodes(ids: [$post, $comment]) { id }
         viewer { home(first: 5) { nodes { text } } }
     }";
-    let variables = json!({ "handle": "target", "user": target.id, "post": post, "comment": comment });
+    let variables =
+        json!({ "handle": "target", "user": target.id, "post": post, "comment": comment });
     let answer = match viewer {
         Some(viewer) => app.ask(viewer, query, variables).await,
         None => app.ask_anonymously(query, variables).await,
@@ -43,13 +50,16 @@ fn sees_person(seen: &Value) -> bool {
     seen["user"].is_object()
 }
 
-/// Whether they are found by handle and by id: two shards, of which a visitor without a session may read any replica.
+/// Whether they are found by handle and by id: two shards, of which a visitor without a session may
+/// read any replica.
 fn is_found(seen: &Value) -> bool {
     seen["user"].is_object() && seen["byNode"].is_object()
 }
 
 async fn act(app: &TestApp, person: &Person, mutation: &str, id: &str) -> Value {
-    let query = format!("mutation($id: ID!) {{ {mutation}(input: {{userId: $id}}) {{ userErrors {{ code }} }} }}");
+    let query = format!(
+        "mutation($id: ID!) {{ {mutation}(input: {{userId: $id}}) {{ userErrors {{ code }} }} }}"
+    );
     app.ask(person, &query, json!({ "id": id })).await.at(&format!("/{mutation}/userErrors"))
 }
 
@@ -62,15 +72,23 @@ struct Scene {
 }
 
 async fn scene(app: &TestApp) -> Scene {
-    let (target, follower, stranger) = (app.sign_up("target").await, app.sign_up("follower").await, app.sign_up("stranger").await);
+    let (target, follower, stranger) =
+        (app.sign_up("target").await, app.sign_up("follower").await, app.sign_up("stranger").await);
     app.follow(&follower, &target).await;
     let post = app.post(&target, "mine").await;
     let query = "mutation($id: ID!) { commentCreate(input: {postId: $id, text: \"well\"}) { comment { id } } }";
-    let comment = app.ask(&target, query, json!({ "id": post })).await.text("/commentCreate/comment/id");
-    app.until("the follow is known", async || app.count("SELECT count(*) FROM followers WHERE active").await == 1).await;
+    let comment =
+        app.ask(&target, query, json!({ "id": post })).await.text("/commentCreate/comment/id");
+    app.until("the follow is known", async || {
+        app.count("SELECT count(*) FROM followers WHERE active").await == 1
+    })
+    .await;
     // Each door is on a shard of its own, whose replicas may be a while behind.
     for viewer in [None, Some(&follower), Some(&stranger)] {
-        app.until("all is on the replicas", async || shown(&doors(app, viewer, &target, &post, &comment).await) == [true; 5]).await;
+        app.until("all is on the replicas", async || {
+            shown(&doors(app, viewer, &target, &post, &comment).await) == [true; 5]
+        })
+        .await;
     }
     Scene { target, follower, stranger, post, comment }
 }
@@ -79,10 +97,19 @@ async fn scene(app: &TestApp) -> Scene {
 async fn a_private_person_is_read_by_those_they_let() {
     with_app(async |app| {
         let Scene { target, follower, stranger, post, comment } = scene(app).await;
-        let doors = async |viewer: Option<&Person>| doors(app, viewer, &target, &post, &comment).await;
-        app.ask(&target, "mutation { profileUpdate(input: {isPrivate: true}) { user { isPrivate } } }", json!({})).await;
+        let doors =
+            async |viewer: Option<&Person>| doors(app, viewer, &target, &post, &comment).await;
+        app.ask(
+            &target,
+            "mutation { profileUpdate(input: {isPrivate: true}) { user { isPrivate } } }",
+            json!({}),
+        )
+        .await;
         for viewer in [Some(&stranger), None] {
-            app.until("it is private on the replicas", async || !sees_content(&doors(viewer).await)).await;
+            app.until("it is private on the replicas", async || {
+                !sees_content(&doors(viewer).await)
+            })
+            .await;
         }
         for (who, viewer, content) in [
             ("owner", Some(&target), true),
@@ -108,11 +135,13 @@ async fn a_private_person_is_read_by_those_they_let() {
         assert!(!sees_content(&doors(Some(&stranger)).await));
         let asking = "{ viewer { followRequests(first: 5) { nodes { handle } } } }";
         app.until("the request is known", async || {
-            app.ask(&target, asking, json!({})).await.at("/viewer/followRequests/nodes") == json!([{ "handle": "stranger" }])
+            app.ask(&target, asking, json!({})).await.at("/viewer/followRequests/nodes")
+                == json!([{ "handle": "stranger" }])
         })
         .await;
         assert_eq!(act(app, &target, "followRequestAccept", &stranger.id).await, json!([]));
-        app.until("the stranger is let in", async || sees_content(&doors(Some(&stranger)).await)).await;
+        app.until("the stranger is let in", async || sees_content(&doors(Some(&stranger)).await))
+            .await;
         assert_eq!(act(app, &stranger, "userUnfollow", &target.id).await, json!([]));
         assert!(!sees_content(&doors(Some(&stranger)).await));
     })
@@ -123,17 +152,27 @@ async fn a_private_person_is_read_by_those_they_let() {
 async fn a_block_hides_both_from_each_other() {
     with_app(async |app| {
         let Scene { target, follower, stranger, post, comment } = scene(app).await;
-        let doors = async |viewer: Option<&Person>| doors(app, viewer, &target, &post, &comment).await;
+        let doors =
+            async |viewer: Option<&Person>| doors(app, viewer, &target, &post, &comment).await;
         assert!(sees_content(&doors(Some(&follower)).await));
         assert_eq!(act(app, &target, "userBlock", &follower.id).await, json!([]));
-        app.until("the blocked see nothing", async || !sees_person(&doors(Some(&follower)).await)).await;
+        app.until("the blocked see nothing", async || !sees_person(&doors(Some(&follower)).await))
+            .await;
         let seen = doors(Some(&follower)).await;
         assert!(!sees_content(&seen), "{seen}");
         assert_eq!(seen["viewer"]["home"]["nodes"], json!([]), "{seen}");
         assert!(sees_content(&doors(Some(&stranger)).await), "nobody else is touched");
-        app.until("the follow has ended", async || app.count("SELECT count(*) FROM follows WHERE active").await == 0).await;
-        assert_eq!(act(app, &follower, "userFollow", &target.id).await, json!([{ "code": "NOT_FOUND" }]));
-        let seen = app.ask(&target, "{ user(handle: \"follower\") { viewerIsBlocking } }", json!({})).await;
+        app.until("the follow has ended", async || {
+            app.count("SELECT count(*) FROM follows WHERE active").await == 0
+        })
+        .await;
+        assert_eq!(
+            act(app, &follower, "userFollow", &target.id).await,
+            json!([{ "code": "NOT_FOUND" }])
+        );
+        let seen = app
+            .ask(&target, "{ user(handle: \"follower\") { viewerIsBlocking } }", json!({}))
+            .await;
         assert_eq!(seen.at("/user/viewerIsBlocking"), true, "who blocks can find whom, to end it");
 
         assert_eq!(act(app, &target, "userUnblock", &follower.id).await, json!([]));

@@ -10,12 +10,14 @@ use crate::app::with_server;
 fn claims(token: &str) -> Value {
     use base64::Engine;
     let part = token.split('.').nth(1).expect("claims");
-    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap())
+        .unwrap()
 }
 
 fn unsigned(header: &Value, claims: &Value) -> String {
     use base64::Engine;
-    let part = |value: &Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
+    let part =
+        |value: &Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.", part(header), part(claims))
 }
 
@@ -90,7 +92,8 @@ async fn passwords_are_bounded_before_they_are_hashed_and_many_at_once_hold_up_n
         }
 
         let log_in = json!({ "query": "mutation { logIn(input: {handle: \"canary\", password: \"correct horse\"}) { accessToken userErrors { code } } }" });
-        // As many at a time as leave the server room for others, if they do not hold them up while they wait for their turn to be hashed.
+        // As many at a time as leave the server room for others, if they do not hold them up while
+        // they wait for their turn to be hashed.
         let many = stream::iter(0..200).map(|_| post(app, None, &log_in)).buffer_unordered(64).collect::<Vec<_>>();
         let beside = async {
             for _ in 0..20 {

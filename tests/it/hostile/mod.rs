@@ -1,5 +1,6 @@
-//! What nobody well-meaning sends, one input after the other. Each is answered by a clear refusal, changes nothing, and leaves the server as quick as
-//! it was: after every one somebody else's request is answered.
+//! What nobody well-meaning sends, one input after the other. Each is answered by a clear refusal,
+//! changes nothing, and leaves the server as quick as it was: after every one somebody else's
+//! request is answered.
 
 mod headers;
 mod identity;
@@ -35,7 +36,11 @@ impl Canary {
     /// The figure is for whoever reads the run: how busy the machine is decides it.
     #[expect(clippy::print_stderr, reason = "figures for whoever reads the run")]
     fn report(&self, of: &str) {
-        eprintln!("{of}: {} inputs, the slowest request beside them took {} ms", self.asked, self.slowest.as_millis());
+        eprintln!(
+            "{of}: {} inputs, the slowest request beside them took {} ms",
+            self.asked,
+            self.slowest.as_millis()
+        );
     }
 }
 
@@ -46,14 +51,17 @@ async fn rows(app: &TestApp) -> i64 {
     app.count(&format!("SELECT {}", counts.join(" + "))).await
 }
 
-/// Sends a request as it stands, byte for byte; the status of the answer and its text. 0 when the server hung up.
+/// Sends a request as it stands, byte for byte; the status of the answer and its text. 0 when the
+/// server hung up.
 async fn raw(app: &TestApp, request: &[u8]) -> (u16, String) {
     let address = app.url.trim_start_matches("http://").trim_end_matches("/graphql");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     // A server that has refused the beginning need not read the rest.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
-    let _ = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await.expect("an answer");
+    let _ = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut answer))
+        .await
+        .expect("an answer");
     let text = String::from_utf8_lossy(&answer).into_owned();
     let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
     (status, text)
@@ -61,13 +69,18 @@ async fn raw(app: &TestApp, request: &[u8]) -> (u16, String) {
 
 /// Sends a body as JSON, wanting the statuses of the specification.
 async fn post(app: &TestApp, token: Option<&str>, body: &Value) -> (u16, String, Value) {
-    let mut request = app.http().post(&app.url).header("accept", "application/graphql-response+json").json(body);
+    let mut request =
+        app.http().post(&app.url).header("accept", "application/graphql-response+json").json(body);
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
     let answer = request.send().await.expect("an answer");
     let status = answer.status().as_u16();
     let body: Value = answer.json().await.expect("JSON");
-    let code = body.pointer("/errors/0/extensions/code").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let code = body
+        .pointer("/errors/0/extensions/code")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
     (status, code, body)
 }

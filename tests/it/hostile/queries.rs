@@ -24,19 +24,35 @@ fn aliases(count: usize, field: &str) -> String {
     format!("{{ {} }}", (0..count).map(|number| format!("a{number}: {field} ")).collect::<String>())
 }
 
-/// An answer is made by one future in another, a level a future: unoptimised, the deepest took more than two megabytes of stack, and the process with it.
+/// An answer is made by one future in another, a level a future: unoptimised, the deepest took more
+/// than two megabytes of stack, and the process with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_deepest_document_is_answered() {
     with_server(async |app| {
         let author = app.sign_up("author").await;
         app.post(&author, "all the way down").await;
-        let inside = nested("author { posts(first: 1) { nodes { ", "text images { url } product { title } quotedPost { id }", "} } }", 6);
-        let answer =
-            app.ask(&author, &format!("{{ viewer {{ user {{ posts(first: 1) {{ nodes {{ {inside} }} }} }} }} }}"), json!({})).await;
+        let inside = nested(
+            "author { posts(first: 1) { nodes { ",
+            "text images { url } product { title } quotedPost { id }",
+            "} } }",
+            6,
+        );
+        let answer = app
+            .ask(
+                &author,
+                &format!(
+                    "{{ viewer {{ user {{ posts(first: 1) {{ nodes {{ {inside} }} }} }} }} }}"
+                ),
+                json!({}),
+            )
+            .await;
         assert!(answer.body.to_string().contains("all the way down"), "{}", answer.body);
         let deeper = nested("author { posts(first: 1) { nodes { ", "text", "} } }", 7);
-        let query = format!("{{ viewer {{ user {{ posts(first: 1) {{ nodes {{ {deeper} }} }} }} }} }}");
-        let refused = app.send(&[("authorization", &format!("Bearer {}", author.token))], &query, json!({})).await;
+        let query =
+            format!("{{ viewer {{ user {{ posts(first: 1) {{ nodes {{ {deeper} }} }} }} }} }}");
+        let refused = app
+            .send(&[("authorization", &format!("Bearer {}", author.token))], &query, json!({}))
+            .await;
         assert_eq!(refused.code(), "QUERY_TOO_DEEP");
     })
     .await;
@@ -98,9 +114,16 @@ async fn documents(app: &TestApp) {
     let token = canary.person.token.clone();
     for (what, query, codes) in cases {
         let (status, code, body) = post(app, Some(&token), &json!({ "query": query })).await;
-        assert!(codes.contains(&code.as_str()), "{what}: {status} {code}: {}", body.to_string().chars().take(400).collect::<String>());
+        assert!(
+            codes.contains(&code.as_str()),
+            "{what}: {status} {code}: {}",
+            body.to_string().chars().take(400).collect::<String>()
+        );
         assert!(status < 500, "{what}: {status}");
-        assert!(!body.to_string().contains("viewer") && !body.to_string().contains("Did you mean"), "{what}: {body}");
+        assert!(
+            !body.to_string().contains("viewer") && !body.to_string().contains("Did you mean"),
+            "{what}: {body}"
+        );
         canary.sings(app, what).await;
     }
     let (status, _, body) = post(app, Some(&token), &json!({ "query": "{ __typename }" })).await;
@@ -122,7 +145,12 @@ async fn variables(app: &TestApp) {
     let many: Vec<String> = (0..20_000).map(|number| number.to_string()).collect();
     let cases: Vec<(&str, Value, u16, &str)> = vec![
         ("a missing variable", json!({ "query": write }), 400, "BAD_USER_INPUT"),
-        ("one of another type", json!({ "query": write, "variables": { "text": { "a": 1 } } }), 400, "GRAPHQL_VALIDATION_FAILED"),
+        (
+            "one of another type",
+            json!({ "query": write, "variables": { "text": { "a": 1 } } }),
+            400,
+            "GRAPHQL_VALIDATION_FAILED",
+        ),
         (
             "a list of 300",
             json!({ "query": "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", "variables": { "ids": many[..300] } }),
@@ -136,7 +164,10 @@ async fn variables(app: &TestApp) {
         assert!(code.is_empty() || told == code, "{what}: {body}");
         canary.sings(app, what).await;
     }
-    for (what, variables) in [("a list of 20,000", json!({ "ids": many })), ("a text of 5 MB", json!({ "text": "x".repeat(5_000_000) }))] {
+    for (what, variables) in [
+        ("a list of 20,000", json!({ "ids": many })),
+        ("a text of 5 MB", json!({ "text": "x".repeat(5_000_000) })),
+    ] {
         let body = json!({ "query": write, "variables": variables }).to_string();
         let head = format!(
             "POST /graphql HTTP/1.1\r\nhost: plaza\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
@@ -150,9 +181,18 @@ async fn variables(app: &TestApp) {
     // A nul, which PostgreSQL cannot hold, in every text a client can write.
     let bad = "a\u{0}b";
     for (what, query) in [
-        ("a post", "mutation($x: String!) { it: postCreate(input: {text: $x}) { userErrors { code } } }"),
-        ("a profile", "mutation($x: String!) { it: profileUpdate(input: {displayName: $x}) { userErrors { code } } }"),
-        ("a bio", "mutation($x: String!) { it: profileUpdate(input: {bio: $x}) { userErrors { code } } }"),
+        (
+            "a post",
+            "mutation($x: String!) { it: postCreate(input: {text: $x}) { userErrors { code } } }",
+        ),
+        (
+            "a profile",
+            "mutation($x: String!) { it: profileUpdate(input: {displayName: $x}) { userErrors { code } } }",
+        ),
+        (
+            "a bio",
+            "mutation($x: String!) { it: profileUpdate(input: {bio: $x}) { userErrors { code } } }",
+        ),
         (
             "a product",
             "mutation($x: String!) { it: productCreate(input: {title: $x, description: $x, price: {amount: \"1\", currency: \"EUR\"}, stock: 1}) { userErrors { code } } }",
@@ -161,9 +201,13 @@ async fn variables(app: &TestApp) {
             "a handle",
             "mutation($x: String!) { it: signUp(input: {handle: $x, email: $x, password: \"correct horse\", displayName: $x}) { userErrors { code } } }",
         ),
-        ("a log-in", "mutation($x: String!) { it: logIn(input: {handle: $x, password: \"correct horse\"}) { userErrors { code } } }"),
+        (
+            "a log-in",
+            "mutation($x: String!) { it: logIn(input: {handle: $x, password: \"correct horse\"}) { userErrors { code } } }",
+        ),
     ] {
-        let (status, code, body) = post(app, Some(&token), &json!({ "query": query, "variables": { "x": bad } })).await;
+        let (status, code, body) =
+            post(app, Some(&token), &json!({ "query": query, "variables": { "x": bad } })).await;
         let told = body.pointer("/data/it/userErrors/0/code").is_some() || code == "BAD_USER_INPUT";
         assert!(status < 500 && told, "{what}: {status} {body}");
         canary.sings(app, what).await;
@@ -176,8 +220,12 @@ async fn variables(app: &TestApp) {
         ("two", "a@example.org,b@example.org"),
     ] {
         let query = "mutation($x: String!) { it: signUp(input: {handle: \"someone\", email: $x, password: \"correct horse\", displayName: \"S\"}) { userErrors { code } } }";
-        let (_, _, body) = post(app, None, &json!({ "query": query, "variables": { "x": email } })).await;
-        assert!(body.pointer("/data/it/userErrors/0/code").is_some(), "an address with {what}: {body}");
+        let (_, _, body) =
+            post(app, None, &json!({ "query": query, "variables": { "x": email } })).await;
+        assert!(
+            body.pointer("/data/it/userErrors/0/code").is_some(),
+            "an address with {what}: {body}"
+        );
         canary.sings(app, what).await;
     }
     assert_eq!(rows(app).await, before, "nothing was written");
@@ -192,7 +240,9 @@ async fn variables(app: &TestApp) {
         "a\r\nb",
     ];
     for text in texts {
-        let (status, _, body) = post(app, Some(&token), &json!({ "query": write, "variables": { "text": text } })).await;
+        let (status, _, body) =
+            post(app, Some(&token), &json!({ "query": write, "variables": { "text": text } }))
+                .await;
         let kept = body.pointer("/data/postCreate/post/text").and_then(Value::as_str);
         let refused = body.pointer("/data/postCreate/userErrors/0/code").is_some();
         assert!(status == 200 && (kept == Some(text) || refused), "{text:?}: {body}");

@@ -9,7 +9,9 @@ use crate::app::with_app;
 /// The checksum of a PNG's chunk.
 fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 })
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 }
+        })
     })
 }
 
@@ -27,7 +29,11 @@ fn moving() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = GifEncoder::new(&mut bytes);
     for number in 0..3 {
-        encoder.encode_frame(image::Frame::new(picture(8 + number, 8).crop_imm(0, 0, 8, 8).into_rgba8())).unwrap();
+        encoder
+            .encode_frame(image::Frame::new(
+                picture(8 + number, 8).crop_imm(0, 0, 8, 8).into_rgba8(),
+            ))
+            .unwrap();
     }
     drop(encoder);
     bytes
@@ -42,12 +48,17 @@ async fn what_cannot_be_shown_is_rejected_with_its_reason() {
             whole[..whole.len() / 2].to_vec()
         };
         let html = b"<!doctype html><script>alert(1)</script>".to_vec();
-        let svg = b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>".to_vec();
+        let svg =
+            b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>".to_vec();
         let inputs = [
             ("a page", html, "UNSUPPORTED_FORMAT"),
             ("a drawing with a script", svg, "UNSUPPORTED_FORMAT"),
             ("an archive", b"PK\x03\x04 and so on".to_vec(), "UNSUPPORTED_FORMAT"),
-            ("a bitmap", encoded(&picture(8, 8), ImageFormat::Png)[8..].to_vec(), "UNSUPPORTED_FORMAT"),
+            (
+                "a bitmap",
+                encoded(&picture(8, 8), ImageFormat::Png)[8..].to_vec(),
+                "UNSUPPORTED_FORMAT",
+            ),
             // Its words are read as its size.
             ("a script that begins like a GIF", b"GIF89a=1;alert(1)//".to_vec(), "TOO_MANY_PIXELS"),
             ("another", b"GIF89a\x01\0\x01\0\0\0\0=alert(1)//".to_vec(), "UNREADABLE"),
@@ -63,15 +74,26 @@ async fn what_cannot_be_shown_is_rejected_with_its_reason() {
         ];
         for (what, bytes, reason) in inputs {
             let id = sent(app, &ann, &bytes).await;
-            app.until(what, async || !["PROCESSING", "AWAITING_UPLOAD"].contains(&seen(app, &ann, &id).await["status"].as_str().unwrap()))
-                .await;
+            app.until(what, async || {
+                !["PROCESSING", "AWAITING_UPLOAD"]
+                    .contains(&seen(app, &ann, &id).await["status"].as_str().unwrap())
+            })
+            .await;
             let image = seen(app, &ann, &id).await;
-            assert_eq!((image["status"].as_str(), image["rejection"].as_str()), (Some("REJECTED"), Some(reason)), "{what}");
+            assert_eq!(
+                (image["status"].as_str(), image["rejection"].as_str()),
+                (Some("REJECTED"), Some(reason)),
+                "{what}"
+            );
             assert!(image["url"].is_null() && image["width"].is_null(), "{what}: {image}");
         }
         app.until("nothing is kept of any", async || objects(app, "uploads").is_empty()).await;
         assert_eq!(objects(app, "images"), Vec::<String>::new());
-        assert_eq!(app.count("SELECT count(*) FROM job_attempts").await, 0, "a rejection is no failure");
+        assert_eq!(
+            app.count("SELECT count(*) FROM job_attempts").await,
+            0,
+            "a rejection is no failure"
+        );
     })
     .await;
 }
@@ -84,9 +106,17 @@ async fn an_image_that_is_something_else_too_is_shown_as_an_image_alone() {
         bytes.extend_from_slice(b"PK\x03\x04<script>alert('smuggled')</script>");
         let image = announce(app, &ann, bytes.len(), "", "POST").await;
         // What it is called is not asked.
-        let put = app.http().put(at(app, &image.url)).header("content-type", "text/html").body(bytes).send().await.unwrap();
+        let put = app
+            .http()
+            .put(at(app, &image.url))
+            .header("content-type", "text/html")
+            .body(bytes)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(put.status(), 204);
-        app.until("it is ready", async || seen(app, &ann, &image.id).await["status"] == "READY").await;
+        app.until("it is ready", async || seen(app, &ann, &image.id).await["status"] == "READY")
+            .await;
         let url = seen(app, &ann, &image.id).await["url"].as_str().unwrap().to_owned();
         let answer = app.http().get(at(app, &url)).send().await.unwrap();
         assert_eq!(answer.headers()["content-type"], "image/jpeg");

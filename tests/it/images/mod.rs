@@ -17,7 +17,9 @@ use crate::app::{Person, TestApp};
 /// A picture with something in it.
 pub fn picture(width: u32, height: u32) -> DynamicImage {
     let value = |number: u32| u8::try_from(number % 256).unwrap();
-    DynamicImage::ImageRgb8(RgbImage::from_fn(width, height, |x, y| image::Rgb([value(x / 3), value(y / 2), value(x + y)])))
+    DynamicImage::ImageRgb8(RgbImage::from_fn(width, height, |x, y| {
+        image::Rgb([value(x / 3), value(y / 2), value(x + y)])
+    }))
 }
 
 pub fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
@@ -32,7 +34,13 @@ pub struct Announced {
     pub url: String,
 }
 
-pub async fn announce(app: &TestApp, person: &Person, bytes: usize, alt: &str, purpose: &str) -> Announced {
+pub async fn announce(
+    app: &TestApp,
+    person: &Person,
+    bytes: usize,
+    alt: &str,
+    purpose: &str,
+) -> Announced {
     let query = "mutation($input: ImageCreateInput!) { imageCreate(input: $input) { image { id status } uploadUrl userErrors { code } } }";
     let input = json!({ "byteCount": bytes, "altText": alt, "purpose": purpose });
     let made = app.ask(person, query, json!({ "input": input })).await;
@@ -47,12 +55,18 @@ pub fn at(app: &TestApp, path: &str) -> String {
 
 /// Sends bytes; the status.
 pub async fn put(app: &TestApp, url: &str, bytes: &[u8]) -> u16 {
-    app.http().put(at(app, url)).body(bytes.to_vec()).send().await.expect("an answer").status().as_u16()
+    app.http()
+        .put(at(app, url))
+        .body(bytes.to_vec())
+        .send()
+        .await
+        .expect("an answer")
+        .status()
+        .as_u16()
 }
 
 pub async fn seen(app: &TestApp, person: &Person, id: &str) -> Value {
-    let query =
-        "query($id: ID!) { node(id: $id) { ... on Image { status rejection altText width height color url small: url(size: SMALL) } } }";
+    let query = "query($id: ID!) { node(id: $id) { ... on Image { status rejection altText width height color url small: url(size: SMALL) } } }";
     app.ask(person, query, json!({ "id": id })).await.at("/node")
 }
 
@@ -79,7 +93,8 @@ pub async fn ready(app: &TestApp, person: &Person, alt: &str, purpose: &str) -> 
     let announced = announce(app, person, bytes.len(), alt, purpose).await;
     assert_eq!(put(app, &announced.url, &bytes).await, 204);
     process(app, &app.app.domain, &announced.id).await;
-    app.until("it is ready", async || seen(app, person, &announced.id).await["status"] == "READY").await;
+    app.until("it is ready", async || seen(app, person, &announced.id).await["status"] == "READY")
+        .await;
     announced.id
 }
 

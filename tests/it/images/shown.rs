@@ -8,8 +8,7 @@ use crate::app::{Person, TestApp, with_app, with_server};
 
 const WRITE: &str = "mutation($ids: [ID!]!) { postCreate(input: {text: \"look\", imageIds: $ids}) {
     post { id images { id altText width height color url small: url(size: SMALL) } } userErrors { code path } } }";
-const FACE: &str =
-    "mutation($id: ID) { profileUpdate(input: {avatarImageId: $id}) { user { avatar { id width url } } userErrors { code path } } }";
+const FACE: &str = "mutation($id: ID) { profileUpdate(input: {avatarImageId: $id}) { user { avatar { id width url } } userErrors { code path } } }";
 
 async fn status(app: &TestApp, path: &str) -> u16 {
     app.http().get(at(app, path)).send().await.unwrap().status().as_u16()
@@ -65,24 +64,48 @@ async fn an_avatar_takes_the_place_of_the_one_before() {
         for _ in 0..2 {
             let id = ready(app, &ann, "", "AVATAR").await;
             let set = app.ask(&ann, FACE, json!({ "id": id })).await;
-            assert_eq!((set.text("/profileUpdate/user/avatar/id"), set.at("/profileUpdate/user/avatar/width")), (id.clone(), json!(30)));
+            assert_eq!(
+                (
+                    set.text("/profileUpdate/user/avatar/id"),
+                    set.at("/profileUpdate/user/avatar/width")
+                ),
+                (id.clone(), json!(30))
+            );
             // Once more changes nothing.
-            assert_eq!(app.ask(&ann, FACE, json!({ "id": id })).await.text("/profileUpdate/user/avatar/id"), id);
+            assert_eq!(
+                app.ask(&ann, FACE, json!({ "id": id }))
+                    .await
+                    .text("/profileUpdate/user/avatar/id"),
+                id
+            );
             let url = set.text("/profileUpdate/user/avatar/url");
             assert_eq!(status(app, &url).await, 200);
             if let Some(before) = before {
-                app.until("the one before is gone", async || status(app, &before).await == 404).await;
+                app.until("the one before is gone", async || status(app, &before).await == 404)
+                    .await;
             }
             before = Some(url);
         }
         let face = "{ user(handle: \"ann\") { avatar { url } } }";
-        app.until("bob sees it", async || app.ask(&bob, face, json!({})).await.at("/user/avatar/url") == json!(before)).await;
+        app.until("bob sees it", async || {
+            app.ask(&bob, face, json!({})).await.at("/user/avatar/url") == json!(before)
+        })
+        .await;
         // A field that is left out stays as it is; null takes it away.
         let bio = "mutation { profileUpdate(input: {bio: \"so\"}) { user { avatar { url } } } }";
-        assert_eq!(app.ask(&ann, bio, json!({})).await.at("/profileUpdate/user/avatar/url"), json!(before));
-        assert_eq!(app.ask(&ann, FACE, json!({ "id": null })).await.at("/profileUpdate/user/avatar"), json!(null));
+        assert_eq!(
+            app.ask(&ann, bio, json!({})).await.at("/profileUpdate/user/avatar/url"),
+            json!(before)
+        );
+        assert_eq!(
+            app.ask(&ann, FACE, json!({ "id": null })).await.at("/profileUpdate/user/avatar"),
+            json!(null)
+        );
         app.until("it is gone", async || objects(app, "images").is_empty()).await;
-        app.until("bob sees none", async || app.ask(&bob, face, json!({})).await.at("/user/avatar").is_null()).await;
+        app.until("bob sees none", async || {
+            app.ask(&bob, face, json!({})).await.at("/user/avatar").is_null()
+        })
+        .await;
     })
     .await;
 }
@@ -111,16 +134,25 @@ async fn only_ones_own_ready_images_are_shown_and_each_once() {
         refused(&ann, &[&mine[0], &mine[0]], "INVALID").await;
         refused(&ann, &mine.iter().collect::<Vec<_>>(), "INVALID").await;
         refused(&ann, &[&ann.id], "INVALID").await;
-        assert_eq!(app.count("SELECT count(*) FROM images WHERE used").await, 0, "a refusal takes nothing");
+        assert_eq!(
+            app.count("SELECT count(*) FROM images WHERE used").await,
+            0,
+            "a refusal takes nothing"
+        );
         assert_eq!(app.count("SELECT count(*) FROM posts").await, 0);
         let order: Vec<&String> = [3, 1, 0, 2].iter().map(|place| &mine[*place]).collect();
-        let shown = app.ask(&ann, WRITE, json!({ "ids": order })).await.at("/postCreate/post/images");
-        let ids: Vec<&str> = shown.as_array().unwrap().iter().map(|image| image["id"].as_str().unwrap()).collect();
+        let shown =
+            app.ask(&ann, WRITE, json!({ "ids": order })).await.at("/postCreate/post/images");
+        let ids: Vec<&str> =
+            shown.as_array().unwrap().iter().map(|image| image["id"].as_str().unwrap()).collect();
         assert_eq!(ids, order, "in the order they were given in");
         refused(&ann, &[&mine[3]], "NOT_FOUND").await;
         for (who, id) in [(&bob, &face), (&ann, &mine[4])] {
             let answer = app.ask(who, FACE, json!({ "id": id })).await;
-            assert_eq!(answer.at("/profileUpdate/userErrors"), json!([{ "code": "NOT_FOUND", "path": ["input", "avatarImageId"] }]));
+            assert_eq!(
+                answer.at("/profileUpdate/userErrors"),
+                json!([{ "code": "NOT_FOUND", "path": ["input", "avatarImageId"] }])
+            );
         }
     })
     .await;
@@ -164,7 +196,8 @@ async fn an_address_that_was_tampered_with_shows_nothing() {
             format!("{}?{proof}", path.replace("large", "small")),
             format!("{url}x"),
             format!("{path}?until=x&proof=y"),
-            "/media/images/..%2f..%2fauth-key.pem?until=9999999999&proof=AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+            "/media/images/..%2f..%2fauth-key.pem?until=9999999999&proof=AAAAAAAAAAAAAAAAAAAAAA"
+                .to_owned(),
         ] {
             assert_eq!(status(app, &bad).await, 403, "{bad}");
         }

@@ -9,11 +9,14 @@ use super::{announce, objects, put, seen};
 use crate::app::{TestApp, with_roles_and_config, with_server};
 use plaza::cli::roles::Role;
 
-/// Begins a request by hand, with a body of these pieces, each a chunk; what the server says, or nothing when it hangs up.
+/// Begins a request by hand, with a body of these pieces, each a chunk; what the server says, or
+/// nothing when it hangs up.
 async fn chunked(app: &TestApp, url: &str, pieces: &[&[u8]], ends: bool) -> String {
     let address = app.url.trim_start_matches("http://").trim_end_matches("/graphql");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let head = format!("PUT {url} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n");
+    let head = format!(
+        "PUT {url} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
     for piece in pieces {
         let _ = stream.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await;
@@ -24,7 +27,9 @@ async fn chunked(app: &TestApp, url: &str, pieces: &[&[u8]], ends: bool) -> Stri
         let _ = stream.write_all(b"0\r\n\r\n").await;
     }
     let mut answer = Vec::new();
-    let _ = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await.expect("an answer");
+    let _ = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut answer))
+        .await
+        .expect("an answer");
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -76,12 +81,21 @@ async fn exactly_the_announced_bytes_are_taken_and_nothing_is_left_of_others() {
             (vec![&b"01234"[..], b"56789", b"a"], false, "bytes that never end"),
         ] {
             let answer = chunked(app, &image.url, &pieces, ends).await;
-            assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("announced with 10 bytes"), "{what}: {answer}");
+            assert!(
+                answer.starts_with("HTTP/1.1 400") && answer.contains("announced with 10 bytes"),
+                "{what}: {answer}"
+            );
         }
         // A client that leaves half-way.
         let address = app.url.trim_start_matches("http://").trim_end_matches("/graphql");
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        stream.write_all(format!("PUT {} HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n01234", image.url).as_bytes()).await.unwrap();
+        stream
+            .write_all(
+                format!("PUT {} HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n01234", image.url)
+                    .as_bytes(),
+            )
+            .await
+            .unwrap();
         drop(stream);
         assert_eq!(seen(app, &ann, &image.id).await["status"], "AWAITING_UPLOAD");
         assert_eq!(objects(app, "uploads"), Vec::<String>::new());
@@ -97,7 +111,8 @@ async fn the_same_bytes_may_come_again_and_others_may_not() {
     with_server(async |app| {
         let ann = app.sign_up("ann").await;
         let image = announce(app, &ann, 5, "", "POST").await;
-        let tries = (0..6).map(|number| put(app, &image.url, if number % 2 == 0 { b"aaaaa" } else { b"bbbbb" }));
+        let tries = (0..6)
+            .map(|number| put(app, &image.url, if number % 2 == 0 { b"aaaaa" } else { b"bbbbb" }));
         let mut statuses = futures_util::future::join_all(tries).await;
         statuses.sort_unstable();
         assert_eq!(statuses, [204, 204, 204, 409, 409, 409], "whichever was first");
@@ -114,8 +129,18 @@ async fn an_address_that_is_not_good_takes_nothing() {
         |config| config.media.upload_ttl_s = 2,
         async |app| {
             let ann = app.sign_up("ann").await;
-            let (mine, other) = (announce(app, &ann, 5, "", "POST").await, announce(app, &ann, 5, "", "POST").await);
-            let parts = |url: &str| url.rsplit('/').next().unwrap().splitn(3, '-').map(str::to_owned).collect::<Vec<_>>();
+            let (mine, other) = (
+                announce(app, &ann, 5, "", "POST").await,
+                announce(app, &ann, 5, "", "POST").await,
+            );
+            let parts = |url: &str| {
+                url.rsplit('/')
+                    .next()
+                    .unwrap()
+                    .splitn(3, '-')
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
             let (own, foreign) = (parts(&mine.url), parts(&other.url));
             for bad in [
                 format!("{}-{}-{}", foreign[0], own[1], own[2]),
@@ -124,11 +149,21 @@ async fn an_address_that_is_not_good_takes_nothing() {
                 "x".to_owned(),
                 "-".repeat(3_000),
             ] {
-                assert_eq!(put(app, &format!("/media/uploads/{bad}"), b"aaaaa").await, 403, "{bad}");
+                assert_eq!(
+                    put(app, &format!("/media/uploads/{bad}"), b"aaaaa").await,
+                    403,
+                    "{bad}"
+                );
             }
-            app.until("the address has ended", async || put(app, &mine.url, b"too many").await == 410).await;
+            app.until("the address has ended", async || {
+                put(app, &mine.url, b"too many").await == 410
+            })
+            .await;
             assert_eq!(put(app, &mine.url, b"aaaaa").await, 410);
-            assert_eq!(app.count("SELECT count(*) FROM images WHERE state = 'AWAITING_UPLOAD'").await, 2);
+            assert_eq!(
+                app.count("SELECT count(*) FROM images WHERE state = 'AWAITING_UPLOAD'").await,
+                2
+            );
             let get = app.http().get(super::at(app, &mine.url)).send().await.unwrap();
             assert_eq!(get.status(), 405);
         },

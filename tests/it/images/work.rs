@@ -27,7 +27,8 @@ async fn a_job_that_comes_twice_or_died_half_way_makes_one_image() {
         let url = seen(app, &ann, &id).await["url"].clone();
         process(app, &app.app.domain, &id).await;
         assert_eq!(seen(app, &ann, &id).await["url"], url);
-        // The worker may still be at it: a file that is being written has another name beside it until it is whole.
+        // The worker may still be at it: a file that is being written has another name beside it
+        // until it is whole.
         app.until("nothing is being written", async || objects(app, "images").len() == 2).await;
         assert_eq!((objects(app, "images").len(), objects(app, "uploads").len()), (2, 0));
     })

@@ -1,4 +1,5 @@
-//! What operators have: figures, traces, logs, the operator's page, dashboards and alarms, all from a real process.
+//! What operators have: figures, traces, logs, the operator's page, dashboards and alarms, all from
+//! a real process.
 
 mod alarms;
 mod page;

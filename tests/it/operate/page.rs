@@ -17,30 +17,60 @@ async fn a_whole_system_is_seen_whole() {
         assert!(page.starts_with("<!doctype html>") && page.contains("operator.json"));
         let ann = process.app.sign_up("ann").await;
         process.app.post(&ann, "seen").await;
-        // A machine that is busy with other tests may be too slow for one look: it says so, and the next one is good.
+        // A machine that is busy with other tests may be too slow for one look: it says so, and the
+        // next one is good.
         let last = std::sync::Mutex::new(Value::Null);
-        app.until("everything answers within one look, and the post's event is applied", async || {
-            let seen = sight(&process).await;
-            let answers = ["redis", "rabbitmq", "kafka"].iter().all(|part| seen[part]["told"] != Value::Null);
-            let primaries = seen["shards"].as_array().unwrap().iter().all(|shard| shard["primary"]["told"] != Value::Null);
-            last.lock().unwrap().clone_from(&seen);
-            let projections = seen["kafka"]["told"].as_array().cloned().unwrap_or_default();
-            let counts = projections.iter().find(|projection| projection["projection"] == "post_counts");
-            answers && primaries && counts.is_some_and(|counts| counts["events"].as_i64() > Some(0) && counts["behind"] == 0)
-        })
+        app.until(
+            "everything answers within one look, and the post's event is applied",
+            async || {
+                let seen = sight(&process).await;
+                let answers = ["redis", "rabbitmq", "kafka"]
+                    .iter()
+                    .all(|part| seen[part]["told"] != Value::Null);
+                let primaries = seen["shards"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .all(|shard| shard["primary"]["told"] != Value::Null);
+                last.lock().unwrap().clone_from(&seen);
+                let projections = seen["kafka"]["told"].as_array().cloned().unwrap_or_default();
+                let counts =
+                    projections.iter().find(|projection| projection["projection"] == "post_counts");
+                answers
+                    && primaries
+                    && counts.is_some_and(|counts| {
+                        counts["events"].as_i64() > Some(0) && counts["behind"] == 0
+                    })
+            },
+        )
         .await;
         let seen = last.into_inner().unwrap();
         assert_eq!(seen["shards"].as_array().unwrap().len(), app.app.config.postgres.shards.len());
         for shard in seen["shards"].as_array().unwrap() {
             assert_eq!(shard["primary"]["told"]["outbox"].as_array().unwrap().len(), 2, "{shard}");
             for replica in shard["replicas"].as_array().unwrap() {
-                assert!(replica["serves"] == true && replica["lagBytes"]["told"].is_u64(), "{replica}");
+                assert!(
+                    replica["serves"] == true && replica["lagBytes"]["told"].is_u64(),
+                    "{replica}"
+                );
             }
         }
         let queues = seen["rabbitmq"]["told"].as_array().unwrap();
-        assert!(queues.iter().all(|queue| queue["dead"] == 0 && queue["consumers"] == 1), "{queues:?}");
-        assert!(seen["redis"]["told"]["tookMs"].is_f64() && seen["process"]["ready"] == true, "{seen}");
-        assert!(seen["pools"].as_array().unwrap().iter().any(|pool| pool["name"] == "shard 0 primary" && pool["most"] == 4));
+        assert!(
+            queues.iter().all(|queue| queue["dead"] == 0 && queue["consumers"] == 1),
+            "{queues:?}"
+        );
+        assert!(
+            seen["redis"]["told"]["tookMs"].is_f64() && seen["process"]["ready"] == true,
+            "{seen}"
+        );
+        assert!(
+            seen["pools"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|pool| pool["name"] == "shard 0 primary" && pool["most"] == 4)
+        );
     })
     .await;
 }
@@ -57,7 +87,8 @@ async fn parts_that_are_away_are_named_and_the_others_seen() {
             ("PLAZA_RABBITMQ__URL", "amqp://plaza:none@127.0.0.1:1/none".to_owned()),
             ("PLAZA_KAFKA__BROKERS", "127.0.0.1:1".to_owned()),
         ];
-        let away: Vec<(&str, &str)> = away.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let away: Vec<(&str, &str)> =
+            away.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let replicas = config.postgres.shards.iter().map(|urls| urls.replicas.len()).sum::<usize>();
         let process = Process::start_with_replicas(app, &away, replicas - 1).await;
         let seen = sight(&process).await;
@@ -68,12 +99,27 @@ async fn parts_that_are_away_are_named_and_the_others_seen() {
         assert!(dead["lagBytes"]["away"].is_string() && dead["serves"] == false, "{dead}");
         let alive = &seen["shards"][3]["replicas"][0];
         assert!(alive["lagBytes"]["told"].is_u64() && alive["serves"] == true, "{alive}");
-        assert!(seen["shards"].as_array().unwrap().iter().all(|shard| shard["primary"]["told"].is_object()), "{seen}");
+        assert!(
+            seen["shards"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|shard| shard["primary"]["told"].is_object()),
+            "{seen}"
+        );
         let figures = process.figures().await;
-        for figure in ["plaza_replica_serving{server=\"shard 3 replica 2\"} 0", "plaza_rabbitmq_up 0", "plaza_kafka_up 0"] {
-            app.until(figure, async || process.figures().await.lines().any(|line| line == figure)).await;
+        for figure in [
+            "plaza_replica_serving{server=\"shard 3 replica 2\"} 0",
+            "plaza_rabbitmq_up 0",
+            "plaza_kafka_up 0",
+        ] {
+            app.until(figure, async || process.figures().await.lines().any(|line| line == figure))
+                .await;
         }
-        assert!(figures.contains("# HELP plaza_replica_lag_bytes How much of the primary's log"), "each figure says what it is");
+        assert!(
+            figures.contains("# HELP plaza_replica_lag_bytes How much of the primary's log"),
+            "each figure says what it is"
+        );
     })
     .await;
 }

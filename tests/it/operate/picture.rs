@@ -46,7 +46,13 @@ pub fn trace_picture(bars: &[Bar]) -> String {
         let (y, took) = (row * ROW + 12, ms(bar.end_ns - bar.begin_ns));
         let x = LEFT + ms(bar.begin_ns - begin) / all_ms * WIDTH;
         let width = (took / all_ms * WIDTH).max(2.0);
-        let _ = writeln!(svg, "<text x=\"12\" y=\"{}\" fill=\"{}\">{}</text>", y + 14, colour(bar.kind), bar.kind);
+        let _ = writeln!(
+            svg,
+            "<text x=\"12\" y=\"{}\" fill=\"{}\">{}</text>",
+            y + 14,
+            colour(bar.kind),
+            bar.kind
+        );
         let _ = writeln!(svg, "<text x=\"86\" y=\"{}\">{}</text>", y + 14, bar.name);
         let _ = writeln!(
             svg,

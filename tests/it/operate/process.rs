@@ -29,7 +29,10 @@ pub fn shards(config: &Config) -> String {
         .iter()
         .map(|urls| {
             let replicas = urls.replicas.iter().map(ExposeSecret::expose_secret);
-            std::iter::once(urls.primary.expose_secret()).chain(replicas).collect::<Vec<_>>().join("|")
+            std::iter::once(urls.primary.expose_secret())
+                .chain(replicas)
+                .collect::<Vec<_>>()
+                .join("|")
         })
         .collect();
     shards.join(",")
@@ -64,7 +67,11 @@ impl Process {
     }
 
     /// The same where only so many of them can.
-    pub async fn start_with_replicas(app: &TestApp, more: &[(&str, &str)], replicas: usize) -> Self {
+    pub async fn start_with_replicas(
+        app: &TestApp,
+        more: &[(&str, &str)],
+        replicas: usize,
+    ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_plaza"))
             .arg("all")
             .env("PLAZA_CONFIG", crate::app::config_file())
@@ -83,18 +90,25 @@ impl Process {
         let kept = Arc::clone(&lines);
         tokio::spawn(async move {
             while let Ok(Some(line)) = said.next_line().await {
-                let parsed = serde_json::from_str(&line).unwrap_or_else(|_| panic!("a line of the log is not JSON: {line}"));
+                let parsed = serde_json::from_str(&line)
+                    .unwrap_or_else(|_| panic!("a line of the log is not JSON: {line}"));
                 kept.lock().unwrap().push(parsed);
             }
         });
         let mut process = Self { child, lines, admin: String::new(), app: app.at(String::new()) };
-        app.until("both ports listen", async || process.address("operators").is_some() && process.address("clients").is_some()).await;
+        app.until("both ports listen", async || {
+            process.address("operators").is_some() && process.address("clients").is_some()
+        })
+        .await;
         process.admin = format!("http://{}", process.address("operators").unwrap());
         process.app = app.at(format!("http://{}/graphql", process.address("clients").unwrap()));
         app.until("it is ready and its replicas serve", async || {
             let figures = process.figures().await;
             let ready = figures.lines().any(|line| line == "plaza_ready 1");
-            let serving = figures.lines().filter(|line| line.starts_with("plaza_replica_serving{") && line.ends_with(" 1")).count();
+            let serving = figures
+                .lines()
+                .filter(|line| line.starts_with("plaza_replica_serving{") && line.ends_with(" 1"))
+                .count();
             ready && serving == replicas
         })
         .await;
@@ -103,7 +117,8 @@ impl Process {
 
     fn address(&self, what: &str) -> Option<String> {
         let lines = self.lines.lock().unwrap();
-        let line = lines.iter().find(|line| line["message"] == "listening" && line["what"] == what)?;
+        let line =
+            lines.iter().find(|line| line["message"] == "listening" && line["what"] == what)?;
         Some(line["address"].as_str().unwrap().to_owned())
     }
 
@@ -118,7 +133,13 @@ impl Process {
     }
 
     pub async fn get(&self, path: &str) -> String {
-        let answer = self.app.http().get(format!("{}{path}", self.admin)).send().await.expect("the admin port");
+        let answer = self
+            .app
+            .http()
+            .get(format!("{}{path}", self.admin))
+            .send()
+            .await
+            .expect("the admin port");
         assert!(answer.status().is_success(), "{path}: {answer:?}");
         answer.text().await.unwrap()
     }

@@ -1,4 +1,5 @@
-//! Debian's Prometheus looks at a living system: every panel of every dashboard and every alarm asks for what is there.
+//! Debian's Prometheus looks at a living system: every panel of every dashboard and every alarm
+//! asks for what is there.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -28,7 +29,8 @@ impl Drop for Prometheus {
 impl Prometheus {
     /// The project's own configuration, looking more often, at one target.
     async fn start(app: &TestApp, target: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("plaza-test-prometheus-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("plaza-test-prometheus-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
         let configuration = std::fs::read_to_string(infra("prometheus/prometheus.yml")).unwrap();
@@ -36,7 +38,11 @@ impl Prometheus {
         assert_eq!(quicker.matches("_interval: 1s").count(), 2);
         std::fs::write(folder.join("prometheus.yml"), quicker).unwrap();
         std::fs::copy(infra("prometheus/rules.yml"), folder.join("rules.yml")).unwrap();
-        std::fs::write(folder.join("targets.yml"), format!("- targets: [\"{target}\"]\n  labels: {{ role: all }}\n")).unwrap();
+        std::fs::write(
+            folder.join("targets.yml"),
+            format!("- targets: [\"{target}\"]\n  labels: {{ role: all }}\n"),
+        )
+        .unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let child = tokio::process::Command::new("prometheus")
             .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
@@ -50,14 +56,19 @@ impl Prometheus {
             .expect("prometheus: run `infra/local/install tests` once");
         let prometheus = Self { _child: child, folder, url: format!("http://127.0.0.1:{port}") };
         app.until("prometheus is ready", async || {
-            app.http().get(format!("{}/-/ready", prometheus.url)).send().await.is_ok_and(|answer| answer.status().is_success())
+            app.http()
+                .get(format!("{}/-/ready", prometheus.url))
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status().is_success())
         })
         .await;
         prometheus
     }
 
     async fn get(&self, app: &TestApp, path: &str, query: &[(&str, &str)]) -> Value {
-        let answer = app.http().get(format!("{}{path}", self.url)).query(query).send().await.unwrap();
+        let answer =
+            app.http().get(format!("{}{path}", self.url)).query(query).send().await.unwrap();
         let status = answer.status();
         let body: Value = answer.json().await.unwrap();
         assert!(status.is_success(), "{query:?}: {body}");
@@ -68,7 +79,11 @@ impl Prometheus {
     async fn values(&self, app: &TestApp, query: &str) -> Vec<f64> {
         let data = self.get(app, "/api/v1/query", &[("query", query)]).await;
         let results = data["result"].as_array().unwrap();
-        results.iter().map(|result| result["value"][1].as_str().unwrap().parse::<f64>().unwrap()).filter(|value| !value.is_nan()).collect()
+        results
+            .iter()
+            .map(|result| result["value"][1].as_str().unwrap().parse::<f64>().unwrap())
+            .filter(|value| !value.is_nan())
+            .collect()
     }
 }
 
@@ -76,9 +91,14 @@ impl Prometheus {
 fn panels() -> Vec<(String, String)> {
     let mut queries = Vec::new();
     for file in std::fs::read_dir(infra("grafana/dashboards")).unwrap().flatten() {
-        let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(file.path()).unwrap()).unwrap();
+        let dashboard: Value =
+            serde_json::from_str(&std::fs::read_to_string(file.path()).unwrap()).unwrap();
         for panel in dashboard["panels"].as_array().unwrap() {
-            let title = format!("{} / {}", dashboard["title"].as_str().unwrap(), panel["title"].as_str().unwrap());
+            let title = format!(
+                "{} / {}",
+                dashboard["title"].as_str().unwrap(),
+                panel["title"].as_str().unwrap()
+            );
             for target in panel["targets"].as_array().unwrap() {
                 let query = target["expr"].as_str().unwrap().replace("$__rate_interval", "1m");
                 queries.push((title.clone(), query));
@@ -92,13 +112,17 @@ fn panels() -> Vec<(String, String)> {
 /// What an alarm's expression compares: the part before its comparison with a number.
 fn compared(expression: &str) -> &str {
     let mut words = expression.rsplitn(3, ' ');
-    let (number, comparison, query) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
-    assert!(number.parse::<f64>().is_ok() && [">", "<", "=="].contains(&comparison), "`query comparison number`: {expression}");
+    let (number, comparison, query) =
+        (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+    assert!(
+        number.parse::<f64>().is_ok() && [">", "<", "=="].contains(&comparison),
+        "`query comparison number`: {expression}"
+    );
     query
 }
 
-/// Something of everything that is counted: people, posts, comments, orders, jobs, a subscription with an event, mistakes.
-/// The socket stays open for as long as it is held.
+/// Something of everything that is counted: people, posts, comments, orders, jobs, a subscription
+/// with an event, mistakes. The socket stays open for as long as it is held.
 async fn live(app: &TestApp) -> Socket {
     let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
     app.follow(&bob, &ann).await;
@@ -106,8 +130,7 @@ async fn live(app: &TestApp) -> Socket {
     let create = "mutation { productCreate(input: {title: \"lamp\", description: \"warm\", price: {amount: \"1500\", currency: \"EUR\"}, stock: 9}) {
         product { id } userErrors { message } } }";
     let product = app.ask(&ann, create, json!({})).await.text("/productCreate/product/id");
-    let order =
-        "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 1}]}) { order { id } userErrors { message } } }";
+    let order = "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 1}]}) { order { id } userErrors { message } } }";
     app.ask(&bob, order, json!({ "id": product })).await;
     for number in 0..3 {
         app.post(&ann, &format!("post {number}")).await;
@@ -118,7 +141,8 @@ async fn live(app: &TestApp) -> Socket {
     subscribed
 }
 
-type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+type Socket =
+    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 async fn subscribe(app: &TestApp, person: &Person) -> Socket {
     let mut request = app.url.replace("http://", "ws://").into_client_request().unwrap();

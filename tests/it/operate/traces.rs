@@ -1,4 +1,5 @@
-//! One trace, from a client's request through SQL, RabbitMQ, the worker, Redis, Kafka and the projectors, as a collector gets it by OTLP.
+//! One trace, from a client's request through SQL, RabbitMQ, the worker, Redis, Kafka and the
+//! projectors, as a collector gets it by OTLP.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
@@ -31,7 +32,11 @@ impl Sink {
         let kept = self.clone();
         let take = move |body: Bytes| async move {
             let sent = ExportTraceServiceRequest::decode(body).expect("OTLP in protobuf");
-            let spans = sent.resource_spans.into_iter().flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans);
+            let spans = sent
+                .resource_spans
+                .into_iter()
+                .flat_map(|resource| resource.scope_spans)
+                .flat_map(|scope| scope.spans);
             kept.0.lock().unwrap().extend(spans);
         };
         let router = Router::new().route("/v1/traces", post(take));
@@ -41,7 +46,14 @@ impl Sink {
 
     /// The spans of a trace, in the order they began.
     fn of(&self, trace: &str) -> Vec<Span> {
-        let mut spans: Vec<Span> = self.0.lock().unwrap().iter().filter(|span| hex(&span.trace_id) == trace).cloned().collect();
+        let mut spans: Vec<Span> = self
+            .0
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|span| hex(&span.trace_id) == trace)
+            .cloned()
+            .collect();
         spans.sort_by_key(|span| span.start_time_unix_nano);
         spans
     }
@@ -52,7 +64,11 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn attribute(span: &Span, key: &str) -> String {
-    let value = span.attributes.iter().find(|attribute| attribute.key == key).and_then(|attribute| attribute.value.clone()?.value);
+    let value = span
+        .attributes
+        .iter()
+        .find(|attribute| attribute.key == key)
+        .and_then(|attribute| attribute.value.clone()?.value);
     match value {
         Some(Value::StringValue(text)) => text,
         Some(other) => format!("{other:?}"),
@@ -62,7 +78,8 @@ fn attribute(span: &Span, key: &str) -> String {
 
 /// What a span is of.
 fn kind(span: &Span) -> &'static str {
-    let (database, broker) = (attribute(span, "db.system.name"), attribute(span, "messaging.system"));
+    let (database, broker) =
+        (attribute(span, "db.system.name"), attribute(span, "messaging.system"));
     match (span.kind(), database.as_str(), broker.as_str()) {
         (SpanKind::Server, _, _) => "http",
         (SpanKind::Internal, _, _) => "graphql",

@@ -23,7 +23,8 @@ async fn of_several_at_once_one_migrates_and_a_second_time_changes_nothing() {
         .await;
         let again = migrate(&url).await;
         client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
-        let applied: Vec<usize> = applied.into_iter().map(|outcome| outcome.unwrap().expect("migrated").len()).collect();
+        let applied: Vec<usize> =
+            applied.into_iter().map(|outcome| outcome.unwrap().expect("migrated").len()).collect();
         assert_eq!(applied.iter().sum::<usize>(), versions().len(), "{applied:?}");
         assert_eq!(applied.iter().filter(|count| **count > 0).count(), 1, "{applied:?}");
         assert_eq!(again.expect("migrated"), Vec::<String>::new());
@@ -36,7 +37,8 @@ async fn the_newest_map_on_any_shard_is_in_force_and_an_unmigrated_shard_is_name
     with_app(async |app| {
         let mut config = app.app.config.postgres.clone();
         assert_eq!(load_map(&Cluster::new(&config).unwrap()).await.unwrap().version, 1);
-        let newer = "INSERT INTO shard_maps SELECT version + 1, shards FROM shard_maps WHERE version = 1";
+        let newer =
+            "INSERT INTO shard_maps SELECT version + 1, shards FROM shard_maps WHERE version = 1";
         session(&config.shards[3].primary).await.batch_execute(newer).await.unwrap();
         assert_eq!(load_map(&Cluster::new(&config).unwrap()).await.unwrap().version, 2);
         // A shard that is away does not keep the others from starting.
@@ -44,7 +46,10 @@ async fn the_newest_map_on_any_shard_is_in_force_and_an_unmigrated_shard_is_name
         assert_eq!(load_map(&Cluster::new(&config).unwrap()).await.unwrap().version, 2);
         config.shards[2].primary = in_database(&config.shards[2].primary, "postgres");
         let error = load_map(&Cluster::new(&config).unwrap()).await.unwrap_err().to_string();
-        assert!(error.contains("shard 2 is not migrated") && error.contains("plaza migrate"), "{error}");
+        assert!(
+            error.contains("shard 2 is not migrated") && error.contains("plaza migrate"),
+            "{error}"
+        );
     })
     .await;
 }

@@ -29,7 +29,9 @@ async fn whoever_writes_to_an_outbox_tells_its_relay() {
             app.sign_up("ann").await;
             let said = hear.recv().await.unwrap();
             let shard = domain.cluster.shard(ShardIndex(said.parse().expect("one shard"))).unwrap();
-            let waiting = outbox::backlog(&mut shard.direct().await.unwrap(), Sink::Kafka.code()).await.unwrap();
+            let waiting = outbox::backlog(&mut shard.direct().await.unwrap(), Sink::Kafka.code())
+                .await
+                .unwrap();
             assert_eq!(waiting.unsent, 1, "shard {said} has it");
             stop.cancel();
         };

@@ -1,4 +1,5 @@
-//! Connections that are opened before they are needed, those that a server has ended, and callers that wait for one.
+//! Connections that are opened before they are needed, those that a server has ended, and callers
+//! that wait for one.
 
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ async fn a_shard_that_is_away_keeps_no_process_from_starting() {
         let cluster = Cluster::new(&config).unwrap();
         cluster.warm_up(2, Duration::from_secs(30)).await;
         let opened = open(&cluster);
-        let (away, there): (Vec<_>, Vec<_>) = opened.iter().partition(|(name, _)| name.starts_with("shard 1 primary"));
+        let (away, there): (Vec<_>, Vec<_>) =
+            opened.iter().partition(|(name, _)| name.starts_with("shard 1 primary"));
         assert_eq!(away.len(), 2);
         assert!(away.iter().all(|(_, open)| *open == 0), "{away:?}");
         assert!(there.iter().all(|(_, open)| *open == 2), "{there:?}");
@@ -56,7 +58,8 @@ async fn connections_that_a_server_has_ended_fail_nobody() {
         for urls in &app.app.config.postgres.shards {
             session(&urls.primary).await.batch_execute(&end).await.unwrap();
         }
-        // As after a restart: told by the servers, not yet noticed by anybody who wants a connection.
+        // As after a restart: told by the servers, not yet noticed by anybody who wants a
+        // connection.
         app.until("all connections to primaries have ended", async || {
             let ended = cluster.indexes().flat_map(|index| cluster.shard(index).unwrap().connections_ended());
             ended.filter(|(name, _)| name.contains("primary")).all(|(_, ended)| ended == 3)
@@ -79,10 +82,20 @@ async fn a_caller_that_left_while_it_waited_waits_no_more() {
         config.primary_pool = 1;
         let cluster = Cluster::new(&config).unwrap();
         let shard = ShardIndex(0);
-        let waiting = || cluster.shard(shard).unwrap().pool_states().find(|(name, _)| name == "shard 0 primary").unwrap().1.waiting;
+        let waiting = || {
+            cluster
+                .shard(shard)
+                .unwrap()
+                .pool_states()
+                .find(|(name, _)| name == "shard 0 primary")
+                .unwrap()
+                .1
+                .waiting
+        };
         let deadline = Instant::now() + Duration::from_secs(30);
         let one = cluster.write(shard, deadline, async |_: &mut _| {
-            let mut other = Box::pin(cluster.write(shard, deadline, async |_: &mut _| Ok::<_, StoreError>(())));
+            let mut other =
+                Box::pin(cluster.write(shard, deadline, async |_: &mut _| Ok::<_, StoreError>(())));
             assert!(poll!(&mut other).is_pending());
             assert_eq!(waiting(), 1);
             Ok::<_, StoreError>(())

@@ -1,4 +1,5 @@
-//! Redis against a real server (`PLAZA_REDIS__URL`, by default the local system's), each test under a prefix of its own.
+//! Redis against a real server (`PLAZA_REDIS__URL`, by default the local system's), each test under
+//! a prefix of its own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -45,7 +46,10 @@ impl Cached for LocalRow {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "where the servers are is all that tests take from the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where the servers are is all that tests take from the environment"
+)]
 fn server() -> String {
     std::env::var("PLAZA_REDIS__URL").unwrap_or_else(|_| "redis://127.0.0.1:16379/0".to_owned())
 }
@@ -74,7 +78,9 @@ fn row(text: &str, version: i64) -> Row {
 async fn read(redis: &Redis, loaded: Option<Row>) -> Option<Row> {
     let rows = redis
         .get_many(CachePolicy::default(), &[1], async |ids: &[i64]| {
-            Ok::<_, StoreError>(ids.iter().filter_map(|id| Some((*id, loaded.clone()?))).collect::<HashMap<_, _>>())
+            Ok::<_, StoreError>(
+                ids.iter().filter_map(|id| Some((*id, loaded.clone()?))).collect::<HashMap<_, _>>(),
+            )
         })
         .await
         .unwrap();
@@ -89,7 +95,11 @@ async fn without_a_time_to_live_nothing_is_held_but_others_are_told_of_changes()
     assert_eq!(read(&caching, Some(row("a", 1))).await, Some(row("a", 1)));
     assert_eq!(read(&off, Some(row("b", 2))).await, Some(row("b", 2)));
     assert_eq!(read(&off, Some(row("c", 3))).await, Some(row("c", 3)));
-    assert_eq!(read(&caching, Some(row("not asked", 9))).await, Some(row("a", 1)), "what was read there is not in Redis");
+    assert_eq!(
+        read(&caching, Some(row("not asked", 9))).await,
+        Some(row("a", 1)),
+        "what was read there is not in Redis"
+    );
     off.invalidate::<Row>(&[(1, 3)]).await.unwrap();
     assert_eq!(read(&caching, Some(row("c", 3))).await, Some(row("c", 3)));
 }
@@ -103,7 +113,11 @@ async fn what_was_loaded_once_is_held_and_so_is_absence() {
     assert_eq!(read(&other, None).await, None);
     assert_eq!(read(&other, Some(row("not asked", 1))).await, None, "absence is remembered");
     other.invalidate::<Row>(&[(1, 1)]).await.unwrap();
-    assert_eq!(read(&other, Some(row("born", 1))).await, Some(row("born", 1)), "until the row is told of");
+    assert_eq!(
+        read(&other, Some(row("born", 1))).await,
+        Some(row("born", 1)),
+        "until the row is told of"
+    );
 }
 
 #[tokio::test]
@@ -111,13 +125,22 @@ async fn a_lagging_replica_cannot_put_back_what_a_write_made_old() {
     let redis = fresh();
     read(&redis, Some(row("old", 1))).await;
     redis.invalidate::<Row>(&[(1, 2)]).await.unwrap();
-    assert_eq!(read(&redis, Some(row("old", 1))).await, Some(row("old", 1)), "given to the reader who asked that replica");
+    assert_eq!(
+        read(&redis, Some(row("old", 1))).await,
+        Some(row("old", 1)),
+        "given to the reader who asked that replica"
+    );
     assert_eq!(read(&redis, Some(row("new", 2))).await, Some(row("new", 2)), "but not kept");
     redis.invalidate::<Row>(&[(1, 1)]).await.unwrap();
-    assert_eq!(read(&redis, None).await, Some(row("new", 2)), "a late message about an older version costs nothing");
+    assert_eq!(
+        read(&redis, None).await,
+        Some(row("new", 2)),
+        "a late message about an older version costs nothing"
+    );
 }
 
-/// So many readers of row 1 at once in each of these processes, and how often they loaded it; a load takes a tenth of a second.
+/// So many readers of row 1 at once in each of these processes, and how often they loaded it; a
+/// load takes a tenth of a second.
 async fn stampede(processes: &[Redis], readers: usize) -> usize {
     let loads = Arc::new(AtomicUsize::new(0));
     let mut reading = JoinSet::new();
@@ -143,7 +166,8 @@ async fn stampede(processes: &[Redis], readers: usize) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_of_one_missing_row_load_it_once_in_all_processes_together() {
     let config = config(&server(), 2);
-    let processes: Vec<Redis> = (0..3).map(|_| Redis::new(&config, Clock::System).unwrap()).collect();
+    let processes: Vec<Redis> =
+        (0..3).map(|_| Redis::new(&config, Clock::System).unwrap()).collect();
     assert_eq!(stampede(processes.get(..1).unwrap(), 50).await, 1, "within a process");
     processes.first().unwrap().invalidate::<Row>(&[(1, 1)]).await.unwrap();
     assert_eq!(stampede(&processes, 20).await, 1, "across processes");
@@ -152,12 +176,19 @@ async fn readers_of_one_missing_row_load_it_once_in_all_processes_together() {
 #[tokio::test]
 async fn a_load_that_fails_or_is_left_keeps_nobody_from_loading() {
     let config = config(&server(), 2);
-    let (one, other) = (Redis::new(&config, Clock::System).unwrap(), Redis::new(&config, Clock::System).unwrap());
+    let (one, other) =
+        (Redis::new(&config, Clock::System).unwrap(), Redis::new(&config, Clock::System).unwrap());
     let failed = one
-        .get_many(CachePolicy::default(), &[1], async |_: &[i64]| Err::<HashMap<i64, Row>, _>(StoreError::Corrupt("on purpose".to_owned())))
+        .get_many(CachePolicy::default(), &[1], async |_: &[i64]| {
+            Err::<HashMap<i64, Row>, _>(StoreError::Corrupt("on purpose".to_owned()))
+        })
         .await;
     assert!(failed.is_err());
-    assert_eq!(read(&other, Some(row("a", 1))).await, Some(row("a", 1)), "its lease was given back");
+    assert_eq!(
+        read(&other, Some(row("a", 1))).await,
+        Some(row("a", 1)),
+        "its lease was given back"
+    );
 
     other.invalidate::<Row>(&[(1, 2)]).await.unwrap();
     let (began, begun) = tokio::sync::oneshot::channel();
@@ -172,13 +203,18 @@ async fn a_load_that_fails_or_is_left_keeps_nobody_from_loading() {
         _ = never => unreachable!("nothing is ever loaded"),
         begun = begun => begun.unwrap(),
     }
-    assert_eq!(read(&other, Some(row("b", 2))).await, Some(row("b", 2)), "its lease ended by itself");
+    assert_eq!(
+        read(&other, Some(row("b", 2))).await,
+        Some(row("b", 2)),
+        "its lease ended by itself"
+    );
 }
 
 #[tokio::test]
 async fn what_is_about_to_expire_is_loaded_anew_while_it_is_served() {
     // A process looks so seldom that now is surely its last chance.
-    let config = RedisConfig { cache_ttl_ms: 5_000, l1_ttl_ms: 10_000_000_000, ..config(&server(), 2) };
+    let config =
+        RedisConfig { cache_ttl_ms: 5_000, l1_ttl_ms: 10_000_000_000, ..config(&server(), 2) };
     let version = async |loaded: i64| {
         let process = Redis::new(&config, Clock::System).unwrap();
         let load = async |_: &[i64]| Ok::<_, StoreError>(HashMap::from([(1, LocalRow(loaded))]));
@@ -194,10 +230,13 @@ async fn what_is_about_to_expire_is_loaded_anew_while_it_is_served() {
 #[tokio::test]
 async fn another_process_forgets_what_it_held_in_memory() {
     let config = config(&server(), 2);
-    let (writer, reader) = (Redis::new(&config, Clock::System).unwrap(), Redis::new(&config, Clock::System).unwrap());
+    let (writer, reader) =
+        (Redis::new(&config, Clock::System).unwrap(), Redis::new(&config, Clock::System).unwrap());
     let version = async |expected: i64| {
         let rows = reader
-            .get_many(CachePolicy::default(), &[1], async |_: &[i64]| Ok::<_, StoreError>(HashMap::from([(1, LocalRow(expected))])))
+            .get_many(CachePolicy::default(), &[1], async |_: &[i64]| {
+                Ok::<_, StoreError>(HashMap::from([(1, LocalRow(expected))]))
+            })
             .await
             .unwrap();
         rows.get(&1).map(|row| row.0)
@@ -206,10 +245,16 @@ async fn another_process_forgets_what_it_held_in_memory() {
     let (listener, stopping) = (reader.clone(), stop.clone());
     tasks.spawn(async move { listener.listen(stopping).await });
     let channel = Keys::new(&config.key_prefix).invalidations();
-    let mut server = redis::Client::open(server()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut server =
+        redis::Client::open(server()).unwrap().get_multiplexed_async_connection().await.unwrap();
     let mut listeners = 0;
     while listeners == 0 {
-        (_, listeners) = redis::cmd("PUBSUB").arg("NUMSUB").arg(&channel).query_async::<(String, u32)>(&mut server).await.unwrap();
+        (_, listeners) = redis::cmd("PUBSUB")
+            .arg("NUMSUB")
+            .arg(&channel)
+            .query_async::<(String, u32)>(&mut server)
+            .await
+            .unwrap();
     }
     version(1).await;
     version(1).await;
@@ -245,7 +290,10 @@ async fn what_a_session_writes_at_the_same_moment_is_all_remembered() {
     assert_eq!(all.written_at_ms, 1_700_000_000_019);
     assert_eq!(all.seen_at_ms, 1_700_000_000_000);
     assert!(all.bypass_cache);
-    assert_eq!(redis.recent_writes(SessionId::from_i64(2)).await.unwrap(), ConsistencyToken::default());
+    assert_eq!(
+        redis.recent_writes(SessionId::from_i64(2)).await.unwrap(),
+        ConsistencyToken::default()
+    );
 }
 
 /// Ids that a double cannot tell apart.
@@ -257,7 +305,9 @@ fn posts(ids: impl IntoIterator<Item = i64>) -> Vec<PostId> {
 
 async fn built(redis: &Redis, user: UserId, ids: impl IntoIterator<Item = i64>, horizon: i64) {
     let marker = redis.begin_rebuild(user).await.unwrap().expect("there is none yet");
-    assert!(redis.finish_rebuild(&marker, &Timeline { posts: posts(ids), horizon }, 60).await.unwrap());
+    assert!(
+        redis.finish_rebuild(&marker, &Timeline { posts: posts(ids), horizon }, 60).await.unwrap()
+    );
 }
 
 #[tokio::test]
@@ -267,7 +317,10 @@ async fn posts_pushed_during_a_rebuild_are_kept_and_those_who_have_no_timeline_g
     assert!(redis.begin_rebuild(me).await.unwrap().is_none(), "one at a time");
     assert_eq!(redis.push_to_timelines(&posts([BIG + 3]), &[me, nobody], 100).await.unwrap(), 1);
     assert_eq!(redis.timeline(me).await.unwrap(), None, "not before it is whole");
-    redis.finish_rebuild(&marker, &Timeline { posts: posts([BIG + 2, BIG + 1]), horizon: BIG }, 60).await.unwrap();
+    redis
+        .finish_rebuild(&marker, &Timeline { posts: posts([BIG + 2, BIG + 1]), horizon: BIG }, 60)
+        .await
+        .unwrap();
     // Pushed twice, as after a redelivery.
     redis.push_to_timelines(&posts([BIG + 3]), &[me], 100).await.unwrap();
     let expected = Timeline { posts: posts([BIG + 3, BIG + 2, BIG + 1]), horizon: BIG };
@@ -298,7 +351,8 @@ async fn a_timeline_that_grew_too_long_keeps_the_newest_and_knows_what_it_lost()
     let timeline = redis.timeline(me).await.unwrap().unwrap();
     assert!(timeline.posts.len() <= 11);
     let must: Vec<PostId> = posts((timeline.horizon + 1..=BIG + 11).rev());
-    let above: Vec<PostId> = timeline.posts.into_iter().filter(|post| post.as_i64() > timeline.horizon).collect();
+    let above: Vec<PostId> =
+        timeline.posts.into_iter().filter(|post| post.as_i64() > timeline.horizon).collect();
     assert_eq!(above, must, "without a gap down to the horizon");
     assert!(timeline.horizon > BIG, "trimmed at least once");
 }
@@ -310,12 +364,21 @@ async fn a_raised_horizon_never_sinks_and_a_rebuild_is_left_alone() {
     let marker = redis.begin_rebuild(other).await.unwrap().unwrap();
     redis.raise_horizons(&[me, other, UserId::from_i64(3)], 100, BIG + 4).await.unwrap();
     redis.raise_horizons(&[me], 100, BIG + 1).await.unwrap();
-    assert_eq!(redis.timeline(me).await.unwrap(), Some(Timeline { posts: posts([BIG + 9, BIG + 5]), horizon: BIG + 4 }));
-    assert!(redis.finish_rebuild(&marker, &Timeline { posts: Vec::new(), horizon: 0 }, 60).await.unwrap());
+    assert_eq!(
+        redis.timeline(me).await.unwrap(),
+        Some(Timeline { posts: posts([BIG + 9, BIG + 5]), horizon: BIG + 4 })
+    );
+    assert!(
+        redis
+            .finish_rebuild(&marker, &Timeline { posts: Vec::new(), horizon: 0 }, 60)
+            .await
+            .unwrap()
+    );
     assert_eq!(redis.timeline(UserId::from_i64(3)).await.unwrap(), None);
 }
 
-/// By default Redis allocates 4 KB for a stream's first entry: a hundred thousand watched homes then push each other out of its memory.
+/// By default Redis allocates 4 KB for a stream's first entry: a hundred thousand watched homes
+/// then push each other out of its memory.
 #[tokio::test]
 async fn a_watched_home_is_small() {
     let (config, me) = (config(&server(), 2), UserId::from_i64(1));
@@ -324,9 +387,11 @@ async fn a_watched_home_is_small() {
     for post in posts(BIG..BIG + 5) {
         assert_eq!(redis.push_live(post, &[me]).await.unwrap(), 1);
     }
-    let mut connection = redis::Client::open(server()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut connection =
+        redis::Client::open(server()).unwrap().get_multiplexed_async_connection().await.unwrap();
     let key = format!("{}:live:1", config.key_prefix);
-    let bytes: usize = redis::cmd("MEMORY").arg("USAGE").arg(&key).query_async(&mut connection).await.unwrap();
+    let bytes: usize =
+        redis::cmd("MEMORY").arg("USAGE").arg(&key).query_async(&mut connection).await.unwrap();
     assert!((500..1_500).contains(&bytes), "{bytes}");
     let memory = redis.memory().await.unwrap();
     assert!(memory.used_bytes > 0 && memory.max_bytes >= 512 << 20, "{memory:?}");
@@ -336,19 +401,28 @@ async fn a_watched_home_is_small() {
 async fn without_redis_everything_is_loaded_and_nothing_waits() {
     // A port that was free a moment ago: nobody listens.
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let redis = Redis::new(&config(&format!("redis://127.0.0.1:{port}/0"), 2), Clock::System).unwrap();
+    let redis =
+        Redis::new(&config(&format!("redis://127.0.0.1:{port}/0"), 2), Clock::System).unwrap();
     assert!(matches!(redis.ping().await, Err(StoreError::Unavailable { .. })));
     let begun = tokio::time::Instant::now();
     for version in 1..=20 {
         assert_eq!(read(&redis, Some(row("a", version))).await, Some(row("a", version)));
     }
-    assert!(begun.elapsed() < Duration::from_millis(400), "{:?}: the breaker is open", begun.elapsed());
-    assert!(matches!(redis.invalidate::<Row>(&[(1, 1)]).await, Err(StoreError::Unavailable { .. })));
+    assert!(
+        begun.elapsed() < Duration::from_millis(400),
+        "{:?}: the breaker is open",
+        begun.elapsed()
+    );
+    assert!(matches!(
+        redis.invalidate::<Row>(&[(1, 1)]).await,
+        Err(StoreError::Unavailable { .. })
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_connection_carries_many_commands_at_a_time_and_a_dead_one_is_replaced() {
-    // A wire to the server that can be cut, and that takes 50 ms: one command after another would take 5 s.
+    // A wire to the server that can be cut, and that takes 50 ms: one command after another would
+    // take 5 s.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://{}/0", listener.local_addr().unwrap());
     let address = server().trim_start_matches("redis://").split('/').next().unwrap().to_owned();
@@ -361,7 +435,8 @@ async fn one_connection_carries_many_commands_at_a_time_and_a_dead_one_is_replac
             let far = TcpStream::connect(&address).await.unwrap();
             let cut = cutter.lock().unwrap().clone();
             wires.spawn(async move {
-                let ((mut near_in, mut near_out), (mut far_in, mut far_out)) = (near.into_split(), far.into_split());
+                let ((mut near_in, mut near_out), (mut far_in, mut far_out)) =
+                    (near.into_split(), far.into_split());
                 tokio::select! {
                     () = cut.cancelled() => {}
                     _ = tokio::io::copy(&mut near_in, &mut far_out) => {}
@@ -386,7 +461,10 @@ async fn one_connection_carries_many_commands_at_a_time_and_a_dead_one_is_replac
     assert!(failures <= 7, "{failures} failures: one, and then half a second of standing off");
 }
 
-async fn slowly(from: &mut tokio::net::tcp::OwnedReadHalf, to: &mut tokio::net::tcp::OwnedWriteHalf) {
+async fn slowly(
+    from: &mut tokio::net::tcp::OwnedReadHalf,
+    to: &mut tokio::net::tcp::OwnedWriteHalf,
+) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(read) = from.read(&mut bytes).await {

@@ -15,7 +15,9 @@ use crate::app::{Person, TestApp};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A client's socket.
-pub struct Socket(tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>);
+pub struct Socket(
+    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>,
+);
 
 /// What came.
 #[derive(Debug, PartialEq)]
@@ -28,14 +30,18 @@ impl Socket {
     /// Opens a socket with headers of its own; the status when it is refused.
     pub async fn open(app: &TestApp, headers: &[(&str, &str)]) -> Result<Self, u16> {
         let mut request = app.url.replace("http://", "ws://").into_client_request().unwrap();
-        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
         for (name, value) in headers {
             let name: tokio_tungstenite::tungstenite::http::HeaderName = name.parse().unwrap();
             request.headers_mut().insert(name, value.parse().unwrap());
         }
         match tokio_tungstenite::connect_async(request).await {
             Ok((socket, _)) => Ok(Self(socket)),
-            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
+                Err(response.status().as_u16())
+            }
             Err(error) => panic!("{error}"),
         }
     }
@@ -43,7 +49,10 @@ impl Socket {
     /// A socket that is acknowledged.
     pub async fn of(app: &TestApp, person: Option<&Person>) -> Self {
         let mut socket = Self::open(app, &[]).await.unwrap();
-        let payload = person.map_or(json!({}), |person| json!({ "authorization": format!("Bearer {}", person.token) }));
+        let payload = person.map_or(
+            json!({}),
+            |person| json!({ "authorization": format!("Bearer {}", person.token) }),
+        );
         socket.say(json!({ "type": "connection_init", "payload": payload })).await;
         assert_eq!(socket.hear().await, Heard::Message(json!({ "type": "connection_ack" })));
         socket
@@ -89,7 +98,9 @@ impl Socket {
     /// The data of the next event of an operation.
     pub async fn next(&mut self, id: &str) -> Value {
         match self.hear().await {
-            Heard::Message(message) if message["type"] == "next" && message["id"] == id => message["payload"]["data"].clone(),
+            Heard::Message(message) if message["type"] == "next" && message["id"] == id => {
+                message["payload"]["data"].clone()
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -53,7 +53,10 @@ async fn a_handshake_is_refused_to_foreign_pages_and_other_protocols() {
     with_server(async |app| {
         assert_eq!(Socket::open(app, &[("origin", "https://evil.example")]).await.err(), Some(403));
         assert!(Socket::open(app, &[("origin", "http://localhost:5173")]).await.is_ok());
-        assert_eq!(Socket::open(app, &[("sec-websocket-protocol", "graphql-ws")]).await.err(), Some(400));
+        assert_eq!(
+            Socket::open(app, &[("sec-websocket-protocol", "graphql-ws")]).await.err(),
+            Some(400)
+        );
     })
     .await;
 }
@@ -64,7 +67,10 @@ async fn operations_of_every_kind_run_and_errors_are_errors() {
         let ann = app.sign_up("ann").await;
         let mut socket = Socket::of(app, Some(&ann)).await;
         socket.say(json!({ "type": "ping", "payload": { "a": 1 } })).await;
-        assert_eq!(socket.hear().await, Heard::Message(json!({ "type": "pong", "payload": { "a": 1 } })));
+        assert_eq!(
+            socket.hear().await,
+            Heard::Message(json!({ "type": "pong", "payload": { "a": 1 } }))
+        );
 
         socket.subscribe("q", "{ viewer { user { handle } } }", json!({})).await;
         assert_eq!(socket.next("q").await, json!({ "viewer": { "user": { "handle": "ann" } } }));
@@ -73,25 +79,46 @@ async fn operations_of_every_kind_run_and_errors_are_errors() {
         for (id, query, code) in [
             ("e1", "{ nonsense }", "GRAPHQL_VALIDATION_FAILED"),
             ("e2", "{", "GRAPHQL_PARSE_FAILED"),
-            ("e3", &format!("{{echo(s:{}{})}}", "[".repeat(1_542), "]".repeat(1_542)), "QUERY_TOO_DEEP"),
+            (
+                "e3",
+                &format!("{{echo(s:{}{})}}", "[".repeat(1_542), "]".repeat(1_542)),
+                "QUERY_TOO_DEEP",
+            ),
             ("e4", "subscription { homeUpdated(after: \"x\") { cursor } }", "BAD_USER_INPUT"),
         ] {
             socket.subscribe(id, query, json!({})).await;
-            let Heard::Message(message) = socket.hear().await else { panic!("{query} closed the socket") };
-            let errors = if message["type"] == "error" { &message["payload"] } else { &message["payload"]["errors"] };
-            assert_eq!((&message["id"], &errors[0]["extensions"]["code"]), (&json!(id), &json!(code)), "{message}");
+            let Heard::Message(message) = socket.hear().await else {
+                panic!("{query} closed the socket")
+            };
+            let errors = if message["type"] == "error" {
+                &message["payload"]
+            } else {
+                &message["payload"]["errors"]
+            };
+            assert_eq!(
+                (&message["id"], &errors[0]["extensions"]["code"]),
+                (&json!(id), &json!(code)),
+                "{message}"
+            );
             if message["type"] == "next" {
-                assert_eq!(socket.hear().await, Heard::Message(json!({ "id": id, "type": "complete" })));
+                assert_eq!(
+                    socket.hear().await,
+                    Heard::Message(json!({ "id": id, "type": "complete" }))
+                );
             }
         }
 
         // The same mutation twice, by the same key: one effect.
-        let query = "mutation { postCreate(input: {text: \"x\", clientKey: \"once\"}) { post { id } } }";
+        let query =
+            "mutation { postCreate(input: {text: \"x\", clientKey: \"once\"}) { post { id } } }";
         let mut posts: Vec<Value> = Vec::new();
         for id in ["m1", "m2"] {
             socket.subscribe(id, query, json!({})).await;
             posts.push(socket.next(id).await["postCreate"]["post"]["id"].clone());
-            assert_eq!(socket.hear().await, Heard::Message(json!({ "id": id, "type": "complete" })));
+            assert_eq!(
+                socket.hear().await,
+                Heard::Message(json!({ "id": id, "type": "complete" }))
+            );
         }
         assert!(posts[0].is_string() && posts[0] == posts[1], "{posts:?}");
         assert_eq!(app.count("SELECT count(*) FROM posts").await, 1);

@@ -20,14 +20,20 @@ async fn posts_arrive_and_what_was_missed_comes_once_and_in_order() {
     with_app(async |app| {
         let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
         app.follow(&bob, &ann).await;
-        app.until("the follow is known", async || app.count("SELECT count(*) FROM followers").await == 1).await;
+        app.until("the follow is known", async || {
+            app.count("SELECT count(*) FROM followers").await == 1
+        })
+        .await;
 
         let mut socket = Socket::of(app, Some(&bob)).await;
         socket.subscribe("1", HOME, json!({})).await;
         app.until("the home is watched", async || streams(app).await == 1).await;
         app.post(&ann, "one").await;
         let first = socket.next("1").await;
-        assert_eq!((text(&first), &first["homeUpdated"]["node"]["author"]["handle"]), ("one", &json!("ann")));
+        assert_eq!(
+            (text(&first), &first["homeUpdated"]["node"]["author"]["handle"]),
+            ("one", &json!("ann"))
+        );
         drop(socket);
 
         for text in ["two", "three", "four"] {
@@ -40,7 +46,8 @@ async fn posts_arrive_and_what_was_missed_comes_once_and_in_order() {
         for _ in 0..3 {
             let event = socket.next("1").await;
             seen.push(text(&event).to_owned());
-            // Posts that follow each other this closely may be fanned out in another order, and the feed is told from a post on.
+            // Posts that follow each other this closely may be fanned out in another order, and the
+            // feed is told from a post on.
             if text(&event) == "four" {
                 last = cursor(&event);
             }
@@ -52,7 +59,10 @@ async fn posts_arrive_and_what_was_missed_comes_once_and_in_order() {
         drop(socket);
         app.post(&ann, "five").await;
         let newest = "{ viewer { home(first: 1) { nodes { text } } } }";
-        app.until("fanned out", async || app.ask(&bob, newest, json!({})).await.at("/viewer/home/nodes/0/text") == "five").await;
+        app.until("fanned out", async || {
+            app.ask(&bob, newest, json!({})).await.at("/viewer/home/nodes/0/text") == "five"
+        })
+        .await;
         forget(app).await;
         let mut socket = Socket::of(app, Some(&bob)).await;
         socket.subscribe("1", HOME, json!({ "after": last })).await;
@@ -60,7 +70,11 @@ async fn posts_arrive_and_what_was_missed_comes_once_and_in_order() {
         app.post(&ann, "six").await;
         assert_eq!(text(&socket.next("1").await), "six");
         socket.say(json!({ "type": "ping" })).await;
-        assert_eq!(socket.hear().await, Heard::Message(json!({ "type": "pong" })), "nothing comes twice");
+        assert_eq!(
+            socket.hear().await,
+            Heard::Message(json!({ "type": "pong" })),
+            "nothing comes twice"
+        );
     })
     .await;
 }
@@ -81,7 +95,8 @@ pub async fn streams(app: &crate::app::TestApp) -> usize {
 
 async fn forget(app: &crate::app::TestApp) {
     let keys = keys(app, "*").await;
-    let _: i64 = redis::cmd("DEL").arg(&keys).query_async(&mut connection(app).await).await.unwrap();
+    let _: i64 =
+        redis::cmd("DEL").arg(&keys).query_async(&mut connection(app).await).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,10 +172,14 @@ async fn notifications_arrive_and_are_listed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_told_what_they_may_no_longer_see() {
     with_app(async |app| {
-        let (ann, bob, cy) = (app.sign_up("ann").await, app.sign_up("bob").await, app.sign_up("cyd").await);
+        let (ann, bob, cy) =
+            (app.sign_up("ann").await, app.sign_up("bob").await, app.sign_up("cyd").await);
         app.follow(&bob, &ann).await;
         app.follow(&bob, &cy).await;
-        app.until("the follows are known", async || app.count("SELECT count(*) FROM followers WHERE active").await == 2).await;
+        app.until("the follows are known", async || {
+            app.count("SELECT count(*) FROM followers WHERE active").await == 2
+        })
+        .await;
         let mut socket = Socket::of(app, Some(&bob)).await;
         socket.subscribe("1", HOME, json!({})).await;
         app.until("the home is watched", async || streams(app).await == 1).await;
@@ -168,9 +187,13 @@ async fn nobody_is_told_what_they_may_no_longer_see() {
         let before = socket.next("1").await;
         assert_eq!(text(&before), "before");
 
-        let block = "mutation($id: ID!) { userBlock(input: {userId: $id}) { userErrors { code } } }";
+        let block =
+            "mutation($id: ID!) { userBlock(input: {userId: $id}) { userErrors { code } } }";
         app.ask(&ann, block, json!({ "id": bob.id })).await;
-        app.until("bob has heard", async || app.ask(&bob, "{ user(handle: \"ann\") { id } }", json!({})).await.at("/user").is_null()).await;
+        app.until("bob has heard", async || {
+            app.ask(&bob, "{ user(handle: \"ann\") { id } }", json!({})).await.at("/user").is_null()
+        })
+        .await;
         app.post(&ann, "hidden").await;
         app.post(&cy, "shown").await;
         assert_eq!(text(&socket.next("1").await), "shown");

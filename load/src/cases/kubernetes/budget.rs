@@ -1,4 +1,5 @@
-//! A process's CPU: how much it may use (a control group of its own, where this machine lets us make one) and how much it has used.
+//! A process's CPU: how much it may use (a control group of its own, where this machine lets us
+//! make one) and how much it has used.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,8 @@ use anyhow::Context;
 
 /// A tenth of Kubernetes' own period, so that a small share comes in small pieces.
 const PERIOD_US: u64 = 10_000;
-/// All servers are one group to the machine, which would count as much as a single other process: it is to count as much as ten.
+/// All servers are one group to the machine, which would count as much as a single other process:
+/// it is to count as much as ten.
 const WEIGHT: u64 = 10;
 /// Clock ticks a second, which Linux tells every program, whatever its kernel counts in.
 const TICKS_PER_S: f64 = 100.0;
@@ -48,7 +50,8 @@ impl Budget {
     }
 }
 
-/// Takes away the groups that an earlier case left, whose processes had not quite ended when it did.
+/// Takes away the groups that an earlier case left, whose processes had not quite ended when it
+/// did.
 pub fn sweep() {
     for parent in ["/sys/fs/cgroup/cpu/plaza-k8s-sim", "/sys/fs/cgroup/plaza-k8s-sim"] {
         for group in fs::read_dir(parent).into_iter().flatten().flatten() {
@@ -68,8 +71,14 @@ impl Drop for Budget {
 /// Seconds of CPU that a process has used, and bytes that it holds; nothing when it is gone.
 pub fn used(pid: u32) -> Option<(f64, f64)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command's name may hold spaces and parentheses: count from the last one. The 14th and 15th fields, and the 24th: pages.
-    let fields: Vec<f64> = stat.rsplit_once(") ")?.1.split(' ').map(|field| field.trim().parse().unwrap_or_default()).collect();
+    // The command's name may hold spaces and parentheses: count from the last one. The 14th and
+    // 15th fields, and the 24th: pages.
+    let fields: Vec<f64> = stat
+        .rsplit_once(") ")?
+        .1
+        .split(' ')
+        .map(|field| field.trim().parse().unwrap_or_default())
+        .collect();
     Some(((fields.get(11)? + fields.get(12)?) / TICKS_PER_S, fields.get(21)? * 4_096.0))
 }
 

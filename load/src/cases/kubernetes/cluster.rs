@@ -1,4 +1,5 @@
-//! The simulated cluster: a real API server, asked through `kubectl proxy` on loopback, and `kubectl` for what an operator would type.
+//! The simulated cluster: a real API server, asked through `kubectl proxy` on loopback, and
+//! `kubectl` for what an operator would type.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -63,13 +64,17 @@ impl Pod {
     fn of(value: &Value) -> Self {
         let container = value.pointer("/spec/containers/0").unwrap_or(&Value::Null);
         let seconds = |value: Option<&Value>| value.and_then(Value::as_u64);
-        let limit = container.pointer("/resources/limits/cpu").and_then(Value::as_str).and_then(thousandths);
+        let limit = container
+            .pointer("/resources/limits/cpu")
+            .and_then(Value::as_str)
+            .and_then(thousandths);
         Self {
             name: text(value, "/metadata/name"),
             uid: text(value, "/metadata/uid"),
             scheduled: value.pointer("/spec/nodeName").is_some(),
             leaving: value.pointer("/metadata/deletionTimestamp").is_some(),
-            sleep_s: seconds(container.pointer("/lifecycle/preStop/sleep/seconds")).unwrap_or_default(),
+            sleep_s: seconds(container.pointer("/lifecycle/preStop/sleep/seconds"))
+                .unwrap_or_default(),
             grace_s: seconds(value.pointer("/spec/terminationGracePeriodSeconds")).unwrap_or(30),
             cpu_limit_m: limit.and_then(|limit| format!("{limit:.0}").parse().ok()),
         }
@@ -83,11 +88,25 @@ impl Cluster {
     /// What `infra/k8s-sim/up` says.
     pub async fn start(root: &Path) -> anyhow::Result<Self> {
         let scripts = std::path::absolute(root.join("infra/k8s-sim"))?;
-        let status = Command::new(scripts.join("up")).stdin(Stdio::null()).status().await.context("infra/k8s-sim/up")?;
-        anyhow::ensure!(status.success(), "the simulated cluster does not start: infra/k8s-sim/install first");
+        let status = Command::new(scripts.join("up"))
+            .stdin(Stdio::null())
+            .status()
+            .await
+            .context("infra/k8s-sim/up")?;
+        anyhow::ensure!(
+            status.success(),
+            "the simulated cluster does not start: infra/k8s-sim/install first"
+        );
         let record = std::fs::read_to_string(root.join(".local/k8s-sim/run/proxy"))?;
-        let port = record.lines().find_map(|line| line.strip_prefix("port=")).context("kubectl proxy has no port")?;
-        Ok(Self { http: reqwest::Client::builder().no_proxy().build()?, api: format!("http://127.0.0.1:{port}"), scripts })
+        let port = record
+            .lines()
+            .find_map(|line| line.strip_prefix("port="))
+            .context("kubectl proxy has no port")?;
+        Ok(Self {
+            http: reqwest::Client::builder().no_proxy().build()?,
+            api: format!("http://127.0.0.1:{port}"),
+            scripts,
+        })
     }
 
     /// What an operator would type; what it prints.
@@ -95,14 +114,25 @@ impl Cluster {
     /// # Errors
     /// What kubectl says.
     pub async fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let output = Command::new(self.scripts.join("kubectl")).args(arguments).stdin(Stdio::null()).output().await?;
+        let output = Command::new(self.scripts.join("kubectl"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .await?;
         let said = String::from_utf8_lossy(&output.stderr);
         anyhow::ensure!(output.status.success(), "kubectl {}: {said}", arguments.join(" "));
         Ok(format!("{}{said}", String::from_utf8_lossy(&output.stdout)))
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        Ok(self.http.get(format!("{}{path}", self.api)).send().await?.error_for_status()?.json().await?)
+        Ok(self
+            .http
+            .get(format!("{}{path}", self.api))
+            .send()
+            .await?
+            .error_for_status()?
+            .json()
+            .await?)
     }
 
     async fn patch(&self, path: &str, patch: &Value) -> anyhow::Result<()> {
@@ -120,7 +150,9 @@ impl Cluster {
     /// # Errors
     /// The API server's.
     pub async fn pods(&self) -> anyhow::Result<Vec<Pod>> {
-        let list = self.get("/api/v1/namespaces/plaza/pods?labelSelector=app.kubernetes.io%2Fname%3Dapi").await?;
+        let list = self
+            .get("/api/v1/namespaces/plaza/pods?labelSelector=app.kubernetes.io%2Fname%3Dapi")
+            .await?;
         Ok(list.get("items").and_then(Value::as_array).into_iter().flatten().map(Pod::of).collect())
     }
 
@@ -132,8 +164,11 @@ impl Cluster {
         let path = "/apis/discovery.k8s.io/v1/namespaces/plaza/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3Dapi";
         let list = self.get(path).await?;
         let slices = list.get("items").and_then(Value::as_array).into_iter().flatten();
-        let endpoints = slices.filter_map(|slice| slice.get("endpoints").and_then(Value::as_array)).flatten();
-        let ready = endpoints.filter(|endpoint| endpoint.pointer("/conditions/ready").and_then(Value::as_bool).unwrap_or(false));
+        let endpoints =
+            slices.filter_map(|slice| slice.get("endpoints").and_then(Value::as_array)).flatten();
+        let ready = endpoints.filter(|endpoint| {
+            endpoint.pointer("/conditions/ready").and_then(Value::as_bool).unwrap_or(false)
+        });
         Ok(ready.map(|endpoint| text(endpoint, "/targetRef/name")).collect())
     }
 
@@ -142,12 +177,21 @@ impl Cluster {
     /// # Errors
     /// The API server's.
     pub async fn autoscaler(&self) -> anyhow::Result<Autoscaler> {
-        let list = self.get("/apis/autoscaling/v2/namespaces/plaza/horizontalpodautoscalers").await?;
+        let list =
+            self.get("/apis/autoscaling/v2/namespaces/plaza/horizontalpodautoscalers").await?;
         let Some(found) = list.pointer("/items/0/status") else { return Ok(Autoscaler::default()) };
-        let metrics = || found.get("currentMetrics").and_then(Value::as_array).into_iter().flatten();
-        let average = |value: &Value| value.pointer("/pods/current/averageValue").and_then(Value::as_str).and_then(thousandths);
+        let metrics =
+            || found.get("currentMetrics").and_then(Value::as_array).into_iter().flatten();
+        let average = |value: &Value| {
+            value
+                .pointer("/pods/current/averageValue")
+                .and_then(Value::as_str)
+                .and_then(thousandths)
+        };
         Ok(Autoscaler {
-            cpu_percent: metrics().find_map(|metric| metric.pointer("/resource/current/averageUtilization").and_then(Value::as_f64)),
+            cpu_percent: metrics().find_map(|metric| {
+                metric.pointer("/resource/current/averageUtilization").and_then(Value::as_f64)
+            }),
             in_flight: metrics().find_map(average).map(|thousandths| thousandths / 1_000.0),
             desired: found.get("desiredReplicas").and_then(Value::as_u64).unwrap_or_default(),
         })
@@ -157,9 +201,14 @@ impl Cluster {
     ///
     /// # Errors
     /// The API server's.
-    pub async fn tell(&self, pod: &Pod, address: &str, now: &str, ready: bool) -> anyhow::Result<()> {
-        let condition =
-            |kind: &str, holds: bool| json!({ "type": kind, "status": if holds { "True" } else { "False" }, "lastTransitionTime": now });
+    pub async fn tell(
+        &self,
+        pod: &Pod,
+        address: &str,
+        now: &str,
+        ready: bool,
+    ) -> anyhow::Result<()> {
+        let condition = |kind: &str, holds: bool| json!({ "type": kind, "status": if holds { "True" } else { "False" }, "lastTransitionTime": now });
         let status = json!({ "status": {
             "phase": "Running",
             "hostIP": "127.0.0.1",
@@ -180,7 +229,11 @@ impl Cluster {
     /// The API server's.
     pub async fn tell_usage(&self, pod: &str, cpu_m: f64, bytes: f64) -> anyhow::Result<()> {
         let usage = json!({ "kwok.x-k8s.io/usage-cpu": format!("{cpu_m:.0}m"), "kwok.x-k8s.io/usage-memory": format!("{bytes:.0}") });
-        self.patch(&format!("/api/v1/namespaces/plaza/pods/{pod}"), &json!({ "metadata": { "annotations": usage } })).await
+        self.patch(
+            &format!("/api/v1/namespaces/plaza/pods/{pod}"),
+            &json!({ "metadata": { "annotations": usage } }),
+        )
+        .await
     }
 
     /// Says that a pod that was to go has gone.
@@ -189,8 +242,18 @@ impl Cluster {
     /// The API server's.
     pub async fn gone(&self, pod: &Pod) -> anyhow::Result<()> {
         let options = json!({ "gracePeriodSeconds": 0, "preconditions": { "uid": pod.uid } });
-        let answer = self.http.delete(format!("{}/api/v1/namespaces/plaza/pods/{}", self.api, pod.name)).json(&options).send().await?;
-        anyhow::ensure!(answer.status().is_success() || answer.status().is_client_error(), "deleting {}: {}", pod.name, answer.status());
+        let answer = self
+            .http
+            .delete(format!("{}/api/v1/namespaces/plaza/pods/{}", self.api, pod.name))
+            .json(&options)
+            .send()
+            .await?;
+        anyhow::ensure!(
+            answer.status().is_success() || answer.status().is_client_error(),
+            "deleting {}: {}",
+            pod.name,
+            answer.status()
+        );
         Ok(())
     }
 }

@@ -1,7 +1,9 @@
-//! Case 3.2: three servers whatever comes, against as many as the autoscaler of k8s/hpa.yaml thinks fit, under the same wave of requests.
+//! Case 3.2: three servers whatever comes, against as many as the autoscaler of k8s/hpa.yaml thinks
+//! fit, under the same wave of requests.
 //!
-//! The control plane is a real one, and so is every server: one for each pod, with the CPU of the pod's limit. Simulated are the nodes, the network
-//! between them, and the kubelet, whose part [`pods`] plays.
+//! The control plane is a real one, and so is every server: one for each pod, with the CPU of the
+//! pod's limit. Simulated are the nodes, the network between them, and the kubelet, whose part
+//! [`pods`] plays.
 
 mod budget;
 mod cluster;
@@ -31,10 +33,12 @@ use crate::people::{LoggedIn, Signer};
 use crate::report::float;
 use crate::truth::Truth;
 
-/// A tenth of what the manifest has, in thousandths of a core: ten pods share this machine with everything they ask.
+/// A tenth of what the manifest has, in thousandths of a core: ten pods share this machine with
+/// everything they ask.
 const REQUESTS_M: u64 = 50;
 const LIMITS_M: u64 = 100;
-/// CPU that the wave is to cost all servers together at its height, in cores: more than three pods may use, less than ten.
+/// CPU that the wave is to cost all servers together at its height, in cores: more than three pods
+/// may use, less than ten.
 const HEIGHT_CORES: f64 = 0.36;
 /// And before and after it.
 const CALM_CORES: f64 = 0.03;
@@ -110,25 +114,42 @@ impl Script {
         Some(began.elapsed().as_secs_f64())
     }
 
-    fn load(&self, rate: watch::Receiver<f64>, began: Instant, seed: u64) -> impl Future<Output = Vec<Sent>> {
+    fn load(
+        &self,
+        rate: watch::Receiver<f64>,
+        began: Instant,
+        seed: u64,
+    ) -> impl Future<Output = Vec<Sent>> {
         let (client, people) = (self.client.clone(), Arc::clone(&self.people));
         wave(rate, began, seed, move |number| read_or_post(client.clone(), people.clone(), number))
     }
 
-    /// Asks, one request at a time, until so many in a row were answered: a new server has connections to open and caches to fill.
+    /// Asks, one request at a time, until so many in a row were answered: a new server has
+    /// connections to open and caches to fill.
     async fn warmed_up(&self) -> anyhow::Result<()> {
         let (began, mut in_a_row) = (Instant::now(), 0);
         for number in 0.. {
-            in_a_row = if read_or_post(self.client.clone(), Arc::clone(&self.people), number).await.is_ok() { in_a_row + 1 } else { 0 };
+            in_a_row = if read_or_post(self.client.clone(), Arc::clone(&self.people), number)
+                .await
+                .is_ok()
+            {
+                in_a_row + 1
+            } else {
+                0
+            };
             if in_a_row == IN_A_ROW {
                 return Ok(());
             }
-            anyhow::ensure!(began.elapsed() < Duration::from_secs(120), "the servers do not answer");
+            anyhow::ensure!(
+                began.elapsed() < Duration::from_secs(120),
+                "the servers do not answer"
+            );
         }
         Ok(())
     }
 
-    /// What a request costs the servers, from a little load after a little rest, and so what rates make the wave.
+    /// What a request costs the servers, from a little load after a little rest, and so what rates
+    /// make the wave.
     async fn rates(&self, wanted: Option<f64>) -> anyhow::Result<Rates> {
         let cpu_s = || self.seen.borrow().cpu_s;
         let (rest, tried) = (Duration::from_secs(15), 40.0);
@@ -143,7 +164,10 @@ impl Script {
             (cpu_s() - before) / rest.as_secs_f64()
         };
         let (sent, busy) = tokio::join!(self.load(listened, Instant::now(), 7), loading);
-        anyhow::ensure!(sent.iter().filter(|sent| !sent.failed).count() > sent.len() / 2, "the servers do not answer");
+        anyhow::ensure!(
+            sent.iter().filter(|sent| !sent.failed).count() > sent.len() / 2,
+            "the servers do not answer"
+        );
         let each = ((busy - idle) / tried).max(0.000_5);
         let top = wanted.unwrap_or((HEIGHT_CORES - idle) / each).max(5.0);
         say(&format!(
@@ -155,7 +179,11 @@ impl Script {
     }
 
     /// Calm, rise, height; then `after` with the rate in its hand, and the end.
-    async fn ride<After>(&self, rates: Rates, after: impl FnOnce(watch::Sender<f64>, Instant) -> After) -> anyhow::Result<Side>
+    async fn ride<After>(
+        &self,
+        rates: Rates,
+        after: impl FnOnce(watch::Sender<f64>, Instant) -> After,
+    ) -> anyhow::Result<Side>
     where
         After: Future<Output = anyhow::Result<()>>,
     {
@@ -170,7 +198,9 @@ impl Script {
                 if since >= side.top_to {
                     break;
                 }
-                let risen = (since.saturating_sub(self.shape.calm).as_secs_f64() / self.shape.rise.as_secs_f64()).min(1.0);
+                let risen = (since.saturating_sub(self.shape.calm).as_secs_f64()
+                    / self.shape.rise.as_secs_f64())
+                .min(1.0);
                 rate.send_replace(rates.calm + (rates.top - rates.calm) * risen);
                 let ready = self.seen.borrow().ready;
                 side.most = side.most.max(ready);
@@ -194,7 +224,8 @@ impl Script {
     }
 
     fn standing(&self, rate: f64, autoscaler: &Autoscaler) -> String {
-        let shown = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1}"));
+        let shown =
+            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1}"));
         format!(
             "{rate:.0} requests/s, {} pods; autoscaler: CPU {} % of 60, in flight {} of 24, wants {}",
             self.seen.borrow().ready,
@@ -248,7 +279,10 @@ impl Script {
         self.cluster.kubectl(&["scale", "deployment", "api", "--replicas=5"]).await?;
         took.scaled_to_five = self.until(5, 60).await.context("kubectl scale made no five pods")?;
         took.five_to_three = self.until(3, 300).await;
-        say(&format!("scaled by hand to 5 in {:.0} s; the autoscaler: 3 again after {:?} s", took.scaled_to_five, took.five_to_three));
+        say(&format!(
+            "scaled by hand to 5 in {:.0} s; the autoscaler: 3 again after {:?} s",
+            took.scaled_to_five, took.five_to_three
+        ));
         Ok(())
     }
 
@@ -263,7 +297,10 @@ impl Script {
     }
 
     async fn run(&self, wanted: Option<f64>) -> anyhow::Result<(Rates, Side, Side, Took)> {
-        let mut took = Took { to_three: self.until(3, 180).await.context("api has no three ready pods")?, ..Took::default() };
+        let mut took = Took {
+            to_three: self.until(3, 180).await.context("api has no three ready pods")?,
+            ..Took::default()
+        };
         say(&format!("three pods ready {:.0} s after kubectl apply -f k8s/", took.to_three));
         self.warmed_up().await?;
         let rates = self.rates(wanted).await?;
@@ -278,7 +315,8 @@ async fn apply(cluster: &Cluster, root: &str) -> anyhow::Result<()> {
     let said = cluster.kubectl(&["apply", "-f", &format!("{root}/k8s/")]).await?;
     let warned: Vec<&str> = said.lines().filter(|line| line.starts_with("Warning")).collect();
     anyhow::ensure!(warned.is_empty(), "the API server warns: {}", warned.join("; "));
-    let (requests, limits) = (format!("--requests=cpu={REQUESTS_M}m"), format!("--limits=cpu={LIMITS_M}m"));
+    let (requests, limits) =
+        (format!("--requests=cpu={REQUESTS_M}m"), format!("--limits=cpu={LIMITS_M}m"));
     cluster.kubectl(&["set", "resources", "deployment", "api", &requests, &limits]).await?;
     Ok(())
 }
@@ -287,17 +325,28 @@ async fn apply(cluster: &Cluster, root: &str) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// The servers', the cluster's.
-pub async fn run(truth: &Truth, config: &Path, arguments: &CaseArguments) -> anyhow::Result<Outcome> {
+pub async fn run(
+    truth: &Truth,
+    config: &Path,
+    arguments: &CaseArguments,
+) -> anyhow::Result<Outcome> {
     let seconds = Duration::from_secs;
     let shape = if arguments.quick {
         Shape { calm: seconds(5), rise: seconds(75), top: seconds(45) }
     } else {
         Shape { calm: seconds(15), rise: seconds(90), top: seconds(60) }
     };
-    let chosen: Vec<_> = truth.people().await?.choose_multiple(&mut StdRng::seed_from_u64(1), 100).cloned().collect();
+    let chosen: Vec<_> = truth
+        .people()
+        .await?
+        .choose_multiple(&mut StdRng::seed_from_u64(1), 100)
+        .cloned()
+        .collect();
     let people = Arc::new(Signer::new(config)?.log_in(&chosen)?);
     let root = std::path::absolute(&arguments.root)?;
-    say("a control plane of its own: etcd, kube-apiserver, controller-manager, scheduler, kwok, metrics-server, Prometheus, its adapter");
+    say(
+        "a control plane of its own: etcd, kube-apiserver, controller-manager, scheduler, kwok, metrics-server, Prometheus, its adapter",
+    );
     let cluster = Arc::new(Cluster::start(&root).await?);
     let (seen, watched) = watch::channel(Seen::default());
     apply(&cluster, &root.to_string_lossy()).await?;
@@ -342,7 +391,10 @@ pub async fn run(truth: &Truth, config: &Path, arguments: &CaseArguments) -> any
             }
         ),
         missed_because: missed(&after, &took),
-        pairs_of: format!("3.2 p95 in ms, in steps of {} s from the beginning of the wave", SLICE.as_secs()),
+        pairs_of: format!(
+            "3.2 p95 in ms, in steps of {} s from the beginning of the wave",
+            SLICE.as_secs()
+        ),
         pairs: slices(&before, &after, shape),
         figures: figures(&before, &after, &took),
         correct: true,
@@ -368,13 +420,23 @@ fn missed(after: &Side, took: &Took) -> Option<String> {
 fn slices(before: &Side, after: &Side, shape: Shape) -> Vec<Pair> {
     let steps = (shape.rise + shape.top).as_secs() / SLICE.as_secs();
     let p95 = |side: &Side, step: u32| {
-        between(&side.sent, shape.calm + SLICE * step, shape.calm + SLICE * (step + 1)).report(SLICE.as_secs_f64()).p95_ms
+        between(&side.sent, shape.calm + SLICE * step, shape.calm + SLICE * (step + 1))
+            .report(SLICE.as_secs_f64())
+            .p95_ms
     };
-    (0..u32::try_from(steps).unwrap_or_default()).map(|step| Pair { before: p95(before, step), after: p95(after, step) }).collect()
+    (0..u32::try_from(steps).unwrap_or_default())
+        .map(|step| Pair { before: p95(before, step), after: p95(after, step) })
+        .collect()
 }
 
 fn figures(before: &Side, after: &Side, took: &Took) -> Vec<Figure> {
-    let plain = |what: &str, before: Option<f64>, after: f64| Figure { what: what.to_owned(), before, after, target: None, met: None };
+    let plain = |what: &str, before: Option<f64>, after: f64| Figure {
+        what: what.to_owned(),
+        before,
+        after,
+        target: None,
+        met: None,
+    };
     let failed = |side: &Side| float(side.sent.iter().filter(|sent| sent.failed).count());
     let (failed_before, failed_after) = (failed(before), failed(after));
     let top = |side: &Side| between(&side.sent, side.top_from, side.top_to).report(1.0);
@@ -395,7 +457,11 @@ fn figures(before: &Side, after: &Side, took: &Took) -> Vec<Figure> {
             met: Some(back),
         },
         Figure {
-            what: format!("requests that failed, of {} before and {} after", before.sent.len(), after.sent.len()),
+            what: format!(
+                "requests that failed, of {} before and {} after",
+                before.sent.len(),
+                after.sent.len()
+            ),
             before: Some(failed_before),
             after: failed_after,
             target: Some("0".to_owned()),
@@ -408,13 +474,30 @@ fn figures(before: &Side, after: &Side, took: &Took) -> Vec<Figure> {
     let optional = [
         ("from the beginning of the wave to 10 pods, s", after.ten_at.map(|at| at.as_secs_f64())),
         ("from the end of the wave to 3 pods, s", took.back_to_three),
-        ("autoscaler at the end of the height: CPU, % of what is asked for", after.autoscaler.cpu_percent),
-        ("autoscaler at the end of the height: requests in flight a pod", after.autoscaler.in_flight),
-        ("kubectl scale --replicas=5: to 5 pods, s", took.five_to_three.map(|_| took.scaled_to_five)),
-        ("kubectl scale --replicas=5: until the autoscaler has made it 3 again, s", took.five_to_three),
+        (
+            "autoscaler at the end of the height: CPU, % of what is asked for",
+            after.autoscaler.cpu_percent,
+        ),
+        (
+            "autoscaler at the end of the height: requests in flight a pod",
+            after.autoscaler.in_flight,
+        ),
+        (
+            "kubectl scale --replicas=5: to 5 pods, s",
+            took.five_to_three.map(|_| took.scaled_to_five),
+        ),
+        (
+            "kubectl scale --replicas=5: until the autoscaler has made it 3 again, s",
+            took.five_to_three,
+        ),
     ];
-    figures.extend(optional.into_iter().filter_map(|(what, value)| Some(plain(what, None, value?))));
+    figures
+        .extend(optional.into_iter().filter_map(|(what, value)| Some(plain(what, None, value?))));
     figures.push(plain("rolling update of 3 pods, s", None, took.rollout));
-    figures.push(plain("rolling update: requests that failed", None, float(took.failed_in_rollout)));
+    figures.push(plain(
+        "rolling update: requests that failed",
+        None,
+        float(took.failed_in_rollout),
+    ));
     figures
 }

@@ -1,5 +1,6 @@
-//! The kubelet of the pods of `api`: a real `plaza server` for each pod that the scheduler has placed, with the CPU that the pod's limit allows. A
-//! pod is ready when its server answers /readyz; a pod that is to go serves on for its preStop, gets SIGTERM, and has gone when its
+//! The kubelet of the pods of `api`: a real `plaza server` for each pod that the scheduler has
+//! placed, with the CPU that the pod's limit allows. A pod is ready when its server answers
+//! /readyz; a pod that is to go serves on for its preStop, gets SIGTERM, and has gone when its
 //! process has ended. nginx asks the servers of the Service's endpoints, whoever that is just now.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,26 +93,52 @@ impl Runner {
             for pod in self.cluster.pods().await? {
                 match lived.get(&pod.name) {
                     Some(lived) => {
-                        lived.leave.send_if_modified(|leave| !std::mem::replace(leave, pod.leaving) && pod.leaving);
+                        lived.leave.send_if_modified(|leave| {
+                            !std::mem::replace(leave, pod.leaving) && pod.leaving
+                        });
                     }
                     None if pod.leaving => self.cluster.gone(&pod).await?,
                     None if pod.scheduled => {
                         let taken: BTreeSet<u16> = lived.values().map(|lived| lived.port).collect();
-                        let port = (NGINX_PORT + 1..NGINX_PORT + ADMIN).find(|port| !taken.contains(port)).context("no port is free")?;
+                        let port = (NGINX_PORT + 1..NGINX_PORT + ADMIN)
+                            .find(|port| !taken.contains(port))
+                            .context("no port is free")?;
                         let (leave, told_to_leave) = watch::channel(false);
                         let pid = Arc::new(AtomicU32::new(0));
-                        lived.insert(pod.name.clone(), Lived { port, leave, pid: Arc::clone(&pid), cpu_s: 0.0 });
-                        lives.push(async move { (pod.name.clone(), self.live(&pod, port, &pid, told_to_leave).await) }.boxed());
+                        lived.insert(
+                            pod.name.clone(),
+                            Lived { port, leave, pid: Arc::clone(&pid), cpu_s: 0.0 },
+                        );
+                        lives.push(
+                            async move {
+                                (pod.name.clone(), self.live(&pod, port, &pid, told_to_leave).await)
+                            }
+                            .boxed(),
+                        );
                     }
                     None => {}
                 }
             }
             let ready = self.cluster.endpoints().await?;
-            let ports: Vec<u16> = lived.iter().filter(|(name, _)| ready.contains(*name)).map(|(_, lived)| lived.port).collect();
+            let ports: Vec<u16> = lived
+                .iter()
+                .filter(|(name, _)| ready.contains(*name))
+                .map(|(_, lived)| lived.port)
+                .collect();
             if ready != asked && !ports.is_empty() {
                 match &nginx {
                     Some(nginx) => nginx.ask(&self.root, &ports)?,
-                    None => nginx = Some(Nginx::start(&self.root, &self.root.join(".local/case/nginx-k8s"), NGINX_PORT, &ports).await?),
+                    None => {
+                        nginx = Some(
+                            Nginx::start(
+                                &self.root,
+                                &self.root.join(".local/case/nginx-k8s"),
+                                NGINX_PORT,
+                                &ports,
+                            )
+                            .await?,
+                        )
+                    }
                 }
                 self.scrape(&lived)?;
                 asked = ready;
@@ -121,12 +148,16 @@ impl Runner {
                 told = Instant::now();
                 for (name, lived) in &mut lived {
                     if let Some((cpu_s, bytes)) = used(lived.pid.load(Ordering::Acquire)) {
-                        self.cluster.tell_usage(name, (cpu_s - lived.cpu_s) / seconds * 1_000.0, bytes).await?;
+                        self.cluster
+                            .tell_usage(name, (cpu_s - lived.cpu_s) / seconds * 1_000.0, bytes)
+                            .await?;
                         lived.cpu_s = cpu_s;
                     }
                 }
             }
-            let live_s = |lived: &Lived| used(lived.pid.load(Ordering::Acquire)).map_or(lived.cpu_s, |(cpu_s, _)| cpu_s);
+            let live_s = |lived: &Lived| {
+                used(lived.pid.load(Ordering::Acquire)).map_or(lived.cpu_s, |(cpu_s, _)| cpu_s)
+            };
             let cpu_s = past_s + lived.values().map(live_s).sum::<f64>();
             self.seen.send_modify(|seen| {
                 seen.ready = ports.len();
@@ -136,7 +167,13 @@ impl Runner {
     }
 
     /// One pod, from its start to its end.
-    async fn live(&self, pod: &Pod, port: u16, pid: &AtomicU32, mut told_to_leave: watch::Receiver<bool>) -> anyhow::Result<()> {
+    async fn live(
+        &self,
+        pod: &Pod,
+        port: u16,
+        pid: &AtomicU32,
+        mut told_to_leave: watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
         let address = format!("10.64.0.{}", port - NGINX_PORT);
         let started = now();
         self.cluster.tell(pod, &address, &started, false).await?;
@@ -150,7 +187,8 @@ impl Runner {
         let mut budget = None;
         let served = Served::start_and(launch, |started| {
             pid.store(started, Ordering::Release);
-            budget = pod.cpu_limit_m.and_then(|limit| Budget::limit(&pod.name, started, limit).ok());
+            budget =
+                pod.cpu_limit_m.and_then(|limit| Budget::limit(&pod.name, started, limit).ok());
         })
         .await?;
         self.seen.send_modify(|seen| seen.budgeted = budget.is_some());
@@ -159,7 +197,10 @@ impl Runner {
         sleep(Duration::from_secs(pod.sleep_s)).await;
         served.signal("TERM")?;
         let patience = Duration::from_secs(pod.grace_s.saturating_sub(pod.sleep_s));
-        anyhow::ensure!(timeout(patience, served.ended()).await.is_ok(), "did not end within its grace period");
+        anyhow::ensure!(
+            timeout(patience, served.ended()).await.is_ok(),
+            "did not end within its grace period"
+        );
         drop(budget);
         self.cluster.gone(pod).await
     }

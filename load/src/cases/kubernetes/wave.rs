@@ -43,8 +43,14 @@ fn cause(failure: &str) -> String {
     code.map_or_else(|| failure.chars().take(100).collect(), |(code, _)| code.to_owned())
 }
 
-/// Starts `one` at the rate that is said just now, requests a second, until it is below nought; then waits until each has ended.
-pub async fn wave<F, One>(rate: watch::Receiver<f64>, began: Instant, seed: u64, mut one: F) -> Vec<Sent>
+/// Starts `one` at the rate that is said just now, requests a second, until it is below nought;
+/// then waits until each has ended.
+pub async fn wave<F, One>(
+    rate: watch::Receiver<f64>,
+    began: Instant,
+    seed: u64,
+    mut one: F,
+) -> Vec<Sent>
 where
     F: FnMut(u64) -> One,
     One: Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -60,7 +66,10 @@ where
             all.push(sent);
         }
         for (cause, count) in causes {
-            let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("failed {count} times: {cause}\n"));
+            let _ = std::io::Write::write_fmt(
+                &mut std::io::stderr(),
+                format_args!("failed {count} times: {cause}\n"),
+            );
         }
         all
     };
@@ -71,18 +80,30 @@ where
             if now_at < 0.0 {
                 return;
             }
-            // Exponential gaps have no memory: one that is too long to wait for is drawn again, so that a change of the rate is soon heard.
-            let gap = if now_at > 0.0 { -random.random::<f64>().max(1e-12).ln() / now_at } else { f64::INFINITY };
+            // Exponential gaps have no memory: one that is too long to wait for is drawn again, so
+            // that a change of the rate is soon heard.
+            let gap = if now_at > 0.0 {
+                -random.random::<f64>().max(1e-12).ln() / now_at
+            } else {
+                f64::INFINITY
+            };
             due += Duration::from_secs_f64(gap.min(LISTEN_S));
             tokio::time::sleep_until(due).await;
             if gap > LISTEN_S {
                 continue;
             }
             let (future, results) = (one(random.random()), results.clone());
-            #[expect(clippy::disallowed_methods, reason = "open loop: nobody waits for a request before sending the next")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "open loop: nobody waits for a request before sending the next"
+            )]
             tokio::spawn(async move {
                 let failure = future.await.err().map(|error| error.to_string());
-                let sent = Sent { due: due.duration_since(began), taken: due.elapsed(), failed: failure.is_some() };
+                let sent = Sent {
+                    due: due.duration_since(began),
+                    taken: due.elapsed(),
+                    failed: failure.is_some(),
+                };
                 let _ = results.send((sent, failure)).await;
             });
         }
@@ -96,7 +117,10 @@ mod tests {
 
     #[test]
     fn failures_are_told_by_their_code() {
-        assert_eq!(cause(r#"HTTP 503: [{"extensions":{"code":"OVERLOADED"},"message":"busy"}]"#), "OVERLOADED");
+        assert_eq!(
+            cause(r#"HTTP 503: [{"extensions":{"code":"OVERLOADED"},"message":"busy"}]"#),
+            "OVERLOADED"
+        );
         assert_eq!(cause("HTTP 502: no JSON"), "HTTP 502: no JSON");
     }
 }

@@ -1,5 +1,6 @@
-//! Nobody sees what they may not: every path through the schema is asked as every kind of viewer, and every mutation sent with another's ids.
-//! What a person has made carries marks that no answer to somebody who may not see it holds, wherever on the path it stands.
+//! Nobody sees what they may not: every path through the schema is asked as every kind of viewer,
+//! and every mutation sent with another's ids. What a person has made carries marks that no answer
+//! to somebody who may not see it holds, wherever on the path it stands.
 
 mod paths;
 
@@ -60,14 +61,18 @@ impl World {
         let others = self.others.iter().filter(|(name, _)| **name != "witness");
         let known = others.map(|(name, person)| Principal { name, person: Some(person.clone()) });
         known
-            .chain([Principal { name: "owner", person: Some(self.target.clone()) }, Principal { name: "anonymous", person: None }])
+            .chain([
+                Principal { name: "owner", person: Some(self.target.clone()) },
+                Principal { name: "anonymous", person: None },
+            ])
             .collect()
     }
 }
 
 async fn ask(app: &TestApp, principal: &Principal, query: &str, variables: Value) -> Answer {
     let token = principal.person.as_ref().map(|person| format!("Bearer {}", person.token));
-    let headers: Vec<(&str, &str)> = token.iter().map(|token| ("authorization", token.as_str())).collect();
+    let headers: Vec<(&str, &str)> =
+        token.iter().map(|token| ("authorization", token.as_str())).collect();
     app.send(&headers, query, variables).await
 }
 
@@ -78,7 +83,9 @@ fn code(answer: &Answer) -> &str {
 
 async fn comment(app: &TestApp, person: &Person, post: &str, text: &str) -> String {
     let query = "mutation($id: ID!, $text: String!) { commentCreate(input: {postId: $id, text: $text}) { comment { id } } }";
-    app.ask(person, query, json!({ "id": post, "text": text })).await.text("/commentCreate/comment/id")
+    app.ask(person, query, json!({ "id": post, "text": text }))
+        .await
+        .text("/commentCreate/comment/id")
 }
 
 async fn offer(app: &TestApp, person: &Person, title: &str) -> String {
@@ -94,7 +101,9 @@ async fn order(app: &TestApp, person: &Person, product: &str) -> String {
 }
 
 async fn act(app: &TestApp, person: &Person, mutation: &str, id: &str) {
-    let query = format!("mutation($id: ID!) {{ {mutation}(input: {{userId: $id}}) {{ userErrors {{ code }} }} }}");
+    let query = format!(
+        "mutation($id: ID!) {{ {mutation}(input: {{userId: $id}}) {{ userErrors {{ code }} }} }}"
+    );
     let done = app.ask(person, &query, json!({ "id": id })).await;
     assert_eq!(done.at(&format!("/{mutation}/userErrors")), json!([]), "{mutation}");
 }
@@ -106,7 +115,10 @@ async fn world(app: &TestApp) -> World {
     }
     let target = app.sign_up("target").await;
     let log_in = "mutation { logIn(input: {handle: \"target\", password: \"correct horse\"}) { accessToken } }";
-    let token = app.send(&[("user-agent", "mark-agent")], log_in, json!({})).await.text("/logIn/accessToken");
+    let token = app
+        .send(&[("user-agent", "mark-agent")], log_in, json!({}))
+        .await
+        .text("/logIn/accessToken");
     let target = Person { token, ..target };
     app.ask(&target, "mutation { profileUpdate(input: {displayName: \"mark-name\", bio: \"mark-bio\"}) { user { id } } }", json!({})).await;
     for name in ["follower", "blocked", "blocker"] {
@@ -119,12 +131,21 @@ async fn world(app: &TestApp) -> World {
     let face = crate::images::ready(app, &target, "mark-face", "AVATAR").await;
     let spare = crate::images::ready(app, &target, "mark-spare", "POST").await;
     let query = "mutation($id: ID!) { profileUpdate(input: {avatarImageId: $id}) { user { avatar { id } } } }";
-    assert_eq!(app.ask(&target, query, json!({ "id": face })).await.text("/profileUpdate/user/avatar/id"), face);
+    assert_eq!(
+        app.ask(&target, query, json!({ "id": face })).await.text("/profileUpdate/user/avatar/id"),
+        face
+    );
     let query = "mutation($id: ID!, $image: ID!) { postCreate(input: {text: \"mark-post #marked @follower @stranger @blocked @blocker\", productId: $id, imageIds: [$image]}) { post { id } } }";
-    let post = app.ask(&target, query, json!({ "id": product, "image": shown })).await.text("/postCreate/post/id");
+    let post = app
+        .ask(&target, query, json!({ "id": product, "image": shown }))
+        .await
+        .text("/postCreate/post/id");
     let reply = comment(app, &others["follower"], &post, "mark-reply").await;
     let answer = "mutation($post: ID!, $to: ID!) { commentCreate(input: {postId: $post, text: \"mark-answer\", inReplyToId: $to}) { comment { id } } }";
-    let answer = app.ask(&target, answer, json!({ "post": post, "to": reply })).await.text("/commentCreate/comment/id");
+    let answer = app
+        .ask(&target, answer, json!({ "post": post, "to": reply }))
+        .await
+        .text("/commentCreate/comment/id");
     let stage = app.post(witness, "a stage").await;
     for name in ["follower", "stranger", "blocked", "blocker"] {
         app.follow(&others[name], witness).await;
@@ -133,7 +154,8 @@ async fn world(app: &TestApp) -> World {
     let share = "mutation($id: ID!) { postRepost(input: {postId: $id}) { repost { id } }
         postCreate(input: {text: \"a look\", quotedPostId: $id}) { post { id } } }";
     let shared = app.ask(witness, share, json!({ "id": post })).await;
-    let (repost, quote) = (shared.text("/postRepost/repost/id"), shared.text("/postCreate/post/id"));
+    let (repost, quote) =
+        (shared.text("/postRepost/repost/id"), shared.text("/postCreate/post/id"));
     let said = comment(app, &target, &stage, "mark-comment").await;
     let like = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }";
     app.ask(&target, like, json!({ "id": stage })).await;
@@ -150,9 +172,19 @@ async fn world(app: &TestApp) -> World {
     for name in ["blocked", "blocker", "follower"] {
         orders.push(order(app, &others[name], &product).await);
     }
-    let sessions = app.ask(&target, "{ viewer { sessions { id isCurrent } } }", json!({})).await.at("/viewer/sessions");
-    let session =
-        sessions.as_array().unwrap().iter().find(|session| session["isCurrent"] == true).unwrap()["id"].as_str().unwrap().to_owned();
+    let sessions = app
+        .ask(&target, "{ viewer { sessions { id isCurrent } } }", json!({}))
+        .await
+        .at("/viewer/sessions");
+    let session = sessions
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|session| session["isCurrent"] == true)
+        .unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     act(app, &target, "userBlock", &others["blocked"].id).await;
     act(app, &others["blocker"], "userBlock", &target.id).await;
     let marks = [
@@ -182,11 +214,14 @@ async fn world(app: &TestApp) -> World {
         (own.as_str(), Own),
     ];
     World {
-        ids: [&target.id, &post, &product, &reply, &said, &stage, &own, &shown, &face, &spare, &repost, &quote, &answer]
-            .into_iter()
-            .chain(&orders)
-            .cloned()
-            .collect(),
+        ids: [
+            &target.id, &post, &product, &reply, &said, &stage, &own, &shown, &face, &spare,
+            &repost, &quote, &answer,
+        ]
+        .into_iter()
+        .chain(&orders)
+        .cloned()
+        .collect(),
         marks: marks.into_iter().map(|(mark, kind)| (mark.to_owned(), kind)).collect(),
         target,
         post,
@@ -213,14 +248,19 @@ fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
         let calls = match name {
             "node" => each(name, "id", &world.ids),
             "nodes" => vec![format!("nodes(ids: {})", json!(world.ids))],
-            "post" => each(name, "id", &[world.post.clone(), world.stage.clone(), world.quote.clone()]),
+            "post" => {
+                each(name, "id", &[world.post.clone(), world.stage.clone(), world.quote.clone()])
+            }
             "product" => each(name, "id", std::slice::from_ref(&world.product)),
             "order" => each(name, "id", &world.orders),
             "user" => each(name, "handle", &["target", "follower", "witness"].map(str::to_owned)),
             "hashtag" => each(name, "name", &["marked".to_owned()]),
             "products" => vec!["products(first: 5)".to_owned()],
             "peopleSearch" => {
-                vec!["peopleSearch(query: \"target\", first: 5)".to_owned(), "peopleSearch(query: \"ta\", first: 5)".to_owned()]
+                vec![
+                    "peopleSearch(query: \"target\", first: 5)".to_owned(),
+                    "peopleSearch(query: \"ta\", first: 5)".to_owned(),
+                ]
             }
             "postsSearch" | "productsSearch" => vec![format!("{name}(query: \"mark\", first: 5)")],
             "viewer" | "rateLimit" => vec![name.to_owned()],
@@ -228,7 +268,8 @@ fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
         };
         for call in calls {
             let mut paths = schema.paths(field, &call);
-            // What is behind each is asked for by `nodes`, and behind what notifications are about by `notifications`.
+            // What is behind each is asked for by `nodes`, and behind what notifications are about
+            // by `notifications`.
             let deepest = |path: &Path| match name {
                 "node" => 3,
                 _ if name.ends_with("Search") => 4,
@@ -242,8 +283,14 @@ fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
     all
 }
 
-/// Asks for some paths; those that are too much together are asked for in halves, and a path that is too much by itself cannot be asked for.
-async fn answers(app: &TestApp, principal: &Principal, paths: &[Path], told: &mut Vec<(String, String)>) {
+/// Asks for some paths; those that are too much together are asked for in halves, and a path that
+/// is too much by itself cannot be asked for.
+async fn answers(
+    app: &TestApp,
+    principal: &Principal,
+    paths: &[Path],
+    told: &mut Vec<(String, String)>,
+) {
     let query = selection(paths);
     let answer = ask(app, principal, &query, json!({})).await;
     match code(&answer) {
@@ -253,15 +300,27 @@ async fn answers(app: &TestApp, principal: &Principal, paths: &[Path], told: &mu
             Box::pin(answers(app, principal, second, told)).await;
         }
         "QUERY_TOO_COMPLEX" | "QUERY_TOO_DEEP" => {}
-        "GRAPHQL_VALIDATION_FAILED" | "GRAPHQL_PARSE_FAILED" | "INTERNAL" | "RATE_LIMITED" | "TIMEOUT" => {
+        "GRAPHQL_VALIDATION_FAILED"
+        | "GRAPHQL_PARSE_FAILED"
+        | "INTERNAL"
+        | "RATE_LIMITED"
+        | "TIMEOUT" => {
             panic!("{}: {query}: {}", principal.name, answer.body)
         }
         _ => told.push((query, answer.body.to_string())),
     }
 }
 
-/// Asks everything as somebody: no mark of a kind they may not see, and each of a kind that they may.
-async fn check(app: &TestApp, scenario: &str, world: &World, schema: &Schema, principal: &Principal, may_see: &[Kind]) -> usize {
+/// Asks everything as somebody: no mark of a kind they may not see, and each of a kind that they
+/// may.
+async fn check(
+    app: &TestApp,
+    scenario: &str,
+    world: &World,
+    schema: &Schema,
+    principal: &Principal,
+    may_see: &[Kind],
+) -> usize {
     let mut told = Vec::new();
     for paths in calls(schema, world) {
         for group in groups(&paths) {
@@ -282,10 +341,9 @@ async fn check(app: &TestApp, scenario: &str, world: &World, schema: &Schema, pr
 
 /// A value for each field of an input, ids being those of the target's things.
 fn input(schema: &Schema, world: &World, name: &str) -> Value {
-    let wanted = schema
-        .inputs(name)
-        .into_iter()
-        .filter(|input| Schema::is_required(input) || ["Id", "Ids"].iter().any(|end| input.name.node.ends_with(end)));
+    let wanted = schema.inputs(name).into_iter().filter(|input| {
+        Schema::is_required(input) || ["Id", "Ids"].iter().any(|end| input.name.node.ends_with(end))
+    });
     let given = wanted.map(|input| {
         let field = input.name.node.as_str();
         let value = match (field, Schema::type_of(input)) {
@@ -316,15 +374,34 @@ fn input(schema: &Schema, world: &World, name: &str) -> Value {
 }
 
 /// Sends every mutation that names something by id, with the target's ids.
-async fn mutate(app: &TestApp, scenario: &str, world: &World, schema: &Schema, principal: &Principal, may_see: &[Kind]) {
-    let forbidden: Vec<&String> = world.marks.iter().filter(|(_, kind)| !may_see.contains(kind)).map(|(mark, _)| mark).collect();
+async fn mutate(
+    app: &TestApp,
+    scenario: &str,
+    world: &World,
+    schema: &Schema,
+    principal: &Principal,
+    may_see: &[Kind],
+) {
+    let forbidden: Vec<&String> = world
+        .marks
+        .iter()
+        .filter(|(_, kind)| !may_see.contains(kind))
+        .map(|(mark, _)| mark)
+        .collect();
     let mut sent = 0;
     for field in schema.fields("Mutation") {
         let Some(argument) = field.arguments.first() else { continue };
         let of = Schema::type_of(&argument.node);
         let given = input(schema, world, of);
         let name = field.name.node.as_str();
-        let names_something = [&world.target.id, &world.post, &world.product, &world.order, &world.session, &world.spare];
+        let names_something = [
+            &world.target.id,
+            &world.post,
+            &world.product,
+            &world.order,
+            &world.session,
+            &world.spare,
+        ];
         if !names_something.iter().any(|id| given.to_string().contains(id.as_str())) {
             continue;
         }
@@ -332,10 +409,18 @@ async fn mutate(app: &TestApp, scenario: &str, world: &World, schema: &Schema, p
         for group in groups(&paths) {
             let query = format!("mutation($input: {of}!) {}", selection(group));
             let answer = ask(app, principal, &query, json!({ "input": given })).await;
-            assert!(!["GRAPHQL_VALIDATION_FAILED", "INTERNAL"].contains(&code(&answer)), "{query}: {}", answer.body);
+            assert!(
+                !["GRAPHQL_VALIDATION_FAILED", "INTERNAL"].contains(&code(&answer)),
+                "{query}: {}",
+                answer.body
+            );
             let text = answer.body.to_string();
             for mark in &forbidden {
-                assert!(!text.contains(*mark), "{scenario}: {} and {mark}: told by\n{query}\n{text}", principal.name);
+                assert!(
+                    !text.contains(*mark),
+                    "{scenario}: {} and {mark}: told by\n{query}\n{text}",
+                    principal.name
+                );
             }
             sent += 1;
         }
@@ -423,7 +508,8 @@ async fn nobody_is_told_what_they_may_not_see() {
         for principal in &world.principals() {
             asked += check(app, "suspended", &world, &schema, principal, nothing[principal.name]).await;
         }
-        // The mark of the generator: a schema whose paths are no longer found would pass all of the above.
+        // The mark of the generator: a schema whose paths are no longer found would pass all of the
+        // above.
         let kinds: BTreeSet<Kind> = world.marks.iter().map(|(_, kind)| *kind).collect();
         assert_eq!(kinds.len(), all.len());
         assert!(asked > 500, "only {asked} queries were asked");

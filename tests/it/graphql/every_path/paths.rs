@@ -1,18 +1,24 @@
-//! Every path through the schema, as queries: a field that is added is asked for without anybody thinking of it.
+//! Every path through the schema, as queries: a field that is added is asked for without anybody
+//! thinking of it.
 
 use std::collections::{BTreeMap, HashMap};
 
 use async_graphql::parser::parse_schema;
-use async_graphql::parser::types::{BaseType, FieldDefinition, InputValueDefinition, TypeDefinition, TypeKind, TypeSystemDefinition};
+use async_graphql::parser::types::{
+    BaseType, FieldDefinition, InputValueDefinition, TypeDefinition, TypeKind, TypeSystemDefinition,
+};
 
-/// How often a noun may come on one path: a person's followers' posts, but not their authors' followers' posts too.
+/// How often a noun may come on one path: a person's followers' posts, but not their authors'
+/// followers' posts too.
 const REPEATS: usize = 2;
-/// Further ways to what others lead to as well: whether it is shown is asked there, and what is behind it where the others lead.
+/// Further ways to what others lead to as well: whether it is shown is asked there, and what is
+/// behind it where the others lead.
 const ASIDE: [&str; 5] = ["entities", "repostOf", "quotedPost", "inReplyTo", "replies"];
 /// Paths asked for in one query; the guard refuses long ones.
 const TOGETHER: usize = 24;
 
-/// A way from a root field to an object: `viewer`, `home(first: 3)`, `nodes`, `author`. Its last step is the object's own fields.
+/// A way from a root field to an object: `viewer`, `home(first: 3)`, `nodes`, `author`. Its last
+/// step is the object's own fields.
 pub type Path = Vec<String>;
 
 /// The schema as served.
@@ -36,7 +42,9 @@ impl Schema {
     pub fn parse(text: &str) -> Self {
         let document = parse_schema(text).expect("the schema");
         let types = document.definitions.into_iter().filter_map(|definition| match definition {
-            TypeSystemDefinition::Type(named) => Some((named.node.name.node.to_string(), named.node)),
+            TypeSystemDefinition::Type(named) => {
+                Some((named.node.name.node.to_string(), named.node))
+            }
             _ => None,
         });
         Self { types: types.collect() }
@@ -45,7 +53,9 @@ impl Schema {
     /// The fields of an object; none of what is a leaf.
     pub fn fields(&self, name: &str) -> Vec<&FieldDefinition> {
         match self.types.get(name).map(|found| &found.kind) {
-            Some(TypeKind::Object(object)) => object.fields.iter().map(|field| &field.node).collect(),
+            Some(TypeKind::Object(object)) => {
+                object.fields.iter().map(|field| &field.node).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -53,19 +63,30 @@ impl Schema {
     /// The fields of an input object.
     pub fn inputs(&self, name: &str) -> Vec<&InputValueDefinition> {
         match self.types.get(name).map(|found| &found.kind) {
-            Some(TypeKind::InputObject(input)) => input.fields.iter().map(|field| &field.node).collect(),
+            Some(TypeKind::InputObject(input)) => {
+                input.fields.iter().map(|field| &field.node).collect()
+            }
             _ => Vec::new(),
         }
     }
 
     /// The objects that an interface stands for; the type itself when it is none.
     fn objects<'a>(&'a self, name: &'a str) -> Vec<(Option<String>, &'a str)> {
-        let Some(TypeKind::Interface(_)) = self.types.get(name).map(|found| &found.kind) else { return vec![(None, name)] };
+        let Some(TypeKind::Interface(_)) = self.types.get(name).map(|found| &found.kind) else {
+            return vec![(None, name)];
+        };
         let implements = |found: &TypeDefinition| match &found.kind {
-            TypeKind::Object(object) => object.implements.iter().any(|implemented| implemented.node == name),
+            TypeKind::Object(object) => {
+                object.implements.iter().any(|implemented| implemented.node == name)
+            }
             _ => false,
         };
-        let mut objects: Vec<&str> = self.types.iter().filter(|(_, found)| implements(found)).map(|(name, _)| name.as_str()).collect();
+        let mut objects: Vec<&str> = self
+            .types
+            .iter()
+            .filter(|(_, found)| implements(found))
+            .map(|(name, _)| name.as_str())
+            .collect();
         objects.sort_unstable();
         objects.into_iter().map(|object| (Some(format!("... on {object}")), object)).collect()
     }
@@ -73,11 +94,24 @@ impl Schema {
     /// Every path that begins with this field, written `call`.
     pub fn paths(&self, field: &FieldDefinition, call: &str) -> Vec<Path> {
         let mut found = Vec::new();
-        self.walk(named(&field.ty.node.base), &[call.to_owned()], &mut HashMap::new(), false, &mut found);
+        self.walk(
+            named(&field.ty.node.base),
+            &[call.to_owned()],
+            &mut HashMap::new(),
+            false,
+            &mut found,
+        );
         found
     }
 
-    fn walk(&self, name: &str, path: &[String], seen: &mut HashMap<String, usize>, is_last: bool, found: &mut Vec<Path>) {
+    fn walk(
+        &self,
+        name: &str,
+        path: &[String],
+        seen: &mut HashMap<String, usize>,
+        is_last: bool,
+        found: &mut Vec<Path>,
+    ) {
         for (fragment, object) in self.objects(name) {
             let path: Path = path.iter().cloned().chain(fragment).collect();
             let fields = self.fields(object);
@@ -91,14 +125,18 @@ impl Schema {
                 continue;
             }
             seen.insert(object.to_owned(), times + 1);
-            let leaves = fields.iter().filter(|field| self.is_leaf(field)).map(|field| field.name.node.to_string());
+            let leaves = fields
+                .iter()
+                .filter(|field| self.is_leaf(field))
+                .map(|field| field.name.node.to_string());
             let leaves = leaves.collect::<Vec<_>>().join(" ");
             if !leaves.is_empty() {
                 found.push(path.iter().cloned().chain([leaves]).collect());
             }
             for field in fields.iter().filter(|field| !self.is_leaf(field)) {
                 let next = named(&field.ty.node.base);
-                // What a list holds is the same by edges and by nodes: by edges it is asked for, by nodes gone on from.
+                // What a list holds is the same by edges and by nodes: by edges it is asked for, by
+                // nodes gone on from.
                 let is_edge = next.ends_with("Edge");
                 let is_between = object.ends_with("Edge") || object == "TextEntity";
                 if is_last && !is_edge && !["PageInfo", "Money"].contains(&next) && !is_between {
@@ -132,8 +170,12 @@ impl Schema {
 
 /// A field below the root, with what it must be given.
 fn call(field: &FieldDefinition) -> String {
-    let required: Vec<&str> =
-        field.arguments.iter().filter(|argument| is_required(&argument.node)).map(|argument| argument.node.name.node.as_str()).collect();
+    let required: Vec<&str> = field
+        .arguments
+        .iter()
+        .filter(|argument| is_required(&argument.node))
+        .map(|argument| argument.node.name.node.as_str())
+        .collect();
     match required.as_slice() {
         [] => field.name.node.to_string(),
         ["first"] => format!("{}(first: 3)", field.name.node),
