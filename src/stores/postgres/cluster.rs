@@ -1,4 +1,4 @@
-//! Every shard with its primary and replicas, and the choice among them.
+//! Every shard, and the way to read one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,33 +7,14 @@ use futures_util::future::join_all;
 
 use super::appended::Appended;
 use super::pool::{Connection, Manager, Pool, Purpose, StatementCounter};
-use super::replicas::{Looks, ReplicaState};
+use super::replicas::Looks;
 use super::routing::{ShardIndex, ShardMap};
 use super::session::{ReadSession, Source};
+use super::shard::{Replica, Shard};
 use crate::config::PostgresConfig;
 use crate::ids::{Bucket, Id};
-use crate::stores::pool_state::PoolState;
 use crate::stores::query::SendFn;
 use crate::stores::{StoreError, explain};
-
-/// One shard: a primary and its replicas.
-#[derive(Debug)]
-pub struct Shard {
-    /// Its number.
-    pub index: ShardIndex,
-    pub(super) primary: Pool,
-    pub(super) primary_reads: Pool,
-    pub(super) replicas: Vec<Replica>,
-    pub(super) direct: Manager,
-    pub(super) looks: Looks,
-}
-
-#[derive(Debug)]
-pub(super) struct Replica {
-    pub(super) pool: Pool,
-    pub(super) probe: Manager,
-    pub(super) state: Arc<ReplicaState>,
-}
 
 /// All shards and the map of buckets.
 #[derive(Debug)]
@@ -285,190 +266,5 @@ impl Cluster {
                 }
             }
         }
-    }
-}
-
-impl Shard {
-    /// The client's own replica: the first in its order that serves at all, and since when that has
-    /// been so.
-    fn own_replica(&self, session: &ReadSession) -> Option<(usize, i64)> {
-        let start = session.own_replica(self.index, self.replicas.len());
-        let order = (0..self.replicas.len()).map(|step| (start + step) % self.replicas.len());
-        let mut since_ms = 0;
-        for number in order {
-            let state = &self.replicas.get(number)?.state;
-            since_ms = since_ms.max(state.changed_at_ms());
-            if state.is_serving() {
-                return Some((number, since_ms));
-            }
-        }
-        None
-    }
-
-    /// Whether a server has everything that the session is known to have written and seen. What
-    /// clients saw on the replica before their own, they saw before it was set aside.
-    fn fits(&self, session: &ReadSession, source: Source) -> bool {
-        let Source::Replica(number) = source else { return true };
-        let Some((_, since_ms)) = self.own_replica(session) else { return false };
-        self.replicas.get(number).is_some_and(|replica| {
-            replica.state.serves(session.required(self.index), session.seen_at_ms().max(since_ms))
-        })
-    }
-
-    async fn choose(&self, session: &ReadSession) -> Source {
-        let fits = |source| self.fits(session, source);
-        let number = self.own_replica(session).map(|(number, _)| number);
-        let own = number.map(Source::Replica);
-        if let Some(own) = own
-            && session.is_open(self.index)
-            && !fits(own)
-            && number
-                .and_then(|number| self.replicas.get(number))
-                .is_some_and(|replica| replica.state.is_near())
-        {
-            // Most often it has come as far, and the last look at it was too early to know.
-            self.looks.hurry().await;
-        }
-        let others = (0..self.replicas.len()).map(Source::Replica);
-        let source = session.source(self.index, fits, || {
-            own.into_iter().chain(others).find(|source| fits(*source)).unwrap_or(Source::Primary)
-        });
-        if own != Some(source) && !self.replicas.is_empty() {
-            session.stray();
-        }
-        source
-    }
-
-    /// A connection to the primary outside every pool: for locks that live as long as it does.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn direct(&self) -> Result<super::pool::PooledConnection, StoreError> {
-        self.direct
-            .open()
-            .await
-            .map_err(|error| StoreError::unavailable(self.primary.server(), error))
-    }
-
-    /// Each replica's name, what opens connections to it outside every pool, and its state.
-    pub fn probes(&self) -> impl Iterator<Item = (&str, &Manager, &ReplicaState)> {
-        self.replicas
-            .iter()
-            .map(|replica| (replica.pool.server(), &replica.probe, replica.state.as_ref()))
-    }
-
-    /// Each replica's name and state.
-    pub fn replica_states(&self) -> impl Iterator<Item = (&str, &ReplicaState)> {
-        self.replicas.iter().map(|replica| (replica.pool.server(), replica.state.as_ref()))
-    }
-
-    /// Each pool's name and how it stands.
-    pub fn pool_states(&self) -> impl Iterator<Item = (String, PoolState)> {
-        self.pools().map(Pool::state)
-    }
-
-    /// Connections to each server that have ended so far, by the pools' names.
-    pub fn connections_ended(&self) -> impl Iterator<Item = (String, u64)> {
-        self.pools().map(Pool::ended)
-    }
-
-    fn pools(&self) -> impl Iterator<Item = &Pool> {
-        [&self.primary, &self.primary_reads]
-            .into_iter()
-            .chain(self.replicas.iter().map(|replica| &replica.pool))
-    }
-
-    /// The primary's name, for operators.
-    pub fn primary_name(&self) -> &str {
-        self.primary.server()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stores::postgres::session::ConsistencyToken;
-
-    const OWN: Source = Source::Replica(0);
-    const OTHER: Source = Source::Replica(1);
-
-    /// A shard whose replicas serve and are complete up to 1 s after the epoch; and a client whose
-    /// own replica is the first.
-    fn shard() -> (Cluster, u64) {
-        let url = || "postgres://plaza:none@127.0.0.1:1/plaza".into();
-        let shards =
-            vec![crate::config::ShardUrls { primary: url(), replicas: vec![url(), url()] }];
-        let config: PostgresConfig =
-            serde_json::from_value(serde_json::json!({ "shards": [] })).unwrap();
-        let cluster = Cluster::new(&PostgresConfig { shards, ..config }).unwrap();
-        for replica in &cluster.shards[0].replicas {
-            for _ in 0..3 {
-                look(replica, 10, i64::MAX);
-            }
-        }
-        let client = (0..)
-            .find(|client| {
-                session(*client, &ConsistencyToken::default()).own_replica(ShardIndex(0), 2) == 0
-            })
-            .unwrap();
-        (cluster, client)
-    }
-
-    fn look(replica: &Replica, replayed: u64, complete_to_ms: i64) {
-        replica.state.look(replayed, (Duration::ZERO, complete_to_ms), Duration::from_secs(2));
-    }
-
-    fn session(client: u64, token: &ConsistencyToken) -> ReadSession {
-        ReadSession::new(1, token, client)
-    }
-
-    #[tokio::test]
-    async fn a_client_keeps_to_its_replica_and_what_it_saw_elsewhere_is_known() {
-        let (cluster, client) = shard();
-        let shard = &cluster.shards[0];
-        for _ in 0..20 {
-            let fresh = session(client, &ConsistencyToken::default());
-            assert_eq!((shard.choose(&fresh).await, fresh.has_strayed()), (OWN, false));
-        }
-        // It wrote what only the other one has.
-        look(&shard.replicas[1], 20, i64::MAX);
-        let wrote =
-            session(client, &ConsistencyToken { shards: [(0, 20)].into(), ..Default::default() });
-        assert_eq!((shard.choose(&wrote).await, wrote.has_strayed()), (OTHER, true));
-        // It saw the other one: its own must have come as far.
-        let now = 5_000_000_000_000;
-        look(&shard.replicas[0], 20, now);
-        look(&shard.replicas[1], 20, now);
-        for (seen_at_ms, source) in [(now - 1, OWN), (now, Source::Primary)] {
-            let saw = session(client, &ConsistencyToken { seen_at_ms, ..Default::default() });
-            assert_eq!((shard.choose(&saw).await, saw.has_strayed()), (source, source != OWN));
-        }
-        // Within one request what was written is read from the primary, whatever the looks said.
-        let writes = session(client, &ConsistencyToken::default());
-        writes.require(ShardIndex(0), 20);
-        assert_eq!((shard.choose(&writes).await, writes.has_strayed()), (Source::Primary, true));
-    }
-
-    #[tokio::test]
-    async fn a_replica_that_takes_over_has_everything_that_the_one_before_it_had_shown() {
-        let (cluster, client) = shard();
-        let shard = &cluster.shards[0];
-        look(&shard.replicas[1], 10, 1_000);
-        shard.replicas[0].state.eject();
-        let choose = async || shard.choose(&session(client, &ConsistencyToken::default())).await;
-        assert_eq!(
-            choose().await,
-            Source::Primary,
-            "what the first had shown, the second may lack"
-        );
-        look(&shard.replicas[1], 10, i64::MAX);
-        assert_eq!(choose().await, OTHER);
-        // And back again: until then the second goes on.
-        for _ in 0..3 {
-            look(&shard.replicas[0], 10, 1_000);
-        }
-        assert_eq!(choose().await, OTHER);
-        look(&shard.replicas[0], 10, i64::MAX);
-        assert_eq!(choose().await, OWN);
     }
 }

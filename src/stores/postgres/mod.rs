@@ -36,12 +36,14 @@ pub mod scatter;
 pub mod search;
 pub mod session;
 pub mod sessions;
+pub mod shard;
 pub mod timelines;
 pub mod transaction;
 pub mod users;
 
-pub use cluster::{Cluster, Shard};
+pub use cluster::Cluster;
 pub use pool::Connection;
 pub use prepared::prepared;
 pub use routing::{ShardIndex, ShardMap};
 pub use session::ReadSession;
+pub use shard::Shard;

@@ -6,11 +6,12 @@ use diesel_async::{AsyncPgConnection, TransactionManager};
 use tokio::time::Instant;
 
 use super::appended::noticing;
-use super::cluster::{Cluster, Shard};
+use super::cluster::Cluster;
 use super::pool::{Connection, Manager};
 use super::position::primary_lsn;
 use super::routing::ShardIndex;
 use super::session::Lsn;
+use super::shard::Shard;
 use crate::stores::query::SendFnOnce;
 use crate::stores::{StoreError, explain};
 use crate::telemetry::trace::Span;
