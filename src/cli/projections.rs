@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::read_models::projection::all;
+use crate::read_models::all;
 use crate::stores::kafka::consumer::EventConsumer;
 use crate::stores::postgres::projections::positions;
 use crate::stores::postgres::{Cluster, Connection, ReadSession};

@@ -14,3 +14,24 @@ pub mod sales_windows;
 pub mod shares;
 pub mod sketch;
 pub mod view_windows;
+
+use self::projection::Projection;
+use crate::config::FeedConfig;
+
+/// Every projection there is.
+pub fn all(feed: &FeedConfig) -> Vec<Box<dyn Projection>> {
+    vec![
+        Box::new(followers::Followers { pull_from: feed.pull_from, push_below: feed.push_below }),
+        Box::new(post_counts::PostCounts),
+        Box::new(profile_counts::ProfileCounts),
+        Box::new(product_sales::ProductSales),
+        Box::new(blocked_by::BlockedBy),
+        Box::new(notifications::Notifications),
+        Box::new(shares::Shares),
+    ]
+}
+
+/// A sorted list without repeats.
+fn distinct<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    items.into_iter().collect::<std::collections::BTreeSet<T>>().into_iter().collect()
+}

@@ -6,7 +6,8 @@ use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
-use super::projection::{Effects, Projection, distinct};
+use super::distinct;
+use super::projection::{Effects, Projection};
 use crate::ids::{Bucket, Id, NotificationId, PostId, ProductId, UserId};
 use crate::protocol::envelope::EventEnvelope;
 use crate::protocol::events::Event;

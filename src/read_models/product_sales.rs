@@ -7,7 +7,8 @@ use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Timestamptz};
 use diesel_async::RunQueryDsl;
 
-use super::projection::{Effects, Projection, distinct};
+use super::distinct;
+use super::projection::{Effects, Projection};
 use crate::ids::{Bucket, Id, ProductId};
 use crate::protocol::envelope::EventEnvelope;
 use crate::protocol::events::{Aggregate, Event};

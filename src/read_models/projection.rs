@@ -2,10 +2,6 @@
 
 use async_trait::async_trait;
 
-use super::{
-    blocked_by, followers, notifications, post_counts, product_sales, profile_counts, shares,
-};
-use crate::config::FeedConfig;
 use crate::ids::{Bucket, PostId, ProductId, UserId};
 use crate::protocol::envelope::EventEnvelope;
 use crate::protocol::events::Event;
@@ -74,22 +70,4 @@ pub trait Effects: Send + Sync {
     async fn shares_changed(&self, posts: &[PostId]) -> Result<(), StoreError>;
     /// Orders of these people have changed.
     async fn orders_changed(&self, buyers: &[UserId]) -> Result<(), StoreError>;
-}
-
-/// Every projection there is.
-pub fn all(feed: &FeedConfig) -> Vec<Box<dyn Projection>> {
-    vec![
-        Box::new(followers::Followers { pull_from: feed.pull_from, push_below: feed.push_below }),
-        Box::new(post_counts::PostCounts),
-        Box::new(profile_counts::ProfileCounts),
-        Box::new(product_sales::ProductSales),
-        Box::new(blocked_by::BlockedBy),
-        Box::new(notifications::Notifications),
-        Box::new(shares::Shares),
-    ]
-}
-
-/// A sorted list without repeats.
-pub(super) fn distinct<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
-    items.into_iter().collect::<std::collections::BTreeSet<T>>().into_iter().collect()
 }

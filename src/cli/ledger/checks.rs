@@ -9,7 +9,7 @@ use super::Check;
 use super::log::{self, Log, Span};
 use crate::config::Config;
 use crate::protocol::routing::Queue;
-use crate::read_models::projection::all;
+use crate::read_models::all;
 use crate::read_models::view_windows::{projector, totals};
 use crate::stores::kafka::views;
 use crate::stores::postgres::Connection;

@@ -1,0 +1,223 @@
+//! A batch, written: each shard's part in one transaction, with the versions and the offsets.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Located, Progress, Runner};
+use crate::protocol::envelope::EventEnvelope;
+use crate::stores::StoreError;
+use crate::stores::kafka::consumer::Partition;
+use crate::stores::postgres::projections::{self as rows, Position};
+use crate::stores::postgres::{Connection, ShardIndex};
+
+/// How long a batch's transactions may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+impl Runner {
+    /// Writes a batch, each shard's part in one transaction. With `level`, shards that got nothing
+    /// move their offsets too, where those are not where they belong.
+    pub(super) async fn apply(
+        &self,
+        batch: &[Located],
+        progress: &mut Progress,
+        level: bool,
+    ) -> anyhow::Result<()> {
+        let mut by_shard: BTreeMap<ShardIndex, Vec<&Located>> = BTreeMap::new();
+        if level {
+            by_shard.extend(self.cluster.indexes().map(|index| (index, Vec::new())));
+        }
+        for located in batch {
+            by_shard
+                .entry(self.cluster.shard_of(self.projection.target(&located.event.event)))
+                .or_default()
+                .push(located);
+        }
+        let (read, effects) = (&progress.read, &progress.effects);
+        let mut writes = Vec::new();
+        for (shard, events) in &by_shard {
+            let of_events = || {
+                events.iter().map(|located| &located.partition).collect::<BTreeSet<&Partition>>()
+            };
+            let moved = if level {
+                read.keys()
+                    .filter(|partition| progress.level.get(*partition) != read.get(*partition))
+                    .collect()
+            } else {
+                of_events()
+            };
+            let next = moved
+                .into_iter()
+                .filter_map(|partition| Some((partition.clone(), *read.get(partition)?)))
+                .collect();
+            writes.push(self.apply_to_shard(*shard, events, next, effects));
+        }
+        let gaps = futures_util::future::try_join_all(writes).await?;
+        if level {
+            progress.level = effects.clone();
+        }
+        for (partition, offset, why) in gaps.into_iter().flatten() {
+            // No shard may be told later that this partition has been read further.
+            progress.read.entry(partition.clone()).and_modify(|read| *read = offset.min(*read));
+            if !progress.parked.contains(&partition) {
+                self.park(&mut progress.parked, &partition, offset, &why);
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies a shard's events and moves its offsets to `next`. Returns the partitions in which a
+    /// version is missing, and where.
+    async fn apply_to_shard(
+        &self,
+        shard: ShardIndex,
+        events: &[&Located],
+        next: BTreeMap<Partition, i64>,
+        effects: &BTreeMap<Partition, i64>,
+    ) -> Result<Vec<(Partition, i64, String)>, StoreError> {
+        let name = self.projection.name();
+        self.cluster
+            .write_unread(
+                shard,
+                Instant::now() + DEADLINE,
+                async |connection: &mut Connection| -> Result<_, StoreError> {
+                    let (topics, numbers): (Vec<&str>, Vec<i32>) =
+                        next.keys().map(|partition| (partition.topic, partition.number)).unzip();
+                    let held = rows::lock_positions_in(connection, name, &topics, &numbers).await?;
+                    let held: HashMap<(&str, i32), i64> = held
+                        .iter()
+                        .map(|p| ((p.topic.as_str(), p.partition), p.next_offset))
+                        .collect();
+                    let past = |located: &Located| {
+                        let at = (located.partition.topic, located.partition.number);
+                        held.get(&at).is_some_and(|next| located.offset < *next)
+                    };
+                    let new: Vec<&Located> =
+                        events.iter().copied().filter(|located| !past(located)).collect();
+                    let mut next = next.clone();
+                    let mut gaps = Vec::new();
+                    if !new.is_empty() {
+                        let aggregates: Vec<String> =
+                            new.iter().map(|located| located.event.subject.clone()).collect();
+                        let versions = rows::versions(connection, name, &aggregates).await?;
+                        let sorted = sort_out(
+                            &new,
+                            versions.into_iter().map(|v| (v.aggregate, v.version)).collect(),
+                        );
+                        if !sorted.apply.is_empty() {
+                            self.projection.commit(connection, shard, &sorted.apply).await?;
+                            rows::store_versions(connection, name, &sorted.versions).await?;
+                        }
+                        for (partition, offset, _) in &sorted.gaps {
+                            next.insert(partition.clone(), *offset);
+                        }
+                        gaps = sorted.gaps;
+                    }
+                    let positions: Vec<Position> = next
+                        .iter()
+                        .map(|(partition, next_offset)| Position {
+                            topic: partition.topic.to_owned(),
+                            partition: partition.number,
+                            next_offset: *next_offset,
+                            effects_offset: effects
+                                .get(partition)
+                                .copied()
+                                .unwrap_or_default()
+                                .min(*next_offset),
+                        })
+                        .collect();
+                    rows::move_positions(connection, name, &positions).await?;
+                    Ok(gaps)
+                },
+            )
+            .await
+    }
+}
+
+/// A shard's events, sorted out by their versions.
+struct Sorted {
+    apply: Vec<EventEnvelope>,
+    versions: Vec<(String, i64)>,
+    gaps: Vec<(Partition, i64, String)>,
+}
+
+/// Repeats are left out, the next versions applied; at a gap the partition ends.
+fn sort_out(events: &[&Located], mut held: HashMap<String, i64>) -> Sorted {
+    let mut sorted = Sorted { apply: Vec::new(), versions: Vec::new(), gaps: Vec::new() };
+    let mut changed: HashSet<String> = HashSet::new();
+    let mut ended: HashSet<&Partition> = HashSet::new();
+    for located in events {
+        if ended.contains(&located.partition) {
+            continue;
+        }
+        let (subject, version) = (&located.event.subject, located.event.version);
+        let current = held.get(subject).copied().unwrap_or_default();
+        if version <= current {
+            continue;
+        }
+        if version > current + 1 {
+            ended.insert(&located.partition);
+            sorted.gaps.push((
+                located.partition.clone(),
+                located.offset,
+                format!("{subject} is at {current}, then came {version}"),
+            ));
+            continue;
+        }
+        held.insert(subject.clone(), version);
+        changed.insert(subject.clone());
+        sorted.apply.push(located.event.clone());
+    }
+    sorted.versions = changed
+        .into_iter()
+        .map(|subject| (held.get(&subject).copied().unwrap_or_default(), subject))
+        .map(|(v, s)| (s, v))
+        .collect();
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Id, PostId, UserId};
+    use crate::protocol::events::Event;
+
+    fn located(offset: i64, subject: &str, version: i64) -> Located {
+        Located {
+            partition: Partition { topic: "posts", number: 0 },
+            offset,
+            event: EventEnvelope {
+                specversion: "1.0".into(),
+                id: format!("{subject}/{version}"),
+                source: String::new(),
+                time: String::new(),
+                subject: subject.into(),
+                version,
+                traceparent: None,
+                event: Event::PostCreated {
+                    post_id: PostId::from_i64(1),
+                    author_id: UserId::from_i64(1),
+                },
+            },
+        }
+    }
+
+    #[test]
+    fn repeats_are_skipped_and_a_gap_ends_the_partition() {
+        let events = [
+            located(0, "a", 1),
+            located(1, "b", 3),
+            located(2, "a", 1),
+            located(3, "a", 2),
+            located(4, "a", 4),
+            located(5, "b", 4),
+        ];
+        let events: Vec<&Located> = events.iter().collect();
+        let sorted = sort_out(&events, HashMap::from([("b".to_owned(), 2)]));
+        let applied: Vec<&str> = sorted.apply.iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(applied, ["a/1", "b/3", "a/2"]);
+        assert_eq!(sorted.gaps.len(), 1);
+        assert_eq!(sorted.gaps[0].1, 4);
+    }
+}
