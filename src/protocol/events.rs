@@ -265,8 +265,8 @@ pub enum Aggregate {
     Share(PostId, PostId),
     /// The mention of a person in a post, or in a comment on it.
     Mention(UserId, PostId, Option<CommentId>),
-    /// A comment as an answer.
-    Answer(CommentId),
+    /// A comment as an answer to one of a person's.
+    Answer(UserId, CommentId),
     /// A product with its stock.
     Product(ProductId),
     /// An order.
@@ -283,7 +283,7 @@ impl std::fmt::Display for Aggregate {
             Self::Share(sharing, shared) => write!(f, "share:{sharing}:{shared}"),
             Self::Mention(user, _, Some(comment)) => write!(f, "mention:{comment}:{user}"),
             Self::Mention(user, post, None) => write!(f, "mention:{post}:{user}"),
-            Self::Answer(comment) => write!(f, "answer:{comment}"),
+            Self::Answer(_, comment) => write!(f, "answer:{comment}"),
             Self::Product(id) => write!(f, "product:{id}"),
             Self::Order(id) => write!(f, "order:{id}"),
         }
@@ -321,7 +321,9 @@ impl Event {
             Self::UserMentioned { user_id, post_id, comment_id, .. } => {
                 Aggregate::Mention(*user_id, *post_id, *comment_id)
             }
-            Self::CommentAnswered { comment_id, .. } => Aggregate::Answer(*comment_id),
+            Self::CommentAnswered { user_id, comment_id, .. } => {
+                Aggregate::Answer(*user_id, *comment_id)
+            }
             Self::ProductCreated { product_id, .. }
             | Self::ProductStockChanged { product_id, .. }
             | Self::ProductSold { product_id, .. }

@@ -107,7 +107,7 @@ pub fn topic_of(event: &Event) -> Topic {
         Aggregate::Edge(..) => Topic::Edges,
         Aggregate::Block(..) => Topic::Blocks,
         Aggregate::Post(_) => Topic::Posts,
-        Aggregate::Share(..) | Aggregate::Mention(..) | Aggregate::Answer(_) => Topic::References,
+        Aggregate::Share(..) | Aggregate::Mention(..) | Aggregate::Answer(..) => Topic::References,
         Aggregate::Product(_) => Topic::Products,
         Aggregate::Order(_) => Topic::Orders,
     }

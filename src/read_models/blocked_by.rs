@@ -13,7 +13,7 @@ use super::projection::{Effects, Projection};
 use crate::ids::{Bucket, Id, UserId};
 use crate::outbox::Messages;
 use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::events::Event;
+use crate::protocol::events::{Aggregate, Event};
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
 use crate::stores::postgres::prepared::{prepared, sql};
@@ -57,12 +57,17 @@ impl Projection for BlockedBy {
         &[Topic::Blocks]
     }
 
-    fn target(&self, event: &Event) -> Bucket {
-        match event {
-            Event::UserBlocked { blocked_id, .. } | Event::UserUnblocked { blocked_id, .. } => {
-                blocked_id.bucket()
-            }
-            _ => Bucket::new(0),
+    fn target(&self, aggregate: Aggregate) -> Option<Bucket> {
+        match aggregate {
+            Aggregate::Block(_, blocked) => Some(blocked.bucket()),
+            Aggregate::User(_)
+            | Aggregate::Edge(..)
+            | Aggregate::Post(_)
+            | Aggregate::Share(..)
+            | Aggregate::Mention(..)
+            | Aggregate::Answer(..)
+            | Aggregate::Product(_)
+            | Aggregate::Order(_) => None,
         }
     }
 

@@ -13,7 +13,7 @@ use super::projection::{Effects, Projection};
 use crate::ids::{Bucket, Id, UserId};
 use crate::outbox::Messages;
 use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::events::Event;
+use crate::protocol::events::{Aggregate, Event};
 use crate::protocol::jobs::Job;
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
@@ -151,8 +151,18 @@ impl Projection for Followers {
         &[Topic::Edges]
     }
 
-    fn target(&self, event: &Event) -> Bucket {
-        followee_of(event).map_or(Bucket::new(0), Id::bucket)
+    fn target(&self, aggregate: Aggregate) -> Option<Bucket> {
+        match aggregate {
+            Aggregate::Edge(_, followee) => Some(followee.bucket()),
+            Aggregate::User(_)
+            | Aggregate::Block(..)
+            | Aggregate::Post(_)
+            | Aggregate::Share(..)
+            | Aggregate::Mention(..)
+            | Aggregate::Answer(..)
+            | Aggregate::Product(_)
+            | Aggregate::Order(_) => None,
+        }
     }
 
     async fn commit(

@@ -10,7 +10,7 @@ use super::distinct;
 use super::projection::{Effects, Projection};
 use crate::ids::{Bucket, Id, NotificationId, PostId, ProductId, UserId};
 use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::events::Event;
+use crate::protocol::events::{Aggregate, Event};
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
 use crate::stores::postgres::prepared::{prepared, sql};
@@ -271,35 +271,17 @@ impl Projection for Notifications {
         &[Topic::Edges, Topic::Posts, Topic::References, Topic::Products, Topic::Orders]
     }
 
-    fn target(&self, event: &Event) -> Bucket {
-        match event {
-            Event::UserFollowed { followee_id, .. }
-            | Event::UserUnfollowed { followee_id, .. }
-            | Event::UserFollowRequested { followee_id, .. } => followee_id.bucket(),
-            Event::UserBlocked { blocked_id, .. } | Event::UserUnblocked { blocked_id, .. } => {
-                blocked_id.bucket()
-            }
-            Event::PostCreated { post_id, .. }
-            | Event::PostDeleted { post_id, .. }
-            | Event::PostLiked { post_id, .. }
-            | Event::PostUnliked { post_id, .. }
-            | Event::PostCommented { post_id, .. }
-            | Event::PostReplied { post_id, .. } => post_id.bucket(),
-            Event::PostReposted { original_id: shared, .. }
-            | Event::PostUnreposted { original_id: shared, .. }
-            | Event::PostQuoted { quoted_id: shared, .. }
-            | Event::PostUnquoted { quoted_id: shared, .. } => shared.bucket(),
-            Event::UserMentioned { user_id, .. } | Event::CommentAnswered { user_id, .. } => {
-                user_id.bucket()
-            }
-            Event::ProductCreated { product_id, .. }
-            | Event::ProductStockChanged { product_id, .. }
-            | Event::ProductSold { product_id, .. }
-            | Event::ProductReturned { product_id, .. } => product_id.bucket(),
-            Event::OrderPlaced { buyer_id, .. } | Event::OrderStatusChanged { buyer_id, .. } => {
-                buyer_id.bucket()
-            }
-            Event::UserCreated { user_id, .. } | Event::UserUpdated { user_id } => user_id.bucket(),
+    fn target(&self, aggregate: Aggregate) -> Option<Bucket> {
+        match aggregate {
+            Aggregate::Edge(_, followee) => Some(followee.bucket()),
+            Aggregate::Post(post) => Some(post.bucket()),
+            Aggregate::Share(_, shared) => Some(shared.bucket()),
+            Aggregate::Mention(user, ..) | Aggregate::Answer(user, _) => Some(user.bucket()),
+            Aggregate::Product(product) => Some(product.bucket()),
+            // An order is in its buyer's bucket.
+            Aggregate::Order(order) => Some(order.bucket()),
+            Aggregate::User(_)
+            | Aggregate::Block(..) => None,
         }
     }
 

@@ -75,8 +75,18 @@ impl Projection for PostCounts {
         &[Topic::Posts]
     }
 
-    fn target(&self, event: &Event) -> Bucket {
-        post_of(event).map_or(Bucket::new(0), Id::bucket)
+    fn target(&self, aggregate: Aggregate) -> Option<Bucket> {
+        match aggregate {
+            Aggregate::Post(post) => Some(post.bucket()),
+            Aggregate::User(_)
+            | Aggregate::Edge(..)
+            | Aggregate::Block(..)
+            | Aggregate::Share(..)
+            | Aggregate::Mention(..)
+            | Aggregate::Answer(..)
+            | Aggregate::Product(_)
+            | Aggregate::Order(_) => None,
+        }
     }
 
     async fn commit(

@@ -84,8 +84,18 @@ impl Projection for ProductSales {
         &[Topic::Products]
     }
 
-    fn target(&self, event: &Event) -> Bucket {
-        product_of(event).map_or(Bucket::new(0), Id::bucket)
+    fn target(&self, aggregate: Aggregate) -> Option<Bucket> {
+        match aggregate {
+            Aggregate::Product(product) => Some(product.bucket()),
+            Aggregate::User(_)
+            | Aggregate::Edge(..)
+            | Aggregate::Block(..)
+            | Aggregate::Post(_)
+            | Aggregate::Share(..)
+            | Aggregate::Mention(..)
+            | Aggregate::Answer(..)
+            | Aggregate::Order(_) => None,
+        }
     }
 
     async fn commit(

@@ -9,7 +9,7 @@ use super::distinct;
 use super::projection::{Effects, Projection};
 use crate::ids::{Bucket, Id, UserId};
 use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::events::Event;
+use crate::protocol::events::{Aggregate, Event};
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
 use crate::stores::postgres::prepared::{prepared, sql};
@@ -148,13 +148,18 @@ impl Projection for ProfileCounts {
         &[Topic::Posts, Topic::Edges]
     }
 
-    fn target(&self, event: &Event) -> Bucket {
-        match event {
-            Event::PostLiked { post_id, .. }
-            | Event::PostUnliked { post_id, .. }
-            | Event::PostCommented { post_id, .. }
-            | Event::PostReplied { post_id, .. } => post_id.bucket(),
-            other => user_of(other).map_or(Bucket::new(0), Id::bucket),
+    fn target(&self, aggregate: Aggregate) -> Option<Bucket> {
+        match aggregate {
+            Aggregate::Edge(follower, _) => Some(follower.bucket()),
+            // A post is in its author's bucket.
+            Aggregate::Post(post) => Some(post.bucket()),
+            Aggregate::User(_)
+            | Aggregate::Block(..)
+            | Aggregate::Share(..)
+            | Aggregate::Mention(..)
+            | Aggregate::Answer(..)
+            | Aggregate::Product(_)
+            | Aggregate::Order(_) => None,
         }
     }
 

@@ -4,13 +4,13 @@ use async_trait::async_trait;
 
 use crate::ids::{Bucket, PostId, ProductId, UserId};
 use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::events::Event;
+use crate::protocol::events::Aggregate;
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, ShardIndex};
 
-/// Fills a table from events. Every event of an aggregate must have the same target, so that one
-/// shard sees all its versions.
+/// Fills a table from events. All events of an aggregate have one target, so that one shard sees
+/// all its versions.
 #[async_trait]
 pub trait Projection: Send + Sync {
     /// Its name in `projection_offsets` and `projection_versions`; never changed.
@@ -19,8 +19,11 @@ pub trait Projection: Send + Sync {
     /// The topics it reads.
     fn topics(&self) -> &'static [Topic];
 
-    /// The bucket whose shard the event's rows are on.
-    fn target(&self, event: &Event) -> Bucket;
+    /// The bucket whose shard an aggregate's rows are on; `None` for aggregates that this projection
+    /// reads nothing from: their events are passed over. The match names every aggregate, so a new
+    /// one is placed when it is made, and a new event of a known one is checked where the others
+    /// of it are.
+    fn target(&self, aggregate: Aggregate) -> Option<Bucket>;
 
     /// Writes what the events mean, inside the transaction that moves the offset. The events are
     /// new, in order, and all of this shard; what is written must not depend on how they are cut

@@ -11,7 +11,7 @@ use super::distinct;
 use super::projection::{Effects, Projection};
 use crate::ids::{Bucket, Id, PostId};
 use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::events::Event;
+use crate::protocol::events::{Aggregate, Event};
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
 use crate::stores::postgres::prepared::{prepared, sql};
@@ -93,12 +93,17 @@ impl Projection for Shares {
         &[Topic::References]
     }
 
-    fn target(&self, event: &Event) -> Bucket {
-        match event {
-            Event::UserMentioned { user_id, .. } | Event::CommentAnswered { user_id, .. } => {
-                user_id.bucket()
-            }
-            other => share(other).map_or(Bucket::new(0), |share| share.shared.bucket()),
+    fn target(&self, aggregate: Aggregate) -> Option<Bucket> {
+        match aggregate {
+            Aggregate::Share(_, shared) => Some(shared.bucket()),
+            Aggregate::User(_)
+            | Aggregate::Edge(..)
+            | Aggregate::Block(..)
+            | Aggregate::Post(_)
+            | Aggregate::Mention(..)
+            | Aggregate::Answer(..)
+            | Aggregate::Product(_)
+            | Aggregate::Order(_) => None,
         }
     }
 

@@ -29,10 +29,9 @@ impl Runner {
             by_shard.extend(self.cluster.indexes().map(|index| (index, Vec::new())));
         }
         for located in batch {
-            by_shard
-                .entry(self.cluster.shard_of(self.projection.target(&located.event.event)))
-                .or_default()
-                .push(located);
+            let target = self.projection.target(located.event.event.aggregate());
+            let Some(bucket) = target else { continue };
+            by_shard.entry(self.cluster.shard_of(bucket)).or_default().push(located);
         }
         let (read, effects) = (&progress.read, &progress.effects);
         let mut writes = Vec::new();
