@@ -280,8 +280,7 @@ impl Projection for Notifications {
             Aggregate::Product(product) => Some(product.bucket()),
             // An order is in its buyer's bucket.
             Aggregate::Order(order) => Some(order.bucket()),
-            Aggregate::User(_)
-            | Aggregate::Block(..) => None,
+            Aggregate::User(_) | Aggregate::Block(..) => None,
         }
     }
 
