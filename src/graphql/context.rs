@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_graphql::Value;
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use super::error::ErrorCode;
 use super::loaders::Loaders;
@@ -69,6 +70,8 @@ pub struct RequestContext {
     pub points: Option<Points>,
     /// Whether its answer says where everything came from.
     pub wants_explanation: bool,
+    /// When it must be over, whatever of it has begun.
+    pub until: Instant,
     worked: AtomicU64,
     timeout: Duration,
     scopes: Mutex<Vec<Arc<Scope>>>,
@@ -89,6 +92,7 @@ impl RequestContext {
             user_agent: None,
             points: None,
             wants_explanation: false,
+            until: Instant::now() + timeout,
             worked: AtomicU64::new(0),
             timeout,
             scopes: Mutex::default(),
@@ -107,7 +111,9 @@ impl RequestContext {
         client_key: Option<String>,
         seen: &ConsistencyToken,
     ) -> Arc<Scope> {
-        let mut op = Operation::request(self.domain.cluster.len(), viewer, seen, self.timeout);
+        // All that a request does shares its deadline: ten mutations have no ten deadlines.
+        let left = self.until.saturating_duration_since(Instant::now());
+        let mut op = Operation::request(self.domain.cluster.len(), viewer, seen, left);
         op.client_key = client_key;
         op.address = self.address;
         if let (None, Some(address)) = (viewer, self.address) {
@@ -243,9 +249,11 @@ pub fn mutation_scope(ctx: &async_graphql::Context<'_>) -> async_graphql::Result
         }
         key => key,
     };
-    Ok(ctx
-        .data::<Arc<RequestContext>>()?
-        .for_mutation(ctx.field().alias().unwrap_or_else(|| ctx.field().name()), own_key))
+    let context = ctx.data::<Arc<RequestContext>>()?;
+    if Instant::now() >= context.until {
+        return Err(ErrorCode::Timeout.error("not begun in time: try again"));
+    }
+    Ok(context.for_mutation(ctx.field().alias().unwrap_or_else(|| ctx.field().name()), own_key))
 }
 
 /// Whether a text can be an idempotency key.

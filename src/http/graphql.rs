@@ -1,9 +1,7 @@
 //! The GraphQL endpoint: GraphQL over HTTP, and nothing else.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
-use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use axum::Extension;
 use axum::body::Body;
@@ -15,17 +13,13 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited as LimitedBody};
 
 use super::answer::{Accept, Refusal, not_run, ran, refusal};
+use super::execute::{Asked, Refused, execute};
 use super::identity::{CONSISTENCY, request_context};
-use super::limits::{Charged, Limited, client_address, pay, used};
-use super::operations::kind_name;
+use super::limits::client_address;
 use super::prepare::{Incoming, prepare};
-use super::{RequestId, Served, origin, panicked, websocket};
-use crate::domain::explain::{Explanation, explained};
+use super::{RequestId, Served, origin, websocket};
 use crate::domain::operation::ConsistencyToken;
-use crate::domain::{Operation, Viewer, moderation};
-use crate::graphql::context::RequestContext;
-use crate::graphql::error::{ErrorCode, complete};
-use crate::telemetry::trace;
+use crate::graphql::error::ErrorCode;
 
 /// The header that asks for an explanation.
 const EXPLAIN: &str = "plaza-explain";
@@ -195,8 +189,7 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
         Ok(prepared) => prepared,
         Err(refused) => return not_run(accept, refused.code, refused.message),
     };
-    let is_query = prepared.kind == OperationType::Query;
-    if !around.may_change && !is_query {
+    if !around.may_change && prepared.kind != OperationType::Query {
         return refusal(
             StatusCode::METHOD_NOT_ALLOWED,
             ErrorCode::BadUserInput,
@@ -211,155 +204,45 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
             "subscriptions go over a WebSocket, by graphql-transport-ws",
         );
     }
-    let permit = match served.admit().await {
-        Ok(permit) => permit,
-        Err(refused) => {
-            return refusal(StatusCode::SERVICE_UNAVAILABLE, refused.code, refused.message)
-                .retry_after(1)
-                .into_response();
-        }
-    };
     let mut context = match request_context(&served.app, headers) {
         Ok(context) => context,
         Err(refused) => return refused.into_response(),
     };
-    let charged = match pay(&served.app, &mut context, around.address, prepared.cost).await {
-        Ok(charged) => charged,
-        Err(limited) => {
-            let refused = refusal(StatusCode::TOO_MANY_REQUESTS, Limited::CODE, limited.message());
-            return refused.retry_after(limited.retry_after_s).into_response();
-        }
+    context.wants_explanation = headers.contains_key(EXPLAIN);
+    let seen = context.token.clone();
+    let Around { id, address, .. } = around;
+    match execute(served, Asked { prepared, context, address, request_id: id }).await {
+        Ok(executed) => with_token(seen, executed.written, ran(accept, &executed.response)),
+        Err(refused) => refused_response(accept, refused),
+    }
+}
+
+/// A refusal with the status that tells proxies what it means; any other is GraphQL's own.
+fn refused_response(accept: Accept, refused: Refused) -> Response {
+    let status = match refused.code {
+        ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        code => return not_run(accept, code, refused.message),
     };
-    context.wants_explanation =
-        headers.contains_key(EXPLAIN) && may_be_explained(served, context.viewer).await;
-    let context = Arc::new(context);
-    let request = prepared.request.data(Arc::clone(&context));
-    let (served, tasks) = (served.clone(), served.app.tasks.clone());
-    let id = around.id.clone();
-    let named = Named { kind: prepared.kind, name: prepared.name };
-    let work = async move {
-        let _permit = permit;
-        execute(served, around, context, request, named, charged).await
-    };
-    if is_query {
-        return work.await;
+    let mut response = refusal(status, refused.code, refused.message);
+    if let Some(seconds) = refused.retry_after_s {
+        response = response.retry_after(seconds);
     }
-    // A client that hangs up must not stop a mutation half-way: between its commit and what must
-    // follow it.
-    tasks.to_the_end(work).await.unwrap_or_else(|_| panicked(&id, "a mutation panicked"))
-}
-
-/// Explanations are for everybody in development, else for administrators: they tell how the system
-/// is built.
-async fn may_be_explained(served: &Served, viewer: Option<Viewer>) -> bool {
-    let app = &served.app;
-    let op = Operation::fresh(app.domain.cluster.len(), viewer, app.config.request_deadline());
-    app.config.server.development || moderation::is_admin(&op, &app.domain).await.unwrap_or(false)
-}
-
-/// What is run, as figures and traces call it.
-#[derive(Debug, Clone)]
-pub struct Named {
-    /// What kind of operation.
-    pub kind: OperationType,
-    /// Its name: of a closed list.
-    pub name: Arc<str>,
-}
-
-impl Named {
-    /// Begins its part of a trace.
-    pub fn span(&self) -> trace::Span {
-        let kind = kind_name(self.kind);
-        let mut span =
-            trace::part(trace::Kind::Internal, || format!("{kind} {}", self.name).into());
-        span.set("graphql.operation.type", || kind.into());
-        span
+    if let Some(id) = &refused.request_id {
+        response = response.with_request_id(id);
     }
-
-    /// Counts it, as `ok`, `error` or `late`.
-    pub fn count(&self, began: tokio::time::Instant, outcome: &'static str) {
-        let (kind, name) = (kind_name(self.kind), &self.name);
-        tracing::debug!(kind, operation = %name, outcome, took_ms = began.elapsed().as_secs_f64() * 1_000.0, "answered");
-        metrics::counter!("plaza_graphql_requests_total", "kind" => kind, "operation" => Arc::clone(name), "outcome" => outcome)
-            .increment(1);
-        metrics::histogram!("plaza_graphql_seconds", "kind" => kind, "operation" => Arc::clone(name)).record(began.elapsed().as_secs_f64());
-    }
+    response.into_response()
 }
 
-async fn execute(
-    served: Served,
-    around: Around,
-    context: Arc<RequestContext>,
-    request: Request,
-    named: Named,
-    charged: Charged,
+/// What was written goes back with the answer, beside what the client had seen before.
+fn with_token(
+    seen: ConsistencyToken,
+    written: Option<ConsistencyToken>,
+    mut response: Response,
 ) -> Response {
-    let is_query = named.kind == OperationType::Query;
-    let Around { id, accept, .. } = around;
-    let started = tokio::time::Instant::now();
-    // Beyond the operation's own deadline only a fault of ours goes on.
-    let patience = served.app.config.request_deadline() + std::time::Duration::from_secs(1);
-    let ran = match tokio::time::timeout(
-        patience,
-        named.span().run(run_on_schema(&served, &context, request)),
-    )
-    .await
-    {
-        Ok(mut answer) => {
-            complete(&mut answer, &id.0, context.traceparent.as_deref());
-            charged.give_back(&served.app, used(&answer.data).saturating_add(context.worked()));
-            let outcome = if answer.errors.is_empty() { "ok" } else { "error" };
-            (ran(accept, &answer), outcome)
-        }
-        Err(_) if is_query => {
-            (not_run(accept, ErrorCode::Timeout, "not done in time: try again"), "late")
-        }
-        Err(_) => {
-            let message = "not done in time, and it is not known how far it came: try again with the same idempotency key";
-            (not_run(accept, ErrorCode::OutcomeUnknown, message), "late")
-        }
-    };
-    let (response, outcome) = ran;
-    named.count(started, outcome);
-    with_token(&served, &context, response).await
-}
-
-/// Runs a request, explained if it may and wants to be.
-async fn run_on_schema(
-    served: &Served,
-    context: &RequestContext,
-    request: Request,
-) -> async_graphql::Response {
-    if !context.wants_explanation {
-        return served.schema.execute(request).await;
-    }
-    let explanation = Arc::new(Explanation::default());
-    let mut answer = explained(Arc::clone(&explanation), served.explaining.execute(request)).await;
-    let told = serde_json::json!({ "trace": context.traceparent, "steps": explanation.steps() });
-    if let Ok(told) = async_graphql::Value::from_json(told) {
-        answer.extensions.insert("explain".to_owned(), told);
-    }
-    answer
-}
-
-/// What a request has written is kept with its session before the client hears of it.
-pub async fn remember_writes(
-    served: &Served,
-    context: &RequestContext,
-) -> Option<ConsistencyToken> {
-    let written = context.written()?;
-    for session in context.sessions() {
-        if let Err(error) = served.app.domain.redis.remember_writes(session, &written).await {
-            tracing::debug!(%error, "a session's writes are not remembered; its client has the token");
-        }
-    }
-    Some(written)
-}
-
-/// What was written is kept with the session, and goes back with the answer.
-async fn with_token(served: &Served, context: &RequestContext, mut response: Response) -> Response {
-    let Some(written) = remember_writes(served, context).await else { return response };
-    let mut token = context.token.clone();
+    let Some(written) = written else { return response };
+    let mut token = seen;
     token.merge(&written);
     if let Ok(value) = HeaderValue::from_str(&token.encode()) {
         response.headers_mut().insert(HeaderName::from_static(CONSISTENCY), value);

@@ -1,6 +1,7 @@
 //! HTTP: the routes on one page, and what each is made of.
 
 pub mod answer;
+pub mod execute;
 pub mod graphiql;
 pub mod graphql;
 pub mod health;

@@ -13,6 +13,7 @@ mod app;
 mod cli;
 mod clients;
 mod commands;
+mod execution;
 mod feeds;
 mod fuzz;
 mod graphql;

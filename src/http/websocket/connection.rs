@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
@@ -18,13 +17,11 @@ use super::Open;
 use super::messages::{self, Close, FromClient};
 use crate::domain::Viewer;
 use crate::graphql::context::{RequestContext, is_client_key};
-use crate::graphql::error::{ErrorCode, complete, was_not_run};
-use crate::http::graphql::{Named, remember_writes};
+use crate::graphql::error::{ErrorCode, was_not_run};
+use crate::http::execute::{Asked, Refused, execute, subscribe};
 use crate::http::identity::bearer;
-use crate::http::limits::{Limited, pay, used};
-use crate::http::prepare::{Incoming, NotRun, Prepared, prepare};
+use crate::http::prepare::{Incoming, NotRun, prepare};
 use crate::http::{RequestId, Served};
-use crate::telemetry::figures::Held;
 use crate::telemetry::trace;
 
 /// How long a socket may be silent at least before its client is asked whether it is there.
@@ -297,7 +294,7 @@ async fn begin(
     address: IpAddr,
     viewer: Option<Viewer>,
     incoming: Incoming,
-) -> Result<impl Stream<Item = Response> + Send + 'static, NotRun> {
+) -> Result<Pin<Box<dyn Stream<Item = Response> + Send>>, Refused> {
     let client_key = incoming
         .extensions
         .as_ref()
@@ -308,10 +305,10 @@ async fn begin(
         return Err(NotRun {
             code: ErrorCode::BadUserInput,
             message: "`clientKey` has 1 to 200 visible ASCII characters".to_owned(),
-        });
+        }
+        .into());
     }
-    let Prepared { request, kind, name, cost } = prepare(&served, incoming).await?;
-    let named = Named { kind, name };
+    let prepared = prepare(&served, incoming).await?;
     let mut span = trace::begin(None, trace::Kind::Server, || "message on a socket".into());
     span.set("plaza.request_id", || request_id.0.to_string().into());
     let mut context =
@@ -319,58 +316,11 @@ async fn begin(
     context.viewer = viewer;
     context.client_key = client_key;
     context.traceparent = span.traceparent();
-    // After a restart all sockets of a server come back at once; they take turns.
-    let turn = if kind == OperationType::Subscription {
-        served.app.domain.redis.turn().await
-    } else {
-        None
-    };
-    let charged = pay(&served.app, &mut context, address, cost).await;
-    drop(turn);
-    let charged =
-        charged.map_err(|limited| NotRun { code: Limited::CODE, message: limited.message() })?;
-    let permit = match kind {
-        // A subscription is bounded by its socket; its events are at work one after the other.
-        OperationType::Subscription => None,
-        OperationType::Query | OperationType::Mutation => Some(served.admit().await?),
-    };
-    let context = Arc::new(context);
-    let request = request.data(Arc::clone(&context));
-    let finish = {
-        let context = Arc::clone(&context);
-        move |mut response: Response| {
-            complete(&mut response, &request_id.0, context.traceparent.as_deref());
-            response
-        }
-    };
+    let kind = prepared.kind;
+    let asked = Asked { prepared, context, address, request_id };
     if kind == OperationType::Subscription {
-        let counted = Held::new(metrics::gauge!("plaza_subscriptions"));
-        let events =
-            metrics::counter!("plaza_subscription_events_total", "operation" => named.name);
-        let told = served.schema.execute_stream(request).map(move |response| {
-            let _while_it_runs = &counted;
-            events.increment(1);
-            finish(response)
-        });
-        return Ok(told.boxed());
+        return Ok(subscribe(&served, asked).await?.boxed());
     }
-    let tasks = served.app.tasks.clone();
-    let work = span.run(async move {
-        let _permit = permit;
-        let began = Instant::now();
-        let response = named.span().run(served.schema.execute(request)).await;
-        named.count(began, if response.errors.is_empty() { "ok" } else { "error" });
-        charged.give_back(&served.app, used(&response.data).saturating_add(context.worked()));
-        remember_writes(&served, &context).await;
-        finish(response)
-    });
-    if kind == OperationType::Query {
-        return Ok(stream::once(work).boxed());
-    }
-    // A client that hangs up must not stop a mutation half-way: between its commit and what must
-    // follow it.
-    let outcome = tasks.to_the_end(work);
-    // A task that panicked says nothing: the operation completes without an answer, and its client
-    // tries again with the same key.
-    Ok(stream::once(outcome).filter_map(|outcome| std::future::ready(outcome.ok())).boxed())
+    let executed = span.run(execute(&served, asked)).await?;
+    Ok(stream::iter([executed.response]).boxed())
 }

@@ -1,0 +1,298 @@
+//! One way from a prepared operation to its response, whichever transport brought it: admit,
+//! charge, run until the deadline, give back what was not used, record what was written. The
+//! transports keep what is theirs: `graphql.rs` status codes and headers, `websocket` frames.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Request, Response, ServerError};
+use futures_util::FutureExt;
+use futures_util::stream::{Stream, StreamExt};
+use tokio::time::{Instant, timeout_at};
+
+use super::limits::{Charged, Limited, pay, used};
+use super::operations::kind_name;
+use super::prepare::{NotRun, Prepared};
+use super::{Admitted, RequestId, Served};
+use crate::domain::explain::{Explanation, explained};
+use crate::domain::operation::ConsistencyToken;
+use crate::domain::{Operation, Viewer, moderation};
+use crate::graphql::context::RequestContext;
+use crate::graphql::error::{ErrorCode, complete};
+use crate::telemetry::figures::Held;
+use crate::telemetry::trace;
+
+/// Every part of an operation ends at the operation's own deadline; what goes on for so much longer
+/// is a fault of ours, and its client is answered without it.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A prepared operation, and who sent it.
+pub struct Asked {
+    /// What is to run.
+    pub prepared: Prepared,
+    /// Who asks, what they have seen. `wants_explanation` is what the client wants; whether it may
+    /// have it is decided here.
+    pub context: RequestContext,
+    /// Whose bucket pays when nobody is logged in.
+    pub address: IpAddr,
+    /// Names the request in logs and in faults.
+    pub request_id: RequestId,
+}
+
+/// What an operation came to.
+#[derive(Debug)]
+pub struct Executed {
+    /// The response, its errors complete with codes.
+    pub response: Response,
+    /// What it has written or seen: already recorded with the session, and for the client to keep.
+    pub written: Option<ConsistencyToken>,
+}
+
+/// Why an operation has no response.
+#[derive(Debug)]
+pub struct Refused {
+    /// The code.
+    pub code: ErrorCode,
+    /// In words.
+    pub message: String,
+    /// In how many whole seconds it may be sent again, where that is known.
+    pub retry_after_s: Option<u64>,
+    /// The request, for faults of ours.
+    pub request_id: Option<RequestId>,
+}
+
+impl Refused {
+    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retry_after_s: None, request_id: None }
+    }
+
+    fn panicked(id: &RequestId) -> Self {
+        tracing::error!(request_id = %id.0, "an operation panicked");
+        Self { request_id: Some(id.clone()), ..Self::new(ErrorCode::Internal, "internal error") }
+    }
+
+    fn late(kind: OperationType) -> Self {
+        if kind == OperationType::Mutation {
+            return Self::new(
+                ErrorCode::OutcomeUnknown,
+                "not done in time, and it is not known how far it came: try again with the same \
+                 idempotency key",
+            );
+        }
+        Self::new(ErrorCode::Timeout, "not done in time: try again")
+    }
+
+    /// As an error of a response.
+    pub fn error(&self) -> ServerError {
+        let mut error = self.code.server_error(self.message.clone());
+        let extensions = error.extensions.get_or_insert_with(Default::default);
+        if let Some(seconds) = self.retry_after_s {
+            extensions.set("retryAfter", seconds);
+        }
+        if let Some(id) = &self.request_id {
+            extensions.set("requestId", id.0.as_ref());
+        }
+        error
+    }
+}
+
+impl From<NotRun> for Refused {
+    fn from(refused: NotRun) -> Self {
+        Self {
+            retry_after_s: (refused.code == ErrorCode::Overloaded).then_some(1),
+            ..Self::new(refused.code, refused.message)
+        }
+    }
+}
+
+impl From<Limited> for Refused {
+    fn from(limited: Limited) -> Self {
+        Self {
+            retry_after_s: Some(limited.retry_after_s),
+            ..Self::new(Limited::CODE, limited.message())
+        }
+    }
+}
+
+/// What is run, as metrics and traces call it.
+#[derive(Debug, Clone)]
+struct Named {
+    kind: OperationType,
+    /// Of a closed list.
+    name: Arc<str>,
+}
+
+impl Named {
+    /// Begins its part of a trace.
+    fn span(&self) -> trace::Span {
+        let kind = kind_name(self.kind);
+        let mut span =
+            trace::part(trace::Kind::Internal, || format!("{kind} {}", self.name).into());
+        span.set("graphql.operation.type", || kind.into());
+        span
+    }
+
+    /// Counts it, as `ok`, `error` or `late`.
+    fn count(&self, began: Instant, outcome: &'static str) {
+        let (kind, name) = (kind_name(self.kind), &self.name);
+        let took = began.elapsed().as_secs_f64();
+        tracing::debug!(kind, operation = %name, outcome, took_ms = took * 1_000.0, "answered");
+        metrics::counter!("plaza_graphql_requests_total", "kind" => kind, "operation" => Arc::clone(name), "outcome" => outcome)
+            .increment(1);
+        metrics::histogram!("plaza_graphql_seconds", "kind" => kind, "operation" => Arc::clone(name))
+            .record(took);
+    }
+}
+
+/// Runs a query or a mutation. Dropped, a query stops where it is; a mutation that has begun goes
+/// on to its end, and what it has not used is given back even if nobody hears of it.
+///
+/// # Errors
+/// `OVERLOADED` (nothing was charged), `RATE_LIMITED`, `TIMEOUT` (nothing was changed),
+/// `OUTCOME_UNKNOWN` (a mutation that is not done in time and goes on), `INTERNAL`.
+pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused> {
+    let Asked { prepared, mut context, address, request_id } = asked;
+    let Prepared { request, kind, name, cost } = prepared;
+    let named = Named { kind, name };
+    let until = context.until + GRACE;
+    let before = async {
+        // A place first: who is refused one has not paid for anything.
+        let place = served.admit().await?;
+        let charged = pay(&served.app, &mut context, address, cost).await?;
+        if context.wants_explanation {
+            context.wants_explanation = may_be_explained(served, context.viewer).await;
+        }
+        Ok::<_, Refused>((place, charged))
+    };
+    let (place, charged) = match timeout_at(until, before).await {
+        Ok(outcome) => outcome?,
+        // Nothing has begun, whatever it is.
+        Err(_) => return Err(Refused::late(OperationType::Query)),
+    };
+    let work = Work {
+        served: served.clone(),
+        context: Arc::new(context),
+        request_id: request_id.clone(),
+        named: named.clone(),
+        until,
+        charged,
+        _place: place,
+    };
+    let began = Instant::now();
+    let outcome = if kind == OperationType::Mutation {
+        // Between a commit and what must follow it nothing may stop, whoever leaves or gives up.
+        let outcome = served.app.tasks.to_the_end(work.run(request));
+        timeout_at(until, outcome).await.map(Result::ok)
+    } else {
+        let running = timeout_at(until, AssertUnwindSafe(work.run(request)).catch_unwind()).await;
+        if running.is_err() {
+            named.count(began, "late");
+        }
+        running.map(Result::ok)
+    };
+    match outcome {
+        Ok(Some(executed)) => Ok(executed),
+        Ok(None) => Err(Refused::panicked(&request_id)),
+        Err(_) => Err(Refused::late(kind)),
+    }
+}
+
+/// An operation that has a place and was paid for.
+struct Work {
+    served: Served,
+    context: Arc<RequestContext>,
+    request_id: RequestId,
+    named: Named,
+    until: Instant,
+    charged: Charged,
+    _place: Admitted,
+}
+
+impl Work {
+    async fn run(self, request: Request) -> Executed {
+        let Self { served, context, request_id, named, until, charged, _place } = self;
+        let began = Instant::now();
+        let request = request.data(Arc::clone(&context));
+        let mut response = named.span().run(run_on_schema(&served, &context, request)).await;
+        charged.give_back(&served.app, used(&response.data).saturating_add(context.worked()));
+        // Before the client hears of it: its next request must see what this one wrote.
+        let written = record_writes(&served, &context).await;
+        complete(&mut response, &request_id.0, context.traceparent.as_deref());
+        let outcome = match response.errors.is_empty() {
+            _ if Instant::now() > until => "late",
+            true => "ok",
+            false => "error",
+        };
+        named.count(began, outcome);
+        Executed { response, written }
+    }
+}
+
+/// Begins a subscription; it ends when it is dropped.
+///
+/// # Errors
+/// `RATE_LIMITED`; `TIMEOUT`.
+pub async fn subscribe(
+    served: &Served,
+    asked: Asked,
+) -> Result<impl Stream<Item = Response> + Send + 'static, Refused> {
+    let Asked { prepared, mut context, address, request_id } = asked;
+    let Prepared { request, kind, name, cost } = prepared;
+    let until = context.until + GRACE;
+    let before = async {
+        // After a restart all sockets of a server come back at once; they take turns. A
+        // subscription is bounded by its socket and needs no place: its events are at work one
+        // after the other.
+        let turn = served.app.domain.redis.turn().await;
+        let charged = pay(&served.app, &mut context, address, cost).await;
+        drop(turn);
+        charged
+    };
+    timeout_at(until, before).await.map_err(|_| Refused::late(kind))??;
+    let context = Arc::new(context);
+    let request = request.data(Arc::clone(&context));
+    let counted = Held::new(metrics::gauge!("plaza_subscriptions"));
+    let events = metrics::counter!("plaza_subscription_events_total", "operation" => name);
+    Ok(served.schema.execute_stream(request).map(move |mut response| {
+        let _while_it_runs = &counted;
+        events.increment(1);
+        complete(&mut response, &request_id.0, context.traceparent.as_deref());
+        response
+    }))
+}
+
+/// Explanations are for everybody in development, else for administrators: they describe how the
+/// system is built.
+async fn may_be_explained(served: &Served, viewer: Option<Viewer>) -> bool {
+    let app = &served.app;
+    let op = Operation::fresh(app.domain.cluster.len(), viewer, app.config.request_deadline());
+    app.config.server.development || moderation::is_admin(&op, &app.domain).await.unwrap_or(false)
+}
+
+/// Runs a request, explained if it may and wants to be.
+async fn run_on_schema(served: &Served, context: &RequestContext, request: Request) -> Response {
+    if !context.wants_explanation {
+        return served.schema.execute(request).await;
+    }
+    let explanation = Arc::new(Explanation::default());
+    let mut answer = explained(Arc::clone(&explanation), served.explaining.execute(request)).await;
+    let told = serde_json::json!({ "trace": context.traceparent, "steps": explanation.steps() });
+    if let Ok(told) = async_graphql::Value::from_json(told) {
+        answer.extensions.insert("explain".to_owned(), told);
+    }
+    answer
+}
+
+/// Records what a request has written with its sessions.
+async fn record_writes(served: &Served, context: &RequestContext) -> Option<ConsistencyToken> {
+    let written = context.written()?;
+    for session in context.sessions() {
+        if let Err(error) = served.app.domain.redis.remember_writes(session, &written).await {
+            tracing::debug!(%error, "a session's writes are not recorded; its client has the token");
+        }
+    }
+    Some(written)
+}
