@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::domain::identity::{Identity, revocations};
 use crate::domain::images::{self, Images};
 use crate::domain::payments::SimulatedPayments;
-use crate::domain::{Domain, Operation};
+use crate::domain::{Domain, Operation, mutation};
 use crate::lifecycle::Tasks;
 use crate::stores::objects::Objects;
 use crate::stores::postgres::Cluster;
@@ -24,6 +24,9 @@ use crate::stores::redis::Redis;
 const REAP_EVERY: Duration = Duration::from_secs(300);
 /// How long one such look may take.
 const REAP_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How often old idempotency keys are deleted.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// How often Redis is asked what it holds.
 const REDIS_MEMORY_EVERY: Duration = Duration::from_secs(10);
@@ -165,6 +168,26 @@ impl App {
                     tracing::warn!(%error, "images that nothing shows are kept for now");
                 }
                 pause(REAP_EVERY, &stop).await;
+            }
+            Ok(())
+        });
+    }
+
+    /// Starts deleting idempotency keys that are too old for a retry: for roles that do jobs.
+    pub fn sweep_keys(&self) {
+        let (domain, stop) = (self.domain.clone(), self.tasks.stopping());
+        self.tasks.spawn("key sweep", async move {
+            while !stop.is_cancelled() {
+                tokio::select! {
+                    swept = mutation::sweep(&domain) => match swept {
+                        Ok(count) => tracing::debug!(count, "old idempotency keys are deleted"),
+                        Err(error) => {
+                            tracing::warn!(%error, "old idempotency keys are kept for now");
+                        }
+                    },
+                    () = stop.cancelled() => {}
+                }
+                pause(SWEEP_EVERY, &stop).await;
             }
             Ok(())
         });

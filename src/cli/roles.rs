@@ -114,6 +114,7 @@ pub fn start_without_ports(app: &App, role: Role) {
         }
         Role::Worker => {
             app.reap_images();
+            app.sweep_keys();
             app.tell_redis_memory();
             app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop));
         }

@@ -1,18 +1,14 @@
 //! Blocks: the blocker's side is the truth, on the blocker's shard; the blocked person's shard
 //! learns of it by the event.
 
-use super::idempotency::{Request, once};
-use super::{Domain, DomainError, Operation, UserErrorCode, relations};
+use super::users::{self, User};
+use super::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, relations};
 use crate::ids::{Id, UserId};
-use crate::outbox::Messages;
 use crate::protocol::events::Event;
-use crate::stores::postgres::users::Versions;
-use crate::stores::postgres::{
-    Connection, blocks as store, follows as follow_rows, users as user_rows,
-};
+use crate::stores::postgres::{blocks as store, follows as follow_rows, users as user_rows};
 
 /// The viewer blocks somebody, and no longer follows them; blocked already is fine. The other
-/// follows the viewer no longer either.
+/// follows the viewer no longer either. Returns the other, if the viewer may see them.
 ///
 /// # Errors
 /// Oneself; the viewer's shard is away.
@@ -20,7 +16,7 @@ pub async fn block(
     op: &Operation,
     domain: &Domain,
     blocked: UserId,
-) -> Result<UserId, DomainError> {
+) -> Result<Option<User>, DomainError> {
     if op.require_viewer()?.user_id == blocked {
         return Err(DomainError::rejected(
             UserErrorCode::Invalid,
@@ -28,17 +24,20 @@ pub async fn block(
             "nobody can block themselves",
         ));
     }
-    if super::users::rows(op, domain, &[blocked]).await?.is_empty() {
-        return Err(DomainError::rejected(
-            UserErrorCode::NotFound,
-            "userId",
-            "there is no such user",
-        ));
-    }
-    change(op, domain, blocked, "userBlock", true).await
+    let found = async {
+        if users::rows(op, domain, &[blocked]).await?.is_empty() {
+            return Err(DomainError::rejected(
+                UserErrorCode::NotFound,
+                "userId",
+                "there is no such user",
+            ));
+        }
+        users::seen(op, domain, blocked).await
+    };
+    change(op, domain, blocked, ("userBlock", true), found).await
 }
 
-/// The viewer ends a block; none is fine.
+/// The viewer ends a block; none is fine. Returns the other, if the viewer may see them.
 ///
 /// # Errors
 /// The viewer's shard is away.
@@ -46,75 +45,53 @@ pub async fn unblock(
     op: &Operation,
     domain: &Domain,
     blocked: UserId,
-) -> Result<UserId, DomainError> {
-    change(op, domain, blocked, "userUnblock", false).await
+) -> Result<Option<User>, DomainError> {
+    let found = users::seen(op, domain, blocked);
+    change(op, domain, blocked, ("userUnblock", false), found).await
 }
 
 async fn change(
     op: &Operation,
     domain: &Domain,
     blocked: UserId,
-    operation: &'static str,
-    active: bool,
-) -> Result<UserId, DomainError> {
+    (name, active): (&'static str, bool),
+    found: impl Future<Output = Result<Option<User>, DomainError>> + Send,
+) -> Result<Option<User>, DomainError> {
     let blocker = op.require_viewer()?.user_id;
     let shard = domain.cluster.shard_of_id(blocker);
-    let request = Request { user: blocker, client_key: op.client_key.as_deref(), operation };
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<Option<Versions>, DomainError> {
-                once(connection, request, &blocked, async |connection: &mut Connection| {
-                    let version = if active {
-                        store::begin(
-                            connection,
-                            blocker.bucket(),
-                            blocker.as_i64(),
-                            blocked.as_i64(),
-                        )
-                        .await?
-                    } else {
-                        store::end(connection, blocker.as_i64(), blocked.as_i64()).await?
-                    };
-                    let Some(version) = version else { return Ok(None) };
-                    let mut messages =
-                        Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
-                    messages = messages.event(
-                        if active {
-                            Event::UserBlocked { blocker_id: blocker, blocked_id: blocked }
-                        } else {
-                            Event::UserUnblocked { blocker_id: blocker, blocked_id: blocked }
-                        },
-                        version,
-                    );
-                    let ended = if active {
-                        follow_rows::deactivate(connection, blocker.as_i64(), blocked.as_i64())
-                            .await?
-                    } else {
-                        None
-                    };
-                    if let Some(edge) = ended {
-                        user_rows::raise_activity(connection, blocker.as_i64()).await?;
-                        messages = messages.event(
-                            Event::UserUnfollowed { follower_id: blocker, followee_id: blocked },
-                            edge.version,
-                        );
-                    }
-                    messages.append(connection).await?;
-                    let versions = user_rows::raise_relations(connection, blocker.as_i64()).await?;
-                    Ok(Some(versions.ok_or(DomainError::Unauthenticated)?))
-                })
-                .await
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    if let Some(versions) = committed.value {
-        relations::changed(op, domain, blocker, versions).await;
-    }
-    Ok(blocked)
+    mutate(
+        op,
+        domain,
+        Mutation { name, user: blocker, shard, input: &blocked },
+        found,
+        async |tx: &mut Tx, person: Option<User>| {
+            let (from, to) = (blocker.as_i64(), blocked.as_i64());
+            let (blocker_id, blocked_id) = (blocker, blocked);
+            let (version, event) = if active {
+                let begun = store::begin(tx, blocker.bucket(), from, to).await?;
+                (begun, Event::UserBlocked { blocker_id, blocked_id })
+            } else {
+                let ended = store::end(tx, from, to).await?;
+                (ended, Event::UserUnblocked { blocker_id, blocked_id })
+            };
+            let Some(version) = version else { return Ok(person) };
+            tx.emit(event, version);
+            let ended = match active {
+                true => follow_rows::deactivate(tx, from, to).await?,
+                false => None,
+            };
+            if let Some(edge) = ended {
+                user_rows::raise_activity(tx, from).await?;
+                let event = Event::UserUnfollowed { follower_id: blocker, followee_id: blocked };
+                tx.emit(event, edge.version);
+            }
+            let versions =
+                user_rows::raise_relations(tx, from).await?.ok_or(DomainError::Unauthenticated)?;
+            relations::changed(tx, blocker, versions);
+            Ok(person)
+        },
+    )
+    .await
 }
 
 /// Whether the viewer blocks these people; none when anonymous.

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::idempotency::{Request, once};
 use super::posts::{self, PostCounts};
 use super::{
-    Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy, references, text,
+    Domain, DomainError, Mutation, Operation, Page, PageRequest, Tx, UserErrorCode, mutate, policy,
+    references, text,
 };
 use crate::ids::{CommentId, Id, PostId, UserId};
-use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::stores::postgres::{Connection, comments as store, posts as post_rows};
 use crate::stores::redis::cache::Cached;
@@ -47,79 +46,79 @@ impl Cached for FirstComments {
 pub async fn create(
     op: &Operation,
     domain: &Domain,
-    post: PostId,
+    id: PostId,
     text: &str,
     in_reply_to: Option<CommentId>,
 ) -> Result<Comment, DomainError> {
     let author = op.require_viewer()?.user_id;
-    let text = text::checked("text", text, text::COMMENT_TEXT)
+    let checked = text::checked("text", text, text::COMMENT_TEXT)
         .map_err(|error| DomainError::Rejected(vec![error]))?;
     // Who comments on a repost comments on the original.
-    let mut row = posts::require_visible(op, domain, "postId", post).await?;
-    if let Some(original) = row.repost_of {
-        row = posts::require_visible(op, domain, "postId", original).await?;
+    let post = posts::subject_of(op, domain, "postId", id).await?;
+    mutate(
+        op,
+        domain,
+        Mutation {
+            name: "commentCreate",
+            user: author,
+            shard: domain.cluster.shard_of_id(post),
+            input: &(id, text, in_reply_to),
+        },
+        drafted(op, domain, (id, post), &checked, in_reply_to),
+        async |tx: &mut Tx, draft: Draft| {
+            let version = posts::lock(tx, "postId", post).await?.version + 1;
+            post_rows::raise(tx, post.as_i64(), version, false).await?;
+            let answered = draft.answered.as_ref();
+            let new = store::NewComment {
+                post: post.as_i64(),
+                author: author.as_i64(),
+                text: &checked,
+                in_reply_to: in_reply_to.map(Id::as_i64),
+                depth: answered.map_or(0, |answered| answered.depth + 1),
+                entities: &draft.entities,
+            };
+            let comment = store::insert(tx, post.bucket(), new).await?;
+            written(tx, &comment, answered, version);
+            let place = references::Place { author, post, comment: Some(comment.id) };
+            references::emit(tx, &draft.mentioned, place);
+            tx.invalidate::<PostCounts>(post, version);
+            tx.invalidate::<FirstComments>(post, version);
+            Ok(comment)
+        },
+    )
+    .await
+}
+
+/// A comment that may be written.
+struct Draft {
+    answered: Option<Comment>,
+    entities: references::Entities,
+    /// Who is mentioned in it and is to be notified.
+    mentioned: Vec<UserId>,
+}
+
+/// `id` is the post that the viewer named, `post` the one that is commented on.
+async fn drafted(
+    op: &Operation,
+    domain: &Domain,
+    (id, post): (PostId, PostId),
+    text: &str,
+    in_reply_to: Option<CommentId>,
+) -> Result<Draft, DomainError> {
+    let mut row = posts::require_visible(op, domain, "postId", id).await?;
+    if row.id != post {
+        row = posts::require_visible(op, domain, "postId", post).await?;
     }
-    let post = row.id;
     let answered = match in_reply_to {
         Some(id) => Some(answerable(op, domain, post, id).await?),
         None => None,
     };
-    let entities = references::of_text(op, domain, &text).await?;
+    let entities = references::of_text(op, domain, text).await?;
     // Whoever is told of the comment as such is not told of the mention too.
-    let otherwise: Vec<UserId> =
-        [Some(row.author_id), answered.as_ref().map(|answered| answered.author_id)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let answered_author = answered.as_ref().map(|answered| answered.author_id);
+    let otherwise: Vec<UserId> = std::iter::once(row.author_id).chain(answered_author).collect();
     let mentioned = references::to_tell(op, domain, &entities, &otherwise).await?;
-    let shard = domain.cluster.shard_of_id(post);
-    let request =
-        Request { user: author, client_key: op.client_key.as_deref(), operation: "commentCreate" };
-    let payload = (post, &text, in_reply_to);
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<(Comment, i64), DomainError> {
-                once(connection, request, &payload, async |connection: &mut Connection| {
-                    let Some(locked) = post_rows::lock(connection, post.as_i64())
-                        .await?
-                        .filter(|locked| !locked.deleted)
-                    else {
-                        return Err(DomainError::rejected(
-                            UserErrorCode::NotFound,
-                            "postId",
-                            "there is no such post",
-                        ));
-                    };
-                    let version = locked.version + 1;
-                    post_rows::raise(connection, post.as_i64(), version, false).await?;
-                    let new = store::NewComment {
-                        post: post.as_i64(),
-                        author: author.as_i64(),
-                        text: &text,
-                        in_reply_to: in_reply_to.map(Id::as_i64),
-                        depth: answered.as_ref().map_or(0, |answered| answered.depth + 1),
-                        entities: &entities,
-                    };
-                    let comment = store::insert(connection, post.bucket(), new).await?;
-                    let messages =
-                        Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
-                    let messages = written(messages, &comment, answered.as_ref(), version);
-                    let place = references::Place { author, post, comment: Some(comment.id) };
-                    references::tell(messages, &mentioned, place).append(connection).await?;
-                    Ok((comment, version))
-                })
-                .await
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    let (comment, version) = committed.value;
-    op.told(domain.redis.invalidate::<PostCounts>(&[(post.as_i64(), version)]).await);
-    op.told(domain.redis.invalidate::<FirstComments>(&[(post.as_i64(), version)]).await);
-    Ok(comment)
+    Ok(Draft { answered, entities, mentioned })
 }
 
 /// A comment on a post, for the viewer to answer.
@@ -150,31 +149,15 @@ async fn answerable(
     Ok(comment)
 }
 
-/// Tells of a new comment: on the post's own shard, and on that of whoever it answers.
-fn written(
-    messages: Messages,
-    comment: &Comment,
-    answered: Option<&Comment>,
-    version: i64,
-) -> Messages {
+/// Publishes a new comment: on the post's own shard, and on that of whoever it answers.
+fn written(tx: &mut Tx, comment: &Comment, answered: Option<&Comment>, version: i64) {
     let (post_id, comment_id, author_id) = (comment.post_id, comment.id, comment.author_id);
-    match answered {
-        None => messages.event(Event::PostCommented { post_id, comment_id, author_id }, version),
-        Some(answered) => messages
-            .event(
-                Event::PostReplied {
-                    post_id,
-                    comment_id,
-                    author_id,
-                    answered_id: answered.author_id,
-                },
-                version,
-            )
-            .event(
-                Event::CommentAnswered { user_id: answered.author_id, author_id, comment_id },
-                1,
-            ),
-    }
+    let Some(answered) = answered else {
+        return tx.emit(Event::PostCommented { post_id, comment_id, author_id }, version);
+    };
+    let answered_id = answered.author_id;
+    tx.emit(Event::PostReplied { post_id, comment_id, author_id, answered_id }, version);
+    tx.emit(Event::CommentAnswered { user_id: answered_id, author_id, comment_id }, 1);
 }
 
 /// Comments by id; missing ones and those on posts the viewer may not see are left out.

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::posts::ShareCounts;
 use super::posts::{self, Post};
 use super::products::Product;
 use super::profile_counts::{FollowerCount, ProfileCounts};
 use super::relations::Relations;
-use super::shares::ShareCounts;
 use super::{Domain, DomainError, Operation, comments, products};
 use crate::ids::{Id, PostId, ProductId, UserId};
 use crate::read_models::profile_counts::{self, VersionsRow};

@@ -3,14 +3,15 @@
 
 use std::collections::HashSet;
 
-use super::idempotency::{Request, once};
-use super::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy, relations};
+use super::users::User;
+use super::{
+    Domain, DomainError, Mutation, Operation, Page, PageRequest, Tx, UserErrorCode, mutate, policy,
+    relations, users,
+};
 use crate::ids::{FollowId, Id, UserId};
-use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::read_models::followers as followers_model;
 use crate::stores::StoreError;
-use crate::stores::postgres::users::Versions;
 use crate::stores::postgres::{
     Connection, ReadSession, blocks as block_rows, follows as store, users as user_rows,
 };
@@ -18,7 +19,8 @@ use crate::stores::postgres::{
 /// Most people one may follow.
 pub const MAX_FOLLOWING: i64 = 10_000;
 
-/// The viewer follows `followee`; already following is fine.
+/// The viewer follows `followee`; already following is fine. Returns them, if the viewer may see
+/// them.
 ///
 /// # Errors
 /// Oneself, somebody who does not exist, too many; a shard that is away.
@@ -26,7 +28,7 @@ pub async fn follow(
     op: &Operation,
     domain: &Domain,
     followee: UserId,
-) -> Result<UserId, DomainError> {
+) -> Result<Option<User>, DomainError> {
     let viewer = op.require_viewer()?;
     if viewer.user_id == followee {
         return Err(DomainError::rejected(
@@ -35,8 +37,18 @@ pub async fn follow(
             "nobody can follow themselves",
         ));
     }
+    change(op, domain, followee, "userFollow", followed(op, domain, followee)).await
+}
+
+/// How the viewer may follow somebody, and whom.
+async fn followed(
+    op: &Operation,
+    domain: &Domain,
+    followee: UserId,
+) -> Result<(Change, Option<User>), DomainError> {
+    let follower = op.require_viewer()?.user_id.as_i64();
     let primary = ReadSession::primary(domain.cluster.len());
-    let (raw, follower) = ([followee.as_i64()], viewer.user_id.as_i64());
+    let raw = [followee.as_i64()];
     let (found, blocked) = domain
         .cluster
         .read(
@@ -63,17 +75,11 @@ pub async fn follow(
             "unblock them first",
         ));
     }
-    change(
-        op,
-        domain,
-        followee,
-        "userFollow",
-        if person.is_private { Change::Request } else { Change::Begin },
-    )
-    .await
+    Ok((if person.is_private { Change::Request } else { Change::Begin }, Some(person)))
 }
 
-/// The viewer no longer follows `followee`; not following is fine.
+/// The viewer no longer follows `followee`; not following is fine. Returns them, if the viewer may
+/// see them.
 ///
 /// # Errors
 /// The viewer's shard is away.
@@ -81,8 +87,9 @@ pub async fn unfollow(
     op: &Operation,
     domain: &Domain,
     followee: UserId,
-) -> Result<UserId, DomainError> {
-    change(op, domain, followee, "userUnfollow", Change::End).await
+) -> Result<Option<User>, DomainError> {
+    let seen = async { Ok((Change::End, users::seen(op, domain, followee).await?)) };
+    change(op, domain, followee, "userUnfollow", seen).await
 }
 
 /// What happens to an edge.
@@ -97,62 +104,40 @@ async fn change(
     op: &Operation,
     domain: &Domain,
     followee: UserId,
-    operation: &'static str,
-    change: Change,
-) -> Result<UserId, DomainError> {
+    name: &'static str,
+    asked: impl Future<Output = Result<(Change, Option<User>), DomainError>> + Send,
+) -> Result<Option<User>, DomainError> {
     let follower = op.require_viewer()?.user_id;
     let shard = domain.cluster.shard_of_id(follower);
-    let request = Request { user: follower, client_key: op.client_key.as_deref(), operation };
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<Option<Versions>, DomainError> {
-                once(connection, request, &followee, async |connection: &mut Connection| {
-                    let (from, to) = (follower.as_i64(), followee.as_i64());
-                    let edge = match change {
-                        Change::Begin => {
-                            store::begin(connection, follower.bucket(), from, to, false).await?
-                        }
-                        Change::Request => {
-                            store::begin(connection, follower.bucket(), from, to, true).await?
-                        }
-                        Change::End => store::deactivate(connection, from, to).await?,
-                    };
-                    // Nothing changed: the activity version stays, for no event would bring the
-                    // counts up to it.
-                    let Some(edge) = edge else { return Ok(None) };
-                    // Locks the follower's row, so that two follows at once cannot pass the limit
-                    // together: the second counts the first.
-                    let versions = user_rows::raise_activity(connection, from)
-                        .await?
-                        .ok_or(DomainError::Unauthenticated)?;
-                    if change != Change::End
-                        && store::count(connection, from).await? > MAX_FOLLOWING
-                    {
-                        let message = format!("nobody can follow more than {MAX_FOLLOWING} people");
-                        return Err(DomainError::rejected(
-                            UserErrorCode::LimitExceeded,
-                            "userId",
-                            message,
-                        ));
-                    }
-                    Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                        .event(event(follower, followee, edge.id, change), edge.version)
-                        .append(connection)
-                        .await?;
-                    Ok(Some(versions))
-                })
-                .await
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    if let Some(versions) = committed.value {
-        relations::changed(op, domain, follower, versions).await;
-    }
-    Ok(followee)
+    mutate(
+        op,
+        domain,
+        Mutation { name, user: follower, shard, input: &followee },
+        asked,
+        async |tx: &mut Tx, (change, person): (Change, Option<User>)| {
+            let (from, to) = (follower.as_i64(), followee.as_i64());
+            let edge = match change {
+                Change::Begin => store::begin(tx, follower.bucket(), from, to, false).await?,
+                Change::Request => store::begin(tx, follower.bucket(), from, to, true).await?,
+                Change::End => store::deactivate(tx, from, to).await?,
+            };
+            // Nothing changed: the activity version stays, for no event would bring the counts up
+            // to it.
+            let Some(edge) = edge else { return Ok(person) };
+            // Locks the follower's row, so that two follows at once cannot pass the limit together:
+            // the second counts the first.
+            let versions =
+                user_rows::raise_activity(tx, from).await?.ok_or(DomainError::Unauthenticated)?;
+            if change != Change::End && store::count(tx, from).await? > MAX_FOLLOWING {
+                let message = format!("nobody can follow more than {MAX_FOLLOWING} people");
+                return Err(DomainError::rejected(UserErrorCode::LimitExceeded, "userId", message));
+            }
+            tx.emit(event(follower, followee, edge.id, change), edge.version);
+            relations::changed(tx, follower, versions);
+            Ok(person)
+        },
+    )
+    .await
 }
 
 fn event(follower_id: UserId, followee_id: UserId, follow_id: FollowId, change: Change) -> Event {
@@ -164,7 +149,7 @@ fn event(follower_id: UserId, followee_id: UserId, follow_id: FollowId, change: 
 }
 
 /// The viewer lets somebody follow them who has asked to, or does not; one who has not asked is
-/// fine.
+/// fine. Returns them, if the viewer may see them.
 ///
 /// # Errors
 /// The other's shard is away.
@@ -173,41 +158,30 @@ pub async fn answer_request(
     domain: &Domain,
     follower: UserId,
     accept: bool,
-) -> Result<UserId, DomainError> {
+) -> Result<Option<User>, DomainError> {
     let followee = op.require_viewer()?.user_id;
-    // The edge is the follower's: their shard is the one that is written, and where the key is
-    // found again.
+    // The edge is the follower's: their shard is the one that is written.
     let shard = domain.cluster.shard_of_id(follower);
-    let operation = if accept { "followRequestAccept" } else { "followRequestReject" };
-    let request = Request { user: followee, client_key: op.client_key.as_deref(), operation };
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<Option<Versions>, DomainError> {
-                once(connection, request, &follower, async |connection: &mut Connection| {
-                    let (from, to) = (follower.as_i64(), followee.as_i64());
-                    let Some(edge) = store::answer(connection, from, to, accept).await? else {
-                        return Ok(None);
-                    };
-                    let versions = user_rows::raise_activity(connection, from).await?;
-                    let change = if accept { Change::Begin } else { Change::End };
-                    Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                        .event(event(follower, followee, edge.id, change), edge.version)
-                        .append(connection)
-                        .await?;
-                    Ok(versions)
-                })
-                .await
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    if let Some(versions) = committed.value {
-        relations::changed(op, domain, follower, versions).await;
-    }
-    Ok(follower)
+    let name = if accept { "followRequestAccept" } else { "followRequestReject" };
+    mutate(
+        op,
+        domain,
+        Mutation { name, user: followee, shard, input: &follower },
+        users::seen(op, domain, follower),
+        async |tx: &mut Tx, person: Option<User>| {
+            let (from, to) = (follower.as_i64(), followee.as_i64());
+            let Some(edge) = store::answer(tx, from, to, accept).await? else {
+                return Ok(person);
+            };
+            let change = if accept { Change::Begin } else { Change::End };
+            tx.emit(event(follower, followee, edge.id, change), edge.version);
+            if let Some(versions) = user_rows::raise_activity(tx, from).await? {
+                relations::changed(tx, follower, versions);
+            }
+            Ok(person)
+        },
+    )
+    .await
 }
 
 /// People who ask to follow the viewer, newest first; cursor = follow id.

@@ -2,11 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::idempotency::{Request, once};
-use super::posts::{self, PostCounts};
-use super::{Domain, DomainError, Operation, UserErrorCode};
+use super::posts::{self, Post, PostCounts};
+use super::{Domain, DomainError, Mutation, Operation, Tx, mutate};
 use crate::ids::{Id, PostId};
-use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::stores::postgres::{Connection, likes as store, posts as post_rows};
 
@@ -30,60 +28,37 @@ async fn change(
     op: &Operation,
     domain: &Domain,
     id: PostId,
-    operation: &'static str,
+    name: &'static str,
     liked: bool,
 ) -> Result<PostId, DomainError> {
     let user = op.require_viewer()?.user_id;
-    // Also to take a like back: whether a post they may not see is still there is not told.
     // Who likes a repost likes the original.
-    let id = posts::require_visible(op, domain, "postId", id).await?.subject();
-    let shard = domain.cluster.shard_of_id(id);
-    let request = Request { user, client_key: op.client_key.as_deref(), operation };
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<i64, DomainError> {
-                once(connection, request, &id, async |connection: &mut Connection| {
-                    let Some(post) = post_rows::lock(connection, id.as_i64())
-                        .await?
-                        .filter(|post| !post.deleted)
-                    else {
-                        return Err(DomainError::rejected(
-                            UserErrorCode::NotFound,
-                            "postId",
-                            "there is no such post",
-                        ));
-                    };
-                    let changed = if liked {
-                        store::insert(connection, id.as_i64(), user.as_i64()).await?
-                    } else {
-                        store::delete(connection, id.as_i64(), user.as_i64()).await?
-                    };
-                    if !changed {
-                        return Ok(post.version);
-                    }
-                    let version = post.version + 1;
-                    post_rows::raise(connection, id.as_i64(), version, false).await?;
-                    let event = if liked {
-                        Event::PostLiked { post_id: id, user_id: user }
-                    } else {
-                        Event::PostUnliked { post_id: id, user_id: user }
-                    };
-                    Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                        .event(event, version)
-                        .append(connection)
-                        .await?;
-                    Ok(version)
-                })
-                .await
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    op.told(domain.redis.invalidate::<PostCounts>(&[(id.as_i64(), committed.value)]).await);
-    Ok(id)
+    let post = posts::subject_of(op, domain, "postId", id).await?;
+    let shard = domain.cluster.shard_of_id(post);
+    mutate(
+        op,
+        domain,
+        Mutation { name, user, shard, input: &id },
+        // Also to take a like back: whether a post they may not see is still there is not told.
+        posts::require_visible(op, domain, "postId", id),
+        async |tx: &mut Tx, _: Post| {
+            let version = posts::lock(tx, "postId", post).await?.version + 1;
+            let (is_changed, event) = if liked {
+                let is_new = store::insert(tx, post.as_i64(), user.as_i64()).await?;
+                (is_new, Event::PostLiked { post_id: post, user_id: user })
+            } else {
+                let was_there = store::delete(tx, post.as_i64(), user.as_i64()).await?;
+                (was_there, Event::PostUnliked { post_id: post, user_id: user })
+            };
+            if is_changed {
+                post_rows::raise(tx, post.as_i64(), version, false).await?;
+                tx.emit(event, version);
+                tx.invalidate::<PostCounts>(post, version);
+            }
+            Ok(post)
+        },
+    )
+    .await
 }
 
 /// Those of `ids` the viewer has liked; none when anonymous.

@@ -161,7 +161,7 @@ impl HomeWatch {
             .await
             .map_err(|error| StoreError::unavailable("a shard", error))?;
         let op = op();
-        let _first = op.relations.set(relations);
+        let _first = op.relations().set(relations);
         self.take(vec![(newest.at, newest.post)], &op, domain).await
     }
 

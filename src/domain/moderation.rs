@@ -1,10 +1,11 @@
 //! What administrators may do.
 
-use super::idempotency::{Request, once};
+use std::sync::Arc;
+
+use super::relations::{self, Relations};
 use super::users::User;
-use super::{Domain, DomainError, Operation, UserErrorCode};
+use super::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
 use crate::ids::{Id, UserId};
-use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::stores::postgres::{
     Connection, ReadSession, sessions as session_rows, users as user_rows,
@@ -26,7 +27,8 @@ pub async fn is_admin(op: &Operation, domain: &Domain) -> Result<bool, DomainErr
         .await?)
 }
 
-/// Suspends somebody and ends their sessions, or ends the suspension.
+/// Suspends somebody and ends their sessions, or ends the suspension. Returns them, if the viewer may
+/// see them then.
 ///
 /// # Errors
 /// [`DomainError::Forbidden`] for anybody but an administrator; nobody there, oneself; a shard that
@@ -36,53 +38,46 @@ pub async fn suspend(
     domain: &Domain,
     user: UserId,
     suspended: bool,
-) -> Result<UserId, DomainError> {
+) -> Result<Option<User>, DomainError> {
     let viewer = op.require_viewer()?;
-    if !is_admin(op, domain).await? {
-        return Err(DomainError::Forbidden);
-    }
-    if viewer.user_id == user {
-        return Err(DomainError::rejected(
-            UserErrorCode::Invalid,
-            "userId",
-            "nobody can suspend themselves",
-        ));
-    }
-    let (shard, now) = (domain.cluster.shard_of_id(user), domain.clock.now());
-    let operation = if suspended { "userSuspend" } else { "userUnsuspend" };
-    let request = Request { user: viewer.user_id, client_key: op.client_key.as_deref(), operation };
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<i64, DomainError> {
-                once(connection, request, &user, async |connection: &mut Connection| {
-                    let version =
-                        user_rows::suspend(connection, user.as_i64(), suspended.then_some(now))
-                            .await?;
-                    let missing = || {
-                        DomainError::rejected(
-                            UserErrorCode::NotFound,
-                            "userId",
-                            "there is no such user",
-                        )
-                    };
-                    let version = version.ok_or_else(missing)?;
-                    if suspended {
-                        session_rows::revoke_all(connection, user.as_i64(), now).await?;
-                    }
-                    Messages::new(shard, now, op.traceparent.as_deref())
-                        .event(Event::UserUpdated { user_id: user }, version)
-                        .append(connection)
-                        .await?;
-                    Ok(version)
-                })
-                .await
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    op.told(domain.redis.invalidate::<User>(&[(user.as_i64(), committed.value)]).await);
-    Ok(user)
+    mutate(
+        op,
+        domain,
+        Mutation {
+            name: if suspended { "userSuspend" } else { "userUnsuspend" },
+            user: viewer.user_id,
+            shard: domain.cluster.shard_of_id(user),
+            input: &user,
+        },
+        async {
+            if !is_admin(op, domain).await? {
+                return Err(DomainError::Forbidden);
+            }
+            if viewer.user_id == user {
+                return Err(DomainError::rejected(
+                    UserErrorCode::Invalid,
+                    "userId",
+                    "nobody can suspend themselves",
+                ));
+            }
+            relations::of_viewer(op, domain).await
+        },
+        async |tx: &mut Tx, relations: Arc<Relations>| {
+            let now = tx.now();
+            let version = user_rows::suspend(tx, user.as_i64(), suspended.then_some(now)).await?;
+            let missing = || {
+                DomainError::rejected(UserErrorCode::NotFound, "userId", "there is no such user")
+            };
+            let version = version.ok_or_else(missing)?;
+            tx.emit(Event::UserUpdated { user_id: user }, version);
+            tx.invalidate::<User>(user, version);
+            if suspended {
+                session_rows::revoke_all(tx, user.as_i64(), now).await?;
+                return Ok(None);
+            }
+            let found = user_rows::get_many(tx, &[user.as_i64()]).await?;
+            Ok(found.into_iter().next().filter(|_| !relations.is_blocked_by(user)))
+        },
+    )
+    .await
 }

@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::DomainError;
+use super::mutation::KeySource;
 use super::relations::Relations;
 use crate::ids::{Id, SessionId, UserId};
 use crate::stores::StoreError;
@@ -35,8 +36,12 @@ pub struct Operation {
     pub reads: ReadSession,
     /// When it must be over.
     pub deadline: Instant,
-    /// The client's idempotency key, if it sent one.
+    /// The mutation's idempotency key, if it has one: at most 200 bytes.
     pub client_key: Option<String>,
+    /// Who made it.
+    pub key_source: KeySource,
+    /// Which attempt of the proxy's this is at the same request, from 1.
+    pub attempt: u32,
     /// Where the client is, for limits.
     pub address: Option<IpAddr>,
     /// What the client calls itself.
@@ -48,8 +53,8 @@ pub struct Operation {
     pub cache_floor_ms: i64,
     /// Caches may hold less than this client has seen: do not read them.
     pub bypass_cache: bool,
-    /// The viewer's relations, once they were needed.
-    pub relations: OnceCell<Arc<Relations>>,
+    /// The viewer's relations, once they were needed; they are read anew after a write.
+    relations: Mutex<Arc<OnceCell<Arc<Relations>>>>,
     written: Mutex<ConsistencyToken>,
 }
 
@@ -70,12 +75,14 @@ impl Operation {
             ),
             deadline: Instant::now() + timeout,
             client_key: None,
+            key_source: KeySource::default(),
+            attempt: 1,
             address: None,
             user_agent: None,
             traceparent: None,
             cache_floor_ms: token.written_at_ms,
             bypass_cache: token.bypass_cache,
-            relations: OnceCell::new(),
+            relations: Mutex::default(),
             written: Mutex::default(),
         }
     }
@@ -112,28 +119,33 @@ impl Operation {
         self.viewer.ok_or(DomainError::Unauthenticated)
     }
 
+    /// Where the viewer's relations are kept until the next write.
+    pub(super) fn relations(&self) -> Arc<OnceCell<Arc<Relations>>> {
+        Arc::clone(&self.relations.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
     /// The operation has committed on this shard: its later reads, and the client's, must see it.
-    pub fn wrote(&self, shard: ShardIndex, lsn: Lsn, now_ms: i64) {
-        self.reads.require(shard, lsn);
+    /// Where the position is not known, the client's replica must have come as far as this moment
+    /// (Unix ms).
+    pub fn wrote(&self, shard: ShardIndex, lsn: Option<Lsn>, now_ms: i64) {
+        self.reads.require(shard, lsn.unwrap_or_default());
+        *self.relations.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::default();
         let mut written = self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         written.merge(&ConsistencyToken {
-            shards: [(shard.0, lsn)].into(),
+            shards: lsn.map(|lsn| (shard.0, lsn)).into_iter().collect(),
             written_at_ms: now_ms,
+            seen_at_ms: if lsn.is_none() { now_ms } else { 0 },
             ..Default::default()
         });
     }
 
-    /// A cache could not be told: the client reads past caches for a while.
-    pub fn cache_untold(&self) {
-        self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).bypass_cache = true;
-    }
-
-    /// Takes what telling a cache came to: one that could not be told must not be trusted by this
-    /// client for a while.
-    pub fn told(&self, outcome: Result<(), StoreError>) {
+    /// Takes what invalidating caches came to: one that could not be reached must not be trusted by
+    /// this client for a while.
+    pub fn invalidated(&self, outcome: Result<(), StoreError>) {
         if let Err(error) = outcome {
-            tracing::warn!(%error, "a cache was not told of a write");
-            self.cache_untold();
+            tracing::warn!(%error, "a cache was not invalidated after a write");
+            self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).bypass_cache =
+                true;
         }
     }
 
@@ -149,6 +161,24 @@ impl Operation {
     pub fn written(&self) -> Option<ConsistencyToken> {
         let written =
             self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        (!written.shards.is_empty()).then_some(written)
+        (written.written_at_ms > 0).then_some(written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_whose_position_is_not_known_asks_for_replicas_of_now_and_for_no_position() {
+        let op = Operation::request(2, None, &ConsistencyToken::default(), Duration::from_secs(1));
+        assert_eq!(op.written(), None);
+        op.wrote(ShardIndex(1), None, 5_000);
+        let token = op.written().unwrap();
+        assert_eq!((token.seen_at_ms, token.written_at_ms), (5_000, 5_000));
+        assert!(token.shards.is_empty(), "a position that no replica comes to: {token:?}");
+        op.wrote(ShardIndex(1), Some(70), 6_000);
+        let token = op.written().unwrap();
+        assert_eq!((token.seen_at_ms, token.shards.get(&1)), (5_000, Some(&70)));
     }
 }

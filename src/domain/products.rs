@@ -4,12 +4,11 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::idempotency::{Request, once};
 use super::{
-    Domain, DomainError, Operation, Page, PageRequest, UserError, UserErrorCode, policy, text,
+    Domain, DomainError, Mutation, Operation, Page, PageRequest, Tx, UserError, UserErrorCode,
+    mutate, policy, text,
 };
 use crate::ids::{Id, ProductId, UserId};
-use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::read_models::product_sales;
 use crate::stores::postgres::products::{self as store, ProductRow};
@@ -135,37 +134,31 @@ pub async fn create(
 ) -> Result<ProductId, DomainError> {
     let seller = op.require_viewer()?.user_id;
     let new = checked(new)?;
-    let shard = domain.cluster.shard_of_id(seller);
-    let request =
-        Request { user: seller, client_key: op.client_key.as_deref(), operation: "productCreate" };
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<ProductId, DomainError> {
-                once(connection, request, &new, async |connection: &mut Connection| {
-                    let row = store::NewRow {
-                        seller_id: seller.as_i64(),
-                        title: &new.title,
-                        description: &new.description,
-                        amount: new.price.amount,
-                        currency: &new.price.currency,
-                        stock: new.stock,
-                    };
-                    let id = store::insert(connection, seller.bucket(), &row).await?;
-                    Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                        .event(Event::ProductCreated { product_id: id, seller_id: seller }, 1)
-                        .append(connection)
-                        .await?;
-                    Ok(id)
-                })
-                .await
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    Ok(committed.value)
+    mutate(
+        op,
+        domain,
+        Mutation {
+            name: "productCreate",
+            user: seller,
+            shard: domain.cluster.shard_of_id(seller),
+            input: &new,
+        },
+        async { Ok(()) },
+        async |tx: &mut Tx, ()| {
+            let row = store::NewRow {
+                seller_id: seller.as_i64(),
+                title: &new.title,
+                description: &new.description,
+                amount: new.price.amount,
+                currency: &new.price.currency,
+                stock: new.stock,
+            };
+            let id = store::insert(tx, seller.bucket(), &row).await?;
+            tx.emit(Event::ProductCreated { product_id: id, seller_id: seller }, 1);
+            Ok(id)
+        },
+    )
+    .await
 }
 
 async fn load(

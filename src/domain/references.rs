@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use super::relations::{self, Relations};
 use super::text::references::{Found, references};
-use super::{Domain, DomainError, Operation, UserErrorCode, users};
+use super::{Domain, DomainError, Operation, Tx, UserErrorCode, users};
 use crate::ids::{CommentId, PostId, UserId};
-use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::stores::postgres::entities::Entity;
 
@@ -106,15 +105,15 @@ pub(super) async fn to_tell(
     Ok(people)
 }
 
-/// Tells the mentioned.
-pub(super) fn tell(messages: Messages, people: &[UserId], place: Place) -> Messages {
-    people.iter().fold(messages, |messages, user| {
+/// Publishes that these people are mentioned.
+pub(super) fn emit(tx: &mut Tx, people: &[UserId], place: Place) {
+    for user in people {
         let event = Event::UserMentioned {
             user_id: *user,
             author_id: place.author,
             post_id: place.post,
             comment_id: place.comment,
         };
-        messages.event(event, 1)
-    })
+        tx.emit(event, 1);
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::profile_counts::ProfileCounts;
-use super::{Domain, DomainError, Operation, timelines};
+use super::{Domain, DomainError, Operation, Tx};
 use crate::ids::{Id, UserId};
 use crate::stores::postgres::users::Versions;
 use crate::stores::postgres::{Connection, follows as store};
@@ -107,21 +107,20 @@ pub(super) async fn of_many(
         .await
 }
 
-/// The viewer's relations, read once an operation; nobody's for the anonymous.
+/// The viewer's relations, read once an operation, and again after it has written; nobody's for the
+/// anonymous.
 ///
 /// # Errors
 /// The viewer's shard is away.
 pub async fn of_viewer(op: &Operation, domain: &Domain) -> Result<Arc<Relations>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(Arc::default()) };
-    op.relations.get_or_try_init(|| of(op, domain, viewer.user_id)).await.cloned()
+    op.relations().get_or_try_init(|| of(op, domain, viewer.user_id)).await.cloned()
 }
 
-/// A person's follows or blocks have changed, to these versions: what is cached of them is older,
-/// and their timeline is no longer right.
-pub(super) async fn changed(op: &Operation, domain: &Domain, user: UserId, versions: Versions) {
-    op.told(domain.redis.invalidate::<Relations>(&[(user.as_i64(), versions.relations)]).await);
-    op.told(domain.redis.invalidate::<ProfileCounts>(&[(user.as_i64(), versions.activity)]).await);
-    if timelines::forget(domain, user).await.is_err() {
-        op.cache_untold();
-    }
+/// A person's follows or blocks are changed by a transaction, to these versions: what is cached of
+/// them is older, and their timeline is no longer right.
+pub(super) fn changed(tx: &mut Tx, user: UserId, versions: Versions) {
+    tx.invalidate::<Relations>(user, versions.relations);
+    tx.invalidate::<ProfileCounts>(user, versions.activity);
+    tx.forget_timeline(user);
 }

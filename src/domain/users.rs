@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::idempotency::{Request, once};
-use super::{Domain, DomainError, Operation, images, policy, text};
+use super::{Domain, DomainError, Mutation, Operation, Tx, images, mutate, policy, text};
 use crate::ids::{Bucket, Id, ImageId, UserId};
-use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
 use crate::stores::postgres::{
@@ -36,6 +34,18 @@ pub async fn get_many(
 ) -> Result<HashMap<UserId, User>, DomainError> {
     let rows = rows(op, domain, ids).await?;
     policy::visible_people(op, domain, rows).await
+}
+
+/// A person, if the viewer may see them: what a mutation about them answers with.
+///
+/// # Errors
+/// A shard that is away.
+pub(super) async fn seen(
+    op: &Operation,
+    domain: &Domain,
+    id: UserId,
+) -> Result<Option<User>, DomainError> {
+    Ok(get_many(op, domain, &[id]).await?.remove(&id))
 }
 
 /// People by id, whoever asks, through the cache: for rules to decide by.
@@ -155,7 +165,7 @@ pub struct ProfileUpdate {
     pub avatar: Option<Option<ImageId>>,
 }
 
-/// Edits the viewer's own profile.
+/// Edits the viewer's own profile; the viewer as they are then.
 ///
 /// # Errors
 /// Texts out of bounds, an image that cannot be shown; the user's shard is away.
@@ -163,7 +173,7 @@ pub async fn update(
     op: &Operation,
     domain: &Domain,
     update: ProfileUpdate,
-) -> Result<UserId, DomainError> {
+) -> Result<User, DomainError> {
     let viewer = op.require_viewer()?;
     let mut errors = Vec::new();
     let mut check = |field, value: Option<String>, bounds| {
@@ -180,49 +190,37 @@ pub async fn update(
     if !errors.is_empty() {
         return Err(DomainError::Rejected(errors));
     }
-    let (id, shard) = (viewer.user_id, domain.cluster.shard_of_id(viewer.user_id));
-    let request =
-        Request { user: id, client_key: op.client_key.as_deref(), operation: "profileUpdate" };
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<i64, DomainError> {
-                once(connection, request, &update, async |connection: &mut Connection| {
-                    let version = store::update(
-                        connection,
-                        id.as_i64(),
-                        update.display_name.as_deref(),
-                        update.bio.as_deref(),
-                        update.is_private,
-                    )
-                    .await?
-                    .ok_or(DomainError::Unauthenticated)?;
-                    let messages =
-                        Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
-                    let messages = messages.event(Event::UserUpdated { user_id: id }, version);
-                    let replaced = match update.avatar {
-                        Some(avatar) => replace_avatar(connection, id, avatar).await?,
-                        None => None,
-                    };
-                    let messages = match replaced {
-                        Some(old) => messages.job(
-                            Job::ImageDelete { names: images::files_of(&[old]) },
-                            format!("user:{id}/avatar/{version}"),
-                        ),
-                        None => messages,
-                    };
-                    messages.append(connection).await?;
-                    Ok(version)
-                })
-                .await
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    op.told(domain.redis.invalidate::<User>(&[(id.as_i64(), committed.value)]).await);
-    Ok(id)
+    let id = viewer.user_id;
+    mutate(
+        op,
+        domain,
+        Mutation {
+            name: "profileUpdate",
+            user: id,
+            shard: domain.cluster.shard_of_id(id),
+            input: &update,
+        },
+        async { Ok(()) },
+        async |tx: &mut Tx, ()| {
+            let (name, bio) = (update.display_name.as_deref(), update.bio.as_deref());
+            let version = store::update(tx, id.as_i64(), name, bio, update.is_private)
+                .await?
+                .ok_or(DomainError::Unauthenticated)?;
+            tx.emit(Event::UserUpdated { user_id: id }, version);
+            tx.invalidate::<User>(id, version);
+            let replaced = match update.avatar {
+                Some(avatar) => replace_avatar(tx, id, avatar).await?,
+                None => None,
+            };
+            if let Some(old) = replaced {
+                let job = Job::ImageDelete { names: images::files_of(&[old]) };
+                tx.enqueue(job, format!("user:{id}/avatar/{version}"));
+            }
+            let now = store::get_many(tx, &[id.as_i64()]).await?;
+            now.into_iter().next().ok_or(DomainError::Unauthenticated)
+        },
+    )
+    .await
 }
 
 /// Shows a person, whose row is locked, with another image, or with none; the one before, whose

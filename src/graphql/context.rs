@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::error::ErrorCode;
 use super::loaders::Loaders;
+use crate::domain::mutation::{KeySource, name_of};
 use crate::domain::operation::ConsistencyToken;
 use crate::domain::{Domain, Operation, Viewer};
 use crate::ids::SessionId;
@@ -58,8 +59,12 @@ pub struct RequestContext {
     pub token: ConsistencyToken,
     /// The session's writes are not known: read primaries.
     pub primary_only: bool,
-    /// The client's idempotency key.
+    /// The request's idempotency key.
     pub client_key: Option<String>,
+    /// Whether a proxy has made it, for a request that came without one.
+    pub key_is_proxys: bool,
+    /// Which attempt of the proxy's this is at the same request, from 1.
+    pub attempt: u32,
     /// W3C trace context.
     pub traceparent: Option<String>,
     /// Where the request comes from.
@@ -73,6 +78,8 @@ pub struct RequestContext {
     /// When it must be over, whatever of it has begun.
     pub until: Instant,
     worked: AtomicU64,
+    /// How many fields of a mutation were begun.
+    begun: AtomicUsize,
     timeout: Duration,
     scopes: Mutex<Vec<Arc<Scope>>>,
     query: Mutex<Option<Arc<Scope>>>,
@@ -87,6 +94,8 @@ impl RequestContext {
             token: ConsistencyToken::default(),
             primary_only: false,
             client_key: None,
+            key_is_proxys: false,
+            attempt: 1,
             traceparent: None,
             address: None,
             user_agent: None,
@@ -94,6 +103,7 @@ impl RequestContext {
             wants_explanation: false,
             until: Instant::now() + timeout,
             worked: AtomicU64::new(0),
+            begun: AtomicUsize::new(0),
             timeout,
             scopes: Mutex::default(),
             query: Mutex::default(),
@@ -108,13 +118,16 @@ impl RequestContext {
     fn scope(
         &self,
         viewer: Option<Viewer>,
-        client_key: Option<String>,
+        client_key: Option<(String, KeySource)>,
         seen: &ConsistencyToken,
     ) -> Arc<Scope> {
         // All that a request does shares its deadline: ten mutations have no ten deadlines.
         let left = self.until.saturating_duration_since(Instant::now());
         let mut op = Operation::request(self.domain.cluster.len(), viewer, seen, left);
-        op.client_key = client_key;
+        if let Some((name, source)) = client_key {
+            (op.client_key, op.key_source) = (Some(name), source);
+        }
+        op.attempt = self.attempt;
         op.address = self.address;
         if let (None, Some(address)) = (viewer, self.address) {
             op.reads = op.reads.of_client(number_of(address));
@@ -151,8 +164,14 @@ impl RequestContext {
 
     /// A scope for one mutation field; it sees what the fields before it have written.
     pub fn for_mutation(&self, response_key: &str, own_key: Option<String>) -> Arc<Scope> {
-        let key =
-            own_key.or_else(|| self.client_key.as_ref().map(|key| format!("{key}/{response_key}")));
+        // The fields of a mutation are begun one after another, in the request's order.
+        let place = self.begun.fetch_add(1, Ordering::Relaxed);
+        let of_request = |key: &String| {
+            (name_of(key, response_key), KeySource::of_request(key, place, self.key_is_proxys))
+        };
+        let key = own_key
+            .map(|key| (key, KeySource::Field))
+            .or_else(|| self.client_key.as_ref().map(of_request));
         self.scope(self.viewer, key, &self.seen())
     }
 

@@ -30,13 +30,14 @@ pub enum ErrorCode {
     PersistedQueryNotFound,
     /// Too much was asked for in a short time; `retryAfter` in the extensions says in how many seconds to try again.
     RateLimited,
-    /// Too many requests are being worked on: try again in a second. Nothing was changed.
+    /// Too many requests are being worked on: try again in a second. This request changed nothing; an earlier one with the same idempotency key may
+    /// have.
     Overloaded,
-    /// A server that is needed did not answer; nothing was changed. Try again.
+    /// A server that is needed did not respond. This request changed nothing; an earlier one with the same idempotency key may have. Try again.
     ShardUnavailable,
     /// The change may or may not have happened. Try again with the same idempotency key.
     OutcomeUnknown,
-    /// Not done in time; nothing was changed. Try again.
+    /// Not done in time. This request changed nothing; an earlier one with the same idempotency key may have. Try again.
     Timeout,
     /// A fault of ours; `requestId` is in the extensions.
     Internal,
@@ -86,6 +87,25 @@ impl ErrorCode {
     }
 }
 
+/// The message of a field whose outcome is not known.
+const NOT_KNOWN: &str =
+    "it is not known whether this happened: try again with the same idempotency key";
+
+/// Corrects the response to a mutation that a proxy had sent to another server before: that attempt
+/// may be in its COMMIT still, so no field can say that nothing was changed.
+pub fn after_another_attempt(response: &mut Response) {
+    for error in response.errors.iter_mut().filter(|error| error.path.len() == 1) {
+        let extensions = error.extensions.get_or_insert_with(Default::default);
+        let is_code = |code: ErrorCode| {
+            extensions.get("code").is_some_and(|held| *held == code.name().into())
+        };
+        if is_code(ErrorCode::Timeout) || is_code(ErrorCode::ShardUnavailable) {
+            extensions.set("code", ErrorCode::OutcomeUnknown.name());
+            NOT_KNOWN.clone_into(&mut error.message);
+        }
+    }
+}
+
 /// What a failure was, for the log: it rides with the error to [`complete`], which knows the request, and never goes to the client.
 struct Cause(String);
 
@@ -108,9 +128,9 @@ pub fn fault(error: &DomainError) -> Error {
                 .error(format!("tried too often: try again in {retry_after_s} s"));
             told.extend_with(|_, extensions| extensions.set("retryAfter", *retry_after_s))
         }
-        DomainError::Store(StoreError::OutcomeUnknown(_)) => ErrorCode::OutcomeUnknown.error(
-            "it is not known whether this happened: try again with the same idempotency key",
-        ),
+        DomainError::Store(StoreError::OutcomeUnknown(_)) => {
+            ErrorCode::OutcomeUnknown.error(NOT_KNOWN)
+        }
         DomainError::Store(StoreError::Deadline(_)) => {
             ErrorCode::Timeout.error("not done in time: try again")
         }

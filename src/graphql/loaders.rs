@@ -14,15 +14,14 @@ use crate::domain::comments::Comment;
 use crate::domain::images::Image;
 use crate::domain::notifications::Notification;
 use crate::domain::orders::{Order, OrderChange};
-use crate::domain::posts::{Post, PostCounts};
+use crate::domain::posts::{Post, PostCounts, ShareCounts};
 use crate::domain::products::Product;
 use crate::domain::profile_counts::{FollowerCount, ProfileCounts};
-use crate::domain::shares::ShareCounts;
 use crate::domain::users::User;
 use crate::domain::{Domain, DomainError, Operation, Page};
 use crate::domain::{
     blocks, comments, follows, images, likes, notifications, orders, posts, products,
-    profile_counts, shares, users,
+    profile_counts, users,
 };
 use crate::ids::{CommentId, ImageId, NotificationId, OrderId, PostId, ProductId, UserId};
 
@@ -167,10 +166,10 @@ loaders! {
         Ok(members(keys, &likes::viewer_likes(op, domain, keys).await?))
     };
     /// How often a post is passed on and quoted.
-    share_counts, share_counts: ShareCountBatch(PostId) -> ShareCounts = |op, domain, keys| shares::counts_many(op, domain, keys);
+    share_counts, share_counts: ShareCountBatch(PostId) -> ShareCounts = |op, domain, keys| posts::share_counts_many(op, domain, keys);
     /// Whether the viewer reposts a post.
     viewer_reposts, viewer_reposts: ViewerRepostsBatch(PostId) -> bool = |op, domain, keys| async {
-        Ok(members(keys, &shares::viewer_reposts(op, domain, keys).await?))
+        Ok(members(keys, &posts::viewer_reposts(op, domain, keys).await?))
     };
     /// The first so many comments of a post.
     first_comments, first_comments: FirstCommentBatch((PostId, usize)) -> Page<Comment> = |op, domain, keys| first_comments(op, domain, keys);

@@ -21,7 +21,7 @@ use crate::domain::explain::{Explanation, explained};
 use crate::domain::operation::ConsistencyToken;
 use crate::domain::{Operation, Viewer, moderation};
 use crate::graphql::context::RequestContext;
-use crate::graphql::error::{ErrorCode, complete};
+use crate::graphql::error::{ErrorCode, after_another_attempt, complete};
 use crate::telemetry::figures::Held;
 use crate::telemetry::trace;
 
@@ -167,11 +167,17 @@ pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused>
         }
         Ok::<_, Refused>((place, charged))
     };
-    let (place, charged) = match timeout_at(until, before).await {
-        Ok(outcome) => outcome?,
+    let before = match timeout_at(until, before).await {
+        Ok(outcome) => outcome,
         // Nothing has begun, whatever it is.
-        Err(_) => return Err(Refused::late(OperationType::Query)),
+        Err(_) => Err(Refused::late(OperationType::Query)),
     };
+    let is_later = kind == OperationType::Mutation && context.attempt > 1;
+    let (place, charged) = before.map_err(|refused| match refused.code {
+        // What another server began may be in its COMMIT still.
+        ErrorCode::Overloaded | ErrorCode::Timeout if is_later => Refused::late(kind),
+        _ => refused,
+    })?;
     let work = Work {
         served: served.clone(),
         context: Arc::new(context),
@@ -220,6 +226,9 @@ impl Work {
         charged.give_back(&served.app, used(&response.data).saturating_add(context.worked()));
         // Before the client hears of it: its next request must see what this one wrote.
         let written = record_writes(&served, &context).await;
+        if named.kind == OperationType::Mutation && context.attempt > 1 {
+            after_another_attempt(&mut response);
+        }
         complete(&mut response, &request_id.0, context.traceparent.as_deref());
         let outcome = match response.errors.is_empty() {
             _ if Instant::now() > until => "late",

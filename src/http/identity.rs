@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::Served;
 use super::answer::{Refusal, refusal};
@@ -17,6 +17,19 @@ use crate::telemetry::trace;
 pub const CONSISTENCY: &str = "plaza-consistency";
 /// The header in which a client names a mutation, so that it can be sent again.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The header in which a proxy says that it has made the idempotency key: `proxy`. A proxy always
+/// sets or removes it. Whoever sends it without one only waives the check that their own key names
+/// one thing.
+const KEY_SOURCE: &str = "x-plaza-key";
+/// The header in which a proxy says which attempt at the same request this is, from 1.
+const ATTEMPT: &str = "x-plaza-attempt";
+/// The header in which a proxy that cannot tell its attempts apart (nginx makes a request's headers
+/// once, for all of them) says when it began the first: Unix seconds with milliseconds.
+const BEGAN: &str = "x-plaza-began";
+/// A request that its proxy began so long ago is not the first attempt: longer than a connection
+/// may take, shorter than an attempt that had no response.
+const LATER_ATTEMPT_MS: i64 = 1_500;
 
 /// Longest name of a client that is kept.
 const MAX_USER_AGENT: usize = 200;
@@ -34,6 +47,8 @@ pub fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestContext,
     let mut context = RequestContext::new(app.domain.clone(), app.config.request_deadline());
     context.traceparent = Some(trace::traceparent());
     context.client_key = client_key(headers)?;
+    context.key_is_proxys = headers.get(KEY_SOURCE).is_some_and(|source| source == "proxy");
+    context.attempt = attempt(headers, app.domain.clock.now_ms());
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     context.user_agent = user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect());
     if let Some(token) = headers.get(CONSISTENCY) {
@@ -81,10 +96,39 @@ pub async fn recall_writes(app: &App, context: &mut RequestContext) {
     }
 }
 
+/// Which attempt of the proxy's a request is; the first, as far as nothing else is said.
+fn attempt(headers: &HeaderMap, now_ms: i64) -> u32 {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let said = text(ATTEMPT).and_then(|attempt| attempt.parse().ok()).unwrap_or(1);
+    let began_ms = text(BEGAN).and_then(|began| began.replace('.', "").parse::<i64>().ok());
+    let is_late = began_ms.is_some_and(|began| now_ms.saturating_sub(began) > LATER_ATTEMPT_MS);
+    said.max(if is_late { 2 } else { 1 })
+}
+
 fn client_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = key.to_str().ok().filter(|key| is_client_key(key));
     let message = "an idempotency key has 1 to 200 visible ASCII characters";
     key.map(|key| Some(key.to_owned()))
         .ok_or_else(|| refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_is_later_when_the_proxy_says_so_or_began_long_ago() {
+        let of = |name: &'static str, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_str(value).unwrap());
+            attempt(&headers, 1_000_000_000_000)
+        };
+        assert_eq!(attempt(&HeaderMap::new(), 1_000_000_000_000), 1);
+        assert_eq!((of(ATTEMPT, "1"), of(ATTEMPT, "2"), of(ATTEMPT, "3")), (1, 2, 3));
+        assert_eq!((of(BEGAN, "999999999.900"), of(BEGAN, "999999998.000")), (1, 2));
+        for odd in ["", "-1", "0", "two", "99999999999999999999", "1.5e9", "."] {
+            assert_eq!((of(ATTEMPT, odd), of(BEGAN, odd).min(2)), (1, of(BEGAN, odd)), "{odd}");
+        }
+    }
 }

@@ -5,17 +5,14 @@ pub mod relay;
 pub mod wakes;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use diesel::sql_types::{Array, SmallInt, Text};
-use diesel_async::RunQueryDsl;
 
 use crate::protocol::envelope::{EventEnvelope, JobEnvelope};
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
 use crate::protocol::routing::{queue_of, topic_of};
 use crate::stores::StoreError;
-use crate::stores::postgres::appended::appended;
-use crate::stores::postgres::prepared::{prepared, sql};
-use crate::stores::postgres::{Connection, ShardIndex};
+use crate::stores::postgres::outbox::{self, NewRows};
+use crate::stores::postgres::{ShardIndex, Transaction};
 
 /// Where a row goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,18 +50,18 @@ pub struct Messages {
     shard: ShardIndex,
     now: DateTime<Utc>,
     traceparent: Option<String>,
-    rows: Vec<(Sink, &'static str, String, String)>,
+    rows: NewRows,
 }
 
 impl Messages {
     /// Messages from a transaction on `shard`.
     pub fn new(shard: ShardIndex, now: DateTime<Utc>, traceparent: Option<&str>) -> Self {
-        Self { shard, now, traceparent: traceparent.map(str::to_owned), rows: Vec::new() }
+        let traceparent = traceparent.map(str::to_owned);
+        Self { shard, now, traceparent, rows: NewRows::default() }
     }
 
-    /// An event; `version` is the aggregate's after it.
-    #[must_use]
-    pub fn event(mut self, event: Event, version: i64) -> Self {
+    /// Adds an event; `version` is the aggregate's after it.
+    pub fn event(&mut self, event: Event, version: i64) {
         let subject = event.aggregate().to_string();
         let topic = topic_of(&event).name();
         let envelope = EventEnvelope {
@@ -77,53 +74,35 @@ impl Messages {
             traceparent: self.traceparent.clone(),
             event,
         };
-        self.rows.push((
-            Sink::Kafka,
-            topic,
-            subject,
-            serde_json::to_string(&envelope).unwrap_or_default(),
-        ));
-        self
+        let payload = serde_json::to_string(&envelope).unwrap_or_default();
+        self.rows.push(Sink::Kafka.code(), topic, subject, payload);
     }
 
-    /// A job; `id` must be the same whenever the same work is asked for (`order:12/process`).
-    #[must_use]
-    pub fn job(mut self, job: Job, id: String) -> Self {
+    /// Adds a job; `id` must be the same whenever the same work is asked for (`order:12/process`).
+    pub fn job(&mut self, job: Job, id: String) {
         let queue = queue_of(&job).name();
         let envelope = JobEnvelope { id: id.clone(), traceparent: self.traceparent.clone(), job };
-        self.rows.push((
-            Sink::Rabbitmq,
-            queue,
-            id,
-            serde_json::to_string(&envelope).unwrap_or_default(),
-        ));
-        self
+        let payload = serde_json::to_string(&envelope).unwrap_or_default();
+        self.rows.push(Sink::Rabbitmq.code(), queue, id, payload);
     }
 
-    /// Writes them. Call it inside the transaction, after the aggregate's row is locked: that is
-    /// what makes order per key hold.
+    /// The rows, for a statement that writes them beside something else; its transaction is to say
+    /// so to the relay ([`Transaction::appended`]).
+    pub fn take_rows(&mut self) -> NewRows {
+        std::mem::take(&mut self.rows)
+    }
+
+    /// Writes them, none too. Call it inside the transaction, after the aggregate's row is locked:
+    /// that is what makes order per key hold.
     ///
     /// # Errors
     /// The server's.
-    pub async fn append(self, connection: &mut Connection) -> Result<(), StoreError> {
-        let mut columns: (Vec<i16>, Vec<&str>, Vec<String>, Vec<String>) = Default::default();
-        for (sink, topic, key, payload) in self.rows {
-            columns.0.push(sink.code());
-            columns.1.push(topic);
-            columns.2.push(key);
-            columns.3.push(payload);
+    pub async fn append(self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        if self.rows.is_empty() {
+            return Ok(());
         }
-        prepared(
-            sql("INSERT INTO outbox (sink, topic, key, payload)
-                 SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[])")
-            .bind::<Array<SmallInt>, _>(columns.0)
-            .bind::<Array<Text>, _>(columns.1)
-            .bind::<Array<Text>, _>(columns.2)
-            .bind::<Array<Text>, _>(columns.3),
-        )
-        .execute(connection)
-        .await?;
-        appended();
+        outbox::insert(transaction, &self.rows).await?;
+        transaction.appended();
         Ok(())
     }
 }

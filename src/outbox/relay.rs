@@ -22,7 +22,7 @@ use crate::config::{Config, KafkaConfig};
 use crate::stores::StoreError;
 use crate::stores::kafka::producer::{self, EventProducer};
 use crate::stores::postgres::outbox::{self as rows, Backlog, OutboxRow};
-use crate::stores::postgres::{Cluster, Connection, Shard, ShardIndex, idempotency_keys, sessions};
+use crate::stores::postgres::{Cluster, Connection, Shard, ShardIndex, sessions};
 use crate::stores::rabbitmq::publisher::{self, Publisher};
 use crate::stores::redis::Redis;
 use crate::telemetry::{figures, trace};
@@ -34,8 +34,6 @@ const WINDOW: i64 = 500;
 const PACE: Duration = Duration::from_millis(40);
 /// How often the lock's connection is checked, and how soon another relay may take over.
 const LOCK_CHECK: Duration = Duration::from_secs(1);
-/// How long the answer to a mutation is kept for its retries.
-const KEEP_KEYS_HOURS: i32 = 48;
 /// Days for which used refresh tokens are known: longer than a session lives without being
 /// refreshed.
 const KEEP_SPENT_DAYS: i32 = 60;
@@ -110,7 +108,6 @@ async fn keep_lock(
             rows::maintain(lock, KEEP_DAYS).await?;
         }
         if checks.is_multiple_of(600) {
-            idempotency_keys::forget_old(lock, KEEP_KEYS_HOURS).await?;
             sessions::forget_spent(lock, KEEP_SPENT_DAYS).await?;
         }
         if checks.is_multiple_of(5) {

@@ -17,7 +17,7 @@ use crate::protocol::events::{Aggregate, Event};
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
 use crate::stores::postgres::prepared::{prepared, sql};
-use crate::stores::postgres::{Connection, ShardIndex};
+use crate::stores::postgres::{ShardIndex, Transaction};
 
 /// The projection.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Projection for BlockedBy {
 
     async fn commit(
         &self,
-        connection: &mut Connection,
+        transaction: &mut Transaction,
         shard: ShardIndex,
         events: &[EventEnvelope],
     ) -> Result<(), StoreError> {
@@ -90,7 +90,7 @@ impl Projection for BlockedBy {
                 .bind::<Array<BigInt>, _>(&blocked)
                 .bind::<Array<BigInt>, _>(&blockers),
         )
-        .execute(connection)
+        .execute(&mut **transaction)
         .await?;
         prepared(
             sql("DELETE FROM blocked_by b USING unnest($1::bigint[], $2::bigint[]) AS gone(blocked_id, blocker_id)
@@ -98,15 +98,15 @@ impl Projection for BlockedBy {
             .bind::<Array<BigInt>, _>(&unblocked)
             .bind::<Array<BigInt>, _>(&unblockers),
         )
-        .execute(connection)
+        .execute(&mut **transaction)
         .await?;
         prepared(
             sql("UPDATE users SET relations_version = relations_version + 1 WHERE id = ANY($1)")
                 .bind::<Array<BigInt>, _>(distinct(pairs.keys().map(|(blocked, _)| *blocked))),
         )
-        .execute(connection)
+        .execute(&mut **transaction)
         .await?;
-        end_follows(connection, shard, &blocked, &blockers, events).await
+        end_follows(transaction, shard, &blocked, &blockers, events).await
     }
 
     async fn after_commit(
@@ -123,7 +123,7 @@ impl Projection for BlockedBy {
 }
 
 async fn end_follows(
-    connection: &mut Connection,
+    transaction: &mut Transaction,
     shard: ShardIndex,
     blocked: &[i64],
     blockers: &[i64],
@@ -137,24 +137,22 @@ async fn end_follows(
         .bind::<Array<BigInt>, _>(blocked)
         .bind::<Array<BigInt>, _>(blockers),
     )
-    .load(connection)
+    .load(&mut **transaction)
     .await?;
     let Some(last) = events.last().filter(|_| !ended.is_empty()) else { return Ok(()) };
     prepared(
         sql("UPDATE users SET activity_version = activity_version + 1 WHERE id = ANY($1)")
             .bind::<Array<BigInt>, _>(distinct(ended.iter().map(|row| row.follower_id.as_i64()))),
     )
-    .execute(connection)
+    .execute(&mut **transaction)
     .await?;
     let now = chrono::DateTime::parse_from_rfc3339(&last.time)
         .map(|time| time.to_utc())
         .unwrap_or_default();
     let mut messages = Messages::new(shard, now, last.traceparent.as_deref());
     for row in ended {
-        messages = messages.event(
-            Event::UserUnfollowed { follower_id: row.follower_id, followee_id: row.followee_id },
-            row.version,
-        );
+        let (follower_id, followee_id) = (row.follower_id, row.followee_id);
+        messages.event(Event::UserUnfollowed { follower_id, followee_id }, row.version);
     }
-    messages.append(connection).await
+    messages.append(transaction).await
 }

@@ -18,7 +18,7 @@ use crate::protocol::jobs::Job;
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
 use crate::stores::postgres::prepared::{prepared, sql};
-use crate::stores::postgres::{Connection, ShardIndex};
+use crate::stores::postgres::{Connection, ShardIndex, Transaction};
 
 #[derive(QueryableByName)]
 struct PageRow {
@@ -167,11 +167,11 @@ impl Projection for Followers {
 
     async fn commit(
         &self,
-        connection: &mut Connection,
+        transaction: &mut Transaction,
         shard: ShardIndex,
         events: &[EventEnvelope],
     ) -> Result<(), StoreError> {
-        write_requests(connection, events).await?;
+        write_requests(transaction, events).await?;
         let edges = edges(events);
         let mut columns: (Vec<i64>, Vec<i64>, Vec<i64>, Vec<bool>) = Default::default();
         for ((followee, follower), (follow, active)) in &edges {
@@ -190,7 +190,7 @@ impl Projection for Followers {
             .bind::<Array<BigInt>, _>(&columns.2)
             .bind::<Array<Bool>, _>(&columns.3),
         )
-        .execute(connection)
+        .execute(&mut **transaction)
         .await?;
         let followees = distinct(columns.0);
         prepared(
@@ -199,9 +199,9 @@ impl Projection for Followers {
                  ON CONFLICT (user_id) DO UPDATE SET follower_count = excluded.follower_count, version = c.version + 1")
             .bind::<Array<BigInt>, _>(&followees),
         )
-        .execute(connection)
+        .execute(&mut **transaction)
         .await?;
-        self.switch(connection, shard, &followees, events).await
+        self.switch(transaction, shard, &followees, events).await
     }
 
     async fn after_commit(
@@ -266,7 +266,7 @@ impl Followers {
     /// the other to be pushed again.
     async fn switch(
         &self,
-        connection: &mut Connection,
+        transaction: &mut Transaction,
         shard: ShardIndex,
         users: &[i64],
         events: &[EventEnvelope],
@@ -277,7 +277,7 @@ impl Followers {
             .bind::<Array<BigInt>, _>(users)
             .bind::<BigInt, _>(self.pull_from),
         )
-        .execute(connection)
+        .execute(&mut **transaction)
         .await?;
         let small: Vec<IdRow> = prepared(
             sql("SELECT u.id FROM users u JOIN follower_counts c ON c.user_id = u.id
@@ -285,7 +285,7 @@ impl Followers {
             .bind::<Array<BigInt>, _>(users)
             .bind::<BigInt, _>(self.push_below),
         )
-        .load(connection)
+        .load(&mut **transaction)
         .await?;
         let Some(last) = events.last().filter(|_| !small.is_empty()) else { return Ok(()) };
         let now = chrono::DateTime::parse_from_rfc3339(&last.time)
@@ -294,12 +294,10 @@ impl Followers {
         let mut messages = Messages::new(shard, now, last.traceparent.as_deref());
         for user in small {
             let author_id = UserId::from_i64(user.id);
-            messages = messages.job(
-                Job::FeedResumePush { author_id },
-                format!("user:{author_id}/resume_push/{}", last.id),
-            );
+            let job = Job::FeedResumePush { author_id };
+            messages.job(job, format!("user:{author_id}/resume_push/{}", last.id));
         }
-        messages.append(connection).await
+        messages.append(transaction).await
     }
 }
 

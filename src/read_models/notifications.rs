@@ -14,7 +14,7 @@ use crate::protocol::events::{Aggregate, Event};
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
 use crate::stores::postgres::prepared::{prepared, sql};
-use crate::stores::postgres::{Connection, ShardIndex};
+use crate::stores::postgres::{Connection, ShardIndex, Transaction};
 
 /// One thing a person is told.
 #[derive(Debug, Clone, QueryableByName)]
@@ -286,10 +286,11 @@ impl Projection for Notifications {
 
     async fn commit(
         &self,
-        connection: &mut Connection,
+        transaction: &mut Transaction,
         _shard: ShardIndex,
         events: &[EventEnvelope],
     ) -> Result<(), StoreError> {
+        let connection: &mut Connection = transaction;
         let told: Vec<Told> = events.iter().filter_map(|event| told(&event.event)).collect();
         if told.is_empty() {
             return Ok(());

@@ -13,7 +13,7 @@ use crate::protocol::events::{Aggregate, Event};
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
 use crate::stores::postgres::prepared::{prepared, sql};
-use crate::stores::postgres::{Connection, ShardIndex};
+use crate::stores::postgres::{Connection, ShardIndex, Transaction};
 
 /// Counts of a post, exact as of `version`.
 #[derive(Debug, Clone, Copy, QueryableByName)]
@@ -91,10 +91,11 @@ impl Projection for PostCounts {
 
     async fn commit(
         &self,
-        connection: &mut Connection,
+        transaction: &mut Transaction,
         _shard: ShardIndex,
         events: &[EventEnvelope],
     ) -> Result<(), StoreError> {
+        let connection: &mut Connection = transaction;
         let posts =
             distinct(events.iter().filter_map(|event| post_of(&event.event)).map(Id::as_i64));
         prepared(

@@ -15,7 +15,7 @@ use crate::protocol::events::{Aggregate, Event};
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
 use crate::stores::postgres::prepared::{prepared, sql};
-use crate::stores::postgres::{Connection, ShardIndex};
+use crate::stores::postgres::{Connection, ShardIndex, Transaction};
 
 /// A minute of a product's sales.
 #[derive(Debug, Clone, QueryableByName)]
@@ -100,10 +100,11 @@ impl Projection for ProductSales {
 
     async fn commit(
         &self,
-        connection: &mut Connection,
+        transaction: &mut Transaction,
         _shard: ShardIndex,
         events: &[EventEnvelope],
     ) -> Result<(), StoreError> {
+        let connection: &mut Connection = transaction;
         let (products, minutes): (Vec<i64>, Vec<i64>) = windows(events).into_iter().unzip();
         if products.is_empty() {
             return Ok(());

@@ -7,7 +7,7 @@ use crate::protocol::envelope::EventEnvelope;
 use crate::protocol::events::Aggregate;
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, ShardIndex};
+use crate::stores::postgres::{ShardIndex, Transaction};
 
 /// Fills a table from events. All events of an aggregate have one target, so that one shard sees
 /// all its versions.
@@ -30,7 +30,7 @@ pub trait Projection: Send + Sync {
     /// into batches.
     async fn commit(
         &self,
-        connection: &mut Connection,
+        transaction: &mut Transaction,
         shard: ShardIndex,
         events: &[EventEnvelope],
     ) -> Result<(), StoreError>;

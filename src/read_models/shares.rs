@@ -15,7 +15,7 @@ use crate::protocol::events::{Aggregate, Event};
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
 use crate::stores::postgres::prepared::{prepared, sql};
-use crate::stores::postgres::{Connection, ShardIndex};
+use crate::stores::postgres::{Connection, ShardIndex, Transaction};
 
 /// How often a post is passed on and quoted, as far as the projection has come.
 #[derive(Debug, Clone, Copy, QueryableByName)]
@@ -109,10 +109,11 @@ impl Projection for Shares {
 
     async fn commit(
         &self,
-        connection: &mut Connection,
+        transaction: &mut Transaction,
         _shard: ShardIndex,
         events: &[EventEnvelope],
     ) -> Result<(), StoreError> {
+        let connection: &mut Connection = transaction;
         // What a batch leaves of each.
         let shares: BTreeMap<(i64, i64), Share> = events
             .iter()

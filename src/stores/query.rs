@@ -47,3 +47,19 @@ where
 {
     type Fut = Fut;
 }
+
+/// An async closure of two arguments, called once.
+pub trait SendFnOnce2<A, B, R>:
+    AsyncFnOnce(A, B) -> R + FnOnce(A, B) -> <Self as SendFnOnce2<A, B, R>>::Fut
+{
+    /// What it returns.
+    type Fut: Future<Output = R>;
+}
+
+impl<F, A, B, Fut, R> SendFnOnce2<A, B, R> for F
+where
+    F: AsyncFnOnce(A, B) -> R + FnOnce(A, B) -> Fut,
+    Fut: Future<Output = R>,
+{
+    type Fut = Fut;
+}

@@ -2,28 +2,23 @@
 
 use std::time::Duration;
 
-use plaza::domain::{orders, timelines};
+use plaza::domain::{Tx, orders, timelines, write};
 use plaza::ids::{Id, OrderId, PostId, UserId};
-use plaza::outbox::Messages;
 use plaza::protocol::jobs::Job;
-use plaza::stores::StoreError;
-use plaza::stores::postgres::Connection;
+use plaza::stores::postgres::ShardIndex;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::app::{TestApp, with_app};
 
 async fn enqueue(app: &TestApp, job: Job, id: &str) {
-    let cluster = &app.app.domain.cluster;
-    let shard = plaza::stores::postgres::ShardIndex(0);
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
-    let messages = Messages::new(shard, app.app.domain.clock.now(), None).job(job, id.to_owned());
-    cluster
-        .write(shard, deadline, async |connection: &mut Connection| -> Result<(), StoreError> {
-            messages.append(connection).await
-        })
-        .await
-        .expect("enqueued");
+    let op = app.app.internal(Duration::from_secs(5));
+    write(&op, &app.app.domain, ShardIndex(0), async |tx: &mut Tx| {
+        tx.enqueue(job, id.to_owned());
+        Ok(())
+    })
+    .await
+    .expect("enqueued");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,9 @@ use sha2::Digest;
 
 use super::{Authenticated, limits};
 use crate::domain::users::is_handle;
-use crate::domain::{Domain, DomainError, Operation, UserError, UserErrorCode, Viewer};
+use crate::domain::{
+    Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, Viewer, mutate,
+};
 use crate::ids::{Bucket, Id, SessionId, UserId};
 use crate::stores::postgres::{
     Connection, ReadSession, claims, sessions as store, users as user_rows,
@@ -284,24 +286,27 @@ pub async fn revoke(
     domain: &Domain,
     session: SessionId,
 ) -> Result<bool, DomainError> {
-    let viewer = op.require_viewer()?;
-    let (now, shard) = (domain.clock.now(), domain.cluster.shard_of_id(viewer.user_id));
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<bool, DomainError> {
-                Ok(store::revoke(connection, session.as_i64(), viewer.user_id.as_i64(), now)
-                    .await?)
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    if committed.value {
+    let user = op.require_viewer()?.user_id;
+    let was_alive = mutate(
+        op,
+        domain,
+        Mutation {
+            name: "sessionRevoke",
+            user,
+            shard: domain.cluster.shard_of_id(user),
+            input: &session,
+        },
+        async { Ok(()) },
+        async |tx: &mut Tx, ()| {
+            let now = tx.now();
+            Ok(store::revoke(tx, session.as_i64(), user.as_i64(), now).await?)
+        },
+    )
+    .await?;
+    if was_alive {
         domain.identity.revocations.end(session);
     }
-    Ok(committed.value)
+    Ok(was_alive)
 }
 
 /// The viewer's live sessions, newest first, at most 100.

@@ -14,9 +14,8 @@ use sha2::Digest;
 use super::sessions::begin_session;
 use super::{Authenticated, limits, passwords};
 use crate::domain::users::{User, is_handle};
-use crate::domain::{Domain, DomainError, Operation, UserError, UserErrorCode, text};
+use crate::domain::{Domain, DomainError, Operation, Tx, UserError, UserErrorCode, text, write};
 use crate::ids::{Bucket, Id, UserId};
-use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::stores::postgres::claims::{self, Claim};
 use crate::stores::postgres::{Connection, ReadSession, users as user_rows};
@@ -144,40 +143,28 @@ pub async fn sign_up(
         return Err(taken("email"));
     }
     let shard = domain.cluster.shard_of_id(user);
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<bool, DomainError> {
-                let row = user_rows::NewUser {
-                    id: user.as_i64(),
-                    handle: &input.handle,
-                    email: &input.email,
-                    display_name: &input.display_name,
-                    password_hash: &password_hash,
-                };
-                let made = user_rows::insert(connection, &row).await?;
-                if made {
-                    Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                        .event(
-                            Event::UserCreated { user_id: user, handle: input.handle.clone() },
-                            1,
-                        )
-                        .append(connection)
-                        .await?;
-                }
-                Ok(made)
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    if !committed.value {
+    let is_made = write(op, domain, shard, async |tx: &mut Tx| {
+        let row = user_rows::NewUser {
+            id: user.as_i64(),
+            handle: &input.handle,
+            email: &input.email,
+            display_name: &input.display_name,
+            password_hash: &password_hash,
+        };
+        let is_made = user_rows::insert(tx, &row).await?;
+        if is_made {
+            tx.emit(Event::UserCreated { user_id: user, handle: input.handle.clone() }, 1);
+            // Somebody may have asked for this user or handle a moment ago, and its absence be
+            // remembered.
+            tx.invalidate::<User>(user, 1);
+        }
+        Ok(is_made)
+    })
+    .await?;
+    if !is_made {
         // The first try was only slow, and has made the user in the meantime.
         return log_in_again(op, domain, user, &input).await?.ok_or_else(conflict);
     }
-    // Somebody may have asked for this user or handle a moment ago, and its absence be remembered.
-    op.told(domain.redis.invalidate::<User>(&[(user.as_i64(), 1)]).await);
     begin_session(op, domain, user).await
 }
 

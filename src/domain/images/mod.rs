@@ -20,8 +20,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::idempotency::{Request, once};
-use super::{Domain, DomainError, Operation, UserError, UserErrorCode, text};
+use super::{Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, mutate, text};
 use crate::config::{AuthConfig, LimitsConfig, MediaConfig};
 use crate::ids::{Id, ImageId, UserId};
 use crate::stores::postgres::images::NewImage;
@@ -93,7 +92,7 @@ impl Purpose {
 }
 
 /// How far an image is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {
     /// Its bytes have not come yet.
     AwaitingUpload,
@@ -106,7 +105,7 @@ pub enum State {
 }
 
 /// An image of the viewer's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// Id.
     pub id: ImageId,
@@ -182,16 +181,12 @@ pub struct NewUpload {
     pub purpose: Purpose,
 }
 
-/// The viewer announces an image; its id. Where its bytes go, [`Links::upload`] says.
+/// The viewer announces an image. Where its bytes go, [`Links::upload`] says.
 ///
 /// # Errors
 /// More bytes, or more images at hand or in an hour, than are taken; a text out of bounds; the
 /// viewer's shard is away.
-pub async fn create(
-    op: &Operation,
-    domain: &Domain,
-    new: NewUpload,
-) -> Result<ImageId, DomainError> {
+pub async fn create(op: &Operation, domain: &Domain, new: NewUpload) -> Result<Image, DomainError> {
     let owner = op.require_viewer()?.user_id;
     let config = &domain.images.config;
     let mut errors = Vec::new();
@@ -204,46 +199,54 @@ pub async fn create(
         text::checked("altText", &new.alt, text::ALT_TEXT).map_err(|error| errors.push(error));
     let alt = alt.ok().filter(|_| errors.is_empty()).ok_or(DomainError::Rejected(errors))?;
     let new = NewUpload { alt, ..new };
-    let per_person = domain.images.per_person;
-    let standing =
-        domain.redis.take_points(&format!("im:{}", owner.as_i64()), per_person, ONE, 0).await;
-    if !standing.taken {
-        return Err(DomainError::Limited {
-            retry_after_s: per_person.until(ONE, standing.left).as_secs().max(1),
-        });
-    }
-    let shard = domain.cluster.shard_of_id(owner);
-    let request =
-        Request { user: owner, client_key: op.client_key.as_deref(), operation: "imageCreate" };
     let object_key = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>());
     let most_at_hand = i64::from(config.max_unused);
-    let committed = domain
-        .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<ImageId, DomainError> {
-            once(connection, request, &new, async |connection: &mut Connection| {
-                let row = NewImage {
-                    owner,
-                    bucket: owner.bucket(),
-                    purpose: new.purpose.name(),
-                    object_key: &object_key,
-                    byte_count: new.byte_count,
-                    alt_text: &new.alt,
-                    most_at_hand,
-                };
-                let message = format!("{most_at_hand} images wait to be shown: show them, or wait until they are forgotten");
-                store::insert(connection, &row).await?.ok_or_else(|| {
-                    let path = vec!["input".to_owned()];
-                    DomainError::Rejected(vec![UserError { code: UserErrorCode::LimitExceeded, message, path }])
-                })
-            })
-            .await
-        })
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    Ok(committed.value)
+    mutate(
+        op,
+        domain,
+        Mutation {
+            name: "imageCreate",
+            user: owner,
+            shard: domain.cluster.shard_of_id(owner),
+            input: &new,
+        },
+        may_announce(domain, owner),
+        async |tx: &mut Tx, ()| {
+            let row = NewImage {
+                owner,
+                bucket: owner.bucket(),
+                purpose: new.purpose.name(),
+                object_key: &object_key,
+                byte_count: new.byte_count,
+                alt_text: &new.alt,
+                most_at_hand,
+            };
+            let message = format!(
+                "{most_at_hand} images wait to be shown: show them, or wait until they are forgotten"
+            );
+            let code = UserErrorCode::LimitExceeded;
+            let refused = UserError { code, message, path: vec!["input".to_owned()] };
+            let id = store::insert(tx, &row).await?;
+            let id = id.ok_or_else(|| DomainError::Rejected(vec![refused]))?;
+            Ok(Image { id, alt: new.alt.clone(), state: State::AwaitingUpload })
+        },
+    )
+    .await
 }
 
-/// The viewer says anew what an image of theirs shows; it must not be shown yet.
+async fn may_announce(domain: &Domain, owner: UserId) -> Result<(), DomainError> {
+    let per_person = domain.images.per_person;
+    let bucket = format!("im:{}", owner.as_i64());
+    let standing = domain.redis.take_points(&bucket, per_person, ONE, 0).await;
+    if standing.taken {
+        return Ok(());
+    }
+    let wait = per_person.until(ONE, standing.left);
+    Err(DomainError::Limited { retry_after_s: wait.as_secs().max(1) })
+}
+
+/// The viewer says anew what an image of theirs shows; it must not be shown yet. Returns it as it is
+/// then.
 ///
 /// # Errors
 /// A text out of bounds; no such image, or it is shown already; the viewer's shard is away.
@@ -252,7 +255,7 @@ pub async fn describe(
     domain: &Domain,
     id: ImageId,
     alt: &str,
-) -> Result<ImageId, DomainError> {
+) -> Result<Image, DomainError> {
     let owner = op.require_viewer()?.user_id;
     let alt = text::checked("altText", alt, text::ALT_TEXT)
         .map_err(|error| DomainError::Rejected(vec![error]))?;
@@ -266,27 +269,25 @@ pub async fn describe(
     if id.bucket() != owner.bucket() {
         return Err(missing());
     }
-    let shard = domain.cluster.shard_of_id(owner);
-    let request =
-        Request { user: owner, client_key: op.client_key.as_deref(), operation: "imageUpdate" };
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<ImageId, DomainError> {
-                once(connection, request, &(id, &alt), async |connection: &mut Connection| {
-                    match store::describe(connection, owner.as_i64(), id.as_i64(), &alt).await? {
-                        true => Ok(id),
-                        false => Err(missing()),
-                    }
-                })
-                .await
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    Ok(committed.value)
+    mutate(
+        op,
+        domain,
+        Mutation {
+            name: "imageUpdate",
+            user: owner,
+            shard: domain.cluster.shard_of_id(owner),
+            input: &(id, &alt),
+        },
+        async { Ok(()) },
+        async |tx: &mut Tx, ()| {
+            if !store::describe(tx, owner.as_i64(), id.as_i64(), &alt).await? {
+                return Err(missing());
+            }
+            let now = store::get_many(tx, &[id.as_i64()]).await?;
+            now.into_iter().next().map(Image::of_row).ok_or_else(missing)
+        },
+    )
+    .await
 }
 
 /// The viewer's own images by id, as far as they are; others' are left out.

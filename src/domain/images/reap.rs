@@ -4,12 +4,10 @@
 use chrono::TimeDelta;
 
 use super::names_of;
-use crate::domain::{Domain, DomainError, Operation};
+use crate::domain::{Domain, DomainError, Operation, Tx, write};
 use crate::ids::{Bucket, compose};
-use crate::outbox::Messages;
 use crate::protocol::jobs::Job;
-use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, images as store};
+use crate::stores::postgres::images as store;
 
 /// Most of a shard at a time.
 const CHUNK: i64 = 200;
@@ -25,8 +23,8 @@ pub async fn reap(op: &Operation, domain: &Domain) -> Result<usize, DomainError>
     let before = compose((now - keep).timestamp_millis(), Bucket::new(0), 0);
     let mut count = 0;
     for shard in domain.cluster.indexes() {
-        let reaped = async |connection: &mut Connection| -> Result<usize, StoreError> {
-            let reaped = store::reap(connection, before, CHUNK).await?;
+        count += write(op, domain, shard, async |tx: &mut Tx| {
+            let reaped = store::reap(tx, before, CHUNK).await?;
             let Some(first) = reaped.iter().map(|image| image.id).min() else { return Ok(0) };
             let files = reaped.iter().flat_map(|image| {
                 // A job that died half-way may have left files of a format that no row tells.
@@ -40,14 +38,10 @@ pub async fn reap(op: &Operation, domain: &Domain) -> Result<usize, DomainError>
                     .chain(image.upload.clone())
             });
             let names: Vec<String> = files.collect();
-            let messages = Messages::new(shard, now, op.traceparent.as_deref());
-            messages
-                .job(Job::ImageDelete { names }, format!("image:{first}/reap"))
-                .append(connection)
-                .await?;
+            tx.enqueue(Job::ImageDelete { names }, format!("image:{first}/reap"));
             Ok(reaped.len())
-        };
-        count += domain.cluster.write(shard, op.deadline, reaped).await?.value;
+        })
+        .await?;
     }
     // Twice as long: an upload whose row waits for its job is not in vain.
     for name in domain

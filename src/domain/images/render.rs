@@ -15,6 +15,7 @@ use image::{
     AnimationDecoder, DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbaImage,
 };
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
+use serde::{Deserialize, Serialize};
 
 use super::Purpose;
 
@@ -26,7 +27,7 @@ const CAREFULLY: u32 = 3_000;
 const QUALITY: u8 = 82;
 
 /// Why something that was sent cannot be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rejection {
     /// Neither JPEG nor PNG, WebP or GIF.
     UnsupportedFormat,

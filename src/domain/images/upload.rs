@@ -7,9 +7,8 @@ use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{Domain, DomainError, Operation};
+use crate::domain::{Domain, DomainError, Operation, Tx, write};
 use crate::ids::{Id, ImageId};
-use crate::outbox::Messages;
 use crate::protocol::jobs::Job;
 use crate::stores::StoreError;
 use crate::stores::objects::Writer;
@@ -107,28 +106,20 @@ pub async fn receive<E>(
     };
     writer.finish().await?;
     let shard = domain.cluster.shard_of_id(id);
-    let kept = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline.max(Instant::now() + COMMIT),
-            async |connection: &mut Connection| -> Result<bool, StoreError> {
-                let kept = store::uploaded(connection, id.as_i64(), &name, &hash).await?;
-                if kept {
-                    let messages =
-                        Messages::new(shard, domain.clock.now(), op.traceparent.as_deref());
-                    messages
-                        .job(Job::ImageProcess { image_id: id }, format!("image:{id}/process"))
-                        .append(connection)
-                        .await?;
-                }
-                Ok(kept)
-            },
-        )
-        .await;
+    let mut late = Operation::internal(domain.cluster.len(), COMMIT);
+    late.traceparent.clone_from(&op.traceparent);
+    let by = if op.deadline > late.deadline { op } else { &late };
+    let kept = write(by, domain, shard, async |tx: &mut Tx| {
+        let kept = store::uploaded(tx, id.as_i64(), &name, &hash).await?;
+        if kept {
+            tx.enqueue(Job::ImageProcess { image_id: id }, format!("image:{id}/process"));
+        }
+        Ok(kept)
+    })
+    .await;
     match kept {
-        Ok(committed) if committed.value => Ok(()),
-        Ok(_) => {
+        Ok(true) => Ok(()),
+        Ok(false) => {
             // Another try was first.
             domain.objects.delete(&name).await?;
             same(&row(domain, id).await?, &hash)

@@ -7,9 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Notification;
-use crate::domain::idempotency::{Request, once};
 use crate::domain::relations::Relations;
-use crate::domain::{Domain, DomainError, Operation, UserErrorCode};
+use crate::domain::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
 use crate::ids::{Id, NotificationId, UserId};
 use crate::stores::postgres::{Connection, notification_settings as store};
 
@@ -91,27 +90,26 @@ pub async fn mark_read(
     up_to: NotificationId,
 ) -> Result<(), DomainError> {
     let user = op.require_viewer()?.user_id;
-    let shard = domain.cluster.shard_of_id(user);
-    let request =
-        Request { user, client_key: op.client_key.as_deref(), operation: "notificationsMarkRead" };
-    let committed = domain
-        .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<(), DomainError> {
-            once(connection, request, &up_to, async |connection: &mut Connection| {
-                if store::mark_read(connection, user.as_i64(), up_to.as_i64()).await? {
-                    return Ok(());
-                }
-                Err(DomainError::rejected(
-                    UserErrorCode::NotFound,
-                    "upTo",
-                    "there is no such notification",
-                ))
-            })
-            .await
-        })
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    Ok(())
+    mutate(
+        op,
+        domain,
+        Mutation {
+            name: "notificationsMarkRead",
+            user,
+            shard: domain.cluster.shard_of_id(user),
+            input: &up_to,
+        },
+        async { Ok(()) },
+        async |tx: &mut Tx, ()| match store::mark_read(tx, user.as_i64(), up_to.as_i64()).await? {
+            true => Ok(()),
+            false => Err(DomainError::rejected(
+                UserErrorCode::NotFound,
+                "upTo",
+                "there is no such notification",
+            )),
+        },
+    )
+    .await
 }
 
 /// The viewer chooses from whom they want some kinds; the others stay as they are.
@@ -124,30 +122,23 @@ pub async fn choose(
     choices: Vec<(String, Wanted)>,
 ) -> Result<(), DomainError> {
     let user = op.require_viewer()?.user_id;
-    let shard = domain.cluster.shard_of_id(user);
-    let request = Request {
-        user,
-        client_key: op.client_key.as_deref(),
-        operation: "notificationPreferencesUpdate",
-    };
-    let committed = domain
-        .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<(), DomainError> {
-            once(connection, request, &choices, async |connection: &mut Connection| {
-                let settings = store::lock(connection, user.as_i64()).await?.with(&choices);
-                Ok(store::choose(
-                    connection,
-                    user.as_i64(),
-                    &settings.muted,
-                    &settings.only_followed,
-                )
-                .await?)
-            })
-            .await
-        })
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    Ok(())
+    mutate(
+        op,
+        domain,
+        Mutation {
+            name: "notificationPreferencesUpdate",
+            user,
+            shard: domain.cluster.shard_of_id(user),
+            input: &choices,
+        },
+        async { Ok(()) },
+        async |tx: &mut Tx, ()| {
+            let settings = store::lock(tx, user.as_i64()).await?.with(&choices);
+            let Settings { muted, only_followed, .. } = &settings;
+            Ok(store::choose(tx, user.as_i64(), muted, only_followed).await?)
+        },
+    )
+    .await
 }
 
 #[cfg(test)]

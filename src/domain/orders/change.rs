@@ -3,13 +3,11 @@
 //! runs again for it.
 
 use super::{OrderStatus, REFUND_WITHIN, in_time};
-use crate::domain::idempotency::{Request, once};
-use crate::domain::{Domain, DomainError, Operation, UserErrorCode};
+use crate::domain::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
 use crate::ids::{Id, OrderId};
-use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
-use crate::stores::postgres::{Connection, orders as store};
+use crate::stores::postgres::orders as store;
 
 /// The viewer cancels an order that is not paid yet; cancelled already is fine. What was held is
 /// given back by the saga.
@@ -43,72 +41,51 @@ async fn change(
     op: &Operation,
     domain: &Domain,
     id: OrderId,
-    operation: &'static str,
+    name: &'static str,
     to: OrderStatus,
     done: &[OrderStatus],
 ) -> Result<OrderId, DomainError> {
     let buyer = op.require_viewer()?.user_id;
     let shard = domain.cluster.shard_of_id(id);
-    let request = Request { user: buyer, client_key: op.client_key.as_deref(), operation };
-    let committed = domain
-        .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<(), DomainError> {
-            let order =
-                store::lock(connection, id.as_i64()).await?.filter(|order| order.buyer_id == buyer);
-            let Some(order) = order else {
+    mutate(
+        op,
+        domain,
+        Mutation { name, user: buyer, shard, input: &id },
+        async { Ok(()) },
+        async |tx: &mut Tx, ()| {
+            let order = store::lock(tx, id.as_i64()).await?;
+            let Some(order) = order.filter(|order| order.buyer_id == buyer) else {
                 return Err(DomainError::rejected(
                     UserErrorCode::NotFound,
                     "orderId",
                     "there is no such order",
                 ));
             };
-            once(connection, request, &id, async |connection: &mut Connection| {
-                let status = OrderStatus::from_name(&order.status);
-                if status.is_some_and(|status| done.contains(&status)) {
-                    return Ok(());
-                }
-                if !status.is_some_and(|status| status.next().contains(&to)) {
-                    let message =
-                        format!("an order that is {} cannot become {}", order.status, to.name());
-                    return Err(DomainError::rejected(
-                        UserErrorCode::InvalidState,
-                        "orderId",
-                        message,
-                    ));
-                }
-                if !in_time(id, to, domain.clock.now()) {
-                    let message =
-                        format!("the money can be had back for {} days", REFUND_WITHIN.num_days());
-                    return Err(DomainError::rejected(
-                        UserErrorCode::InvalidState,
-                        "orderId",
-                        message,
-                    ));
-                }
-                let version = order.version + 1;
-                store::set_status(connection, id.as_i64(), to.name(), None, version).await?;
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(
-                        Event::OrderStatusChanged {
-                            order_id: id,
-                            buyer_id: buyer,
-                            status: to.name().to_owned(),
-                        },
-                        version,
-                    )
-                    // The saga may have ended its last run already: this one gives back what there
-                    // is to give back.
-                    .job(
-                        Job::OrderProcess { order_id: id },
-                        format!("order:{id}/process/{version}"),
-                    )
-                    .append(connection)
-                    .await?;
-                Ok(())
-            })
-            .await
-        })
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    Ok(id)
+            let refused =
+                |message| DomainError::rejected(UserErrorCode::InvalidState, "orderId", message);
+            let status = OrderStatus::from_name(&order.status);
+            if status.is_some_and(|status| done.contains(&status)) {
+                return Ok(id);
+            }
+            if !status.is_some_and(|status| status.next().contains(&to)) {
+                let (from, to) = (&order.status, to.name());
+                return Err(refused(format!("an order that is {from} cannot become {to}")));
+            }
+            if !in_time(id, to, tx.now()) {
+                let days = REFUND_WITHIN.num_days();
+                return Err(refused(format!("the money can be had back for {days} days")));
+            }
+            let version = order.version + 1;
+            store::set_status(tx, id.as_i64(), to.name(), None, version).await?;
+            let status = to.name().to_owned();
+            let event = Event::OrderStatusChanged { order_id: id, buyer_id: buyer, status };
+            tx.emit(event, version);
+            // The saga may have ended its last run already: this one gives back what there is to
+            // give back.
+            let job = Job::OrderProcess { order_id: id };
+            tx.enqueue(job, format!("order:{id}/process/{version}"));
+            Ok(id)
+        },
+    )
+    .await
 }

@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::process;
-use crate::domain::idempotency::{Request, once};
 use crate::domain::products::{self, Money, Product};
-use crate::domain::{Domain, DomainError, Operation, UserErrorCode};
+use crate::domain::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
 use crate::ids::{Id, OrderId, ProductId};
-use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
-use crate::stores::postgres::{Connection, orders as store};
+use crate::stores::postgres::orders as store;
 
 /// Most lines in an order.
 pub const MAX_LINES: usize = 50;
@@ -33,55 +31,42 @@ pub async fn place(
 ) -> Result<OrderId, DomainError> {
     let buyer = op.require_viewer()?.user_id;
     let quantities = added_up(lines)?;
-    let shard = domain.cluster.shard_of_id(buyer);
-    let ids: Vec<ProductId> = quantities.keys().copied().collect();
-    let products = products::current(op, domain, &ids).await?;
-    let (rows, total) = priced(&quantities, |id| products.get(&id))?;
-    let request =
-        Request { user: buyer, client_key: op.client_key.as_deref(), operation: "orderPlace" };
     let in_request = domain.orders.saga_in_request;
-    let payload: Vec<(ProductId, i32)> = quantities.into_iter().collect();
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<OrderId, DomainError> {
-                once(connection, request, &payload, async |connection: &mut Connection| {
-                    let id = store::insert(
-                        connection,
-                        buyer.bucket(),
-                        buyer.as_i64(),
-                        total.amount,
-                        &total.currency,
-                    )
-                    .await?;
-                    store::insert_lines(connection, id.as_i64(), &rows).await?;
-                    let messages =
-                        Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                            .event(Event::OrderPlaced { order_id: id, buyer_id: buyer }, 1);
-                    let messages = match in_request {
-                        true => messages,
-                        false => messages
-                            .job(Job::OrderProcess { order_id: id }, format!("order:{id}/process")),
-                    };
-                    messages.append(connection).await?;
-                    Ok(id)
-                })
-                .await
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    let id = mutate(
+        op,
+        domain,
+        Mutation {
+            name: "orderPlace",
+            user: buyer,
+            shard: domain.cluster.shard_of_id(buyer),
+            input: &quantities.iter().collect::<Vec<_>>(),
+        },
+        async {
+            let ids: Vec<ProductId> = quantities.keys().copied().collect();
+            let products = products::current(op, domain, &ids).await?;
+            priced(&quantities, |id| products.get(&id))
+        },
+        async |tx: &mut Tx, (rows, total): Priced| {
+            let (user, currency) = (buyer.as_i64(), &total.currency);
+            let id = store::insert(tx, buyer.bucket(), user, total.amount, currency).await?;
+            store::insert_lines(tx, id.as_i64(), &rows).await?;
+            tx.emit(Event::OrderPlaced { order_id: id, buyer_id: buyer }, 1);
+            if !in_request {
+                tx.enqueue(Job::OrderProcess { order_id: id }, format!("order:{id}/process"));
+            }
+            Ok(id)
+        },
+    )
+    .await?;
     if in_request {
         let mut saga = Operation::internal(
             domain.cluster.len(),
             op.deadline.saturating_duration_since(Instant::now()),
         );
         saga.traceparent.clone_from(&op.traceparent);
-        process(&saga, domain, committed.value).await?;
+        process(&saga, domain, id).await?;
     }
-    Ok(committed.value)
+    Ok(id)
 }
 
 fn invalid(message: String) -> DomainError {

@@ -11,10 +11,9 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::payments::PaymentOutcome;
-use crate::domain::products::Product;
-use crate::domain::{Domain, DomainError, Operation};
-use crate::ids::{Id, OrderId};
-use crate::outbox::Messages;
+use crate::domain::products::{Money, Product};
+use crate::domain::{Domain, DomainError, Operation, Tx, write};
+use crate::ids::{Id, OrderId, ProductId};
 use crate::protocol::events::Event;
 use crate::stores::StoreError;
 use crate::stores::postgres::{
@@ -112,53 +111,32 @@ async fn move_to(
     payment: Option<&str>,
 ) -> Result<OrderStatus, DomainError> {
     let (id, shard) = (order.id, domain.cluster.shard_of_id(order.id));
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<OrderStatus, DomainError> {
-                let locked = store::lock(connection, id.as_i64()).await?;
-                let locked =
-                    locked.ok_or_else(|| DomainError::Internal(format!("order {id} has gone")))?;
-                let Some(from) = OrderStatus::from_name(&locked.status) else {
-                    return Err(DomainError::Internal(format!(
-                        "order {id} is in no known state: {}",
-                        locked.status
-                    )));
-                };
-                if !from.next().contains(&to) {
-                    return Ok(from);
-                }
-                let version = locked.version + 1;
-                store::set_status(connection, id.as_i64(), to.name(), reason, version).await?;
-                if let Some(reference) = payment {
-                    store::insert_payment(
-                        connection,
-                        id.as_i64(),
-                        order.total.amount,
-                        &order.total.currency,
-                        reference,
-                    )
-                    .await?;
-                }
-                if to == OrderStatus::Refunded {
-                    store::refund_payment(connection, id.as_i64()).await?;
-                }
-                let event = Event::OrderStatusChanged {
-                    order_id: id,
-                    buyer_id: order.buyer_id,
-                    status: to.name().to_owned(),
-                };
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(event, version)
-                    .append(connection)
-                    .await?;
-                Ok(to)
-            },
-        )
-        .await?;
-    Ok(committed.value)
+    write(op, domain, shard, async |tx: &mut Tx| {
+        let locked = store::lock(tx, id.as_i64()).await?;
+        let locked = locked.ok_or_else(|| DomainError::Internal(format!("order {id} has gone")))?;
+        let Some(from) = OrderStatus::from_name(&locked.status) else {
+            let status = &locked.status;
+            return Err(DomainError::Internal(format!(
+                "order {id} is in no known state: {status}"
+            )));
+        };
+        if !from.next().contains(&to) {
+            return Ok(from);
+        }
+        let version = locked.version + 1;
+        store::set_status(tx, id.as_i64(), to.name(), reason, version).await?;
+        if let Some(reference) = payment {
+            let Money { amount, currency } = &order.total;
+            store::insert_payment(tx, id.as_i64(), *amount, currency, reference).await?;
+        }
+        if to == OrderStatus::Refunded {
+            store::refund_payment(tx, id.as_i64()).await?;
+        }
+        let (buyer_id, status) = (order.buyer_id, to.name().to_owned());
+        tx.emit(Event::OrderStatusChanged { order_id: id, buyer_id, status }, version);
+        Ok(to)
+    })
+    .await
 }
 
 /// Holds stock for every line, in product order; false at the first that there is not enough of.
@@ -183,44 +161,24 @@ async fn reserve(
 ) -> Result<bool, DomainError> {
     let (order_id, product) = (order.id.as_i64(), line.product_id);
     let shard = domain.cluster.shard_of_id(product);
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<(bool, Option<i64>), DomainError> {
-                let id = product.as_i64();
-                // The stock is taken first: its row lock orders everybody who wants this product.
-                let Some(left) = product_rows::change_stock(connection, id, -line.quantity).await?
-                else {
-                    // An earlier run may have taken the last pieces for this very order; if not, it
-                    // gets none, now and for ever.
-                    reservations::refuse(connection, order_id, id, line.quantity, amount_of(line))
-                        .await?;
-                    let held = reservations::status(connection, order_id, id).await? != "RELEASED";
-                    return Ok((held, None));
-                };
-                if !reservations::hold(connection, order_id, id, line.quantity, amount_of(line))
-                    .await?
-                {
-                    return Err(DomainError::Store(StoreError::Constraint(
-                        "reserved already".to_owned(),
-                    )));
-                }
-                let event = Event::ProductStockChanged { product_id: product, stock: left.stock };
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(event, left.version)
-                    .append(connection)
-                    .await?;
-                Ok((true, Some(left.version)))
-            },
-        )
-        .await;
-    match committed {
-        Ok(committed) => {
-            tell_caches(op, domain, line, committed.value.1).await;
-            Ok(committed.value.0)
+    let committed = write(op, domain, shard, async |tx: &mut Tx| {
+        let (id, amount) = (product.as_i64(), amount_of(line));
+        // The stock is taken first: its row lock orders everybody who wants this product.
+        let Some(left) = product_rows::change_stock(tx, id, -line.quantity).await? else {
+            // An earlier run may have taken the last pieces for this very order; if not, it gets
+            // none, now and for ever.
+            reservations::refuse(tx, order_id, id, line.quantity, amount).await?;
+            return Ok(reservations::status(tx, order_id, id).await? != "RELEASED");
+        };
+        if !reservations::hold(tx, order_id, id, line.quantity, amount).await? {
+            let held = StoreError::Constraint("reserved already".to_owned());
+            return Err(DomainError::Store(held));
         }
+        stock_changed(tx, product, left);
+        Ok(true)
+    })
+    .await;
+    match committed {
         // Reserved by an earlier run, in whatever state that is now: nothing was taken a second
         // time.
         Err(DomainError::Store(StoreError::Constraint(_))) => {
@@ -232,8 +190,14 @@ async fn reserve(
                 .await?;
             Ok(status != "RELEASED")
         }
-        Err(error) => Err(error),
+        committed => committed,
     }
+}
+
+/// Publishes a product's new stock.
+fn stock_changed(tx: &mut Tx, product: ProductId, left: product_rows::StockRow) {
+    tx.emit(Event::ProductStockChanged { product_id: product, stock: left.stock }, left.version);
+    tx.invalidate::<Product>(product, left.version);
 }
 
 async fn release(
@@ -244,33 +208,28 @@ async fn release(
 ) -> Result<(), DomainError> {
     let (order_id, product) = (order.id.as_i64(), line.product_id);
     let shard = domain.cluster.shard_of_id(product);
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<Option<i64>, DomainError> {
-                let id = product.as_i64();
-                let Some(held) = reservations::release(connection, order_id, id).await? else {
-                    // Whoever is still about to reserve for this order must find that it has ended.
-                    reservations::refuse(connection, order_id, id, line.quantity, amount_of(line))
-                        .await?;
-                    return Ok(None);
-                };
-                let left = product_rows::change_stock(connection, id, held.quantity).await?;
-                let left = left
-                    .ok_or_else(|| DomainError::Internal(format!("product {product} has gone")))?;
-                let event = Event::ProductStockChanged { product_id: product, stock: left.stock };
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(event, left.version)
-                    .append(connection)
-                    .await?;
-                Ok(Some(left.version))
-            },
-        )
-        .await?;
-    tell_caches(op, domain, line, committed.value).await;
-    Ok(())
+    write(op, domain, shard, async |tx: &mut Tx| {
+        let id = product.as_i64();
+        let Some(held) = reservations::release(tx, order_id, id).await? else {
+            // Whoever is still about to reserve for this order must find that it has ended.
+            reservations::refuse(tx, order_id, id, line.quantity, amount_of(line)).await?;
+            return Ok(());
+        };
+        let left = changed(tx, product, held.quantity).await?;
+        stock_changed(tx, product, left);
+        Ok(())
+    })
+    .await
+}
+
+/// Changes the stock of a product that is sure to be there.
+async fn changed(
+    tx: &mut Tx,
+    product: ProductId,
+    by: i32,
+) -> Result<product_rows::StockRow, DomainError> {
+    let left = product_rows::change_stock(tx, product.as_i64(), by).await?;
+    left.ok_or_else(|| DomainError::Internal(format!("product {product} has gone")))
 }
 
 async fn sell(
@@ -279,40 +238,19 @@ async fn sell(
     order: &Order,
     line: &OrderLine,
 ) -> Result<(), DomainError> {
-    let (order_id, product) = (order.id.as_i64(), line.product_id);
-    let shard = domain.cluster.shard_of_id(product);
-    let now = domain.clock.now();
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<Option<i64>, DomainError> {
-                let Some(sold) =
-                    reservations::sell(connection, order_id, product.as_i64(), now).await?
-                else {
-                    return Ok(None);
-                };
-                let raised = product_rows::change_stock(connection, product.as_i64(), 0).await?;
-                let raised = raised
-                    .ok_or_else(|| DomainError::Internal(format!("product {product} has gone")))?;
-                let event = Event::ProductSold {
-                    product_id: product,
-                    order_id: order.id,
-                    quantity: sold.quantity,
-                    amount: sold.amount,
-                    minute: minute_of(now),
-                };
-                Messages::new(shard, now, op.traceparent.as_deref())
-                    .event(event, raised.version)
-                    .append(connection)
-                    .await?;
-                Ok(Some(raised.version))
-            },
-        )
-        .await?;
-    tell_caches(op, domain, line, committed.value).await;
-    Ok(())
+    let (order_id, product_id) = (order.id, line.product_id);
+    let shard = domain.cluster.shard_of_id(product_id);
+    write(op, domain, shard, async |tx: &mut Tx| {
+        let (now, minute) = (tx.now(), minute_of(tx.now()));
+        let sold = reservations::sell(tx, order_id.as_i64(), product_id.as_i64(), now).await?;
+        let Some(sold) = sold else { return Ok(()) };
+        let version = changed(tx, product_id, 0).await?.version;
+        let (quantity, amount) = (sold.quantity, sold.amount);
+        tx.emit(Event::ProductSold { product_id, order_id, quantity, amount, minute }, version);
+        tx.invalidate::<Product>(product_id, version);
+        Ok(())
+    })
+    .await
 }
 
 /// Puts sold pieces back, once.
@@ -322,51 +260,23 @@ async fn take_back(
     order: &Order,
     line: &OrderLine,
 ) -> Result<(), DomainError> {
-    let product = line.product_id;
-    let shard = domain.cluster.shard_of_id(product);
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<Option<i64>, DomainError> {
-                let Some(returned) =
-                    reservations::take_back(connection, order.id.as_i64(), product.as_i64())
-                        .await?
-                else {
-                    return Ok(None);
-                };
-                let left =
-                    product_rows::change_stock(connection, product.as_i64(), returned.quantity)
-                        .await?;
-                let left = left
-                    .ok_or_else(|| DomainError::Internal(format!("product {product} has gone")))?;
-                let event = Event::ProductReturned {
-                    product_id: product,
-                    order_id: order.id,
-                    quantity: returned.quantity,
-                    amount: returned.amount,
-                    minute: minute_of(returned.sold_at),
-                };
-                Messages::new(shard, domain.clock.now(), op.traceparent.as_deref())
-                    .event(event, left.version)
-                    .append(connection)
-                    .await?;
-                Ok(Some(left.version))
-            },
-        )
-        .await?;
-    tell_caches(op, domain, line, committed.value).await;
-    Ok(())
+    let (order_id, product_id) = (order.id, line.product_id);
+    let shard = domain.cluster.shard_of_id(product_id);
+    write(op, domain, shard, async |tx: &mut Tx| {
+        let returned = reservations::take_back(tx, order_id.as_i64(), product_id.as_i64()).await?;
+        let Some(returned) = returned else { return Ok(()) };
+        let version = changed(tx, product_id, returned.quantity).await?.version;
+        let (quantity, amount) = (returned.quantity, returned.amount);
+        let minute = minute_of(returned.sold_at);
+        let event = Event::ProductReturned { product_id, order_id, quantity, amount, minute };
+        tx.emit(event, version);
+        tx.invalidate::<Product>(product_id, version);
+        Ok(())
+    })
+    .await
 }
 
 /// The beginning of its minute, Unix seconds: the window that sales are counted in.
 fn minute_of(time: DateTime<Utc>) -> i64 {
     time.timestamp().div_euclid(60) * 60
-}
-
-async fn tell_caches(op: &Operation, domain: &Domain, line: &OrderLine, version: Option<i64>) {
-    if let Some(version) = version {
-        op.told(domain.redis.invalidate::<Product>(&[(line.product_id.as_i64(), version)]).await);
-    }
 }

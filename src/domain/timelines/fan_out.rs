@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::domain::{Domain, DomainError, Operation};
+use crate::domain::{Domain, DomainError, Operation, Tx, write};
 use crate::ids::{Id, PostId, UserId};
 use crate::read_models::followers;
 use crate::stores::StoreError;
@@ -67,17 +67,12 @@ pub async fn resume_push(
 ) -> Result<(), DomainError> {
     let shard = domain.cluster.shard_of_id(author);
     let begun = tokio::time::Instant::now();
-    let renewed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<bool, DomainError> {
-                Ok(store::renew_pull(connection, author.as_i64(), domain.clock.now()).await?)
-            },
-        )
-        .await?;
-    if !renewed.value {
+    let is_renewed = write(op, domain, shard, async |tx: &mut Tx| {
+        let now = tx.now();
+        Ok(store::renew_pull(tx, author.as_i64(), now).await?)
+    })
+    .await?;
+    if !is_renewed {
         return Ok(());
     }
     let length = domain.feed.timeline_length;
@@ -100,15 +95,11 @@ pub async fn resume_push(
     if begun.elapsed() > OVERLAP.to_std().unwrap_or_default() / 2 {
         return Err(StoreError::Deadline(format!("the followers of {author:?}")).into());
     }
-    let committed = domain
-        .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| -> Result<(), DomainError> {
-            store::end_pull(connection, author.as_i64()).await?;
-            Ok(())
-        })
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    Ok(())
+    write(op, domain, shard, async |tx: &mut Tx| {
+        store::end_pull(tx, author.as_i64()).await?;
+        Ok(())
+    })
+    .await
 }
 
 /// A walk over an author's followers, [`CHUNK`] at a time, by id. Somebody who follows meanwhile

@@ -80,13 +80,12 @@ impl ImageMutations {
                 alt: input.alt_text,
                 purpose: input.purpose.into(),
             };
-            let (id, user_errors) = payload(images::create(&scope.op, &scope.domain, new).await)?;
+            let (image, user_errors) =
+                payload(images::create(&scope.op, &scope.domain, new).await)?;
             let links = &scope.domain.images.links;
+            let id = image.as_ref().map(|image| image.id);
             Ok(ImageCreatePayload {
-                image: match id {
-                    Some(id) => Image::load(&scope, id).await.transpose(),
-                    None => None,
-                },
+                image: image.map(|image| Ok(Image::own(image, &scope))),
                 upload_url: id.map(|id| links.upload(id)),
                 upload_expires_at: id.map(|id| links.upload_ends(id)),
                 user_errors,
@@ -112,11 +111,8 @@ impl ImageMutations {
                 )
                 .await
             };
-            let (id, user_errors) = payload(result.await)?;
-            let image = match id {
-                Some(id) => Image::load(&scope, id).await.transpose(),
-                None => None,
-            };
+            let (image, user_errors) = payload(result.await)?;
+            let image = image.map(|image| Ok(Image::own(image, &scope)));
             Ok(ImageUpdatePayload { image, user_errors })
         };
         Some(done.await)

@@ -75,12 +75,13 @@ impl Image {
     /// # Errors
     /// A shard that is away.
     pub async fn load(scope: &Arc<Scope>, id: ImageId) -> async_graphql::Result<Option<Self>> {
-        let found = scope.loaders.image(id).await?;
-        Ok(found.map(|image| Self {
-            image: Arc::new(image),
-            lifetime: Lifetime::Content,
-            scope: Arc::clone(scope),
-        }))
+        Ok(scope.loaders.image(id).await?.map(|image| Self::own(image, scope)))
+    }
+
+    /// One of the viewer's own.
+    pub fn own(image: images::Image, scope: &Arc<Scope>) -> Self {
+        let (image, scope) = (Arc::new(image), Arc::clone(scope));
+        Self { image, lifetime: Lifetime::Content, scope }
     }
 
     fn picture(&self) -> Option<&Picture> {

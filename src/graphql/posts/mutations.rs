@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::types::Post;
-use crate::domain::{DomainError, likes, posts, shares};
+use crate::domain::{DomainError, likes, posts};
 use crate::graphql::context::{Scope, mutation_scope};
 use crate::graphql::error::{UserError, payload};
 use crate::graphql::ids::{global, input};
@@ -91,11 +91,11 @@ macro_rules! post_payload {
         }
 
         impl $name {
-            async fn new(scope: &Arc<Scope>, result: Result<PostId, DomainError>) -> async_graphql::Result<Self> {
+            async fn new(scope: &Arc<Scope>, result: Result<Option<PostId>, DomainError>) -> async_graphql::Result<Self> {
                 let (id, user_errors) = payload(result)?;
-                let post = match id {
+                let post = match id.flatten() {
                     // It is done; that it cannot be shown must not read as if it were not.
-                    Some(id) => Post::load(scope, id).await.transpose(),
+                    Some(id) => Post::answered(scope, id).await.transpose(),
                     None => None,
                 };
                 Ok(Self { post, user_errors })
@@ -104,10 +104,15 @@ macro_rules! post_payload {
     };
 }
 
-post_payload! {
-    /// The new post.
-    PostCreatePayload
+/// The new post.
+#[derive(SimpleObject)]
+pub struct PostCreatePayload {
+    /// The post.
+    post: Option<async_graphql::Result<Post>>,
+    /// Why not.
+    user_errors: Vec<UserError>,
 }
+
 post_payload! {
     /// The post, liked.
     PostLikePayload
@@ -177,7 +182,8 @@ impl PostMutations {
                 };
                 posts::create(&scope.op, &scope.domain, new).await
             };
-            PostCreatePayload::new(&scope, result.await).await
+            let (post, user_errors) = payload(result.await)?;
+            Ok(PostCreatePayload { post: post.map(|row| Ok(Post::new(row, &scope))), user_errors })
         };
         Some(done.await)
     }
@@ -209,7 +215,9 @@ impl PostMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let result = async {
-                likes::like(&scope.op, &scope.domain, self::input("postId", &input.post_id)?).await
+                likes::like(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
+                    .await
+                    .map(Some)
             };
             PostLikePayload::new(&scope, result.await).await
         };
@@ -225,7 +233,7 @@ impl PostMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let result = async {
-                shares::repost(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
+                posts::repost(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
                     .await
             };
             let (done, user_errors) = payload(result.await)?;
@@ -233,8 +241,8 @@ impl PostMutations {
                 return Ok(PostRepostPayload { post: None, repost: None, user_errors });
             };
             let (post, repost) = futures_util::future::join(
-                Post::load(&scope, done.original),
-                Post::load(&scope, done.repost),
+                Post::answered(&scope, done.original),
+                Post::answered(&scope, done.repost),
             )
             .await;
             Ok(PostRepostPayload {
@@ -255,7 +263,7 @@ impl PostMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let result = async {
-                shares::unrepost(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
+                posts::unrepost(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
                     .await
             };
             PostUnrepostPayload::new(&scope, result.await).await
@@ -274,6 +282,7 @@ impl PostMutations {
             let result = async {
                 likes::unlike(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
                     .await
+                    .map(Some)
             };
             PostUnlikePayload::new(&scope, result.await).await
         };

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::comments;
 use crate::domain::images::Lifetime;
-use crate::domain::posts::Post as Row;
+use crate::domain::posts::{self, Post as Row};
 use crate::graphql::analytics::types::PostAnalytics;
 use crate::graphql::comments::types::Comment;
 use crate::graphql::connection::{Connection, connection, page};
@@ -39,6 +39,15 @@ impl Post {
     /// A shard that is away.
     pub async fn load(scope: &Arc<Scope>, id: PostId) -> async_graphql::Result<Option<Self>> {
         Ok(scope.loaders.post(id).await?.map(|row| Self::new(row, scope)))
+    }
+
+    /// A post that a mutation of the viewer's was answered with, the first time or again.
+    ///
+    /// # Errors
+    /// A shard that is away.
+    pub async fn answered(scope: &Arc<Scope>, id: PostId) -> async_graphql::Result<Option<Self>> {
+        let found = posts::answered(&scope.op, &scope.domain, id).await;
+        Ok(found.map_err(|error| fault(&error))?.map(|row| Self::new(row, scope)))
     }
 }
 

@@ -7,13 +7,12 @@ use chrono::{DateTime, Utc};
 
 use super::types::User;
 use crate::domain::identity::{self, Authenticated, SignUp};
-use crate::domain::users::{self, ProfileUpdate};
+use crate::domain::users::{self, ProfileUpdate, User as Row};
 use crate::domain::{DomainError, follows};
 use crate::graphql::context::{Scope, logged_in_scope, mutation_scope};
 use crate::graphql::error::{UserError, payload};
 use crate::graphql::ids::input;
 use crate::graphql::viewer::types::Viewer;
-use crate::ids::UserId;
 
 /// What a sign-up asks.
 #[derive(InputObject)]
@@ -38,7 +37,7 @@ pub struct LogInInput {
     handle: String,
     /// The password.
     password: String,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Taken, and not needed: a log-in that is sent again begins a session of its own.
     #[graphql(default)]
     client_key: Option<String>,
 }
@@ -177,14 +176,9 @@ macro_rules! user_payload {
         }
 
         impl $name {
-            async fn new(scope: &Arc<Scope>, result: Result<UserId, DomainError>) -> async_graphql::Result<Self> {
-                let (id, user_errors) = payload(result)?;
-                let user = match id {
-                    // It is done; that it cannot be shown must not read as if it were not.
-                    Some(id) => User::load(scope, id).await.transpose(),
-                    None => None,
-                };
-                Ok(Self { user, user_errors })
+            fn new(scope: &Arc<Scope>, result: Result<Option<Row>, DomainError>) -> async_graphql::Result<Self> {
+                let (row, user_errors) = payload(result)?;
+                Ok(Self { user: row.flatten().map(|row| Ok(User::new(row, scope))), user_errors })
             }
         }
     };
@@ -311,9 +305,9 @@ impl UserMutations {
                     is_private: input.is_private,
                     avatar,
                 };
-                users::update(&scope.op, &scope.domain, update).await
+                users::update(&scope.op, &scope.domain, update).await.map(Some)
             };
-            ProfileUpdatePayload::new(&scope, result.await).await
+            ProfileUpdatePayload::new(&scope, result.await)
         };
         Some(done.await)
     }
@@ -330,7 +324,7 @@ impl UserMutations {
                 follows::follow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?)
                     .await
             };
-            UserFollowPayload::new(&scope, result.await).await
+            UserFollowPayload::new(&scope, result.await)
         };
         Some(done.await)
     }
@@ -347,7 +341,7 @@ impl UserMutations {
                 follows::unfollow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?)
                     .await
             };
-            UserUnfollowPayload::new(&scope, result.await).await
+            UserUnfollowPayload::new(&scope, result.await)
         };
         Some(done.await)
     }

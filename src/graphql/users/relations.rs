@@ -77,11 +77,8 @@ macro_rules! done_to_a_user {
                     (&scope.op, &scope.domain, input("userId", &$input.user_id)?);
                 $work.await
             };
-            let (id, user_errors) = payload(result.await)?;
-            let user = match id {
-                Some(id) => User::load(&scope, id).await.transpose(),
-                None => None,
-            };
+            let (row, user_errors) = payload(result.await)?;
+            let user = row.flatten().map(|row| Ok(User::new(row, &scope)));
             Ok($payload { user, user_errors })
         };
         Some(done.await)

@@ -10,7 +10,7 @@ use crate::protocol::envelope::EventEnvelope;
 use crate::stores::StoreError;
 use crate::stores::kafka::consumer::Partition;
 use crate::stores::postgres::projections::{self as rows, Position};
-use crate::stores::postgres::{Connection, ShardIndex};
+use crate::stores::postgres::{ShardIndex, Transaction};
 
 /// How long a batch's transactions may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -77,10 +77,10 @@ impl Runner {
     ) -> Result<Vec<(Partition, i64, String)>, StoreError> {
         let name = self.projection.name();
         self.cluster
-            .write_unread(
+            .write_outbox(
                 shard,
                 Instant::now() + DEADLINE,
-                async |connection: &mut Connection| -> Result<_, StoreError> {
+                async |connection: &mut Transaction| -> Result<_, StoreError> {
                     let (topics, numbers): (Vec<&str>, Vec<i32>) =
                         next.keys().map(|partition| (partition.topic, partition.number)).unzip();
                     let held = rows::lock_positions_in(connection, name, &topics, &numbers).await?;

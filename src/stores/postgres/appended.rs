@@ -1,32 +1,11 @@
 //! Whose outboxes have got rows: so that their relays need not wait until they look by themselves.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::routing::ShardIndex;
-
-tokio::task_local! {
-    static APPENDED: Cell<bool>;
-}
-
-/// Says that the transaction at work in this task has rows for the outbox. Outside of one nobody is
-/// told, and the relay finds them when it looks.
-pub fn appended() {
-    let _outside = APPENDED.try_with(|appended| appended.set(true));
-}
-
-/// Does a transaction's work; whether it has said that it [`appended`].
-pub(super) async fn noticing<T>(work: impl Future<Output = T>) -> (T, bool) {
-    APPENDED
-        .scope(Cell::new(false), async {
-            let value = work.await;
-            (value, APPENDED.get().get())
-        })
-        .await
-}
 
 /// The shards whose outboxes this process has written to and nobody has been told of.
 #[derive(Debug, Default)]
@@ -60,11 +39,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_that_appends_is_noticed_and_shards_are_taken_once() {
-        assert_eq!(noticing(async { 1 }).await, (1, false));
-        assert_eq!(noticing(async { appended() }).await, ((), true));
-        appended();
-
+    async fn shards_are_taken_once() {
         let list = Appended::default();
         for shard in [2, 1, 2] {
             list.add(ShardIndex(shard));

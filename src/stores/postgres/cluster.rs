@@ -24,7 +24,7 @@ pub struct Cluster {
     statements: StatementCounter,
     pub(super) query_timeout: Duration,
     /// Whose outboxes have got rows from this process.
-    pub appended: Appended,
+    pub appended: Arc<Appended>,
 }
 
 impl Cluster {
@@ -84,7 +84,7 @@ impl Cluster {
             });
         }
         let map = ShardMap::even(shards.len());
-        Ok(Self { shards, map, statements, query_timeout, appended: Appended::default() })
+        Ok(Self { shards, map, statements, query_timeout, appended: Arc::default() })
     }
 
     /// The same cluster with the map that is in force.

@@ -47,3 +47,4 @@ pub use prepared::prepared;
 pub use routing::{ShardIndex, ShardMap};
 pub use session::ReadSession;
 pub use shard::Shard;
+pub use transaction::Transaction;

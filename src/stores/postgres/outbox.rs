@@ -1,4 +1,4 @@
-//! What the relay reads and marks.
+//! What mutations write, and the relay reads and marks.
 
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
@@ -8,6 +8,48 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::stores::StoreError;
+
+/// Messages to be, a column each.
+#[derive(Debug, Default)]
+pub struct NewRows {
+    pub(super) sinks: Vec<i16>,
+    pub(super) topics: Vec<&'static str>,
+    pub(super) keys: Vec<String>,
+    pub(super) payloads: Vec<String>,
+}
+
+impl NewRows {
+    /// Adds one.
+    pub fn push(&mut self, sink: i16, topic: &'static str, key: String, payload: String) {
+        self.sinks.push(sink);
+        self.topics.push(topic);
+        self.keys.push(key);
+        self.payloads.push(payload);
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sinks.is_empty()
+    }
+}
+
+/// Writes messages, in their order.
+///
+/// # Errors
+/// The server's.
+pub async fn insert(connection: &mut Connection, rows: &NewRows) -> Result<(), StoreError> {
+    prepared(
+        sql("INSERT INTO outbox (sink, topic, key, payload)
+             SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[])")
+        .bind::<Array<SmallInt>, _>(&rows.sinks)
+        .bind::<Array<Text>, _>(&rows.topics)
+        .bind::<Array<Text>, _>(&rows.keys)
+        .bind::<Array<Text>, _>(&rows.payloads),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
 
 /// An unsent message.
 #[derive(Debug, Clone, QueryableByName)]

@@ -272,6 +272,20 @@ impl Pool {
         }
     }
 
+    /// The same, to be kept for as long as a transaction takes.
+    ///
+    /// # Errors
+    /// As [`Pool::get`].
+    pub async fn get_owned(&self) -> Result<bb8::PooledConnection<'static, Manager>, StoreError> {
+        let _waiting = self.callers.begin();
+        loop {
+            let connection = self.inner.get_owned().await.map_err(|error| self.refused(error))?;
+            if !connection.has_ended() {
+                return Ok(connection);
+            }
+        }
+    }
+
     fn refused(&self, error: bb8::RunError<diesel::ConnectionError>) -> StoreError {
         match error {
             bb8::RunError::User(error) => StoreError::unavailable(&self.server, error),

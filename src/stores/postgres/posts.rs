@@ -72,13 +72,7 @@ pub struct NewPost<'a> {
     pub images: Option<&'a serde_json::Value>,
 }
 
-#[derive(QueryableByName)]
-struct IdRow {
-    #[diesel(sql_type = BigInt)]
-    id: PostId,
-}
-
-/// Inserts a post; its id.
+/// Inserts a post; its row.
 ///
 /// # Errors
 /// The server's.
@@ -86,10 +80,11 @@ pub async fn insert(
     connection: &mut Connection,
     bucket: Bucket,
     post: NewPost<'_>,
-) -> Result<PostId, StoreError> {
-    let row: IdRow = prepared(
+) -> Result<Post, StoreError> {
+    Ok(prepared(
         sql("INSERT INTO posts (id, author_id, text, product_id, quoted_post_id, entities, images)
-             VALUES (next_id($1), $2, $3, $4, $5, $6, $7) RETURNING id")
+             VALUES (next_id($1), $2, $3, $4, $5, $6, $7)
+             RETURNING id, author_id, text, product_id, images, deleted, repost_of, quoted_post_id, entities")
         .bind::<Integer, _>(i32::from(bucket.number()))
         .bind::<BigInt, _>(post.author)
         .bind::<Text, _>(post.text)
@@ -99,8 +94,7 @@ pub async fn insert(
         .bind::<Nullable<Jsonb>, _>(post.images),
     )
     .get_result(connection)
-    .await?;
-    Ok(row.id)
+    .await?)
 }
 
 /// Rows by id, deleted ones too.

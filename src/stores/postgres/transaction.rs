@@ -1,17 +1,19 @@
 //! The only way to write: one transaction on one shard's primary.
 
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, TransactionManager};
-use tokio::time::Instant;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 
-use super::appended::noticing;
+use super::appended::Appended;
 use super::cluster::Cluster;
-use super::pool::{Connection, Manager};
+use super::pool::{Connection, Manager, Pool};
 use super::position::primary_lsn;
 use super::routing::ShardIndex;
 use super::session::Lsn;
-use super::shard::Shard;
 use crate::stores::query::SendFnOnce;
 use crate::stores::{StoreError, explain};
 use crate::telemetry::trace::Span;
@@ -27,36 +29,247 @@ const COMMIT_GRACE: Duration = Duration::from_millis(500);
 pub struct Committed<T> {
     /// The work's result.
     pub value: T,
-    /// The shard's log position after the commit.
-    pub lsn: Lsn,
+    /// The shard's log position after the commit; `None` when it could not be read.
+    pub lsn: Option<Lsn>,
 }
 
 /// Tells explanations, figures and traces of a transaction, however it ends.
-struct Told<'a> {
-    shard: &'a Shard,
+struct Told {
+    pool: Pool,
+    shard: ShardIndex,
     began: std::time::Instant,
     span: Span,
     /// Until it is known to be well, or ended by the work's own decision.
     failed: bool,
 }
 
-impl Drop for Told<'_> {
+impl Drop for Told {
     fn drop(&mut self) {
-        explain::transaction(self.shard.index.0, self.began.elapsed());
-        self.shard.primary.count(self.began.elapsed(), self.failed);
+        explain::transaction(self.shard.0, self.began.elapsed());
+        self.pool.count(self.began.elapsed(), self.failed);
         if self.failed {
             self.span.failed("not committed");
         }
     }
 }
 
-impl Cluster {
-    /// Runs `work` in a transaction on the shard's primary and commits it. When `work` fails,
-    /// nothing of it stays.
+/// An open transaction: what query functions take, as a connection. Dropped, it is rolled back with
+/// its connection.
+pub struct Transaction {
+    connection: bb8::PooledConnection<'static, Manager>,
+    told: Told,
+    deadline: Instant,
+    outboxes: Arc<Appended>,
+    appended: bool,
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transaction").field("server", &self.server()).finish_non_exhaustive()
+    }
+}
+
+impl Deref for Transaction {
+    type Target = Connection;
+    fn deref(&self) -> &Self::Target {
+        &self.connection
+    }
+}
+
+impl DerefMut for Transaction {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.connection
+    }
+}
+
+impl Transaction {
+    /// Its shard.
+    pub fn shard(&self) -> ShardIndex {
+        self.told.shard
+    }
+
+    /// Its server's name, for operators.
+    pub fn server(&self) -> &str {
+        self.told.pool.server()
+    }
+
+    /// It has written to the outbox: its commit wakes the shard's relay.
+    pub fn appended(&mut self) {
+        self.appended = true;
+    }
+
+    /// What its work came to, and the transaction to be committed; one whose work failed, or was not
+    /// done by the deadline, ends here.
     ///
-    /// A COMMIT is never cancelled: at the deadline the connection is dropped and the answer is
+    /// # Errors
+    /// The work's own; [`StoreError::Deadline`].
+    pub async fn after<T, E: From<StoreError>>(
+        self,
+        worked: Result<Result<T, E>, Elapsed>,
+    ) -> Result<(T, Self), E> {
+        match worked {
+            Ok(Ok(value)) => Ok((value, self)),
+            Ok(Err(error)) => {
+                self.rollback().await;
+                Err(error)
+            }
+            Err(_) => Err(self.expire().into()),
+        }
+    }
+
+    /// Ends it by the work's own decision; nothing of it stays.
+    pub async fn rollback(mut self) {
+        self.told.failed = false;
+        if Transactions::rollback_transaction(&mut **self.connection).await.is_err() {
+            self.connection.poison();
+        }
+    }
+
+    /// Ends it because its deadline passed, whatever the server is doing; nothing of it stays.
+    pub fn expire(mut self) -> StoreError {
+        self.connection.poison();
+        StoreError::Deadline(self.server().to_owned())
+    }
+
+    /// Commits it; the shard's log position then, `None` when that could not be read. A COMMIT is
+    /// never cancelled: at the deadline the connection is dropped and the answer is
     /// [`StoreError::OutcomeUnknown`]. So is a COMMIT that came with a warning, since the server
     /// sends one when it stopped waiting for its replicas.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`]; what the server refuses at COMMIT.
+    pub async fn commit(mut self) -> Result<Option<Lsn>, StoreError> {
+        self.end().await?;
+        let position = timeout_at(self.deadline + COMMIT_GRACE, primary_lsn(&mut self));
+        if let Ok(Ok(lsn)) = position.await {
+            return Ok(Some(lsn));
+        }
+        self.connection.poison();
+        Ok(None)
+    }
+
+    /// The same for whoever reads nothing after it, and so needs no position: that is a statement
+    /// less.
+    ///
+    /// # Errors
+    /// As [`Transaction::commit`].
+    pub async fn commit_unread(mut self) -> Result<(), StoreError> {
+        self.end().await
+    }
+
+    async fn end(&mut self) -> Result<(), StoreError> {
+        let warnings = self.connection.warnings();
+        let committed = timeout_at(
+            self.deadline + COMMIT_GRACE,
+            Transactions::commit_transaction(&mut **self.connection),
+        )
+        .await;
+        match committed {
+            Ok(Ok(())) if self.connection.warnings() == warnings => self.told.failed = false,
+            Ok(Err(diesel::result::Error::DatabaseError(kind, info)))
+                if !matches!(
+                    kind,
+                    diesel::result::DatabaseErrorKind::ClosedConnection
+                        | diesel::result::DatabaseErrorKind::UnableToSendCommand
+                ) && !info.message().contains("terminating connection") =>
+            {
+                self.connection.poison();
+                return Err(diesel::result::Error::DatabaseError(kind, info).into());
+            }
+            outcome => {
+                tracing::error!(
+                    server = self.server(),
+                    ?outcome,
+                    "the outcome of a commit is unknown"
+                );
+                self.connection.poison();
+                return Err(StoreError::OutcomeUnknown(self.server().to_owned()));
+            }
+        }
+        if self.appended {
+            self.outboxes.add(self.told.shard);
+        }
+        Ok(())
+    }
+}
+
+impl Cluster {
+    /// Opens a transaction on the shard's primary.
+    ///
+    /// # Errors
+    /// The shard's unavailability.
+    pub async fn begin(
+        &self,
+        index: ShardIndex,
+        deadline: Instant,
+    ) -> Result<Transaction, StoreError> {
+        let pool = self.shard(index)?.primary.clone();
+        let span = pool.span("transaction on");
+        let began = std::time::Instant::now();
+        let told = Told { pool, shard: index, began, span, failed: true };
+        let connection = told.pool.get_owned().await?;
+        let outboxes = Arc::clone(&self.appended);
+        let mut transaction = Transaction { connection, told, deadline, outboxes, appended: false };
+        let begun = Transactions::begin_transaction(&mut **transaction.connection);
+        match timeout_at(deadline, begun).await {
+            Ok(Ok(())) => Ok(transaction),
+            Ok(Err(error)) => {
+                transaction.connection.poison();
+                Err(error.into())
+            }
+            Err(_) => Err(transaction.expire()),
+        }
+    }
+
+    /// Runs one statement on the shard's primary, which is a transaction by itself: what it commits
+    /// may be waited for by no replica, if it says so.
+    ///
+    /// # Errors
+    /// The statement's, or the shard's unavailability.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the signature says that the future may move between threads"
+    )]
+    pub fn write_alone<'a, T, F>(
+        &'a self,
+        index: ShardIndex,
+        deadline: Instant,
+        statement: F,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
+    where
+        T: Send + 'a,
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, StoreError>
+            + SendFnOnce<&'c mut Connection, Result<T, StoreError>, Fut: Send>
+            + Send
+            + 'a,
+    {
+        async move {
+            let pool = self.shard(index)?.primary.clone();
+            let span = pool.span("statement on");
+            let began = std::time::Instant::now();
+            let mut told = Told { pool, shard: index, began, span, failed: true };
+            let mut connection = told.pool.get_owned().await?;
+            match timeout_at(deadline, statement(&mut connection)).await {
+                Ok(Ok(value)) => {
+                    told.failed = false;
+                    Ok(value)
+                }
+                Ok(Err(error)) => {
+                    if error.is_transient() {
+                        connection.poison();
+                    }
+                    Err(error)
+                }
+                Err(_) => {
+                    connection.poison();
+                    Err(StoreError::Deadline(told.pool.server().to_owned()))
+                }
+            }
+        }
+    }
+
+    /// Runs `work` in a transaction on the shard's primary and commits it, as
+    /// [`Transaction::commit`] does. When `work` fails, nothing of it stays.
     ///
     /// # Errors
     /// The work's own error, or the shard's unavailability.
@@ -79,22 +292,10 @@ impl Cluster {
             + 'a,
     {
         async move {
-            let (value, mut connection) = self.write_and_commit(index, deadline, work).await?;
-            let lsn = match tokio::time::timeout_at(
-                deadline + COMMIT_GRACE,
-                primary_lsn(&mut connection),
-            )
-            .await
-            {
-                Ok(Ok(lsn)) => lsn,
-                // Committed, but where is not known: no replica is fresh enough for this client
-                // until it writes again.
-                _ => {
-                    connection.poison();
-                    u64::try_from(i64::MAX).unwrap_or_default()
-                }
-            };
-            Ok(Committed { value, lsn })
+            let mut transaction = self.begin(index, deadline).await?;
+            let worked = timeout_at(deadline, work(&mut transaction)).await;
+            let (value, transaction) = transaction.after(worked).await?;
+            Ok(Committed { value, lsn: transaction.commit().await? })
         }
     }
 
@@ -121,77 +322,44 @@ impl Cluster {
             + Send
             + 'a,
     {
-        async move { Ok(self.write_and_commit(index, deadline, work).await?.0) }
+        async move {
+            let mut transaction = self.begin(index, deadline).await?;
+            let worked = timeout_at(deadline, work(&mut transaction)).await;
+            let (value, transaction) = transaction.after(worked).await?;
+            transaction.commit_unread().await?;
+            Ok(value)
+        }
     }
 
-    /// The result, and the connection that it was committed on.
-    async fn write_and_commit<T, E, F>(
-        &self,
+    /// As [`Cluster::write_unread`]; the work gets the transaction itself, in which messages can be
+    /// written to the outbox.
+    ///
+    /// # Errors
+    /// As [`Cluster::write`].
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the signature says that the future may move between threads"
+    )]
+    pub fn write_outbox<'a, T, E, F>(
+        &'a self,
         index: ShardIndex,
         deadline: Instant,
         work: F,
-    ) -> Result<(T, bb8::PooledConnection<'_, Manager>), E>
+    ) -> impl Future<Output = Result<T, E>> + Send + 'a
     where
-        T: Send,
-        E: From<StoreError> + Send,
-        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E>
-            + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send>
-            + Send,
+        T: Send + 'a,
+        E: From<StoreError> + Send + 'a,
+        for<'c> F: AsyncFnOnce(&'c mut Transaction) -> Result<T, E>
+            + SendFnOnce<&'c mut Transaction, Result<T, E>, Fut: Send>
+            + Send
+            + 'a,
     {
-        let shard = self.shard(index)?;
-        let began = std::time::Instant::now();
-        let mut told =
-            Told { shard, began, span: shard.primary.span("transaction on"), failed: true };
-        let mut connection = shard.primary.get().await?;
-        let server = shard.primary.server();
-        let worked = noticing(tokio::time::timeout_at(deadline, async {
-            Transactions::begin_transaction(&mut **connection).await.map_err(StoreError::from)?;
-            work(&mut connection).await
-        }));
-        let (worked, appended) = worked.await;
-        let value = match worked {
-            Ok(Ok(value)) => value,
-            Ok(Err(error)) => {
-                told.failed = false;
-                if Transactions::rollback_transaction(&mut **connection).await.is_err() {
-                    connection.poison();
-                }
-                return Err(error);
-            }
-            Err(_) => {
-                connection.poison();
-                return Err(StoreError::Deadline(server.to_owned()).into());
-            }
-        };
-        let warnings = connection.warnings();
-        let committed = tokio::time::timeout_at(
-            deadline + COMMIT_GRACE,
-            Transactions::commit_transaction(&mut **connection),
-        )
-        .await;
-        match committed {
-            Ok(Ok(())) if connection.warnings() == warnings => told.failed = false,
-            Ok(Err(diesel::result::Error::DatabaseError(kind, info)))
-                if !matches!(
-                    kind,
-                    diesel::result::DatabaseErrorKind::ClosedConnection
-                        | diesel::result::DatabaseErrorKind::UnableToSendCommand
-                ) && !info.message().contains("terminating connection") =>
-            {
-                connection.poison();
-                return Err(
-                    StoreError::from(diesel::result::Error::DatabaseError(kind, info)).into()
-                );
-            }
-            outcome => {
-                tracing::error!(server, ?outcome, "the outcome of a commit is unknown");
-                connection.poison();
-                return Err(StoreError::OutcomeUnknown(server.to_owned()).into());
-            }
+        async move {
+            let mut transaction = self.begin(index, deadline).await?;
+            let worked = timeout_at(deadline, work(&mut transaction)).await;
+            let (value, transaction) = transaction.after(worked).await?;
+            transaction.commit_unread().await?;
+            Ok(value)
         }
-        if appended {
-            self.appended.add(index);
-        }
-        Ok((value, connection))
     }
 }

@@ -10,12 +10,13 @@
 //! hot key seldom expires at all, because the nearer its end, the likelier one of its readers loads
 //! it anew ([`early`]); jitter keeps keys from expiring together.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
 use rand::Rng;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::Redis;
 use crate::stores::query::SendFn;
@@ -37,6 +38,25 @@ pub trait Cached: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// The version of the row it was made from, 0 or more: an older one never overwrites a newer
     /// one.
     fn version(&self) -> i64;
+}
+
+/// A cached row that a write has made old.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stale {
+    kind: Cow<'static, str>,
+    id: i64,
+    /// The row's version now.
+    version: i64,
+    /// Whether processes keep the kind in their memory.
+    #[serde(rename = "local")]
+    is_local: bool,
+}
+
+impl Stale {
+    /// Row `id` of a kind, which is at least at `version` now.
+    pub fn of<V: Cached>(id: i64, version: i64) -> Self {
+        Self { kind: Cow::Borrowed(V::KIND), id, version, is_local: V::LOCAL }
+    }
 }
 
 /// How a reader may use the cache.
@@ -349,23 +369,31 @@ impl Redis {
     /// [`StoreError::Unavailable`]: nobody has been told, and whoever wrote must not trust the
     /// cache for a while.
     pub async fn invalidate<V: Cached>(&self, changed: &[(i64, i64)]) -> Result<(), StoreError> {
-        if changed.is_empty() {
+        let stale: Vec<Stale> =
+            changed.iter().map(|(id, version)| Stale::of::<V>(*id, *version)).collect();
+        self.invalidate_all(&stale).await
+    }
+
+    /// The same for rows of several kinds, in one round trip.
+    ///
+    /// # Errors
+    /// As [`Redis::invalidate`].
+    pub async fn invalidate_all(&self, stale: &[Stale]) -> Result<(), StoreError> {
+        if stale.is_empty() {
             return Ok(());
         }
         let mut script = self.inner.scripts.fill.prepare_invoke();
         script.arg("");
-        let mut told = String::new();
-        for (id, version) in changed {
-            script.key(self.inner.keys.cached(V::KIND, *id));
+        let mut local = String::new();
+        for Stale { kind, id, version, is_local } in stale {
+            script.key(self.inner.keys.cached(kind, *id));
             script
                 .arg(*version)
                 .arg(format!("{version}|"))
                 .arg(u64::try_from(TOMBSTONE.as_millis()).unwrap_or(1));
-            told.push_str(&format!("{}:{id} ", V::KIND));
-        }
-        if V::LOCAL {
-            for (id, _) in changed {
-                self.inner.local.remove(V::KIND, *id);
+            if *is_local {
+                self.inner.local.forget(kind, *id);
+                local.push_str(&format!("{kind}:{id} "));
             }
         }
         let channel = self.inner.keys.invalidations();
@@ -373,10 +401,10 @@ impl Redis {
             .pool
             .run(async |connection| {
                 script.invoke_async::<i64>(connection).await?;
-                if V::LOCAL {
+                if !local.is_empty() {
                     redis::cmd("PUBLISH")
                         .arg(&channel)
-                        .arg(&told)
+                        .arg(&local)
                         .query_async::<i64>(connection)
                         .await?;
                 }

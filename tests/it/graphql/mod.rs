@@ -1,4 +1,5 @@
 mod bad_input;
+mod every_mutation;
 mod every_path;
 mod idempotency;
 mod identity;

@@ -7,9 +7,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::idempotency::{Request, once};
-use super::posts::{self, Post};
-use super::{Domain, DomainError, Operation, UserErrorCode, users};
+use super::create::created;
+use super::delete::remove;
+use super::{Post, get_many_surely, require_visible, subject_of};
+use crate::domain::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, users};
 use crate::ids::{Id, PostId};
 use crate::protocol::events::Event;
 use crate::read_models::shares;
@@ -47,9 +48,9 @@ pub(super) async fn shareable(
     id: PostId,
 ) -> Result<Post, DomainError> {
     let viewer = op.require_viewer()?.user_id;
-    let mut post = posts::require_visible(op, domain, field, id).await?;
+    let mut post = require_visible(op, domain, field, id).await?;
     if let Some(original) = post.repost_of {
-        post = posts::require_visible(op, domain, field, original).await?;
+        post = require_visible(op, domain, field, original).await?;
     }
     let author = post.author_id;
     if author != viewer
@@ -82,105 +83,101 @@ pub struct Reposted {
 /// Not there, or of somebody private; a shard that is away.
 pub async fn repost(op: &Operation, domain: &Domain, id: PostId) -> Result<Reposted, DomainError> {
     let viewer = op.require_viewer()?.user_id;
-    let original = shareable(op, domain, "postId", id).await?.id;
-    let shard = domain.cluster.shard_of_id(viewer);
-    let request =
-        Request { user: viewer, client_key: op.client_key.as_deref(), operation: "postRepost" };
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<Reposted, DomainError> {
-                once(connection, request, &id, async |connection: &mut Connection| {
-                    let Some(repost) = store::insert(
-                        connection,
-                        viewer.bucket(),
-                        viewer.as_i64(),
-                        original.as_i64(),
+    mutate(
+        op,
+        domain,
+        Mutation {
+            name: "postRepost",
+            user: viewer,
+            shard: domain.cluster.shard_of_id(viewer),
+            input: &id,
+        },
+        shareable(op, domain, "postId", id),
+        async |tx: &mut Tx, original: Post| {
+            let (user, original) = (viewer.as_i64(), original.id);
+            let inserted = store::insert(tx, viewer.bucket(), user, original.as_i64()).await?;
+            let Some(repost) = inserted else {
+                let found = store::find(tx, user, original.as_i64()).await?;
+                // Made by somebody faster, and taken back in the same moment.
+                let gone = || {
+                    DomainError::rejected(
+                        UserErrorCode::InvalidState,
+                        "postId",
+                        "it was taken back meanwhile: try again",
                     )
-                    .await?
-                    else {
-                        let found =
-                            store::find(connection, viewer.as_i64(), original.as_i64()).await?;
-                        // Made by somebody faster, and taken back in the same moment.
-                        let gone = || {
-                            DomainError::rejected(
-                                UserErrorCode::InvalidState,
-                                "postId",
-                                "it was taken back meanwhile: try again",
-                            )
-                        };
-                        return Ok(Reposted { original, repost: found.ok_or_else(gone)? });
-                    };
-                    posts::created(op, domain, shard, repost, viewer)
-                        .event(
-                            Event::PostReposted {
-                                repost_id: repost,
-                                author_id: viewer,
-                                original_id: original,
-                            },
-                            1,
-                        )
-                        .append(connection)
-                        .await?;
-                    Ok(Reposted { original, repost })
-                })
-                .await
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    Ok(committed.value)
+                };
+                return Ok(Reposted { original, repost: found.ok_or_else(gone)? });
+            };
+            created(tx, repost, viewer);
+            let event =
+                Event::PostReposted { repost_id: repost, author_id: viewer, original_id: original };
+            tx.emit(event, 1);
+            Ok(Reposted { original, repost })
+        },
+    )
+    .await
+}
+
+/// What is to be no longer passed on.
+struct Unshared {
+    original: PostId,
+    /// Whether the viewer may see what they named.
+    is_visible: bool,
+    /// Whether they may see the original.
+    is_shown: bool,
 }
 
 /// The viewer takes a repost back; `id` is the original, or a repost of it. Never reposted is fine.
 /// What the viewer may no longer see they can still take back: it is their own. Returns the
-/// original.
+/// original, if the viewer may see it.
 ///
 /// # Errors
 /// A post that the viewer neither reposts nor may see; a shard that is away.
-pub async fn unrepost(op: &Operation, domain: &Domain, id: PostId) -> Result<PostId, DomainError> {
+pub async fn unrepost(
+    op: &Operation,
+    domain: &Domain,
+    id: PostId,
+) -> Result<Option<PostId>, DomainError> {
     let viewer = op.require_viewer()?.user_id;
-    let original = posts::rows(op, domain, &[id]).await?.get(&id).map_or(id, Post::subject);
-    let shard = domain.cluster.shard_of_id(viewer);
-    let request =
-        Request { user: viewer, client_key: op.client_key.as_deref(), operation: "postUnrepost" };
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<Option<PostId>, DomainError> {
-                once(connection, request, &id, async |connection: &mut Connection| {
-                    let Some(repost) =
-                        store::find(connection, viewer.as_i64(), original.as_i64()).await?
-                    else {
-                        return Ok(None);
-                    };
-                    // Of two at once the second finds it deleted.
-                    let Some(row) = post_rows::lock(connection, repost.as_i64())
-                        .await?
-                        .filter(|row| !row.deleted)
-                    else {
-                        return Ok(None);
-                    };
-                    posts::remove(op, domain, connection, shard, repost, &row).await?;
-                    Ok(Some(repost))
-                })
-                .await
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    match committed.value {
-        Some(repost) => {
-            op.told(domain.redis.invalidate::<Post>(&[(repost.as_i64(), posts::DELETED)]).await)
-        }
-        // Whether a post they may not see is still there is not told.
-        None => drop(posts::require_visible(op, domain, "postId", id).await?),
-    }
-    Ok(original)
+    mutate(
+        op,
+        domain,
+        Mutation {
+            name: "postUnrepost",
+            user: viewer,
+            shard: domain.cluster.shard_of_id(viewer),
+            input: &id,
+        },
+        async {
+            let original = subject_of(op, domain, "postId", id).await?;
+            let found = get_many_surely(op, domain, &[id, original]).await?;
+            let (is_visible, is_shown) = (found.contains_key(&id), found.contains_key(&original));
+            Ok(Unshared { original, is_visible, is_shown })
+        },
+        async |tx: &mut Tx, Unshared { original, is_visible, is_shown }: Unshared| {
+            let shown = is_shown.then_some(original);
+            let found = store::find(tx, viewer.as_i64(), original.as_i64()).await?;
+            let row = match found {
+                Some(repost) => post_rows::lock(tx, repost.as_i64()).await?,
+                None => None,
+            };
+            // Of two at once the second finds it deleted.
+            let (Some(repost), Some(row)) = (found, row.filter(|row| !row.deleted)) else {
+                // Whether a post they may not see is still there is not told.
+                return match is_visible {
+                    true => Ok(shown),
+                    false => Err(DomainError::rejected(
+                        UserErrorCode::NotFound,
+                        "postId",
+                        "there is no such post",
+                    )),
+                };
+            };
+            remove(tx, repost, &row).await?;
+            Ok(shown)
+        },
+    )
+    .await
 }
 
 /// Those of `ids` the viewer reposts; none when anonymous.
@@ -207,7 +204,7 @@ pub async fn viewer_reposts(
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn counts_many(
+pub async fn share_counts_many(
     op: &Operation,
     domain: &Domain,
     ids: &[PostId],

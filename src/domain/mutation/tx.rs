@@ -1,0 +1,123 @@
+//! A transaction as the rules see it: statements, what it emits, and what it makes old.
+
+use std::ops::{Deref, DerefMut};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::key::{Answer, Named};
+use crate::domain::{Domain, DomainError, Operation, timelines};
+use crate::ids::{Id, UserId};
+use crate::outbox::Messages;
+use crate::protocol::events::Event;
+use crate::protocol::jobs::Job;
+use crate::stores::postgres::idempotency_keys as keys;
+use crate::stores::postgres::session::Lsn;
+use crate::stores::postgres::{Connection, ShardIndex, Transaction};
+use crate::stores::redis::cache::{Cached, Stale};
+
+/// What a commit makes old outside the database. Stored with the answer to the key, so that a retry
+/// invalidates again what a process may have died before invalidating.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Effects {
+    /// Cached rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stale: Vec<Stale>,
+    /// People whose home timelines are no longer right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    timelines: Vec<UserId>,
+}
+
+impl Effects {
+    /// After the commit: the client's later reads see it, and no cache shows what was before.
+    pub(super) async fn apply(
+        self,
+        op: &Operation,
+        domain: &Domain,
+        shard: ShardIndex,
+        lsn: Option<Lsn>,
+    ) {
+        op.wrote(shard, lsn, domain.clock.now_ms());
+        if !self.stale.is_empty() {
+            op.invalidated(domain.redis.invalidate_all(&self.stale).await);
+        }
+        for user in self.timelines {
+            if let Err(DomainError::Store(error)) = timelines::forget(domain, user).await {
+                op.invalidated(Err(error));
+            }
+        }
+    }
+}
+
+/// An open transaction of a rule; given to query functions as the connection it is.
+#[derive(Debug)]
+pub struct Tx {
+    pub(super) transaction: Transaction,
+    pub(super) messages: Messages,
+    pub(super) effects: Effects,
+    now: DateTime<Utc>,
+}
+
+impl Deref for Tx {
+    type Target = Connection;
+    fn deref(&self) -> &Self::Target {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.transaction
+    }
+}
+
+impl Tx {
+    pub(super) fn new(transaction: Transaction, op: &Operation, domain: &Domain) -> Self {
+        let now = domain.clock.now();
+        let messages = Messages::new(transaction.shard(), now, op.traceparent.as_deref());
+        Self { transaction, messages, effects: Effects::default(), now }
+    }
+
+    /// When it began, by this process's clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// Has an event published once this is committed; `version` is the aggregate's after it. Lock
+    /// the aggregate's row first: that is what makes order per aggregate hold.
+    pub fn emit(&mut self, event: Event, version: i64) {
+        self.messages.event(event, version);
+    }
+
+    /// Has a job done once this is committed; `id` must be the same whenever the same work is asked
+    /// for (`order:12/process`).
+    pub fn enqueue(&mut self, job: Job, id: String) {
+        self.messages.job(job, id);
+    }
+
+    /// Row `id` is at `version` once this is committed: what caches hold of it is older.
+    pub fn invalidate<V: Cached>(&mut self, id: impl Id, version: i64) {
+        self.effects.stale.push(Stale::of::<V>(id.as_i64(), version));
+    }
+
+    /// The user's home timeline is no longer right once this is committed: the next read rebuilds
+    /// it.
+    pub fn forget_timeline(&mut self, user: UserId) {
+        self.effects.timelines.push(user);
+    }
+
+    /// Stores what is answered under the transaction's key, and writes its messages.
+    pub(super) async fn answer<T: Serialize>(
+        &mut self,
+        named: &Named,
+        value: &T,
+    ) -> Result<(), DomainError> {
+        let answer = Answer::of(value, &self.effects)?;
+        let rows = self.messages.take_rows();
+        keys::answer(&mut self.transaction, named.user, &named.name, &answer, &rows).await?;
+        if !rows.is_empty() {
+            self.transaction.appended();
+        }
+        Ok(())
+    }
+}

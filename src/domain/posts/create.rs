@@ -1,0 +1,154 @@
+//! Writing a post.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use super::Post;
+use super::repost::shareable;
+use crate::domain::profile_counts::ProfileCounts;
+use crate::domain::references::{self, Entities};
+use crate::domain::{
+    Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, images, mutate,
+    products, text,
+};
+use crate::ids::{Id, ImageId, PostId, ProductId, UserId};
+use crate::protocol::events::Event;
+use crate::protocol::jobs::Job;
+use crate::stores::postgres::{hashtags as hashtag_rows, posts as store, users as user_rows};
+
+/// A post to be.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct NewPost {
+    /// Text.
+    pub text: String,
+    /// A product to show with it.
+    pub product_id: Option<ProductId>,
+    /// A post that it says something about; of a repost, the original is meant.
+    pub quoted_post_id: Option<PostId>,
+    /// Images to show with it, in this order.
+    pub image_ids: Vec<ImageId>,
+}
+
+/// A post that may be written.
+struct Draft {
+    text: String,
+    entities: Entities,
+    /// Who is mentioned in it and is to be notified.
+    mentioned: Vec<UserId>,
+    quoted: Option<PostId>,
+}
+
+/// The viewer writes a post.
+///
+/// # Errors
+/// A text out of bounds, a product that does not exist, images that cannot be shown, a post that
+/// may not be quoted; a shard that is away.
+pub async fn create(op: &Operation, domain: &Domain, new: NewPost) -> Result<Post, DomainError> {
+    let author = op.require_viewer()?.user_id;
+    mutate(
+        op,
+        domain,
+        Mutation {
+            name: "postCreate",
+            user: author,
+            shard: domain.cluster.shard_of_id(author),
+            input: &new,
+        },
+        drafted(op, domain, &new),
+        async |tx: &mut Tx, draft: Draft| {
+            let activity = user_rows::raise_activity(tx, author.as_i64())
+                .await?
+                .ok_or(DomainError::Unauthenticated)?
+                .activity;
+            tx.invalidate::<ProfileCounts>(author, activity);
+            let purpose = images::Purpose::Post;
+            let shown = images::take(tx, author, purpose, &new.image_ids, "imageIds").await?;
+            let shown = (!shown.is_empty()).then(|| serde_json::json!(shown));
+            let row = store::NewPost {
+                author: author.as_i64(),
+                text: &draft.text,
+                product: new.product_id.map(Id::as_i64),
+                quoted: draft.quoted.map(Id::as_i64),
+                entities: &draft.entities,
+                images: shown.as_ref(),
+            };
+            let post = store::insert(tx, author.bucket(), row).await?;
+            let tags = draft.entities.hashtags();
+            if !tags.is_empty() {
+                hashtag_rows::insert(tx, &tags, post.id.as_i64(), author.as_i64()).await?;
+            }
+            created(tx, post.id, author);
+            let place = references::Place { author, post: post.id, comment: None };
+            references::emit(tx, &draft.mentioned, place);
+            if let Some(quoted_id) = draft.quoted {
+                tx.emit(Event::PostQuoted { quote_id: post.id, author_id: author, quoted_id }, 1);
+            }
+            Ok(post)
+        },
+    )
+    .await
+}
+
+/// What a new post sets in motion.
+pub(super) fn created(tx: &mut Tx, post: PostId, author: UserId) {
+    tx.emit(Event::PostCreated { post_id: post, author_id: author }, 1);
+    let job = Job::FeedFanOut { post_id: post, author_id: author };
+    tx.enqueue(job, format!("post:{post}/fan_out"));
+}
+
+/// Everything that is wrong with it is said at once.
+async fn drafted(op: &Operation, domain: &Domain, new: &NewPost) -> Result<Draft, DomainError> {
+    let checked = text::checked("text", &new.text, text::POST_TEXT);
+    let mut errors: Vec<UserError> = checked.as_ref().err().cloned().into_iter().collect();
+    if let Some(product) = new.product_id
+        && !product_exists(op, domain, product).await?
+    {
+        errors.push(UserError::field(
+            UserErrorCode::NotFound,
+            "productId",
+            "there is no such product",
+        ));
+    }
+    let quoted = match new.quoted_post_id {
+        Some(quoted) => shareable(op, domain, "quotedPostId", quoted).await.map(Some),
+        None => Ok(None),
+    };
+    let quoted = match quoted {
+        Err(DomainError::Rejected(refused)) => {
+            errors.extend(refused);
+            None
+        }
+        quoted => quoted?,
+    };
+    errors.extend(image_count(&new.image_ids).err());
+    let text = checked.ok().filter(|_| errors.is_empty()).ok_or(DomainError::Rejected(errors))?;
+    let entities = references::of_text(op, domain, &text).await?;
+    let quoted_author = quoted.as_ref().map(|quoted| quoted.author_id);
+    let mentioned = references::to_tell(op, domain, &entities, quoted_author.as_slice()).await?;
+    let quoted = quoted.map(|quoted| quoted.id);
+    Ok(Draft { text, entities, mentioned, quoted })
+}
+
+/// At most four, each once.
+fn image_count(ids: &[ImageId]) -> Result<(), UserError> {
+    let distinct: HashSet<&ImageId> = ids.iter().collect();
+    if ids.len() <= images::MAX_PER_POST && distinct.len() == ids.len() {
+        return Ok(());
+    }
+    let message = format!("must be {} images at most, each once", images::MAX_PER_POST);
+    Err(UserError::field(UserErrorCode::Invalid, "imageIds", message))
+}
+
+/// Products are never deleted, so one that a cache or a replica has is there; one that they lack
+/// may only be new, and the primary is asked.
+async fn product_exists(
+    op: &Operation,
+    domain: &Domain,
+    product: ProductId,
+) -> Result<bool, DomainError> {
+    if !products::get_many(op, domain, &[product]).await?.is_empty() {
+        return Ok(true);
+    }
+    Ok(!products::current(op, domain, &[product]).await?.is_empty())
+}

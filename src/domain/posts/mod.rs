@@ -1,0 +1,49 @@
+//! Posts: what they are. Writing one is in `create.rs`, deleting in `delete.rs`, passing on what
+//! somebody else wrote in `repost.rs`, and who may see which in `read.rs`.
+
+mod create;
+mod delete;
+mod read;
+mod repost;
+
+use serde::{Deserialize, Serialize};
+
+use crate::stores::redis::cache::Cached;
+
+pub use crate::stores::postgres::posts::Post;
+pub use create::{NewPost, create};
+pub use delete::delete;
+pub use read::{answered, by_author, counts_many, get_many};
+pub(super) use read::{authors_of, get_many_surely, lock, originals, require_visible, subject_of};
+pub use repost::{Reposted, ShareCounts, repost, share_counts_many, unrepost, viewer_reposts};
+
+/// A post never changes but by being deleted.
+impl Cached for Post {
+    const KIND: &'static str = "post";
+    const LOCAL: bool = true;
+    fn version(&self) -> i64 {
+        if self.deleted { DELETED } else { 1 }
+    }
+}
+
+/// The cached version of a deleted post.
+pub(super) const DELETED: i64 = 2;
+
+/// A post's counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostCounts {
+    /// Likes.
+    pub likes: i64,
+    /// Comments.
+    pub comments: i64,
+    /// The post's version they were counted at.
+    pub version: i64,
+}
+
+impl Cached for PostCounts {
+    const KIND: &'static str = "post_counts";
+    const LOCAL: bool = true;
+    fn version(&self) -> i64 {
+        self.version
+    }
+}

@@ -1,0 +1,306 @@
+//! Reading posts: who may see which.
+
+use std::collections::HashMap;
+
+use super::{Post, PostCounts};
+use crate::domain::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy};
+use crate::ids::{Id, PostId, UserId};
+use crate::read_models::post_counts;
+use crate::stores::postgres::{Connection, posts as store};
+
+/// How long a second look, at a primary, may take.
+const FRESH: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Posts by id that the viewer may see, through the cache; the others are left out.
+///
+/// # Errors
+/// A shard that is away: an answer without its posts would look complete.
+pub async fn get_many(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[PostId],
+) -> Result<HashMap<PostId, Post>, DomainError> {
+    let rows = rows(op, domain, ids).await?;
+    let visible = visible(op, domain, rows.into_values().collect()).await?;
+    Ok(visible.into_iter().map(|post| (post.id, post)).collect())
+}
+
+/// Those of these posts that the viewer may see, in their order: their author's by their author,
+/// and a repost only with the post that it passes on.
+///
+/// # Errors
+/// A shard that is away.
+pub(in crate::domain) async fn visible(
+    op: &Operation,
+    domain: &Domain,
+    posts: Vec<Post>,
+) -> Result<Vec<Post>, DomainError> {
+    let originals: Vec<PostId> = posts.iter().filter_map(|post| post.repost_of).collect();
+    let originals =
+        if originals.is_empty() { HashMap::new() } else { rows(op, domain, &originals).await? };
+    let authors = posts.iter().chain(originals.values()).map(|post| post.author_id);
+    let visible = policy::passing(op, domain, authors, policy::content_is_visible).await?;
+    let shown = |post: &Post| {
+        let original = post.repost_of.map(|of| originals.get(&of));
+        let original_is_shown = original.is_none_or(|found| {
+            found.is_some_and(|original| visible.contains(&original.author_id))
+        });
+        original_is_shown && visible.contains(&post.author_id)
+    };
+    Ok(posts.into_iter().filter(shown).collect())
+}
+
+/// These posts with the originals in place of reposts, each once.
+///
+/// # Errors
+/// A shard that is away.
+pub(in crate::domain) async fn originals(
+    op: &Operation,
+    domain: &Domain,
+    posts: HashMap<PostId, Post>,
+) -> Result<HashMap<PostId, Post>, DomainError> {
+    let of: Vec<PostId> = posts.values().filter_map(|post| post.repost_of).collect();
+    let originals = if of.is_empty() { HashMap::new() } else { rows(op, domain, &of).await? };
+    Ok(posts.into_iter().filter(|(_, post)| post.repost_of.is_none()).chain(originals).collect())
+}
+
+/// Posts by id that are not deleted, whoever asks, through the cache: for rules to decide by.
+///
+/// # Errors
+/// A shard that is away.
+pub(in crate::domain) async fn rows(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[PostId],
+) -> Result<HashMap<PostId, Post>, DomainError> {
+    let mut found = stored(op, domain, ids).await?;
+    found.retain(|_, post| !post.deleted);
+    Ok(found)
+}
+
+/// Posts by id, deleted ones too, whoever asks, through the cache.
+///
+/// # Errors
+/// A shard that is away.
+async fn stored(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[PostId],
+) -> Result<HashMap<PostId, Post>, DomainError> {
+    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
+    let found = domain
+        .redis
+        .get_many(
+            op.cache_policy(),
+            &raw,
+            async |missing: &[i64]| -> Result<HashMap<i64, Post>, DomainError> {
+                let missing = missing.iter().copied().map(PostId::from_i64);
+                let rows = domain
+                    .cluster
+                    .scatter_ids(
+                        &op.reads,
+                        missing,
+                        async |connection: &mut Connection, ids: &[i64]| {
+                            store::get_many(connection, ids).await
+                        },
+                    )
+                    .await
+                    .complete()?;
+                Ok(rows.into_iter().flatten().map(|post| (post.id.as_i64(), post)).collect())
+            },
+        )
+        .await?;
+    Ok(found.into_values().map(|post| (post.id, post)).collect())
+}
+
+/// A post's row, deleted or not, whoever asks.
+async fn row(op: &Operation, domain: &Domain, id: PostId) -> Result<Option<Post>, DomainError> {
+    if let Some(post) = stored(op, domain, &[id]).await?.remove(&id) {
+        return Ok(Some(post));
+    }
+    // It may be too new for the replica.
+    let fresh = Operation::fresh(domain.cluster.len(), op.viewer, FRESH);
+    Ok(stored(&fresh, domain, &[id]).await?.remove(&id))
+}
+
+/// The post that likes of a post, and comments on it, belong to: of a repost, the original. That
+/// never changes, so it may be asked before anything else is, and of a post that is deleted since.
+/// `field` names the post in the input.
+///
+/// # Errors
+/// `NOT_FOUND` when there never was such a post; a shard that is unavailable.
+pub(in crate::domain) async fn subject_of(
+    op: &Operation,
+    domain: &Domain,
+    field: &str,
+    id: PostId,
+) -> Result<PostId, DomainError> {
+    let found = row(op, domain, id).await?;
+    found.map(|post| post.subject()).ok_or_else(|| missing(field))
+}
+
+/// A post that a mutation of the viewer's has been answered with: as they were shown it then, also
+/// when it was deleted since, or they may no longer see it. A post never changes, so this shows
+/// nothing that the first answer did not.
+///
+/// # Errors
+/// A shard that is unavailable.
+pub async fn answered(
+    op: &Operation,
+    domain: &Domain,
+    id: PostId,
+) -> Result<Option<Post>, DomainError> {
+    row(op, domain, id).await
+}
+
+/// Locks a post that somebody is about to say or do something about.
+///
+/// # Errors
+/// `NOT_FOUND` when it is deleted; the server's.
+pub(in crate::domain) async fn lock(
+    connection: &mut Connection,
+    field: &str,
+    id: PostId,
+) -> Result<store::Locked, DomainError> {
+    let locked = store::lock(connection, id.as_i64()).await?;
+    locked.filter(|post| !post.deleted).ok_or_else(|| missing(field))
+}
+
+fn missing(field: &str) -> DomainError {
+    DomainError::rejected(UserErrorCode::NotFound, field, "there is no such post")
+}
+
+/// Who wrote these posts, whoever asks and also when they are deleted.
+///
+/// # Errors
+/// A shard that is away.
+pub(in crate::domain) async fn authors_of(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[PostId],
+) -> Result<Vec<UserId>, DomainError> {
+    let rows = domain
+        .cluster
+        .scatter_ids(
+            &op.reads,
+            ids.iter().copied(),
+            async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await,
+        )
+        .await
+        .complete()?;
+    Ok(rows.into_iter().flatten().map(|post| post.author_id).collect())
+}
+
+/// The same for posts that are known to have been there: those that a replica does not show yet are
+/// asked for at the primary.
+///
+/// # Errors
+/// As [`get_many`].
+pub(in crate::domain) async fn get_many_surely(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[PostId],
+) -> Result<HashMap<PostId, Post>, DomainError> {
+    let mut found = get_many(op, domain, ids).await?;
+    let unknown: Vec<PostId> = ids.iter().filter(|id| !found.contains_key(id)).copied().collect();
+    if !unknown.is_empty() {
+        let fresh = Operation::fresh(domain.cluster.len(), op.viewer, FRESH);
+        found.extend(get_many(&fresh, domain, &unknown).await?);
+    }
+    Ok(found)
+}
+
+/// A post that the viewer may see, for what they want to do with it; `field` names it in the input.
+///
+/// # Errors
+/// `NOT_FOUND` when they may not, or it is not there; a shard that is away.
+pub(in crate::domain) async fn require_visible(
+    op: &Operation,
+    domain: &Domain,
+    field: &str,
+    id: PostId,
+) -> Result<Post, DomainError> {
+    let found = get_many_surely(op, domain, &[id]).await?.remove(&id);
+    found.ok_or_else(|| missing(field))
+}
+
+/// An author's posts and reposts, newest first; cursor = post id.
+///
+/// # Errors
+/// The author's shard is away.
+pub async fn by_author(
+    op: &Operation,
+    domain: &Domain,
+    author: UserId,
+    page: PageRequest,
+) -> Result<Page<Post>, DomainError> {
+    if !policy::passes(op, domain, author, policy::content_is_visible).await? {
+        return Ok(Page::default());
+    }
+    let below = page.after.unwrap_or(i64::MAX);
+    let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
+    let shard = domain.cluster.shard_of_id(author);
+    let posts = domain
+        .cluster
+        .read(&op.reads, shard, async |connection: &mut Connection| {
+            store::by_author(connection, author.as_i64(), below, limit).await
+        })
+        .await?;
+    let rows = posts.into_iter().map(|post| (post.id.as_i64(), post)).collect();
+    let mut page = Page::from_rows(rows, page.first);
+    let shown = visible(
+        op,
+        domain,
+        page.items.into_iter().map(|(_, post)| post).filter(|post| !post.deleted).collect(),
+    )
+    .await?;
+    page.items = shown.into_iter().map(|post| (post.id.as_i64(), post)).collect();
+    Ok(page)
+}
+
+/// Counts by post, through the cache; an entry for every post that exists.
+///
+/// # Errors
+/// A shard that is away.
+pub async fn counts_many(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[PostId],
+) -> Result<HashMap<PostId, PostCounts>, DomainError> {
+    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
+    let found = domain
+        .redis
+        .get_many(
+            op.cache_policy(),
+            &raw,
+            async |missing: &[i64]| -> Result<HashMap<i64, PostCounts>, DomainError> {
+                let missing = missing.iter().copied().map(PostId::from_i64);
+                let rows = domain
+                    .cluster
+                    .scatter_ids(
+                        &op.reads,
+                        missing,
+                        async |connection: &mut Connection, ids: &[i64]| {
+                            post_counts::load(connection, ids).await
+                        },
+                    )
+                    .await
+                    .complete()?;
+                let rows = rows.into_iter().flatten();
+                Ok(rows
+                    .map(|row| {
+                        (
+                            row.post_id,
+                            PostCounts {
+                                likes: row.likes,
+                                comments: row.comments,
+                                version: row.version,
+                            },
+                        )
+                    })
+                    .collect())
+            },
+        )
+        .await?;
+    Ok(found.into_iter().map(|(id, counts)| (PostId::from_i64(id), counts)).collect())
+}
