@@ -1,6 +1,7 @@
 //! The GraphQL endpoint: GraphQL over HTTP, and nothing else.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::LazyLock;
 
 use async_graphql::parser::types::OperationType;
 use axum::Extension;
@@ -9,7 +10,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited as LimitedBody};
 
 use super::answer::{Accept, Refusal, not_run, ran, refusal};
@@ -20,6 +21,7 @@ use super::prepare::{Incoming, prepare};
 use super::{RequestId, Served, origin, websocket};
 use crate::domain::operation::ConsistencyToken;
 use crate::graphql::error::ErrorCode;
+use crate::graphql::schema::sdl;
 
 /// The header that asks for an explanation.
 const EXPLAIN: &str = "plaza-explain";
@@ -39,6 +41,21 @@ fn accepted(served: &Served, headers: &HeaderMap) -> Result<Accept, Refusal> {
     let message = "plaza answers in application/json or application/graphql-response+json";
     Accept::of(headers)
         .ok_or_else(|| refusal(StatusCode::NOT_ACCEPTABLE, ErrorCode::BadUserInput, message))
+}
+
+fn reads_pages(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// The schema in GraphQL's own language, for generators of code.
+pub async fn schema_text() -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(sdl);
+    let headers = [
+        (header::CONTENT_TYPE, "application/graphql; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=300"),
+    ];
+    (headers, TEXT.as_str()).into_response()
 }
 
 /// Anything but GET and POST.
@@ -63,6 +80,10 @@ pub async fn by_get(
     );
     if let Ok(upgrade) = upgrade {
         return websocket::accept(served, id, address, &headers, upgrade);
+    }
+    // Somebody who has typed the address into a browser.
+    if reads_pages(&headers) && !parameters.iter().any(|(name, _)| name == "query") {
+        return Redirect::temporary("/graphiql").into_response();
     }
     let incoming = || -> Result<(Accept, Incoming), Refusal> {
         let accept = accepted(&served, &headers)?;

@@ -23,7 +23,7 @@ const POLICY: &str = "default-src 'none'; sandbox";
 /// The routes of images.
 pub fn routes() -> Router<Served> {
     Router::new()
-        .route("/media/uploads/{token}", put(upload))
+        .route("/media/uploads/{token}", put(upload).get(may_upload))
         .route("/media/images/{file}", get(fetch))
 }
 
@@ -54,6 +54,18 @@ fn refused(why: &Refused) -> Refusal {
     };
     let told = refusal(status, code, why.to_string());
     if matches!(why, Refused::Busy) { told.retry_after(1) } else { told }
+}
+
+/// Whether bytes may be sent to an address: nginx asks before it reads any, and takes 403 for no.
+/// What is refused here is refused again, in other words, when the bytes are sent.
+async fn may_upload(State(served): State<Served>, Path(token): Path<String>) -> Response {
+    let domain = &served.app.domain;
+    let ends = domain.images.links.uploaded(&token).map(|(_, ends)| ends);
+    if ends.is_some_and(|ends| ends > domain.clock.now()) {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let message = Refused::Address.to_string();
+    refusal(StatusCode::FORBIDDEN, ErrorCode::Forbidden, message).into_response()
 }
 
 /// Takes an image's bytes, whatever they are called: what they are is found out later.

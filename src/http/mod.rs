@@ -1,9 +1,11 @@
 //! HTTP: the routes on one page, and what each is made of.
 
 pub mod answer;
+pub mod connections;
 pub mod execute;
 pub mod graphiql;
 pub mod graphql;
+pub mod headers;
 pub mod health;
 pub mod identity;
 pub mod images;
@@ -27,7 +29,6 @@ use axum::{Json, Router};
 use futures_util::FutureExt;
 use prepare::NotRun;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::App;
 use crate::graphql::error::ErrorCode;
@@ -112,15 +113,12 @@ const MAX_HEADERS: usize = 16 * 1_024;
 
 /// What the world sees.
 pub fn public_router(app: &App) -> Router {
-    let nosniff = SetResponseHeaderLayer::overriding(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    Router::new()
+    let router = Router::new()
         .route(
             "/graphql",
             get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method),
         )
+        .route("/schema.graphql", get(graphql::schema_text))
         .merge(images::routes())
         .merge(pages::routes(&app.config.server.web_folder))
         .fallback(pages::nowhere)
@@ -130,8 +128,8 @@ pub fn public_router(app: &App) -> Router {
         .with_state(Served::new(app))
         .layer(origin::cors(&app.config.server))
         .layer(axum::middleware::from_fn(bounded_headers))
-        .layer(axum::middleware::from_fn(with_request_id))
-        .layer(nosniff)
+        .layer(axum::middleware::from_fn(with_request_id));
+    headers::hardened(router, &app.config.server)
 }
 
 /// Refuses headers that no client of ours sends: the library takes 400 KB of them.
@@ -148,13 +146,14 @@ async fn bounded_headers(request: Request, next: Next) -> Response {
 
 /// What operators see, on a port of its own.
 pub fn admin_router(app: &App) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/", get(operator_page))
         .route("/operator.json", get(operator_sight))
-        .with_state(Operators { app: app.clone(), lookout: Lookout::default() })
+        .with_state(Operators { app: app.clone(), lookout: Lookout::default() });
+    headers::hardened(router, &app.config.server)
 }
 
 /// What the handlers on the admin port share.
@@ -177,8 +176,11 @@ impl axum::extract::FromRef<Served> for App {
     }
 }
 
-async fn operator_page() -> Html<&'static str> {
-    Html(include_str!("../operator/page.html"))
+async fn operator_page() -> impl IntoResponse {
+    // Its script and style are in it.
+    let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+        connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(include_str!("../operator/page.html")))
 }
 
 async fn operator_sight(State(operators): State<Operators>) -> Json<Sight> {
@@ -294,9 +296,8 @@ async fn serve(
         // Whoever balances the load needs a moment to see that this process is not ready any more.
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    Ok(axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
-        .with_graceful_shutdown(stopped)
-        .await?)
+    connections::serve(listener, router, &app.tasks, stopped).await;
+    Ok(())
 }
 
 #[cfg(test)]

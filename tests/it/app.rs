@@ -12,7 +12,7 @@ use plaza::cli::roles::{Role, start_without_ports};
 use plaza::clock::Clock;
 use plaza::config::{Config, ShardUrls};
 use plaza::domain::identity::generate_key_file;
-use plaza::http::public_router;
+use plaza::http::{connections, public_router};
 use plaza::stores::kafka::topology;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -168,14 +168,10 @@ pub async fn with_roles_and_config(
 async fn serve(app: &App) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}/graphql", listener.local_addr().expect("an address"));
-    let (router, stop) = (public_router(app), app.tasks.stopping());
+    let (router, stop, tasks) = (public_router(app), app.tasks.stopping(), app.tasks.clone());
     app.tasks.spawn("server", async move {
-        Ok(axum::serve(
-            listener,
-            router.into_make_service_with_connect_info::<std::net::SocketAddr>(),
-        )
-        .with_graceful_shutdown(async move { stop.cancelled().await })
-        .await?)
+        connections::serve(listener, router, &tasks, stop.cancelled()).await;
+        Ok(())
     });
     app.tasks.set_ready();
     url

@@ -13,6 +13,8 @@ mod app;
 mod cli;
 mod clients;
 mod commands;
+mod containers;
+mod edge;
 mod execution;
 mod feeds;
 mod fuzz;

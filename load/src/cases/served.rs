@@ -10,6 +10,7 @@ use anyhow::Context;
 use tokio::process::{Child, Command};
 
 use crate::client::Client;
+use crate::ports::at;
 
 /// How a process of plaza's is started: a server, unless said otherwise.
 #[derive(Debug, Clone)]
@@ -18,9 +19,10 @@ pub struct Launch {
     pub plaza: PathBuf,
     /// The configuration that the settings override.
     pub config: PathBuf,
-    /// The port of 127.0.0.1 that serves GraphQL, if the role does.
+    /// The port of 127.0.0.1 that serves GraphQL, if the role does, in a clone whose ports are not
+    /// shifted.
     pub port: u16,
-    /// The port of 127.0.0.1 for operators.
+    /// The port of 127.0.0.1 for operators, likewise.
     pub admin_port: u16,
     /// Names and values as in the environment.
     pub settings: Vec<(&'static str, String)>,
@@ -44,8 +46,8 @@ impl Launch {
         of_its_own_session(yielding.into_iter().chain([self.plaza.as_path()]))
             .arg(role)
             .env("PLAZA_CONFIG", &self.config)
-            .env("PLAZA_SERVER__LISTEN", format!("127.0.0.1:{}", self.port))
-            .env("PLAZA_ADMIN__LISTEN", format!("127.0.0.1:{}", self.admin_port))
+            .env("PLAZA_SERVER__LISTEN", format!("127.0.0.1:{}", at(self.port)))
+            .env("PLAZA_ADMIN__LISTEN", format!("127.0.0.1:{}", at(self.admin_port)))
             .envs(self.settings.iter().map(|(name, value)| (*name, value.as_str())))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -56,16 +58,17 @@ impl Launch {
 
     async fn ready(&self, process: &mut Child) -> anyhow::Result<()> {
         for _ in 0..200 {
+            let port = at(self.admin_port);
             if let Some(status) = process.try_wait()? {
-                anyhow::bail!("the process for port {} ended at once: {status}", self.admin_port);
+                anyhow::bail!("the process for port {port} ended at once: {status}");
             }
-            let ready = reqwest::get(format!("http://127.0.0.1:{}/readyz", self.admin_port)).await;
+            let ready = reqwest::get(format!("http://127.0.0.1:{port}/readyz")).await;
             if ready.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        anyhow::bail!("the process on port {} is not ready after 20 s", self.admin_port)
+        anyhow::bail!("the process on port {} is not ready after 20 s", at(self.admin_port))
     }
 }
 
@@ -104,7 +107,7 @@ impl Served {
         begun(process.id().context("the process has ended")?);
         launch.ready(&mut process).await?;
         Ok(Self {
-            client: Client::new(&format!("http://127.0.0.1:{}/graphql", launch.port))?,
+            client: Client::new(&format!("http://127.0.0.1:{}/graphql", at(launch.port)))?,
             role,
             launch,
             process,
@@ -152,7 +155,7 @@ impl Served {
     /// # Errors
     /// A server that does not answer.
     pub async fn metrics(&self) -> anyhow::Result<BTreeMap<String, f64>> {
-        let text = reqwest::get(format!("http://127.0.0.1:{}/metrics", self.launch.admin_port))
+        let text = reqwest::get(format!("http://127.0.0.1:{}/metrics", at(self.launch.admin_port)))
             .await?
             .text()
             .await?;
@@ -205,7 +208,8 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Starts nginx on the port, before servers on these. Its files go into the folder.
+    /// Starts nginx on the port, before servers on these, all of them as in a clone whose ports are
+    /// not shifted. Its files go into the folder.
     ///
     /// # Errors
     /// A configuration without the two servers it is known to have; an nginx that does not listen
@@ -218,6 +222,7 @@ impl Nginx {
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let folder = std::path::absolute(folder)?;
+        let port = at(port);
         let file = write_configuration(root, &folder, port, servers)?;
         // Debian keeps it where an ordinary user's PATH does not look.
         let debian = Path::new("/usr/sbin/nginx");
@@ -274,7 +279,7 @@ fn write_configuration(
     let of_every_server = |line: &str| {
         let lines: Vec<String> = servers
             .iter()
-            .map(|server| line.replace("@SERVER_A@", &format!("127.0.0.1:{server}")))
+            .map(|server| line.replace("@SERVER_A@", &format!("127.0.0.1:{}", at(*server))))
             .collect();
         lines.join("\n")
     };
@@ -293,7 +298,18 @@ fn write_configuration(
         .join("\n")
         .replace("@USER_LINE@", if as_root { "user root;" } else { "" })
         .replace("@DATA@", &folder.to_string_lossy())
-        .replace("@LISTEN@", &format!("127.0.0.1:{port}"));
+        .replace("@LISTEN@", &format!("127.0.0.1:{port}"))
+        // The whole load comes from one address.
+        .replace("@REQUESTS_PER_ADDRESS@", "20000")
+        .replace("@SOCKETS_PER_ADDRESS@", "200000")
+        .replace("@UPLOADS_PER_ADDRESS@", "64");
+    if let Some((_, left)) = text.split_once('@')
+        && let Some((word, _)) = left.split_once('@')
+        && !word.is_empty()
+        && word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+    {
+        anyhow::bail!("nothing fills @{word}@ in nginx.conf");
+    }
     let file = folder.join("nginx.conf");
     std::fs::write(&file, text)?;
     Ok(file)
