@@ -13,8 +13,6 @@ USERS ?= 1000
 PRODUCTS ?= 100
 ORDERS ?= 200
 ROWS ?= 1000000
-# Where this clone's nginx is: it may run on shifted ports.
-LOAD_AT = --url http://127.0.0.1:$$(bash -c 'source infra/local/lib/settings.sh; echo $$PLAZA_NGINX_PORT')/graphql
 BROWSER_TEST := cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
 # No verb is a file.
@@ -158,7 +156,7 @@ load-queue: ## k6: 10,000 orders a minute, and that each ends
 
 load-feed: release ## k6: 60 % home, 30 % a user's posts, 10 % post; then the homes against the rows
 	@infra/local/k6 run load/feed.js
-	@$(LOAD) $(LOAD_AT) audit --people 100 --json bench-results/k6-feed-audit.json
+	@$(LOAD) audit --people 100 --json bench-results/k6-feed-audit.json
 
 bench: toolchain install release ## the load mix against a release build; a table, and JSON in bench-results/
 	@infra/local/down roles
@@ -193,17 +191,17 @@ case-3.2: case-setup k8s-install ## case study: three fixed pods, then an autosc
 case-4.0: toolchain install release ## case study: everything on against stock settings (ARGS="--users 200000 --follows 20 --sockets 20000 --minutes 3", --quick)
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
-	$(LOAD) $(LOAD_AT) case 4.0 $(ARGS)
+	$(LOAD) case 4.0 $(ARGS)
 
 celebrity: toolchain install release ## posts by the most followed person: seconds to the last home, others' latency meanwhile (ARGS="--homes 0")
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
-	$(LOAD) $(LOAD_AT) celebrity $(ARGS)
+	$(LOAD) celebrity $(ARGS)
 
 sockets-many: toolchain install release ## 100,000 live connections: bytes each, arrivals, drops (ARGS="--sockets 20000 --minutes 1")
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
-	$(LOAD) $(LOAD_AT) sockets-many $(ARGS)
+	$(LOAD) sockets-many $(ARGS)
 
 cases: case-1.1 case-1.2 case-1.3 case-2.1 case-2.2 case-3.1 case-3.2 case-4.0 ## every case study there is
 
@@ -213,7 +211,9 @@ case-setup: toolchain install release
 	@target/release/plaza seed --users $(USERS) --if-empty
 
 
-docker-config-check: ## whether docker accepts infra/docker-compose.yml
+docker-config-check: ## whether docker accepts compose.yaml and infra/docker-compose.yml
+	@docker compose version >/dev/null 2>&1 || { echo 'error: docker has no compose plugin here' >&2; exit 1; }
+	docker compose -f compose.yaml config --quiet
 	docker compose -f infra/docker-compose.yml config --quiet
 
 toolchain:

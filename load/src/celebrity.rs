@@ -114,7 +114,7 @@ async fn others(
     rate: f64,
     length: Duration,
     seed: u64,
-) -> OperationReport {
+) -> anyhow::Result<OperationReport> {
     let mut latencies = drive(rate, length, seed, |number| {
         let (client, people) = (client.clone(), people.clone());
         async move {
@@ -132,7 +132,7 @@ async fn others(
         }
     })
     .await;
-    latencies.report(length.as_secs_f64())
+    latencies.measured(length.as_secs_f64())
 }
 
 /// Measures.
@@ -173,8 +173,8 @@ pub async fn measure(
         stream::iter(&homes).map(|person| patiently(client, person, TOP)).buffer_unordered(AT_ONCE);
     made.try_collect::<Vec<_>>().await?;
     let length = Duration::from_secs(arguments.seconds);
-    others(client, &strangers, arguments.rate, length / 4, 1).await;
-    let before = others(client, &strangers, arguments.rate, length, 2).await;
+    others(client, &strangers, arguments.rate, length / 4, 1).await?;
+    let before = others(client, &strangers, arguments.rate, length, 2).await?;
     let posting = async {
         let mut posts = Vec::new();
         let gap = length / arguments.posts.max(1);
@@ -187,8 +187,8 @@ pub async fn measure(
     };
     let (meanwhile, posts) =
         tokio::join!(others(client, &strangers, arguments.rate, length, 3), posting);
-    let posts = posts?;
-    let after = others(client, &strangers, arguments.rate, length, 4).await;
+    let (meanwhile, posts) = (meanwhile?, posts?);
+    let after = others(client, &strangers, arguments.rate, length, 4).await?;
     let wanted: Vec<i64> = posts.iter().map(|(post, _)| *post).collect();
     let wanted = &wanted;
     let lacking = stream::iter(&homes)

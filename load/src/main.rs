@@ -15,6 +15,7 @@ mod faults;
 mod mix;
 mod patience;
 mod people;
+mod ports;
 mod processes;
 mod report;
 mod resume;
@@ -32,9 +33,9 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "plaza-load", version)]
 struct Arguments {
-    /// Where GraphQL is served.
-    #[arg(long, global = true, default_value = "http://127.0.0.1:4000/graphql")]
-    url: String,
+    /// Where GraphQL is served: by the configuration's `server.public_url` when left out.
+    #[arg(long, global = true)]
+    url: Option<String>,
     /// plaza's configuration: where the shards are, for the audit.
     #[arg(long, global = true, env = "PLAZA_CONFIG", default_value = ".local/plaza.toml")]
     config: PathBuf,
@@ -90,7 +91,8 @@ async fn main() -> anyhow::Result<()> {
     if let Verb::SocketsPart(part) = &arguments.verb {
         return crowd::part::run(&arguments.config, part).await;
     }
-    let client = client::Client::new(&arguments.url)?;
+    let found = ports::find(&arguments.config)?;
+    let client = client::Client::new(arguments.url.as_deref().unwrap_or(&found))?;
     let truth = truth::Truth::connect(&arguments.config).await?;
     let correct = match arguments.verb {
         Verb::Run(mix) => {

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::audit;
 use crate::client::Client;
 use crate::people::{LoggedIn, log_in};
+use crate::ports::at;
 use crate::processes::{between, cpu_seconds};
 use crate::report::{Latencies, Report, float};
 use crate::truth::Truth;
@@ -36,8 +37,9 @@ pub struct MixArguments {
     /// Seed of who does what when.
     #[arg(long, default_value_t = 1)]
     pub random_seed: u64,
-    /// plaza's admin addresses, for the count of SQL statements.
-    #[arg(long, value_delimiter = ',', default_value = "127.0.0.1:4201,127.0.0.1:4202")]
+    /// plaza's admin addresses, for the count of SQL statements: both servers' of this clone when left
+    /// out.
+    #[arg(long, value_delimiter = ',')]
     pub admin: Vec<String>,
     /// Where to write the figures, as JSON.
     #[arg(long, default_value = "target/load.json")]
@@ -214,7 +216,12 @@ pub async fn run(
         arguments.random_seed + 1,
     )
     .await;
-    let (cpu_before, sql_before) = (cpu_seconds(run_dir), statements(&arguments.admin).await);
+    let admin = if arguments.admin.is_empty() {
+        [4_201, 4_202].map(|port| format!("127.0.0.1:{}", at(port))).to_vec()
+    } else {
+        arguments.admin.clone()
+    };
+    let (cpu_before, sql_before) = (cpu_seconds(run_dir), statements(&admin).await);
     let started = Instant::now();
     let mut latencies = drive(
         client,
@@ -225,8 +232,7 @@ pub async fn run(
     )
     .await;
     let seconds = started.elapsed().as_secs_f64();
-    let (cpu, sql_after) =
-        (between(&cpu_before, &cpu_seconds(run_dir)), statements(&arguments.admin).await);
+    let (cpu, sql_after) = (between(&cpu_before, &cpu_seconds(run_dir)), statements(&admin).await);
     let mut all = Latencies::default();
     for latencies in latencies.values() {
         all.taken.extend(&latencies.taken);

@@ -82,6 +82,21 @@ impl Latencies {
     }
 }
 
+impl Latencies {
+    /// The figures of a round that is to be measured.
+    ///
+    /// # Errors
+    /// Not one request succeeded: nothing was measured, and nothing would be.
+    pub fn measured(&mut self, seconds: f64) -> anyhow::Result<OperationReport> {
+        anyhow::ensure!(
+            !self.taken.is_empty(),
+            "none of the {} requests of this round succeeded: is this the plaza that the configuration means?",
+            self.failed
+        );
+        Ok(self.report(seconds))
+    }
+}
+
 impl Report {
     /// Prints the table.
     ///
@@ -109,5 +124,19 @@ impl Report {
             writeln!(out, "\nSQL statements per request: {statements:.2}")?;
         }
         writeln!(out, "home feeds audited: {}, wrong: {}", self.feeds_audited, self.feeds_wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_without_a_success_measures_nothing() {
+        let mut none = Latencies { taken: Vec::new(), failed: 684 };
+        assert!(none.measured(1.0).unwrap_err().to_string().contains("684"));
+        assert!(Latencies::default().measured(1.0).is_err());
+        let mut one = Latencies { taken: vec![Duration::from_millis(5)], failed: 683 };
+        assert_eq!(one.measured(1.0).unwrap().p95_ms, 5.0);
     }
 }

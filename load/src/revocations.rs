@@ -10,18 +10,19 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, global_id};
 use crate::people::log_in;
+use crate::ports::at;
 use crate::truth::Truth;
 use crate::watching::{POST, Watched, author_and_followers, posted};
 
 /// The two servers, by addresses of their own.
 #[derive(Debug, Args)]
 pub struct RevocationArguments {
-    /// The server that is told.
-    #[arg(long, default_value = "http://127.0.0.1:4101/graphql")]
-    told: String,
-    /// The server that is asked, and that holds the sockets.
-    #[arg(long, default_value = "http://127.0.0.1:4102/graphql")]
-    asked: String,
+    /// The server that is told: this clone's first when left out.
+    #[arg(long)]
+    told: Option<String>,
+    /// The server that is asked, and that holds the sockets: the second.
+    #[arg(long)]
+    asked: Option<String>,
     /// How often each is done.
     #[arg(long, default_value_t = 20)]
     rounds: usize,
@@ -71,8 +72,12 @@ pub async fn run(
     password: &str,
     arguments: &RevocationArguments,
 ) -> anyhow::Result<bool> {
-    let (told, asked) = (Client::new(&arguments.told)?, Client::new(&arguments.asked)?);
-    let socket_url = arguments.asked.replacen("http", "ws", 1);
+    let server = |given: &Option<String>, port: u16| {
+        given.clone().unwrap_or_else(|| format!("http://127.0.0.1:{}/graphql", at(port)))
+    };
+    let (told, asked) = (server(&arguments.told, 4_101), server(&arguments.asked, 4_102));
+    let socket_url = asked.replacen("http", "ws", 1);
+    let (told, asked) = (Client::new(&told)?, Client::new(&asked)?);
     let watch = || json!({ "query": "subscription { homeUpdated { cursor node { id } } }" });
     let (author, followers) = author_and_followers(&told, truth, password).await?;
     let (follower, admin) =

@@ -13,6 +13,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::client::Client;
+use crate::ports::at;
 use crate::truth::Truth;
 use crate::watching::{POST, Watched, author_and_followers, posted};
 
@@ -25,9 +26,10 @@ pub struct SocketArguments {
     /// person.
     #[arg(long, default_value_t = 5_000)]
     sockets: usize,
-    /// The server's own address, not nginx's: its memory is what is measured.
-    #[arg(long, default_value = "ws://127.0.0.1:4101/graphql")]
-    socket_url: String,
+    /// The server's own address, not nginx's: its memory is what is measured. This clone's first
+    /// server when left out.
+    #[arg(long)]
+    socket_url: Option<String>,
     /// The file of that server's process in the run folder.
     #[arg(long, default_value = "server-1")]
     process: String,
@@ -107,7 +109,10 @@ pub async fn run(
         }
         let (token, told, open, failed) =
             (token.clone(), told.clone(), Arc::clone(&open), Arc::clone(&failed));
-        let url = arguments.socket_url.clone();
+        let url = arguments
+            .socket_url
+            .clone()
+            .unwrap_or_else(|| format!("ws://127.0.0.1:{}/graphql", at(4_101)));
         #[expect(clippy::disallowed_methods, reason = "lives as long as the run")]
         tokio::spawn(async move {
             if let Err(error) = watch(&url, token.as_deref(), &open, &told).await {

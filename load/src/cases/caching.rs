@@ -206,14 +206,17 @@ async fn round(
     scene: &Arc<Scene>,
     (rate, length): (f64, Duration),
     seed: u64,
-) -> Round {
+) -> anyhow::Result<Round> {
     let reads =
         drive(rate * 0.95, length, seed, |number| read(served.clone(), scene.clone(), number));
     let writes = drive(rate * 0.05, length, seed + 1_000, |number| {
         write(served.clone(), scene.clone(), number)
     });
     let (mut reads, mut writes) = tokio::join!(reads, writes);
-    Round { reads: reads.report(length.as_secs_f64()), writes: writes.report(length.as_secs_f64()) }
+    Ok(Round {
+        reads: reads.measured(length.as_secs_f64())?,
+        writes: writes.measured(length.as_secs_f64())?,
+    })
 }
 
 async fn scene(client: &Client, truth: &Truth, password: &str) -> anyhow::Result<Scene> {
@@ -276,7 +279,7 @@ pub async fn run(
     let scene = Arc::new(scene(client, truth, password).await?);
 
     round(&after_clients, &scene, (arguments.rate.unwrap_or(60.0).min(60.0), length / 2), 100)
-        .await;
+        .await?;
     let rate = match arguments.rate {
         Some(rate) => rate,
         None => {
@@ -288,7 +291,9 @@ pub async fn run(
             };
             search
                 .rate(async |rate| {
-                    round(&before_clients, &scene, (rate, Duration::from_secs(5)), 3).await.reads
+                    round(&before_clients, &scene, (rate, Duration::from_secs(5)), 3)
+                        .await
+                        .map(|round| round.reads)
                 })
                 .await?
         }
@@ -302,12 +307,12 @@ pub async fn run(
             (Pair { before: 0.0, after: 0.0 }, Pair { before: 0.0, after: 0.0 });
         for turn in [number % 2, 1 - number % 2] {
             if turn == 0 {
-                let done = round(&before_clients, &scene, (rate, length), number).await;
+                let done = round(&before_clients, &scene, (rate, length), number).await?;
                 (pair.before, of_writes.before) = (done.reads.p95_ms, done.writes.p95_ms);
                 failed_before += done.failed();
             } else {
                 let counted = with.metrics().await?;
-                let done = round(&after_clients, &scene, (rate, length), number).await;
+                let done = round(&after_clients, &scene, (rate, length), number).await?;
                 let now = with.metrics().await?;
                 let of = |outcome: &str| outcomes(&now, outcome) - outcomes(&counted, outcome);
                 hits += of("local") + of("hit");
@@ -341,6 +346,7 @@ pub async fn run(
         killed
     );
     killed?;
+    let without_redis = without_redis?;
 
     let before = median(pairs.iter().map(|pair| pair.before));
     let after = median(pairs.iter().map(|pair| pair.after));
@@ -396,7 +402,8 @@ pub async fn run(
             stale_counts,
             "0",
             stale + stale_names == 0,
-        ),
+        )
+        .of(f64::from(u32::try_from(written)?)),
         Figure::plain(
             "requests that failed".to_owned(),
             Some(float(failed_before)),

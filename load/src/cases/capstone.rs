@@ -101,13 +101,13 @@ async fn round(
     rate: f64,
     length: Duration,
     seed: u64,
-) -> OperationReport {
+) -> anyhow::Result<OperationReport> {
     let mut all = Latencies::default();
     for latencies in mix::drive(client, people, rate, length, seed).await.into_values() {
         all.taken.extend(latencies.taken);
         all.failed += latencies.failed;
     }
-    all.report(length.as_secs_f64())
+    all.measured(length.as_secs_f64())
 }
 
 /// The sides, and what stands before the second.
@@ -173,8 +173,8 @@ async fn with_crowd(
     }
     // Warm, as both sides were before their rounds: opening so many takes longer than what is
     // cached lives.
-    round(client, people, sizes.rate, sizes.length / 2, 41).await;
-    let held = round(client, people, sizes.rate, sizes.length, 900).await;
+    round(client, people, sizes.rate, sizes.length / 2, 41).await?;
+    let held = round(client, people, sizes.rate, sizes.length, 900).await?;
     let mut told = None;
     for minute in 0..sizes.crowd.minutes {
         if minute > 0 {
@@ -186,7 +186,7 @@ async fn with_crowd(
             round(client, people, sizes.rate, Duration::from_secs(60), 901)
         );
         posted?;
-        told = Some(beside);
+        told = Some(beside?);
     }
     Ok((crowd.found.clone(), Beside { held, told }))
 }
@@ -205,7 +205,7 @@ fn target(
     target: &str,
     met: bool,
 ) -> Figure {
-    Figure { target: Some(target.to_owned()), met: Some(met), ..figure(what, before, after) }
+    Figure::aimed(what.into(), before, after, target, met)
 }
 
 fn whole(number: u64) -> f64 {
@@ -305,7 +305,7 @@ pub async fn run(
     let people = Arc::new(Signer::new(config)?.log_in(&chosen)?);
     let sides = Sides::start(config, arguments).await?;
     for client in [&sides.stock.client, &sides.nginx.client] {
-        round(client, &people, sizes.rate, sizes.length / 2, 40).await;
+        round(client, &people, sizes.rate, sizes.length / 2, 40).await?;
     }
     let mut measured: Vec<(OperationReport, OperationReport)> = Vec::new();
     for number in 0..sizes.rounds {
@@ -314,8 +314,8 @@ pub async fn run(
         } else {
             (&sides.nginx.client, &sides.stock.client)
         };
-        let one = round(first, &people, sizes.rate, sizes.length, number).await;
-        let other = round(second, &people, sizes.rate, sizes.length, number).await;
+        let one = round(first, &people, sizes.rate, sizes.length, number).await?;
+        let other = round(second, &people, sizes.rate, sizes.length, number).await?;
         measured.push(if number % 2 == 0 { (one, other) } else { (other, one) });
     }
     let (crowd, beside) = with_crowd(truth, config, &sizes, &sides.nginx.client, &people).await?;
@@ -355,14 +355,16 @@ pub async fn run(
             "< 50",
             beside.held.p95_ms < 50.0,
         ),
-        target(format!("requests that failed, of {asked}"), None, float(failed), "0", failed == 0),
+        target(format!("requests that failed, of {asked}"), None, float(failed), "0", failed == 0)
+            .of(float(asked)),
         target(
             format!("home feeds that differ from the rows, of {}", audited.feeds),
             None,
             float(audited.wrong),
             "0",
             audited.wrong == 0,
-        ),
+        )
+        .of(float(audited.feeds)),
     ];
     if let Some(told) = &beside.told {
         figures.push(target(TOLD, None, told.p95_ms, "< 50", told.p95_ms < 50.0));

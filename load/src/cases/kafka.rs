@@ -48,7 +48,7 @@ fn plain(what: &str, before: Option<f64>, after: f64) -> Figure {
 }
 
 fn measured(what: &str, before: Option<f64>, after: f64, target: &str, met: bool) -> Figure {
-    Figure { what: what.to_owned(), before, after, target: Some(target.to_owned()), met: Some(met) }
+    Figure::aimed(what.to_owned(), before, after, target, met)
 }
 
 /// The mechanism alone, in turns.
@@ -127,7 +127,7 @@ async fn through_the_api(
                 }
             })
             .await;
-            let report = latencies.report(length.as_secs_f64());
+            let report = latencies.measured(length.as_secs_f64())?;
             // The first pair warms both.
             if number > 0 {
                 failed += report.failed;
@@ -302,9 +302,12 @@ pub async fn run(
             number(found.lost),
             "0",
             found.lost == 0,
-        ),
-        measured("doubled, by the ledger", None, number(found.doubled), "0", found.doubled == 0),
-        measured("gaps, by the ledger", None, number(found.gaps), "0", found.gaps == 0),
+        )
+        .of(number(found.looked)),
+        measured("doubled, by the ledger", None, number(found.doubled), "0", found.doubled == 0)
+            .of(number(found.looked)),
+        measured("gaps, by the ledger", None, number(found.gaps), "0", found.gaps == 0)
+            .of(number(found.looked)),
         plain("things that the ledger looked at", None, number(found.looked)),
         plain(
             "views acknowledged meanwhile, every one of them counted",

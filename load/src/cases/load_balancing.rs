@@ -147,6 +147,11 @@ async fn round(
     };
     let (latencies, suffered) = tokio::join!(driven, suffered);
     suffered?;
+    anyhow::ensure!(
+        !latencies.taken.is_empty(),
+        "none of the {} requests of this round succeeded",
+        latencies.failed
+    );
     Ok(latencies)
 }
 
@@ -305,10 +310,11 @@ pub async fn run(
             after: failed,
             target: Some("0".to_owned()),
             met: Some(failed < 0.5),
-        },
+        }
+        .of(asked(&after)),
     ];
     let wrong = |tally: Tally| float(tally.missed + tally.doubled);
-    figures.push(Figure {
+    let told = Figure {
         what: format!(
             "{watching} sockets, all servers restarted in turn: posts missed or told twice"
         ),
@@ -316,7 +322,8 @@ pub async fn run(
         after: wrong(with),
         target: Some("0".to_owned()),
         met: Some(wrong(with) < 0.5),
-    });
+    };
+    figures.push(told.of(float(watching)));
     figures.push(Figure {
         what: "the same: connections, each kept to one server".to_owned(),
         before: Some(float(without.connects)),

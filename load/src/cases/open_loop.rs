@@ -28,14 +28,14 @@ impl Search<'_> {
     /// The first rate that saturates twice in a row: a single step may be noise.
     ///
     /// # Errors
-    /// Nobody reads what is told.
+    /// Nobody reads what is told; a step without a success.
     pub async fn rate(
         self,
-        mut measure: impl AsyncFnMut(f64) -> OperationReport,
-    ) -> std::io::Result<f64> {
+        mut measure: impl AsyncFnMut(f64) -> anyhow::Result<OperationReport>,
+    ) -> anyhow::Result<f64> {
         let (mut rate, mut times) = (self.from, 0);
         loop {
-            let report = measure(rate).await;
+            let report = measure(rate).await?;
             say(&format!(
                 "{}: {rate}/s: p95 {} ms, {} failed",
                 self.what, report.p95_ms, report.failed

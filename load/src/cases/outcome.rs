@@ -24,9 +24,17 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// One that was to be something, and whether it is.
+    /// One that was to be something, and whether it is; what could not be computed is not.
     pub fn aimed(what: String, before: Option<f64>, after: f64, target: &str, met: bool) -> Self {
-        Self { what, before, after, target: Some(target.to_owned()), met: Some(met) }
+        let met = Some(met && after.is_finite());
+        Self { what, before, after, target: Some(target.to_owned()), met }
+    }
+
+    /// The same, where it counts something among so many: of none, no target is met.
+    #[must_use]
+    pub fn of(mut self, so_many: f64) -> Self {
+        self.met = self.met.map(|met| met && so_many > 0.0);
+        self
     }
 
     /// One that only explains.
@@ -211,5 +219,22 @@ impl Outcome {
         fs::write(folder.join(format!("{file}.json")), serde_json::to_string_pretty(self)? + "\n")?;
         fs::write(folder.join(format!("{file}.svg")), plot::pairs(&self.pairs_of, &self.pairs))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_of_nothing_is_not_met() {
+        let stale = |of: f64| Figure::aimed("stale".to_owned(), None, 0.0, "0", true).of(of).met;
+        assert_eq!((stale(7.0), stale(0.0)), (Some(true), Some(false)));
+        let nothing = median(std::iter::empty());
+        let p95 = Figure::aimed("p95".to_owned(), None, nothing, "below 50", nothing < 50.0);
+        assert_eq!(p95.met, Some(false));
+        let rate = Figure::aimed("held, %".to_owned(), None, 0.0 / 0.0, "0", true);
+        assert_eq!(rate.met, Some(false));
+        assert_eq!(Figure::plain("only told".to_owned(), None, 0.0).of(0.0).met, None);
     }
 }

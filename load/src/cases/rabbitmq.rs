@@ -85,11 +85,11 @@ async fn measure(
         for turn in [number % 2, 1 - number % 2] {
             let since = truth.newest_order().await?;
             if turn == 0 {
-                let report = orders(clients.0, market, rate, length, number).await.report(1.0);
+                let report = orders(clients.0, market, rate, length, number).await.measured(1.0)?;
                 pair.before = report.p95_ms;
                 rounds.failed[0] += report.failed;
             } else {
-                let report = orders(clients.1, market, rate, length, number).await.report(1.0);
+                let report = orders(clients.1, market, rate, length, number).await.measured(1.0)?;
                 pair.after = report.p95_ms;
                 rounds.failed[1] += report.failed;
                 rounds.drained.push(
@@ -114,8 +114,9 @@ async fn measure(
         *held = rate;
         for step in STEPS.iter().filter(|_| !quick) {
             let since = truth.newest_order().await?;
-            let report =
-                orders(client, market, rate * step, Duration::from_secs(8), 50).await.report(1.0);
+            let report = orders(client, market, rate * step, Duration::from_secs(8), 50)
+                .await
+                .measured(1.0)?;
             let (drained, _) = until_ended(truth, since, 0, Duration::from_secs(60)).await?;
             let name = if side == 0 { "before" } else { "after" };
             say(&format!(
@@ -166,7 +167,7 @@ async fn suffer(
     let mut faults = Faults { poison, ..Faults::default() };
     let failing = side.inside(4194, 200).await?;
     orders(&failing.client, market, rate.min(20.0), Duration::from_secs(3), 30).await;
-    let inside = orders(&failing.client, market, rate, length, 31).await.report(1.0);
+    let inside = orders(&failing.client, market, rate, length, 31).await.measured(1.0)?;
     (faults.asked[0], faults.failed[0]) = (inside.requests, inside.failed);
     failing.end().await?;
 
@@ -354,7 +355,8 @@ fn outcome(
             float(lost),
             "0",
             lost == 0,
-        ),
+        )
+        .of(float(faults.placed)),
         Figure::plain(
             format!(
                 "dead letters: {}",

@@ -126,7 +126,7 @@ async fn round(
     load: (f64, Duration),
     seed: u64,
     found: &Arc<Seen>,
-) -> Round {
+) -> anyhow::Result<Round> {
     let before = cpu_seconds(run_dir);
     let mut latencies = drive(load.0, load.1, seed, |number| {
         let (client, people, found) = (client.clone(), people.clone(), found.clone());
@@ -154,13 +154,13 @@ async fn round(
     })
     .await;
     let seconds = load.1.as_secs_f64();
-    let report = latencies.report(seconds);
-    Round {
+    let report = latencies.measured(seconds)?;
+    Ok(Round {
         cpu: between(&before, &cpu_seconds(run_dir)),
         seconds,
         p95_ms: report.p95_ms,
         failed: report.failed,
-    }
+    })
 }
 
 /// Pauses the replay of one replica after the other, at random.
@@ -209,7 +209,7 @@ async fn writes_alone(
     people: &Arc<Vec<LoggedIn>>,
     run_dir: &Path,
     load: (f64, Duration),
-) -> Round {
+) -> anyhow::Result<Round> {
     let found = Arc::new(Seen::default());
     let before = cpu_seconds(run_dir);
     let mut latencies = drive(load.0, load.1, 5, |number| {
@@ -229,13 +229,13 @@ async fn writes_alone(
     })
     .await;
     let seconds = load.1.as_secs_f64();
-    let report = latencies.report(seconds);
-    Round {
+    let report = latencies.measured(seconds)?;
+    Ok(Round {
         cpu: between(&before, &cpu_seconds(run_dir)),
         seconds,
         p95_ms: report.p95_ms,
         failed: report.failed,
-    }
+    })
 }
 
 /// Posts and looks at them while replay is paused at random: how many pairs, how many stale, how
@@ -309,7 +309,7 @@ pub async fn run(
 
     let found = Arc::new(Seen::default());
     for (served, seed) in [(&without, 100), (&with, 101)] {
-        round(&served.client, &people, run_dir, (rate, length / 3), seed, &found).await;
+        round(&served.client, &people, run_dir, (rate, length / 3), seed, &found).await?;
     }
     let found = Arc::new(Seen::default());
     let mut measured = Vec::new();
@@ -319,7 +319,7 @@ pub async fn run(
         for turn in [number % 2, 1 - number % 2] {
             let served = if turn == 0 { &without } else { &with };
             let figures =
-                round(&served.client, &people, run_dir, (rate, length), number, &found).await;
+                round(&served.client, &people, run_dir, (rate, length), number, &found).await?;
             if let Some(place) = both.get_mut(usize::try_from(turn)?) {
                 *place = Some(figures);
             }
@@ -334,7 +334,7 @@ pub async fn run(
         posts_seen(&with.client, &people, &pauses, consistency, Reader::Author).await?;
     let (bare_pairs, bare_stale, bare_failed) =
         posts_seen(&with.client, &people, &pauses, consistency, Reader::Stranger).await?;
-    let writes = writes_alone(&with.client, &people, run_dir, (rate / 9.0, length)).await;
+    let writes = writes_alone(&with.client, &people, run_dir, (rate / 9.0, length)).await?;
 
     let of = |group: &str| -> Vec<Pair> {
         measured
@@ -391,7 +391,8 @@ pub async fn run(
             after: count(wrong),
             target: Some("0".to_owned()),
             met: Some(wrong == 0),
-        },
+        }
+        .of(count(pairs)),
         Figure {
             what: format!(
                 "the same looked at by somebody else, who has no token, {bare_pairs} posts"

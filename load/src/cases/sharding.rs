@@ -128,12 +128,12 @@ async fn round(
     rows: &Arc<Rows>,
     (rate, length): (f64, Duration),
     seed: u64,
-) -> OperationReport {
+) -> anyhow::Result<OperationReport> {
     let mut latencies = drive(rate, length, seed, |number| {
         request(load, side.served.client.clone(), rows.clone(), side.writers.clone(), number)
     })
     .await;
-    latencies.report(length.as_secs_f64())
+    latencies.measured(length.as_secs_f64())
 }
 
 /// What one load came to.
@@ -153,7 +153,7 @@ async fn measure(
 ) -> anyhow::Result<Measured> {
     let (count, length, step) = if arguments.quick { (2, 4, 3) } else { (5, 8, 5) };
     let length = Duration::from_secs(length);
-    round(load.0, sides.1, rows, (20.0, Duration::from_secs(2)), 1).await;
+    round(load.0, sides.1, rows, (20.0, Duration::from_secs(2)), 1).await?;
     let rate = match arguments.rate {
         Some(rate) => rate,
         None => {
@@ -180,7 +180,7 @@ async fn measure(
         let mut pair = Pair { before: 0.0, after: 0.0 };
         for turn in [number % 2, 1 - number % 2] {
             let side = if turn == 0 { sides.0 } else { sides.1 };
-            let report = round(load.0, side, rows, (rate, length), 100 + number).await;
+            let report = round(load.0, side, rows, (rate, length), 100 + number).await?;
             let (p95, failed) = if turn == 0 {
                 (&mut pair.before, &mut measured.failed.before)
             } else {
@@ -285,7 +285,7 @@ async fn with_databases(
         let (rate, length) =
             (pages.rate * 2.0, Duration::from_secs(if arguments.quick { 6 } else { SPREAD_S }));
         say(&format!("pages of {:.0} people, for the skew", rate * length.as_secs_f64()))?;
-        round(Load::Page, &after, &rows, (rate, length), 200).await;
+        round(Load::Page, &after, &rows, (rate, length), 200).await?;
     }
     // Longer than the servers take to tell their statistics.
     sleep(Duration::from_secs(2)).await;

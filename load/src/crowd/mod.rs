@@ -28,6 +28,7 @@ use crate::cases::served::of_its_own_session;
 use crate::client::Client;
 use crate::patience::again;
 use crate::people::Signer;
+use crate::ports::at;
 use crate::truth::Truth;
 use crate::watching::{POST, posted};
 use memory::Memory;
@@ -63,7 +64,7 @@ pub struct CrowdArguments {
     /// The executable that serves.
     #[arg(long, default_value = "target/release/plaza")]
     pub plaza: PathBuf,
-    /// The first server's port; each takes one, and its admin port is 200 above.
+    /// The first server's port, in a clone whose ports are not shifted; each takes one, and its admin port is 200 above.
     #[arg(long, default_value_t = 4_300)]
     pub first_port: u16,
     /// Where to write the figures, as JSON.
@@ -118,7 +119,7 @@ impl Generator {
         files: usize,
     ) -> anyhow::Result<Self> {
         let own = std::env::current_exe()?;
-        let port = usize::from(arguments.first_port) + number;
+        let port = usize::from(at(arguments.first_port)) + number;
         let (pace, servers) = (arguments.pace, arguments.servers.max(1));
         let mut process = with_files(&own, files)
             .args([

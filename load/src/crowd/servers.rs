@@ -8,6 +8,7 @@ use anyhow::Context;
 use tokio::process::Child;
 
 use super::{CrowdArguments, with_files};
+use crate::ports::at;
 
 /// Servers that end with the run.
 pub struct Servers {
@@ -32,7 +33,7 @@ impl Servers {
         anyhow::ensure!(program.exists(), "{} is not there: make release", program.display());
         let mut processes = Vec::new();
         for number in 0..arguments.servers {
-            let port = arguments.first_port + u16::try_from(number)?;
+            let port = at(arguments.first_port) + u16::try_from(number)?;
             let process = with_files(&program, files)
                 .arg("server")
                 .env("PLAZA_CONFIG", &config)
@@ -50,7 +51,7 @@ impl Servers {
                 .context("sh cannot be started")?;
             processes.push(process);
         }
-        let mut servers = Self { processes, first_port: arguments.first_port };
+        let mut servers = Self { processes, first_port: at(arguments.first_port) };
         for number in 0..arguments.servers {
             servers.ready(number).await?;
         }

@@ -466,7 +466,8 @@ fn figures(before: &Side, after: &Side, took: &Took) -> Vec<Figure> {
             after: failed_after,
             target: Some("0".to_owned()),
             met: Some(failed_after < 0.5),
-        },
+        }
+        .of(float(after.sent.len())),
         plain("p50 at the height, ms", Some(top(before).p50_ms), top(after).p50_ms),
         plain("p95 at the height, ms", Some(top(before).p95_ms), top(after).p95_ms),
         plain("from kubectl apply -f k8s/ to 3 ready pods, s", None, took.to_three),

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::budget::{Budget, sweep, used};
 use super::cluster::{Cluster, Pod};
 use crate::cases::served::{Launch, Nginx, Served};
+use crate::ports::at;
 
 /// nginx's port; the servers' follow.
 pub const NGINX_PORT: u16 = 6_480;
@@ -207,7 +208,7 @@ impl Runner {
 
     /// Tells Prometheus which servers there are, as which pods.
     fn scrape(&self, lived: &BTreeMap<String, Lived>) -> anyhow::Result<()> {
-        let target = |(name, lived): (&String, &Lived)| json!({ "targets": [format!("127.0.0.1:{}", lived.port + ADMIN)], "labels": { "namespace": "plaza", "pod": name } });
+        let target = |(name, lived): (&String, &Lived)| json!({ "targets": [format!("127.0.0.1:{}", at(lived.port + ADMIN))], "labels": { "namespace": "plaza", "pod": name } });
         let targets: Vec<_> = lived.iter().map(target).collect();
         let file = Path::new(".local/k8s-sim/targets.json");
         let aside = self.root.join(file).with_extension("json.new");
