@@ -18,7 +18,8 @@ pub struct ServerConfig {
     pub public_url: String,
     /// Largest request body in bytes.
     pub body_limit: usize,
-    /// Time a whole request may take, in milliseconds; below nginx's 3 s per attempt.
+    /// Time an operation may take, in milliseconds; with its commit 0.3 s more, well below the 4 s of
+    /// an attempt of nginx's.
     pub deadline_ms: u64,
     /// Requests at work at the same time; more wait for a moment (40 ms) and are refused, with the
     /// advice to come back.

@@ -27,7 +27,7 @@ use crate::telemetry::trace;
 
 /// Every part of an operation ends at the operation's own deadline; what goes on for so much longer
 /// is a fault of ours, and its client is answered without it.
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_millis(300);
 
 /// A prepared operation, and who sent it.
 pub struct Asked {

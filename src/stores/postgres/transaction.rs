@@ -22,7 +22,7 @@ type Transactions = <AsyncPgConnection as diesel_async::AsyncConnection>::Transa
 
 /// How long a COMMIT may take beyond the deadline of the work before it: the replicas'
 /// acknowledgement is part of it.
-const COMMIT_GRACE: Duration = Duration::from_millis(500);
+const COMMIT_GRACE: Duration = Duration::from_millis(250);
 
 /// What a transaction returned, and the position a replica must reach to show it.
 #[derive(Debug)]

@@ -100,7 +100,7 @@ async fn commits_that_hang_are_answered_by_plaza_and_set_no_server_aside() {
                     "{}",
                     answer.text
                 );
-                assert!(answer.took < SERVER + Duration::from_millis(700), "{:?}", answer.took);
+                assert!(answer.took < SERVER + Duration::from_millis(500), "{:?}", answer.took);
             }
             assert!(writes.iter().any(|answer| answer.code() == "OUTCOME_UNKNOWN"));
             let took: Vec<u128> = writes.iter().map(|answer| answer.took.as_millis()).collect();
