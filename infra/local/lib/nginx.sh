@@ -9,10 +9,10 @@ start_nginx() {
         mkdir -p "$LOCAL/nginx"
         # Started by root, the workers would become nobody, who may not read a clone under /root.
         ((EUID == 0)) && user='user root;'
-        # Everybody here comes from one address, load generators too.
+        # Everybody here comes from one address, load generators too: as much as nginx can count.
         render "$INFRA/nginx/nginx.conf" "$LOCAL/config/nginx.conf" DATA="$LOCAL/nginx" USER_LINE="$user" \
             LISTEN="127.0.0.1:$PLAZA_NGINX_PORT" SERVER_A="127.0.0.1:$PLAZA_SERVER_1_PORT" SERVER_B="127.0.0.1:$PLAZA_SERVER_2_PORT" \
-            REQUESTS_PER_ADDRESS=20000 SOCKETS_PER_ADDRESS=200000 UPLOADS_PER_ADDRESS=64
+            REQUESTS_PER_ADDRESS=20000 SOCKETS_PER_ADDRESS=65535 UPLOADS_PER_ADDRESS=64
         spawn nginx nginx -p "$LOCAL/nginx" -e stderr -c "$LOCAL/config/nginx.conf"
     fi
     wait_ready nginx 10 answers "$PLAZA_NGINX_PORT"

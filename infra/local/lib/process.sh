@@ -43,7 +43,17 @@ pid_of() { # NAME -> pid, when that very process still runs
 
 is_running() { pid_of "$1" >/dev/null; }
 
-# Start a command detached from this terminal, in its own session, logging to .local/log/NAME. Descriptor 9 is the lock.
+# Closes whatever is open beside input, output and errors. 255 is bash's own, and closes by itself.
+close_descriptors() {
+    local open
+    for open in /proc/self/fd/*; do
+        open=${open##*/}
+        if ((open > 2 && open != 255)); then exec {open}>&-; fi
+    done
+}
+
+# Start a command detached from this terminal, in its own session, logging to .local/log/NAME. It inherits no descriptor: neither the lock nor what
+# whoever called this script holds.
 spawn() { # NAME COMMAND..
     local name=$1 log=$LOG/$1
     shift
@@ -54,7 +64,7 @@ spawn() { # NAME COMMAND..
     stat -c %s "$log" >"$RUN/.$name.offset"
     (
         cd /
-        exec 9>&-
+        close_descriptors
         # A socket is an open file; a server holds tens of thousands.
         ulimit -n 200000 2>/dev/null || ulimit -n "$(ulimit -Hn)"
         exec setsid "$@"

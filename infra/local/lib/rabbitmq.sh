@@ -38,8 +38,9 @@ rabbitmq_environment() {
 # The vhost through the management API: AMQP listens, the plugin is up, and the user may log in.
 rabbitmq_answers() {
     answers "$PLAZA_RABBITMQ_PORT" &&
-        curl -sf -m 2 -o /dev/null -u "$LOCAL_USER:$LOCAL_PASSWORD" \
-            "http://127.0.0.1:$PLAZA_RABBITMQ_MANAGEMENT_PORT/api/vhosts/plaza"
+        # Not as an argument: those are everybody's to read.
+        curl -sf -m 2 -o /dev/null -K - "http://127.0.0.1:$PLAZA_RABBITMQ_MANAGEMENT_PORT/api/vhosts/plaza" \
+            <<<"user = \"$LOCAL_USER:$LOCAL_PASSWORD\""
 }
 
 # epmd outlives its node, so its port may be taken: by an epmd.

@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 
 redis_answers() {
-    [[ $(timeout 2 redis-cli -h 127.0.0.1 -p "$PLAZA_REDIS_PORT" ping 2>/dev/null) == PONG ]]
+    local password=
+    if redis_has_password; then password=$LOCAL_PASSWORD; fi
+    [[ $(REDISCLI_AUTH=$password timeout 2 redis-cli -h 127.0.0.1 -p "$PLAZA_REDIS_PORT" ping 2>/dev/null) == PONG ]]
 }
 
 # A twelfth of the machine's, 512 MB or more: where caches, homes and watched streams do not all fit, who watches is told late.
@@ -15,7 +17,9 @@ start_redis() {
         kill_leftovers redis
         require_free_ports redis || return 1
         mkdir -p "$LOCAL/redis"
-        render "$INFRA/redis/redis.conf" "$LOCAL/config/redis.conf" PORT="$PLAZA_REDIS_PORT" DATA="$LOCAL/redis" MEMORY="$(redis_memory)"
+        local auth='# requirepass: this clone is older'
+        if redis_has_password; then auth="requirepass $LOCAL_PASSWORD"; fi
+        render "$INFRA/redis/redis.conf" "$LOCAL/config/redis.conf" PORT="$PLAZA_REDIS_PORT" DATA="$LOCAL/redis" MEMORY="$(redis_memory)" AUTH="$auth"
         spawn redis redis-server "$LOCAL/config/redis.conf"
     fi
     wait_ready redis 20 redis_answers

@@ -23,7 +23,8 @@ shard_urls() { # SHARD
 }
 
 write_plaza_config() {
-    local shard lines=()
+    local shard lines=() redis_password=
+    if redis_has_password; then redis_password=:$LOCAL_PASSWORD@; fi
     for ((shard = 0; shard < SHARDS; shard++)); do
         lines+=("  \"$(shard_urls "$shard")\",")
     done
@@ -50,7 +51,7 @@ $(printf '%s\n' "${lines[@]}")
 ]
 
 [redis]
-url = "redis://127.0.0.1:$PLAZA_REDIS_PORT/0"
+url = "redis://${redis_password}127.0.0.1:$PLAZA_REDIS_PORT/0"
 
 [rabbitmq]
 url = "amqp://$LOCAL_USER:$LOCAL_PASSWORD@127.0.0.1:$PLAZA_RABBITMQ_PORT/plaza"

@@ -20,11 +20,13 @@ fi
 source "$INFRA/local/ports.env"
 
 SHARDS=4
-# Of every server here; loopback only, so no secret.
+# Of every server here. Loopback is every user's of the machine, so the password is this clone's own, made at its first start (make_folders). A
+# clone whose data is older keeps the one that all clones had, and a Redis without, until `make reset`.
 # shellcheck disable=SC2034
 LOCAL_USER=plaza
-# shellcheck disable=SC2034
+LOCAL_PASSWORD_FILE=$LOCAL/config/password
 LOCAL_PASSWORD=plaza-local
+if [[ -r $LOCAL_PASSWORD_FILE ]]; then LOCAL_PASSWORD=$(<"$LOCAL_PASSWORD_FILE"); fi
 
 POSTGRES_NAMES=()
 for ((shard = 0; shard < SHARDS; shard++)); do
@@ -141,10 +143,23 @@ render() { # TEMPLATE TARGET NAME=VALUE..
 
 # .local holds passwords and keys, so it is for its owner; postgres, when it runs as another user, only passes through.
 make_folders() {
-    mkdir -p "$RUN" "$LOG" "$LOCAL/config"
+    local name folders=()
+    for name in run log config objects kafka redis rabbitmq nginx; do folders+=("$LOCAL/$name"); done
+    mkdir -p "${folders[@]}"
     chmod 711 "$LOCAL"
-    chmod 700 "$LOCAL/config"
+    chmod 700 "${folders[@]}"
+    if [[ ! -e $LOCAL_PASSWORD_FILE && ! -e $LOCAL/plaza.toml && ! -e $LOCAL/postgres ]]; then
+        # Letters and digits, a minus and a low line: it stands in addresses.
+        (umask 077 && head -c 24 /dev/urandom | base64 | tr '+/' '-_' >"$LOCAL_PASSWORD_FILE.$$")
+        # Whole or not at all, and the first of two that start at once decides.
+        ln "$LOCAL_PASSWORD_FILE.$$" "$LOCAL_PASSWORD_FILE" 2>/dev/null || true
+        rm -f "$LOCAL_PASSWORD_FILE.$$"
+        LOCAL_PASSWORD=$(<"$LOCAL_PASSWORD_FILE")
+    fi
 }
+
+# Whether this clone's Redis asks for the password: see above.
+redis_has_password() { [[ -e $LOCAL_PASSWORD_FILE ]]; }
 
 # One up or down at a time. Children must not inherit the lock: see spawn.
 take_lock() {

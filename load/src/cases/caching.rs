@@ -127,6 +127,12 @@ async fn forget(redis: &str, key: &str) -> anyhow::Result<()> {
     let url = reqwest::Url::parse(redis)?;
     let address = (url.host_str().context("no host")?, url.port().unwrap_or(6_379));
     let mut connection = tokio::net::TcpStream::connect(address).await?;
+    if let Some(password) = url.password() {
+        connection.write_all(format!("AUTH {password}\r\n").as_bytes()).await?;
+        let mut said = [0_u8; 64];
+        let length = connection.read(&mut said).await?;
+        anyhow::ensure!(said.starts_with(b"+OK"), "Redis answered {:?}", said.get(..length));
+    }
     connection.write_all(format!("DEL {key}\r\n").as_bytes()).await?;
     let mut answer = [0_u8; 64];
     let length = connection.read(&mut answer).await?;

@@ -301,7 +301,7 @@ fn write_configuration(
         .replace("@LISTEN@", &format!("127.0.0.1:{port}"))
         // The whole load comes from one address.
         .replace("@REQUESTS_PER_ADDRESS@", "20000")
-        .replace("@SOCKETS_PER_ADDRESS@", "200000")
+        .replace("@SOCKETS_PER_ADDRESS@", "65535")
         .replace("@UPLOADS_PER_ADDRESS@", "64");
     if let Some((_, left)) = text.split_once('@')
         && let Some((word, _)) = left.split_once('@')

@@ -60,3 +60,21 @@ fn nginx_in_a_cluster_has_the_same_directives() {
     let more: Vec<_> = found.iter().filter(|line| !expected.contains(line)).collect();
     assert_eq!(expected, found, "not in k8s/nginx.yaml: {missing:?}; only there: {more:?}");
 }
+
+#[test]
+fn whoever_fills_the_template_fills_it_with_what_nginx_can_count() {
+    let template = file("infra/nginx/nginx.conf");
+    let words: Vec<&str> = template.split('@').filter(|word| word.ends_with("_ADDRESS")).collect();
+    assert_eq!(words.len(), 3);
+    for name in ["infra/local/lib/nginx.sh", "load/src/cases/served.rs", "infra/docker-compose.yml"]
+    {
+        let text = file(name);
+        for word in &words {
+            let (_, after) = text.split_once(word).unwrap_or_else(|| panic!("{name}: no {word}"));
+            let digits = after.trim_start_matches(|c: char| !c.is_ascii_digit());
+            let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap();
+            let number: u32 = digits[..end].parse().unwrap();
+            assert!((1..65_536).contains(&number), "{name}: {word} is {number}");
+        }
+    }
+}
