@@ -77,6 +77,7 @@ impl App {
             images: Arc::new(Images::new(&config.media, &config.auth, &config.limits)?),
             identity: Arc::new(Identity::new(&config.auth, &config.limits)?),
             pull_authors: crate::domain::timelines::PullAuthors::default(),
+            limits: crate::domain::limits::Limits::of(&config.limits),
             views: Arc::new(crate::domain::views::ViewLog::new(&config.views, &config.kafka)),
             relations: crate::domain::relations_batch::RelationsBatch::new(
                 config.postgres.shards.len(),

@@ -7,7 +7,7 @@ use async_graphql::parser::parse_query;
 
 use crate::domain::live::HomeCursor;
 use crate::domain::operation::ConsistencyToken;
-use crate::graphql::{guard, ids};
+use crate::graphql::{cost, guard, ids};
 use crate::protocol::envelope::EventEnvelope;
 use crate::protocol::jobs::Job;
 
@@ -20,7 +20,7 @@ pub fn guard(data: &[u8]) {
     }
     if let Ok(document) = parse_query(text) {
         let variables = Variables::default();
-        let passed = guard::check_document(&document, &variables).is_ok();
+        let passed = cost::weigh(&document, &variables).is_ok();
         if passed
             && let async_graphql::parser::types::DocumentOperations::Single(operation) =
                 &document.operations

@@ -32,6 +32,10 @@ pub fn redis_pool() -> u32 {
 pub fn redis_ms() -> u64 {
     250
 }
+/// Servers that share a Redis.
+pub fn servers() -> u64 {
+    1
+}
 /// How long a cached value lives.
 pub fn cache_ms() -> u64 {
     300_000

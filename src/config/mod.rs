@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 pub use media::{MediaConfig, S3Config};
-pub use serving::{AdminConfig, AuthConfig, LimitsConfig, ServerConfig};
+pub use serving::{AdminConfig, AuthConfig, LimitsConfig, MAX_RESPONSE_BYTES, ServerConfig};
 pub use stores::{KafkaConfig, PostgresConfig, RabbitmqConfig, RedisConfig, ShardUrls};
 
 /// Everything a role needs to know before it starts.
@@ -82,11 +82,19 @@ impl Default for FeedConfig {
 }
 
 /// `views.*`
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ViewsConfig {
     /// How a view is counted.
     pub counted: ViewsCounted,
+    /// Whether a post counts once a viewer and hour, however often it is shown.
+    pub once_an_hour: bool,
+}
+
+impl Default for ViewsConfig {
+    fn default() -> Self {
+        Self { counted: ViewsCounted::default(), once_an_hour: true }
+    }
 }
 
 /// How a view is counted.

@@ -8,6 +8,9 @@ use serde::Deserialize;
 use super::defaults;
 use super::network::Network;
 
+/// Bytes that a response may have unless configured otherwise.
+pub const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
+
 /// `server.*`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,6 +21,8 @@ pub struct ServerConfig {
     pub public_url: String,
     /// Largest request body in bytes.
     pub body_limit: usize,
+    /// Largest response body in bytes; a larger one is refused with `QUERY_TOO_COMPLEX`.
+    pub max_response_bytes: usize,
     /// Time an operation may take, in milliseconds; with its commit 0.3 s more, well below the 4 s of
     /// an attempt of nginx's.
     pub deadline_ms: u64,
@@ -42,6 +47,7 @@ impl Default for ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 4101)),
             public_url: "http://127.0.0.1:4000".to_owned(),
             body_limit: 64 * 1024,
+            max_response_bytes: MAX_RESPONSE_BYTES,
             deadline_ms: 2_500,
             max_in_flight: 96,
             development: true,
@@ -116,6 +122,20 @@ pub struct LimitsConfig {
     pub address_sign_ups: u64,
     /// Images that a person may begin to upload in an hour.
     pub images_per_hour: u64,
+    /// Posts, quotes and reposts of a person in an hour.
+    pub posts_per_hour: u64,
+    /// Comments of a person in an hour.
+    pub comments_per_hour: u64,
+    /// Follows, unfollows, blocks and their ends of a person in an hour.
+    pub follows_per_hour: u64,
+    /// Likes of a person, given or taken back, in an hour.
+    pub likes_per_hour: u64,
+    /// People whom a person mentions in an hour.
+    pub mentions_per_hour: u64,
+    /// Orders of a person, placed, cancelled or given back, in an hour.
+    pub orders_per_hour: u64,
+    /// Products that a person offers in an hour.
+    pub products_per_hour: u64,
     /// Sockets open at one server from one address (IPv6: its /64).
     pub sockets_per_address: usize,
     /// How long the client of a new socket may take to say who it is, in milliseconds.
@@ -129,12 +149,19 @@ impl Default for LimitsConfig {
         Self {
             viewer_points: 300_000,
             viewer_points_per_s: 5_000,
-            address_points: 1_000_000,
-            address_points_per_s: 50_000,
+            address_points: 500_000,
+            address_points_per_s: 20_000,
             account_failures: 10,
             address_failures: 100,
             address_sign_ups: 10_000,
             images_per_hour: 200,
+            posts_per_hour: 1_000,
+            comments_per_hour: 2_000,
+            follows_per_hour: 2_000,
+            likes_per_hour: 5_000,
+            mentions_per_hour: 1_000,
+            orders_per_hour: 3_000,
+            products_per_hour: 1_000,
             sockets_per_address: 1_000,
             socket_init_ms: 10_000,
             subscriptions_per_socket: 50,

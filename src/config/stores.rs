@@ -68,6 +68,10 @@ pub struct RedisConfig {
     /// How long a command may take, in milliseconds, before Redis counts as away.
     #[serde(default = "defaults::redis_ms")]
     pub timeout_ms: u64,
+    /// Servers that share it, at least 1: while it is unavailable each of them grants that part of
+    /// every limit, so that all together grant no more than one.
+    #[serde(default = "defaults::servers")]
+    pub servers: u64,
     /// How long a cached value lives, in milliseconds; 0: nothing is cached, here or in Redis.
     /// Other processes are still told of changes.
     #[serde(default = "defaults::cache_ms")]
@@ -89,6 +93,7 @@ impl fmt::Debug for RedisConfig {
             .field("key_prefix", &self.key_prefix)
             .field("pool", &self.pool)
             .field("timeout_ms", &self.timeout_ms)
+            .field("servers", &self.servers)
             .field("cache_ttl_ms", &self.cache_ttl_ms)
             .field("l1_ttl_ms", &self.l1_ttl_ms)
             .field("looks_at_once", &self.looks_at_once)

@@ -12,6 +12,7 @@ pub mod hashtags;
 pub mod identity;
 pub mod images;
 pub mod likes;
+pub mod limits;
 pub mod live;
 pub mod moderation;
 pub mod mutation;
@@ -69,6 +70,8 @@ pub struct Domain {
     pub identity: Arc<identity::Identity>,
     /// Authors whose posts are pulled at read.
     pub pull_authors: timelines::PullAuthors,
+    /// How often one person may do what.
+    pub limits: limits::Limits,
     /// Where views of posts go.
     pub views: Arc<views::ViewLog>,
     /// The relations of those who are told something, many at a time.

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::{Domain, DomainError, Operation, UserErrorCode, posts};
+use crate::config::network::household;
 use crate::config::{KafkaConfig, ViewsConfig, ViewsCounted};
 use crate::ids::PostId;
 use crate::protocol::views::View;
@@ -18,6 +19,8 @@ use crate::stores::postgres::{Connection, ShardIndex};
 
 /// Posts that one request may tell of.
 pub const AT_ONCE: usize = 100;
+/// An hour, in milliseconds.
+const HOUR_MS: i64 = 3_600_000;
 /// How long the end of a process waits for Kafka to acknowledge what is in the queue.
 const FLUSH: Duration = Duration::from_secs(5);
 /// The partition that views are totalled under which did not go through the log.
@@ -27,6 +30,7 @@ const NO_PARTITION: i32 = -1;
 #[derive(Debug)]
 pub struct ViewLog {
     counted: ViewsCounted,
+    once_an_hour: bool,
     config: KafkaConfig,
     /// Connected with the first view: most processes tell of none.
     producer: OnceLock<ViewProducer>,
@@ -35,7 +39,12 @@ pub struct ViewLog {
 impl ViewLog {
     /// Connects to nothing yet.
     pub fn new(views: &ViewsConfig, kafka: &KafkaConfig) -> Self {
-        Self { counted: views.counted, config: kafka.clone(), producer: OnceLock::new() }
+        Self {
+            counted: views.counted,
+            once_an_hour: views.once_an_hour,
+            config: kafka.clone(),
+            producer: OnceLock::new(),
+        }
     }
 
     fn producer(&self) -> Result<&ViewProducer, DomainError> {
@@ -67,20 +76,20 @@ impl ViewLog {
     }
 }
 
-/// The viewer, as far as counting people goes; the anonymous are told apart by address and program.
+/// The viewer, as far as counting people goes; the anonymous are one at each address (IPv6: /64),
+/// since whatever else they say of themselves is theirs to choose.
 fn viewer_hash(op: &Operation, domain: &Domain) -> u64 {
     let name = match op.viewer {
         Some(viewer) => format!("user:{}", viewer.user_id),
         None => {
-            let address = op.address.map(|address| address.to_string()).unwrap_or_default();
-            format!("nobody:{address}:{}", op.user_agent.as_deref().unwrap_or_default())
+            format!("nobody:{}", op.address.map(household).unwrap_or_default())
         }
     };
     domain.identity.pseudonym(name.as_bytes())
 }
 
 /// The viewer, or somebody anonymous, was shown these posts. Those they may not see, and their own,
-/// are not counted; a post that comes twice counts once. How many views were taken.
+/// are not counted; a post counts once a viewer and hour. How many views were taken.
 ///
 /// # Errors
 /// No post, or more than [`AT_ONCE`]; a shard that is away and none of whose posts is cached.
@@ -94,9 +103,17 @@ pub async fn record(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<u
     let seen = found
         .into_values()
         .filter(|post| op.viewer.is_none_or(|viewer| viewer.user_id != post.author_id));
-    let views: Vec<View> = seen
+    let mut views: Vec<View> = seen
         .map(|post| View { post_id: post.id, author_id: post.author_id, viewer, at_ms })
         .collect();
+    if domain.views.once_an_hour && !views.is_empty() {
+        let posts: Vec<PostId> = views.iter().map(|view| view.post_id).collect();
+        // While Redis is unavailable each is counted: telemetry is promised no more.
+        if let Ok(first) = domain.redis.first_views(viewer, at_ms / HOUR_MS, &posts).await {
+            let mut first = first.into_iter();
+            views.retain(|_| first.next().unwrap_or(true));
+        }
+    }
     match domain.views.counted {
         ViewsCounted::ByTheLog => domain.views.offer(&views),
         ViewsCounted::ByTheRequest => count_now(op, domain, &views).await,

@@ -14,6 +14,9 @@ use tokio::time::Instant;
 
 use super::error::ErrorCode;
 use super::loaders::Loaders;
+use super::output::Budget;
+use super::purse::Purse;
+use crate::config::MAX_RESPONSE_BYTES;
 use crate::domain::mutation::{KeySource, name_of};
 use crate::domain::operation::ConsistencyToken;
 use crate::domain::{Domain, Operation, Viewer};
@@ -77,6 +80,10 @@ pub struct RequestContext {
     pub wants_explanation: bool,
     /// When it must be over, whatever of it has begun.
     pub until: Instant,
+    /// What is left of the bytes that its answer may have.
+    pub output: Budget,
+    /// What the events of a subscription are paid from.
+    pub purse: Option<Purse>,
     worked: AtomicU64,
     /// How many fields of a mutation were begun.
     begun: AtomicUsize,
@@ -102,6 +109,8 @@ impl RequestContext {
             points: None,
             wants_explanation: false,
             until: Instant::now() + timeout,
+            output: Budget::new(MAX_RESPONSE_BYTES),
+            purse: None,
             worked: AtomicU64::new(0),
             begun: AtomicUsize::new(0),
             timeout,
@@ -183,6 +192,7 @@ impl RequestContext {
     /// A scope for one event of a subscription: nothing is shared with the event before, and nothing is kept. What the event tells of has
     /// happened by now, and is told once: a replica that does not have it yet would have it left out for good.
     pub fn for_event(&self) -> Arc<Scope> {
+        self.output.reset();
         let mut op = Operation::as_of(
             self.domain.clock.now_ms(),
             self.domain.cluster.len(),
@@ -196,6 +206,13 @@ impl RequestContext {
             op,
             domain: self.domain.clone(),
         })
+    }
+
+    /// Pays for the next event of a subscription; waits as long as that cannot be paid.
+    pub async fn pay_event(&self) {
+        if let Some(purse) = &self.purse {
+            purse.pay().await;
+        }
     }
 
     /// The sessions that were at work: the request's, and those it began. Each must see what was written.

@@ -1,16 +1,24 @@
 //! Anything by its global id.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Interface, Object};
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry;
+use async_graphql::{
+    Context, ContextSelectionSet, ID, Interface, Object, OutputType, Positioned, ServerResult,
+    Value,
+};
 
 use super::comments::types::Comment;
-use super::context::{Scope, query_scope};
+use super::context::{RequestContext, Scope, query_scope};
 use super::error::ErrorCode;
 use super::ids::parse_any;
 use super::images::types::Image;
 use super::notifications::types::Notification;
 use super::orders::types::Order;
+use super::output;
 use super::posts::types::Post;
 use super::products::types::Product;
 use super::users::types::User;
@@ -89,12 +97,81 @@ impl NodeQueries {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "At most 100 global ids.")] ids: Vec<ID>,
-    ) -> async_graphql::Result<Vec<Option<async_graphql::Result<Node>>>> {
+    ) -> async_graphql::Result<Repeated> {
         if ids.len() > MAX_NODES {
             return Err(ErrorCode::BadUserInput.error(format!("at most {MAX_NODES} ids")));
         }
         let scope = query_scope(ctx)?;
-        let found = futures_util::future::join_all(ids.iter().map(|id| load(&scope, id))).await;
-        Ok(found.into_iter().map(Result::transpose).collect())
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let firsts: Vec<usize> = ids
+            .iter()
+            .enumerate()
+            .map(|(place, id)| *places.entry(id.as_str()).or_insert(place))
+            .collect();
+        let found = ids.iter().zip(&firsts).enumerate().map(async |(place, (id, first))| {
+            if *first == place { load(&scope, id).await.transpose() } else { None }
+        });
+        Ok(Repeated { found: futures_util::future::join_all(found).await, firsts })
+    }
+}
+
+/// What was found for a list of ids: an id that comes again is resolved once, with all that is
+/// asked of it, and shown at each of its places.
+struct Repeated {
+    /// At the first place of each id, what it names.
+    found: Vec<Option<async_graphql::Result<Node>>>,
+    /// For each place, the first one of the same id.
+    firsts: Vec<usize>,
+}
+
+type Nodes = Vec<Option<Node>>;
+
+impl OutputType for Repeated {
+    fn type_name() -> Cow<'static, str> {
+        <Nodes as OutputType>::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        <Nodes as OutputType>::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <Nodes as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let places = self.found.iter().zip(&self.firsts).enumerate();
+        let resolved = places.map(async |(place, (found, first))| {
+            if *first != place {
+                return Ok(None);
+            }
+            let ctx = ctx.with_index(place);
+            let value = OutputType::resolve(found, &ctx, field).await;
+            value.map(Some).map_err(|error| ctx.set_error_path(error))
+        });
+        let resolved = futures_util::future::try_join_all(resolved).await?;
+        let context = ctx.data_opt::<Arc<RequestContext>>();
+        let mut values = Vec::with_capacity(resolved.len());
+        for (place, first) in self.firsts.iter().enumerate() {
+            let value = match resolved.get(*first) {
+                Some(Some(value)) if *first == place => value.clone(),
+                Some(Some(value)) => {
+                    // An id that could not be had has its error at each of its places.
+                    if let Some(Some(Err(error))) = self.found.get(*first) {
+                        let error = error.clone().into_server_error(field.pos);
+                        ctx.add_error(ctx.with_index(place).set_error_path(error));
+                    }
+                    output::copy(context, value)
+                        .map_err(|error| ctx.set_error_path(error.into_server_error(field.pos)))?
+                }
+                _ => Value::Null,
+            };
+            values.push(value);
+        }
+        Ok(Value::List(values))
     }
 }

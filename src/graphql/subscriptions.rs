@@ -71,7 +71,8 @@ fn begin_look(context: &RequestContext, scope: &mut Arc<Scope>) -> Arc<Operation
 #[derive(Debug, Default)]
 pub struct Subscription;
 
-/// What is told over a WebSocket as it happens. Each event has a cursor: given back as `after`, it brings what came since, in order, once.
+/// What is told over a WebSocket as it happens. Each event has a cursor: given back as `after`, it brings what came since, in order, once. An operation has one root field.
+/// Each event costs the points that its selection costs; while the viewer's points do not suffice, events wait, and come in order once they do.
 #[Subscription]
 impl Subscription {
     /// Posts as they come to the viewer's home feed: those of the people the viewer follows.
@@ -87,6 +88,7 @@ impl Subscription {
         let cursor = place("home", after.as_deref(), HomeCursor::decode)?;
         let watch = HomeWatch::begin(context.domain(), viewer.user_id, cursor).await;
         Ok(stream::unfold((watch, context), |(mut watch, context)| async move {
+            context.pay_event().await;
             let mut scope = context.for_event();
             let (cursor, post) =
                 watch.next(|| begin_look(&context, &mut scope), context.domain()).await;
@@ -111,6 +113,7 @@ impl Subscription {
             .map_err(|error| fault(&error))?;
         let watch = watch.ok_or_else(|| ErrorCode::BadUserInput.error("there is no such order"))?;
         Ok(stream::unfold((watch, context), |(mut watch, context)| async move {
+            context.pay_event().await;
             let row = watch.next(context.domain()).await?;
             let cursor = encode("order", &row.version.to_string());
             let node = Order::new(row, &context.for_event());
@@ -131,6 +134,7 @@ impl Subscription {
         let last = place("notification", after.as_deref(), number)?;
         let watch = NotificationWatch::begin(context.domain(), viewer, last).await;
         let events = stream::unfold((watch, context), |(mut watch, context)| async move {
+            context.pay_event().await;
             let mut scope = context.for_event();
             let row = watch.next(|| begin_look(&context, &mut scope), context.domain()).await;
             let node = Notification::new(row, &scope);

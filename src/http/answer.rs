@@ -1,11 +1,12 @@
 //! Answers in GraphQL's form, and their status codes (GraphQL over HTTP).
 
-use async_graphql::Response as GraphqlResponse;
+use async_graphql::ServerError;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::RequestId;
-use crate::graphql::error::{ErrorCode, was_not_run};
+use crate::graphql::error::ErrorCode;
+use crate::graphql::output::Rendered;
 
 /// What the client takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,19 +123,19 @@ impl IntoResponse for Refusal {
 /// A query that was refused after it was read: 200 under `application/json`, 400 under the other.
 pub fn not_run(accept: Accept, code: ErrorCode, message: impl Into<String>) -> Response {
     code.count();
-    ran(accept, &GraphqlResponse::from_errors(vec![code.server_error(message)]))
+    refused(accept, code.server_error(message))
 }
 
-/// What a query came to.
-pub fn ran(accept: Accept, answer: &GraphqlResponse) -> Response {
-    // It has no `data` then.
-    let not_run = was_not_run(answer);
-    let body = if not_run {
-        serde_json::json!({ "errors": answer.errors }).to_string()
-    } else {
-        serde_json::to_string(answer).unwrap_or_default()
-    };
-    let limited = answer.errors.iter().find_map(|error| {
+/// An operation that was refused for this reason.
+pub fn refused(accept: Accept, error: ServerError) -> Response {
+    let body = serde_json::json!({ "errors": [error] }).to_string();
+    ran(accept, Rendered { body, errors: vec![error], not_run: true })
+}
+
+/// What an operation came to.
+pub fn ran(accept: Accept, answer: Rendered) -> Response {
+    let Rendered { body, errors, not_run } = answer;
+    let limited = errors.iter().find_map(|error| {
         let extensions = error.extensions.as_ref()?;
         let is = extensions
             .get("code")

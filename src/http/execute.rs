@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response, ServerError};
+use async_graphql::{Request, Response, ServerError, Value};
 use futures_util::FutureExt;
 use futures_util::stream::{Stream, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::limits::{Charged, Limited, pay, used};
+use super::limits::{Charged, Limited, bucket, pay, used};
 use super::operations::kind_name;
 use super::prepare::{NotRun, Prepared};
 use super::{Admitted, RequestId, Served};
@@ -21,7 +21,11 @@ use crate::domain::explain::{Explanation, explained};
 use crate::domain::operation::ConsistencyToken;
 use crate::domain::{Operation, Viewer, moderation};
 use crate::graphql::context::RequestContext;
+use crate::graphql::cost::STATEMENT;
 use crate::graphql::error::{ErrorCode, after_another_attempt, complete};
+use crate::graphql::output::{Budget, Rendered};
+use crate::graphql::purse::{Purse, events_at_once};
+use crate::stores::work::{Work as StoreWork, counted};
 use crate::telemetry::figures::Held;
 use crate::telemetry::trace;
 
@@ -45,8 +49,8 @@ pub struct Asked {
 /// What an operation came to.
 #[derive(Debug)]
 pub struct Executed {
-    /// The response, its errors complete with codes.
-    pub response: Response,
+    /// The response as it is sent, its errors complete with codes.
+    pub rendered: Rendered,
     /// What it has written or seen: already recorded with the session, and for the client to keep.
     pub written: Option<ConsistencyToken>,
 }
@@ -155,7 +159,8 @@ impl Named {
 /// `OUTCOME_UNKNOWN` (a mutation that is not done in time and goes on), `INTERNAL`.
 pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused> {
     let Asked { prepared, mut context, address, request_id } = asked;
-    let Prepared { request, kind, name, cost } = prepared;
+    let Prepared { request, kind, name, cost, spent } = prepared;
+    context.output = Budget::new(served.app.config.server.max_response_bytes);
     let named = Named { kind, name };
     let until = context.until + GRACE;
     let before = async {
@@ -185,6 +190,7 @@ pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused>
         named: named.clone(),
         until,
         charged,
+        spent,
         _place: place,
     };
     let began = Instant::now();
@@ -200,7 +206,7 @@ pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused>
         running.map(Result::ok)
     };
     match outcome {
-        Ok(Some(executed)) => Ok(executed),
+        Ok(Some(executed)) => executed,
         Ok(None) => Err(Refused::panicked(&request_id)),
         Err(_) => Err(Refused::late(kind)),
     }
@@ -214,30 +220,77 @@ struct Work {
     named: Named,
     until: Instant,
     charged: Charged,
+    spent: u64,
     _place: Admitted,
 }
 
 impl Work {
-    async fn run(self, request: Request) -> Executed {
-        let Self { served, context, request_id, named, until, charged, _place } = self;
+    async fn run(self, request: Request) -> Result<Executed, Refused> {
+        let Self { served, context, request_id, named, until, charged, spent, _place } = self;
         let began = Instant::now();
         let request = request.data(Arc::clone(&context));
-        let mut response = named.span().run(run_on_schema(&served, &context, request)).await;
-        charged.give_back(&served.app, used(&response.data).saturating_add(context.worked()));
+        let work = Arc::<StoreWork>::default();
+        let running = counted(Arc::clone(&work), run_on_schema(&served, &context, request));
+        let running = named.span().run(running);
+        let is_query = named.kind == OperationType::Query;
+        let response = tokio::select! {
+            biased;
+            // A query whose answer has become too large stops; of a mutation only that part of the
+            // answer fails.
+            () = context.output.exceeded(), if is_query => None,
+            response = running => Some(response),
+        };
+        let shown = response.as_ref().map_or(0, |response| used(&response.data));
+        let settled = charged.settle(
+            &served.app,
+            spent.saturating_add(shown).saturating_add(points(&work, &context)),
+        );
         // Before the client hears of it: its next request must see what this one wrote.
-        let written = record_writes(&served, &context).await;
-        if named.kind == OperationType::Mutation && context.attempt > 1 {
-            after_another_attempt(&mut response);
-        }
-        complete(&mut response, &request_id.0, context.traceparent.as_deref());
-        let outcome = match response.errors.is_empty() {
+        let ((), written) = tokio::join!(settled, record_writes(&served, &context));
+        let too_large = || Refused::new(ErrorCode::QueryTooComplex, context.output.message());
+        let rendered = response.and_then(|mut response| {
+            if named.kind == OperationType::Mutation && context.attempt > 1 {
+                after_another_attempt(&mut response);
+            }
+            complete(&mut response, &request_id.0, context.traceparent.as_deref());
+            Rendered::of(response, context.output.most())
+        });
+        let executed = match rendered {
+            Some(rendered) => Ok(Executed { rendered, written }),
+            None if is_query => Err(too_large()),
+            // It is done, and cannot be described: its client must know what it has written.
+            None => Ok(Executed { rendered: done_but_too_large(&context.output), written }),
+        };
+        let outcome = match &executed {
             _ if Instant::now() > until => "late",
-            true => "ok",
-            false => "error",
+            Ok(executed) if executed.rendered.errors.is_empty() => "ok",
+            Ok(_) | Err(_) => "error",
         };
         named.count(began, outcome);
-        Executed { response, written }
+        executed
     }
+}
+
+/// What a request has had done, in points, whatever its answer shows.
+fn points(work: &StoreWork, context: &RequestContext) -> u64 {
+    let statements = work.statements().saturating_mul(STATEMENT);
+    statements.saturating_add(work.keys()).saturating_add(context.worked())
+}
+
+/// The response to a mutation whose answer may not be sent.
+fn done_but_too_large(output: &Budget) -> Rendered {
+    let message = format!(
+        "{}. What was asked is done: ask again with the same idempotency key and fewer fields",
+        output.message()
+    );
+    event_of(Refused::new(ErrorCode::QueryTooComplex, message))
+}
+
+/// A response without data that is one of a stream, not a refusal of all of it.
+fn event_of(refused: Refused) -> Rendered {
+    let errors = vec![refused.error()];
+    let body = serde_json::json!({ "data": Value::Null, "errors": errors }).to_string();
+    Rendered { body, errors, not_run: false }
 }
 
 /// Begins a subscription; it ends when it is dropped.
@@ -247,20 +300,35 @@ impl Work {
 pub async fn subscribe(
     served: &Served,
     asked: Asked,
-) -> Result<impl Stream<Item = Response> + Send + 'static, Refused> {
+) -> Result<impl Stream<Item = Rendered> + Send + 'static, Refused> {
     let Asked { prepared, mut context, address, request_id } = asked;
-    let Prepared { request, kind, name, cost } = prepared;
+    let Prepared { request, kind, name, cost, .. } = prepared;
+    let most = served.app.config.server.max_response_bytes;
+    context.output = Budget::new(most);
     let until = context.until + GRACE;
+    // Some events are paid for at once, not the same number for everybody: a post that is an event
+    // of very many sockets must not have all of them pay at the same moment.
+    let paid = match context.viewer {
+        Some(_) => {
+            let at_once = events_at_once(bucket(&served.app.config.limits, context.viewer), cost);
+            rand::Rng::random_range(&mut rand::rng(), 1..=at_once)
+        }
+        // Only viewers subscribe: there will be no events.
+        None => 0,
+    };
     let before = async {
         // After a restart all sockets of a server come back at once; they take turns. A
         // subscription is bounded by its socket and needs no place: its events are at work one
         // after the other.
         let turn = served.app.domain.redis.turn().await;
-        let charged = pay(&served.app, &mut context, address, cost).await;
+        let all = cost.saturating_mul(paid.saturating_add(1));
+        let charged = pay(&served.app, &mut context, address, all).await;
         drop(turn);
         charged
     };
-    timeout_at(until, before).await.map_err(|_| Refused::late(kind))??;
+    let charged = timeout_at(until, before).await.map_err(|_| Refused::late(kind))??;
+    let (redis, refunds) = (&served.app.domain.redis, &served.app.refunds);
+    context.purse = Some(Purse::new(redis, refunds, &charged.payer, charged.bucket, cost, paid));
     let context = Arc::new(context);
     let request = request.data(Arc::clone(&context));
     let counted = Held::new(metrics::gauge!("plaza_subscriptions"));
@@ -269,7 +337,9 @@ pub async fn subscribe(
         let _while_it_runs = &counted;
         events.increment(1);
         complete(&mut response, &request_id.0, context.traceparent.as_deref());
-        response
+        Rendered::of(response, most).unwrap_or_else(|| {
+            event_of(Refused::new(ErrorCode::QueryTooComplex, context.output.message()))
+        })
     }))
 }
 
@@ -289,7 +359,7 @@ async fn run_on_schema(served: &Served, context: &RequestContext, request: Reque
     let explanation = Arc::new(Explanation::default());
     let mut answer = explained(Arc::clone(&explanation), served.explaining.execute(request)).await;
     let told = serde_json::json!({ "trace": context.traceparent, "steps": explanation.steps() });
-    if let Ok(told) = async_graphql::Value::from_json(told) {
+    if let Ok(told) = Value::from_json(told) {
         answer.extensions.insert("explain".to_owned(), told);
     }
     answer

@@ -233,7 +233,7 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
     let seen = context.token.clone();
     let Around { id, address, .. } = around;
     match execute(served, Asked { prepared, context, address, request_id: id }).await {
-        Ok(executed) => with_token(seen, executed.written, ran(accept, &executed.response)),
+        Ok(executed) => with_token(seen, executed.written, ran(accept, executed.rendered)),
         Err(refused) => refused_response(accept, refused),
     }
 }

@@ -13,7 +13,7 @@ use crate::config::network::{Network, household};
 use crate::domain::Viewer;
 use crate::graphql::context::{Points, RequestContext};
 use crate::graphql::error::ErrorCode;
-use crate::ids::Id;
+use crate::stores::redis::keys::BucketName;
 use crate::stores::redis::rate_limit::{Bucket, Standing};
 
 /// Where a request comes from: the peer, or what a trusted proxy says of its peer. Only the last
@@ -55,7 +55,8 @@ pub struct Limited {
     pub retry_after_s: u64,
 }
 
-fn bucket(limits: &LimitsConfig, viewer: Option<Viewer>) -> Bucket {
+/// The bucket that pays for a viewer, or for an address when nobody is logged in.
+pub fn bucket(limits: &LimitsConfig, viewer: Option<Viewer>) -> Bucket {
     match viewer {
         Some(_) => {
             Bucket { capacity: limits.viewer_points, per_second: limits.viewer_points_per_s }
@@ -90,8 +91,8 @@ async fn charge(
     cost: u64,
 ) -> Result<Charged, Limited> {
     let payer: Arc<str> = match viewer {
-        Some(viewer) => format!("v:{}", viewer.user_id.as_i64()).into(),
-        None => format!("a:{}", household(address)).into(),
+        Some(viewer) => BucketName::viewer(viewer.user_id).into(),
+        None => BucketName::address(&household(address)).into(),
     };
     let bucket = bucket(&app.config.limits, viewer);
     // What the payer's last requests did not use is given back with this one: no round trip of its
@@ -118,13 +119,18 @@ impl Charged {
         }
     }
 
-    /// Remembers what was paid for and not used.
-    pub fn give_back(&self, app: &App, used: u64) {
-        let unused = self.cost.saturating_sub(used);
-        if unused > 0 {
-            let held = app.refunds.get(&*self.payer).unwrap_or_default();
-            app.refunds.insert(self.payer.to_string(), held.saturating_add(unused));
+    /// Settles what a request has used, in points: what was charged for nothing is given back with
+    /// the payer's next request, what was used beyond the charge is taken now.
+    pub async fn settle(&self, app: &App, used: u64) {
+        if let Some(unused) = self.cost.checked_sub(used) {
+            if unused > 0 {
+                let held = app.refunds.get(&*self.payer).unwrap_or_default();
+                app.refunds.insert(self.payer.to_string(), held.saturating_add(unused));
+            }
+            return;
         }
+        let owed = used.saturating_sub(self.cost);
+        app.domain.redis.owe_points(&self.payer, self.bucket, owed).await;
     }
 }
 

@@ -12,8 +12,9 @@ use serde::Deserialize;
 use sha2::Digest;
 
 use super::Served;
+use crate::graphql::cost::{self, Weighed};
 use crate::graphql::error::ErrorCode;
-use crate::graphql::guard::{self, Weighed};
+use crate::graphql::guard;
 
 /// A request as it comes in.
 #[derive(Debug, Default, Deserialize)]
@@ -56,8 +57,10 @@ pub struct Prepared {
     pub kind: OperationType,
     /// What figures and traces call it.
     pub name: Arc<str>,
-    /// What it may at most cost, in points.
+    /// What it may cost, in points.
     pub cost: u64,
+    /// What of it is never given back.
+    pub spent: u64,
 }
 
 /// Why a request is not run.
@@ -178,7 +181,7 @@ pub async fn prepare(served: &Served, incoming: Incoming) -> Result<Prepared, No
     let variables =
         Variables::from_json(serde_json::Value::Object(incoming.variables.unwrap_or_default()));
     guard::check_values(&variables)?;
-    let Weighed { cost, introspects } = guard::check_document(&document, &variables)?;
+    let Weighed { cost, spent, introspects } = cost::weigh(&document, &variables)?;
     if introspects && !served.app.config.server.development {
         return Err(not_run(
             ErrorCode::GraphqlValidationFailed,
@@ -204,5 +207,5 @@ pub async fn prepare(served: &Served, incoming: Incoming) -> Result<Prepared, No
     if !served.app.config.server.development {
         request = request.disable_introspection();
     }
-    Ok(Prepared { request, kind, name: called, cost })
+    Ok(Prepared { request, kind, name: called, cost, spent })
 }

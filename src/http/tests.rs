@@ -52,6 +52,7 @@ fn app() -> App {
         ),
         identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
+        limits: crate::domain::limits::Limits::of(&config.limits),
         views: std::sync::Arc::new(crate::domain::views::ViewLog::new(
             &config.views,
             &config.kafka,

@@ -9,5 +9,6 @@ pub mod postgres;
 pub mod query;
 pub mod rabbitmq;
 pub mod redis;
+pub mod work;
 
 pub use error::StoreError;

@@ -166,7 +166,7 @@ pub const ALL: &[Figure] = &[
     counter(
         "plaza_rate_limited_total",
         Unit::Count,
-        "Requests refused because their payer had no points left; by payer: viewer, address.",
+        "Refused because there were no points left; by payer: viewer, address, or action (what a person may do in an hour).",
     ),
     gauge("plaza_sockets", Unit::Count, "Open WebSockets."),
     gauge("plaza_subscriptions", Unit::Count, "Subscriptions running on them."),
@@ -277,7 +277,7 @@ pub fn begin_server() {
     for code in ["INTERNAL", "TIMEOUT", "SHARD_UNAVAILABLE", "OUTCOME_UNKNOWN", "OVERLOADED"] {
         metrics::counter!("plaza_graphql_errors_total", "code" => code).increment(0);
     }
-    for payer in ["viewer", "address"] {
+    for payer in ["viewer", "address", "action"] {
         metrics::counter!("plaza_rate_limited_total", "payer" => payer).increment(0);
     }
     metrics::counter!("plaza_views_acknowledged_total").increment(0);

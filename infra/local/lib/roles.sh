@@ -42,6 +42,13 @@ viewer_points = 1000000
 viewer_points_per_s = 100000
 address_points = 2000000
 address_points_per_s = 200000
+posts_per_hour = 1000000
+comments_per_hour = 1000000
+follows_per_hour = 1000000
+likes_per_hour = 1000000
+mentions_per_hour = 1000000
+orders_per_hour = 1000000
+products_per_hour = 1000000
 sockets_per_address = 200000
 
 [postgres]
@@ -52,6 +59,7 @@ $(printf '%s\n' "${lines[@]}")
 
 [redis]
 url = "redis://${redis_password}127.0.0.1:$PLAZA_REDIS_PORT/0"
+servers = 2
 
 [rabbitmq]
 url = "amqp://$LOCAL_USER:$LOCAL_PASSWORD@127.0.0.1:$PLAZA_RABBITMQ_PORT/plaza"

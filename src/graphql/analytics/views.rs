@@ -17,7 +17,8 @@ pub struct PostViewsRecordInput {
 /// What was taken.
 #[derive(SimpleObject)]
 pub struct PostViewsRecordPayload {
-    /// How many views were taken: not the viewer's own posts, none that they may not see, none twice.
+    /// How many views were taken: not the viewer's own posts, none that they may not see, none that was counted for the same viewer in the same hour. The
+    /// anonymous are one viewer at each address.
     recorded: Option<i32>,
     /// Why none.
     user_errors: Vec<UserError>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object};
+use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
 
 use crate::domain::Page;
@@ -11,6 +11,7 @@ use crate::graphql::connection::{Connection, connection, page};
 use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
+use crate::graphql::output;
 use crate::graphql::references::types::TextEntity;
 use crate::graphql::users::types::User;
 use crate::ids::Id;
@@ -43,8 +44,8 @@ impl Comment {
     }
 
     /// 1 to 1,000 characters.
-    async fn text(&self) -> &str {
-        &self.row.text
+    async fn text(&self, ctx: &Context<'_>) -> async_graphql::Result<&str> {
+        output::text(ctx, &self.row.text)
     }
 
     /// The mentions and hashtags in the text, in its order, at most 100.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, Object};
 
 use crate::domain::images::{self, Lifetime, Picture, State};
 use crate::graphql::context::Scope;
 use crate::graphql::ids::global;
+use crate::graphql::output;
 use crate::ids::ImageId;
 
 /// How far an image is.
@@ -119,8 +120,8 @@ impl Image {
     }
 
     /// What it shows, in words, up to 500 characters; may be empty.
-    async fn alt_text(&self) -> &str {
-        &self.image.alt
+    async fn alt_text(&self, ctx: &Context<'_>) -> async_graphql::Result<&str> {
+        output::text(ctx, &self.image.alt)
     }
 
     /// The width of the LARGE file in pixels, once it is READY. The SMALL one has the same proportions.

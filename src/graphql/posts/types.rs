@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object};
+use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
 
 use crate::domain::comments;
@@ -15,6 +15,7 @@ use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
 use crate::graphql::images::types::Image;
+use crate::graphql::output;
 use crate::graphql::products::types::Product;
 use crate::graphql::references::types::TextEntity;
 use crate::graphql::users::types::User;
@@ -65,8 +66,8 @@ impl Post {
     }
 
     /// 1 to 2,000 characters; empty in a repost.
-    async fn text(&self) -> &str {
-        &self.row.text
+    async fn text(&self, ctx: &Context<'_>) -> async_graphql::Result<&str> {
+        output::text(ctx, &self.row.text)
     }
 
     /// The mentions and hashtags in the text, in its order, at most 100.

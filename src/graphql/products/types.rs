@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use crate::domain::products::{self, Money as DomainMoney, Product as Row};
@@ -10,6 +10,7 @@ use crate::graphql::analytics::types::ProductAnalytics;
 use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
+use crate::graphql::output;
 use crate::graphql::users::types::User;
 use crate::ids::{Id, ProductId};
 
@@ -94,8 +95,8 @@ impl Product {
     }
 
     /// Up to 4,000 characters.
-    async fn description(&self) -> &str {
-        &self.row.description
+    async fn description(&self, ctx: &Context<'_>) -> async_graphql::Result<&str> {
+        output::text(ctx, &self.row.description)
     }
 
     /// What one costs.

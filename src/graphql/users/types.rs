@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object};
+use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
 
 use crate::domain::images::Lifetime;
@@ -13,6 +13,7 @@ use crate::graphql::context::Scope;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
 use crate::graphql::images::types::Image;
+use crate::graphql::output;
 use crate::graphql::posts::types::Post;
 use crate::ids::{Id, UserId};
 
@@ -91,8 +92,8 @@ impl User {
     }
 
     /// What they say of themselves, up to 500 characters.
-    async fn bio(&self) -> &str {
-        &self.row.bio
+    async fn bio(&self, ctx: &Context<'_>) -> async_graphql::Result<&str> {
+        output::text(ctx, &self.row.bio)
     }
 
     /// The image they are shown with, READY; null when they have none.

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
+use async_graphql::ServerError;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Response, ServerError};
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::stream::{self, SelectAll, Stream, StreamExt};
 use tokio::sync::broadcast;
@@ -17,7 +17,8 @@ use super::Open;
 use super::messages::{self, Close, FromClient};
 use crate::domain::Viewer;
 use crate::graphql::context::{RequestContext, is_client_key};
-use crate::graphql::error::{ErrorCode, was_not_run};
+use crate::graphql::error::ErrorCode;
+use crate::graphql::output::Rendered;
 use crate::http::execute::{Asked, Refused, execute, subscribe};
 use crate::http::identity::bearer;
 use crate::http::prepare::{Incoming, NotRun, prepare};
@@ -38,7 +39,7 @@ const PER_SECOND: f64 = 50.0;
 
 /// What an operation says.
 enum Said {
-    Next(String, Box<Response>),
+    Next(String, String),
     Refused(String, Vec<ServerError>),
     Done(String),
 }
@@ -271,15 +272,15 @@ fn operation(
 /// an error.
 fn answers(
     id: String,
-    responses: impl Stream<Item = Response> + Send + 'static,
+    responses: impl Stream<Item = Rendered> + Send + 'static,
 ) -> impl Stream<Item = Said> + Send {
     let end = id.clone();
     let mut refused = false;
     let said = responses.enumerate().map(move |(number, response)| {
-        if number == 0 && was_not_run(&response) {
+        if number == 0 && response.not_run {
             return Said::Refused(id.clone(), response.errors);
         }
-        Said::Next(id.clone(), Box::new(response))
+        Said::Next(id.clone(), response.body)
     });
     said.chain(stream::iter([Said::Done(end)])).take_while(move |said| {
         let over = refused;
@@ -294,7 +295,7 @@ async fn begin(
     address: IpAddr,
     viewer: Option<Viewer>,
     incoming: Incoming,
-) -> Result<Pin<Box<dyn Stream<Item = Response> + Send>>, Refused> {
+) -> Result<Pin<Box<dyn Stream<Item = Rendered> + Send>>, Refused> {
     let client_key = incoming
         .extensions
         .as_ref()
@@ -322,5 +323,5 @@ async fn begin(
         return Ok(subscribe(&served, asked).await?.boxed());
     }
     let executed = span.run(execute(&served, asked)).await?;
-    Ok(stream::iter([executed.response]).boxed())
+    Ok(stream::iter([executed.rendered]).boxed())
 }

@@ -1,6 +1,5 @@
 //! The protocol's messages and close codes.
 
-use async_graphql::Response;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -88,8 +87,10 @@ pub(super) fn complete(id: &str) -> Message {
     text(&json!({ "id": id, "type": "complete" }))
 }
 
-pub(super) fn next(id: &str, response: &Response) -> Message {
-    text(&json!({ "id": id, "type": "next", "payload": response }))
+/// A response, in JSON.
+pub(super) fn next(id: &str, response: &str) -> Message {
+    let id = Value::from(id);
+    Message::Text(format!("{{\"id\":{id},\"type\":\"next\",\"payload\":{response}}}").into())
 }
 
 /// The operation could not be begun.

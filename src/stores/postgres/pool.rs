@@ -13,8 +13,8 @@ use futures_util::future::{join_all, poll_fn};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{AsyncMessage, NoTls};
 
-use crate::stores::StoreError;
 use crate::stores::pool_state::{Callers, PoolState};
+use crate::stores::{StoreError, work};
 use crate::telemetry::trace;
 
 /// What query functions take.
@@ -168,6 +168,7 @@ impl Manager {
         inner.set_instrumentation(move |event: InstrumentationEvent<'_>| {
             if let InstrumentationEvent::StartQuery { .. } = event {
                 statements.0.fetch_add(1, Ordering::Relaxed);
+                work::statement();
             }
         });
         Ok(PooledConnection { inner, warnings, ended, poisoned: false })

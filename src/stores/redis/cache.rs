@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Redis;
 use crate::stores::query::SendFn;
-use crate::stores::{StoreError, explain};
+use crate::stores::{StoreError, explain, work};
 
 /// How long a tombstone stands; a replica that lags longer serves nobody.
 const TOMBSTONE: Duration = Duration::from_secs(30);
@@ -81,6 +81,7 @@ struct Looked {
 fn count(kind: &'static str, outcome: &'static str, number: usize) {
     if number > 0 {
         explain::cache(kind, outcome, number);
+        work::keys(number);
         metrics::counter!("plaza_cache_total", "kind" => kind, "outcome" => outcome)
             .increment(u64::try_from(number).unwrap_or_default());
     }

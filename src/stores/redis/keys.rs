@@ -8,6 +8,27 @@ pub struct Keys {
     prefix: String,
 }
 
+/// Names of buckets of points or tries, of which [`Keys::rate_limit`] makes keys.
+#[derive(Debug)]
+pub struct BucketName;
+
+impl BucketName {
+    /// What a viewer asks for.
+    pub fn viewer(user: UserId) -> String {
+        format!("v:{}", user.as_i64())
+    }
+
+    /// What a household asks for anonymously.
+    pub fn address(household: &str) -> String {
+        format!("a:{household}")
+    }
+
+    /// What a person does, by the action's short name.
+    pub fn action(action: &str, user: UserId) -> String {
+        format!("do:{action}:{}", user.as_i64())
+    }
+}
+
 impl Keys {
     /// Keys under a prefix.
     pub fn new(prefix: &str) -> Self {
@@ -37,6 +58,11 @@ impl Keys {
     /// Somebody's bucket of points.
     pub fn rate_limit(&self, who: &str) -> String {
         format!("{}:rl:{who}", self.prefix)
+    }
+
+    /// Posts that a viewer (a keyed hash) was shown in an hour since 1970: a set.
+    pub fn viewed(&self, viewer: u64, hour: i64) -> String {
+        format!("{}:vw:{hour}:{viewer:x}", self.prefix)
     }
 
     /// Texts of persisted queries, by hash.

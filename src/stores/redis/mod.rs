@@ -15,6 +15,7 @@ pub mod pubsub;
 pub mod rate_limit;
 pub mod sessions;
 pub mod timelines;
+pub mod viewed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,7 +86,7 @@ impl Redis {
                 ttl: Duration::from_millis(config.cache_ttl_ms),
                 loads_while_away: tokio::sync::Semaphore::new(LOADS_WHILE_AWAY),
                 watched: pubsub::Watched::new(config.looks_at_once),
-                local_buckets: rate_limit::LocalBuckets::default(),
+                local_buckets: rate_limit::LocalBuckets::of_one_of(config.servers),
                 scripts: Scripts {
                     fill: redis::Script::new(include_str!("fill.lua")),
                     lease: redis::Script::new(include_str!("lease.lua")),

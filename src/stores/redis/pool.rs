@@ -19,6 +19,10 @@ use crate::telemetry::trace;
 /// else anything.
 const AWAY: Duration = Duration::from_millis(500);
 
+/// So many answers in a row that do not come in time are an outage. One alone is a slow answer,
+/// and concerns nobody but who asked for it.
+const SLOW_IN_A_ROW: u64 = 3;
+
 /// An outage is told of so often at most, however many callers flap between failure and success.
 const TELL_EVERY_MS: u64 = 1_000;
 
@@ -60,6 +64,8 @@ pub struct Pool {
     started: Instant,
     /// Milliseconds since `started` at which one caller may try again; 0 while Redis answers.
     away_until_ms: AtomicU64,
+    /// Answers in a row that did not come in time.
+    slow: AtomicU64,
     /// Milliseconds since `started` at which it was last told that Redis is away.
     told_at_ms: AtomicU64,
     /// Whether it is still to be told that Redis is back.
@@ -85,6 +91,7 @@ impl Pool {
             timeout,
             started: Instant::now(),
             away_until_ms: AtomicU64::new(0),
+            slow: AtomicU64::new(0),
             told_at_ms: AtomicU64::new(0),
             tells: AtomicBool::new(false),
         })
@@ -129,11 +136,22 @@ impl Pool {
     }
 
     fn answered(&self) {
+        self.slow.store(0, Ordering::Relaxed);
         let was_away = self.away_until_ms.load(Ordering::Relaxed) != 0
             && self.away_until_ms.swap(0, Ordering::Relaxed) != 0;
         if was_away && self.tells.swap(false, Ordering::Relaxed) {
             tracing::info!("redis is back");
         }
+    }
+
+    /// An answer did not come in time.
+    fn slow(&self, error: impl std::fmt::Display) -> StoreError {
+        let error = away(error);
+        // Whoever tries while it is unavailable decides at once.
+        if !self.is_up() || self.slow.fetch_add(1, Ordering::Relaxed) + 1 >= SLOW_IN_A_ROW {
+            self.failed(&error);
+        }
+        error
     }
 
     fn failed(&self, error: &StoreError) {
@@ -203,15 +221,16 @@ impl Pool {
                 self.answered();
                 return Err(StoreError::Corrupt(format!("redis: {error}")));
             }
-            Ok(Err(error)) => away(error),
-            Err(_) => StoreError::unavailable(
-                "redis",
-                format!("no answer in {} ms", self.timeout.as_millis()),
-            ),
+            Ok(Err(error)) if error.is_timeout() => self.slow(error),
+            Err(_) => self.slow(format!("no answer in {} ms", self.timeout.as_millis())),
+            Ok(Err(error)) => {
+                let error = away(error);
+                self.failed(&error);
+                error
+            }
         };
         broken.store(true, Ordering::Relaxed);
         span.failed(&error);
-        self.failed(&error);
         Err(error)
     }
 

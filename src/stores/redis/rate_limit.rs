@@ -28,6 +28,14 @@ pub struct Standing {
 }
 
 impl Bucket {
+    /// One server's part of it.
+    fn shared_by(self, servers: u64) -> Self {
+        Self {
+            capacity: self.capacity.div_ceil(servers),
+            per_second: self.per_second.div_ceil(servers),
+        }
+    }
+
     /// How long until so many points are there again.
     pub fn until(&self, points: u64, left: u64) -> Duration {
         let missing = points.min(self.capacity).saturating_sub(left);
@@ -38,30 +46,38 @@ impl Bucket {
 /// The buckets of this process alone: what bounds requests while Redis is away.
 #[derive(Debug)]
 pub struct LocalBuckets {
+    servers: u64,
     held: Cache<String, Arc<Mutex<(f64, Instant)>>>,
 }
 
-impl Default for LocalBuckets {
-    fn default() -> Self {
+impl LocalBuckets {
+    /// Those of one of so many servers.
+    pub fn of_one_of(servers: u64) -> Self {
         Self {
+            servers: servers.max(1),
             held: Cache::builder()
                 .max_capacity(100_000)
                 .time_to_idle(Duration::from_secs(900))
                 .build(),
         }
     }
-}
 
-impl LocalBuckets {
     /// Takes a cost from a bucket of this process.
     pub fn take(&self, who: &str, bucket: Bucket, cost: u64, back: u64) -> Standing {
+        self.change(who, bucket, cost, i64::try_from(back).unwrap_or(i64::MAX))
+    }
+
+    fn change(&self, who: &str, bucket: Bucket, cost: u64, back: i64) -> Standing {
+        // What is away is away for every server: together they give what one bucket would.
+        let bucket = bucket.shared_by(self.servers);
         let points = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
         let capacity = points(bucket.capacity);
         let held =
             self.held.get_with_by_ref(who, || Arc::new(Mutex::new((capacity, Instant::now()))));
         let mut held = held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let restored = held.1.elapsed().as_secs_f64() * points(bucket.per_second);
-        let mut left = (held.0 + restored + points(back)).min(capacity);
+        let back = points(back.unsigned_abs()).copysign(if back < 0 { -1.0 } else { 1.0 });
+        let mut left = (held.0 + restored + back).min(capacity);
         let taken = left >= points(cost);
         if taken {
             left -= points(cost);
@@ -88,12 +104,31 @@ impl Redis {
         }
     }
 
+    /// Takes from a bucket what was used beyond what was paid, whatever it holds: who owes waits
+    /// until the bucket has filled that far again.
+    pub async fn owe_points(&self, who: &str, bucket: Bucket, points: u64) {
+        let points = i64::try_from(points).unwrap_or(i64::MAX);
+        if self.change_shared(who, bucket, 0, -points).await.is_err() {
+            self.inner.local_buckets.change(who, bucket, 0, -points);
+        }
+    }
+
     async fn take_shared(
         &self,
         who: &str,
         bucket: Bucket,
         cost: u64,
         back: u64,
+    ) -> Result<Standing, StoreError> {
+        self.change_shared(who, bucket, cost, i64::try_from(back).unwrap_or(i64::MAX)).await
+    }
+
+    async fn change_shared(
+        &self,
+        who: &str,
+        bucket: Bucket,
+        cost: u64,
+        back: i64,
     ) -> Result<Standing, StoreError> {
         let mut script = self.inner.scripts.rate_limit.prepare_invoke();
         script
@@ -102,9 +137,9 @@ impl Redis {
             .arg(bucket.per_second.max(1))
             .arg(cost)
             .arg(back);
-        let (taken, left): (i64, u64) =
+        let (taken, left): (i64, i64) =
             self.inner.pool.run(async |connection| script.invoke_async(connection).await).await?;
-        Ok(Standing { taken: taken == 1, left })
+        Ok(Standing { taken: taken == 1, left: u64::try_from(left).unwrap_or_default() })
     }
 }
 
@@ -116,11 +151,28 @@ mod tests {
 
     #[test]
     fn a_bucket_gives_what_it_holds_and_takes_back() {
-        let buckets = LocalBuckets::default();
+        let buckets = LocalBuckets::of_one_of(1);
         assert_eq!(buckets.take("a", SLOW, 8, 0), Standing { taken: true, left: 2 });
         assert!(!buckets.take("a", SLOW, 8, 0).taken);
         assert_eq!(buckets.take("b", SLOW, 10, 0), Standing { taken: true, left: 0 });
         assert!(buckets.take("a", SLOW, 8, 7).taken);
+    }
+
+    #[test]
+    fn who_owes_waits_until_the_bucket_has_filled_that_far() {
+        let buckets = LocalBuckets::of_one_of(1);
+        buckets.change("a", SLOW, 0, -15);
+        assert!(!buckets.take("a", SLOW, 1, 0).taken);
+        assert!(buckets.take("a", SLOW, 1, 6).taken);
+    }
+
+    #[test]
+    fn servers_that_are_alone_give_together_what_one_bucket_would() {
+        let servers: Vec<LocalBuckets> = (0..5).map(|_| LocalBuckets::of_one_of(5)).collect();
+        let taken = servers
+            .iter()
+            .map(|server| (0..10).filter(|_| server.take("a", SLOW, 1, 0).taken).count());
+        assert_eq!(taken.sum::<usize>(), 10);
     }
 
     #[test]

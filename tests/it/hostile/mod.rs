@@ -2,8 +2,10 @@
 //! changes nothing, and leaves the server as quick as it was: after every one somebody else's
 //! request is answered.
 
+mod cost;
 mod headers;
 mod identity;
+mod prices;
 mod queries;
 
 use std::time::{Duration, Instant};

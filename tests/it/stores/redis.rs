@@ -60,6 +60,7 @@ fn config(url: &str, pool: u32) -> RedisConfig {
         key_prefix: format!("test-{:016x}", rand::random::<u64>()),
         pool,
         timeout_ms: 1_000,
+        servers: 1,
         cache_ttl_ms: 60_000,
         l1_ttl_ms: 60_000,
         looks_at_once: 16,
@@ -459,6 +460,62 @@ async fn one_connection_carries_many_commands_at_a_time_and_a_dead_one_is_replac
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(failures <= 7, "{failures} failures: one, and then half a second of standing off");
+}
+
+/// A slow answer concerns who asked for it; several in a row are an outage.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_slow_answer_is_no_outage() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // `redis://:password@host:port/db`, through the listener.
+    let server = server();
+    let address = server.trim_start_matches("redis://").rsplit('@').next().unwrap();
+    let address = address.split('/').next().unwrap().to_owned();
+    let url = server.replace(&address, &listener.local_addr().unwrap().to_string());
+    // So many answers are kept back for longer than anybody waits.
+    let kept_back = Arc::new(AtomicU64::new(0));
+    let (mut tasks, keeps) = (JoinSet::new(), Arc::clone(&kept_back));
+    tasks.spawn(async move {
+        let mut wires = JoinSet::new();
+        loop {
+            let (near, _) = listener.accept().await.unwrap();
+            let far = TcpStream::connect(&address).await.unwrap();
+            let keeps = Arc::clone(&keeps);
+            wires.spawn(async move {
+                let ((mut near_in, mut near_out), (mut far_in, mut far_out)) =
+                    (near.into_split(), far.into_split());
+                let back = async {
+                    let mut bytes = vec![0; 4 * 1024];
+                    while let Ok(read @ 1..) = far_in.read(&mut bytes).await {
+                        let take = |left: u64| left.checked_sub(1);
+                        let (set, got) = (Ordering::SeqCst, Ordering::SeqCst);
+                        if keeps.fetch_update(set, got, take).is_ok() {
+                            std::future::pending::<()>().await;
+                        }
+                        if near_out.write_all(&bytes[..read]).await.is_err() {
+                            return;
+                        }
+                    }
+                };
+                tokio::select! {
+                    _ = tokio::io::copy(&mut near_in, &mut far_out) => {}
+                    () = back => {}
+                }
+            });
+        }
+    });
+    let redis = Redis::new(&config(&url, 1), Clock::System).unwrap();
+    redis.ping().await.unwrap();
+    kept_back.store(1, std::sync::atomic::Ordering::SeqCst);
+    assert!(matches!(redis.ping().await, Err(StoreError::Unavailable { .. })));
+    assert!(redis.state().0, "one answer was late");
+    redis.ping().await.unwrap();
+    kept_back.store(u64::MAX, std::sync::atomic::Ordering::SeqCst);
+    for _ in 0..3 {
+        assert!(redis.ping().await.is_err());
+    }
+    assert!(!redis.state().0, "nobody is answered");
 }
 
 async fn slowly(

@@ -1,0 +1,368 @@
+//! What an operation may cost, before it runs: a walk over the parsed document with each fragment
+//! weighed once, in saturating arithmetic, so that no document costs more than milliseconds to
+//! weigh.
+//!
+//! A point is about what one field of an answer costs. What costs more says so in [`weights`]:
+//! statements sent, rows read (whether or not they are shown), bytes of texts, hashes, messages. A
+//! list costs its length times what is asked of each item. What a request did not use of it is
+//! given back when it is over; see [`Work`](crate::stores::work::Work) for what counts as used.
+
+mod introspection;
+mod weights;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
+
+use async_graphql::parser::types::{
+    BaseType, DocumentOperations, ExecutableDocument, Field, FragmentDefinition,
+    OperationDefinition, OperationType, Selection, SelectionSet, TypeKind, TypeSystemDefinition,
+};
+use async_graphql::{Name, Positioned, Value, Variables};
+
+use super::error::ErrorCode;
+use super::guard::{Refusal, refuse};
+use weights::Price;
+
+pub use weights::{SEARCH_COST, STATEMENT};
+
+/// Deepest nesting of fields, fragments expanded.
+const MAX_DEPTH: u64 = 24;
+/// Most points that an operation may cost.
+pub const MAX_COST: u64 = 50_000;
+/// Most items that any list argument takes.
+const MAX_PAGE: u64 = 100;
+/// Passwords that one operation may have hashed: each keeps a core busy for a while.
+const MAX_LOG_INS: usize = 1;
+
+/// What an operation may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weighed {
+    /// What the dearest operation of the document may come to, in points.
+    pub cost: u64,
+    /// Of that, what is spent as soon as it runs, whatever the answer shows: searches, mutations,
+    /// hashes. It is never given back.
+    pub spent: u64,
+    /// Whether it asks for the schema itself.
+    pub introspects: bool,
+}
+
+/// The types of the schema as far as weighing needs them: field by field, what it is of.
+type Types = HashMap<String, HashMap<String, String>>;
+
+fn named(base: &BaseType) -> &str {
+    match base {
+        BaseType::Named(name) => name,
+        BaseType::List(of) => named(&of.base),
+    }
+}
+
+/// Those of the schema; it is the same in every process, and read once.
+fn types() -> &'static Types {
+    static TYPES: OnceLock<Types> = OnceLock::new();
+    TYPES.get_or_init(|| {
+        let sdl = super::schema::sdl();
+        // The schema's own text is one.
+        let document =
+            async_graphql::parser::parse_schema(sdl).map(|document| document.definitions);
+        let mut types = Types::new();
+        for definition in document.unwrap_or_default() {
+            let TypeSystemDefinition::Type(definition) = definition else { continue };
+            let fields = match definition.node.kind {
+                TypeKind::Object(object) => object.fields,
+                TypeKind::Interface(interface) => interface.fields,
+                _ => continue,
+            };
+            let fields = fields.into_iter().map(|field| {
+                (field.node.name.node.to_string(), named(&field.node.ty.node.base).to_owned())
+            });
+            types.insert(definition.node.name.node.to_string(), fields.collect());
+        }
+        types
+    })
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Weight {
+    depth: u64,
+    /// Once, however many items it is asked of: what one batch loads for all of them.
+    flat: u64,
+    /// For each item that it is asked of.
+    each: u64,
+    /// Of both, for each item, what is never given back.
+    spent: u64,
+}
+
+impl Weight {
+    fn and(self, other: Self) -> Self {
+        Self {
+            depth: self.depth.max(other.depth),
+            flat: self.flat.saturating_add(other.flat),
+            each: self.each.saturating_add(other.each),
+            spent: self.spent.saturating_add(other.spent),
+        }
+    }
+
+    fn and_one_more(self) -> Self {
+        Self { each: self.each.saturating_add(1), ..self }
+    }
+
+    fn cost(self) -> u64 {
+        self.flat.saturating_add(self.each)
+    }
+}
+
+struct Walk<'a> {
+    introspects: bool,
+    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    variables: &'a Variables,
+    /// `None` while a fragment is being weighed: meeting it again then is a cycle.
+    known: HashMap<&'a str, Option<Weight>>,
+    types: &'static Types,
+}
+
+/// Weighs a document.
+///
+/// # Errors
+/// A fragment that contains itself, fields nested too deeply, too much asked for, a subscription
+/// that is not to one thing.
+pub fn weigh(document: &ExecutableDocument, variables: &Variables) -> Result<Weighed, Refusal> {
+    let mut walk = Walk {
+        introspects: false,
+        fragments: &document.fragments,
+        variables,
+        known: HashMap::new(),
+        types: types(),
+    };
+    for name in document.fragments.keys() {
+        walk.fragment(name)?;
+    }
+    let operations: Vec<_> = match &document.operations {
+        DocumentOperations::Single(operation) => vec![operation],
+        DocumentOperations::Multiple(operations) => operations.values().collect(),
+    };
+    let mut dearest = Weight::default();
+    for operation in operations {
+        let root = match operation.node.ty {
+            OperationType::Query => "Query",
+            OperationType::Mutation => "Mutation",
+            OperationType::Subscription => "Subscription",
+        };
+        let weight = walk.selections(&operation.node.selection_set.node, Some(root))?;
+        if weight.depth > MAX_DEPTH {
+            return refuse(ErrorCode::QueryTooDeep, format!("fields may nest {MAX_DEPTH} deep"));
+        }
+        if weight.cost() > MAX_COST {
+            return refuse(
+                ErrorCode::QueryTooComplex,
+                format!("the query costs {}, at most {MAX_COST} are allowed", weight.cost()),
+            );
+        }
+        // After the cost: a bomb of fragments has been refused by now.
+        check_roots(&operation.node, &document.fragments)?;
+        dearest = Weight {
+            each: dearest.cost().max(weight.cost()),
+            spent: dearest.spent.max(weight.spent),
+            ..Weight::default()
+        };
+    }
+    let cost = dearest.cost().max(1);
+    Ok(Weighed { cost, spent: dearest.spent.min(cost), introspects: walk.introspects })
+}
+
+/// Looks at the root fields, fragments expanded: one event has one thing to say, and one operation
+/// has one password hashed.
+fn check_roots(
+    operation: &OperationDefinition,
+    fragments: &HashMap<Name, Positioned<FragmentDefinition>>,
+) -> Result<(), Refusal> {
+    let mut roots = HashSet::new();
+    let mut sets = vec![&operation.selection_set.node];
+    while let Some(set) = sets.pop() {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    let key = field.node.alias.as_ref().unwrap_or(&field.node.name);
+                    roots.insert((key.node.as_str(), field.node.name.node.as_str()));
+                }
+                Selection::FragmentSpread(spread) => {
+                    let fragment = fragments.get(&spread.node.fragment_name.node);
+                    sets.extend(fragment.map(|fragment| &fragment.node.selection_set.node));
+                }
+                Selection::InlineFragment(inline) => sets.push(&inline.node.selection_set.node),
+            }
+        }
+    }
+    let log_ins = roots.iter().filter(|(_, name)| matches!(*name, "logIn" | "signUp")).count();
+    match operation.ty {
+        OperationType::Subscription if roots.len() > 1 => refuse(
+            ErrorCode::GraphqlValidationFailed,
+            "a subscription has one root field: begin one operation for each",
+        ),
+        OperationType::Mutation if log_ins > MAX_LOG_INS => refuse(
+            ErrorCode::QueryTooComplex,
+            format!("an operation may have {MAX_LOG_INS} log-in or sign-up"),
+        ),
+        _ => Ok(()),
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn fragment(&mut self, name: &'a str) -> Result<Weight, Refusal> {
+        match self.known.get(name) {
+            Some(Some(weight)) => return Ok(*weight),
+            Some(None) => {
+                return refuse(ErrorCode::GraphqlValidationFailed, "a fragment contains itself");
+            }
+            None => {}
+        }
+        // A fragment that is not there is the validator's to complain about.
+        let Some(fragment) = self.fragments.get(name) else { return Ok(Weight::default()) };
+        self.known.insert(name, None);
+        let of = fragment.node.type_condition.node.on.node.as_str();
+        let weight = self.selections(&fragment.node.selection_set.node, Some(of))?;
+        self.known.insert(name, Some(weight));
+        Ok(weight)
+    }
+
+    fn selections(&mut self, set: &'a SelectionSet, of: Option<&str>) -> Result<Weight, Refusal> {
+        let mut sum = Weight::default();
+        for selection in &set.items {
+            let weight = match &selection.node {
+                Selection::Field(field) => self.field(&field.node, of)?,
+                // A spread costs something even when its fragment is empty or missing: it is
+                // expanded all the same, before it is validated.
+                Selection::FragmentSpread(spread) => {
+                    self.fragment(&spread.node.fragment_name.node)?.and_one_more()
+                }
+                Selection::InlineFragment(inline) => {
+                    let on = inline.node.type_condition.as_ref();
+                    let on = on.map(|condition| condition.node.on.node.as_str()).or(of);
+                    self.selections(&inline.node.selection_set.node, on)?.and_one_more()
+                }
+            };
+            sum = sum.and(weight);
+        }
+        Ok(sum)
+    }
+
+    fn field(&mut self, field: &'a Field, of: Option<&str>) -> Result<Weight, Refusal> {
+        let name = field.name.node.as_str();
+        let types = self.types;
+        let inner_type = of.and_then(|of| types.get(of)?.get(name)).map(String::as_str);
+        let inner = self.selections(&field.selection_set.node, inner_type)?;
+        let depth = inner.depth.saturating_add(1);
+        if matches!(name, "__schema" | "__type") {
+            self.introspects = true;
+            let cost = introspection::cost(field, self.fragments, self.variables);
+            return Ok(Weight { depth, each: cost, ..Weight::default() });
+        }
+        let price = of.map_or(Price::FIELD, |of| weights::of(of, name));
+        let asked = self.length(field);
+        // What an argument asks for, else as many as there are at most.
+        let times = asked.unwrap_or(price.list);
+        let rows = asked.unwrap_or_default().saturating_mul(price.row);
+        let after = if self.is_given(field, "after") { price.after } else { 0 };
+        let each = price
+            .each
+            .saturating_add(after.saturating_mul(STATEMENT))
+            .saturating_add(rows)
+            .saturating_add(inner.each.saturating_mul(times));
+        let spent = price.spent.saturating_add(inner.spent.saturating_mul(times));
+        if price.batch > 0 || price.is_plain() {
+            let flat = inner.flat.saturating_add(price.batch.saturating_mul(STATEMENT));
+            return Ok(Weight { depth, flat, each: each.saturating_add(price.spent), spent });
+        }
+        // What is asked of the database item by item comes back at different moments: what is below
+        // cannot count on sharing a batch.
+        let each = each.saturating_add(inner.flat).saturating_add(price.spent);
+        Ok(Weight { depth, flat: 0, each, spent })
+    }
+
+    fn is_given(&self, field: &Field, argument: &str) -> bool {
+        let value = field.get_argument(argument).map(|value| &value.node);
+        match value {
+            None | Some(async_graphql_value::Value::Null) => false,
+            Some(async_graphql_value::Value::Variable(name)) => {
+                // One that was not given may have a default.
+                self.variables.get(name) != Some(&Value::Null)
+            }
+            Some(_) => true,
+        }
+    }
+
+    /// How many items a field's arguments ask for at most; `None` when none of them says.
+    fn length(&self, field: &Field) -> Option<u64> {
+        let mut lengths =
+            field.arguments.iter().filter_map(|(name, value)| match name.node.as_str() {
+                "first" | "last" => Some(self.number(&value.node)),
+                "ids" => Some(self.items(&value.node)),
+                "input" => self.list_of_input(&value.node),
+                _ => None,
+            });
+        let first = lengths.next()?;
+        Some(lengths.fold(first, u64::max))
+    }
+
+    /// What is out of bounds is refused by the field; until then it counts as the largest page.
+    fn number(&self, value: &async_graphql_value::Value) -> u64 {
+        match value {
+            async_graphql_value::Value::Number(number) => {
+                number.as_u64().unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE)
+            }
+            async_graphql_value::Value::Variable(name) => match self.variables.get(name) {
+                Some(Value::Number(number)) => {
+                    number.as_u64().unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE)
+                }
+                _ => MAX_PAGE,
+            },
+            _ => MAX_PAGE,
+        }
+    }
+
+    /// A list's length is known without its items: a variable among them is one. A single value is
+    /// taken for a list of one; a variable that was not given may have a default, of any length.
+    fn items(&self, value: &async_graphql_value::Value) -> u64 {
+        let count = |items: usize| u64::try_from(items).unwrap_or(u64::MAX).max(1);
+        match value {
+            async_graphql_value::Value::List(items) => count(items.len()),
+            async_graphql_value::Value::Variable(name) => match self.variables.get(name) {
+                Some(Value::List(items)) => count(items.len()),
+                Some(Value::Null) | None => MAX_PAGE,
+                Some(_) => 1,
+            },
+            async_graphql_value::Value::Null => MAX_PAGE,
+            _ => 1,
+        }
+    }
+
+    /// The longest list in a mutation's input: each of its items is looked at by the mutation.
+    fn list_of_input(&self, value: &async_graphql_value::Value) -> Option<u64> {
+        let given = match value {
+            async_graphql_value::Value::Variable(name) => {
+                let Some(Value::Object(fields)) = self.variables.get(name) else { return None };
+                return fields
+                    .values()
+                    .filter_map(|field| match field {
+                        Value::List(items) => u64::try_from(items.len()).ok(),
+                        _ => None,
+                    })
+                    .max();
+            }
+            async_graphql_value::Value::Object(fields) => fields,
+            _ => return None,
+        };
+        given
+            .values()
+            .filter_map(|field| match field {
+                async_graphql_value::Value::List(items) => u64::try_from(items.len()).ok(),
+                async_graphql_value::Value::Variable(_) => {
+                    Some(self.items(field)).filter(|items| *items > 1)
+                }
+                _ => None,
+            })
+            .max()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,270 @@
+use super::*;
+use crate::graphql::guard::check_text;
+
+fn weighed(query: &str, variables: serde_json::Value) -> Result<Weighed, ErrorCode> {
+    check_text(query).map_err(|refusal| refusal.code)?;
+    let document = async_graphql::parser::parse_query(query).expect("a document");
+    weigh(&document, &Variables::from_json(variables)).map_err(|refusal| refusal.code)
+}
+
+fn check(query: &str) -> Result<(), ErrorCode> {
+    weighed(query, serde_json::json!({})).map(|_| ())
+}
+
+fn cost(query: &str) -> u64 {
+    weighed(query, serde_json::json!({})).expect("an operation that is not too dear").cost
+}
+
+#[test]
+fn a_fragment_bomb_is_weighed_without_being_expanded() {
+    let mut bomb = String::from("{ ...f0 }");
+    for level in 0..30 {
+        bomb.push_str(&format!(
+            " fragment f{level} on Query {{ {} }}",
+            format!("...f{} ", level + 1).repeat(10)
+        ));
+    }
+    bomb.push_str(" fragment f30 on Query { a }");
+    assert_eq!(check(&bomb), Err(ErrorCode::QueryTooComplex));
+}
+
+#[test]
+fn a_bomb_of_nothing_is_weighed_too() {
+    let mut bomb = String::from("{ ...f0 }");
+    for level in 0..22 {
+        bomb.push_str(&format!(" fragment f{level} on Query {{ ...f{0} ...f{0} }}", level + 1));
+    }
+    assert_eq!(check(&bomb), Err(ErrorCode::QueryTooComplex));
+}
+
+#[test]
+fn a_fragment_that_contains_itself_is_refused() {
+    assert_eq!(
+        check("{ a } fragment f on Query { ...g } fragment g on Query { ...f }"),
+        Err(ErrorCode::GraphqlValidationFailed)
+    );
+}
+
+#[test]
+fn lists_cost_their_length_times_what_they_ask_of_each() {
+    assert_eq!(
+        check(
+            "{ viewer { home(first: 20) { edges { node { comments(first: 3) { edges { node { text } } } } } } } }"
+        ),
+        Ok(())
+    );
+    let deep = "{ a(first: 100) { b(first: 100) { c(first: 100) { d } } } }";
+    assert_eq!(check(deep), Err(ErrorCode::QueryTooComplex));
+    assert_eq!(
+        check("{ a(first: -1) { b(first: -1) { c(first: $n) { d } } } }"),
+        Err(ErrorCode::QueryTooComplex)
+    );
+    assert_eq!(check("{ a { b { c { d } } } }"), Ok(()));
+}
+
+#[test]
+fn a_search_costs_its_work() {
+    let searches = |count: usize| {
+        let fields: String = (0..count)
+            .map(|number| {
+                format!("a{number}: postsSearch(query: \"x\", first: 1) {{ nodes {{ id }} }} ")
+            })
+            .collect();
+        format!("{{ {fields} }}")
+    };
+    assert_eq!(check(&searches(49)), Ok(()));
+    assert_eq!(check(&searches(50)), Err(ErrorCode::QueryTooComplex));
+}
+
+#[test]
+fn fields_nest_so_deep() {
+    let query = |depth: usize| format!("{}{}", "{ a ".repeat(depth), "}".repeat(depth));
+    assert_eq!(check(&query(24)), Ok(()));
+    assert_eq!(check(&query(25)), Err(ErrorCode::QueryTooDeep));
+}
+
+/// However a list of ids is written, each of its items costs what is asked of it.
+#[test]
+fn a_list_costs_its_length_however_it_is_written() {
+    let ids = |count: usize, id: &str| vec![id; count].join(", ");
+    let query = |head: &str, ids: &str| {
+        format!(
+            "{head} {{ nodes(ids: {ids}) {{ ... on User {{ posts(first: 5) {{ nodes {{ id }} }} }} }} }}"
+        )
+    };
+    let cost = |head: &str, ids: &str, variables: serde_json::Value| {
+        weighed(&query(head, ids), variables).unwrap().cost
+    };
+    let none = serde_json::json!({});
+    let twenty = cost("query", &format!("[{}]", ids(20, "\"x\"")), none.clone());
+    assert!(twenty > 20 * 10);
+    let variable = serde_json::json!({ "a": "x" });
+    for (head, ids, variables) in [
+        ("query($a: ID!)", format!("[{}]", ids(20, "$a")), variable),
+        ("query($ids: [ID!]!)", "$ids".to_owned(), serde_json::json!({ "ids": vec!["x"; 20] })),
+        ("query", format!("[\"y\", {}]", ids(19, "\"x\"")), none.clone()),
+    ] {
+        assert_eq!(cost(head, &ids, variables), twenty, "{head} {ids}");
+    }
+    // A variable that was not given may have any default: as many as are allowed.
+    let hundred = cost("query", &format!("[{}]", ids(100, "\"x\"")), none.clone());
+    assert_eq!(cost("query($ids: [ID!]! = [\"x\"])", "$ids", none), hundred);
+}
+
+/// The law of every price: what is asked of each item of a list is asked as often as it is long.
+#[test]
+fn twice_as_long_a_list_is_nearly_twice_as_dear() {
+    for query in [
+        "{ viewer { home(first: N) { nodes { text author { handle } likeCount } } } }",
+        "{ user(handle: \"a\") { followers(first: N) { pageInfo { hasNextPage } } } }",
+        "{ products(first: N) { edges { cursor } } }",
+        "{ viewer { analytics { views(last: N, size: HOUR) { windows { views } } } } }",
+        "{ hashtag(name: \"a\") { posts(first: N) { pageInfo { endCursor } } } }",
+    ] {
+        let of = |count: usize| cost(&query.replace('N', &count.to_string()));
+        let (one, fifty, hundred) = (of(1), of(50), of(100));
+        assert!(hundred - one >= 99, "{query}: {one} and {hundred}");
+        assert!(2 * (fifty - one) >= (hundred - one) - (hundred - one) / 25, "{query}");
+    }
+}
+
+#[test]
+fn introspection_costs_what_it_answers_and_no_bomb_is_run() {
+    let pairs = |count: usize| {
+        let (open, close) = ("possibleTypes{interfaces{".repeat(count), "}}".repeat(count));
+        format!("{{__type(name:\"Node\"){{{open}name{close}}}}}")
+    };
+    // Sevenfold a pair.
+    assert!(cost(&pairs(2)) > 6 * cost(&pairs(1)));
+    assert_eq!(check(&pairs(10)), Err(ErrorCode::QueryTooComplex));
+    // The same in a fragment, and behind a variable.
+    let (open, close) = ("possibleTypes{interfaces{".repeat(9), "}}".repeat(9));
+    for query in [
+        format!("{{__schema{{types{{...a}}}}}} fragment a on __Type{{{open}name{close}}}"),
+        format!("query($n: String!){{__type(name:$n){{{open}name{close}}}}}"),
+    ] {
+        assert_eq!(check(&query), Err(ErrorCode::QueryTooComplex), "{query}");
+    }
+}
+
+/// Counted by the weigher and by running it.
+#[tokio::test]
+async fn an_introspections_cost_is_the_number_of_its_fields() {
+    fn count(value: &Value) -> u64 {
+        match value {
+            Value::Object(fields) => fields.values().map(|value| 1 + count(value)).sum(),
+            Value::List(items) => items.iter().map(count).sum(),
+            _ => 0,
+        }
+    }
+    for query in [
+        "{ __schema { types { name fields(includeDeprecated: true) { name args { name type { kind ofType { name } } } } } } }",
+        "{ __schema { queryType { name fields(includeDeprecated: true) { name } } directives { name args { name } } } }",
+        "{ __type(name: \"Node\") { possibleTypes { name interfaces { name } } } }",
+        "{ __type(name: \"ErrorCode\") { enumValues(includeDeprecated: true) { name } } }",
+        "{ __type(name: \"PostCreateInput\") { inputFields { name type { name } } } }",
+        "{ __type(name: \"Nothing\") { name } }",
+    ] {
+        let answer = crate::graphql::schema::schema().execute(query).await;
+        assert_eq!(answer.errors, Vec::new());
+        assert_eq!(cost(query), count(&answer.data), "{query}");
+    }
+}
+
+#[test]
+fn a_subscription_is_to_one_thing_and_an_operation_logs_in_once() {
+    assert_eq!(check("subscription { homeUpdated { cursor } }"), Ok(()));
+    assert_eq!(
+        check("subscription { homeUpdated { cursor } homeUpdated { node { id } } }"),
+        Ok(())
+    );
+    for query in [
+        "subscription { a: homeUpdated { cursor } b: homeUpdated { cursor } }",
+        "subscription { homeUpdated { cursor } notificationReceived { cursor } }",
+        "subscription { homeUpdated { cursor } ...a } fragment a on Subscription { b: homeUpdated { cursor } }",
+    ] {
+        assert_eq!(check(query), Err(ErrorCode::GraphqlValidationFailed), "{query}");
+    }
+    let log_in = |key: &str| {
+        format!("{key}: logIn(input: {{handle: \"a\", password: \"b\"}}) {{ accessToken }}")
+    };
+    assert_eq!(check(&format!("mutation {{ {} }}", log_in("a"))), Ok(()));
+    assert_eq!(
+        check(&format!("mutation {{ {} ... on Mutation {{ {} }} }}", log_in("a"), log_in("b"))),
+        Err(ErrorCode::QueryTooComplex)
+    );
+}
+
+#[test]
+fn what_is_dear_is_dear_whatever_it_shows() {
+    let nothing = cost("{ __typename }");
+    let log_in =
+        "mutation { logIn(input: {handle: \"a\", password: \"b\"}) { userErrors { code } } }";
+    let weighed = weighed(log_in, serde_json::json!({})).unwrap();
+    assert!(weighed.spent >= 2_000 * nothing && weighed.cost >= weighed.spent);
+    let post = cost("mutation { postCreate(input: {text: \"x\"}) { post { id } } }");
+    assert!((300..=700).contains(&post), "{post}");
+    // A long text under many names is dear.
+    let aliases: String = (0..100).map(|n| format!("a{n}: text ")).collect();
+    let texts = cost(&format!("{{ post(id: \"x\") {{ {aliases} }} }}"));
+    assert!(texts >= 500, "{texts}");
+}
+
+/// What a person's client asks all day: a hundred at once, and more than one a second for ever.
+#[test]
+fn ordinary_operations_are_far_from_every_bound() {
+    let limits = crate::config::LimitsConfig::default();
+    for query in [
+        "{ viewer { home(first: 20) { edges { node { text images { url } author { handle avatar { url } }
+           likeCount comments(first: 3) { edges { node { text author { handle } } } } } } } } }",
+        "{ user(handle: \"a\") { id handle displayName bio avatar { url } postCount followerCount followingCount
+           viewerIsFollowing posts(first: 20) { nodes { id text likeCount commentCount viewerHasLiked }
+           pageInfo { hasNextPage endCursor } } } }",
+        "{ post(id: \"x\") { text author { handle } comments(first: 50) { nodes { text author { handle } replyCount } } } }",
+        "{ viewer { unreadNotificationCount notificationGroups(first: 20) { nodes { kind actors { handle } latest { post { text } } } } } }",
+        "mutation { postCreate(input: {text: \"x\"}) { post { id text author { handle } } userErrors { code message } } }",
+        "mutation { orderPlace(input: {lines: []}) { order { id status lines { product { title } } } userErrors { code } } }",
+        "subscription { homeUpdated { cursor node { id text author { handle displayName } likeCount } } }",
+    ] {
+        let cost = cost(query);
+        assert!(100 * cost <= limits.viewer_points, "{cost}: {query}");
+        assert!(cost <= limits.viewer_points_per_s, "{cost}: {query}");
+    }
+    // Everybody at one address may sign up, log in and look around.
+    let log_in =
+        cost("mutation { logIn(input: {handle: \"a\", password: \"b\"}) { accessToken } }");
+    assert!(log_in <= limits.address_points_per_s / 5, "{log_in}");
+}
+
+/// Whatever leads to another thing with an id of its own, or to a page of them, has to find it
+/// first. A field that is added is held to it without anybody thinking of it.
+#[test]
+fn every_field_that_finds_something_has_a_price() {
+    // Shown with what has been read already.
+    const INLINE: [&str; 1] = ["Image"];
+    let mut free = Vec::new();
+    let nodes: HashSet<&str> = types()
+        .iter()
+        .filter(|(name, fields)| {
+            fields.contains_key("id") && !INLINE.contains(&name.as_str()) && *name != "Session"
+        })
+        .map(|(name, _)| name.as_str())
+        .collect();
+    for (of, fields) in types() {
+        // What a payload shows is read by the mutation; `nodes` and `edges` are the page's.
+        if ["Payload", "Connection", "Edge"].iter().any(|end| of.ends_with(end)) {
+            continue;
+        }
+        for (field, ty) in fields {
+            let finds = nodes.contains(ty.as_str()) || ty.ends_with("Connection");
+            let price = weights::of(of, field);
+            let is_free = price.batch == 0 && price.is_plain();
+            // The newest of a group is what the group was made from.
+            if finds && is_free && (of.as_str(), field.as_str()) != ("NotificationGroup", "latest")
+            {
+                free.push(format!("{of}.{field}"));
+            }
+        }
+    }
+    assert_eq!(free, Vec::<String>::new());
+}

@@ -1,0 +1,94 @@
+//! What the events of a subscription are paid from. Each costs what its selection costs; several
+//! are paid for at a time, since one post may be an event of a hundred thousand sockets. While the
+//! bucket is empty the stream waits, and goes on from where it was: events wait in the store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::stores::redis::Redis;
+use crate::stores::redis::rate_limit::{Bucket, Standing};
+
+/// Most events that are paid for at a time.
+const AT_ONCE: u64 = 20;
+/// What is paid for at a time is at most this part of what the bucket holds.
+const PART: u64 = 20;
+
+/// How long an empty bucket is left alone at least.
+const SOON: Duration = Duration::from_millis(20);
+
+/// Points that payers paid and did not use, by payer, until their next request.
+pub type Refunds = moka::sync::Cache<String, u64>;
+
+/// One subscription's.
+#[derive(Debug)]
+pub struct Purse {
+    redis: Redis,
+    refunds: Refunds,
+    payer: Arc<str>,
+    bucket: Bucket,
+    /// Points of an event.
+    event: u64,
+    /// Events that are paid for and have not come.
+    paid: AtomicU64,
+}
+
+/// Events of so many points that are paid for at a time.
+pub fn events_at_once(bucket: Bucket, event: u64) -> u64 {
+    (bucket.capacity / PART / event.max(1)).clamp(1, AT_ONCE)
+}
+
+impl Purse {
+    /// One in which so many events are paid for.
+    pub fn new(
+        redis: &Redis,
+        refunds: &Refunds,
+        payer: &Arc<str>,
+        bucket: Bucket,
+        event: u64,
+        paid: u64,
+    ) -> Self {
+        Self {
+            redis: redis.clone(),
+            refunds: refunds.clone(),
+            payer: Arc::clone(payer),
+            bucket,
+            event,
+            paid: AtomicU64::new(paid),
+        }
+    }
+
+    /// Pays for the next event, before it is waited for: as long as that cannot be paid, none is
+    /// delivered.
+    pub async fn pay(&self) {
+        if self.paid.load(Ordering::Relaxed) > 0 {
+            self.paid.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let mut events = events_at_once(self.bucket, self.event);
+        loop {
+            let cost = events.saturating_mul(self.event);
+            match self.redis.take_points(&self.payer, self.bucket, cost, 0).await {
+                Standing { taken: true, .. } => {
+                    self.paid.store(events - 1, Ordering::Relaxed);
+                    return;
+                }
+                Standing { left, .. } if events == 1 => {
+                    metrics::counter!("plaza_rate_limited_total", "payer" => "viewer").increment(1);
+                    tokio::time::sleep(self.bucket.until(self.event, left).max(SOON)).await;
+                }
+                Standing { .. } => events = 1,
+            }
+        }
+    }
+}
+
+impl Drop for Purse {
+    fn drop(&mut self) {
+        let unused = self.paid.load(Ordering::Relaxed).saturating_mul(self.event);
+        if unused > 0 {
+            let held = self.refunds.get(&*self.payer).unwrap_or_default();
+            self.refunds.insert(self.payer.to_string(), held.saturating_add(unused));
+        }
+    }
+}

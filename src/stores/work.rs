@@ -1,0 +1,63 @@
+//! What a request has the stores do, counted while it runs: what it is charged in the end follows
+//! from this and not from what its answer shows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The work of one request so far.
+#[derive(Debug, Default)]
+pub struct Work {
+    statements: AtomicU64,
+    keys: AtomicU64,
+}
+
+tokio::task_local! {
+    static WORK: Arc<Work>;
+}
+
+impl Work {
+    /// Statements sent to PostgreSQL, transactions' own included.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Keys of cached values that were looked up, found or not.
+    pub fn keys(&self) -> u64 {
+        self.keys.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs a request and counts its work. What the request leaves to other tasks is not counted.
+pub async fn counted<T>(work: Arc<Work>, request: impl Future<Output = T>) -> T {
+    WORK.scope(work, request).await
+}
+
+/// A statement is sent.
+pub fn statement() {
+    let _ = WORK.try_with(|work| work.statements.fetch_add(1, Ordering::Relaxed));
+}
+
+/// Keys are looked up.
+pub fn keys(count: usize) {
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let _ = WORK.try_with(|work| work.keys.fetch_add(count, Ordering::Relaxed));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_request_has_its_own_work() {
+        let (one, other) = (Arc::new(Work::default()), Arc::new(Work::default()));
+        statement();
+        let busy = counted(Arc::clone(&one), async {
+            statement();
+            tokio::task::yield_now().await;
+            keys(3);
+        });
+        tokio::join!(busy, counted(Arc::clone(&other), async { keys(1) }));
+        assert_eq!((one.statements(), one.keys()), (1, 3));
+        assert_eq!((other.statements(), other.keys()), (0, 1));
+    }
+}

@@ -1,0 +1,221 @@
+//! Requests that ask for far more than they show: by many names for one long text, long names for
+//! little, circles through the schema, events that nobody pays for.
+
+use std::time::{Duration, Instant};
+
+use plaza::config::Config;
+use plaza::stores::redis::rate_limit::Bucket;
+use serde_json::{Value, json};
+
+use super::{Canary, post};
+use crate::app::{Person, TestApp, with_app, with_config};
+use crate::websocket::{Heard, Socket};
+
+/// The code that an operation is refused with, over a socket.
+async fn over_a_socket(app: &TestApp, person: &Person, query: &str) -> String {
+    let mut socket = Socket::of(app, Some(person)).await;
+    socket.subscribe("1", query, json!({})).await;
+    match socket.hear().await {
+        Heard::Message(message) => {
+            let code = message
+                .pointer("/payload/0/extensions/code")
+                .or_else(|| message.pointer("/payload/errors/0/extensions/code"));
+            code.and_then(Value::as_str).unwrap_or_default().to_owned()
+        }
+        Heard::Closed(code) => panic!("closed with {code}"),
+    }
+}
+
+/// Memory of this process, servers included, in KiB.
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+/// The figure is for whoever reads the run: other tests share the process.
+#[expect(clippy::print_stderr, reason = "figures for whoever reads the run")]
+fn say_growth(before: u64) {
+    eprintln!("resident: {before} KiB before, {} KiB after", resident_kib());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_is_larger_than_any_may_be() {
+    // Small, so that few rows are enough.
+    with_config(|config| config.server.max_response_bytes = 200_000, large).await;
+}
+
+async fn large(app: &TestApp) {
+    let mut canary = Canary::new(app).await;
+    let author = app.sign_up("author").await;
+    let long = "\u{1f600}".repeat(2_000);
+    for _ in 0..5 {
+        app.post(&author, &long).await;
+    }
+    let bio = "mutation($bio: String!) { profileUpdate(input: {bio: $bio}) { user { id } } }";
+    app.ask(&author, bio, json!({ "bio": "\u{1f600}".repeat(500) })).await;
+    let names = |count: usize, field: &str| -> String {
+        (0..count).map(|number| format!("a{number}: {field} ")).collect()
+    };
+    let name = |number: usize| format!("a{number}{}", "x".repeat(1_500));
+    let keys: String = (0..8).map(|number| format!("{}: isQuote ", name(number))).collect();
+    let id = &author.id;
+    let same = vec![format!("\"{id}\""); 100].join(", ");
+    let cases = [
+        (
+            "a text by 500 names",
+            format!(
+                "{{ user(handle: \"author\") {{ posts(first: 10) {{ nodes {{ {} }} }} }} }}",
+                names(500, "text")
+            ),
+        ),
+        (
+            "one that hides nothing else",
+            format!("{{ __typename user(handle: \"author\") {{ id {} }} }}", names(300, "bio")),
+        ),
+        (
+            "long names for little",
+            format!(
+                "{{ user(handle: \"author\") {{ {} }} }}",
+                (0..9)
+                    .map(|n| format!("p{n}: posts(first: 5) {{ nodes {{ {keys} }} }} "))
+                    .collect::<String>()
+            ),
+        ),
+        (
+            "one thing shown a hundred times",
+            format!(
+                "{{ nodes(ids: [{same}]) {{ ... on User {{ posts(first: 5) {{ nodes {{ text }} }} }} }} }}"
+            ),
+        ),
+        (
+            "in a fragment",
+            format!(
+                "{{ user(handle: \"author\") {{ posts(first: 10) {{ nodes {{ ...t }} }} }} }} fragment t on Post {{ {} }}",
+                names(50, "text")
+            ),
+        ),
+    ];
+    let memory = resident_kib();
+    for (what, query) in cases {
+        let (status, code, body) = post(app, Some(&author.token), &json!({ "query": query })).await;
+        assert_eq!((status, code.as_str()), (400, "QUERY_TOO_COMPLEX"), "{what}");
+        assert!(body.get("data").is_none(), "{what}");
+        assert_eq!(over_a_socket(app, &author, &query).await, "QUERY_TOO_COMPLEX", "{what}");
+        canary.sings(app, what).await;
+    }
+    say_growth(memory);
+    // What fits is answered, whole.
+    let query = "{ user(handle: \"author\") { posts(first: 10) { nodes { a: text b: text } } } }";
+    let answer = app.ask(&author, query, json!({})).await;
+    assert_eq!(answer.at("/user/posts/nodes/4/b"), long);
+
+    // A mutation whose answer is too large is done, and says so; sent again, it is not done again.
+    let query = format!(
+        "mutation($text: String!) {{ postCreate(input: {{text: $text}}) {{ post {{ id {} }} }} }}",
+        names(50, "text")
+    );
+    for _ in 0..2 {
+        let variables = json!({ "text": long });
+        let answer = app.ask_with_key(&author, "large", &query, variables).await;
+        assert_eq!((answer.status, answer.code()), (200, "QUERY_TOO_COMPLEX"), "{}", answer.body);
+        canary.sings(app, "a mutation with a large answer").await;
+    }
+    assert_eq!(app.count("SELECT count(*) FROM posts").await, 6);
+    canary.report("large answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn circles_through_the_schema_are_not_run() {
+    with_config(|config| config.server.development = true, circles).await;
+}
+
+async fn circles(app: &TestApp) {
+    let mut canary = Canary::new(app).await;
+    let circle = |open: &str, close: &str, times: usize| {
+        format!("{}name{}", open.repeat(times), close.repeat(times))
+    };
+    let bomb = circle("possibleTypes{interfaces{", "}}", 10);
+    let mixed = circle("interfaces{possibleTypes{fields{type{", "}}}}", 4);
+    for query in [
+        format!("{{__type(name:\"Node\"){{{bomb}}}}}"),
+        format!("{{__schema{{types{{{bomb}}}}}}}"),
+        format!("{{__schema{{types{{...a}}}}}} fragment a on __Type{{{bomb}}}"),
+        format!("query($n: String!){{__type(name:$n){{{bomb}}}}}"),
+        format!("{{__schema{{a:types{{{mixed}}} b:types{{{bomb}}}}}}}"),
+    ] {
+        let request = json!({ "query": query, "variables": { "n": "Node" } });
+        let (_, code, _) = post(app, Some(&canary.person.token.clone()), &request).await;
+        assert_eq!(code, "QUERY_TOO_COMPLEX", "{query}");
+        canary.sings(app, "a circle").await;
+    }
+    canary.report("circles");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_operation_hears_of_one_thing_and_hashes_one_password() {
+    with_app(async |app| {
+        let mut canary = Canary::new(app).await;
+        let twenty: String = (0..20).map(|n| format!("a{n}: homeUpdated {{ cursor }} ")).collect();
+        let refused =
+            over_a_socket(app, &canary.person.clone(), &format!("subscription {{ {twenty} }}"))
+                .await;
+        assert_eq!(refused, "GRAPHQL_VALIDATION_FAILED");
+        let ten: String = (0..10)
+            .map(|n| format!("a{n}: logIn(input: {{handle: \"canary\", password: \"wrong0{n}\"}}) {{ accessToken }} "))
+            .collect();
+        let (_, code, _) = post(app, None, &json!({ "query": format!("mutation {{ {ten} }}") })).await;
+        assert_eq!(code, "QUERY_TOO_COMPLEX");
+        canary.sings(app, "ten log-ins").await;
+        canary.report("many in one");
+    })
+    .await;
+}
+
+/// Events are paid for one by one; who has no points left waits for them, and loses none.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_paid_for_and_wait_until_they_can_be() {
+    const RESTORED: u64 = 200;
+    const EVENTS: usize = 45;
+    let slow = |config: &mut Config| {
+        (config.limits.viewer_points, config.limits.viewer_points_per_s) = (1_000_000, RESTORED);
+    };
+    with_config(slow, async |app| {
+        let (reader, author) = (app.sign_up("reader").await, app.sign_up("author").await);
+        app.follow(&reader, &author).await;
+        app.until("the follow is known", async || {
+            app.count("SELECT count(*) FROM followers").await == 1
+        })
+        .await;
+        let payer = format!("v:{}", plaza::graphql::ids::parse_any(&reader.id).unwrap().1);
+        let bucket = Bucket { capacity: 1_000_000, per_second: RESTORED };
+        let redis = &app.app.domain.redis;
+
+        let mut socket = Socket::of(app, Some(&reader)).await;
+        let query = "subscription { homeUpdated { node { text author { handle displayName } likeCount } } }";
+        socket.subscribe("1", query, json!({})).await;
+        app.until("the home is watched", async || {
+            crate::websocket::resume::streams(app).await == 1
+        })
+        .await;
+        app.post(&author, "hello").await;
+        assert_eq!(socket.next("1").await["homeUpdated"]["node"]["text"], "hello");
+        let left = redis.take_points(&payer, bucket, 0, 0).await.left;
+        assert!(redis.take_points(&payer, bucket, left, 0).await.taken);
+        let drained = Instant::now();
+        for number in 0..EVENTS {
+            app.post(&author, &number.to_string()).await;
+        }
+        let mut heard = Vec::new();
+        while heard.len() < EVENTS {
+            let text = socket.next("1").await["homeUpdated"]["node"]["text"].clone();
+            heard.push(text.as_str().unwrap().to_owned());
+        }
+        let all: Vec<String> = (0..EVENTS).map(|number| number.to_string()).collect();
+        assert_eq!(heard, all, "in order, none left out");
+        // At most twenty were paid for beforehand; the others had to be earned.
+        let earned = u64::try_from(EVENTS - 20).unwrap() * 20;
+        assert!(drained.elapsed() >= Duration::from_millis(earned * 1_000 / RESTORED));
+    })
+    .await;
+}
