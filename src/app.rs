@@ -74,7 +74,7 @@ impl App {
             orders: config.orders.clone(),
             payments: Arc::new(SimulatedPayments(config.payments.clone())),
             objects: Objects::new(&config.media),
-            images: Arc::new(Images::new(&config.media, &config.auth, &config.limits)?),
+            images: Arc::new(Images::new(&config.media, &config.auth)?),
             identity: Arc::new(Identity::new(&config.auth, &config.limits)?),
             pull_authors: crate::domain::timelines::PullAuthors::default(),
             limits: crate::domain::limits::Limits::of(&config.limits),

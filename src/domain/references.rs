@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::limits::{self, Limit};
 use super::relations::{self, Relations};
 use super::text::references::{Found, references};
 use super::{Domain, DomainError, Operation, Tx, UserErrorCode, users};
@@ -85,7 +86,7 @@ pub(super) struct Place {
 /// when they are told, since that changes.
 ///
 /// # Errors
-/// The viewer's shard is away.
+/// More people than may be mentioned in an hour; the viewer's shard is away.
 pub(super) async fn to_tell(
     op: &Operation,
     domain: &Domain,
@@ -102,6 +103,7 @@ pub(super) async fn to_tell(
         *user != author && !relations.blocks(*user) && !otherwise.contains(user)
     };
     people.retain(|user| is_told(&relations, user));
+    limits::take(domain, Limit::Mentions, author, people.len()).await?;
     Ok(people)
 }
 

@@ -47,9 +47,7 @@ fn app() -> App {
         orders: config.orders.clone(),
         payments: std::sync::Arc::new(SimulatedPayments(config.payments.clone())),
         objects: Objects::new(&config.media),
-        images: std::sync::Arc::new(
-            Images::new(&config.media, &config.auth, &config.limits).unwrap(),
-        ),
+        images: std::sync::Arc::new(Images::new(&config.media, &config.auth).unwrap()),
         identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
         limits: crate::domain::limits::Limits::of(&config.limits),

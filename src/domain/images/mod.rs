@@ -21,11 +21,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::{Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, mutate, text};
-use crate::config::{AuthConfig, LimitsConfig, MediaConfig};
+use crate::config::{AuthConfig, MediaConfig};
 use crate::ids::{Id, ImageId, UserId};
 use crate::stores::postgres::images::NewImage;
 use crate::stores::postgres::{Connection, images as store};
-use crate::stores::redis::rate_limit::Bucket;
 
 pub use crate::stores::postgres::images::{Picture, Pictures};
 pub use links::{Lifetime, Links};
@@ -36,8 +35,6 @@ pub use upload::{Refused, receive};
 
 /// Most images of one post.
 pub const MAX_PER_POST: usize = 4;
-/// What one upload costs of a bucket whose points are thousandths.
-const ONE: u64 = 1_000;
 
 /// What images are worked with.
 #[derive(Debug)]
@@ -45,7 +42,6 @@ pub struct Images {
     /// Signs addresses.
     pub links: Links,
     config: MediaConfig,
-    per_person: Bucket,
     /// Decoding is bounded by memory, whoever asks.
     decoding: Arc<Semaphore>,
     receiving: Semaphore,
@@ -54,17 +50,9 @@ pub struct Images {
 impl Images {
     /// # Errors
     /// A signing key file that cannot be read.
-    pub fn new(
-        media: &MediaConfig,
-        auth: &AuthConfig,
-        limits: &LimitsConfig,
-    ) -> Result<Self, DomainError> {
+    pub fn new(media: &MediaConfig, auth: &AuthConfig) -> Result<Self, DomainError> {
         Ok(Self {
             links: Links::new(media, auth)?,
-            per_person: Bucket {
-                capacity: limits.images_per_hour * ONE,
-                per_second: (limits.images_per_hour * ONE / 3_600).max(1),
-            },
             decoding: Arc::new(Semaphore::new(media.parallel_decodes.max(1))),
             receiving: Semaphore::new(media.parallel_uploads.max(1)),
             config: media.clone(),
@@ -210,7 +198,7 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewUpload) -> Result<I
             shard: domain.cluster.shard_of_id(owner),
             input: &new,
         },
-        may_announce(domain, owner),
+        async { Ok(()) },
         async |tx: &mut Tx, ()| {
             let row = NewImage {
                 owner,
@@ -232,17 +220,6 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewUpload) -> Result<I
         },
     )
     .await
-}
-
-async fn may_announce(domain: &Domain, owner: UserId) -> Result<(), DomainError> {
-    let per_person = domain.images.per_person;
-    let bucket = format!("im:{}", owner.as_i64());
-    let standing = domain.redis.take_points(&bucket, per_person, ONE, 0).await;
-    if standing.taken {
-        return Ok(());
-    }
-    let wait = per_person.until(ONE, standing.left);
-    Err(DomainError::Limited { retry_after_s: wait.as_secs().max(1) })
 }
 
 /// The viewer says anew what an image of theirs shows; it must not be shown yet. Returns it as it is

@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout_at;
 
-use super::{Domain, DomainError, Operation};
+use super::{Domain, DomainError, Operation, limits};
 use crate::ids::UserId;
 use crate::stores::StoreError;
 use crate::stores::postgres::idempotency_keys as store;
@@ -79,6 +79,11 @@ where
     async move {
         let own = domain.cluster.shard_of_id(mutation.user);
         let at = At { op, domain, shard: mutation.shard };
+        // Only what is not answered as before counts.
+        let asked = async {
+            limits::of_mutation(domain, mutation.name, mutation.user).await?;
+            asked.await
+        };
         let Some(mut named) = Named::of(op, &mutation, own == mutation.shard)? else {
             let asked = asked.await?;
             let mut tx = at.begin().await?;
