@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::cache_trust;
 use crate::telemetry::{figures, trace};
 use crate::{http, jobs, outbox, read_models, telemetry};
 
@@ -95,9 +96,17 @@ pub fn start_without_ports(app: &App, role: Role) {
             outbox::wakes::tell(Arc::clone(&cluster), app.domain.redis.clone(), stop.clone()),
         );
     }
+    if role != Role::Relay {
+        app.tasks.spawn(
+            "cache invalidation retries",
+            cache_trust::retry_invalidations(app.domain.clone(), stop.clone()),
+        );
+    }
     match role {
         Role::Server => {
             app.watch_replicas();
+            app.domain.redis.require_polls();
+            app.tasks.spawn("cache trust", cache_trust::poll(app.domain.clone(), stop.clone()));
             figures::begin_server();
             metrics::gauge!("plaza_http_max_in_flight")
                 .set(u32::try_from(config.server.max_in_flight).unwrap_or(u32::MAX));

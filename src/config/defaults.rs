@@ -44,6 +44,10 @@ pub fn cache_ms() -> u64 {
 pub fn l1_ms() -> u64 {
     1_000
 }
+/// How long the cache is trusted without having been looked after.
+pub fn trust_ms() -> u64 {
+    1_500
+}
 /// Watchers that look at a time.
 pub fn looks_at_once() -> usize {
     16

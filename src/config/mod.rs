@@ -198,6 +198,9 @@ impl Config {
         {
             return wrong("a pool needs at least one connection");
         }
+        if self.redis.trust_ms <= 1_000 {
+            return wrong("redis.trust_ms must be above 1000");
+        }
         if self.feed.push_below > self.feed.pull_from {
             return wrong("feed.push_below must not be above feed.pull_from");
         }

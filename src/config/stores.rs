@@ -79,6 +79,11 @@ pub struct RedisConfig {
     /// How long a value may be served from process memory, in milliseconds; 0 turns that level off.
     #[serde(default = "defaults::l1_ms")]
     pub l1_ttl_ms: u64,
+    /// How long a process reads the cache without having heard whether it may be trusted, in
+    /// milliseconds, above 1000: it asks four times a second, and a server of a shard that hangs
+    /// holds the answer up by half a second.
+    #[serde(default = "defaults::trust_ms")]
+    pub trust_ms: u64,
     /// Watchers of a process that begin, or look for what they have missed, at a time, at least 1.
     /// After a restart that is all of them: the more at once, the sooner the last is there, and the
     /// longer everybody else waits for Redis and the processor meanwhile.
@@ -96,6 +101,7 @@ impl fmt::Debug for RedisConfig {
             .field("servers", &self.servers)
             .field("cache_ttl_ms", &self.cache_ttl_ms)
             .field("l1_ttl_ms", &self.l1_ttl_ms)
+            .field("trust_ms", &self.trust_ms)
             .field("looks_at_once", &self.looks_at_once)
             .finish()
     }

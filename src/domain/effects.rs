@@ -11,7 +11,8 @@ use super::posts::{self, Post};
 use super::products::Product;
 use super::profile_counts::{FollowerCount, ProfileCounts};
 use super::relations::Relations;
-use super::{Domain, DomainError, Operation, comments, products};
+use super::users::User;
+use super::{Domain, DomainError, Operation, cache_trust, comments, products};
 use crate::ids::{Id, PostId, ProductId, UserId};
 use crate::read_models::profile_counts::{self, VersionsRow};
 use crate::read_models::projection::Effects;
@@ -107,6 +108,16 @@ impl Effects for Domain {
         let versions: Vec<(i64, i64)> =
             counts.into_iter().flatten().map(|row| (row.post_id, row.version)).collect();
         self.redis.invalidate::<ShareCounts>(&versions).await
+    }
+
+    async fn users_changed(&self, users: &[(UserId, i64)]) -> Result<(), StoreError> {
+        let versions: Vec<(i64, i64)> =
+            users.iter().map(|(user, version)| (user.as_i64(), *version)).collect();
+        self.redis.invalidate::<User>(&versions).await
+    }
+
+    async fn distrust_caches(&self) {
+        cache_trust::raise_until_done(self).await;
     }
 
     async fn orders_changed(&self, buyers: &[UserId]) -> Result<(), StoreError> {

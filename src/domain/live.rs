@@ -171,11 +171,11 @@ impl HomeWatch {
             self.keep_at = Instant::now() + KEEP;
         }
         let Some(position) = self.position else { return Ok(()) };
-        let entries = domain.redis.live_after(self.user, position).await?;
-        if entries.is_empty() {
-            return self.reopen_if_lost(op, domain, position).await;
+        match domain.redis.live_after(self.user, position).await? {
+            Some(entries) => self.take(entries, op, domain).await,
+            // A Redis that lost it has another stream, or none.
+            None => self.open(op, domain).await,
         }
-        self.take(entries, op, domain).await
     }
 
     /// Takes entries of the stream: what may be shown and was not told yet is told.
@@ -199,19 +199,6 @@ impl HomeWatch {
             }
         }
         self.position = last.or(self.position);
-        Ok(())
-    }
-
-    /// Woken for nothing: a Redis that came back empty has another stream, or none.
-    async fn reopen_if_lost(
-        &mut self,
-        op: &Operation,
-        domain: &Domain,
-        position: Position,
-    ) -> Result<(), DomainError> {
-        if domain.redis.live_before(self.user, position).await?.is_empty() {
-            self.open(op, domain).await?;
-        }
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 
 pub mod analytics;
 pub mod blocks;
+pub mod cache_trust;
 pub mod comments;
 pub mod effects;
 pub mod error;

@@ -13,6 +13,7 @@ pub mod projector;
 pub mod sales_windows;
 pub mod shares;
 pub mod sketch;
+pub mod users;
 pub mod view_windows;
 
 use self::projection::Projection;
@@ -28,6 +29,7 @@ pub fn all(feed: &FeedConfig) -> Vec<Box<dyn Projection>> {
         Box::new(blocked_by::BlockedBy),
         Box::new(notifications::Notifications),
         Box::new(shares::Shares),
+        Box::new(users::Users),
     ]
 }
 

@@ -71,6 +71,11 @@ pub trait Effects: Send + Sync {
     ) -> Result<(), StoreError>;
     /// These posts are passed on or quoted more or less often than before.
     async fn shares_changed(&self, posts: &[PostId]) -> Result<(), StoreError>;
+    /// The rows of these users have changed, to these versions.
+    async fn users_changed(&self, users: &[(UserId, i64)]) -> Result<(), StoreError>;
+    /// What an effect was to invalidate may be cached still, and it is given up: waits until nobody
+    /// trusts what was cached before, however long that takes.
+    async fn distrust_caches(&self);
     /// Orders of these people have changed.
     async fn orders_changed(&self, buyers: &[UserId]) -> Result<(), StoreError>;
 }

@@ -139,6 +139,21 @@ pub const ALL: &[Figure] = &[
         Unit::Count,
         "Values asked of the shards: missing from the cache, or about to expire; by kind.",
     ),
+    gauge(
+        "plaza_cache_trusted",
+        Unit::Count,
+        "1 while this server reads the cache, 0 while it reads past it: Redis is unavailable, or may hold what was not invalidated.",
+    ),
+    gauge(
+        "plaza_cache_pending_invalidations",
+        Unit::Count,
+        "Invalidations that failed and are retried.",
+    ),
+    counter(
+        "plaza_cache_epochs_raised_total",
+        Unit::Count,
+        "Times that this process made everything cached untrusted, since its invalidations did not reach Redis.",
+    ),
     // Servers.
     gauge("plaza_http_in_flight", Unit::Count, "GraphQL requests at work now."),
     gauge(
@@ -274,6 +289,8 @@ fn describe() {
 /// What counts rare things begins at nothing: an alarm on its growth would else miss the first.
 pub fn begin_server() {
     metrics::counter!("plaza_overloaded_total").increment(0);
+    metrics::counter!("plaza_cache_epochs_raised_total").increment(0);
+    metrics::gauge!("plaza_cache_pending_invalidations").increment(0);
     for code in ["INTERNAL", "TIMEOUT", "SHARD_UNAVAILABLE", "OUTCOME_UNKNOWN", "OVERLOADED"] {
         metrics::counter!("plaza_graphql_errors_total", "code" => code).increment(0);
     }

@@ -210,6 +210,7 @@ impl TestApp {
         // Beside every other test Redis may be slow; a server that takes it for away is tested
         // where it is away.
         config.redis.timeout_ms = 5_000;
+        config.redis.trust_ms = 20_000;
         config.kafka.topic_prefix.clone_from(&name);
         config.kafka.partitions = 2;
         config.rabbitmq.retry_delays_ms = vec![50, 100];
@@ -240,9 +241,11 @@ impl TestApp {
         }
         app.until("the replicas serve", async || {
             let cluster = &app.app.domain.cluster;
-            cluster.indexes().all(|index| {
+            let serve = cluster.indexes().all(|index| {
                 cluster.shard(index).unwrap().replica_states().all(|(_, state)| state.snapshot().2)
-            })
+            });
+            let redis = &app.app.domain.redis;
+            serve && (redis.is_trusted() || !redis.state().0)
         })
         .await;
         app
@@ -262,8 +265,18 @@ impl TestApp {
     /// Runs something beside another server, which shares everything but memory with the first; its
     /// URL is handed on.
     pub async fn beside_another_server(&self, test: impl AsyncFnOnce(&str)) {
-        let other =
-            App::build(self.app.config.as_ref().clone(), Clock::System).await.expect("an app");
+        self.beside_another_server_with(|_| {}, test).await;
+    }
+
+    /// The same with a changed configuration.
+    pub async fn beside_another_server_with(
+        &self,
+        change: impl FnOnce(&mut Config),
+        test: impl AsyncFnOnce(&str),
+    ) {
+        let mut config = self.app.config.as_ref().clone();
+        change(&mut config);
+        let other = App::build(config, Clock::System).await.expect("an app");
         start_without_ports(&other, Role::Server);
         let url = serve(&other).await;
         let outcome = AssertUnwindSafe(test(&url)).catch_unwind().await;

@@ -14,7 +14,8 @@ use crate::protocol::jobs::Job;
 use crate::stores::postgres::idempotency_keys as keys;
 use crate::stores::postgres::session::Lsn;
 use crate::stores::postgres::{Connection, ShardIndex, Transaction};
-use crate::stores::redis::cache::{Cached, Stale};
+use crate::stores::redis::cache::Cached;
+use crate::stores::redis::invalidation::Stale;
 
 /// What a commit makes old outside the database. Stored with the answer to the key, so that a retry
 /// invalidates again what a process may have died before invalidating.

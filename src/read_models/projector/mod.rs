@@ -40,10 +40,9 @@ const LEVEL: Duration = Duration::from_secs(1);
 /// The same while events come and come: a transaction on every shard is more work than most
 /// batches.
 const LEVEL_IN_A_FLOOD: Duration = Duration::from_secs(10);
-/// How long side effects are tried while Redis is away. One that is away for longer comes back
-/// empty, or has been told by the mutations themselves and holds nothing that a serving replica,
-/// which lags less than this, could have put there since.
-const EFFECTS_PATIENCE: Duration = Duration::from_secs(3);
+/// How long side effects are retried before the projection goes on without them: what they were to
+/// invalidate is then made untrusted instead, so that no batch waits for Redis for long.
+const EFFECTS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs every projection until told to stop.
 ///
@@ -275,6 +274,7 @@ impl Runner {
                 Ok(()) => break,
                 Err(error) if started.elapsed() > EFFECTS_PATIENCE => {
                     tracing::warn!(projection = self.projection.name(), %error, "side effects given up");
+                    self.effects.distrust_caches().await;
                     break;
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,

@@ -81,6 +81,8 @@ impl Cluster {
                 )?,
                 replicas,
                 looks: Looks::default(),
+                epoch: Default::default(),
+                fresh_since_ms: Default::default(),
             });
         }
         let map = ShardMap::even(shards.len());

@@ -8,6 +8,7 @@ pub mod claims;
 pub mod cluster;
 pub mod comments;
 pub mod entities;
+pub mod epoch;
 pub mod follows;
 pub mod hashtags;
 pub mod health;

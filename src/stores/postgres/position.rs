@@ -15,6 +15,14 @@ struct Position {
     lsn: i64,
 }
 
+#[derive(QueryableByName)]
+struct PositionAndEpoch {
+    #[diesel(sql_type = BigInt)]
+    lsn: i64,
+    #[diesel(sql_type = BigInt)]
+    epoch: i64,
+}
+
 /// The primary's current position.
 ///
 /// # Errors
@@ -25,6 +33,20 @@ pub async fn primary_lsn(connection: &mut Connection) -> Result<Lsn, StoreError>
             .get_result(connection)
             .await?;
     Ok(row.lsn.unsigned_abs())
+}
+
+/// The primary's current position, and the cache's epoch there (`epoch.rs`).
+///
+/// # Errors
+/// The server's.
+pub async fn primary_lsn_and_epoch(connection: &mut Connection) -> Result<(Lsn, i64), StoreError> {
+    let row: PositionAndEpoch = prepared(sql(
+        "SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint AS lsn, last_value AS epoch
+         FROM cache_epoch",
+    ))
+    .get_result(connection)
+    .await?;
+    Ok((row.lsn.unsigned_abs(), row.epoch))
 }
 
 /// How far a replica has replayed.

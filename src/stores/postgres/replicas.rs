@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::cluster::Cluster;
 use super::pool::{Manager, PooledConnection};
-use super::position::{primary_lsn, replayed_lsn};
+use super::position::{primary_lsn_and_epoch, replayed_lsn};
 use super::session::Lsn;
 use crate::clock::Clock;
 use crate::stores::StoreError;
@@ -197,14 +197,16 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
             () = shard.looks.wanted.notified() => {}
         }
         let look = shard.looks.begun.fetch_add(1, Ordering::AcqRel) + 1;
-        let asked_ms = clock.now_ms();
-        if let Some(lsn) = ask(&shard.direct, &mut primary, patience, async |connection| {
-            primary_lsn(connection).await
+        let (asked_ms, asked_at) = (clock.now_ms(), tokio::time::Instant::now());
+        let answer = ask(&shard.direct, &mut primary, patience, async |connection| {
+            primary_lsn_and_epoch(connection).await
         })
-        .await
-        {
+        .await;
+        if let Some((lsn, epoch)) = answer {
             history.record(lsn, asked_ms);
+            shard.epoch.note(epoch);
         }
+        shard.epoch.asked(asked_at);
         let looks = shard.replicas.iter().zip(replicas.iter_mut()).map(|(replica, connection)| {
             let history = &history;
             async move {
@@ -233,14 +235,14 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
 
 /// One question on a kept connection, opened anew when it broke; `None` when there is no answer in
 /// time.
-async fn ask<F>(
+async fn ask<T, F>(
     manager: &Manager,
     kept: &mut Option<PooledConnection>,
     patience: Duration,
     question: F,
-) -> Option<Lsn>
+) -> Option<T>
 where
-    F: AsyncFn(&mut super::Connection) -> Result<Lsn, StoreError>,
+    F: AsyncFn(&mut super::Connection) -> Result<T, StoreError>,
 {
     let answer = tokio::time::timeout(patience, async {
         if kept.is_none() {

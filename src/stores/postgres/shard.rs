@@ -1,7 +1,9 @@
 //! One shard: its primary, its replicas, and the choice among them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
+use super::epoch::Epoch;
 use super::pool::{Manager, Pool};
 use super::replicas::{Looks, ReplicaState};
 use super::routing::ShardIndex;
@@ -19,6 +21,10 @@ pub struct Shard {
     pub(super) replicas: Vec<Replica>,
     pub(super) direct: Manager,
     pub(super) looks: Looks,
+    pub(super) epoch: Epoch,
+    /// What a replica must have to answer anybody, in Unix milliseconds: see
+    /// [`Cluster::require_since`](super::Cluster::require_since).
+    pub(super) fresh_since_ms: AtomicI64,
 }
 
 #[derive(Debug)]
@@ -50,6 +56,7 @@ impl Shard {
     fn fits(&self, session: &ReadSession, source: Source) -> bool {
         let Source::Replica(number) = source else { return true };
         let Some((_, since_ms)) = self.own_replica(session) else { return false };
+        let since_ms = since_ms.max(self.fresh_since_ms.load(Ordering::Acquire));
         self.replicas.get(number).is_some_and(|replica| {
             replica.state.serves(session.required(self.index), session.seen_at_ms().max(since_ms))
         })
@@ -191,6 +198,23 @@ mod tests {
         let writes = session(client, &ConsistencyToken::default());
         writes.require(ShardIndex(0), 20);
         assert_eq!((shard.choose(&writes).await, writes.has_strayed()), (Source::Primary, true));
+    }
+
+    #[tokio::test]
+    async fn after_a_cache_was_distrusted_no_replica_answers_that_may_lack_what_came_before() {
+        let (cluster, client) = shard();
+        let shard = &cluster.shards[0];
+        let choose = async || shard.choose(&session(client, &ConsistencyToken::default())).await;
+        let now = 5_000_000_000_000;
+        look(&shard.replicas[0], 10, now);
+        look(&shard.replicas[1], 10, now);
+        assert_eq!(choose().await, OWN);
+        cluster.require_since(now);
+        assert_eq!(choose().await, Source::Primary);
+        look(&shard.replicas[1], 10, now + 1);
+        assert_eq!(choose().await, OTHER);
+        look(&shard.replicas[0], 10, now + 1);
+        assert_eq!(choose().await, OWN);
     }
 
     #[tokio::test]

@@ -1,29 +1,28 @@
 //! Cache-aside in two levels: this process's memory, then Redis.
 //!
-//! Bytes in Redis are `<version>,<expires>,<took>|<json>`: the version of the row the value was
-//! made from, when it expires (Unix ms), and how many milliseconds its load took. An invalidation
-//! leaves a *tombstone*, `<version>|`, for longer than any serving replica may lag: it counts as a
-//! miss, and a fill with an older version is refused. So a lagging replica cannot put back what a
-//! write has made old. Process memory is filled only from what Redis held, for the same reason.
+//! Bytes in Redis are `<version>,<expires>,<took>,<generation>|<json>`: the version of the row the
+//! value was made from, when it expires (Unix ms), how many milliseconds its load took, and the
+//! generation it is trusted in (`trust.rs`). An invalidation leaves a *tombstone*, `<version>|`, for
+//! longer than any serving replica may lag: it counts as a miss, and a fill with an older version is
+//! refused. So a lagging replica cannot put back what a write has made old. Process memory is filled
+//! only from what Redis held, for the same reason.
 //!
 //! One load per key at a time: within a process by `flight.rs`, across processes by `lease.rs`. A
 //! hot key seldom expires at all, because the nearer its end, the likelier one of its readers loads
 //! it anew ([`early`]); jitter keeps keys from expiring together.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
 use rand::Rng;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use super::Redis;
+use super::trust::Generation;
 use crate::stores::query::SendFn;
 use crate::stores::{StoreError, explain, work};
 
-/// How long a tombstone stands; a replica that lags longer serves nobody.
-const TOMBSTONE: Duration = Duration::from_secs(30);
 /// Values stored in one script: Redis does nothing else meanwhile, some 7 µs for each.
 const FILLED_AT_ONCE: usize = 64;
 /// How long it is remembered that a row does not exist.
@@ -38,25 +37,6 @@ pub trait Cached: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// The version of the row it was made from, 0 or more: an older one never overwrites a newer
     /// one.
     fn version(&self) -> i64;
-}
-
-/// A cached row that a write has made old.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stale {
-    kind: Cow<'static, str>,
-    id: i64,
-    /// The row's version now.
-    version: i64,
-    /// Whether processes keep the kind in their memory.
-    #[serde(rename = "local")]
-    is_local: bool,
-}
-
-impl Stale {
-    /// Row `id` of a kind, which is at least at `version` now.
-    pub fn of<V: Cached>(id: i64, version: i64) -> Self {
-        Self { kind: Cow::Borrowed(V::KIND), id, version, is_local: V::LOCAL }
-    }
 }
 
 /// How a reader may use the cache.
@@ -97,6 +77,12 @@ pub(super) fn count_loads(kind: &'static str, number: usize) {
 pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Option<Option<V>> {
     let bar = bytes.iter().position(|byte| *byte == b'|')?;
     serde_json::from_slice(bytes.get(bar + 1..).filter(|json| !json.is_empty())?).ok()
+}
+
+/// Whether held bytes, a tombstone's too, were made in this generation.
+fn is_of(bytes: &[u8], generation: &str) -> bool {
+    let head = bytes.split(|byte| *byte == b'|').next().unwrap_or_default();
+    head.rsplit(|byte| *byte == b',').next() == Some(generation.as_bytes()) && head.contains(&b',')
 }
 
 /// When held bytes expire (Unix ms) and how long their load took (ms), where they say so.
@@ -166,10 +152,11 @@ impl Redis {
         if policy.bypass || self.inner.ttl.is_zero() {
             return load(ids).await;
         }
+        let generation = self.generation();
         let mut found = HashMap::with_capacity(ids.len());
         let mut missing = Vec::new();
         for id in ids {
-            match V::LOCAL
+            match (V::LOCAL && generation.is_some())
                 .then(|| self.inner.local.get::<V>(V::KIND, *id, policy.floor_ms))
                 .flatten()
             {
@@ -184,30 +171,34 @@ impl Redis {
         if missing.is_empty() {
             return Ok(found);
         }
-        let looked = self.read_held::<V>(&missing, &mut found).await;
-        let away = looked.is_err();
-        let Looked { unheld, ending } = looked.unwrap_or_else(|_| {
+        let looked = match &generation {
+            Some(generation) => self.read_held::<V>(&missing, generation, &mut found).await.ok(),
+            None => None,
+        };
+        // Not to be believed is as good as away.
+        let generation = generation.filter(|_| looked.is_some());
+        let Looked { unheld, ending } = looked.unwrap_or_else(|| {
             count(V::KIND, "away", missing.len());
             Looked { unheld: missing, ending: Vec::new() }
         });
         if policy.floor_ms > 0 {
             // Another request's load may come from a replica that has not this client's write yet.
             if !unheld.is_empty() {
-                found.extend(self.load_alone(&unheld, away, &load).await?);
+                found.extend(self.load_alone(&unheld, generation, &load).await?);
             }
             return Ok(found);
         }
-        if !ending.is_empty() {
-            self.load_early(&ending, &load).await;
+        if let Some(generation) = generation.as_ref().filter(|_| !ending.is_empty()) {
+            self.load_early(&ending, generation, &load).await;
         }
         if unheld.is_empty() {
             return Ok(found);
         }
         let (lead, follows) = self.inner.flights.board(V::KIND, &unheld);
         if let Some(lead) = lead {
-            let loaded = match away {
-                true => self.load_alone(lead.ids(), away, &load).await?,
-                false => self.load_leased(lead.ids(), &load).await?,
+            let loaded = match &generation {
+                None => self.load_alone(lead.ids(), None, &load).await?,
+                Some(generation) => self.load_leased(lead.ids(), generation, &load).await?,
             };
             lead.land(&loaded);
             found.extend(loaded);
@@ -229,12 +220,12 @@ impl Redis {
         Ok(found)
     }
 
-    /// Loads without asking what other processes load; Redis away: under a concurrency limit, and
-    /// stored nowhere.
+    /// Loads without asking what other processes load; without a generation (Redis is away, or not
+    /// to be believed): under a concurrency limit, and stored nowhere.
     async fn load_alone<V, E, F>(
         &self,
         ids: &[i64],
-        away: bool,
+        generation: Option<Generation>,
         load: &F,
     ) -> Result<HashMap<i64, V>, E>
     where
@@ -246,13 +237,13 @@ impl Redis {
             + Sync,
     {
         count_loads(V::KIND, ids.len());
-        if away {
+        let Some(generation) = generation else {
             let _permit = self.inner.loads_while_away.acquire().await;
             return load(ids).await;
-        }
+        };
         let began_ms = self.inner.clock.now_ms();
         let loaded = load(ids).await?;
-        self.fill(ids, &loaded, began_ms, None).await;
+        self.fill(ids, &loaded, began_ms, &generation, None).await;
         Ok(loaded)
     }
 
@@ -260,6 +251,7 @@ impl Redis {
     async fn read_held<V: Cached>(
         &self,
         ids: &[i64],
+        generation: &Generation,
         found: &mut HashMap<i64, V>,
     ) -> Result<Looked, StoreError> {
         let asked_at_ms = self.inner.clock.now_ms();
@@ -272,7 +264,7 @@ impl Redis {
         let mut looked = Looked::default();
         let look_ms = if V::LOCAL { self.inner.local.look_ms() } else { 0.0 };
         for (id, bytes) in ids.iter().zip(held) {
-            if !self.hold(*id, bytes.as_deref(), asked_at_ms, found) {
+            if !self.hold(*id, bytes.as_deref(), (generation, asked_at_ms), found) {
                 looked.unheld.push(*id);
             } else if early(
                 bytes.as_deref().unwrap_or_default(),
@@ -293,9 +285,10 @@ impl Redis {
         &self,
         id: i64,
         bytes: Option<&[u8]>,
-        asked_at_ms: i64,
+        (generation, asked_at_ms): (&Generation, i64),
         found: &mut HashMap<i64, V>,
     ) -> bool {
+        let bytes = bytes.filter(|bytes| is_of(bytes, generation));
         let Some(value) = bytes.and_then(decode::<V>) else { return false };
         if V::LOCAL {
             self.inner.local.put(V::KIND, id, value.clone(), asked_at_ms);
@@ -313,12 +306,13 @@ impl Redis {
         ids: &[i64],
         loaded: &HashMap<i64, V>,
         began_ms: i64,
+        generation: &Generation,
         token: Option<&str>,
     ) {
         let now_ms = self.inner.clock.now_ms();
         let took_ms = now_ms.saturating_sub(began_ms).max(0);
         for ids in ids.chunks(FILLED_AT_ONCE) {
-            self.fill_some(ids, loaded, now_ms, took_ms, token).await;
+            self.fill_some(ids, loaded, (now_ms, took_ms, generation), token).await;
         }
     }
 
@@ -326,8 +320,7 @@ impl Redis {
         &self,
         ids: &[i64],
         loaded: &HashMap<i64, V>,
-        now_ms: i64,
-        took_ms: i64,
+        (now_ms, took_ms, generation): (i64, i64, &Generation),
         token: Option<&str>,
     ) {
         let mut script = self.inner.scripts.fill.prepare_invoke();
@@ -339,8 +332,11 @@ impl Redis {
             let ttl = if value.is_some() { self.jittered() } else { NEGATIVE };
             let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(1);
             let bytes = match value {
-                Some(_) => format!("{version},{},{took_ms}|{json}", now_ms.saturating_add(ttl_ms)),
-                None => format!("{version}|{json}"),
+                Some(_) => {
+                    let expires_ms = now_ms.saturating_add(ttl_ms);
+                    format!("{version},{expires_ms},{took_ms},{generation}|{json}")
+                }
+                None => format!("{version},,,{generation}|{json}"),
             };
             script.key(self.inner.keys.cached(V::KIND, *id)).arg(version).arg(bytes).arg(ttl_ms);
         }
@@ -362,57 +358,6 @@ impl Redis {
     fn jittered(&self) -> Duration {
         self.inner.ttl.mul_f64(rand::rng().random_range(0.9..1.1))
     }
-
-    /// These rows have changed and are now at least at this version: forgets them here and in
-    /// Redis, and tells the other processes.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`]: nobody has been told, and whoever wrote must not trust the
-    /// cache for a while.
-    pub async fn invalidate<V: Cached>(&self, changed: &[(i64, i64)]) -> Result<(), StoreError> {
-        let stale: Vec<Stale> =
-            changed.iter().map(|(id, version)| Stale::of::<V>(*id, *version)).collect();
-        self.invalidate_all(&stale).await
-    }
-
-    /// The same for rows of several kinds, in one round trip.
-    ///
-    /// # Errors
-    /// As [`Redis::invalidate`].
-    pub async fn invalidate_all(&self, stale: &[Stale]) -> Result<(), StoreError> {
-        if stale.is_empty() {
-            return Ok(());
-        }
-        let mut script = self.inner.scripts.fill.prepare_invoke();
-        script.arg("");
-        let mut local = String::new();
-        for Stale { kind, id, version, is_local } in stale {
-            script.key(self.inner.keys.cached(kind, *id));
-            script
-                .arg(*version)
-                .arg(format!("{version}|"))
-                .arg(u64::try_from(TOMBSTONE.as_millis()).unwrap_or(1));
-            if *is_local {
-                self.inner.local.forget(kind, *id);
-                local.push_str(&format!("{kind}:{id} "));
-            }
-        }
-        let channel = self.inner.keys.invalidations();
-        self.inner
-            .pool
-            .run(async |connection| {
-                script.invoke_async::<i64>(connection).await?;
-                if !local.is_empty() {
-                    redis::cmd("PUBLISH")
-                        .arg(&channel)
-                        .arg(&local)
-                        .query_async::<i64>(connection)
-                        .await?;
-                }
-                Ok(())
-            })
-            .await
-    }
 }
 
 #[cfg(test)]
@@ -425,12 +370,21 @@ mod tests {
         assert_eq!(decode::<i64>(b"0|null"), Some(None));
         assert_eq!(decode::<i64>(b"3|"), None);
         assert_eq!(decode::<i64>(b"garbage"), None);
-        assert_eq!(decode::<i64>(b"3,1700000000000,12|7"), Some(Some(7)));
+        assert_eq!(decode::<i64>(b"3,1700000000000,12,g|7"), Some(Some(7)));
+    }
+
+    #[test]
+    fn a_value_belongs_to_the_generation_it_names_and_one_that_names_none_to_none() {
+        assert!(is_of(b"3,1700000000000,12,g|7", "g") && is_of(b"0,,,g|null", "g"));
+        for other in [b"3,1700000000000,12|7".as_slice(), b"3|7", b"g|7", b"3,1,1,h|,g|", b"", b"|"]
+        {
+            assert!(!is_of(other, "g") && !is_of(other, ""), "{other:?}");
+        }
     }
 
     #[test]
     fn the_nearer_its_end_the_likelier_a_value_is_loaded_anew() {
-        let held = b"3,10000,100|7";
+        let held = b"3,10000,100,g|7";
         let times = |now_ms: i64| {
             (1..1_000)
                 .filter(|chance| early(held, now_ms, 0.0, f64::from(*chance) / 1_000.0))

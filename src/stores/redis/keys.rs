@@ -45,6 +45,11 @@ impl Keys {
         format!("{}:l:{kind}:{id}", self.prefix)
     }
 
+    /// Which generation of values is to be trusted: a hash.
+    pub fn generation(&self) -> String {
+        format!("{}:gen", self.prefix)
+    }
+
     /// A home timeline: a list.
     pub fn timeline(&self, user: UserId) -> String {
         format!("{}:tl:{}", self.prefix, user.as_i64())

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::Redis;
 use super::cache::{Cached, count_loads};
+use super::trust::Generation;
 use crate::stores::query::SendFn;
 use crate::stores::{StoreError, explain};
 
@@ -41,6 +42,7 @@ impl Redis {
     pub(super) async fn load_leased<V, E, F>(
         &self,
         ids: &[i64],
+        generation: &Generation,
         load: &F,
     ) -> Result<HashMap<i64, V>, E>
     where
@@ -55,7 +57,7 @@ impl Redis {
         let (mut found, mut left, mut wait) = (HashMap::new(), ids.to_vec(), FIRST_WAIT);
         loop {
             let leased = self
-                .lease(&left, &token, false, &mut found)
+                .lease(&left, (&token, generation), false, &mut found)
                 .await
                 .ok()
                 .filter(|_| Instant::now() < patience);
@@ -63,12 +65,12 @@ impl Redis {
                 count_loads(V::KIND, left.len());
                 let began_ms = self.inner.clock.now_ms();
                 let loaded = load(&left).await?;
-                self.fill(&left, &loaded, began_ms, Some(&token)).await;
+                self.fill(&left, &loaded, began_ms, generation, Some(&token)).await;
                 found.extend(loaded);
                 return Ok(found);
             };
             if !mine.is_empty() {
-                found.extend(self.load_and_fill(&mine, &token, load).await?);
+                found.extend(self.load_and_fill(&mine, (&token, generation), load).await?);
             }
             if others.is_empty() {
                 return Ok(found);
@@ -84,7 +86,7 @@ impl Redis {
 
     /// Loads anew what is still held, unless another process does so; what is held goes on being
     /// served meanwhile. A load that fails is told to whoever finds the value expired.
-    pub(super) async fn load_early<V, E, F>(&self, ids: &[i64], load: &F)
+    pub(super) async fn load_early<V, E, F>(&self, ids: &[i64], generation: &Generation, load: &F)
     where
         V: Cached,
         E: Send,
@@ -94,21 +96,22 @@ impl Redis {
             + Sync,
     {
         let token = token();
-        let Ok(Leased { mine, .. }) = self.lease::<V>(ids, &token, true, &mut HashMap::new()).await
+        let Ok(Leased { mine, .. }) =
+            self.lease::<V>(ids, (&token, generation), true, &mut HashMap::new()).await
         else {
             return;
         };
         if !mine.is_empty() {
             explain::cache(V::KIND, "early", mine.len());
             // Not handed to the reader: a replica that lags may have loaded less than is held.
-            let _stored = self.load_and_fill(&mine, &token, load).await;
+            let _stored = self.load_and_fill(&mine, (&token, generation), load).await;
         }
     }
 
     async fn load_and_fill<V, E, F>(
         &self,
         ids: &[i64],
-        token: &str,
+        (token, generation): (&str, &Generation),
         load: &F,
     ) -> Result<HashMap<i64, V>, E>
     where
@@ -123,7 +126,7 @@ impl Redis {
         let began_ms = self.inner.clock.now_ms();
         match load(ids).await {
             Ok(loaded) => {
-                self.fill(ids, &loaded, began_ms, Some(token)).await;
+                self.fill(ids, &loaded, began_ms, generation, Some(token)).await;
                 Ok(loaded)
             }
             Err(error) => {
@@ -138,7 +141,7 @@ impl Redis {
     async fn lease<V: Cached>(
         &self,
         ids: &[i64],
-        token: &str,
+        (token, generation): (&str, &Generation),
         although_held: bool,
         found: &mut HashMap<i64, V>,
     ) -> Result<Leased, StoreError> {
@@ -152,7 +155,8 @@ impl Redis {
         script
             .arg(token)
             .arg(u64::try_from(LEASE.as_millis()).unwrap_or(1))
-            .arg(i32::from(although_held));
+            .arg(i32::from(although_held))
+            .arg(generation.as_ref());
         let answers: Vec<redis::Value> = self
             .inner
             .pool
@@ -162,7 +166,7 @@ impl Redis {
         for (id, answer) in ids.iter().zip(answers) {
             match answer {
                 redis::Value::BulkString(bytes)
-                    if self.hold(*id, Some(&bytes), asked_at_ms, found) => {}
+                    if self.hold(*id, Some(&bytes), (generation, asked_at_ms), found) => {}
                 redis::Value::Int(0) => leased.others.push(*id),
                 // Ours, or something that is held and cannot be read.
                 _ => leased.mine.push(*id),

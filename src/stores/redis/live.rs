@@ -69,6 +69,8 @@ pub enum Wake {
     Orders,
     /// A notification came.
     Notifications,
+    /// A post came to the person's home, and there is no stream that holds it.
+    Lost,
 }
 
 impl Wake {
@@ -77,8 +79,8 @@ impl Wake {
         let mut words = std::str::from_utf8(message).ok()?.split(' ');
         match words.next()? {
             "h" => {
-                let (before, at) =
-                    (Position::parse(words.next()?)?, Position::parse(words.next()?)?);
+                let Some(before) = words.next() else { return Some(Self::Lost) };
+                let (before, at) = (Position::parse(before)?, Position::parse(words.next()?)?);
                 Some(Self::Home(Newest {
                     before,
                     at,
@@ -127,7 +129,8 @@ impl Redis {
         Ok(Opened { made: made == 1, first: position(&first)?, last: position(&last)? })
     }
 
-    /// The posts that came after a place, oldest first, and the last place looked at.
+    /// The posts that came after a place, oldest first; `None` when the stream does not hold that
+    /// place: it is another one, was trimmed beyond it, or is not there.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -135,8 +138,8 @@ impl Redis {
         &self,
         user: UserId,
         position: Position,
-    ) -> Result<Vec<(Position, PostId)>, StoreError> {
-        let (key, from) = (self.inner.keys.live(user), format!("({position}"));
+    ) -> Result<Option<Vec<(Position, PostId)>>, StoreError> {
+        let (key, from) = (self.inner.keys.live(user), position.to_string());
         let reply: StreamRangeReply = self
             .inner
             .pool
@@ -146,12 +149,16 @@ impl Redis {
                     .arg(&from)
                     .arg("+")
                     .arg("COUNT")
-                    .arg(100)
+                    .arg(101)
                     .query_async(connection)
                     .await
             })
             .await?;
-        Ok(reply.ids.iter().filter_map(post_of).collect())
+        Ok(reply
+            .ids
+            .split_first()
+            .filter(|(first, _)| first.id == from)
+            .map(|(_, later)| later.iter().filter_map(post_of).collect()))
     }
 
     /// The last posts that had come by a place, at most 100.
@@ -238,7 +245,8 @@ mod tests {
             Wake::parse(Cause::Notifications.message().as_bytes()),
             Some(Wake::Notifications)
         );
-        for bad in ["", "h", "h 5-0 6-1", "h 5-0 6-1 x", "x"] {
+        assert_eq!(Wake::parse(b"h"), Some(Wake::Lost));
+        for bad in ["", "h ", "h 5-0 6-1", "h 5-0 6-1 x", "x"] {
             assert_eq!(Wake::parse(bad.as_bytes()), None, "{bad}");
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod cache;
 pub mod flight;
+pub mod invalidation;
 pub mod keys;
 mod lease;
 pub mod listen;
@@ -15,6 +16,7 @@ pub mod pubsub;
 pub mod rate_limit;
 pub mod sessions;
 pub mod timelines;
+pub mod trust;
 pub mod viewed;
 
 use std::sync::Arc;
@@ -46,11 +48,14 @@ struct Inner {
     loads_while_away: tokio::sync::Semaphore,
     watched: pubsub::Watched,
     local_buckets: rate_limit::LocalBuckets,
+    trust: trust::Trust,
     scripts: Scripts,
 }
 
 struct Scripts {
     fill: redis::Script,
+    generation: redis::Script,
+    timeline_begin: redis::Script,
     lease: redis::Script,
     give_back: redis::Script,
     session_merge: redis::Script,
@@ -87,8 +92,11 @@ impl Redis {
                 loads_while_away: tokio::sync::Semaphore::new(LOADS_WHILE_AWAY),
                 watched: pubsub::Watched::new(config.looks_at_once),
                 local_buckets: rate_limit::LocalBuckets::of_one_of(config.servers),
+                trust: trust::Trust::new(Duration::from_millis(config.trust_ms)),
                 scripts: Scripts {
                     fill: redis::Script::new(include_str!("fill.lua")),
+                    generation: redis::Script::new(include_str!("generation.lua")),
+                    timeline_begin: redis::Script::new(include_str!("timeline_begin.lua")),
                     lease: redis::Script::new(include_str!("lease.lua")),
                     give_back: redis::Script::new(include_str!("give_back.lua")),
                     session_merge: redis::Script::new(include_str!("session_merge.lua")),

@@ -41,6 +41,10 @@ impl Wakes {
                 self.home += 1;
                 self.newest = Some(newest);
             }
+            Wake::Lost => {
+                self.home += 1;
+                self.newest = None;
+            }
             Wake::Orders => self.orders += 1,
             Wake::Notifications => self.notifications += 1,
         }

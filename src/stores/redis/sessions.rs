@@ -21,8 +21,20 @@ impl Redis {
     /// position. One script, so that two mutations of one session at the same moment are both kept.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`]: Redis is told later (`trust.rs`).
     pub async fn remember_writes(
+        &self,
+        session: SessionId,
+        token: &ConsistencyToken,
+    ) -> Result<(), StoreError> {
+        self.send_writes(session, token).await.inspect_err(|_| {
+            self.inner
+                .trust
+                .defer(|pending| pending.sessions.entry(session).or_default().merge(token));
+        })
+    }
+
+    pub(super) async fn send_writes(
         &self,
         session: SessionId,
         token: &ConsistencyToken,

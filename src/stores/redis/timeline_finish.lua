@@ -1,4 +1,4 @@
--- KEYS[1]: a timeline. ARGV[1]: the token of the rebuild, ARGV[2]: the horizon, ARGV[3]: milliseconds to live, ARGV[4..]: ids, oldest first.
+-- KEYS[1]: a timeline. ARGV[1]: the token of the rebuild, ARGV[2]: the header without its "h:", ARGV[3]: milliseconds to live, ARGV[4..]: ids, oldest first.
 -- Replaces the marker "b:<token>" that the rebuild left; ids pushed meanwhile stand behind it and stay.
 -- Somebody else's marker, or none: this rebuild is outdated and nothing is stored.
 if redis.call('LINDEX', KEYS[1], 0) ~= 'b:' .. ARGV[1] then return 0 end

@@ -1,8 +1,8 @@
 -- KEYS[1]: a timeline. ARGV[1]: how many ids to keep. ARGV[2]: a horizon it must at least have, "0" for none.
--- Element 0 is the header "h:<horizon>"; the rest are ids in the order they came. Sorts, drops doubles, keeps the newest,
+-- Element 0 is the header "h:<horizon>,<generation>"; the rest are ids in the order they came. Sorts, drops doubles, keeps the newest,
 -- and raises the horizon to the newest id that was dropped.
 local items = redis.call('LRANGE', KEYS[1], 0, -1)
-local horizon = items[1] and string.match(items[1], '^h:(%d+)$')
+local horizon, generation = string.match(items[1] or '', '^h:(%d+)(.*)$')
 if not horizon then return 0 end
 table.remove(items, 1)
 -- Ids have up to 19 digits, more than a Lua number holds: compare them as text of equal length.
@@ -25,7 +25,7 @@ if #kept > keep then
 end
 local ttl = redis.call('PTTL', KEYS[1])
 redis.call('DEL', KEYS[1])
-redis.call('RPUSH', KEYS[1], 'h:' .. horizon)
+redis.call('RPUSH', KEYS[1], 'h:' .. horizon .. generation)
 for from = first, #kept, 500 do
   redis.call('RPUSH', KEYS[1], unpack(kept, from, math.min(from + 499, #kept)))
 end

@@ -1,8 +1,8 @@
 //! Home timelines: one Redis list a user. Element 0 is a header, the others are post ids in the
 //! order they came.
 //!
-//! The header is `h:<horizon>`: the list holds every post with an id above the horizon (0: every
-//! post there is); or `b:<token>`: somebody is rebuilding it. Pushes append only to lists that
+//! The header is `h:<horizon>,<generation>`: the list holds every post with an id above the horizon
+//! (0: every post there is), and is believed in that generation only (`trust.rs`); or `b:<token>`: somebody is rebuilding it. Pushes append only to lists that
 //! exist (`RPUSHX`), a marked one included, so nobody's silence costs anything, and what is pushed
 //! during a rebuild is not lost. A list was chosen over a sorted set for its tenth of the memory,
 //! and because a sorted set's scores are doubles, which cannot hold an id.
@@ -10,6 +10,7 @@
 use rand::Rng;
 
 use super::Redis;
+use super::trust::Generation;
 use crate::ids::{Id, PostId, UserId};
 use crate::stores::StoreError;
 
@@ -34,14 +35,16 @@ pub struct Timeline {
 pub struct Rebuild {
     user: UserId,
     token: String,
+    generation: Generation,
 }
 
 impl Redis {
-    /// A user's timeline; `None` when there is none or it is being rebuilt.
+    /// A user's timeline; `None` when there is none that may be believed, or it is being rebuilt.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn timeline(&self, user: UserId) -> Result<Option<Timeline>, StoreError> {
+        let Some(generation) = self.generation() else { return Ok(None) };
         let key = self.inner.keys.timeline(user);
         let items: Vec<String> = self
             .inner
@@ -50,7 +53,7 @@ impl Redis {
                 redis::cmd("LRANGE").arg(&key).arg(0).arg(-1).query_async(connection).await
             })
             .await?;
-        Ok(parse(&items))
+        Ok(parse(&items, &generation))
     }
 
     /// Keeps a timeline that is read from expiring.
@@ -73,26 +76,17 @@ impl Redis {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn begin_rebuild(&self, user: UserId) -> Result<Option<Rebuild>, StoreError> {
-        const BEGIN: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-            redis.call('RPUSH', KEYS[1], ARGV[1]) redis.call('EXPIRE', KEYS[1], ARGV[2]) return 1";
-        let key = self.inner.keys.timeline(user);
+        let Some(generation) = self.generation() else { return Ok(None) };
         let token = format!("{:016x}", rand::rng().random::<u64>());
-        let header = format!("b:{token}");
-        let begun: i64 = self
-            .inner
-            .pool
-            .run(async |connection| {
-                redis::cmd("EVAL")
-                    .arg(BEGIN)
-                    .arg(1)
-                    .arg(&key)
-                    .arg(&header)
-                    .arg(REBUILD_S)
-                    .query_async(connection)
-                    .await
-            })
-            .await?;
-        Ok((begun == 1).then_some(Rebuild { user, token }))
+        let mut script = self.inner.scripts.timeline_begin.prepare_invoke();
+        script
+            .key(self.inner.keys.timeline(user))
+            .arg(format!("b:{token}"))
+            .arg(REBUILD_S)
+            .arg(generation.as_ref());
+        let begun: i64 =
+            self.inner.pool.run(async |connection| script.invoke_async(connection).await).await?;
+        Ok((begun == 1).then_some(Rebuild { user, token, generation }))
     }
 
     /// Stores what was rebuilt, unless the timeline was forgotten meanwhile.
@@ -109,7 +103,7 @@ impl Redis {
         script
             .key(self.inner.keys.timeline(rebuild.user))
             .arg(&rebuild.token)
-            .arg(timeline.horizon)
+            .arg(format!("{},{}", timeline.horizon, rebuild.generation))
             .arg(idle_s * 1_000);
         for post in timeline.posts.iter().rev() {
             script.arg(post.as_i64());
@@ -140,11 +134,13 @@ impl Redis {
             for user in chunk {
                 pipeline.cmd("RPUSHX").arg(self.inner.keys.timeline(*user)).arg(&ids);
             }
-            let lengths: Vec<usize> = self
+            let lengths: Result<Vec<usize>, StoreError> = self
                 .inner
                 .pool
                 .run(async |connection| pipeline.query_async(connection).await)
-                .await?;
+                .await;
+            // Who lacks a post must not be shown a timeline without it until it is pushed again.
+            let lengths = lengths.inspect_err(|_| self.defer_timelines(chunk))?;
             pushed += lengths.iter().filter(|length| **length > 0).count();
             for (user, _) in
                 chunk.iter().zip(&lengths).filter(|(_, held)| **held > length + length / 4)
@@ -190,11 +186,19 @@ impl Redis {
     /// Forgets timelines; the next read of each rebuilds it.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`]: they are forgotten later (`trust.rs`).
     pub async fn forget_timelines(&self, users: &[UserId]) -> Result<(), StoreError> {
         if users.is_empty() {
             return Ok(());
         }
+        self.send_forget_timelines(users).await.inspect_err(|_| self.defer_timelines(users))
+    }
+
+    fn defer_timelines(&self, users: &[UserId]) {
+        self.inner.trust.defer(|pending| pending.timelines.extend(users));
+    }
+
+    pub(super) async fn send_forget_timelines(&self, users: &[UserId]) -> Result<(), StoreError> {
         let keys: Vec<String> = users.iter().map(|user| self.inner.keys.timeline(*user)).collect();
         self.inner
             .pool
@@ -205,9 +209,10 @@ impl Redis {
     }
 }
 
-fn parse(items: &[String]) -> Option<Timeline> {
+fn parse(items: &[String], generation: &str) -> Option<Timeline> {
     let (header, ids) = items.split_first()?;
-    let horizon = header.strip_prefix("h:")?.parse().ok()?;
+    let (horizon, made_in) = header.strip_prefix("h:")?.split_once(',')?;
+    let horizon = horizon.parse().ok().filter(|_| made_in == generation)?;
     let mut posts: Vec<PostId> =
         ids.iter().filter_map(|id| id.parse().ok()).map(PostId::from_i64).collect();
     posts.sort_unstable_by(|a, b| b.cmp(a));
@@ -225,14 +230,16 @@ mod tests {
 
     #[test]
     fn a_timeline_is_sorted_and_each_post_is_there_once() {
-        let timeline = parse(&items(&["h:5", "7", "9", "8", "9"])).unwrap();
+        let timeline = parse(&items(&["h:5,g", "7", "9", "8", "9"]), "g").unwrap();
         assert_eq!(timeline.posts, [9, 8, 7].map(PostId::from_i64));
         assert_eq!(timeline.horizon, 5);
     }
 
     #[test]
     fn a_marked_timeline_is_none() {
-        assert_eq!(parse(&items(&["b:abc", "7"])), None);
-        assert_eq!(parse(&[]), None);
+        assert_eq!(parse(&items(&["b:abc", "7"]), "abc"), None);
+        assert_eq!(parse(&items(&["h:5,g", "7"]), "another"), None);
+        assert_eq!(parse(&items(&["h:5", "7"]), ""), None);
+        assert_eq!(parse(&[], "g"), None);
     }
 }

@@ -3,5 +3,7 @@ mod kafka;
 mod migrations;
 mod moving;
 mod outbox;
+mod own_redis;
 mod pools;
 mod redis;
+mod untrusted_cache;

@@ -79,6 +79,42 @@ async fn posts_arrive_and_what_was_missed_comes_once_and_in_order() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_emptied_under_a_watched_home_is_noticed_at_the_next_post() {
+    with_app(async |app| {
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        app.follow(&bob, &ann).await;
+        app.until("the follow is known", async || {
+            app.count("SELECT count(*) FROM followers").await == 1
+        })
+        .await;
+        let mut sockets = [Socket::of(app, Some(&bob)).await, Socket::of(app, Some(&bob)).await];
+        for socket in &mut sockets {
+            socket.subscribe("1", HOME, json!({})).await;
+        }
+        app.until("the home is watched", async || streams(app).await == 1).await;
+        app.post(&ann, "before").await;
+        for socket in &mut sockets {
+            assert_eq!(text(&socket.next("1").await), "before");
+        }
+        forget(app).await;
+        let began = std::time::Instant::now();
+        for posted in ["one", "two", "three"] {
+            app.post(&ann, posted).await;
+        }
+        for socket in &mut sockets {
+            let mut seen = Vec::new();
+            for _ in 0..3 {
+                seen.push(text(&socket.next("1").await).to_owned());
+            }
+            seen.sort();
+            assert_eq!(seen, ["one", "three", "two"], "each once");
+        }
+        assert!(began.elapsed().as_secs() < 30, "heard after {:?}", began.elapsed());
+    })
+    .await;
+}
+
 async fn connection(app: &crate::app::TestApp) -> redis::aio::MultiplexedConnection {
     let url = secrecy::ExposeSecret::expose_secret(&app.app.config.redis.url);
     redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()

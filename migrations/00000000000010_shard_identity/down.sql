@@ -1,0 +1,2 @@
+DROP SEQUENCE cache_epoch;
+DROP TABLE shard_identity;

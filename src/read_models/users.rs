@@ -1,0 +1,74 @@
+//! Rows of users: the second to invalidate them, after the mutation that changed them. It holds no
+//! table: a process that dies between its commit and its invalidation leaves a suspended or private
+//! user cached, and this ends it.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use super::projection::{Effects, Projection};
+use crate::ids::{Bucket, Id, UserId};
+use crate::protocol::envelope::EventEnvelope;
+use crate::protocol::events::{Aggregate, Event};
+use crate::protocol::routing::Topic;
+use crate::stores::StoreError;
+use crate::stores::postgres::{Connection, ShardIndex};
+
+/// The projection.
+#[derive(Debug)]
+pub struct Users;
+
+fn user_of(event: &Event) -> Option<UserId> {
+    match event.aggregate() {
+        Aggregate::User(user) => Some(user),
+        _ => None,
+    }
+}
+
+#[async_trait]
+impl Projection for Users {
+    fn name(&self) -> &'static str {
+        "users"
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::Users]
+    }
+
+    fn target(&self, aggregate: Aggregate) -> Option<Bucket> {
+        match aggregate {
+            Aggregate::User(user) => Some(user.bucket()),
+            Aggregate::Edge(..)
+            | Aggregate::Block(..)
+            | Aggregate::Post(_)
+            | Aggregate::Share(..)
+            | Aggregate::Mention(..)
+            | Aggregate::Answer(..)
+            | Aggregate::Product(_)
+            | Aggregate::Order(_) => None,
+        }
+    }
+
+    async fn commit(
+        &self,
+        _connection: &mut Connection,
+        _shard: ShardIndex,
+        _events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn after_commit(
+        &self,
+        effects: &dyn Effects,
+        events: &[EventEnvelope],
+    ) -> Result<(), StoreError> {
+        let mut changed = BTreeMap::new();
+        for event in events {
+            if let Some(user) = user_of(&event.event) {
+                changed.insert(user, event.version);
+            }
+        }
+        effects.users_changed(&changed.into_iter().collect::<Vec<_>>()).await
+    }
+}

@@ -1,0 +1,89 @@
+//! What a write has made old, in every cache.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Redis;
+use super::cache::Cached;
+use crate::stores::StoreError;
+
+/// How long a tombstone stands; a replica that lags longer serves nobody.
+const TOMBSTONE: Duration = Duration::from_secs(30);
+
+/// A cached row that a write has made old.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stale {
+    pub(super) kind: Cow<'static, str>,
+    pub(super) id: i64,
+    /// The row's version now.
+    pub(super) version: i64,
+    /// Whether processes keep the kind in their memory.
+    #[serde(rename = "local")]
+    is_local: bool,
+}
+
+impl Stale {
+    /// Row `id` of a kind, which is at least at `version` now.
+    pub fn of<V: Cached>(id: i64, version: i64) -> Self {
+        Self { kind: Cow::Borrowed(V::KIND), id, version, is_local: V::LOCAL }
+    }
+}
+
+impl Redis {
+    /// These rows have changed and are now at least at this version: forgets them here and in
+    /// Redis, and tells the other processes.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: nobody has been told, and whoever wrote must not trust the
+    /// cache for a while. They are told later (`trust.rs`), until it has worked.
+    pub async fn invalidate<V: Cached>(&self, changed: &[(i64, i64)]) -> Result<(), StoreError> {
+        let stale: Vec<Stale> =
+            changed.iter().map(|(id, version)| Stale::of::<V>(*id, *version)).collect();
+        self.invalidate_all(&stale).await
+    }
+
+    /// The same for rows of several kinds, in one round trip.
+    ///
+    /// # Errors
+    /// As [`Redis::invalidate`].
+    pub async fn invalidate_all(&self, stale: &[Stale]) -> Result<(), StoreError> {
+        self.send_invalidations(stale).await.inspect_err(|_| self.defer_invalidations(stale))
+    }
+
+    pub(super) async fn send_invalidations(&self, stale: &[Stale]) -> Result<(), StoreError> {
+        if stale.is_empty() {
+            return Ok(());
+        }
+        let mut script = self.inner.scripts.fill.prepare_invoke();
+        script.arg("");
+        let mut local = String::new();
+        for Stale { kind, id, version, is_local } in stale {
+            script.key(self.inner.keys.cached(kind, *id));
+            script
+                .arg(*version)
+                .arg(format!("{version}|"))
+                .arg(u64::try_from(TOMBSTONE.as_millis()).unwrap_or(1));
+            if *is_local {
+                self.inner.local.forget(kind, *id);
+                local.push_str(&format!("{kind}:{id} "));
+            }
+        }
+        let channel = self.inner.keys.invalidations();
+        self.inner
+            .pool
+            .run(async |connection| {
+                script.invoke_async::<i64>(connection).await?;
+                if !local.is_empty() {
+                    redis::cmd("PUBLISH")
+                        .arg(&channel)
+                        .arg(&local)
+                        .query_async::<i64>(connection)
+                        .await?;
+                }
+                Ok(())
+            })
+            .await
+    }
+}
