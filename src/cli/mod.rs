@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod check_documents;
 mod dead_letters;
 pub mod doctor;
 mod keygen;
@@ -54,6 +55,9 @@ enum Verb {
     Rebalance(rebalance::RebalanceArgs),
     /// Print, write or check schema.graphql.
     Schema(schema::SchemaArgs),
+    /// Read requests as lines of JSON and say for each whether a server would run it; for tests.
+    #[command(hide = true)]
+    CheckDocuments,
     /// Every local process: role, port, pid and state.
     Status(status::StatusArgs),
     /// Check the configuration and everything plaza depends on, and name what is wrong.
@@ -76,6 +80,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     let load = || Config::load(cli.config.as_ref());
     match cli.verb {
         Verb::Schema(args) => schema::run(&args),
+        Verb::CheckDocuments => check_documents::run(),
         Verb::Status(args) => status::run(&args),
         Verb::Doctor => doctor::run(cli.config.as_deref(), load()).await,
         Verb::Keygen(args) => keygen::run(&args),

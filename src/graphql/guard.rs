@@ -4,8 +4,7 @@
 //! One pass over the text: length, tokens, nesting (braces, brackets and parentheses outside strings and comments). What passes can be parsed
 //! safely. What it may cost, and whether fragments go in circles, is [`cost`](super::cost)'s.
 
-use async_graphql::parser::types::OperationDefinition;
-use async_graphql::{Value, Variables};
+use serde_json::Value as Json;
 
 use super::error::ErrorCode;
 
@@ -111,42 +110,19 @@ fn after_string(bytes: &[u8], start: usize) -> usize {
     bytes.len()
 }
 
-/// Whether every variable that the operation needs was given. The library would find out field by field, after the fields before have run.
-///
-/// # Errors
-/// One that is missing or null and may not be.
-pub fn check_variables(
-    operation: &OperationDefinition,
-    variables: &Variables,
-) -> Result<(), Refusal> {
-    for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
-        let name = &definition.name.node;
-        let given = variables.get(name);
-        let missing = match given {
-            None => definition.default_value.is_none(),
-            Some(value) => *value == Value::Null,
-        };
-        if missing && !definition.var_type.node.nullable {
-            return refuse(
-                ErrorCode::BadUserInput,
-                format!("the variable ${name} of type {} is missing", definition.var_type.node),
-            );
-        }
-    }
-    Ok(())
 }
 
 /// Whether the variables' lists are short enough to be looked at.
 ///
 /// # Errors
 /// A list with more items than any argument takes.
-pub fn check_values(variables: &Variables) -> Result<(), Refusal> {
-    fn longest(value: &Value) -> usize {
+pub fn check_values(variables: &serde_json::Map<String, Json>) -> Result<(), Refusal> {
+    fn longest(value: &Json) -> usize {
         match value {
-            Value::List(items) => {
+            Json::Array(items) => {
                 items.iter().map(longest).max().unwrap_or_default().max(items.len())
             }
-            Value::Object(fields) => fields.values().map(longest).max().unwrap_or_default(),
+            Json::Object(fields) => fields.values().map(longest).max().unwrap_or_default(),
             _ => 0,
         }
     }

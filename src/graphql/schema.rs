@@ -1,6 +1,6 @@
 //! The schema, put together.
 
-use async_graphql::{MergedObject, SDLExportOptions};
+use async_graphql::{MergedObject, SDLExportOptions, ValidationMode};
 
 use super::analytics::views::ViewMutations;
 use super::comments::mutations::CommentMutations;
@@ -70,6 +70,8 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
         .limit_depth(24)
         .limit_recursive_depth(64)
         .limit_directives(10)
+        // `document` has validated what comes here; the library would do it again, and not as well.
+        .validation_mode(ValidationMode::Fast)
         .disable_suggestions()
 }
 

@@ -20,16 +20,19 @@ pub enum Accept {
 impl Accept {
     /// The best that the client takes and we have; `None` when it takes neither.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
-        if !headers.contains_key(header::ACCEPT) {
-            return Some(Self::Json);
-        }
         let ranges: Vec<(String, f32)> = headers
             .get_all(header::ACCEPT)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
+            // An empty list element counts for nothing (RFC 9110, 5.6.1).
+            .filter(|part| !part.trim().is_empty())
             .map(range)
             .collect();
+        // Sent empty, or not at all: whatever there is.
+        if ranges.is_empty() {
+            return Some(Self::Json);
+        }
         // A type is wanted as much as the closest range that covers it says; a wildcard is taken
         // for the plain form, which every client reads.
         let wanted = |names: &[&str]| {
@@ -123,13 +126,13 @@ impl IntoResponse for Refusal {
 /// A query that was refused after it was read: 200 under `application/json`, 400 under the other.
 pub fn not_run(accept: Accept, code: ErrorCode, message: impl Into<String>) -> Response {
     code.count();
-    refused(accept, code.server_error(message))
+    refused(accept, vec![code.server_error(message)])
 }
 
-/// An operation that was refused for this reason.
-pub fn refused(accept: Accept, error: ServerError) -> Response {
-    let body = serde_json::json!({ "errors": [error] }).to_string();
-    ran(accept, Rendered { body, errors: vec![error], not_run: true })
+/// An operation that was refused for these reasons.
+pub fn refused(accept: Accept, errors: Vec<ServerError>) -> Response {
+    let body = serde_json::json!({ "errors": errors }).to_string();
+    ran(accept, Rendered { body, errors, not_run: true })
 }
 
 /// What an operation came to.
@@ -175,6 +178,8 @@ mod tests {
         };
         assert_eq!(Accept::of(&HeaderMap::new()), Some(Accept::Json));
         assert_eq!(of("*/*"), Some(Accept::Json));
+        assert_eq!(of(""), Some(Accept::Json));
+        assert_eq!(of(" , "), Some(Accept::Json));
         assert_eq!(of("application/json, text/html"), Some(Accept::Json));
         assert_eq!(
             of("application/graphql-response+json, application/json;q=0.9"),

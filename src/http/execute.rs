@@ -22,6 +22,7 @@ use crate::domain::operation::ConsistencyToken;
 use crate::domain::{Operation, Viewer, moderation};
 use crate::graphql::context::RequestContext;
 use crate::graphql::cost::STATEMENT;
+use crate::graphql::document::Problem;
 use crate::graphql::error::{ErrorCode, after_another_attempt, complete};
 use crate::graphql::output::{Budget, Rendered};
 use crate::graphql::purse::{Purse, events_at_once};
@@ -66,11 +67,19 @@ pub struct Refused {
     pub retry_after_s: Option<u64>,
     /// The request, for faults of ours.
     pub request_id: Option<RequestId>,
+    /// All mistakes in the text or the variables, when it was these.
+    problems: Vec<Problem>,
 }
 
 impl Refused {
     fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after_s: None, request_id: None }
+        Self {
+            code,
+            message: message.into(),
+            retry_after_s: None,
+            request_id: None,
+            problems: Vec::new(),
+        }
     }
 
     fn panicked(id: &RequestId) -> Self {
@@ -89,8 +98,15 @@ impl Refused {
         Self::new(ErrorCode::Timeout, "not done in time: try again")
     }
 
-    /// As an error of a response.
-    pub fn error(&self) -> ServerError {
+    /// As errors of a response: at least one.
+    pub fn errors(mut self) -> Vec<ServerError> {
+        if self.problems.is_empty() {
+            return vec![self.error()];
+        }
+        std::mem::take(&mut self.problems).into_iter().map(Problem::server_error).collect()
+    }
+
+    fn error(&self) -> ServerError {
         let mut error = self.code.server_error(self.message.clone());
         let extensions = error.extensions.get_or_insert_with(Default::default);
         if let Some(seconds) = self.retry_after_s {
@@ -107,6 +123,7 @@ impl From<NotRun> for Refused {
     fn from(refused: NotRun) -> Self {
         Self {
             retry_after_s: (refused.code == ErrorCode::Overloaded).then_some(1),
+            problems: refused.problems,
             ..Self::new(refused.code, refused.message)
         }
     }

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited as LimitedBody};
 
-use super::answer::{Accept, Refusal, not_run, ran, refusal};
+use super::answer::{Accept, Refusal, not_run, ran, refusal, refused};
 use super::execute::{Asked, Refused, execute};
 use super::identity::{CONSISTENCY, request_context};
 use super::limits::client_address;
@@ -208,7 +208,10 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
     }
     let prepared = match prepare(served, incoming).await {
         Ok(prepared) => prepared,
-        Err(refused) => return not_run(accept, refused.code, refused.message),
+        Err(why) => {
+            why.code.count();
+            return refused(accept, why.errors());
+        }
     };
     if !around.may_change && prepared.kind != OperationType::Query {
         return refusal(

@@ -84,10 +84,10 @@ impl Served {
             }),
             Ok(Err(_)) | Err(_) => {
                 metrics::counter!("plaza_overloaded_total").increment(1);
-                Err(NotRun {
-                    code: ErrorCode::Overloaded,
-                    message: "too many requests at a time: try again in a second".to_owned(),
-                })
+                Err(NotRun::new(
+                    ErrorCode::Overloaded,
+                    "too many requests at a time: try again in a second",
+                ))
             }
         }
     }

@@ -3,16 +3,14 @@
 
 use std::sync::Arc;
 
-use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
-};
-use async_graphql::{Request, ServerError, Variables};
+use async_graphql::parser::types::{DocumentOperations, OperationType};
+use async_graphql::{Request, ServerError};
 use serde::Deserialize;
 use sha2::Digest;
 
 use super::Served;
 use crate::graphql::cost::{self, Weighed};
+use crate::graphql::document::{self, Checked, Problem};
 use crate::graphql::error::ErrorCode;
 use crate::graphql::guard;
 
@@ -70,42 +68,41 @@ pub struct NotRun {
     pub code: ErrorCode,
     /// In words.
     pub message: String,
+    /// All mistakes in the text or the variables, when it was these: the first is the one above.
+    pub problems: Vec<Problem>,
 }
 
 impl NotRun {
-    /// As an error of the answer.
-    pub fn error(&self) -> ServerError {
-        self.code.server_error(self.message.clone())
+    /// One reason.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), problems: Vec::new() }
+    }
+
+    /// As errors of the answer: at least one.
+    pub fn errors(self) -> Vec<ServerError> {
+        if self.problems.is_empty() {
+            return vec![self.code.server_error(self.message)];
+        }
+        self.problems.into_iter().map(Problem::server_error).collect()
     }
 }
 
 fn not_run(code: ErrorCode, message: impl Into<String>) -> NotRun {
-    NotRun { code, message: message.into() }
+    NotRun::new(code, message)
 }
 
 impl From<guard::Refusal> for NotRun {
     fn from(refused: guard::Refusal) -> Self {
-        Self { code: refused.code, message: refused.message }
+        Self::new(refused.code, refused.message)
     }
 }
 
-/// The operation that is to run.
-fn chosen<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> Option<&'a OperationDefinition> {
-    match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Some(&operation.node),
-        // The library runs a single operation only under its own name, and a nameless one under
-        // none.
-        (DocumentOperations::Single(_), Some(_)) => None,
-        (DocumentOperations::Multiple(operations), Some(name)) => {
-            operations.get(name).map(|operation| &operation.node)
-        }
-        (DocumentOperations::Multiple(operations), None) => {
-            let mut all = operations.values();
-            all.next().filter(|_| all.next().is_none()).map(|operation| &operation.node)
-        }
+impl From<Vec<Problem>> for NotRun {
+    fn from(problems: Vec<Problem>) -> Self {
+        let first = problems.first();
+        let code = first.map_or(ErrorCode::GraphqlValidationFailed, |problem| problem.code);
+        let message = first.map(|problem| problem.message.clone()).unwrap_or_default();
+        Self { code, message, problems }
     }
 }
 
@@ -176,35 +173,26 @@ fn hex(bytes: &[u8]) -> String {
 pub async fn prepare(served: &Served, incoming: Incoming) -> Result<Prepared, NotRun> {
     let text = text(served, &incoming).await?;
     guard::check_text(&text)?;
-    let document = parse_query(&*text)
-        .map_err(|error| not_run(ErrorCode::GraphqlParseFailed, error.to_string()))?;
-    let variables =
-        Variables::from_json(serde_json::Value::Object(incoming.variables.unwrap_or_default()));
-    guard::check_values(&variables)?;
+    let given = incoming.variables.unwrap_or_default();
+    guard::check_values(&given)?;
+    let development = served.app.config.server.development;
+    // Some clients send an empty name for none.
+    let name = incoming.operation_name.as_deref().filter(|name| !name.is_empty());
+    let Checked { document, variables, kind } = document::check(&text, name, given, development)?;
     let Weighed { cost, spent, introspects } = cost::weigh(&document, &variables)?;
-    if introspects && !served.app.config.server.development {
+    if introspects && !development {
         return Err(not_run(
             ErrorCode::GraphqlValidationFailed,
             "this server does not tell its schema",
         ));
     }
-    // Some clients send an empty name for none.
-    let name = incoming.operation_name.filter(|name| !name.is_empty());
-    let operation = chosen(&document, name.as_deref()).ok_or_else(|| {
-        not_run(
-            ErrorCode::GraphqlValidationFailed,
-            "`operationName` must name one of the operations",
-        )
-    })?;
-    guard::check_variables(operation, &variables)?;
-    let kind = operation.ty;
-    let called = served.operations.name(operation);
+    let called = match &document.operations {
+        DocumentOperations::Single(operation) => served.operations.name(&operation.node),
+        DocumentOperations::Multiple(_) => "several".into(),
+    };
     let mut request = Request::new(&*text).variables(variables);
     request.set_parsed_query(document);
-    if let Some(name) = name {
-        request = request.operation_name(name);
-    }
-    if !served.app.config.server.development {
+    if !development {
         request = request.disable_introspection();
     }
     Ok(Prepared { request, kind, name: called, cost, spent })

@@ -17,12 +17,18 @@ async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
     );
     let output = tokio::process::Command::new("node")
         .args(["--test", "--test-concurrency=1"])
-        // One file alone: PLAZA_WEB_TESTS=operator.
+        // One file alone: PLAZA_WEB_TESTS=operator, PLAZA_CLIENT_TESTS=specification/specification.
         .args(
             std::env::var("PLAZA_WEB_TESTS")
                 .ok()
                 .filter(|_| folder.ends_with("web"))
                 .map(|name| format!("tests/{name}.test.mjs")),
+        )
+        .args(
+            std::env::var("PLAZA_CLIENT_TESTS")
+                .ok()
+                .filter(|_| folder.ends_with("clients"))
+                .map(|name| format!("{name}.test.mjs")),
         )
         .current_dir(&folder)
         .env("PLAZA_URL", &app.url)
@@ -63,5 +69,6 @@ async fn pages_work_in_a_browser() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn protocols_clients_and_schema_checks_pass() {
-    with_server(async |app| node(app, "tests/clients", &[]).await).await;
+    let plaza = env!("CARGO_BIN_EXE_plaza");
+    with_server(async |app| node(app, "tests/clients", &[("PLAZA_BINARY", plaza)]).await).await;
 }

@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng};
 
 const RUNS: usize = 20_000;
 /// What breaks parsers.
-const WORDS: [&str; 24] = [
+const WORDS: [&str; 32] = [
     "{",
     "}",
     "[",
@@ -34,6 +34,14 @@ const WORDS: [&str; 24] = [
     "\u{feff}",
     "first: 100",
     "query",
+    "\\u{1F600}",
+    "\\uD83D\\uDE00",
+    "\\\"\"\"",
+    "... on Post { id }",
+    "@skip(if: $a)",
+    "a: id a: text",
+    "\u{0}{\"a\": [1, null]}",
+    "{ __type(name: \"Node\") { possibleTypes { interfaces { name } } } }",
 ];
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {

@@ -26,7 +26,7 @@ use weights::Price;
 pub use weights::{SEARCH_COST, STATEMENT};
 
 /// Deepest nesting of fields, fragments expanded.
-const MAX_DEPTH: u64 = 24;
+pub const MAX_DEPTH: u64 = 24;
 /// Most points that an operation may cost.
 pub const MAX_COST: u64 = 50_000;
 /// Most items that any list argument takes.

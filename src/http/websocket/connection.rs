@@ -214,11 +214,9 @@ impl Connection {
             return Err(Some(Close::AlreadyInUse));
         }
         if self.running.len() >= self.served.app.config.limits.subscriptions_per_socket {
-            let refused = NotRun {
-                code: ErrorCode::RateLimited,
-                message: "too many operations on this socket".to_owned(),
-            };
-            return self.send(messages::error(&id, &[refused.error()])).await;
+            let message = "too many operations on this socket";
+            let refused = NotRun::new(ErrorCode::RateLimited, message);
+            return self.send(messages::error(&id, &refused.errors())).await;
         }
         let token = CancellationToken::new();
         self.running.insert(id.clone(), token.clone());
@@ -262,7 +260,7 @@ fn operation(
     let begun = async move {
         match begin(served, request_id, address, viewer, incoming).await {
             Ok(responses) => answers(id, responses).boxed(),
-            Err(refused) => stream::iter([Said::Refused(id, vec![refused.error()])]).boxed(),
+            Err(refused) => stream::iter([Said::Refused(id, refused.errors())]).boxed(),
         }
     };
     stream::once(begun).flatten()
@@ -303,11 +301,8 @@ async fn begin(
         .and_then(|key| key.as_str());
     let client_key = client_key.map(str::to_owned);
     if client_key.as_deref().is_some_and(|key| !is_client_key(key)) {
-        return Err(NotRun {
-            code: ErrorCode::BadUserInput,
-            message: "`clientKey` has 1 to 200 visible ASCII characters".to_owned(),
-        }
-        .into());
+        let message = "`clientKey` has 1 to 200 visible ASCII characters";
+        return Err(NotRun::new(ErrorCode::BadUserInput, message).into());
     }
     let prepared = prepare(&served, incoming).await?;
     let mut span = trace::begin(None, trace::Kind::Server, || "message on a socket".into());

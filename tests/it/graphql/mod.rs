@@ -12,6 +12,7 @@ mod schema;
 mod search;
 mod shares;
 mod social_review;
+mod specification;
 mod statement_budgets;
 mod threads;
 mod visibility;

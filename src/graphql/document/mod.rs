@@ -1,0 +1,106 @@
+//! From a text and variables to an operation that is as the specification says (October 2021,
+//! with the string escapes of September 2025) and can run: read, validated, its variables and
+//! arguments coerced, its fields merged. All of it before anything runs, so that a request with a
+//! mistake in it is refused whole, and no mutation is done whose answer is then lost.
+//!
+//! The library's own parser and rules stand behind it and have nothing left to find. They misread
+//! strings (surrogate pairs, `\u{..}`, `\"""`), run a field again for each time that its response
+//! key is written, and coerce arguments inside resolvers, where a failure takes the whole answer.
+//!
+//! Every step's work is bounded by the text, which the guard has measured: fragments are looked at
+//! once each, or, where what they multiply counts, within a budget.
+
+pub mod coerce;
+pub mod index;
+pub mod lexer;
+pub mod merge;
+pub mod parser;
+pub mod print;
+pub mod scalars;
+pub mod strings;
+pub mod suggest;
+pub mod syntax;
+pub mod validate;
+
+use std::collections::HashMap;
+
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
+use async_graphql::{Pos, Positioned, ServerError, Variables};
+use serde_json::{Map, Value as Json};
+
+use super::error::ErrorCode;
+use parser::Unreadable;
+
+/// Why a request is not run: one mistake in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What kind of mistake.
+    pub code: ErrorCode,
+    /// In graphql-js' words, where it has any.
+    pub message: String,
+    /// Where in the text: lines and columns from 1, columns in UTF-16 code units.
+    pub locations: Vec<Pos>,
+}
+
+impl Problem {
+    /// As an error of the answer.
+    pub fn server_error(self) -> ServerError {
+        let mut error = self.code.server_error(self.message);
+        error.locations = self.locations;
+        error
+    }
+}
+
+/// An operation that can run.
+#[derive(Debug)]
+pub struct Checked {
+    /// The operation alone: no fragments, no directives, each response key once in a selection.
+    pub document: ExecutableDocument,
+    /// The values of its variables, defaults among them, of the types it declares.
+    pub variables: Variables,
+    /// What kind of operation it is.
+    pub kind: OperationType,
+}
+
+/// Makes a request ready to run. `suggest`: errors may name what comes near to a name that does
+/// not exist.
+///
+/// # Errors
+/// All that is wrong with the text; else, with its variables; else, with its arguments.
+pub fn check(
+    text: &str,
+    operation_name: Option<&str>,
+    variables: Map<String, Json>,
+    suggest: bool,
+) -> Result<Checked, Vec<Problem>> {
+    let index = index::index();
+    let document = parser::parse(text).map_err(|error| {
+        let (code, message, pos) = match error {
+            Unreadable::Syntax(error) => {
+                let message = format!("Syntax Error: {}", error.message);
+                (ErrorCode::GraphqlParseFailed, message, error.pos)
+            }
+            Unreadable::NotExecutable(error) => {
+                (ErrorCode::GraphqlValidationFailed, error.message, error.pos)
+            }
+        };
+        vec![Problem { code, message, locations: vec![pos] }]
+    })?;
+    let problems = validate::problems(index, &document, suggest);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let one = |problem| vec![problem];
+    let operation = coerce::chosen(&document.operations, operation_name).map_err(one)?;
+    let variables = coerce::variables(index, operation, variables, suggest)?;
+    let merged = merge::merged(index, &document, operation, &variables).map_err(one)?;
+    let operations = DocumentOperations::Single(Positioned::new(merged, operation.pos));
+    Ok(Checked {
+        document: ExecutableDocument { operations, fragments: HashMap::new() },
+        variables,
+        kind: operation.kind,
+    })
+}
+
+#[cfg(test)]
+mod tests;
