@@ -10,6 +10,7 @@
 //! Every step's work is bounded by the text, which the guard has measured: fragments are looked at
 //! once each, or, where what they multiply counts, within a budget.
 
+pub mod bounds;
 pub mod coerce;
 pub mod index;
 pub mod lexer;
@@ -86,11 +87,12 @@ pub fn check(
         };
         vec![Problem { code, message, locations: vec![pos] }]
     })?;
+    let one = |problem| vec![problem];
+    bounds::check(&document).map_err(one)?;
     let problems = validate::problems(index, &document, suggest);
     if !problems.is_empty() {
         return Err(problems);
     }
-    let one = |problem| vec![problem];
     let operation = coerce::chosen(&document.operations, operation_name).map_err(one)?;
     let variables = coerce::variables(index, operation, variables, suggest)?;
     let merged = merge::merged(index, &document, operation, &variables).map_err(one)?;
