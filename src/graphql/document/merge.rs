@@ -8,7 +8,7 @@ use async_graphql::parser::types as library;
 use async_graphql::{Name, Pos, Positioned, Variables};
 
 use super::Problem;
-use super::coerce::Arguments;
+use super::arguments::Arguments;
 use super::index::{FieldDefinition, Index, Type};
 use super::syntax::{
     Directive, Document, Field, Fragment, Operation, Selection, Selections, TypeNode, TypeOf,

@@ -10,6 +10,7 @@
 //! Every step's work is bounded by the text, which the guard has measured: fragments are looked at
 //! once each, or, where what they multiply counts, within a budget.
 
+pub mod arguments;
 pub mod bounds;
 pub mod coerce;
 pub mod index;
@@ -31,6 +32,7 @@ use serde_json::{Map, Value as Json};
 
 use super::error::ErrorCode;
 use parser::Unreadable;
+use syntax::Operation;
 
 /// Why a request is not run: one mistake in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +95,7 @@ pub fn check(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let operation = coerce::chosen(&document.operations, operation_name).map_err(one)?;
+    let operation = chosen(&document.operations, operation_name).map_err(one)?;
     let variables = coerce::variables(index, operation, variables, suggest)?;
     let merged = merge::merged(index, &document, operation, &variables).map_err(one)?;
     let operations = DocumentOperations::Single(Positioned::new(merged, operation.pos));
@@ -102,6 +104,32 @@ pub fn check(
         variables,
         kind: operation.kind,
     })
+}
+
+/// The operation of a document that is to run.
+///
+/// # Errors
+/// None is named that way, or several could be meant.
+fn chosen<'d, 'a>(
+    operations: &'d [Operation<'a>],
+    name: Option<&str>,
+) -> Result<&'d Operation<'a>, Problem> {
+    let problem = |message: String| Problem {
+        code: ErrorCode::GraphqlValidationFailed,
+        message,
+        locations: Vec::new(),
+    };
+    match (operations, name) {
+        ([], _) => Err(problem("Must provide an operation.".to_owned())),
+        ([only], None) => Ok(only),
+        (_, None) => Err(problem(
+            "Must provide operation name if query contains multiple operations.".to_owned(),
+        )),
+        (all, Some(name)) => all
+            .iter()
+            .find(|operation| operation.name.is_some_and(|own| own.text == name))
+            .ok_or_else(|| problem(format!("Unknown operation named \"{name}\"."))),
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod definitions;
 mod fragments;
 mod overlap;
 mod selections;
+mod subscriptions;
 mod values;
 mod variables;
 
