@@ -149,7 +149,7 @@ async fn variables(app: &TestApp) {
             "one of another type",
             json!({ "query": write, "variables": { "text": { "a": 1 } } }),
             400,
-            "GRAPHQL_VALIDATION_FAILED",
+            "BAD_USER_INPUT",
         ),
         (
             "a list of 300",
