@@ -110,8 +110,6 @@ fn after_string(bytes: &[u8], start: usize) -> usize {
     bytes.len()
 }
 
-}
-
 /// Whether the variables' lists are short enough to be looked at.
 ///
 /// # Errors
