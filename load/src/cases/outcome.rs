@@ -233,7 +233,7 @@ mod tests {
         let nothing = median(std::iter::empty());
         let p95 = Figure::aimed("p95".to_owned(), None, nothing, "below 50", nothing < 50.0);
         assert_eq!(p95.met, Some(false));
-        let rate = Figure::aimed("held, %".to_owned(), None, 0.0 / 0.0, "0", true);
+        let rate = Figure::aimed("held, %".to_owned(), None, f64::NAN, "0", true);
         assert_eq!(rate.met, Some(false));
         assert_eq!(Figure::plain("only told".to_owned(), None, 0.0).of(0.0).met, None);
     }

@@ -303,11 +303,9 @@ fn write_configuration(
         .replace("@REQUESTS_PER_ADDRESS@", "20000")
         .replace("@SOCKETS_PER_ADDRESS@", "65535")
         .replace("@UPLOADS_PER_ADDRESS@", "64");
-    if let Some((_, left)) = text.split_once('@')
-        && let Some((word, _)) = left.split_once('@')
-        && !word.is_empty()
-        && word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
-    {
+    let is_word =
+        |part: &&str| part.len() > 1 && part.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    if let Some(word) = text.split('@').find(is_word) {
         anyhow::bail!("nothing fills @{word}@ in nginx.conf");
     }
     let file = folder.join("nginx.conf");

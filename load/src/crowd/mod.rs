@@ -64,7 +64,8 @@ pub struct CrowdArguments {
     /// The executable that serves.
     #[arg(long, default_value = "target/release/plaza")]
     pub plaza: PathBuf,
-    /// The first server's port, in a clone whose ports are not shifted; each takes one, and its admin port is 200 above.
+    /// The first server's port, in a clone whose ports are not shifted; each takes one, and its
+    /// admin port is 200 above.
     #[arg(long, default_value_t = 4_300)]
     pub first_port: u16,
     /// Where to write the figures, as JSON.
