@@ -16,7 +16,8 @@ use super::{Served, graphiql};
 /// What the pages may load: themselves. The editor starts its workers from blobs and styles its
 /// text inline; what is about to be uploaded is shown from a blob.
 const POLICY: &str = "default-src 'self'; script-src 'self'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'";
+    img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; \
+    form-action 'self'";
 
 /// The demo's own addresses; it reads them itself.
 const DEMO: &[&str] = &[
