@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use async_graphql::{OutputType, SimpleObject, TypeName};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::cursors::{Cursor, List};
 use super::error::ErrorCode;
 use crate::domain::page::MAX_PAGE;
 use crate::domain::{Page, PageRequest};
@@ -18,17 +17,17 @@ pub struct PageInfo {
     /// Whether anything came before it: it was asked for with `after`.
     pub has_previous_page: bool,
     /// The cursor of the first edge.
-    pub start_cursor: Option<String>,
+    pub start_cursor: Option<Cursor>,
     /// The cursor to go on from: the last edge's, or, when a whole page is hidden from the viewer and more comes after it, one past that.
-    pub end_cursor: Option<String>,
+    pub end_cursor: Option<Cursor>,
 }
 
 /// One item of a list, with its place in it.
 #[derive(Debug, Clone, SimpleObject)]
 #[graphql(name_type)]
 pub struct Edge<T: OutputType> {
-    /// Opaque; good for `after`.
-    pub cursor: String,
+    /// Opaque: good for `after` of the same list, and for nothing else.
+    pub cursor: Cursor,
     /// The item.
     pub node: T,
 }
@@ -57,21 +56,6 @@ impl<T: OutputType> TypeName for Connection<T> {
     }
 }
 
-/// A cursor names what its list is of, so that one of another list is told from a good one.
-fn encode(kind: &str, id: i64) -> String {
-    URL_SAFE_NO_PAD.encode(format!("v1:{kind}:{id}"))
-}
-
-fn decode(kind: &str, cursor: &str) -> Option<i64> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let id = std::str::from_utf8(&bytes)
-        .ok()?
-        .strip_prefix("v1:")?
-        .strip_prefix(kind)?
-        .strip_prefix(':')?;
-    id.parse().ok().filter(|id| *id > 0)
-}
-
 /// How many items `first` asks for.
 ///
 /// # Errors
@@ -81,60 +65,51 @@ pub fn first_of(first: i32) -> async_graphql::Result<usize> {
     first.ok_or_else(|| ErrorCode::BadUserInput.error(format!("`first` must be 1 to {MAX_PAGE}")))
 }
 
-/// The page of a list of `T` that `first` and `after` ask for.
-///
-/// # Errors
-/// `BAD_USER_INPUT` for a `first` out of 1 to 100 or a cursor that is none.
-pub fn page<T: OutputType>(first: i32, after: Option<&str>) -> async_graphql::Result<PageRequest> {
-    let first = first_of(first)?;
-    let after = match after {
-        None => None,
-        Some(cursor) => Some(decode(&T::type_name(), cursor).ok_or_else(|| {
-            ErrorCode::BadUserInput.error("`after` is not a cursor of this list")
-        })?),
-    };
-    Ok(PageRequest { first, after })
-}
+impl List {
+    /// The page that `first` and `after` ask for.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` for a `first` out of 1 to 100 or a cursor of anything else.
+    pub fn page(&self, first: i32, after: Option<&str>) -> async_graphql::Result<PageRequest> {
+        Ok(PageRequest { first: first_of(first)?, after: self.open_row(after)? })
+    }
 
-/// A page as a connection.
-pub fn connection<T: OutputType + Clone>(page: Page<T>, request: PageRequest) -> Connection<T> {
-    let kind = T::type_name();
-    let edges: Vec<Edge<T>> =
-        page.items.into_iter().map(|(id, node)| Edge { cursor: encode(&kind, id), node }).collect();
-    Connection {
-        page_info: PageInfo {
-            has_next_page: page.has_next,
-            has_previous_page: request.after.is_some(),
-            start_cursor: edges.first().map(|edge| edge.cursor.clone()),
-            // The place of what is hidden is told only where there is no other way on.
-            end_cursor: match edges.last() {
-                Some(last) => Some(last.cursor.clone()),
-                None => page.end.filter(|_| page.has_next).map(|id| encode(&kind, id)),
+    /// A page as a connection.
+    pub fn connection<T: OutputType + Clone>(
+        &self,
+        page: Page<T>,
+        request: PageRequest,
+    ) -> Connection<T> {
+        let edges: Vec<Edge<T>> =
+            page.items.into_iter().map(|(id, node)| Edge { cursor: self.row(id), node }).collect();
+        Connection {
+            page_info: PageInfo {
+                has_next_page: page.has_next,
+                has_previous_page: request.after.is_some(),
+                start_cursor: edges.first().map(|edge| edge.cursor.clone()),
+                // A row that is hidden is gone on from only where there is no other way on.
+                end_cursor: match edges.last() {
+                    Some(last) => Some(last.cursor.clone()),
+                    None => page.end.filter(|_| page.has_next).map(|id| self.row(id)),
+                },
             },
-        },
-        nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
-        edges,
+            nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
+            edges,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cursor_survives_and_nothing_else_is_one() {
-        assert_eq!(decode("Post", &encode("Post", 7)), Some(7));
-        assert_eq!(decode("User", &encode("Post", 7)), None);
-        for bad in ["", "x", "djE6", "djE6UG9zdDotMQ", "7"] {
-            assert_eq!(decode("Post", bad), None, "{bad}");
-        }
-    }
+    use crate::domain::identity::Seals;
 
     #[test]
     fn pages_are_bounded() {
+        let list = List::sealed_by(&Seals::of_a_test(), "Query.products", "");
         for bad in [-1, 0, 101, i32::MAX] {
-            assert!(page::<String>(bad, None).is_err());
+            assert!(list.page(bad, None).is_err());
         }
-        assert_eq!(page::<String>(100, None).unwrap(), PageRequest { first: 100, after: None });
+        assert_eq!(list.page(100, None).unwrap(), PageRequest { first: 100, after: None });
     }
 }

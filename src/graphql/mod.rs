@@ -5,6 +5,7 @@ pub mod comments;
 pub mod connection;
 pub mod context;
 pub mod cost;
+pub mod cursors;
 pub mod document;
 pub mod error;
 pub mod explain;

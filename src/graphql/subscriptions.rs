@@ -1,14 +1,14 @@
 //! Subscriptions: each event comes with a cursor; given back as `after`, it brings what came since, in order, once.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Subscription};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::connection::Edge;
 use super::context::{RequestContext, Scope};
+use super::cursors::{List, numbers};
 use super::error::{ErrorCode, fault};
 use super::ids::argument;
 use super::notifications::types::Notification;
@@ -22,37 +22,20 @@ use crate::ids::OrderId;
 
 type Events<T> = Result<Edge<T>, async_graphql::Error>;
 
-fn encode(kind: &str, place: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("v1:{kind}:{place}"))
+/// A stream of events that a viewer listens to. It goes on from the cursors of older versions too:
+/// what was missed while the servers were updated must not be lost.
+fn stream_of(context: &RequestContext, field: &'static str, of: impl Display, old: &str) -> List {
+    List::sealed_by(&context.domain().identity.seals, field, of).taking_old(old)
 }
 
-fn decode(kind: &str, cursor: &str) -> Option<String> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    Some(
-        std::str::from_utf8(&bytes)
-            .ok()?
-            .strip_prefix("v1:")?
-            .strip_prefix(kind)?
-            .strip_prefix(':')?
-            .to_owned(),
+/// The version or id that `after` names; 0 is before the first.
+fn number(list: &List, after: Option<&str>) -> async_graphql::Result<Option<i64>> {
+    let can_be = |number: i64| (number >= 0).then_some(number);
+    list.open(
+        after,
+        |place| can_be(numbers::<1>(place)?.into_iter().next()?),
+        |text| can_be(text.parse().ok()?),
     )
-}
-
-/// The place that `after` names.
-fn place<T>(
-    kind: &str,
-    after: Option<&str>,
-    parse: impl Fn(&str) -> Option<T>,
-) -> async_graphql::Result<Option<T>> {
-    let Some(after) = after else { return Ok(None) };
-    let found = decode(kind, after).and_then(|text| parse(&text));
-    found.map(Some).ok_or_else(|| {
-        ErrorCode::BadUserInput.error("`after` is not a cursor of this subscription")
-    })
-}
-
-fn number(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|number| *number >= 0)
 }
 
 fn begin(ctx: &Context<'_>) -> async_graphql::Result<(Arc<RequestContext>, Viewer)> {
@@ -85,15 +68,18 @@ impl Subscription {
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = Events<Post>>> {
         let (context, viewer) = begin(ctx)?;
-        let cursor = place("home", after.as_deref(), HomeCursor::decode)?;
+        let list = stream_of(&context, "Subscription.homeUpdated", viewer.user_id, "home");
+        let read = |place: &[u8]| HomeCursor::decode(std::str::from_utf8(place).ok()?);
+        let cursor = list.open(after.as_deref(), read, HomeCursor::decode)?;
         let watch = HomeWatch::begin(context.domain(), viewer.user_id, cursor).await;
-        Ok(stream::unfold((watch, context), |(mut watch, context)| async move {
+        Ok(stream::unfold((watch, context, list), |(mut watch, context, list)| async move {
             context.pay_event().await;
             let mut scope = context.for_event();
             let (cursor, post) =
                 watch.next(|| begin_look(&context, &mut scope), context.domain()).await;
             let node = Post::new(post, &scope);
-            Some((Ok(Edge { cursor: encode("home", &cursor.encode()), node }), (watch, context)))
+            let cursor = list.place(cursor.encode().as_bytes());
+            Some((Ok(Edge { cursor, node }), (watch, context, list)))
         }))
     }
 
@@ -107,17 +93,18 @@ impl Subscription {
     ) -> async_graphql::Result<impl Stream<Item = Events<Order>>> {
         let (context, viewer) = begin(ctx)?;
         let order = argument::<OrderId>(&order_id)?;
-        let version = place("order", after.as_deref(), number)?;
+        let list = stream_of(&context, "Subscription.orderUpdated", order, "order");
+        let version = number(&list, after.as_deref())?;
         let watch = OrderWatch::begin(context.domain(), viewer, order, version)
             .await
             .map_err(|error| fault(&error))?;
         let watch = watch.ok_or_else(|| ErrorCode::BadUserInput.error("there is no such order"))?;
-        Ok(stream::unfold((watch, context), |(mut watch, context)| async move {
+        Ok(stream::unfold((watch, context, list), |(mut watch, context, list)| async move {
             context.pay_event().await;
             let row = watch.next(context.domain()).await?;
-            let cursor = encode("order", &row.version.to_string());
+            let cursor = list.row(row.version);
             let node = Order::new(row, &context.for_event());
-            Some((Ok(Edge { cursor, node }), (watch, context)))
+            Some((Ok(Edge { cursor, node }), (watch, context, list)))
         }))
     }
 
@@ -131,7 +118,13 @@ impl Subscription {
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = Events<Notification>>> {
         let (context, viewer) = begin(ctx)?;
-        let last = place("notification", after.as_deref(), number)?;
+        let list = stream_of(
+            &context,
+            "Subscription.notificationReceived",
+            viewer.user_id,
+            "notification",
+        );
+        let last = number(&list, after.as_deref())?;
         let watch = NotificationWatch::begin(context.domain(), viewer, last).await;
         let events = stream::unfold((watch, context), |(mut watch, context)| async move {
             context.pay_event().await;
@@ -140,9 +133,9 @@ impl Subscription {
             let node = Notification::new(row, &scope);
             Some((node, (watch, context)))
         });
-        Ok(events.filter_map(|node| async move {
-            let node = node?;
-            Some(Ok(Edge { cursor: encode("notification", &node.raw_id().to_string()), node }))
+        Ok(events.filter_map(move |node| {
+            let edge = node.map(|node| Ok(Edge { cursor: list.row(node.raw_id()), node }));
+            std::future::ready(edge)
         }))
     }
 }
@@ -150,13 +143,18 @@ impl Subscription {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::identity::Seals;
 
     #[test]
     fn a_cursor_is_of_one_subscription() {
-        let cursor = encode("order", "7");
-        assert_eq!(place("order", Some(&cursor), number).unwrap(), Some(7));
-        assert!(place("notification", Some(&cursor), number).is_err());
-        assert!(place("order", Some("x"), number).is_err());
-        assert_eq!(place("order", None, number).unwrap(), None);
+        let seals = Seals::of_a_test();
+        let orders = List::sealed_by(&seals, "Subscription.orderUpdated", 1).taking_old("order");
+        let cursor = orders.row(7).sealed();
+        assert_eq!(number(&orders, Some(&cursor)).unwrap(), Some(7));
+        assert_eq!(number(&orders, Some("djE6b3JkZXI6Nw")).unwrap(), Some(7), "an older version's");
+        let others = List::sealed_by(&seals, "Subscription.notificationReceived", 1);
+        assert!(number(&others, Some(&cursor)).is_err());
+        assert!(number(&orders, Some("x")).is_err());
+        assert_eq!(number(&orders, None).unwrap(), None);
     }
 }

@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::Page;
 use crate::domain::comments::{self, Comment as Row};
-use crate::graphql::connection::{Connection, connection, page};
+use crate::graphql::connection::Connection;
 use crate::graphql::context::Scope;
+use crate::graphql::cursors::List;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
 use crate::graphql::output;
@@ -76,7 +77,8 @@ impl Comment {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Comment>>> {
         let replies = async {
-            let request = page::<Comment>(first, after.as_deref())?;
+            let list = List::new(&self.scope, "Comment.replies", self.row.id);
+            let request = list.page(first, after.as_deref())?;
             let page = match request.after {
                 // Nobody has answered most comments.
                 None if self.row.reply_count == 0 => Page::default(),
@@ -92,7 +94,7 @@ impl Comment {
                         .map_err(|error| fault(&error))?
                 }
             };
-            Ok(connection(page.map(|comment| Self::new(comment, &self.scope)), request))
+            Ok(list.connection(page.map(|comment| Self::new(comment, &self.scope)), request))
         };
         Some(replies.await)
     }

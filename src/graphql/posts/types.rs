@@ -10,8 +10,9 @@ use crate::domain::images::Lifetime;
 use crate::domain::posts::{self, Post as Row};
 use crate::graphql::analytics::types::PostAnalytics;
 use crate::graphql::comments::types::Comment;
-use crate::graphql::connection::{Connection, connection, page};
+use crate::graphql::connection::Connection;
 use crate::graphql::context::Scope;
+use crate::graphql::cursors::List;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
 use crate::graphql::images::types::Image;
@@ -163,7 +164,8 @@ impl Post {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Comment>>> {
         let comments = async {
-            let request = page::<Comment>(first, after.as_deref())?;
+            let list = List::new(&self.scope, "Post.comments", self.row.subject());
+            let request = list.page(first, after.as_deref())?;
             let page = match request.after {
                 None => self
                     .scope
@@ -180,7 +182,7 @@ impl Post {
                 .await
                 .map_err(|error| fault(&error))?,
             };
-            Ok(connection(page.map(|comment| Comment::new(comment, &self.scope)), request))
+            Ok(list.connection(page.map(|comment| Comment::new(comment, &self.scope)), request))
         };
         Some(comments.await)
     }

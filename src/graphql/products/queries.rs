@@ -4,8 +4,9 @@ use async_graphql::{Context, ID, Object};
 
 use super::types::Product;
 use crate::domain::products;
-use crate::graphql::connection::{Connection, connection, page};
+use crate::graphql::connection::Connection;
 use crate::graphql::context::query_scope;
+use crate::graphql::cursors::List;
 use crate::graphql::error::{ErrorCode, fault};
 use crate::graphql::ids::argument;
 
@@ -34,7 +35,8 @@ impl ProductQueries {
     ) -> Option<async_graphql::Result<Connection<Product>>> {
         let found = async {
             let scope = query_scope(ctx)?;
-            let request = page::<Product>(first, after.as_deref())?;
+            let list = List::new(&scope, "Query.products", "");
+            let request = list.page(first, after.as_deref())?;
             let (page, away) = products::newest(&scope.op, &scope.domain, request)
                 .await
                 .map_err(|error| fault(&error))?;
@@ -43,7 +45,7 @@ impl ProductQueries {
                     .error(format!("the products of shard {shard} are missing"));
                 ctx.add_error(missing.into_server_error(ctx.item.pos));
             }
-            Ok(connection(page.map(|product| Product::new(product, &scope)), request))
+            Ok(list.connection(page.map(|product| Product::new(product, &scope)), request))
         };
         Some(found.await)
     }

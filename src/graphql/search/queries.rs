@@ -1,43 +1,38 @@
 //! Searches. One for each noun: what is found is a list of it like any other.
 
 use async_graphql::{Context, Object, OutputType};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::try_join_all;
 
 use crate::domain::search::{Hits, Noun, Place, Search};
 use crate::graphql::connection::{Connection, Edge, PageInfo, first_of};
 use crate::graphql::context::{Scope, query_scope, work};
 use crate::graphql::cost::SEARCH_COST;
+use crate::graphql::cursors::{Cursor, List, numbers};
 use crate::graphql::error::{ErrorCode, fault};
 use crate::graphql::posts::types::Post;
 use crate::graphql::products::types::Product;
 use crate::graphql::users::types::User;
 use crate::ids::{Id, PostId, ProductId, UserId};
 
-/// A cursor names its search, the moment of it, and the last place.
-fn encode(search: &Search, place: Place) -> String {
-    URL_SAFE_NO_PAD.encode(format!(
-        "v1:search:{:x}:{}:{}:{}",
-        search.fingerprint(),
-        place.moment_ms,
-        place.rank,
-        place.id
-    ))
+/// What a search finds, as a list: its cursors are good for the same search.
+fn hits_of(scope: &Scope, search: &Search) -> List {
+    List::new(scope, "search", format_args!("{:x}", search.fingerprint()))
 }
 
-/// `None` for what is no cursor of this search, or of one that began after `now_ms`.
-fn decode(search: &Search, cursor: &str, now_ms: i64) -> Option<Place> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let mut parts = std::str::from_utf8(&bytes).ok()?.strip_prefix("v1:search:")?.split(':');
-    let fingerprint = u64::from_str_radix(parts.next()?, 16).ok()?;
-    let mut number = || parts.next()?.parse::<i64>().ok().filter(|number| *number >= 0);
-    let place = Place { moment_ms: number()?, rank: number()?, id: number()? };
-    // Clocks of servers differ by a little.
-    (fingerprint == search.fingerprint()
-        && parts.next().is_none()
-        && place.moment_ms <= now_ms + 60_000)
-        .then_some(place)
+/// A cursor names the moment of its search, and the last place.
+fn cursor(list: &List, place: Place) -> Cursor {
+    list.numbers(&[place.moment_ms, place.rank, place.id])
+}
+
+/// The place that `after` names; of no search that began after `now_ms`.
+fn place(list: &List, after: Option<&str>, now_ms: i64) -> async_graphql::Result<Option<Place>> {
+    let read = |place: &[u8]| {
+        let [moment_ms, rank, id] = numbers(place)?;
+        // Clocks of servers differ by a little.
+        let can_be = (0..=now_ms + 60_000).contains(&moment_ms) && rank >= 0 && id >= 0;
+        can_be.then_some(Place { moment_ms, rank, id })
+    };
+    list.open(after, read, |_| None)
 }
 
 /// Runs a search; shards that did not answer are told beside what the others found.
@@ -49,14 +44,7 @@ async fn find(
     after: Option<&str>,
 ) -> async_graphql::Result<Hits> {
     let first = first_of(first)?;
-    let place = match after {
-        None => None,
-        Some(cursor) => {
-            Some(decode(search, cursor, scope.domain.clock.now_ms()).ok_or_else(|| {
-                ErrorCode::BadUserInput.error("`after` is not a cursor of this search")
-            })?)
-        }
-    };
+    let place = place(&hits_of(scope, search), after, scope.domain.clock.now_ms())?;
     work(ctx, SEARCH_COST);
     let hits =
         search.find(&scope.op, &scope.domain, first, place).await.map_err(|error| fault(&error))?;
@@ -70,7 +58,7 @@ async fn find(
 
 /// What was found as a list; `nodes` are the items' rows, in the same order.
 fn list<T: OutputType + Clone>(
-    search: &Search,
+    list: &List,
     hits: &Hits,
     goes_on: bool,
     nodes: Vec<Option<T>>,
@@ -79,18 +67,18 @@ fn list<T: OutputType + Clone>(
     let edges: Vec<Edge<T>> = places
         .clone()
         .zip(nodes)
-        .filter_map(|(place, node)| Some(Edge { cursor: encode(search, place), node: node? }))
+        .filter_map(|(place, node)| Some(Edge { cursor: cursor(list, place), node: node? }))
         .collect();
     Connection {
         page_info: PageInfo {
             has_next_page: hits.has_next,
             has_previous_page: goes_on,
             start_cursor: edges.first().map(|edge| edge.cursor.clone()),
-            // The place of what is hidden is told only where there is no other way on.
+            // A row that is hidden is gone on from only where there is no other way on.
             end_cursor: places
                 .next_back()
                 .or(hits.end.filter(|_| hits.has_next))
-                .map(|place| encode(search, place)),
+                .map(|place| cursor(list, place)),
         },
         nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
         edges,
@@ -127,7 +115,7 @@ impl SearchQueries {
                 hits.items.iter().map(|(_, id)| User::load(&scope, UserId::from_i64(*id))),
             )
             .await?;
-            Ok(list(&search, &hits, after.is_some(), nodes))
+            Ok(list(&hits_of(&scope, &search), &hits, after.is_some(), nodes))
         };
         Some(people.await)
     }
@@ -150,7 +138,7 @@ impl SearchQueries {
                 hits.items.iter().map(|(_, id)| Post::load(&scope, PostId::from_i64(*id))),
             )
             .await?;
-            Ok(list(&search, &hits, after.is_some(), nodes))
+            Ok(list(&hits_of(&scope, &search), &hits, after.is_some(), nodes))
         };
         Some(posts.await)
     }
@@ -172,7 +160,7 @@ impl SearchQueries {
                 hits.items.iter().map(|(_, id)| Product::load(&scope, ProductId::from_i64(*id))),
             )
             .await?;
-            Ok(list(&search, &hits, after.is_some(), nodes))
+            Ok(list(&hits_of(&scope, &search), &hits, after.is_some(), nodes))
         };
         Some(products.await)
     }
@@ -181,35 +169,37 @@ impl SearchQueries {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::identity::Seals;
 
     #[test]
     fn a_cursor_is_of_one_search() {
-        let ann = Search::new(Noun::People, "ann").unwrap();
-        let place = Place { moment_ms: 5_000, rank: 7, id: 42 };
-        let cursor = encode(&ann, place);
-        assert_eq!(decode(&ann, &cursor, 5_000), Some(place));
+        let seals = Seals::of_a_test();
+        let list = |search: &Search| {
+            List::sealed_by(&seals, "search", format_args!("{:x}", search.fingerprint()))
+        };
+        let ann = list(&Search::new(Noun::People, "ann").unwrap());
+        let first = Place { moment_ms: 5_000, rank: 7, id: 42 };
+        let sealed = cursor(&ann, first).sealed();
+        let found = |list: &List, cursor: &str| place(list, Some(cursor), 5_000).ok().flatten();
+        assert_eq!(found(&ann, &sealed), Some(first));
         for other in
             [Search::new(Noun::People, "anna").unwrap(), Search::new(Noun::Posts, "ann").unwrap()]
         {
-            assert_eq!(decode(&other, &cursor, 5_000), None);
+            assert_eq!(found(&list(&other), &sealed), None);
         }
-        assert_eq!(
-            decode(&ann, &encode(&ann, Place { moment_ms: 100_000_000, ..place }), 5_000),
-            None,
-            "from the future"
-        );
-        let tampered = |text: String| URL_SAFE_NO_PAD.encode(text);
-        let print = format!("{:x}", ann.fingerprint());
-        for bad in [
-            String::new(),
-            "x".to_owned(),
-            tampered("v1:Post:7".to_owned()),
-            tampered(format!("v1:search:{print}:5000:7")),
-            tampered(format!("v1:search:{print}:5000:7:42:1")),
-            tampered(format!("v1:search:{print}:5000:-7:42")),
-            tampered(format!("v1:search:{print}:5000:7:99999999999999999999")),
+        for cannot_be in [
+            Place { moment_ms: 100_000_000, ..first },
+            Place { moment_ms: -1, ..first },
+            Place { rank: -7, ..first },
+            Place { id: -42, ..first },
         ] {
-            assert_eq!(decode(&ann, &bad, 5_000), None, "{bad}");
+            assert_eq!(found(&ann, &cursor(&ann, cannot_be).sealed()), None, "{cannot_be:?}");
         }
+        assert_eq!(found(&ann, &ann.row(7).sealed()), None);
+        assert_eq!(
+            found(&ann, "djE6c2VhcmNoOjE6NTAwMDo3OjQy"),
+            None,
+            "of a version before sealing"
+        );
     }
 }

@@ -8,8 +8,9 @@ use chrono::{DateTime, Utc};
 use crate::domain::images::Lifetime;
 use crate::domain::users::User as Row;
 use crate::domain::{Page, follows, policy, posts, relations};
-use crate::graphql::connection::{Connection, connection, page};
+use crate::graphql::connection::Connection;
 use crate::graphql::context::Scope;
+use crate::graphql::cursors::List;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
 use crate::graphql::images::types::Image;
@@ -113,11 +114,12 @@ impl User {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let posts = async {
-            let request = page::<Post>(first, after.as_deref())?;
+            let list = List::new(&self.scope, "User.posts", self.row.id);
+            let request = list.page(first, after.as_deref())?;
             let page = posts::by_author(&self.scope.op, &self.scope.domain, self.row.id, request)
                 .await
                 .map_err(|error| fault(&error))?;
-            Ok(connection(page.map(|post| Post::new(post, &self.scope)), request))
+            Ok(list.connection(page.map(|post| Post::new(post, &self.scope)), request))
         };
         Some(posts.await)
     }
@@ -129,11 +131,12 @@ impl User {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let followers = async {
-            let request = page::<User>(first, after.as_deref())?;
+            let list = List::new(&self.scope, "User.followers", self.row.id);
+            let request = list.page(first, after.as_deref())?;
             let page = follows::followers(&self.scope.op, &self.scope.domain, self.row.id, request)
                 .await
                 .map_err(|error| fault(&error))?;
-            Ok(connection(Self::load_page(&self.scope, page).await?, request))
+            Ok(list.connection(Self::load_page(&self.scope, page).await?, request))
         };
         Some(followers.await)
     }
@@ -145,11 +148,12 @@ impl User {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let following = async {
-            let request = page::<User>(first, after.as_deref())?;
+            let list = List::new(&self.scope, "User.following", self.row.id);
+            let request = list.page(first, after.as_deref())?;
             let page = follows::following(&self.scope.op, &self.scope.domain, self.row.id, request)
                 .await
                 .map_err(|error| fault(&error))?;
-            Ok(connection(Self::load_page(&self.scope, page).await?, request))
+            Ok(list.connection(Self::load_page(&self.scope, page).await?, request))
         };
         Some(following.await)
     }

@@ -60,6 +60,18 @@ impl Schema {
         }
     }
 
+    /// Every field that gives a page of a list: the object's name, and the field.
+    pub fn lists(&self) -> Vec<(&str, &FieldDefinition)> {
+        let mut lists: Vec<(&str, &FieldDefinition)> = self
+            .types
+            .keys()
+            .flat_map(|name| self.fields(name).into_iter().map(|field| (name.as_str(), field)))
+            .filter(|(_, field)| named(&field.ty.node.base).ends_with("Connection"))
+            .collect();
+        lists.sort_by_key(|(name, field)| (*name, field.name.node.to_string()));
+        lists
+    }
+
     /// The fields of an input object.
     pub fn inputs(&self, name: &str) -> Vec<&InputValueDefinition> {
         match self.types.get(name).map(|found| &found.kind) {
