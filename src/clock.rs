@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use tokio_util::sync::CancellationToken;
 
 /// Where the process takes the time of day from.
@@ -19,14 +19,14 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// Now, in UTC.
+    /// Now, in UTC, to the millisecond: so a moment is the same wherever it is written.
     pub fn now(&self) -> DateTime<Utc> {
         match self {
             #[expect(
                 clippy::disallowed_methods,
                 reason = "the one place that reads the system clock"
             )]
-            Self::System => Utc::now(),
+            Self::System => Utc::now().trunc_subsecs(3),
             Self::Manual(ms) => DateTime::from_timestamp_millis(ms.load(Ordering::Relaxed))
                 .unwrap_or(DateTime::UNIX_EPOCH),
         }

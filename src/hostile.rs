@@ -28,7 +28,7 @@ pub fn cursor(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let _ = ids::parse_any(text);
     let _ = HomeCursor::decode(text);
-    let _ = ConsistencyToken::decode(text);
+    let _ = ConsistencyToken::of_bytes(data, 4, 1, 1);
     let _ = crate::telemetry::trace::TraceContext::parse(text);
 }
 

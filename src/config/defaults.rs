@@ -77,8 +77,16 @@ pub fn access_s() -> u64 {
     600
 }
 /// How long a refresh token lives.
-pub fn refresh_s() -> u64 {
+pub fn refresh_s() -> u32 {
     30 * 24 * 3_600
+}
+/// How long a spent refresh token is given the same successor.
+pub fn refresh_grace_s() -> u32 {
+    10
+}
+/// How long a session lasts at most.
+pub fn session_max_s() -> u32 {
+    180 * 24 * 3_600
 }
 /// Password hashes at a time.
 pub fn hashers() -> usize {

@@ -91,7 +91,15 @@ pub struct AuthConfig {
     pub access_ttl_s: u64,
     /// How long a refresh token lives, in seconds.
     #[serde(default = "defaults::refresh_s")]
-    pub refresh_ttl_s: u64,
+    pub refresh_ttl_s: u32,
+    /// How long a spent refresh token is taken for one that another tab traded at the same moment,
+    /// or whose answer was lost, in seconds; afterwards it ends its session. 0: at once.
+    #[serde(default = "defaults::refresh_grace_s")]
+    pub refresh_grace_s: u32,
+    /// How long a session lasts at most after its log-in, however often it is refreshed, in
+    /// seconds.
+    #[serde(default = "defaults::session_max_s")]
+    pub session_max_s: u32,
     /// Password hashes computed at the same time, per process.
     #[serde(default = "defaults::hashers")]
     pub parallel_hashes: usize,
@@ -113,12 +121,17 @@ pub struct LimitsConfig {
     pub address_points: u64,
     /// Points restored to it a second.
     pub address_points_per_s: u64,
-    /// Wrong passwords in a row for one account, then one more a minute.
+    /// Wrong passwords in a row for one account from one address (IPv6: its /64), then one more a
+    /// minute. A client that was logged in before has as many of its own.
     pub account_failures: u64,
+    /// Wrong passwords for one account from everywhere, then `account_failures_anywhere / 10` more
+    /// a minute; beyond that every address that is not known has one try in about eight minutes.
+    pub account_failures_anywhere: u64,
     /// Wrong passwords from one address (IPv6: its /64), then `address_failures / 10` more a
     /// minute.
     pub address_failures: u64,
-    /// Sign-ups from one address (IPv6: its /64) in an hour.
+    /// Sign-ups from one address (IPv6: its /64) in an hour, those included that are refused: each
+    /// is told whether its e-mail address has an account.
     pub address_sign_ups: u64,
     /// Images that a person may begin to upload in an hour.
     pub images_per_hour: u64,
@@ -152,8 +165,9 @@ impl Default for LimitsConfig {
             address_points: 500_000,
             address_points_per_s: 20_000,
             account_failures: 10,
+            account_failures_anywhere: 100,
             address_failures: 100,
-            address_sign_ups: 10_000,
+            address_sign_ups: 20,
             images_per_hour: 200,
             posts_per_hour: 1_000,
             comments_per_hour: 2_000,

@@ -58,6 +58,9 @@ pub struct RequestContext {
     domain: Domain,
     /// Who asks.
     pub viewer: Option<Viewer>,
+    /// There was an access token that is not (or no longer) good, and the request went on without
+    /// it; whom it names, where it is one of ours.
+    pub refused_token: Option<Option<Viewer>>,
     /// What the client has already seen.
     pub token: ConsistencyToken,
     /// The session's writes are not known: read primaries.
@@ -98,6 +101,7 @@ impl RequestContext {
         Self {
             domain,
             viewer: None,
+            refused_token: None,
             token: ConsistencyToken::default(),
             primary_only: false,
             client_key: None,

@@ -13,6 +13,22 @@ pub fn global<I: Id>(id: I) -> ID {
     ID(URL_SAFE_NO_PAD.encode(format!("{}:{}", I::NOUN, id.as_i64())))
 }
 
+/// The global id of what is known by a text: `noun` is its type's name.
+pub fn global_text(noun: &str, text: &str) -> ID {
+    ID(URL_SAFE_NO_PAD.encode(format!("{noun}:{text}")))
+}
+
+/// The text in a global id of this type; `None` when it is of another type, or none of ours.
+pub fn parse_text(noun: &str, id: &str) -> Option<String> {
+    let id = Some(id).filter(|id| id.len() <= LONGEST)?;
+    let bytes = URL_SAFE_NO_PAD.decode(id.trim_end_matches('=')).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    Some(text.strip_prefix(noun)?.strip_prefix(':')?.to_owned())
+}
+
+/// The longest id of a text that is looked at, in characters.
+const LONGEST: usize = 1_000;
+
 /// The noun and number in a global id; `None` when it is none of ours.
 pub fn parse_any(id: &str) -> Option<(String, i64)> {
     let bytes = URL_SAFE_NO_PAD.decode(id.trim_end_matches('=')).ok()?;

@@ -14,15 +14,20 @@ use async_graphql::{
 use super::comments::types::Comment;
 use super::context::{RequestContext, Scope, query_scope};
 use super::error::ErrorCode;
-use super::ids::parse_any;
+use super::ids::{parse_any, parse_text};
 use super::images::types::Image;
+use super::notifications::groups::NotificationGroup;
 use super::notifications::types::Notification;
 use super::orders::types::Order;
 use super::output;
 use super::posts::types::Post;
 use super::products::types::Product;
+use super::references::types::Hashtag;
 use super::users::types::User;
-use crate::ids::{CommentId, Id, ImageId, NotificationId, OrderId, PostId, ProductId, UserId};
+use super::viewer::types::{Session, Viewer};
+use crate::ids::{
+    CommentId, Id, ImageId, NotificationId, OrderId, PostId, ProductId, SessionId, UserId,
+};
 
 /// Most ids in one `nodes`.
 const MAX_NODES: usize = 100;
@@ -45,9 +50,23 @@ pub enum Node {
     Order(Order),
     /// A notification of the viewer's.
     Notification(Notification),
+    /// A group of the viewer's notifications.
+    NotificationGroup(NotificationGroup),
+    /// A hashtag.
+    Hashtag(Hashtag),
+    /// One of the viewer's log-ins.
+    Session(Session),
+    /// The viewer; nobody else.
+    Viewer(Viewer),
 }
 
 async fn load(scope: &Arc<Scope>, id: &str) -> async_graphql::Result<Option<Node>> {
+    if let Some(name) = parse_text(Hashtag::NOUN, id) {
+        return Ok(Hashtag::named(&name, scope).map(Node::Hashtag));
+    }
+    if let Some(key) = parse_text(NotificationGroup::NOUN, id) {
+        return Ok(NotificationGroup::load(scope, &key).await?.map(Node::NotificationGroup));
+    }
     let Some((noun, number)) = parse_any(id) else {
         return Err(ErrorCode::BadUserInput.error("this is not an id"));
     };
@@ -71,6 +90,14 @@ async fn load(scope: &Arc<Scope>, id: &str) -> async_graphql::Result<Option<Node
                 .await?
                 .map(|comment| Node::Comment(Comment::new(comment, scope)))
         }
+        SessionId::NOUN => {
+            Session::load(scope, SessionId::from_i64(number)).await?.map(Node::Session)
+        }
+        Viewer::NOUN => scope
+            .op
+            .viewer
+            .filter(|viewer| viewer.user_id.as_i64() == number)
+            .map(|viewer| Node::Viewer(Viewer::of(viewer, scope))),
         _ => None,
     })
 }

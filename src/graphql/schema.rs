@@ -1,6 +1,7 @@
 //! The schema, put together.
 
 use async_graphql::{MergedObject, SDLExportOptions, ValidationMode};
+use chrono::{DateTime, Utc};
 
 use super::analytics::views::ViewMutations;
 use super::comments::mutations::CommentMutations;
@@ -67,6 +68,10 @@ pub fn explaining_schema() -> Schema {
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription)
         .register_output_type::<ErrorCode>()
+        .override_output_type_description::<DateTime<Utc>>(
+            "A moment in UTC, as RFC 3339 writes it: `2026-01-31T12:34:56.789+00:00`, to the millisecond at most. Given as an argument it may have \
+             another offset, which is converted.",
+        )
         .limit_depth(24)
         .limit_recursive_depth(64)
         .limit_directives(10)

@@ -76,9 +76,17 @@ pub struct Refusal {
     message: String,
     request_id: Option<RequestId>,
     retry_after_s: Option<u64>,
+    accept: Accept,
 }
 
 impl Refusal {
+    /// The same, in the form that the client takes.
+    #[must_use]
+    pub fn taken_as(mut self, accept: Accept) -> Self {
+        self.accept = accept;
+        self
+    }
+
     /// The same, naming the request: for faults of ours.
     #[must_use]
     pub fn with_request_id(mut self, id: &RequestId) -> Self {
@@ -96,7 +104,8 @@ impl Refusal {
 
 /// A refusal with this status.
 pub fn refusal(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Refusal {
-    Refusal { status, code, message: message.into(), request_id: None, retry_after_s: None }
+    let (request_id, retry_after_s, accept) = (None, None, Accept::Json);
+    Refusal { status, code, message: message.into(), request_id, retry_after_s, accept }
 }
 
 impl IntoResponse for Refusal {
@@ -112,9 +121,14 @@ impl IntoResponse for Refusal {
         }
         let body = serde_json::json!({ "errors": [{ "message": self.message, "extensions": extensions }] });
         let mut response = (self.status, body.to_string()).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, Accept::Json.content_type());
+        response.headers_mut().insert(header::CONTENT_TYPE, self.accept.content_type());
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 6750: what was wrong is the token.
+            let what = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, what);
         }
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));

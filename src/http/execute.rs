@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::limits::{Charged, Limited, bucket, pay, used};
 use super::operations::kind_name;
+use super::persisted::{self, NewText};
 use super::prepare::{NotRun, Prepared};
 use super::{Admitted, RequestId, Served};
 use crate::domain::explain::{Explanation, explained};
@@ -23,7 +24,7 @@ use crate::domain::{Operation, Viewer, moderation};
 use crate::graphql::context::RequestContext;
 use crate::graphql::cost::STATEMENT;
 use crate::graphql::document::Problem;
-use crate::graphql::error::{ErrorCode, after_another_attempt, complete};
+use crate::graphql::error::{ErrorCode, after_another_attempt, complete, was_not_run};
 use crate::graphql::output::{Budget, Rendered};
 use crate::graphql::purse::{Purse, events_at_once};
 use crate::stores::work::{Work as StoreWork, counted};
@@ -176,7 +177,7 @@ impl Named {
 /// `OUTCOME_UNKNOWN` (a mutation that is not done in time and goes on), `INTERNAL`.
 pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused> {
     let Asked { prepared, mut context, address, request_id } = asked;
-    let Prepared { request, kind, name, cost, spent } = prepared;
+    let Prepared { request, kind, name, cost, spent, proves_itself: _, new_text } = prepared;
     context.output = Budget::new(served.app.config.server.max_response_bytes);
     let named = Named { kind, name };
     let until = context.until + GRACE;
@@ -208,6 +209,7 @@ pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused>
         until,
         charged,
         spent,
+        new_text,
         _place: place,
     };
     let began = Instant::now();
@@ -238,12 +240,14 @@ struct Work {
     until: Instant,
     charged: Charged,
     spent: u64,
+    new_text: Option<NewText>,
     _place: Admitted,
 }
 
 impl Work {
     async fn run(self, request: Request) -> Result<Executed, Refused> {
-        let Self { served, context, request_id, named, until, charged, spent, _place } = self;
+        let Self { served, context, request_id, named, until, charged, spent, new_text, _place } =
+            self;
         let began = Instant::now();
         let request = request.data(Arc::clone(&context));
         let work = Arc::<StoreWork>::default();
@@ -257,6 +261,10 @@ impl Work {
             () = context.output.exceeded(), if is_query => None,
             response = running => Some(response),
         };
+        let has_run = response.as_ref().is_some_and(|response| !was_not_run(response));
+        if let Some(new_text) = new_text.filter(|_| has_run) {
+            persisted::keep(&served, &charged.payer, new_text).await;
+        }
         let shown = response.as_ref().map_or(0, |response| used(&response.data));
         let settled = charged.settle(
             &served.app,
@@ -319,7 +327,7 @@ pub async fn subscribe(
     asked: Asked,
 ) -> Result<impl Stream<Item = Rendered> + Send + 'static, Refused> {
     let Asked { prepared, mut context, address, request_id } = asked;
-    let Prepared { request, kind, name, cost, .. } = prepared;
+    let Prepared { request, kind, name, cost, mut new_text, .. } = prepared;
     let most = served.app.config.server.max_response_bytes;
     context.output = Budget::new(most);
     let until = context.until + GRACE;
@@ -346,17 +354,27 @@ pub async fn subscribe(
     let charged = timeout_at(until, before).await.map_err(|_| Refused::late(kind))??;
     let (redis, refunds) = (&served.app.domain.redis, &served.app.refunds);
     context.purse = Some(Purse::new(redis, refunds, &charged.payer, charged.bucket, cost, paid));
+    let served = served.clone();
     let context = Arc::new(context);
     let request = request.data(Arc::clone(&context));
     let counted = Held::new(metrics::gauge!("plaza_subscriptions"));
     let events = metrics::counter!("plaza_subscription_events_total", "operation" => name);
-    Ok(served.schema.execute_stream(request).map(move |mut response| {
+    let responses = served.schema.execute_stream(request);
+    Ok(responses.then(move |mut response| {
         let _while_it_runs = &counted;
         events.increment(1);
         complete(&mut response, &request_id.0, context.traceparent.as_deref());
-        Rendered::of(response, most).unwrap_or_else(|| {
+        let new_text = new_text.take().filter(|_| !was_not_run(&response));
+        let rendered = Rendered::of(response, most).unwrap_or_else(|| {
             event_of(Refused::new(ErrorCode::QueryTooComplex, context.output.message()))
-        })
+        });
+        let (served, payer) = (served.clone(), Arc::clone(&charged.payer));
+        async move {
+            if let Some(new_text) = new_text {
+                persisted::keep(&served, &payer, new_text).await;
+            }
+            rendered
+        }
     }))
 }
 

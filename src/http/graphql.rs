@@ -15,10 +15,11 @@ use http_body_util::{BodyExt, LengthLimitError, Limited as LimitedBody};
 
 use super::answer::{Accept, Refusal, not_run, ran, refusal, refused};
 use super::execute::{Asked, Refused, execute};
-use super::identity::{CONSISTENCY, request_context};
+use super::identity::{CONSISTENCY, request_context, sealed_consistency};
 use super::limits::client_address;
 use super::prepare::{Incoming, prepare};
 use super::{RequestId, Served, origin, websocket};
+use crate::app::App;
 use crate::domain::operation::ConsistencyToken;
 use crate::graphql::error::ErrorCode;
 use crate::graphql::schema::sdl;
@@ -147,6 +148,11 @@ async fn read(
     body: Body,
 ) -> Result<(Accept, Incoming), Refusal> {
     let accept = accepted(served, headers)?;
+    let incoming = read_body(served, headers, body).await;
+    Ok((accept, incoming.map_err(|refused| refused.taken_as(accept))?))
+}
+
+async fn read_body(served: &Served, headers: &HeaderMap, body: Body) -> Result<Incoming, Refusal> {
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
@@ -185,12 +191,13 @@ async fn read(
             ));
         }
     };
+    // Some writers begin UTF-8 with a byte order mark.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(&bytes);
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return Err(bad_request("one operation a request: batches are not taken"));
     }
-    let incoming = serde_json::from_slice(&bytes)
-        .map_err(|_| bad_request("the body is not a GraphQL request in JSON"))?;
-    Ok((accept, incoming))
+    serde_json::from_slice(bytes)
+        .map_err(|_| bad_request("the body is not a GraphQL request in JSON"))
 }
 
 /// What of the request is not its text.
@@ -204,7 +211,7 @@ struct Around {
 async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Incoming) -> Response {
     let accept = around.accept;
     if incoming.is_empty() {
-        return bad_request("`query` is missing").into_response();
+        return bad_request("`query` is missing").taken_as(accept).into_response();
     }
     let prepared = match prepare(served, incoming).await {
         Ok(prepared) => prepared,
@@ -219,6 +226,7 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
             ErrorCode::BadUserInput,
             "only queries go by GET",
         )
+        .taken_as(accept)
         .into_response();
     }
     if prepared.kind == OperationType::Subscription {
@@ -228,15 +236,17 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
             "subscriptions go over a WebSocket, by graphql-transport-ws",
         );
     }
-    let mut context = match request_context(&served.app, headers) {
+    let mut context = match request_context(&served.app, headers, prepared.proves_itself) {
         Ok(context) => context,
-        Err(refused) => return refused.into_response(),
+        Err(refused) => return refused.taken_as(accept).into_response(),
     };
     context.wants_explanation = headers.contains_key(EXPLAIN);
     let seen = context.token.clone();
     let Around { id, address, .. } = around;
     match execute(served, Asked { prepared, context, address, request_id: id }).await {
-        Ok(executed) => with_token(seen, executed.written, ran(accept, executed.rendered)),
+        Ok(executed) => {
+            with_token(&served.app, seen, executed.written, ran(accept, executed.rendered))
+        }
         Err(refused) => refused_response(accept, refused),
     }
 }
@@ -249,7 +259,7 @@ fn refused_response(accept: Accept, refused: Refused) -> Response {
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         code => return not_run(accept, code, refused.message),
     };
-    let mut response = refusal(status, refused.code, refused.message);
+    let mut response = refusal(status, refused.code, refused.message).taken_as(accept);
     if let Some(seconds) = refused.retry_after_s {
         response = response.retry_after(seconds);
     }
@@ -261,14 +271,14 @@ fn refused_response(accept: Accept, refused: Refused) -> Response {
 
 /// What was written goes back with the answer, beside what the client had seen before.
 fn with_token(
+    app: &App,
     seen: ConsistencyToken,
     written: Option<ConsistencyToken>,
     mut response: Response,
 ) -> Response {
     let Some(written) = written else { return response };
-    let mut token = seen;
-    token.merge(&written);
-    if let Ok(value) = HeaderValue::from_str(&token.encode()) {
+    let token = seen.after(&written, app.domain.clock.now_ms());
+    if let Ok(value) = HeaderValue::from_str(&sealed_consistency(app, &token)) {
         response.headers_mut().insert(HeaderName::from_static(CONSISTENCY), value);
     }
     response

@@ -7,7 +7,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::Served;
 use super::answer::{Refusal, refusal};
 use crate::app::App;
-use crate::domain::Viewer;
 use crate::domain::operation::ConsistencyToken;
 use crate::graphql::context::{RequestContext, is_client_key};
 use crate::graphql::error::ErrorCode;
@@ -39,11 +38,17 @@ pub async fn jwks(State(served): State<Served>) -> Json<serde_json::Value> {
     Json(served.app.domain.identity.jwks())
 }
 
-/// Reads the headers; what the session has written lately is not asked for yet.
+/// Reads the headers; what the session has written lately is not asked for yet. An operation that
+/// `proves_itself` (a log-in, a refresh) is not refused for a dead access token beside it: clients
+/// send what they have with everything.
 ///
 /// # Errors
 /// 401 for an access token that is not good, 400 for headers that cannot be.
-pub fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestContext, Refusal> {
+pub fn request_context(
+    app: &App,
+    headers: &HeaderMap,
+    proves_itself: bool,
+) -> Result<RequestContext, Refusal> {
     let mut context = RequestContext::new(app.domain.clone(), app.config.request_deadline());
     context.traceparent = Some(trace::traceparent());
     context.client_key = client_key(headers)?;
@@ -52,24 +57,28 @@ pub fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestContext,
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     context.user_agent = user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect());
     if let Some(token) = headers.get(CONSISTENCY) {
-        let token = token.to_str().ok().and_then(ConsistencyToken::decode);
+        let token = token.to_str().ok().and_then(|text| consistency_of(app, text));
         let bad = || {
             refusal(
                 StatusCode::BAD_REQUEST,
                 ErrorCode::BadUserInput,
-                "the Plaza-Consistency header is not one of ours",
+                "the Plaza-Consistency header is none that this service gave out, or is of an older \
+                 version: forget it and send the request again without it",
             )
         };
         context.token = token.ok_or_else(bad)?;
     }
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     let Some(authorization) = authorizations.next() else { return Ok(context) };
-    let viewer = authorization
-        .to_str()
-        .ok()
-        .filter(|_| authorizations.next().is_none())
-        .and_then(|value| bearer(app, value));
+    let token =
+        authorization.to_str().ok().filter(|_| authorizations.next().is_none()).and_then(bearer);
+    let identity = &app.domain.identity;
+    let viewer = token.and_then(|token| identity.viewer_of(&app.domain.clock, token));
     let Some(viewer) = viewer else {
+        if proves_itself {
+            context.refused_token = Some(token.and_then(|token| identity.named_by(token)));
+            return Ok(context);
+        }
         return Err(refusal(
             StatusCode::UNAUTHORIZED,
             ErrorCode::Unauthenticated,
@@ -80,10 +89,26 @@ pub fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestContext,
     Ok(context)
 }
 
-/// Whom `Bearer <access token>` names.
-pub fn bearer(app: &App, authorization: &str) -> Option<Viewer> {
-    let token = authorization.strip_prefix("Bearer ")?;
-    app.domain.identity.viewer_of(&app.domain.clock, token)
+/// What sealed consistency tokens are for.
+const CONSISTENCY_PURPOSE: &str = "consistency";
+
+/// What a client has seen, by the token that it sent; `None` when we did not seal it.
+fn consistency_of(app: &App, text: &str) -> Option<ConsistencyToken> {
+    let bytes = app.domain.identity.seals.open(CONSISTENCY_PURPOSE, text)?;
+    let max_lag_ms = i64::try_from(app.config.postgres.replica_max_lag_ms).unwrap_or(i64::MAX);
+    let shards = app.domain.cluster.len();
+    ConsistencyToken::of_bytes(&bytes, shards, app.domain.clock.now_ms(), max_lag_ms)
+}
+
+/// The token of a client that has seen so much, as it travels.
+pub fn sealed_consistency(app: &App, token: &ConsistencyToken) -> String {
+    app.domain.identity.seals.seal(CONSISTENCY_PURPOSE, &token.to_bytes())
+}
+
+/// The access token in `Bearer <access token>`; the scheme is in any case.
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
 }
 
 /// What the viewer's session has written lately, on whichever server: its own reads are to see it.

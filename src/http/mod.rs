@@ -13,6 +13,7 @@ pub mod limits;
 pub mod operations;
 pub mod origin;
 pub mod pages;
+pub mod persisted;
 pub mod prepare;
 pub mod websocket;
 

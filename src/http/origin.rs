@@ -48,8 +48,21 @@ pub fn cors(server: &ServerConfig) -> CorsLayer {
             named("graphql-require-preflight"),
             named("apollo-require-preflight"),
             named("traceparent"),
+            // Those of OpenTelemetry's, Sentry's and Apollo's clients: taken, and not needed.
+            named("tracestate"),
+            named("baggage"),
+            named("sentry-trace"),
+            named("apollographql-client-name"),
+            named("apollographql-client-version"),
+            named("x-apollo-operation-name"),
+            named("x-request-id"),
         ])
-        .expose_headers([named(CONSISTENCY), named("x-request-id"), header::RETRY_AFTER])
+        .expose_headers([
+            named(CONSISTENCY),
+            named("x-request-id"),
+            header::RETRY_AFTER,
+            header::WWW_AUTHENTICATE,
+        ])
         .max_age(Duration::from_secs(600))
 }
 

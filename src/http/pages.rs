@@ -101,3 +101,20 @@ async fn demo(State(served): State<Served>) -> Response {
     };
     page(served.app.config.server.web_folder.join("index.html")).await.unwrap_or_else(missing)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::DEMO;
+    use crate::domain::identity::is_reserved;
+
+    #[test]
+    fn nobody_is_called_as_a_page_is() {
+        let served =
+            ["/graphql", "/graphiql", "/assets", "/media", "/livez", "/readyz", "/metrics"];
+        let first = |path: &&str| path.split('/').nth(1).unwrap_or_default().to_owned();
+        let names: Vec<String> = DEMO.iter().chain(&served).map(first).collect();
+        for name in names.iter().filter(|name| name.len() >= 3) {
+            assert!(is_reserved(name), "{name}");
+        }
+    }
+}

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use async_graphql::parser::types::{DocumentOperations, OperationType};
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, OperationType, Selection, SelectionSet,
+};
 use async_graphql::{Request, ServerError};
 use serde::Deserialize;
-use sha2::Digest;
 
 use super::Served;
+use super::persisted::{self, NewText};
 use crate::graphql::cost::{self, Weighed};
 use crate::graphql::document::{self, Checked, Problem};
 use crate::graphql::error::ErrorCode;
@@ -59,6 +61,10 @@ pub struct Prepared {
     pub cost: u64,
     /// What of it is never given back.
     pub spent: u64,
+    /// Whether it asks for nothing but what proves by itself who asks: a log-in, a refresh.
+    pub proves_itself: bool,
+    /// Its text, when it is to be persisted once it has run.
+    pub new_text: Option<NewText>,
 }
 
 /// Why a request is not run.
@@ -106,8 +112,7 @@ impl From<Vec<Problem>> for NotRun {
     }
 }
 
-/// The text to run: as sent, or as persisted. A hash that comes with its text has it stored, once
-/// the guard has passed it.
+/// The text to run: as sent, or as persisted.
 async fn text(served: &Served, incoming: &Incoming) -> Result<Arc<str>, NotRun> {
     let given = incoming.query.as_deref().filter(|query| !query.is_empty());
     if let Some(trusted) = &served.app.trusted_documents {
@@ -127,43 +132,43 @@ async fn text(served: &Served, incoming: &Incoming) -> Result<Arc<str>, NotRun> 
         (Some(text), None) => Ok(text.into()),
         (Some(text), Some(hash)) => {
             guard::check_text(text)?;
-            if hex(&sha2::Sha256::digest(text)) != hash {
+            if !persisted::is_hash_of(hash, text) {
                 return Err(not_run(
                     ErrorCode::BadUserInput,
                     "`sha256Hash` is not the SHA-256 of `query`",
                 ));
             }
-            let text: Arc<str> = text.into();
-            served.persisted.insert(hash.to_owned(), Arc::clone(&text));
-            // Away: this server knows it, and the client will send it again to another.
-            let _ = served.app.domain.redis.persist_query(hash, &text).await;
-            Ok(text)
+            Ok(text.into())
         }
-        (None, Some(hash)) => {
-            if let Some(known) = served.persisted.get(hash) {
-                return Ok(known);
-            }
-            // The message is the protocol's own: clients answer it by sending the text.
-            let missing = || not_run(ErrorCode::PersistedQueryNotFound, "PersistedQueryNotFound");
-            let text: Arc<str> = served
-                .app
-                .domain
-                .redis
-                .persisted_query(hash)
-                .await
-                .ok()
-                .flatten()
-                .ok_or_else(missing)?
-                .into();
-            served.persisted.insert(hash.to_owned(), Arc::clone(&text));
-            Ok(text)
-        }
+        // The message is the protocol's own: clients answer it by sending the text.
+        (None, Some(hash)) => persisted::find(served, hash)
+            .await
+            .ok_or_else(|| not_run(ErrorCode::PersistedQueryNotFound, "PersistedQueryNotFound")),
         (None, None) => Err(not_run(ErrorCode::BadUserInput, "`query` is missing")),
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Mutations that bring their own proof of who asks.
+const PROVE_THEMSELVES: [&str; 4] = ["signUp", "logIn", "sessionRefresh", "logOut"];
+/// How deep fragments are followed for that.
+const DEPTH: usize = 8;
+
+/// Whether each field at an operation's root proves itself.
+fn proves_itself(document: &ExecutableDocument, set: &SelectionSet, depth: usize) -> bool {
+    let Some(deeper) = depth.checked_sub(1) else { return false };
+    set.items.iter().all(|item| match &item.node {
+        Selection::Field(field) => {
+            let name = field.node.name.node.as_str();
+            name == "__typename" || PROVE_THEMSELVES.contains(&name)
+        }
+        Selection::InlineFragment(inline) => {
+            proves_itself(document, &inline.node.selection_set.node, deeper)
+        }
+        Selection::FragmentSpread(spread) => document
+            .fragments
+            .get(&spread.node.fragment_name.node)
+            .is_some_and(|named| proves_itself(document, &named.node.selection_set.node, deeper)),
+    })
 }
 
 /// Prepares a request.
@@ -173,6 +178,11 @@ fn hex(bytes: &[u8]) -> String {
 pub async fn prepare(served: &Served, incoming: Incoming) -> Result<Prepared, NotRun> {
     let text = text(served, &incoming).await?;
     guard::check_text(&text)?;
+    let is_new = incoming.query.is_some() && served.app.trusted_documents.is_none();
+    let new_text = incoming
+        .hash()
+        .filter(|_| is_new)
+        .map(|hash| NewText { hash: hash.to_owned(), text: Arc::clone(&text) });
     let given = incoming.variables.unwrap_or_default();
     guard::check_values(&given)?;
     let development = served.app.config.server.development;
@@ -186,14 +196,18 @@ pub async fn prepare(served: &Served, incoming: Incoming) -> Result<Prepared, No
             "this server does not tell its schema",
         ));
     }
-    let called = match &document.operations {
-        DocumentOperations::Single(operation) => served.operations.name(&operation.node),
-        DocumentOperations::Multiple(_) => "several".into(),
+    let (called, proves_itself) = match &document.operations {
+        DocumentOperations::Single(operation) => (
+            served.operations.name(&operation.node),
+            kind == OperationType::Mutation
+                && proves_itself(&document, &operation.node.selection_set.node, DEPTH),
+        ),
+        DocumentOperations::Multiple(_) => ("several".into(), false),
     };
     let mut request = Request::new(&*text).variables(variables);
     request.set_parsed_query(document);
     if !development {
         request = request.disable_introspection();
     }
-    Ok(Prepared { request, kind, name: called, cost, spent })
+    Ok(Prepared { request, kind, name: called, cost, spent, proves_itself, new_text })
 }

@@ -219,6 +219,8 @@ impl TestApp {
         config.rabbitmq.url = format!("{broker}/{name}").into();
         config.auth.argon2_kib = 64;
         config.limits.socket_init_ms = 5_000;
+        // All who sign up in a test are at one address.
+        config.limits.address_sign_ups = 10_000;
         config.auth.signing_key_file =
             std::env::temp_dir().join(format!("plaza-test-key-{}.pem", std::process::id()));
         generate_key_file(&config.auth.signing_key_file).expect("a key file");

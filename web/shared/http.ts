@@ -15,7 +15,16 @@ export const plazaFetch: typeof fetch = async (input, init = {}) => {
   if (last && !headers.has(CONSISTENCY)) headers.set(CONSISTENCY, last);
   const deadline = AbortSignal.timeout(DEADLINE_MS);
   const signal = init.signal ? AbortSignal.any([init.signal, deadline]) : deadline;
-  const response = await fetch(input, { ...init, headers, signal });
+  let response = await fetch(input, { ...init, headers, signal });
+  if (response.status === 400 && last && headers.get(CONSISTENCY) === last) {
+    // Perhaps a token of an older version, or from before a change of keys: such a request was not run.
+    const { errors } = (await response.clone().json().catch(() => ({}))) as { errors?: { message?: string }[] };
+    if (errors?.[0]?.message?.includes(CONSISTENCY)) {
+      forgetWrites();
+      headers.delete(CONSISTENCY);
+      response = await fetch(input, { ...init, headers, signal });
+    }
+  }
   const next = response.headers.get(CONSISTENCY);
   if (next) sessionStorage.setItem(CONSISTENCY, next);
   return response;

@@ -23,7 +23,7 @@ export interface UserError {
 const LogIn = graphql(`
   mutation LogIn($input: LogInInput!) {
     logIn(input: $input) {
-      accessToken refreshToken expiresAt
+      accessToken refreshToken expiresAt deviceToken
       viewer { user { id handle displayName } }
       userErrors { code message path }
     }
@@ -33,7 +33,7 @@ const LogIn = graphql(`
 const SignUp = graphql(`
   mutation SignUp($input: SignUpInput!) {
     signUp(input: $input) {
-      accessToken refreshToken expiresAt
+      accessToken refreshToken expiresAt deviceToken
       viewer { user { id handle displayName } }
       userErrors { code message path }
     }
@@ -43,7 +43,7 @@ const SignUp = graphql(`
 const Refresh = graphql(`
   mutation Refresh($input: SessionRefreshInput!) {
     sessionRefresh(input: $input) {
-      accessToken refreshToken expiresAt
+      accessToken refreshToken expiresAt deviceToken
       viewer { user { id handle displayName } }
       userErrors { code message path }
     }
@@ -58,6 +58,7 @@ interface Granted {
   accessToken: string | null;
   refreshToken: string | null;
   expiresAt: string | null;
+  deviceToken: string | null;
   viewer: { user: { id: string; handle: string; displayName: string } | null } | null;
   userErrors: UserError[];
 }
@@ -98,7 +99,9 @@ export class Session {
 
   /** Nothing when it went well, else what was refused. */
   async logIn(input: { handle: string; password: string }): Promise<UserError[]> {
-    return this.#take((await request(LogIn, { input })).logIn);
+    // Says that this browser was logged in before: other people's wrong passwords do not keep it out.
+    const deviceToken = localStorage.getItem(this.#deviceKey);
+    return this.#take((await request(LogIn, { input: { ...input, deviceToken } })).logIn);
   }
 
   async signUp(input: { handle: string; email: string; displayName: string; password: string }): Promise<UserError[]> {
@@ -142,7 +145,7 @@ export class Session {
       if (granted?.userErrors.length) this.end();
       else this.#take(granted);
     };
-    // Absent on a page that did not come over TLS or from this machine; tabs may then log each other out, nothing worse.
+    // Absent on a page that did not come over TLS or from this machine; tabs that trade the same token within 10 s then get the same new one.
     if (navigator.locks) await navigator.locks.request(this.storageKey, trade);
     else await trade();
   }
@@ -153,12 +156,18 @@ export class Session {
     if (!granted?.accessToken || !granted.refreshToken || !granted.expiresAt || !user) {
       throw new RequestFailed('plaza answered without a session.');
     }
+    if (granted.deviceToken) localStorage.setItem(this.#deviceKey, granted.deviceToken);
     const { accessToken, refreshToken } = granted;
     const { id: userId, handle, displayName } = user;
     const next = { userId, handle, displayName, accessToken, refreshToken, expiresAt: Date.parse(granted.expiresAt) };
     localStorage.setItem(this.storageKey, JSON.stringify(next));
     this.#adopt(next);
     return [];
+  }
+
+  /** Kept over a log-out. */
+  get #deviceKey(): string {
+    return `${this.storageKey}.device`;
   }
 
   #stored(): LoggedIn | null {

@@ -8,11 +8,25 @@ const FORBIDDEN = 4403;
 const PING_EVERY_MS = 12_000;
 const PONG_WITHIN_MS = 6_000;
 const BEGIN_AGAIN_MS = 3_000;
+/** A new token is sent so long before the old one ends; the session renews those that have less than 30 s. */
+const RENEW_BEFORE_MS = 25_000;
 
 /** A socket that is opened with the first subscription, says who it is, and comes back by itself. */
 export function createSocket(session: Session): Client {
   let refused = false;
   let unanswered: ReturnType<typeof setTimeout> | undefined;
+  let renewal: ReturnType<typeof setTimeout> | undefined;
+  // plaza closes a socket when its token ends, unless a ping has brought another one of the same session.
+  const renewBefore = (socket: WebSocket, endsAt: number | undefined) => {
+    clearTimeout(renewal);
+    if (endsAt === undefined) return;
+    renewal = setTimeout(async () => {
+      const token = await session.accessToken().catch(() => null);
+      if (!token || socket.readyState !== WebSocket.OPEN) return;
+      socket.send(JSON.stringify({ type: 'ping', payload: { authorization: `Bearer ${token}` } }));
+      renewBefore(socket, session.current?.expiresAt);
+    }, Math.max(1_000, endsAt - RENEW_BEFORE_MS - Date.now()));
+  };
   const client = createClient({
     url: () => new URL(ENDPOINT, location.href).href.replace(/^http/, 'ws'),
     keepAlive: PING_EVERY_MS,
@@ -30,6 +44,7 @@ export function createSocket(session: Session): Client {
       return token ? { authorization: `Bearer ${token}` } : {};
     },
     on: {
+      connected: (socket) => renewBefore(socket as WebSocket, session.current?.expiresAt),
       // A network that went away closes nothing: only the missing answer tells.
       ping: (received) => {
         if (!received) unanswered = setTimeout(() => client.terminate(), PONG_WITHIN_MS);
@@ -39,6 +54,7 @@ export function createSocket(session: Session): Client {
       },
       closed: (event) => {
         clearTimeout(unanswered);
+        clearTimeout(renewal);
         refused = event instanceof CloseEvent && event.code === FORBIDDEN;
       },
     },

@@ -50,6 +50,7 @@ mentions_per_hour = 1000000
 orders_per_hour = 1000000
 products_per_hour = 1000000
 sockets_per_address = 200000
+address_sign_ups = 100000
 
 [postgres]
 # one entry a shard: the primary, then its replicas, separated by |

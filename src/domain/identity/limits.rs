@@ -1,9 +1,13 @@
 //! How often one may be wrong. Only failures count: a household that logs in all day is let in all
-//! day.
+//! day. Nobody shuts an account's door for its owner: whoever guesses is stopped where they are,
+//! and what all of them do together slows down strangers, never a client that is known.
 
-use super::Limits;
+use sha2::Digest;
+
+use super::{Device, Limits};
 use crate::config::LimitsConfig;
 use crate::domain::{Domain, DomainError, Operation};
+use crate::ids::{Id, UserId};
 use crate::stores::redis::rate_limit::{Bucket, Standing};
 
 impl Limits {
@@ -15,14 +19,25 @@ impl Limits {
         };
         Self {
             account: tries(config.account_failures, 1),
+            anywhere: tries(
+                config.account_failures_anywhere,
+                config.account_failures_anywhere / 10,
+            ),
             address: tries(config.address_failures, config.address_failures / 10),
-            sign_ups: tries(config.address_sign_ups, config.address_sign_ups / 60),
+            sign_ups: Bucket {
+                capacity: config.address_sign_ups * TRY,
+                per_second: (config.address_sign_ups * TRY / 3_600).max(1),
+            },
         }
     }
 }
 
 /// What a try costs.
 const TRY: u64 = 1_000;
+
+/// What an address that is not known has left at an account that many guess at: a try, and another
+/// after about eight minutes.
+const SLOWED: Bucket = Bucket { capacity: TRY, per_second: 2 };
 
 async fn take(domain: &Domain, who: &str, bucket: Bucket) -> Result<(), DomainError> {
     match domain.redis.take_points(who, bucket, TRY, 0).await {
@@ -37,40 +52,109 @@ fn address(op: &Operation) -> String {
     op.address.map_or_else(|| "nowhere".to_owned(), crate::config::network::household)
 }
 
-/// What a try at an account counts against: the account's bucket, and the address's.
-fn buckets(op: &Operation, domain: &Domain, handle: &str) -> [(String, Bucket); 2] {
-    let limits = &domain.identity.limits;
-    [(format!("la:{handle}"), limits.account), (format!("li:{}", address(op)), limits.address)]
+/// A log-in under way, and what it has taken: given back when its password was right.
+pub(super) struct Try {
+    known: Option<UserId>,
+    taken: Vec<(String, Bucket)>,
 }
 
-/// Whether another password may be tried for this account from here.
-///
-/// # Errors
-/// [`DomainError::Limited`].
-pub(super) async fn may_try(
-    op: &Operation,
-    domain: &Domain,
-    handle: &str,
-) -> Result<(), DomainError> {
-    // Taken before the password is looked at, so that many tries at once count as many; given back
-    // when it was right.
-    for (who, bucket) in buckets(op, domain, handle) {
+impl Try {
+    /// Whether another password may be tried from here, before it is known for which account. A
+    /// client that says which of an account's devices it is counts by itself, and not as its
+    /// address.
+    ///
+    /// # Errors
+    /// [`DomainError::Limited`].
+    pub(super) async fn begin(
+        op: &Operation,
+        domain: &Domain,
+        known: Option<Device>,
+    ) -> Result<Self, DomainError> {
+        let mut this = Self { known: None, taken: Vec::new() };
+        let limits = &domain.identity.limits;
+        if let Some(device) = known {
+            let own = format!("ld:{}:{}", device.user.as_i64(), device.session.as_i64());
+            if this.take(domain, own, limits.account).await.is_ok() {
+                this.known = Some(device.user);
+                return Ok(this);
+            }
+        }
+        this.take(domain, format!("li:{}", address(op)), limits.address).await?;
+        Ok(this)
+    }
+
+    /// Whether it may be tried for this account: `user` where there is one, under the name that
+    /// the client gave.
+    ///
+    /// # Errors
+    /// [`DomainError::Limited`].
+    pub(super) async fn at_account(
+        &mut self,
+        op: &Operation,
+        domain: &Domain,
+        user: Option<UserId>,
+        name: &str,
+    ) -> Result<(), DomainError> {
+        let limits = &domain.identity.limits;
+        if self.known.is_some() {
+            if self.known == user {
+                return Ok(());
+            }
+            // A device of somebody else's is a stranger here.
+            self.take(domain, format!("li:{}", address(op)), limits.address).await?;
+        }
+        // What a client writes makes a key only by its hash. Names of nobody count as others do.
+        let account = user.map_or_else(|| hashed(name), |user| user.as_i64().to_string());
+        let here = format!("{account}:{}", address(op));
+        // Taken before the password is looked at, so that many tries at once count as many.
+        self.take(domain, format!("lp:{here}"), limits.account).await?;
+        if self.take(domain, format!("la:{account}"), limits.anywhere).await.is_err() {
+            self.take(domain, format!("ls:{here}"), SLOWED).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(
+        &mut self,
+        domain: &Domain,
+        who: String,
+        bucket: Bucket,
+    ) -> Result<(), DomainError> {
         take(domain, &who, bucket).await?;
+        self.taken.push((who, bucket));
+        Ok(())
     }
-    Ok(())
+
+    /// The password was right: what was taken is given back.
+    pub(super) async fn was_right(self, domain: &Domain) {
+        for (who, bucket) in self.taken {
+            domain.redis.take_points(&who, bucket, 0, TRY).await;
+        }
+    }
 }
 
-/// The password was right: what [`may_try`] took is given back.
-pub(super) async fn was_right(op: &Operation, domain: &Domain, handle: &str) {
-    for (who, bucket) in buckets(op, domain, handle) {
-        domain.redis.take_points(&who, bucket, 0, TRY).await;
-    }
+fn hashed(name: &str) -> String {
+    let digest = sha2::Sha256::digest(name);
+    let hex = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
+    std::iter::once("?".to_owned()).chain(hex).collect()
 }
 
-/// Whether another account may be made from here.
+/// Whether another account may be made from here. Every try counts, since each is told whether its
+/// e-mail address has an account.
 ///
 /// # Errors
 /// [`DomainError::Limited`].
 pub(super) async fn may_sign_up(op: &Operation, domain: &Domain) -> Result<(), DomainError> {
     take(domain, &format!("su:{}", address(op)), domain.identity.limits.sign_ups).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_makes_a_short_key() {
+        assert_eq!(hashed(&"x".repeat(60_000)).len(), 33);
+        assert_ne!(hashed("ann"), hashed("anna"));
+    }
 }

@@ -1,21 +1,32 @@
 //! Sign-up, log-in, sessions, tokens.
 
+mod device;
 mod limits;
+mod name;
 mod passwords;
+mod refresh;
+mod reserved;
 pub mod revocations;
+mod seals;
 mod sessions;
 mod sign_up;
 mod tokens;
 
-use chrono::{DateTime, Utc};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::{AuthConfig, LimitsConfig};
 use crate::domain::{DomainError, Viewer};
 use crate::stores::redis::rate_limit::Bucket;
+use device::Device;
 
-pub use sessions::{Session, log_in, log_out, refresh, revoke, sessions};
+pub use refresh::refresh;
+pub use reserved::is_reserved;
+pub use seals::Seals;
+pub use sessions::{Session, log_in, log_out, revoke, revoke_others, session, sessions};
 pub use sign_up::{SignUp, sign_up};
-pub use tokens::{Tokens, generate_key_file};
+pub use tokens::{Holder, Tokens, generate_key_file};
 
 /// Password hashing and token keys.
 #[derive(Debug)]
@@ -23,15 +34,25 @@ pub struct Identity {
     passwords: passwords::Passwords,
     tokens: Tokens,
     refresh_ttl_s: i64,
+    /// How long a spent refresh token is taken for another tab's, or a retry.
+    refresh_grace: TimeDelta,
+    /// How long a session lasts at most, however often it is refreshed.
+    session_max_s: i64,
+    successors: refresh::Successors,
     /// Sessions that have ended.
     pub revocations: revocations::Revocations,
     limits: Limits,
+    /// What clients hold for us: cursors, consistency tokens.
+    pub seals: Arc<Seals>,
 }
 
 /// How many wrong passwords, and sign-ups, are let through.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
+    /// One account from one address.
     account: Bucket,
+    /// One account from everywhere together.
+    anywhere: Bucket,
     address: Bucket,
     sign_ups: Bucket,
 }
@@ -42,10 +63,15 @@ impl Identity {
     /// # Errors
     /// No such file, or not an Ed25519 key.
     pub fn new(config: &AuthConfig, limits: &LimitsConfig) -> Result<Self, DomainError> {
+        let secrets = seals::secrets(config)?;
         Ok(Self {
+            seals: Arc::new(Seals::new(&secrets)?),
             passwords: passwords::Passwords::new(config)?,
             tokens: Tokens::new(config)?,
-            refresh_ttl_s: i64::try_from(config.refresh_ttl_s).unwrap_or(i64::MAX),
+            refresh_ttl_s: i64::from(config.refresh_ttl_s),
+            refresh_grace: TimeDelta::seconds(i64::from(config.refresh_grace_s)),
+            session_max_s: i64::from(config.session_max_s),
+            successors: refresh::Successors::new(&secrets),
             revocations: revocations::Revocations::new(config.access_ttl_s),
             limits: Limits::of(limits),
         })
@@ -54,9 +80,20 @@ impl Identity {
     /// The viewer an access token names; `None` when it is not good: expired, forged, malformed,
     /// for somebody else, or of a session that has ended.
     pub fn viewer_of(&self, clock: &crate::clock::Clock, access_token: &str) -> Option<Viewer> {
+        self.holder_of(clock, access_token).map(|holder| holder.viewer)
+    }
+
+    /// The same, with until when the token is taken.
+    pub fn holder_of(&self, clock: &crate::clock::Clock, access_token: &str) -> Option<Holder> {
         self.tokens
             .verify(clock.now(), access_token)
-            .filter(|viewer| !self.revocations.has_ended(viewer.session_id))
+            .filter(|holder| !self.revocations.has_ended(holder.viewer.session_id))
+    }
+
+    /// Whom an access token of ours names, whether or not it is still good: enough to end its
+    /// session, and for nothing else.
+    pub fn named_by(&self, access_token: &str) -> Option<Viewer> {
+        self.tokens.of_any_age(access_token)
     }
 
     /// The public keys as a JWKS document.
@@ -90,4 +127,6 @@ pub struct Authenticated {
     pub refresh_token: String,
     /// When the access token ends.
     pub expires_at: DateTime<Utc>,
+    /// Says at later log-ins that this client was logged in before.
+    pub device_token: String,
 }

@@ -5,14 +5,21 @@ use std::sync::Arc;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::config::AuthConfig;
 use crate::domain::{DomainError, UserError, UserErrorCode};
 
 /// Fewest bytes of a password.
 const MIN_BYTES: usize = 8;
+/// Fewest characters of one that is chosen now.
+const MIN_CHARACTERS: usize = 8;
 /// Most bytes of a password.
 const MAX_BYTES: usize = 1_024;
+/// How many guesses a password must withstand: more than the 30,000 commonest passwords are.
+const GUESSED_FIRST: u64 = 40_000;
+/// How much of a password is looked at for that, in characters: what is longer is not guessed.
+const MOST_LOOKED_AT: usize = 64;
 /// Passwords that may wait for each one that is hashed: whoever comes later is better off trying
 /// again than holding up everybody's requests.
 const WAITING: usize = 16;
@@ -28,18 +35,57 @@ pub struct Passwords {
     nobody: String,
 }
 
+/// Whether a text can be anybody's password: 8 to 1,024 bytes.
+pub fn can_be(password: &str) -> bool {
+    (MIN_BYTES..=MAX_BYTES).contains(&password.len()) && !password.contains('\0')
+}
+
+/// A password as it is hashed: in one form of those that are typed alike (NFC).
+fn normalised(password: &str) -> String {
+    password.nfc().collect()
+}
+
+/// Whether a password is among the first that anybody would try: it is well known, or made of a
+/// well known one or of these names in a way that is well known too.
+fn is_guessed_first(password: &str, names: &[&str]) -> bool {
+    let head: String = password.chars().take(MOST_LOOKED_AT).collect();
+    zxcvbn::zxcvbn(&head, names).guesses() < GUESSED_FIRST
+}
+
+/// A password that somebody chooses, in the form that is hashed; `names` are what the account is
+/// known by.
+///
 /// # Errors
-/// [`UserErrorCode::Invalid`]: too short, too long, or with a nul, at which other programs would
-/// cut it off.
-pub fn checked(password: &str) -> Result<(), UserError> {
-    if (MIN_BYTES..=MAX_BYTES).contains(&password.len()) && !password.contains('\0') {
-        return Ok(());
+/// [`UserErrorCode::Invalid`]: too short, too long, with a nul (at which other programs would cut
+/// it off), a name of the account, or easily guessed.
+pub fn chosen(password: &str, names: &[&str]) -> Result<String, UserError> {
+    let refused = |message: &str| UserError::field(UserErrorCode::Invalid, "password", message);
+    // Bounded before it is normalised, which can make it longer.
+    if password.len() > MAX_BYTES {
+        return Err(refused("is too long: use at most 1,024 bytes"));
     }
-    Err(UserError::field(
-        UserErrorCode::Invalid,
-        "password",
-        format!("must have {MIN_BYTES} to {MAX_BYTES} bytes, none of them 0"),
-    ))
+    let password = normalised(password);
+    if password.len() > MAX_BYTES {
+        return Err(refused("is too long: use at most 1,024 bytes"));
+    }
+    if password.chars().count() < MIN_CHARACTERS {
+        return Err(refused("is too short: use at least 8 characters"));
+    }
+    if password.contains('\0') {
+        return Err(refused("must not contain the character NUL"));
+    }
+    let folded = |text: &str| normalised(text).to_lowercase();
+    let own = folded(&password);
+    let local = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
+    if names.iter().any(|name| own == folded(name) || own == folded(&local(name))) {
+        return Err(refused("must not be your handle, your name or your e-mail address"));
+    }
+    if is_guessed_first(&password, names) {
+        return Err(refused(
+            "is one of those that are tried first: use a longer one, or several words",
+        ));
+    }
+    Ok(password)
 }
 
 fn internal(error: impl std::fmt::Display) -> DomainError {
@@ -98,6 +144,7 @@ impl Passwords {
     }
 
     /// Whether the password is the one that was hashed; with no hash, false after the same time.
+    /// Older hashes are of what was typed, in whichever form: both are tried where they differ.
     ///
     /// # Errors
     /// When hashing itself fails.
@@ -110,11 +157,113 @@ impl Passwords {
         let hash = hash.unwrap_or_else(|| self.nobody.clone());
         let same = self
             .on_a_thread(move |argon2| {
-                argon2::password_hash::phc::PasswordHash::new(&hash).is_ok_and(|parsed| {
-                    argon2.verify_password(password.as_bytes(), &parsed).is_ok()
-                })
+                let Ok(parsed) = argon2::password_hash::phc::PasswordHash::new(&hash) else {
+                    return false;
+                };
+                let is = |form: &str| argon2.verify_password(form.as_bytes(), &parsed).is_ok();
+                let as_stored = normalised(&password);
+                is(&as_stored) || (as_stored != password && is(&password))
             })
             .await?;
         Ok(same && known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: &[&str] = &["ann_smith", "ann.smith@example.org", "Ann Smith"];
+
+    fn refusal(password: &str) -> String {
+        chosen(password, NAMES).expect_err(password).message
+    }
+
+    #[test]
+    fn what_everybody_tries_first_is_refused() {
+        for known in [
+            "password",
+            "Password",
+            "PASSWORD1",
+            "password123",
+            "12345678",
+            "123456789",
+            "1234567890",
+            "87654321",
+            "qwertyuiop",
+            "1q2w3e4r",
+            "iloveyou",
+            "aaaaaaaa",
+            "        ",
+            "abcdefgh",
+            "p@ssw0rd",
+            "sunshine",
+            "football",
+            "princess",
+            "letmein1",
+            "trustno1",
+            "superman",
+            "starwars",
+            "baseball",
+            "11111111",
+            "zzzzzzzzzzzz",
+            "abcabcabc",
+        ] {
+            let message = refusal(known);
+            assert!(message.contains("tried first"), "{known}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_the_account_is_no_password() {
+        for own in ["ann_smith", "ANN_SMITH", "ann.smith", "Ann.Smith@Example.org", "Ann Smith"] {
+            assert!(refusal(own).contains("must not be your"), "{own}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_in_plain_words() {
+        assert!(refusal("short").contains("at least 8 characters"));
+        // Four characters of four bytes.
+        assert!(refusal("\u{1f600}\u{1f601}\u{1f602}\u{1f603}").contains("at least 8 characters"));
+        assert!(refusal(&"x".repeat(1_025)).contains("at most 1,024 bytes"));
+        // Bounded before it grows: U+FB2C becomes three characters.
+        assert!(refusal(&"\u{fb2c}".repeat(300)).contains("at most 1,024 bytes"));
+        assert!(refusal("correct\0horse").contains("NUL"));
+    }
+
+    #[test]
+    fn good_ones_are_taken_in_one_form() {
+        for good in
+            ["correct horse", "plaza-demo-1", "another password", "na\u{ef}ve caf\u{e9} tiger"]
+        {
+            assert_eq!(chosen(good, NAMES).as_deref(), Ok(good));
+        }
+        assert_eq!(chosen("cafe\u{301} tiger moon", NAMES).as_deref(), Ok("caf\u{e9} tiger moon"));
+        assert_eq!(chosen(&"x1y".repeat(341), NAMES).map(|p| p.len()), Ok(1_023));
+    }
+
+    #[tokio::test]
+    async fn either_form_of_an_older_password_is_known() {
+        let passwords = Passwords {
+            argon2: Argon2::new(
+                Algorithm::Argon2id,
+                Version::V0x13,
+                Params::new(64, 1, 1, None).unwrap(),
+            ),
+            permits: Arc::new(Semaphore::new(1)),
+            queue: Semaphore::new(1),
+            nobody: String::new(),
+        };
+        let (composed, apart) = ("caf\u{e9} tiger", "cafe\u{301} tiger");
+        for stored in [composed, apart] {
+            let hash = passwords.hash(stored.to_owned()).await.unwrap();
+            assert!(passwords.verify(stored.to_owned(), Some(hash.clone())).await.unwrap());
+            assert!(!passwords.verify("other tiger".to_owned(), Some(hash)).await.unwrap());
+        }
+        let now = passwords.hash(chosen(apart, &[]).unwrap()).await.unwrap();
+        for typed in [composed, apart] {
+            assert!(passwords.verify(typed.to_owned(), Some(now.clone())).await.unwrap());
+        }
     }
 }

@@ -1,13 +1,11 @@
-//! Sessions: one a log-in. A refresh token is opaque, stored as a hash, and good once.
+//! Sessions: one a log-in.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, TimeDelta, Utc};
-use rand::RngCore;
-use sha2::Digest;
+use chrono::{DateTime, Utc};
 
-use super::{Authenticated, limits};
-use crate::domain::users::is_handle;
+use super::limits::Try;
+use super::name::Name;
+use super::refresh::{Secret, ends_at};
+use super::{Authenticated, Device};
 use crate::domain::{
     Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, Viewer, mutate,
 };
@@ -15,9 +13,6 @@ use crate::ids::{Bucket, Id, SessionId, UserId};
 use crate::stores::postgres::{
     Connection, ReadSession, claims, sessions as store, users as user_rows,
 };
-
-/// Random bytes in a refresh token.
-const SECRET_BYTES: usize = 32;
 
 /// A session of the viewer's.
 #[derive(Debug, Clone)]
@@ -42,37 +37,8 @@ fn wrong() -> DomainError {
     }])
 }
 
-struct Secret {
-    bytes: [u8; SECRET_BYTES],
-}
-
-impl Secret {
-    fn new() -> Self {
-        let mut bytes = [0; SECRET_BYTES];
-        rand::rng().fill_bytes(&mut bytes);
-        Self { bytes }
-    }
-
-    fn hash(&self) -> Vec<u8> {
-        sha2::Sha256::digest(self.bytes).to_vec()
-    }
-
-    /// The token: the session's id and the secret.
-    fn token(&self, session: SessionId) -> String {
-        let mut token = session.as_i64().to_be_bytes().to_vec();
-        token.extend_from_slice(&self.bytes);
-        URL_SAFE_NO_PAD.encode(token)
-    }
-
-    fn parse(token: &str) -> Option<(SessionId, Self)> {
-        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let (id, secret) = bytes.split_first_chunk::<8>()?;
-        let id = i64::from_be_bytes(*id);
-        (id > 0).then_some((SessionId::from_i64(id), Self { bytes: secret.try_into().ok()? }))
-    }
-}
-
-fn authenticated(
+/// Tokens of a session.
+pub(super) fn authenticated(
     domain: &Domain,
     user: UserId,
     session: SessionId,
@@ -80,7 +46,13 @@ fn authenticated(
 ) -> Result<Authenticated, DomainError> {
     let viewer = Viewer { user_id: user, session_id: session };
     let (access_token, expires_at) = domain.identity.tokens.issue(domain.clock.now(), viewer)?;
-    Ok(Authenticated { viewer, access_token, refresh_token: secret.token(session), expires_at })
+    Ok(Authenticated {
+        viewer,
+        access_token,
+        refresh_token: secret.token(session),
+        expires_at,
+        device_token: Device { user, session }.token(domain),
+    })
 }
 
 /// A new session for somebody who has proven who they are.
@@ -90,7 +62,8 @@ pub(super) async fn begin_session(
     user: UserId,
 ) -> Result<Authenticated, DomainError> {
     let secret = Secret::new();
-    let expires_at = domain.clock.now() + TimeDelta::seconds(domain.identity.refresh_ttl_s);
+    let now = domain.clock.now();
+    let expires_at = ends_at(&domain.identity, now, now);
     let shard = domain.cluster.shard_of_id(user);
     let committed = domain
         .cluster
@@ -115,35 +88,40 @@ pub(super) async fn begin_session(
     authenticated(domain, user, committed.value, &secret)
 }
 
-/// Logs in by handle and password. Somebody who does not exist is answered as slowly as a wrong
-/// password.
+/// Logs in by handle (or e-mail address) and password. Somebody who does not exist is answered as
+/// slowly as a wrong password. A client that was logged in here before may say so, by its
+/// `device_token` or by an access token that is still good: it counts by itself, so that nobody
+/// else's guesses keep it out.
 ///
 /// # Errors
-/// [`UserErrorCode::InvalidCredentials`]; a shard that is away.
+/// [`UserErrorCode::InvalidCredentials`]; too many wrong passwords; a shard that is away.
 pub async fn log_in(
     op: &Operation,
     domain: &Domain,
-    handle: &str,
+    name: &str,
     password: String,
+    device_token: Option<&str>,
 ) -> Result<Authenticated, DomainError> {
-    if super::passwords::checked(&password).is_err() {
+    if !super::passwords::can_be(&password) {
         return Err(wrong());
     }
-    let handle = handle.trim().to_lowercase();
+    // Nothing is done, nor any key made, for what cannot be a name.
+    let name = Name::parse(name).ok_or_else(wrong)?;
     let _place = domain.identity.passwords.place()?;
-    limits::may_try(op, domain, &handle).await?;
+    let of_session =
+        op.viewer.map(|viewer| Device { user: viewer.user_id, session: viewer.session_id });
+    let known = device_token.and_then(|token| Device::of_token(domain, token)).or(of_session);
+    let mut tried = Try::begin(op, domain, known).await?;
     let session = ReadSession::primary(domain.cluster.len());
-    let shard = domain.cluster.shard_of(Bucket::of_text(&handle));
-    let claim = if is_handle(&handle) {
-        domain
-            .cluster
-            .read(&session, shard, async |connection: &mut Connection| {
-                claims::handle_claim(connection, &handle).await
-            })
-            .await?
-    } else {
-        None
-    };
+    let shard = domain.cluster.shard_of(Bucket::of_text(name.text()));
+    let claim = domain
+        .cluster
+        .read(&session, shard, async |connection: &mut Connection| match &name {
+            Name::Handle(handle) => claims::handle_claim(connection, handle).await,
+            Name::Email(email) => claims::email_claim(connection, email).await,
+        })
+        .await?;
+    tried.at_account(op, domain, claim.as_ref().map(|claim| claim.user_id), name.text()).await?;
     let mut hash = None;
     if let Some(claim) = &claim {
         let id = claim.user_id.as_i64();
@@ -157,7 +135,7 @@ pub async fn log_in(
     }
     let right = domain.identity.passwords.verify(password, hash).await?;
     let Some(claim) = claim.filter(|_| right) else { return Err(wrong()) };
-    limits::was_right(op, domain, &handle).await;
+    tried.was_right(domain).await;
     let raw = [claim.user_id.as_i64()];
     let shard = domain.cluster.shard_of_id(claim.user_id);
     let rows = domain
@@ -176,105 +154,25 @@ pub async fn log_in(
     begin_session(op, domain, claim.user_id).await
 }
 
-/// How long a retry of a refresh is known for one: longer than any client, or nginx, goes on
-/// trying.
-const RETRIED: TimeDelta = TimeDelta::seconds(60);
-
-/// What a refresh came to.
-enum Refreshed {
-    Rotated(store::SessionRow),
-    /// The token was used before, by somebody else or at another time.
-    Reused,
-    Unknown,
-}
-
-/// Trades a refresh token for new tokens; the old one is used up. One that comes a second time was
-/// copied: its session ends, since nobody can tell who has the copy. A retry of the same mutation
-/// (its answer was lost on the way) gets new tokens instead.
-///
-/// # Errors
-/// [`UserErrorCode::InvalidCredentials`] for one that is unknown, used up, revoked or expired; its
-/// shard is away.
-pub async fn refresh(
-    op: &Operation,
-    domain: &Domain,
-    refresh_token: &str,
-) -> Result<Authenticated, DomainError> {
-    let refused = || {
-        DomainError::rejected(
-            UserErrorCode::InvalidCredentials,
-            "refreshToken",
-            "the refresh token is not (or no longer) good",
-        )
-    };
-    let (id, held) = Secret::parse(refresh_token).ok_or_else(refused)?;
-    let next = Secret::new();
-    let now = domain.clock.now();
-    let expires_at = now + TimeDelta::seconds(domain.identity.refresh_ttl_s);
-    let shard = domain.cluster.shard_of_id(id);
-    let committed = domain
-        .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<Refreshed, DomainError> {
-                let (raw, hash, key) = (id.as_i64(), held.hash(), op.client_key.as_deref());
-                if let Some(row) =
-                    store::rotate(connection, raw, &hash, &next.hash(), now, expires_at).await?
-                {
-                    store::spend(connection, raw, &hash, key, &next.hash(), now).await?;
-                    return Ok(Refreshed::Rotated(row));
-                }
-                let Some(spent) = store::spent(connection, raw, &hash).await? else {
-                    return Ok(Refreshed::Unknown);
-                };
-                if key.is_some()
-                    && spent.client_key.as_deref() == key
-                    && now - spent.spent_at < RETRIED
-                {
-                    // What the first try gave out was lost on the way, unless it was used since.
-                    if let Some(row) = store::rotate(
-                        connection,
-                        raw,
-                        &spent.next_hash,
-                        &next.hash(),
-                        now,
-                        expires_at,
-                    )
-                    .await?
-                    {
-                        store::spend(connection, raw, &hash, key, &next.hash(), now).await?;
-                        return Ok(Refreshed::Rotated(row));
-                    }
-                }
-                store::revoke_one(connection, raw, now).await?;
-                Ok(Refreshed::Reused)
-            },
-        )
-        .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    match committed.value {
-        Refreshed::Rotated(row) => authenticated(domain, row.user_id, row.id, &next),
-        Refreshed::Reused => {
-            tracing::warn!(
-                session = id.as_i64(),
-                "a refresh token was used twice: its session has ended"
-            );
-            domain.identity.revocations.end(id);
-            Err(refused())
-        }
-        Refreshed::Unknown => Err(refused()),
-    }
-}
-
 /// Ends the viewer's session: its tokens are good for nothing, here at once and on every other
-/// server within a second. True when it was alive.
+/// server within a second. True when it was alive. An access token that is no longer good is
+/// enough, since the session's refresh token still is.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is away.
-pub async fn log_out(op: &Operation, domain: &Domain) -> Result<bool, DomainError> {
-    let viewer = op.require_viewer()?;
-    revoke(op, domain, viewer.session_id).await
+pub async fn log_out(
+    op: &Operation,
+    domain: &Domain,
+    refused_token: Option<Option<Viewer>>,
+) -> Result<bool, DomainError> {
+    match (op.viewer, refused_token) {
+        (Some(viewer), _) | (None, Some(Some(viewer))) => {
+            end(op, domain, viewer.user_id, viewer.session_id).await
+        }
+        // Somebody's token once, or nobody's ever: there is nothing that could be ended.
+        (None, Some(None)) => Ok(false),
+        (None, None) => Err(DomainError::Unauthenticated),
+    }
 }
 
 /// Ends one of the viewer's sessions. True when it was alive and theirs.
@@ -309,6 +207,61 @@ pub async fn revoke(
     Ok(was_alive)
 }
 
+/// Ends one session of somebody's, whether or not its access token is still good.
+async fn end(
+    op: &Operation,
+    domain: &Domain,
+    user: UserId,
+    session: SessionId,
+) -> Result<bool, DomainError> {
+    let (now, shard) = (domain.clock.now(), domain.cluster.shard_of_id(user));
+    let committed = domain
+        .cluster
+        .write(
+            shard,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<bool, DomainError> {
+                Ok(store::revoke(connection, session.as_i64(), user.as_i64(), now).await?)
+            },
+        )
+        .await?;
+    op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    if committed.value {
+        domain.identity.revocations.end(session);
+    }
+    Ok(committed.value)
+}
+
+/// Ends all of the viewer's sessions but the one that asks, those included that no list shows; how
+/// many.
+///
+/// # Errors
+/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
+pub async fn revoke_others(op: &Operation, domain: &Domain) -> Result<usize, DomainError> {
+    let viewer = op.require_viewer()?;
+    let (user, kept) = (viewer.user_id, viewer.session_id);
+    let ended: Vec<SessionId> = mutate(
+        op,
+        domain,
+        Mutation {
+            name: "sessionRevokeOthers",
+            user,
+            shard: domain.cluster.shard_of_id(user),
+            input: &kept,
+        },
+        async { Ok(()) },
+        async |tx: &mut Tx, ()| {
+            let now = tx.now();
+            Ok(store::revoke_others(tx, user.as_i64(), kept.as_i64(), now).await?)
+        },
+    )
+    .await?;
+    for session in &ended {
+        domain.identity.revocations.end(*session);
+    }
+    Ok(ended.len())
+}
+
 /// The viewer's live sessions, newest first, at most 100.
 ///
 /// # Errors
@@ -322,27 +275,35 @@ pub async fn sessions(op: &Operation, domain: &Domain) -> Result<Vec<Session>, D
             store::live(connection, viewer.user_id.as_i64(), now).await
         })
         .await?;
-    let session = |row: store::SessionRow| Session {
+    Ok(rows.into_iter().map(|row| shown(row, viewer)).collect())
+}
+
+/// One of the viewer's live sessions; `None` when it has ended, or is not theirs.
+///
+/// # Errors
+/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
+pub async fn session(
+    op: &Operation,
+    domain: &Domain,
+    id: SessionId,
+) -> Result<Option<Session>, DomainError> {
+    let viewer = op.require_viewer()?;
+    let (now, shard) = (domain.clock.now(), domain.cluster.shard_of_id(viewer.user_id));
+    let row = domain
+        .cluster
+        .read(&op.reads, shard, async |connection: &mut Connection| {
+            store::live_one(connection, viewer.user_id.as_i64(), id.as_i64(), now).await
+        })
+        .await?;
+    Ok(row.map(|row| shown(row, viewer)))
+}
+
+fn shown(row: store::SessionRow, viewer: Viewer) -> Session {
+    Session {
         id: row.id,
         expires_at: row.expires_at,
         last_used_at: row.last_used_at,
         is_current: row.id == viewer.session_id,
         user_agent: row.user_agent,
-    };
-    Ok(rows.into_iter().map(session).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refresh_token_names_its_session_and_nothing_else_is_one() {
-        let secret = Secret::new();
-        let (id, parsed) = Secret::parse(&secret.token(SessionId::from_i64(42))).unwrap();
-        assert_eq!(id, SessionId::from_i64(42));
-        assert_eq!(parsed.hash(), secret.hash());
-        assert!(Secret::parse("").is_none());
-        assert!(Secret::parse("AAAA").is_none());
     }
 }

@@ -11,9 +11,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::Rng;
 use sha2::Digest;
 
+use super::name::{email_of, handle_of};
 use super::sessions::begin_session;
-use super::{Authenticated, limits, passwords};
-use crate::domain::users::{User, is_handle};
+use super::{Authenticated, is_reserved, limits, passwords};
+use crate::domain::users::User;
 use crate::domain::{Domain, DomainError, Operation, Tx, UserError, UserErrorCode, text, write};
 use crate::ids::{Bucket, Id, UserId};
 use crate::protocol::events::Event;
@@ -23,11 +24,11 @@ use crate::stores::postgres::{Connection, ReadSession, users as user_rows};
 /// What a sign-up asks.
 #[derive(Debug, Clone)]
 pub struct SignUp {
-    /// 3 to 30 of a-z, 0-9 and _; capitals are folded.
+    /// 3 to 30 of a-z, 0-9 and _, not reserved; capitals are folded.
     pub handle: String,
     /// Up to 254 characters.
     pub email: String,
-    /// 8 to 1,024 bytes.
+    /// 8 characters to 1,024 bytes; neither well known nor one of the names beside it.
     pub password: String,
     /// Name as shown.
     pub display_name: String,
@@ -35,51 +36,38 @@ pub struct SignUp {
 
 fn checked(mut input: SignUp) -> Result<SignUp, DomainError> {
     let mut errors = Vec::new();
-    input.handle = input.handle.trim().to_lowercase();
-    if !is_handle(&input.handle) {
-        errors.push(UserError::field(
+    let mut refuse = |code, field: &str, message: &str| {
+        errors.push(UserError::field(code, field, message));
+    };
+    match handle_of(&input.handle) {
+        Some(handle) if is_reserved(&handle) => {
+            refuse(UserErrorCode::Taken, "handle", "is not free: choose another one");
+        }
+        Some(handle) => input.handle = handle,
+        None => refuse(
             UserErrorCode::Invalid,
             "handle",
             "must have 3 to 30 characters of a-z, 0-9 and _",
-        ));
+        ),
     }
-    input.email = input.email.trim().to_lowercase();
-    if !plausible(&input.email) {
-        errors.push(UserError::field(
+    match email_of(&input.email) {
+        Some(email) => input.email = email,
+        None => refuse(
             UserErrorCode::Invalid,
             "email",
             "must be an e-mail address of at most 254 characters",
-        ));
-    }
-    if let Err(error) = passwords::checked(&input.password) {
-        errors.push(error);
+        ),
     }
     match text::checked("displayName", &input.display_name, text::DISPLAY_NAME) {
         Ok(name) => input.display_name = name,
         Err(error) => errors.push(error),
     }
+    let names = [&input.handle, &input.email, &input.display_name].map(String::as_str);
+    match passwords::chosen(&input.password, &names) {
+        Ok(password) => input.password = password,
+        Err(error) => errors.push(error),
+    }
     if errors.is_empty() { Ok(input) } else { Err(DomainError::Rejected(errors)) }
-}
-
-/// Whether it looks like an address: only a letter that arrives proves one.
-fn plausible(email: &str) -> bool {
-    let Some((local, domain)) = email.split_once('@') else { return false };
-    let clean = |part: &str| {
-        !part.is_empty()
-            && part.chars().all(|c| {
-                c.is_ascii_graphic()
-                    && !matches!(
-                        c,
-                        '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '@' | '[' | '\\' | ']'
-                    )
-            })
-    };
-    email.len() <= 254
-        && local.len() <= 64
-        && clean(local)
-        && clean(domain)
-        && domain.contains('.')
-        && !domain.split('.').any(str::is_empty)
 }
 
 fn taken(field: &str) -> DomainError {
@@ -302,31 +290,6 @@ async fn claim_email(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_plausible_or_not() {
-        for good in ["a@b.c", "first.last+tag@example.org"] {
-            assert!(plausible(good), "{good}");
-        }
-        for bad in [
-            "",
-            "a",
-            "@b.c",
-            "a@",
-            "a@b",
-            "a@b@c.d",
-            "a b@c.d",
-            "a@b.c\r\nBcc: x",
-            "\"q\"@b.c",
-            "a@.b",
-            "a@b.",
-            "a@b..c",
-            "a\0@b.c",
-        ] {
-            assert!(!plausible(bad), "{bad}");
-        }
-        assert!(!plausible(&format!("{}@b.c", "a".repeat(65))));
-    }
 
     #[test]
     fn a_repeated_sign_up_is_known_by_its_key_and_its_input() {

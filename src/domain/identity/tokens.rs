@@ -34,6 +34,15 @@ struct Claims {
     exp: i64,
 }
 
+/// Whoever has an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Whom it names.
+    pub viewer: Viewer,
+    /// Until when it is taken: its `exp`, and what clocks may differ by.
+    pub until: DateTime<Utc>,
+}
+
 /// The signing key and its public half.
 pub struct Tokens {
     signing: EncodingKey,
@@ -151,8 +160,19 @@ impl Tokens {
         Ok((jsonwebtoken::encode(&header, &claims, &self.signing).map_err(internal)?, expires_at))
     }
 
-    /// Whom a token names, if it is ours and good now.
-    pub fn verify(&self, now: DateTime<Utc>, token: &str) -> Option<Viewer> {
+    /// Whom a token names, and until when it is taken, if it is ours and good now.
+    pub fn verify(&self, now: DateTime<Utc>, token: &str) -> Option<Holder> {
+        let (claims, holder) = self.read(token)?;
+        let is_begun = claims.nbf - LEEWAY_S <= now.timestamp();
+        (is_begun && now < holder.until).then_some(holder)
+    }
+
+    /// Whom a token of ours names, however long ago it was good.
+    pub fn of_any_age(&self, token: &str) -> Option<Viewer> {
+        self.read(token).map(|(_, holder)| holder.viewer)
+    }
+
+    fn read(&self, token: &str) -> Option<(Claims, Holder)> {
         if token.len() > MAX_BYTES {
             return None;
         }
@@ -167,14 +187,12 @@ impl Tokens {
         let key = self.accepted.iter().find(|key| key.id == key_id)?;
         let claims =
             jsonwebtoken::decode::<Claims>(token, &key.verifying, &validation).ok()?.claims;
-        let now = now.timestamp();
-        if claims.exp + LEEWAY_S <= now || claims.nbf - LEEWAY_S > now {
-            return None;
-        }
-        Some(Viewer {
+        let viewer = Viewer {
             user_id: UserId::from_i64(claims.sub.parse().ok()?),
             session_id: SessionId::from_i64(claims.sid.parse().ok()?),
-        })
+        };
+        let until = DateTime::from_timestamp(claims.exp.checked_add(LEEWAY_S)?, 0)?;
+        Some((claims, Holder { viewer, until }))
     }
 
     /// The public keys as a JWKS document.
@@ -253,7 +271,11 @@ mod tests {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let (token, expires_at) = ours.issue(now, viewer).unwrap();
         assert_eq!(expires_at - now, chrono::TimeDelta::seconds(600));
-        assert_eq!(ours.verify(now, &token), Some(viewer));
+        let held = ours.verify(now, &token).unwrap();
+        assert_eq!((held.viewer, held.until - now), (viewer, chrono::TimeDelta::seconds(605)));
+        let later = expires_at + chrono::TimeDelta::days(30);
+        assert_eq!(ours.of_any_age(&token), Some(viewer), "also at {later}");
+        assert_eq!(others.of_any_age(&token), None);
         assert_eq!(ours.verify(expires_at + chrono::TimeDelta::seconds(6), &token), None);
         assert_eq!(ours.verify(now - chrono::TimeDelta::seconds(60), &token), None);
         assert_eq!(others.verify(now, &token), None);
@@ -273,13 +295,12 @@ mod tests {
         for tokens in
             [tokens_accepting("old.pem", &["new.pem"]), tokens_accepting("new.pem", &["old.pem"])]
         {
-            assert_eq!(
-                (tokens.verify(now, &by_old), tokens.verify(now, &by_new)),
-                (Some(viewer), Some(viewer))
-            );
+            let named = |token: &str| tokens.verify(now, token).map(|held| held.viewer);
+            assert_eq!((named(&by_old), named(&by_new)), (Some(viewer), Some(viewer)));
             assert_eq!(tokens.jwks()["keys"].as_array().unwrap().len(), 2);
         }
-        assert_eq!((new.verify(now, &by_old), new.verify(now, &by_new)), (None, Some(viewer)));
+        let named = |token: &str| new.verify(now, token).map(|held| held.viewer);
+        assert_eq!((named(&by_old), named(&by_new)), (None, Some(viewer)));
     }
 
     #[test]

@@ -27,6 +27,8 @@ const DAY_MS: i64 = 86_400_000;
 /// Notifications told together.
 #[derive(Debug, Clone)]
 pub struct Group {
+    /// What they have in common: the same for as long as there is the group.
+    pub key: String,
     /// The newest.
     pub latest: Notification,
     /// Those who did it last, the last first, at most [`NAMED`].
@@ -71,6 +73,10 @@ fn key(told: &Listed) -> (&str, i64, i64) {
     (row.kind.as_str(), about, row.id.created_at().timestamp_millis().div_euclid(DAY_MS))
 }
 
+fn named((kind, about, day): (&str, i64, i64)) -> String {
+    format!("{kind}:{about}:{day}")
+}
+
 /// Rows, the newest first, in groups in the order of their newest.
 fn group(rows: &[Listed], read_up_to: i64) -> Vec<Group> {
     let mut places: HashMap<(&str, i64, i64), usize> = HashMap::new();
@@ -81,7 +87,14 @@ fn group(rows: &[Listed], read_up_to: i64) -> Vec<Group> {
             let latest = told.notification.clone();
             let is_unread = latest.id.as_i64() > read_up_to;
             groups.push((
-                Group { latest, actors: Vec::new(), actor_count: 0, count: 0, is_unread },
+                Group {
+                    key: named(key(told)),
+                    latest,
+                    actors: Vec::new(),
+                    actor_count: 0,
+                    count: 0,
+                    is_unread,
+                },
                 HashSet::new(),
             ));
         }
@@ -109,8 +122,37 @@ pub async fn of_viewer(
     first: usize,
     after: Option<Place>,
 ) -> Result<Groups, DomainError> {
+    let (newest, all) = all(op, domain, after.map_or(i64::MAX, |place| place.newest)).await?;
+    let below = after.map_or(i64::MAX, |place| place.latest);
+    let mut groups = all.into_iter().filter(|group| group.latest.id.as_i64() < below);
+    let items = groups
+        .by_ref()
+        .take(first)
+        .map(|group| (Place { newest, latest: group.latest.id.as_i64() }, group))
+        .collect();
+    Ok(Groups { items, has_next: groups.next().is_some() })
+}
+
+/// The viewer's group with this key; `None` when there is none among the newest notifications.
+///
+/// # Errors
+/// [`DomainError::Unauthenticated`]; a shard that is away.
+pub async fn by_key(
+    op: &Operation,
+    domain: &Domain,
+    key: &str,
+) -> Result<Option<Group>, DomainError> {
+    let (_, all) = all(op, domain, i64::MAX).await?;
+    Ok(all.into_iter().find(|group| group.key == key))
+}
+
+/// All groups of the notifications up to `newest`, and which is the newest that there is.
+async fn all(
+    op: &Operation,
+    domain: &Domain,
+    newest: i64,
+) -> Result<(i64, Vec<Group>), DomainError> {
     let user = op.require_viewer()?.user_id;
-    let newest = after.map_or(i64::MAX, |place| place.newest);
     let (rows, settings) = domain
         .cluster
         .read(&op.reads, domain.cluster.shard_of_id(user), async |connection: &mut Connection| {
@@ -127,16 +169,7 @@ pub async fn of_viewer(
             .collect();
     let rows: Vec<Listed> =
         rows.into_iter().filter(|told| kept.contains(&told.notification.id.as_i64())).collect();
-    let below = after.map_or(i64::MAX, |place| place.latest);
-    let mut groups = group(&rows, settings.read_up_to)
-        .into_iter()
-        .filter(|group| group.latest.id.as_i64() < below);
-    let items = groups
-        .by_ref()
-        .take(first)
-        .map(|group| (Place { newest, latest: group.latest.id.as_i64() }, group))
-        .collect();
-    Ok(Groups { items, has_next: groups.next().is_some() })
+    Ok((newest, group(&rows, settings.read_up_to)))
 }
 
 /// How many notifications the viewer has not seen, at most a hundred.

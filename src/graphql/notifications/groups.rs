@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use async_graphql::Object;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use async_graphql::{ID, Object};
 
 use super::types::{Notification, NotificationKind};
 use crate::domain::notifications::groups::{self, Group, Groups, Place};
 use crate::graphql::connection::{Connection, Edge, PageInfo, first_of};
 use crate::graphql::context::Scope;
-use crate::graphql::error::{ErrorCode, fault};
+use crate::graphql::cursors::{Cursor, List, numbers};
+use crate::graphql::error::fault;
+use crate::graphql::ids::global_text;
 use crate::graphql::users::types::User;
 
 /// Notifications told together.
@@ -21,9 +21,39 @@ pub struct NotificationGroup {
     scope: Arc<Scope>,
 }
 
+impl NotificationGroup {
+    /// The noun in its global id; what follows is the viewer's number, and what the notifications
+    /// have in common.
+    pub const NOUN: &'static str = "NotificationGroup";
+
+    fn of(group: Group, scope: &Arc<Scope>) -> Option<Self> {
+        let latest = Notification::new(group.latest.clone(), scope)?;
+        Some(Self { group: Arc::new(group), latest, scope: Arc::clone(scope) })
+    }
+
+    /// One of the viewer's own by what follows the noun in its id; `None` for any other.
+    ///
+    /// # Errors
+    /// The viewer's shard is away.
+    pub async fn load(scope: &Arc<Scope>, text: &str) -> async_graphql::Result<Option<Self>> {
+        let Some((owner, key)) = text.split_once(':') else { return Ok(None) };
+        if scope.op.viewer.is_none_or(|viewer| viewer.user_id.to_string() != owner) {
+            return Ok(None);
+        }
+        let group = groups::by_key(&scope.op, &scope.domain, key).await;
+        Ok(group.map_err(|error| fault(&error))?.and_then(|group| Self::of(group, scope)))
+    }
+}
+
 /// What happened on one day (UTC) with the same post, or in the same way: "A, B and 12 others like your post".
 #[Object]
 impl NotificationGroup {
+    /// The global id: the same while the group grows.
+    pub async fn id(&self) -> ID {
+        let owner = self.group.latest.user_id;
+        global_text(Self::NOUN, &format!("{owner}:{}", self.group.key))
+    }
+
     /// What happened.
     async fn kind(&self) -> NotificationKind {
         self.latest.told_kind()
@@ -57,16 +87,16 @@ impl NotificationGroup {
     }
 }
 
-fn encode(place: Place) -> String {
-    URL_SAFE_NO_PAD.encode(format!("v1:NotificationGroup:{}:{}", place.newest, place.latest))
+fn cursor(list: &List, place: Place) -> Cursor {
+    list.numbers(&[place.newest, place.latest])
 }
 
-fn decode(cursor: &str) -> Option<Place> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let (newest, latest) =
-        std::str::from_utf8(&bytes).ok()?.strip_prefix("v1:NotificationGroup:")?.split_once(':')?;
-    let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number > 0);
-    Some(Place { newest: number(newest)?, latest: number(latest)? })
+fn place(list: &List, after: Option<&str>) -> async_graphql::Result<Option<Place>> {
+    let read = |place: &[u8]| {
+        let [newest, latest] = numbers(place)?;
+        (newest > 0 && latest > 0).then_some(Place { newest, latest })
+    };
+    list.open(after, read, |_| None)
 }
 
 /// A page of the viewer's notifications in groups.
@@ -79,19 +109,16 @@ pub async fn page(
     after: Option<&str>,
 ) -> async_graphql::Result<Connection<NotificationGroup>> {
     let first = first_of(first)?;
-    let place = after.map(|cursor| {
-        decode(cursor)
-            .ok_or_else(|| ErrorCode::BadUserInput.error("`after` is not a cursor of this list"))
-    });
-    let Groups { items, has_next } =
-        groups::of_viewer(&scope.op, &scope.domain, first, place.transpose()?)
-            .await
-            .map_err(|error| fault(&error))?;
-    let end = items.last().map(|(place, _)| encode(*place));
+    let viewer = scope.op.require_viewer().map_err(|error| fault(&error))?;
+    let list = List::new(scope, "Viewer.notificationGroups", viewer.user_id);
+    let place = place(&list, after)?;
+    let Groups { items, has_next } = groups::of_viewer(&scope.op, &scope.domain, first, place)
+        .await
+        .map_err(|error| fault(&error))?;
+    let end = items.last().map(|(place, _)| cursor(&list, *place));
     let node = |(place, group): (Place, Group)| {
-        let latest = Notification::new(group.latest.clone(), scope)?;
-        let node = NotificationGroup { group: Arc::new(group), latest, scope: Arc::clone(scope) };
-        Some(Edge { cursor: encode(place), node })
+        let node = NotificationGroup::of(group, scope)?;
+        Some(Edge { cursor: cursor(&list, place), node })
     };
     let edges: Vec<Edge<NotificationGroup>> = items.into_iter().filter_map(node).collect();
     Ok(Connection {
@@ -109,18 +136,20 @@ pub async fn page(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::identity::Seals;
 
     #[test]
     fn a_cursor_survives_and_nothing_else_is_one() {
-        let place = Place { newest: 9, latest: 7 };
-        assert_eq!(decode(&encode(place)), Some(place));
+        let list = List::sealed_by(&Seals::of_a_test(), "Viewer.notificationGroups", 1);
+        let here = Place { newest: 9, latest: 7 };
+        assert_eq!(place(&list, Some(&cursor(&list, here).sealed())).unwrap(), Some(here));
         for bad in [
-            "",
-            "x",
-            &encode(Place { newest: -9, latest: 7 }),
-            &URL_SAFE_NO_PAD.encode("v1:Notification:9"),
+            String::new(),
+            "x".to_owned(),
+            cursor(&list, Place { newest: -9, latest: 7 }).sealed(),
+            list.row(9).sealed(),
         ] {
-            assert_eq!(decode(bad), None, "{bad}");
+            assert!(place(&list, Some(&bad)).is_err(), "{bad}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Enum, ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 
 use crate::domain::orders::{Order as Row, OrderLine as LineRow};
 use crate::graphql::context::Scope;
@@ -120,7 +120,7 @@ impl Order {
 
     /// Until when it can be given back, when it is CONFIRMED.
     async fn refundable_until(&self) -> Option<DateTime<Utc>> {
-        self.row.refundable_until()
+        self.row.refundable_until().map(|until| until.trunc_subsecs(3))
     }
 
     /// The states it came to, in order of time; the first is PENDING.
@@ -129,7 +129,10 @@ impl Order {
         Some(changes.map(|changes| {
             changes
                 .iter()
-                .map(|change| OrderChange { status: change.status.into(), at: change.at })
+                .map(|change| OrderChange {
+                    status: change.status.into(),
+                    at: change.at.trunc_subsecs(3),
+                })
                 .collect()
         }))
     }

@@ -21,12 +21,20 @@ pub struct Money {
     amount: String,
     /// ISO 4217: EUR, USD, GBP or JPY.
     currency: String,
+    /// How many of the amount's last digits are behind the decimal point (ISO 4217): 2 for EUR, where 1234 is 12.34; 0 for JPY.
+    decimals: i32,
 }
 
 impl Money {
     /// So many minor units of a currency.
     pub fn new(amount: i64, currency: &str) -> Self {
-        Self { amount: amount.to_string(), currency: currency.to_owned() }
+        let known = iso_currency::Currency::from_code(currency);
+        let decimals = known.and_then(iso_currency::Currency::exponent).unwrap_or(2);
+        Self {
+            amount: amount.to_string(),
+            currency: currency.to_owned(),
+            decimals: i32::from(decimals),
+        }
     }
 }
 

@@ -3,11 +3,7 @@
 use async_graphql::{Context, Object};
 
 use super::types::Hashtag;
-use crate::domain::hashtags;
 use crate::graphql::context::query_scope;
-
-/// Longest name looked at, in bytes.
-const LONGEST: usize = 1_000;
 
 /// Queries about hashtags.
 #[derive(Debug, Default)]
@@ -24,7 +20,10 @@ impl HashtagQueries {
         )]
         name: String,
     ) -> Option<async_graphql::Result<Hashtag>> {
-        let name = hashtags::normal_form(&name).filter(|_| name.len() <= LONGEST)?;
-        Some(query_scope(ctx).map(|scope| Hashtag::new(name, &scope)))
+        let scope = match query_scope(ctx) {
+            Ok(scope) => scope,
+            Err(error) => return Some(Err(error)),
+        };
+        Hashtag::named(&name, &scope).map(Ok)
     }
 }

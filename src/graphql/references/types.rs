@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Object};
+use async_graphql::{Context, Enum, ID, Object};
 
 use crate::domain::hashtags;
 use crate::domain::references::{Entities, Reference};
-use crate::graphql::connection::{Connection, connection, page};
+use crate::graphql::connection::Connection;
 use crate::graphql::context::Scope;
+use crate::graphql::cursors::List;
 use crate::graphql::error::{ErrorCode, fault};
+use crate::graphql::ids::global_text;
 use crate::graphql::posts::types::Post;
 use crate::graphql::users::types::User;
 use crate::ids::UserId;
@@ -84,6 +86,9 @@ impl TextEntity {
     }
 }
 
+/// Longest name looked at, in bytes.
+const LONGEST: usize = 1_000;
+
 /// A hashtag.
 #[derive(Debug, Clone)]
 pub struct Hashtag {
@@ -95,6 +100,15 @@ impl Hashtag {
     /// One with this name, in its normal form.
     pub fn new(name: String, scope: &Arc<Scope>) -> Self {
         Self { name, scope: Arc::clone(scope) }
+    }
+
+    /// The noun in its global id.
+    pub const NOUN: &'static str = "Hashtag";
+
+    /// The one with this name, in any form; `None` for what can be none.
+    pub fn named(name: &str, scope: &Arc<Scope>) -> Option<Self> {
+        let name = hashtags::normal_form(name).filter(|_| name.len() <= LONGEST)?;
+        Some(Self::new(name, scope))
     }
 
     fn tell_missing(ctx: &Context<'_>, away: Vec<usize>) {
@@ -109,6 +123,11 @@ impl Hashtag {
 /// A hashtag, and what was written under it.
 #[Object]
 impl Hashtag {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        global_text(Self::NOUN, &self.name)
+    }
+
     /// Its normal form, without its #: what reads the same, in any case and with any accents' encoding, is the same hashtag.
     async fn name(&self) -> &str {
         &self.name
@@ -122,12 +141,13 @@ impl Hashtag {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let found = async {
-            let request = page::<Post>(first, after.as_deref())?;
+            let list = List::new(&self.scope, "Hashtag.posts", &self.name);
+            let request = list.page(first, after.as_deref())?;
             let found =
                 hashtags::posts(&self.scope.op, &self.scope.domain, &self.name, request).await;
             let (page, away) = found.map_err(|error| fault(&error))?;
             Self::tell_missing(ctx, away);
-            Ok(connection(page.map(|post| Post::new(post, &self.scope)), request))
+            Ok(list.connection(page.map(|post| Post::new(post, &self.scope)), request))
         };
         Some(found.await)
     }

@@ -9,7 +9,7 @@ use super::types::User;
 use crate::domain::identity::{self, Authenticated, SignUp};
 use crate::domain::users::{self, ProfileUpdate, User as Row};
 use crate::domain::{DomainError, follows};
-use crate::graphql::context::{Scope, logged_in_scope, mutation_scope};
+use crate::graphql::context::{RequestContext, Scope, logged_in_scope, mutation_scope};
 use crate::graphql::error::{UserError, payload};
 use crate::graphql::ids::input;
 use crate::graphql::viewer::types::Viewer;
@@ -17,11 +17,12 @@ use crate::graphql::viewer::types::Viewer;
 /// What a sign-up asks.
 #[derive(InputObject)]
 pub struct SignUpInput {
-    /// 3 to 30 of a-z, 0-9 and _; capitals are folded. Unique.
+    /// 3 to 30 of a-z, 0-9 and _; the letters A to Z are folded. Unique. Names that would be taken for plaza's own (`admin`, `support`, `login`,
+    /// what looks like them, underscores alone) are `TAKEN`.
     handle: String,
-    /// An e-mail address of at most 254 characters. Unique.
+    /// An e-mail address of at most 254 characters, in any case; its domain may be an international one. Unique.
     email: String,
-    /// 8 to 1,024 bytes.
+    /// 8 characters to 1,024 bytes. None that is well known, and not the handle, the name or the e-mail address.
     password: String,
     /// The name as shown, 1 to 60 characters.
     display_name: String,
@@ -33,10 +34,14 @@ pub struct SignUpInput {
 /// What a log-in asks.
 #[derive(InputObject)]
 pub struct LogInInput {
-    /// In any case.
+    /// The handle, in any case, with or without a leading `@`; or the account's e-mail address.
     handle: String,
     /// The password.
     password: String,
+    /// The `deviceToken` of an earlier log-in or refresh, kept over a log-out: wrong passwords of this client then count by themselves, so that
+    /// nobody else's guesses keep it out (`RATE_LIMITED`). One that is none, or 180 days old, is as if it were left out.
+    #[graphql(default)]
+    device_token: Option<String>,
     /// Taken, and not needed: a log-in that is sent again begins a session of its own.
     #[graphql(default)]
     client_key: Option<String>,
@@ -45,7 +50,8 @@ pub struct LogInInput {
 /// What a refresh asks.
 #[derive(InputObject)]
 pub struct SessionRefreshInput {
-    /// The refresh token of the last sign-up, log-in or refresh; it is used up by this.
+    /// The refresh token of the last sign-up, log-in or refresh; it is used up by this. Presented again within a grace of 10 seconds (by another tab, or
+    /// because the answer was lost) it is given the same next one; later than that it ends the session.
     refresh_token: String,
     /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
     #[graphql(default)]
@@ -99,6 +105,9 @@ macro_rules! authentication_payload {
             refresh_token: Option<String>,
             /// When the access token ends.
             expires_at: Option<DateTime<Utc>>,
+            /// Says at later log-ins that this client was logged in before; good for 180 days, and for nothing without the password. Keep it over a
+            /// log-out and give it to `logIn`.
+            device_token: Option<String>,
             /// Who is logged in now.
             viewer: Option<Viewer>,
             /// Why not.
@@ -114,9 +123,10 @@ macro_rules! authentication_payload {
                         access_token: Some(authenticated.access_token),
                         refresh_token: Some(authenticated.refresh_token),
                         expires_at: Some(authenticated.expires_at),
+                        device_token: Some(authenticated.device_token),
                         user_errors,
                     },
-                    None => Self { access_token: None, refresh_token: None, expires_at: None, viewer: None, user_errors },
+                    None => Self { access_token: None, refresh_token: None, expires_at: None, device_token: None, viewer: None, user_errors },
                 })
             }
         }
@@ -151,6 +161,15 @@ pub struct SessionRevokeInput {
 pub struct SessionRevokePayload {
     /// Whether it was alive.
     revoked: bool,
+    /// Why not.
+    user_errors: Vec<UserError>,
+}
+
+/// The viewer's other sessions have ended.
+#[derive(SimpleObject)]
+pub struct SessionRevokeOthersPayload {
+    /// How many were ended.
+    revoked_count: i32,
     /// Why not.
     user_errors: Vec<UserError>,
 }
@@ -231,8 +250,14 @@ impl UserMutations {
     ) -> Option<async_graphql::Result<LogInPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result =
-                identity::log_in(&scope.op, &scope.domain, &input.handle, input.password).await;
+            let result = identity::log_in(
+                &scope.op,
+                &scope.domain,
+                &input.handle,
+                input.password,
+                input.device_token.as_deref(),
+            )
+            .await;
             LogInPayload::new(ctx, result)
         };
         Some(done.await)
@@ -274,12 +299,29 @@ impl UserMutations {
         Some(done.await)
     }
 
-    /// Ends the viewer's session: its tokens are good for nothing, and its sockets close, on every server within a second.
+    /// Ends all of the viewer's other sessions at once, also those beyond the 100 that `Viewer.sessions` shows; the one that asks goes on.
+    async fn session_revoke_others(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Option<async_graphql::Result<SessionRevokeOthersPayload>> {
+        let done = async {
+            let scope = mutation_scope(ctx)?;
+            let (ended, user_errors) =
+                payload(identity::revoke_others(&scope.op, &scope.domain).await)?;
+            let revoked_count = i32::try_from(ended.unwrap_or_default()).unwrap_or(i32::MAX);
+            Ok(SessionRevokeOthersPayload { revoked_count, user_errors })
+        };
+        Some(done.await)
+    }
+
+    /// Ends the viewer's session: its tokens are good for nothing, and its sockets close, on every server within a second. The access token may have
+    /// ended: it still says which session. With one that is no token of plaza's there is nothing to end (`loggedOut: false`).
     async fn log_out(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<LogOutPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
+            let refused = ctx.data::<Arc<RequestContext>>()?.refused_token;
             let (logged_out, user_errors) =
-                payload(identity::log_out(&scope.op, &scope.domain).await)?;
+                payload(identity::log_out(&scope.op, &scope.domain, refused).await)?;
             Ok(LogOutPayload { logged_out: logged_out.unwrap_or_default(), user_errors })
         };
         Some(done.await)

@@ -3,29 +3,31 @@
 use std::sync::Arc;
 
 use async_graphql::{ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 
 use crate::domain::{
     Page, Viewer as DomainViewer, follows, identity, notifications, orders, timelines,
 };
 use crate::graphql::analytics::types::ViewerAnalytics;
-use crate::graphql::connection::{Connection, connection, page};
+use crate::graphql::connection::Connection;
 use crate::graphql::context::Scope;
+use crate::graphql::cursors::List;
 use crate::graphql::error::fault;
-use crate::graphql::ids::global;
+use crate::graphql::ids::{global, global_text};
 use crate::graphql::notifications::groups::{self, NotificationGroup};
 use crate::graphql::notifications::preferences::{self, NotificationPreference};
 use crate::graphql::notifications::types::Notification;
 use crate::graphql::orders::types::Order;
 use crate::graphql::posts::types::Post;
 use crate::graphql::users::types::User;
-use crate::ids::Id;
+use crate::ids::{Id, SessionId};
 
 /// One of the viewer's log-ins.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct Session {
     /// The global id.
-    id: ID,
+    #[graphql(owned)]
+    pub id: ID,
     /// When it began.
     created_at: DateTime<Utc>,
     /// When tokens were last taken from it.
@@ -38,6 +40,31 @@ pub struct Session {
     is_current: bool,
 }
 
+impl Session {
+    fn of(row: identity::Session) -> Self {
+        Self {
+            id: global(row.id),
+            created_at: row.id.created_at(),
+            last_used_at: row.last_used_at.trunc_subsecs(3),
+            expires_at: row.expires_at.trunc_subsecs(3),
+            user_agent: row.user_agent,
+            is_current: row.is_current,
+        }
+    }
+
+    /// One of the viewer's own by its id; `None` for any other, and for one that has ended.
+    ///
+    /// # Errors
+    /// The viewer's shard is away.
+    pub async fn load(scope: &Scope, id: SessionId) -> async_graphql::Result<Option<Self>> {
+        if scope.op.viewer.is_none() {
+            return Ok(None);
+        }
+        let found = identity::session(&scope.op, &scope.domain, id).await;
+        Ok(found.map_err(|error| fault(&error))?.map(Self::of))
+    }
+}
+
 /// Who asks.
 #[derive(Debug, Clone)]
 pub struct Viewer {
@@ -46,6 +73,9 @@ pub struct Viewer {
 }
 
 impl Viewer {
+    /// The noun in its global id; the number is the person's.
+    pub const NOUN: &'static str = "Viewer";
+
     /// The viewer of this scope.
     pub fn of(viewer: DomainViewer, scope: &Arc<Scope>) -> Self {
         Self { viewer, scope: Arc::clone(scope) }
@@ -55,6 +85,11 @@ impl Viewer {
 /// Who asks, and what only they may see.
 #[Object]
 impl Viewer {
+    /// The global id: for the viewer alone, and not their person's.
+    pub async fn id(&self) -> ID {
+        global_text(Self::NOUN, &self.viewer.user_id.to_string())
+    }
+
     /// The person.
     async fn user(&self) -> Option<async_graphql::Result<User>> {
         User::load(&self.scope, self.viewer.user_id).await.transpose()
@@ -67,11 +102,13 @@ impl Viewer {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let home = async {
-            let request = page::<Post>(first, after.as_deref())?;
+            let list =
+                List::new(&self.scope, "Viewer.home", self.viewer.user_id).taking_old("Post");
+            let request = list.page(first, after.as_deref())?;
             let page = timelines::home(&self.scope.op, &self.scope.domain, request)
                 .await
                 .map_err(|error| fault(&error))?;
-            Ok(connection(page.map(|post| Post::new(post, &self.scope)), request))
+            Ok(list.connection(page.map(|post| Post::new(post, &self.scope)), request))
         };
         Some(home.await)
     }
@@ -83,11 +120,13 @@ impl Viewer {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Order>>> {
         let orders = async {
-            let request = page::<Order>(first, after.as_deref())?;
+            let list =
+                List::new(&self.scope, "Viewer.orders", self.viewer.user_id).taking_old("Order");
+            let request = list.page(first, after.as_deref())?;
             let page = orders::of_viewer(&self.scope.op, &self.scope.domain, request)
                 .await
                 .map_err(|error| fault(&error))?;
-            Ok(connection(page.map(|order| Order::new(order, &self.scope)), request))
+            Ok(list.connection(page.map(|order| Order::new(order, &self.scope)), request))
         };
         Some(orders.await)
     }
@@ -99,7 +138,9 @@ impl Viewer {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Notification>>> {
         let found = async {
-            let request = page::<Notification>(first, after.as_deref())?;
+            let list = List::new(&self.scope, "Viewer.notifications", self.viewer.user_id)
+                .taking_old("Notification");
+            let request = list.page(first, after.as_deref())?;
             let page = notifications::of_viewer(&self.scope.op, &self.scope.domain, request)
                 .await
                 .map_err(|error| fault(&error))?;
@@ -108,7 +149,7 @@ impl Viewer {
             let items = items
                 .filter_map(|(id, row)| Some((id, Notification::new(row, &self.scope)?)))
                 .collect();
-            Ok(connection(Page { items, end, has_next }, request))
+            Ok(list.connection(Page { items, end, has_next }, request))
         };
         Some(found.await)
     }
@@ -148,11 +189,12 @@ impl Viewer {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let found = async {
-            let request = page::<User>(first, after.as_deref())?;
+            let list = List::new(&self.scope, "Viewer.followRequests", self.viewer.user_id);
+            let request = list.page(first, after.as_deref())?;
             let page = follows::requests(&self.scope.op, &self.scope.domain, request)
                 .await
                 .map_err(|error| fault(&error))?;
-            Ok(connection(User::load_page(&self.scope, page).await?, request))
+            Ok(list.connection(User::load_page(&self.scope, page).await?, request))
         };
         Some(found.await)
     }
@@ -162,15 +204,7 @@ impl Viewer {
         let sessions = identity::sessions(&self.scope.op, &self.scope.domain)
             .await
             .map_err(|error| fault(&error));
-        let session = |row: identity::Session| Session {
-            id: global(row.id),
-            created_at: row.id.created_at(),
-            last_used_at: row.last_used_at,
-            expires_at: row.expires_at,
-            user_agent: row.user_agent,
-            is_current: row.is_current,
-        };
-        Some(sessions.map(|rows| rows.into_iter().map(session).collect()))
+        Some(sessions.map(|rows| rows.into_iter().map(Session::of).collect()))
     }
 
     /// What the viewer is told about all their posts and products: views, reach, sales.

@@ -14,13 +14,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Open;
+use super::allowance::Allowance;
+use super::credentials;
 use super::messages::{self, Close, FromClient};
 use crate::domain::Viewer;
+use crate::domain::identity::Holder;
 use crate::graphql::context::{RequestContext, is_client_key};
 use crate::graphql::error::ErrorCode;
 use crate::graphql::output::Rendered;
 use crate::http::execute::{Asked, Refused, execute, subscribe};
-use crate::http::identity::bearer;
 use crate::http::prepare::{Incoming, NotRun, prepare};
 use crate::http::{RequestId, Served};
 use crate::telemetry::trace;
@@ -33,10 +35,6 @@ const PING_AFTER: Duration = Duration::from_secs(40);
 const SPREAD: Duration = Duration::from_secs(15);
 /// How long a message may take to be sent: a client that does not read is let go.
 const SEND: Duration = Duration::from_secs(10);
-/// Messages a client may send at once, and a second.
-const BURST: f64 = 200.0;
-const PER_SECOND: f64 = 50.0;
-
 /// What an operation says.
 enum Said {
     Next(String, String),
@@ -46,22 +44,6 @@ enum Said {
 
 type Operations = SelectAll<Pin<Box<dyn Stream<Item = Said> + Send>>>;
 
-/// What is left of a client's allowance of messages.
-struct Allowance {
-    left: f64,
-    at: Instant,
-}
-
-impl Allowance {
-    fn take(&mut self) -> bool {
-        let now = Instant::now();
-        self.left =
-            (self.left + now.duration_since(self.at).as_secs_f64() * PER_SECOND).min(BURST) - 1.0;
-        self.at = now;
-        self.left >= 0.0
-    }
-}
-
 struct Connection {
     served: Served,
     id: RequestId,
@@ -69,6 +51,8 @@ struct Connection {
     socket: WebSocket,
     acknowledged: bool,
     viewer: Option<Viewer>,
+    /// When its access token ends, unless the client sends another one.
+    until: Option<Instant>,
     operations: Operations,
     running: HashMap<String, CancellationToken>,
     allowance: Allowance,
@@ -94,9 +78,10 @@ pub(super) async fn serve(
         socket,
         acknowledged: false,
         viewer: None,
+        until: None,
         operations: SelectAll::new(),
         running: HashMap::new(),
-        allowance: Allowance { left: BURST, at: Instant::now() },
+        allowance: Allowance::default(),
     };
     if let Err(Some(close)) = connection.run().await {
         let _ = tokio::time::timeout(SEND, connection.socket.send(close.frame())).await;
@@ -129,6 +114,9 @@ impl Connection {
                 Some(said) = self.operations.next(), if !self.operations.is_empty() => {
                     silent_until = Instant::now() + silence();
                     self.say(said).await?;
+                }
+                () = tokio::time::sleep_until(self.until.unwrap_or(init_until)), if self.until.is_some() => {
+                    return Err(Some(Close::TokenEnded));
                 }
                 () = tokio::time::sleep_until(init_until), if !self.acknowledged => return Err(Some(Close::InitTimeout)),
                 () = tokio::time::sleep_until(silent_until), if self.acknowledged => {
@@ -174,7 +162,10 @@ impl Connection {
             serde_json::from_str(&text).map_err(|_| Some(Close::BadMessage))?;
         match message {
             FromClient::ConnectionInit { payload } => self.init(payload.unwrap_or_default()).await,
-            FromClient::Ping { payload } => self.send(messages::pong(payload)).await,
+            FromClient::Ping { payload } => match credentials::new_token(payload.as_ref()) {
+                Some(token) => self.renew(token).await,
+                None => self.send(messages::pong(payload)).await,
+            },
             FromClient::Pong {} => Ok(()),
             FromClient::Subscribe { .. } | FromClient::Complete { .. } if !self.acknowledged => {
                 Err(Some(Close::Unauthorized))
@@ -193,20 +184,41 @@ impl Connection {
         if self.acknowledged {
             return Err(Some(Close::TooManyInits));
         }
-        let named = |name: &str| {
-            payload.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-        };
-        if let Some(authorization) = named("authorization").filter(|value| !value.is_null()) {
-            let viewer = authorization
-                .as_str()
-                .and_then(|authorization| bearer(&self.served.app, authorization));
-            self.viewer = Some(viewer.ok_or(Some(Close::Forbidden))?);
+        if let Some(token) = credentials::token_in(&payload).map_err(Some)? {
+            let holder = self.holder_of(token).ok_or(Some(Close::Forbidden))?;
+            self.hold(holder);
         }
         self.acknowledged = true;
         self.send(messages::ack()).await
     }
 
+    fn holder_of(&self, token: &str) -> Option<Holder> {
+        let domain = &self.served.app.domain;
+        domain.identity.holder_of(&domain.clock, token)
+    }
+
+    fn hold(&mut self, holder: Holder) {
+        let left = holder.until - self.served.app.domain.clock.now();
+        self.viewer = Some(holder.viewer);
+        self.until = Some(Instant::now() + left.to_std().unwrap_or_default());
+    }
+
+    /// Goes on with a new access token of the same session: operations that run are not disturbed.
+    async fn renew(&mut self, token: Option<&str>) -> Step {
+        let session = self.viewer.map(|viewer| viewer.session_id);
+        let holder = token
+            .and_then(|token| self.holder_of(token))
+            .filter(|holder| Some(holder.viewer.session_id) == session)
+            .ok_or(Some(Close::Forbidden))?;
+        self.hold(holder);
+        self.send(messages::renewed(holder.until)).await
+    }
+
     async fn subscribe(&mut self, id: String, incoming: Incoming) -> Step {
+        // A client that never stops talking is heard first: its token ends all the same.
+        if self.until.is_some_and(|until| until <= Instant::now()) {
+            return Err(Some(Close::TokenEnded));
+        }
         if id.is_empty() || id.len() > 128 {
             return Err(Some(Close::BadMessage));
         }

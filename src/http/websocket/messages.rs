@@ -33,7 +33,9 @@ pub(super) enum FromClient {
 pub(super) enum Close {
     BadMessage,
     Unauthorized,
+    NotUnderstood,
     Forbidden,
+    TokenEnded,
     InitTimeout,
     AlreadyInUse,
     TooManyInits,
@@ -49,7 +51,14 @@ impl Close {
         let (code, reason) = match self {
             Self::BadMessage => (4400, "Invalid message"),
             Self::Unauthorized => (4401, "Unauthorized"),
-            Self::Forbidden => (4403, "Forbidden"),
+            Self::NotUnderstood => (
+                4400,
+                "Say who you are as {\"authorization\": \"Bearer <access token>\"}, or leave it out",
+            ),
+            Self::Forbidden => (4403, "Forbidden: the access token is not (or no longer) good"),
+            Self::TokenEnded => {
+                (4403, "Forbidden: the access token has ended, come with a new one")
+            }
             Self::InitTimeout => (4408, "Connection initialisation timeout"),
             Self::AlreadyInUse => (4409, "Subscriber already exists"),
             Self::TooManyInits => (4429, "Too many initialisation requests"),
@@ -74,6 +83,11 @@ pub(super) fn ack() -> Message {
 
 pub(super) fn ping() -> Message {
     text(&json!({ "type": "ping" }))
+}
+
+/// The answer to a ping that brought a new access token.
+pub(super) fn renewed(until: chrono::DateTime<chrono::Utc>) -> Message {
+    text(&json!({ "type": "pong", "payload": { "authorizedUntil": until } }))
 }
 
 pub(super) fn pong(payload: Option<Value>) -> Message {

@@ -1,7 +1,9 @@
 //! `graphql-transport-ws`: subscriptions, and queries and mutations for clients that have nothing
 //! else. The same guard, cost and limits stand before a message as before a request.
 
+mod allowance;
 mod connection;
+mod credentials;
 mod messages;
 
 use std::collections::HashMap;

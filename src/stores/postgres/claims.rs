@@ -163,6 +163,17 @@ pub async fn claim_email(
     if claimed == 1 {
         return Ok(None);
     }
+    email_claim(connection, email).await
+}
+
+/// Who holds an e-mail address.
+///
+/// # Errors
+/// The server's.
+pub async fn email_claim(
+    connection: &mut Connection,
+    email: &str,
+) -> Result<Option<Claim>, StoreError> {
     Ok(prepared(
         sql("SELECT user_id, NULL::text AS client_key, claimed_at < now() - interval '1 minute' AS stale
              FROM email_claims WHERE email = $1")

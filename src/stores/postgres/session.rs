@@ -12,8 +12,8 @@ use super::routing::ShardIndex;
 /// A position in a shard's write-ahead log, in bytes.
 pub type Lsn = u64;
 
-/// The consistency token: what this client has written and seen, so that nothing it is answered
-/// lies before that. Opaque on the wire.
+/// What a client, or a session, has written and seen, so that nothing it is answered lies before
+/// that. It travels as the consistency token, which is sealed: nobody but plaza writes one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsistencyToken {
     /// shard ▶ LSN: how far its log had come when this client last wrote there.
@@ -28,9 +28,16 @@ pub struct ConsistencyToken {
     #[serde(rename = "r", default, skip_serializing_if = "is_zero")]
     pub seen_at_ms: i64,
     /// A cache could not be told of the write: this client reads past caches for a while.
-    #[serde(rename = "b", default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip)]
     pub bypass_cache: bool,
+    /// Until when the holder of a token does so, Unix milliseconds.
+    #[serde(rename = "b", default, skip_serializing_if = "is_zero")]
+    pub bypass_until_ms: i64,
 }
+
+/// How long what a token asks for is asked for, in milliseconds after the write: far longer than a
+/// serving replica may lag, or a cache may be untold.
+const ASKED_FOR_MS: i64 = 60_000;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_zero(ms: &i64) -> bool {
@@ -47,26 +54,41 @@ impl ConsistencyToken {
         self.written_at_ms = self.written_at_ms.max(other.written_at_ms);
         self.seen_at_ms = self.seen_at_ms.max(other.seen_at_ms);
         self.bypass_cache |= other.bypass_cache;
+        self.bypass_until_ms = self.bypass_until_ms.max(other.bypass_until_ms);
     }
 
-    /// As it travels in the `Plaza-Consistency` header.
-    pub fn encode(&self) -> String {
-        use base64::Engine;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD
-            .encode(serde_json::to_vec(self).unwrap_or_default())
-    }
-
-    /// Reads the header; `None` when it is not one of ours.
-    pub fn decode(text: &str) -> Option<Self> {
-        use base64::Engine;
-        if text.len() > 1_024 {
-            return None;
+    /// The token of a client that had this one and has `written` now: what is sealed for it.
+    #[must_use]
+    pub fn after(mut self, written: &Self, now_ms: i64) -> Self {
+        self.merge(written);
+        if written.bypass_cache {
+            self.bypass_until_ms = now_ms + ASKED_FOR_MS;
         }
-        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).ok()?;
-        let mut token: Self = serde_json::from_slice(&bytes).ok()?;
-        // No log comes so far: an earlier version gave this out for a position that it did not
-        // know, and no replica would ever serve the client again.
-        token.shards.retain(|_, lsn| *lsn < i64::MAX.unsigned_abs());
+        self
+    }
+
+    /// As it is sealed.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads what was sealed, as of now and on so many shards; `None` when it is none. Every value
+    /// was true once, which does not make it true today: times are not after now, and positions of
+    /// writes that every serving replica has long had are left out (a shard that was restored to
+    /// an earlier moment may never come to them).
+    pub fn of_bytes(bytes: &[u8], shards: usize, now_ms: i64, max_lag_ms: i64) -> Option<Self> {
+        let mut token: Self = serde_json::from_slice(bytes).ok()?;
+        let now_ms = now_ms.max(0);
+        token.written_at_ms = token.written_at_ms.clamp(0, now_ms);
+        token.seen_at_ms = token.seen_at_ms.clamp(0, now_ms);
+        token.bypass_until_ms = token.bypass_until_ms.clamp(0, now_ms.saturating_add(ASKED_FOR_MS));
+        token.bypass_cache = token.bypass_until_ms > now_ms;
+        // No log comes so far as the greatest: there is no such position, and no replica would
+        // ever serve the client again.
+        token.shards.retain(|shard, lsn| *shard < shards && *lsn < i64::MAX.unsigned_abs());
+        if now_ms - token.written_at_ms > ASKED_FOR_MS.max(max_lag_ms.saturating_mul(10)) {
+            token.shards.clear();
+        }
         Some(token)
     }
 }
@@ -195,13 +217,12 @@ mod tests {
     #[test]
     fn a_position_that_no_log_comes_to_is_none() {
         let shards = BTreeMap::from([(0, i64::MAX.unsigned_abs()), (1, u64::MAX), (2, 7)]);
-        let token = ConsistencyToken { shards, written_at_ms: 3, ..Default::default() };
-        let read = ConsistencyToken::decode(&token.encode()).unwrap();
-        assert_eq!((read.shards, read.written_at_ms), (BTreeMap::from([(2, 7)]), 3));
+        let token = read(&ConsistencyToken { shards, ..written(3) }, 5);
+        assert_eq!((token.shards, token.written_at_ms), (BTreeMap::from([(2, 7)]), 3));
     }
 
     #[test]
-    fn a_token_survives_the_header_and_merges_by_the_later() {
+    fn a_token_merges_by_the_later() {
         let mut token = ConsistencyToken {
             shards: BTreeMap::from([(0, 10), (1, 5)]),
             written_at_ms: 7,
@@ -212,11 +233,44 @@ mod tests {
             written_at_ms: 3,
             seen_at_ms: 4,
             bypass_cache: true,
+            ..Default::default()
         });
         assert_eq!((token.written_at_ms, token.seen_at_ms), (7, 4));
         assert_eq!(token.shards, BTreeMap::from([(0, 10), (1, 9), (2, 1)]));
-        assert_eq!(ConsistencyToken::decode(&token.encode()), Some(token));
-        assert_eq!(ConsistencyToken::decode("not one"), None);
+        assert!(token.bypass_cache);
+    }
+
+    fn written(at_ms: i64) -> ConsistencyToken {
+        ConsistencyToken {
+            shards: BTreeMap::from([(0, 10), (9, 5)]),
+            written_at_ms: at_ms,
+            ..Default::default()
+        }
+    }
+
+    fn read(token: &ConsistencyToken, now_ms: i64) -> ConsistencyToken {
+        ConsistencyToken::of_bytes(&token.to_bytes(), 4, now_ms, 2_000).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_read_as_of_now() {
+        let token = read(&written(1_000_000), 1_000_005);
+        assert_eq!(token.shards, BTreeMap::from([(0, 10)]), "of shards that there are");
+        assert_eq!(read(&written(i64::MAX), 1_000_000).written_at_ms, 1_000_000);
+        assert_eq!(read(&written(i64::MIN), 1_000_000).written_at_ms, 0);
+        assert!(read(&written(1_000_000), 1_060_001).shards.is_empty(), "long since everywhere");
+        assert_eq!(ConsistencyToken::of_bytes(b"{}", 4, 1, 1), None);
+    }
+
+    #[test]
+    fn caches_are_passed_by_for_a_while_after_one_was_not_told() {
+        let untold = ConsistencyToken { bypass_cache: true, ..written(1_000_000) };
+        let given = ConsistencyToken::default().after(&untold, 1_000_000);
+        assert!(read(&given, 1_000_001).bypass_cache);
+        assert!(!read(&given, 1_060_000).bypass_cache);
+        // A later write whose cache was told does not make it longer.
+        let later = read(&given, 1_050_000).after(&written(1_050_000), 1_050_000);
+        assert!(read(&later, 1_050_001).bypass_cache && !read(&later, 1_060_000).bypass_cache);
     }
 
     #[test]

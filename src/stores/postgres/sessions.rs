@@ -83,6 +83,28 @@ pub async fn rotate(
     Ok(rows.into_iter().next())
 }
 
+/// The session, if it is live and this is its refresh token's hash now.
+///
+/// # Errors
+/// The server's.
+pub async fn current(
+    connection: &mut Connection,
+    id: i64,
+    refresh_hash: &[u8],
+    now: DateTime<Utc>,
+) -> Result<Option<SessionRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT id, user_id, expires_at, last_used_at, user_agent FROM sessions
+             WHERE id = $1 AND refresh_hash = $2 AND revoked_at IS NULL AND expires_at > $3")
+        .bind::<BigInt, _>(id)
+        .bind::<Binary, _>(refresh_hash)
+        .bind::<Timestamptz, _>(now),
+    )
+    .get_result(connection)
+    .await
+    .optional()?)
+}
+
 /// Ends a session; false when it had ended.
 ///
 /// # Errors
@@ -121,6 +143,28 @@ pub async fn live(
     )
     .load(connection)
     .await?)
+}
+
+/// One of a user's live sessions.
+///
+/// # Errors
+/// The server's.
+pub async fn live_one(
+    connection: &mut Connection,
+    user: i64,
+    id: i64,
+    now: DateTime<Utc>,
+) -> Result<Option<SessionRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT id, user_id, expires_at, last_used_at, user_agent FROM sessions
+             WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL AND expires_at > $3")
+        .bind::<BigInt, _>(user)
+        .bind::<BigInt, _>(id)
+        .bind::<Timestamptz, _>(now),
+    )
+    .get_result(connection)
+    .await
+    .optional()?)
 }
 
 /// Ends a session, whoever's it is.
@@ -171,6 +215,29 @@ pub async fn revoke_all(
     )
     .execute(connection)
     .await?)
+}
+
+/// Ends all of a user's live sessions but one; which.
+///
+/// # Errors
+/// The server's.
+pub async fn revoke_others(
+    connection: &mut Connection,
+    user: i64,
+    kept: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let ended: Vec<RevokedRow> = prepared(
+        sql("UPDATE sessions SET revoked_at = $3
+             WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL AND expires_at > $3
+             RETURNING id, revoked_at")
+        .bind::<BigInt, _>(user)
+        .bind::<BigInt, _>(kept)
+        .bind::<Timestamptz, _>(now),
+    )
+    .load(connection)
+    .await?;
+    Ok(ended.into_iter().map(|row| row.id).collect())
 }
 
 /// A session that was ended.

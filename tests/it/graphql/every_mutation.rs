@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 use crate::app::{Answer, Person, TestApp, with_config};
 
 /// Mutations that are not told apart by a key, and why.
-const UNNAMED: [(&str, &str); 4] = [
+const UNNAMED: [(&str, &str); 5] = [
     ("logIn", "proves who asks, and begins a session each time: tokens are not stored"),
     ("sessionRefresh", "its refresh token names it: graphql/identity.rs"),
     ("logOut", "its second try has no session to ask with"),
+    ("sessionRevokeOthers", "has no input: graphql/tokens.rs sends it again with its key"),
     ("postViewsRecord", "telemetry: it takes no part in idempotency"),
 ];
 /// Told apart by a key without anybody who is logged in.

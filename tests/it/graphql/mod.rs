@@ -1,4 +1,6 @@
 mod bad_input;
+mod cursors;
+mod doors;
 mod every_mutation;
 mod every_path;
 mod idempotency;
@@ -15,4 +17,5 @@ mod social_review;
 mod specification;
 mod statement_budgets;
 mod threads;
+mod tokens;
 mod visibility;

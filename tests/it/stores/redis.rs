@@ -280,6 +280,7 @@ async fn what_a_session_writes_at_the_same_moment_is_all_remembered() {
             shards: [(shard, 1 << 40), (100, u64::try_from(shard).unwrap())].into(),
             written_at_ms: 1_700_000_000_000 + i64::try_from(shard).unwrap(),
             bypass_cache: shard == 7,
+            ..ConsistencyToken::default()
         };
         let redis = &redis;
         async move { redis.remember_writes(session, &token).await }

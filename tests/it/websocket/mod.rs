@@ -2,6 +2,7 @@
 
 mod protocol;
 pub mod resume;
+mod tokens;
 
 use std::time::Duration;
 

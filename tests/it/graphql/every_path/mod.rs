@@ -2,7 +2,7 @@
 //! and every mutation sent with another's ids. What a person has made carries marks that no answer
 //! to somebody who may not see it holds, wherever on the path it stands.
 
-mod paths;
+pub mod paths;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -185,6 +185,15 @@ async fn world(app: &TestApp) -> World {
         .as_str()
         .unwrap()
         .to_owned();
+    let own_ids = "{ viewer { id notificationGroups(first: 1) { nodes { id } } } }";
+    app.until("the target has notifications", async || {
+        let seen = app.ask(&target, own_ids, json!({})).await;
+        seen.at("/viewer/notificationGroups/nodes").as_array().is_some_and(|all| !all.is_empty())
+    })
+    .await;
+    let viewer = app.ask(&target, own_ids, json!({})).await.text("/viewer/id");
+    let group =
+        app.ask(&target, own_ids, json!({})).await.text("/viewer/notificationGroups/nodes/0/id");
     act(app, &target, "userBlock", &others["blocked"].id).await;
     act(app, &others["blocker"], "userBlock", &target.id).await;
     let marks = [
@@ -212,11 +221,12 @@ async fn world(app: &TestApp) -> World {
         ("mark-agent", Own),
         (session.as_str(), Own),
         (own.as_str(), Own),
+        (viewer.as_str(), Own),
     ];
     World {
         ids: [
             &target.id, &post, &product, &reply, &said, &stage, &own, &shown, &face, &spare,
-            &repost, &quote, &answer,
+            &repost, &quote, &answer, &session, &viewer, &group,
         ]
         .into_iter()
         .chain(&orders)
@@ -236,6 +246,9 @@ async fn world(app: &TestApp) -> World {
         orders,
     }
 }
+
+/// Nodes that have root fields of their own.
+const BY_THEIR_FIELDS: [&str; 3] = ["... on Viewer", "... on NotificationGroup", "... on Hashtag"];
 
 /// The root fields, with what they are to be given.
 fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
@@ -273,6 +286,8 @@ fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
             let deepest = |path: &Path| match name {
                 "node" => 3,
                 _ if name.ends_with("Search") => 4,
+                // Behind a viewer, a group and a hashtag is what `viewer` and `hashtag` lead to.
+                "nodes" if path.iter().any(|step| BY_THEIR_FIELDS.contains(&step.as_str())) => 3,
                 _ if path.iter().any(|step| step.starts_with("notificationGroups")) => 6,
                 _ => usize::MAX,
             };

@@ -1,0 +1,291 @@
+//! Handles that nobody may take: who had one would be taken for the house, or stand where a page
+//! of it is. Accounts that have one keep it.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+/// Names of the house, of its people, of its machines, and of its pages.
+const RESERVED: &[&str] = &[
+    // The house and those who work there.
+    "admin",
+    "administrator",
+    "admins",
+    "plaza",
+    "plazateam",
+    "plazasupport",
+    "plazaofficial",
+    "official",
+    "root",
+    "superuser",
+    "sysadmin",
+    "system",
+    "sysop",
+    "staff",
+    "team",
+    "support",
+    "help",
+    "helpdesk",
+    "helpcenter",
+    "moderator",
+    "moderators",
+    "moderation",
+    "mod",
+    "mods",
+    "operator",
+    "security",
+    "abuse",
+    "trust",
+    "trustandsafety",
+    "safety",
+    "legal",
+    "compliance",
+    "copyright",
+    "dmca",
+    "press",
+    "media",
+    "contact",
+    "feedback",
+    "billing",
+    "payment",
+    "payments",
+    "refund",
+    "refunds",
+    "sales",
+    "noreply",
+    "donotreply",
+    "postmaster",
+    "hostmaster",
+    "webmaster",
+    "mailerdaemon",
+    "daemon",
+    "nobody",
+    "anonymous",
+    "everyone",
+    "everybody",
+    "all",
+    "here",
+    "channel",
+    "deleted",
+    "unknown",
+    "verified",
+    "verify",
+    "verification",
+    // Words that programs take for something else.
+    "null",
+    "undefined",
+    "none",
+    "nil",
+    "nan",
+    "true",
+    "false",
+    "void",
+    "constructor",
+    "prototype",
+    "proto",
+    "me",
+    "self",
+    "viewer",
+    // Machines.
+    "www",
+    "api",
+    "apis",
+    "graphql",
+    "graphiql",
+    "rest",
+    "rpc",
+    "grpc",
+    "websocket",
+    "websockets",
+    "socket",
+    "sockets",
+    "web",
+    "mail",
+    "email",
+    "smtp",
+    "imap",
+    "pop3",
+    "ftp",
+    "sftp",
+    "ssh",
+    "dns",
+    "cdn",
+    "static",
+    "asset",
+    "assets",
+    "image",
+    "images",
+    "upload",
+    "uploads",
+    "download",
+    "downloads",
+    "file",
+    "files",
+    "public",
+    "private",
+    "internal",
+    "localhost",
+    "localdomain",
+    "server",
+    "servers",
+    "proxy",
+    "status",
+    "health",
+    "healthz",
+    "livez",
+    "readyz",
+    "metrics",
+    "wellknown",
+    "jwks",
+    "robots",
+    "robotstxt",
+    "favicon",
+    "faviconico",
+    "sitemap",
+    "manifest",
+    "serviceworker",
+    "schema",
+    "docs",
+    "documentation",
+    "developer",
+    "developers",
+    // Pages, those there are and those there may be.
+    "about",
+    "account",
+    "accounts",
+    "analytics",
+    "blog",
+    "cart",
+    "checkout",
+    "compose",
+    "cookies",
+    "discover",
+    "explore",
+    "feed",
+    "followers",
+    "following",
+    "hashtag",
+    "hashtags",
+    "home",
+    "imprint",
+    "inbox",
+    "index",
+    "invite",
+    "jobs",
+    "login",
+    "logout",
+    "logoff",
+    "market",
+    "marketplace",
+    "message",
+    "messages",
+    "new",
+    "notification",
+    "notifications",
+    "oauth",
+    "oauth2",
+    "openid",
+    "order",
+    "orders",
+    "password",
+    "passwords",
+    "people",
+    "post",
+    "posts",
+    "preferences",
+    "privacy",
+    "product",
+    "products",
+    "profile",
+    "profiles",
+    "register",
+    "registration",
+    "report",
+    "reports",
+    "reset",
+    "rss",
+    "search",
+    "session",
+    "sessions",
+    "setting",
+    "settings",
+    "shop",
+    "shops",
+    "signin",
+    "signout",
+    "signup",
+    "sso",
+    "store",
+    "tag",
+    "tags",
+    "terms",
+    "termsofservice",
+    "timeline",
+    "tos",
+    "trending",
+    "user",
+    "users",
+    "welcome",
+];
+
+/// A name as the eye takes it: without underscores, and with one letter for all that look like it.
+fn seen(name: &str) -> String {
+    let letters = name.chars().filter(|c| *c != '_').map(|c| match c {
+        '0' => 'o',
+        '1' | 'l' => 'i',
+        '3' => 'e',
+        '4' => 'a',
+        '5' => 's',
+        '7' => 't',
+        '8' => 'b',
+        other => other,
+    });
+    letters.collect::<String>().replace("rn", "m").replace("vv", "w")
+}
+
+/// Whether a handle, or one that looks like it, is kept for the house. One of underscores alone is.
+pub fn is_reserved(handle: &str) -> bool {
+    static SEEN: LazyLock<HashSet<String>> =
+        LazyLock::new(|| RESERVED.iter().map(|name| seen(name)).collect());
+    let seen = seen(handle);
+    seen.is_empty() || SEEN.contains(&seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_reserved_name_is_reserved() {
+        for name in RESERVED {
+            assert_eq!(*name, name.to_ascii_lowercase());
+            let between: String = name.chars().flat_map(|c| [c, '_']).collect();
+            let digits: String = name
+                .chars()
+                .map(|c| match c {
+                    'o' => '0',
+                    'l' | 'i' => '1',
+                    'e' => '3',
+                    'a' => '4',
+                    's' => '5',
+                    't' => '7',
+                    other => other,
+                })
+                .collect();
+            for like in [(*name).to_owned(), format!("_{name}_"), between, digits] {
+                assert!(is_reserved(&like), "{like}");
+            }
+        }
+        for like in ["adrnin", "vvvvw", "p1aza", "___", "_"] {
+            assert!(is_reserved(like), "{like}");
+        }
+    }
+
+    #[test]
+    fn ordinary_names_are_free() {
+        for name in
+            ["ann", "bob", "alice", "seller", "buyer", "author", "admin_fan", "rootbeer", "u7"]
+        {
+            assert!(!is_reserved(name), "{name}");
+        }
+    }
+}
