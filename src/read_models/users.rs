@@ -12,7 +12,7 @@ use crate::protocol::envelope::EventEnvelope;
 use crate::protocol::events::{Aggregate, Event};
 use crate::protocol::routing::Topic;
 use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, ShardIndex};
+use crate::stores::postgres::{ShardIndex, Transaction};
 
 /// The projection.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Projection for Users {
 
     async fn commit(
         &self,
-        _connection: &mut Connection,
+        _transaction: &mut Transaction,
         _shard: ShardIndex,
         _events: &[EventEnvelope],
     ) -> Result<(), StoreError> {
