@@ -1,0 +1,118 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::people;
+use super::*;
+
+fn world() -> World {
+    let (people, follows) = (people(3_000, 7), Follows::drawn(3_000, 50.0, 7));
+    World::of_new_people(
+        ShardMap::even(4),
+        7,
+        people,
+        "hash".into(),
+        follows,
+        Plan { posts: 9_000, products: 300, orders: 600 },
+    )
+}
+
+/// Every row of a step, by table: (shard, line).
+fn all(world: &World, step: Step) -> BTreeMap<&'static str, Vec<(usize, String)>> {
+    let mut lines: BTreeMap<&'static str, Vec<(usize, String)>> = BTreeMap::new();
+    for chunk in 0..world.chunks(step) {
+        for rows in world.make(step, chunk).rows {
+            for (shard, text) in rows.by_shard {
+                assert_eq!(u64::try_from(text.text.lines().count()).unwrap(), text.rows);
+                lines
+                    .entry(rows.table.name)
+                    .or_default()
+                    .extend(text.text.lines().map(|line| (shard.0, line.to_owned())));
+            }
+        }
+    }
+    lines
+}
+
+fn field(line: &str, number: usize) -> i64 {
+    line.split('\t').nth(number).unwrap().parse().unwrap()
+}
+
+#[test]
+fn both_sides_of_a_follow_tell_the_same() {
+    let world = world();
+    let (others, own) = (all(&world, Step::Followers), all(&world, Step::Follows));
+    let own: BTreeSet<_> = own["follows"]
+        .iter()
+        .map(|(_, line)| (field(line, 0), field(line, 1), field(line, 2)))
+        .collect();
+    let others: Vec<_> = others["followers"]
+        .iter()
+        .map(|(_, line)| (field(line, 1), field(line, 0), field(line, 2)))
+        .collect();
+    assert_eq!(others.len(), own.len(), "none twice");
+    assert_eq!(others.into_iter().collect::<BTreeSet<_>>(), own);
+    let ids: BTreeSet<i64> = own.iter().map(|(_, _, id)| *id).collect();
+    assert_eq!(ids.len(), own.len(), "no id twice");
+}
+
+#[test]
+fn ids_are_unique_and_counts_are_those_of_the_rows() {
+    let world = world();
+    let made = all(&world, Step::Posts);
+    for table in ["posts", "comments"] {
+        let ids: BTreeSet<i64> = made[table].iter().map(|(_, line)| field(line, 0)).collect();
+        assert_eq!(ids.len(), made[table].len(), "{table}");
+    }
+    let mut likes: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut comments: BTreeMap<i64, i64> = BTreeMap::new();
+    made["likes"].iter().for_each(|(_, line)| *likes.entry(field(line, 0)).or_default() += 1);
+    made["comments"].iter().for_each(|(_, line)| *comments.entry(field(line, 1)).or_default() += 1);
+    assert_eq!(made["post_counts"].len(), 9_000);
+    for (_, line) in &made["post_counts"] {
+        let post = field(line, 0);
+        let rows = (
+            likes.get(&post).copied().unwrap_or_default(),
+            comments.get(&post).copied().unwrap_or_default(),
+        );
+        assert_eq!((field(line, 1), field(line, 2)), rows);
+    }
+}
+
+#[test]
+fn an_order_is_of_a_product_that_exists_and_its_reservation_lies_beside_that() {
+    let world = world();
+    let products: BTreeMap<i64, usize> = all(&world, Step::Products)["products"]
+        .iter()
+        .map(|(shard, line)| (field(line, 0), *shard))
+        .collect();
+    let made = all(&world, Step::Orders);
+    assert_eq!((products.len(), made["orders"].len(), made["order_lines"].len()), (300, 600, 600));
+    for (shard, line) in &made["reservations"] {
+        assert_eq!(products.get(&field(line, 1)), Some(shard));
+    }
+    let orders: BTreeMap<i64, i64> =
+        made["orders"].iter().map(|(_, line)| (field(line, 0), field(line, 3))).collect();
+    assert_eq!(orders.len(), 600);
+    for (_, line) in &made["payments"] {
+        assert_eq!(orders.get(&field(line, 0)), Some(&field(line, 1)));
+    }
+}
+
+#[test]
+fn the_first_person_comes_alone() {
+    let world = world();
+    assert_eq!(all(&world, Step::People)["users"].len(), 2_999);
+    assert!(all(&world, Step::First)["users"][0].1.contains("\talice\t"));
+    assert_eq!(all(&world, Step::Claims)["handle_claims"].len(), 3_000);
+}
+
+#[test]
+fn people_who_are_there_are_not_made_again() {
+    let world = World::of_people(
+        ShardMap::even(4),
+        1,
+        people(10, 1),
+        Plan { posts: 5, products: 1, orders: 0 },
+    );
+    let steps: Vec<Step> = Step::ALL.into_iter().filter(|step| world.chunks(*step) > 0).collect();
+    assert_eq!(steps, [Step::Posts, Step::Products]);
+}
