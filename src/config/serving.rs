@@ -29,7 +29,8 @@ pub struct ServerConfig {
     /// Requests at work at the same time; more wait for a moment (40 ms) and are refused, with the
     /// advice to come back.
     pub max_in_flight: usize,
-    /// Development conveniences: introspection and explanations for everyone.
+    /// Development conveniences: introspection and explanations for everyone. Off unless said
+    /// otherwise; `make up` says so.
     pub development: bool,
     /// The only queries that run, when set: a JSON file of hash (or any id) to text.
     pub trusted_documents: Option<PathBuf>,
@@ -37,6 +38,9 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<Network>,
     /// Origins of browsers' pages that may use the API; `public_url` always may.
     pub allowed_origins: Vec<String>,
+    /// Whom to tell of a weakness, a `mailto:` or `https:` address: `/.well-known/security.txt` says
+    /// so; without it there is none.
+    pub security_contact: Option<String>,
     /// Where the built front end is (`web/dist`).
     pub web_folder: PathBuf,
 }
@@ -50,13 +54,14 @@ impl Default for ServerConfig {
             max_response_bytes: MAX_RESPONSE_BYTES,
             deadline_ms: 2_500,
             max_in_flight: 96,
-            development: true,
+            development: false,
             trusted_documents: None,
             trusted_proxies: ["127.0.0.0/8", "::1/128"]
                 .into_iter()
                 .filter_map(Network::parse)
                 .collect(),
             allowed_origins: Vec::new(),
+            security_contact: None,
             web_folder: PathBuf::from("web/dist"),
         }
     }

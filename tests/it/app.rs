@@ -80,8 +80,11 @@ pub fn config_file() -> PathBuf {
 }
 
 fn base_config() -> Config {
-    Config::load(Some(&config_file()))
-        .expect("the servers' configuration: run `infra/local/up servers`")
+    let mut config = Config::load(Some(&config_file()))
+        .expect("the servers' configuration: run `infra/local/up servers`");
+    // As `make up` has it: tests look at the schema and at explanations.
+    config.server.development = true;
+    config
 }
 
 /// The same server, another database.

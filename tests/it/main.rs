@@ -27,6 +27,7 @@ mod kubernetes;
 mod layers;
 mod limits;
 mod operate;
+mod pages;
 mod projections;
 mod stores;
 mod template;

@@ -35,6 +35,8 @@ write_plaza_config() {
 [server]
 public_url = "http://127.0.0.1:$PLAZA_NGINX_PORT"
 web_folder = "$ROOT/web/dist"
+# Introspection and explanations for everybody: off unless said.
+development = true
 
 [limits]
 # Everybody here comes from one address, a few accounts carry whole load runs, and generators open many sockets.
