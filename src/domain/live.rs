@@ -40,7 +40,19 @@ pub struct HomeCursor {
     pub post: i64,
 }
 
+/// How long before the newest post of a page another one may be that came to the home only after
+/// the page was read: the fan-out of an author with many followers takes seconds, and ids are in
+/// the order of writing.
+const OVERTAKEN_MS: i64 = 30_000;
+
 impl HomeCursor {
+    /// From a page of the home whose newest post is this one. What was written shortly before it
+    /// comes again: some of it may not have been there yet.
+    pub fn of_page(newest: i64) -> Self {
+        let before = ids::created_at(newest).timestamp_millis() - OVERTAKEN_MS;
+        Self { position: None, post: ids::compose(before, Bucket::new(0), 0).max(1) }
+    }
+
     /// As text: `ms-number:post`, or `:post`.
     pub fn encode(&self) -> String {
         match self.position {

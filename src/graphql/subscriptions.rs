@@ -63,14 +63,19 @@ impl Subscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "The last cursor seen: what came since comes first. Left out: from now on."
+            desc = "The last cursor seen: what came since comes first. The cursor of an edge of `Viewer.home` is taken too: what is newer than that post comes first, and posts of the 30 seconds before it once more, since some of them may have come after the page was read. Left out: from now on."
         )]
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = Events<Post>>> {
         let (context, viewer) = begin(ctx)?;
         let list = stream_of(&context, "Subscription.homeUpdated", viewer.user_id, "home");
         let read = |place: &[u8]| HomeCursor::decode(std::str::from_utf8(place).ok()?);
-        let cursor = list.open(after.as_deref(), read, HomeCursor::decode)?;
+        let seals = &context.domain().identity.seals;
+        let page = List::sealed_by(seals, "Viewer.home", viewer.user_id);
+        let cursor = match page.open_row(after.as_deref()) {
+            Ok(Some(newest)) => Some(HomeCursor::of_page(newest)),
+            Ok(None) | Err(_) => list.open(after.as_deref(), read, HomeCursor::decode)?,
+        };
         let watch = HomeWatch::begin(context.domain(), viewer.user_id, cursor).await;
         Ok(stream::unfold((watch, context, list), |(mut watch, context, list)| async move {
             context.pay_event().await;

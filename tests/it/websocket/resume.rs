@@ -246,3 +246,45 @@ async fn nobody_is_told_what_they_may_no_longer_see() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_the_home_feed_says_from_where_to_listen() {
+    with_app(async |app| {
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        app.follow(&bob, &ann).await;
+        app.until("the follow is known", async || {
+            app.count("SELECT count(*) FROM followers").await == 1
+        })
+        .await;
+        let page = "{ viewer { home(first: 5) { edges { cursor node { text } } } } }";
+        let until_newest = async |text: &str| {
+            app.until("it is in the feed", async || {
+                app.ask(&bob, page, json!({})).await.at("/viewer/home/edges/0/node/text") == text
+            })
+            .await;
+        };
+        app.post(&ann, "one").await;
+        until_newest("one").await;
+        app.post(&ann, "two").await;
+        until_newest("two").await;
+        let head = app.ask(&bob, page, json!({})).await.at("/viewer/home/edges/0/cursor");
+        // Written after the page was read, and before anybody listens.
+        app.post(&ann, "three").await;
+        until_newest("three").await;
+
+        let mut socket = Socket::of(app, Some(&bob)).await;
+        socket.subscribe("1", HOME, json!({ "after": head })).await;
+        let mut heard = Vec::new();
+        for _ in 0..3 {
+            heard.push(text(&socket.next("1").await).to_owned());
+        }
+        assert_eq!(
+            heard,
+            ["one", "two", "three"],
+            "what is newer, and what may have come to the feed after the page although it is older"
+        );
+        app.post(&ann, "four").await;
+        assert_eq!(text(&socket.next("1").await), "four");
+    })
+    .await;
+}
