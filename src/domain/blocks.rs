@@ -2,10 +2,15 @@
 //! learns of it by the event.
 
 use super::users::{self, User};
-use super::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, relations};
+use super::{
+    Domain, DomainError, Mutation, Operation, Page, PageRequest, Tx, UserErrorCode, mutate,
+    relations,
+};
 use crate::ids::{Id, UserId};
 use crate::protocol::events::Event;
-use crate::stores::postgres::{blocks as store, follows as follow_rows, users as user_rows};
+use crate::stores::postgres::{
+    Connection, blocks as store, follows as follow_rows, users as user_rows,
+};
 
 /// The viewer blocks somebody, and no longer follows them; blocked already is fine. The other
 /// follows the viewer no longer either. Returns the other, if the viewer may see them.
@@ -48,6 +53,27 @@ pub async fn unblock(
 ) -> Result<Option<User>, DomainError> {
     let found = users::seen(op, domain, blocked);
     change(op, domain, blocked, ("userUnblock", false), found).await
+}
+
+/// People the viewer blocks, newest block first; cursor = block id.
+///
+/// # Errors
+/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
+pub async fn of_viewer(
+    op: &Operation,
+    domain: &Domain,
+    page: PageRequest,
+) -> Result<Page<UserId>, DomainError> {
+    let viewer = op.require_viewer()?.user_id;
+    let shard = domain.cluster.shard_of_id(viewer);
+    let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
+    let rows = domain
+        .cluster
+        .read(&op.reads, shard, async |connection: &mut Connection| {
+            store::page(connection, viewer.as_i64(), page.after, limit).await
+        })
+        .await?;
+    Ok(Page::from_rows(rows, page.first).map(UserId::from_i64))
 }
 
 async fn change(

@@ -6,7 +6,7 @@ use async_graphql::{ID, Object, SimpleObject};
 use chrono::{DateTime, SubsecRound, Utc};
 
 use crate::domain::{
-    Page, Viewer as DomainViewer, follows, identity, notifications, orders, timelines,
+    Page, Viewer as DomainViewer, blocks, follows, identity, notifications, orders, timelines,
 };
 use crate::graphql::analytics::types::ViewerAnalytics;
 use crate::graphql::connection::Connection;
@@ -195,6 +195,22 @@ impl Viewer {
                 .await
                 .map_err(|error| fault(&error))?;
             Ok(list.connection(User::load_page(&self.scope, page).await?, request))
+        };
+        Some(found.await)
+    }
+
+    /// People the viewer blocks, newest block first. Who blocks the viewer in turn is left out.
+    async fn blocked_users(
+        &self,
+        #[graphql(desc = "How many, 1 to 100.")] first: i32,
+        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<User>>> {
+        let found = async {
+            let request = page::<User>(first, after.as_deref())?;
+            let page = blocks::of_viewer(&self.scope.op, &self.scope.domain, request)
+                .await
+                .map_err(|error| fault(&error))?;
+            Ok(connection(User::load_page(&self.scope, page).await?, request))
         };
         Some(found.await)
     }

@@ -83,3 +83,32 @@ pub async fn stands(
     .await?;
     Ok(row.flag)
 }
+
+#[derive(QueryableByName)]
+struct PageRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = BigInt)]
+    blocked_id: i64,
+}
+
+/// (block id, blocked person) of a person's blocks, newest first, below `after`.
+///
+/// # Errors
+/// The server's.
+pub async fn page(
+    connection: &mut Connection,
+    blocker: i64,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<(i64, i64)>, StoreError> {
+    let rows: Vec<PageRow> = prepared(
+        sql("SELECT id, blocked_id FROM blocks WHERE blocker_id = $1 AND active AND id < $2 ORDER BY id DESC LIMIT $3")
+            .bind::<BigInt, _>(blocker)
+            .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
+            .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.blocked_id)).collect())
+}

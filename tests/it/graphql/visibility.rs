@@ -208,3 +208,42 @@ async fn the_suspended_are_seen_by_nobody_and_cannot_act() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_one_blocks_is_listed_page_by_page_and_is_nobody_elses_to_see() {
+    with_app(async |app| {
+        let me = app.sign_up("me").await;
+        let query = "query($after: String) { viewer { blockedUsers(first: 2, after: $after) \
+            { edges { cursor node { handle } } pageInfo { hasNextPage endCursor } } } }";
+        let handles = |answer: &Value| -> Vec<String> {
+            let edges = answer["edges"].as_array().unwrap();
+            edges.iter().map(|edge| edge["node"]["handle"].as_str().unwrap().to_owned()).collect()
+        };
+        let ask = async |who: &Person, after: Value| {
+            app.ask(who, query, json!({ "after": after })).await.at("/viewer/blockedUsers")
+        };
+        assert_eq!(handles(&ask(&me, json!(null)).await), Vec::<String>::new());
+        let mut others = Vec::new();
+        for name in ["one", "two", "three"] {
+            let other = app.sign_up(name).await;
+            assert_eq!(act(app, &me, "userBlock", &other.id).await, json!([]));
+            others.push(other);
+        }
+        let first = ask(&me, json!(null)).await;
+        assert_eq!(handles(&first), ["three", "two"], "the newest block first");
+        assert_eq!(first["pageInfo"]["hasNextPage"], json!(true));
+        // Blocked in the meantime: before the page that was read, so not on the next.
+        let four = app.sign_up("four").await;
+        assert_eq!(act(app, &me, "userBlock", &four.id).await, json!([]));
+        let second = ask(&me, first["pageInfo"]["endCursor"].clone()).await;
+        assert_eq!(handles(&second), ["one"]);
+        assert_eq!(second["pageInfo"]["hasNextPage"], json!(false));
+
+        assert_eq!(act(app, &me, "userUnblock", &others[1].id).await, json!([]));
+        assert_eq!(handles(&ask(&me, json!(null)).await), ["four", "three"]);
+        assert_eq!(handles(&ask(&four, json!(null)).await), Vec::<String>::new());
+        let bad = app.ask(&me, query, json!({ "after": "x" })).await;
+        assert_eq!(bad.code(), "BAD_USER_INPUT");
+    })
+    .await;
+}
