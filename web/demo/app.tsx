@@ -1,43 +1,61 @@
 import type { Client as Socket } from 'graphql-ws';
-import { useEffect, useMemo, type ReactNode } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useRef, type ComponentType, type ReactNode } from 'react';
 import { Provider } from 'urql';
-import type { Session } from '../shared/session';
+import type { LoggedIn, Session } from '../shared/session';
 import { createApi } from './api/client';
 import { Arrivals } from './live/arrivals';
 import { LiveProvider } from './live/live';
+import { toast } from './live/toasts';
 import { SessionContext, useMe } from './me';
-import { AnalyticsPage } from './pages/analytics';
-import { HashtagPage } from './pages/hashtag';
 import { HomePage } from './pages/home';
-import { LogInPage, SignUpPage } from './pages/log-in';
-import { NotificationsPage } from './pages/notifications';
-import { NotificationGroupsPage } from './pages/notification-groups';
-import { NotificationPreferencesPage } from './pages/notification-preferences';
-import { OrdersPage } from './pages/orders';
-import { PersonPage } from './pages/person';
-import { PostPage } from './pages/post';
-import { ProductPage } from './pages/product';
-import { QuotePage } from './pages/quote';
-import { SearchPage } from './pages/search';
-import { SessionsPage } from './pages/sessions';
-import { ShopPage } from './pages/shop';
 import { Boundary } from './parts/boundary';
 import { Page } from './parts/page';
-import { Empty } from './parts/states';
-import { Link, match, Redirect, usePath } from './router';
+import { Empty, Skeletons } from './parts/states';
+import { Link, match, navigate, Redirect, usePath } from './router';
 import { Shell } from './shell';
+
+/** A page that comes when somebody goes there: a chunk of its own. Home is in the first one, most visits begin there. */
+function page<Name extends string, Props extends object>(load: () => Promise<Record<Name, ComponentType<Props>>>, name: Name) {
+  return lazy<ComponentType<Props>>(async () => ({ default: (await load())[name] }));
+}
+
+const AnalyticsPage = page(() => import('./pages/analytics'), 'AnalyticsPage');
+const HashtagPage = page(() => import('./pages/hashtag'), 'HashtagPage');
+const NotificationsPage = page(() => import('./pages/notifications'), 'NotificationsPage');
+const NotificationGroupsPage = page(() => import('./pages/notification-groups'), 'NotificationGroupsPage');
+const NotificationPreferencesPage = page(() => import('./pages/notification-preferences'), 'NotificationPreferencesPage');
+const OrdersPage = page(() => import('./pages/orders'), 'OrdersPage');
+const PersonPage = page(() => import('./pages/person'), 'PersonPage');
+const PostPage = page(() => import('./pages/post'), 'PostPage');
+const ProductPage = page(() => import('./pages/product'), 'ProductPage');
+const QuotePage = page(() => import('./pages/quote'), 'QuotePage');
+const SearchPage = page(() => import('./pages/search'), 'SearchPage');
+const SessionsPage = page(() => import('./pages/sessions'), 'SessionsPage');
+const ShopPage = page(() => import('./pages/shop'), 'ShopPage');
+const SettingsPage = page(() => import('./pages/settings'), 'SettingsPage');
+const BlockedPage = page(() => import('./pages/blocked'), 'BlockedPage');
+const RequestsPage = page(() => import('./pages/requests'), 'RequestsPage');
+const FollowsPage = page(() => import('./pages/follows'), 'FollowsPage');
+const LandingPage = page(() => import('./pages/landing'), 'LandingPage');
+const LogInPage = page(() => import('./pages/log-in'), 'LogInPage');
+const SignUpPage = page(() => import('./pages/log-in'), 'SignUpPage');
 
 interface Route {
   pattern: string;
   /** For whom it is, when not for everybody. */
   only?: 'people' | 'guests';
-  page: (named: Record<string, string>) => ReactNode;
+  page: (named: Record<string, string>, me: LoggedIn | null) => ReactNode;
 }
 
 const ROUTES: readonly Route[] = [
-  { pattern: '/', only: 'people', page: () => <HomePage /> },
+  { pattern: '/', page: (_, me) => (me ? <HomePage /> : <LandingPage />) },
   { pattern: '/p/:id', page: ({ id = '' }) => <PostPage key={id} id={id} /> },
   { pattern: '/u/:handle', page: ({ handle = '' }) => <PersonPage key={handle} handle={handle} /> },
+  { pattern: '/u/:handle/followers', page: ({ handle = '' }) => <FollowsPage key={`${handle} followers`} handle={handle} side="followers" /> },
+  { pattern: '/u/:handle/following', page: ({ handle = '' }) => <FollowsPage key={`${handle} following`} handle={handle} side="following" /> },
+  { pattern: '/settings', only: 'people', page: () => <SettingsPage /> },
+  { pattern: '/settings/blocked', only: 'people', page: () => <BlockedPage /> },
+  { pattern: '/requests', only: 'people', page: () => <RequestsPage /> },
   { pattern: '/p/:id/quote', only: 'people', page: ({ id = '' }) => <QuotePage key={id} id={id} /> },
   { pattern: '/tag/:name', page: ({ name = '' }) => <HashtagPage key={name} name={name} /> },
   { pattern: '/shop', page: () => <ShopPage /> },
@@ -63,7 +81,18 @@ export function App({ session, socket }: { session: Session; socket: Socket }) {
 
 /** Everything below belongs to one person: with another one it begins anew, with an empty cache and a socket of their own. */
 function Plaza({ session, socket }: { session: Session; socket: Socket }) {
-  const userId = useMe()?.userId ?? 'nobody';
+  const me = useMe();
+  const userId = me?.userId ?? 'nobody';
+  const before = useRef(me);
+  useEffect(() => {
+    const ended = before.current !== null && me === null;
+    before.current = me;
+    if (!ended) return;
+    if (session.left) return navigate('/');
+    const path = location.pathname;
+    navigate(path === '/' ? '/login' : `/login?to=${encodeURIComponent(path)}`, { replace: true });
+    toast('failed', 'Your session has ended. Log in again.');
+  }, [me, session]);
   const { api, arrivals } = useMemo(() => {
     const arrivals = new Arrivals();
     return { arrivals, api: createApi(session, socket, arrivals) };
@@ -93,9 +122,13 @@ function Routed() {
   for (const { pattern, only, page } of ROUTES) {
     const named = match(pattern, path);
     if (!named) continue;
-    if (only === 'people' && !me) return <Redirect to={path === '/' ? '/login' : `/login?to=${encodeURIComponent(path)}`} />;
+    if (only === 'people' && !me) return <Redirect to={`/login?to=${encodeURIComponent(path)}`} />;
     if (only === 'guests' && me) return <Redirect to={destination()} />;
-    return <Boundary key={path}>{page(named)}</Boundary>;
+    return (
+      <Boundary key={path}>
+        <Suspense fallback={<Skeletons />}>{page(named, me)}</Suspense>
+      </Boundary>
+    );
   }
   return (
     <Page title="Not here" hideTitle>

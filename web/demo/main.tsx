@@ -4,6 +4,7 @@ import './style/layout.css';
 import './style/parts.css';
 import './style/states.css';
 import './style/pages.css';
+import './style/more.css';
 
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';

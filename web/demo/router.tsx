@@ -3,7 +3,10 @@ import { useEffect, useSyncExternalStore, type AnchorHTMLAttributes, type MouseE
 const listeners = new Set<() => void>();
 const announce = () => listeners.forEach((listener) => listener());
 
-addEventListener('popstate', announce);
+addEventListener('popstate', ({ state }) => {
+  went = Number((state as { went?: number } | null)?.went ?? 0);
+  announce();
+});
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
@@ -15,13 +18,22 @@ export function usePath(): string {
   return useSyncExternalStore(subscribe, () => location.pathname);
 }
 
+/** How many pages of plaza's lie behind this one in the tab's history; a reload keeps it. */
+let went = Number((history.state as { went?: number } | null)?.went ?? 0);
+
 export function navigate(to: string, { replace = false } = {}): void {
-  if (replace) history.replaceState(null, '', to);
-  else history.pushState(null, '', to);
+  if (replace) history.replaceState({ went }, '', to);
+  else history.pushState({ went: (went += 1) }, '', to);
   announce();
   scrollTo(0, 0);
   // Keyboards and screen readers go on from the new page's beginning, not from a link that is gone.
   document.getElementById('main')?.focus({ preventScroll: true });
+}
+
+/** Back to the page of plaza's that one came from; who came from elsewhere goes up. */
+export function goBack(up: string): void {
+  if (went > 0) history.back();
+  else navigate(up);
 }
 
 /** What a path says where the pattern has a `:name`; null when it is another path. */

@@ -1,4 +1,4 @@
-import { useSyncExternalStore, type ReactNode } from 'react';
+import { useEffect, useSyncExternalStore, type ReactNode } from 'react';
 import { useQuery } from 'urql';
 import plazaMark from '../shared/plaza.svg';
 import { graphql } from '../shared/graphql';
@@ -6,7 +6,11 @@ import { useLive } from './live/live';
 import { useMe } from './me';
 import { Icon, type IconName } from './parts/icon';
 import { ProductCard, ProductCardFragment } from './parts/product-card';
+import { Toasts } from './parts/toasts';
+import { useOnline } from './live/online';
+import { Shortcuts } from './parts/shortcuts';
 import { Link, paths, usePath } from './router';
+import { setUnread } from './title';
 
 /** What is around every page: the way to the others, and how things stand. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -23,9 +27,12 @@ export function Shell({ children }: { children: ReactNode }) {
         <Ways />
       </header>
       <main id="main" tabIndex={-1}>
+        <OfflineNotice />
         {children}
       </main>
       <Side />
+      <Toasts />
+      <Shortcuts />
     </div>
   );
 }
@@ -33,6 +40,7 @@ export function Shell({ children }: { children: ReactNode }) {
 function Ways() {
   const me = useMe();
   const { unread } = useLive();
+  useEffect(() => setUnread(unread), [unread]);
   return (
     <>
       <nav className="ways" aria-label="plaza">
@@ -43,8 +51,9 @@ function Ways() {
         {me && <Way to="/notifications" icon="bell" name="Notifications" count={unread} />}
         {me && <Way to={paths.person(me.handle)} icon="person" name="Profile" />}
         {me && <Way to="/analytics" icon="chart" name="Analytics" wide />}
-        {me && <Way to="/sessions" icon="key" name="Sessions" wide />}
+        {me && <Way to="/settings" icon="gear" name="Settings" wide />}
         {!me && <Way to="/login" icon="person" name="Log in" />}
+        {!me && <Way to="/signup" icon="key" name="Sign up" />}
       </nav>
       {me && <Connection />}
     </>
@@ -66,13 +75,25 @@ function Way({ to, icon, name, count = 0, wide = false }: { to: string; icon: Ic
   );
 }
 
-const STANDS = { opening: 'Connecting', open: 'Live', lost: 'Reconnecting' } as const;
+const STANDS = { opening: 'Connecting', open: 'Live', lost: 'Reconnecting', offline: 'Offline' } as const;
 
 function Connection() {
   const { connection } = useLive();
+  // A network that is gone closes no socket: the device knows it before.
+  const stands = useOnline() ? connection : 'offline';
   return (
-    <p className={`connection connection-${connection}`} role="status">
-      {STANDS[connection]}
+    <p className={`connection connection-${stands}`} role="status">
+      {STANDS[stands]}
+    </p>
+  );
+}
+
+/** What holds while there is no network. */
+function OfflineNotice() {
+  if (useOnline()) return null;
+  return (
+    <p className="offline" role="status">
+      You are offline. What is here stays readable; what you write is kept.
     </p>
   );
 }

@@ -108,7 +108,11 @@ export class Session {
     return this.#take((await request(SignUp, { input })).signUp);
   }
 
+  /** Whether somebody left on purpose, the last time that nobody was logged in any more. */
+  left = false;
+
   async logOut(): Promise<void> {
+    this.left = true;
     const token = this.#current?.accessToken;
     this.end();
     // This browser has forgotten the tokens either way.
@@ -161,6 +165,7 @@ export class Session {
     const { id: userId, handle, displayName } = user;
     const next = { userId, handle, displayName, accessToken, refreshToken, expiresAt: Date.parse(granted.expiresAt) };
     localStorage.setItem(this.storageKey, JSON.stringify(next));
+    this.left = false;
     this.#adopt(next);
     return [];
   }

@@ -34,7 +34,16 @@ export function createSocket(session: Session): Client {
     retryAttempts: Number.POSITIVE_INFINITY,
     retryWait: (retries) => {
       const atMost = Math.min(10_000, 250 * 2 ** retries);
-      return new Promise((resolve) => setTimeout(resolve, atMost * (0.5 + Math.random() / 2)));
+      // A network that is back ends the wait.
+      return new Promise((resolve) => {
+        const go = () => {
+          clearTimeout(timer);
+          removeEventListener('online', go);
+          resolve();
+        };
+        const timer = setTimeout(go, atMost * (0.5 + Math.random() / 2));
+        addEventListener('online', go);
+      });
     },
     shouldRetry: () => true,
     connectionParams: async () => {
@@ -59,6 +68,8 @@ export function createSocket(session: Session): Client {
       },
     },
   });
+  // The socket of the network before is dead, whatever it says of itself.
+  addEventListener('online', () => client.terminate());
   return client;
 }
 

@@ -11,8 +11,10 @@ for (const [size, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP }
     const { page, goto } = await open();
     const handle = unique('new');
     await goto('/');
-    await page.waitForURL('**/login');
-    await page.getByRole('link', { name: 'Sign up' }).click();
+    // Who is not logged in is told what this is, and sees something of it.
+    await page.getByRole('heading', { name: /Talk about it/ }).waitFor();
+    await fitsSideways(page);
+    await page.getByRole('main').getByRole('link', { name: 'Sign up' }).click();
     await page.getByLabel('Name').fill('New Person');
     await page.getByLabel('Handle').fill(handle.toUpperCase());
     await page.getByLabel('E-mail').fill(`${handle}@example.org`);
@@ -23,8 +25,9 @@ for (const [size, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP }
 
     await page.getByRole('link', { name: 'Profile' }).click();
     await page.getByText(`@${handle}`).first().waitFor();
+    await page.getByRole('main').getByRole('link', { name: 'Settings' }).click();
     await page.getByRole('button', { name: 'Log out' }).click();
-    await page.getByRole('link', { name: 'Log in' }).click();
+    await page.getByRole('main').getByRole('link', { name: 'Log in' }).click();
     await logIn({ page, goto }, { handle, password: PASSWORD });
   }));
 }
@@ -100,6 +103,7 @@ test('sessions are listed, and end everywhere when they are ended', withPages({}
   await logIn(here, me);
   await logIn(there, me);
   await untilLive(there.page);
+  await here.page.getByRole('link', { name: 'Settings' }).click();
   await here.page.getByRole('link', { name: 'Sessions' }).click();
   const rows = here.page.getByRole('list', { name: 'Sessions' }).getByRole('listitem');
   // The sign-up through the API, and two log-ins.
@@ -110,6 +114,7 @@ test('sessions are listed, and end everywhere when they are ended', withPages({}
   await here.page.waitForFunction(() => document.querySelectorAll('[aria-label=Sessions] > li').length === 2);
   // The other browser hears of it by its socket, and asks to log in.
   await there.page.waitForURL('**/login');
+  await there.page.getByText('Your session has ended').waitFor();
   const { viewer } = await ask('{ viewer { sessions { id } } }', {}, me.token);
   assert.equal(viewer.sessions.length, 2);
 }));

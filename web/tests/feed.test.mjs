@@ -83,6 +83,32 @@ test('what was written while the socket was away comes once, in order', withPage
   assert.deepEqual(texts, ['Missed two', 'Missed one', 'During', 'Before']);
 }));
 
+test('the feed is asked for at once, and nothing is lost however late the socket is', withPages({}, async (open) => {
+  const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
+  await reader.follow(author.id);
+  await author.post('Before');
+  const first = await open();
+  await logIn(first, reader);
+  await post(first.page, 'Before').waitFor();
+
+  // The same person comes again, with a socket that does not stand before something was written.
+  let connect;
+  const written = new Promise((resolve) => (connect = resolve));
+  await first.page.routeWebSocket(/graphql$/, async (socket) => {
+    await written;
+    socket.connectToServer();
+  });
+  await first.page.reload();
+  await post(first.page, 'Before').waitFor();
+  assert.equal(await first.page.getByRole('status').filter({ hasText: /^Live$/ }).count(), 0, 'the feed did not wait for the socket');
+  await author.post('In between');
+  connect();
+  await first.page.getByRole('button', { name: '1 new post' }).click();
+  await post(first.page, 'In between').waitFor();
+  const texts = await first.page.getByRole('list', { name: 'Home feed' }).locator('.prose').allTextContents();
+  assert.deepEqual(texts, ['In between', 'Before']);
+}));
+
 /** The way of the page's sockets to plaza: cut, the open ones break, and new ones break as they open. */
 async function breakableRoad(page) {
   const open = new Set();

@@ -63,7 +63,7 @@ test('notifications are counted, told together, read, and chosen', withPages({},
   const likes = page.getByRole('group', { name: 'Likes' });
   await likes.getByRole('button', { name: 'Off' }).click();
   await likes.getByRole('button', { name: 'Off', pressed: true }).waitFor();
-  await page.getByRole('link', { name: 'Together' }).click();
+  await page.getByRole('link', { name: 'Grouped' }).click();
   await page.getByText('Nothing has happened yet').waitFor();
   await fans[0].comment(liked, 'Well said');
   await list.getByText('commented on your post').waitFor();

@@ -19,9 +19,12 @@ test('a product is found, ordered, and the order confirmed live', withPages({}, 
   await buying.page.getByText('5 left').waitFor();
   await picture(buying.page, 'product');
   await buying.page.getByLabel('Quantity').fill('2');
-  await buying.page.getByRole('button', { name: 'Order', exact: true }).click();
-  // Nothing is reloaded: the subscription tells.
+  await buying.page.getByRole('button', { name: 'Order 2 for €25.00', exact: true }).click();
+  // Nothing is reloaded: the subscription tells, and what is left on the shelf is asked for again.
   await buying.page.locator('[data-status=CONFIRMED]').waitFor();
+  await buying.page.getByText('3 left').waitFor();
+  await buying.page.getByRole('link', { name: 'your orders' }).waitFor();
+  assert.equal(await buying.page.getByLabel('Quantity').inputValue(), '1', 'the same again is not one click away');
   await buying.page.getByRole('article', { name: 'Order' }).getByText('€25.00', { exact: true }).waitFor();
 
   await buying.page.getByRole('link', { name: 'Orders' }).click();
@@ -35,7 +38,7 @@ test('a product is found, ordered, and the order confirmed live', withPages({}, 
 
   // A change of mind: the pieces are back on the shelf, and the order says how it went.
   await buying.page.getByRole('link', { name: 'Orders' }).click();
-  await orders.getByRole('button', { name: 'Give back' }).click();
+  await orders.getByRole('button', { name: 'Refund' }).click();
   await orders.locator('[data-status=REFUNDED]').waitFor();
   await orders.getByText('History').click();
   assert.equal(await orders.locator('.order-history li').count(), 6);
@@ -55,7 +58,7 @@ test('more than there is: the order says that it was not possible', withPages({ 
   const input = { lines: [{ productId: product, quantity: 1 }] };
   await ask('mutation($input: OrderPlaceInput!) { orderPlace(input: $input) { order { id } userErrors { message } } }', { input }, faster.token);
   await untilStock(product, 0);
-  await buying.page.getByRole('button', { name: 'Order', exact: true }).click();
+  await buying.page.getByRole('button', { name: /^Order 1 for/ }).click();
   await buying.page.locator('[data-status=REJECTED], [role=alert]:not([hidden])').first().waitFor();
   await buying.goto(`/shop/${product}`);
   await buying.page.getByText('Sold out').waitFor();

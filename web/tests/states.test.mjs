@@ -10,6 +10,7 @@ const BROKEN = [/Failed to load resource|ERR_FAILED/];
 
 test('what is empty says so, and what is not there', withPages({ viewport: PHONE }, async (open) => {
   const me = await newPerson();
+  const product = await (await newPerson()).offer('Something else than a post');
   const { page, goto } = await open();
   await logIn({ page, goto }, me);
   await page.getByText('It is quiet here').waitFor();
@@ -18,6 +19,12 @@ test('what is empty says so, and what is not there', withPages({ viewport: PHONE
     ['/notifications', 'Nothing has happened yet'],
     [`/u/${me.handle}`, 'No posts yet'],
     ['/u/nobody_of_this_name_x', 'There is no @nobody_of_this_name_x'],
+    // No ids, and ids of something else.
+    ['/p/not-an-id', 'This post is not here'],
+    [`/p/${product}`, 'This post is not here'],
+    ['/shop/not-an-id', 'There is no such product'],
+    [`/shop/${me.id}`, 'There is no such product'],
+    ['/p/not-an-id/quote', 'This post is not here'],
   ]) {
     await goto(path);
     await page.getByText(text).waitFor();
@@ -40,7 +47,8 @@ test('a deleted post is gone from where it was shown', withPages({}, async (open
   page.on('dialog', (dialog) => dialog.accept());
   await post.getByRole('link', { name: /Comments/ }).click();
   await page.getByText('No comments yet').waitFor();
-  await post.getByRole('button', { name: 'Delete' }).click();
+  await post.getByRole('button', { name: 'More' }).click();
+  await page.getByRole('menuitem', { name: 'Delete' }).click();
   await page.getByText('It is quiet here').waitFor();
 }));
 

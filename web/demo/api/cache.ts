@@ -4,14 +4,14 @@ import { graphql } from '../../shared/graphql';
 import type { LoggedIn } from '../../shared/session';
 import type { Arrivals } from '../live/arrivals';
 import { edge, prepend, VIEWER, type Updaters } from './edges';
-import { afterEvents } from './events';
+import { afterEvents, askForStock } from './events';
 import { edgesOf, everyPage, forget, pages } from './pages';
 
 const embedded = () => null;
 const byCursor = ({ cursor }: Data) => (typeof cursor === 'string' ? cursor : null);
 
 type Input = { input: { postId: string; userId: string; text: string; inReplyToId?: string | null } };
-type Answer = Record<string, { post?: { id: string }; comment?: { id: string }; deletedPostId?: string } | null | undefined>;
+type Answer = Record<string, { post?: { id: string }; comment?: { id: string }; order?: { id: string }; deletedPostId?: string } | null | undefined>;
 
 /** The normalised cache: one copy of every post, person and order, however many lists show it. */
 export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchange {
@@ -50,8 +50,8 @@ export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchan
     },
     resolvers: {
       Query: { products: pages(), peopleSearch: pages(), postsSearch: pages(), productsSearch: pages() },
-      Viewer: { home: pages(), orders: pages(), notifications: pages(), notificationGroups: pages(), followRequests: pages() },
-      User: { posts: pages() },
+      Viewer: { home: pages(), orders: pages(), notifications: pages(), notificationGroups: pages(), followRequests: pages(), blockedUsers: pages() },
+      User: { posts: pages(), followers: pages(), following: pages() },
       Post: { comments: pages() },
       Comment: { replies: pages() },
       Hashtag: { posts: pages() },
@@ -111,6 +111,14 @@ function afterMutations(person: LoggedIn | null): Updaters {
     if (done) count(cache, `Post:${input.postId}`, 'repostCount', change);
     if (me && !optimistic) forget(cache, me, 'posts');
   };
+  // Who one blocks is nowhere any more, and the other way round.
+  const blocked = (_data: Answer, { input }: Input, cache: Cache) => {
+    forget(cache, VIEWER, 'home');
+    forget(cache, VIEWER, 'blockedUsers');
+    forget(cache, VIEWER, 'notificationGroups');
+    forget(cache, VIEWER, 'notifications');
+    forget(cache, `User:${input.userId}`, 'posts');
+  };
   return {
     userFollow: followed(1),
     userUnfollow: followed(-1),
@@ -143,7 +151,11 @@ function afterMutations(person: LoggedIn | null): Updaters {
       const last = everyPage(cache, parent, field).find((page) => cache.resolve(cache.resolve(page, 'pageInfo') as string, 'hasNextPage') === false);
       if (last) cache.link(last, 'edges', [...edgesOf(cache, last), edge(cache, 'CommentEdge', `own:${comment.id}`, `Comment:${comment.id}`)]);
     },
-    orderPlace: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'orders'),
+    orderPlace: (data: Answer, _args: Input, cache: Cache) => {
+      forget(cache, VIEWER, 'orders');
+      const order = data.orderPlace?.order;
+      if (order) askForStock(cache, `Order:${order.id}`);
+    },
     notificationsMarkRead: (_data: Answer, _args: Input, cache: Cache) => cache.invalidate(VIEWER, 'unreadNotificationCount'),
     notificationPreferencesUpdate: (_data: Answer, _args: Input, cache: Cache) => {
       cache.invalidate(VIEWER, 'unreadNotificationCount');
@@ -151,6 +163,8 @@ function afterMutations(person: LoggedIn | null): Updaters {
       forget(cache, VIEWER, 'notifications');
     },
     sessionRevoke: (_data: Answer, _args: Input, cache: Cache) => cache.invalidate(VIEWER, 'sessions'),
+    userBlock: blocked,
+    userUnblock: blocked,
     followRequestAccept: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'followRequests'),
     followRequestReject: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'followRequests'),
   } as Updaters;

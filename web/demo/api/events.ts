@@ -30,10 +30,13 @@ export function afterEvents(arrivals: Arrivals): Record<'Subscription' | 'Viewer
       homeUpdated: ({ homeUpdated: told }: { homeUpdated: Told }, _args: unknown, cache: Cache) => {
         if (!firstPage(cache, VIEWER, 'home')) return keep(cache, HOME, told);
         if (isListed(cache, HOME, told)) return;
+        if (isFurtherDown(cache, told)) return;
         // Held back before it is in the list: it must not flash up before the reader has asked for it.
         arrivals.hold(told.node.id);
         insert(cache, VIEWER, 'home', 'PostEdge', told.cursor, `Post:${told.node.id}`);
       },
+      // Pieces were taken from the shelf, or put back: what it says is old.
+      orderUpdated: ({ orderUpdated: told }: { orderUpdated: Told }, _args: unknown, cache: Cache) => askForStock(cache, `Order:${told.node.id}`),
       notificationReceived: ({ notificationReceived: told }: { notificationReceived: Told }, _args: unknown, cache: Cache) => {
         cache.invalidate(VIEWER, 'unreadNotificationCount');
         forget(cache, VIEWER, 'notificationGroups');
@@ -49,9 +52,26 @@ export function afterEvents(arrivals: Arrivals): Record<'Subscription' | 'Viewer
   };
 }
 
+/** The stock of what an order is of is asked for again, where it is shown. */
+export function askForStock(cache: Cache, order: string): void {
+  for (const line of (cache.resolve(order, 'lines') as string[] | null | undefined) ?? []) {
+    const product = cache.resolve(line, 'product');
+    if (typeof product === 'string') cache.invalidate(product, 'stock');
+  }
+}
+
 function isListed(cache: Cache, { field, node }: List, told: Told): boolean {
   const key = `${node}:${told.node.id}`;
   return everyPage(cache, VIEWER, field).some((page) => edgesOf(cache, page).some((each) => cache.resolve(each, 'node') === key));
+}
+
+/** Older than all that is loaded, and there is more: the next page brings it. */
+function isFurtherDown(cache: Cache, told: Told): boolean {
+  const time = Date.parse(String(cache.resolve(`Post:${told.node.id}`, 'createdAt')));
+  const pages = everyPage(cache, VIEWER, 'home');
+  const more = pages.some((page) => cache.resolve(cache.resolve(page, 'pageInfo') as string, 'hasNextPage') === true);
+  const oldest = Math.min(...pages.flatMap((page) => edgesOf(cache, page)).map((each) => timeOf(cache, each)));
+  return more && time < oldest;
 }
 
 /** Linked from the root, under a name of our own: the cache drops what nothing leads to. */

@@ -10,8 +10,25 @@ export interface Problem {
 
 export function problemOfErrors(errors: readonly UserError[]): Problem {
   const fields: Record<string, string> = {};
-  for (const { path, message } of errors) fields[path.at(-1) ?? ''] ??= message;
-  return { message: errors.map(({ message }) => message).join(' '), fields };
+  const messages = errors.map(plain);
+  errors.forEach(({ path }, index) => (fields[path.at(-1) ?? ''] ??= messages[index] ?? ''));
+  return { message: messages.join(' '), fields };
+}
+
+/** How a form calls the input's fields. */
+const NAMES: Record<string, string> = { displayName: 'The name', text: 'The text', userId: 'The person', postId: 'The post', productId: 'The product', quantity: 'The quantity', email: 'The e-mail address' };
+
+/** A refusal as a sentence: plaza's own words, which may begin with what is said of the field. */
+function plain({ path, message }: UserError): string {
+  const field = path.at(-1) ?? '';
+  const subject = NAMES[field] ?? `The ${field || 'input'}`;
+  const whole = /^(is|are|must|may|has|have|can|cannot|needs)\b/.test(message) ? `${subject} ${message}` : message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
+}
+
+/** An id that cannot be one, or is of another kind of thing: the address was mistyped or cut. */
+export function isNoSuchThing(error: CombinedError): boolean {
+  return !error.networkError && error.graphQLErrors.length > 0 && error.graphQLErrors.every(({ extensions }) => extensions.code === 'BAD_USER_INPUT');
 }
 
 /** In words for who reads it; the codes are plaza's closed list. */

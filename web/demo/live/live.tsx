@@ -1,10 +1,11 @@
 import type { Client as Socket } from 'graphql-ws';
-import { createContext, useContext, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { createContext, useCallback, useContext, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react';
 import { useQuery, useSubscription } from 'urql';
 import { graphql } from '../../shared/graphql';
 import { useMe } from '../me';
 import { NotificationRowFragment } from '../parts/notification-row';
 import { PostCardFragment } from '../parts/post-card';
+import { usePath } from '../router';
 import type { Arrivals } from './arrivals';
 
 const HomeUpdated = graphql(
@@ -34,6 +35,10 @@ interface Live {
   connection: 'opening' | 'open' | 'lost';
   /** Whether what happens from now on will be told; true after a while in any case, a list must not wait for a socket. */
   listening: boolean;
+  /** Where the home feed is listened from: `undefined` until its first page says so, null from when the socket stood. */
+  from: string | null | undefined;
+  /** The first page of the home feed is there, with this cursor at its head. */
+  resumeFrom: (cursor: string | null) => void;
   /** How many notifications are unread, as plaza counts; the cache asks again when one comes and when some are read. */
   unread: number;
 }
@@ -53,6 +58,8 @@ export function useHeld(): ReadonlySet<string> {
 }
 
 const PATIENCE_MS = 1_500;
+/** Where the home feed is shown, or comes next. */
+const COMES_HOME: ReadonlySet<string> = new Set(['/', '/login', '/signup']);
 
 /** Listens for as long as somebody is logged in, whatever page is shown: what comes goes into the cache. */
 export function LiveProvider({ socket, arrivals, children }: { socket: Socket; arrivals: Arrivals; children: ReactNode }) {
@@ -75,14 +82,22 @@ export function LiveProvider({ socket, arrivals, children }: { socket: Socket; a
     };
   }, [socket]);
 
-  useSubscription({ query: HomeUpdated, variables: {}, pause });
+  // A page of the feed says from where on to listen: it is asked for at once, and nothing is lost however long the socket takes.
+  const [from, setFrom] = useState<string | null>();
+  const path = usePath();
+  useEffect(() => {
+    if (!COMES_HOME.has(path)) setFrom((known) => (known === undefined ? null : known));
+  }, [path]);
+  const resumeFrom = useCallback((cursor: string | null) => setFrom((known) => (known === undefined ? cursor : known)), []);
+  const after = from ?? null;
+  useSubscription({ query: HomeUpdated, variables: { after }, pause: pause || from === undefined });
   useSubscription({ query: NotificationReceived, variables: {}, pause });
   const [{ data: counted }] = useQuery({ query: Unread, pause: pause || !waited });
   const unread = counted?.viewer?.unreadNotificationCount ?? 0;
 
   const live = useMemo(
-    () => ({ arrivals, connection, listening: waited, unread }),
-    [arrivals, connection, waited, unread],
+    () => ({ arrivals, connection, listening: waited, from, resumeFrom, unread }),
+    [arrivals, connection, waited, from, resumeFrom, unread],
   );
   return <LiveContext value={live}>{children}</LiveContext>;
 }

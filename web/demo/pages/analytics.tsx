@@ -27,7 +27,7 @@ type Shown = NonNullable<ResultOf<typeof Analytics>['viewer']>['analytics'];
 
 const SPANS = [
   { name: 'Hour', size: 'MINUTE', last: 60 },
-  { name: 'Two days', size: 'HOUR', last: 48 },
+  { name: 'Day', size: 'HOUR', last: 24 },
   { name: 'Month', size: 'DAY', last: 30 },
 ] as const;
 
@@ -86,7 +86,7 @@ function Figures({ found }: { found: Shown }) {
               <Figure name="Orders" value={times(orders)} />
               <Figure name="Pieces" value={times(units)} />
               <Figure name="Revenue" value={money(revenue)} />
-              {returnedUnits > 0 && <Figure name={`Given back for ${returnedUnits}`} value={money(refunded)} />}
+              {returnedUnits > 0 && <Figure name={`Refunded, ${returnedUnits === 1 ? '1 piece' : `${returnedUnits} pieces`}`} value={money(refunded)} />}
             </dl>
             <Chart
               title={`Revenue, ${revenue.currency}`}

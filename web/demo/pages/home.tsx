@@ -1,3 +1,4 @@
+import { useEffect } from 'react';
 import { graphql } from '../../shared/graphql';
 import { usePages } from '../api/use-pages';
 import { useHeld, useLive } from '../live/live';
@@ -5,6 +6,7 @@ import { PostComposer } from '../parts/composer';
 import { Icon } from '../parts/icon';
 import { Page } from '../parts/page';
 import { PostCard, PostCardFragment } from '../parts/post-card';
+import { Suggestions } from '../parts/suggestions';
 import { EndlessList, Empty } from '../parts/states';
 import { Link } from '../router';
 
@@ -23,15 +25,23 @@ const Home = graphql(
 );
 
 export function HomePage() {
-  const { listening } = useLive();
-  // Listened first, then asked: what is written in between comes one way or the other.
-  const pages = usePages({ query: Home, variables: { first: 20 }, connection: (data) => data.viewer?.home, pause: !listening });
+  const { listening, from, resumeFrom } = useLive();
+  // Asked at once, and listened to from its head on; who came here from another page is listening already.
+  const pages = usePages({ query: Home, variables: { first: 20 }, connection: (data) => data.viewer?.home, pause: from === null && !listening });
+  const { edges, fetching } = pages;
+  const head = edges?.find(({ cursor }) => !cursor.startsWith('own:'))?.cursor;
+  useEffect(() => {
+    if (edges && !fetching) resumeFrom(head ?? null);
+  }, [edges, fetching, head, resumeFrom]);
   const held = useHeld();
   const shown = pages.edges?.filter(({ node }) => !held.has(node.id));
   const empty = (
-    <Empty title="It is quiet here">
-      Posts of the people you follow come here as they are written. Find somebody through <Link to="/shop">the shop</Link>, or write the first one.
-    </Empty>
+    <>
+      <Empty title="It is quiet here">
+        Posts of the people you follow come here as they are written. <Link to="/search?in=people">Find people</Link>, or write the first one.
+      </Empty>
+      <Suggestions />
+    </>
   );
   return (
     <Page title="Home" hideTitle>

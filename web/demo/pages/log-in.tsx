@@ -1,7 +1,8 @@
-import { useState, type FormEvent, type InputHTMLAttributes } from 'react';
+import { useState, type FormEvent } from 'react';
 import { problemOfErrors, type Problem } from '../api/problem';
 import type { UserError } from '../../shared/session';
 import { useLogIn } from '../me';
+import { Field } from '../parts/form';
 import { Page } from '../parts/page';
 import { ProblemLine } from '../parts/states';
 import { Link } from '../router';
@@ -28,22 +29,6 @@ function useEntering(enter: (form: FormData) => Promise<UserError[]>) {
 }
 
 const text = (form: FormData, name: string) => String(form.get(name) ?? '');
-
-function Field({ label, hint, problem, ...input }: { label: string; hint?: string; problem: Problem | null } & InputHTMLAttributes<HTMLInputElement>) {
-  const wrong = problem?.fields[input.name ?? ''];
-  const said = wrong ?? hint;
-  return (
-    <label className="field">
-      <span>{label}</span>
-      <input required aria-invalid={wrong !== undefined} aria-describedby={said ? `${input.name}-said` : undefined} {...input} />
-      {said && (
-        <small id={`${input.name}-said`} className={wrong ? 'problem' : 'quiet'}>
-          {said}
-        </small>
-      )}
-    </label>
-  );
-}
 
 export function LogInPage() {
   const session = useLogIn();

@@ -44,7 +44,7 @@ export function NotificationWays() {
   return (
     <nav className="choices choices-page" aria-label="Notifications">
       <Link to="/notifications" className="chip">
-        Together
+        Grouped
       </Link>
       <Link to="/notifications/all" className="chip">
         One by one

@@ -32,7 +32,8 @@ const NAMES: Record<string, string> = {
   QUOTE: 'Quotes',
   ORDERED: 'Sales',
   ORDER_CONFIRMED: 'Confirmed orders',
-  ORDER_REJECTED: 'Orders that could not be met',
+  ORDER_REJECTED: 'Rejected orders',
+  ORDER_REFUNDED: 'Refunds',
 };
 
 const CHOICES = { EVERYBODY: 'On', FOLLOWED: 'From people I follow', NOBODY: 'Off' } as const;
@@ -45,7 +46,7 @@ export function NotificationPreferencesPage() {
   return (
     <Page title="Notification preferences">
       <NotificationWays />
-      <p className="lead">Of what you are told. What you turn off is hidden, not lost: turned on again it is there.</p>
+      <p className="lead">Choose what you are notified about. What you turn off is hidden, not deleted: turn it on again and it is back.</p>
       {preferences ? (
         <ul className="list" aria-label="Preferences">
           {preferences.map((preference) => (

@@ -4,19 +4,23 @@ import { graphql, type ResultOf } from '../../shared/graphql';
 import { KINDS, uploadImage } from '../api/upload';
 import { useAction } from '../api/use-action';
 import { usePages } from '../api/use-pages';
-import { useLogIn, useMe } from '../me';
+import { copyLink, useBlocking } from '../api/relations';
+import { useMe } from '../me';
+import { FollowButton } from '../parts/follow-button';
 import { times } from '../parts/format';
 import { Page } from '../parts/page';
 import { PostCard, PostCardFragment } from '../parts/post-card';
-import { Avatar, Prose } from '../parts/small';
+import { Menu, type MenuItem } from '../parts/menu';
+import { Avatar } from '../parts/small';
 import { EndlessList, Empty, Failed, ProblemLine, Skeletons } from '../parts/states';
-import { Link, navigate } from '../router';
+import { Prose } from '../parts/text';
+import { Link, paths } from '../router';
 
 const Person = graphql(
   `
     query Person($handle: String!, $first: Int!, $after: String) {
       user(handle: $handle) {
-        id handle displayName bio isPrivate viewerIsFollowing followerCount followingCount postCount
+        id handle displayName bio isPrivate viewerIsFollowing viewerIsBlocking followerCount followingCount postCount
         avatar { id url(size: LARGE) }
         posts(first: $first, after: $after) {
           edges { cursor node { id ...PostCard } }
@@ -27,18 +31,6 @@ const Person = graphql(
   `,
   [PostCardFragment],
 );
-
-const Follow = graphql(`
-  mutation Follow($userId: ID!) {
-    userFollow(input: { userId: $userId }) { user { id viewerIsFollowing } userErrors { code message path } }
-  }
-`);
-
-const Unfollow = graphql(`
-  mutation Unfollow($userId: ID!) {
-    userUnfollow(input: { userId: $userId }) { user { id viewerIsFollowing } userErrors { code message path } }
-  }
-`);
 
 type User = NonNullable<ResultOf<typeof Person>['user']>;
 
@@ -67,8 +59,14 @@ export function PersonPage({ handle }: { handle: string }) {
 }
 
 function Profile({ user }: { user: User }) {
-  const session = useLogIn();
-  const own = useMe()?.userId === user.id;
+  const me = useMe();
+  const own = me?.userId === user.id;
+  const { block, unblock } = useBlocking();
+  const { id, handle } = user;
+  const items: MenuItem[] = [{ label: 'Copy link', run: () => void copyLink(paths.person(handle)) }];
+  if (me && !own) {
+    items.push(user.viewerIsBlocking ? { label: `Unblock @${handle}`, run: () => unblock(id, handle) } : { label: `Block @${handle}`, run: () => block(id, handle) });
+  }
   return (
     <section className="profile" aria-label="Profile">
       <Avatar handle={user.handle} name={user.displayName} image={user.avatar} size="l" />
@@ -79,21 +77,39 @@ function Profile({ user }: { user: User }) {
           {user.isPrivate && ' · private'}
         </p>
       </div>
-      {!own && <FollowButton user={user} />}
+      <div className="profile-actions">
+        {!own && !user.viewerIsBlocking && <FollowButton key={id} user={user} />}
+        {user.viewerIsBlocking && (
+          <button type="button" className="button button-quiet" onClick={() => unblock(id, handle)}>
+            Unblock
+          </button>
+        )}
+        <Menu label={`More about @${handle}`} items={items} />
+      </div>
       {user.bio && <Prose text={user.bio} />}
       <dl className="counts">
         <div><dt>Posts</dt><dd>{times(user.postCount)}</dd></div>
-        <div><dt>Followers</dt><dd>{times(user.followerCount)}</dd></div>
-        <div><dt>Following</dt><dd>{times(user.followingCount)}</dd></div>
+        <div><dt>Followers</dt><dd><Counted to={`${paths.person(handle)}/followers`} count={user.followerCount} what="followers" /></dd></div>
+        <div><dt>Following</dt><dd><Counted to={`${paths.person(handle)}/following`} count={user.followingCount} what="following" /></dd></div>
       </dl>
       {own && (
         <div className="buttons">
           <PictureButton has={user.avatar !== null} />
-          <Link to="/sessions" className="button button-quiet">Sessions</Link>
-          <button type="button" className="button button-quiet" onClick={() => void session.logOut()}>Log out</button>
+          <Link to="/settings" className="button button-quiet">Settings</Link>
+          <Link to="/analytics" className="button button-quiet">Analytics</Link>
         </div>
       )}
     </section>
+  );
+}
+
+/** A count that leads to whom it counts, where one may see them. */
+function Counted({ to, count, what }: { to: string; count: number | null; what: string }) {
+  if (count === null) return <>{times(count)}</>;
+  return (
+    <Link to={to} aria-label={`${count} ${what}`}>
+      {times(count)}
+    </Link>
   );
 }
 
@@ -140,32 +156,5 @@ function PictureButton({ has }: { has: boolean }) {
       )}
       <ProblemLine problem={failure ? { message: failure, fields: {} } : problem} />
     </>
-  );
-}
-
-function FollowButton({ user }: { user: User }) {
-  const me = useMe();
-  const follow = useAction(Follow);
-  const unfollow = useAction(Unfollow);
-  const [asked, setAsked] = useState(false);
-  const following = user.viewerIsFollowing ?? false;
-
-  const toggle = async () => {
-    if (!me) return navigate('/login');
-    if (following || asked) {
-      await unfollow.run({ userId: user.id });
-      return setAsked(false);
-    }
-    const done = await follow.run({ userId: user.id });
-    // Somebody private has been asked, and may say yes later.
-    setAsked(done?.userFollow?.user?.viewerIsFollowing === false);
-  };
-  return (
-    <div className="follow">
-      <button type="button" className={following || asked ? 'button button-quiet' : 'button'} aria-pressed={following} onClick={() => void toggle()}>
-        {following ? 'Following' : asked ? 'Requested' : 'Follow'}
-      </button>
-      <ProblemLine problem={follow.problem ?? unfollow.problem} />
-    </div>
   );
 }

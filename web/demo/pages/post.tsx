@@ -1,9 +1,11 @@
 import { graphql } from '../../shared/graphql';
+import { isNoSuchThing } from '../api/problem';
 import { usePages } from '../api/use-pages';
 import { CommentFragment } from '../parts/comment';
 import { CommentComposer } from '../parts/composer';
 import { Page } from '../parts/page';
 import { PostCard, PostCardFragment } from '../parts/post-card';
+import { BackHeader } from '../parts/small';
 import { EndlessList, Empty, Failed, Skeletons } from '../parts/states';
 import { Thread } from '../parts/thread';
 
@@ -12,6 +14,7 @@ const PostWithComments = graphql(
     query PostWithComments($id: ID!, $first: Int!, $after: String) {
       post(id: $id) {
         id
+        text author { id displayName }
         ...PostCard
         comments(first: $first, after: $after) {
           edges { cursor node { id ...CommentParts } }
@@ -29,12 +32,15 @@ export function PostPage({ id }: { id: string }) {
   if (!post) {
     return (
       <Page title="Post" hideTitle>
-        {pages.fetching ? <Skeletons count={1} /> : pages.error ? <Failed error={pages.error} retry={pages.reload} /> : <Empty title="This post is not here">It was deleted, or is not for you to see.</Empty>}
+        {pages.fetching ? <Skeletons count={1} /> : pages.error && !isNoSuchThing(pages.error) ? <Failed error={pages.error} retry={pages.reload} /> : <Empty title="This post is not here">It was deleted, or is not for you to see.</Empty>}
       </Page>
     );
   }
+  const beginning = post.text.split('\n')[0] ?? '';
+  const title = `${post.author?.displayName ?? 'Post'}: ${beginning.length > 60 ? `${beginning.slice(0, 60)}…` : beginning}`;
   return (
-    <Page title="Post" hideTitle>
+    <Page title={title} hideTitle>
+      <BackHeader title="Post" to="/" />
       <PostCard post={post} whole />
       <CommentComposer postId={id} />
       <EndlessList

@@ -1,13 +1,15 @@
 import { useState, type FormEvent } from 'react';
 import { useQuery } from 'urql';
 import { graphql, type ResultOf } from '../../shared/graphql';
+import { isNoSuchThing } from '../api/problem';
 import { useAction } from '../api/use-action';
 import { useMe } from '../me';
 import { PostComposer } from '../parts/composer';
 import { money } from '../parts/format';
 import { OrderCard, OrderCardFragment } from '../parts/order-card';
 import { Page } from '../parts/page';
-import { Byline, Prose, Tiles } from '../parts/small';
+import { Byline, Tiles } from '../parts/small';
+import { Prose } from '../parts/text';
 import { Empty, Failed, ProblemLine, Skeletons } from '../parts/states';
 import { Link } from '../router';
 
@@ -37,7 +39,7 @@ export function ProductPage({ id }: { id: string }) {
   if (!product) {
     return (
       <Page title="Product" hideTitle>
-        {fetching ? <Skeletons count={1} tall /> : error ? <Failed error={error} retry={() => ask({ requestPolicy: 'network-only' })} /> : <Empty title="This is not for sale">It was taken down, or never was here.</Empty>}
+        {fetching ? <Skeletons count={1} tall /> : error && !isNoSuchThing(error) ? <Failed error={error} retry={() => ask({ requestPolicy: 'network-only' })} /> : <Empty title="There is no such product">It may have been withdrawn, or the link is wrong.</Empty>}
       </Page>
     );
   }
@@ -64,29 +66,41 @@ function Buy({ product }: { product: Product }) {
   const me = useMe();
   const { run, busy, problem } = useAction(PlaceOrder);
   const [orderId, setOrderId] = useState<string | null>(null);
+  const [quantity, setQuantity] = useState('1');
+  const most = Math.min(1_000, Math.max(1, product.stock));
+  const pieces = Number(quantity);
+  const total = Number.isInteger(pieces) && pieces > 0 ? money({ ...product.price, amount: String(BigInt(product.price.amount) * BigInt(pieces)) }) : null;
   if (product.stock === 0 && !orderId) return <p className="status status-rejected">Sold out</p>;
   if (!me) return <Link to="/login" className="button">Log in to buy</Link>;
 
   const buy = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const quantity = Number(new FormData(event.currentTarget).get('quantity'));
-    const data = await run({ input: { lines: [{ productId: product.id, quantity }] } });
-    if (data?.orderPlace?.order) setOrderId(data.orderPlace.order.id);
+    const data = await run({ input: { lines: [{ productId: product.id, quantity: pieces }] } });
+    if (!data?.orderPlace?.order) return;
+    setOrderId(data.orderPlace.order.id);
+    setQuantity('1');
   };
   return (
     <>
       <form className="buy" onSubmit={(event) => void buy(event)}>
         <label>
           Quantity
-          <input name="quantity" type="number" inputMode="numeric" min={1} max={Math.min(1_000, Math.max(1, product.stock))} defaultValue={1} required />
+          <input name="quantity" type="number" inputMode="numeric" min={1} max={most} value={quantity} onChange={({ target }) => setQuantity(target.value)} required />
         </label>
         <button type="submit" className="button" disabled={busy || product.stock === 0}>
-          {busy ? 'Ordering…' : 'Order'}
+          {busy ? 'Ordering…' : total ? `Order ${pieces} for ${total}` : 'Order'}
         </button>
       </form>
       <p className="quiet">{product.stock.toLocaleString()} left</p>
       <ProblemLine problem={problem} />
-      {orderId && <Placed id={orderId} />}
+      {orderId && (
+        <>
+          <p>
+            Ordered. It moves on by itself; <Link to="/orders">your orders</Link> keep the receipt.
+          </p>
+          <Placed id={orderId} />
+        </>
+      )}
     </>
   );
 }

@@ -1,5 +1,6 @@
 import { useQuery } from 'urql';
 import { graphql } from '../../shared/graphql';
+import { isNoSuchThing } from '../api/problem';
 import { PostComposer } from '../parts/composer';
 import { Page } from '../parts/page';
 import { QuotedPost, QuotedPostFragment } from '../parts/post-card';
@@ -22,7 +23,7 @@ export function QuotePage({ id }: { id: string }) {
   if (!post) {
     return (
       <Page title="Quote" hideTitle>
-        {fetching ? <Skeletons count={1} /> : error ? <Failed error={error} retry={reload} /> : <Empty title="This post is not here">It was deleted, or is not for you to see.</Empty>}
+        {fetching ? <Skeletons count={1} /> : error && !isNoSuchThing(error) ? <Failed error={error} retry={reload} /> : <Empty title="This post is not here">It was deleted, or is not for you to see.</Empty>}
       </Page>
     );
   }

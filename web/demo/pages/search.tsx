@@ -71,7 +71,7 @@ export function SearchPage() {
   }, [text]);
   useEffect(() => {
     const wanted = new URLSearchParams({ ...(query && { q: query }), in: kind });
-    history.replaceState(null, '', `/search?${wanted}`);
+    history.replaceState(history.state, '', `/search?${wanted}`);
   }, [query, kind]);
   return (
     <Page title="Search">
@@ -150,7 +150,7 @@ function FoundPeople({ query }: { query: string }) {
       query={query}
       render={({ node }) => (
         <li key={node.id} className="row">
-          <Avatar handle={node.handle} name={node.displayName} image={node.avatar} size="s" />
+          <Avatar handle={node.handle} name={node.displayName} image={node.avatar} size="s" linked />
           <div className="row-body">
             <Link to={paths.person(node.handle)}>
               <strong>{node.displayName}</strong> <span className="quiet">@{node.handle}</span>

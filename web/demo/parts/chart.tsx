@@ -18,7 +18,7 @@ export function Chart({ title, bars, unit, shown = String }: { title: string; ba
   return (
     <figure className="chart">
       <figcaption id={id}>
-        <strong>{title}</strong> <span className="quiet">most at once: {shown(highest)}</span>
+        <strong>{title}</strong> <span className="quiet">{sum === 0 ? 'none in this time' : `at most ${shown(highest)} at a time`}</span>
       </figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-labelledby={id} data-sum={sum}>
         <line className="chart-ground" x1="0" x2={WIDTH} y1={HEIGHT - 0.5} y2={HEIGHT - 0.5} />

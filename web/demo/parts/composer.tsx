@@ -1,12 +1,16 @@
-import { useId, useState, type FormEvent, type KeyboardEvent } from 'react';
+import { useId, useState, type ClipboardEvent, type DragEvent, type FormEvent, type KeyboardEvent } from 'react';
 import { useQuery } from 'urql';
+import { useDraft } from '../api/draft';
 import { useAction } from '../api/use-action';
 import { graphql } from '../../shared/graphql';
+import { toast } from '../live/toasts';
 import { useMe } from '../me';
+import { navigate, paths } from '../router';
 import { AttachButton, AttachmentList, useAttachments, type Attachments } from './attachments';
 import { lengthOf } from './format';
 import { CommentFragment } from './comment';
 import { PostCardFragment } from './post-card';
+import { CompletedTextarea } from './completion';
 import { Avatar } from './small';
 import { ProblemLine } from './states';
 
@@ -45,15 +49,17 @@ interface FieldProps {
   limit: number;
   send: string;
   busy: boolean;
+  /** Where it is written: each place has a draft of its own. */
+  place: string;
   /** What is sent with it, and whether that can be. */
   attachments?: Attachments;
   /** True when it was taken. */
   submit: (text: string) => Promise<boolean>;
 }
 
-/** A text with its count; Ctrl+Enter sends it. What was written stays until plaza has it. */
-function WritingField({ label, placeholder, limit, send, busy, attachments, submit }: FieldProps) {
-  const [text, setText] = useState('');
+/** A text with its count; Ctrl+Enter sends it. What was written stays until plaza has it, and what is typed meanwhile stays after it. */
+function WritingField({ label, placeholder, limit, send, busy, place, attachments, submit }: FieldProps) {
+  const { text, set, sent } = useDraft(place);
   const id = useId();
   const length = lengthOf(text);
   const over = length > limit;
@@ -61,7 +67,7 @@ function WritingField({ label, placeholder, limit, send, busy, attachments, subm
 
   const trySend = async () => {
     if (busy || unready || length === 0 || over) return;
-    if (await submit(text)) setText('');
+    if (await submit(text)) sent(text);
   };
   const onSubmit = (event: FormEvent) => {
     event.preventDefault();
@@ -71,12 +77,37 @@ function WritingField({ label, placeholder, limit, send, busy, attachments, subm
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) void trySend();
   };
 
+  // Images come by the clipboard and by hand, too.
+  const [dragged, setDragged] = useState(false);
+  const imagesOf = (data: DataTransfer | null) => [...(data?.files ?? [])].filter(({ type }) => type.startsWith('image/'));
+  const onPaste = (event: ClipboardEvent) => {
+    const images = imagesOf(event.clipboardData);
+    if (!attachments || images.length === 0) return;
+    event.preventDefault();
+    attachments.add(images);
+  };
+  const drops = {
+    onDragOver: (event: DragEvent) => {
+      if (!event.dataTransfer.types.includes('Files')) return;
+      event.preventDefault();
+      setDragged(true);
+    },
+    onDragLeave: () => setDragged(false),
+    onDrop: (event: DragEvent) => {
+      setDragged(false);
+      const images = imagesOf(event.dataTransfer);
+      if (images.length === 0) return;
+      event.preventDefault();
+      attachments?.add(images);
+    },
+  };
+
   return (
-    <form className="writing" onSubmit={onSubmit}>
+    <form className={dragged ? 'writing writing-dragged' : 'writing'} onSubmit={onSubmit} {...(attachments && drops)}>
       <label htmlFor={id} className="hidden">
         {label}
       </label>
-      <textarea id={id} rows={2} value={text} placeholder={placeholder} onChange={(event) => setText(event.target.value)} onKeyDown={onKeyDown} aria-invalid={over} aria-describedby={`${id}-count`} />
+      <CompletedTextarea id={id} text={text} set={set} placeholder={placeholder} onKeyDown={onKeyDown} onPaste={onPaste} invalid={over} describedBy={`${id}-count`} />
       {attachments && <AttachmentList attachments={attachments} />}
       <div className="writing-foot">
         {attachments && <AttachButton attachments={attachments} />}
@@ -84,7 +115,7 @@ function WritingField({ label, placeholder, limit, send, busy, attachments, subm
           {length.toLocaleString()} / {limit.toLocaleString()}
         </span>
         <button type="submit" className="button" disabled={busy || unready || length === 0 || over}>
-          {send}
+          {busy ? 'Sending…' : send}
         </button>
       </div>
     </form>
@@ -112,16 +143,18 @@ export function PostComposer({ productId = null, quotedPostId = null, placeholde
       if (alt.trim() && !(await describe.run({ imageId: id, altText: alt }))) return false;
       imageIds.push(id);
     }
-    const done = (await run({ text, productId, quotedPostId, imageIds })) !== null;
-    if (done) attachments.clear();
-    if (done) written?.();
-    return done;
+    const post = (await run({ text, productId, quotedPostId, imageIds }))?.postCreate?.post;
+    if (!post) return false;
+    attachments.clear();
+    toast('done', 'Posted.', { label: 'View', run: () => navigate(paths.post(post.id)) });
+    written?.();
+    return true;
   };
   return (
     <section className="composer" aria-label="Write a post">
       <Avatar handle={me.handle} name={me.displayName} image={own?.viewer?.user?.avatar} />
       <div>
-        <WritingField label="Your post" placeholder={placeholder} limit={2_000} send="Post" busy={busy || describe.busy} attachments={attachments} submit={submit} />
+        <WritingField label="Your post" placeholder={placeholder} limit={2_000} send="Post" place={`post:${quotedPostId ?? productId ?? ''}`} busy={busy || describe.busy} attachments={attachments} submit={submit} />
         <ProblemLine problem={problem ?? describe.problem} />
       </div>
     </section>
@@ -143,7 +176,7 @@ export function CommentComposer({ postId, inReplyToId = null, written }: { postI
     <section className="composer" aria-label={inReplyToId ? 'Write a reply' : 'Write a comment'}>
       <Avatar handle={me.handle} name={me.displayName} size="s" />
       <div>
-        <WritingField label={label} placeholder={placeholder} limit={1_000} send={inReplyToId ? 'Reply' : 'Comment'} busy={busy} submit={submit} />
+        <WritingField label={label} placeholder={placeholder} limit={1_000} send={inReplyToId ? 'Reply' : 'Comment'} place={`comment:${inReplyToId ?? postId}`} busy={busy} submit={submit} />
         <ProblemLine problem={problem} />
       </div>
     </section>

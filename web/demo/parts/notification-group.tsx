@@ -1,4 +1,4 @@
-import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
+import { graphql, readFragment, type FragmentOf, type ResultOf } from '../../shared/graphql';
 import { Link, paths } from '../router';
 import { NotificationRow, NotificationRowFragment } from './notification-row';
 import { Ago, Avatar } from './small';
@@ -18,6 +18,7 @@ export const NotificationGroupFragment = graphql(
 export function NotificationGroup({ group: masked }: { group: FragmentOf<typeof NotificationGroupFragment> }) {
   const group = readFragment(NotificationGroupFragment, masked);
   const { latest, actors, actorCount, notificationCount, isUnread } = group;
+  if (group.kind === 'ORDERED' && notificationCount > 1) return <Sales group={group} />;
   if (notificationCount === 1 || !actors || actors.length === 0) return <NotificationRow notification={latest} unread={isUnread} />;
   const { words, to } = tell(group.kind, latest.post?.id, notificationCount);
   const others = actorCount - actors.length;
@@ -25,7 +26,7 @@ export function NotificationGroup({ group: masked }: { group: FragmentOf<typeof 
     <li className="row" data-unread={isUnread || undefined}>
       <span className="avatars">
         {actors.map(({ id, handle, displayName, avatar }) => (
-          <Avatar key={id} handle={handle} name={displayName} image={avatar} size="s" />
+          <Avatar key={id} handle={handle} name={displayName} image={avatar} size="s" linked />
         ))}
       </span>
       <div className="row-body">
@@ -49,6 +50,31 @@ export function NotificationGroup({ group: masked }: { group: FragmentOf<typeof 
   );
 }
 
+/** What was sold in one day: who bought is not said. */
+function Sales({ group: { latest, notificationCount, isUnread } }: { group: ResultOf<typeof NotificationGroupFragment> }) {
+  const { product } = latest;
+  return (
+    <li className="row" data-unread={isUnread || undefined}>
+      <Avatar handle="plaza" name="plaza" size="s" />
+      <div className="row-body">
+        <p>
+          <Link to="/analytics">
+            <strong>{notificationCount} sales</strong>
+          </Link>
+        </p>
+        {product && (
+          <p className="quiet clipped">
+            The latest: <Link to={paths.product(product.id)}>{product.title}</Link>
+          </p>
+        )}
+      </div>
+      <span className="quiet">
+        <Ago time={latest.createdAt} />
+      </span>
+    </li>
+  );
+}
+
 function tell(kind: string, post: string | undefined, count: number): { words: string; to?: string | undefined } {
   const to = post ? paths.post(post) : undefined;
   switch (kind) {
@@ -58,11 +84,9 @@ function tell(kind: string, post: string | undefined, count: number): { words: s
       return { words: 'like your post', to };
     case 'REPOST':
       return { words: 'reposted your post', to };
-    case 'REPOST':
-      return { words: 'passed your post on', to };
     case 'COMMENTED':
       return { words: `commented on your post, ${count} times in all`, to };
     default:
-      return { words: `${count} things happened`, to };
+      return { words: `were part of ${count} notifications`, to };
   }
 }

@@ -1,8 +1,8 @@
+import { useQuery } from 'urql';
 import { useAction } from '../api/use-action';
 import { graphql, readFragment, type FragmentOf, type ResultOf } from '../../shared/graphql';
 import { Link, paths } from '../router';
 import { Ago, Avatar } from './small';
-import { ProblemLine } from './states';
 
 export const NotificationRowFragment = graphql(`
   fragment NotificationRow on Notification {
@@ -35,7 +35,7 @@ export function NotificationRow({ notification, unread = false }: { notification
   const { words, about, to } = tell(told);
   return (
     <li className="row" data-unread={unread || undefined}>
-      <Avatar handle={told.actor?.handle ?? 'plaza'} name={told.actor?.displayName ?? 'plaza'} image={told.actor?.avatar} size="s" />
+      <Avatar handle={told.actor?.handle ?? 'plaza'} name={told.actor?.displayName ?? 'plaza'} image={told.actor?.avatar} size="s" linked={told.actor !== null} />
       <div className="row-body">
         <p>
           {told.actor && (
@@ -46,7 +46,7 @@ export function NotificationRow({ notification, unread = false }: { notification
           {to ? <Link to={to}>{words}</Link> : words}
         </p>
         {about && <p className="quiet clipped">{about}</p>}
-        {told.kind === 'FOLLOW_REQUESTED' && told.actor && <AnswerRequest userId={told.actor.id} />}
+        {told.kind === 'FOLLOW_REQUESTED' && told.actor && <PendingRequest userId={told.actor.id} />}
       </div>
       <span className="quiet">
         <Ago time={told.createdAt} />
@@ -69,7 +69,7 @@ function tell({ kind, post, comment, product, actor }: Told): { words: string; a
     case 'MENTION':
       return { words: 'mentioned you', about: comment?.text ?? post?.text, to: toPost };
     case 'REPLY':
-      return { words: 'answered your comment', about: comment?.text, to: toPost };
+      return { words: 'replied to your comment', about: comment?.text, to: toPost };
     case 'REPOST':
       return { words: 'reposted your post', about: post?.text, to: toPost };
     case 'QUOTE':
@@ -79,15 +79,27 @@ function tell({ kind, post, comment, product, actor }: Told): { words: string; a
     case 'ORDER_CONFIRMED':
       return { words: 'Your order is confirmed', to: '/orders' };
     case 'ORDER_REJECTED':
-      return { words: 'Your order could not be met', to: '/orders' };
+      return { words: 'Your order was rejected', to: '/orders' };
     case 'ORDER_REFUNDED':
-      return { words: 'Your order was given back, and so was your money', to: '/orders' };
+      return { words: 'Your order was refunded', to: '/orders' };
   }
 }
 
-function AnswerRequest({ userId }: { userId: string }) {
-  const accept = useAction(Accept);
-  const reject = useAction(Reject);
+const Pending = graphql(`query PendingRequests { viewer { followRequests(first: 100) { edges { cursor node { id } } pageInfo { endCursor hasNextPage } } } }`);
+
+/** A request that came some time ago: it can be answered as long as it stands. */
+function PendingRequest({ userId }: { userId: string }) {
+  const [{ data }] = useQuery({ query: Pending });
+  const pending = data?.viewer?.followRequests;
+  if (!pending) return null;
+  if (!pending.pageInfo.hasNextPage && !pending.edges.some(({ node }) => node.id === userId)) return <p className="quiet">Answered</p>;
+  return <AnswerRequest userId={userId} />;
+}
+
+/** What a private person says to who asks to follow them. */
+export function AnswerRequest({ userId }: { userId: string }) {
+  const accept = useAction(Accept, { aloud: true });
+  const reject = useAction(Reject, { aloud: true });
   const busy = accept.busy || reject.busy;
   return (
     <div className="buttons">
@@ -95,9 +107,8 @@ function AnswerRequest({ userId }: { userId: string }) {
         Accept
       </button>
       <button type="button" className="button button-quiet" disabled={busy} onClick={() => void reject.run({ userId })}>
-        Turn down
+        Decline
       </button>
-      <ProblemLine problem={accept.problem ?? reject.problem} />
     </div>
   );
 }

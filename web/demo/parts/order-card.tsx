@@ -44,17 +44,17 @@ const WAY = ['PENDING', 'RESERVED', 'PAID', 'CONFIRMED'] as const;
 
 const WORDS: Record<Shown['status'], string> = {
   PENDING: 'Placed',
-  RESERVED: 'Held for you',
+  RESERVED: 'Reserved',
   PAID: 'Paid',
   CONFIRMED: 'Confirmed',
   CANCELLED: 'Cancelled',
-  REJECTED: 'Not possible',
-  REFUNDING: 'On its way back',
-  REFUNDED: 'Given back',
+  REJECTED: 'Rejected',
+  REFUNDING: 'Refund in progress',
+  REFUNDED: 'Refunded',
 };
 
 const REASONS: Record<string, string> = {
-  OUT_OF_STOCK: 'There was not enough of it left.',
+  OUT_OF_STOCK: 'There was not enough in stock.',
   PAYMENT_DECLINED: 'The payment was declined.',
 };
 
@@ -88,7 +88,7 @@ export function OrderCard({ order: masked }: { order: FragmentOf<typeof OrderCar
       </ul>
       <History changes={order.history} />
       {order.nextStatuses.includes('CANCELLED') && <ChangeButton id={order.id} mutation={Cancel} label="Cancel order" />}
-      {order.nextStatuses.includes('REFUNDING') && <ChangeButton id={order.id} mutation={Refund} label="Give back" />}
+      {order.nextStatuses.includes('REFUNDING') && <ChangeButton id={order.id} mutation={Refund} label="Refund" />}
     </article>
   );
 }

@@ -1,9 +1,10 @@
 import { useEffect, type ReactNode } from 'react';
+import { setTitle } from '../title';
 
 /** A page's title, where the browser and the reader look for it. */
 export function Page({ title, hideTitle = false, children }: { title: string; hideTitle?: boolean; children: ReactNode }) {
   useEffect(() => {
-    document.title = `${title} · plaza`;
+    setTitle(title);
   }, [title]);
   return (
     <>

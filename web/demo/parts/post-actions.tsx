@@ -1,10 +1,12 @@
 import { useAction } from '../api/use-action';
+import { copyLink, useBlocking } from '../api/relations';
+import { toast } from '../live/toasts';
 import { graphql } from '../../shared/graphql';
 import { useMe } from '../me';
 import { Link, navigate, paths } from '../router';
 import { times } from './format';
 import { Icon } from './icon';
-import { ProblemLine } from './states';
+import { Menu, type MenuItem } from './menu';
 
 const Like = graphql(`
   mutation Like($postId: ID!) {
@@ -39,37 +41,31 @@ const Delete = graphql(`
 
 export function LikeButton({ id, liked, count }: { id: string; liked: boolean; count: number }) {
   const me = useMe();
-  const like = useAction(Like);
-  const unlike = useAction(Unlike);
+  const like = useAction(Like, { aloud: true });
+  const unlike = useAction(Unlike, { aloud: true });
   const toggle = () => {
     if (!me) return navigate('/login');
     void (liked ? unlike : like).run({ postId: id });
   };
   return (
-    <>
-      <button type="button" className="chip chip-like" aria-pressed={liked} aria-label={`Like: ${count}`} onClick={toggle}>
-        <Icon name="heart" filled={liked} /> {times(count)}
-      </button>
-      <ProblemLine problem={like.problem ?? unlike.problem} />
-    </>
+    <button type="button" className="chip chip-like" aria-pressed={liked} aria-label={`Like: ${count}`} onClick={toggle}>
+      <Icon name="heart" filled={liked} /> {times(count)}
+    </button>
   );
 }
 
 export function RepostButton({ id, reposted, count }: { id: string; reposted: boolean; count: number }) {
   const me = useMe();
-  const repost = useAction(Repost);
-  const unrepost = useAction(Unrepost);
+  const repost = useAction(Repost, { aloud: true });
+  const unrepost = useAction(Unrepost, { aloud: true });
   const toggle = () => {
     if (!me) return navigate('/login');
     void (reposted ? unrepost : repost).run({ postId: id });
   };
   return (
-    <>
-      <button type="button" className="chip chip-repost" aria-pressed={reposted} aria-label={`Repost: ${count}`} onClick={toggle}>
-        <Icon name="repost" /> {times(count)}
-      </button>
-      <ProblemLine problem={repost.problem ?? unrepost.problem} />
-    </>
+    <button type="button" className="chip chip-repost" aria-pressed={reposted} aria-label={`Repost: ${count}`} onClick={toggle}>
+      <Icon name="repost" /> {times(count)}
+    </button>
   );
 }
 
@@ -81,18 +77,27 @@ export function QuoteLink({ id }: { id: string }) {
   );
 }
 
-export function DeleteButton({ id, leave }: { id: string; leave: boolean }) {
-  const { run, busy, problem } = useAction(Delete);
+interface PostMenuProps {
+  id: string;
+  author: { id: string; handle: string } | null;
+  own: boolean;
+  /** The page goes with the post. */
+  leave: boolean;
+}
+
+/** What is done with a post now and then. */
+export function PostMenu({ id, author, own, leave }: PostMenuProps) {
+  const me = useMe();
+  const { run } = useAction(Delete, { aloud: true });
+  const { block } = useBlocking();
   const remove = async () => {
     if (!confirm('Delete this post? It is gone from everywhere.')) return;
-    if ((await run({ postId: id })) && leave) navigate('/', { replace: true });
+    if (!(await run({ postId: id }))) return;
+    toast('done', 'Post deleted.');
+    if (leave) navigate('/', { replace: true });
   };
-  return (
-    <>
-      <button type="button" className="chip chip-end" onClick={() => void remove()} disabled={busy}>
-        Delete
-      </button>
-      <ProblemLine problem={problem} />
-    </>
-  );
+  const items: MenuItem[] = [{ label: 'Copy link', run: () => void copyLink(paths.post(id)) }];
+  if (own) items.push({ label: 'Delete', run: () => void remove(), grave: true });
+  else if (me && author) items.push({ label: `Block @${author.handle}`, run: () => block(author.id, author.handle), grave: true });
+  return <Menu label="More" items={items} />;
 }

@@ -1,10 +1,11 @@
 import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
 import { useSeen } from '../live/seen';
 import { useMe } from '../me';
-import { Link, paths } from '../router';
-import { times } from './format';
+import type { MouseEvent } from 'react';
+import { Link, navigate, paths } from '../router';
+import { fullTime, times } from './format';
 import { Icon } from './icon';
-import { DeleteButton, LikeButton, QuoteLink, RepostButton } from './post-actions';
+import { LikeButton, PostMenu, QuoteLink, RepostButton } from './post-actions';
 import { PostImages, PostImagesFragment } from './post-images';
 import { ProductCard, ProductCardFragment } from './product-card';
 import { Ago, Avatar, Byline } from './small';
@@ -71,22 +72,34 @@ function WrittenPost({ post: masked, whole }: { post: FragmentOf<typeof WrittenP
   const me = useMe();
   const seen = useSeen(post.id);
   const { author } = post;
+  // A click on what is no link opens the post; marking words in it does not.
+  const open = (event: MouseEvent) => {
+    const within = event.target instanceof Element && event.target.closest('a, button, input, textarea, label, dialog, [role=menu]');
+    if (within || event.defaultPrevented || getSelection()?.isCollapsed === false) return;
+    navigate(paths.post(post.id));
+  };
   const own = me !== null && author?.id === me.userId;
   const shareable = own || author?.isPrivate === false;
   return (
-    <article ref={seen} className={whole ? 'post post-whole' : 'post'} aria-label={`Post by ${author?.displayName ?? 'somebody'}`}>
-      <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} image={author?.avatar} />
+    <article ref={seen} className={whole ? 'post post-whole' : 'post'} tabIndex={-1} aria-label={`Post by ${author?.displayName ?? 'somebody'}`} onClick={whole ? undefined : open}>
+      <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} image={author?.avatar} linked />
       <div className="post-body">
         <header className="post-head">
           <Byline person={author} />
-          <Link to={paths.post(post.id)} className="quiet post-time" aria-label="Open post">
+          <Link to={paths.post(post.id)} className="quiet post-time">
             <Ago time={post.createdAt} />
           </Link>
+          <PostMenu id={post.id} author={author} own={own} leave={whole} />
         </header>
-        <RichText text={post.text} entities={post.entities} />
+        <RichText text={post.text} entities={post.entities} whole={whole} />
         <PostImages post={post} />
         {post.isQuote && <QuotedPost post={post.quotedPost} />}
         {post.product && <ProductCard product={post.product} small />}
+        {whole && (
+          <p className="quiet post-date">
+            <time dateTime={post.createdAt}>{fullTime(post.createdAt)}</time>
+          </p>
+        )}
         <footer className="post-foot">
           <LikeButton id={post.id} liked={post.viewerHasLiked ?? false} count={post.likeCount ?? 0} />
           <Link to={paths.post(post.id)} className="chip" aria-label={`Comments: ${post.commentCount ?? 0}`}>
@@ -94,7 +107,6 @@ function WrittenPost({ post: masked, whole }: { post: FragmentOf<typeof WrittenP
           </Link>
           {shareable && <RepostButton id={post.id} reposted={post.viewerHasReposted ?? false} count={post.repostCount ?? 0} />}
           {shareable && me && <QuoteLink id={post.id} />}
-          {own && <DeleteButton id={post.id} leave={whole} />}
         </footer>
       </div>
     </article>
@@ -109,7 +121,7 @@ export function QuotedPost({ post: masked }: { post: FragmentOf<typeof QuotedPos
     <blockquote className="quoted" aria-label={`Quoted post by ${post.author?.displayName ?? 'somebody'}`}>
       <header className="post-head">
         <Byline person={post.author} />
-        <Link to={paths.post(post.id)} className="quiet post-time" aria-label="Open quoted post">
+        <Link to={paths.post(post.id)} className="quiet post-time">
           <Ago time={post.createdAt} />
         </Link>
       </header>

@@ -1,7 +1,8 @@
-import { useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useClient } from 'urql';
 import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
 import { resolved } from '../api/upload';
+import { Icon } from './icon';
 
 export const PostImagesFragment = graphql(`
   fragment PostImages on Post {
@@ -19,6 +20,7 @@ const Again = graphql(`query ImagesAgain($id: ID!) { post(id: $id) { id ...PostI
 export function PostImages({ post: masked }: { post: FragmentOf<typeof PostImagesFragment> }) {
   const { id, images } = readFragment(PostImagesFragment, masked);
   const client = useClient();
+  const [viewed, view] = useState<number | null>(null);
   const asked = useRef<string | null>(null);
   if (images.length === 0) return null;
   // An address ends after a while; a page that has been open for longer asks for the next one, once for each.
@@ -29,10 +31,20 @@ export function PostImages({ post: masked }: { post: FragmentOf<typeof PostImage
   };
   return (
     <ul className={`pictures pictures-${images.length}`}>
-      {images.map((image) => (
+      {images.map((image, index) => (
         <li key={image.id} style={{ background: image.color ?? undefined, aspectRatio: images.length === 1 ? `${image.width ?? 4} / ${image.height ?? 3}` : undefined }}>
           {image.url && (
-            <a href={resolved(image.url)} target="_blank" rel="noreferrer">
+            <a
+              href={resolved(image.url)}
+              target="_blank"
+              rel="noreferrer"
+              aria-label={image.altText ? undefined : `Image ${index + 1} of ${images.length}`}
+              onClick={(event) => {
+                if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+                event.preventDefault();
+                view(index);
+              }}
+            >
               <img
                 src={resolved(image.url)}
                 srcSet={image.small && image.width && image.width > 320 ? `${resolved(image.small)} 320w, ${resolved(image.url)} ${image.width}w` : undefined}
@@ -44,10 +56,66 @@ export function PostImages({ post: masked }: { post: FragmentOf<typeof PostImage
                 decoding="async"
                 onError={() => askAgain(image.url)}
               />
+              {image.altText && <span className="alt-badge" aria-hidden="true">ALT</span>}
             </a>
           )}
         </li>
       ))}
+      {viewed !== null && <ImageViewer images={images} at={viewed} move={view} />}
     </ul>
+  );
+}
+
+interface Viewed {
+  id: string;
+  url: string | null;
+  altText: string;
+}
+
+/** An image as large as the window, with its description; arrows go on, Escape closes. */
+function ImageViewer({ images, at, move }: { images: readonly Viewed[]; at: number; move: (at: number | null) => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    dialog.current?.showModal();
+  }, []);
+  const image = images[at];
+  const go = (by: number) => move((at + by + images.length) % images.length);
+  return (
+    <li className="viewer-place">
+      <dialog
+        ref={dialog}
+        className="viewer"
+        aria-label={`Image ${at + 1} of ${images.length}`}
+        onClose={() => move(null)}
+        onKeyDown={({ key }) => {
+          if (images.length > 1 && key === 'ArrowRight') go(1);
+          if (images.length > 1 && key === 'ArrowLeft') go(-1);
+        }}
+        onClick={({ target, currentTarget }) => target === currentTarget && dialog.current?.close()}
+      >
+        {image?.url && <img src={resolved(image.url)} alt={image.altText} />}
+        {image?.altText && <p className="viewer-words">{image.altText}</p>}
+        <div className="viewer-ways">
+          {images.length > 1 && (
+            <button type="button" className="chip" aria-label="Previous image" onClick={() => go(-1)}>
+              <Icon name="back" />
+            </button>
+          )}
+          {images.length > 1 && (
+            <span>
+              {at + 1} / {images.length}
+            </span>
+          )}
+          {images.length > 1 && (
+            <button type="button" className="chip turned" aria-label="Next image" onClick={() => go(1)}>
+              <Icon name="back" />
+            </button>
+          )}
+          <button type="button" className="chip" aria-label="Close" onClick={() => dialog.current?.close()}>
+            <Icon name="close" />
+          </button>
+        </div>
+      </dialog>
+    </li>
   );
 }

@@ -1,6 +1,7 @@
 import { useState, useSyncExternalStore } from 'react';
 import { resolved } from '../api/upload';
-import { Link, paths } from '../router';
+import { goBack, Link, paths } from '../router';
+import { Icon } from './icon';
 import { ago, fullTime, hash } from './format';
 
 let now = Date.now();
@@ -23,8 +24,26 @@ export function Ago({ time }: { time: string }) {
   );
 }
 
+interface AvatarProps {
+  handle: string;
+  name: string;
+  image?: { url: string | null } | null | undefined;
+  size?: 's' | 'm' | 'l';
+  /** Leads to the person; for eyes and hands: beside it is a link with the name. */
+  linked?: boolean;
+}
+
 /** A person's picture, or else their initials on a colour of theirs. */
-export function Avatar({ handle, name, image, size = 'm' }: { handle: string; name: string; image?: { url: string | null } | null | undefined; size?: 's' | 'm' | 'l' }) {
+export function Avatar({ linked = false, ...person }: AvatarProps) {
+  if (!linked || !person.handle) return <Picture {...person} />;
+  return (
+    <Link to={paths.person(person.handle)} className="avatar-link" tabIndex={-1} aria-hidden="true">
+      <Picture {...person} />
+    </Link>
+  );
+}
+
+function Picture({ handle, name, image, size = 'm' }: AvatarProps) {
   // An address ends after some hours; until the person is asked for again, their initials do.
   const [broken, setBroken] = useState<string | null>(null);
   if (image?.url && image.url !== broken) {
@@ -58,21 +77,15 @@ export function Byline({ person }: { person: Named | null }) {
   );
 }
 
-/** A text as it was written; handles in it lead to their people. */
-export function Prose({ text }: { text: string }) {
-  const parts = text.split(/(?<![\w@])(@[a-z0-9_]{3,30})\b/gi);
+/** Where one is, and the way back: to where one came from, or else up. */
+export function BackHeader({ title, to }: { title: string; to: string }) {
   return (
-    <p className="prose">
-      {parts.map((part, index) =>
-        index % 2 === 1 ? (
-          <Link key={index} to={paths.person(part.slice(1).toLowerCase())}>
-            {part}
-          </Link>
-        ) : (
-          part
-        ),
-      )}
-    </p>
+    <header className="back-header">
+      <button type="button" className="chip back" aria-label="Back" onClick={() => goBack(to)}>
+        <Icon name="back" />
+      </button>
+      <h2 dir="auto">{title}</h2>
+    </header>
   );
 }
 

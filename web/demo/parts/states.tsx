@@ -28,6 +28,13 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
 }
 
 export function Failed({ error, retry }: { error: CombinedError; retry: () => void }) {
+  const again = useRef(retry);
+  again.current = retry;
+  useEffect(() => {
+    const back = () => again.current();
+    addEventListener('online', back);
+    return () => removeEventListener('online', back);
+  }, []);
   return (
     <div className="state state-failed" role="alert">
       <h2>This could not be loaded</h2>

@@ -40,7 +40,7 @@ export function Thread({ postId, comment: masked }: { postId: string; comment: F
   return (
     <li className={unsent ? 'thread row-unsent' : 'thread'}>
       <div className="row">
-        <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} size="s" />
+        <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} image={author?.avatar} size="s" linked />
         <div className="row-body">
           <Byline person={author} />
           <RichText text={comment.text} entities={comment.entities} />

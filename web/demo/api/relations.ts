@@ -1,0 +1,39 @@
+import { graphql } from '../../shared/graphql';
+import { toast } from '../live/toasts';
+import { useAction } from './use-action';
+
+const Block = graphql(`
+  mutation Block($userId: ID!) {
+    userBlock(input: { userId: $userId }) { user { id viewerIsBlocking viewerIsFollowing } userErrors { code message path } }
+  }
+`);
+
+const Unblock = graphql(`
+  mutation Unblock($userId: ID!) {
+    userUnblock(input: { userId: $userId }) { user { id viewerIsBlocking } userErrors { code message path } }
+  }
+`);
+
+/** Blocking and its end, asked before and said after. */
+export function useBlocking(): { block: (userId: string, handle: string) => void; unblock: (userId: string, handle: string) => void } {
+  const block = useAction(Block, { aloud: true });
+  const unblock = useAction(Unblock, { aloud: true });
+  const end = async (userId: string, handle: string) => {
+    if (await unblock.run({ userId })) toast('done', `@${handle} is no longer blocked.`);
+  };
+  const begin = async (userId: string, handle: string) => {
+    if (!confirm(`Block @${handle}? You will not see each other, and neither follows the other any more.`)) return;
+    if (await block.run({ userId })) toast('done', `@${handle} is blocked.`, { label: 'Undo', run: () => void end(userId, handle) });
+  };
+  return { block: (userId, handle) => void begin(userId, handle), unblock: (userId, handle) => void end(userId, handle) };
+}
+
+/** Puts a link to a page of plaza's where it can be pasted. */
+export async function copyLink(path: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(new URL(path, location.origin).href);
+    toast('done', 'Link copied.');
+  } catch {
+    toast('failed', 'The link could not be copied.');
+  }
+}
