@@ -27,7 +27,7 @@ test('a product is found, ordered, and the order confirmed live', withPages({}, 
   assert.equal(await buying.page.getByLabel('Quantity').inputValue(), '1', 'the same again is not one click away');
   await buying.page.getByRole('article', { name: 'Order' }).getByText('€25.00', { exact: true }).waitFor();
 
-  await buying.page.getByRole('link', { name: 'Orders' }).click();
+  await buying.page.getByRole('link', { name: 'Orders', exact: true }).click();
   const orders = buying.page.getByRole('list', { name: 'Orders' });
   await orders.getByRole('link', { name: title }).waitFor();
   assert.equal(await orders.locator('[data-status=CONFIRMED]').count(), 1);
@@ -37,7 +37,7 @@ test('a product is found, ordered, and the order confirmed live', withPages({}, 
   await buying.page.getByText('3 left').waitFor();
 
   // A change of mind: the pieces are back on the shelf, and the order says how it went.
-  await buying.page.getByRole('link', { name: 'Orders' }).click();
+  await buying.page.getByRole('link', { name: 'Orders', exact: true }).click();
   await orders.getByRole('button', { name: 'Refund' }).click();
   await orders.locator('[data-status=REFUNDED]').waitFor();
   await orders.getByText('History').click();

@@ -165,8 +165,9 @@ function afterMutations(person: LoggedIn | null): Updaters {
     sessionRevoke: (_data: Answer, _args: Input, cache: Cache) => cache.invalidate(VIEWER, 'sessions'),
     userBlock: blocked,
     userUnblock: blocked,
-    followRequestAccept: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'followRequests'),
-    followRequestReject: (_data: Answer, _args: Input, cache: Cache) => forget(cache, VIEWER, 'followRequests'),
+    // Not asked for again: the list at plaza is a moment behind.
+    followRequestAccept: (_data: Answer, { input }: Input, cache: Cache) => remove(cache, VIEWER, 'followRequests', `User:${input.userId}`),
+    followRequestReject: (_data: Answer, { input }: Input, cache: Cache) => remove(cache, VIEWER, 'followRequests', `User:${input.userId}`),
   } as Updaters;
 }
 

@@ -39,7 +39,7 @@ export function PostPage({ id }: { id: string }) {
   const beginning = post.text.split('\n')[0] ?? '';
   const title = `${post.author?.displayName ?? 'Post'}: ${beginning.length > 60 ? `${beginning.slice(0, 60)}…` : beginning}`;
   return (
-    <Page title={title} hideTitle>
+    <Page title={title} heading="Post" hideTitle>
       <BackHeader title="Post" to="/" />
       <PostCard post={post} whole />
       <CommentComposer postId={id} />
