@@ -206,11 +206,12 @@ impl Viewer {
         #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let found = async {
-            let request = page::<User>(first, after.as_deref())?;
+            let list = List::new(&self.scope, "Viewer.blockedUsers", self.viewer.user_id);
+            let request = list.page(first, after.as_deref())?;
             let page = blocks::of_viewer(&self.scope.op, &self.scope.domain, request)
                 .await
                 .map_err(|error| fault(&error))?;
-            Ok(connection(User::load_page(&self.scope, page).await?, request))
+            Ok(list.connection(User::load_page(&self.scope, page).await?, request))
         };
         Some(found.await)
     }
