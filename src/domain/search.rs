@@ -12,6 +12,7 @@ use std::collections::HashSet;
 
 use sha2::Digest;
 
+use super::text::characters::{is_space, is_unspaced};
 use super::{Domain, DomainError, Operation, policy};
 use crate::ids::{Bucket, Id, UserId, compose};
 use crate::stores::StoreError;
@@ -104,8 +105,9 @@ impl Search {
 
     async fn ask(&self, op: &Operation, domain: &Domain, slice: Slice) -> Gathered<Vec<Found>> {
         let (cluster, reads, text) = (&domain.cluster, &op.reads, self.text.as_str());
+        let words = &with_phrases(text);
         match self.noun {
-            Noun::People if text.chars().count() < LIKE_FROM => {
+            Noun::People if text.chars().count() < LIKE_FROM && !text.chars().any(is_unspaced) => {
                 cluster
                     .scatter_all(reads, async |connection: &mut Connection| {
                         store::people_by_prefix(connection, text, slice).await
@@ -122,14 +124,14 @@ impl Search {
             Noun::Posts => {
                 cluster
                     .scatter_all(reads, async |connection: &mut Connection| {
-                        store::posts(connection, text, slice).await
+                        store::posts(connection, words, slice).await
                     })
                     .await
             }
             Noun::Products => {
                 cluster
                     .scatter_all(reads, async |connection: &mut Connection| {
-                        store::products(connection, text, slice).await
+                        store::products(connection, words, slice).await
                     })
                     .await
             }
@@ -196,6 +198,33 @@ impl Search {
     }
 }
 
+/// A web search query in which words of scripts without spaces are phrases: the database takes each
+/// of their characters for a word, and they are to stand together.
+fn with_phrases(query: &str) -> String {
+    let mut phrased = String::with_capacity(query.len() + 2);
+    for (number, part) in query.split('"').enumerate() {
+        if number > 0 {
+            phrased.push('"');
+        }
+        // Every other part is a phrase already.
+        if number % 2 == 1 || !part.chars().any(is_unspaced) {
+            phrased.push_str(part);
+            continue;
+        }
+        for word in part.split_inclusive(is_space) {
+            let (sign, rest) = match word.strip_prefix('-') {
+                Some(rest) => ("-", rest),
+                None => ("", word),
+            };
+            let bare = rest.trim_end_matches(is_space);
+            let space = rest.get(bare.len()..).unwrap_or_default();
+            let quote = if bare.chars().any(is_unspaced) { "\"" } else { "" };
+            phrased.extend([sign, quote, bare, quote, space]);
+        }
+    }
+    phrased
+}
+
 /// The shards' rows in one order, as far down as nothing can be missing.
 struct Merged {
     rows: Vec<Found>,
@@ -238,6 +267,20 @@ mod tests {
         assert_eq!(merged.rows.len(), 3);
         assert!(!merged.more);
         assert!(!merge(vec![rows(&[]), rows(&[])], 3).more);
+    }
+
+    #[test]
+    fn words_of_scripts_without_spaces_are_phrases() {
+        for (query, expected) in [
+            ("lamp -red", "lamp -red"),
+            ("\u{6771}\u{4eac}", "\"\u{6771}\u{4eac}\""),
+            ("cafe \u{6771}\u{4eac}1 or x", "cafe \"\u{6771}\u{4eac}1\" or x"),
+            ("-\u{6771}\u{4eac} x", "-\"\u{6771}\u{4eac}\" x"),
+            ("\"\u{6771} \u{4eac}\" \u{e01}\u{e32}", "\"\u{6771} \u{4eac}\" \"\u{e01}\u{e32}\""),
+            ("\"\u{6771}", "\"\u{6771}"),
+        ] {
+            assert_eq!(with_phrases(query), expected, "{query}");
+        }
     }
 
     #[test]

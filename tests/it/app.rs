@@ -221,6 +221,8 @@ impl TestApp {
             config.rabbitmq.url.expose_secret().rsplit_once('/').expect("a vhost").0.to_owned();
         config.rabbitmq.url = format!("{broker}/{name}").into();
         config.auth.argon2_kib = 64;
+        // The longest test takes more than ten minutes of a machine that is at other work too.
+        config.auth.access_ttl_s = 3_600;
         config.limits.socket_init_ms = 5_000;
         // All who sign up in a test are at one address.
         config.limits.address_sign_ups = 10_000;

@@ -6,10 +6,12 @@
 //! Whoever may see a post or a person may see their images: the addresses that say where the files
 //! are (`links`) are signed and end soon.
 
+mod decode;
 mod links;
 mod process;
 mod reap;
 mod render;
+mod resize;
 mod upload;
 
 use std::collections::HashMap;
@@ -22,7 +24,7 @@ use tokio::sync::Semaphore;
 
 use super::{Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, mutate, text};
 use crate::config::{AuthConfig, MediaConfig};
-use crate::ids::{Id, ImageId, UserId};
+use crate::ids::{Id, ImageId, UserId, compose};
 use crate::stores::postgres::images::NewImage;
 use crate::stores::postgres::{Connection, images as store};
 
@@ -189,6 +191,11 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewUpload) -> Result<I
     let new = NewUpload { alt, ..new };
     let object_key = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>());
     let most_at_hand = i64::from(config.max_unused);
+    let awaited_from = compose(
+        domain.clock.now_ms() - i64::from(config.upload_ttl_s) * 1_000,
+        crate::ids::Bucket::new(0),
+        0,
+    );
     mutate(
         op,
         domain,
@@ -208,6 +215,7 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewUpload) -> Result<I
                 byte_count: new.byte_count,
                 alt_text: &new.alt,
                 most_at_hand,
+                awaited_from,
             };
             let message = format!(
                 "{most_at_hand} images wait to be shown: show them, or wait until they are forgotten"

@@ -120,6 +120,97 @@ fn a_bomb_is_refused_by_its_header() {
     }
 }
 
+/// A white disc on nothing that is black, as drawing programs write logos.
+fn disc(width: u32, height: u32) -> DynamicImage {
+    DynamicImage::ImageRgba8(RgbaImage::from_fn(width, height, |x, y| {
+        let (x, y) =
+            (f64::from(x) / f64::from(width) - 0.5, f64::from(y) / f64::from(height) - 0.5);
+        if x * x + y * y < 0.16 { Rgba([255, 255, 255, 255]) } else { Rgba([0, 0, 0, 0]) }
+    }))
+}
+
+#[test]
+fn what_is_clear_has_no_colour() {
+    for (width, height, purpose) in [
+        (2_600, 1_300, Purpose::Post),
+        (3_600, 1_800, Purpose::Post),
+        (300, 200, Purpose::Post),
+        (1_500, 3_200, Purpose::Avatar),
+        (200, 200, Purpose::Avatar),
+    ] {
+        let rendered =
+            render(&encoded(&disc(width, height), ImageFormat::Png), purpose, PIXELS).unwrap();
+        assert_eq!(rendered.color, "#ffffff", "{width}x{height}");
+        for file in [&rendered.large, &rendered.small] {
+            let shown = load_from_memory(file).unwrap().into_rgba8();
+            let darkest = shown.pixels().filter(|pixel| pixel.0[3] >= 8).map(|pixel| pixel.0[0]);
+            assert!(darkest.min().unwrap() >= 250, "{width}x{height}: a dark fringe");
+        }
+    }
+    let red = DynamicImage::ImageRgba8(RgbaImage::from_fn(600, 600, |x, _| {
+        if x < 300 { Rgba([255, 0, 0, 255]) } else { Rgba([0, 255, 0, 0]) }
+    }));
+    let rendered = render(&encoded(&red, ImageFormat::Png), Purpose::Post, PIXELS).unwrap();
+    assert_eq!(rendered.color, "#ff0000");
+    let clear = DynamicImage::ImageRgba8(RgbaImage::new(10, 10));
+    let rendered = render(&encoded(&clear, ImageFormat::Png), Purpose::Post, PIXELS).unwrap();
+    assert_eq!(rendered.color, "#ffffff");
+}
+
+/// The limit is one of pixels, whatever a pixel takes in the file.
+#[test]
+fn as_many_pixels_are_taken_of_every_depth() {
+    let image = halves(64, 64);
+    let depths = [
+        DynamicImage::ImageRgb8(image.to_rgb8()),
+        DynamicImage::ImageRgba8(image.to_rgba8()),
+        DynamicImage::ImageRgb16(image.to_rgb16()),
+        DynamicImage::ImageRgba16(image.to_rgba16()),
+        DynamicImage::ImageLuma8(image.to_luma8()),
+        DynamicImage::ImageLuma16(image.to_luma16()),
+        DynamicImage::ImageLumaA16(image.to_luma_alpha16()),
+    ];
+    for image in depths {
+        let png = encoded(&image, ImageFormat::Png);
+        assert!(render(&png, Purpose::Post, 64 * 64).is_ok(), "{:?}", image.color());
+        let refused = render(&png, Purpose::Post, 64 * 64 - 1);
+        assert_eq!(refused, Err(Rejection::TooManyPixels), "{:?}", image.color());
+    }
+}
+
+#[test]
+fn an_avatar_is_the_middle_of_what_was_sent_however_long_that_is() {
+    for (width, height, side) in [(3, 10_000, 3), (10_000, 3, 3), (600, 9_000, 512)] {
+        let image = DynamicImage::ImageRgb8(RgbImage::from_fn(width, height, |x, y| {
+            let (along, length) = if width > height { (x, width) } else { (y, height) };
+            let middle = along.abs_diff(length / 2) <= width.min(height);
+            if middle { Rgb([250, 250, 250]) } else { Rgb([0, 0, 0]) }
+        }));
+        let rendered = render(&encoded(&image, ImageFormat::Png), Purpose::Avatar, PIXELS).unwrap();
+        assert_eq!((rendered.width, rendered.height), (side, side), "{width}x{height}");
+        assert_eq!(rendered.color, "#fafafa", "{width}x{height}");
+    }
+}
+
+/// As browsers do: what is missing at the end is grey.
+#[test]
+fn a_jpeg_that_was_cut_in_its_last_bytes_is_shown() {
+    let image = DynamicImage::ImageRgb8(RgbImage::from_fn(640, 480, |x, y| {
+        let noise = u8::try_from((x * 7 + y * 13 + x * y) % 200).unwrap();
+        Rgb([noise, 200 - noise, 90])
+    }));
+    let whole = encoded(&image, ImageFormat::Jpeg);
+    for missing in [1, 2, 3, 10, 100, whole.len() / 50] {
+        let cut = render(&whole[..whole.len() - missing], Purpose::Post, PIXELS);
+        let shown = cut.unwrap_or_else(|reason| panic!("{missing} bytes short: {reason:?}"));
+        assert_eq!((shown.width, shown.height), (640, 480));
+    }
+    for part in [2, 3, 4] {
+        let cut = render(&whole[..whole.len() - whole.len() / part], Purpose::Post, PIXELS);
+        assert_eq!(cut, Err(Rejection::Unreadable), "1/{part} is missing");
+    }
+}
+
 /// Whatever is cut off or changed, rendering ends, and with an answer.
 #[test]
 fn bytes_that_were_tampered_with_do_not_panic() {

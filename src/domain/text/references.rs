@@ -1,9 +1,13 @@
 //! What a text refers to: `@handle` and `#hashtag`. Pure; who a handle belongs to is somebody
 //! else's question.
 
+use icu_properties::CodePointSetData;
+use icu_properties::props::XidContinue;
+use linkify::LinkFinder;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use super::characters::{is_invisible, is_space};
 use crate::domain::users::is_handle;
 
 /// Most characters of a hashtag, as written and in its normal form.
@@ -29,28 +33,43 @@ pub struct Span {
     pub found: Found,
 }
 
-/// Everything that a text refers to, in its order. One pass.
+/// Everything that a text refers to, in its order, in time linear in its length. Web and e-mail
+/// addresses are found first: nothing within one is a reference.
 pub fn references(text: &str) -> Vec<Span> {
-    let (mut spans, mut rest, mut start, mut before) = (Vec::new(), text, 0, None);
-    while let Some(sign) = rest.chars().next() {
-        let body = rest.get(sign.len_utf8()..).unwrap_or_default();
+    let mut addresses = addresses(text).into_iter().peekable();
+    let (mut spans, mut at, mut start, mut before) = (Vec::new(), 0, 0, None);
+    while let Some(sign) = text.get(at..).and_then(|rest| rest.chars().next()) {
+        while addresses.next_if(|address| address.end <= at).is_some() {}
+        let address = addresses.next_if(|address| address.start <= at);
+        let body = text.get(at + sign.len_utf8()..).unwrap_or_default();
         let found = match sign {
+            _ if address.is_some() => None,
             '@' | '\u{ff20}' if begins(before) => handle(body),
             '#' | '\u{ff03}' if begins(before) => hashtag_at(body),
             _ => None,
         };
-        let length = sign.len_utf8() + found.as_ref().map_or(0, |(_, length)| *length);
-        let Some((part, after)) = rest.split_at_checked(length) else { break };
+        let end_at = match address {
+            Some(address) => address.end,
+            None => at + sign.len_utf8() + found.as_ref().map_or(0, |(_, length)| *length),
+        };
+        let Some(part) = text.get(at..end_at) else { break };
         let end = start + i32::try_from(part.encode_utf16().count()).unwrap_or_default();
         spans.extend(found.map(|(found, _)| Span { start, end, found }));
-        (rest, start, before) = (after, end, part.chars().next_back());
+        (at, start, before) = (end_at, end, part.chars().next_back());
     }
     spans
 }
 
+/// Where a text has web and e-mail addresses, with or without a scheme; in bytes, in their order.
+fn addresses(text: &str) -> Vec<std::ops::Range<usize>> {
+    let mut finder = LinkFinder::new();
+    finder.url_must_have_scheme(false);
+    finder.links(text).map(|link| link.start()..link.end()).collect()
+}
+
 /// The normal form of a hashtag, with or without its sign: compatibility forms composed (NFKC),
 /// case folded, without invisible joiners. `None` when it can be none: empty, too long, without a
-/// letter, or with something else than letters, digits and `_` in it.
+/// letter, or with something in it that no hashtag has.
 pub fn hashtag(name: &str) -> Option<String> {
     let body = name.strip_prefix(['#', '\u{ff03}']).unwrap_or(name);
     let (found, length) = hashtag_at(body)?;
@@ -74,7 +93,7 @@ fn is_word(c: char) -> bool {
 
 /// What is not seen, and what words of some scripts are spelt with.
 fn is_joiner(c: char) -> bool {
-    matches!(c, '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
+    is_invisible(c) || matches!(c, '\u{200c}' | '\u{200d}')
 }
 
 /// A handle that the text begins with, and its bytes. What goes on as another word, seen or not, is
@@ -90,26 +109,74 @@ fn handle(body: &str) -> Option<(Found, usize)> {
     is_handle(&name).then_some((Found::Handle(name), length))
 }
 
+/// What may stand within a hashtag, not at its end: the middle dots of Catalan and Katakana, the
+/// hyphens of Hebrew, Armenian and Katakana, geresh and gershayim, the dots between Tibetan
+/// syllables, and the joiners that words of some scripts are spelt with (UAX #31, table 3b; without
+/// the signs that ASCII texts go on with after a hashtag).
+fn is_medial(c: char) -> bool {
+    matches!(
+        c,
+        '\u{b7}'
+            | '\u{58a}'
+            | '\u{5be}'
+            | '\u{5f3}'
+            | '\u{5f4}'
+            | '\u{f0b}'
+            | '\u{f0c}'
+            | '\u{200c}'
+            | '\u{200d}'
+            | '\u{30a0}'
+            | '\u{30fb}'
+            | '\u{ff65}'
+    )
+}
+
+/// Whether a character can be in the normal form of a hashtag (UAX #31, R8).
+fn is_tag_character(c: char) -> bool {
+    is_medial(c) || (!is_joiner(c) && CodePointSetData::new::<XidContinue>().contains(c))
+}
+
+/// Whether a character can be in a hashtag as it is written: what it folds to can be in the normal
+/// form. `½` folds to a fraction, `ﷺ` to a sentence.
+fn is_written_in_tag(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric() || c == '_';
+    }
+    is_medial(c) || (!is_joiner(c) && std::iter::once(c).nfkc().all(is_tag_character))
+}
+
 /// A hashtag that the text begins with, and its bytes.
 fn hashtag_at(body: &str) -> Option<(Found, usize)> {
-    let run = body
-        .find(|c: char| !is_word(c) && !matches!(c, '\u{200c}' | '\u{200d}'))
-        .unwrap_or(body.len());
-    let written = body.get(..run)?.trim_end_matches(['\u{200c}', '\u{200d}']);
-    if written.chars().next().is_none_or(|first| !first.is_alphanumeric() && first != '_')
-        || written.chars().count() > MAX_HASHTAG
-    {
+    let run = body.find(|c: char| !is_written_in_tag(c)).unwrap_or(body.len());
+    let written = body.get(..run)?.trim_end_matches(is_medial);
+    if written.chars().count() > MAX_HASHTAG {
         return None;
     }
-    let tag = folded(written);
-    let fits = tag.chars().count() <= MAX_HASHTAG && tag.chars().any(char::is_alphabetic);
-    fits.then_some((Found::Hashtag(tag), written.len()))
+    let tag = normal(written)?;
+    Some((Found::Hashtag(tag), written.len()))
+}
+
+/// The normal form of what is written, when that is a hashtag.
+fn normal(written: &str) -> Option<String> {
+    let mut tag = folded(written);
+    // Folding may compose or expand what it has made: at most twice, by the stability of NFKC.
+    for _ in 0..2 {
+        tag = folded(tag.trim_end_matches(is_medial));
+    }
+    let first = tag.chars().next()?;
+    let is_tag = (first.is_alphanumeric() || first == '_')
+        && tag.chars().count() <= MAX_HASHTAG
+        && tag.chars().any(char::is_alphabetic)
+        && tag.chars().all(is_tag_character)
+        && !tag.ends_with(is_medial)
+        && folded(&tag) == tag;
+    is_tag.then_some(tag)
 }
 
 /// One form for all that reads the same: upper case first, since only that way do `ß` and `ss`, and
 /// the two small sigmas, meet.
 fn folded(text: &str) -> String {
-    let plain = text.nfkc().filter(|c| !is_joiner(*c));
+    let plain = text.nfkc().filter(|c| !is_joiner(*c) && !is_space(*c));
     plain.flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
@@ -205,6 +272,74 @@ mod tests {
         }
         for none in ["", "#", "a b", "a-b", "a\0b", "123", "##tag"] {
             assert_eq!(hashtag(none), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_found_before_references() {
+        for text in [
+            "https://example.org/?q=@bob&t=#tag",
+            "https://example.org/a,@bob",
+            "(https://example.org/wiki/A_(@bob))",
+            "see http://example.org/a.b#tag.",
+            "example.org/?to=@bob",
+            "www.example.org/path;@bob",
+            "a.b+#tag@example.org",
+            "mailto:x@bob.org",
+            "https://\u{4f8b}\u{3048}.jp/?q=#tag",
+        ] {
+            assert_eq!(names(text), Vec::<String>::new(), "{text}");
+        }
+        assert_eq!(
+            names("https://example.org/?q=@eve @bob x@example.org,#tag (@ann)"),
+            ["@bob", "#tag", "@ann"]
+        );
+        let after = references("\u{1f600} https://example.org/@eve @bob");
+        assert_eq!((after[0].start, after[0].end), (28, 32));
+    }
+
+    #[test]
+    fn hashtags_have_within_them_what_people_write() {
+        for (text, tag) in [
+            ("#col\u{b7}lecci\u{f3}", "#col\u{b7}lecci\u{f3}"),
+            ("#co\u{140}lecci\u{f3}", "#col\u{b7}lecci\u{f3}"),
+            ("#\u{5e6}\u{5d4}\u{5f4}\u{5dc}", "#\u{5e6}\u{5d4}\u{5f4}\u{5dc}"),
+            (
+                "#\u{30b9}\u{30bf}\u{30fc}\u{30fb}\u{30a6}",
+                "#\u{30b9}\u{30bf}\u{30fc}\u{30fb}\u{30a6}",
+            ),
+            (
+                "#\u{f56}\u{f7c}\u{f51}\u{f0b}\u{f61}\u{f72}\u{f42}",
+                "#\u{f56}\u{f7c}\u{f51}\u{f0b}\u{f61}\u{f72}\u{f42}",
+            ),
+            ("#tag\u{b7} more", "#tag"),
+            ("#x\u{b2}", "#x2"),
+            ("#a\u{2474}", "#a"),
+            ("#a\u{bd}", "#a"),
+            (
+                "#\u{928}\u{92e}\u{938}\u{94d}\u{924}\u{947}",
+                "#\u{928}\u{92e}\u{938}\u{94d}\u{924}\u{947}",
+            ),
+        ] {
+            assert_eq!(names(text), [tag], "{text}");
+        }
+        assert_eq!(names("#\u{fdfa}"), Vec::<String>::new());
+        assert_eq!(names("#\u{b7}a"), Vec::<String>::new());
+    }
+
+    /// Every tag that the API gives can be looked up by it, whatever characters it was written
+    /// with.
+    #[test]
+    fn every_tag_is_found_by_its_normal_form() {
+        let letters = ('!'..='\u{33ff}').chain('\u{a000}'..='\u{abff}');
+        for c in letters.chain('\u{f900}'..='\u{1ffff}').chain('\u{e0000}'..='\u{e01ff}') {
+            for text in [format!("#a{c}"), format!("#{c}a"), format!("#a{c}b"), format!("#{c}")] {
+                for span in references(&text) {
+                    let Found::Hashtag(tag) = span.found else { continue };
+                    assert_eq!(hashtag(&tag), Some(tag.clone()), "{text:?}");
+                    assert_eq!(names(&format!("#{tag}")), [format!("#{tag}")], "{text:?}");
+                }
+            }
         }
     }
 

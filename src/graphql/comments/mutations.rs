@@ -13,7 +13,7 @@ use crate::graphql::ids::input;
 pub struct CommentCreateInput {
     /// On which post.
     post_id: ID,
-    /// 1 to 1,000 characters; white space around it is dropped.
+    /// The text: 1 to 1,000 characters, one of them visible; white space around it is dropped.
     text: String,
     /// A comment on the same post that it answers.
     #[graphql(default)]

@@ -14,7 +14,7 @@ use crate::ids::{ImageId, PostId};
 /// A post to be.
 #[derive(InputObject)]
 pub struct PostCreateInput {
-    /// 1 to 2,000 characters; white space around it is dropped.
+    /// The text: 1 to 2,000 characters, one of them visible; white space around it is dropped.
     text: String,
     /// A product to show with it.
     product_id: Option<ID>,

@@ -20,7 +20,7 @@ pub struct MoneyInput {
 /// A product to be.
 #[derive(InputObject)]
 pub struct ProductCreateInput {
-    /// 1 to 120 characters.
+    /// The title: one line of 1 to 120 characters, one of them visible.
     title: String,
     /// Up to 4,000 characters.
     description: String,

@@ -97,7 +97,7 @@ impl Product {
         User::load(&self.scope, self.row.seller_id).await.transpose()
     }
 
-    /// 1 to 120 characters.
+    /// The title: one line of 1 to 120 characters, one of them visible.
     async fn title(&self) -> &str {
         &self.row.title
     }

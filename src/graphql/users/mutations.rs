@@ -24,7 +24,7 @@ pub struct SignUpInput {
     email: String,
     /// 8 characters to 1,024 bytes. None that is well known, and not the handle, the name or the e-mail address.
     password: String,
-    /// The name as shown, 1 to 60 characters.
+    /// The name as shown: one line of 1 to 60 characters, one of them visible.
     display_name: String,
     /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
     #[graphql(default)]
@@ -61,7 +61,7 @@ pub struct SessionRefreshInput {
 /// What a profile edit asks; a field that is left out stays as it is.
 #[derive(InputObject)]
 pub struct ProfileUpdateInput {
-    /// The name as shown, 1 to 60 characters.
+    /// The name as shown: one line of 1 to 60 characters, one of them visible.
     display_name: Option<String>,
     /// Up to 500 characters.
     bio: Option<String>,

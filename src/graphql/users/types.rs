@@ -87,7 +87,7 @@ impl User {
         &self.row.handle
     }
 
-    /// The name as shown, 1 to 60 characters.
+    /// The name as shown: one line of 1 to 60 characters, one of them visible.
     async fn display_name(&self) -> &str {
         &self.row.display_name
     }

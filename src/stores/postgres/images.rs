@@ -111,8 +111,11 @@ pub struct NewImage<'a> {
     pub byte_count: i32,
     /// What it shows, in words.
     pub alt_text: &'a str,
-    /// How many their owner may have at hand (not yet shown), this one too.
+    /// How many their owner may have at hand (not yet shown), this one too. What was rejected does
+    /// not count, nor what was announced and can no longer be sent.
     pub most_at_hand: i64,
+    /// The lowest id of an image whose bytes may still come.
+    pub awaited_from: i64,
 }
 
 /// Inserts an image; its id. `None` when its owner has as many at hand as they may.
@@ -127,7 +130,9 @@ pub async fn insert(
     let row: Option<IdRow> = prepared(
         sql(
             "INSERT INTO images (id, owner_id, purpose, object_key, byte_count, alt_text)
-             SELECT next_id($1), $2, $3, $4, $5, $6 WHERE (SELECT count(*) FROM images WHERE owner_id = $2 AND NOT used) < $7 RETURNING id",
+             SELECT next_id($1), $2, $3, $4, $5, $6
+             WHERE (SELECT count(*) FROM images WHERE owner_id = $2 AND NOT used AND state <> 'REJECTED'
+                    AND (state <> 'AWAITING_UPLOAD' OR id >= $8)) < $7 RETURNING id",
         )
         .bind::<Integer, _>(i32::from(image.bucket.number()))
         .bind::<BigInt, _>(image.owner.as_i64())
@@ -135,7 +140,8 @@ pub async fn insert(
         .bind::<Text, _>(image.object_key)
         .bind::<Integer, _>(image.byte_count)
         .bind::<Text, _>(image.alt_text)
-        .bind::<BigInt, _>(image.most_at_hand),
+        .bind::<BigInt, _>(image.most_at_hand)
+        .bind::<BigInt, _>(image.awaited_from),
     )
     .get_result(connection)
     .await

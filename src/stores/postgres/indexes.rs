@@ -24,26 +24,36 @@ pub struct Index {
 /// into a GIN index row by row: little may wait.
 pub const INDEXES: [Index; 6] = [
     Index {
-        name: "posts_search",
-        on: "ON posts USING gin (to_tsvector('public.plaza', text)) WITH (gin_pending_list_limit = 256) WHERE NOT deleted",
+        name: "posts_search_key",
+        on: "ON posts USING gin (to_tsvector('public.plaza', public.search_key(text))) WITH (gin_pending_list_limit = 256) WHERE NOT deleted",
     },
     Index {
-        name: "products_search",
-        on: "ON products USING gin (to_tsvector('public.plaza', title || ' ' || description)) WITH (gin_pending_list_limit = 256)",
+        name: "products_search_key",
+        on: "ON products USING gin (to_tsvector('public.plaza', public.search_key(title || ' ' || description))) WITH (gin_pending_list_limit = 256)",
     },
     Index {
-        name: "products_title_search",
-        on: "ON products USING gin (public.search_fold(title) public.gin_trgm_ops) WITH (gin_pending_list_limit = 256)",
+        name: "products_title_search_key",
+        on: "ON products USING gin (public.search_key(title) public.gin_trgm_ops) WITH (gin_pending_list_limit = 256)",
     },
     Index {
-        name: "users_search",
-        on: "ON users USING gin (public.search_fold(handle || ' ' || display_name) public.gin_trgm_ops) WITH (gin_pending_list_limit = 256)",
+        name: "users_search_key",
+        on: "ON users USING gin (public.search_key(handle || ' ' || display_name) public.gin_trgm_ops) WITH (gin_pending_list_limit = 256)",
     },
     Index { name: "users_handle_prefix", on: "ON users (handle text_pattern_ops)" },
     Index {
-        name: "users_name_prefix",
-        on: "ON users (public.search_fold(display_name) text_pattern_ops)",
+        name: "users_name_prefix_key",
+        on: "ON users (public.search_key(display_name) text_pattern_ops)",
     },
+];
+
+/// Indexes of versions before this one. They are dropped by the first [`build`] that finds every
+/// index of this version whole, so that an older version that still runs keeps its own meanwhile.
+const RETIRED: [&str; 5] = [
+    "posts_search",
+    "products_search",
+    "products_title_search",
+    "users_search",
+    "users_name_prefix",
 ];
 
 #[derive(QueryableByName)]
@@ -79,6 +89,13 @@ pub async fn build(connection: &mut Connection) -> Result<Vec<&'static str>, Sto
             .batch_execute(&format!("CREATE INDEX CONCURRENTLY {} {}", index.name, index.on))
             .await?;
         built.push(index.name);
+    }
+    if built.is_empty() {
+        for retired in RETIRED {
+            connection
+                .batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {retired}"))
+                .await?;
+        }
     }
     Ok(built)
 }

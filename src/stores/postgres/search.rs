@@ -72,21 +72,21 @@ async fn run(
 /// order.
 pub const POSTS: &str = "WITH wanted AS MATERIALIZED (
          SELECT q AS query, regexp_replace(q::text, '<(-|[0-9]+)>', '&', 'g')::tsquery AS words, querytree(q) NOT IN ('', 'T') AS finds
-         FROM websearch_to_tsquery('public.plaza', $1) AS q
+         FROM websearch_to_tsquery('public.plaza', public.search_key($1)) AS q
      ), edge AS MATERIALIZED (
          SELECT coalesce((SELECT id FROM posts WHERE id <= $2 ORDER BY id DESC OFFSET 20000 LIMIT 1), 0) AS id
      ), recent AS MATERIALIZED (
          SELECT id, author_id, text FROM posts
          WHERE NOT deleted AND id > (SELECT id FROM edge) AND id <= $2 AND (SELECT finds FROM wanted)
-           AND to_tsvector('public.plaza', text) @@ (SELECT words FROM wanted)
+           AND to_tsvector('public.plaza', public.search_key(text)) @@ (SELECT words FROM wanted)
          ORDER BY id DESC LIMIT 1000
      ), older AS MATERIALIZED (
          SELECT id, author_id, text FROM posts
          WHERE NOT deleted AND id + 0 <= (SELECT id FROM edge) AND (SELECT finds FROM wanted) AND (SELECT count(*) FROM recent) < 1000
-           AND to_tsvector('public.plaza', text) @@ (SELECT words FROM wanted)
+           AND to_tsvector('public.plaza', public.search_key(text)) @@ (SELECT words FROM wanted)
          ORDER BY id + 0 DESC LIMIT (SELECT 1000 - count(*) FROM recent)
      ), terms AS MATERIALIZED (
-         SELECT id, author_id, to_tsvector('public.plaza', text) AS terms FROM (SELECT * FROM recent UNION ALL SELECT * FROM older) AS found
+         SELECT id, author_id, to_tsvector('public.plaza', public.search_key(text)) AS terms FROM (SELECT * FROM recent UNION ALL SELECT * FROM older) AS found
      ), ranked AS (
          SELECT t.id, t.author_id AS owner_id,
                 (1e9 * ts_rank(t.terms, w.query, 1) / (1 + (($2 - t.id) >> 22) / 604800000.0::float8))::bigint AS rank
@@ -111,26 +111,26 @@ pub async fn posts(
 /// order.
 pub const PRODUCTS: &str = "WITH wanted AS MATERIALIZED (
          SELECT q AS query, regexp_replace(q::text, '<(-|[0-9]+)>', '&', 'g')::tsquery AS words, querytree(q) NOT IN ('', 'T') AS finds,
-                CASE WHEN length($1) >= 3 AND q::text !~ '[!<|]' THEN public.search_fold($1) END AS title
-         FROM websearch_to_tsquery('public.plaza', $1) AS q
+                CASE WHEN length($1) >= 3 AND q::text !~ '[!<|]' THEN public.search_key($1) END AS title
+         FROM websearch_to_tsquery('public.plaza', public.search_key($1)) AS q
      ), edge AS MATERIALIZED (
          SELECT coalesce((SELECT id FROM products WHERE id <= $2 ORDER BY id DESC OFFSET 20000 LIMIT 1), 0) AS id
      ), recent AS MATERIALIZED (
          SELECT id, seller_id, title, description FROM products
          WHERE id > (SELECT id FROM edge) AND id <= $2 AND (SELECT finds FROM wanted)
-           AND (to_tsvector('public.plaza', title || ' ' || description) @@ (SELECT words FROM wanted)
-                OR public.search_fold(title) %> (SELECT title FROM wanted))
+           AND (to_tsvector('public.plaza', public.search_key(title || ' ' || description)) @@ (SELECT words FROM wanted)
+                OR public.search_key(title) %> (SELECT title FROM wanted))
          ORDER BY id DESC LIMIT 1000
      ), older AS MATERIALIZED (
          SELECT id, seller_id, title, description FROM products
          WHERE id + 0 <= (SELECT id FROM edge) AND (SELECT finds FROM wanted) AND (SELECT count(*) FROM recent) < 1000
-           AND (to_tsvector('public.plaza', title || ' ' || description) @@ (SELECT words FROM wanted)
-                OR public.search_fold(title) %> (SELECT title FROM wanted))
+           AND (to_tsvector('public.plaza', public.search_key(title || ' ' || description)) @@ (SELECT words FROM wanted)
+                OR public.search_key(title) %> (SELECT title FROM wanted))
          ORDER BY id + 0 DESC LIMIT (SELECT 1000 - count(*) FROM recent)
      ), terms AS MATERIALIZED (
-         SELECT f.id, f.seller_id, setweight(to_tsvector('public.plaza', f.title), 'A')
-                    || setweight(to_tsvector('public.plaza', f.description), 'D') AS terms,
-                coalesce(word_similarity(w.title, public.search_fold(f.title)), 0) AS likeness
+         SELECT f.id, f.seller_id, setweight(to_tsvector('public.plaza', public.search_key(f.title)), 'A')
+                    || setweight(to_tsvector('public.plaza', public.search_key(f.description)), 'D') AS terms,
+                coalesce(word_similarity(w.title, public.search_key(f.title)), 0) AS likeness
          FROM (SELECT * FROM recent UNION ALL SELECT * FROM older) AS f, wanted w
      ), ranked AS (
          SELECT t.id, t.seller_id AS owner_id,
@@ -154,25 +154,25 @@ pub async fn products(
 
 /// The statement of [`people`]; parameters: what is looked for, then the slice's fields in their
 /// order.
-pub const PEOPLE: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_fold($1) AS name), edge AS MATERIALIZED (
+pub const PEOPLE: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_key($1) AS name), edge AS MATERIALIZED (
          SELECT coalesce((SELECT id FROM users WHERE id <= $2 ORDER BY id DESC OFFSET 20000 LIMIT 1), 0) AS id
      ), recent AS MATERIALIZED (
          SELECT id, handle, display_name FROM users
-         WHERE id > (SELECT id FROM edge) AND id <= $2 AND public.search_fold(handle || ' ' || display_name) %> (SELECT name FROM wanted)
+         WHERE id > (SELECT id FROM edge) AND id <= $2 AND public.search_key(handle || ' ' || display_name) %> (SELECT name FROM wanted)
          ORDER BY id DESC LIMIT 1000
      ), older AS MATERIALIZED (
          SELECT id, handle, display_name FROM users
-         WHERE id + 0 <= (SELECT id FROM edge) AND (SELECT count(*) FROM recent) < 1000 AND public.search_fold(handle || ' ' || display_name) %> (SELECT name FROM wanted)
+         WHERE id + 0 <= (SELECT id FROM edge) AND (SELECT count(*) FROM recent) < 1000 AND public.search_key(handle || ' ' || display_name) %> (SELECT name FROM wanted)
          ORDER BY id + 0 DESC LIMIT (SELECT 1000 - count(*) FROM recent)
      ), known AS MATERIALIZED (
          SELECT u.id, u.handle, u.display_name FROM follower_counts k
          CROSS JOIN LATERAL (SELECT id, handle, display_name FROM users WHERE id = k.user_id AND id <= $2 OFFSET 0) u
-         WHERE k.reach >= 4 AND public.search_fold(handle || ' ' || display_name) %> (SELECT name FROM wanted)
+         WHERE k.reach >= 4 AND public.search_key(handle || ' ' || display_name) %> (SELECT name FROM wanted)
      ), matching AS MATERIALIZED (
-         SELECT m.id, m.handle, public.search_fold(m.display_name) AS name, w.name AS wanted
+         SELECT m.id, m.handle, public.search_key(m.display_name) AS name, w.name AS wanted
          FROM (SELECT * FROM recent UNION SELECT * FROM older UNION SELECT * FROM known) AS m, wanted w
      ), likened AS MATERIALIZED (
-         SELECT m.*, word_similarity(m.wanted, public.search_fold(m.handle) || ' ' || m.name) AS likeness FROM matching m
+         SELECT m.*, word_similarity(m.wanted, public.search_key(m.handle) || ' ' || m.name) AS likeness FROM matching m
      ), ranked AS (
          SELECT m.id, m.id AS owner_id,
                 ((CASE WHEN m.handle = m.wanted THEN 5 WHEN m.name = m.wanted THEN 4
@@ -202,25 +202,25 @@ pub async fn people(
 
 /// The statement of [`people_by_prefix`]; parameters: what is looked for, then the slice's fields
 /// in their order.
-pub const PEOPLE_BY_PREFIX: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_fold($1) AS name, public.search_fold($1) || chr(1114111) AS past), edge AS MATERIALIZED (
+pub const PEOPLE_BY_PREFIX: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_key($1) AS name, public.search_key($1) || chr(1114111) AS past), edge AS MATERIALIZED (
          SELECT coalesce((SELECT id FROM users WHERE id <= $2 ORDER BY id DESC OFFSET 20000 LIMIT 1), 0) AS id
      ), recent AS MATERIALIZED (
          SELECT id, handle, display_name FROM users
          WHERE id > (SELECT id FROM edge) AND id <= $2 AND ((handle ~>=~ (SELECT name FROM wanted) AND handle ~<~ (SELECT past FROM wanted))
-              OR (public.search_fold(display_name) ~>=~ (SELECT name FROM wanted) AND public.search_fold(display_name) ~<~ (SELECT past FROM wanted)))
+              OR (public.search_key(display_name) ~>=~ (SELECT name FROM wanted) AND public.search_key(display_name) ~<~ (SELECT past FROM wanted)))
          ORDER BY id DESC LIMIT 1000
      ), older AS MATERIALIZED (
          SELECT id, handle, display_name FROM users
          WHERE id + 0 <= (SELECT id FROM edge) AND (SELECT count(*) FROM recent) < 1000 AND ((handle ~>=~ (SELECT name FROM wanted) AND handle ~<~ (SELECT past FROM wanted))
-              OR (public.search_fold(display_name) ~>=~ (SELECT name FROM wanted) AND public.search_fold(display_name) ~<~ (SELECT past FROM wanted)))
+              OR (public.search_key(display_name) ~>=~ (SELECT name FROM wanted) AND public.search_key(display_name) ~<~ (SELECT past FROM wanted)))
          ORDER BY id + 0 DESC LIMIT (SELECT 1000 - count(*) FROM recent)
      ), known AS MATERIALIZED (
          SELECT u.id, u.handle, u.display_name FROM follower_counts k
          CROSS JOIN LATERAL (SELECT id, handle, display_name FROM users WHERE id = k.user_id AND id <= $2 OFFSET 0) u
          WHERE k.reach >= 4 AND ((handle ~>=~ (SELECT name FROM wanted) AND handle ~<~ (SELECT past FROM wanted))
-              OR (public.search_fold(display_name) ~>=~ (SELECT name FROM wanted) AND public.search_fold(display_name) ~<~ (SELECT past FROM wanted)))
+              OR (public.search_key(display_name) ~>=~ (SELECT name FROM wanted) AND public.search_key(display_name) ~<~ (SELECT past FROM wanted)))
      ), matching AS MATERIALIZED (
-         SELECT m.id, m.handle, public.search_fold(m.display_name) AS name, w.name AS wanted
+         SELECT m.id, m.handle, public.search_key(m.display_name) AS name, w.name AS wanted
          FROM (SELECT * FROM recent UNION SELECT * FROM older UNION SELECT * FROM known) AS m, wanted w
      ), ranked AS (
          SELECT m.id, m.id AS owner_id,

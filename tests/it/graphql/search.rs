@@ -138,6 +138,78 @@ async fn posts_are_found_by_words_whatever_their_accents_and_case() {
     .await;
 }
 
+/// Vowel marks of scripts that are written with or without them are no part of the word, in what is
+/// looked for and in what is found.
+#[tokio::test(flavor = "multi_thread")]
+async fn vowel_marks_and_what_is_not_seen_make_no_difference() {
+    with_server(async |app| {
+        let ann = app.sign_up("ann").await;
+        let pairs = [
+            ("مَرْحَبًا", "مرحبا"),
+            ("مـرحـبا بكم", "مرحبا بكم"),
+            ("שָׁלוֹם", "שלום"),
+            ("ܫܠܳܡܳܐ", "ܫܠܡܐ"),
+            ("cafe\u{301}teria", "caféteria"),
+            ("ta\u{ad}ble", "table"),
+            ("می\u{200c}خواهم", "میخواهم"),
+            ("ﷲ اكبر", "الله اكبر"),
+        ];
+        for (marked, plain) in pairs {
+            app.post(&ann, &format!("{marked} .")).await;
+            offer(app, &ann, marked, "").await;
+            for query in [marked, plain] {
+                assert_eq!(
+                    found(app, Some(&ann), POSTS, query).await,
+                    [format!("{marked} .")],
+                    "{query}"
+                );
+                assert_eq!(found(app, Some(&ann), PRODUCTS, query).await.len(), 1, "{query}");
+            }
+        }
+        let person = app.sign_up("muhammad_1").await;
+        rename(app, &person, "مُحَمَّد").await;
+        app.until("found by the bare name", async || {
+            found(app, Some(&person), PEOPLE, "محمد").await == ["muhammad_1"]
+        })
+        .await;
+    })
+    .await;
+}
+
+/// A word of a script without spaces is found inside a sentence, as one finds it by reading.
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_scripts_without_spaces_are_found_in_a_sentence() {
+    with_server(async |app| {
+        let ann = app.sign_up("ann").await;
+        let sentences = [
+            ("私は東京に住んでいます", "東京"),
+            ("今日はスーパーへ行った", "スーパー"),
+            ("我喜欢北京烤鸭", "北京"),
+            ("ฉันอยู่ที่กรุงเทพมหานคร", "กรุงเทพ"),
+            ("ខ្ញុំស្រលាញ់កម្ពុជា", "កម្ពុជា"),
+            ("ຂ້ອຍຢູ່ວຽງຈັນ", "ວຽງຈັນ"),
+            ("서울에서 만나요", "서울"),
+        ];
+        for (sentence, word) in sentences {
+            app.post(&ann, sentence).await;
+            offer(app, &ann, sentence, "").await;
+            for query in [word, &format!("\"{word}\""), sentence] {
+                assert_eq!(found(app, Some(&ann), POSTS, query).await, [sentence], "{query}");
+                assert_eq!(found(app, Some(&ann), PRODUCTS, query).await, [sentence], "{query}");
+            }
+        }
+        assert!(found(app, Some(&ann), POSTS, "京東").await.is_empty(), "in their order");
+        assert!(found(app, Some(&ann), POSTS, "東京 -住んで").await.is_empty());
+        let person = app.sign_up("taro_1").await;
+        rename(app, &person, "田中太郎").await;
+        app.until("found by a part of the name", async || {
+            found(app, Some(&person), PEOPLE, "太郎").await == ["taro_1"]
+        })
+        .await;
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn people_are_found_by_what_they_are_called() {
     with_server(async |app| {
@@ -477,10 +549,10 @@ async fn searches_are_answered_by_their_indexes() {
             .await
             .unwrap();
         for (statement, text, indexes, table) in [
-            (store::POSTS, "strand 7", &["posts_search"][..], "posts"),
-            (store::PRODUCTS, "thing 7", &["products_search", "products_title_search"], "products"),
-            (store::PEOPLE, "many_77", &["users_search"], "users"),
-            (store::PEOPLE_BY_PREFIX, "q", &["users_handle_prefix", "users_name_prefix"], "users"),
+            (store::POSTS, "strand 7", &["posts_search_key"][..], "posts"),
+            (store::PRODUCTS, "thing 7", &["products_search_key", "products_title_search_key"], "products"),
+            (store::PEOPLE, "many_77", &["users_search_key"], "users"),
+            (store::PEOPLE_BY_PREFIX, "q", &["users_handle_prefix", "users_name_prefix_key"], "users"),
         ] {
             for mode in ["force_custom_plan", "force_generic_plan"] {
                 client

@@ -67,6 +67,37 @@ async fn what_is_announced_is_bounded() {
     .await;
 }
 
+/// What was refused, or can no longer be sent, waits for nothing and keeps nobody from sending
+/// another.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_or_never_sent_does_not_count() {
+    let few = |config: &mut plaza::config::Config| config.media.max_unused = 2;
+    with_roles_and_config(&Role::ALL, few, async |app| {
+        let ann = app.sign_up("ann").await;
+        for _ in 0..3 {
+            let id = super::sent(app, &ann, b"no image at all").await;
+            app.until("it is rejected", async || {
+                super::seen(app, &ann, &id).await["status"] == "REJECTED"
+            })
+            .await;
+        }
+        let query =
+            "mutation { imageCreate(input: {byteCount: 9}) { image { id } userErrors { code } } }";
+        let codes = async || app.ask(&ann, query, json!({})).await.at("/imageCreate/userErrors");
+        assert_eq!(codes().await, json!([]));
+        assert_eq!(codes().await, json!([]));
+        assert_eq!(codes().await, json!([{ "code": "LIMIT_EXCEEDED" }]), "two are awaited");
+        // Their addresses have ended: an hour of the ids' clock ago.
+        app.execute(&format!(
+            "UPDATE images SET id = id - ({}::bigint << 22) WHERE state = 'AWAITING_UPLOAD'",
+            3_601_000
+        ))
+        .await;
+        assert_eq!(codes().await, json!([]));
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn exactly_the_announced_bytes_are_taken_and_nothing_is_left_of_others() {
     with_server(async |app| {
