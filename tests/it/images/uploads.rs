@@ -77,7 +77,7 @@ async fn what_was_refused_or_never_sent_does_not_count() {
         for _ in 0..3 {
             let id = super::sent(app, &ann, b"no image at all").await;
             app.until("it is rejected", async || {
-                super::seen(app, &ann, &id).await["status"] == "REJECTED"
+                seen(app, &ann, &id).await["status"] == "REJECTED"
             })
             .await;
         }

@@ -509,11 +509,11 @@ async fn one_slow_answer_is_no_outage() {
     });
     let redis = Redis::new(&config(&url, 1), Clock::System).unwrap();
     redis.ping().await.unwrap();
-    kept_back.store(1, std::sync::atomic::Ordering::SeqCst);
+    kept_back.store(1, Ordering::SeqCst);
     assert!(matches!(redis.ping().await, Err(StoreError::Unavailable { .. })));
     assert!(redis.state().0, "one answer was late");
     redis.ping().await.unwrap();
-    kept_back.store(u64::MAX, std::sync::atomic::Ordering::SeqCst);
+    kept_back.store(u64::MAX, Ordering::SeqCst);
     for _ in 0..3 {
         assert!(redis.ping().await.is_err());
     }
