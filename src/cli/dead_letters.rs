@@ -91,18 +91,16 @@ pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
                     done += 1;
                 }
                 Verb::Discard(which) if which.has(&id) => {
+                    forget(&cluster, &id).await?;
                     message.acker.ack(BasicAckOptions::default()).await?;
                     writeln!(out, "discarded {id}")?;
                     done += 1;
                 }
                 Verb::List => {
-                    writeln!(out, "{:<14} {id}: {}", queue.name(), cause(&message))?;
-                    writeln!(
-                        out,
-                        "{:<14} {}",
-                        "",
-                        String::from_utf8_lossy(&message.delivery.data)
-                    )?;
+                    let (id, cause) =
+                        (printable(id.as_bytes()), printable(cause(&message).as_bytes()));
+                    writeln!(out, "{:<14} {id}: {cause}", queue.name())?;
+                    writeln!(out, "{:<14} {}", "", printable(&message.delivery.data))?;
                     done += 1;
                     kept.push(message);
                 }
@@ -131,6 +129,24 @@ pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Bytes as a terminal may be given them: text as it is, without its control characters, and what
+/// is no text escaped.
+fn printable(bytes: &[u8]) -> String {
+    let mut printed = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            match letter.is_control() {
+                true => printed.extend(letter.escape_default()),
+                false => printed.push(letter),
+            }
+        }
+        for byte in chunk.invalid() {
+            printed.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    printed
+}
+
 fn cause(message: &BasicGetMessage) -> String {
     let headers = message.delivery.properties.headers().as_ref();
     let cause = headers.and_then(|headers| headers.inner().get(crate::jobs::CAUSE));
@@ -150,6 +166,13 @@ async fn replay(
     id: &str,
     message: &BasicGetMessage,
 ) -> anyhow::Result<()> {
+    forget(cluster, id).await?;
+    let message = Message { queue: queue.name(), id, payload: &message.delivery.data };
+    Ok(publisher.publish_with(&message, &[]).await?)
+}
+
+/// Its failed attempts are forgotten: it begins anew, or is no longer.
+async fn forget(cluster: &Cluster, id: &str) -> anyhow::Result<()> {
     let deadline = Instant::now() + std::time::Duration::from_secs(5);
     cluster
         .write(
@@ -160,6 +183,16 @@ async fn replay(
             },
         )
         .await?;
-    let payload = String::from_utf8_lossy(&message.delivery.data);
-    Ok(publisher.publish_with(&Message { queue: queue.name(), id, payload: &payload }, &[]).await?)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_does_nothing_to_a_terminal() {
+        assert_eq!(printable("{\"größe\": 1}".as_bytes()), "{\"größe\": 1}");
+        assert_eq!(printable(b"\x1b[2Ja\xff\n"), "\\u{1b}[2Ja\\xff\\n");
+    }
 }

@@ -14,6 +14,7 @@ pub mod roles;
 mod schema;
 pub mod seed;
 pub mod shards;
+mod shards_clock;
 mod status;
 
 use std::path::PathBuf;

@@ -127,9 +127,14 @@ pub fn start_without_ports(app: &App, role: Role) {
             app.tell_redis_memory();
             app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop));
         }
-        Role::Relay => app
-            .tasks
-            .spawn("relay", outbox::relay::run(cluster, app.domain.redis.clone(), config, stop)),
+        Role::Relay => {
+            app.tasks
+                .spawn("housekeeping", jobs::housekeeping::run(Arc::clone(&cluster), stop.clone()));
+            app.tasks.spawn(
+                "relay",
+                outbox::relay::run(cluster, app.domain.redis.clone(), config, stop),
+            );
+        }
         Role::Projector => {
             let effects = Arc::new(app.domain.clone());
             let windows = read_models::view_windows::projector::run(

@@ -10,6 +10,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
 use serde::Serialize;
 
+use super::shards_clock::{self, ClockArgs};
 use crate::config::Config;
 use crate::stores::StoreError;
 use crate::stores::postgres::Connection;
@@ -32,6 +33,8 @@ pub struct ShardsArgs {
 enum ShardsVerb {
     /// Whether rows, bytes and requests are even; ends with an error when they are not.
     Check(CheckArgs),
+    /// How far each shard's clock is behind the ids it has issued; beyond a second it issues none.
+    Clock(ClockArgs),
 }
 
 /// What is even.
@@ -273,8 +276,10 @@ fn print(out: &mut impl Write, tables: &[Table]) -> std::io::Result<()> {
 /// # Errors
 /// A shard cannot be reached; a check that finds that they are not even.
 pub async fn run(config: &Config, args: &ShardsArgs) -> anyhow::Result<()> {
-    if let Some(ShardsVerb::Check(args)) = &args.verb {
-        return check(config, args).await;
+    match &args.verb {
+        Some(ShardsVerb::Check(args)) => return check(config, args).await,
+        Some(ShardsVerb::Clock(args)) => return shards_clock::run(config, args).await,
+        None => {}
     }
     let found = all_tables(config).await?;
     let mut out = std::io::stdout().lock();

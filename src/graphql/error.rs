@@ -131,7 +131,7 @@ pub fn fault(error: &DomainError) -> Error {
         DomainError::Store(StoreError::OutcomeUnknown(_)) => {
             ErrorCode::OutcomeUnknown.error(NOT_KNOWN)
         }
-        DomainError::Store(StoreError::Deadline(_)) => {
+        DomainError::Store(StoreError::Deadline(_) | StoreError::Busy(_)) => {
             ErrorCode::Timeout.error("not done in time: try again")
         }
         DomainError::Store(StoreError::Unavailable { server, .. }) => {
@@ -149,6 +149,11 @@ pub fn fault(error: &DomainError) -> Error {
                 None => told,
             }
         }
+        DomainError::Store(StoreError::Clock(_)) => caused_by(
+            ErrorCode::ShardUnavailable
+                .error("a part of the data takes no new rows now, since its clock is wrong: try again later"),
+            error,
+        ),
         DomainError::Store(_) | DomainError::Internal(_) => {
             caused_by(ErrorCode::Internal.error("internal error"), error)
         }

@@ -19,6 +19,7 @@ pub mod orders;
 pub mod output;
 pub mod posts;
 pub mod products;
+pub mod purse;
 pub mod references;
 pub mod schema;
 pub mod search;

@@ -3,6 +3,7 @@
 mod depths;
 mod feed_fan_out;
 mod feed_resume_push;
+pub mod housekeeping;
 mod image_delete;
 mod image_process;
 mod order_process;
@@ -10,6 +11,7 @@ mod runner;
 
 use crate::domain::{Domain, DomainError, Operation};
 use crate::protocol::jobs::Job;
+use crate::stores::StoreError;
 
 pub use runner::{CAUSE, run};
 
@@ -18,6 +20,9 @@ pub use runner::{CAUSE, run};
 pub enum JobError {
     /// It may go well later.
     Retry(String),
+    /// It could not begin for want of something of ours (a connection, Redis): that says nothing
+    /// about the job, and is no attempt.
+    Wait(String),
     /// It never will.
     Fail(String),
 }
@@ -29,6 +34,10 @@ impl From<DomainError> for JobError {
             | DomainError::Unauthenticated
             | DomainError::Forbidden
             | DomainError::Limited { .. } => Self::Fail(error.to_string()),
+            DomainError::Store(StoreError::Busy(_)) => Self::Wait(error.to_string()),
+            DomainError::Store(StoreError::Unavailable { server, .. }) if server == "redis" => {
+                Self::Wait(error.to_string())
+            }
             DomainError::Store(_) | DomainError::Internal(_) => Self::Retry(error.to_string()),
         }
     }

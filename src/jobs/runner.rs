@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::domain::{Domain, Operation};
 use crate::ids::Bucket;
 use crate::protocol::envelope::JobEnvelope;
+use crate::protocol::jobs::Job;
 use crate::protocol::routing::Queue;
 use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, jobs as attempts};
@@ -89,6 +90,9 @@ async fn work(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken) {
 
 struct Context {
     domain: Domain,
+    /// Orders brought on at a time, by their shard: at most as many as there are connections to it,
+    /// since the others would only wait for those.
+    orders: Vec<Semaphore>,
     retry_delays_ms: Vec<u32>,
     publisher: Publisher,
 }
@@ -100,6 +104,9 @@ async fn consume(
 ) -> Result<(), StoreError> {
     let context = Arc::new(Context {
         domain: domain.clone(),
+        orders: (0..domain.cluster.len())
+            .map(|_| Semaphore::new(usize::try_from(config.postgres.primary_pool).unwrap_or(1)))
+            .collect(),
         retry_delays_ms: config.rabbitmq.retry_delays_ms.clone(),
         publisher: Publisher::connect(&config.rabbitmq.url, &config.rabbitmq.retry_delays_ms)
             .await?,
@@ -203,6 +210,16 @@ async fn run_job(
     envelope: &JobEnvelope,
     delivery: &Delivery,
 ) -> Result<(), StoreError> {
+    let turn = match &envelope.job {
+        Job::OrderProcess { order_id } => {
+            context.orders.get(context.domain.cluster.shard_of_id(*order_id).0)
+        }
+        _ => None,
+    };
+    let _turn = match turn {
+        Some(turn) => turn.acquire().await.ok(),
+        None => None,
+    };
     let started = tokio::time::Instant::now();
     let mut op = Operation::internal(context.domain.cluster.len(), TIMEOUT);
     op.traceparent.clone_from(&envelope.traceparent);
@@ -240,6 +257,14 @@ async fn run_job(
         Err(JobError::Fail(cause)) => {
             count("dead");
             give_up(context, queue, delivery, &cause, 1).await
+        }
+        Err(JobError::Wait(cause)) => {
+            count("retry");
+            tracing::debug!(job = envelope.id, cause, "a job waits");
+            match context.retry_delays_ms.first() {
+                Some(delay) => retry(context, queue, delivery, *delay, 0).await,
+                None => give_up(context, queue, delivery, &cause, 1).await,
+            }
         }
         Err(JobError::Retry(cause)) => {
             let counted =
@@ -304,8 +329,7 @@ async fn retry(
     failed: i32,
 ) -> Result<(), StoreError> {
     let (name, id) = (topology::retry_queue(queue, delay_ms), id_of(delivery));
-    let payload = String::from_utf8_lossy(&delivery.data);
-    let message = Message { queue: &name, id: &id, payload: &payload };
+    let message = Message { queue: &name, id: &id, payload: &delivery.data };
     context.publisher.publish_with(&message, &[(ATTEMPT, AMQPValue::LongInt(failed + 1))]).await
 }
 
@@ -319,8 +343,7 @@ async fn give_up(
     let (name, id) = (topology::dead_queue(queue), id_of(delivery));
     tracing::error!(job = id, queue = queue.name(), cause, "a job is dead");
     metrics::counter!("plaza_jobs_dead_total", "queue" => queue.name()).increment(1);
-    let payload = String::from_utf8_lossy(&delivery.data);
-    let message = Message { queue: &name, id: &id, payload: &payload };
+    let message = Message { queue: &name, id: &id, payload: &delivery.data };
     let headers = [
         (CAUSE, AMQPValue::LongString(cause.into())),
         ("x-plaza-queue", AMQPValue::LongString(queue.name().into())),

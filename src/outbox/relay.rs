@@ -22,7 +22,7 @@ use crate::config::{Config, KafkaConfig};
 use crate::stores::StoreError;
 use crate::stores::kafka::producer::{self, EventProducer};
 use crate::stores::postgres::outbox::{self as rows, Backlog, OutboxRow};
-use crate::stores::postgres::{Cluster, Connection, Shard, ShardIndex, sessions};
+use crate::stores::postgres::{Cluster, Connection, Shard, ShardIndex, leader};
 use crate::stores::rabbitmq::publisher::{self, Publisher};
 use crate::stores::redis::Redis;
 use crate::telemetry::{figures, trace};
@@ -34,13 +34,8 @@ const WINDOW: i64 = 500;
 const PACE: Duration = Duration::from_millis(40);
 /// How often the lock's connection is checked, and how soon another relay may take over.
 const LOCK_CHECK: Duration = Duration::from_secs(1);
-/// Days for which used refresh tokens are known: longer than a session lives without being
-/// refreshed.
-const KEEP_SPENT_DAYS: i32 = 60;
 /// How often a sink that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-/// Days for which sent messages are kept.
-const KEEP_DAYS: i32 = 7;
 
 /// Relays every shard's outbox until told to stop.
 ///
@@ -78,7 +73,7 @@ async fn relay_shard(
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let mut lock = shard.direct().await?;
-    if !rows::try_lock(&mut lock, "relay").await? {
+    if !leader::try_lock(&mut lock, "relay").await? {
         return Ok(());
     }
     tracing::info!(shard = shard.index.0, "relaying");
@@ -95,8 +90,8 @@ async fn relay_shard(
     ended
 }
 
-/// Checks the connection that holds the lock, and keeps the outbox's partitions, until told to stop
-/// or the connection is gone.
+/// Checks the connection that holds the lock, and tells how much waits, until told to stop or the
+/// connection is gone.
 async fn keep_lock(
     lock: &mut Connection,
     shard: ShardIndex,
@@ -104,17 +99,11 @@ async fn keep_lock(
 ) -> Result<(), StoreError> {
     let mut checks = 0_u32;
     loop {
-        if checks.is_multiple_of(3_600) {
-            rows::maintain(lock, KEEP_DAYS).await?;
-        }
-        if checks.is_multiple_of(600) {
-            sessions::forget_spent(lock, KEEP_SPENT_DAYS).await?;
-        }
         if checks.is_multiple_of(5) {
             tell_backlog(lock, shard).await?;
         }
         checks += 1;
-        tokio::time::timeout(LOCK_CHECK * 2, rows::is_alive(lock))
+        tokio::time::timeout(LOCK_CHECK * 2, leader::is_alive(lock))
             .await
             .map_err(|_| StoreError::Deadline("the relay's lock".to_owned()))??;
         pause(LOCK_CHECK, stop).await;
@@ -248,7 +237,7 @@ async fn to_rabbitmq(
                 .map(|row| publisher::Message {
                     queue: &row.topic,
                     id: &row.key,
-                    payload: &row.payload,
+                    payload: row.payload.as_bytes(),
                 })
                 .collect();
             let publishing =

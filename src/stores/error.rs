@@ -23,6 +23,13 @@ pub enum StoreError {
     /// The server refused or could not run a statement or command.
     #[error("query: {0}")]
     Query(#[source] diesel::result::Error),
+    /// A shard's clock is behind the last id it has issued, so that it issues none; nothing was
+    /// committed.
+    #[error("{0}")]
+    Clock(String),
+    /// Every connection this process may have to the server is in use; nothing was begun.
+    #[error("all connections to {0} are in use")]
+    Busy(String),
     /// Stored data that cannot be what it should be.
     #[error("corrupt: {0}")]
     Corrupt(String),
@@ -31,7 +38,10 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same request may succeed elsewhere or later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Deadline(_) | Self::OutcomeUnknown(_))
+        matches!(
+            self,
+            Self::Unavailable { .. } | Self::Deadline(_) | Self::Busy(_) | Self::OutcomeUnknown(_)
+        )
     }
 
     /// An [`StoreError::Unavailable`].
@@ -47,7 +57,15 @@ impl From<diesel::result::Error> for StoreError {
             Error::DatabaseError(
                 Kind::UniqueViolation | Kind::CheckViolation | Kind::ForeignKeyViolation,
                 info,
-            ) => Self::Constraint(info.constraint_name().unwrap_or("unnamed").to_owned()),
+            ) => Self::Constraint(
+                info.constraint_name().unwrap_or_else(|| info.message()).to_owned(),
+            ),
+            Error::DatabaseError(_, info)
+                if info.message().contains("the clock stepped back by") =>
+            {
+                metrics::counter!("plaza_id_clock_refused_total").increment(1);
+                Self::Clock(info.message().to_owned())
+            }
             Error::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, info) => {
                 Self::unavailable("postgres", info.message())
             }

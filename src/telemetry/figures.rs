@@ -115,6 +115,22 @@ pub const ALL: &[Figure] = &[
         Unit::Count,
         "Connections to PostgreSQL that have ended, whoever ended them; by pool.",
     ),
+    gauge(
+        "plaza_commits_blocked",
+        Unit::Count,
+        "1 while this process refuses writes, since no replica acknowledges the shard's commits; by shard.",
+    ),
+    counter("plaza_commits_refused_total", Unit::Count, "Writes refused for that; by shard."),
+    gauge(
+        "plaza_outbox_default_rows",
+        Unit::Count,
+        "Outbox messages of days that have no partition; by shard; none, where housekeeping works.",
+    ),
+    counter(
+        "plaza_id_clock_refused_total",
+        Unit::Count,
+        "Rows that got no id, because a shard's clock is behind the last id it has issued.",
+    ),
     // Redis.
     gauge("plaza_redis_up", Unit::Count, "1 while Redis answers this process."),
     gauge("plaza_redis_memory_bytes", Unit::Bytes, "What Redis uses; told by workers."),
@@ -289,6 +305,7 @@ fn describe() {
 /// What counts rare things begins at nothing: an alarm on its growth would else miss the first.
 pub fn begin_server() {
     metrics::counter!("plaza_overloaded_total").increment(0);
+    metrics::counter!("plaza_id_clock_refused_total").increment(0);
     metrics::counter!("plaza_cache_epochs_raised_total").increment(0);
     metrics::gauge!("plaza_cache_pending_invalidations").increment(0);
     for code in ["INTERNAL", "TIMEOUT", "SHARD_UNAVAILABLE", "OUTCOME_UNKNOWN", "OVERLOADED"] {
@@ -350,70 +367,4 @@ pub fn float(count: u64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::path::Path;
-
-    use super::*;
-
-    fn sources(folder: &Path, text: &mut String) {
-        for entry in std::fs::read_dir(folder).unwrap().flatten() {
-            if entry.path().is_dir() {
-                sources(&entry.path(), text);
-            } else {
-                text.push_str(&std::fs::read_to_string(entry.path()).unwrap());
-            }
-        }
-    }
-
-    #[test]
-    fn the_list_is_what_is_counted() {
-        let mut text = String::new();
-        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
-        let mut counted = BTreeMap::new();
-        for (kind, word) in [
-            (Kind::Counter, "counter!("),
-            (Kind::Gauge, "gauge!("),
-            (Kind::Histogram, "histogram!("),
-        ] {
-            for after in text.split(&format!("metrics::{word}")).skip(1) {
-                let Some(name) =
-                    after.trim_start().strip_prefix('"').and_then(|after| after.split('"').next())
-                else {
-                    continue;
-                };
-                assert_eq!(
-                    *counted.entry(name.to_owned()).or_insert(kind),
-                    kind,
-                    "{name} is counted as two kinds"
-                );
-            }
-        }
-        // Written by hand: see `process.rs`.
-        counted.insert("process_cpu_seconds_total".to_owned(), Kind::Counter);
-        let listed: BTreeMap<String, Kind> =
-            ALL.iter().map(|figure| (figure.name.to_owned(), figure.kind)).collect();
-        assert_eq!(listed, counted);
-        assert_eq!(listed.len(), ALL.len(), "a name is listed twice");
-    }
-
-    #[test]
-    fn names_say_what_they_count_in() {
-        for figure in ALL {
-            assert_eq!(
-                figure.name.ends_with("_total"),
-                figure.kind == Kind::Counter,
-                "{}",
-                figure.name
-            );
-            let name = figure.name.trim_end_matches("_total");
-            assert_eq!(name.ends_with("_seconds"), figure.unit == Unit::Seconds, "{}", figure.name);
-            assert_eq!(name.ends_with("_bytes"), figure.unit == Unit::Bytes, "{}", figure.name);
-        }
-    }
-
-    #[test]
-    fn counts_become_floats() {
-        assert_eq!((float(0), float(7), float(1 << 40)), (0.0, 7.0, 1_099_511_627_776.0));
-    }
-}
+mod tests;

@@ -131,7 +131,7 @@ pub async fn examine(config: &Config, patience: Duration) -> Vec<Finding> {
         |(number, urls)| async move {
             let (primary, lsn) = within(
                 patience,
-                postgres::primary(&urls.primary, !urls.replicas.is_empty()),
+                postgres::primary(&urls.primary, number, !urls.replicas.is_empty()),
                 "postgres",
             )
             .await
@@ -140,10 +140,9 @@ pub async fn examine(config: &Config, patience: Duration) -> Vec<Finding> {
                 &format!("shard {number} primary"),
                 primary.map_err(|wrong| at_shard(wrong, number)),
             )];
-            let replicas = urls
-                .replicas
-                .iter()
-                .map(|url| within(patience, postgres::replica(url, lsn, patience), "postgres"));
+            let replicas = urls.replicas.iter().map(|url| {
+                within(patience, postgres::replica(url, number, lsn, patience), "postgres")
+            });
             for (replica, verdict) in
                 futures_util::future::join_all(replicas).await.into_iter().enumerate()
             {

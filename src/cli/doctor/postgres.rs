@@ -7,8 +7,11 @@ use secrecy::SecretString;
 use super::Wrong;
 use super::brokers::unknown_host;
 use crate::config::redacted;
+use crate::stores::postgres::Connection;
 use crate::stores::postgres::health::{applied_migrations, server_state};
-use crate::stores::postgres::migrations::{connect, stored_map_version, versions};
+use crate::stores::postgres::migrations::{
+    check_identity, connect, stored_identity, stored_map_version, versions,
+};
 use crate::stores::postgres::position::{primary_lsn, replayed_lsn};
 use crate::stores::postgres::session::Lsn;
 
@@ -38,6 +41,7 @@ fn unanswered(url: &SecretString) -> impl Fn(crate::stores::StoreError) -> Wrong
 
 pub(super) async fn primary(
     url: &SecretString,
+    number: usize,
     has_replicas: bool,
 ) -> Result<(String, Lsn), Wrong> {
     let mut connection = connect(url).await.map_err(|error| unreachable_postgres(&error))?;
@@ -67,6 +71,7 @@ pub(super) async fn primary(
             "run the build that made it, or a newer one",
         ));
     }
+    check_number(&mut connection, url, number).await?;
     let Some(map) = stored_map_version(&mut connection).await.map_err(unanswered(url))? else {
         return Err(Wrong::new("migrated, but without a shard map", "run `plaza migrate`"));
     };
@@ -91,11 +96,24 @@ pub(super) async fn primary(
     Ok((format!("migrated, shard map version {map}{standbys}"), lsn))
 }
 
+/// The database knows which shard it is.
+async fn check_number(
+    connection: &mut Connection,
+    url: &SecretString,
+    number: usize,
+) -> Result<(), Wrong> {
+    // A replica that is far behind may lack the table.
+    let stored = stored_identity(connection).await.map_err(unanswered(url))?;
+    check_identity(number, stored)
+        .map_err(|error| Wrong::new(error, "put the addresses in postgres.shards in their order"))
+}
+
 /// A replica is well when it comes to what its primary had when that was asked, or is on its way
 /// there: what it replays a busy primary goes on adding to. One that stands still for two fifths of
 /// `patience` is not.
 pub(super) async fn replica(
     url: &SecretString,
+    number: usize,
     primary: Option<Lsn>,
     patience: Duration,
 ) -> Result<String, Wrong> {
@@ -106,6 +124,9 @@ pub(super) async fn replica(
             format!("{} is a primary: reads there would see another history", redacted(url)),
             "correct postgres.shards, or rebuild it from its primary (locally: `infra/local/rebuild-replica`)",
         ));
+    }
+    if state.has_migrations {
+        check_number(&mut connection, url, number).await?;
     }
     let Some(primary) = primary else {
         return Ok("replaying; its primary could not be compared".to_owned());

@@ -19,14 +19,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::all;
-use super::exclusive::exclusively;
 use super::lag::Lag;
 use super::projection::{Effects, Projection};
 use crate::config::Config;
 use crate::protocol::envelope::EventEnvelope;
 use crate::stores::kafka::consumer::{EventConsumer, Partition, Record};
+use crate::stores::postgres::leader::exclusively;
 use crate::stores::postgres::projections::{self as rows, Position};
-use crate::stores::postgres::{Cluster, Connection, ReadSession};
+use crate::stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
 use crate::telemetry::trace;
 
 /// Events in one batch.
@@ -64,7 +64,7 @@ pub async fn run(
         let (cluster, stop) = (Arc::clone(&cluster), stop.clone());
         async move {
             let name = format!("projection:{}", runner.projection.name());
-            exclusively(cluster, &name, stop, || runner.consume()).await;
+            exclusively(cluster, ShardIndex(0), &name, stop, || runner.consume()).await;
         }
     });
     futures_util::future::join_all(projections).await;

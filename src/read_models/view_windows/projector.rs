@@ -17,9 +17,9 @@ use super::{Recent, Size, Totals, Windows, add_knowing, add_totals, fold, totals
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::protocol::routing::Topic;
-use crate::read_models::exclusive::exclusively;
 use crate::stores::StoreError;
 use crate::stores::kafka::views::{Read, ViewReader, bounds};
+use crate::stores::postgres::leader::exclusively;
 use crate::stores::postgres::projections::{self as rows, Position};
 use crate::stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
 
@@ -53,7 +53,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let counter = Counter { cluster: Arc::clone(&cluster), config, clock };
-    exclusively(cluster, "projection:view_windows", stop, || counter.count()).await;
+    exclusively(cluster, ShardIndex(0), "projection:view_windows", stop, || counter.count()).await;
     Ok(())
 }
 

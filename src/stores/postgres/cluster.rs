@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use super::appended::Appended;
+use super::commit_breaker::CommitBreaker;
 use super::pool::{Connection, Manager, Pool, Purpose, StatementCounter};
 use super::replicas::Looks;
 use super::routing::{ShardIndex, ShardMap};
@@ -82,6 +83,7 @@ impl Cluster {
                 replicas,
                 looks: Looks::default(),
                 epoch: Default::default(),
+                commits: CommitBreaker::new(ShardIndex(number)),
                 fresh_since_ms: Default::default(),
             });
         }

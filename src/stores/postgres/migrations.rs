@@ -11,7 +11,7 @@ use secrecy::SecretString;
 
 use super::cluster::Cluster;
 use super::indexes;
-use super::outbox::{try_lock, unlock};
+use super::leader::{try_lock, unlock};
 use super::pool::{Connection, Manager, Purpose, StatementCounter};
 use super::prepared::{prepared, sql};
 use super::routing::ShardMap;
@@ -95,10 +95,10 @@ pub async fn stored_map_version(connection: &mut Connection) -> Result<Option<i3
 }
 
 /// Stores the map in force on every shard that has none, a new one among them; where there is none
-/// at all, the even map as version 1. The version in force.
+/// at all, the even map as version 1. The version in force. Each database is told which shard it is.
 ///
 /// # Errors
-/// A shard that cannot be reached.
+/// A shard that cannot be reached, or whose database is another shard's.
 pub async fn ensure_map(config: &PostgresConfig) -> anyhow::Result<i32> {
     let even = ShardMap::even(config.shards.len());
     let mut newest = MapRow { version: even.version, shards: even.to_stored() };
@@ -106,6 +106,7 @@ pub async fn ensure_map(config: &PostgresConfig) -> anyhow::Result<i32> {
     for (number, urls) in config.shards.iter().enumerate() {
         let mut connection =
             connect(&urls.primary).await.with_context(|| format!("shard {number}"))?;
+        ensure_identity(&mut connection, number).await?;
         match stored_map(&mut connection).await? {
             // The first that is found goes before the even one, which would have a new shard's
             // share of the buckets in the wrong place.
@@ -128,19 +129,65 @@ pub async fn ensure_map(config: &PostgresConfig) -> anyhow::Result<i32> {
     Ok(newest.version)
 }
 
+#[derive(QueryableByName)]
+struct IdentityRow {
+    #[diesel(sql_type = Integer)]
+    shard: i32,
+}
+
+/// Which shard a database says it is; `None` before it was migrated to know.
+///
+/// # Errors
+/// The server's.
+pub async fn stored_identity(connection: &mut Connection) -> Result<Option<usize>, StoreError> {
+    let rows: Vec<IdentityRow> =
+        prepared(sql("SELECT shard FROM shard_identity")).load(connection).await?;
+    Ok(rows.into_iter().next().and_then(|row| usize::try_from(row.shard).ok()))
+}
+
+/// Whether the database at an entry of `postgres.shards` is that shard's.
+///
+/// # Errors
+/// In words, where it is another's.
+pub fn check_identity(entry: usize, stored: Option<usize>) -> anyhow::Result<()> {
+    match stored {
+        Some(shard) if shard != entry => anyhow::bail!(
+            "postgres.shards, entry {entry}, is the database of shard {shard}: the addresses are exchanged"
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Writes into a database which shard it is, unless it knows.
+async fn ensure_identity(connection: &mut Connection, number: usize) -> anyhow::Result<()> {
+    prepared(
+        sql("INSERT INTO shard_identity (shard) VALUES ($1) ON CONFLICT DO NOTHING")
+            .bind::<Integer, _>(i32::try_from(number)?),
+    )
+    .execute(connection)
+    .await?;
+    check_identity(number, stored_identity(connection).await?)
+}
+
 /// The shard map in force: the highest version on any shard that can be reached.
 ///
 /// # Errors
-/// No shard can be reached, one that can is not migrated, or the map is of another cluster.
+/// No shard can be reached, one that can is not migrated or is another one than its entry says, or
+/// the map is of another cluster.
 pub async fn load_map(cluster: &Cluster) -> anyhow::Result<ShardMap> {
     let mut newest: Option<MapRow> = None;
     let mut away = None;
     for index in cluster.indexes() {
         let found = async {
             let mut connection = cluster.shard(index)?.direct().await?;
-            stored_map(&mut connection).await
+            let identity = stored_identity(&mut connection).await?;
+            Ok((stored_map(&mut connection).await?, identity))
         };
-        match found.await {
+        let found: Result<_, StoreError> = found.await;
+        if let Ok((_, identity)) = &found {
+            check_identity(index.0, *identity)?;
+        }
+        match found.map(|(map, _)| map) {
             Ok(Some(row)) if newest.as_ref().is_none_or(|held| row.version > held.version) => {
                 newest = Some(row)
             }

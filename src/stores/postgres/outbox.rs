@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, SmallInt, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Double, SmallInt, Text, Timestamptz};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::pool::Connection;
@@ -110,56 +110,6 @@ pub async fn mark_sent(connection: &mut Connection, ids: &[i64]) -> Result<(), S
 /// The server's.
 pub async fn relax(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(connection.batch_execute("SET synchronous_commit = off").await?)
-}
-
-#[derive(QueryableByName)]
-struct Locked {
-    #[diesel(sql_type = Bool)]
-    locked: bool,
-}
-
-/// Takes a lock that lives as long as the connection; false when somebody else has it.
-///
-/// # Errors
-/// The server's.
-pub async fn try_lock(connection: &mut Connection, name: &str) -> Result<bool, StoreError> {
-    let row: Locked = prepared(
-        sql("SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked").bind::<Text, _>(name),
-    )
-    .get_result(connection)
-    .await?;
-    Ok(row.locked)
-}
-
-/// Gives a lock back.
-///
-/// # Errors
-/// The server's.
-pub async fn unlock(connection: &mut Connection, name: &str) -> Result<(), StoreError> {
-    prepared(sql("SELECT pg_advisory_unlock(hashtextextended($1, 0))").bind::<Text, _>(name))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Whether the connection, and so its lock, is still alive.
-///
-/// # Errors
-/// The server's.
-pub async fn is_alive(connection: &mut Connection) -> Result<(), StoreError> {
-    Ok(connection.batch_execute("SELECT 1").await?)
-}
-
-/// Makes the partitions of today and tomorrow, drops those older than so many days in which
-/// everything is sent.
-///
-/// # Errors
-/// The server's.
-pub async fn maintain(connection: &mut Connection, keep_days: i32) -> Result<(), StoreError> {
-    prepared(sql("SELECT outbox_maintain($1)").bind::<Integer, _>(keep_days))
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 /// Unsent messages of a sink, and the age of the oldest.

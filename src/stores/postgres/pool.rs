@@ -260,7 +260,7 @@ impl Pool {
     /// after a restart or a failover each of them would else fail somebody's request.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the server refuses, [`StoreError::Deadline`] when none came
+    /// [`StoreError::Unavailable`] when the server refuses, [`StoreError::Busy`] when none came
     /// free in time.
     pub async fn get(&self) -> Result<bb8::PooledConnection<'_, Manager>, StoreError> {
         let _waiting = self.callers.begin();
@@ -294,9 +294,7 @@ impl Pool {
             bb8::RunError::TimedOut if self.inner.state().connections == 0 => {
                 StoreError::unavailable(&self.server, "cannot connect")
             }
-            bb8::RunError::TimedOut => {
-                StoreError::Deadline(format!("a connection to {}", self.server))
-            }
+            bb8::RunError::TimedOut => StoreError::Busy(self.server.clone()),
         }
     }
 

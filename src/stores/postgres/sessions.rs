@@ -186,14 +186,41 @@ pub async fn revoke_one(
     Ok(())
 }
 
-/// Forgets refresh tokens that were used so many days ago: their sessions have ended since.
+/// Forgets refresh tokens that were used so many days ago, at most `limit`: their sessions have
+/// ended since. How many.
 ///
 /// # Errors
 /// The server's.
-pub async fn forget_spent(connection: &mut Connection, days: i32) -> Result<usize, StoreError> {
+pub async fn forget_spent(
+    connection: &mut Connection,
+    days: i32,
+    limit: i64,
+) -> Result<usize, StoreError> {
     Ok(prepared(
-        sql("DELETE FROM spent_refresh_tokens WHERE spent_at < now() - make_interval(days => $1)")
-            .bind::<Integer, _>(days),
+        sql("DELETE FROM spent_refresh_tokens WHERE ctid = ANY(ARRAY(
+                 SELECT ctid FROM spent_refresh_tokens WHERE spent_at < now() - make_interval(days => $1) LIMIT $2))")
+            .bind::<Integer, _>(days)
+            .bind::<BigInt, _>(limit),
+    )
+    .execute(connection)
+    .await?)
+}
+
+/// Forgets sessions that expired, or were revoked, so many days ago, at most `limit`. How many.
+///
+/// # Errors
+/// The server's.
+pub async fn forget_ended(
+    connection: &mut Connection,
+    days: i32,
+    limit: i64,
+) -> Result<usize, StoreError> {
+    Ok(prepared(
+        sql("DELETE FROM sessions WHERE ctid = ANY(ARRAY(
+                 SELECT ctid FROM sessions
+                 WHERE least(expires_at, coalesce(revoked_at, expires_at)) < now() - make_interval(days => $1) LIMIT $2))")
+            .bind::<Integer, _>(days)
+            .bind::<BigInt, _>(limit),
     )
     .execute(connection)
     .await?)

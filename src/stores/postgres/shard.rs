@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use super::commit_breaker::CommitBreaker;
 use super::epoch::Epoch;
 use super::pool::{Manager, Pool};
 use super::replicas::{Looks, ReplicaState};
@@ -22,6 +23,7 @@ pub struct Shard {
     pub(super) direct: Manager,
     pub(super) looks: Looks,
     pub(super) epoch: Epoch,
+    pub(super) commits: Arc<CommitBreaker>,
     /// What a replica must have to answer anybody, in Unix milliseconds: see
     /// [`Cluster::require_since`](super::Cluster::require_since).
     pub(super) fresh_since_ms: AtomicI64,

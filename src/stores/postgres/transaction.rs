@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::appended::Appended;
 use super::cluster::Cluster;
+use super::commit_breaker::Admission;
 use super::pool::{Connection, Manager, Pool};
 use super::position::primary_lsn;
 use super::routing::ShardIndex;
@@ -57,6 +58,7 @@ impl Drop for Told {
 /// its connection.
 pub struct Transaction {
     connection: bb8::PooledConnection<'static, Manager>,
+    admission: Admission,
     told: Told,
     deadline: Instant,
     outboxes: Arc<Appended>,
@@ -165,7 +167,10 @@ impl Transaction {
         )
         .await;
         match committed {
-            Ok(Ok(())) if self.connection.warnings() == warnings => self.told.failed = false,
+            Ok(Ok(())) if self.connection.warnings() == warnings => {
+                self.admission.committed();
+                self.told.failed = false;
+            }
             Ok(Err(diesel::result::Error::DatabaseError(kind, info)))
                 if !matches!(
                     kind,
@@ -182,6 +187,10 @@ impl Transaction {
                     ?outcome,
                     "the outcome of a commit is unknown"
                 );
+                // A connection that was lost says so itself when the next one is opened.
+                if !matches!(outcome, Ok(Err(_))) {
+                    self.admission.unknown();
+                }
                 self.connection.poison();
                 return Err(StoreError::OutcomeUnknown(self.server().to_owned()));
             }
@@ -194,7 +203,8 @@ impl Transaction {
 }
 
 impl Cluster {
-    /// Opens a transaction on the shard's primary.
+    /// Opens a transaction on the shard's primary, unless its commits are acknowledged by no replica
+    /// (`commit_breaker.rs`).
     ///
     /// # Errors
     /// The shard's unavailability.
@@ -203,13 +213,16 @@ impl Cluster {
         index: ShardIndex,
         deadline: Instant,
     ) -> Result<Transaction, StoreError> {
-        let pool = self.shard(index)?.primary.clone();
+        let shard = self.shard(index)?;
+        let admission = shard.commits.admit()?;
+        let pool = shard.primary.clone();
         let span = pool.span("transaction on");
         let began = std::time::Instant::now();
         let told = Told { pool, shard: index, began, span, failed: true };
         let connection = told.pool.get_owned().await?;
         let outboxes = Arc::clone(&self.appended);
-        let mut transaction = Transaction { connection, told, deadline, outboxes, appended: false };
+        let mut transaction =
+            Transaction { connection, admission, told, deadline, outboxes, appended: false };
         let begun = Transactions::begin_transaction(&mut **transaction.connection);
         match timeout_at(deadline, begun).await {
             Ok(Ok(())) => Ok(transaction),

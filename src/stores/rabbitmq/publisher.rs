@@ -18,8 +18,8 @@ pub struct Message<'a> {
     pub queue: &'a str,
     /// The job's id.
     pub id: &'a str,
-    /// The envelope.
-    pub payload: &'a str,
+    /// The envelope, or whatever bytes came in its place.
+    pub payload: &'a [u8],
 }
 
 /// A connection with one channel in confirm mode.
@@ -99,7 +99,7 @@ impl Publisher {
                 topology::EXCHANGE.into(),
                 message.queue.into(),
                 options,
-                message.payload.as_bytes(),
+                message.payload,
                 properties,
             )
             .await

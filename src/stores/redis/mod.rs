@@ -3,7 +3,6 @@
 
 pub mod cache;
 pub mod flight;
-pub mod fresh;
 pub mod invalidation;
 pub mod keys;
 mod lease;

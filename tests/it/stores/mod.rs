@@ -1,3 +1,5 @@
+mod commits;
+mod housekeeping;
 mod indexes;
 mod kafka;
 mod migrations;

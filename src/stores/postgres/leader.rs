@@ -1,0 +1,109 @@
+//! Work that one process does at a time, while others stand by: the leader holds an advisory lock
+//! on a shard's primary for as long as its connection lives.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::QueryableByName;
+use diesel::sql_types::{Bool, Text};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use tokio_util::sync::CancellationToken;
+
+use super::cluster::Cluster;
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use super::routing::ShardIndex;
+use crate::clock::pause;
+use crate::stores::StoreError;
+
+/// How soon another process may take over, and how long a failure is waited after.
+const RETRY: Duration = Duration::from_secs(1);
+
+#[derive(QueryableByName)]
+struct Locked {
+    #[diesel(sql_type = Bool)]
+    locked: bool,
+}
+
+/// Takes a lock that lives as long as the connection; false when somebody else has it.
+///
+/// # Errors
+/// The server's.
+pub async fn try_lock(connection: &mut Connection, name: &str) -> Result<bool, StoreError> {
+    let row: Locked = prepared(
+        sql("SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked").bind::<Text, _>(name),
+    )
+    .get_result(connection)
+    .await?;
+    Ok(row.locked)
+}
+
+/// Gives a lock back.
+///
+/// # Errors
+/// The server's.
+pub async fn unlock(connection: &mut Connection, name: &str) -> Result<(), StoreError> {
+    prepared(sql("SELECT pg_advisory_unlock(hashtextextended($1, 0))").bind::<Text, _>(name))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Whether the connection, and so its lock, is still alive.
+///
+/// # Errors
+/// The server's.
+pub async fn is_alive(connection: &mut Connection) -> Result<(), StoreError> {
+    Ok(connection.batch_execute("SELECT 1").await?)
+}
+
+/// Does `work` whenever this process gets the advisory lock `name` on a shard, again after each
+/// failure, until told to stop. It is dropped when the lock's connection is lost; what it writes
+/// must stand that another process has begun meanwhile.
+pub async fn exclusively<F>(
+    cluster: Arc<Cluster>,
+    shard: ShardIndex,
+    name: &str,
+    stop: CancellationToken,
+    work: impl Fn() -> F,
+) where
+    F: Future<Output = anyhow::Result<()>> + Send,
+{
+    while !stop.is_cancelled() {
+        tokio::select! {
+            result = with_lock(&cluster, shard, name, &work) => {
+                if let Err(error) = result {
+                    tracing::warn!(shard = shard.0, name, error = format!("{error:#}"), "begins again");
+                }
+            }
+            () = stop.cancelled() => return,
+        }
+        pause(RETRY, &stop).await;
+    }
+}
+
+async fn with_lock<F>(
+    cluster: &Cluster,
+    shard: ShardIndex,
+    name: &str,
+    work: &impl Fn() -> F,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>> + Send,
+{
+    let mut lock = cluster.shard(shard)?.direct().await?;
+    if !try_lock(&mut lock, name).await? {
+        return Ok(());
+    }
+    tracing::info!(shard = shard.0, name, "begins");
+    let alive = async {
+        loop {
+            tokio::time::timeout(Duration::from_secs(2), is_alive(&mut lock)).await??;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        result = alive => result,
+        result = work() => result,
+    }
+}

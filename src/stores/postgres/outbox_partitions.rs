@@ -1,0 +1,218 @@
+//! The outbox's partitions, one a day: made a week ahead, dropped when all of a day is sent and kept
+//! for long enough.
+//!
+//! Nothing here keeps a mutation waiting for longer than [`LOCK_MS`]: a statement that does not get
+//! its lock by then fails, and is tried again at the next round. A partition is attached, which
+//! takes no lock that an insertion waits for, and detached before it is dropped. (Detaching
+//! concurrently is not possible beside a default partition.)
+
+use std::collections::BTreeSet;
+
+use chrono::{Days, NaiveDate};
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Bool, Date, Text};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+
+use super::pool::Connection;
+use super::prepared::{prepared, sql};
+use crate::stores::StoreError;
+
+/// How long a statement may wait for a lock, in milliseconds: whoever comes after it waits too.
+const LOCK_MS: u32 = 200;
+/// Days for which there are partitions, today not counted.
+const AHEAD: u64 = 7;
+/// Messages of today that are moved out of the default partition while mutations wait; more are
+/// moved when the day is over.
+const MOVED_WHILE_WAITED_FOR: i64 = 10_000;
+
+/// What was done.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Maintained {
+    /// Partitions made.
+    pub made: usize,
+    /// Partitions dropped.
+    pub dropped: usize,
+    /// Messages moved out of the default partition.
+    pub moved: usize,
+}
+
+#[derive(QueryableByName)]
+struct Today {
+    #[diesel(sql_type = Date)]
+    today: NaiveDate,
+}
+
+#[derive(QueryableByName)]
+struct DefaultDay {
+    #[diesel(sql_type = Date)]
+    day: NaiveDate,
+    #[diesel(sql_type = BigInt)]
+    rows: i64,
+}
+
+#[derive(QueryableByName)]
+struct Table {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Bool)]
+    attached: bool,
+}
+
+#[derive(QueryableByName)]
+struct Unsent {
+    #[diesel(sql_type = Bool)]
+    unsent: bool,
+}
+
+fn name(day: NaiveDate) -> String {
+    format!("outbox_{}", day.format("%Y%m%d"))
+}
+
+fn day_of(name: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(name.strip_prefix("outbox_")?, "%Y%m%d").ok()
+}
+
+/// The messages in the default partition, by day.
+async fn in_default(connection: &mut Connection) -> Result<Vec<DefaultDay>, StoreError> {
+    Ok(prepared(sql(
+        "SELECT created_on AS day, count(*) AS rows FROM outbox_default GROUP BY 1 ORDER BY 1",
+    ))
+    .load(connection)
+    .await?)
+}
+
+/// How many messages are in the default partition: none, where maintenance runs.
+///
+/// # Errors
+/// The server's.
+pub async fn default_rows(connection: &mut Connection) -> Result<i64, StoreError> {
+    Ok(in_default(connection).await?.iter().map(|day| day.rows).sum())
+}
+
+/// Brings the partitions up to date. A step that fails is told in the log and tried again by the
+/// next call; the others are done all the same.
+///
+/// # Errors
+/// The server's, where it says nothing at all.
+pub async fn maintain(
+    connection: &mut Connection,
+    keep_days: u64,
+) -> Result<Maintained, StoreError> {
+    connection.batch_execute(&format!("SET lock_timeout = {LOCK_MS}")).await?;
+    let Today { today } = prepared(sql("SELECT (now() AT TIME ZONE 'utc')::date AS today"))
+        .get_result(connection)
+        .await?;
+    let tables: Vec<Table> = prepared(sql(
+        "SELECT c.relname AS name, EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhrelid = c.oid) AS attached
+         FROM pg_class c WHERE c.relkind = 'r' AND c.relname ~ '^outbox_[0-9]{8}$'
+           AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'outbox'::regclass)",
+    ))
+    .load(connection)
+    .await?;
+    let attached: BTreeSet<&str> =
+        tables.iter().filter(|table| table.attached).map(|table| table.name.as_str()).collect();
+    let mut done = Maintained::default();
+    let mut days: BTreeSet<NaiveDate> =
+        (0..=AHEAD).filter_map(|ahead| today.checked_add_days(Days::new(ahead))).collect();
+    for held in in_default(connection).await? {
+        if held.day == today && held.rows > MOVED_WHILE_WAITED_FOR {
+            days.remove(&held.day);
+        } else {
+            days.insert(held.day);
+        }
+    }
+    for day in days.into_iter().filter(|day| !attached.contains(name(*day).as_str())) {
+        match make(connection, day).await {
+            Ok(moved) => {
+                done.made += 1;
+                done.moved += moved;
+            }
+            Err(error) => {
+                tracing::warn!(%error, partition = name(day), "a partition of the outbox is not made yet");
+            }
+        }
+    }
+    let oldest = today.checked_sub_days(Days::new(keep_days)).unwrap_or(today);
+    for table in tables.iter().filter(|table| day_of(&table.name).is_some_and(|day| day < oldest)) {
+        match drop_sent(connection, table).await {
+            Ok(true) => done.dropped += 1,
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(%error, partition = table.name, "a partition of the outbox is not dropped yet");
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// Makes a day's partition, with what the default partition holds of that day; how much that was.
+async fn make(connection: &mut Connection, day: NaiveDate) -> Result<usize, StoreError> {
+    connection.batch_execute("BEGIN").await?;
+    match make_within(connection, day).await {
+        Ok(moved) => {
+            connection.batch_execute("COMMIT").await?;
+            Ok(moved)
+        }
+        Err(error) => {
+            connection.batch_execute("ROLLBACK").await?;
+            Err(error)
+        }
+    }
+}
+
+async fn make_within(connection: &mut Connection, day: NaiveDate) -> Result<usize, StoreError> {
+    let (name, next) = (name(day), day.succ_opt().unwrap_or(day));
+    // What is there already was detached, or left by somebody who was killed: the same day's.
+    connection
+        .batch_execute(&format!(
+            "LOCK TABLE outbox_default IN ACCESS EXCLUSIVE MODE;
+             CREATE TABLE IF NOT EXISTS {name} (LIKE outbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS,
+                 CONSTRAINT {name}_day CHECK (created_on >= DATE '{day}' AND created_on < DATE '{next}'))"
+        ))
+        .await?;
+    let moved = diesel::sql_query(format!(
+        "WITH moved AS (DELETE FROM outbox_default WHERE created_on = DATE '{day}' RETURNING *)
+         INSERT INTO {name} SELECT * FROM moved"
+    ))
+    .execute(connection)
+    .await?;
+    connection
+        .batch_execute(&format!(
+            "ALTER TABLE outbox ATTACH PARTITION {name} FOR VALUES FROM ('{day}') TO ('{next}');
+             ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {name}_day"
+        ))
+        .await?;
+    Ok(moved)
+}
+
+/// Drops a day's partition if all of it is sent; whether it did.
+async fn drop_sent(connection: &mut Connection, table: &Table) -> Result<bool, StoreError> {
+    let name = &table.name;
+    let Unsent { unsent } = diesel::sql_query(format!(
+        "SELECT EXISTS (SELECT 1 FROM {name} WHERE sent_at IS NULL) AS unsent"
+    ))
+    .get_result(connection)
+    .await?;
+    if unsent {
+        return Ok(false);
+    }
+    if table.attached {
+        connection.batch_execute(&format!("ALTER TABLE outbox DETACH PARTITION {name}")).await?;
+    }
+    connection.batch_execute(&format!("DROP TABLE {name}")).await?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_is_named_after_its_day() {
+        let day = NaiveDate::from_ymd_opt(2026, 11, 27).unwrap();
+        assert_eq!((name(day).as_str(), day_of("outbox_20261127")), ("outbox_20261127", Some(day)));
+        for other in ["outbox_default", "outbox_2026112", "outbox_20261340", "posts_20261127"] {
+            assert_eq!(day_of(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The list against the code.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::*;
+
+fn sources(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        if entry.path().is_dir() {
+            sources(&entry.path(), text);
+        } else {
+            text.push_str(&std::fs::read_to_string(entry.path()).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_list_is_what_is_counted() {
+    let mut text = String::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+    let mut counted = BTreeMap::new();
+    for (kind, word) in
+        [(Kind::Counter, "counter!("), (Kind::Gauge, "gauge!("), (Kind::Histogram, "histogram!(")]
+    {
+        for after in text.split(&format!("metrics::{word}")).skip(1) {
+            let Some(name) =
+                after.trim_start().strip_prefix('"').and_then(|after| after.split('"').next())
+            else {
+                continue;
+            };
+            assert_eq!(
+                *counted.entry(name.to_owned()).or_insert(kind),
+                kind,
+                "{name} is counted as two kinds"
+            );
+        }
+    }
+    // Written by hand: see `process.rs`.
+    counted.insert("process_cpu_seconds_total".to_owned(), Kind::Counter);
+    let listed: BTreeMap<String, Kind> =
+        ALL.iter().map(|figure| (figure.name.to_owned(), figure.kind)).collect();
+    assert_eq!(listed, counted);
+    assert_eq!(listed.len(), ALL.len(), "a name is listed twice");
+}
+
+#[test]
+fn names_say_what_they_count_in() {
+    for figure in ALL {
+        assert_eq!(
+            figure.name.ends_with("_total"),
+            figure.kind == Kind::Counter,
+            "{}",
+            figure.name
+        );
+        let name = figure.name.trim_end_matches("_total");
+        assert_eq!(name.ends_with("_seconds"), figure.unit == Unit::Seconds, "{}", figure.name);
+        assert_eq!(name.ends_with("_bytes"), figure.unit == Unit::Bytes, "{}", figure.name);
+    }
+}
+
+#[test]
+fn counts_become_floats() {
+    assert_eq!((float(0), float(7), float(1 << 40)), (0.0, 7.0, 1_099_511_627_776.0));
+}

@@ -1,0 +1,175 @@
+//! What each shard needs from time to time, and what it knows of itself.
+
+use std::time::{Duration, Instant};
+
+use plaza::cli::doctor::examine;
+use plaza::stores::postgres::migrations::{check_identity, ensure_map, load_map, stored_identity};
+use plaza::stores::postgres::outbox_partitions::{default_rows, maintain};
+use plaza::stores::postgres::{Cluster, id_clock};
+use serde_json::json;
+
+use crate::app::{TestApp, with_server};
+use crate::template::session;
+
+const DROP_DAYS: &str = "DO $$ DECLARE partition text; BEGIN
+    FOR partition IN SELECT inhrelid::regclass::text FROM pg_inherits
+        WHERE inhparent = 'outbox'::regclass AND inhrelid <> 'outbox_default'::regclass LOOP
+        EXECUTE 'DROP TABLE ' || partition; END LOOP; END $$";
+const PARTITIONS: &str = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'outbox'::regclass";
+
+/// A statement on every primary that may hold semicolons.
+async fn on_every_shard(app: &TestApp, statement: &str) {
+    for urls in &app.app.config.postgres.shards {
+        session(&urls.primary).await.batch_execute(statement).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_days_without_a_partition_are_moved_into_one_made_a_week_ahead() {
+    with_server(async |app| {
+        on_every_shard(app, DROP_DAYS).await;
+        let ann = app.sign_up("ann").await;
+        app.post(&ann, "into the default partition").await;
+        app.execute("INSERT INTO outbox (created_on, sink, topic, key, payload, sent_at) VALUES (current_date - 30, 1, 'posts', 'old', '{}', now())").await;
+        let messages = app.count("SELECT count(*) FROM outbox").await;
+        assert_eq!(app.count("SELECT count(*) FROM outbox_default").await, messages);
+        assert!(messages > 4);
+        let cluster = &app.app.domain.cluster;
+        let mut moved = 0;
+        for index in cluster.indexes() {
+            let mut connection = cluster.shard(index).unwrap().direct().await.unwrap();
+            assert!(default_rows(&mut connection).await.unwrap() > 0);
+            let done = maintain(&mut connection, 7).await.unwrap();
+            moved += done.moved;
+            assert_eq!((done.made, done.dropped), (9, 0), "today, a week, and the old day");
+            assert_eq!(default_rows(&mut connection).await.unwrap(), 0);
+            let done = maintain(&mut connection, 7).await.unwrap();
+            assert_eq!((done.made, done.moved, done.dropped), (0, 0, 1), "the old day is sent");
+        }
+        assert_eq!(i64::try_from(moved).unwrap(), messages);
+        let shards = i64::try_from(cluster.len()).unwrap();
+        assert_eq!(app.count("SELECT count(*) FROM outbox").await, messages - shards);
+        assert_eq!(app.count(PARTITIONS).await, shards * 9);
+        app.post(&ann, "into today's").await;
+        assert_eq!(app.count("SELECT count(*) FROM outbox_default").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_the_outbox_holds_up_no_mutation_while_partitions_are_made() {
+    with_server(async |app| {
+        let ann = app.sign_up("ann").await;
+        let today = "SELECT count(*) FROM pg_inherits WHERE inhrelid::regclass::text = 'outbox_' || to_char(now() AT TIME ZONE 'utc', 'YYYYMMDD')";
+        on_every_shard(app, DROP_DAYS).await;
+        let cluster = &app.app.domain.cluster;
+        for index in cluster.indexes() {
+            maintain(&mut cluster.shard(index).unwrap().direct().await.unwrap(), 7).await.unwrap();
+        }
+        assert_eq!(app.count(today).await, i64::try_from(cluster.len()).unwrap());
+        on_every_shard(app, &DROP_DAYS.replace("'outbox_default'::regclass", "'outbox_default'::regclass AND right(inhrelid::regclass::text, 8) > to_char(now() AT TIME ZONE 'utc', 'YYYYMMDD')")).await;
+        let mut readers = Vec::new();
+        for urls in &app.app.config.postgres.shards {
+            let reader = session(&urls.primary).await;
+            reader.batch_execute("BEGIN; SELECT count(*) FROM outbox").await.unwrap();
+            readers.push(reader);
+        }
+        let maintained = futures_util::future::join_all(cluster.indexes().map(async |index| {
+            maintain(&mut cluster.shard(index).unwrap().direct().await.unwrap(), 7).await.unwrap()
+        }));
+        let posting = async {
+            let mut longest = Duration::ZERO;
+            for number in 0..10 {
+                let began = Instant::now();
+                app.post(&ann, &format!("{number}")).await;
+                longest = longest.max(began.elapsed());
+            }
+            longest
+        };
+        let (maintained, longest) = tokio::join!(maintained, posting);
+        assert!(longest < Duration::from_secs(5), "{longest:?}");
+        assert!(maintained.iter().all(|done| done.made == 0), "the readers are there still");
+        drop(readers);
+        app.until("the partitions are made", async || {
+            for index in cluster.indexes() {
+                maintain(&mut cluster.shard(index).unwrap().direct().await.unwrap(), 7).await.unwrap();
+            }
+            app.count(PARTITIONS).await == i64::try_from(cluster.len()).unwrap() * 9
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_knows_which_shard_it_is_and_exchanged_addresses_are_refused() {
+    with_server(async |app| {
+        // As `plaza migrate` does; a template of databases may be older.
+        ensure_map(&app.app.config.postgres).await.unwrap();
+        let mut connection = app
+            .app
+            .domain
+            .cluster
+            .shard(plaza::stores::postgres::ShardIndex(2))
+            .unwrap()
+            .direct()
+            .await
+            .unwrap();
+        let stored = stored_identity(&mut connection).await.unwrap();
+        assert_eq!(stored, Some(2));
+        assert!(check_identity(2, stored).is_ok() && check_identity(2, None).is_ok());
+        let mut config = app.app.config.as_ref().clone();
+        config.postgres.shards.swap(0, 1);
+        let refused = load_map(&Cluster::new(&config.postgres).unwrap()).await.unwrap_err();
+        let words =
+            "postgres.shards, entry 0, is the database of shard 1: the addresses are exchanged";
+        assert_eq!(refused.to_string(), words);
+        let findings = examine(&config, Duration::from_secs(60)).await;
+        for (subject, exchanged) in [
+            ("shard 0 primary", true),
+            ("shard 1 replica 1", true),
+            ("shard 2 primary", false),
+            ("shard 3 replica 2", false),
+        ] {
+            let finding = findings.iter().find(|finding| finding.subject == subject).unwrap();
+            assert_eq!(
+                finding.to_string().contains("the addresses are exchanged"),
+                exchanged,
+                "{finding}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_whose_clock_is_behind_says_so_and_can_be_set_back() {
+    with_server(async |app| {
+        let ann = app.sign_up("ann").await;
+        app.execute("SELECT setval('id_clock', last_value + 600000) FROM id_clock").await;
+        let post = "mutation { postCreate(input: {text: \"now\"}) { post { id } userErrors { code } } }";
+        let authorization = format!("Bearer {}", ann.token);
+        let refused = app.send(&[("authorization", &authorization)], post, json!({})).await;
+        assert_eq!(refused.code(), "SHARD_UNAVAILABLE");
+        let cluster = &app.app.domain.cluster;
+        for index in cluster.indexes() {
+            let mut connection = cluster.shard(index).unwrap().direct().await.unwrap();
+            let clock = id_clock::read(&mut connection).await.unwrap();
+            assert!(clock.behind_ms() > 500_000, "{clock:?}");
+            id_clock::set_back(&mut connection).await.unwrap();
+            let clock = id_clock::read(&mut connection).await.unwrap();
+            assert!(clock.behind_ms() < 1_000 && clock.issued_ms > clock.highest_ms, "{clock:?}");
+        }
+        app.post(&ann, "again").await;
+        // Not below an id that is in use.
+        app.execute("INSERT INTO blocks (blocker_id, blocked_id, id, version, active) SELECT 1, 2, (last_value + 900000) << 22, 1, false FROM id_clock;
+                     SELECT setval('id_clock', last_value + 950000) FROM id_clock").await;
+        for index in cluster.indexes() {
+            let mut connection = cluster.shard(index).unwrap().direct().await.unwrap();
+            id_clock::set_back(&mut connection).await.unwrap();
+            let clock = id_clock::read(&mut connection).await.unwrap();
+            assert_eq!(clock.issued_ms, clock.highest_ms + 1, "{clock:?}");
+        }
+    })
+    .await;
+}
