@@ -26,6 +26,7 @@ pub mod policy;
 pub mod posts;
 pub mod products;
 pub mod profile_counts;
+pub mod purse;
 pub mod references;
 pub mod relations;
 pub mod relations_batch;

@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use super::error::ErrorCode;
 use super::loaders::Loaders;
 use super::output::Budget;
-use super::purse::Purse;
 use crate::config::MAX_RESPONSE_BYTES;
 use crate::domain::mutation::{KeySource, name_of};
 use crate::domain::operation::ConsistencyToken;
+use crate::domain::purse::Purse;
 use crate::domain::{Domain, Operation, Viewer};
 use crate::ids::SessionId;
 

@@ -19,7 +19,6 @@ pub mod orders;
 pub mod output;
 pub mod posts;
 pub mod products;
-pub mod purse;
 pub mod references;
 pub mod schema;
 pub mod search;

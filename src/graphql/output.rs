@@ -37,7 +37,8 @@ impl Budget {
         self.made.store(0, Ordering::Relaxed);
     }
 
-    fn is_exceeded(&self) -> bool {
+    /// Whether more was to be made than fits.
+    pub fn is_exceeded(&self) -> bool {
         self.made.load(Ordering::Relaxed) > u64::try_from(self.most).unwrap_or(u64::MAX)
     }
 

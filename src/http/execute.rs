@@ -13,20 +13,20 @@ use futures_util::FutureExt;
 use futures_util::stream::{Stream, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::limits::{Charged, Limited, bucket, pay, used};
+use super::limits::{Charged, Limited, bucket, pay, used as fields_of};
 use super::operations::kind_name;
 use super::persisted::{self, NewText};
 use super::prepare::{NotRun, Prepared};
 use super::{Admitted, RequestId, Served};
 use crate::domain::explain::{Explanation, explained};
 use crate::domain::operation::ConsistencyToken;
+use crate::domain::purse::{Purse, events_at_once};
 use crate::domain::{Operation, Viewer, moderation};
 use crate::graphql::context::RequestContext;
 use crate::graphql::cost::STATEMENT;
 use crate::graphql::document::Problem;
 use crate::graphql::error::{ErrorCode, after_another_attempt, complete, was_not_run};
 use crate::graphql::output::{Budget, Rendered};
-use crate::graphql::purse::{Purse, events_at_once};
 use crate::stores::work::{Work as StoreWork, counted};
 use crate::telemetry::figures::Held;
 use crate::telemetry::trace;
@@ -261,18 +261,13 @@ impl Work {
             () = context.output.exceeded(), if is_query => None,
             response = running => Some(response),
         };
+        // Which of the two is noticed first must not matter.
+        let response = response.filter(|_| !is_query || !context.output.is_exceeded());
         let has_run = response.as_ref().is_some_and(|response| !was_not_run(response));
         if let Some(new_text) = new_text.filter(|_| has_run) {
             persisted::keep(&served, &charged.payer, new_text).await;
         }
-        let shown = response.as_ref().map_or(0, |response| used(&response.data));
-        let settled = charged.settle(
-            &served.app,
-            spent.saturating_add(shown).saturating_add(points(&work, &context)),
-        );
-        // Before the client hears of it: its next request must see what this one wrote.
-        let ((), written) = tokio::join!(settled, record_writes(&served, &context));
-        let too_large = || Refused::new(ErrorCode::QueryTooComplex, context.output.message());
+        let shown = response.as_ref().map_or(0, |response| fields_of(&response.data));
         let rendered = response.and_then(|mut response| {
             if named.kind == OperationType::Mutation && context.attempt > 1 {
                 after_another_attempt(&mut response);
@@ -280,6 +275,15 @@ impl Work {
             complete(&mut response, &request_id.0, context.traceparent.as_deref());
             Rendered::of(response, context.output.most())
         });
+        let used = match &rendered {
+            Some(_) => spent.saturating_add(shown).saturating_add(points(&work, &context)),
+            // All that was charged for has been done, and thrown away.
+            None => charged.cost.max(points(&work, &context)),
+        };
+        // Before the client hears of it: its next request must see what this one wrote.
+        let ((), written) =
+            tokio::join!(charged.settle(&served.app, used), record_writes(&served, &context));
+        let too_large = || Refused::new(ErrorCode::QueryTooComplex, context.output.message());
         let executed = match rendered {
             Some(rendered) => Ok(Executed { rendered, written }),
             None if is_query => Err(too_large()),

@@ -56,9 +56,19 @@ fn refused(why: &Refused) -> Refusal {
     if matches!(why, Refused::Busy) { told.retry_after(1) } else { told }
 }
 
+/// By which nginx asks whether bytes may be sent; nobody else has a use for it.
+const ASKS: &str = "x-plaza-may-upload";
+
 /// Whether bytes may be sent to an address: nginx asks before it reads any, and takes 403 for no.
 /// What is refused here is refused again, in other words, when the bytes are sent.
-async fn may_upload(State(served): State<Served>, Path(token): Path<String>) -> Response {
+async fn may_upload(
+    State(served): State<Served>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    if !headers.contains_key(ASKS) {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "PUT")]).into_response();
+    }
     let domain = &served.app.domain;
     let ends = domain.images.links.uploaded(&token).map(|(_, ends)| ends);
     if ends.is_some_and(|ends| ends > domain.clock.now()) {

@@ -115,9 +115,12 @@ function onWidth(listener: () => void): () => void {
 /** Beside the page where there is room; asked for only then. */
 function Side() {
   const wide = useSyncExternalStore(onWidth, () => WIDE.matches);
-  const [{ data }] = useQuery({ query: Newest, pause: !wide });
+  const [path, me] = [usePath(), useMe()];
+  // Where the page itself shows them, they are not shown twice.
+  const shown = wide && path !== '/shop' && (path !== '/' || me !== null);
+  const [{ data }] = useQuery({ query: Newest, pause: !shown });
   const edges = data?.products?.edges ?? [];
-  if (!wide || edges.length === 0) return null;
+  if (!shown || edges.length === 0) return null;
   return (
     <aside className="side" aria-label="New in the shop">
       <h2>New in the shop</h2>

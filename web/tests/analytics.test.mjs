@@ -23,6 +23,7 @@ test('an author sees views and sales; a reader who scrolls by is a view', withPa
   const watching = await open();
   await logIn(watching, author);
   await watching.page.getByRole('link', { name: 'Analytics' }).click();
+  await watching.page.getByRole('button', { name: 'Day', pressed: true }).waitFor();
   const counted = watching.page.locator('section[aria-label=Views] svg[data-sum="1"]');
   const sold = watching.page.locator('section[aria-label=Sales] svg[data-sum="2500"]');
   for (let tries = 0; tries < 200 && (await counted.count()) + (await sold.count()) < 2; tries += 1) {
@@ -37,7 +38,9 @@ test('an author sees views and sales; a reader who scrolls by is a view', withPa
   await picture(watching.page, 'analytics');
   const phone = await open({ viewport: PHONE });
   await logIn(phone, author);
-  await phone.goto('/analytics');
+  // On a phone it is behind the profile.
+  await phone.page.getByRole('link', { name: 'Profile' }).click();
+  await phone.page.getByRole('main').getByRole('link', { name: 'Analytics' }).click();
   await phone.page.getByRole('heading', { name: 'Your posts' }).waitFor();
   await fitsSideways(phone.page);
 }));

@@ -78,6 +78,20 @@ test('a product is told of in a post', withPages({}, async (open) => {
   await selling.page.getByRole('article').filter({ hasText: 'New from the workshop' }).getByRole('link', { name: title }).waitFor();
 }));
 
+test('two sales of a day are told as two', withPages({}, async (open) => {
+  const [seller, ...buyers] = await Promise.all([newPerson('Sol Seller'), newPerson('Bo Buyer'), newPerson('Bea Buyer')]);
+  const product = await seller.offer(`A stool ${unique('no')}`);
+  const input = { lines: [{ productId: product, quantity: 1 }] };
+  for (const { token } of buyers) await ask('mutation($input: OrderPlaceInput!) { orderPlace(input: $input) { order { id } userErrors { message } } }', { input }, token);
+  const selling = await open();
+  await logIn(selling, seller);
+  await selling.page.getByLabel('2 new').waitFor();
+  await selling.page.getByRole('link', { name: 'Notifications' }).click();
+  await selling.page.getByRole('link', { name: '2 sales' }).waitFor();
+  await selling.page.getByRole('link', { name: 'Preferences' }).click();
+  await selling.page.getByRole('group', { name: 'Refunds' }).waitFor();
+}));
+
 async function untilStock(id, wanted) {
   for (let tries = 0; tries < 200; tries += 1) {
     const { product } = await ask('query($id: ID!) { product(id: $id) { stock } }', { id });

@@ -15,6 +15,7 @@ use crate::stores::postgres::idempotency_keys as keys;
 use crate::stores::postgres::session::Lsn;
 use crate::stores::postgres::{Connection, ShardIndex, Transaction};
 use crate::stores::redis::cache::Cached;
+use crate::stores::redis::fresh::Fresh;
 use crate::stores::redis::invalidation::Stale;
 
 /// What a commit makes old outside the database. Stored with the answer to the key, so that a retry
@@ -27,6 +28,10 @@ pub(super) struct Effects {
     /// People whose home timelines are no longer right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     timelines: Vec<UserId>,
+    /// Rows as they were written: only the first time, for they may have changed when it is asked
+    /// again.
+    #[serde(skip)]
+    fresh: Vec<Fresh>,
 }
 
 impl Effects {
@@ -39,6 +44,7 @@ impl Effects {
         lsn: Option<Lsn>,
     ) {
         op.wrote(shard, lsn, domain.clock.now_ms());
+        domain.redis.put_all(&self.fresh).await;
         if !self.stale.is_empty() {
             op.invalidated(domain.redis.invalidate_all(&self.stale).await);
         }
@@ -99,6 +105,12 @@ impl Tx {
     /// Row `id` is at `version` once this is committed: what caches hold of it is older.
     pub fn invalidate<V: Cached>(&mut self, id: impl Id, version: i64) {
         self.effects.stale.push(Stale::of::<V>(id.as_i64(), version));
+    }
+
+    /// A row is this once this is committed: whoever reads it from a replica that does not have it
+    /// yet finds it in the cache.
+    pub fn cache(&mut self, fresh: Option<Fresh>) {
+        self.effects.fresh.extend(fresh);
     }
 
     /// The user's home timeline is no longer right once this is committed: the next read rebuilds

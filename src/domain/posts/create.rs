@@ -78,6 +78,7 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewPost) -> Result<Pos
             if !tags.is_empty() {
                 hashtag_rows::insert(tx, &tags, post.id.as_i64(), author.as_i64()).await?;
             }
+            tx.cache(domain.redis.fresh(post.id.as_i64(), &post));
             created(tx, post.id, author);
             let place = references::Place { author, post: post.id, comment: None };
             references::emit(tx, &draft.mentioned, place);

@@ -355,7 +355,7 @@ impl Redis {
 
     /// The configured time to live, give or take a tenth, so that what was cached together does not
     /// expire together.
-    fn jittered(&self) -> Duration {
+    pub(super) fn jittered(&self) -> Duration {
         self.inner.ttl.mul_f64(rand::rng().random_range(0.9..1.1))
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod cache;
 pub mod flight;
+pub mod fresh;
 pub mod invalidation;
 pub mod keys;
 mod lease;

@@ -68,7 +68,11 @@ async fn between(app: &TestApp, a: &Owner, b: &Owner) {
         app.ask(&other.person, buy, json!({ "id": product })).await;
     }
     let asks = app.sign_up("asks").await;
+    let blocked = app.sign_up("foe_one").await;
     for one in [a, b] {
+        let block =
+            "mutation($id: ID!) { userBlock(input: {userId: $id}) { userErrors { code } } }";
+        app.ask(&one.person, block, json!({ "id": blocked.id })).await;
         let hide = "mutation { profileUpdate(input: {isPrivate: true}) { user { id } } }";
         app.ask(&one.person, hide, json!({})).await;
         let ask = "mutation($id: ID!) { userFollow(input: {userId: $id}) { userErrors { code } } }";

@@ -319,9 +319,10 @@ async fn case<'a>(app: &'a TestApp, mutation: &str, n: &str) -> Option<Case<'a>>
             }
         }
         "notificationPreferencesUpdate" => {
-            let choice = |from: &str| json!({ "preferences": [{ "kind": "LIKED", "from": from }] });
+            let choice =
+                |from: &str| json!({ "preferences": [{ "kind": "LIKED", "delivery": from }] });
             let (input, other) = (choice("NOBODY"), choice("FOLLOWED"));
-            Case { by, selection: "preferences { kind from }", input, other, changed: nothing }
+            Case { by, selection: "preferences { kind delivery }", input, other, changed: nothing }
         }
         "sessionRevoke" => {
             let log_in = "mutation($handle: String!) { logIn(input: {handle: $handle, password: \"correct horse\"}) { accessToken } }";

@@ -76,10 +76,8 @@ async fn large(app: &TestApp) {
         (
             "long names for little",
             format!(
-                "{{ user(handle: \"author\") {{ {} }} }}",
-                (0..9)
-                    .map(|n| format!("p{n}: posts(first: 5) {{ nodes {{ {keys} }} }} "))
-                    .collect::<String>()
+                "{{ user(handle: \"author\") {{ {} }} }} fragment k on Post {{ {keys} }}",
+                names(9, "posts(first: 5) { nodes { ...k } }")
             ),
         ),
         (

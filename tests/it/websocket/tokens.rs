@@ -34,18 +34,27 @@ async fn a_socket_ends_with_its_token_and_not_with_its_next_one() {
             let (mut left, mut kept) =
                 (Socket::of(app, Some(&person)).await, Socket::of(app, Some(&person)).await);
             kept.subscribe("s", "subscription { homeUpdated { cursor } }", json!({})).await;
-            let (access, refresh) = refreshed(app, &refresh).await;
             let bring = |token: &str| json!({ "type": "ping", "payload": { "authorization": format!("Bearer {token}") } });
-            kept.say(bring(&access)).await;
-            let Heard::Message(pong) = kept.hear().await else { panic!("closed") };
-            assert!(pong["type"] == "pong" && pong["payload"]["authorizedUntil"].is_string(), "{pong}");
-            assert!(!pong.to_string().contains(&access), "the token goes back to nobody");
-            assert_eq!(left.closed().await, 4403, "its token has ended");
-            // The other has outlived that token, brings the next one, and works.
-            let (access, _) = refreshed(app, &refresh).await;
-            kept.say(bring(&access)).await;
-            let Heard::Message(pong) = kept.hear().await else { panic!("closed with its first token") };
-            assert_eq!(pong["type"], "pong");
+            // One socket is given one new token after the other, until the other one has ended.
+            let mut refresh = refresh;
+            {
+                let mut ended = std::pin::pin!(left.closed());
+                loop {
+                    let (access, next) = tokio::select! {
+                        biased;
+                        code = &mut ended => {
+                            assert_eq!(code, 4403, "its token has ended");
+                            break;
+                        }
+                        next = refreshed(app, &refresh) => next,
+                    };
+                    refresh = next;
+                    kept.say(bring(&access)).await;
+                    let Heard::Message(pong) = kept.hear().await else { panic!("closed") };
+                    assert!(pong["type"] == "pong" && pong["payload"]["authorizedUntil"].is_string(), "{pong}");
+                    assert!(!pong.to_string().contains(&access), "the token goes back to nobody");
+                }
+            }
             kept.subscribe("q", VIEWER, json!({})).await;
             assert_eq!(kept.next("q").await, json!({ "viewer": { "user": { "handle": "ann" } } }));
             assert_eq!(kept.hear().await, Heard::Message(json!({ "id": "q", "type": "complete" })));

@@ -33,7 +33,7 @@ const SPANS = [
 
 /** What only they may know: how often their posts are seen, what they sell. */
 export function AnalyticsPage() {
-  const [span, choose] = useState<(typeof SPANS)[number]>(SPANS[0]);
+  const [span, choose] = useState<(typeof SPANS)[number]>(SPANS[1]);
   const { size, last } = span;
   const [{ data, error, fetching }, ask] = useQuery({ query: Analytics, variables: { size, last }, requestPolicy: 'cache-and-network' });
   const found = data?.viewer?.analytics;
