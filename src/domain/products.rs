@@ -26,6 +26,14 @@ pub struct Money {
     pub currency: String,
 }
 
+impl Money {
+    /// An amount as it is written: in the digits that it is printed in, no others, without a sign
+    /// or zeros before it.
+    pub fn amount_of(text: &str) -> Option<i64> {
+        text.parse().ok().filter(|amount: &i64| amount.to_string() == text)
+    }
+}
+
 /// Currencies plaza trades in.
 pub const CURRENCIES: [&str; 4] = ["EUR", "USD", "GBP", "JPY"];
 /// The highest price of one piece, minor units.
@@ -208,6 +216,25 @@ pub async fn get_many(
         .collect())
 }
 
+/// What products are called, whoever asks; those that do not exist are left out.
+///
+/// # Errors
+/// A shard that is away.
+pub async fn titles_of(
+    op: &Operation,
+    domain: &Domain,
+    ids: &[ProductId],
+) -> Result<HashMap<ProductId, String>, DomainError> {
+    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
+    let found = domain
+        .redis
+        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| {
+            load(domain, &op.reads, missing).await
+        })
+        .await?;
+    Ok(found.into_values().map(|product: Product| (product.id, product.title)).collect())
+}
+
 /// Products by id that the viewer may see, from the primaries, past every cache: for whatever
 /// decides a write.
 ///
@@ -316,6 +343,33 @@ pub async fn sales(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_amount_is_what_it_is_printed_as() {
+        for amount in [0, 1, 9, 10, 100, -5, i64::MAX, i64::MIN] {
+            assert_eq!(Money::amount_of(&amount.to_string()), Some(amount));
+        }
+        for bad in [
+            "",
+            "+100",
+            "0100",
+            "00",
+            "-0",
+            " 100",
+            "100 ",
+            "1_000",
+            "1,000",
+            "1e3",
+            "1.0",
+            "0x64",
+            "\u{ff11}\u{ff10}\u{ff10}",
+            "\u{661}\u{660}",
+            "9223372036854775808",
+            "100\0",
+        ] {
+            assert_eq!(Money::amount_of(bad), None, "{bad:?}");
+        }
+    }
 
     #[test]
     fn every_field_out_of_bounds_is_told_at_once() {

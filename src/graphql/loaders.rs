@@ -189,6 +189,8 @@ loaders! {
     };
     /// A notification of the viewer's.
     notifications, notification: NotificationBatch(NotificationId) -> Notification = |op, domain, keys| notifications::get_many(op, domain, keys);
+    /// What a product is called, also when the viewer may not see it: for what they bought.
+    product_titles, product_title: ProductTitleBatch(ProductId) -> String = |op, domain, keys| products::titles_of(op, domain, keys);
     /// A product.
     products, product: ProductBatch(ProductId) -> Product = |op, domain, keys| products::get_many(op, domain, keys);
 }

@@ -32,6 +32,8 @@ pub struct OrderLine {
     pub quantity: i32,
     /// Price of one, minor units, when placed.
     pub unit_amount: i64,
+    /// What it was called when placed; `None` in orders from before that was stored.
+    pub title: Option<String>,
 }
 
 /// A state that an order came to.
@@ -102,6 +104,7 @@ fn orders_of(rows: Vec<OrderLineRow>) -> Result<Vec<Order>, DomainError> {
             product_id: row.product_id,
             quantity: row.quantity,
             unit_amount: row.unit_amount,
+            title: row.title,
         });
     }
     Ok(orders.into_values().rev().collect())

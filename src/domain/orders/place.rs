@@ -22,8 +22,8 @@ pub const MAX_QUANTITY: i32 = 1_000;
 /// `orders.saga_in_request` this very request.
 ///
 /// # Errors
-/// No, too many or too large lines, products that do not exist or are not in one currency; a shard
-/// that is away.
+/// No, too many or too large lines, products that do not exist, are the viewer's own or are not in
+/// one currency; a shard that is away.
 pub async fn place(
     op: &Operation,
     domain: &Domain,
@@ -44,6 +44,9 @@ pub async fn place(
         async {
             let ids: Vec<ProductId> = quantities.keys().copied().collect();
             let products = products::current(op, domain, &ids).await?;
+            if products.values().any(|product| product.seller_id == buyer) {
+                return Err(invalid("nobody can buy from themselves".to_owned()));
+            }
             priced(&quantities, |id| products.get(&id))
         },
         async |tx: &mut Tx, (rows, total): Priced| {
@@ -88,8 +91,8 @@ fn added_up(lines: &[(ProductId, i32)]) -> Result<BTreeMap<ProductId, i32>, Doma
     Ok(quantities)
 }
 
-/// (product, quantity, price of one) rows, and their sum.
-type Priced = (Vec<(i64, i32, i64)>, Money);
+/// The lines as they are stored, and their sum.
+type Priced = (Vec<store::NewLine>, Money);
 
 fn priced<'a>(
     quantities: &BTreeMap<ProductId, i32>,
@@ -105,7 +108,12 @@ fn priced<'a>(
                 "there is no such product",
             ));
         };
-        rows.push((id.as_i64(), *quantity, product.price.amount));
+        rows.push(store::NewLine {
+            product: id.as_i64(),
+            quantity: *quantity,
+            amount: product.price.amount,
+            title: product.title.clone(),
+        });
         let so_far = total
             .get_or_insert_with(|| Money { amount: 0, currency: product.price.currency.clone() });
         if so_far.currency != product.price.currency {

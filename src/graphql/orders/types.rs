@@ -44,7 +44,16 @@ pub struct OrderLine {
 /// One line of an order.
 #[Object]
 impl OrderLine {
-    /// What was bought.
+    /// What the product was called when it was bought, 1 to 120 characters: it stays when `product` can no longer be seen.
+    async fn title(&self) -> async_graphql::Result<String> {
+        if let Some(title) = &self.row.title {
+            return Ok(title.clone());
+        }
+        // Of an order from before titles were stored. Products are not renamed.
+        Ok(self.scope.loaders.product_title(self.row.product_id).await?.unwrap_or_default())
+    }
+
+    /// The product that was bought; null when the viewer may no longer see it, because its seller blocks them or is suspended.
     async fn product(&self) -> Option<async_graphql::Result<Product>> {
         Product::load(&self.scope, self.row.product_id).await.transpose()
     }

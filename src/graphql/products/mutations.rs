@@ -11,7 +11,7 @@ use crate::graphql::error::{UserError as Told, payload};
 /// An amount of money.
 #[derive(InputObject)]
 pub struct MoneyInput {
-    /// Integer minor units (cents), as text.
+    /// Integer minor units (cents), as text: the digits 0 to 9 alone, without a sign or zeros before them.
     amount: String,
     /// ISO 4217: EUR, USD, GBP or JPY.
     currency: String,
@@ -57,10 +57,9 @@ impl ProductMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let result = async {
-                let amount = input.price.amount.parse();
-                let amount = amount.map_err(|_| {
+                let amount = Money::amount_of(&input.price.amount).ok_or_else(|| {
                     let path = ["input", "price", "amount"].map(str::to_owned).to_vec();
-                    let message = "must be a whole number of minor units, in digits".to_owned();
+                    let message = "must be a whole number of minor units, in the digits 0 to 9 alone, without zeros before it".to_owned();
                     DomainError::Rejected(vec![UserError {
                         code: UserErrorCode::Invalid,
                         message,

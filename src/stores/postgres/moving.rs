@@ -25,6 +25,7 @@ const BY_ID: &[(&str, &str)] = &[
     ("posts", "id"),
     ("post_counts", "post_id"),
     ("likes", "post_id"),
+    ("likes_taken_back", "post_id"),
     ("comments", "post_id"),
     ("products", "id"),
     ("product_sales", "product_id"),

@@ -43,6 +43,22 @@ pub struct OrderLineRow {
     /// Price of one, minor units.
     #[diesel(sql_type = BigInt)]
     pub unit_amount: i64,
+    /// What it was called when it was bought; `None` in lines from before titles were stored.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub title: Option<String>,
+}
+
+/// A line to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLine {
+    /// What.
+    pub product: i64,
+    /// How many.
+    pub quantity: i32,
+    /// Price of one, minor units.
+    pub amount: i64,
+    /// What it is called.
+    pub title: String,
 }
 
 #[derive(QueryableByName)]
@@ -74,25 +90,27 @@ pub async fn insert(
     Ok(row.id)
 }
 
-/// Inserts an order's lines: (product, quantity, price of one).
+/// Inserts an order's lines.
 ///
 /// # Errors
 /// The server's.
 pub async fn insert_lines(
     connection: &mut Connection,
     order: i64,
-    lines: &[(i64, i32, i64)],
+    lines: &[NewLine],
 ) -> Result<(), StoreError> {
-    let products: Vec<i64> = lines.iter().map(|line| line.0).collect();
-    let quantities: Vec<i32> = lines.iter().map(|line| line.1).collect();
-    let amounts: Vec<i64> = lines.iter().map(|line| line.2).collect();
+    let products: Vec<i64> = lines.iter().map(|line| line.product).collect();
+    let quantities: Vec<i32> = lines.iter().map(|line| line.quantity).collect();
+    let amounts: Vec<i64> = lines.iter().map(|line| line.amount).collect();
+    let titles: Vec<&str> = lines.iter().map(|line| line.title.as_str()).collect();
     prepared(
-        sql("INSERT INTO order_lines (order_id, product_id, quantity, unit_amount)
-             SELECT $1, * FROM unnest($2::bigint[], $3::integer[], $4::bigint[])")
+        sql("INSERT INTO order_lines (order_id, product_id, quantity, unit_amount, title)
+             SELECT $1, * FROM unnest($2::bigint[], $3::integer[], $4::bigint[], $5::text[])")
         .bind::<BigInt, _>(order)
         .bind::<Array<BigInt>, _>(products)
         .bind::<Array<Integer>, _>(quantities)
-        .bind::<Array<BigInt>, _>(amounts),
+        .bind::<Array<BigInt>, _>(amounts)
+        .bind::<Array<Text>, _>(titles),
     )
     .execute(connection)
     .await?;
@@ -109,7 +127,7 @@ pub async fn get_many(
 ) -> Result<Vec<OrderLineRow>, StoreError> {
     Ok(prepared(
         sql("SELECT o.id, o.buyer_id, o.status, o.reason, o.total_amount, o.total_currency, o.version,
-                    l.product_id, l.quantity, l.unit_amount
+                    l.product_id, l.quantity, l.unit_amount, l.title
              FROM orders o JOIN order_lines l ON l.order_id = o.id WHERE o.id = ANY($1) ORDER BY o.id, l.product_id")
         .bind::<Array<BigInt>, _>(ids),
     )
@@ -129,7 +147,7 @@ pub async fn of_buyer(
 ) -> Result<Vec<OrderLineRow>, StoreError> {
     Ok(prepared(
         sql("SELECT o.id, o.buyer_id, o.status, o.reason, o.total_amount, o.total_currency, o.version,
-                    l.product_id, l.quantity, l.unit_amount
+                    l.product_id, l.quantity, l.unit_amount, l.title
              FROM (SELECT * FROM orders WHERE buyer_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3) o
              JOIN order_lines l ON l.order_id = o.id ORDER BY o.id DESC, l.product_id")
         .bind::<BigInt, _>(buyer)
