@@ -160,7 +160,8 @@ fn written(tx: &mut Tx, comment: &Comment, answered: Option<&Comment>, version: 
     tx.emit(Event::CommentAnswered { user_id: answered_id, author_id, comment_id }, 1);
 }
 
-/// Comments by id; missing ones and those on posts the viewer may not see are left out.
+/// Comments by id; missing ones and those on posts the viewer may not see are left out, but the
+/// viewer's own: what they wrote they find, whatever became of the post.
 ///
 /// # Errors
 /// A shard that is away.
@@ -188,8 +189,11 @@ pub async fn get_many(
         policy::voice_is_visible,
     )
     .await?;
+    let is_own =
+        |comment: &Comment| op.viewer.is_some_and(|viewer| viewer.user_id == comment.author_id);
     let shown = |comment: &Comment| {
-        visible.contains_key(&comment.post_id) && heard.contains(&comment.author_id)
+        is_own(comment)
+            || (visible.contains_key(&comment.post_id) && heard.contains(&comment.author_id))
     };
     Ok(comments.into_iter().filter(shown).map(|comment| (comment.id, comment)).collect())
 }

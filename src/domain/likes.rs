@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::posts::{self, Post, PostCounts};
-use super::{Domain, DomainError, Mutation, Operation, Tx, mutate};
+use super::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
 use crate::ids::{Id, PostId};
 use crate::protocol::events::Event;
 use crate::stores::postgres::{Connection, likes as store, posts as post_rows};
@@ -13,24 +13,6 @@ use crate::stores::postgres::{Connection, likes as store, posts as post_rows};
 /// # Errors
 /// The post is not there; its shard is away.
 pub async fn like(op: &Operation, domain: &Domain, id: PostId) -> Result<PostId, DomainError> {
-    change(op, domain, id, "postLike", true).await
-}
-
-/// The viewer takes a like back; never liked is fine.
-///
-/// # Errors
-/// The post is not there; its shard is away.
-pub async fn unlike(op: &Operation, domain: &Domain, id: PostId) -> Result<PostId, DomainError> {
-    change(op, domain, id, "postUnlike", false).await
-}
-
-async fn change(
-    op: &Operation,
-    domain: &Domain,
-    id: PostId,
-    name: &'static str,
-    liked: bool,
-) -> Result<PostId, DomainError> {
     let user = op.require_viewer()?.user_id;
     // Who likes a repost likes the original.
     let post = posts::subject_of(op, domain, "postId", id).await?;
@@ -38,24 +20,66 @@ async fn change(
     mutate(
         op,
         domain,
-        Mutation { name, user, shard, input: &id },
-        // Also to take a like back: whether a post they may not see is still there is not told.
+        Mutation { name: "postLike", user, shard, input: &id },
         posts::require_visible(op, domain, "postId", id),
         async |tx: &mut Tx, _: Post| {
             let version = posts::lock(tx, "postId", post).await?.version + 1;
-            let (is_changed, event) = if liked {
-                let is_new = store::insert(tx, post.as_i64(), user.as_i64()).await?;
-                (is_new, Event::PostLiked { post_id: post, user_id: user })
-            } else {
-                let was_there = store::delete(tx, post.as_i64(), user.as_i64()).await?;
-                (was_there, Event::PostUnliked { post_id: post, user_id: user })
-            };
-            if is_changed {
+            if store::insert(tx, post.as_i64(), user.as_i64()).await? {
                 post_rows::raise(tx, post.as_i64(), version, false).await?;
-                tx.emit(event, version);
+                tx.emit(Event::PostLiked { post_id: post, user_id: user }, version);
                 tx.invalidate::<PostCounts>(post, version);
             }
             Ok(post)
+        },
+    )
+    .await
+}
+
+/// What the viewer may see of a post whose like they take back.
+struct Seen {
+    /// What they named.
+    named: bool,
+    /// The post that likes of it belong to.
+    subject: bool,
+}
+
+/// The viewer takes a like back, whatever became of the post: it is their own. Never liked is fine
+/// for a post that they may see, and again is for any. Returns the post, if the viewer may see it.
+///
+/// # Errors
+/// A post that the viewer has never liked and may not see; its shard is away.
+pub async fn unlike(
+    op: &Operation,
+    domain: &Domain,
+    id: PostId,
+) -> Result<Option<PostId>, DomainError> {
+    let user = op.require_viewer()?.user_id;
+    let post = posts::subject_of(op, domain, "postId", id).await?;
+    let shard = domain.cluster.shard_of_id(post);
+    mutate(
+        op,
+        domain,
+        Mutation { name: "postUnlike", user, shard, input: &id },
+        async {
+            let found = posts::get_many_surely(op, domain, &[id, post]).await?;
+            Ok(Seen { named: found.contains_key(&id), subject: found.contains_key(&post) })
+        },
+        async |tx: &mut Tx, seen: Seen| {
+            let missing = || {
+                DomainError::rejected(UserErrorCode::NotFound, "postId", "there is no such post")
+            };
+            let (raw, liker) = (post.as_i64(), user.as_i64());
+            let row = post_rows::lock(tx, raw).await?.ok_or_else(missing)?;
+            if store::delete(tx, raw, liker).await? {
+                let version = row.version + 1;
+                post_rows::raise(tx, raw, version, row.deleted).await?;
+                tx.emit(Event::PostUnliked { post_id: post, user_id: user }, version);
+                tx.invalidate::<PostCounts>(post, version);
+            } else if !seen.named && !store::was_taken_back(tx, raw, liker).await? {
+                // Whether a post they may not see is still there is not disclosed.
+                return Err(missing());
+            }
+            Ok(seen.subject.then_some(post))
         },
     )
     .await

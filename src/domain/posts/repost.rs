@@ -127,12 +127,12 @@ struct Unshared {
     is_shown: bool,
 }
 
-/// The viewer takes a repost back; `id` is the original, or a repost of it. Never reposted is fine.
-/// What the viewer may no longer see they can still take back: it is their own. Returns the
-/// original, if the viewer may see it.
+/// The viewer takes a repost back; `id` is the original, or a repost of it. What the viewer may no
+/// longer see they can still take back: it is their own. Never reposted is fine for a post that
+/// they may see, and again is for any. Returns the original, if the viewer may see it.
 ///
 /// # Errors
-/// A post that the viewer neither reposts nor may see; a shard that is away.
+/// A post that the viewer has never reposted and may not see; a shard that is away.
 pub async fn unrepost(
     op: &Operation,
     domain: &Domain,
@@ -163,8 +163,11 @@ pub async fn unrepost(
             };
             // Of two at once the second finds it deleted.
             let (Some(repost), Some(row)) = (found, row.filter(|row| !row.deleted)) else {
-                // Whether a post they may not see is still there is not told.
-                return match is_visible {
+                let user = viewer.as_i64();
+                let is_theirs =
+                    found.is_some() || store::has_taken_back(tx, user, original.as_i64()).await?;
+                // Whether a post they may not see is still there is not disclosed.
+                return match is_visible || is_theirs {
                     true => Ok(shown),
                     false => Err(DomainError::rejected(
                         UserErrorCode::NotFound,

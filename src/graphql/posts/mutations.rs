@@ -282,7 +282,6 @@ impl PostMutations {
             let result = async {
                 likes::unlike(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
                     .await
-                    .map(Some)
             };
             PostUnlikePayload::new(&scope, result.await).await
         };

@@ -22,7 +22,7 @@ pub struct Index {
 
 /// Every index that is built beside the writes. A search looks through what is waiting to be sorted
 /// into a GIN index row by row: little may wait.
-pub const INDEXES: [Index; 6] = [
+pub const INDEXES: [Index; 7] = [
     Index {
         name: "posts_search_key",
         on: "ON posts USING gin (to_tsvector('public.plaza', public.search_key(text))) WITH (gin_pending_list_limit = 256) WHERE NOT deleted",
@@ -38,6 +38,10 @@ pub const INDEXES: [Index; 6] = [
     Index {
         name: "users_search_key",
         on: "ON users USING gin (public.search_key(handle || ' ' || display_name) public.gin_trgm_ops) WITH (gin_pending_list_limit = 256)",
+    },
+    Index {
+        name: "posts_reposted",
+        on: "ON posts (author_id, repost_of) WHERE repost_of IS NOT NULL",
     },
     Index { name: "users_handle_prefix", on: "ON users (handle text_pattern_ops)" },
     Index {

@@ -1,7 +1,7 @@
 //! Likes; on the post's shard.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{Array, BigInt};
+use diesel::sql_types::{Array, BigInt, Bool};
 use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
@@ -24,19 +24,46 @@ pub async fn insert(connection: &mut Connection, post: i64, user: i64) -> Result
     Ok(inserted == 1)
 }
 
-/// Takes a like away; false when there was none.
+/// Takes a like away, and notes that it was there; false when there was none.
 ///
 /// # Errors
 /// The server's.
 pub async fn delete(connection: &mut Connection, post: i64, user: i64) -> Result<bool, StoreError> {
-    let deleted = prepared(
-        sql("DELETE FROM likes WHERE post_id = $1 AND user_id = $2")
+    let taken: Vec<PostRow> = prepared(
+        sql("WITH taken AS (DELETE FROM likes WHERE post_id = $1 AND user_id = $2 RETURNING post_id, user_id),
+                  noted AS (INSERT INTO likes_taken_back (post_id, user_id) SELECT post_id, user_id FROM taken ON CONFLICT DO NOTHING)
+             SELECT post_id FROM taken")
+        .bind::<BigInt, _>(post)
+        .bind::<BigInt, _>(user),
+    )
+    .load(connection)
+    .await?;
+    Ok(!taken.is_empty())
+}
+
+#[derive(QueryableByName)]
+struct FlagRow {
+    #[diesel(sql_type = Bool)]
+    flag: bool,
+}
+
+/// Whether somebody has taken a like of a post back.
+///
+/// # Errors
+/// The server's.
+pub async fn was_taken_back(
+    connection: &mut Connection,
+    post: i64,
+    user: i64,
+) -> Result<bool, StoreError> {
+    let row: FlagRow = prepared(
+        sql("SELECT EXISTS (SELECT 1 FROM likes_taken_back WHERE post_id = $1 AND user_id = $2) AS flag")
             .bind::<BigInt, _>(post)
             .bind::<BigInt, _>(user),
     )
-    .execute(connection)
+    .get_result(connection)
     .await?;
-    Ok(deleted == 1)
+    Ok(row.flag)
 }
 
 #[derive(QueryableByName)]

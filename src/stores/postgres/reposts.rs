@@ -61,6 +61,26 @@ pub async fn find(
     Ok(found.map(|row| row.post_id))
 }
 
+/// Whether the author has taken a repost of a post back.
+///
+/// # Errors
+/// The server's.
+pub async fn has_taken_back(
+    connection: &mut Connection,
+    author: i64,
+    original: i64,
+) -> Result<bool, StoreError> {
+    let found: Option<PostRow> = prepared(
+        sql("SELECT id AS post_id FROM posts WHERE author_id = $1 AND repost_of = $2 AND deleted LIMIT 1")
+            .bind::<BigInt, _>(author)
+            .bind::<BigInt, _>(original),
+    )
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(found.is_some())
+}
+
 /// The author no longer reposts a post.
 ///
 /// # Errors
