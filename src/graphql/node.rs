@@ -80,7 +80,7 @@ async fn load(scope: &Arc<Scope>, id: &str) -> async_graphql::Result<Option<Node
         OrderId::NOUN => Order::load(scope, OrderId::from_i64(number)).await?.map(Node::Order),
         NotificationId::NOUN => {
             let row = scope.loaders.notification(NotificationId::from_i64(number)).await?;
-            row.and_then(|row| Notification::new(row, scope)).map(Node::Notification)
+            row.map(|row| Node::Notification(Notification::new(row, scope)))
         }
         CommentId::NOUN => {
             let id = CommentId::from_i64(number);

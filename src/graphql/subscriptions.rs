@@ -138,10 +138,7 @@ impl Subscription {
             let node = Notification::new(row, &scope);
             Some((node, (watch, context)))
         });
-        Ok(events.filter_map(move |node| {
-            let edge = node.map(|node| Ok(Edge { cursor: list.row(node.raw_id()), node }));
-            std::future::ready(edge)
-        }))
+        Ok(events.map(move |node| Ok(Edge { cursor: list.row(node.raw_id()), node })))
     }
 }
 

@@ -51,6 +51,17 @@ pub enum Event {
         /// The follow's id, should it come to one.
         follow_id: FollowId,
     },
+    /// A request to follow was granted; tells the shard of who asked. The edge's own event tells
+    /// that of who was asked.
+    #[serde(rename = "user.follow_accepted.v1")]
+    UserFollowAccepted {
+        /// Who asked, and follows now.
+        follower_id: UserId,
+        /// Whom.
+        followee_id: UserId,
+        /// The follow's id: every request has one of its own.
+        follow_id: FollowId,
+    },
     /// A block began.
     #[serde(rename = "user.blocked.v1")]
     UserBlocked {
@@ -267,6 +278,8 @@ pub enum Aggregate {
     Mention(UserId, PostId, Option<CommentId>),
     /// A comment as an answer to one of a person's.
     Answer(UserId, CommentId),
+    /// The granting of a person's request to follow somebody.
+    Acceptance(UserId, FollowId),
     /// A product with its stock.
     Product(ProductId),
     /// An order.
@@ -284,6 +297,7 @@ impl std::fmt::Display for Aggregate {
             Self::Mention(user, _, Some(comment)) => write!(f, "mention:{comment}:{user}"),
             Self::Mention(user, post, None) => write!(f, "mention:{post}:{user}"),
             Self::Answer(_, comment) => write!(f, "answer:{comment}"),
+            Self::Acceptance(_, follow) => write!(f, "acceptance:{follow}"),
             Self::Product(id) => write!(f, "product:{id}"),
             Self::Order(id) => write!(f, "order:{id}"),
         }
@@ -323,6 +337,9 @@ impl Event {
             }
             Self::CommentAnswered { user_id, comment_id, .. } => {
                 Aggregate::Answer(*user_id, *comment_id)
+            }
+            Self::UserFollowAccepted { follower_id, follow_id, .. } => {
+                Aggregate::Acceptance(*follower_id, *follow_id)
             }
             Self::ProductCreated { product_id, .. }
             | Self::ProductStockChanged { product_id, .. }

@@ -44,7 +44,8 @@ pub enum Topic {
     Blocks,
     /// Posts.
     Posts,
-    /// What refers to something on another shard: reposts, quotes, mentions, answers.
+    /// What refers to something on another shard: reposts, quotes, mentions, answers, granted
+    /// requests to follow.
     References,
     /// Products.
     Products,
@@ -107,7 +108,10 @@ pub fn topic_of(event: &Event) -> Topic {
         Aggregate::Edge(..) => Topic::Edges,
         Aggregate::Block(..) => Topic::Blocks,
         Aggregate::Post(_) => Topic::Posts,
-        Aggregate::Share(..) | Aggregate::Mention(..) | Aggregate::Answer(..) => Topic::References,
+        Aggregate::Share(..)
+        | Aggregate::Mention(..)
+        | Aggregate::Answer(..)
+        | Aggregate::Acceptance(..) => Topic::References,
         Aggregate::Product(_) => Topic::Products,
         Aggregate::Order(_) => Topic::Orders,
     }

@@ -66,6 +66,7 @@ impl Projection for BlockedBy {
             | Aggregate::Share(..)
             | Aggregate::Mention(..)
             | Aggregate::Answer(..)
+            | Aggregate::Acceptance(..)
             | Aggregate::Product(_)
             | Aggregate::Order(_) => None,
         }

@@ -160,6 +160,7 @@ impl Projection for Followers {
             | Aggregate::Share(..)
             | Aggregate::Mention(..)
             | Aggregate::Answer(..)
+            | Aggregate::Acceptance(..)
             | Aggregate::Product(_)
             | Aggregate::Order(_) => None,
         }

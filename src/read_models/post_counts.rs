@@ -84,6 +84,7 @@ impl Projection for PostCounts {
             | Aggregate::Share(..)
             | Aggregate::Mention(..)
             | Aggregate::Answer(..)
+            | Aggregate::Acceptance(..)
             | Aggregate::Product(_)
             | Aggregate::Order(_) => None,
         }

@@ -94,6 +94,7 @@ impl Projection for ProductSales {
             | Aggregate::Share(..)
             | Aggregate::Mention(..)
             | Aggregate::Answer(..)
+            | Aggregate::Acceptance(..)
             | Aggregate::Order(_) => None,
         }
     }

@@ -158,6 +158,7 @@ impl Projection for ProfileCounts {
             | Aggregate::Share(..)
             | Aggregate::Mention(..)
             | Aggregate::Answer(..)
+            | Aggregate::Acceptance(..)
             | Aggregate::Product(_)
             | Aggregate::Order(_) => None,
         }

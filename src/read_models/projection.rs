@@ -19,8 +19,8 @@ pub trait Projection: Send + Sync {
     /// The topics it reads.
     fn topics(&self) -> &'static [Topic];
 
-    /// The bucket whose shard an aggregate's rows are on; `None` for aggregates that this projection
-    /// reads nothing from: their events are passed over. The match names every aggregate, so a new
+    /// The bucket whose shard an aggregate's rows are on; `None` for aggregates of topics that this
+    /// projection does not read. The match names every aggregate, so a new
     /// one is placed when it is made, and a new event of a known one is checked where the others
     /// of it are.
     fn target(&self, aggregate: Aggregate) -> Option<Bucket>;

@@ -96,12 +96,14 @@ impl Projection for Shares {
     fn target(&self, aggregate: Aggregate) -> Option<Bucket> {
         match aggregate {
             Aggregate::Share(_, shared) => Some(shared.bucket()),
+            // Nothing is written for them; that none is missing is checked all the same.
+            Aggregate::Mention(user, ..)
+            | Aggregate::Answer(user, _)
+            | Aggregate::Acceptance(user, _) => Some(user.bucket()),
             Aggregate::User(_)
             | Aggregate::Edge(..)
             | Aggregate::Block(..)
             | Aggregate::Post(_)
-            | Aggregate::Mention(..)
-            | Aggregate::Answer(..)
             | Aggregate::Product(_)
             | Aggregate::Order(_) => None,
         }

@@ -7,18 +7,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Notification, settings, shown};
+use super::{Kind, Notification, Search, gather};
 use crate::domain::{Domain, DomainError, Operation};
 use crate::ids::{Id, UserId};
-use crate::read_models::notifications::{self as model, Listed};
-use crate::stores::postgres::{Connection, notification_settings};
 
-/// Notifications that groups are made of: the newest so many. Older ones are in the list of all.
-const GROUPED: i64 = 1_000;
-/// Most that are told to be unread.
+/// Notifications that groups are made of: the newest so many that are shown. Older ones are in the
+/// list of all.
+const GROUPED: usize = 1_000;
+/// Most that are counted as unread.
 const COUNTED: usize = 100;
-/// Unread rows that are looked at: some may be hidden, and not be counted.
-const LOOKED_AT: i64 = 300;
 /// People of a group who are named.
 pub const NAMED: usize = 3;
 /// Milliseconds of a day, UTC.
@@ -61,34 +58,40 @@ pub struct Groups {
 
 /// What notifications that are told together have in common; a kind that is not named here is told
 /// one by one.
-fn key(told: &Listed) -> (&str, i64, i64) {
-    let row = &told.notification;
-    let about = match row.kind.as_str() {
-        "FOLLOWED" => 0,
-        "LIKED" | "REPOST" => row.subject_id,
-        "COMMENTED" => told.post_id.unwrap_or(row.subject_id),
-        "ORDERED" => row.product_id.unwrap_or(row.subject_id),
-        _ => row.id.as_i64(),
+fn key(row: &Notification) -> (Kind, i64, i64) {
+    let about = match row.kind {
+        Kind::Followed => 0,
+        Kind::Liked | Kind::Repost => row.subject_id,
+        Kind::Commented => row.post_id.unwrap_or(row.subject_id),
+        Kind::Ordered => row.product_id.unwrap_or(row.subject_id),
+        Kind::FollowRequested
+        | Kind::FollowAccepted
+        | Kind::Mention
+        | Kind::Reply
+        | Kind::Quote
+        | Kind::OrderConfirmed
+        | Kind::OrderRejected
+        | Kind::OrderRefunded => row.id.as_i64(),
     };
-    (row.kind.as_str(), about, row.id.created_at().timestamp_millis().div_euclid(DAY_MS))
+    (row.kind, about, row.id.created_at().timestamp_millis().div_euclid(DAY_MS))
 }
 
-fn named((kind, about, day): (&str, i64, i64)) -> String {
-    format!("{kind}:{about}:{day}")
+fn named((kind, about, day): (Kind, i64, i64)) -> String {
+    format!("{}:{about}:{day}", kind.name())
 }
 
 /// Rows, the newest first, in groups in the order of their newest.
-fn group(rows: &[Listed], read_up_to: i64) -> Vec<Group> {
-    let mut places: HashMap<(&str, i64, i64), usize> = HashMap::new();
+fn group(rows: &[Notification], read_up_to: i64) -> Vec<Group> {
+    let mut places: HashMap<(Kind, i64, i64), usize> = HashMap::new();
     let mut groups: Vec<(Group, HashSet<i64>)> = Vec::new();
-    for told in rows {
-        let place = *places.entry(key(told)).or_insert(groups.len());
+    for row in rows {
+        let place = *places.entry(key(row)).or_insert(groups.len());
         if place == groups.len() {
-            let latest = told.notification.clone();
+            let latest = row.clone();
             let is_unread = latest.id.as_i64() > read_up_to;
             groups.push((
                 Group {
-                    key: named(key(told)),
+                    key: named(key(row)),
                     latest,
                     actors: Vec::new(),
                     actor_count: 0,
@@ -100,11 +103,8 @@ fn group(rows: &[Listed], read_up_to: i64) -> Vec<Group> {
         }
         let Some((group, actors)) = groups.get_mut(place) else { continue };
         group.count += 1;
-        if told.notification.actor_id != 0
-            && actors.insert(told.notification.actor_id)
-            && group.actors.len() < NAMED
-        {
-            group.actors.push(UserId::from_i64(told.notification.actor_id));
+        if row.actor_id != 0 && actors.insert(row.actor_id) && group.actors.len() < NAMED {
+            group.actors.push(UserId::from_i64(row.actor_id));
         }
     }
     let counted =
@@ -152,24 +152,16 @@ async fn all(
     domain: &Domain,
     newest: i64,
 ) -> Result<(i64, Vec<Group>), DomainError> {
-    let user = op.require_viewer()?.user_id;
-    let (rows, settings) = domain
-        .cluster
-        .read(&op.reads, domain.cluster.shard_of_id(user), async |connection: &mut Connection| {
-            let rows = model::newest(connection, user.as_i64(), newest, GROUPED).await?;
-            Ok((rows, notification_settings::get(connection, user.as_i64()).await?))
-        })
-        .await?;
-    let newest = rows.first().map_or(newest, |told| told.notification.id.as_i64());
-    let kept: HashSet<i64> =
-        shown(op, domain, &settings, rows.iter().map(|told| told.notification.clone()).collect())
-            .await?
-            .into_iter()
-            .map(|row| row.id.as_i64())
-            .collect();
-    let rows: Vec<Listed> =
-        rows.into_iter().filter(|told| kept.contains(&told.notification.id.as_i64())).collect();
-    Ok((newest, group(&rows, settings.read_up_to)))
+    let below = newest.saturating_add(1);
+    let found = gather(op, domain, Search { below, unread: false, wanted: GROUPED }).await?;
+    let mut rows = found.rows;
+    rows.truncate(GROUPED);
+    // Of the first page; the others are of what there was then.
+    let newest = match newest {
+        i64::MAX => rows.first().map_or(newest, |row| row.id.as_i64()),
+        newest => newest,
+    };
+    Ok((newest, group(&rows, found.settings.read_up_to)))
 }
 
 /// How many notifications the viewer has not seen, at most a hundred.
@@ -177,24 +169,8 @@ async fn all(
 /// # Errors
 /// [`DomainError::Unauthenticated`]; a shard that is away.
 pub async fn unread(op: &Operation, domain: &Domain) -> Result<usize, DomainError> {
-    let user = op.require_viewer()?.user_id;
-    let (rows, settings) = domain
-        .cluster
-        .read(&op.reads, domain.cluster.shard_of_id(user), async |connection: &mut Connection| {
-            let settings: settings::Settings =
-                notification_settings::get(connection, user.as_i64()).await?;
-            let unread = model::unread(
-                connection,
-                user.as_i64(),
-                settings.read_up_to,
-                &settings.muted,
-                LOOKED_AT,
-            )
-            .await?;
-            Ok((unread, settings))
-        })
-        .await?;
-    Ok(shown(op, domain, &settings, rows).await?.len().min(COUNTED))
+    let search = Search { below: i64::MAX, unread: true, wanted: COUNTED };
+    Ok(gather(op, domain, search).await?.rows.len().min(COUNTED))
 }
 
 #[cfg(test)]
@@ -206,54 +182,52 @@ mod tests {
     fn told(
         day: i64,
         number: u16,
-        kind: &str,
+        kind: Kind,
         actor: i64,
         subject: i64,
         post: Option<i64>,
-    ) -> Listed {
+    ) -> Notification {
         let id = compose(1_735_689_600_000 + day * DAY_MS, Bucket::new(1), number);
-        let row = Notification {
+        Notification {
             id: NotificationId::from_i64(id),
             user_id: UserId::from_i64(1),
-            kind: kind.to_owned(),
+            kind,
             actor_id: actor,
             subject_id: subject,
             product_id: None,
-        };
-        Listed { notification: row, post_id: post }
+            post_id: post,
+        }
     }
 
     #[test]
     fn what_is_about_the_same_on_the_same_day_is_told_together() {
         let rows = [
-            told(2, 9, "LIKED", 5, 70, None),
-            told(2, 8, "COMMENTED", 5, 81, Some(70)),
-            told(2, 7, "LIKED", 6, 70, None),
-            told(2, 6, "COMMENTED", 5, 80, Some(70)),
-            told(2, 5, "LIKED", 7, 71, None),
-            told(2, 4, "FOLLOWED", 5, 0, None),
-            told(2, 3, "FOLLOWED", 6, 0, None),
-            told(2, 2, "MENTION", 5, 90, None),
-            told(2, 1, "MENTION", 5, 91, None),
-            told(1, 1, "LIKED", 8, 70, None),
+            told(2, 9, Kind::Liked, 5, 70, None),
+            told(2, 8, Kind::Commented, 5, 81, Some(70)),
+            told(2, 7, Kind::Liked, 6, 70, None),
+            told(2, 6, Kind::Commented, 5, 80, Some(70)),
+            told(2, 5, Kind::Liked, 7, 71, None),
+            told(2, 4, Kind::Followed, 5, 0, None),
+            told(2, 3, Kind::Followed, 6, 0, None),
+            told(2, 2, Kind::Mention, 5, 90, None),
+            told(2, 1, Kind::Mention, 5, 91, None),
+            told(1, 1, Kind::Liked, 8, 70, None),
         ];
-        let groups = group(&rows, rows[2].notification.id.as_i64());
-        let told: Vec<(&str, usize, usize, bool)> = groups
+        let groups = group(&rows, rows[2].id.as_i64());
+        let told: Vec<(Kind, usize, usize, bool)> = groups
             .iter()
-            .map(|group| {
-                (group.latest.kind.as_str(), group.count, group.actor_count, group.is_unread)
-            })
+            .map(|group| (group.latest.kind, group.count, group.actor_count, group.is_unread))
             .collect();
         assert_eq!(
             told,
             [
-                ("LIKED", 2, 2, true),
-                ("COMMENTED", 2, 1, true),
-                ("LIKED", 1, 1, false),
-                ("FOLLOWED", 2, 2, false),
-                ("MENTION", 1, 1, false),
-                ("MENTION", 1, 1, false),
-                ("LIKED", 1, 1, false),
+                (Kind::Liked, 2, 2, true),
+                (Kind::Commented, 2, 1, true),
+                (Kind::Liked, 1, 1, false),
+                (Kind::Followed, 2, 2, false),
+                (Kind::Mention, 1, 1, false),
+                (Kind::Mention, 1, 1, false),
+                (Kind::Liked, 1, 1, false),
             ]
         );
         assert_eq!(groups[0].actors, [UserId::from_i64(5), UserId::from_i64(6)]);
@@ -261,8 +235,8 @@ mod tests {
 
     #[test]
     fn of_many_people_the_last_are_named() {
-        let rows: Vec<Listed> = (0..10)
-            .map(|number| told(1, 20 - number, "LIKED", i64::from(number) + 1, 70, None))
+        let rows: Vec<Notification> = (0..10)
+            .map(|number| told(1, 20 - number, Kind::Liked, i64::from(number) + 1, 70, None))
             .collect();
         let groups = group(&rows, 0);
         assert_eq!(

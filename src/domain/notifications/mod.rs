@@ -19,15 +19,20 @@ use crate::stores::redis::pubsub::{Wakes, Watcher};
 
 use self::settings::Settings;
 
-pub use crate::read_models::notifications::NotificationRow as Notification;
+pub use crate::read_models::notifications::{Kind, NotificationRow as Notification};
 
+/// Statements that a page or a count may take where nearly all rows are hidden.
+const ROUNDS: usize = 20;
+/// Rows that one of them looks through at first, and at most.
+const FIRST_SCANNED: i64 = 200;
+const SCANNED: i64 = 5_000;
 /// Read at a time by a watcher.
 const CHUNK: i64 = 50;
 /// A watcher looks by itself so often: a wake may be lost with Redis.
 const LOOK: Duration = Duration::from_secs(30);
 
 /// Those that are wanted, come from people the viewer may see, and are about texts that they may
-/// see: whom somebody private mentions is told nothing.
+/// see: whom somebody private mentions is not notified.
 async fn shown(
     op: &Operation,
     domain: &Domain,
@@ -46,20 +51,19 @@ async fn shown(
         .collect())
 }
 
-/// Leaves out mentions, answers and quotes in texts that are gone, or not for the viewer.
+/// Leaves out mentions, answers and quotes in texts that are deleted, or not for the viewer.
 async fn about_visible(
     op: &Operation,
     domain: &Domain,
     rows: Vec<Notification>,
 ) -> Result<Vec<Notification>, DomainError> {
-    let subjects = |kinds: [&'static str; 2]| {
-        rows.iter()
-            .filter(move |row| kinds.contains(&row.kind.as_str()))
-            .map(move |row| row.subject_id)
+    let subjects = |kinds: [Kind; 2]| {
+        rows.iter().filter(move |row| kinds.contains(&row.kind)).map(move |row| row.subject_id)
     };
-    let in_posts: Vec<PostId> = subjects(["MENTION", "QUOTE"]).map(PostId::from_i64).collect();
+    let in_posts: Vec<PostId> =
+        subjects([Kind::Mention, Kind::Quote]).map(PostId::from_i64).collect();
     let in_comments: Vec<CommentId> =
-        subjects(["MENTION", "REPLY"]).map(CommentId::from_i64).collect();
+        subjects([Kind::Mention, Kind::Reply]).map(CommentId::from_i64).collect();
     if in_posts.is_empty() && in_comments.is_empty() {
         return Ok(rows);
     }
@@ -68,8 +72,8 @@ async fn about_visible(
         comments::get_many(op, domain, &in_comments),
     )
     .await?;
-    let is_shown = |row: &Notification| match row.kind.as_str() {
-        "MENTION" | "QUOTE" | "REPLY" => {
+    let is_shown = |row: &Notification| match row.kind {
+        Kind::Mention | Kind::Quote | Kind::Reply => {
             posts.contains_key(&PostId::from_i64(row.subject_id))
                 || comments.contains_key(&CommentId::from_i64(row.subject_id))
         }
@@ -78,7 +82,76 @@ async fn about_visible(
     Ok(rows.into_iter().filter(is_shown).collect())
 }
 
-/// The viewer's notifications, newest first; cursor = notification id.
+/// Which of the viewer's notifications to gather.
+#[derive(Debug, Clone, Copy)]
+struct Search {
+    /// Below this id.
+    below: i64,
+    /// Only those that the viewer has not seen.
+    unread: bool,
+    /// So many.
+    wanted: usize,
+}
+
+/// What was gathered.
+#[derive(Debug, Default)]
+struct Gathered {
+    /// Those that are shown, the newest first; there may be more than were wanted.
+    rows: Vec<Notification>,
+    settings: Settings,
+    /// Up to which the rows were looked through.
+    end: Option<i64>,
+    /// Whether there may be more below.
+    more: bool,
+}
+
+/// Goes down the viewer's notifications until as many are found as are wanted, past any number that
+/// are hidden, at most [`ROUNDS`] statements with [`SCANNED`] rows each.
+async fn gather(op: &Operation, domain: &Domain, search: Search) -> Result<Gathered, DomainError> {
+    let user = op.require_viewer()?.user_id;
+    let shard = domain.cluster.shard_of_id(user);
+    let mut known: Option<Settings> = None;
+    let mut found = Gathered::default();
+    let mut below = search.below;
+    let mut limit = i64::try_from(search.wanted).unwrap_or(i64::MAX);
+    let mut scan = limit.saturating_mul(2).clamp(FIRST_SCANNED, SCANNED);
+    for _ in 0..ROUNDS {
+        let held = known.clone();
+        let (settings, part) = domain
+            .cluster
+            .read(&op.reads, shard, async |connection: &mut Connection| {
+                let settings = match held.clone() {
+                    Some(settings) => settings,
+                    None => notification_settings::get(connection, user.as_i64()).await?,
+                };
+                let above = if search.unread { settings.read_up_to } else { 0 };
+                let wanted = model::Wanted {
+                    user: user.as_i64(),
+                    muted: &settings.muted,
+                    only_followed: &settings.only_followed,
+                    scan,
+                    limit,
+                };
+                let part = model::newest(connection, wanted, below, above).await?;
+                Ok((settings, part))
+            })
+            .await?;
+        found.rows.extend(shown(op, domain, &settings, part.rows).await?);
+        known = Some(settings);
+        found.more = part.more;
+        found.end = part.end.or(found.end);
+        below = part.end.unwrap_or(below);
+        if found.rows.len() >= search.wanted || !part.more {
+            break;
+        }
+        (limit, scan) = (limit.max(FIRST_SCANNED), scan.saturating_mul(4).min(SCANNED));
+    }
+    found.settings = known.unwrap_or_default();
+    Ok(found)
+}
+
+/// The viewer's notifications, newest first; cursor = notification id. A page is full unless the
+/// list ends, or [`gather`] has come to its bound: then the end is where to go on.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; a shard that is away.
@@ -87,22 +160,14 @@ pub async fn of_viewer(
     domain: &Domain,
     page: PageRequest,
 ) -> Result<Page<Notification>, DomainError> {
-    let user = op.require_viewer()?.user_id;
-    let (below, limit) =
-        (page.after.unwrap_or(i64::MAX), i64::try_from(page.first + 1).unwrap_or(i64::MAX));
-    let (rows, settings) = domain
-        .cluster
-        .read(&op.reads, domain.cluster.shard_of_id(user), async |connection: &mut Connection| {
-            let rows = model::page(connection, user.as_i64(), below, limit).await?;
-            Ok((rows, notification_settings::get(connection, user.as_i64()).await?))
-        })
-        .await?;
-    let raw =
-        Page::from_rows(rows.into_iter().map(|row| (row.id.as_i64(), row)).collect(), page.first);
-    let (end, has_next) = (raw.end, raw.has_next);
-    let rows =
-        shown(op, domain, &settings, raw.items.into_iter().map(|(_, row)| row).collect()).await?;
-    Ok(Page { items: rows.into_iter().map(|row| (row.id.as_i64(), row)).collect(), end, has_next })
+    let below = page.after.unwrap_or(i64::MAX);
+    let found = gather(op, domain, Search { below, unread: false, wanted: page.first + 1 }).await?;
+    let rows: Vec<_> = found.rows.into_iter().map(|row| (row.id.as_i64(), row)).collect();
+    let page = Page::from_rows(rows, page.first);
+    if page.has_next {
+        return Ok(page);
+    }
+    Ok(Page { end: found.end, has_next: found.more, ..page })
 }
 
 /// Notifications of the viewer's by id; others' are left out.
@@ -115,17 +180,20 @@ pub async fn get_many(
     ids: &[NotificationId],
 ) -> Result<HashMap<NotificationId, Notification>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashMap::new()) };
+    let user = viewer.user_id.as_i64();
     let rows = domain
         .cluster
         .scatter_ids(
             &op.reads,
             ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| model::get_many(connection, ids).await,
+            async |connection: &mut Connection, ids: &[i64]| {
+                model::get_many(connection, user, ids).await
+            },
         )
         .await
         .complete()?;
-    let own = rows.into_iter().flatten().filter(|row| row.user_id == viewer.user_id).collect();
-    // Asked for by its id, one is told whether its kind is wanted or not.
+    let own = rows.into_iter().flatten().collect();
+    // Asked for by its id, one is shown whether its kind is wanted or not.
     Ok(shown(op, domain, &Settings::default(), own)
         .await?
         .into_iter()
@@ -187,34 +255,39 @@ impl NotificationWatch {
     async fn look(&mut self, op: &Operation, domain: &Domain) -> Result<bool, DomainError> {
         let (user, last) = (self.viewer.user_id.as_i64(), self.last);
         let primary = ReadSession::primary(domain.cluster.len());
-        let (rows, settings) = domain
+        // Which kinds are wanted is applied below: most looks find nothing.
+        let wanted =
+            model::Wanted { user, muted: &[], only_followed: &[], scan: CHUNK, limit: CHUNK };
+        let (part, settings) = domain
             .cluster
             .read(
                 &primary,
                 domain.cluster.shard_of_id(self.viewer.user_id),
                 async |connection: &mut Connection| {
-                    let rows = match last {
-                        Some(last) => model::since(connection, user, last, CHUNK).await?,
-                        None => model::page(connection, user, i64::MAX, 1).await?,
+                    let part = match last {
+                        Some(last) => model::since(connection, wanted, last).await?,
+                        None => {
+                            let newest = model::newest_id(connection, user).await?;
+                            model::Part { end: Some(newest), ..model::Part::default() }
+                        }
                     };
-                    let settings = if rows.is_empty() {
+                    let settings = if part.rows.is_empty() {
                         Settings::default()
                     } else {
                         notification_settings::get(connection, user).await?
                     };
-                    Ok((rows, settings))
+                    Ok((part, settings))
                 },
             )
             .await?;
-        let newest = rows.iter().map(|row| row.id.as_i64()).max();
         if last.is_none() {
             // From now on.
-            self.last = Some(newest.unwrap_or_default());
+            self.last = Some(part.end.unwrap_or_default());
             return Ok(false);
         }
-        let Some(newest) = newest else { return Ok(false) };
-        self.found.extend(shown(op, domain, &settings, rows).await?);
-        self.last = Some(newest);
+        let Some(end) = part.end else { return Ok(false) };
+        self.found.extend(shown(op, domain, &settings, part.rows).await?);
+        self.last = Some(end);
         live::seen(domain, self.viewer).await;
         Ok(true)
     }

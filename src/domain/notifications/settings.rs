@@ -41,7 +41,7 @@ impl Settings {
     /// Whether a notification is one that is wanted. What nobody in particular did cannot be by
     /// somebody followed, and is told.
     pub(super) fn wants(&self, relations: &Relations, row: &Notification) -> bool {
-        match self.wanted(&row.kind) {
+        match self.wanted(row.kind.name()) {
             Wanted::Everybody => true,
             Wanted::Followed => {
                 row.actor_id == 0 || relations.follows(UserId::from_i64(row.actor_id))
@@ -90,6 +90,8 @@ pub async fn mark_read(
     up_to: NotificationId,
 ) -> Result<(), DomainError> {
     let user = op.require_viewer()?.user_id;
+    // Notifications are in their user's bucket.
+    let can_be_theirs = up_to.bucket() == user.bucket();
     mutate(
         op,
         domain,
@@ -100,13 +102,15 @@ pub async fn mark_read(
             input: &up_to,
         },
         async { Ok(()) },
-        async |tx: &mut Tx, ()| match store::mark_read(tx, user.as_i64(), up_to.as_i64()).await? {
-            true => Ok(()),
-            false => Err(DomainError::rejected(
+        async |tx: &mut Tx, ()| {
+            if can_be_theirs && store::mark_read(tx, user.as_i64(), up_to.as_i64()).await? {
+                return Ok(());
+            }
+            Err(DomainError::rejected(
                 UserErrorCode::NotFound,
                 "upTo",
                 "there is no such notification",
-            )),
+            ))
         },
     )
     .await

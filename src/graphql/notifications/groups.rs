@@ -26,9 +26,9 @@ impl NotificationGroup {
     /// have in common.
     pub const NOUN: &'static str = "NotificationGroup";
 
-    fn of(group: Group, scope: &Arc<Scope>) -> Option<Self> {
-        let latest = Notification::new(group.latest.clone(), scope)?;
-        Some(Self { group: Arc::new(group), latest, scope: Arc::clone(scope) })
+    fn of(group: Group, scope: &Arc<Scope>) -> Self {
+        let latest = Notification::new(group.latest.clone(), scope);
+        Self { group: Arc::new(group), latest, scope: Arc::clone(scope) }
     }
 
     /// One of the viewer's own by what follows the noun in its id; `None` for any other.
@@ -41,7 +41,7 @@ impl NotificationGroup {
             return Ok(None);
         }
         let group = groups::by_key(&scope.op, &scope.domain, key).await;
-        Ok(group.map_err(|error| fault(&error))?.and_then(|group| Self::of(group, scope)))
+        Ok(group.map_err(|error| fault(&error))?.map(|group| Self::of(group, scope)))
     }
 }
 
@@ -117,10 +117,10 @@ pub async fn page(
         .map_err(|error| fault(&error))?;
     let end = items.last().map(|(place, _)| cursor(&list, *place));
     let node = |(place, group): (Place, Group)| {
-        let node = NotificationGroup::of(group, scope)?;
-        Some(Edge { cursor: cursor(&list, place), node })
+        let node = NotificationGroup::of(group, scope);
+        Edge { cursor: cursor(&list, place), node }
     };
-    let edges: Vec<Edge<NotificationGroup>> = items.into_iter().filter_map(node).collect();
+    let edges: Vec<Edge<NotificationGroup>> = items.into_iter().map(node).collect();
     Ok(Connection {
         page_info: PageInfo {
             has_next_page: has_next,

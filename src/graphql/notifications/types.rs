@@ -17,11 +17,14 @@ use crate::ids::{CommentId, Id, OrderId, PostId, ProductId, UserId};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::notifications::Kind")]
 pub enum NotificationKind {
     /// `actor` follows the viewer.
     Followed,
-    /// `actor` asks to follow the viewer, who is private.
+    /// `actor` asks to follow the viewer, who is private. Shown until the request is answered or taken back.
     FollowRequested,
+    /// `actor` has granted the viewer's request to follow them. Shown while the viewer follows them.
+    FollowAccepted,
     /// `actor` likes `post`, the viewer's.
     Liked,
     /// `actor` wrote `comment` on a post of the viewer's.
@@ -40,20 +43,14 @@ pub enum NotificationKind {
     OrderConfirmed,
     /// `order`, the viewer's, was refused.
     OrderRejected,
-    /// `order`, the viewer's, was given back, and its money too.
+    /// `order`, the viewer's, was given back, and its money too; or, to its seller, who has no `order`: `product` came back from its buyer.
     OrderRefunded,
 }
 
 impl NotificationKind {
     /// The name, as stored and on the wire.
     pub fn name(self) -> &'static str {
-        use async_graphql::resolver_utils::EnumType;
-        Self::items().iter().find(|item| item.value == self).map_or("", |item| item.name)
-    }
-
-    fn of_name(name: &str) -> Option<Self> {
-        use async_graphql::resolver_utils::EnumType;
-        Self::items().iter().find(|item| item.name == name).map(|item| item.value)
+        crate::domain::notifications::Kind::from(self).name()
     }
 }
 
@@ -66,10 +63,9 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// A row as a type; `None` for a kind that this server does not know yet.
-    pub fn new(row: Row, scope: &Arc<Scope>) -> Option<Self> {
-        let kind = NotificationKind::of_name(&row.kind)?;
-        Some(Self { row: Arc::new(row), kind, scope: Arc::clone(scope) })
+    /// A row as a type.
+    pub fn new(row: Row, scope: &Arc<Scope>) -> Self {
+        Self { kind: row.kind.into(), row: Arc::new(row), scope: Arc::clone(scope) }
     }
 
     /// What happened, for who tells it together with others.

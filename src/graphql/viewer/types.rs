@@ -131,7 +131,8 @@ impl Viewer {
         Some(orders.await)
     }
 
-    /// What the viewer is told of, newest first.
+    /// What the viewer is told of, newest first: what is still so, from people they may see, of kinds they want. A like, repost, follow or request
+    /// that was taken back is left out; made again it comes as a new notification.
     async fn notifications(
         &self,
         #[graphql(desc = "How many, 1 to 100.")] first: i32,
@@ -144,12 +145,7 @@ impl Viewer {
             let page = notifications::of_viewer(&self.scope.op, &self.scope.domain, request)
                 .await
                 .map_err(|error| fault(&error))?;
-            let (end, has_next) = (page.end, page.has_next);
-            let items = page.items.into_iter();
-            let items = items
-                .filter_map(|(id, row)| Some((id, Notification::new(row, &self.scope)?)))
-                .collect();
-            Ok(list.connection(Page { items, end, has_next }, request))
+            Ok(list.connection(page.map(|row| Notification::new(row, &self.scope)), request))
         };
         Some(found.await)
     }
@@ -164,7 +160,7 @@ impl Viewer {
         Some(groups::page(&self.scope, first, after.as_deref()).await)
     }
 
-    /// How many notifications have come since the one that was last marked as read; 100 stands for 100 and more.
+    /// How many notifications have come since the one that was last marked as read, of those that `notifications` lists; 100 stands for 100 and more.
     async fn unread_notification_count(&self) -> Option<async_graphql::Result<i32>> {
         let unread = notifications::groups::unread(&self.scope.op, &self.scope.domain).await;
         Some(

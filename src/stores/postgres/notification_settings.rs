@@ -39,8 +39,9 @@ pub async fn get(connection: &mut Connection, user: i64) -> Result<Settings, Sto
     Ok(found.unwrap_or_default())
 }
 
-/// Moves the newest seen forward, never back, to a notification of the person's; false when it is
-/// none of theirs.
+/// Moves the newest seen forward, never back, to an id that was a notification's of the person's;
+/// false when they have never had one so new. Since seen, it may have been withdrawn, and made anew
+/// under another id.
 ///
 /// # Errors
 /// The server's.
@@ -50,7 +51,7 @@ pub async fn mark_read(
     up_to: i64,
 ) -> Result<bool, StoreError> {
     let moved = prepared(
-        sql("INSERT INTO notification_settings AS s (user_id, read_up_to) SELECT user_id, id FROM notifications WHERE id = $2 AND user_id = $1
+        sql("INSERT INTO notification_settings AS s (user_id, read_up_to) SELECT $1, $2 WHERE EXISTS (SELECT 1 FROM notifications WHERE id >= $2 AND user_id = $1)
              ON CONFLICT (user_id) DO UPDATE SET read_up_to = greatest(s.read_up_to, excluded.read_up_to)")
         .bind::<BigInt, _>(user)
         .bind::<BigInt, _>(up_to),
