@@ -2,41 +2,22 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::posts::{self, PostCounts};
+use super::threads::FirstComments;
 use super::{
-    Domain, DomainError, Mutation, Operation, Page, PageRequest, Tx, UserErrorCode, mutate, policy,
-    references, text,
+    Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, policy, references, text,
 };
 use crate::ids::{CommentId, Id, PostId, UserId};
 use crate::protocol::events::Event;
 use crate::stores::postgres::{Connection, comments as store, posts as post_rows};
-use crate::stores::redis::cache::Cached;
 
+pub use super::threads::{by_post, first_of_many, forget_cached, replies, replies_of_many};
 pub use crate::stores::postgres::comments::Comment;
 
 /// How deep a thread goes: a comment at this depth cannot be answered.
 pub const MAX_DEPTH: i16 = 8;
 /// How long a second look, at a primary, may take.
 const FRESH: std::time::Duration = std::time::Duration::from_secs(1);
-/// How many of a post's first comments are cached.
-const CACHED: usize = 20;
-
-/// The beginning of a post's comments, as of the post's version.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct FirstComments {
-    version: i64,
-    page: Page<Comment>,
-}
-
-impl Cached for FirstComments {
-    const KIND: &'static str = "comments";
-    const LOCAL: bool = true;
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
 
 /// The viewer comments on a post, or answers a comment on it.
 ///
@@ -196,191 +177,4 @@ pub async fn get_many(
             || (visible.contains_key(&comment.post_id) && heard.contains(&comment.author_id))
     };
     Ok(comments.into_iter().filter(shown).map(|comment| (comment.id, comment)).collect())
-}
-
-/// The comments on a post itself, oldest first; cursor = comment id.
-///
-/// # Errors
-/// The post's shard is away.
-pub async fn by_post(
-    op: &Operation,
-    domain: &Domain,
-    post: PostId,
-    page: PageRequest,
-) -> Result<Page<Comment>, DomainError> {
-    let after = page.after.unwrap_or_default();
-    let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
-    let shard = domain.cluster.shard_of_id(post);
-    let rows = domain
-        .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::page(connection, post.as_i64(), after, limit).await
-        })
-        .await?;
-    let page = Page::from_rows(
-        rows.into_iter().map(|comment| (comment.id.as_i64(), comment)).collect(),
-        page.first,
-    );
-    let mut pages = [page];
-    keep_heard(op, domain, &mut pages).await?;
-    let [page] = pages;
-    Ok(page)
-}
-
-/// The answers to a comment that the viewer may see, oldest first; cursor = comment id.
-///
-/// # Errors
-/// The comment's shard is away.
-pub async fn replies(
-    op: &Operation,
-    domain: &Domain,
-    comment: CommentId,
-    page: PageRequest,
-) -> Result<Page<Comment>, DomainError> {
-    let after = page.after.unwrap_or_default();
-    Ok(replies_of_many(op, domain, &[comment], after, page.first)
-        .await?
-        .remove(&comment)
-        .unwrap_or_default())
-}
-
-/// The answers to each of these comments above an id, an entry for every one that has any: one
-/// statement a shard.
-///
-/// # Errors
-/// A shard that is away.
-pub async fn replies_of_many(
-    op: &Operation,
-    domain: &Domain,
-    comments: &[CommentId],
-    after: i64,
-    first: usize,
-) -> Result<HashMap<CommentId, Page<Comment>>, DomainError> {
-    let limit = i64::try_from(first + 1).unwrap_or(i64::MAX);
-    let rows = domain
-        .cluster
-        .scatter_ids(
-            &op.reads,
-            comments.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| {
-                store::replies(connection, ids, after, limit).await
-            },
-        )
-        .await
-        .complete()?;
-    let mut by_parent: HashMap<CommentId, Vec<(i64, Comment)>> = HashMap::new();
-    for row in rows.into_iter().flatten() {
-        if let Some(parent) = row.in_reply_to {
-            by_parent.entry(parent).or_default().push((row.id.as_i64(), row));
-        }
-    }
-    let (parents, rows): (Vec<CommentId>, Vec<_>) = by_parent.into_iter().unzip();
-    let mut pages: Vec<Page<Comment>> =
-        rows.into_iter().map(|rows| Page::from_rows(rows, first)).collect();
-    keep_heard(op, domain, &mut pages).await?;
-    Ok(parents.into_iter().zip(pages).collect())
-}
-
-/// Leaves out the comments of people the viewer may not see.
-async fn keep_heard(
-    op: &Operation,
-    domain: &Domain,
-    pages: &mut [Page<Comment>],
-) -> Result<(), DomainError> {
-    let authors: Vec<UserId> =
-        pages.iter().flat_map(|page| &page.items).map(|(_, comment)| comment.author_id).collect();
-    let heard = policy::passing(op, domain, authors, policy::voice_is_visible).await?;
-    for page in pages {
-        page.items.retain(|(_, comment)| heard.contains(&comment.author_id));
-    }
-    Ok(())
-}
-
-/// The first `first` comments of many posts, an entry for every post that exists: one statement a
-/// shard, none when warm (the first twenty of each post are cached).
-///
-/// # Errors
-/// A shard that is away.
-pub async fn first_of_many(
-    op: &Operation,
-    domain: &Domain,
-    posts: &[PostId],
-    first: usize,
-) -> Result<HashMap<PostId, Page<Comment>>, DomainError> {
-    if first > CACHED {
-        let loaded = load_first(op, domain, posts.iter().copied(), first).await?;
-        let (posts, mut pages): (Vec<i64>, Vec<_>) =
-            loaded.into_iter().map(|(post, comments)| (post, comments.page)).unzip();
-        keep_heard(op, domain, &mut pages).await?;
-        return Ok(posts.into_iter().map(PostId::from_i64).zip(pages).collect());
-    }
-    let raw: Vec<i64> = posts.iter().map(|post| post.as_i64()).collect();
-    let found = domain
-        .redis
-        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| {
-            load_first(op, domain, missing.iter().copied().map(PostId::from_i64), CACHED).await
-        })
-        .await?;
-    let cut = |mut page: Page<Comment>| {
-        if page.items.len() > first {
-            page.items.truncate(first);
-            page.has_next = true;
-            page.end = page.items.last().map(|(cursor, _)| *cursor);
-        }
-        page
-    };
-    let (posts, mut pages): (Vec<i64>, Vec<_>) =
-        found.into_iter().map(|(post, comments)| (post, comments.page)).unzip();
-    keep_heard(op, domain, &mut pages).await?;
-    Ok(posts.into_iter().map(PostId::from_i64).zip(pages.into_iter().map(cut)).collect())
-}
-
-async fn load_first(
-    op: &Operation,
-    domain: &Domain,
-    posts: impl IntoIterator<Item = PostId>,
-    first: usize,
-) -> Result<HashMap<i64, FirstComments>, DomainError> {
-    let limit = i64::try_from(first + 1).unwrap_or(i64::MAX);
-    let rows = domain
-        .cluster
-        .scatter_ids(&op.reads, posts, async |connection: &mut Connection, posts: &[i64]| {
-            store::first_of_many(connection, posts, limit).await
-        })
-        .await
-        .complete()?;
-    let mut by_post: HashMap<i64, (i64, Vec<(i64, Comment)>)> = HashMap::new();
-    for row in rows.into_iter().flatten() {
-        let (_, comments) =
-            by_post.entry(row.post_id.as_i64()).or_insert_with(|| (row.version, Vec::new()));
-        if let (Some(id), Some(author_id), Some(text)) = (row.id, row.author_id, row.text) {
-            let (post_id, entities, reply_count) = (row.post_id, row.entities, row.reply_count);
-            let comment = Comment {
-                id,
-                post_id,
-                author_id,
-                text,
-                in_reply_to: None,
-                depth: 0,
-                entities,
-                reply_count,
-            };
-            comments.push((id.as_i64(), comment));
-        }
-    }
-    let pages = by_post.into_iter().map(|(post, (version, rows))| {
-        (post, FirstComments { version, page: Page::from_rows(rows, first) })
-    });
-    Ok(pages.collect())
-}
-
-/// What is cached of these posts' comments is older than these versions: for projections, after
-/// their commit.
-///
-/// # Errors
-/// Redis is away.
-pub async fn forget_cached(domain: &Domain, posts: &[(PostId, i64)]) -> Result<(), DomainError> {
-    let versions: Vec<(i64, i64)> =
-        posts.iter().map(|(post, version)| (post.as_i64(), *version)).collect();
-    Ok(domain.redis.invalidate::<FirstComments>(&versions).await?)
 }

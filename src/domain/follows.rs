@@ -1,7 +1,7 @@
 //! Who follows whom. The follower's side is the truth; the followee's is a projection of the edge's
 //! events.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::users::User;
 use super::{
@@ -148,6 +148,14 @@ fn event(follower_id: UserId, followee_id: UserId, follow_id: FollowId, change: 
     }
 }
 
+/// A request that was granted: the followee's shard learns of the follow, the follower's of the
+/// answer.
+pub(super) fn granted(tx: &mut Tx, follower_id: UserId, followee_id: UserId, edge: &store::Edge) {
+    let follow_id = edge.id;
+    tx.emit(event(follower_id, followee_id, follow_id, Change::Begin), edge.version);
+    tx.emit(Event::UserFollowAccepted { follower_id, followee_id, follow_id }, 1);
+}
+
 /// The viewer lets somebody follow them who has asked to, or does not; one who has not asked is
 /// fine. Returns them, if the viewer may see them.
 ///
@@ -173,8 +181,11 @@ pub async fn answer_request(
             let Some(edge) = store::answer(tx, from, to, accept).await? else {
                 return Ok(person);
             };
-            let change = if accept { Change::Begin } else { Change::End };
-            tx.emit(event(follower, followee, edge.id, change), edge.version);
+            if accept {
+                granted(tx, follower, followee, &edge);
+            } else {
+                tx.emit(event(follower, followee, edge.id, Change::End), edge.version);
+            }
             if let Some(versions) = user_rows::raise_activity(tx, from).await? {
                 relations::changed(tx, follower, versions);
             }
@@ -184,27 +195,7 @@ pub async fn answer_request(
     .await
 }
 
-/// People who ask to follow the viewer, newest first; cursor = follow id.
-///
-/// # Errors
-/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
-pub async fn requests(
-    op: &Operation,
-    domain: &Domain,
-    page: PageRequest,
-) -> Result<Page<UserId>, DomainError> {
-    let viewer = op.require_viewer()?.user_id;
-    let shard = domain.cluster.shard_of_id(viewer);
-    let rows = domain
-        .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
-            followers_model::requests(connection, viewer.as_i64(), page.after, limit(page)).await
-        })
-        .await?;
-    Ok(Page::from_rows(rows, page.first).map(UserId::from_i64))
-}
-
-fn limit(page: PageRequest) -> i64 {
+pub(super) fn limit(page: PageRequest) -> i64 {
     i64::try_from(page.first + 1).unwrap_or(i64::MAX)
 }
 
@@ -256,23 +247,39 @@ pub async fn followers(
     Ok(Page::from_rows(rows, page.first).map(UserId::from_i64))
 }
 
-/// Those of `ids` that the viewer follows; none when anonymous.
+/// What is between the viewer and somebody else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tie {
+    /// The viewer follows them.
+    pub follows: bool,
+    /// The viewer has asked to follow them.
+    pub requested: bool,
+    /// They follow the viewer, as far as the projection has come.
+    pub followed_by: bool,
+}
+
+/// What is between the viewer and each of these people, in one statement; nothing when anonymous.
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn viewer_follows(
+pub async fn viewer_ties(
     op: &Operation,
     domain: &Domain,
     ids: &[UserId],
-) -> Result<HashSet<UserId>, DomainError> {
-    let Some(viewer) = op.viewer else { return Ok(HashSet::new()) };
+) -> Result<HashMap<UserId, Tie>, DomainError> {
+    let Some(viewer) = op.viewer else { return Ok(HashMap::new()) };
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
     let shard = domain.cluster.shard_of_id(viewer.user_id);
-    let follows = domain
+    let rows = domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::among(connection, viewer.user_id.as_i64(), &raw).await
+            store::ties(connection, viewer.user_id.as_i64(), &raw).await
         })
         .await?;
-    Ok(follows.into_iter().collect())
+    let tie = |row: store::TieRow| {
+        let tie =
+            Tie { follows: row.active, requested: row.requested, followed_by: row.followed_by };
+        (row.user_id, tie)
+    };
+    Ok(rows.into_iter().map(tie).collect())
 }

@@ -3,16 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::posts::{self, Post};
-use super::{Domain, DomainError, Operation, Page, PageRequest};
+use super::{Domain, DomainError, Fill, Operation, Page, PageRequest};
 use crate::ids::{Id, PostId};
 use crate::stores::postgres::scatter::Gathered;
 use crate::stores::postgres::{Connection, hashtags as store};
 
 pub use super::text::references::hashtag as normal_form;
 
-/// Rounds in which a page is refilled after hidden posts; then it is given as it is, with a cursor
-/// to go on from.
-const ROUNDS: usize = 10;
 /// Posts counted on each shard at most.
 const COUNTED: i64 = 10_000;
 
@@ -36,11 +33,10 @@ pub async fn posts(
     tag: &str,
     page: PageRequest,
 ) -> Result<(Page<Post>, Vec<usize>), DomainError> {
-    let (mut below, mut has_next) = (page.after.unwrap_or(i64::MAX), true);
-    let (mut items, mut missing) = (Vec::with_capacity(page.first), BTreeSet::new());
-    for _ in 0..ROUNDS {
-        let wanted = page.first - items.len();
-        let limit = i64::try_from(wanted + 1).unwrap_or(i64::MAX);
+    let (mut fill, mut missing) = (Fill::new(page), BTreeSet::new());
+    while let Some(part) = fill.next_part() {
+        let below = part.after.unwrap_or(i64::MAX);
+        let limit = i64::try_from(part.first + 1).unwrap_or(i64::MAX);
         let gathered = domain
             .cluster
             .scatter_all(&op.reads, async |connection: &mut Connection| {
@@ -51,19 +47,15 @@ pub async fn posts(
         missing.extend(away);
         let mut raw: Vec<PostId> = found.into_iter().flatten().collect();
         raw.sort_unstable_by(|a, b| b.cmp(a));
-        has_next = raw.len() > wanted;
-        raw.truncate(wanted);
-        let mut hydrated = posts::get_many(op, domain, &raw).await?;
-        items.extend(
-            raw.iter().filter_map(|id| hydrated.remove(id)).map(|post| (post.id.as_i64(), post)),
-        );
-        below = raw.last().map_or(below, |last| last.as_i64());
-        if !has_next || items.len() >= page.first {
-            break;
-        }
+        let raw =
+            Page::from_rows(raw.into_iter().map(|id| (id.as_i64(), id)).collect(), part.first);
+        let ids: Vec<PostId> = raw.items.iter().map(|(_, id)| *id).collect();
+        let mut posts = posts::get_many(op, domain, &ids).await?;
+        let items = ids.iter().filter_map(|id| posts.remove(id));
+        let items = items.map(|post| (post.id.as_i64(), post)).collect();
+        fill.add(Page { items, end: raw.end, has_next: raw.has_next });
     }
-    let end = (below != i64::MAX).then_some(below);
-    Ok((Page { items, end, has_next }, missing.into_iter().collect()))
+    Ok((fill.page(), missing.into_iter().collect()))
 }
 
 /// How many posts have a hashtag, those of private people left out, whoever asks; and the numbers

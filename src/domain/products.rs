@@ -1,12 +1,12 @@
 //! Products.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Domain, DomainError, Mutation, Operation, Page, PageRequest, Tx, UserError, UserErrorCode,
-    mutate, policy, text,
+    Domain, DomainError, Fill, Mutation, Operation, Page, PageRequest, Tx, UserError,
+    UserErrorCode, mutate, policy, text,
 };
 use crate::ids::{Id, ProductId, UserId};
 use crate::protocol::events::Event;
@@ -279,8 +279,8 @@ pub(super) async fn sellers_of(
         .collect())
 }
 
-/// The newest products of all shards; cursor = product id. The numbers of shards that did not
-/// answer come along: their products are missing.
+/// The newest products of all shards that the viewer may see; cursor = product id. The numbers of
+/// shards that did not answer come along: their products are missing.
 ///
 /// # Errors
 /// No shard answered.
@@ -289,33 +289,37 @@ pub async fn newest(
     domain: &Domain,
     page: PageRequest,
 ) -> Result<(Page<Product>, Vec<usize>), DomainError> {
-    let below = page.after.unwrap_or(i64::MAX);
-    let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
-    let gathered = domain
-        .cluster
-        .scatter_all(&op.reads, async |connection: &mut Connection| {
-            store::newest(connection, below, limit).await
-        })
-        .await;
-    let away: Vec<usize> = gathered.failures.iter().map(|(shard, _)| shard.0).collect();
-    if gathered.answers.is_empty() {
-        gathered.complete()?;
-        return Ok((Page::default(), away));
+    let (mut fill, mut missing) = (Fill::new(page), BTreeSet::new());
+    while let Some(part) = fill.next_part() {
+        let below = part.after.unwrap_or(i64::MAX);
+        let limit = i64::try_from(part.first + 1).unwrap_or(i64::MAX);
+        let gathered = domain
+            .cluster
+            .scatter_all(&op.reads, async |connection: &mut Connection| {
+                store::newest(connection, below, limit).await
+            })
+            .await;
+        missing.extend(gathered.failures.iter().map(|(shard, _)| shard.0));
+        if gathered.answers.is_empty() {
+            gathered.complete()?;
+            return Ok((Page::default(), missing.into_iter().collect()));
+        }
+        let rows = gathered.answers.into_iter().flat_map(|(_, rows)| rows);
+        let mut rows: Vec<(i64, Product)> =
+            rows.map(|row| (row.id.as_i64(), Product::from(row))).collect();
+        rows.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+        let mut page = Page::from_rows(rows, part.first);
+        let sellers = policy::passing(
+            op,
+            domain,
+            page.items.iter().map(|(_, product)| product.seller_id),
+            policy::voice_is_visible,
+        )
+        .await?;
+        page.items.retain(|(_, product)| sellers.contains(&product.seller_id));
+        fill.add(page);
     }
-    let rows = gathered.answers.into_iter().flat_map(|(_, rows)| rows);
-    let mut rows: Vec<(i64, Product)> =
-        rows.map(|row| (row.id.as_i64(), Product::from(row))).collect();
-    rows.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
-    let mut page = Page::from_rows(rows, page.first);
-    let sellers = policy::passing(
-        op,
-        domain,
-        page.items.iter().map(|(_, product)| product.seller_id),
-        policy::voice_is_visible,
-    )
-    .await?;
-    page.items.retain(|(_, product)| sellers.contains(&product.seller_id));
-    Ok((page, away))
+    Ok((fill.page(), missing.into_iter().collect()))
 }
 
 /// The seller's view of a product's sales, newest minute first, at most an hour of minutes.

@@ -8,7 +8,7 @@
 //! Every shard gives its best rows below the place; down to the worst of those of a shard that may
 //! have more, the merged list has no gap, and is cut there.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use sha2::Digest;
 
@@ -27,6 +27,8 @@ pub const MAX_WORDS: usize = 16;
 /// Rows that each shard gives beyond the page, so that a page is full although some are hidden from
 /// the viewer.
 const SPARE: usize = 50;
+/// How often the shards are asked for a page of which nearly all is hidden.
+const ROUNDS: usize = 10;
 /// Shorter names are like too many others: only what begins with them is found.
 const LIKE_FROM: usize = 3;
 
@@ -64,7 +66,7 @@ pub struct Search {
 pub struct Hits {
     /// Ids with their places, the best first.
     pub items: Vec<(Place, i64)>,
-    /// Where to go on when there is no item left on this page.
+    /// Where to go on: the last item's place, unless the bound was met before the page was full.
     pub end: Option<Place>,
     /// Whether anything comes after it.
     pub has_next: bool,
@@ -138,23 +140,26 @@ impl Search {
         }
     }
 
-    /// Those whose work may be shown among what was found.
+    /// The ids of what may be shown among what was found.
     async fn visible(
         &self,
         op: &Operation,
         domain: &Domain,
         found: &[Found],
-    ) -> Result<HashSet<UserId>, DomainError> {
+    ) -> Result<HashSet<i64>, DomainError> {
         let owners = found.iter().map(|found| UserId::from_i64(found.owner_id));
         let rule = match self.noun {
             Noun::People => policy::person_is_visible,
             Noun::Posts => policy::content_is_visible,
             Noun::Products => policy::voice_is_visible,
         };
-        policy::passing(op, domain, owners, rule).await
+        let owners = policy::passing(op, domain, owners, rule).await?;
+        let shown = |found: &&Found| owners.contains(&UserId::from_i64(found.owner_id));
+        Ok(found.iter().filter(shown).map(|found| found.id).collect())
     }
 
-    /// What is found below a place, the best `first`.
+    /// What is found below a place, the best `first` that the viewer may see, past any number that
+    /// they may not: at most [`ROUNDS`] times a statement on every shard.
     ///
     /// # Errors
     /// No shard answered.
@@ -166,35 +171,42 @@ impl Search {
         after: Option<Place>,
     ) -> Result<Hits, DomainError> {
         let moment_ms = after.map_or_else(|| domain.clock.now_ms(), |place| place.moment_ms);
-        let limit = first + 1 + SPARE;
-        let slice = Slice {
-            newest: compose(moment_ms, Bucket::new(1_023), 4_095),
-            rank: after.map_or(i64::MAX, |place| place.rank),
-            id: after.map_or(i64::MAX, |place| place.id),
-            limit: i64::try_from(limit).unwrap_or(i64::MAX),
-        };
-        let gathered = self.ask(op, domain, slice).await;
-        let away: Vec<usize> = gathered.failures.iter().map(|(shard, _)| shard.0).collect();
-        if gathered.answers.is_empty() {
-            gathered.complete()?;
-            return Err(StoreError::Corrupt("a cluster without shards".to_owned()).into());
-        }
-        let merged = merge(gathered.answers.into_iter().map(|(_, found)| found).collect(), limit);
-        let visible = self.visible(op, domain, &merged.rows).await?;
-        let shown: Vec<Found> = merged
-            .rows
-            .iter()
-            .filter(|found| visible.contains(&UserId::from_i64(found.owner_id)))
-            .copied()
-            .collect();
         let place = |found: &Found| Place { moment_ms, rank: found.rank, id: found.id };
-        let has_next = shown.len() > first || merged.more;
-        Ok(Hits {
-            items: shown.iter().take(first).map(|found| (place(found), found.id)).collect(),
-            end: merged.rows.last().map(place),
-            has_next,
-            away,
-        })
+        let (mut shown, mut away) = (Vec::new(), BTreeSet::new());
+        let (mut end, mut more) = (after, true);
+        for _ in 0..ROUNDS {
+            let limit = first + 1 + SPARE;
+            let slice = Slice {
+                newest: compose(moment_ms, Bucket::new(1_023), 4_095),
+                rank: end.map_or(i64::MAX, |place| place.rank),
+                id: end.map_or(i64::MAX, |place| place.id),
+                limit: i64::try_from(limit).unwrap_or(i64::MAX),
+            };
+            let gathered = self.ask(op, domain, slice).await;
+            away.extend(gathered.failures.iter().map(|(shard, _)| shard.0));
+            if gathered.answers.is_empty() {
+                gathered.complete()?;
+                return Err(StoreError::Corrupt("a cluster without shards".to_owned()).into());
+            }
+            let merged =
+                merge(gathered.answers.into_iter().map(|(_, found)| found).collect(), limit);
+            let visible = self.visible(op, domain, &merged.rows).await?;
+            let rows = merged.rows.iter();
+            shown
+                .extend(rows.filter(|found| visible.contains(&found.id)).map(|found| place(found)));
+            end = merged.rows.last().map(place).or(end);
+            more = merged.more;
+            if shown.len() > first || !more {
+                break;
+            }
+        }
+        let has_next = shown.len() > first || more;
+        if shown.len() > first {
+            shown.truncate(first);
+            end = shown.last().copied();
+        }
+        let items = shown.into_iter().map(|place| (place, place.id)).collect();
+        Ok(Hits { items, end, has_next, away: away.into_iter().collect() })
     }
 }
 

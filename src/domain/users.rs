@@ -216,6 +216,10 @@ pub async fn update(
                 let job = Job::ImageDelete { names: images::files_of(&[old]) };
                 tx.enqueue(job, format!("user:{id}/avatar/{version}"));
             }
+            if update.is_private == Some(false) {
+                let job = Job::FollowRequestsGrant { user_id: id, above: 0 };
+                tx.enqueue(job, format!("user:{id}/follow_requests/public/{version}"));
+            }
             let now = store::get_many(tx, &[id.as_i64()]).await?;
             now.into_iter().next().ok_or(DomainError::Unauthenticated)
         },

@@ -12,13 +12,15 @@ use crate::domain::{Page, PageRequest};
 /// Where a page stands in its list.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct PageInfo {
-    /// Whether anything comes after this page.
+    /// Whether anything that the viewer may see comes after this page. Where thousands of rows in a row are hidden from them it may be true although
+    /// nothing does: the next page then ends the list.
     pub has_next_page: bool,
     /// Whether anything came before it: it was asked for with `after`.
     pub has_previous_page: bool,
     /// The cursor of the first edge.
     pub start_cursor: Option<Cursor>,
-    /// The cursor to go on from: the last edge's, or, when a whole page is hidden from the viewer and more comes after it, one past that.
+    /// The cursor to go on from: the last edge's, or, where so many rows are hidden from the viewer that the page was given before it was full, one
+    /// past those.
     pub end_cursor: Option<Cursor>,
 }
 
@@ -87,10 +89,11 @@ impl List {
                 has_next_page: page.has_next,
                 has_previous_page: request.after.is_some(),
                 start_cursor: edges.first().map(|edge| edge.cursor.clone()),
-                // A row that is hidden is gone on from only where there is no other way on.
-                end_cursor: match edges.last() {
-                    Some(last) => Some(last.cursor.clone()),
-                    None => page.end.filter(|_| page.has_next).map(|id| self.row(id)),
+                // Where there is more, the domain says where to go on: the last item, unless so much
+                // is hidden that the page was not full by its bound.
+                end_cursor: match page.end.filter(|_| page.has_next) {
+                    Some(end) => Some(self.row(end)),
+                    None => edges.last().map(|edge| edge.cursor.clone()),
                 },
             },
             nodes: edges.iter().map(|edge| edge.node.clone()).collect(),

@@ -11,6 +11,7 @@ use dataloader::cached::Loader;
 
 use super::error::fault;
 use crate::domain::comments::Comment;
+use crate::domain::follows::Tie;
 use crate::domain::images::Image;
 use crate::domain::notifications::Notification;
 use crate::domain::orders::{Order, OrderChange};
@@ -132,7 +133,7 @@ async fn first_replies(
     }
     let mut found = HashMap::new();
     for (first, parents) in by_first {
-        let pages = comments::replies_of_many(op, domain, &parents, 0, first).await?;
+        let pages = comments::replies_of_many(op, domain, &parents, first).await?;
         found.extend(pages.into_iter().map(|(comment, page)| ((comment, first), page)));
     }
     Ok(found)
@@ -153,10 +154,8 @@ loaders! {
     profile_counts, profile_counts: ProfileCountBatch(UserId) -> ProfileCounts = |op, domain, keys| profile_counts::get_many(op, domain, keys);
     /// How many follow a person.
     follower_counts, follower_count: FollowerCountBatch(UserId) -> FollowerCount = |op, domain, keys| profile_counts::followers_of_many(op, domain, keys);
-    /// Whether the viewer follows a person.
-    viewer_follows, viewer_follows: ViewerFollowsBatch(UserId) -> bool = |op, domain, keys| async {
-        Ok(members(keys, &follows::viewer_follows(op, domain, keys).await?))
-    };
+    /// Whether the viewer and a person follow each other, or the viewer has asked to.
+    viewer_ties, viewer_tie: ViewerTieBatch(UserId) -> Tie = |op, domain, keys| follows::viewer_ties(op, domain, keys);
     /// A post that the viewer may see.
     posts, post: PostBatch(PostId) -> Post = |op, domain, keys| posts::get_many(op, domain, keys);
     /// A post's likes and comments, counted.

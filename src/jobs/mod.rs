@@ -3,6 +3,7 @@
 mod depths;
 mod feed_fan_out;
 mod feed_resume_push;
+mod follow_requests_grant;
 pub mod housekeeping;
 mod image_delete;
 mod image_process;
@@ -51,6 +52,9 @@ async fn handle(op: &Operation, domain: &Domain, job: &Job) -> Result<(), JobErr
             feed_fan_out::run(op, domain, *post_id, *author_id).await
         }
         Job::FeedResumePush { author_id } => feed_resume_push::run(op, domain, *author_id).await,
+        Job::FollowRequestsGrant { user_id, above } => {
+            follow_requests_grant::run(op, domain, *user_id, *above).await
+        }
         Job::ImageProcess { image_id } => image_process::run(op, domain, *image_id).await,
         Job::ImageDelete { names } => image_delete::run(domain, names).await,
         Job::OrderProcess { order_id } => order_process::run(op, domain, *order_id).await,

@@ -23,6 +23,14 @@ pub enum Job {
         /// Who.
         author_id: UserId,
     },
+    /// Let those follow a person who is no longer private that had asked to, some at a time.
+    #[serde(rename = "follow_requests.grant.v1")]
+    FollowRequestsGrant {
+        /// Who is asked.
+        user_id: UserId,
+        /// The follow id of the last request that was granted; 0: none yet.
+        above: i64,
+    },
     /// Look at what was uploaded as an image, and make what is shown of it.
     #[serde(rename = "image.process.v1")]
     ImageProcess {

@@ -6,7 +6,7 @@ use super::jobs::Job;
 /// A RabbitMQ queue; its retry and dead-letter queues are named after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Queue {
-    /// Fan-out to timelines.
+    /// Fan-out to timelines, and follows that many had asked for.
     Feed,
     /// The order saga.
     Orders,
@@ -95,7 +95,9 @@ impl Topic {
 /// The queue a job waits in.
 pub fn queue_of(job: &Job) -> Queue {
     match job {
-        Job::FeedFanOut { .. } | Job::FeedResumePush { .. } => Queue::Feed,
+        Job::FeedFanOut { .. } | Job::FeedResumePush { .. } | Job::FollowRequestsGrant { .. } => {
+            Queue::Feed
+        }
         Job::OrderProcess { .. } => Queue::Orders,
         Job::ImageProcess { .. } | Job::ImageDelete { .. } => Queue::Images,
     }

@@ -8,8 +8,8 @@ use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Bool};
 use diesel_async::RunQueryDsl;
 
-use super::distinct;
 use super::projection::{Effects, Projection};
+use super::{distinct, follow_requests};
 use crate::ids::{Bucket, Id, UserId};
 use crate::outbox::Messages;
 use crate::protocol::envelope::EventEnvelope;
@@ -41,29 +41,6 @@ pub async fn page(
     let rows: Vec<PageRow> = prepared(
         sql("SELECT follow_id, follower_id FROM followers WHERE followee_id = $1 AND active AND follow_id < $2
              ORDER BY follow_id DESC LIMIT $3")
-        .bind::<BigInt, _>(followee)
-        .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
-        .bind::<BigInt, _>(limit),
-    )
-    .load(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.follow_id, row.follower_id)).collect())
-}
-
-/// (follow id, follower id) of those who ask to follow a person, newest first, below `after`.
-///
-/// # Errors
-/// The server's.
-pub async fn requests(
-    connection: &mut Connection,
-    followee: i64,
-    after: Option<i64>,
-    limit: i64,
-) -> Result<Vec<(i64, i64)>, StoreError> {
-    let rows: Vec<PageRow> = prepared(
-        sql(
-            "SELECT follow_id, follower_id FROM follow_requests WHERE followee_id = $1 AND follow_id < $2 ORDER BY follow_id DESC LIMIT $3",
-        )
         .bind::<BigInt, _>(followee)
         .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
         .bind::<BigInt, _>(limit),
@@ -172,7 +149,8 @@ impl Projection for Followers {
         shard: ShardIndex,
         events: &[EventEnvelope],
     ) -> Result<(), StoreError> {
-        write_requests(transaction, events).await?;
+        follow_requests::write(transaction, events).await?;
+        follow_requests::grant_late(transaction, shard, events).await?;
         let edges = edges(events);
         let mut columns: (Vec<i64>, Vec<i64>, Vec<i64>, Vec<bool>) = Default::default();
         for ((followee, follower), (follow, active)) in &edges {
@@ -226,40 +204,12 @@ impl Projection for Followers {
     }
 }
 
-/// A request stands until it is answered or taken back.
-async fn write_requests(
-    connection: &mut Connection,
-    events: &[EventEnvelope],
-) -> Result<(), StoreError> {
-    let mut left: BTreeMap<(i64, i64), Option<i64>> = BTreeMap::new();
-    for event in events {
-        let (followee, follower, request) = match &event.event {
-            Event::UserFollowRequested { follower_id, followee_id, follow_id } => {
-                (followee_id, follower_id, Some(follow_id.as_i64()))
-            }
-            Event::UserFollowed { follower_id, followee_id, .. }
-            | Event::UserUnfollowed { follower_id, followee_id } => {
-                (followee_id, follower_id, None)
-            }
-            _ => continue,
-        };
-        left.insert((followee.as_i64(), follower.as_i64()), request);
-    }
-    for ((followee, follower), request) in left {
-        let statement = match request {
-            Some(follow) => sql("INSERT INTO follow_requests (followee_id, follower_id, follow_id) VALUES ($1, $2, $3)
-                 ON CONFLICT (followee_id, follower_id) DO UPDATE SET follow_id = excluded.follow_id")
-            .bind::<BigInt, _>(followee)
-            .bind::<BigInt, _>(follower)
-            .bind::<BigInt, _>(follow),
-            None => sql("DELETE FROM follow_requests WHERE followee_id = $1 AND follower_id = $2 AND $3 = 0")
-                .bind::<BigInt, _>(followee)
-                .bind::<BigInt, _>(follower)
-                .bind::<BigInt, _>(0),
-        };
-        prepared(statement).execute(connection).await?;
-    }
-    Ok(())
+/// Messages in the name of a batch's last event.
+pub(super) fn messages(shard: ShardIndex, last: &EventEnvelope) -> Messages {
+    let now = chrono::DateTime::parse_from_rfc3339(&last.time)
+        .map(|time| time.to_utc())
+        .unwrap_or_default();
+    Messages::new(shard, now, last.traceparent.as_deref())
 }
 
 impl Followers {
@@ -289,10 +239,7 @@ impl Followers {
         .load(&mut **transaction)
         .await?;
         let Some(last) = events.last().filter(|_| !small.is_empty()) else { return Ok(()) };
-        let now = chrono::DateTime::parse_from_rfc3339(&last.time)
-            .map(|time| time.to_utc())
-            .unwrap_or_default();
-        let mut messages = Messages::new(shard, now, last.traceparent.as_deref());
+        let mut messages = messages(shard, last);
         for user in small {
             let author_id = UserId::from_i64(user.id);
             let job = Job::FeedResumePush { author_id };

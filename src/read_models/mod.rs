@@ -1,6 +1,7 @@
 //! The CQRS read side: a file holds a table, the projection that fills it from events, and the
 //! queries that read it.
 pub mod blocked_by;
+pub mod follow_requests;
 pub mod followers;
 pub mod lag;
 pub mod notifications;

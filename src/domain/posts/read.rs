@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::{Post, PostCounts};
-use crate::domain::{Domain, DomainError, Operation, Page, PageRequest, UserErrorCode, policy};
+use crate::domain::{
+    Domain, DomainError, Fill, Operation, Page, PageRequest, UserErrorCode, policy,
+};
 use crate::ids::{Id, PostId, UserId};
 use crate::read_models::post_counts;
 use crate::stores::postgres::{Connection, posts as store};
@@ -224,7 +226,7 @@ pub(in crate::domain) async fn require_visible(
     found.ok_or_else(|| missing(field))
 }
 
-/// An author's posts and reposts, newest first; cursor = post id.
+/// An author's posts and reposts that the viewer may see, newest first; cursor = post id.
 ///
 /// # Errors
 /// The author's shard is away.
@@ -237,25 +239,25 @@ pub async fn by_author(
     if !policy::passes(op, domain, author, policy::content_is_visible).await? {
         return Ok(Page::default());
     }
-    let below = page.after.unwrap_or(i64::MAX);
-    let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
     let shard = domain.cluster.shard_of_id(author);
-    let posts = domain
-        .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::by_author(connection, author.as_i64(), below, limit).await
-        })
-        .await?;
-    let rows = posts.into_iter().map(|post| (post.id.as_i64(), post)).collect();
-    let mut page = Page::from_rows(rows, page.first);
-    let shown = visible(
-        op,
-        domain,
-        page.items.into_iter().map(|(_, post)| post).filter(|post| !post.deleted).collect(),
-    )
-    .await?;
-    page.items = shown.into_iter().map(|post| (post.id.as_i64(), post)).collect();
-    Ok(page)
+    let mut fill = Fill::new(page);
+    while let Some(part) = fill.next_part() {
+        let below = part.after.unwrap_or(i64::MAX);
+        let limit = i64::try_from(part.first + 1).unwrap_or(i64::MAX);
+        let posts = domain
+            .cluster
+            .read(&op.reads, shard, async |connection: &mut Connection| {
+                store::by_author(connection, author.as_i64(), below, limit).await
+            })
+            .await?;
+        let rows = posts.into_iter().map(|post| (post.id.as_i64(), post)).collect();
+        let mut page = Page::from_rows(rows, part.first);
+        let posts = page.items.into_iter().map(|(_, post)| post).collect();
+        let shown = visible(op, domain, posts).await?;
+        page.items = shown.into_iter().map(|post| (post.id.as_i64(), post)).collect();
+        fill.add(page);
+    }
+    Ok(fill.page())
 }
 
 /// Counts by post, through the cache; an entry for every post that exists.

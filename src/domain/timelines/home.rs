@@ -37,6 +37,8 @@ pub async fn home(
     }
     let below = page.after.unwrap_or(i64::MAX);
     let recent = recent(op, domain, viewer.user_id, followees, below, page.first).await?;
+    // One more than the page has: whether anything follows is known by it.
+    let sought = page.first + 1;
     let mut walk = Walk {
         op,
         domain,
@@ -47,13 +49,11 @@ pub async fn home(
         more: true,
         rounds: ROUNDS,
     };
-    let mut items: Vec<(i64, Post)> = Vec::with_capacity(page.first);
-    let mut last = None;
-    while items.len() < page.first {
-        let wanted = page.first - items.len();
+    let mut items: Vec<(i64, Post)> = Vec::with_capacity(sought);
+    while items.len() < sought {
+        let wanted = sought - items.len();
         walk.look_ahead(wanted).await?;
         let Some(post) = walk.ahead.pop_front() else { break };
-        last = Some(post.id.as_i64());
         if post.repost_of.is_some() {
             // One look for all reposts of the page.
             if walk.ahead.len() < wanted - 1 + REPEAT_WINDOW {
@@ -66,10 +66,13 @@ pub async fn home(
         }
         items.push((post.id.as_i64(), post));
     }
-    // Where nothing is ahead, hidden rows have been passed over too.
-    let end =
-        if walk.ahead.is_empty() { (walk.below != i64::MAX).then_some(walk.below) } else { last };
-    Ok(Page { items, end, has_next: walk.more || !walk.ahead.is_empty() })
+    let page = Page::from_rows(items, page.first);
+    if page.has_next {
+        return Ok(page);
+    }
+    // The feed has ended, or the rounds have.
+    let end = (walk.below != i64::MAX).then_some(walk.below);
+    Ok(Page { end, has_next: walk.more, ..page })
 }
 
 /// Whether the viewer's home leaves this repost out, for who tells of posts one by one.

@@ -63,9 +63,8 @@ fn list<T: OutputType + Clone>(
     goes_on: bool,
     nodes: Vec<Option<T>>,
 ) -> Connection<T> {
-    let mut places = hits.items.iter().map(|(place, _)| *place);
+    let places = hits.items.iter().map(|(place, _)| *place);
     let edges: Vec<Edge<T>> = places
-        .clone()
         .zip(nodes)
         .filter_map(|(place, node)| Some(Edge { cursor: cursor(list, place), node: node? }))
         .collect();
@@ -74,11 +73,11 @@ fn list<T: OutputType + Clone>(
             has_next_page: hits.has_next,
             has_previous_page: goes_on,
             start_cursor: edges.first().map(|edge| edge.cursor.clone()),
-            // A row that is hidden is gone on from only where there is no other way on.
-            end_cursor: places
-                .next_back()
-                .or(hits.end.filter(|_| hits.has_next))
-                .map(|place| cursor(list, place)),
+            // Where there is more, the domain says where to go on.
+            end_cursor: match hits.end.filter(|_| hits.has_next) {
+                Some(end) => Some(cursor(list, end)),
+                None => edges.last().map(|edge| edge.cursor.clone()),
+            },
         },
         nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
         edges,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
 
+use crate::domain::follows::Tie;
 use crate::domain::images::Lifetime;
 use crate::domain::users::User as Row;
-use crate::domain::{Page, follows, policy, posts, relations};
+use crate::domain::{DomainError, Fill, Page, PageRequest, follows, policy, posts, relations};
 use crate::graphql::connection::Connection;
 use crate::graphql::context::Scope;
 use crate::graphql::cursors::List;
@@ -39,23 +40,33 @@ impl User {
         Ok(scope.loaders.user(id).await?.map(|row| Self::new(row, scope)))
     }
 
-    /// A page of people, without those whom the viewer may not see.
+    /// A page of people, without those whom the viewer may not see; `list` gives parts of the list
+    /// that it is of.
     ///
     /// # Errors
     /// A shard that is away.
-    pub async fn load_page(
+    pub async fn fill_page<F>(
         scope: &Arc<Scope>,
-        page: Page<UserId>,
-    ) -> async_graphql::Result<Page<Self>> {
+        request: PageRequest,
+        list: impl Fn(PageRequest) -> F,
+    ) -> async_graphql::Result<Page<Self>>
+    where
+        F: Future<Output = Result<Page<UserId>, DomainError>>,
+    {
         let load = |(cursor, id)| async move {
             Ok::<_, async_graphql::Error>(Self::load(scope, id).await?.map(|user| (cursor, user)))
         };
-        let items = futures_util::future::try_join_all(page.items.into_iter().map(load)).await?;
-        Ok(Page {
-            items: items.into_iter().flatten().collect(),
-            end: page.end,
-            has_next: page.has_next,
-        })
+        let mut fill = Fill::new(request);
+        while let Some(part) = fill.next_part() {
+            let Page { items, end, has_next } = list(part).await.map_err(|error| fault(&error))?;
+            let people = futures_util::future::try_join_all(items.into_iter().map(load)).await?;
+            fill.add(Page { items: people.into_iter().flatten().collect(), end, has_next });
+        }
+        Ok(fill.page())
+    }
+
+    async fn viewer_tie(&self) -> async_graphql::Result<Tie> {
+        Ok(self.scope.loaders.viewer_tie(self.row.id).await?.unwrap_or_default())
     }
 
     /// A count of what they have made, unless the viewer may not see that.
@@ -133,10 +144,9 @@ impl User {
         let followers = async {
             let list = List::new(&self.scope, "User.followers", self.row.id);
             let request = list.page(first, after.as_deref())?;
-            let page = follows::followers(&self.scope.op, &self.scope.domain, self.row.id, request)
-                .await
-                .map_err(|error| fault(&error))?;
-            Ok(list.connection(Self::load_page(&self.scope, page).await?, request))
+            let (op, domain) = (&self.scope.op, &self.scope.domain);
+            let part = |part| follows::followers(op, domain, self.row.id, part);
+            Ok(list.connection(Self::fill_page(&self.scope, request, part).await?, request))
         };
         Some(followers.await)
     }
@@ -150,10 +160,9 @@ impl User {
         let following = async {
             let list = List::new(&self.scope, "User.following", self.row.id);
             let request = list.page(first, after.as_deref())?;
-            let page = follows::following(&self.scope.op, &self.scope.domain, self.row.id, request)
-                .await
-                .map_err(|error| fault(&error))?;
-            Ok(list.connection(Self::load_page(&self.scope, page).await?, request))
+            let (op, domain) = (&self.scope.op, &self.scope.domain);
+            let part = |part| follows::following(op, domain, self.row.id, part);
+            Ok(list.connection(Self::fill_page(&self.scope, request, part).await?, request))
         };
         Some(following.await)
     }
@@ -194,6 +203,16 @@ impl User {
 
     /// Whether the viewer follows them; false for the anonymous.
     async fn viewer_is_following(&self) -> Option<async_graphql::Result<bool>> {
-        Some(self.scope.loaders.viewer_follows(self.row.id).await.map(Option::unwrap_or_default))
+        Some(self.viewer_tie().await.map(|tie| tie.follows))
+    }
+
+    /// Whether the viewer has asked to follow them, who are private, and waits for an answer; false for the anonymous.
+    async fn viewer_has_requested_to_follow(&self) -> Option<async_graphql::Result<bool>> {
+        Some(self.viewer_tie().await.map(|tie| tie.requested))
+    }
+
+    /// Whether they follow the viewer, a moment after the follow was made; false for the anonymous.
+    async fn is_following_viewer(&self) -> Option<async_graphql::Result<bool>> {
+        Some(self.viewer_tie().await.map(|tie| tie.followed_by))
     }
 }

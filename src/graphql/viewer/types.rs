@@ -6,7 +6,7 @@ use async_graphql::{ID, Object, SimpleObject};
 use chrono::{DateTime, SubsecRound, Utc};
 
 use crate::domain::{
-    Page, Viewer as DomainViewer, blocks, follows, identity, notifications, orders, timelines,
+    Viewer as DomainViewer, blocks, follow_requests, identity, notifications, orders, timelines,
 };
 use crate::graphql::analytics::types::ViewerAnalytics;
 use crate::graphql::connection::Connection;
@@ -178,7 +178,7 @@ impl Viewer {
         Some(settings.map(|settings| preferences::all(&settings)).map_err(|error| fault(&error)))
     }
 
-    /// People who ask to follow the viewer, who is private; newest first.
+    /// People who ask to follow the viewer, who is private; newest first. Empty when the viewer is not private: whoever had asked follows them then.
     async fn follow_requests(
         &self,
         #[graphql(desc = "How many, 1 to 100.")] first: i32,
@@ -187,10 +187,9 @@ impl Viewer {
         let found = async {
             let list = List::new(&self.scope, "Viewer.followRequests", self.viewer.user_id);
             let request = list.page(first, after.as_deref())?;
-            let page = follows::requests(&self.scope.op, &self.scope.domain, request)
-                .await
-                .map_err(|error| fault(&error))?;
-            Ok(list.connection(User::load_page(&self.scope, page).await?, request))
+            let (op, domain) = (&self.scope.op, &self.scope.domain);
+            let part = |part| follow_requests::of_viewer(op, domain, part);
+            Ok(list.connection(User::fill_page(&self.scope, request, part).await?, request))
         };
         Some(found.await)
     }
@@ -204,10 +203,9 @@ impl Viewer {
         let found = async {
             let list = List::new(&self.scope, "Viewer.blockedUsers", self.viewer.user_id);
             let request = list.page(first, after.as_deref())?;
-            let page = blocks::of_viewer(&self.scope.op, &self.scope.domain, request)
-                .await
-                .map_err(|error| fault(&error))?;
-            Ok(list.connection(User::load_page(&self.scope, page).await?, request))
+            let (op, domain) = (&self.scope.op, &self.scope.domain);
+            let part = |part| blocks::of_viewer(op, domain, part);
+            Ok(list.connection(User::fill_page(&self.scope, request, part).await?, request))
         };
         Some(found.await)
     }

@@ -106,46 +106,52 @@ pub async fn get_many(
     .await?)
 }
 
-/// The comments on a post itself above an id, oldest first.
+/// The comments on each of these posts themselves above an id of its own, oldest first, at most so
+/// many on each.
 ///
 /// # Errors
 /// The server's.
-pub async fn page(
+pub async fn on_posts(
     connection: &mut Connection,
-    post: i64,
-    after: i64,
+    posts: &[i64],
+    above: &[i64],
     limit: i64,
 ) -> Result<Vec<Comment>, StoreError> {
     Ok(prepared(
-        sql("SELECT id, post_id, author_id, text, in_reply_to, depth, entities,
+        sql("SELECT c.id, c.post_id, c.author_id, c.text, c.in_reply_to, c.depth, c.entities,
                     (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count
-             FROM comments c WHERE post_id = $1 AND id > $2 AND in_reply_to IS NULL ORDER BY id LIMIT $3")
-        .bind::<BigInt, _>(post)
-        .bind::<BigInt, _>(after)
+             FROM unnest($1::bigint[], $2::bigint[]) AS p(id, above)
+             CROSS JOIN LATERAL (SELECT * FROM comments WHERE post_id = p.id AND id > p.above AND in_reply_to IS NULL
+                                 ORDER BY id LIMIT $3) c
+             ORDER BY c.id")
+        .bind::<Array<BigInt>, _>(posts)
+        .bind::<Array<BigInt>, _>(above)
         .bind::<BigInt, _>(limit),
     )
     .load(connection)
     .await?)
 }
 
-/// The answers to each of these comments above an id, oldest first, at most so many to each.
+/// The answers to each of these comments above an id of its own, oldest first, at most so many to
+/// each.
 ///
 /// # Errors
 /// The server's.
 pub async fn replies(
     connection: &mut Connection,
     comments: &[i64],
-    after: i64,
+    above: &[i64],
     limit: i64,
 ) -> Result<Vec<Comment>, StoreError> {
     Ok(prepared(
         sql("SELECT c.id, c.post_id, c.author_id, c.text, c.in_reply_to, c.depth, c.entities,
                     (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count
-             FROM unnest($1::bigint[]) AS p(id)
-             CROSS JOIN LATERAL (SELECT comment_id FROM replies WHERE parent_id = p.id AND comment_id > $2 ORDER BY comment_id LIMIT $3) a
+             FROM unnest($1::bigint[], $2::bigint[]) AS p(id, above)
+             CROSS JOIN LATERAL (SELECT comment_id FROM replies WHERE parent_id = p.id AND comment_id > p.above
+                                 ORDER BY comment_id LIMIT $3) a
              JOIN comments c ON c.id = a.comment_id ORDER BY c.id")
         .bind::<Array<BigInt>, _>(comments)
-        .bind::<BigInt, _>(after)
+        .bind::<Array<BigInt>, _>(above)
         .bind::<BigInt, _>(limit),
     )
     .load(connection)

@@ -179,29 +179,70 @@ pub async fn relations(
     .await?)
 }
 
-#[derive(QueryableByName)]
-struct FolloweeRow {
+/// What is between a user and another.
+#[derive(Debug, QueryableByName)]
+pub struct TieRow {
+    /// The other.
     #[diesel(sql_type = BigInt)]
-    followee_id: UserId,
+    pub user_id: UserId,
+    /// The user follows the other.
     #[diesel(sql_type = Bool)]
-    active: bool,
+    pub active: bool,
+    /// The user has asked to follow the other.
+    #[diesel(sql_type = Bool)]
+    pub requested: bool,
+    /// The other follows the user.
+    #[diesel(sql_type = Bool)]
+    pub followed_by: bool,
 }
 
-/// Those of `users` that `follower` follows.
+/// What is between a user and each of these others, a row for each.
 ///
 /// # Errors
 /// The server's.
-pub async fn among(
+pub async fn ties(
     connection: &mut Connection,
-    follower: i64,
-    users: &[i64],
-) -> Result<Vec<UserId>, StoreError> {
-    let rows: Vec<FolloweeRow> = prepared(
-        sql("SELECT followee_id, active FROM follows WHERE follower_id = $1 AND followee_id = ANY($2)")
-            .bind::<BigInt, _>(follower)
-            .bind::<Array<BigInt>, _>(users),
+    user: i64,
+    others: &[i64],
+) -> Result<Vec<TieRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT o.id AS user_id, coalesce(f.active, false) AS active, coalesce(f.requested, false) AS requested,
+                    EXISTS (SELECT 1 FROM followers b WHERE b.followee_id = $1 AND b.follower_id = o.id AND b.active) AS followed_by
+             FROM unnest($2::bigint[]) AS o(id) LEFT JOIN follows f ON f.follower_id = $1 AND f.followee_id = o.id")
+        .bind::<BigInt, _>(user)
+        .bind::<Array<BigInt>, _>(others),
     )
     .load(connection)
-    .await?;
-    Ok(rows.into_iter().filter(|row| row.active).map(|row| row.followee_id).collect())
+    .await?)
+}
+
+/// An edge that has changed, and whose it is.
+#[derive(Debug, QueryableByName)]
+pub struct GrantedEdge {
+    /// Who follows.
+    #[diesel(sql_type = BigInt)]
+    pub follower_id: UserId,
+    /// The edge.
+    #[diesel(embed)]
+    pub edge: Edge,
+}
+
+/// Grants those of these followers' edges that are asked for, in the order of the requests.
+///
+/// # Errors
+/// The server's.
+pub async fn grant_many(
+    connection: &mut Connection,
+    followers: &[i64],
+    followee: i64,
+) -> Result<Vec<GrantedEdge>, StoreError> {
+    Ok(prepared(
+        sql("WITH granted AS (UPDATE follows SET active = true, requested = false, version = version + 1
+                              WHERE follower_id = ANY($1) AND followee_id = $2 AND requested RETURNING follower_id, id, version)
+             SELECT follower_id, id, version FROM granted ORDER BY id")
+        .bind::<Array<BigInt>, _>(followers)
+        .bind::<BigInt, _>(followee),
+    )
+    .load(connection)
+    .await?)
 }

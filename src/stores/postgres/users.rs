@@ -232,6 +232,25 @@ pub async fn raise_activity(
     .optional()?)
 }
 
+/// Counts one more change of what each of these people has done. They are locked in the order of
+/// their ids: two who raise some of the same people wait for each other in turn.
+///
+/// # Errors
+/// The server's.
+pub async fn raise_activity_of_many(
+    connection: &mut Connection,
+    ids: &[i64],
+) -> Result<(), StoreError> {
+    prepared(
+        sql("WITH held AS (SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE)
+             UPDATE users u SET activity_version = activity_version + 1 FROM held WHERE u.id = held.id")
+        .bind::<Array<BigInt>, _>(ids),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Counts one more change of whom a person blocks; the versions after it. `None` when there is no
 /// such user.
 ///
