@@ -208,8 +208,9 @@ pub async fn run(
         .choose_multiple(&mut StdRng::seed_from_u64(7), arguments.people)
         .cloned()
         .collect();
-    let people = log_in(client, &chosen, password).await?;
-    let seller = people.first().context("nobody is there: seed first")?;
+    let mut people = log_in(client, &chosen, password).await?;
+    // Nobody buys from themselves: the seller does nothing else.
+    let seller = people.pop().context("nobody is there: seed first")?;
     let data = client.send(Some(&seller.token), OFFER, json!({})).await?;
     let product = data
         .pointer("/productCreate/product/id")

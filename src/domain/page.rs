@@ -52,7 +52,7 @@ const LARGEST: usize = 1_000;
 /// Parts of the list are asked for until one more item than the page has is found: then it is known
 /// that something follows, and where. The first part has just as many rows, so a list in which
 /// nothing is hidden costs one; the next are larger. At most [`PARTS`] are asked for: a page that is
-/// not full by then (about 7,000 rows of which nearly none is shown) ends where the last part ended,
+/// not full by then (about 8,000 rows of which nearly none is shown) ends where the last part ended,
 /// and says that there may be more.
 #[derive(Debug)]
 pub struct Fill<T> {
@@ -90,7 +90,7 @@ impl<T> Fill<T> {
         self.items.extend(part.items);
         self.more = part.has_next && part.end.is_some();
         self.end = part.end.or(self.end);
-        self.parts -= usize::from(self.parts > 0);
+        self.parts = self.parts.saturating_sub(1);
         self.rows = (self.rows * 4).min(LARGEST.max(self.first + 1));
     }
 

@@ -119,7 +119,14 @@ fn no_file_is_too_long_and_no_name_says_nothing() {
 #[test]
 fn every_job_and_projection_is_in_its_list() {
     let jobs = std::fs::read_to_string(source().join("jobs/mod.rs")).unwrap();
-    for variant in ["FeedFanOut", "FeedResumePush", "OrderProcess", "ImageProcess", "ImageDelete"] {
+    for variant in [
+        "FeedFanOut",
+        "FeedResumePush",
+        "FollowRequestsGrant",
+        "OrderProcess",
+        "ImageProcess",
+        "ImageDelete",
+    ] {
         assert!(jobs.contains(&format!("Job::{variant}")), "{variant} has no handler");
     }
 }

@@ -1,14 +1,17 @@
 mod bad_input;
+mod causes;
 mod cursors;
 mod doors;
 mod every_mutation;
 mod every_path;
+mod hidden_rows;
 mod idempotency;
 mod identity;
 mod notifications;
 mod orders;
 mod posts;
 mod read_your_writes;
+mod receipts;
 mod references;
 mod schema;
 mod search;
