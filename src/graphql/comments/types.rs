@@ -29,6 +29,10 @@ impl Comment {
     pub fn new(row: Row, scope: &Arc<Scope>) -> Self {
         Self { row: Arc::new(row), scope: Arc::clone(scope) }
     }
+
+    fn is_own(&self) -> bool {
+        self.scope.op.viewer.is_some_and(|viewer| viewer.user_id == self.row.author_id)
+    }
 }
 
 /// A comment on a post.
@@ -70,7 +74,7 @@ impl Comment {
         self.row.reply_count
     }
 
-    /// The comments that answer it, oldest first.
+    /// The comments that answer it, oldest first; none when the viewer may no longer see the post that it is on.
     async fn replies(
         &self,
         #[graphql(desc = "How many, 1 to 100.")] first: i32,
@@ -79,6 +83,10 @@ impl Comment {
         let replies = async {
             let list = List::new(&self.scope, "Comment.replies", self.row.id);
             let request = list.page(first, after.as_deref())?;
+            if self.is_own() && self.scope.loaders.post(self.row.post_id).await?.is_none() {
+                // The viewer finds what they wrote, but not what others say on a hidden post.
+                return Ok(list.connection(Page::default(), request));
+            }
             let page = match request.after {
                 // Nobody has answered most comments.
                 None if self.row.reply_count == 0 => Page::default(),

@@ -313,16 +313,24 @@ async fn one_can_take_back_what_one_did_and_find_what_one_wrote_whatever_became_
             on_post(app, &bob, "postLike", &post).await;
             on_post(app, &bob, "postRepost", &post).await;
             let comment = comment(app, &bob, &post).await;
+            let answer = "mutation($id: ID!, $to: ID!) { commentCreate(input: {postId: $id, text: \"others'\", inReplyToId: $to}) {
+                comment { id } userErrors { code } } }";
+            let eve = app.sign_up(&format!("eve_{number}")).await;
+            app.ask(&eve, answer, json!({ "id": post, "to": comment })).await.text("/commentCreate/comment/id");
+            let found = "query($id: ID!) { node(id: $id) { id ... on Comment { text author { handle } replies(first: 5) { nodes { text } } } } }";
+            app.until("the answer is there", async || {
+                app.ask(&bob, found, json!({ "id": comment })).await.at("/node/replies/nodes") == json!([{ "text": "others'" }])
+            })
+            .await;
             match fate {
                 "deleted" => on_post(app, &ann, "postDelete", &post).await,
                 "private" => private(app, &ann, true).await,
                 _ => on_user(app, &ann, "userBlock", &bob).await,
             }
             app.until("the post is hidden", async || app.ask(&bob, seen, json!({ "id": post })).await.at("/post").is_null()).await;
-            let found = "query($id: ID!) { node(id: $id) { id ... on Comment { text author { handle } } } }";
             assert_eq!(
                 app.ask(&bob, found, json!({ "id": comment })).await.at("/node"),
-                json!({ "id": comment, "text": "so", "author": { "handle": "bob" } }),
+                json!({ "id": comment, "text": "so", "author": { "handle": "bob" }, "replies": { "nodes": [] } }),
                 "{fate}"
             );
             // Twice: the second time there is nothing to take back, which is fine.
