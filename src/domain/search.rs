@@ -192,8 +192,7 @@ impl Search {
                 merge(gathered.answers.into_iter().map(|(_, found)| found).collect(), limit);
             let visible = self.visible(op, domain, &merged.rows).await?;
             let rows = merged.rows.iter();
-            shown
-                .extend(rows.filter(|found| visible.contains(&found.id)).map(|found| place(found)));
+            shown.extend(rows.filter(|found| visible.contains(&found.id)).map(&place));
             end = merged.rows.last().map(place).or(end);
             more = merged.more;
             if shown.len() > first || !more {
