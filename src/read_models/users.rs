@@ -44,6 +44,7 @@ impl Projection for Users {
             | Aggregate::Share(..)
             | Aggregate::Mention(..)
             | Aggregate::Answer(..)
+            | Aggregate::Acceptance(..)
             | Aggregate::Product(_)
             | Aggregate::Order(_) => None,
         }
