@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+pub mod admin;
 mod check_documents;
 mod dead_letters;
 pub mod doctor;
@@ -17,7 +18,7 @@ pub mod shards;
 mod shards_clock;
 mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -27,7 +28,8 @@ use crate::config::Config;
 #[derive(Debug, Parser)]
 #[command(name = "plaza", version)]
 pub struct Cli {
-    /// The configuration file; the environment (`PLAZA_SECTION__FIELD`) goes over it.
+    /// The configuration file; the environment (`PLAZA_SECTION__FIELD`) goes over it. Not said:
+    /// `.local/plaza.toml`, which `make up` writes, of this folder or the nearest one above it.
     #[arg(long, global = true, env = "PLAZA_CONFIG")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -46,6 +48,8 @@ enum Verb {
     Projector,
     /// All four roles in one process.
     All,
+    /// Make somebody an administrator, or suspend them.
+    Admin(admin::AdminArgs),
     /// Bring every shard's schema up to date, store the shard map, create the topics.
     Migrate(migrate::MigrateArgs),
     /// Fill an installation with people, follows, posts, products and orders.
@@ -78,18 +82,20 @@ enum Verb {
 /// # Errors
 /// What stopped it, in words for an operator.
 pub async fn run(cli: Cli) -> anyhow::Result<()> {
-    let load = || Config::load(cli.config.as_ref());
+    let file = cli.config.or_else(|| std::env::current_dir().ok().and_then(|here| nearest(&here)));
+    let load = || Config::load(file.as_ref());
     match cli.verb {
         Verb::Schema(args) => schema::run(&args),
         Verb::CheckDocuments => check_documents::run(),
         Verb::Status(args) => status::run(&args),
-        Verb::Doctor => doctor::run(cli.config.as_deref(), load()).await,
+        Verb::Doctor => doctor::run(file.as_deref(), load()).await,
         Verb::Keygen(args) => keygen::run(&args),
         Verb::Server => roles::run(load()?, &[roles::Role::Server]).await,
         Verb::Worker => roles::run(load()?, &[roles::Role::Worker]).await,
         Verb::Relay => roles::run(load()?, &[roles::Role::Relay]).await,
         Verb::Projector => roles::run(load()?, &[roles::Role::Projector]).await,
         Verb::All => roles::run(load()?, &roles::Role::ALL).await,
+        Verb::Admin(args) => admin::run(load()?, args).await,
         Verb::Migrate(args) => migrate::run(&load()?, &args).await,
         Verb::Seed(args) => seed::run(load()?, args).await,
         Verb::Shards(args) => shards::run(&load()?, &args).await,
@@ -97,5 +103,35 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::DeadLetters(args) => dead_letters::run(&load()?, args).await,
         Verb::Projections => projections::run(&load()?).await,
         Verb::Ledger(args) => ledger::run(&load()?, &args).await,
+    }
+}
+
+/// The configuration that `make up` has written for a checkout, from any folder within it.
+fn nearest(here: &Path) -> Option<PathBuf> {
+    here.ancestors().map(|folder| folder.join(".local/plaza.toml")).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn the_configuration_of_the_nearest_checkout_is_found_from_within_it() {
+        let outer = std::env::temp_dir().join(format!("plaza-cli-{:016x}", rand::random::<u64>()));
+        let inner = outer.join("nested/checkout");
+        let deep = inner.join("docs/how-to");
+        std::fs::create_dir_all(&deep).unwrap();
+        for checkout in [&outer, &inner] {
+            std::fs::create_dir_all(checkout.join(".local")).unwrap();
+        }
+        let file = |checkout: &std::path::Path| checkout.join(".local/plaza.toml");
+        assert_ne!(nearest(&deep), Some(file(&inner)), "it is not there yet");
+        std::fs::write(file(&outer), "").unwrap();
+        assert_eq!(nearest(&deep), Some(file(&outer)));
+        std::fs::write(file(&inner), "").unwrap();
+        assert_eq!(nearest(&deep), Some(file(&inner)));
+        assert_eq!(nearest(&inner), Some(file(&inner)));
+        assert_eq!(nearest(&outer.join("nested")), Some(file(&outer)));
+        std::fs::remove_dir_all(&outer).unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::relations::{self, Relations};
 use super::users::User;
-use super::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
+use super::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, write};
 use crate::ids::{Id, UserId};
 use crate::protocol::events::Event;
 use crate::stores::postgres::{
@@ -63,16 +63,8 @@ pub async fn suspend(
             relations::of_viewer(op, domain).await
         },
         async |tx: &mut Tx, relations: Arc<Relations>| {
-            let now = tx.now();
-            let version = user_rows::suspend(tx, user.as_i64(), suspended.then_some(now)).await?;
-            let missing = || {
-                DomainError::rejected(UserErrorCode::NotFound, "userId", "there is no such user")
-            };
-            let version = version.ok_or_else(missing)?;
-            tx.emit(Event::UserUpdated { user_id: user }, version);
-            tx.invalidate::<User>(user, version);
+            set_suspended(tx, user, suspended).await?;
             if suspended {
-                session_rows::revoke_all(tx, user.as_i64(), now).await?;
                 return Ok(None);
             }
             let found = user_rows::get_many(tx, &[user.as_i64()]).await?;
@@ -80,4 +72,56 @@ pub async fn suspend(
         },
     )
     .await
+}
+
+/// The same by an operator at the console, who needs no account.
+///
+/// # Errors
+/// Nobody there; a shard that is unavailable.
+pub async fn suspend_by_operator(
+    op: &Operation,
+    domain: &Domain,
+    user: UserId,
+    suspended: bool,
+) -> Result<(), DomainError> {
+    let shard = domain.cluster.shard_of_id(user);
+    write(op, domain, shard, async |tx: &mut Tx| set_suspended(tx, user, suspended).await).await
+}
+
+/// Makes somebody an administrator, or no longer one. Only operators may: there is no mutation for
+/// it.
+///
+/// # Errors
+/// Nobody there; a shard that is unavailable.
+pub async fn grant(
+    op: &Operation,
+    domain: &Domain,
+    user: UserId,
+    is_admin: bool,
+) -> Result<(), DomainError> {
+    let shard = domain.cluster.shard_of_id(user);
+    write(op, domain, shard, async |tx: &mut Tx| {
+        if user_rows::set_admin(tx, user.as_i64(), is_admin).await? {
+            return Ok(());
+        }
+        Err(nobody())
+    })
+    .await
+}
+
+fn nobody() -> DomainError {
+    DomainError::rejected(UserErrorCode::NotFound, "userId", "there is no such user")
+}
+
+/// Hides a user and ends their sessions, or ends that.
+async fn set_suspended(tx: &mut Tx, user: UserId, suspended: bool) -> Result<(), DomainError> {
+    let now = tx.now();
+    let version = user_rows::suspend(tx, user.as_i64(), suspended.then_some(now)).await?;
+    let version = version.ok_or_else(nobody)?;
+    tx.emit(Event::UserUpdated { user_id: user }, version);
+    tx.invalidate::<User>(user, version);
+    if suspended {
+        session_rows::revoke_all(tx, user.as_i64(), now).await?;
+    }
+    Ok(())
 }

@@ -289,6 +289,25 @@ pub async fn is_admin(connection: &mut Connection, id: i64) -> Result<bool, Stor
     Ok(row.is_some_and(|row| row.is_admin))
 }
 
+/// Makes a person an administrator, or no longer one; false when there is no such user.
+///
+/// # Errors
+/// The server's.
+pub async fn set_admin(
+    connection: &mut Connection,
+    id: i64,
+    is_admin: bool,
+) -> Result<bool, StoreError> {
+    let changed = prepared(
+        sql("UPDATE users SET is_admin = $2 WHERE id = $1")
+            .bind::<BigInt, _>(id)
+            .bind::<Bool, _>(is_admin),
+    )
+    .execute(connection)
+    .await?;
+    Ok(changed > 0)
+}
+
 /// Suspends a person, or lets them be seen again; the new version. `None` when there is no such
 /// user.
 ///

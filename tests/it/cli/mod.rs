@@ -1,3 +1,4 @@
+mod admin;
 mod doctor;
 mod ledger;
 mod seed;

@@ -1,0 +1,77 @@
+//! What an operator does to a person's account: there is no other way to the first administrator.
+
+use std::io::Write;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::{moderation, users};
+
+/// How long it may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is done, and to whom.
+#[derive(Debug, Args)]
+pub struct AdminArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum What {
+    /// Makes a person an administrator.
+    Grant(Whom),
+    /// Makes an administrator a person like others.
+    Revoke(Whom),
+    /// Hides a person from everybody and ends their sessions.
+    Suspend(Whom),
+    /// Ends a suspension.
+    Unsuspend(Whom),
+}
+
+/// A person.
+#[derive(Debug, Clone, Args)]
+struct Whom {
+    /// Their handle, with or without its @.
+    handle: String,
+}
+
+/// # Errors
+/// Nobody of this handle; a shard that cannot be reached.
+pub async fn run(config: Config, args: AdminArgs) -> anyhow::Result<()> {
+    let app = App::build(config, Clock::System).await?;
+    let said = act(&app, &args).await?;
+    writeln!(std::io::stdout(), "{said}")?;
+    Ok(())
+}
+
+/// Does it; what was done, in words.
+///
+/// # Errors
+/// As [`run`].
+pub async fn act(app: &App, args: &AdminArgs) -> anyhow::Result<String> {
+    let (What::Grant(whom) | What::Revoke(whom) | What::Suspend(whom) | What::Unsuspend(whom)) =
+        &args.what;
+    let handle = whom.handle.trim_start_matches('@').to_lowercase();
+    let op = app.internal(PATIENCE);
+    let user = users::by_handle(&op, &app.domain, &handle)
+        .await?
+        .ok_or_else(|| anyhow::anyhow!("there is no @{handle}"))?;
+    match args.what {
+        What::Grant(_) => moderation::grant(&op, &app.domain, user, true).await?,
+        What::Revoke(_) => moderation::grant(&op, &app.domain, user, false).await?,
+        What::Suspend(_) => moderation::suspend_by_operator(&op, &app.domain, user, true).await?,
+        What::Unsuspend(_) => {
+            moderation::suspend_by_operator(&op, &app.domain, user, false).await?;
+        }
+    }
+    Ok(match args.what {
+        What::Grant(_) => format!("@{handle} is an administrator"),
+        What::Revoke(_) => format!("@{handle} is no administrator"),
+        What::Suspend(_) => format!("@{handle} is suspended: nobody sees them, their sessions end"),
+        What::Unsuspend(_) => format!("@{handle} is not suspended"),
+    })
+}
