@@ -1,14 +1,19 @@
 //! `plaza seed`.
 
+mod scene;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 use super::shards;
+use crate::app::App;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::identity::Identity;
 use crate::seeding::{
@@ -53,6 +58,10 @@ pub struct SeedArgs {
     /// Do nothing when there are people already.
     #[arg(long)]
     pub if_empty: bool,
+    /// Let alice and some of the people she follows do something, as clients do it: posts with
+    /// pictures, mentions, a thread, orders. Once an installation.
+    #[arg(long)]
+    pub scene: bool,
     /// Seed nothing: load about so many follows of such people into a table of their own, with
     /// `psql \copy` and with the loader, in turns.
     #[arg(long)]
@@ -98,9 +107,12 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
     let map = load_map(&Cluster::new(&config.postgres)?).await?;
     let mut loader = Loader::connect(&config.postgres, config.feed.pull_from).await?;
     let there = loader.people().await?;
+    let beginning = loader.beginning(Clock::System.now_ms()).await?;
     let graph = args.graph()?;
-    let to_make =
-        graph.as_ref().map(|(count, _)| people(*count, args.random_seed)).unwrap_or_default();
+    let to_make = graph
+        .as_ref()
+        .map(|(count, _)| people(*count, args.random_seed, beginning))
+        .unwrap_or_default();
     if args.if_empty && !there.is_empty() {
         // The first person is loaded last: as long as only others of this seeding are there, it was
         // interrupted.
@@ -111,7 +123,7 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
                 "there are {} people already: nothing seeded",
                 there.len()
             )?;
-            return Ok(());
+            return play(&config, &loader, &args).await;
         }
         writeln!(std::io::stdout(), "a seeding was interrupted: going on")?;
     }
@@ -124,14 +136,22 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
             }
             let hash =
                 Identity::new(&config.auth, &config.limits)?.hash(PASSWORD.to_owned()).await?;
-            World::of_new_people(map, args.random_seed, to_make, hash, follows, args.plan(count))
+            World::of_new_people(
+                map,
+                args.random_seed,
+                to_make,
+                hash,
+                follows,
+                args.plan(count),
+                beginning,
+            )
         }
         None => {
             anyhow::ensure!(
                 !there.is_empty(),
                 "there is nobody yet: seed people first, with --users or --graph"
             );
-            World::of_people(map, args.random_seed, there.clone(), args.plan(0))
+            World::of_people(map, args.random_seed, there.clone(), args.plan(0), beginning)
         }
     };
     let world = Arc::new(world);
@@ -144,7 +164,20 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
         loader.recount_everybody().await?;
     }
     shards::run(&config, &shards::ShardsArgs::default()).await?;
+    play(&config, &loader, &args).await?;
     writeln!(std::io::stdout(), "log in as alice, password {PASSWORD}")?;
+    Ok(())
+}
+
+/// Has the scene played where it is wanted and was not played yet.
+async fn play(config: &Config, loader: &Loader, args: &SeedArgs) -> anyhow::Result<()> {
+    if !args.scene || loader.was_played().await? {
+        return Ok(());
+    }
+    let app = App::build(config.clone(), Clock::System).await?;
+    if scene::play(&app, args.random_seed).await.context("the scene")? {
+        loader.note_played().await?;
+    }
     Ok(())
 }
 

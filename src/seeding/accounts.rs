@@ -6,7 +6,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::rows::{Row, Rows, Table};
-use super::world::{BEGINNING_MS, Followed, Made, World, sequence};
+use super::world::{Followed, Made, World, sequence};
+use super::{names, numbered};
 use crate::ids::{Bucket, Id, UserId, compose};
 
 const USERS: Table = Table {
@@ -27,24 +28,20 @@ const FOLLOWERS: Table = Table {
     taken: "true",
 };
 
-/// `count` people. Their ids, and so their buckets, follow from the seed and their number.
-pub fn people(count: u64, seed: u64) -> Vec<UserId> {
+/// `count` people. Their ids, and so their buckets, follow from the seed, their number and the
+/// beginning of seeded time (Unix milliseconds).
+pub fn people(count: u64, seed: u64, beginning_ms: i64) -> Vec<UserId> {
     let mut random = StdRng::seed_from_u64(seed);
     (0..count)
         .map(|number| {
             let bucket = Bucket::new(random.random());
             UserId::from_i64(compose(
-                BEGINNING_MS + i64::try_from(number).unwrap_or_default(),
+                beginning_ms + i64::try_from(number).unwrap_or_default(),
                 bucket,
                 sequence(number),
             ))
         })
         .collect()
-}
-
-/// The `number`th person's handle.
-pub(super) fn handle(number: u64) -> String {
-    if number == 0 { "alice".to_owned() } else { format!("u{number:06}") }
 }
 
 /// The e-mail address that goes with a handle.
@@ -57,7 +54,7 @@ impl World {
     pub(super) fn make_claims(&self, numbers: Range<u64>) -> Made {
         let (mut handles, mut emails) = (Rows::new(HANDLES), Rows::new(EMAILS));
         for (number, person) in numbers.filter_map(|number| Some((number, self.person(number)?))) {
-            let (handle, id) = (handle(number), person.as_i64());
+            let (handle, id) = (names::handle(number), person.as_i64());
             let email = email(&handle);
             handles.add(
                 &self.map,
@@ -75,14 +72,14 @@ impl World {
         let mut users = Rows::new(USERS);
         let hash = self.password_hash.as_deref().unwrap_or_default();
         for (number, person) in numbers.filter_map(|number| Some((number, self.person(number)?))) {
-            let handle = handle(number);
-            let name = if number == 0 { "Alice".to_owned() } else { format!("Person {number}") };
+            let handle = names::handle(number);
+            let bio = names::bio(number, &mut numbered(self.seed, "people", number));
             let row = Row::default()
                 .plain(person.as_i64())
                 .text(&handle)
                 .text(&email(&handle))
-                .text(&name)
-                .text("Seeded.")
+                .text(&names::display_name(number))
+                .text(&bio)
                 .text(hash);
             users.add(&self.map, person.bucket(), row);
             made.people.push(person);
@@ -138,8 +135,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_people() {
-        assert_eq!(people(100, 7), people(100, 7));
-        assert_ne!(people(100, 7), people(100, 8));
-        assert_eq!(people(50, 7)[..], people(100, 7)[..50]);
+        assert_eq!(people(100, 7, 1_767_225_600_000), people(100, 7, 1_767_225_600_000));
+        assert_ne!(people(100, 7, 1_767_225_600_000), people(100, 8, 1_767_225_600_000));
+        assert_eq!(people(50, 7, 1_767_225_600_000)[..], people(100, 7, 1_767_225_600_000)[..50]);
     }
 }

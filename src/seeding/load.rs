@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls, Transaction};
 
-use super::accounts::{email, handle};
+use super::accounts::email;
+use super::names::handle;
 use super::rows::{Table, Text};
 use super::world::{Made, Step, World};
 use crate::config::PostgresConfig;
@@ -49,7 +50,7 @@ const COUNTS: [&str; 3] = [
 
 /// A connection to every primary.
 pub struct Loader {
-    shards: Vec<Client>,
+    pub(super) shards: Vec<Client>,
     pull_from: i64,
 }
 

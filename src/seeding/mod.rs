@@ -12,10 +12,13 @@
 //! nobody whose counts could be asked for.
 
 mod accounts;
+mod beginning;
 mod compare;
 mod content;
+pub mod drawings;
 mod graph;
 mod load;
+mod names;
 mod rows;
 mod shop;
 mod words;

@@ -63,15 +63,11 @@ impl World {
     pub(super) fn make_products(&self, numbers: Range<u64>) -> Made {
         let mut rows = Rows::new(PRODUCTS);
         for mut offer in numbers.filter_map(|number| self.offer(number)) {
-            let title = words::product(&mut offer.random);
+            let (title, description) = words::product(&mut offer.random);
+            let stock = offer.random.random_range(3..60);
             let row =
                 Row::default().plain(offer.id.as_i64()).plain(offer.seller.as_i64()).text(&title);
-            let row = row
-                .text("Made by hand, one at a time.")
-                .plain(offer.amount)
-                .plain("EUR")
-                .plain(100)
-                .plain(0);
+            let row = row.text(&description).plain(offer.amount).plain("EUR").plain(stock).plain(0);
             rows.add(&self.map, offer.id.bucket(), row);
         }
         Made { rows: vec![rows], people: Vec::new() }

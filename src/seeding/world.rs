@@ -7,11 +7,9 @@ use super::rows::Rows;
 use crate::ids::{Id, UserId, compose};
 use crate::stores::postgres::ShardMap;
 
-/// The beginning of seeded time: 2026-01-01T00:00:00Z, Unix milliseconds.
-pub(super) const BEGINNING_MS: i64 = 1_767_225_600_000;
-const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 /// Days over which what is seeded came to be.
-const DAYS: i64 = 30;
+pub(super) const DAYS: i64 = 30;
 /// Follows that are sorted by whom they go to at a time: 12 bytes each.
 const SORTED_AT_ONCE: u64 = 6_000_000;
 /// About as many rows make a chunk.
@@ -110,6 +108,8 @@ pub(super) struct Sorted {
 pub struct World {
     pub(super) map: ShardMap,
     pub(super) seed: u64,
+    /// The beginning of seeded time, Unix milliseconds.
+    beginning_ms: i64,
     /// Everybody who can write, sell and buy.
     pub(super) people: Vec<UserId>,
     /// Whether they are made too, with this hash of their one password; else they were there.
@@ -132,10 +132,12 @@ impl World {
         password_hash: String,
         follows: Follows,
         plan: Plan,
+        beginning_ms: i64,
     ) -> Self {
         Self {
             map,
             seed,
+            beginning_ms,
             people,
             password_hash: Some(password_hash),
             follows,
@@ -145,10 +147,17 @@ impl World {
     }
 
     /// What people who are there do.
-    pub fn of_people(map: ShardMap, seed: u64, people: Vec<UserId>, plan: Plan) -> Self {
+    pub fn of_people(
+        map: ShardMap,
+        seed: u64,
+        people: Vec<UserId>,
+        plan: Plan,
+        beginning_ms: i64,
+    ) -> Self {
         Self {
             map,
             seed,
+            beginning_ms,
             people,
             password_hash: None,
             follows: Follows::Listed(Vec::new()),
@@ -172,7 +181,7 @@ impl World {
             Step::Orders => format!("{} of {}", self.plan.orders, self.plan.products),
             Step::Claims | Step::People | Step::First => String::new(),
         };
-        format!("1: seed {}, {people}, {step:?} {what}", self.seed).trim_end().to_owned()
+        format!("2: seed {}, {people}, {step:?} {what}", self.seed).trim_end().to_owned()
     }
 
     /// Rows of a step, about.
@@ -246,7 +255,7 @@ impl World {
     pub(super) fn moment(&self, number: u64, of: u64) -> i64 {
         let step = (DAYS * DAY_MS / i64::try_from(of.max(1)).unwrap_or(i64::MAX)).max(1);
         let offset = i64::try_from(self.seed % 997).unwrap_or_default();
-        BEGINNING_MS + DAY_MS + offset + step * i64::try_from(number).unwrap_or_default()
+        self.beginning_ms + DAY_MS + offset + step * i64::try_from(number).unwrap_or_default()
     }
 
     /// The id of a person's follow. Two people's follows are milliseconds apart, unless they are of

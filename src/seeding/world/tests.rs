@@ -1,10 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::people;
+use super::super::{beginning, people};
 use super::*;
+use crate::stores::postgres::entities::{Entity, Reference};
+
+/// 2026-01-01T00:00:00Z.
+const BEGINNING_MS: i64 = 1_767_225_600_000;
 
 fn world() -> World {
-    let (people, follows) = (people(3_000, 7), Follows::drawn(3_000, 50.0, 7));
+    let (people, follows) = (people(3_000, 7, BEGINNING_MS), Follows::drawn(3_000, 50.0, 7));
     World::of_new_people(
         ShardMap::even(4),
         7,
@@ -12,6 +16,7 @@ fn world() -> World {
         "hash".into(),
         follows,
         Plan { posts: 9_000, products: 300, orders: 600 },
+        BEGINNING_MS,
     )
 }
 
@@ -110,9 +115,62 @@ fn people_who_are_there_are_not_made_again() {
     let world = World::of_people(
         ShardMap::even(4),
         1,
-        people(10, 1),
+        people(10, 1, BEGINNING_MS),
         Plan { posts: 5, products: 1, orders: 0 },
+        BEGINNING_MS,
     );
     let steps: Vec<Step> = Step::ALL.into_iter().filter(|step| world.chunks(*step) > 0).collect();
     assert_eq!(steps, [Step::Posts, Step::Products]);
+}
+
+#[test]
+fn nothing_is_seeded_after_the_end_of_seeded_time() {
+    let world = world();
+    let end = BEGINNING_MS + beginning::SPAN_MS;
+    for (step, table, column) in
+        [(Step::Posts, "posts", 0), (Step::Posts, "comments", 0), (Step::Orders, "orders", 0)]
+    {
+        for (_, line) in &all(&world, step)[table] {
+            let at = crate::ids::created_at(field(line, column)).timestamp_millis();
+            assert!((BEGINNING_MS..end).contains(&at), "{table}: {at}");
+        }
+    }
+}
+
+#[test]
+fn what_belongs_to_a_text_lies_beside_it_and_names_what_is_in_it() {
+    let made = all(&world(), Step::Posts);
+    let posts: BTreeMap<i64, (usize, String, String)> = made["posts"]
+        .iter()
+        .map(|(shard, line)| {
+            let parts: Vec<&str> = line.split('\t').collect();
+            (field(line, 0), (*shard, parts[2].to_owned(), parts[4].to_owned()))
+        })
+        .collect();
+    let texts: BTreeSet<&str> = posts.values().map(|(_, text, _)| text.as_str()).collect();
+    assert!(texts.len() > 4_000, "{} different texts", texts.len());
+    assert!(made["hashtags"].len() > 1_000);
+    for (shard, line) in &made["hashtags"] {
+        let tag = line.split('\t').next().unwrap();
+        let (beside, text, entities) = &posts[&field(line, 1)];
+        assert_eq!(shard, beside);
+        let entities: Vec<Entity> = serde_json::from_str(entities).unwrap();
+        let [Entity { start, end, reference: Reference::Hashtag(found) }] = &entities[..] else {
+            panic!("{entities:?}")
+        };
+        let text: Vec<u16> = text.replace("\\n", "\n").encode_utf16().collect();
+        let place = usize::try_from(*start).unwrap()..usize::try_from(*end).unwrap();
+        assert_eq!(String::from_utf16(&text[place]).unwrap(), format!("#{tag}"));
+        assert_eq!(found, tag);
+    }
+    let comments: BTreeMap<i64, (i64, i64)> = made["comments"]
+        .iter()
+        .map(|(_, line)| (field(line, 0), (field(line, 1), field(line, 5))))
+        .collect();
+    assert!(made["replies"].len() > 500);
+    for (_, line) in &made["replies"] {
+        let (parent, answer) = (field(line, 0), field(line, 1));
+        let ((of, above), (post, depth)) = (comments[&parent], comments[&answer]);
+        assert!(of == post && depth == above + 1 && parent < answer, "below an earlier one");
+    }
 }

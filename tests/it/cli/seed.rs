@@ -112,12 +112,21 @@ async fn log_in(app: &TestApp, handle: &str) -> Person {
     Person { id: answer.text("/logIn/viewer/user/id"), token: answer.text("/logIn/accessToken") }
 }
 
+/// The handle of somebody who sells and is not alice.
+async fn handle_of(app: &TestApp) -> String {
+    let sellers = "{ products(first: 20) { nodes { seller { handle } } } }";
+    let found = app.ask_anonymously(sellers, json!({})).await.at("/products/nodes");
+    let handles = found.as_array().unwrap().iter();
+    let mut handles = handles.map(|product| product["seller"]["handle"].as_str().unwrap());
+    handles.find(|handle| *handle != "alice").unwrap().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_seeded_can_be_liked_commented_unfollowed_and_bought_and_no_projection_stumbles() {
     with_app(async |app| {
         seed(app, args()).await;
         let alice = log_in(app, "alice").await;
-        let somebody = log_in(app, "u000007").await;
+        let somebody = log_in(app, &handle_of(app).await).await;
         let seen = app
             .ask(
                 &somebody,
@@ -149,6 +158,50 @@ async fn what_is_seeded_can_be_liked_commented_unfollowed_and_bought_and_no_proj
         app.until("every projection has applied the first event", async || app.count(told).await == 2).await;
         let edges = "SELECT count(*) FROM projection_versions WHERE version = 1 AND aggregate LIKE 'edge:%'";
         app.until("both sides know that the follow has ended", async || app.count(edges).await >= 2).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alice_opens_on_mentions_sales_an_order_and_pictures_and_the_scene_is_played_once() {
+    with_app(async |app| {
+        seed(app, SeedArgs { scene: true, ..args() }).await;
+        let alice = log_in(app, "alice").await;
+        let query = "{ viewer { unreadNotificationCount
+            user { avatar { url } posts(first: 5) { nodes { text commentCount likeCount } } }
+            orders(first: 5) { nodes { status } }
+            notifications(first: 50) { nodes { kind } }
+            home(first: 20) { nodes { createdAt text author { displayName avatar { url } } images { altText url } } } } }";
+        let kinds = |seen: &serde_json::Value| -> Vec<String> {
+            let nodes = seen["viewer"]["notifications"]["nodes"].as_array().unwrap();
+            nodes.iter().map(|node| node["kind"].as_str().unwrap().to_owned()).collect()
+        };
+        app.until("everything has arrived", async || {
+            let seen = app.ask(&alice, query, json!({})).await.at("");
+            let kinds = kinds(&seen);
+            let told = |kind: &str| kinds.iter().filter(|told| *told == kind).count();
+            told("MENTION") >= 3
+                && told("ORDERED") == 2
+                && told("REPLY") >= 1
+                && told("QUOTE") == 1
+                && told("REPOST") == 1
+                && told("LIKED") >= 3
+                && seen["viewer"]["orders"]["nodes"][0]["status"] == "CONFIRMED"
+        })
+        .await;
+        let seen = app.ask(&alice, query, json!({})).await.at("/viewer");
+        assert!(seen["unreadNotificationCount"].as_i64().unwrap() >= 10, "{seen}");
+        assert!(seen["user"]["avatar"]["url"].is_string(), "{seen}");
+        let home = seen["home"]["nodes"].as_array().unwrap();
+        assert!(home.iter().filter(|post| post["images"].as_array().is_some_and(|all| !all.is_empty())).count() >= 2);
+        assert!(home.iter().any(|post| post["author"]["avatar"]["url"].is_string()));
+        let newest = home[0]["createdAt"].as_str().unwrap();
+        let newest = chrono::DateTime::parse_from_rfc3339(newest).unwrap().to_utc();
+        assert!((app.app.domain.clock.now() - newest).num_hours() < 1, "seeded time ends now");
+        let posts = app.count("SELECT count(*) FROM posts").await;
+        seed(app, SeedArgs { scene: true, if_empty: true, ..args() }).await;
+        seed(app, SeedArgs { scene: true, ..args() }).await;
+        assert_eq!(app.count("SELECT count(*) FROM posts").await, posts, "once");
     })
     .await;
 }

@@ -1,0 +1,244 @@
+//! A few people who are at it: what alice finds when she opens the demo. Unlike the rows around it,
+//! this is done as clients do it, through the domain: events are sent, notifications made, orders
+//! run. Every step has an idempotency key, so that a scene that was interrupted goes on.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use futures_util::stream;
+
+use crate::app::App;
+use crate::domain::images::{self, NewUpload, Purpose};
+use crate::domain::operation::Viewer;
+use crate::domain::posts::NewPost;
+use crate::domain::products::{Money, NewProduct};
+use crate::domain::users::ProfileUpdate;
+use crate::domain::{
+    DomainError, Operation, PageRequest, comments, follows, likes, orders, posts, products, users,
+};
+use crate::ids::{Id, ImageId, PostId, ProductId, SessionId, UserId};
+use crate::seeding::drawings;
+
+/// How long one step may take: an image is drawn and encoded, also by a debug build.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// People whom alice follows that take part, at most and at least.
+const FRIENDS: usize = 10;
+const ENOUGH: usize = 3;
+
+/// What friends write, with a picture or not; `{alice}` is mentioned.
+const POSTS: [(&str, Option<&str>); 8] = [
+    (
+        "Six in the morning, and nobody on the water but me.",
+        Some("Hills in layers behind a lake, the sun just above them"),
+    ),
+    (
+        "@alice your notebook survived a week of rain and one toddler. I need three more. #handmade",
+        None,
+    ),
+    ("The long way home, because of this.", Some("A wide valley under an evening sky")),
+    (
+        "Question for the market people: who has room for a table on Saturday? @alice, still next to the fountain? #market",
+        None,
+    ),
+    ("We glazed forty cups today and only argued about the blue. #ceramics", None),
+    ("First walk of the year without gloves.", Some("Soft hills in the morning light")),
+    ("Reading the book that @alice left on the bench. Page 40 and I have opinions. #reading", None),
+    ("If you hear an accordion tonight: sorry, and also you are welcome. #music", None),
+];
+
+/// The scene and who is in it.
+struct Scene<'a> {
+    app: &'a App,
+    seed: u64,
+    alice: UserId,
+    friends: Vec<UserId>,
+}
+
+/// Plays it; false when there are too few people for it.
+///
+/// # Errors
+/// Whatever keeps the domain from doing it.
+pub(super) async fn play(app: &App, seed: u64) -> anyhow::Result<bool> {
+    let op = app.internal(PATIENCE);
+    let alice = users::by_handle(&op, &app.domain, "alice").await?.context("there is no alice")?;
+    let mut scene = Scene { app, seed, alice, friends: Vec::new() };
+    let page = PageRequest { first: FRIENDS, after: None };
+    let op = scene.operation(alice, "friends");
+    let followed = follows::following(&op, &app.domain, alice, page).await?;
+    scene.friends = followed.items.into_iter().map(|(_, friend)| friend).collect();
+    if scene.friends.len() < ENOUGH {
+        return Ok(false);
+    }
+    scene.faces().await?;
+    let stall = scene.stall().await?;
+    let written = scene.friends_write().await?;
+    scene.answers(&stall.post, &written).await?;
+    scene.trade(stall.product).await?;
+    Ok(true)
+}
+
+/// What alice shows.
+struct Stall {
+    product: ProductId,
+    post: PostId,
+}
+
+impl Scene<'_> {
+    /// An operation of somebody's; `step` names what is done, once.
+    fn operation(&self, who: UserId, step: &str) -> Operation {
+        // There is no log-in behind it.
+        let viewer = Viewer { user_id: who, session_id: SessionId::from_i64(1) };
+        let shards = self.app.domain.cluster.len();
+        let mut op = Operation::fresh(shards, Some(viewer), PATIENCE);
+        op.client_key = Some(format!("scene {step}"));
+        op
+    }
+
+    fn friend(&self, number: usize) -> UserId {
+        let place = number.checked_rem(self.friends.len()).unwrap_or_default();
+        self.friends.get(place).copied().unwrap_or(self.alice)
+    }
+
+    async fn image(
+        &self,
+        who: UserId,
+        step: &str,
+        png: Vec<u8>,
+        purpose: Purpose,
+        alt: &str,
+    ) -> anyhow::Result<ImageId> {
+        let (domain, bytes) = (&self.app.domain, Bytes::from(png));
+        let new =
+            NewUpload { byte_count: i32::try_from(bytes.len())?, alt: alt.to_owned(), purpose };
+        let op = self.operation(who, &format!("{step} image"));
+        let id = images::create(&op, domain, new).await?.id;
+        let address = domain.images.links.upload(id);
+        let token = address.rsplit('/').next().unwrap_or_default();
+        let length = u64::try_from(bytes.len()).ok();
+        let body = stream::iter([Ok::<_, Infallible>(bytes)]);
+        images::receive(&op, domain, token, length, body).await?;
+        // The job does it too, later, and finds it done.
+        images::process(&self.app.internal(PATIENCE), domain, id).await?;
+        Ok(id)
+    }
+
+    /// Alice and her friends get faces.
+    async fn faces(&self) -> anyhow::Result<()> {
+        for (number, who) in (0_u64..).zip([self.alice].iter().chain(&self.friends)) {
+            let step = format!("face {number}");
+            let png = drawings::face(self.seed, number);
+            let image = self.image(*who, &step, png, Purpose::Avatar, "").await?;
+            let update = ProfileUpdate {
+                display_name: None,
+                bio: None,
+                is_private: None,
+                avatar: Some(Some(image)),
+            };
+            users::update(&self.operation(*who, &step), &self.app.domain, update).await?;
+        }
+        Ok(())
+    }
+
+    /// Alice offers something, and says so.
+    async fn stall(&self) -> anyhow::Result<Stall> {
+        let domain = &self.app.domain;
+        let new = NewProduct {
+            title: "Linen notebook, ink".to_owned(),
+            description:
+                "144 pages, sewn, lies flat when it is open.\n\nBound by hand at the stall \
+                by the fountain, in linen that was somebody's curtain."
+                    .to_owned(),
+            price: Money { amount: 2_400, currency: "EUR".to_owned() },
+            stock: 24,
+        };
+        let product =
+            products::create(&self.operation(self.alice, "notebook"), domain, new).await?;
+        let text = "New batch of notebooks, still smelling of glue. Twenty-four of them, and then \
+            there is no more of this linen. #handmade #market";
+        let post = self.write(self.alice, "stall", text, Some(product), None, Vec::new()).await?;
+        Ok(Stall { product, post })
+    }
+
+    async fn write(
+        &self,
+        who: UserId,
+        step: &str,
+        text: &str,
+        product_id: Option<ProductId>,
+        quoted_post_id: Option<PostId>,
+        image_ids: Vec<ImageId>,
+    ) -> Result<PostId, DomainError> {
+        let new = NewPost { text: text.to_owned(), product_id, quoted_post_id, image_ids };
+        Ok(posts::create(&self.operation(who, step), &self.app.domain, new).await?.id)
+    }
+
+    /// Friends write, some with a picture.
+    async fn friends_write(&self) -> anyhow::Result<Vec<PostId>> {
+        let mut written = Vec::new();
+        for (number, (text, picture)) in POSTS.into_iter().enumerate() {
+            let (who, step) = (self.friend(number), format!("post {number}"));
+            let mut images = Vec::new();
+            if let Some(alt) = picture {
+                let png = drawings::landscape(self.seed, u64::try_from(number)?);
+                images.push(self.image(who, &step, png, Purpose::Post, alt).await?);
+            }
+            written.push(self.write(who, &step, text, None, None, images).await?);
+        }
+        Ok(written)
+    }
+
+    /// What others make of it: likes, a repost, a quote, a thread.
+    async fn answers(&self, stall: &PostId, written: &[PostId]) -> anyhow::Result<()> {
+        let domain = &self.app.domain;
+        let (first, second, third) = (self.friend(0), self.friend(1), self.friend(2));
+        for (number, friend) in self.friends.iter().enumerate() {
+            let op = self.operation(*friend, &format!("like {number}"));
+            likes::like(&op, domain, *stall).await?;
+            // Friends like what the others wrote, not all of it.
+            if let Some(post) =
+                written.get(number.wrapping_mul(3).checked_rem(written.len()).unwrap_or(0))
+            {
+                let op = self.operation(*friend, &format!("like of {number}"));
+                likes::like(&op, domain, *post).await?;
+            }
+        }
+        posts::repost(&self.operation(first, "repost"), domain, *stall).await?;
+        let quote = "I have one of these on every shelf. Get there before I do.";
+        self.write(second, "quote", quote, None, Some(*stall), Vec::new()).await?;
+        let said = [
+            (third, "Is there one with lines? My handwriting needs a railing.", None),
+            (self.alice, "Lines on Thursday. I will put one aside for you.", Some(0)),
+            (third, "You are a good person. Coffee is on me.", Some(1)),
+            (second, "Wait, there is coffee?", Some(2)),
+            (first, "The linen! I recognise that curtain.", None),
+        ];
+        let mut thread = Vec::new();
+        for (number, (who, text, answered)) in said.into_iter().enumerate() {
+            let op = self.operation(who, &format!("comment {number}"));
+            let above = answered.and_then(|place: usize| thread.get(place).copied());
+            thread.push(comments::create(&op, domain, *stall, text, above).await?.id);
+        }
+        Ok(())
+    }
+
+    /// Two friends buy from alice, and she from somebody else.
+    async fn trade(&self, notebook: ProductId) -> anyhow::Result<()> {
+        let domain = &self.app.domain;
+        for (number, quantity) in [(0, 1), (2, 2)] {
+            let op = self.operation(self.friend(number), "buys a notebook");
+            orders::place(&op, domain, &[(notebook, quantity)]).await?;
+        }
+        let page = PageRequest { first: 20, after: None };
+        let op = self.operation(self.alice, "buys something");
+        let (offered, _) = products::newest(&op, domain, page).await?;
+        let others = offered.items.into_iter().map(|(_, product)| product);
+        if let Some(product) = others.into_iter().find(|product| {
+            product.seller_id != self.alice && product.stock > 0 && product.price.amount < 10_000
+        }) {
+            orders::place(&op, domain, &[(product.id, 1)]).await?;
+        }
+        Ok(())
+    }
+}
