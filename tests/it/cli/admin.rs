@@ -38,8 +38,9 @@ async fn administrators_are_made_and_people_suspended_from_the_console() {
         .await;
         plaza::domain::identity::revocations::refresh(&app.app.domain).await.unwrap();
         let token = format!("Bearer {}", bob.token);
-        let asked = app.send(&[("authorization", &token)], "{ viewer { user { id } } }", json!({}));
-        assert_eq!(asked.await.status, 401, "their sessions have ended");
+        let headers = [("authorization", token.as_str())];
+        let asked = app.send(&headers, "{ viewer { user { id } } }", json!({})).await;
+        assert_eq!(asked.status, 401, "their sessions have ended");
         run(&["unsuspend", "bob"]).await.expect("no longer suspended");
         app.until("they are back", async || {
             app.ask_anonymously("{ user(handle: \"bob\") { id } }", json!({})).await.at("/user")
