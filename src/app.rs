@@ -14,7 +14,7 @@ use crate::domain::identity::{Identity, revocations};
 use crate::domain::images::{self, Images};
 use crate::domain::payments::SimulatedPayments;
 use crate::domain::{Domain, Operation, mutation};
-use crate::lifecycle::Tasks;
+pub use crate::lifecycle::Tasks;
 use crate::stores::objects::Objects;
 use crate::stores::postgres::Cluster;
 use crate::stores::postgres::{migrations, replicas};

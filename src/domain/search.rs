@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use sha2::Digest;
 
-use super::text::characters::{is_space, is_unspaced};
+use super::text::characters::{is_passed_over, is_space, is_unspaced};
 use super::{Domain, DomainError, Operation, policy};
 use crate::ids::{Bucket, Id, UserId, compose};
 use crate::stores::StoreError;
@@ -170,6 +170,10 @@ impl Search {
         first: usize,
         after: Option<Place>,
     ) -> Result<Hits, DomainError> {
+        // What a search passes over is nobody's name, and the beginning of everybody's.
+        if self.text.chars().all(|c| is_space(c) || is_passed_over(c)) {
+            return Ok(Hits::default());
+        }
         let moment_ms = after.map_or_else(|| domain.clock.now_ms(), |place| place.moment_ms);
         let place = |found: &Found| Place { moment_ms, rank: found.rank, id: found.id };
         let (mut shown, mut away) = (Vec::new(), BTreeSet::new());

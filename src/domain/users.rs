@@ -91,7 +91,7 @@ pub fn is_handle(text: &str) -> bool {
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// The person with this handle, in any case.
+/// The person with this handle, in any case, if the viewer may see them.
 ///
 /// # Errors
 /// The shard of the handle's claim, or the user's, is away.
@@ -100,6 +100,21 @@ pub async fn by_handle(
     domain: &Domain,
     handle: &str,
 ) -> Result<Option<UserId>, DomainError> {
+    let Some(user) = row_by_handle(op, domain, handle).await? else { return Ok(None) };
+    let id = user.id;
+    let visible = policy::visible_people(op, domain, HashMap::from([(id, user)])).await?;
+    Ok(visible.contains_key(&id).then_some(id))
+}
+
+/// The user with this handle, in any case, suspended or not: for operators.
+///
+/// # Errors
+/// The shard of the handle's claim, or the user's, is unavailable.
+pub async fn row_by_handle(
+    op: &Operation,
+    domain: &Domain,
+    handle: &str,
+) -> Result<Option<User>, DomainError> {
     let handle = handle.to_lowercase();
     if !is_handle(&handle) {
         return Ok(None);
@@ -113,8 +128,8 @@ pub async fn by_handle(
         .await?;
     let Some(claim) = claim else { return Ok(None) };
     // A claim may be that of a sign-up that never finished.
-    let found = get_many(op, domain, &[claim.user_id]).await?;
-    Ok(found.get(&claim.user_id).filter(|user| user.handle == handle).map(|user| user.id))
+    let found = rows(op, domain, &[claim.user_id]).await?.remove(&claim.user_id);
+    Ok(found.filter(|user| user.handle == handle))
 }
 
 /// The people with these handles (in lower case) that the viewer may see; one statement a shard for

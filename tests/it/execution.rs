@@ -221,9 +221,10 @@ async fn a_mutation_that_is_not_done_in_time_goes_on_and_its_client_hears_so() {
     };
     with_roles_and_config(&[Role::Server], slow_to_pay, async |app| {
         let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        let sol = app.sign_up("sol").await;
         let offer = "mutation { productCreate(input: {title: \"t\", description: \"\",
             price: {amount: \"1\", currency: \"EUR\"}, stock: 9}) { product { id } } }";
-        let product = app.ask(&ann, offer, json!({})).await.text("/productCreate/product/id");
+        let product = app.ask(&sol, offer, json!({})).await.text("/productCreate/product/id");
         let order = format!(
             "mutation {{ orderPlace(input: {{lines: [{{productId: \"{product}\", quantity: 1}}]}}) \
              {{ order {{ id }} userErrors {{ code }} }} }}"

@@ -48,7 +48,7 @@ async fn a_viewer_pays_for_what_they_ask_and_gets_back_what_they_did_not_use() {
 
             // Aliases gain nothing: each is paid for.
             let aliases: String =
-                (0..5).map(|n| format!("a{n}: home(first: 100) {{ nodes {{ id }} }} ")).collect();
+                (0..20).map(|n| format!("a{n}: home(first: 100) {{ nodes {{ id }} }} ")).collect();
             let (status, retry, body) =
                 post(app, Some(&ann), &json!({ "query": format!("{{ viewer {{ {aliases} }} }}") }))
                     .await;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::domain::text::characters;
 use crate::domain::users::is_handle;
 
 /// A name that an account may be found by.
@@ -44,6 +45,10 @@ pub(super) fn email_of(text: &str) -> Option<String> {
     let text = Some(text.trim()).filter(|text| text.len() <= MAX_EMAIL)?;
     let (local, domain) = text.split_once('@')?;
     let local: String = local.nfc().flat_map(char::to_lowercase).collect();
+    // Left out by the mapping below, it would be another address than the one that was read.
+    if domain.chars().any(is_unseen) {
+        return None;
+    }
     let domain: Cow<'_, str> = if domain.is_ascii() {
         domain.to_ascii_lowercase().into()
     } else {
@@ -69,6 +74,11 @@ pub(super) fn email_of(text: &str) -> Option<String> {
         && domain.contains('.')
         && !domain.split('.').any(str::is_empty))
     .then_some(email)
+}
+
+/// What is not seen in an address, or turns how it reads.
+fn is_unseen(c: char) -> bool {
+    characters::is_invisible(c) || characters::is_direction(c) || characters::is_space(c)
 }
 
 /// Most bytes of an address.

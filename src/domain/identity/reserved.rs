@@ -201,6 +201,7 @@ const RESERVED: &[&str] = &[
     "registration",
     "report",
     "reports",
+    "requests",
     "reset",
     "rss",
     "search",

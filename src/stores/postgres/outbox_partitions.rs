@@ -69,7 +69,8 @@ fn name(day: NaiveDate) -> String {
 }
 
 fn day_of(name: &str) -> Option<NaiveDate> {
-    NaiveDate::parse_from_str(name.strip_prefix("outbox_")?, "%Y%m%d").ok()
+    let digits = name.strip_prefix("outbox_").filter(|digits| digits.len() == 8)?;
+    NaiveDate::parse_from_str(digits, "%Y%m%d").ok()
 }
 
 /// The messages in the default partition, by day.

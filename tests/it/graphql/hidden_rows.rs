@@ -259,7 +259,7 @@ const ARGUMENTS: &str = "first: $first, after: $after";
 impl List {
     fn new(name: &str, query: &str, pointer: &'static str, wanted: Vec<String>) -> Self {
         let query = query.replace("ARGS", ARGUMENTS).replace("PAGE", PAGE);
-        let id = if query.contains("$id") { "$id: ID, " } else { "" };
+        let id = if query.contains("$id") { "$id: ID!, " } else { "" };
         Self {
             name: name.to_owned(),
             query: format!("query({id}$first: Int!, $after: String) {{ {query} }}"),

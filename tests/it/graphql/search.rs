@@ -146,7 +146,7 @@ async fn vowel_marks_and_what_is_not_seen_make_no_difference() {
         let ann = app.sign_up("ann").await;
         let pairs = [
             ("مَرْحَبًا", "مرحبا"),
-            ("مـرحـبا بكم", "مرحبا بكم"),
+            ("كـتـابـنا", "كتابنا"),
             ("שָׁלוֹם", "שלום"),
             ("ܫܠܳܡܳܐ", "ܫܠܡܐ"),
             ("cafe\u{301}teria", "caféteria"),

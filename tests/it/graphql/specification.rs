@@ -214,7 +214,7 @@ async fn mistakes_are_all_named_and_names_are_suggested_in_development_only() {
                         ),
                     ]
                 );
-                assert_eq!(errors[2]["locations"], json!([{ "line": 1, "column": 90 }]));
+                assert_eq!(errors[2]["locations"], json!([{ "line": 1, "column": 84 }]));
             },
         )
         .await;

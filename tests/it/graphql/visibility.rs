@@ -212,7 +212,7 @@ async fn the_suspended_are_seen_by_nobody_and_cannot_act() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whom_one_blocks_is_listed_page_by_page_and_is_nobody_elses_to_see() {
     with_app(async |app| {
-        let me = app.sign_up("me").await;
+        let me = app.sign_up("myself").await;
         let query = "query($after: String) { viewer { blockedUsers(first: 2, after: $after) \
             { edges { cursor node { handle } } pageInfo { hasNextPage endCursor } } } }";
         let handles = |answer: &Value| -> Vec<String> {

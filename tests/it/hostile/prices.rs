@@ -217,7 +217,8 @@ async fn every_statement_is_paid_for_and_no_operation_is_far_cheaper_than_anothe
 
 #[expect(clippy::print_stderr, reason = "figures for whoever reads the run")]
 fn hold(mut bills: Vec<Bill>) {
-    bills.retain(|bill| bill.statements > 0);
+    // A search is priced by the rows it looks through, not by its statements.
+    bills.retain(|bill| bill.statements > 0 && !bill.query.contains("Search("));
     bills.sort_by(|a, b| b.statements_a_point().total_cmp(&a.statements_a_point()));
     for bill in bills.iter().take(10).chain(bills.iter().rev().take(10)) {
         eprintln!(

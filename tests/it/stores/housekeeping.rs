@@ -155,6 +155,10 @@ async fn a_shard_whose_clock_is_behind_says_so_and_can_be_set_back() {
         for index in cluster.indexes() {
             let mut connection = cluster.shard(index).unwrap().direct().await.unwrap();
             let clock = id_clock::read(&mut connection).await.unwrap();
+            // A shard that has issued nothing yet has no clock to be behind.
+            if clock.highest_ms == 0 {
+                continue;
+            }
             assert!(clock.behind_ms() > 500_000, "{clock:?}");
             id_clock::set_back(&mut connection).await.unwrap();
             let clock = id_clock::read(&mut connection).await.unwrap();

@@ -20,8 +20,8 @@ async fn what_is_missing_or_was_not_finished_is_built_by_the_next_migration() {
         let all = i64::try_from(INDEXES.len()).unwrap();
         assert_eq!(valid().await, all);
         // As one that was stopped half-way leaves it.
-        client.batch_execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'posts_search'::regclass").await.unwrap();
-        client.batch_execute("DROP INDEX users_search").await.unwrap();
+        client.batch_execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'posts_search_key'::regclass").await.unwrap();
+        client.batch_execute("DROP INDEX users_search_key").await.unwrap();
         assert_eq!(valid().await, all - 2);
         assert_eq!(tokio::task::spawn(async move { migrate(&primary).await }).await.unwrap().expect("migrated"), Vec::<String>::new());
         assert_eq!(valid().await, all);

@@ -28,7 +28,7 @@ struct Scene {
 
 impl Scene {
     async fn new(app: &TestApp) -> Self {
-        let private = app.sign_up("private").await;
+        let private = app.sign_up("private_one").await;
         let suspended = app.sign_up("suspended").await;
         let blocker = app.sign_up("blocker").await;
         let renamed = app.sign_up("renamed").await;
@@ -41,7 +41,7 @@ impl Scene {
         ];
         app.post(&followed, "of followed").await;
         let (blocked, reader) = (app.sign_up("blocked").await, app.sign_up("reader").await);
-        let admin = app.sign_up("admin").await;
+        let admin = app.sign_up("warden").await;
         app.count("WITH made AS (UPDATE users SET is_admin = true WHERE handle = 'admin' RETURNING 1) SELECT count(*) FROM made").await;
         app.follow(&reader, &suspended).await;
         Self { private, suspended, blocker, blocked, renamed, followed, reader, admin, posts }

@@ -24,6 +24,7 @@ type Preference = NonNullable<NonNullable<ResultOf<typeof Preferences>['viewer']
 const NAMES: Record<string, string> = {
   FOLLOWED: 'New followers',
   FOLLOW_REQUESTED: 'Requests to follow you',
+  FOLLOW_ACCEPTED: 'Accepted requests',
   LIKED: 'Likes',
   COMMENTED: 'Comments',
   MENTION: 'Mentions',

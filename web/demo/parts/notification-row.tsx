@@ -60,6 +60,8 @@ function tell({ kind, post, comment, product, actor }: Told): { words: string; a
   switch (kind) {
     case 'FOLLOWED':
       return { words: 'follows you', to: actor ? paths.person(actor.handle) : undefined };
+    case 'FOLLOW_ACCEPTED':
+      return { words: 'accepted your request', to: actor ? paths.person(actor.handle) : undefined };
     case 'FOLLOW_REQUESTED':
       return { words: 'asks to follow you' };
     case 'LIKED':

@@ -125,7 +125,12 @@ impl Schema {
         found: &mut Vec<Path>,
     ) {
         for (fragment, object) in self.objects(name) {
-            let path: Path = path.iter().cloned().chain(fragment).collect();
+            // Objects of one interface have fields of one name and other types: each has its own name.
+            let alias = |name: &str| match &fragment {
+                Some(_) => format!("{object}_{name}: "),
+                None => String::new(),
+            };
+            let path: Path = path.iter().cloned().chain(fragment.clone()).collect();
             let fields = self.fields(object);
             if fields.is_empty() {
                 found.push(path);
@@ -140,7 +145,7 @@ impl Schema {
             let leaves = fields
                 .iter()
                 .filter(|field| self.is_leaf(field))
-                .map(|field| field.name.node.to_string());
+                .map(|field| format!("{}{}", alias(&field.name.node), field.name.node));
             let leaves = leaves.collect::<Vec<_>>().join(" ");
             if !leaves.is_empty() {
                 found.push(path.iter().cloned().chain([leaves]).collect());
@@ -154,7 +159,8 @@ impl Schema {
                 if is_last && !is_edge && !["PageInfo", "Money"].contains(&next) && !is_between {
                     continue;
                 }
-                let path: Path = path.iter().cloned().chain([call(field)]).collect();
+                let call = format!("{}{}", alias(&field.name.node), call(field));
+                let path: Path = path.iter().cloned().chain([call]).collect();
                 let is_last = is_last || is_edge || ASIDE.contains(&field.name.node.as_str());
                 self.walk(next, &path, seen, is_last, found);
             }
