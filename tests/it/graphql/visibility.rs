@@ -242,7 +242,8 @@ async fn whom_one_blocks_is_listed_page_by_page_and_is_nobody_elses_to_see() {
         assert_eq!(act(app, &me, "userUnblock", &others[1].id).await, json!([]));
         assert_eq!(handles(&ask(&me, json!(null)).await), ["four", "three"]);
         assert_eq!(handles(&ask(&four, json!(null)).await), Vec::<String>::new());
-        let bad = app.ask(&me, query, json!({ "after": "x" })).await;
+        let token = format!("Bearer {}", me.token);
+        let bad = app.send(&[("authorization", &token)], query, json!({ "after": "x" })).await;
         assert_eq!(bad.code(), "BAD_USER_INPUT");
     })
     .await;

@@ -42,7 +42,7 @@ impl Scene {
         app.post(&followed, "of followed").await;
         let (blocked, reader) = (app.sign_up("blocked").await, app.sign_up("reader").await);
         let admin = app.sign_up("warden").await;
-        app.count("WITH made AS (UPDATE users SET is_admin = true WHERE handle = 'admin' RETURNING 1) SELECT count(*) FROM made").await;
+        app.count("WITH made AS (UPDATE users SET is_admin = true WHERE handle = 'warden' RETURNING 1) SELECT count(*) FROM made").await;
         app.follow(&reader, &suspended).await;
         Self { private, suspended, blocker, blocked, renamed, followed, reader, admin, posts }
     }
