@@ -90,10 +90,11 @@ impl Admission {
         if state.unknown > 0 {
             if state.probe_at.take().is_some() {
                 tracing::info!(shard = self.breaker.shard.0, "commits are acknowledged again");
-                self.breaker.blocked(false);
             }
             state.unknown = 0;
         }
+        // With every commit, so that the alarm has data before anything was ever blocked.
+        self.breaker.blocked(false);
     }
 
     /// The commit was not acknowledged in time.
