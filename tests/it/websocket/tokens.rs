@@ -26,7 +26,7 @@ async fn entered(app: &TestApp, handle: &str) -> (String, String) {
 async fn a_socket_ends_with_its_token_and_not_with_its_next_one() {
     with_roles_and_config(
         &[Role::Server],
-        |config| config.auth.access_ttl_s = 3,
+        |config| config.auth.access_ttl_s = 10,
         async |app| {
             let ann = app.sign_up("ann").await;
             let (access, refresh) = entered(app, "ann").await;
