@@ -79,7 +79,8 @@ pub fn config_file() -> PathBuf {
     )
 }
 
-fn base_config() -> Config {
+/// The servers' configuration, for a process of the tests.
+pub fn base_config() -> Config {
     let mut config = Config::load(Some(&config_file()))
         .expect("the servers' configuration: run `infra/local/up servers`");
     // As `make up` has it: tests look at the schema and at explanations.

@@ -1,5 +1,4 @@
-//! Redis against a real server (`PLAZA_REDIS__URL`, by default the local system's), each test under
-//! a prefix of its own.
+//! Redis against the local system's real server, each test under a prefix of its own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use plaza::stores::redis::Redis;
 use plaza::stores::redis::cache::{CachePolicy, Cached};
 use plaza::stores::redis::keys::Keys;
 use plaza::stores::redis::timelines::Timeline;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -46,12 +46,18 @@ impl Cached for LocalRow {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where the servers are is all that tests take from the environment"
-)]
+/// The local system's, with its password.
 fn server() -> String {
-    std::env::var("PLAZA_REDIS__URL").unwrap_or_else(|_| "redis://127.0.0.1:16379/0".to_owned())
+    crate::app::base_config().redis.url.expose_secret().to_owned()
+}
+
+/// The server's URL with a listener in its place, and the server's own `host:port`.
+fn by_way_of(listener: &TcpListener) -> (String, String) {
+    let url = server();
+    // `redis://:password@host:port/db`
+    let at = url.rsplit('@').next().unwrap().trim_start_matches("redis://");
+    let at = at.split('/').next().unwrap().to_owned();
+    (url.replace(&at, &listener.local_addr().unwrap().to_string()), at)
 }
 
 fn config(url: &str, pool: u32) -> RedisConfig {
@@ -427,8 +433,7 @@ async fn one_connection_carries_many_commands_at_a_time_and_a_dead_one_is_replac
     // A wire to the server that can be cut, and that takes 50 ms: one command after another would
     // take 5 s.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("redis://{}/0", listener.local_addr().unwrap());
-    let address = server().trim_start_matches("redis://").split('/').next().unwrap().to_owned();
+    let (url, address) = by_way_of(&listener);
     let cut = Arc::new(std::sync::Mutex::new(CancellationToken::new()));
     let (mut tasks, cutter) = (JoinSet::new(), Arc::clone(&cut));
     tasks.spawn(async move {
@@ -470,11 +475,7 @@ async fn one_slow_answer_is_no_outage() {
     use std::sync::atomic::{AtomicU64, Ordering};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    // `redis://:password@host:port/db`, through the listener.
-    let server = server();
-    let address = server.trim_start_matches("redis://").rsplit('@').next().unwrap();
-    let address = address.split('/').next().unwrap().to_owned();
-    let url = server.replace(&address, &listener.local_addr().unwrap().to_string());
+    let (url, address) = by_way_of(&listener);
     // So many answers are kept back for longer than anybody waits.
     let kept_back = Arc::new(AtomicU64::new(0));
     let (mut tasks, keeps) = (JoinSet::new(), Arc::clone(&kept_back));

@@ -1,5 +1,7 @@
 //! A socket lives as long as its access token, or as the one that came after it.
 
+use std::time::Duration;
+
 use plaza::cli::roles::Role;
 use serde_json::json;
 
@@ -35,19 +37,16 @@ async fn a_socket_ends_with_its_token_and_not_with_its_next_one() {
                 (Socket::of(app, Some(&person)).await, Socket::of(app, Some(&person)).await);
             kept.subscribe("s", "subscription { homeUpdated { cursor } }", json!({})).await;
             let bring = |token: &str| json!({ "type": "ping", "payload": { "authorization": format!("Bearer {token}") } });
-            // One socket is given one new token after the other, until the other one has ended.
+            // One socket is given a new token each second, until the other one has ended.
             let mut refresh = refresh;
             {
                 let mut ended = std::pin::pin!(left.closed());
-                loop {
-                    let (access, next) = tokio::select! {
-                        biased;
-                        code = &mut ended => {
-                            assert_eq!(code, 4403, "its token has ended");
-                            break;
-                        }
-                        next = refreshed(app, &refresh) => next,
-                    };
+                while let Err(_elapsed) =
+                    tokio::time::timeout(Duration::from_secs(1), &mut ended).await.map(|code| {
+                        assert_eq!(code, 4403, "its token has ended");
+                    })
+                {
+                    let (access, next) = refreshed(app, &refresh).await;
                     refresh = next;
                     kept.say(bring(&access)).await;
                     let Heard::Message(pong) = kept.hear().await else { panic!("closed") };

@@ -236,7 +236,8 @@ async fn world(app: &TestApp) -> World {
         .cloned()
         .collect(),
         marks: marks.into_iter().map(|(mark, kind)| (mark.to_owned(), kind)).collect(),
-        own: ["blocked", "blocker", "follower"]
+        // The stranger buys among the mutations.
+        own: ["blocked", "blocker", "follower", "stranger"]
             .map(|buyer| (buyer, "mark-product".to_owned(), "lines"))
             .into_iter()
             .chain(["mark-reply", &reply].map(|mark| ("follower", mark.to_owned(), "node(id:")))
