@@ -243,7 +243,8 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
     context.wants_explanation = headers.contains_key(EXPLAIN);
     let seen = context.token.clone();
     let Around { id, address, .. } = around;
-    match execute(served, Asked { prepared, context, address, request_id: id }).await {
+    let asked = Asked { prepared, context, address, request_id: id };
+    match Box::pin(execute(served, asked)).await {
         Ok(executed) => {
             with_token(&served.app, seen, executed.written, ran(accept, executed.rendered))
         }

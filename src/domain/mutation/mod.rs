@@ -16,6 +16,7 @@ mod key;
 mod sweep;
 mod tx;
 
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::error::Elapsed;
@@ -56,17 +57,13 @@ pub struct Mutation<'a, P> {
 /// Those of `asked` and `work`; `IDEMPOTENCY_CONFLICT` for a key that named something else; a shard
 /// that is unavailable. [`StoreError::OutcomeUnknown`] also when another attempt under the same key
 /// had not ended by the deadline.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "the signature says that the future may move between threads"
-)]
 pub fn mutate<'a, A, T, P, W>(
     op: &'a Operation,
     domain: &'a Domain,
     mutation: Mutation<'a, P>,
     asked: impl Future<Output = Result<A, DomainError>> + Send + 'a,
     work: W,
-) -> impl Future<Output = Result<T, DomainError>> + Send + 'a
+) -> BoxFuture<'a, Result<T, DomainError>>
 where
     A: Send + 'a,
     T: Serialize + DeserializeOwned + Send + Sync + 'a,
@@ -76,7 +73,8 @@ where
         + Send
         + 'a,
 {
-    async move {
+    // Its room is on the heap: every resolver would carry it otherwise.
+    Box::pin(async move {
         let own = domain.cluster.shard_of_id(mutation.user);
         let at = At { op, domain, shard: mutation.shard };
         // Only what is not answered as before counts.
@@ -97,23 +95,19 @@ where
             at.release(own, &named).await;
         }
         done
-    }
+    })
 }
 
 /// Writes without a key: what no client asks for, or what is told apart by something else.
 ///
 /// # Errors
 /// Those of `work`; the shard's unavailability.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "the signature says that the future may move between threads"
-)]
 pub fn write<'a, T, W>(
     op: &'a Operation,
     domain: &'a Domain,
     shard: ShardIndex,
     work: W,
-) -> impl Future<Output = Result<T, DomainError>> + Send + 'a
+) -> BoxFuture<'a, Result<T, DomainError>>
 where
     T: Send + 'a,
     for<'c> W: AsyncFnOnce(&'c mut Tx) -> Result<T, DomainError>
@@ -121,12 +115,12 @@ where
         + Send
         + 'a,
 {
-    async move {
+    Box::pin(async move {
         let at = At { op, domain, shard };
         let mut tx = at.begin().await?;
         let worked = timeout_at(op.deadline, work(&mut tx)).await;
         at.end(tx, worked).await
-    }
+    })
 }
 
 /// Where a mutation with a key is done.
@@ -232,7 +226,7 @@ impl At<'_> {
             Ok::<T, DomainError>(value)
         })
         .await;
-        let Tx { transaction, effects, .. } = tx;
+        let Tx { transaction, effects, .. } = *tx;
         let (value, transaction) = transaction.after(worked).await?;
         let lsn = transaction.commit().await?;
         effects.apply(self.op, self.domain, self.shard, lsn).await;
@@ -270,7 +264,7 @@ impl At<'_> {
                 return Err(error);
             }
         };
-        let Standing::Answered(answer) = standing else { return Ok(Taken::Now(tx)) };
+        let Standing::Answered(answer) = standing else { return Ok(Taken::Now(Box::new(tx))) };
         let (value, effects) = answer.into_value()?;
         let lsn = tx.transaction.commit().await?;
         effects.apply(self.op, self.domain, self.shard, lsn).await;
@@ -281,7 +275,7 @@ impl At<'_> {
 /// A key that an attempt wanted.
 enum Taken<T> {
     /// It has it: nobody else can do anything under it until the transaction ends.
-    Now(Tx),
+    Now(Box<Tx>),
     /// This was answered.
     Before(T),
 }

@@ -117,11 +117,9 @@ mod tests {
     #[test]
     fn the_databases_lists_of_characters_are_those_of_unicode() {
         let migration = include_str!("../../../migrations/00000000000014_search_key/up.sql");
-        for (what, holds) in [
-            ("passed over", is_passed_over as fn(char) -> bool),
-            ("unspaced", is_unspaced as fn(char) -> bool),
-        ] {
-            let expected = ranges(holds);
+        for (what, expected) in
+            [("passed over", ranges(is_passed_over)), ("unspaced", ranges(is_unspaced))]
+        {
             assert!(migration.contains(&format!("[{expected}]")), "{what}: [{expected}]");
         }
     }

@@ -61,6 +61,11 @@ struct Graph {
     directives: Vec<Vec<usize>>,
 }
 
+/// A member of an object, `null` where there is none.
+fn part<'v>(value: &'v serde_json::Value, name: &str) -> &'v serde_json::Value {
+    value.get(name).unwrap_or(&serde_json::Value::Null)
+}
+
 impl Graph {
     fn of_schema() -> &'static Self {
         static GRAPH: OnceLock<Graph> = OnceLock::new();
@@ -68,38 +73,41 @@ impl Graph {
             // Nothing in it waits for anything.
             let answer = crate::graphql::schema::schema().execute(EVERYTHING).now_or_never();
             let data = answer.and_then(|answer| answer.data.into_json().ok()).unwrap_or_default();
-            Self::read(&data["__schema"])
+            Self::read(part(&data, "__schema"))
         })
     }
 
     fn read(schema: &serde_json::Value) -> Self {
         let mut graph = Self::default();
         let each = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
-        for listed in each(&schema["types"]) {
+        for listed in each(part(schema, "types")) {
             let place = graph.reference(&listed);
             graph.listed.push(place);
         }
-        for listed in each(&schema["types"]) {
+        for listed in each(part(schema, "types")) {
             let place = graph.reference(&listed);
             let mut made = Type::default();
-            for field in each(&listed["fields"]) {
-                let args = each(&field["args"]).iter().map(|arg| graph.input(arg)).collect();
-                let ty = graph.reference(&field["type"]);
+            for field in each(part(&listed, "fields")) {
+                let args = each(part(&field, "args")).iter().map(|arg| graph.input(arg)).collect();
+                let ty = graph.reference(part(&field, "type"));
                 made.fields.push(graph.fields.len());
                 graph.fields.push((args, ty));
             }
-            made.inputs = each(&listed["inputFields"]).iter().map(|one| graph.input(one)).collect();
+            made.inputs =
+                each(part(&listed, "inputFields")).iter().map(|one| graph.input(one)).collect();
             made.interfaces =
-                each(&listed["interfaces"]).iter().map(|one| graph.reference(one)).collect();
-            made.possible =
-                each(&listed["possibleTypes"]).iter().map(|one| graph.reference(one)).collect();
-            made.enum_values = vec![0; each(&listed["enumValues"]).len()];
+                each(part(&listed, "interfaces")).iter().map(|one| graph.reference(one)).collect();
+            made.possible = each(part(&listed, "possibleTypes"))
+                .iter()
+                .map(|one| graph.reference(one))
+                .collect();
+            made.enum_values = vec![0; each(part(&listed, "enumValues")).len()];
             if let Some(held) = graph.types.get_mut(place) {
                 *held = made;
             }
         }
-        for directive in each(&schema["directives"]) {
-            let args = each(&directive["args"]).iter().map(|arg| graph.input(arg)).collect();
+        for directive in each(part(schema, "directives")) {
+            let args = each(part(&directive, "args")).iter().map(|arg| graph.input(arg)).collect();
             graph.directives.push(args);
         }
         for name in ["queryType", "mutationType", "subscriptionType"] {
@@ -110,17 +118,17 @@ impl Graph {
     }
 
     fn input(&mut self, input: &serde_json::Value) -> usize {
-        let ty = self.reference(&input["type"]);
+        let ty = self.reference(part(input, "type"));
         self.inputs.push(ty);
         self.inputs.len() - 1
     }
 
     /// The place of a type, which is made when it is first referred to.
     fn reference(&mut self, ty: &serde_json::Value) -> usize {
-        let of = ty["ofType"].is_object().then(|| self.reference(&ty["ofType"]));
+        let of = part(ty, "ofType").is_object().then(|| self.reference(part(ty, "ofType")));
         let name = match of {
-            Some(of) => format!("{} {of}", ty["kind"].as_str().unwrap_or_default()),
-            None => ty["name"].as_str().unwrap_or_default().to_owned(),
+            Some(of) => format!("{} {of}", part(ty, "kind").as_str().unwrap_or_default()),
+            None => part(ty, "name").as_str().unwrap_or_default().to_owned(),
         };
         if let Some(place) = self.names.get(&name) {
             return *place;

@@ -329,6 +329,6 @@ async fn begin(
     if kind == OperationType::Subscription {
         return Ok(subscribe(&served, asked).await?.boxed());
     }
-    let executed = span.run(execute(&served, asked)).await?;
+    let executed = span.run(Box::pin(execute(&served, asked))).await?;
     Ok(stream::iter([executed.rendered]).boxed())
 }

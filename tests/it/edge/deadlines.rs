@@ -70,6 +70,11 @@ async fn commits_hang(app: &TestApp) {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "figures for whoever reads the run")]
+fn figure(line: &str) {
+    eprintln!("{line}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn commits_that_hang_are_answered_by_plaza_and_set_no_server_aside() {
     with_config(as_deployed, async |app| {
@@ -104,7 +109,9 @@ async fn commits_that_hang_are_answered_by_plaza_and_set_no_server_aside() {
             }
             assert!(writes.iter().any(|answer| answer.code() == "OUTCOME_UNKNOWN"));
             let took: Vec<u128> = writes.iter().map(|answer| answer.took.as_millis()).collect();
-            eprintln!("commits that hang: answered after {took:?} ms; reads at most {worst:?}");
+            figure(&format!(
+                "commits that hang: answered after {took:?} ms; reads at most {worst:?}"
+            ));
             let log = nginx.log();
             assert!(!log.contains("timed out") && !log.contains("no live upstreams"), "{log}");
         })
@@ -135,7 +142,7 @@ async fn a_query_that_is_too_slow_is_begun_at_one_server_only() {
             let answer = asked(&nginx.app(app), Some(&ann.token), query).await;
             drop(locks);
             assert_eq!((answer.status, &*answer.code()), (200, "TIMEOUT"), "{}", answer.text);
-            eprintln!("a query that waits for ever: answered after {:?}", answer.took);
+            figure(&format!("a query that waits for ever: answered after {:?}", answer.took));
             // Before nginx would have begun it anew.
             let attempt = Duration::from_millis(configured("proxy_read_timeout"));
             assert!(answer.took < attempt, "{:?}", answer.took);
@@ -164,7 +171,7 @@ async fn a_hung_or_dead_server_costs_a_few_and_fails_none() {
                     assert_eq!((answer.status, answer.json()["errors"].is_null()), (200, true));
                     slow += u32::from(answer.took > Duration::from_secs(3));
                 }
-                eprintln!("{what}: {slow} of 300 waited for it");
+                figure(&format!("{what}: {slow} of 300 waited for it"));
                 // One request a worker finds out; then one now and then, more on a busy machine.
                 let tries = 3 + u32::try_from(began.elapsed().as_secs()).unwrap() / 6;
                 assert!(slow <= tries, "{what}: {slow} of at most {tries}");

@@ -142,7 +142,6 @@ impl Scene {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
-        println!("hidden after {:?}", since.elapsed());
         for _ in 0..10 {
             for server in servers {
                 assert_eq!(self.stale(server).await, [""; 0], "shown again");
@@ -227,7 +226,7 @@ async fn redis_emptied_after_it_was_invalidated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_restarted_empty_meanwhile() {
     with_scene(async |scene, servers, redis, _| {
-        let (changed, ()) = tokio::join!(scene.change(&servers[0]), redis.restart());
+        let (changed, ()) = tokio::join!(Box::pin(scene.change(&servers[0])), redis.restart());
         changed
     })
     .await;
