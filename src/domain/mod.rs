@@ -4,6 +4,7 @@
 pub mod analytics;
 pub mod blocks;
 pub mod cache_trust;
+mod cached;
 pub mod comments;
 pub mod effects;
 pub mod error;

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::cached::{self, Load};
 use super::{
     Domain, DomainError, Fill, Mutation, Operation, Page, PageRequest, Tx, UserError,
     UserErrorCode, mutate, policy, text,
@@ -11,6 +12,7 @@ use super::{
 use crate::ids::{Id, ProductId, UserId};
 use crate::protocol::events::Event;
 use crate::read_models::product_sales;
+use crate::stores::StoreError;
 use crate::stores::postgres::products::{self as store, ProductRow};
 use crate::stores::postgres::{Connection, ReadSession};
 use crate::stores::redis::cache::Cached;
@@ -169,114 +171,82 @@ pub async fn create(
     .await
 }
 
-async fn load(
-    domain: &Domain,
-    reads: &ReadSession,
-    ids: &[i64],
-) -> Result<HashMap<i64, Product>, DomainError> {
-    let ids = ids.iter().copied().map(ProductId::from_i64);
-    let rows = domain
-        .cluster
-        .scatter_ids(reads, ids, async |connection: &mut Connection, ids: &[i64]| {
-            store::get_many(connection, ids).await
-        })
-        .await
-        .complete()?;
-    Ok(rows.into_iter().flatten().map(|row| (row.id.as_i64(), Product::from(row))).collect())
+impl Load for Product {
+    type Key = ProductId;
+
+    async fn load(
+        connection: &mut Connection,
+        ids: &[i64],
+    ) -> Result<Vec<(ProductId, Self)>, StoreError> {
+        let rows = store::get_many(connection, ids).await?;
+        Ok(rows.into_iter().map(|row| (row.id, Self::from(row))).collect())
+    }
 }
 
-/// Products by id, through the cache; those that do not exist are left out.
+/// Products by id, through the cache; those that do not exist, or whose seller the viewer may not
+/// see, are left out.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn get_many(
     op: &Operation,
     domain: &Domain,
     ids: &[ProductId],
 ) -> Result<HashMap<ProductId, Product>, DomainError> {
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let found = domain
-        .redis
-        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| {
-            load(domain, &op.reads, missing).await
-        })
-        .await?;
-    let products: Vec<Product> = found.into_values().collect();
-    let sellers = policy::passing(
-        op,
-        domain,
-        products.iter().map(|product| product.seller_id),
-        policy::voice_is_visible,
-    )
-    .await?;
-    Ok(products
-        .into_iter()
-        .filter(|product| sellers.contains(&product.seller_id))
-        .map(|product| (product.id, product))
-        .collect())
+    visible(op, domain, cached::get(op, domain, ids).await?).await
 }
 
 /// What products are called, whoever asks; those that do not exist are left out.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn titles_of(
     op: &Operation,
     domain: &Domain,
     ids: &[ProductId],
 ) -> Result<HashMap<ProductId, String>, DomainError> {
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let found = domain
-        .redis
-        .get_many(op.cache_policy(), &raw, async |missing: &[i64]| {
-            load(domain, &op.reads, missing).await
-        })
-        .await?;
-    Ok(found.into_values().map(|product: Product| (product.id, product.title)).collect())
+    let found = cached::get(op, domain, ids).await?;
+    Ok(found.into_iter().map(|(id, product): (_, Product)| (id, product.title)).collect())
 }
 
 /// Products by id that the viewer may see, from the primaries, past every cache: for whatever
 /// decides a write.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn current(
     op: &Operation,
     domain: &Domain,
     ids: &[ProductId],
 ) -> Result<HashMap<ProductId, Product>, DomainError> {
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let found = load(domain, &ReadSession::primary(domain.cluster.len()), &raw).await?;
-    let products: Vec<Product> = found.into_values().collect();
-    let sellers = policy::passing(
-        op,
-        domain,
-        products.iter().map(|product| product.seller_id),
-        policy::voice_is_visible,
-    )
-    .await?;
-    Ok(products
-        .into_iter()
-        .filter(|product| sellers.contains(&product.seller_id))
-        .map(|product| (product.id, product))
-        .collect())
+    let primary = ReadSession::primary(domain.cluster.len());
+    let found = cached::load(domain, &primary, ids.iter().copied()).await?;
+    visible(op, domain, found.into_iter().collect()).await
+}
+
+/// Those whose seller the viewer may see.
+async fn visible(
+    op: &Operation,
+    domain: &Domain,
+    mut products: HashMap<ProductId, Product>,
+) -> Result<HashMap<ProductId, Product>, DomainError> {
+    let sellers = products.values().map(|product| product.seller_id);
+    let sellers = policy::passing(op, domain, sellers, policy::voice_is_visible).await?;
+    products.retain(|_, product| sellers.contains(&product.seller_id));
+    Ok(products)
 }
 
 /// Who sells these products, whoever asks.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub(super) async fn sellers_of(
     op: &Operation,
     domain: &Domain,
     ids: &[ProductId],
 ) -> Result<Vec<UserId>, DomainError> {
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    Ok(load(domain, &op.reads, &raw)
-        .await?
-        .into_values()
-        .map(|product| product.seller_id)
-        .collect())
+    let found = cached::load::<Product>(domain, &op.reads, ids.iter().copied()).await?;
+    Ok(found.into_iter().map(|(_, product)| product.seller_id).collect())
 }
 
 /// The newest products of all shards that the viewer may see; cursor = product id. The numbers of

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::cached::{self, Load};
 use super::{Domain, DomainError, Operation};
 use crate::ids::{Id, UserId};
 use crate::read_models::profile_counts;
+use crate::stores::StoreError;
 use crate::stores::postgres::Connection;
 use crate::stores::redis::cache::Cached;
 
@@ -29,6 +31,22 @@ impl Cached for ProfileCounts {
     }
 }
 
+impl Load for ProfileCounts {
+    type Key = UserId;
+
+    async fn load(
+        connection: &mut Connection,
+        ids: &[i64],
+    ) -> Result<Vec<(UserId, Self)>, StoreError> {
+        let rows = profile_counts::load(connection, ids).await?.into_iter();
+        let counts = rows.map(|row| {
+            let (posts, following, version) = (row.posts, row.following, row.version);
+            (UserId::from_i64(row.user_id), Self { posts, following, version })
+        });
+        Ok(counts.collect())
+    }
+}
+
 /// What others have done, counted by a projection that has versions of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FollowerCount {
@@ -46,6 +64,22 @@ impl Cached for FollowerCount {
     }
 }
 
+impl Load for FollowerCount {
+    type Key = UserId;
+
+    async fn load(
+        connection: &mut Connection,
+        ids: &[i64],
+    ) -> Result<Vec<(UserId, Self)>, StoreError> {
+        let rows = profile_counts::load_followers(connection, ids).await?.into_iter();
+        let counts = rows.map(|row| {
+            let (followers, version) = (row.followers, row.version);
+            (UserId::from_i64(row.user_id), Self { followers, version })
+        });
+        Ok(counts.collect())
+    }
+}
+
 /// Posts and follows by user, through the cache; an entry for every user that exists.
 ///
 /// # Errors
@@ -55,42 +89,7 @@ pub async fn get_many(
     domain: &Domain,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, ProfileCounts>, DomainError> {
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let found = domain
-        .redis
-        .get_many(
-            op.cache_policy(),
-            &raw,
-            async |missing: &[i64]| -> Result<HashMap<i64, ProfileCounts>, DomainError> {
-                let missing = missing.iter().copied().map(UserId::from_i64);
-                let rows = domain
-                    .cluster
-                    .scatter_ids(
-                        &op.reads,
-                        missing,
-                        async |connection: &mut Connection, ids: &[i64]| {
-                            profile_counts::load(connection, ids).await
-                        },
-                    )
-                    .await
-                    .complete()?;
-                let rows = rows.into_iter().flatten();
-                Ok(rows
-                    .map(|row| {
-                        (
-                            row.user_id,
-                            ProfileCounts {
-                                posts: row.posts,
-                                following: row.following,
-                                version: row.version,
-                            },
-                        )
-                    })
-                    .collect())
-            },
-        )
-        .await?;
-    Ok(found.into_iter().map(|(id, counts)| (UserId::from_i64(id), counts)).collect())
+    cached::get(op, domain, ids).await
 }
 
 /// Followers by user, through the cache; an entry for every id.
@@ -102,36 +101,5 @@ pub async fn followers_of_many(
     domain: &Domain,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, FollowerCount>, DomainError> {
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let found = domain
-        .redis
-        .get_many(
-            op.cache_policy(),
-            &raw,
-            async |missing: &[i64]| -> Result<HashMap<i64, FollowerCount>, DomainError> {
-                let missing = missing.iter().copied().map(UserId::from_i64);
-                let rows = domain
-                    .cluster
-                    .scatter_ids(
-                        &op.reads,
-                        missing,
-                        async |connection: &mut Connection, ids: &[i64]| {
-                            profile_counts::load_followers(connection, ids).await
-                        },
-                    )
-                    .await
-                    .complete()?;
-                let rows = rows.into_iter().flatten();
-                Ok(rows
-                    .map(|row| {
-                        (
-                            row.user_id,
-                            FollowerCount { followers: row.followers, version: row.version },
-                        )
-                    })
-                    .collect())
-            },
-        )
-        .await?;
-    Ok(found.into_iter().map(|(id, count)| (UserId::from_i64(id), count)).collect())
+    cached::get(op, domain, ids).await
 }

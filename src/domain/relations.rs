@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::cached::{self, Load};
 use super::profile_counts::ProfileCounts;
 use super::{Domain, DomainError, Operation, Tx};
 use crate::ids::{Id, UserId};
+use crate::stores::StoreError;
 use crate::stores::postgres::users::Versions;
 use crate::stores::postgres::{Connection, follows as store};
 use crate::stores::redis::cache::Cached;
@@ -30,6 +32,28 @@ impl Cached for Relations {
     const LOCAL: bool = false;
     fn version(&self) -> i64 {
         self.version
+    }
+}
+
+impl Load for Relations {
+    type Key = UserId;
+
+    async fn load(
+        connection: &mut Connection,
+        ids: &[i64],
+    ) -> Result<Vec<(UserId, Self)>, StoreError> {
+        let users = |raw: Vec<i64>| raw.into_iter().map(UserId::from_i64).collect::<Vec<_>>();
+        let rows = store::relations(connection, ids).await?.into_iter();
+        let relations = rows.map(|row| {
+            let relations = Self {
+                version: row.version,
+                followees: users(row.followees),
+                blocking: users(row.blocking),
+                blocked_by: users(row.blocked_by),
+            };
+            (UserId::from_i64(row.user_id), relations)
+        });
+        Ok(relations.collect())
     }
 }
 
@@ -71,40 +95,8 @@ pub(super) async fn of_many(
     op: &Operation,
     domain: &Domain,
     users: &[UserId],
-) -> Result<HashMap<i64, Relations>, DomainError> {
-    let ids: Vec<i64> = users.iter().map(|user| user.as_i64()).collect();
-    domain
-        .redis
-        .get_many(
-            op.cache_policy(),
-            &ids,
-            async |missing: &[i64]| -> Result<HashMap<i64, Relations>, DomainError> {
-                let missing = missing.iter().copied().map(UserId::from_i64);
-                let rows = domain
-                    .cluster
-                    .scatter_ids(
-                        &op.reads,
-                        missing,
-                        async |connection: &mut Connection, ids: &[i64]| {
-                            store::relations(connection, ids).await
-                        },
-                    )
-                    .await
-                    .complete()?;
-                let ids = |raw: Vec<i64>| raw.into_iter().map(UserId::from_i64).collect::<Vec<_>>();
-                let relations = rows.into_iter().flatten().map(|row| {
-                    let relations = Relations {
-                        version: row.version,
-                        followees: ids(row.followees),
-                        blocking: ids(row.blocking),
-                        blocked_by: ids(row.blocked_by),
-                    };
-                    (row.user_id, relations)
-                });
-                Ok(relations.collect())
-            },
-        )
-        .await
+) -> Result<HashMap<UserId, Relations>, DomainError> {
+    cached::get(op, domain, users).await
 }
 
 /// The viewer's relations, read once an operation, and again after it has written; nobody's for the

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::relations::{self, Relations};
 use super::{Domain, DomainError, Operation};
-use crate::ids::{Id, UserId};
+use crate::ids::UserId;
 use crate::stores::StoreError;
 use crate::stores::postgres::ShardIndex;
 
@@ -81,9 +81,8 @@ impl RelationsBatch {
                 let users: Vec<UserId> = asked.iter().map(|(user, _)| *user).collect();
                 let loaded = load(&domain, &users).await.map_err(Arc::new);
                 for (user, answer) in asked {
-                    let relations = loaded
-                        .as_ref()
-                        .map(|found| found.get(&user.as_i64()).cloned().unwrap_or_default());
+                    let relations =
+                        loaded.as_ref().map(|found| found.get(&user).cloned().unwrap_or_default());
                     // Who asked may have left.
                     let _left = answer.send(relations.map_err(Arc::clone));
                 }
@@ -110,7 +109,7 @@ impl Drop for Ended<'_> {
 async fn load(
     domain: &Domain,
     users: &[UserId],
-) -> Result<HashMap<i64, Arc<Relations>>, DomainError> {
+) -> Result<HashMap<UserId, Arc<Relations>>, DomainError> {
     let now = domain.clock.now_ms();
     let mut op = Operation::as_of(now, domain.cluster.len(), None, PATIENCE);
     op.cache_floor_ms = now;

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::cached::{self, Load};
 use super::comments::Comment;
 use super::{Domain, DomainError, Fill, Operation, Page, PageRequest, policy};
 use crate::ids::{CommentId, Id, PostId, UserId};
+use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, comments as store};
 use crate::stores::redis::cache::Cached;
 
@@ -180,18 +182,20 @@ pub async fn first_of_many(
     first: usize,
 ) -> Result<HashMap<PostId, Page<Comment>>, DomainError> {
     let found = if first < CACHED {
-        let raw: Vec<i64> = posts.iter().map(|post| post.as_i64()).collect();
-        domain
-            .redis
-            .get_many(op.cache_policy(), &raw, async |missing: &[i64]| {
-                load_first(op, domain, missing.iter().copied().map(PostId::from_i64), CACHED).await
-            })
-            .await?
+        cached::get(op, domain, posts).await?
     } else {
-        load_first(op, domain, posts.iter().copied(), first + 1).await?
+        let posts = posts.iter().copied();
+        let rows = domain
+            .cluster
+            .scatter_ids(&op.reads, posts, async |connection: &mut Connection, posts: &[i64]| {
+                load_first(connection, posts, first + 1).await
+            })
+            .await
+            .complete()?;
+        rows.into_iter().flatten().collect()
     };
     let (posts, mut pages): (Vec<i64>, Vec<Page<Comment>>) =
-        found.into_iter().map(|(post, comments)| (post, comments.page)).unzip();
+        found.into_iter().map(|(post, comments)| (post.as_i64(), comments.page)).unzip();
     keep_heard(op, domain, &mut pages).await?;
     let fills = posts.into_iter().zip(pages).map(|(post, page)| {
         let mut fill = Fill::new(PageRequest { first, after: None });
@@ -202,24 +206,27 @@ pub async fn first_of_many(
     Ok(pages.into_iter().map(|(post, page)| (PostId::from_i64(post), page)).collect())
 }
 
+impl Load for FirstComments {
+    type Key = PostId;
+
+    async fn load(
+        connection: &mut Connection,
+        ids: &[i64],
+    ) -> Result<Vec<(PostId, Self)>, StoreError> {
+        load_first(connection, ids, CACHED).await
+    }
+}
+
+/// The beginnings of one shard's posts, an entry for every post that exists.
 async fn load_first(
-    op: &Operation,
-    domain: &Domain,
-    posts: impl IntoIterator<Item = PostId>,
+    connection: &mut Connection,
+    posts: &[i64],
     first: usize,
-) -> Result<HashMap<i64, FirstComments>, DomainError> {
+) -> Result<Vec<(PostId, FirstComments)>, StoreError> {
     let limit = i64::try_from(first + 1).unwrap_or(i64::MAX);
-    let rows = domain
-        .cluster
-        .scatter_ids(&op.reads, posts, async |connection: &mut Connection, posts: &[i64]| {
-            store::first_of_many(connection, posts, limit).await
-        })
-        .await
-        .complete()?;
-    let mut by_post: HashMap<i64, (i64, Vec<(i64, Comment)>)> = HashMap::new();
-    for row in rows.into_iter().flatten() {
-        let (_, comments) =
-            by_post.entry(row.post_id.as_i64()).or_insert_with(|| (row.version, Vec::new()));
+    let mut by_post: HashMap<PostId, (i64, Vec<(i64, Comment)>)> = HashMap::new();
+    for row in store::first_of_many(connection, posts, limit).await? {
+        let (_, comments) = by_post.entry(row.post_id).or_insert_with(|| (row.version, Vec::new()));
         if let (Some(id), Some(author_id), Some(text)) = (row.id, row.author_id, row.text) {
             let (post_id, entities, reply_count) = (row.post_id, row.entities, row.reply_count);
             let comment = Comment {

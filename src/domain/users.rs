@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::cached::{self, Load};
 use super::{Domain, DomainError, Mutation, Operation, Tx, images, mutate, policy, text};
 use crate::ids::{Bucket, Id, ImageId, UserId};
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
+use crate::stores::StoreError;
 use crate::stores::postgres::{
     Connection, ShardIndex, claims, images as image_rows, users as store,
 };
@@ -20,6 +22,18 @@ impl Cached for User {
     const LOCAL: bool = true;
     fn version(&self) -> i64 {
         self.version
+    }
+}
+
+impl Load for User {
+    type Key = UserId;
+
+    async fn load(
+        connection: &mut Connection,
+        ids: &[i64],
+    ) -> Result<Vec<(UserId, Self)>, StoreError> {
+        let rows = store::get_many(connection, ids).await?;
+        Ok(rows.into_iter().map(|user| (user.id, user)).collect())
     }
 }
 
@@ -57,30 +71,7 @@ pub(super) async fn rows(
     domain: &Domain,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, User>, DomainError> {
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let found = domain
-        .redis
-        .get_many(
-            op.cache_policy(),
-            &raw,
-            async |missing: &[i64]| -> Result<HashMap<i64, User>, DomainError> {
-                let missing = missing.iter().copied().map(UserId::from_i64);
-                let rows = domain
-                    .cluster
-                    .scatter_ids(
-                        &op.reads,
-                        missing,
-                        async |connection: &mut Connection, ids: &[i64]| {
-                            store::get_many(connection, ids).await
-                        },
-                    )
-                    .await
-                    .complete()?;
-                Ok(rows.into_iter().flatten().map(|user| (user.id.as_i64(), user)).collect())
-            },
-        )
-        .await?;
-    Ok(found.into_values().map(|user| (user.id, user)).collect())
+    cached::get(op, domain, ids).await
 }
 
 /// Whether a text, already in lower case, can be somebody's handle.

@@ -3,12 +3,42 @@
 use std::collections::HashMap;
 
 use super::{Post, PostCounts};
+use crate::domain::cached::{self, Load};
 use crate::domain::{
     Domain, DomainError, Fill, Operation, Page, PageRequest, UserErrorCode, policy,
 };
 use crate::ids::{Id, PostId, UserId};
 use crate::read_models::post_counts;
+use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, posts as store};
+
+impl Load for Post {
+    type Key = PostId;
+
+    async fn load(
+        connection: &mut Connection,
+        ids: &[i64],
+    ) -> Result<Vec<(PostId, Self)>, StoreError> {
+        let rows = store::get_many(connection, ids).await?;
+        Ok(rows.into_iter().map(|post| (post.id, post)).collect())
+    }
+}
+
+impl Load for PostCounts {
+    type Key = PostId;
+
+    async fn load(
+        connection: &mut Connection,
+        ids: &[i64],
+    ) -> Result<Vec<(PostId, Self)>, StoreError> {
+        let rows = post_counts::load(connection, ids).await?.into_iter();
+        let counts = rows.map(|row| {
+            let (likes, comments, version) = (row.likes, row.comments, row.version);
+            (PostId::from_i64(row.post_id), Self { likes, comments, version })
+        });
+        Ok(counts.collect())
+    }
+}
 
 /// How long a second look, at a primary, may take.
 const FRESH: std::time::Duration = std::time::Duration::from_secs(1);
@@ -89,30 +119,7 @@ async fn stored(
     domain: &Domain,
     ids: &[PostId],
 ) -> Result<HashMap<PostId, Post>, DomainError> {
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let found = domain
-        .redis
-        .get_many(
-            op.cache_policy(),
-            &raw,
-            async |missing: &[i64]| -> Result<HashMap<i64, Post>, DomainError> {
-                let missing = missing.iter().copied().map(PostId::from_i64);
-                let rows = domain
-                    .cluster
-                    .scatter_ids(
-                        &op.reads,
-                        missing,
-                        async |connection: &mut Connection, ids: &[i64]| {
-                            store::get_many(connection, ids).await
-                        },
-                    )
-                    .await
-                    .complete()?;
-                Ok(rows.into_iter().flatten().map(|post| (post.id.as_i64(), post)).collect())
-            },
-        )
-        .await?;
-    Ok(found.into_values().map(|post| (post.id, post)).collect())
+    cached::get(op, domain, ids).await
 }
 
 /// A post's row, deleted or not, whoever asks.
@@ -269,40 +276,5 @@ pub async fn counts_many(
     domain: &Domain,
     ids: &[PostId],
 ) -> Result<HashMap<PostId, PostCounts>, DomainError> {
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let found = domain
-        .redis
-        .get_many(
-            op.cache_policy(),
-            &raw,
-            async |missing: &[i64]| -> Result<HashMap<i64, PostCounts>, DomainError> {
-                let missing = missing.iter().copied().map(PostId::from_i64);
-                let rows = domain
-                    .cluster
-                    .scatter_ids(
-                        &op.reads,
-                        missing,
-                        async |connection: &mut Connection, ids: &[i64]| {
-                            post_counts::load(connection, ids).await
-                        },
-                    )
-                    .await
-                    .complete()?;
-                let rows = rows.into_iter().flatten();
-                Ok(rows
-                    .map(|row| {
-                        (
-                            row.post_id,
-                            PostCounts {
-                                likes: row.likes,
-                                comments: row.comments,
-                                version: row.version,
-                            },
-                        )
-                    })
-                    .collect())
-            },
-        )
-        .await?;
-    Ok(found.into_iter().map(|(id, counts)| (PostId::from_i64(id), counts)).collect())
+    cached::get(op, domain, ids).await
 }

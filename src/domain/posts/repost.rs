@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::create::created;
 use super::delete::remove;
 use super::{Post, get_many_surely, require_visible, subject_of};
+use crate::domain::cached::{self, Load};
 use crate::domain::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, users};
 use crate::ids::{Id, PostId};
 use crate::protocol::events::Event;
 use crate::read_models::shares;
+use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, posts as post_rows, reposts as store};
 use crate::stores::redis::cache::Cached;
 
@@ -33,6 +35,22 @@ impl Cached for ShareCounts {
     const LOCAL: bool = true;
     fn version(&self) -> i64 {
         self.version
+    }
+}
+
+impl Load for ShareCounts {
+    type Key = PostId;
+
+    async fn load(
+        connection: &mut Connection,
+        ids: &[i64],
+    ) -> Result<Vec<(PostId, Self)>, StoreError> {
+        let rows = shares::load(connection, ids).await?.into_iter();
+        let counts = rows.map(|row| {
+            let (reposts, quotes, version) = (row.reposts, row.quotes, row.version);
+            (PostId::from_i64(row.post_id), Self { reposts, quotes, version })
+        });
+        Ok(counts.collect())
     }
 }
 
@@ -212,40 +230,5 @@ pub async fn share_counts_many(
     domain: &Domain,
     ids: &[PostId],
 ) -> Result<HashMap<PostId, ShareCounts>, DomainError> {
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let found = domain
-        .redis
-        .get_many(
-            op.cache_policy(),
-            &raw,
-            async |missing: &[i64]| -> Result<HashMap<i64, ShareCounts>, DomainError> {
-                let missing = missing.iter().copied().map(PostId::from_i64);
-                let rows = domain
-                    .cluster
-                    .scatter_ids(
-                        &op.reads,
-                        missing,
-                        async |connection: &mut Connection, ids: &[i64]| {
-                            shares::load(connection, ids).await
-                        },
-                    )
-                    .await
-                    .complete()?;
-                let rows = rows.into_iter().flatten();
-                Ok(rows
-                    .map(|row| {
-                        (
-                            row.post_id,
-                            ShareCounts {
-                                reposts: row.reposts,
-                                quotes: row.quotes,
-                                version: row.version,
-                            },
-                        )
-                    })
-                    .collect())
-            },
-        )
-        .await?;
-    Ok(found.into_iter().map(|(id, counts)| (PostId::from_i64(id), counts)).collect())
+    cached::get(op, domain, ids).await
 }
