@@ -43,11 +43,12 @@ pub struct World {
 const REPEAT_WINDOW: usize = 40;
 
 impl World {
-    /// The home feed that a person must have: newest first.
+    /// The home feed that a person must have, of those they follow and themselves: newest first.
     pub fn home(&self, person: i64) -> Vec<i64> {
         let followed = self.follows.get(&person).map(Vec::as_slice).unwrap_or_default();
         let posts: BTreeSet<i64> = followed
             .iter()
+            .chain([&person])
             .filter_map(|author| self.posts.get(author))
             .flatten()
             .copied()

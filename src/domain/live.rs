@@ -296,8 +296,8 @@ pub(super) async fn seen(domain: &Domain, viewer: Viewer) {
     }
 }
 
-/// Those of the posts that the viewer may see, and whose authors they still follow; no repost of
-/// what is right below it in their home.
+/// Those of the posts that the viewer may see, and that are their own or by people they still
+/// follow; no repost of what is right below it in their home.
 async fn visible(
     op: &Operation,
     domain: &Domain,
@@ -307,9 +307,10 @@ async fn visible(
         return Ok(Vec::new());
     }
     let found = posts::get_many_surely(op, domain, ids).await?;
+    let viewer = op.require_viewer()?.user_id;
     let relations = relations::of_viewer(op, domain).await?;
     let mut shown = Vec::with_capacity(found.len());
-    for post in found.into_values().filter(|post| relations.follows(post.author_id)) {
+    for post in found.into_values().filter(|post| relations.is_at_home(viewer, post.author_id)) {
         if !timelines::is_repeat(op, domain, &post).await? {
             shown.push(post);
         }

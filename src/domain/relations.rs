@@ -63,6 +63,21 @@ impl Relations {
         self.followees.binary_search(&user).is_ok()
     }
 
+    /// Whose posts are in the home feed of `user`, whose relations these are: those they follow, and
+    /// they themselves.
+    pub fn at_home(&self, user: UserId) -> Vec<UserId> {
+        let mut authors = self.followees.clone();
+        if let Err(place) = authors.binary_search(&user) {
+            authors.insert(place, user);
+        }
+        authors
+    }
+
+    /// Whether a post of `author` is in the home feed of `user`, whose relations these are.
+    pub fn is_at_home(&self, user: UserId, author: UserId) -> bool {
+        author == user || self.follows(author)
+    }
+
     /// Whether the person blocks somebody.
     pub fn blocks(&self, user: UserId) -> bool {
         self.blocking.binary_search(&user).is_ok()

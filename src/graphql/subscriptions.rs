@@ -58,7 +58,7 @@ pub struct Subscription;
 /// Each event costs the points that its selection costs; while the viewer's points do not suffice, events wait, and come in order once they do.
 #[Subscription]
 impl Subscription {
-    /// Posts as they come to the viewer's home feed: those of the people the viewer follows.
+    /// Posts as they come to the viewer's home feed: those of the people the viewer follows, and the viewer's own.
     async fn home_updated(
         &self,
         ctx: &Context<'_>,

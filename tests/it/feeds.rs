@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::app::{with_app, with_config};
+use crate::app::{with_app, with_config, with_server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_post_reaches_the_followers_and_nobody_else() {
@@ -14,7 +14,25 @@ async fn a_post_reaches_the_followers_and_nobody_else() {
         app.post(&ann, "hello").await;
         app.until("bob has it", async || app.home(&bob, 20).await == ["hello"]).await;
         assert_eq!(app.home(&eve, 20).await, Vec::<String>::new());
-        assert_eq!(app.home(&ann, 20).await, Vec::<String>::new(), "home is what others wrote");
+        assert_eq!(app.home(&ann, 20).await, ["hello"]);
+    })
+    .await;
+}
+
+/// Nobody fans out here: the author does not wait for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn ones_own_posts_are_at_home_at_once() {
+    with_server(async |app| {
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        app.follow(&ann, &bob).await;
+        app.post(&ann, "before there was a timeline").await;
+        assert_eq!(app.home(&ann, 20).await, ["before there was a timeline"]);
+        let id = app.post(&ann, "on the timeline").await;
+        assert_eq!(app.home(&ann, 1).await, ["on the timeline", "before there was a timeline"]);
+        let delete = "mutation($id: ID!) { postDelete(input: {postId: $id}) { deletedPostId } }";
+        app.ask(&ann, delete, json!({ "id": id })).await;
+        assert_eq!(app.home(&ann, 20).await, ["before there was a timeline"]);
+        assert_eq!(app.home(&bob, 20).await, Vec::<String>::new());
     })
     .await;
 }

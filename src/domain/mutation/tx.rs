@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{Answer, Named};
 use crate::domain::{Domain, DomainError, Operation, timelines};
-use crate::ids::{Id, UserId};
+use crate::ids::{Id, PostId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
@@ -28,6 +28,9 @@ pub(super) struct Effects {
     /// People whose home timelines are no longer right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     timelines: Vec<UserId>,
+    /// Posts that their authors have in their own homes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    at_home: Vec<(UserId, PostId)>,
     /// Rows as they were written: only the first time, for they may have changed when it is asked
     /// again.
     #[serde(skip)]
@@ -52,6 +55,13 @@ impl Effects {
             if let Err(DomainError::Store(error)) = timelines::forget(domain, user).await {
                 op.invalidated(Err(error));
             }
+        }
+        let length = domain.feed.timeline_length;
+        for (author, post) in self.at_home {
+            // Whom Redis could not be told for is given a new timeline, and the post is pushed once
+            // more with its fan-out.
+            let pushed = domain.redis.push_to_timelines(&[post], &[author], length).await;
+            op.invalidated(pushed.map(drop));
         }
     }
 }
@@ -111,6 +121,12 @@ impl Tx {
     /// yet finds it in the cache.
     pub fn cache(&mut self, fresh: Option<Fresh>) {
         self.effects.fresh.extend(fresh);
+    }
+
+    /// The author has this post in their own home as soon as this is committed, and not only when
+    /// the followers have it.
+    pub fn push_home(&mut self, author: UserId, post: PostId) {
+        self.effects.at_home.push((author, post));
     }
 
     /// The user's home timeline is no longer right once this is committed: the next read rebuilds

@@ -94,6 +94,7 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewPost) -> Result<Pos
 /// What a new post sets in motion.
 pub(super) fn created(tx: &mut Tx, post: PostId, author: UserId) {
     tx.emit(Event::PostCreated { post_id: post, author_id: author }, 1);
+    tx.push_home(author, post);
     let job = Job::FeedFanOut { post_id: post, author_id: author };
     tx.enqueue(job, format!("post:{post}/fan_out"));
 }

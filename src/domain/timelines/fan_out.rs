@@ -1,4 +1,4 @@
-//! Putting a post on its followers' timelines.
+//! Putting a post on the timelines of its author's followers, and on the author's own.
 
 use chrono::TimeDelta;
 
@@ -14,8 +14,8 @@ const CHUNK: i64 = 2_000;
 /// pulled authors is old.
 const OVERLAP: TimeDelta = TimeDelta::seconds(10);
 
-/// Puts a post on the timelines of the author's followers; how many it was pushed to. Doing it
-/// again is harmless.
+/// Puts a post on the timelines of the author and of the author's followers; how many it was
+/// pushed to. Doing it again is harmless.
 ///
 /// `op` must be internal: a follower that a lagging replica does not show yet would miss the post
 /// for good.
@@ -37,7 +37,7 @@ pub async fn fan_out(
         .await?;
     let Some(state) = state.filter(|state| !state.deleted) else { return Ok(0) };
     let pulled = state.pull_since.is_some_and(|since| domain.clock.now() - since > OVERLAP);
-    let (mut walk, mut pushed) = (Followers::of(author), 0);
+    let (mut walk, mut pushed) = (Audience::of(author), 0);
     while let Some(users) = walk.next(op, domain).await? {
         if !pulled {
             pushed += domain
@@ -84,7 +84,7 @@ pub async fn resume_push(
     posts.truncate(length);
     posts.reverse();
     if !posts.is_empty() {
-        let mut walk = Followers::of(author);
+        let mut walk = Audience::of(author);
         while let Some(users) = walk.next(op, domain).await? {
             domain.redis.push_to_timelines(&posts, &users, length).await?;
             if left_out > 0 {
@@ -102,17 +102,20 @@ pub async fn resume_push(
     .await
 }
 
-/// A walk over an author's followers, [`CHUNK`] at a time, by id. Somebody who follows meanwhile
+/// A walk over an author, whose own home has the posts too, and the author's followers, [`CHUNK`] at
+/// a time, by id. Somebody who follows meanwhile
 /// and is missed gets a rebuilt timeline from the follow itself.
-struct Followers {
+struct Audience {
     author: UserId,
+    /// Whether the author is still to come.
+    begins: bool,
     /// The last one so far; `None` at the end.
     after: Option<i64>,
 }
 
-impl Followers {
+impl Audience {
     fn of(author: UserId) -> Self {
-        Self { author, after: Some(0) }
+        Self { author, begins: true, after: Some(0) }
     }
 
     async fn next(
@@ -134,6 +137,9 @@ impl Followers {
             .await?;
         let full = i64::try_from(chunk.len()).is_ok_and(|count| count >= CHUNK);
         self.after = chunk.last().copied().filter(|_| full);
-        Ok((!chunk.is_empty()).then(|| chunk.into_iter().map(UserId::from_i64).collect()))
+        let author = std::mem::take(&mut self.begins).then_some(self.author);
+        let users: Vec<UserId> =
+            author.into_iter().chain(chunk.into_iter().map(UserId::from_i64)).collect();
+        Ok((!users.is_empty()).then_some(users))
     }
 }

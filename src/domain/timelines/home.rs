@@ -16,8 +16,8 @@ const ROUNDS: usize = 10;
 /// shown right below it.
 const REPEAT_WINDOW: usize = 40;
 
-/// The viewer's home: posts and reposts of the people they follow, newest first, to the first one
-/// ever; cursor = post id.
+/// The viewer's home: posts and reposts of the people they follow and their own, newest first, to
+/// the first one ever; cursor = post id.
 ///
 /// Which reposts are left out follows from the posts alone, not from where pages end: the same at
 /// every size of page, and when the one that another was left out for is gone, that one is there.
@@ -29,20 +29,19 @@ pub async fn home(
     domain: &Domain,
     page: PageRequest,
 ) -> Result<Page<Post>, DomainError> {
-    let viewer = op.require_viewer()?;
+    let viewer = op.require_viewer()?.user_id;
     let relations = relations::of_viewer(op, domain).await?;
-    let followees = &relations.followees;
-    if followees.is_empty() {
-        return Ok(Page::default());
-    }
+    let authors = relations.at_home(viewer);
     let below = page.after.unwrap_or(i64::MAX);
-    let recent = recent(op, domain, viewer.user_id, followees, below, page.first).await?;
+    let recent = recent(op, domain, viewer, &authors, below, page.first).await?;
     // One more than the page has: whether anything follows is known by it.
     let sought = page.first + 1;
     let mut walk = Walk {
         op,
         domain,
+        viewer,
         relations: &relations,
+        authors: &authors,
         recent,
         below,
         ahead: VecDeque::new(),
@@ -87,15 +86,17 @@ pub(in crate::domain) async fn is_repeat(
     if post.repost_of.is_none() {
         return Ok(false);
     }
-    let viewer = op.require_viewer()?;
+    let viewer = op.require_viewer()?.user_id;
     let relations = relations::of_viewer(op, domain).await?;
+    let authors = relations.at_home(viewer);
     let below = post.id.as_i64();
-    let recent =
-        recent(op, domain, viewer.user_id, &relations.followees, below, REPEAT_WINDOW).await?;
+    let recent = recent(op, domain, viewer, &authors, below, REPEAT_WINDOW).await?;
     let mut walk = Walk {
         op,
         domain,
+        viewer,
         relations: &relations,
+        authors: &authors,
         recent,
         below,
         ahead: VecDeque::new(),
@@ -110,7 +111,10 @@ pub(in crate::domain) async fn is_repeat(
 struct Walk<'a> {
     op: &'a Operation,
     domain: &'a Domain,
+    viewer: UserId,
     relations: &'a Relations,
+    /// Whose posts it is over.
+    authors: &'a [UserId],
     recent: Merged,
     /// The last raw row looked at.
     below: i64,
@@ -127,15 +131,9 @@ impl Walk<'_> {
         while self.ahead.len() < wanted && self.more && self.rounds > 0 {
             self.rounds -= 1;
             let wanted = wanted - self.ahead.len();
-            let raw = raw_page(
-                self.op,
-                self.domain,
-                &self.relations.followees,
-                &self.recent,
-                self.below,
-                wanted + 1,
-            )
-            .await?;
+            let raw =
+                raw_page(self.op, self.domain, self.authors, &self.recent, self.below, wanted + 1)
+                    .await?;
             self.more = raw.len() > wanted;
             let raw = raw.get(..wanted).unwrap_or(&raw);
             let hydrated = posts::get_many(self.op, self.domain, raw).await?;
@@ -144,7 +142,7 @@ impl Walk<'_> {
             let shown = raw
                 .iter()
                 .filter_map(|id| hydrated.get(id))
-                .filter(|post| self.relations.follows(post.author_id));
+                .filter(|post| self.relations.is_at_home(self.viewer, post.author_id));
             self.ahead.extend(shown.cloned());
             self.below = raw.last().map_or(self.below, |last| last.as_i64());
             let below = self.below;
@@ -158,7 +156,7 @@ impl Walk<'_> {
 async fn raw_page(
     op: &Operation,
     domain: &Domain,
-    followees: &[UserId],
+    authors: &[UserId],
     recent: &Merged,
     below: i64,
     limit: usize,
@@ -169,7 +167,7 @@ async fn raw_page(
         // Everything above the horizon has been given; the shards go on from there, the horizon
         // itself included.
         let from = below.min(recent.horizon.saturating_add(1));
-        raw.extend(newest(domain, &op.reads, followees, from, limit - raw.len()).await?);
+        raw.extend(newest(domain, &op.reads, authors, from, limit - raw.len()).await?);
     }
     Ok(raw)
 }
@@ -179,7 +177,7 @@ async fn recent(
     op: &Operation,
     domain: &Domain,
     user: UserId,
-    followees: &[UserId],
+    authors: &[UserId],
     below: i64,
     first: usize,
 ) -> Result<Merged, DomainError> {
@@ -188,7 +186,7 @@ async fn recent(
     if op.cache_policy().bypass {
         return Ok(nothing);
     }
-    let Some(pulled) = domain.pull_authors.among(followees, domain.cluster.len()) else {
+    let Some(pulled) = domain.pull_authors.among(authors, domain.cluster.len()) else {
         return Ok(nothing);
     };
     let timeline = match domain.redis.timeline(user).await {

@@ -58,8 +58,8 @@ pub async fn rebuild(
     primary.viewer = op.viewer;
     let relations = relations::of(&primary, domain, user).await?;
     let length = domain.feed.timeline_length;
-    let mut posts =
-        newest(domain, &primary.reads, &relations.followees, i64::MAX, length + 1).await?;
+    let authors = relations.at_home(user);
+    let mut posts = newest(domain, &primary.reads, &authors, i64::MAX, length + 1).await?;
     let horizon = posts.get(length).map_or(0, |first_left_out| first_left_out.as_i64());
     posts.truncate(length);
     let timeline = Timeline { posts, horizon };

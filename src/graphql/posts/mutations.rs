@@ -153,7 +153,7 @@ pub struct PostMutations;
 
 #[Object]
 impl PostMutations {
-    /// The viewer writes a post; it reaches the followers' home feeds within moments.
+    /// The viewer writes a post; it is in the viewer's own home feed at once, and in the followers' within moments.
     async fn post_create(
         &self,
         ctx: &Context<'_>,

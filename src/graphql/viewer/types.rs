@@ -95,7 +95,7 @@ impl Viewer {
         User::load(&self.scope, self.viewer.user_id).await.transpose()
     }
 
-    /// The home feed: posts of the people the viewer follows, newest first, down to the first one ever.
+    /// The home feed: posts of the people the viewer follows and the viewer's own, newest first, down to the first one ever.
     async fn home(
         &self,
         #[graphql(desc = "How many, 1 to 100.")] first: i32,

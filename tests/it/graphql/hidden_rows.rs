@@ -80,9 +80,9 @@ impl World {
     }
 
     fn home(&self, viewer: usize) -> Vec<usize> {
-        let followees: Vec<usize> =
-            self.follows.iter().filter(|(from, _)| *from == viewer).map(|(_, to)| *to).collect();
-        let all = self.posts_of(viewer, &followees);
+        let followees = self.follows.iter().filter(|(from, _)| *from == viewer).map(|(_, to)| *to);
+        let authors: Vec<usize> = followees.chain([viewer]).collect();
+        let all = self.posts_of(viewer, &authors);
         let subject = |post: usize| self.posts[post].of.unwrap_or(post);
         let is_repeat = |place: usize| {
             self.posts[all[place]].of.is_some()

@@ -125,7 +125,6 @@ function afterMutations(person: LoggedIn | null): Updaters {
     postCreate: (data: Answer, _args: Input, cache: Cache) => {
       const post = data.postCreate?.post;
       if (!post) return;
-      // One's own posts are not in one's home at plaza; who has just written one wants to see it all the same.
       prepend(cache, VIEWER, 'home', 'PostEdge', `own:${post.id}`, `Post:${post.id}`);
       if (!me) return;
       prepend(cache, me, 'posts', 'PostEdge', `own:${post.id}`, `Post:${post.id}`);
