@@ -56,18 +56,14 @@ pub fn request_context(
     context.attempt = attempt(headers, app.domain.clock.now_ms());
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     context.user_agent = user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect());
-    if let Some(token) = headers.get(CONSISTENCY) {
-        let token = token.to_str().ok().and_then(|text| consistency_of(app, text));
-        let bad = || {
-            refusal(
-                StatusCode::BAD_REQUEST,
-                ErrorCode::BadUserInput,
-                "the Plaza-Consistency header is none that this service gave out, or is of an older \
-                 version: forget it and send the request again without it",
-            )
-        };
-        context.token = token.ok_or_else(bad)?;
-    }
+    context.token = seen_by(app, headers).ok_or_else(|| {
+        refusal(
+            StatusCode::BAD_REQUEST,
+            ErrorCode::BadUserInput,
+            "the Plaza-Consistency header is none that this service gave out, or is of an older \
+             version: forget it and send the request again without it",
+        )
+    })?;
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     let Some(authorization) = authorizations.next() else { return Ok(context) };
     let token =
@@ -92,7 +88,27 @@ pub fn request_context(
 /// What sealed consistency tokens are for.
 const CONSISTENCY_PURPOSE: &str = "consistency";
 
-/// What a client has seen, by the token that it sent; `None` when we did not seal it.
+/// Most tokens of one request: more answers than that are not under way to one client.
+const MAX_TOKENS: usize = 16;
+
+/// What a client has seen, by all tokens that it sent: it holds several when requests of its ran
+/// side by side, since neither answer knew of the other. `None` when we did not seal one of them.
+fn seen_by(app: &App, headers: &HeaderMap) -> Option<ConsistencyToken> {
+    let mut seen = ConsistencyToken::default();
+    let mut tokens = 0;
+    for value in headers.get_all(CONSISTENCY) {
+        for text in value.to_str().ok()?.split(',') {
+            tokens += 1;
+            if tokens > MAX_TOKENS {
+                return None;
+            }
+            seen.merge(&consistency_of(app, text.trim())?);
+        }
+    }
+    Some(seen)
+}
+
+/// What a client has seen, by one token; `None` when we did not seal it.
 fn consistency_of(app: &App, text: &str) -> Option<ConsistencyToken> {
     let bytes = app.domain.identity.seals.open(CONSISTENCY_PURPOSE, text)?;
     let max_lag_ms = i64::try_from(app.config.postgres.replica_max_lag_ms).unwrap_or(i64::MAX);

@@ -132,6 +132,38 @@ async fn a_consistency_token_comes_with_every_change_and_is_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_requests_that_ran_side_by_side_are_sent_together() {
+    with_server(async |app| {
+        let query =
+            "mutation { postCreate(input: {text: \"x\"}) { post { id } userErrors { code } } }";
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        let (anns, bobs) =
+            tokio::join!(app.ask(&ann, query, json!({})), app.ask(&bob, query, json!({})));
+        let (anns, bobs) = (anns.consistency.expect("a token"), bobs.consistency.expect("a token"));
+        let counts = "{ ann: user(handle: \"ann\") { postCount } \
+                      bob: user(handle: \"bob\") { postCount } }";
+        let both = format!("{anns}, {bobs}");
+        for tokens in [
+            &[("plaza-consistency", both.as_str())][..],
+            &[("plaza-consistency", anns.as_str()), ("plaza-consistency", bobs.as_str())],
+        ] {
+            let read = app.send(tokens, counts, json!({})).await;
+            assert_eq!(
+                (read.at("/ann/postCount"), read.at("/bob/postCount")),
+                (1.into(), 1.into())
+            );
+        }
+        // None of them is passed over.
+        for bad in [format!("{anns}, nonsense"), vec![anns.as_str(); 17].join(",")] {
+            let answer =
+                app.send(&[("plaza-consistency", &bad)], "{ __typename }", json!({})).await;
+            assert_eq!((answer.status, answer.code()), (400, "BAD_USER_INPUT"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_playground_and_the_keys_are_served() {
     with_server(async |app| {
         let base = app.url.trim_end_matches("/graphql");

@@ -115,6 +115,8 @@ struct Walk<'a> {
     introspects: bool,
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     variables: &'a Variables,
+    /// What variables hold that are not given: the defaults of all operations.
+    defaults: HashMap<&'a str, Vec<&'a Value>>,
     /// `None` while a fragment is being weighed: meeting it again then is a cycle.
     known: HashMap<&'a str, Option<Weight>>,
     types: &'static Types,
@@ -126,20 +128,25 @@ struct Walk<'a> {
 /// A fragment that contains itself, fields nested too deeply, too much asked for, a subscription
 /// that is not to one thing.
 pub fn weigh(document: &ExecutableDocument, variables: &Variables) -> Result<Weighed, Refusal> {
-    let mut walk = Walk {
-        introspects: false,
-        fragments: &document.fragments,
-        variables,
-        known: HashMap::new(),
-        types: types(),
-    };
-    for name in document.fragments.keys() {
-        walk.fragment(name)?;
-    }
     let operations: Vec<_> = match &document.operations {
         DocumentOperations::Single(operation) => vec![operation],
         DocumentOperations::Multiple(operations) => operations.values().collect(),
     };
+    let mut walk = Walk {
+        introspects: false,
+        fragments: &document.fragments,
+        variables,
+        defaults: HashMap::new(),
+        known: HashMap::new(),
+        types: types(),
+    };
+    for variable in operations.iter().flat_map(|operation| &operation.node.variable_definitions) {
+        let Some(default) = &variable.node.default_value else { continue };
+        walk.defaults.entry(variable.node.name.node.as_str()).or_default().push(&default.node);
+    }
+    for name in document.fragments.keys() {
+        walk.fragment(name)?;
+    }
     let mut dearest = Weight::default();
     for operation in operations {
         let root = match operation.node.ty {
@@ -335,32 +342,43 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The longest list in a mutation's input: each of its items is looked at by the mutation.
+    /// What a variable holds: what was given, else what it may have by default.
+    fn held(&self, name: &str) -> Vec<&Value> {
+        match self.variables.get(name) {
+            Some(given) => vec![given],
+            None => self.defaults.get(name).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The longest list in a mutation's input: each of its items is looked at by the mutation. A
+    /// field that is null, or whose variable was left out, is not there.
     fn list_of_input(&self, value: &async_graphql_value::Value) -> Option<u64> {
-        let given = match value {
+        // The mutation answers with something even when its list is empty.
+        let count = |items: usize| u64::try_from(items.max(1)).ok();
+        let listed = |value: &Value| match value {
+            Value::List(items) => count(items.len()),
+            _ => None,
+        };
+        let fields = match value {
             async_graphql_value::Value::Variable(name) => {
-                let Some(Value::Object(fields)) = self.variables.get(name) else { return None };
-                return fields
-                    .values()
-                    .filter_map(|field| match field {
-                        Value::List(items) => u64::try_from(items.len()).ok(),
-                        _ => None,
-                    })
-                    .max();
+                let inputs = self.held(name).into_iter();
+                let lists = inputs.filter_map(|input| match input {
+                    Value::Object(fields) => fields.values().filter_map(listed).max(),
+                    _ => None,
+                });
+                return lists.max();
             }
             async_graphql_value::Value::Object(fields) => fields,
             _ => return None,
         };
-        given
-            .values()
-            .filter_map(|field| match field {
-                async_graphql_value::Value::List(items) => u64::try_from(items.len()).ok(),
-                async_graphql_value::Value::Variable(_) => {
-                    Some(self.items(field)).filter(|items| *items > 1)
-                }
-                _ => None,
-            })
-            .max()
+        let lists = fields.values().filter_map(|field| match field {
+            async_graphql_value::Value::List(items) => count(items.len()),
+            async_graphql_value::Value::Variable(name) => {
+                self.held(name).into_iter().filter_map(listed).max()
+            }
+            _ => None,
+        });
+        lists.max()
     }
 }
 

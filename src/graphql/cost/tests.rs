@@ -268,3 +268,49 @@ fn every_field_that_finds_something_has_a_price() {
     }
     assert_eq!(free, Vec::<String>::new());
 }
+
+#[test]
+fn a_field_of_an_input_that_is_not_there_is_no_list() {
+    let write = |defaults: &str| {
+        format!(
+            "mutation($text: String!, $product: ID, $images: [ID!]{defaults}) {{ postCreate(input: \
+             {{text: $text, productId: $product, imageIds: $images}}) {{ post {{ id text author \
+             {{ handle }} }} }} }}"
+        )
+    };
+    let of = |defaults: &str, variables: serde_json::Value| {
+        weighed(&write(defaults), variables).expect("an operation that is not too dear").cost
+    };
+    let plain = cost(
+        "mutation { postCreate(input: {text: \"x\"}) { post { id text author { handle } } } }",
+    );
+    let text = || serde_json::json!({ "text": "x" });
+    assert_eq!(of("", text()), plain, "left out");
+    let null = serde_json::json!({ "text": "x", "product": null, "images": null });
+    assert_eq!(of("", null), plain, "null");
+    let none = serde_json::json!({ "text": "x", "images": [] });
+    assert_eq!(of("", none), plain, "an empty list");
+    assert_eq!(
+        cost(
+            "mutation { postCreate(input: {text: \"x\", imageIds: []}) { post { id text author \
+             { handle } } } }"
+        ),
+        plain,
+        "an empty list in the document"
+    );
+    let four = serde_json::json!({ "text": "x", "images": ["a", "b", "c", "d"] });
+    assert!(of("", four.clone()) > plain, "each of a list is looked at");
+    let default = " = [\"a\", \"b\", \"c\", \"d\"]";
+    assert_eq!(of(default, text()), of("", four), "given by default");
+}
+
+#[test]
+fn an_input_given_by_default_costs_what_it_costs_when_it_is_given() {
+    let body = "{ orderPlace(input: $input) { order { id } } }";
+    let lines = "lines: [{productId: \"a\", quantity: 1}, {productId: \"b\", quantity: 1}]";
+    let by_default = format!("mutation($input: OrderPlaceInput! = {{{lines}}}) {body}");
+    let given = format!("mutation($input: OrderPlaceInput!) {body}");
+    let line = |id: &str| serde_json::json!({ "productId": id, "quantity": 1 });
+    let variables = serde_json::json!({ "input": { "lines": [line("a"), line("b")] } });
+    assert_eq!(cost(&by_default), weighed(&given, variables).expect("a cost").cost);
+}
