@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use futures_util::{StreamExt, stream};
+use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::client::Client;
@@ -51,8 +52,8 @@ async fn watch(url: &str, person: LoggedIn, seen: Arc<Mutex<Seen>>) {
     }
 }
 
-fn locked(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
-    seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn locked(seen: &Mutex<Seen>) -> parking_lot::MutexGuard<'_, Seen> {
+    seen.lock()
 }
 
 async fn watch_once(url: &str, person: &LoggedIn, seen: &Mutex<Seen>) -> anyhow::Result<()> {

@@ -1,9 +1,10 @@
 //! Who asks, how fresh the answer must be, and until when.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -121,7 +122,7 @@ impl Operation {
 
     /// Where the viewer's relations are kept until the next write.
     pub(super) fn relations(&self) -> Arc<OnceCell<Arc<Relations>>> {
-        Arc::clone(&self.relations.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Arc::clone(&self.relations.lock())
     }
 
     /// The operation has committed on this shard: its later reads, and the client's, must see it.
@@ -129,8 +130,8 @@ impl Operation {
     /// (Unix ms).
     pub fn wrote(&self, shard: ShardIndex, lsn: Option<Lsn>, now_ms: i64) {
         self.reads.require(shard, lsn.unwrap_or_default());
-        *self.relations.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::default();
-        let mut written = self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *self.relations.lock() = Arc::default();
+        let mut written = self.written.lock();
         written.merge(&ConsistencyToken {
             shards: lsn.map(|lsn| (shard.0, lsn)).into_iter().collect(),
             written_at_ms: now_ms,
@@ -144,8 +145,7 @@ impl Operation {
     pub fn invalidated(&self, outcome: Result<(), StoreError>) {
         if let Err(error) = outcome {
             tracing::warn!(%error, "a cache was not invalidated after a write");
-            self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).bypass_cache =
-                true;
+            self.written.lock().bypass_cache = true;
         }
     }
 
@@ -159,8 +159,7 @@ impl Operation {
 
     /// What the operation has written so far; `None` when nothing.
     pub fn written(&self) -> Option<ConsistencyToken> {
-        let written =
-            self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let written = self.written.lock().clone();
         (written.written_at_ms > 0).then_some(written)
     }
 }

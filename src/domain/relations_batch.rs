@@ -3,9 +3,10 @@
 //! statement and a fill for each of them.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::relations::{self, Relations};
@@ -57,14 +58,14 @@ impl RelationsBatch {
     /// Whether a task is needed, which is the caller's to begin.
     fn ask(&self, shard: ShardIndex, user: UserId, answer: oneshot::Sender<Answer>) -> bool {
         let Some(gathered) = self.0.get(shard.0) else { return false };
-        let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gathered = gathered.lock();
         gathered.asked.push_back((user, answer));
         !std::mem::replace(&mut gathered.loading, true)
     }
 
     /// The next batch; when there is none, the task has ended.
     fn take(&self, shard: ShardIndex) -> Option<Vec<(UserId, oneshot::Sender<Answer>)>> {
-        let mut gathered = self.0.get(shard.0)?.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gathered = self.0.get(shard.0)?.lock();
         let most = gathered.asked.len().min(MOST);
         gathered.loading = most > 0;
         gathered.loading.then(|| gathered.asked.drain(..most).collect())
@@ -99,7 +100,7 @@ impl Drop for Ended<'_> {
         if std::thread::panicking()
             && let Some(gathered) = self.0.0.get(self.1.0)
         {
-            *gathered.lock().unwrap_or_else(PoisonError::into_inner) = Gathered::default();
+            *gathered.lock() = Gathered::default();
         }
     }
 }

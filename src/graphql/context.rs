@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_graphql::Value;
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::error::ErrorCode;
@@ -157,10 +158,7 @@ impl RequestContext {
             op,
             domain: self.domain.clone(),
         });
-        self.scopes
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .push(Arc::clone(&scope));
+        self.scopes.lock().push(Arc::clone(&scope));
         scope
     }
 
@@ -171,7 +169,7 @@ impl RequestContext {
 
     /// The scope that all fields of a query share.
     pub fn for_query(&self) -> Arc<Scope> {
-        let mut query = self.query.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut query = self.query.lock();
         Arc::clone(query.get_or_insert_with(|| self.scope(self.viewer, None, &self.token)))
     }
 
@@ -221,7 +219,7 @@ impl RequestContext {
 
     /// The sessions that were at work: the request's, and those it began. Each must see what was written.
     pub fn sessions(&self) -> BTreeSet<SessionId> {
-        let scopes = self.scopes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let scopes = self.scopes.lock();
         scopes.iter().filter_map(|scope| scope.op.viewer).map(|viewer| viewer.session_id).collect()
     }
 
@@ -235,7 +233,7 @@ impl RequestContext {
 
     /// What the request has written, and whether it has seen more than the client's replicas may have; `None` when neither.
     pub fn written(&self) -> Option<ConsistencyToken> {
-        let scopes = self.scopes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let scopes = self.scopes.lock();
         let strayed = scopes.iter().any(|scope| scope.op.reads.has_strayed());
         let seen = strayed.then(|| ConsistencyToken {
             seen_at_ms: self.domain.clock.now_ms(),

@@ -2,8 +2,10 @@
 //! less what it has read.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::protocol::routing::Topic;
 use crate::stores::kafka::consumer::{EventConsumer, Partition};
@@ -32,7 +34,7 @@ impl Lag {
 
     /// Everything before these offsets is applied.
     pub fn read(&self, offsets: &BTreeMap<Partition, i64>) {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).clone_from(offsets);
+        self.read.lock().clone_from(offsets);
     }
 
     /// Tells until dropped.
@@ -41,7 +43,7 @@ impl Lag {
             let ends = ends(&self.consumer, self.partitions()).await;
             metrics::gauge!("plaza_kafka_up").set(if ends.is_ok() { 1.0 } else { 0.0 });
             if let Ok(ends) = ends {
-                let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let read = self.read.lock().clone();
                 for topic in self.topics {
                     let of_topic =
                         ends.iter().filter(|(partition, _)| partition.topic == topic.name());
@@ -56,7 +58,7 @@ impl Lag {
     }
 
     fn partitions(&self) -> Vec<Partition> {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        self.read.lock().keys().cloned().collect()
     }
 
     fn set(&self, topic: &Topic, behind: i64) {

@@ -1,6 +1,8 @@
 //! What there will be, in steps, each of them in chunks that can be made by themselves.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::graph::Follows;
 use super::rows::Rows;
@@ -288,7 +290,7 @@ impl World {
         let range = at(chunk).unwrap_or(end)..at(chunk + 1).unwrap_or(end);
         let chunks_a_pass = SORTED_AT_ONCE / CHUNK_ROWS;
         let pass = chunk / chunks_a_pass;
-        let mut held = self.sorted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.sorted.lock();
         let sorted = match held.as_ref().filter(|sorted| sorted.pass == pass) {
             Some(sorted) => Arc::clone(sorted),
             None => {

@@ -1,9 +1,10 @@
 //! What a request asked of the stores, for whoever wants to know: where each field's data came
 //! from. A request that does not ask pays for looking whether it did, and nothing else.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 /// Most steps kept of a request.
@@ -75,7 +76,7 @@ impl Default for Explanation {
 impl Explanation {
     /// The steps so far.
     pub fn steps(&self) -> Vec<Step> {
-        self.steps.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.steps.lock().clone()
     }
 }
 
@@ -96,7 +97,7 @@ pub async fn for_field<T>(path: String, field: impl Future<Output = T>) -> T {
 
 fn record(what: impl FnOnce() -> What) {
     let _ = EXPLANATION.try_with(|explanation| {
-        let mut steps = explanation.steps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut steps = explanation.steps.lock();
         if steps.len() < MOST {
             let path = PATH.try_with(Clone::clone).unwrap_or_default();
             steps.push(Step { path, at_ms: ms(explanation.began.elapsed()), what: what() });

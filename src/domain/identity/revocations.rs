@@ -3,10 +3,10 @@
 //! reaches all of them within a second, whatever else is away.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use crate::domain::{Domain, DomainError};
@@ -70,8 +70,7 @@ pub async fn refresh(domain: &Domain) -> Result<(), DomainError> {
     let revocations = &domain.identity.revocations;
     let primary = ReadSession::primary(domain.cluster.len());
     let since = |shard: ShardIndex| {
-        let asked =
-            revocations.asked_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let asked = revocations.asked_until.lock();
         asked.get(&shard).copied().unwrap_or_else(|| domain.clock.now() - revocations.kept)
     };
     let asking = domain.cluster.indexes().map(|shard| {
@@ -92,8 +91,7 @@ pub async fn refresh(domain: &Domain) -> Result<(), DomainError> {
             revocations.end(row.id);
         }
         if let Some(newest) = rows.iter().map(|row| row.revoked_at).max() {
-            let mut asked =
-                revocations.asked_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut asked = revocations.asked_until.lock();
             asked.insert(shard, newest - OVERLAP);
         }
     }

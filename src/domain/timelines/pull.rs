@@ -1,7 +1,9 @@
 //! Authors with too many followers to push to.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 use crate::domain::{Domain, DomainError, Operation};
 use crate::ids::{Id, UserId};
@@ -17,7 +19,7 @@ impl PullAuthors {
     /// Those of `authors` (sorted) that are pulled. `None` while a shard has never been heard of,
     /// as in a process that has just started: a timeline alone may then lack posts.
     pub fn among(&self, authors: &[UserId], shards: usize) -> Option<Vec<UserId>> {
-        let parts = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let parts = self.0.read();
         if parts.len() < shards {
             return None;
         }
@@ -54,7 +56,7 @@ impl PullAuthors {
         answers: Vec<(ShardIndex, Vec<i64>)>,
         failures: Vec<(ShardIndex, StoreError)>,
     ) -> Result<(), StoreError> {
-        let mut parts = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut parts = self.0.write();
         for (shard, authors) in answers {
             parts.insert(shard, authors.into_iter().map(UserId::from_i64).collect());
         }

@@ -8,11 +8,12 @@ mod messages;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use parking_lot::Mutex;
 
 use super::answer::{Refusal, refusal};
 use super::{RequestId, Served, origin};
@@ -44,7 +45,7 @@ struct Open {
 impl Sockets {
     fn open(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Open> {
         let household = household(address);
-        let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut open = self.open.lock();
         let count = open.entry(household.clone()).or_default();
         if *count >= most {
             return None;
@@ -60,7 +61,7 @@ impl Sockets {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let mut open = self.sockets.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut open = self.sockets.open.lock();
         if let Some(count) = open.get_mut(&self.household) {
             *count -= 1;
             if *count == 0 {
@@ -148,6 +149,6 @@ mod tests {
         assert!(sockets.open("10.0.0.2".parse().unwrap(), 2).is_some());
         drop(held);
         assert!(sockets.open(address, 2).is_some());
-        assert!(sockets.open.lock().unwrap().is_empty());
+        assert!(sockets.open.lock().is_empty());
     }
 }

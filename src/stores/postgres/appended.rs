@@ -1,8 +1,8 @@
 //! Whose outboxes have got rows: so that their relays need not wait until they look by themselves.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::routing::ShardIndex;
@@ -17,15 +17,14 @@ pub struct Appended {
 impl Appended {
     /// After a commit.
     pub(super) fn add(&self, shard: ShardIndex) {
-        self.shards.lock().unwrap_or_else(PoisonError::into_inner).insert(shard);
+        self.shards.lock().insert(shard);
         self.some.notify_one();
     }
 
     /// Waits until there are some, and takes them.
     pub async fn take(&self) -> BTreeSet<ShardIndex> {
         loop {
-            let taken =
-                std::mem::take(&mut *self.shards.lock().unwrap_or_else(PoisonError::into_inner));
+            let taken = std::mem::take(&mut *self.shards.lock());
             if !taken.is_empty() {
                 return taken;
             }

@@ -2,9 +2,10 @@
 //! their transaction begins, instead of each waiting out its deadline and ending as
 //! [`StoreError::OutcomeUnknown`].
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::routing::ShardIndex;
@@ -45,8 +46,8 @@ impl CommitBreaker {
         Arc::new(Self { shard, state: Mutex::default() })
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> parking_lot::MutexGuard<'_, State> {
+        self.state.lock()
     }
 
     fn refused(&self) -> StoreError {

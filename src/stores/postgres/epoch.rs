@@ -2,11 +2,11 @@
 //! that every server reads with its looks at the primaries (`replicas.rs`).
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use diesel::QueryableByName;
 use diesel::sql_types::BigInt;
+use parking_lot::RwLock;
 use tokio::time::Instant;
 
 use super::cluster::Cluster;
@@ -34,7 +34,7 @@ impl Epoch {
     /// The shard's primary was asked at this moment. One that cannot be reached counts as asked:
     /// nothing can be written there that a cache had to be told of.
     pub fn asked(&self, at: Instant) {
-        *self.asked_at.write().unwrap_or_else(PoisonError::into_inner) = Some(at);
+        *self.asked_at.write() = Some(at);
     }
 }
 
@@ -61,10 +61,7 @@ impl Cluster {
     /// Since when, at the latest, every shard's epoch has been known; `None` while one has never
     /// been asked, as in a process that does not look at primaries.
     pub fn epochs_asked_at(&self) -> Option<Instant> {
-        let asked = self
-            .shards
-            .iter()
-            .map(|shard| *shard.epoch.asked_at.read().unwrap_or_else(PoisonError::into_inner));
+        let asked = self.shards.iter().map(|shard| *shard.epoch.asked_at.read());
         asked.collect::<Option<Vec<Instant>>>()?.into_iter().min()
     }
 

@@ -3,9 +3,10 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// How long a request waits for another's load before it loads by itself.
@@ -56,8 +57,7 @@ impl Flights {
     /// already.
     pub fn board(&self, kind: &'static str, ids: &[i64]) -> (Option<Lead<'_>>, Vec<Follow>) {
         let (landed, landing) = watch::channel(None);
-        let mut under_way =
-            self.under_way.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut under_way = self.under_way.lock();
         let (mut mine, mut others) = (Vec::new(), Vec::new());
         for id in ids {
             match under_way.get(&(kind, *id)) {
@@ -90,8 +90,7 @@ impl Lead<'_> {
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        let mut under_way =
-            self.flights.under_way.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut under_way = self.flights.under_way.lock();
         for id in &self.ids {
             under_way.remove(&(self.kind, *id));
         }

@@ -4,8 +4,10 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::RwLock;
 
 /// How much later than a client's last write an entry must have been asked for to be served to it,
 /// in milliseconds. The write is timed at its commit, Redis is told of it a little later, and what
@@ -80,9 +82,8 @@ impl Local {
         loaded_at_ms: i64,
     ) {
         if self.enabled {
-            if !self.kinds.read().unwrap_or_else(std::sync::PoisonError::into_inner).contains(kind)
-            {
-                self.kinds.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(kind);
+            if !self.kinds.read().contains(kind) {
+                self.kinds.write().insert(kind);
             }
             self.entries.insert((kind, id), Entry { value: Arc::new(value), loaded_at_ms });
         }
@@ -91,8 +92,7 @@ impl Local {
     /// Forgets a value of a kind named in a message; a kind that was never kept here has nothing to
     /// forget.
     pub fn forget(&self, kind: &str, id: i64) {
-        let known =
-            self.kinds.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(kind).copied();
+        let known = self.kinds.read().get(kind).copied();
         if let Some(kind) = known {
             self.remove(kind, id);
         }

@@ -2,10 +2,10 @@
 //! over a socket of this process.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use parking_lot::Mutex;
 use secrecy::ExposeSecret;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -87,7 +87,7 @@ impl Watched {
     }
 
     fn command(&self, command: Command) {
-        self.commands.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(command);
+        self.commands.lock().push(command);
         self.commanded.notify_one();
     }
 }
@@ -126,7 +126,7 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         let watched = &self.redis.inner.watched;
-        let mut people = watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut people = watched.people.lock();
         // This one is still counted.
         if people.get(&self.user).is_some_and(|sender| sender.receiver_count() <= 1) {
             people.remove(&self.user);
@@ -141,8 +141,7 @@ impl Redis {
     pub async fn watch(&self, user: UserId) -> Watcher {
         let (heard, wait) = oneshot::channel();
         let wakes = {
-            let mut people =
-                self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut people = self.inner.watched.people.lock();
             let receiver = people
                 .entry(user)
                 .or_insert_with(|| watch::Sender::new(Wakes::default()))
@@ -161,22 +160,14 @@ impl Redis {
 
     fn wake_here(&self, channel: &str, wake: Wake) {
         let user = channel.rsplit(':').next().and_then(|id| id.parse().ok()).map(UserId::from_i64);
-        let people =
-            self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let people = self.inner.watched.people.lock();
         if let Some(sender) = user.and_then(|user| people.get(&user)) {
             sender.send_modify(|wakes| wakes.count(wake));
         }
     }
 
     fn all_watched(&self) -> Vec<UserId> {
-        self.inner
-            .watched
-            .people
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .keys()
-            .copied()
-            .collect()
+        self.inner.watched.people.lock().keys().copied().collect()
     }
 
     /// Hears the channels of everyone watched, until told to stop. Reconnects; then everyone is
@@ -206,14 +197,7 @@ impl Redis {
                 chunk.iter().map(|user| self.inner.keys.live(*user)).collect();
             sink.subscribe(&channels).await?;
         }
-        for sender in self
-            .inner
-            .watched
-            .people
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .values()
-        {
+        for sender in self.inner.watched.people.lock().values() {
             sender.send_modify(Wakes::count_all);
         }
         loop {
@@ -234,17 +218,9 @@ impl Redis {
     /// which the commands came.
     async fn obey(&self, sink: &mut redis::aio::PubSubSink) -> redis::RedisResult<()> {
         let (mut hear, mut forget, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
-        let gathered = std::mem::take(
-            &mut *self
-                .inner
-                .watched
-                .commands
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        );
+        let gathered = std::mem::take(&mut *self.inner.watched.commands.lock());
         {
-            let people =
-                self.inner.watched.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let people = self.inner.watched.people.lock();
             for command in gathered {
                 let user = match command {
                     Command::Hear(user, heard) => {

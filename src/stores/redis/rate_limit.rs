@@ -1,9 +1,9 @@
 //! Buckets of points: what somebody may ask for in a while, on all servers together.
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use moka::sync::Cache;
+use parking_lot::Mutex;
 use std::sync::Arc;
 
 use super::Redis;
@@ -74,7 +74,7 @@ impl LocalBuckets {
         let capacity = points(bucket.capacity);
         let held =
             self.held.get_with_by_ref(who, || Arc::new(Mutex::new((capacity, Instant::now()))));
-        let mut held = held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut held = held.lock();
         let restored = held.1.elapsed().as_secs_f64() * points(bucket.per_second);
         let back = points(back.unsigned_abs()).copysign(if back < 0 { -1.0 } else { 1.0 });
         let mut left = (held.0 + restored + back).min(capacity);

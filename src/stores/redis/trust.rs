@@ -12,10 +12,11 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -111,8 +112,8 @@ impl Trust {
         }
     }
 
-    fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending(&self) -> parking_lot::MutexGuard<'_, Pending> {
+        self.pending.lock()
     }
 
     /// Keeps what failed.
@@ -145,7 +146,7 @@ impl Redis {
         if trust.settled.load(Ordering::Acquire) < trust.failures.load(Ordering::Acquire) {
             return None;
         }
-        let state = trust.state.read().unwrap_or_else(PoisonError::into_inner);
+        let state = trust.state.read();
         let fresh = state.until.is_some_and(|until| Instant::now() < until);
         state.polled.as_ref().filter(|_| fresh).map(|polled| Arc::clone(&polled.generation))
     }
@@ -187,7 +188,7 @@ impl Redis {
 
     /// Whether a poll has found what is trusted already.
     pub fn is_current(&self, polled: &Polled) -> bool {
-        let state = self.inner.trust.state.read().unwrap_or_else(PoisonError::into_inner);
+        let state = self.inner.trust.state.read();
         state.polled.as_ref() == Some(polled)
     }
 
@@ -198,7 +199,7 @@ impl Redis {
         if !self.is_current(&polled) {
             self.inner.local.clear();
         }
-        let mut state = trust.state.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = trust.state.write();
         let another = state.polled.as_ref().is_some_and(|held| held.memory != polled.memory);
         *state = State { polled: Some(polled), until: Some(polled_at + trust.lasts) };
         drop(state);
