@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# What is set here is read by those that source it.
+# shellcheck disable=SC2034
 # Where the simulated cluster is and what it is called; processes are kept as infra/local keeps its own.
 
 # shellcheck source=infra/local/lib/settings.sh

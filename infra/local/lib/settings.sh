@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# What is set here is read by those that source it.
+# shellcheck disable=SC2034
 # Where things are, what they are called, and how the scripts speak. Sourced by every verb.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
@@ -22,7 +24,6 @@ source "$INFRA/local/ports.env"
 SHARDS=4
 # Of every server here. Loopback is every user's of the machine, so the password is this clone's own, made at its first start (make_folders). A
 # clone whose data is older keeps the one that all clones had, and a Redis without, until `make reset`.
-# shellcheck disable=SC2034
 LOCAL_USER=plaza
 LOCAL_PASSWORD_FILE=$LOCAL/config/password
 LOCAL_PASSWORD=plaza-local
