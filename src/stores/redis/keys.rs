@@ -1,4 +1,4 @@
-//! Every key in the system.
+//! Makes the keys of Redis, below one prefix.
 
 use crate::ids::{Id, SessionId, UserId};
 
