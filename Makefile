@@ -82,6 +82,9 @@ lint: toolchain ## formatting and clippy, warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
+check: toolchain ## all that needs no server: format, lints, documentation, licences, dependencies, scripts, front end, links, sizes (STEPS="links sizes")
+	@infra/check/run $(STEPS)
+
 doc: toolchain ## the API documentation of plaza's own modules
 	cargo doc --no-deps --document-private-items
 
@@ -158,7 +161,7 @@ load-feed: release ## k6: 60 % home, 30 % a user's posts, 10 % post; then the ho
 	@infra/local/k6 run load/feed.js
 	@$(LOAD) audit --people 100 --json bench-results/k6-feed-audit.json
 
-bench: toolchain install release ## the load mix against a release build; a table, and JSON in bench-results/
+bench: toolchain install release ## the load mix against a release build; a table, and JSON in target/load.json
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
 	$(LOAD) run $(ARGS)
