@@ -26,9 +26,25 @@ export const plazaFetch: typeof fetch = async (input, init = {}) => {
     }
   }
   const next = response.headers.get(CONSISTENCY);
-  if (next) sessionStorage.setItem(CONSISTENCY, next);
+  if (next) {
+    const held = sessionStorage.getItem(CONSISTENCY);
+    sessionStorage.setItem(CONSISTENCY, joined(held, headers.get(CONSISTENCY), next));
+  }
   return response;
 };
+
+/** plaza takes at most 16; those that came last are kept. */
+const MOST_TOKENS = 8;
+
+/**
+ * What is held after an answer: its token holds those that its request had. One that came meanwhile
+ * with another answer is in neither, and is kept beside it.
+ */
+function joined(held: string | null, sent: string | null, next: string): string {
+  const tokens = (header: string | null) => header?.split(', ') ?? [];
+  const within = new Set([...tokens(sent), next]);
+  return [...tokens(held).filter((token) => !within.has(token)), next].slice(-MOST_TOKENS).join(', ');
+}
 
 /** Another person's writes are none of the next one's business. */
 export function forgetWrites(): void {

@@ -10,37 +10,55 @@ export const unique = (prefix) => `${prefix}_${randomBytes(4).toString('hex')}`;
 
 /** The header, and where the front end keeps it for its tab. */
 export const CONSISTENCY = 'Plaza-Consistency';
-const written = { s: {}, t: 0 };
+/**
+ * What was written, by tokens of which none is known to hold another: of requests that ran side by
+ * side, neither knew of the other.
+ */
+let tokens = [];
 
-/** Remembers what an answer says of its writes. */
-export function noteWrites(header) {
-  const { s = {}, t = 0 } = header ? JSON.parse(Buffer.from(header, 'base64url')) : {};
-  for (const [shard, lsn] of Object.entries(s)) written.s[shard] = Math.max(written.s[shard] ?? 0, lsn);
-  written.t = Math.max(written.t, t);
+/** Remembers what an answer says of its writes: its token holds those that its request had. */
+export function noteWrites(sent, answered) {
+  if (!answered) return;
+  const within = new Set([...(sent?.split(', ') ?? []), answered]);
+  tokens = [...tokens.filter((token) => !within.has(token)), answered];
 }
 
 /**
- * A consistency token that names everything written so far. Pages are opened with it: who has written nothing may be shown what a replica has, and a
- * page that came too early would be waited for in vain.
+ * A consistency token of everything written so far, or several. Pages are opened with it: who has
+ * written nothing may be shown what a replica has, and a page that came too early would be waited
+ * for in vain.
  */
-export const allWrites = () => Buffer.from(JSON.stringify(written)).toString('base64url');
+export const allWrites = () => tokens.join(', ');
 
 /** The answer's data; throws on an error, and on a refusal. */
 export async function ask(query, variables = {}, token = undefined) {
+  const sent = allWrites();
   const response = await fetch(`${PLAZA_URL}/graphql`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
       'idempotency-key': randomBytes(16).toString('hex'),
+      ...(sent ? { [CONSISTENCY]: sent } : {}),
       ...(token ? { authorization: `Bearer ${token}` } : {}),
     },
     body: JSON.stringify({ query, variables }),
   });
-  noteWrites(response.headers.get(CONSISTENCY));
+  noteWrites(sent, response.headers.get(CONSISTENCY));
   const { data, errors } = await response.json();
   const refusals = Object.values(data ?? {}).flatMap((payload) => payload?.userErrors ?? []);
   if (errors?.length || refusals.length > 0) throw new Error(JSON.stringify(errors ?? refusals));
   return data;
+}
+
+const TRIES = 400;
+
+/** Waits for what workers and projections bring about, which nothing tells who asks by HTTP. */
+export async function until(what, holds) {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`it did not come to this: ${what}`);
 }
 
 /** Lines of the process's metrics, for who reads why a test has failed. */

@@ -19,9 +19,12 @@ export async function closeBrowser() {
   await browser?.close();
 }
 
+const headerOf = (message) => message.headers()[CONSISTENCY.toLowerCase()];
+
 /** In the page, before its own scripts: the front end keeps the token there for its tab. */
 function knowWrites([key, token]) {
-  if (location.protocol.startsWith('http') && !sessionStorage.getItem(key)) sessionStorage.setItem(key, token);
+  if (!token || !location.protocol.startsWith('http')) return;
+  if (!sessionStorage.getItem(key)) sessionStorage.setItem(key, token);
 }
 
 /**
@@ -40,7 +43,7 @@ export async function openPage({ viewport = DESKTOP, expected = [], ...options }
   const hosts = [PLAZA_URL, ADMIN_URL].map((url) => new URL(url).host);
   const inside = (url) => /^(data|blob|about):/.test(url) || hosts.includes(new URL(url).host);
   context.on('request', (request) => inside(request.url()) || wrong.push(`request: ${request.url()}`));
-  context.on('response', (response) => noteWrites(response.headers()[CONSISTENCY.toLowerCase()]));
+  context.on('response', (response) => noteWrites(headerOf(response.request()), headerOf(response)));
   await context.addInitScript(knowWrites, [CONSISTENCY, allWrites()]);
   page.on('websocket', (socket) => inside(socket.url()) || wrong.push(`socket: ${socket.url()}`));
   return {
