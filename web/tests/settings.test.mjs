@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ask, newPerson } from './support/api.mjs';
+import { ask, newPerson, until } from './support/api.mjs';
 import { closeBrowser, fitsSideways, logIn, openBrowser, PHONE, picture, withPages } from './support/browser.mjs';
 
 before(openBrowser);
@@ -84,14 +84,43 @@ test('a private person is asked, that is remembered, and an answered request has
   await asking.page.getByRole('button', { name: 'Requested' }).waitFor();
 
   const answering = await open();
+  // The list as it was before the answer, as a replica that is behind has it.
+  let before;
+  await answering.context.route('**/graphql', async (route) => {
+    if (!route.request().postData()?.includes('query NotificationGroups')) return route.continue();
+    const response = await route.fetch();
+    const json = await response.json();
+    if (json.data.viewer.notificationGroups.edges.length > 0) before ??= json;
+    return route.fulfill({ response, json: before ?? json });
+  });
   await logIn(answering, me);
+  await answering.page.getByLabel('1 new').waitFor();
   await answering.page.getByRole('link', { name: 'Notifications' }).click();
-  await answering.page.getByRole('button', { name: 'Accept' }).click();
-  await answering.page.getByRole('button', { name: 'Accept' }).waitFor({ state: 'detached' });
+  const told = answering.page.getByRole('list', { name: 'Notifications' });
+  const accept = answering.page.getByRole('button', { name: 'Accept' });
+  await told.getByText('asks to follow you').waitFor();
+  await accept.click();
+  await accept.waitFor({ state: 'detached' });
+  await told.getByText('Answered').waitFor();
+  const asked = async (fields) => (await ask(`{ viewer { ${fields} } }`, {}, me.token)).viewer;
+  await until('nobody asks any more', async () => {
+    const { followRequests } = await asked('followRequests(first: 1) { nodes { id } }');
+    return followRequests.nodes.length === 0;
+  });
   await answering.page.reload();
-  await answering.page.getByText('asks to follow you').or(answering.page.getByText('follows you')).first().waitFor();
-  await answering.page.getByText('Answered').waitFor();
-  assert.equal(await answering.page.getByRole('button', { name: 'Accept' }).count(), 0);
+  await told.getByText('Answered').waitFor();
+  assert.equal(await accept.count(), 0);
+
+  // As it is: a request is told of until it is answered, then what came of it.
+  await answering.context.unroute('**/graphql');
+  await until('the follow alone is told', async () => {
+    const { notificationGroups } = await asked('notificationGroups(first: 5) { nodes { kind } }');
+    return notificationGroups.nodes.map(({ kind }) => kind).join() === 'FOLLOWED';
+  });
+  await answering.page.reload();
+  await told.getByText('follows you').waitFor();
+  assert.equal(await told.getByText('asks to follow you').count(), 0);
+  assert.equal(await accept.count(), 0);
 
   await answering.goto(`/u/${me.handle}`);
   await answering.page.getByRole('link', { name: '1 followers' }).click();

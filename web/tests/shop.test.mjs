@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { ask, newPerson, unique } from './support/api.mjs';
+import { ask, newPerson, unique, until } from './support/api.mjs';
 import { closeBrowser, fitsSideways, logIn, openBrowser, PHONE, picture, untilLive, withPages } from './support/browser.mjs';
 
 before(openBrowser);
@@ -92,11 +92,8 @@ test('two sales of a day are told as two', withPages({}, async (open) => {
   await selling.page.getByRole('group', { name: 'Refunds' }).waitFor();
 }));
 
-async function untilStock(id, wanted) {
-  for (let tries = 0; tries < 200; tries += 1) {
+const untilStock = (id, wanted) =>
+  until(`a stock of ${wanted}`, async () => {
     const { product } = await ask('query($id: ID!) { product(id: $id) { stock } }', { id });
-    if (product.stock === wanted) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`the stock did not come to ${wanted}`);
-}
+    return product.stock === wanted;
+  });
