@@ -47,11 +47,12 @@ export function Shortcuts() {
   const me = useMe();
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
-    let chord = 0;
+    // When the last `g` was, on the page's own clock: that begins at 0, so "never" is far before it.
+    let chord = -Infinity;
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || isWriting(event.target) || document.querySelector('dialog[open], [role=menu]')) return;
       const second = event.timeStamp - chord < CHORD_MS;
-      chord = 0;
+      chord = -Infinity;
       const places: Record<string, string> = { h: '/', n: '/notifications', s: '/shop', o: '/orders', ...(me && { p: paths.person(me.handle) }) };
       const place = second ? places[event.key] : undefined;
       if (place) navigate(place);
