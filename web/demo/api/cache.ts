@@ -57,7 +57,7 @@ export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchan
       Hashtag: { posts: pages() },
     },
     optimistic: optimistic(person),
-    updates: { Mutation: afterMutations(person), ...afterEvents(arrivals) },
+    updates: { Mutation: afterMutations(person), ...afterEvents(person, arrivals) },
   });
 }
 

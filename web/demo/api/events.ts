@@ -1,4 +1,5 @@
 import type { Cache } from '@urql/exchange-graphcache';
+import type { LoggedIn } from '../../shared/session';
 import type { Arrivals } from '../live/arrivals';
 import { edge, insert, newestFirst, timeOf, VIEWER, type Updaters } from './edges';
 import { edgesOf, everyPage, firstPage, forget } from './pages';
@@ -24,7 +25,7 @@ const KEPT = 50;
  * What is told over the socket goes where it would be after a reload: to the head of its list. What is told before the list is there may be
  * missing in it, since replicas are a moment behind; it is put in when the list comes.
  */
-export function afterEvents(arrivals: Arrivals): Record<'Subscription' | 'Viewer', Updaters> {
+export function afterEvents(person: LoggedIn | null, arrivals: Arrivals): Record<'Subscription' | 'Viewer', Updaters> {
   return {
     Subscription: {
       homeUpdated: ({ homeUpdated: told }: { homeUpdated: Told }, _args: unknown, cache: Cache) => {
@@ -32,7 +33,9 @@ export function afterEvents(arrivals: Arrivals): Record<'Subscription' | 'Viewer
         if (isListed(cache, HOME, told)) return;
         if (isFurtherDown(cache, told)) return;
         // Held back before it is in the list: it must not flash up before the reader has asked for it.
-        arrivals.hold(told.node.id);
+        // One's own is what one has just written: it may be told before the answer is there.
+        const author = cache.resolve(`Post:${told.node.id}`, 'author');
+        if (author !== `User:${person?.userId}`) arrivals.hold(told.node.id);
         insert(cache, VIEWER, 'home', 'PostEdge', told.cursor, `Post:${told.node.id}`);
       },
       // Pieces were taken from the shelf, or put back: what it says is old.
