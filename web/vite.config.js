@@ -11,6 +11,8 @@ export default defineConfig({
   worker: { format: 'es' },
   build: {
     target: 'es2022',
+    // All that run what the target asks for know it themselves.
+    modulePreload: { polyfill: false },
     // For build/compress.mjs, which weighs what a page loads.
     manifest: true,
     rollupOptions: { input: { demo: 'index.html', graphiql: 'graphiql.html' } },

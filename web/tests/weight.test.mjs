@@ -8,16 +8,19 @@ after(closeBrowser);
 
 /** Bytes on the wire, headers and all, of everything that a visit brings; and what of it came as it lies on the disk. */
 async function weigh({ page, context }, visit) {
-  const answers = [];
-  const note = (response) => answers.push(response);
-  context.on('response', note);
+  // By what is asked for: what the page before had asked for is answered during the visit, too.
+  const asked = [];
+  const note = (request) => asked.push(request);
+  context.on('request', note);
   await visit();
   await page.waitForLoadState('networkidle');
-  context.off('response', note);
+  context.off('request', note);
   let bytes = 0;
   const plain = [];
-  for (const response of answers) {
-    const { responseBodySize, responseHeadersSize } = await response.request().sizes();
+  for (const request of asked) {
+    const response = await request.response();
+    if (!response) continue;
+    const { responseBodySize, responseHeadersSize } = await request.sizes();
     bytes += responseBodySize + responseHeadersSize;
     const type = response.headers()['content-type'] ?? '';
     if (/javascript|css/.test(type) && responseBodySize > 2_000 && !response.headers()['content-encoding']) plain.push(response.url());

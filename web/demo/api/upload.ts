@@ -1,6 +1,7 @@
 import type { Client } from 'urql';
 import { newKey } from '../../shared/idempotency';
 import { graphql } from '../../shared/graphql';
+import { resolved } from './images';
 import { explain } from './problem';
 
 const Announce = graphql(`
@@ -14,8 +15,7 @@ const HowFar = graphql(`
 `);
 
 /** What plaza takes; it looks at the bytes, this only keeps people from waiting for a refusal. */
-export const MAX_BYTES = 10 * 1_024 * 1_024;
-export const KINDS = 'image/jpeg,image/png,image/webp,image/gif';
+const MAX_BYTES = 10 * 1_024 * 1_024;
 
 const REASONS = {
   UNSUPPORTED_FORMAT: 'This is no JPEG, PNG, WebP or GIF.',
@@ -26,9 +26,6 @@ const REASONS = {
 
 const ATTEMPTS = 3;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Where an address of plaza's leads. */
-export const resolved = (url: string) => new URL(url, location.origin).href;
 
 /**
  * Takes an image to plaza: announces it, sends its bytes, and waits until plaza has looked at them. The id of an image that can be shown; why not, as

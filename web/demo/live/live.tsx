@@ -3,7 +3,7 @@ import { createContext, useCallback, useContext, useEffect, useMemo, useState, u
 import { useQuery, useSubscription } from 'urql';
 import { graphql } from '../../shared/graphql';
 import { useMe } from '../me';
-import { NotificationRowFragment } from '../parts/notification-row';
+import { NotificationRowFragment } from '../parts/notification-fragment';
 import { PostCardFragment } from '../parts/post-card';
 import { usePath } from '../router';
 import type { Arrivals } from './arrivals';

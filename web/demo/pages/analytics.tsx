@@ -6,6 +6,7 @@ import { money, times } from '../parts/format';
 import { Page } from '../parts/page';
 import { Empty, Failed, Skeletons } from '../parts/states';
 import { Link, paths } from '../router';
+import '../style/analytics.css';
 
 const Analytics = graphql(`
   query Analytics($size: WindowSize!, $last: Int!) {

@@ -4,6 +4,7 @@ import { times } from '../parts/format';
 import { Page } from '../parts/page';
 import { PostCard, PostCardFragment } from '../parts/post-card';
 import { EndlessList, Empty, Failed, Skeletons } from '../parts/states';
+import '../style/profile.css';
 
 const WithHashtag = graphql(
   `

@@ -4,11 +4,14 @@ import { usePages } from '../api/use-pages';
 import { useHeld, useLive } from '../live/live';
 import { PostComposer } from '../parts/composer';
 import { Icon } from '../parts/icon';
+import { late } from '../parts/late';
 import { Page } from '../parts/page';
 import { PostCard, PostCardFragment } from '../parts/post-card';
-import { Suggestions } from '../parts/suggestions';
 import { EndlessList, Empty } from '../parts/states';
 import { Link } from '../router';
+
+/** For an empty home alone, so it comes with that. */
+const Suggestions = late(async () => (await import('../parts/suggestions')).Suggestions);
 
 const Home = graphql(
   `
@@ -24,10 +27,13 @@ const Home = graphql(
   [PostCardFragment],
 );
 
+/** Some more than a large window shows: what comes after it is there before it is scrolled to. */
+const PAGE = 16;
+
 export function HomePage() {
   const { listening, from, resumeFrom } = useLive();
   // Asked at once, and listened to from its head on; who came here from another page is listening already.
-  const pages = usePages({ query: Home, variables: { first: 20 }, connection: (data) => data.viewer?.home, pause: from === null && !listening });
+  const pages = usePages({ query: Home, variables: { first: PAGE }, connection: (data) => data.viewer?.home, pause: from === null && !listening });
   const { edges, fetching } = pages;
   const head = edges?.find(({ cursor }) => !cursor.startsWith('own:'))?.cursor;
   useEffect(() => {

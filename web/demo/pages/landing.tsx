@@ -5,6 +5,7 @@ import { ProductCard, ProductCardFragment } from '../parts/product-card';
 import { Tiles } from '../parts/small';
 import { Suggestions } from '../parts/suggestions';
 import { Link } from '../router';
+import '../style/landing.css';
 
 const Fresh = graphql(
   `

@@ -6,6 +6,7 @@ import { Field } from '../parts/form';
 import { Page } from '../parts/page';
 import { ProblemLine } from '../parts/states';
 import { Link } from '../router';
+import '../style/forms.css';
 
 /** Who gets in is led on by the routes: they see that somebody is logged in. */
 function useEntering(enter: (form: FormData) => Promise<UserError[]>) {

@@ -1,7 +1,8 @@
 import { useRef, useState, type ChangeEvent } from 'react';
 import { useClient } from 'urql';
 import { graphql, type ResultOf } from '../../shared/graphql';
-import { KINDS, uploadImage } from '../api/upload';
+import { KINDS } from '../api/images';
+import { uploadImage } from '../api/upload';
 import { useAction } from '../api/use-action';
 import { usePages } from '../api/use-pages';
 import { copyLink, useBlocking } from '../api/relations';
@@ -15,6 +16,7 @@ import { Avatar } from '../parts/small';
 import { EndlessList, Empty, Failed, ProblemLine, Skeletons } from '../parts/states';
 import { Prose } from '../parts/text';
 import { Link, paths } from '../router';
+import '../style/profile.css';
 
 const Person = graphql(
   `

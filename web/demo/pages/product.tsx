@@ -12,6 +12,7 @@ import { Byline, Tiles } from '../parts/small';
 import { Prose } from '../parts/text';
 import { Empty, Failed, ProblemLine, Skeletons } from '../parts/states';
 import { Link } from '../router';
+import '../style/product.css';
 
 const ProductDetails = graphql(`
   query ProductDetails($id: ID!) {

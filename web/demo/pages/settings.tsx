@@ -9,6 +9,7 @@ import { Page } from '../parts/page';
 import { Failed, ProblemLine, Skeletons } from '../parts/states';
 import { Link, paths } from '../router';
 import { chooseTheme, chosenTheme, type Theme } from '../theme';
+import '../style/forms.css';
 
 const Own = graphql(`
   query OwnProfile { viewer { user { id handle displayName bio isPrivate } } }

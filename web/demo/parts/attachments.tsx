@@ -1,7 +1,8 @@
-import { useEffect, useId, useRef, useState, type ChangeEvent } from 'react';
+import { useEffect, useRef, useState, type ChangeEvent } from 'react';
 import { useClient } from 'urql';
-import { KINDS, uploadImage } from '../api/upload';
+import { KINDS } from '../api/images';
 import { Icon } from './icon';
+import { late } from './late';
 
 /** Most images of one post. */
 const MOST = 4;
@@ -52,6 +53,10 @@ export function useAttachments(): Attachments {
     const controller = new AbortController();
     running.current.set(key, controller);
     try {
+      // Most visits attach nothing.
+      const { uploadImage } = await import('../api/upload').catch(() => {
+        throw new Error('The image could not be sent.');
+      });
       const id = await uploadImage(client, file, 'POST', (sent) => change(key, { sent }), controller.signal);
       change(key, { id, sent: 1 });
     } catch (error) {
@@ -95,39 +100,11 @@ export function AttachButton({ attachments }: { attachments: Attachments }) {
   );
 }
 
-export function AttachmentList({ attachments }: { attachments: Attachments }) {
-  if (attachments.list.length === 0) return null;
-  return (
-    <ul className="attachments" aria-label="Images of this post">
-      {attachments.list.map((each) => (
-        <Attachment key={each.key} attached={each} attachments={attachments} />
-      ))}
-    </ul>
-  );
-}
+const AttachmentRows = late<{ attachments: Attachments }>(
+  async () => (await import('./attachment-rows')).AttachmentRows,
+  ({ attachments }) => attachments.clear(),
+);
 
-function Attachment({ attached, attachments }: { attached: Attached; attachments: Attachments }) {
-  const { key, preview, name, sent, alt, id, problem } = attached;
-  const field = useId();
-  return (
-    <li className="attachment">
-      <img src={preview} alt={name} width="72" height="72" />
-      <div>
-        {problem ? (
-          <p className="problem" role="alert">{problem}</p>
-        ) : (
-          <>
-            <label htmlFor={field} className="hidden">Describe {name}</label>
-            <input id={field} value={alt} maxLength={500} placeholder="Describe it for those who do not see it" onChange={({ target }) => attachments.describe(key, target.value)} />
-            <p className="quiet" role="status">
-              {id ? 'Ready' : sent < 1 ? <progress value={sent} max={1} aria-label={`Sending ${name}`} /> : 'plaza looks at it…'}
-            </p>
-          </>
-        )}
-      </div>
-      <button type="button" className="chip" aria-label={`Remove ${name}`} onClick={() => attachments.remove(key)}>
-        Remove
-      </button>
-    </li>
-  );
+export function AttachmentList({ attachments }: { attachments: Attachments }) {
+  return attachments.list.length > 0 ? <AttachmentRows attachments={attachments} /> : null;
 }

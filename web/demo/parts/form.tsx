@@ -1,5 +1,6 @@
 import type { InputHTMLAttributes } from 'react';
 import type { Problem } from '../api/problem';
+import '../style/forms.css';
 
 type Props = { label: string; hint?: string; problem: Problem | null } & InputHTMLAttributes<HTMLInputElement>;
 

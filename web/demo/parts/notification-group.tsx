@@ -1,6 +1,7 @@
 import { graphql, readFragment, type FragmentOf, type ResultOf } from '../../shared/graphql';
 import { Link, paths } from '../router';
-import { NotificationRow, NotificationRowFragment } from './notification-row';
+import { NotificationRowFragment } from './notification-fragment';
+import { NotificationRow } from './notification-row';
 import { Ago, Avatar } from './small';
 
 export const NotificationGroupFragment = graphql(

@@ -2,18 +2,8 @@ import { useQuery } from 'urql';
 import { useAction } from '../api/use-action';
 import { graphql, readFragment, type FragmentOf, type ResultOf } from '../../shared/graphql';
 import { Link, paths } from '../router';
+import { NotificationRowFragment } from './notification-fragment';
 import { Ago, Avatar } from './small';
-
-export const NotificationRowFragment = graphql(`
-  fragment NotificationRow on Notification {
-    id kind createdAt
-    actor { id handle displayName avatar { id url(size: SMALL) } }
-    post { id text }
-    comment { id text }
-    order { id status }
-    product { id title }
-  }
-`);
 
 type Told = ResultOf<typeof NotificationRowFragment>;
 

@@ -5,6 +5,7 @@ import { Link, paths } from '../router';
 import { money } from './format';
 import { Ago, Tiles } from './small';
 import { ProblemLine } from './states';
+import '../style/orders.css';
 
 export const OrderCardFragment = graphql(`
   fragment OrderCard on Order {

@@ -1,8 +1,14 @@
-import { useEffect, useRef, useState } from 'react';
+import { useRef, useState } from 'react';
 import { useClient } from 'urql';
 import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
-import { resolved } from '../api/upload';
-import { Icon } from './icon';
+import { resolved } from '../api/images';
+import type { ViewerProps } from './image-viewer';
+import { late } from './late';
+
+const ImageViewer = late<ViewerProps>(
+  async () => (await import('./image-viewer')).ImageViewer,
+  ({ move }) => move(null),
+);
 
 export const PostImagesFragment = graphql(`
   fragment PostImages on Post {
@@ -63,59 +69,5 @@ export function PostImages({ post: masked }: { post: FragmentOf<typeof PostImage
       ))}
       {viewed !== null && <ImageViewer images={images} at={viewed} move={view} />}
     </ul>
-  );
-}
-
-interface Viewed {
-  id: string;
-  url: string | null;
-  altText: string;
-}
-
-/** An image as large as the window, with its description; arrows go on, Escape closes. */
-function ImageViewer({ images, at, move }: { images: readonly Viewed[]; at: number; move: (at: number | null) => void }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    dialog.current?.showModal();
-  }, []);
-  const image = images[at];
-  const go = (by: number) => move((at + by + images.length) % images.length);
-  return (
-    <li className="viewer-place">
-      <dialog
-        ref={dialog}
-        className="viewer"
-        aria-label={`Image ${at + 1} of ${images.length}`}
-        onClose={() => move(null)}
-        onKeyDown={({ key }) => {
-          if (images.length > 1 && key === 'ArrowRight') go(1);
-          if (images.length > 1 && key === 'ArrowLeft') go(-1);
-        }}
-        onClick={({ target, currentTarget }) => target === currentTarget && dialog.current?.close()}
-      >
-        {image?.url && <img src={resolved(image.url)} alt={image.altText} />}
-        {image?.altText && <p className="viewer-words">{image.altText}</p>}
-        <div className="viewer-ways">
-          {images.length > 1 && (
-            <button type="button" className="chip" aria-label="Previous image" onClick={() => go(-1)}>
-              <Icon name="back" />
-            </button>
-          )}
-          {images.length > 1 && (
-            <span>
-              {at + 1} / {images.length}
-            </span>
-          )}
-          {images.length > 1 && (
-            <button type="button" className="chip turned" aria-label="Next image" onClick={() => go(1)}>
-              <Icon name="back" />
-            </button>
-          )}
-          <button type="button" className="chip" aria-label="Close" onClick={() => dialog.current?.close()}>
-            <Icon name="close" />
-          </button>
-        </div>
-      </dialog>
-    </li>
   );
 }

@@ -1,5 +1,5 @@
 import { useState, useSyncExternalStore } from 'react';
-import { resolved } from '../api/upload';
+import { resolved } from '../api/images';
 import { goBack, Link, paths } from '../router';
 import { Icon } from './icon';
 import { ago, fullTime, hash } from './format';
