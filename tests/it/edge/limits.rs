@@ -81,17 +81,20 @@ async fn an_address_has_no_more_than_its_share_at_work() {
         words[0].1 = "3";
         let nginx = Nginx::with([address_of(&app.url); 2], &words).await;
         let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n{";
-        let mut slow = Vec::new();
-        for _ in 0..3 {
-            let mut stream = tokio::net::TcpStream::connect(nginx.address).await.unwrap();
-            stream.write_all(head.as_bytes()).await.unwrap();
-            slow.push(stream);
-        }
+        let slow = std::sync::Mutex::new(Vec::new());
         let ask = async || {
             let body = json!({ "query": "{ __typename }" });
             send(app.http().post(nginx.url("/graphql")).json(&body)).await
         };
         app.until("a fourth is refused", async || {
+            // Anew each time: nginx waits for a body only so long.
+            let mut begun = Vec::new();
+            for _ in 0..3 {
+                let mut stream = tokio::net::TcpStream::connect(nginx.address).await.unwrap();
+                stream.write_all(head.as_bytes()).await.unwrap();
+                begun.push(stream);
+            }
+            *slow.lock().unwrap() = begun;
             let answer = ask().await;
             if answer.status == 429 {
                 assert_eq!(answer.code(), "RATE_LIMITED");
