@@ -265,8 +265,9 @@ impl<'a> Walk<'a> {
         }
         let price = of.map_or(Price::FIELD, |of| weights::of(of, name));
         let asked = self.length(field);
-        // What an argument asks for, else as many as there are at most.
-        let times = asked.unwrap_or(price.list);
+        // What an argument asks for, else as many as there are at most. A mutation answers with
+        // something even when the list in its input is empty.
+        let times = asked.unwrap_or(price.list).max(1);
         let rows = asked.unwrap_or_default().saturating_mul(price.row);
         let after = if self.is_given(field, "after") { price.after } else { 0 };
         let each = price
@@ -353,10 +354,8 @@ impl<'a> Walk<'a> {
     /// The longest list in a mutation's input: each of its items is looked at by the mutation. A
     /// field that is null, or whose variable was left out, is not there.
     fn list_of_input(&self, value: &async_graphql_value::Value) -> Option<u64> {
-        // The mutation answers with something even when its list is empty.
-        let count = |items: usize| u64::try_from(items.max(1)).ok();
         let listed = |value: &Value| match value {
-            Value::List(items) => count(items.len()),
+            Value::List(items) => u64::try_from(items.len()).ok(),
             _ => None,
         };
         let fields = match value {
@@ -372,7 +371,7 @@ impl<'a> Walk<'a> {
             _ => return None,
         };
         let lists = fields.values().filter_map(|field| match field {
-            async_graphql_value::Value::List(items) => count(items.len()),
+            async_graphql_value::Value::List(items) => u64::try_from(items.len()).ok(),
             async_graphql_value::Value::Variable(name) => {
                 self.held(name).into_iter().filter_map(listed).max()
             }
