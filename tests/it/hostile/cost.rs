@@ -213,8 +213,10 @@ async fn events_are_paid_for_and_wait_until_they_can_be() {
             let text = socket.next("1").await["homeUpdated"]["node"]["text"].clone();
             heard.push(text.as_str().unwrap().to_owned());
         }
+        // Fan-outs of posts a moment apart may overtake one another.
+        heard.sort_unstable_by_key(|text| text.parse::<usize>().unwrap());
         let all: Vec<String> = (0..EVENTS).map(|number| number.to_string()).collect();
-        assert_eq!(heard, all, "in order, none left out");
+        assert_eq!(heard, all, "each once, none left out");
         // At most twenty were paid for beforehand; the others had to be earned.
         let earned = u64::try_from(EVENTS - 20).unwrap() * 20;
         assert!(drained.elapsed() >= Duration::from_millis(earned * 1_000 / RESTORED));
