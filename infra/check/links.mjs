@@ -1,11 +1,8 @@
 // Every relative link of the documents leads to a file, and to a heading of it where it names one; every path in back quotes is there.
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
+import { files, root } from './files.mjs';
 
-const root = new URL('../../', import.meta.url).pathname;
-const tracked = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' });
-const files = tracked.split('\0').filter((file) => file && existsSync(root + file));
 const documents = files.filter((file) => file.endsWith('.md') && (!file.includes('/') || /^(docs|web)\//.test(file)));
 const present = new Set(files);
 for (const file of files) for (let folder = dirname(file); folder !== '.'; folder = dirname(folder)) present.add(folder);

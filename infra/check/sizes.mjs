@@ -1,11 +1,10 @@
 // Files of at most 420 lines, Rust of at most 100 columns but for lines with a string in them, which rustfmt leaves as they are. What is larger today
 // is listed in sizes.txt, and may not grow; `node infra/check/sizes.mjs --write` lists it anew.
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { files, root } from './files.mjs';
 
 const LINES = 420;
 const COLUMNS = 100;
-const root = new URL('../../', import.meta.url).pathname;
 const list = `${root}infra/check/sizes.txt`;
 
 const listed = new Map();
@@ -13,12 +12,8 @@ for (const line of readFileSync(list, 'utf8').split('\n')) {
   const [rule, number, file] = line.split(' ');
   if (file && !line.startsWith('#')) listed.set(`${rule} ${file}`, Number(number));
 }
-const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
-  .split('\0')
-  .filter((file) => /\.(rs|ts|tsx|sh)$/.test(file) && existsSync(root + file));
-
 const found = [];
-for (const file of files) {
+for (const file of files.filter((file) => /\.(rs|ts|tsx|sh)$/.test(file))) {
   const lines = readFileSync(root + file, 'utf8').replace(/\n$/, '').split('\n');
   if (lines.length > LINES) found.push(['lines', lines.length, file]);
   if (!file.endsWith('.rs')) continue;

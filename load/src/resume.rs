@@ -52,20 +52,16 @@ async fn watch(url: &str, person: LoggedIn, seen: Arc<Mutex<Seen>>) {
     }
 }
 
-fn locked(seen: &Mutex<Seen>) -> parking_lot::MutexGuard<'_, Seen> {
-    seen.lock()
-}
-
 async fn watch_once(url: &str, person: &LoggedIn, seen: &Mutex<Seen>) -> anyhow::Result<()> {
     let begin = || {
-        let mut seen = locked(seen);
+        let mut seen = seen.lock();
         (seen.connects, seen.began) = (seen.connects + 1, true);
         json!({ "query": WATCH, "variables": { "after": seen.cursor } })
     };
     let mut watched = Watched::open(url, Some(&person.token), begin).await?;
     loop {
         let (id, cursor) = watched.post().await?;
-        let mut seen = locked(seen);
+        let mut seen = seen.lock();
         *seen.posts.entry(id).or_default() += 1;
         seen.cursor = cursor;
     }
@@ -147,7 +143,7 @@ impl Watchers {
             watchers.tasks.spawn(async move { watch(&url, person, seen).await });
         }
         let began = Instant::now();
-        while watchers.clients.iter().any(|seen| !locked(seen).began) {
+        while watchers.clients.iter().any(|seen| !seen.lock().began) {
             anyhow::ensure!(
                 began.elapsed() < Duration::from_secs(120),
                 "not everybody could connect"
@@ -164,7 +160,7 @@ impl Watchers {
         let lacks = || {
             self.clients
                 .iter()
-                .any(|seen| posts.iter().any(|id| !locked(seen).posts.contains_key(id)))
+                .any(|seen| posts.iter().any(|id| !seen.lock().posts.contains_key(id)))
         };
         while began.elapsed() < most && lacks() {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -174,7 +170,7 @@ impl Watchers {
     /// What came to everybody, against what was posted.
     pub fn tally(&self, posts: &[i64]) -> Tally {
         self.clients.iter().fold(Tally::default(), |tally, seen| {
-            let seen = locked(seen);
+            let seen = seen.lock();
             Tally {
                 missed: tally.missed
                     + posts.iter().filter(|id| !seen.posts.contains_key(id)).count(),

@@ -63,8 +63,8 @@ impl Relations {
         self.followees.binary_search(&user).is_ok()
     }
 
-    /// Whose posts are in the home feed of `user`, whose relations these are: those they follow, and
-    /// they themselves.
+    /// Whose posts are in the home feed of `user`, whose relations these are, sorted: those they
+    /// follow, and they themselves.
     pub fn at_home(&self, user: UserId) -> Vec<UserId> {
         let mut authors = self.followees.clone();
         if let Err(place) = authors.binary_search(&user) {

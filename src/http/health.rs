@@ -53,7 +53,11 @@ fn tell(app: &App) {
     let yes = |yes| if yes { 1.0 } else { 0.0 };
     metrics::counter!("plaza_sql_statements_total").absolute(cluster.statements());
     metrics::gauge!("plaza_ready").set(yes(app.tasks.is_ready()));
-    for shard in cluster.indexes().filter_map(|index| cluster.shard(index).ok()) {
+    for (index, shard) in
+        cluster.indexes().filter_map(|index| cluster.shard(index).ok().map(|shard| (index, shard)))
+    {
+        metrics::gauge!("plaza_commits_blocked", "shard" => index.0.to_string())
+            .set(yes(shard.commits_are_blocked()));
         for (name, state) in shard.pool_states() {
             state.tell(&name);
         }

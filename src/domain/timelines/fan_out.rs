@@ -102,20 +102,18 @@ pub async fn resume_push(
     .await
 }
 
-/// A walk over an author, whose own home has the posts too, and the author's followers, [`CHUNK`] at
-/// a time, by id. Somebody who follows meanwhile
-/// and is missed gets a rebuilt timeline from the follow itself.
+/// A walk over an author, whose own home has the posts too, and then the author's followers,
+/// [`CHUNK`] at a time, by id. Somebody who follows meanwhile and is missed gets a rebuilt timeline
+/// from the follow itself.
 struct Audience {
     author: UserId,
-    /// Whether the author is still to come.
-    begins: bool,
-    /// The last one so far; `None` at the end.
+    /// The last follower so far, 0 before the first; `None` at the end.
     after: Option<i64>,
 }
 
 impl Audience {
     fn of(author: UserId) -> Self {
-        Self { author, begins: true, after: Some(0) }
+        Self { author, after: Some(0) }
     }
 
     async fn next(
@@ -137,9 +135,9 @@ impl Audience {
             .await?;
         let full = i64::try_from(chunk.len()).is_ok_and(|count| count >= CHUNK);
         self.after = chunk.last().copied().filter(|_| full);
-        let author = std::mem::take(&mut self.begins).then_some(self.author);
+        let itself = (after == 0).then_some(self.author);
         let users: Vec<UserId> =
-            author.into_iter().chain(chunk.into_iter().map(UserId::from_i64)).collect();
+            itself.into_iter().chain(chunk.into_iter().map(UserId::from_i64)).collect();
         Ok((!users.is_empty()).then_some(users))
     }
 }

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use super::merge::{Merged, Source, merge};
 use super::rebuild::{newest, rebuild};
 use crate::domain::posts::{self, Post};
-use crate::domain::relations::Relations;
 use crate::domain::{Domain, DomainError, Operation, Page, PageRequest, relations};
 use crate::ids::{Id, PostId, UserId};
 
@@ -29,25 +28,9 @@ pub async fn home(
     domain: &Domain,
     page: PageRequest,
 ) -> Result<Page<Post>, DomainError> {
-    let viewer = op.require_viewer()?.user_id;
-    let relations = relations::of_viewer(op, domain).await?;
-    let authors = relations.at_home(viewer);
-    let below = page.after.unwrap_or(i64::MAX);
-    let recent = recent(op, domain, viewer, &authors, below, page.first).await?;
+    let mut walk = Walk::begin(op, domain, page.after.unwrap_or(i64::MAX), page.first).await?;
     // One more than the page has: whether anything follows is known by it.
     let sought = page.first + 1;
-    let mut walk = Walk {
-        op,
-        domain,
-        viewer,
-        relations: &relations,
-        authors: &authors,
-        recent,
-        below,
-        ahead: VecDeque::new(),
-        more: true,
-        rounds: ROUNDS,
-    };
     let mut items: Vec<(i64, Post)> = Vec::with_capacity(sought);
     while items.len() < sought {
         let wanted = sought - items.len();
@@ -86,23 +69,7 @@ pub(in crate::domain) async fn is_repeat(
     if post.repost_of.is_none() {
         return Ok(false);
     }
-    let viewer = op.require_viewer()?.user_id;
-    let relations = relations::of_viewer(op, domain).await?;
-    let authors = relations.at_home(viewer);
-    let below = post.id.as_i64();
-    let recent = recent(op, domain, viewer, &authors, below, REPEAT_WINDOW).await?;
-    let mut walk = Walk {
-        op,
-        domain,
-        viewer,
-        relations: &relations,
-        authors: &authors,
-        recent,
-        below,
-        ahead: VecDeque::new(),
-        more: true,
-        rounds: ROUNDS,
-    };
+    let mut walk = Walk::begin(op, domain, post.id.as_i64(), REPEAT_WINDOW).await?;
     walk.look_ahead(REPEAT_WINDOW).await?;
     Ok(walk.ahead.iter().take(REPEAT_WINDOW).any(|other| other.subject() == post.subject()))
 }
@@ -111,10 +78,8 @@ pub(in crate::domain) async fn is_repeat(
 struct Walk<'a> {
     op: &'a Operation,
     domain: &'a Domain,
-    viewer: UserId,
-    relations: &'a Relations,
-    /// Whose posts it is over.
-    authors: &'a [UserId],
+    /// Whose posts it is over, sorted.
+    authors: Vec<UserId>,
     recent: Merged,
     /// The last raw row looked at.
     below: i64,
@@ -125,14 +90,28 @@ struct Walk<'a> {
     rounds: usize,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    /// Begins below a post's id in the viewer's home; about `first` posts are wanted.
+    async fn begin(
+        op: &'a Operation,
+        domain: &'a Domain,
+        below: i64,
+        first: usize,
+    ) -> Result<Self, DomainError> {
+        let viewer = op.require_viewer()?.user_id;
+        let authors = relations::of_viewer(op, domain).await?.at_home(viewer);
+        let recent = recent(op, domain, viewer, &authors, below, first).await?;
+        let (ahead, more, rounds) = (VecDeque::new(), true, ROUNDS);
+        Ok(Self { op, domain, authors, recent, below, ahead, more, rounds })
+    }
+
     /// Makes sure that so many are ahead, unless the feed ends before or the rounds do.
     async fn look_ahead(&mut self, wanted: usize) -> Result<(), DomainError> {
         while self.ahead.len() < wanted && self.more && self.rounds > 0 {
             self.rounds -= 1;
             let wanted = wanted - self.ahead.len();
             let raw =
-                raw_page(self.op, self.domain, self.authors, &self.recent, self.below, wanted + 1)
+                raw_page(self.op, self.domain, &self.authors, &self.recent, self.below, wanted + 1)
                     .await?;
             self.more = raw.len() > wanted;
             let raw = raw.get(..wanted).unwrap_or(&raw);
@@ -142,7 +121,7 @@ impl Walk<'_> {
             let shown = raw
                 .iter()
                 .filter_map(|id| hydrated.get(id))
-                .filter(|post| self.relations.is_at_home(self.viewer, post.author_id));
+                .filter(|post| self.authors.binary_search(&post.author_id).is_ok());
             self.ahead.extend(shown.cloned());
             self.below = raw.last().map_or(self.below, |last| last.as_i64());
             let below = self.below;

@@ -46,10 +46,6 @@ impl CommitBreaker {
         Arc::new(Self { shard, state: Mutex::default() })
     }
 
-    fn state(&self) -> parking_lot::MutexGuard<'_, State> {
-        self.state.lock()
-    }
-
     fn refused(&self) -> StoreError {
         metrics::counter!("plaza_commits_refused_total", "shard" => self.shard.0.to_string())
             .increment(1);
@@ -68,7 +64,7 @@ impl CommitBreaker {
     }
 
     fn admit_at(self: &Arc<Self>, now: Instant) -> Result<Admission, StoreError> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let probe = match state.probe_at {
             None => false,
             Some(at) if !state.probing && now >= at => true,
@@ -78,29 +74,27 @@ impl CommitBreaker {
         Ok(Admission { breaker: Arc::clone(self), probe })
     }
 
-    fn blocked(&self, blocked: bool) {
-        metrics::gauge!("plaza_commits_blocked", "shard" => self.shard.0.to_string())
-            .set(u32::from(blocked));
+    /// Whether writes are refused, but for one that probes.
+    pub fn is_blocked(&self) -> bool {
+        self.state.lock().probe_at.is_some()
     }
 }
 
 impl Admission {
     /// The commit was acknowledged.
     pub fn committed(&self) {
-        let mut state = self.breaker.state();
+        let mut state = self.breaker.state.lock();
         if state.unknown > 0 {
             if state.probe_at.take().is_some() {
                 tracing::info!(shard = self.breaker.shard.0, "commits are acknowledged again");
             }
             state.unknown = 0;
         }
-        // With every commit, so that the alarm has data before anything was ever blocked.
-        self.breaker.blocked(false);
     }
 
     /// The commit was not acknowledged in time.
     pub fn unknown(&self) {
-        let mut state = self.breaker.state();
+        let mut state = self.breaker.state.lock();
         state.unknown = state.unknown.saturating_add(1);
         if state.unknown < UNKNOWN {
             return;
@@ -110,7 +104,6 @@ impl Admission {
                 shard = self.breaker.shard.0,
                 "commits are acknowledged by no replica: writes are refused"
             );
-            self.breaker.blocked(true);
         }
     }
 }
@@ -118,7 +111,7 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         if self.probe {
-            self.breaker.state().probing = false;
+            self.breaker.state.lock().probing = false;
         }
     }
 }

@@ -111,6 +111,11 @@ impl Shard {
         self.replicas.iter().map(|replica| (replica.pool.server(), replica.state.as_ref()))
     }
 
+    /// Whether no replica acknowledges its commits, so that writes are refused.
+    pub fn commits_are_blocked(&self) -> bool {
+        self.commits.is_blocked()
+    }
+
     /// Each pool's name and how it stands.
     pub fn pool_states(&self) -> impl Iterator<Item = (String, PoolState)> {
         self.pools().map(Pool::state)

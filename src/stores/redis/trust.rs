@@ -112,13 +112,9 @@ impl Trust {
         }
     }
 
-    fn pending(&self) -> parking_lot::MutexGuard<'_, Pending> {
-        self.pending.lock()
-    }
-
     /// Keeps what failed.
     pub(super) fn defer(&self, add: impl FnOnce(&mut Pending)) {
-        let mut pending = self.pending();
+        let mut pending = self.pending.lock();
         pending.count = self.failures.fetch_add(1, Ordering::AcqRel) + 1;
         add(&mut pending);
         if pending.len() > MAX_PENDING {
@@ -225,7 +221,7 @@ impl Redis {
 
     /// The invalidations that failed.
     pub fn pending(&self) -> Pending {
-        self.inner.trust.pending().clone()
+        self.inner.trust.pending.lock().clone()
     }
 
     /// Sends failed invalidations again.
@@ -262,7 +258,7 @@ impl Redis {
     /// The epoch was raised after these were read: superfluous, once a poll has seen that.
     pub fn discard(&self, sent: &Pending) {
         let trust = &self.inner.trust;
-        let mut pending = trust.pending();
+        let mut pending = trust.pending.lock();
         if pending.count == sent.count {
             *pending = Pending { count: sent.count, ..Pending::default() };
         } else {

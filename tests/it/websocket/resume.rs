@@ -129,6 +129,17 @@ pub async fn streams(app: &crate::app::TestApp) -> usize {
     keys(app, "live:*").await.len()
 }
 
+/// Entries of all streams: the one that opens each, and the posts that have come to it.
+pub async fn entries(app: &crate::app::TestApp) -> usize {
+    let mut all = 0;
+    for key in keys(app, "live:*").await {
+        let held: usize =
+            redis::cmd("XLEN").arg(key).query_async(&mut connection(app).await).await.unwrap();
+        all += held;
+    }
+    all
+}
+
 async fn forget(app: &crate::app::TestApp) {
     let keys = keys(app, "*").await;
     let _: i64 =
