@@ -107,5 +107,5 @@ async fn poll_once(domain: &Domain) {
         // Before anything is loaded for the new generation.
         domain.cluster.require_since(domain.clock.now_ms());
     }
-    domain.redis.trust(polled, began.min(asked_at), raised);
+    domain.redis.trust(polled, began, asked_at, raised);
 }

@@ -64,6 +64,8 @@ pub struct Pool {
     started: Instant,
     /// Milliseconds since `started` at which one caller may try again; 0 while Redis answers.
     away_until_ms: AtomicU64,
+    /// Milliseconds since `started` of the last failure; 0 before the first.
+    failed_at_ms: AtomicU64,
     /// Answers in a row that did not come in time.
     slow: AtomicU64,
     /// Milliseconds since `started` at which it was last told that Redis is away.
@@ -91,6 +93,7 @@ impl Pool {
             timeout,
             started: Instant::now(),
             away_until_ms: AtomicU64::new(0),
+            failed_at_ms: AtomicU64::new(0),
             slow: AtomicU64::new(0),
             told_at_ms: AtomicU64::new(0),
             tells: AtomicBool::new(false),
@@ -126,6 +129,13 @@ impl Pool {
         self.away_until_ms.load(Ordering::Relaxed) == 0
     }
 
+    /// Whether it has failed at this moment or later: it may have been started anew since, with
+    /// what it held long ago.
+    pub fn has_failed_since(&self, moment: Instant) -> bool {
+        let failed_at_ms = self.failed_at_ms.load(Ordering::Relaxed);
+        failed_at_ms != 0 && self.started + Duration::from_millis(failed_at_ms) >= moment
+    }
+
     /// How the connections stand.
     pub fn state(&self) -> PoolState {
         PoolState::of(&self.inner.state(), self.most, &self.callers)
@@ -156,6 +166,8 @@ impl Pool {
 
     fn failed(&self, error: &StoreError) {
         let now = self.now_ms();
+        // Not rounded down: nothing that began before it may seem to have begun after it.
+        self.failed_at_ms.fetch_max(now + 1, Ordering::Relaxed);
         if self.away_until_ms.swap(self.blocked_until(now), Ordering::Relaxed) != 0 {
             return;
         }

@@ -5,7 +5,8 @@
 //! restarted, failed over, or loaded an old dump) or when a shard's epoch was raised
 //! (`postgres/epoch.rs`), which whoever changes rows does when an invalidation did not reach Redis.
 //! A process that reads the cache polls four times a second; one that has not for `redis.trust_ms`
-//! reads past it, process memory included.
+//! reads past it, process memory included. So does one that has failed to reach Redis, until its
+//! next poll: what answers again may have been started anew.
 //!
 //! Invalidations that failed are kept here and retried until Redis has them, or until the epoch is
 //! raised, which makes them superfluous; meanwhile this process reads past the cache.
@@ -49,6 +50,8 @@ pub struct Polled {
 #[derive(Debug, Default)]
 struct State {
     polled: Option<Polled>,
+    /// When the poll began that found it.
+    polled_at: Option<Instant>,
     until: Option<Instant>,
 }
 
@@ -143,7 +146,8 @@ impl Redis {
             return None;
         }
         let state = trust.state.read();
-        let fresh = state.until.is_some_and(|until| Instant::now() < until);
+        let fresh = state.until.is_some_and(|until| Instant::now() < until)
+            && state.polled_at.is_some_and(|at| !self.inner.pool.has_failed_since(at));
         state.polled.as_ref().filter(|_| fresh).map(|polled| Arc::clone(&polled.generation))
     }
 
@@ -188,16 +192,18 @@ impl Redis {
         state.polled.as_ref() == Some(polled)
     }
 
-    /// Trusts what a poll that began at `polled_at` has found. `raised` is what [`Redis::raised`]
-    /// was before the epochs were read: these failures are settled.
-    pub fn trust(&self, polled: Polled, polled_at: Instant, raised: u64) {
+    /// Trusts what a poll that began at `polled_at` has found, given epochs that were asked for at
+    /// `asked_at`. `raised` is what [`Redis::raised`] was before the epochs were read: these
+    /// failures are settled.
+    pub fn trust(&self, polled: Polled, polled_at: Instant, asked_at: Instant, raised: u64) {
         let trust = &self.inner.trust;
         if !self.is_current(&polled) {
             self.inner.local.clear();
         }
         let mut state = trust.state.write();
         let another = state.polled.as_ref().is_some_and(|held| held.memory != polled.memory);
-        *state = State { polled: Some(polled), until: Some(polled_at + trust.lasts) };
+        let until = polled_at.min(asked_at) + trust.lasts;
+        *state = State { polled: Some(polled), polled_at: Some(polled_at), until: Some(until) };
         drop(state);
         trust.settled.fetch_max(raised, Ordering::AcqRel);
         if another {
