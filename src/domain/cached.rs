@@ -27,18 +27,18 @@ pub(super) trait Load: Cached {
 /// A shard that is unavailable.
 pub(super) async fn get<V: Load>(
     op: &Operation,
-    domain: &Domain,
     ids: &[V::Key],
 ) -> Result<HashMap<V::Key, V>, DomainError> {
     let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let found = domain
+    let found = op
+        .domain
         .redis
         .get_many(
             op.cache_policy(),
             &raw,
             async |missing: &[i64]| -> Result<HashMap<i64, V>, DomainError> {
                 let missing = missing.iter().copied().map(V::Key::from_i64);
-                let loaded = load::<V>(domain, &op.reads, missing).await?;
+                let loaded = load::<V>(&op.domain, &op.reads, missing).await?;
                 Ok(loaded.into_iter().map(|(id, value)| (id.as_i64(), value)).collect())
             },
         )

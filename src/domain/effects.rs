@@ -2,6 +2,7 @@
 //! again, after the followee's shard knows the follower.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use crate::read_models::profile_counts::{self, VersionsRow};
 use crate::read_models::projection::Effects;
 use crate::read_models::shares;
 use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, ReadSession};
+use crate::stores::postgres::Connection;
 use crate::stores::redis::live::Cause;
 
 /// How long it may take to find out whom to wake.
@@ -32,7 +33,7 @@ fn store_error(error: DomainError) -> StoreError {
 }
 
 #[async_trait]
-impl Effects for Domain {
+impl Effects for Arc<Domain> {
     async fn posts_changed(
         &self,
         changed: &[(PostId, i64, bool)],
@@ -51,7 +52,7 @@ impl Effects for Domain {
     }
 
     async fn people_changed(&self, people: &[UserId]) -> Result<(), StoreError> {
-        let session = ReadSession::primary(self.cluster.len());
+        let session = self.primary();
         let versions = self
             .cluster
             .scatter_ids(
@@ -85,15 +86,15 @@ impl Effects for Domain {
         posts: &[PostId],
         products: &[ProductId],
     ) -> Result<(), StoreError> {
-        let op = Operation::internal(self.cluster.len(), LOOK_UP);
+        let op = Operation::internal(self, LOOK_UP);
         let mut people: BTreeSet<UserId> = people.iter().copied().collect();
-        people.extend(posts::authors_of(&op, self, posts).await.map_err(store_error)?);
-        people.extend(products::sellers_of(&op, self, products).await.map_err(store_error)?);
+        people.extend(posts::authors_of(&op, posts).await.map_err(store_error)?);
+        people.extend(products::sellers_of(&op, products).await.map_err(store_error)?);
         self.redis.wake(&people.into_iter().collect::<Vec<_>>(), Cause::Notifications).await
     }
 
     async fn shares_changed(&self, posts: &[PostId]) -> Result<(), StoreError> {
-        let session = ReadSession::primary(self.cluster.len());
+        let session = self.primary();
         let counts = self
             .cluster
             .scatter_ids(

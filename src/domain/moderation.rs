@@ -4,22 +4,21 @@ use std::sync::Arc;
 
 use super::relations::{self, Relations};
 use super::users::User;
-use super::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, write};
+use super::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, write};
 use crate::ids::{Id, UserId};
 use crate::protocol::events::Event;
-use crate::stores::postgres::{
-    Connection, ReadSession, sessions as session_rows, users as user_rows,
-};
+use crate::stores::postgres::{Connection, sessions as session_rows, users as user_rows};
 
 /// Whether the viewer is an administrator, asked at the primary.
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn is_admin(op: &Operation, domain: &Domain) -> Result<bool, DomainError> {
+pub async fn is_admin(op: &Operation) -> Result<bool, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(false) };
-    let primary = ReadSession::primary(domain.cluster.len());
-    let (id, shard) = (viewer.user_id.as_i64(), domain.cluster.shard_of_id(viewer.user_id));
-    Ok(domain
+    let primary = op.primary();
+    let (id, shard) = (viewer.user_id.as_i64(), op.domain.cluster.shard_of_id(viewer.user_id));
+    Ok(op
+        .domain
         .cluster
         .read(&primary, shard, async |connection: &mut Connection| {
             user_rows::is_admin(connection, id).await
@@ -35,22 +34,20 @@ pub async fn is_admin(op: &Operation, domain: &Domain) -> Result<bool, DomainErr
 /// is away.
 pub async fn suspend(
     op: &Operation,
-    domain: &Domain,
     user: UserId,
     suspended: bool,
 ) -> Result<Option<User>, DomainError> {
     let viewer = op.require_viewer()?;
     mutate(
         op,
-        domain,
         Mutation {
             name: if suspended { "userSuspend" } else { "userUnsuspend" },
             user: viewer.user_id,
-            shard: domain.cluster.shard_of_id(user),
+            shard: op.domain.cluster.shard_of_id(user),
             input: &user,
         },
         async {
-            if !is_admin(op, domain).await? {
+            if !is_admin(op).await? {
                 return Err(DomainError::Forbidden);
             }
             if viewer.user_id == user {
@@ -60,7 +57,7 @@ pub async fn suspend(
                     "nobody can suspend themselves",
                 ));
             }
-            relations::of_viewer(op, domain).await
+            relations::of_viewer(op).await
         },
         async |tx: &mut Tx, relations: Arc<Relations>| {
             set_suspended(tx, user, suspended).await?;
@@ -80,12 +77,11 @@ pub async fn suspend(
 /// Nobody there; a shard that is unavailable.
 pub async fn suspend_by_operator(
     op: &Operation,
-    domain: &Domain,
     user: UserId,
     suspended: bool,
 ) -> Result<(), DomainError> {
-    let shard = domain.cluster.shard_of_id(user);
-    write(op, domain, shard, async |tx: &mut Tx| set_suspended(tx, user, suspended).await).await
+    let shard = op.domain.cluster.shard_of_id(user);
+    write(op, shard, async |tx: &mut Tx| set_suspended(tx, user, suspended).await).await
 }
 
 /// Makes somebody an administrator, or no longer one. Only operators may: there is no mutation for
@@ -93,14 +89,9 @@ pub async fn suspend_by_operator(
 ///
 /// # Errors
 /// Nobody there; a shard that is unavailable.
-pub async fn grant(
-    op: &Operation,
-    domain: &Domain,
-    user: UserId,
-    is_admin: bool,
-) -> Result<(), DomainError> {
-    let shard = domain.cluster.shard_of_id(user);
-    write(op, domain, shard, async |tx: &mut Tx| {
+pub async fn grant(op: &Operation, user: UserId, is_admin: bool) -> Result<(), DomainError> {
+    let shard = op.domain.cluster.shard_of_id(user);
+    write(op, shard, async |tx: &mut Tx| {
         if user_rows::set_admin(tx, user.as_i64(), is_admin).await? {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::cached::{self, Load};
-use super::{Domain, DomainError, Operation};
+use super::{DomainError, Operation};
 use crate::ids::{Id, UserId};
 use crate::read_models::profile_counts;
 use crate::stores::StoreError;
@@ -86,10 +86,9 @@ impl Load for FollowerCount {
 /// A shard that is away.
 pub async fn get_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, ProfileCounts>, DomainError> {
-    cached::get(op, domain, ids).await
+    cached::get(op, ids).await
 }
 
 /// Followers by user, through the cache; an entry for every id.
@@ -98,8 +97,7 @@ pub async fn get_many(
 /// A shard that is away.
 pub async fn followers_of_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, FollowerCount>, DomainError> {
-    cached::get(op, domain, ids).await
+    cached::get(op, ids).await
 }

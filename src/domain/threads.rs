@@ -42,13 +42,13 @@ enum Under {
 /// Rows under each parent above an id, at most `limit` under each: one statement a shard.
 async fn rows(
     op: &Operation,
-    domain: &Domain,
     under: Under,
     above: &HashMap<i64, i64>,
     limit: i64,
 ) -> Result<HashMap<i64, Vec<(i64, Comment)>>, DomainError> {
     let parents = above.keys().copied();
-    let rows = domain
+    let rows = op
+        .domain
         .cluster
         .scatter_ids(
             &op.reads,
@@ -81,7 +81,6 @@ async fn rows(
 /// Fills many pages at once: as often as one of them needs another part, one statement a shard.
 async fn filled(
     op: &Operation,
-    domain: &Domain,
     under: Under,
     mut fills: HashMap<i64, Fill<Comment>>,
 ) -> Result<HashMap<i64, Page<Comment>>, DomainError> {
@@ -92,12 +91,12 @@ async fn filled(
         let above: HashMap<i64, i64> =
             parts.iter().map(|(parent, part)| (*parent, part.after.unwrap_or_default())).collect();
         let limit = i64::try_from(most + 1).unwrap_or(i64::MAX);
-        let mut found = rows(op, domain, under, &above, limit).await?;
+        let mut found = rows(op, under, &above, limit).await?;
         let mut pages: Vec<Page<Comment>> = parts
             .iter()
             .map(|(parent, _)| Page::from_rows(found.remove(parent).unwrap_or_default(), most))
             .collect();
-        keep_heard(op, domain, &mut pages).await?;
+        keep_heard(op, &mut pages).await?;
         for ((parent, _), page) in parts.into_iter().zip(pages) {
             if let Some(fill) = fills.get_mut(&parent) {
                 fill.add(page);
@@ -108,14 +107,10 @@ async fn filled(
 }
 
 /// Leaves out the comments of people the viewer may not see.
-async fn keep_heard(
-    op: &Operation,
-    domain: &Domain,
-    pages: &mut [Page<Comment>],
-) -> Result<(), DomainError> {
+async fn keep_heard(op: &Operation, pages: &mut [Page<Comment>]) -> Result<(), DomainError> {
     let authors: Vec<UserId> =
         pages.iter().flat_map(|page| &page.items).map(|(_, comment)| comment.author_id).collect();
-    let heard = policy::passing(op, domain, authors, policy::voice_is_visible).await?;
+    let heard = policy::passing(op, authors, policy::voice_is_visible).await?;
     for page in pages {
         page.items.retain(|(_, comment)| heard.contains(&comment.author_id));
     }
@@ -128,12 +123,11 @@ async fn keep_heard(
 /// The post's shard is away.
 pub async fn by_post(
     op: &Operation,
-    domain: &Domain,
     post: PostId,
     page: PageRequest,
 ) -> Result<Page<Comment>, DomainError> {
     let fills = HashMap::from([(post.as_i64(), Fill::new(page))]);
-    let mut pages = filled(op, domain, Under::Posts, fills).await?;
+    let mut pages = filled(op, Under::Posts, fills).await?;
     Ok(pages.remove(&post.as_i64()).unwrap_or_default())
 }
 
@@ -143,12 +137,11 @@ pub async fn by_post(
 /// The comment's shard is away.
 pub async fn replies(
     op: &Operation,
-    domain: &Domain,
     comment: CommentId,
     page: PageRequest,
 ) -> Result<Page<Comment>, DomainError> {
     let fills = HashMap::from([(comment.as_i64(), Fill::new(page))]);
-    let mut pages = filled(op, domain, Under::Comments, fills).await?;
+    let mut pages = filled(op, Under::Comments, fills).await?;
     Ok(pages.remove(&comment.as_i64()).unwrap_or_default())
 }
 
@@ -159,13 +152,12 @@ pub async fn replies(
 /// A shard that is away.
 pub async fn replies_of_many(
     op: &Operation,
-    domain: &Domain,
     comments: &[CommentId],
     first: usize,
 ) -> Result<HashMap<CommentId, Page<Comment>>, DomainError> {
     let page = PageRequest { first, after: None };
     let fills = comments.iter().map(|comment| (comment.as_i64(), Fill::new(page))).collect();
-    let pages = filled(op, domain, Under::Comments, fills).await?;
+    let pages = filled(op, Under::Comments, fills).await?;
     Ok(pages.into_iter().map(|(comment, page)| (CommentId::from_i64(comment), page)).collect())
 }
 
@@ -177,15 +169,15 @@ pub async fn replies_of_many(
 /// A shard that is away.
 pub async fn first_of_many(
     op: &Operation,
-    domain: &Domain,
     posts: &[PostId],
     first: usize,
 ) -> Result<HashMap<PostId, Page<Comment>>, DomainError> {
     let found = if first < CACHED {
-        cached::get(op, domain, posts).await?
+        cached::get(op, posts).await?
     } else {
         let posts = posts.iter().copied();
-        let rows = domain
+        let rows = op
+            .domain
             .cluster
             .scatter_ids(&op.reads, posts, async |connection: &mut Connection, posts: &[i64]| {
                 load_first(connection, posts, first + 1).await
@@ -196,13 +188,13 @@ pub async fn first_of_many(
     };
     let (posts, mut pages): (Vec<i64>, Vec<Page<Comment>>) =
         found.into_iter().map(|(post, comments)| (post.as_i64(), comments.page)).unzip();
-    keep_heard(op, domain, &mut pages).await?;
+    keep_heard(op, &mut pages).await?;
     let fills = posts.into_iter().zip(pages).map(|(post, page)| {
         let mut fill = Fill::new(PageRequest { first, after: None });
         fill.add(page);
         (post, fill)
     });
-    let pages = filled(op, domain, Under::Posts, fills.collect()).await?;
+    let pages = filled(op, Under::Posts, fills.collect()).await?;
     Ok(pages.into_iter().map(|(post, page)| (PostId::from_i64(post), page)).collect())
 }
 

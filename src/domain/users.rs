@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::cached::{self, Load};
-use super::{Domain, DomainError, Mutation, Operation, Tx, images, mutate, policy, text};
+use super::{DomainError, Mutation, Operation, Tx, images, mutate, policy, text};
 use crate::ids::{Bucket, Id, ImageId, UserId};
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
@@ -43,23 +43,18 @@ impl Load for User {
 /// A shard that is away.
 pub async fn get_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, User>, DomainError> {
-    let rows = rows(op, domain, ids).await?;
-    policy::visible_people(op, domain, rows).await
+    let rows = rows(op, ids).await?;
+    policy::visible_people(op, rows).await
 }
 
 /// A person, if the viewer may see them: what a mutation about them answers with.
 ///
 /// # Errors
 /// A shard that is away.
-pub(super) async fn seen(
-    op: &Operation,
-    domain: &Domain,
-    id: UserId,
-) -> Result<Option<User>, DomainError> {
-    Ok(get_many(op, domain, &[id]).await?.remove(&id))
+pub(super) async fn seen(op: &Operation, id: UserId) -> Result<Option<User>, DomainError> {
+    Ok(get_many(op, &[id]).await?.remove(&id))
 }
 
 /// People by id, whoever asks, through the cache: for rules to decide by.
@@ -68,10 +63,9 @@ pub(super) async fn seen(
 /// A shard that is away.
 pub(super) async fn rows(
     op: &Operation,
-    domain: &Domain,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, User>, DomainError> {
-    cached::get(op, domain, ids).await
+    cached::get(op, ids).await
 }
 
 /// Whether a text, already in lower case, can be somebody's handle.
@@ -86,14 +80,10 @@ pub fn is_handle(text: &str) -> bool {
 ///
 /// # Errors
 /// The shard of the handle's claim, or the user's, is away.
-pub async fn by_handle(
-    op: &Operation,
-    domain: &Domain,
-    handle: &str,
-) -> Result<Option<UserId>, DomainError> {
-    let Some(user) = row_by_handle(op, domain, handle).await? else { return Ok(None) };
+pub async fn by_handle(op: &Operation, handle: &str) -> Result<Option<UserId>, DomainError> {
+    let Some(user) = row_by_handle(op, handle).await? else { return Ok(None) };
     let id = user.id;
-    let visible = policy::visible_people(op, domain, HashMap::from([(id, user)])).await?;
+    let visible = policy::visible_people(op, HashMap::from([(id, user)])).await?;
     Ok(visible.contains_key(&id).then_some(id))
 }
 
@@ -101,17 +91,14 @@ pub async fn by_handle(
 ///
 /// # Errors
 /// The shard of the handle's claim, or the user's, is unavailable.
-pub async fn row_by_handle(
-    op: &Operation,
-    domain: &Domain,
-    handle: &str,
-) -> Result<Option<User>, DomainError> {
+pub async fn row_by_handle(op: &Operation, handle: &str) -> Result<Option<User>, DomainError> {
     let handle = handle.to_lowercase();
     if !is_handle(&handle) {
         return Ok(None);
     }
-    let shard = domain.cluster.shard_of(Bucket::of_text(&handle));
-    let claim = domain
+    let shard = op.domain.cluster.shard_of(Bucket::of_text(&handle));
+    let claim = op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
             claims::handle_claim(connection, &handle).await
@@ -119,7 +106,7 @@ pub async fn row_by_handle(
         .await?;
     let Some(claim) = claim else { return Ok(None) };
     // A claim may be that of a sign-up that never finished.
-    let found = rows(op, domain, &[claim.user_id]).await?.remove(&claim.user_id);
+    let found = rows(op, &[claim.user_id]).await?.remove(&claim.user_id);
     Ok(found.filter(|user| user.handle == handle))
 }
 
@@ -130,25 +117,24 @@ pub async fn row_by_handle(
 /// A shard that is away.
 pub(super) async fn by_handles(
     op: &Operation,
-    domain: &Domain,
     handles: &[String],
 ) -> Result<HashMap<String, UserId>, DomainError> {
     let mut by_shard: BTreeMap<ShardIndex, Vec<String>> = BTreeMap::new();
     for handle in handles.iter().filter(|handle| is_handle(handle)) {
         by_shard
-            .entry(domain.cluster.shard_of(Bucket::of_text(handle)))
+            .entry(op.domain.cluster.shard_of(Bucket::of_text(handle)))
             .or_default()
             .push(handle.clone());
     }
     let looks = by_shard.iter().map(|(shard, handles)| {
-        domain.cluster.read(&op.reads, *shard, async |connection: &mut Connection| {
+        op.domain.cluster.read(&op.reads, *shard, async |connection: &mut Connection| {
             claims::claimed_handles(connection, handles).await
         })
     });
     let claimed: Vec<claims::ClaimedHandle> =
         futures_util::future::try_join_all(looks).await?.into_iter().flatten().collect();
     let ids: Vec<UserId> = claimed.iter().map(|claim| claim.user_id).collect();
-    let people = get_many(op, domain, &ids).await?;
+    let people = get_many(op, &ids).await?;
     // A claim may be that of a sign-up that never finished.
     let is_theirs = |claim: &claims::ClaimedHandle| {
         people.get(&claim.user_id).is_some_and(|user| user.handle == claim.handle)
@@ -175,11 +161,7 @@ pub struct ProfileUpdate {
 ///
 /// # Errors
 /// Texts out of bounds, an image that cannot be shown; the user's shard is away.
-pub async fn update(
-    op: &Operation,
-    domain: &Domain,
-    update: ProfileUpdate,
-) -> Result<User, DomainError> {
+pub async fn update(op: &Operation, update: ProfileUpdate) -> Result<User, DomainError> {
     let viewer = op.require_viewer()?;
     let mut errors = Vec::new();
     let mut check = |field, value: Option<String>, bounds| {
@@ -199,11 +181,10 @@ pub async fn update(
     let id = viewer.user_id;
     mutate(
         op,
-        domain,
         Mutation {
             name: "profileUpdate",
             user: id,
-            shard: domain.cluster.shard_of_id(id),
+            shard: op.domain.cluster.shard_of_id(id),
             input: &update,
         },
         async { Ok(()) },

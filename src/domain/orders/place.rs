@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::process;
 use crate::domain::products::{self, Money, Product};
-use crate::domain::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
+use crate::domain::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
 use crate::ids::{Id, OrderId, ProductId};
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
@@ -24,26 +24,21 @@ pub const MAX_QUANTITY: i32 = 1_000;
 /// # Errors
 /// No, too many or too large lines, products that do not exist, are the viewer's own or are not in
 /// one currency; a shard that is away.
-pub async fn place(
-    op: &Operation,
-    domain: &Domain,
-    lines: &[(ProductId, i32)],
-) -> Result<OrderId, DomainError> {
+pub async fn place(op: &Operation, lines: &[(ProductId, i32)]) -> Result<OrderId, DomainError> {
     let buyer = op.require_viewer()?.user_id;
     let quantities = added_up(lines)?;
-    let in_request = domain.orders.saga_in_request;
+    let in_request = op.domain.orders.saga_in_request;
     let id = mutate(
         op,
-        domain,
         Mutation {
             name: "orderPlace",
             user: buyer,
-            shard: domain.cluster.shard_of_id(buyer),
+            shard: op.domain.cluster.shard_of_id(buyer),
             input: &quantities.iter().collect::<Vec<_>>(),
         },
         async {
             let ids: Vec<ProductId> = quantities.keys().copied().collect();
-            let products = products::current(op, domain, &ids).await?;
+            let products = products::current(op, &ids).await?;
             if products.values().any(|product| product.seller_id == buyer) {
                 return Err(invalid("nobody can buy from themselves".to_owned()));
             }
@@ -62,12 +57,10 @@ pub async fn place(
     )
     .await?;
     if in_request {
-        let mut saga = Operation::internal(
-            domain.cluster.len(),
-            op.deadline.saturating_duration_since(Instant::now()),
-        );
+        let mut saga =
+            Operation::internal(&op.domain, op.deadline.saturating_duration_since(Instant::now()));
         saga.traceparent.clone_from(&op.traceparent);
-        process(&saga, domain, id).await?;
+        process(&saga, id).await?;
     }
     Ok(id)
 }

@@ -3,7 +3,7 @@
 use super::{DELETED, Post};
 use crate::domain::profile_counts::ProfileCounts;
 use crate::domain::{
-    Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, images, mutate, references,
+    DomainError, Mutation, Operation, Tx, UserErrorCode, images, mutate, references,
 };
 use crate::ids::{Id, PostId};
 use crate::protocol::events::Event;
@@ -17,15 +17,14 @@ use crate::stores::postgres::{
 ///
 /// # Errors
 /// Not there, or not the viewer's; the post's shard is away.
-pub async fn delete(op: &Operation, domain: &Domain, id: PostId) -> Result<PostId, DomainError> {
+pub async fn delete(op: &Operation, id: PostId) -> Result<PostId, DomainError> {
     let viewer = op.require_viewer()?.user_id;
     mutate(
         op,
-        domain,
         Mutation {
             name: "postDelete",
             user: viewer,
-            shard: domain.cluster.shard_of_id(id),
+            shard: op.domain.cluster.shard_of_id(id),
             input: &id,
         },
         async { Ok(()) },

@@ -40,10 +40,9 @@ impl PullAuthors {
     ///
     /// # Errors
     /// A shard that is away: its part of the list stays as it was, the others are new.
-    pub async fn refresh(&self, domain: &Domain) -> Result<(), DomainError> {
+    pub async fn refresh(&self, domain: &Arc<Domain>) -> Result<(), DomainError> {
         let timeout = std::time::Duration::from_secs(2);
-        let op =
-            Operation::request(domain.cluster.len(), None, &ConsistencyToken::default(), timeout);
+        let op = Operation::request(domain, None, &ConsistencyToken::default(), timeout);
         let gathered = domain
             .cluster
             .scatter_all(&op.reads, async |connection| store::pull_authors(connection).await)

@@ -52,7 +52,7 @@ pub(super) fn range(
     last: i32,
     to: Option<DateTime<Utc>>,
 ) -> async_graphql::Result<Range> {
-    Range::last(last, size.into(), to, scope.domain.clock.now()).map_err(|error| fault(&error))
+    Range::last(last, size.into(), to, scope.op.domain.clock.now()).map_err(|error| fault(&error))
 }
 
 /// How many of a list, as an argument says.
@@ -120,9 +120,7 @@ impl PostAnalytics {
     /// # Errors
     /// `FORBIDDEN`.
     pub async fn of(row: &Arc<PostRow>, scope: &Arc<Scope>) -> async_graphql::Result<Self> {
-        analytics::require_owner(&scope.op, &scope.domain, row.author_id)
-            .await
-            .map_err(|error| fault(&error))?;
+        analytics::require_owner(&scope.op, row.author_id).await.map_err(|error| fault(&error))?;
         Ok(Self { row: Arc::clone(row), scope: Arc::clone(scope) })
     }
 }
@@ -141,9 +139,7 @@ impl PostAnalytics {
     ) -> Option<async_graphql::Result<ViewSeries>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
-            let series =
-                analytics::views_of_post(&self.scope.op, &self.scope.domain, &self.row, range)
-                    .await;
+            let series = analytics::views_of_post(&self.scope.op, &self.row, range).await;
             Ok(ViewSeries::new(range, series.map_err(|error| fault(&error))?))
         };
         Some(found.await)
@@ -172,9 +168,7 @@ impl ProductAnalytics {
     /// # Errors
     /// `FORBIDDEN`.
     pub async fn of(row: &Arc<ProductRow>, scope: &Arc<Scope>) -> async_graphql::Result<Self> {
-        analytics::require_owner(&scope.op, &scope.domain, row.seller_id)
-            .await
-            .map_err(|error| fault(&error))?;
+        analytics::require_owner(&scope.op, row.seller_id).await.map_err(|error| fault(&error))?;
         Ok(Self { row: Arc::clone(row), scope: Arc::clone(scope) })
     }
 }
@@ -193,9 +187,7 @@ impl ProductAnalytics {
     ) -> Option<async_graphql::Result<SalesSeries>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
-            let series =
-                analytics::sales_of_product(&self.scope.op, &self.scope.domain, &self.row, range)
-                    .await;
+            let series = analytics::sales_of_product(&self.scope.op, &self.row, range).await;
             Ok(SalesSeries::new(range, series.map_err(|error| fault(&error))?))
         };
         Some(found.await)
@@ -230,9 +222,7 @@ impl ViewerAnalytics {
     ) -> Option<async_graphql::Result<ViewSeries>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
-            let series =
-                analytics::views_of_author(&self.scope.op, &self.scope.domain, self.user, range)
-                    .await;
+            let series = analytics::views_of_author(&self.scope.op, self.user, range).await;
             Ok(ViewSeries::new(range, series.map_err(|error| fault(&error))?))
         };
         Some(found.await)
@@ -248,9 +238,7 @@ impl ViewerAnalytics {
     ) -> Option<async_graphql::Result<Vec<TopPost>>> {
         let found = async {
             let (range, first) = (range(&self.scope, size, last, None)?, bounded(first)?);
-            let rows =
-                analytics::top_posts(&self.scope.op, &self.scope.domain, self.user, range, first)
-                    .await;
+            let rows = analytics::top_posts(&self.scope.op, self.user, range, first).await;
             let posts = rows.map_err(|error| fault(&error))?.into_iter().map(|row| async move {
                 TopPost {
                     post: Post::load(&self.scope, row.post_id).await.transpose(),
@@ -273,9 +261,7 @@ impl ViewerAnalytics {
     ) -> Option<async_graphql::Result<Vec<SalesSeries>>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
-            let series =
-                analytics::sales_of_seller(&self.scope.op, &self.scope.domain, self.user, range)
-                    .await;
+            let series = analytics::sales_of_seller(&self.scope.op, self.user, range).await;
             Ok(series
                 .map_err(|error| fault(&error))?
                 .into_iter()
@@ -295,14 +281,7 @@ impl ViewerAnalytics {
     ) -> Option<async_graphql::Result<Vec<TopProduct>>> {
         let found = async {
             let (range, first) = (range(&self.scope, size, last, None)?, bounded(first)?);
-            let rows = analytics::top_products(
-                &self.scope.op,
-                &self.scope.domain,
-                self.user,
-                range,
-                first,
-            )
-            .await;
+            let rows = analytics::top_products(&self.scope.op, self.user, range, first).await;
             let products = rows.map_err(|error| fault(&error))?.into_iter().map(|row| async move {
                 TopProduct {
                     product: Product::load(&self.scope, ProductId::from_i64(row.product_id))

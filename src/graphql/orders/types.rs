@@ -8,6 +8,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use crate::domain::orders::{Order as Row, OrderLine as LineRow};
 use crate::graphql::context::Scope;
 use crate::graphql::ids::global;
+use crate::graphql::loaders::{OrderHistory, ProductTitle};
 use crate::graphql::products::types::{Money, Product};
 use crate::ids::{Id, OrderId};
 
@@ -50,7 +51,7 @@ impl OrderLine {
             return Ok(title.clone());
         }
         // Of an order from before titles were stored. Products are not renamed.
-        Ok(self.scope.loaders.product_title(self.row.product_id).await?.unwrap_or_default())
+        Ok(self.scope.loaders.get::<ProductTitle>(self.row.product_id).await?.unwrap_or_default())
     }
 
     /// The product that was bought; null when the viewer may no longer see it, because its seller blocks them or is suspended.
@@ -96,7 +97,7 @@ impl Order {
     /// # Errors
     /// A shard that is away.
     pub async fn load(scope: &Arc<Scope>, id: OrderId) -> async_graphql::Result<Option<Self>> {
-        Ok(scope.loaders.order(id).await?.map(|row| Self::new(row, scope)))
+        Ok(scope.loaders.get::<Row>(id).await?.map(|row| Self::new(row, scope)))
     }
 }
 
@@ -116,7 +117,7 @@ impl Order {
     /// The states that may follow now: CANCELLED among them says that it can be cancelled, REFUNDING that it can be given back.
     async fn next_statuses(&self) -> Vec<OrderStatus> {
         self.row
-            .next_statuses(self.scope.domain.clock.now())
+            .next_statuses(self.scope.op.domain.clock.now())
             .into_iter()
             .map(OrderStatus::from)
             .collect()
@@ -134,7 +135,7 @@ impl Order {
 
     /// The states it came to, in order of time; the first is PENDING.
     async fn history(&self) -> Option<async_graphql::Result<Vec<OrderChange>>> {
-        let changes = self.scope.loaders.order_history(self.row.id).await.transpose()?;
+        let changes = self.scope.loaders.get::<OrderHistory>(self.row.id).await.transpose()?;
         Some(changes.map(|changes| {
             changes
                 .iter()

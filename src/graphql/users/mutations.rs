@@ -231,12 +231,9 @@ impl UserMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let SignUpInput { handle, email, password, display_name, client_key: _ } = input;
-            let result = identity::sign_up(
-                &scope.op,
-                &scope.domain,
-                SignUp { handle, email, password, display_name },
-            )
-            .await;
+            let result =
+                identity::sign_up(&scope.op, SignUp { handle, email, password, display_name })
+                    .await;
             SignUpPayload::new(ctx, result)
         };
         Some(done.await)
@@ -252,7 +249,6 @@ impl UserMutations {
             let scope = mutation_scope(ctx)?;
             let result = identity::log_in(
                 &scope.op,
-                &scope.domain,
                 &input.handle,
                 input.password,
                 input.device_token.as_deref(),
@@ -271,7 +267,7 @@ impl UserMutations {
     ) -> Option<async_graphql::Result<SessionRefreshPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = identity::refresh(&scope.op, &scope.domain, &input.refresh_token).await;
+            let result = identity::refresh(&scope.op, &input.refresh_token).await;
             SessionRefreshPayload::new(ctx, result)
         };
         Some(done.await)
@@ -286,12 +282,7 @@ impl UserMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let result = async {
-                identity::revoke(
-                    &scope.op,
-                    &scope.domain,
-                    self::input("sessionId", &input.session_id)?,
-                )
-                .await
+                identity::revoke(&scope.op, self::input("sessionId", &input.session_id)?).await
             };
             let (revoked, user_errors) = payload(result.await)?;
             Ok(SessionRevokePayload { revoked: revoked.unwrap_or_default(), user_errors })
@@ -306,8 +297,7 @@ impl UserMutations {
     ) -> Option<async_graphql::Result<SessionRevokeOthersPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let (ended, user_errors) =
-                payload(identity::revoke_others(&scope.op, &scope.domain).await)?;
+            let (ended, user_errors) = payload(identity::revoke_others(&scope.op).await)?;
             let revoked_count = i32::try_from(ended.unwrap_or_default()).unwrap_or(i32::MAX);
             Ok(SessionRevokeOthersPayload { revoked_count, user_errors })
         };
@@ -320,8 +310,7 @@ impl UserMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let refused = ctx.data::<Arc<RequestContext>>()?.refused_token;
-            let (logged_out, user_errors) =
-                payload(identity::log_out(&scope.op, &scope.domain, refused).await)?;
+            let (logged_out, user_errors) = payload(identity::log_out(&scope.op, refused).await)?;
             Ok(LogOutPayload { logged_out: logged_out.unwrap_or_default(), user_errors })
         };
         Some(done.await)
@@ -347,7 +336,7 @@ impl UserMutations {
                     is_private: input.is_private,
                     avatar,
                 };
-                users::update(&scope.op, &scope.domain, update).await.map(Some)
+                users::update(&scope.op, update).await.map(Some)
             };
             ProfileUpdatePayload::new(&scope, result.await)
         };
@@ -362,10 +351,8 @@ impl UserMutations {
     ) -> Option<async_graphql::Result<UserFollowPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async {
-                follows::follow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?)
-                    .await
-            };
+            let result =
+                async { follows::follow(&scope.op, self::input("userId", &input.user_id)?).await };
             UserFollowPayload::new(&scope, result.await)
         };
         Some(done.await)
@@ -380,8 +367,7 @@ impl UserMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let result = async {
-                follows::unfollow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?)
-                    .await
+                follows::unfollow(&scope.op, self::input("userId", &input.user_id)?).await
             };
             UserUnfollowPayload::new(&scope, result.await)
         };

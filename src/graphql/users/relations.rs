@@ -69,12 +69,11 @@ about_a_user! {
 }
 
 macro_rules! done_to_a_user {
-    ($ctx:ident, $input:ident, $payload:ident, |$op:ident, $domain:ident, $user:ident| $work:expr) => {{
+    ($ctx:ident, $input:ident, $payload:ident, |$op:ident, $user:ident| $work:expr) => {{
         let done = async {
             let scope = mutation_scope($ctx)?;
             let result = async {
-                let ($op, $domain, $user) =
-                    (&scope.op, &scope.domain, input("userId", &$input.user_id)?);
+                let ($op, $user) = (&scope.op, input("userId", &$input.user_id)?);
                 $work.await
             };
             let (row, user_errors) = payload(result.await)?;
@@ -97,9 +96,7 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom.")] input: UserBlockInput,
     ) -> Option<async_graphql::Result<UserBlockPayload>> {
-        done_to_a_user!(ctx, input, UserBlockPayload, |op, domain, user| blocks::block(
-            op, domain, user
-        ))
+        done_to_a_user!(ctx, input, UserBlockPayload, |op, user| blocks::block(op, user))
     }
 
     /// The viewer ends a block; none is fine. Who followed whom does not come back.
@@ -108,9 +105,7 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom.")] input: UserUnblockInput,
     ) -> Option<async_graphql::Result<UserUnblockPayload>> {
-        done_to_a_user!(ctx, input, UserUnblockPayload, |op, domain, user| blocks::unblock(
-            op, domain, user
-        ))
+        done_to_a_user!(ctx, input, UserUnblockPayload, |op, user| blocks::unblock(op, user))
     }
 
     /// The viewer, who is private, lets somebody follow them who has asked to; one who has not asked is fine.
@@ -119,8 +114,8 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Who has asked.")] input: FollowRequestAcceptInput,
     ) -> Option<async_graphql::Result<FollowRequestAcceptPayload>> {
-        done_to_a_user!(ctx, input, FollowRequestAcceptPayload, |op, domain, user| {
-            follows::answer_request(op, domain, user, true)
+        done_to_a_user!(ctx, input, FollowRequestAcceptPayload, |op, user| {
+            follows::answer_request(op, user, true)
         })
     }
 
@@ -130,8 +125,8 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Who has asked.")] input: FollowRequestRejectInput,
     ) -> Option<async_graphql::Result<FollowRequestRejectPayload>> {
-        done_to_a_user!(ctx, input, FollowRequestRejectPayload, |op, domain, user| {
-            follows::answer_request(op, domain, user, false)
+        done_to_a_user!(ctx, input, FollowRequestRejectPayload, |op, user| {
+            follows::answer_request(op, user, false)
         })
     }
 
@@ -141,8 +136,8 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom.")] input: UserSuspendInput,
     ) -> Option<async_graphql::Result<UserSuspendPayload>> {
-        done_to_a_user!(ctx, input, UserSuspendPayload, |op, domain, user| moderation::suspend(
-            op, domain, user, true
+        done_to_a_user!(ctx, input, UserSuspendPayload, |op, user| moderation::suspend(
+            op, user, true
         ))
     }
 
@@ -152,8 +147,8 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom.")] input: UserUnsuspendInput,
     ) -> Option<async_graphql::Result<UserUnsuspendPayload>> {
-        done_to_a_user!(ctx, input, UserUnsuspendPayload, |op, domain, user| moderation::suspend(
-            op, domain, user, false
+        done_to_a_user!(ctx, input, UserUnsuspendPayload, |op, user| moderation::suspend(
+            op, user, false
         ))
     }
 }

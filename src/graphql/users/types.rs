@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::follows::Tie;
 use crate::domain::images::Lifetime;
+use crate::domain::profile_counts::{FollowerCount, ProfileCounts};
 use crate::domain::users::User as Row;
 use crate::domain::{DomainError, Fill, Page, PageRequest, follows, policy, posts, relations};
 use crate::graphql::connection::Connection;
@@ -15,6 +16,7 @@ use crate::graphql::cursors::List;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
 use crate::graphql::images::types::Image;
+use crate::graphql::loaders::ViewerBlocks;
 use crate::graphql::output;
 use crate::graphql::posts::types::Post;
 use crate::ids::{Id, UserId};
@@ -37,7 +39,7 @@ impl User {
     /// # Errors
     /// A shard that is away.
     pub async fn load(scope: &Arc<Scope>, id: UserId) -> async_graphql::Result<Option<Self>> {
-        Ok(scope.loaders.user(id).await?.map(|row| Self::new(row, scope)))
+        Ok(scope.loaders.get::<Row>(id).await?.map(|row| Self::new(row, scope)))
     }
 
     /// A page of people, without those whom the viewer may not see; `list` gives parts of the list
@@ -66,7 +68,7 @@ impl User {
     }
 
     async fn viewer_tie(&self) -> async_graphql::Result<Tie> {
-        Ok(self.scope.loaders.viewer_tie(self.row.id).await?.unwrap_or_default())
+        Ok(self.scope.loaders.get::<Tie>(self.row.id).await?.unwrap_or_default())
     }
 
     /// A count of what they have made, unless the viewer may not see that.
@@ -75,7 +77,7 @@ impl User {
         count: impl Future<Output = async_graphql::Result<i64>>,
     ) -> Option<async_graphql::Result<i64>> {
         let op = &self.scope.op;
-        match relations::of_viewer(op, &self.scope.domain).await {
+        match relations::of_viewer(op).await {
             Ok(relations) if policy::content_is_visible(op.viewer, &relations, &self.row) => {
                 Some(count.await)
             }
@@ -127,7 +129,7 @@ impl User {
         let posts = async {
             let list = List::new(&self.scope, "User.posts", self.row.id);
             let request = list.page(first, after.as_deref())?;
-            let page = posts::by_author(&self.scope.op, &self.scope.domain, self.row.id, request)
+            let page = posts::by_author(&self.scope.op, self.row.id, request)
                 .await
                 .map_err(|error| fault(&error))?;
             Ok(list.connection(page.map(|post| Post::new(post, &self.scope)), request))
@@ -144,8 +146,8 @@ impl User {
         let followers = async {
             let list = List::new(&self.scope, "User.followers", self.row.id);
             let request = list.page(first, after.as_deref())?;
-            let (op, domain) = (&self.scope.op, &self.scope.domain);
-            let part = |part| follows::followers(op, domain, self.row.id, part);
+            let op = &self.scope.op;
+            let part = |part| follows::followers(op, self.row.id, part);
             Ok(list.connection(Self::fill_page(&self.scope, request, part).await?, request))
         };
         Some(followers.await)
@@ -160,8 +162,8 @@ impl User {
         let following = async {
             let list = List::new(&self.scope, "User.following", self.row.id);
             let request = list.page(first, after.as_deref())?;
-            let (op, domain) = (&self.scope.op, &self.scope.domain);
-            let part = |part| follows::following(op, domain, self.row.id, part);
+            let op = &self.scope.op;
+            let part = |part| follows::following(op, self.row.id, part);
             Ok(list.connection(Self::fill_page(&self.scope, request, part).await?, request))
         };
         Some(following.await)
@@ -170,7 +172,13 @@ impl User {
     /// How many posts they have, reposts not counted; null for those who may not see them.
     async fn post_count(&self) -> Option<async_graphql::Result<i64>> {
         self.if_visible(async {
-            Ok(self.scope.loaders.profile_counts(self.row.id).await?.unwrap_or_default().posts)
+            Ok(self
+                .scope
+                .loaders
+                .get::<ProfileCounts>(self.row.id)
+                .await?
+                .unwrap_or_default()
+                .posts)
         })
         .await
     }
@@ -178,7 +186,13 @@ impl User {
     /// How many follow them; a follow is counted a moment after it was made. Null for those who may not see who.
     async fn follower_count(&self) -> Option<async_graphql::Result<i64>> {
         self.if_visible(async {
-            Ok(self.scope.loaders.follower_count(self.row.id).await?.unwrap_or_default().followers)
+            Ok(self
+                .scope
+                .loaders
+                .get::<FollowerCount>(self.row.id)
+                .await?
+                .unwrap_or_default()
+                .followers)
         })
         .await
     }
@@ -186,7 +200,13 @@ impl User {
     /// How many they follow; null for those who may not see whom.
     async fn following_count(&self) -> Option<async_graphql::Result<i64>> {
         self.if_visible(async {
-            Ok(self.scope.loaders.profile_counts(self.row.id).await?.unwrap_or_default().following)
+            Ok(self
+                .scope
+                .loaders
+                .get::<ProfileCounts>(self.row.id)
+                .await?
+                .unwrap_or_default()
+                .following)
         })
         .await
     }
@@ -198,7 +218,13 @@ impl User {
 
     /// Whether the viewer blocks them; false for the anonymous.
     async fn viewer_is_blocking(&self) -> Option<async_graphql::Result<bool>> {
-        Some(self.scope.loaders.viewer_blocks(self.row.id).await.map(Option::unwrap_or_default))
+        Some(
+            self.scope
+                .loaders
+                .get::<ViewerBlocks>(self.row.id)
+                .await
+                .map(Option::unwrap_or_default),
+        )
     }
 
     /// Whether the viewer follows them; false for the anonymous.
