@@ -189,7 +189,7 @@ pub async fn top_posts(
         .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            view_windows::top_posts(connection, author.as_i64(), range.size, span, limit).await
+            view_windows::top_posts(connection, author, range.size, span, limit).await
         })
         .await?)
 }
@@ -250,9 +250,8 @@ async fn sales_rows(
 ) -> Result<Vec<SalesWindowRow>, DomainError> {
     require_owner(op, seller).await?;
     let (shard, product) =
-        (op.domain.cluster.shard_of_id(seller), product.map(|product| product.id.as_i64()));
-    let (seller, span, size_s) =
-        (seller.as_i64(), (range.from_s, range.to_s), range.size.seconds());
+        (op.domain.cluster.shard_of_id(seller), product.map(|product| product.id));
+    let (seller, span, size_s) = (seller, (range.from_s, range.to_s), range.size.seconds());
     Ok(op
         .domain
         .cluster
@@ -309,7 +308,7 @@ pub async fn top_products(
         .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            sales_windows::top_products(connection, seller.as_i64(), span, limit).await
+            sales_windows::top_products(connection, seller, span, limit).await
         })
         .await?)
 }

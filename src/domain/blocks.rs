@@ -58,10 +58,10 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>
         .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::page(connection, viewer.as_i64(), page.after, limit).await
+            store::page(connection, viewer, page.after, limit).await
         })
         .await?;
-    Ok(Page::from_rows(rows, page.first).map(UserId::from_i64))
+    Ok(Page::from_rows(rows, page.first))
 }
 
 async fn change(
@@ -77,7 +77,7 @@ async fn change(
         Mutation { name, user: blocker, shard, input: &blocked },
         found,
         async |tx: &mut Tx, person: Option<User>| {
-            let (from, to) = (blocker.as_i64(), blocked.as_i64());
+            let (from, to) = (blocker, blocked);
             let (blocker_id, blocked_id) = (blocker, blocked);
             let (version, event) = if active {
                 let begun = store::begin(tx, blocker.bucket(), from, to).await?;

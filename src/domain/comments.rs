@@ -44,13 +44,13 @@ pub async fn create(
         drafted(op, (id, post), &checked, in_reply_to),
         async |tx: &mut Tx, draft: Draft| {
             let version = posts::lock(tx, "postId", post).await?.version + 1;
-            post_rows::raise(tx, post.as_i64(), version, false).await?;
+            post_rows::raise(tx, post, version, false).await?;
             let answered = draft.answered.as_ref();
             let new = store::NewComment {
-                post: post.as_i64(),
-                author: author.as_i64(),
+                post,
+                author,
                 text: &checked,
-                in_reply_to: in_reply_to.map(Id::as_i64),
+                in_reply_to: in_reply_to,
                 depth: answered.map_or(0, |answered| answered.depth + 1),
                 entities: &draft.entities,
             };
@@ -146,7 +146,7 @@ pub async fn get_many(
         .scatter_ids(
             &op.reads,
             ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await,
+            async |connection: &mut Connection, ids: &[_]| store::get_many(connection, ids).await,
         )
         .await
         .complete()?;

@@ -14,7 +14,7 @@ use super::profile_counts::{FollowerCount, ProfileCounts};
 use super::relations::Relations;
 use super::users::User;
 use super::{Domain, DomainError, Operation, cache_trust, comments, products};
-use crate::ids::{Id, PostId, ProductId, UserId};
+use crate::ids::{PostId, ProductId, UserId};
 use crate::read_models::profile_counts::{self, VersionsRow};
 use crate::read_models::projection::Effects;
 use crate::read_models::shares;
@@ -39,12 +39,12 @@ impl Effects for Arc<Domain> {
         changed: &[(PostId, i64, bool)],
         commented: &[(PostId, i64)],
     ) -> Result<(), StoreError> {
-        let versions: Vec<(i64, i64)> =
-            changed.iter().map(|(post, version, _)| (post.as_i64(), *version)).collect();
-        let deleted: Vec<(i64, i64)> = changed
+        let versions: Vec<(PostId, i64)> =
+            changed.iter().map(|(post, version, _)| (*post, *version)).collect();
+        let deleted: Vec<(PostId, i64)> = changed
             .iter()
             .filter(|(_, _, deleted)| *deleted)
-            .map(|(post, _, _)| (post.as_i64(), posts::DELETED))
+            .map(|(post, _, _)| (*post, posts::DELETED))
             .collect();
         self.redis.invalidate::<posts::PostCounts>(&versions).await?;
         comments::forget_cached(self, commented).await.map_err(store_error)?;
@@ -58,7 +58,7 @@ impl Effects for Arc<Domain> {
             .scatter_ids(
                 &session,
                 people.iter().copied(),
-                async |connection: &mut Connection, ids: &[i64]| {
+                async |connection: &mut Connection, ids: &[_]| {
                     profile_counts::versions(connection, ids).await
                 },
             )
@@ -100,21 +100,17 @@ impl Effects for Arc<Domain> {
             .scatter_ids(
                 &session,
                 posts.iter().copied(),
-                async |connection: &mut Connection, ids: &[i64]| {
-                    shares::load(connection, ids).await
-                },
+                async |connection: &mut Connection, ids: &[_]| shares::load(connection, ids).await,
             )
             .await
             .complete()?;
-        let versions: Vec<(i64, i64)> =
+        let versions: Vec<(PostId, i64)> =
             counts.into_iter().flatten().map(|row| (row.post_id, row.version)).collect();
         self.redis.invalidate::<ShareCounts>(&versions).await
     }
 
     async fn users_changed(&self, users: &[(UserId, i64)]) -> Result<(), StoreError> {
-        let versions: Vec<(i64, i64)> =
-            users.iter().map(|(user, version)| (user.as_i64(), *version)).collect();
-        self.redis.invalidate::<User>(&versions).await
+        self.redis.invalidate::<User>(users).await
     }
 
     async fn distrust_caches(&self) {
@@ -126,8 +122,6 @@ impl Effects for Arc<Domain> {
     }
 
     async fn products_changed(&self, products: &[(ProductId, i64)]) -> Result<(), StoreError> {
-        let versions: Vec<(i64, i64)> =
-            products.iter().map(|(product, version)| (product.as_i64(), *version)).collect();
-        self.redis.invalidate::<Product>(&versions).await
+        self.redis.invalidate::<Product>(products).await
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::follows::{granted, limit};
 use super::mutation::write;
 use super::{DomainError, Operation, Page, PageRequest, Tx, users};
-use crate::ids::{Id, UserId};
+use crate::ids::UserId;
 use crate::protocol::jobs::Job;
 use crate::read_models::follow_requests as model;
 use crate::stores::StoreError;
@@ -30,10 +30,10 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>
         .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            model::page(connection, viewer.as_i64(), page.after, limit(page)).await
+            model::page(connection, viewer, page.after, limit(page)).await
         })
         .await?;
-    Ok(Page::from_rows(rows, page.first).map(UserId::from_i64))
+    Ok(Page::from_rows(rows, page.first))
 }
 
 /// Lets those follow a person who is no longer private that had asked to: the oldest requests above
@@ -48,14 +48,14 @@ pub async fn grant_waiting(
     followee: UserId,
     above: i64,
 ) -> Result<(), DomainError> {
-    let (primary, id) = (op.primary(), [followee.as_i64()]);
+    let (primary, id) = (op.primary(), [followee]);
     let home = op.domain.cluster.shard_of_id(followee);
     let (person, waiting) = op
         .domain
         .cluster
         .read(&primary, home, async |connection: &mut Connection| -> Result<_, StoreError> {
             let person = user_rows::get_many(connection, &id).await?;
-            let waiting = model::oldest(connection, followee.as_i64(), above, PIECE).await?;
+            let waiting = model::oldest(connection, followee, above, PIECE).await?;
             Ok((person, waiting))
         })
         .await?;
@@ -63,9 +63,9 @@ pub async fn grant_waiting(
     if person.first().is_none_or(|person| person.is_private) {
         return Ok(());
     }
-    let mut by_shard: BTreeMap<ShardIndex, Vec<i64>> = BTreeMap::new();
+    let mut by_shard: BTreeMap<ShardIndex, Vec<UserId>> = BTreeMap::new();
     for (_, follower) in &waiting {
-        let shard = op.domain.cluster.shard_of_id(UserId::from_i64(*follower));
+        let shard = op.domain.cluster.shard_of_id(*follower);
         by_shard.entry(shard).or_default().push(*follower);
     }
     for (shard, followers) in by_shard {
@@ -88,11 +88,11 @@ async fn grant(
     op: &Operation,
     shard: ShardIndex,
     followee: UserId,
-    followers: &[i64],
+    followers: &[UserId],
 ) -> Result<(), DomainError> {
     write(op, shard, async |tx: &mut Tx| {
-        let edges = store::grant_many(tx, followers, followee.as_i64()).await?;
-        let changed: Vec<i64> = edges.iter().map(|edge| edge.follower_id.as_i64()).collect();
+        let edges = store::grant_many(tx, followers, followee).await?;
+        let changed: Vec<UserId> = edges.iter().map(|edge| edge.follower_id).collect();
         user_rows::raise_activity_of_many(tx, &changed).await?;
         for edge in &edges {
             granted(tx, edge.follower_id, followee, &edge.edge);

@@ -38,9 +38,9 @@ pub async fn follow(op: &Operation, followee: UserId) -> Result<Option<User>, Do
 
 /// How the viewer may follow somebody, and whom.
 async fn followed(op: &Operation, followee: UserId) -> Result<(Change, Option<User>), DomainError> {
-    let follower = op.require_viewer()?.user_id.as_i64();
+    let follower = op.require_viewer()?.user_id;
     let primary = op.primary();
-    let raw = [followee.as_i64()];
+    let raw = [followee];
     let (found, blocked) = op
         .domain
         .cluster
@@ -49,7 +49,7 @@ async fn followed(op: &Operation, followee: UserId) -> Result<(Change, Option<Us
             op.domain.cluster.shard_of_id(followee),
             async |connection: &mut Connection| -> Result<_, StoreError> {
                 let found = user_rows::get_many(connection, &raw).await?;
-                Ok((found, block_rows::stands(connection, followee.as_i64(), follower).await?))
+                Ok((found, block_rows::stands(connection, followee, follower).await?))
             },
         )
         .await?;
@@ -102,7 +102,7 @@ async fn change(
         Mutation { name, user: follower, shard, input: &followee },
         asked,
         async |tx: &mut Tx, (change, person): (Change, Option<User>)| {
-            let (from, to) = (follower.as_i64(), followee.as_i64());
+            let (from, to) = (follower, followee);
             let edge = match change {
                 Change::Begin => store::begin(tx, follower.bucket(), from, to, false).await?,
                 Change::Request => store::begin(tx, follower.bucket(), from, to, true).await?,
@@ -162,7 +162,7 @@ pub async fn answer_request(
         Mutation { name, user: followee, shard, input: &follower },
         users::seen(op, follower),
         async |tx: &mut Tx, person: Option<User>| {
-            let (from, to) = (follower.as_i64(), followee.as_i64());
+            let (from, to) = (follower, followee);
             let Some(edge) = store::answer(tx, from, to, accept).await? else {
                 return Ok(person);
             };
@@ -202,7 +202,7 @@ pub async fn following(
         .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::page(connection, user.as_i64(), below, limit(page)).await
+            store::page(connection, user, below, limit(page)).await
         })
         .await?;
     Ok(Page::from_rows(rows, page.first))
@@ -226,10 +226,10 @@ pub async fn followers(
         .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            followers_model::page(connection, user.as_i64(), page.after, limit(page)).await
+            followers_model::page(connection, user, page.after, limit(page)).await
         })
         .await?;
-    Ok(Page::from_rows(rows, page.first).map(UserId::from_i64))
+    Ok(Page::from_rows(rows, page.first))
 }
 
 /// What is between the viewer and somebody else.
@@ -252,13 +252,12 @@ pub async fn viewer_ties(
     ids: &[UserId],
 ) -> Result<HashMap<UserId, Tie>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashMap::new()) };
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
     let shard = op.domain.cluster.shard_of_id(viewer.user_id);
     let rows = op
         .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::ties(connection, viewer.user_id.as_i64(), &raw).await
+            store::ties(connection, viewer.user_id, ids).await
         })
         .await?;
     let tie = |row: store::TieRow| {

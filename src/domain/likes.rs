@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::posts::{self, Post, PostCounts};
 use super::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
-use crate::ids::{Id, PostId};
+use crate::ids::PostId;
 use crate::protocol::events::Event;
 use crate::stores::postgres::{Connection, likes as store, posts as post_rows};
 
@@ -23,8 +23,8 @@ pub async fn like(op: &Operation, id: PostId) -> Result<PostId, DomainError> {
         posts::require_visible(op, "postId", id),
         async |tx: &mut Tx, _: Post| {
             let version = posts::lock(tx, "postId", post).await?.version + 1;
-            if store::insert(tx, post.as_i64(), user.as_i64()).await? {
-                post_rows::raise(tx, post.as_i64(), version, false).await?;
+            if store::insert(tx, post, user).await? {
+                post_rows::raise(tx, post, version, false).await?;
                 tx.emit(Event::PostLiked { post_id: post, user_id: user }, version);
                 tx.invalidate::<PostCounts>(post, version);
             }
@@ -62,7 +62,7 @@ pub async fn unlike(op: &Operation, id: PostId) -> Result<Option<PostId>, Domain
             let missing = || {
                 DomainError::rejected(UserErrorCode::NotFound, "postId", "there is no such post")
             };
-            let (raw, liker) = (post.as_i64(), user.as_i64());
+            let (raw, liker) = (post, user);
             let row = post_rows::lock(tx, raw).await?.ok_or_else(missing)?;
             if store::delete(tx, raw, liker).await? {
                 let version = row.version + 1;
@@ -85,14 +85,14 @@ pub async fn unlike(op: &Operation, id: PostId) -> Result<Option<PostId>, Domain
 /// A shard that is away.
 pub async fn viewer_likes(op: &Operation, ids: &[PostId]) -> Result<HashSet<PostId>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashSet::new()) };
-    let user = viewer.user_id.as_i64();
+    let user = viewer.user_id;
     let liked = op
         .domain
         .cluster
         .scatter_ids(
             &op.reads,
             ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| {
+            async |connection: &mut Connection, ids: &[_]| {
                 store::among(connection, user, ids).await
             },
         )

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::relations::{self, Relations};
 use super::users::User;
 use super::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, write};
-use crate::ids::{Id, UserId};
+use crate::ids::UserId;
 use crate::protocol::events::Event;
 use crate::stores::postgres::{Connection, sessions as session_rows, users as user_rows};
 
@@ -16,7 +16,7 @@ use crate::stores::postgres::{Connection, sessions as session_rows, users as use
 pub async fn is_admin(op: &Operation) -> Result<bool, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(false) };
     let primary = op.primary();
-    let (id, shard) = (viewer.user_id.as_i64(), op.domain.cluster.shard_of_id(viewer.user_id));
+    let (id, shard) = (viewer.user_id, op.domain.cluster.shard_of_id(viewer.user_id));
     Ok(op
         .domain
         .cluster
@@ -64,7 +64,7 @@ pub async fn suspend(
             if suspended {
                 return Ok(None);
             }
-            let found = user_rows::get_many(tx, &[user.as_i64()]).await?;
+            let found = user_rows::get_many(tx, &[user]).await?;
             Ok(found.into_iter().next().filter(|_| !relations.is_blocked_by(user)))
         },
     )
@@ -92,7 +92,7 @@ pub async fn suspend_by_operator(
 pub async fn grant(op: &Operation, user: UserId, is_admin: bool) -> Result<(), DomainError> {
     let shard = op.domain.cluster.shard_of_id(user);
     write(op, shard, async |tx: &mut Tx| {
-        if user_rows::set_admin(tx, user.as_i64(), is_admin).await? {
+        if user_rows::set_admin(tx, user, is_admin).await? {
             return Ok(());
         }
         Err(nobody())
@@ -107,12 +107,12 @@ fn nobody() -> DomainError {
 /// Hides a user and ends their sessions, or ends that.
 async fn set_suspended(tx: &mut Tx, user: UserId, suspended: bool) -> Result<(), DomainError> {
     let now = tx.now();
-    let version = user_rows::suspend(tx, user.as_i64(), suspended.then_some(now)).await?;
+    let version = user_rows::suspend(tx, user, suspended.then_some(now)).await?;
     let version = version.ok_or_else(nobody)?;
     tx.emit(Event::UserUpdated { user_id: user }, version);
     tx.invalidate::<User>(user, version);
     if suspended {
-        session_rows::revoke_all(tx, user.as_i64(), now).await?;
+        session_rows::revoke_all(tx, user, now).await?;
     }
     Ok(())
 }

@@ -79,6 +79,7 @@ impl From<ProductRow> for Product {
 }
 
 impl Cached for Product {
+    type Key = ProductId;
     const KIND: &'static str = "product";
     const LOCAL: bool = true;
     fn version(&self) -> i64 {
@@ -151,7 +152,7 @@ pub async fn create(op: &Operation, new: NewProduct) -> Result<ProductId, Domain
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
             let row = store::NewRow {
-                seller_id: seller.as_i64(),
+                seller_id: seller,
                 title: &new.title,
                 description: &new.description,
                 amount: new.price.amount,
@@ -167,11 +168,9 @@ pub async fn create(op: &Operation, new: NewProduct) -> Result<ProductId, Domain
 }
 
 impl Load for Product {
-    type Key = ProductId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[ProductId],
     ) -> Result<Vec<(ProductId, Self)>, StoreError> {
         let rows = store::get_many(connection, ids).await?;
         Ok(rows.into_iter().map(|row| (row.id, Self::from(row))).collect())
@@ -290,7 +289,7 @@ pub async fn sales(op: &Operation, product: &Product) -> Result<Vec<SalesMinute>
     if viewer.user_id != product.seller_id {
         return Err(DomainError::Forbidden);
     }
-    let (id, shard) = (product.id.as_i64(), op.domain.cluster.shard_of_id(product.id));
+    let (id, shard) = (product.id, op.domain.cluster.shard_of_id(product.id));
     Ok(op
         .domain
         .cluster

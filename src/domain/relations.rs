@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::cached::{self, Load};
 use super::profile_counts::ProfileCounts;
 use super::{DomainError, Operation, Tx};
-use crate::ids::{Id, UserId};
+use crate::ids::UserId;
 use crate::stores::StoreError;
 use crate::stores::postgres::users::Versions;
 use crate::stores::postgres::{Connection, follows as store};
@@ -28,6 +28,7 @@ pub struct Relations {
 }
 
 impl Cached for Relations {
+    type Key = UserId;
     const KIND: &'static str = "relations";
     const LOCAL: bool = false;
     fn version(&self) -> i64 {
@@ -36,22 +37,19 @@ impl Cached for Relations {
 }
 
 impl Load for Relations {
-    type Key = UserId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[UserId],
     ) -> Result<Vec<(UserId, Self)>, StoreError> {
-        let users = |raw: Vec<i64>| raw.into_iter().map(UserId::from_i64).collect::<Vec<_>>();
         let rows = store::relations(connection, ids).await?.into_iter();
         let relations = rows.map(|row| {
             let relations = Self {
                 version: row.version,
-                followees: users(row.followees),
-                blocking: users(row.blocking),
-                blocked_by: users(row.blocked_by),
+                followees: row.followees,
+                blocking: row.blocking,
+                blocked_by: row.blocked_by,
             };
-            (UserId::from_i64(row.user_id), relations)
+            (row.user_id, relations)
         });
         Ok(relations.collect())
     }

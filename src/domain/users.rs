@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cached::{self, Load};
 use super::{DomainError, Mutation, Operation, Tx, images, mutate, policy, text};
-use crate::ids::{Bucket, Id, ImageId, UserId};
+use crate::ids::{Bucket, ImageId, UserId};
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
 use crate::stores::StoreError;
@@ -18,6 +18,7 @@ use crate::stores::redis::cache::Cached;
 pub use crate::stores::postgres::users::User;
 
 impl Cached for User {
+    type Key = UserId;
     const KIND: &'static str = "user";
     const LOCAL: bool = true;
     fn version(&self) -> i64 {
@@ -26,11 +27,9 @@ impl Cached for User {
 }
 
 impl Load for User {
-    type Key = UserId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[UserId],
     ) -> Result<Vec<(UserId, Self)>, StoreError> {
         let rows = store::get_many(connection, ids).await?;
         Ok(rows.into_iter().map(|user| (user.id, user)).collect())
@@ -190,7 +189,7 @@ pub async fn update(op: &Operation, update: ProfileUpdate) -> Result<User, Domai
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
             let (name, bio) = (update.display_name.as_deref(), update.bio.as_deref());
-            let version = store::update(tx, id.as_i64(), name, bio, update.is_private)
+            let version = store::update(tx, id, name, bio, update.is_private)
                 .await?
                 .ok_or(DomainError::Unauthenticated)?;
             tx.emit(Event::UserUpdated { user_id: id }, version);
@@ -207,7 +206,7 @@ pub async fn update(op: &Operation, update: ProfileUpdate) -> Result<User, Domai
                 let job = Job::FollowRequestsGrant { user_id: id, above: 0 };
                 tx.enqueue(job, format!("user:{id}/follow_requests/public/{version}"));
             }
-            let now = store::get_many(tx, &[id.as_i64()]).await?;
+            let now = store::get_many(tx, &[id]).await?;
             now.into_iter().next().ok_or(DomainError::Unauthenticated)
         },
     )
@@ -221,7 +220,7 @@ async fn replace_avatar(
     id: UserId,
     avatar: Option<ImageId>,
 ) -> Result<Option<images::Picture>, DomainError> {
-    let before = store::lock_avatar(connection, id.as_i64()).await?;
+    let before = store::lock_avatar(connection, id).await?;
     if before.as_ref().map(|before| before.id) == avatar {
         return Ok(None);
     }
@@ -229,9 +228,9 @@ async fn replace_avatar(
     let taken =
         images::take(connection, id, images::Purpose::Avatar, &chosen, "avatarImageId").await?;
     let taken = taken.first().map(|picture| serde_json::json!(picture));
-    store::set_avatar(connection, id.as_i64(), taken.as_ref()).await?;
+    store::set_avatar(connection, id, taken.as_ref()).await?;
     if let Some(before) = &before {
-        image_rows::forget(connection, &[before.id.as_i64()]).await?;
+        image_rows::forget(connection, &[before.id]).await?;
     }
     Ok(before)
 }

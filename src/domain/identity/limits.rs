@@ -7,7 +7,7 @@ use sha2::Digest;
 use super::{Device, Limits};
 use crate::config::LimitsConfig;
 use crate::domain::{Domain, DomainError, Operation};
-use crate::ids::{Id, UserId};
+use crate::ids::UserId;
 use crate::stores::redis::rate_limit::{Bucket, Standing};
 
 impl Limits {
@@ -69,7 +69,7 @@ impl Try {
         let mut this = Self { known: None, taken: Vec::new() };
         let limits = &op.domain.identity.limits;
         if let Some(device) = known {
-            let own = format!("ld:{}:{}", device.user.as_i64(), device.session.as_i64());
+            let own = format!("ld:{}:{}", device.user, device.session);
             if this.take(&op.domain, own, limits.account).await.is_ok() {
                 this.known = Some(device.user);
                 return Ok(this);
@@ -99,7 +99,7 @@ impl Try {
             self.take(&op.domain, format!("li:{}", address(op)), limits.address).await?;
         }
         // What a client writes makes a key only by its hash. Names of nobody count as others do.
-        let account = user.map_or_else(|| hashed(name), |user| user.as_i64().to_string());
+        let account = user.map_or_else(|| hashed(name), |user| user.to_string());
         let here = format!("{account}:{}", address(op));
         // Taken before the password is looked at, so that many tries at once count as many.
         self.take(&op.domain, format!("lp:{here}"), limits.account).await?;

@@ -159,7 +159,7 @@ async fn trade(
     let identity = &op.domain.identity;
     let now = op.domain.clock.now();
     let ends_at = ends_at(identity, id.created_at(), now);
-    let (raw, hash, key) = (id.as_i64(), held.hash(), op.client_key.as_deref());
+    let (raw, hash, key) = (id, held.hash(), op.client_key.as_deref());
     let next = held
         .successors(id, &identity.successors)
         .next()
@@ -211,10 +211,10 @@ async fn newest(
             aws_lc_rs::constant_time::verify_slices_are_equal(&next.hash(), &next_hash).is_ok()
         });
         let Some(next) = next else { return Ok(None) };
-        if let Some(row) = store::current(connection, id.as_i64(), &next_hash, now).await? {
+        if let Some(row) = store::current(connection, id, &next_hash, now).await? {
             return Ok(Some((row, next)));
         }
-        let spent = store::spent(connection, id.as_i64(), &next_hash).await?;
+        let spent = store::spent(connection, id, &next_hash).await?;
         let Some(spent) = spent.filter(|spent| now - spent.spent_at < identity.refresh_grace)
         else {
             return Ok(None);

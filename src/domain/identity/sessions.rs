@@ -72,7 +72,7 @@ pub(super) async fn begin_session(
                 Ok(store::insert(
                     connection,
                     user.bucket(),
-                    user.as_i64(),
+                    user,
                     &secret.hash(),
                     expires_at,
                     op.user_agent.as_deref(),
@@ -122,7 +122,7 @@ pub async fn log_in(
     tried.at_account(op, claim.as_ref().map(|claim| claim.user_id), name.text()).await?;
     let mut hash = None;
     if let Some(claim) = &claim {
-        let id = claim.user_id.as_i64();
+        let id = claim.user_id;
         let shard = op.domain.cluster.shard_of_id(claim.user_id);
         hash = op
             .domain
@@ -135,7 +135,7 @@ pub async fn log_in(
     let right = op.domain.identity.passwords.verify(password, hash).await?;
     let Some(claim) = claim.filter(|_| right) else { return Err(wrong()) };
     tried.was_right(&op.domain).await;
-    let raw = [claim.user_id.as_i64()];
+    let raw = [claim.user_id];
     let shard = op.domain.cluster.shard_of_id(claim.user_id);
     let rows = op
         .domain
@@ -191,7 +191,7 @@ pub async fn revoke(op: &Operation, session: SessionId) -> Result<bool, DomainEr
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
             let now = tx.now();
-            Ok(store::revoke(tx, session.as_i64(), user.as_i64(), now).await?)
+            Ok(store::revoke(tx, session, user, now).await?)
         },
     )
     .await?;
@@ -211,7 +211,7 @@ async fn end(op: &Operation, user: UserId, session: SessionId) -> Result<bool, D
             shard,
             op.deadline,
             async |connection: &mut Connection| -> Result<bool, DomainError> {
-                Ok(store::revoke(connection, session.as_i64(), user.as_i64(), now).await?)
+                Ok(store::revoke(connection, session, user, now).await?)
             },
         )
         .await?;
@@ -241,7 +241,7 @@ pub async fn revoke_others(op: &Operation) -> Result<usize, DomainError> {
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
             let now = tx.now();
-            Ok(store::revoke_others(tx, user.as_i64(), kept.as_i64(), now).await?)
+            Ok(store::revoke_others(tx, user, kept, now).await?)
         },
     )
     .await?;
@@ -262,7 +262,7 @@ pub async fn sessions(op: &Operation) -> Result<Vec<Session>, DomainError> {
         .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::live(connection, viewer.user_id.as_i64(), now).await
+            store::live(connection, viewer.user_id, now).await
         })
         .await?;
     Ok(rows.into_iter().map(|row| shown(row, viewer)).collect())
@@ -279,7 +279,7 @@ pub async fn session(op: &Operation, id: SessionId) -> Result<Option<Session>, D
         .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::live_one(connection, viewer.user_id.as_i64(), id.as_i64(), now).await
+            store::live_one(connection, viewer.user_id, id, now).await
         })
         .await?;
     Ok(row.map(|row| shown(row, viewer)))

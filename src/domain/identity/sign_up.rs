@@ -16,7 +16,7 @@ use super::sessions::begin_session;
 use super::{Authenticated, is_reserved, limits, passwords};
 use crate::domain::users::User;
 use crate::domain::{Domain, DomainError, Operation, Tx, UserError, UserErrorCode, text, write};
-use crate::ids::{Bucket, Id, UserId};
+use crate::ids::{Bucket, UserId};
 use crate::protocol::events::Event;
 use crate::stores::postgres::claims::{self, Claim};
 use crate::stores::postgres::{Connection, users as user_rows};
@@ -120,7 +120,7 @@ pub async fn sign_up(op: &Operation, input: SignUp) -> Result<Authenticated, Dom
                 shard,
                 op.deadline,
                 async |connection: &mut Connection| -> Result<(), DomainError> {
-                    Ok(claims::release_handle(connection, &input.handle, user.as_i64()).await?)
+                    Ok(claims::release_handle(connection, &input.handle, user).await?)
                 },
             )
             .await?;
@@ -129,7 +129,7 @@ pub async fn sign_up(op: &Operation, input: SignUp) -> Result<Authenticated, Dom
     let shard = op.domain.cluster.shard_of_id(user);
     let is_made = write(op, shard, async |tx: &mut Tx| {
         let row = user_rows::NewUser {
-            id: user.as_i64(),
+            id: user,
             handle: &input.handle,
             email: &input.email,
             display_name: &input.display_name,
@@ -160,7 +160,7 @@ async fn log_in_again(
     input: &SignUp,
 ) -> Result<Option<Authenticated>, DomainError> {
     let session = op.primary();
-    let (id, shard) = (user.as_i64(), op.domain.cluster.shard_of_id(user));
+    let (id, shard) = (user, op.domain.cluster.shard_of_id(user));
     let hash = op
         .domain
         .cluster
@@ -177,7 +177,7 @@ async fn log_in_again(
 
 /// Whether the user that a claim is for exists.
 async fn exists(domain: &Domain, claim: &Claim) -> Result<bool, DomainError> {
-    let raw = [claim.user_id.as_i64()];
+    let raw = [claim.user_id];
     let session = domain.primary();
     let shard = domain.cluster.shard_of_id(claim.user_id);
     let found = domain
@@ -201,9 +201,13 @@ async fn claim_handle(
     let issued = op
         .domain
         .cluster
-        .write(home, op.deadline, async |connection: &mut Connection| -> Result<i64, DomainError> {
-            Ok(user_rows::next_id(connection, bucket).await?)
-        })
+        .write(
+            home,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<UserId, DomainError> {
+                Ok(user_rows::next_id(connection, bucket).await?)
+            },
+        )
         .await?;
     let user = issued.value;
     let shard = op.domain.cluster.shard_of(Bucket::of_text(handle));
@@ -221,7 +225,7 @@ async fn claim_handle(
     // Whoever has just signed up finds themselves by their handle.
     op.wrote(shard, claimed.lsn, op.domain.clock.now_ms());
     let held = claimed.value;
-    if held.user_id.as_i64() == user {
+    if held.user_id == user {
         return Ok((held.user_id, false));
     }
     if key.is_some() && held.client_key.as_deref() == key {
@@ -241,13 +245,12 @@ async fn claim_handle(
             shard,
             op.deadline,
             async |connection: &mut Connection| -> Result<bool, DomainError> {
-                Ok(claims::take_over_handle(connection, handle, held.user_id.as_i64(), user, key)
-                    .await?)
+                Ok(claims::take_over_handle(connection, handle, held.user_id, user, key).await?)
             },
         )
         .await?;
     op.wrote(shard, over.lsn, op.domain.clock.now_ms());
-    if over.value { Ok((UserId::from_i64(user), false)) } else { Err(taken("handle")) }
+    if over.value { Ok((user, false)) } else { Err(taken("handle")) }
 }
 
 async fn claim_email(op: &Operation, email: &str, user: UserId) -> Result<bool, DomainError> {
@@ -259,7 +262,7 @@ async fn claim_email(op: &Operation, email: &str, user: UserId) -> Result<bool, 
             shard,
             op.deadline,
             async |connection: &mut Connection| -> Result<Option<Claim>, DomainError> {
-                Ok(claims::claim_email(connection, email, user.as_i64()).await?)
+                Ok(claims::claim_email(connection, email, user).await?)
             },
         )
         .await?;
@@ -274,8 +277,7 @@ async fn claim_email(op: &Operation, email: &str, user: UserId) -> Result<bool, 
             shard,
             op.deadline,
             async |connection: &mut Connection| -> Result<bool, DomainError> {
-                Ok(claims::take_over_email(connection, email, held.user_id.as_i64(), user.as_i64())
-                    .await?)
+                Ok(claims::take_over_email(connection, email, held.user_id, user).await?)
             },
         )
         .await?;

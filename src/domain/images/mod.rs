@@ -258,10 +258,10 @@ pub async fn describe(op: &Operation, id: ImageId, alt: &str) -> Result<Image, D
         },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
-            if !store::describe(tx, owner.as_i64(), id.as_i64(), &alt).await? {
+            if !store::describe(tx, owner, id, &alt).await? {
                 return Err(missing());
             }
-            let now = store::get_many(tx, &[id.as_i64()]).await?;
+            let now = store::get_many(tx, &[id]).await?;
             now.into_iter().next().map(Image::of_row).ok_or_else(missing)
         },
     )
@@ -282,7 +282,7 @@ pub async fn get_many(
     let rows = op
         .domain
         .cluster
-        .scatter_ids(&op.reads, own, async |connection: &mut Connection, ids: &[i64]| {
+        .scatter_ids(&op.reads, own, async |connection: &mut Connection, ids: &[_]| {
             store::get_many(connection, ids).await
         })
         .await
@@ -306,8 +306,7 @@ pub(super) async fn take(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let taken = store::take(connection, owner.as_i64(), purpose.name(), &raw).await?;
+    let taken = store::take(connection, owner, purpose.name(), ids).await?;
     let found: HashMap<ImageId, Picture> =
         taken.into_iter().map(|picture| (picture.id, picture)).collect();
     let in_order: Option<Vec<Picture>> = ids.iter().map(|id| found.get(id).cloned()).collect();

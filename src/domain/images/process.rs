@@ -8,13 +8,13 @@ use bytes::Bytes;
 use super::render::{Rendered, render};
 use super::{Purpose, Rejection, Size, names_of, object_name};
 use crate::domain::{Domain, DomainError, Operation};
-use crate::ids::{Id, ImageId};
+use crate::ids::ImageId;
 use crate::stores::StoreError;
 use crate::stores::postgres::Connection;
 use crate::stores::postgres::images::{self as store, Image as Row, Picture};
 
 async fn row(domain: &Domain, id: ImageId) -> Result<Option<Row>, StoreError> {
-    let raw = [id.as_i64()];
+    let raw = [id];
     let primary = domain.primary();
     let shard = domain.cluster.shard_of_id(id);
     let rows = domain
@@ -62,7 +62,7 @@ pub async fn process(op: &Operation, id: ImageId) -> Result<(), DomainError> {
         }
         Err(rejection) => {
             let rejected = async |connection: &mut Connection| {
-                store::rejected(connection, id.as_i64(), rejection.name()).await
+                store::rejected(connection, id, rejection.name()).await
             };
             op.domain.cluster.write(shard, op.deadline, rejected).await?;
             metrics::counter!("plaza_images_processed_total", "outcome" => rejection.name())

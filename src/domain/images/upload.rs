@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::{Domain, DomainError, Operation, Tx, write};
-use crate::ids::{Id, ImageId};
+use crate::ids::ImageId;
 use crate::protocol::jobs::Job;
 use crate::stores::StoreError;
 use crate::stores::objects::Writer;
@@ -54,7 +54,7 @@ impl From<StoreError> for Refused {
 }
 
 async fn row(domain: &Domain, id: ImageId) -> Result<Row, Refused> {
-    let raw = [id.as_i64()];
+    let raw = [id];
     let primary = domain.primary();
     let shard = domain.cluster.shard_of_id(id);
     let rows = domain
@@ -94,7 +94,7 @@ pub async fn receive<E>(
         return same(&image, &hash);
     }
     // A name of its own for each try: two at once do not write over each other.
-    let name = format!("uploads/{}-{:016x}", id.as_i64(), rand::random::<u64>());
+    let name = format!("uploads/{}-{:016x}", id, rand::random::<u64>());
     let mut writer = op.domain.objects.write(&name)?;
     let hash = match take(body, announced, deadline, Some(&mut writer)).await {
         Ok(hash) => hash,
@@ -109,7 +109,7 @@ pub async fn receive<E>(
     late.traceparent.clone_from(&op.traceparent);
     let by = if op.deadline > late.deadline { op } else { &late };
     let kept = write(by, shard, async |tx: &mut Tx| {
-        let kept = store::uploaded(tx, id.as_i64(), &name, &hash).await?;
+        let kept = store::uploaded(tx, id, &name, &hash).await?;
         if kept {
             tx.enqueue(Job::ImageProcess { image_id: id }, format!("image:{id}/process"));
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{Answer, Named};
 use crate::domain::{DomainError, Operation, timelines};
-use crate::ids::{Id, PostId, UserId};
+use crate::ids::{PostId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
@@ -107,8 +107,8 @@ impl Tx {
     }
 
     /// Row `id` is at `version` once this is committed: what caches hold of it is older.
-    pub fn invalidate<V: Cached>(&mut self, id: impl Id, version: i64) {
-        self.effects.stale.push(Stale::of::<V>(id.as_i64(), version));
+    pub fn invalidate<V: Cached>(&mut self, id: V::Key, version: i64) {
+        self.effects.stale.push(Stale::of::<V>(id, version));
     }
 
     /// A row is this once this is committed: whoever reads it from a replica that does not have it

@@ -122,11 +122,11 @@ async fn gather(op: &Operation, search: Search) -> Result<Gathered, DomainError>
             .read(&op.reads, shard, async |connection: &mut Connection| {
                 let settings = match held.clone() {
                     Some(settings) => settings,
-                    None => notification_settings::get(connection, user.as_i64()).await?,
+                    None => notification_settings::get(connection, user).await?,
                 };
                 let above = if search.unread { settings.read_up_to } else { 0 };
                 let wanted = model::Wanted {
-                    user: user.as_i64(),
+                    user,
                     muted: &settings.muted,
                     only_followed: &settings.only_followed,
                     scan,
@@ -178,14 +178,14 @@ pub async fn get_many(
     ids: &[NotificationId],
 ) -> Result<HashMap<NotificationId, Notification>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashMap::new()) };
-    let user = viewer.user_id.as_i64();
+    let user = viewer.user_id;
     let rows = op
         .domain
         .cluster
         .scatter_ids(
             &op.reads,
             ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| {
+            async |connection: &mut Connection, ids: &[_]| {
                 model::get_many(connection, user, ids).await
             },
         )
@@ -248,7 +248,7 @@ impl NotificationWatch {
 
     /// Whether there was anything new.
     async fn look(&mut self, op: &Operation) -> Result<bool, DomainError> {
-        let (user, last) = (self.viewer.user_id.as_i64(), self.last);
+        let (user, last) = (self.viewer.user_id, self.last);
         let primary = op.primary();
         // Which kinds are wanted is applied below: most looks find nothing.
         let wanted =

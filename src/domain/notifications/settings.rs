@@ -78,7 +78,7 @@ pub async fn of_viewer(op: &Operation) -> Result<Settings, DomainError> {
         .read(
             &op.reads,
             op.domain.cluster.shard_of_id(user),
-            async |connection: &mut Connection| store::get(connection, user.as_i64()).await,
+            async |connection: &mut Connection| store::get(connection, user).await,
         )
         .await?)
 }
@@ -101,7 +101,7 @@ pub async fn mark_read(op: &Operation, up_to: NotificationId) -> Result<(), Doma
         },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
-            if can_be_theirs && store::mark_read(tx, user.as_i64(), up_to.as_i64()).await? {
+            if can_be_theirs && store::mark_read(tx, user, up_to).await? {
                 return Ok(());
             }
             Err(DomainError::rejected(
@@ -130,9 +130,9 @@ pub async fn choose(op: &Operation, choices: Vec<(String, Wanted)>) -> Result<()
         },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
-            let settings = store::lock(tx, user.as_i64()).await?.with(&choices);
+            let settings = store::lock(tx, user).await?.with(&choices);
             let Settings { muted, only_followed, .. } = &settings;
-            Ok(store::choose(tx, user.as_i64(), muted, only_followed).await?)
+            Ok(store::choose(tx, user, muted, only_followed).await?)
         },
     )
     .await

@@ -4,7 +4,7 @@
 
 use super::{OrderStatus, REFUND_WITHIN, in_time};
 use crate::domain::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
-use crate::ids::{Id, OrderId};
+use crate::ids::OrderId;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
 use crate::stores::postgres::orders as store;
@@ -50,7 +50,7 @@ async fn change(
         Mutation { name, user: buyer, shard, input: &id },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
-            let order = store::lock(tx, id.as_i64()).await?;
+            let order = store::lock(tx, id).await?;
             let Some(order) = order.filter(|order| order.buyer_id == buyer) else {
                 return Err(DomainError::rejected(
                     UserErrorCode::NotFound,
@@ -73,7 +73,7 @@ async fn change(
                 return Err(refused(format!("the money can be had back for {days} days")));
             }
             let version = order.version + 1;
-            store::set_status(tx, id.as_i64(), to.name(), None, version).await?;
+            store::set_status(tx, id, to.name(), None, version).await?;
             let status = to.name().to_owned();
             let event = Event::OrderStatusChanged { order_id: id, buyer_id: buyer, status };
             tx.emit(event, version);

@@ -125,7 +125,7 @@ pub async fn get_many(
         .scatter_ids(
             &op.reads,
             ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await,
+            async |connection: &mut Connection, ids: &[_]| store::get_many(connection, ids).await,
         )
         .await
         .complete()?;
@@ -150,7 +150,7 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<Order>,
         .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::of_buyer(connection, buyer.as_i64(), below, limit).await
+            store::of_buyer(connection, buyer, below, limit).await
         })
         .await?;
     let orders = orders_of(rows)?;
@@ -176,7 +176,7 @@ pub async fn history_of_many(
         .scatter_ids(
             &op.reads,
             own.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| store::changes(connection, ids).await,
+            async |connection: &mut Connection, ids: &[_]| store::changes(connection, ids).await,
         )
         .await
         .complete()?;

@@ -45,9 +45,9 @@ pub async fn place(op: &Operation, lines: &[(ProductId, i32)]) -> Result<OrderId
             priced(&quantities, |id| products.get(&id))
         },
         async |tx: &mut Tx, (rows, total): Priced| {
-            let (user, currency) = (buyer.as_i64(), &total.currency);
+            let (user, currency) = (buyer, &total.currency);
             let id = store::insert(tx, buyer.bucket(), user, total.amount, currency).await?;
-            store::insert_lines(tx, id.as_i64(), &rows).await?;
+            store::insert_lines(tx, id, &rows).await?;
             tx.emit(Event::OrderPlaced { order_id: id, buyer_id: buyer }, 1);
             if !in_request {
                 tx.enqueue(Job::OrderProcess { order_id: id }, format!("order:{id}/process"));
@@ -102,7 +102,7 @@ fn priced<'a>(
             ));
         };
         rows.push(store::NewLine {
-            product: id.as_i64(),
+            product: *id,
             quantity: *quantity,
             amount: product.price.amount,
             title: product.title.clone(),

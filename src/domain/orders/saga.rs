@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::payments::PaymentOutcome;
 use crate::domain::products::{Money, Product};
 use crate::domain::{DomainError, Operation, Tx, write};
-use crate::ids::{Id, OrderId, ProductId};
+use crate::ids::{OrderId, ProductId};
 use crate::protocol::events::Event;
 use crate::stores::StoreError;
 use crate::stores::postgres::{
@@ -85,7 +85,7 @@ pub async fn process(op: &Operation, id: OrderId) -> Result<(), DomainError> {
 }
 
 async fn load(op: &Operation, id: OrderId) -> Result<Option<Order>, DomainError> {
-    let raw = [id.as_i64()];
+    let raw = [id];
     let shard = op.domain.cluster.shard_of_id(id);
     let rows = op
         .domain
@@ -108,7 +108,7 @@ async fn move_to(
 ) -> Result<OrderStatus, DomainError> {
     let (id, shard) = (order.id, op.domain.cluster.shard_of_id(order.id));
     write(op, shard, async |tx: &mut Tx| {
-        let locked = store::lock(tx, id.as_i64()).await?;
+        let locked = store::lock(tx, id).await?;
         let locked = locked.ok_or_else(|| DomainError::Internal(format!("order {id} has gone")))?;
         let Some(from) = OrderStatus::from_name(&locked.status) else {
             let status = &locked.status;
@@ -120,13 +120,13 @@ async fn move_to(
             return Ok(from);
         }
         let version = locked.version + 1;
-        store::set_status(tx, id.as_i64(), to.name(), reason, version).await?;
+        store::set_status(tx, id, to.name(), reason, version).await?;
         if let Some(reference) = payment {
             let Money { amount, currency } = &order.total;
-            store::insert_payment(tx, id.as_i64(), *amount, currency, reference).await?;
+            store::insert_payment(tx, id, *amount, currency, reference).await?;
         }
         if to == OrderStatus::Refunded {
-            store::refund_payment(tx, id.as_i64()).await?;
+            store::refund_payment(tx, id).await?;
         }
         let (buyer_id, status) = (order.buyer_id, to.name().to_owned());
         tx.emit(Event::OrderStatusChanged { order_id: id, buyer_id, status }, version);
@@ -150,10 +150,10 @@ fn amount_of(line: &OrderLine) -> i64 {
 }
 
 async fn reserve(op: &Operation, order: &Order, line: &OrderLine) -> Result<bool, DomainError> {
-    let (order_id, product) = (order.id.as_i64(), line.product_id);
+    let (order_id, product) = (order.id, line.product_id);
     let shard = op.domain.cluster.shard_of_id(product);
     let committed = write(op, shard, async |tx: &mut Tx| {
-        let (id, amount) = (product.as_i64(), amount_of(line));
+        let (id, amount) = (product, amount_of(line));
         // The stock is taken first: its row lock orders everybody who wants this product.
         let Some(left) = product_rows::change_stock(tx, id, -line.quantity).await? else {
             // An earlier run may have taken the last pieces for this very order; if not, it gets
@@ -177,7 +177,7 @@ async fn reserve(op: &Operation, order: &Order, line: &OrderLine) -> Result<bool
                 .domain
                 .cluster
                 .read(&op.reads, shard, async |connection: &mut Connection| {
-                    reservations::status(connection, order_id, product.as_i64()).await
+                    reservations::status(connection, order_id, product).await
                 })
                 .await?;
             Ok(status != "RELEASED")
@@ -193,10 +193,10 @@ fn stock_changed(tx: &mut Tx, product: ProductId, left: product_rows::StockRow) 
 }
 
 async fn release(op: &Operation, order: &Order, line: &OrderLine) -> Result<(), DomainError> {
-    let (order_id, product) = (order.id.as_i64(), line.product_id);
+    let (order_id, product) = (order.id, line.product_id);
     let shard = op.domain.cluster.shard_of_id(product);
     write(op, shard, async |tx: &mut Tx| {
-        let id = product.as_i64();
+        let id = product;
         let Some(held) = reservations::release(tx, order_id, id).await? else {
             // Whoever is still about to reserve for this order must find that it has ended.
             reservations::refuse(tx, order_id, id, line.quantity, amount_of(line)).await?;
@@ -215,7 +215,7 @@ async fn changed(
     product: ProductId,
     by: i32,
 ) -> Result<product_rows::StockRow, DomainError> {
-    let left = product_rows::change_stock(tx, product.as_i64(), by).await?;
+    let left = product_rows::change_stock(tx, product, by).await?;
     left.ok_or_else(|| DomainError::Internal(format!("product {product} has gone")))
 }
 
@@ -224,7 +224,7 @@ async fn sell(op: &Operation, order: &Order, line: &OrderLine) -> Result<(), Dom
     let shard = op.domain.cluster.shard_of_id(product_id);
     write(op, shard, async |tx: &mut Tx| {
         let (now, minute) = (tx.now(), minute_of(tx.now()));
-        let sold = reservations::sell(tx, order_id.as_i64(), product_id.as_i64(), now).await?;
+        let sold = reservations::sell(tx, order_id, product_id, now).await?;
         let Some(sold) = sold else { return Ok(()) };
         let version = changed(tx, product_id, 0).await?.version;
         let (quantity, amount) = (sold.quantity, sold.amount);
@@ -240,7 +240,7 @@ async fn take_back(op: &Operation, order: &Order, line: &OrderLine) -> Result<()
     let (order_id, product_id) = (order.id, line.product_id);
     let shard = op.domain.cluster.shard_of_id(product_id);
     write(op, shard, async |tx: &mut Tx| {
-        let returned = reservations::take_back(tx, order_id.as_i64(), product_id.as_i64()).await?;
+        let returned = reservations::take_back(tx, order_id, product_id).await?;
         let Some(returned) = returned else { return Ok(()) };
         let version = changed(tx, product_id, returned.quantity).await?.version;
         let (quantity, amount) = (returned.quantity, returned.amount);

@@ -55,7 +55,7 @@ pub async fn create(op: &Operation, new: NewPost) -> Result<Post, DomainError> {
         },
         drafted(op, &new),
         async |tx: &mut Tx, draft: Draft| {
-            let activity = user_rows::raise_activity(tx, author.as_i64())
+            let activity = user_rows::raise_activity(tx, author)
                 .await?
                 .ok_or(DomainError::Unauthenticated)?
                 .activity;
@@ -64,19 +64,19 @@ pub async fn create(op: &Operation, new: NewPost) -> Result<Post, DomainError> {
             let shown = images::take(tx, author, purpose, &new.image_ids, "imageIds").await?;
             let shown = (!shown.is_empty()).then(|| serde_json::json!(shown));
             let row = store::NewPost {
-                author: author.as_i64(),
+                author,
                 text: &draft.text,
-                product: new.product_id.map(Id::as_i64),
-                quoted: draft.quoted.map(Id::as_i64),
+                product: new.product_id,
+                quoted: draft.quoted,
                 entities: &draft.entities,
                 images: shown.as_ref(),
             };
             let post = store::insert(tx, author.bucket(), row).await?;
             let tags = draft.entities.hashtags();
             if !tags.is_empty() {
-                hashtag_rows::insert(tx, &tags, post.id.as_i64(), author.as_i64()).await?;
+                hashtag_rows::insert(tx, &tags, post.id, author).await?;
             }
-            tx.cache(op.domain.redis.fresh(post.id.as_i64(), &post));
+            tx.cache(op.domain.redis.fresh(post.id, &post));
             created(tx, post.id, author);
             let place = references::Place { author, post: post.id, comment: None };
             references::emit(tx, &draft.mentioned, place);

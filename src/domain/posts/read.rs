@@ -11,11 +11,9 @@ use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, posts as store};
 
 impl Load for Post {
-    type Key = PostId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[PostId],
     ) -> Result<Vec<(PostId, Self)>, StoreError> {
         let rows = store::get_many(connection, ids).await?;
         Ok(rows.into_iter().map(|post| (post.id, post)).collect())
@@ -23,16 +21,14 @@ impl Load for Post {
 }
 
 impl Load for PostCounts {
-    type Key = PostId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[PostId],
     ) -> Result<Vec<(PostId, Self)>, StoreError> {
         let rows = post_counts::load(connection, ids).await?.into_iter();
         let counts = rows.map(|row| {
             let (likes, comments, version) = (row.likes, row.comments, row.version);
-            (PostId::from_i64(row.post_id), Self { likes, comments, version })
+            (row.post_id, Self { likes, comments, version })
         });
         Ok(counts.collect())
     }
@@ -153,7 +149,7 @@ pub(in crate::domain) async fn lock(
     field: &str,
     id: PostId,
 ) -> Result<store::Locked, DomainError> {
-    let locked = store::lock(connection, id.as_i64()).await?;
+    let locked = store::lock(connection, id).await?;
     locked.filter(|post| !post.deleted).ok_or_else(|| missing(field))
 }
 
@@ -175,7 +171,7 @@ pub(in crate::domain) async fn authors_of(
         .scatter_ids(
             &op.reads,
             ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await,
+            async |connection: &mut Connection, ids: &[_]| store::get_many(connection, ids).await,
         )
         .await
         .complete()?;
@@ -234,7 +230,7 @@ pub async fn by_author(
             .domain
             .cluster
             .read(&op.reads, shard, async |connection: &mut Connection| {
-                store::by_author(connection, author.as_i64(), below, limit).await
+                store::by_author(connection, author, below, limit).await
             })
             .await?;
         let rows = posts.into_iter().map(|post| (post.id.as_i64(), post)).collect();

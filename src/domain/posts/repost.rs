@@ -31,6 +31,7 @@ pub struct ShareCounts {
 }
 
 impl Cached for ShareCounts {
+    type Key = PostId;
     const KIND: &'static str = "share_counts";
     const LOCAL: bool = true;
     fn version(&self) -> i64 {
@@ -39,16 +40,14 @@ impl Cached for ShareCounts {
 }
 
 impl Load for ShareCounts {
-    type Key = PostId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[PostId],
     ) -> Result<Vec<(PostId, Self)>, StoreError> {
         let rows = shares::load(connection, ids).await?.into_iter();
         let counts = rows.map(|row| {
             let (reposts, quotes, version) = (row.reposts, row.quotes, row.version);
-            (PostId::from_i64(row.post_id), Self { reposts, quotes, version })
+            (row.post_id, Self { reposts, quotes, version })
         });
         Ok(counts.collect())
     }
@@ -107,10 +106,10 @@ pub async fn repost(op: &Operation, id: PostId) -> Result<Reposted, DomainError>
         },
         shareable(op, "postId", id),
         async |tx: &mut Tx, original: Post| {
-            let (user, original) = (viewer.as_i64(), original.id);
-            let inserted = store::insert(tx, viewer.bucket(), user, original.as_i64()).await?;
+            let (user, original) = (viewer, original.id);
+            let inserted = store::insert(tx, viewer.bucket(), user, original).await?;
             let Some(repost) = inserted else {
-                let found = store::find(tx, user, original.as_i64()).await?;
+                let found = store::find(tx, user, original).await?;
                 // Made by somebody faster, and taken back in the same moment.
                 let gone = || {
                     DomainError::rejected(
@@ -164,16 +163,16 @@ pub async fn unrepost(op: &Operation, id: PostId) -> Result<Option<PostId>, Doma
         },
         async |tx: &mut Tx, Unshared { original, is_visible, is_shown }: Unshared| {
             let shown = is_shown.then_some(original);
-            let found = store::find(tx, viewer.as_i64(), original.as_i64()).await?;
+            let found = store::find(tx, viewer, original).await?;
             let row = match found {
-                Some(repost) => post_rows::lock(tx, repost.as_i64()).await?,
+                Some(repost) => post_rows::lock(tx, repost).await?,
                 None => None,
             };
             // Of two at once the second finds it deleted.
             let (Some(repost), Some(row)) = (found, row.filter(|row| !row.deleted)) else {
-                let user = viewer.as_i64();
+                let user = viewer;
                 let is_theirs =
-                    found.is_some() || store::has_taken_back(tx, user, original.as_i64()).await?;
+                    found.is_some() || store::has_taken_back(tx, user, original).await?;
                 // Whether a post they may not see is still there is not disclosed.
                 return match is_visible || is_theirs {
                     true => Ok(shown),
@@ -200,14 +199,14 @@ pub async fn viewer_reposts(
     ids: &[PostId],
 ) -> Result<HashSet<PostId>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashSet::new()) };
-    let (user, raw) = (viewer.user_id, ids.iter().map(|id| id.as_i64()).collect::<Vec<i64>>());
+    let (user, raw) = (viewer.user_id, ids);
     let reposted = op
         .domain
         .cluster
         .read(
             &op.reads,
             op.domain.cluster.shard_of_id(user),
-            async |connection: &mut Connection| store::among(connection, user.as_i64(), &raw).await,
+            async |connection: &mut Connection| store::among(connection, user, &raw).await,
         )
         .await?;
     Ok(reposted.into_iter().collect())

@@ -28,7 +28,7 @@ pub async fn fan_out(op: &Operation, post: PostId, author: UserId) -> Result<usi
         .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::fan_out_state(connection, post.as_i64(), author.as_i64()).await
+            store::fan_out_state(connection, post, author).await
         })
         .await?;
     let Some(state) = state.filter(|state| !state.deleted) else { return Ok(0) };
@@ -62,7 +62,7 @@ pub async fn resume_push(op: &Operation, author: UserId) -> Result<(), DomainErr
     let begun = tokio::time::Instant::now();
     let is_renewed = write(op, shard, async |tx: &mut Tx| {
         let now = tx.now();
-        Ok(store::renew_pull(tx, author.as_i64(), now).await?)
+        Ok(store::renew_pull(tx, author, now).await?)
     })
     .await?;
     if !is_renewed {
@@ -89,7 +89,7 @@ pub async fn resume_push(op: &Operation, author: UserId) -> Result<(), DomainErr
         return Err(StoreError::Deadline(format!("the followers of {author:?}")).into());
     }
     write(op, shard, async |tx: &mut Tx| {
-        store::end_pull(tx, author.as_i64()).await?;
+        store::end_pull(tx, author).await?;
         Ok(())
     })
     .await
@@ -100,18 +100,29 @@ pub async fn resume_push(op: &Operation, author: UserId) -> Result<(), DomainErr
 /// from the follow itself.
 struct Audience {
     author: UserId,
-    /// The last follower so far, 0 before the first; `None` at the end.
-    after: Option<i64>,
+    place: Place,
+}
+
+/// How far a walk has come.
+#[derive(Clone, Copy)]
+enum Place {
+    Start,
+    After(UserId),
+    End,
 }
 
 impl Audience {
     fn of(author: UserId) -> Self {
-        Self { author, after: Some(0) }
+        Self { author, place: Place::Start }
     }
 
     async fn next(&mut self, op: &Operation) -> Result<Option<Vec<UserId>>, DomainError> {
-        let Some(after) = self.after else { return Ok(None) };
-        let author = self.author.as_i64();
+        let (itself, after) = match self.place {
+            Place::Start => (Some(self.author), None),
+            Place::After(last) => (None, Some(last)),
+            Place::End => return Ok(None),
+        };
+        let author = self.author;
         let chunk = op
             .domain
             .cluster
@@ -124,10 +135,8 @@ impl Audience {
             )
             .await?;
         let full = i64::try_from(chunk.len()).is_ok_and(|count| count >= CHUNK);
-        self.after = chunk.last().copied().filter(|_| full);
-        let itself = (after == 0).then_some(self.author);
-        let users: Vec<UserId> =
-            itself.into_iter().chain(chunk.into_iter().map(UserId::from_i64)).collect();
+        self.place = chunk.last().filter(|_| full).map_or(Place::End, |last| Place::After(*last));
+        let users: Vec<UserId> = itself.into_iter().chain(chunk).collect();
         Ok((!users.is_empty()).then_some(users))
     }
 }

@@ -23,13 +23,12 @@ pub async fn newest(
         .scatter_ids(
             reads,
             authors.iter().copied(),
-            async |connection: &mut Connection, authors: &[i64]| {
+            async |connection: &mut Connection, authors: &[_]| {
                 store::newest_posts(connection, authors, below, limit_i64).await
             },
         )
         .await;
-    let mut posts: Vec<PostId> =
-        answers.complete()?.into_iter().flatten().map(PostId::from_i64).collect();
+    let mut posts: Vec<PostId> = answers.complete()?.into_iter().flatten().collect();
     posts.sort_unstable_by(|a, b| b.cmp(a));
     posts.truncate(limit);
     Ok(posts)

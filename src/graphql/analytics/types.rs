@@ -12,7 +12,7 @@ use crate::graphql::context::Scope;
 use crate::graphql::error::{ErrorCode, fault};
 use crate::graphql::posts::types::Post;
 use crate::graphql::products::types::{Money, Product};
-use crate::ids::{Id, ProductId, UserId};
+use crate::ids::UserId;
 
 use super::sales::{SalesSeries, TopProduct};
 
@@ -284,9 +284,7 @@ impl ViewerAnalytics {
             let rows = analytics::top_products(&self.scope.op, self.user, range, first).await;
             let products = rows.map_err(|error| fault(&error))?.into_iter().map(|row| async move {
                 TopProduct {
-                    product: Product::load(&self.scope, ProductId::from_i64(row.product_id))
-                        .await
-                        .transpose(),
+                    product: Product::load(&self.scope, row.product_id).await.transpose(),
                     orders: row.orders,
                     units: row.quantity,
                     revenue: Money::new(row.amount, &row.currency),

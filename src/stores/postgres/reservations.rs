@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::ProductId;
+use crate::ids::{OrderId, ProductId};
 use crate::stores::StoreError;
 
 /// A reservation that has changed state.
@@ -30,8 +30,8 @@ pub struct Reservation {
 /// The server's.
 pub async fn hold(
     connection: &mut Connection,
-    order: i64,
-    product: i64,
+    order: OrderId,
+    product: ProductId,
     quantity: i32,
     amount: i64,
 ) -> Result<bool, StoreError> {
@@ -60,8 +60,8 @@ struct StatusRow {
 /// The server's; there is none.
 pub async fn status(
     connection: &mut Connection,
-    order: i64,
-    product: i64,
+    order: OrderId,
+    product: ProductId,
 ) -> Result<String, StoreError> {
     let row: StatusRow = prepared(
         sql("SELECT status FROM reservations WHERE order_id = $1 AND product_id = $2")
@@ -79,8 +79,8 @@ pub async fn status(
 /// The server's.
 pub async fn release(
     connection: &mut Connection,
-    order: i64,
-    product: i64,
+    order: OrderId,
+    product: ProductId,
 ) -> Result<Option<Reservation>, StoreError> {
     let rows: Vec<Reservation> = prepared(
         sql("UPDATE reservations SET status = 'RELEASED' WHERE order_id = $1 AND product_id = $2 AND status = 'HELD'
@@ -113,8 +113,8 @@ pub struct Returned {
 /// The server's.
 pub async fn take_back(
     connection: &mut Connection,
-    order: i64,
-    product: i64,
+    order: OrderId,
+    product: ProductId,
 ) -> Result<Option<Returned>, StoreError> {
     let rows: Vec<Returned> = prepared(
         sql("UPDATE reservations SET status = 'RETURNED' WHERE order_id = $1 AND product_id = $2 AND status = 'SOLD'
@@ -134,8 +134,8 @@ pub async fn take_back(
 /// The server's.
 pub async fn refuse(
     connection: &mut Connection,
-    order: i64,
-    product: i64,
+    order: OrderId,
+    product: ProductId,
     quantity: i32,
     amount: i64,
 ) -> Result<(), StoreError> {
@@ -158,8 +158,8 @@ pub async fn refuse(
 /// The server's.
 pub async fn sell(
     connection: &mut Connection,
-    order: i64,
-    product: i64,
+    order: OrderId,
+    product: ProductId,
     at: DateTime<Utc>,
 ) -> Result<Option<Reservation>, StoreError> {
     let rows: Vec<Reservation> = prepared(
