@@ -13,6 +13,7 @@ mod runner;
 use crate::domain::{DomainError, Operation};
 use crate::protocol::jobs::Job;
 use crate::stores::StoreError;
+use crate::stores::server::Server;
 
 pub use runner::{CAUSE, run};
 
@@ -36,7 +37,9 @@ impl From<DomainError> for JobError {
             | DomainError::Forbidden
             | DomainError::Limited { .. } => Self::Fail(error.to_string()),
             DomainError::Store(StoreError::Busy(_)) => Self::Wait(error.to_string()),
-            DomainError::Store(StoreError::Unavailable { server, .. }) if server == "redis" => {
+            DomainError::Store(StoreError::Unavailable { server, .. })
+                if *server == Server::from("redis") =>
+            {
                 Self::Wait(error.to_string())
             }
             DomainError::Store(_) | DomainError::Internal(_) => Self::Retry(error.to_string()),

@@ -149,41 +149,23 @@ fn amount_of(line: &OrderLine) -> i64 {
     line.unit_amount.saturating_mul(i64::from(line.quantity))
 }
 
+/// Holds a line's stock for the order; false when there is not enough, now and for ever.
 async fn reserve(op: &Operation, order: &Order, line: &OrderLine) -> Result<bool, DomainError> {
     let (order_id, product) = (order.id, line.product_id);
     let shard = op.domain.cluster.shard_of_id(product);
-    let committed = write(op, shard, async |tx: &mut Tx| {
-        let (id, amount) = (product, amount_of(line));
-        // The stock is taken first: its row lock orders everybody who wants this product.
-        let Some(left) = product_rows::change_stock(tx, id, -line.quantity).await? else {
-            // An earlier run may have taken the last pieces for this very order; if not, it gets
-            // none, now and for ever.
-            reservations::refuse(tx, order_id, id, line.quantity, amount).await?;
-            return Ok(reservations::status(tx, order_id, id).await? != "RELEASED");
-        };
-        if !reservations::hold(tx, order_id, id, line.quantity, amount).await? {
-            let held = StoreError::Constraint("reserved already".to_owned());
-            return Err(DomainError::Store(held));
+    write(op, shard, async |tx: &mut Tx| {
+        // The reservation first: an earlier run may have made it, in whatever state it is now.
+        if !reservations::hold(tx, order_id, product, line.quantity, amount_of(line)).await? {
+            return Ok(!reservations::is_released(tx, order_id, product).await?);
         }
+        let Some(left) = product_rows::change_stock(tx, product, -line.quantity).await? else {
+            reservations::release(tx, order_id, product).await?;
+            return Ok(false);
+        };
         stock_changed(tx, product, left);
         Ok(true)
     })
-    .await;
-    match committed {
-        // Reserved by an earlier run, in whatever state that is now: nothing was taken a second
-        // time.
-        Err(DomainError::Store(StoreError::Constraint(_))) => {
-            let status = op
-                .domain
-                .cluster
-                .read(&op.reads, shard, async |connection: &mut Connection| {
-                    reservations::status(connection, order_id, product).await
-                })
-                .await?;
-            Ok(status != "RELEASED")
-        }
-        committed => committed,
-    }
+    .await
 }
 
 /// Publishes a product's new stock.

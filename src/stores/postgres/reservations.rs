@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Integer, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Integer, Timestamptz};
 use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
@@ -49,28 +49,28 @@ pub async fn hold(
 }
 
 #[derive(QueryableByName)]
-struct StatusRow {
-    #[diesel(sql_type = Text)]
-    status: String,
+struct ReleasedRow {
+    #[diesel(sql_type = Bool)]
+    is_released: bool,
 }
 
-/// A reservation's state.
+/// Whether a reservation is RELEASED.
 ///
 /// # Errors
 /// The server's; there is none.
-pub async fn status(
+pub async fn is_released(
     connection: &mut Connection,
     order: OrderId,
     product: ProductId,
-) -> Result<String, StoreError> {
-    let row: StatusRow = prepared(
-        sql("SELECT status FROM reservations WHERE order_id = $1 AND product_id = $2")
+) -> Result<bool, StoreError> {
+    let row: ReleasedRow = prepared(
+        sql("SELECT status = 'RELEASED' AS is_released FROM reservations WHERE order_id = $1 AND product_id = $2")
             .bind::<BigInt, _>(order)
             .bind::<BigInt, _>(product),
     )
     .get_result(connection)
     .await?;
-    Ok(row.status)
+    Ok(row.is_released)
 }
 
 /// Moves the order's reservation of a product from HELD to RELEASED; nothing when it is not HELD.
