@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod check_documents;
+mod config;
 mod dead_letters;
 pub mod doctor;
 mod keygen;
@@ -60,6 +61,8 @@ enum Verb {
     Rebalance(rebalance::RebalanceArgs),
     /// Print, write or check schema.graphql.
     Schema(schema::SchemaArgs),
+    /// Document the configuration, print a sample file, or check one.
+    Config(config::ConfigArgs),
     /// Read requests as lines of JSON and say for each whether a server would run it; for tests.
     #[command(hide = true)]
     CheckDocuments,
@@ -86,6 +89,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     let load = || Config::load(file.as_ref());
     match cli.verb {
         Verb::Schema(args) => schema::run(&args),
+        Verb::Config(args) => config::run(&args, file.as_deref(), load),
         Verb::CheckDocuments => check_documents::run(),
         Verb::Status(args) => status::run(&args),
         Verb::Doctor => doctor::run(file.as_deref(), load()).await,

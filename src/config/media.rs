@@ -3,38 +3,38 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// `media.*`
-#[derive(Debug, Clone, Deserialize)]
+/// `media.*`: images.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MediaConfig {
-    /// The folder that files are kept in, unless there is a bucket. Servers and workers must see
-    /// the same one.
+    /// Folder for image files, unless `media.s3` is set. All servers and workers must share it.
     pub folder: PathBuf,
-    /// The bucket that files are kept in.
+    /// Bucket for image files, instead of a folder.
     pub s3: Option<S3Config>,
-    /// Most bytes of an upload; nginx takes as many.
+    /// Maximum size of an upload, in bytes; nginx has the same limit.
     pub max_bytes: u32,
-    /// Most pixels of an image; one that is decoded takes up to 4 bytes a pixel.
+    /// Maximum number of pixels of an image. Decoding takes up to 4 bytes per pixel.
     pub max_pixels: u64,
-    /// Images decoded at the same time, per process.
+    /// Concurrent image decodings per process, at least 1.
     pub parallel_decodes: usize,
-    /// Uploads received at the same time, per process; each holds up to 10 MiB.
+    /// Concurrent uploads per process, at least 1; each holds up to 10 MiB.
     pub parallel_uploads: usize,
-    /// How long an upload may take, in seconds; a process that stops waits for 25.
+    /// Timeout of an upload, in seconds. A process that stops waits 25 s for uploads in progress.
     pub upload_timeout_s: u64,
-    /// How long an upload address is good for, in seconds.
+    /// Lifetime of an upload URL, in seconds, at least 1.
     pub upload_ttl_s: u32,
-    /// How long an address of a post's image is good for, in seconds, at least; at most twice as
-    /// long. Whoever may no longer see the post can fetch its images for no longer than that.
+    /// Minimum lifetime of the URL of a post's image, in seconds; the maximum is twice as long. A
+    /// user who may no longer see a post can fetch its images for that time.
     pub content_link_s: u32,
-    /// The same for an address of a person's avatar.
+    /// Minimum lifetime of the URL of an avatar, in seconds; the maximum is twice as long.
     pub person_link_s: u32,
-    /// Hours after which an image that nothing shows is deleted.
+    /// Time after which an image that nothing shows is deleted, in hours, at least 1.
     pub keep_unused_hours: u32,
-    /// Images that a person may have at hand without showing them.
+    /// Maximum number of a user's images that nothing shows.
     pub max_unused: u32,
 }
 
@@ -76,28 +76,32 @@ impl MediaConfig {
     }
 }
 
-/// `media.s3.*`
-#[derive(Clone, Deserialize)]
+/// `media.s3.*`: a bucket of S3 or of a compatible service.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct S3Config {
-    /// The bucket; it must be there, and need not be readable by anybody else.
+    /// Name of the bucket. It must exist, and needs no public access.
+    #[schemars(example = &"plaza-media")]
     pub bucket: String,
-    /// What every name starts with.
+    /// Prefix of every object name.
     #[serde(default)]
     pub prefix: String,
-    /// Its region.
+    /// Region of the bucket.
     #[serde(default = "region")]
     pub region: String,
-    /// The server, when it is not Amazon's: `http://minio:9000`.
+    /// URL of the service, if it is not Amazon's.
     #[serde(default)]
+    #[schemars(example = "https://minio:9000")]
     pub endpoint: Option<String>,
-    /// Who asks; without it the machine's own role.
+    /// Access key id; without it the machine's role is used.
     #[serde(default)]
+    #[schemars(example = &"AKIAIOSFODNN7EXAMPLE")]
     pub access_key_id: Option<String>,
-    /// Their secret.
+    /// Secret of the access key.
     #[serde(default)]
+    #[schemars(with = "Option<String>", example = &"secret")]
     pub secret_access_key: Option<SecretString>,
-    /// Whether `endpoint` may be without TLS.
+    /// Whether `endpoint` may use HTTP without TLS.
     #[serde(default)]
     pub allow_http: bool,
 }

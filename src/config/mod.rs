@@ -11,6 +11,7 @@ mod stores;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -18,27 +19,27 @@ pub use media::{MediaConfig, S3Config};
 pub use serving::{AdminConfig, AuthConfig, LimitsConfig, MAX_RESPONSE_BYTES, ServerConfig};
 pub use stores::{KafkaConfig, PostgresConfig, RabbitmqConfig, RedisConfig, ShardUrls};
 
-/// Everything a role needs to know before it starts.
-#[derive(Debug, Clone, Deserialize)]
+/// Configuration of every role.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The public HTTP endpoint.
     #[serde(default)]
     pub server: ServerConfig,
-    /// Health and metrics, apart from the public endpoint.
+    /// The port for health and metrics, separate from the public endpoint.
     #[serde(default)]
     pub admin: AdminConfig,
-    /// The shards.
+    /// The PostgreSQL shards.
     pub postgres: PostgresConfig,
-    /// Cache and timelines.
+    /// Redis: cache, timelines, streams and rate limits.
     pub redis: RedisConfig,
-    /// Jobs.
+    /// RabbitMQ: jobs.
     pub rabbitmq: RabbitmqConfig,
-    /// Events.
+    /// Kafka: events.
     pub kafka: KafkaConfig,
     /// Tokens and passwords.
     pub auth: AuthConfig,
-    /// How much clients may ask for.
+    /// Rate limits. Buckets are shared by all servers through Redis.
     #[serde(default)]
     pub limits: LimitsConfig,
     /// Home timelines.
@@ -47,13 +48,13 @@ pub struct Config {
     /// Views of posts.
     #[serde(default)]
     pub views: ViewsConfig,
-    /// Where an order's saga runs.
+    /// Processing of orders.
     #[serde(default)]
     pub orders: OrdersConfig,
-    /// Images.
+    /// Images: their storage, limits and URLs.
     #[serde(default)]
     pub media: MediaConfig,
-    /// The payment simulator.
+    /// The payment simulator and its injected faults.
     #[serde(default)]
     pub payments: PaymentsConfig,
     /// Logs and traces.
@@ -61,17 +62,19 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
 }
 
-/// `feed.*`
-#[derive(Debug, Clone, Deserialize)]
+/// `feed.*`: home timelines.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FeedConfig {
-    /// Post ids kept per materialised timeline.
+    /// Post ids kept per materialised timeline, at least 100.
     pub timeline_length: usize,
-    /// Followers from which an author's posts are pulled at read instead of pushed.
+    /// Number of followers from which an author's posts are pulled when a home is read, instead of
+    /// pushed to followers.
     pub pull_from: i64,
-    /// Followers below which such an author is pushed again; lower, so that nobody flaps.
+    /// Number of followers below which a pulled author is pushed again; at most `pull_from`, and
+    /// lower to avoid oscillation.
     pub push_below: i64,
-    /// How long a timeline that nobody reads is kept, in seconds.
+    /// Time after which a timeline that is not read is dropped, in seconds.
     pub idle_s: u64,
 }
 
@@ -81,13 +84,14 @@ impl Default for FeedConfig {
     }
 }
 
-/// `views.*`
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// `views.*`: views of posts.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ViewsConfig {
-    /// How a view is counted.
+    /// Path by which views are counted.
+    #[schemars(extend("default" = "by_the_log"))]
     pub counted: ViewsCounted,
-    /// Whether a post counts once a viewer and hour, however often it is shown.
+    /// Whether a post counts at most once per viewer and hour.
     pub once_an_hour: bool,
 }
 
@@ -97,54 +101,56 @@ impl Default for ViewsConfig {
     }
 }
 
-/// How a view is counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// Path by which views are counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ViewsCounted {
     /// Through Kafka, by the projector.
     #[default]
     ByTheLog,
-    /// In the request that tells of it, by an update of the rows: what case 2.2 compares the log
-    /// with.
+    /// In the request, by updating the rows. Case 2.2 compares Kafka with it.
     ByTheRequest,
 }
 
-/// `orders.*`
-#[derive(Debug, Clone, Default, Deserialize)]
+/// `orders.*`: orders.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OrdersConfig {
-    /// Brings an order to its end before `orderPlace` answers, and makes no job of it: what case
-    /// 2.1 measures jobs against. Every buyer waits for the provider, is told of its failures, and
-    /// has to send the order again to have it gone on with.
+    /// Completes an order before `orderPlace` returns and enqueues no job. Case 2.1 compares jobs
+    /// with it. Every buyer then waits for the payment provider, sees its failures, and has to send
+    /// the order again to continue it.
     pub saga_in_request: bool,
 }
 
-/// `payments.*`: the deterministic simulator's injectable faults.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// `payments.*`: faults injected into the deterministic payment simulator.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PaymentsConfig {
-    /// How long a capture takes, in milliseconds.
+    /// Duration of a capture, in milliseconds.
     pub latency_ms: u64,
-    /// Captures refused, in thousandths of all orders, chosen by the order's id.
+    /// Share of orders whose capture is declined, in thousandths; chosen by order id.
     pub decline_permille: u16,
-    /// Captures that fail for a while, in thousandths of all attempts; 1000: the provider is down.
+    /// Share of capture attempts that fail transiently, in thousandths; 1000 means that the
+    /// provider is down.
     pub fail_permille: u16,
-    /// Captures that fail at every attempt, in thousandths of all orders, chosen by the order's id;
-    /// refused ones are others.
+    /// Share of orders whose capture fails at every attempt, in thousandths; chosen by order id,
+    /// and disjoint from declined orders. Both together are at most 1000.
     pub poison_permille: u16,
 }
 
-/// `telemetry.*`
-#[derive(Debug, Clone, Deserialize)]
+/// `telemetry.*`: logs and traces.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TelemetryConfig {
-    /// What to log, in `tracing`'s filter syntax.
+    /// Log filter, in the syntax of `tracing`.
     pub filter: String,
-    /// One JSON object a line instead of text.
+    /// Whether to log one JSON object per line instead of text.
     pub json: bool,
-    /// Where spans go, by OTLP over HTTP: `http://collector:4318`. Nowhere when not set.
+    /// Base URL of a collector for spans (OTLP over HTTP); must start with `http://`. Without it no
+    /// spans are made.
+    #[schemars(example = "http://collector:4318")]
     pub otlp_endpoint: Option<String>,
-    /// The share of traces that goes there, 0 to 1.
+    /// Share of traces that are exported, 0 to 1.
     pub sample_ratio: f64,
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::defaults;
@@ -11,37 +12,40 @@ use super::network::Network;
 /// Bytes that a response may have unless configured otherwise.
 pub const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
-/// `server.*`
-#[derive(Debug, Clone, Deserialize)]
+/// `server.*`: the public HTTP endpoint.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
-    /// Where GraphQL is served.
+    /// Address on which GraphQL is served.
     pub listen: SocketAddr,
-    /// The address clients use (nginx's), for printing and for links.
+    /// Public URL of the service (nginx), used in links and allowed as an origin.
     pub public_url: String,
-    /// Largest request body in bytes.
+    /// Maximum size of a request body, in bytes.
     pub body_limit: usize,
-    /// Largest response body in bytes; a larger one is refused with `QUERY_TOO_COMPLEX`.
+    /// Maximum size of a response body, in bytes; larger responses are refused with
+    /// `QUERY_TOO_COMPLEX`.
     pub max_response_bytes: usize,
-    /// Time an operation may take, in milliseconds; with its commit 0.3 s more, well below the 4 s of
-    /// an attempt of nginx's.
+    /// Deadline of an operation, in milliseconds. The commit may take 0.3 s longer; both together
+    /// must stay below the 4 s that nginx allows an attempt.
     pub deadline_ms: u64,
-    /// Requests at work at the same time; more wait for a moment (40 ms) and are refused, with the
-    /// advice to come back.
+    /// Maximum number of concurrent requests. Further requests wait up to 40 ms and are then
+    /// refused with `OVERLOADED` and `Retry-After`.
     pub max_in_flight: usize,
-    /// Development conveniences: introspection and explanations for everyone. Off unless said
-    /// otherwise; `make up` says so.
+    /// Whether everyone may use introspection and explanations. For development; `make up` sets it.
     pub development: bool,
-    /// The only queries that run, when set: a JSON file of hash (or any id) to text.
+    /// JSON file of hash (or any id) to text. If set, only these documents run.
+    #[schemars(example = "trusted-documents.json")]
     pub trusted_documents: Option<PathBuf>,
-    /// Addresses (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed.
+    /// Networks of proxies whose `X-Forwarded-For` is trusted, in CIDR notation.
+    #[schemars(with = "Vec<String>", extend("default" = ["127.0.0.0/8", "::1/128"]))]
     pub trusted_proxies: Vec<Network>,
-    /// Origins of browsers' pages that may use the API; `public_url` always may.
+    /// Origins of web pages that may use the API, besides `public_url`.
     pub allowed_origins: Vec<String>,
-    /// Whom to tell of a weakness, a `mailto:` or `https:` address: `/.well-known/security.txt` says
-    /// so; without it there is none.
+    /// Contact for security reports, a `mailto:` or `https:` URL, published at
+    /// `/.well-known/security.txt`. Without it the page does not exist.
+    #[schemars(example = "mailto:security@example.org")]
     pub security_contact: Option<String>,
-    /// Where the built front end is (`web/dist`).
+    /// Folder of the built front end.
     pub web_folder: PathBuf,
 }
 
@@ -67,11 +71,12 @@ impl Default for ServerConfig {
     }
 }
 
-/// `admin.*`
-#[derive(Debug, Clone, Deserialize)]
+/// `admin.*`: the port for health and metrics.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdminConfig {
-    /// Where `/livez`, `/readyz` and `/metrics` are served.
+    /// Address on which `/livez`, `/readyz`, `/metrics` and the operator's page are served. It has
+    /// no authentication.
     pub listen: SocketAddr,
 }
 
@@ -81,84 +86,85 @@ impl Default for AdminConfig {
     }
 }
 
-/// `auth.*`
-#[derive(Debug, Clone, Deserialize)]
+/// `auth.*`: tokens and passwords.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuthConfig {
-    /// The Ed25519 private key (PKCS#8 PEM) that signs access tokens; `plaza keygen` makes one.
+    /// File with the Ed25519 private key (PKCS#8 PEM) that signs access tokens; `plaza keygen`
+    /// creates one.
+    #[schemars(example = ".local/signing-key.pem")]
     pub signing_key_file: PathBuf,
-    /// Other keys (private or public, PEM) whose tokens are accepted too: the next one before it
-    /// signs, the last one until its tokens have ended.
+    /// Files with further keys (PEM) whose tokens are accepted: the next key before it signs, the
+    /// previous one until its tokens have expired.
     #[serde(default)]
     pub accepted_key_files: Vec<PathBuf>,
-    /// How long an access token lives, in seconds.
+    /// Lifetime of an access token, in seconds.
     #[serde(default = "defaults::access_s")]
     pub access_ttl_s: u64,
-    /// How long a refresh token lives, in seconds.
+    /// Lifetime of a refresh token, in seconds.
     #[serde(default = "defaults::refresh_s")]
     pub refresh_ttl_s: u32,
-    /// How long a spent refresh token is taken for one that another tab traded at the same moment,
-    /// or whose answer was lost, in seconds; afterwards it ends its session. 0: at once.
+    /// Time for which a used refresh token returns the same successor, in seconds; later use ends
+    /// its session. 0 disables the grace.
     #[serde(default = "defaults::refresh_grace_s")]
     pub refresh_grace_s: u32,
-    /// How long a session lasts at most after its log-in, however often it is refreshed, in
-    /// seconds.
+    /// Maximum lifetime of a session after its log-in, in seconds.
     #[serde(default = "defaults::session_max_s")]
     pub session_max_s: u32,
-    /// Password hashes computed at the same time, per process.
+    /// Concurrent password hashes per process.
     #[serde(default = "defaults::hashers")]
     pub parallel_hashes: usize,
-    /// argon2id memory in KiB.
+    /// Memory of an argon2id hash, in KiB.
     #[serde(default = "defaults::argon2_kib")]
     pub argon2_kib: u32,
 }
 
-/// `limits.*`: buckets that all servers share through Redis. A request costs what it may at most
-/// ask for; what it did not use is given back.
-#[derive(Debug, Clone, Deserialize)]
+/// `limits.*`: rate limits. A request is charged the most that it may cost; what it did not use is
+/// refunded.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
-    /// Points a logged-in viewer's bucket holds.
+    /// Capacity of a logged-in viewer's bucket, in points.
     pub viewer_points: u64,
-    /// Points restored to it a second.
+    /// Refill of a viewer's bucket, in points per second.
     pub viewer_points_per_s: u64,
-    /// Points that an address's bucket holds, for the anonymous.
+    /// Capacity of an address's bucket for anonymous requests, in points.
     pub address_points: u64,
-    /// Points restored to it a second.
+    /// Refill of an address's bucket, in points per second.
     pub address_points_per_s: u64,
-    /// Wrong passwords in a row for one account from one address (IPv6: its /64), then one more a
-    /// minute. A client that was logged in before has as many of its own.
+    /// Wrong passwords in a row for one account from one address (IPv6: its /64); then one more per
+    /// minute. A device that was logged in before is counted separately.
     pub account_failures: u64,
-    /// Wrong passwords for one account from everywhere, then `account_failures_anywhere / 10` more
-    /// a minute; beyond that every address that is not known has one try in about eight minutes.
+    /// Wrong passwords for one account from all addresses; then a tenth of it per minute. Beyond
+    /// that, each unknown address has one attempt in about eight minutes.
     pub account_failures_anywhere: u64,
-    /// Wrong passwords from one address (IPv6: its /64), then `address_failures / 10` more a
-    /// minute.
+    /// Wrong passwords from one address (IPv6: its /64); then a tenth of it per minute.
     pub address_failures: u64,
-    /// Sign-ups from one address (IPv6: its /64) in an hour, those included that are refused: each
-    /// is told whether its e-mail address has an account.
+    /// Sign-ups from one address (IPv6: its /64) per hour, refused ones included, since each
+    /// reveals whether its e-mail address has an account.
     pub address_sign_ups: u64,
-    /// Images that a person may begin to upload in an hour.
+    /// Uploads that a user may start per hour.
     pub images_per_hour: u64,
-    /// Posts, quotes and reposts of a person in an hour.
+    /// Posts, quotes and reposts of a user per hour.
     pub posts_per_hour: u64,
-    /// Comments of a person in an hour.
+    /// Comments of a user per hour.
     pub comments_per_hour: u64,
-    /// Follows, unfollows, blocks and their ends of a person in an hour.
+    /// Follows, unfollows, blocks and unblocks of a user per hour.
     pub follows_per_hour: u64,
-    /// Likes of a person, given or taken back, in an hour.
+    /// Likes and unlikes of a user per hour.
     pub likes_per_hour: u64,
-    /// People whom a person mentions in an hour.
+    /// Users whom a user may mention per hour.
     pub mentions_per_hour: u64,
-    /// Orders of a person, placed, cancelled or given back, in an hour.
+    /// Orders that a user places, cancels or refunds per hour.
     pub orders_per_hour: u64,
-    /// Products that a person offers in an hour.
+    /// Products that a user offers per hour.
     pub products_per_hour: u64,
-    /// Sockets open at one server from one address (IPv6: its /64).
+    /// Open WebSockets per server from one address (IPv6: its /64).
     pub sockets_per_address: usize,
-    /// How long the client of a new socket may take to say who it is, in milliseconds.
+    /// Time within which the client of a new WebSocket must send `connection_init`, in
+    /// milliseconds.
     pub socket_init_ms: u64,
-    /// Operations running on one socket.
+    /// Concurrent operations on one WebSocket.
     pub subscriptions_per_socket: usize,
 }
 

@@ -2,36 +2,38 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
 use super::{defaults, redacted};
 
-/// `postgres.*`
-#[derive(Debug, Clone, Deserialize)]
+/// `postgres.*`: the PostgreSQL shards.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresConfig {
-    /// One entry a shard, in order. In the environment: `primary|replica|replica,primary|replica
-    /// ..`.
+    /// URLs of each shard, in order: `primary|replica|replica`. In the environment the shards are
+    /// separated by commas.
     #[serde(deserialize_with = "shards")]
+    #[schemars(with = "Vec<String>", example = ["postgres://plaza:secret@db:5432/shard0|postgres://plaza:secret@db-replica:5432/shard0"])]
     pub shards: Vec<ShardUrls>,
-    /// Connections to each primary, per process.
+    /// Connections to each primary per process, at least 1.
     #[serde(default = "defaults::pool")]
     pub primary_pool: u32,
-    /// Connections to each replica, per process.
+    /// Connections to each replica per process, at least 1.
     #[serde(default = "defaults::pool")]
     pub replica_pool: u32,
-    /// How long a query may run, in milliseconds.
+    /// Timeout of a statement, in milliseconds.
     #[serde(default = "defaults::query_ms")]
     pub query_timeout_ms: u64,
-    /// How long a request may wait for a connection, in milliseconds.
+    /// Timeout for getting a connection from a pool, in milliseconds.
     #[serde(default = "defaults::checkout_ms")]
     pub checkout_timeout_ms: u64,
-    /// How often each replica's replayed position is read, in milliseconds.
+    /// Interval at which each replica's replayed position is read, in milliseconds.
     #[serde(default = "defaults::poll_ms")]
     pub replica_poll_ms: u64,
-    /// A replica that lags longer than this, in milliseconds, serves nobody until it is below half
-    /// of it again.
+    /// Lag from which a replica is ejected, in milliseconds; it serves again when its lag is below
+    /// half of this.
     #[serde(default = "defaults::lag_ms")]
     pub replica_max_lag_ms: u64,
 }
@@ -52,41 +54,42 @@ impl fmt::Debug for ShardUrls {
     }
 }
 
-/// `redis.*`
-#[derive(Clone, Deserialize)]
+/// `redis.*`: cache, timelines, streams and rate limits.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RedisConfig {
-    /// `redis://host:port/db`. The server must come back empty after a crash (no persistence):
-    /// timelines are rebuilt.
+    /// URL of the server, `redis://host:port/db`. It must not persist data: after a crash it has to
+    /// come back empty.
+    #[schemars(with = "String", example = "redis://127.0.0.1:6379/0")]
     pub url: SecretString,
-    /// What every key starts with.
+    /// Prefix of every key.
     #[serde(default = "defaults::prefix")]
     pub key_prefix: String,
-    /// Connections per process; each carries many commands at a time.
+    /// Connections per process, at least 1; commands are pipelined.
     #[serde(default = "defaults::redis_pool")]
     pub pool: u32,
-    /// How long a command may take, in milliseconds, before Redis counts as away.
+    /// Timeout of a command, in milliseconds; after it Redis counts as unavailable.
     #[serde(default = "defaults::redis_ms")]
     pub timeout_ms: u64,
-    /// Servers that share it, at least 1: while it is unavailable each of them grants that part of
-    /// every limit, so that all together grant no more than one.
+    /// Number of servers that share this Redis, at least 1. While Redis is unavailable, each grants
+    /// this fraction of every limit.
     #[serde(default = "defaults::servers")]
     pub servers: u64,
-    /// How long a cached value lives, in milliseconds; 0: nothing is cached, here or in Redis.
-    /// Other processes are still told of changes.
+    /// Lifetime of a cached value, in milliseconds; 0 disables the cache. Invalidations are
+    /// published in any case.
     #[serde(default = "defaults::cache_ms")]
     pub cache_ttl_ms: u64,
-    /// How long a value may be served from process memory, in milliseconds; 0 turns that level off.
+    /// Time for which a value is served from process memory, in milliseconds; 0 disables that
+    /// level.
     #[serde(default = "defaults::l1_ms")]
     pub l1_ttl_ms: u64,
-    /// How long a process reads the cache without having heard whether it may be trusted, in
-    /// milliseconds, above 1000: it asks four times a second, and a server of a shard that hangs
-    /// holds the answer up by half a second.
+    /// Time for which the cache is trusted without a successful poll of its generation, in
+    /// milliseconds; above 1000. Processes poll four times a second, and a hung shard delays a poll
+    /// by half a second.
     #[serde(default = "defaults::trust_ms")]
     pub trust_ms: u64,
-    /// Watchers of a process that begin, or look for what they have missed, at a time, at least 1.
-    /// After a restart that is all of them: the more at once, the sooner the last is there, and the
-    /// longer everybody else waits for Redis and the processor meanwhile.
+    /// Watchers of a process that start or catch up at the same time, at least 1. A higher value
+    /// shortens the recovery after a restart, and lengthens the waits of other requests meanwhile.
     #[serde(default = "defaults::looks_at_once")]
     pub looks_at_once: usize,
 }
@@ -107,25 +110,26 @@ impl fmt::Debug for RedisConfig {
     }
 }
 
-/// `rabbitmq.*`
-#[derive(Clone, Deserialize)]
+/// `rabbitmq.*`: jobs.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RabbitmqConfig {
-    /// `amqp://user:password@host:port/vhost`.
+    /// URL of the broker, `amqp://user:password@host:port/vhost`.
+    #[schemars(with = "String", example = "amqp://plaza:secret@127.0.0.1:5672/plaza")]
     pub url: SecretString,
-    /// The management API's address with credentials, where there is one; used by tests and
-    /// operators only.
+    /// URL of the management API with credentials, used by tests and operators only.
     #[serde(default)]
+    #[schemars(with = "Option<String>", example = "http://plaza:secret@127.0.0.1:15672")]
     pub management_url: Option<SecretString>,
-    /// Unacknowledged jobs a worker holds per queue, at least; never fewer than it runs.
+    /// Minimum number of unacknowledged jobs that a worker holds per queue, at least 1.
     #[serde(default = "defaults::prefetch")]
     pub prefetch: u16,
-    /// Orders that a worker brings on at the same time: most of an order's time is the payment
-    /// provider's.
+    /// Orders that a worker processes concurrently, at least 1. Most of an order's time is spent
+    /// waiting for the payment provider.
     #[serde(default = "defaults::orders_at_once")]
     pub orders_at_once: u16,
-    /// How long a failed job waits before each next attempt, in milliseconds; after the last it is
-    /// dead.
+    /// Delays before each retry of a failed job, in milliseconds; a job that fails after the last
+    /// one is dead-lettered.
     #[serde(default = "defaults::retry_delays_ms")]
     pub retry_delays_ms: Vec<u32>,
 }
@@ -141,19 +145,20 @@ impl fmt::Debug for RabbitmqConfig {
     }
 }
 
-/// `kafka.*`
-#[derive(Debug, Clone, Deserialize)]
+/// `kafka.*`: events.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KafkaConfig {
-    /// `host:port,host:port`.
+    /// Brokers, as `host:port,host:port`.
+    #[schemars(example = "127.0.0.1:9092")]
     pub brokers: String,
-    /// What every topic's name starts with.
+    /// Prefix of every topic.
     #[serde(default = "defaults::prefix")]
     pub topic_prefix: String,
-    /// Partitions of each topic, when plaza creates it.
+    /// Partitions of each topic that plaza creates.
     #[serde(default = "defaults::partitions")]
     pub partitions: i32,
-    /// Copies of each partition, when plaza creates it.
+    /// Replication factor of each topic that plaza creates.
     #[serde(default = "defaults::replication")]
     pub replication: i32,
 }

@@ -9,40 +9,40 @@ use super::error::ErrorCode;
 use crate::domain::page::MAX_PAGE;
 use crate::domain::{Page, PageRequest};
 
-/// Where a page stands in its list.
+/// Position of a page in its list.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct PageInfo {
-    /// Whether anything that the viewer may see comes after this page. Where thousands of rows in a row are hidden from them it may be true although
-    /// nothing does: the next page then ends the list.
+    /// Whether the list goes on after this page with items that the viewer may see. After thousands
+    /// of consecutive hidden rows it may be true although none follow; the next page is then empty.
     pub has_next_page: bool,
-    /// Whether anything came before it: it was asked for with `after`.
+    /// Whether items precede this page: true if it was requested with `after`.
     pub has_previous_page: bool,
-    /// The cursor of the first edge.
+    /// Cursor of the first edge; null for an empty page.
     pub start_cursor: Option<Cursor>,
-    /// The cursor to go on from: the last edge's, or, where so many rows are hidden from the viewer that the page was given before it was full, one
-    /// past those.
+    /// Cursor to pass as `after` for the next page. It is the last edge's cursor, or a later one if
+    /// so many rows are hidden that the page was returned before it was full.
     pub end_cursor: Option<Cursor>,
 }
 
-/// One item of a list, with its place in it.
+/// An item of a list with its cursor.
 #[derive(Debug, Clone, SimpleObject)]
 #[graphql(name_type)]
 pub struct Edge<T: OutputType> {
-    /// Opaque: good for `after` of the same list, and for nothing else.
+    /// Opaque cursor, valid only as `after` of the same list.
     pub cursor: Cursor,
-    /// The item.
+    /// The item at this position.
     pub node: T,
 }
 
-/// A page of a list.
+/// One page of a list.
 #[derive(Debug, Clone, SimpleObject)]
 #[graphql(name_type)]
 pub struct Connection<T: OutputType> {
-    /// The items with their cursors.
+    /// Items of the page with their cursors.
     pub edges: Vec<Edge<T>>,
-    /// The items alone.
+    /// Items of the page without their cursors.
     pub nodes: Vec<T>,
-    /// Where the page stands.
+    /// Position of the page in the list.
     pub page_info: PageInfo,
 }
 

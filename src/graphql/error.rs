@@ -9,37 +9,40 @@ use async_graphql::{Enum, Error, ErrorExtensions, Response, ServerError, SimpleO
 use crate::domain::error::StoreError;
 use crate::domain::{DomainError, UserError as DomainUserError, UserErrorCode as DomainCode};
 
-/// The code of a top-level error, in `extensions.code`. The list is closed.
+/// Code of a top-level error, in `extensions.code`. The list is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum ErrorCode {
-    /// Log in first, or the access token is no longer good.
+    /// The operation requires a log-in, or the access token has expired or was revoked.
     Unauthenticated,
-    /// The viewer may not see this.
+    /// The viewer lacks permission for this field or operation.
     Forbidden,
-    /// An argument or variable that cannot be.
+    /// An argument or variable is out of bounds or malformed.
     BadUserInput,
-    /// The query text is not GraphQL.
+    /// The document is not syntactically valid GraphQL.
     GraphqlParseFailed,
-    /// The query does not fit the schema.
+    /// The document does not match the schema.
     GraphqlValidationFailed,
-    /// The query nests too deeply.
+    /// The document is nested too deeply.
     QueryTooDeep,
-    /// The query is too large, or asks for too much.
+    /// The document, its cost or its response exceeds a limit.
     QueryTooComplex,
-    /// The text of this persisted query is not known: send it along.
+    /// The server does not know this persisted query: send its full text once.
     PersistedQueryNotFound,
-    /// Too much was asked for in a short time; `retryAfter` in the extensions says in how many seconds to try again.
+    /// A rate limit is exhausted; `retryAfter` in the extensions is the number of seconds to wait.
     RateLimited,
-    /// Too many requests are being worked on: try again in a second. This request changed nothing; an earlier one with the same idempotency key may
-    /// have.
+    /// The server is at its limit of concurrent requests: retry after one second. This request
+    /// changed nothing; an earlier one with the same idempotency key may have.
     Overloaded,
-    /// A server that is needed did not respond. This request changed nothing; an earlier one with the same idempotency key may have. Try again.
+    /// A required server did not respond: retry. This request changed nothing; an earlier one with
+    /// the same idempotency key may have.
     ShardUnavailable,
-    /// The change may or may not have happened. Try again with the same idempotency key.
+    /// The mutation may or may not have been committed: retry with the same idempotency key to find
+    /// out.
     OutcomeUnknown,
-    /// Not done in time. This request changed nothing; an earlier one with the same idempotency key may have. Try again.
+    /// The deadline of the request passed: retry. This request changed nothing; an earlier one with
+    /// the same idempotency key may have.
     Timeout,
-    /// A fault of ours; `requestId` is in the extensions.
+    /// A server fault; `requestId` in the extensions identifies it in the logs.
     Internal,
 }
 
@@ -196,26 +199,27 @@ pub fn complete(response: &mut Response, request_id: &str, traceparent: Option<&
     }
 }
 
-/// Why a mutation was refused.
+/// Code of a business error in `userErrors`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum UserErrorCode {
-    /// Too short, too long, out of bounds, or with characters that are not allowed.
+    /// A value is too short, too long, out of bounds or contains characters that are not allowed.
     Invalid,
-    /// Somebody else has it.
+    /// Another account uses this value.
     Taken,
-    /// There is no such thing, or the viewer may not see it.
+    /// The object does not exist, or the viewer may not see it.
     NotFound,
-    /// The viewer may see it, but not do this with it.
+    /// The viewer may see the object but may not do this with it.
     NotAllowed,
-    /// Wrong handle or password, or a refresh token that is not (or no longer) good.
+    /// The handle or password is wrong, or the refresh token is unknown, used, revoked or expired.
     InvalidCredentials,
-    /// A limit is reached.
+    /// A limit on the number of objects is reached.
     LimitExceeded,
-    /// The same idempotency key came before with another input.
+    /// The idempotency key was used before with another mutation or input.
     IdempotencyConflict,
-    /// There is not enough stock.
+    /// Reserved: insufficient stock is found after `orderPlace` returned, and reported by
+    /// `Order.reason`.
     OutOfStock,
-    /// Past the state in which this can be done.
+    /// The object is in a state in which this is not possible.
     InvalidState,
 }
 
@@ -235,14 +239,15 @@ impl From<DomainCode> for UserErrorCode {
     }
 }
 
-/// A business failure: nothing was changed, and the client can do something about it.
+/// A business error: nothing was changed, and the client can correct the cause.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct UserError {
-    /// What a program decides by.
+    /// Machine-readable code of the error.
     pub code: UserErrorCode,
-    /// What a person reads.
+    /// Message in English for a human reader.
     pub message: String,
-    /// The input field it is about, from the mutation's arguments down: `["input", "text"]`.
+    /// Path of the input field at fault, from the mutation's arguments down: `["input", "text"]`;
+    /// empty if no single field is at fault.
     pub path: Vec<String>,
 }
 

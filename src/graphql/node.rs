@@ -33,31 +33,31 @@ use crate::ids::{
 /// Most ids in one `nodes`.
 const MAX_NODES: usize = 100;
 
-/// Anything with a global id.
+/// An object with a global id.
 #[derive(Debug, Clone, Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "The global id."))]
+#[graphql(field(name = "id", ty = "ID", desc = "Global id of the object."))]
 pub enum Node {
-    /// A person.
+    /// A user of the platform.
     User(User),
-    /// A post.
+    /// A post or a repost.
     Post(Post),
-    /// A comment.
+    /// A comment on a post.
     Comment(Comment),
-    /// A product.
+    /// A product for sale.
     Product(Product),
-    /// An image of the viewer's.
+    /// An image of the viewer.
     Image(Image),
-    /// An order of the viewer's.
+    /// An order of the viewer.
     Order(Order),
-    /// A notification of the viewer's.
+    /// A notification of the viewer.
     Notification(Notification),
     /// A group of the viewer's notifications.
     NotificationGroup(NotificationGroup),
-    /// A hashtag.
+    /// A hashtag used in texts.
     Hashtag(Hashtag),
-    /// One of the viewer's log-ins.
+    /// A session of the viewer.
     Session(Session),
-    /// The viewer; nobody else.
+    /// The viewer's own `Viewer` object.
     Viewer(Viewer),
 }
 
@@ -112,22 +112,23 @@ pub struct NodeQueries;
 
 #[Object]
 impl NodeQueries {
-    /// Anything by its id; null when it is not there, or not for the viewer.
+    /// Returns the object with a global id; null if it does not exist or the viewer may not see it.
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "A global id.")] id: ID,
+        #[graphql(desc = "Global id of the object.")] id: ID,
     ) -> Option<async_graphql::Result<Node>> {
         let found = async { load(&query_scope(ctx)?, &id).await };
         found.await.transpose()
     }
 
-    /// Many things by their ids, in the same order; null for each that is not there, or not for the viewer, and with an error beside it for each
-    /// that could not be had.
+    /// Returns the objects with these global ids, in the same order; null for each that does not
+    /// exist or that the viewer may not see, and null with an error beside it for each that could
+    /// not be loaded.
     async fn nodes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most 100 global ids.")] ids: Vec<ID>,
+        #[graphql(desc = "Global ids, at most 100.")] ids: Vec<ID>,
     ) -> async_graphql::Result<Repeated> {
         if ids.len() > MAX_NODES {
             return Err(ErrorCode::BadUserInput.error(format!("at most {MAX_NODES} ids")));

@@ -24,7 +24,7 @@ use super::users::queries::UserQueries;
 use super::users::relations::RelationMutations;
 use super::viewer::queries::ViewerQueries;
 
-/// What can be asked.
+/// Read operations; each field returns what the viewer may see.
 #[derive(Debug, Default, MergedObject)]
 pub struct Query(
     ViewerQueries,
@@ -37,8 +37,10 @@ pub struct Query(
     SearchQueries,
 );
 
-/// What can be done. Every field takes part in the idempotency of the request's `Idempotency-Key`: sent again with the same key and input, it
-/// answers as before and does nothing. A field that could not be done is null beside a top-level error; the others stand for themselves.
+/// Write operations. With the request's `Idempotency-Key` header, every field is idempotent: a
+/// retry with the same key and input returns the first result and changes nothing. Fields run in
+/// order and commit separately: a field that fails is null with a top-level error, and does not
+/// affect the others.
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(
     UserMutations,
@@ -69,8 +71,9 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription)
         .register_output_type::<ErrorCode>()
         .override_output_type_description::<DateTime<Utc>>(
-            "A moment in UTC, as RFC 3339 writes it: `2026-01-31T12:34:56.789+00:00`, to the millisecond at most. Given as an argument it may have \
-             another offset, which is converted.",
+            "A time in UTC in the format of RFC 3339, with milliseconds at most: \
+             `2026-01-31T12:34:56.789+00:00`. An argument may have another offset, which is \
+             converted to UTC.",
         )
         .limit_depth(24)
         .limit_recursive_depth(64)

@@ -50,20 +50,23 @@ fn begin_look(context: &RequestContext, scope: &mut Arc<Scope>) -> Arc<Operation
     Arc::clone(&scope.op)
 }
 
-/// What is told over a WebSocket.
+/// Events pushed over a WebSocket as they happen.
 #[derive(Debug, Default)]
 pub struct Subscription;
 
-/// What is told over a WebSocket as it happens. Each event has a cursor: given back as `after`, it brings what came since, in order, once. An operation has one root field.
-/// Each event costs the points that its selection costs; while the viewer's points do not suffice, events wait, and come in order once they do.
+/// Events pushed over a WebSocket as they happen. Each event has a cursor: passed as `after`, it
+/// resumes the stream without gaps or duplicates, in order. An operation has exactly one root
+/// field. Each event costs the points of its selection; while the viewer has too few points, events
+/// are delayed and then delivered in order.
 #[Subscription]
 impl Subscription {
-    /// Posts as they come to the viewer's home feed: those of the people the viewer follows, and the viewer's own.
+    /// New posts of the viewer's home feed: posts of users whom the viewer follows, and the
+    /// viewer's own.
     async fn home_updated(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "The last cursor seen: what came since comes first. The cursor of an edge of `Viewer.home` is taken too: what is newer than that post comes first, and posts of the 30 seconds before it once more, since some of them may have come after the page was read. Left out: from now on."
+            desc = "Cursor of the last event received: the stream resumes after it. The cursor of an edge of `Viewer.home` is accepted too: the stream then starts with the posts newer than that one, and repeats posts of the 30 seconds before it, since some of them may have been added after the page was read. Omitted: the stream starts now."
         )]
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = Events<Post>>> {
@@ -88,12 +91,15 @@ impl Subscription {
         }))
     }
 
-    /// An order of the viewer's: as it is now, and whenever its status changes. Completes when it is settled.
+    /// The current state of one of the viewer's orders, then every change of its status. Completes
+    /// when the order is settled.
     async fn order_updated(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] order_id: ID,
-        #[graphql(desc = "The last cursor seen: nothing comes until the order has changed since.")]
+        #[graphql(desc = "Global id of the order.")] order_id: ID,
+        #[graphql(
+            desc = "Cursor of the last event received: nothing is sent until the order changes again."
+        )]
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = Events<Order>>> {
         let (context, viewer) = begin(ctx)?;
@@ -113,12 +119,12 @@ impl Subscription {
         }))
     }
 
-    /// The viewer's notifications as they come.
+    /// New notifications of the viewer, as they are created.
     async fn notification_received(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "The last cursor seen: what came since comes first. Left out: from now on."
+            desc = "Cursor of the last event received: the stream resumes after it. Omitted: the stream starts now."
         )]
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = Events<Notification>>> {

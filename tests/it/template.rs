@@ -24,7 +24,9 @@ fn all_migrations() -> String {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .expect("migrations")
-        .map(|entry| entry.expect("a migration").path().join("up.sql"))
+        .map(|entry| entry.expect("a migration").path())
+        .filter(|path| path.is_dir())
+        .map(|folder| folder.join("up.sql"))
         .collect();
     files.sort();
     assert_eq!(

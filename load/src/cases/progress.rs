@@ -1,4 +1,5 @@
-//! docs/PROGRESS.md and README's table of metrics, from docs/results/*.json and nothing else.
+//! docs/PROGRESS.md and README's table of headline metrics, from docs/results/*.json and nothing
+//! else.
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +10,16 @@ use super::outcome::Outcome;
 
 const BEGIN: &str = "<!-- metrics: written by `plaza-load case` from docs/results -->";
 const END: &str = "<!-- end of metrics -->";
+
+/// The case and the first words of each metric that README shows.
+const HEADLINES: [(&str, &str); 6] = [
+    ("1.2", "primaries' CPU against before"),
+    ("1.3", "p95 of reads"),
+    ("2.1", "p95 of orderPlace"),
+    ("2.2", "views a second, acknowledged"),
+    ("3.1", "answered rightly through all faults"),
+    ("4.0", "p95 of the mix"),
+];
 
 fn outcomes(root: &Path) -> anyhow::Result<Vec<Outcome>> {
     let mut files: Vec<_> = fs::read_dir(root.join("docs/results"))?
@@ -26,14 +37,14 @@ fn outcomes(root: &Path) -> anyhow::Result<Vec<Outcome>> {
 }
 
 /// Every measured figure that has a target, case by case.
-fn table(outcomes: &[Outcome], link: &str) -> String {
+fn table(outcomes: &[Outcome]) -> String {
     let mut text =
         "| case | figure | before | after | target | |\n|---|---|---|---|---|---|\n".to_owned();
     for outcome in outcomes {
         for figure in outcome.figures.iter().filter(|figure| figure.target.is_some()) {
             let (number, name) = (&outcome.number, &outcome.name);
             text += &format!(
-                "| [{number} {name}]({link}{number}-{name}.md) | {} |\n",
+                "| [{number} {name}]({number}-{name}.md) | {} |\n",
                 figure.cells().join(" | ")
             );
         }
@@ -41,17 +52,36 @@ fn table(outcomes: &[Outcome], link: &str) -> String {
     text
 }
 
-/// Writes both.
-///
-/// # Errors
-/// The disk's; a README without the place for the table.
-pub fn write(root: &Path) -> anyhow::Result<()> {
-    let outcomes = outcomes(root)?;
+/// The headline metrics, each with the day on which it was measured.
+fn headlines(outcomes: &[Outcome]) -> String {
+    let mut text =
+        "| case | measured | metric | before | after | target | |\n|---|---|---|---|---|---|---|\n"
+            .to_owned();
+    for (number, start) in HEADLINES {
+        let measured = outcomes.iter().filter(|outcome| outcome.number == number);
+        for (outcome, figure) in
+            measured.flat_map(|outcome| outcome.figures.iter().map(move |figure| (outcome, figure)))
+        {
+            let cells = figure.cells();
+            if cells.first().is_some_and(|name| name.starts_with(start)) {
+                let (name, date) = (&outcome.name, &outcome.date);
+                text += &format!(
+                    "| [{number} {name}](docs/{number}-{name}.md) | {date} | {} |\n",
+                    cells.join(" | ")
+                );
+            }
+        }
+    }
+    text
+}
+
+/// docs/PROGRESS.md.
+fn progress(outcomes: &[Outcome]) -> String {
     let mut progress = format!(
         "# Progress\n\nWritten by `plaza-load case` from [results](results): what is not here was not measured.\n\n{}",
-        table(&outcomes, "")
+        table(outcomes)
     );
-    for outcome in &outcomes {
+    for outcome in outcomes {
         progress += &format!(
             "\n## {} {}\n\n{}, {}. `{}`\n\n{}\n",
             outcome.number,
@@ -73,11 +103,45 @@ pub fn write(root: &Path) -> anyhow::Result<()> {
             outcome.pairs_of, outcome.number, outcome.name
         );
     }
-    fs::write(root.join("docs/PROGRESS.md"), progress)?;
-    let readme = root.join("README.md");
-    let text = fs::read_to_string(&readme)?;
+    progress
+}
+
+/// README with the headline metrics of these outcomes.
+fn readme(text: &str, outcomes: &[Outcome]) -> anyhow::Result<String> {
     let (head, rest) = text.split_once(BEGIN).context("README.md has no place for the metrics")?;
     let (_, tail) = rest.split_once(END).context("README.md has no end of the metrics")?;
-    fs::write(readme, format!("{head}{BEGIN}\n{}{END}{tail}", table(&outcomes, "docs/")))?;
+    Ok(format!("{head}{BEGIN}\n{}{END}{tail}", headlines(outcomes)))
+}
+
+/// Writes both.
+///
+/// # Errors
+/// The disk's; a README without the place for the table.
+pub fn write(root: &Path) -> anyhow::Result<()> {
+    let outcomes = outcomes(root)?;
+    fs::write(root.join("docs/PROGRESS.md"), progress(&outcomes))?;
+    let file = root.join("README.md");
+    let text = readme(&fs::read_to_string(&file)?, &outcomes)?;
+    fs::write(file, text)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_pages_say_what_the_results_say() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let outcomes = outcomes(root).unwrap();
+        let held = |file: &str| fs::read_to_string(root.join(file)).unwrap();
+        assert_eq!(held("docs/PROGRESS.md"), progress(&outcomes));
+        assert_eq!(held("README.md"), readme(&held("README.md"), &outcomes).unwrap());
+        let rows = headlines(&outcomes).lines().count() - 2;
+        assert_eq!(
+            rows,
+            HEADLINES.len(),
+            "a headline is missing, or its first words are ambiguous"
+        );
+    }
 }

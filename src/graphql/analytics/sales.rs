@@ -7,37 +7,39 @@ use super::types::moment;
 use crate::domain::analytics::{self, Range};
 use crate::graphql::products::types::{Money, Product};
 
-/// Sales of a window.
+/// Sales of one product, or of all products of a seller, in one window of time.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct SalesWindow {
-    /// When it begins.
+    /// Start of the window, inclusive, in UTC.
     starts_at: DateTime<Utc>,
-    /// How many orders stand; one of several products counts for each.
+    /// Orders that were not refunded; an order of several products is counted once for each of
+    /// them.
     orders: i64,
-    /// How many pieces stand.
+    /// Units sold that were not returned.
     units: i64,
-    /// For how much.
+    /// Revenue from those units.
     revenue: Money,
 }
 
-/// Sales over time, in one currency. What buyers gave back is not in the windows it was sold in.
+/// Sales over time in one currency. Units that buyers returned are left out of the window in which
+/// they were sold.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct SalesSeries {
-    /// When the first window begins.
+    /// Start of the first window, inclusive, in UTC.
     from: DateTime<Utc>,
-    /// When the last one ends.
+    /// End of the last window, exclusive, in UTC.
     to: DateTime<Utc>,
-    /// Orders of all windows.
+    /// Orders of all windows, counted as in `SalesWindow.orders`.
     orders: i64,
-    /// Pieces of all windows.
+    /// Units sold in all windows.
     units: i64,
-    /// For how much, all windows.
+    /// Revenue of all windows.
     revenue: Money,
-    /// Pieces sold in these windows that came back.
+    /// Units sold in these windows that were returned since.
     returned_units: i64,
-    /// What was given back for them.
+    /// Amount refunded for the returned units.
     refunded: Money,
-    /// Every window, oldest first, also those without sales.
+    /// Every window, oldest first, including windows without sales.
     windows: Vec<SalesWindow>,
 }
 
@@ -64,15 +66,15 @@ impl SalesSeries {
     }
 }
 
-/// A product and what was sold of it.
+/// A product and its sales over the requested windows.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct TopProduct {
-    /// The product.
+    /// The product; null if it cannot be loaded, with the error beside it.
     pub(super) product: Option<async_graphql::Result<Product>>,
-    /// How many orders.
+    /// Number of orders that were not refunded.
     pub(super) orders: i64,
-    /// How many pieces.
+    /// Number of units that were not returned.
     pub(super) units: i64,
-    /// For how much.
+    /// Revenue from those units, in the product's currency.
     pub(super) revenue: Money,
 }

@@ -16,14 +16,14 @@ use crate::ids::UserId;
 
 use super::sales::{SalesSeries, TopProduct};
 
-/// How long the windows of a series are.
+/// Length of each window of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum WindowSize {
-    /// A minute; minutes are kept for three hours.
+    /// One minute; kept for three hours.
     Minute,
-    /// An hour; hours are kept for eight days.
+    /// One hour; kept for eight days.
     Hour,
-    /// A day, UTC; days are kept for ever.
+    /// One day in UTC; kept without limit.
     Day,
 }
 
@@ -64,29 +64,31 @@ fn bounded(first: i32) -> async_graphql::Result<usize> {
     count.ok_or_else(|| ErrorCode::BadUserInput.error("`first` must be 1 to 100"))
 }
 
-/// Views of a window.
+/// Views in one window of time.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct ViewWindow {
-    /// When it begins.
+    /// Start of the window, inclusive, in UTC.
     starts_at: DateTime<Utc>,
-    /// How many views.
+    /// Number of views in the window.
     views: i64,
-    /// By how many different people, estimated: the standard error is 2.3 %, and a few dozen are counted to the person or nearly so.
+    /// Estimated number of distinct viewers: the standard error is 2.3 %, and up to a few dozen
+    /// viewers the count is exact or nearly so.
     viewers: i64,
 }
 
-/// Views over time.
+/// Views over time, with totals.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct ViewSeries {
-    /// When the first window begins.
+    /// Start of the first window, inclusive, in UTC.
     from: DateTime<Utc>,
-    /// When the last one ends.
+    /// End of the last window, exclusive, in UTC.
     to: DateTime<Utc>,
-    /// Views of all windows.
+    /// Number of views in all windows.
     views: i64,
-    /// Different people over all windows, estimated as `viewers` is.
+    /// Estimated number of distinct viewers over all windows, with the error of
+    /// `ViewWindow.viewers`.
     reach: i64,
-    /// Every window, oldest first, also those without views.
+    /// Every window, oldest first, including windows without views.
     windows: Vec<ViewWindow>,
 }
 
@@ -107,7 +109,7 @@ impl ViewSeries {
     }
 }
 
-/// What an author is told about a post.
+/// Analytics of a post, for its author and administrators.
 #[derive(Debug, Clone)]
 pub struct PostAnalytics {
     row: Arc<PostRow>,
@@ -125,17 +127,19 @@ impl PostAnalytics {
     }
 }
 
-/// What an author is told about a post.
+/// Analytics of a post, for its author and administrators.
 #[Object]
 impl PostAnalytics {
-    /// Views of the post: how often, by how many.
+    /// Views of the post over the last windows. `BAD_USER_INPUT` if the range is out of bounds or
+    /// no longer kept.
     async fn views(
         &self,
-        #[graphql(desc = "How long each window is.")] size: WindowSize,
-        #[graphql(desc = "How many windows, 1 to 100.")] last: i32,
-        #[graphql(desc = "A moment in the last window; now when left out.")] to: Option<
-            DateTime<Utc>,
-        >,
+        #[graphql(desc = "Length of each window.")] size: WindowSize,
+        #[graphql(desc = "Number of windows, 1 to 100.")] last: i32,
+        #[graphql(
+            desc = "A time within the last window; defaults to now, and must not be in the future."
+        )]
+        to: Option<DateTime<Utc>>,
     ) -> Option<async_graphql::Result<ViewSeries>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
@@ -146,16 +150,16 @@ impl PostAnalytics {
     }
 }
 
-/// A post and how often it was viewed.
+/// A post and its number of views over the requested windows.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct TopPost {
-    /// The post.
+    /// The post; null if it was deleted or the viewer may not see it.
     post: Option<async_graphql::Result<Post>>,
-    /// How many views.
+    /// Number of views of the post.
     views: i64,
 }
 
-/// What a seller is told about a product.
+/// Analytics of a product, for its seller and administrators.
 #[derive(Debug, Clone)]
 pub struct ProductAnalytics {
     row: Arc<ProductRow>,
@@ -173,17 +177,19 @@ impl ProductAnalytics {
     }
 }
 
-/// What a seller is told about a product.
+/// Analytics of a product, for its seller and administrators.
 #[Object]
 impl ProductAnalytics {
-    /// Sales of the product.
+    /// Sales of the product over the last windows. `BAD_USER_INPUT` if the range is out of bounds
+    /// or no longer kept.
     async fn sales(
         &self,
-        #[graphql(desc = "How long each window is.")] size: WindowSize,
-        #[graphql(desc = "How many windows, 1 to 100.")] last: i32,
-        #[graphql(desc = "A moment in the last window; now when left out.")] to: Option<
-            DateTime<Utc>,
-        >,
+        #[graphql(desc = "Length of each window.")] size: WindowSize,
+        #[graphql(desc = "Number of windows, 1 to 100.")] last: i32,
+        #[graphql(
+            desc = "A time within the last window; defaults to now, and must not be in the future."
+        )]
+        to: Option<DateTime<Utc>>,
     ) -> Option<async_graphql::Result<SalesSeries>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
@@ -194,7 +200,7 @@ impl ProductAnalytics {
     }
 }
 
-/// What a person is told about all that is theirs.
+/// Analytics of all posts and products of the viewer.
 #[derive(Debug, Clone)]
 pub struct ViewerAnalytics {
     user: UserId,
@@ -208,17 +214,19 @@ impl ViewerAnalytics {
     }
 }
 
-/// What a person is told about all that is theirs.
+/// Analytics of all posts and products of the viewer.
 #[Object]
 impl ViewerAnalytics {
-    /// Views of all the viewer's posts: how often, by how many.
+    /// Views of all the viewer's posts over the last windows. `BAD_USER_INPUT` if the range is out
+    /// of bounds or no longer kept.
     async fn views(
         &self,
-        #[graphql(desc = "How long each window is.")] size: WindowSize,
-        #[graphql(desc = "How many windows, 1 to 100.")] last: i32,
-        #[graphql(desc = "A moment in the last window; now when left out.")] to: Option<
-            DateTime<Utc>,
-        >,
+        #[graphql(desc = "Length of each window.")] size: WindowSize,
+        #[graphql(desc = "Number of windows, 1 to 100.")] last: i32,
+        #[graphql(
+            desc = "A time within the last window; defaults to now, and must not be in the future."
+        )]
+        to: Option<DateTime<Utc>>,
     ) -> Option<async_graphql::Result<ViewSeries>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
@@ -228,13 +236,13 @@ impl ViewerAnalytics {
         Some(found.await)
     }
 
-    /// The viewer's posts with the most views, most first.
+    /// The viewer's posts with the most views over the last windows, most viewed first.
     async fn top_posts(
         &self,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "How long each window is.", default_with = "WindowSize::Day")]
+        #[graphql(desc = "Maximum number of posts to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Length of each window.", default_with = "WindowSize::Day")]
         size: WindowSize,
-        #[graphql(desc = "How many windows, 1 to 100.", default = 30)] last: i32,
+        #[graphql(desc = "Number of windows, 1 to 100.", default = 30)] last: i32,
     ) -> Option<async_graphql::Result<Vec<TopPost>>> {
         let found = async {
             let (range, first) = (range(&self.scope, size, last, None)?, bounded(first)?);
@@ -250,14 +258,15 @@ impl ViewerAnalytics {
         Some(found.await)
     }
 
-    /// Sales of all the viewer's products, a series for each currency in which there were some.
+    /// Sales of all the viewer's products, one series for each currency with sales.
     async fn sales(
         &self,
-        #[graphql(desc = "How long each window is.")] size: WindowSize,
-        #[graphql(desc = "How many windows, 1 to 100.")] last: i32,
-        #[graphql(desc = "A moment in the last window; now when left out.")] to: Option<
-            DateTime<Utc>,
-        >,
+        #[graphql(desc = "Length of each window.")] size: WindowSize,
+        #[graphql(desc = "Number of windows, 1 to 100.")] last: i32,
+        #[graphql(
+            desc = "A time within the last window; defaults to now, and must not be in the future."
+        )]
+        to: Option<DateTime<Utc>>,
     ) -> Option<async_graphql::Result<Vec<SalesSeries>>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
@@ -271,13 +280,13 @@ impl ViewerAnalytics {
         Some(found.await)
     }
 
-    /// The viewer's products of which the most pieces were sold, most first.
+    /// The viewer's products with the most units sold over the last windows, best selling first.
     async fn top_products(
         &self,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "How long each window is.", default_with = "WindowSize::Day")]
+        #[graphql(desc = "Maximum number of products to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Length of each window.", default_with = "WindowSize::Day")]
         size: WindowSize,
-        #[graphql(desc = "How many windows, 1 to 100.", default = 30)] last: i32,
+        #[graphql(desc = "Number of windows, 1 to 100.", default = 30)] last: i32,
     ) -> Option<async_graphql::Result<Vec<TopProduct>>> {
         let found = async {
             let (range, first) = (range(&self.scope, size, last, None)?, bounded(first)?);

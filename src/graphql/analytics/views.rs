@@ -7,20 +7,21 @@ use crate::graphql::context::mutation_scope;
 use crate::graphql::error::{UserError, payload};
 use crate::graphql::ids::input;
 
-/// What was shown.
+/// Posts that have been shown to the viewer.
 #[derive(InputObject)]
 pub struct PostViewsRecordInput {
-    /// 1 to 100 posts that have just come into view.
+    /// Global ids of 1 to 100 posts that have just come into view.
     post_ids: Vec<ID>,
 }
 
-/// What was taken.
+/// Result of recording views.
 #[derive(SimpleObject)]
 pub struct PostViewsRecordPayload {
-    /// How many views were taken: not the viewer's own posts, none that they may not see, none that was counted for the same viewer in the same hour. The
-    /// anonymous are one viewer at each address.
+    /// Number of views accepted. Not counted are the viewer's own posts, posts that the viewer may
+    /// not see, and posts already counted for the same viewer in the same hour. All anonymous
+    /// clients of one address (IPv6: its /64) count as one viewer.
     recorded: Option<i32>,
-    /// Why none.
+    /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -30,12 +31,13 @@ pub struct ViewMutations;
 
 #[Object]
 impl ViewMutations {
-    /// Somebody, logged in or not, was shown posts. Telemetry: counted within seconds, and never waited for; it takes no part in idempotency, and what
-    /// the event log has not acknowledged yet may be lost.
+    /// Records that posts were shown to the viewer or to an anonymous client. Views are telemetry:
+    /// they are counted within seconds, no request waits for them, they take no part in
+    /// idempotency, and a view that the event log has not acknowledged may be lost.
     async fn post_views_record(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What was shown.")] input: PostViewsRecordInput,
+        #[graphql(desc = "Posts that were shown.")] input: PostViewsRecordInput,
     ) -> Option<async_graphql::Result<PostViewsRecordPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;

@@ -8,27 +8,30 @@ use crate::graphql::context::mutation_scope;
 use crate::graphql::error::{UserError, payload};
 use crate::graphql::ids::input;
 
-/// A comment to be.
+/// A comment to create on a post.
 #[derive(InputObject)]
 pub struct CommentCreateInput {
-    /// On which post.
+    /// Global id of the post to comment on.
     post_id: ID,
-    /// The text: 1 to 1,000 characters, one of them visible; white space around it is dropped.
+    /// Text of 1 to 1,000 characters, at least one of them visible; surrounding white space is
+    /// removed.
     text: String,
-    /// A comment on the same post that it answers.
+    /// Global id of the comment on the same post to reply to; its `depth` must be below 8.
     #[graphql(default)]
     in_reply_to_id: Option<ID>,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// The new comment.
+/// Result of creating a comment.
 #[derive(SimpleObject)]
 pub struct CommentCreatePayload {
-    /// The comment.
+    /// The created comment; null if it was not created.
     comment: Option<Comment>,
-    /// Why not.
+    /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -38,11 +41,12 @@ pub struct CommentMutations;
 
 #[Object]
 impl CommentMutations {
-    /// The viewer comments on a post, or answers a comment on it.
+    /// Comments on a post, or replies to a comment on it. A user may do so 2,000 times an hour by
+    /// default; beyond that the error is `RATE_LIMITED`.
     async fn comment_create(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The comment.")] input: CommentCreateInput,
+        #[graphql(desc = "The comment to create.")] input: CommentCreateInput,
     ) -> Option<async_graphql::Result<CommentCreatePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;

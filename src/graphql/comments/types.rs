@@ -37,50 +37,53 @@ impl Comment {
     }
 }
 
-/// A comment on a post.
+/// A comment on a post, or a reply to another comment.
 #[Object]
 impl Comment {
-    /// The global id.
+    /// Global id of the comment.
     pub async fn id(&self) -> ID {
         global(self.row.id)
     }
 
-    /// Who wrote it.
+    /// Author of the comment; null if the viewer may not see them.
     async fn author(&self) -> Option<async_graphql::Result<User>> {
         User::load(&self.scope, self.row.author_id).await.transpose()
     }
 
-    /// 1 to 1,000 characters.
+    /// Text of 1 to 1,000 characters.
     async fn text(&self, ctx: &Context<'_>) -> async_graphql::Result<&str> {
         output::text(ctx, &self.row.text)
     }
 
-    /// The mentions and hashtags in the text, in its order, at most 100.
+    /// Mentions and hashtags in the text, in order of position, at most 100.
     async fn entities(&self) -> Vec<TextEntity> {
         TextEntity::all(self.row.entities.as_ref(), &self.scope)
     }
 
-    /// The comment that it answers; null when it is on the post itself, or when that one is not for the viewer.
+    /// The comment that this one replies to; null if it was written on the post itself, or if the
+    /// viewer may not see that comment.
     async fn in_reply_to(&self) -> Option<async_graphql::Result<Comment>> {
         let found = self.scope.loaders.get::<Row>(self.row.in_reply_to?).await;
         found.map(|found| found.map(|row| Self::new(row, &self.scope))).transpose()
     }
 
-    /// How deep in its thread it is: 0 on the post itself, else one more than the comment that it answers. At 8 it cannot be answered.
+    /// Depth in the thread: 0 for a comment on the post itself, otherwise one more than the comment
+    /// it replies to. A comment of depth 8 cannot be replied to.
     async fn depth(&self) -> i32 {
         i32::from(self.row.depth)
     }
 
-    /// How many comments answer it.
+    /// Number of direct replies to the comment.
     async fn reply_count(&self) -> i64 {
         self.row.reply_count
     }
 
-    /// The comments that answer it, oldest first; none when the viewer may no longer see the post that it is on.
+    /// Direct replies, oldest first; empty if the viewer may no longer see the post.
     async fn replies(
         &self,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Comment>>> {
         let replies = async {
             let list = List::new(&self.scope, "Comment.replies", self.row.id);
@@ -108,7 +111,7 @@ impl Comment {
         Some(replies.await)
     }
 
-    /// When it was written.
+    /// Time at which the comment was created.
     async fn created_at(&self) -> DateTime<Utc> {
         self.row.id.created_at()
     }

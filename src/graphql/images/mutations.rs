@@ -9,54 +9,59 @@ use crate::graphql::context::mutation_scope;
 use crate::graphql::error::{UserError, payload};
 use crate::graphql::ids::input;
 
-/// An image to be.
+/// An image to announce before its upload.
 #[derive(InputObject)]
 pub struct ImageCreateInput {
-    /// How many bytes will be sent: exactly as many, at most 10 MiB.
+    /// Size of the upload in bytes: 1 to 10 MiB by default. Exactly this many bytes must be sent.
     byte_count: i32,
-    /// What it shows, in words, for those who do not see it; up to 500 characters.
+    /// Text alternative for users who cannot see the image, up to 500 characters.
     #[graphql(default)]
     alt_text: String,
-    /// What it is for.
+    /// Intended use of the image.
     #[graphql(default_with = "ImagePurpose::Post")]
     purpose: ImagePurpose,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// What an image shows.
+/// New text alternative of an image.
 #[derive(InputObject)]
 pub struct ImageUpdateInput {
-    /// One of the viewer's that nothing shows yet.
+    /// Global id of one of the viewer's images that no post or profile shows yet.
     image_id: ID,
-    /// What it shows, in words, for those who do not see it; up to 500 characters.
+    /// Text alternative for users who cannot see the image, up to 500 characters.
     alt_text: String,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// The image, as it is now.
+/// Result of updating an image.
 #[derive(SimpleObject)]
 pub struct ImageUpdatePayload {
-    /// The image.
+    /// The updated image; null if it was not updated.
     image: Option<async_graphql::Result<Image>>,
-    /// Why not.
+    /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<UserError>,
 }
 
-/// Where the image's bytes go.
+/// Result of announcing an image, with the upload address.
 #[derive(SimpleObject)]
 pub struct ImageCreatePayload {
-    /// The image, AWAITING_UPLOAD.
+    /// The announced image, AWAITING_UPLOAD.
     image: Option<async_graphql::Result<Image>>,
-    /// Where to PUT the bytes, as they are, to be resolved against the address of this endpoint. Whoever has it may send them. The same bytes may be
-    /// sent again, others may not. Then ask for the image (`node`) until it is READY or REJECTED.
+    /// URL to PUT the raw bytes to, relative to the address of this endpoint. It needs no
+    /// authentication. The same bytes may be sent again, other bytes are refused. Poll the image
+    /// through `node` until it is READY or REJECTED.
     upload_url: Option<String>,
-    /// When that address ends.
+    /// Time at which the upload URL expires, one hour after its creation by default.
     upload_expires_at: Option<DateTime<Utc>>,
-    /// Why not.
+    /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -66,12 +71,13 @@ pub struct ImageMutations;
 
 #[Object]
 impl ImageMutations {
-    /// The viewer announces an image and is told where to send it. It is shown by nobody until a post or a profile takes it, and forgotten after a day if
-    /// none does.
+    /// Announces an image and returns the URL to upload it to. Nobody else sees it until a post or
+    /// profile shows it; an image that is not shown within a day is deleted. `LIMIT_EXCEEDED` if
+    /// the viewer has 40 unused images by default.
     async fn image_create(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The image.")] input: ImageCreateInput,
+        #[graphql(desc = "The image to announce.")] input: ImageCreateInput,
     ) -> Option<async_graphql::Result<ImageCreatePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -93,11 +99,11 @@ impl ImageMutations {
         Some(done.await)
     }
 
-    /// The viewer says anew what an image shows, before it is shown.
+    /// Replaces the text alternative of an image that is not shown yet.
     async fn image_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to change.")] input: ImageUpdateInput,
+        #[graphql(desc = "The image and its new text.")] input: ImageUpdateInput,
     ) -> Option<async_graphql::Result<ImageUpdatePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;

@@ -10,50 +10,50 @@ use crate::graphql::ids::global;
 use crate::graphql::output;
 use crate::ids::ImageId;
 
-/// How far an image is.
+/// Processing state of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum ImageStatus {
-    /// Its bytes have not been sent yet.
+    /// The bytes have not been uploaded yet.
     AwaitingUpload,
-    /// Its bytes are looked at; this takes a moment.
+    /// The upload is being decoded and resized, which takes seconds.
     Processing,
-    /// It can be shown, and never changes again.
+    /// The image can be shown, and never changes again.
     Ready,
-    /// It cannot be shown; `rejection` says why.
+    /// The image cannot be shown; `rejection` is the reason.
     Rejected,
 }
 
-/// Why something that was sent cannot be shown.
+/// Reason for which an upload was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "images::Rejection")]
 pub enum ImageRejection {
-    /// Neither JPEG nor PNG, WebP or GIF, whatever its name says.
+    /// The bytes are not a JPEG, PNG, WebP or GIF image.
     UnsupportedFormat,
-    /// Broken, or cut off.
+    /// The image is corrupt or truncated.
     Unreadable,
-    /// Too many pixels: at most 40 million, and 16,384 a side.
+    /// The image exceeds 40 million pixels, or 16,384 pixels on a side.
     TooManyPixels,
-    /// It moves: send a still image.
+    /// The image is animated; only still images are accepted.
     Animated,
 }
 
-/// What an image is for.
+/// Intended use of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "images::Purpose")]
 pub enum ImagePurpose {
-    /// To be shown with a post: kept as it is, up to 1,280 pixels wide.
+    /// Shown with a post: proportions are kept, up to 1,280 pixels wide.
     Post,
-    /// To be shown with a person: its middle, square, up to 512 pixels.
+    /// Shown as a user's avatar: cropped to a centred square, up to 512 pixels.
     Avatar,
 }
 
-/// Which of an image's files.
+/// Rendition of an image to fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "images::Size")]
 pub enum ImageSize {
-    /// Up to 320 pixels wide; of an avatar up to 128 square.
+    /// Up to 320 pixels wide; for an avatar up to 128 pixels square.
     Small,
-    /// Up to 1,280 pixels wide; of an avatar up to 512 square.
+    /// Up to 1,280 pixels wide; for an avatar up to 512 pixels square.
     Large,
 }
 
@@ -93,15 +93,16 @@ impl Image {
     }
 }
 
-/// An image: as it is shown with a post or a person, or one of the viewer's on its way. By its id it is found by its owner alone.
+/// An image of a post or an avatar, or one of the viewer's uploads. Only its owner can load it by
+/// global id.
 #[Object]
 impl Image {
-    /// The global id.
+    /// Global id of the image.
     pub async fn id(&self) -> ID {
         global(self.image.id)
     }
 
-    /// How far it is; what is shown is READY.
+    /// Processing state of the image; an image of a post or profile is READY.
     async fn status(&self) -> ImageStatus {
         match self.image.state {
             State::AwaitingUpload => ImageStatus::AwaitingUpload,
@@ -111,7 +112,7 @@ impl Image {
         }
     }
 
-    /// Why it was rejected.
+    /// Reason for the rejection; null unless the image is REJECTED.
     async fn rejection(&self) -> Option<ImageRejection> {
         match self.image.state {
             State::Rejected(rejection) => Some(rejection.into()),
@@ -119,31 +120,34 @@ impl Image {
         }
     }
 
-    /// What it shows, in words, up to 500 characters; may be empty.
+    /// Text alternative, up to 500 characters; may be empty.
     async fn alt_text(&self, ctx: &Context<'_>) -> async_graphql::Result<&str> {
         output::text(ctx, &self.image.alt)
     }
 
-    /// The width of the LARGE file in pixels, once it is READY. The SMALL one has the same proportions.
+    /// Width of the LARGE rendition in pixels; null until READY. The SMALL rendition has the same
+    /// proportions.
     async fn width(&self) -> Option<i32> {
         self.picture().map(|picture| picture.width)
     }
 
-    /// The height of the LARGE file in pixels, once it is READY.
+    /// Height of the LARGE rendition in pixels; null until READY.
     async fn height(&self) -> Option<i32> {
         self.picture().map(|picture| picture.height)
     }
 
-    /// Its average colour, `#rrggbb`, once it is READY: to paint its place with until it is there.
+    /// Average colour as `#rrggbb`, for a placeholder while the image loads; null until READY.
     async fn color(&self) -> Option<&str> {
         self.picture().map(|picture| picture.color.as_str())
     }
 
-    /// Where a file of it is, to be resolved against the address of this endpoint; once it is READY. An address ends: after some minutes for what is shown
-    /// with posts, after some hours for avatars; ask for the image again then.
+    /// URL of a rendition, relative to the address of this endpoint; null until READY. It expires
+    /// after 15 to 30 minutes for images of posts and after one to two hours for avatars: load the
+    /// image again for a new one.
     async fn url(
         &self,
-        #[graphql(desc = "Which file.", default_with = "ImageSize::Large")] size: ImageSize,
+        #[graphql(desc = "Rendition that the URL refers to.", default_with = "ImageSize::Large")]
+        size: ImageSize,
     ) -> Option<String> {
         let domain = &self.scope.op.domain;
         domain.images.links.image(&self.image, size.into(), self.lifetime, domain.clock.now())

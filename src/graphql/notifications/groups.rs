@@ -45,43 +45,44 @@ impl NotificationGroup {
     }
 }
 
-/// What happened on one day (UTC) with the same post, or in the same way: "A, B and 12 others like your post".
+/// Notifications of one kind from one day (UTC) about the same object, shown as one: "A, B and 12
+/// others like your post".
 #[Object]
 impl NotificationGroup {
-    /// The global id: the same while the group grows.
+    /// Global id, stable while the group grows.
     pub async fn id(&self) -> ID {
         let owner = self.group.latest.user_id;
         global_text(Self::NOUN, &format!("{owner}:{}", self.group.key))
     }
 
-    /// What happened.
+    /// Kind shared by the notifications of the group.
     async fn kind(&self) -> NotificationKind {
         self.latest.told_kind()
     }
 
-    /// The newest of them: what all are about is what it is about.
+    /// The newest notification of the group; its objects are those of the whole group.
     async fn latest(&self) -> &Notification {
         &self.latest
     }
 
-    /// Who did it last, the last first, at most 3.
+    /// Users who acted most recently, most recent first, at most 3.
     async fn actors(&self) -> Option<async_graphql::Result<Vec<User>>> {
         let load = self.group.actors.iter().map(|actor| User::load(&self.scope, *actor));
         let loaded = futures_util::future::try_join_all(load).await;
         Some(loaded.map(|people| people.into_iter().flatten().collect()))
     }
 
-    /// How many people did it.
+    /// Number of distinct users who acted.
     async fn actor_count(&self) -> i32 {
         i32::try_from(self.group.actor_count).unwrap_or(i32::MAX)
     }
 
-    /// How many notifications are told together.
+    /// Number of notifications in the group.
     async fn notification_count(&self) -> i32 {
         i32::try_from(self.group.count).unwrap_or(i32::MAX)
     }
 
-    /// Whether the newest has not been marked as read.
+    /// Whether the newest notification of the group is unread.
     async fn is_unread(&self) -> bool {
         self.group.is_unread
     }

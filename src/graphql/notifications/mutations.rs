@@ -13,41 +13,47 @@ use crate::graphql::viewer::types::Viewer;
 /// Most preferences in one mutation.
 const MAX_PREFERENCES: usize = 50;
 
-/// Up to where.
+/// Position up to which notifications are read.
 #[derive(InputObject)]
 pub struct NotificationsMarkReadInput {
-    /// The newest notification that the viewer has seen, one of theirs. What was read before stays read.
+    /// Global id of the newest of the viewer's notifications to mark as read. Notifications that
+    /// are read stay read.
     up_to: ID,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// What is unread now.
+/// Result of marking notifications as read.
 #[derive(SimpleObject)]
 pub struct NotificationsMarkReadPayload {
-    /// The viewer, whose `unreadNotificationCount` has changed.
+    /// The viewer, with the new `unreadNotificationCount`; null if nothing was marked.
     viewer: Option<Viewer>,
-    /// Why not.
+    /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<UserError>,
 }
 
-/// Which kinds, from whom.
+/// Notification preferences to change.
 #[derive(InputObject)]
 pub struct NotificationPreferencesUpdateInput {
-    /// Kinds to be chosen anew, at most 50; the last of a kind holds. Others stay as they are.
+    /// At most 50 preferences; the last one of a kind applies. Kinds that are not listed keep their
+    /// preference.
     preferences: Vec<NotificationPreferenceInput>,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// What is wanted now.
+/// Result of changing notification preferences.
 #[derive(SimpleObject)]
 pub struct NotificationPreferencesUpdatePayload {
-    /// Every kind there is.
+    /// The preferences of all kinds; null if nothing was changed.
     preferences: Option<Vec<NotificationPreference>>,
-    /// Why not.
+    /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -57,11 +63,12 @@ pub struct NotificationMutations;
 
 #[Object]
 impl NotificationMutations {
-    /// The viewer has seen their notifications up to one of them.
+    /// Marks the viewer's notifications as read, up to and including one of them.
     async fn notifications_mark_read(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Up to where.")] input: NotificationsMarkReadInput,
+        #[graphql(desc = "The newest notification to mark as read.")]
+        input: NotificationsMarkReadInput,
     ) -> Option<async_graphql::Result<NotificationsMarkReadPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -75,11 +82,13 @@ impl NotificationMutations {
         Some(done.await)
     }
 
-    /// The viewer chooses from whom they want which kinds of notifications: in lists, counts and live. What has come already is shown or hidden with them.
+    /// Sets the users from whom the viewer receives each kind of notification. It applies to lists,
+    /// counts and live events, and to notifications that exist already.
     async fn notification_preferences_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which kinds, from whom.")] input: NotificationPreferencesUpdateInput,
+        #[graphql(desc = "Preferences of kinds to change.")]
+        input: NotificationPreferencesUpdateInput,
     ) -> Option<async_graphql::Result<NotificationPreferencesUpdatePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;

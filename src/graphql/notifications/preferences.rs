@@ -6,14 +6,15 @@ use async_graphql::{Enum, InputObject, SimpleObject};
 use super::types::NotificationKind;
 use crate::domain::notifications::settings::{Settings, Wanted};
 
-/// From whom notifications of a kind are wanted.
+/// Users whose actions cause notifications of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum NotificationDelivery {
-    /// From everybody.
+    /// Actions of all users.
     Everybody,
-    /// Only from people whom the viewer follows. What nobody in particular did is told all the same.
+    /// Actions of users whom the viewer follows. Notifications without an `actor` are received as
+    /// well.
     Followed,
-    /// From nobody: the kind is off.
+    /// Notifications of this kind are off.
     Nobody,
 }
 
@@ -37,21 +38,21 @@ impl From<NotificationDelivery> for Wanted {
     }
 }
 
-/// From whom the viewer wants notifications of a kind.
+/// The viewer's preference for one kind of notification.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct NotificationPreference {
-    /// The kind.
+    /// Kind of notification that the preference applies to.
     kind: NotificationKind,
-    /// From whom.
+    /// Users whose actions cause notifications of this kind.
     delivery: NotificationDelivery,
 }
 
-/// From whom the viewer wants notifications of a kind.
+/// The preference to set for one kind of notification.
 #[derive(InputObject)]
 pub struct NotificationPreferenceInput {
-    /// The kind.
+    /// Kind of notification to set.
     kind: NotificationKind,
-    /// From whom.
+    /// Users whose actions cause notifications of this kind.
     delivery: NotificationDelivery,
 }
 

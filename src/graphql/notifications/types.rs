@@ -16,35 +16,37 @@ use crate::graphql::products::types::Product;
 use crate::graphql::users::types::User;
 use crate::ids::{CommentId, Id, OrderId, PostId, ProductId, UserId};
 
-/// What happened.
+/// Kind of event that a notification reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::notifications::Kind")]
 pub enum NotificationKind {
     /// `actor` follows the viewer.
     Followed,
-    /// `actor` asks to follow the viewer, who is private. Shown until the request is answered or taken back.
+    /// `actor` asks to follow the viewer, whose account is private. Listed until the request is
+    /// answered or withdrawn.
     FollowRequested,
-    /// `actor` has granted the viewer's request to follow them. Shown while the viewer follows them.
+    /// `actor` accepted the viewer's follow request. Listed while the viewer follows them.
     FollowAccepted,
-    /// `actor` likes `post`, the viewer's.
+    /// `actor` likes `post`, which the viewer wrote.
     Liked,
-    /// `actor` wrote `comment` on a post of the viewer's.
+    /// `actor` wrote `comment` on a post of the viewer.
     Commented,
     /// `actor` mentioned the viewer in `post`, or in `comment` on it.
     Mention,
-    /// `actor` wrote `comment` in answer to one of the viewer's.
+    /// `actor` wrote `comment` in reply to a comment of the viewer.
     Reply,
-    /// `actor` passes on `post`, the viewer's.
+    /// `actor` reposted `post`, which the viewer wrote.
     Repost,
-    /// `actor` wrote `post`, which quotes one of the viewer's.
+    /// `actor` wrote `post`, which quotes a post of the viewer.
     Quote,
-    /// Somebody bought `product` from the viewer.
+    /// A buyer ordered `product` from the viewer.
     Ordered,
-    /// `order`, the viewer's, is confirmed.
+    /// The viewer's `order` was confirmed.
     OrderConfirmed,
-    /// `order`, the viewer's, was refused.
+    /// The viewer's `order` was rejected.
     OrderRejected,
-    /// `order`, the viewer's, was given back, and its money too; or, to its seller, who has no `order`: `product` came back from its buyer.
+    /// The viewer's `order` was refunded; or, for a seller, whose notification has no `order`,
+    /// `product` was returned.
     OrderRefunded,
 }
 
@@ -96,25 +98,25 @@ impl Notification {
     }
 }
 
-/// Something the viewer is told of.
+/// A notification of the viewer.
 #[Object]
 impl Notification {
-    /// The global id.
+    /// Global id of the notification.
     pub async fn id(&self) -> ID {
         global(self.row.id)
     }
 
-    /// What happened.
+    /// Kind of event that it reports.
     async fn kind(&self) -> NotificationKind {
         self.kind
     }
 
-    /// When.
+    /// Time at which the notification was created.
     async fn created_at(&self) -> DateTime<Utc> {
         self.row.id.created_at()
     }
 
-    /// Who did it.
+    /// User who caused the notification; null if it has no actor.
     async fn actor(&self) -> Option<async_graphql::Result<User>> {
         if self.row.actor_id == 0 {
             return None;
@@ -122,7 +124,7 @@ impl Notification {
         User::load(&self.scope, UserId::from_i64(self.row.actor_id)).await.transpose()
     }
 
-    /// The post it is about.
+    /// Post that it is about; null for kinds without one.
     async fn post(&self) -> Option<async_graphql::Result<Post>> {
         match self.kind {
             NotificationKind::Liked | NotificationKind::Repost | NotificationKind::Quote => {
@@ -140,7 +142,7 @@ impl Notification {
         }
     }
 
-    /// The comment it is about.
+    /// Comment that it is about; null for kinds without one.
     async fn comment(&self) -> Option<async_graphql::Result<Comment>> {
         if !self.is(&[
             NotificationKind::Commented,
@@ -154,7 +156,7 @@ impl Notification {
         comment.map(|comment| comment.map(|comment| Comment::new(comment, &self.scope))).transpose()
     }
 
-    /// The order it is about.
+    /// Order that it is about; null for kinds without one.
     async fn order(&self) -> Option<async_graphql::Result<Order>> {
         if !self.is(&[
             NotificationKind::OrderConfirmed,
@@ -166,7 +168,7 @@ impl Notification {
         Order::load(&self.scope, OrderId::from_i64(self.row.subject_id)).await.transpose()
     }
 
-    /// The product it is about.
+    /// Product that it is about; null for kinds without one.
     async fn product(&self) -> Option<async_graphql::Result<Product>> {
         let product = ProductId::from_i64(self.row.product_id?);
         Product::load(&self.scope, product).await.transpose()

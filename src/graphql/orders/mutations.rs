@@ -11,41 +11,50 @@ use crate::graphql::error::{UserError, payload};
 use crate::graphql::ids::{input, input_at};
 use crate::ids::OrderId;
 
-/// One line of an order to be.
+/// A line of an order to place.
 #[derive(InputObject)]
 pub struct OrderLineInput {
-    /// What.
+    /// Global id of the product to buy.
     product_id: ID,
-    /// 1 to 1,000.
+    /// Number of units, 1 to 1,000.
     quantity: i32,
 }
 
-/// An order to be.
+/// An order to place.
 #[derive(InputObject)]
 pub struct OrderPlaceInput {
-    /// 1 to 50 lines, all of products in one currency; lines of one product are added up.
+    /// 1 to 50 lines; all products must have one currency. Quantities of lines with the same
+    /// product are added up, to at most 1,000.
     lines: Vec<OrderLineInput>,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// Which order.
+/// The order to cancel.
 #[derive(InputObject)]
 pub struct OrderCancelInput {
-    /// One of the viewer's that is not paid yet; cancelled already is fine.
+    /// Global id of one of the viewer's orders that is PENDING or RESERVED; succeeds if it is
+    /// already CANCELLED.
     order_id: ID,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// Which order.
+/// The order to refund.
 #[derive(InputObject)]
 pub struct OrderRefundInput {
-    /// One of the viewer's that is CONFIRMED and was placed at most 14 days ago; given back already is fine.
+    /// Global id of one of the viewer's orders that is CONFIRMED and was placed at most 14 days
+    /// ago; succeeds if it is already REFUNDING or REFUNDED.
     order_id: ID,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
@@ -55,9 +64,9 @@ macro_rules! order_payload {
         $(#[$doc])*
         #[derive(SimpleObject)]
         pub struct $name {
-            /// The order.
+            /// The order after the mutation; null if nothing was changed.
             order: Option<async_graphql::Result<Order>>,
-            /// Why not.
+            /// Business errors that prevented the mutation; empty on success.
             user_errors: Vec<UserError>,
         }
 
@@ -76,16 +85,16 @@ macro_rules! order_payload {
 }
 
 order_payload! {
-    /// The new order, PENDING.
+    /// Result of placing an order, which starts as PENDING.
     OrderPlacePayload
 }
 order_payload! {
-    /// The cancelled order.
+    /// Result of cancelling an order.
     OrderCancelPayload
 }
 
 order_payload! {
-    /// The order that is given back, REFUNDING.
+    /// Result of requesting a refund; the order is REFUNDING.
     OrderRefundPayload
 }
 
@@ -95,11 +104,13 @@ pub struct OrderMutations;
 
 #[Object]
 impl OrderMutations {
-    /// The viewer places an order at the products' current prices. It is answered at once; stock and payment follow, and `status` tells.
+    /// Places an order at the current prices of the products. It returns immediately with a PENDING
+    /// order; stock is reserved and payment taken afterwards, and `status` shows the progress.
+    /// Users cannot buy their own products (`INVALID`).
     async fn order_place(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The order.")] input: OrderPlaceInput,
+        #[graphql(desc = "The order to place.")] input: OrderPlaceInput,
     ) -> Option<async_graphql::Result<OrderPlacePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -116,11 +127,13 @@ impl OrderMutations {
         Some(done.await)
     }
 
-    /// The viewer gives a confirmed order back. It is answered at once; pieces and money follow, and `status` tells.
+    /// Requests the refund of a confirmed order. It returns immediately; units and money are
+    /// returned afterwards, and `status` shows the progress. `INVALID_STATE` if the order is not
+    /// confirmed or too old.
     async fn order_refund(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: OrderRefundInput,
+        #[graphql(desc = "The order to refund.")] input: OrderRefundInput,
     ) -> Option<async_graphql::Result<OrderRefundPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -131,11 +144,11 @@ impl OrderMutations {
         Some(done.await)
     }
 
-    /// The viewer cancels an order.
+    /// Cancels an order that is not paid yet; `INVALID_STATE` once it is PAID.
     async fn order_cancel(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: OrderCancelInput,
+        #[graphql(desc = "The order to cancel.")] input: OrderCancelInput,
     ) -> Option<async_graphql::Result<OrderCancelPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;

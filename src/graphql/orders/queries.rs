@@ -12,11 +12,11 @@ pub struct OrderQueries;
 
 #[Object]
 impl OrderQueries {
-    /// One of the viewer's orders; null when there is none.
+    /// Returns one of the viewer's orders; null if the viewer has no such order.
     async fn order(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "An order's id.")] id: ID,
+        #[graphql(desc = "Global id of the order; `BAD_USER_INPUT` for an id of another type.")] id: ID,
     ) -> Option<async_graphql::Result<Order>> {
         let found = async { Order::load(&query_scope(ctx)?, argument(&id)?).await };
         found.await.transpose()

@@ -12,29 +12,29 @@ use crate::graphql::loaders::{OrderHistory, ProductTitle};
 use crate::graphql::products::types::{Money, Product};
 use crate::ids::{Id, OrderId};
 
-/// The states of an order.
+/// State of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::orders::OrderStatus")]
 pub enum OrderStatus {
-    /// Placed.
+    /// Placed; stock is not reserved yet.
     Pending,
-    /// All stock is held for it.
+    /// All units are reserved in stock.
     Reserved,
-    /// Paid; it cannot be cancelled any more.
+    /// Paid; the order cannot be cancelled any more.
     Paid,
-    /// Done, unless its buyer gives it back.
+    /// Complete, unless the buyer requests a refund.
     Confirmed,
-    /// There was not enough stock, or no payment; `reason` says which.
+    /// Stock was insufficient or the payment was declined; `reason` is the cause.
     Rejected,
-    /// Cancelled by the buyer.
+    /// Cancelled by its buyer.
     Cancelled,
-    /// Its buyer gives it back: pieces and money are on their way.
+    /// A refund is in progress: units and money are being returned.
     Refunding,
-    /// Given back: the pieces are in stock again, the money is the buyer's again.
+    /// Refunded: the units are in stock again and the buyer has the money.
     Refunded,
 }
 
-/// One line of an order.
+/// A line of an order.
 #[derive(Debug, Clone)]
 pub struct OrderLine {
     row: LineRow,
@@ -42,10 +42,11 @@ pub struct OrderLine {
     scope: Arc<Scope>,
 }
 
-/// One line of an order.
+/// A line of an order.
 #[Object]
 impl OrderLine {
-    /// What the product was called when it was bought, 1 to 120 characters: it stays when `product` can no longer be seen.
+    /// Title of the product at the time of the order, 1 to 120 characters. It remains when
+    /// `product` is no longer visible.
     async fn title(&self) -> async_graphql::Result<String> {
         if let Some(title) = &self.row.title {
             return Ok(title.clone());
@@ -54,28 +55,29 @@ impl OrderLine {
         Ok(self.scope.loaders.get::<ProductTitle>(self.row.product_id).await?.unwrap_or_default())
     }
 
-    /// The product that was bought; null when the viewer may no longer see it, because its seller blocks them or is suspended.
+    /// The product that was bought; null if the viewer may no longer see it, because its seller
+    /// blocks them or is suspended.
     async fn product(&self) -> Option<async_graphql::Result<Product>> {
         Product::load(&self.scope, self.row.product_id).await.transpose()
     }
 
-    /// How many.
+    /// Number of units bought, 1 to 1,000.
     async fn quantity(&self) -> i32 {
         self.row.quantity
     }
 
-    /// What one cost when the order was placed.
+    /// Price of one unit at the time of the order.
     async fn unit_price(&self) -> Money {
         Money::new(self.row.unit_amount, &self.currency)
     }
 }
 
-/// A state that an order came to.
+/// A change of an order's state.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct OrderChange {
-    /// Which.
+    /// State that the order changed to.
     status: OrderStatus,
-    /// When.
+    /// Time of the change.
     at: DateTime<Utc>,
 }
 
@@ -101,20 +103,21 @@ impl Order {
     }
 }
 
-/// An order; only its buyer sees it.
+/// An order, visible only to its buyer.
 #[Object]
 impl Order {
-    /// The global id.
+    /// Global id of the order.
     pub async fn id(&self) -> ID {
         global(self.row.id)
     }
 
-    /// How far it has come.
+    /// Current state of the order.
     async fn status(&self) -> OrderStatus {
         self.row.status.into()
     }
 
-    /// The states that may follow now: CANCELLED among them says that it can be cancelled, REFUNDING that it can be given back.
+    /// States that may follow the current one: with CANCELLED among them the order can be
+    /// cancelled, with REFUNDING it can be refunded.
     async fn next_statuses(&self) -> Vec<OrderStatus> {
         self.row
             .next_statuses(self.scope.op.domain.clock.now())
@@ -123,17 +126,17 @@ impl Order {
             .collect()
     }
 
-    /// Whether nothing is under way: it stays as it is unless its buyer does something.
+    /// Whether processing is complete: the state changes only by an action of the buyer.
     async fn is_settled(&self) -> bool {
         self.row.status.is_settled()
     }
 
-    /// Until when it can be given back, when it is CONFIRMED.
+    /// Time until which a refund can be requested; null unless the order is CONFIRMED.
     async fn refundable_until(&self) -> Option<DateTime<Utc>> {
         self.row.refundable_until().map(|until| until.trunc_subsecs(3))
     }
 
-    /// The states it came to, in order of time; the first is PENDING.
+    /// State changes in chronological order; the first is PENDING.
     async fn history(&self) -> Option<async_graphql::Result<Vec<OrderChange>>> {
         let changes = self.scope.loaders.get::<OrderHistory>(self.row.id).await.transpose()?;
         Some(changes.map(|changes| {
@@ -147,12 +150,12 @@ impl Order {
         }))
     }
 
-    /// Why it was rejected: OUT_OF_STOCK or PAYMENT_DECLINED.
+    /// Cause of a rejection, OUT_OF_STOCK or PAYMENT_DECLINED; null unless the order is REJECTED.
     async fn reason(&self) -> Option<&str> {
         self.row.reason.as_deref()
     }
 
-    /// What was bought.
+    /// Lines of the order, at most 50.
     async fn lines(&self) -> Vec<OrderLine> {
         let line = |row: &LineRow| OrderLine {
             row: row.clone(),
@@ -162,12 +165,12 @@ impl Order {
         self.row.lines.iter().map(line).collect()
     }
 
-    /// What it costs together.
+    /// Sum of all lines.
     async fn total(&self) -> Money {
         Money::from(&self.row.total)
     }
 
-    /// When it was placed.
+    /// Time at which the order was placed.
     async fn created_at(&self) -> DateTime<Utc> {
         self.row.id.created_at()
     }

@@ -11,70 +11,87 @@ use crate::graphql::error::{UserError, payload};
 use crate::graphql::ids::{global, input};
 use crate::ids::{ImageId, PostId};
 
-/// A post to be.
+/// A post to create.
 #[derive(InputObject)]
 pub struct PostCreateInput {
-    /// The text: 1 to 2,000 characters, one of them visible; white space around it is dropped.
+    /// Text of 1 to 2,000 characters, at least one of them visible; surrounding white space is
+    /// removed. It may have at most 20 mentions, 20 hashtags and 100 of both with repetitions.
     text: String,
-    /// A product to show with it.
+    /// Global id of a product to show with the post.
     product_id: Option<ID>,
-    /// A post that it says something about; of a repost, the original is meant. Posts of private people cannot be quoted by others.
+    /// Global id of a post to quote; for a repost, the original is quoted. Posts of private
+    /// accounts can be quoted only by their author (`NOT_ALLOWED`).
     #[graphql(default)]
     quoted_post_id: Option<ID>,
-    /// Images to show with it, at most 4, in this order: the viewer's own, made for posts, READY, and shown by nothing else.
+    /// Global ids of images to show with the post, at most 4 and distinct, in this order. Each must
+    /// be the viewer's own, uploaded for posts, READY and not shown elsewhere.
     #[graphql(default)]
     image_ids: Vec<ID>,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// Which post.
+/// The post to delete.
 #[derive(InputObject)]
 pub struct PostDeleteInput {
-    /// One of the viewer's; deleted already is fine.
+    /// Global id of one of the viewer's posts; succeeds if it is already deleted.
     post_id: ID,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// Which post.
+/// The post to like.
 #[derive(InputObject)]
 pub struct PostLikeInput {
-    /// Liked already is fine.
+    /// Global id of the post; succeeds if the viewer already likes it.
     post_id: ID,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// Which post.
+/// The post to unlike.
 #[derive(InputObject)]
 pub struct PostUnlikeInput {
-    /// Never liked is fine.
+    /// Global id of the post; succeeds if the viewer does not like it.
     post_id: ID,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// Which post.
+/// The post to repost.
 #[derive(InputObject)]
 pub struct PostRepostInput {
-    /// Of a repost, the original is meant; reposted already is fine. Posts of private people cannot be passed on by others.
+    /// Global id of the post; for a repost, the original is reposted. Succeeds if the viewer has
+    /// already reposted it. Posts of private accounts can be reposted only by their author
+    /// (`NOT_ALLOWED`).
     post_id: ID,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// Which post.
+/// The post whose repost to remove.
 #[derive(InputObject)]
 pub struct PostUnrepostInput {
-    /// The original, or a repost of it; never reposted is fine.
+    /// Global id of the original or of a repost of it; succeeds if the viewer has not reposted it.
     post_id: ID,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
@@ -84,9 +101,10 @@ macro_rules! post_payload {
         $(#[$doc])*
         #[derive(SimpleObject)]
         pub struct $name {
-            /// The post.
+            /// The post after the mutation; null if nothing was changed, or if the viewer may no
+            /// longer see it.
             post: Option<async_graphql::Result<Post>>,
-            /// Why not.
+            /// Business errors that prevented the mutation; empty on success.
             user_errors: Vec<UserError>,
         }
 
@@ -104,46 +122,46 @@ macro_rules! post_payload {
     };
 }
 
-/// The new post.
+/// Result of creating a post.
 #[derive(SimpleObject)]
 pub struct PostCreatePayload {
-    /// The post.
+    /// The created post; null if it was not created.
     post: Option<async_graphql::Result<Post>>,
-    /// Why not.
+    /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<UserError>,
 }
 
 post_payload! {
-    /// The post, liked.
+    /// Result of liking a post.
     PostLikePayload
 }
 post_payload! {
-    /// The post, not liked.
+    /// Result of removing a like.
     PostUnlikePayload
 }
 
 post_payload! {
-    /// The post, no longer passed on.
+    /// Result of removing a repost.
     PostUnrepostPayload
 }
 
-/// What was passed on.
+/// Result of reposting a post.
 #[derive(SimpleObject)]
 pub struct PostRepostPayload {
-    /// The original.
+    /// The original post; null if it was not reposted.
     post: Option<async_graphql::Result<Post>>,
-    /// The viewer's repost of it, which is in their followers' home feeds.
+    /// The viewer's repost, which appears in their followers' home feeds.
     repost: Option<async_graphql::Result<Post>>,
-    /// Why not.
+    /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<UserError>,
 }
 
-/// What was deleted.
+/// Result of deleting a post.
 #[derive(SimpleObject)]
 pub struct PostDeletePayload {
-    /// The id of the post that is gone.
+    /// Global id of the deleted post; null if it was not deleted.
     deleted_post_id: Option<ID>,
-    /// Why not.
+    /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -153,11 +171,13 @@ pub struct PostMutations;
 
 #[Object]
 impl PostMutations {
-    /// The viewer writes a post; it is in the viewer's own home feed at once, and in the followers' within moments.
+    /// Creates a post. It is in the viewer's own home feed immediately, and in the followers' home
+    /// feeds within moments. A user may create 1,000 posts and reposts an hour by default; beyond
+    /// that the error is `RATE_LIMITED`.
     async fn post_create(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The post.")] input: PostCreateInput,
+        #[graphql(desc = "The post to create.")] input: PostCreateInput,
     ) -> Option<async_graphql::Result<PostCreatePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -188,11 +208,12 @@ impl PostMutations {
         Some(done.await)
     }
 
-    /// The viewer deletes a post of theirs; it is gone from everywhere.
+    /// Deletes a post of the viewer, with its images; its reposts disappear with it. `NOT_ALLOWED`
+    /// for another user's post.
     async fn post_delete(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: PostDeleteInput,
+        #[graphql(desc = "The post to delete.")] input: PostDeleteInput,
     ) -> Option<async_graphql::Result<PostDeletePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -204,11 +225,11 @@ impl PostMutations {
         Some(done.await)
     }
 
-    /// The viewer likes a post.
+    /// Likes a post as the viewer. `NOT_FOUND` if the viewer may not see it.
     async fn post_like(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: PostLikeInput,
+        #[graphql(desc = "The post to like.")] input: PostLikeInput,
     ) -> Option<async_graphql::Result<PostLikePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -220,11 +241,11 @@ impl PostMutations {
         Some(done.await)
     }
 
-    /// The viewer passes a post on: their followers have it in their home feeds within moments, as the viewer's repost.
+    /// Reposts a post: it appears in the home feeds of the viewer's followers within moments.
     async fn post_repost(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: PostRepostInput,
+        #[graphql(desc = "The post to repost.")] input: PostRepostInput,
     ) -> Option<async_graphql::Result<PostRepostPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -248,11 +269,12 @@ impl PostMutations {
         Some(done.await)
     }
 
-    /// The viewer no longer passes a post on; it is gone from their followers' home feeds.
+    /// Removes the viewer's repost of a post, and with it the post from their followers' home
+    /// feeds.
     async fn post_unrepost(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: PostUnrepostInput,
+        #[graphql(desc = "The post whose repost to remove.")] input: PostUnrepostInput,
     ) -> Option<async_graphql::Result<PostUnrepostPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -263,11 +285,11 @@ impl PostMutations {
         Some(done.await)
     }
 
-    /// The viewer takes a like back.
+    /// Removes the viewer's like of a post, also when the viewer may no longer see the post.
     async fn post_unlike(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: PostUnlikeInput,
+        #[graphql(desc = "The post to unlike.")] input: PostUnlikeInput,
     ) -> Option<async_graphql::Result<PostUnlikePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;

@@ -12,11 +12,11 @@ pub struct PostQueries;
 
 #[Object]
 impl PostQueries {
-    /// A post; null when there is none that the viewer may see.
+    /// Returns a post; null if it does not exist or the viewer may not see it.
     async fn post(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "A post's id.")] id: ID,
+        #[graphql(desc = "Global id of the post; `BAD_USER_INPUT` for an id of another type.")] id: ID,
     ) -> Option<async_graphql::Result<Post>> {
         let found = async { Post::load(&query_scope(ctx)?, argument(&id)?).await };
         found.await.transpose()

@@ -54,56 +54,59 @@ impl Post {
     }
 }
 
-/// A post, or somebody's passing on of another: then `repostOf` is that one, and what counts is counted there.
+/// A post or a repost. A repost names the original in `repostOf`, and its counts are those of the
+/// original.
 #[Object]
 impl Post {
-    /// The global id.
+    /// Global id of the post.
     pub async fn id(&self) -> ID {
         global(self.row.id)
     }
 
-    /// Who wrote it.
+    /// Author of the post; null if the viewer may not see them.
     async fn author(&self) -> Option<async_graphql::Result<User>> {
         User::load(&self.scope, self.row.author_id).await.transpose()
     }
 
-    /// 1 to 2,000 characters; empty in a repost.
+    /// Text of 1 to 2,000 characters; empty for a repost.
     async fn text(&self, ctx: &Context<'_>) -> async_graphql::Result<&str> {
         output::text(ctx, &self.row.text)
     }
 
-    /// The mentions and hashtags in the text, in its order, at most 100.
+    /// Mentions and hashtags in the text, in order of position, at most 100.
     async fn entities(&self) -> Vec<TextEntity> {
         TextEntity::all(self.row.entities.as_ref(), &self.scope)
     }
 
-    /// The images shown with it, at most 4, in order; each is READY.
+    /// Images of the post, at most 4, in order; each is READY.
     async fn images(&self) -> Vec<Image> {
         let shown = self.row.images.iter().flat_map(|shown| &shown.0);
         shown.map(|picture| Image::shown(picture.clone(), Lifetime::Content, &self.scope)).collect()
     }
 
-    /// When it was written.
+    /// Time at which the post was created.
     async fn created_at(&self) -> DateTime<Utc> {
         self.row.id.created_at()
     }
 
-    /// The post that this one only passes on, as written; null when it is no repost. A repost is there only for those who may see both.
+    /// The original of a repost; null for any other post. A repost is visible only to users who may
+    /// see both authors.
     async fn repost_of(&self) -> Option<async_graphql::Result<Post>> {
         Self::load(&self.scope, self.row.repost_of?).await.transpose()
     }
 
-    /// Whether it says something about another post.
+    /// Whether the post quotes another post.
     async fn is_quote(&self) -> bool {
         self.row.quoted_post_id.is_some()
     }
 
-    /// The post that it says something about; null when it quotes none, or one that was deleted or that the viewer may not see.
+    /// The quoted post; null if the post is not a quote, or if the quoted post was deleted or the
+    /// viewer may not see it.
     async fn quoted_post(&self) -> Option<async_graphql::Result<Post>> {
         Self::load(&self.scope, self.row.quoted_post_id?).await.transpose()
     }
 
-    /// How many pass it on; a repost is counted a moment after it was made.
+    /// Number of reposts; a new repost is counted within moments.
     async fn repost_count(&self) -> Option<async_graphql::Result<i64>> {
         Some(
             self.scope
@@ -114,7 +117,7 @@ impl Post {
         )
     }
 
-    /// How many posts quote it; a quote is counted a moment after it was written.
+    /// Number of posts that quote it; a new quote is counted within moments.
     async fn quote_count(&self) -> Option<async_graphql::Result<i64>> {
         Some(
             self.scope
@@ -125,7 +128,7 @@ impl Post {
         )
     }
 
-    /// Whether the viewer passes it on; false for the anonymous.
+    /// Whether the viewer has reposted it; false for anonymous requests.
     async fn viewer_has_reposted(&self) -> Option<async_graphql::Result<bool>> {
         Some(
             self.scope
@@ -136,7 +139,7 @@ impl Post {
         )
     }
 
-    /// How many like it.
+    /// Number of users who like it.
     async fn like_count(&self) -> Option<async_graphql::Result<i64>> {
         Some(
             self.scope
@@ -147,7 +150,7 @@ impl Post {
         )
     }
 
-    /// How many comments it has, answers to comments included.
+    /// Number of comments, including replies to comments.
     async fn comment_count(&self) -> Option<async_graphql::Result<i64>> {
         Some(
             self.scope
@@ -158,11 +161,12 @@ impl Post {
         )
     }
 
-    /// The comments on it, oldest first; the answers to each are the comment's `replies`.
+    /// Comments on the post itself, oldest first; `Comment.replies` has the replies to each.
     async fn comments(
         &self,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Comment>>> {
         let comments = async {
             let list = List::new(&self.scope, "Post.comments", self.row.subject());
@@ -183,7 +187,7 @@ impl Post {
         Some(comments.await)
     }
 
-    /// Whether the viewer likes it; false for the anonymous.
+    /// Whether the viewer likes it; false for anonymous requests.
     async fn viewer_has_liked(&self) -> Option<async_graphql::Result<bool>> {
         Some(
             self.scope
@@ -194,7 +198,7 @@ impl Post {
         )
     }
 
-    /// The product shown with it.
+    /// Product shown with the post; null if there is none or the viewer may not see it.
     async fn product(&self) -> Option<async_graphql::Result<Product>> {
         match self.row.product_id {
             Some(id) => Product::load(&self.scope, id).await.transpose(),
@@ -202,7 +206,7 @@ impl Post {
         }
     }
 
-    /// Views and reach; for its author.
+    /// Views and reach of the post, for its author and administrators; `FORBIDDEN` for other users.
     async fn analytics(&self) -> Option<async_graphql::Result<PostAnalytics>> {
         Some(PostAnalytics::of(&self.row, &self.scope).await)
     }

@@ -8,37 +8,40 @@ use crate::domain::{DomainError, UserError, UserErrorCode};
 use crate::graphql::context::mutation_scope;
 use crate::graphql::error::{UserError as Told, payload};
 
-/// An amount of money.
+/// An amount of money in one currency.
 #[derive(InputObject)]
 pub struct MoneyInput {
-    /// Integer minor units (cents), as text: the digits 0 to 9 alone, without a sign or zeros before them.
+    /// Amount in integer minor units (cents), as a string of the digits 0 to 9 without sign or
+    /// leading zeros.
     amount: String,
-    /// ISO 4217: EUR, USD, GBP or JPY.
+    /// Currency code of ISO 4217: EUR, USD, GBP or JPY.
     currency: String,
 }
 
-/// A product to be.
+/// A product to offer for sale.
 #[derive(InputObject)]
 pub struct ProductCreateInput {
-    /// The title: one line of 1 to 120 characters, one of them visible.
+    /// Title: one line of 1 to 120 characters, at least one of them visible.
     title: String,
-    /// Up to 4,000 characters.
+    /// Description of up to 4,000 characters.
     description: String,
-    /// What one costs: 1 to 1,000,000,000,000 minor units.
+    /// Price of one unit: 1 to 1,000,000,000,000 minor units.
     price: MoneyInput,
-    /// 0 to 1,000,000.
+    /// Number of units in stock, 0 to 1,000,000.
     stock: i32,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// The new product.
+/// Result of creating a product.
 #[derive(SimpleObject)]
 pub struct ProductCreatePayload {
-    /// The product.
+    /// The created product; null if it was not created.
     product: Option<async_graphql::Result<Product>>,
-    /// Why not.
+    /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<Told>,
 }
 
@@ -48,11 +51,12 @@ pub struct ProductMutations;
 
 #[Object]
 impl ProductMutations {
-    /// The viewer offers a product.
+    /// Offers a product for sale as the viewer. A user may create 1,000 products an hour by
+    /// default; beyond that the error is `RATE_LIMITED`.
     async fn product_create(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The product.")] input: ProductCreateInput,
+        #[graphql(desc = "The product to create.")] input: ProductCreateInput,
     ) -> Option<async_graphql::Result<ProductCreatePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;

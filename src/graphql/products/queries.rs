@@ -16,22 +16,25 @@ pub struct ProductQueries;
 
 #[Object]
 impl ProductQueries {
-    /// A product; null when there is none.
+    /// Returns a product; null if it does not exist or the viewer may not see it.
     async fn product(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "A product's id.")] id: ID,
+        #[graphql(desc = "Global id of the product; `BAD_USER_INPUT` for an id of another type.")]
+        id: ID,
     ) -> Option<async_graphql::Result<Product>> {
         let found = async { Product::load(&query_scope(ctx)?, argument(&id)?).await };
         found.await.transpose()
     }
 
-    /// Products, newest first. When a part of the data cannot be reached now, the others come with a `SHARD_UNAVAILABLE` error beside them.
+    /// Products, newest first. If a shard is unavailable, the rest is returned with a
+    /// `SHARD_UNAVAILABLE` error beside it.
     async fn products(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Product>>> {
         let found = async {
             let scope = query_scope(ctx)?;

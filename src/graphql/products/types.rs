@@ -14,14 +14,16 @@ use crate::graphql::output;
 use crate::graphql::users::types::User;
 use crate::ids::{Id, ProductId};
 
-/// An amount of money.
+/// An amount of money in one currency.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct Money {
-    /// Integer minor units (cents), as text: amounts do not fit every client's numbers.
+    /// Amount in integer minor units (cents), as a string: amounts exceed the number range of some
+    /// clients.
     amount: String,
-    /// ISO 4217: EUR, USD, GBP or JPY.
+    /// Currency code of ISO 4217: EUR, USD, GBP or JPY.
     currency: String,
-    /// How many of the amount's last digits are behind the decimal point (ISO 4217): 2 for EUR, where 1234 is 12.34; 0 for JPY.
+    /// Number of decimal digits of the currency (ISO 4217): 2 for EUR, where 1234 means 12.34; 0
+    /// for JPY.
     decimals: i32,
 }
 
@@ -44,16 +46,16 @@ impl From<&DomainMoney> for Money {
     }
 }
 
-/// A minute in which a product was sold.
+/// Sales of a product in one minute.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct ProductSales {
-    /// When the minute began.
+    /// Start of the minute, in UTC.
     minute: DateTime<Utc>,
-    /// How many orders.
+    /// Number of orders with the product.
     orders: i64,
-    /// How many pieces.
+    /// Number of units sold.
     quantity: i64,
-    /// For how much together.
+    /// Revenue from those units.
     revenue: Money,
 }
 
@@ -84,45 +86,45 @@ impl Product {
     }
 }
 
-/// Something for sale.
+/// A product for sale.
 #[Object]
 impl Product {
-    /// The global id.
+    /// Global id of the product.
     pub async fn id(&self) -> ID {
         global(self.row.id)
     }
 
-    /// Who sells it.
+    /// Seller of the product; null if the viewer may not see them.
     async fn seller(&self) -> Option<async_graphql::Result<User>> {
         User::load(&self.scope, self.row.seller_id).await.transpose()
     }
 
-    /// The title: one line of 1 to 120 characters, one of them visible.
+    /// Title: one line of 1 to 120 characters, at least one of them visible.
     async fn title(&self) -> &str {
         &self.row.title
     }
 
-    /// Up to 4,000 characters.
+    /// Description of up to 4,000 characters; may be empty.
     async fn description(&self, ctx: &Context<'_>) -> async_graphql::Result<&str> {
         output::text(ctx, &self.row.description)
     }
 
-    /// What one costs.
+    /// Price of one unit.
     async fn price(&self) -> Money {
         Money::from(&self.row.price)
     }
 
-    /// How many are left, not counting those held for orders under way.
+    /// Number of units available, without those reserved for pending orders.
     async fn stock(&self) -> i32 {
         self.row.stock
     }
 
-    /// When it was offered.
+    /// Time at which the product was created.
     async fn created_at(&self) -> DateTime<Utc> {
         self.row.id.created_at()
     }
 
-    /// The last minutes in which it was sold, newest first, at most 60; for its seller only.
+    /// Sales in the latest minutes with sales, newest first, at most 60; `FORBIDDEN` for other users.
     async fn sales(&self) -> Option<async_graphql::Result<Vec<ProductSales>>> {
         let sales = products::sales(&self.scope.op, &self.row).await.map_err(|error| fault(&error));
         Some(sales.map(|minutes| {
@@ -136,7 +138,7 @@ impl Product {
         }))
     }
 
-    /// Sales over time; for its seller.
+    /// Sales over time, for its seller and administrators; `FORBIDDEN` for other users.
     async fn analytics(&self) -> Option<async_graphql::Result<ProductAnalytics>> {
         Some(ProductAnalytics::of(&self.row, &self.scope).await)
     }

@@ -11,12 +11,12 @@ pub struct HashtagQueries;
 
 #[Object]
 impl HashtagQueries {
-    /// A hashtag, also one that no post has yet; null for what can be none.
+    /// Returns a hashtag, including one without posts; null if the name cannot be a hashtag.
     async fn hashtag(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "With or without its #, in any case: letters, digits and _, of any script, at most 100, with a letter among them."
+            desc = "Name with or without `#`, in any case: at most 100 letters, digits and underscores of any script, at least one of them a letter."
         )]
         name: String,
     ) -> Option<async_graphql::Result<Hashtag>> {

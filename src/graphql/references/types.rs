@@ -15,16 +15,16 @@ use crate::graphql::posts::types::Post;
 use crate::graphql::users::types::User;
 use crate::ids::UserId;
 
-/// What a part of a text is.
+/// Kind of a text entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum TextEntityKind {
-    /// A person's handle.
+    /// The handle of a user, with its `@`.
     Mention,
-    /// A hashtag.
+    /// A hashtag, with its `#`.
     Hashtag,
 }
 
-/// A part of a text that refers to something.
+/// A range of a text that refers to a user or a hashtag.
 #[derive(Debug, Clone)]
 pub struct TextEntity {
     start: i32,
@@ -54,30 +54,32 @@ impl TextEntity {
     }
 }
 
-/// A part of a text that refers to something.
+/// A range of a text that refers to a user or a hashtag.
 #[Object]
 impl TextEntity {
-    /// What it is.
+    /// Kind of the entity: mention or hashtag.
     async fn kind(&self) -> TextEntityKind {
         if self.person().is_some() { TextEntityKind::Mention } else { TextEntityKind::Hashtag }
     }
 
-    /// Where it begins, with its sign: how many UTF-16 code units of the text come before it, as JavaScript, Java and Swift count.
+    /// Offset of its first character, the `@` or `#`, in UTF-16 code units, as strings of
+    /// JavaScript, Java and Swift are indexed.
     async fn start(&self) -> i32 {
         self.start
     }
 
-    /// Where it ends: `text.slice(start, end)` in JavaScript is the entity.
+    /// Offset of its end, exclusive, in UTF-16 code units: in JavaScript the entity is
+    /// `text.slice(start, end)`.
     async fn end(&self) -> i32 {
         self.end
     }
 
-    /// The person who is mentioned; null when the viewer may not see them.
+    /// The mentioned user; null for a hashtag, or if the viewer may not see the user.
     async fn user(&self) -> Option<async_graphql::Result<User>> {
         User::load(&self.scope, self.person()?).await.transpose()
     }
 
-    /// The hashtag's normal form, without its #.
+    /// Normal form of the hashtag, without `#`; null for a mention.
     async fn hashtag(&self) -> Option<&str> {
         match &self.reference {
             Reference::Hashtag(tag) => Some(tag),
@@ -120,25 +122,28 @@ impl Hashtag {
     }
 }
 
-/// A hashtag, and what was written under it.
+/// A hashtag and the posts that use it.
 #[Object]
 impl Hashtag {
-    /// The global id.
+    /// Global id of the hashtag.
     pub async fn id(&self) -> ID {
         global_text(Self::NOUN, &self.name)
     }
 
-    /// Its normal form, without its #: what reads the same, in any case and with any accents' encoding, is the same hashtag.
+    /// Normal form of the name, without `#`: spellings that differ only in case or in the encoding
+    /// of accents are one hashtag.
     async fn name(&self) -> &str {
         &self.name
     }
 
-    /// Posts that have it, newest first. When a part of the data cannot be reached now, the others come with a `SHARD_UNAVAILABLE` error beside them.
+    /// Posts with the hashtag, newest first. If a shard is unavailable, the rest is returned with a
+    /// `SHARD_UNAVAILABLE` error beside it.
     async fn posts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let found = async {
             let list = List::new(&self.scope, "Hashtag.posts", &self.name);
@@ -151,7 +156,8 @@ impl Hashtag {
         Some(found.await)
     }
 
-    /// How many posts have it, those of private people left out whoever asks; on each shard counted up to 10,000.
+    /// Number of posts with the hashtag, without posts of private accounts; at most 10,000 are
+    /// counted per shard.
     async fn post_count(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<i64>> {
         let found = async {
             let (count, away) =

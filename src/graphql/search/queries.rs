@@ -93,17 +93,22 @@ pub struct SearchQueries;
 
 #[Object]
 impl SearchQueries {
-    /// People whose handle or name is, begins with, or is like a text, the best first; among equals the more widely known. Fewer than 3 characters find
-    /// only what begins with them. When a part of the data cannot be reached now, the others come with a `SHARD_UNAVAILABLE` error beside them.
+    /// Users whose handle or name equals, starts with or resembles the query, best match first;
+    /// among equal matches the one with more followers. Queries of fewer than 3 characters match
+    /// prefixes only. If a shard is unavailable, the rest is returned with a `SHARD_UNAVAILABLE`
+    /// error beside it.
     async fn people_search(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "A handle or a name, or a part of one: 1 to 200 characters, at most 16 words."
+            desc = "Handle or name, or a part of one: 1 to 200 characters, at most 16 words."
         )]
         query: String,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from; of the same search.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(
+            desc = "Cursor of the edge to start after, from the same search; omit it for the first page."
+        )]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let people = async {
             let scope = query_scope(ctx)?;
@@ -118,15 +123,19 @@ impl SearchQueries {
         Some(people.await)
     }
 
-    /// Posts that have the words, the best first: how well the words fit, and how new the post is. All words must be there, in any form of their accents
-    /// and case; `"in this order"`, `or` and `-without` are understood. Of more than 1,000 a shard the newest are looked at. When a part of the data
-    /// cannot be reached now, the others come with a `SHARD_UNAVAILABLE` error beside them.
+    /// Posts that contain all words of the query, ranked by relevance and age. Case and accents are
+    /// ignored; `"exact phrase"`, `or` and `-excluded` are supported. If more than 1,000 posts of a
+    /// shard match, only the newest 1,000 are ranked. If a shard is unavailable, the rest is
+    /// returned with a `SHARD_UNAVAILABLE` error beside it.
     async fn posts_search(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Words: 1 to 200 characters, at most 16 words.")] query: String,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from; of the same search.")] after: Option<String>,
+        #[graphql(desc = "Words to find: 1 to 200 characters, at most 16 words.")] query: String,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(
+            desc = "Cursor of the edge to start after, from the same search; omit it for the first page."
+        )]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let posts = async {
             let scope = query_scope(ctx)?;
@@ -141,14 +150,18 @@ impl SearchQueries {
         Some(posts.await)
     }
 
-    /// Products that have the words in their title or description, or a title that is like them, the best first. As with posts, `"in this order"`, `or`
-    /// and `-without` are understood. When a part of the data cannot be reached now, the others come with a `SHARD_UNAVAILABLE` error beside them.
+    /// Products with all words of the query in their title or description, or with a similar title,
+    /// best match first. As in `postsSearch`, `"exact phrase"`, `or` and `-excluded` are supported.
+    /// If a shard is unavailable, the rest is returned with a `SHARD_UNAVAILABLE` error beside it.
     async fn products_search(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Words: 1 to 200 characters, at most 16 words.")] query: String,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from; of the same search.")] after: Option<String>,
+        #[graphql(desc = "Words to find: 1 to 200 characters, at most 16 words.")] query: String,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(
+            desc = "Cursor of the edge to start after, from the same search; omit it for the first page."
+        )]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Product>>> {
         let products = async {
             let scope = query_scope(ctx)?;

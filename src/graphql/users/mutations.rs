@@ -14,82 +14,98 @@ use crate::graphql::error::{UserError, payload};
 use crate::graphql::ids::input;
 use crate::graphql::viewer::types::Viewer;
 
-/// What a sign-up asks.
+/// An account to create.
 #[derive(InputObject)]
 pub struct SignUpInput {
-    /// 3 to 30 of a-z, 0-9 and _; the letters A to Z are folded. Unique. Names that would be taken for plaza's own (`admin`, `support`, `login`,
-    /// what looks like them, underscores alone) are `TAKEN`.
+    /// Unique handle: 3 to 30 characters of a-z, 0-9 and `_`; A to Z are converted to lower case.
+    /// Names reserved for plaza (`admin`, `support`, `login`, names that resemble them, underscores
+    /// alone) are `TAKEN`.
     handle: String,
-    /// An e-mail address of at most 254 characters, in any case; its domain may be an international one. Unique.
+    /// Unique e-mail address of at most 254 characters, in any case; its domain may be
+    /// internationalised.
     email: String,
-    /// 8 characters to 1,024 bytes. None that is well known, and not the handle, the name or the e-mail address.
+    /// Password of at least 8 characters and at most 1,024 bytes. Common passwords, the handle, the
+    /// name and the e-mail address are `INVALID`.
     password: String,
-    /// The name as shown: one line of 1 to 60 characters, one of them visible.
+    /// Display name: one line of 1 to 60 characters, at least one of them visible.
     display_name: String,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// What a log-in asks.
+/// Credentials of an account.
 #[derive(InputObject)]
 pub struct LogInInput {
-    /// The handle, in any case, with or without a leading `@`; or the account's e-mail address.
+    /// Handle in any case, with or without a leading `@`; or the e-mail address of the account.
     handle: String,
-    /// The password.
+    /// Password of the account.
     password: String,
-    /// The `deviceToken` of an earlier log-in or refresh, kept over a log-out: wrong passwords of this client then count by themselves, so that
-    /// nobody else's guesses keep it out (`RATE_LIMITED`). One that is none, or 180 days old, is as if it were left out.
+    /// The `deviceToken` of an earlier log-in or refresh, kept across log-outs. Wrong passwords
+    /// from this device are then counted separately, so that guesses of others do not lock it out
+    /// (`RATE_LIMITED`). An invalid or expired token is ignored.
     #[graphql(default)]
     device_token: Option<String>,
-    /// Taken, and not needed: a log-in that is sent again begins a session of its own.
+    /// Accepted and ignored: every log-in starts a session of its own.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// What a refresh asks.
+/// The refresh token to exchange.
 #[derive(InputObject)]
 pub struct SessionRefreshInput {
-    /// The refresh token of the last sign-up, log-in or refresh; it is used up by this. Presented again within a grace of 10 seconds (by another tab, or
-    /// because the answer was lost) it is given the same next one; later than that it ends the session.
+    /// Refresh token of the last sign-up, log-in or refresh. It can be used once. Presented again
+    /// within 10 seconds by default (by another tab, or after a lost response) it returns the same
+    /// new token; later it ends the session.
     refresh_token: String,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// What a profile edit asks; a field that is left out stays as it is.
+/// Profile fields to change; omitted fields keep their value.
 #[derive(InputObject)]
 pub struct ProfileUpdateInput {
-    /// The name as shown: one line of 1 to 60 characters, one of them visible.
+    /// Display name: one line of 1 to 60 characters, at least one of them visible.
     display_name: Option<String>,
-    /// Up to 500 characters.
+    /// Biography of up to 500 characters.
     bio: Option<String>,
-    /// Whether only those the viewer lets follow them see what the viewer writes.
+    /// Whether only followers whom the viewer accepted can see the viewer's posts.
     is_private: Option<bool>,
-    /// The image to be shown with: the viewer's own, made for an avatar, READY, and shown by nothing else; null for none.
+    /// Global id of the avatar: one of the viewer's images, uploaded as an avatar, READY and not
+    /// shown elsewhere; null removes the avatar.
     avatar_image_id: MaybeUndefined<ID>,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// Whom to follow.
+/// The user to follow.
 #[derive(InputObject)]
 pub struct UserFollowInput {
-    /// Not the viewer; at most 10,000 people can be followed.
+    /// Global id of another user. At most 10,000 users can be followed (`LIMIT_EXCEEDED`).
     user_id: ID,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// Whom to follow no longer.
+/// The user to unfollow.
 #[derive(InputObject)]
 pub struct UserUnfollowInput {
-    /// Somebody not followed is fine.
+    /// Global id of the user; succeeds if the viewer does not follow them.
     user_id: ID,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
@@ -99,18 +115,19 @@ macro_rules! authentication_payload {
         $(#[$doc])*
         #[derive(SimpleObject)]
         pub struct $name {
-            /// Goes into the `Authorization` header, after `Bearer`.
+            /// Access token for the header `Authorization: Bearer ..`; null if authentication
+            /// failed.
             access_token: Option<String>,
-            /// Good once, for `sessionRefresh`.
+            /// Refresh token for `sessionRefresh`, valid for one use.
             refresh_token: Option<String>,
-            /// When the access token ends.
+            /// Time at which the access token expires, 10 minutes after its issue by default.
             expires_at: Option<DateTime<Utc>>,
-            /// Says at later log-ins that this client was logged in before; good for 180 days, and for nothing without the password. Keep it over a
-            /// log-out and give it to `logIn`.
+            /// Token that identifies this device at later log-ins, valid for 180 days and of no use
+            /// without the password. Keep it across log-outs and pass it to `logIn`.
             device_token: Option<String>,
-            /// Who is logged in now.
+            /// The authenticated viewer; null if authentication failed.
             viewer: Option<Viewer>,
-            /// Why not.
+            /// Business errors that prevented the mutation; empty on success.
             user_errors: Vec<UserError>,
         }
 
@@ -134,52 +151,54 @@ macro_rules! authentication_payload {
 }
 
 authentication_payload! {
-    /// A new account, logged in.
+    /// Result of a sign-up: the first session of the new account.
     SignUpPayload
 }
 authentication_payload! {
-    /// A new session.
+    /// Result of a log-in: a new session.
     LogInPayload
 }
 authentication_payload! {
-    /// A session's next tokens.
+    /// Result of a refresh: new tokens of the same session.
     SessionRefreshPayload
 }
 
-/// Which session is to end.
+/// The session to revoke.
 #[derive(InputObject)]
 pub struct SessionRevokeInput {
-    /// One of the viewer's.
+    /// Global id of one of the viewer's sessions.
     session_id: ID,
-    /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
+    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
 
-/// A session's end.
+/// Result of revoking a session.
 #[derive(SimpleObject)]
 pub struct SessionRevokePayload {
-    /// Whether it was alive.
+    /// Whether the session was active.
     revoked: bool,
-    /// Why not.
+    /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<UserError>,
 }
 
-/// The viewer's other sessions have ended.
+/// Result of revoking the viewer's other sessions.
 #[derive(SimpleObject)]
 pub struct SessionRevokeOthersPayload {
-    /// How many were ended.
+    /// Number of sessions that were revoked.
     revoked_count: i32,
-    /// Why not.
+    /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<UserError>,
 }
 
-/// A session's end.
+/// Result of a log-out.
 #[derive(SimpleObject)]
 pub struct LogOutPayload {
-    /// Whether it was alive.
+    /// Whether the session was active.
     logged_out: bool,
-    /// Why not.
+    /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -188,9 +207,10 @@ macro_rules! user_payload {
         $(#[$doc])*
         #[derive(SimpleObject)]
         pub struct $name {
-            /// The person.
+            /// The user after the mutation; null if nothing was changed or the viewer may not see
+            /// them.
             user: Option<async_graphql::Result<User>>,
-            /// Why not.
+            /// Business errors that prevented the mutation; empty on success.
             user_errors: Vec<UserError>,
         }
 
@@ -204,15 +224,15 @@ macro_rules! user_payload {
 }
 
 user_payload! {
-    /// The viewer after the edit.
+    /// Result of updating the viewer's profile.
     ProfileUpdatePayload
 }
 user_payload! {
-    /// Whom the viewer follows now.
+    /// Result of following a user.
     UserFollowPayload
 }
 user_payload! {
-    /// Whom the viewer follows no longer.
+    /// Result of unfollowing a user.
     UserUnfollowPayload
 }
 
@@ -222,11 +242,12 @@ pub struct UserMutations;
 
 #[Object]
 impl UserMutations {
-    /// Makes an account and logs it in.
+    /// Creates an account and starts its first session. `TAKEN` for a handle or address in use;
+    /// `RATE_LIMITED` after too many sign-ups from one address.
     async fn sign_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The account.")] input: SignUpInput,
+        #[graphql(desc = "The account to create.")] input: SignUpInput,
     ) -> Option<async_graphql::Result<SignUpPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -239,11 +260,13 @@ impl UserMutations {
         Some(done.await)
     }
 
-    /// Logs in.
+    /// Starts a session with a handle or e-mail address and a password. `INVALID_CREDENTIALS` for
+    /// an unknown account as for a wrong password; `RATE_LIMITED` after too many wrong passwords;
+    /// `NOT_ALLOWED` for a suspended account.
     async fn log_in(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who.")] input: LogInInput,
+        #[graphql(desc = "Credentials of the account.")] input: LogInInput,
     ) -> Option<async_graphql::Result<LogInPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -259,11 +282,12 @@ impl UserMutations {
         Some(done.await)
     }
 
-    /// Trades a refresh token for new tokens.
+    /// Exchanges a refresh token for new tokens of the same session; `INVALID_CREDENTIALS` if it is
+    /// unknown, used, revoked or expired.
     async fn session_refresh(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The token.")] input: SessionRefreshInput,
+        #[graphql(desc = "The refresh token to exchange.")] input: SessionRefreshInput,
     ) -> Option<async_graphql::Result<SessionRefreshPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -273,11 +297,12 @@ impl UserMutations {
         Some(done.await)
     }
 
-    /// Ends one of the viewer's sessions: its tokens are good for nothing, and its sockets close, on every server within a second.
+    /// Revokes one of the viewer's sessions: within a second every server rejects its tokens and
+    /// closes its WebSockets.
     async fn session_revoke(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: SessionRevokeInput,
+        #[graphql(desc = "The session to revoke.")] input: SessionRevokeInput,
     ) -> Option<async_graphql::Result<SessionRevokePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -290,7 +315,8 @@ impl UserMutations {
         Some(done.await)
     }
 
-    /// Ends all of the viewer's other sessions at once, also those beyond the 100 that `Viewer.sessions` shows; the one that asks goes on.
+    /// Revokes all other sessions of the viewer, including those beyond the 100 that
+    /// `Viewer.sessions` lists; the current session remains.
     async fn session_revoke_others(
         &self,
         ctx: &Context<'_>,
@@ -304,8 +330,9 @@ impl UserMutations {
         Some(done.await)
     }
 
-    /// Ends the viewer's session: its tokens are good for nothing, and its sockets close, on every server within a second. The access token may have
-    /// ended: it still says which session. With one that is no token of plaza's there is nothing to end (`loggedOut: false`).
+    /// Ends the current session: within a second every server rejects its tokens and closes its
+    /// WebSockets. An expired access token is accepted, since it still identifies the session; with
+    /// an invalid token nothing is ended (`loggedOut: false`).
     async fn log_out(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<LogOutPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -316,11 +343,12 @@ impl UserMutations {
         Some(done.await)
     }
 
-    /// Edits the viewer's profile.
+    /// Updates the viewer's profile. An account that becomes public accepts all pending follow
+    /// requests.
     async fn profile_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to change.")] input: ProfileUpdateInput,
+        #[graphql(desc = "The profile fields to change.")] input: ProfileUpdateInput,
     ) -> Option<async_graphql::Result<ProfileUpdatePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -343,11 +371,12 @@ impl UserMutations {
         Some(done.await)
     }
 
-    /// The viewer follows somebody; following them already is fine.
+    /// Follows a user, or sends a follow request to a private account; succeeds if the viewer
+    /// already follows them. `NOT_ALLOWED` for a user whom the viewer blocks.
     async fn user_follow(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whom.")] input: UserFollowInput,
+        #[graphql(desc = "The user to follow.")] input: UserFollowInput,
     ) -> Option<async_graphql::Result<UserFollowPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
@@ -358,11 +387,11 @@ impl UserMutations {
         Some(done.await)
     }
 
-    /// The viewer follows somebody no longer; not following them is fine.
+    /// Unfollows a user or withdraws a follow request; succeeds if there is neither.
     async fn user_unfollow(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whom.")] input: UserUnfollowInput,
+        #[graphql(desc = "The user to unfollow.")] input: UserUnfollowInput,
     ) -> Option<async_graphql::Result<UserUnfollowPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;

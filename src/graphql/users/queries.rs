@@ -13,11 +13,12 @@ pub struct UserQueries;
 
 #[Object]
 impl UserQueries {
-    /// The person with this handle, in any case; null when there is none.
+    /// Returns the user with this handle; null if there is none or the viewer may not see them.
     async fn user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "3 to 30 of a-z, 0-9 and _.")] handle: String,
+        #[graphql(desc = "Handle in any case: 3 to 30 characters of a-z, 0-9 and `_`.")]
+        handle: String,
     ) -> Option<async_graphql::Result<User>> {
         let found = async {
             if handle.len() > 60 || handle.contains('\0') {

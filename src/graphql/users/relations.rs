@@ -13,9 +13,11 @@ macro_rules! about_a_user {
         $(#[$input_doc])*
         #[derive(InputObject)]
         pub struct $input {
-            /// Whom.
+            /// Global id of the user.
             user_id: ID,
-            /// Names this mutation, as the `Idempotency-Key` header does: sent again with the same key it answers as before and does nothing.
+            /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
+            /// `Idempotency-Key` header. A retry with the same key and input returns the first
+            /// result and changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
             #[graphql(default)]
             client_key: Option<String>,
         }
@@ -23,48 +25,49 @@ macro_rules! about_a_user {
         $(#[$payload_doc])*
         #[derive(SimpleObject)]
         pub struct $payload {
-            /// The person, as far as the viewer may see them now.
+            /// The user as the viewer may see them after the mutation; null if nothing was changed
+            /// or they are not visible.
             user: Option<async_graphql::Result<User>>,
-            /// Why not.
+            /// Business errors that prevented the mutation; empty on success.
             user_errors: Vec<UserError>,
         }
     };
 }
 
 about_a_user! {
-    /// Whom to block.
+    /// The user to block.
     UserBlockInput,
-    /// Whom the viewer blocks now.
+    /// Result of blocking a user.
     UserBlockPayload
 }
 about_a_user! {
-    /// Whom to block no longer.
+    /// The user to unblock.
     UserUnblockInput,
-    /// Whom the viewer blocks no longer.
+    /// Result of unblocking a user.
     UserUnblockPayload
 }
 about_a_user! {
-    /// Whose request to follow the viewer is granted.
+    /// The user whose follow request to accept.
     FollowRequestAcceptInput,
-    /// Who follows the viewer now.
+    /// Result of accepting a follow request.
     FollowRequestAcceptPayload
 }
 about_a_user! {
-    /// Whose request to follow the viewer is turned down.
+    /// The user whose follow request to reject.
     FollowRequestRejectInput,
-    /// Who does not follow the viewer.
+    /// Result of rejecting a follow request.
     FollowRequestRejectPayload
 }
 about_a_user! {
-    /// Whom to suspend.
+    /// The user to suspend.
     UserSuspendInput,
-    /// Whom nobody sees now.
+    /// Result of suspending a user.
     UserSuspendPayload
 }
 about_a_user! {
-    /// Whom to suspend no longer.
+    /// The user whose suspension to lift.
     UserUnsuspendInput,
-    /// Who is seen again.
+    /// Result of lifting a suspension.
     UserUnsuspendPayload
 }
 
@@ -90,62 +93,69 @@ pub struct RelationMutations;
 
 #[Object]
 impl RelationMutations {
-    /// The viewer blocks somebody: neither follows the other any longer, and neither sees what the other writes. Blocked already is fine.
+    /// Blocks a user: neither follows the other any longer, and neither sees what the other writes.
+    /// Succeeds if the user is already blocked.
     async fn user_block(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whom.")] input: UserBlockInput,
+        #[graphql(desc = "The user to block.")] input: UserBlockInput,
     ) -> Option<async_graphql::Result<UserBlockPayload>> {
         done_to_a_user!(ctx, input, UserBlockPayload, |op, user| blocks::block(op, user))
     }
 
-    /// The viewer ends a block; none is fine. Who followed whom does not come back.
+    /// Unblocks a user; succeeds if the user was not blocked. Follows removed by the block are not
+    /// restored.
     async fn user_unblock(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whom.")] input: UserUnblockInput,
+        #[graphql(desc = "The user to unblock.")] input: UserUnblockInput,
     ) -> Option<async_graphql::Result<UserUnblockPayload>> {
         done_to_a_user!(ctx, input, UserUnblockPayload, |op, user| blocks::unblock(op, user))
     }
 
-    /// The viewer, who is private, lets somebody follow them who has asked to; one who has not asked is fine.
+    /// Accepts a request to follow the viewer, whose account is private; succeeds if there is no
+    /// request.
     async fn follow_request_accept(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who has asked.")] input: FollowRequestAcceptInput,
+        #[graphql(desc = "The user whose follow request to accept.")]
+        input: FollowRequestAcceptInput,
     ) -> Option<async_graphql::Result<FollowRequestAcceptPayload>> {
         done_to_a_user!(ctx, input, FollowRequestAcceptPayload, |op, user| {
             follows::answer_request(op, user, true)
         })
     }
 
-    /// The viewer does not let somebody follow them who has asked to; one who has not asked is fine.
+    /// Rejects a request to follow the viewer, whose account is private; succeeds if there is no
+    /// request.
     async fn follow_request_reject(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who has asked.")] input: FollowRequestRejectInput,
+        #[graphql(desc = "The user whose follow request to reject.")]
+        input: FollowRequestRejectInput,
     ) -> Option<async_graphql::Result<FollowRequestRejectPayload>> {
         done_to_a_user!(ctx, input, FollowRequestRejectPayload, |op, user| {
             follows::answer_request(op, user, false)
         })
     }
 
-    /// Administrators only: nobody sees the person or what they have made, their sessions end everywhere within a second, and they cannot log in.
+    /// Suspends a user: their profile and content are hidden, their sessions end on every server
+    /// within a second, and they cannot log in. Administrators only (`FORBIDDEN`).
     async fn user_suspend(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whom.")] input: UserSuspendInput,
+        #[graphql(desc = "The user to suspend.")] input: UserSuspendInput,
     ) -> Option<async_graphql::Result<UserSuspendPayload>> {
         done_to_a_user!(ctx, input, UserSuspendPayload, |op, user| moderation::suspend(
             op, user, true
         ))
     }
 
-    /// Administrators only: ends a suspension.
+    /// Lifts the suspension of a user. Administrators only (`FORBIDDEN`).
     async fn user_unsuspend(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whom.")] input: UserUnsuspendInput,
+        #[graphql(desc = "The user whose suspension to lift.")] input: UserUnsuspendInput,
     ) -> Option<async_graphql::Result<UserUnsuspendPayload>> {
         done_to_a_user!(ctx, input, UserUnsuspendPayload, |op, user| moderation::suspend(
             op, user, false

@@ -87,44 +87,45 @@ impl User {
     }
 }
 
-/// A person.
+/// A user of the platform.
 #[Object]
 impl User {
-    /// The global id.
+    /// Global id of the user.
     pub async fn id(&self) -> ID {
         global(self.row.id)
     }
 
-    /// Unique, lower case, 3 to 30 of a-z, 0-9 and _.
+    /// Unique handle in lower case: 3 to 30 characters of a-z, 0-9 and `_`.
     async fn handle(&self) -> &str {
         &self.row.handle
     }
 
-    /// The name as shown: one line of 1 to 60 characters, one of them visible.
+    /// Display name: one line of 1 to 60 characters, at least one of them visible.
     async fn display_name(&self) -> &str {
         &self.row.display_name
     }
 
-    /// What they say of themselves, up to 500 characters.
+    /// Biography of up to 500 characters; may be empty.
     async fn bio(&self, ctx: &Context<'_>) -> async_graphql::Result<&str> {
         output::text(ctx, &self.row.bio)
     }
 
-    /// The image they are shown with, READY; null when they have none.
+    /// Avatar of the user, which is READY; null if they have none.
     async fn avatar(&self) -> Option<Image> {
         self.row.avatar.clone().map(|picture| Image::shown(picture, Lifetime::Person, &self.scope))
     }
 
-    /// When they signed up.
+    /// Time at which the user signed up.
     async fn created_at(&self) -> DateTime<Utc> {
         self.row.id.created_at()
     }
 
-    /// Their posts and reposts, newest first.
+    /// Posts and reposts of the user, newest first; empty if the viewer may not see them.
     async fn posts(
         &self,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let posts = async {
             let list = List::new(&self.scope, "User.posts", self.row.id);
@@ -137,11 +138,12 @@ impl User {
         Some(posts.await)
     }
 
-    /// People who follow them, newest follow first.
+    /// Followers of the user, most recent follow first.
     async fn followers(
         &self,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let followers = async {
             let list = List::new(&self.scope, "User.followers", self.row.id);
@@ -153,11 +155,12 @@ impl User {
         Some(followers.await)
     }
 
-    /// People they follow, newest follow first.
+    /// Users whom they follow, most recent follow first.
     async fn following(
         &self,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let following = async {
             let list = List::new(&self.scope, "User.following", self.row.id);
@@ -169,7 +172,7 @@ impl User {
         Some(following.await)
     }
 
-    /// How many posts they have, reposts not counted; null for those who may not see them.
+    /// Number of posts without reposts; null if the viewer may not see the posts.
     async fn post_count(&self) -> Option<async_graphql::Result<i64>> {
         self.if_visible(async {
             Ok(self
@@ -183,7 +186,8 @@ impl User {
         .await
     }
 
-    /// How many follow them; a follow is counted a moment after it was made. Null for those who may not see who.
+    /// Number of followers; a new follow is counted within moments. Null if the viewer may not see
+    /// the list.
     async fn follower_count(&self) -> Option<async_graphql::Result<i64>> {
         self.if_visible(async {
             Ok(self
@@ -197,7 +201,7 @@ impl User {
         .await
     }
 
-    /// How many they follow; null for those who may not see whom.
+    /// Number of users whom they follow; null if the viewer may not see the list.
     async fn following_count(&self) -> Option<async_graphql::Result<i64>> {
         self.if_visible(async {
             Ok(self
@@ -211,12 +215,12 @@ impl User {
         .await
     }
 
-    /// Whether only those they let follow them see what they write.
+    /// Whether only accepted followers can see the user's posts.
     async fn is_private(&self) -> bool {
         self.row.is_private
     }
 
-    /// Whether the viewer blocks them; false for the anonymous.
+    /// Whether the viewer blocks the user; false for anonymous requests.
     async fn viewer_is_blocking(&self) -> Option<async_graphql::Result<bool>> {
         Some(
             self.scope
@@ -227,17 +231,18 @@ impl User {
         )
     }
 
-    /// Whether the viewer follows them; false for the anonymous.
+    /// Whether the viewer follows the user; false for anonymous requests.
     async fn viewer_is_following(&self) -> Option<async_graphql::Result<bool>> {
         Some(self.viewer_tie().await.map(|tie| tie.follows))
     }
 
-    /// Whether the viewer has asked to follow them, who are private, and waits for an answer; false for the anonymous.
+    /// Whether the viewer has a pending request to follow the user, whose account is private; false
+    /// for anonymous requests.
     async fn viewer_has_requested_to_follow(&self) -> Option<async_graphql::Result<bool>> {
         Some(self.viewer_tie().await.map(|tie| tie.requested))
     }
 
-    /// Whether they follow the viewer, a moment after the follow was made; false for the anonymous.
+    /// Whether the user follows the viewer, updated within moments; false for anonymous requests.
     async fn is_following_viewer(&self) -> Option<async_graphql::Result<bool>> {
         Some(self.viewer_tie().await.map(|tie| tie.followed_by))
     }

@@ -9,17 +9,18 @@ use super::types::Viewer;
 use crate::graphql::context::{RequestContext, query_scope};
 use crate::graphql::error::ErrorCode;
 
-/// How a bucket of points stands. A point is about what one field of an answer costs: a list costs its length times what is asked of each item, what is read from
-/// the database costs at least 5 a statement, a change some hundreds, a log-in or sign-up 2,000.
+/// State of a rate-limit bucket, in points. A point is about the cost of one returned field. A list
+/// costs its `first` times the cost of an item, a database statement at least 5 points, a mutation
+/// some hundreds, a log-in or sign-up 2,000.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct RateLimit {
-    /// What this request was charged: what it may cost, before it ran.
+    /// Points charged for this request before it ran: the most that it may cost.
     cost: i32,
-    /// What the bucket holds when full.
+    /// Capacity of the bucket in points.
     limit: i32,
-    /// What it holds now.
+    /// Points in the bucket now.
     remaining: i32,
-    /// When it will be full again if nothing more is asked.
+    /// Time at which the bucket is full again without further requests.
     reset_at: DateTime<Utc>,
 }
 
@@ -29,14 +30,15 @@ pub struct ViewerQueries;
 
 #[Object]
 impl ViewerQueries {
-    /// Who asks; null when anonymous.
+    /// The authenticated viewer; null for anonymous requests.
     async fn viewer(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Viewer>> {
         let scope = query_scope(ctx)?;
         Ok(scope.op.viewer.map(|viewer| Viewer::of(viewer, &scope)))
     }
 
-    /// How the points stand that this request was paid with: the viewer's, or the address's when anonymous. They are restored steadily, and
-    /// what a request was charged and did not use is given back with the next one, what it used beyond it is taken.
+    /// State of the bucket that paid for this request: the viewer's, or the client address's for
+    /// anonymous requests. It refills steadily. Points charged but not used are refunded with the
+    /// next request; points used beyond the charge are taken then.
     async fn rate_limit(&self, ctx: &Context<'_>) -> async_graphql::Result<RateLimit> {
         let points = ctx.data::<Arc<RequestContext>>()?.points;
         let points = points.ok_or_else(|| ErrorCode::Internal.error("internal error"))?;

@@ -22,21 +22,21 @@ use crate::graphql::posts::types::Post;
 use crate::graphql::users::types::User;
 use crate::ids::{Id, SessionId};
 
-/// One of the viewer's log-ins.
+/// A session of the viewer, started by a sign-up or log-in.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct Session {
-    /// The global id.
+    /// Global id of the session.
     #[graphql(owned)]
     pub id: ID,
-    /// When it began.
+    /// Time at which the session started.
     created_at: DateTime<Utc>,
-    /// When tokens were last taken from it.
+    /// Time of the latest refresh, or of the log-in.
     last_used_at: DateTime<Utc>,
-    /// When it ends unless it is refreshed.
+    /// Time at which the session expires unless it is refreshed.
     expires_at: DateTime<Utc>,
-    /// What the client called itself at the log-in.
+    /// `User-Agent` header of the log-in; null if there was none.
     user_agent: Option<String>,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of this request.
     is_current: bool,
 }
 
@@ -82,24 +82,26 @@ impl Viewer {
     }
 }
 
-/// Who asks, and what only they may see.
+/// The authenticated user, with data that only they may see.
 #[Object]
 impl Viewer {
-    /// The global id: for the viewer alone, and not their person's.
+    /// Global id of the viewer, distinct from that of `user` and valid for the viewer only.
     pub async fn id(&self) -> ID {
         global_text(Self::NOUN, &self.viewer.user_id.to_string())
     }
 
-    /// The person.
+    /// The viewer's public profile.
     async fn user(&self) -> Option<async_graphql::Result<User>> {
         User::load(&self.scope, self.viewer.user_id).await.transpose()
     }
 
-    /// The home feed: posts of the people the viewer follows and the viewer's own, newest first, down to the first one ever.
+    /// Home feed: posts of the users whom the viewer follows and the viewer's own, newest first,
+    /// without a limit in age.
     async fn home(
         &self,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let home = async {
             let list =
@@ -115,8 +117,9 @@ impl Viewer {
     /// The viewer's orders, newest first.
     async fn orders(
         &self,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Order>>> {
         let orders = async {
             let list =
@@ -129,12 +132,14 @@ impl Viewer {
         Some(orders.await)
     }
 
-    /// What the viewer is told of, newest first: what is still so, from people they may see, of kinds they want. A like, repost, follow or request
-    /// that was taken back is left out; made again it comes as a new notification.
+    /// The viewer's notifications, newest first: those that still apply, from users whom the viewer
+    /// may see, and of the kinds that the viewer receives. Undoing a like, repost, follow or
+    /// request removes its notification; repeating the action creates a new one.
     async fn notifications(
         &self,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Notification>>> {
         let found = async {
             let list = List::new(&self.scope, "Viewer.notifications", self.viewer.user_id)
@@ -148,17 +153,19 @@ impl Viewer {
         Some(found.await)
     }
 
-    /// What the viewer is told of, with what belongs together told together; the groups with the newest first, of their newest 1,000 notifications.
-    /// What comes while somebody pages through is not among the pages.
+    /// The viewer's newest 1,000 notifications in groups, the group with the newest notification
+    /// first. Notifications created while a client pages are left out of the later pages.
     async fn notification_groups(
         &self,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<NotificationGroup>>> {
         Some(groups::page(&self.scope, first, after.as_deref()).await)
     }
 
-    /// How many notifications have come since the one that was last marked as read, of those that `notifications` lists; 100 stands for 100 and more.
+    /// Number of notifications newer than the one last marked as read, of those that
+    /// `notifications` lists; 100 means 100 or more.
     async fn unread_notification_count(&self) -> Option<async_graphql::Result<i32>> {
         let unread = notifications::groups::unread(&self.scope.op).await;
         Some(
@@ -168,7 +175,7 @@ impl Viewer {
         )
     }
 
-    /// From whom the viewer wants each kind of notification.
+    /// The viewer's preference for each kind of notification.
     async fn notification_preferences(
         &self,
     ) -> Option<async_graphql::Result<Vec<NotificationPreference>>> {
@@ -176,11 +183,13 @@ impl Viewer {
         Some(settings.map(|settings| preferences::all(&settings)).map_err(|error| fault(&error)))
     }
 
-    /// People who ask to follow the viewer, who is private; newest first. Empty when the viewer is not private: whoever had asked follows them then.
+    /// Users with a pending request to follow the viewer, newest first. Empty if the account is
+    /// public, since pending requests are accepted when it becomes public.
     async fn follow_requests(
         &self,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let found = async {
             let list = List::new(&self.scope, "Viewer.followRequests", self.viewer.user_id);
@@ -192,11 +201,12 @@ impl Viewer {
         Some(found.await)
     }
 
-    /// People the viewer blocks, newest block first. Who blocks the viewer in turn is left out.
+    /// Users whom the viewer blocks, most recent block first, without users who block the viewer.
     async fn blocked_users(
         &self,
-        #[graphql(desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "The cursor to go on from.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let found = async {
             let list = List::new(&self.scope, "Viewer.blockedUsers", self.viewer.user_id);
@@ -208,13 +218,13 @@ impl Viewer {
         Some(found.await)
     }
 
-    /// The viewer's log-ins that have not ended, newest first, at most 100.
+    /// Active sessions of the viewer, newest first, at most 100.
     async fn sessions(&self) -> Option<async_graphql::Result<Vec<Session>>> {
         let sessions = identity::sessions(&self.scope.op).await.map_err(|error| fault(&error));
         Some(sessions.map(|rows| rows.into_iter().map(Session::of).collect()))
     }
 
-    /// What the viewer is told about all their posts and products: views, reach, sales.
+    /// Analytics of all the viewer's posts and products: views, reach and sales.
     async fn analytics(&self) -> ViewerAnalytics {
         ViewerAnalytics::of(self.viewer.user_id, &self.scope)
     }
