@@ -96,7 +96,7 @@ function Plaza({ session, socket }: { session: Session; socket: Socket }) {
   const { api, arrivals } = useMemo(() => {
     const arrivals = new Arrivals();
     return { arrivals, api: createApi(session, socket, arrivals) };
-    // The person is not read here, but begins it anew.
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the person is not read here, but begins it anew
   }, [session, socket, userId]);
   useEffect(() => () => socket.terminate(), [socket, userId]);
   return (

@@ -1,5 +1,5 @@
 import type { Fetcher, FetcherParams } from '@graphiql/toolkit';
-import { getOperationAST, parse } from 'graphql';
+import { getOperationAST, parse, type ExecutionResult } from 'graphql';
 import type { Client } from 'graphql-ws';
 import { ENDPOINT, plazaFetch } from '../shared/http';
 import { IDEMPOTENCY_KEY, newKey } from '../shared/idempotency';
@@ -19,9 +19,9 @@ export function createFetcher(session: Session, socket: Client): Fetcher {
     const token = await session.accessToken();
     if (token) headers.set('authorization', `Bearer ${token}`);
     if (kind === 'mutation') headers.set(IDEMPOTENCY_KEY, newKey());
-    for (const [name, value] of Object.entries((options?.headers ?? {}) as Record<string, unknown>)) headers.set(name, String(value));
+    for (const [name, value] of Object.entries(options?.headers ?? {})) headers.set(name, String(value));
     const response = await plazaFetch(ENDPOINT, { method: 'POST', headers, body: JSON.stringify(params) });
-    return response.json();
+    return (await response.json()) as ExecutionResult;
   };
 }
 

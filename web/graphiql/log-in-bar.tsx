@@ -1,4 +1,5 @@
-import { useState, type FormEvent } from 'react';
+import { useState, type SubmitEvent } from 'react';
+import { fieldOf } from '../shared/form';
 import type { Session } from '../shared/session';
 import { useSession } from '../shared/use-session';
 
@@ -31,12 +32,12 @@ function LogInForm({ session }: { session: Session }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
 
-  async function submit(event: FormEvent<HTMLFormElement>) {
+  async function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     setBusy(true);
     try {
-      const [refusal] = await session.logIn({ handle: String(form.get('handle')), password: String(form.get('password')) });
+      const [refusal] = await session.logIn({ handle: fieldOf(form, 'handle'), password: fieldOf(form, 'password') });
       setProblem(refusal ? refusal.message : null);
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error));

@@ -150,7 +150,8 @@ export class Session {
       else this.#take(granted);
     };
     // Absent on a page that did not come over TLS or from this machine; tabs that trade the same token within 10 s then get the same new one.
-    if (navigator.locks) await navigator.locks.request(this.storageKey, trade);
+    const locks = navigator.locks as LockManager | undefined;
+    if (locks) await locks.request(this.storageKey, trade);
     else await trade();
   }
 

@@ -77,6 +77,7 @@ export function createSocket(session: Session): Client {
  * Subscribes so that nothing is missed or told twice when the socket breaks. Every event of plaza's has a cursor; the socket sends this payload
  * again after a reconnect, so the last cursor is put into it as `$after`.
  */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the socket is asked for it, too
 export function subscribeResuming<Data extends Record<string, unknown>>(socket: Client, payload: SubscribePayload, sink: Sink<{ data?: Data | null }>): () => void {
   const takesAfter = /\$after\b/.test(payload.query);
   // The socket holds on to this object and writes it out anew at each attempt.

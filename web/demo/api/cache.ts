@@ -167,7 +167,7 @@ function afterMutations(person: LoggedIn | null): Updaters {
     // Not asked for again: the list at plaza is a moment behind.
     followRequestAccept: (_data: Answer, { input }: Input, cache: Cache) => remove(cache, VIEWER, 'followRequests', `User:${input.userId}`),
     followRequestReject: (_data: Answer, { input }: Input, cache: Cache) => remove(cache, VIEWER, 'followRequests', `User:${input.userId}`),
-  } as Updaters;
+  };
 }
 
 const COUNT = {

@@ -18,7 +18,7 @@ declare module 'urql' {
 }
 
 export function codesOf(error: CombinedError | undefined): string[] {
-  return (error?.graphQLErrors ?? []).map(({ extensions }) => String(extensions.code ?? 'UNKNOWN'));
+  return (error?.graphQLErrors ?? []).map(({ extensions }) => (typeof extensions.code === 'string' ? extensions.code : 'UNKNOWN'));
 }
 
 /** A client for one person (or for nobody): its cache ends with the log-in. */

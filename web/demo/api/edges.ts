@@ -50,5 +50,5 @@ export function newestFirst(cache: Cache, edges: string[]): string[] {
 }
 
 export function timeOf(cache: Cache, edge: string): number {
-  return Date.parse(String(cache.resolve(cache.resolve(edge, 'node') as string, 'createdAt')));
+  return Date.parse(cache.resolve(cache.resolve(edge, 'node') as string, 'createdAt') as string);
 }

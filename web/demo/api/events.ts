@@ -70,7 +70,7 @@ function isListed(cache: Cache, { field, node }: List, told: Told): boolean {
 
 /** Older than all that is loaded, and there is more: the next page brings it. */
 function isFurtherDown(cache: Cache, told: Told): boolean {
-  const time = Date.parse(String(cache.resolve(`Post:${told.node.id}`, 'createdAt')));
+  const time = Date.parse(cache.resolve(`Post:${told.node.id}`, 'createdAt') as string);
   const pages = everyPage(cache, VIEWER, 'home');
   const more = pages.some((page) => cache.resolve(cache.resolve(page, 'pageInfo') as string, 'hasNextPage') === true);
   const oldest = Math.min(...pages.flatMap((page) => edgesOf(cache, page)).map((each) => timeOf(cache, each)));

@@ -35,7 +35,7 @@ export function usePages<Data, Variables extends AnyVariables & { after?: string
   const { query, connection, pause = false } = options;
   const first = { ...options.variables, after: null } as unknown as Variables;
   const client = useClient();
-  const [{ data, error, fetching }, execute] = useQuery<Data, Variables>({ query, variables: first, pause } as Parameters<typeof useQuery<Data, Variables>>[0]);
+  const [{ data, error, fetching }, execute] = useQuery<Data, Variables>({ query, variables: first, pause });
   const [more, setMore] = useState<{ loading: boolean; error?: CombinedError | undefined }>({ loading: false });
   const loading = useRef(false);
   const list = data ? connection(data) : undefined;

@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from 'react';
+import { useState, type SubmitEvent } from 'react';
 import { useQuery } from 'urql';
 import { graphql, type ResultOf } from '../../shared/graphql';
 import { isNoSuchThing } from '../api/problem';
@@ -74,7 +74,7 @@ function Buy({ product }: { product: Product }) {
   if (product.stock === 0 && !orderId) return <p className="status status-rejected">Sold out</p>;
   if (!me) return <Link to="/login" className="button">Log in to buy</Link>;
 
-  const buy = async (event: FormEvent<HTMLFormElement>) => {
+  const buy = async (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const data = await run({ input: { lines: [{ productId: product.id, quantity: pieces }] } });
     if (!data?.orderPlace?.order) return;

@@ -1,6 +1,7 @@
-import { useState, type FormEvent } from 'react';
+import { useState, type SubmitEvent } from 'react';
 import { useQuery } from 'urql';
 import { useAction } from '../api/use-action';
+import { fieldOf } from '../../shared/form';
 import { graphql, type ResultOf } from '../../shared/graphql';
 import { toast } from '../live/toasts';
 import { useLogIn } from '../me';
@@ -55,10 +56,10 @@ function ProfileForm({ user }: { user: User }) {
   const { run, busy, problem } = useAction(Save);
   const [bio, setBio] = useState(user.bio);
   const left = BIO - Array.from(bio).length;
-  const save = async (event: FormEvent<HTMLFormElement>) => {
+  const save = async (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    const input = { displayName: String(form.get('displayName') ?? ''), bio, isPrivate: form.get('isPrivate') === 'on' };
+    const input = { displayName: fieldOf(form, 'displayName'), bio, isPrivate: form.get('isPrivate') === 'on' };
     if (await run({ input })) toast('done', 'Profile saved.', { label: 'View', run: () => location.assign(paths.person(user.handle)) });
   };
   return (

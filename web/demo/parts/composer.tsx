@@ -1,4 +1,4 @@
-import { useId, useState, type ClipboardEvent, type DragEvent, type FormEvent, type KeyboardEvent } from 'react';
+import { useId, useState, type ClipboardEvent, type DragEvent, type SubmitEvent, type KeyboardEvent } from 'react';
 import { useQuery } from 'urql';
 import { useDraft } from '../api/draft';
 import { useAction } from '../api/use-action';
@@ -69,7 +69,7 @@ function WritingField({ label, placeholder, limit, send, busy, place, attachment
     if (busy || unready || length === 0 || over) return;
     if (await submit(text)) sent(text);
   };
-  const onSubmit = (event: FormEvent) => {
+  const onSubmit = (event: SubmitEvent) => {
     event.preventDefault();
     void trySend();
   };
