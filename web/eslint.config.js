@@ -24,6 +24,9 @@ export default tseslint.config(
       'react-hooks/set-state-in-effect': 'off',
     },
   },
-  { files: ['build/**', 'tests/**', '*.js'], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
+  {
+    files: ['build/**', 'tests/**', '*.js'],
+    languageOptions: { globals: { ...globals.node, ...globals.browser } },
+  },
   { files: ['public/**'], languageOptions: { globals: globals.browser } },
 );

@@ -3,7 +3,10 @@ import { defineConfig } from 'vite';
 
 /** A plaza that runs: what `npm run dev` and `npm run preview` talk to. */
 const plaza = process.env.PLAZA_URL ?? 'http://127.0.0.1:4000';
-const proxy = { '/graphql': { target: plaza, ws: true, changeOrigin: true }, '/media': { target: plaza, changeOrigin: true } };
+const proxy = {
+  '/graphql': { target: plaza, ws: true, changeOrigin: true },
+  '/media': { target: plaza, changeOrigin: true },
+};
 
 export default defineConfig({
   plugins: [react()],

@@ -9,7 +9,13 @@ const TEXT = /\.(js|css|html|svg|json|webmanifest|txt|ttf)$/;
 /** Below this a header costs more than it saves. */
 const WORTH_IT = 1_000;
 
-const brotli = (bytes) => promisify(brotliCompress)(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } });
+const brotli = (bytes) =>
+  promisify(brotliCompress)(bytes, {
+    params: {
+      [constants.BROTLI_PARAM_QUALITY]: 11,
+      [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+    },
+  });
 
 /** What a file takes on the wire, by its name in `dist`. */
 const weights = new Map();
@@ -23,8 +29,12 @@ for (const entry of await readdir(dist, { recursive: true, withFileTypes: true }
   if (!TEXT.test(name) || bytes.length < WORTH_IT) continue;
   // Names of assets hold their hash: what was packed once stays good.
   const known = name.startsWith('assets/') ? await readFile(`${path}.br`).catch(() => null) : null;
-  const packed = known ? { br: known } : { br: await brotli(bytes), gz: await promisify(gzip)(bytes, { level: 9 }) };
-  for (const [ending, smaller] of Object.entries(packed)) if (smaller.length < bytes.length && smaller !== known) await writeFile(`${path}.${ending}`, smaller);
+  const packed = known
+    ? { br: known }
+    : { br: await brotli(bytes), gz: await promisify(gzip)(bytes, { level: 9 }) };
+  for (const [ending, smaller] of Object.entries(packed))
+    if (smaller.length < bytes.length && smaller !== known)
+      await writeFile(`${path}.${ending}`, smaller);
   weights.set(name, Math.min(bytes.length, packed.br.length));
 }
 
@@ -42,15 +52,22 @@ function loadedBy(page) {
   };
   visit(page);
   // The one font file that Latin texts need; the other scripts' come with their letters.
-  for (const name of weights.keys()) if (page === 'index.html' && /figtree-latin-wght-normal/.test(name)) files.add(name);
+  for (const name of weights.keys())
+    if (page === 'index.html' && /figtree-latin-wght-normal/.test(name)) files.add(name);
   return files;
 }
 
 const sum = (files) => [...files].reduce((total, name) => total + (weights.get(name) ?? 0), 0);
 const home = loadedBy('index.html');
 // The editor loads its languages and workers as it goes: all that the demo does not need is counted.
-const demo = new Set(Object.values(manifest).filter(({ src }) => src?.startsWith('demo/')).flatMap(({ file, css = [] }) => [file, ...css]));
-const playground = [...weights.keys()].filter((name) => name.startsWith('assets/') && !demo.has(name));
+const demo = new Set(
+  Object.values(manifest)
+    .filter(({ src }) => src?.startsWith('demo/'))
+    .flatMap(({ file, css = [] }) => [file, ...css]),
+);
+const playground = [...weights.keys()].filter(
+  (name) => name.startsWith('assets/') && !demo.has(name),
+);
 
 const KB = 1_000;
 const budgets = [

@@ -5,7 +5,11 @@ import { EXAMPLES, type Ask, type Example } from './examples';
 function Icon() {
   return (
     <svg viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="1.5" aria-hidden="true">
-      <path d="M4 5h16M4 12h10M4 19h7M17 14l4 3-4 3z" strokeLinecap="round" strokeLinejoin="round" />
+      <path
+        d="M4 5h16M4 12h10M4 19h7M17 14l4 3-4 3z"
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      />
     </svg>
   );
 }

@@ -9,7 +9,12 @@ export function LogInBar({ session }: { session: Session }) {
   return (
     <header className="bar">
       <a className="bar-brand" href="/">
-        <img src={new URL('../shared/plaza.svg', import.meta.url).href} alt="" width="24" height="24" />
+        <img
+          src={new URL('../shared/plaza.svg', import.meta.url).href}
+          alt=""
+          width="24"
+          height="24"
+        />
         plaza
       </a>
       {person ? (
@@ -37,7 +42,10 @@ function LogInForm({ session }: { session: Session }) {
     const form = new FormData(event.currentTarget);
     setBusy(true);
     try {
-      const [refusal] = await session.logIn({ handle: fieldOf(form, 'handle'), password: fieldOf(form, 'password') });
+      const [refusal] = await session.logIn({
+        handle: fieldOf(form, 'handle'),
+        password: fieldOf(form, 'password'),
+      });
       setProblem(refusal ? refusal.message : null);
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error));
@@ -49,8 +57,22 @@ function LogInForm({ session }: { session: Session }) {
   return (
     <form className="bar-person" onSubmit={(event) => void submit(event)}>
       <span role="alert">{problem}</span>
-      <input name="handle" aria-label="Handle" placeholder="handle" autoComplete="username" autoCapitalize="none" required />
-      <input name="password" aria-label="Password" placeholder="password" type="password" autoComplete="current-password" required />
+      <input
+        name="handle"
+        aria-label="Handle"
+        placeholder="handle"
+        autoComplete="username"
+        autoCapitalize="none"
+        required
+      />
+      <input
+        name="password"
+        aria-label="Password"
+        placeholder="password"
+        type="password"
+        autoComplete="current-password"
+        required
+      />
       <button type="submit" disabled={busy}>
         {busy ? 'Logging in…' : 'Log in'}
       </button>

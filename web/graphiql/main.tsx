@@ -19,7 +19,9 @@ const socket = createSocket(session);
 const fetcher: Fetcher = createFetcher(session, socket);
 
 const ask: Ask = async <Data,>(query: string) => {
-  const answer = (await Promise.resolve(fetcher({ query })).catch(() => null)) as { data?: Data } | null;
+  const answer = (await Promise.resolve(fetcher({ query })).catch(() => null)) as {
+    data?: Data;
+  } | null;
   return answer?.data ?? null;
 };
 
@@ -51,7 +53,12 @@ function Playground() {
     <>
       <LogInBar session={session} />
       <main className="playground">
-        <GraphiQL fetcher={fetcher} plugins={[examples, HISTORY_PLUGIN]} visiblePlugin={examples} defaultQuery={WELCOME} />
+        <GraphiQL
+          fetcher={fetcher}
+          plugins={[examples, HISTORY_PLUGIN]}
+          visiblePlugin={examples}
+          defaultQuery={WELCOME}
+        />
       </main>
     </>
   );

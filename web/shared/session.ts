@@ -104,7 +104,12 @@ export class Session {
     return this.#take((await request(LogIn, { input: { ...input, deviceToken } })).logIn);
   }
 
-  async signUp(input: { handle: string; email: string; displayName: string; password: string }): Promise<UserError[]> {
+  async signUp(input: {
+    handle: string;
+    email: string;
+    displayName: string;
+    password: string;
+  }): Promise<UserError[]> {
     return this.#take((await request(SignUp, { input })).signUp);
   }
 
@@ -164,7 +169,14 @@ export class Session {
     if (granted.deviceToken) localStorage.setItem(this.#deviceKey, granted.deviceToken);
     const { accessToken, refreshToken } = granted;
     const { id: userId, handle, displayName } = user;
-    const next = { userId, handle, displayName, accessToken, refreshToken, expiresAt: Date.parse(granted.expiresAt) };
+    const next = {
+      userId,
+      handle,
+      displayName,
+      accessToken,
+      refreshToken,
+      expiresAt: Date.parse(granted.expiresAt),
+    };
     localStorage.setItem(this.storageKey, JSON.stringify(next));
     this.left = false;
     this.#adopt(next);

@@ -32,12 +32,28 @@ function useEntering(enter: (form: FormData) => Promise<UserError[]>) {
 
 export function LogInPage() {
   const session = useLogIn();
-  const { busy, problem, onSubmit } = useEntering((form) => session.logIn({ handle: fieldOf(form, 'handle'), password: fieldOf(form, 'password') }));
+  const { busy, problem, onSubmit } = useEntering((form) =>
+    session.logIn({ handle: fieldOf(form, 'handle'), password: fieldOf(form, 'password') }),
+  );
   return (
     <Page title="Log in">
       <form className="entrance" onSubmit={onSubmit}>
-        <Field label="Handle" name="handle" autoComplete="username" autoCapitalize="none" spellCheck={false} autoFocus problem={problem} />
-        <Field label="Password" name="password" type="password" autoComplete="current-password" problem={problem} />
+        <Field
+          label="Handle"
+          name="handle"
+          autoComplete="username"
+          autoCapitalize="none"
+          spellCheck={false}
+          autoFocus
+          problem={problem}
+        />
+        <Field
+          label="Password"
+          name="password"
+          type="password"
+          autoComplete="current-password"
+          problem={problem}
+        />
         <ProblemLine problem={problem} />
         <button type="submit" className="button button-wide" disabled={busy}>
           {busy ? 'Logging in…' : 'Log in'}
@@ -53,16 +69,52 @@ export function LogInPage() {
 export function SignUpPage() {
   const session = useLogIn();
   const { busy, problem, onSubmit } = useEntering((form) =>
-    session.signUp({ handle: fieldOf(form, 'handle'), displayName: fieldOf(form, 'displayName'), email: fieldOf(form, 'email'), password: fieldOf(form, 'password') }),
+    session.signUp({
+      handle: fieldOf(form, 'handle'),
+      displayName: fieldOf(form, 'displayName'),
+      email: fieldOf(form, 'email'),
+      password: fieldOf(form, 'password'),
+    }),
   );
   const unplaced = problem && Object.keys(problem.fields).length === 0 ? problem : null;
   return (
     <Page title="Sign up">
       <form className="entrance" onSubmit={onSubmit}>
-        <Field label="Name" name="displayName" autoComplete="name" maxLength={60} autoFocus problem={problem} />
-        <Field label="Handle" name="handle" autoComplete="username" autoCapitalize="none" spellCheck={false} pattern="[A-Za-z0-9_]{3,30}" hint="3 to 30 letters, digits and _" problem={problem} />
-        <Field label="E-mail" name="email" type="email" autoComplete="email" maxLength={254} problem={problem} />
-        <Field label="Password" name="password" type="password" autoComplete="new-password" minLength={8} hint="8 characters or more" problem={problem} />
+        <Field
+          label="Name"
+          name="displayName"
+          autoComplete="name"
+          maxLength={60}
+          autoFocus
+          problem={problem}
+        />
+        <Field
+          label="Handle"
+          name="handle"
+          autoComplete="username"
+          autoCapitalize="none"
+          spellCheck={false}
+          pattern="[A-Za-z0-9_]{3,30}"
+          hint="3 to 30 letters, digits and _"
+          problem={problem}
+        />
+        <Field
+          label="E-mail"
+          name="email"
+          type="email"
+          autoComplete="email"
+          maxLength={254}
+          problem={problem}
+        />
+        <Field
+          label="Password"
+          name="password"
+          type="password"
+          autoComplete="new-password"
+          minLength={8}
+          hint="8 characters or more"
+          problem={problem}
+        />
         <ProblemLine problem={unplaced} />
         <button type="submit" className="button button-wide" disabled={busy}>
           {busy ? 'Signing up…' : 'Sign up'}
