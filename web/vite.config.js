@@ -16,7 +16,7 @@ export default defineConfig({
     target: 'es2022',
     // All that run what the target asks for know it themselves.
     modulePreload: { polyfill: false },
-    // For build/compress.mjs, which weighs what a page loads.
+    // For build/weigh.mjs, which weighs what a page loads.
     manifest: true,
     rollupOptions: { input: { demo: 'index.html', graphiql: 'graphiql.html' } },
     // Monaco alone is 2.8 MB; it is loaded by the playground only.
