@@ -7,6 +7,14 @@ web_modules() {
     [[ ! -e $installed || package-lock.json -nt $installed ]] || return 0
     say "fetching what the front end is built with"
     # Not `npm ci`: it refuses a lock file that lacks optional parts for other machines, which a registry need not have.
-    npm install --no-save --no-audit --no-fund </dev/null >"$LOG/web" 2>&1 || { tail -n 10 "$LOG/web" >&2; die "npm install failed: see $LOG/web"; }
+    npm install --no-save --no-audit --no-fund </dev/null >"$LOG/web" 2>&1 || {
+        tail -n 10 "$LOG/web" >&2
+        die "npm install failed: see $LOG/web"
+    }
     touch "$installed"
+}
+
+# Whether the last fetch failed because of the registry (not reached, or without a package), not because of us.
+web_registry_failed() {
+    grep -Eq 'npm (ERR!|error) code (E404|ETARGET|E5[0-9]{2}|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENETUNREACH|ECONN[A-Z]+|ERR_SOCKET_TIMEOUT)' "$LOG/web"
 }
