@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# What the front end is checked and built with.
+# What the front end and the JavaScript client are checked and built with.
 
-# In web/: fetched, unless it is there and as new as its lock file.
+# In their folder: fetched, unless it is there and as new as its lock file.
 web_modules() {
     local installed=node_modules/.package-lock.json
     [[ ! -e $installed || package-lock.json -nt $installed ]] || return 0
-    say "fetching what the front end is built with"
+    say "fetching the packages of ${PWD#"$ROOT"/}"
     # Not `npm ci`: it refuses a lock file that lacks optional parts for other machines, which a registry need not have.
     npm install --no-save --no-audit --no-fund </dev/null >"$LOG/web" 2>&1 || {
         tail -n 10 "$LOG/web" >&2
