@@ -1,11 +1,11 @@
 // @plaza/client (clients/js) against a plaza of its own, through a network that breaks.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import net from 'node:net';
 import test from 'node:test';
 import WebSocket from 'ws';
 import { MemoryStore, PlazaClient } from '../../clients/js/dist/index.js';
 import { random } from './specification/generator.mjs';
+import { pause, tunnel, until } from './support/tunnel.mjs';
 
 const url = process.env.PLAZA_URL;
 assert.ok(url, 'PLAZA_URL is not set');
@@ -16,16 +16,6 @@ const POSTS = `query Posts($after: String) { viewer { user {
   posts(first: 50, after: $after) { nodes { text } pageInfo { hasNextPage endCursor } } } } }`;
 const HOME = `subscription Home($after: String) {
   homeUpdated(after: $after) { cursor node { text } } }`;
-
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function until(what, holds) {
-  for (let tries = 0; tries < 1_200; tries += 1) {
-    if (await holds()) return;
-    await pause(50);
-  }
-  assert.fail(`it did not come to this: ${what}`);
-}
 
 /** A client that ends with the test, also when the test fails: it would go on for ever. */
 function newClient(t, options) {
@@ -57,57 +47,6 @@ async function postsOf(client) {
   }
 }
 
-/** A way to the server that can be cut: every connection is reset, in whatever state it is. */
-async function tunnel(t) {
-  const target = new URL(url);
-  const pairs = new Set();
-  let closed = false;
-  const server = net.createServer((near) => {
-    if (closed) return near.resetAndDestroy();
-    const far = net.connect(Number(target.port), target.hostname);
-    const pair = { near, far };
-    pairs.add(pair);
-    for (const socket of [near, far]) {
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        near.destroy();
-        far.destroy();
-        pairs.delete(pair);
-      });
-    }
-    near.pipe(far);
-    far.pipe(near);
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const reset = () => {
-    for (const { near, far } of pairs) {
-      near.resetAndDestroy();
-      far.destroy();
-    }
-  };
-  t.after(() => {
-    reset();
-    server.close();
-  });
-  return {
-    url: `http://127.0.0.1:${server.address().port}${target.pathname}`,
-    /** Nothing passes for so long. */
-    async cut(ms) {
-      closed = true;
-      reset();
-      await pause(ms);
-      closed = false;
-    },
-    /** What is under way reaches the server, but no response comes back. */
-    deafen: () => {
-      for (const { near, far } of pairs) {
-        far.unpipe(near);
-        setTimeout(() => near.resetAndDestroy(), 30);
-      }
-    },
-  };
-}
-
 /** A client whose process can be killed: nothing of it reaches the network or the store after. */
 function newProcess(t, options) {
   let killed = false;
@@ -136,7 +75,7 @@ test(
   async (t) => {
     const seed = Number(process.env.PLAZA_SEED ?? Math.floor(Math.random() * 2 ** 32));
     const chance = random(seed);
-    const way = await tunnel(t);
+    const way = await tunnel(t, url);
     const { store, client: direct } = await newUser(t);
     const start = () => newProcess(t, { url: way.url, store, deadlineMs: 2_000 });
     let running = start();
@@ -198,7 +137,7 @@ test(
   'a subscription through breaks has the events of an unbroken one, each once, in its order',
   { timeout: 120_000 },
   async (t) => {
-    const way = await tunnel(t);
+    const way = await tunnel(t, url);
     const { store, client } = await newUser(t);
     const listen = (options) => {
       const texts = [];
