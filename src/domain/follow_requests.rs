@@ -37,7 +37,7 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>
 }
 
 /// Lets those follow a person who is no longer private that had asked to: the oldest requests above
-/// a follow id first, at most [`PIECE`] of them; another job is appended for the rest. A person who
+/// a follow id first, at most `PIECE` of them; another job is appended for the rest. A person who
 /// is private again answers the others themselves.
 ///
 /// # Errors

@@ -154,7 +154,7 @@ impl Search {
     }
 
     /// What is found below a place, the best `first` that the viewer may see, past any number that
-    /// they may not: at most [`ROUNDS`] times a statement on every shard.
+    /// they may not: at most `ROUNDS` times a statement on every shard.
     ///
     /// # Errors
     /// No shard answered.

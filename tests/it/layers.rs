@@ -36,7 +36,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
         ],
     ),
     ("telemetry", &["protocol"]),
-    ("hostile", &["domain", "graphql"]),
+    ("hostile", &["domain", "graphql", "protocol"]),
     ("lifecycle", &[]),
     ("config", &[]),
 ];

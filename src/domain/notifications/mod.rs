@@ -151,7 +151,7 @@ async fn gather(op: &Operation, search: Search) -> Result<Gathered, DomainError>
 }
 
 /// The viewer's notifications, newest first; cursor = notification id. A page is full unless the
-/// list ends, or [`gather`] has come to its bound: then the end is where to go on.
+/// list ends, or `gather` has come to its bound: then the end is where to go on.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; a shard that is away.

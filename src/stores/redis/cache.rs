@@ -9,7 +9,7 @@
 //!
 //! One load per key at a time: within a process by `flight.rs`, across processes by `lease.rs`. A
 //! hot key seldom expires at all, because the nearer its end, the likelier one of its readers loads
-//! it anew ([`early`]); jitter keeps keys from expiring together.
+//! it anew (`early`); jitter keeps keys from expiring together.
 
 use std::collections::HashMap;
 use std::time::Duration;
