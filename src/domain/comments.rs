@@ -11,7 +11,7 @@ use crate::ids::{CommentId, Id, PostId, UserId};
 use crate::protocol::events::Event;
 use crate::stores::postgres::{Connection, comments as store, posts as post_rows};
 
-pub use super::threads::{by_post, first_of_many, forget_cached, replies, replies_of_many};
+pub use super::threads::{by_post, first_of_many, replies, replies_of_many};
 pub use crate::stores::postgres::comments::Comment;
 
 /// How deep a thread goes: a comment at this depth cannot be answered.

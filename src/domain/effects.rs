@@ -1,5 +1,5 @@
-//! What projections cause outside their shards: caches are told again, and timelines forgotten
-//! again, after the followee's shard knows the follower.
+//! Runs the effects of projections: invalidates caches a second time, forgets timelines once the
+//! followee's shard has the follower, and wakes subscriptions.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,11 +12,12 @@ use super::posts::{self, Post};
 use super::products::Product;
 use super::profile_counts::{FollowerCount, ProfileCounts};
 use super::relations::Relations;
+use super::threads::FirstComments;
 use super::users::User;
-use super::{Domain, DomainError, Operation, cache_trust, comments, products};
+use super::{Domain, DomainError, Operation, cache_trust, products};
 use crate::ids::{PostId, ProductId, UserId};
 use crate::read_models::profile_counts::{self, VersionsRow};
-use crate::read_models::projection::Effects;
+use crate::read_models::projection::{Effect, EffectHandler};
 use crate::read_models::shares;
 use crate::stores::StoreError;
 use crate::stores::postgres::Connection;
@@ -32,36 +33,103 @@ fn store_error(error: DomainError) -> StoreError {
     }
 }
 
-#[async_trait]
-impl Effects for Arc<Domain> {
-    async fn posts_changed(
-        &self,
-        changed: &[(PostId, i64, bool)],
-        commented: &[(PostId, i64)],
-    ) -> Result<(), StoreError> {
-        let versions: Vec<(PostId, i64)> =
-            changed.iter().map(|(post, version, _)| (*post, *version)).collect();
-        let deleted: Vec<(PostId, i64)> = changed
-            .iter()
-            .filter(|(_, _, deleted)| *deleted)
-            .map(|(post, _, _)| (*post, posts::DELETED))
-            .collect();
-        self.redis.invalidate::<posts::PostCounts>(&versions).await?;
-        comments::forget_cached(self, commented).await.map_err(store_error)?;
-        self.redis.invalidate::<Post>(&deleted).await
+/// Effects of one kind are run together, so that a batch costs a round trip a kind.
+#[derive(Default)]
+struct ByKind {
+    posts: Vec<(PostId, i64)>,
+    deleted: Vec<(PostId, i64)>,
+    commented: Vec<(PostId, i64)>,
+    shares: Vec<(PostId, i64)>,
+    shares_unknown: Vec<PostId>,
+    profiles: BTreeSet<UserId>,
+    follows: Vec<UserId>,
+    users: Vec<(UserId, i64)>,
+    products: Vec<(ProductId, i64)>,
+    orders: Vec<UserId>,
+    notified: BTreeSet<UserId>,
+    authors_of: Vec<PostId>,
+    sellers_of: Vec<ProductId>,
+}
+
+impl ByKind {
+    fn of(effects: &[Effect]) -> Self {
+        let mut kinds = Self::default();
+        for effect in effects {
+            kinds.add(*effect);
+        }
+        kinds
     }
 
-    async fn people_changed(&self, people: &[UserId]) -> Result<(), StoreError> {
+    fn add(&mut self, effect: Effect) {
+        match effect {
+            Effect::PostChanged { post, version, deleted } => {
+                self.posts.push((post, version));
+                if deleted {
+                    self.deleted.push((post, posts::DELETED));
+                }
+            }
+            Effect::CommentsChanged { post, version } => self.commented.push((post, version)),
+            Effect::SharesChanged { post, version: Some(version) } => {
+                self.shares.push((post, version));
+            }
+            Effect::SharesChanged { post, version: None } => self.shares_unknown.push(post),
+            Effect::ProfileChanged(user) => {
+                self.profiles.insert(user);
+            }
+            Effect::FollowsChanged(user) => {
+                self.profiles.insert(user);
+                self.follows.push(user);
+            }
+            Effect::UserChanged { user, version } => self.users.push((user, version)),
+            Effect::ProductChanged { product, version } => self.products.push((product, version)),
+            Effect::OrdersChanged(buyer) => self.orders.push(buyer),
+            Effect::Notified(user) => {
+                self.notified.insert(user);
+            }
+            Effect::AuthorNotified(post) => self.authors_of.push(post),
+            Effect::SellerNotified(product) => self.sellers_of.push(product),
+        }
+    }
+}
+
+#[async_trait]
+impl EffectHandler for Arc<Domain> {
+    async fn run(&self, effects: &[Effect]) -> Result<(), StoreError> {
+        let kinds = ByKind::of(effects);
+        self.redis.invalidate::<posts::PostCounts>(&kinds.posts).await?;
+        self.redis.invalidate::<FirstComments>(&kinds.commented).await?;
+        self.redis.invalidate::<Post>(&kinds.deleted).await?;
+        self.redis.invalidate::<User>(&kinds.users).await?;
+        self.redis.invalidate::<Product>(&kinds.products).await?;
+        self.redis.invalidate::<ShareCounts>(&kinds.shares).await?;
+        self.invalidate_shares(&kinds.shares_unknown).await?;
+        self.invalidate_profiles(&kinds.profiles).await?;
+        // Between a follow and this moment, a fan-out could not see the new follower; a timeline
+        // built in between may lack its post.
+        self.redis.forget_timelines(&kinds.follows).await?;
+        self.redis.wake(&kinds.orders, Cause::Orders).await?;
+        let notified = recipients(self, &kinds).await?;
+        self.redis.wake(&notified, Cause::Notifications).await
+    }
+
+    async fn distrust_caches(&self) {
+        cache_trust::raise_until_done(self).await;
+    }
+}
+
+impl Domain {
+    /// What is cached of these users' counts and relations is older than their rows.
+    async fn invalidate_profiles(&self, users: &BTreeSet<UserId>) -> Result<(), StoreError> {
+        if users.is_empty() {
+            return Ok(());
+        }
         let session = self.primary();
+        let users = users.iter().copied();
         let versions = self
             .cluster
-            .scatter_ids(
-                &session,
-                people.iter().copied(),
-                async |connection: &mut Connection, ids: &[_]| {
-                    profile_counts::versions(connection, ids).await
-                },
-            )
+            .scatter_ids(&session, users, async |connection: &mut Connection, ids: &[_]| {
+                profile_counts::versions(connection, ids).await
+            })
             .await
             .complete()?;
         let versions: Vec<VersionsRow> = versions.into_iter().flatten().collect();
@@ -73,55 +141,33 @@ impl Effects for Arc<Domain> {
         self.redis.invalidate::<FollowerCount>(&of(|row| row.followers)).await
     }
 
-    async fn follows_changed(&self, followers: &[UserId]) -> Result<(), StoreError> {
-        // Between a follow and this moment, a fan-out could not see the new follower; a timeline
-        // built in between may lack its post.
-        self.people_changed(followers).await?;
-        self.redis.forget_timelines(followers).await
-    }
-
-    async fn notified(
-        &self,
-        people: &[UserId],
-        posts: &[PostId],
-        products: &[ProductId],
-    ) -> Result<(), StoreError> {
-        let op = Operation::internal(self, LOOK_UP);
-        let mut people: BTreeSet<UserId> = people.iter().copied().collect();
-        people.extend(posts::authors_of(&op, posts).await.map_err(store_error)?);
-        people.extend(products::sellers_of(&op, products).await.map_err(store_error)?);
-        self.redis.wake(&people.into_iter().collect::<Vec<_>>(), Cause::Notifications).await
-    }
-
-    async fn shares_changed(&self, posts: &[PostId]) -> Result<(), StoreError> {
+    /// The same for counts of reposts and quotes whose versions are not known.
+    async fn invalidate_shares(&self, posts: &[PostId]) -> Result<(), StoreError> {
+        if posts.is_empty() {
+            return Ok(());
+        }
         let session = self.primary();
+        let posts = posts.iter().copied();
         let counts = self
             .cluster
-            .scatter_ids(
-                &session,
-                posts.iter().copied(),
-                async |connection: &mut Connection, ids: &[_]| shares::load(connection, ids).await,
-            )
+            .scatter_ids(&session, posts, async |connection: &mut Connection, ids: &[_]| {
+                shares::load(connection, ids).await
+            })
             .await
             .complete()?;
         let versions: Vec<(PostId, i64)> =
             counts.into_iter().flatten().map(|row| (row.post_id, row.version)).collect();
         self.redis.invalidate::<ShareCounts>(&versions).await
     }
+}
 
-    async fn users_changed(&self, users: &[(UserId, i64)]) -> Result<(), StoreError> {
-        self.redis.invalidate::<User>(users).await
+/// Users to wake for their notifications; the owners of posts and products are looked up.
+async fn recipients(domain: &Arc<Domain>, kinds: &ByKind) -> Result<Vec<UserId>, StoreError> {
+    let mut users = kinds.notified.clone();
+    if !kinds.authors_of.is_empty() || !kinds.sellers_of.is_empty() {
+        let op = Operation::internal(domain, LOOK_UP);
+        users.extend(posts::authors_of(&op, &kinds.authors_of).await.map_err(store_error)?);
+        users.extend(products::sellers_of(&op, &kinds.sellers_of).await.map_err(store_error)?);
     }
-
-    async fn distrust_caches(&self) {
-        cache_trust::raise_until_done(self).await;
-    }
-
-    async fn orders_changed(&self, buyers: &[UserId]) -> Result<(), StoreError> {
-        self.redis.wake(buyers, Cause::Orders).await
-    }
-
-    async fn products_changed(&self, products: &[(ProductId, i64)]) -> Result<(), StoreError> {
-        self.redis.invalidate::<Product>(products).await
-    }
+    Ok(users.into_iter().collect())
 }

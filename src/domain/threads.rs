@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cached::{self, Load};
 use super::comments::Comment;
-use super::{Domain, DomainError, Fill, Operation, Page, PageRequest, policy};
+use super::{DomainError, Fill, Operation, Page, PageRequest, policy};
 use crate::ids::{CommentId, Id, PostId, UserId};
 use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, comments as store};
@@ -260,13 +260,4 @@ async fn load_first(
         (post, FirstComments { version, page: Page::from_rows(rows, first) })
     });
     Ok(pages.collect())
-}
-
-/// What is cached of these posts' comments is older than these versions: for projections, after
-/// their commit.
-///
-/// # Errors
-/// Redis is away.
-pub async fn forget_cached(domain: &Domain, posts: &[(PostId, i64)]) -> Result<(), DomainError> {
-    Ok(domain.redis.invalidate::<FirstComments>(posts).await?)
 }

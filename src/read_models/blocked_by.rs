@@ -9,7 +9,7 @@ use diesel::sql_types::{Array, BigInt};
 use diesel_async::RunQueryDsl;
 
 use super::distinct;
-use super::projection::{Effects, Projection};
+use super::projection::{Effect, Projection};
 use crate::ids::{Bucket, Id, UserId};
 use crate::outbox::Messages;
 use crate::protocol::envelope::EventEnvelope;
@@ -75,10 +75,10 @@ impl Projection for BlockedBy {
         transaction: &mut Transaction,
         shard: ShardIndex,
         events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Effect>, StoreError> {
         let pairs = pairs(events);
         if pairs.is_empty() {
-            return Ok(());
+            return Ok(self.effects(events));
         }
         let columns = |active: bool| -> (Vec<UserId>, Vec<UserId>) {
             pairs.iter().filter(|(_, is)| **is == active).map(|(pair, _)| *pair).unzip()
@@ -105,17 +105,13 @@ impl Projection for BlockedBy {
         )
         .execute(&mut **transaction)
         .await?;
-        end_follows(transaction, shard, &blocked, &blockers, events).await
+        end_follows(transaction, shard, &blocked, &blockers, events).await?;
+        Ok(self.effects(events))
     }
 
-    async fn after_commit(
-        &self,
-        effects: &dyn Effects,
-        events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
-        effects
-            .follows_changed(&distinct(pairs(events).into_keys().map(|(blocked, _)| blocked)))
-            .await
+    fn effects(&self, events: &[EventEnvelope]) -> Vec<Effect> {
+        let blocked = pairs(events).into_keys().map(|(blocked, _)| blocked);
+        distinct(blocked).into_iter().map(Effect::FollowsChanged).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Bool};
 use diesel_async::RunQueryDsl;
 
-use super::projection::{Effects, Projection};
+use super::projection::{Effect, Projection};
 use super::{distinct, follow_requests};
 use crate::ids::{Bucket, Id, UserId};
 use crate::outbox::Messages;
@@ -144,7 +144,7 @@ impl Projection for Followers {
         transaction: &mut Transaction,
         shard: ShardIndex,
         events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Effect>, StoreError> {
         follow_requests::write(transaction, events).await?;
         follow_requests::grant_late(transaction, shard, events).await?;
         let edges = edges(events);
@@ -176,27 +176,20 @@ impl Projection for Followers {
         )
         .execute(&mut **transaction)
         .await?;
-        self.switch(transaction, shard, &followees, events).await
+        self.switch(transaction, shard, &followees, events).await?;
+        Ok(self.effects(events))
     }
 
-    async fn after_commit(
-        &self,
-        effects: &dyn Effects,
-        events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
-        let mut followers = Vec::new();
-        for event in events {
-            if let Event::UserFollowed { follower_id, .. }
+    fn effects(&self, events: &[EventEnvelope]) -> Vec<Effect> {
+        let followees = distinct(events.iter().filter_map(|event| followee_of(&event.event)));
+        let followers = distinct(events.iter().filter_map(|event| match event.event {
+            Event::UserFollowed { follower_id, .. }
             | Event::UserFollowRequested { follower_id, .. }
-            | Event::UserUnfollowed { follower_id, .. } = &event.event
-            {
-                followers.push(*follower_id);
-            }
-        }
-        effects
-            .people_changed(&distinct(events.iter().filter_map(|event| followee_of(&event.event))))
-            .await?;
-        effects.follows_changed(&distinct(followers)).await
+            | Event::UserUnfollowed { follower_id, .. } => Some(follower_id),
+            _ => None,
+        }));
+        let changed = followees.into_iter().map(Effect::ProfileChanged);
+        changed.chain(followers.into_iter().map(Effect::FollowsChanged)).collect()
     }
 }
 

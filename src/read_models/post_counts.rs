@@ -6,7 +6,7 @@ use diesel::sql_types::{Array, BigInt};
 use diesel_async::RunQueryDsl;
 
 use super::distinct;
-use super::projection::{Effects, Projection};
+use super::projection::{Effect, Projection};
 use crate::ids::{Bucket, Id, PostId};
 use crate::protocol::envelope::EventEnvelope;
 use crate::protocol::events::{Aggregate, Event};
@@ -95,7 +95,7 @@ impl Projection for PostCounts {
         transaction: &mut Transaction,
         _shard: ShardIndex,
         events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Effect>, StoreError> {
         let connection: &mut Connection = transaction;
         let posts =
             distinct(events.iter().filter_map(|event| post_of(&event.event)).map(Id::as_i64));
@@ -111,27 +111,23 @@ impl Projection for PostCounts {
         )
         .execute(connection)
         .await?;
-        Ok(())
+        Ok(self.effects(events))
     }
 
-    async fn after_commit(
-        &self,
-        effects: &dyn Effects,
-        events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
+    fn effects(&self, events: &[EventEnvelope]) -> Vec<Effect> {
         let changed = events.iter().filter_map(|event| {
-            Some((
-                post_of(&event.event)?,
-                event.version,
-                matches!(event.event, Event::PostDeleted { .. }),
-            ))
+            Some(Effect::PostChanged {
+                post: post_of(&event.event)?,
+                version: event.version,
+                deleted: matches!(event.event, Event::PostDeleted { .. }),
+            })
         });
         let commented = events.iter().filter_map(|event| match event.event {
             Event::PostCommented { post_id, .. } | Event::PostReplied { post_id, .. } => {
-                Some((post_id, event.version))
+                Some(Effect::CommentsChanged { post: post_id, version: event.version })
             }
             _ => None,
         });
-        effects.posts_changed(&changed.collect::<Vec<_>>(), &commented.collect::<Vec<_>>()).await
+        changed.chain(commented).collect()
     }
 }

@@ -8,7 +8,7 @@ use diesel::sql_types::{Array, BigInt, Timestamptz};
 use diesel_async::RunQueryDsl;
 
 use super::distinct;
-use super::projection::{Effects, Projection};
+use super::projection::{Effect, Projection};
 use crate::ids::{Bucket, Id, ProductId};
 use crate::protocol::envelope::EventEnvelope;
 use crate::protocol::events::{Aggregate, Event};
@@ -104,11 +104,11 @@ impl Projection for ProductSales {
         transaction: &mut Transaction,
         _shard: ShardIndex,
         events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Effect>, StoreError> {
         let connection: &mut Connection = transaction;
         let (products, minutes): (Vec<i64>, Vec<i64>) = windows(events).into_iter().unzip();
         if products.is_empty() {
-            return Ok(());
+            return Ok(self.effects(events));
         }
         prepared(
             sql("INSERT INTO product_sales (product_id, minute, orders, quantity, amount)
@@ -124,16 +124,14 @@ impl Projection for ProductSales {
         )
         .execute(connection)
         .await?;
-        Ok(())
+        Ok(self.effects(events))
     }
 
-    async fn after_commit(
-        &self,
-        effects: &dyn Effects,
-        events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
-        let changed =
-            events.iter().filter_map(|event| Some((product_of(&event.event)?, event.version)));
-        effects.products_changed(&changed.collect::<Vec<_>>()).await
+    fn effects(&self, events: &[EventEnvelope]) -> Vec<Effect> {
+        let changed = events.iter().filter_map(|event| {
+            let product = product_of(&event.event)?;
+            Some(Effect::ProductChanged { product, version: event.version })
+        });
+        changed.collect()
     }
 }

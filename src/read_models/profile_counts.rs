@@ -6,7 +6,7 @@ use diesel::sql_types::{Array, BigInt};
 use diesel_async::RunQueryDsl;
 
 use super::distinct;
-use super::projection::{Effects, Projection};
+use super::projection::{Effect, Projection};
 use crate::ids::{Bucket, Id, UserId};
 use crate::protocol::envelope::EventEnvelope;
 use crate::protocol::events::{Aggregate, Event};
@@ -169,12 +169,12 @@ impl Projection for ProfileCounts {
         transaction: &mut Transaction,
         _shard: ShardIndex,
         events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Effect>, StoreError> {
         let connection: &mut Connection = transaction;
         let users =
             distinct(events.iter().filter_map(|event| user_of(&event.event)).map(Id::as_i64));
         if users.is_empty() {
-            return Ok(());
+            return Ok(self.effects(events));
         }
         prepared(
             sql("INSERT INTO user_counts AS c (user_id, post_count, following_count, activity_version)
@@ -189,16 +189,11 @@ impl Projection for ProfileCounts {
         )
         .execute(connection)
         .await?;
-        Ok(())
+        Ok(self.effects(events))
     }
 
-    async fn after_commit(
-        &self,
-        effects: &dyn Effects,
-        events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
-        effects
-            .people_changed(&distinct(events.iter().filter_map(|event| user_of(&event.event))))
-            .await
+    fn effects(&self, events: &[EventEnvelope]) -> Vec<Effect> {
+        let users = events.iter().filter_map(|event| user_of(&event.event));
+        distinct(users).into_iter().map(Effect::ProfileChanged).collect()
     }
 }

@@ -25,57 +25,89 @@ pub trait Projection: Send + Sync {
     /// of it are.
     fn target(&self, aggregate: Aggregate) -> Option<Bucket>;
 
-    /// Writes what the events mean, inside the transaction that moves the offset. The events are
-    /// new, in order, and all of this shard; what is written must not depend on how they are cut
-    /// into batches.
+    /// Writes what the events mean, inside the transaction that moves the offset, and returns what
+    /// must happen once it has committed. The events are new, in order, and all of this shard; what
+    /// is written must not depend on how they are cut into batches.
     async fn commit(
         &self,
         transaction: &mut Transaction,
         shard: ShardIndex,
         events: &[EventEnvelope],
-    ) -> Result<(), StoreError>;
+    ) -> Result<Vec<Effect>, StoreError>;
 
-    /// Tells others what has changed. Happens after the commit, at least once.
-    async fn after_commit(
-        &self,
-        effects: &dyn Effects,
-        events: &[EventEnvelope],
-    ) -> Result<(), StoreError>;
+    /// The effects of events whose rows an earlier run has committed, from the events alone: that
+    /// run may have died before its effects happened. They name at least what `commit` named.
+    fn effects(&self, events: &[EventEnvelope]) -> Vec<Effect>;
 }
 
-/// What a projection may cause outside its shard: given by whoever starts the projector, since
-/// caches belong to the domain.
+/// What must happen outside a projection's tables once its rows are committed. Happens at least
+/// once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// A post has changed, to this version: its counts are invalidated, and the post itself when
+    /// it was deleted.
+    PostChanged {
+        /// Which.
+        post: PostId,
+        /// Its version now, at least.
+        version: i64,
+        /// Whether it was deleted.
+        deleted: bool,
+    },
+    /// A post has new comments: its first page of them is invalidated.
+    CommentsChanged {
+        /// The post.
+        post: PostId,
+        /// The post's version now, at least.
+        version: i64,
+    },
+    /// A post's counts of reposts and quotes have changed, to this version; `None`: not known,
+    /// to be looked up.
+    SharesChanged {
+        /// The post.
+        post: PostId,
+        /// The counts' version now, at least.
+        version: Option<i64>,
+    },
+    /// A user's counts, or whom they follow, have changed.
+    ProfileChanged(UserId),
+    /// Whom a user follows, or who blocks them, has changed, and the shards of both sides have it:
+    /// their timeline is forgotten too.
+    FollowsChanged(UserId),
+    /// A user's row has changed, to this version.
+    UserChanged {
+        /// Who.
+        user: UserId,
+        /// The row's version now, at least.
+        version: i64,
+    },
+    /// A product has changed, to this version.
+    ProductChanged {
+        /// Which.
+        product: ProductId,
+        /// Its version now, at least.
+        version: i64,
+    },
+    /// An order of a user's has changed: their subscriptions are woken.
+    OrdersChanged(UserId),
+    /// A user has a new notification: their subscriptions are woken.
+    Notified(UserId),
+    /// The author of a post, to be looked up, has a new notification.
+    AuthorNotified(PostId),
+    /// The seller of a product, to be looked up, has a new notification.
+    SellerNotified(ProductId),
+}
+
+/// Runs effects: given by whoever starts the projector, since caches belong to the domain.
 #[async_trait]
-pub trait Effects: Send + Sync {
-    /// Posts have changed, to these versions; the flag: the post is deleted. Those of them that got
-    /// comments are told a second time.
-    async fn posts_changed(
-        &self,
-        posts: &[(PostId, i64, bool)],
-        commented: &[(PostId, i64)],
-    ) -> Result<(), StoreError>;
-    /// These people's counts, or whom they follow, have changed.
-    async fn people_changed(&self, people: &[UserId]) -> Result<(), StoreError>;
-    /// Whom these people follow, or who blocks them, has changed, and the shards of both sides know
-    /// it now.
-    async fn follows_changed(&self, followers: &[UserId]) -> Result<(), StoreError>;
-    /// Products have changed, to these versions.
-    async fn products_changed(&self, products: &[(ProductId, i64)]) -> Result<(), StoreError>;
-    /// These people have been told of something, and so have the authors of these posts and the
-    /// sellers of these products.
-    async fn notified(
-        &self,
-        people: &[UserId],
-        posts: &[PostId],
-        products: &[ProductId],
-    ) -> Result<(), StoreError>;
-    /// These posts are passed on or quoted more or less often than before.
-    async fn shares_changed(&self, posts: &[PostId]) -> Result<(), StoreError>;
-    /// The rows of these users have changed, to these versions.
-    async fn users_changed(&self, users: &[(UserId, i64)]) -> Result<(), StoreError>;
-    /// What an effect was to invalidate may be cached still, and it is given up: waits until nobody
-    /// trusts what was cached before, however long that takes.
+pub trait EffectHandler: Send + Sync {
+    /// Runs them all; a second time does no harm.
+    ///
+    /// # Errors
+    /// A server that is unavailable: some may have happened.
+    async fn run(&self, effects: &[Effect]) -> Result<(), StoreError>;
+
+    /// Effects were given up, and what they were to invalidate may be cached still: waits until no
+    /// process trusts what was cached before, however long that takes.
     async fn distrust_caches(&self);
-    /// Orders of these people have changed.
-    async fn orders_changed(&self, buyers: &[UserId]) -> Result<(), StoreError>;
 }

@@ -8,7 +8,7 @@ use diesel::sql_types::{Array, BigInt, Bool};
 use diesel_async::RunQueryDsl;
 
 use super::distinct;
-use super::projection::{Effects, Projection};
+use super::projection::{Effect, Projection};
 use crate::ids::{Bucket, Id, PostId};
 use crate::protocol::envelope::EventEnvelope;
 use crate::protocol::events::{Aggregate, Event};
@@ -50,6 +50,14 @@ pub async fn load(
     )
     .load(connection)
     .await?)
+}
+
+#[derive(QueryableByName)]
+struct ChangedRow {
+    #[diesel(sql_type = BigInt)]
+    post_id: PostId,
+    #[diesel(sql_type = BigInt)]
+    version: i64,
 }
 
 /// The projection.
@@ -114,16 +122,16 @@ impl Projection for Shares {
         transaction: &mut Transaction,
         _shard: ShardIndex,
         events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Effect>, StoreError> {
         let connection: &mut Connection = transaction;
         // What a batch leaves of each.
-        let shares: BTreeMap<(i64, i64), Share> = events
+        let shares: BTreeMap<(PostId, PostId), Share> = events
             .iter()
             .filter_map(|event| share(&event.event))
-            .map(|share| ((share.shared.as_i64(), share.sharing.as_i64()), share))
+            .map(|share| ((share.shared, share.sharing), share))
             .collect();
         if shares.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         prepared(
             sql("INSERT INTO shares (post_id, sharing_id, is_quote, active)
@@ -138,29 +146,30 @@ impl Projection for Shares {
         )
         .execute(connection)
         .await?;
-        prepared(
+        let changed: Vec<ChangedRow> = prepared(
             sql("INSERT INTO share_counts AS c (post_id, repost_count, quote_count)
                  SELECT p.id, count(*) FILTER (WHERE NOT s.is_quote), count(*) FILTER (WHERE s.is_quote)
                  FROM unnest($1::bigint[]) AS p(id) LEFT JOIN shares s ON s.post_id = p.id AND s.active
                  GROUP BY p.id
                  ON CONFLICT (post_id) DO UPDATE
-                 SET repost_count = excluded.repost_count, quote_count = excluded.quote_count, version = c.version + 1")
+                 SET repost_count = excluded.repost_count, quote_count = excluded.quote_count, version = c.version + 1
+                 RETURNING post_id, version")
             .bind::<Array<BigInt>, _>(distinct(shares.keys().map(|(shared, _)| *shared))),
         )
-        .execute(connection)
+        .load(connection)
         .await?;
-        Ok(())
+        let effect = |row: ChangedRow| Effect::SharesChanged {
+            post: row.post_id,
+            version: Some(row.version),
+        };
+        Ok(changed.into_iter().map(effect).collect())
     }
 
-    async fn after_commit(
-        &self,
-        effects: &dyn Effects,
-        events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
-        effects
-            .shares_changed(&distinct(
-                events.iter().filter_map(|event| share(&event.event)).map(|share| share.shared),
-            ))
-            .await
+    fn effects(&self, events: &[EventEnvelope]) -> Vec<Effect> {
+        let shares = events.iter().filter_map(|event| share(&event.event));
+        distinct(shares.map(|share| share.shared))
+            .into_iter()
+            .map(|post| Effect::SharesChanged { post, version: None })
+            .collect()
     }
 }

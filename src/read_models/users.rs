@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::projection::{Effects, Projection};
+use super::projection::{Effect, Projection};
 use crate::ids::{Bucket, Id, UserId};
 use crate::protocol::envelope::EventEnvelope;
 use crate::protocol::events::{Aggregate, Event};
@@ -54,22 +54,18 @@ impl Projection for Users {
         &self,
         _transaction: &mut Transaction,
         _shard: ShardIndex,
-        _events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
-        Ok(())
+        events: &[EventEnvelope],
+    ) -> Result<Vec<Effect>, StoreError> {
+        Ok(self.effects(events))
     }
 
-    async fn after_commit(
-        &self,
-        effects: &dyn Effects,
-        events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
+    fn effects(&self, events: &[EventEnvelope]) -> Vec<Effect> {
         let mut changed = BTreeMap::new();
         for event in events {
             if let Some(user) = user_of(&event.event) {
                 changed.insert(user, event.version);
             }
         }
-        effects.users_changed(&changed.into_iter().collect::<Vec<_>>()).await
+        changed.into_iter().map(|(user, version)| Effect::UserChanged { user, version }).collect()
     }
 }

@@ -13,11 +13,12 @@ mod read;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Bool, Text};
 use diesel_async::RunQueryDsl;
 
 use super::distinct;
-use super::projection::{Effects, Projection};
+use super::projection::{Effect, Projection};
 use crate::ids::{Bucket, Id, PostId, ProductId, UserId};
 use crate::protocol::envelope::EventEnvelope;
 use crate::protocol::events::{Aggregate, Event};
@@ -206,6 +207,24 @@ fn left(events: &[EventEnvelope]) -> Vec<Change> {
     left.into_iter().flatten().collect()
 }
 
+/// Buyers whose orders have changed.
+fn orders_changed(events: &[EventEnvelope]) -> Vec<Effect> {
+    distinct(events.iter().filter_map(|event| match event.event {
+        Event::OrderPlaced { buyer_id, .. } | Event::OrderStatusChanged { buyer_id, .. } => {
+            Some(Effect::OrdersChanged(buyer_id))
+        }
+        _ => None,
+    }))
+}
+
+#[derive(QueryableByName)]
+struct ChangedRow {
+    #[diesel(sql_type = BigInt)]
+    user_id: UserId,
+    #[diesel(sql_type = Bool)]
+    active: bool,
+}
+
 #[async_trait]
 impl Projection for Notifications {
     fn name(&self) -> &'static str {
@@ -236,14 +255,14 @@ impl Projection for Notifications {
         transaction: &mut Transaction,
         _shard: ShardIndex,
         events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Effect>, StoreError> {
         let left = left(events);
         if left.is_empty() {
-            return Ok(());
+            return Ok(orders_changed(events));
         }
         let column = |of: fn(&Change) -> i64| left.iter().map(of).collect::<Vec<i64>>();
         // An end finds what it ends: the events of a cause come in order.
-        prepared(
+        let changed: Vec<ChangedRow> = prepared(
             sql("INSERT INTO notifications AS n (id, user_id, kind, actor_id, subject_id, product_id, version, active)
                  SELECT next_id(((r.recipient >> 12) & 1023)::integer), r.recipient, r.kind, r.actor, r.subject, nullif(r.product, 0),
                         r.version, r.active
@@ -261,7 +280,8 @@ impl Projection for Notifications {
                                                                             AND h.actor_id = r.actor AND h.subject_id = r.subject))
                  ON CONFLICT (user_id, kind, actor_id, subject_id) DO UPDATE
                  SET id = CASE WHEN excluded.active THEN excluded.id ELSE n.id END, version = excluded.version, active = excluded.active
-                 WHERE excluded.version > n.version OR (excluded.version = n.version AND n.active AND NOT excluded.active)")
+                 WHERE excluded.version > n.version OR (excluded.version = n.version AND n.active AND NOT excluded.active)
+                 RETURNING user_id, active")
             .bind::<Array<BigInt>, _>(column(|change| change.user))
             .bind::<Array<BigInt>, _>(column(|change| change.post))
             .bind::<Array<BigInt>, _>(column(|change| change.product))
@@ -272,32 +292,23 @@ impl Projection for Notifications {
             .bind::<Array<BigInt>, _>(column(|change| change.version))
             .bind::<Array<Bool>, _>(left.iter().map(|change| change.active).collect::<Vec<_>>()),
         )
-        .execute(&mut **transaction)
+        .load(&mut **transaction)
         .await?;
-        Ok(())
+        let begun = changed.into_iter().filter(|row| row.active);
+        Ok(distinct(begun.map(|row| Effect::Notified(row.user_id)).chain(orders_changed(events))))
     }
 
-    async fn after_commit(
-        &self,
-        effects: &dyn Effects,
-        events: &[EventEnvelope],
-    ) -> Result<(), StoreError> {
-        let begun: Vec<Change> = left(events).into_iter().filter(|change| change.active).collect();
-        let ids = |of: fn(&Change) -> i64| distinct(begun.iter().map(of).filter(|id| *id != 0));
-        let people: Vec<UserId> =
-            ids(|change| change.user).into_iter().map(UserId::from_i64).collect();
-        let posts: Vec<PostId> =
-            ids(|change| change.post).into_iter().map(PostId::from_i64).collect();
-        let products: Vec<ProductId> =
-            ids(|change| change.product).into_iter().map(ProductId::from_i64).collect();
-        effects.notified(&people, &posts, &products).await?;
-        let buyers = events.iter().filter_map(|event| match event.event {
-            Event::OrderPlaced { buyer_id, .. } | Event::OrderStatusChanged { buyer_id, .. } => {
-                Some(buyer_id)
-            }
-            _ => None,
+    fn effects(&self, events: &[EventEnvelope]) -> Vec<Effect> {
+        let begun = left(events).into_iter().filter(|change| change.active);
+        let notified = begun.flat_map(|change| {
+            let user = (change.user != 0).then(|| Effect::Notified(UserId::from_i64(change.user)));
+            let post =
+                (change.post != 0).then(|| Effect::AuthorNotified(PostId::from_i64(change.post)));
+            let product = (change.product != 0)
+                .then(|| Effect::SellerNotified(ProductId::from_i64(change.product)));
+            [user, post, product].into_iter().flatten()
         });
-        effects.orders_changed(&distinct(buyers)).await
+        distinct(notified.chain(orders_changed(events)))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::super::projection::Effect;
 use super::{Located, Progress, Runner};
 use crate::protocol::envelope::EventEnvelope;
 use crate::stores::StoreError;
@@ -23,7 +24,7 @@ impl Runner {
         batch: &[Located],
         progress: &mut Progress,
         level: bool,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Vec<Effect>> {
         let mut by_shard: BTreeMap<ShardIndex, Vec<&Located>> = BTreeMap::new();
         if level {
             by_shard.extend(self.cluster.indexes().map(|index| (index, Vec::new())));
@@ -52,29 +53,37 @@ impl Runner {
                 .collect();
             writes.push(self.apply_to_shard(*shard, events, next, effects));
         }
-        let gaps = futures_util::future::try_join_all(writes).await?;
+        let applied = futures_util::future::try_join_all(writes).await?;
         if level {
             progress.level = effects.clone();
         }
-        for (partition, offset, why) in gaps.into_iter().flatten() {
+        let mut effects = Vec::new();
+        let mut gaps = Vec::new();
+        for shard in applied {
+            effects.extend(shard.effects);
+            gaps.extend(shard.gaps);
+        }
+        for (partition, offset, why) in gaps {
             // No shard may be told later that this partition has been read further.
             progress.read.entry(partition.clone()).and_modify(|read| *read = offset.min(*read));
             if !progress.parked.contains(&partition) {
                 self.park(&mut progress.parked, &partition, offset, &why);
             }
         }
-        Ok(())
+        effects.sort_unstable();
+        effects.dedup();
+        Ok(effects)
     }
 
-    /// Applies a shard's events and moves its offsets to `next`. Returns the partitions in which a
-    /// version is missing, and where.
+    /// Applies a shard's events and moves its offsets to `next`. Events that an earlier run has
+    /// applied have their effects once more.
     async fn apply_to_shard(
         &self,
         shard: ShardIndex,
         events: &[&Located],
         next: BTreeMap<Partition, i64>,
         effects: &BTreeMap<Partition, i64>,
-    ) -> Result<Vec<(Partition, i64, String)>, StoreError> {
+    ) -> Result<Applied, StoreError> {
         let name = self.projection.name();
         self.cluster
             .write_outbox(
@@ -92,10 +101,11 @@ impl Runner {
                         let at = (located.partition.topic, located.partition.number);
                         held.get(&at).is_some_and(|next| located.offset < *next)
                     };
-                    let new: Vec<&Located> =
-                        events.iter().copied().filter(|located| !past(located)).collect();
+                    let (repeated, new): (Vec<&Located>, Vec<&Located>) =
+                        events.iter().copied().partition(|located| past(located));
                     let mut next = next.clone();
-                    let mut gaps = Vec::new();
+                    let mut applied =
+                        Applied { effects: self.effects_of(&repeated), gaps: Vec::new() };
                     if !new.is_empty() {
                         let aggregates: Vec<String> =
                             new.iter().map(|located| located.event.subject.clone()).collect();
@@ -105,13 +115,16 @@ impl Runner {
                             versions.into_iter().map(|v| (v.aggregate, v.version)).collect(),
                         );
                         if !sorted.apply.is_empty() {
-                            self.projection.commit(connection, shard, &sorted.apply).await?;
+                            let committed =
+                                self.projection.commit(connection, shard, &sorted.apply).await?;
+                            applied.effects.extend(committed);
                             rows::store_versions(connection, name, &sorted.versions).await?;
                         }
                         for (partition, offset, _) in &sorted.gaps {
                             next.insert(partition.clone(), *offset);
                         }
-                        gaps = sorted.gaps;
+                        applied.effects.extend(self.effects_of(&sorted.repeated));
+                        applied.gaps = sorted.gaps;
                     }
                     let positions: Vec<Position> = next
                         .iter()
@@ -127,23 +140,42 @@ impl Runner {
                         })
                         .collect();
                     rows::move_positions(connection, name, &positions).await?;
-                    Ok(gaps)
+                    Ok(applied)
                 },
             )
             .await
     }
+
+    fn effects_of(&self, repeated: &[&Located]) -> Vec<Effect> {
+        if repeated.is_empty() {
+            return Vec::new();
+        }
+        let events: Vec<EventEnvelope> =
+            repeated.iter().map(|located| located.event.clone()).collect();
+        self.projection.effects(&events)
+    }
+}
+
+/// What became of a shard's events.
+struct Applied {
+    effects: Vec<Effect>,
+    /// The partitions in which a version is missing, where, and which.
+    gaps: Vec<(Partition, i64, String)>,
 }
 
 /// A shard's events, sorted out by their versions.
-struct Sorted {
+struct Sorted<'a> {
     apply: Vec<EventEnvelope>,
+    /// Those that were applied before.
+    repeated: Vec<&'a Located>,
     versions: Vec<(String, i64)>,
     gaps: Vec<(Partition, i64, String)>,
 }
 
 /// Repeats are left out, the next versions applied; at a gap the partition ends.
-fn sort_out(events: &[&Located], mut held: HashMap<String, i64>) -> Sorted {
-    let mut sorted = Sorted { apply: Vec::new(), versions: Vec::new(), gaps: Vec::new() };
+fn sort_out<'a>(events: &[&'a Located], mut held: HashMap<String, i64>) -> Sorted<'a> {
+    let mut sorted =
+        Sorted { apply: Vec::new(), repeated: Vec::new(), versions: Vec::new(), gaps: Vec::new() };
     let mut changed: HashSet<String> = HashSet::new();
     let mut ended: HashSet<&Partition> = HashSet::new();
     for located in events {
@@ -153,6 +185,7 @@ fn sort_out(events: &[&Located], mut held: HashMap<String, i64>) -> Sorted {
         let (subject, version) = (&located.event.subject, located.event.version);
         let current = held.get(subject).copied().unwrap_or_default();
         if version <= current {
+            sorted.repeated.push(located);
             continue;
         }
         if version > current + 1 {

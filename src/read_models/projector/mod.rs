@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::all;
 use super::lag::Lag;
-use super::projection::{Effects, Projection};
+use super::projection::{Effect, EffectHandler, Projection};
 use crate::config::Config;
 use crate::protocol::envelope::EventEnvelope;
 use crate::stores::kafka::consumer::{EventConsumer, Partition, Record};
@@ -50,7 +50,7 @@ const EFFECTS_PATIENCE: Duration = Duration::from_secs(1);
 /// None: what fails is tried again.
 pub async fn run(
     cluster: Arc<Cluster>,
-    effects: Arc<dyn Effects>,
+    effects: Arc<dyn EffectHandler>,
     config: Arc<Config>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -74,7 +74,7 @@ pub async fn run(
 struct Runner {
     projection: Box<dyn Projection>,
     cluster: Arc<Cluster>,
-    effects: Arc<dyn Effects>,
+    effects: Arc<dyn EffectHandler>,
     config: Arc<Config>,
 }
 
@@ -147,8 +147,9 @@ impl Runner {
             let began = Instant::now();
             let spans = self.spans(&batch);
             let work = async {
-                self.apply(&batch, progress, level).await?;
-                self.tell(&batch, progress).await
+                let effects = self.apply(&batch, progress, level).await?;
+                self.run_effects(&effects, progress).await;
+                anyhow::Ok(())
             };
             // What a batch does is part of each of its traces; it is told in the first.
             match spans.first() {
@@ -264,13 +265,11 @@ impl Runner {
         batch.iter().map(begin).filter(trace::Span::is_recording).collect()
     }
 
-    /// Tells others, until it has worked or Redis has been away for long.
-    async fn tell(&self, batch: &[Located], progress: &mut Progress) -> anyhow::Result<()> {
-        let events: Vec<EventEnvelope> =
-            batch.iter().map(|located| located.event.clone()).collect();
+    /// Runs effects, until that has worked or Redis has been unavailable for long.
+    async fn run_effects(&self, effects: &[Effect], progress: &mut Progress) {
         let started = Instant::now();
-        while !events.is_empty() {
-            match self.projection.after_commit(self.effects.as_ref(), &events).await {
+        while !effects.is_empty() {
+            match self.effects.run(effects).await {
                 Ok(()) => break,
                 Err(error) if started.elapsed() > EFFECTS_PATIENCE => {
                     tracing::warn!(projection = self.projection.name(), %error, "side effects given up");
@@ -281,6 +280,5 @@ impl Runner {
             }
         }
         progress.effects = progress.read.clone();
-        Ok(())
     }
 }
