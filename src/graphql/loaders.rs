@@ -148,13 +148,13 @@ fn members<K: Eq + Hash + Copy>(
 }
 
 loaders! {
-    /// A user.
+    /// A person.
     users, user: UserBatch(UserId) -> User = |op, domain, keys| users::get_many(op, domain, keys);
-    /// A user's counts.
+    /// What a person has done, counted.
     profile_counts, profile_counts: ProfileCountBatch(UserId) -> ProfileCounts = |op, domain, keys| profile_counts::get_many(op, domain, keys);
-    /// The number of a user's followers.
+    /// How many follow a person.
     follower_counts, follower_count: FollowerCountBatch(UserId) -> FollowerCount = |op, domain, keys| profile_counts::followers_of_many(op, domain, keys);
-    /// Whether the viewer and a user follow each other, or the viewer has asked to.
+    /// Whether the viewer and a person follow each other, or the viewer has asked to.
     viewer_ties, viewer_tie: ViewerTieBatch(UserId) -> Tie = |op, domain, keys| follows::viewer_ties(op, domain, keys);
     /// A post that the viewer may see.
     posts, post: PostBatch(PostId) -> Post = |op, domain, keys| posts::get_many(op, domain, keys);
@@ -164,7 +164,7 @@ loaders! {
     viewer_likes, viewer_likes: ViewerLikesBatch(PostId) -> bool = |op, domain, keys| async {
         Ok(members(keys, &likes::viewer_likes(op, domain, keys).await?))
     };
-    /// How often a post is reposted and quoted.
+    /// How often a post is passed on and quoted.
     share_counts, share_counts: ShareCountBatch(PostId) -> ShareCounts = |op, domain, keys| posts::share_counts_many(op, domain, keys);
     /// Whether the viewer reposts a post.
     viewer_reposts, viewer_reposts: ViewerRepostsBatch(PostId) -> bool = |op, domain, keys| async {
@@ -182,7 +182,7 @@ loaders! {
     order_histories, order_history: OrderHistoryBatch(OrderId) -> Vec<OrderChange> = |op, domain, keys| orders::history_of_many(op, domain, keys);
     /// An image of the viewer's.
     images, image: ImageBatch(ImageId) -> Image = |op, domain, keys| images::get_many(op, domain, keys);
-    /// Whether the viewer blocks a user.
+    /// Whether the viewer blocks a person.
     viewer_blocks, viewer_blocks: ViewerBlocksBatch(UserId) -> bool = |op, domain, keys| async {
         Ok(members(keys, &blocks::viewer_blocks(op, domain, keys).await?))
     };
