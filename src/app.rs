@@ -37,7 +37,7 @@ pub struct App {
     /// The configuration it was built from.
     pub config: Arc<Config>,
     /// What the rules work with.
-    pub domain: Domain,
+    pub domain: Arc<Domain>,
     /// Its tasks.
     pub tasks: Tasks,
     /// The only documents that run, by hash, when there is such a list.
@@ -92,7 +92,7 @@ impl App {
     /// A list of trusted documents that cannot be read.
     pub fn around(config: Config, domain: Domain) -> anyhow::Result<Self> {
         Ok(Self {
-            domain,
+            domain: Arc::new(domain),
             tasks: Tasks::default(),
             trusted_documents: trusted_documents(config.server.trusted_documents.as_ref())?,
             refunds: moka::sync::Cache::builder()
@@ -165,7 +165,7 @@ impl App {
         let (app, stop) = (self.clone(), self.tasks.stopping());
         self.tasks.spawn("image reaper", async move {
             while !stop.is_cancelled() {
-                if let Err(error) = images::reap(&app.internal(REAP_DEADLINE), &app.domain).await {
+                if let Err(error) = images::reap(&app.internal(REAP_DEADLINE)).await {
                     tracing::warn!(%error, "images that nothing shows are kept for now");
                 }
                 pause(REAP_EVERY, &stop).await;
@@ -196,6 +196,6 @@ impl App {
 
     /// An operation without a client: for jobs, projections and the command line.
     pub fn internal(&self, timeout: Duration) -> Operation {
-        Operation::internal(self.domain.cluster.len(), timeout)
+        Operation::internal(&self.domain, timeout)
     }
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use diesel::deserialize::{FromSql, FromSqlRow};
 use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{Output, ToSql};
 use diesel::sql_types::BigInt;
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +95,12 @@ macro_rules! ids {
         impl FromSql<BigInt, Pg> for $name {
             fn from_sql(bytes: PgValue<'_>) -> diesel::deserialize::Result<Self> {
                 <i64 as FromSql<BigInt, Pg>>::from_sql(bytes).map(Self)
+            }
+        }
+
+        impl ToSql<BigInt, Pg> for $name {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> diesel::serialize::Result {
+                <i64 as ToSql<BigInt, Pg>>::to_sql(&self.0, out)
             }
         }
 

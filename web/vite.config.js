@@ -3,7 +3,10 @@ import { defineConfig } from 'vite';
 
 /** A plaza that runs: what `npm run dev` and `npm run preview` talk to. */
 const plaza = process.env.PLAZA_URL ?? 'http://127.0.0.1:4000';
-const proxy = { '/graphql': { target: plaza, ws: true, changeOrigin: true }, '/media': { target: plaza, changeOrigin: true } };
+const proxy = {
+  '/graphql': { target: plaza, ws: true, changeOrigin: true },
+  '/media': { target: plaza, changeOrigin: true },
+};
 
 export default defineConfig({
   plugins: [react()],
@@ -13,7 +16,7 @@ export default defineConfig({
     target: 'es2022',
     // All that run what the target asks for know it themselves.
     modulePreload: { polyfill: false },
-    // For build/compress.mjs, which weighs what a page loads.
+    // For build/weigh.mjs, which weighs what a page loads.
     manifest: true,
     rollupOptions: { input: { demo: 'index.html', graphiql: 'graphiql.html' } },
     // Monaco alone is 2.8 MB; it is loaded by the playground only.

@@ -14,15 +14,21 @@ for (const line of readFileSync(list, 'utf8').split('\n')) {
 }
 const found = [];
 for (const file of files.filter((file) => /\.(rs|ts|tsx|sh)$/.test(file))) {
-  const lines = readFileSync(root + file, 'utf8').replace(/\n$/, '').split('\n');
+  const lines = readFileSync(root + file, 'utf8')
+    .replace(/\n$/, '')
+    .split('\n');
   if (lines.length > LINES) found.push(['lines', lines.length, file]);
   if (!file.endsWith('.rs')) continue;
-  const wide = lines.filter((line) => [...line].length > COLUMNS && (!line.includes('"') || /^\s*\/\//.test(line)));
+  const wide = lines.filter(
+    (line) => [...line].length > COLUMNS && (!line.includes('"') || /^\s*\/\//.test(line)),
+  );
   if (wide.length) found.push(['wide', wide.length, file]);
 }
 
 if (process.argv.includes('--write')) {
-  const head = readFileSync(list, 'utf8').split('\n').filter((line) => line.startsWith('#'));
+  const head = readFileSync(list, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('#'));
   // Room for a line here and there.
   const room = (rule, number) => (rule === 'lines' ? Math.ceil(number / 20) * 20 : number);
   const rows = found.map(([rule, number, file]) => `${rule} ${room(rule, number)} ${file}`).sort();
@@ -34,7 +40,9 @@ let grown = 0;
 for (const [rule, number, file] of found) {
   const most = listed.get(`${rule} ${file}`);
   if (most !== undefined && number <= most) continue;
-  console.log(`${file}: ${number} ${bounds[rule]}${most === undefined ? '' : `, or the ${most} of infra/check/sizes.txt`}`);
+  console.log(
+    `${file}: ${number} ${bounds[rule]}${most === undefined ? '' : `, or the ${most} of infra/check/sizes.txt`}`,
+  );
   grown += 1;
 }
 process.exitCode = grown ? 1 : 0;

@@ -15,11 +15,15 @@ function* sources(folder) {
 }
 
 const arguments_ = ['metadata', '--no-deps', '--format-version', '1', '--locked', '--offline'];
-const { packages } = JSON.parse(execFileSync('cargo', arguments_, { encoding: 'utf8', maxBuffer: 1e8 }));
+const { packages } = JSON.parse(
+  execFileSync('cargo', arguments_, { encoding: 'utf8', maxBuffer: 1e8 }),
+);
 let unused = 0;
 for (const { name, manifest_path, dependencies, targets } of packages) {
   const folders = new Set(targets.map(({ src_path }) => dirname(src_path)));
-  const text = [...folders].flatMap((folder) => [...sources(folder)].map((file) => readFileSync(file, 'utf8'))).join('\n');
+  const text = [...folders]
+    .flatMap((folder) => [...sources(folder)].map((file) => readFileSync(file, 'utf8')))
+    .join('\n');
   for (const dependency of dependencies) {
     const crate = (dependency.rename ?? dependency.name).replaceAll('-', '_');
     const mentioned = new RegExp(`\\b${crate}\\b(::|\\s+as\\b|;|!)`).test(text);

@@ -178,7 +178,7 @@ pub async fn through_the_log(
 /// The servers'.
 pub async fn by_updates(
     truth: &Truth,
-    domain: &Domain,
+    domain: &Arc<Domain>,
     audience: &Audience,
     run_dir: &Path,
     (writers, length): (usize, Duration),
@@ -193,13 +193,10 @@ pub async fn by_updates(
             while began.elapsed() < length {
                 let view = audience.at(place, domain.clock.now_ms()).context("no views")?;
                 let (op, sent) = (
-                    plaza::domain::Operation::internal(
-                        domain.cluster.len(),
-                        Duration::from_secs(10),
-                    ),
+                    plaza::domain::Operation::internal(domain, Duration::from_secs(10)),
                     Instant::now(),
                 );
-                views::count_now(&op, domain, &[view]).await?;
+                views::count_now(&op, &[view]).await?;
                 latencies.taken.push(sent.elapsed());
                 done.fetch_add(1, Ordering::Relaxed);
                 place += 1;

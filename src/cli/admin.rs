@@ -57,16 +57,16 @@ pub async fn act(app: &App, args: &AdminArgs) -> anyhow::Result<String> {
         &args.what;
     let handle = whom.handle.trim_start_matches('@').to_lowercase();
     let op = app.internal(PATIENCE);
-    let user = users::row_by_handle(&op, &app.domain, &handle)
+    let user = users::row_by_handle(&op, &handle)
         .await?
         .ok_or_else(|| anyhow::anyhow!("there is no @{handle}"))?
         .id;
     match args.what {
-        What::Grant(_) => moderation::grant(&op, &app.domain, user, true).await?,
-        What::Revoke(_) => moderation::grant(&op, &app.domain, user, false).await?,
-        What::Suspend(_) => moderation::suspend_by_operator(&op, &app.domain, user, true).await?,
+        What::Grant(_) => moderation::grant(&op, user, true).await?,
+        What::Revoke(_) => moderation::grant(&op, user, false).await?,
+        What::Suspend(_) => moderation::suspend_by_operator(&op, user, true).await?,
         What::Unsuspend(_) => {
-            moderation::suspend_by_operator(&op, &app.domain, user, false).await?;
+            moderation::suspend_by_operator(&op, user, false).await?;
         }
     }
     Ok(match args.what {

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::posts::Post;
 use super::products::Product;
-use super::{Domain, DomainError, Operation, UserErrorCode, moderation};
+use super::{DomainError, Operation, UserErrorCode, moderation};
 use crate::ids::{Id, UserId};
 use crate::read_models::sales_windows::{self, SalesWindowRow};
 use crate::read_models::sketch::Sketch;
@@ -110,12 +110,8 @@ pub struct ViewSeries {
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`], [`DomainError::Forbidden`]; the viewer's shard is away.
-pub async fn require_owner(
-    op: &Operation,
-    domain: &Domain,
-    owner: UserId,
-) -> Result<(), DomainError> {
-    match op.require_viewer()?.user_id == owner || moderation::is_admin(op, domain).await? {
+pub async fn require_owner(op: &Operation, owner: UserId) -> Result<(), DomainError> {
+    match op.require_viewer()?.user_id == owner || moderation::is_admin(op).await? {
         true => Ok(()),
         false => Err(DomainError::Forbidden),
     }
@@ -127,12 +123,11 @@ pub async fn require_owner(
 /// As [`require_owner`]; the post's shard is away.
 pub async fn views_of_post(
     op: &Operation,
-    domain: &Domain,
     post: &Post,
     range: Range,
 ) -> Result<ViewSeries, DomainError> {
-    require_owner(op, domain, post.author_id).await?;
-    views(op, domain, (post.id.as_i64(), Kind::Post), range).await
+    require_owner(op, post.author_id).await?;
+    views(op, (post.id.as_i64(), Kind::Post), range).await
 }
 
 /// Views of all posts of a person; for them.
@@ -141,23 +136,22 @@ pub async fn views_of_post(
 /// As [`require_owner`]; their shard is away.
 pub async fn views_of_author(
     op: &Operation,
-    domain: &Domain,
     author: UserId,
     range: Range,
 ) -> Result<ViewSeries, DomainError> {
-    require_owner(op, domain, author).await?;
-    views(op, domain, (author.as_i64(), Kind::Author), range).await
+    require_owner(op, author).await?;
+    views(op, (author.as_i64(), Kind::Author), range).await
 }
 
 async fn views(
     op: &Operation,
-    domain: &Domain,
     subject: (i64, Kind),
     range: Range,
 ) -> Result<ViewSeries, DomainError> {
-    let shard = domain.cluster.shard_of(crate::ids::bucket_of(subject.0));
+    let shard = op.domain.cluster.shard_of(crate::ids::bucket_of(subject.0));
     let span = (range.from_s, range.to_s);
-    let found = domain
+    let found = op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
             view_windows::series(connection, subject, range.size, span).await
@@ -183,19 +177,19 @@ async fn views(
 /// As [`require_owner`]; their shard is away.
 pub async fn top_posts(
     op: &Operation,
-    domain: &Domain,
     author: UserId,
     range: Range,
     first: usize,
 ) -> Result<Vec<TopPost>, DomainError> {
-    require_owner(op, domain, author).await?;
+    require_owner(op, author).await?;
     let (shard, limit) =
-        (domain.cluster.shard_of_id(author), i64::try_from(first).unwrap_or(LONGEST));
+        (op.domain.cluster.shard_of_id(author), i64::try_from(first).unwrap_or(LONGEST));
     let span = (range.from_s, range.to_s);
-    Ok(domain
+    Ok(op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            view_windows::top_posts(connection, author.as_i64(), range.size, span, limit).await
+            view_windows::top_posts(connection, author, range.size, span, limit).await
         })
         .await?)
 }
@@ -250,17 +244,16 @@ fn filled(currency: &str, range: Range, rows: &[SalesWindowRow]) -> SalesSeries 
 
 async fn sales_rows(
     op: &Operation,
-    domain: &Domain,
     seller: UserId,
     product: Option<&Product>,
     range: Range,
 ) -> Result<Vec<SalesWindowRow>, DomainError> {
-    require_owner(op, domain, seller).await?;
+    require_owner(op, seller).await?;
     let (shard, product) =
-        (domain.cluster.shard_of_id(seller), product.map(|product| product.id.as_i64()));
-    let (seller, span, size_s) =
-        (seller.as_i64(), (range.from_s, range.to_s), range.size.seconds());
-    Ok(domain
+        (op.domain.cluster.shard_of_id(seller), product.map(|product| product.id));
+    let (seller, span, size_s) = (seller, (range.from_s, range.to_s), range.size.seconds());
+    Ok(op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
             sales_windows::of_seller(connection, seller, product, size_s, span).await
@@ -274,11 +267,10 @@ async fn sales_rows(
 /// As [`require_owner`]; the product's shard is away.
 pub async fn sales_of_product(
     op: &Operation,
-    domain: &Domain,
     product: &Product,
     range: Range,
 ) -> Result<SalesSeries, DomainError> {
-    let rows = sales_rows(op, domain, product.seller_id, Some(product), range).await?;
+    let rows = sales_rows(op, product.seller_id, Some(product), range).await?;
     Ok(filled(&product.price.currency, range, &rows))
 }
 
@@ -289,11 +281,10 @@ pub async fn sales_of_product(
 /// As [`require_owner`]; their shard is away.
 pub async fn sales_of_seller(
     op: &Operation,
-    domain: &Domain,
     seller: UserId,
     range: Range,
 ) -> Result<Vec<SalesSeries>, DomainError> {
-    let rows = sales_rows(op, domain, seller, None, range).await?;
+    let rows = sales_rows(op, seller, None, range).await?;
     let currencies: std::collections::BTreeSet<&str> =
         rows.iter().map(|row| row.currency.as_str()).collect();
     Ok(currencies.into_iter().map(|currency| filled(currency, range, &rows)).collect())
@@ -305,19 +296,19 @@ pub async fn sales_of_seller(
 /// As [`require_owner`]; their shard is away.
 pub async fn top_products(
     op: &Operation,
-    domain: &Domain,
     seller: UserId,
     range: Range,
     first: usize,
 ) -> Result<Vec<TopProduct>, DomainError> {
-    require_owner(op, domain, seller).await?;
+    require_owner(op, seller).await?;
     let (shard, limit) =
-        (domain.cluster.shard_of_id(seller), i64::try_from(first).unwrap_or(LONGEST));
+        (op.domain.cluster.shard_of_id(seller), i64::try_from(first).unwrap_or(LONGEST));
     let span = (range.from_s, range.to_s);
-    Ok(domain
+    Ok(op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            sales_windows::top_products(connection, seller.as_i64(), span, limit).await
+            sales_windows::top_products(connection, seller, span, limit).await
         })
         .await?)
 }

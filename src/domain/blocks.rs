@@ -3,8 +3,7 @@
 
 use super::users::{self, User};
 use super::{
-    Domain, DomainError, Mutation, Operation, Page, PageRequest, Tx, UserErrorCode, mutate,
-    relations,
+    DomainError, Mutation, Operation, Page, PageRequest, Tx, UserErrorCode, mutate, relations,
 };
 use crate::ids::{Id, UserId};
 use crate::protocol::events::Event;
@@ -17,11 +16,7 @@ use crate::stores::postgres::{
 ///
 /// # Errors
 /// Oneself; the viewer's shard is away.
-pub async fn block(
-    op: &Operation,
-    domain: &Domain,
-    blocked: UserId,
-) -> Result<Option<User>, DomainError> {
+pub async fn block(op: &Operation, blocked: UserId) -> Result<Option<User>, DomainError> {
     if op.require_viewer()?.user_id == blocked {
         return Err(DomainError::rejected(
             UserErrorCode::Invalid,
@@ -30,68 +25,59 @@ pub async fn block(
         ));
     }
     let found = async {
-        if users::rows(op, domain, &[blocked]).await?.is_empty() {
+        if users::rows(op, &[blocked]).await?.is_empty() {
             return Err(DomainError::rejected(
                 UserErrorCode::NotFound,
                 "userId",
                 "there is no such user",
             ));
         }
-        users::seen(op, domain, blocked).await
+        users::seen(op, blocked).await
     };
-    change(op, domain, blocked, ("userBlock", true), found).await
+    change(op, blocked, ("userBlock", true), found).await
 }
 
 /// The viewer ends a block; none is fine. Returns the other, if the viewer may see them.
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn unblock(
-    op: &Operation,
-    domain: &Domain,
-    blocked: UserId,
-) -> Result<Option<User>, DomainError> {
-    let found = users::seen(op, domain, blocked);
-    change(op, domain, blocked, ("userUnblock", false), found).await
+pub async fn unblock(op: &Operation, blocked: UserId) -> Result<Option<User>, DomainError> {
+    let found = users::seen(op, blocked);
+    change(op, blocked, ("userUnblock", false), found).await
 }
 
 /// People the viewer blocks, newest block first; cursor = block id.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is away.
-pub async fn of_viewer(
-    op: &Operation,
-    domain: &Domain,
-    page: PageRequest,
-) -> Result<Page<UserId>, DomainError> {
+pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>, DomainError> {
     let viewer = op.require_viewer()?.user_id;
-    let shard = domain.cluster.shard_of_id(viewer);
+    let shard = op.domain.cluster.shard_of_id(viewer);
     let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
-    let rows = domain
+    let rows = op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::page(connection, viewer.as_i64(), page.after, limit).await
+            store::page(connection, viewer, page.after, limit).await
         })
         .await?;
-    Ok(Page::from_rows(rows, page.first).map(UserId::from_i64))
+    Ok(Page::from_rows(rows, page.first))
 }
 
 async fn change(
     op: &Operation,
-    domain: &Domain,
     blocked: UserId,
     (name, active): (&'static str, bool),
     found: impl Future<Output = Result<Option<User>, DomainError>> + Send,
 ) -> Result<Option<User>, DomainError> {
     let blocker = op.require_viewer()?.user_id;
-    let shard = domain.cluster.shard_of_id(blocker);
+    let shard = op.domain.cluster.shard_of_id(blocker);
     mutate(
         op,
-        domain,
         Mutation { name, user: blocker, shard, input: &blocked },
         found,
         async |tx: &mut Tx, person: Option<User>| {
-            let (from, to) = (blocker.as_i64(), blocked.as_i64());
+            let (from, to) = (blocker, blocked);
             let (blocker_id, blocked_id) = (blocker, blocked);
             let (version, event) = if active {
                 let begun = store::begin(tx, blocker.bucket(), from, to).await?;
@@ -126,9 +112,8 @@ async fn change(
 /// The viewer's shard is away.
 pub async fn viewer_blocks(
     op: &Operation,
-    domain: &Domain,
     ids: &[UserId],
 ) -> Result<std::collections::HashSet<UserId>, DomainError> {
-    let relations = relations::of_viewer(op, domain).await?;
+    let relations = relations::of_viewer(op).await?;
     Ok(ids.iter().copied().filter(|id| relations.blocks(*id)).collect())
 }

@@ -2,6 +2,7 @@
 //! rows retries what did not reach Redis, and raises a shard's epoch when that takes long; whoever
 //! reads the cache polls the epochs and Redis' own memory (`redis/trust.rs` says why).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -29,7 +30,10 @@ const BETWEEN_RAISES: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// None: what fails is tried again.
-pub async fn retry_invalidations(domain: Domain, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn retry_invalidations(
+    domain: Arc<Domain>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             () = domain.redis.something_pending() => {}
@@ -88,7 +92,7 @@ pub(super) async fn raise_until_done(domain: &Domain) {
 ///
 /// # Errors
 /// None: while nothing is heard the cache is not read.
-pub async fn poll(domain: Domain, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn poll(domain: Arc<Domain>, stop: CancellationToken) -> anyhow::Result<()> {
     while !stop.is_cancelled() {
         poll_once(&domain).await;
         let trusted = domain.redis.is_trusted();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::posts::{self, PostCounts};
 use super::threads::FirstComments;
 use super::{
-    Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, policy, references, text,
+    DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, policy, references, text,
 };
 use crate::ids::{CommentId, Id, PostId, UserId};
 use crate::protocol::events::Event;
@@ -16,8 +16,6 @@ pub use crate::stores::postgres::comments::Comment;
 
 /// How deep a thread goes: a comment at this depth cannot be answered.
 pub const MAX_DEPTH: i16 = 8;
-/// How long a second look, at a primary, may take.
-const FRESH: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The viewer comments on a post, or answers a comment on it.
 ///
@@ -26,7 +24,6 @@ const FRESH: std::time::Duration = std::time::Duration::from_secs(1);
 /// is away.
 pub async fn create(
     op: &Operation,
-    domain: &Domain,
     id: PostId,
     text: &str,
     in_reply_to: Option<CommentId>,
@@ -35,26 +32,25 @@ pub async fn create(
     let checked = text::checked("text", text, text::COMMENT_TEXT)
         .map_err(|error| DomainError::Rejected(vec![error]))?;
     // Who comments on a repost comments on the original.
-    let post = posts::subject_of(op, domain, "postId", id).await?;
+    let post = posts::subject_of(op, "postId", id).await?;
     mutate(
         op,
-        domain,
         Mutation {
             name: "commentCreate",
             user: author,
-            shard: domain.cluster.shard_of_id(post),
+            shard: op.domain.cluster.shard_of_id(post),
             input: &(id, text, in_reply_to),
         },
-        drafted(op, domain, (id, post), &checked, in_reply_to),
+        drafted(op, (id, post), &checked, in_reply_to),
         async |tx: &mut Tx, draft: Draft| {
             let version = posts::lock(tx, "postId", post).await?.version + 1;
-            post_rows::raise(tx, post.as_i64(), version, false).await?;
+            post_rows::raise(tx, post, version, false).await?;
             let answered = draft.answered.as_ref();
             let new = store::NewComment {
-                post: post.as_i64(),
-                author: author.as_i64(),
+                post,
+                author,
                 text: &checked,
-                in_reply_to: in_reply_to.map(Id::as_i64),
+                in_reply_to: in_reply_to,
                 depth: answered.map_or(0, |answered| answered.depth + 1),
                 entities: &draft.entities,
             };
@@ -81,39 +77,33 @@ struct Draft {
 /// `id` is the post that the viewer named, `post` the one that is commented on.
 async fn drafted(
     op: &Operation,
-    domain: &Domain,
     (id, post): (PostId, PostId),
     text: &str,
     in_reply_to: Option<CommentId>,
 ) -> Result<Draft, DomainError> {
-    let mut row = posts::require_visible(op, domain, "postId", id).await?;
+    let mut row = posts::require_visible(op, "postId", id).await?;
     if row.id != post {
-        row = posts::require_visible(op, domain, "postId", post).await?;
+        row = posts::require_visible(op, "postId", post).await?;
     }
     let answered = match in_reply_to {
-        Some(id) => Some(answerable(op, domain, post, id).await?),
+        Some(id) => Some(answerable(op, post, id).await?),
         None => None,
     };
-    let entities = references::of_text(op, domain, text).await?;
+    let entities = references::of_text(op, text).await?;
     // Whoever is told of the comment as such is not told of the mention too.
     let answered_author = answered.as_ref().map(|answered| answered.author_id);
     let otherwise: Vec<UserId> = std::iter::once(row.author_id).chain(answered_author).collect();
-    let mentioned = references::to_tell(op, domain, &entities, &otherwise).await?;
+    let mentioned = references::to_tell(op, &entities, &otherwise).await?;
     Ok(Draft { answered, entities, mentioned })
 }
 
 /// A comment on a post, for the viewer to answer.
-async fn answerable(
-    op: &Operation,
-    domain: &Domain,
-    post: PostId,
-    id: CommentId,
-) -> Result<Comment, DomainError> {
-    let mut found = get_many(op, domain, &[id]).await?;
+async fn answerable(op: &Operation, post: PostId, id: CommentId) -> Result<Comment, DomainError> {
+    let mut found = get_many(op, &[id]).await?;
     if found.is_empty() {
         // It may be too new for the replica.
-        let fresh = Operation::fresh(domain.cluster.len(), op.viewer, FRESH);
-        found = get_many(&fresh, domain, &[id]).await?;
+        let fresh = op.fresh();
+        found = get_many(&fresh, &[id]).await?;
     }
     let Some(comment) = found.remove(&id).filter(|comment| comment.post_id == post) else {
         return Err(DomainError::rejected(
@@ -148,24 +138,23 @@ fn written(tx: &mut Tx, comment: &Comment, answered: Option<&Comment>, version: 
 /// A shard that is away.
 pub async fn get_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[CommentId],
 ) -> Result<HashMap<CommentId, Comment>, DomainError> {
-    let rows = domain
+    let rows = op
+        .domain
         .cluster
         .scatter_ids(
             &op.reads,
             ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await,
+            async |connection: &mut Connection, ids: &[_]| store::get_many(connection, ids).await,
         )
         .await
         .complete()?;
     let comments: Vec<Comment> = rows.into_iter().flatten().collect();
     let on: Vec<PostId> = comments.iter().map(|comment| comment.post_id).collect();
-    let visible = posts::get_many(op, domain, &on).await?;
+    let visible = posts::get_many(op, &on).await?;
     let heard = policy::passing(
         op,
-        domain,
         comments.iter().map(|comment| comment.author_id),
         policy::voice_is_visible,
     )

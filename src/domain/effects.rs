@@ -2,6 +2,7 @@
 //! again, after the followee's shard knows the follower.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,12 +14,12 @@ use super::profile_counts::{FollowerCount, ProfileCounts};
 use super::relations::Relations;
 use super::users::User;
 use super::{Domain, DomainError, Operation, cache_trust, comments, products};
-use crate::ids::{Id, PostId, ProductId, UserId};
+use crate::ids::{PostId, ProductId, UserId};
 use crate::read_models::profile_counts::{self, VersionsRow};
 use crate::read_models::projection::Effects;
 use crate::read_models::shares;
 use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, ReadSession};
+use crate::stores::postgres::Connection;
 use crate::stores::redis::live::Cause;
 
 /// How long it may take to find out whom to wake.
@@ -32,18 +33,18 @@ fn store_error(error: DomainError) -> StoreError {
 }
 
 #[async_trait]
-impl Effects for Domain {
+impl Effects for Arc<Domain> {
     async fn posts_changed(
         &self,
         changed: &[(PostId, i64, bool)],
         commented: &[(PostId, i64)],
     ) -> Result<(), StoreError> {
-        let versions: Vec<(i64, i64)> =
-            changed.iter().map(|(post, version, _)| (post.as_i64(), *version)).collect();
-        let deleted: Vec<(i64, i64)> = changed
+        let versions: Vec<(PostId, i64)> =
+            changed.iter().map(|(post, version, _)| (*post, *version)).collect();
+        let deleted: Vec<(PostId, i64)> = changed
             .iter()
             .filter(|(_, _, deleted)| *deleted)
-            .map(|(post, _, _)| (post.as_i64(), posts::DELETED))
+            .map(|(post, _, _)| (*post, posts::DELETED))
             .collect();
         self.redis.invalidate::<posts::PostCounts>(&versions).await?;
         comments::forget_cached(self, commented).await.map_err(store_error)?;
@@ -51,13 +52,13 @@ impl Effects for Domain {
     }
 
     async fn people_changed(&self, people: &[UserId]) -> Result<(), StoreError> {
-        let session = ReadSession::primary(self.cluster.len());
+        let session = self.primary();
         let versions = self
             .cluster
             .scatter_ids(
                 &session,
                 people.iter().copied(),
-                async |connection: &mut Connection, ids: &[i64]| {
+                async |connection: &mut Connection, ids: &[_]| {
                     profile_counts::versions(connection, ids).await
                 },
             )
@@ -85,35 +86,31 @@ impl Effects for Domain {
         posts: &[PostId],
         products: &[ProductId],
     ) -> Result<(), StoreError> {
-        let op = Operation::internal(self.cluster.len(), LOOK_UP);
+        let op = Operation::internal(self, LOOK_UP);
         let mut people: BTreeSet<UserId> = people.iter().copied().collect();
-        people.extend(posts::authors_of(&op, self, posts).await.map_err(store_error)?);
-        people.extend(products::sellers_of(&op, self, products).await.map_err(store_error)?);
+        people.extend(posts::authors_of(&op, posts).await.map_err(store_error)?);
+        people.extend(products::sellers_of(&op, products).await.map_err(store_error)?);
         self.redis.wake(&people.into_iter().collect::<Vec<_>>(), Cause::Notifications).await
     }
 
     async fn shares_changed(&self, posts: &[PostId]) -> Result<(), StoreError> {
-        let session = ReadSession::primary(self.cluster.len());
+        let session = self.primary();
         let counts = self
             .cluster
             .scatter_ids(
                 &session,
                 posts.iter().copied(),
-                async |connection: &mut Connection, ids: &[i64]| {
-                    shares::load(connection, ids).await
-                },
+                async |connection: &mut Connection, ids: &[_]| shares::load(connection, ids).await,
             )
             .await
             .complete()?;
-        let versions: Vec<(i64, i64)> =
+        let versions: Vec<(PostId, i64)> =
             counts.into_iter().flatten().map(|row| (row.post_id, row.version)).collect();
         self.redis.invalidate::<ShareCounts>(&versions).await
     }
 
     async fn users_changed(&self, users: &[(UserId, i64)]) -> Result<(), StoreError> {
-        let versions: Vec<(i64, i64)> =
-            users.iter().map(|(user, version)| (user.as_i64(), *version)).collect();
-        self.redis.invalidate::<User>(&versions).await
+        self.redis.invalidate::<User>(users).await
     }
 
     async fn distrust_caches(&self) {
@@ -125,8 +122,6 @@ impl Effects for Domain {
     }
 
     async fn products_changed(&self, products: &[(ProductId, i64)]) -> Result<(), StoreError> {
-        let versions: Vec<(i64, i64)> =
-            products.iter().map(|(product, version)| (product.as_i64(), *version)).collect();
-        self.redis.invalidate::<Product>(&versions).await
+        self.redis.invalidate::<Product>(products).await
     }
 }

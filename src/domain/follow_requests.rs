@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use super::follows::{granted, limit};
 use super::mutation::write;
-use super::{Domain, DomainError, Operation, Page, PageRequest, Tx, users};
-use crate::ids::{Id, UserId};
+use super::{DomainError, Operation, Page, PageRequest, Tx, users};
+use crate::ids::UserId;
 use crate::protocol::jobs::Job;
 use crate::read_models::follow_requests as model;
 use crate::stores::StoreError;
-use crate::stores::postgres::{
-    Connection, ReadSession, ShardIndex, follows as store, users as user_rows,
-};
+use crate::stores::postgres::{Connection, ShardIndex, follows as store, users as user_rows};
 
 /// Requests that one job grants.
 const PIECE: i64 = 200;
@@ -21,28 +19,25 @@ const PIECE: i64 = 200;
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is away.
-pub async fn of_viewer(
-    op: &Operation,
-    domain: &Domain,
-    page: PageRequest,
-) -> Result<Page<UserId>, DomainError> {
+pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>, DomainError> {
     let viewer = op.require_viewer()?.user_id;
-    let own = users::rows(op, domain, &[viewer]).await?;
+    let own = users::rows(op, &[viewer]).await?;
     if !own.get(&viewer).is_some_and(|user| user.is_private) {
         return Ok(Page::default());
     }
-    let shard = domain.cluster.shard_of_id(viewer);
-    let rows = domain
+    let shard = op.domain.cluster.shard_of_id(viewer);
+    let rows = op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            model::page(connection, viewer.as_i64(), page.after, limit(page)).await
+            model::page(connection, viewer, page.after, limit(page)).await
         })
         .await?;
-    Ok(Page::from_rows(rows, page.first).map(UserId::from_i64))
+    Ok(Page::from_rows(rows, page.first))
 }
 
 /// Lets those follow a person who is no longer private that had asked to: the oldest requests above
-/// a follow id first, at most [`PIECE`] of them; another job is appended for the rest. A person who
+/// a follow id first, at most `PIECE` of them; another job is appended for the rest. A person who
 /// is private again answers the others themselves.
 ///
 /// # Errors
@@ -50,17 +45,17 @@ pub async fn of_viewer(
 /// is run again.
 pub async fn grant_waiting(
     op: &Operation,
-    domain: &Domain,
     followee: UserId,
     above: i64,
 ) -> Result<(), DomainError> {
-    let (primary, id) = (ReadSession::primary(domain.cluster.len()), [followee.as_i64()]);
-    let home = domain.cluster.shard_of_id(followee);
-    let (person, waiting) = domain
+    let (primary, id) = (op.primary(), [followee]);
+    let home = op.domain.cluster.shard_of_id(followee);
+    let (person, waiting) = op
+        .domain
         .cluster
         .read(&primary, home, async |connection: &mut Connection| -> Result<_, StoreError> {
             let person = user_rows::get_many(connection, &id).await?;
-            let waiting = model::oldest(connection, followee.as_i64(), above, PIECE).await?;
+            let waiting = model::oldest(connection, followee, above, PIECE).await?;
             Ok((person, waiting))
         })
         .await?;
@@ -68,18 +63,18 @@ pub async fn grant_waiting(
     if person.first().is_none_or(|person| person.is_private) {
         return Ok(());
     }
-    let mut by_shard: BTreeMap<ShardIndex, Vec<i64>> = BTreeMap::new();
+    let mut by_shard: BTreeMap<ShardIndex, Vec<UserId>> = BTreeMap::new();
     for (_, follower) in &waiting {
-        let shard = domain.cluster.shard_of_id(UserId::from_i64(*follower));
+        let shard = op.domain.cluster.shard_of_id(*follower);
         by_shard.entry(shard).or_default().push(*follower);
     }
     for (shard, followers) in by_shard {
-        grant(op, domain, shard, followee, &followers).await?;
+        grant(op, shard, followee, &followers).await?;
     }
     if i64::try_from(waiting.len()).is_ok_and(|count| count < PIECE) {
         return Ok(());
     }
-    write(op, domain, home, async |tx: &mut Tx| {
+    write(op, home, async |tx: &mut Tx| {
         let next = Job::FollowRequestsGrant { user_id: followee, above: last };
         tx.enqueue(next, format!("user:{followee}/follow_requests/{last}"));
         Ok(())
@@ -91,14 +86,13 @@ pub async fn grant_waiting(
 /// of them is invalidated when the follows have been projected.
 async fn grant(
     op: &Operation,
-    domain: &Domain,
     shard: ShardIndex,
     followee: UserId,
-    followers: &[i64],
+    followers: &[UserId],
 ) -> Result<(), DomainError> {
-    write(op, domain, shard, async |tx: &mut Tx| {
-        let edges = store::grant_many(tx, followers, followee.as_i64()).await?;
-        let changed: Vec<i64> = edges.iter().map(|edge| edge.follower_id.as_i64()).collect();
+    write(op, shard, async |tx: &mut Tx| {
+        let edges = store::grant_many(tx, followers, followee).await?;
+        let changed: Vec<UserId> = edges.iter().map(|edge| edge.follower_id).collect();
         user_rows::raise_activity_of_many(tx, &changed).await?;
         for edge in &edges {
             granted(tx, edge.follower_id, followee, &edge.edge);

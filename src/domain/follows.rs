@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::users::User;
 use super::{
-    Domain, DomainError, Mutation, Operation, Page, PageRequest, Tx, UserErrorCode, mutate, policy,
+    DomainError, Mutation, Operation, Page, PageRequest, Tx, UserErrorCode, mutate, policy,
     relations, users,
 };
 use crate::ids::{FollowId, Id, UserId};
@@ -13,7 +13,7 @@ use crate::protocol::events::Event;
 use crate::read_models::followers as followers_model;
 use crate::stores::StoreError;
 use crate::stores::postgres::{
-    Connection, ReadSession, blocks as block_rows, follows as store, users as user_rows,
+    Connection, blocks as block_rows, follows as store, users as user_rows,
 };
 
 /// Most people one may follow.
@@ -24,11 +24,7 @@ pub const MAX_FOLLOWING: i64 = 10_000;
 ///
 /// # Errors
 /// Oneself, somebody who does not exist, too many; a shard that is away.
-pub async fn follow(
-    op: &Operation,
-    domain: &Domain,
-    followee: UserId,
-) -> Result<Option<User>, DomainError> {
+pub async fn follow(op: &Operation, followee: UserId) -> Result<Option<User>, DomainError> {
     let viewer = op.require_viewer()?;
     if viewer.user_id == followee {
         return Err(DomainError::rejected(
@@ -37,26 +33,23 @@ pub async fn follow(
             "nobody can follow themselves",
         ));
     }
-    change(op, domain, followee, "userFollow", followed(op, domain, followee)).await
+    change(op, followee, "userFollow", followed(op, followee)).await
 }
 
 /// How the viewer may follow somebody, and whom.
-async fn followed(
-    op: &Operation,
-    domain: &Domain,
-    followee: UserId,
-) -> Result<(Change, Option<User>), DomainError> {
-    let follower = op.require_viewer()?.user_id.as_i64();
-    let primary = ReadSession::primary(domain.cluster.len());
-    let raw = [followee.as_i64()];
-    let (found, blocked) = domain
+async fn followed(op: &Operation, followee: UserId) -> Result<(Change, Option<User>), DomainError> {
+    let follower = op.require_viewer()?.user_id;
+    let primary = op.primary();
+    let raw = [followee];
+    let (found, blocked) = op
+        .domain
         .cluster
         .read(
             &primary,
-            domain.cluster.shard_of_id(followee),
+            op.domain.cluster.shard_of_id(followee),
             async |connection: &mut Connection| -> Result<_, StoreError> {
                 let found = user_rows::get_many(connection, &raw).await?;
-                Ok((found, block_rows::stands(connection, followee.as_i64(), follower).await?))
+                Ok((found, block_rows::stands(connection, followee, follower).await?))
             },
         )
         .await?;
@@ -68,7 +61,7 @@ async fn followed(
             "there is no such user",
         ));
     };
-    if relations::of_viewer(op, domain).await?.blocks(followee) {
+    if relations::of_viewer(op).await?.blocks(followee) {
         return Err(DomainError::rejected(
             UserErrorCode::NotAllowed,
             "userId",
@@ -83,13 +76,9 @@ async fn followed(
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn unfollow(
-    op: &Operation,
-    domain: &Domain,
-    followee: UserId,
-) -> Result<Option<User>, DomainError> {
-    let seen = async { Ok((Change::End, users::seen(op, domain, followee).await?)) };
-    change(op, domain, followee, "userUnfollow", seen).await
+pub async fn unfollow(op: &Operation, followee: UserId) -> Result<Option<User>, DomainError> {
+    let seen = async { Ok((Change::End, users::seen(op, followee).await?)) };
+    change(op, followee, "userUnfollow", seen).await
 }
 
 /// What happens to an edge.
@@ -102,20 +91,18 @@ enum Change {
 
 async fn change(
     op: &Operation,
-    domain: &Domain,
     followee: UserId,
     name: &'static str,
     asked: impl Future<Output = Result<(Change, Option<User>), DomainError>> + Send,
 ) -> Result<Option<User>, DomainError> {
     let follower = op.require_viewer()?.user_id;
-    let shard = domain.cluster.shard_of_id(follower);
+    let shard = op.domain.cluster.shard_of_id(follower);
     mutate(
         op,
-        domain,
         Mutation { name, user: follower, shard, input: &followee },
         asked,
         async |tx: &mut Tx, (change, person): (Change, Option<User>)| {
-            let (from, to) = (follower.as_i64(), followee.as_i64());
+            let (from, to) = (follower, followee);
             let edge = match change {
                 Change::Begin => store::begin(tx, follower.bucket(), from, to, false).await?,
                 Change::Request => store::begin(tx, follower.bucket(), from, to, true).await?,
@@ -163,21 +150,19 @@ pub(super) fn granted(tx: &mut Tx, follower_id: UserId, followee_id: UserId, edg
 /// The other's shard is away.
 pub async fn answer_request(
     op: &Operation,
-    domain: &Domain,
     follower: UserId,
     accept: bool,
 ) -> Result<Option<User>, DomainError> {
     let followee = op.require_viewer()?.user_id;
     // The edge is the follower's: their shard is the one that is written.
-    let shard = domain.cluster.shard_of_id(follower);
+    let shard = op.domain.cluster.shard_of_id(follower);
     let name = if accept { "followRequestAccept" } else { "followRequestReject" };
     mutate(
         op,
-        domain,
         Mutation { name, user: followee, shard, input: &follower },
-        users::seen(op, domain, follower),
+        users::seen(op, follower),
         async |tx: &mut Tx, person: Option<User>| {
-            let (from, to) = (follower.as_i64(), followee.as_i64());
+            let (from, to) = (follower, followee);
             let Some(edge) = store::answer(tx, from, to, accept).await? else {
                 return Ok(person);
             };
@@ -205,19 +190,19 @@ pub(super) fn limit(page: PageRequest) -> i64 {
 /// The user's shard is away.
 pub async fn following(
     op: &Operation,
-    domain: &Domain,
     user: UserId,
     page: PageRequest,
 ) -> Result<Page<UserId>, DomainError> {
-    if !policy::passes(op, domain, user, policy::content_is_visible).await? {
+    if !policy::passes(op, user, policy::content_is_visible).await? {
         return Ok(Page::default());
     }
     let below = page.after.unwrap_or(i64::MAX);
-    let shard = domain.cluster.shard_of_id(user);
-    let rows = domain
+    let shard = op.domain.cluster.shard_of_id(user);
+    let rows = op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::page(connection, user.as_i64(), below, limit(page)).await
+            store::page(connection, user, below, limit(page)).await
         })
         .await?;
     Ok(Page::from_rows(rows, page.first))
@@ -230,21 +215,21 @@ pub async fn following(
 /// The user's shard is away.
 pub async fn followers(
     op: &Operation,
-    domain: &Domain,
     user: UserId,
     page: PageRequest,
 ) -> Result<Page<UserId>, DomainError> {
-    if !policy::passes(op, domain, user, policy::content_is_visible).await? {
+    if !policy::passes(op, user, policy::content_is_visible).await? {
         return Ok(Page::default());
     }
-    let shard = domain.cluster.shard_of_id(user);
-    let rows = domain
+    let shard = op.domain.cluster.shard_of_id(user);
+    let rows = op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            followers_model::page(connection, user.as_i64(), page.after, limit(page)).await
+            followers_model::page(connection, user, page.after, limit(page)).await
         })
         .await?;
-    Ok(Page::from_rows(rows, page.first).map(UserId::from_i64))
+    Ok(Page::from_rows(rows, page.first))
 }
 
 /// What is between the viewer and somebody else.
@@ -264,16 +249,15 @@ pub struct Tie {
 /// The viewer's shard is away.
 pub async fn viewer_ties(
     op: &Operation,
-    domain: &Domain,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, Tie>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashMap::new()) };
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let shard = domain.cluster.shard_of_id(viewer.user_id);
-    let rows = domain
+    let shard = op.domain.cluster.shard_of_id(viewer.user_id);
+    let rows = op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::ties(connection, viewer.user_id.as_i64(), &raw).await
+            store::ties(connection, viewer.user_id, ids).await
         })
         .await?;
     let tie = |row: store::TieRow| {

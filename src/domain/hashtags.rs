@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::posts::{self, Post};
-use super::{Domain, DomainError, Fill, Operation, Page, PageRequest};
+use super::{DomainError, Fill, Operation, Page, PageRequest};
 use crate::ids::{Id, PostId};
 use crate::stores::postgres::scatter::Gathered;
 use crate::stores::postgres::{Connection, hashtags as store};
@@ -29,7 +29,6 @@ fn answered<T>(gathered: Gathered<T>) -> Result<(Vec<T>, Vec<usize>), DomainErro
 /// No shard answered.
 pub async fn posts(
     op: &Operation,
-    domain: &Domain,
     tag: &str,
     page: PageRequest,
 ) -> Result<(Page<Post>, Vec<usize>), DomainError> {
@@ -37,7 +36,8 @@ pub async fn posts(
     while let Some(part) = fill.next_part() {
         let below = part.after.unwrap_or(i64::MAX);
         let limit = i64::try_from(part.first + 1).unwrap_or(i64::MAX);
-        let gathered = domain
+        let gathered = op
+            .domain
             .cluster
             .scatter_all(&op.reads, async |connection: &mut Connection| {
                 store::page(connection, tag, below, limit).await
@@ -50,7 +50,7 @@ pub async fn posts(
         let raw =
             Page::from_rows(raw.into_iter().map(|id| (id.as_i64(), id)).collect(), part.first);
         let ids: Vec<PostId> = raw.items.iter().map(|(_, id)| *id).collect();
-        let mut posts = posts::get_many(op, domain, &ids).await?;
+        let mut posts = posts::get_many(op, &ids).await?;
         let items = ids.iter().filter_map(|id| posts.remove(id));
         let items = items.map(|post| (post.id.as_i64(), post)).collect();
         fill.add(Page { items, end: raw.end, has_next: raw.has_next });
@@ -63,12 +63,9 @@ pub async fn posts(
 ///
 /// # Errors
 /// No shard answered.
-pub async fn count(
-    op: &Operation,
-    domain: &Domain,
-    tag: &str,
-) -> Result<(i64, Vec<usize>), DomainError> {
-    let gathered = domain
+pub async fn count(op: &Operation, tag: &str) -> Result<(i64, Vec<usize>), DomainError> {
+    let gathered = op
+        .domain
         .cluster
         .scatter_all(&op.reads, async |connection: &mut Connection| {
             store::count_open(connection, tag, COUNTED).await

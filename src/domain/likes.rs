@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::posts::{self, Post, PostCounts};
-use super::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
-use crate::ids::{Id, PostId};
+use super::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
+use crate::ids::PostId;
 use crate::protocol::events::Event;
 use crate::stores::postgres::{Connection, likes as store, posts as post_rows};
 
@@ -12,20 +12,19 @@ use crate::stores::postgres::{Connection, likes as store, posts as post_rows};
 ///
 /// # Errors
 /// The post is not there; its shard is away.
-pub async fn like(op: &Operation, domain: &Domain, id: PostId) -> Result<PostId, DomainError> {
+pub async fn like(op: &Operation, id: PostId) -> Result<PostId, DomainError> {
     let user = op.require_viewer()?.user_id;
     // Who likes a repost likes the original.
-    let post = posts::subject_of(op, domain, "postId", id).await?;
-    let shard = domain.cluster.shard_of_id(post);
+    let post = posts::subject_of(op, "postId", id).await?;
+    let shard = op.domain.cluster.shard_of_id(post);
     mutate(
         op,
-        domain,
         Mutation { name: "postLike", user, shard, input: &id },
-        posts::require_visible(op, domain, "postId", id),
+        posts::require_visible(op, "postId", id),
         async |tx: &mut Tx, _: Post| {
             let version = posts::lock(tx, "postId", post).await?.version + 1;
-            if store::insert(tx, post.as_i64(), user.as_i64()).await? {
-                post_rows::raise(tx, post.as_i64(), version, false).await?;
+            if store::insert(tx, post, user).await? {
+                post_rows::raise(tx, post, version, false).await?;
                 tx.emit(Event::PostLiked { post_id: post, user_id: user }, version);
                 tx.invalidate::<PostCounts>(post, version);
             }
@@ -48,27 +47,22 @@ struct Seen {
 ///
 /// # Errors
 /// A post that the viewer has never liked and may not see; its shard is away.
-pub async fn unlike(
-    op: &Operation,
-    domain: &Domain,
-    id: PostId,
-) -> Result<Option<PostId>, DomainError> {
+pub async fn unlike(op: &Operation, id: PostId) -> Result<Option<PostId>, DomainError> {
     let user = op.require_viewer()?.user_id;
-    let post = posts::subject_of(op, domain, "postId", id).await?;
-    let shard = domain.cluster.shard_of_id(post);
+    let post = posts::subject_of(op, "postId", id).await?;
+    let shard = op.domain.cluster.shard_of_id(post);
     mutate(
         op,
-        domain,
         Mutation { name: "postUnlike", user, shard, input: &id },
         async {
-            let found = posts::get_many_surely(op, domain, &[id, post]).await?;
+            let found = posts::get_many_surely(op, &[id, post]).await?;
             Ok(Seen { named: found.contains_key(&id), subject: found.contains_key(&post) })
         },
         async |tx: &mut Tx, seen: Seen| {
             let missing = || {
                 DomainError::rejected(UserErrorCode::NotFound, "postId", "there is no such post")
             };
-            let (raw, liker) = (post.as_i64(), user.as_i64());
+            let (raw, liker) = (post, user);
             let row = post_rows::lock(tx, raw).await?.ok_or_else(missing)?;
             if store::delete(tx, raw, liker).await? {
                 let version = row.version + 1;
@@ -89,19 +83,16 @@ pub async fn unlike(
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn viewer_likes(
-    op: &Operation,
-    domain: &Domain,
-    ids: &[PostId],
-) -> Result<HashSet<PostId>, DomainError> {
+pub async fn viewer_likes(op: &Operation, ids: &[PostId]) -> Result<HashSet<PostId>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashSet::new()) };
-    let user = viewer.user_id.as_i64();
-    let liked = domain
+    let user = viewer.user_id;
+    let liked = op
+        .domain
         .cluster
         .scatter_ids(
             &op.reads,
             ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| {
+            async |connection: &mut Connection, ids: &[_]| {
                 store::among(connection, user, ids).await
             },
         )

@@ -95,7 +95,7 @@ pub struct HomeWatch {
 
 impl HomeWatch {
     /// Begins at a cursor, or now.
-    pub async fn begin(domain: &Domain, user: UserId, after: Option<HomeCursor>) -> Self {
+    pub async fn begin(domain: &Arc<Domain>, user: UserId, after: Option<HomeCursor>) -> Self {
         let mut watcher = domain.redis.watch(user).await;
         let seen = watcher.seen();
         let now = ids::compose(domain.clock.now_ms(), Bucket::new(0), 0);
@@ -120,7 +120,7 @@ impl HomeWatch {
     pub async fn next(
         &mut self,
         mut op: impl FnMut() -> Arc<Operation> + Send,
-        domain: &Domain,
+        domain: &Arc<Domain>,
     ) -> (HomeCursor, Post) {
         loop {
             if let Some(found) = self.found.pop_front() {
@@ -132,7 +132,7 @@ impl HomeWatch {
                 ToDo::Tell(newest) => self.tell(newest, &mut op, domain).await,
                 ToDo::Look => {
                     let _turn = domain.redis.turn().await;
-                    self.look(&op(), domain).await
+                    self.look(&op()).await
                 }
             };
             match looked {
@@ -165,7 +165,7 @@ impl HomeWatch {
         &mut self,
         newest: Newest,
         op: impl FnOnce() -> Arc<Operation>,
-        domain: &Domain,
+        domain: &Arc<Domain>,
     ) -> Result<(), DomainError> {
         let relations = domain
             .relations
@@ -174,19 +174,19 @@ impl HomeWatch {
             .map_err(|error| StoreError::unavailable("a shard", error))?;
         let op = op();
         let _first = op.relations().set(relations);
-        self.take(vec![(newest.at, newest.post)], &op, domain).await
+        self.take(vec![(newest.at, newest.post)], &op).await
     }
 
-    async fn look(&mut self, op: &Operation, domain: &Domain) -> Result<(), DomainError> {
+    async fn look(&mut self, op: &Operation) -> Result<(), DomainError> {
         if Instant::now() >= self.keep_at {
-            self.open(op, domain).await?;
+            self.open(op).await?;
             self.keep_at = Instant::now() + KEEP;
         }
         let Some(position) = self.position else { return Ok(()) };
-        match domain.redis.live_after(self.user, position).await? {
-            Some(entries) => self.take(entries, op, domain).await,
+        match op.domain.redis.live_after(self.user, position).await? {
+            Some(entries) => self.take(entries, op).await,
             // A Redis that lost it has another stream, or none.
-            None => self.open(op, domain).await,
+            None => self.open(op).await,
         }
     }
 
@@ -195,13 +195,12 @@ impl HomeWatch {
         &mut self,
         entries: Vec<(Position, PostId)>,
         op: &Operation,
-        domain: &Domain,
     ) -> Result<(), DomainError> {
         let last = entries.last().map(|(last, _)| *last);
         let fresh: Vec<(Position, PostId)> =
             entries.into_iter().filter(|(_, post)| self.remember(*post)).collect();
         let ids: Vec<PostId> = fresh.iter().map(|(_, post)| *post).collect();
-        let mut posts = visible(op, domain, &ids).await.inspect_err(|_| self.forget(&ids))?;
+        let mut posts = visible(op, &ids).await.inspect_err(|_| self.forget(&ids))?;
         for (position, id) in fresh {
             if let Some(post) =
                 posts.iter().position(|post| post.id == id).map(|index| posts.swap_remove(index))
@@ -215,14 +214,14 @@ impl HomeWatch {
     }
 
     /// Makes sure of the stream, and finds where to go on in it.
-    async fn open(&mut self, op: &Operation, domain: &Domain) -> Result<(), DomainError> {
-        let opened = domain.redis.open_live(self.user).await?;
+    async fn open(&mut self, op: &Operation) -> Result<(), DomainError> {
+        let opened = op.domain.redis.open_live(self.user).await?;
         match self.position {
             Some(position)
                 if !opened.made && position >= opened.first && position <= opened.last =>
             {
                 if self.told.is_empty() {
-                    let before = domain.redis.live_before(self.user, position).await?;
+                    let before = op.domain.redis.live_before(self.user, position).await?;
                     for post in before.into_iter().rev() {
                         self.remember(post);
                     }
@@ -231,8 +230,7 @@ impl HomeWatch {
             _ => {
                 // From the feed what is newer than the last post told; from the stream what comes
                 // after this moment.
-                let missed =
-                    if self.catch_up { self.missed(op, domain).await? } else { Vec::new() };
+                let missed = if self.catch_up { self.missed(op).await? } else { Vec::new() };
                 self.catch_up = true;
                 for post in missed {
                     if self.remember(post.id) {
@@ -248,10 +246,10 @@ impl HomeWatch {
         Ok(())
     }
 
-    async fn missed(&self, op: &Operation, domain: &Domain) -> Result<Vec<Post>, DomainError> {
+    async fn missed(&self, op: &Operation) -> Result<Vec<Post>, DomainError> {
         let (mut missed, mut after) = (Vec::new(), None);
         while missed.len() < CAUGHT_UP {
-            let page = timelines::home(op, domain, PageRequest { first: 50, after }).await?;
+            let page = timelines::home(op, PageRequest { first: 50, after }).await?;
             let count = page.items.len();
             missed.extend(
                 page.items
@@ -289,7 +287,7 @@ impl HomeWatch {
 }
 
 /// The viewer is about to be told what the primary has: what they read next is to have it too.
-pub(super) async fn seen(domain: &Domain, viewer: Viewer) {
+pub(super) async fn seen(domain: &Arc<Domain>, viewer: Viewer) {
     let seen = ConsistencyToken { seen_at_ms: domain.clock.now_ms(), ..Default::default() };
     if let Err(error) = domain.redis.remember_writes(viewer.session_id, &seen).await {
         tracing::debug!(%error, "a session's next read may be behind what it was told");
@@ -298,20 +296,16 @@ pub(super) async fn seen(domain: &Domain, viewer: Viewer) {
 
 /// Those of the posts that the viewer may see, and that are their own or by people they still
 /// follow; no repost of what is right below it in their home.
-async fn visible(
-    op: &Operation,
-    domain: &Domain,
-    ids: &[PostId],
-) -> Result<Vec<Post>, DomainError> {
+async fn visible(op: &Operation, ids: &[PostId]) -> Result<Vec<Post>, DomainError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let found = posts::get_many_surely(op, domain, ids).await?;
+    let found = posts::get_many_surely(op, ids).await?;
     let viewer = op.require_viewer()?.user_id;
-    let relations = relations::of_viewer(op, domain).await?;
+    let relations = relations::of_viewer(op).await?;
     let mut shown = Vec::with_capacity(found.len());
     for post in found.into_values().filter(|post| relations.is_at_home(viewer, post.author_id)) {
-        if !timelines::is_repeat(op, domain, &post).await? {
+        if !timelines::is_repeat(op, &post).await? {
             shown.push(post);
         }
     }

@@ -49,7 +49,7 @@ pub use page::{Fill, Page, PageRequest};
 use crate::clock::Clock;
 use crate::config::{FeedConfig, OrdersConfig};
 use crate::stores::objects::Objects;
-use crate::stores::postgres::Cluster;
+use crate::stores::postgres::{Cluster, ReadSession};
 use crate::stores::redis::Redis;
 
 /// What the rules work with. Built once per process by `app.rs`.
@@ -81,6 +81,13 @@ pub struct Domain {
     pub views: Arc<views::ViewLog>,
     /// The relations of those who are told something, many at a time.
     pub relations: relations_batch::RelationsBatch,
+}
+
+impl Domain {
+    /// A session that reads from the primaries alone.
+    pub fn primary(&self) -> ReadSession {
+        ReadSession::primary(self.cluster.len())
+    }
 }
 
 impl std::fmt::Debug for Domain {

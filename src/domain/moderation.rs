@@ -4,22 +4,21 @@ use std::sync::Arc;
 
 use super::relations::{self, Relations};
 use super::users::User;
-use super::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, write};
-use crate::ids::{Id, UserId};
+use super::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, write};
+use crate::ids::UserId;
 use crate::protocol::events::Event;
-use crate::stores::postgres::{
-    Connection, ReadSession, sessions as session_rows, users as user_rows,
-};
+use crate::stores::postgres::{Connection, sessions as session_rows, users as user_rows};
 
 /// Whether the viewer is an administrator, asked at the primary.
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn is_admin(op: &Operation, domain: &Domain) -> Result<bool, DomainError> {
+pub async fn is_admin(op: &Operation) -> Result<bool, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(false) };
-    let primary = ReadSession::primary(domain.cluster.len());
-    let (id, shard) = (viewer.user_id.as_i64(), domain.cluster.shard_of_id(viewer.user_id));
-    Ok(domain
+    let primary = op.primary();
+    let (id, shard) = (viewer.user_id, op.domain.cluster.shard_of_id(viewer.user_id));
+    Ok(op
+        .domain
         .cluster
         .read(&primary, shard, async |connection: &mut Connection| {
             user_rows::is_admin(connection, id).await
@@ -35,22 +34,20 @@ pub async fn is_admin(op: &Operation, domain: &Domain) -> Result<bool, DomainErr
 /// is away.
 pub async fn suspend(
     op: &Operation,
-    domain: &Domain,
     user: UserId,
     suspended: bool,
 ) -> Result<Option<User>, DomainError> {
     let viewer = op.require_viewer()?;
     mutate(
         op,
-        domain,
         Mutation {
             name: if suspended { "userSuspend" } else { "userUnsuspend" },
             user: viewer.user_id,
-            shard: domain.cluster.shard_of_id(user),
+            shard: op.domain.cluster.shard_of_id(user),
             input: &user,
         },
         async {
-            if !is_admin(op, domain).await? {
+            if !is_admin(op).await? {
                 return Err(DomainError::Forbidden);
             }
             if viewer.user_id == user {
@@ -60,14 +57,14 @@ pub async fn suspend(
                     "nobody can suspend themselves",
                 ));
             }
-            relations::of_viewer(op, domain).await
+            relations::of_viewer(op).await
         },
         async |tx: &mut Tx, relations: Arc<Relations>| {
             set_suspended(tx, user, suspended).await?;
             if suspended {
                 return Ok(None);
             }
-            let found = user_rows::get_many(tx, &[user.as_i64()]).await?;
+            let found = user_rows::get_many(tx, &[user]).await?;
             Ok(found.into_iter().next().filter(|_| !relations.is_blocked_by(user)))
         },
     )
@@ -80,12 +77,11 @@ pub async fn suspend(
 /// Nobody there; a shard that is unavailable.
 pub async fn suspend_by_operator(
     op: &Operation,
-    domain: &Domain,
     user: UserId,
     suspended: bool,
 ) -> Result<(), DomainError> {
-    let shard = domain.cluster.shard_of_id(user);
-    write(op, domain, shard, async |tx: &mut Tx| set_suspended(tx, user, suspended).await).await
+    let shard = op.domain.cluster.shard_of_id(user);
+    write(op, shard, async |tx: &mut Tx| set_suspended(tx, user, suspended).await).await
 }
 
 /// Makes somebody an administrator, or no longer one. Only operators may: there is no mutation for
@@ -93,15 +89,10 @@ pub async fn suspend_by_operator(
 ///
 /// # Errors
 /// Nobody there; a shard that is unavailable.
-pub async fn grant(
-    op: &Operation,
-    domain: &Domain,
-    user: UserId,
-    is_admin: bool,
-) -> Result<(), DomainError> {
-    let shard = domain.cluster.shard_of_id(user);
-    write(op, domain, shard, async |tx: &mut Tx| {
-        if user_rows::set_admin(tx, user.as_i64(), is_admin).await? {
+pub async fn grant(op: &Operation, user: UserId, is_admin: bool) -> Result<(), DomainError> {
+    let shard = op.domain.cluster.shard_of_id(user);
+    write(op, shard, async |tx: &mut Tx| {
+        if user_rows::set_admin(tx, user, is_admin).await? {
             return Ok(());
         }
         Err(nobody())
@@ -116,12 +107,12 @@ fn nobody() -> DomainError {
 /// Hides a user and ends their sessions, or ends that.
 async fn set_suspended(tx: &mut Tx, user: UserId, suspended: bool) -> Result<(), DomainError> {
     let now = tx.now();
-    let version = user_rows::suspend(tx, user.as_i64(), suspended.then_some(now)).await?;
+    let version = user_rows::suspend(tx, user, suspended.then_some(now)).await?;
     let version = version.ok_or_else(nobody)?;
     tx.emit(Event::UserUpdated { user_id: user }, version);
     tx.invalidate::<User>(user, version);
     if suspended {
-        session_rows::revoke_all(tx, user.as_i64(), now).await?;
+        session_rows::revoke_all(tx, user, now).await?;
     }
     Ok(())
 }

@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::DomainError;
 use super::mutation::KeySource;
 use super::relations::Relations;
+use super::{Domain, DomainError};
 use crate::ids::{Id, SessionId, UserId};
 use crate::stores::StoreError;
 use crate::stores::postgres::session::Lsn;
@@ -18,6 +18,9 @@ use crate::stores::postgres::{ReadSession, ShardIndex};
 use crate::stores::redis::cache::CachePolicy;
 
 pub use crate::stores::postgres::session::ConsistencyToken;
+
+/// How long a second look at the newest state may take.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// A logged-in client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub struct Viewer {
 /// One request, job or batch at work.
 #[derive(Debug)]
 pub struct Operation {
+    /// What it works with.
+    pub domain: Arc<Domain>,
     /// Who asks; `None` for the anonymous and for workers.
     pub viewer: Option<Viewer>,
     /// What it may read from.
@@ -56,21 +61,22 @@ pub struct Operation {
     pub bypass_cache: bool,
     /// The viewer's relations, once they were needed; they are read anew after a write.
     relations: Mutex<Arc<OnceCell<Arc<Relations>>>>,
-    written: Mutex<ConsistencyToken>,
+    written: Mutex<Written>,
 }
 
 impl Operation {
     /// A client's request. `token` is everything the client, or its session, has already seen.
     pub fn request(
-        shards: usize,
+        domain: &Arc<Domain>,
         viewer: Option<Viewer>,
         token: &ConsistencyToken,
         timeout: Duration,
     ) -> Self {
         Self {
+            domain: Arc::clone(domain),
             viewer,
             reads: ReadSession::new(
-                shards,
+                domain.cluster.len(),
                 token,
                 viewer.map_or(0, |viewer| viewer.session_id.as_i64().cast_unsigned()),
             ),
@@ -88,30 +94,37 @@ impl Operation {
         }
     }
 
-    /// Something that is told once: reads see everything up to this moment (Unix ms), so that a
-    /// replica that lags leaves nothing out of it for good.
-    pub fn as_of(now_ms: i64, shards: usize, viewer: Option<Viewer>, timeout: Duration) -> Self {
-        Self::request(
-            shards,
-            viewer,
-            &ConsistencyToken { seen_at_ms: now_ms, ..Default::default() },
-            timeout,
-        )
+    /// What is delivered once: reads see everything up to now, so that a replica that lags leaves
+    /// nothing out of it for good.
+    pub fn as_of_now(domain: &Arc<Domain>, viewer: Option<Viewer>, timeout: Duration) -> Self {
+        let seen_at_ms = domain.clock.now_ms();
+        let token = ConsistencyToken { seen_at_ms, ..Default::default() };
+        Self::request(domain, viewer, &token, timeout)
     }
 
     /// Work without a client that must see the newest state: jobs and projections. Reads primaries,
     /// past every cache.
-    pub fn internal(shards: usize, timeout: Duration) -> Self {
-        Self {
-            reads: ReadSession::primary(shards),
-            bypass_cache: true,
-            ..Self::request(shards, None, &ConsistencyToken::default(), timeout)
-        }
+    pub fn internal(domain: &Arc<Domain>, timeout: Duration) -> Self {
+        Self::newest(domain, None, timeout)
     }
 
     /// The same for a viewer: what they may see, as it is now.
-    pub fn fresh(shards: usize, viewer: Option<Viewer>, timeout: Duration) -> Self {
-        Self { viewer, ..Self::internal(shards, timeout) }
+    pub fn newest(domain: &Arc<Domain>, viewer: Option<Viewer>, timeout: Duration) -> Self {
+        Self {
+            reads: domain.primary(),
+            bypass_cache: true,
+            ..Self::request(domain, viewer, &ConsistencyToken::default(), timeout)
+        }
+    }
+
+    /// Looks again, for the same viewer, at what may be too new for a replica or a cache.
+    pub fn fresh(&self) -> Self {
+        Self::newest(&self.domain, self.viewer, FRESH)
+    }
+
+    /// A session that reads from the primaries alone.
+    pub fn primary(&self) -> ReadSession {
+        self.domain.primary()
     }
 
     /// # Errors
@@ -131,13 +144,7 @@ impl Operation {
     pub fn wrote(&self, shard: ShardIndex, lsn: Option<Lsn>, now_ms: i64) {
         self.reads.require(shard, lsn.unwrap_or_default());
         *self.relations.lock() = Arc::default();
-        let mut written = self.written.lock();
-        written.merge(&ConsistencyToken {
-            shards: lsn.map(|lsn| (shard.0, lsn)).into_iter().collect(),
-            written_at_ms: now_ms,
-            seen_at_ms: if lsn.is_none() { now_ms } else { 0 },
-            ..Default::default()
-        });
+        self.written.lock().add(shard, lsn, now_ms);
     }
 
     /// Takes what invalidating caches came to: one that could not be reached must not be trusted by
@@ -145,7 +152,7 @@ impl Operation {
     pub fn invalidated(&self, outcome: Result<(), StoreError>) {
         if let Err(error) = outcome {
             tracing::warn!(%error, "a cache was not invalidated after a write");
-            self.written.lock().bypass_cache = true;
+            self.written.lock().0.bypass_cache = true;
         }
     }
 
@@ -159,8 +166,26 @@ impl Operation {
 
     /// What the operation has written so far; `None` when nothing.
     pub fn written(&self) -> Option<ConsistencyToken> {
-        let written = self.written.lock().clone();
-        (written.written_at_ms > 0).then_some(written)
+        self.written.lock().token()
+    }
+}
+
+/// What an operation has committed.
+#[derive(Debug, Default)]
+struct Written(ConsistencyToken);
+
+impl Written {
+    fn add(&mut self, shard: ShardIndex, lsn: Option<Lsn>, now_ms: i64) {
+        self.0.merge(&ConsistencyToken {
+            shards: lsn.map(|lsn| (shard.0, lsn)).into_iter().collect(),
+            written_at_ms: now_ms,
+            seen_at_ms: if lsn.is_none() { now_ms } else { 0 },
+            ..Default::default()
+        });
+    }
+
+    fn token(&self) -> Option<ConsistencyToken> {
+        (self.0.written_at_ms > 0).then(|| self.0.clone())
     }
 }
 
@@ -170,14 +195,14 @@ mod tests {
 
     #[test]
     fn a_commit_whose_position_is_not_known_asks_for_replicas_of_now_and_for_no_position() {
-        let op = Operation::request(2, None, &ConsistencyToken::default(), Duration::from_secs(1));
-        assert_eq!(op.written(), None);
-        op.wrote(ShardIndex(1), None, 5_000);
-        let token = op.written().unwrap();
+        let mut written = Written::default();
+        assert_eq!(written.token(), None);
+        written.add(ShardIndex(1), None, 5_000);
+        let token = written.token().unwrap();
         assert_eq!((token.seen_at_ms, token.written_at_ms), (5_000, 5_000));
         assert!(token.shards.is_empty(), "a position that no replica comes to: {token:?}");
-        op.wrote(ShardIndex(1), Some(70), 6_000);
-        let token = op.written().unwrap();
+        written.add(ShardIndex(1), Some(70), 6_000);
+        let token = written.token().unwrap();
         assert_eq!((token.seen_at_ms, token.shards.get(&1)), (5_000, Some(&70)));
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::relations::{self, Relations};
 use super::users::{self, User};
-use super::{Domain, DomainError, Operation, Viewer};
+use super::{DomainError, Operation, Viewer};
 use crate::ids::UserId;
 
 fn is_self(viewer: Option<Viewer>, user: &User) -> bool {
@@ -39,7 +39,6 @@ pub fn content_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &
 /// A shard that is away.
 pub async fn passing(
     op: &Operation,
-    domain: &Domain,
     people: impl IntoIterator<Item = UserId>,
     rule: fn(Option<Viewer>, &Relations, &User) -> bool,
 ) -> Result<HashSet<UserId>, DomainError> {
@@ -47,11 +46,8 @@ pub async fn passing(
     if people.is_empty() {
         return Ok(HashSet::new());
     }
-    let (rows, relations) = futures_util::future::try_join(
-        users::rows(op, domain, &people),
-        relations::of_viewer(op, domain),
-    )
-    .await?;
+    let (rows, relations) =
+        futures_util::future::try_join(users::rows(op, &people), relations::of_viewer(op)).await?;
     Ok(rows
         .into_values()
         .filter(|user| rule(op.viewer, &relations, user))
@@ -65,11 +61,10 @@ pub async fn passing(
 /// A shard that is away.
 pub async fn passes(
     op: &Operation,
-    domain: &Domain,
     person: UserId,
     rule: fn(Option<Viewer>, &Relations, &User) -> bool,
 ) -> Result<bool, DomainError> {
-    Ok(passing(op, domain, [person], rule).await?.contains(&person))
+    Ok(passing(op, [person], rule).await?.contains(&person))
 }
 
 /// The people who may be shown.
@@ -78,10 +73,9 @@ pub async fn passes(
 /// The viewer's shard is away.
 pub async fn visible_people(
     op: &Operation,
-    domain: &Domain,
     rows: HashMap<UserId, User>,
 ) -> Result<HashMap<UserId, User>, DomainError> {
-    let relations = relations::of_viewer(op, domain).await?;
+    let relations = relations::of_viewer(op).await?;
     Ok(rows
         .into_iter()
         .filter(|(_, user)| person_is_visible(op.viewer, &relations, user))

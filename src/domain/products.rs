@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::cached::{self, Load};
 use super::{
-    Domain, DomainError, Fill, Mutation, Operation, Page, PageRequest, Tx, UserError,
-    UserErrorCode, mutate, policy, text,
+    DomainError, Fill, Mutation, Operation, Page, PageRequest, Tx, UserError, UserErrorCode,
+    mutate, policy, text,
 };
 use crate::ids::{Id, ProductId, UserId};
 use crate::protocol::events::Event;
 use crate::read_models::product_sales;
 use crate::stores::StoreError;
+use crate::stores::postgres::Connection;
 use crate::stores::postgres::products::{self as store, ProductRow};
-use crate::stores::postgres::{Connection, ReadSession};
 use crate::stores::redis::cache::Cached;
 
 pub use crate::read_models::product_sales::SalesRow as SalesMinute;
@@ -79,6 +79,7 @@ impl From<ProductRow> for Product {
 }
 
 impl Cached for Product {
+    type Key = ProductId;
     const KIND: &'static str = "product";
     const LOCAL: bool = true;
     fn version(&self) -> i64 {
@@ -137,26 +138,21 @@ fn checked(mut new: NewProduct) -> Result<NewProduct, DomainError> {
 ///
 /// # Errors
 /// Fields out of bounds; the viewer's shard is away.
-pub async fn create(
-    op: &Operation,
-    domain: &Domain,
-    new: NewProduct,
-) -> Result<ProductId, DomainError> {
+pub async fn create(op: &Operation, new: NewProduct) -> Result<ProductId, DomainError> {
     let seller = op.require_viewer()?.user_id;
     let new = checked(new)?;
     mutate(
         op,
-        domain,
         Mutation {
             name: "productCreate",
             user: seller,
-            shard: domain.cluster.shard_of_id(seller),
+            shard: op.domain.cluster.shard_of_id(seller),
             input: &new,
         },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
             let row = store::NewRow {
-                seller_id: seller.as_i64(),
+                seller_id: seller,
                 title: &new.title,
                 description: &new.description,
                 amount: new.price.amount,
@@ -172,11 +168,9 @@ pub async fn create(
 }
 
 impl Load for Product {
-    type Key = ProductId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[ProductId],
     ) -> Result<Vec<(ProductId, Self)>, StoreError> {
         let rows = store::get_many(connection, ids).await?;
         Ok(rows.into_iter().map(|row| (row.id, Self::from(row))).collect())
@@ -190,10 +184,9 @@ impl Load for Product {
 /// A shard that is unavailable.
 pub async fn get_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[ProductId],
 ) -> Result<HashMap<ProductId, Product>, DomainError> {
-    visible(op, domain, cached::get(op, domain, ids).await?).await
+    visible(op, cached::get(op, ids).await?).await
 }
 
 /// What products are called, whoever asks; those that do not exist are left out.
@@ -202,10 +195,9 @@ pub async fn get_many(
 /// A shard that is unavailable.
 pub async fn titles_of(
     op: &Operation,
-    domain: &Domain,
     ids: &[ProductId],
 ) -> Result<HashMap<ProductId, String>, DomainError> {
-    let found = cached::get(op, domain, ids).await?;
+    let found = cached::get(op, ids).await?;
     Ok(found.into_iter().map(|(id, product): (_, Product)| (id, product.title)).collect())
 }
 
@@ -216,22 +208,20 @@ pub async fn titles_of(
 /// A shard that is unavailable.
 pub async fn current(
     op: &Operation,
-    domain: &Domain,
     ids: &[ProductId],
 ) -> Result<HashMap<ProductId, Product>, DomainError> {
-    let primary = ReadSession::primary(domain.cluster.len());
-    let found = cached::load(domain, &primary, ids.iter().copied()).await?;
-    visible(op, domain, found.into_iter().collect()).await
+    let primary = op.primary();
+    let found = cached::load(&op.domain, &primary, ids.iter().copied()).await?;
+    visible(op, found.into_iter().collect()).await
 }
 
 /// Those whose seller the viewer may see.
 async fn visible(
     op: &Operation,
-    domain: &Domain,
     mut products: HashMap<ProductId, Product>,
 ) -> Result<HashMap<ProductId, Product>, DomainError> {
     let sellers = products.values().map(|product| product.seller_id);
-    let sellers = policy::passing(op, domain, sellers, policy::voice_is_visible).await?;
+    let sellers = policy::passing(op, sellers, policy::voice_is_visible).await?;
     products.retain(|_, product| sellers.contains(&product.seller_id));
     Ok(products)
 }
@@ -242,10 +232,9 @@ async fn visible(
 /// A shard that is unavailable.
 pub(super) async fn sellers_of(
     op: &Operation,
-    domain: &Domain,
     ids: &[ProductId],
 ) -> Result<Vec<UserId>, DomainError> {
-    let found = cached::load::<Product>(domain, &op.reads, ids.iter().copied()).await?;
+    let found = cached::load::<Product>(&op.domain, &op.reads, ids.iter().copied()).await?;
     Ok(found.into_iter().map(|(_, product)| product.seller_id).collect())
 }
 
@@ -256,14 +245,14 @@ pub(super) async fn sellers_of(
 /// No shard answered.
 pub async fn newest(
     op: &Operation,
-    domain: &Domain,
     page: PageRequest,
 ) -> Result<(Page<Product>, Vec<usize>), DomainError> {
     let (mut fill, mut missing) = (Fill::new(page), BTreeSet::new());
     while let Some(part) = fill.next_part() {
         let below = part.after.unwrap_or(i64::MAX);
         let limit = i64::try_from(part.first + 1).unwrap_or(i64::MAX);
-        let gathered = domain
+        let gathered = op
+            .domain
             .cluster
             .scatter_all(&op.reads, async |connection: &mut Connection| {
                 store::newest(connection, below, limit).await
@@ -281,7 +270,6 @@ pub async fn newest(
         let mut page = Page::from_rows(rows, part.first);
         let sellers = policy::passing(
             op,
-            domain,
             page.items.iter().map(|(_, product)| product.seller_id),
             policy::voice_is_visible,
         )
@@ -296,17 +284,14 @@ pub async fn newest(
 ///
 /// # Errors
 /// Not the viewer's product; its shard is away.
-pub async fn sales(
-    op: &Operation,
-    domain: &Domain,
-    product: &Product,
-) -> Result<Vec<SalesMinute>, DomainError> {
+pub async fn sales(op: &Operation, product: &Product) -> Result<Vec<SalesMinute>, DomainError> {
     let viewer = op.require_viewer()?;
     if viewer.user_id != product.seller_id {
         return Err(DomainError::Forbidden);
     }
-    let (id, shard) = (product.id.as_i64(), domain.cluster.shard_of_id(product.id));
-    Ok(domain
+    let (id, shard) = (product.id, op.domain.cluster.shard_of_id(product.id));
+    Ok(op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
             product_sales::latest(connection, id, SALES_MINUTES).await

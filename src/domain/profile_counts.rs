@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::cached::{self, Load};
-use super::{Domain, DomainError, Operation};
-use crate::ids::{Id, UserId};
+use super::{DomainError, Operation};
+use crate::ids::UserId;
 use crate::read_models::profile_counts;
 use crate::stores::StoreError;
 use crate::stores::postgres::Connection;
@@ -24,6 +24,7 @@ pub struct ProfileCounts {
 }
 
 impl Cached for ProfileCounts {
+    type Key = UserId;
     const KIND: &'static str = "profile_counts";
     const LOCAL: bool = false;
     fn version(&self) -> i64 {
@@ -32,16 +33,14 @@ impl Cached for ProfileCounts {
 }
 
 impl Load for ProfileCounts {
-    type Key = UserId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[UserId],
     ) -> Result<Vec<(UserId, Self)>, StoreError> {
         let rows = profile_counts::load(connection, ids).await?.into_iter();
         let counts = rows.map(|row| {
             let (posts, following, version) = (row.posts, row.following, row.version);
-            (UserId::from_i64(row.user_id), Self { posts, following, version })
+            (row.user_id, Self { posts, following, version })
         });
         Ok(counts.collect())
     }
@@ -57,6 +56,7 @@ pub struct FollowerCount {
 }
 
 impl Cached for FollowerCount {
+    type Key = UserId;
     const KIND: &'static str = "follower_count";
     const LOCAL: bool = false;
     fn version(&self) -> i64 {
@@ -65,16 +65,14 @@ impl Cached for FollowerCount {
 }
 
 impl Load for FollowerCount {
-    type Key = UserId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[UserId],
     ) -> Result<Vec<(UserId, Self)>, StoreError> {
         let rows = profile_counts::load_followers(connection, ids).await?.into_iter();
         let counts = rows.map(|row| {
             let (followers, version) = (row.followers, row.version);
-            (UserId::from_i64(row.user_id), Self { followers, version })
+            (row.user_id, Self { followers, version })
         });
         Ok(counts.collect())
     }
@@ -86,10 +84,9 @@ impl Load for FollowerCount {
 /// A shard that is away.
 pub async fn get_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, ProfileCounts>, DomainError> {
-    cached::get(op, domain, ids).await
+    cached::get(op, ids).await
 }
 
 /// Followers by user, through the cache; an entry for every id.
@@ -98,8 +95,7 @@ pub async fn get_many(
 /// A shard that is away.
 pub async fn followers_of_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, FollowerCount>, DomainError> {
-    cached::get(op, domain, ids).await
+    cached::get(op, ids).await
 }

@@ -1,12 +1,11 @@
 //! Whom and what a text refers to: found in it, looked up before it is stored, and told with it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::limits::{self, Limit};
 use super::relations::{self, Relations};
 use super::text::references::{Found, references};
-use super::{Domain, DomainError, Operation, Tx, UserErrorCode, users};
+use super::{DomainError, Operation, Tx, UserErrorCode, users};
 use crate::ids::{CommentId, PostId, UserId};
 use crate::protocol::events::Event;
 use crate::stores::postgres::entities::Entity;
@@ -19,19 +18,13 @@ const MAX_MENTIONS: usize = 20;
 const MAX_HASHTAGS: usize = 20;
 /// Most mentions and hashtags in one text, repeats included.
 pub const MAX_ENTITIES: usize = 100;
-/// How long a second look, at primaries, may take.
-const FRESH: Duration = Duration::from_secs(1);
 
 /// What a text refers to. A handle that is nobody's, or of somebody the viewer may not see, is just
 /// text.
 ///
 /// # Errors
 /// `LIMIT_EXCEEDED` for more than a text may refer to; a shard that is away.
-pub(super) async fn of_text(
-    op: &Operation,
-    domain: &Domain,
-    text: &str,
-) -> Result<Entities, DomainError> {
+pub(super) async fn of_text(op: &Operation, text: &str) -> Result<Entities, DomainError> {
     let spans = references(text);
     let handles: BTreeSet<&String> = spans
         .iter()
@@ -40,13 +33,13 @@ pub(super) async fn of_text(
         )
         .collect();
     let handles: Vec<String> = handles.into_iter().cloned().collect();
-    let mut people = users::by_handles(op, domain, &handles).await?;
+    let mut people = users::by_handles(op, &handles).await?;
     let unknown: Vec<String> =
         handles.into_iter().filter(|handle| !people.contains_key(handle)).collect();
     if !unknown.is_empty() {
         // Somebody who has just signed up may not have reached the replicas.
-        let fresh = Operation::fresh(domain.cluster.len(), op.viewer, FRESH);
-        people.extend(users::by_handles(&fresh, domain, &unknown).await?);
+        let fresh = op.fresh();
+        people.extend(users::by_handles(&fresh, &unknown).await?);
     }
     let entities = spans.into_iter().filter_map(|span| {
         let reference = match span.found {
@@ -89,7 +82,6 @@ pub(super) struct Place {
 /// More people than may be mentioned in an hour; the viewer's shard is away.
 pub(super) async fn to_tell(
     op: &Operation,
-    domain: &Domain,
     entities: &Entities,
     otherwise: &[UserId],
 ) -> Result<Vec<UserId>, DomainError> {
@@ -98,12 +90,12 @@ pub(super) async fn to_tell(
         return Ok(people);
     }
     let author = op.require_viewer()?.user_id;
-    let relations = relations::of_viewer(op, domain).await?;
+    let relations = relations::of_viewer(op).await?;
     let is_told = |relations: &Relations, user: &UserId| {
         *user != author && !relations.blocks(*user) && !otherwise.contains(user)
     };
     people.retain(|user| is_told(&relations, user));
-    limits::take(domain, Limit::Mentions, author, people.len()).await?;
+    limits::take(&op.domain, Limit::Mentions, author, people.len()).await?;
     Ok(people)
 }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::cached::{self, Load};
 use super::profile_counts::ProfileCounts;
-use super::{Domain, DomainError, Operation, Tx};
-use crate::ids::{Id, UserId};
+use super::{DomainError, Operation, Tx};
+use crate::ids::UserId;
 use crate::stores::StoreError;
 use crate::stores::postgres::users::Versions;
 use crate::stores::postgres::{Connection, follows as store};
@@ -28,6 +28,7 @@ pub struct Relations {
 }
 
 impl Cached for Relations {
+    type Key = UserId;
     const KIND: &'static str = "relations";
     const LOCAL: bool = false;
     fn version(&self) -> i64 {
@@ -36,22 +37,19 @@ impl Cached for Relations {
 }
 
 impl Load for Relations {
-    type Key = UserId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[UserId],
     ) -> Result<Vec<(UserId, Self)>, StoreError> {
-        let users = |raw: Vec<i64>| raw.into_iter().map(UserId::from_i64).collect::<Vec<_>>();
         let rows = store::relations(connection, ids).await?.into_iter();
         let relations = rows.map(|row| {
             let relations = Self {
                 version: row.version,
-                followees: users(row.followees),
-                blocking: users(row.blocking),
-                blocked_by: users(row.blocked_by),
+                followees: row.followees,
+                blocking: row.blocking,
+                blocked_by: row.blocked_by,
             };
-            (UserId::from_i64(row.user_id), relations)
+            (row.user_id, relations)
         });
         Ok(relations.collect())
     }
@@ -93,12 +91,8 @@ impl Relations {
 ///
 /// # Errors
 /// The person's shard is away.
-pub async fn of(
-    op: &Operation,
-    domain: &Domain,
-    user: UserId,
-) -> Result<Arc<Relations>, DomainError> {
-    let found = of_many(op, domain, &[user]).await?;
+pub async fn of(op: &Operation, user: UserId) -> Result<Arc<Relations>, DomainError> {
+    let found = of_many(op, &[user]).await?;
     Ok(Arc::new(found.into_values().next().unwrap_or_default()))
 }
 
@@ -108,10 +102,9 @@ pub async fn of(
 /// A person's shard is away.
 pub(super) async fn of_many(
     op: &Operation,
-    domain: &Domain,
     users: &[UserId],
 ) -> Result<HashMap<UserId, Relations>, DomainError> {
-    cached::get(op, domain, users).await
+    cached::get(op, users).await
 }
 
 /// The viewer's relations, read once an operation, and again after it has written; nobody's for the
@@ -119,9 +112,9 @@ pub(super) async fn of_many(
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn of_viewer(op: &Operation, domain: &Domain) -> Result<Arc<Relations>, DomainError> {
+pub async fn of_viewer(op: &Operation) -> Result<Arc<Relations>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(Arc::default()) };
-    op.relations().get_or_try_init(|| of(op, domain, viewer.user_id)).await.cloned()
+    op.relations().get_or_try_init(|| of(op, viewer.user_id)).await.cloned()
 }
 
 /// A person's follows or blocks are changed by a transaction, to these versions: what is cached of

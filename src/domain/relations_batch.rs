@@ -44,7 +44,7 @@ impl RelationsBatch {
     ///
     /// # Errors
     /// Why the batch could not be loaded: the person's shard is away.
-    pub async fn load(&self, domain: &Domain, user: UserId) -> Answer {
+    pub async fn load(&self, domain: &Arc<Domain>, user: UserId) -> Answer {
         let shard = domain.cluster.shard_of_id(user);
         let (answer, answered) = oneshot::channel();
         if self.ask(shard, user, answer) {
@@ -73,8 +73,8 @@ impl RelationsBatch {
 
     /// A task, since each who waits may leave at any moment, and no other may wait for what it was
     /// about to do.
-    fn begin(&self, domain: &Domain, shard: ShardIndex) {
-        let (batches, domain) = (self.clone(), domain.clone());
+    fn begin(&self, domain: &Arc<Domain>, shard: ShardIndex) {
+        let (batches, domain) = (self.clone(), Arc::clone(domain));
         #[expect(clippy::disallowed_methods, reason = "ends when nobody asks; it only reads")]
         tokio::spawn(async move {
             let _ended = Ended(&batches, shard);
@@ -108,13 +108,12 @@ impl Drop for Ended<'_> {
 /// As they are now: a replica that is behind, or another's load that has begun before, may not have
 /// what they are asked for.
 async fn load(
-    domain: &Domain,
+    domain: &Arc<Domain>,
     users: &[UserId],
 ) -> Result<HashMap<UserId, Arc<Relations>>, DomainError> {
-    let now = domain.clock.now_ms();
-    let mut op = Operation::as_of(now, domain.cluster.len(), None, PATIENCE);
-    op.cache_floor_ms = now;
-    let found = relations::of_many(&op, domain, users);
+    let mut op = Operation::as_of_now(domain, None, PATIENCE);
+    op.cache_floor_ms = domain.clock.now_ms();
+    let found = relations::of_many(&op, users);
     let found = tokio::time::timeout(PATIENCE, found)
         .await
         .map_err(|_| StoreError::Deadline("relations".to_owned()))??;

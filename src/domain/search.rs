@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashSet};
 use sha2::Digest;
 
 use super::text::characters::{is_passed_over, is_space, is_unspaced};
-use super::{Domain, DomainError, Operation, policy};
+use super::{DomainError, Operation, policy};
 use crate::ids::{Bucket, Id, UserId, compose};
 use crate::stores::StoreError;
 use crate::stores::postgres::Connection;
@@ -105,8 +105,8 @@ impl Search {
         digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
-    async fn ask(&self, op: &Operation, domain: &Domain, slice: Slice) -> Gathered<Vec<Found>> {
-        let (cluster, reads, text) = (&domain.cluster, &op.reads, self.text.as_str());
+    async fn ask(&self, op: &Operation, slice: Slice) -> Gathered<Vec<Found>> {
+        let (cluster, reads, text) = (&op.domain.cluster, &op.reads, self.text.as_str());
         let words = &with_phrases(text);
         match self.noun {
             Noun::People if text.chars().count() < LIKE_FROM && !text.chars().any(is_unspaced) => {
@@ -141,32 +141,26 @@ impl Search {
     }
 
     /// The ids of what may be shown among what was found.
-    async fn visible(
-        &self,
-        op: &Operation,
-        domain: &Domain,
-        found: &[Found],
-    ) -> Result<HashSet<i64>, DomainError> {
+    async fn visible(&self, op: &Operation, found: &[Found]) -> Result<HashSet<i64>, DomainError> {
         let owners = found.iter().map(|found| UserId::from_i64(found.owner_id));
         let rule = match self.noun {
             Noun::People => policy::person_is_visible,
             Noun::Posts => policy::content_is_visible,
             Noun::Products => policy::voice_is_visible,
         };
-        let owners = policy::passing(op, domain, owners, rule).await?;
+        let owners = policy::passing(op, owners, rule).await?;
         let shown = |found: &&Found| owners.contains(&UserId::from_i64(found.owner_id));
         Ok(found.iter().filter(shown).map(|found| found.id).collect())
     }
 
     /// What is found below a place, the best `first` that the viewer may see, past any number that
-    /// they may not: at most [`ROUNDS`] times a statement on every shard.
+    /// they may not: at most `ROUNDS` times a statement on every shard.
     ///
     /// # Errors
     /// No shard answered.
     pub async fn find(
         &self,
         op: &Operation,
-        domain: &Domain,
         first: usize,
         after: Option<Place>,
     ) -> Result<Hits, DomainError> {
@@ -174,7 +168,7 @@ impl Search {
         if self.text.chars().all(|c| is_space(c) || is_passed_over(c)) {
             return Ok(Hits::default());
         }
-        let moment_ms = after.map_or_else(|| domain.clock.now_ms(), |place| place.moment_ms);
+        let moment_ms = after.map_or_else(|| op.domain.clock.now_ms(), |place| place.moment_ms);
         let place = |found: &Found| Place { moment_ms, rank: found.rank, id: found.id };
         let (mut shown, mut away) = (Vec::new(), BTreeSet::new());
         let (mut end, mut more) = (after, true);
@@ -186,7 +180,7 @@ impl Search {
                 id: end.map_or(i64::MAX, |place| place.id),
                 limit: i64::try_from(limit).unwrap_or(i64::MAX),
             };
-            let gathered = self.ask(op, domain, slice).await;
+            let gathered = self.ask(op, slice).await;
             away.extend(gathered.failures.iter().map(|(shard, _)| shard.0));
             if gathered.answers.is_empty() {
                 gathered.complete()?;
@@ -194,7 +188,7 @@ impl Search {
             }
             let merged =
                 merge(gathered.answers.into_iter().map(|(_, found)| found).collect(), limit);
-            let visible = self.visible(op, domain, &merged.rows).await?;
+            let visible = self.visible(op, &merged.rows).await?;
             let rows = merged.rows.iter();
             shown.extend(rows.filter(|found| visible.contains(&found.id)).map(&place));
             end = merged.rows.last().map(place).or(end);

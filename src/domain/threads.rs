@@ -25,6 +25,7 @@ pub(super) struct FirstComments {
 }
 
 impl Cached for FirstComments {
+    type Key = PostId;
     const KIND: &'static str = "comments";
     const LOCAL: bool = true;
     fn version(&self) -> i64 {
@@ -33,45 +34,71 @@ impl Cached for FirstComments {
 }
 
 /// What comments are listed under.
-#[derive(Debug, Clone, Copy)]
-enum Under {
-    Posts,
-    Comments,
+trait Parent: Id {
+    /// Rows under each of one shard's parents, above an id of its own and at most `limit` under
+    /// each.
+    fn rows(
+        connection: &mut Connection,
+        parents: &[Self],
+        above: &[i64],
+        limit: i64,
+    ) -> impl Future<Output = Result<Vec<Comment>, StoreError>> + Send;
+
+    /// The parent of a row.
+    fn of(row: &Comment) -> Option<Self>;
+}
+
+impl Parent for PostId {
+    async fn rows(
+        connection: &mut Connection,
+        posts: &[PostId],
+        above: &[i64],
+        limit: i64,
+    ) -> Result<Vec<Comment>, StoreError> {
+        store::on_posts(connection, posts, above, limit).await
+    }
+
+    fn of(row: &Comment) -> Option<PostId> {
+        Some(row.post_id)
+    }
+}
+
+/// A comment is in its post's bucket, so its own id names the shard.
+impl Parent for CommentId {
+    async fn rows(
+        connection: &mut Connection,
+        comments: &[CommentId],
+        above: &[i64],
+        limit: i64,
+    ) -> Result<Vec<Comment>, StoreError> {
+        store::replies(connection, comments, above, limit).await
+    }
+
+    fn of(row: &Comment) -> Option<CommentId> {
+        row.in_reply_to
+    }
 }
 
 /// Rows under each parent above an id, at most `limit` under each: one statement a shard.
-async fn rows(
+async fn rows<P: Parent>(
     op: &Operation,
-    domain: &Domain,
-    under: Under,
-    above: &HashMap<i64, i64>,
+    above: &HashMap<P, i64>,
     limit: i64,
-) -> Result<HashMap<i64, Vec<(i64, Comment)>>, DomainError> {
+) -> Result<HashMap<P, Vec<(i64, Comment)>>, DomainError> {
     let parents = above.keys().copied();
-    let rows = domain
+    let rows = op
+        .domain
         .cluster
-        .scatter_ids(
-            &op.reads,
-            // A comment is in its post's bucket, and only the bucket counts here.
-            parents.map(PostId::from_i64),
-            async |connection: &mut Connection, ids: &[i64]| {
-                let from: Vec<i64> =
-                    ids.iter().map(|id| above.get(id).copied().unwrap_or_default()).collect();
-                match under {
-                    Under::Posts => store::on_posts(connection, ids, &from, limit).await,
-                    Under::Comments => store::replies(connection, ids, &from, limit).await,
-                }
-            },
-        )
+        .scatter_ids(&op.reads, parents, async |connection: &mut Connection, ids: &[P]| {
+            let from: Vec<i64> =
+                ids.iter().map(|id| above.get(id).copied().unwrap_or_default()).collect();
+            P::rows(connection, ids, &from, limit).await
+        })
         .await
         .complete()?;
-    let mut by_parent: HashMap<i64, Vec<(i64, Comment)>> = HashMap::new();
+    let mut by_parent: HashMap<P, Vec<(i64, Comment)>> = HashMap::new();
     for row in rows.into_iter().flatten() {
-        let parent = match under {
-            Under::Posts => Some(row.post_id.as_i64()),
-            Under::Comments => row.in_reply_to.map(Id::as_i64),
-        };
-        if let Some(parent) = parent {
+        if let Some(parent) = P::of(&row) {
             by_parent.entry(parent).or_default().push((row.id.as_i64(), row));
         }
     }
@@ -79,25 +106,23 @@ async fn rows(
 }
 
 /// Fills many pages at once: as often as one of them needs another part, one statement a shard.
-async fn filled(
+async fn filled<P: Parent>(
     op: &Operation,
-    domain: &Domain,
-    under: Under,
-    mut fills: HashMap<i64, Fill<Comment>>,
-) -> Result<HashMap<i64, Page<Comment>>, DomainError> {
+    mut fills: HashMap<P, Fill<Comment>>,
+) -> Result<HashMap<P, Page<Comment>>, DomainError> {
     loop {
-        let parts: Vec<(i64, PageRequest)> =
+        let parts: Vec<(P, PageRequest)> =
             fills.iter().filter_map(|(parent, fill)| Some((*parent, fill.next_part()?))).collect();
         let Some(most) = parts.iter().map(|(_, part)| part.first).max() else { break };
-        let above: HashMap<i64, i64> =
+        let above: HashMap<P, i64> =
             parts.iter().map(|(parent, part)| (*parent, part.after.unwrap_or_default())).collect();
         let limit = i64::try_from(most + 1).unwrap_or(i64::MAX);
-        let mut found = rows(op, domain, under, &above, limit).await?;
+        let mut found = rows(op, &above, limit).await?;
         let mut pages: Vec<Page<Comment>> = parts
             .iter()
             .map(|(parent, _)| Page::from_rows(found.remove(parent).unwrap_or_default(), most))
             .collect();
-        keep_heard(op, domain, &mut pages).await?;
+        keep_heard(op, &mut pages).await?;
         for ((parent, _), page) in parts.into_iter().zip(pages) {
             if let Some(fill) = fills.get_mut(&parent) {
                 fill.add(page);
@@ -108,14 +133,10 @@ async fn filled(
 }
 
 /// Leaves out the comments of people the viewer may not see.
-async fn keep_heard(
-    op: &Operation,
-    domain: &Domain,
-    pages: &mut [Page<Comment>],
-) -> Result<(), DomainError> {
+async fn keep_heard(op: &Operation, pages: &mut [Page<Comment>]) -> Result<(), DomainError> {
     let authors: Vec<UserId> =
         pages.iter().flat_map(|page| &page.items).map(|(_, comment)| comment.author_id).collect();
-    let heard = policy::passing(op, domain, authors, policy::voice_is_visible).await?;
+    let heard = policy::passing(op, authors, policy::voice_is_visible).await?;
     for page in pages {
         page.items.retain(|(_, comment)| heard.contains(&comment.author_id));
     }
@@ -128,13 +149,12 @@ async fn keep_heard(
 /// The post's shard is away.
 pub async fn by_post(
     op: &Operation,
-    domain: &Domain,
     post: PostId,
     page: PageRequest,
 ) -> Result<Page<Comment>, DomainError> {
-    let fills = HashMap::from([(post.as_i64(), Fill::new(page))]);
-    let mut pages = filled(op, domain, Under::Posts, fills).await?;
-    Ok(pages.remove(&post.as_i64()).unwrap_or_default())
+    let fills = HashMap::from([(post, Fill::new(page))]);
+    let mut pages = filled(op, fills).await?;
+    Ok(pages.remove(&post).unwrap_or_default())
 }
 
 /// The answers to a comment that the viewer may see, oldest first; cursor = comment id.
@@ -143,13 +163,12 @@ pub async fn by_post(
 /// The comment's shard is away.
 pub async fn replies(
     op: &Operation,
-    domain: &Domain,
     comment: CommentId,
     page: PageRequest,
 ) -> Result<Page<Comment>, DomainError> {
-    let fills = HashMap::from([(comment.as_i64(), Fill::new(page))]);
-    let mut pages = filled(op, domain, Under::Comments, fills).await?;
-    Ok(pages.remove(&comment.as_i64()).unwrap_or_default())
+    let fills = HashMap::from([(comment, Fill::new(page))]);
+    let mut pages = filled(op, fills).await?;
+    Ok(pages.remove(&comment).unwrap_or_default())
 }
 
 /// The first answers to each of these comments that the viewer may see, an entry for every one: one
@@ -159,14 +178,12 @@ pub async fn replies(
 /// A shard that is away.
 pub async fn replies_of_many(
     op: &Operation,
-    domain: &Domain,
     comments: &[CommentId],
     first: usize,
 ) -> Result<HashMap<CommentId, Page<Comment>>, DomainError> {
     let page = PageRequest { first, after: None };
-    let fills = comments.iter().map(|comment| (comment.as_i64(), Fill::new(page))).collect();
-    let pages = filled(op, domain, Under::Comments, fills).await?;
-    Ok(pages.into_iter().map(|(comment, page)| (CommentId::from_i64(comment), page)).collect())
+    let fills = comments.iter().map(|comment| (*comment, Fill::new(page))).collect();
+    filled(op, fills).await
 }
 
 /// The first `first` comments of many posts that the viewer may see, an entry for every post that
@@ -177,41 +194,38 @@ pub async fn replies_of_many(
 /// A shard that is away.
 pub async fn first_of_many(
     op: &Operation,
-    domain: &Domain,
     posts: &[PostId],
     first: usize,
 ) -> Result<HashMap<PostId, Page<Comment>>, DomainError> {
     let found = if first < CACHED {
-        cached::get(op, domain, posts).await?
+        cached::get(op, posts).await?
     } else {
         let posts = posts.iter().copied();
-        let rows = domain
+        let rows = op
+            .domain
             .cluster
-            .scatter_ids(&op.reads, posts, async |connection: &mut Connection, posts: &[i64]| {
+            .scatter_ids(&op.reads, posts, async |connection: &mut Connection, posts: &[PostId]| {
                 load_first(connection, posts, first + 1).await
             })
             .await
             .complete()?;
         rows.into_iter().flatten().collect()
     };
-    let (posts, mut pages): (Vec<i64>, Vec<Page<Comment>>) =
-        found.into_iter().map(|(post, comments)| (post.as_i64(), comments.page)).unzip();
-    keep_heard(op, domain, &mut pages).await?;
+    let (posts, mut pages): (Vec<PostId>, Vec<Page<Comment>>) =
+        found.into_iter().map(|(post, comments)| (post, comments.page)).unzip();
+    keep_heard(op, &mut pages).await?;
     let fills = posts.into_iter().zip(pages).map(|(post, page)| {
         let mut fill = Fill::new(PageRequest { first, after: None });
         fill.add(page);
         (post, fill)
     });
-    let pages = filled(op, domain, Under::Posts, fills.collect()).await?;
-    Ok(pages.into_iter().map(|(post, page)| (PostId::from_i64(post), page)).collect())
+    filled(op, fills.collect()).await
 }
 
 impl Load for FirstComments {
-    type Key = PostId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[PostId],
     ) -> Result<Vec<(PostId, Self)>, StoreError> {
         load_first(connection, ids, CACHED).await
     }
@@ -220,7 +234,7 @@ impl Load for FirstComments {
 /// The beginnings of one shard's posts, an entry for every post that exists.
 async fn load_first(
     connection: &mut Connection,
-    posts: &[i64],
+    posts: &[PostId],
     first: usize,
 ) -> Result<Vec<(PostId, FirstComments)>, StoreError> {
     let limit = i64::try_from(first + 1).unwrap_or(i64::MAX);
@@ -254,7 +268,5 @@ async fn load_first(
 /// # Errors
 /// Redis is away.
 pub async fn forget_cached(domain: &Domain, posts: &[(PostId, i64)]) -> Result<(), DomainError> {
-    let versions: Vec<(i64, i64)> =
-        posts.iter().map(|(post, version)| (post.as_i64(), *version)).collect();
-    Ok(domain.redis.invalidate::<FirstComments>(&versions).await?)
+    Ok(domain.redis.invalidate::<FirstComments>(posts).await?)
 }

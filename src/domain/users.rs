@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::cached::{self, Load};
-use super::{Domain, DomainError, Mutation, Operation, Tx, images, mutate, policy, text};
-use crate::ids::{Bucket, Id, ImageId, UserId};
+use super::{DomainError, Mutation, Operation, Tx, images, mutate, policy, text};
+use crate::ids::{Bucket, ImageId, UserId};
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
 use crate::stores::StoreError;
@@ -18,6 +18,7 @@ use crate::stores::redis::cache::Cached;
 pub use crate::stores::postgres::users::User;
 
 impl Cached for User {
+    type Key = UserId;
     const KIND: &'static str = "user";
     const LOCAL: bool = true;
     fn version(&self) -> i64 {
@@ -26,11 +27,9 @@ impl Cached for User {
 }
 
 impl Load for User {
-    type Key = UserId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[UserId],
     ) -> Result<Vec<(UserId, Self)>, StoreError> {
         let rows = store::get_many(connection, ids).await?;
         Ok(rows.into_iter().map(|user| (user.id, user)).collect())
@@ -43,23 +42,18 @@ impl Load for User {
 /// A shard that is away.
 pub async fn get_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, User>, DomainError> {
-    let rows = rows(op, domain, ids).await?;
-    policy::visible_people(op, domain, rows).await
+    let rows = rows(op, ids).await?;
+    policy::visible_people(op, rows).await
 }
 
 /// A person, if the viewer may see them: what a mutation about them answers with.
 ///
 /// # Errors
 /// A shard that is away.
-pub(super) async fn seen(
-    op: &Operation,
-    domain: &Domain,
-    id: UserId,
-) -> Result<Option<User>, DomainError> {
-    Ok(get_many(op, domain, &[id]).await?.remove(&id))
+pub(super) async fn seen(op: &Operation, id: UserId) -> Result<Option<User>, DomainError> {
+    Ok(get_many(op, &[id]).await?.remove(&id))
 }
 
 /// People by id, whoever asks, through the cache: for rules to decide by.
@@ -68,10 +62,9 @@ pub(super) async fn seen(
 /// A shard that is away.
 pub(super) async fn rows(
     op: &Operation,
-    domain: &Domain,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, User>, DomainError> {
-    cached::get(op, domain, ids).await
+    cached::get(op, ids).await
 }
 
 /// Whether a text, already in lower case, can be somebody's handle.
@@ -86,14 +79,10 @@ pub fn is_handle(text: &str) -> bool {
 ///
 /// # Errors
 /// The shard of the handle's claim, or the user's, is away.
-pub async fn by_handle(
-    op: &Operation,
-    domain: &Domain,
-    handle: &str,
-) -> Result<Option<UserId>, DomainError> {
-    let Some(user) = row_by_handle(op, domain, handle).await? else { return Ok(None) };
+pub async fn by_handle(op: &Operation, handle: &str) -> Result<Option<UserId>, DomainError> {
+    let Some(user) = row_by_handle(op, handle).await? else { return Ok(None) };
     let id = user.id;
-    let visible = policy::visible_people(op, domain, HashMap::from([(id, user)])).await?;
+    let visible = policy::visible_people(op, HashMap::from([(id, user)])).await?;
     Ok(visible.contains_key(&id).then_some(id))
 }
 
@@ -101,17 +90,14 @@ pub async fn by_handle(
 ///
 /// # Errors
 /// The shard of the handle's claim, or the user's, is unavailable.
-pub async fn row_by_handle(
-    op: &Operation,
-    domain: &Domain,
-    handle: &str,
-) -> Result<Option<User>, DomainError> {
+pub async fn row_by_handle(op: &Operation, handle: &str) -> Result<Option<User>, DomainError> {
     let handle = handle.to_lowercase();
     if !is_handle(&handle) {
         return Ok(None);
     }
-    let shard = domain.cluster.shard_of(Bucket::of_text(&handle));
-    let claim = domain
+    let shard = op.domain.cluster.shard_of(Bucket::of_text(&handle));
+    let claim = op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
             claims::handle_claim(connection, &handle).await
@@ -119,7 +105,7 @@ pub async fn row_by_handle(
         .await?;
     let Some(claim) = claim else { return Ok(None) };
     // A claim may be that of a sign-up that never finished.
-    let found = rows(op, domain, &[claim.user_id]).await?.remove(&claim.user_id);
+    let found = rows(op, &[claim.user_id]).await?.remove(&claim.user_id);
     Ok(found.filter(|user| user.handle == handle))
 }
 
@@ -130,25 +116,24 @@ pub async fn row_by_handle(
 /// A shard that is away.
 pub(super) async fn by_handles(
     op: &Operation,
-    domain: &Domain,
     handles: &[String],
 ) -> Result<HashMap<String, UserId>, DomainError> {
     let mut by_shard: BTreeMap<ShardIndex, Vec<String>> = BTreeMap::new();
     for handle in handles.iter().filter(|handle| is_handle(handle)) {
         by_shard
-            .entry(domain.cluster.shard_of(Bucket::of_text(handle)))
+            .entry(op.domain.cluster.shard_of(Bucket::of_text(handle)))
             .or_default()
             .push(handle.clone());
     }
     let looks = by_shard.iter().map(|(shard, handles)| {
-        domain.cluster.read(&op.reads, *shard, async |connection: &mut Connection| {
+        op.domain.cluster.read(&op.reads, *shard, async |connection: &mut Connection| {
             claims::claimed_handles(connection, handles).await
         })
     });
     let claimed: Vec<claims::ClaimedHandle> =
         futures_util::future::try_join_all(looks).await?.into_iter().flatten().collect();
     let ids: Vec<UserId> = claimed.iter().map(|claim| claim.user_id).collect();
-    let people = get_many(op, domain, &ids).await?;
+    let people = get_many(op, &ids).await?;
     // A claim may be that of a sign-up that never finished.
     let is_theirs = |claim: &claims::ClaimedHandle| {
         people.get(&claim.user_id).is_some_and(|user| user.handle == claim.handle)
@@ -175,11 +160,7 @@ pub struct ProfileUpdate {
 ///
 /// # Errors
 /// Texts out of bounds, an image that cannot be shown; the user's shard is away.
-pub async fn update(
-    op: &Operation,
-    domain: &Domain,
-    update: ProfileUpdate,
-) -> Result<User, DomainError> {
+pub async fn update(op: &Operation, update: ProfileUpdate) -> Result<User, DomainError> {
     let viewer = op.require_viewer()?;
     let mut errors = Vec::new();
     let mut check = |field, value: Option<String>, bounds| {
@@ -199,17 +180,16 @@ pub async fn update(
     let id = viewer.user_id;
     mutate(
         op,
-        domain,
         Mutation {
             name: "profileUpdate",
             user: id,
-            shard: domain.cluster.shard_of_id(id),
+            shard: op.domain.cluster.shard_of_id(id),
             input: &update,
         },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
             let (name, bio) = (update.display_name.as_deref(), update.bio.as_deref());
-            let version = store::update(tx, id.as_i64(), name, bio, update.is_private)
+            let version = store::update(tx, id, name, bio, update.is_private)
                 .await?
                 .ok_or(DomainError::Unauthenticated)?;
             tx.emit(Event::UserUpdated { user_id: id }, version);
@@ -226,7 +206,7 @@ pub async fn update(
                 let job = Job::FollowRequestsGrant { user_id: id, above: 0 };
                 tx.enqueue(job, format!("user:{id}/follow_requests/public/{version}"));
             }
-            let now = store::get_many(tx, &[id.as_i64()]).await?;
+            let now = store::get_many(tx, &[id]).await?;
             now.into_iter().next().ok_or(DomainError::Unauthenticated)
         },
     )
@@ -240,7 +220,7 @@ async fn replace_avatar(
     id: UserId,
     avatar: Option<ImageId>,
 ) -> Result<Option<images::Picture>, DomainError> {
-    let before = store::lock_avatar(connection, id.as_i64()).await?;
+    let before = store::lock_avatar(connection, id).await?;
     if before.as_ref().map(|before| before.id) == avatar {
         return Ok(None);
     }
@@ -248,9 +228,9 @@ async fn replace_avatar(
     let taken =
         images::take(connection, id, images::Purpose::Avatar, &chosen, "avatarImageId").await?;
     let taken = taken.first().map(|picture| serde_json::json!(picture));
-    store::set_avatar(connection, id.as_i64(), taken.as_ref()).await?;
+    store::set_avatar(connection, id, taken.as_ref()).await?;
     if let Some(before) = &before {
-        image_rows::forget(connection, &[before.id.as_i64()]).await?;
+        image_rows::forget(connection, &[before.id]).await?;
     }
     Ok(before)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::{Domain, DomainError, Operation, UserErrorCode, posts};
+use super::{DomainError, Operation, UserErrorCode, posts};
 use crate::config::network::household;
 use crate::config::{KafkaConfig, ViewsConfig, ViewsCounted};
 use crate::ids::PostId;
@@ -78,14 +78,14 @@ impl ViewLog {
 
 /// The viewer, as far as counting people goes; the anonymous are one at each address (IPv6: /64),
 /// since whatever else they say of themselves is theirs to choose.
-fn viewer_hash(op: &Operation, domain: &Domain) -> u64 {
+fn viewer_hash(op: &Operation) -> u64 {
     let name = match op.viewer {
         Some(viewer) => format!("user:{}", viewer.user_id),
         None => {
             format!("nobody:{}", op.address.map(household).unwrap_or_default())
         }
     };
-    domain.identity.pseudonym(name.as_bytes())
+    op.domain.identity.pseudonym(name.as_bytes())
 }
 
 /// The viewer, or somebody anonymous, was shown these posts. Those they may not see, and their own,
@@ -93,30 +93,30 @@ fn viewer_hash(op: &Operation, domain: &Domain) -> u64 {
 ///
 /// # Errors
 /// No post, or more than [`AT_ONCE`]; a shard that is away and none of whose posts is cached.
-pub async fn record(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<usize, DomainError> {
+pub async fn record(op: &Operation, ids: &[PostId]) -> Result<usize, DomainError> {
     if !(1..=AT_ONCE).contains(&ids.len()) {
         let message = format!("must have 1 to {AT_ONCE} ids, has {}", ids.len());
         return Err(DomainError::rejected(UserErrorCode::Invalid, "postIds", message));
     }
-    let (viewer, at_ms) = (viewer_hash(op, domain), domain.clock.now_ms());
-    let found = posts::originals(op, domain, posts::get_many(op, domain, ids).await?).await?;
+    let (viewer, at_ms) = (viewer_hash(op), op.domain.clock.now_ms());
+    let found = posts::originals(op, posts::get_many(op, ids).await?).await?;
     let seen = found
         .into_values()
         .filter(|post| op.viewer.is_none_or(|viewer| viewer.user_id != post.author_id));
     let mut views: Vec<View> = seen
         .map(|post| View { post_id: post.id, author_id: post.author_id, viewer, at_ms })
         .collect();
-    if domain.views.once_an_hour && !views.is_empty() {
+    if op.domain.views.once_an_hour && !views.is_empty() {
         let posts: Vec<PostId> = views.iter().map(|view| view.post_id).collect();
         // While Redis is unavailable each is counted: telemetry is promised no more.
-        if let Ok(first) = domain.redis.first_views(viewer, at_ms / HOUR_MS, &posts).await {
+        if let Ok(first) = op.domain.redis.first_views(viewer, at_ms / HOUR_MS, &posts).await {
             let mut first = first.into_iter();
             views.retain(|_| first.next().unwrap_or(true));
         }
     }
-    match domain.views.counted {
-        ViewsCounted::ByTheLog => domain.views.offer(&views),
-        ViewsCounted::ByTheRequest => count_now(op, domain, &views).await,
+    match op.domain.views.counted {
+        ViewsCounted::ByTheLog => op.domain.views.offer(&views),
+        ViewsCounted::ByTheRequest => count_now(op, &views).await,
     }
 }
 
@@ -125,15 +125,11 @@ pub async fn record(op: &Operation, domain: &Domain, ids: &[PostId]) -> Result<u
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn count_now(
-    op: &Operation,
-    domain: &Domain,
-    views: &[View],
-) -> Result<usize, DomainError> {
+pub async fn count_now(op: &Operation, views: &[View]) -> Result<usize, DomainError> {
     let mut by_shard: BTreeMap<ShardIndex, (Windows, Totals)> = BTreeMap::new();
     for view in views {
         let (windows, totals) =
-            by_shard.entry(domain.cluster.shard_of_id(view.post_id)).or_default();
+            by_shard.entry(op.domain.cluster.shard_of_id(view.post_id)).or_default();
         windows.count(view);
         totals.counted += 1;
         totals.watermark = view.at_ms;
@@ -145,7 +141,7 @@ pub async fn count_now(
                 view_windows::add(connection, windows).await?;
                 view_windows::add_totals(connection, &totals).await
             };
-            domain.cluster.write(*shard, op.deadline, counting).await
+            op.domain.cluster.write(*shard, op.deadline, counting).await
         }
     });
     futures_util::future::try_join_all(writes).await?;

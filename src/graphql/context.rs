@@ -28,8 +28,6 @@ use crate::ids::SessionId;
 pub struct Scope {
     /// Who asks, how fresh, until when.
     pub op: Arc<Operation>,
-    /// The rules.
-    pub domain: Domain,
     /// One batch per kind and level.
     pub loaders: Loaders,
 }
@@ -56,7 +54,7 @@ fn number_of(address: IpAddr) -> u64 {
 
 /// One request.
 pub struct RequestContext {
-    domain: Domain,
+    domain: Arc<Domain>,
     /// Who asks.
     pub viewer: Option<Viewer>,
     /// There was an access token that is not (or no longer) good, and the request went on without
@@ -98,7 +96,7 @@ pub struct RequestContext {
 
 impl RequestContext {
     /// A request by nobody in particular; the fields say the rest.
-    pub fn new(domain: Domain, timeout: Duration) -> Self {
+    pub fn new(domain: Arc<Domain>, timeout: Duration) -> Self {
         Self {
             domain,
             viewer: None,
@@ -125,7 +123,7 @@ impl RequestContext {
     }
 
     /// The rules.
-    pub fn domain(&self) -> &Domain {
+    pub fn domain(&self) -> &Arc<Domain> {
         &self.domain
     }
 
@@ -137,7 +135,7 @@ impl RequestContext {
     ) -> Arc<Scope> {
         // All that a request does shares its deadline: ten mutations have no ten deadlines.
         let left = self.until.saturating_duration_since(Instant::now());
-        let mut op = Operation::request(self.domain.cluster.len(), viewer, seen, left);
+        let mut op = Operation::request(&self.domain, viewer, seen, left);
         if let Some((name, source)) = client_key {
             (op.client_key, op.key_source) = (Some(name), source);
         }
@@ -153,11 +151,7 @@ impl RequestContext {
             op.bypass_cache = true;
         }
         let op = Arc::new(op);
-        let scope = Arc::new(Scope {
-            loaders: Loaders::new(&op, &self.domain),
-            op,
-            domain: self.domain.clone(),
-        });
+        let scope = Arc::new(Scope { loaders: Loaders::new(&op), op });
         self.scopes.lock().push(Arc::clone(&scope));
         scope
     }
@@ -195,19 +189,10 @@ impl RequestContext {
     /// happened and is delivered once: what a lagging replica lacks would be missing for good.
     pub fn for_event(&self) -> Arc<Scope> {
         self.output.reset();
-        let mut op = Operation::as_of(
-            self.domain.clock.now_ms(),
-            self.domain.cluster.len(),
-            self.viewer,
-            self.timeout,
-        );
+        let mut op = Operation::as_of_now(&self.domain, self.viewer, self.timeout);
         op.traceparent.clone_from(&self.traceparent);
         let op = Arc::new(op);
-        Arc::new(Scope {
-            loaders: Loaders::new(&op, &self.domain),
-            op,
-            domain: self.domain.clone(),
-        })
+        Arc::new(Scope { loaders: Loaders::new(&op), op })
     }
 
     /// Pays for the next event of a subscription; waits as long as that cannot be paid.

@@ -45,7 +45,7 @@ impl List {
     /// A list by the field that gives it (`Type.field`) and whose it is: an id, a name, a
     /// fingerprint of what was asked.
     pub fn new(scope: &Scope, field: &'static str, of: impl Display) -> Self {
-        Self::sealed_by(&scope.domain.identity.seals, field, of)
+        Self::sealed_by(&scope.op.domain.identity.seals, field, of)
     }
 
     /// The same outside of a scope.

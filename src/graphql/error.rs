@@ -138,17 +138,13 @@ pub fn fault(error: &DomainError) -> Error {
             ErrorCode::Timeout.error("not done in time: try again")
         }
         DomainError::Store(StoreError::Unavailable { server, .. }) => {
-            let shard = server
-                .strip_prefix("shard ")
-                .and_then(|rest| rest.split(' ').next())
-                .and_then(|number| number.parse::<i32>().ok());
             let told = caused_by(
                 ErrorCode::ShardUnavailable
                     .error("a part of the data cannot be reached now: try again"),
                 error,
             );
-            match shard {
-                Some(shard) => told.extend_with(|_, extensions| extensions.set("shard", shard)),
+            match server.shard() {
+                Some(shard) => told.extend_with(|_, extensions| extensions.set("shard", shard.0)),
                 None => told,
             }
         }

@@ -25,6 +25,7 @@ use super::products::types::Product;
 use super::references::types::Hashtag;
 use super::users::types::User;
 use super::viewer::types::{Session, Viewer};
+use crate::domain::{comments, notifications};
 use crate::ids::{
     CommentId, Id, ImageId, NotificationId, OrderId, PostId, ProductId, SessionId, UserId,
 };
@@ -79,14 +80,17 @@ async fn load(scope: &Arc<Scope>, id: &str) -> async_graphql::Result<Option<Node
         ImageId::NOUN => Image::load(scope, ImageId::from_i64(number)).await?.map(Node::Image),
         OrderId::NOUN => Order::load(scope, OrderId::from_i64(number)).await?.map(Node::Order),
         NotificationId::NOUN => {
-            let row = scope.loaders.notification(NotificationId::from_i64(number)).await?;
+            let row = scope
+                .loaders
+                .get::<notifications::Notification>(NotificationId::from_i64(number))
+                .await?;
             row.map(|row| Node::Notification(Notification::new(row, scope)))
         }
         CommentId::NOUN => {
             let id = CommentId::from_i64(number);
             scope
                 .loaders
-                .comment(id)
+                .get::<comments::Comment>(id)
                 .await?
                 .map(|comment| Node::Comment(Comment::new(comment, scope)))
         }

@@ -386,8 +386,8 @@ pub async fn subscribe(
 /// system is built.
 async fn may_be_explained(served: &Served, viewer: Option<Viewer>) -> bool {
     let app = &served.app;
-    let op = Operation::fresh(app.domain.cluster.len(), viewer, app.config.request_deadline());
-    app.config.server.development || moderation::is_admin(&op, &app.domain).await.unwrap_or(false)
+    let op = Operation::newest(&app.domain, viewer, app.config.request_deadline());
+    app.config.server.development || moderation::is_admin(&op).await.unwrap_or(false)
 }
 
 /// Runs a request, explained if it may and wants to be.

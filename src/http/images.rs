@@ -103,7 +103,7 @@ async fn upload(
     let outcome = served.app.tasks.to_the_end(async move {
         let mut op = app.internal(app.config.request_deadline());
         op.traceparent = Some(traceparent);
-        receive(&op, &app.domain, &token, length, body.into_data_stream()).await
+        receive(&op, &token, length, body.into_data_stream()).await
     });
     match outcome.await {
         Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),

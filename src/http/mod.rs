@@ -72,7 +72,7 @@ impl Served {
     }
 
     /// Takes on one more request, for as long as the permit is held. A server that hung finds
-    /// requests waiting whose clients have gone: they make room within [`MOMENT`], and who came in
+    /// requests waiting whose clients have gone: they make room within `MOMENT`, and who came in
     /// between must not be refused because of them.
     ///
     /// # Errors

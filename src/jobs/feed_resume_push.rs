@@ -1,11 +1,11 @@
 //! An author's posts are pushed again.
 
 use super::JobError;
-use crate::domain::{Domain, Operation, timelines};
+use crate::domain::{Operation, timelines};
 use crate::ids::UserId;
 
 /// # Errors
 /// The author's shard or Redis is away.
-pub async fn run(op: &Operation, domain: &Domain, author: UserId) -> Result<(), JobError> {
-    Ok(timelines::resume_push(op, domain, author).await?)
+pub async fn run(op: &Operation, author: UserId) -> Result<(), JobError> {
+    Ok(timelines::resume_push(op, author).await?)
 }

@@ -1,11 +1,11 @@
 //! What was uploaded as an image is looked at.
 
 use super::JobError;
-use crate::domain::{Domain, Operation, images};
+use crate::domain::{Operation, images};
 use crate::ids::ImageId;
 
 /// # Errors
 /// The image's shard or the object store is away.
-pub async fn run(op: &Operation, domain: &Domain, image: ImageId) -> Result<(), JobError> {
-    Ok(images::process(op, domain, image).await?)
+pub async fn run(op: &Operation, image: ImageId) -> Result<(), JobError> {
+    Ok(images::process(op, image).await?)
 }

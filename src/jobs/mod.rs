@@ -10,9 +10,10 @@ mod image_process;
 mod order_process;
 mod runner;
 
-use crate::domain::{Domain, DomainError, Operation};
+use crate::domain::{DomainError, Operation};
 use crate::protocol::jobs::Job;
 use crate::stores::StoreError;
+use crate::stores::server::Server;
 
 pub use runner::{CAUSE, run};
 
@@ -36,7 +37,9 @@ impl From<DomainError> for JobError {
             | DomainError::Forbidden
             | DomainError::Limited { .. } => Self::Fail(error.to_string()),
             DomainError::Store(StoreError::Busy(_)) => Self::Wait(error.to_string()),
-            DomainError::Store(StoreError::Unavailable { server, .. }) if server == "redis" => {
+            DomainError::Store(StoreError::Unavailable { server, .. })
+                if *server == Server::from("redis") =>
+            {
                 Self::Wait(error.to_string())
             }
             DomainError::Store(_) | DomainError::Internal(_) => Self::Retry(error.to_string()),
@@ -46,17 +49,15 @@ impl From<DomainError> for JobError {
 
 /// Every job and its handler. A handler may be run again at any time: what it does must come to the
 /// same.
-async fn handle(op: &Operation, domain: &Domain, job: &Job) -> Result<(), JobError> {
+async fn handle(op: &Operation, job: &Job) -> Result<(), JobError> {
     match job {
-        Job::FeedFanOut { post_id, author_id } => {
-            feed_fan_out::run(op, domain, *post_id, *author_id).await
-        }
-        Job::FeedResumePush { author_id } => feed_resume_push::run(op, domain, *author_id).await,
+        Job::FeedFanOut { post_id, author_id } => feed_fan_out::run(op, *post_id, *author_id).await,
+        Job::FeedResumePush { author_id } => feed_resume_push::run(op, *author_id).await,
         Job::FollowRequestsGrant { user_id, above } => {
-            follow_requests_grant::run(op, domain, *user_id, *above).await
+            follow_requests_grant::run(op, *user_id, *above).await
         }
-        Job::ImageProcess { image_id } => image_process::run(op, domain, *image_id).await,
-        Job::ImageDelete { names } => image_delete::run(domain, names).await,
-        Job::OrderProcess { order_id } => order_process::run(op, domain, *order_id).await,
+        Job::ImageProcess { image_id } => image_process::run(op, *image_id).await,
+        Job::ImageDelete { names } => image_delete::run(&op.domain, names).await,
+        Job::OrderProcess { order_id } => order_process::run(op, *order_id).await,
     }
 }

@@ -1,11 +1,11 @@
 //! The order saga.
 
 use super::JobError;
-use crate::domain::{Domain, Operation, orders};
+use crate::domain::{Operation, orders};
 use crate::ids::OrderId;
 
 /// # Errors
 /// A shard or the payment provider is away.
-pub async fn run(op: &Operation, domain: &Domain, order: OrderId) -> Result<(), JobError> {
-    Ok(orders::process(op, domain, order).await?)
+pub async fn run(op: &Operation, order: OrderId) -> Result<(), JobError> {
+    Ok(orders::process(op, order).await?)
 }

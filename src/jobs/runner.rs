@@ -63,7 +63,7 @@ pub const CAUSE: &str = "x-plaza-cause";
 /// # Errors
 /// None.
 pub async fn run(
-    domain: Domain,
+    domain: Arc<Domain>,
     config: Arc<Config>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -72,7 +72,7 @@ pub async fn run(
     Ok(())
 }
 
-async fn work(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken) {
+async fn work(domain: &Arc<Domain>, config: &Arc<Config>, stop: &CancellationToken) {
     let mut away = false;
     while !stop.is_cancelled() {
         match consume(domain, config, stop).await {
@@ -89,7 +89,7 @@ async fn work(domain: &Domain, config: &Arc<Config>, stop: &CancellationToken) {
 }
 
 struct Context {
-    domain: Domain,
+    domain: Arc<Domain>,
     /// Orders brought on at a time, by their shard: at most as many as there are connections to it,
     /// since the others would only wait for those.
     orders: Vec<Semaphore>,
@@ -98,12 +98,12 @@ struct Context {
 }
 
 async fn consume(
-    domain: &Domain,
+    domain: &Arc<Domain>,
     config: &Arc<Config>,
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let context = Arc::new(Context {
-        domain: domain.clone(),
+        domain: Arc::clone(domain),
         orders: (0..domain.cluster.len())
             .map(|_| Semaphore::new(usize::try_from(config.postgres.primary_pool).unwrap_or(1)))
             .collect(),
@@ -221,9 +221,9 @@ async fn run_job(
         None => None,
     };
     let started = tokio::time::Instant::now();
-    let mut op = Operation::internal(context.domain.cluster.len(), TIMEOUT);
+    let mut op = Operation::internal(&context.domain, TIMEOUT);
     op.traceparent.clone_from(&envelope.traceparent);
-    let work = AssertUnwindSafe(handle(&op, &context.domain, &envelope.job)).catch_unwind();
+    let work = AssertUnwindSafe(handle(&op, &envelope.job)).catch_unwind();
     let result = match tokio::time::timeout(TIMEOUT, work).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(JobError::Retry("panicked".to_owned())),

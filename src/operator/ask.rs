@@ -89,8 +89,10 @@ async fn shard(shard: &Shard) -> (ShardSight, Vec<Reached>) {
     let replicas =
         futures_util::future::join_all(shard.probes().map(|(name, probe, state)| async move {
             let replayed = asked(async {
-                let mut connection =
-                    probe.open().await.map_err(|error| StoreError::unavailable(name, error))?;
+                let mut connection = probe
+                    .open()
+                    .await
+                    .map_err(|error| StoreError::unavailable(name.to_owned(), error))?;
                 position::replayed_lsn(&mut connection).await
             });
             (name.to_owned(), replayed.await, state.lag_bytes().map(|_| state.is_serving()))

@@ -24,13 +24,11 @@ use crate::stores::postgres::{ShardIndex, Transaction};
 pub struct BlockedBy;
 
 /// What a batch leaves of each pair: (blocked, blocker) ▶ blocked or not.
-fn pairs(events: &[EventEnvelope]) -> BTreeMap<(i64, i64), bool> {
+fn pairs(events: &[EventEnvelope]) -> BTreeMap<(UserId, UserId), bool> {
     let pair = |event: &EventEnvelope| match &event.event {
-        Event::UserBlocked { blocker_id, blocked_id } => {
-            Some(((blocked_id.as_i64(), blocker_id.as_i64()), true))
-        }
+        Event::UserBlocked { blocker_id, blocked_id } => Some(((*blocked_id, *blocker_id), true)),
         Event::UserUnblocked { blocker_id, blocked_id } => {
-            Some(((blocked_id.as_i64(), blocker_id.as_i64()), false))
+            Some(((*blocked_id, *blocker_id), false))
         }
         _ => None,
     };
@@ -82,7 +80,7 @@ impl Projection for BlockedBy {
         if pairs.is_empty() {
             return Ok(());
         }
-        let columns = |active: bool| -> (Vec<i64>, Vec<i64>) {
+        let columns = |active: bool| -> (Vec<UserId>, Vec<UserId>) {
             pairs.iter().filter(|(_, is)| **is == active).map(|(pair, _)| *pair).unzip()
         };
         let ((blocked, blockers), (unblocked, unblockers)) = (columns(true), columns(false));
@@ -116,9 +114,7 @@ impl Projection for BlockedBy {
         events: &[EventEnvelope],
     ) -> Result<(), StoreError> {
         effects
-            .follows_changed(&distinct(
-                pairs(events).into_keys().map(|(blocked, _)| UserId::from_i64(blocked)),
-            ))
+            .follows_changed(&distinct(pairs(events).into_keys().map(|(blocked, _)| blocked)))
             .await
     }
 }
@@ -126,8 +122,8 @@ impl Projection for BlockedBy {
 async fn end_follows(
     transaction: &mut Transaction,
     shard: ShardIndex,
-    blocked: &[i64],
-    blockers: &[i64],
+    blocked: &[UserId],
+    blockers: &[UserId],
     events: &[EventEnvelope],
 ) -> Result<(), StoreError> {
     let ended: Vec<EndedRow> = prepared(
@@ -143,7 +139,7 @@ async fn end_follows(
     let Some(last) = events.last().filter(|_| !ended.is_empty()) else { return Ok(()) };
     prepared(
         sql("UPDATE users SET activity_version = activity_version + 1 WHERE id = ANY($1)")
-            .bind::<Array<BigInt>, _>(distinct(ended.iter().map(|row| row.follower_id.as_i64()))),
+            .bind::<Array<BigInt>, _>(distinct(ended.iter().map(|row| row.follower_id))),
     )
     .execute(&mut **transaction)
     .await?;

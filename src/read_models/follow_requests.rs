@@ -22,7 +22,7 @@ struct PageRow {
     #[diesel(sql_type = BigInt)]
     follow_id: i64,
     #[diesel(sql_type = BigInt)]
-    follower_id: i64,
+    follower_id: UserId,
 }
 
 /// (follow id, follower id) of those who ask to follow a person, newest first, below `after`.
@@ -31,10 +31,10 @@ struct PageRow {
 /// The server's.
 pub async fn page(
     connection: &mut Connection,
-    followee: i64,
+    followee: UserId,
     after: Option<i64>,
     limit: i64,
-) -> Result<Vec<(i64, i64)>, StoreError> {
+) -> Result<Vec<(i64, UserId)>, StoreError> {
     let rows: Vec<PageRow> = prepared(
         sql(
             "SELECT follow_id, follower_id FROM follow_requests WHERE followee_id = $1 AND follow_id < $2 ORDER BY follow_id DESC LIMIT $3",
@@ -54,10 +54,10 @@ pub async fn page(
 /// The server's.
 pub async fn oldest(
     connection: &mut Connection,
-    followee: i64,
+    followee: UserId,
     above: i64,
     limit: i64,
-) -> Result<Vec<(i64, i64)>, StoreError> {
+) -> Result<Vec<(i64, UserId)>, StoreError> {
     let rows: Vec<PageRow> = prepared(
         sql(
             "SELECT follow_id, follower_id FROM follow_requests WHERE followee_id = $1 AND follow_id > $2 ORDER BY follow_id LIMIT $3",
@@ -74,7 +74,7 @@ pub async fn oldest(
 #[derive(QueryableByName)]
 struct PrivacyRow {
     #[diesel(sql_type = BigInt)]
-    id: i64,
+    id: UserId,
     #[diesel(sql_type = Bool)]
     is_private: bool,
 }
@@ -88,7 +88,7 @@ pub(super) async fn grant_late(
     events: &[EventEnvelope],
 ) -> Result<(), StoreError> {
     let asked = distinct(events.iter().filter_map(|event| match &event.event {
-        Event::UserFollowRequested { followee_id, .. } => Some(followee_id.as_i64()),
+        Event::UserFollowRequested { followee_id, .. } => Some(*followee_id),
         _ => None,
     }));
     let Some(last) = events.last().filter(|_| !asked.is_empty()) else { return Ok(()) };
@@ -101,7 +101,7 @@ pub(super) async fn grant_late(
     let mut messages = messages(shard, last);
     let mut late = false;
     for person in people.into_iter().filter(|person| !person.is_private) {
-        let user_id = UserId::from_i64(person.id);
+        let user_id = person.id;
         let name = format!("user:{user_id}/follow_requests/late/{}", last.id);
         messages.job(Job::FollowRequestsGrant { user_id, above: 0 }, name);
         late = true;

@@ -25,7 +25,7 @@ struct PageRow {
     #[diesel(sql_type = BigInt)]
     follow_id: i64,
     #[diesel(sql_type = BigInt)]
-    follower_id: i64,
+    follower_id: UserId,
 }
 
 /// (follow id, follower id), newest follow first, below `after`.
@@ -34,10 +34,10 @@ struct PageRow {
 /// The server's.
 pub async fn page(
     connection: &mut Connection,
-    followee: i64,
+    followee: UserId,
     after: Option<i64>,
     limit: i64,
-) -> Result<Vec<(i64, i64)>, StoreError> {
+) -> Result<Vec<(i64, UserId)>, StoreError> {
     let rows: Vec<PageRow> = prepared(
         sql("SELECT follow_id, follower_id FROM followers WHERE followee_id = $1 AND active AND follow_id < $2
              ORDER BY follow_id DESC LIMIT $3")
@@ -53,23 +53,23 @@ pub async fn page(
 #[derive(QueryableByName)]
 struct IdRow {
     #[diesel(sql_type = BigInt)]
-    id: i64,
+    id: UserId,
 }
 
-/// Follower ids above `after_follower`, ascending: the fan-out's walk.
+/// Follower ids above `after`, ascending: the fan-out's walk.
 ///
 /// # Errors
 /// The server's.
 pub async fn chunk(
     connection: &mut Connection,
-    followee: i64,
-    after_follower: i64,
+    followee: UserId,
+    after: Option<UserId>,
     limit: i64,
-) -> Result<Vec<i64>, StoreError> {
+) -> Result<Vec<UserId>, StoreError> {
     let rows: Vec<IdRow> = prepared(
         sql("SELECT follower_id AS id FROM followers WHERE followee_id = $1 AND active AND follower_id > $2 ORDER BY follower_id LIMIT $3")
             .bind::<BigInt, _>(followee)
-            .bind::<BigInt, _>(after_follower)
+            .bind::<BigInt, _>(after.map_or(0, Id::as_i64))
             .bind::<BigInt, _>(limit),
     )
     .load(connection)
@@ -88,19 +88,15 @@ pub struct Followers {
 
 /// What a batch leaves of each edge: (followee, follower) ▶ (follow id, active). An end does not
 /// carry the follow's id; 0 stands for "as it was".
-fn edges(events: &[EventEnvelope]) -> BTreeMap<(i64, i64), (i64, bool)> {
+fn edges(events: &[EventEnvelope]) -> BTreeMap<(UserId, UserId), (i64, bool)> {
     let mut edges = BTreeMap::new();
     for event in events {
         match &event.event {
             Event::UserFollowed { follower_id, followee_id, follow_id } => {
-                edges.insert(
-                    (followee_id.as_i64(), follower_id.as_i64()),
-                    (follow_id.as_i64(), true),
-                );
+                edges.insert((*followee_id, *follower_id), (follow_id.as_i64(), true));
             }
             Event::UserUnfollowed { follower_id, followee_id } => {
-                let edge =
-                    edges.entry((followee_id.as_i64(), follower_id.as_i64())).or_insert((0, false));
+                let edge = edges.entry((*followee_id, *follower_id)).or_insert((0, false));
                 edge.1 = false;
             }
             _ => {}
@@ -152,7 +148,7 @@ impl Projection for Followers {
         follow_requests::write(transaction, events).await?;
         follow_requests::grant_late(transaction, shard, events).await?;
         let edges = edges(events);
-        let mut columns: (Vec<i64>, Vec<i64>, Vec<i64>, Vec<bool>) = Default::default();
+        let mut columns: (Vec<UserId>, Vec<UserId>, Vec<i64>, Vec<bool>) = Default::default();
         for ((followee, follower), (follow, active)) in &edges {
             columns.0.push(*followee);
             columns.1.push(*follower);
@@ -219,7 +215,7 @@ impl Followers {
         &self,
         transaction: &mut Transaction,
         shard: ShardIndex,
-        users: &[i64],
+        users: &[UserId],
         events: &[EventEnvelope],
     ) -> Result<(), StoreError> {
         prepared(
@@ -241,7 +237,7 @@ impl Followers {
         let Some(last) = events.last().filter(|_| !small.is_empty()) else { return Ok(()) };
         let mut messages = messages(shard, last);
         for user in small {
-            let author_id = UserId::from_i64(user.id);
+            let author_id = user.id;
             let job = Job::FeedResumePush { author_id };
             messages.job(job, format!("user:{author_id}/resume_push/{}", last.id));
         }
@@ -276,14 +272,14 @@ mod tests {
             follow_id: FollowId::from_i64(id),
         };
         let unfollow = Event::UserUnfollowed { follower_id: a, followee_id: b };
-        assert_eq!(edges(&[event(unfollow.clone(), 2)]), BTreeMap::from([((2, 1), (0, false))]));
+        assert_eq!(edges(&[event(unfollow.clone(), 2)]), BTreeMap::from([((b, a), (0, false))]));
         assert_eq!(
             edges(&[event(follow(7), 1), event(unfollow.clone(), 2)]),
-            BTreeMap::from([((2, 1), (7, false))])
+            BTreeMap::from([((b, a), (7, false))])
         );
         assert_eq!(
             edges(&[event(unfollow, 2), event(follow(9), 3)]),
-            BTreeMap::from([((2, 1), (9, true))])
+            BTreeMap::from([((b, a), (9, true))])
         );
     }
 }

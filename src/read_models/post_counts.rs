@@ -20,7 +20,7 @@ use crate::stores::postgres::{Connection, ShardIndex, Transaction};
 pub struct PostCountsRow {
     /// Post.
     #[diesel(sql_type = BigInt)]
-    pub post_id: i64,
+    pub post_id: PostId,
     /// Likes.
     #[diesel(sql_type = BigInt)]
     pub likes: i64,
@@ -39,7 +39,7 @@ pub struct PostCountsRow {
 /// The server's.
 pub async fn load(
     connection: &mut Connection,
-    posts: &[i64],
+    posts: &[PostId],
 ) -> Result<Vec<PostCountsRow>, StoreError> {
     Ok(prepared(
         sql("SELECT p.id AS post_id, p.version,

@@ -40,7 +40,7 @@ pub struct SalesRow {
 /// The server's.
 pub async fn latest(
     connection: &mut Connection,
-    product: i64,
+    product: ProductId,
     limit: i64,
 ) -> Result<Vec<SalesRow>, StoreError> {
     Ok(prepared(

@@ -20,7 +20,7 @@ use crate::stores::postgres::{Connection, ShardIndex, Transaction};
 pub struct ProfileCountsRow {
     /// User.
     #[diesel(sql_type = BigInt)]
-    pub user_id: i64,
+    pub user_id: UserId,
     /// Posts not deleted, reposts left out.
     #[diesel(sql_type = BigInt)]
     pub posts: i64,
@@ -39,7 +39,7 @@ pub struct ProfileCountsRow {
 /// The server's.
 pub async fn load(
     connection: &mut Connection,
-    users: &[i64],
+    users: &[UserId],
 ) -> Result<Vec<ProfileCountsRow>, StoreError> {
     Ok(prepared(
         sql("SELECT u.id AS user_id, u.activity_version AS version,
@@ -60,7 +60,7 @@ pub async fn load(
 pub struct FollowerCountRow {
     /// User.
     #[diesel(sql_type = BigInt)]
-    pub user_id: i64,
+    pub user_id: UserId,
     /// Followers, as far as the followers projection has come.
     #[diesel(sql_type = BigInt)]
     pub followers: i64,
@@ -75,7 +75,7 @@ pub struct FollowerCountRow {
 /// The server's.
 pub async fn load_followers(
     connection: &mut Connection,
-    users: &[i64],
+    users: &[UserId],
 ) -> Result<Vec<FollowerCountRow>, StoreError> {
     Ok(prepared(
         sql("SELECT u.id AS user_id, coalesce(c.follower_count, 0) AS followers, coalesce(c.version, 0) AS version
@@ -91,7 +91,7 @@ pub async fn load_followers(
 pub struct VersionsRow {
     /// Who.
     #[diesel(sql_type = BigInt)]
-    pub user_id: i64,
+    pub user_id: UserId,
     /// Of what they have done.
     #[diesel(sql_type = BigInt)]
     pub activity: i64,
@@ -109,7 +109,7 @@ pub struct VersionsRow {
 /// The server's.
 pub async fn versions(
     connection: &mut Connection,
-    users: &[i64],
+    users: &[UserId],
 ) -> Result<Vec<VersionsRow>, StoreError> {
     Ok(prepared(
         sql("SELECT u.id AS user_id, u.activity_version AS activity, u.activity_version + u.relations_version AS relations,

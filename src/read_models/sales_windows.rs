@@ -5,6 +5,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
 
+use crate::ids::{ProductId, UserId};
 use crate::stores::StoreError;
 use crate::stores::postgres::Connection;
 use crate::stores::postgres::prepared::{prepared, sql};
@@ -42,8 +43,8 @@ pub struct SalesWindowRow {
 /// The server's.
 pub async fn of_seller(
     connection: &mut Connection,
-    seller: i64,
-    product: Option<i64>,
+    seller: UserId,
+    product: Option<ProductId>,
     size_s: i64,
     (from, to): (i64, i64),
 ) -> Result<Vec<SalesWindowRow>, StoreError> {
@@ -74,7 +75,7 @@ pub async fn of_seller(
 pub struct TopRow {
     /// Product.
     #[diesel(sql_type = BigInt)]
-    pub product_id: i64,
+    pub product_id: ProductId,
     /// ISO 4217.
     #[diesel(sql_type = Text)]
     pub currency: String,
@@ -96,7 +97,7 @@ pub struct TopRow {
 /// The server's.
 pub async fn top_products(
     connection: &mut Connection,
-    seller: i64,
+    seller: UserId,
     (from, to): (i64, i64),
     limit: i64,
 ) -> Result<Vec<TopRow>, StoreError> {

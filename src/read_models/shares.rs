@@ -22,7 +22,7 @@ use crate::stores::postgres::{Connection, ShardIndex, Transaction};
 pub struct ShareCountsRow {
     /// Post.
     #[diesel(sql_type = BigInt)]
-    pub post_id: i64,
+    pub post_id: PostId,
     /// Reposts.
     #[diesel(sql_type = BigInt)]
     pub reposts: i64,
@@ -40,7 +40,7 @@ pub struct ShareCountsRow {
 /// The server's.
 pub async fn load(
     connection: &mut Connection,
-    posts: &[i64],
+    posts: &[PostId],
 ) -> Result<Vec<ShareCountsRow>, StoreError> {
     Ok(prepared(
         sql("SELECT p.id AS post_id, coalesce(c.repost_count, 0) AS reposts, coalesce(c.quote_count, 0) AS quotes,

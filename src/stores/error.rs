@@ -1,13 +1,15 @@
 //! What can go wrong with a server, in the few kinds that callers decide by.
 
+use super::server::Server;
+
 /// A failure of a store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The server cannot be reached, or gave the connection up: trying again later may help.
     #[error("{server} is unavailable: {reason}")]
     Unavailable {
-        /// Which server, as an operator knows it: `shard 2 primary`, `redis`.
-        server: String,
+        /// Which server.
+        server: Server,
         /// What was seen.
         reason: String,
     },
@@ -45,7 +47,7 @@ impl StoreError {
     }
 
     /// An [`StoreError::Unavailable`].
-    pub fn unavailable(server: impl Into<String>, reason: impl std::fmt::Display) -> Self {
+    pub fn unavailable(server: impl Into<Server>, reason: impl std::fmt::Display) -> Self {
         Self::Unavailable { server: server.into(), reason: reason.to_string() }
     }
 }

@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod query;
 pub mod rabbitmq;
 pub mod redis;
+pub mod server;
 pub mod work;
 
 pub use error::StoreError;

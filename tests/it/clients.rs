@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use crate::app::{TestApp, with_app, with_server};
+use crate::app::{TestApp, with_app};
 
 #[expect(clippy::print_stderr, reason = "figures for whoever reads the run")]
 /// Runs the tests of a folder with node; what they say is shown when they fail.
@@ -70,5 +70,5 @@ async fn pages_work_in_a_browser() {
 #[tokio::test(flavor = "multi_thread")]
 async fn protocols_clients_and_schema_checks_pass() {
     let plaza = env!("CARGO_BIN_EXE_plaza");
-    with_server(async |app| node(app, "tests/clients", &[("PLAZA_BINARY", plaza)]).await).await;
+    with_app(async |app| node(app, "tests/clients", &[("PLAZA_BINARY", plaza)]).await).await;
 }

@@ -1,4 +1,5 @@
-//! docs/commands.md and the Makefile tell of the same verbs.
+//! What the documents say of commands: docs/commands.md and the Makefile have the same verbs, and
+//! `plaza` has every subcommand and flag that is shown. infra/check/examples.mjs does the rest.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -34,4 +35,70 @@ fn every_verb_that_is_documented_is_there_and_is_shown_by_help() {
         missing.is_empty(),
         "docs/commands.md names what `make help` does not show: {missing:?}"
     );
+}
+
+/// The documents that show commands: those at the root, and all below docs/.
+fn documents() -> Vec<(String, String)> {
+    let mut folders = vec!["docs".to_owned()];
+    let mut found = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned()];
+    while let Some(folder) = folders.pop() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for entry in std::fs::read_dir(root.join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let path = format!("{folder}/{}", entry.file_name().to_str().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(path);
+            } else if path.ends_with(".md") {
+                found.push(path);
+            }
+        }
+    }
+    found.into_iter().map(|file| (file.clone(), read(&file))).collect()
+}
+
+/// What follows `plaza ` in back quotes, and at the start of a line of a fenced block.
+fn plaza_commands(text: &str) -> BTreeSet<String> {
+    let mut fenced = false;
+    let mut found = BTreeSet::new();
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        } else if fenced {
+            let command = line.trim_start().strip_prefix("plaza ");
+            found.extend(command.and_then(|rest| rest.split(" #").next()).map(str::to_owned));
+        } else {
+            let quoted = line.split("`plaza ").skip(1);
+            found.extend(quoted.filter_map(|rest| rest.split('`').next()).map(str::to_owned));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_documented_subcommand_and_flag_of_plaza_is_there() {
+    let is_verb = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    let mut checked = 0;
+    for (file, text) in documents() {
+        for command in plaza_commands(&text) {
+            let words: Vec<&str> = command.split_whitespace().collect();
+            let flags: Vec<&str> =
+                words.iter().filter(|word| word.starts_with("--")).copied().collect();
+            let verbs = words.iter().take_while(|word| !word.starts_with('-')).copied();
+            let output = std::process::Command::new(env!("CARGO_BIN_EXE_plaza"))
+                .args(verbs.take_while(is_verb))
+                .arg("--help")
+                .output()
+                .unwrap();
+            let help = String::from_utf8_lossy(&output.stdout);
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{file}: plaza {command}: {error}");
+            for flag in flags {
+                let flag = flag.split('=').next().unwrap();
+                let has = help.split([' ', '\n', ',', '=', '[']).any(|word| word == flag);
+                assert!(has, "{file}: plaza {command}: it has no {flag}");
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "{checked} commands");
 }

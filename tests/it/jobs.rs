@@ -13,7 +13,7 @@ use crate::app::{TestApp, with_app};
 
 async fn enqueue(app: &TestApp, job: Job, id: &str) {
     let op = app.app.internal(Duration::from_secs(5));
-    write(&op, &app.app.domain, ShardIndex(0), async |tx: &mut Tx| {
+    write(&op, ShardIndex(0), async |tx: &mut Tx| {
         tx.enqueue(job, id.to_owned());
         Ok(())
     })
@@ -32,7 +32,7 @@ async fn a_job_that_comes_twice_does_its_work_once() {
         let (_, author) = plaza::graphql::ids::parse_any(&ann.id).unwrap();
         for _ in 0..3 {
             let op = app.app.internal(Duration::from_secs(5));
-            timelines::fan_out(&op, &app.app.domain, PostId::from_i64(post), UserId::from_i64(author)).await.expect("fanned out");
+            timelines::fan_out(&op, PostId::from_i64(post), UserId::from_i64(author)).await.expect("fanned out");
         }
         assert_eq!(app.home(&bob, 20).await, ["once"]);
 
@@ -46,7 +46,7 @@ async fn a_job_that_comes_twice_does_its_work_once() {
         let (_, order) = plaza::graphql::ids::parse_any(&order).unwrap();
         let run = || async {
             let op = app.app.internal(Duration::from_secs(5));
-            orders::process(&op, &app.app.domain, OrderId::from_i64(order)).await
+            orders::process(&op, OrderId::from_i64(order)).await
         };
         // At the same time as the worker, and as each other.
         let _ = futures_util::future::join_all((0..4).map(|_| run())).await;

@@ -1,5 +1,13 @@
 import type { Client as Socket } from 'graphql-ws';
-import { lazy, Suspense, useEffect, useMemo, useRef, type ComponentType, type ReactNode } from 'react';
+import {
+  lazy,
+  Suspense,
+  useEffect,
+  useMemo,
+  useRef,
+  type ComponentType,
+  type ReactNode,
+} from 'react';
 import { Provider } from 'urql';
 import type { LoggedIn, Session } from '../shared/session';
 import { createApi } from './api/client';
@@ -15,15 +23,24 @@ import { Link, match, navigate, Redirect, usePath } from './router';
 import { Shell } from './shell';
 
 /** A page that comes when somebody goes there: a chunk of its own. Home is in the first one, most visits begin there. */
-function page<Name extends string, Props extends object>(load: () => Promise<Record<Name, ComponentType<Props>>>, name: Name) {
+function page<Name extends string, Props extends object>(
+  load: () => Promise<Record<Name, ComponentType<Props>>>,
+  name: Name,
+) {
   return lazy<ComponentType<Props>>(async () => ({ default: (await load())[name] }));
 }
 
 const AnalyticsPage = page(() => import('./pages/analytics'), 'AnalyticsPage');
 const HashtagPage = page(() => import('./pages/hashtag'), 'HashtagPage');
 const NotificationsPage = page(() => import('./pages/notifications'), 'NotificationsPage');
-const NotificationGroupsPage = page(() => import('./pages/notification-groups'), 'NotificationGroupsPage');
-const NotificationPreferencesPage = page(() => import('./pages/notification-preferences'), 'NotificationPreferencesPage');
+const NotificationGroupsPage = page(
+  () => import('./pages/notification-groups'),
+  'NotificationGroupsPage',
+);
+const NotificationPreferencesPage = page(
+  () => import('./pages/notification-preferences'),
+  'NotificationPreferencesPage',
+);
 const OrdersPage = page(() => import('./pages/orders'), 'OrdersPage');
 const PersonPage = page(() => import('./pages/person'), 'PersonPage');
 const PostPage = page(() => import('./pages/post'), 'PostPage');
@@ -51,12 +68,26 @@ const ROUTES: readonly Route[] = [
   { pattern: '/', page: (_, me) => (me ? <HomePage /> : <LandingPage />) },
   { pattern: '/p/:id', page: ({ id = '' }) => <PostPage key={id} id={id} /> },
   { pattern: '/u/:handle', page: ({ handle = '' }) => <PersonPage key={handle} handle={handle} /> },
-  { pattern: '/u/:handle/followers', page: ({ handle = '' }) => <FollowsPage key={`${handle} followers`} handle={handle} side="followers" /> },
-  { pattern: '/u/:handle/following', page: ({ handle = '' }) => <FollowsPage key={`${handle} following`} handle={handle} side="following" /> },
+  {
+    pattern: '/u/:handle/followers',
+    page: ({ handle = '' }) => (
+      <FollowsPage key={`${handle} followers`} handle={handle} side="followers" />
+    ),
+  },
+  {
+    pattern: '/u/:handle/following',
+    page: ({ handle = '' }) => (
+      <FollowsPage key={`${handle} following`} handle={handle} side="following" />
+    ),
+  },
   { pattern: '/settings', only: 'people', page: () => <SettingsPage /> },
   { pattern: '/settings/blocked', only: 'people', page: () => <BlockedPage /> },
   { pattern: '/requests', only: 'people', page: () => <RequestsPage /> },
-  { pattern: '/p/:id/quote', only: 'people', page: ({ id = '' }) => <QuotePage key={id} id={id} /> },
+  {
+    pattern: '/p/:id/quote',
+    only: 'people',
+    page: ({ id = '' }) => <QuotePage key={id} id={id} />,
+  },
   { pattern: '/tag/:name', page: ({ name = '' }) => <HashtagPage key={name} name={name} /> },
   { pattern: '/shop', page: () => <ShopPage /> },
   { pattern: '/shop/:id', page: ({ id = '' }) => <ProductPage key={id} id={id} /> },
@@ -64,7 +95,11 @@ const ROUTES: readonly Route[] = [
   { pattern: '/analytics', only: 'people', page: () => <AnalyticsPage /> },
   { pattern: '/notifications', only: 'people', page: () => <NotificationGroupsPage /> },
   { pattern: '/notifications/all', only: 'people', page: () => <NotificationsPage /> },
-  { pattern: '/notifications/preferences', only: 'people', page: () => <NotificationPreferencesPage /> },
+  {
+    pattern: '/notifications/preferences',
+    only: 'people',
+    page: () => <NotificationPreferencesPage />,
+  },
   { pattern: '/search', page: () => <SearchPage /> },
   { pattern: '/sessions', only: 'people', page: () => <SessionsPage /> },
   { pattern: '/login', only: 'guests', page: () => <LogInPage /> },
@@ -96,7 +131,7 @@ function Plaza({ session, socket }: { session: Session; socket: Socket }) {
   const { api, arrivals } = useMemo(() => {
     const arrivals = new Arrivals();
     return { arrivals, api: createApi(session, socket, arrivals) };
-    // The person is not read here, but begins it anew.
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the person is not read here, but begins it anew
   }, [session, socket, userId]);
   useEffect(() => () => socket.terminate(), [socket, userId]);
   return (

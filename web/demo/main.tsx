@@ -15,7 +15,9 @@ import { App } from './app';
 const session = new Session('plaza.demo');
 const socket = createSocket(session);
 
-createRoot(document.getElementById('root')!).render(
+const root = document.getElementById('root');
+if (!root) throw new Error('the page has no #root');
+createRoot(root).render(
   <StrictMode>
     <App session={session} socket={socket} />
   </StrictMode>,

@@ -4,7 +4,7 @@ const listeners = new Set<() => void>();
 const announce = () => listeners.forEach((listener) => listener());
 
 addEventListener('popstate', ({ state }) => {
-  went = Number((state as { went?: number } | null)?.went ?? 0);
+  went = (state as { went?: number } | null)?.went ?? 0;
   announce();
 });
 
@@ -19,7 +19,7 @@ export function usePath(): string {
 }
 
 /** How many pages of plaza's lie behind this one in the tab's history; a reload keeps it. */
-let went = Number((history.state as { went?: number } | null)?.went ?? 0);
+let went = (history.state as { went?: number } | null)?.went ?? 0;
 
 export function navigate(to: string, { replace = false } = {}): void {
   if (replace) history.replaceState({ went }, '', to);
@@ -64,7 +64,8 @@ export function Link({ to, onClick, ...rest }: LinkProps) {
   const here = usePath() === to;
   const open = (event: MouseEvent<HTMLAnchorElement>) => {
     onClick?.(event);
-    const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+    const plain =
+      event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
     if (!plain || event.defaultPrevented) return;
     event.preventDefault();
     navigate(to);

@@ -60,10 +60,26 @@ function Ways() {
   );
 }
 
-function Way({ to, icon, name, count = 0, wide = false }: { to: string; icon: IconName; name: string; count?: number; wide?: boolean }) {
+function Way({
+  to,
+  icon,
+  name,
+  count = 0,
+  wide = false,
+}: {
+  to: string;
+  icon: IconName;
+  name: string;
+  count?: number;
+  wide?: boolean;
+}) {
   const path = usePath();
   return (
-    <Link to={to} className={wide ? 'way-to way-to-wide' : 'way-to'} data-within={to !== '/' && path.startsWith(`${to}/`) ? '' : undefined}>
+    <Link
+      to={to}
+      className={wide ? 'way-to way-to-wide' : 'way-to'}
+      data-within={to !== '/' && path.startsWith(`${to}/`) ? '' : undefined}
+    >
       <Icon name={icon} />
       <span>{name}</span>
       {count > 0 && (
@@ -75,7 +91,12 @@ function Way({ to, icon, name, count = 0, wide = false }: { to: string; icon: Ic
   );
 }
 
-const STANDS = { opening: 'Connecting', open: 'Live', lost: 'Reconnecting', offline: 'Offline' } as const;
+const STANDS = {
+  opening: 'Connecting',
+  open: 'Live',
+  lost: 'Reconnecting',
+  offline: 'Offline',
+} as const;
 
 function Connection() {
   const { connection } = useLive();

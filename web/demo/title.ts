@@ -19,5 +19,6 @@ export function setUnread(count: number): void {
   unread = count;
   show();
   const icon = document.querySelector<HTMLLinkElement>('link[rel=icon][type="image/svg+xml"]');
-  if (icon) icon.href = `data:image/svg+xml,${encodeURIComponent(count > 0 ? mark.replace('</svg>', DOT) : mark)}`;
+  if (icon)
+    icon.href = `data:image/svg+xml,${encodeURIComponent(count > 0 ? mark.replace('</svg>', DOT) : mark)}`;
 }

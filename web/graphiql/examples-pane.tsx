@@ -5,7 +5,11 @@ import { EXAMPLES, type Ask, type Example } from './examples';
 function Icon() {
   return (
     <svg viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="1.5" aria-hidden="true">
-      <path d="M4 5h16M4 12h10M4 19h7M17 14l4 3-4 3z" strokeLinecap="round" strokeLinejoin="round" />
+      <path
+        d="M4 5h16M4 12h10M4 19h7M17 14l4 3-4 3z"
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      />
     </svg>
   );
 }
@@ -16,7 +20,7 @@ export function examplesPlugin(ask: Ask): GraphiQLPlugin {
 }
 
 function ExamplesPane({ ask }: { ask: Ask }) {
-  const { addTab } = useGraphiQLActions();
+  const actions = useGraphiQLActions();
   const queryEditor = useGraphiQL((state) => state.queryEditor);
   const variableEditor = useGraphiQL((state) => state.variableEditor);
   const headerEditor = useGraphiQL((state) => state.headerEditor);
@@ -29,7 +33,7 @@ function ExamplesPane({ ask }: { ask: Ask }) {
     async function open(example: Example) {
       const variables = await example.variables?.(ask);
       // Only tabs with something in them are kept: an untouched one is used again.
-      if (queryEditor?.getValue().trim()) addTab();
+      if (queryEditor?.getValue().trim()) actions.addTab();
       queryEditor?.setValue(example.query);
       variableEditor?.setValue(variables ? JSON.stringify(variables, null, 2) : '');
       headerEditor?.setValue(example.headers ? JSON.stringify(example.headers, null, 2) : '');
@@ -37,7 +41,7 @@ function ExamplesPane({ ask }: { ask: Ask }) {
     }
     setChosen(null);
     void open(chosen);
-  }, [chosen, queryEditor, variableEditor, headerEditor, addTab, ask]);
+  }, [chosen, queryEditor, variableEditor, headerEditor, actions, ask]);
 
   return (
     <section aria-label="Examples" className="examples">

@@ -16,14 +16,23 @@ interface Page<Node> {
 
 /** The newest post of the viewer's home, else the viewer's own newest. */
 async function somePost(ask: Ask): Promise<Record<string, unknown>> {
-  type Data = { viewer: { home: Page<{ id: string }> | null; user: { posts: Page<{ id: string }> | null } | null } | null };
-  const data = await ask<Data>('{ viewer { home(first: 1) { nodes { id } } user { posts(first: 1) { nodes { id } } } } }');
+  type Data = {
+    viewer: {
+      home: Page<{ id: string }> | null;
+      user: { posts: Page<{ id: string }> | null } | null;
+    } | null;
+  };
+  const data = await ask<Data>(
+    '{ viewer { home(first: 1) { nodes { id } } user { posts(first: 1) { nodes { id } } } } }',
+  );
   const post = data?.viewer?.home?.nodes[0] ?? data?.viewer?.user?.posts?.nodes[0];
   return { postId: post?.id ?? 'log in first, or write a post' };
 }
 
 async function someProduct(ask: Ask): Promise<Record<string, unknown>> {
-  const data = await ask<{ products: Page<{ id: string; stock: number }> | null }>('{ products(first: 20) { nodes { id stock } } }');
+  const data = await ask<{ products: Page<{ id: string; stock: number }> | null }>(
+    '{ products(first: 20) { nodes { id stock } } }',
+  );
   const product = data?.products?.nodes.find(({ stock }) => stock > 0);
   return { productId: product?.id ?? 'nothing is for sale yet' };
 }
@@ -70,7 +79,14 @@ export const EXAMPLES: readonly Example[] = [
 `,
     variables: async () => {
       const handle = `guest_${Math.random().toString(36).slice(2, 10)}`;
-      return { input: { handle, email: `${handle}@example.org`, displayName: 'A guest', password: 'plaza-demo-1' } };
+      return {
+        input: {
+          handle,
+          email: `${handle}@example.org`,
+          displayName: 'A guest',
+          password: 'plaza-demo-1',
+        },
+      };
     },
   },
   {
@@ -87,7 +103,12 @@ export const EXAMPLES: readonly Example[] = [
 `,
     variables: async () => ({ input: { handle: 'alice', password: 'plaza-demo-1' } }),
   },
-  { title: 'Home feed', about: 'What the people you follow wrote, newest first.', needsLogIn: true, query: homeFeed },
+  {
+    title: 'Home feed',
+    about: 'What the people you follow wrote, newest first.',
+    needsLogIn: true,
+    query: homeFeed,
+  },
   {
     title: 'Write a post',
     about: 'It is in every follower’s feed within moments.',
@@ -154,7 +175,8 @@ export const EXAMPLES: readonly Example[] = [
   },
   {
     title: 'Explain',
-    about: 'The home feed again, with Plaza-Explain: what was asked of which server, under extensions.explain.',
+    about:
+      'The home feed again, with Plaza-Explain: what was asked of which server, under extensions.explain.',
     needsLogIn: true,
     query: homeFeed,
     headers: { 'Plaza-Explain': '1' },

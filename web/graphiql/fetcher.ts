@@ -1,5 +1,5 @@
 import type { Fetcher, FetcherParams } from '@graphiql/toolkit';
-import { getOperationAST, parse } from 'graphql';
+import { getOperationAST, parse, type ExecutionResult } from 'graphql';
 import type { Client } from 'graphql-ws';
 import { ENDPOINT, plazaFetch } from '../shared/http';
 import { IDEMPOTENCY_KEY, newKey } from '../shared/idempotency';
@@ -15,18 +15,29 @@ export function createFetcher(session: Session, socket: Client): Fetcher {
     const { kind, name } = operationOf(asked);
     const params = { ...asked, operationName: name };
     if (kind === 'subscription') return events(socket, params);
-    const headers = new Headers({ 'content-type': 'application/json', accept: 'application/graphql-response+json, application/json' });
+    const headers = new Headers({
+      'content-type': 'application/json',
+      accept: 'application/graphql-response+json, application/json',
+    });
     const token = await session.accessToken();
     if (token) headers.set('authorization', `Bearer ${token}`);
     if (kind === 'mutation') headers.set(IDEMPOTENCY_KEY, newKey());
-    for (const [name, value] of Object.entries((options?.headers ?? {}) as Record<string, unknown>)) headers.set(name, String(value));
-    const response = await plazaFetch(ENDPOINT, { method: 'POST', headers, body: JSON.stringify(params) });
-    return response.json();
+    for (const [name, value] of Object.entries(options?.headers ?? {}))
+      headers.set(name, String(value));
+    const response = await plazaFetch(ENDPOINT, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(params),
+    });
+    return (await response.json()) as ExecutionResult;
   };
 }
 
 /** What is to be run. GraphiQL's own idea of it follows the editor by a moment: just after a tab was opened it is still of the one before. */
-function operationOf({ query, operationName }: FetcherParams): { kind?: string | undefined; name: string | null } {
+function operationOf({ query, operationName }: FetcherParams): {
+  kind?: string | undefined;
+  name: string | null;
+} {
   try {
     const document = parse(query);
     const operation = getOperationAST(document, operationName) ?? getOperationAST(document);
@@ -42,6 +53,8 @@ type Observer = Parameters<typeof subscribeResuming>[2];
 /** As an observable, in the shape that GraphiQL knows. */
 function events(socket: Client, { query, variables, operationName = null }: FetcherParams) {
   const payload = { query, variables: variables as Record<string, unknown>, operationName };
-  const subscribe = (observer: Observer) => ({ unsubscribe: subscribeResuming(socket, payload, observer) });
+  const subscribe = (observer: Observer) => ({
+    unsubscribe: subscribeResuming(socket, payload, observer),
+  });
   return { subscribe } as ReturnType<Fetcher> & object;
 }

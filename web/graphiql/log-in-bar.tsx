@@ -1,4 +1,5 @@
-import { useState, type FormEvent } from 'react';
+import { useState, type SubmitEvent } from 'react';
+import { fieldOf } from '../shared/form';
 import type { Session } from '../shared/session';
 import { useSession } from '../shared/use-session';
 
@@ -8,7 +9,12 @@ export function LogInBar({ session }: { session: Session }) {
   return (
     <header className="bar">
       <a className="bar-brand" href="/">
-        <img src={new URL('../shared/plaza.svg', import.meta.url).href} alt="" width="24" height="24" />
+        <img
+          src={new URL('../shared/plaza.svg', import.meta.url).href}
+          alt=""
+          width="24"
+          height="24"
+        />
         plaza
       </a>
       {person ? (
@@ -31,12 +37,15 @@ function LogInForm({ session }: { session: Session }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
 
-  async function submit(event: FormEvent<HTMLFormElement>) {
+  async function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     setBusy(true);
     try {
-      const [refusal] = await session.logIn({ handle: String(form.get('handle')), password: String(form.get('password')) });
+      const [refusal] = await session.logIn({
+        handle: fieldOf(form, 'handle'),
+        password: fieldOf(form, 'password'),
+      });
       setProblem(refusal ? refusal.message : null);
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error));
@@ -48,8 +57,22 @@ function LogInForm({ session }: { session: Session }) {
   return (
     <form className="bar-person" onSubmit={(event) => void submit(event)}>
       <span role="alert">{problem}</span>
-      <input name="handle" aria-label="Handle" placeholder="handle" autoComplete="username" autoCapitalize="none" required />
-      <input name="password" aria-label="Password" placeholder="password" type="password" autoComplete="current-password" required />
+      <input
+        name="handle"
+        aria-label="Handle"
+        placeholder="handle"
+        autoComplete="username"
+        autoCapitalize="none"
+        required
+      />
+      <input
+        name="password"
+        aria-label="Password"
+        placeholder="password"
+        type="password"
+        autoComplete="current-password"
+        required
+      />
       <button type="submit" disabled={busy}>
         {busy ? 'Logging in…' : 'Log in'}
       </button>

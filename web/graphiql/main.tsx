@@ -18,8 +18,10 @@ const session = new Session('plaza.graphiql');
 const socket = createSocket(session);
 const fetcher: Fetcher = createFetcher(session, socket);
 
-const ask: Ask = async (query) => {
-  const answer = (await Promise.resolve(fetcher({ query })).catch(() => null)) as { data?: never } | null;
+const ask: Ask = async <Data,>(query: string) => {
+  const answer = (await Promise.resolve(fetcher({ query })).catch(() => null)) as {
+    data?: Data;
+  } | null;
   return answer?.data ?? null;
 };
 
@@ -51,13 +53,20 @@ function Playground() {
     <>
       <LogInBar session={session} />
       <main className="playground">
-        <GraphiQL fetcher={fetcher} plugins={[examples, HISTORY_PLUGIN]} visiblePlugin={examples} defaultQuery={WELCOME} />
+        <GraphiQL
+          fetcher={fetcher}
+          plugins={[examples, HISTORY_PLUGIN]}
+          visiblePlugin={examples}
+          defaultQuery={WELCOME}
+        />
       </main>
     </>
   );
 }
 
-createRoot(document.getElementById('root')!).render(
+const root = document.getElementById('root');
+if (!root) throw new Error('the page has no #root');
+createRoot(root).render(
   <StrictMode>
     <Playground />
   </StrictMode>,

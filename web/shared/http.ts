@@ -18,7 +18,10 @@ export const plazaFetch: typeof fetch = async (input, init = {}) => {
   let response = await fetch(input, { ...init, headers, signal });
   if (response.status === 400 && last && headers.get(CONSISTENCY) === last) {
     // Perhaps a token of an older version, or from before a change of keys: such a request was not run.
-    const { errors } = (await response.clone().json().catch(() => ({}))) as { errors?: { message?: string }[] };
+    const { errors } = (await response
+      .clone()
+      .json()
+      .catch(() => ({}))) as { errors?: { message?: string }[] };
     if (errors?.[0]?.message?.includes(CONSISTENCY)) {
       forgetWrites();
       headers.delete(CONSISTENCY);
@@ -43,7 +46,9 @@ const MOST_TOKENS = 8;
 function joined(held: string | null, sent: string | null, next: string): string {
   const tokens = (header: string | null) => header?.split(', ') ?? [];
   const within = new Set([...tokens(sent), next]);
-  return [...tokens(held).filter((token) => !within.has(token)), next].slice(-MOST_TOKENS).join(', ');
+  return [...tokens(held).filter((token) => !within.has(token)), next]
+    .slice(-MOST_TOKENS)
+    .join(', ');
 }
 
 /** Another person's writes are none of the next one's business. */

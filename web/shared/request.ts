@@ -10,7 +10,13 @@ export interface GraphQLFailure {
 }
 
 /** After these the same request, under the same idempotency key, may well succeed. */
-const TRANSIENT = new Set(['OUTCOME_UNKNOWN', 'OVERLOADED', 'RATE_LIMITED', 'SHARD_UNAVAILABLE', 'TIMEOUT']);
+const TRANSIENT = new Set([
+  'OUTCOME_UNKNOWN',
+  'OVERLOADED',
+  'RATE_LIMITED',
+  'SHARD_UNAVAILABLE',
+  'TIMEOUT',
+]);
 
 export function isTransient(code: unknown): boolean {
   return typeof code === 'string' && TRANSIENT.has(code);
@@ -30,7 +36,11 @@ const ATTEMPTS = 3;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Sends a mutation that has no session yet (log-in, sign-up, refresh): up to three times, as one action. */
-export async function request<Data, Variables>(document: TadaDocumentNode<Data, Variables>, variables: Variables, token?: string): Promise<Data> {
+export async function request<Data, Variables>(
+  document: TadaDocumentNode<Data, Variables>,
+  variables: Variables,
+  token?: string,
+): Promise<Data> {
   const init: RequestInit = {
     method: 'POST',
     headers: {
@@ -45,8 +55,10 @@ export async function request<Data, Variables>(document: TadaDocumentNode<Data, 
     try {
       return await once<Data>(init);
     } catch (error) {
-      const again = !(error instanceof RequestFailed) || error.code === undefined || isTransient(error.code);
-      if (!again || attempt === ATTEMPTS) throw error instanceof RequestFailed ? error : new RequestFailed('plaza does not answer.');
+      const again =
+        !(error instanceof RequestFailed) || error.code === undefined || isTransient(error.code);
+      if (!again || attempt === ATTEMPTS)
+        throw error instanceof RequestFailed ? error : new RequestFailed('plaza does not answer.');
       await pause(2 ** attempt * 200 * (0.5 + Math.random()));
     }
   }
@@ -54,7 +66,10 @@ export async function request<Data, Variables>(document: TadaDocumentNode<Data, 
 
 async function once<Data>(init: RequestInit): Promise<Data> {
   const response = await plazaFetch(ENDPOINT, init);
-  const answer = (await response.json().catch(() => null)) as { data?: Data | null; errors?: GraphQLFailure[] } | null;
+  const answer = (await response.json().catch(() => null)) as {
+    data?: Data | null;
+    errors?: GraphQLFailure[];
+  } | null;
   const error = answer?.errors?.[0];
   if (error) throw new RequestFailed(error.message, error.extensions?.code ?? 'UNKNOWN');
   if (!answer?.data) throw new RequestFailed(`plaza answered ${response.status}.`);

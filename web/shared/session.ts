@@ -104,7 +104,12 @@ export class Session {
     return this.#take((await request(LogIn, { input: { ...input, deviceToken } })).logIn);
   }
 
-  async signUp(input: { handle: string; email: string; displayName: string; password: string }): Promise<UserError[]> {
+  async signUp(input: {
+    handle: string;
+    email: string;
+    displayName: string;
+    password: string;
+  }): Promise<UserError[]> {
     return this.#take((await request(SignUp, { input })).signUp);
   }
 
@@ -150,7 +155,8 @@ export class Session {
       else this.#take(granted);
     };
     // Absent on a page that did not come over TLS or from this machine; tabs that trade the same token within 10 s then get the same new one.
-    if (navigator.locks) await navigator.locks.request(this.storageKey, trade);
+    const locks = navigator.locks as LockManager | undefined;
+    if (locks) await locks.request(this.storageKey, trade);
     else await trade();
   }
 
@@ -163,7 +169,14 @@ export class Session {
     if (granted.deviceToken) localStorage.setItem(this.#deviceKey, granted.deviceToken);
     const { accessToken, refreshToken } = granted;
     const { id: userId, handle, displayName } = user;
-    const next = { userId, handle, displayName, accessToken, refreshToken, expiresAt: Date.parse(granted.expiresAt) };
+    const next = {
+      userId,
+      handle,
+      displayName,
+      accessToken,
+      refreshToken,
+      expiresAt: Date.parse(granted.expiresAt),
+    };
     localStorage.setItem(this.storageKey, JSON.stringify(next));
     this.left = false;
     this.#adopt(next);

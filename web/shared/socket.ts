@@ -20,12 +20,17 @@ export function createSocket(session: Session): Client {
   const renewBefore = (socket: WebSocket, endsAt: number | undefined) => {
     clearTimeout(renewal);
     if (endsAt === undefined) return;
-    renewal = setTimeout(async () => {
-      const token = await session.accessToken().catch(() => null);
-      if (!token || socket.readyState !== WebSocket.OPEN) return;
-      socket.send(JSON.stringify({ type: 'ping', payload: { authorization: `Bearer ${token}` } }));
-      renewBefore(socket, session.current?.expiresAt);
-    }, Math.max(1_000, endsAt - RENEW_BEFORE_MS - Date.now()));
+    renewal = setTimeout(
+      async () => {
+        const token = await session.accessToken().catch(() => null);
+        if (!token || socket.readyState !== WebSocket.OPEN) return;
+        socket.send(
+          JSON.stringify({ type: 'ping', payload: { authorization: `Bearer ${token}` } }),
+        );
+        renewBefore(socket, session.current?.expiresAt);
+      },
+      Math.max(1_000, endsAt - RENEW_BEFORE_MS - Date.now()),
+    );
   };
   const client = createClient({
     url: () => new URL(ENDPOINT, location.href).href.replace(/^http/, 'ws'),
@@ -77,7 +82,12 @@ export function createSocket(session: Session): Client {
  * Subscribes so that nothing is missed or told twice when the socket breaks. Every event of plaza's has a cursor; the socket sends this payload
  * again after a reconnect, so the last cursor is put into it as `$after`.
  */
-export function subscribeResuming<Data extends Record<string, unknown>>(socket: Client, payload: SubscribePayload, sink: Sink<{ data?: Data | null }>): () => void {
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the socket is asked for it, too
+export function subscribeResuming<Data extends Record<string, unknown>>(
+  socket: Client,
+  payload: SubscribePayload,
+  sink: Sink<{ data?: Data | null }>,
+): () => void {
   const takesAfter = /\$after\b/.test(payload.query);
   // The socket holds on to this object and writes it out anew at each attempt.
   const resumable = { ...payload, variables: { ...payload.variables } };
@@ -91,7 +101,9 @@ export function subscribeResuming<Data extends Record<string, unknown>>(socket: 
         stop = () => clearTimeout(later);
       },
       next: (result) => {
-        const cursor = Object.values(result.data ?? {}).map(cursorOf).find(Boolean);
+        const cursor = Object.values(result.data ?? {})
+          .map(cursorOf)
+          .find(Boolean);
         if (cursor && takesAfter) resumable.variables = { ...resumable.variables, after: cursor };
         sink.next(result);
       },

@@ -1,120 +1,162 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ask, newPerson, PASSWORD, unique } from './support/api.mjs';
-import { closeBrowser, DESKTOP, fitsSideways, logIn, openBrowser, PHONE, untilLive, withPages } from './support/browser.mjs';
+import {
+  closeBrowser,
+  DESKTOP,
+  fitsSideways,
+  logIn,
+  openBrowser,
+  PHONE,
+  untilLive,
+  withPages,
+} from './support/browser.mjs';
 
 before(openBrowser);
 after(closeBrowser);
 
 for (const [size, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP })) {
-  test(`sign up, log out, log in (${size})`, withPages({ viewport }, async (open) => {
-    const { page, goto } = await open();
-    const handle = unique('new');
-    await goto('/');
-    // Who is not logged in is told what this is, and sees something of it.
-    await page.getByRole('heading', { name: /Talk about it/ }).waitFor();
-    await fitsSideways(page);
-    await page.getByRole('main').getByRole('link', { name: 'Sign up' }).click();
-    await page.getByLabel('Name').fill('New Person');
-    await page.getByLabel('Handle').fill(handle.toUpperCase());
-    await page.getByLabel('E-mail').fill(`${handle}@example.org`);
-    await page.getByLabel('Password').fill(PASSWORD);
-    await page.getByRole('button', { name: 'Sign up' }).click();
-    await page.getByText('It is quiet here').waitFor();
-    await fitsSideways(page);
+  test(
+    `sign up, log out, log in (${size})`,
+    withPages({ viewport }, async (open) => {
+      const { page, goto } = await open();
+      const handle = unique('new');
+      await goto('/');
+      // Who is not logged in is told what this is, and sees something of it.
+      await page.getByRole('heading', { name: /Talk about it/ }).waitFor();
+      await fitsSideways(page);
+      await page.getByRole('main').getByRole('link', { name: 'Sign up' }).click();
+      await page.getByLabel('Name').fill('New Person');
+      await page.getByLabel('Handle').fill(handle.toUpperCase());
+      await page.getByLabel('E-mail').fill(`${handle}@example.org`);
+      await page.getByLabel('Password').fill(PASSWORD);
+      await page.getByRole('button', { name: 'Sign up' }).click();
+      await page.getByText('It is quiet here').waitFor();
+      await fitsSideways(page);
 
-    await page.getByRole('link', { name: 'Profile' }).click();
-    await page.getByText(`@${handle}`).first().waitFor();
-    await page.getByRole('main').getByRole('link', { name: 'Settings' }).click();
-    await page.getByRole('button', { name: 'Log out' }).click();
-    await page.getByRole('main').getByRole('link', { name: 'Log in' }).click();
-    await logIn({ page, goto }, { handle, password: PASSWORD });
-  }));
+      await page.getByRole('link', { name: 'Profile' }).click();
+      await page.getByText(`@${handle}`).first().waitFor();
+      await page.getByRole('main').getByRole('link', { name: 'Settings' }).click();
+      await page.getByRole('button', { name: 'Log out' }).click();
+      await page.getByRole('main').getByRole('link', { name: 'Log in' }).click();
+      await logIn({ page, goto }, { handle, password: PASSWORD });
+    }),
+  );
 }
 
-test('what was refused is said at its field', withPages({}, async (open) => {
-  const { page, goto } = await open();
-  const somebody = await newPerson();
-  await goto('/signup');
-  await page.getByLabel('Name').fill('Another');
-  await page.getByLabel('Handle').fill(somebody.handle);
-  await page.getByLabel('E-mail').fill(`${unique('x')}@example.org`);
-  await page.getByLabel('Password').fill(PASSWORD);
-  await page.getByRole('button', { name: 'Sign up' }).click();
-  await page.locator('input[name=handle][aria-invalid=true]').waitFor();
-  assert.equal(await page.getByLabel('Handle').inputValue(), somebody.handle, 'what was filled in stays');
+test(
+  'what was refused is said at its field',
+  withPages({}, async (open) => {
+    const { page, goto } = await open();
+    const somebody = await newPerson();
+    await goto('/signup');
+    await page.getByLabel('Name').fill('Another');
+    await page.getByLabel('Handle').fill(somebody.handle);
+    await page.getByLabel('E-mail').fill(`${unique('x')}@example.org`);
+    await page.getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign up' }).click();
+    await page.locator('input[name=handle][aria-invalid=true]').waitFor();
+    assert.equal(
+      await page.getByLabel('Handle').inputValue(),
+      somebody.handle,
+      'what was filled in stays',
+    );
 
-  await goto('/login');
-  await page.getByLabel('Handle').fill(somebody.handle);
-  await page.getByLabel('Password').fill('not the password');
-  await page.getByRole('button', { name: 'Log in' }).click();
-  await page.getByRole('alert').filter({ hasText: /\w/ }).waitFor();
-}));
+    await goto('/login');
+    await page.getByLabel('Handle').fill(somebody.handle);
+    await page.getByLabel('Password').fill('not the password');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('alert').filter({ hasText: /\w/ }).waitFor();
+  }),
+);
 
-test('a page that needs somebody comes after the log-in', withPages({}, async (open) => {
-  const { page, goto } = await open();
-  const me = await newPerson();
-  await goto('/orders');
-  await page.waitForURL('**/login?to=%2Forders');
-  await page.getByLabel('Handle').fill(me.handle);
-  await page.getByLabel('Password').fill(me.password);
-  await page.getByRole('button', { name: 'Log in' }).click();
-  await page.getByText('You have ordered nothing yet').waitFor();
-  assert.equal(new URL(page.url()).pathname, '/orders');
-}));
+test(
+  'a page that needs somebody comes after the log-in',
+  withPages({}, async (open) => {
+    const { page, goto } = await open();
+    const me = await newPerson();
+    await goto('/orders');
+    await page.waitForURL('**/login?to=%2Forders');
+    await page.getByLabel('Handle').fill(me.handle);
+    await page.getByLabel('Password').fill(me.password);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByText('You have ordered nothing yet').waitFor();
+    assert.equal(new URL(page.url()).pathname, '/orders');
+  }),
+);
 
-test('log in and post with the keyboard alone', withPages({}, async (open) => {
-  const { page, goto } = await open();
-  const me = await newPerson();
-  await goto('/login');
-  await page.locator('input[name=handle]:focus').waitFor();
-  await page.keyboard.type(me.handle);
-  await page.keyboard.press('Tab');
-  await page.keyboard.type(me.password);
-  await page.keyboard.press('Enter');
-  await page.getByLabel('Your post').waitFor();
-
-  // The skip link is the first thing, and leads past the ways to the page.
-  await page.reload();
-  await page.getByLabel('Your post').waitFor();
-  await page.keyboard.press('Tab');
-  assert.equal(await page.evaluate(() => document.activeElement?.textContent?.trim()), 'Skip to content');
-  await page.keyboard.press('Enter');
-  await page.keyboard.press('Tab');
-  assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'TEXTAREA');
-  await page.keyboard.type('Written without a mouse');
-  // Images may be attached first, then the post is sent.
-  for (const name of ['Add images', 'Post']) {
+test(
+  'log in and post with the keyboard alone',
+  withPages({}, async (open) => {
+    const { page, goto } = await open();
+    const me = await newPerson();
+    await goto('/login');
+    await page.locator('input[name=handle]:focus').waitFor();
+    await page.keyboard.type(me.handle);
     await page.keyboard.press('Tab');
-    const [label, ring] = await page.evaluate(() => {
-      const focused = document.activeElement;
-      return [focused.getAttribute('aria-label') ?? focused.textContent.trim(), getComputedStyle(focused).outlineStyle];
-    });
-    assert.deepEqual([label, ring], [name, 'solid'], 'what has the focus shows it');
-  }
-  await page.keyboard.press('Enter');
-  await page.getByRole('article').filter({ hasText: 'Written without a mouse' }).waitFor();
-}));
+    await page.keyboard.type(me.password);
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Your post').waitFor();
 
-test('sessions are listed, and end everywhere when they are ended', withPages({}, async (open) => {
-  const me = await newPerson();
-  const here = await open();
-  const there = await open();
-  await logIn(here, me);
-  await logIn(there, me);
-  await untilLive(there.page);
-  await here.page.getByRole('link', { name: 'Settings' }).click();
-  await here.page.getByRole('link', { name: 'Sessions' }).click();
-  const rows = here.page.getByRole('list', { name: 'Sessions' }).getByRole('listitem');
-  // The sign-up through the API, and two log-ins.
-  await here.page.waitForFunction(() => document.querySelectorAll('[aria-label=Sessions] > li').length === 3);
-  assert.equal(await rows.filter({ hasText: 'this one' }).count(), 1);
+    // The skip link is the first thing, and leads past the ways to the page.
+    await page.reload();
+    await page.getByLabel('Your post').waitFor();
+    await page.keyboard.press('Tab');
+    assert.equal(
+      await page.evaluate(() => document.activeElement?.textContent?.trim()),
+      'Skip to content',
+    );
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'TEXTAREA');
+    await page.keyboard.type('Written without a mouse');
+    // Images may be attached first, then the post is sent.
+    for (const name of ['Add images', 'Post']) {
+      await page.keyboard.press('Tab');
+      const [label, ring] = await page.evaluate(() => {
+        const focused = document.activeElement;
+        return [
+          focused.getAttribute('aria-label') ?? focused.textContent.trim(),
+          getComputedStyle(focused).outlineStyle,
+        ];
+      });
+      assert.deepEqual([label, ring], [name, 'solid'], 'what has the focus shows it');
+    }
+    await page.keyboard.press('Enter');
+    await page.getByRole('article').filter({ hasText: 'Written without a mouse' }).waitFor();
+  }),
+);
 
-  await rows.filter({ hasText: 'Chrome' }).filter({ hasNotText: 'this one' }).getByRole('button', { name: 'End' }).click();
-  await here.page.waitForFunction(() => document.querySelectorAll('[aria-label=Sessions] > li').length === 2);
-  // The other browser hears of it by its socket, and asks to log in.
-  await there.page.waitForURL('**/login');
-  await there.page.getByText('Your session has ended').waitFor();
-  const { viewer } = await ask('{ viewer { sessions { id } } }', {}, me.token);
-  assert.equal(viewer.sessions.length, 2);
-}));
+test(
+  'sessions are listed, and end everywhere when they are ended',
+  withPages({}, async (open) => {
+    const me = await newPerson();
+    const here = await open();
+    const there = await open();
+    await logIn(here, me);
+    await logIn(there, me);
+    await untilLive(there.page);
+    await here.page.getByRole('link', { name: 'Settings' }).click();
+    await here.page.getByRole('link', { name: 'Sessions' }).click();
+    const rows = here.page.getByRole('list', { name: 'Sessions' }).getByRole('listitem');
+    // The sign-up through the API, and two log-ins.
+    await here.page.waitForFunction(
+      () => document.querySelectorAll('[aria-label=Sessions] > li').length === 3,
+    );
+    assert.equal(await rows.filter({ hasText: 'this one' }).count(), 1);
+
+    await rows
+      .filter({ hasText: 'Chrome' })
+      .filter({ hasNotText: 'this one' })
+      .getByRole('button', { name: 'End' })
+      .click();
+    await here.page.waitForFunction(
+      () => document.querySelectorAll('[aria-label=Sessions] > li').length === 2,
+    );
+    // The other browser hears of it by its socket, and asks to log in.
+    await there.page.waitForURL('**/login');
+    await there.page.getByText('Your session has ended').waitFor();
+    const { viewer } = await ask('{ viewer { sessions { id } } }', {}, me.token);
+    assert.equal(viewer.sessions.length, 2);
+  }),
+);

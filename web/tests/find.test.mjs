@@ -1,71 +1,108 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { newPerson, unique } from './support/api.mjs';
-import { closeBrowser, fitsSideways, logIn, openBrowser, PHONE, untilLive, withPages } from './support/browser.mjs';
+import {
+  closeBrowser,
+  fitsSideways,
+  logIn,
+  openBrowser,
+  PHONE,
+  untilLive,
+  withPages,
+} from './support/browser.mjs';
 
 before(openBrowser);
 after(closeBrowser);
 
-test('people, posts and products are found as they are typed for', withPages({}, async (open) => {
-  const person = await newPerson('Quilla Quince');
-  const word = unique('quince');
-  await person.post(`A jar of ${word} jam`);
-  await person.offer(`Tree of ${word}`);
-  const { page, goto } = await open();
-  await goto('/search');
-  await page.getByText('What are you looking for?').waitFor();
-  await page.getByLabel('Search plaza').fill(word);
-  await page.getByRole('list', { name: 'Posts found' }).getByText(`A jar of ${word} jam`).waitFor();
-  await page.getByRole('button', { name: 'Products', exact: true }).click();
-  await page.getByRole('list', { name: 'Products found' }).getByText(`Tree of ${word}`).waitFor();
-  await page.getByRole('button', { name: 'People', exact: true }).click();
-  await page.getByText(`No people for “${word}”`).waitFor();
-  await page.getByLabel('Search plaza').fill(`@${person.handle}`);
-  await page.getByRole('list', { name: 'People found' }).getByText(`@${person.handle}`).waitFor();
+test(
+  'people, posts and products are found as they are typed for',
+  withPages({}, async (open) => {
+    const person = await newPerson('Quilla Quince');
+    const word = unique('quince');
+    await person.post(`A jar of ${word} jam`);
+    await person.offer(`Tree of ${word}`);
+    const { page, goto } = await open();
+    await goto('/search');
+    await page.getByText('What are you looking for?').waitFor();
+    await page.getByLabel('Search plaza').fill(word);
+    await page
+      .getByRole('list', { name: 'Posts found' })
+      .getByText(`A jar of ${word} jam`)
+      .waitFor();
+    await page.getByRole('button', { name: 'Products', exact: true }).click();
+    await page.getByRole('list', { name: 'Products found' }).getByText(`Tree of ${word}`).waitFor();
+    await page.getByRole('button', { name: 'People', exact: true }).click();
+    await page.getByText(`No people for “${word}”`).waitFor();
+    await page.getByLabel('Search plaza').fill(`@${person.handle}`);
+    await page.getByRole('list', { name: 'People found' }).getByText(`@${person.handle}`).waitFor();
 
-  // By keyboard alone: down to the first, and open it.
-  await page.getByLabel('Search plaza').press('ArrowDown');
-  await page.keyboard.press('Enter');
-  await page.getByRole('article').filter({ hasText: `A jar of ${word} jam` }).waitFor();
-  await page.goBack();
-  assert.equal(await page.getByLabel('Search plaza').inputValue(), `@${person.handle}`, 'what was looked for is in the address');
-  await page.getByLabel('Search plaza').press('Escape');
-  await page.getByText('What are you looking for?').waitFor();
-}));
+    // By keyboard alone: down to the first, and open it.
+    await page.getByLabel('Search plaza').press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page
+      .getByRole('article')
+      .filter({ hasText: `A jar of ${word} jam` })
+      .waitFor();
+    await page.goBack();
+    assert.equal(
+      await page.getByLabel('Search plaza').inputValue(),
+      `@${person.handle}`,
+      'what was looked for is in the address',
+    );
+    await page.getByLabel('Search plaza').press('Escape');
+    await page.getByText('What are you looking for?').waitFor();
+  }),
+);
 
-test('a search that fails can be tried again', withPages({ viewport: PHONE, expected: [/502/] }, async (open) => {
-  const { page, goto, context } = await open();
-  let away = true;
-  await context.route('**/graphql', (route) => (away && route.request().postData()?.includes('PostsSearch') ? route.fulfill({ status: 502, body: '' }) : route.continue()));
-  await goto('/search?q=nothing-like-it');
-  await page.getByText('This could not be loaded').waitFor();
-  away = false;
-  await page.getByRole('button', { name: 'Try again' }).click();
-  await page.getByText('No posts for “nothing-like-it”').waitFor();
-  await fitsSideways(page);
-}));
+test(
+  'a search that fails can be tried again',
+  withPages({ viewport: PHONE, expected: [/502/] }, async (open) => {
+    const { page, goto, context } = await open();
+    let away = true;
+    await context.route('**/graphql', (route) =>
+      away && route.request().postData()?.includes('PostsSearch')
+        ? route.fulfill({ status: 502, body: '' })
+        : route.continue(),
+    );
+    await goto('/search?q=nothing-like-it');
+    await page.getByText('This could not be loaded').waitFor();
+    away = false;
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText('No posts for “nothing-like-it”').waitFor();
+    await fitsSideways(page);
+  }),
+);
 
-test('notifications are counted, told together, read, and chosen', withPages({}, async (open) => {
-  const [author, ...fans] = await Promise.all([newPerson('Ada Author'), newPerson('Fay First'), newPerson('Fred Second'), newPerson('Fia Third'), newPerson('Finn Fourth')]);
-  const liked = await author.post('Like this');
-  const { page, ...rest } = await open();
-  await logIn({ page, ...rest }, author);
-  await untilLive(page);
-  for (const fan of fans) await fan.like(liked);
-  await page.getByLabel('4 new').waitFor();
-  await page.getByRole('link', { name: 'Notifications' }).click();
-  const list = page.getByRole('list', { name: 'Notifications' });
-  await list.getByText('and 1 other like your post').waitFor();
-  assert.equal(await list.getByRole('listitem').count(), 1);
-  await page.getByLabel(/\d new/).waitFor({ state: 'detached' });
+test(
+  'notifications are counted, told together, read, and chosen',
+  withPages({}, async (open) => {
+    const [author, ...fans] = await Promise.all([
+      newPerson('Ada Author'),
+      newPerson('Fay First'),
+      newPerson('Fred Second'),
+      newPerson('Fia Third'),
+      newPerson('Finn Fourth'),
+    ]);
+    const liked = await author.post('Like this');
+    const { page, ...rest } = await open();
+    await logIn({ page, ...rest }, author);
+    await untilLive(page);
+    for (const fan of fans) await fan.like(liked);
+    await page.getByLabel('4 new').waitFor();
+    await page.getByRole('link', { name: 'Notifications' }).click();
+    const list = page.getByRole('list', { name: 'Notifications' });
+    await list.getByText('and 1 other like your post').waitFor();
+    assert.equal(await list.getByRole('listitem').count(), 1);
+    await page.getByLabel(/\d new/).waitFor({ state: 'detached' });
 
-  await page.getByRole('link', { name: 'Preferences' }).click();
-  const likes = page.getByRole('group', { name: 'Likes' });
-  await likes.getByRole('button', { name: 'Off' }).click();
-  await likes.getByRole('button', { name: 'Off', pressed: true }).waitFor();
-  await page.getByRole('link', { name: 'Grouped' }).click();
-  await page.getByText('Nothing has happened yet').waitFor();
-  await fans[0].comment(liked, 'Well said');
-  await list.getByText('commented on your post').waitFor();
-  assert.equal(await list.getByRole('listitem').count(), 1, 'likes are off');
-}));
+    await page.getByRole('link', { name: 'Preferences' }).click();
+    const likes = page.getByRole('group', { name: 'Likes' });
+    await likes.getByRole('button', { name: 'Off' }).click();
+    await likes.getByRole('button', { name: 'Off', pressed: true }).waitFor();
+    await page.getByRole('link', { name: 'Grouped' }).click();
+    await page.getByText('Nothing has happened yet').waitFor();
+    await fans[0].comment(liked, 'Well said');
+    await list.getByText('commented on your post').waitFor();
+    assert.equal(await list.getByRole('listitem').count(), 1, 'likes are off');
+  }),
+);

@@ -8,7 +8,8 @@ after(closeBrowser);
 
 const run = (page) => page.getByRole('button', { name: /^(Execute|Run) query/ });
 const answer = (page) => page.locator('.graphiql-response .view-lines');
-const example = (page, title) => page.getByRole('region', { name: 'Examples' }).getByText(title, { exact: true });
+const example = (page, title) =>
+  page.getByRole('region', { name: 'Examples' }).getByText(title, { exact: true });
 
 async function logIn(page, person) {
   await page.getByLabel('Handle').fill(person.handle);
@@ -17,85 +18,120 @@ async function logIn(page, person) {
   await page.getByText(`Requests are sent as @${person.handle}`).waitFor();
 }
 
-test('opens, logs in, asks and shows the answer', withPages({}, async (open) => {
-  const [author, me] = await Promise.all([newPerson('Ada Author'), newPerson('Gil Graphs')]);
-  await me.follow(author.id);
-  await author.post('Seen in GraphiQL');
-  const { page, goto } = await open();
-  await goto('/graphiql');
-  await logIn(page, me);
-  await example(page, 'Home feed').click();
-  await run(page).click();
-  await answer(page).getByText('Seen in GraphiQL').waitFor();
-  await picture(page, 'graphiql');
-
-  await page.reload();
-  await page.getByText(`Requests are sent as @${me.handle}`).waitFor();
-  await page.getByRole('button', { name: 'Log out' }).click();
-  await page.getByRole('button', { name: 'Log in', exact: true }).waitFor();
-}));
-
-test('an example that is chosen before the editor is there is in it once it is', withPages({}, async (open) => {
-  const { page, goto } = await open();
-  let release;
-  const held = new Promise((resolve) => { release = resolve; });
-  await page.route(/monaco-editor-.*\.js$/, async (route) => {
-    await held;
-    await route.continue();
-  });
-  await goto('/graphiql');
-  await example(page, 'Watch the home feed').click();
-  release();
-  await page.locator('.graphiql-query-editor').getByText('homeUpdated', { exact: true }).waitFor();
-}));
-
-test('runs a subscription', withPages({}, async (open) => {
-  const [author, me] = await Promise.all([newPerson('Ada Author'), newPerson('Gil Graphs')]);
-  await me.follow(author.id);
-  const { page, goto } = await open();
-  await goto('/graphiql');
-  await logIn(page, me);
-  await example(page, 'Watch the home feed').click();
-  await page.locator('.graphiql-query-editor').getByText('homeUpdated', { exact: true }).waitFor();
-  await run(page).click();
-  const stop = page.getByRole('button', { name: /^Stop query/ });
-  await stop.waitFor();
-  // Told as it happens: what is written before plaza listens is not, so more is written until something is told.
-  let told = false;
-  for (let tries = 0; tries < 20 && !told; tries += 1) {
-    await author.post(`Told live, ${tries}`);
-    told = await answer(page).getByText('Told live').waitFor({ timeout: 1_000 }).then(() => true, () => false);
-  }
-  if (!told) {
-    const figures = await figuresOf(/^plaza_(subscription|projection_parked|consumer_lag|outbox|fan_out_deliveries)/);
-    assert.fail(`told of nothing; the answer's pane has ${JSON.stringify(await answer(page).innerText())}\n${figures}`);
-  }
-  await stop.click();
-}));
-
-test('a mutation is sent under a key of its own', withPages({}, async (open) => {
-  const me = await newPerson('Gil Graphs');
-  const { page, goto } = await open();
-  await goto('/graphiql');
-  await logIn(page, me);
-  await example(page, 'Write a post').click();
-  const keys = new Set();
-  for (let times = 0; times < 2; times += 1) {
-    const sent = page.waitForRequest((request) => request.postData()?.includes('postCreate') ?? false);
+test(
+  'opens, logs in, asks and shows the answer',
+  withPages({}, async (open) => {
+    const [author, me] = await Promise.all([newPerson('Ada Author'), newPerson('Gil Graphs')]);
+    await me.follow(author.id);
+    await author.post('Seen in GraphiQL');
+    const { page, goto } = await open();
+    await goto('/graphiql');
+    await logIn(page, me);
+    await example(page, 'Home feed').click();
     await run(page).click();
-    keys.add((await sent).headers()['idempotency-key']);
-    await answer(page).getByText('Hello from GraphiQL').waitFor();
-  }
-  assert.equal(keys.size, 2);
-  assert.ok(!keys.has(undefined));
-}));
+    await answer(page).getByText('Seen in GraphiQL').waitFor();
+    await picture(page, 'graphiql');
 
-test('explains a query', withPages({}, async (open) => {
-  const me = await newPerson('Gil Graphs');
-  const { page, goto } = await open();
-  await goto('/graphiql');
-  await logIn(page, me);
-  await example(page, 'Explain').click();
-  await run(page).click();
-  await answer(page).getByText('"explain"').waitFor();
-}));
+    await page.reload();
+    await page.getByText(`Requests are sent as @${me.handle}`).waitFor();
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByRole('button', { name: 'Log in', exact: true }).waitFor();
+  }),
+);
+
+test(
+  'an example that is chosen before the editor is there is in it once it is',
+  withPages({}, async (open) => {
+    const { page, goto } = await open();
+    let release;
+    const held = new Promise((resolve) => {
+      release = resolve;
+    });
+    await page.route(/monaco-editor-.*\.js$/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await goto('/graphiql');
+    await example(page, 'Watch the home feed').click();
+    release();
+    await page
+      .locator('.graphiql-query-editor')
+      .getByText('homeUpdated', { exact: true })
+      .waitFor();
+  }),
+);
+
+test(
+  'runs a subscription',
+  withPages({}, async (open) => {
+    const [author, me] = await Promise.all([newPerson('Ada Author'), newPerson('Gil Graphs')]);
+    await me.follow(author.id);
+    const { page, goto } = await open();
+    await goto('/graphiql');
+    await logIn(page, me);
+    await example(page, 'Watch the home feed').click();
+    await page
+      .locator('.graphiql-query-editor')
+      .getByText('homeUpdated', { exact: true })
+      .waitFor();
+    await run(page).click();
+    const stop = page.getByRole('button', { name: /^Stop query/ });
+    await stop.waitFor();
+    // Told as it happens: what is written before plaza listens is not, so more is written until something is told.
+    let told = false;
+    for (let tries = 0; tries < 20 && !told; tries += 1) {
+      await author.post(`Told live, ${tries}`);
+      told = await answer(page)
+        .getByText('Told live')
+        .waitFor({ timeout: 1_000 })
+        .then(
+          () => true,
+          () => false,
+        );
+    }
+    if (!told) {
+      const figures = await figuresOf(
+        /^plaza_(subscription|projection_parked|consumer_lag|outbox|fan_out_deliveries)/,
+      );
+      assert.fail(
+        `told of nothing; the answer's pane has ${JSON.stringify(await answer(page).innerText())}\n${figures}`,
+      );
+    }
+    await stop.click();
+  }),
+);
+
+test(
+  'a mutation is sent under a key of its own',
+  withPages({}, async (open) => {
+    const me = await newPerson('Gil Graphs');
+    const { page, goto } = await open();
+    await goto('/graphiql');
+    await logIn(page, me);
+    await example(page, 'Write a post').click();
+    const keys = new Set();
+    for (let times = 0; times < 2; times += 1) {
+      const sent = page.waitForRequest(
+        (request) => request.postData()?.includes('postCreate') ?? false,
+      );
+      await run(page).click();
+      keys.add((await sent).headers()['idempotency-key']);
+      await answer(page).getByText('Hello from GraphiQL').waitFor();
+    }
+    assert.equal(keys.size, 2);
+    assert.ok(!keys.has(undefined));
+  }),
+);
+
+test(
+  'explains a query',
+  withPages({}, async (open) => {
+    const me = await newPerson('Gil Graphs');
+    const { page, goto } = await open();
+    await goto('/graphiql');
+    await logIn(page, me);
+    await example(page, 'Explain').click();
+    await run(page).click();
+    await answer(page).getByText('"explain"').waitFor();
+  }),
+);

@@ -2,95 +2,150 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { ask, newPerson, unique, until } from './support/api.mjs';
-import { closeBrowser, fitsSideways, logIn, openBrowser, PHONE, picture, untilLive, withPages } from './support/browser.mjs';
+import {
+  closeBrowser,
+  fitsSideways,
+  logIn,
+  openBrowser,
+  PHONE,
+  picture,
+  untilLive,
+  withPages,
+} from './support/browser.mjs';
 
 before(openBrowser);
 after(closeBrowser);
 
-test('a product is found, ordered, and the order confirmed live', withPages({}, async (open) => {
-  const [seller, buyer] = await Promise.all([newPerson('Sol Seller'), newPerson('Bo Buyer')]);
-  const title = `Olive wood spoon, no. ${randomInt(1e9)}`;
-  await seller.offer(title, { stock: 5, description: 'Carved from one piece, oiled twice.\nNo two are the same.' });
-  const buying = await open();
-  await logIn(buying, buyer);
-  await untilLive(buying.page);
-  await buying.page.getByRole('link', { name: 'Shop', exact: true }).click();
-  await buying.page.getByRole('list', { name: 'Products' }).getByText(title).click();
-  await buying.page.getByText('5 left').waitFor();
-  await picture(buying.page, 'product');
-  await buying.page.getByLabel('Quantity').fill('2');
-  await buying.page.getByRole('button', { name: 'Order 2 for €25.00', exact: true }).click();
-  // Nothing is reloaded: the subscription tells, and what is left on the shelf is asked for again.
-  await buying.page.locator('[data-status=CONFIRMED]').waitFor();
-  await buying.page.getByText('3 left').waitFor();
-  await buying.page.getByRole('link', { name: 'your orders' }).waitFor();
-  assert.equal(await buying.page.getByLabel('Quantity').inputValue(), '1', 'the same again is not one click away');
-  await buying.page.getByRole('article', { name: 'Order' }).getByText('€25.00', { exact: true }).waitFor();
+test(
+  'a product is found, ordered, and the order confirmed live',
+  withPages({}, async (open) => {
+    const [seller, buyer] = await Promise.all([newPerson('Sol Seller'), newPerson('Bo Buyer')]);
+    const title = `Olive wood spoon, no. ${randomInt(1e9)}`;
+    await seller.offer(title, {
+      stock: 5,
+      description: 'Carved from one piece, oiled twice.\nNo two are the same.',
+    });
+    const buying = await open();
+    await logIn(buying, buyer);
+    await untilLive(buying.page);
+    await buying.page.getByRole('link', { name: 'Shop', exact: true }).click();
+    await buying.page.getByRole('list', { name: 'Products' }).getByText(title).click();
+    await buying.page.getByText('5 left').waitFor();
+    await picture(buying.page, 'product');
+    await buying.page.getByLabel('Quantity').fill('2');
+    await buying.page.getByRole('button', { name: 'Order 2 for €25.00', exact: true }).click();
+    // Nothing is reloaded: the subscription tells, and what is left on the shelf is asked for again.
+    await buying.page.locator('[data-status=CONFIRMED]').waitFor();
+    await buying.page.getByText('3 left').waitFor();
+    await buying.page.getByRole('link', { name: 'your orders' }).waitFor();
+    assert.equal(
+      await buying.page.getByLabel('Quantity').inputValue(),
+      '1',
+      'the same again is not one click away',
+    );
+    await buying.page
+      .getByRole('article', { name: 'Order' })
+      .getByText('€25.00', { exact: true })
+      .waitFor();
 
-  await buying.page.getByRole('link', { name: 'Orders', exact: true }).click();
-  const orders = buying.page.getByRole('list', { name: 'Orders' });
-  await orders.getByRole('link', { name: title }).waitFor();
-  assert.equal(await orders.locator('[data-status=CONFIRMED]').count(), 1);
-  await picture(buying.page, 'order');
+    await buying.page.getByRole('link', { name: 'Orders', exact: true }).click();
+    const orders = buying.page.getByRole('list', { name: 'Orders' });
+    await orders.getByRole('link', { name: title }).waitFor();
+    assert.equal(await orders.locator('[data-status=CONFIRMED]').count(), 1);
+    await picture(buying.page, 'order');
 
-  await orders.getByRole('link', { name: title }).click();
-  await buying.page.getByText('3 left').waitFor();
+    await orders.getByRole('link', { name: title }).click();
+    await buying.page.getByText('3 left').waitFor();
 
-  // A change of mind: the pieces are back on the shelf, and the order says how it went.
-  await buying.page.getByRole('link', { name: 'Orders', exact: true }).click();
-  await orders.getByRole('button', { name: 'Refund' }).click();
-  await orders.locator('[data-status=REFUNDED]').waitFor();
-  await orders.getByText('History').click();
-  assert.equal(await orders.locator('.order-history li').count(), 6);
-  await orders.getByRole('link', { name: title }).click();
-  await buying.page.getByText('5 left').waitFor();
-}));
+    // A change of mind: the pieces are back on the shelf, and the order says how it went.
+    await buying.page.getByRole('link', { name: 'Orders', exact: true }).click();
+    await orders.getByRole('button', { name: 'Refund' }).click();
+    await orders.locator('[data-status=REFUNDED]').waitFor();
+    await orders.getByText('History').click();
+    assert.equal(await orders.locator('.order-history li').count(), 6);
+    await orders.getByRole('link', { name: title }).click();
+    await buying.page.getByText('5 left').waitFor();
+  }),
+);
 
-test('more than there is: the order says that it was not possible', withPages({ viewport: PHONE }, async (open) => {
-  const [seller, buyer, faster] = await Promise.all([newPerson('Sol Seller'), newPerson('Bo Buyer'), newPerson('Fay Faster')]);
-  const product = await seller.offer(`The last one ${unique('no')}`, { stock: 1 });
-  const buying = await open();
-  await logIn(buying, buyer);
-  await buying.goto(`/shop/${product}`);
-  await buying.page.getByText('1 left').waitFor();
-  await fitsSideways(buying.page);
-  // Somebody else takes it while the page still shows it.
-  const input = { lines: [{ productId: product, quantity: 1 }] };
-  await ask('mutation($input: OrderPlaceInput!) { orderPlace(input: $input) { order { id } userErrors { message } } }', { input }, faster.token);
-  await untilStock(product, 0);
-  await buying.page.getByRole('button', { name: /^Order 1 for/ }).click();
-  await buying.page.locator('[data-status=REJECTED], [role=alert]:not([hidden])').first().waitFor();
-  await buying.goto(`/shop/${product}`);
-  await buying.page.getByText('Sold out').waitFor();
-}));
+test(
+  'more than there is: the order says that it was not possible',
+  withPages({ viewport: PHONE }, async (open) => {
+    const [seller, buyer, faster] = await Promise.all([
+      newPerson('Sol Seller'),
+      newPerson('Bo Buyer'),
+      newPerson('Fay Faster'),
+    ]);
+    const product = await seller.offer(`The last one ${unique('no')}`, { stock: 1 });
+    const buying = await open();
+    await logIn(buying, buyer);
+    await buying.goto(`/shop/${product}`);
+    await buying.page.getByText('1 left').waitFor();
+    await fitsSideways(buying.page);
+    // Somebody else takes it while the page still shows it.
+    const input = { lines: [{ productId: product, quantity: 1 }] };
+    await ask(
+      'mutation($input: OrderPlaceInput!) { orderPlace(input: $input) { order { id } userErrors { message } } }',
+      { input },
+      faster.token,
+    );
+    await untilStock(product, 0);
+    await buying.page.getByRole('button', { name: /^Order 1 for/ }).click();
+    await buying.page
+      .locator('[data-status=REJECTED], [role=alert]:not([hidden])')
+      .first()
+      .waitFor();
+    await buying.goto(`/shop/${product}`);
+    await buying.page.getByText('Sold out').waitFor();
+  }),
+);
 
-test('a product is told of in a post', withPages({}, async (open) => {
-  const seller = await newPerson('Sol Seller');
-  const title = `A lamp ${unique('no')}`;
-  const product = await seller.offer(title);
-  const selling = await open();
-  await logIn(selling, seller);
-  await selling.goto(`/shop/${product}`);
-  await selling.page.getByLabel('Your post').fill('New from the workshop');
-  await selling.page.getByRole('button', { name: 'Post', exact: true }).click();
-  await selling.page.waitForFunction(() => document.querySelector('textarea').value === '');
-  await selling.page.getByRole('link', { name: 'Profile' }).click();
-  await selling.page.getByRole('article').filter({ hasText: 'New from the workshop' }).getByRole('link', { name: title }).waitFor();
-}));
+test(
+  'a product is told of in a post',
+  withPages({}, async (open) => {
+    const seller = await newPerson('Sol Seller');
+    const title = `A lamp ${unique('no')}`;
+    const product = await seller.offer(title);
+    const selling = await open();
+    await logIn(selling, seller);
+    await selling.goto(`/shop/${product}`);
+    await selling.page.getByLabel('Your post').fill('New from the workshop');
+    await selling.page.getByRole('button', { name: 'Post', exact: true }).click();
+    await selling.page.waitForFunction(() => document.querySelector('textarea').value === '');
+    await selling.page.getByRole('link', { name: 'Profile' }).click();
+    await selling.page
+      .getByRole('article')
+      .filter({ hasText: 'New from the workshop' })
+      .getByRole('link', { name: title })
+      .waitFor();
+  }),
+);
 
-test('two sales of a day are told as two', withPages({}, async (open) => {
-  const [seller, ...buyers] = await Promise.all([newPerson('Sol Seller'), newPerson('Bo Buyer'), newPerson('Bea Buyer')]);
-  const product = await seller.offer(`A stool ${unique('no')}`);
-  const input = { lines: [{ productId: product, quantity: 1 }] };
-  for (const { token } of buyers) await ask('mutation($input: OrderPlaceInput!) { orderPlace(input: $input) { order { id } userErrors { message } } }', { input }, token);
-  const selling = await open();
-  await logIn(selling, seller);
-  await selling.page.getByLabel('2 new').waitFor();
-  await selling.page.getByRole('link', { name: 'Notifications' }).click();
-  await selling.page.getByRole('link', { name: '2 sales' }).waitFor();
-  await selling.page.getByRole('link', { name: 'Preferences' }).click();
-  await selling.page.getByRole('group', { name: 'Refunds' }).waitFor();
-}));
+test(
+  'two sales of a day are told as two',
+  withPages({}, async (open) => {
+    const [seller, ...buyers] = await Promise.all([
+      newPerson('Sol Seller'),
+      newPerson('Bo Buyer'),
+      newPerson('Bea Buyer'),
+    ]);
+    const product = await seller.offer(`A stool ${unique('no')}`);
+    const input = { lines: [{ productId: product, quantity: 1 }] };
+    for (const { token } of buyers)
+      await ask(
+        'mutation($input: OrderPlaceInput!) { orderPlace(input: $input) { order { id } userErrors { message } } }',
+        { input },
+        token,
+      );
+    const selling = await open();
+    await logIn(selling, seller);
+    await selling.page.getByLabel('2 new').waitFor();
+    await selling.page.getByRole('link', { name: 'Notifications' }).click();
+    await selling.page.getByRole('link', { name: '2 sales' }).waitFor();
+    await selling.page.getByRole('link', { name: 'Preferences' }).click();
+    await selling.page.getByRole('group', { name: 'Refunds' }).waitFor();
+  }),
+);
 
 const untilStock = (id, wanted) =>
   until(`a stock of ${wanted}`, async () => {

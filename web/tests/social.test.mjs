@@ -1,87 +1,136 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { newPerson } from './support/api.mjs';
-import { closeBrowser, fitsSideways, logIn, openBrowser, PHONE, untilLive, withPages } from './support/browser.mjs';
+import {
+  closeBrowser,
+  fitsSideways,
+  logIn,
+  openBrowser,
+  PHONE,
+  untilLive,
+  withPages,
+} from './support/browser.mjs';
 
 before(openBrowser);
 after(closeBrowser);
 
 const post = (page, text) => page.getByRole('article').filter({ hasText: text });
 
-test('a post is reposted, quoted, and told of', withPages({}, async (open) => {
-  const [author, friend, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Fred Friend'), newPerson('Rita Reader')]);
-  await reader.follow(friend.id);
-  await friend.follow(author.id);
-  await author.post('Worth passing on');
-  const reading = await open();
-  await logIn(reading, reader);
-  await untilLive(reading.page);
+test(
+  'a post is reposted, quoted, and told of',
+  withPages({}, async (open) => {
+    const [author, friend, reader] = await Promise.all([
+      newPerson('Ada Author'),
+      newPerson('Fred Friend'),
+      newPerson('Rita Reader'),
+    ]);
+    await reader.follow(friend.id);
+    await friend.follow(author.id);
+    await author.post('Worth passing on');
+    const reading = await open();
+    await logIn(reading, reader);
+    await untilLive(reading.page);
 
-  const sharing = await open();
-  await logIn(sharing, friend);
-  const original = post(sharing.page, 'Worth passing on');
-  await original.getByRole('button', { name: 'Repost: 0', pressed: false }).click();
-  await original.getByRole('button', { name: 'Repost: 1', pressed: true }).waitFor();
-  await original.getByRole('link', { name: 'Quote' }).click();
-  await sharing.page.getByRole('blockquote').filter({ hasText: 'Worth passing on' }).waitFor();
-  await sharing.page.getByLabel('Your post').fill('I told you so');
-  await sharing.page.getByRole('button', { name: 'Post', exact: true }).click();
-  await post(sharing.page, 'I told you so').getByLabel('Quoted post by Ada Author').waitFor();
+    const sharing = await open();
+    await logIn(sharing, friend);
+    const original = post(sharing.page, 'Worth passing on');
+    await original.getByRole('button', { name: 'Repost: 0', pressed: false }).click();
+    await original.getByRole('button', { name: 'Repost: 1', pressed: true }).waitFor();
+    await original.getByRole('link', { name: 'Quote' }).click();
+    await sharing.page.getByRole('blockquote').filter({ hasText: 'Worth passing on' }).waitFor();
+    await sharing.page.getByLabel('Your post').fill('I told you so');
+    await sharing.page.getByRole('button', { name: 'Post', exact: true }).click();
+    await post(sharing.page, 'I told you so').getByLabel('Quoted post by Ada Author').waitFor();
 
-  // The reader follows only the friend.
-  await reading.page.getByRole('button', { name: '2 new posts' }).click();
-  await post(reading.page, 'I told you so').getByLabel('Quoted post by Ada Author').getByText('Worth passing on').waitFor();
-  await reading.page.getByText('Reposted by Fred Friend').waitFor();
-  const passedOn = reading.page.getByRole('listitem').filter({ hasText: 'Reposted by' });
-  await passedOn.getByRole('button', { name: /^Like/ }).click();
-  await passedOn.getByRole('button', { name: 'Like: 1', pressed: true }).waitFor();
+    // The reader follows only the friend.
+    await reading.page.getByRole('button', { name: '2 new posts' }).click();
+    await post(reading.page, 'I told you so')
+      .getByLabel('Quoted post by Ada Author')
+      .getByText('Worth passing on')
+      .waitFor();
+    await reading.page.getByText('Reposted by Fred Friend').waitFor();
+    const passedOn = reading.page.getByRole('listitem').filter({ hasText: 'Reposted by' });
+    await passedOn.getByRole('button', { name: /^Like/ }).click();
+    await passedOn.getByRole('button', { name: 'Like: 1', pressed: true }).waitFor();
 
-  const told = await open();
-  await logIn(told, author);
-  await told.page.getByRole('link', { name: 'Notifications' }).click();
-  for (const words of ['reposted your post', 'quoted your post', 'likes your post']) await told.page.getByText(words).first().waitFor();
+    const told = await open();
+    await logIn(told, author);
+    await told.page.getByRole('link', { name: 'Notifications' }).click();
+    for (const words of ['reposted your post', 'quoted your post', 'likes your post'])
+      await told.page.getByText(words).first().waitFor();
 
-  await sharing.goto('/');
-  await post(sharing.page, 'Worth passing on').last().getByRole('button', { name: /^Repost/, pressed: true }).click();
-  await post(sharing.page, 'Worth passing on').last().getByRole('button', { name: /^Repost/, pressed: false }).waitFor();
-}));
+    await sharing.goto('/');
+    await post(sharing.page, 'Worth passing on')
+      .last()
+      .getByRole('button', { name: /^Repost/, pressed: true })
+      .click();
+    await post(sharing.page, 'Worth passing on')
+      .last()
+      .getByRole('button', { name: /^Repost/, pressed: false })
+      .waitFor();
+  }),
+);
 
-test('mentions and hashtags lead to what they name', withPages({ viewport: PHONE }, async (open) => {
-  const [author, friend] = await Promise.all([newPerson('Ada Author'), newPerson('Fred Friend')]);
-  const tag = `Käse${author.handle.replace(/[^a-z0-9]/g, '')}`;
-  await author.post(`🌿 @${friend.handle} and @nobody_at_all: #${tag}!`);
-  await author.post(`More #${tag.toUpperCase()}`);
-  const reading = await open();
-  await reading.goto(`/u/${author.handle}`);
-  const first = post(reading.page, 'nobody_at_all');
-  assert.equal(await first.getByRole('link', { name: '@nobody_at_all' }).count(), 0);
-  assert.equal(await first.getByRole('link', { name: `@${friend.handle}` }).getAttribute('href'), `/u/${friend.handle}`);
-  await first.getByRole('link', { name: `#${tag}` }).click();
-  await reading.page.getByRole('heading', { name: `#${tag.toLowerCase()}`, level: 2 }).waitFor();
-  await reading.page.getByText('2 posts').waitFor();
-  const texts = await reading.page.getByRole('list', { name: `Posts with #${tag.toLowerCase()}` }).locator('.prose').allTextContents();
-  assert.deepEqual(texts, [`More #${tag.toUpperCase()}`, `🌿 @${friend.handle} and @nobody_at_all: #${tag}!`]);
-  await fitsSideways(reading.page);
-}));
+test(
+  'mentions and hashtags lead to what they name',
+  withPages({ viewport: PHONE }, async (open) => {
+    const [author, friend] = await Promise.all([newPerson('Ada Author'), newPerson('Fred Friend')]);
+    const tag = `Käse${author.handle.replace(/[^a-z0-9]/g, '')}`;
+    await author.post(`🌿 @${friend.handle} and @nobody_at_all: #${tag}!`);
+    await author.post(`More #${tag.toUpperCase()}`);
+    const reading = await open();
+    await reading.goto(`/u/${author.handle}`);
+    const first = post(reading.page, 'nobody_at_all');
+    assert.equal(await first.getByRole('link', { name: '@nobody_at_all' }).count(), 0);
+    assert.equal(
+      await first.getByRole('link', { name: `@${friend.handle}` }).getAttribute('href'),
+      `/u/${friend.handle}`,
+    );
+    await first.getByRole('link', { name: `#${tag}` }).click();
+    await reading.page.getByRole('heading', { name: `#${tag.toLowerCase()}`, level: 2 }).waitFor();
+    await reading.page.getByText('2 posts').waitFor();
+    const texts = await reading.page
+      .getByRole('list', { name: `Posts with #${tag.toLowerCase()}` })
+      .locator('.prose')
+      .allTextContents();
+    assert.deepEqual(texts, [
+      `More #${tag.toUpperCase()}`,
+      `🌿 @${friend.handle} and @nobody_at_all: #${tag}!`,
+    ]);
+    await fitsSideways(reading.page);
+  }),
+);
 
-test('comments are answered, and the answers are below what they answer', withPages({}, async (open) => {
-  const [author, friend] = await Promise.all([newPerson('Ada Author'), newPerson('Fred Friend')]);
-  const id = await author.post('Discuss this');
-  await friend.comment(id, 'A first thought');
-  const answering = await open();
-  await logIn(answering, author);
-  await answering.goto(`/p/${id}`);
-  const thought = answering.page.getByRole('listitem').filter({ hasText: 'A first thought' });
-  await thought.getByRole('button', { name: 'Reply', exact: true }).click();
-  await thought.getByLabel('Your reply').fill('An answer to it');
-  await thought.getByLabel('Write a reply').getByRole('button', { name: 'Reply', exact: true }).click();
-  await thought.getByRole('button', { name: '1 reply' }).waitFor();
-  await thought.getByRole('list', { name: 'Replies to Fred Friend' }).getByText('An answer to it').waitFor();
-  await answering.page.getByRole('link', { name: 'Comments: 2' }).waitFor();
+test(
+  'comments are answered, and the answers are below what they answer',
+  withPages({}, async (open) => {
+    const [author, friend] = await Promise.all([newPerson('Ada Author'), newPerson('Fred Friend')]);
+    const id = await author.post('Discuss this');
+    await friend.comment(id, 'A first thought');
+    const answering = await open();
+    await logIn(answering, author);
+    await answering.goto(`/p/${id}`);
+    const thought = answering.page.getByRole('listitem').filter({ hasText: 'A first thought' });
+    await thought.getByRole('button', { name: 'Reply', exact: true }).click();
+    await thought.getByLabel('Your reply').fill('An answer to it');
+    await thought
+      .getByLabel('Write a reply')
+      .getByRole('button', { name: 'Reply', exact: true })
+      .click();
+    await thought.getByRole('button', { name: '1 reply' }).waitFor();
+    await thought
+      .getByRole('list', { name: 'Replies to Fred Friend' })
+      .getByText('An answer to it')
+      .waitFor();
+    await answering.page.getByRole('link', { name: 'Comments: 2' }).waitFor();
 
-  // As it is after a reload, for somebody else.
-  const reading = await open();
-  await reading.goto(`/p/${id}`);
-  await reading.page.getByRole('button', { name: '1 reply' }).click();
-  await reading.page.getByRole('list', { name: 'Replies to Fred Friend' }).getByText('An answer to it').waitFor();
-}));
+    // As it is after a reload, for somebody else.
+    const reading = await open();
+    await reading.goto(`/p/${id}`);
+    await reading.page.getByRole('button', { name: '1 reply' }).click();
+    await reading.page
+      .getByRole('list', { name: 'Replies to Fred Friend' })
+      .getByText('An answer to it')
+      .waitFor();
+  }),
+);

@@ -14,22 +14,32 @@ async function weighOne(request) {
   if (!response) return { bytes: 0 };
   const { responseBodySize, responseHeadersSize } = await request.sizes();
   const type = response.headers()['content-type'] ?? '';
-  const plain = /javascript|css/.test(type) && responseBodySize > 2_000 && !response.headers()['content-encoding'];
-  return { bytes: responseBodySize + responseHeadersSize, plain: plain ? response.url() : undefined };
+  const plain =
+    /javascript|css/.test(type) &&
+    responseBodySize > 2_000 &&
+    !response.headers()['content-encoding'];
+  return {
+    bytes: responseBodySize + responseHeadersSize,
+    plain: plain ? response.url() : undefined,
+  };
 }
 
 /** The same of a worker's script. It is fetched here: Chromium does not always report the response to the page. */
 async function weighWorker(url) {
   const { headers } = await fetch(url, { headers: { 'Accept-Encoding': 'br' } });
   const size = [...headers].reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
-  return { bytes: Number(headers.get('content-length')) + size, plain: headers.get('content-encoding') ? undefined : url };
+  return {
+    bytes: Number(headers.get('content-length')) + size,
+    plain: headers.get('content-encoding') ? undefined : url,
+  };
 }
 
 /** Weighs everything that a visit requests, until nothing more has been requested for half a second. */
 async function weigh({ page, context }, visit) {
   // By what is requested: responses to the page before may arrive during the visit, too.
   const asked = [];
-  const note = (request) => asked.push(/\.worker-/.test(request.url()) ? weighWorker(request.url()) : weighOne(request));
+  const note = (request) =>
+    asked.push(/\.worker-/.test(request.url()) ? weighWorker(request.url()) : weighOne(request));
   context.on('request', note);
   await visit();
   let answered;
@@ -40,42 +50,54 @@ async function weigh({ page, context }, visit) {
   } while (asked.length > answered);
   context.off('request', note);
   const weights = await Promise.all(asked);
-  return { bytes: weights.reduce((sum, { bytes }) => sum + bytes, 0), plain: weights.flatMap(({ plain }) => plain ?? []) };
+  return {
+    bytes: weights.reduce((sum, { bytes }) => sum + bytes, 0),
+    plain: weights.flatMap(({ plain }) => plain ?? []),
+  };
 }
 
-test('a first visit home takes at most 150 KB', withPages({}, async (open) => {
-  const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
-  await reader.follow(author.id);
-  for (let number = 1; number <= 20; number += 1) await author.post(`Post number ${number}.`);
-  const there = await open();
-  await logIn(there, reader);
-  // Logged in, but with nothing in the browser's memory.
-  const session = await there.context.newCDPSession(there.page);
-  await session.send('Network.clearBrowserCache');
-  const { bytes, plain } = await weigh(there, async () => {
-    await there.page.reload();
-    await there.page.getByText('Post number 20.').waitFor();
-  });
-  assert.deepEqual(plain, [], 'uncompressed');
-  assert.ok(bytes > 50_000 && bytes <= 150_000, `${bytes} bytes`);
-}));
+test(
+  'a first visit home takes at most 150 KB',
+  withPages({}, async (open) => {
+    const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
+    await reader.follow(author.id);
+    for (let number = 1; number <= 20; number += 1) await author.post(`Post number ${number}.`);
+    const there = await open();
+    await logIn(there, reader);
+    // Logged in, but with nothing in the browser's memory.
+    const session = await there.context.newCDPSession(there.page);
+    await session.send('Network.clearBrowserCache');
+    const { bytes, plain } = await weigh(there, async () => {
+      await there.page.reload();
+      await there.page.getByText('Post number 20.').waitFor();
+    });
+    assert.deepEqual(plain, [], 'uncompressed');
+    assert.ok(bytes > 50_000 && bytes <= 150_000, `${bytes} bytes`);
+  }),
+);
 
-test('the playground takes at most 2.1 MB', withPages({}, async (open) => {
-  const there = await open();
-  const { bytes, plain } = await weigh(there, async () => {
-    await there.goto('/graphiql');
-    await there.page.locator('.graphiql-container .monaco-editor').first().waitFor();
-  });
-  assert.deepEqual(plain, [], 'uncompressed');
-  assert.ok(bytes > 500_000 && bytes <= 2_100_000, `${bytes} bytes`);
-}));
+test(
+  'the playground takes at most 2.1 MB',
+  withPages({}, async (open) => {
+    const there = await open();
+    const { bytes, plain } = await weigh(there, async () => {
+      await there.goto('/graphiql');
+      await there.page.locator('.graphiql-container .monaco-editor').first().waitFor();
+    });
+    assert.deepEqual(plain, [], 'uncompressed');
+    assert.ok(bytes > 500_000 && bytes <= 2_100_000, `${bytes} bytes`);
+  }),
+);
 
-test('the frame of a page is there before its scripts', withPages({}, async (open) => {
-  const { page, context } = await open();
-  // Scripts that never come.
-  await context.route(/\/assets\/.*\.js$/, () => undefined);
-  await page.goto(`${PLAZA_URL}/shop`, { waitUntil: 'commit' });
-  await page.getByRole('banner').getByText('plaza').waitFor();
-  await page.getByRole('status', { name: 'Loading' }).waitFor();
-  await context.unrouteAll({ behavior: 'ignoreErrors' });
-}));
+test(
+  'the frame of a page is there before its scripts',
+  withPages({}, async (open) => {
+    const { page, context } = await open();
+    // Scripts that never come.
+    await context.route(/\/assets\/.*\.js$/, () => undefined);
+    await page.goto(`${PLAZA_URL}/shop`, { waitUntil: 'commit' });
+    await page.getByRole('banner').getByText('plaza').waitFor();
+    await page.getByRole('status', { name: 'Loading' }).waitFor();
+    await context.unrouteAll({ behavior: 'ignoreErrors' });
+  }),
+);

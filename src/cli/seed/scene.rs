@@ -62,11 +62,11 @@ struct Scene<'a> {
 /// Whatever keeps the domain from doing it.
 pub(super) async fn play(app: &App, seed: u64) -> anyhow::Result<bool> {
     let op = app.internal(PATIENCE);
-    let alice = users::by_handle(&op, &app.domain, "alice").await?.context("there is no alice")?;
+    let alice = users::by_handle(&op, "alice").await?.context("there is no alice")?;
     let mut scene = Scene { app, seed, alice, friends: Vec::new() };
     let page = PageRequest { first: FRIENDS, after: None };
     let op = scene.operation(alice, "friends");
-    let followed = follows::following(&op, &app.domain, alice, page).await?;
+    let followed = follows::following(&op, alice, page).await?;
     scene.friends = followed.items.into_iter().map(|(_, friend)| friend).collect();
     if scene.friends.len() < ENOUGH {
         return Ok(false);
@@ -90,8 +90,7 @@ impl Scene<'_> {
     fn operation(&self, who: UserId, step: &str) -> Operation {
         // There is no log-in behind it.
         let viewer = Viewer { user_id: who, session_id: SessionId::from_i64(1) };
-        let shards = self.app.domain.cluster.len();
-        let mut op = Operation::fresh(shards, Some(viewer), PATIENCE);
+        let mut op = Operation::newest(&self.app.domain, Some(viewer), PATIENCE);
         op.client_key = Some(format!("scene {step}"));
         op
     }
@@ -113,14 +112,14 @@ impl Scene<'_> {
         let new =
             NewUpload { byte_count: i32::try_from(bytes.len())?, alt: alt.to_owned(), purpose };
         let op = self.operation(who, &format!("{step} image"));
-        let id = images::create(&op, domain, new).await?.id;
+        let id = images::create(&op, new).await?.id;
         let address = domain.images.links.upload(id);
         let token = address.rsplit('/').next().unwrap_or_default();
         let length = u64::try_from(bytes.len()).ok();
         let body = stream::iter([Ok::<_, Infallible>(bytes)]);
-        images::receive(&op, domain, token, length, body).await?;
+        images::receive(&op, token, length, body).await?;
         // The job does it too, later, and finds it done.
-        images::process(&self.app.internal(PATIENCE), domain, id).await?;
+        images::process(&self.app.internal(PATIENCE), id).await?;
         Ok(id)
     }
 
@@ -136,14 +135,14 @@ impl Scene<'_> {
                 is_private: None,
                 avatar: Some(Some(image)),
             };
-            users::update(&self.operation(*who, &step), &self.app.domain, update).await?;
+            users::update(&self.operation(*who, &step), update).await?;
         }
         Ok(())
     }
 
     /// Alice offers something, and says so.
     async fn stall(&self) -> anyhow::Result<Stall> {
-        let domain = &self.app.domain;
+        let _domain = &self.app.domain;
         let new = NewProduct {
             title: "Linen notebook, ink".to_owned(),
             description:
@@ -153,8 +152,7 @@ impl Scene<'_> {
             price: Money { amount: 2_400, currency: "EUR".to_owned() },
             stock: 24,
         };
-        let product =
-            products::create(&self.operation(self.alice, "notebook"), domain, new).await?;
+        let product = products::create(&self.operation(self.alice, "notebook"), new).await?;
         let text = "New batch of notebooks, still smelling of glue. Twenty-four of them, and then \
             there is no more of this linen. #handmade #market";
         let post = self.write(self.alice, "stall", text, Some(product), None, Vec::new()).await?;
@@ -171,7 +169,7 @@ impl Scene<'_> {
         image_ids: Vec<ImageId>,
     ) -> Result<PostId, DomainError> {
         let new = NewPost { text: text.to_owned(), product_id, quoted_post_id, image_ids };
-        Ok(posts::create(&self.operation(who, step), &self.app.domain, new).await?.id)
+        Ok(posts::create(&self.operation(who, step), new).await?.id)
     }
 
     /// Friends write, some with a picture.
@@ -191,20 +189,20 @@ impl Scene<'_> {
 
     /// What others make of it: likes, a repost, a quote, a thread.
     async fn answers(&self, stall: &PostId, written: &[PostId]) -> anyhow::Result<()> {
-        let domain = &self.app.domain;
+        let _domain = &self.app.domain;
         let (first, second, third) = (self.friend(0), self.friend(1), self.friend(2));
         for (number, friend) in self.friends.iter().enumerate() {
             let op = self.operation(*friend, &format!("like {number}"));
-            likes::like(&op, domain, *stall).await?;
+            likes::like(&op, *stall).await?;
             // Friends like what the others wrote, not all of it.
             if let Some(post) =
                 written.get(number.wrapping_mul(3).checked_rem(written.len()).unwrap_or(0))
             {
                 let op = self.operation(*friend, &format!("like of {number}"));
-                likes::like(&op, domain, *post).await?;
+                likes::like(&op, *post).await?;
             }
         }
-        posts::repost(&self.operation(first, "repost"), domain, *stall).await?;
+        posts::repost(&self.operation(first, "repost"), *stall).await?;
         let quote = "I have one of these on every shelf. Get there before I do.";
         self.write(second, "quote", quote, None, Some(*stall), Vec::new()).await?;
         let said = [
@@ -218,26 +216,26 @@ impl Scene<'_> {
         for (number, (who, text, answered)) in said.into_iter().enumerate() {
             let op = self.operation(who, &format!("comment {number}"));
             let above = answered.and_then(|place: usize| thread.get(place).copied());
-            thread.push(comments::create(&op, domain, *stall, text, above).await?.id);
+            thread.push(comments::create(&op, *stall, text, above).await?.id);
         }
         Ok(())
     }
 
     /// Two friends buy from alice, and she from somebody else.
     async fn trade(&self, notebook: ProductId) -> anyhow::Result<()> {
-        let domain = &self.app.domain;
+        let _domain = &self.app.domain;
         for (number, quantity) in [(0, 1), (2, 2)] {
             let op = self.operation(self.friend(number), "buys a notebook");
-            orders::place(&op, domain, &[(notebook, quantity)]).await?;
+            orders::place(&op, &[(notebook, quantity)]).await?;
         }
         let page = PageRequest { first: 20, after: None };
         let op = self.operation(self.alice, "buys something");
-        let (offered, _) = products::newest(&op, domain, page).await?;
+        let (offered, _) = products::newest(&op, page).await?;
         let others = offered.items.into_iter().map(|(_, product)| product);
         if let Some(product) = others.into_iter().find(|product| {
             product.seller_id != self.alice && product.stock > 0 && product.price.amount < 10_000
         }) {
-            orders::place(&op, domain, &[(product.id, 1)]).await?;
+            orders::place(&op, &[(product.id, 1)]).await?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use sha2::Digest;
 use super::{Device, Limits};
 use crate::config::LimitsConfig;
 use crate::domain::{Domain, DomainError, Operation};
-use crate::ids::{Id, UserId};
+use crate::ids::UserId;
 use crate::stores::redis::rate_limit::{Bucket, Standing};
 
 impl Limits {
@@ -65,21 +65,17 @@ impl Try {
     ///
     /// # Errors
     /// [`DomainError::Limited`].
-    pub(super) async fn begin(
-        op: &Operation,
-        domain: &Domain,
-        known: Option<Device>,
-    ) -> Result<Self, DomainError> {
+    pub(super) async fn begin(op: &Operation, known: Option<Device>) -> Result<Self, DomainError> {
         let mut this = Self { known: None, taken: Vec::new() };
-        let limits = &domain.identity.limits;
+        let limits = &op.domain.identity.limits;
         if let Some(device) = known {
-            let own = format!("ld:{}:{}", device.user.as_i64(), device.session.as_i64());
-            if this.take(domain, own, limits.account).await.is_ok() {
+            let own = format!("ld:{}:{}", device.user, device.session);
+            if this.take(&op.domain, own, limits.account).await.is_ok() {
                 this.known = Some(device.user);
                 return Ok(this);
             }
         }
-        this.take(domain, format!("li:{}", address(op)), limits.address).await?;
+        this.take(&op.domain, format!("li:{}", address(op)), limits.address).await?;
         Ok(this)
     }
 
@@ -91,25 +87,24 @@ impl Try {
     pub(super) async fn at_account(
         &mut self,
         op: &Operation,
-        domain: &Domain,
         user: Option<UserId>,
         name: &str,
     ) -> Result<(), DomainError> {
-        let limits = &domain.identity.limits;
+        let limits = &op.domain.identity.limits;
         if self.known.is_some() {
             if self.known == user {
                 return Ok(());
             }
             // A device of somebody else's is a stranger here.
-            self.take(domain, format!("li:{}", address(op)), limits.address).await?;
+            self.take(&op.domain, format!("li:{}", address(op)), limits.address).await?;
         }
         // What a client writes makes a key only by its hash. Names of nobody count as others do.
-        let account = user.map_or_else(|| hashed(name), |user| user.as_i64().to_string());
+        let account = user.map_or_else(|| hashed(name), |user| user.to_string());
         let here = format!("{account}:{}", address(op));
         // Taken before the password is looked at, so that many tries at once count as many.
-        self.take(domain, format!("lp:{here}"), limits.account).await?;
-        if self.take(domain, format!("la:{account}"), limits.anywhere).await.is_err() {
-            self.take(domain, format!("ls:{here}"), SLOWED).await?;
+        self.take(&op.domain, format!("lp:{here}"), limits.account).await?;
+        if self.take(&op.domain, format!("la:{account}"), limits.anywhere).await.is_err() {
+            self.take(&op.domain, format!("ls:{here}"), SLOWED).await?;
         }
         Ok(())
     }
@@ -144,8 +139,8 @@ fn hashed(name: &str) -> String {
 ///
 /// # Errors
 /// [`DomainError::Limited`].
-pub(super) async fn may_sign_up(op: &Operation, domain: &Domain) -> Result<(), DomainError> {
-    take(domain, &format!("su:{}", address(op)), domain.identity.limits.sign_ups).await
+pub(super) async fn may_sign_up(op: &Operation) -> Result<(), DomainError> {
+    take(&op.domain, &format!("su:{}", address(op)), op.domain.identity.limits.sign_ups).await
 }
 
 #[cfg(test)]

@@ -116,11 +116,7 @@ enum Refreshed {
 /// # Errors
 /// [`UserErrorCode::InvalidCredentials`] for one that is unknown, used up, revoked or expired; its
 /// shard is away.
-pub async fn refresh(
-    op: &Operation,
-    domain: &Domain,
-    refresh_token: &str,
-) -> Result<Authenticated, DomainError> {
+pub async fn refresh(op: &Operation, refresh_token: &str) -> Result<Authenticated, DomainError> {
     let refused = || {
         DomainError::rejected(
             UserErrorCode::InvalidCredentials,
@@ -129,24 +125,25 @@ pub async fn refresh(
         )
     };
     let (id, held) = Secret::parse(refresh_token).ok_or_else(refused)?;
-    let shard = domain.cluster.shard_of_id(id);
-    let committed = domain
+    let shard = op.domain.cluster.shard_of_id(id);
+    let committed = op
+        .domain
         .cluster
         .write(shard, op.deadline, async |connection: &mut Connection| {
-            trade(connection, op, domain, id, &held).await
+            trade(connection, op, id, &held).await
         })
         .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    op.wrote(shard, committed.lsn, op.domain.clock.now_ms());
     match committed.value {
         Refreshed::Given(row, next) => {
-            super::sessions::authenticated(domain, row.user_id, id, &next)
+            super::sessions::authenticated(&op.domain, row.user_id, id, &next)
         }
         Refreshed::Reused => {
             tracing::warn!(
                 session = id.as_i64(),
                 "a refresh token was used twice: its session has ended"
             );
-            domain.identity.revocations.end(id);
+            op.domain.identity.revocations.end(id);
             Err(refused())
         }
         Refreshed::Unknown => Err(refused()),
@@ -156,14 +153,13 @@ pub async fn refresh(
 async fn trade(
     connection: &mut Connection,
     op: &Operation,
-    domain: &Domain,
     id: SessionId,
     held: &Secret,
 ) -> Result<Refreshed, DomainError> {
-    let identity = &domain.identity;
-    let now = domain.clock.now();
+    let identity = &op.domain.identity;
+    let now = op.domain.clock.now();
     let ends_at = ends_at(identity, id.created_at(), now);
-    let (raw, hash, key) = (id.as_i64(), held.hash(), op.client_key.as_deref());
+    let (raw, hash, key) = (id, held.hash(), op.client_key.as_deref());
     let next = held
         .successors(id, &identity.successors)
         .next()
@@ -179,7 +175,8 @@ async fn trade(
     let grace = if is_retry { RETRIED.max(identity.refresh_grace) } else { identity.refresh_grace };
     let within = now - spent.spent_at < grace;
     if within
-        && let Some((row, newest)) = newest(connection, domain, id, held, &spent.next_hash).await?
+        && let Some((row, newest)) =
+            newest(connection, &op.domain, id, held, &spent.next_hash).await?
     {
         return Ok(Refreshed::Given(row, newest));
     }
@@ -214,10 +211,10 @@ async fn newest(
             aws_lc_rs::constant_time::verify_slices_are_equal(&next.hash(), &next_hash).is_ok()
         });
         let Some(next) = next else { return Ok(None) };
-        if let Some(row) = store::current(connection, id.as_i64(), &next_hash, now).await? {
+        if let Some(row) = store::current(connection, id, &next_hash, now).await? {
             return Ok(Some((row, next)));
         }
-        let spent = store::spent(connection, id.as_i64(), &next_hash).await?;
+        let spent = store::spent(connection, id, &next_hash).await?;
         let Some(spent) = spent.filter(|spent| now - spent.spent_at < identity.refresh_grace)
         else {
             return Ok(None);

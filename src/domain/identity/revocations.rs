@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use crate::domain::{Domain, DomainError};
 use crate::ids::SessionId;
-use crate::stores::postgres::{Connection, ReadSession, ShardIndex, sessions as store};
+use crate::stores::postgres::{Connection, ShardIndex, sessions as store};
 
 /// How often the shards are asked.
 pub const EVERY: Duration = Duration::from_millis(300);
@@ -68,7 +68,7 @@ impl Revocations {
 /// None but for a fault of ours: shards that are away are skipped.
 pub async fn refresh(domain: &Domain) -> Result<(), DomainError> {
     let revocations = &domain.identity.revocations;
-    let primary = ReadSession::primary(domain.cluster.len());
+    let primary = domain.primary();
     let since = |shard: ShardIndex| {
         let asked = revocations.asked_until.lock();
         asked.get(&shard).copied().unwrap_or_else(|| domain.clock.now() - revocations.kept)

@@ -10,9 +10,7 @@ use crate::domain::{
     Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, Viewer, mutate,
 };
 use crate::ids::{Bucket, Id, SessionId, UserId};
-use crate::stores::postgres::{
-    Connection, ReadSession, claims, sessions as store, users as user_rows,
-};
+use crate::stores::postgres::{Connection, claims, sessions as store, users as user_rows};
 
 /// A session of the viewer's.
 #[derive(Debug, Clone)]
@@ -58,14 +56,14 @@ pub(super) fn authenticated(
 /// A new session for somebody who has proven who they are.
 pub(super) async fn begin_session(
     op: &Operation,
-    domain: &Domain,
     user: UserId,
 ) -> Result<Authenticated, DomainError> {
     let secret = Secret::new();
-    let now = domain.clock.now();
-    let expires_at = ends_at(&domain.identity, now, now);
-    let shard = domain.cluster.shard_of_id(user);
-    let committed = domain
+    let now = op.domain.clock.now();
+    let expires_at = ends_at(&op.domain.identity, now, now);
+    let shard = op.domain.cluster.shard_of_id(user);
+    let committed = op
+        .domain
         .cluster
         .write(
             shard,
@@ -74,7 +72,7 @@ pub(super) async fn begin_session(
                 Ok(store::insert(
                     connection,
                     user.bucket(),
-                    user.as_i64(),
+                    user,
                     &secret.hash(),
                     expires_at,
                     op.user_agent.as_deref(),
@@ -84,8 +82,8 @@ pub(super) async fn begin_session(
             },
         )
         .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
-    authenticated(domain, user, committed.value, &secret)
+    op.wrote(shard, committed.lsn, op.domain.clock.now_ms());
+    authenticated(&op.domain, user, committed.value, &secret)
 }
 
 /// Logs in by handle (or e-mail address) and password. Somebody who does not exist is answered as
@@ -97,7 +95,6 @@ pub(super) async fn begin_session(
 /// [`UserErrorCode::InvalidCredentials`]; too many wrong passwords; a shard that is away.
 pub async fn log_in(
     op: &Operation,
-    domain: &Domain,
     name: &str,
     password: String,
     device_token: Option<&str>,
@@ -107,38 +104,41 @@ pub async fn log_in(
     }
     // Nothing is done, nor any key made, for what cannot be a name.
     let name = Name::parse(name).ok_or_else(wrong)?;
-    let _place = domain.identity.passwords.place()?;
+    let _place = op.domain.identity.passwords.place()?;
     let of_session =
         op.viewer.map(|viewer| Device { user: viewer.user_id, session: viewer.session_id });
-    let known = device_token.and_then(|token| Device::of_token(domain, token)).or(of_session);
-    let mut tried = Try::begin(op, domain, known).await?;
-    let session = ReadSession::primary(domain.cluster.len());
-    let shard = domain.cluster.shard_of(Bucket::of_text(name.text()));
-    let claim = domain
+    let known = device_token.and_then(|token| Device::of_token(&op.domain, token)).or(of_session);
+    let mut tried = Try::begin(op, known).await?;
+    let session = op.primary();
+    let shard = op.domain.cluster.shard_of(Bucket::of_text(name.text()));
+    let claim = op
+        .domain
         .cluster
         .read(&session, shard, async |connection: &mut Connection| match &name {
             Name::Handle(handle) => claims::handle_claim(connection, handle).await,
             Name::Email(email) => claims::email_claim(connection, email).await,
         })
         .await?;
-    tried.at_account(op, domain, claim.as_ref().map(|claim| claim.user_id), name.text()).await?;
+    tried.at_account(op, claim.as_ref().map(|claim| claim.user_id), name.text()).await?;
     let mut hash = None;
     if let Some(claim) = &claim {
-        let id = claim.user_id.as_i64();
-        let shard = domain.cluster.shard_of_id(claim.user_id);
-        hash = domain
+        let id = claim.user_id;
+        let shard = op.domain.cluster.shard_of_id(claim.user_id);
+        hash = op
+            .domain
             .cluster
             .read(&session, shard, async |connection: &mut Connection| {
                 user_rows::password_hash(connection, id).await
             })
             .await?;
     }
-    let right = domain.identity.passwords.verify(password, hash).await?;
+    let right = op.domain.identity.passwords.verify(password, hash).await?;
     let Some(claim) = claim.filter(|_| right) else { return Err(wrong()) };
-    tried.was_right(domain).await;
-    let raw = [claim.user_id.as_i64()];
-    let shard = domain.cluster.shard_of_id(claim.user_id);
-    let rows = domain
+    tried.was_right(&op.domain).await;
+    let raw = [claim.user_id];
+    let shard = op.domain.cluster.shard_of_id(claim.user_id);
+    let rows = op
+        .domain
         .cluster
         .read(&session, shard, async |connection: &mut Connection| {
             user_rows::get_many(connection, &raw).await
@@ -151,7 +151,7 @@ pub async fn log_in(
             "this account is suspended",
         ));
     }
-    begin_session(op, domain, claim.user_id).await
+    begin_session(op, claim.user_id).await
 }
 
 /// Ends the viewer's session: its tokens are good for nothing, here at once and on every other
@@ -162,12 +162,11 @@ pub async fn log_in(
 /// [`DomainError::Unauthenticated`]; the viewer's shard is away.
 pub async fn log_out(
     op: &Operation,
-    domain: &Domain,
     refused_token: Option<Option<Viewer>>,
 ) -> Result<bool, DomainError> {
     match (op.viewer, refused_token) {
         (Some(viewer), _) | (None, Some(Some(viewer))) => {
-            end(op, domain, viewer.user_id, viewer.session_id).await
+            end(op, viewer.user_id, viewer.session_id).await
         }
         // Somebody's token once, or nobody's ever: there is nothing that could be ended.
         (None, Some(None)) => Ok(false),
@@ -179,55 +178,46 @@ pub async fn log_out(
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is away.
-pub async fn revoke(
-    op: &Operation,
-    domain: &Domain,
-    session: SessionId,
-) -> Result<bool, DomainError> {
+pub async fn revoke(op: &Operation, session: SessionId) -> Result<bool, DomainError> {
     let user = op.require_viewer()?.user_id;
     let was_alive = mutate(
         op,
-        domain,
         Mutation {
             name: "sessionRevoke",
             user,
-            shard: domain.cluster.shard_of_id(user),
+            shard: op.domain.cluster.shard_of_id(user),
             input: &session,
         },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
             let now = tx.now();
-            Ok(store::revoke(tx, session.as_i64(), user.as_i64(), now).await?)
+            Ok(store::revoke(tx, session, user, now).await?)
         },
     )
     .await?;
     if was_alive {
-        domain.identity.revocations.end(session);
+        op.domain.identity.revocations.end(session);
     }
     Ok(was_alive)
 }
 
 /// Ends one session of somebody's, whether or not its access token is still good.
-async fn end(
-    op: &Operation,
-    domain: &Domain,
-    user: UserId,
-    session: SessionId,
-) -> Result<bool, DomainError> {
-    let (now, shard) = (domain.clock.now(), domain.cluster.shard_of_id(user));
-    let committed = domain
+async fn end(op: &Operation, user: UserId, session: SessionId) -> Result<bool, DomainError> {
+    let (now, shard) = (op.domain.clock.now(), op.domain.cluster.shard_of_id(user));
+    let committed = op
+        .domain
         .cluster
         .write(
             shard,
             op.deadline,
             async |connection: &mut Connection| -> Result<bool, DomainError> {
-                Ok(store::revoke(connection, session.as_i64(), user.as_i64(), now).await?)
+                Ok(store::revoke(connection, session, user, now).await?)
             },
         )
         .await?;
-    op.wrote(shard, committed.lsn, domain.clock.now_ms());
+    op.wrote(shard, committed.lsn, op.domain.clock.now_ms());
     if committed.value {
-        domain.identity.revocations.end(session);
+        op.domain.identity.revocations.end(session);
     }
     Ok(committed.value)
 }
@@ -237,27 +227,26 @@ async fn end(
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is away.
-pub async fn revoke_others(op: &Operation, domain: &Domain) -> Result<usize, DomainError> {
+pub async fn revoke_others(op: &Operation) -> Result<usize, DomainError> {
     let viewer = op.require_viewer()?;
     let (user, kept) = (viewer.user_id, viewer.session_id);
     let ended: Vec<SessionId> = mutate(
         op,
-        domain,
         Mutation {
             name: "sessionRevokeOthers",
             user,
-            shard: domain.cluster.shard_of_id(user),
+            shard: op.domain.cluster.shard_of_id(user),
             input: &kept,
         },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
             let now = tx.now();
-            Ok(store::revoke_others(tx, user.as_i64(), kept.as_i64(), now).await?)
+            Ok(store::revoke_others(tx, user, kept, now).await?)
         },
     )
     .await?;
     for session in &ended {
-        domain.identity.revocations.end(*session);
+        op.domain.identity.revocations.end(*session);
     }
     Ok(ended.len())
 }
@@ -266,13 +255,14 @@ pub async fn revoke_others(op: &Operation, domain: &Domain) -> Result<usize, Dom
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is away.
-pub async fn sessions(op: &Operation, domain: &Domain) -> Result<Vec<Session>, DomainError> {
+pub async fn sessions(op: &Operation) -> Result<Vec<Session>, DomainError> {
     let viewer = op.require_viewer()?;
-    let (now, shard) = (domain.clock.now(), domain.cluster.shard_of_id(viewer.user_id));
-    let rows = domain
+    let (now, shard) = (op.domain.clock.now(), op.domain.cluster.shard_of_id(viewer.user_id));
+    let rows = op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::live(connection, viewer.user_id.as_i64(), now).await
+            store::live(connection, viewer.user_id, now).await
         })
         .await?;
     Ok(rows.into_iter().map(|row| shown(row, viewer)).collect())
@@ -282,17 +272,14 @@ pub async fn sessions(op: &Operation, domain: &Domain) -> Result<Vec<Session>, D
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is away.
-pub async fn session(
-    op: &Operation,
-    domain: &Domain,
-    id: SessionId,
-) -> Result<Option<Session>, DomainError> {
+pub async fn session(op: &Operation, id: SessionId) -> Result<Option<Session>, DomainError> {
     let viewer = op.require_viewer()?;
-    let (now, shard) = (domain.clock.now(), domain.cluster.shard_of_id(viewer.user_id));
-    let row = domain
+    let (now, shard) = (op.domain.clock.now(), op.domain.cluster.shard_of_id(viewer.user_id));
+    let row = op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::live_one(connection, viewer.user_id.as_i64(), id.as_i64(), now).await
+            store::live_one(connection, viewer.user_id, id, now).await
         })
         .await?;
     Ok(row.map(|row| shown(row, viewer)))

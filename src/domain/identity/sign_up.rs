@@ -16,10 +16,10 @@ use super::sessions::begin_session;
 use super::{Authenticated, is_reserved, limits, passwords};
 use crate::domain::users::User;
 use crate::domain::{Domain, DomainError, Operation, Tx, UserError, UserErrorCode, text, write};
-use crate::ids::{Bucket, Id, UserId};
+use crate::ids::{Bucket, UserId};
 use crate::protocol::events::Event;
 use crate::stores::postgres::claims::{self, Claim};
-use crate::stores::postgres::{Connection, ReadSession, users as user_rows};
+use crate::stores::postgres::{Connection, users as user_rows};
 
 /// What a sign-up asks.
 #[derive(Debug, Clone)]
@@ -102,38 +102,34 @@ fn same_client_key(held: Option<&str>, ours: Option<&str>) -> bool {
 /// # Errors
 /// Fields out of bounds, a handle or address that is taken, a key that came before with another
 /// input; one of the three shards is away.
-pub async fn sign_up(
-    op: &Operation,
-    domain: &Domain,
-    input: SignUp,
-) -> Result<Authenticated, DomainError> {
+pub async fn sign_up(op: &Operation, input: SignUp) -> Result<Authenticated, DomainError> {
     let input = checked(input)?;
-    let _place = domain.identity.passwords.place()?;
-    limits::may_sign_up(op, domain).await?;
-    let password_hash = domain.identity.passwords.hash(input.password.clone()).await?;
+    let _place = op.domain.identity.passwords.place()?;
+    limits::may_sign_up(op).await?;
+    let password_hash = op.domain.identity.passwords.hash(input.password.clone()).await?;
     let key = op.client_key.as_deref().map(|client_key| retry_key(client_key, &input));
-    let (user, resumed) = claim_handle(op, domain, &input.handle, key.as_deref()).await?;
-    if resumed && let Some(authenticated) = log_in_again(op, domain, user, &input).await? {
+    let (user, resumed) = claim_handle(op, &input.handle, key.as_deref()).await?;
+    if resumed && let Some(authenticated) = log_in_again(op, user, &input).await? {
         return Ok(authenticated);
     }
-    if !claim_email(op, domain, &input.email, user).await? {
-        let shard = domain.cluster.shard_of(Bucket::of_text(&input.handle));
-        domain
+    if !claim_email(op, &input.email, user).await? {
+        let shard = op.domain.cluster.shard_of(Bucket::of_text(&input.handle));
+        op.domain
             .cluster
             .write(
                 shard,
                 op.deadline,
                 async |connection: &mut Connection| -> Result<(), DomainError> {
-                    Ok(claims::release_handle(connection, &input.handle, user.as_i64()).await?)
+                    Ok(claims::release_handle(connection, &input.handle, user).await?)
                 },
             )
             .await?;
         return Err(taken("email"));
     }
-    let shard = domain.cluster.shard_of_id(user);
-    let is_made = write(op, domain, shard, async |tx: &mut Tx| {
+    let shard = op.domain.cluster.shard_of_id(user);
+    let is_made = write(op, shard, async |tx: &mut Tx| {
         let row = user_rows::NewUser {
-            id: user.as_i64(),
+            id: user,
             handle: &input.handle,
             email: &input.email,
             display_name: &input.display_name,
@@ -151,38 +147,38 @@ pub async fn sign_up(
     .await?;
     if !is_made {
         // The first try was only slow, and has made the user in the meantime.
-        return log_in_again(op, domain, user, &input).await?.ok_or_else(conflict);
+        return log_in_again(op, user, &input).await?.ok_or_else(conflict);
     }
-    begin_session(op, domain, user).await
+    begin_session(op, user).await
 }
 
 /// Logs a repeated sign-up in to the account that its first try made, if the password is that
 /// account's; `None` when there is none yet.
 async fn log_in_again(
     op: &Operation,
-    domain: &Domain,
     user: UserId,
     input: &SignUp,
 ) -> Result<Option<Authenticated>, DomainError> {
-    let session = ReadSession::primary(domain.cluster.len());
-    let (id, shard) = (user.as_i64(), domain.cluster.shard_of_id(user));
-    let hash = domain
+    let session = op.primary();
+    let (id, shard) = (user, op.domain.cluster.shard_of_id(user));
+    let hash = op
+        .domain
         .cluster
         .read(&session, shard, async |connection: &mut Connection| {
             user_rows::password_hash(connection, id).await
         })
         .await?;
     let Some(hash) = hash else { return Ok(None) };
-    if !domain.identity.passwords.verify(input.password.clone(), Some(hash)).await? {
+    if !op.domain.identity.passwords.verify(input.password.clone(), Some(hash)).await? {
         return Err(conflict());
     }
-    begin_session(op, domain, user).await.map(Some)
+    begin_session(op, user).await.map(Some)
 }
 
 /// Whether the user that a claim is for exists.
 async fn exists(domain: &Domain, claim: &Claim) -> Result<bool, DomainError> {
-    let raw = [claim.user_id.as_i64()];
-    let session = ReadSession::primary(domain.cluster.len());
+    let raw = [claim.user_id];
+    let session = domain.primary();
     let shard = domain.cluster.shard_of_id(claim.user_id);
     let found = domain
         .cluster
@@ -197,21 +193,26 @@ async fn exists(domain: &Domain, claim: &Claim) -> Result<bool, DomainError> {
 /// sign-up had claimed it.
 async fn claim_handle(
     op: &Operation,
-    domain: &Domain,
     handle: &str,
     key: Option<&str>,
 ) -> Result<(UserId, bool), DomainError> {
     let bucket = Bucket::new(rand::rng().random());
-    let home = domain.cluster.shard_of(bucket);
-    let issued = domain
+    let home = op.domain.cluster.shard_of(bucket);
+    let issued = op
+        .domain
         .cluster
-        .write(home, op.deadline, async |connection: &mut Connection| -> Result<i64, DomainError> {
-            Ok(user_rows::next_id(connection, bucket).await?)
-        })
+        .write(
+            home,
+            op.deadline,
+            async |connection: &mut Connection| -> Result<UserId, DomainError> {
+                Ok(user_rows::next_id(connection, bucket).await?)
+            },
+        )
         .await?;
     let user = issued.value;
-    let shard = domain.cluster.shard_of(Bucket::of_text(handle));
-    let claimed = domain
+    let shard = op.domain.cluster.shard_of(Bucket::of_text(handle));
+    let claimed = op
+        .domain
         .cluster
         .write(
             shard,
@@ -222,65 +223,61 @@ async fn claim_handle(
         )
         .await?;
     // Whoever has just signed up finds themselves by their handle.
-    op.wrote(shard, claimed.lsn, domain.clock.now_ms());
+    op.wrote(shard, claimed.lsn, op.domain.clock.now_ms());
     let held = claimed.value;
-    if held.user_id.as_i64() == user {
+    if held.user_id == user {
         return Ok((held.user_id, false));
     }
     if key.is_some() && held.client_key.as_deref() == key {
         return Ok((held.user_id, true));
     }
-    if !held.stale || exists(domain, &held).await? {
+    if !held.stale || exists(&op.domain, &held).await? {
         return Err(if same_client_key(held.client_key.as_deref(), key) {
             conflict()
         } else {
             taken("handle")
         });
     }
-    let over = domain
+    let over = op
+        .domain
         .cluster
         .write(
             shard,
             op.deadline,
             async |connection: &mut Connection| -> Result<bool, DomainError> {
-                Ok(claims::take_over_handle(connection, handle, held.user_id.as_i64(), user, key)
-                    .await?)
+                Ok(claims::take_over_handle(connection, handle, held.user_id, user, key).await?)
             },
         )
         .await?;
-    op.wrote(shard, over.lsn, domain.clock.now_ms());
-    if over.value { Ok((UserId::from_i64(user), false)) } else { Err(taken("handle")) }
+    op.wrote(shard, over.lsn, op.domain.clock.now_ms());
+    if over.value { Ok((user, false)) } else { Err(taken("handle")) }
 }
 
-async fn claim_email(
-    op: &Operation,
-    domain: &Domain,
-    email: &str,
-    user: UserId,
-) -> Result<bool, DomainError> {
-    let shard = domain.cluster.shard_of(Bucket::of_text(email));
-    let claimed = domain
+async fn claim_email(op: &Operation, email: &str, user: UserId) -> Result<bool, DomainError> {
+    let shard = op.domain.cluster.shard_of(Bucket::of_text(email));
+    let claimed = op
+        .domain
         .cluster
         .write(
             shard,
             op.deadline,
             async |connection: &mut Connection| -> Result<Option<Claim>, DomainError> {
-                Ok(claims::claim_email(connection, email, user.as_i64()).await?)
+                Ok(claims::claim_email(connection, email, user).await?)
             },
         )
         .await?;
     let Some(held) = claimed.value else { return Ok(true) };
-    if !held.stale || exists(domain, &held).await? {
+    if !held.stale || exists(&op.domain, &held).await? {
         return Ok(false);
     }
-    let over = domain
+    let over = op
+        .domain
         .cluster
         .write(
             shard,
             op.deadline,
             async |connection: &mut Connection| -> Result<bool, DomainError> {
-                Ok(claims::take_over_email(connection, email, held.user_id.as_i64(), user.as_i64())
-                    .await?)
+                Ok(claims::take_over_email(connection, email, held.user_id, user).await?)
             },
         )
         .await?;

@@ -146,7 +146,7 @@ impl Links {
 
     /// Where an image's bytes are sent, from the origin's root: the same whenever it is asked for.
     pub fn upload(&self, id: ImageId) -> String {
-        let named = format!("{}-{}", id.as_i64(), self.upload_ends(id).timestamp());
+        let named = format!("{}-{}", id, self.upload_ends(id).timestamp());
         format!("/media/uploads/{named}-{}", self.proof(&format!("put {named}")))
     }
 

@@ -22,7 +22,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::{Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, mutate, text};
+use super::{DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, mutate, text};
 use crate::config::{AuthConfig, MediaConfig};
 use crate::ids::{Id, ImageId, UserId, compose};
 use crate::stores::postgres::images::NewImage;
@@ -176,9 +176,9 @@ pub struct NewUpload {
 /// # Errors
 /// More bytes, or more images at hand or in an hour, than are taken; a text out of bounds; the
 /// viewer's shard is away.
-pub async fn create(op: &Operation, domain: &Domain, new: NewUpload) -> Result<Image, DomainError> {
+pub async fn create(op: &Operation, new: NewUpload) -> Result<Image, DomainError> {
     let owner = op.require_viewer()?.user_id;
-    let config = &domain.images.config;
+    let config = &op.domain.images.config;
     let mut errors = Vec::new();
     let bytes = u32::try_from(new.byte_count).unwrap_or_default();
     if bytes == 0 || bytes > config.max_bytes {
@@ -192,17 +192,16 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewUpload) -> Result<I
     let object_key = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>());
     let most_at_hand = i64::from(config.max_unused);
     let awaited_from = compose(
-        domain.clock.now_ms() - i64::from(config.upload_ttl_s) * 1_000,
+        op.domain.clock.now_ms() - i64::from(config.upload_ttl_s) * 1_000,
         crate::ids::Bucket::new(0),
         0,
     );
     mutate(
         op,
-        domain,
         Mutation {
             name: "imageCreate",
             user: owner,
-            shard: domain.cluster.shard_of_id(owner),
+            shard: op.domain.cluster.shard_of_id(owner),
             input: &new,
         },
         async { Ok(()) },
@@ -235,12 +234,7 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewUpload) -> Result<I
 ///
 /// # Errors
 /// A text out of bounds; no such image, or it is shown already; the viewer's shard is away.
-pub async fn describe(
-    op: &Operation,
-    domain: &Domain,
-    id: ImageId,
-    alt: &str,
-) -> Result<Image, DomainError> {
+pub async fn describe(op: &Operation, id: ImageId, alt: &str) -> Result<Image, DomainError> {
     let owner = op.require_viewer()?.user_id;
     let alt = text::checked("altText", alt, text::ALT_TEXT)
         .map_err(|error| DomainError::Rejected(vec![error]))?;
@@ -256,19 +250,18 @@ pub async fn describe(
     }
     mutate(
         op,
-        domain,
         Mutation {
             name: "imageUpdate",
             user: owner,
-            shard: domain.cluster.shard_of_id(owner),
+            shard: op.domain.cluster.shard_of_id(owner),
             input: &(id, &alt),
         },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
-            if !store::describe(tx, owner.as_i64(), id.as_i64(), &alt).await? {
+            if !store::describe(tx, owner, id, &alt).await? {
                 return Err(missing());
             }
-            let now = store::get_many(tx, &[id.as_i64()]).await?;
+            let now = store::get_many(tx, &[id]).await?;
             now.into_iter().next().map(Image::of_row).ok_or_else(missing)
         },
     )
@@ -281,15 +274,15 @@ pub async fn describe(
 /// A shard that is away.
 pub async fn get_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[ImageId],
 ) -> Result<HashMap<ImageId, Image>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashMap::new()) };
     // An image lies in its owner's bucket: other buckets hold none of the viewer's.
     let own = ids.iter().copied().filter(|id| id.bucket() == viewer.user_id.bucket());
-    let rows = domain
+    let rows = op
+        .domain
         .cluster
-        .scatter_ids(&op.reads, own, async |connection: &mut Connection, ids: &[i64]| {
+        .scatter_ids(&op.reads, own, async |connection: &mut Connection, ids: &[_]| {
             store::get_many(connection, ids).await
         })
         .await
@@ -313,8 +306,7 @@ pub(super) async fn take(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let raw: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();
-    let taken = store::take(connection, owner.as_i64(), purpose.name(), &raw).await?;
+    let taken = store::take(connection, owner, purpose.name(), ids).await?;
     let found: HashMap<ImageId, Picture> =
         taken.into_iter().map(|picture| (picture.id, picture)).collect();
     let in_order: Option<Vec<Picture>> = ids.iter().map(|id| found.get(id).cloned()).collect();

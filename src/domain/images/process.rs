@@ -8,14 +8,14 @@ use bytes::Bytes;
 use super::render::{Rendered, render};
 use super::{Purpose, Rejection, Size, names_of, object_name};
 use crate::domain::{Domain, DomainError, Operation};
-use crate::ids::{Id, ImageId};
+use crate::ids::ImageId;
 use crate::stores::StoreError;
+use crate::stores::postgres::Connection;
 use crate::stores::postgres::images::{self as store, Image as Row, Picture};
-use crate::stores::postgres::{Connection, ReadSession};
 
 async fn row(domain: &Domain, id: ImageId) -> Result<Option<Row>, StoreError> {
-    let raw = [id.as_i64()];
-    let primary = ReadSession::primary(domain.cluster.len());
+    let raw = [id];
+    let primary = domain.primary();
     let shard = domain.cluster.shard_of_id(id);
     let rows = domain
         .cluster
@@ -30,13 +30,14 @@ async fn row(domain: &Domain, id: ImageId) -> Result<Option<Row>, StoreError> {
 ///
 /// # Errors
 /// The shard or the object store is away.
-pub async fn process(op: &Operation, domain: &Domain, id: ImageId) -> Result<(), DomainError> {
-    let Some(image) = row(domain, id).await? else { return Ok(()) };
+pub async fn process(op: &Operation, id: ImageId) -> Result<(), DomainError> {
+    let Some(image) = row(&op.domain, id).await? else { return Ok(()) };
     let (Some(upload), "PROCESSING") = (&image.upload, image.state.as_str()) else { return Ok(()) };
-    let Some(sent) = domain.objects.read(upload, domain.images.config.max_bytes.into()).await?
+    let Some(sent) =
+        op.domain.objects.read(upload, op.domain.images.config.max_bytes.into()).await?
     else {
         // Whoever has just finished it has deleted what was sent.
-        return match row(domain, id).await? {
+        return match row(&op.domain, id).await? {
             Some(row) if row.state == "PROCESSING" => {
                 Err(DomainError::Internal(format!("what was sent for image {id} is gone")))
             }
@@ -45,31 +46,31 @@ pub async fn process(op: &Operation, domain: &Domain, id: ImageId) -> Result<(),
     };
     let purpose =
         if image.purpose == Purpose::Avatar.name() { Purpose::Avatar } else { Purpose::Post };
-    let shard = domain.cluster.shard_of_id(id);
-    match on_a_thread(domain, sent, purpose).await? {
+    let shard = op.domain.cluster.shard_of_id(id);
+    match on_a_thread(&op.domain, sent, purpose).await? {
         Ok(rendered) => {
-            let picture = keep(domain, &image, &rendered).await?;
+            let picture = keep(&op.domain, &image, &rendered).await?;
             let ready =
                 async |connection: &mut Connection| store::ready(connection, &picture).await;
-            let ready = domain.cluster.write(shard, op.deadline, ready).await?.value;
-            if !ready && row(domain, id).await?.is_none() {
+            let ready = op.domain.cluster.write(shard, op.deadline, ready).await?.value;
+            if !ready && row(&op.domain, id).await?.is_none() {
                 // Its row was reaped meanwhile: nothing would ever delete these.
-                delete(domain, &names_of(&picture.key, &picture.format)).await?;
+                delete(&op.domain, &names_of(&picture.key, &picture.format)).await?;
             }
             let outcome = "ready";
             metrics::counter!("plaza_images_processed_total", "outcome" => outcome).increment(1);
         }
         Err(rejection) => {
             let rejected = async |connection: &mut Connection| {
-                store::rejected(connection, id.as_i64(), rejection.name()).await
+                store::rejected(connection, id, rejection.name()).await
             };
-            domain.cluster.write(shard, op.deadline, rejected).await?;
+            op.domain.cluster.write(shard, op.deadline, rejected).await?;
             metrics::counter!("plaza_images_processed_total", "outcome" => rejection.name())
                 .increment(1);
         }
     }
     // A job that ends between the two leaves this to the reaper.
-    Ok(domain.objects.delete(upload).await?)
+    Ok(op.domain.objects.delete(upload).await?)
 }
 
 /// Renders on a thread of its own, as many at a time as there is memory for: one that is given up

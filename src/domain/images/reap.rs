@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 
 use super::names_of;
-use crate::domain::{Domain, DomainError, Operation, Tx, write};
+use crate::domain::{DomainError, Operation, Tx, write};
 use crate::ids::{Bucket, compose};
 use crate::protocol::jobs::Job;
 use crate::stores::postgres::images as store;
@@ -17,13 +17,13 @@ const CHUNK: i64 = 200;
 ///
 /// # Errors
 /// A shard or the object store is away: what was not done is done the next time.
-pub async fn reap(op: &Operation, domain: &Domain) -> Result<usize, DomainError> {
-    let now = domain.clock.now();
-    let keep = TimeDelta::hours(i64::from(domain.images.config.keep_unused_hours));
+pub async fn reap(op: &Operation) -> Result<usize, DomainError> {
+    let now = op.domain.clock.now();
+    let keep = TimeDelta::hours(i64::from(op.domain.images.config.keep_unused_hours));
     let before = compose((now - keep).timestamp_millis(), Bucket::new(0), 0);
     let mut count = 0;
-    for shard in domain.cluster.indexes() {
-        count += write(op, domain, shard, async |tx: &mut Tx| {
+    for shard in op.domain.cluster.indexes() {
+        count += write(op, shard, async |tx: &mut Tx| {
             let reaped = store::reap(tx, before, CHUNK).await?;
             let Some(first) = reaped.iter().map(|image| image.id).min() else { return Ok(0) };
             let files = reaped.iter().flat_map(|image| {
@@ -44,12 +44,13 @@ pub async fn reap(op: &Operation, domain: &Domain) -> Result<usize, DomainError>
         .await?;
     }
     // Twice as long: an upload whose row waits for its job is not in vain.
-    for name in domain
+    for name in op
+        .domain
         .objects
         .older_than("uploads", now - keep * 2, usize::try_from(CHUNK).unwrap_or_default())
         .await?
     {
-        domain.objects.delete(&name).await?;
+        op.domain.objects.delete(&name).await?;
     }
     Ok(count)
 }

@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::{Domain, DomainError, Operation, Tx, write};
-use crate::ids::{Id, ImageId};
+use crate::ids::ImageId;
 use crate::protocol::jobs::Job;
 use crate::stores::StoreError;
 use crate::stores::objects::Writer;
+use crate::stores::postgres::Connection;
 use crate::stores::postgres::images::{self as store, Image as Row};
-use crate::stores::postgres::{Connection, ReadSession};
 
 /// Why bytes were not taken.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +54,8 @@ impl From<StoreError> for Refused {
 }
 
 async fn row(domain: &Domain, id: ImageId) -> Result<Row, Refused> {
-    let raw = [id.as_i64()];
-    let primary = ReadSession::primary(domain.cluster.len());
+    let raw = [id];
+    let primary = domain.primary();
     let shard = domain.cluster.shard_of_id(id);
     let rows = domain
         .cluster
@@ -73,18 +73,17 @@ async fn row(domain: &Domain, id: ImageId) -> Result<Row, Refused> {
 /// Why they were not taken.
 pub async fn receive<E>(
     op: &Operation,
-    domain: &Domain,
     token: &str,
     length: Option<u64>,
     body: impl Stream<Item = Result<Bytes, E>> + Send + Unpin,
 ) -> Result<(), Refused> {
-    let images = &domain.images;
+    let images = &op.domain.images;
     let (id, ends) = images.links.uploaded(token).ok_or(Refused::Address)?;
-    if ends <= domain.clock.now() {
+    if ends <= op.domain.clock.now() {
         return Err(Refused::Ended);
     }
     let _place = images.receiving.try_acquire().map_err(|_| Refused::Busy)?;
-    let image = row(domain, id).await?;
+    let image = row(&op.domain, id).await?;
     let announced = u64::try_from(image.byte_count).unwrap_or_default();
     if length.is_some_and(|length| length != announced) {
         return Err(Refused::Length { announced });
@@ -95,8 +94,8 @@ pub async fn receive<E>(
         return same(&image, &hash);
     }
     // A name of its own for each try: two at once do not write over each other.
-    let name = format!("uploads/{}-{:016x}", id.as_i64(), rand::random::<u64>());
-    let mut writer = domain.objects.write(&name)?;
+    let name = format!("uploads/{}-{:016x}", id, rand::random::<u64>());
+    let mut writer = op.domain.objects.write(&name)?;
     let hash = match take(body, announced, deadline, Some(&mut writer)).await {
         Ok(hash) => hash,
         Err(refused) => {
@@ -105,12 +104,12 @@ pub async fn receive<E>(
         }
     };
     writer.finish().await?;
-    let shard = domain.cluster.shard_of_id(id);
-    let mut late = Operation::internal(domain.cluster.len(), COMMIT);
+    let shard = op.domain.cluster.shard_of_id(id);
+    let mut late = Operation::internal(&op.domain, COMMIT);
     late.traceparent.clone_from(&op.traceparent);
     let by = if op.deadline > late.deadline { op } else { &late };
-    let kept = write(by, domain, shard, async |tx: &mut Tx| {
-        let kept = store::uploaded(tx, id.as_i64(), &name, &hash).await?;
+    let kept = write(by, shard, async |tx: &mut Tx| {
+        let kept = store::uploaded(tx, id, &name, &hash).await?;
         if kept {
             tx.enqueue(Job::ImageProcess { image_id: id }, format!("image:{id}/process"));
         }
@@ -121,8 +120,8 @@ pub async fn receive<E>(
         Ok(true) => Ok(()),
         Ok(false) => {
             // Another try was first.
-            domain.objects.delete(&name).await?;
-            same(&row(domain, id).await?, &hash)
+            op.domain.objects.delete(&name).await?;
+            same(&row(&op.domain, id).await?, &hash)
         }
         // It may have been committed: what was sent stays until the reaper comes by.
         Err(error) => Err(error.into()),

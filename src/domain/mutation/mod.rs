@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout_at;
 
-use super::{Domain, DomainError, Operation, limits};
+use super::{DomainError, Operation, limits};
 use crate::ids::UserId;
 use crate::stores::StoreError;
 use crate::stores::postgres::idempotency_keys as store;
@@ -59,7 +59,6 @@ pub struct Mutation<'a, P> {
 /// had not ended by the deadline.
 pub fn mutate<'a, A, T, P, W>(
     op: &'a Operation,
-    domain: &'a Domain,
     mutation: Mutation<'a, P>,
     asked: impl Future<Output = Result<A, DomainError>> + Send + 'a,
     work: W,
@@ -75,11 +74,11 @@ where
 {
     // Its room is on the heap: every resolver would carry it otherwise.
     Box::pin(async move {
-        let own = domain.cluster.shard_of_id(mutation.user);
-        let at = At { op, domain, shard: mutation.shard };
+        let own = op.domain.cluster.shard_of_id(mutation.user);
+        let at = At { op, shard: mutation.shard };
         // Only what is not answered as before counts.
         let asked = async {
-            limits::of_mutation(domain, mutation.name, mutation.user).await?;
+            limits::of_mutation(&op.domain, mutation.name, mutation.user).await?;
             asked.await
         };
         let Some(mut named) = Named::of(op, &mutation, own == mutation.shard)? else {
@@ -104,7 +103,6 @@ where
 /// Those of `work`; the shard's unavailability.
 pub fn write<'a, T, W>(
     op: &'a Operation,
-    domain: &'a Domain,
     shard: ShardIndex,
     work: W,
 ) -> BoxFuture<'a, Result<T, DomainError>>
@@ -116,7 +114,7 @@ where
         + 'a,
 {
     Box::pin(async move {
-        let at = At { op, domain, shard };
+        let at = At { op, shard };
         let mut tx = at.begin().await?;
         let worked = timeout_at(op.deadline, work(&mut tx)).await;
         at.end(tx, worked).await
@@ -127,14 +125,13 @@ where
 #[derive(Clone, Copy)]
 struct At<'a> {
     op: &'a Operation,
-    domain: &'a Domain,
     shard: ShardIndex,
 }
 
 impl At<'_> {
     async fn begin(self) -> Result<Tx, DomainError> {
-        let transaction = self.domain.cluster.begin(self.shard, self.op.deadline).await?;
-        Ok(Tx::new(transaction, self.op, self.domain))
+        let transaction = self.op.domain.cluster.begin(self.shard, self.op.deadline).await?;
+        Ok(Tx::new(transaction, self.op))
     }
 
     /// Writes the messages and commits, if the work was done.
@@ -148,7 +145,7 @@ impl At<'_> {
         let appended = timeout_at(self.op.deadline, messages.append(&mut transaction)).await;
         let ((), transaction) = transaction.after(appended).await?;
         let lsn = transaction.commit().await?;
-        effects.apply(self.op, self.domain, self.shard, lsn).await;
+        effects.apply(self.op, self.shard, lsn).await;
         Ok(value)
     }
 
@@ -158,6 +155,7 @@ impl At<'_> {
         let Some(name) = named.claimed_as.clone() else { return Ok(false) };
         let (key, claim) = (named.key(&name), named.claim()?);
         let stands = self
+            .op
             .domain
             .cluster
             .write_alone(own, self.op.deadline, async |connection: &mut Connection| {
@@ -173,6 +171,7 @@ impl At<'_> {
         let (Some(name), Ok(claim)) = (&named.claimed_as, named.claim()) else { return };
         let user = named.user;
         let released = self
+            .op
             .domain
             .cluster
             .write_alone(own, self.op.deadline, async |connection: &mut Connection| {
@@ -229,7 +228,7 @@ impl At<'_> {
         let Tx { transaction, effects, .. } = *tx;
         let (value, transaction) = transaction.after(worked).await?;
         let lsn = transaction.commit().await?;
-        effects.apply(self.op, self.domain, self.shard, lsn).await;
+        effects.apply(self.op, self.shard, lsn).await;
         Ok(value)
     }
 
@@ -237,6 +236,7 @@ impl At<'_> {
     async fn is_answered(self, named: &Named) -> Result<bool, DomainError> {
         let (user, name) = (named.user, named.name.as_str());
         let stored = self
+            .op
             .domain
             .cluster
             .write_alone(self.shard, self.op.deadline, async |connection: &mut Connection| {
@@ -267,7 +267,7 @@ impl At<'_> {
         let Standing::Answered(answer) = standing else { return Ok(Taken::Now(Box::new(tx))) };
         let (value, effects) = answer.into_value()?;
         let lsn = tx.transaction.commit().await?;
-        effects.apply(self.op, self.domain, self.shard, lsn).await;
+        effects.apply(self.op, self.shard, lsn).await;
         Ok(Taken::Before(value))
     }
 }

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::key::{Answer, Named};
-use crate::domain::{Domain, DomainError, Operation, timelines};
-use crate::ids::{Id, PostId, UserId};
+use crate::domain::{DomainError, Operation, timelines};
+use crate::ids::{PostId, UserId};
 use crate::outbox::Messages;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
@@ -39,28 +39,22 @@ pub(super) struct Effects {
 
 impl Effects {
     /// After the commit: the client's later reads see it, and no cache shows what was before.
-    pub(super) async fn apply(
-        self,
-        op: &Operation,
-        domain: &Domain,
-        shard: ShardIndex,
-        lsn: Option<Lsn>,
-    ) {
-        op.wrote(shard, lsn, domain.clock.now_ms());
-        domain.redis.put_all(&self.fresh).await;
+    pub(super) async fn apply(self, op: &Operation, shard: ShardIndex, lsn: Option<Lsn>) {
+        op.wrote(shard, lsn, op.domain.clock.now_ms());
+        op.domain.redis.put_all(&self.fresh).await;
         if !self.stale.is_empty() {
-            op.invalidated(domain.redis.invalidate_all(&self.stale).await);
+            op.invalidated(op.domain.redis.invalidate_all(&self.stale).await);
         }
         for user in self.timelines {
-            if let Err(DomainError::Store(error)) = timelines::forget(domain, user).await {
+            if let Err(DomainError::Store(error)) = timelines::forget(&op.domain, user).await {
                 op.invalidated(Err(error));
             }
         }
-        let length = domain.feed.timeline_length;
+        let length = op.domain.feed.timeline_length;
         for (author, post) in self.at_home {
             // Whom Redis could not be told for is given a new timeline, and the post is pushed once
             // more with its fan-out.
-            let pushed = domain.redis.push_to_timelines(&[post], &[author], length).await;
+            let pushed = op.domain.redis.push_to_timelines(&[post], &[author], length).await;
             op.invalidated(pushed.map(drop));
         }
     }
@@ -89,8 +83,8 @@ impl DerefMut for Tx {
 }
 
 impl Tx {
-    pub(super) fn new(transaction: Transaction, op: &Operation, domain: &Domain) -> Self {
-        let now = domain.clock.now();
+    pub(super) fn new(transaction: Transaction, op: &Operation) -> Self {
+        let now = op.domain.clock.now();
         let messages = Messages::new(transaction.shard(), now, op.traceparent.as_deref());
         Self { transaction, messages, effects: Effects::default(), now }
     }
@@ -113,8 +107,8 @@ impl Tx {
     }
 
     /// Row `id` is at `version` once this is committed: what caches hold of it is older.
-    pub fn invalidate<V: Cached>(&mut self, id: impl Id, version: i64) {
-        self.effects.stale.push(Stale::of::<V>(id.as_i64(), version));
+    pub fn invalidate<V: Cached>(&mut self, id: V::Key, version: i64) {
+        self.effects.stale.push(Stale::of::<V>(id, version));
     }
 
     /// A row is this once this is committed: whoever reads it from a replica that does not have it

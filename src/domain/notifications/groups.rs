@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Kind, Notification, Search, gather};
-use crate::domain::{Domain, DomainError, Operation};
+use crate::domain::{DomainError, Operation};
 use crate::ids::{Id, UserId};
 
 /// Notifications that groups are made of: the newest so many that are shown. Older ones are in the
@@ -118,11 +118,10 @@ fn group(rows: &[Notification], read_up_to: i64) -> Vec<Group> {
 /// [`DomainError::Unauthenticated`]; a shard that is away.
 pub async fn of_viewer(
     op: &Operation,
-    domain: &Domain,
     first: usize,
     after: Option<Place>,
 ) -> Result<Groups, DomainError> {
-    let (newest, all) = all(op, domain, after.map_or(i64::MAX, |place| place.newest)).await?;
+    let (newest, all) = all(op, after.map_or(i64::MAX, |place| place.newest)).await?;
     let below = after.map_or(i64::MAX, |place| place.latest);
     let mut groups = all.into_iter().filter(|group| group.latest.id.as_i64() < below);
     let items = groups
@@ -137,23 +136,15 @@ pub async fn of_viewer(
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; a shard that is away.
-pub async fn by_key(
-    op: &Operation,
-    domain: &Domain,
-    key: &str,
-) -> Result<Option<Group>, DomainError> {
-    let (_, all) = all(op, domain, i64::MAX).await?;
+pub async fn by_key(op: &Operation, key: &str) -> Result<Option<Group>, DomainError> {
+    let (_, all) = all(op, i64::MAX).await?;
     Ok(all.into_iter().find(|group| group.key == key))
 }
 
 /// All groups of the notifications up to `newest`, and which is the newest that there is.
-async fn all(
-    op: &Operation,
-    domain: &Domain,
-    newest: i64,
-) -> Result<(i64, Vec<Group>), DomainError> {
+async fn all(op: &Operation, newest: i64) -> Result<(i64, Vec<Group>), DomainError> {
     let below = newest.saturating_add(1);
-    let found = gather(op, domain, Search { below, unread: false, wanted: GROUPED }).await?;
+    let found = gather(op, Search { below, unread: false, wanted: GROUPED }).await?;
     let mut rows = found.rows;
     rows.truncate(GROUPED);
     // Of the first page; the others are of what there was then.
@@ -168,9 +159,9 @@ async fn all(
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; a shard that is away.
-pub async fn unread(op: &Operation, domain: &Domain) -> Result<usize, DomainError> {
+pub async fn unread(op: &Operation) -> Result<usize, DomainError> {
     let search = Search { below: i64::MAX, unread: true, wanted: COUNTED };
-    Ok(gather(op, domain, search).await?.rows.len().min(COUNTED))
+    Ok(gather(op, search).await?.rows.len().min(COUNTED))
 }
 
 #[cfg(test)]

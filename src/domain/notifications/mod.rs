@@ -4,6 +4,7 @@ pub mod groups;
 pub mod settings;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::ids::{CommentId, Id, NotificationId, PostId, UserId};
 use crate::read_models::notifications as model;
-use crate::stores::postgres::{Connection, ReadSession, notification_settings};
+use crate::stores::postgres::{Connection, notification_settings};
 use crate::stores::redis::pubsub::{Wakes, Watcher};
 
 use self::settings::Settings;
@@ -35,16 +36,15 @@ const LOOK: Duration = Duration::from_secs(30);
 /// see: whom somebody private mentions is not notified.
 async fn shown(
     op: &Operation,
-    domain: &Domain,
     settings: &Settings,
     mut rows: Vec<Notification>,
 ) -> Result<Vec<Notification>, DomainError> {
-    let relations = relations::of_viewer(op, domain).await?;
+    let relations = relations::of_viewer(op).await?;
     rows.retain(|row| settings.wants(&relations, row));
-    let rows = about_visible(op, domain, rows).await?;
+    let rows = about_visible(op, rows).await?;
     let actors =
         rows.iter().filter(|row| row.actor_id != 0).map(|row| UserId::from_i64(row.actor_id));
-    let visible = policy::passing(op, domain, actors, policy::voice_is_visible).await?;
+    let visible = policy::passing(op, actors, policy::voice_is_visible).await?;
     Ok(rows
         .into_iter()
         .filter(|row| row.actor_id == 0 || visible.contains(&UserId::from_i64(row.actor_id)))
@@ -54,7 +54,6 @@ async fn shown(
 /// Leaves out mentions, answers and quotes in texts that are deleted, or not for the viewer.
 async fn about_visible(
     op: &Operation,
-    domain: &Domain,
     rows: Vec<Notification>,
 ) -> Result<Vec<Notification>, DomainError> {
     let subjects = |kinds: [Kind; 2]| {
@@ -68,8 +67,8 @@ async fn about_visible(
         return Ok(rows);
     }
     let (posts, comments) = futures_util::future::try_join(
-        posts::get_many(op, domain, &in_posts),
-        comments::get_many(op, domain, &in_comments),
+        posts::get_many(op, &in_posts),
+        comments::get_many(op, &in_comments),
     )
     .await?;
     let is_shown = |row: &Notification| match row.kind {
@@ -107,9 +106,9 @@ struct Gathered {
 
 /// Goes down the viewer's notifications until as many are found as are wanted, past any number that
 /// are hidden, at most [`ROUNDS`] statements with [`SCANNED`] rows each.
-async fn gather(op: &Operation, domain: &Domain, search: Search) -> Result<Gathered, DomainError> {
+async fn gather(op: &Operation, search: Search) -> Result<Gathered, DomainError> {
     let user = op.require_viewer()?.user_id;
-    let shard = domain.cluster.shard_of_id(user);
+    let shard = op.domain.cluster.shard_of_id(user);
     let mut known: Option<Settings> = None;
     let mut found = Gathered::default();
     let mut below = search.below;
@@ -117,16 +116,17 @@ async fn gather(op: &Operation, domain: &Domain, search: Search) -> Result<Gathe
     let mut scan = limit.saturating_mul(2).clamp(FIRST_SCANNED, SCANNED);
     for _ in 0..ROUNDS {
         let held = known.clone();
-        let (settings, part) = domain
+        let (settings, part) = op
+            .domain
             .cluster
             .read(&op.reads, shard, async |connection: &mut Connection| {
                 let settings = match held.clone() {
                     Some(settings) => settings,
-                    None => notification_settings::get(connection, user.as_i64()).await?,
+                    None => notification_settings::get(connection, user).await?,
                 };
                 let above = if search.unread { settings.read_up_to } else { 0 };
                 let wanted = model::Wanted {
-                    user: user.as_i64(),
+                    user,
                     muted: &settings.muted,
                     only_followed: &settings.only_followed,
                     scan,
@@ -136,7 +136,7 @@ async fn gather(op: &Operation, domain: &Domain, search: Search) -> Result<Gathe
                 Ok((settings, part))
             })
             .await?;
-        found.rows.extend(shown(op, domain, &settings, part.rows).await?);
+        found.rows.extend(shown(op, &settings, part.rows).await?);
         known = Some(settings);
         found.more = part.more;
         found.end = part.end.or(found.end);
@@ -151,17 +151,16 @@ async fn gather(op: &Operation, domain: &Domain, search: Search) -> Result<Gathe
 }
 
 /// The viewer's notifications, newest first; cursor = notification id. A page is full unless the
-/// list ends, or [`gather`] has come to its bound: then the end is where to go on.
+/// list ends, or `gather` has come to its bound: then the end is where to go on.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; a shard that is away.
 pub async fn of_viewer(
     op: &Operation,
-    domain: &Domain,
     page: PageRequest,
 ) -> Result<Page<Notification>, DomainError> {
     let below = page.after.unwrap_or(i64::MAX);
-    let found = gather(op, domain, Search { below, unread: false, wanted: page.first + 1 }).await?;
+    let found = gather(op, Search { below, unread: false, wanted: page.first + 1 }).await?;
     let rows: Vec<_> = found.rows.into_iter().map(|row| (row.id.as_i64(), row)).collect();
     let page = Page::from_rows(rows, page.first);
     if page.has_next {
@@ -176,17 +175,17 @@ pub async fn of_viewer(
 /// A shard that is away.
 pub async fn get_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[NotificationId],
 ) -> Result<HashMap<NotificationId, Notification>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashMap::new()) };
-    let user = viewer.user_id.as_i64();
-    let rows = domain
+    let user = viewer.user_id;
+    let rows = op
+        .domain
         .cluster
         .scatter_ids(
             &op.reads,
             ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| {
+            async |connection: &mut Connection, ids: &[_]| {
                 model::get_many(connection, user, ids).await
             },
         )
@@ -194,11 +193,7 @@ pub async fn get_many(
         .complete()?;
     let own = rows.into_iter().flatten().collect();
     // Asked for by its id, one is shown whether its kind is wanted or not.
-    Ok(shown(op, domain, &Settings::default(), own)
-        .await?
-        .into_iter()
-        .map(|row| (row.id, row))
-        .collect())
+    Ok(shown(op, &Settings::default(), own).await?.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// Watches the viewer's notifications.
@@ -213,7 +208,7 @@ pub struct NotificationWatch {
 
 impl NotificationWatch {
     /// Begins after a notification, or now.
-    pub async fn begin(domain: &Domain, viewer: Viewer, after: Option<i64>) -> Self {
+    pub async fn begin(domain: &Arc<Domain>, viewer: Viewer, after: Option<i64>) -> Self {
         let mut watcher = domain.redis.watch(viewer.user_id).await;
         let seen = watcher.seen();
         Self { viewer, watcher, seen, last: after, found: std::collections::VecDeque::new() }
@@ -222,15 +217,15 @@ impl NotificationWatch {
     /// The next one; waits for it.
     pub async fn next(
         &mut self,
-        mut op: impl FnMut() -> std::sync::Arc<Operation> + Send,
-        domain: &Domain,
+        mut op: impl FnMut() -> Arc<Operation> + Send,
+        domain: &Arc<Domain>,
     ) -> Notification {
         loop {
             if let Some(found) = self.found.pop_front() {
                 return found;
             }
             let turn = domain.redis.turn().await;
-            let looked = self.look(&op(), domain).await;
+            let looked = self.look(&op()).await;
             drop(turn);
             match looked {
                 Ok(true) => {}
@@ -252,17 +247,18 @@ impl NotificationWatch {
     }
 
     /// Whether there was anything new.
-    async fn look(&mut self, op: &Operation, domain: &Domain) -> Result<bool, DomainError> {
-        let (user, last) = (self.viewer.user_id.as_i64(), self.last);
-        let primary = ReadSession::primary(domain.cluster.len());
+    async fn look(&mut self, op: &Operation) -> Result<bool, DomainError> {
+        let (user, last) = (self.viewer.user_id, self.last);
+        let primary = op.primary();
         // Which kinds are wanted is applied below: most looks find nothing.
         let wanted =
             model::Wanted { user, muted: &[], only_followed: &[], scan: CHUNK, limit: CHUNK };
-        let (part, settings) = domain
+        let (part, settings) = op
+            .domain
             .cluster
             .read(
                 &primary,
-                domain.cluster.shard_of_id(self.viewer.user_id),
+                op.domain.cluster.shard_of_id(self.viewer.user_id),
                 async |connection: &mut Connection| {
                     let part = match last {
                         Some(last) => model::since(connection, wanted, last).await?,
@@ -286,9 +282,9 @@ impl NotificationWatch {
             return Ok(false);
         }
         let Some(end) = part.end else { return Ok(false) };
-        self.found.extend(shown(op, domain, &settings, part.rows).await?);
+        self.found.extend(shown(op, &settings, part.rows).await?);
         self.last = Some(end);
-        live::seen(domain, self.viewer).await;
+        live::seen(&op.domain, self.viewer).await;
         Ok(true)
     }
 }

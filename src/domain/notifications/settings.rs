@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Notification;
 use crate::domain::relations::Relations;
-use crate::domain::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
+use crate::domain::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
 use crate::ids::{Id, NotificationId, UserId};
 use crate::stores::postgres::{Connection, notification_settings as store};
 
@@ -70,13 +70,16 @@ impl Settings {
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is away.
-pub async fn of_viewer(op: &Operation, domain: &Domain) -> Result<Settings, DomainError> {
+pub async fn of_viewer(op: &Operation) -> Result<Settings, DomainError> {
     let user = op.require_viewer()?.user_id;
-    Ok(domain
+    Ok(op
+        .domain
         .cluster
-        .read(&op.reads, domain.cluster.shard_of_id(user), async |connection: &mut Connection| {
-            store::get(connection, user.as_i64()).await
-        })
+        .read(
+            &op.reads,
+            op.domain.cluster.shard_of_id(user),
+            async |connection: &mut Connection| store::get(connection, user).await,
+        )
         .await?)
 }
 
@@ -84,26 +87,21 @@ pub async fn of_viewer(op: &Operation, domain: &Domain) -> Result<Settings, Doma
 ///
 /// # Errors
 /// Not one of the viewer's; the viewer's shard is away.
-pub async fn mark_read(
-    op: &Operation,
-    domain: &Domain,
-    up_to: NotificationId,
-) -> Result<(), DomainError> {
+pub async fn mark_read(op: &Operation, up_to: NotificationId) -> Result<(), DomainError> {
     let user = op.require_viewer()?.user_id;
     // Notifications are in their user's bucket.
     let can_be_theirs = up_to.bucket() == user.bucket();
     mutate(
         op,
-        domain,
         Mutation {
             name: "notificationsMarkRead",
             user,
-            shard: domain.cluster.shard_of_id(user),
+            shard: op.domain.cluster.shard_of_id(user),
             input: &up_to,
         },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
-            if can_be_theirs && store::mark_read(tx, user.as_i64(), up_to.as_i64()).await? {
+            if can_be_theirs && store::mark_read(tx, user, up_to).await? {
                 return Ok(());
             }
             Err(DomainError::rejected(
@@ -120,26 +118,21 @@ pub async fn mark_read(
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn choose(
-    op: &Operation,
-    domain: &Domain,
-    choices: Vec<(String, Wanted)>,
-) -> Result<(), DomainError> {
+pub async fn choose(op: &Operation, choices: Vec<(String, Wanted)>) -> Result<(), DomainError> {
     let user = op.require_viewer()?.user_id;
     mutate(
         op,
-        domain,
         Mutation {
             name: "notificationPreferencesUpdate",
             user,
-            shard: domain.cluster.shard_of_id(user),
+            shard: op.domain.cluster.shard_of_id(user),
             input: &choices,
         },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
-            let settings = store::lock(tx, user.as_i64()).await?.with(&choices);
+            let settings = store::lock(tx, user).await?.with(&choices);
             let Settings { muted, only_followed, .. } = &settings;
-            Ok(store::choose(tx, user.as_i64(), muted, only_followed).await?)
+            Ok(store::choose(tx, user, muted, only_followed).await?)
         },
     )
     .await

@@ -3,8 +3,8 @@
 //! runs again for it.
 
 use super::{OrderStatus, REFUND_WITHIN, in_time};
-use crate::domain::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
-use crate::ids::{Id, OrderId};
+use crate::domain::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
+use crate::ids::OrderId;
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
 use crate::stores::postgres::orders as store;
@@ -14,8 +14,8 @@ use crate::stores::postgres::orders as store;
 ///
 /// # Errors
 /// Not there, past cancelling; the order's shard is away.
-pub async fn cancel(op: &Operation, domain: &Domain, id: OrderId) -> Result<OrderId, DomainError> {
-    change(op, domain, id, "orderCancel", OrderStatus::Cancelled, &[OrderStatus::Cancelled]).await
+pub async fn cancel(op: &Operation, id: OrderId) -> Result<OrderId, DomainError> {
+    change(op, id, "orderCancel", OrderStatus::Cancelled, &[OrderStatus::Cancelled]).await
 }
 
 /// The viewer gives a confirmed order back within a fortnight of placing it; given back already is
@@ -23,10 +23,9 @@ pub async fn cancel(op: &Operation, domain: &Domain, id: OrderId) -> Result<Orde
 ///
 /// # Errors
 /// Not there, not confirmed, too late; the order's shard is away.
-pub async fn refund(op: &Operation, domain: &Domain, id: OrderId) -> Result<OrderId, DomainError> {
+pub async fn refund(op: &Operation, id: OrderId) -> Result<OrderId, DomainError> {
     change(
         op,
-        domain,
         id,
         "orderRefund",
         OrderStatus::Refunding,
@@ -39,21 +38,19 @@ pub async fn refund(op: &Operation, domain: &Domain, id: OrderId) -> Result<Orde
 /// saga do the rest.
 async fn change(
     op: &Operation,
-    domain: &Domain,
     id: OrderId,
     name: &'static str,
     to: OrderStatus,
     done: &[OrderStatus],
 ) -> Result<OrderId, DomainError> {
     let buyer = op.require_viewer()?.user_id;
-    let shard = domain.cluster.shard_of_id(id);
+    let shard = op.domain.cluster.shard_of_id(id);
     mutate(
         op,
-        domain,
         Mutation { name, user: buyer, shard, input: &id },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
-            let order = store::lock(tx, id.as_i64()).await?;
+            let order = store::lock(tx, id).await?;
             let Some(order) = order.filter(|order| order.buyer_id == buyer) else {
                 return Err(DomainError::rejected(
                     UserErrorCode::NotFound,
@@ -76,7 +73,7 @@ async fn change(
                 return Err(refused(format!("the money can be had back for {days} days")));
             }
             let version = order.version + 1;
-            store::set_status(tx, id.as_i64(), to.name(), None, version).await?;
+            store::set_status(tx, id, to.name(), None, version).await?;
             let status = to.name().to_owned();
             let event = Event::OrderStatusChanged { order_id: id, buyer_id: buyer, status };
             tx.emit(event, version);

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::products::Money;
-use super::{Domain, DomainError, Operation, Page, PageRequest};
+use super::{DomainError, Operation, Page, PageRequest};
 use crate::ids::{Id, OrderId, ProductId, UserId};
 use crate::stores::postgres::Connection;
 use crate::stores::postgres::orders::{self as store, OrderLineRow};
@@ -116,16 +116,16 @@ fn orders_of(rows: Vec<OrderLineRow>) -> Result<Vec<Order>, DomainError> {
 /// A shard that is away.
 pub async fn get_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[OrderId],
 ) -> Result<HashMap<OrderId, Order>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashMap::new()) };
-    let rows = domain
+    let rows = op
+        .domain
         .cluster
         .scatter_ids(
             &op.reads,
             ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await,
+            async |connection: &mut Connection, ids: &[_]| store::get_many(connection, ids).await,
         )
         .await
         .complete()?;
@@ -141,19 +141,16 @@ pub async fn get_many(
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn of_viewer(
-    op: &Operation,
-    domain: &Domain,
-    page: PageRequest,
-) -> Result<Page<Order>, DomainError> {
+pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<Order>, DomainError> {
     let buyer = op.require_viewer()?.user_id;
     let below = page.after.unwrap_or(i64::MAX);
     let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
-    let shard = domain.cluster.shard_of_id(buyer);
-    let rows = domain
+    let shard = op.domain.cluster.shard_of_id(buyer);
+    let rows = op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::of_buyer(connection, buyer.as_i64(), below, limit).await
+            store::of_buyer(connection, buyer, below, limit).await
         })
         .await?;
     let orders = orders_of(rows)?;
@@ -170,16 +167,16 @@ pub async fn of_viewer(
 /// A shard that is away.
 pub async fn history_of_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[OrderId],
 ) -> Result<HashMap<OrderId, Vec<OrderChange>>, DomainError> {
-    let own: Vec<OrderId> = get_many(op, domain, ids).await?.into_keys().collect();
-    let rows = domain
+    let own: Vec<OrderId> = get_many(op, ids).await?.into_keys().collect();
+    let rows = op
+        .domain
         .cluster
         .scatter_ids(
             &op.reads,
             own.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| store::changes(connection, ids).await,
+            async |connection: &mut Connection, ids: &[_]| store::changes(connection, ids).await,
         )
         .await
         .complete()?;

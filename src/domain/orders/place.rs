@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::process;
 use crate::domain::products::{self, Money, Product};
-use crate::domain::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
+use crate::domain::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
 use crate::ids::{Id, OrderId, ProductId};
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
@@ -24,35 +24,30 @@ pub const MAX_QUANTITY: i32 = 1_000;
 /// # Errors
 /// No, too many or too large lines, products that do not exist, are the viewer's own or are not in
 /// one currency; a shard that is away.
-pub async fn place(
-    op: &Operation,
-    domain: &Domain,
-    lines: &[(ProductId, i32)],
-) -> Result<OrderId, DomainError> {
+pub async fn place(op: &Operation, lines: &[(ProductId, i32)]) -> Result<OrderId, DomainError> {
     let buyer = op.require_viewer()?.user_id;
     let quantities = added_up(lines)?;
-    let in_request = domain.orders.saga_in_request;
+    let in_request = op.domain.orders.saga_in_request;
     let id = mutate(
         op,
-        domain,
         Mutation {
             name: "orderPlace",
             user: buyer,
-            shard: domain.cluster.shard_of_id(buyer),
+            shard: op.domain.cluster.shard_of_id(buyer),
             input: &quantities.iter().collect::<Vec<_>>(),
         },
         async {
             let ids: Vec<ProductId> = quantities.keys().copied().collect();
-            let products = products::current(op, domain, &ids).await?;
+            let products = products::current(op, &ids).await?;
             if products.values().any(|product| product.seller_id == buyer) {
                 return Err(invalid("nobody can buy from themselves".to_owned()));
             }
             priced(&quantities, |id| products.get(&id))
         },
         async |tx: &mut Tx, (rows, total): Priced| {
-            let (user, currency) = (buyer.as_i64(), &total.currency);
+            let (user, currency) = (buyer, &total.currency);
             let id = store::insert(tx, buyer.bucket(), user, total.amount, currency).await?;
-            store::insert_lines(tx, id.as_i64(), &rows).await?;
+            store::insert_lines(tx, id, &rows).await?;
             tx.emit(Event::OrderPlaced { order_id: id, buyer_id: buyer }, 1);
             if !in_request {
                 tx.enqueue(Job::OrderProcess { order_id: id }, format!("order:{id}/process"));
@@ -62,12 +57,10 @@ pub async fn place(
     )
     .await?;
     if in_request {
-        let mut saga = Operation::internal(
-            domain.cluster.len(),
-            op.deadline.saturating_duration_since(Instant::now()),
-        );
+        let mut saga =
+            Operation::internal(&op.domain, op.deadline.saturating_duration_since(Instant::now()));
         saga.traceparent.clone_from(&op.traceparent);
-        process(&saga, domain, id).await?;
+        process(&saga, id).await?;
     }
     Ok(id)
 }
@@ -109,7 +102,7 @@ fn priced<'a>(
             ));
         };
         rows.push(store::NewLine {
-            product: id.as_i64(),
+            product: *id,
             quantity: *quantity,
             amount: product.price.amount,
             title: product.title.clone(),

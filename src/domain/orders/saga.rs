@@ -12,8 +12,8 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::payments::PaymentOutcome;
 use crate::domain::products::{Money, Product};
-use crate::domain::{Domain, DomainError, Operation, Tx, write};
-use crate::ids::{Id, OrderId, ProductId};
+use crate::domain::{DomainError, Operation, Tx, write};
+use crate::ids::{OrderId, ProductId};
 use crate::protocol::events::Event;
 use crate::stores::StoreError;
 use crate::stores::postgres::{
@@ -26,59 +26,55 @@ use super::{Order, OrderLine, OrderStatus, orders_of};
 ///
 /// # Errors
 /// A shard or the payment provider is away: run it again.
-pub async fn process(op: &Operation, domain: &Domain, id: OrderId) -> Result<(), DomainError> {
-    let Some(order) = load(op, domain, id).await? else {
+pub async fn process(op: &Operation, id: OrderId) -> Result<(), DomainError> {
+    let Some(order) = load(op, id).await? else {
         return Err(DomainError::Internal(format!("there is no order {id}")));
     };
     let mut status = order.status;
     if status == OrderStatus::Pending {
-        status = match reserve_all(op, domain, &order).await? {
-            true => move_to(op, domain, &order, OrderStatus::Reserved, None, None).await?,
-            false => {
-                move_to(op, domain, &order, OrderStatus::Rejected, Some("OUT_OF_STOCK"), None)
-                    .await?
-            }
+        status = match reserve_all(op, &order).await? {
+            true => move_to(op, &order, OrderStatus::Reserved, None, None).await?,
+            false => move_to(op, &order, OrderStatus::Rejected, Some("OUT_OF_STOCK"), None).await?,
         };
     }
     if status == OrderStatus::Reserved {
-        let outcome = domain.payments.capture(id, &order.total).await;
+        let outcome = op.domain.payments.capture(id, &order.total).await;
         status = match outcome.map_err(|reason| StoreError::unavailable("payments", reason))? {
             PaymentOutcome::Captured(reference) => {
-                move_to(op, domain, &order, OrderStatus::Paid, None, Some(&reference)).await?
+                move_to(op, &order, OrderStatus::Paid, None, Some(&reference)).await?
             }
             PaymentOutcome::Declined(_) => {
-                move_to(op, domain, &order, OrderStatus::Rejected, Some("PAYMENT_DECLINED"), None)
-                    .await?
+                move_to(op, &order, OrderStatus::Rejected, Some("PAYMENT_DECLINED"), None).await?
             }
         };
     }
     match status {
         OrderStatus::Paid => {
             for line in &order.lines {
-                sell(op, domain, &order, line).await?;
+                sell(op, &order, line).await?;
             }
-            move_to(op, domain, &order, OrderStatus::Confirmed, None, None).await?;
+            move_to(op, &order, OrderStatus::Confirmed, None, None).await?;
             Ok(())
         }
         OrderStatus::Rejected | OrderStatus::Cancelled => {
             for line in &order.lines {
-                release(op, domain, &order, line).await?;
+                release(op, &order, line).await?;
             }
             // After the stock, which others wait for. Nothing says whether money was taken, so the
             // provider, who knows, is always asked.
             if status == OrderStatus::Cancelled {
-                let refund = domain.payments.refund(id, &order.total).await;
+                let refund = op.domain.payments.refund(id, &order.total).await;
                 refund.map_err(|reason| StoreError::unavailable("payments", reason))?;
             }
             Ok(())
         }
         OrderStatus::Refunding => {
             for line in &order.lines {
-                take_back(op, domain, &order, line).await?;
+                take_back(op, &order, line).await?;
             }
-            let refund = domain.payments.refund(id, &order.total).await;
+            let refund = op.domain.payments.refund(id, &order.total).await;
             refund.map_err(|reason| StoreError::unavailable("payments", reason))?;
-            move_to(op, domain, &order, OrderStatus::Refunded, None, None).await?;
+            move_to(op, &order, OrderStatus::Refunded, None, None).await?;
             Ok(())
         }
         OrderStatus::Pending
@@ -88,10 +84,11 @@ pub async fn process(op: &Operation, domain: &Domain, id: OrderId) -> Result<(),
     }
 }
 
-async fn load(op: &Operation, domain: &Domain, id: OrderId) -> Result<Option<Order>, DomainError> {
-    let raw = [id.as_i64()];
-    let shard = domain.cluster.shard_of_id(id);
-    let rows = domain
+async fn load(op: &Operation, id: OrderId) -> Result<Option<Order>, DomainError> {
+    let raw = [id];
+    let shard = op.domain.cluster.shard_of_id(id);
+    let rows = op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
             store::get_many(connection, &raw).await
@@ -104,15 +101,14 @@ async fn load(op: &Operation, domain: &Domain, id: OrderId) -> Result<Option<Ord
 /// afterwards. A payment is written down with PAID.
 async fn move_to(
     op: &Operation,
-    domain: &Domain,
     order: &Order,
     to: OrderStatus,
     reason: Option<&str>,
     payment: Option<&str>,
 ) -> Result<OrderStatus, DomainError> {
-    let (id, shard) = (order.id, domain.cluster.shard_of_id(order.id));
-    write(op, domain, shard, async |tx: &mut Tx| {
-        let locked = store::lock(tx, id.as_i64()).await?;
+    let (id, shard) = (order.id, op.domain.cluster.shard_of_id(order.id));
+    write(op, shard, async |tx: &mut Tx| {
+        let locked = store::lock(tx, id).await?;
         let locked = locked.ok_or_else(|| DomainError::Internal(format!("order {id} has gone")))?;
         let Some(from) = OrderStatus::from_name(&locked.status) else {
             let status = &locked.status;
@@ -124,13 +120,13 @@ async fn move_to(
             return Ok(from);
         }
         let version = locked.version + 1;
-        store::set_status(tx, id.as_i64(), to.name(), reason, version).await?;
+        store::set_status(tx, id, to.name(), reason, version).await?;
         if let Some(reference) = payment {
             let Money { amount, currency } = &order.total;
-            store::insert_payment(tx, id.as_i64(), *amount, currency, reference).await?;
+            store::insert_payment(tx, id, *amount, currency, reference).await?;
         }
         if to == OrderStatus::Refunded {
-            store::refund_payment(tx, id.as_i64()).await?;
+            store::refund_payment(tx, id).await?;
         }
         let (buyer_id, status) = (order.buyer_id, to.name().to_owned());
         tx.emit(Event::OrderStatusChanged { order_id: id, buyer_id, status }, version);
@@ -140,9 +136,9 @@ async fn move_to(
 }
 
 /// Holds stock for every line, in product order; false at the first that there is not enough of.
-async fn reserve_all(op: &Operation, domain: &Domain, order: &Order) -> Result<bool, DomainError> {
+async fn reserve_all(op: &Operation, order: &Order) -> Result<bool, DomainError> {
     for line in &order.lines {
-        if !reserve(op, domain, order, line).await? {
+        if !reserve(op, order, line).await? {
             return Ok(false);
         }
     }
@@ -153,45 +149,23 @@ fn amount_of(line: &OrderLine) -> i64 {
     line.unit_amount.saturating_mul(i64::from(line.quantity))
 }
 
-async fn reserve(
-    op: &Operation,
-    domain: &Domain,
-    order: &Order,
-    line: &OrderLine,
-) -> Result<bool, DomainError> {
-    let (order_id, product) = (order.id.as_i64(), line.product_id);
-    let shard = domain.cluster.shard_of_id(product);
-    let committed = write(op, domain, shard, async |tx: &mut Tx| {
-        let (id, amount) = (product.as_i64(), amount_of(line));
-        // The stock is taken first: its row lock orders everybody who wants this product.
-        let Some(left) = product_rows::change_stock(tx, id, -line.quantity).await? else {
-            // An earlier run may have taken the last pieces for this very order; if not, it gets
-            // none, now and for ever.
-            reservations::refuse(tx, order_id, id, line.quantity, amount).await?;
-            return Ok(reservations::status(tx, order_id, id).await? != "RELEASED");
-        };
-        if !reservations::hold(tx, order_id, id, line.quantity, amount).await? {
-            let held = StoreError::Constraint("reserved already".to_owned());
-            return Err(DomainError::Store(held));
+/// Holds a line's stock for the order; false when there is not enough, now and for ever.
+async fn reserve(op: &Operation, order: &Order, line: &OrderLine) -> Result<bool, DomainError> {
+    let (order_id, product) = (order.id, line.product_id);
+    let shard = op.domain.cluster.shard_of_id(product);
+    write(op, shard, async |tx: &mut Tx| {
+        // The reservation first: an earlier run may have made it, in whatever state it is now.
+        if !reservations::hold(tx, order_id, product, line.quantity, amount_of(line)).await? {
+            return Ok(!reservations::is_released(tx, order_id, product).await?);
         }
+        let Some(left) = product_rows::change_stock(tx, product, -line.quantity).await? else {
+            reservations::release(tx, order_id, product).await?;
+            return Ok(false);
+        };
         stock_changed(tx, product, left);
         Ok(true)
     })
-    .await;
-    match committed {
-        // Reserved by an earlier run, in whatever state that is now: nothing was taken a second
-        // time.
-        Err(DomainError::Store(StoreError::Constraint(_))) => {
-            let status = domain
-                .cluster
-                .read(&op.reads, shard, async |connection: &mut Connection| {
-                    reservations::status(connection, order_id, product.as_i64()).await
-                })
-                .await?;
-            Ok(status != "RELEASED")
-        }
-        committed => committed,
-    }
+    .await
 }
 
 /// Publishes a product's new stock.
@@ -200,16 +174,11 @@ fn stock_changed(tx: &mut Tx, product: ProductId, left: product_rows::StockRow) 
     tx.invalidate::<Product>(product, left.version);
 }
 
-async fn release(
-    op: &Operation,
-    domain: &Domain,
-    order: &Order,
-    line: &OrderLine,
-) -> Result<(), DomainError> {
-    let (order_id, product) = (order.id.as_i64(), line.product_id);
-    let shard = domain.cluster.shard_of_id(product);
-    write(op, domain, shard, async |tx: &mut Tx| {
-        let id = product.as_i64();
+async fn release(op: &Operation, order: &Order, line: &OrderLine) -> Result<(), DomainError> {
+    let (order_id, product) = (order.id, line.product_id);
+    let shard = op.domain.cluster.shard_of_id(product);
+    write(op, shard, async |tx: &mut Tx| {
+        let id = product;
         let Some(held) = reservations::release(tx, order_id, id).await? else {
             // Whoever is still about to reserve for this order must find that it has ended.
             reservations::refuse(tx, order_id, id, line.quantity, amount_of(line)).await?;
@@ -228,21 +197,16 @@ async fn changed(
     product: ProductId,
     by: i32,
 ) -> Result<product_rows::StockRow, DomainError> {
-    let left = product_rows::change_stock(tx, product.as_i64(), by).await?;
+    let left = product_rows::change_stock(tx, product, by).await?;
     left.ok_or_else(|| DomainError::Internal(format!("product {product} has gone")))
 }
 
-async fn sell(
-    op: &Operation,
-    domain: &Domain,
-    order: &Order,
-    line: &OrderLine,
-) -> Result<(), DomainError> {
+async fn sell(op: &Operation, order: &Order, line: &OrderLine) -> Result<(), DomainError> {
     let (order_id, product_id) = (order.id, line.product_id);
-    let shard = domain.cluster.shard_of_id(product_id);
-    write(op, domain, shard, async |tx: &mut Tx| {
+    let shard = op.domain.cluster.shard_of_id(product_id);
+    write(op, shard, async |tx: &mut Tx| {
         let (now, minute) = (tx.now(), minute_of(tx.now()));
-        let sold = reservations::sell(tx, order_id.as_i64(), product_id.as_i64(), now).await?;
+        let sold = reservations::sell(tx, order_id, product_id, now).await?;
         let Some(sold) = sold else { return Ok(()) };
         let version = changed(tx, product_id, 0).await?.version;
         let (quantity, amount) = (sold.quantity, sold.amount);
@@ -254,16 +218,11 @@ async fn sell(
 }
 
 /// Puts sold pieces back, once.
-async fn take_back(
-    op: &Operation,
-    domain: &Domain,
-    order: &Order,
-    line: &OrderLine,
-) -> Result<(), DomainError> {
+async fn take_back(op: &Operation, order: &Order, line: &OrderLine) -> Result<(), DomainError> {
     let (order_id, product_id) = (order.id, line.product_id);
-    let shard = domain.cluster.shard_of_id(product_id);
-    write(op, domain, shard, async |tx: &mut Tx| {
-        let returned = reservations::take_back(tx, order_id.as_i64(), product_id.as_i64()).await?;
+    let shard = op.domain.cluster.shard_of_id(product_id);
+    write(op, shard, async |tx: &mut Tx| {
+        let returned = reservations::take_back(tx, order_id, product_id).await?;
         let Some(returned) = returned else { return Ok(()) };
         let version = changed(tx, product_id, returned.quantity).await?.version;
         let (quantity, amount) = (returned.quantity, returned.amount);

@@ -1,5 +1,6 @@
 //! Watching one order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -30,7 +31,7 @@ impl OrderWatch {
     /// # Errors
     /// The order's shard is away.
     pub async fn begin(
-        domain: &Domain,
+        domain: &Arc<Domain>,
         viewer: Viewer,
         id: OrderId,
         told: Option<i64>,
@@ -42,13 +43,13 @@ impl OrderWatch {
     }
 
     /// As the primary has it.
-    async fn current(&self, domain: &Domain) -> Result<Option<Order>, DomainError> {
-        let op = Operation::fresh(domain.cluster.len(), Some(self.viewer), Duration::from_secs(2));
-        Ok(super::get_many(&op, domain, &[self.id]).await?.remove(&self.id))
+    async fn current(&self, domain: &Arc<Domain>) -> Result<Option<Order>, DomainError> {
+        let op = Operation::newest(domain, Some(self.viewer), Duration::from_secs(2));
+        Ok(super::get_many(&op, &[self.id]).await?.remove(&self.id))
     }
 
     /// The order when it has changed; `None` once it was told settled.
-    pub async fn next(&mut self, domain: &Domain) -> Option<Order> {
+    pub async fn next(&mut self, domain: &Arc<Domain>) -> Option<Order> {
         while !self.ended {
             let turn = domain.redis.turn().await;
             let current = self.current(domain).await;

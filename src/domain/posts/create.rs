@@ -9,8 +9,7 @@ use super::repost::shareable;
 use crate::domain::profile_counts::ProfileCounts;
 use crate::domain::references::{self, Entities};
 use crate::domain::{
-    Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, images, mutate,
-    products, text,
+    DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, images, mutate, products, text,
 };
 use crate::ids::{Id, ImageId, PostId, ProductId, UserId};
 use crate::protocol::events::Event;
@@ -44,20 +43,19 @@ struct Draft {
 /// # Errors
 /// A text out of bounds, a product that does not exist, images that cannot be shown, a post that
 /// may not be quoted; a shard that is away.
-pub async fn create(op: &Operation, domain: &Domain, new: NewPost) -> Result<Post, DomainError> {
+pub async fn create(op: &Operation, new: NewPost) -> Result<Post, DomainError> {
     let author = op.require_viewer()?.user_id;
     mutate(
         op,
-        domain,
         Mutation {
             name: "postCreate",
             user: author,
-            shard: domain.cluster.shard_of_id(author),
+            shard: op.domain.cluster.shard_of_id(author),
             input: &new,
         },
-        drafted(op, domain, &new),
+        drafted(op, &new),
         async |tx: &mut Tx, draft: Draft| {
-            let activity = user_rows::raise_activity(tx, author.as_i64())
+            let activity = user_rows::raise_activity(tx, author)
                 .await?
                 .ok_or(DomainError::Unauthenticated)?
                 .activity;
@@ -66,19 +64,19 @@ pub async fn create(op: &Operation, domain: &Domain, new: NewPost) -> Result<Pos
             let shown = images::take(tx, author, purpose, &new.image_ids, "imageIds").await?;
             let shown = (!shown.is_empty()).then(|| serde_json::json!(shown));
             let row = store::NewPost {
-                author: author.as_i64(),
+                author,
                 text: &draft.text,
-                product: new.product_id.map(Id::as_i64),
-                quoted: draft.quoted.map(Id::as_i64),
+                product: new.product_id,
+                quoted: draft.quoted,
                 entities: &draft.entities,
                 images: shown.as_ref(),
             };
             let post = store::insert(tx, author.bucket(), row).await?;
             let tags = draft.entities.hashtags();
             if !tags.is_empty() {
-                hashtag_rows::insert(tx, &tags, post.id.as_i64(), author.as_i64()).await?;
+                hashtag_rows::insert(tx, &tags, post.id, author).await?;
             }
-            tx.cache(domain.redis.fresh(post.id.as_i64(), &post));
+            tx.cache(op.domain.redis.fresh(post.id, &post));
             created(tx, post.id, author);
             let place = references::Place { author, post: post.id, comment: None };
             references::emit(tx, &draft.mentioned, place);
@@ -100,11 +98,11 @@ pub(super) fn created(tx: &mut Tx, post: PostId, author: UserId) {
 }
 
 /// Everything that is wrong with it is said at once.
-async fn drafted(op: &Operation, domain: &Domain, new: &NewPost) -> Result<Draft, DomainError> {
+async fn drafted(op: &Operation, new: &NewPost) -> Result<Draft, DomainError> {
     let checked = text::checked("text", &new.text, text::POST_TEXT);
     let mut errors: Vec<UserError> = checked.as_ref().err().cloned().into_iter().collect();
     if let Some(product) = new.product_id
-        && !product_exists(op, domain, product).await?
+        && !product_exists(op, product).await?
     {
         errors.push(UserError::field(
             UserErrorCode::NotFound,
@@ -113,7 +111,7 @@ async fn drafted(op: &Operation, domain: &Domain, new: &NewPost) -> Result<Draft
         ));
     }
     let quoted = match new.quoted_post_id {
-        Some(quoted) => shareable(op, domain, "quotedPostId", quoted).await.map(Some),
+        Some(quoted) => shareable(op, "quotedPostId", quoted).await.map(Some),
         None => Ok(None),
     };
     let quoted = match quoted {
@@ -125,9 +123,9 @@ async fn drafted(op: &Operation, domain: &Domain, new: &NewPost) -> Result<Draft
     };
     errors.extend(image_count(&new.image_ids).err());
     let text = checked.ok().filter(|_| errors.is_empty()).ok_or(DomainError::Rejected(errors))?;
-    let entities = references::of_text(op, domain, &text).await?;
+    let entities = references::of_text(op, &text).await?;
     let quoted_author = quoted.as_ref().map(|quoted| quoted.author_id);
-    let mentioned = references::to_tell(op, domain, &entities, quoted_author.as_slice()).await?;
+    let mentioned = references::to_tell(op, &entities, quoted_author.as_slice()).await?;
     let quoted = quoted.map(|quoted| quoted.id);
     Ok(Draft { text, entities, mentioned, quoted })
 }
@@ -144,13 +142,9 @@ fn image_count(ids: &[ImageId]) -> Result<(), UserError> {
 
 /// Products are never deleted, so one that a cache or a replica has is there; one that they lack
 /// may only be new, and the primary is asked.
-async fn product_exists(
-    op: &Operation,
-    domain: &Domain,
-    product: ProductId,
-) -> Result<bool, DomainError> {
-    if !products::get_many(op, domain, &[product]).await?.is_empty() {
+async fn product_exists(op: &Operation, product: ProductId) -> Result<bool, DomainError> {
+    if !products::get_many(op, &[product]).await?.is_empty() {
         return Ok(true);
     }
-    Ok(!products::current(op, domain, &[product]).await?.is_empty())
+    Ok(!products::current(op, &[product]).await?.is_empty())
 }

@@ -3,9 +3,9 @@
 use super::{DELETED, Post};
 use crate::domain::profile_counts::ProfileCounts;
 use crate::domain::{
-    Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, images, mutate, references,
+    DomainError, Mutation, Operation, Tx, UserErrorCode, images, mutate, references,
 };
-use crate::ids::{Id, PostId};
+use crate::ids::{ImageId, PostId};
 use crate::protocol::events::Event;
 use crate::protocol::jobs::Job;
 use crate::stores::postgres::{
@@ -17,20 +17,19 @@ use crate::stores::postgres::{
 ///
 /// # Errors
 /// Not there, or not the viewer's; the post's shard is away.
-pub async fn delete(op: &Operation, domain: &Domain, id: PostId) -> Result<PostId, DomainError> {
+pub async fn delete(op: &Operation, id: PostId) -> Result<PostId, DomainError> {
     let viewer = op.require_viewer()?.user_id;
     mutate(
         op,
-        domain,
         Mutation {
             name: "postDelete",
             user: viewer,
-            shard: domain.cluster.shard_of_id(id),
+            shard: op.domain.cluster.shard_of_id(id),
             input: &id,
         },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
-            let post = store::lock(tx, id.as_i64()).await?;
+            let post = store::lock(tx, id).await?;
             let Some(post) = post.filter(|post| post.author_id == viewer || !post.deleted) else {
                 return Err(DomainError::rejected(
                     UserErrorCode::NotFound,
@@ -48,7 +47,7 @@ pub async fn delete(op: &Operation, domain: &Domain, id: PostId) -> Result<PostI
             if post.deleted {
                 return Ok(id);
             }
-            let activity = user_rows::raise_activity(tx, viewer.as_i64())
+            let activity = user_rows::raise_activity(tx, viewer)
                 .await?
                 .ok_or(DomainError::Unauthenticated)?
                 .activity;
@@ -68,22 +67,22 @@ pub(super) async fn remove(
     post: &store::Locked,
 ) -> Result<(), DomainError> {
     let author_id = post.author_id;
-    store::raise(tx, id.as_i64(), post.version + 1, true).await?;
+    store::raise(tx, id, post.version + 1, true).await?;
     tx.invalidate::<Post>(id, DELETED);
     let tags = post.entities.as_ref().map(references::Entities::hashtags).unwrap_or_default();
     if !tags.is_empty() {
-        hashtag_rows::delete(tx, &tags, id.as_i64()).await?;
+        hashtag_rows::delete(tx, &tags, id).await?;
     }
     tx.emit(Event::PostDeleted { post_id: id, author_id }, post.version + 1);
     if let Some(original_id) = post.repost_of {
-        repost_rows::delete(tx, author_id.as_i64(), original_id.as_i64()).await?;
+        repost_rows::delete(tx, author_id, original_id).await?;
         tx.emit(Event::PostUnreposted { repost_id: id, author_id, original_id }, 2);
     }
     if let Some(quoted_id) = post.quoted_post_id {
         tx.emit(Event::PostUnquoted { quote_id: id, author_id, quoted_id }, 2);
     }
     if let Some(shown) = &post.images {
-        let ids: Vec<i64> = shown.0.iter().map(|image| image.id.as_i64()).collect();
+        let ids: Vec<ImageId> = shown.0.iter().map(|image| image.id).collect();
         image_rows::forget(tx, &ids).await?;
         let job = Job::ImageDelete { names: images::files_of(&shown.0) };
         tx.enqueue(job, format!("post:{id}/images"));

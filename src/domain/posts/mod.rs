@@ -8,6 +8,7 @@ mod repost;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::PostId;
 use crate::stores::redis::cache::Cached;
 
 pub use crate::stores::postgres::posts::Post;
@@ -19,6 +20,7 @@ pub use repost::{Reposted, ShareCounts, repost, share_counts_many, unrepost, vie
 
 /// A post never changes but by being deleted.
 impl Cached for Post {
+    type Key = PostId;
     const KIND: &'static str = "post";
     const LOCAL: bool = true;
     fn version(&self) -> i64 {
@@ -41,6 +43,7 @@ pub struct PostCounts {
 }
 
 impl Cached for PostCounts {
+    type Key = PostId;
     const KIND: &'static str = "post_counts";
     const LOCAL: bool = true;
     fn version(&self) -> i64 {

@@ -4,20 +4,16 @@ use std::collections::HashMap;
 
 use super::{Post, PostCounts};
 use crate::domain::cached::{self, Load};
-use crate::domain::{
-    Domain, DomainError, Fill, Operation, Page, PageRequest, UserErrorCode, policy,
-};
+use crate::domain::{DomainError, Fill, Operation, Page, PageRequest, UserErrorCode, policy};
 use crate::ids::{Id, PostId, UserId};
 use crate::read_models::post_counts;
 use crate::stores::StoreError;
 use crate::stores::postgres::{Connection, posts as store};
 
 impl Load for Post {
-    type Key = PostId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[PostId],
     ) -> Result<Vec<(PostId, Self)>, StoreError> {
         let rows = store::get_many(connection, ids).await?;
         Ok(rows.into_iter().map(|post| (post.id, post)).collect())
@@ -25,23 +21,18 @@ impl Load for Post {
 }
 
 impl Load for PostCounts {
-    type Key = PostId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[PostId],
     ) -> Result<Vec<(PostId, Self)>, StoreError> {
         let rows = post_counts::load(connection, ids).await?.into_iter();
         let counts = rows.map(|row| {
             let (likes, comments, version) = (row.likes, row.comments, row.version);
-            (PostId::from_i64(row.post_id), Self { likes, comments, version })
+            (row.post_id, Self { likes, comments, version })
         });
         Ok(counts.collect())
     }
 }
-
-/// How long a second look, at a primary, may take.
-const FRESH: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Posts by id that the viewer may see, through the cache; the others are left out.
 ///
@@ -49,11 +40,10 @@ const FRESH: std::time::Duration = std::time::Duration::from_secs(1);
 /// A shard that is away: an answer without its posts would look complete.
 pub async fn get_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[PostId],
 ) -> Result<HashMap<PostId, Post>, DomainError> {
-    let rows = rows(op, domain, ids).await?;
-    let visible = visible(op, domain, rows.into_values().collect()).await?;
+    let rows = rows(op, ids).await?;
+    let visible = visible(op, rows.into_values().collect()).await?;
     Ok(visible.into_iter().map(|post| (post.id, post)).collect())
 }
 
@@ -64,14 +54,13 @@ pub async fn get_many(
 /// A shard that is away.
 pub(in crate::domain) async fn visible(
     op: &Operation,
-    domain: &Domain,
     posts: Vec<Post>,
 ) -> Result<Vec<Post>, DomainError> {
     let originals: Vec<PostId> = posts.iter().filter_map(|post| post.repost_of).collect();
     let originals =
-        if originals.is_empty() { HashMap::new() } else { rows(op, domain, &originals).await? };
+        if originals.is_empty() { HashMap::new() } else { rows(op, &originals).await? };
     let authors = posts.iter().chain(originals.values()).map(|post| post.author_id);
-    let visible = policy::passing(op, domain, authors, policy::content_is_visible).await?;
+    let visible = policy::passing(op, authors, policy::content_is_visible).await?;
     let shown = |post: &Post| {
         let original = post.repost_of.map(|of| originals.get(&of));
         let original_is_shown = original.is_none_or(|found| {
@@ -88,11 +77,10 @@ pub(in crate::domain) async fn visible(
 /// A shard that is away.
 pub(in crate::domain) async fn originals(
     op: &Operation,
-    domain: &Domain,
     posts: HashMap<PostId, Post>,
 ) -> Result<HashMap<PostId, Post>, DomainError> {
     let of: Vec<PostId> = posts.values().filter_map(|post| post.repost_of).collect();
-    let originals = if of.is_empty() { HashMap::new() } else { rows(op, domain, &of).await? };
+    let originals = if of.is_empty() { HashMap::new() } else { rows(op, &of).await? };
     Ok(posts.into_iter().filter(|(_, post)| post.repost_of.is_none()).chain(originals).collect())
 }
 
@@ -102,10 +90,9 @@ pub(in crate::domain) async fn originals(
 /// A shard that is away.
 pub(in crate::domain) async fn rows(
     op: &Operation,
-    domain: &Domain,
     ids: &[PostId],
 ) -> Result<HashMap<PostId, Post>, DomainError> {
-    let mut found = stored(op, domain, ids).await?;
+    let mut found = stored(op, ids).await?;
     found.retain(|_, post| !post.deleted);
     Ok(found)
 }
@@ -114,22 +101,18 @@ pub(in crate::domain) async fn rows(
 ///
 /// # Errors
 /// A shard that is away.
-async fn stored(
-    op: &Operation,
-    domain: &Domain,
-    ids: &[PostId],
-) -> Result<HashMap<PostId, Post>, DomainError> {
-    cached::get(op, domain, ids).await
+async fn stored(op: &Operation, ids: &[PostId]) -> Result<HashMap<PostId, Post>, DomainError> {
+    cached::get(op, ids).await
 }
 
 /// A post's row, deleted or not, whoever asks.
-async fn row(op: &Operation, domain: &Domain, id: PostId) -> Result<Option<Post>, DomainError> {
-    if let Some(post) = stored(op, domain, &[id]).await?.remove(&id) {
+async fn row(op: &Operation, id: PostId) -> Result<Option<Post>, DomainError> {
+    if let Some(post) = stored(op, &[id]).await?.remove(&id) {
         return Ok(Some(post));
     }
     // It may be too new for the replica.
-    let fresh = Operation::fresh(domain.cluster.len(), op.viewer, FRESH);
-    Ok(stored(&fresh, domain, &[id]).await?.remove(&id))
+    let fresh = op.fresh();
+    Ok(stored(&fresh, &[id]).await?.remove(&id))
 }
 
 /// The post that likes of a post, and comments on it, belong to: of a repost, the original. That
@@ -140,11 +123,10 @@ async fn row(op: &Operation, domain: &Domain, id: PostId) -> Result<Option<Post>
 /// `NOT_FOUND` when there never was such a post; a shard that is unavailable.
 pub(in crate::domain) async fn subject_of(
     op: &Operation,
-    domain: &Domain,
     field: &str,
     id: PostId,
 ) -> Result<PostId, DomainError> {
-    let found = row(op, domain, id).await?;
+    let found = row(op, id).await?;
     found.map(|post| post.subject()).ok_or_else(|| missing(field))
 }
 
@@ -154,12 +136,8 @@ pub(in crate::domain) async fn subject_of(
 ///
 /// # Errors
 /// A shard that is unavailable.
-pub async fn answered(
-    op: &Operation,
-    domain: &Domain,
-    id: PostId,
-) -> Result<Option<Post>, DomainError> {
-    row(op, domain, id).await
+pub async fn answered(op: &Operation, id: PostId) -> Result<Option<Post>, DomainError> {
+    row(op, id).await
 }
 
 /// Locks a post that somebody is about to say or do something about.
@@ -171,7 +149,7 @@ pub(in crate::domain) async fn lock(
     field: &str,
     id: PostId,
 ) -> Result<store::Locked, DomainError> {
-    let locked = store::lock(connection, id.as_i64()).await?;
+    let locked = store::lock(connection, id).await?;
     locked.filter(|post| !post.deleted).ok_or_else(|| missing(field))
 }
 
@@ -185,15 +163,15 @@ fn missing(field: &str) -> DomainError {
 /// A shard that is away.
 pub(in crate::domain) async fn authors_of(
     op: &Operation,
-    domain: &Domain,
     ids: &[PostId],
 ) -> Result<Vec<UserId>, DomainError> {
-    let rows = domain
+    let rows = op
+        .domain
         .cluster
         .scatter_ids(
             &op.reads,
             ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[i64]| store::get_many(connection, ids).await,
+            async |connection: &mut Connection, ids: &[_]| store::get_many(connection, ids).await,
         )
         .await
         .complete()?;
@@ -207,14 +185,13 @@ pub(in crate::domain) async fn authors_of(
 /// As [`get_many`].
 pub(in crate::domain) async fn get_many_surely(
     op: &Operation,
-    domain: &Domain,
     ids: &[PostId],
 ) -> Result<HashMap<PostId, Post>, DomainError> {
-    let mut found = get_many(op, domain, ids).await?;
+    let mut found = get_many(op, ids).await?;
     let unknown: Vec<PostId> = ids.iter().filter(|id| !found.contains_key(id)).copied().collect();
     if !unknown.is_empty() {
-        let fresh = Operation::fresh(domain.cluster.len(), op.viewer, FRESH);
-        found.extend(get_many(&fresh, domain, &unknown).await?);
+        let fresh = op.fresh();
+        found.extend(get_many(&fresh, &unknown).await?);
     }
     Ok(found)
 }
@@ -225,11 +202,10 @@ pub(in crate::domain) async fn get_many_surely(
 /// `NOT_FOUND` when they may not, or it is not there; a shard that is away.
 pub(in crate::domain) async fn require_visible(
     op: &Operation,
-    domain: &Domain,
     field: &str,
     id: PostId,
 ) -> Result<Post, DomainError> {
-    let found = get_many_surely(op, domain, &[id]).await?.remove(&id);
+    let found = get_many_surely(op, &[id]).await?.remove(&id);
     found.ok_or_else(|| missing(field))
 }
 
@@ -239,28 +215,28 @@ pub(in crate::domain) async fn require_visible(
 /// The author's shard is away.
 pub async fn by_author(
     op: &Operation,
-    domain: &Domain,
     author: UserId,
     page: PageRequest,
 ) -> Result<Page<Post>, DomainError> {
-    if !policy::passes(op, domain, author, policy::content_is_visible).await? {
+    if !policy::passes(op, author, policy::content_is_visible).await? {
         return Ok(Page::default());
     }
-    let shard = domain.cluster.shard_of_id(author);
+    let shard = op.domain.cluster.shard_of_id(author);
     let mut fill = Fill::new(page);
     while let Some(part) = fill.next_part() {
         let below = part.after.unwrap_or(i64::MAX);
         let limit = i64::try_from(part.first + 1).unwrap_or(i64::MAX);
-        let posts = domain
+        let posts = op
+            .domain
             .cluster
             .read(&op.reads, shard, async |connection: &mut Connection| {
-                store::by_author(connection, author.as_i64(), below, limit).await
+                store::by_author(connection, author, below, limit).await
             })
             .await?;
         let rows = posts.into_iter().map(|post| (post.id.as_i64(), post)).collect();
         let mut page = Page::from_rows(rows, part.first);
         let posts = page.items.into_iter().map(|(_, post)| post).collect();
-        let shown = visible(op, domain, posts).await?;
+        let shown = visible(op, posts).await?;
         page.items = shown.into_iter().map(|post| (post.id.as_i64(), post)).collect();
         fill.add(page);
     }
@@ -273,8 +249,7 @@ pub async fn by_author(
 /// A shard that is away.
 pub async fn counts_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[PostId],
 ) -> Result<HashMap<PostId, PostCounts>, DomainError> {
-    cached::get(op, domain, ids).await
+    cached::get(op, ids).await
 }

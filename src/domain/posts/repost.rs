@@ -11,7 +11,7 @@ use super::create::created;
 use super::delete::remove;
 use super::{Post, get_many_surely, require_visible, subject_of};
 use crate::domain::cached::{self, Load};
-use crate::domain::{Domain, DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, users};
+use crate::domain::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, users};
 use crate::ids::{Id, PostId};
 use crate::protocol::events::Event;
 use crate::read_models::shares;
@@ -31,6 +31,7 @@ pub struct ShareCounts {
 }
 
 impl Cached for ShareCounts {
+    type Key = PostId;
     const KIND: &'static str = "share_counts";
     const LOCAL: bool = true;
     fn version(&self) -> i64 {
@@ -39,16 +40,14 @@ impl Cached for ShareCounts {
 }
 
 impl Load for ShareCounts {
-    type Key = PostId;
-
     async fn load(
         connection: &mut Connection,
-        ids: &[i64],
+        ids: &[PostId],
     ) -> Result<Vec<(PostId, Self)>, StoreError> {
         let rows = shares::load(connection, ids).await?.into_iter();
         let counts = rows.map(|row| {
             let (reposts, quotes, version) = (row.reposts, row.quotes, row.version);
-            (PostId::from_i64(row.post_id), Self { reposts, quotes, version })
+            (row.post_id, Self { reposts, quotes, version })
         });
         Ok(counts.collect())
     }
@@ -61,21 +60,17 @@ impl Load for ShareCounts {
 /// people write stays with those they let follow them. A shard that is away.
 pub(super) async fn shareable(
     op: &Operation,
-    domain: &Domain,
     field: &str,
     id: PostId,
 ) -> Result<Post, DomainError> {
     let viewer = op.require_viewer()?.user_id;
-    let mut post = require_visible(op, domain, field, id).await?;
+    let mut post = require_visible(op, field, id).await?;
     if let Some(original) = post.repost_of {
-        post = require_visible(op, domain, field, original).await?;
+        post = require_visible(op, field, original).await?;
     }
     let author = post.author_id;
     if author != viewer
-        && users::rows(op, domain, &[author])
-            .await?
-            .get(&author)
-            .is_none_or(|author| author.is_private)
+        && users::rows(op, &[author]).await?.get(&author).is_none_or(|author| author.is_private)
     {
         return Err(DomainError::rejected(
             UserErrorCode::NotAllowed,
@@ -99,23 +94,22 @@ pub struct Reposted {
 ///
 /// # Errors
 /// Not there, or of somebody private; a shard that is away.
-pub async fn repost(op: &Operation, domain: &Domain, id: PostId) -> Result<Reposted, DomainError> {
+pub async fn repost(op: &Operation, id: PostId) -> Result<Reposted, DomainError> {
     let viewer = op.require_viewer()?.user_id;
     mutate(
         op,
-        domain,
         Mutation {
             name: "postRepost",
             user: viewer,
-            shard: domain.cluster.shard_of_id(viewer),
+            shard: op.domain.cluster.shard_of_id(viewer),
             input: &id,
         },
-        shareable(op, domain, "postId", id),
+        shareable(op, "postId", id),
         async |tx: &mut Tx, original: Post| {
-            let (user, original) = (viewer.as_i64(), original.id);
-            let inserted = store::insert(tx, viewer.bucket(), user, original.as_i64()).await?;
+            let (user, original) = (viewer, original.id);
+            let inserted = store::insert(tx, viewer.bucket(), user, original).await?;
             let Some(repost) = inserted else {
-                let found = store::find(tx, user, original.as_i64()).await?;
+                let found = store::find(tx, user, original).await?;
                 // Made by somebody faster, and taken back in the same moment.
                 let gone = || {
                     DomainError::rejected(
@@ -151,39 +145,34 @@ struct Unshared {
 ///
 /// # Errors
 /// A post that the viewer has never reposted and may not see; a shard that is away.
-pub async fn unrepost(
-    op: &Operation,
-    domain: &Domain,
-    id: PostId,
-) -> Result<Option<PostId>, DomainError> {
+pub async fn unrepost(op: &Operation, id: PostId) -> Result<Option<PostId>, DomainError> {
     let viewer = op.require_viewer()?.user_id;
     mutate(
         op,
-        domain,
         Mutation {
             name: "postUnrepost",
             user: viewer,
-            shard: domain.cluster.shard_of_id(viewer),
+            shard: op.domain.cluster.shard_of_id(viewer),
             input: &id,
         },
         async {
-            let original = subject_of(op, domain, "postId", id).await?;
-            let found = get_many_surely(op, domain, &[id, original]).await?;
+            let original = subject_of(op, "postId", id).await?;
+            let found = get_many_surely(op, &[id, original]).await?;
             let (is_visible, is_shown) = (found.contains_key(&id), found.contains_key(&original));
             Ok(Unshared { original, is_visible, is_shown })
         },
         async |tx: &mut Tx, Unshared { original, is_visible, is_shown }: Unshared| {
             let shown = is_shown.then_some(original);
-            let found = store::find(tx, viewer.as_i64(), original.as_i64()).await?;
+            let found = store::find(tx, viewer, original).await?;
             let row = match found {
-                Some(repost) => post_rows::lock(tx, repost.as_i64()).await?,
+                Some(repost) => post_rows::lock(tx, repost).await?,
                 None => None,
             };
             // Of two at once the second finds it deleted.
             let (Some(repost), Some(row)) = (found, row.filter(|row| !row.deleted)) else {
-                let user = viewer.as_i64();
+                let user = viewer;
                 let is_theirs =
-                    found.is_some() || store::has_taken_back(tx, user, original.as_i64()).await?;
+                    found.is_some() || store::has_taken_back(tx, user, original).await?;
                 // Whether a post they may not see is still there is not disclosed.
                 return match is_visible || is_theirs {
                     true => Ok(shown),
@@ -207,16 +196,18 @@ pub async fn unrepost(
 /// The viewer's shard is away.
 pub async fn viewer_reposts(
     op: &Operation,
-    domain: &Domain,
     ids: &[PostId],
 ) -> Result<HashSet<PostId>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashSet::new()) };
-    let (user, raw) = (viewer.user_id, ids.iter().map(|id| id.as_i64()).collect::<Vec<i64>>());
-    let reposted = domain
+    let (user, raw) = (viewer.user_id, ids);
+    let reposted = op
+        .domain
         .cluster
-        .read(&op.reads, domain.cluster.shard_of_id(user), async |connection: &mut Connection| {
-            store::among(connection, user.as_i64(), &raw).await
-        })
+        .read(
+            &op.reads,
+            op.domain.cluster.shard_of_id(user),
+            async |connection: &mut Connection| store::among(connection, user, &raw).await,
+        )
         .await?;
     Ok(reposted.into_iter().collect())
 }
@@ -227,8 +218,7 @@ pub async fn viewer_reposts(
 /// A shard that is away.
 pub async fn share_counts_many(
     op: &Operation,
-    domain: &Domain,
     ids: &[PostId],
 ) -> Result<HashMap<PostId, ShareCounts>, DomainError> {
-    cached::get(op, domain, ids).await
+    cached::get(op, ids).await
 }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::domain::{Domain, DomainError, Operation, Tx, write};
+use crate::domain::{DomainError, Operation, Tx, write};
 use crate::ids::{Id, PostId, UserId};
 use crate::read_models::followers;
 use crate::stores::StoreError;
@@ -22,32 +22,29 @@ const OVERLAP: TimeDelta = TimeDelta::seconds(10);
 ///
 /// # Errors
 /// The author's shard or Redis is away: try again.
-pub async fn fan_out(
-    op: &Operation,
-    domain: &Domain,
-    post: PostId,
-    author: UserId,
-) -> Result<usize, DomainError> {
-    let shard = domain.cluster.shard_of_id(author);
-    let state = domain
+pub async fn fan_out(op: &Operation, post: PostId, author: UserId) -> Result<usize, DomainError> {
+    let shard = op.domain.cluster.shard_of_id(author);
+    let state = op
+        .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::fan_out_state(connection, post.as_i64(), author.as_i64()).await
+            store::fan_out_state(connection, post, author).await
         })
         .await?;
     let Some(state) = state.filter(|state| !state.deleted) else { return Ok(0) };
-    let pulled = state.pull_since.is_some_and(|since| domain.clock.now() - since > OVERLAP);
+    let pulled = state.pull_since.is_some_and(|since| op.domain.clock.now() - since > OVERLAP);
     let (mut walk, mut pushed) = (Audience::of(author), 0);
-    while let Some(users) = walk.next(op, domain).await? {
+    while let Some(users) = walk.next(op).await? {
         if !pulled {
-            pushed += domain
+            pushed += op
+                .domain
                 .redis
-                .push_to_timelines(&[post], &users, domain.feed.timeline_length)
+                .push_to_timelines(&[post], &users, op.domain.feed.timeline_length)
                 .await?;
         }
         // After the timeline, so that whoever is woken finds it there; of a pulled author's
         // followers only those who watch are told.
-        domain.redis.push_live(post, &users).await?;
+        op.domain.redis.push_live(post, &users).await?;
     }
     Ok(pushed)
 }
@@ -60,24 +57,20 @@ pub async fn fan_out(
 /// # Errors
 /// The author's shard or Redis is away, or the followers took longer to push to than `fan_out`
 /// overlaps: try again.
-pub async fn resume_push(
-    op: &Operation,
-    domain: &Domain,
-    author: UserId,
-) -> Result<(), DomainError> {
-    let shard = domain.cluster.shard_of_id(author);
+pub async fn resume_push(op: &Operation, author: UserId) -> Result<(), DomainError> {
+    let shard = op.domain.cluster.shard_of_id(author);
     let begun = tokio::time::Instant::now();
-    let is_renewed = write(op, domain, shard, async |tx: &mut Tx| {
+    let is_renewed = write(op, shard, async |tx: &mut Tx| {
         let now = tx.now();
-        Ok(store::renew_pull(tx, author.as_i64(), now).await?)
+        Ok(store::renew_pull(tx, author, now).await?)
     })
     .await?;
     if !is_renewed {
         return Ok(());
     }
-    let length = domain.feed.timeline_length;
+    let length = op.domain.feed.timeline_length;
     let mut posts =
-        super::rebuild::newest(domain, &op.reads, &[author], i64::MAX, length + 1).await?;
+        super::rebuild::newest(&op.domain, &op.reads, &[author], i64::MAX, length + 1).await?;
     // What an author wrote beyond a timeline's length while being pulled is on no timeline: none
     // may claim to reach below it.
     let left_out = posts.get(length).map_or(0, |post| post.as_i64());
@@ -85,18 +78,18 @@ pub async fn resume_push(
     posts.reverse();
     if !posts.is_empty() {
         let mut walk = Audience::of(author);
-        while let Some(users) = walk.next(op, domain).await? {
-            domain.redis.push_to_timelines(&posts, &users, length).await?;
+        while let Some(users) = walk.next(op).await? {
+            op.domain.redis.push_to_timelines(&posts, &users, length).await?;
             if left_out > 0 {
-                domain.redis.raise_horizons(&users, length, left_out).await?;
+                op.domain.redis.raise_horizons(&users, length, left_out).await?;
             }
         }
     }
     if begun.elapsed() > OVERLAP.to_std().unwrap_or_default() / 2 {
         return Err(StoreError::Deadline(format!("the followers of {author:?}")).into());
     }
-    write(op, domain, shard, async |tx: &mut Tx| {
-        store::end_pull(tx, author.as_i64()).await?;
+    write(op, shard, async |tx: &mut Tx| {
+        store::end_pull(tx, author).await?;
         Ok(())
     })
     .await
@@ -107,37 +100,43 @@ pub async fn resume_push(
 /// from the follow itself.
 struct Audience {
     author: UserId,
-    /// The last follower so far, 0 before the first; `None` at the end.
-    after: Option<i64>,
+    place: Place,
+}
+
+/// How far a walk has come.
+#[derive(Clone, Copy)]
+enum Place {
+    Start,
+    After(UserId),
+    End,
 }
 
 impl Audience {
     fn of(author: UserId) -> Self {
-        Self { author, after: Some(0) }
+        Self { author, place: Place::Start }
     }
 
-    async fn next(
-        &mut self,
-        op: &Operation,
-        domain: &Domain,
-    ) -> Result<Option<Vec<UserId>>, DomainError> {
-        let Some(after) = self.after else { return Ok(None) };
-        let author = self.author.as_i64();
-        let chunk = domain
+    async fn next(&mut self, op: &Operation) -> Result<Option<Vec<UserId>>, DomainError> {
+        let (itself, after) = match self.place {
+            Place::Start => (Some(self.author), None),
+            Place::After(last) => (None, Some(last)),
+            Place::End => return Ok(None),
+        };
+        let author = self.author;
+        let chunk = op
+            .domain
             .cluster
             .read(
                 &op.reads,
-                domain.cluster.shard_of_id(self.author),
+                op.domain.cluster.shard_of_id(self.author),
                 async |connection: &mut Connection| {
                     followers::chunk(connection, author, after, CHUNK).await
                 },
             )
             .await?;
         let full = i64::try_from(chunk.len()).is_ok_and(|count| count >= CHUNK);
-        self.after = chunk.last().copied().filter(|_| full);
-        let itself = (after == 0).then_some(self.author);
-        let users: Vec<UserId> =
-            itself.into_iter().chain(chunk.into_iter().map(UserId::from_i64)).collect();
+        self.place = chunk.last().filter(|_| full).map_or(Place::End, |last| Place::After(*last));
+        let users: Vec<UserId> = itself.into_iter().chain(chunk).collect();
         Ok((!users.is_empty()).then_some(users))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::merge::{Merged, Source, merge};
 use super::rebuild::{newest, rebuild};
 use crate::domain::posts::{self, Post};
-use crate::domain::{Domain, DomainError, Operation, Page, PageRequest, relations};
+use crate::domain::{DomainError, Operation, Page, PageRequest, relations};
 use crate::ids::{Id, PostId, UserId};
 
 /// Rounds in which a page is refilled after hidden posts; then it is given as it is, with a cursor
@@ -23,12 +23,8 @@ const REPEAT_WINDOW: usize = 40;
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; a shard that is away and is needed.
-pub async fn home(
-    op: &Operation,
-    domain: &Domain,
-    page: PageRequest,
-) -> Result<Page<Post>, DomainError> {
-    let mut walk = Walk::begin(op, domain, page.after.unwrap_or(i64::MAX), page.first).await?;
+pub async fn home(op: &Operation, page: PageRequest) -> Result<Page<Post>, DomainError> {
+    let mut walk = Walk::begin(op, page.after.unwrap_or(i64::MAX), page.first).await?;
     // One more than the page has: whether anything follows is known by it.
     let sought = page.first + 1;
     let mut items: Vec<(i64, Post)> = Vec::with_capacity(sought);
@@ -61,15 +57,11 @@ pub async fn home(
 ///
 /// # Errors
 /// As [`home`].
-pub(in crate::domain) async fn is_repeat(
-    op: &Operation,
-    domain: &Domain,
-    post: &Post,
-) -> Result<bool, DomainError> {
+pub(in crate::domain) async fn is_repeat(op: &Operation, post: &Post) -> Result<bool, DomainError> {
     if post.repost_of.is_none() {
         return Ok(false);
     }
-    let mut walk = Walk::begin(op, domain, post.id.as_i64(), REPEAT_WINDOW).await?;
+    let mut walk = Walk::begin(op, post.id.as_i64(), REPEAT_WINDOW).await?;
     walk.look_ahead(REPEAT_WINDOW).await?;
     Ok(walk.ahead.iter().take(REPEAT_WINDOW).any(|other| other.subject() == post.subject()))
 }
@@ -77,7 +69,6 @@ pub(in crate::domain) async fn is_repeat(
 /// A walk down a home feed over what may be shown.
 struct Walk<'a> {
     op: &'a Operation,
-    domain: &'a Domain,
     /// Whose posts it is over, sorted.
     authors: Vec<UserId>,
     recent: Merged,
@@ -92,17 +83,12 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Begins below a post's id in the viewer's home; about `first` posts are wanted.
-    async fn begin(
-        op: &'a Operation,
-        domain: &'a Domain,
-        below: i64,
-        first: usize,
-    ) -> Result<Self, DomainError> {
+    async fn begin(op: &'a Operation, below: i64, first: usize) -> Result<Self, DomainError> {
         let viewer = op.require_viewer()?.user_id;
-        let authors = relations::of_viewer(op, domain).await?.at_home(viewer);
-        let recent = recent(op, domain, viewer, &authors, below, first).await?;
+        let authors = relations::of_viewer(op).await?.at_home(viewer);
+        let recent = recent(op, viewer, &authors, below, first).await?;
         let (ahead, more, rounds) = (VecDeque::new(), true, ROUNDS);
-        Ok(Self { op, domain, authors, recent, below, ahead, more, rounds })
+        Ok(Self { op, authors, recent, below, ahead, more, rounds })
     }
 
     /// Makes sure that so many are ahead, unless the feed ends before or the rounds do.
@@ -111,11 +97,10 @@ impl<'a> Walk<'a> {
             self.rounds -= 1;
             let wanted = wanted - self.ahead.len();
             let raw =
-                raw_page(self.op, self.domain, &self.authors, &self.recent, self.below, wanted + 1)
-                    .await?;
+                raw_page(self.op, &self.authors, &self.recent, self.below, wanted + 1).await?;
             self.more = raw.len() > wanted;
             let raw = raw.get(..wanted).unwrap_or(&raw);
-            let hydrated = posts::get_many(self.op, self.domain, raw).await?;
+            let hydrated = posts::get_many(self.op, raw).await?;
             // Somebody unfollowed a moment ago may still be on the timeline: what is shown is
             // decided by whom the viewer follows now.
             let shown = raw
@@ -134,7 +119,6 @@ impl<'a> Walk<'a> {
 /// Up to `limit` raw ids below the cursor: from what is known without a gap, then from the shards.
 async fn raw_page(
     op: &Operation,
-    domain: &Domain,
     authors: &[UserId],
     recent: &Merged,
     below: i64,
@@ -146,7 +130,7 @@ async fn raw_page(
         // Everything above the horizon has been given; the shards go on from there, the horizon
         // itself included.
         let from = below.min(recent.horizon.saturating_add(1));
-        raw.extend(newest(domain, &op.reads, authors, from, limit - raw.len()).await?);
+        raw.extend(newest(&op.domain, &op.reads, authors, from, limit - raw.len()).await?);
     }
     Ok(raw)
 }
@@ -154,7 +138,6 @@ async fn raw_page(
 /// What the timeline and the pulled authors know below the cursor.
 async fn recent(
     op: &Operation,
-    domain: &Domain,
     user: UserId,
     authors: &[UserId],
     below: i64,
@@ -165,25 +148,25 @@ async fn recent(
     if op.cache_policy().bypass {
         return Ok(nothing);
     }
-    let Some(pulled) = domain.pull_authors.among(authors, domain.cluster.len()) else {
+    let Some(pulled) = op.domain.pull_authors.among(authors, op.domain.cluster.len()) else {
         return Ok(nothing);
     };
-    let timeline = match domain.redis.timeline(user).await {
+    let timeline = match op.domain.redis.timeline(user).await {
         Ok(Some(timeline)) => Some(timeline),
         // Past every timeline's reach a rebuild would not help; for the first page it will serve
         // the next reads.
-        Ok(None) if below == i64::MAX => rebuild(op, domain, user).await?,
+        Ok(None) if below == i64::MAX => rebuild(op, user).await?,
         Ok(None) | Err(_) => None,
     };
     let Some(timeline) = timeline else { return Ok(nothing) };
     if below == i64::MAX && rand::Rng::random_ratio(&mut rand::rng(), 1, 64) {
         // A timeline that is read stays; asking that at every read would cost as much as the read.
-        let _ = domain.redis.keep_timeline(user, domain.feed.idle_s).await;
+        let _ = op.domain.redis.keep_timeline(user, op.domain.feed.idle_s).await;
     }
     let mut sources = vec![Source { posts: timeline.posts, horizon: timeline.horizon }];
     if !pulled.is_empty() && below > sources.first().map_or(0, |source| source.horizon) {
         let limit = first.max(20) * 2;
-        let posts = newest(domain, &op.reads, &pulled, below, limit).await?;
+        let posts = newest(&op.domain, &op.reads, &pulled, below, limit).await?;
         let horizon =
             if posts.len() < limit { 0 } else { posts.last().map_or(0, |last| last.as_i64() - 1) };
         sources.push(Source { posts, horizon });

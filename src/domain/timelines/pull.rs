@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::domain::{Domain, DomainError, Operation};
-use crate::ids::{Id, UserId};
+use crate::ids::UserId;
 use crate::stores::StoreError;
 use crate::stores::postgres::session::ConsistencyToken;
 use crate::stores::postgres::{ShardIndex, timelines as store};
@@ -40,10 +40,9 @@ impl PullAuthors {
     ///
     /// # Errors
     /// A shard that is away: its part of the list stays as it was, the others are new.
-    pub async fn refresh(&self, domain: &Domain) -> Result<(), DomainError> {
+    pub async fn refresh(&self, domain: &Arc<Domain>) -> Result<(), DomainError> {
         let timeout = std::time::Duration::from_secs(2);
-        let op =
-            Operation::request(domain.cluster.len(), None, &ConsistencyToken::default(), timeout);
+        let op = Operation::request(domain, None, &ConsistencyToken::default(), timeout);
         let gathered = domain
             .cluster
             .scatter_all(&op.reads, async |connection| store::pull_authors(connection).await)
@@ -53,12 +52,12 @@ impl PullAuthors {
 
     fn take(
         &self,
-        answers: Vec<(ShardIndex, Vec<i64>)>,
+        answers: Vec<(ShardIndex, Vec<UserId>)>,
         failures: Vec<(ShardIndex, StoreError)>,
     ) -> Result<(), StoreError> {
         let mut parts = self.0.write();
         for (shard, authors) in answers {
-            parts.insert(shard, authors.into_iter().map(UserId::from_i64).collect());
+            parts.insert(shard, authors.into_iter().collect());
         }
         failures.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
     }
@@ -67,6 +66,7 @@ impl PullAuthors {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::Id;
 
     #[test]
     fn nothing_is_known_before_every_shard_has_spoken_and_a_shard_that_is_away_keeps_its_part() {
@@ -75,11 +75,17 @@ mod tests {
             [UserId::from_i64(1), UserId::from_i64(2), UserId::from_i64(3)],
         );
         let away = || vec![(ShardIndex(1), StoreError::unavailable("shard 1 primary", "test"))];
-        assert!(list.take(vec![(ShardIndex(0), vec![1])], away()).is_err());
+        assert!(list.take(vec![(ShardIndex(0), vec![UserId::from_i64(1)])], away()).is_err());
         assert_eq!(list.among(&me, 2), None);
-        assert!(list.take(vec![(ShardIndex(1), vec![2, 9])], Vec::new()).is_ok());
+        assert!(
+            list.take(
+                vec![(ShardIndex(1), vec![UserId::from_i64(2), UserId::from_i64(9)])],
+                Vec::new()
+            )
+            .is_ok()
+        );
         assert_eq!(list.among(&me, 2), Some(vec![UserId::from_i64(1), UserId::from_i64(2)]));
-        assert!(list.take(vec![(ShardIndex(0), vec![3])], away()).is_err());
+        assert!(list.take(vec![(ShardIndex(0), vec![UserId::from_i64(3)])], away()).is_err());
         assert_eq!(list.among(&me, 2), Some(vec![UserId::from_i64(3), UserId::from_i64(2)]));
     }
 }

@@ -23,13 +23,12 @@ pub async fn newest(
         .scatter_ids(
             reads,
             authors.iter().copied(),
-            async |connection: &mut Connection, authors: &[i64]| {
+            async |connection: &mut Connection, authors: &[_]| {
                 store::newest_posts(connection, authors, below, limit_i64).await
             },
         )
         .await;
-    let mut posts: Vec<PostId> =
-        answers.complete()?.into_iter().flatten().map(PostId::from_i64).collect();
+    let mut posts: Vec<PostId> = answers.complete()?.into_iter().flatten().collect();
     posts.sort_unstable_by(|a, b| b.cmp(a));
     posts.truncate(limit);
     Ok(posts)
@@ -45,25 +44,21 @@ pub async fn newest(
 ///
 /// # Errors
 /// A shard that is away.
-pub async fn rebuild(
-    op: &Operation,
-    domain: &Domain,
-    user: UserId,
-) -> Result<Option<Timeline>, DomainError> {
-    let Ok(Some(marker)) = domain.redis.begin_rebuild(user).await else { return Ok(None) };
+pub async fn rebuild(op: &Operation, user: UserId) -> Result<Option<Timeline>, DomainError> {
+    let Ok(Some(marker)) = op.domain.redis.begin_rebuild(user).await else { return Ok(None) };
     let mut primary = Operation::internal(
-        domain.cluster.len(),
+        &op.domain,
         op.deadline.saturating_duration_since(tokio::time::Instant::now()),
     );
     primary.viewer = op.viewer;
-    let relations = relations::of(&primary, domain, user).await?;
-    let length = domain.feed.timeline_length;
+    let relations = relations::of(&primary, user).await?;
+    let length = op.domain.feed.timeline_length;
     let authors = relations.at_home(user);
-    let mut posts = newest(domain, &primary.reads, &authors, i64::MAX, length + 1).await?;
+    let mut posts = newest(&op.domain, &primary.reads, &authors, i64::MAX, length + 1).await?;
     let horizon = posts.get(length).map_or(0, |first_left_out| first_left_out.as_i64());
     posts.truncate(length);
     let timeline = Timeline { posts, horizon };
-    let stored = domain.redis.finish_rebuild(&marker, &timeline, domain.feed.idle_s).await;
+    let stored = op.domain.redis.finish_rebuild(&marker, &timeline, op.domain.feed.idle_s).await;
     if let Err(error) = &stored {
         tracing::debug!(%error, "a rebuilt timeline was not stored");
     }

@@ -12,7 +12,7 @@ use crate::graphql::context::Scope;
 use crate::graphql::error::{ErrorCode, fault};
 use crate::graphql::posts::types::Post;
 use crate::graphql::products::types::{Money, Product};
-use crate::ids::{Id, ProductId, UserId};
+use crate::ids::UserId;
 
 use super::sales::{SalesSeries, TopProduct};
 
@@ -52,7 +52,7 @@ pub(super) fn range(
     last: i32,
     to: Option<DateTime<Utc>>,
 ) -> async_graphql::Result<Range> {
-    Range::last(last, size.into(), to, scope.domain.clock.now()).map_err(|error| fault(&error))
+    Range::last(last, size.into(), to, scope.op.domain.clock.now()).map_err(|error| fault(&error))
 }
 
 /// How many of a list, as an argument says.
@@ -122,9 +122,7 @@ impl PostAnalytics {
     /// # Errors
     /// `FORBIDDEN`.
     pub async fn of(row: &Arc<PostRow>, scope: &Arc<Scope>) -> async_graphql::Result<Self> {
-        analytics::require_owner(&scope.op, &scope.domain, row.author_id)
-            .await
-            .map_err(|error| fault(&error))?;
+        analytics::require_owner(&scope.op, row.author_id).await.map_err(|error| fault(&error))?;
         Ok(Self { row: Arc::clone(row), scope: Arc::clone(scope) })
     }
 }
@@ -145,9 +143,7 @@ impl PostAnalytics {
     ) -> Option<async_graphql::Result<ViewSeries>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
-            let series =
-                analytics::views_of_post(&self.scope.op, &self.scope.domain, &self.row, range)
-                    .await;
+            let series = analytics::views_of_post(&self.scope.op, &self.row, range).await;
             Ok(ViewSeries::new(range, series.map_err(|error| fault(&error))?))
         };
         Some(found.await)
@@ -176,9 +172,7 @@ impl ProductAnalytics {
     /// # Errors
     /// `FORBIDDEN`.
     pub async fn of(row: &Arc<ProductRow>, scope: &Arc<Scope>) -> async_graphql::Result<Self> {
-        analytics::require_owner(&scope.op, &scope.domain, row.seller_id)
-            .await
-            .map_err(|error| fault(&error))?;
+        analytics::require_owner(&scope.op, row.seller_id).await.map_err(|error| fault(&error))?;
         Ok(Self { row: Arc::clone(row), scope: Arc::clone(scope) })
     }
 }
@@ -199,9 +193,7 @@ impl ProductAnalytics {
     ) -> Option<async_graphql::Result<SalesSeries>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
-            let series =
-                analytics::sales_of_product(&self.scope.op, &self.scope.domain, &self.row, range)
-                    .await;
+            let series = analytics::sales_of_product(&self.scope.op, &self.row, range).await;
             Ok(SalesSeries::new(range, series.map_err(|error| fault(&error))?))
         };
         Some(found.await)
@@ -238,9 +230,7 @@ impl ViewerAnalytics {
     ) -> Option<async_graphql::Result<ViewSeries>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
-            let series =
-                analytics::views_of_author(&self.scope.op, &self.scope.domain, self.user, range)
-                    .await;
+            let series = analytics::views_of_author(&self.scope.op, self.user, range).await;
             Ok(ViewSeries::new(range, series.map_err(|error| fault(&error))?))
         };
         Some(found.await)
@@ -256,9 +246,7 @@ impl ViewerAnalytics {
     ) -> Option<async_graphql::Result<Vec<TopPost>>> {
         let found = async {
             let (range, first) = (range(&self.scope, size, last, None)?, bounded(first)?);
-            let rows =
-                analytics::top_posts(&self.scope.op, &self.scope.domain, self.user, range, first)
-                    .await;
+            let rows = analytics::top_posts(&self.scope.op, self.user, range, first).await;
             let posts = rows.map_err(|error| fault(&error))?.into_iter().map(|row| async move {
                 TopPost {
                     post: Post::load(&self.scope, row.post_id).await.transpose(),
@@ -282,9 +270,7 @@ impl ViewerAnalytics {
     ) -> Option<async_graphql::Result<Vec<SalesSeries>>> {
         let found = async {
             let range = range(&self.scope, size, last, to)?;
-            let series =
-                analytics::sales_of_seller(&self.scope.op, &self.scope.domain, self.user, range)
-                    .await;
+            let series = analytics::sales_of_seller(&self.scope.op, self.user, range).await;
             Ok(series
                 .map_err(|error| fault(&error))?
                 .into_iter()
@@ -304,19 +290,10 @@ impl ViewerAnalytics {
     ) -> Option<async_graphql::Result<Vec<TopProduct>>> {
         let found = async {
             let (range, first) = (range(&self.scope, size, last, None)?, bounded(first)?);
-            let rows = analytics::top_products(
-                &self.scope.op,
-                &self.scope.domain,
-                self.user,
-                range,
-                first,
-            )
-            .await;
+            let rows = analytics::top_products(&self.scope.op, self.user, range, first).await;
             let products = rows.map_err(|error| fault(&error))?.into_iter().map(|row| async move {
                 TopProduct {
-                    product: Product::load(&self.scope, ProductId::from_i64(row.product_id))
-                        .await
-                        .transpose(),
+                    product: Product::load(&self.scope, row.product_id).await.transpose(),
                     orders: row.orders,
                     units: row.quantity,
                     revenue: Money::new(row.amount, &row.currency),

@@ -47,7 +47,7 @@ impl ViewMutations {
                     .iter()
                     .map(|id| self::input("postIds", id))
                     .collect::<Result<Vec<_>, _>>()?;
-                views::record(&scope.op, &scope.domain, &ids).await
+                views::record(&scope.op, &ids).await
             };
             let (recorded, user_errors) = payload(result.await)?;
             Ok(PostViewsRecordPayload {

@@ -57,7 +57,7 @@ impl CommentMutations {
                     .as_ref()
                     .map(|id| self::input("inReplyToId", id))
                     .transpose()?;
-                comments::create(&scope.op, &scope.domain, post, &input.text, answered).await
+                comments::create(&scope.op, post, &input.text, answered).await
             };
             let (comment, user_errors) = payload(result.await)?;
             Ok(CommentCreatePayload {

@@ -7,11 +7,13 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::Page;
 use crate::domain::comments::{self, Comment as Row};
+use crate::domain::posts::Post as PostRow;
 use crate::graphql::connection::Connection;
 use crate::graphql::context::Scope;
 use crate::graphql::cursors::List;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
+use crate::graphql::loaders::FirstReplies;
 use crate::graphql::output;
 use crate::graphql::references::types::TextEntity;
 use crate::graphql::users::types::User;
@@ -61,7 +63,7 @@ impl Comment {
     /// The comment that this one replies to; null if it was written on the post itself, or if the
     /// viewer may not see that comment.
     async fn in_reply_to(&self) -> Option<async_graphql::Result<Comment>> {
-        let found = self.scope.loaders.comment(self.row.in_reply_to?).await;
+        let found = self.scope.loaders.get::<Row>(self.row.in_reply_to?).await;
         found.map(|found| found.map(|row| Self::new(row, &self.scope))).transpose()
     }
 
@@ -86,7 +88,8 @@ impl Comment {
         let replies = async {
             let list = List::new(&self.scope, "Comment.replies", self.row.id);
             let request = list.page(first, after.as_deref())?;
-            if self.is_own() && self.scope.loaders.post(self.row.post_id).await?.is_none() {
+            if self.is_own() && self.scope.loaders.get::<PostRow>(self.row.post_id).await?.is_none()
+            {
                 // The viewer finds what they wrote, but not what others say on a hidden post.
                 return Ok(list.connection(Page::default(), request));
             }
@@ -96,14 +99,12 @@ impl Comment {
                 None => self
                     .scope
                     .loaders
-                    .first_replies((self.row.id, request.first))
+                    .get::<FirstReplies>((self.row.id, request.first))
                     .await?
                     .unwrap_or_default(),
-                Some(_) => {
-                    comments::replies(&self.scope.op, &self.scope.domain, self.row.id, request)
-                        .await
-                        .map_err(|error| fault(&error))?
-                }
+                Some(_) => comments::replies(&self.scope.op, self.row.id, request)
+                    .await
+                    .map_err(|error| fault(&error))?,
             };
             Ok(list.connection(page.map(|comment| Self::new(comment, &self.scope)), request))
         };

@@ -2,7 +2,7 @@
 //! weighed once, in saturating arithmetic, so that no document costs more than milliseconds to
 //! weigh.
 //!
-//! A point is about what one field of an answer costs. What costs more says so in [`weights`]:
+//! A point is about what one field of an answer costs. What costs more says so in `weights`:
 //! statements sent, rows read (whether or not they are shown), bytes of texts, hashes, messages. A
 //! list costs its length times what is asked of each item. What a request did not use of it is
 //! given back when it is over; what it had the stores do is counted while it runs.

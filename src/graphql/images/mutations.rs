@@ -86,9 +86,8 @@ impl ImageMutations {
                 alt: input.alt_text,
                 purpose: input.purpose.into(),
             };
-            let (image, user_errors) =
-                payload(images::create(&scope.op, &scope.domain, new).await)?;
-            let links = &scope.domain.images.links;
+            let (image, user_errors) = payload(images::create(&scope.op, new).await)?;
+            let links = &scope.op.domain.images.links;
             let id = image.as_ref().map(|image| image.id);
             Ok(ImageCreatePayload {
                 image: image.map(|image| Ok(Image::own(image, &scope))),
@@ -111,7 +110,6 @@ impl ImageMutations {
             let result = async {
                 images::describe(
                     &scope.op,
-                    &scope.domain,
                     self::input("imageId", &input.image_id)?,
                     &input.alt_text,
                 )

@@ -76,7 +76,7 @@ impl Image {
     /// # Errors
     /// A shard that is unavailable.
     pub async fn load(scope: &Arc<Scope>, id: ImageId) -> async_graphql::Result<Option<Self>> {
-        Ok(scope.loaders.image(id).await?.map(|image| Self::own(image, scope)))
+        Ok(scope.loaders.get::<images::Image>(id).await?.map(|image| Self::own(image, scope)))
     }
 
     /// One of the viewer's own.
@@ -149,7 +149,7 @@ impl Image {
         #[graphql(desc = "Rendition that the URL refers to.", default_with = "ImageSize::Large")]
         size: ImageSize,
     ) -> Option<String> {
-        let domain = &self.scope.domain;
+        let domain = &self.scope.op.domain;
         domain.images.links.image(&self.image, size.into(), self.lifetime, domain.clock.now())
     }
 }

@@ -40,7 +40,7 @@ impl NotificationGroup {
         if scope.op.viewer.is_none_or(|viewer| viewer.user_id.to_string() != owner) {
             return Ok(None);
         }
-        let group = groups::by_key(&scope.op, &scope.domain, key).await;
+        let group = groups::by_key(&scope.op, key).await;
         Ok(group.map_err(|error| fault(&error))?.map(|group| Self::of(group, scope)))
     }
 }
@@ -113,9 +113,8 @@ pub async fn page(
     let viewer = scope.op.require_viewer().map_err(|error| fault(&error))?;
     let list = List::new(scope, "Viewer.notificationGroups", viewer.user_id);
     let place = place(&list, after)?;
-    let Groups { items, has_next } = groups::of_viewer(&scope.op, &scope.domain, first, place)
-        .await
-        .map_err(|error| fault(&error))?;
+    let Groups { items, has_next } =
+        groups::of_viewer(&scope.op, first, place).await.map_err(|error| fault(&error))?;
     let end = items.last().map(|(place, _)| cursor(&list, *place));
     let node = |(place, group): (Place, Group)| {
         let node = NotificationGroup::of(group, scope);

@@ -72,10 +72,8 @@ impl NotificationMutations {
     ) -> Option<async_graphql::Result<NotificationsMarkReadPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async {
-                settings::mark_read(&scope.op, &scope.domain, self::input("upTo", &input.up_to)?)
-                    .await
-            };
+            let result =
+                async { settings::mark_read(&scope.op, self::input("upTo", &input.up_to)?).await };
             let (done, user_errors) = payload(result.await)?;
             let viewer =
                 scope.op.viewer.filter(|_| done.is_some()).map(|viewer| Viewer::of(viewer, &scope));
@@ -104,14 +102,13 @@ impl NotificationMutations {
                 }
                 let choices =
                     input.preferences.iter().map(NotificationPreferenceInput::choice).collect();
-                settings::choose(&scope.op, &scope.domain, choices).await
+                settings::choose(&scope.op, choices).await
             };
             let (done, user_errors) = payload(result.await)?;
             let preferences = match done {
                 Some(()) => {
-                    let settings = settings::of_viewer(&scope.op, &scope.domain)
-                        .await
-                        .map_err(|error| fault(&error))?;
+                    let settings =
+                        settings::of_viewer(&scope.op).await.map_err(|error| fault(&error))?;
                     Some(preferences::all(&settings))
                 }
                 None => None,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Enum, ID, Object};
 use chrono::{DateTime, Utc};
 
+use crate::domain::comments::Comment as CommentRow;
 use crate::domain::notifications::Notification as Row;
 use crate::graphql::comments::types::Comment;
 use crate::graphql::context::Scope;
@@ -85,7 +86,8 @@ impl Notification {
     }
 
     async fn post_of_comment(&self) -> async_graphql::Result<Option<Post>> {
-        match self.scope.loaders.comment(CommentId::from_i64(self.row.subject_id)).await? {
+        match self.scope.loaders.get::<CommentRow>(CommentId::from_i64(self.row.subject_id)).await?
+        {
             Some(comment) => Post::load(&self.scope, comment.post_id).await,
             None => Ok(None),
         }
@@ -149,7 +151,8 @@ impl Notification {
         ]) {
             return None;
         }
-        let comment = self.scope.loaders.comment(CommentId::from_i64(self.row.subject_id)).await;
+        let comment =
+            self.scope.loaders.get::<CommentRow>(CommentId::from_i64(self.row.subject_id)).await;
         comment.map(|comment| comment.map(|comment| Comment::new(comment, &self.scope))).transpose()
     }
 

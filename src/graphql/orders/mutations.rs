@@ -120,7 +120,7 @@ impl OrderMutations {
                     let path = ["input", "lines", &number.to_string(), "productId"];
                     lines.push((input_at(&path, &line.product_id)?, line.quantity));
                 }
-                orders::place(&scope.op, &scope.domain, &lines).await
+                orders::place(&scope.op, &lines).await
             };
             OrderPlacePayload::new(&scope, result.await).await
         };
@@ -137,10 +137,8 @@ impl OrderMutations {
     ) -> Option<async_graphql::Result<OrderRefundPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async {
-                orders::refund(&scope.op, &scope.domain, self::input("orderId", &input.order_id)?)
-                    .await
-            };
+            let result =
+                async { orders::refund(&scope.op, self::input("orderId", &input.order_id)?).await };
             OrderRefundPayload::new(&scope, result.await).await
         };
         Some(done.await)
@@ -154,10 +152,8 @@ impl OrderMutations {
     ) -> Option<async_graphql::Result<OrderCancelPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async {
-                orders::cancel(&scope.op, &scope.domain, self::input("orderId", &input.order_id)?)
-                    .await
-            };
+            let result =
+                async { orders::cancel(&scope.op, self::input("orderId", &input.order_id)?).await };
             OrderCancelPayload::new(&scope, result.await).await
         };
         Some(done.await)

@@ -8,6 +8,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use crate::domain::orders::{Order as Row, OrderLine as LineRow};
 use crate::graphql::context::Scope;
 use crate::graphql::ids::global;
+use crate::graphql::loaders::{OrderHistory, ProductTitle};
 use crate::graphql::products::types::{Money, Product};
 use crate::ids::{Id, OrderId};
 
@@ -51,7 +52,7 @@ impl OrderLine {
             return Ok(title.clone());
         }
         // Of an order from before titles were stored. Products are not renamed.
-        Ok(self.scope.loaders.product_title(self.row.product_id).await?.unwrap_or_default())
+        Ok(self.scope.loaders.get::<ProductTitle>(self.row.product_id).await?.unwrap_or_default())
     }
 
     /// The product that was bought; null if the viewer may no longer see it, because its seller
@@ -98,7 +99,7 @@ impl Order {
     /// # Errors
     /// A shard that is unavailable.
     pub async fn load(scope: &Arc<Scope>, id: OrderId) -> async_graphql::Result<Option<Self>> {
-        Ok(scope.loaders.order(id).await?.map(|row| Self::new(row, scope)))
+        Ok(scope.loaders.get::<Row>(id).await?.map(|row| Self::new(row, scope)))
     }
 }
 
@@ -119,7 +120,7 @@ impl Order {
     /// cancelled, with REFUNDING it can be refunded.
     async fn next_statuses(&self) -> Vec<OrderStatus> {
         self.row
-            .next_statuses(self.scope.domain.clock.now())
+            .next_statuses(self.scope.op.domain.clock.now())
             .into_iter()
             .map(OrderStatus::from)
             .collect()
@@ -137,7 +138,7 @@ impl Order {
 
     /// State changes in chronological order; the first is PENDING.
     async fn history(&self) -> Option<async_graphql::Result<Vec<OrderChange>>> {
-        let changes = self.scope.loaders.order_history(self.row.id).await.transpose()?;
+        let changes = self.scope.loaders.get::<OrderHistory>(self.row.id).await.transpose()?;
         Some(changes.map(|changes| {
             changes
                 .iter()

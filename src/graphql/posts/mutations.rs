@@ -200,7 +200,7 @@ impl PostMutations {
                     quoted_post_id: quoted,
                     image_ids: images,
                 };
-                posts::create(&scope.op, &scope.domain, new).await
+                posts::create(&scope.op, new).await
             };
             let (post, user_errors) = payload(result.await)?;
             Ok(PostCreatePayload { post: post.map(|row| Ok(Post::new(row, &scope))), user_errors })
@@ -217,10 +217,8 @@ impl PostMutations {
     ) -> Option<async_graphql::Result<PostDeletePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async {
-                posts::delete(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
-                    .await
-            };
+            let result =
+                async { posts::delete(&scope.op, self::input("postId", &input.post_id)?).await };
             let (id, user_errors) = payload(result.await)?;
             Ok(PostDeletePayload { deleted_post_id: id.map(global), user_errors })
         };
@@ -236,9 +234,7 @@ impl PostMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let result = async {
-                likes::like(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
-                    .await
-                    .map(Some)
+                likes::like(&scope.op, self::input("postId", &input.post_id)?).await.map(Some)
             };
             PostLikePayload::new(&scope, result.await).await
         };
@@ -253,10 +249,8 @@ impl PostMutations {
     ) -> Option<async_graphql::Result<PostRepostPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async {
-                posts::repost(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
-                    .await
-            };
+            let result =
+                async { posts::repost(&scope.op, self::input("postId", &input.post_id)?).await };
             let (done, user_errors) = payload(result.await)?;
             let Some(done) = done else {
                 return Ok(PostRepostPayload { post: None, repost: None, user_errors });
@@ -284,10 +278,8 @@ impl PostMutations {
     ) -> Option<async_graphql::Result<PostUnrepostPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async {
-                posts::unrepost(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
-                    .await
-            };
+            let result =
+                async { posts::unrepost(&scope.op, self::input("postId", &input.post_id)?).await };
             PostUnrepostPayload::new(&scope, result.await).await
         };
         Some(done.await)
@@ -301,10 +293,8 @@ impl PostMutations {
     ) -> Option<async_graphql::Result<PostUnlikePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async {
-                likes::unlike(&scope.op, &scope.domain, self::input("postId", &input.post_id)?)
-                    .await
-            };
+            let result =
+                async { likes::unlike(&scope.op, self::input("postId", &input.post_id)?).await };
             PostUnlikePayload::new(&scope, result.await).await
         };
         Some(done.await)

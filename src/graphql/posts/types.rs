@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::comments;
 use crate::domain::images::Lifetime;
-use crate::domain::posts::{self, Post as Row};
+use crate::domain::posts::{self, Post as Row, PostCounts, ShareCounts};
 use crate::graphql::analytics::types::PostAnalytics;
 use crate::graphql::comments::types::Comment;
 use crate::graphql::connection::Connection;
@@ -16,6 +16,7 @@ use crate::graphql::cursors::List;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
 use crate::graphql::images::types::Image;
+use crate::graphql::loaders::{FirstComments, ViewerLikes, ViewerReposts};
 use crate::graphql::output;
 use crate::graphql::products::types::Product;
 use crate::graphql::references::types::TextEntity;
@@ -40,7 +41,7 @@ impl Post {
     /// # Errors
     /// A shard that is unavailable.
     pub async fn load(scope: &Arc<Scope>, id: PostId) -> async_graphql::Result<Option<Self>> {
-        Ok(scope.loaders.post(id).await?.map(|row| Self::new(row, scope)))
+        Ok(scope.loaders.get::<Row>(id).await?.map(|row| Self::new(row, scope)))
     }
 
     /// A post that a mutation of the viewer's was answered with, the first time or again.
@@ -48,7 +49,7 @@ impl Post {
     /// # Errors
     /// A shard that is unavailable.
     pub async fn answered(scope: &Arc<Scope>, id: PostId) -> async_graphql::Result<Option<Self>> {
-        let found = posts::answered(&scope.op, &scope.domain, id).await;
+        let found = posts::answered(&scope.op, id).await;
         Ok(found.map_err(|error| fault(&error))?.map(|row| Self::new(row, scope)))
     }
 }
@@ -110,7 +111,7 @@ impl Post {
         Some(
             self.scope
                 .loaders
-                .share_counts(self.row.subject())
+                .get::<ShareCounts>(self.row.subject())
                 .await
                 .map(|counts| counts.unwrap_or_default().reposts),
         )
@@ -121,7 +122,7 @@ impl Post {
         Some(
             self.scope
                 .loaders
-                .share_counts(self.row.subject())
+                .get::<ShareCounts>(self.row.subject())
                 .await
                 .map(|counts| counts.unwrap_or_default().quotes),
         )
@@ -132,7 +133,7 @@ impl Post {
         Some(
             self.scope
                 .loaders
-                .viewer_reposts(self.row.subject())
+                .get::<ViewerReposts>(self.row.subject())
                 .await
                 .map(Option::unwrap_or_default),
         )
@@ -143,7 +144,7 @@ impl Post {
         Some(
             self.scope
                 .loaders
-                .post_counts(self.row.subject())
+                .get::<PostCounts>(self.row.subject())
                 .await
                 .map(|counts| counts.unwrap_or_default().likes),
         )
@@ -154,7 +155,7 @@ impl Post {
         Some(
             self.scope
                 .loaders
-                .post_counts(self.row.subject())
+                .get::<PostCounts>(self.row.subject())
                 .await
                 .map(|counts| counts.unwrap_or_default().comments),
         )
@@ -174,17 +175,12 @@ impl Post {
                 None => self
                     .scope
                     .loaders
-                    .first_comments((self.row.subject(), request.first))
+                    .get::<FirstComments>((self.row.subject(), request.first))
                     .await?
                     .unwrap_or_default(),
-                Some(_) => comments::by_post(
-                    &self.scope.op,
-                    &self.scope.domain,
-                    self.row.subject(),
-                    request,
-                )
-                .await
-                .map_err(|error| fault(&error))?,
+                Some(_) => comments::by_post(&self.scope.op, self.row.subject(), request)
+                    .await
+                    .map_err(|error| fault(&error))?,
             };
             Ok(list.connection(page.map(|comment| Comment::new(comment, &self.scope)), request))
         };
@@ -196,7 +192,7 @@ impl Post {
         Some(
             self.scope
                 .loaders
-                .viewer_likes(self.row.subject())
+                .get::<ViewerLikes>(self.row.subject())
                 .await
                 .map(Option::unwrap_or_default),
         )

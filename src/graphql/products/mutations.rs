@@ -77,7 +77,7 @@ impl ProductMutations {
                     price,
                     stock: input.stock,
                 };
-                products::create(&scope.op, &scope.domain, new).await
+                products::create(&scope.op, new).await
             };
             let (id, user_errors) = payload(result.await)?;
             let product = match id {

@@ -40,9 +40,8 @@ impl ProductQueries {
             let scope = query_scope(ctx)?;
             let list = List::new(&scope, "Query.products", "");
             let request = list.page(first, after.as_deref())?;
-            let (page, away) = products::newest(&scope.op, &scope.domain, request)
-                .await
-                .map_err(|error| fault(&error))?;
+            let (page, away) =
+                products::newest(&scope.op, request).await.map_err(|error| fault(&error))?;
             for shard in away {
                 let missing = ErrorCode::ShardUnavailable
                     .error(format!("the products of shard {shard} are missing"));

@@ -77,7 +77,7 @@ impl Product {
     /// # Errors
     /// A shard that is unavailable.
     pub async fn load(scope: &Arc<Scope>, id: ProductId) -> async_graphql::Result<Option<Self>> {
-        Ok(scope.loaders.product(id).await?.map(|row| Self::new(row, scope)))
+        Ok(scope.loaders.get::<Row>(id).await?.map(|row| Self::new(row, scope)))
     }
 
     /// What one costs.
@@ -126,9 +126,7 @@ impl Product {
 
     /// Sales in the latest minutes with sales, newest first, at most 60; `FORBIDDEN` for other users.
     async fn sales(&self) -> Option<async_graphql::Result<Vec<ProductSales>>> {
-        let sales = products::sales(&self.scope.op, &self.scope.domain, &self.row)
-            .await
-            .map_err(|error| fault(&error));
+        let sales = products::sales(&self.scope.op, &self.row).await.map_err(|error| fault(&error));
         Some(sales.map(|minutes| {
             let of = |minute: products::SalesMinute| ProductSales {
                 minute: minute.minute,

@@ -148,8 +148,7 @@ impl Hashtag {
         let found = async {
             let list = List::new(&self.scope, "Hashtag.posts", &self.name);
             let request = list.page(first, after.as_deref())?;
-            let found =
-                hashtags::posts(&self.scope.op, &self.scope.domain, &self.name, request).await;
+            let found = hashtags::posts(&self.scope.op, &self.name, request).await;
             let (page, away) = found.map_err(|error| fault(&error))?;
             Self::tell_missing(ctx, away);
             Ok(list.connection(page.map(|post| Post::new(post, &self.scope)), request))
@@ -161,9 +160,8 @@ impl Hashtag {
     /// counted per shard.
     async fn post_count(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<i64>> {
         let found = async {
-            let (count, away) = hashtags::count(&self.scope.op, &self.scope.domain, &self.name)
-                .await
-                .map_err(|error| fault(&error))?;
+            let (count, away) =
+                hashtags::count(&self.scope.op, &self.name).await.map_err(|error| fault(&error))?;
             Self::tell_missing(ctx, away);
             Ok(count)
         };

@@ -44,10 +44,9 @@ async fn find(
     after: Option<&str>,
 ) -> async_graphql::Result<Hits> {
     let first = first_of(first)?;
-    let place = place(&hits_of(scope, search), after, scope.domain.clock.now_ms())?;
+    let place = place(&hits_of(scope, search), after, scope.op.domain.clock.now_ms())?;
     work(ctx, SEARCH_COST);
-    let hits =
-        search.find(&scope.op, &scope.domain, first, place).await.map_err(|error| fault(&error))?;
+    let hits = search.find(&scope.op, first, place).await.map_err(|error| fault(&error))?;
     for shard in &hits.away {
         let missing = ErrorCode::ShardUnavailable
             .error(format!("what shard {shard} would have found is missing"));

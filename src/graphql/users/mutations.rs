@@ -252,12 +252,9 @@ impl UserMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let SignUpInput { handle, email, password, display_name, client_key: _ } = input;
-            let result = identity::sign_up(
-                &scope.op,
-                &scope.domain,
-                SignUp { handle, email, password, display_name },
-            )
-            .await;
+            let result =
+                identity::sign_up(&scope.op, SignUp { handle, email, password, display_name })
+                    .await;
             SignUpPayload::new(ctx, result)
         };
         Some(done.await)
@@ -275,7 +272,6 @@ impl UserMutations {
             let scope = mutation_scope(ctx)?;
             let result = identity::log_in(
                 &scope.op,
-                &scope.domain,
                 &input.handle,
                 input.password,
                 input.device_token.as_deref(),
@@ -295,7 +291,7 @@ impl UserMutations {
     ) -> Option<async_graphql::Result<SessionRefreshPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = identity::refresh(&scope.op, &scope.domain, &input.refresh_token).await;
+            let result = identity::refresh(&scope.op, &input.refresh_token).await;
             SessionRefreshPayload::new(ctx, result)
         };
         Some(done.await)
@@ -311,12 +307,7 @@ impl UserMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let result = async {
-                identity::revoke(
-                    &scope.op,
-                    &scope.domain,
-                    self::input("sessionId", &input.session_id)?,
-                )
-                .await
+                identity::revoke(&scope.op, self::input("sessionId", &input.session_id)?).await
             };
             let (revoked, user_errors) = payload(result.await)?;
             Ok(SessionRevokePayload { revoked: revoked.unwrap_or_default(), user_errors })
@@ -332,8 +323,7 @@ impl UserMutations {
     ) -> Option<async_graphql::Result<SessionRevokeOthersPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let (ended, user_errors) =
-                payload(identity::revoke_others(&scope.op, &scope.domain).await)?;
+            let (ended, user_errors) = payload(identity::revoke_others(&scope.op).await)?;
             let revoked_count = i32::try_from(ended.unwrap_or_default()).unwrap_or(i32::MAX);
             Ok(SessionRevokeOthersPayload { revoked_count, user_errors })
         };
@@ -347,8 +337,7 @@ impl UserMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let refused = ctx.data::<Arc<RequestContext>>()?.refused_token;
-            let (logged_out, user_errors) =
-                payload(identity::log_out(&scope.op, &scope.domain, refused).await)?;
+            let (logged_out, user_errors) = payload(identity::log_out(&scope.op, refused).await)?;
             Ok(LogOutPayload { logged_out: logged_out.unwrap_or_default(), user_errors })
         };
         Some(done.await)
@@ -375,7 +364,7 @@ impl UserMutations {
                     is_private: input.is_private,
                     avatar,
                 };
-                users::update(&scope.op, &scope.domain, update).await.map(Some)
+                users::update(&scope.op, update).await.map(Some)
             };
             ProfileUpdatePayload::new(&scope, result.await)
         };
@@ -391,10 +380,8 @@ impl UserMutations {
     ) -> Option<async_graphql::Result<UserFollowPayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async {
-                follows::follow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?)
-                    .await
-            };
+            let result =
+                async { follows::follow(&scope.op, self::input("userId", &input.user_id)?).await };
             UserFollowPayload::new(&scope, result.await)
         };
         Some(done.await)
@@ -409,8 +396,7 @@ impl UserMutations {
         let done = async {
             let scope = mutation_scope(ctx)?;
             let result = async {
-                follows::unfollow(&scope.op, &scope.domain, self::input("userId", &input.user_id)?)
-                    .await
+                follows::unfollow(&scope.op, self::input("userId", &input.user_id)?).await
             };
             UserUnfollowPayload::new(&scope, result.await)
         };

@@ -25,10 +25,7 @@ impl UserQueries {
                 return Ok(None);
             }
             let scope = query_scope(ctx)?;
-            match users::by_handle(&scope.op, &scope.domain, &handle)
-                .await
-                .map_err(|error| fault(&error))?
-            {
+            match users::by_handle(&scope.op, &handle).await.map_err(|error| fault(&error))? {
                 Some(id) => User::load(&scope, id).await,
                 None => Ok(None),
             }

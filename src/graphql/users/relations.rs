@@ -72,12 +72,11 @@ about_a_user! {
 }
 
 macro_rules! done_to_a_user {
-    ($ctx:ident, $input:ident, $payload:ident, |$op:ident, $domain:ident, $user:ident| $work:expr) => {{
+    ($ctx:ident, $input:ident, $payload:ident, |$op:ident, $user:ident| $work:expr) => {{
         let done = async {
             let scope = mutation_scope($ctx)?;
             let result = async {
-                let ($op, $domain, $user) =
-                    (&scope.op, &scope.domain, input("userId", &$input.user_id)?);
+                let ($op, $user) = (&scope.op, input("userId", &$input.user_id)?);
                 $work.await
             };
             let (row, user_errors) = payload(result.await)?;
@@ -101,9 +100,7 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The user to block.")] input: UserBlockInput,
     ) -> Option<async_graphql::Result<UserBlockPayload>> {
-        done_to_a_user!(ctx, input, UserBlockPayload, |op, domain, user| blocks::block(
-            op, domain, user
-        ))
+        done_to_a_user!(ctx, input, UserBlockPayload, |op, user| blocks::block(op, user))
     }
 
     /// Unblocks a user; succeeds if the user was not blocked. Follows removed by the block are not
@@ -113,9 +110,7 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The user to unblock.")] input: UserUnblockInput,
     ) -> Option<async_graphql::Result<UserUnblockPayload>> {
-        done_to_a_user!(ctx, input, UserUnblockPayload, |op, domain, user| blocks::unblock(
-            op, domain, user
-        ))
+        done_to_a_user!(ctx, input, UserUnblockPayload, |op, user| blocks::unblock(op, user))
     }
 
     /// Accepts a request to follow the viewer, whose account is private; succeeds if there is no
@@ -126,8 +121,8 @@ impl RelationMutations {
         #[graphql(desc = "The user whose follow request to accept.")]
         input: FollowRequestAcceptInput,
     ) -> Option<async_graphql::Result<FollowRequestAcceptPayload>> {
-        done_to_a_user!(ctx, input, FollowRequestAcceptPayload, |op, domain, user| {
-            follows::answer_request(op, domain, user, true)
+        done_to_a_user!(ctx, input, FollowRequestAcceptPayload, |op, user| {
+            follows::answer_request(op, user, true)
         })
     }
 
@@ -139,8 +134,8 @@ impl RelationMutations {
         #[graphql(desc = "The user whose follow request to reject.")]
         input: FollowRequestRejectInput,
     ) -> Option<async_graphql::Result<FollowRequestRejectPayload>> {
-        done_to_a_user!(ctx, input, FollowRequestRejectPayload, |op, domain, user| {
-            follows::answer_request(op, domain, user, false)
+        done_to_a_user!(ctx, input, FollowRequestRejectPayload, |op, user| {
+            follows::answer_request(op, user, false)
         })
     }
 
@@ -151,8 +146,8 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The user to suspend.")] input: UserSuspendInput,
     ) -> Option<async_graphql::Result<UserSuspendPayload>> {
-        done_to_a_user!(ctx, input, UserSuspendPayload, |op, domain, user| moderation::suspend(
-            op, domain, user, true
+        done_to_a_user!(ctx, input, UserSuspendPayload, |op, user| moderation::suspend(
+            op, user, true
         ))
     }
 
@@ -162,8 +157,8 @@ impl RelationMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The user whose suspension to lift.")] input: UserUnsuspendInput,
     ) -> Option<async_graphql::Result<UserUnsuspendPayload>> {
-        done_to_a_user!(ctx, input, UserUnsuspendPayload, |op, domain, user| moderation::suspend(
-            op, domain, user, false
+        done_to_a_user!(ctx, input, UserUnsuspendPayload, |op, user| moderation::suspend(
+            op, user, false
         ))
     }
 }

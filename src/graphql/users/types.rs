@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::follows::Tie;
 use crate::domain::images::Lifetime;
+use crate::domain::profile_counts::{FollowerCount, ProfileCounts};
 use crate::domain::users::User as Row;
 use crate::domain::{DomainError, Fill, Page, PageRequest, follows, policy, posts, relations};
 use crate::graphql::connection::Connection;
@@ -15,6 +16,7 @@ use crate::graphql::cursors::List;
 use crate::graphql::error::fault;
 use crate::graphql::ids::global;
 use crate::graphql::images::types::Image;
+use crate::graphql::loaders::ViewerBlocks;
 use crate::graphql::output;
 use crate::graphql::posts::types::Post;
 use crate::ids::{Id, UserId};
@@ -37,7 +39,7 @@ impl User {
     /// # Errors
     /// A shard that is unavailable.
     pub async fn load(scope: &Arc<Scope>, id: UserId) -> async_graphql::Result<Option<Self>> {
-        Ok(scope.loaders.user(id).await?.map(|row| Self::new(row, scope)))
+        Ok(scope.loaders.get::<Row>(id).await?.map(|row| Self::new(row, scope)))
     }
 
     /// A page of users, without those whom the viewer may not see; `list` gives parts of the list
@@ -66,7 +68,7 @@ impl User {
     }
 
     async fn viewer_tie(&self) -> async_graphql::Result<Tie> {
-        Ok(self.scope.loaders.viewer_tie(self.row.id).await?.unwrap_or_default())
+        Ok(self.scope.loaders.get::<Tie>(self.row.id).await?.unwrap_or_default())
     }
 
     /// A count of what they have made, unless the viewer may not see that.
@@ -75,7 +77,7 @@ impl User {
         count: impl Future<Output = async_graphql::Result<i64>>,
     ) -> Option<async_graphql::Result<i64>> {
         let op = &self.scope.op;
-        match relations::of_viewer(op, &self.scope.domain).await {
+        match relations::of_viewer(op).await {
             Ok(relations) if policy::content_is_visible(op.viewer, &relations, &self.row) => {
                 Some(count.await)
             }
@@ -128,7 +130,7 @@ impl User {
         let posts = async {
             let list = List::new(&self.scope, "User.posts", self.row.id);
             let request = list.page(first, after.as_deref())?;
-            let page = posts::by_author(&self.scope.op, &self.scope.domain, self.row.id, request)
+            let page = posts::by_author(&self.scope.op, self.row.id, request)
                 .await
                 .map_err(|error| fault(&error))?;
             Ok(list.connection(page.map(|post| Post::new(post, &self.scope)), request))
@@ -146,8 +148,8 @@ impl User {
         let followers = async {
             let list = List::new(&self.scope, "User.followers", self.row.id);
             let request = list.page(first, after.as_deref())?;
-            let (op, domain) = (&self.scope.op, &self.scope.domain);
-            let part = |part| follows::followers(op, domain, self.row.id, part);
+            let op = &self.scope.op;
+            let part = |part| follows::followers(op, self.row.id, part);
             Ok(list.connection(Self::fill_page(&self.scope, request, part).await?, request))
         };
         Some(followers.await)
@@ -163,8 +165,8 @@ impl User {
         let following = async {
             let list = List::new(&self.scope, "User.following", self.row.id);
             let request = list.page(first, after.as_deref())?;
-            let (op, domain) = (&self.scope.op, &self.scope.domain);
-            let part = |part| follows::following(op, domain, self.row.id, part);
+            let op = &self.scope.op;
+            let part = |part| follows::following(op, self.row.id, part);
             Ok(list.connection(Self::fill_page(&self.scope, request, part).await?, request))
         };
         Some(following.await)
@@ -173,7 +175,13 @@ impl User {
     /// Number of posts without reposts; null if the viewer may not see the posts.
     async fn post_count(&self) -> Option<async_graphql::Result<i64>> {
         self.if_visible(async {
-            Ok(self.scope.loaders.profile_counts(self.row.id).await?.unwrap_or_default().posts)
+            Ok(self
+                .scope
+                .loaders
+                .get::<ProfileCounts>(self.row.id)
+                .await?
+                .unwrap_or_default()
+                .posts)
         })
         .await
     }
@@ -182,7 +190,13 @@ impl User {
     /// the list.
     async fn follower_count(&self) -> Option<async_graphql::Result<i64>> {
         self.if_visible(async {
-            Ok(self.scope.loaders.follower_count(self.row.id).await?.unwrap_or_default().followers)
+            Ok(self
+                .scope
+                .loaders
+                .get::<FollowerCount>(self.row.id)
+                .await?
+                .unwrap_or_default()
+                .followers)
         })
         .await
     }
@@ -190,7 +204,13 @@ impl User {
     /// Number of users whom they follow; null if the viewer may not see the list.
     async fn following_count(&self) -> Option<async_graphql::Result<i64>> {
         self.if_visible(async {
-            Ok(self.scope.loaders.profile_counts(self.row.id).await?.unwrap_or_default().following)
+            Ok(self
+                .scope
+                .loaders
+                .get::<ProfileCounts>(self.row.id)
+                .await?
+                .unwrap_or_default()
+                .following)
         })
         .await
     }
@@ -202,7 +222,13 @@ impl User {
 
     /// Whether the viewer blocks the user; false for anonymous requests.
     async fn viewer_is_blocking(&self) -> Option<async_graphql::Result<bool>> {
-        Some(self.scope.loaders.viewer_blocks(self.row.id).await.map(Option::unwrap_or_default))
+        Some(
+            self.scope
+                .loaders
+                .get::<ViewerBlocks>(self.row.id)
+                .await
+                .map(Option::unwrap_or_default),
+        )
     }
 
     /// Whether the viewer follows the user; false for anonymous requests.

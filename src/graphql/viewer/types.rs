@@ -60,7 +60,7 @@ impl Session {
         if scope.op.viewer.is_none() {
             return Ok(None);
         }
-        let found = identity::session(&scope.op, &scope.domain, id).await;
+        let found = identity::session(&scope.op, id).await;
         Ok(found.map_err(|error| fault(&error))?.map(Self::of))
     }
 }
@@ -107,9 +107,8 @@ impl Viewer {
             let list =
                 List::new(&self.scope, "Viewer.home", self.viewer.user_id).taking_old("Post");
             let request = list.page(first, after.as_deref())?;
-            let page = timelines::home(&self.scope.op, &self.scope.domain, request)
-                .await
-                .map_err(|error| fault(&error))?;
+            let page =
+                timelines::home(&self.scope.op, request).await.map_err(|error| fault(&error))?;
             Ok(list.connection(page.map(|post| Post::new(post, &self.scope)), request))
         };
         Some(home.await)
@@ -126,9 +125,8 @@ impl Viewer {
             let list =
                 List::new(&self.scope, "Viewer.orders", self.viewer.user_id).taking_old("Order");
             let request = list.page(first, after.as_deref())?;
-            let page = orders::of_viewer(&self.scope.op, &self.scope.domain, request)
-                .await
-                .map_err(|error| fault(&error))?;
+            let page =
+                orders::of_viewer(&self.scope.op, request).await.map_err(|error| fault(&error))?;
             Ok(list.connection(page.map(|order| Order::new(order, &self.scope)), request))
         };
         Some(orders.await)
@@ -147,7 +145,7 @@ impl Viewer {
             let list = List::new(&self.scope, "Viewer.notifications", self.viewer.user_id)
                 .taking_old("Notification");
             let request = list.page(first, after.as_deref())?;
-            let page = notifications::of_viewer(&self.scope.op, &self.scope.domain, request)
+            let page = notifications::of_viewer(&self.scope.op, request)
                 .await
                 .map_err(|error| fault(&error))?;
             Ok(list.connection(page.map(|row| Notification::new(row, &self.scope)), request))
@@ -169,7 +167,7 @@ impl Viewer {
     /// Number of notifications newer than the one last marked as read, of those that
     /// `notifications` lists; 100 means 100 or more.
     async fn unread_notification_count(&self) -> Option<async_graphql::Result<i32>> {
-        let unread = notifications::groups::unread(&self.scope.op, &self.scope.domain).await;
+        let unread = notifications::groups::unread(&self.scope.op).await;
         Some(
             unread
                 .map(|unread| i32::try_from(unread).unwrap_or(i32::MAX))
@@ -181,7 +179,7 @@ impl Viewer {
     async fn notification_preferences(
         &self,
     ) -> Option<async_graphql::Result<Vec<NotificationPreference>>> {
-        let settings = notifications::settings::of_viewer(&self.scope.op, &self.scope.domain).await;
+        let settings = notifications::settings::of_viewer(&self.scope.op).await;
         Some(settings.map(|settings| preferences::all(&settings)).map_err(|error| fault(&error)))
     }
 
@@ -196,8 +194,8 @@ impl Viewer {
         let found = async {
             let list = List::new(&self.scope, "Viewer.followRequests", self.viewer.user_id);
             let request = list.page(first, after.as_deref())?;
-            let (op, domain) = (&self.scope.op, &self.scope.domain);
-            let part = |part| follow_requests::of_viewer(op, domain, part);
+            let op = &self.scope.op;
+            let part = |part| follow_requests::of_viewer(op, part);
             Ok(list.connection(User::fill_page(&self.scope, request, part).await?, request))
         };
         Some(found.await)
@@ -213,8 +211,8 @@ impl Viewer {
         let found = async {
             let list = List::new(&self.scope, "Viewer.blockedUsers", self.viewer.user_id);
             let request = list.page(first, after.as_deref())?;
-            let (op, domain) = (&self.scope.op, &self.scope.domain);
-            let part = |part| blocks::of_viewer(op, domain, part);
+            let op = &self.scope.op;
+            let part = |part| blocks::of_viewer(op, part);
             Ok(list.connection(User::fill_page(&self.scope, request, part).await?, request))
         };
         Some(found.await)
@@ -222,9 +220,7 @@ impl Viewer {
 
     /// Active sessions of the viewer, newest first, at most 100.
     async fn sessions(&self) -> Option<async_graphql::Result<Vec<Session>>> {
-        let sessions = identity::sessions(&self.scope.op, &self.scope.domain)
-            .await
-            .map_err(|error| fault(&error));
+        let sessions = identity::sessions(&self.scope.op).await.map_err(|error| fault(&error));
         Some(sessions.map(|rows| rows.into_iter().map(Session::of).collect()))
     }
 

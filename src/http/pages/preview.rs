@@ -30,18 +30,17 @@ pub(super) struct About {
 /// Nobody in particular, with little patience: `None` when there is too much to do already.
 async fn looked<T>(served: &Served, look: impl AsyncFnOnce(&Operation) -> Option<T>) -> Option<T> {
     let _admitted = served.admit().await.ok()?;
-    let shards = served.app.domain.cluster.len();
-    let op = Operation::request(shards, None, &ConsistencyToken::default(), PATIENCE);
+    let op = Operation::request(&served.app.domain, None, &ConsistencyToken::default(), PATIENCE);
     tokio::time::timeout(PATIENCE, look(&op)).await.ok().flatten()
 }
 
 /// A post, by its global id.
 pub(super) async fn of_post(served: &Served, id: &str) -> Option<About> {
-    let (domain, id) = (&served.app.domain, parse::<PostId>(id)?);
+    let (_domain, id) = (&served.app.domain, parse::<PostId>(id)?);
     looked(served, async |op| {
-        let post = posts::get_many(op, domain, &[id]).await.ok()?.remove(&id)?;
+        let post = posts::get_many(op, &[id]).await.ok()?.remove(&id)?;
         let author = post.author_id;
-        let author = users::get_many(op, domain, &[author]).await.ok()?.remove(&author)?;
+        let author = users::get_many(op, &[author]).await.ok()?.remove(&author)?;
         Some(About {
             title: format!("{} (@{}) on plaza", author.display_name, author.handle),
             description: post.text,
@@ -53,10 +52,10 @@ pub(super) async fn of_post(served: &Served, id: &str) -> Option<About> {
 
 /// A person, by their handle.
 pub(super) async fn of_person(served: &Served, handle: &str) -> Option<About> {
-    let domain = &served.app.domain;
+    let _domain = &served.app.domain;
     looked(served, async |op| {
-        let id = users::by_handle(op, domain, handle).await.ok()??;
-        let person = users::get_many(op, domain, &[id]).await.ok()?.remove(&id)?;
+        let id = users::by_handle(op, handle).await.ok()??;
+        let person = users::get_many(op, &[id]).await.ok()?.remove(&id)?;
         Some(About {
             title: format!("{} (@{})", person.display_name, person.handle),
             description: person.bio,
@@ -68,10 +67,10 @@ pub(super) async fn of_person(served: &Served, handle: &str) -> Option<About> {
 
 /// A product, by its global id.
 pub(super) async fn of_product(served: &Served, id: &str) -> Option<About> {
-    let (domain, id) = (&served.app.domain, parse::<ProductId>(id)?);
+    let (_domain, id) = (&served.app.domain, parse::<ProductId>(id)?);
     looked(served, async |op| {
         let Product { title, description, .. } =
-            products::get_many(op, domain, &[id]).await.ok()?.remove(&id)?;
+            products::get_many(op, &[id]).await.ok()?.remove(&id)?;
         Some(About { title, description, kind: "product" })
     })
     .await

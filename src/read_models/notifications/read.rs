@@ -75,7 +75,7 @@ pub struct Part {
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     /// Whose.
-    pub user: i64,
+    pub user: UserId,
     /// Kinds that are left out.
     pub muted: &'a [String],
     /// Kinds that are left out when the user does not follow the actor.
@@ -202,8 +202,8 @@ pub async fn since(
 /// The server's.
 pub async fn get_many(
     connection: &mut Connection,
-    user: i64,
-    ids: &[i64],
+    user: UserId,
+    ids: &[NotificationId],
 ) -> Result<Vec<NotificationRow>, StoreError> {
     let all = i64::try_from(ids.len()).unwrap_or(i64::MAX);
     let rows: Vec<ScannedRow> = prepared(
@@ -229,7 +229,7 @@ struct NewestRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn newest_id(connection: &mut Connection, user: i64) -> Result<i64, StoreError> {
+pub async fn newest_id(connection: &mut Connection, user: UserId) -> Result<i64, StoreError> {
     let row: NewestRow = prepared(
         sql("SELECT max(id) AS id FROM notifications WHERE user_id = $1").bind::<BigInt, _>(user),
     )

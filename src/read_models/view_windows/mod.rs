@@ -18,7 +18,7 @@ use diesel::sql_types::{Array, BigInt, Binary, SmallInt};
 use diesel_async::RunQueryDsl;
 
 use super::sketch::Sketch;
-use crate::ids::{Id, PostId};
+use crate::ids::{Id, PostId, UserId};
 use crate::protocol::views::View;
 use crate::stores::StoreError;
 use crate::stores::postgres::Connection;
@@ -196,7 +196,7 @@ pub struct TopRow {
 /// The server's.
 pub async fn top_posts(
     connection: &mut Connection,
-    author: i64,
+    author: UserId,
     size: Size,
     (from, to): (i64, i64),
     limit: i64,

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::Bucket;
+use crate::ids::{Bucket, UserId};
 use crate::stores::StoreError;
 
 #[derive(QueryableByName)]
@@ -22,8 +22,8 @@ struct VersionRow {
 pub async fn begin(
     connection: &mut Connection,
     bucket: Bucket,
-    blocker: i64,
-    blocked: i64,
+    blocker: UserId,
+    blocked: UserId,
 ) -> Result<Option<i64>, StoreError> {
     let row: Option<VersionRow> = prepared(
         sql("INSERT INTO blocks AS b (blocker_id, blocked_id, id, version, active) VALUES ($2, $3, next_id($1), 1, true)
@@ -45,8 +45,8 @@ pub async fn begin(
 /// The server's.
 pub async fn end(
     connection: &mut Connection,
-    blocker: i64,
-    blocked: i64,
+    blocker: UserId,
+    blocked: UserId,
 ) -> Result<Option<i64>, StoreError> {
     let row: Option<VersionRow> = prepared(
         sql("UPDATE blocks SET active = false, version = version + 1 WHERE blocker_id = $1 AND blocked_id = $2 AND active RETURNING version")
@@ -71,8 +71,8 @@ struct FlagRow {
 /// The server's.
 pub async fn stands(
     connection: &mut Connection,
-    blocker: i64,
-    blocked: i64,
+    blocker: UserId,
+    blocked: UserId,
 ) -> Result<bool, StoreError> {
     let row: FlagRow = prepared(
         sql("SELECT EXISTS (SELECT 1 FROM blocks WHERE blocker_id = $1 AND blocked_id = $2 AND active) AS flag")
@@ -89,7 +89,7 @@ struct PageRow {
     #[diesel(sql_type = BigInt)]
     id: i64,
     #[diesel(sql_type = BigInt)]
-    blocked_id: i64,
+    blocked_id: UserId,
 }
 
 /// (block id, blocked person) of a person's blocks, newest first, below `after`.
@@ -98,10 +98,10 @@ struct PageRow {
 /// The server's.
 pub async fn page(
     connection: &mut Connection,
-    blocker: i64,
+    blocker: UserId,
     after: Option<i64>,
     limit: i64,
-) -> Result<Vec<(i64, i64)>, StoreError> {
+) -> Result<Vec<(i64, UserId)>, StoreError> {
     let rows: Vec<PageRow> = prepared(
         sql("SELECT id, blocked_id FROM blocks WHERE blocker_id = $1 AND active AND id < $2 ORDER BY id DESC LIMIT $3")
             .bind::<BigInt, _>(blocker)

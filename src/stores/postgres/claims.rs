@@ -32,7 +32,7 @@ pub struct Claim {
 pub async fn claim_handle(
     connection: &mut Connection,
     handle: &str,
-    user: i64,
+    user: UserId,
     client_key: Option<&str>,
 ) -> Result<Claim, StoreError> {
     let ours: Option<Claim> = prepared(
@@ -106,8 +106,8 @@ pub async fn claimed_handles(
 pub async fn take_over_handle(
     connection: &mut Connection,
     handle: &str,
-    from: i64,
-    user: i64,
+    from: UserId,
+    user: UserId,
     client_key: Option<&str>,
 ) -> Result<bool, StoreError> {
     let taken = prepared(
@@ -130,7 +130,7 @@ pub async fn take_over_handle(
 pub async fn release_handle(
     connection: &mut Connection,
     handle: &str,
-    user: i64,
+    user: UserId,
 ) -> Result<(), StoreError> {
     prepared(
         sql("DELETE FROM handle_claims WHERE handle = $1 AND user_id = $2")
@@ -150,7 +150,7 @@ pub async fn release_handle(
 pub async fn claim_email(
     connection: &mut Connection,
     email: &str,
-    user: i64,
+    user: UserId,
 ) -> Result<Option<Claim>, StoreError> {
     let claimed = prepared(
         sql("INSERT INTO email_claims AS held (email, user_id) VALUES ($1, $2)
@@ -191,8 +191,8 @@ pub async fn email_claim(
 pub async fn take_over_email(
     connection: &mut Connection,
     email: &str,
-    from: i64,
-    user: i64,
+    from: UserId,
+    user: UserId,
 ) -> Result<bool, StoreError> {
     let taken = prepared(
         sql("UPDATE email_claims SET user_id = $3, claimed_at = now()

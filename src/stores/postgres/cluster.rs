@@ -15,6 +15,7 @@ use super::shard::{Replica, Shard};
 use crate::config::PostgresConfig;
 use crate::ids::{Bucket, Id};
 use crate::stores::query::SendFn;
+use crate::stores::server::Server;
 use crate::stores::{StoreError, explain};
 
 /// All shards and the map of buckets.
@@ -39,7 +40,7 @@ impl Cluster {
         let wait = Duration::from_millis(config.checkout_timeout_ms);
         let mut shards = Vec::new();
         for (number, urls) in config.shards.iter().enumerate() {
-            let name = format!("shard {number} primary");
+            let index = ShardIndex(number);
             let manager =
                 |url, purpose| Manager::new(url, purpose, query_timeout, statements.clone());
             let mut replicas = Vec::new();
@@ -47,7 +48,7 @@ impl Cluster {
                 replicas.push(Replica {
                     pool: Pool::new(
                         manager(url, Purpose::Read)?,
-                        format!("shard {number} replica {}", replica + 1),
+                        Server::Replica(index, replica),
                         config.replica_pool,
                         wait,
                     ),
@@ -61,16 +62,16 @@ impl Cluster {
                 });
             }
             shards.push(Shard {
-                index: ShardIndex(number),
+                index,
                 primary: Pool::new(
                     manager(&urls.primary, Purpose::Write)?,
-                    name.clone(),
+                    Server::Primary(index),
                     config.primary_pool,
                     wait,
                 ),
                 primary_reads: Pool::new(
                     manager(&urls.primary, Purpose::Read)?,
-                    name,
+                    Server::Primary(index),
                     config.primary_pool,
                     wait,
                 ),
@@ -83,7 +84,7 @@ impl Cluster {
                 replicas,
                 looks: Looks::default(),
                 epoch: Default::default(),
-                commits: CommitBreaker::new(ShardIndex(number)),
+                commits: CommitBreaker::new(index),
                 fresh_since_ms: Default::default(),
             });
         }
@@ -185,13 +186,13 @@ impl Cluster {
                 let outcome = self.run(&replica.pool, &query).await;
                 explain::sql(
                     index.0,
-                    replica.pool.server(),
+                    replica.pool.name(),
                     Some(replica.state.snapshot().1),
                     began.elapsed(),
                 );
                 match outcome {
                     Err(error) if error.is_transient() => {
-                        tracing::warn!(server = replica.pool.server(), %error, "replica failed, reading the primary");
+                        tracing::warn!(server = replica.pool.name(), %error, "replica failed, reading the primary");
                         replica.state.eject();
                         session.stray();
                     }
@@ -200,7 +201,7 @@ impl Cluster {
             }
             let began = Instant::now();
             let outcome = self.run(&shard.primary_reads, &query).await;
-            explain::sql(index.0, shard.primary_reads.server(), None, began.elapsed());
+            explain::sql(index.0, shard.primary_reads.name(), None, began.elapsed());
             outcome
         }
     }
@@ -266,7 +267,7 @@ impl Cluster {
                     // The server did not even honour its own statement timeout: whatever state the
                     // connection is in, nobody else gets it.
                     connection.poison();
-                    Err(StoreError::Deadline(pool.server().to_owned()))
+                    Err(StoreError::Deadline(pool.name().to_owned()))
                 }
             }
         }

@@ -48,13 +48,13 @@ pub struct Comment {
 #[derive(Debug, Clone, Copy)]
 pub struct NewComment<'a> {
     /// On which post.
-    pub post: i64,
+    pub post: PostId,
     /// By whom.
-    pub author: i64,
+    pub author: UserId,
     /// Text.
     pub text: &'a str,
     /// Which comment it answers.
-    pub in_reply_to: Option<i64>,
+    pub in_reply_to: Option<CommentId>,
     /// How deep in the thread.
     pub depth: i16,
     /// What the text refers to.
@@ -94,7 +94,7 @@ pub async fn insert(
 /// The server's.
 pub async fn get_many(
     connection: &mut Connection,
-    ids: &[i64],
+    ids: &[CommentId],
 ) -> Result<Vec<Comment>, StoreError> {
     Ok(prepared(
         sql("SELECT id, post_id, author_id, text, in_reply_to, depth, entities,
@@ -113,7 +113,7 @@ pub async fn get_many(
 /// The server's.
 pub async fn on_posts(
     connection: &mut Connection,
-    posts: &[i64],
+    posts: &[PostId],
     above: &[i64],
     limit: i64,
 ) -> Result<Vec<Comment>, StoreError> {
@@ -139,7 +139,7 @@ pub async fn on_posts(
 /// The server's.
 pub async fn replies(
     connection: &mut Connection,
-    comments: &[i64],
+    comments: &[CommentId],
     above: &[i64],
     limit: i64,
 ) -> Result<Vec<Comment>, StoreError> {
@@ -193,7 +193,7 @@ pub struct FirstComment {
 /// The server's.
 pub async fn first_of_many(
     connection: &mut Connection,
-    posts: &[i64],
+    posts: &[PostId],
     limit: i64,
 ) -> Result<Vec<FirstComment>, StoreError> {
     Ok(prepared(

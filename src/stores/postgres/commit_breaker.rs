@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::routing::ShardIndex;
 use crate::stores::StoreError;
+use crate::stores::server::Server;
 
 /// Commits in a row that must end unknown before writes are refused.
 const UNKNOWN: u32 = 2;
@@ -50,7 +51,7 @@ impl CommitBreaker {
         metrics::counter!("plaza_commits_refused_total", "shard" => self.shard.0.to_string())
             .increment(1);
         StoreError::unavailable(
-            format!("shard {} primary", self.shard),
+            Server::Primary(self.shard),
             "its commits are acknowledged by no replica",
         )
     }

@@ -28,8 +28,8 @@ pub struct Edge {
 pub async fn begin(
     connection: &mut Connection,
     bucket: Bucket,
-    follower: i64,
-    followee: i64,
+    follower: UserId,
+    followee: UserId,
     requested: bool,
 ) -> Result<Option<Edge>, StoreError> {
     Ok(prepared(
@@ -54,8 +54,8 @@ pub async fn begin(
 /// The server's.
 pub async fn answer(
     connection: &mut Connection,
-    follower: i64,
-    followee: i64,
+    follower: UserId,
+    followee: UserId,
     grant: bool,
 ) -> Result<Option<Edge>, StoreError> {
     Ok(prepared(
@@ -76,8 +76,8 @@ pub async fn answer(
 /// The server's.
 pub async fn deactivate(
     connection: &mut Connection,
-    follower: i64,
-    followee: i64,
+    follower: UserId,
+    followee: UserId,
 ) -> Result<Option<Edge>, StoreError> {
     Ok(prepared(
         sql("UPDATE follows SET active = false, requested = false, version = version + 1
@@ -100,7 +100,7 @@ struct CountRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn count(connection: &mut Connection, follower: i64) -> Result<i64, StoreError> {
+pub async fn count(connection: &mut Connection, follower: UserId) -> Result<i64, StoreError> {
     let row: CountRow = prepared(
         sql("SELECT count(*) AS count FROM follows WHERE follower_id = $1 AND active")
             .bind::<BigInt, _>(follower),
@@ -124,7 +124,7 @@ struct PageRow {
 /// The server's.
 pub async fn page(
     connection: &mut Connection,
-    follower: i64,
+    follower: UserId,
     after: i64,
     limit: i64,
 ) -> Result<Vec<(i64, UserId)>, StoreError> {
@@ -144,19 +144,19 @@ pub async fn page(
 pub struct RelationsRow {
     /// Whose.
     #[diesel(sql_type = BigInt)]
-    pub user_id: i64,
+    pub user_id: UserId,
     /// Rises with every follow and every block.
     #[diesel(sql_type = BigInt)]
     pub version: i64,
     /// Sorted.
     #[diesel(sql_type = Array<BigInt>)]
-    pub followees: Vec<i64>,
+    pub followees: Vec<UserId>,
     /// Sorted.
     #[diesel(sql_type = Array<BigInt>)]
-    pub blocking: Vec<i64>,
+    pub blocking: Vec<UserId>,
     /// Sorted.
     #[diesel(sql_type = Array<BigInt>)]
-    pub blocked_by: Vec<i64>,
+    pub blocked_by: Vec<UserId>,
 }
 
 /// The relations of these people, in one statement.
@@ -165,7 +165,7 @@ pub struct RelationsRow {
 /// The server's.
 pub async fn relations(
     connection: &mut Connection,
-    users: &[i64],
+    users: &[UserId],
 ) -> Result<Vec<RelationsRow>, StoreError> {
     Ok(prepared(
         sql("SELECT u.id AS user_id, u.activity_version + u.relations_version AS version,
@@ -202,8 +202,8 @@ pub struct TieRow {
 /// The server's.
 pub async fn ties(
     connection: &mut Connection,
-    user: i64,
-    others: &[i64],
+    user: UserId,
+    others: &[UserId],
 ) -> Result<Vec<TieRow>, StoreError> {
     Ok(prepared(
         sql("SELECT o.id AS user_id, coalesce(f.active, false) AS active, coalesce(f.requested, false) AS requested,
@@ -233,8 +233,8 @@ pub struct GrantedEdge {
 /// The server's.
 pub async fn grant_many(
     connection: &mut Connection,
-    followers: &[i64],
-    followee: i64,
+    followers: &[UserId],
+    followee: UserId,
 ) -> Result<Vec<GrantedEdge>, StoreError> {
     Ok(prepared(
         sql("WITH granted AS (UPDATE follows SET active = true, requested = false, version = version + 1

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::PostId;
+use crate::ids::{PostId, UserId};
 use crate::stores::StoreError;
 
 #[derive(QueryableByName)]
@@ -28,8 +28,8 @@ struct CountRow {
 pub async fn insert(
     connection: &mut Connection,
     tags: &[&str],
-    post: i64,
-    author: i64,
+    post: PostId,
+    author: UserId,
 ) -> Result<(), StoreError> {
     prepared(
         sql("INSERT INTO hashtags (tag, post_id, author_id) SELECT tag, $2, $3 FROM unnest($1::text[]) AS t(tag)")
@@ -49,7 +49,7 @@ pub async fn insert(
 pub async fn delete(
     connection: &mut Connection,
     tags: &[&str],
-    post: i64,
+    post: PostId,
 ) -> Result<(), StoreError> {
     prepared(
         sql("DELETE FROM hashtags WHERE tag = ANY($1) AND post_id = $2")

@@ -11,7 +11,7 @@ use diesel_async::RunQueryDsl;
 use super::outbox::NewRows;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::{Id, UserId};
+use crate::ids::UserId;
 use crate::stores::StoreError;
 
 /// A key and what it names.
@@ -68,7 +68,7 @@ pub async fn claim(
              WHERE relaxed.setting = 'local'
              ON CONFLICT (user_id, client_key) DO UPDATE SET client_key = excluded.client_key
              RETURNING operation, payload_hash, answer, xmax = 0 AS is_new")
-        .bind::<BigInt, _>(key.user.as_i64())
+        .bind::<BigInt, _>(key.user)
         .bind::<Text, _>(key.name)
         .bind::<Text, _>(key.operation)
         .bind::<Binary, _>(key.payload_hash)
@@ -91,7 +91,7 @@ pub async fn release(
     prepared(
         sql("DELETE FROM idempotency_keys WHERE user_id = $1 AND client_key = $2 AND answer = $3
              AND set_config('synchronous_commit', 'local', true) = 'local'")
-        .bind::<BigInt, _>(user.as_i64())
+        .bind::<BigInt, _>(user)
         .bind::<Text, _>(name)
         .bind::<Jsonb, _>(answer),
     )
@@ -112,7 +112,7 @@ pub async fn find(
     Ok(prepared(
         sql("SELECT operation, payload_hash, answer, false AS is_new FROM idempotency_keys
              WHERE user_id = $1 AND client_key = $2")
-        .bind::<BigInt, _>(user.as_i64())
+        .bind::<BigInt, _>(user)
         .bind::<Text, _>(name),
     )
     .get_result(connection)
@@ -133,7 +133,7 @@ pub async fn lock(
     Ok(prepared(
         sql("SELECT operation, payload_hash, answer, false AS is_new FROM idempotency_keys
              WHERE user_id = $1 AND client_key = $2 FOR UPDATE")
-        .bind::<BigInt, _>(user.as_i64())
+        .bind::<BigInt, _>(user)
         .bind::<Text, _>(name),
     )
     .get_result(connection)
@@ -150,7 +150,7 @@ pub async fn take(connection: &mut Connection, key: &Key<'_>) -> Result<bool, St
     let taken = prepared(
         sql("INSERT INTO idempotency_keys (user_id, client_key, operation, payload_hash, answer)
              VALUES ($1, $2, $3, $4, 'null'::jsonb) ON CONFLICT DO NOTHING")
-        .bind::<BigInt, _>(key.user.as_i64())
+        .bind::<BigInt, _>(key.user)
         .bind::<Text, _>(key.name)
         .bind::<Text, _>(key.operation)
         .bind::<Binary, _>(key.payload_hash),
@@ -174,7 +174,7 @@ pub async fn answer(
     let answered = if messages.is_empty() {
         prepared(
             sql("UPDATE idempotency_keys SET answer = $3 WHERE user_id = $1 AND client_key = $2")
-                .bind::<BigInt, _>(user.as_i64())
+                .bind::<BigInt, _>(user)
                 .bind::<Text, _>(name)
                 .bind::<Jsonb, _>(answer),
         )
@@ -185,7 +185,7 @@ pub async fn answer(
             sql("WITH sent AS (INSERT INTO outbox (sink, topic, key, payload)
                                SELECT * FROM unnest($4::smallint[], $5::text[], $6::text[], $7::text[]))
                  UPDATE idempotency_keys SET answer = $3 WHERE user_id = $1 AND client_key = $2")
-            .bind::<BigInt, _>(user.as_i64())
+            .bind::<BigInt, _>(user)
             .bind::<Text, _>(name)
             .bind::<Jsonb, _>(answer)
             .bind::<Array<SmallInt>, _>(&messages.sinks)

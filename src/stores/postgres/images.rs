@@ -126,7 +126,6 @@ pub async fn insert(
     connection: &mut Connection,
     image: &NewImage<'_>,
 ) -> Result<Option<ImageId>, StoreError> {
-    use crate::ids::Id;
     let row: Option<IdRow> = prepared(
         sql(
             "INSERT INTO images (id, owner_id, purpose, object_key, byte_count, alt_text)
@@ -135,7 +134,7 @@ pub async fn insert(
                     AND (state <> 'AWAITING_UPLOAD' OR id >= $8)) < $7 RETURNING id",
         )
         .bind::<Integer, _>(i32::from(image.bucket.number()))
-        .bind::<BigInt, _>(image.owner.as_i64())
+        .bind::<BigInt, _>(image.owner)
         .bind::<Text, _>(image.purpose)
         .bind::<Text, _>(image.object_key)
         .bind::<Integer, _>(image.byte_count)
@@ -153,7 +152,10 @@ pub async fn insert(
 ///
 /// # Errors
 /// The server's.
-pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Image>, StoreError> {
+pub async fn get_many(
+    connection: &mut Connection,
+    ids: &[ImageId],
+) -> Result<Vec<Image>, StoreError> {
     Ok(prepared(
         sql("SELECT id, owner_id, purpose, state, byte_count, object_key, alt_text, upload, content_hash, rejection,
                     CASE WHEN state = 'READY' THEN jsonb_build_object('id', id, 'key', object_key, 'format', format, 'width', width,
@@ -172,8 +174,8 @@ pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Im
 /// The server's.
 pub async fn describe(
     connection: &mut Connection,
-    owner: i64,
-    id: i64,
+    owner: UserId,
+    id: ImageId,
     alt_text: &str,
 ) -> Result<bool, StoreError> {
     let changed = prepared(
@@ -194,7 +196,7 @@ pub async fn describe(
 /// The server's.
 pub async fn uploaded(
     connection: &mut Connection,
-    id: i64,
+    id: ImageId,
     upload: &str,
     content_hash: &[u8],
 ) -> Result<bool, StoreError> {
@@ -214,11 +216,10 @@ pub async fn uploaded(
 /// # Errors
 /// The server's.
 pub async fn ready(connection: &mut Connection, picture: &Picture) -> Result<bool, StoreError> {
-    use crate::ids::Id;
     let changed = prepared(
         sql("UPDATE images SET state = 'READY', upload = NULL, format = $2, width = $3, height = $4, color = $5
              WHERE id = $1 AND state = 'PROCESSING'")
-        .bind::<BigInt, _>(picture.id.as_i64())
+        .bind::<BigInt, _>(picture.id)
         .bind::<Text, _>(&picture.format)
         .bind::<Integer, _>(picture.width)
         .bind::<Integer, _>(picture.height)
@@ -235,7 +236,7 @@ pub async fn ready(connection: &mut Connection, picture: &Picture) -> Result<boo
 /// The server's.
 pub async fn rejected(
     connection: &mut Connection,
-    id: i64,
+    id: ImageId,
     rejection: &str,
 ) -> Result<bool, StoreError> {
     let changed = prepared(
@@ -261,9 +262,9 @@ struct PictureRow {
 /// The server's.
 pub async fn take(
     connection: &mut Connection,
-    owner: i64,
+    owner: UserId,
     purpose: &str,
-    ids: &[i64],
+    ids: &[ImageId],
 ) -> Result<Vec<Picture>, StoreError> {
     let rows: Vec<PictureRow> = prepared(
         sql("UPDATE images SET used = true WHERE id = ANY($1) AND owner_id = $2 AND purpose = $3 AND state = 'READY' AND NOT used
@@ -282,7 +283,7 @@ pub async fn take(
 ///
 /// # Errors
 /// The server's.
-pub async fn forget(connection: &mut Connection, ids: &[i64]) -> Result<(), StoreError> {
+pub async fn forget(connection: &mut Connection, ids: &[ImageId]) -> Result<(), StoreError> {
     prepared(sql("DELETE FROM images WHERE id = ANY($1)").bind::<Array<BigInt>, _>(ids))
         .execute(connection)
         .await?;

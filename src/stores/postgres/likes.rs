@@ -6,14 +6,18 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::PostId;
+use crate::ids::{PostId, UserId};
 use crate::stores::StoreError;
 
 /// Adds a like; false when it was there.
 ///
 /// # Errors
 /// The server's.
-pub async fn insert(connection: &mut Connection, post: i64, user: i64) -> Result<bool, StoreError> {
+pub async fn insert(
+    connection: &mut Connection,
+    post: PostId,
+    user: UserId,
+) -> Result<bool, StoreError> {
     let inserted = prepared(
         sql("INSERT INTO likes (post_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind::<BigInt, _>(post)
@@ -28,7 +32,11 @@ pub async fn insert(connection: &mut Connection, post: i64, user: i64) -> Result
 ///
 /// # Errors
 /// The server's.
-pub async fn delete(connection: &mut Connection, post: i64, user: i64) -> Result<bool, StoreError> {
+pub async fn delete(
+    connection: &mut Connection,
+    post: PostId,
+    user: UserId,
+) -> Result<bool, StoreError> {
     let taken: Vec<PostRow> = prepared(
         sql("WITH taken AS (DELETE FROM likes WHERE post_id = $1 AND user_id = $2 RETURNING post_id, user_id),
                   noted AS (INSERT INTO likes_taken_back (post_id, user_id) SELECT post_id, user_id FROM taken ON CONFLICT DO NOTHING)
@@ -53,8 +61,8 @@ struct FlagRow {
 /// The server's.
 pub async fn was_taken_back(
     connection: &mut Connection,
-    post: i64,
-    user: i64,
+    post: PostId,
+    user: UserId,
 ) -> Result<bool, StoreError> {
     let row: FlagRow = prepared(
         sql("SELECT EXISTS (SELECT 1 FROM likes_taken_back WHERE post_id = $1 AND user_id = $2) AS flag")
@@ -78,8 +86,8 @@ struct PostRow {
 /// The server's.
 pub async fn among(
     connection: &mut Connection,
-    user: i64,
-    posts: &[i64],
+    user: UserId,
+    posts: &[PostId],
 ) -> Result<Vec<PostId>, StoreError> {
     let rows: Vec<PostRow> = prepared(
         sql("SELECT post_id FROM likes WHERE user_id = $1 AND post_id = ANY($2)")

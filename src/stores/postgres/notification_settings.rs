@@ -6,6 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
+use crate::ids::{NotificationId, UserId};
 use crate::stores::StoreError;
 
 /// A person's settings; those of somebody who has changed nothing are empty.
@@ -26,7 +27,7 @@ pub struct Settings {
 ///
 /// # Errors
 /// The server's.
-pub async fn get(connection: &mut Connection, user: i64) -> Result<Settings, StoreError> {
+pub async fn get(connection: &mut Connection, user: UserId) -> Result<Settings, StoreError> {
     let found: Option<Settings> = prepared(
         sql(
             "SELECT read_up_to, muted, only_followed FROM notification_settings WHERE user_id = $1",
@@ -47,8 +48,8 @@ pub async fn get(connection: &mut Connection, user: i64) -> Result<Settings, Sto
 /// The server's.
 pub async fn mark_read(
     connection: &mut Connection,
-    user: i64,
-    up_to: i64,
+    user: UserId,
+    up_to: NotificationId,
 ) -> Result<bool, StoreError> {
     let moved = prepared(
         sql("INSERT INTO notification_settings AS s (user_id, read_up_to) SELECT $1, $2 WHERE EXISTS (SELECT 1 FROM notifications WHERE id >= $2 AND user_id = $1)
@@ -65,7 +66,7 @@ pub async fn mark_read(
 ///
 /// # Errors
 /// The server's.
-pub async fn lock(connection: &mut Connection, user: i64) -> Result<Settings, StoreError> {
+pub async fn lock(connection: &mut Connection, user: UserId) -> Result<Settings, StoreError> {
     Ok(prepared(
         sql("INSERT INTO notification_settings AS s (user_id) VALUES ($1) ON CONFLICT (user_id) DO UPDATE SET user_id = s.user_id
              RETURNING read_up_to, muted, only_followed")
@@ -81,7 +82,7 @@ pub async fn lock(connection: &mut Connection, user: i64) -> Result<Settings, St
 /// The server's.
 pub async fn choose(
     connection: &mut Connection,
-    user: i64,
+    user: UserId,
     muted: &[String],
     only_followed: &[String],
 ) -> Result<(), StoreError> {

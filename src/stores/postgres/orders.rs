@@ -52,7 +52,7 @@ pub struct OrderLineRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLine {
     /// What.
-    pub product: i64,
+    pub product: ProductId,
     /// How many.
     pub quantity: i32,
     /// Price of one, minor units.
@@ -74,7 +74,7 @@ struct IdRow {
 pub async fn insert(
     connection: &mut Connection,
     bucket: Bucket,
-    buyer: i64,
+    buyer: UserId,
     amount: i64,
     currency: &str,
 ) -> Result<OrderId, StoreError> {
@@ -96,10 +96,10 @@ pub async fn insert(
 /// The server's.
 pub async fn insert_lines(
     connection: &mut Connection,
-    order: i64,
+    order: OrderId,
     lines: &[NewLine],
 ) -> Result<(), StoreError> {
-    let products: Vec<i64> = lines.iter().map(|line| line.product).collect();
+    let products: Vec<ProductId> = lines.iter().map(|line| line.product).collect();
     let quantities: Vec<i32> = lines.iter().map(|line| line.quantity).collect();
     let amounts: Vec<i64> = lines.iter().map(|line| line.amount).collect();
     let titles: Vec<&str> = lines.iter().map(|line| line.title.as_str()).collect();
@@ -123,7 +123,7 @@ pub async fn insert_lines(
 /// The server's.
 pub async fn get_many(
     connection: &mut Connection,
-    ids: &[i64],
+    ids: &[OrderId],
 ) -> Result<Vec<OrderLineRow>, StoreError> {
     Ok(prepared(
         sql("SELECT o.id, o.buyer_id, o.status, o.reason, o.total_amount, o.total_currency, o.version,
@@ -141,7 +141,7 @@ pub async fn get_many(
 /// The server's.
 pub async fn of_buyer(
     connection: &mut Connection,
-    buyer: i64,
+    buyer: UserId,
     below: i64,
     limit: i64,
 ) -> Result<Vec<OrderLineRow>, StoreError> {
@@ -176,7 +176,7 @@ pub struct Locked {
 ///
 /// # Errors
 /// The server's.
-pub async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>, StoreError> {
+pub async fn lock(connection: &mut Connection, id: OrderId) -> Result<Option<Locked>, StoreError> {
     let rows: Vec<Locked> = prepared(
         sql("SELECT buyer_id, status, version FROM orders WHERE id = $1 FOR UPDATE")
             .bind::<BigInt, _>(id),
@@ -192,7 +192,7 @@ pub async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>
 /// The server's.
 pub async fn set_status(
     connection: &mut Connection,
-    id: i64,
+    id: OrderId,
     status: &str,
     reason: Option<&str>,
     version: i64,
@@ -230,7 +230,7 @@ pub struct ChangeRow {
 /// The server's.
 pub async fn changes(
     connection: &mut Connection,
-    ids: &[i64],
+    ids: &[OrderId],
 ) -> Result<Vec<ChangeRow>, StoreError> {
     Ok(prepared(
         sql("SELECT order_id, status, at FROM order_changes WHERE order_id = ANY($1) ORDER BY order_id, version")
@@ -244,7 +244,7 @@ pub async fn changes(
 ///
 /// # Errors
 /// The server's.
-pub async fn refund_payment(connection: &mut Connection, order: i64) -> Result<(), StoreError> {
+pub async fn refund_payment(connection: &mut Connection, order: OrderId) -> Result<(), StoreError> {
     prepared(
         sql("UPDATE payments SET status = 'REFUNDED' WHERE order_id = $1").bind::<BigInt, _>(order),
     )
@@ -259,7 +259,7 @@ pub async fn refund_payment(connection: &mut Connection, order: i64) -> Result<(
 /// The server's.
 pub async fn insert_payment(
     connection: &mut Connection,
-    order: i64,
+    order: OrderId,
     amount: i64,
     currency: &str,
     reference: &str,

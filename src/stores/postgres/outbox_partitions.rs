@@ -1,7 +1,7 @@
 //! The outbox's partitions, one a day: made a week ahead, dropped when all of a day is sent and kept
 //! for long enough.
 //!
-//! Nothing here keeps a mutation waiting for longer than [`LOCK_MS`]: a statement that does not get
+//! Nothing here keeps a mutation waiting for longer than `LOCK_MS`: a statement that does not get
 //! its lock by then fails, and is tried again at the next round. A partition is attached, which
 //! takes no lock that an insertion waits for, and detached before it is dropped. (Detaching
 //! concurrently is not possible beside a default partition.)

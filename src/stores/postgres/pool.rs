@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{AsyncMessage, NoTls};
 
 use crate::stores::pool_state::{Callers, PoolState};
+use crate::stores::server::Server;
 use crate::stores::{StoreError, work};
 use crate::telemetry::trace;
 
@@ -222,7 +223,9 @@ impl std::fmt::Debug for Counted {
 #[derive(Debug, Clone)]
 pub struct Pool {
     inner: bb8::Pool<Manager>,
-    server: String,
+    server: Server,
+    /// The server's name, for logs and spans.
+    name: String,
     purpose: Purpose,
     most: u32,
     counted: Counted,
@@ -232,15 +235,11 @@ pub struct Pool {
 
 impl Pool {
     /// A pool that opens connections when they are first needed.
-    pub fn new(manager: Manager, server: String, size: u32, wait: Duration) -> Self {
+    pub fn new(manager: Manager, server: Server, size: u32, wait: Duration) -> Self {
         let (purpose, ended) = (manager.purpose, Arc::clone(&manager.ended));
         let kind = if purpose == Purpose::Write { "transaction" } else { "read" };
-        // `shard 0 replica 1`
-        let mut words = server.splitn(3, ' ');
-        let (shard, role) = (
-            words.nth(1).unwrap_or_default().to_owned(),
-            words.next().unwrap_or_default().to_owned(),
-        );
+        let shard = server.shard().map_or_else(String::new, |shard| shard.to_string());
+        let role = server.role();
         let counted = Counted {
             seconds: metrics::histogram!("plaza_sql_seconds", "shard" => shard.clone(), "server" => role.clone(), "kind" => kind),
             errors: metrics::counter!("plaza_sql_errors_total", "shard" => shard, "server" => role, "kind" => kind),
@@ -253,7 +252,17 @@ impl Pool {
             .retry_connection(false)
             .build_unchecked(manager);
         counted.errors.increment(0);
-        Self { inner, server, purpose, most: size, counted, callers: Callers::default(), ended }
+        let name = server.to_string();
+        Self {
+            inner,
+            server,
+            name,
+            purpose,
+            most: size,
+            counted,
+            callers: Callers::default(),
+            ended,
+        }
     }
 
     /// A connection, waiting for a free one. One that the server has ended meanwhile is left out:
@@ -289,18 +298,18 @@ impl Pool {
 
     fn refused(&self, error: bb8::RunError<diesel::ConnectionError>) -> StoreError {
         match error {
-            bb8::RunError::User(error) => StoreError::unavailable(&self.server, error),
+            bb8::RunError::User(error) => StoreError::unavailable(self.server.clone(), error),
             // Nothing open after all that waiting: nobody is slow, the server does not let us in.
             bb8::RunError::TimedOut if self.inner.state().connections == 0 => {
-                StoreError::unavailable(&self.server, "cannot connect")
+                StoreError::unavailable(self.server.clone(), "cannot connect")
             }
-            bb8::RunError::TimedOut => StoreError::Busy(self.server.clone()),
+            bb8::RunError::TimedOut => StoreError::Busy(self.name.clone()),
         }
     }
 
     /// Its name and how many of its connections have ended so far, whoever ended them.
     pub fn ended(&self) -> (String, u64) {
-        (self.name(), self.ended.load(Ordering::Acquire))
+        (self.pool_name(), self.ended.load(Ordering::Acquire))
     }
 
     /// Opens so many connections, or as many as it may have: held together, so that each is another
@@ -309,21 +318,25 @@ impl Pool {
         let most = usize::try_from(self.most).unwrap_or(usize::MAX).min(connections);
         let held = join_all((0..most).map(|_| self.get())).await;
         if let Some(error) = held.into_iter().find_map(Result::err) {
-            tracing::debug!(server = self.server, %error, "no connection beforehand");
+            tracing::debug!(server = self.name, %error, "no connection beforehand");
         }
     }
 
     /// The server's name, for operators.
-    pub fn server(&self) -> &str {
+    pub fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// Its name: `shard 0 replica 1`.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Begins a read's or a transaction's part of a trace.
     pub fn span(&self, what: &'static str) -> trace::Span {
-        let mut span =
-            trace::part(trace::Kind::Client, || format!("{what} {}", self.server).into());
+        let mut span = trace::part(trace::Kind::Client, || format!("{what} {}", self.name).into());
         span.set("db.system.name", || "postgresql".into());
-        span.set("db.namespace", || self.server.clone().into());
+        span.set("db.namespace", || self.name.clone().into());
         span
     }
 
@@ -337,13 +350,15 @@ impl Pool {
 
     /// Its name and how it stands.
     pub fn state(&self) -> (String, PoolState) {
-        (self.name(), PoolState::of(&self.inner.state(), self.most, &self.callers))
+        (self.pool_name(), PoolState::of(&self.inner.state(), self.most, &self.callers))
     }
 
-    fn name(&self) -> String {
+    fn pool_name(&self) -> String {
         match self.purpose {
-            Purpose::Read if self.server.ends_with("primary") => format!("{} reads", self.server),
-            Purpose::Read | Purpose::Write => self.server.clone(),
+            Purpose::Read if matches!(self.server, Server::Primary(_)) => {
+                format!("{} reads", self.name)
+            }
+            Purpose::Read | Purpose::Write => self.name.clone(),
         }
     }
 }

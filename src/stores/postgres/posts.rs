@@ -59,13 +59,13 @@ impl Post {
 #[derive(Debug, Clone, Copy)]
 pub struct NewPost<'a> {
     /// Whose.
-    pub author: i64,
+    pub author: UserId,
     /// Text.
     pub text: &'a str,
     /// A product shown with it.
-    pub product: Option<i64>,
+    pub product: Option<ProductId>,
     /// The post that it says something about.
-    pub quoted: Option<i64>,
+    pub quoted: Option<PostId>,
     /// What the text refers to.
     pub entities: &'a Entities,
     /// The images shown with it, as stored.
@@ -101,7 +101,10 @@ pub async fn insert(
 ///
 /// # Errors
 /// The server's.
-pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Post>, StoreError> {
+pub async fn get_many(
+    connection: &mut Connection,
+    ids: &[PostId],
+) -> Result<Vec<Post>, StoreError> {
     Ok(prepared(
         sql("SELECT id, author_id, text, product_id, images, deleted, repost_of, quoted_post_id, entities FROM posts WHERE id = ANY($1)")
             .bind::<Array<BigInt>, _>(ids),
@@ -116,7 +119,7 @@ pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Po
 /// The server's.
 pub async fn by_author(
     connection: &mut Connection,
-    author: i64,
+    author: UserId,
     below: i64,
     limit: i64,
 ) -> Result<Vec<Post>, StoreError> {
@@ -161,7 +164,7 @@ pub struct Locked {
 ///
 /// # Errors
 /// The server's.
-pub async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>, StoreError> {
+pub async fn lock(connection: &mut Connection, id: PostId) -> Result<Option<Locked>, StoreError> {
     Ok(prepared(
         sql("SELECT author_id, version, images, deleted, repost_of, quoted_post_id, entities FROM posts WHERE id = $1 FOR UPDATE")
             .bind::<BigInt, _>(id),
@@ -177,7 +180,7 @@ pub async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>
 /// The server's.
 pub async fn raise(
     connection: &mut Connection,
-    id: i64,
+    id: PostId,
     version: i64,
     deleted: bool,
 ) -> Result<(), StoreError> {

@@ -48,7 +48,7 @@ struct IdRow {
 #[derive(Debug)]
 pub struct NewRow<'a> {
     /// Seller.
-    pub seller_id: i64,
+    pub seller_id: UserId,
     /// Title.
     pub title: &'a str,
     /// Description.
@@ -92,7 +92,7 @@ pub async fn insert(
 /// The server's.
 pub async fn get_many(
     connection: &mut Connection,
-    ids: &[i64],
+    ids: &[ProductId],
 ) -> Result<Vec<ProductRow>, StoreError> {
     Ok(prepared(
         sql("SELECT id, seller_id, title, description, price_amount, price_currency, stock, version FROM products WHERE id = ANY($1)")
@@ -141,7 +141,7 @@ pub struct StockRow {
 /// The server's.
 pub async fn change_stock(
     connection: &mut Connection,
-    id: i64,
+    id: ProductId,
     by: i32,
 ) -> Result<Option<StockRow>, StoreError> {
     Ok(prepared(

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::{Bucket, PostId};
+use crate::ids::{Bucket, PostId, UserId};
 use crate::stores::StoreError;
 
 #[derive(QueryableByName)]
@@ -23,8 +23,8 @@ struct PostRow {
 pub async fn insert(
     connection: &mut Connection,
     bucket: Bucket,
-    author: i64,
-    original: i64,
+    author: UserId,
+    original: PostId,
 ) -> Result<Option<PostId>, StoreError> {
     let made: Option<PostRow> = prepared(
         sql("WITH made AS (INSERT INTO reposts (author_id, original_id, post_id) VALUES ($2, $3, next_id($1))
@@ -47,8 +47,8 @@ pub async fn insert(
 /// The server's.
 pub async fn find(
     connection: &mut Connection,
-    author: i64,
-    original: i64,
+    author: UserId,
+    original: PostId,
 ) -> Result<Option<PostId>, StoreError> {
     let found: Option<PostRow> = prepared(
         sql("SELECT post_id FROM reposts WHERE author_id = $1 AND original_id = $2")
@@ -67,8 +67,8 @@ pub async fn find(
 /// The server's.
 pub async fn has_taken_back(
     connection: &mut Connection,
-    author: i64,
-    original: i64,
+    author: UserId,
+    original: PostId,
 ) -> Result<bool, StoreError> {
     let found: Option<PostRow> = prepared(
         sql("SELECT id AS post_id FROM posts WHERE author_id = $1 AND repost_of = $2 AND deleted LIMIT 1")
@@ -87,8 +87,8 @@ pub async fn has_taken_back(
 /// The server's.
 pub async fn delete(
     connection: &mut Connection,
-    author: i64,
-    original: i64,
+    author: UserId,
+    original: PostId,
 ) -> Result<(), StoreError> {
     prepared(
         sql("DELETE FROM reposts WHERE author_id = $1 AND original_id = $2")
@@ -106,8 +106,8 @@ pub async fn delete(
 /// The server's.
 pub async fn among(
     connection: &mut Connection,
-    author: i64,
-    posts: &[i64],
+    author: UserId,
+    posts: &[PostId],
 ) -> Result<Vec<PostId>, StoreError> {
     let rows: Vec<PostRow> = prepared(
         sql("SELECT original_id AS post_id FROM reposts WHERE author_id = $1 AND original_id = ANY($2)")

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Integer, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Integer, Timestamptz};
 use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::ProductId;
+use crate::ids::{OrderId, ProductId};
 use crate::stores::StoreError;
 
 /// A reservation that has changed state.
@@ -30,8 +30,8 @@ pub struct Reservation {
 /// The server's.
 pub async fn hold(
     connection: &mut Connection,
-    order: i64,
-    product: i64,
+    order: OrderId,
+    product: ProductId,
     quantity: i32,
     amount: i64,
 ) -> Result<bool, StoreError> {
@@ -49,28 +49,28 @@ pub async fn hold(
 }
 
 #[derive(QueryableByName)]
-struct StatusRow {
-    #[diesel(sql_type = Text)]
-    status: String,
+struct ReleasedRow {
+    #[diesel(sql_type = Bool)]
+    is_released: bool,
 }
 
-/// A reservation's state.
+/// Whether a reservation is RELEASED.
 ///
 /// # Errors
 /// The server's; there is none.
-pub async fn status(
+pub async fn is_released(
     connection: &mut Connection,
-    order: i64,
-    product: i64,
-) -> Result<String, StoreError> {
-    let row: StatusRow = prepared(
-        sql("SELECT status FROM reservations WHERE order_id = $1 AND product_id = $2")
+    order: OrderId,
+    product: ProductId,
+) -> Result<bool, StoreError> {
+    let row: ReleasedRow = prepared(
+        sql("SELECT status = 'RELEASED' AS is_released FROM reservations WHERE order_id = $1 AND product_id = $2")
             .bind::<BigInt, _>(order)
             .bind::<BigInt, _>(product),
     )
     .get_result(connection)
     .await?;
-    Ok(row.status)
+    Ok(row.is_released)
 }
 
 /// Moves the order's reservation of a product from HELD to RELEASED; nothing when it is not HELD.
@@ -79,8 +79,8 @@ pub async fn status(
 /// The server's.
 pub async fn release(
     connection: &mut Connection,
-    order: i64,
-    product: i64,
+    order: OrderId,
+    product: ProductId,
 ) -> Result<Option<Reservation>, StoreError> {
     let rows: Vec<Reservation> = prepared(
         sql("UPDATE reservations SET status = 'RELEASED' WHERE order_id = $1 AND product_id = $2 AND status = 'HELD'
@@ -113,8 +113,8 @@ pub struct Returned {
 /// The server's.
 pub async fn take_back(
     connection: &mut Connection,
-    order: i64,
-    product: i64,
+    order: OrderId,
+    product: ProductId,
 ) -> Result<Option<Returned>, StoreError> {
     let rows: Vec<Returned> = prepared(
         sql("UPDATE reservations SET status = 'RETURNED' WHERE order_id = $1 AND product_id = $2 AND status = 'SOLD'
@@ -134,8 +134,8 @@ pub async fn take_back(
 /// The server's.
 pub async fn refuse(
     connection: &mut Connection,
-    order: i64,
-    product: i64,
+    order: OrderId,
+    product: ProductId,
     quantity: i32,
     amount: i64,
 ) -> Result<(), StoreError> {
@@ -158,8 +158,8 @@ pub async fn refuse(
 /// The server's.
 pub async fn sell(
     connection: &mut Connection,
-    order: i64,
-    product: i64,
+    order: OrderId,
+    product: ProductId,
     at: DateTime<Utc>,
 ) -> Result<Option<Reservation>, StoreError> {
     let rows: Vec<Reservation> = prepared(

@@ -115,10 +115,10 @@ impl ShardMap {
     }
 
     /// Ids grouped by the shard they are on, each once, sorted.
-    pub fn group<I: Id>(&self, ids: impl IntoIterator<Item = I>) -> BTreeMap<ShardIndex, Vec<i64>> {
-        let mut groups: BTreeMap<ShardIndex, Vec<i64>> = BTreeMap::new();
+    pub fn group<I: Id>(&self, ids: impl IntoIterator<Item = I>) -> BTreeMap<ShardIndex, Vec<I>> {
+        let mut groups: BTreeMap<ShardIndex, Vec<I>> = BTreeMap::new();
         for id in ids {
-            groups.entry(self.shard_of(id.bucket())).or_default().push(id.as_i64());
+            groups.entry(self.shard_of(id.bucket())).or_default().push(id);
         }
         for ids in groups.values_mut() {
             ids.sort_unstable();

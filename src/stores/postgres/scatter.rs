@@ -45,8 +45,8 @@ impl Cluster {
     where
         I: Id,
         T: Send + 'a,
-        for<'c, 'i> F: AsyncFn(&'c mut Connection, &'i [i64]) -> Result<T, StoreError>
-            + SendFn2<&'c mut Connection, &'i [i64], Result<T, StoreError>, Fut: Send>
+        for<'c, 'i> F: AsyncFn(&'c mut Connection, &'i [I]) -> Result<T, StoreError>
+            + SendFn2<&'c mut Connection, &'i [I], Result<T, StoreError>, Fut: Send>
             + Send
             + Sync
             + 'a,
@@ -94,16 +94,17 @@ impl Cluster {
         clippy::manual_async_fn,
         reason = "the signature says that the future may move between threads"
     )]
-    fn scatter_groups<'a, T, F>(
+    fn scatter_groups<'a, I, T, F>(
         &'a self,
         session: &'a ReadSession,
-        groups: BTreeMap<ShardIndex, Vec<i64>>,
+        groups: BTreeMap<ShardIndex, Vec<I>>,
         query: F,
     ) -> impl Future<Output = Gathered<T>> + Send + 'a
     where
+        I: Id,
         T: Send + 'a,
-        for<'c, 'i> F: AsyncFn(&'c mut Connection, &'i [i64]) -> Result<T, StoreError>
-            + SendFn2<&'c mut Connection, &'i [i64], Result<T, StoreError>, Fut: Send>
+        for<'c, 'i> F: AsyncFn(&'c mut Connection, &'i [I]) -> Result<T, StoreError>
+            + SendFn2<&'c mut Connection, &'i [I], Result<T, StoreError>, Fut: Send>
             + Send
             + Sync
             + 'a,

@@ -37,7 +37,7 @@ pub struct SessionRow {
 pub async fn insert(
     connection: &mut Connection,
     bucket: Bucket,
-    user: i64,
+    user: UserId,
     refresh_hash: &[u8],
     expires_at: DateTime<Utc>,
     user_agent: Option<&str>,
@@ -62,7 +62,7 @@ pub async fn insert(
 /// The server's.
 pub async fn rotate(
     connection: &mut Connection,
-    id: i64,
+    id: SessionId,
     refresh_hash: &[u8],
     next_hash: &[u8],
     now: DateTime<Utc>,
@@ -89,7 +89,7 @@ pub async fn rotate(
 /// The server's.
 pub async fn current(
     connection: &mut Connection,
-    id: i64,
+    id: SessionId,
     refresh_hash: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Option<SessionRow>, StoreError> {
@@ -111,8 +111,8 @@ pub async fn current(
 /// The server's.
 pub async fn revoke(
     connection: &mut Connection,
-    id: i64,
-    user: i64,
+    id: SessionId,
+    user: UserId,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let revoked = prepared(
@@ -132,7 +132,7 @@ pub async fn revoke(
 /// The server's.
 pub async fn live(
     connection: &mut Connection,
-    user: i64,
+    user: UserId,
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionRow>, StoreError> {
     Ok(prepared(
@@ -151,8 +151,8 @@ pub async fn live(
 /// The server's.
 pub async fn live_one(
     connection: &mut Connection,
-    user: i64,
-    id: i64,
+    user: UserId,
+    id: SessionId,
     now: DateTime<Utc>,
 ) -> Result<Option<SessionRow>, StoreError> {
     Ok(prepared(
@@ -173,7 +173,7 @@ pub async fn live_one(
 /// The server's.
 pub async fn revoke_one(
     connection: &mut Connection,
-    id: i64,
+    id: SessionId,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     prepared(
@@ -232,7 +232,7 @@ pub async fn forget_ended(
 /// The server's.
 pub async fn revoke_all(
     connection: &mut Connection,
-    user: i64,
+    user: UserId,
     now: DateTime<Utc>,
 ) -> Result<usize, StoreError> {
     Ok(prepared(
@@ -250,8 +250,8 @@ pub async fn revoke_all(
 /// The server's.
 pub async fn revoke_others(
     connection: &mut Connection,
-    user: i64,
-    kept: i64,
+    user: UserId,
+    kept: SessionId,
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, StoreError> {
     let ended: Vec<RevokedRow> = prepared(
@@ -314,7 +314,7 @@ pub struct SpentRow {
 /// The server's.
 pub async fn spend(
     connection: &mut Connection,
-    session: i64,
+    session: SessionId,
     hash: &[u8],
     client_key: Option<&str>,
     next_hash: &[u8],
@@ -340,7 +340,7 @@ pub async fn spend(
 /// The server's.
 pub async fn spent(
     connection: &mut Connection,
-    session: i64,
+    session: SessionId,
     hash: &[u8],
 ) -> Result<Option<SpentRow>, StoreError> {
     Ok(prepared(

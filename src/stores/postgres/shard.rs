@@ -96,19 +96,19 @@ impl Shard {
         self.direct
             .open()
             .await
-            .map_err(|error| StoreError::unavailable(self.primary.server(), error))
+            .map_err(|error| StoreError::unavailable(self.primary.server().clone(), error))
     }
 
     /// Each replica's name, what opens connections to it outside every pool, and its state.
     pub fn probes(&self) -> impl Iterator<Item = (&str, &Manager, &ReplicaState)> {
         self.replicas
             .iter()
-            .map(|replica| (replica.pool.server(), &replica.probe, replica.state.as_ref()))
+            .map(|replica| (replica.pool.name(), &replica.probe, replica.state.as_ref()))
     }
 
     /// Each replica's name and state.
     pub fn replica_states(&self) -> impl Iterator<Item = (&str, &ReplicaState)> {
-        self.replicas.iter().map(|replica| (replica.pool.server(), replica.state.as_ref()))
+        self.replicas.iter().map(|replica| (replica.pool.name(), replica.state.as_ref()))
     }
 
     /// Whether no replica acknowledges its commits, so that writes are refused.
@@ -134,7 +134,7 @@ impl Shard {
 
     /// The primary's name, for operators.
     pub fn primary_name(&self) -> &str {
-        self.primary.server()
+        self.primary.name()
     }
 }
 

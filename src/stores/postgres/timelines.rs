@@ -7,12 +7,13 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
+use crate::ids::{PostId, UserId};
 use crate::stores::StoreError;
 
 #[derive(QueryableByName)]
 struct IdRow {
     #[diesel(sql_type = BigInt)]
-    id: i64,
+    id: PostId,
 }
 
 /// Ids of the newest posts of these authors below an id, newest first. Each author is an index scan
@@ -22,10 +23,10 @@ struct IdRow {
 /// The server's.
 pub async fn newest_posts(
     connection: &mut Connection,
-    authors: &[i64],
+    authors: &[UserId],
     below: i64,
     limit: i64,
-) -> Result<Vec<i64>, StoreError> {
+) -> Result<Vec<PostId>, StoreError> {
     let rows: Vec<IdRow> = prepared(
         sql("SELECT p.id FROM unnest($1::bigint[]) AS a(id)
              CROSS JOIN LATERAL (SELECT id FROM posts WHERE author_id = a.id AND NOT deleted AND id < $2 ORDER BY id DESC LIMIT $3) p
@@ -39,12 +40,18 @@ pub async fn newest_posts(
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
+#[derive(QueryableByName)]
+struct AuthorRow {
+    #[diesel(sql_type = BigInt)]
+    id: UserId,
+}
+
 /// Users of this shard whose posts are pulled.
 ///
 /// # Errors
 /// The server's.
-pub async fn pull_authors(connection: &mut Connection) -> Result<Vec<i64>, StoreError> {
-    let rows: Vec<IdRow> =
+pub async fn pull_authors(connection: &mut Connection) -> Result<Vec<UserId>, StoreError> {
+    let rows: Vec<AuthorRow> =
         prepared(sql("SELECT id FROM users WHERE pull_since IS NOT NULL")).load(connection).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
@@ -66,8 +73,8 @@ pub struct FanOutState {
 /// The server's.
 pub async fn fan_out_state(
     connection: &mut Connection,
-    post: i64,
-    author: i64,
+    post: PostId,
+    author: UserId,
 ) -> Result<Option<FanOutState>, StoreError> {
     Ok(prepared(
         sql("SELECT p.deleted, u.pull_since FROM posts p JOIN users u ON u.id = p.author_id WHERE p.id = $1 AND u.id = $2")
@@ -85,7 +92,7 @@ pub async fn fan_out_state(
 /// The server's.
 pub async fn renew_pull(
     connection: &mut Connection,
-    author: i64,
+    author: UserId,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let renewed = prepared(
@@ -102,7 +109,7 @@ pub async fn renew_pull(
 ///
 /// # Errors
 /// The server's.
-pub async fn end_pull(connection: &mut Connection, author: i64) -> Result<(), StoreError> {
+pub async fn end_pull(connection: &mut Connection, author: UserId) -> Result<(), StoreError> {
     prepared(sql("UPDATE users SET pull_since = NULL WHERE id = $1").bind::<BigInt, _>(author))
         .execute(connection)
         .await?;

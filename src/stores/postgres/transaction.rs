@@ -92,7 +92,7 @@ impl Transaction {
 
     /// Its server's name, for operators.
     pub fn server(&self) -> &str {
-        self.told.pool.server()
+        self.told.pool.name()
     }
 
     /// It has written to the outbox: its commit wakes the shard's relay.
@@ -275,7 +275,7 @@ impl Cluster {
                 }
                 Err(_) => {
                     connection.poison();
-                    Err(StoreError::Deadline(told.pool.server().to_owned()))
+                    Err(StoreError::Deadline(told.pool.name().to_owned()))
                 }
             }
         }

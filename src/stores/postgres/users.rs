@@ -46,7 +46,10 @@ pub struct User {
 ///
 /// # Errors
 /// The server's.
-pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<User>, StoreError> {
+pub async fn get_many(
+    connection: &mut Connection,
+    ids: &[UserId],
+) -> Result<Vec<User>, StoreError> {
     Ok(prepared(
         sql("SELECT id, handle, display_name, bio, is_private, suspended_at IS NOT NULL AS suspended, avatar, version
              FROM users WHERE id = ANY($1)")
@@ -59,14 +62,14 @@ pub async fn get_many(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Us
 #[derive(QueryableByName)]
 struct IdRow {
     #[diesel(sql_type = BigInt)]
-    id: i64,
+    id: UserId,
 }
 
 /// A new id in this bucket, from the shard's own sequence.
 ///
 /// # Errors
 /// The server's; a clock that stepped back.
-pub async fn next_id(connection: &mut Connection, bucket: Bucket) -> Result<i64, StoreError> {
+pub async fn next_id(connection: &mut Connection, bucket: Bucket) -> Result<UserId, StoreError> {
     let row: IdRow =
         prepared(sql("SELECT next_id($1) AS id").bind::<Integer, _>(i32::from(bucket.number())))
             .get_result(connection)
@@ -78,7 +81,7 @@ pub async fn next_id(connection: &mut Connection, bucket: Bucket) -> Result<i64,
 #[derive(Debug)]
 pub struct NewUser<'a> {
     /// Id.
-    pub id: i64,
+    pub id: UserId,
     /// Lower case.
     pub handle: &'a str,
     /// Lower case.
@@ -120,7 +123,7 @@ struct HashRow {
 /// The server's.
 pub async fn password_hash(
     connection: &mut Connection,
-    id: i64,
+    id: UserId,
 ) -> Result<Option<String>, StoreError> {
     let row: Option<HashRow> =
         prepared(sql("SELECT password_hash FROM users WHERE id = $1").bind::<BigInt, _>(id))
@@ -142,7 +145,7 @@ struct VersionRow {
 /// The server's.
 pub async fn update(
     connection: &mut Connection,
-    id: i64,
+    id: UserId,
     display_name: Option<&str>,
     bio: Option<&str>,
     is_private: Option<bool>,
@@ -173,7 +176,7 @@ struct AvatarRow {
 /// The server's.
 pub async fn lock_avatar(
     connection: &mut Connection,
-    id: i64,
+    id: UserId,
 ) -> Result<Option<Picture>, StoreError> {
     let row: Option<AvatarRow> =
         prepared(sql("SELECT avatar FROM users WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(id))
@@ -189,7 +192,7 @@ pub async fn lock_avatar(
 /// The server's.
 pub async fn set_avatar(
     connection: &mut Connection,
-    id: i64,
+    id: UserId,
     avatar: Option<&serde_json::Value>,
 ) -> Result<(), StoreError> {
     prepared(
@@ -220,7 +223,7 @@ pub struct Versions {
 /// The server's.
 pub async fn raise_activity(
     connection: &mut Connection,
-    id: i64,
+    id: UserId,
 ) -> Result<Option<Versions>, StoreError> {
     Ok(prepared(
         sql("UPDATE users SET activity_version = activity_version + 1 WHERE id = $1
@@ -239,7 +242,7 @@ pub async fn raise_activity(
 /// The server's.
 pub async fn raise_activity_of_many(
     connection: &mut Connection,
-    ids: &[i64],
+    ids: &[UserId],
 ) -> Result<(), StoreError> {
     prepared(
         sql("WITH held AS (SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE)
@@ -258,7 +261,7 @@ pub async fn raise_activity_of_many(
 /// The server's.
 pub async fn raise_relations(
     connection: &mut Connection,
-    id: i64,
+    id: UserId,
 ) -> Result<Option<Versions>, StoreError> {
     Ok(prepared(
         sql("UPDATE users SET relations_version = relations_version + 1 WHERE id = $1
@@ -280,7 +283,7 @@ struct AdminRow {
 ///
 /// # Errors
 /// The server's.
-pub async fn is_admin(connection: &mut Connection, id: i64) -> Result<bool, StoreError> {
+pub async fn is_admin(connection: &mut Connection, id: UserId) -> Result<bool, StoreError> {
     let row: Option<AdminRow> =
         prepared(sql("SELECT is_admin FROM users WHERE id = $1").bind::<BigInt, _>(id))
             .get_result(connection)
@@ -295,7 +298,7 @@ pub async fn is_admin(connection: &mut Connection, id: i64) -> Result<bool, Stor
 /// The server's.
 pub async fn set_admin(
     connection: &mut Connection,
-    id: i64,
+    id: UserId,
     is_admin: bool,
 ) -> Result<bool, StoreError> {
     let changed = prepared(
@@ -315,7 +318,7 @@ pub async fn set_admin(
 /// The server's.
 pub async fn suspend(
     connection: &mut Connection,
-    id: i64,
+    id: UserId,
     at: Option<DateTime<Utc>>,
 ) -> Result<Option<i64>, StoreError> {
     let row: Option<VersionRow> = prepared(

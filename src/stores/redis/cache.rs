@@ -9,7 +9,7 @@
 //!
 //! One load per key at a time: within a process by `flight.rs`, across processes by `lease.rs`. A
 //! hot key seldom expires at all, because the nearer its end, the likelier one of its readers loads
-//! it anew ([`early`]); jitter keeps keys from expiring together.
+//! it anew (`early`); jitter keeps keys from expiring together.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 
 use super::Redis;
 use super::trust::Generation;
+use crate::ids::Id;
 use crate::stores::query::SendFn;
 use crate::stores::{StoreError, explain, work};
 
@@ -30,6 +31,8 @@ const NEGATIVE: Duration = Duration::from_secs(5);
 
 /// A value that may be cached: the type is bound to its kind of key.
 pub trait Cached: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+    /// What it is read by; names the shard that has it.
+    type Key: Id;
     /// The key's middle part: `user`, `post`.
     const KIND: &'static str;
     /// Whether it may be kept in process memory too, for `redis.l1_ttl_ms`.
@@ -51,11 +54,11 @@ pub struct CachePolicy {
 
 /// What a look at Redis came to.
 #[derive(Debug, Default)]
-struct Looked {
+struct Looked<I> {
     /// To be loaded.
-    unheld: Vec<i64>,
+    unheld: Vec<I>,
     /// Held, and to be loaded anew before they expire.
-    ending: Vec<i64>,
+    ending: Vec<I>,
 }
 
 fn count(kind: &'static str, outcome: &'static str, number: usize) {
@@ -117,14 +120,14 @@ impl Redis {
     pub fn get_many<'a, V, E, F>(
         &'a self,
         policy: CachePolicy,
-        ids: &'a [i64],
+        ids: &'a [V::Key],
         load: F,
-    ) -> impl Future<Output = Result<HashMap<i64, V>, E>> + Send + 'a
+    ) -> impl Future<Output = Result<HashMap<V::Key, V>, E>> + Send + 'a
     where
         V: Cached,
         E: Send + 'a,
-        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E>
-            + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send>
+        for<'i> F: AsyncFn(&'i [V::Key]) -> Result<HashMap<V::Key, V>, E>
+            + SendFn<&'i [V::Key], Result<HashMap<V::Key, V>, E>, Fut: Send>
             + Send
             + Sync
             + 'a,
@@ -135,14 +138,14 @@ impl Redis {
     async fn get_many_through<V, E, F>(
         &self,
         policy: CachePolicy,
-        ids: &[i64],
+        ids: &[V::Key],
         load: F,
-    ) -> Result<HashMap<i64, V>, E>
+    ) -> Result<HashMap<V::Key, V>, E>
     where
         V: Cached,
         E: Send,
-        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E>
-            + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send>
+        for<'i> F: AsyncFn(&'i [V::Key]) -> Result<HashMap<V::Key, V>, E>
+            + SendFn<&'i [V::Key], Result<HashMap<V::Key, V>, E>, Fut: Send>
             + Send
             + Sync,
     {
@@ -157,7 +160,7 @@ impl Redis {
         let mut missing = Vec::new();
         for id in ids {
             match (V::LOCAL && generation.is_some())
-                .then(|| self.inner.local.get::<V>(V::KIND, *id, policy.floor_ms))
+                .then(|| self.inner.local.get::<V>(V::KIND, id.as_i64(), policy.floor_ms))
                 .flatten()
             {
                 Some(Some(value)) => drop(found.insert(*id, value)),
@@ -224,15 +227,15 @@ impl Redis {
     /// to be believed): under a concurrency limit, and stored nowhere.
     async fn load_alone<V, E, F>(
         &self,
-        ids: &[i64],
+        ids: &[V::Key],
         generation: Option<Generation>,
         load: &F,
-    ) -> Result<HashMap<i64, V>, E>
+    ) -> Result<HashMap<V::Key, V>, E>
     where
         V: Cached,
         E: Send,
-        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E>
-            + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send>
+        for<'i> F: AsyncFn(&'i [V::Key]) -> Result<HashMap<V::Key, V>, E>
+            + SendFn<&'i [V::Key], Result<HashMap<V::Key, V>, E>, Fut: Send>
             + Send
             + Sync,
     {
@@ -250,18 +253,19 @@ impl Redis {
     /// One MGET; what is held goes into `found` and into memory.
     async fn read_held<V: Cached>(
         &self,
-        ids: &[i64],
+        ids: &[V::Key],
         generation: &Generation,
-        found: &mut HashMap<i64, V>,
-    ) -> Result<Looked, StoreError> {
+        found: &mut HashMap<V::Key, V>,
+    ) -> Result<Looked<V::Key>, StoreError> {
         let asked_at_ms = self.inner.clock.now_ms();
-        let keys: Vec<String> = ids.iter().map(|id| self.inner.keys.cached(V::KIND, *id)).collect();
+        let keys: Vec<String> =
+            ids.iter().map(|id| self.inner.keys.cached(V::KIND, id.as_i64())).collect();
         let held: Vec<Option<Vec<u8>>> = self
             .inner
             .pool
             .run(async |connection| redis::cmd("MGET").arg(&keys).query_async(connection).await)
             .await?;
-        let mut looked = Looked::default();
+        let mut looked = Looked { unheld: Vec::new(), ending: Vec::new() };
         let look_ms = if V::LOCAL { self.inner.local.look_ms() } else { 0.0 };
         for (id, bytes) in ids.iter().zip(held) {
             if !self.hold(*id, bytes.as_deref(), (generation, asked_at_ms), found) {
@@ -283,15 +287,15 @@ impl Redis {
     /// Takes what Redis held of an id into `found` and into memory; whether it held anything.
     pub(super) fn hold<V: Cached>(
         &self,
-        id: i64,
+        id: V::Key,
         bytes: Option<&[u8]>,
         (generation, asked_at_ms): (&Generation, i64),
-        found: &mut HashMap<i64, V>,
+        found: &mut HashMap<V::Key, V>,
     ) -> bool {
         let bytes = bytes.filter(|bytes| is_of(bytes, generation));
         let Some(value) = bytes.and_then(decode::<V>) else { return false };
         if V::LOCAL {
-            self.inner.local.put(V::KIND, id, value.clone(), asked_at_ms);
+            self.inner.local.put(V::KIND, id.as_i64(), value.clone(), asked_at_ms);
         }
         if let Some(value) = value {
             found.insert(id, value);
@@ -303,8 +307,8 @@ impl Redis {
     /// is a token; a failure is only a later miss.
     pub(super) async fn fill<V: Cached>(
         &self,
-        ids: &[i64],
-        loaded: &HashMap<i64, V>,
+        ids: &[V::Key],
+        loaded: &HashMap<V::Key, V>,
         began_ms: i64,
         generation: &Generation,
         token: Option<&str>,
@@ -318,8 +322,8 @@ impl Redis {
 
     async fn fill_some<V: Cached>(
         &self,
-        ids: &[i64],
-        loaded: &HashMap<i64, V>,
+        ids: &[V::Key],
+        loaded: &HashMap<V::Key, V>,
         (now_ms, took_ms, generation): (i64, i64, &Generation),
         token: Option<&str>,
     ) {
@@ -338,10 +342,14 @@ impl Redis {
                 }
                 None => format!("{version},,,{generation}|{json}"),
             };
-            script.key(self.inner.keys.cached(V::KIND, *id)).arg(version).arg(bytes).arg(ttl_ms);
+            script
+                .key(self.inner.keys.cached(V::KIND, id.as_i64()))
+                .arg(version)
+                .arg(bytes)
+                .arg(ttl_ms);
         }
         for id in ids.iter().filter(|_| token.is_some()) {
-            script.key(self.inner.keys.lease(V::KIND, *id));
+            script.key(self.inner.keys.lease(V::KIND, id.as_i64()));
         }
         if let Err(error) = self
             .inner

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Redis;
 use super::cache::Cached;
 use super::trust::Generation;
+use crate::ids::Id;
 
 /// A row as a transaction leaves it.
 #[derive(Debug, Clone)]
@@ -19,9 +20,10 @@ pub struct Fresh {
 impl Redis {
     /// Row `id` as a transaction leaves it that has not committed yet, so that what happens to the
     /// row after that commit is newer; `None` while the cache is not trusted.
-    pub fn fresh<V: Cached + Serialize>(&self, id: i64, value: &V) -> Option<Fresh> {
+    pub fn fresh<V: Cached + Serialize>(&self, id: V::Key, value: &V) -> Option<Fresh> {
         let json = serde_json::to_string(value).ok()?;
         let generation = self.generation()?;
+        let id = id.as_i64();
         Some(Fresh { kind: V::KIND, id, version: value.version(), json, generation })
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Redis;
 use super::cache::Cached;
+use crate::ids::Id;
 use crate::stores::StoreError;
 
 /// How long a tombstone stands; a replica that lags longer serves nobody.
@@ -26,7 +27,8 @@ pub struct Stale {
 
 impl Stale {
     /// Row `id` of a kind, which is at least at `version` now.
-    pub fn of<V: Cached>(id: i64, version: i64) -> Self {
+    pub fn of<V: Cached>(id: V::Key, version: i64) -> Self {
+        let id = id.as_i64();
         Self { kind: Cow::Borrowed(V::KIND), id, version, is_local: V::LOCAL }
     }
 }
@@ -38,7 +40,7 @@ impl Redis {
     /// # Errors
     /// [`StoreError::Unavailable`]: nobody has been told, and whoever wrote must not trust the
     /// cache for a while. They are told later (`trust.rs`), until it has worked.
-    pub async fn invalidate<V: Cached>(&self, changed: &[(i64, i64)]) -> Result<(), StoreError> {
+    pub async fn invalidate<V: Cached>(&self, changed: &[(V::Key, i64)]) -> Result<(), StoreError> {
         let stale: Vec<Stale> =
             changed.iter().map(|(id, version)| Stale::of::<V>(*id, *version)).collect();
         self.invalidate_all(&stale).await

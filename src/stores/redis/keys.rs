@@ -1,6 +1,6 @@
 //! Makes the keys of Redis, below one prefix.
 
-use crate::ids::{Id, SessionId, UserId};
+use crate::ids::{SessionId, UserId};
 
 /// Makes keys; all start with the configured prefix.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct BucketName;
 impl BucketName {
     /// What a viewer asks for.
     pub fn viewer(user: UserId) -> String {
-        format!("v:{}", user.as_i64())
+        format!("v:{}", user)
     }
 
     /// What a household asks for anonymously.
@@ -25,7 +25,7 @@ impl BucketName {
 
     /// What a person does, by the action's short name.
     pub fn action(action: &str, user: UserId) -> String {
-        format!("do:{action}:{}", user.as_i64())
+        format!("do:{action}:{}", user)
     }
 }
 
@@ -52,12 +52,12 @@ impl Keys {
 
     /// A home timeline: a list.
     pub fn timeline(&self, user: UserId) -> String {
-        format!("{}:tl:{}", self.prefix, user.as_i64())
+        format!("{}:tl:{}", self.prefix, user)
     }
 
     /// What a session has written lately.
     pub fn session_writes(&self, session: SessionId) -> String {
-        format!("{}:sw:{}", self.prefix, session.as_i64())
+        format!("{}:sw:{}", self.prefix, session)
     }
 
     /// Somebody's bucket of points.
@@ -82,7 +82,7 @@ impl Keys {
 
     /// A person's stream of live posts, and the channel on which their watchers are woken.
     pub fn live(&self, user: UserId) -> String {
-        format!("{}:live:{}", self.prefix, user.as_i64())
+        format!("{}:live:{}", self.prefix, user)
     }
 
     /// The channel on which relays are told whose outboxes have got rows.

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::Redis;
 use super::cache::{Cached, count_loads};
 use super::trust::Generation;
+use crate::ids::Id;
 use crate::stores::query::SendFn;
 use crate::stores::{StoreError, explain};
 
@@ -26,10 +27,10 @@ const FIRST_WAIT: Duration = Duration::from_millis(2);
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
 /// Ids by whose they are to load.
-#[derive(Debug, Default)]
-struct Leased {
-    mine: Vec<i64>,
-    others: Vec<i64>,
+#[derive(Debug)]
+struct Leased<I> {
+    mine: Vec<I>,
+    others: Vec<I>,
 }
 
 fn token() -> String {
@@ -41,15 +42,15 @@ impl Redis {
     /// read from Redis. Redis away: loaded here.
     pub(super) async fn load_leased<V, E, F>(
         &self,
-        ids: &[i64],
+        ids: &[V::Key],
         generation: &Generation,
         load: &F,
-    ) -> Result<HashMap<i64, V>, E>
+    ) -> Result<HashMap<V::Key, V>, E>
     where
         V: Cached,
         E: Send,
-        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E>
-            + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send>
+        for<'i> F: AsyncFn(&'i [V::Key]) -> Result<HashMap<V::Key, V>, E>
+            + SendFn<&'i [V::Key], Result<HashMap<V::Key, V>, E>, Fut: Send>
             + Send
             + Sync,
     {
@@ -86,12 +87,16 @@ impl Redis {
 
     /// Loads anew what is still held, unless another process does so; what is held goes on being
     /// served meanwhile. A load that fails is told to whoever finds the value expired.
-    pub(super) async fn load_early<V, E, F>(&self, ids: &[i64], generation: &Generation, load: &F)
-    where
+    pub(super) async fn load_early<V, E, F>(
+        &self,
+        ids: &[V::Key],
+        generation: &Generation,
+        load: &F,
+    ) where
         V: Cached,
         E: Send,
-        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E>
-            + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send>
+        for<'i> F: AsyncFn(&'i [V::Key]) -> Result<HashMap<V::Key, V>, E>
+            + SendFn<&'i [V::Key], Result<HashMap<V::Key, V>, E>, Fut: Send>
             + Send
             + Sync,
     {
@@ -110,15 +115,15 @@ impl Redis {
 
     async fn load_and_fill<V, E, F>(
         &self,
-        ids: &[i64],
+        ids: &[V::Key],
         (token, generation): (&str, &Generation),
         load: &F,
-    ) -> Result<HashMap<i64, V>, E>
+    ) -> Result<HashMap<V::Key, V>, E>
     where
         V: Cached,
         E: Send,
-        for<'i> F: AsyncFn(&'i [i64]) -> Result<HashMap<i64, V>, E>
-            + SendFn<&'i [i64], Result<HashMap<i64, V>, E>, Fut: Send>
+        for<'i> F: AsyncFn(&'i [V::Key]) -> Result<HashMap<V::Key, V>, E>
+            + SendFn<&'i [V::Key], Result<HashMap<V::Key, V>, E>, Fut: Send>
             + Send
             + Sync,
     {
@@ -130,7 +135,7 @@ impl Redis {
                 Ok(loaded)
             }
             Err(error) => {
-                self.give_back(V::KIND, ids, token).await;
+                self.give_back::<V>(ids, token).await;
                 Err(error)
             }
         }
@@ -140,17 +145,17 @@ impl Redis {
     /// and need no load.
     async fn lease<V: Cached>(
         &self,
-        ids: &[i64],
+        ids: &[V::Key],
         (token, generation): (&str, &Generation),
         although_held: bool,
-        found: &mut HashMap<i64, V>,
-    ) -> Result<Leased, StoreError> {
+        found: &mut HashMap<V::Key, V>,
+    ) -> Result<Leased<V::Key>, StoreError> {
         let asked_at_ms = self.inner.clock.now_ms();
         let mut script = self.inner.scripts.lease.prepare_invoke();
         for id in ids {
             script
-                .key(self.inner.keys.cached(V::KIND, *id))
-                .key(self.inner.keys.lease(V::KIND, *id));
+                .key(self.inner.keys.cached(V::KIND, id.as_i64()))
+                .key(self.inner.keys.lease(V::KIND, id.as_i64()));
         }
         script
             .arg(token)
@@ -162,7 +167,7 @@ impl Redis {
             .pool
             .run(async |connection| script.invoke_async::<Vec<redis::Value>>(connection).await)
             .await?;
-        let mut leased = Leased::default();
+        let mut leased = Leased { mine: Vec::new(), others: Vec::new() };
         for (id, answer) in ids.iter().zip(answers) {
             match answer {
                 redis::Value::BulkString(bytes)
@@ -176,8 +181,9 @@ impl Redis {
     }
 
     /// Gives leases back without a value: the next who asks loads.
-    async fn give_back(&self, kind: &'static str, ids: &[i64], token: &str) {
-        let keys: Vec<String> = ids.iter().map(|id| self.inner.keys.lease(kind, *id)).collect();
+    async fn give_back<V: Cached>(&self, ids: &[V::Key], token: &str) {
+        let keys: Vec<String> =
+            ids.iter().map(|id| self.inner.keys.lease(V::KIND, id.as_i64())).collect();
         let mut script = self.inner.scripts.give_back.prepare_invoke();
         script.key(keys).arg(token);
         if let Err(error) = self
@@ -186,7 +192,7 @@ impl Redis {
             .run(async |connection| script.invoke_async::<i64>(connection).await)
             .await
         {
-            tracing::debug!(%error, kind, "leases were not given back: they end by themselves");
+            tracing::debug!(%error, kind = V::KIND, "leases were not given back: they end by themselves");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use plaza::domain::payments::{PaymentOutcome, PaymentProvider};
 use plaza::domain::products::Money;
-use plaza::domain::{Domain, orders};
+use plaza::domain::{Domain, Operation, orders};
 use plaza::ids::{Id, OrderId};
 use serde_json::{Value, json};
 
@@ -217,10 +217,10 @@ async fn money_of_a_cancelled_order_is_given_back_though_the_first_try_failed() 
             app.until("the stock is held", async || order(app, &buyer, &id).await["status"] == "RESERVED").await;
             let raw = app.count("SELECT coalesce(sum(id), 0)::bigint FROM orders").await;
             let provider = Arc::new(Hesitating::default());
-            let domain = Domain { payments: provider.clone(), ..app.app.domain.clone() };
+            let domain = Arc::new(Domain { payments: provider.clone(), ..(*app.app.domain).clone() });
             let run = || async {
-                let op = app.app.internal(Duration::from_secs(20));
-                orders::process(&op, &domain, OrderId::from_i64(raw)).await
+                let op = Operation::internal(&domain, Duration::from_secs(20));
+                orders::process(&op, OrderId::from_i64(raw)).await
             };
             let cancel = async {
                 provider.capturing.notified().await;

@@ -520,10 +520,8 @@ async fn a_shard_that_is_away_is_told_apart_from_one_that_found_nothing() {
         config.postgres.shards[2].primary = dead.into();
         config.postgres.shards[2].replicas = vec![dead.into(), dead.into()];
         let other = App::build(config, Clock::System).await.unwrap();
-        let op =
-            Operation::internal(other.domain.cluster.len(), std::time::Duration::from_secs(10));
-        let hits =
-            Search::new(Noun::Posts, "needle").unwrap().find(&op, &other.domain, 100, None).await;
+        let op = Operation::internal(&other.domain, std::time::Duration::from_secs(10));
+        let hits = Search::new(Noun::Posts, "needle").unwrap().find(&op, 100, None).await;
         // Authors on the shard that is away cannot be asked about, but none of theirs was found.
         let hits = hits.unwrap();
         assert_eq!(hits.away, [2]);

@@ -8,7 +8,7 @@ mod work;
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, RgbImage};
-use plaza::domain::{Domain, images};
+use plaza::domain::images;
 use plaza::ids::{Id, ImageId};
 use serde_json::{Value, json};
 
@@ -82,9 +82,9 @@ pub fn raw(id: &str) -> ImageId {
 }
 
 /// Does the job that a worker would.
-pub async fn process(app: &TestApp, domain: &Domain, id: &str) {
+pub async fn process(app: &TestApp, id: &str) {
     let op = app.app.internal(std::time::Duration::from_secs(30));
-    images::process(&op, domain, raw(id)).await.expect("processed");
+    images::process(&op, raw(id)).await.expect("processed");
 }
 
 /// An image that can be shown, whether or not there is a worker.
@@ -92,7 +92,7 @@ pub async fn ready(app: &TestApp, person: &Person, alt: &str, purpose: &str) -> 
     let bytes = encoded(&picture(40, 30), ImageFormat::Png);
     let announced = announce(app, person, bytes.len(), alt, purpose).await;
     assert_eq!(put(app, &announced.url, &bytes).await, 204);
-    process(app, &app.app.domain, &announced.id).await;
+    process(app, &announced.id).await;
     app.until("it is ready", async || seen(app, person, &announced.id).await["status"] == "READY")
         .await;
     announced.id

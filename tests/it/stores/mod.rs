@@ -8,4 +8,5 @@ mod outbox;
 mod own_redis;
 mod pools;
 mod redis;
+mod statements;
 mod untrusted_cache;

@@ -27,6 +27,7 @@ struct Row {
 }
 
 impl Cached for Row {
+    type Key = PostId;
     const KIND: &'static str = "row";
     const LOCAL: bool = false;
     fn version(&self) -> i64 {
@@ -39,6 +40,7 @@ impl Cached for Row {
 struct LocalRow(i64);
 
 impl Cached for LocalRow {
+    type Key = PostId;
     const KIND: &'static str = "local_row";
     const LOCAL: bool = true;
     fn version(&self) -> i64 {
@@ -82,17 +84,22 @@ fn row(text: &str, version: i64) -> Row {
     Row { text: text.to_owned(), version }
 }
 
-/// Reads row 1; `loaded` is what the shard would say.
+/// The id of the one row.
+fn row_id() -> PostId {
+    PostId::from_i64(1)
+}
+
+/// Reads the row; `loaded` is what the shard would say.
 async fn read(redis: &Redis, loaded: Option<Row>) -> Option<Row> {
     let rows = redis
-        .get_many(CachePolicy::default(), &[1], async |ids: &[i64]| {
+        .get_many(CachePolicy::default(), &[row_id()], async |ids: &[PostId]| {
             Ok::<_, StoreError>(
                 ids.iter().filter_map(|id| Some((*id, loaded.clone()?))).collect::<HashMap<_, _>>(),
             )
         })
         .await
         .unwrap();
-    rows.get(&1).cloned()
+    rows.get(&row_id()).cloned()
 }
 
 #[tokio::test]
@@ -108,7 +115,7 @@ async fn without_a_time_to_live_nothing_is_held_but_others_are_told_of_changes()
         Some(row("a", 1)),
         "what was read there is not in Redis"
     );
-    off.invalidate::<Row>(&[(1, 3)]).await.unwrap();
+    off.invalidate::<Row>(&[(row_id(), 3)]).await.unwrap();
     assert_eq!(read(&caching, Some(row("c", 3))).await, Some(row("c", 3)));
 }
 
@@ -120,7 +127,7 @@ async fn what_was_loaded_once_is_held_and_so_is_absence() {
     let other = fresh();
     assert_eq!(read(&other, None).await, None);
     assert_eq!(read(&other, Some(row("not asked", 1))).await, None, "absence is remembered");
-    other.invalidate::<Row>(&[(1, 1)]).await.unwrap();
+    other.invalidate::<Row>(&[(row_id(), 1)]).await.unwrap();
     assert_eq!(
         read(&other, Some(row("born", 1))).await,
         Some(row("born", 1)),
@@ -132,14 +139,14 @@ async fn what_was_loaded_once_is_held_and_so_is_absence() {
 async fn a_lagging_replica_cannot_put_back_what_a_write_made_old() {
     let redis = fresh();
     read(&redis, Some(row("old", 1))).await;
-    redis.invalidate::<Row>(&[(1, 2)]).await.unwrap();
+    redis.invalidate::<Row>(&[(row_id(), 2)]).await.unwrap();
     assert_eq!(
         read(&redis, Some(row("old", 1))).await,
         Some(row("old", 1)),
         "given to the reader who asked that replica"
     );
     assert_eq!(read(&redis, Some(row("new", 2))).await, Some(row("new", 2)), "but not kept");
-    redis.invalidate::<Row>(&[(1, 1)]).await.unwrap();
+    redis.invalidate::<Row>(&[(row_id(), 1)]).await.unwrap();
     assert_eq!(
         read(&redis, None).await,
         Some(row("new", 2)),
@@ -156,7 +163,7 @@ async fn stampede(processes: &[Redis], readers: usize) -> usize {
         let (redis, loads) = (redis.clone(), Arc::clone(&loads));
         reading.spawn(async move {
             redis
-                .get_many(CachePolicy::default(), &[1], async |ids: &[i64]| {
+                .get_many(CachePolicy::default(), &[row_id()], async |ids: &[PostId]| {
                     loads.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     Ok::<_, StoreError>(ids.iter().map(|id| (*id, row("a", 1))).collect())
@@ -166,7 +173,7 @@ async fn stampede(processes: &[Redis], readers: usize) -> usize {
         });
     }
     while let Some(rows) = reading.join_next().await {
-        assert_eq!(rows.unwrap().get(&1), Some(&row("a", 1)));
+        assert_eq!(rows.unwrap().get(&row_id()), Some(&row("a", 1)));
     }
     loads.load(Ordering::Relaxed)
 }
@@ -177,7 +184,7 @@ async fn readers_of_one_missing_row_load_it_once_in_all_processes_together() {
     let processes: Vec<Redis> =
         (0..3).map(|_| Redis::new(&config, Clock::System).unwrap()).collect();
     assert_eq!(stampede(processes.get(..1).unwrap(), 50).await, 1, "within a process");
-    processes.first().unwrap().invalidate::<Row>(&[(1, 1)]).await.unwrap();
+    processes.first().unwrap().invalidate::<Row>(&[(row_id(), 1)]).await.unwrap();
     assert_eq!(stampede(&processes, 20).await, 1, "across processes");
 }
 
@@ -187,8 +194,8 @@ async fn a_load_that_fails_or_is_left_keeps_nobody_from_loading() {
     let (one, other) =
         (Redis::new(&config, Clock::System).unwrap(), Redis::new(&config, Clock::System).unwrap());
     let failed = one
-        .get_many(CachePolicy::default(), &[1], async |_: &[i64]| {
-            Err::<HashMap<i64, Row>, _>(StoreError::Corrupt("on purpose".to_owned()))
+        .get_many(CachePolicy::default(), &[row_id()], async |_: &[PostId]| {
+            Err::<HashMap<PostId, Row>, _>(StoreError::Corrupt("on purpose".to_owned()))
         })
         .await;
     assert!(failed.is_err());
@@ -198,14 +205,15 @@ async fn a_load_that_fails_or_is_left_keeps_nobody_from_loading() {
         "its lease was given back"
     );
 
-    other.invalidate::<Row>(&[(1, 2)]).await.unwrap();
+    other.invalidate::<Row>(&[(row_id(), 2)]).await.unwrap();
     let (began, begun) = tokio::sync::oneshot::channel();
     let began = std::sync::Mutex::new(Some(began));
-    let never = one.get_many(CachePolicy::default(), &[1], async |_: &[i64]| {
+    let ids = [row_id()];
+    let never = one.get_many(CachePolicy::default(), &ids, async |_: &[PostId]| {
         if let Some(began) = began.lock().unwrap().take() {
             began.send(()).unwrap();
         }
-        std::future::pending::<Result<HashMap<i64, Row>, StoreError>>().await
+        std::future::pending::<Result<HashMap<PostId, Row>, StoreError>>().await
     });
     tokio::select! {
         _ = never => unreachable!("nothing is ever loaded"),
@@ -225,8 +233,14 @@ async fn what_is_about_to_expire_is_loaded_anew_while_it_is_served() {
         RedisConfig { cache_ttl_ms: 5_000, l1_ttl_ms: 10_000_000_000, ..config(&server(), 2) };
     let version = async |loaded: i64| {
         let process = Redis::new(&config, Clock::System).unwrap();
-        let load = async |_: &[i64]| Ok::<_, StoreError>(HashMap::from([(1, LocalRow(loaded))]));
-        process.get_many(CachePolicy::default(), &[1], load).await.unwrap().get(&1).map(|row| row.0)
+        let load =
+            async |_: &[PostId]| Ok::<_, StoreError>(HashMap::from([(row_id(), LocalRow(loaded))]));
+        process
+            .get_many(CachePolicy::default(), &[row_id()], load)
+            .await
+            .unwrap()
+            .get(&row_id())
+            .map(|row| row.0)
     };
     assert_eq!(version(1).await, Some(1));
     assert_eq!(version(2).await, Some(1), "served from Redis, and loaded anew beside it");
@@ -242,12 +256,12 @@ async fn another_process_forgets_what_it_held_in_memory() {
         (Redis::new(&config, Clock::System).unwrap(), Redis::new(&config, Clock::System).unwrap());
     let version = async |expected: i64| {
         let rows = reader
-            .get_many(CachePolicy::default(), &[1], async |_: &[i64]| {
-                Ok::<_, StoreError>(HashMap::from([(1, LocalRow(expected))]))
+            .get_many(CachePolicy::default(), &[row_id()], async |_: &[PostId]| {
+                Ok::<_, StoreError>(HashMap::from([(row_id(), LocalRow(expected))]))
             })
             .await
             .unwrap();
-        rows.get(&1).map(|row| row.0)
+        rows.get(&row_id()).map(|row| row.0)
     };
     let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     let (listener, stopping) = (reader.clone(), stop.clone());
@@ -266,7 +280,7 @@ async fn another_process_forgets_what_it_held_in_memory() {
     }
     version(1).await;
     version(1).await;
-    writer.invalidate::<LocalRow>(&[(1, 2)]).await.unwrap();
+    writer.invalidate::<LocalRow>(&[(row_id(), 2)]).await.unwrap();
     let mut tries = 0;
     while version(2).await != Some(2) {
         tries += 1;
@@ -423,7 +437,7 @@ async fn without_redis_everything_is_loaded_and_nothing_waits() {
         begun.elapsed()
     );
     assert!(matches!(
-        redis.invalidate::<Row>(&[(1, 1)]).await,
+        redis.invalidate::<Row>(&[(row_id(), 1)]).await,
         Err(StoreError::Unavailable { .. })
     ));
 }

@@ -1,4 +1,10 @@
-import { cacheExchange, type Cache, type CacheExchangeOpts, type Data, type ResolveInfo } from '@urql/exchange-graphcache';
+import {
+  cacheExchange,
+  type Cache,
+  type CacheExchangeOpts,
+  type Data,
+  type ResolveInfo,
+} from '@urql/exchange-graphcache';
 import type { Exchange } from 'urql';
 import { graphql } from '../../shared/graphql';
 import type { LoggedIn } from '../../shared/session';
@@ -10,8 +16,20 @@ import { edgesOf, everyPage, forget, pages } from './pages';
 const embedded = () => null;
 const byCursor = ({ cursor }: Data) => (typeof cursor === 'string' ? cursor : null);
 
-type Input = { input: { postId: string; userId: string; text: string; inReplyToId?: string | null } };
-type Answer = Record<string, { post?: { id: string }; comment?: { id: string }; order?: { id: string }; deletedPostId?: string } | null | undefined>;
+type Input = {
+  input: { postId: string; userId: string; text: string; inReplyToId?: string | null };
+};
+type Answer = Record<
+  string,
+  | {
+      post?: { id: string };
+      comment?: { id: string };
+      order?: { id: string };
+      deletedPostId?: string;
+    }
+  | null
+  | undefined
+>;
 
 /** The normalised cache: one copy of every post, person and order, however many lists show it. */
 export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchange {
@@ -49,8 +67,20 @@ export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchan
       TopProduct: embedded,
     },
     resolvers: {
-      Query: { products: pages(), peopleSearch: pages(), postsSearch: pages(), productsSearch: pages() },
-      Viewer: { home: pages(), orders: pages(), notifications: pages(), notificationGroups: pages(), followRequests: pages(), blockedUsers: pages() },
+      Query: {
+        products: pages(),
+        peopleSearch: pages(),
+        postsSearch: pages(),
+        productsSearch: pages(),
+      },
+      Viewer: {
+        home: pages(),
+        orders: pages(),
+        notifications: pages(),
+        notificationGroups: pages(),
+        followRequests: pages(),
+        blockedUsers: pages(),
+      },
       User: { posts: pages(), followers: pages(), following: pages() },
       Post: { comments: pages() },
       Comment: { replies: pages() },
@@ -63,22 +93,36 @@ export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchan
 
 /** What is shown until plaza has answered. */
 function optimistic(person: LoggedIn | null): CacheExchangeOpts['optimistic'] & object {
-  const like = (liked: boolean, payload: string) => (args: Record<string, unknown>, cache: Cache) => {
-    const id = (args as Input).input.postId;
-    const post = { __typename: 'Post', id };
-    const count = Number(cache.resolve(post, 'likeCount') ?? 0) + (liked ? 1 : -1);
-    return { __typename: payload, userErrors: [], post: { ...post, viewerHasLiked: liked, likeCount: Math.max(0, count) } };
-  };
+  const like =
+    (liked: boolean, payload: string) => (args: Record<string, unknown>, cache: Cache) => {
+      const id = (args as Input).input.postId;
+      const post = { __typename: 'Post', id };
+      const count = Number(cache.resolve(post, 'likeCount') ?? 0) + (liked ? 1 : -1);
+      return {
+        __typename: payload,
+        userErrors: [],
+        post: { ...post, viewerHasLiked: liked, likeCount: Math.max(0, count) },
+      };
+    };
   const repost = (reposted: boolean, payload: string) => (args: Record<string, unknown>) => {
-    const post = { __typename: 'Post', id: (args as Input).input.postId, viewerHasReposted: reposted };
+    const post = {
+      __typename: 'Post',
+      id: (args as Input).input.postId,
+      viewerHasReposted: reposted,
+    };
     return { __typename: payload, userErrors: [], post };
   };
-  const follow = (following: boolean, payload: string) => (args: Record<string, unknown>, cache: Cache) => {
-    const user = { __typename: 'User', id: (args as Input).input.userId };
-    // Somebody private is only asked.
-    const asked = following && cache.resolve(user, 'isPrivate') === true;
-    return { __typename: payload, userErrors: [], user: { ...user, viewerIsFollowing: following && !asked } };
-  };
+  const follow =
+    (following: boolean, payload: string) => (args: Record<string, unknown>, cache: Cache) => {
+      const user = { __typename: 'User', id: (args as Input).input.userId };
+      // Somebody private is only asked.
+      const asked = following && cache.resolve(user, 'isPrivate') === true;
+      return {
+        __typename: payload,
+        userErrors: [],
+        user: { ...user, viewerIsFollowing: following && !asked },
+      };
+    };
   return {
     postLike: like(true, 'PostLikePayload'),
     postUnlike: like(false, 'PostUnlikePayload'),
@@ -87,9 +131,21 @@ function optimistic(person: LoggedIn | null): CacheExchangeOpts['optimistic'] & 
     userFollow: follow(true, 'UserFollowPayload'),
     userUnfollow: follow(false, 'UserUnfollowPayload'),
     commentCreate: (args) => {
-      const author = person && { __typename: 'User', id: person.userId, handle: person.handle, displayName: person.displayName };
+      const author = person && {
+        __typename: 'User',
+        id: person.userId,
+        handle: person.handle,
+        displayName: person.displayName,
+      };
       const text = (args as Input).input.text.trim();
-      const written = { text, createdAt: new Date().toISOString(), author, entities: [], depth: 0, replyCount: 0 };
+      const written = {
+        text,
+        createdAt: new Date().toISOString(),
+        author,
+        entities: [],
+        depth: 0,
+        replyCount: 0,
+      };
       const comment = { __typename: 'Comment', id: `unsent:${text}`, ...written };
       return { __typename: 'CommentCreatePayload', userErrors: [], comment };
     },
@@ -99,18 +155,23 @@ function optimistic(person: LoggedIn | null): CacheExchangeOpts['optimistic'] & 
 /** What a mutation changes besides what it answers. */
 function afterMutations(person: LoggedIn | null): Updaters {
   const me = person && `User:${person.userId}`;
-  const followed = (change: number) => (_data: Answer, { input }: Input, cache: Cache, { optimistic }: ResolveInfo) => {
-    const user = `User:${input.userId}`;
-    if (change < 0 || cache.resolve(user, 'viewerIsFollowing') === true) count(cache, user, 'followerCount', change);
-    // Not before plaza has answered: the cache holds back every query that reads what an optimistic update has touched.
-    if (!optimistic) forget(cache, VIEWER, 'home');
-  };
-  const shared = (change: number) => (data: Answer, { input }: Input, cache: Cache, { optimistic }: ResolveInfo) => {
-    // The count at plaza is a moment behind, so it is not asked for with the answer.
-    const done = data[change > 0 ? 'postRepost' : 'postUnrepost']?.post;
-    if (done) count(cache, `Post:${input.postId}`, 'repostCount', change);
-    if (me && !optimistic) forget(cache, me, 'posts');
-  };
+  const followed =
+    (change: number) =>
+    (_data: Answer, { input }: Input, cache: Cache, { optimistic }: ResolveInfo) => {
+      const user = `User:${input.userId}`;
+      if (change < 0 || cache.resolve(user, 'viewerIsFollowing') === true)
+        count(cache, user, 'followerCount', change);
+      // Not before plaza has answered: the cache holds back every query that reads what an optimistic update has touched.
+      if (!optimistic) forget(cache, VIEWER, 'home');
+    };
+  const shared =
+    (change: number) =>
+    (data: Answer, { input }: Input, cache: Cache, { optimistic }: ResolveInfo) => {
+      // The count at plaza is a moment behind, so it is not asked for with the answer.
+      const done = data[change > 0 ? 'postRepost' : 'postUnrepost']?.post;
+      if (done) count(cache, `Post:${input.postId}`, 'repostCount', change);
+      if (me && !optimistic) forget(cache, me, 'posts');
+    };
   // Who one blocks is nowhere any more, and the other way round.
   const blocked = (_data: Answer, { input }: Input, cache: Cache) => {
     forget(cache, VIEWER, 'home');
@@ -144,30 +205,42 @@ function afterMutations(person: LoggedIn | null): Updaters {
       const comment = data.commentCreate?.comment;
       if (!comment) return;
       count(cache, `Post:${input.postId}`, 'commentCount', 1);
-      const [parent, field] = input.inReplyToId ? [`Comment:${input.inReplyToId}`, 'replies'] : [`Post:${input.postId}`, 'comments'];
+      const [parent, field] = input.inReplyToId
+        ? [`Comment:${input.inReplyToId}`, 'replies']
+        : [`Post:${input.postId}`, 'comments'];
       if (input.inReplyToId) count(cache, parent, 'replyCount', 1);
       // Oldest first: it belongs at the end, if the end is loaded.
-      const last = everyPage(cache, parent, field).find((page) => cache.resolve(cache.resolve(page, 'pageInfo') as string, 'hasNextPage') === false);
-      if (last) cache.link(last, 'edges', [...edgesOf(cache, last), edge(cache, 'CommentEdge', `own:${comment.id}`, `Comment:${comment.id}`)]);
+      const last = everyPage(cache, parent, field).find(
+        (page) => cache.resolve(cache.resolve(page, 'pageInfo') as string, 'hasNextPage') === false,
+      );
+      if (last)
+        cache.link(last, 'edges', [
+          ...edgesOf(cache, last),
+          edge(cache, 'CommentEdge', `own:${comment.id}`, `Comment:${comment.id}`),
+        ]);
     },
     orderPlace: (data: Answer, _args: Input, cache: Cache) => {
       forget(cache, VIEWER, 'orders');
       const order = data.orderPlace?.order;
       if (order) askForStock(cache, `Order:${order.id}`);
     },
-    notificationsMarkRead: (_data: Answer, _args: Input, cache: Cache) => cache.invalidate(VIEWER, 'unreadNotificationCount'),
+    notificationsMarkRead: (_data: Answer, _args: Input, cache: Cache) =>
+      cache.invalidate(VIEWER, 'unreadNotificationCount'),
     notificationPreferencesUpdate: (_data: Answer, _args: Input, cache: Cache) => {
       cache.invalidate(VIEWER, 'unreadNotificationCount');
       forget(cache, VIEWER, 'notificationGroups');
       forget(cache, VIEWER, 'notifications');
     },
-    sessionRevoke: (_data: Answer, _args: Input, cache: Cache) => cache.invalidate(VIEWER, 'sessions'),
+    sessionRevoke: (_data: Answer, _args: Input, cache: Cache) =>
+      cache.invalidate(VIEWER, 'sessions'),
     userBlock: blocked,
     userUnblock: blocked,
     // Not asked for again: the list at plaza is a moment behind.
-    followRequestAccept: (_data: Answer, { input }: Input, cache: Cache) => remove(cache, VIEWER, 'followRequests', `User:${input.userId}`),
-    followRequestReject: (_data: Answer, { input }: Input, cache: Cache) => remove(cache, VIEWER, 'followRequests', `User:${input.userId}`),
-  } as Updaters;
+    followRequestAccept: (_data: Answer, { input }: Input, cache: Cache) =>
+      remove(cache, VIEWER, 'followRequests', `User:${input.userId}`),
+    followRequestReject: (_data: Answer, { input }: Input, cache: Cache) =>
+      remove(cache, VIEWER, 'followRequests', `User:${input.userId}`),
+  };
 }
 
 const COUNT = {
@@ -190,5 +263,9 @@ function count(cache: Cache, entity: string, field: keyof typeof COUNT, change: 
   const before = cache.resolve(entity, field);
   if (typeof before !== 'number') return;
   const [typename = '', id = ''] = entity.split(/:(.*)/s);
-  cache.writeFragment<Data>(COUNT[field], { __typename: typename, id, [field]: Math.max(0, before + change) });
+  cache.writeFragment<Data>(COUNT[field], {
+    __typename: typename,
+    id,
+    [field]: Math.max(0, before + change),
+  });
 }

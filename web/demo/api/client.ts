@@ -1,7 +1,15 @@
 import { authExchange } from '@urql/exchange-auth';
 import { retryExchange } from '@urql/exchange-retry';
 import type { Client as Socket } from 'graphql-ws';
-import { Client, fetchExchange, makeOperation, mapExchange, subscriptionExchange, type CombinedError, type Exchange } from 'urql';
+import {
+  Client,
+  fetchExchange,
+  makeOperation,
+  mapExchange,
+  subscriptionExchange,
+  type CombinedError,
+  type Exchange,
+} from 'urql';
 import { ENDPOINT, plazaFetch } from '../../shared/http';
 import { IDEMPOTENCY_KEY, newKey } from '../../shared/idempotency';
 import { isTransient } from '../../shared/request';
@@ -18,7 +26,9 @@ declare module 'urql' {
 }
 
 export function codesOf(error: CombinedError | undefined): string[] {
-  return (error?.graphQLErrors ?? []).map(({ extensions }) => String(extensions.code ?? 'UNKNOWN'));
+  return (error?.graphQLErrors ?? []).map(({ extensions }) =>
+    typeof extensions.code === 'string' ? extensions.code : 'UNKNOWN',
+  );
 }
 
 /** A client for one person (or for nobody): its cache ends with the log-in. */
@@ -27,7 +37,14 @@ export function createApi(session: Session, socket: Socket, arrivals: Arrivals):
     url: ENDPOINT,
     fetch: plazaFetch,
     preferGetMethod: false,
-    exchanges: [keyed, createCache(session.current, arrivals), retrying(), authorized(session), fetchExchange, live(socket)],
+    exchanges: [
+      keyed,
+      createCache(session.current, arrivals),
+      retrying(),
+      authorized(session),
+      fetchExchange,
+      live(socket),
+    ],
   });
 }
 
@@ -37,8 +54,14 @@ const keyed: Exchange = mapExchange({
     if (operation.kind !== 'mutation') return operation;
     const { fetchOptions, idempotencyKey = newKey() } = operation.context;
     const given = typeof fetchOptions === 'function' ? fetchOptions() : fetchOptions;
-    const headers = { ...(given?.headers as Record<string, string> | undefined), [IDEMPOTENCY_KEY]: idempotencyKey };
-    return makeOperation(operation.kind, operation, { ...operation.context, fetchOptions: { ...given, headers } });
+    const headers = {
+      ...(given?.headers as Record<string, string> | undefined),
+      [IDEMPOTENCY_KEY]: idempotencyKey,
+    };
+    return makeOperation(operation.kind, operation, {
+      ...operation.context,
+      fetchOptions: { ...given, headers },
+    });
   },
 });
 
@@ -51,7 +74,9 @@ function retrying(): Exchange {
     retryIf: (error, operation) => {
       if (error.networkError) return operation.kind !== 'subscription';
       // A query that could be answered in part is shown in part at once; its errors have a path.
-      const refused = error.graphQLErrors.filter(({ path }) => operation.kind === 'mutation' || !path?.length);
+      const refused = error.graphQLErrors.filter(
+        ({ path }) => operation.kind === 'mutation' || !path?.length,
+      );
       return refused.some(({ extensions }) => isTransient(extensions.code));
     },
   });
@@ -61,7 +86,9 @@ function authorized(session: Session): Exchange {
   return authExchange(async (utils) => ({
     addAuthToOperation: (operation) => {
       const token = session.current?.accessToken;
-      return token ? utils.appendHeaders(operation, { Authorization: `Bearer ${token}` }) : operation;
+      return token
+        ? utils.appendHeaders(operation, { Authorization: `Bearer ${token}` })
+        : operation;
     },
     willAuthError: () => session.isStale,
     didAuthError: (error) => session.current !== null && codesOf(error).includes('UNAUTHENTICATED'),
@@ -76,7 +103,11 @@ function live(socket: Socket): Exchange {
       const payload = { query, variables: variables as Record<string, unknown> };
       return {
         subscribe: (sink) => ({
-          unsubscribe: subscribeResuming(socket, payload, sink as unknown as Parameters<typeof subscribeResuming>[2]),
+          unsubscribe: subscribeResuming(
+            socket,
+            payload,
+            sink as unknown as Parameters<typeof subscribeResuming>[2],
+          ),
         }),
       };
     },

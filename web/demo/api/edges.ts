@@ -6,7 +6,10 @@ import { edgesOf, firstPage } from './pages';
 export const VIEWER = 'Query.viewer';
 
 /** What else is written with a field; each knows its own field's data and arguments. */
-export type Updaters = Record<string, (data: never, args: never, cache: Cache, info: ResolveInfo) => void>;
+export type Updaters = Record<
+  string,
+  (data: never, args: never, cache: Cache, info: ResolveInfo) => void
+>;
 
 const CURSOR = {
   PostEdge: graphql(`fragment PostEdgeCursor on PostEdge { cursor }`),
@@ -15,7 +18,12 @@ const CURSOR = {
 };
 
 /** Makes an edge that did not come with a list. */
-export function edge(cache: Cache, type: keyof typeof CURSOR, cursor: string, node: string): string {
+export function edge(
+  cache: Cache,
+  type: keyof typeof CURSOR,
+  cursor: string,
+  node: string,
+): string {
   const key = `${type}:${cursor}`;
   cache.writeFragment<Data>(CURSOR[type], { __typename: type, cursor });
   cache.link(key, 'node', node);
@@ -23,7 +31,14 @@ export function edge(cache: Cache, type: keyof typeof CURSOR, cursor: string, no
 }
 
 /** Puts something at the head of a list, if the list is loaded. */
-export function prepend(cache: Cache, parent: string, field: string, type: keyof typeof CURSOR, cursor: string, node: string): void {
+export function prepend(
+  cache: Cache,
+  parent: string,
+  field: string,
+  type: keyof typeof CURSOR,
+  cursor: string,
+  node: string,
+): void {
   const page = firstPage(cache, parent, field);
   if (page) cache.link(page, 'edges', [edge(cache, type, cursor, node), ...edgesOf(cache, page)]);
 }
@@ -32,7 +47,14 @@ export function prepend(cache: Cache, parent: string, field: string, type: keyof
  * Puts something that was told into a list that is newest first, where its time says: posts that follow each other within milliseconds may be
  * told in another order, and the list must be what it will be when it is read again.
  */
-export function insert(cache: Cache, parent: string, field: string, type: keyof typeof CURSOR, cursor: string, node: string): void {
+export function insert(
+  cache: Cache,
+  parent: string,
+  field: string,
+  type: keyof typeof CURSOR,
+  cursor: string,
+  node: string,
+): void {
   const page = firstPage(cache, parent, field);
   if (!page) return;
   const told = edge(cache, type, cursor, node);
@@ -50,5 +72,5 @@ export function newestFirst(cache: Cache, edges: string[]): string[] {
 }
 
 export function timeOf(cache: Cache, edge: string): number {
-  return Date.parse(String(cache.resolve(cache.resolve(edge, 'node') as string, 'createdAt')));
+  return Date.parse(cache.resolve(cache.resolve(edge, 'node') as string, 'createdAt') as string);
 }

@@ -16,7 +16,11 @@ interface List {
 }
 
 const HOME: List = { field: 'home', edge: 'PostEdge', node: 'Post' };
-const NOTIFICATIONS: List = { field: 'notifications', edge: 'NotificationEdge', node: 'Notification' };
+const NOTIFICATIONS: List = {
+  field: 'notifications',
+  edge: 'NotificationEdge',
+  node: 'Notification',
+};
 
 /** Most that is kept for a list that nobody has opened. */
 const KEPT = 50;
@@ -25,7 +29,10 @@ const KEPT = 50;
  * What is told over the socket goes where it would be after a reload: to the head of its list. What is told before the list is there may be
  * missing in it, since replicas are a moment behind; it is put in when the list comes.
  */
-export function afterEvents(person: LoggedIn | null, arrivals: Arrivals): Record<'Subscription' | 'Viewer', Updaters> {
+export function afterEvents(
+  person: LoggedIn | null,
+  arrivals: Arrivals,
+): Record<'Subscription' | 'Viewer', Updaters> {
   return {
     Subscription: {
       homeUpdated: ({ homeUpdated: told }: { homeUpdated: Told }, _args: unknown, cache: Cache) => {
@@ -39,13 +46,28 @@ export function afterEvents(person: LoggedIn | null, arrivals: Arrivals): Record
         insert(cache, VIEWER, 'home', 'PostEdge', told.cursor, `Post:${told.node.id}`);
       },
       // Pieces were taken from the shelf, or put back: what it says is old.
-      orderUpdated: ({ orderUpdated: told }: { orderUpdated: Told }, _args: unknown, cache: Cache) => askForStock(cache, `Order:${told.node.id}`),
-      notificationReceived: ({ notificationReceived: told }: { notificationReceived: Told }, _args: unknown, cache: Cache) => {
+      orderUpdated: (
+        { orderUpdated: told }: { orderUpdated: Told },
+        _args: unknown,
+        cache: Cache,
+      ) => askForStock(cache, `Order:${told.node.id}`),
+      notificationReceived: (
+        { notificationReceived: told }: { notificationReceived: Told },
+        _args: unknown,
+        cache: Cache,
+      ) => {
         cache.invalidate(VIEWER, 'unreadNotificationCount');
         forget(cache, VIEWER, 'notificationGroups');
         if (!firstPage(cache, VIEWER, 'notifications')) return keep(cache, NOTIFICATIONS, told);
         if (isListed(cache, NOTIFICATIONS, told)) return;
-        insert(cache, VIEWER, 'notifications', 'NotificationEdge', told.cursor, `Notification:${told.node.id}`);
+        insert(
+          cache,
+          VIEWER,
+          'notifications',
+          'NotificationEdge',
+          told.cursor,
+          `Notification:${told.node.id}`,
+        );
       },
     },
     Viewer: {
@@ -65,21 +87,30 @@ export function askForStock(cache: Cache, order: string): void {
 
 function isListed(cache: Cache, { field, node }: List, told: Told): boolean {
   const key = `${node}:${told.node.id}`;
-  return everyPage(cache, VIEWER, field).some((page) => edgesOf(cache, page).some((each) => cache.resolve(each, 'node') === key));
+  return everyPage(cache, VIEWER, field).some((page) =>
+    edgesOf(cache, page).some((each) => cache.resolve(each, 'node') === key),
+  );
 }
 
 /** Older than all that is loaded, and there is more: the next page brings it. */
 function isFurtherDown(cache: Cache, told: Told): boolean {
-  const time = Date.parse(String(cache.resolve(`Post:${told.node.id}`, 'createdAt')));
+  const time = Date.parse(cache.resolve(`Post:${told.node.id}`, 'createdAt') as string);
   const pages = everyPage(cache, VIEWER, 'home');
-  const more = pages.some((page) => cache.resolve(cache.resolve(page, 'pageInfo') as string, 'hasNextPage') === true);
-  const oldest = Math.min(...pages.flatMap((page) => edgesOf(cache, page)).map((each) => timeOf(cache, each)));
+  const more = pages.some(
+    (page) => cache.resolve(cache.resolve(page, 'pageInfo') as string, 'hasNextPage') === true,
+  );
+  const oldest = Math.min(
+    ...pages.flatMap((page) => edgesOf(cache, page)).map((each) => timeOf(cache, each)),
+  );
   return more && time < oldest;
 }
 
 /** Linked from the root, under a name of our own: the cache drops what nothing leads to. */
 function keep(cache: Cache, list: List, told: Told): void {
-  const kept = newestFirst(cache, [edge(cache, list.edge, told.cursor, `${list.node}:${told.node.id}`), ...early(cache, list)]);
+  const kept = newestFirst(cache, [
+    edge(cache, list.edge, told.cursor, `${list.node}:${told.node.id}`),
+    ...early(cache, list),
+  ]);
   cache.link('Query', `early:${list.field}`, kept.slice(0, KEPT));
 }
 

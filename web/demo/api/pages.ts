@@ -32,8 +32,17 @@ export function pages(): Resolver {
       hasNextPage = cache.resolve(info, 'hasNextPage') === true && cursor !== null;
     }
     // Read, and missed, so that the first page's query runs again when the next page comes.
-    if (hasNextPage) cache.resolve(parentKey, fieldName, { first, after: cursor, ...(query !== undefined && { query }) } as never);
-    return { __typename: typename, edges, pageInfo: { __typename: 'PageInfo', endCursor: cursor, hasNextPage } };
+    if (hasNextPage)
+      cache.resolve(parentKey, fieldName, {
+        first,
+        after: cursor,
+        ...(query !== undefined && { query }),
+      } as never);
+    return {
+      __typename: typename,
+      edges,
+      pageInfo: { __typename: 'PageInfo', endCursor: cursor, hasNextPage },
+    };
   };
 }
 
@@ -59,10 +68,17 @@ export function forget(cache: Cache, parent: string, field: string): void {
 }
 
 /** Pages by the cursor they come after; of one size only, and of one search, when that is said: a list is asked for in pages of one size. */
-function loadedPages(cache: Cache, parent: string, field: string, list?: { first: unknown; query: unknown }): Map<string | null, string> {
+function loadedPages(
+  cache: Cache,
+  parent: string,
+  field: string,
+  list?: { first: unknown; query: unknown },
+): Map<string | null, string> {
   const pages = new Map<string | null, string>();
   for (const { fieldName, fieldKey, arguments: args } of cache.inspectFields(parent)) {
-    const wanted = fieldName === field && (list === undefined || (args?.first === list.first && args?.query === list.query));
+    const wanted =
+      fieldName === field &&
+      (list === undefined || (args?.first === list.first && args?.query === list.query));
     const page = wanted ? cache.resolve(parent, fieldKey) : null;
     if (typeof page === 'string') pages.set(cursorOrNull(args?.after), page);
   }

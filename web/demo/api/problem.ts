@@ -16,26 +16,44 @@ export function problemOfErrors(errors: readonly UserError[]): Problem {
 }
 
 /** How a form calls the input's fields. */
-const NAMES: Record<string, string> = { displayName: 'The name', text: 'The text', userId: 'The person', postId: 'The post', productId: 'The product', quantity: 'The quantity', email: 'The e-mail address' };
+const NAMES: Record<string, string> = {
+  displayName: 'The name',
+  text: 'The text',
+  userId: 'The person',
+  postId: 'The post',
+  productId: 'The product',
+  quantity: 'The quantity',
+  email: 'The e-mail address',
+};
 
 /** A refusal as a sentence: plaza's own words, which may begin with what is said of the field. */
 function plain({ path, message }: UserError): string {
   const field = path.at(-1) ?? '';
   const subject = NAMES[field] ?? `The ${field || 'input'}`;
-  const whole = /^(is|are|must|may|has|have|can|cannot|needs)\b/.test(message) ? `${subject} ${message}` : message.charAt(0).toUpperCase() + message.slice(1);
+  const whole = /^(is|are|must|may|has|have|can|cannot|needs)\b/.test(message)
+    ? `${subject} ${message}`
+    : message.charAt(0).toUpperCase() + message.slice(1);
   return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 }
 
 /** An id that cannot be one, or is of another kind of thing: the address was mistyped or cut. */
 export function isNoSuchThing(error: CombinedError): boolean {
-  return !error.networkError && error.graphQLErrors.length > 0 && error.graphQLErrors.every(({ extensions }) => extensions.code === 'BAD_USER_INPUT');
+  return (
+    !error.networkError &&
+    error.graphQLErrors.length > 0 &&
+    error.graphQLErrors.every(({ extensions }) => extensions.code === 'BAD_USER_INPUT')
+  );
 }
 
 /** In words for who reads it; the codes are plaza's closed list. */
 export function explain(error: CombinedError): string {
   if (error.networkError) return 'plaza cannot be reached right now.';
   const first = error.graphQLErrors[0];
-  const { code, requestId, retryAfter } = (first?.extensions ?? {}) as { code?: string; requestId?: string; retryAfter?: number };
+  const { code, requestId, retryAfter } = (first?.extensions ?? {}) as {
+    code?: string;
+    requestId?: string;
+    retryAfter?: number;
+  };
   switch (code) {
     case 'UNAUTHENTICATED':
       return 'Log in to do this.';
@@ -59,5 +77,9 @@ export function explain(error: CombinedError): string {
 
 /** Whether plaza may have done it without saying so: trying again is then the same action, under the same key. */
 export function isUnsettled(error: CombinedError | undefined): boolean {
-  return !!error && (error.networkError !== undefined || error.graphQLErrors.some(({ extensions }) => isTransient(extensions.code)));
+  return (
+    !!error &&
+    (error.networkError !== undefined ||
+      error.graphQLErrors.some(({ extensions }) => isTransient(extensions.code)))
+  );
 }

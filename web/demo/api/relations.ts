@@ -15,17 +15,32 @@ const Unblock = graphql(`
 `);
 
 /** Blocking and its end, asked before and said after. */
-export function useBlocking(): { block: (userId: string, handle: string) => void; unblock: (userId: string, handle: string) => void } {
+export function useBlocking(): {
+  block: (userId: string, handle: string) => void;
+  unblock: (userId: string, handle: string) => void;
+} {
   const block = useAction(Block, { aloud: true });
   const unblock = useAction(Unblock, { aloud: true });
   const end = async (userId: string, handle: string) => {
     if (await unblock.run({ userId })) toast('done', `@${handle} is no longer blocked.`);
   };
   const begin = async (userId: string, handle: string) => {
-    if (!confirm(`Block @${handle}? You will not see each other, and neither follows the other any more.`)) return;
-    if (await block.run({ userId })) toast('done', `@${handle} is blocked.`, { label: 'Undo', run: () => void end(userId, handle) });
+    if (
+      !confirm(
+        `Block @${handle}? You will not see each other, and neither follows the other any more.`,
+      )
+    )
+      return;
+    if (await block.run({ userId }))
+      toast('done', `@${handle} is blocked.`, {
+        label: 'Undo',
+        run: () => void end(userId, handle),
+      });
   };
-  return { block: (userId, handle) => void begin(userId, handle), unblock: (userId, handle) => void end(userId, handle) };
+  return {
+    block: (userId, handle) => void begin(userId, handle),
+    unblock: (userId, handle) => void end(userId, handle),
+  };
 }
 
 /** Puts a link to a page of plaza's where it can be pasted. */

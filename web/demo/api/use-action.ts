@@ -16,7 +16,10 @@ export interface Action<Data, Variables> {
  * A mutation as something a person does: when plaza did not say how it ended, doing the same again goes under the same idempotency key. `aloud` is for
  * what has no place of its own for a problem: it is said at the page's foot, where it can be tried again.
  */
-export function useAction<Data, Variables extends AnyVariables>(document: TypedDocumentNode<Data, Variables>, { aloud = false } = {}): Action<Data, Variables> {
+export function useAction<Data, Variables extends AnyVariables>(
+  document: TypedDocumentNode<Data, Variables>,
+  { aloud = false } = {},
+): Action<Data, Variables> {
   const client = useClient();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -29,13 +32,24 @@ export function useAction<Data, Variables extends AnyVariables>(document: TypedD
       const key = unsettled.current?.what === what ? unsettled.current.key : newKey();
       setBusy(true);
       setProblem(null);
-      const { data, error } = await client.mutation(document, variables, { idempotencyKey: key }).toPromise();
+      const { data, error } = await client
+        .mutation(document, variables, { idempotencyKey: key })
+        .toPromise();
       setBusy(false);
       unsettled.current = isUnsettled(error) ? { what, key } : null;
       const refusals = data ? userErrors(data) : [];
-      const found = error ? { message: explain(error), fields: {} } : refusals.length > 0 ? problemOfErrors(refusals) : null;
+      const found = error
+        ? { message: explain(error), fields: {} }
+        : refusals.length > 0
+          ? problemOfErrors(refusals)
+          : null;
       setProblem(found);
-      if (found && aloud) toast('failed', found.message, error ? { label: 'Try again', run: () => void again.current(variables) } : undefined);
+      if (found && aloud)
+        toast(
+          'failed',
+          found.message,
+          error ? { label: 'Try again', run: () => void again.current(variables) } : undefined,
+        );
       return error || refusals.length > 0 || !data ? null : data;
     },
     [client, document, aloud],
@@ -46,5 +60,7 @@ export function useAction<Data, Variables extends AnyVariables>(document: TypedD
 }
 
 function userErrors(data: unknown): UserError[] {
-  return Object.values(data as Record<string, { userErrors?: UserError[] } | null>).flatMap((payload) => payload?.userErrors ?? []);
+  return Object.values(data as Record<string, { userErrors?: UserError[] } | null>).flatMap(
+    (payload) => payload?.userErrors ?? [],
+  );
 }

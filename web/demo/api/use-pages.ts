@@ -1,5 +1,11 @@
 import { useCallback, useRef, useState } from 'react';
-import { useClient, useQuery, type AnyVariables, type CombinedError, type TypedDocumentNode } from 'urql';
+import {
+  useClient,
+  useQuery,
+  type AnyVariables,
+  type CombinedError,
+  type TypedDocumentNode,
+} from 'urql';
 
 interface Connection<Edge> {
   edges: readonly Edge[];
@@ -31,12 +37,20 @@ interface Options<Data, Variables, Edge> {
  * A list page by page. The component shows the first page's query; the cache's `pages` resolver puts what is loaded after it at its end, so that a
  * later page that fails takes nothing away.
  */
-export function usePages<Data, Variables extends AnyVariables & { after?: string | null }, Edge>(options: Options<Data, Variables, Edge>): Pages<Data, Edge> {
+export function usePages<Data, Variables extends AnyVariables & { after?: string | null }, Edge>(
+  options: Options<Data, Variables, Edge>,
+): Pages<Data, Edge> {
   const { query, connection, pause = false } = options;
   const first = { ...options.variables, after: null } as unknown as Variables;
   const client = useClient();
-  const [{ data, error, fetching }, execute] = useQuery<Data, Variables>({ query, variables: first, pause } as Parameters<typeof useQuery<Data, Variables>>[0]);
-  const [more, setMore] = useState<{ loading: boolean; error?: CombinedError | undefined }>({ loading: false });
+  const [{ data, error, fetching }, execute] = useQuery<Data, Variables>({
+    query,
+    variables: first,
+    pause,
+  });
+  const [more, setMore] = useState<{ loading: boolean; error?: CombinedError | undefined }>({
+    loading: false,
+  });
   const loading = useRef(false);
   const list = data ? connection(data) : undefined;
   const endCursor = list?.pageInfo.endCursor;
@@ -45,7 +59,9 @@ export function usePages<Data, Variables extends AnyVariables & { after?: string
     if (loading.current || !endCursor) return;
     loading.current = true;
     setMore({ loading: true });
-    const result = await client.query<Data, Variables>(query, { ...first, after: endCursor }).toPromise();
+    const result = await client
+      .query<Data, Variables>(query, { ...first, after: endCursor })
+      .toPromise();
     loading.current = false;
     setMore({ loading: false, error: result.data ? undefined : result.error });
   };

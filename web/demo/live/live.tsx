@@ -1,5 +1,14 @@
 import type { Client as Socket } from 'graphql-ws';
-import { createContext, useCallback, useContext, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react';
+import {
+  createContext,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useState,
+  useSyncExternalStore,
+  type ReactNode,
+} from 'react';
 import { useQuery, useSubscription } from 'urql';
 import { graphql } from '../../shared/graphql';
 import { useMe } from '../me';
@@ -62,7 +71,15 @@ const PATIENCE_MS = 1_500;
 const COMES_HOME: ReadonlySet<string> = new Set(['/', '/login', '/signup']);
 
 /** Listens for as long as somebody is logged in, whatever page is shown: what comes goes into the cache. */
-export function LiveProvider({ socket, arrivals, children }: { socket: Socket; arrivals: Arrivals; children: ReactNode }) {
+export function LiveProvider({
+  socket,
+  arrivals,
+  children,
+}: {
+  socket: Socket;
+  arrivals: Arrivals;
+  children: ReactNode;
+}) {
   const pause = useMe() === null;
   const [connection, setConnection] = useState<Live['connection']>('opening');
   const [waited, setWaited] = useState(false);
@@ -88,7 +105,10 @@ export function LiveProvider({ socket, arrivals, children }: { socket: Socket; a
   useEffect(() => {
     if (!COMES_HOME.has(path)) setFrom((known) => (known === undefined ? null : known));
   }, [path]);
-  const resumeFrom = useCallback((cursor: string | null) => setFrom((known) => (known === undefined ? cursor : known)), []);
+  const resumeFrom = useCallback(
+    (cursor: string | null) => setFrom((known) => (known === undefined ? cursor : known)),
+    [],
+  );
   const after = from ?? null;
   useSubscription({ query: HomeUpdated, variables: { after }, pause: pause || from === undefined });
   useSubscription({ query: NotificationReceived, variables: {}, pause });

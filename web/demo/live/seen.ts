@@ -43,13 +43,16 @@ export function useSeen(postId: string): RefObject<HTMLElement | null> {
   const element = useRef<HTMLElement>(null);
   useEffect(() => {
     if (!element.current) return undefined;
-    const observer = new IntersectionObserver((entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      observer.disconnect();
-      const own = seen.get(api) ?? new Seen(api);
-      seen.set(api, own);
-      own.add(postId);
-    }, { threshold: 0.6 });
+    const observer = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        observer.disconnect();
+        const own = seen.get(api) ?? new Seen(api);
+        seen.set(api, own);
+        own.add(postId);
+      },
+      { threshold: 0.6 },
+    );
     observer.observe(element.current);
     return () => observer.disconnect();
   }, [api, postId]);

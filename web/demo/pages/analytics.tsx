@@ -36,14 +36,24 @@ const SPANS = [
 export function AnalyticsPage() {
   const [span, choose] = useState<(typeof SPANS)[number]>(SPANS[1]);
   const { size, last } = span;
-  const [{ data, error, fetching }, ask] = useQuery({ query: Analytics, variables: { size, last }, requestPolicy: 'cache-and-network' });
+  const [{ data, error, fetching }, ask] = useQuery({
+    query: Analytics,
+    variables: { size, last },
+    requestPolicy: 'cache-and-network',
+  });
   const found = data?.viewer?.analytics;
   const again = () => ask({ requestPolicy: 'network-only' });
   return (
     <Page title="Analytics">
       <div className="spans" role="group" aria-label="Span of time">
         {SPANS.map((each) => (
-          <button key={each.name} type="button" className="chip" aria-pressed={each === span} onClick={() => choose(each)}>
+          <button
+            key={each.name}
+            type="button"
+            className="chip"
+            aria-pressed={each === span}
+            onClick={() => choose(each)}
+          >
             {each.name}
           </button>
         ))}
@@ -51,7 +61,13 @@ export function AnalyticsPage() {
           Refresh
         </button>
       </div>
-      {found ? <Figures found={found} /> : fetching ? <Skeletons count={3} /> : error && <Failed error={error} retry={again} />}
+      {found ? (
+        <Figures found={found} />
+      ) : fetching ? (
+        <Skeletons count={3} />
+      ) : (
+        error && <Failed error={error} retry={again} />
+      )}
     </Page>
   );
 }
@@ -66,16 +82,26 @@ function Figures({ found }: { found: Shown }) {
           <Figure name="Views" value={times(views?.views)} />
           <Figure name="People reached" value={times(views?.reach)} />
         </dl>
-        {views && <Chart title="Views" unit="views" bars={views.windows.map(({ startsAt, views }) => ({ startsAt, value: views }))} />}
+        {views && (
+          <Chart
+            title="Views"
+            unit="views"
+            bars={views.windows.map(({ startsAt, views }) => ({ startsAt, value: views }))}
+          />
+        )}
         <ol className="ranking" aria-label="Most viewed posts">
-          {topPosts?.map(({ post, views }) => post && (
-            <li key={post.id}>
-              <Link to={paths.post(post.id)}>{post.text}</Link>
-              <span className="quiet">
-                {times(views)} views · {times((post.likeCount ?? 0) + (post.commentCount ?? 0))} likes and comments
-              </span>
-            </li>
-          ))}
+          {topPosts?.map(
+            ({ post, views }) =>
+              post && (
+                <li key={post.id}>
+                  <Link to={paths.post(post.id)}>{post.text}</Link>
+                  <span className="quiet">
+                    {times(views)} views · {times((post.likeCount ?? 0) + (post.commentCount ?? 0))}{' '}
+                    likes and comments
+                  </span>
+                </li>
+              ),
+          )}
         </ol>
       </section>
       <section className="figures" aria-label="Sales">
@@ -87,25 +113,36 @@ function Figures({ found }: { found: Shown }) {
               <Figure name="Orders" value={times(orders)} />
               <Figure name="Pieces" value={times(units)} />
               <Figure name="Revenue" value={money(revenue)} />
-              {returnedUnits > 0 && <Figure name={`Refunded, ${returnedUnits === 1 ? '1 piece' : `${returnedUnits} pieces`}`} value={money(refunded)} />}
+              {returnedUnits > 0 && (
+                <Figure
+                  name={`Refunded, ${returnedUnits === 1 ? '1 piece' : `${returnedUnits} pieces`}`}
+                  value={money(refunded)}
+                />
+              )}
             </dl>
             <Chart
               title={`Revenue, ${revenue.currency}`}
               unit=""
               shown={(value) => money({ amount: String(value), currency: revenue.currency })}
-              bars={windows.map(({ startsAt, revenue }) => ({ startsAt, value: Number(revenue.amount) }))}
+              bars={windows.map(({ startsAt, revenue }) => ({
+                startsAt,
+                value: Number(revenue.amount),
+              }))}
             />
           </div>
         ))}
         <ol className="ranking" aria-label="Most sold products">
-          {topProducts?.map(({ product, units, revenue }) => product && (
-            <li key={product.id}>
-              <Link to={paths.product(product.id)}>{product.title}</Link>
-              <span className="quiet">
-                {times(units)} pieces · {money(revenue)}
-              </span>
-            </li>
-          ))}
+          {topProducts?.map(
+            ({ product, units, revenue }) =>
+              product && (
+                <li key={product.id}>
+                  <Link to={paths.product(product.id)}>{product.title}</Link>
+                  <span className="quiet">
+                    {times(units)} pieces · {money(revenue)}
+                  </span>
+                </li>
+              ),
+          )}
         </ol>
       </section>
     </>

@@ -22,7 +22,11 @@ const Blocked = graphql(
 
 /** Whom one blocks, to end it. */
 export function BlockedPage() {
-  const pages = usePages({ query: Blocked, variables: { first: 30 }, connection: (data) => data.viewer?.blockedUsers });
+  const pages = usePages({
+    query: Blocked,
+    variables: { first: 30 },
+    connection: (data) => data.viewer?.blockedUsers,
+  });
   const { unblock } = useBlocking();
   return (
     <Page title="Blocked people" hideTitle>
@@ -30,12 +34,20 @@ export function BlockedPage() {
       <EndlessList
         pages={pages}
         label="Blocked people"
-        empty={<Empty title="You block nobody">Who bothers you can be blocked from the menu of their profile or of a post.</Empty>}
+        empty={
+          <Empty title="You block nobody">
+            Who bothers you can be blocked from the menu of their profile or of a post.
+          </Empty>
+        }
         render={({ node }) => {
           const { id, handle } = readFragment(PersonRowFragment, node);
           return (
             <PersonRow key={node.id} person={node}>
-              <button type="button" className="button button-quiet" onClick={() => unblock(id, handle)}>
+              <button
+                type="button"
+                className="button button-quiet"
+                onClick={() => unblock(id, handle)}
+              >
                 Unblock
               </button>
             </PersonRow>

@@ -44,8 +44,12 @@ export function FollowsPage({ handle, side }: { handle: string; side: 'followers
     <Page title={side === 'followers' ? `Followers of @${handle}` : `@${handle} follows`} hideTitle>
       <BackHeader title={`@${handle}`} to={paths.person(handle)} />
       <nav className="choices choices-page" aria-label="Follows">
-        <Link to={`${paths.person(handle)}/followers`} className="chip">Followers</Link>
-        <Link to={`${paths.person(handle)}/following`} className="chip">Following</Link>
+        <Link to={`${paths.person(handle)}/followers`} className="chip">
+          Followers
+        </Link>
+        <Link to={`${paths.person(handle)}/following`} className="chip">
+          Following
+        </Link>
       </nav>
       {side === 'followers' ? <FollowersList handle={handle} /> : <FollowingList handle={handle} />}
     </Page>
@@ -53,17 +57,41 @@ export function FollowsPage({ handle, side }: { handle: string; side: 'followers
 }
 
 function FollowersList({ handle }: { handle: string }) {
-  const pages = usePages({ query: Followers, variables: { handle, first: 30 }, connection: (data) => data.user?.followers });
-  return <EndlessList pages={pages} label="Followers" empty={<Empty title="No followers to see" />} render={({ node }) => <Followed key={node.id} person={node} />} />;
+  const pages = usePages({
+    query: Followers,
+    variables: { handle, first: 30 },
+    connection: (data) => data.user?.followers,
+  });
+  return (
+    <EndlessList
+      pages={pages}
+      label="Followers"
+      empty={<Empty title="No followers to see" />}
+      render={({ node }) => <Followed key={node.id} person={node} />}
+    />
+  );
 }
 
 function FollowingList({ handle }: { handle: string }) {
-  const pages = usePages({ query: Following, variables: { handle, first: 30 }, connection: (data) => data.user?.following });
-  return <EndlessList pages={pages} label="Following" empty={<Empty title="Nobody to see" />} render={({ node }) => <Followed key={node.id} person={node} />} />;
+  const pages = usePages({
+    query: Following,
+    variables: { handle, first: 30 },
+    connection: (data) => data.user?.following,
+  });
+  return (
+    <EndlessList
+      pages={pages}
+      label="Following"
+      empty={<Empty title="Nobody to see" />}
+      render={({ node }) => <Followed key={node.id} person={node} />}
+    />
+  );
 }
 
 function Followed({ person }: { person: Parameters<typeof PersonRow>[0]['person'] }) {
   const me = useMe();
   const user = readFragment(PersonRowFragment, person);
-  return <PersonRow person={person}>{user.id !== me?.userId && <FollowButton user={user} />}</PersonRow>;
+  return (
+    <PersonRow person={person}>{user.id !== me?.userId && <FollowButton user={user} />}</PersonRow>
+  );
 }

@@ -22,12 +22,22 @@ const WithHashtag = graphql(
 );
 
 export function HashtagPage({ name }: { name: string }) {
-  const pages = usePages({ query: WithHashtag, variables: { name, first: 20 }, connection: (data) => data.hashtag?.posts });
+  const pages = usePages({
+    query: WithHashtag,
+    variables: { name, first: 20 },
+    connection: (data) => data.hashtag?.posts,
+  });
   const hashtag = pages.data?.hashtag;
   if (!hashtag) {
     return (
       <Page title={`#${name}`} hideTitle>
-        {pages.fetching ? <Skeletons count={3} /> : pages.error ? <Failed error={pages.error} retry={pages.reload} /> : <Empty title={`#${name} is no hashtag`} />}
+        {pages.fetching ? (
+          <Skeletons count={3} />
+        ) : pages.error ? (
+          <Failed error={pages.error} retry={pages.reload} />
+        ) : (
+          <Empty title={`#${name} is no hashtag`} />
+        )}
       </Page>
     );
   }
@@ -36,14 +46,22 @@ export function HashtagPage({ name }: { name: string }) {
       <section className="profile" aria-label="Hashtag">
         <div className="profile-name">
           <h2 dir="auto">#{hashtag.name}</h2>
-          <p className="quiet">{hashtag.postCount === 1 ? '1 post' : `${times(hashtag.postCount)} posts`}</p>
+          <p className="quiet">
+            {hashtag.postCount === 1 ? '1 post' : `${times(hashtag.postCount)} posts`}
+          </p>
         </div>
       </section>
       <EndlessList
         pages={pages}
         label={`Posts with #${hashtag.name}`}
-        empty={<Empty title="No posts yet">Whoever writes #{hashtag.name} in a post is the first.</Empty>}
-        render={({ node }) => <li key={node.id}><PostCard post={node} /></li>}
+        empty={
+          <Empty title="No posts yet">Whoever writes #{hashtag.name} in a post is the first.</Empty>
+        }
+        render={({ node }) => (
+          <li key={node.id}>
+            <PostCard post={node} />
+          </li>
+        )}
       />
     </Page>
   );

@@ -33,7 +33,12 @@ const PAGE = 16;
 export function HomePage() {
   const { listening, from, resumeFrom } = useLive();
   // Asked at once, and listened to from its head on; who came here from another page is listening already.
-  const pages = usePages({ query: Home, variables: { first: PAGE }, connection: (data) => data.viewer?.home, pause: from === null && !listening });
+  const pages = usePages({
+    query: Home,
+    variables: { first: PAGE },
+    connection: (data) => data.viewer?.home,
+    pause: from === null && !listening,
+  });
   const { edges, fetching } = pages;
   const head = edges?.find(({ cursor }) => !cursor.startsWith('own:'))?.cursor;
   useEffect(() => {
@@ -44,7 +49,8 @@ export function HomePage() {
   const empty = (
     <>
       <Empty title="It is quiet here">
-        Posts of the people you follow come here as they are written. <Link to="/search?in=people">Find people</Link>, or write the first one.
+        Posts of the people you follow come here as they are written.{' '}
+        <Link to="/search?in=people">Find people</Link>, or write the first one.
       </Empty>
       <Suggestions />
     </>
@@ -53,7 +59,16 @@ export function HomePage() {
     <Page title="Home" hideTitle>
       <PostComposer />
       <NewPosts />
-      <EndlessList pages={{ ...pages, edges: shown }} label="Home feed" empty={empty} render={({ node }) => <li key={node.id}><PostCard post={node} /></li>} />
+      <EndlessList
+        pages={{ ...pages, edges: shown }}
+        label="Home feed"
+        empty={empty}
+        render={({ node }) => (
+          <li key={node.id}>
+            <PostCard post={node} />
+          </li>
+        )}
+      />
     </Page>
   );
 }
@@ -64,7 +79,10 @@ function NewPosts() {
   const count = useHeld().size;
   const show = () => {
     arrivals.show();
-    scrollTo({ top: 0, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+    scrollTo({
+      top: 0,
+      behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth',
+    });
   };
   return (
     <div className="arrivals" aria-live="polite">

@@ -27,10 +27,17 @@ export function LandingPage() {
           ))}
         </div>
         <h2>Talk about it, and buy it from the people who made it.</h2>
-        <p>plaza is a square with a market on it: short posts, threads and pictures by people you follow, and the things they make, ordered in a click.</p>
+        <p>
+          plaza is a square with a market on it: short posts, threads and pictures by people you
+          follow, and the things they make, ordered in a click.
+        </p>
         <div className="buttons">
-          <Link to="/signup" className="button">Sign up</Link>
-          <Link to="/login" className="button button-quiet">Log in</Link>
+          <Link to="/signup" className="button">
+            Sign up
+          </Link>
+          <Link to="/login" className="button button-quiet">
+            Log in
+          </Link>
         </div>
       </section>
       {products.length > 0 && (

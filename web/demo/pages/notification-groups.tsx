@@ -23,7 +23,12 @@ const Groups = graphql(
 
 export function NotificationGroupsPage() {
   const { listening } = useLive();
-  const pages = usePages({ query: Groups, variables: { first: 30 }, connection: (data) => data.viewer?.notificationGroups, pause: !listening });
+  const pages = usePages({
+    query: Groups,
+    variables: { first: 30 },
+    connection: (data) => data.viewer?.notificationGroups,
+    pause: !listening,
+  });
   const first = pages.edges?.[0];
   useMarkRead(first && readFragment(NotificationGroupFragment, first.node).latest.id);
   return (
@@ -32,7 +37,11 @@ export function NotificationGroupsPage() {
       <EndlessList
         pages={pages}
         label="Notifications"
-        empty={<Empty title="Nothing has happened yet">Follows, likes, comments and orders are told here.</Empty>}
+        empty={
+          <Empty title="Nothing has happened yet">
+            Follows, likes, comments and orders are told here.
+          </Empty>
+        }
         render={({ cursor, node }) => <NotificationGroup key={cursor} group={node} />}
       />
     </Page>

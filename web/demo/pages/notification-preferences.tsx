@@ -18,7 +18,9 @@ const Update = graphql(`
   }
 `);
 
-type Preference = NonNullable<NonNullable<ResultOf<typeof Preferences>['viewer']>['notificationPreferences']>[number];
+type Preference = NonNullable<
+  NonNullable<ResultOf<typeof Preferences>['viewer']>['notificationPreferences']
+>[number];
 
 /** What a kind is called here; one that this page does not know yet is called as plaza calls it. */
 const NAMES: Record<string, string> = {
@@ -39,7 +41,8 @@ const NAMES: Record<string, string> = {
 
 const CHOICES = { EVERYBODY: 'On', FOLLOWED: 'From people I follow', NOBODY: 'Off' } as const;
 
-const nameOf = (kind: string) => NAMES[kind] ?? kind.charAt(0) + kind.slice(1).toLowerCase().replaceAll('_', ' ');
+const nameOf = (kind: string) =>
+  NAMES[kind] ?? kind.charAt(0) + kind.slice(1).toLowerCase().replaceAll('_', ' ');
 
 export function NotificationPreferencesPage() {
   const [{ data, error, fetching }, ask] = useQuery({ query: Preferences });
@@ -47,7 +50,10 @@ export function NotificationPreferencesPage() {
   return (
     <Page title="Notification preferences">
       <NotificationWays />
-      <p className="lead">Choose what you are notified about. What you turn off is hidden, not deleted: turn it on again and it is back.</p>
+      <p className="lead">
+        Choose what you are notified about. What you turn off is hidden, not deleted: turn it on
+        again and it is back.
+      </p>
       {preferences ? (
         <ul className="list" aria-label="Preferences">
           {preferences.map((preference) => (

@@ -24,7 +24,12 @@ const Notifications = graphql(
 
 export function NotificationsPage() {
   const { listening } = useLive();
-  const pages = usePages({ query: Notifications, variables: { first: 30 }, connection: (data) => data.viewer?.notifications, pause: !listening });
+  const pages = usePages({
+    query: Notifications,
+    variables: { first: 30 },
+    connection: (data) => data.viewer?.notifications,
+    pause: !listening,
+  });
   useMarkRead(pages.edges?.[0]?.node.id);
   return (
     <Page title="Notifications">
@@ -32,7 +37,11 @@ export function NotificationsPage() {
       <EndlessList
         pages={pages}
         label="Notifications"
-        empty={<Empty title="Nothing has happened yet">Follows, likes, comments and orders are told here.</Empty>}
+        empty={
+          <Empty title="Nothing has happened yet">
+            Follows, likes, comments and orders are told here.
+          </Empty>
+        }
         render={({ node }) => <NotificationRow key={node.id} notification={node} />}
       />
     </Page>

@@ -20,7 +20,11 @@ const Orders = graphql(
 );
 
 export function OrdersPage() {
-  const pages = usePages({ query: Orders, variables: { first: 20 }, connection: (data) => data.viewer?.orders });
+  const pages = usePages({
+    query: Orders,
+    variables: { first: 20 },
+    connection: (data) => data.viewer?.orders,
+  });
   const empty = (
     <Empty title="You have ordered nothing yet">
       Have a look at <Link to="/shop">the shop</Link>.
@@ -28,7 +32,16 @@ export function OrdersPage() {
   );
   return (
     <Page title="Orders">
-      <EndlessList pages={pages} label="Orders" empty={empty} render={({ node }) => <li key={node.id}><OrderCard order={node} /></li>} />
+      <EndlessList
+        pages={pages}
+        label="Orders"
+        empty={empty}
+        render={({ node }) => (
+          <li key={node.id}>
+            <OrderCard order={node} />
+          </li>
+        )}
+      />
     </Page>
   );
 }

@@ -37,12 +37,22 @@ const Person = graphql(
 type User = NonNullable<ResultOf<typeof Person>['user']>;
 
 export function PersonPage({ handle }: { handle: string }) {
-  const pages = usePages({ query: Person, variables: { handle, first: 20 }, connection: (data) => data.user?.posts });
+  const pages = usePages({
+    query: Person,
+    variables: { handle, first: 20 },
+    connection: (data) => data.user?.posts,
+  });
   const user = pages.data?.user;
   if (!user) {
     return (
       <Page title={`@${handle}`} hideTitle>
-        {pages.fetching ? <Skeletons count={3} /> : pages.error ? <Failed error={pages.error} retry={pages.reload} /> : <Empty title={`There is no @${handle}`} />}
+        {pages.fetching ? (
+          <Skeletons count={3} />
+        ) : pages.error ? (
+          <Failed error={pages.error} retry={pages.reload} />
+        ) : (
+          <Empty title={`There is no @${handle}`} />
+        )}
       </Page>
     );
   }
@@ -53,8 +63,20 @@ export function PersonPage({ handle }: { handle: string }) {
       <EndlessList
         pages={pages}
         label={`Posts by ${user.displayName}`}
-        empty={hidden ? <Empty title="This account is private">Only those it lets follow it see its posts.</Empty> : <Empty title="No posts yet" />}
-        render={({ node }) => <li key={node.id}><PostCard post={node} /></li>}
+        empty={
+          hidden ? (
+            <Empty title="This account is private">
+              Only those it lets follow it see its posts.
+            </Empty>
+          ) : (
+            <Empty title="No posts yet" />
+          )
+        }
+        render={({ node }) => (
+          <li key={node.id}>
+            <PostCard post={node} />
+          </li>
+        )}
       />
     </Page>
   );
@@ -65,9 +87,15 @@ function Profile({ user }: { user: User }) {
   const own = me?.userId === user.id;
   const { block, unblock } = useBlocking();
   const { id, handle } = user;
-  const items: MenuItem[] = [{ label: 'Copy link', run: () => void copyLink(paths.person(handle)) }];
+  const items: MenuItem[] = [
+    { label: 'Copy link', run: () => void copyLink(paths.person(handle)) },
+  ];
   if (me && !own) {
-    items.push(user.viewerIsBlocking ? { label: `Unblock @${handle}`, run: () => unblock(id, handle) } : { label: `Block @${handle}`, run: () => block(id, handle) });
+    items.push(
+      user.viewerIsBlocking
+        ? { label: `Unblock @${handle}`, run: () => unblock(id, handle) }
+        : { label: `Block @${handle}`, run: () => block(id, handle) },
+    );
   }
   return (
     <section className="profile" aria-label="Profile">
@@ -90,15 +118,40 @@ function Profile({ user }: { user: User }) {
       </div>
       {user.bio && <Prose text={user.bio} />}
       <dl className="counts">
-        <div><dt>Posts</dt><dd>{times(user.postCount)}</dd></div>
-        <div><dt>Followers</dt><dd><Counted to={`${paths.person(handle)}/followers`} count={user.followerCount} what="followers" /></dd></div>
-        <div><dt>Following</dt><dd><Counted to={`${paths.person(handle)}/following`} count={user.followingCount} what="following" /></dd></div>
+        <div>
+          <dt>Posts</dt>
+          <dd>{times(user.postCount)}</dd>
+        </div>
+        <div>
+          <dt>Followers</dt>
+          <dd>
+            <Counted
+              to={`${paths.person(handle)}/followers`}
+              count={user.followerCount}
+              what="followers"
+            />
+          </dd>
+        </div>
+        <div>
+          <dt>Following</dt>
+          <dd>
+            <Counted
+              to={`${paths.person(handle)}/following`}
+              count={user.followingCount}
+              what="following"
+            />
+          </dd>
+        </div>
       </dl>
       {own && (
         <div className="buttons">
           <PictureButton has={user.avatar !== null} />
-          <Link to="/settings" className="button button-quiet">Settings</Link>
-          <Link to="/analytics" className="button button-quiet">Analytics</Link>
+          <Link to="/settings" className="button button-quiet">
+            Settings
+          </Link>
+          <Link to="/analytics" className="button button-quiet">
+            Analytics
+          </Link>
         </div>
       )}
     </section>
@@ -138,7 +191,13 @@ function PictureButton({ has }: { has: boolean }) {
     setSending(true);
     setFailure(null);
     try {
-      const id = await uploadImage(client, file, 'AVATAR', () => undefined, new AbortController().signal);
+      const id = await uploadImage(
+        client,
+        file,
+        'AVATAR',
+        () => undefined,
+        new AbortController().signal,
+      );
       await run({ id });
     } catch (error) {
       setFailure(error instanceof Error ? error.message : 'The image could not be sent.');
@@ -147,12 +206,29 @@ function PictureButton({ has }: { has: boolean }) {
   };
   return (
     <>
-      <input ref={input} type="file" accept={KINDS} hidden aria-label="Your picture" onChange={(event) => void send(event)} />
-      <button type="button" className="button button-quiet" disabled={busy || sending} onClick={() => input.current?.click()}>
+      <input
+        ref={input}
+        type="file"
+        accept={KINDS}
+        hidden
+        aria-label="Your picture"
+        onChange={(event) => void send(event)}
+      />
+      <button
+        type="button"
+        className="button button-quiet"
+        disabled={busy || sending}
+        onClick={() => input.current?.click()}
+      >
         {sending ? 'Sending…' : has ? 'Change picture' : 'Add a picture'}
       </button>
       {has && (
-        <button type="button" className="button button-quiet" disabled={busy || sending} onClick={() => void run({ id: null })}>
+        <button
+          type="button"
+          className="button button-quiet"
+          disabled={busy || sending}
+          onClick={() => void run({ id: null })}
+        >
           Remove picture
         </button>
       )}

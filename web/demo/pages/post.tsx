@@ -27,12 +27,22 @@ const PostWithComments = graphql(
 );
 
 export function PostPage({ id }: { id: string }) {
-  const pages = usePages({ query: PostWithComments, variables: { id, first: 30 }, connection: (data) => data.post?.comments });
+  const pages = usePages({
+    query: PostWithComments,
+    variables: { id, first: 30 },
+    connection: (data) => data.post?.comments,
+  });
   const post = pages.data?.post;
   if (!post) {
     return (
       <Page title="Post" hideTitle>
-        {pages.fetching ? <Skeletons count={1} /> : pages.error && !isNoSuchThing(pages.error) ? <Failed error={pages.error} retry={pages.reload} /> : <Empty title="This post is not here">It was deleted, or is not for you to see.</Empty>}
+        {pages.fetching ? (
+          <Skeletons count={1} />
+        ) : pages.error && !isNoSuchThing(pages.error) ? (
+          <Failed error={pages.error} retry={pages.reload} />
+        ) : (
+          <Empty title="This post is not here">It was deleted, or is not for you to see.</Empty>
+        )}
       </Page>
     );
   }

@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from 'react';
+import { useState, type SubmitEvent } from 'react';
 import { useQuery } from 'urql';
 import { graphql, type ResultOf } from '../../shared/graphql';
 import { isNoSuchThing } from '../api/problem';
@@ -29,18 +29,32 @@ const PlaceOrder = graphql(
   [OrderCardFragment],
 );
 
-const OrderNow = graphql(`query OrderNow($id: ID!) { order(id: $id) { id ...OrderCard } }`, [OrderCardFragment]);
+const OrderNow = graphql(`query OrderNow($id: ID!) { order(id: $id) { id ...OrderCard } }`, [
+  OrderCardFragment,
+]);
 
 type Product = NonNullable<ResultOf<typeof ProductDetails>['product']>;
 
 export function ProductPage({ id }: { id: string }) {
   // Stock is a thing of the moment: what the cache knows is shown, and asked for again.
-  const [{ data, error, fetching }, ask] = useQuery({ query: ProductDetails, variables: { id }, requestPolicy: 'cache-and-network' });
+  const [{ data, error, fetching }, ask] = useQuery({
+    query: ProductDetails,
+    variables: { id },
+    requestPolicy: 'cache-and-network',
+  });
   const product = data?.product;
   if (!product) {
     return (
       <Page title="Product" hideTitle>
-        {fetching ? <Skeletons count={1} tall /> : error && !isNoSuchThing(error) ? <Failed error={error} retry={() => ask({ requestPolicy: 'network-only' })} /> : <Empty title="There is no such product">It may have been withdrawn, or the link is wrong.</Empty>}
+        {fetching ? (
+          <Skeletons count={1} tall />
+        ) : error && !isNoSuchThing(error) ? (
+          <Failed error={error} retry={() => ask({ requestPolicy: 'network-only' })} />
+        ) : (
+          <Empty title="There is no such product">
+            It may have been withdrawn, or the link is wrong.
+          </Empty>
+        )}
       </Page>
     );
   }
@@ -70,11 +84,19 @@ function Buy({ product }: { product: Product }) {
   const [quantity, setQuantity] = useState('1');
   const most = Math.min(1_000, Math.max(1, product.stock));
   const pieces = Number(quantity);
-  const total = Number.isInteger(pieces) && pieces > 0 ? money({ ...product.price, amount: String(BigInt(product.price.amount) * BigInt(pieces)) }) : null;
+  const total =
+    Number.isInteger(pieces) && pieces > 0
+      ? money({ ...product.price, amount: String(BigInt(product.price.amount) * BigInt(pieces)) })
+      : null;
   if (product.stock === 0 && !orderId) return <p className="status status-rejected">Sold out</p>;
-  if (!me) return <Link to="/login" className="button">Log in to buy</Link>;
+  if (!me)
+    return (
+      <Link to="/login" className="button">
+        Log in to buy
+      </Link>
+    );
 
-  const buy = async (event: FormEvent<HTMLFormElement>) => {
+  const buy = async (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const data = await run({ input: { lines: [{ productId: product.id, quantity: pieces }] } });
     if (!data?.orderPlace?.order) return;
@@ -86,7 +108,16 @@ function Buy({ product }: { product: Product }) {
       <form className="buy" onSubmit={(event) => void buy(event)}>
         <label>
           Quantity
-          <input name="quantity" type="number" inputMode="numeric" min={1} max={most} value={quantity} onChange={({ target }) => setQuantity(target.value)} required />
+          <input
+            name="quantity"
+            type="number"
+            inputMode="numeric"
+            min={1}
+            max={most}
+            value={quantity}
+            onChange={({ target }) => setQuantity(target.value)}
+            required
+          />
         </label>
         <button type="submit" className="button" disabled={busy || product.stock === 0}>
           {busy ? 'Ordering…' : total ? `Order ${pieces} for ${total}` : 'Order'}

@@ -23,13 +23,23 @@ export function QuotePage({ id }: { id: string }) {
   if (!post) {
     return (
       <Page title="Quote" hideTitle>
-        {fetching ? <Skeletons count={1} /> : error && !isNoSuchThing(error) ? <Failed error={error} retry={reload} /> : <Empty title="This post is not here">It was deleted, or is not for you to see.</Empty>}
+        {fetching ? (
+          <Skeletons count={1} />
+        ) : error && !isNoSuchThing(error) ? (
+          <Failed error={error} retry={reload} />
+        ) : (
+          <Empty title="This post is not here">It was deleted, or is not for you to see.</Empty>
+        )}
       </Page>
     );
   }
   return (
     <Page title="Quote">
-      <PostComposer quotedPostId={id} placeholder="What do you say to this?" written={() => navigate('/')} />
+      <PostComposer
+        quotedPostId={id}
+        placeholder="What do you say to this?"
+        written={() => navigate('/')}
+      />
       <div className="quoting">
         <QuotedPost post={post} />
       </div>

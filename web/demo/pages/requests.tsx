@@ -22,14 +22,22 @@ const Requests = graphql(
 
 /** Who asks to follow somebody private. */
 export function RequestsPage() {
-  const pages = usePages({ query: Requests, variables: { first: 30 }, connection: (data) => data.viewer?.followRequests });
+  const pages = usePages({
+    query: Requests,
+    variables: { first: 30 },
+    connection: (data) => data.viewer?.followRequests,
+  });
   return (
     <Page title="Follow requests" hideTitle>
       <BackHeader title="Follow requests" to="/settings" />
       <EndlessList
         pages={pages}
         label="Follow requests"
-        empty={<Empty title="Nobody asks">Requests come to private accounts; public ones are followed without asking.</Empty>}
+        empty={
+          <Empty title="Nobody asks">
+            Requests come to private accounts; public ones are followed without asking.
+          </Empty>
+        }
         render={({ node }) => (
           <PersonRow key={node.id} person={node}>
             <AnswerRequest userId={readFragment(PersonRowFragment, node).id} />

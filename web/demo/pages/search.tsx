@@ -98,14 +98,23 @@ export function SearchPage() {
         />
         <div className="choices" role="group" aria-label="Look for">
           {(Object.keys(KINDS) as Kind[]).map((each) => (
-            <button key={each} type="button" className="chip" aria-pressed={kind === each} onClick={() => setKind(each)}>
+            <button
+              key={each}
+              type="button"
+              className="chip"
+              aria-pressed={kind === each}
+              onClick={() => setKind(each)}
+            >
               {KINDS[each]}
             </button>
           ))}
         </div>
       </form>
       {query === '' ? (
-        <Empty title="What are you looking for?">Words find posts and products, names find people. "In this order" and -without are understood.</Empty>
+        <Empty title="What are you looking for?">
+          Words find posts and products, names find people. "In this order" and -without are
+          understood.
+        </Empty>
       ) : (
         <Found kind={kind} query={query} />
       )}
@@ -132,17 +141,40 @@ function Found({ kind, query }: { kind: Kind; query: string }) {
   }
 }
 
-function List<Data, Edge>({ pages, kind, query, grid = false, render }: { pages: Pages<Data, Edge>; kind: Kind; query: string; grid?: boolean; render: (edge: Edge) => ReactNode }) {
+function List<Data, Edge>({
+  pages,
+  kind,
+  query,
+  grid = false,
+  render,
+}: {
+  pages: Pages<Data, Edge>;
+  kind: Kind;
+  query: string;
+  grid?: boolean;
+  render: (edge: Edge) => ReactNode;
+}) {
   const empty = <Empty title={`No ${kind} for “${query}”`}>Try other words, or fewer.</Empty>;
   return (
     <div className="found">
-      <EndlessList pages={pages} label={`${KINDS[kind]} found`} className={grid ? 'grid' : 'list'} tall={grid} empty={empty} render={render} />
+      <EndlessList
+        pages={pages}
+        label={`${KINDS[kind]} found`}
+        className={grid ? 'grid' : 'list'}
+        tall={grid}
+        empty={empty}
+        render={render}
+      />
     </div>
   );
 }
 
 function FoundPeople({ query }: { query: string }) {
-  const pages = usePages({ query: People, variables: { query, first: 20 }, connection: (data) => data.peopleSearch });
+  const pages = usePages({
+    query: People,
+    variables: { query, first: 20 },
+    connection: (data) => data.peopleSearch,
+  });
   return (
     <List
       pages={pages}
@@ -150,7 +182,13 @@ function FoundPeople({ query }: { query: string }) {
       query={query}
       render={({ node }) => (
         <li key={node.id} className="row">
-          <Avatar handle={node.handle} name={node.displayName} image={node.avatar} size="s" linked />
+          <Avatar
+            handle={node.handle}
+            name={node.displayName}
+            image={node.avatar}
+            size="s"
+            linked
+          />
           <div className="row-body">
             <Link to={paths.person(node.handle)}>
               <strong>{node.displayName}</strong> <span className="quiet">@{node.handle}</span>
@@ -164,11 +202,42 @@ function FoundPeople({ query }: { query: string }) {
 }
 
 function FoundPosts({ query }: { query: string }) {
-  const pages = usePages({ query: Posts, variables: { query, first: 20 }, connection: (data) => data.postsSearch });
-  return <List pages={pages} kind="posts" query={query} render={({ node }) => <li key={node.id}><PostCard post={node} /></li>} />;
+  const pages = usePages({
+    query: Posts,
+    variables: { query, first: 20 },
+    connection: (data) => data.postsSearch,
+  });
+  return (
+    <List
+      pages={pages}
+      kind="posts"
+      query={query}
+      render={({ node }) => (
+        <li key={node.id}>
+          <PostCard post={node} />
+        </li>
+      )}
+    />
+  );
 }
 
 function FoundProducts({ query }: { query: string }) {
-  const pages = usePages({ query: Products, variables: { query, first: 24 }, connection: (data) => data.productsSearch });
-  return <List pages={pages} kind="products" query={query} grid render={({ node }) => <li key={node.id}><ProductCard product={node} /></li>} />;
+  const pages = usePages({
+    query: Products,
+    variables: { query, first: 24 },
+    connection: (data) => data.productsSearch,
+  });
+  return (
+    <List
+      pages={pages}
+      kind="products"
+      query={query}
+      grid
+      render={({ node }) => (
+        <li key={node.id}>
+          <ProductCard product={node} />
+        </li>
+      )}
+    />
+  );
 }

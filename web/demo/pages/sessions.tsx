@@ -21,11 +21,16 @@ type Shown = NonNullable<NonNullable<ResultOf<typeof Sessions>['viewer']>['sessi
 
 export function SessionsPage() {
   // Others come and go without this page being told.
-  const [{ data, error, fetching }, ask] = useQuery({ query: Sessions, requestPolicy: 'cache-and-network' });
+  const [{ data, error, fetching }, ask] = useQuery({
+    query: Sessions,
+    requestPolicy: 'cache-and-network',
+  });
   const sessions = data?.viewer?.sessions;
   return (
     <Page title="Sessions">
-      <p className="lead">Where you are logged in. What you end here cannot do anything any more, within a second.</p>
+      <p className="lead">
+        Where you are logged in. What you end here cannot do anything any more, within a second.
+      </p>
       {sessions ? (
         <ul className="list" aria-label="Sessions">
           {sessions.map((session) => (
@@ -57,7 +62,12 @@ function SessionRow({ session }: { session: Shown }) {
         </p>
         <ProblemLine problem={problem} />
       </div>
-      <button type="button" className="button button-quiet" disabled={busy} onClick={() => void end()}>
+      <button
+        type="button"
+        className="button button-quiet"
+        disabled={busy}
+        onClick={() => void end()}
+      >
         {session.isCurrent ? 'Log out' : 'End'}
       </button>
     </li>
@@ -68,7 +78,9 @@ function SessionRow({ session }: { session: Shown }) {
 function clientOf(userAgent: string | null): string {
   if (!userAgent) return 'A client without a name';
   const browser = /(Firefox|Edg|OPR|Chrome|Version)\/(\d+)/.exec(userAgent);
-  const system = /(Windows|Android|iPhone|iPad|Mac OS X|Linux)/.exec(userAgent)?.[1]?.replace('Mac OS X', 'macOS');
+  const system = /(Windows|Android|iPhone|iPad|Mac OS X|Linux)/
+    .exec(userAgent)?.[1]
+    ?.replace('Mac OS X', 'macOS');
   if (!browser || !userAgent.startsWith('Mozilla/')) return userAgent.slice(0, 60);
   const names: Record<string, string> = { Edg: 'Edge', OPR: 'Opera', Version: 'Safari' };
   const name = names[browser[1] ?? ''] ?? browser[1];

@@ -1,6 +1,7 @@
-import { useState, type FormEvent } from 'react';
+import { useState, type SubmitEvent } from 'react';
 import { useQuery } from 'urql';
 import { useAction } from '../api/use-action';
+import { fieldOf } from '../../shared/form';
 import { graphql, type ResultOf } from '../../shared/graphql';
 import { toast } from '../live/toasts';
 import { useLogIn } from '../me';
@@ -26,20 +27,39 @@ type User = NonNullable<NonNullable<ResultOf<typeof Own>['viewer']>['user']>;
 /** Who one is here, who sees it, and how it looks. */
 export function SettingsPage() {
   const session = useLogIn();
-  const [{ data, error, fetching }, ask] = useQuery({ query: Own, requestPolicy: 'cache-and-network' });
+  const [{ data, error, fetching }, ask] = useQuery({
+    query: Own,
+    requestPolicy: 'cache-and-network',
+  });
   const user = data?.viewer?.user;
   return (
     <Page title="Settings">
-      {user ? <ProfileForm key={user.id} user={user} /> : fetching ? <Skeletons count={2} /> : error && <Failed error={error} retry={() => ask({ requestPolicy: 'network-only' })} />}
+      {user ? (
+        <ProfileForm key={user.id} user={user} />
+      ) : fetching ? (
+        <Skeletons count={2} />
+      ) : (
+        error && <Failed error={error} retry={() => ask({ requestPolicy: 'network-only' })} />
+      )}
       <Appearance />
       <section className="setting" aria-labelledby="account">
         <h2 id="account">Account</h2>
         <ul className="links">
-          <li><Link to="/notifications/preferences">Notification preferences</Link></li>
-          <li><Link to="/requests">Follow requests</Link></li>
-          <li><Link to="/settings/blocked">Blocked people</Link></li>
-          <li><Link to="/sessions">Sessions</Link></li>
-          <li><Link to="/analytics">Analytics</Link></li>
+          <li>
+            <Link to="/notifications/preferences">Notification preferences</Link>
+          </li>
+          <li>
+            <Link to="/requests">Follow requests</Link>
+          </li>
+          <li>
+            <Link to="/settings/blocked">Blocked people</Link>
+          </li>
+          <li>
+            <Link to="/sessions">Sessions</Link>
+          </li>
+          <li>
+            <Link to="/analytics">Analytics</Link>
+          </li>
         </ul>
         <button type="button" className="button button-quiet" onClick={() => void session.logOut()}>
           Log out
@@ -55,29 +75,58 @@ function ProfileForm({ user }: { user: User }) {
   const { run, busy, problem } = useAction(Save);
   const [bio, setBio] = useState(user.bio);
   const left = BIO - Array.from(bio).length;
-  const save = async (event: FormEvent<HTMLFormElement>) => {
+  const save = async (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    const input = { displayName: String(form.get('displayName') ?? ''), bio, isPrivate: form.get('isPrivate') === 'on' };
-    if (await run({ input })) toast('done', 'Profile saved.', { label: 'View', run: () => location.assign(paths.person(user.handle)) });
+    const input = {
+      displayName: fieldOf(form, 'displayName'),
+      bio,
+      isPrivate: form.get('isPrivate') === 'on',
+    };
+    if (await run({ input }))
+      toast('done', 'Profile saved.', {
+        label: 'View',
+        run: () => location.assign(paths.person(user.handle)),
+      });
   };
   return (
     <section className="setting" aria-labelledby="profile">
       <h2 id="profile">Profile</h2>
       <form className="form" onSubmit={(event) => void save(event)}>
-        <Field label="Name" name="displayName" defaultValue={user.displayName} maxLength={60} autoComplete="name" problem={problem} />
+        <Field
+          label="Name"
+          name="displayName"
+          defaultValue={user.displayName}
+          maxLength={60}
+          autoComplete="name"
+          problem={problem}
+        />
         <label className="field">
           <span>Bio</span>
-          <textarea name="bio" rows={4} value={bio} aria-invalid={left < 0} aria-describedby="bio-said" onChange={({ target }) => setBio(target.value)} />
+          <textarea
+            name="bio"
+            rows={4}
+            value={bio}
+            aria-invalid={left < 0}
+            aria-describedby="bio-said"
+            onChange={({ target }) => setBio(target.value)}
+          />
           <small id="bio-said" className={left < 0 || problem?.fields['bio'] ? 'problem' : 'quiet'}>
             {problem?.fields['bio'] ?? `${left} characters left`}
           </small>
         </label>
         <label className="check">
-          <input type="checkbox" name="isPrivate" defaultChecked={user.isPrivate} aria-describedby="private-said" />
+          <input
+            type="checkbox"
+            name="isPrivate"
+            defaultChecked={user.isPrivate}
+            aria-describedby="private-said"
+          />
           <span>Private account</span>
         </label>
-        <p id="private-said" className="quiet">Only people you accept see your posts, your followers and whom you follow.</p>
+        <p id="private-said" className="quiet">
+          Only people you accept see your posts, your followers and whom you follow.
+        </p>
         <ProblemLine problem={problem} />
         <button type="submit" className="button" disabled={busy || left < 0}>
           {busy ? 'Saving…' : 'Save profile'}
@@ -100,7 +149,13 @@ function Appearance() {
       <h2 id="appearance">Appearance</h2>
       <div className="choices" role="group" aria-labelledby="appearance">
         {(Object.keys(THEMES) as Theme[]).map((each) => (
-          <button key={each} type="button" className="chip" aria-pressed={theme === each} onClick={() => choose(each)}>
+          <button
+            key={each}
+            type="button"
+            className="chip"
+            aria-pressed={theme === each}
+            onClick={() => choose(each)}
+          >
             {THEMES[each]}
           </button>
         ))}

@@ -17,7 +17,11 @@ const Shop = graphql(
 );
 
 export function ShopPage() {
-  const pages = usePages({ query: Shop, variables: { first: 24 }, connection: (data) => data.products });
+  const pages = usePages({
+    query: Shop,
+    variables: { first: 24 },
+    connection: (data) => data.products,
+  });
   return (
     <Page title="Shop">
       <EndlessList
@@ -25,8 +29,16 @@ export function ShopPage() {
         label="Products"
         className="grid"
         tall
-        empty={<Empty title="Nothing is for sale">What people offer appears here, the newest first.</Empty>}
-        render={({ node }) => <li key={node.id}><ProductCard product={node} /></li>}
+        empty={
+          <Empty title="Nothing is for sale">
+            What people offer appears here, the newest first.
+          </Empty>
+        }
+        render={({ node }) => (
+          <li key={node.id}>
+            <ProductCard product={node} />
+          </li>
+        )}
       />
     </Page>
   );

@@ -21,18 +21,39 @@ function Attachment({ attached, attachments }: { attached: Attached; attachments
       <img src={preview} alt={name} width="72" height="72" />
       <div>
         {problem ? (
-          <p className="problem" role="alert">{problem}</p>
+          <p className="problem" role="alert">
+            {problem}
+          </p>
         ) : (
           <>
-            <label htmlFor={field} className="hidden">Describe {name}</label>
-            <input id={field} value={alt} maxLength={500} placeholder="Describe it for those who do not see it" onChange={({ target }) => attachments.describe(key, target.value)} />
+            <label htmlFor={field} className="hidden">
+              Describe {name}
+            </label>
+            <input
+              id={field}
+              value={alt}
+              maxLength={500}
+              placeholder="Describe it for those who do not see it"
+              onChange={({ target }) => attachments.describe(key, target.value)}
+            />
             <p className="quiet" role="status">
-              {id ? 'Ready' : sent < 1 ? <progress value={sent} max={1} aria-label={`Sending ${name}`} /> : 'plaza looks at it…'}
+              {id ? (
+                'Ready'
+              ) : sent < 1 ? (
+                <progress value={sent} max={1} aria-label={`Sending ${name}`} />
+              ) : (
+                'plaza looks at it…'
+              )}
             </p>
           </>
         )}
       </div>
-      <button type="button" className="chip" aria-label={`Remove ${name}`} onClick={() => attachments.remove(key)}>
+      <button
+        type="button"
+        className="chip"
+        aria-label={`Remove ${name}`}
+        onClick={() => attachments.remove(key)}
+      >
         Remove
       </button>
     </li>

@@ -38,7 +38,8 @@ export function useAttachments(): Attachments {
   const [list, setList] = useState<Attached[]>([]);
   const next = useRef(0);
   const running = useRef(new Map<number, AbortController>());
-  const change = (key: number, what: Partial<Attached>) => setList((list) => list.map((each) => (each.key === key ? { ...each, ...what } : each)));
+  const change = (key: number, what: Partial<Attached>) =>
+    setList((list) => list.map((each) => (each.key === key ? { ...each, ...what } : each)));
   const forget = ({ key, preview }: Attached) => {
     running.current.get(key)?.abort();
     running.current.delete(key);
@@ -57,18 +58,38 @@ export function useAttachments(): Attachments {
       const { uploadImage } = await import('../api/upload').catch(() => {
         throw new Error('The image could not be sent.');
       });
-      const id = await uploadImage(client, file, 'POST', (sent) => change(key, { sent }), controller.signal);
+      const id = await uploadImage(
+        client,
+        file,
+        'POST',
+        (sent) => change(key, { sent }),
+        controller.signal,
+      );
       change(key, { id, sent: 1 });
     } catch (error) {
-      if (!controller.signal.aborted) change(key, { problem: error instanceof Error ? error.message : 'The image could not be sent.' });
+      if (!controller.signal.aborted)
+        change(key, {
+          problem: error instanceof Error ? error.message : 'The image could not be sent.',
+        });
     }
   };
   return {
     list,
     ready: list.every(({ id }) => id !== undefined),
     add: (files) => {
-      const chosen = [...files].slice(0, MOST - list.length).map((file) => ({ file, key: next.current++ }));
-      setList([...list, ...chosen.map(({ file, key }) => ({ key, preview: URL.createObjectURL(file), name: file.name, sent: 0, alt: '' }))]);
+      const chosen = [...files]
+        .slice(0, MOST - list.length)
+        .map((file) => ({ file, key: next.current++ }));
+      setList([
+        ...list,
+        ...chosen.map(({ file, key }) => ({
+          key,
+          preview: URL.createObjectURL(file),
+          name: file.name,
+          sent: 0,
+          alt: '',
+        })),
+      ]);
       for (const { file, key } of chosen) void send(key, file);
     },
     remove: (key) => {
@@ -92,8 +113,21 @@ export function AttachButton({ attachments }: { attachments: Attachments }) {
   };
   return (
     <>
-      <input ref={input} type="file" accept={KINDS} multiple hidden aria-label="Images" onChange={choose} />
-      <button type="button" className="chip attach" disabled={attachments.list.length >= MOST} onClick={() => input.current?.click()}>
+      <input
+        ref={input}
+        type="file"
+        accept={KINDS}
+        multiple
+        hidden
+        aria-label="Images"
+        onChange={choose}
+      />
+      <button
+        type="button"
+        className="chip attach"
+        disabled={attachments.list.length >= MOST}
+        onClick={() => input.current?.click()}
+      >
         <Icon name="image" /> Add images
       </button>
     </>

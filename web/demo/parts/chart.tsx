@@ -9,7 +9,17 @@ export interface Bar {
 const [WIDTH, HEIGHT] = [600, 120];
 
 /** Bars over time, drawn by hand: a highest value, a first and a last moment are all that such a picture needs to be read. */
-export function Chart({ title, bars, unit, shown = String }: { title: string; bars: readonly Bar[]; unit: string; shown?: (value: number) => string }) {
+export function Chart({
+  title,
+  bars,
+  unit,
+  shown = String,
+}: {
+  title: string;
+  bars: readonly Bar[];
+  unit: string;
+  shown?: (value: number) => string;
+}) {
   const id = useId();
   const highest = Math.max(1, ...bars.map(({ value }) => value));
   const sum = bars.reduce((sum, { value }) => sum + value, 0);
@@ -18,14 +28,30 @@ export function Chart({ title, bars, unit, shown = String }: { title: string; ba
   return (
     <figure className="chart">
       <figcaption id={id}>
-        <strong>{title}</strong> <span className="quiet">{sum === 0 ? 'none in this time' : `at most ${shown(highest)} at a time`}</span>
+        <strong>{title}</strong>{' '}
+        <span className="quiet">
+          {sum === 0 ? 'none in this time' : `at most ${shown(highest)} at a time`}
+        </span>
       </figcaption>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-labelledby={id} data-sum={sum}>
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-labelledby={id}
+        data-sum={sum}
+      >
         <line className="chart-ground" x1="0" x2={WIDTH} y1={HEIGHT - 0.5} y2={HEIGHT - 0.5} />
         {bars.map(({ startsAt, value }, index) => {
           const height = (value / highest) * (HEIGHT - 4);
           return (
-            <rect key={startsAt} className="chart-bar" x={index * slot + slot * 0.1} width={slot * 0.8} y={HEIGHT - height} height={height}>
+            <rect
+              key={startsAt}
+              className="chart-bar"
+              x={index * slot + slot * 0.1}
+              width={slot * 0.8}
+              y={HEIGHT - height}
+              height={height}
+            >
               <title>{`${fullTime(startsAt)}: ${shown(value)} ${unit}`}</title>
             </rect>
           );

@@ -1,4 +1,12 @@
-import { useEffect, useId, useLayoutEffect, useRef, useState, type ClipboardEventHandler, type KeyboardEvent } from 'react';
+import {
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type ClipboardEventHandler,
+  type KeyboardEvent,
+} from 'react';
 import { useClient } from 'urql';
 import { graphql } from '../../shared/graphql';
 import { hashtagsLike } from './hashtags';
@@ -22,7 +30,10 @@ interface Choice {
 }
 
 /** What is being written right before the caret: the beginning of a handle or a hashtag. */
-function beginningAt(text: string, caret: number): { sign: string; word: string; start: number } | null {
+function beginningAt(
+  text: string,
+  caret: number,
+): { sign: string; word: string; start: number } | null {
   const found = /(?:^|[^\p{L}\p{N}_@#/])([@#])([\p{L}\p{N}_]{1,30})$/u.exec(text.slice(0, caret));
   const [, sign, word] = found ?? [];
   return sign && word ? { sign, word, start: caret - word.length - 1 } : null;
@@ -40,7 +51,16 @@ interface Props {
 }
 
 /** A field for texts that completes handles and hashtags: arrows choose, Enter or Tab takes, Escape leaves it. */
-export function CompletedTextarea({ id, text, set, placeholder, onKeyDown, onPaste, invalid, describedBy }: Props) {
+export function CompletedTextarea({
+  id,
+  text,
+  set,
+  placeholder,
+  onKeyDown,
+  onPaste,
+  invalid,
+  describedBy,
+}: Props) {
   const client = useClient();
   const field = useRef<HTMLTextAreaElement>(null);
   const list = useId();
@@ -62,7 +82,14 @@ export function CompletedTextarea({ id, text, set, placeholder, onKeyDown, onPas
     const timer = setTimeout(async () => {
       const { data } = await client.query(Like, { query: word }).toPromise();
       const people = data?.peopleSearch?.edges ?? [];
-      if (wanted) setChoices(people.map(({ node }) => ({ text: `@${node.handle}`, name: node.displayName, image: node.avatar })));
+      if (wanted)
+        setChoices(
+          people.map(({ node }) => ({
+            text: `@${node.handle}`,
+            name: node.displayName,
+            image: node.avatar,
+          })),
+        );
     }, PAUSE_MS);
     return () => {
       wanted = false;
@@ -78,7 +105,11 @@ export function CompletedTextarea({ id, text, set, placeholder, onKeyDown, onPas
   }, [text]);
 
   const look = () => {
-    const { value, selectionStart, selectionEnd } = field.current ?? { value: '', selectionStart: 0, selectionEnd: 0 };
+    const { value, selectionStart, selectionEnd } = field.current ?? {
+      value: '',
+      selectionStart: 0,
+      selectionEnd: 0,
+    };
     setBegun(selectionStart === selectionEnd ? beginningAt(value, selectionStart) : null);
   };
   const take = (choice: Choice) => {
@@ -94,7 +125,8 @@ export function CompletedTextarea({ id, text, set, placeholder, onKeyDown, onPas
   const open = begun !== null && choices.length > 0;
   const keys = (event: KeyboardEvent) => {
     const choice = choices[chosen];
-    if (!open || !choice || event.ctrlKey || event.metaKey || event.nativeEvent.isComposing) return onKeyDown(event);
+    if (!open || !choice || event.ctrlKey || event.metaKey || event.nativeEvent.isComposing)
+      return onKeyDown(event);
     switch (event.key) {
       case 'ArrowDown':
       case 'ArrowUp':
@@ -133,7 +165,12 @@ export function CompletedTextarea({ id, text, set, placeholder, onKeyDown, onPas
         aria-activedescendant={open ? `${list}-${chosen}` : undefined}
       />
       {open && (
-        <ul id={list} className="completions" role="listbox" aria-label={begun.sign === '@' ? 'People' : 'Hashtags'}>
+        <ul
+          id={list}
+          className="completions"
+          role="listbox"
+          aria-label={begun.sign === '@' ? 'People' : 'Hashtags'}
+        >
           {choices.map((choice, index) => (
             <li
               key={choice.text}
@@ -146,7 +183,14 @@ export function CompletedTextarea({ id, text, set, placeholder, onKeyDown, onPas
                 take(choice);
               }}
             >
-              {choice.name !== undefined && <Avatar handle={choice.text.slice(1)} name={choice.name} image={choice.image} size="s" />}
+              {choice.name !== undefined && (
+                <Avatar
+                  handle={choice.text.slice(1)}
+                  name={choice.name}
+                  image={choice.image}
+                  size="s"
+                />
+              )}
               <span>
                 {choice.name !== undefined && <strong>{choice.name} </strong>}
                 <span className={choice.name === undefined ? '' : 'quiet'}>{choice.text}</span>

@@ -1,4 +1,11 @@
-import { useId, useState, type ClipboardEvent, type DragEvent, type FormEvent, type KeyboardEvent } from 'react';
+import {
+  useId,
+  useState,
+  type ClipboardEvent,
+  type DragEvent,
+  type SubmitEvent,
+  type KeyboardEvent,
+} from 'react';
 import { useQuery } from 'urql';
 import { useDraft } from '../api/draft';
 import { useAction } from '../api/use-action';
@@ -29,7 +36,9 @@ const Describe = graphql(`
   }
 `);
 
-const OwnPicture = graphql(`query OwnPicture { viewer { user { id avatar { id url(size: SMALL) } } } }`);
+const OwnPicture = graphql(
+  `query OwnPicture { viewer { user { id avatar { id url(size: SMALL) } } } }`,
+);
 
 const WriteComment = graphql(
   `
@@ -58,7 +67,16 @@ interface FieldProps {
 }
 
 /** A text with its count; Ctrl+Enter sends it. What was written stays until plaza has it, and what is typed meanwhile stays after it. */
-function WritingField({ label, placeholder, limit, send, busy, place, attachments, submit }: FieldProps) {
+function WritingField({
+  label,
+  placeholder,
+  limit,
+  send,
+  busy,
+  place,
+  attachments,
+  submit,
+}: FieldProps) {
   const { text, set, sent } = useDraft(place);
   const id = useId();
   const length = lengthOf(text);
@@ -69,7 +87,7 @@ function WritingField({ label, placeholder, limit, send, busy, place, attachment
     if (busy || unready || length === 0 || over) return;
     if (await submit(text)) sent(text);
   };
-  const onSubmit = (event: FormEvent) => {
+  const onSubmit = (event: SubmitEvent) => {
     event.preventDefault();
     void trySend();
   };
@@ -79,7 +97,8 @@ function WritingField({ label, placeholder, limit, send, busy, place, attachment
 
   // Images come by the clipboard and by hand, too.
   const [dragged, setDragged] = useState(false);
-  const imagesOf = (data: DataTransfer | null) => [...(data?.files ?? [])].filter(({ type }) => type.startsWith('image/'));
+  const imagesOf = (data: DataTransfer | null) =>
+    [...(data?.files ?? [])].filter(({ type }) => type.startsWith('image/'));
   const onPaste = (event: ClipboardEvent) => {
     const images = imagesOf(event.clipboardData);
     if (!attachments || images.length === 0) return;
@@ -103,15 +122,32 @@ function WritingField({ label, placeholder, limit, send, busy, place, attachment
   };
 
   return (
-    <form className={dragged ? 'writing writing-dragged' : 'writing'} onSubmit={onSubmit} {...(attachments && drops)}>
+    <form
+      className={dragged ? 'writing writing-dragged' : 'writing'}
+      onSubmit={onSubmit}
+      {...(attachments && drops)}
+    >
       <label htmlFor={id} className="hidden">
         {label}
       </label>
-      <CompletedTextarea id={id} text={text} set={set} placeholder={placeholder} onKeyDown={onKeyDown} onPaste={onPaste} invalid={over} describedBy={`${id}-count`} />
+      <CompletedTextarea
+        id={id}
+        text={text}
+        set={set}
+        placeholder={placeholder}
+        onKeyDown={onKeyDown}
+        onPaste={onPaste}
+        invalid={over}
+        describedBy={`${id}-count`}
+      />
       {attachments && <AttachmentList attachments={attachments} />}
       <div className="writing-foot">
         {attachments && <AttachButton attachments={attachments} />}
-        <span id={`${id}-count`} className={over ? 'count count-over' : 'count'} aria-live={limit - length < 50 ? 'polite' : 'off'}>
+        <span
+          id={`${id}-count`}
+          className={over ? 'count count-over' : 'count'}
+          aria-live={limit - length < 50 ? 'polite' : 'off'}
+        >
           {length.toLocaleString()} / {limit.toLocaleString()}
         </span>
         <button type="submit" className="button" disabled={busy || unready || length === 0 || over}>
@@ -129,7 +165,12 @@ interface PostComposerProps {
   written?: () => void;
 }
 
-export function PostComposer({ productId = null, quotedPostId = null, placeholder = 'What is going on?', written }: PostComposerProps) {
+export function PostComposer({
+  productId = null,
+  quotedPostId = null,
+  placeholder = 'What is going on?',
+  written,
+}: PostComposerProps) {
   const me = useMe();
   const { run, busy, problem } = useAction(WritePost);
   const describe = useAction(Describe);
@@ -154,7 +195,16 @@ export function PostComposer({ productId = null, quotedPostId = null, placeholde
     <section className="composer" aria-label="Write a post">
       <Avatar handle={me.handle} name={me.displayName} image={own?.viewer?.user?.avatar} />
       <div>
-        <WritingField label="Your post" placeholder={placeholder} limit={2_000} send="Post" place={`post:${quotedPostId ?? productId ?? ''}`} busy={busy || describe.busy} attachments={attachments} submit={submit} />
+        <WritingField
+          label="Your post"
+          placeholder={placeholder}
+          limit={2_000}
+          send="Post"
+          place={`post:${quotedPostId ?? productId ?? ''}`}
+          busy={busy || describe.busy}
+          attachments={attachments}
+          submit={submit}
+        />
         <ProblemLine problem={problem ?? describe.problem} />
       </div>
     </section>
@@ -162,7 +212,15 @@ export function PostComposer({ productId = null, quotedPostId = null, placeholde
 }
 
 /** A comment on a post, or an answer to one. */
-export function CommentComposer({ postId, inReplyToId = null, written }: { postId: string; inReplyToId?: string | null; written?: () => void }) {
+export function CommentComposer({
+  postId,
+  inReplyToId = null,
+  written,
+}: {
+  postId: string;
+  inReplyToId?: string | null;
+  written?: () => void;
+}) {
   const me = useMe();
   const { run, busy, problem } = useAction(WriteComment);
   if (!me) return null;
@@ -171,12 +229,22 @@ export function CommentComposer({ postId, inReplyToId = null, written }: { postI
     if (done) written?.();
     return done;
   };
-  const [label, placeholder] = inReplyToId ? ['Your reply', 'Say something to this comment'] : ['Your comment', 'Say something to this'];
+  const [label, placeholder] = inReplyToId
+    ? ['Your reply', 'Say something to this comment']
+    : ['Your comment', 'Say something to this'];
   return (
     <section className="composer" aria-label={inReplyToId ? 'Write a reply' : 'Write a comment'}>
       <Avatar handle={me.handle} name={me.displayName} size="s" />
       <div>
-        <WritingField label={label} placeholder={placeholder} limit={1_000} send={inReplyToId ? 'Reply' : 'Comment'} place={`comment:${inReplyToId ?? postId}`} busy={busy} submit={submit} />
+        <WritingField
+          label={label}
+          placeholder={placeholder}
+          limit={1_000}
+          send={inReplyToId ? 'Reply' : 'Comment'}
+          place={`comment:${inReplyToId ?? postId}`}
+          busy={busy}
+          submit={submit}
+        />
         <ProblemLine problem={problem} />
       </div>
     </section>

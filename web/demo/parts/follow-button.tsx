@@ -66,7 +66,12 @@ export function FollowButton({ user }: { user: Followed }) {
     setAsked(done?.userFollow?.user?.viewerIsFollowing === false);
   };
   return (
-    <button type="button" className={following || pending ? 'button button-quiet' : 'button'} aria-pressed={following} onClick={() => void toggle()}>
+    <button
+      type="button"
+      className={following || pending ? 'button button-quiet' : 'button'}
+      aria-pressed={following}
+      onClick={() => void toggle()}
+    >
       {following ? 'Following' : pending ? 'Requested' : 'Follow'}
     </button>
   );

@@ -9,7 +9,9 @@ export function money({ amount, currency }: { amount: string; currency: string }
 
 export function times(count: number | null | undefined): string {
   if (count === null || count === undefined) return '–';
-  return new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 }).format(count);
+  return new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 }).format(
+    count,
+  );
 }
 
 /** As plaza counts: characters are Unicode's, white space around the text is dropped. */
@@ -27,19 +29,29 @@ const STEPS = [
 export function ago(time: string, now: number): string {
   const seconds = Math.max(0, (now - Date.parse(time)) / 1_000);
   if (seconds < 45) return 'now';
-  if (seconds > 7 * 86_400) return new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' }).format(new Date(time));
+  if (seconds > 7 * 86_400)
+    return new Intl.DateTimeFormat(undefined, {
+      day: 'numeric',
+      month: 'short',
+      year: 'numeric',
+    }).format(new Date(time));
   const [unit, size] = STEPS.findLast(([, size]) => seconds >= size) ?? STEPS[0];
   const count = Math.max(1, Math.floor(seconds / size));
-  return new Intl.NumberFormat(undefined, { style: 'unit', unit, unitDisplay: 'narrow' }).format(count);
+  return new Intl.NumberFormat(undefined, { style: 'unit', unit, unitDisplay: 'narrow' }).format(
+    count,
+  );
 }
 
 export function fullTime(time: string): string {
-  return new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(time));
+  return new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }).format(
+    new Date(time),
+  );
 }
 
 /** A number from a text, the same at every visit. */
 export function hash(text: string): number {
   let value = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+  for (let index = 0; index < text.length; index += 1)
+    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
   return value >>> 0;
 }

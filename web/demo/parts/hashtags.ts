@@ -13,5 +13,9 @@ export function noteHashtag(name: string): void {
 /** Hashtags that came by and begin like this, the latest first. */
 export function hashtagsLike(beginning: string, most: number): string[] {
   const key = beginning.toLowerCase();
-  return [...seen].filter(([name]) => name.startsWith(key) && name !== key).map(([, name]) => name).reverse().slice(0, most);
+  return [...seen]
+    .filter(([name]) => name.startsWith(key) && name !== key)
+    .map(([, name]) => name)
+    .reverse()
+    .slice(0, most);
 }

@@ -7,9 +7,11 @@ const SHAPES = {
   key: 'M14.5 4a5.5 5.5 0 1 1-3.6 9.6L9 15.5H7v2H5v2H3.5V17l6-6A5.5 5.5 0 0 1 14.5 4zM16 8.5v.01',
   heart: 'M12 19.5 5.2 13a4.4 4.4 0 0 1 6.2-6.2l.6.6.6-.6a4.4 4.4 0 0 1 6.2 6.2z',
   comment: 'M5 5h14a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1h-7l-4.5 4v-4H5a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1z',
-  repost: 'M6.5 17.5v-8a3 3 0 0 1 3-3h6M3.5 14.5l3 3 3-3M17.5 6.5v8a3 3 0 0 1-3 3h-6M20.5 9.5l-3-3-3 3',
+  repost:
+    'M6.5 17.5v-8a3 3 0 0 1 3-3h6M3.5 14.5l3 3 3-3M17.5 6.5v8a3 3 0 0 1-3 3h-6M20.5 9.5l-3-3-3 3',
   quote: 'M5 6h6v6a5 5 0 0 1-4 5M14 6h6v6a5 5 0 0 1-4 5M5 12h6M14 12h6',
-  image: 'M5 5h14a1 1 0 0 1 1 1v12a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1zM4.5 16.5 9 12l3.5 3.5L15 13l4.5 4.5M15.5 9.5v.01',
+  image:
+    'M5 5h14a1 1 0 0 1 1 1v12a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1zM4.5 16.5 9 12l3.5 3.5L15 13l4.5 4.5M15.5 9.5v.01',
   search: 'M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16 16l4.5 4.5',
   close: 'M6 6l12 12M18 6 6 18',
   back: 'M19 12H5.5M11.5 5.5 5 12l6.5 6.5',
@@ -24,7 +26,12 @@ export type IconName = keyof typeof SHAPES;
 /** A line drawing beside a word; it says nothing by itself. */
 export function Icon({ name, filled = false }: { name: IconName; filled?: boolean }) {
   return (
-    <svg className="icon" viewBox="0 0 24 24" fill={filled ? 'currentColor' : 'none'} aria-hidden="true">
+    <svg
+      className="icon"
+      viewBox="0 0 24 24"
+      fill={filled ? 'currentColor' : 'none'}
+      aria-hidden="true"
+    >
       <path d={SHAPES[name]} />
     </svg>
   );

@@ -40,7 +40,12 @@ export function ImageViewer({ images, at, move }: ViewerProps) {
         {image?.altText && <p className="viewer-words">{image.altText}</p>}
         <div className="viewer-ways">
           {images.length > 1 && (
-            <button type="button" className="chip" aria-label="Previous image" onClick={() => go(-1)}>
+            <button
+              type="button"
+              className="chip"
+              aria-label="Previous image"
+              onClick={() => go(-1)}
+            >
               <Icon name="back" />
             </button>
           )}
@@ -50,11 +55,21 @@ export function ImageViewer({ images, at, move }: ViewerProps) {
             </span>
           )}
           {images.length > 1 && (
-            <button type="button" className="chip turned" aria-label="Next image" onClick={() => go(1)}>
+            <button
+              type="button"
+              className="chip turned"
+              aria-label="Next image"
+              onClick={() => go(1)}
+            >
               <Icon name="back" />
             </button>
           )}
-          <button type="button" className="chip" aria-label="Close" onClick={() => dialog.current?.close()}>
+          <button
+            type="button"
+            className="chip"
+            aria-label="Close"
+            onClick={() => dialog.current?.close()}
+          >
             <Icon name="close" />
           </button>
         </div>

@@ -1,4 +1,4 @@
-import { useEffect, useState, type ComponentType } from 'react';
+import { useEffect, useEffectEvent, useState, type ComponentType } from 'react';
 import { toast } from '../live/toasts';
 
 /**
@@ -11,15 +11,16 @@ export function late<Props extends object>(
 ): ComponentType<Props> {
   return function Late(props: Props) {
     const [Part, setPart] = useState<ComponentType<Props> | null>(null);
+    const fail = useEffectEvent(() => {
+      toast('failed', 'This could not be loaded.');
+      failed?.(props);
+    });
     useEffect(() => {
       let wanted = true;
-      const give = (part: ComponentType<Props>) => wanted && setPart(() => part);
-      const say = () => {
-        if (!wanted) return;
-        toast('failed', 'This could not be loaded.');
-        failed?.(props);
-      };
-      load().then(give, say);
+      load().then(
+        (part) => wanted && setPart(() => part),
+        () => wanted && fail(),
+      );
       return () => {
         wanted = false;
       };

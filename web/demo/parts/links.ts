@@ -2,7 +2,14 @@
 export type Piece = { text: string; href?: string };
 
 const ADDRESS = /(?<![\p{L}\p{N}_@/.-])https?:\/\/[^\s<>"'`\u200b]+/giu;
-const CLOSES: Record<string, string> = { ')': '(', ']': '[', '}': '{', '»': '«', '”': '“', '’': '‘' };
+const CLOSES: Record<string, string> = {
+  ')': '(',
+  ']': '[',
+  '}': '{',
+  '»': '«',
+  '”': '“',
+  '’': '‘',
+};
 
 /** What ends a sentence belongs to the sentence; so does a bracket that was not opened within the address. */
 function withoutPunctuation(address: string): string {

@@ -40,11 +40,27 @@ export function Menu({ label, items }: { label: string; items: readonly MenuItem
   if (items.length === 0) return null;
   return (
     <div className="menu" ref={place}>
-      <button ref={button} type="button" className="chip chip-menu" aria-label={label} aria-haspopup="menu" aria-expanded={open} aria-controls={open ? id : undefined} onClick={() => setOpen(!open)}>
+      <button
+        ref={button}
+        type="button"
+        className="chip chip-menu"
+        aria-label={label}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-controls={open ? id : undefined}
+        onClick={() => setOpen(!open)}
+      >
         <Icon name="more" />
       </button>
       {open && (
-        <div id={id} className="menu-items" role="menu" tabIndex={-1} aria-label={label} onKeyDown={onKeyDown}>
+        <div
+          id={id}
+          className="menu-items"
+          role="menu"
+          tabIndex={-1}
+          aria-label={label}
+          onKeyDown={onKeyDown}
+        >
           {items.map(({ label, run, grave }, index) => (
             <button
               key={index}

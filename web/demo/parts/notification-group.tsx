@@ -16,11 +16,16 @@ export const NotificationGroupFragment = graphql(
 );
 
 /** What happened together: "A, B and 12 others like your post". Alone, it is told as it is. */
-export function NotificationGroup({ group: masked }: { group: FragmentOf<typeof NotificationGroupFragment> }) {
+export function NotificationGroup({
+  group: masked,
+}: {
+  group: FragmentOf<typeof NotificationGroupFragment>;
+}) {
   const group = readFragment(NotificationGroupFragment, masked);
   const { latest, actors, actorCount, notificationCount, isUnread } = group;
   if (group.kind === 'ORDERED' && notificationCount > 1) return <Sales group={group} />;
-  if (notificationCount === 1 || !actors || actors.length === 0) return <NotificationRow notification={latest} unread={isUnread} />;
+  if (notificationCount === 1 || !actors || actors.length === 0)
+    return <NotificationRow notification={latest} unread={isUnread} />;
   const { words, to } = tell(group.kind, latest.post?.id, notificationCount);
   const others = actorCount - actors.length;
   return (
@@ -40,7 +45,8 @@ export function NotificationGroup({ group: masked }: { group: FragmentOf<typeof 
               </Link>
             </span>
           ))}
-          {others > 0 && ` and ${others === 1 ? '1 other' : `${others} others`}`} {to ? <Link to={to}>{words}</Link> : words}
+          {others > 0 && ` and ${others === 1 ? '1 other' : `${others} others`}`}{' '}
+          {to ? <Link to={to}>{words}</Link> : words}
         </p>
         {latest.post && <p className="quiet clipped">{latest.post.text}</p>}
       </div>
@@ -52,7 +58,11 @@ export function NotificationGroup({ group: masked }: { group: FragmentOf<typeof 
 }
 
 /** What was sold in one day: who bought is not said. */
-function Sales({ group: { latest, notificationCount, isUnread } }: { group: ResultOf<typeof NotificationGroupFragment> }) {
+function Sales({
+  group: { latest, notificationCount, isUnread },
+}: {
+  group: ResultOf<typeof NotificationGroupFragment>;
+}) {
   const { product } = latest;
   return (
     <li className="row" data-unread={isUnread || undefined}>
@@ -76,7 +86,11 @@ function Sales({ group: { latest, notificationCount, isUnread } }: { group: Resu
   );
 }
 
-function tell(kind: string, post: string | undefined, count: number): { words: string; to?: string | undefined } {
+function tell(
+  kind: string,
+  post: string | undefined,
+  count: number,
+): { words: string; to?: string | undefined } {
   const to = post ? paths.post(post) : undefined;
   switch (kind) {
     case 'FOLLOWED':

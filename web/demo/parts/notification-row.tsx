@@ -20,12 +20,24 @@ const Reject = graphql(`
 `);
 
 /** One thing that happened to the viewer, and where it leads. */
-export function NotificationRow({ notification, unread = false }: { notification: FragmentOf<typeof NotificationRowFragment>; unread?: boolean }) {
+export function NotificationRow({
+  notification,
+  unread = false,
+}: {
+  notification: FragmentOf<typeof NotificationRowFragment>;
+  unread?: boolean;
+}) {
   const told = readFragment(NotificationRowFragment, notification);
   const { words, about, to } = tell(told);
   return (
     <li className="row" data-unread={unread || undefined}>
-      <Avatar handle={told.actor?.handle ?? 'plaza'} name={told.actor?.displayName ?? 'plaza'} image={told.actor?.avatar} size="s" linked={told.actor !== null} />
+      <Avatar
+        handle={told.actor?.handle ?? 'plaza'}
+        name={told.actor?.displayName ?? 'plaza'}
+        image={told.actor?.avatar}
+        size="s"
+        linked={told.actor !== null}
+      />
       <div className="row-body">
         <p>
           {told.actor && (
@@ -36,7 +48,9 @@ export function NotificationRow({ notification, unread = false }: { notification
           {to ? <Link to={to}>{words}</Link> : words}
         </p>
         {about && <p className="quiet clipped">{about}</p>}
-        {told.kind === 'FOLLOW_REQUESTED' && told.actor && <PendingRequest userId={told.actor.id} />}
+        {told.kind === 'FOLLOW_REQUESTED' && told.actor && (
+          <PendingRequest userId={told.actor.id} />
+        )}
       </div>
       <span className="quiet">
         <Ago time={told.createdAt} />
@@ -45,7 +59,11 @@ export function NotificationRow({ notification, unread = false }: { notification
   );
 }
 
-function tell({ kind, post, comment, product, actor }: Told): { words: string; about?: string | undefined; to?: string | undefined } {
+function tell({ kind, post, comment, product, actor }: Told): {
+  words: string;
+  about?: string | undefined;
+  to?: string | undefined;
+} {
   const toPost = post ? paths.post(post.id) : undefined;
   switch (kind) {
     case 'FOLLOWED':
@@ -67,7 +85,11 @@ function tell({ kind, post, comment, product, actor }: Told): { words: string; a
     case 'QUOTE':
       return { words: 'quoted your post', about: post?.text, to: toPost };
     case 'ORDERED':
-      return { words: actor ? 'bought from you' : 'Somebody bought from you', about: product?.title, to: product ? paths.product(product.id) : undefined };
+      return {
+        words: actor ? 'bought from you' : 'Somebody bought from you',
+        about: product?.title,
+        to: product ? paths.product(product.id) : undefined,
+      };
     case 'ORDER_CONFIRMED':
       return { words: 'Your order is confirmed', to: '/orders' };
     case 'ORDER_REJECTED':
@@ -77,14 +99,17 @@ function tell({ kind, post, comment, product, actor }: Told): { words: string; a
   }
 }
 
-const Pending = graphql(`query PendingRequests { viewer { followRequests(first: 100) { edges { cursor node { id } } pageInfo { endCursor hasNextPage } } } }`);
+const Pending = graphql(
+  `query PendingRequests { viewer { followRequests(first: 100) { edges { cursor node { id } } pageInfo { endCursor hasNextPage } } } }`,
+);
 
 /** A request that came some time ago: it can be answered as long as it stands. */
 function PendingRequest({ userId }: { userId: string }) {
   const [{ data }] = useQuery({ query: Pending });
   const pending = data?.viewer?.followRequests;
   if (!pending) return null;
-  if (!pending.pageInfo.hasNextPage && !pending.edges.some(({ node }) => node.id === userId)) return <p className="quiet">Answered</p>;
+  if (!pending.pageInfo.hasNextPage && !pending.edges.some(({ node }) => node.id === userId))
+    return <p className="quiet">Answered</p>;
   return <AnswerRequest userId={userId} />;
 }
 
@@ -95,10 +120,20 @@ export function AnswerRequest({ userId }: { userId: string }) {
   const busy = accept.busy || reject.busy;
   return (
     <div className="buttons">
-      <button type="button" className="button" disabled={busy} onClick={() => void accept.run({ userId })}>
+      <button
+        type="button"
+        className="button"
+        disabled={busy}
+        onClick={() => void accept.run({ userId })}
+      >
         Accept
       </button>
-      <button type="button" className="button button-quiet" disabled={busy} onClick={() => void reject.run({ userId })}>
+      <button
+        type="button"
+        className="button button-quiet"
+        disabled={busy}
+        onClick={() => void reject.run({ userId })}
+      >
         Decline
       </button>
     </div>

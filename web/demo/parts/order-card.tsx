@@ -21,23 +21,32 @@ const OrderNowFragment = graphql(`
   fragment OrderNow on Order { id status reason nextStatuses isSettled refundableUntil history { status at } }
 `);
 
-const OrderUpdated = graphql(`
+const OrderUpdated = graphql(
+  `
   subscription OrderUpdated($orderId: ID!, $after: String) {
     orderUpdated(orderId: $orderId, after: $after) { cursor node { ...OrderNow } }
   }
-`, [OrderNowFragment]);
+`,
+  [OrderNowFragment],
+);
 
-const Cancel = graphql(`
+const Cancel = graphql(
+  `
   mutation CancelOrder($orderId: ID!) {
     orderCancel(input: { orderId: $orderId }) { order { ...OrderNow } userErrors { code message path } }
   }
-`, [OrderNowFragment]);
+`,
+  [OrderNowFragment],
+);
 
-const Refund = graphql(`
+const Refund = graphql(
+  `
   mutation RefundOrder($orderId: ID!) {
     orderRefund(input: { orderId: $orderId }) { order { ...OrderNow } userErrors { code message path } }
   }
-`, [OrderNowFragment]);
+`,
+  [OrderNowFragment],
+);
 
 type Shown = ResultOf<typeof OrderCardFragment>;
 
@@ -62,11 +71,19 @@ const REASONS: Record<string, string> = {
 /** An order as it is now: while it is on its way it is watched, and the cache shows what is told wherever the order is. */
 export function OrderCard({ order: masked }: { order: FragmentOf<typeof OrderCardFragment> }) {
   const order = readFragment(OrderCardFragment, masked);
-    useSubscription({ query: OrderUpdated, variables: { orderId: order.id }, pause: order.isSettled });
+  useSubscription({
+    query: OrderUpdated,
+    variables: { orderId: order.id },
+    pause: order.isSettled,
+  });
   return (
     <article className="order" aria-label="Order">
       <header className="order-head">
-        <span className={`status status-${order.status.toLowerCase()}`} role="status" data-status={order.status}>
+        <span
+          className={`status status-${order.status.toLowerCase()}`}
+          role="status"
+          data-status={order.status}
+        >
           {WORDS[order.status]}
         </span>
         <span className="quiet">
@@ -80,7 +97,11 @@ export function OrderCard({ order: masked }: { order: FragmentOf<typeof OrderCar
         {order.lines.map((line, index) => (
           <li key={line.product?.id ?? index}>
             {line.product && <Tiles id={line.product.id} />}
-            {line.product ? <Link to={paths.product(line.product.id)}>{line.product.title}</Link> : <span className="quiet">No longer offered</span>}
+            {line.product ? (
+              <Link to={paths.product(line.product.id)}>{line.product.title}</Link>
+            ) : (
+              <span className="quiet">No longer offered</span>
+            )}
             <span className="quiet">
               {line.quantity} × {money(line.unitPrice)}
             </span>
@@ -88,8 +109,12 @@ export function OrderCard({ order: masked }: { order: FragmentOf<typeof OrderCar
         ))}
       </ul>
       <History changes={order.history} />
-      {order.nextStatuses.includes('CANCELLED') && <ChangeButton id={order.id} mutation={Cancel} label="Cancel order" />}
-      {order.nextStatuses.includes('REFUNDING') && <ChangeButton id={order.id} mutation={Refund} label="Refund" />}
+      {order.nextStatuses.includes('CANCELLED') && (
+        <ChangeButton id={order.id} mutation={Cancel} label="Cancel order" />
+      )}
+      {order.nextStatuses.includes('REFUNDING') && (
+        <ChangeButton id={order.id} mutation={Refund} label="Refund" />
+      )}
     </article>
   );
 }
@@ -116,7 +141,10 @@ function History({ changes }: { changes: Shown['history'] }) {
       <ol>
         {changes.map((change) => (
           <li key={change.status}>
-            {WORDS[change.status]} <span className="quiet"><Ago time={change.at} /></span>
+            {WORDS[change.status]}{' '}
+            <span className="quiet">
+              <Ago time={change.at} />
+            </span>
           </li>
         ))}
       </ol>
@@ -124,11 +152,24 @@ function History({ changes }: { changes: Shown['history'] }) {
   );
 }
 
-function ChangeButton<Data>({ id, mutation, label }: { id: string; mutation: TypedDocumentNode<Data, { orderId: string }>; label: string }) {
+function ChangeButton<Data>({
+  id,
+  mutation,
+  label,
+}: {
+  id: string;
+  mutation: TypedDocumentNode<Data, { orderId: string }>;
+  label: string;
+}) {
   const { run, busy, problem } = useAction(mutation);
   return (
     <div className="buttons">
-      <button type="button" className="button button-quiet" disabled={busy} onClick={() => void run({ orderId: id })}>
+      <button
+        type="button"
+        className="button button-quiet"
+        disabled={busy}
+        onClick={() => void run({ orderId: id })}
+      >
         {label}
       </button>
       <ProblemLine problem={problem} />

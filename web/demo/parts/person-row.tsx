@@ -8,7 +8,13 @@ export const PersonRowFragment = graphql(`
 `);
 
 /** A person where several are listed, and what can be done with them. */
-export function PersonRow({ person: masked, children }: { person: FragmentOf<typeof PersonRowFragment>; children?: ReactNode }) {
+export function PersonRow({
+  person: masked,
+  children,
+}: {
+  person: FragmentOf<typeof PersonRowFragment>;
+  children?: ReactNode;
+}) {
   const { handle, displayName, bio, avatar } = readFragment(PersonRowFragment, masked);
   return (
     <li className="row">

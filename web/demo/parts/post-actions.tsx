@@ -48,13 +48,27 @@ export function LikeButton({ id, liked, count }: { id: string; liked: boolean; c
     void (liked ? unlike : like).run({ postId: id });
   };
   return (
-    <button type="button" className="chip chip-like" aria-pressed={liked} aria-label={`Like: ${count}`} onClick={toggle}>
+    <button
+      type="button"
+      className="chip chip-like"
+      aria-pressed={liked}
+      aria-label={`Like: ${count}`}
+      onClick={toggle}
+    >
       <Icon name="heart" filled={liked} /> {times(count)}
     </button>
   );
 }
 
-export function RepostButton({ id, reposted, count }: { id: string; reposted: boolean; count: number }) {
+export function RepostButton({
+  id,
+  reposted,
+  count,
+}: {
+  id: string;
+  reposted: boolean;
+  count: number;
+}) {
   const me = useMe();
   const repost = useAction(Repost, { aloud: true });
   const unrepost = useAction(Unrepost, { aloud: true });
@@ -63,7 +77,13 @@ export function RepostButton({ id, reposted, count }: { id: string; reposted: bo
     void (reposted ? unrepost : repost).run({ postId: id });
   };
   return (
-    <button type="button" className="chip chip-repost" aria-pressed={reposted} aria-label={`Repost: ${count}`} onClick={toggle}>
+    <button
+      type="button"
+      className="chip chip-repost"
+      aria-pressed={reposted}
+      aria-label={`Repost: ${count}`}
+      onClick={toggle}
+    >
       <Icon name="repost" /> {times(count)}
     </button>
   );
@@ -98,6 +118,11 @@ export function PostMenu({ id, author, own, leave }: PostMenuProps) {
   };
   const items: MenuItem[] = [{ label: 'Copy link', run: () => void copyLink(paths.post(id)) }];
   if (own) items.push({ label: 'Delete', run: () => void remove(), grave: true });
-  else if (me && author) items.push({ label: `Block @${author.handle}`, run: () => block(author.id, author.handle), grave: true });
+  else if (me && author)
+    items.push({
+      label: `Block @${author.handle}`,
+      run: () => block(author.id, author.handle),
+      grave: true,
+    });
   return <Menu label="More" items={items} />;
 }

@@ -50,7 +50,13 @@ export const PostCardFragment = graphql(
 );
 
 /** A post, with what can be done with it; on its own page in full size. A repost is shown as the original, under who passed it on. */
-export function PostCard({ post: masked, whole = false }: { post: FragmentOf<typeof PostCardFragment>; whole?: boolean }) {
+export function PostCard({
+  post: masked,
+  whole = false,
+}: {
+  post: FragmentOf<typeof PostCardFragment>;
+  whole?: boolean;
+}) {
   const post = readFragment(PostCardFragment, masked);
   if (!post.repostOf) return <WrittenPost post={post} whole={whole} />;
   return (
@@ -59,7 +65,11 @@ export function PostCard({ post: masked, whole = false }: { post: FragmentOf<typ
         <Icon name="repost" />
         <span>
           Reposted by{' '}
-          {post.author ? <Link to={paths.person(post.author.handle)}>{post.author.displayName}</Link> : 'somebody who is not here any more'}
+          {post.author ? (
+            <Link to={paths.person(post.author.handle)}>{post.author.displayName}</Link>
+          ) : (
+            'somebody who is not here any more'
+          )}
         </span>
       </p>
       <WrittenPost post={post.repostOf} whole={whole} />
@@ -67,22 +77,41 @@ export function PostCard({ post: masked, whole = false }: { post: FragmentOf<typ
   );
 }
 
-function WrittenPost({ post: masked, whole }: { post: FragmentOf<typeof WrittenPostFragment>; whole: boolean }) {
+function WrittenPost({
+  post: masked,
+  whole,
+}: {
+  post: FragmentOf<typeof WrittenPostFragment>;
+  whole: boolean;
+}) {
   const post = readFragment(WrittenPostFragment, masked);
   const me = useMe();
   const seen = useSeen(post.id);
   const { author } = post;
   // A click on what is no link opens the post; marking words in it does not.
   const open = (event: MouseEvent) => {
-    const within = event.target instanceof Element && event.target.closest('a, button, input, textarea, label, dialog, [role=menu]');
+    const within =
+      event.target instanceof Element &&
+      event.target.closest('a, button, input, textarea, label, dialog, [role=menu]');
     if (within || event.defaultPrevented || getSelection()?.isCollapsed === false) return;
     navigate(paths.post(post.id));
   };
   const own = me !== null && author?.id === me.userId;
   const shareable = own || author?.isPrivate === false;
   return (
-    <article ref={seen} className={whole ? 'post post-whole' : 'post'} tabIndex={-1} aria-label={`Post by ${author?.displayName ?? 'somebody'}`} onClick={whole ? undefined : open}>
-      <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} image={author?.avatar} linked />
+    <article
+      ref={seen}
+      className={whole ? 'post post-whole' : 'post'}
+      tabIndex={-1}
+      aria-label={`Post by ${author?.displayName ?? 'somebody'}`}
+      onClick={whole ? undefined : open}
+    >
+      <Avatar
+        handle={author?.handle ?? ''}
+        name={author?.displayName ?? '?'}
+        image={author?.avatar}
+        linked
+      />
       <div className="post-body">
         <header className="post-head">
           <Byline person={author} />
@@ -101,11 +130,25 @@ function WrittenPost({ post: masked, whole }: { post: FragmentOf<typeof WrittenP
           </p>
         )}
         <footer className="post-foot">
-          <LikeButton id={post.id} liked={post.viewerHasLiked ?? false} count={post.likeCount ?? 0} />
-          <Link to={paths.post(post.id)} className="chip" aria-label={`Comments: ${post.commentCount ?? 0}`}>
+          <LikeButton
+            id={post.id}
+            liked={post.viewerHasLiked ?? false}
+            count={post.likeCount ?? 0}
+          />
+          <Link
+            to={paths.post(post.id)}
+            className="chip"
+            aria-label={`Comments: ${post.commentCount ?? 0}`}
+          >
             <Icon name="comment" /> {times(post.commentCount)}
           </Link>
-          {shareable && <RepostButton id={post.id} reposted={post.viewerHasReposted ?? false} count={post.repostCount ?? 0} />}
+          {shareable && (
+            <RepostButton
+              id={post.id}
+              reposted={post.viewerHasReposted ?? false}
+              count={post.repostCount ?? 0}
+            />
+          )}
           {shareable && me && <QuoteLink id={post.id} />}
         </footer>
       </div>
@@ -114,11 +157,18 @@ function WrittenPost({ post: masked, whole }: { post: FragmentOf<typeof WrittenP
 }
 
 /** The post that another one is about; it may be gone, or not for who looks. */
-export function QuotedPost({ post: masked }: { post: FragmentOf<typeof QuotedPostFragment> | null }) {
+export function QuotedPost({
+  post: masked,
+}: {
+  post: FragmentOf<typeof QuotedPostFragment> | null;
+}) {
   if (!masked) return <p className="quoted quiet">The quoted post is not here.</p>;
   const post = readFragment(QuotedPostFragment, masked);
   return (
-    <blockquote className="quoted" aria-label={`Quoted post by ${post.author?.displayName ?? 'somebody'}`}>
+    <blockquote
+      className="quoted"
+      aria-label={`Quoted post by ${post.author?.displayName ?? 'somebody'}`}
+    >
       <header className="post-head">
         <Byline person={post.author} />
         <Link to={paths.post(post.id)} className="quiet post-time">

@@ -17,7 +17,9 @@ export const PostImagesFragment = graphql(`
   }
 `);
 
-const Again = graphql(`query ImagesAgain($id: ID!) { post(id: $id) { id ...PostImages } }`, [PostImagesFragment]);
+const Again = graphql(`query ImagesAgain($id: ID!) { post(id: $id) { id ...PostImages } }`, [
+  PostImagesFragment,
+]);
 
 /**
  * A post's images. Their places have their size before they are there, so that nothing jumps: an image without a description has none itself until it is
@@ -38,7 +40,14 @@ export function PostImages({ post: masked }: { post: FragmentOf<typeof PostImage
   return (
     <ul className={`pictures pictures-${images.length}`}>
       {images.map((image, index) => (
-        <li key={image.id} style={{ background: image.color ?? undefined, aspectRatio: images.length === 1 ? `${image.width ?? 4} / ${image.height ?? 3}` : undefined }}>
+        <li
+          key={image.id}
+          style={{
+            background: image.color ?? undefined,
+            aspectRatio:
+              images.length === 1 ? `${image.width ?? 4} / ${image.height ?? 3}` : undefined,
+          }}
+        >
           {image.url && (
             <a
               href={resolved(image.url)}
@@ -53,8 +62,16 @@ export function PostImages({ post: masked }: { post: FragmentOf<typeof PostImage
             >
               <img
                 src={resolved(image.url)}
-                srcSet={image.small && image.width && image.width > 320 ? `${resolved(image.small)} 320w, ${resolved(image.url)} ${image.width}w` : undefined}
-                sizes={images.length > 1 ? '(min-width: 760px) 270px, 45vw' : '(min-width: 760px) 540px, 85vw'}
+                srcSet={
+                  image.small && image.width && image.width > 320
+                    ? `${resolved(image.small)} 320w, ${resolved(image.url)} ${image.width}w`
+                    : undefined
+                }
+                sizes={
+                  images.length > 1
+                    ? '(min-width: 760px) 270px, 45vw'
+                    : '(min-width: 760px) 540px, 85vw'
+                }
                 width={image.width ?? undefined}
                 height={image.height ?? undefined}
                 alt={image.altText}
@@ -62,7 +79,11 @@ export function PostImages({ post: masked }: { post: FragmentOf<typeof PostImage
                 decoding="async"
                 onError={() => askAgain(image.url)}
               />
-              {image.altText && <span className="alt-badge" aria-hidden="true">ALT</span>}
+              {image.altText && (
+                <span className="alt-badge" aria-hidden="true">
+                  ALT
+                </span>
+              )}
             </a>
           )}
         </li>

@@ -8,7 +8,13 @@ export const ProductCardFragment = graphql(`
 `);
 
 /** A product where many are shown. */
-export function ProductCard({ product: masked, small = false }: { product: FragmentOf<typeof ProductCardFragment>; small?: boolean }) {
+export function ProductCard({
+  product: masked,
+  small = false,
+}: {
+  product: FragmentOf<typeof ProductCardFragment>;
+  small?: boolean;
+}) {
   const product = readFragment(ProductCardFragment, masked);
   return (
     <Link to={paths.product(product.id)} className={small ? 'product product-small' : 'product'}>
@@ -16,7 +22,9 @@ export function ProductCard({ product: masked, small = false }: { product: Fragm
       <span className="product-words">
         <span className="product-title">{product.title}</span>
         <span className="product-price">{money(product.price)}</span>
-        <span className="quiet">{product.stock > 0 ? `from @${product.seller?.handle ?? 'somebody'}` : 'sold out'}</span>
+        <span className="quiet">
+          {product.stock > 0 ? `from @${product.seller?.handle ?? 'somebody'}` : 'sold out'}
+        </span>
       </span>
     </Link>
   );

@@ -20,7 +20,10 @@ const WORDS = [
 const CHORD_MS = 1_500;
 
 function isWriting(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
 }
 
 /** From the post that has the focus, or else from what is in sight. */
@@ -50,10 +53,24 @@ export function Shortcuts() {
     // When the last `g` was, on the page's own clock: that begins at 0, so "never" is far before it.
     let chord = -Infinity;
     const onKeyDown = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || isWriting(event.target) || document.querySelector('dialog[open], [role=menu]')) return;
+      if (
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey ||
+        event.isComposing ||
+        isWriting(event.target) ||
+        document.querySelector('dialog[open], [role=menu]')
+      )
+        return;
       const second = event.timeStamp - chord < CHORD_MS;
       chord = -Infinity;
-      const places: Record<string, string> = { h: '/', n: '/notifications', s: '/shop', o: '/orders', ...(me && { p: paths.person(me.handle) }) };
+      const places: Record<string, string> = {
+        h: '/',
+        n: '/notifications',
+        s: '/shop',
+        o: '/orders',
+        ...(me && { p: paths.person(me.handle) }),
+      };
       const place = second ? places[event.key] : undefined;
       if (place) navigate(place);
       else if (event.key === 'g') chord = event.timeStamp;
@@ -63,7 +80,8 @@ export function Shortcuts() {
       else if (event.key === 'j') moveToPost(1);
       else if (event.key === 'k') moveToPost(-1);
       else if (event.key === 'l') focused()?.querySelector<HTMLElement>('.chip-like')?.click();
-      else if (event.key === 'Enter' && document.activeElement === focused()) focused()?.querySelector<HTMLElement>('.post-time')?.click();
+      else if (event.key === 'Enter' && document.activeElement === focused())
+        focused()?.querySelector<HTMLElement>('.post-time')?.click();
       else return;
       event.preventDefault();
     };

@@ -54,7 +54,11 @@ function Picture({ handle, name, image, size = 'm' }: AvatarProps) {
       </span>
     );
   }
-  const initials = name.split(/\s+/).map((word) => Array.from(word)[0] ?? '').slice(0, 2).join('');
+  const initials = name
+    .split(/\s+/)
+    .map((word) => Array.from(word)[0] ?? '')
+    .slice(0, 2)
+    .join('');
   return (
     <span className={`avatar avatar-${size} avatar-tone-${hash(handle) % 6}`} aria-hidden="true">
       {initials.toUpperCase()}
@@ -104,11 +108,22 @@ export function Tiles({ id }: { id: string }) {
     return { row, column, mirrored, whole };
   });
   return (
-    <svg className={`tiles tiles-tone-${seed % TONES}`} viewBox="0 0 4 4" preserveAspectRatio="xMidYMid slice" aria-hidden="true">
+    <svg
+      className={`tiles tiles-tone-${seed % TONES}`}
+      viewBox="0 0 4 4"
+      preserveAspectRatio="xMidYMid slice"
+      aria-hidden="true"
+    >
       <rect className="tiles-ground" width="4" height="4" />
       {arcs.map(({ row, column, mirrored, whole }) => (
-        <g key={`${row}${column}`} transform={`translate(${column} ${row}) rotate(${mirrored * 90} .5 .5)`}>
-          <path className={(row + column) % 2 ? 'tiles-a' : 'tiles-b'} d={whole ? 'M.5 0 1 .5.5 1 0 .5z' : 'M0 0h1A1 1 0 0 1 0 1z'} />
+        <g
+          key={`${row}${column}`}
+          transform={`translate(${column} ${row}) rotate(${mirrored * 90} .5 .5)`}
+        >
+          <path
+            className={(row + column) % 2 ? 'tiles-a' : 'tiles-b'}
+            d={whole ? 'M.5 0 1 .5.5 1 0 .5z' : 'M0 0h1A1 1 0 0 1 0 1z'}
+          />
         </g>
       ))}
     </svg>

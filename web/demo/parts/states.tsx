@@ -6,7 +6,11 @@ import type { Pages } from '../api/use-pages';
 /** What a page looks like before it is there. */
 export function Skeletons({ count = 4, tall = false }: { count?: number; tall?: boolean }) {
   return (
-    <div role="status" aria-label="Loading" className={tall ? 'skeletons skeletons-tall' : 'skeletons'}>
+    <div
+      role="status"
+      aria-label="Loading"
+      className={tall ? 'skeletons skeletons-tall' : 'skeletons'}
+    >
       {Array.from({ length: count }, (_, index) => (
         <div key={index} className="skeleton" aria-hidden="true">
           <span className="skeleton-dot" />
@@ -65,7 +69,14 @@ interface ListProps<Data, Edge> {
 }
 
 /** A list that loads on as its end comes near; the button is for keyboards, and for where nothing scrolls. */
-export function EndlessList<Data, Edge>({ pages, empty, label, tall = false, className = 'list', render }: ListProps<Data, Edge>) {
+export function EndlessList<Data, Edge>({
+  pages,
+  empty,
+  label,
+  tall = false,
+  className = 'list',
+  render,
+}: ListProps<Data, Edge>) {
   const { edges, error, fetching, reload, hasMore, loadMore, loadingMore, moreError } = pages;
   if (!edges) {
     if (error) return <Failed error={error} retry={reload} />;
@@ -74,13 +85,17 @@ export function EndlessList<Data, Edge>({ pages, empty, label, tall = false, cla
   return (
     <>
       {error && <Partial error={error} retry={reload} />}
-      {edges.length === 0 && !hasMore ? empty : (
+      {edges.length === 0 && !hasMore ? (
+        empty
+      ) : (
         <ul className={className} aria-label={label} aria-busy={loadingMore}>
           {edges.map(render)}
         </ul>
       )}
       {moreError && <Failed error={moreError} retry={loadMore} />}
-      {hasMore && !moreError && <More busy={loadingMore} loadMore={loadMore} length={edges.length} />}
+      {hasMore && !moreError && (
+        <More busy={loadingMore} loadMore={loadMore} length={edges.length} />
+      )}
     </>
   );
 }
@@ -103,7 +118,10 @@ function More({ busy, loadMore, length }: { busy: boolean; loadMore: () => void;
   load.current = loadMore;
   // Observed anew after each page: an end that stays in sight would not be told of twice.
   useEffect(() => {
-    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && load.current(), { rootMargin: '800px' });
+    const observer = new IntersectionObserver(
+      (entries) => entries.some((entry) => entry.isIntersecting) && load.current(),
+      { rootMargin: '800px' },
+    );
     if (end.current) observer.observe(end.current);
     return () => observer.disconnect();
   }, [length, busy]);

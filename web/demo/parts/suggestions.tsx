@@ -17,8 +17,17 @@ const MOST = 5;
 export function Suggestions() {
   const me = useMe();
   const [{ data }] = useQuery({ query: Sellers });
-  const people = new Map((data?.products?.edges ?? []).flatMap(({ node: { seller } }) => (seller ? [[seller.id, seller] as const] : [])));
-  const shown = [...people.values()].filter((person) => person.id !== me?.userId && !readFragment(PersonRowFragment, person).viewerIsFollowing).slice(0, MOST);
+  const people = new Map(
+    (data?.products?.edges ?? []).flatMap(({ node: { seller } }) =>
+      seller ? [[seller.id, seller] as const] : [],
+    ),
+  );
+  const shown = [...people.values()]
+    .filter(
+      (person) =>
+        person.id !== me?.userId && !readFragment(PersonRowFragment, person).viewerIsFollowing,
+    )
+    .slice(0, MOST);
   if (shown.length === 0) return null;
   return (
     <section className="suggestions" aria-labelledby="suggestions">

@@ -12,7 +12,13 @@ export const EntityFragment = graphql(`
 function Words({ text }: { text: string }) {
   return pieces(withoutGaps(text)).map(({ text, href }, index) =>
     href ? (
-      <a key={index} href={href} title={href} target="_blank" rel="nofollow ugc noopener noreferrer">
+      <a
+        key={index}
+        href={href}
+        title={href}
+        target="_blank"
+        rel="nofollow ugc noopener noreferrer"
+      >
         {shortened(text)}
       </a>
     ) : (
@@ -53,7 +59,15 @@ function Clamped({ whole, children }: { whole: boolean; children: ReactNode }) {
  * A text as it was written; the people and hashtags that plaza found in it lead to theirs, addresses lead out. Places are in UTF-16 code units, as
  * JavaScript counts. A handle that is nobody's stays text.
  */
-export function RichText({ text, entities, whole = false }: { text: string; entities: readonly FragmentOf<typeof EntityFragment>[]; whole?: boolean }) {
+export function RichText({
+  text,
+  entities,
+  whole = false,
+}: {
+  text: string;
+  entities: readonly FragmentOf<typeof EntityFragment>[];
+  whole?: boolean;
+}) {
   const parts = [];
   let at = 0;
   for (const masked of entities) {

@@ -30,7 +30,13 @@ const Replies = graphql(
 const DEEPEST = 8;
 
 /** A comment, what can be done with it, and on asking the answers to it. */
-export function Thread({ postId, comment: masked }: { postId: string; comment: FragmentOf<typeof CommentFragment> }) {
+export function Thread({
+  postId,
+  comment: masked,
+}: {
+  postId: string;
+  comment: FragmentOf<typeof CommentFragment>;
+}) {
   const comment = readFragment(CommentFragment, masked);
   const { id, author, replyCount } = comment;
   const me = useMe();
@@ -40,18 +46,34 @@ export function Thread({ postId, comment: masked }: { postId: string; comment: F
   return (
     <li className={unsent ? 'thread row-unsent' : 'thread'}>
       <div className="row">
-        <Avatar handle={author?.handle ?? ''} name={author?.displayName ?? '?'} image={author?.avatar} size="s" linked />
+        <Avatar
+          handle={author?.handle ?? ''}
+          name={author?.displayName ?? '?'}
+          image={author?.avatar}
+          size="s"
+          linked
+        />
         <div className="row-body">
           <Byline person={author} />
           <RichText text={comment.text} entities={comment.entities} />
           <footer className="post-foot">
             {replyCount > 0 && (
-              <button type="button" className="chip" aria-expanded={open} onClick={() => setOpen(!open)}>
+              <button
+                type="button"
+                className="chip"
+                aria-expanded={open}
+                onClick={() => setOpen(!open)}
+              >
                 {replyCount === 1 ? '1 reply' : `${times(replyCount)} replies`}
               </button>
             )}
             {me && !unsent && comment.depth < DEEPEST && (
-              <button type="button" className="chip" aria-expanded={answering} onClick={() => setAnswering(!answering)}>
+              <button
+                type="button"
+                className="chip"
+                aria-expanded={answering}
+                onClick={() => setAnswering(!answering)}
+              >
                 Reply
               </button>
             )}
@@ -71,16 +93,27 @@ export function Thread({ postId, comment: masked }: { postId: string; comment: F
           }}
         />
       )}
-      {open && replyCount > 0 && <Answers postId={postId} id={id} to={author?.displayName ?? 'somebody'} />}
+      {open && replyCount > 0 && (
+        <Answers postId={postId} id={id} to={author?.displayName ?? 'somebody'} />
+      )}
     </li>
   );
 }
 
 function Answers({ postId, id, to }: { postId: string; id: string; to: string }) {
-  const pages = usePages({ query: Replies, variables: { id, first: 20 }, connection: (data) => (data.node && 'replies' in data.node ? data.node.replies : null) });
+  const pages = usePages({
+    query: Replies,
+    variables: { id, first: 20 },
+    connection: (data) => (data.node && 'replies' in data.node ? data.node.replies : null),
+  });
   return (
     <div className="answers">
-      <EndlessList pages={pages} label={`Replies to ${to}`} empty={<Empty title="No replies to see" />} render={({ node }) => <Thread key={node.id} postId={postId} comment={node} />} />
+      <EndlessList
+        pages={pages}
+        label={`Replies to ${to}`}
+        empty={<Empty title="No replies to see" />}
+        render={({ node }) => <Thread key={node.id} postId={postId} comment={node} />}
+      />
     </div>
   );
 }

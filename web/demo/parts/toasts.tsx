@@ -7,7 +7,11 @@ export function Toasts() {
   return (
     <section className="toasts" aria-label="Messages" aria-live="polite">
       {toasts.map(({ key, kind, text, action }) => (
-        <div key={key} className={`toast toast-${kind}`} role={kind === 'failed' ? 'alert' : undefined}>
+        <div
+          key={key}
+          className={`toast toast-${kind}`}
+          role={kind === 'failed' ? 'alert' : undefined}
+        >
           <p>{text}</p>
           {action && (
             <button
@@ -21,7 +25,12 @@ export function Toasts() {
               {action.label}
             </button>
           )}
-          <button type="button" className="toast-close" aria-label="Dismiss" onClick={() => dismiss(key)}>
+          <button
+            type="button"
+            className="toast-close"
+            aria-label="Dismiss"
+            onClick={() => dismiss(key)}
+          >
             <Icon name="close" />
           </button>
         </div>

@@ -3,7 +3,10 @@ import { randomBytes } from 'node:crypto';
 
 export const PLAZA_URL = (process.env.PLAZA_URL ?? 'http://127.0.0.1:4000').replace(/\/$/, '');
 /** The admin port, where operators look. */
-export const ADMIN_URL = (process.env.PLAZA_ADMIN_URL ?? 'http://127.0.0.1:4201').replace(/\/$/, '');
+export const ADMIN_URL = (process.env.PLAZA_ADMIN_URL ?? 'http://127.0.0.1:4201').replace(
+  /\/$/,
+  '',
+);
 export const PASSWORD = 'a-long-enough-password';
 
 export const unique = (prefix) => `${prefix}_${randomBytes(4).toString('hex')}`;
@@ -64,14 +67,26 @@ export async function until(what, holds) {
 /** Lines of the process's metrics, for who reads why a test has failed. */
 export async function figuresOf(pattern) {
   const metrics = await (await fetch(`${ADMIN_URL}/metrics`)).text();
-  return metrics.split('\n').filter((line) => pattern.test(line)).join('\n');
+  return metrics
+    .split('\n')
+    .filter((line) => pattern.test(line))
+    .join('\n');
 }
 
 /** Somebody new, logged in. */
 export async function newPerson(displayName = 'Test Person') {
-  const handle = unique(displayName.split(' ')[0].normalize('NFD').replace(/[^a-z]/gi, '').toLowerCase());
+  const handle = unique(
+    displayName
+      .split(' ')[0]
+      .normalize('NFD')
+      .replace(/[^a-z]/gi, '')
+      .toLowerCase(),
+  );
   const input = { handle, displayName, email: `${handle}@example.org`, password: PASSWORD };
-  const { signUp } = await ask('mutation($input: SignUpInput!) { signUp(input: $input) { accessToken viewer { user { id } } userErrors { message } } }', { input });
+  const { signUp } = await ask(
+    'mutation($input: SignUpInput!) { signUp(input: $input) { accessToken viewer { user { id } } userErrors { message } } }',
+    { input },
+  );
   const token = signUp.accessToken;
   const person = { handle, displayName, password: PASSWORD, id: signUp.viewer.user.id, token };
   return { ...person, ...deeds(token) };
@@ -80,15 +95,47 @@ export async function newPerson(displayName = 'Test Person') {
 function deeds(token) {
   const run = (query, input) => ask(query, { input }, token);
   return {
-    follow: (userId) => run('mutation($input: UserFollowInput!) { userFollow(input: $input) { userErrors { message } } }', { userId }),
+    follow: (userId) =>
+      run(
+        'mutation($input: UserFollowInput!) { userFollow(input: $input) { userErrors { message } } }',
+        { userId },
+      ),
     post: async (text, productId = null) =>
-      (await run('mutation($input: PostCreateInput!) { postCreate(input: $input) { post { id } userErrors { message } } }', { text, productId })).postCreate.post.id,
-    comment: (postId, text) => run('mutation($input: CommentCreateInput!) { commentCreate(input: $input) { userErrors { message } } }', { postId, text }),
-    like: (postId) => run('mutation($input: PostLikeInput!) { postLike(input: $input) { userErrors { message } } }', { postId }),
-    offer: async (title, { stock = 20, amount = '1250', description = 'Made by hand, in small numbers.' } = {}) => {
+      (
+        await run(
+          'mutation($input: PostCreateInput!) { postCreate(input: $input) { post { id } userErrors { message } } }',
+          { text, productId },
+        )
+      ).postCreate.post.id,
+    comment: (postId, text) =>
+      run(
+        'mutation($input: CommentCreateInput!) { commentCreate(input: $input) { userErrors { message } } }',
+        { postId, text },
+      ),
+    like: (postId) =>
+      run(
+        'mutation($input: PostLikeInput!) { postLike(input: $input) { userErrors { message } } }',
+        { postId },
+      ),
+    offer: async (
+      title,
+      { stock = 20, amount = '1250', description = 'Made by hand, in small numbers.' } = {},
+    ) => {
       const input = { title, description, stock, price: { amount, currency: 'EUR' } };
-      return (await run('mutation($input: ProductCreateInput!) { productCreate(input: $input) { product { id } userErrors { message } } }', input)).productCreate.product.id;
+      return (
+        await run(
+          'mutation($input: ProductCreateInput!) { productCreate(input: $input) { product { id } userErrors { message } } }',
+          input,
+        )
+      ).productCreate.product.id;
     },
-    followsByNow: async (handle) => (await ask('query($handle: String!) { user(handle: $handle) { viewerIsFollowing } }', { handle }, token)).user.viewerIsFollowing,
+    followsByNow: async (handle) =>
+      (
+        await ask(
+          'query($handle: String!) { user(handle: $handle) { viewerIsFollowing } }',
+          { handle },
+          token,
+        )
+      ).user.viewerIsFollowing,
   };
 }

@@ -12,7 +12,10 @@ const PATIENCE_MS = 60_000;
 let browser;
 
 export async function openBrowser() {
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox'],
+  });
 }
 
 export async function closeBrowser() {
@@ -37,20 +40,30 @@ export async function openPage({ viewport = DESKTOP, expected = [], ...options }
   page.setDefaultTimeout(PATIENCE_MS);
   const wrong = [];
   page.on('console', (message) => {
-    if (message.type() === 'error' && !expected.some((pattern) => pattern.test(message.text()))) wrong.push(`console: ${message.text()}`);
+    if (message.type() === 'error' && !expected.some((pattern) => pattern.test(message.text())))
+      wrong.push(`console: ${message.text()}`);
   });
   page.on('pageerror', (error) => wrong.push(`thrown: ${error.stack}`));
   const hosts = [PLAZA_URL, ADMIN_URL].map((url) => new URL(url).host);
   const inside = (url) => /^(data|blob|about):/.test(url) || hosts.includes(new URL(url).host);
-  context.on('request', (request) => inside(request.url()) || wrong.push(`request: ${request.url()}`));
-  context.on('response', (response) => noteWrites(headerOf(response.request()), headerOf(response)));
+  context.on(
+    'request',
+    (request) => inside(request.url()) || wrong.push(`request: ${request.url()}`),
+  );
+  context.on('response', (response) =>
+    noteWrites(headerOf(response.request()), headerOf(response)),
+  );
   await context.addInitScript(knowWrites, [CONSISTENCY, allWrites()]);
   page.on('websocket', (socket) => inside(socket.url()) || wrong.push(`socket: ${socket.url()}`));
   return {
     page,
     context,
     goto: async (path) => {
-      if (page.url().startsWith(PLAZA_URL)) await page.evaluate(([key, token]) => sessionStorage.setItem(key, token), [CONSISTENCY, allWrites()]);
+      if (page.url().startsWith(PLAZA_URL))
+        await page.evaluate(
+          ([key, token]) => sessionStorage.setItem(key, token),
+          [CONSISTENCY, allWrites()],
+        );
       return page.goto(`${PLAZA_URL}${path}`);
     },
     check: () => assert.deepEqual(wrong, []),
@@ -86,7 +99,10 @@ export async function logIn({ page, goto }, person) {
 
 /** Until the page says that it is told of what happens. */
 export async function untilLive(page) {
-  await page.getByRole('status').filter({ hasText: /^Live$/ }).waitFor();
+  await page
+    .getByRole('status')
+    .filter({ hasText: /^Live$/ })
+    .waitFor();
 }
 
 /** A picture for the documentation, when PLAZA_PICTURES says where. */
@@ -100,6 +116,9 @@ export async function picture(page, name) {
 
 /** Nothing sticks out of the window sideways. */
 export async function fitsSideways(page) {
-  const [wide, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  const [wide, window] = await page.evaluate(() => [
+    document.documentElement.scrollWidth,
+    innerWidth,
+  ]);
   assert.ok(wide <= window, `${wide} px wide in a window of ${window}`);
 }

@@ -25,9 +25,15 @@ export function png(width, height, from = [14, 95, 82], to = [243, 193, 75]) {
     for (let x = 0; x < width; x += 1) {
       const share = (x + y) / (width + height);
       const at = y * (width * 3 + 1) + 1 + x * 3;
-      for (let each = 0; each < 3; each += 1) rows[at + each] = Math.round(from[each] * (1 - share) + to[each] * share);
+      for (let each = 0; each < 3; each += 1)
+        rows[at + each] = Math.round(from[each] * (1 - share) + to[each] * share);
     }
   }
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([
+    signature,
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
 }

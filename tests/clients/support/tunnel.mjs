@@ -1,0 +1,64 @@
+// A network that breaks, and waiting for what it delays.
+import assert from 'node:assert/strict';
+import net from 'node:net';
+
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export async function until(what, holds) {
+  for (let tries = 0; tries < 1_200; tries += 1) {
+    if (await holds()) return;
+    await pause(50);
+  }
+  assert.fail(`it did not come to this: ${what}`);
+}
+
+/** A way to the server that can be cut: every connection is reset, in whatever state it is. */
+export async function tunnel(t, url) {
+  const target = new URL(url);
+  const pairs = new Set();
+  let closed = false;
+  const server = net.createServer((near) => {
+    if (closed) return near.resetAndDestroy();
+    const far = net.connect(Number(target.port), target.hostname);
+    const pair = { near, far };
+    pairs.add(pair);
+    for (const socket of [near, far]) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        near.destroy();
+        far.destroy();
+        pairs.delete(pair);
+      });
+    }
+    near.pipe(far);
+    far.pipe(near);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const reset = () => {
+    for (const { near, far } of pairs) {
+      near.resetAndDestroy();
+      far.destroy();
+    }
+  };
+  t.after(() => {
+    reset();
+    server.close();
+  });
+  return {
+    url: `http://127.0.0.1:${server.address().port}${target.pathname}`,
+    /** Nothing passes for so long. */
+    async cut(ms) {
+      closed = true;
+      reset();
+      await pause(ms);
+      closed = false;
+    },
+    /** What is under way reaches the server, but no response comes back. */
+    deafen: () => {
+      for (const { near, far } of pairs) {
+        far.unpipe(near);
+        setTimeout(() => near.resetAndDestroy(), 30);
+      }
+    },
+  };
+}
