@@ -180,13 +180,13 @@ impl RequestContext {
         self.scope(self.viewer, key, &self.seen())
     }
 
-    /// A scope for somebody whom a field has just logged in: what it reads, it reads as they will.
+    /// A scope for a user whom a field has just logged in: it reads as that user.
     pub fn for_logged_in(&self, viewer: Viewer) -> Arc<Scope> {
         self.scope(Some(viewer), None, &self.seen())
     }
 
-    /// A scope for one event of a subscription: nothing is shared with the event before, and nothing is kept. What the event tells of has
-    /// happened by now, and is told once: a replica that does not have it yet would have it left out for good.
+    /// A scope for one event of a subscription: nothing is shared with the event before, and nothing is kept. The event has
+    /// happened and is delivered once: what a lagging replica lacks would be missing for good.
     pub fn for_event(&self) -> Arc<Scope> {
         self.output.reset();
         let mut op = Operation::as_of_now(&self.domain, self.viewer, self.timeout);

@@ -72,7 +72,7 @@ impl ErrorCode {
         Self::items().iter().find(|item| item.name == name).map(|item| item.value)
     }
 
-    /// Counts one that a client is told.
+    /// Counts one that is sent to a client.
     pub fn count(self) {
         metrics::counter!("plaza_graphql_errors_total", "code" => self.name()).increment(1);
     }
@@ -117,7 +117,7 @@ fn caused_by(mut told: Error, error: &DomainError) -> Error {
     told
 }
 
-/// What stopped the domain, as a top-level error. What is our fault is told in no more than a fixed text.
+/// What stopped the domain, as a top-level error. A server fault has a fixed text only.
 pub fn fault(error: &DomainError) -> Error {
     match error {
         DomainError::Unauthenticated => ErrorCode::Unauthenticated.error("log in first"),
@@ -167,7 +167,7 @@ pub fn was_not_run(response: &Response) -> bool {
 }
 
 /// Gives every error of a response that has no code one: those come from the library, which knows only texts. Logs what caused the
-/// others, each cause once, with what finds it: the id that the client was told, and the trace.
+/// others, each cause once, with what finds it: the request id in the response, and the trace.
 pub fn complete(response: &mut Response, request_id: &str, traceparent: Option<&str>) {
     let mut logged = HashSet::new();
     for error in &mut response.errors {

@@ -110,7 +110,7 @@ fn after_string(bytes: &[u8], start: usize) -> usize {
     bytes.len()
 }
 
-/// Whether the variables' lists are short enough to be looked at.
+/// Whether the variables' lists are short enough to be read.
 ///
 /// # Errors
 /// A list with more items than any argument takes.

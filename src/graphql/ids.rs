@@ -26,7 +26,7 @@ pub fn parse_text(noun: &str, id: &str) -> Option<String> {
     Some(text.strip_prefix(noun)?.strip_prefix(':')?.to_owned())
 }
 
-/// The longest id of a text that is looked at, in characters.
+/// The longest id of a text that is decoded, in characters.
 const LONGEST: usize = 1_000;
 
 /// The noun and number in a global id; `None` when it is none of ours.

@@ -192,7 +192,7 @@ impl OutputType for Repeated {
             let value = match resolved.get(*first) {
                 Some(Some(value)) if *first == place => value.clone(),
                 Some(Some(value)) => {
-                    // An id that could not be had has its error at each of its places.
+                    // An id that could not be loaded has its error at each of its places.
                     if let Some(Some(Err(error))) = self.found.get(*first) {
                         let error = error.clone().into_server_error(field.pos);
                         ctx.add_error(ctx.with_index(place).set_error_path(error));

@@ -65,7 +65,7 @@ impl Budget {
     }
 }
 
-/// A text on its way into the answer.
+/// A text that goes into the response.
 ///
 /// # Errors
 /// `QUERY_TOO_COMPLEX` when the answer would become larger than any may be.

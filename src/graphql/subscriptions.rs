@@ -44,7 +44,8 @@ fn begin(ctx: &Context<'_>) -> async_graphql::Result<(Arc<RequestContext>, Viewe
     Ok((context, viewer))
 }
 
-/// The operation of one look; what the look finds is resolved by the same, so that what both need is read once.
+/// The operation of one poll; its results are resolved by the same operation, so that shared rows
+/// are read once.
 fn begin_look(context: &RequestContext, scope: &mut Arc<Scope>) -> Arc<Operation> {
     *scope = context.for_event();
     Arc::clone(&scope.op)

@@ -1,4 +1,4 @@
-//! What authors and sellers are told about their own.
+//! Analytics for authors and sellers.
 
 pub mod sales;
 pub mod types;

@@ -1,4 +1,4 @@
-//! Series of figures, as types.
+//! Series of metrics, as types.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Telling of views.
+//! Recording views.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 

@@ -176,7 +176,7 @@ pub fn weigh(document: &ExecutableDocument, variables: &Variables) -> Result<Wei
     Ok(Weighed { cost, spent: dearest.spent.min(cost), introspects: walk.introspects })
 }
 
-/// Looks at the root fields, fragments expanded: one event has one thing to say, and one operation
+/// Checks the root fields, fragments expanded: one event has one thing to say, and one operation
 /// has one password hashed.
 fn check_roots(
     operation: &OperationDefinition,
@@ -351,7 +351,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The longest list in a mutation's input: each of its items is looked at by the mutation. A
+    /// The longest list in a mutation's input: each of its items is read by the mutation. A
     /// field that is null, or whose variable was left out, is not there.
     fn list_of_input(&self, value: &async_graphql_value::Value) -> Option<u64> {
         let listed = |value: &Value| match value {

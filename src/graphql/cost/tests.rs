@@ -210,7 +210,7 @@ fn what_is_dear_is_dear_whatever_it_shows() {
     assert!(texts >= 500, "{texts}");
 }
 
-/// What a person's client asks all day: a hundred at once, and more than one a second for ever.
+/// What a user's client sends all day: a hundred at once, and more than one a second for ever.
 #[test]
 fn ordinary_operations_are_far_from_every_bound() {
     let limits = crate::config::LimitsConfig::default();
@@ -230,7 +230,7 @@ fn ordinary_operations_are_far_from_every_bound() {
         assert!(100 * cost <= limits.viewer_points, "{cost}: {query}");
         assert!(cost <= limits.viewer_points_per_s, "{cost}: {query}");
     }
-    // Everybody at one address may sign up, log in and look around.
+    // Every user of one address may sign up, log in and browse.
     let log_in =
         cost("mutation { logIn(input: {handle: \"a\", password: \"b\"}) { accessToken } }");
     assert!(log_in <= limits.address_points_per_s / 5, "{log_in}");

@@ -3,7 +3,7 @@
 
 /// Points that a statement costs. Nothing that sends one is cheaper.
 pub const STATEMENT: u64 = 5;
-/// What a search costs beside the rows it gives: a statement on every shard that looks through a
+/// What a search costs beside the rows it gives: a statement on every shard that scans a
 /// thousand rows there.
 pub const SEARCH_COST: u64 = 1_000;
 /// A transaction with its outbox rows, its commit on a replica, and what relay, worker and
@@ -15,7 +15,7 @@ const HASH: u64 = 2_000;
 /// What one field costs, in points unless it says otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Price {
-    /// For each item that it is asked of: the field itself, statements of its own, keys looked up,
+    /// For each item that it is asked of: the field itself, statements of its own, keys read,
     /// the bytes of a text (about a point a kilobyte).
     pub each: u64,
     /// Statements that one batch sends for all items together: one a shard and level.
@@ -81,7 +81,7 @@ const fn search() -> Price {
     Price { each: 1 + SEARCH_COST, row: 1, ..Price::FIELD }
 }
 
-/// A write whose input may hold a list: each item of it is looked at.
+/// A write whose input may hold a list: each item of it is read.
 const fn write_of_many(points: u64, each: u64) -> Price {
     Price { row: each, ..work(points) }
 }
@@ -160,9 +160,9 @@ pub(super) fn of(of: &str, field: &str) -> Price {
         (_, "userErrors") => list(4),
 
         ("Mutation", "signUp" | "logIn") => work(HASH),
-        // Telemetry: no transaction, but posts to look up and messages to send.
+        // Telemetry: no transaction, but posts to read and messages to send.
         ("Mutation", "postViewsRecord") => write_of_many(STATEMENT * 4, 3),
-        // Mentions are looked up, every follower's timeline is written to.
+        // Mentions are resolved, every follower's timeline is written to.
         ("Mutation", "postCreate") => write_of_many(WRITE + 100, 10),
         ("Mutation", "postRepost" | "commentCreate") => work(WRITE + 50),
         // A saga over the sellers' shards follows.

@@ -1,4 +1,4 @@
-//! How deep and how large a document is with its fragments spread, each fragment looked at once:
+//! How deep and how large a document is with its fragments spread, each fragment visited once:
 //! what comes to too much is refused before any rule is applied to it.
 
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ struct Size {
 
 struct Measure<'d, 'a> {
     sets: HashMap<&'a str, &'d Selections<'a>>,
-    /// `None` while a fragment is being looked at: one that contains itself is for validation to
+    /// `None` while a fragment is being visited: one that contains itself is for validation to
     /// refuse.
     known: HashMap<&'a str, Option<Size>>,
 }

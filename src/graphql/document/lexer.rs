@@ -254,7 +254,7 @@ impl<'a> Lexer<'a> {
                 Some(_) => end += 1,
             }
         }
-        // An escape is read before the end is looked at: of two faults, the first is named.
+        // An escape is read before the end is checked: of two faults, the first is named.
         let end = end.min(self.text.len());
         let body = self.slice(start + 1, end);
         let value = strings::unescape(body).map_err(|fault| {

@@ -7,7 +7,7 @@
 //! strings (surrogate pairs, `\u{..}`, `\"""`), run a field again for each time that its response
 //! key is written, and coerce arguments inside resolvers, where a failure takes the whole answer.
 //!
-//! Every step's work is bounded by the text, which the guard has measured: fragments are looked at
+//! Every step's work is bounded by the text, which the guard has measured: fragments are visited
 //! once each, or, where what they multiply counts, within a budget.
 
 pub mod arguments;

@@ -10,7 +10,7 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     sentence("", &nearest(name, known))
 }
 
-/// The sentence for names that are suggested whatever they look like.
+/// The sentence for names that are suggested whatever their form is.
 pub fn sentence(what: &str, names: &[&str]) -> String {
     let quoted: Vec<String> =
         names.iter().take(MAX_SUGGESTIONS).map(|name| format!("\"{name}\"")).collect();

@@ -87,7 +87,7 @@ fn fields_of_interfaces_are_merged_for_each_object() {
             "{ node(id: 1) { id ... on Post { text } ... on User { handle } } }",
             "{node(id:\"1\"){id ...Post{text} ...User{handle}}}",
         ),
-        // A post's author is asked for twice over, somebody else's once, each in its place.
+        // A post's author is asked for twice over, another one's once, each in its place.
         (
             "{ node(id: 1) { ... on Comment { author { id } } ...p ... on Post { author { id } } } } \
              fragment p on Node { ... on Post { author { handle } text } }",

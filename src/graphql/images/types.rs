@@ -66,7 +66,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// What a post or a person is shown with.
+    /// The image of a post or a user.
     pub fn shown(picture: Picture, lifetime: Lifetime, scope: &Arc<Scope>) -> Self {
         Self { image: Arc::new(picture.into()), lifetime, scope: Arc::clone(scope) }
     }
@@ -74,7 +74,7 @@ impl Image {
     /// One of the viewer's own, by id; nobody else's.
     ///
     /// # Errors
-    /// A shard that is away.
+    /// A shard that is unavailable.
     pub async fn load(scope: &Arc<Scope>, id: ImageId) -> async_graphql::Result<Option<Self>> {
         Ok(scope.loaders.get::<images::Image>(id).await?.map(|image| Self::own(image, scope)))
     }

@@ -1,5 +1,5 @@
-//! Dataloaders: keys that the fields of one level ask for are read in one batch. Every scope has its
-//! own, so nothing is shared between viewers or outlives a request.
+//! Dataloaders: keys that the fields of one level ask for are read in one batch. Every scope has
+//! its own, so nothing is shared between viewers or outlives a request.
 
 mod reads;
 

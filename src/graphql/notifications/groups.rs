@@ -1,4 +1,4 @@
-//! Notifications told together, as a list.
+//! Notifications in groups, as a list.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::graphql::error::fault;
 use crate::graphql::ids::global_text;
 use crate::graphql::users::types::User;
 
-/// Notifications told together.
+/// A group of notifications.
 #[derive(Debug, Clone)]
 pub struct NotificationGroup {
     group: Arc<Group>,
@@ -34,7 +34,7 @@ impl NotificationGroup {
     /// One of the viewer's own by what follows the noun in its id; `None` for any other.
     ///
     /// # Errors
-    /// The viewer's shard is away.
+    /// The viewer's shard is unavailable.
     pub async fn load(scope: &Arc<Scope>, text: &str) -> async_graphql::Result<Option<Self>> {
         let Some((owner, key)) = text.split_once(':') else { return Ok(None) };
         if scope.op.viewer.is_none_or(|viewer| viewer.user_id.to_string() != owner) {
@@ -103,7 +103,7 @@ fn place(list: &List, after: Option<&str>) -> async_graphql::Result<Option<Place
 /// A page of the viewer's notifications in groups.
 ///
 /// # Errors
-/// Arguments that cannot be; a shard that is away.
+/// Arguments that cannot be; a shard that is unavailable.
 pub async fn page(
     scope: &Arc<Scope>,
     first: i32,

@@ -1,4 +1,4 @@
-//! What the viewer is told of.
+//! Notifications of the viewer.
 
 pub mod groups;
 pub mod mutations;

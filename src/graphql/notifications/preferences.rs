@@ -1,4 +1,4 @@
-//! Of which kinds the viewer wants to be told.
+//! The kinds of notifications that the viewer receives.
 
 use async_graphql::resolver_utils::EnumType;
 use async_graphql::{Enum, InputObject, SimpleObject};

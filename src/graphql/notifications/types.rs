@@ -57,7 +57,7 @@ impl NotificationKind {
     }
 }
 
-/// Something the viewer is told of.
+/// A notification of the viewer.
 #[derive(Debug, Clone)]
 pub struct Notification {
     row: Arc<Row>,
@@ -71,7 +71,7 @@ impl Notification {
         Self { kind: row.kind.into(), row: Arc::new(row), scope: Arc::clone(scope) }
     }
 
-    /// What happened, for who tells it together with others.
+    /// The kind, for grouping.
     pub fn told_kind(&self) -> NotificationKind {
         self.kind
     }

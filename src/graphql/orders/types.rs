@@ -97,7 +97,7 @@ impl Order {
     /// An order of the viewer's by id, through the loader.
     ///
     /// # Errors
-    /// A shard that is away.
+    /// A shard that is unavailable.
     pub async fn load(scope: &Arc<Scope>, id: OrderId) -> async_graphql::Result<Option<Self>> {
         Ok(scope.loaders.get::<Row>(id).await?.map(|row| Self::new(row, scope)))
     }

@@ -39,7 +39,7 @@ impl Post {
     /// A post by id, through the loader; none that the viewer may not see.
     ///
     /// # Errors
-    /// A shard that is away.
+    /// A shard that is unavailable.
     pub async fn load(scope: &Arc<Scope>, id: PostId) -> async_graphql::Result<Option<Self>> {
         Ok(scope.loaders.get::<Row>(id).await?.map(|row| Self::new(row, scope)))
     }
@@ -47,7 +47,7 @@ impl Post {
     /// A post that a mutation of the viewer's was answered with, the first time or again.
     ///
     /// # Errors
-    /// A shard that is away.
+    /// A shard that is unavailable.
     pub async fn answered(scope: &Arc<Scope>, id: PostId) -> async_graphql::Result<Option<Self>> {
         let found = posts::answered(&scope.op, id).await;
         Ok(found.map_err(|error| fault(&error))?.map(|row| Self::new(row, scope)))

@@ -75,7 +75,7 @@ impl Product {
     /// A product by id, through the loader.
     ///
     /// # Errors
-    /// A shard that is away.
+    /// A shard that is unavailable.
     pub async fn load(scope: &Arc<Scope>, id: ProductId) -> async_graphql::Result<Option<Self>> {
         Ok(scope.loaders.get::<Row>(id).await?.map(|row| Self::new(row, scope)))
     }

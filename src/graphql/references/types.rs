@@ -88,7 +88,7 @@ impl TextEntity {
     }
 }
 
-/// Longest name looked at, in bytes.
+/// Longest name that is normalised, in bytes.
 const LONGEST: usize = 1_000;
 
 /// A hashtag.

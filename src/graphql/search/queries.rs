@@ -35,7 +35,7 @@ fn place(list: &List, after: Option<&str>, now_ms: i64) -> async_graphql::Result
     list.open(after, read, |_| None)
 }
 
-/// Runs a search; shards that did not answer are told beside what the others found.
+/// Runs a search; unavailable shards are reported beside the others' results.
 async fn find(
     ctx: &Context<'_>,
     scope: &Scope,

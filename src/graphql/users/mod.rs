@@ -1,4 +1,4 @@
-//! People.
+//! Users.
 
 pub mod mutations;
 pub mod queries;

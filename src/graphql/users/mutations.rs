@@ -236,7 +236,7 @@ user_payload! {
     UserUnfollowPayload
 }
 
-/// Mutations of people.
+/// Mutations of users.
 #[derive(Debug, Default)]
 pub struct UserMutations;
 

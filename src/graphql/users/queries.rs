@@ -1,4 +1,4 @@
-//! Finding people.
+//! Finding users.
 
 use async_graphql::{Context, Object};
 
@@ -7,7 +7,7 @@ use crate::domain::users;
 use crate::graphql::context::query_scope;
 use crate::graphql::error::fault;
 
-/// Queries about people.
+/// Queries about users.
 #[derive(Debug, Default)]
 pub struct UserQueries;
 

@@ -1,4 +1,4 @@
-//! A person, as a type.
+//! A user, as a type.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::graphql::output;
 use crate::graphql::posts::types::Post;
 use crate::ids::{Id, UserId};
 
-/// A person.
+/// A user.
 #[derive(Debug, Clone)]
 pub struct User {
     row: Arc<Row>,
@@ -34,19 +34,19 @@ impl User {
         Self { row: Arc::new(row), scope: Arc::clone(scope) }
     }
 
-    /// A person by id, through the loader.
+    /// A user by id, through the loader.
     ///
     /// # Errors
-    /// A shard that is away.
+    /// A shard that is unavailable.
     pub async fn load(scope: &Arc<Scope>, id: UserId) -> async_graphql::Result<Option<Self>> {
         Ok(scope.loaders.get::<Row>(id).await?.map(|row| Self::new(row, scope)))
     }
 
-    /// A page of people, without those whom the viewer may not see; `list` gives parts of the list
+    /// A page of users, without those whom the viewer may not see; `list` gives parts of the list
     /// that it is of.
     ///
     /// # Errors
-    /// A shard that is away.
+    /// A shard that is unavailable.
     pub async fn fill_page<F>(
         scope: &Arc<Scope>,
         request: PageRequest,

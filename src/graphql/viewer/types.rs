@@ -55,7 +55,7 @@ impl Session {
     /// One of the viewer's own by its id; `None` for any other, and for one that has ended.
     ///
     /// # Errors
-    /// The viewer's shard is away.
+    /// The viewer's shard is unavailable.
     pub async fn load(scope: &Scope, id: SessionId) -> async_graphql::Result<Option<Self>> {
         if scope.op.viewer.is_none() {
             return Ok(None);
@@ -73,7 +73,7 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// The noun in its global id; the number is the person's.
+    /// The noun in its global id; the number is the user's.
     pub const NOUN: &'static str = "Viewer";
 
     /// The viewer of this scope.

@@ -1,4 +1,4 @@
-//! The schema as the pass over documents looks things up in it: made once in a process, by
+//! The schema as the pass over documents reads it: made once in a process, by
 //! introspection, so that it holds what the library runs and nothing else.
 
 mod read;
@@ -223,7 +223,7 @@ pub struct DirectiveDefinition {
 pub struct Index {
     types: Vec<Type>,
     by_name: HashMap<Name, TypeId>,
-    /// What no name leads to; so that a look-up has no failure to handle.
+    /// What no name leads to; so that a lookup has no failure to handle.
     nothing: Type,
     query: Option<TypeId>,
     mutation: Option<TypeId>,

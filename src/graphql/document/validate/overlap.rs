@@ -18,7 +18,7 @@ use crate::graphql::document::syntax::{
 };
 use crate::graphql::error::ErrorCode;
 
-/// Most selections that are looked at, fragments counted each time that they are spread.
+/// Most selections that are compared, fragments counted each time that they are spread.
 const BUDGET: usize = 200_000;
 
 /// A field in a set.
@@ -52,7 +52,7 @@ struct Overlap<'d, 'a> {
     index: &'static Index,
     document: &'d Document<'a>,
     fragments: &'d HashMap<&'a str, usize>,
-    /// Selection sets that stood alone and were looked at.
+    /// Selection sets that stood alone and were checked.
     seen: HashMap<usize, Compared>,
     /// Pairs of fields whose arguments were compared.
     arguments: HashMap<(usize, usize), bool>,

@@ -18,7 +18,7 @@ pub(super) struct Expected<'t> {
     ty: Option<&'t TypeRef>,
     has_default: bool,
     one_of: Option<&'t Name>,
-    /// What is around it is wrong already: look for variables and repeated names only.
+    /// What is around it is wrong already: check variables and repeated names only.
     quiet: bool,
 }
 
