@@ -82,7 +82,7 @@ lint: toolchain ## formatting and clippy, warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-check: toolchain ## all that needs no server: format, lints, documentation, licences, dependencies, scripts, front end, links, examples, sizes (STEPS="links sizes")
+check: toolchain ## all that needs no server: format, lints, documentation, licences, dependencies, scripts, front end, JavaScript client, links, examples, prose, sizes (STEPS="links sizes")
 	@infra/check/run $(STEPS)
 
 doc: toolchain ## the API documentation of plaza's own modules
