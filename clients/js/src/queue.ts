@@ -125,7 +125,7 @@ export class MutationQueue {
         if (isInternal) internal += 1;
         if (isTransient(error) || (isInternal && internal < INTERNAL_ATTEMPTS)) {
           const delay = error instanceof RequestFailed ? error.retryAfterMs : undefined;
-          if (!this.#stopped) await this.#wait(delay ?? backoff(failures));
+          await this.#wait(delay ?? backoff(failures));
           failures += 1;
           continue;
         }
@@ -138,6 +138,7 @@ export class MutationQueue {
   }
 
   async #wait(ms: number): Promise<void> {
+    if (this.#stopped) return;
     const pause = wait(ms);
     this.#pause = pause;
     await pause.done;

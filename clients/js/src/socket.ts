@@ -148,7 +148,7 @@ export class Socket {
     const socket = new this.options.webSocket(this.options.url, PROTOCOL);
     this.#socket = socket;
     this.#enter('opening');
-    this.#timers.init = setTimeout(() => this.#dropped(4408), ACKNOWLEDGED_WITHIN_MS) as never;
+    this.#timers.init = setTimeout(() => this.#dropped(4408), ACKNOWLEDGED_WITHIN_MS);
     socket.onopen = () => {
       const payload = token ? { authorization: `Bearer ${token}` } : {};
       this.#send({ type: 'connection_init', payload });
@@ -185,8 +185,8 @@ export class Socket {
     this.#timers.ping = setInterval(() => {
       this.#send({ type: 'ping' });
       // A network that went away closes nothing: only the missing response shows it.
-      this.#timers.pong = setTimeout(() => this.#dropped(1006), PONG_WITHIN_MS) as never;
-    }, PING_EVERY_MS) as never;
+      this.#timers.pong = setTimeout(() => this.#dropped(1006), PONG_WITHIN_MS);
+    }, PING_EVERY_MS);
     if (token) this.#renewBeforeExpiry();
     for (const id of this.#subscriptions.keys()) this.#sendSubscribe(id);
   }
@@ -203,7 +203,7 @@ export class Socket {
       this.#renewBeforeExpiry();
     };
     const delay = Math.max(1_000, expiresAt - RENEW_BEFORE_MS - Date.now());
-    this.#timers.renew = setTimeout(() => void renew(), delay) as never;
+    this.#timers.renew = setTimeout(() => void renew(), delay);
   }
 
   #next(id: string, { data, errors = [] }: Result): void {
@@ -271,7 +271,7 @@ export class Socket {
       if (this.#subscriptions.size > 0) return;
       this.#detach();
       this.#enter('closed');
-    }, IDLE_MS) as never;
+    }, IDLE_MS);
   }
 
   #sendSubscribe(id: string): void {

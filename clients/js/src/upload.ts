@@ -148,7 +148,7 @@ async function putByFetch(
   // `duplex` is required with a stream, and missing from TypeScript's types.
   const init = { method: 'PUT', headers, body, duplex: 'half', signal: signal ?? null };
   try {
-    const { status } = await fetch(url, init as RequestInit);
+    const { status } = await fetch(url, init);
     return status;
   } catch (error) {
     if (signal?.aborted) throw error;
