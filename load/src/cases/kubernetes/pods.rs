@@ -20,7 +20,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::budget::{Budget, sweep, used};
 use super::cluster::{Cluster, Pod};
-use crate::cases::served::{Launch, Nginx, Served};
+use crate::cases::nginx::Nginx;
+use crate::cases::served::{Launch, Served};
 use crate::ports::at;
 
 /// nginx's port; the servers' follow.

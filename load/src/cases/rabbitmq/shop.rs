@@ -13,11 +13,11 @@ use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::CaseArguments;
-use super::served::{Launch, Served};
+use crate::cases::CaseArguments;
+use crate::cases::served::{Launch, Served};
 use crate::client::{Client, raw_id};
-use crate::people::{LoggedIn, log_in};
-use crate::truth::Truth;
+use crate::people::LoggedIn;
+use crate::session::Session;
 
 const OFFER: &str = "mutation { productCreate(input: {title: \"Plenty\", description: \"\", price: {amount: \"500\", currency: \"EUR\"},
   stock: 1000000}) { product { id } userErrors { code message } } }";
@@ -48,18 +48,12 @@ impl Market {
     ///
     /// # Errors
     /// The servers'.
-    pub async fn open(client: &Client, truth: &Truth, password: &str) -> anyhow::Result<Self> {
-        let chosen: Vec<_> = truth
-            .people()
-            .await?
-            .choose_multiple(&mut StdRng::seed_from_u64(21), 140)
-            .cloned()
-            .collect();
-        let mut buyers = log_in(client, &chosen, password).await?;
+    pub async fn open(session: &Session) -> anyhow::Result<Self> {
+        let mut buyers = session.logged_in(140, 21).await?;
         let sellers = buyers.split_off(buyers.len().saturating_sub(40));
         let mut products = Vec::new();
         for seller in sellers {
-            let data = client.send(Some(&seller.token), OFFER, json!({})).await?;
+            let data = session.client.send(Some(&seller.token), OFFER, json!({})).await?;
             let id = data
                 .pointer("/productCreate/product/id")
                 .and_then(Value::as_str)
@@ -96,14 +90,14 @@ impl Market {
     }
 }
 
-/// The servers and the worker of the case.
+/// Starts servers and workers of the case.
 #[derive(Debug)]
-pub struct Side {
+pub struct Shop {
     plaza: PathBuf,
     config: PathBuf,
 }
 
-impl Side {
+impl Shop {
     /// The configuration with the case's retry delays, beside the one it was made from.
     ///
     /// # Errors
@@ -154,7 +148,7 @@ impl Side {
         Served::start_role(role, launch).await
     }
 
-    /// A server with the saga inside the request.
+    /// A server with the saga inside the request, whose provider fails so many attempts of a thousand.
     ///
     /// # Errors
     /// As [`Served::start`].
@@ -203,7 +197,7 @@ impl Side {
     /// Puts the dead letters of these orders back to work.
     ///
     /// # Errors
-    /// As [`Side::dead`].
+    /// As [`Shop::dead`].
     pub async fn replay(&self, orders: impl Iterator<Item = &i64>) -> anyhow::Result<()> {
         let ids: Vec<String> = orders.map(|order| format!("order:{order}/process")).collect();
         if ids.is_empty() {

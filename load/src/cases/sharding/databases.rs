@@ -12,8 +12,8 @@ use rand::{Rng, SeedableRng};
 use tokio::process::Command;
 use tokio_postgres::{Client, NoTls};
 
-use super::budget::{self, Budget};
-use super::outcome::say;
+use crate::cases::budget::{self, Budget};
+use crate::cases::outcome::say;
 
 /// The beginning of the rows' time: 2026-01-01T00:00:00Z, Unix milliseconds.
 const BEGINNING_MS: i64 = 1_767_225_600_000;
