@@ -8,4 +8,6 @@ mod outbox;
 mod own_redis;
 mod pools;
 mod redis;
+mod redis_outages;
+mod redis_timelines;
 mod untrusted_cache;

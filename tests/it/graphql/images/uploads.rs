@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use plaza::cli::roles::Role;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{announce, objects, put, seen};
 use crate::app::{TestApp, with_roles_and_config, with_server};
-use plaza::cli::roles::Role;
 
 /// Begins a request by hand, with a body of these pieces, each a chunk; what the server says, or
 /// nothing when it hangs up.

@@ -1,4 +1,5 @@
-//! Access tokens that are no longer good, the form in which that is said, and sessions by their ids.
+//! Access tokens that are no longer good, the form in which that is said, and sessions by their
+//! ids.
 
 use base64::Engine;
 use serde_json::{Value, json};

@@ -1,9 +1,4 @@
-//! A write has a name: every mutation of the schema is sent with a key, then the world is changed so
-//! that nothing of what it asked for is so any longer, then it is sent again and must be answered as
-//! before. The key with anything else is a conflict, on whichever shard that would be written. A
-//! mutation that has no entry here fails the test.
-
-use std::collections::BTreeSet;
+//! A case for each mutation: what is sent, and how the world is changed after it.
 
 use futures_util::future::LocalBoxFuture;
 use plaza::graphql::ids::{global, parse_any};
@@ -11,52 +6,33 @@ use plaza::ids::{Id, NotificationId, bucket_of};
 use plaza::stores::postgres::ShardIndex;
 use serde_json::{Value, json};
 
-use crate::app::{Answer, Person, TestApp, with_config};
+use crate::app::{Answer, Person, TestApp};
 
-/// Mutations that are not told apart by a key, and why.
-const UNNAMED: [(&str, &str); 5] = [
-    ("logIn", "proves who asks, and begins a session each time: tokens are not stored"),
-    ("sessionRefresh", "its refresh token names it: graphql/identity.rs"),
-    ("logOut", "its second try has no session to ask with"),
-    ("sessionRevokeOthers", "has no input: graphql/tokens.rs sends it again with its key"),
-    ("postViewsRecord", "telemetry: it takes no part in idempotency"),
-];
 /// Told apart by a key without anybody who is logged in.
-const ANONYMOUS: &str = "signUp";
-
-/// How a key reaches plaza.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// In the field's input.
-    Input,
-    /// In the client's header.
-    Header,
-    /// In nginx's.
-    Proxy,
-}
+pub const ANONYMOUS: &str = "signUp";
 
 /// A mutation to be sent, and sent again.
-struct Case<'a> {
-    by: Person,
+pub struct Case<'a> {
+    pub by: Person,
     /// What its answer is compared by.
-    selection: &'static str,
-    input: Value,
+    pub selection: &'static str,
+    pub input: Value,
     /// Another input, for a shard of its own where that can be.
-    other: Value,
+    pub other: Value,
     /// Changes the world so that nothing holds that the mutation asked for.
-    changed: LocalBoxFuture<'a, ()>,
+    pub changed: LocalBoxFuture<'a, ()>,
 }
 
-fn shard_of(app: &TestApp, id: &str) -> ShardIndex {
+pub fn shard_of(app: &TestApp, id: &str) -> ShardIndex {
     app.app.domain.cluster.shard_of(bucket_of(parse_any(id).unwrap().1))
 }
 
-fn raw(id: &str) -> i64 {
+pub fn raw(id: &str) -> i64 {
     parse_any(id).unwrap().1
 }
 
 /// Somebody on another shard than these are on.
-async fn elsewhere(app: &TestApp, handle: &str, than: &[&Person]) -> Person {
+pub async fn elsewhere(app: &TestApp, handle: &str, than: &[&Person]) -> Person {
     for number in 0.. {
         let person = app.sign_up(&format!("{handle}_{number}")).await;
         if than.iter().all(|other| shard_of(app, &other.id) != shard_of(app, &person.id)) {
@@ -66,47 +42,53 @@ async fn elsewhere(app: &TestApp, handle: &str, than: &[&Person]) -> Person {
     unreachable!()
 }
 
-async fn done(app: &TestApp, by: &Person, mutation: &str, selection: &str, input: Value) -> Answer {
+pub async fn done(
+    app: &TestApp,
+    by: &Person,
+    mutation: &str,
+    selection: &str,
+    input: Value,
+) -> Answer {
     let answer = app.ask(by, &text(mutation, selection), json!({ "input": input })).await;
     assert_eq!(answer.at(&format!("/{mutation}/userErrors")), json!([]), "{mutation}");
     answer
 }
 
 /// A mutation's text, with its input as a variable.
-fn text(mutation: &str, selection: &str) -> String {
+pub fn text(mutation: &str, selection: &str) -> String {
     let input = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
     format!(
         "mutation($input: {input}!) {{ {mutation}(input: $input) {{ {selection} userErrors {{ code message }} }} }}"
     )
 }
 
-async fn to_a_user(app: &TestApp, by: &Person, mutation: &str, user: &Person) {
+pub async fn to_a_user(app: &TestApp, by: &Person, mutation: &str, user: &Person) {
     done(app, by, mutation, "user { id }", json!({ "userId": user.id })).await;
 }
 
-async fn private(app: &TestApp, person: &Person) {
+pub async fn private(app: &TestApp, person: &Person) {
     done(app, person, "profileUpdate", "user { id }", json!({ "isPrivate": true })).await;
 }
 
-async fn deleted(app: &TestApp, by: &Person, post: &str) {
+pub async fn deleted(app: &TestApp, by: &Person, post: &str) {
     done(app, by, "postDelete", "deletedPostId", json!({ "postId": post })).await;
 }
 
 /// They go private, block the other and delete the post: nobody else can do anything with it.
-async fn gone(app: &TestApp, author: &Person, post: &str, other: &Person) {
+pub async fn gone(app: &TestApp, author: &Person, post: &str, other: &Person) {
     private(app, author).await;
     to_a_user(app, author, "userBlock", other).await;
     deleted(app, author, post).await;
 }
 
-async fn product(app: &TestApp, seller: &Person) -> String {
+pub async fn product(app: &TestApp, seller: &Person) -> String {
     let input = json!({ "title": "Lamp", "description": "", "price": { "amount": "100", "currency": "EUR" }, "stock": 9 });
     done(app, seller, "productCreate", "product { id }", input)
         .await
         .text("/productCreate/product/id")
 }
 
-async fn ordered(app: &TestApp, buyer: &Person, product: &str) -> String {
+pub async fn ordered(app: &TestApp, buyer: &Person, product: &str) -> String {
     let input = json!({ "lines": [{ "productId": product, "quantity": 1 }] });
     let placed = done(app, buyer, "orderPlace", "order { id }", input).await;
     let id = placed.text("/orderPlace/order/id");
@@ -119,7 +101,7 @@ async fn ordered(app: &TestApp, buyer: &Person, product: &str) -> String {
 }
 
 /// A mutation about a person that the two have nothing to do with each other after.
-async fn about_a_user<'a>(
+pub async fn about_a_user<'a>(
     app: &'a TestApp,
     (by, user, third): (Person, Person, Person),
     changed: LocalBoxFuture<'a, ()>,
@@ -136,7 +118,7 @@ async fn about_a_user<'a>(
 }
 
 /// The case of a mutation; `None` when there is none. `n` tells its people apart.
-async fn case<'a>(app: &'a TestApp, mutation: &str, n: &str) -> Option<Case<'a>> {
+pub async fn case<'a>(app: &'a TestApp, mutation: &str, n: &str) -> Option<Case<'a>> {
     let name = |role: &str| format!("{role}_{n}");
     let by = app.sign_up(&name("by")).await;
     let author = elsewhere(app, &name("au"), &[&by]).await;
@@ -346,139 +328,4 @@ async fn case<'a>(app: &'a TestApp, mutation: &str, n: &str) -> Option<Case<'a>>
         }
         _ => return None,
     })
-}
-
-/// Sends a mutation under a key.
-async fn send(
-    app: &TestApp,
-    way: Way,
-    key: &str,
-    attempt: u32,
-    case: &Case<'_>,
-    mutation: &str,
-    input: &Value,
-) -> Answer {
-    let mut input = input.clone();
-    let (authorization, attempt) = (format!("Bearer {}", case.by.token), attempt.to_string());
-    let mut headers = vec![("authorization", authorization.as_str())];
-    match way {
-        Way::Input => input["clientKey"] = json!(key),
-        Way::Header => headers.push(("idempotency-key", key)),
-        Way::Proxy => headers.extend([
-            ("idempotency-key", key),
-            ("x-plaza-key", "proxy"),
-            ("x-plaza-attempt", &attempt),
-        ]),
-    }
-    app.send(&headers, &text(mutation, case.selection), json!({ "input": input })).await
-}
-
-async fn mutations(app: &TestApp) -> BTreeSet<String> {
-    let query = "{ __schema { mutationType { fields { name } } } }";
-    let fields = app.ask_anonymously(query, json!({})).await.at("/__schema/mutationType/fields");
-    fields
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|field| field["name"].as_str().unwrap().to_owned())
-        .collect()
-}
-
-/// Whether anything was rejected as a conflict, and nothing was done.
-fn is_conflict(answer: &Answer, mutation: &str) -> bool {
-    answer.body.pointer(&format!("/data/{mutation}/userErrors/0/code"))
-        == Some(&json!("IDEMPOTENCY_CONFLICT"))
-}
-
-/// Another mutation on the viewer's own shard, and one on somebody else's.
-async fn others(
-    app: &TestApp,
-    way: Way,
-    key: &str,
-    case: &Case<'_>,
-    mutation: &str,
-    foreign: &str,
-) {
-    let own = ("postCreate", "post { id }", json!({ "text": "under a key that is taken" }));
-    let theirs = ("commentCreate", "comment { id }", json!({ "postId": foreign, "text": "so" }));
-    for (other, selection, input) in [own, theirs] {
-        if other != mutation {
-            let case = Case {
-                selection,
-                by: case.by.clone(),
-                input: json!({}),
-                other: json!({}),
-                changed: Box::pin(async {}),
-            };
-            let answer = send(app, way, key, 1, &case, other, &input).await;
-            assert!(
-                is_conflict(&answer, other),
-                "{mutation}, then {other}, {way:?}: {}",
-                answer.body
-            );
-        }
-    }
-}
-
-async fn every_mutation(way: Way) {
-    let limits = |config: &mut plaza::config::Config| {
-        config.limits.images_per_hour = 1_000;
-        config.orders.saga_in_request = false;
-    };
-    with_config(limits, async |app| {
-        let mut missing = Vec::new();
-        for (number, mutation) in mutations(app).await.into_iter().enumerate() {
-            if mutation == ANONYMOUS || UNNAMED.iter().any(|(name, _)| *name == mutation) {
-                continue;
-            }
-            let Some(mut case) = case(app, &mutation, &number.to_string()).await else {
-                missing.push(mutation);
-                continue;
-            };
-            let key = format!("key-{number}");
-            let first = send(app, way, &key, 1, &case, &mutation, &case.input).await;
-            let errors = first.body.pointer(&format!("/data/{mutation}/userErrors"));
-            assert_eq!(errors, Some(&json!([])), "{mutation}, {way:?}: {}", first.body);
-            std::mem::replace(&mut case.changed, Box::pin(async {})).await;
-            let again = send(app, way, &key, 2, &case, &mutation, &case.input).await;
-            assert_eq!(again.body, first.body, "{mutation}, {way:?}, again");
-            if way != Way::Proxy {
-                let other = send(app, way, &key, 1, &case, &mutation, &case.other).await;
-                assert!(
-                    is_conflict(&other, &mutation),
-                    "{mutation}, {way:?}, another input: {}",
-                    other.body
-                );
-                let stranger = elsewhere(app, &format!("st_{number}"), &[&case.by]).await;
-                let foreign = app.post(&stranger, "a stage").await;
-                others(app, way, &key, &case, &mutation, &foreign).await;
-                let last = send(app, way, &key, 1, &case, &mutation, &case.input).await;
-                assert_eq!(last.body, first.body, "{mutation}, {way:?}, after the conflicts");
-            }
-        }
-        assert!(missing.is_empty(), "no case in this file: {missing:?}");
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_in_the_input_names_one_mutation_on_every_shard_whatever_happens_after_it() {
-    every_mutation(Way::Input).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_in_the_header_names_one_mutation_on_every_shard_whatever_happens_after_it() {
-    every_mutation(Way::Header).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_nginx_sends_again_is_answered_as_before_whatever_happened_in_between() {
-    every_mutation(Way::Proxy).await;
-}
-
-#[test]
-fn what_is_not_named_is_said_why() {
-    for (name, why) in UNNAMED {
-        assert!(!name.is_empty() && why.len() > 20, "{name}");
-    }
 }

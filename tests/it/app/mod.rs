@@ -1,10 +1,12 @@
 //! A whole plaza for one test: built by `app.rs` like any process, on databases, a vhost, topics
 //! and keys that nobody else uses.
 
+mod ask;
+
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use plaza::app::App;
@@ -15,13 +17,13 @@ use plaza::domain::identity::generate_key_file;
 use plaza::http::{connections, public_router};
 use plaza::stores::kafka::topology;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
-use crate::template::template;
+pub use ask::{Answer, Person};
 
-/// How long anything may take to become true.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::template::template;
+use crate::wait;
 
 pub struct TestApp {
     pub app: App,
@@ -29,46 +31,8 @@ pub struct TestApp {
     http: reqwest::Client,
     name: String,
     base: Config,
-}
-
-/// A person who is logged in.
-#[derive(Clone)]
-pub struct Person {
-    pub id: String,
-    pub token: String,
-}
-
-/// What came back.
-pub struct Answer {
-    pub status: u16,
-    pub body: Value,
-    pub consistency: Option<String>,
-}
-
-impl Answer {
-    /// The value at a JSON pointer below `data`; a test that asks for what is not there fails with
-    /// the whole answer.
-    pub fn at(&self, pointer: &str) -> Value {
-        self.body
-            .pointer(&format!("/data{pointer}"))
-            .cloned()
-            .unwrap_or_else(|| panic!("no {pointer} in {}", self.body))
-    }
-
-    pub fn text(&self, pointer: &str) -> String {
-        self.at(pointer)
-            .as_str()
-            .unwrap_or_else(|| panic!("{pointer} is no text in {}", self.body))
-            .to_owned()
-    }
-
-    /// `extensions.code` of the first error.
-    pub fn code(&self) -> &str {
-        self.body
-            .pointer("/errors/0/extensions/code")
-            .and_then(Value::as_str)
-            .unwrap_or_else(|| panic!("no error in {}", self.body))
-    }
+    /// Its signing key and its media.
+    folder: Arc<TempDir>,
 }
 
 /// The servers' configuration.
@@ -227,10 +191,10 @@ impl TestApp {
         config.limits.socket_init_ms = 5_000;
         // All who sign up in a test are at one address.
         config.limits.address_sign_ups = 10_000;
-        config.auth.signing_key_file =
-            std::env::temp_dir().join(format!("plaza-test-key-{}.pem", std::process::id()));
+        let folder = tempfile::tempdir().expect("a folder");
+        config.auth.signing_key_file = folder.path().join("key.pem");
         generate_key_file(&config.auth.signing_key_file).expect("a key file");
-        config.media.folder = std::env::temp_dir().join(format!("plaza-test-media-{name}"));
+        config.media.folder = folder.path().join("media");
         change(&mut config);
 
         let vhost = management(&base, &format!("/api/vhosts/{name}"));
@@ -243,7 +207,7 @@ impl TestApp {
         }
         let url = serve(&app).await;
         app.domain.pull_authors.refresh(&app.domain).await.expect("the list of pulled authors");
-        let app = Self { app, url, http, name, base };
+        let app = Self { app, url, http, name, base, folder: Arc::new(folder) };
         if !roles.contains(&Role::Server) {
             return app;
         }
@@ -267,6 +231,7 @@ impl TestApp {
             http: self.http.clone(),
             name: self.name.clone(),
             base: self.base.clone(),
+            folder: Arc::clone(&self.folder),
         }
     }
 
@@ -302,7 +267,6 @@ impl TestApp {
             self.base.postgres.shards.iter().map(|urls| sql(&urls.primary, &drop)),
         )
         .await;
-        let _ = std::fs::remove_dir_all(&self.app.config.media.folder);
         let _ = self
             .http
             .delete(management(&self.base, &format!("/api/vhosts/{}", self.name)))
@@ -321,124 +285,18 @@ impl TestApp {
 
     /// Waits until a condition holds.
     pub async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
-        let started = Instant::now();
-        while !condition().await {
-            if started.elapsed() > PATIENCE {
-                let unsent = self.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await;
-                let read = self
-                    .count("SELECT coalesce(sum(next_offset), 0)::bigint FROM projection_offsets")
-                    .await;
-                panic!(
-                    "not within {} s: {what} (unsent: {unsent}, events read: {read}, database {})",
-                    PATIENCE.as_secs(),
-                    self.name
-                );
-            }
-            tokio::task::yield_now().await;
-            tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>())
-                .await
-                .unwrap_err();
+        if wait::holds(condition).await {
+            return;
         }
-    }
-
-    /// Sends a request with headers.
-    pub async fn send(&self, headers: &[(&str, &str)], query: &str, variables: Value) -> Answer {
-        let mut request =
-            self.http.post(&self.url).json(&json!({ "query": query, "variables": variables }));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = request.send().await.expect("an answer");
-        let consistency = response
-            .headers()
-            .get("plaza-consistency")
-            .map(|value| value.to_str().unwrap().to_owned());
-        Answer {
-            status: response.status().as_u16(),
-            consistency,
-            body: response.json().await.expect("JSON"),
-        }
-    }
-
-    /// Asks as somebody.
-    pub async fn ask(&self, person: &Person, query: &str, variables: Value) -> Answer {
-        let answer = self
-            .send(&[("authorization", &format!("Bearer {}", person.token))], query, variables)
+        let unsent = self.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await;
+        let read = self
+            .count("SELECT coalesce(sum(next_offset), 0)::bigint FROM projection_offsets")
             .await;
-        assert!(answer.body.get("errors").is_none(), "{}", answer.body);
-        answer
-    }
-
-    /// Asks as somebody, naming the mutation.
-    pub async fn ask_with_key(
-        &self,
-        person: &Person,
-        key: &str,
-        query: &str,
-        variables: Value,
-    ) -> Answer {
-        let authorization = format!("Bearer {}", person.token);
-        self.send(&[("authorization", &authorization), ("idempotency-key", key)], query, variables)
-            .await
-    }
-
-    /// Asks as nobody.
-    pub async fn ask_anonymously(&self, query: &str, variables: Value) -> Answer {
-        self.send(&[], query, variables).await
-    }
-
-    pub fn http(&self) -> &reqwest::Client {
-        &self.http
-    }
-
-    pub async fn sign_up(&self, handle: &str) -> Person {
-        let answer = self
-            .ask_anonymously(
-                "mutation($handle: String!) { signUp(input: {handle: $handle, email: $handle, password: \"correct horse\", displayName: $handle}) {
-                   accessToken viewer { user { id } } userErrors { code message path } } }"
-                    .replace("email: $handle", &format!("email: \"{handle}@example.org\""))
-                    .as_str(),
-                json!({ "handle": handle }),
-            )
-            .await;
-        Person {
-            id: answer.text("/signUp/viewer/user/id"),
-            token: answer.text("/signUp/accessToken"),
-        }
-    }
-
-    pub async fn post(&self, author: &Person, text: &str) -> String {
-        let query = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { message } } }";
-        self.ask(author, query, json!({ "text": text })).await.text("/postCreate/post/id")
-    }
-
-    pub async fn follow(&self, follower: &Person, followee: &Person) {
-        let query = "mutation($id: ID!) { userFollow(input: {userId: $id}) { user { viewerIsFollowing } userErrors { message } } }";
-        let answer = self.ask(follower, query, json!({ "id": followee.id })).await;
-        assert_eq!(answer.at("/userFollow/user/viewerIsFollowing"), true);
-    }
-
-    /// The texts of a whole home feed, page by page.
-    pub async fn home(&self, person: &Person, page: usize) -> Vec<String> {
-        let query =
-            "query($first: Int!, $after: String) { viewer { home(first: $first, after: $after) {
-            nodes { text } pageInfo { hasNextPage endCursor } } } }";
-        let (mut texts, mut after) = (Vec::new(), Value::Null);
-        loop {
-            let answer = self.ask(person, query, json!({ "first": page, "after": after })).await;
-            let nodes = answer.at("/viewer/home/nodes");
-            texts.extend(
-                nodes
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|node| node["text"].as_str().unwrap().to_owned()),
-            );
-            if answer.at("/viewer/home/pageInfo/hasNextPage") == false {
-                return texts;
-            }
-            after = answer.at("/viewer/home/pageInfo/endCursor");
-        }
+        panic!(
+            "not within {} s: {what} (unsent: {unsent}, events read: {read}, database {})",
+            wait::LIMIT.as_secs(),
+            self.name
+        );
     }
 
     /// A number from every primary, added up.

@@ -67,7 +67,8 @@ async fn what_nothing_shows_is_forgotten_after_a_day_and_what_is_shown_is_not() 
         let op = app.app.internal(Duration::from_secs(30));
         assert_eq!(images::reap(&op, &app.app.domain).await.unwrap(), 0, "not yet");
         let later = app.app.domain.clock.now_ms() + 25 * 3_600 * 1_000;
-        let tomorrow = Domain { clock: Clock::Manual(Arc::new(AtomicI64::new(later))), ..app.app.domain.clone() };
+        let clock = Clock::Manual(Arc::new(AtomicI64::new(later)));
+        let tomorrow = Domain { clock, ..app.app.domain.clone() };
         assert_eq!(images::reap(&op, &tomorrow).await.unwrap(), 2);
         assert_eq!(images::reap(&op, &tomorrow).await.unwrap(), 0);
         assert_eq!(app.count("SELECT count(*) FROM images").await, 1);

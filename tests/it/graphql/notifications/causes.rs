@@ -9,7 +9,8 @@ use crate::app::{Person, TestApp, with_app, with_roles};
 use crate::websocket::Socket;
 
 const LISTED: &str = "{ viewer { unreadNotificationCount
-    notifications(first: 50) { nodes { id kind actor { handle } post { id } comment { id } } pageInfo { hasNextPage } }
+    notifications(first: 50) {
+        nodes { id kind actor { handle } post { id } comment { id } } pageInfo { hasNextPage } }
     notificationGroups(first: 50) { nodes { kind notificationCount } } } }";
 
 async fn on_post(app: &TestApp, person: &Person, mutation: &str, post: &str) {

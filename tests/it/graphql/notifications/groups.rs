@@ -7,7 +7,8 @@ use crate::websocket::Socket;
 
 const GROUPS: &str =
     "query($first: Int!, $after: String) { viewer { unreadNotificationCount notificationGroups(first: $first, after: $after) {
-    edges { cursor node { kind actorCount notificationCount isUnread actors { handle } latest { id post { id } actor { handle } } } }
+    edges { cursor node { kind actorCount notificationCount isUnread actors { handle }
+            latest { id post { id } actor { handle } } } }
     pageInfo { hasNextPage endCursor } } } }";
 const LIKE: &str = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }";
 const COMMENT: &str = "mutation($id: ID!) { commentCreate(input: {postId: $id, text: \"so\"}) { userErrors { code } } }";

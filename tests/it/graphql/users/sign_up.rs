@@ -1,4 +1,4 @@
-//! People whose requests come twice, or too late, or for nothing.
+//! Sign-ups that come twice, and users who have just signed up.
 
 use serde_json::{Value, json};
 
@@ -7,8 +7,6 @@ use crate::app::with_app;
 const SIGN_UP: &str = "mutation($handle: String!, $email: String!, $password: String!) {
     signUp(input: {handle: $handle, email: $email, password: $password, displayName: \"D\"}) {
         accessToken viewer { user { id } } userErrors { code path } } }";
-const FOLLOW: &str = "mutation($id: ID!) { userFollow(input: {userId: $id}) { user { viewerIsFollowing } userErrors { code } } }";
-const UNFOLLOW: &str = "mutation($id: ID!) { userUnfollow(input: {userId: $id}) { user { viewerIsFollowing } userErrors { code } } }";
 
 fn account(handle: &str, email: &str, password: &str) -> Value {
     json!({ "handle": handle, "email": email, "password": password })
@@ -75,65 +73,6 @@ async fn whoever_has_just_signed_up_is_found_by_handle() {
                 .await;
             assert_eq!(found.text("/user/id"), answer.text("/signUp/viewer/user/id"));
         }
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_follow_that_changes_nothing_leaves_no_trace() {
-    with_app(async |app| {
-        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
-        app.ask(&ann, UNFOLLOW, json!({ "id": bob.id })).await;
-        let activity = "SELECT sum(activity_version)::bigint FROM users";
-        assert_eq!(
-            app.count(
-                "SELECT coalesce(sum(activity_version), 0)::bigint FROM users WHERE handle = 'ann'"
-            )
-            .await,
-            1
-        );
-        for _ in 0..3 {
-            assert_eq!(
-                app.ask(&ann, FOLLOW, json!({ "id": bob.id }))
-                    .await
-                    .at("/userFollow/user/viewerIsFollowing"),
-                true
-            );
-        }
-        assert_eq!(
-            app.count(
-                "SELECT coalesce(sum(activity_version), 0)::bigint FROM users WHERE handle = 'ann'"
-            )
-            .await,
-            2
-        );
-        assert_eq!(app.count("SELECT count(*) FROM outbox WHERE topic = 'edges'").await, 1);
-        app.ask(&ann, UNFOLLOW, json!({ "id": bob.id })).await;
-        assert_eq!(
-            app.ask(&ann, UNFOLLOW, json!({ "id": bob.id }))
-                .await
-                .at("/userUnfollow/user/viewerIsFollowing"),
-            false
-        );
-        assert_eq!(app.count("SELECT count(*) FROM outbox WHERE topic = 'edges'").await, 2);
-        let _ = activity;
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_post_about_no_product_is_told_all_its_faults() {
-    with_app(async |app| {
-        let ann = app.sign_up("ann").await;
-        let create = "mutation($title: String!) { productCreate(input: {title: $title, description: \"\", price: {amount: \"100\", currency: \"EUR\"}, stock: 1}) {
-            product { id } userErrors { code } } }";
-        let product = app.ask(&ann, create, json!({ "title": "a thing" })).await.text("/productCreate/product/id");
-        let bob = app.sign_up("bob").await;
-        let post = "mutation($text: String!, $product: ID) { postCreate(input: {text: $text, productId: $product}) { post { id } userErrors { code path } } }";
-        let answer = app.ask(&bob, post, json!({ "text": "look", "product": product })).await;
-        assert_eq!(answer.at("/postCreate/userErrors"), json!([]));
-        let none = app.ask(&bob, post, json!({ "text": "", "product": product })).await;
-        assert_eq!(none.at("/postCreate/userErrors").as_array().unwrap().len(), 1);
     })
     .await;
 }

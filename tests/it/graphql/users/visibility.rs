@@ -13,7 +13,8 @@ async fn doors(
     comment: &str,
 ) -> Value {
     let query = "query($handle: String!, $user: ID!, $post: ID!, $comment: ID!) {
-        user(handle: $handle) { handle posts(first: 5) { nodes { text } } followers(first: 5) { nodes { handle } } following(first: 5) { nodes { handle } } }
+        user(handle: $handle) { handle posts(first: 5) { nodes { text } }
+        followers(first: 5) { nodes { handle } } following(first: 5) { nodes { handle } } }
         byNode: node(id: $user) { id }
         post(id: $post) { text likeCount comments(first: 5) { nodes { text } } }
         nodes(ids: [$post, $comment]) { id }
