@@ -38,8 +38,8 @@ pub struct MixArguments {
     /// Seed of who does what when.
     #[arg(long, default_value_t = 1)]
     pub random_seed: u64,
-    /// plaza's admin addresses, for the count of SQL statements: both servers' of this clone when left
-    /// out.
+    /// plaza's admin addresses, for the count of SQL statements: both servers' of this clone when
+    /// left out.
     #[arg(long, value_delimiter = ',')]
     pub admin: Vec<String>,
     /// Where to write the figures, as JSON.

@@ -28,8 +28,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Connects to the primaries of the configuration. GraphQL is at `url`, or at the configuration's
-    /// `server.public_url`.
+    /// Connects to the primaries of the configuration. GraphQL is at `url`, or at the
+    /// configuration's `server.public_url`.
     ///
     /// # Errors
     /// A configuration that cannot be read, a primary that cannot be reached.

@@ -1,5 +1,6 @@
 //! What a case study is, and the one driver that runs all of them: it prepares the case, finds each
-//! series' rate, measures both sides in turns, has the case measure the rest, and makes the outcome.
+//! series' rate, measures both sides in turns, has the case measure the rest, and makes the
+//! outcome.
 
 use std::time::Duration;
 

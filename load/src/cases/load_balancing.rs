@@ -184,8 +184,8 @@ async fn sockets(
 }
 
 impl LoadBalancing<'_> {
-    /// The load throughout, the fault after a quarter of it, and not longer than the load unless the
-    /// fault is.
+    /// The load throughout, the fault after a quarter of it, and not longer than the load unless
+    /// the fault is.
     async fn load(&mut self, side: Side, turn: Turn, fault: Fault) -> anyhow::Result<Latencies> {
         let balanced = match side {
             Side::Before => &mut self.one_server,

@@ -29,16 +29,20 @@ impl Truth {
                OR c.like_count <> (SELECT count(*) FROM likes l WHERE l.post_id = p.id)
                OR c.comment_count <> (SELECT count(*) FROM comments m WHERE m.post_id = p.id)";
         const PROFILES: &str = "SELECT count(*) FROM users u JOIN user_counts c ON c.user_id = u.id
-            WHERE c.post_count <> (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted AND p.repost_of IS NULL)
+            WHERE c.post_count <> (SELECT count(*) FROM posts p 
+                WHERE p.author_id = u.id AND NOT p.deleted AND p.repost_of IS NULL)
                OR c.following_count <> (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active)";
         const FOLLOWERS: &str = "SELECT count(*) FROM follower_counts c
             WHERE c.follower_count <> (SELECT count(*) FROM followers f WHERE f.followee_id = c.user_id AND f.active)";
         // The sum over all edges of a number that belongs to the edge: both sides are alike,
         // whatever shards they are on, when their sums are.
         const SIDES: &str = "SELECT
-            (SELECT count(*) FROM follows WHERE active), (SELECT count(*) FROM followers WHERE active),
-            ((SELECT coalesce(sum(hashint8extended(follower_id, followee_id)::numeric), 0) FROM follows WHERE active)
-           - (SELECT coalesce(sum(hashint8extended(follower_id, followee_id)::numeric), 0) FROM followers WHERE active))::text";
+            (SELECT count(*) FROM follows WHERE active),
+            (SELECT count(*) FROM followers WHERE active),
+            ((SELECT coalesce(sum(hashint8extended(follower_id, followee_id)::numeric), 0)
+                FROM follows WHERE active)
+           - (SELECT coalesce(sum(hashint8extended(follower_id, followee_id)::numeric), 0)
+                FROM followers WHERE active))::text";
         let mut wrong = 0;
         let (mut difference, mut sums) = (0, 0_i128);
         for shard in &self.shards {

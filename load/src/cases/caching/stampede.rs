@@ -46,8 +46,8 @@ pub struct Stampede {
     pub failed: f64,
 }
 
-/// One post, asked for by all waiters at once, a part of them at each process, after its key is gone
-/// from Redis and from memory; so many times.
+/// One post, asked for by all waiters at once, a part of them at each process, after its key is
+/// gone from Redis and from memory; so many times.
 ///
 /// # Errors
 /// The servers'.

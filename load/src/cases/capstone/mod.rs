@@ -256,9 +256,11 @@ impl<'a> Case<'a> for Capstone<'a> {
         let figures = figures(self, results, rest);
         Ok(Report {
             setting: format!(
-                "{} people; the mix (60 % home, 30 % a person's posts, 10 % post) at {} requests/s, {} pairs of {} s in turns: one server, every read on the \
-                 primaries and nothing cached, against three servers behind nginx with replicas and caches, on the same four shards. Then {} live \
-                 connections, held {} minutes. Load, servers and databases share the machine.",
+                "{} people; the mix (60 % home, 30 % a person's posts, 10 % post) at {} requests/s, \
+                 {} pairs of {} s in turns: one server, every read on the primaries and nothing \
+                 cached, against three servers behind nginx with replicas and caches, on the same \
+                 four shards. Then {} live connections, held {} minutes. Load, servers and \
+                 databases share the machine.",
                 self.there,
                 sizes.rate,
                 sizes.rounds,

@@ -1,4 +1,5 @@
-//! The broker, the relay and the projector killed while views go on, and what the ledger says of it.
+//! The broker, the relay and the projector killed while views go on, and what the ledger says of
+//! it.
 
 use std::time::Duration;
 

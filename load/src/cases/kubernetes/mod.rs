@@ -161,9 +161,12 @@ impl<'a> Case<'a> for Kubernetes<'a> {
         let (before, after) = (&pair.before, &pair.after);
         Ok(Report {
             setting: format!(
-                "A wave from {:.0} to {:.0} requests/s in {} s, held for {} s, one in ten a post, through nginx. Real: kube-apiserver, controller-manager, \
-                 scheduler, metrics-server, Prometheus, and a plaza server for each pod. Simulated: nodes, network, kubelet, Prometheus' adapter. A pod asks for \
-                 {REQUESTS_M} thousandths of a core and may use {LIMITS_M}{}, a tenth of the manifest's, since ten share this machine.",
+                "A wave from {:.0} to {:.0} requests/s in {} s, held for {} s, one in ten a post, \
+                 through nginx. Real: kube-apiserver, controller-manager, scheduler, \
+                 metrics-server, Prometheus, and a plaza server for each pod. Simulated: nodes, \
+                 network, kubelet, Prometheus' adapter. A pod asks for {REQUESTS_M} thousandths of \
+                 a core and may use {LIMITS_M}{}, a tenth of the manifest's, since \
+                 ten share this machine.",
                 self.rates.calm,
                 self.rates.top,
                 shape.rise.as_secs(),

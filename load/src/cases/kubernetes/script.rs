@@ -293,8 +293,8 @@ impl Script {
         Ok(())
     }
 
-    /// Waits for three pods, warms their servers up, and finds the rates of the wave: the highest is
-    /// `wanted`, if it is given.
+    /// Waits for three pods, warms their servers up, and finds the rates of the wave: the highest
+    /// is `wanted`, if it is given.
     ///
     /// # Errors
     /// No three pods; servers that do not answer.

@@ -148,7 +148,8 @@ impl Shop {
         Served::start_role(role, launch).await
     }
 
-    /// A server with the saga inside the request, whose provider fails so many attempts of a thousand.
+    /// A server with the saga inside the request, whose provider fails so many attempts of a
+    /// thousand.
     ///
     /// # Errors
     /// As [`Served::start`].
