@@ -1,12 +1,12 @@
 //! What hostile bytes meet first, each as one function from bytes to nothing: for the fuzz targets
-//! in `fuzz/` and the bounded run in `tests/it/fuzz.rs`. They must return, soon, whatever they are
-//! given.
+//! here and the bounded run in `tests/it/fuzz.rs`. They must return, soon, whatever they are given.
 
-use crate::domain::live::HomeCursor;
-use crate::domain::operation::ConsistencyToken;
-use crate::graphql::{cost, document, guard, ids};
-use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::jobs::Job;
+use plaza::domain::live::HomeCursor;
+use plaza::domain::operation::ConsistencyToken;
+use plaza::graphql::{cost, document, guard, ids};
+use plaza::protocol::envelope::EventEnvelope;
+use plaza::protocol::jobs::Job;
+use plaza::telemetry::trace::TraceContext;
 
 /// A query's text, through everything that looks at it before it runs. Variables are the bytes
 /// after a NUL, in JSON; whatever passes is what the library's own parser would take too.
@@ -29,7 +29,7 @@ pub fn cursor(data: &[u8]) {
     let _ = ids::parse_any(text);
     let _ = HomeCursor::decode(text);
     let _ = ConsistencyToken::of_bytes(data, 4, 1, 1);
-    let _ = crate::telemetry::trace::TraceContext::parse(text);
+    let _ = TraceContext::parse(text);
 }
 
 /// What comes from a broker.
