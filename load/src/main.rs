@@ -9,6 +9,7 @@ mod buyers;
 mod cases;
 mod celebrity;
 mod client;
+mod compare;
 mod crowd;
 mod fan_out;
 mod faults;
@@ -84,6 +85,8 @@ enum Verb {
     /// Views of posts through the log: how many a second are acknowledged and applied, and for how
     /// much CPU.
     Views(views::ViewArguments),
+    /// The seeding's loader against `psql \copy`: the same follows into tables alike, in turns.
+    CompareCopy(compare::CompareArguments),
     /// A case study: before and after one mechanism, interleaved, against its targets; into
     /// docs/results/.
     Case(cases::CaseArguments),
@@ -118,6 +121,7 @@ async fn run(session: &Session, verb: Verb) -> anyhow::Result<bool> {
         Verb::Revocations(revocations) => revocations::run(session, &revocations).await,
         Verb::Faults(faults) => faults::run(session, &faults).await,
         Verb::Views(views) => views::run(session, &views).await,
+        Verb::CompareCopy(compare) => compare::run(session, &compare).await,
         Verb::Case(case) => cases::run(session, &case).await,
     }
 }

@@ -8,13 +8,13 @@
 mod budget;
 mod caching;
 mod capstone;
-mod case;
+pub mod case;
 mod kafka;
 mod kubernetes;
 mod load_balancing;
 mod nginx;
 pub mod open_loop;
-mod outcome;
+pub mod outcome;
 mod plot;
 mod progress;
 mod rabbitmq;
