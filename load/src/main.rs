@@ -125,3 +125,22 @@ async fn run(session: &Session, verb: Verb) -> anyhow::Result<bool> {
         Verb::Case(case) => cases::run(session, &case).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_help_of_every_verb_is_as_it_was() {
+        let mut command = Arguments::command().mut_args(|arg| arg.hide_env_values(true));
+        command.build();
+        let mut all = command.render_long_help().to_string();
+        for verb in command.get_subcommands_mut().filter(|verb| !verb.is_hide_set()) {
+            all.push_str(&format!("\n## {}\n\n", verb.get_name()));
+            all.push_str(&verb.render_long_help().to_string());
+        }
+        insta::assert_snapshot!("help", all);
+    }
+}

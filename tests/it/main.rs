@@ -25,6 +25,7 @@ mod layers;
 mod operate;
 mod pages;
 mod projections;
+mod snapshots;
 mod stores;
 mod template;
 mod wait;

@@ -24,3 +24,4 @@ mod specification;
 mod statement_budgets;
 mod users;
 mod viewer;
+mod whole_answers;
