@@ -38,6 +38,12 @@ impl World {
         self.without_repeats(&posts)
     }
 
+    /// Whose posts these people's homes hold: those they follow, and their own.
+    fn authors(&self, people: &[i64]) -> Vec<i64> {
+        let followed = self.follows.values().flatten();
+        followed.chain(people).copied().collect::<BTreeSet<i64>>().into_iter().collect()
+    }
+
     fn without_repeats(&self, posts: &[i64]) -> Vec<i64> {
         let subject = |post: &i64| *self.reposts.get(post).unwrap_or(post);
         let is_repeat = |place: usize, post: &i64| {
@@ -71,14 +77,7 @@ impl Truth {
                 world.follows.entry(row.get(0)).or_default().push(row.get(1));
             }
         }
-        let authors: Vec<i64> = world
-            .follows
-            .values()
-            .flatten()
-            .copied()
-            .collect::<BTreeSet<i64>>()
-            .into_iter()
-            .collect();
+        let authors = world.authors(people);
         for shard in &self.shards {
             let posts = "SELECT author_id, id, repost_of FROM posts WHERE NOT deleted AND author_id = ANY($1)";
             for row in shard.query(posts, &[&authors]).await? {
@@ -105,6 +104,13 @@ impl Truth {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ones_own_posts_are_asked_for_whoever_else_is_audited() {
+        let mut world = World::default();
+        world.follows.insert(1, vec![3]);
+        assert_eq!(world.authors(&[1, 2]), [1, 2, 3]);
+    }
 
     #[test]
     fn a_home_holds_each_post_once_within_forty() {
