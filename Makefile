@@ -109,7 +109,7 @@ seed-orders: ## confirmed orders by the people who are there, with a tenth as ma
 	$(PLAZA) seed --orders $(ORDERS) --products $$(($(ORDERS) / 10))
 
 compare-copy: install release ## the seeding's loader against psql \copy, in turns (ROWS=1000000)
-	target/release/plaza seed --compare-copy $(ROWS)
+	$(LOAD) compare-copy $(ROWS)
 
 doctor: ## check the configuration and everything plaza depends on
 	$(PLAZA) doctor

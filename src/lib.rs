@@ -14,7 +14,6 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod graphql;
-pub mod hostile;
 pub mod http;
 pub mod ids;
 pub mod jobs;

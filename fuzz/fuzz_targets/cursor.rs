@@ -1,3 +1,7 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| plaza::hostile::cursor(data));
+#[path = "../hostile.rs"]
+#[allow(dead_code)]
+mod hostile;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hostile::cursor(data));

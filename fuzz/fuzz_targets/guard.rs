@@ -1,3 +1,7 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| plaza::hostile::guard(data));
+#[path = "../hostile.rs"]
+#[allow(dead_code)]
+mod hostile;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hostile::guard(data));

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use rand::SeedableRng;
-use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
 
 use crate::client::{Client, raw_id};
 use crate::people::{LoggedIn, log_in};
+use crate::report::write_json;
+use crate::session::Session;
 use crate::truth::Truth;
 
 /// What to audit.
@@ -100,37 +100,23 @@ pub async fn compare(
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(
-    client: &Client,
-    truth: &Truth,
-    password: &str,
-    arguments: &AuditArguments,
-) -> anyhow::Result<Audited> {
+pub async fn run(session: &Session, arguments: &AuditArguments) -> anyhow::Result<bool> {
+    let (truth, mut out) = (&session.truth, std::io::stdout());
     if arguments.counters {
         truth.wait_until_sent().await?;
-        let wrong = usize::try_from(truth.wrong_counters().await?)?;
-        writeln!(
-            std::io::stdout(),
-            "counters that differ from their rows, edges whose sides differ: {wrong}"
-        )?;
-        return Ok(Audited { feeds: 0, wrong });
+        let wrong = truth.wrong_counters().await?;
+        writeln!(out, "counters that differ from their rows, edges whose sides differ: {wrong}")?;
+        return Ok(wrong == 0);
     }
-    let mut people = truth.people().await?;
-    if arguments.people > 0 {
-        people = people
-            .choose_multiple(&mut rand::rngs::StdRng::seed_from_u64(1), arguments.people)
-            .cloned()
-            .collect();
-    }
-    let people = log_in(client, &people, password).await?;
+    let people = match arguments.people {
+        0 => log_in(&session.client, &truth.people().await?, &session.password).await?,
+        count => session.logged_in(count, 1).await?,
+    };
     truth.wait_until_sent().await?;
-    let audited = compare(client, truth, &people).await?;
-    writeln!(std::io::stdout(), "home feeds audited: {}, wrong: {}", audited.feeds, audited.wrong)?;
+    let Audited { feeds, wrong } = compare(&session.client, truth, &people).await?;
+    writeln!(out, "home feeds audited: {feeds}, wrong: {wrong}")?;
     if let Some(file) = &arguments.json {
-        std::fs::write(
-            file,
-            serde_json::to_vec_pretty(&json!({ "feeds": audited.feeds, "wrong": audited.wrong }))?,
-        )?;
+        write_json(file, &json!({ "feeds": feeds, "wrong": wrong }))?;
     }
-    Ok(audited)
+    Ok(wrong == 0)
 }

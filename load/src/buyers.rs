@@ -1,7 +1,6 @@
 //! Many buyers at once of one scarce product: exactly the stock is sold.
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, raw_id};
 use crate::patience::again;
-use crate::people::{LoggedIn, Signer};
-use crate::truth::Truth;
+use crate::people::LoggedIn;
+use crate::session::Session;
 
 /// How many of what.
 #[derive(Debug, Args)]
@@ -88,15 +87,11 @@ impl Buyer<'_> {
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(
-    client: &Client,
-    truth: &Truth,
-    config: &Path,
-    arguments: &BuyersArguments,
-) -> anyhow::Result<bool> {
+pub async fn run(session: &Session, arguments: &BuyersArguments) -> anyhow::Result<bool> {
+    let Session { client, truth, .. } = session;
     let mut people = truth.people().await?;
     people.truncate(arguments.buyers + 1);
-    let people = Signer::new(config)?.log_in(&people)?;
+    let people = session.signer()?.log_in(&people)?;
     let (seller, buyers) = people.split_first().context("nobody is there: seed first")?;
     anyhow::ensure!(
         buyers.len() == arguments.buyers,

@@ -2,7 +2,7 @@
 //! take before, meanwhile, and after.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,8 @@ use crate::cases::open_loop::drive;
 use crate::client::{Client, raw_id};
 use crate::patience::again;
 use crate::people::{LoggedIn, Signer};
-use crate::report::OperationReport;
+use crate::report::{OperationReport, write_json};
+use crate::session::Session;
 use crate::truth::{Person, Truth};
 use crate::watching::{POST, posted};
 
@@ -73,16 +74,15 @@ async fn patiently(client: &Client, person: &LoggedIn, query: &str) -> anyhow::R
     again(5, || client.send(Some(&person.token), query, Value::Null), |_| Duration::ZERO).await
 }
 
+/// The ids of the posts in an answered home.
+fn home_ids(data: &Value) -> Vec<i64> {
+    let nodes = data.pointer("/viewer/home/nodes").and_then(Value::as_array);
+    let id = |node: &Value| raw_id(node.get("id")?.as_str()?);
+    nodes.into_iter().flatten().filter_map(id).collect()
+}
+
 async fn top_has(client: &Client, person: &LoggedIn, post: i64) -> anyhow::Result<bool> {
-    let data = patiently(client, person, TOP).await?;
-    let nodes = data
-        .pointer("/viewer/home/nodes")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    Ok(nodes
-        .iter()
-        .any(|node| node.get("id").and_then(Value::as_str).and_then(raw_id) == Some(post)))
+    Ok(home_ids(&patiently(client, person, TOP).await?).contains(&post))
 }
 
 /// Posts, and waits until the last follower's home has it.
@@ -115,7 +115,7 @@ async fn others(
     length: Duration,
     seed: u64,
 ) -> anyhow::Result<OperationReport> {
-    let mut latencies = drive(rate, length, seed, |number| {
+    let latencies = drive(rate, length, seed, |number| {
         let (client, people) = (client.clone(), people.clone());
         async move {
             let mut random = StdRng::seed_from_u64(number);
@@ -135,6 +135,76 @@ async fn others(
     latencies.measured(length.as_secs_f64())
 }
 
+/// Who takes part.
+struct Cast {
+    author: LoggedIn,
+    /// How many follow the author.
+    followers: usize,
+    /// Followers whose homes are read, in the order in which the fan-out reaches them.
+    homes: Vec<LoggedIn>,
+    /// Users who do not follow the author.
+    strangers: Arc<Vec<LoggedIn>>,
+}
+
+impl Cast {
+    async fn choose(truth: &Truth, signer: &Signer, homes: usize) -> anyhow::Result<Self> {
+        let (author, mut followers) = truth.most_followed().await?;
+        // The fan-out walks followers by id.
+        followers.sort_unstable();
+        let everybody = truth.people().await?;
+        let author = Person { id: author, handle: String::new() };
+        let author = signer.log_in(&[author])?.pop().context("nobody")?;
+        let follows = |person: &&Person| followers.binary_search(&person.id).is_ok();
+        let (fans, strangers): (Vec<&Person>, Vec<&Person>) = everybody.iter().partition(follows);
+        let wanted = if homes == 0 { fans.len() } else { homes.min(fans.len()) };
+        // Evenly over all of them, the last among them.
+        let chosen: Vec<Person> = (1..=wanted)
+            .filter_map(|number| fans.get(number * fans.len() / wanted - 1))
+            .map(|person| (*person).clone())
+            .collect();
+        let strangers: Vec<Person> = strangers
+            .into_iter()
+            .filter(|person| person.id != author.person.id)
+            .take(500)
+            .cloned()
+            .collect();
+        Ok(Self {
+            author,
+            followers: followers.len(),
+            homes: signer.log_in(&chosen)?,
+            strangers: Arc::new(signer.log_in(&strangers)?),
+        })
+    }
+
+    /// Posts, spread over a length of time, each until it is in the last home.
+    async fn post(
+        &self,
+        client: &Client,
+        posts: u32,
+        length: Duration,
+    ) -> anyhow::Result<Vec<(i64, f64)>> {
+        let last = self.homes.last().context("nobody follows anybody: seed first")?;
+        let (mut posted, gap) = (Vec::new(), length / posts.max(1));
+        for _ in 0..posts {
+            let next = tokio::time::Instant::now() + gap;
+            posted.push(one_post(client, &self.author, last).await?);
+            tokio::time::sleep_until(next).await;
+        }
+        Ok(posted)
+    }
+
+    /// How many of the posts are missing in homes, all homes together.
+    async fn missing(&self, client: &Client, posts: &[i64]) -> anyhow::Result<usize> {
+        let missing = stream::iter(&self.homes).map(|person| async move {
+            let query = "{ viewer { home(first: 50) { nodes { id } } } }";
+            let ids = home_ids(&patiently(client, person, query).await?);
+            anyhow::Ok(posts.iter().filter(|post| !ids.contains(post)).count())
+        });
+        let missing: Vec<usize> = missing.buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(missing.into_iter().sum())
+    }
+}
+
 /// Measures.
 ///
 /// # Errors
@@ -145,73 +215,24 @@ pub async fn measure(
     signer: &Signer,
     arguments: &CelebrityArguments,
 ) -> anyhow::Result<Celebrated> {
-    let (author, mut followers) = truth.most_followed().await?;
-    // The fan-out walks followers by id.
-    followers.sort_unstable();
-    let everybody = truth.people().await?;
-    let author = Person { id: author, handle: String::new() };
-    let author = signer.log_in(&[author])?.pop().context("nobody")?;
-    let follows = |person: &&Person| followers.binary_search(&person.id).is_ok();
-    let (fans, strangers): (Vec<&Person>, Vec<&Person>) = everybody.iter().partition(follows);
-    let wanted = if arguments.homes == 0 { fans.len() } else { arguments.homes.min(fans.len()) };
-    // Evenly over all of them, the last among them.
-    let chosen: Vec<Person> = (1..=wanted)
-        .filter_map(|number| fans.get(number * fans.len() / wanted - 1))
-        .map(|person| (*person).clone())
-        .collect();
-    let homes = signer.log_in(&chosen)?;
-    let last = homes.last().context("nobody follows anybody: seed first")?;
-    let strangers: Vec<Person> = strangers
-        .into_iter()
-        .filter(|person| person.id != author.person.id)
-        .take(500)
-        .cloned()
-        .collect();
-    let strangers = Arc::new(signer.log_in(&strangers)?);
+    let cast = Cast::choose(truth, signer, arguments.homes).await?;
     // A home that somebody reads exists, and is pushed to.
-    let made =
-        stream::iter(&homes).map(|person| patiently(client, person, TOP)).buffer_unordered(AT_ONCE);
-    made.try_collect::<Vec<_>>().await?;
+    let made = stream::iter(&cast.homes).map(|person| patiently(client, person, TOP));
+    made.buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await?;
     let length = Duration::from_secs(arguments.seconds);
-    others(client, &strangers, arguments.rate, length / 4, 1).await?;
-    let before = others(client, &strangers, arguments.rate, length, 2).await?;
-    let posting = async {
-        let mut posts = Vec::new();
-        let gap = length / arguments.posts.max(1);
-        for _ in 0..arguments.posts {
-            let next = tokio::time::Instant::now() + gap;
-            posts.push(one_post(client, &author, last).await?);
-            tokio::time::sleep_until(next).await;
-        }
-        anyhow::Ok(posts)
-    };
+    let load = |length, seed| others(client, &cast.strangers, arguments.rate, length, seed);
+    load(length / 4, 1).await?;
+    let before = load(length, 2).await?;
     let (meanwhile, posts) =
-        tokio::join!(others(client, &strangers, arguments.rate, length, 3), posting);
+        tokio::join!(load(length, 3), cast.post(client, arguments.posts, length));
     let (meanwhile, posts) = (meanwhile?, posts?);
-    let after = others(client, &strangers, arguments.rate, length, 4).await?;
-    let wanted: Vec<i64> = posts.iter().map(|(post, _)| *post).collect();
-    let wanted = &wanted;
-    let lacking = stream::iter(&homes)
-        .map(|person| async move {
-            let data = patiently(client, person, "{ viewer { home(first: 50) { nodes { id } } } }")
-                .await?;
-            let nodes = data
-                .pointer("/viewer/home/nodes")
-                .and_then(Value::as_array)
-                .map(Vec::as_slice)
-                .unwrap_or_default();
-            let ids: Vec<i64> =
-                nodes.iter().filter_map(|node| raw_id(node.get("id")?.as_str()?)).collect();
-            anyhow::Ok(wanted.iter().filter(|post| !ids.contains(post)).count())
-        })
-        .buffer_unordered(AT_ONCE)
-        .try_collect::<Vec<usize>>()
-        .await?;
+    let after = load(length, 4).await?;
+    let (posts, last_home_s): (Vec<i64>, Vec<f64>) = posts.into_iter().unzip();
     Ok(Celebrated {
-        followers: followers.len(),
-        homes: homes.len(),
-        last_home_s: posts.iter().map(|(_, seconds)| *seconds).collect(),
-        missing: lacking.into_iter().sum(),
+        followers: cast.followers,
+        homes: cast.homes.len(),
+        last_home_s,
+        missing: cast.missing(client, &posts).await?,
         others: [before, meanwhile, after],
     })
 }
@@ -220,13 +241,8 @@ pub async fn measure(
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(
-    client: &Client,
-    truth: &Truth,
-    config: &Path,
-    arguments: &CelebrityArguments,
-) -> anyhow::Result<bool> {
-    let found = measure(client, truth, &Signer::new(config)?, arguments).await?;
+pub async fn run(session: &Session, arguments: &CelebrityArguments) -> anyhow::Result<bool> {
+    let found = measure(&session.client, &session.truth, &session.signer()?, arguments).await?;
     let mut out = std::io::stdout();
     writeln!(
         out,
@@ -243,9 +259,6 @@ pub async fn run(
             report.requests, report.failed, report.p50_ms, report.p95_ms, report.p99_ms
         )?;
     }
-    if let Some(folder) = arguments.json.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(&arguments.json, serde_json::to_vec_pretty(&found)?)?;
+    write_json(&arguments.json, &found)?;
     Ok(found.missing == 0)
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::audit::whole_home;
 use crate::client::{Client, raw_id};
 use crate::people::{LoggedIn, log_in};
-use crate::truth::Truth;
+use crate::session::Session;
 
 const TOP: &str = "{ viewer { home(first: 5) { nodes { id } } } }";
 const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code message } } }";
@@ -32,7 +32,8 @@ async fn top_has(client: &Client, person: &LoggedIn, post: i64) -> anyhow::Resul
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(client: &Client, truth: &Truth, password: &str) -> anyhow::Result<bool> {
+pub async fn run(session: &Session) -> anyhow::Result<bool> {
+    let Session { client, truth, password, .. } = session;
     let (author, followers) = truth.most_followed().await?;
     let everybody = log_in(client, &truth.people().await?, password).await?;
     let author = everybody

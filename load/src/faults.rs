@@ -21,7 +21,8 @@ use tokio::sync::Mutex;
 
 use crate::audit;
 use crate::client::{Client, raw_id};
-use crate::people::{LoggedIn, log_in};
+use crate::people::LoggedIn;
+use crate::session::Session;
 use crate::truth::Truth;
 
 /// Whom to kill, and how busy it is meanwhile.
@@ -49,6 +50,8 @@ pub struct FaultArguments {
 }
 
 const POST: &str = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code message } } }";
+/// Pieces of the product.
+const STOCK: i64 = 100_000;
 const LIKE: &str = "mutation($post: ID!) { postLike(input: {postId: $post}) { post { id } userErrors { code message } } }";
 const OFFER: &str = "mutation { productCreate(input: {title: \"Plenty\", description: \"\", price: {amount: \"500\", currency: \"EUR\"},
   stock: 100000}) { product { id } userErrors { code message } } }";
@@ -190,112 +193,136 @@ pub fn kill(run_dir: &Path, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The verb.
-///
-/// # Errors
-/// The servers'; a client that was not answered for 90 s.
-pub async fn run(
-    client: &Client,
-    truth: &Truth,
-    run_dir: &Path,
-    password: &str,
-    arguments: &FaultArguments,
-) -> anyhow::Result<bool> {
-    let mut out = std::io::stdout();
-    let chosen: Vec<_> = truth
-        .people()
-        .await?
-        .choose_multiple(&mut StdRng::seed_from_u64(7), arguments.people)
-        .cloned()
-        .collect();
-    let mut people = log_in(client, &chosen, password).await?;
-    // Nobody buys from themselves: the seller does nothing else.
+/// Logs users in, and has the last of them offer the product that the others buy: nobody buys from
+/// themselves.
+async fn shared(session: &Session, people: usize) -> anyhow::Result<Shared> {
+    let mut people = session.logged_in(people, 7).await?;
     let seller = people.pop().context("nobody is there: seed first")?;
+    let client = session.client.clone();
     let data = client.send(Some(&seller.token), OFFER, json!({})).await?;
-    let product = data
-        .pointer("/productCreate/product/id")
-        .and_then(Value::as_str)
-        .context("no product")?
-        .to_owned();
-    let product_id = raw_id(&product).context("not an id")?;
-    let shared = Arc::new(Shared {
-        client: client.clone(),
+    let product = data.pointer("/productCreate/product/id").and_then(Value::as_str);
+    let product = product.context("no product")?.to_owned();
+    Ok(Shared {
+        client,
         people,
         product,
         counts: Counts::default(),
         acknowledged: Mutex::default(),
         stop: AtomicBool::new(false),
-    });
+    })
+}
+
+/// Kills one process and starts it again.
+async fn kill_and_start(
+    session: &Session,
+    shared: &Shared,
+    arguments: &FaultArguments,
+    name: &str,
+) -> anyhow::Result<()> {
+    let before = shared.counts.repeated.load(Ordering::Relaxed);
+    kill(&session.run_dir, name)?;
+    tokio::time::sleep(Duration::from_secs(arguments.dead)).await;
+    let started = Instant::now();
+    up(name).await?;
+    let back = started.elapsed();
+    tokio::time::sleep(Duration::from_secs(arguments.calm)).await;
+    let repeated = shared.counts.repeated.load(Ordering::Relaxed) - before;
+    writeln!(
+        std::io::stdout(),
+        "killed {name:<20} back {:>6} ms after `up`; requests that had to be repeated: {repeated}",
+        back.as_millis()
+    )?;
+    Ok(())
+}
+
+/// What is not as it must be, after the clients have stopped.
+#[derive(Debug)]
+struct Damage {
+    lost: usize,
+    doubled: usize,
+    wrong_feeds: usize,
+    wrong_counters: i64,
+    open_orders: usize,
+    confirmed: usize,
+    stock: i64,
+}
+
+impl Damage {
+    async fn find(session: &Session, shared: &Shared) -> anyhow::Result<Self> {
+        let truth = &session.truth;
+        let product = raw_id(&shared.product).context("not an id")?;
+        let acknowledged = shared.acknowledged.lock().await;
+        truth.wait_until_sent().await?;
+        let open_orders = wait_for_orders(truth, product).await?;
+        let feeds = audit::compare(&session.client, truth, &shared.people).await?;
+        let stored = truth.texts("faults-%").await?;
+        let mut twice = 0;
+        for (text, rows) in stored.iter().filter(|(_, rows)| **rows > 1) {
+            twice += 1;
+            writeln!(std::io::stdout(), "there {rows} times: {text}")?;
+        }
+        let orders = truth.orders_of(product).await?;
+        let lost_posts = acknowledged.posts.values().filter(|text| !stored.contains_key(*text));
+        let lost_orders = acknowledged.orders.keys().filter(|id| !orders.contains_key(id));
+        let unknown = orders.keys().filter(|id| !acknowledged.orders.contains_key(id));
+        let stock = "SELECT coalesce(sum(stock), 0)::bigint FROM products WHERE id = $1";
+        Ok(Self {
+            lost: lost_posts.count() + lost_orders.count(),
+            doubled: twice + unknown.count(),
+            wrong_feeds: feeds.wrong,
+            wrong_counters: truth.wrong_counters().await?,
+            open_orders,
+            confirmed: orders.values().filter(|status| *status == "CONFIRMED").count(),
+            stock: truth.sum(stock, product).await?,
+        })
+    }
+
+    fn is_none(&self) -> anyhow::Result<bool> {
+        let wrong = self.lost + self.doubled + self.wrong_feeds + self.open_orders;
+        let stock_right = i64::try_from(self.confirmed)? + self.stock == STOCK;
+        Ok(wrong == 0 && self.wrong_counters == 0 && stock_right)
+    }
+}
+
+/// The verb.
+///
+/// # Errors
+/// The servers'; a client that was not answered for 90 s.
+pub async fn run(session: &Session, arguments: &FaultArguments) -> anyhow::Result<bool> {
+    let shared = Arc::new(shared(session, arguments.people).await?);
     let mut clients = tokio::task::JoinSet::new();
     for number in 0..arguments.clients {
         clients.spawn(act(Arc::clone(&shared), number));
     }
     tokio::time::sleep(Duration::from_secs(arguments.calm)).await;
     for name in &arguments.kill {
-        let before = shared.counts.repeated.load(Ordering::Relaxed);
-        kill(run_dir, name)?;
-        tokio::time::sleep(Duration::from_secs(arguments.dead)).await;
-        let started = Instant::now();
-        up(name).await?;
-        let back = started.elapsed();
-        tokio::time::sleep(Duration::from_secs(arguments.calm)).await;
-        let repeated = shared.counts.repeated.load(Ordering::Relaxed) - before;
-        writeln!(
-            out,
-            "killed {name:<20} back {:>6} ms after `up`; requests that had to be repeated: {repeated}",
-            back.as_millis()
-        )?;
+        kill_and_start(session, &shared, arguments, name).await?;
     }
     shared.stop.store(true, Ordering::Relaxed);
     while let Some(ended) = clients.join_next().await {
         ended??;
     }
+    let (posts, orders) = {
+        let acknowledged = shared.acknowledged.lock().await;
+        (acknowledged.posts.len(), acknowledged.orders.len())
+    };
     let requests = shared.counts.requests.load(Ordering::Relaxed);
-    let acknowledged = shared.acknowledged.lock().await;
+    let mut out = std::io::stdout();
+    writeln!(out, "requests {requests}, posts {posts}, orders {orders}")?;
+    let damage = Damage::find(session, &shared).await?;
     writeln!(
         out,
-        "requests {requests}, posts {}, orders {}",
-        acknowledged.posts.len(),
-        acknowledged.orders.len()
+        "lost {}, doubled {}, wrong feeds {} of {}, wrong counters {}, orders not ended {}, sold {}, stock {}",
+        damage.lost,
+        damage.doubled,
+        damage.wrong_feeds,
+        shared.people.len(),
+        damage.wrong_counters,
+        damage.open_orders,
+        damage.confirmed,
+        damage.stock
     )?;
-    truth.wait_until_sent().await?;
-    let open = wait_for_orders(truth, product_id).await?;
-    let audited = audit::compare(client, truth, &shared.people).await?;
-    let mut lost = 0;
-    let mut doubled = 0;
-    for (text, rows) in truth.texts("faults-%").await? {
-        if rows > 1 {
-            doubled += 1;
-            writeln!(out, "there {rows} times: {text}")?;
-        }
-    }
-    let stored = truth.texts("faults-%").await?;
-    for text in acknowledged.posts.values() {
-        lost += usize::from(!stored.contains_key(text));
-    }
-    let orders = truth.orders_of(product_id).await?;
-    lost += acknowledged.orders.keys().filter(|id| !orders.contains_key(id)).count();
-    let unknown_orders = orders.keys().filter(|id| !acknowledged.orders.contains_key(id)).count();
-    let confirmed = orders.values().filter(|status| *status == "CONFIRMED").count();
-    let stock = truth
-        .sum("SELECT coalesce(sum(stock), 0)::bigint FROM products WHERE id = $1", product_id)
-        .await?;
-    let drift = truth.wrong_counters().await?;
-    writeln!(
-        out,
-        "lost {lost}, doubled {}, wrong feeds {} of {}, wrong counters {drift}, orders not ended {open}, sold {confirmed}, stock {stock}",
-        doubled + unknown_orders,
-        audited.wrong,
-        audited.feeds
-    )?;
-    let stock_right = i64::try_from(confirmed)? + stock == 100_000;
-    Ok(lost == 0
-        && doubled == 0
-        && unknown_orders == 0
-        && audited.wrong == 0
-        && drift == 0
-        && open == 0
-        && stock_right)
+    damage.is_none()
 }
 
 /// Waits until every order of the product has ended; how many have not after two minutes.

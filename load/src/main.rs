@@ -9,6 +9,7 @@ mod buyers;
 mod cases;
 mod celebrity;
 mod client;
+mod compare;
 mod crowd;
 mod fan_out;
 mod faults;
@@ -20,7 +21,9 @@ mod processes;
 mod report;
 mod resume;
 mod revocations;
+mod session;
 mod sockets;
+mod table;
 mod truth;
 mod views;
 mod watching;
@@ -28,6 +31,8 @@ mod watching;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+
+use session::Session;
 
 /// Loads plaza and audits it.
 #[derive(Debug, Parser)]
@@ -80,6 +85,8 @@ enum Verb {
     /// Views of posts through the log: how many a second are acknowledged and applied, and for how
     /// much CPU.
     Views(views::ViewArguments),
+    /// The seeding's loader against `psql \copy`: the same follows into tables alike, in turns.
+    CompareCopy(compare::CompareArguments),
     /// A case study: before and after one mechanism, interleaved, against its targets; into
     /// docs/results/.
     Case(cases::CaseArguments),
@@ -87,56 +94,53 @@ enum Verb {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
-    if let Verb::SocketsPart(part) = &arguments.verb {
-        return crowd::part::run(&arguments.config, part).await;
+    let Arguments { url, config, run_dir, password, verb } = Arguments::parse();
+    if let Verb::SocketsPart(part) = &verb {
+        return crowd::part::run(&config, part).await;
     }
-    let found = ports::find(&arguments.config)?;
-    let client = client::Client::new(arguments.url.as_deref().unwrap_or(&found))?;
-    let truth = truth::Truth::connect(&arguments.config).await?;
-    let correct = match arguments.verb {
-        Verb::Run(mix) => {
-            mix::run(&client, &truth, &arguments.run_dir, &arguments.password, &mix).await?
-        }
-        Verb::Audit(audit) => {
-            audit::run(&client, &truth, &arguments.password, &audit).await?.wrong == 0
-        }
-        Verb::FanOut => fan_out::run(&client, &truth, &arguments.password).await?,
-        Verb::Celebrity(celebrity) => {
-            celebrity::run(&client, &truth, &arguments.config, &celebrity).await?
-        }
-        Verb::SocketsMany(crowd) => crowd::run(&truth, &arguments.config, &crowd).await?,
-        Verb::SocketsPart(_) => true,
-        Verb::Buyers(buyers) => buyers::run(&client, &truth, &arguments.config, &buyers).await?,
-        Verb::Sockets(sockets) => {
-            sockets::run(&client, &truth, &arguments.run_dir, &arguments.password, &sockets).await?
-        }
-        Verb::Resume(resume) => {
-            resume::run(&client, &truth, &arguments.run_dir, &arguments.password, &resume).await?
-        }
-        Verb::Revocations(revocations) => {
-            revocations::run(&truth, &arguments.password, &revocations).await?
-        }
-        Verb::Faults(faults) => {
-            faults::run(&client, &truth, &arguments.run_dir, &arguments.password, &faults).await?
-        }
-        Verb::Views(views) => {
-            views::run(&truth, &arguments.config, &arguments.run_dir, &views).await?
-        }
-        Verb::Case(case) => {
-            cases::run(
-                &client,
-                &truth,
-                &arguments.config,
-                &arguments.run_dir,
-                &arguments.password,
-                &case,
-            )
-            .await?
-        }
-    };
-    if !correct {
-        anyhow::bail!("what was found is not what must be: see above");
-    }
+    let session = Session::open(url.as_deref(), config, run_dir, password).await?;
+    anyhow::ensure!(run(&session, verb).await?, "what was found is not what must be: see above");
     Ok(())
+}
+
+/// Whether everything was as it must be.
+async fn run(session: &Session, verb: Verb) -> anyhow::Result<bool> {
+    match verb {
+        Verb::Run(mix) => mix::run(session, &mix).await,
+        Verb::Audit(audit) => audit::run(session, &audit).await,
+        Verb::FanOut => fan_out::run(session).await,
+        Verb::Celebrity(celebrity) => celebrity::run(session, &celebrity).await,
+        Verb::Buyers(buyers) => buyers::run(session, &buyers).await,
+        Verb::Sockets(sockets) => sockets::run(session, &sockets).await,
+        Verb::SocketsMany(crowd) => crowd::run(session, &crowd).await,
+        Verb::SocketsPart(part) => {
+            crowd::part::run(&session.config, &part).await?;
+            Ok(true)
+        }
+        Verb::Resume(resume) => resume::run(session, &resume).await,
+        Verb::Revocations(revocations) => revocations::run(session, &revocations).await,
+        Verb::Faults(faults) => faults::run(session, &faults).await,
+        Verb::Views(views) => views::run(session, &views).await,
+        Verb::CompareCopy(compare) => compare::run(session, &compare).await,
+        Verb::Case(case) => cases::run(session, &case).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_help_of_every_verb_is_as_it_was() {
+        let mut command = Arguments::command().mut_args(|arg| arg.hide_env_values(true));
+        command.build();
+        let mut all = command.render_long_help().to_string();
+        for verb in command.get_subcommands_mut().filter(|verb| !verb.is_hide_set()) {
+            all.push_str(&format!("\n## {}\n\n", verb.get_name()));
+            all.push_str(&verb.render_long_help().to_string());
+        }
+        insta::assert_snapshot!("help", all);
+    }
 }

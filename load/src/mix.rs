@@ -2,7 +2,8 @@
 //! mentions).
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +17,11 @@ use tokio::time::Instant;
 
 use crate::audit;
 use crate::client::Client;
-use crate::people::{LoggedIn, log_in};
+use crate::people::LoggedIn;
 use crate::ports::at;
 use crate::processes::{between, cpu_seconds};
-use crate::report::{Latencies, Report, float};
-use crate::truth::Truth;
+use crate::report::{Latencies, Report, float, write_json};
+use crate::session::Session;
 
 /// How hard, how long.
 #[derive(Debug, Args)]
@@ -37,8 +38,8 @@ pub struct MixArguments {
     /// Seed of who does what when.
     #[arg(long, default_value_t = 1)]
     pub random_seed: u64,
-    /// plaza's admin addresses, for the count of SQL statements: both servers' of this clone when left
-    /// out.
+    /// plaza's admin addresses, for the count of SQL statements: both servers' of this clone when
+    /// left out.
     #[arg(long, value_delimiter = ',')]
     pub admin: Vec<String>,
     /// Where to write the figures, as JSON.
@@ -110,6 +111,22 @@ async fn one(
     Ok(())
 }
 
+/// One request's operation and what it asks for.
+fn draw(random: &mut StdRng, people: &[LoggedIn]) -> (Operation, String) {
+    match random.random_range(0..10) {
+        0..6 => (Operation::Home, String::new()),
+        6..9 => {
+            let other = people.choose(random);
+            let handle = other.map(|other| other.person.handle.clone());
+            (Operation::UserPosts, handle.unwrap_or_default())
+        }
+        _ => (Operation::Post, post_text(random, people)),
+    }
+}
+
+/// What became of one request.
+type Outcome = (Operation, Duration, Option<String>);
+
 /// Sends at the rate for so long; latencies by operation.
 pub async fn drive(
     client: &Client,
@@ -119,47 +136,14 @@ pub async fn drive(
     seed: u64,
 ) -> BTreeMap<&'static str, Latencies> {
     let mut random = StdRng::seed_from_u64(seed);
-    let (results, mut done) = mpsc::channel::<(Operation, Duration, Option<String>)>(4_096);
-    let collected = async {
-        let mut latencies: BTreeMap<&'static str, Latencies> = BTreeMap::new();
-        let mut shown = 0;
-        while let Some((operation, taken, failure)) = done.recv().await {
-            let entry = latencies.entry(operation.name()).or_default();
-            match failure {
-                None => entry.taken.push(taken),
-                Some(failure) => {
-                    entry.failed += 1;
-                    shown += 1;
-                    if shown <= 5 {
-                        let _ = std::io::Write::write_fmt(
-                            &mut std::io::stderr(),
-                            format_args!("{}: {failure}\n", operation.name()),
-                        );
-                    }
-                }
-            }
-        }
-        latencies
-    };
+    let (results, done) = mpsc::channel::<Outcome>(4_096);
     let sent = async move {
         let start = Instant::now();
         let mut due = start;
         while due < start + length {
             due += Duration::from_secs_f64(-random.random::<f64>().max(1e-12).ln() / rate);
-            let operation = match random.random_range(0..10) {
-                0..6 => Operation::Home,
-                6..9 => Operation::UserPosts,
-                _ => Operation::Post,
-            };
+            let (operation, argument) = draw(&mut random, people);
             let Some(person) = people.choose(&mut random).cloned() else { return };
-            let argument = match operation {
-                Operation::Home => String::new(),
-                Operation::UserPosts => people
-                    .choose(&mut random)
-                    .map(|other| other.person.handle.clone())
-                    .unwrap_or_default(),
-                Operation::Post => post_text(&mut random, people),
-            };
             tokio::time::sleep_until(due).await;
             let (client, results) = (client.clone(), results.clone());
             #[expect(
@@ -167,15 +151,38 @@ pub async fn drive(
                 reason = "open loop: nobody waits for a request before sending the next"
             )]
             tokio::spawn(async move {
-                let failure = one(&client, &person, operation, argument)
-                    .await
-                    .err()
-                    .map(|error| error.to_string());
+                let outcome = one(&client, &person, operation, argument).await;
+                let failure = outcome.err().map(|error| error.to_string());
                 let _ = results.send((operation, due.elapsed(), failure)).await;
             });
         }
     };
-    tokio::join!(sent, collected).1
+    tokio::join!(sent, collect(done)).1
+}
+
+async fn collect(mut done: mpsc::Receiver<Outcome>) -> BTreeMap<&'static str, Latencies> {
+    let mut latencies: BTreeMap<&'static str, Latencies> = BTreeMap::new();
+    let mut shown = 0;
+    while let Some((operation, taken, failure)) = done.recv().await {
+        let entry = latencies.entry(operation.name()).or_default();
+        let Some(failure) = failure else {
+            entry.record(taken);
+            continue;
+        };
+        entry.failed += 1;
+        shown += 1;
+        if shown <= 5 {
+            let _ = writeln!(std::io::stderr(), "{}: {failure}", operation.name());
+        }
+    }
+    latencies
+}
+
+/// All operations together.
+pub fn together<'a>(latencies: impl IntoIterator<Item = &'a Latencies>) -> Latencies {
+    let mut all = Latencies::default();
+    latencies.into_iter().for_each(|one| all.add(one));
+    all
 }
 
 /// SQL statements that the servers have sent so far.
@@ -195,79 +202,54 @@ async fn statements(admin: &[String]) -> Option<f64> {
 ///
 /// # Errors
 /// The servers'; a request that fails is counted, not an error.
-pub async fn run(
-    client: &Client,
-    truth: &Truth,
-    run_dir: &Path,
-    password: &str,
+pub async fn run(session: &Session, arguments: &MixArguments) -> anyhow::Result<bool> {
+    let (client, seed) = (&session.client, arguments.random_seed);
+    let people = Arc::new(session.logged_in(arguments.people, seed).await?);
+    let length = Duration::from_secs(arguments.seconds);
+    drive(client, &people, arguments.rate, length / 4, seed + 1).await;
+    let mut report = measure(session, arguments, &people).await?;
+    if !arguments.no_audit {
+        session.truth.wait_until_sent().await?;
+        let audited = audit::compare(client, &session.truth, &people).await?;
+        (report.feeds_audited, report.feeds_wrong) = (audited.feeds, audited.wrong);
+    }
+    report.print()?;
+    write_json(&arguments.json, &report)?;
+    Ok(report.feeds_wrong == 0)
+}
+
+/// The mix at the rate that is asked for, with what it costs.
+async fn measure(
+    session: &Session,
     arguments: &MixArguments,
-) -> anyhow::Result<bool> {
-    let everybody = truth.people().await?;
-    let chosen: Vec<_> = everybody
-        .choose_multiple(&mut StdRng::seed_from_u64(arguments.random_seed), arguments.people)
-        .cloned()
-        .collect();
-    let people = Arc::new(log_in(client, &chosen, password).await?);
-    drive(
-        client,
-        &people,
-        arguments.rate,
-        Duration::from_secs(arguments.seconds) / 4,
-        arguments.random_seed + 1,
-    )
-    .await;
+    people: &Arc<Vec<LoggedIn>>,
+) -> anyhow::Result<Report> {
+    let MixArguments { rate, random_seed, .. } = *arguments;
     let admin = if arguments.admin.is_empty() {
         [4_201, 4_202].map(|port| format!("127.0.0.1:{}", at(port))).to_vec()
     } else {
         arguments.admin.clone()
     };
-    let (cpu_before, sql_before) = (cpu_seconds(run_dir), statements(&admin).await);
-    let started = Instant::now();
-    let mut latencies = drive(
-        client,
-        &people,
-        arguments.rate,
-        Duration::from_secs(arguments.seconds),
-        arguments.random_seed,
-    )
-    .await;
+    let (cpu_before, sql_before) = (cpu_seconds(&session.run_dir), statements(&admin).await);
+    let (started, length) = (Instant::now(), Duration::from_secs(arguments.seconds));
+    let mut latencies = drive(&session.client, people, rate, length, random_seed).await;
     let seconds = started.elapsed().as_secs_f64();
-    let (cpu, sql_after) = (between(&cpu_before, &cpu_seconds(run_dir)), statements(&admin).await);
-    let mut all = Latencies::default();
-    for latencies in latencies.values() {
-        all.taken.extend(&latencies.taken);
-        all.failed += latencies.failed;
-    }
+    let cpu = between(&cpu_before, &cpu_seconds(&session.run_dir));
+    let sql = sql_before.zip(statements(&admin).await).map(|(before, after)| after - before);
+    let all = together(latencies.values());
+    let requests = float(all.requests()).max(1.0);
     latencies.insert("all", all);
-    let operations: BTreeMap<String, _> = latencies
-        .iter_mut()
-        .map(|(name, latencies)| ((*name).to_owned(), latencies.report(seconds)))
-        .collect();
-    let requests = operations.get("all").map_or(1.0, |all| float(all.requests)).max(1.0);
-    let audited = if arguments.no_audit {
-        audit::Audited { feeds: 0, wrong: 0 }
-    } else {
-        truth.wait_until_sent().await?;
-        audit::compare(client, truth, &people).await?
-    };
-    let report = Report {
-        rate: arguments.rate,
+    let of_operation =
+        |(name, latencies): (&&str, &Latencies)| ((*name).to_owned(), latencies.report(seconds));
+    let of_group =
+        |(group, seconds): (&&str, &f64)| ((*group).to_owned(), seconds * 1_000.0 / requests);
+    Ok(Report {
+        rate,
         seconds,
-        operations,
-        cpu_ms_per_request: cpu
-            .iter()
-            .map(|(group, seconds)| ((*group).to_owned(), seconds * 1_000.0 / requests))
-            .collect(),
-        statements_per_request: sql_before
-            .zip(sql_after)
-            .map(|(before, after)| (after - before) / requests),
-        feeds_audited: audited.feeds,
-        feeds_wrong: audited.wrong,
-    };
-    report.print()?;
-    if let Some(folder) = arguments.json.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(&arguments.json, serde_json::to_vec_pretty(&report)?)?;
-    Ok(audited.wrong == 0)
+        operations: latencies.iter().map(of_operation).collect(),
+        cpu_ms_per_request: cpu.iter().map(of_group).collect(),
+        statements_per_request: sql.map(|statements| statements / requests),
+        feeds_audited: 0,
+        feeds_wrong: 0,
+    })
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use serde_json::json;
 use crate::client::Client;
 use crate::faults;
 use crate::people::LoggedIn;
-use crate::truth::Truth;
+use crate::session::Session;
 use crate::watching::{POST, Watched, author_and_followers, posted};
 
 const WATCH: &str =
@@ -185,13 +184,8 @@ impl Watchers {
 ///
 /// # Errors
 /// The servers'; a post that is never answered.
-pub async fn run(
-    client: &Client,
-    truth: &Truth,
-    run_dir: &Path,
-    password: &str,
-    arguments: &ResumeArguments,
-) -> anyhow::Result<bool> {
+pub async fn run(session: &Session, arguments: &ResumeArguments) -> anyhow::Result<bool> {
+    let Session { client, truth, run_dir, password, .. } = session;
     let (author, people) = author_and_followers(client, truth, password).await?;
     let author = &author;
     let watchers = Watchers::begin(client.url(), &people, arguments.clients).await?;

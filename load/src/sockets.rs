@@ -14,7 +14,8 @@ use tokio::sync::mpsc;
 
 use crate::client::Client;
 use crate::ports::at;
-use crate::truth::Truth;
+use crate::report::Latencies;
+use crate::session::Session;
 use crate::watching::{POST, Watched, author_and_followers, posted};
 
 const WATCH: &str = "subscription { homeUpdated { cursor node { id text author { handle } } } }";
@@ -61,6 +62,9 @@ fn resident(run_dir: &Path, arguments: &SocketArguments) -> anyhow::Result<u64> 
     Ok(kib.context("no VmRSS")?.trim().parse::<u64>()? * 1_024)
 }
 
+/// When each post arrived at a socket.
+type Arrivals = mpsc::Receiver<(i64, Instant)>;
+
 /// Subscribes, and hands on the time at which each post came.
 async fn watch(
     url: &str,
@@ -76,30 +80,36 @@ async fn watch(
     }
 }
 
-/// The verb.
-///
-/// # Errors
-/// The servers'; a socket that closes.
-pub async fn run(
-    client: &Client,
-    truth: &Truth,
-    run_dir: &Path,
-    password: &str,
+/// The author's token and the watchers' tokens. A stock service has no users: nobody logs in there.
+async fn tokens(
+    session: &Session,
     arguments: &SocketArguments,
-) -> anyhow::Result<bool> {
-    // Where nobody is known, nobody logs in.
-    let (author, watchers) = match arguments.stock {
-        Some(_) => (None, vec![None]),
-        None => {
-            let (author, followers) = author_and_followers(client, truth, password).await?;
-            (Some(author.token), followers.into_iter().map(|person| Some(person.token)).collect())
-        }
-    };
-    let resident = || resident(run_dir, arguments);
-    let before = resident()?;
-    let (told, mut heard) = mpsc::channel(1_024);
-    let (open, began) = (Arc::new(AtomicUsize::new(0)), Instant::now());
-    let failed = Arc::new(AtomicUsize::new(0));
+) -> anyhow::Result<(Option<String>, Vec<Option<String>>)> {
+    if arguments.stock.is_some() {
+        return Ok((None, vec![None]));
+    }
+    let (author, followers) =
+        author_and_followers(&session.client, &session.truth, &session.password).await?;
+    Ok((Some(author.token), followers.into_iter().map(|person| Some(person.token)).collect()))
+}
+
+/// How many sockets are open and how many failed, and how long it took to open them.
+struct Opened {
+    open: Arc<AtomicUsize>,
+    failed: Arc<AtomicUsize>,
+    took: Duration,
+}
+
+/// Opens all sockets and waits until each is open or has failed.
+async fn open_all(
+    arguments: &SocketArguments,
+    watchers: &[Option<String>],
+) -> anyhow::Result<(Opened, Arrivals)> {
+    let (told, heard) = mpsc::channel(1_024);
+    let (open, failed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let own = || format!("ws://127.0.0.1:{}/graphql", at(4_101));
+    let url = Arc::new(arguments.socket_url.clone().unwrap_or_else(own));
+    let began = Instant::now();
     let mut pace = tokio::time::interval(Duration::from_millis(50));
     for (number, token) in (0..arguments.sockets).zip(watchers.iter().cycle()) {
         // 2,000 a second: faster, and connections are lost in the kernel's queue before any server
@@ -107,12 +117,8 @@ pub async fn run(
         if number % 100 == 0 {
             pace.tick().await;
         }
-        let (token, told, open, failed) =
-            (token.clone(), told.clone(), Arc::clone(&open), Arc::clone(&failed));
-        let url = arguments
-            .socket_url
-            .clone()
-            .unwrap_or_else(|| format!("ws://127.0.0.1:{}/graphql", at(4_101)));
+        let (url, token, told) = (Arc::clone(&url), token.clone(), told.clone());
+        let (open, failed) = (Arc::clone(&open), Arc::clone(&failed));
         #[expect(clippy::disallowed_methods, reason = "lives as long as the run")]
         tokio::spawn(async move {
             if let Err(error) = watch(&url, token.as_deref(), &open, &told).await {
@@ -129,47 +135,59 @@ pub async fn run(
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let opened = began.elapsed();
+    Ok((Opened { open, failed, took: began.elapsed() }, heard))
+}
+
+/// A post, and how soon it arrived at each of so many sockets.
+async fn arrivals(
+    client: &Client,
+    author: Option<&str>,
+    heard: &mut Arrivals,
+    count: usize,
+) -> anyhow::Result<Latencies> {
+    let started = Instant::now();
+    let data = client.send(author, POST, json!({ "text": "To everyone who is watching" })).await?;
+    let post = posted(&data).with_context(|| format!("no post: {data}"))?;
+    let mut arrivals = Latencies::default();
+    while arrivals.succeeded() < count {
+        let next = tokio::time::timeout(Duration::from_secs(60), heard.recv()).await;
+        let (id, came) = next
+            .with_context(|| format!("{} of {count} arrived", arrivals.succeeded()))?
+            .context("no socket is left")?;
+        if id == post {
+            arrivals.record(came.duration_since(started));
+        }
+    }
+    Ok(arrivals)
+}
+
+/// The verb.
+///
+/// # Errors
+/// The servers'; a socket that closes.
+pub async fn run(session: &Session, arguments: &SocketArguments) -> anyhow::Result<bool> {
+    let (author, watchers) = tokens(session, arguments).await?;
+    let resident = || resident(&session.run_dir, arguments);
+    let before = resident()?;
+    let (opened, mut heard) = open_all(arguments, &watchers).await?;
     // Subscriptions begin after their acknowledgement; then the server is given the time to be
     // idle.
     tokio::time::sleep(Duration::from_secs(10)).await;
     let held = resident()?.saturating_sub(before);
-    let count = open.load(Ordering::Relaxed).max(1);
+    let count = opened.open.load(Ordering::Relaxed).max(1);
+    let mut out = std::io::stdout();
     writeln!(
-        std::io::stdout(),
+        out,
         "sockets: {count} open after {:.1} s, failed {}; server memory {} MB more: {} bytes a socket",
-        opened.as_secs_f64(),
-        failed.load(Ordering::Relaxed),
+        opened.took.as_secs_f64(),
+        opened.failed.load(Ordering::Relaxed),
         held / 1_048_576,
         held / u64::try_from(count)?
     )?;
     for _ in 0..arguments.posts {
-        let started = Instant::now();
-        let data = client
-            .send(author.as_deref(), POST, json!({ "text": "To everyone who is watching" }))
-            .await?;
-        let post = posted(&data).with_context(|| format!("no post: {data}"))?;
-        let mut arrivals: Vec<Duration> = Vec::with_capacity(count);
-        while arrivals.len() < count {
-            let next = tokio::time::timeout(Duration::from_secs(60), heard.recv()).await;
-            let (id, came) = next
-                .with_context(|| format!("{} of {count} arrived", arrivals.len()))?
-                .context("no socket is left")?;
-            if id == post {
-                arrivals.push(came.duration_since(started));
-            }
-        }
-        arrivals.sort_unstable();
-        let at = |permille: usize| {
-            arrivals.get((arrivals.len() - 1) * permille / 1_000).map_or(0, Duration::as_millis)
-        };
-        writeln!(
-            std::io::stdout(),
-            "post: arrived at all {count}: p50 {} ms, p99 {} ms, last {} ms",
-            at(500),
-            at(990),
-            at(1_000)
-        )?;
+        let arrivals = arrivals(&session.client, author.as_deref(), &mut heard, count).await?;
+        let [p50, p99, last] = [0.5, 0.99, 1.0].map(|share| arrivals.quantile(share).as_millis());
+        writeln!(out, "post: arrived at all {count}: p50 {p50} ms, p99 {p99} ms, last {last} ms")?;
     }
-    Ok(failed.load(Ordering::Relaxed) == 0)
+    Ok(opened.failed.load(Ordering::Relaxed) == 0)
 }

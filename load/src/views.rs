@@ -17,11 +17,14 @@ use plaza::protocol::views::View;
 use plaza::stores::kafka::views::ViewProducer;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::cases::zipf::Zipf;
 use crate::processes::{CpuSeconds, between, cpu_seconds};
-use crate::report::{Latencies, OperationReport};
+use crate::report::{Latencies, OperationReport, write_json};
+use crate::session::Session;
+use crate::table;
 use crate::truth::Truth;
 
 /// How much, how long.
@@ -36,6 +39,9 @@ pub struct ViewArguments {
     /// Posts that are viewed, by Zipf's law.
     #[arg(long, default_value_t = 10_000)]
     pub posts: i64,
+    /// Where to write the metrics, as JSON.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
 }
 
 /// Views prepared, so that drawing them takes no time from what is measured.
@@ -80,7 +86,7 @@ impl Audience {
 }
 
 /// What a run came to.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub struct Flow {
     /// Views a second that were acknowledged, after the first seconds.
     pub acknowledged_per_s: f64,
@@ -197,7 +203,7 @@ pub async fn by_updates(
                     Instant::now(),
                 );
                 views::count_now(&op, &[view]).await?;
-                latencies.taken.push(sent.elapsed());
+                latencies.record(sent.elapsed());
                 done.fetch_add(1, Ordering::Relaxed);
                 place += 1;
             }
@@ -215,10 +221,8 @@ pub async fn by_updates(
         truth.counted_views().await? - counted == all,
         "what was committed is not what was counted"
     );
-    let mut together = Latencies {
-        taken: latencies?.into_iter().flat_map(|latencies| latencies.taken).collect(),
-        failed: 0,
-    };
+    let mut together = Latencies::default();
+    latencies?.iter().for_each(|one| together.add(one));
     let rate = float(all - count(then)) / seconds;
     Ok(Flow {
         acknowledged_per_s: rate,
@@ -235,26 +239,14 @@ pub async fn by_updates(
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(
-    truth: &Truth,
-    config: &PathBuf,
-    run_dir: &Path,
-    arguments: &ViewArguments,
-) -> anyhow::Result<bool> {
-    let config = plaza::config::Config::load(Some(config))?;
+pub async fn run(session: &Session, arguments: &ViewArguments) -> anyhow::Result<bool> {
+    let (truth, config) = (&session.truth, session.settings()?);
     let audience = Audience::of_newest(truth, arguments.posts).await?;
-    let flow = through_the_log(
-        truth,
-        &config,
-        &audience,
-        run_dir,
-        (arguments.rate, Duration::from_secs(arguments.seconds)),
-    )
-    .await?;
-    let mut out = std::io::stdout().lock();
+    let load = (arguments.rate, Duration::from_secs(arguments.seconds));
+    let flow = through_the_log(truth, &config, &audience, &session.run_dir, load).await?;
     writeln!(
-        out,
-        "offered {:.0}/s for {} s: acknowledged {:.0}/s ({} in all, {} dropped), applied {:.0}/s, the last {:.1} s after its acknowledgement",
+        std::io::stdout(),
+        "offered {:.0}/s for {} s: acknowledged {:.0}/s ({} in all, {} dropped), applied {:.0}/s, the last {:.1} s after its acknowledgement\n",
         arguments.rate,
         arguments.seconds,
         flow.acknowledged_per_s,
@@ -263,8 +255,13 @@ pub async fn run(
         flow.applied_per_s,
         flow.behind_s
     )?;
-    for (group, seconds) in &flow.cpu_s_per_million {
-        writeln!(out, "{group:<20} {seconds:>8.2} CPU-seconds a million views")?;
+    let cpu = flow.cpu_s_per_million.iter();
+    table::print(
+        &["CPU", "seconds a million views"],
+        cpu.map(|(group, seconds)| [(*group).to_owned(), format!("{seconds:.2}")]),
+    )?;
+    if let Some(file) = &arguments.json {
+        write_json(file, &flow)?;
     }
     Ok(true)
 }

@@ -16,9 +16,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::identity::Identity;
-use crate::seeding::{
-    Follows, Loader, Plan, Step, World, compare_with_psql, follows_of_file, people,
-};
+use crate::seeding::{Follows, Loader, Plan, Step, World, follows_of_file, people};
 use crate::stores::postgres::Cluster;
 use crate::stores::postgres::migrations::load_map;
 
@@ -62,10 +60,6 @@ pub struct SeedArgs {
     /// pictures, mentions, a thread, orders. Once an installation.
     #[arg(long)]
     pub scene: bool,
-    /// Seed nothing: load about so many follows of such people into a table of their own, with
-    /// `psql \copy` and with the loader, in turns.
-    #[arg(long)]
-    pub compare_copy: Option<u64>,
 }
 
 impl SeedArgs {
@@ -75,11 +69,7 @@ impl SeedArgs {
             let (people, follows) = follows_of_file(file)?;
             return Ok(Some((u64::from(people), follows)));
         }
-        let Some(users) =
-            self.users.or(self.compare_copy.map(|rows| rows.div_euclid(50).max(FEW + 1)))
-        else {
-            return Ok(None);
-        };
+        let Some(users) = self.users else { return Ok(None) };
         let mean =
             self.follows.unwrap_or(if users <= FEW { MEAN_FOLLOWS_OF_FEW } else { MEAN_FOLLOWS });
         anyhow::ensure!((0.0..=1_000.0).contains(&mean), "--follows is a mean between 0 and 1000");
@@ -155,9 +145,6 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
         }
     };
     let world = Arc::new(world);
-    if let Some(rows) = args.compare_copy {
-        return compare(&config, &mut loader, &world, rows).await;
-    }
     let changed = load(&mut loader, &world).await?;
     loader.derive_sales().await?;
     if changed && !there.is_empty() {
@@ -214,28 +201,4 @@ async fn load(loader: &mut Loader, world: &Arc<World>) -> anyhow::Result<bool> {
     }
     bar.finish_and_clear();
     Ok(changed)
-}
-
-async fn compare(
-    config: &Config,
-    loader: &mut Loader,
-    world: &Arc<World>,
-    rows: u64,
-) -> anyhow::Result<()> {
-    let comparison = compare_with_psql(&config.postgres, loader, world, rows).await?;
-    let mut out = std::io::stdout();
-    for (psql, own) in &comparison.seconds {
-        writeln!(
-            out,
-            "{} rows: psql \\copy {psql:.2} s, plaza seed {own:.2} s: {:.2} times as fast",
-            comparison.rows,
-            psql / own
-        )?;
-    }
-    writeln!(
-        out,
-        "median: {:.2} times the rows a second of psql \\copy, one process a shard on both sides",
-        comparison.ratio()
-    )?;
-    Ok(())
 }

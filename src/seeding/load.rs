@@ -265,8 +265,11 @@ impl Loader {
         .await
     }
 
-    /// The same statements on every shard at once.
-    pub(super) async fn everywhere(&self, statements: &str) -> anyhow::Result<()> {
+    /// Runs statements on every shard at once.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn everywhere(&self, statements: &str) -> anyhow::Result<()> {
         futures_util::future::try_join_all(
             self.shards.iter().map(|shard| shard.batch_execute(statements)),
         )
@@ -274,12 +277,11 @@ impl Loader {
         Ok(())
     }
 
-    /// COPYs texts, one a shard, all at once.
-    pub(super) async fn copy_everywhere(
-        &mut self,
-        table: Table,
-        texts: &[Text],
-    ) -> anyhow::Result<()> {
+    /// Copies texts into a table, one for each shard, all at once.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn copy_everywhere(&mut self, table: Table, texts: &[Text]) -> anyhow::Result<()> {
         let copies = self.shards.iter_mut().zip(texts).map(|(shard, text)| async move {
             let transaction = shard.transaction().await?;
             copy(&transaction, table.name, table.columns, text, &ProgressBar::hidden()).await?;

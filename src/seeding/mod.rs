@@ -13,7 +13,6 @@
 
 mod accounts;
 mod beginning;
-mod compare;
 mod content;
 pub mod drawings;
 mod graph;
@@ -28,9 +27,9 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 pub use accounts::people;
-pub use compare::{Comparison, compare_with_psql};
 pub use graph::{Follows, follows_of_file};
 pub use load::{Loaded, Loader};
+pub use rows::{Rows, Table, Text};
 pub use world::{Plan, Step, World};
 
 /// The random numbers of one thing.

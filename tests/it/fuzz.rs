@@ -1,6 +1,9 @@
 //! A bounded run of the fuzz targets over their corpus: the same bytes every time, no nightly
 //! compiler, no libFuzzer.
 
+#[path = "../../fuzz/hostile.rs"]
+mod hostile;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -116,15 +119,15 @@ fn on_a_workers_stack(name: &'static str, target: fn(&[u8])) {
 
 #[test]
 fn no_query_text_stops_the_guard() {
-    on_a_workers_stack("guard", plaza::hostile::guard);
+    on_a_workers_stack("guard", hostile::guard);
 }
 
 #[test]
 fn no_cursor_stops_its_reader() {
-    on_a_workers_stack("cursor", plaza::hostile::cursor);
+    on_a_workers_stack("cursor", hostile::cursor);
 }
 
 #[test]
 fn no_message_stops_its_reader() {
-    on_a_workers_stack("event", plaza::hostile::event);
+    on_a_workers_stack("event", hostile::event);
 }

@@ -29,9 +29,8 @@ fn folded(text: &str) -> String {
 
 #[test]
 fn the_manifests_configuration_is_a_whole_one() {
-    let folder = std::env::temp_dir().join(format!("plaza-k8s-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("plaza.toml");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plaza.toml");
     std::fs::write(&file, block(&manifest("config.yaml"), "plaza.toml: |")).unwrap();
     let api = manifest("deployment.yaml");
     let after = |name: &str| api.split_once(&format!("- name: {name}\n")).unwrap().1.to_owned();
@@ -48,7 +47,6 @@ fn the_manifests_configuration_is_a_whole_one() {
         .env("PLAZA_RABBITMQ__URL", folded(rabbitmq))
         .output()
         .unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
 
     // Nothing of it is reachable from here; that it is looked for where the manifests' Services are
     // is what is to be seen.

@@ -8,7 +8,6 @@
     reason = "a test that finds something else than it must has failed, and says so by panicking"
 )]
 
-mod analytics;
 mod app;
 mod cli;
 mod clients;
@@ -16,19 +15,20 @@ mod commands;
 mod containers;
 mod edge;
 mod execution;
-mod feeds;
 mod fuzz;
 mod graphql;
 mod hostile;
 mod http;
-mod images;
 mod jobs;
 mod kubernetes;
 mod layers;
-mod limits;
 mod operate;
 mod pages;
 mod projections;
+mod snapshots;
 mod stores;
 mod template;
+mod wait;
 mod websocket;
+
+use graphql::images;

@@ -1,27 +1,24 @@
 //! The front end as it is served: small, kept by browsers, and files apart from pages.
 
-use std::path::PathBuf;
-
+use plaza::cli::roles::Role;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
     VARY,
 };
-
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::app::{TestApp, with_roles_and_config};
-use plaza::cli::roles::Role;
 
 const HTML: &str = "<html><!--about--><title>plaza</title><!--/about--></html>";
 
 /// A built front end: what is told apart here are its files' forms, by what is in them.
-struct Built(PathBuf);
+struct Built(TempDir);
 
 impl Built {
     fn new() -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("plaza-pages-{:016x}", rand::random::<u64>()));
-        std::fs::create_dir_all(folder.join("assets")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("assets")).unwrap();
         let files = [
             ("index.html", HTML),
             ("index.html.br", "brotli page"),
@@ -33,15 +30,9 @@ impl Built {
             ("assets/only.css", "plain style"),
         ];
         for (name, text) in files {
-            std::fs::write(folder.join(name), text).unwrap();
+            std::fs::write(folder.path().join(name), text).unwrap();
         }
         Self(folder)
-    }
-}
-
-impl Drop for Built {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -49,7 +40,7 @@ async fn with_pages(test: impl AsyncFnOnce(&TestApp, &str)) {
     let built = Built::new();
     with_roles_and_config(
         &[Role::Server],
-        |config| config.server.web_folder = built.0.clone(),
+        |config| config.server.web_folder = built.0.path().to_owned(),
         async |app| test(app, app.url.trim_end_matches("/graphql")).await,
     )
     .await;

@@ -4,26 +4,23 @@
 //! The repository's own nginx.conf on both sides, alike but for the number of servers it names; the
 //! same faults at the same moments.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
 use tokio::time::{Instant, sleep};
 
 use super::CaseArguments;
+use super::case::{Case, Rate, Report, Results, Series, Side, Turn};
+use super::nginx::Nginx;
 use super::open_loop::drive;
-use super::outcome::{Figure, Outcome, Pair, machine, today};
+use super::outcome::{Figure, Pair};
 use super::reads_and_posts::read_or_post;
-use super::served::{Launch, Nginx, Served};
-use crate::client::Client;
-use crate::people::{LoggedIn, Signer};
+use super::served::{Launch, Served};
+use crate::people::LoggedIn;
 use crate::report::{Latencies, float};
 use crate::resume::{Tally, Watchers, post};
-use crate::truth::Truth;
+use crate::session::Session;
 use crate::watching::author_and_followers;
 
 /// How long a fault lasts.
@@ -46,6 +43,7 @@ enum Fault {
     Rolling,
 }
 
+/// Pair after pair, one fault after the other: each begins with either side in turn.
 const FAULTS: [(Fault, &str); 5] = [
     (Fault::None, "nothing done"),
     (Fault::Killed, "one killed, started again after 3 s"),
@@ -56,14 +54,14 @@ const FAULTS: [(Fault, &str); 5] = [
 
 /// nginx and the servers behind it.
 #[derive(Debug)]
-struct Side {
+struct Balanced {
     servers: Vec<Served>,
     nginx: Nginx,
 }
 
-impl Side {
+impl Balanced {
     async fn start(
-        config: &Path,
+        session: &Session,
         arguments: &CaseArguments,
         first: u16,
         servers: u16,
@@ -71,14 +69,8 @@ impl Side {
         let mut started = Vec::new();
         let ports: Vec<u16> = (first + 1..=first + servers).collect();
         for port in &ports {
-            let launch = Launch {
-                plaza: arguments.plaza.clone(),
-                config: std::path::absolute(config)?,
-                port: *port,
-                admin_port: port + 100,
-                settings: vec![("PLAZA_TELEMETRY__FILTER", "error".to_owned())],
-            };
-            started.push(Served::start(launch).await?);
+            let launch = Launch::new(session, arguments, *port)?;
+            started.push(Served::start(launch.with("PLAZA_TELEMETRY__FILTER", "error")).await?);
         }
         let folder = arguments.root.join(format!(".local/case/nginx-{first}"));
         let nginx = Nginx::start(&arguments.root, &folder, first, &ports).await?;
@@ -129,56 +121,24 @@ impl Side {
     }
 }
 
-/// A round: the load throughout, the fault after a quarter of it, and not longer than the load
-/// unless the fault is.
-async fn round(
-    side: &mut Side,
-    people: &Arc<Vec<LoggedIn>>,
-    load: (f64, Duration),
-    seed: u64,
-    fault: Fault,
-) -> anyhow::Result<Latencies> {
-    let client = side.nginx.client.clone();
-    let driven =
-        drive(load.0, load.1, seed, |number| read_or_post(client.clone(), people.clone(), number));
-    let suffered = async {
-        sleep(load.1 / 4).await;
-        side.suffer(fault).await
-    };
-    let (latencies, suffered) = tokio::join!(driven, suffered);
-    suffered?;
-    anyhow::ensure!(
-        !latencies.taken.is_empty(),
-        "none of the {} requests of this round succeeded",
-        latencies.failed
-    );
-    Ok(latencies)
+/// One nginx before one server, another before three.
+pub struct LoadBalancing<'a> {
+    session: &'a Session,
+    arguments: &'a CaseArguments,
+    one_server: Balanced,
+    three_servers: Balanced,
+    people: Arc<Vec<LoggedIn>>,
 }
 
-/// What one side answered under one fault, over all rounds.
-#[derive(Debug, Default)]
-struct Answers {
-    all: Latencies,
-}
-
-impl Answers {
-    fn add(&mut self, latencies: Latencies) {
-        self.all.taken.extend(latencies.taken);
-        self.all.failed += latencies.failed;
-    }
-
-    fn asked(&self) -> f64 {
-        float(self.all.taken.len() + self.all.failed)
-    }
-
-    /// Failed, of a thousand.
-    fn permille(&self) -> f64 {
-        float(self.all.failed) / self.asked() * 1_000.0
-    }
-
-    fn p99(&mut self) -> f64 {
-        self.all.report(1.0).p99_ms
-    }
+/// What is measured after the pairs.
+#[derive(Debug)]
+pub struct Rest {
+    undisturbed: Latencies,
+    /// How far the three servers are from each other then.
+    apart: f64,
+    /// Sockets while all servers are restarted.
+    watching: usize,
+    tallies: Pair<Tally>,
 }
 
 /// How far the busiest and the idlest server are from each other, in percent of the mean.
@@ -191,9 +151,14 @@ fn skew(before: &[f64], after: &[f64]) -> f64 {
     (most - least) / mean * 100.0
 }
 
+/// Failed, of a thousand.
+fn permille(latencies: &Latencies) -> f64 {
+    float(latencies.failed) / float(latencies.requests()) * 1_000.0
+}
+
 /// What sockets lost while the servers behind them were restarted in turn.
 async fn sockets(
-    side: &mut Side,
+    side: &mut Balanced,
     author: &LoggedIn,
     people: &[LoggedIn],
     count: usize,
@@ -218,152 +183,185 @@ async fn sockets(
     Ok(watchers.tally(&ids))
 }
 
-/// The case.
-///
-/// # Errors
-/// The servers'.
-pub async fn run(
-    truth: &Truth,
-    client: &Client,
-    config: &Path,
-    password: &str,
-    arguments: &CaseArguments,
-) -> anyhow::Result<Outcome> {
-    let (rounds, length) = if arguments.quick { (1, 14) } else { (4, 14) };
-    let length = Duration::from_secs(length);
-    let rate = arguments.rate.unwrap_or(100.0);
-    let mut one_server = Side::start(config, arguments, 4180, 1).await?;
-    let mut three_servers = Side::start(config, arguments, 4190, 3).await?;
-    let chosen: Vec<_> = truth
-        .people()
-        .await?
-        .choose_multiple(&mut StdRng::seed_from_u64(1), 100)
-        .cloned()
-        .collect();
-    let people = Arc::new(Signer::new(config)?.log_in(&chosen)?);
-    for side in [&mut one_server, &mut three_servers] {
-        round(side, &people, (rate, length / 3), 100, Fault::None).await?;
-    }
-
-    let mut seen: [Vec<Answers>; 2] =
-        [(); 2].map(|()| FAULTS.iter().map(|_| Answers::default()).collect());
-    for number in 0..rounds {
-        for (index, (fault, _)) in FAULTS.iter().enumerate() {
-            for turn in [number % 2, 1 - number % 2] {
-                let side = if turn == 0 { &mut one_server } else { &mut three_servers };
-                let latencies = round(side, &people, (rate, length), number, *fault).await?;
-                if let Some(answers) =
-                    usize::try_from(turn).ok().and_then(|turn| seen.get_mut(turn)?.get_mut(index))
-                {
-                    answers.add(latencies);
-                }
-            }
-        }
-    }
-
-    let counted = three_servers.counts().await?;
-    let undisturbed = round(
-        &mut three_servers,
-        &people,
-        (rate, if arguments.quick { length } else { EVEN_OVER }),
-        rounds,
-        Fault::None,
-    )
-    .await?;
-    let apart = skew(&counted, &three_servers.counts().await?);
-
-    let (author, followers) = author_and_followers(client, truth, password).await?;
-    let watching = if arguments.quick { 50 } else { 500 };
-    let without = sockets(&mut one_server, &author, &followers, watching).await?;
-    let with = sockets(&mut three_servers, &author, &followers, watching).await?;
-
-    let [mut before, mut after] = seen;
-    let total =
-        |side: &[Answers]| side.iter().map(|answers| float(answers.all.failed)).sum::<f64>();
-    let asked = |side: &[Answers]| side.iter().map(Answers::asked).sum::<f64>();
-    let available = |side: &[Answers]| (1.0 - total(side) / asked(side)) * 100.0;
-    let failed = total(&after) + float(undisturbed.failed);
-    let mut figures = vec![
-        Figure {
-            what: format!(
-                "requests a server apart, % of the mean, of {} undisturbed",
-                undisturbed.taken.len() + undisturbed.failed
-            ),
-            before: None,
-            after: apart,
-            target: Some("at most 2".to_owned()),
-            met: Some(apart <= 2.0),
-        },
-        Figure {
-            what: format!(
-                "answered rightly through all faults, %, of {:.0} requests",
-                asked(&after)
-            ),
-            before: Some(available(&before)),
-            after: available(&after),
-            target: Some("at least 99.9".to_owned()),
-            met: Some(available(&after) >= 99.9),
-        },
-        Figure {
-            what: "requests that failed".to_owned(),
-            before: Some(total(&before)),
-            after: failed,
-            target: Some("0".to_owned()),
-            met: Some(failed < 0.5),
-        }
-        .of(asked(&after)),
-    ];
-    let wrong = |tally: Tally| float(tally.missed + tally.doubled);
-    let told = Figure {
-        what: format!(
-            "{watching} sockets, all servers restarted in turn: posts missed or told twice"
-        ),
-        before: Some(wrong(without)),
-        after: wrong(with),
-        target: Some("0".to_owned()),
-        met: Some(wrong(with) < 0.5),
-    };
-    figures.push(told.of(float(watching)));
-    figures.push(Figure {
-        what: "the same: connections, each kept to one server".to_owned(),
-        before: Some(float(without.connects)),
-        after: float(with.connects),
-        target: None,
-        met: None,
-    });
-    for (((_, name), before), after) in FAULTS.iter().zip(&mut before).zip(&mut after) {
-        let plain = |what: String, before: f64, after: f64| Figure {
-            what,
-            before: Some(before),
-            after,
-            target: None,
-            met: None,
+impl LoadBalancing<'_> {
+    /// The load throughout, the fault after a quarter of it, and not longer than the load unless
+    /// the fault is.
+    async fn load(&mut self, side: Side, turn: Turn, fault: Fault) -> anyhow::Result<Latencies> {
+        let balanced = match side {
+            Side::Before => &mut self.one_server,
+            Side::After => &mut self.three_servers,
         };
-        figures.push(plain(
-            format!("{name}: failed of 1,000"),
-            before.permille(),
-            after.permille(),
-        ));
-        figures.push(plain(format!("{name}: p99, ms"), before.p99(), after.p99()));
+        let (client, people) = (balanced.nginx.client.clone(), &self.people);
+        let driven = drive(turn.rate, turn.length, turn.seed, |number| {
+            read_or_post(client.clone(), people.clone(), number)
+        });
+        let suffered = async {
+            sleep(turn.length / 4).await;
+            balanced.suffer(fault).await
+        };
+        let (latencies, suffered) = tokio::join!(driven, suffered);
+        suffered?;
+        latencies.measured(turn.length.as_secs_f64())?;
+        Ok(latencies)
     }
-    Ok(Outcome {
-        number: "3.1".to_owned(),
-        name: "load-balancing".to_owned(),
-        date: today()?,
-        machine: machine(),
-        command: "make case-3.1".to_owned(),
-        setting: format!(
-            "{rate} arrivals/s through nginx, one in ten a post, {rounds} rounds of {} s for each fault and side, in turns; one server against three, \
-             the same nginx.conf; all on the same cores, so this is about faults, not about capacity.",
-            length.as_secs()
+
+    fn length() -> Duration {
+        Duration::from_secs(14)
+    }
+
+    fn rounds(&self) -> u64 {
+        if self.arguments.quick { 1 } else { 4 }
+    }
+}
+
+/// The latencies under each fault, of all rounds.
+fn by_fault(results: &Results<Latencies>) -> Vec<Pair<Latencies>> {
+    let mut all: Vec<Pair<Latencies>> = FAULTS.iter().map(|_| Pair::default()).collect();
+    for (number, pair) in results.first.pairs.iter().enumerate() {
+        if let Some(of_fault) = all.get_mut(number % FAULTS.len()) {
+            of_fault.before.add(&pair.before);
+            of_fault.after.add(&pair.after);
+        }
+    }
+    all
+}
+
+impl<'a> Case<'a> for LoadBalancing<'a> {
+    const NUMBER: &'static str = "3.1";
+    const NAME: &'static str = "load-balancing";
+    type Round = Latencies;
+    type Rest = Rest;
+
+    async fn prepare(session: &'a Session, arguments: &'a CaseArguments) -> anyhow::Result<Self> {
+        Ok(Self {
+            session,
+            arguments,
+            one_server: Balanced::start(session, arguments, 4_180, 1).await?,
+            three_servers: Balanced::start(session, arguments, 4_190, 3).await?,
+            people: Arc::new(session.signer()?.log_in(&session.sample(100, 1).await?)?),
+        })
+    }
+
+    fn series(&self) -> Vec<Series> {
+        let rate = self.arguments.rate.unwrap_or(100.0);
+        vec![Series {
+            what: "failed of 1,000 requests".to_owned(),
+            rate: Rate::Fixed(rate),
+            warm_up: Some((rate, Self::length() / 3)),
+            pairs: self.rounds() * 5,
+            length: Self::length(),
+            pause: Duration::ZERO,
+        }]
+    }
+
+    async fn round(&mut self, side: Side, turn: Turn) -> anyhow::Result<Latencies> {
+        let fault = FAULTS.get(usize::try_from(turn.seed)? % FAULTS.len());
+        self.load(side, turn, fault.context("no such fault")?.0).await
+    }
+
+    fn value(round: &Latencies) -> f64 {
+        permille(round)
+    }
+
+    async fn rest(&mut self, results: &Results<Latencies>) -> anyhow::Result<Rest> {
+        let counted = self.three_servers.counts().await?;
+        let length = if self.arguments.quick { Self::length() } else { EVEN_OVER };
+        let turn = Turn { series: 0, seed: self.rounds(), rate: results.first.rate, length };
+        let undisturbed = self.load(Side::After, turn, Fault::None).await?;
+        let apart = skew(&counted, &self.three_servers.counts().await?);
+        let Session { client, truth, password, .. } = self.session;
+        let (author, followers) = author_and_followers(client, truth, password).await?;
+        let watching = if self.arguments.quick { 50 } else { 500 };
+        let tallies = Pair {
+            before: sockets(&mut self.one_server, &author, &followers, watching).await?,
+            after: sockets(&mut self.three_servers, &author, &followers, watching).await?,
+        };
+        Ok(Rest { undisturbed, apart, watching, tallies })
+    }
+
+    fn report(&self, results: &Results<Latencies>, rest: &Rest) -> anyhow::Result<Report> {
+        let faults = by_fault(results);
+        let failed =
+            results.first.sums(|round| float(round.failed)).after + float(rest.undisturbed.failed);
+        Ok(Report {
+            setting: format!(
+                "{} arrivals/s through nginx, one in ten a post, {} rounds of {} s for each fault and side, in turns; one server against three, \
+                 the same nginx.conf; all on the same cores, so this is about faults, not about capacity.",
+                results.first.rate,
+                self.rounds(),
+                Self::length().as_secs()
+            ),
+            missed_because: (failed > 0.5).then(|| {
+                "a request that no server could be asked a second time for, or that was refused by a server with too many at a time: see the rows below."
+                    .to_owned()
+            }),
+            pairs_of: "3.1 failed of 1,000 requests: 1 nothing done, 2 killed, 3 hung, 4 slow, 5 rolling restart".to_owned(),
+            pairs: faults.iter().map(|pair| pair.as_ref().map(permille)).collect(),
+            figures: figures(results, &faults, rest),
+            correct: wrong(rest.tallies.after) < 0.5,
+        })
+    }
+}
+
+/// Posts that did not come to a socket exactly once.
+fn wrong(tally: Tally) -> f64 {
+    float(tally.missed + tally.doubled)
+}
+
+fn figures(results: &Results<Latencies>, faults: &[Pair<Latencies>], rest: &Rest) -> Vec<Figure> {
+    let asked = results.first.sums(|round| float(round.requests()));
+    let mut failed = results.first.sums(|round| float(round.failed));
+    let available = Pair {
+        before: (1.0 - failed.before / asked.before) * 100.0,
+        after: (1.0 - failed.after / asked.after) * 100.0,
+    };
+    failed.after += float(rest.undisturbed.failed);
+    let Rest { undisturbed, apart, watching, tallies } = rest;
+    let mut figures = vec![
+        Figure::plain(
+            format!(
+                "requests a server apart, % of the mean, of {} undisturbed",
+                undisturbed.requests()
+            ),
+            None,
+            *apart,
+        )
+        .aimed("at most 2", *apart <= 2.0),
+        Figure::pair(
+            format!("answered rightly through all faults, %, of {:.0} requests", asked.after),
+            available,
+        )
+        .aimed("at least 99.9", available.after >= 99.9),
+        Figure::pair("requests that failed", failed).none().of(asked.after),
+        Figure::pair(
+            format!(
+                "{watching} sockets, all servers restarted in turn: posts missed or told twice"
+            ),
+            tallies.map(wrong),
+        )
+        .none()
+        .of(float(*watching)),
+        Figure::pair(
+            "the same: connections, each kept to one server",
+            tallies.map(|tally| float(tally.connects)),
         ),
-        missed_because: (failed > 0.5).then(|| {
-            "a request that no server could be asked a second time for, or that was refused by a server with too many at a time: see the rows below."
-                .to_owned()
-        }),
-        pairs_of: "3.1 failed of 1,000 requests: 1 nothing done, 2 killed, 3 hung, 4 slow, 5 rolling restart".to_owned(),
-        pairs: before.iter().zip(&after).map(|(before, after)| Pair { before: before.permille(), after: after.permille() }).collect(),
-        figures,
-        correct: wrong(with) < 0.5,
-    })
+    ];
+    for ((_, name), pair) in FAULTS.iter().zip(faults) {
+        let p99 = pair.as_ref().map(|latencies| latencies.report(1.0).p99_ms);
+        let failed = pair.as_ref().map(permille);
+        figures.push(Figure::pair(format!("{name}: failed of 1,000"), failed));
+        figures.push(Figure::pair(format!("{name}: p99, ms"), p99));
+    }
+    figures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_of_a_round_are_compared_by_what_they_were_asked_in_it() {
+        assert_eq!(skew(&[10.0, 20.0, 30.0], &[110.0, 120.0, 130.0]), 0.0);
+        assert_eq!(skew(&[0.0, 0.0], &[90.0, 110.0]), 20.0);
+    }
 }

@@ -8,12 +8,13 @@
 mod budget;
 mod caching;
 mod capstone;
-mod databases;
+pub mod case;
 mod kafka;
 mod kubernetes;
 mod load_balancing;
+mod nginx;
 pub mod open_loop;
-mod outcome;
+pub mod outcome;
 mod plot;
 mod progress;
 mod rabbitmq;
@@ -21,15 +22,14 @@ mod reads_and_posts;
 mod replication;
 pub mod served;
 mod sharding;
-mod shop;
 pub mod zipf;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::client::Client;
-use crate::truth::Truth;
+use crate::report::write_json;
+use crate::session::Session;
 
 /// Which case, how long.
 #[derive(Debug, Args)]
@@ -60,36 +60,33 @@ pub struct CaseArguments {
     /// Where the documents are that the results are written into.
     #[arg(long, default_value = ".")]
     pub root: PathBuf,
+    /// Where to write the outcome, as JSON; with `--quick` too.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
 }
 
 /// The verb.
 ///
 /// # Errors
 /// The servers'; a number that no case has.
-pub async fn run(
-    client: &Client,
-    truth: &Truth,
-    config: &Path,
-    run_dir: &Path,
-    password: &str,
-    arguments: &CaseArguments,
-) -> anyhow::Result<bool> {
+pub async fn run(session: &Session, arguments: &CaseArguments) -> anyhow::Result<bool> {
     let outcome = match arguments.number.as_str() {
-        "1.1" => sharding::run(truth, config, password, arguments).await?,
-        "1.2" => replication::run(client, truth, config, run_dir, password, arguments).await?,
-        "1.3" => caching::run(client, truth, config, run_dir, password, arguments).await?,
-        "2.1" => rabbitmq::run(client, truth, config, password, arguments).await?,
-        "2.2" => {
-            kafka::run(client, truth, &config.to_path_buf(), run_dir, password, arguments).await?
-        }
-        "3.1" => load_balancing::run(truth, client, config, password, arguments).await?,
-        "3.2" => kubernetes::run(truth, config, arguments).await?,
-        "4.0" => capstone::run(truth, config, arguments).await?,
+        "1.1" => case::run::<sharding::Sharding>(session, arguments).await?,
+        "1.2" => case::run::<replication::Replication>(session, arguments).await?,
+        "1.3" => case::run::<caching::Caching>(session, arguments).await?,
+        "2.1" => case::run::<rabbitmq::RabbitMq>(session, arguments).await?,
+        "2.2" => case::run::<kafka::Kafka>(session, arguments).await?,
+        "3.1" => case::run::<load_balancing::LoadBalancing>(session, arguments).await?,
+        "3.2" => case::run::<kubernetes::Kubernetes>(session, arguments).await?,
+        "4.0" => case::run::<capstone::Capstone>(session, arguments).await?,
         other => anyhow::bail!(
             "there is no case {other}; there are: 1.1, 1.2, 1.3, 2.1, 2.2, 3.1, 3.2, 4.0"
         ),
     };
     outcome.print()?;
+    if let Some(file) = &arguments.json {
+        write_json(file, &outcome)?;
+    }
     if !arguments.quick {
         outcome.keep(&arguments.root)?;
         progress::write(&arguments.root)?;

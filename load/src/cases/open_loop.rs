@@ -11,24 +11,27 @@ use tokio::time::Instant;
 use super::outcome::say;
 use crate::report::{Latencies, OperationReport};
 
-/// How a rate that saturates is looked for.
+/// How a rate that saturates is searched for.
 #[derive(Debug, Clone, Copy)]
-pub struct Search<'a> {
-    /// What is looked at, to be told with each step.
-    pub what: &'a str,
+pub struct Search {
     /// The first step, requests a second.
     pub from: f64,
     /// How many times the last step the next one is.
     pub factor: f64,
     /// A p95 above it is saturation, in milliseconds; so is one failed request in a hundred.
     pub above_ms: f64,
+    /// After a step that saturated, so that what piled up is not the next one's.
+    pub pause: Duration,
 }
 
-impl Search<'_> {
+/// Usual for [`Search::pause`].
+pub const PAUSE: Duration = Duration::from_secs(3);
+
+impl Search {
     /// The first rate that saturates twice in a row: a single step may be noise.
     ///
     /// # Errors
-    /// Nobody reads what is told; a step without a success.
+    /// Standard output is closed; a step without a success.
     pub async fn rate(
         self,
         mut measure: impl AsyncFnMut(f64) -> anyhow::Result<OperationReport>,
@@ -37,8 +40,8 @@ impl Search<'_> {
         loop {
             let report = measure(rate).await?;
             say(&format!(
-                "{}: {rate}/s: p95 {} ms, {} failed",
-                self.what, report.p95_ms, report.failed
+                "searching for the rate that saturates the side before: {rate}/s: p95 {} ms, {} failed",
+                report.p95_ms, report.failed
             ))?;
             let saturated = report.p95_ms > self.above_ms || report.failed * 100 > report.requests;
             times = if saturated { times + 1 } else { 0 };
@@ -46,8 +49,7 @@ impl Search<'_> {
                 return Ok(rate);
             }
             if saturated {
-                // What piled up is not the next step's.
-                tokio::time::sleep(Duration::from_secs(3)).await;
+                tokio::time::sleep(self.pause).await;
             } else {
                 rate = (rate * self.factor).round();
             }
@@ -68,7 +70,7 @@ where
         let mut latencies = Latencies::default();
         while let Some((taken, failure)) = done.recv().await {
             match failure {
-                None => latencies.taken.push(taken),
+                None => latencies.record(taken),
                 Some(failure) => {
                     latencies.failed += 1;
                     if latencies.failed <= 3 {

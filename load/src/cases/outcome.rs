@@ -1,12 +1,17 @@
 //! What a case found: a table, a plot, and JSON that documents are made from.
 
+use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use plaza::clock::Clock;
 use serde::{Deserialize, Serialize};
+use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use super::plot;
+use crate::report::write_json;
+use crate::table;
 
 /// One figure without and with the mechanism.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,52 +29,109 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// One that was to be something, and whether it is; what could not be computed is not.
-    pub fn aimed(what: String, before: Option<f64>, after: f64, target: &str, met: bool) -> Self {
-        let met = Some(met && after.is_finite());
-        Self { what, before, after, target: Some(target.to_owned()), met }
+    /// One that only explains.
+    pub fn plain(what: impl Into<String>, before: impl Into<Option<f64>>, after: f64) -> Self {
+        Self { what: what.into(), before: before.into(), after, target: None, met: None }
     }
 
-    /// The same, where it counts something among so many: of none, no target is met.
+    /// The same, without and with.
+    pub fn pair(what: impl Into<String>, pair: Pair) -> Self {
+        Self::plain(what, pair.before, pair.after)
+    }
+
+    /// That it was to be something, and whether it is; what could not be computed is not.
+    #[must_use]
+    pub fn aimed(mut self, target: impl Into<String>, met: bool) -> Self {
+        self.met = Some(met && self.after.is_finite());
+        self.target = Some(target.into());
+        self
+    }
+
+    /// That it was to be nought.
+    #[must_use]
+    pub fn none(self) -> Self {
+        let met = self.after < 0.5;
+        self.aimed("0", met)
+    }
+
+    /// That it counts something among so many: of none, no target is met.
     #[must_use]
     pub fn of(mut self, so_many: f64) -> Self {
         self.met = self.met.map(|met| met && so_many > 0.0);
         self
     }
 
-    /// One that only explains.
-    pub fn plain(what: String, before: Option<f64>, after: f64) -> Self {
-        Self { what, before, after, target: None, met: None }
+    /// Its cells: what, before, after, target, met.
+    pub fn cells(&self) -> [String; 5] {
+        let met = match self.met {
+            Some(true) => "met",
+            Some(false) => "**missed**",
+            None => "",
+        };
+        [
+            self.what.clone(),
+            self.before.map(shown).unwrap_or_default(),
+            shown(self.after),
+            self.target.clone().unwrap_or_default(),
+            met.to_owned(),
+        ]
     }
 }
 
-/// One pair of rounds of the headline figure.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Pair {
+/// Something without the mechanism and with it.
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+pub struct Pair<T = f64> {
     /// Without.
-    pub before: f64,
+    pub before: T,
     /// With.
-    pub after: f64,
+    pub after: T,
 }
 
-impl Pair {
-    /// Says that it is measured.
-    ///
-    /// # Errors
-    /// When nobody reads it.
-    pub fn tell(&self, what: &str, number: u64, of: u64) -> std::io::Result<()> {
-        say(&format!(
-            "pair {number} of {of}: before {}, after {} ({what})",
-            shown(self.before),
-            shown(self.after)
-        ))
+impl<T> Pair<T> {
+    /// Both by reference.
+    pub fn as_ref(&self) -> Pair<&T> {
+        Pair { before: &self.before, after: &self.after }
     }
+
+    /// The same made of both.
+    pub fn map<U>(self, mut with: impl FnMut(T) -> U) -> Pair<U> {
+        Pair { before: with(self.before), after: with(self.after) }
+    }
+}
+
+impl fmt::Display for Pair {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "before {}, after {}", shown(self.before), shown(self.after))
+    }
+}
+
+/// The medians of the rounds of each side.
+pub fn medians(pairs: &[Pair]) -> Pair {
+    Pair {
+        before: median(pairs.iter().map(|pair| pair.before)),
+        after: median(pairs.iter().map(|pair| pair.after)),
+    }
+}
+
+/// The median of the ratios after/before.
+pub fn median_ratio(pairs: &[Pair]) -> f64 {
+    median(pairs.iter().filter(|pair| pair.before > 0.0).map(|pair| pair.after / pair.before))
+}
+
+/// The median of a few values, of an even number the mean of the middle two; not a number of none.
+/// Exact, unlike a histogram's, which is for the many latencies of a round.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let upper = values.get(values.len() / 2);
+    let lower = values.get(values.len().saturating_sub(1) / 2);
+    lower.zip(upper).map_or(f64::NAN, |(lower, upper)| lower.midpoint(*upper))
 }
 
 /// A line about how far the case is.
 ///
 /// # Errors
-/// When nobody reads it.
+/// Standard output is closed.
 pub fn say(line: &str) -> std::io::Result<()> {
     writeln!(std::io::stdout(), "{line}")
 }
@@ -102,51 +164,21 @@ pub struct Outcome {
     pub correct: bool,
 }
 
-/// The median of the ratios after/before.
-pub fn median_ratio(pairs: &[Pair]) -> f64 {
-    let mut ratios: Vec<f64> = pairs
-        .iter()
-        .filter(|pair| pair.before > 0.0)
-        .map(|pair| pair.after / pair.before)
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
+/// Today, where the machine is.
+pub fn today() -> String {
+    Clock::System.now().with_timezone(&chrono::Local).date_naive().to_string()
 }
 
-/// The median.
-pub fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// Today, as the machine has it.
-///
-/// # Errors
-/// A machine without `date`.
-pub fn today() -> anyhow::Result<String> {
-    Ok(String::from_utf8(std::process::Command::new("date").arg("-I").output()?.stdout)?
-        .trim()
-        .to_owned())
-}
-
-/// Processor, cores, memory: from /proc.
+/// Processor, cores, memory.
 pub fn machine() -> String {
-    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let value = |text: &str, name: &str| {
-        text.lines()
-            .find_map(|line| Some(line.strip_prefix(name)?.split_once(':')?.1.trim().to_owned()))
-    };
-    let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
-    let kib = value(&memory, "MemTotal")
-        .and_then(|text| text.split(' ').next()?.parse::<u64>().ok())
-        .unwrap_or_default();
-    format!(
-        "{}, {cores} cores, {} GiB, everything on it",
-        value(&cpu, "model name").unwrap_or_default(),
-        kib / 1_048_576
-    )
+    let system = System::new_with_specifics(
+        RefreshKind::nothing()
+            .with_cpu(CpuRefreshKind::nothing())
+            .with_memory(MemoryRefreshKind::nothing().with_ram()),
+    );
+    let (cpus, gib) = (system.cpus(), system.total_memory() / 1_073_741_824);
+    let brand = cpus.first().map(|cpu| cpu.brand().trim()).unwrap_or_default();
+    format!("{brand}, {} cores, {gib} GiB, everything on it", cpus.len())
 }
 
 fn shown(value: f64) -> String {
@@ -154,24 +186,6 @@ fn shown(value: f64) -> String {
         format!("{value:.0}")
     } else {
         format!("{value:.2}")
-    }
-}
-
-impl Figure {
-    /// Its cells: what, before, after, target, met.
-    pub fn cells(&self) -> [String; 5] {
-        let met = match self.met {
-            Some(true) => "met",
-            Some(false) => "**missed**",
-            None => "",
-        };
-        [
-            self.what.clone(),
-            self.before.map(shown).unwrap_or_default(),
-            shown(self.after),
-            self.target.clone().unwrap_or_default(),
-            met.to_owned(),
-        ]
     }
 }
 
@@ -185,23 +199,16 @@ impl Outcome {
     /// Prints the table.
     ///
     /// # Errors
-    /// When nobody reads it.
+    /// Standard output is closed.
     pub fn print(&self) -> std::io::Result<()> {
-        let mut out = std::io::stdout().lock();
-        writeln!(
-            out,
-            "\ncase {} {}: {}\n{}\n",
-            self.number, self.name, self.machine, self.setting
-        )?;
-        writeln!(out, "{:<64} {:>10} {:>10}  {:<10} target", "", "before", "after", "")?;
-        for figure in &self.figures {
+        let Self { number, name, machine, setting, .. } = self;
+        let mut out = std::io::stdout();
+        writeln!(out, "\ncase {number} {name}: {machine}\n{setting}\n")?;
+        let rows = self.figures.iter().map(|figure| {
             let [what, before, after, target, met] = figure.cells();
-            writeln!(
-                out,
-                "{what:<64} {before:>10} {after:>10}  {:<10} {target}",
-                met.trim_matches('*')
-            )?;
-        }
+            [what, before, after, met.trim_matches('*').to_owned(), target]
+        });
+        table::print(&["figure", "before", "after", "", "target"], rows)?;
         if let Some(why) = self.why_missed() {
             writeln!(out, "\nmissed: {why}")?;
         }
@@ -214,9 +221,8 @@ impl Outcome {
     /// The disk's.
     pub fn keep(&self, root: &Path) -> anyhow::Result<()> {
         let folder = root.join("docs/results");
-        fs::create_dir_all(&folder)?;
         let file = format!("{}-{}", self.number, self.name);
-        fs::write(folder.join(format!("{file}.json")), serde_json::to_string_pretty(self)? + "\n")?;
+        write_json(&folder.join(format!("{file}.json")), self)?;
         fs::write(folder.join(format!("{file}.svg")), plot::pairs(&self.pairs_of, &self.pairs))?;
         Ok(())
     }
@@ -228,13 +234,61 @@ mod tests {
 
     #[test]
     fn a_figure_of_nothing_is_not_met() {
-        let stale = |of: f64| Figure::aimed("stale".to_owned(), None, 0.0, "0", true).of(of).met;
+        let stale = |of: f64| Figure::plain("stale", None, 0.0).none().of(of).met;
         assert_eq!((stale(7.0), stale(0.0)), (Some(true), Some(false)));
         let nothing = median(std::iter::empty());
-        let p95 = Figure::aimed("p95".to_owned(), None, nothing, "below 50", nothing < 50.0);
+        let p95 = Figure::plain("p95", None, nothing).aimed("below 50", nothing < 50.0);
         assert_eq!(p95.met, Some(false));
-        let rate = Figure::aimed("held, %".to_owned(), None, f64::NAN, "0", true);
+        let rate = Figure::plain("held, %", None, f64::NAN).aimed("0", true);
         assert_eq!(rate.met, Some(false));
-        assert_eq!(Figure::plain("only told".to_owned(), None, 0.0).of(0.0).met, None);
+        assert_eq!(Figure::plain("only told", None, 0.0).of(0.0).met, None);
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_between_the_middle_two() {
+        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
+        assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), 2.5);
+        let pair = |before, after| Pair { before, after };
+        assert_eq!(median_ratio(&[pair(2.0, 1.0), pair(0.0, 9.0), pair(4.0, 4.0)]), 0.75);
+    }
+
+    #[test]
+    fn the_machine_is_described() {
+        let machine = machine();
+        assert!(machine.ends_with(" GiB, everything on it"), "{machine}");
+        assert!(!machine.starts_with(','), "{machine}");
+        assert!(!machine.contains(" 0 cores") && !machine.contains(" 0 GiB"), "{machine}");
+    }
+
+    #[test]
+    fn results_are_written_as_they_were_read() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/results");
+        let root = tempfile::tempdir().unwrap();
+        let mut read = 0;
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let kept = fs::read_to_string(&path).unwrap();
+            let outcome: Outcome = serde_json::from_str(&kept).unwrap();
+            outcome.keep(root.path()).unwrap();
+            let written = |file: &Path| {
+                let name = file.file_name().unwrap();
+                fs::read_to_string(root.path().join("docs/results").join(name)).unwrap()
+            };
+            // Numbers as they were read: a number read from text may be off by its last digit.
+            let value: serde_json::Value = serde_json::from_str(&kept).unwrap();
+            assert_eq!(serde_json::to_value(&outcome).unwrap(), value, "{}", path.display());
+            let keys = |text: &str| -> Vec<String> {
+                let key = |line: &str| line.split(": ").next().unwrap_or_default().to_owned();
+                text.lines().map(key).collect()
+            };
+            assert_eq!(keys(&written(&path)), keys(&kept), "{}", path.display());
+            let plot = path.with_extension("svg");
+            assert_eq!(written(&plot), fs::read_to_string(&plot).unwrap(), "{}", plot.display());
+            read += 1;
+        }
+        assert_eq!(read, 8);
     }
 }

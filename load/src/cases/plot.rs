@@ -1,4 +1,8 @@
 //! Bars of each pair of rounds, as SVG without anything to load.
+//!
+//! Written by hand: without a system font library `plotters` only guesses how wide a text is, it
+//! rounds every coordinate to a pixel, and it writes no `<title>`, which is what a screen reader
+//! has of a picture.
 
 use super::outcome::Pair;
 use crate::report::float;

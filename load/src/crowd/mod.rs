@@ -27,9 +27,9 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use crate::cases::served::of_its_own_session;
 use crate::client::Client;
 use crate::patience::again;
-use crate::people::Signer;
 use crate::ports::at;
-use crate::truth::Truth;
+use crate::report::{Latencies, write_json};
+use crate::session::Session;
 use crate::watching::{POST, posted};
 use memory::Memory;
 use part::Told;
@@ -194,12 +194,8 @@ impl Crowd {
     ///
     /// # Errors
     /// An executable that is not there, ports that are taken; the servers'.
-    pub async fn gather(
-        truth: &Truth,
-        config: &Path,
-        arguments: &CrowdArguments,
-    ) -> anyhow::Result<Self> {
-        let mut arguments = arguments.clone();
+    pub async fn gather(session: &Session, arguments: &CrowdArguments) -> anyhow::Result<Self> {
+        let (mut arguments, config) = (arguments.clone(), session.config.as_path());
         let files = hard_limit()?;
         let most = files.saturating_sub(OTHER_FILES).max(1);
         if arguments.servers == 0 {
@@ -210,16 +206,23 @@ impl Crowd {
             share <= most,
             "{share} sockets a process, and {most} are what its {files} files allow: more --servers"
         );
-        let (author, followers) = truth.most_followed().await?;
-        let people = tempfile(&followers)?;
-        let signer = Signer::new(config)?;
+        let (author, followers) = session.truth.most_followed().await?;
+        let people = listed(&followers)?;
+        let signer = session.signer()?;
         let servers = Servers::start(&arguments, config, files).await?;
         let before = Memory::look(&servers.pids(), &[]);
         let began = tokio::time::Instant::now();
         let mut generators = Vec::new();
         for number in 0..arguments.servers {
             let count = share.min(arguments.sockets.saturating_sub(number * share));
-            generators.push(Generator::start(&arguments, config, &people, number, count, files)?);
+            generators.push(Generator::start(
+                &arguments,
+                config,
+                people.path(),
+                number,
+                count,
+                files,
+            )?);
         }
         let (mut open, mut again) = (0, 0);
         for generator in &mut generators {
@@ -230,7 +233,6 @@ impl Crowd {
             again += told.again;
         }
         let opened_s = began.elapsed().as_secs_f64();
-        std::fs::remove_file(&people)?;
         // Subscriptions begin after their acknowledgement; then the servers are given the time to
         // be idle.
         tokio::time::sleep(Duration::from_secs(10)).await;
@@ -279,17 +281,12 @@ impl Crowd {
         let told =
             try_join_all(self.generators.iter_mut().map(|generator| generator.ask(&question)))
                 .await?;
-        let mut arrivals: Vec<i64> =
-            told.into_iter().flat_map(|told| told.arrivals).map(|came| came - started).collect();
-        arrivals.sort_unstable();
-        let at = |permille: usize| {
-            arrivals
-                .get(arrivals.len().saturating_sub(1) * permille / 1_000)
-                .copied()
-                .unwrap_or_default()
-        };
-        self.found.arrivals_ms.push([at(500), at(990), at(1_000)]);
-        self.found.not_told += self.found.open.saturating_sub(arrivals.len());
+        let came = told.into_iter().flat_map(|told| told.arrivals);
+        let after_ms = came.map(|came| u64::try_from(came - started).unwrap_or(0));
+        let arrivals: Latencies = after_ms.map(Duration::from_millis).collect();
+        let at = |share| i64::try_from(arrivals.quantile(share).as_millis()).unwrap_or(i64::MAX);
+        self.found.arrivals_ms.push([at(0.5), at(0.99), at(1.0)]);
+        self.found.not_told += self.found.open.saturating_sub(arrivals.succeeded());
         Ok(())
     }
 
@@ -312,10 +309,10 @@ impl Crowd {
 }
 
 /// The followers' ids in a file, for the generators.
-fn tempfile(followers: &[i64]) -> anyhow::Result<PathBuf> {
-    let file = std::env::temp_dir().join(format!("plaza-crowd-{}", std::process::id()));
+fn listed(followers: &[i64]) -> anyhow::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new()?;
     let lines: Vec<String> = followers.iter().map(ToString::to_string).collect();
-    std::fs::write(&file, lines.join("\n"))?;
+    file.write_all(lines.join("\n").as_bytes())?;
     Ok(file)
 }
 
@@ -323,9 +320,9 @@ fn tempfile(followers: &[i64]) -> anyhow::Result<PathBuf> {
 ///
 /// # Errors
 /// The servers'.
-pub async fn run(truth: &Truth, config: &Path, arguments: &CrowdArguments) -> anyhow::Result<bool> {
+pub async fn run(session: &Session, arguments: &CrowdArguments) -> anyhow::Result<bool> {
     let mut out = std::io::stdout();
-    let mut crowd = Crowd::gather(truth, config, arguments).await?;
+    let mut crowd = Crowd::gather(session, arguments).await?;
     let found = &crowd.found;
     writeln!(
         out,
@@ -358,10 +355,7 @@ pub async fn run(truth: &Truth, config: &Path, arguments: &CrowdArguments) -> an
             crowd.found.dropped, crowd.found.not_told
         )?;
     }
-    if let Some(folder) = arguments.json.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(&arguments.json, serde_json::to_vec_pretty(&crowd.found)?)?;
+    write_json(&arguments.json, &crowd.found)?;
     Ok(crowd.found.open == crowd.found.wanted
         && crowd.found.dropped == 0
         && crowd.found.not_told == 0)

@@ -135,8 +135,8 @@ async fn an_unknown_host_is_called_that_and_a_local_server_that_is_down_is_shown
                 std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             config.postgres.shards[1].replicas[0] =
                 format!("postgres://plaza:plaza-local@127.0.0.1:{port}/plaza").into();
-            let run = std::env::temp_dir().join(format!("plaza-doctor-run-{}", std::process::id()));
-            std::fs::create_dir_all(&run).unwrap();
+            let kept = tempfile::tempdir().unwrap();
+            let run = kept.path();
             let log = run.join("log");
             std::fs::write(&log, "starting\nFATAL: could not map anonymous shared memory\n")
                 .unwrap();
@@ -147,8 +147,7 @@ async fn an_unknown_host_is_called_that_and_a_local_server_that_is_down_is_shown
             std::fs::write(run.join("shard-1-replica-1"), record).unwrap();
 
             let mut sick = examine(&config, PATIENCE).await;
-            add_last_words(&config, &run, &mut sick);
-            std::fs::remove_dir_all(&run).unwrap();
+            add_last_words(&config, run, &mut sick);
             for (subject, field) in [
                 ("shard 0 primary", "postgres.shards, entry 0"),
                 ("redis", "redis.url"),

@@ -1,4 +1,5 @@
 mod admin;
 mod doctor;
+mod help;
 mod ledger;
 mod seed;

@@ -66,7 +66,7 @@ fn whoever_fills_the_template_fills_it_with_what_nginx_can_count() {
     let template = file("infra/nginx/nginx.conf");
     let words: Vec<&str> = template.split('@').filter(|word| word.ends_with("_ADDRESS")).collect();
     assert_eq!(words.len(), 3);
-    for name in ["infra/local/lib/nginx.sh", "load/src/cases/served.rs", "infra/docker-compose.yml"]
+    for name in ["infra/local/lib/nginx.sh", "load/src/cases/nginx.rs", "infra/docker-compose.yml"]
     {
         let text = file(name);
         for word in &words {

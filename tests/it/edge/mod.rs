@@ -7,11 +7,11 @@ mod headers;
 mod limits;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::app::TestApp;
 
@@ -25,7 +25,7 @@ const LIMITS: &[(&str, &str)] = &[
 /// A running nginx; ended when dropped.
 pub struct Nginx {
     process: Child,
-    folder: PathBuf,
+    folder: TempDir,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -50,15 +50,14 @@ impl Nginx {
     pub async fn with(servers: [SocketAddr; 2], words: &[(&str, &str)]) -> Self {
         let port = free_port();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let folder =
-            std::env::temp_dir().join(format!("plaza-nginx-{}-{port}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let kept = tempfile::tempdir().unwrap();
+        let folder = kept.path();
         let template = concat!(env!("CARGO_MANIFEST_DIR"), "/infra/nginx/nginx.conf");
         let mut text = std::fs::read_to_string(template).unwrap();
         let [first, second] = servers.map(|server| server.to_string());
         let (data, listen) = (folder.display().to_string(), address.to_string());
         // Started by root, the workers would become nobody, who may not write there.
-        let user = if folder_is_roots(&folder) { "user root;" } else { "" };
+        let user = if folder_is_roots(folder) { "user root;" } else { "" };
         let own = [
             ("USER_LINE", user),
             ("DATA", &data),
@@ -77,14 +76,14 @@ impl Nginx {
         let process = Command::new("nginx")
             .env("PATH", path)
             .args(["-e", "stderr", "-p"])
-            .arg(&folder)
+            .arg(folder)
             .arg("-c")
             .arg(&configuration)
             .stdin(Stdio::null())
             .stderr(log)
             .spawn()
             .expect("nginx: infra/local/install");
-        let mut nginx = Self { process, folder, address };
+        let mut nginx = Self { process, folder: kept, address };
         nginx.listens().await;
         nginx
     }
@@ -103,7 +102,7 @@ impl Nginx {
 
     /// What it has logged.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     /// The address of a path.
@@ -122,7 +121,6 @@ impl Drop for Nginx {
         // Killed by -9, the master would leave its workers behind.
         let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
         let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -174,13 +174,13 @@ async fn requests(app: &TestApp) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_trusted_documents_run_where_there_is_a_list() {
-    let file = std::env::temp_dir().join(format!("plaza-trusted-{}.json", std::process::id()));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trusted.json");
     let known = "query Who { viewer { user { handle } } }";
     std::fs::write(&file, json!({ "who": known, "typename": "{ __typename }" }).to_string())
         .unwrap();
-    let listed = file.clone();
     with_config(
-        move |config| config.server.trusted_documents = Some(listed),
+        move |config| config.server.trusted_documents = Some(file),
         async |app| {
             let send = async |body: serde_json::Value| super::post(app, None, &body).await;
             let by_id = |id: &str| json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": id } } });
@@ -199,5 +199,4 @@ async fn only_trusted_documents_run_where_there_is_a_list() {
         },
     )
     .await;
-    std::fs::remove_file(file).unwrap();
 }

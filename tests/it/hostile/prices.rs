@@ -298,8 +298,8 @@ async fn work_that_no_answer_shows_is_paid_for() {
     .await;
 }
 
-/// An id that comes a hundred times is resolved once, with all that is asked of it, shown at each of
-/// its places, and paid for as a hundred.
+/// An id that comes a hundred times is resolved once, with all that is asked of it, shown at each
+/// of its places, and paid for as a hundred.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_id_many_times_is_resolved_once() {
     with_roles_and_config(&[Role::Server], counted, async |app| {

@@ -1,4 +1,5 @@
-//! A shard whose commits no replica acknowledges: here the answer to COMMIT is held back on the way.
+//! A shard whose commits no replica acknowledges: here the answer to COMMIT is held back on the
+//! way.
 
 use std::time::{Duration, Instant};
 

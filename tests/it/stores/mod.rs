@@ -8,5 +8,7 @@ mod outbox;
 mod own_redis;
 mod pools;
 mod redis;
+mod redis_outages;
+mod redis_timelines;
 mod statements;
 mod untrusted_cache;

@@ -1,32 +1,33 @@
 //! A Redis of the test's own, to be frozen, killed, emptied and given an old dump; and a wire to it
 //! that can hang for one process alone.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::wait::until;
+
 pub struct OwnRedis {
     process: Child,
     port: u16,
-    folder: PathBuf,
+    folder: TempDir,
 }
 
 impl OwnRedis {
     pub async fn start() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        let folder = std::env::temp_dir().join(format!("plaza-test-redis-{port}"));
-        std::fs::create_dir_all(&folder).unwrap();
-        let redis = Self { process: Self::launch(port, &folder), port, folder };
+        let folder = tempfile::tempdir().unwrap();
+        let redis = Self { process: Self::launch(port, folder.path()), port, folder };
         redis.until_it_answers().await;
         redis
     }
 
-    fn launch(port: u16, folder: &PathBuf) -> Child {
+    fn launch(port: u16, folder: &Path) -> Child {
         Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "no", "--dir"])
@@ -48,11 +49,7 @@ impl OwnRedis {
     }
 
     async fn until_it_answers(&self) {
-        let started = Instant::now();
-        while self.ask("PING").await.is_err() {
-            assert!(started.elapsed() < Duration::from_secs(30), "redis-server does not start");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until("redis-server answers", async || self.ask("PING").await.is_ok()).await;
     }
 
     fn signal(&self, signal: &str) {
@@ -82,7 +79,7 @@ impl OwnRedis {
     pub async fn restart(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.process = Self::launch(self.port, &self.folder);
+        self.process = Self::launch(self.port, self.folder.path());
         self.until_it_answers().await;
     }
 
@@ -116,7 +113,6 @@ impl Drop for OwnRedis {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

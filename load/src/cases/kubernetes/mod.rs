@@ -7,307 +7,38 @@
 
 mod budget;
 mod cluster;
+mod figures;
 mod pods;
+mod script;
 mod wave;
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::task::JoinSet;
 
-use self::cluster::{Autoscaler, Cluster};
+use self::cluster::Cluster;
+use self::figures::{figures, missed, slices};
 use self::pods::{NGINX_PORT, Runner, Seen};
-use self::wave::{Sent, between, wave};
+use self::script::{Rates, Ridden, Script, Shape, Took};
+use self::wave::between;
 use super::CaseArguments;
-use super::outcome::{Figure, Outcome, Pair, machine, today};
-use super::reads_and_posts::read_or_post;
+use super::case::{Case, Rate, Report, Results, Series, Side, Turn};
 use crate::client::Client;
-use crate::people::{LoggedIn, Signer};
-use crate::report::float;
-use crate::truth::Truth;
+use crate::session::Session;
 
 /// A tenth of what the manifest has, in thousandths of a core: ten pods share this machine with
 /// everything they ask.
 const REQUESTS_M: u64 = 50;
 const LIMITS_M: u64 = 100;
-/// CPU that the wave is to cost all servers together at its height, in cores: more than three pods
-/// may use, less than ten.
-const HEIGHT_CORES: f64 = 0.36;
-/// And before and after it.
-const CALM_CORES: f64 = 0.03;
-/// Requests in a row that were answered before anything is measured.
-const IN_A_ROW: u32 = 60;
 /// The plot's steps.
 const SLICE: Duration = Duration::from_secs(15);
-
-/// How long each part of the wave takes.
-#[derive(Debug, Clone, Copy)]
-struct Shape {
-    calm: Duration,
-    rise: Duration,
-    top: Duration,
-}
-
-/// What a wave is made of.
-#[derive(Debug, Clone, Copy)]
-struct Rates {
-    calm: f64,
-    top: f64,
-}
-
-/// What one side answered.
-#[derive(Debug, Default)]
-struct Side {
-    sent: Vec<Sent>,
-    /// When the wave was at its height, since the load began.
-    top_from: Duration,
-    top_to: Duration,
-    /// Most pods that were asked at a time.
-    most: usize,
-    /// When they were ten, since the wave began to rise.
-    ten_at: Option<Duration>,
-    /// How the autoscaler stood when the height was over.
-    autoscaler: Autoscaler,
-}
-
-/// Seconds that things took with the autoscaler.
-#[derive(Debug, Default)]
-struct Took {
-    to_three: f64,
-    back_to_three: Option<f64>,
-    scaled_to_five: f64,
-    five_to_three: Option<f64>,
-    rollout: f64,
-    failed_in_rollout: usize,
-}
 
 /// Says how it goes.
 fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "3.2: {text}");
-}
-
-/// The case, while the kubelet is at work.
-#[derive(Debug)]
-struct Script {
-    cluster: Arc<Cluster>,
-    seen: watch::Receiver<Seen>,
-    client: Client,
-    people: Arc<Vec<LoggedIn>>,
-    root: String,
-    shape: Shape,
-}
-
-impl Script {
-    /// Seconds until so many pods are asked; nothing when that does not come within the limit.
-    async fn until(&self, pods: usize, limit_s: u64) -> Option<f64> {
-        let began = Instant::now();
-        let mut seen = self.seen.clone();
-        let come = seen.wait_for(|seen| seen.ready == pods);
-        tokio::time::timeout(Duration::from_secs(limit_s), come).await.ok()?.ok()?;
-        Some(began.elapsed().as_secs_f64())
-    }
-
-    fn load(
-        &self,
-        rate: watch::Receiver<f64>,
-        began: Instant,
-        seed: u64,
-    ) -> impl Future<Output = Vec<Sent>> {
-        let (client, people) = (self.client.clone(), Arc::clone(&self.people));
-        wave(rate, began, seed, move |number| read_or_post(client.clone(), people.clone(), number))
-    }
-
-    /// Asks, one request at a time, until so many in a row were answered: a new server has
-    /// connections to open and caches to fill.
-    async fn warmed_up(&self) -> anyhow::Result<()> {
-        let (began, mut in_a_row) = (Instant::now(), 0);
-        for number in 0.. {
-            in_a_row = if read_or_post(self.client.clone(), Arc::clone(&self.people), number)
-                .await
-                .is_ok()
-            {
-                in_a_row + 1
-            } else {
-                0
-            };
-            if in_a_row == IN_A_ROW {
-                return Ok(());
-            }
-            anyhow::ensure!(
-                began.elapsed() < Duration::from_secs(120),
-                "the servers do not answer"
-            );
-        }
-        Ok(())
-    }
-
-    /// What a request costs the servers, from a little load after a little rest, and so what rates
-    /// make the wave.
-    async fn rates(&self, wanted: Option<f64>) -> anyhow::Result<Rates> {
-        let cpu_s = || self.seen.borrow().cpu_s;
-        let (rest, tried) = (Duration::from_secs(15), 40.0);
-        let before = cpu_s();
-        sleep(rest).await;
-        let idle = (cpu_s() - before) / rest.as_secs_f64();
-        let (rate, listened) = watch::channel(tried);
-        let loading = async {
-            let before = cpu_s();
-            sleep(rest).await;
-            rate.send_replace(-1.0);
-            (cpu_s() - before) / rest.as_secs_f64()
-        };
-        let (sent, busy) = tokio::join!(self.load(listened, Instant::now(), 7), loading);
-        anyhow::ensure!(
-            sent.iter().filter(|sent| !sent.failed).count() > sent.len() / 2,
-            "the servers do not answer"
-        );
-        let each = ((busy - idle) / tried).max(0.000_5);
-        let top = wanted.unwrap_or((HEIGHT_CORES - idle) / each).max(5.0);
-        say(&format!(
-            "idle, three servers take {:.0} thousandths of a core; a request {:.1} ms; the wave: {top:.0} a second",
-            idle * 1e3,
-            each * 1e3
-        ));
-        Ok(Rates { calm: (CALM_CORES / each).min(top / 5.0), top })
-    }
-
-    /// Calm, rise, height; then `after` with the rate in its hand, and the end.
-    async fn ride<After>(
-        &self,
-        rates: Rates,
-        after: impl FnOnce(watch::Sender<f64>, Instant) -> After,
-    ) -> anyhow::Result<Side>
-    where
-        After: Future<Output = anyhow::Result<()>>,
-    {
-        let (rate, listened) = watch::channel(rates.calm);
-        let began = Instant::now();
-        let top_from = self.shape.calm + self.shape.rise;
-        let mut side = Side { top_from, top_to: top_from + self.shape.top, ..Side::default() };
-        let riding = async {
-            let mut told = Instant::now();
-            loop {
-                let since = began.elapsed();
-                if since >= side.top_to {
-                    break;
-                }
-                let risen = (since.saturating_sub(self.shape.calm).as_secs_f64()
-                    / self.shape.rise.as_secs_f64())
-                .min(1.0);
-                rate.send_replace(rates.calm + (rates.top - rates.calm) * risen);
-                let ready = self.seen.borrow().ready;
-                side.most = side.most.max(ready);
-                if ready >= 10 && side.ten_at.is_none() {
-                    side.ten_at = Some(since.saturating_sub(self.shape.calm));
-                }
-                if told.elapsed() >= SLICE {
-                    told = Instant::now();
-                    side.autoscaler = self.cluster.autoscaler().await?;
-                    say(&self.standing(*rate.borrow(), &side.autoscaler));
-                }
-                sleep(Duration::from_millis(250)).await;
-            }
-            side.autoscaler = self.cluster.autoscaler().await?;
-            after(rate, began).await
-        };
-        let (sent, rode) = tokio::join!(self.load(listened, began, 11), riding);
-        rode?;
-        side.sent = sent;
-        Ok(side)
-    }
-
-    fn standing(&self, rate: f64, autoscaler: &Autoscaler) -> String {
-        let shown =
-            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1}"));
-        format!(
-            "{rate:.0} requests/s, {} pods; autoscaler: CPU {} % of 60, in flight {} of 24, wants {}",
-            self.seen.borrow().ready,
-            shown(autoscaler.cpu_percent),
-            shown(autoscaler.in_flight),
-            autoscaler.desired
-        )
-    }
-
-    /// The wave with three pods and nobody to change that.
-    async fn fixed(&self, rates: Rates) -> anyhow::Result<Side> {
-        self.cluster.kubectl(&["delete", "hpa", "api"]).await?;
-        self.cluster.kubectl(&["scale", "deployment", "api", "--replicas=3"]).await?;
-        self.until(3, 60).await.context("there are no three pods")?;
-        say("before: three pods, no autoscaler");
-        self.ride(rates, |rate, _| async move {
-            rate.send_replace(-1.0);
-            Ok(())
-        })
-        .await
-    }
-
-    /// The wave with the autoscaler; what comes after it, with a little load all the while.
-    async fn autoscaled(&self, rates: Rates, took: &mut Took) -> anyhow::Result<Side> {
-        let hpa = format!("{}/k8s/hpa.yaml", self.root);
-        self.cluster.kubectl(&["apply", "-f", &hpa]).await?;
-        say("after: the autoscaler of k8s/hpa.yaml, 3 to 10 pods");
-        let mut marks = (Duration::ZERO, Duration::ZERO);
-        let (marks_of, took_of) = (&mut marks, &mut *took);
-        let side = self.ride(rates, |rate, began| async move {
-            rate.send_replace(rates.calm);
-            say("the wave is over");
-            took_of.back_to_three = self.until(3, 600).await;
-            say(&format!("back to 3 pods: {:?} s", took_of.back_to_three));
-            if took_of.back_to_three.is_some() {
-                self.by_hand(took_of).await?;
-            }
-            marks_of.0 = began.elapsed();
-            self.roll_out(took_of).await?;
-            marks_of.1 = began.elapsed();
-            rate.send_replace(-1.0);
-            Ok(())
-        });
-        let side = side.await?;
-        took.failed_in_rollout = between(&side.sent, marks.0, marks.1).failed;
-        Ok(side)
-    }
-
-    /// `kubectl scale deployment api --replicas=5`, and what the autoscaler makes of it.
-    async fn by_hand(&self, took: &mut Took) -> anyhow::Result<()> {
-        self.cluster.kubectl(&["scale", "deployment", "api", "--replicas=5"]).await?;
-        took.scaled_to_five = self.until(5, 60).await.context("kubectl scale made no five pods")?;
-        took.five_to_three = self.until(3, 300).await;
-        say(&format!(
-            "scaled by hand to 5 in {:.0} s; the autoscaler: 3 again after {:?} s",
-            took.scaled_to_five, took.five_to_three
-        ));
-        Ok(())
-    }
-
-    /// A new version of every pod.
-    async fn roll_out(&self, took: &mut Took) -> anyhow::Result<()> {
-        let began = Instant::now();
-        self.cluster.kubectl(&["rollout", "restart", "deployment/api"]).await?;
-        self.cluster.kubectl(&["rollout", "status", "deployment/api", "--timeout=300s"]).await?;
-        took.rollout = began.elapsed().as_secs_f64();
-        say(&format!("rolling update: {:.0} s", took.rollout));
-        Ok(())
-    }
-
-    async fn run(&self, wanted: Option<f64>) -> anyhow::Result<(Rates, Side, Side, Took)> {
-        let mut took = Took {
-            to_three: self.until(3, 180).await.context("api has no three ready pods")?,
-            ..Took::default()
-        };
-        say(&format!("three pods ready {:.0} s after kubectl apply -f k8s/", took.to_three));
-        self.warmed_up().await?;
-        let rates = self.rates(wanted).await?;
-        let fixed = self.fixed(rates).await?;
-        let autoscaled = self.autoscaled(rates, &mut took).await?;
-        Ok((rates, fixed, autoscaled, took))
-    }
 }
 
 /// Applies the manifests as they are, then gives each pod of `api` its part of this machine.
@@ -321,184 +52,139 @@ async fn apply(cluster: &Cluster, root: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The case.
-///
-/// # Errors
-/// The servers', the cluster's.
-pub async fn run(
-    truth: &Truth,
-    config: &Path,
-    arguments: &CaseArguments,
-) -> anyhow::Result<Outcome> {
+/// A control plane, with a kubelet at work.
+pub struct Kubernetes<'a> {
+    arguments: &'a CaseArguments,
+    script: Script,
+    kubelet: JoinSet<anyhow::Result<()>>,
+    rates: Rates,
+    took: Took,
+}
+
+/// Something that is done while the kubelet is at work; its end is the case's.
+async fn while_running<T>(
+    kubelet: &mut JoinSet<anyhow::Result<()>>,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    tokio::select! {
+        ended = kubelet.join_next() => {
+            ended.transpose()?.transpose()?;
+            anyhow::bail!("the kubelet has ended")
+        }
+        done = work => done,
+    }
+}
+
+fn shape(quick: bool) -> Shape {
     let seconds = Duration::from_secs;
-    let shape = if arguments.quick {
+    if quick {
         Shape { calm: seconds(5), rise: seconds(75), top: seconds(45) }
     } else {
         Shape { calm: seconds(15), rise: seconds(90), top: seconds(60) }
-    };
-    let chosen: Vec<_> = truth
-        .people()
-        .await?
-        .choose_multiple(&mut StdRng::seed_from_u64(1), 100)
-        .cloned()
-        .collect();
-    let people = Arc::new(Signer::new(config)?.log_in(&chosen)?);
-    let root = std::path::absolute(&arguments.root)?;
-    say(
-        "a control plane of its own: etcd, kube-apiserver, controller-manager, scheduler, kwok, metrics-server, Prometheus, its adapter",
-    );
-    let cluster = Arc::new(Cluster::start(&root).await?);
-    let (seen, watched) = watch::channel(Seen::default());
-    apply(&cluster, &root.to_string_lossy()).await?;
-    let runner = Runner {
-        cluster: Arc::clone(&cluster),
-        plaza: std::path::absolute(&arguments.plaza)?,
-        config: std::path::absolute(config)?,
-        root: root.clone(),
-        seen,
-    };
-    let script = Script {
-        cluster,
-        seen: watched.clone(),
-        client: Client::without_keepalive(&format!("http://127.0.0.1:{NGINX_PORT}/graphql"))?,
-        people,
-        root: root.to_string_lossy().into_owned(),
-        shape,
-    };
-    let (rates, before, after, took) = tokio::select! {
-        ended = runner.run() => { ended?; anyhow::bail!("the kubelet has ended") }
-        found = script.run(arguments.rate) => found?,
-    };
-    let budgeted = watched.borrow().budgeted;
-    Ok(Outcome {
-        number: "3.2".to_owned(),
-        name: "kubernetes".to_owned(),
-        date: today()?,
-        machine: machine(),
-        command: "make case-3.2".to_owned(),
-        setting: format!(
-            "A wave from {:.0} to {:.0} requests/s in {} s, held for {} s, one in ten a post, through nginx. Real: kube-apiserver, controller-manager, \
-             scheduler, metrics-server, Prometheus, and a plaza server for each pod. Simulated: nodes, network, kubelet, Prometheus' adapter. A pod asks for \
-             {REQUESTS_M} thousandths of a core and may use {LIMITS_M}{}, a tenth of the manifest's, since ten share this machine.",
-            rates.calm,
-            rates.top,
-            shape.rise.as_secs(),
-            shape.top.as_secs(),
-            if budgeted {
-                " (control groups hold it to that)"
-            } else {
-                " (NOT held to that: no control groups here, so before has more than its share)"
+    }
+}
+
+impl<'a> Case<'a> for Kubernetes<'a> {
+    const NUMBER: &'static str = "3.2";
+    const NAME: &'static str = "kubernetes";
+    type Round = Ridden;
+    type Rest = ();
+
+    async fn prepare(session: &'a Session, arguments: &'a CaseArguments) -> anyhow::Result<Self> {
+        let people = Arc::new(session.signer()?.log_in(&session.sample(100, 1).await?)?);
+        let root = std::path::absolute(&arguments.root)?;
+        say(
+            "a control plane of its own: etcd, kube-apiserver, controller-manager, scheduler, kwok, metrics-server, Prometheus, its adapter",
+        );
+        let cluster = Arc::new(Cluster::start(&root).await?);
+        let (seen, watched) = watch::channel(Seen::default());
+        apply(&cluster, &root.to_string_lossy()).await?;
+        let runner = Runner {
+            cluster: Arc::clone(&cluster),
+            plaza: std::path::absolute(&arguments.plaza)?,
+            config: std::path::absolute(&session.config)?,
+            root: root.clone(),
+            seen,
+        };
+        let mut kubelet = JoinSet::new();
+        kubelet.spawn(async move { runner.run().await });
+        let url = format!("http://127.0.0.1:{NGINX_PORT}/graphql");
+        let script = Script {
+            cluster,
+            seen: watched,
+            client: Client::without_keepalive(&url)?,
+            people,
+            root: root.to_string_lossy().into_owned(),
+            shape: shape(arguments.quick),
+        };
+        let begun = script.begin(arguments.rate);
+        let (rates, took) = while_running(&mut kubelet, begun).await?;
+        Ok(Self { arguments, script, kubelet, rates, took })
+    }
+
+    /// One wave for each side: a wave takes minutes, and what comes after it is measured once.
+    fn series(&self) -> Vec<Series> {
+        vec![Series {
+            what: "p95 at the height, ms".to_owned(),
+            rate: Rate::Fixed(self.rates.top),
+            warm_up: None,
+            pairs: 1,
+            length: self.script.shape.rise + self.script.shape.top,
+            pause: Duration::ZERO,
+        }]
+    }
+
+    async fn round(&mut self, side: Side, _: Turn) -> anyhow::Result<Ridden> {
+        let Self { script, kubelet, rates, took, .. } = self;
+        let wave = async {
+            match side {
+                Side::Before => script.fixed(*rates).await,
+                Side::After => script.autoscaled(*rates, took).await,
             }
-        ),
-        missed_because: missed(&after, &took),
-        pairs_of: format!(
-            "3.2 p95 in ms, in steps of {} s from the beginning of the wave",
-            SLICE.as_secs()
-        ),
-        pairs: slices(&before, &after, shape),
-        figures: figures(&before, &after, &took),
-        correct: true,
-    })
-}
-
-fn missed(after: &Side, took: &Took) -> Option<String> {
-    let failed = after.sent.iter().filter(|sent| sent.failed).count();
-    let mut why = Vec::new();
-    if after.ten_at.is_none() {
-        why.push(format!("the autoscaler made {} pods of 10 while the wave was high", after.most));
+        };
+        while_running(kubelet, wave).await
     }
-    if took.back_to_three.is_none() {
-        why.push("ten minutes after the wave there were more than three pods".to_owned());
-    }
-    if failed > 0 {
-        why.push(format!("{failed} requests failed on the way"));
-    }
-    (!why.is_empty()).then(|| why.join("; ") + ".")
-}
 
-/// The p95 of each step of the wave, side by side.
-fn slices(before: &Side, after: &Side, shape: Shape) -> Vec<Pair> {
-    let steps = (shape.rise + shape.top).as_secs() / SLICE.as_secs();
-    let p95 = |side: &Side, step: u32| {
-        between(&side.sent, shape.calm + SLICE * step, shape.calm + SLICE * (step + 1))
-            .report(SLICE.as_secs_f64())
-            .p95_ms
-    };
-    (0..u32::try_from(steps).unwrap_or_default())
-        .map(|step| Pair { before: p95(before, step), after: p95(after, step) })
-        .collect()
-}
+    fn value(round: &Ridden) -> f64 {
+        between(&round.sent, round.top_from, round.top_to).report(1.0).p95_ms
+    }
 
-fn figures(before: &Side, after: &Side, took: &Took) -> Vec<Figure> {
-    let plain = |what: &str, before: Option<f64>, after: f64| Figure {
-        what: what.to_owned(),
-        before,
-        after,
-        target: None,
-        met: None,
-    };
-    let failed = |side: &Side| float(side.sent.iter().filter(|sent| sent.failed).count());
-    let (failed_before, failed_after) = (failed(before), failed(after));
-    let top = |side: &Side| between(&side.sent, side.top_from, side.top_to).report(1.0);
-    let back = took.back_to_three.is_some();
-    let mut figures = vec![
-        Figure {
-            what: "pods at the height of the wave".to_owned(),
-            before: Some(float(before.most)),
-            after: float(after.most),
-            target: Some("10".to_owned()),
-            met: Some(after.ten_at.is_some()),
-        },
-        Figure {
-            what: "pods after it".to_owned(),
-            before: Some(3.0),
-            after: if back { 3.0 } else { float(after.most) },
-            target: Some("3".to_owned()),
-            met: Some(back),
-        },
-        Figure {
-            what: format!(
-                "requests that failed, of {} before and {} after",
-                before.sent.len(),
-                after.sent.len()
+    async fn rest(&mut self, _: &Results<Ridden>) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn report(&self, results: &Results<Ridden>, (): &()) -> anyhow::Result<Report> {
+        let shape = shape(self.arguments.quick);
+        let budgeted = self.script.seen.borrow().budgeted;
+        let pairs = results.first.pairs.first();
+        let pair = pairs.ok_or_else(|| anyhow::anyhow!("no wave was measured"))?;
+        let (before, after) = (&pair.before, &pair.after);
+        Ok(Report {
+            setting: format!(
+                "A wave from {:.0} to {:.0} requests/s in {} s, held for {} s, one in ten a post, \
+                 through nginx. Real: kube-apiserver, controller-manager, scheduler, \
+                 metrics-server, Prometheus, and a plaza server for each pod. Simulated: nodes, \
+                 network, kubelet, Prometheus' adapter. A pod asks for {REQUESTS_M} thousandths of \
+                 a core and may use {LIMITS_M}{}, a tenth of the manifest's, since \
+                 ten share this machine.",
+                self.rates.calm,
+                self.rates.top,
+                shape.rise.as_secs(),
+                shape.top.as_secs(),
+                if budgeted {
+                    " (control groups hold it to that)"
+                } else {
+                    " (NOT held to that: no control groups here, so before has more than its share)"
+                }
             ),
-            before: Some(failed_before),
-            after: failed_after,
-            target: Some("0".to_owned()),
-            met: Some(failed_after < 0.5),
-        }
-        .of(float(after.sent.len())),
-        plain("p50 at the height, ms", Some(top(before).p50_ms), top(after).p50_ms),
-        plain("p95 at the height, ms", Some(top(before).p95_ms), top(after).p95_ms),
-        plain("from kubectl apply -f k8s/ to 3 ready pods, s", None, took.to_three),
-    ];
-    let optional = [
-        ("from the beginning of the wave to 10 pods, s", after.ten_at.map(|at| at.as_secs_f64())),
-        ("from the end of the wave to 3 pods, s", took.back_to_three),
-        (
-            "autoscaler at the end of the height: CPU, % of what is asked for",
-            after.autoscaler.cpu_percent,
-        ),
-        (
-            "autoscaler at the end of the height: requests in flight a pod",
-            after.autoscaler.in_flight,
-        ),
-        (
-            "kubectl scale --replicas=5: to 5 pods, s",
-            took.five_to_three.map(|_| took.scaled_to_five),
-        ),
-        (
-            "kubectl scale --replicas=5: until the autoscaler has made it 3 again, s",
-            took.five_to_three,
-        ),
-    ];
-    figures
-        .extend(optional.into_iter().filter_map(|(what, value)| Some(plain(what, None, value?))));
-    figures.push(plain("rolling update of 3 pods, s", None, took.rollout));
-    figures.push(plain(
-        "rolling update: requests that failed",
-        None,
-        float(took.failed_in_rollout),
-    ));
-    figures
+            missed_because: missed(after, &self.took),
+            pairs_of: format!(
+                "3.2 p95 in ms, in steps of {} s from the beginning of the wave",
+                SLICE.as_secs()
+            ),
+            pairs: slices(before, after, shape),
+            figures: figures(before, after, &self.took),
+            correct: true,
+        })
+    }
 }

@@ -20,7 +20,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::budget::{Budget, sweep, used};
 use super::cluster::{Cluster, Pod};
-use crate::cases::served::{Launch, Nginx, Served};
+use crate::cases::nginx::Nginx;
+use crate::cases::served::{Launch, Served};
 use crate::ports::at;
 
 /// nginx's port; the servers' follow.
@@ -67,6 +68,13 @@ struct Lived {
     cpu_s: f64,
 }
 
+impl Lived {
+    /// Seconds of CPU that its server has used.
+    fn cpu_s(&self) -> f64 {
+        used(self.pid.load(Ordering::Acquire)).map_or(self.cpu_s, |(cpu_s, _)| cpu_s)
+    }
+}
+
 type Lives<'a> = FuturesUnordered<BoxFuture<'a, (String, anyhow::Result<()>)>>;
 
 fn now() -> String {
@@ -91,80 +99,85 @@ impl Runner {
                 }
                 () = sleep(LOOK) => {}
             }
-            for pod in self.cluster.pods().await? {
-                match lived.get(&pod.name) {
-                    Some(lived) => {
-                        lived.leave.send_if_modified(|leave| {
-                            !std::mem::replace(leave, pod.leaving) && pod.leaving
-                        });
-                    }
-                    None if pod.leaving => self.cluster.gone(&pod).await?,
-                    None if pod.scheduled => {
-                        let taken: BTreeSet<u16> = lived.values().map(|lived| lived.port).collect();
-                        let port = (NGINX_PORT + 1..NGINX_PORT + ADMIN)
-                            .find(|port| !taken.contains(port))
-                            .context("no port is free")?;
-                        let (leave, told_to_leave) = watch::channel(false);
-                        let pid = Arc::new(AtomicU32::new(0));
-                        lived.insert(
-                            pod.name.clone(),
-                            Lived { port, leave, pid: Arc::clone(&pid), cpu_s: 0.0 },
-                        );
-                        lives.push(
-                            async move {
-                                (pod.name.clone(), self.live(&pod, port, &pid, told_to_leave).await)
-                            }
-                            .boxed(),
-                        );
-                    }
-                    None => {}
-                }
-            }
+            self.follow_pods(&mut lived, &mut lives).await?;
             let ready = self.cluster.endpoints().await?;
-            let ports: Vec<u16> = lived
-                .iter()
-                .filter(|(name, _)| ready.contains(*name))
-                .map(|(_, lived)| lived.port)
-                .collect();
+            let served = lived.iter().filter(|(name, _)| ready.contains(*name));
+            let ports: Vec<u16> = served.map(|(_, lived)| lived.port).collect();
             if ready != asked && !ports.is_empty() {
-                match &nginx {
-                    Some(nginx) => nginx.ask(&self.root, &ports)?,
-                    None => {
-                        nginx = Some(
-                            Nginx::start(
-                                &self.root,
-                                &self.root.join(".local/case/nginx-k8s"),
-                                NGINX_PORT,
-                                &ports,
-                            )
-                            .await?,
-                        )
-                    }
-                }
+                self.route(&mut nginx, &ports).await?;
                 self.scrape(&lived)?;
                 asked = ready;
             }
             if told.elapsed() >= TELL {
                 let seconds = told.elapsed().as_secs_f64();
                 told = Instant::now();
-                for (name, lived) in &mut lived {
-                    if let Some((cpu_s, bytes)) = used(lived.pid.load(Ordering::Acquire)) {
-                        self.cluster
-                            .tell_usage(name, (cpu_s - lived.cpu_s) / seconds * 1_000.0, bytes)
-                            .await?;
-                        lived.cpu_s = cpu_s;
-                    }
-                }
+                self.tell_usage(&mut lived, seconds).await?;
             }
-            let live_s = |lived: &Lived| {
-                used(lived.pid.load(Ordering::Acquire)).map_or(lived.cpu_s, |(cpu_s, _)| cpu_s)
-            };
-            let cpu_s = past_s + lived.values().map(live_s).sum::<f64>();
+            let cpu_s = past_s + lived.values().map(Lived::cpu_s).sum::<f64>();
             self.seen.send_modify(|seen| {
                 seen.ready = ports.len();
                 seen.cpu_s = cpu_s;
             });
         }
+    }
+
+    /// Starts a server for each pod that was placed, and has those leave whose pods are to go.
+    async fn follow_pods<'a>(
+        &'a self,
+        lived: &mut BTreeMap<String, Lived>,
+        lives: &mut Lives<'a>,
+    ) -> anyhow::Result<()> {
+        for pod in self.cluster.pods().await? {
+            if let Some(lived) = lived.get(&pod.name) {
+                lived.leave.send_if_modified(|leave| {
+                    !std::mem::replace(leave, pod.leaving) && pod.leaving
+                });
+            } else if pod.leaving {
+                self.cluster.gone(&pod).await?;
+            } else if pod.scheduled {
+                let taken: BTreeSet<u16> = lived.values().map(|lived| lived.port).collect();
+                let port = (NGINX_PORT + 1..NGINX_PORT + ADMIN)
+                    .find(|port| !taken.contains(port))
+                    .context("no port is free")?;
+                let (leave, told_to_leave) = watch::channel(false);
+                let pid = Arc::new(AtomicU32::new(0));
+                let own = Lived { port, leave, pid: Arc::clone(&pid), cpu_s: 0.0 };
+                lived.insert(pod.name.clone(), own);
+                lives.push(
+                    async move {
+                        (pod.name.clone(), self.live(&pod, port, &pid, told_to_leave).await)
+                    }
+                    .boxed(),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Has nginx ask the servers on these ports.
+    async fn route(&self, nginx: &mut Option<Nginx>, ports: &[u16]) -> anyhow::Result<()> {
+        if let Some(nginx) = nginx {
+            return nginx.ask(&self.root, ports);
+        }
+        let folder = self.root.join(".local/case/nginx-k8s");
+        *nginx = Some(Nginx::start(&self.root, &folder, NGINX_PORT, ports).await?);
+        Ok(())
+    }
+
+    /// Tells metrics-server what each pod has used in so many seconds.
+    async fn tell_usage(
+        &self,
+        lived: &mut BTreeMap<String, Lived>,
+        seconds: f64,
+    ) -> anyhow::Result<()> {
+        for (name, lived) in lived {
+            if let Some((cpu_s, bytes)) = used(lived.pid.load(Ordering::Acquire)) {
+                let cpu_m = (cpu_s - lived.cpu_s) / seconds * 1_000.0;
+                self.cluster.tell_usage(name, cpu_m, bytes).await?;
+                lived.cpu_s = cpu_s;
+            }
+        }
+        Ok(())
     }
 
     /// One pod, from its start to its end.

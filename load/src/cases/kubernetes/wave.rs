@@ -31,7 +31,7 @@ pub fn between(sent: &[Sent], from: Duration, to: Duration) -> Latencies {
         if sent.failed {
             latencies.failed += 1;
         } else {
-            latencies.taken.push(sent.taken);
+            latencies.record(sent.taken);
         }
     }
     latencies

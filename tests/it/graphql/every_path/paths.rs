@@ -125,7 +125,8 @@ impl Schema {
         found: &mut Vec<Path>,
     ) {
         for (fragment, object) in self.objects(name) {
-            // Objects of one interface have fields of one name and other types: each has its own name.
+            // Objects of one interface have fields of one name and other types: each has its own
+            // name.
             let alias = |name: &str| match &fragment {
                 Some(_) => format!("{object}_{name}: "),
                 None => String::new(),

@@ -1,0 +1,34 @@
+//! What the executable says of itself, whole: a change of it is seen in review.
+
+use std::process::Command;
+
+/// The help of a verb, and below it of its own verbs.
+fn help(verb: &[&str], all: &mut String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_plaza"))
+        .args(verb)
+        .arg("--help")
+        .env_remove("PLAZA_CONFIG")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "plaza {} --help: {output:?}", verb.join(" "));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let title = [&["plaza"], verb].concat().join(" ");
+    all.push_str(&format!("## {title}\n\n{text}\n"));
+    let commands = text.split_once("Commands:\n").map(|(_, rest)| rest).unwrap_or_default();
+    // A verb stands two columns from the edge; what goes on from the line above stands further in.
+    let verbs = commands.lines().take_while(|line| !line.is_empty());
+    for line in verbs.filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {
+        match line.split_whitespace().next() {
+            Some("help") | None => {}
+            Some(name) => help(&[verb, &[name]].concat(), all),
+        }
+    }
+}
+
+#[test]
+fn the_help_of_every_verb_is_as_it_was() {
+    let mut all = String::new();
+    help(&[], &mut all);
+    assert!(all.matches("\n## ").count() > 5, "{all}");
+    insta::assert_snapshot!("help", all);
+}

@@ -1,0 +1,2 @@
+mod sales;
+mod views;

@@ -1,0 +1,110 @@
+//! Pages of what was found.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use super::{PEOPLE, POSTS, PRODUCTS, everywhere, fill, found, nodes, offer, search};
+use crate::app::{Person, with_app, with_server};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_have_no_repeats_and_no_holes_while_new_rows_arrive() {
+    with_server(async |app| {
+        everywhere(app).await;
+        let ann = app.sign_up("ann").await;
+        let made = usize::try_from(fill(app, 12, "needle in a haystack, strand #").await).unwrap();
+        let all = async || {
+            nodes(&search(app, Some(&ann), POSTS, "needle", 100, &Value::Null).await, "id")
+        };
+        app.until("all are on the replicas", async || all().await.len() == made.min(100)).await;
+        let before: HashSet<String> = all().await.into_iter().collect();
+        let (mut seen, mut after, mut pages) = (Vec::new(), Value::Null, 0);
+        loop {
+            let page = search(app, Some(&ann), POSTS, "needle", 7, &after).await;
+            seen.extend(nodes(&page, "id"));
+            // A better one, and newer.
+            app.post(&ann, "needle needle needle").await;
+            pages += 1;
+            after = page.at("/postsSearch/pageInfo/endCursor");
+            if page.at("/postsSearch/pageInfo/hasNextPage") == false {
+                break;
+            }
+        }
+        assert!(pages >= made / 7, "{pages} pages");
+        assert_eq!(seen.len(), seen.iter().collect::<HashSet<_>>().len(), "nothing twice");
+        assert_eq!(seen.len(), made);
+        assert!(before.iter().all(|id| seen.contains(id)), "nothing left out");
+        assert_eq!(
+            nodes(&search(app, Some(&ann), POSTS, "needle", 1, &Value::Null).await, "text"),
+            ["needle needle needle"]
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_hidden_is_not_found_and_does_not_end_a_page() {
+    with_app(async |app| {
+        let (ann, shy, foe, friend) = (
+            app.sign_up("ann").await,
+            app.sign_up("shy_one").await,
+            app.sign_up("foe_one").await,
+            app.sign_up("friend").await,
+        );
+        app.follow(&friend, &shy).await;
+        for number in 0..5 {
+            app.post(&ann, &format!("quince jam, jar {number}")).await;
+            app.post(&foe, &format!("quince jam, pot {number}")).await;
+        }
+        for number in 0..20 {
+            app.post(&shy, &format!("quince quince quince {number}")).await;
+        }
+        offer(app, &foe, "Quince tree", "").await;
+        app.ask(
+            &shy,
+            "mutation { profileUpdate(input: {isPrivate: true}) { user { isPrivate } } }",
+            json!({}),
+        )
+        .await;
+        let block =
+            "mutation($id: ID!) { userBlock(input: {userId: $id}) { userErrors { code } } }";
+        app.ask(&foe, block, json!({ "id": ann.id })).await;
+        let texts = async |viewer: Option<&Person>, query: &str| {
+            nodes(&search(app, viewer, POSTS, query, 100, &Value::Null).await, "text")
+        };
+        app.until("everybody has heard", async || {
+            texts(Some(&ann), "quince").await.len() == 5 && texts(None, "quince").await.len() == 10
+        })
+        .await;
+        assert_eq!(texts(Some(&friend), "quince").await.len(), 30, "who follows them reads them");
+        assert_eq!(texts(Some(&shy), "quince").await.len(), 30);
+        assert!(found(app, Some(&ann), PRODUCTS, "quince").await.is_empty());
+        assert_eq!(found(app, None, PRODUCTS, "quince").await, ["Quince tree"]);
+        assert!(
+            found(app, Some(&ann), PEOPLE, "foe_one").await.is_empty(),
+            "who blocks them is not there"
+        );
+        assert_eq!(
+            found(app, Some(&foe), PEOPLE, "ann").await,
+            ["ann"],
+            "whom they block they find, to end it"
+        );
+        assert_eq!(
+            found(app, None, PEOPLE, "shy_one").await,
+            ["shy_one"],
+            "who is private is there"
+        );
+
+        // The twenty that fit better are hidden: the page is full all the same, and nothing tells
+        // of them.
+        let page = search(app, Some(&ann), POSTS, "quince", 3, &Value::Null).await;
+        assert_eq!(nodes(&page, "id").len(), 3);
+        let nothing =
+            search(app, Some(&ann), POSTS, "\"quince quince quince\"", 3, &Value::Null).await;
+        assert_eq!(
+            nothing.at("/postsSearch"),
+            json!({ "edges": [], "pageInfo": { "hasNextPage": false, "endCursor": null } })
+        );
+    })
+    .await;
+}

@@ -1,0 +1,7 @@
+mod doors;
+mod follows;
+mod limits;
+mod sessions;
+mod sign_up;
+mod tokens;
+mod visibility;

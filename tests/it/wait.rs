@@ -1,0 +1,25 @@
+//! Waiting for a condition: a test says what must become true, not how long that takes.
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take to become true.
+pub const LIMIT: Duration = Duration::from_secs(60);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Polls a condition until it holds; whether it did within the limit.
+pub async fn holds(condition: impl AsyncFn() -> bool) -> bool {
+    let started = Instant::now();
+    while !condition().await {
+        if started.elapsed() > LIMIT {
+            return false;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    true
+}
+
+/// The same; fails the test when it never holds.
+pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    assert!(holds(condition).await, "not within {} s: {what}", LIMIT.as_secs());
+}
