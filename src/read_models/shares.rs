@@ -152,7 +152,8 @@ impl Projection for Shares {
                  FROM unnest($1::bigint[]) AS p(id) LEFT JOIN shares s ON s.post_id = p.id AND s.active
                  GROUP BY p.id
                  ON CONFLICT (post_id) DO UPDATE
-                 SET repost_count = excluded.repost_count, quote_count = excluded.quote_count, version = c.version + 1
+                 SET repost_count = excluded.repost_count, quote_count = excluded.quote_count,
+                     version = c.version + 1
                  RETURNING post_id, version")
             .bind::<Array<BigInt>, _>(distinct(shares.keys().map(|(shared, _)| *shared))),
         )

@@ -280,7 +280,8 @@ impl Projection for Notifications {
                                                                             AND h.actor_id = r.actor AND h.subject_id = r.subject))
                  ON CONFLICT (user_id, kind, actor_id, subject_id) DO UPDATE
                  SET id = CASE WHEN excluded.active THEN excluded.id ELSE n.id END, version = excluded.version, active = excluded.active
-                 WHERE excluded.version > n.version OR (excluded.version = n.version AND n.active AND NOT excluded.active)
+                 WHERE excluded.version > n.version
+                    OR (excluded.version = n.version AND n.active AND NOT excluded.active)
                  RETURNING user_id, active")
             .bind::<Array<BigInt>, _>(column(|change| change.user))
             .bind::<Array<BigInt>, _>(column(|change| change.post))

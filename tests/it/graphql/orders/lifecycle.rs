@@ -218,7 +218,8 @@ async fn money_of_a_cancelled_order_is_given_back_though_the_first_try_failed() 
             app.until("the stock is held", async || order(app, &buyer, &id).await["status"] == "RESERVED").await;
             let raw = app.count("SELECT coalesce(sum(id), 0)::bigint FROM orders").await;
             let provider = Arc::new(Hesitating::default());
-            let domain = Arc::new(Domain { payments: provider.clone(), ..(*app.app.domain).clone() });
+            let domain = Domain { payments: provider.clone(), ..(*app.app.domain).clone() };
+            let domain = Arc::new(domain);
             let run = || async {
                 let op = Operation::internal(&domain, Duration::from_secs(20));
                 orders::process(&op, OrderId::from_i64(raw)).await
