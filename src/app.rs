@@ -132,13 +132,13 @@ impl App {
     }
 
     /// Starts telling what Redis holds and throws away: for workers, of which there are few.
-    pub fn tell_redis_memory(&self) {
+    pub fn record_redis_memory(&self) {
         let (redis, stop) = (self.domain.redis.clone(), self.tasks.stopping());
         self.tasks.spawn("redis memory", async move {
             while !stop.is_cancelled() {
                 // One that is away is told of elsewhere.
                 if let Ok(memory) = redis.memory().await {
-                    memory.tell();
+                    memory.record();
                 }
                 pause(REDIS_MEMORY_EVERY, &stop).await;
             }

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::domain::{moderation, users};
 
 /// How long it may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is done, and to whom.
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub async fn act(app: &App, args: &AdminArgs) -> anyhow::Result<String> {
     let (What::Grant(whom) | What::Revoke(whom) | What::Suspend(whom) | What::Unsuspend(whom)) =
         &args.what;
     let handle = whom.handle.trim_start_matches('@').to_lowercase();
-    let op = app.internal(PATIENCE);
+    let op = app.internal(TIMEOUT);
     let user = users::row_by_handle(&op, &handle)
         .await?
         .ok_or_else(|| anyhow::anyhow!("there is no @{handle}"))?

@@ -93,7 +93,7 @@ pub fn start_without_ports(app: &App, role: Role) {
     if role != Role::Relay {
         app.tasks.spawn(
             "outbox wakes",
-            outbox::wakes::tell(Arc::clone(&cluster), app.domain.redis.clone(), stop.clone()),
+            outbox::wakes::publish(Arc::clone(&cluster), app.domain.redis.clone(), stop.clone()),
         );
     }
     if role != Role::Relay {
@@ -124,7 +124,7 @@ pub fn start_without_ports(app: &App, role: Role) {
         Role::Worker => {
             app.reap_images();
             app.sweep_keys();
-            app.tell_redis_memory();
+            app.record_redis_memory();
             app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop));
         }
         Role::Relay => {

@@ -41,7 +41,7 @@ fn masked(address: IpAddr, bits: u8) -> (bool, u128) {
 }
 
 /// An address as far as one household or host has it: all of IPv4, the /64 of IPv6.
-pub fn household(address: IpAddr) -> String {
+pub fn client_network(address: IpAddr) -> String {
     match address {
         IpAddr::V4(four) => four.to_string(),
         IpAddr::V6(_) => format!("{:x}", masked(address, 64).1),

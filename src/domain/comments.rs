@@ -50,7 +50,7 @@ pub async fn create(
                 post,
                 author,
                 text: &checked,
-                in_reply_to: in_reply_to,
+                in_reply_to,
                 depth: answered.map_or(0, |answered| answered.depth + 1),
                 entities: &draft.entities,
             };

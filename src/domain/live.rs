@@ -74,9 +74,9 @@ enum ToDo {
     /// It has told all it was woken for.
     Nothing,
     /// This post came right after the last one seen.
-    Tell(Newest),
+    Deliver(Newest),
     /// It must ask what came, or keep the stream.
-    Look,
+    Poll,
 }
 
 /// Watches the viewer's home.
@@ -127,15 +127,15 @@ impl HomeWatch {
                 self.last = found.0.post;
                 return found;
             }
-            let looked = match self.to_do() {
+            let polled = match self.to_do() {
                 ToDo::Nothing => Ok(()),
-                ToDo::Tell(newest) => self.tell(newest, &mut op, domain).await,
-                ToDo::Look => {
+                ToDo::Deliver(newest) => self.deliver(newest, &mut op, domain).await,
+                ToDo::Poll => {
                     let _turn = domain.redis.turn().await;
-                    self.look(&op()).await
+                    self.poll(&op()).await
                 }
             };
-            match looked {
+            match polled {
                 Ok(()) if !self.found.is_empty() => {}
                 // Until there may be something, or it is time to keep the stream.
                 Ok(()) => {
@@ -151,17 +151,17 @@ impl HomeWatch {
 
     fn to_do(&self) -> ToDo {
         match (self.position, self.seen.newest) {
-            _ if Instant::now() >= self.keep_at => ToDo::Look,
+            _ if Instant::now() >= self.keep_at => ToDo::Poll,
             (Some(position), Some(newest)) if newest.at <= position => ToDo::Nothing,
-            (Some(position), Some(newest)) if newest.before == position => ToDo::Tell(newest),
-            _ => ToDo::Look,
+            (Some(position), Some(newest)) if newest.before == position => ToDo::Deliver(newest),
+            _ => ToDo::Poll,
         }
     }
 
     /// Tells the post it was woken for, as many others may at this moment: their relations are read
     /// together, and nothing else is asked for but what is in this process's memory after the first
     /// of them.
-    async fn tell(
+    async fn deliver(
         &mut self,
         newest: Newest,
         op: impl FnOnce() -> Arc<Operation>,
@@ -177,7 +177,7 @@ impl HomeWatch {
         self.take(vec![(newest.at, newest.post)], &op).await
     }
 
-    async fn look(&mut self, op: &Operation) -> Result<(), DomainError> {
+    async fn poll(&mut self, op: &Operation) -> Result<(), DomainError> {
         if Instant::now() >= self.keep_at {
             self.open(op).await?;
             self.keep_at = Instant::now() + KEEP;

@@ -16,13 +16,13 @@ fn is_self(viewer: Option<Viewer>, user: &User) -> bool {
 }
 
 /// Whether a person may be shown to the viewer at all.
-pub fn person_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &User) -> bool {
+pub fn user_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &User) -> bool {
     !user.suspended && (is_self(viewer, user) || !relations.is_blocked_by(user.id))
 }
 
 /// Whether what a person has made for everybody may be shown to the viewer: comments, products.
 pub fn voice_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &User) -> bool {
-    person_is_visible(viewer, relations, user)
+    user_is_visible(viewer, relations, user)
         && (is_self(viewer, user) || !relations.blocks(user.id))
 }
 
@@ -71,13 +71,10 @@ pub async fn passes(
 ///
 /// # Errors
 /// The viewer's shard is away.
-pub async fn visible_people(
+pub async fn visible_users(
     op: &Operation,
     rows: HashMap<UserId, User>,
 ) -> Result<HashMap<UserId, User>, DomainError> {
     let relations = relations::of_viewer(op).await?;
-    Ok(rows
-        .into_iter()
-        .filter(|(_, user)| person_is_visible(op.viewer, &relations, user))
-        .collect())
+    Ok(rows.into_iter().filter(|(_, user)| user_is_visible(op.viewer, &relations, user)).collect())
 }

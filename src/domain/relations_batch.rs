@@ -18,7 +18,7 @@ use crate::stores::postgres::ShardIndex;
 /// Most people in one batch.
 const MOST: usize = 128;
 /// How long a batch may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 type Answer = Result<Arc<Relations>, Arc<DomainError>>;
 
@@ -111,10 +111,10 @@ async fn load(
     domain: &Arc<Domain>,
     users: &[UserId],
 ) -> Result<HashMap<UserId, Arc<Relations>>, DomainError> {
-    let mut op = Operation::as_of_now(domain, None, PATIENCE);
+    let mut op = Operation::as_of_now(domain, None, TIMEOUT);
     op.cache_floor_ms = domain.clock.now_ms();
     let found = relations::of_many(&op, users);
-    let found = tokio::time::timeout(PATIENCE, found)
+    let found = tokio::time::timeout(TIMEOUT, found)
         .await
         .map_err(|_| StoreError::Deadline("relations".to_owned()))??;
     Ok(found.into_iter().map(|(user, relations)| (user, Arc::new(relations))).collect())

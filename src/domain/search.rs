@@ -112,7 +112,7 @@ impl Search {
             Noun::People if text.chars().count() < LIKE_FROM && !text.chars().any(is_unspaced) => {
                 cluster
                     .scatter_all(reads, async |connection: &mut Connection| {
-                        store::people_by_prefix(connection, text, slice).await
+                        store::users_by_prefix(connection, text, slice).await
                     })
                     .await
             }
@@ -144,7 +144,7 @@ impl Search {
     async fn visible(&self, op: &Operation, found: &[Found]) -> Result<HashSet<i64>, DomainError> {
         let owners = found.iter().map(|found| UserId::from_i64(found.owner_id));
         let rule = match self.noun {
-            Noun::People => policy::person_is_visible,
+            Noun::People => policy::user_is_visible,
             Noun::Posts => policy::content_is_visible,
             Noun::Products => policy::voice_is_visible,
         };

@@ -45,7 +45,7 @@ pub async fn get_many(
     ids: &[UserId],
 ) -> Result<HashMap<UserId, User>, DomainError> {
     let rows = rows(op, ids).await?;
-    policy::visible_people(op, rows).await
+    policy::visible_users(op, rows).await
 }
 
 /// A person, if the viewer may see them: what a mutation about them answers with.
@@ -82,7 +82,7 @@ pub fn is_handle(text: &str) -> bool {
 pub async fn by_handle(op: &Operation, handle: &str) -> Result<Option<UserId>, DomainError> {
     let Some(user) = row_by_handle(op, handle).await? else { return Ok(None) };
     let id = user.id;
-    let visible = policy::visible_people(op, HashMap::from([(id, user)])).await?;
+    let visible = policy::visible_users(op, HashMap::from([(id, user)])).await?;
     Ok(visible.contains_key(&id).then_some(id))
 }
 

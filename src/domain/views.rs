@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::{DomainError, Operation, UserErrorCode, posts};
-use crate::config::network::household;
+use crate::config::network::client_network;
 use crate::config::{KafkaConfig, ViewsConfig, ViewsCounted};
 use crate::ids::PostId;
 use crate::protocol::views::View;
@@ -82,7 +82,7 @@ fn viewer_hash(op: &Operation) -> u64 {
     let name = match op.viewer {
         Some(viewer) => format!("user:{}", viewer.user_id),
         None => {
-            format!("nobody:{}", op.address.map(household).unwrap_or_default())
+            format!("nobody:{}", op.address.map(client_network).unwrap_or_default())
         }
     };
     op.domain.identity.pseudonym(name.as_bytes())

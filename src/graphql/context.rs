@@ -219,7 +219,7 @@ impl RequestContext {
     /// What the request has written, and whether it has seen more than the client's replicas may have; `None` when neither.
     pub fn written(&self) -> Option<ConsistencyToken> {
         let scopes = self.scopes.lock();
-        let strayed = scopes.iter().any(|scope| scope.op.reads.has_strayed());
+        let strayed = scopes.iter().any(|scope| scope.op.reads.has_left_replica());
         let seen = strayed.then(|| ConsistencyToken {
             seen_at_ms: self.domain.clock.now_ms(),
             ..Default::default()

@@ -28,7 +28,7 @@ use crate::graphql::document::Problem;
 use crate::graphql::error::{ErrorCode, after_another_attempt, complete, was_not_run};
 use crate::graphql::output::{Budget, Rendered};
 use crate::stores::work::{Work as StoreWork, counted};
-use crate::telemetry::figures::Held;
+use crate::telemetry::figures::GaugeGuard;
 use crate::telemetry::trace;
 
 /// Every part of an operation ends at the operation's own deadline; what goes on for so much longer
@@ -361,7 +361,7 @@ pub async fn subscribe(
     let served = served.clone();
     let context = Arc::new(context);
     let request = request.data(Arc::clone(&context));
-    let counted = Held::new(metrics::gauge!("plaza_subscriptions"));
+    let counted = GaugeGuard::new(metrics::gauge!("plaza_subscriptions"));
     let events = metrics::counter!("plaza_subscription_events_total", "operation" => name);
     let responses = served.schema.execute_stream(request);
     Ok(responses.then(move |mut response| {

@@ -114,7 +114,7 @@ pub async fn by_get(
     };
     match incoming() {
         Ok((accept, incoming)) => {
-            run(&served, Around { id, address, accept, may_change: false }, &headers, incoming)
+            run(&served, RequestMeta { id, address, accept, may_change: false }, &headers, incoming)
                 .await
         }
         Err(refused) => refused.into_response(),
@@ -136,7 +136,8 @@ pub async fn by_post(
                 peer.map(|Extension(peer)| peer.0),
                 &headers,
             );
-            run(&served, Around { id, address, accept, may_change: true }, &headers, incoming).await
+            run(&served, RequestMeta { id, address, accept, may_change: true }, &headers, incoming)
+                .await
         }
         Err(refused) => refused.into_response(),
     }
@@ -201,15 +202,20 @@ async fn read_body(served: &Served, headers: &HeaderMap, body: Body) -> Result<I
 }
 
 /// What of the request is not its text.
-struct Around {
+struct RequestMeta {
     id: RequestId,
     address: IpAddr,
     accept: Accept,
     may_change: bool,
 }
 
-async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Incoming) -> Response {
-    let accept = around.accept;
+async fn run(
+    served: &Served,
+    meta: RequestMeta,
+    headers: &HeaderMap,
+    incoming: Incoming,
+) -> Response {
+    let accept = meta.accept;
     if incoming.is_empty() {
         return bad_request("`query` is missing").taken_as(accept).into_response();
     }
@@ -220,7 +226,7 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
             return refused(accept, why.errors());
         }
     };
-    if !around.may_change && prepared.kind != OperationType::Query {
+    if !meta.may_change && prepared.kind != OperationType::Query {
         return refusal(
             StatusCode::METHOD_NOT_ALLOWED,
             ErrorCode::BadUserInput,
@@ -242,7 +248,7 @@ async fn run(served: &Served, around: Around, headers: &HeaderMap, incoming: Inc
     };
     context.wants_explanation = headers.contains_key(EXPLAIN);
     let seen = context.token.clone();
-    let Around { id, address, .. } = around;
+    let RequestMeta { id, address, .. } = meta;
     let asked = Asked { prepared, context, address, request_id: id };
     match Box::pin(execute(served, asked)).await {
         Ok(executed) => {

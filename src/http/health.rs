@@ -41,14 +41,14 @@ pub async fn upkeep() {
 
 /// Figures in Prometheus' text format.
 pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
-    tell(&app);
-    process::tell();
+    record(&app);
+    process::record();
     let rendered = recorder().map(PrometheusHandle::render).unwrap_or_default();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], rendered + &process::cpu_line())
 }
 
 /// Sets the figures that are only read when somebody looks.
-fn tell(app: &App) {
+fn record(app: &App) {
     let cluster = &app.domain.cluster;
     let yes = |yes| if yes { 1.0 } else { 0.0 };
     metrics::counter!("plaza_sql_statements_total").absolute(cluster.statements());
@@ -59,7 +59,7 @@ fn tell(app: &App) {
         metrics::gauge!("plaza_commits_blocked", "shard" => index.0.to_string())
             .set(yes(shard.commits_are_blocked()));
         for (name, state) in shard.pool_states() {
-            state.tell(&name);
+            state.record(&name);
         }
         for (name, ended) in shard.connections_ended() {
             metrics::counter!("plaza_pool_ended_total", "pool" => name).absolute(ended);
@@ -77,6 +77,6 @@ fn tell(app: &App) {
         }
     }
     let (up, pool) = app.domain.redis.state();
-    pool.tell("redis");
+    pool.record("redis");
     metrics::gauge!("plaza_redis_up").set(yes(up));
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::identity::recall_writes;
 use crate::app::App;
 use crate::config::LimitsConfig;
-use crate::config::network::{Network, household};
+use crate::config::network::{Network, client_network};
 use crate::domain::Viewer;
 use crate::graphql::context::{Points, RequestContext};
 use crate::graphql::error::ErrorCode;
@@ -92,7 +92,7 @@ async fn charge(
 ) -> Result<Charged, Limited> {
     let payer: Arc<str> = match viewer {
         Some(viewer) => BucketName::viewer(viewer.user_id).into(),
-        None => BucketName::address(&household(address)).into(),
+        None => BucketName::address(&client_network(address)).into(),
     };
     let bucket = bucket(&app.config.limits, viewer);
     // What the payer's last requests did not use is given back with this one: no round trip of its
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_household_is_one() {
-        let of = |text: &str| household(text.parse().unwrap());
+        let of = |text: &str| client_network(text.parse().unwrap());
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_ne!(of("10.0.0.1"), of("10.0.0.2"));

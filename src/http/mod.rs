@@ -34,8 +34,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::app::App;
 use crate::graphql::error::ErrorCode;
 use crate::graphql::schema::{Schema, explaining_schema, schema};
-use crate::operator::{Lookout, Sight};
-use crate::telemetry::figures::Held;
+use crate::operator::{Snapshot, StatusProbe};
+use crate::telemetry::figures::GaugeGuard;
 use crate::telemetry::trace;
 
 /// What handlers share.
@@ -81,7 +81,7 @@ impl Served {
         match tokio::time::timeout(MOMENT, Arc::clone(&self.admission).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(Admitted {
                 _permit: permit,
-                _counted: Held::new(metrics::gauge!("plaza_http_in_flight")),
+                _counted: GaugeGuard::new(metrics::gauge!("plaza_http_in_flight")),
             }),
             Ok(Err(_)) | Err(_) => {
                 metrics::counter!("plaza_overloaded_total").increment(1);
@@ -102,7 +102,7 @@ const MOMENT: Duration = Duration::from_millis(40);
 #[derive(Debug)]
 pub struct Admitted {
     _permit: OwnedSemaphorePermit,
-    _counted: Held,
+    _counted: GaugeGuard,
 }
 
 /// The id of a request, in its logs and in its answer.
@@ -152,8 +152,8 @@ pub fn admin_router(app: &App) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/", get(operator_page))
-        .route("/operator.json", get(operator_sight))
-        .with_state(Operators { app: app.clone(), lookout: Lookout::default() });
+        .route("/operator.json", get(operator_snapshot))
+        .with_state(Operators { app: app.clone(), status_probe: StatusProbe::default() });
     headers::hardened(router, &app.config.server)
 }
 
@@ -162,7 +162,7 @@ pub fn admin_router(app: &App) -> Router {
 pub struct Operators {
     /// The process's parts.
     pub app: App,
-    lookout: Lookout,
+    status_probe: StatusProbe,
 }
 
 impl axum::extract::FromRef<Operators> for App {
@@ -184,8 +184,8 @@ async fn operator_page() -> impl IntoResponse {
     ([(header::CONTENT_SECURITY_POLICY, policy)], Html(include_str!("../operator/page.html")))
 }
 
-async fn operator_sight(State(operators): State<Operators>) -> Json<Sight> {
-    Json(operators.lookout.look(&operators.app).await.as_ref().clone())
+async fn operator_snapshot(State(operators): State<Operators>) -> Json<Snapshot> {
+    Json(operators.status_probe.snapshot(&operators.app).await.as_ref().clone())
 }
 
 /// The answer to a request that ran into a fault of ours.

@@ -15,14 +15,14 @@ use crate::stores::rabbitmq::{connect, depths};
 /// How often. A look costs the broker some dozen answers, from each worker.
 const EVERY: Duration = Duration::from_secs(5);
 /// How long a look may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Tells until told to stop.
-pub async fn tell(config: Arc<Config>, stop: CancellationToken) {
+pub async fn record(config: Arc<Config>, stop: CancellationToken) {
     let mut kept = None;
     loop {
         let looked = tokio::select! {
-            looked = tokio::time::timeout(PATIENCE, look(&config, &mut kept)) => looked.is_ok_and(|looked| looked.is_ok()),
+            looked = tokio::time::timeout(TIMEOUT, poll(&config, &mut kept)) => looked.is_ok_and(|looked| looked.is_ok()),
             () = stop.cancelled() => return,
         };
         metrics::gauge!("plaza_rabbitmq_up").set(if looked { 1.0 } else { 0.0 });
@@ -33,13 +33,13 @@ pub async fn tell(config: Arc<Config>, stop: CancellationToken) {
     }
 }
 
-async fn look(config: &Config, kept: &mut Option<Connection>) -> Result<(), StoreError> {
+async fn poll(config: &Config, kept: &mut Option<Connection>) -> Result<(), StoreError> {
     let connection = match kept.take() {
         Some(connection) => connection,
         None => connect(&config.rabbitmq.url, "plaza queue depths").await?,
     };
     for depth in depths::depths(&connection, &config.rabbitmq.retry_delays_ms).await? {
-        depth.tell();
+        depth.record();
     }
     *kept = Some(connection);
     Ok(())

@@ -68,7 +68,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     figures::begin_worker();
-    tokio::join!(work(&domain, &config, &stop), depths::tell(Arc::clone(&config), stop.clone()));
+    tokio::join!(work(&domain, &config, &stop), depths::record(Arc::clone(&config), stop.clone()));
     Ok(())
 }
 

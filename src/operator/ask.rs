@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{
-    Asked, OutboxSight, PoolSight, PrimarySight, ProcessSight, ProjectionSight, QueueSight,
-    RedisSight, ReplicaSight, ShardSight, Sight, asked,
+    OutboxSnapshot, PoolSnapshot, PrimarySnapshot, Probe, ProcessSnapshot, ProjectionSnapshot,
+    QueueSnapshot, RedisSnapshot, ReplicaSnapshot, ShardSnapshot, Snapshot, answer_of,
 };
 use crate::app::App;
 use crate::config::FeedConfig;
@@ -22,30 +22,32 @@ use crate::stores::postgres::{Shard, health, outbox, position};
 use crate::stores::rabbitmq::{connect, depths};
 use crate::telemetry::process;
 
-pub(super) async fn everything(app: &App) -> Sight {
+pub(super) async fn everything(app: &App) -> Snapshot {
     let cluster = &app.domain.cluster;
     let all_shards: Vec<&Shard> =
         cluster.indexes().filter_map(|index| cluster.shard(index).ok()).collect();
-    let mut pools: Vec<PoolSight> =
+    let mut pools: Vec<PoolSnapshot> =
         all_shards.iter().flat_map(|shard| shard.pool_states()).map(pool).collect();
     pools.push(pool(("redis".to_owned(), app.domain.redis.state().1)));
     let shards = futures_util::future::join_all(all_shards.into_iter().map(shard));
-    let (shards, redis, rabbitmq, kafka) =
-        tokio::join!(shards, asked(redis(app)), asked(rabbitmq(app)), asked(kafka(app)));
-    let (shards, of_shards): (Vec<ShardSight>, Vec<Vec<Reached>>) = shards.into_iter().unzip();
+    let (shards, redis, rabbitmq, kafka) = tokio::join!(
+        shards,
+        answer_of(redis(app)),
+        answer_of(rabbitmq(app)),
+        answer_of(kafka(app))
+    );
+    let (shards, of_shards): (Vec<ShardSnapshot>, Vec<Vec<Reached>>) = shards.into_iter().unzip();
     let of_shards: Vec<Reached> = of_shards.into_iter().flatten().collect();
     let kafka = match kafka {
-        Asked::Told(ends) => {
-            Asked::Told(projections(&readers(&app.config.feed), &ends, &of_shards))
-        }
-        Asked::Away(why) => Asked::Away(why),
+        Probe::Ok(ends) => Probe::Ok(projections(&readers(&app.config.feed), &ends, &of_shards)),
+        Probe::Unavailable(why) => Probe::Unavailable(why),
     };
     let of_kernel = process::read().unwrap_or_default();
     let now = app.domain.clock.now();
-    Sight {
+    Snapshot {
         at: now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
         version: env!("CARGO_PKG_VERSION"),
-        process: ProcessSight {
+        process: ProcessSnapshot {
             ready: app.tasks.is_ready(),
             pid: std::process::id(),
             resident_bytes: of_kernel.resident_bytes,
@@ -62,20 +64,26 @@ pub(super) async fn everything(app: &App) -> Sight {
     }
 }
 
-fn pool((name, state): (String, crate::stores::pool_state::PoolState)) -> PoolSight {
-    PoolSight { name, open: state.open, idle: state.idle, most: state.most, waiting: state.waiting }
+fn pool((name, state): (String, crate::stores::pool_state::PoolState)) -> PoolSnapshot {
+    PoolSnapshot {
+        name,
+        open: state.open,
+        idle: state.idle,
+        most: state.most,
+        waiting: state.waiting,
+    }
 }
 
 /// On connections of its own: full pools are what an operator wants to see.
-async fn shard(shard: &Shard) -> (ShardSight, Vec<Reached>) {
-    let primary = asked(async {
+async fn shard(shard: &Shard) -> (ShardSnapshot, Vec<Reached>) {
+    let primary = answer_of(async {
         let mut connection = shard.direct().await?;
         let state = health::server_state(&mut connection).await?;
         let lsn = position::primary_lsn(&mut connection).await?;
         let mut waiting = Vec::new();
         for sink in Sink::ALL {
             let backlog = outbox::backlog(&mut connection, sink.code()).await?;
-            waiting.push(OutboxSight {
+            waiting.push(OutboxSnapshot {
                 sink: sink.name(),
                 unsent: backlog.unsent,
                 oldest_s: backlog.oldest_s,
@@ -84,11 +92,11 @@ async fn shard(shard: &Shard) -> (ShardSight, Vec<Reached>) {
         let reached = reached(&mut connection).await?;
         let waits = state.sees_standbys && !state.synchronous_standby_names.is_empty();
         let synchronous = waits.then_some(state.synchronous_standbys);
-        Ok::<_, StoreError>((PrimarySight { synchronous, outbox: waiting }, lsn, reached))
+        Ok::<_, StoreError>((PrimarySnapshot { synchronous, outbox: waiting }, lsn, reached))
     });
     let replicas =
         futures_util::future::join_all(shard.probes().map(|(name, probe, state)| async move {
-            let replayed = asked(async {
+            let replayed = answer_of(async {
                 let mut connection = probe
                     .open()
                     .await
@@ -101,33 +109,33 @@ async fn shard(shard: &Shard) -> (ShardSight, Vec<Reached>) {
     // more than that.
     let (primary, replicas) = tokio::join!(primary, replicas);
     let lsn = match &primary {
-        Asked::Told((_, lsn, _)) => Some(*lsn),
-        Asked::Away(_) => None,
+        Probe::Ok((_, lsn, _)) => Some(*lsn),
+        Probe::Unavailable(_) => None,
     };
-    let replicas = replicas.into_iter().map(|(name, replayed, serves)| ReplicaSight {
+    let replicas = replicas.into_iter().map(|(name, replayed, serves)| ReplicaSnapshot {
         name,
         lag_bytes: match (replayed, lsn) {
-            (Asked::Told(replayed), Some(lsn)) => Asked::Told(lsn.saturating_sub(replayed)),
-            (Asked::Told(_), None) => {
-                Asked::Away("answers; how far it is behind, only its primary knows".to_owned())
-            }
-            (Asked::Away(why), _) => Asked::Away(why),
+            (Probe::Ok(replayed), Some(lsn)) => Probe::Ok(lsn.saturating_sub(replayed)),
+            (Probe::Ok(_), None) => Probe::Unavailable(
+                "answers; how far it is behind, only its primary knows".to_owned(),
+            ),
+            (Probe::Unavailable(why), _) => Probe::Unavailable(why),
         },
         serves,
     });
     let replicas = replicas.collect();
     let (primary, reached) = match primary {
-        Asked::Told((sight, _, reached)) => (Asked::Told(sight), reached),
-        Asked::Away(why) => (Asked::Away(why), Vec::new()),
+        Probe::Ok((sight, _, reached)) => (Probe::Ok(sight), reached),
+        Probe::Unavailable(why) => (Probe::Unavailable(why), Vec::new()),
     };
-    (ShardSight { shard: shard.index.0, replicas, primary }, reached)
+    (ShardSnapshot { shard: shard.index.0, replicas, primary }, reached)
 }
 
-async fn redis(app: &App) -> Result<RedisSight, StoreError> {
+async fn redis(app: &App) -> Result<RedisSnapshot, StoreError> {
     let began = Instant::now();
     let memory = app.domain.redis.memory().await?;
     let took_ms = began.elapsed().as_secs_f64() * 1_000.0;
-    Ok(RedisSight {
+    Ok(RedisSnapshot {
         took_ms,
         used_bytes: memory.used_bytes,
         max_bytes: memory.max_bytes,
@@ -135,11 +143,11 @@ async fn redis(app: &App) -> Result<RedisSight, StoreError> {
     })
 }
 
-async fn rabbitmq(app: &App) -> Result<Vec<QueueSight>, StoreError> {
+async fn rabbitmq(app: &App) -> Result<Vec<QueueSnapshot>, StoreError> {
     let connection = connect(&app.config.rabbitmq.url, "plaza operator").await?;
     let depths = depths::depths(&connection, &app.config.rabbitmq.retry_delays_ms).await?;
     let _closed = connection.close(200, "seen".into()).await;
-    let sight = |depth: depths::Depth| QueueSight {
+    let sight = |depth: depths::Depth| QueueSnapshot {
         queue: depth.queue.name(),
         waiting: depth.waiting,
         retry: depth.retry,
@@ -176,7 +184,7 @@ fn projections(
     readers: &[(&'static str, &'static [Topic])],
     ends: &[(Partition, i64)],
     reached: &[Reached],
-) -> Vec<ProjectionSight> {
+) -> Vec<ProjectionSnapshot> {
     let sight = |(name, topics): &(&'static str, &'static [Topic])| {
         let of_topics = ends
             .iter()
@@ -193,7 +201,7 @@ fn projections(
             behind += (end - next).max(0);
             events += end;
         }
-        ProjectionSight { projection: name, behind, events }
+        ProjectionSnapshot { projection: name, behind, events }
     };
     readers.iter().map(sight).collect()
 }

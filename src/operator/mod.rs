@@ -15,44 +15,44 @@ use crate::app::App;
 /// For how long what was seen is shown to whoever looks next.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long a part may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Everything on the page.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Sight {
+pub struct Snapshot {
     /// When, RFC 3339.
     pub at: String,
     /// plaza's version.
     pub version: &'static str,
     /// What this process does.
-    pub process: ProcessSight,
+    pub process: ProcessSnapshot,
     /// One a shard.
-    pub shards: Vec<ShardSight>,
+    pub shards: Vec<ShardSnapshot>,
     /// This process's connections.
-    pub pools: Vec<PoolSight>,
+    pub pools: Vec<PoolSnapshot>,
     /// Whether Redis answers.
-    pub redis: Asked<RedisSight>,
+    pub redis: Probe<RedisSnapshot>,
     /// The queues.
-    pub rabbitmq: Asked<Vec<QueueSight>>,
+    pub rabbitmq: Probe<Vec<QueueSnapshot>>,
     /// The projections.
-    pub kafka: Asked<Vec<ProjectionSight>>,
+    pub kafka: Probe<Vec<ProjectionSnapshot>>,
 }
 
 /// What a part said, or why it said nothing.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Asked<T> {
+pub enum Probe<T> {
     /// It answered.
-    Told(T),
+    Ok(T),
     /// It did not; why.
-    Away(String),
+    Unavailable(String),
 }
 
 /// This process.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ProcessSight {
+pub struct ProcessSnapshot {
     /// Whether it can do its work.
     pub ready: bool,
     /// Its id.
@@ -70,30 +70,30 @@ pub struct ProcessSight {
 /// A shard.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ShardSight {
+pub struct ShardSnapshot {
     /// Its number.
     pub shard: usize,
     /// What its primary says.
-    pub primary: Asked<PrimarySight>,
+    pub primary: Probe<PrimarySnapshot>,
     /// Its replicas.
-    pub replicas: Vec<ReplicaSight>,
+    pub replicas: Vec<ReplicaSnapshot>,
 }
 
 /// A primary.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PrimarySight {
+pub struct PrimarySnapshot {
     /// Replicas that a commit may wait for; `None` when it waits for none, or this user may not
     /// know.
     pub synchronous: Option<i64>,
     /// What waits in the outbox: for RabbitMQ and for Kafka.
-    pub outbox: Vec<OutboxSight>,
+    pub outbox: Vec<OutboxSnapshot>,
 }
 
 /// What waits for a broker.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OutboxSight {
+pub struct OutboxSnapshot {
     /// `rabbitmq`, `kafka`.
     pub sink: &'static str,
     /// Messages.
@@ -105,11 +105,11 @@ pub struct OutboxSight {
 /// A replica.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ReplicaSight {
+pub struct ReplicaSnapshot {
     /// `shard 0 replica 1`.
     pub name: String,
     /// Bytes of the primary's log that it has not replayed; or why it did not say.
-    pub lag_bytes: Asked<u64>,
+    pub lag_bytes: Probe<u64>,
     /// Whether this process reads from it; `None`: this process reads from none.
     pub serves: Option<bool>,
 }
@@ -117,7 +117,7 @@ pub struct ReplicaSight {
 /// Connections of this process.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PoolSight {
+pub struct PoolSnapshot {
     /// To what.
     pub name: String,
     /// Open.
@@ -133,7 +133,7 @@ pub struct PoolSight {
 /// Redis.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct RedisSight {
+pub struct RedisSnapshot {
     /// How long it took to answer, in milliseconds.
     pub took_ms: f64,
     /// Bytes it uses.
@@ -147,7 +147,7 @@ pub struct RedisSight {
 /// A queue of jobs.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct QueueSight {
+pub struct QueueSnapshot {
     /// Its name.
     pub queue: &'static str,
     /// Jobs nobody has taken.
@@ -163,7 +163,7 @@ pub struct QueueSight {
 /// A projection.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ProjectionSight {
+pub struct ProjectionSnapshot {
     /// Its name.
     pub projection: &'static str,
     /// Events of its topics that it has not applied.
@@ -174,14 +174,14 @@ pub struct ProjectionSight {
 
 /// Looks, at most once a second, however many ask.
 #[derive(Debug, Clone, Default)]
-pub struct Lookout(Arc<Mutex<Option<Looked>>>);
+pub struct StatusProbe(Arc<Mutex<Option<Cached>>>);
 
 /// When, and what was seen.
-type Looked = (Instant, Arc<Sight>);
+type Cached = (Instant, Arc<Snapshot>);
 
-impl Lookout {
+impl StatusProbe {
     /// What is seen now.
-    pub async fn look(&self, app: &App) -> Arc<Sight> {
+    pub async fn snapshot(&self, app: &App) -> Arc<Snapshot> {
         let mut last = self.0.lock().await;
         if let Some((at, sight)) = last.as_ref()
             && at.elapsed() < FRESH
@@ -195,10 +195,12 @@ impl Lookout {
 }
 
 /// Waits for a part's answer, for so long.
-async fn asked<T, E: std::fmt::Display>(answer: impl Future<Output = Result<T, E>>) -> Asked<T> {
-    match tokio::time::timeout(PATIENCE, answer).await {
-        Ok(Ok(told)) => Asked::Told(told),
-        Ok(Err(error)) => Asked::Away(error.to_string()),
-        Err(_) => Asked::Away(format!("no answer in {} s", PATIENCE.as_secs())),
+async fn answer_of<T, E: std::fmt::Display>(
+    answer: impl Future<Output = Result<T, E>>,
+) -> Probe<T> {
+    match tokio::time::timeout(TIMEOUT, answer).await {
+        Ok(Ok(told)) => Probe::Ok(told),
+        Ok(Err(error)) => Probe::Unavailable(error.to_string()),
+        Err(_) => Probe::Unavailable(format!("no answer in {} s", TIMEOUT.as_secs())),
     }
 }

@@ -85,8 +85,8 @@ async fn relay_shard(
         result = to_kafka(shard, wakes, &config.kafka, &lost) => result,
     };
     // Whoever takes over tells of it from here on.
-    Backlog::default().tell(shard.index, Sink::Rabbitmq);
-    Backlog::default().tell(shard.index, Sink::Kafka);
+    Backlog::default().record(shard.index, Sink::Rabbitmq);
+    Backlog::default().record(shard.index, Sink::Kafka);
     ended
 }
 
@@ -100,7 +100,7 @@ async fn keep_lock(
     let mut checks = 0_u32;
     loop {
         if checks.is_multiple_of(5) {
-            tell_backlog(lock, shard).await?;
+            record_backlog(lock, shard).await?;
         }
         checks += 1;
         tokio::time::timeout(LOCK_CHECK * 2, leader::is_alive(lock))
@@ -114,16 +114,16 @@ async fn keep_lock(
 }
 
 /// How much waits for each broker, and for how long already: the lag that operators watch.
-async fn tell_backlog(connection: &mut Connection, shard: ShardIndex) -> Result<(), StoreError> {
+async fn record_backlog(connection: &mut Connection, shard: ShardIndex) -> Result<(), StoreError> {
     for sink in Sink::ALL {
-        rows::backlog(connection, sink.code()).await?.tell(shard, sink);
+        rows::backlog(connection, sink.code()).await?.record(shard, sink);
     }
     Ok(())
 }
 
 impl Backlog {
     /// Sets its figures.
-    fn tell(&self, shard: ShardIndex, sink: Sink) {
+    fn record(&self, shard: ShardIndex, sink: Sink) {
         let unsent = u32::try_from(self.unsent).unwrap_or(u32::MAX);
         metrics::gauge!("plaza_outbox_unsent", "shard" => shard.0.to_string(), "sink" => sink.name()).set(unsent);
         metrics::gauge!("plaza_outbox_lag_seconds", "shard" => shard.0.to_string(), "sink" => sink.name()).set(self.oldest_s);
@@ -157,7 +157,7 @@ fn sending(rows: &[OutboxRow], sink: Sink) -> Vec<trace::Span> {
 
 /// When an outbox is looked at.
 #[derive(Default)]
-struct Looks {
+struct Polls {
     /// How often in a row nothing was there.
     idle: u32,
     /// When the last messages were found, unless there were more of them than fit a window.
@@ -168,7 +168,7 @@ struct Looks {
 async fn next(
     connection: &mut Connection,
     (shard, sink): (ShardIndex, Sink),
-    looks: &mut Looks,
+    looks: &mut Polls,
     wakes: &Wakes,
     stop: &CancellationToken,
 ) -> Result<Option<Vec<OutboxRow>>, StoreError> {
@@ -220,9 +220,9 @@ async fn to_rabbitmq(
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let mut connection = shard.direct().await?;
-    rows::relax(&mut connection).await?;
+    rows::disable_sync_commit(&mut connection).await?;
     let mut publisher: Option<Publisher> = None;
-    let (mut looks, mut away) = (Looks::default(), false);
+    let (mut looks, mut away) = (Polls::default(), false);
     while let Some(unsent) =
         next(&mut connection, (shard.index, Sink::Rabbitmq), &mut looks, wakes, stop).await?
     {
@@ -281,9 +281,9 @@ async fn to_kafka(
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let mut connection = shard.direct().await?;
-    rows::relax(&mut connection).await?;
+    rows::disable_sync_commit(&mut connection).await?;
     let mut producer = EventProducer::new(config)?;
-    let mut looks = Looks::default();
+    let mut looks = Polls::default();
     while let Some(unsent) =
         next(&mut connection, (shard.index, Sink::Kafka), &mut looks, wakes, stop).await?
     {

@@ -30,7 +30,7 @@ const TOLD_POLL: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// None: while Redis is away nobody is told.
-pub async fn tell(
+pub async fn publish(
     cluster: Arc<Cluster>,
     redis: Redis,
     stop: CancellationToken,

@@ -38,7 +38,7 @@ impl Lag {
     }
 
     /// Tells until dropped.
-    pub async fn tell(&self) {
+    pub async fn record(&self) {
         loop {
             let ends = ends(&self.consumer, self.partitions()).await;
             metrics::gauge!("plaza_kafka_up").set(if ends.is_ok() { 1.0 } else { 0.0 });

@@ -37,7 +37,7 @@ impl PoolState {
     }
 
     /// Sets its figures.
-    pub fn tell(&self, pool: &str) {
+    pub fn record(&self, pool: &str) {
         let pool = || pool.to_owned();
         metrics::gauge!("plaza_pool_connections", "pool" => pool()).set(self.open);
         metrics::gauge!("plaza_pool_idle_connections", "pool" => pool()).set(self.idle);

@@ -336,9 +336,9 @@ pub fn begin_relay() {
 }
 
 /// One of what a gauge counts, for as long as it lives.
-pub struct Held(Gauge);
+pub struct GaugeGuard(Gauge);
 
-impl Held {
+impl GaugeGuard {
     /// One more.
     pub fn new(gauge: Gauge) -> Self {
         gauge.increment(1.0);
@@ -346,13 +346,13 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }
 }
 
-impl std::fmt::Debug for Held {
+impl std::fmt::Debug for GaugeGuard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Held")
     }

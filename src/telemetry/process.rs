@@ -68,7 +68,7 @@ pub fn cpu_line() -> String {
 }
 
 /// Sets the other figures.
-pub fn tell() {
+pub fn record() {
     let Some(process) = read() else { return };
     metrics::gauge!("process_start_time_seconds").set(process.started_s);
     metrics::gauge!("process_resident_memory_bytes").set(process.resident_bytes);

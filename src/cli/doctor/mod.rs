@@ -14,7 +14,7 @@ use super::last_words;
 use crate::config::{Config, redacted};
 
 /// How long a server has for all its answers when an operator asks.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What was found about one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub async fn run(
         anyhow::anyhow!("{error} (from {source}) -> correct it there, or in PLAZA_SECTION__FIELD; `make up` writes the local system's file")
     })?;
     writeln!(out, "ok     configuration: {source}")?;
-    let mut findings = examine(&config, PATIENCE).await;
+    let mut findings = examine(&config, TIMEOUT).await;
     if let Some(folder) = file.and_then(Path::parent) {
         add_last_words(&config, &folder.join("run"), &mut findings);
     }

@@ -22,7 +22,7 @@ use crate::ids::{Id, ImageId, PostId, ProductId, SessionId, UserId};
 use crate::seeding::drawings;
 
 /// How long one step may take: an image is drawn and encoded, also by a debug build.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// People whom alice follows that take part, at most and at least.
 const FRIENDS: usize = 10;
 const ENOUGH: usize = 3;
@@ -61,7 +61,7 @@ struct Scene<'a> {
 /// # Errors
 /// Whatever keeps the domain from doing it.
 pub(super) async fn play(app: &App, seed: u64) -> anyhow::Result<bool> {
-    let op = app.internal(PATIENCE);
+    let op = app.internal(TIMEOUT);
     let alice = users::by_handle(&op, "alice").await?.context("there is no alice")?;
     let mut scene = Scene { app, seed, alice, friends: Vec::new() };
     let page = PageRequest { first: FRIENDS, after: None };
@@ -90,7 +90,7 @@ impl Scene<'_> {
     fn operation(&self, who: UserId, step: &str) -> Operation {
         // There is no log-in behind it.
         let viewer = Viewer { user_id: who, session_id: SessionId::from_i64(1) };
-        let mut op = Operation::newest(&self.app.domain, Some(viewer), PATIENCE);
+        let mut op = Operation::newest(&self.app.domain, Some(viewer), TIMEOUT);
         op.client_key = Some(format!("scene {step}"));
         op
     }
@@ -119,7 +119,7 @@ impl Scene<'_> {
         let body = stream::iter([Ok::<_, Infallible>(bytes)]);
         images::receive(&op, token, length, body).await?;
         // The job does it too, later, and finds it done.
-        images::process(&self.app.internal(PATIENCE), id).await?;
+        images::process(&self.app.internal(TIMEOUT), id).await?;
         Ok(id)
     }
 

@@ -49,7 +49,7 @@ async fn take(domain: &Domain, who: &str, bucket: Bucket) -> Result<(), DomainEr
 }
 
 fn address(op: &Operation) -> String {
-    op.address.map_or_else(|| "nowhere".to_owned(), crate::config::network::household)
+    op.address.map_or_else(|| "nowhere".to_owned(), crate::config::network::client_network)
 }
 
 /// A log-in under way, and what it has taken: given back when its password was right.

@@ -225,9 +225,9 @@ impl NotificationWatch {
                 return found;
             }
             let turn = domain.redis.turn().await;
-            let looked = self.look(&op()).await;
+            let polled = self.poll(&op()).await;
             drop(turn);
-            match looked {
+            match polled {
                 Ok(true) => {}
                 Ok(false) => {
                     live::rest(
@@ -247,7 +247,7 @@ impl NotificationWatch {
     }
 
     /// Whether there was anything new.
-    async fn look(&mut self, op: &Operation) -> Result<bool, DomainError> {
+    async fn poll(&mut self, op: &Operation) -> Result<bool, DomainError> {
         let (user, last) = (self.viewer.user_id, self.last);
         let primary = op.primary();
         // Which kinds are wanted is applied below: most looks find nothing.

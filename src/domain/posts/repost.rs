@@ -206,7 +206,7 @@ pub async fn viewer_reposts(
         .read(
             &op.reads,
             op.domain.cluster.shard_of_id(user),
-            async |connection: &mut Connection| store::among(connection, user, &raw).await,
+            async |connection: &mut Connection| store::among(connection, user, raw).await,
         )
         .await?;
     Ok(reposted.into_iter().collect())

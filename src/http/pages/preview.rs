@@ -11,7 +11,7 @@ use crate::http::Served;
 use crate::ids::{PostId, ProductId};
 
 /// The page is shown without it when it takes longer.
-const PATIENCE: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_millis(500);
 /// Most characters of a title, and of a description.
 const TITLE: usize = 70;
 const DESCRIPTION: usize = 200;
@@ -30,8 +30,8 @@ pub(super) struct About {
 /// Nobody in particular, with little patience: `None` when there is too much to do already.
 async fn looked<T>(served: &Served, look: impl AsyncFnOnce(&Operation) -> Option<T>) -> Option<T> {
     let _admitted = served.admit().await.ok()?;
-    let op = Operation::request(&served.app.domain, None, &ConsistencyToken::default(), PATIENCE);
-    tokio::time::timeout(PATIENCE, look(&op)).await.ok().flatten()
+    let op = Operation::request(&served.app.domain, None, &ConsistencyToken::default(), TIMEOUT);
+    tokio::time::timeout(TIMEOUT, look(&op)).await.ok().flatten()
 }
 
 /// A post, by its global id.

@@ -36,13 +36,13 @@ const SPREAD: Duration = Duration::from_secs(15);
 /// How long a message may take to be sent: a client that does not read is let go.
 const SEND: Duration = Duration::from_secs(10);
 /// What an operation says.
-enum Said {
+enum Frame {
     Next(String, String),
     Refused(String, Vec<ServerError>),
     Done(String),
 }
 
-type Operations = SelectAll<Pin<Box<dyn Stream<Item = Said> + Send>>>;
+type Operations = SelectAll<Pin<Box<dyn Stream<Item = Frame> + Send>>>;
 
 struct Connection {
     served: Served,
@@ -111,9 +111,9 @@ impl Connection {
                 },
                 session = ended.recv() => self.check_session(session)?,
                 () = stop.cancelled() => return Err(Some(Close::Restart)),
-                Some(said) = self.operations.next(), if !self.operations.is_empty() => {
+                Some(frames) = self.operations.next(), if !self.operations.is_empty() => {
                     silent_until = Instant::now() + silence();
-                    self.say(said).await?;
+                    self.say(frames).await?;
                 }
                 () = tokio::time::sleep_until(self.until.unwrap_or(init_until)), if self.until.is_some() => {
                     return Err(Some(Close::TokenEnded));
@@ -244,15 +244,15 @@ impl Connection {
         Ok(())
     }
 
-    async fn say(&mut self, said: Said) -> Step {
-        let message = match said {
-            Said::Next(id, response) if self.running.contains_key(&id) => {
+    async fn say(&mut self, frames: Frame) -> Step {
+        let message = match frames {
+            Frame::Next(id, response) if self.running.contains_key(&id) => {
                 messages::next(&id, &response)
             }
-            Said::Refused(id, errors) if self.running.remove(&id).is_some() => {
+            Frame::Refused(id, errors) if self.running.remove(&id).is_some() => {
                 messages::error(&id, &errors)
             }
-            Said::Done(id) if self.running.remove(&id).is_some() => messages::complete(&id),
+            Frame::Done(id) if self.running.remove(&id).is_some() => messages::complete(&id),
             // The client has completed it meanwhile: silence.
             _ => return Ok(()),
         };
@@ -268,11 +268,11 @@ fn operation(
     viewer: Option<Viewer>,
     id: String,
     incoming: Incoming,
-) -> impl Stream<Item = Said> + Send {
+) -> impl Stream<Item = Frame> + Send {
     let begun = async move {
         match begin(served, request_id, address, viewer, incoming).await {
             Ok(responses) => answers(id, responses).boxed(),
-            Err(refused) => stream::iter([Said::Refused(id, refused.errors())]).boxed(),
+            Err(refused) => stream::iter([Frame::Refused(id, refused.errors())]).boxed(),
         }
     };
     stream::once(begun).flatten()
@@ -283,18 +283,18 @@ fn operation(
 fn answers(
     id: String,
     responses: impl Stream<Item = Rendered> + Send + 'static,
-) -> impl Stream<Item = Said> + Send {
+) -> impl Stream<Item = Frame> + Send {
     let end = id.clone();
     let mut refused = false;
-    let said = responses.enumerate().map(move |(number, response)| {
+    let frames = responses.enumerate().map(move |(number, response)| {
         if number == 0 && response.not_run {
-            return Said::Refused(id.clone(), response.errors);
+            return Frame::Refused(id.clone(), response.errors);
         }
-        Said::Next(id.clone(), response.body)
+        Frame::Next(id.clone(), response.body)
     });
-    said.chain(stream::iter([Said::Done(end)])).take_while(move |said| {
+    frames.chain(stream::iter([Frame::Done(end)])).take_while(move |frames| {
         let over = refused;
-        refused |= matches!(said, Said::Refused(..));
+        refused |= matches!(frames, Frame::Refused(..));
         std::future::ready(!over)
     })
 }

@@ -17,9 +17,9 @@ use parking_lot::Mutex;
 
 use super::answer::{Refusal, refusal};
 use super::{RequestId, Served, origin};
-use crate::config::network::household;
+use crate::config::network::client_network;
 use crate::graphql::error::ErrorCode;
-use crate::telemetry::figures::Held;
+use crate::telemetry::figures::GaugeGuard;
 
 /// The only protocol spoken.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -38,23 +38,23 @@ pub struct Sockets {
 #[derive(Debug)]
 struct Open {
     sockets: Arc<Sockets>,
-    household: String,
-    _counted: Held,
+    client_network: String,
+    _counted: GaugeGuard,
 }
 
 impl Sockets {
     fn open(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Open> {
-        let household = household(address);
+        let client_network = client_network(address);
         let mut open = self.open.lock();
-        let count = open.entry(household.clone()).or_default();
+        let count = open.entry(client_network.clone()).or_default();
         if *count >= most {
             return None;
         }
         *count += 1;
         Some(Open {
             sockets: Arc::clone(self),
-            household,
-            _counted: Held::new(metrics::gauge!("plaza_sockets")),
+            client_network,
+            _counted: GaugeGuard::new(metrics::gauge!("plaza_sockets")),
         })
     }
 }
@@ -62,10 +62,10 @@ impl Sockets {
 impl Drop for Open {
     fn drop(&mut self) {
         let mut open = self.sockets.open.lock();
-        if let Some(count) = open.get_mut(&self.household) {
+        if let Some(count) = open.get_mut(&self.client_network) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.household);
+                open.remove(&self.client_network);
             }
         }
     }

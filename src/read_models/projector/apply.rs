@@ -110,21 +110,23 @@ impl Runner {
                         let aggregates: Vec<String> =
                             new.iter().map(|located| located.event.subject.clone()).collect();
                         let versions = rows::versions(connection, name, &aggregates).await?;
-                        let sorted = sort_out(
+                        let classified = classify(
                             &new,
                             versions.into_iter().map(|v| (v.aggregate, v.version)).collect(),
                         );
-                        if !sorted.apply.is_empty() {
-                            let committed =
-                                self.projection.commit(connection, shard, &sorted.apply).await?;
+                        if !classified.apply.is_empty() {
+                            let committed = self
+                                .projection
+                                .commit(connection, shard, &classified.apply)
+                                .await?;
                             applied.effects.extend(committed);
-                            rows::store_versions(connection, name, &sorted.versions).await?;
+                            rows::store_versions(connection, name, &classified.versions).await?;
                         }
-                        for (partition, offset, _) in &sorted.gaps {
+                        for (partition, offset, _) in &classified.gaps {
                             next.insert(partition.clone(), *offset);
                         }
-                        applied.effects.extend(self.effects_of(&sorted.repeated));
-                        applied.gaps = sorted.gaps;
+                        applied.effects.extend(self.effects_of(&classified.repeated));
+                        applied.gaps = classified.gaps;
                     }
                     let positions: Vec<Position> = next
                         .iter()
@@ -164,7 +166,7 @@ struct Applied {
 }
 
 /// A shard's events, sorted out by their versions.
-struct Sorted<'a> {
+struct Classified<'a> {
     apply: Vec<EventEnvelope>,
     /// Those that were applied before.
     repeated: Vec<&'a Located>,
@@ -173,9 +175,13 @@ struct Sorted<'a> {
 }
 
 /// Repeats are left out, the next versions applied; at a gap the partition ends.
-fn sort_out<'a>(events: &[&'a Located], mut held: HashMap<String, i64>) -> Sorted<'a> {
-    let mut sorted =
-        Sorted { apply: Vec::new(), repeated: Vec::new(), versions: Vec::new(), gaps: Vec::new() };
+fn classify<'a>(events: &[&'a Located], mut held: HashMap<String, i64>) -> Classified<'a> {
+    let mut classified = Classified {
+        apply: Vec::new(),
+        repeated: Vec::new(),
+        versions: Vec::new(),
+        gaps: Vec::new(),
+    };
     let mut changed: HashSet<String> = HashSet::new();
     let mut ended: HashSet<&Partition> = HashSet::new();
     for located in events {
@@ -185,12 +191,12 @@ fn sort_out<'a>(events: &[&'a Located], mut held: HashMap<String, i64>) -> Sorte
         let (subject, version) = (&located.event.subject, located.event.version);
         let current = held.get(subject).copied().unwrap_or_default();
         if version <= current {
-            sorted.repeated.push(located);
+            classified.repeated.push(located);
             continue;
         }
         if version > current + 1 {
             ended.insert(&located.partition);
-            sorted.gaps.push((
+            classified.gaps.push((
                 located.partition.clone(),
                 located.offset,
                 format!("{subject} is at {current}, then came {version}"),
@@ -199,14 +205,14 @@ fn sort_out<'a>(events: &[&'a Located], mut held: HashMap<String, i64>) -> Sorte
         }
         held.insert(subject.clone(), version);
         changed.insert(subject.clone());
-        sorted.apply.push(located.event.clone());
+        classified.apply.push(located.event.clone());
     }
-    sorted.versions = changed
+    classified.versions = changed
         .into_iter()
         .map(|subject| (held.get(&subject).copied().unwrap_or_default(), subject))
         .map(|(v, s)| (s, v))
         .collect();
-    sorted
+    classified
 }
 
 #[cfg(test)]
@@ -246,10 +252,10 @@ mod tests {
             located(5, "b", 4),
         ];
         let events: Vec<&Located> = events.iter().collect();
-        let sorted = sort_out(&events, HashMap::from([("b".to_owned(), 2)]));
-        let applied: Vec<&str> = sorted.apply.iter().map(|event| event.id.as_str()).collect();
+        let classified = classify(&events, HashMap::from([("b".to_owned(), 2)]));
+        let applied: Vec<&str> = classified.apply.iter().map(|event| event.id.as_str()).collect();
         assert_eq!(applied, ["a/1", "b/3", "a/2"]);
-        assert_eq!(sorted.gaps.len(), 1);
-        assert_eq!(sorted.gaps[0].1, 4);
+        assert_eq!(classified.gaps.len(), 1);
+        assert_eq!(classified.gaps[0].1, 4);
     }
 }

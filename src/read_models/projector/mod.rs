@@ -101,7 +101,7 @@ struct Progress {
 impl Runner {
     async fn consume(&self) -> anyhow::Result<()> {
         // Those that were parked before this beginning are tried again.
-        self.tell_parked(0);
+        self.record_parked(0);
         let consumer = Arc::new(EventConsumer::new(
             &self.config.kafka,
             self.projection.name(),
@@ -125,7 +125,7 @@ impl Runner {
         )?;
         tokio::select! {
             result = self.project(&consumer, &lag, &mut progress) => result,
-            () = lag.tell() => Ok(()),
+            () = lag.record() => Ok(()),
         }
     }
 
@@ -236,10 +236,10 @@ impl Runner {
             "parked"
         );
         parked.insert(partition.clone());
-        self.tell_parked(parked.len());
+        self.record_parked(parked.len());
     }
 
-    fn tell_parked(&self, parked: usize) {
+    fn record_parked(&self, parked: usize) {
         let parked = u32::try_from(parked).unwrap_or(u32::MAX);
         metrics::gauge!("plaza_projection_parked", "projection" => self.projection.name())
             .set(parked);

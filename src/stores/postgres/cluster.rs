@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::appended::Appended;
 use super::commit_breaker::CommitBreaker;
 use super::pool::{Connection, Manager, Pool, Purpose, StatementCounter};
-use super::replicas::Looks;
+use super::replicas::Polls;
 use super::routing::{ShardIndex, ShardMap};
 use super::session::{ReadSession, Source};
 use super::shard::{Replica, Shard};
@@ -82,7 +82,7 @@ impl Cluster {
                     StatementCounter::default(),
                 )?,
                 replicas,
-                looks: Looks::default(),
+                polls: Polls::default(),
                 epoch: Default::default(),
                 commits: CommitBreaker::new(index),
                 fresh_since_ms: Default::default(),
@@ -194,7 +194,7 @@ impl Cluster {
                     Err(error) if error.is_transient() => {
                         tracing::warn!(server = replica.pool.name(), %error, "replica failed, reading the primary");
                         replica.state.eject();
-                        session.stray();
+                        session.mark_left_replica();
                     }
                     other => return other,
                 }

@@ -16,7 +16,7 @@ use super::routing::ShardIndex;
 use crate::stores::StoreError;
 
 /// How long one shard may take to raise its epoch before another is asked.
-const PATIENCE: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What is known of one shard's epoch.
 #[derive(Debug, Default)]
@@ -76,7 +76,7 @@ impl Cluster {
             let number = first.0.saturating_add(step).checked_rem(self.len()).unwrap_or_default();
             let shard = self.shard(ShardIndex(number))?;
             let raising = async { raise(&mut *shard.direct().await?).await };
-            match tokio::time::timeout(PATIENCE, raising).await {
+            match tokio::time::timeout(TIMEOUT, raising).await {
                 Ok(Ok(value)) => {
                     shard.epoch.note(value);
                     return Ok(());

@@ -108,7 +108,7 @@ pub async fn mark_sent(connection: &mut Connection, ids: &[i64]) -> Result<(), S
 ///
 /// # Errors
 /// The server's.
-pub async fn relax(connection: &mut Connection) -> Result<(), StoreError> {
+pub async fn disable_sync_commit(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(connection.batch_execute("SET synchronous_commit = off").await?)
 }
 

@@ -93,7 +93,7 @@ impl ReplicaState {
         )
     }
 
-    pub(super) fn look(
+    pub(super) fn poll(
         &self,
         replayed: Lsn,
         (lag, complete_to_ms): (Duration, i64),
@@ -117,15 +117,15 @@ impl ReplicaState {
 
 /// The looks at one shard's replicas, which a reader may ask for ahead of their time.
 #[derive(Debug, Default)]
-pub struct Looks {
+pub struct Polls {
     wanted: Notify,
     begun: AtomicU64,
     done: watch::Sender<u64>,
 }
 
-impl Looks {
+impl Polls {
     /// Waits for a look that begins after this call, for a short while at most.
-    pub async fn hurry(&self) {
+    pub async fn recheck(&self) {
         let begun = self.begun.load(Ordering::Acquire);
         let mut done = self.done.subscribe();
         self.wanted.notify_one();
@@ -194,9 +194,9 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = shard.looks.wanted.notified() => {}
+            () = shard.polls.wanted.notified() => {}
         }
-        let look = shard.looks.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        let poll = shard.polls.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let (asked_ms, asked_at) = (clock.now_ms(), tokio::time::Instant::now());
         let answer = ask(&shard.direct, &mut primary, patience, async |connection| {
             primary_lsn_and_epoch(connection).await
@@ -207,7 +207,7 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
             shard.epoch.note(epoch);
         }
         shard.epoch.asked(asked_at);
-        let looks = shard.replicas.iter().zip(replicas.iter_mut()).map(|(replica, connection)| {
+        let polls = shard.replicas.iter().zip(replicas.iter_mut()).map(|(replica, connection)| {
             let history = &history;
             async move {
                 match ask(&replica.probe, connection, patience, async |connection| {
@@ -220,15 +220,15 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
                             .state
                             .lag_bytes
                             .store(history.newest().saturating_sub(lsn), Ordering::Release);
-                        replica.state.look(lsn, history.lag(lsn), max_lag);
+                        replica.state.poll(lsn, history.lag(lsn), max_lag);
                     }
                     None => replica.state.eject(),
                 }
                 replica.state.watched.store(true, Ordering::Release);
             }
         });
-        futures_util::future::join_all(looks).await;
-        shard.looks.done.send_replace(look);
+        futures_util::future::join_all(polls).await;
+        shard.polls.done.send_replace(poll);
         tokio::time::sleep(BREATH).await;
     }
 }
@@ -268,19 +268,19 @@ mod tests {
         let state = ReplicaState::default();
         let after = |ms| (Duration::from_millis(ms), 1);
         let (limit, small, middling) = (Duration::from_secs(2), after(10), after(1_500));
-        state.look(5, small, limit);
-        state.look(5, small, limit);
+        state.poll(5, small, limit);
+        state.poll(5, small, limit);
         assert!(!state.serves(0, 0));
         assert_eq!(state.changed_at_ms(), 0);
-        state.look(5, small, limit);
+        state.poll(5, small, limit);
         assert!(state.serves(5, 0) && !state.serves(6, 0) && !state.serves(5, 1));
         assert!(state.changed_at_ms() > 0);
-        state.look(5, middling, limit);
+        state.poll(5, middling, limit);
         assert!(state.serves(5, 0), "within the limit while serving");
-        state.look(5, after(3_000), limit);
+        state.poll(5, after(3_000), limit);
         assert!(!state.serves(0, 0));
         for _ in 0..5 {
-            state.look(5, middling, limit);
+            state.poll(5, middling, limit);
         }
         assert!(!state.serves(0, 0), "above half the limit it stays aside");
     }

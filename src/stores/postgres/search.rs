@@ -200,7 +200,7 @@ pub async fn people(
     run(connection, PEOPLE, name, slice).await
 }
 
-/// The statement of [`people_by_prefix`]; parameters: what is looked for, then the slice's fields
+/// The statement of [`users_by_prefix`]; parameters: what is looked for, then the slice's fields
 /// in their order.
 pub const PEOPLE_BY_PREFIX: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_key($1) AS name, public.search_key($1) || chr(1114111) AS past), edge AS MATERIALIZED (
          SELECT coalesce((SELECT id FROM users WHERE id <= $2 ORDER BY id DESC OFFSET 20000 LIMIT 1), 0) AS id
@@ -236,7 +236,7 @@ pub const PEOPLE_BY_PREFIX: &str = "WITH wanted AS MATERIALIZED (SELECT public.s
 ///
 /// # Errors
 /// The server's.
-pub async fn people_by_prefix(
+pub async fn users_by_prefix(
     connection: &mut Connection,
     name: &str,
     slice: Slice,

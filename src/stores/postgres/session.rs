@@ -200,12 +200,12 @@ impl ReadSession {
     }
 
     /// The client was answered by another server than its own replica.
-    pub(super) fn stray(&self) {
+    pub(super) fn mark_left_replica(&self) {
         self.strayed.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was.
-    pub fn has_strayed(&self) -> bool {
+    pub fn has_left_replica(&self) -> bool {
         self.strayed.load(Ordering::Relaxed)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::commit_breaker::CommitBreaker;
 use super::epoch::Epoch;
 use super::pool::{Manager, Pool};
-use super::replicas::{Looks, ReplicaState};
+use super::replicas::{Polls, ReplicaState};
 use super::routing::ShardIndex;
 use super::session::{ReadSession, Source};
 use crate::stores::StoreError;
@@ -21,7 +21,7 @@ pub struct Shard {
     pub(super) primary_reads: Pool,
     pub(super) replicas: Vec<Replica>,
     pub(super) direct: Manager,
-    pub(super) looks: Looks,
+    pub(super) polls: Polls,
     pub(super) epoch: Epoch,
     pub(super) commits: Arc<CommitBreaker>,
     /// What a replica must have to answer anybody, in Unix milliseconds: see
@@ -76,14 +76,14 @@ impl Shard {
                 .is_some_and(|replica| replica.state.is_near())
         {
             // Most often it has come as far, and the last look at it was too early to know.
-            self.looks.hurry().await;
+            self.polls.recheck().await;
         }
         let others = (0..self.replicas.len()).map(Source::Replica);
         let source = session.source(self.index, fits, || {
             own.into_iter().chain(others).find(|source| fits(*source)).unwrap_or(Source::Primary)
         });
         if own != Some(source) && !self.replicas.is_empty() {
-            session.stray();
+            session.mark_left_replica();
         }
         source
     }
@@ -161,7 +161,7 @@ mod tests {
         let cluster = Cluster::new(&PostgresConfig { shards, ..config }).unwrap();
         for replica in &cluster.shards[0].replicas {
             for _ in 0..3 {
-                look(replica, 10, i64::MAX);
+                poll(replica, 10, i64::MAX);
             }
         }
         let client = (0..)
@@ -172,8 +172,8 @@ mod tests {
         (cluster, client)
     }
 
-    fn look(replica: &Replica, replayed: u64, complete_to_ms: i64) {
-        replica.state.look(replayed, (Duration::ZERO, complete_to_ms), Duration::from_secs(2));
+    fn poll(replica: &Replica, replayed: u64, complete_to_ms: i64) {
+        replica.state.poll(replayed, (Duration::ZERO, complete_to_ms), Duration::from_secs(2));
     }
 
     fn session(client: u64, token: &ConsistencyToken) -> ReadSession {
@@ -186,25 +186,28 @@ mod tests {
         let shard = &cluster.shards[0];
         for _ in 0..20 {
             let fresh = session(client, &ConsistencyToken::default());
-            assert_eq!((shard.choose(&fresh).await, fresh.has_strayed()), (OWN, false));
+            assert_eq!((shard.choose(&fresh).await, fresh.has_left_replica()), (OWN, false));
         }
         // It wrote what only the other one has.
-        look(&shard.replicas[1], 20, i64::MAX);
+        poll(&shard.replicas[1], 20, i64::MAX);
         let wrote =
             session(client, &ConsistencyToken { shards: [(0, 20)].into(), ..Default::default() });
-        assert_eq!((shard.choose(&wrote).await, wrote.has_strayed()), (OTHER, true));
+        assert_eq!((shard.choose(&wrote).await, wrote.has_left_replica()), (OTHER, true));
         // It saw the other one: its own must have come as far.
         let now = 5_000_000_000_000;
-        look(&shard.replicas[0], 20, now);
-        look(&shard.replicas[1], 20, now);
+        poll(&shard.replicas[0], 20, now);
+        poll(&shard.replicas[1], 20, now);
         for (seen_at_ms, source) in [(now - 1, OWN), (now, Source::Primary)] {
             let saw = session(client, &ConsistencyToken { seen_at_ms, ..Default::default() });
-            assert_eq!((shard.choose(&saw).await, saw.has_strayed()), (source, source != OWN));
+            assert_eq!((shard.choose(&saw).await, saw.has_left_replica()), (source, source != OWN));
         }
         // Within one request what was written is read from the primary, whatever the looks said.
         let writes = session(client, &ConsistencyToken::default());
         writes.require(ShardIndex(0), 20);
-        assert_eq!((shard.choose(&writes).await, writes.has_strayed()), (Source::Primary, true));
+        assert_eq!(
+            (shard.choose(&writes).await, writes.has_left_replica()),
+            (Source::Primary, true)
+        );
     }
 
     #[tokio::test]
@@ -213,14 +216,14 @@ mod tests {
         let shard = &cluster.shards[0];
         let choose = async || shard.choose(&session(client, &ConsistencyToken::default())).await;
         let now = 5_000_000_000_000;
-        look(&shard.replicas[0], 10, now);
-        look(&shard.replicas[1], 10, now);
+        poll(&shard.replicas[0], 10, now);
+        poll(&shard.replicas[1], 10, now);
         assert_eq!(choose().await, OWN);
         cluster.require_since(now);
         assert_eq!(choose().await, Source::Primary);
-        look(&shard.replicas[1], 10, now + 1);
+        poll(&shard.replicas[1], 10, now + 1);
         assert_eq!(choose().await, OTHER);
-        look(&shard.replicas[0], 10, now + 1);
+        poll(&shard.replicas[0], 10, now + 1);
         assert_eq!(choose().await, OWN);
     }
 
@@ -228,7 +231,7 @@ mod tests {
     async fn a_replica_that_takes_over_has_everything_that_the_one_before_it_had_shown() {
         let (cluster, client) = shard();
         let shard = &cluster.shards[0];
-        look(&shard.replicas[1], 10, 1_000);
+        poll(&shard.replicas[1], 10, 1_000);
         shard.replicas[0].state.eject();
         let choose = async || shard.choose(&session(client, &ConsistencyToken::default())).await;
         assert_eq!(
@@ -236,14 +239,14 @@ mod tests {
             Source::Primary,
             "what the first had shown, the second may lack"
         );
-        look(&shard.replicas[1], 10, i64::MAX);
+        poll(&shard.replicas[1], 10, i64::MAX);
         assert_eq!(choose().await, OTHER);
         // And back again: until then the second goes on.
         for _ in 0..3 {
-            look(&shard.replicas[0], 10, 1_000);
+            poll(&shard.replicas[0], 10, 1_000);
         }
         assert_eq!(choose().await, OTHER);
-        look(&shard.replicas[0], 10, i64::MAX);
+        poll(&shard.replicas[0], 10, i64::MAX);
         assert_eq!(choose().await, OWN);
     }
 }

@@ -35,7 +35,7 @@ pub struct Committed<T> {
 }
 
 /// Tells explanations, figures and traces of a transaction, however it ends.
-struct Told {
+struct Recorder {
     pool: Pool,
     shard: ShardIndex,
     began: std::time::Instant,
@@ -44,7 +44,7 @@ struct Told {
     failed: bool,
 }
 
-impl Drop for Told {
+impl Drop for Recorder {
     fn drop(&mut self) {
         explain::transaction(self.shard.0, self.began.elapsed());
         self.pool.count(self.began.elapsed(), self.failed);
@@ -59,7 +59,7 @@ impl Drop for Told {
 pub struct Transaction {
     connection: bb8::PooledConnection<'static, Manager>,
     admission: Admission,
-    told: Told,
+    recorder: Recorder,
     deadline: Instant,
     outboxes: Arc<Appended>,
     appended: bool,
@@ -87,12 +87,12 @@ impl DerefMut for Transaction {
 impl Transaction {
     /// Its shard.
     pub fn shard(&self) -> ShardIndex {
-        self.told.shard
+        self.recorder.shard
     }
 
     /// Its server's name, for operators.
     pub fn server(&self) -> &str {
-        self.told.pool.name()
+        self.recorder.pool.name()
     }
 
     /// It has written to the outbox: its commit wakes the shard's relay.
@@ -121,7 +121,7 @@ impl Transaction {
 
     /// Ends it by the work's own decision; nothing of it stays.
     pub async fn rollback(mut self) {
-        self.told.failed = false;
+        self.recorder.failed = false;
         if Transactions::rollback_transaction(&mut **self.connection).await.is_err() {
             self.connection.poison();
         }
@@ -169,7 +169,7 @@ impl Transaction {
         match committed {
             Ok(Ok(())) if self.connection.warnings() == warnings => {
                 self.admission.committed();
-                self.told.failed = false;
+                self.recorder.failed = false;
             }
             Ok(Err(diesel::result::Error::DatabaseError(kind, info)))
                 if !matches!(
@@ -196,7 +196,7 @@ impl Transaction {
             }
         }
         if self.appended {
-            self.outboxes.add(self.told.shard);
+            self.outboxes.add(self.recorder.shard);
         }
         Ok(())
     }
@@ -218,11 +218,11 @@ impl Cluster {
         let pool = shard.primary.clone();
         let span = pool.span("transaction on");
         let began = std::time::Instant::now();
-        let told = Told { pool, shard: index, began, span, failed: true };
-        let connection = told.pool.get_owned().await?;
+        let recorder = Recorder { pool, shard: index, began, span, failed: true };
+        let connection = recorder.pool.get_owned().await?;
         let outboxes = Arc::clone(&self.appended);
         let mut transaction =
-            Transaction { connection, admission, told, deadline, outboxes, appended: false };
+            Transaction { connection, admission, recorder, deadline, outboxes, appended: false };
         let begun = Transactions::begin_transaction(&mut **transaction.connection);
         match timeout_at(deadline, begun).await {
             Ok(Ok(())) => Ok(transaction),
@@ -260,11 +260,11 @@ impl Cluster {
             let pool = self.shard(index)?.primary.clone();
             let span = pool.span("statement on");
             let began = std::time::Instant::now();
-            let mut told = Told { pool, shard: index, began, span, failed: true };
-            let mut connection = told.pool.get_owned().await?;
+            let mut recorder = Recorder { pool, shard: index, began, span, failed: true };
+            let mut connection = recorder.pool.get_owned().await?;
             match timeout_at(deadline, statement(&mut connection)).await {
                 Ok(Ok(value)) => {
-                    told.failed = false;
+                    recorder.failed = false;
                     Ok(value)
                 }
                 Ok(Err(error)) => {
@@ -275,7 +275,7 @@ impl Cluster {
                 }
                 Err(_) => {
                     connection.poison();
-                    Err(StoreError::Deadline(told.pool.name().to_owned()))
+                    Err(StoreError::Deadline(recorder.pool.name().to_owned()))
                 }
             }
         }

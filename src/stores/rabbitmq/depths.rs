@@ -27,7 +27,7 @@ pub struct Depth {
 
 impl Depth {
     /// Sets its figures.
-    pub fn tell(&self) {
+    pub fn record(&self) {
         let queue = self.queue.name();
         for (state, jobs) in [("waiting", self.waiting), ("retry", self.retry), ("dead", self.dead)]
         {

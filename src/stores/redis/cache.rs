@@ -54,7 +54,7 @@ pub struct CachePolicy {
 
 /// What a look at Redis came to.
 #[derive(Debug, Default)]
-struct Looked<I> {
+struct Lookup<I> {
     /// To be loaded.
     unheld: Vec<I>,
     /// Held, and to be loaded anew before they expire.
@@ -97,13 +97,13 @@ fn lifetime(bytes: &[u8]) -> Option<(i64, f64)> {
 
 /// Whether a reader at this moment is the one that loads a value anew before it expires (the rule
 /// known as XFetch): the nearer the end and the longer a load takes, the likelier. `chance` is
-/// uniform in 0..1. A process looks at Redis for a hot key once in `look_ms`, the life of its own
+/// uniform in 0..1. A process looks at Redis for a hot key once in `poll_ms`, the life of its own
 /// memory, so that counts as part of the load: else a load of 2 ms would have to be met by chance
 /// in its last 2 ms.
-fn early(bytes: &[u8], now_ms: i64, look_ms: f64, chance: f64) -> bool {
+fn early(bytes: &[u8], now_ms: i64, poll_ms: f64, chance: f64) -> bool {
     let Some((expires_ms, took_ms)) = lifetime(bytes) else { return false };
     let left = i32::try_from(expires_ms.saturating_sub(now_ms)).map_or(f64::MAX, f64::from);
-    -(took_ms + look_ms) * chance.max(f64::MIN_POSITIVE).ln() >= left
+    -(took_ms + poll_ms) * chance.max(f64::MIN_POSITIVE).ln() >= left
 }
 
 impl Redis {
@@ -174,15 +174,15 @@ impl Redis {
         if missing.is_empty() {
             return Ok(found);
         }
-        let looked = match &generation {
+        let lookup = match &generation {
             Some(generation) => self.read_held::<V>(&missing, generation, &mut found).await.ok(),
             None => None,
         };
         // Not to be believed is as good as away.
-        let generation = generation.filter(|_| looked.is_some());
-        let Looked { unheld, ending } = looked.unwrap_or_else(|| {
+        let generation = generation.filter(|_| lookup.is_some());
+        let Lookup { unheld, ending } = lookup.unwrap_or_else(|| {
             count(V::KIND, "away", missing.len());
-            Looked { unheld: missing, ending: Vec::new() }
+            Lookup { unheld: missing, ending: Vec::new() }
         });
         if policy.floor_ms > 0 {
             // Another request's load may come from a replica that has not this client's write yet.
@@ -197,20 +197,20 @@ impl Redis {
         if unheld.is_empty() {
             return Ok(found);
         }
-        let (lead, follows) = self.inner.flights.board(V::KIND, &unheld);
-        if let Some(lead) = lead {
+        let (leader, waiters) = self.inner.flights.join(V::KIND, &unheld);
+        if let Some(leader) = leader {
             let loaded = match &generation {
-                None => self.load_alone(lead.ids(), None, &load).await?,
-                Some(generation) => self.load_leased(lead.ids(), generation, &load).await?,
+                None => self.load_alone(leader.ids(), None, &load).await?,
+                Some(generation) => self.load_leased(leader.ids(), generation, &load).await?,
             };
-            lead.land(&loaded);
+            leader.complete(&loaded);
             found.extend(loaded);
         }
-        count(V::KIND, "shared", follows.len());
+        count(V::KIND, "shared", waiters.len());
         let mut left = Vec::new();
-        for follow in follows {
-            let id = follow.id;
-            match follow.landed::<V>().await {
+        for waiter in waiters {
+            let id = waiter.id;
+            match waiter.completed::<V>().await {
                 Some(Some(value)) => drop(found.insert(id, value)),
                 Some(None) => {}
                 None => left.push(id),
@@ -256,7 +256,7 @@ impl Redis {
         ids: &[V::Key],
         generation: &Generation,
         found: &mut HashMap<V::Key, V>,
-    ) -> Result<Looked<V::Key>, StoreError> {
+    ) -> Result<Lookup<V::Key>, StoreError> {
         let asked_at_ms = self.inner.clock.now_ms();
         let keys: Vec<String> =
             ids.iter().map(|id| self.inner.keys.cached(V::KIND, id.as_i64())).collect();
@@ -265,23 +265,23 @@ impl Redis {
             .pool
             .run(async |connection| redis::cmd("MGET").arg(&keys).query_async(connection).await)
             .await?;
-        let mut looked = Looked { unheld: Vec::new(), ending: Vec::new() };
-        let look_ms = if V::LOCAL { self.inner.local.look_ms() } else { 0.0 };
+        let mut lookup = Lookup { unheld: Vec::new(), ending: Vec::new() };
+        let poll_ms = if V::LOCAL { self.inner.local.poll_ms() } else { 0.0 };
         for (id, bytes) in ids.iter().zip(held) {
             if !self.hold(*id, bytes.as_deref(), (generation, asked_at_ms), found) {
-                looked.unheld.push(*id);
+                lookup.unheld.push(*id);
             } else if early(
                 bytes.as_deref().unwrap_or_default(),
                 asked_at_ms,
-                look_ms,
+                poll_ms,
                 rand::rng().random(),
             ) {
-                looked.ending.push(*id);
+                lookup.ending.push(*id);
             }
         }
-        count(V::KIND, "hit", ids.len() - looked.unheld.len());
-        count(V::KIND, "miss", looked.unheld.len());
-        Ok(looked)
+        count(V::KIND, "hit", ids.len() - lookup.unheld.len());
+        count(V::KIND, "miss", lookup.unheld.len());
+        Ok(lookup)
     }
 
     /// Takes what Redis held of an id into `found` and into memory; whether it held anything.

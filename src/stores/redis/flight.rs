@@ -12,14 +12,14 @@ use tokio::sync::watch;
 use crate::ids::Id;
 
 /// How long a request waits for another's load before it loads by itself.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-type Landed = Option<Arc<dyn Any + Send + Sync>>;
+type Outcome = Option<Arc<dyn Any + Send + Sync>>;
 
 /// The loads under way in this process.
 #[derive(Default)]
 pub struct Flights {
-    under_way: Mutex<HashMap<(&'static str, i64), watch::Receiver<Landed>>>,
+    under_way: Mutex<HashMap<(&'static str, i64), watch::Receiver<Outcome>>>,
 }
 
 impl std::fmt::Debug for Flights {
@@ -30,14 +30,14 @@ impl std::fmt::Debug for Flights {
 
 /// A load that this request does for everybody. Dropped without landing (an error, a client that
 /// left), it wakes the others, who load by themselves.
-pub struct Lead<'a, I: Id> {
+pub struct Leader<'a, I: Id> {
     flights: &'a Flights,
     kind: &'static str,
     ids: Vec<I>,
-    landed: watch::Sender<Landed>,
+    completed: watch::Sender<Outcome>,
 }
 
-impl<I: Id> std::fmt::Debug for Lead<'_, I> {
+impl<I: Id> std::fmt::Debug for Leader<'_, I> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lead")
             .field("kind", &self.kind)
@@ -48,53 +48,54 @@ impl<I: Id> std::fmt::Debug for Lead<'_, I> {
 
 /// A load that another request does.
 #[derive(Debug)]
-pub struct Follow<I> {
+pub struct Waiter<I> {
     /// The key's id.
     pub id: I,
-    landing: watch::Receiver<Landed>,
+    completion: watch::Receiver<Outcome>,
 }
 
 impl Flights {
     /// Splits the ids into those that this request loads, and those that others are loading
     /// already.
-    pub fn board<I: Id>(
+    pub fn join<I: Id>(
         &self,
         kind: &'static str,
         ids: &[I],
-    ) -> (Option<Lead<'_, I>>, Vec<Follow<I>>) {
-        let (landed, landing) = watch::channel(None);
+    ) -> (Option<Leader<'_, I>>, Vec<Waiter<I>>) {
+        let (completed, completion) = watch::channel(None);
         let mut under_way = self.under_way.lock();
         let (mut mine, mut others) = (Vec::new(), Vec::new());
         for id in ids {
             match under_way.get(&(kind, id.as_i64())) {
-                Some(landing) => others.push(Follow { id: *id, landing: landing.clone() }),
+                Some(completion) => others.push(Waiter { id: *id, completion: completion.clone() }),
                 None => {
-                    under_way.insert((kind, id.as_i64()), landing.clone());
+                    under_way.insert((kind, id.as_i64()), completion.clone());
                     mine.push(*id);
                 }
             }
         }
         drop(under_way);
         // Made only when it leads: one made and dropped would take the lock to leave.
-        let lead = (!mine.is_empty()).then(|| Lead { flights: self, kind, ids: mine, landed });
-        (lead, others)
+        let leader =
+            (!mine.is_empty()).then(|| Leader { flights: self, kind, ids: mine, completed });
+        (leader, others)
     }
 }
 
-impl<I: Id> Lead<'_, I> {
+impl<I: Id> Leader<'_, I> {
     /// What to load.
     pub fn ids(&self) -> &[I] {
         &self.ids
     }
 
     /// Hands what was loaded to everybody who waits.
-    pub fn land<V: Clone + Send + Sync + 'static>(self, values: &HashMap<I, V>) {
+    pub fn complete<V: Clone + Send + Sync + 'static>(self, values: &HashMap<I, V>) {
         let values: HashMap<I, V> = values.clone();
-        self.landed.send_replace(Some(Arc::new(values)));
+        self.completed.send_replace(Some(Arc::new(values)));
     }
 }
 
-impl<I: Id> Drop for Lead<'_, I> {
+impl<I: Id> Drop for Leader<'_, I> {
     fn drop(&mut self) {
         let mut under_way = self.flights.under_way.lock();
         for id in &self.ids {
@@ -103,16 +104,16 @@ impl<I: Id> Drop for Lead<'_, I> {
     }
 }
 
-impl<I: Id> Follow<I> {
+impl<I: Id> Waiter<I> {
     /// What the other request got; `None` when it came to nothing. `Some(None)`: there is no such
     /// row.
-    pub async fn landed<V: Clone + Send + Sync + 'static>(mut self) -> Option<Option<V>> {
-        let landed = tokio::time::timeout(PATIENCE, self.landing.wait_for(Option::is_some))
+    pub async fn completed<V: Clone + Send + Sync + 'static>(mut self) -> Option<Option<V>> {
+        let completed = tokio::time::timeout(TIMEOUT, self.completion.wait_for(Option::is_some))
             .await
             .ok()?
             .ok()?
             .clone()?;
-        Some(landed.downcast_ref::<HashMap<I, V>>()?.get(&self.id).cloned())
+        Some(completed.downcast_ref::<HashMap<I, V>>()?.get(&self.id).cloned())
     }
 }
 
@@ -128,23 +129,24 @@ mod tests {
     #[tokio::test]
     async fn followers_get_what_the_leader_got() {
         let flights = Flights::default();
-        let (lead, none) = flights.board("post", &posts([1, 2]));
+        let (leader, none) = flights.join("post", &posts([1, 2]));
         assert!(none.is_empty());
-        let (second, mut others) = flights.board("post", &posts([2, 3]));
+        let (second, mut others) = flights.join("post", &posts([2, 3]));
         assert_eq!(second.as_ref().unwrap().ids(), posts([3]));
-        lead.unwrap()
-            .land(&HashMap::from([(PostId::from_i64(1), "one"), (PostId::from_i64(2), "two")]));
-        assert_eq!(others.pop().unwrap().landed::<&str>().await, Some(Some("two")));
-        let (again, _) = flights.board("post", &posts([1]));
+        leader
+            .unwrap()
+            .complete(&HashMap::from([(PostId::from_i64(1), "one"), (PostId::from_i64(2), "two")]));
+        assert_eq!(others.pop().unwrap().completed::<&str>().await, Some(Some("two")));
+        let (again, _) = flights.join("post", &posts([1]));
         assert!(again.is_some(), "a landed flight is over");
     }
 
     #[tokio::test]
     async fn a_leader_that_leaves_strands_nobody() {
         let flights = Flights::default();
-        let (lead, _) = flights.board("post", &posts([1]));
-        let (_, mut others) = flights.board("post", &posts([1]));
-        drop(lead);
-        assert_eq!(others.pop().unwrap().landed::<&str>().await, None);
+        let (leader, _) = flights.join("post", &posts([1]));
+        let (_, mut others) = flights.join("post", &posts([1]));
+        drop(leader);
+        assert_eq!(others.pop().unwrap().completed::<&str>().await, None);
     }
 }

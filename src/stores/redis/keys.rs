@@ -18,9 +18,9 @@ impl BucketName {
         format!("v:{}", user)
     }
 
-    /// What a household asks for anonymously.
-    pub fn address(household: &str) -> String {
-        format!("a:{household}")
+    /// What a client network asks for anonymously.
+    pub fn address(client_network: &str) -> String {
+        format!("a:{client_network}")
     }
 
     /// What a person does, by the action's short name.

@@ -20,7 +20,7 @@ use crate::stores::{StoreError, explain};
 /// How long a load may keep other processes from loading the same.
 const LEASE: Duration = Duration::from_secs(1);
 /// How long a request waits for another process's load before it loads by itself.
-const PATIENCE: Duration = Duration::from_millis(1_200);
+const TIMEOUT: Duration = Duration::from_millis(1_200);
 /// The first wait between two looks; each is twice the last, up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(2);
 /// The longest.
@@ -54,7 +54,7 @@ impl Redis {
             + Send
             + Sync,
     {
-        let (token, patience) = (token(), Instant::now() + PATIENCE);
+        let (token, patience) = (token(), Instant::now() + TIMEOUT);
         let (mut found, mut left, mut wait) = (HashMap::new(), ids.to_vec(), FIRST_WAIT);
         loop {
             let leased = self

@@ -54,7 +54,7 @@ impl Local {
 
     /// How long a process that wants a value again and again does without looking at Redis, in
     /// milliseconds.
-    pub fn look_ms(&self) -> f64 {
+    pub fn poll_ms(&self) -> f64 {
         self.ttl.as_secs_f64() * 1_000.0
     }
 

@@ -164,7 +164,7 @@ pub struct Memory {
 
 impl Memory {
     /// Sets its figures.
-    pub fn tell(&self) {
+    pub fn record(&self) {
         metrics::gauge!("plaza_redis_memory_bytes").set(float(self.used_bytes));
         metrics::gauge!("plaza_redis_max_memory_bytes").set(float(self.max_bytes));
         metrics::counter!("plaza_redis_evicted_total").absolute(self.evicted);

@@ -204,10 +204,10 @@ impl Pool {
             + Send
             + 'a,
     {
-        async move { self.run_unless_away(commands).await }
+        async move { self.run_unless_unavailable(commands).await }
     }
 
-    async fn run_unless_away<T, F>(&self, commands: F) -> Result<T, StoreError>
+    async fn run_unless_unavailable<T, F>(&self, commands: F) -> Result<T, StoreError>
     where
         T: Send,
         for<'c> F: AsyncFnOnce(&'c mut MultiplexedConnection) -> redis::RedisResult<T>

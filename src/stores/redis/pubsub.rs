@@ -19,7 +19,7 @@ use crate::ids::{Id, UserId};
 const CHUNK: usize = 500;
 /// How long a watcher waits until its channel is heard; without Redis it begins all the same, and
 /// is woken once Redis is back.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often a person was woken, by cause. A watcher compares with what it saw last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -149,7 +149,7 @@ impl Redis {
             self.inner.watched.command(Command::Hear(user, heard));
             receiver
         };
-        let _late = tokio::time::timeout(PATIENCE, wait).await;
+        let _late = tokio::time::timeout(TIMEOUT, wait).await;
         Watcher { user, wakes, redis: self.clone() }
     }
 

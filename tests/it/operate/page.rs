@@ -26,14 +26,14 @@ async fn a_whole_system_is_seen_whole() {
                 let seen = sight(&process).await;
                 let answers = ["redis", "rabbitmq", "kafka"]
                     .iter()
-                    .all(|part| seen[part]["told"] != Value::Null);
+                    .all(|part| seen[part]["ok"] != Value::Null);
                 let primaries = seen["shards"]
                     .as_array()
                     .unwrap()
                     .iter()
-                    .all(|shard| shard["primary"]["told"] != Value::Null);
+                    .all(|shard| shard["primary"]["ok"] != Value::Null);
                 last.lock().unwrap().clone_from(&seen);
-                let projections = seen["kafka"]["told"].as_array().cloned().unwrap_or_default();
+                let projections = seen["kafka"]["ok"].as_array().cloned().unwrap_or_default();
                 let counts =
                     projections.iter().find(|projection| projection["projection"] == "post_counts");
                 answers
@@ -47,21 +47,21 @@ async fn a_whole_system_is_seen_whole() {
         let seen = last.into_inner().unwrap();
         assert_eq!(seen["shards"].as_array().unwrap().len(), app.app.config.postgres.shards.len());
         for shard in seen["shards"].as_array().unwrap() {
-            assert_eq!(shard["primary"]["told"]["outbox"].as_array().unwrap().len(), 2, "{shard}");
+            assert_eq!(shard["primary"]["ok"]["outbox"].as_array().unwrap().len(), 2, "{shard}");
             for replica in shard["replicas"].as_array().unwrap() {
                 assert!(
-                    replica["serves"] == true && replica["lagBytes"]["told"].is_u64(),
+                    replica["serves"] == true && replica["lagBytes"]["ok"].is_u64(),
                     "{replica}"
                 );
             }
         }
-        let queues = seen["rabbitmq"]["told"].as_array().unwrap();
+        let queues = seen["rabbitmq"]["ok"].as_array().unwrap();
         assert!(
             queues.iter().all(|queue| queue["dead"] == 0 && queue["consumers"] == 1),
             "{queues:?}"
         );
         assert!(
-            seen["redis"]["told"]["tookMs"].is_f64() && seen["process"]["ready"] == true,
+            seen["redis"]["ok"]["tookMs"].is_f64() && seen["process"]["ready"] == true,
             "{seen}"
         );
         assert!(
@@ -93,18 +93,18 @@ async fn parts_that_are_away_are_named_and_the_others_seen() {
         let process = Process::start_with_replicas(app, &away, replicas - 1).await;
         let seen = sight(&process).await;
         for part in ["redis", "rabbitmq", "kafka"] {
-            assert!(seen[part]["away"].is_string(), "{part}: {}", seen[part]);
+            assert!(seen[part]["unavailable"].is_string(), "{part}: {}", seen[part]);
         }
         let dead = &seen["shards"][3]["replicas"][1];
-        assert!(dead["lagBytes"]["away"].is_string() && dead["serves"] == false, "{dead}");
+        assert!(dead["lagBytes"]["unavailable"].is_string() && dead["serves"] == false, "{dead}");
         let alive = &seen["shards"][3]["replicas"][0];
-        assert!(alive["lagBytes"]["told"].is_u64() && alive["serves"] == true, "{alive}");
+        assert!(alive["lagBytes"]["ok"].is_u64() && alive["serves"] == true, "{alive}");
         assert!(
             seen["shards"]
                 .as_array()
                 .unwrap()
                 .iter()
-                .all(|shard| shard["primary"]["told"].is_object()),
+                .all(|shard| shard["primary"]["ok"].is_object()),
             "{seen}"
         );
         let figures = process.figures().await;
