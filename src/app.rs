@@ -136,7 +136,7 @@ impl App {
         let (redis, stop) = (self.domain.redis.clone(), self.tasks.stopping());
         self.tasks.spawn("redis memory", async move {
             while !stop.is_cancelled() {
-                // One that is away is told of elsewhere.
+                // One that is unavailable is told of elsewhere.
                 if let Ok(memory) = redis.memory().await {
                     memory.record();
                 }

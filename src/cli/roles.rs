@@ -12,7 +12,8 @@ use crate::{http, jobs, outbox, read_models, telemetry};
 
 /// Connections to each PostgreSQL server that a server opens before it says that it is ready.
 const WARM: usize = 2;
-/// How long that may take: a shard that is away must not keep the others' data from being served.
+/// How long that may take: a shard that is unavailable must not keep the others' data from being
+/// served.
 const WARMING: Duration = Duration::from_secs(3);
 
 /// What a process does.

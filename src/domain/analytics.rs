@@ -109,7 +109,7 @@ pub struct ViewSeries {
 /// That the viewer may be told what only `owner` may: they are the owner, or an administrator.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`], [`DomainError::Forbidden`]; the viewer's shard is away.
+/// [`DomainError::Unauthenticated`], [`DomainError::Forbidden`]; the viewer's shard is unavailable.
 pub async fn require_owner(op: &Operation, owner: UserId) -> Result<(), DomainError> {
     match op.require_viewer()?.user_id == owner || moderation::is_admin(op).await? {
         true => Ok(()),
@@ -120,7 +120,7 @@ pub async fn require_owner(op: &Operation, owner: UserId) -> Result<(), DomainEr
 /// Views of a post; for its author.
 ///
 /// # Errors
-/// As [`require_owner`]; the post's shard is away.
+/// As [`require_owner`]; the post's shard is unavailable.
 pub async fn views_of_post(
     op: &Operation,
     post: &Post,
@@ -133,7 +133,7 @@ pub async fn views_of_post(
 /// Views of all posts of a person; for them.
 ///
 /// # Errors
-/// As [`require_owner`]; their shard is away.
+/// As [`require_owner`]; their shard is unavailable.
 pub async fn views_of_author(
     op: &Operation,
     author: UserId,
@@ -174,7 +174,7 @@ async fn views(
 /// A person's posts with the most views; for them.
 ///
 /// # Errors
-/// As [`require_owner`]; their shard is away.
+/// As [`require_owner`]; their shard is unavailable.
 pub async fn top_posts(
     op: &Operation,
     author: UserId,
@@ -264,7 +264,7 @@ async fn sales_rows(
 /// Sales of a product; for its seller.
 ///
 /// # Errors
-/// As [`require_owner`]; the product's shard is away.
+/// As [`require_owner`]; the product's shard is unavailable.
 pub async fn sales_of_product(
     op: &Operation,
     product: &Product,
@@ -278,7 +278,7 @@ pub async fn sales_of_product(
 /// them.
 ///
 /// # Errors
-/// As [`require_owner`]; their shard is away.
+/// As [`require_owner`]; their shard is unavailable.
 pub async fn sales_of_seller(
     op: &Operation,
     seller: UserId,
@@ -293,7 +293,7 @@ pub async fn sales_of_seller(
 /// A person's products of which the most pieces were sold; for them.
 ///
 /// # Errors
-/// As [`require_owner`]; their shard is away.
+/// As [`require_owner`]; their shard is unavailable.
 pub async fn top_products(
     op: &Operation,
     seller: UserId,

@@ -15,7 +15,7 @@ use crate::stores::postgres::{
 /// follows the viewer no longer either. Returns the other, if the viewer may see them.
 ///
 /// # Errors
-/// Oneself; the viewer's shard is away.
+/// Oneself; the viewer's shard is unavailable.
 pub async fn block(op: &Operation, blocked: UserId) -> Result<Option<User>, DomainError> {
     if op.require_viewer()?.user_id == blocked {
         return Err(DomainError::rejected(
@@ -40,7 +40,7 @@ pub async fn block(op: &Operation, blocked: UserId) -> Result<Option<User>, Doma
 /// The viewer ends a block; none is fine. Returns the other, if the viewer may see them.
 ///
 /// # Errors
-/// The viewer's shard is away.
+/// The viewer's shard is unavailable.
 pub async fn unblock(op: &Operation, blocked: UserId) -> Result<Option<User>, DomainError> {
     let found = users::seen(op, blocked);
     change(op, blocked, ("userUnblock", false), found).await
@@ -49,7 +49,7 @@ pub async fn unblock(op: &Operation, blocked: UserId) -> Result<Option<User>, Do
 /// People the viewer blocks, newest block first; cursor = block id.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
+/// [`DomainError::Unauthenticated`]; the viewer's shard is unavailable.
 pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>, DomainError> {
     let viewer = op.require_viewer()?.user_id;
     let shard = op.domain.cluster.shard_of_id(viewer);
@@ -109,7 +109,7 @@ async fn change(
 /// Whether the viewer blocks these people; none when anonymous.
 ///
 /// # Errors
-/// The viewer's shard is away.
+/// The viewer's shard is unavailable.
 pub async fn viewer_blocks(
     op: &Operation,
     ids: &[UserId],

@@ -21,7 +21,7 @@ pub const MAX_DEPTH: i16 = 8;
 ///
 /// # Errors
 /// A text out of bounds, a post or comment that is not there, a thread that is too deep; its shard
-/// is away.
+/// is unavailable.
 pub async fn create(
     op: &Operation,
     id: PostId,
@@ -135,7 +135,7 @@ fn written(tx: &mut Tx, comment: &Comment, answered: Option<&Comment>, version: 
 /// viewer's own: what they wrote they find, whatever became of the post.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn get_many(
     op: &Operation,
     ids: &[CommentId],

@@ -18,7 +18,7 @@ const PIECE: i64 = 200;
 /// not private.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
+/// [`DomainError::Unauthenticated`]; the viewer's shard is unavailable.
 pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>, DomainError> {
     let viewer = op.require_viewer()?.user_id;
     let own = users::rows(op, &[viewer]).await?;
@@ -41,8 +41,8 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>
 /// is private again answers the others themselves.
 ///
 /// # Errors
-/// A shard that is away: those of other shards may be granted already, and are passed over when this
-/// is run again.
+/// A shard that is unavailable: those of other shards may be granted already, and are passed over
+/// when this is run again.
 pub async fn grant_waiting(
     op: &Operation,
     followee: UserId,

@@ -23,7 +23,7 @@ pub const MAX_FOLLOWING: i64 = 10_000;
 /// them.
 ///
 /// # Errors
-/// Oneself, somebody who does not exist, too many; a shard that is away.
+/// Oneself, somebody who does not exist, too many; a shard that is unavailable.
 pub async fn follow(op: &Operation, followee: UserId) -> Result<Option<User>, DomainError> {
     let viewer = op.require_viewer()?;
     if viewer.user_id == followee {
@@ -75,7 +75,7 @@ async fn followed(op: &Operation, followee: UserId) -> Result<(Change, Option<Us
 /// see them.
 ///
 /// # Errors
-/// The viewer's shard is away.
+/// The viewer's shard is unavailable.
 pub async fn unfollow(op: &Operation, followee: UserId) -> Result<Option<User>, DomainError> {
     let seen = async { Ok((Change::End, users::seen(op, followee).await?)) };
     change(op, followee, "userUnfollow", seen).await
@@ -147,7 +147,7 @@ pub(super) fn granted(tx: &mut Tx, follower_id: UserId, followee_id: UserId, edg
 /// fine. Returns them, if the viewer may see them.
 ///
 /// # Errors
-/// The other's shard is away.
+/// The other's shard is unavailable.
 pub async fn answer_request(
     op: &Operation,
     follower: UserId,
@@ -187,7 +187,7 @@ pub(super) fn limit(page: PageRequest) -> i64 {
 /// People a user follows, newest follow first; cursor = follow id.
 ///
 /// # Errors
-/// The user's shard is away.
+/// The user's shard is unavailable.
 pub async fn following(
     op: &Operation,
     user: UserId,
@@ -212,7 +212,7 @@ pub async fn following(
 /// come.
 ///
 /// # Errors
-/// The user's shard is away.
+/// The user's shard is unavailable.
 pub async fn followers(
     op: &Operation,
     user: UserId,
@@ -246,7 +246,7 @@ pub struct Tie {
 /// What is between the viewer and each of these people, in one statement; nothing when anonymous.
 ///
 /// # Errors
-/// The viewer's shard is away.
+/// The viewer's shard is unavailable.
 pub async fn viewer_ties(
     op: &Operation,
     ids: &[UserId],

@@ -11,7 +11,7 @@ use crate::stores::postgres::{Connection, likes as store, posts as post_rows};
 /// The viewer likes a post; again is fine.
 ///
 /// # Errors
-/// The post is not there; its shard is away.
+/// The post is not there; its shard is unavailable.
 pub async fn like(op: &Operation, id: PostId) -> Result<PostId, DomainError> {
     let user = op.require_viewer()?.user_id;
     // Who likes a repost likes the original.
@@ -46,7 +46,7 @@ struct Seen {
 /// for a post that they may see, and again is for any. Returns the post, if the viewer may see it.
 ///
 /// # Errors
-/// A post that the viewer has never liked and may not see; its shard is away.
+/// A post that the viewer has never liked and may not see; its shard is unavailable.
 pub async fn unlike(op: &Operation, id: PostId) -> Result<Option<PostId>, DomainError> {
     let user = op.require_viewer()?.user_id;
     let post = posts::subject_of(op, "postId", id).await?;
@@ -82,7 +82,7 @@ pub async fn unlike(op: &Operation, id: PostId) -> Result<Option<PostId>, Domain
 /// Those of `ids` the viewer has liked; none when anonymous.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn viewer_likes(op: &Operation, ids: &[PostId]) -> Result<HashSet<PostId>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashSet::new()) };
     let user = viewer.user_id;

@@ -28,7 +28,7 @@ const REMEMBERED: usize = 128;
 const CAUGHT_UP: usize = 500;
 /// How often a stream that is watched is kept from expiring.
 const KEEP: Duration = Duration::from_secs(KEPT_S / 3);
-/// How soon Redis is asked again after it was away.
+/// How soon Redis is asked again after it was unavailable.
 pub(super) const RETRY: Duration = Duration::from_millis(500);
 
 /// Where a watcher of a home is.
@@ -115,8 +115,8 @@ impl HomeWatch {
     }
 
     /// The next post, with the cursor after it; waits for one. `op` makes an operation for each
-    /// look. While Redis or a shard is away it waits: nothing is lost, the stream or the feed has
-    /// it afterwards.
+    /// look. While Redis or a shard is unavailable it waits: nothing is lost, the stream or the
+    /// feed has it afterwards.
     pub async fn next(
         &mut self,
         mut op: impl FnMut() -> Arc<Operation> + Send,

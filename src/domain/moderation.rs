@@ -12,7 +12,7 @@ use crate::stores::postgres::{Connection, sessions as session_rows, users as use
 /// Whether the viewer is an administrator, asked at the primary.
 ///
 /// # Errors
-/// The viewer's shard is away.
+/// The viewer's shard is unavailable.
 pub async fn is_admin(op: &Operation) -> Result<bool, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(false) };
     let primary = op.primary();
@@ -31,7 +31,7 @@ pub async fn is_admin(op: &Operation) -> Result<bool, DomainError> {
 ///
 /// # Errors
 /// [`DomainError::Forbidden`] for anybody but an administrator; nobody there, oneself; a shard that
-/// is away.
+/// is unavailable.
 pub async fn suspend(
     op: &Operation,
     user: UserId,

@@ -36,7 +36,7 @@ pub fn content_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &
 /// Which of these people pass one of the rules above.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn passing(
     op: &Operation,
     people: impl IntoIterator<Item = UserId>,
@@ -58,7 +58,7 @@ pub async fn passing(
 /// Whether one person passes a rule.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn passes(
     op: &Operation,
     person: UserId,
@@ -70,7 +70,7 @@ pub async fn passes(
 /// The people who may be shown.
 ///
 /// # Errors
-/// The viewer's shard is away.
+/// The viewer's shard is unavailable.
 pub async fn visible_users(
     op: &Operation,
     rows: HashMap<UserId, User>,

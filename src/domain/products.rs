@@ -137,7 +137,7 @@ fn checked(mut new: NewProduct) -> Result<NewProduct, DomainError> {
 /// The viewer offers a product.
 ///
 /// # Errors
-/// Fields out of bounds; the viewer's shard is away.
+/// Fields out of bounds; the viewer's shard is unavailable.
 pub async fn create(op: &Operation, new: NewProduct) -> Result<ProductId, DomainError> {
     let seller = op.require_viewer()?.user_id;
     let new = checked(new)?;
@@ -283,7 +283,7 @@ pub async fn newest(
 /// The seller's view of a product's sales, newest minute first, at most an hour of minutes.
 ///
 /// # Errors
-/// Not the viewer's product; its shard is away.
+/// Not the viewer's product; its shard is unavailable.
 pub async fn sales(op: &Operation, product: &Product) -> Result<Vec<SalesMinute>, DomainError> {
     let viewer = op.require_viewer()?;
     if viewer.user_id != product.seller_id {

@@ -81,7 +81,7 @@ impl Load for FollowerCount {
 /// Posts and follows by user, through the cache; an entry for every user that exists.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn get_many(
     op: &Operation,
     ids: &[UserId],
@@ -92,7 +92,7 @@ pub async fn get_many(
 /// Followers by user, through the cache; an entry for every id.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn followers_of_many(
     op: &Operation,
     ids: &[UserId],

@@ -23,7 +23,7 @@ pub const MAX_ENTITIES: usize = 100;
 /// text.
 ///
 /// # Errors
-/// `LIMIT_EXCEEDED` for more than a text may refer to; a shard that is away.
+/// `LIMIT_EXCEEDED` for more than a text may refer to; a shard that is unavailable.
 pub(super) async fn of_text(op: &Operation, text: &str) -> Result<Entities, DomainError> {
     let spans = references(text);
     let handles: BTreeSet<&String> = spans
@@ -79,7 +79,7 @@ pub(super) struct Place {
 /// when they are told, since that changes.
 ///
 /// # Errors
-/// More people than may be mentioned in an hour; the viewer's shard is away.
+/// More people than may be mentioned in an hour; the viewer's shard is unavailable.
 pub(super) async fn to_tell(
     op: &Operation,
     entities: &Entities,

@@ -90,7 +90,7 @@ impl Relations {
 /// A person's relations, through the cache.
 ///
 /// # Errors
-/// The person's shard is away.
+/// The person's shard is unavailable.
 pub async fn of(op: &Operation, user: UserId) -> Result<Arc<Relations>, DomainError> {
     let found = of_many(op, &[user]).await?;
     Ok(Arc::new(found.into_values().next().unwrap_or_default()))
@@ -99,7 +99,7 @@ pub async fn of(op: &Operation, user: UserId) -> Result<Arc<Relations>, DomainEr
 /// People's relations by their ids, through the cache.
 ///
 /// # Errors
-/// A person's shard is away.
+/// A person's shard is unavailable.
 pub(super) async fn of_many(
     op: &Operation,
     users: &[UserId],
@@ -111,7 +111,7 @@ pub(super) async fn of_many(
 /// anonymous.
 ///
 /// # Errors
-/// The viewer's shard is away.
+/// The viewer's shard is unavailable.
 pub async fn of_viewer(op: &Operation) -> Result<Arc<Relations>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(Arc::default()) };
     op.relations().get_or_try_init(|| of(op, viewer.user_id)).await.cloned()

@@ -23,7 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 type Answer = Result<Arc<Relations>, Arc<DomainError>>;
 
 /// Gathers who is asked for while a batch is loading, and loads them in the next. Each shard has
-/// batches of its own: one that is away is waited for by its own people only.
+/// batches of its own: one that is unavailable is waited for by its own people only.
 #[derive(Debug, Clone)]
 pub struct RelationsBatch(Arc<[Mutex<Gathered>]>);
 
@@ -43,7 +43,7 @@ impl RelationsBatch {
     /// A person's relations as they are after this is called, or newer.
     ///
     /// # Errors
-    /// Why the batch could not be loaded: the person's shard is away.
+    /// Why the batch could not be loaded: the person's shard is unavailable.
     pub async fn load(&self, domain: &Arc<Domain>, user: UserId) -> Answer {
         let shard = domain.cluster.shard_of_id(user);
         let (answer, answered) = oneshot::channel();

@@ -146,7 +146,7 @@ async fn keep_heard(op: &Operation, pages: &mut [Page<Comment>]) -> Result<(), D
 /// The comments on a post itself that the viewer may see, oldest first; cursor = comment id.
 ///
 /// # Errors
-/// The post's shard is away.
+/// The post's shard is unavailable.
 pub async fn by_post(
     op: &Operation,
     post: PostId,
@@ -160,7 +160,7 @@ pub async fn by_post(
 /// The answers to a comment that the viewer may see, oldest first; cursor = comment id.
 ///
 /// # Errors
-/// The comment's shard is away.
+/// The comment's shard is unavailable.
 pub async fn replies(
     op: &Operation,
     comment: CommentId,
@@ -175,7 +175,7 @@ pub async fn replies(
 /// statement a shard, unless some are hidden.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn replies_of_many(
     op: &Operation,
     comments: &[CommentId],
@@ -191,7 +191,7 @@ pub async fn replies_of_many(
 /// more where some are hidden.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn first_of_many(
     op: &Operation,
     posts: &[PostId],

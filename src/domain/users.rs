@@ -39,7 +39,7 @@ impl Load for User {
 /// People by id that the viewer may see; the others are left out.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn get_many(
     op: &Operation,
     ids: &[UserId],
@@ -51,7 +51,7 @@ pub async fn get_many(
 /// A person, if the viewer may see them: what a mutation about them answers with.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub(super) async fn seen(op: &Operation, id: UserId) -> Result<Option<User>, DomainError> {
     Ok(get_many(op, &[id]).await?.remove(&id))
 }
@@ -59,7 +59,7 @@ pub(super) async fn seen(op: &Operation, id: UserId) -> Result<Option<User>, Dom
 /// People by id, whoever asks, through the cache: for rules to decide by.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub(super) async fn rows(
     op: &Operation,
     ids: &[UserId],
@@ -78,7 +78,7 @@ pub fn is_handle(text: &str) -> bool {
 /// The person with this handle, in any case, if the viewer may see them.
 ///
 /// # Errors
-/// The shard of the handle's claim, or the user's, is away.
+/// The shard of the handle's claim, or the user's, is unavailable.
 pub async fn by_handle(op: &Operation, handle: &str) -> Result<Option<UserId>, DomainError> {
     let Some(user) = row_by_handle(op, handle).await? else { return Ok(None) };
     let id = user.id;
@@ -113,7 +113,7 @@ pub async fn row_by_handle(op: &Operation, handle: &str) -> Result<Option<User>,
 /// the claims, and one for the people.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub(super) async fn by_handles(
     op: &Operation,
     handles: &[String],
@@ -159,7 +159,7 @@ pub struct ProfileUpdate {
 /// Edits the viewer's own profile; the viewer as they are then.
 ///
 /// # Errors
-/// Texts out of bounds, an image that cannot be shown; the user's shard is away.
+/// Texts out of bounds, an image that cannot be shown; the user's shard is unavailable.
 pub async fn update(op: &Operation, update: ProfileUpdate) -> Result<User, DomainError> {
     let viewer = op.require_viewer()?;
     let mut errors = Vec::new();

@@ -1,7 +1,7 @@
 //! Views of posts: telemetry. A view is no event of a mutation: it has no row, no outbox message
 //! and no idempotency key. It is handed to a bounded queue in memory that goes to Kafka in batches;
-//! with Kafka away, or the queue full, it is dropped and counted, and no request ever waits. From
-//! Kafka's acknowledgement on none is lost and none counts twice.
+//! with Kafka unavailable, or the queue full, it is dropped and counted, and no request ever waits.
+//! From Kafka's acknowledgement on none is lost and none counts twice.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -92,7 +92,8 @@ fn viewer_hash(op: &Operation) -> u64 {
 /// are not counted; a post counts once a viewer and hour. How many views were taken.
 ///
 /// # Errors
-/// No post, or more than [`AT_ONCE`]; a shard that is away and none of whose posts is cached.
+/// No post, or more than [`AT_ONCE`]; a shard that is unavailable and none of whose posts is
+/// cached.
 pub async fn record(op: &Operation, ids: &[PostId]) -> Result<usize, DomainError> {
     if !(1..=AT_ONCE).contains(&ids.len()) {
         let message = format!("must have 1 to {AT_ONCE} ids, has {}", ids.len());
@@ -124,7 +125,7 @@ pub async fn record(op: &Operation, ids: &[PostId]) -> Result<usize, DomainError
 /// log.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn count_now(op: &Operation, views: &[View]) -> Result<usize, DomainError> {
     let mut by_shard: BTreeMap<ShardIndex, (Windows, Totals)> = BTreeMap::new();
     for view in views {

@@ -5,7 +5,7 @@ use crate::domain::{Operation, timelines};
 use crate::ids::{Id, PostId, UserId};
 
 /// # Errors
-/// The author's shard or Redis is away.
+/// The author's shard or Redis is unavailable.
 pub async fn run(op: &Operation, post: PostId, author: UserId) -> Result<(), JobError> {
     let pushed = timelines::fan_out(op, post, author).await?;
     let taken = (op.domain.clock.now() - post.created_at()).to_std().unwrap_or_default();

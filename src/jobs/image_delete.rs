@@ -4,7 +4,7 @@ use super::JobError;
 use crate::domain::{Domain, images};
 
 /// # Errors
-/// The object store is away.
+/// The object store is unavailable.
 pub async fn run(domain: &Domain, names: &[String]) -> Result<(), JobError> {
     Ok(images::delete(domain, names).await?)
 }

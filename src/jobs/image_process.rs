@@ -5,7 +5,7 @@ use crate::domain::{Operation, images};
 use crate::ids::ImageId;
 
 /// # Errors
-/// The image's shard or the object store is away.
+/// The image's shard or the object store is unavailable.
 pub async fn run(op: &Operation, image: ImageId) -> Result<(), JobError> {
     Ok(images::process(op, image).await?)
 }

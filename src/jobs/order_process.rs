@@ -5,7 +5,7 @@ use crate::domain::{Operation, orders};
 use crate::ids::OrderId;
 
 /// # Errors
-/// A shard or the payment provider is away.
+/// A shard or the payment provider is unavailable.
 pub async fn run(op: &Operation, order: OrderId) -> Result<(), JobError> {
     Ok(orders::process(op, order).await?)
 }

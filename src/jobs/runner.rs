@@ -57,8 +57,8 @@ const ATTEMPT: &str = "x-plaza-attempt";
 /// The header in which a dead job says why.
 pub const CAUSE: &str = "x-plaza-cause";
 
-/// Consumes until told to stop; finishes the jobs in hand first. RabbitMQ away: tries again, for
-/// ever.
+/// Consumes until told to stop; finishes the jobs in hand first. RabbitMQ unavailable: tries again,
+/// for ever.
 ///
 /// # Errors
 /// None.
@@ -273,8 +273,8 @@ async fn run_job(
                 });
             let failed = match counted.await {
                 Ok(failed) => failed,
-                // Its shard is away, perhaps for the same reason that the job failed: that uses up
-                // none of its attempts.
+                // Its shard is unavailable, perhaps for the same reason that the job failed: that
+                // uses up none of its attempts.
                 Err(error) => {
                     tracing::warn!(job = envelope.id, cause, %error, "a job failed, and that cannot be counted");
                     return match context.retry_delays_ms.first() {

@@ -1,6 +1,6 @@
 //! Whoever has written to an outbox tells its relay through Redis, and the relay looks at once.
 //! Nothing depends on it but the wait: a relay that is not told looks by itself, often while Redis
-//! is away and seldom while it is there.
+//! is unavailable and seldom while it is there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +29,7 @@ const TOLD_POLL: Duration = Duration::from_millis(250);
 /// Tells the relays of what this process writes, until told to stop.
 ///
 /// # Errors
-/// None: while Redis is away nobody is told.
+/// None: while Redis is unavailable nobody is told.
 pub async fn publish(
     cluster: Arc<Cluster>,
     redis: Redis,

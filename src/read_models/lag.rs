@@ -79,7 +79,7 @@ impl Drop for Lag {
 /// The offset that the next record of each partition will have.
 ///
 /// # Errors
-/// Kafka is away.
+/// Kafka is unavailable.
 pub async fn ends(
     consumer: &Arc<EventConsumer>,
     partitions: Vec<Partition>,

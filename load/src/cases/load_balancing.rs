@@ -25,9 +25,9 @@ use crate::watching::author_and_followers;
 
 /// How long a fault lasts.
 const FAULT: Duration = Duration::from_secs(3);
-/// A little more than nginx's `fail_timeout`: until it asks a server again that had been away.
-/// Restarted without this wait, all three are taken for dead together, and a fifth of the requests
-/// is answered 502.
+/// A little more than nginx's `fail_timeout`: until it asks a server again that had been
+/// unavailable. Restarted without this wait, all three are taken for dead together, and a fifth of
+/// the requests is answered 502.
 const TRUSTED_AGAIN: Duration = Duration::from_millis(2_500);
 
 /// How long requests are counted by server while nothing is done: who has fewest at work is partly

@@ -82,7 +82,7 @@ pub struct Log {
 /// Where every partition ends now.
 ///
 /// # Errors
-/// The broker is away.
+/// The broker is unavailable.
 pub async fn ends(config: &Config) -> anyhow::Result<BTreeMap<Partition, i64>> {
     let consumer = EventConsumer::new(&config.kafka, "ledger", &EVENTS)?;
     tokio::task::spawn_blocking(move || {
@@ -98,7 +98,7 @@ pub async fn ends(config: &Config) -> anyhow::Result<BTreeMap<Partition, i64>> {
 /// Reads it all.
 ///
 /// # Errors
-/// The broker is away, or fell silent.
+/// The broker is unavailable, or fell silent.
 pub async fn read(config: &Config) -> anyhow::Result<Log> {
     let ends = ends(config).await?;
     let consumer = Arc::new(EventConsumer::new(&config.kafka, "ledger", &EVENTS)?);

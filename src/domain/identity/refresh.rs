@@ -115,7 +115,7 @@ enum Refreshed {
 ///
 /// # Errors
 /// [`UserErrorCode::InvalidCredentials`] for one that is unknown, used up, revoked or expired; its
-/// shard is away.
+/// shard is unavailable.
 pub async fn refresh(op: &Operation, refresh_token: &str) -> Result<Authenticated, DomainError> {
     let refused = || {
         DomainError::rejected(

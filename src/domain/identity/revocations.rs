@@ -1,6 +1,6 @@
 //! Sessions that ended before their access tokens did. Every server asks every shard a few times a
 //! second what was revoked since it last asked, so that a log-out, a revocation or a suspension
-//! reaches all of them within a second, whatever else is away.
+//! reaches all of them within a second, whatever else is unavailable.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -62,10 +62,10 @@ impl Revocations {
     }
 }
 
-/// Asks every shard once. One that is away is asked again the next time, from where it was.
+/// Asks every shard once. One that is unavailable is asked again the next time, from where it was.
 ///
 /// # Errors
-/// None but for a fault of ours: shards that are away are skipped.
+/// None but for a fault of ours: shards that are unavailable are skipped.
 pub async fn refresh(domain: &Domain) -> Result<(), DomainError> {
     let revocations = &domain.identity.revocations;
     let primary = domain.primary();

@@ -92,7 +92,7 @@ pub(super) async fn begin_session(
 /// else's guesses keep it out.
 ///
 /// # Errors
-/// [`UserErrorCode::InvalidCredentials`]; too many wrong passwords; a shard that is away.
+/// [`UserErrorCode::InvalidCredentials`]; too many wrong passwords; a shard that is unavailable.
 pub async fn log_in(
     op: &Operation,
     name: &str,
@@ -159,7 +159,7 @@ pub async fn log_in(
 /// enough, since the session's refresh token still is.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
+/// [`DomainError::Unauthenticated`]; the viewer's shard is unavailable.
 pub async fn log_out(
     op: &Operation,
     refused_token: Option<Option<Viewer>>,
@@ -177,7 +177,7 @@ pub async fn log_out(
 /// Ends one of the viewer's sessions. True when it was alive and theirs.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
+/// [`DomainError::Unauthenticated`]; the viewer's shard is unavailable.
 pub async fn revoke(op: &Operation, session: SessionId) -> Result<bool, DomainError> {
     let user = op.require_viewer()?.user_id;
     let was_alive = mutate(
@@ -226,7 +226,7 @@ async fn end(op: &Operation, user: UserId, session: SessionId) -> Result<bool, D
 /// many.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
+/// [`DomainError::Unauthenticated`]; the viewer's shard is unavailable.
 pub async fn revoke_others(op: &Operation) -> Result<usize, DomainError> {
     let viewer = op.require_viewer()?;
     let (user, kept) = (viewer.user_id, viewer.session_id);
@@ -254,7 +254,7 @@ pub async fn revoke_others(op: &Operation) -> Result<usize, DomainError> {
 /// The viewer's live sessions, newest first, at most 100.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
+/// [`DomainError::Unauthenticated`]; the viewer's shard is unavailable.
 pub async fn sessions(op: &Operation) -> Result<Vec<Session>, DomainError> {
     let viewer = op.require_viewer()?;
     let (now, shard) = (op.domain.clock.now(), op.domain.cluster.shard_of_id(viewer.user_id));
@@ -271,7 +271,7 @@ pub async fn sessions(op: &Operation) -> Result<Vec<Session>, DomainError> {
 /// One of the viewer's live sessions; `None` when it has ended, or is not theirs.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
+/// [`DomainError::Unauthenticated`]; the viewer's shard is unavailable.
 pub async fn session(op: &Operation, id: SessionId) -> Result<Option<Session>, DomainError> {
     let viewer = op.require_viewer()?;
     let (now, shard) = (op.domain.clock.now(), op.domain.cluster.shard_of_id(viewer.user_id));

@@ -101,7 +101,7 @@ fn same_client_key(held: Option<&str>, ours: Option<&str>) -> bool {
 ///
 /// # Errors
 /// Fields out of bounds, a handle or address that is taken, a key that came before with another
-/// input; one of the three shards is away.
+/// input; one of the three shards is unavailable.
 pub async fn sign_up(op: &Operation, input: SignUp) -> Result<Authenticated, DomainError> {
     let input = checked(input)?;
     let _place = op.domain.identity.passwords.place()?;

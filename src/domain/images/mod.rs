@@ -175,7 +175,7 @@ pub struct NewUpload {
 ///
 /// # Errors
 /// More bytes, or more images at hand or in an hour, than are taken; a text out of bounds; the
-/// viewer's shard is away.
+/// viewer's shard is unavailable.
 pub async fn create(op: &Operation, new: NewUpload) -> Result<Image, DomainError> {
     let owner = op.require_viewer()?.user_id;
     let config = &op.domain.images.config;
@@ -233,7 +233,7 @@ pub async fn create(op: &Operation, new: NewUpload) -> Result<Image, DomainError
 /// then.
 ///
 /// # Errors
-/// A text out of bounds; no such image, or it is shown already; the viewer's shard is away.
+/// A text out of bounds; no such image, or it is shown already; the viewer's shard is unavailable.
 pub async fn describe(op: &Operation, id: ImageId, alt: &str) -> Result<Image, DomainError> {
     let owner = op.require_viewer()?.user_id;
     let alt = text::checked("altText", alt, text::ALT_TEXT)
@@ -271,7 +271,7 @@ pub async fn describe(op: &Operation, id: ImageId, alt: &str) -> Result<Image, D
 /// The viewer's own images by id, as far as they are; others' are left out.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn get_many(
     op: &Operation,
     ids: &[ImageId],

@@ -29,7 +29,7 @@ async fn row(domain: &Domain, id: ImageId) -> Result<Option<Row>, StoreError> {
 /// Looks at what was sent for an image, and makes its files or rejects it.
 ///
 /// # Errors
-/// The shard or the object store is away.
+/// The shard or the object store is unavailable.
 pub async fn process(op: &Operation, id: ImageId) -> Result<(), DomainError> {
     let Some(image) = row(&op.domain, id).await? else { return Ok(()) };
     let (Some(upload), "PROCESSING") = (&image.upload, image.state.as_str()) else { return Ok(()) };
@@ -122,7 +122,7 @@ async fn keep(domain: &Domain, image: &Row, rendered: &Rendered) -> Result<Pictu
 /// Deletes files; those that are gone already are fine.
 ///
 /// # Errors
-/// The object store is away.
+/// The object store is unavailable.
 pub async fn delete(domain: &Domain, names: &[String]) -> Result<(), DomainError> {
     for name in names {
         domain.objects.delete(name).await?;

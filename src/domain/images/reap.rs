@@ -16,7 +16,7 @@ const CHUNK: i64 = 200;
 /// the same time.
 ///
 /// # Errors
-/// A shard or the object store is away: what was not done is done the next time.
+/// A shard or the object store is unavailable: what was not done is done the next time.
 pub async fn reap(op: &Operation) -> Result<usize, DomainError> {
     let now = op.domain.clock.now();
     let keep = TimeDelta::hours(i64::from(op.domain.images.config.keep_unused_hours));

@@ -115,7 +115,7 @@ fn group(rows: &[Notification], read_up_to: i64) -> Vec<Group> {
 /// The viewer's notifications in groups, those with the newest first.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`]; a shard that is away.
+/// [`DomainError::Unauthenticated`]; a shard that is unavailable.
 pub async fn of_viewer(
     op: &Operation,
     first: usize,
@@ -135,7 +135,7 @@ pub async fn of_viewer(
 /// The viewer's group with this key; `None` when there is none among the newest notifications.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`]; a shard that is away.
+/// [`DomainError::Unauthenticated`]; a shard that is unavailable.
 pub async fn by_key(op: &Operation, key: &str) -> Result<Option<Group>, DomainError> {
     let (_, all) = all(op, i64::MAX).await?;
     Ok(all.into_iter().find(|group| group.key == key))
@@ -158,7 +158,7 @@ async fn all(op: &Operation, newest: i64) -> Result<(i64, Vec<Group>), DomainErr
 /// How many notifications the viewer has not seen, at most a hundred.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`]; a shard that is away.
+/// [`DomainError::Unauthenticated`]; a shard that is unavailable.
 pub async fn unread(op: &Operation) -> Result<usize, DomainError> {
     let search = Search { below: i64::MAX, unread: true, wanted: COUNTED };
     Ok(gather(op, search).await?.rows.len().min(COUNTED))

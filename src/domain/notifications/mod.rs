@@ -154,7 +154,7 @@ async fn gather(op: &Operation, search: Search) -> Result<Gathered, DomainError>
 /// list ends, or `gather` has come to its bound: then the end is where to go on.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`]; a shard that is away.
+/// [`DomainError::Unauthenticated`]; a shard that is unavailable.
 pub async fn of_viewer(
     op: &Operation,
     page: PageRequest,
@@ -172,7 +172,7 @@ pub async fn of_viewer(
 /// Notifications of the viewer's by id; others' are left out.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn get_many(
     op: &Operation,
     ids: &[NotificationId],

@@ -69,7 +69,7 @@ impl Settings {
 /// The viewer's settings.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`]; the viewer's shard is away.
+/// [`DomainError::Unauthenticated`]; the viewer's shard is unavailable.
 pub async fn of_viewer(op: &Operation) -> Result<Settings, DomainError> {
     let user = op.require_viewer()?.user_id;
     Ok(op
@@ -86,7 +86,7 @@ pub async fn of_viewer(op: &Operation) -> Result<Settings, DomainError> {
 /// The viewer has seen their notifications up to one; those seen before stay seen.
 ///
 /// # Errors
-/// Not one of the viewer's; the viewer's shard is away.
+/// Not one of the viewer's; the viewer's shard is unavailable.
 pub async fn mark_read(op: &Operation, up_to: NotificationId) -> Result<(), DomainError> {
     let user = op.require_viewer()?.user_id;
     // Notifications are in their user's bucket.
@@ -117,7 +117,7 @@ pub async fn mark_read(op: &Operation, up_to: NotificationId) -> Result<(), Doma
 /// The viewer chooses from whom they want some kinds; the others stay as they are.
 ///
 /// # Errors
-/// The viewer's shard is away.
+/// The viewer's shard is unavailable.
 pub async fn choose(op: &Operation, choices: Vec<(String, Wanted)>) -> Result<(), DomainError> {
     let user = op.require_viewer()?.user_id;
     mutate(

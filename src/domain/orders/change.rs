@@ -13,7 +13,7 @@ use crate::stores::postgres::orders as store;
 /// given back by the saga.
 ///
 /// # Errors
-/// Not there, past cancelling; the order's shard is away.
+/// Not there, past cancelling; the order's shard is unavailable.
 pub async fn cancel(op: &Operation, id: OrderId) -> Result<OrderId, DomainError> {
     change(op, id, "orderCancel", OrderStatus::Cancelled, &[OrderStatus::Cancelled]).await
 }
@@ -22,7 +22,7 @@ pub async fn cancel(op: &Operation, id: OrderId) -> Result<OrderId, DomainError>
 /// fine. Pieces and money follow, and the order is REFUNDED.
 ///
 /// # Errors
-/// Not there, not confirmed, too late; the order's shard is away.
+/// Not there, not confirmed, too late; the order's shard is unavailable.
 pub async fn refund(op: &Operation, id: OrderId) -> Result<OrderId, DomainError> {
     change(
         op,

@@ -113,7 +113,7 @@ fn orders_of(rows: Vec<OrderLineRow>) -> Result<Vec<Order>, DomainError> {
 /// The viewer's own orders by id; others' are left out.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn get_many(
     op: &Operation,
     ids: &[OrderId],
@@ -140,7 +140,7 @@ pub async fn get_many(
 /// The viewer's orders, newest first; cursor = order id.
 ///
 /// # Errors
-/// The viewer's shard is away.
+/// The viewer's shard is unavailable.
 pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<Order>, DomainError> {
     let buyer = op.require_viewer()?.user_id;
     let below = page.after.unwrap_or(i64::MAX);
@@ -164,7 +164,7 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<Order>,
 /// others' orders are left out.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn history_of_many(
     op: &Operation,
     ids: &[OrderId],

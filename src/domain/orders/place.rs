@@ -23,7 +23,7 @@ pub const MAX_QUANTITY: i32 = 1_000;
 ///
 /// # Errors
 /// No, too many or too large lines, products that do not exist, are the viewer's own or are not in
-/// one currency; a shard that is away.
+/// one currency; a shard that is unavailable.
 pub async fn place(op: &Operation, lines: &[(ProductId, i32)]) -> Result<OrderId, DomainError> {
     let buyer = op.require_viewer()?.user_id;
     let quantities = added_up(lines)?;

@@ -25,7 +25,7 @@ use super::{Order, OrderLine, OrderStatus, orders_of};
 /// Brings an order as far as it goes; safe to run again at any point. Called by the job.
 ///
 /// # Errors
-/// A shard or the payment provider is away: run it again.
+/// A shard or the payment provider is unavailable: run it again.
 pub async fn process(op: &Operation, id: OrderId) -> Result<(), DomainError> {
     let Some(order) = load(op, id).await? else {
         return Err(DomainError::Internal(format!("there is no order {id}")));

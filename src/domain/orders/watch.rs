@@ -29,7 +29,7 @@ impl OrderWatch {
     /// viewer's.
     ///
     /// # Errors
-    /// The order's shard is away.
+    /// The order's shard is unavailable.
     pub async fn begin(
         domain: &Arc<Domain>,
         viewer: Viewer,

@@ -42,7 +42,7 @@ struct Draft {
 ///
 /// # Errors
 /// A text out of bounds, a product that does not exist, images that cannot be shown, a post that
-/// may not be quoted; a shard that is away.
+/// may not be quoted; a shard that is unavailable.
 pub async fn create(op: &Operation, new: NewPost) -> Result<Post, DomainError> {
     let author = op.require_viewer()?.user_id;
     mutate(

@@ -16,7 +16,7 @@ use crate::stores::postgres::{
 /// The viewer deletes a post of theirs; deleted already is fine.
 ///
 /// # Errors
-/// Not there, or not the viewer's; the post's shard is away.
+/// Not there, or not the viewer's; the post's shard is unavailable.
 pub async fn delete(op: &Operation, id: PostId) -> Result<PostId, DomainError> {
     let viewer = op.require_viewer()?.user_id;
     mutate(

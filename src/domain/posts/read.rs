@@ -37,7 +37,7 @@ impl Load for PostCounts {
 /// Posts by id that the viewer may see, through the cache; the others are left out.
 ///
 /// # Errors
-/// A shard that is away: an answer without its posts would look complete.
+/// A shard that is unavailable: an answer without its posts would look complete.
 pub async fn get_many(
     op: &Operation,
     ids: &[PostId],
@@ -51,7 +51,7 @@ pub async fn get_many(
 /// and a repost only with the post that it passes on.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub(in crate::domain) async fn visible(
     op: &Operation,
     posts: Vec<Post>,
@@ -74,7 +74,7 @@ pub(in crate::domain) async fn visible(
 /// These posts with the originals in place of reposts, each once.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub(in crate::domain) async fn originals(
     op: &Operation,
     posts: HashMap<PostId, Post>,
@@ -87,7 +87,7 @@ pub(in crate::domain) async fn originals(
 /// Posts by id that are not deleted, whoever asks, through the cache: for rules to decide by.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub(in crate::domain) async fn rows(
     op: &Operation,
     ids: &[PostId],
@@ -100,7 +100,7 @@ pub(in crate::domain) async fn rows(
 /// Posts by id, deleted ones too, whoever asks, through the cache.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 async fn stored(op: &Operation, ids: &[PostId]) -> Result<HashMap<PostId, Post>, DomainError> {
     cached::get(op, ids).await
 }
@@ -160,7 +160,7 @@ fn missing(field: &str) -> DomainError {
 /// Who wrote these posts, whoever asks and also when they are deleted.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub(in crate::domain) async fn authors_of(
     op: &Operation,
     ids: &[PostId],
@@ -199,7 +199,7 @@ pub(in crate::domain) async fn get_many_surely(
 /// A post that the viewer may see, for what they want to do with it; `field` names it in the input.
 ///
 /// # Errors
-/// `NOT_FOUND` when they may not, or it is not there; a shard that is away.
+/// `NOT_FOUND` when they may not, or it is not there; a shard that is unavailable.
 pub(in crate::domain) async fn require_visible(
     op: &Operation,
     field: &str,
@@ -212,7 +212,7 @@ pub(in crate::domain) async fn require_visible(
 /// An author's posts and reposts that the viewer may see, newest first; cursor = post id.
 ///
 /// # Errors
-/// The author's shard is away.
+/// The author's shard is unavailable.
 pub async fn by_author(
     op: &Operation,
     author: UserId,
@@ -246,7 +246,7 @@ pub async fn by_author(
 /// Counts by post, through the cache; an entry for every post that exists.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn counts_many(
     op: &Operation,
     ids: &[PostId],

@@ -57,7 +57,7 @@ impl Load for ShareCounts {
 ///
 /// # Errors
 /// `NOT_FOUND` when they may not see it, `NOT_ALLOWED` when its author is private: what private
-/// people write stays with those they let follow them. A shard that is away.
+/// people write stays with those they let follow them. A shard that is unavailable.
 pub(super) async fn shareable(
     op: &Operation,
     field: &str,
@@ -93,7 +93,7 @@ pub struct Reposted {
 /// The viewer passes a post on to their followers; again is fine.
 ///
 /// # Errors
-/// Not there, or of somebody private; a shard that is away.
+/// Not there, or of somebody private; a shard that is unavailable.
 pub async fn repost(op: &Operation, id: PostId) -> Result<Reposted, DomainError> {
     let viewer = op.require_viewer()?.user_id;
     mutate(
@@ -144,7 +144,7 @@ struct Unshared {
 /// they may see, and again is for any. Returns the original, if the viewer may see it.
 ///
 /// # Errors
-/// A post that the viewer has never reposted and may not see; a shard that is away.
+/// A post that the viewer has never reposted and may not see; a shard that is unavailable.
 pub async fn unrepost(op: &Operation, id: PostId) -> Result<Option<PostId>, DomainError> {
     let viewer = op.require_viewer()?.user_id;
     mutate(
@@ -193,7 +193,7 @@ pub async fn unrepost(op: &Operation, id: PostId) -> Result<Option<PostId>, Doma
 /// Those of `ids` the viewer reposts; none when anonymous.
 ///
 /// # Errors
-/// The viewer's shard is away.
+/// The viewer's shard is unavailable.
 pub async fn viewer_reposts(
     op: &Operation,
     ids: &[PostId],
@@ -215,7 +215,7 @@ pub async fn viewer_reposts(
 /// Counts by post, through the cache; an entry for every id.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn share_counts_many(
     op: &Operation,
     ids: &[PostId],

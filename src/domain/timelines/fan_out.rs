@@ -21,7 +21,7 @@ const OVERLAP: TimeDelta = TimeDelta::seconds(10);
 /// for good.
 ///
 /// # Errors
-/// The author's shard or Redis is away: try again.
+/// The author's shard or Redis is unavailable: try again.
 pub async fn fan_out(op: &Operation, post: PostId, author: UserId) -> Result<usize, DomainError> {
     let shard = op.domain.cluster.shard_of_id(author);
     let state = op
@@ -55,8 +55,8 @@ pub async fn fan_out(op: &Operation, post: PostId, author: UserId) -> Result<usi
 /// ends. Doing it again is harmless.
 ///
 /// # Errors
-/// The author's shard or Redis is away, or the followers took longer to push to than `fan_out`
-/// overlaps: try again.
+/// The author's shard or Redis is unavailable, or the followers took longer to push to than
+/// `fan_out` overlaps: try again.
 pub async fn resume_push(op: &Operation, author: UserId) -> Result<(), DomainError> {
     let shard = op.domain.cluster.shard_of_id(author);
     let begun = tokio::time::Instant::now();

@@ -22,7 +22,7 @@ const REPEAT_WINDOW: usize = 40;
 /// every size of page, and when the one that another was left out for is gone, that one is there.
 ///
 /// # Errors
-/// [`DomainError::Unauthenticated`]; a shard that is away and is needed.
+/// [`DomainError::Unauthenticated`]; a shard that is unavailable and is needed.
 pub async fn home(op: &Operation, page: PageRequest) -> Result<Page<Post>, DomainError> {
     let mut walk = Walk::begin(op, page.after.unwrap_or(i64::MAX), page.first).await?;
     // One more than the page has: whether anything follows is known by it.

@@ -23,7 +23,7 @@ use crate::ids::UserId;
 /// rebuilds it.
 ///
 /// # Errors
-/// Redis is away: whoever cannot be told now must be told again.
+/// Redis is unavailable: whoever cannot be told now must be told again.
 pub async fn forget(domain: &Domain, user: UserId) -> Result<(), DomainError> {
     Ok(domain.redis.forget_timelines(&[user]).await?)
 }

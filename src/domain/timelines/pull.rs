@@ -39,7 +39,7 @@ impl PullAuthors {
     /// costs no post.
     ///
     /// # Errors
-    /// A shard that is away: its part of the list stays as it was, the others are new.
+    /// A shard that is unavailable: its part of the list stays as it was, the others are new.
     pub async fn refresh(&self, domain: &Arc<Domain>) -> Result<(), DomainError> {
         let timeout = std::time::Duration::from_secs(2);
         let op = Operation::request(domain, None, &ConsistencyToken::default(), timeout);

@@ -9,7 +9,7 @@ use crate::stores::redis::timelines::Timeline;
 /// holds one of them.
 ///
 /// # Errors
-/// A shard that is away fails it: a page with a hole would look complete.
+/// A shard that is unavailable fails it: a page with a hole would look complete.
 pub async fn newest(
     domain: &Domain,
     reads: &ReadSession,
@@ -34,8 +34,8 @@ pub async fn newest(
     Ok(posts)
 }
 
-/// Rebuilds the timeline of `user` and stores it. `None` when it cannot be stored now (Redis away,
-/// somebody else at it): the shards must answer.
+/// Rebuilds the timeline of `user` and stores it. `None` when it cannot be stored now (Redis
+/// unavailable, somebody else at it): the shards must answer.
 ///
 /// The marker is set before anything is read, and everything is read from primaries: a post is
 /// either in what is read, or it is committed later and its push finds the marker. The followees
@@ -43,7 +43,7 @@ pub async fn newest(
 /// as the timeline lives.
 ///
 /// # Errors
-/// A shard that is away.
+/// A shard that is unavailable.
 pub async fn rebuild(op: &Operation, user: UserId) -> Result<Option<Timeline>, DomainError> {
     let Ok(Some(marker)) = op.domain.redis.begin_rebuild(user).await else { return Ok(None) };
     let mut primary = Operation::internal(

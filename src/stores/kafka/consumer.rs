@@ -67,7 +67,7 @@ impl EventConsumer {
     /// threads.
     ///
     /// # Errors
-    /// The broker is away, or does not know a topic.
+    /// The broker is unavailable, or does not know a topic.
     pub fn partitions(&self) -> anyhow::Result<Vec<Partition>> {
         let mut partitions = Vec::new();
         for topic in self.topics {
@@ -141,7 +141,7 @@ impl EventConsumer {
     /// runtime's threads.
     ///
     /// # Errors
-    /// The broker is away.
+    /// The broker is unavailable.
     pub fn end_of(&self, partition: &Partition) -> anyhow::Result<i64> {
         let name = full_name(&self.prefix, partition.topic);
         Ok(self.inner.fetch_watermarks(&name, partition.number, Duration::from_secs(5))?.1)

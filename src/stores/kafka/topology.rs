@@ -32,7 +32,7 @@ const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 /// what starts next finds them.
 ///
 /// # Errors
-/// The broker is away, or refuses.
+/// The broker is unavailable, or refuses.
 pub async fn ensure_topics(config: &KafkaConfig) -> anyhow::Result<()> {
     let names: Vec<String> =
         Topic::ALL.iter().map(|topic| full_name(&config.topic_prefix, topic.name())).collect();

@@ -177,7 +177,7 @@ fn consumer(config: &KafkaConfig) -> anyhow::Result<BaseConsumer> {
 /// record will have. Blocks for up to five seconds a partition: call it off the runtime's threads.
 ///
 /// # Errors
-/// The broker is away, or does not know the topic.
+/// The broker is unavailable, or does not know the topic.
 pub fn bounds(config: &KafkaConfig) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
     let (consumer, topic, wait) = (
         consumer(config)?,

@@ -123,8 +123,8 @@ pub struct Backlog {
     pub oldest_s: f64,
 }
 
-/// What is unsent, counted to 100,000: a broker that is away for hours is not to cost a count of
-/// millions every few seconds.
+/// What is unsent, counted to 100,000: a broker that is unavailable for hours is not to cost a
+/// count of millions every few seconds.
 ///
 /// # Errors
 /// The server's.

@@ -109,7 +109,8 @@ fn early(bytes: &[u8], now_ms: i64, poll_ms: f64, chance: f64) -> bool {
 impl Redis {
     /// Values by id: memory, then one MGET, then `load` for the rest, once per id at a time in this
     /// process. An id that `load` leaves out does not exist, and that is remembered for a moment.
-    /// Redis away: `load`, once per id at a time all the same, and under a concurrency limit.
+    /// Redis unavailable: `load`, once per id at a time all the same, and under a concurrency
+    /// limit.
     ///
     /// # Errors
     /// What `load` returns; Redis's own failures never.
@@ -223,8 +224,8 @@ impl Redis {
         Ok(found)
     }
 
-    /// Loads without asking what other processes load; without a generation (Redis is away, or not
-    /// to be believed): under a concurrency limit, and stored nowhere.
+    /// Loads without asking what other processes load; without a generation (Redis is unavailable,
+    /// or not to be believed): under a concurrency limit, and stored nowhere.
     async fn load_alone<V, E, F>(
         &self,
         ids: &[V::Key],

@@ -39,7 +39,7 @@ fn token() -> String {
 
 impl Redis {
     /// Values that Redis does not hold: loaded here and stored, or loaded by another process and
-    /// read from Redis. Redis away: loaded here.
+    /// read from Redis. Redis unavailable: loaded here.
     pub(super) async fn load_leased<V, E, F>(
         &self,
         ids: &[V::Key],

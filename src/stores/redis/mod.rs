@@ -28,7 +28,8 @@ use crate::clock::Clock;
 use crate::config::RedisConfig;
 use crate::telemetry::figures::float;
 
-/// Loads that may run at the same time while Redis is away, so that the shards are not run over.
+/// Loads that may run at the same time while Redis is unavailable, so that the shards are not run
+/// over.
 const LOADS_WHILE_AWAY: usize = 64;
 
 /// The way in; cheap to clone.

@@ -68,7 +68,7 @@ pub struct Pool {
     failed_at_ms: AtomicU64,
     /// Answers in a row that did not come in time.
     slow: AtomicU64,
-    /// Milliseconds since `started` at which it was last told that Redis is away.
+    /// Milliseconds since `started` at which it was last told that Redis is unavailable.
     told_at_ms: AtomicU64,
     /// Whether it is still to be told that Redis is back.
     tells: AtomicBool,
@@ -187,8 +187,8 @@ impl Pool {
     /// Runs commands on a connection, within the time limit.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when Redis is away or was a moment ago; [`StoreError::Corrupt`]
-    /// when it refused the command.
+    /// [`StoreError::Unavailable`] when Redis is unavailable or was a moment ago;
+    /// [`StoreError::Corrupt`] when it refused the command.
     #[expect(
         clippy::manual_async_fn,
         reason = "an async fn cannot promise that its future is Send"

@@ -43,7 +43,7 @@ impl Bucket {
     }
 }
 
-/// The buckets of this process alone: what bounds requests while Redis is away.
+/// The buckets of this process alone: what bounds requests while Redis is unavailable.
 #[derive(Debug)]
 pub struct LocalBuckets {
     servers: u64,
@@ -68,7 +68,8 @@ impl LocalBuckets {
     }
 
     fn change(&self, who: &str, bucket: Bucket, cost: u64, back: i64) -> Standing {
-        // What is away is away for every server: together they give what one bucket would.
+        // What is unavailable is unavailable for every server: together they give what one bucket
+        // would.
         let bucket = bucket.shared_by(self.servers);
         let points = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
         let capacity = points(bucket.capacity);
@@ -96,7 +97,7 @@ impl LocalBuckets {
 
 impl Redis {
     /// Takes a cost from the bucket that all servers share, giving back what was paid too much
-    /// before; while Redis is away, from this process's own, so that the limit stays closed.
+    /// before; while Redis is unavailable, from this process's own, so that the limit stays closed.
     pub async fn take_points(&self, who: &str, bucket: Bucket, cost: u64, back: u64) -> Standing {
         match self.take_shared(who, bucket, cost, back).await {
             Ok(standing) => standing,
