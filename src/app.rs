@@ -131,12 +131,12 @@ impl App {
         });
     }
 
-    /// Starts telling what Redis holds and throws away: for workers, of which there are few.
+    /// Starts recording what Redis holds and evicts: for workers, of which there are few.
     pub fn record_redis_memory(&self) {
         let (redis, stop) = (self.domain.redis.clone(), self.tasks.stopping());
         self.tasks.spawn("redis memory", async move {
             while !stop.is_cancelled() {
-                // One that is unavailable is told of elsewhere.
+                // One that is unavailable is recorded elsewhere.
                 if let Ok(memory) = redis.memory().await {
                     memory.record();
                 }

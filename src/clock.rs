@@ -14,7 +14,7 @@ pub enum Clock {
     /// The machine's clock.
     #[default]
     System,
-    /// A clock that moves only when told to: Unix milliseconds.
+    /// A clock that is set by hand: Unix milliseconds.
     Manual(Arc<AtomicI64>),
 }
 

@@ -135,7 +135,7 @@ ids! {
     FollowId = "Follow";
     /// An image; in its owner's bucket.
     ImageId = "Image";
-    /// Something a person is told of; in their bucket.
+    /// A notification; in its recipient's bucket.
     NotificationId = "Notification";
 }
 

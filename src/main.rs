@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody reads it: then nobody can be told either.
+            // The other end is closed: there is nowhere to report it.
             let _ = writeln!(std::io::stderr(), "plaza: {error:#}");
             ExitCode::FAILURE
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// Lines told.
+/// Lines shown.
 const LINES: usize = 5;
 
 /// A process of the local system that should answer on a port and does not.

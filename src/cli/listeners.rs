@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 pub enum Listener {
     /// Nothing: it can be had.
     Free,
-    /// A process of which /proc tells the name.
+    /// A process of which /proc has the name.
     Process {
         /// Its id.
         pid: u32,

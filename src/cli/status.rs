@@ -84,7 +84,8 @@ fn process(text: &str) -> Option<Process> {
     })
 }
 
-/// When a process began, in ticks since boot: what tells it from a later one with the same pid.
+/// When a process began, in ticks since boot: what distinguishes it from a later one with the same
+/// pid.
 pub(super) fn started_at(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields = stat.get(stat.rfind(')')? + 2..)?;

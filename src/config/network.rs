@@ -30,7 +30,7 @@ impl Network {
     }
 }
 
-/// The first `bits` bits of an address, IPv4 and IPv6 told apart.
+/// The first `bits` bits of an address, IPv4 and IPv6 distinguished.
 fn masked(address: IpAddr, bits: u8) -> (bool, u128) {
     let (four, number, width) = match address {
         IpAddr::V4(four) => (true, u128::from(u32::from(four)), 32_u32),

@@ -1,5 +1,5 @@
-//! What authors and sellers are told about their own: how often, by how many, how much. Nobody else
-//! but administrators is.
+//! Analytics that authors and sellers get of their own: how often, by how many, how much. Nobody
+//! else but administrators is.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -106,7 +106,7 @@ pub struct ViewSeries {
     pub windows: Vec<ViewWindow>,
 }
 
-/// That the viewer may be told what only `owner` may: they are the owner, or an administrator.
+/// That the viewer may see what only `owner` may: they are the owner, or an administrator.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`], [`DomainError::Forbidden`]; the viewer's shard is unavailable.

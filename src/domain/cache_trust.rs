@@ -25,7 +25,7 @@ const RETRIES: Duration = Duration::from_millis(600);
 /// costs the others what they have cached.
 const BETWEEN_RAISES: Duration = Duration::from_millis(500);
 
-/// Retries invalidations that failed, and raises the epoch, until told to stop: for every process
+/// Retries invalidations that failed, and raises the epoch, until it is stopped: for every process
 /// that changes rows or invalidates.
 ///
 /// # Errors
@@ -87,7 +87,7 @@ pub(super) async fn raise_until_done(domain: &Domain) {
     }
 }
 
-/// Polls whether the cache may be read, until told to stop: for every process that reads it. It
+/// Polls whether the cache may be read, until it is stopped: for every process that reads it. It
 /// must poll the primaries too (`replicas::poll`).
 ///
 /// # Errors

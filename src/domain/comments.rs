@@ -90,7 +90,7 @@ async fn drafted(
         None => None,
     };
     let entities = references::of_text(op, text).await?;
-    // Whoever is told of the comment as such is not told of the mention too.
+    // Whoever is notified of the comment as such is not notified of the mention too.
     let answered_author = answered.as_ref().map(|answered| answered.author_id);
     let otherwise: Vec<UserId> = std::iter::once(row.author_id).chain(answered_author).collect();
     let mentioned = references::to_tell(op, &entities, &otherwise).await?;

@@ -1,10 +1,10 @@
-//! What a watcher is told: each thing once, in the order it came, and after an absence what was
+//! What a watcher gets: each thing once, in the order it came, and after an absence what was
 //! missed.
 //!
-//! A cursor holds a place in the person's stream of live posts and the last post told. As long as
-//! the stream reaches back to that place nothing is guessed; when it does not (nobody watched for a
-//! quarter of an hour, or Redis came back empty), what is newer than that post on the home feed is
-//! told instead, oldest first.
+//! A cursor holds a place in the person's stream of live posts and the last post delivered. As long
+//! as the stream reaches back to that place nothing is guessed; when it does not (nobody watched
+//! for a quarter of an hour, or Redis came back empty), what is newer than that post on the home
+//! feed is delivered instead, oldest first.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,9 +22,9 @@ use crate::stores::redis::live::{KEPT_S, Newest};
 pub use crate::stores::redis::live::Position;
 pub use crate::stores::redis::pubsub::{Wakes, Watcher};
 
-/// Posts remembered as told, so that one that came twice is told once.
+/// Posts remembered as delivered, so that one that came twice is delivered once.
 const REMEMBERED: usize = 128;
-/// Most posts told after an absence that the stream does not reach back to.
+/// Most posts delivered after an absence that the stream does not reach back to.
 const CAUGHT_UP: usize = 500;
 /// How often a stream that is watched is kept from expiring.
 const KEEP: Duration = Duration::from_secs(KEPT_S / 3);
@@ -34,9 +34,9 @@ pub(super) const RETRY: Duration = Duration::from_millis(500);
 /// Where a watcher of a home is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HomeCursor {
-    /// The place in the stream; `None` when the post was told from the feed.
+    /// The place in the stream; `None` when the post came from the feed.
     pub position: Option<Position>,
-    /// The last post told.
+    /// The last post delivered.
     pub post: i64,
 }
 
@@ -71,7 +71,7 @@ impl HomeCursor {
 
 /// What a watcher does next.
 enum ToDo {
-    /// It has told all it was woken for.
+    /// It has delivered all it was woken for.
     Nothing,
     /// This post came right after the last one seen.
     Deliver(Newest),
@@ -158,9 +158,9 @@ impl HomeWatch {
         }
     }
 
-    /// Tells the post it was woken for, as many others may at this moment: their relations are read
-    /// together, and nothing else is asked for but what is in this process's memory after the first
-    /// of them.
+    /// Delivers the post it was woken for, as many others may at this moment: their relations are
+    /// read together, and nothing else is asked for but what is in this process's memory after the
+    /// first of them.
     async fn deliver(
         &mut self,
         newest: Newest,
@@ -190,7 +190,7 @@ impl HomeWatch {
         }
     }
 
-    /// Takes entries of the stream: what may be shown and was not told yet is told.
+    /// Takes entries of the stream: what may be shown and was not delivered yet is delivered.
     async fn take(
         &mut self,
         entries: Vec<(Position, PostId)>,
@@ -228,8 +228,8 @@ impl HomeWatch {
                 }
             }
             _ => {
-                // From the feed what is newer than the last post told; from the stream what comes
-                // after this moment.
+                // From the feed what is newer than the last post delivered; from the stream what
+                // comes after this moment.
                 let missed = if self.catch_up { self.missed(op).await? } else { Vec::new() };
                 self.catch_up = true;
                 for post in missed {
@@ -269,7 +269,7 @@ impl HomeWatch {
         Ok(missed)
     }
 
-    /// False when it was told already.
+    /// False when it was delivered already.
     fn remember(&mut self, post: PostId) -> bool {
         if self.told.contains(&post) {
             return false;
@@ -286,7 +286,7 @@ impl HomeWatch {
     }
 }
 
-/// The viewer is about to be told what the primary has: what they read next is to have it too.
+/// The viewer is about to get what the primary has: what they read next is to have it too.
 pub(super) async fn seen(domain: &Arc<Domain>, viewer: Viewer) {
     let seen = ConsistencyToken { seen_at_ms: domain.clock.now_ms(), ..Default::default() };
     if let Err(error) = domain.redis.remember_writes(viewer.session_id, &seen).await {

@@ -79,7 +79,7 @@ pub struct Domain {
     pub limits: limits::Limits,
     /// Where views of posts go.
     pub views: Arc<views::ViewLog>,
-    /// The relations of those who are told something, many at a time.
+    /// The relations of those who are delivered to, many at a time.
     pub relations: relations_batch::RelationsBatch,
 }
 

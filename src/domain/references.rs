@@ -1,4 +1,4 @@
-//! Whom and what a text refers to: found in it, looked up before it is stored, and told with it.
+//! Whom and what a text refers to: found in it, looked up before it is stored, and stored with it.
 
 use std::collections::BTreeSet;
 
@@ -74,9 +74,9 @@ pub(super) struct Place {
     pub comment: Option<CommentId>,
 }
 
-/// Whom a text mentions and is to tell of it: neither its author, nor whom they block, nor
-/// `otherwise`, who are told for another reason. Whether the mentioned may see the text is asked
-/// when they are told, since that changes.
+/// Whom a text mentions and is to notify: neither its author, nor whom they block, nor
+/// `otherwise`, who are notified for another reason. Whether the mentioned may see the text is
+/// asked when they are notified, since that changes.
 ///
 /// # Errors
 /// More people than may be mentioned in an hour; the viewer's shard is unavailable.

@@ -92,7 +92,7 @@ impl RelationsBatch {
     }
 }
 
-/// A task that breaks off lets another begin, and tells those who wait.
+/// A task that breaks off lets another begin, and wakes those who wait.
 struct Ended<'a>(&'a RelationsBatch, ShardIndex);
 
 impl Drop for Ended<'_> {

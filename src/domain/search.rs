@@ -99,7 +99,7 @@ impl Search {
         Ok(Self { noun, text: text.to_owned() })
     }
 
-    /// A number that tells this search's cursors from another's.
+    /// A number that distinguishes this search's cursors from another's.
     pub fn fingerprint(&self) -> u64 {
         let digest = sha2::Sha256::digest(format!("{:?}:{}", self.noun, self.text));
         digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))

@@ -17,7 +17,7 @@ use crate::stores::StoreError;
 use crate::stores::kafka::views::ViewProducer;
 use crate::stores::postgres::{Connection, ShardIndex};
 
-/// Posts that one request may tell of.
+/// Views that one request may record.
 pub const AT_ONCE: usize = 100;
 /// An hour, in milliseconds.
 const HOUR_MS: i64 = 3_600_000;
@@ -32,7 +32,7 @@ pub struct ViewLog {
     counted: ViewsCounted,
     once_an_hour: bool,
     config: KafkaConfig,
-    /// Connected with the first view: most processes tell of none.
+    /// Connected with the first view: most processes record none.
     producer: OnceLock<ViewProducer>,
 }
 

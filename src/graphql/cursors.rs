@@ -1,5 +1,5 @@
-//! Cursors: sealed, so that they tell nothing of what lies at a place, and good for the list alone
-//! that they were given out by.
+//! Cursors: sealed, so that they reveal nothing of what lies at a place, and good for the list
+//! alone that they were given out by.
 
 use std::borrow::Cow;
 use std::fmt::Display;

@@ -258,7 +258,7 @@ async fn run(
     }
 }
 
-/// A refusal with the status that tells proxies what it means; any other is GraphQL's own.
+/// A refusal with the status that proxies act on; any other is GraphQL's own.
 fn refused_response(accept: Accept, refused: Refused) -> Response {
     let status = match refused.code {
         ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,

@@ -9,7 +9,7 @@ use axum::response::Response;
 use crate::config::ServerConfig;
 
 /// What browsers may do with a response of ours, whatever it is: take it for nothing but what it
-/// says it is; tell other sites no more of an address than its origin; share no window with pages
+/// says it is; send other sites no more of an address than its origin; share no window with pages
 /// of other origins; use none of the machine's devices.
 const ALWAYS: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -23,7 +23,7 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const KEY_SOURCE: &str = "x-plaza-key";
 /// The header in which a proxy says which attempt at the same request this is, from 1.
 const ATTEMPT: &str = "x-plaza-attempt";
-/// The header in which a proxy that cannot tell its attempts apart (nginx makes a request's headers
+/// The header in which a proxy that cannot number its attempts (nginx makes a request's headers
 /// once, for all of them) says when it began the first: Unix seconds with milliseconds.
 const BEGAN: &str = "x-plaza-began";
 /// A request that its proxy began so long ago is not the first attempt: longer than a connection

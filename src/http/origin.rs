@@ -29,7 +29,7 @@ fn is_loopback(origin: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
-/// What browsers are told: these origins, these methods and headers, no cookies.
+/// The CORS response: these origins, these methods and headers, no cookies.
 pub fn cors(server: &ServerConfig) -> CorsLayer {
     let server = server.clone();
     let origins = move |origin: &HeaderValue, _: &request::Parts| {

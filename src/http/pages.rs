@@ -1,5 +1,5 @@
 //! The front end: what Vite has built, served from a folder. Nothing in it is loaded from anywhere
-//! else, and the browser is told so.
+//! else, and its headers say so to the browser.
 
 mod preview;
 
@@ -213,7 +213,7 @@ fn unconditional(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// Whom to tell of a weakness, as RFC 9116 has it, where the operator has said so.
+/// Whom to report a weakness to (RFC 9116), where the operator has said so.
 async fn security(State(served): State<Served>) -> Response {
     let Some(contact) = &served.app.config.server.security_contact else {
         return (StatusCode::NOT_FOUND, "there is nothing here\n").into_response();

@@ -181,7 +181,7 @@ async fn a_field_that_fails_alone_is_null_beside_an_error_with_a_path() {
 async fn a_shard_that_is_away_is_said_so() {
     let answer = post(&[], json!({ "query": "{ post(id: \"UG9zdDo3\") { id } }" })).await;
     assert_eq!(answer.status, StatusCode::OK);
-    // Which of the two it is depends on whether the pool gave up before the refused connection told
+    // Which of the two it is depends on whether the pool gave up before the refused connection did
     // it why.
     assert!(matches!(answer.code(), "SHARD_UNAVAILABLE" | "TIMEOUT"), "{}", answer.body);
     assert_eq!(answer.body["data"], json!({ "post": null }));

@@ -1,5 +1,5 @@
-//! Tells how deep the queues are, every few seconds, on a connection of its own: what is in the way
-//! of jobs is not to be in the way of this.
+//! Records how deep the queues are, every few seconds, on a connection of its own: what is in the
+//! way of jobs is not to be in the way of this.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_secs(5);
 /// How long a look may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Tells until told to stop.
+/// Records until it is stopped.
 pub async fn record(config: Arc<Config>, stop: CancellationToken) {
     let mut kept = None;
     loop {

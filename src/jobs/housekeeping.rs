@@ -24,7 +24,7 @@ const KEEP_SESSIONS_DAYS: i32 = 60;
 /// Rows deleted in one statement, so that none holds its locks for long.
 const PIECE: i64 = 1_000;
 
-/// Keeps every shard until told to stop.
+/// Keeps every shard until it is stopped.
 ///
 /// # Errors
 /// None: what fails is tried again.

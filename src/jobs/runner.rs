@@ -57,8 +57,8 @@ const ATTEMPT: &str = "x-plaza-attempt";
 /// The header in which a dead job says why.
 pub const CAUSE: &str = "x-plaza-cause";
 
-/// Consumes until told to stop; finishes the jobs in hand first. RabbitMQ unavailable: tries again,
-/// for ever.
+/// Consumes until it is stopped; finishes the jobs in hand first. RabbitMQ unavailable: tries
+/// again, for ever.
 ///
 /// # Errors
 /// None.

@@ -1,5 +1,5 @@
 //! What an operator sees at a glance: how every part stands, asked of the parts themselves when
-//! somebody looks. A part that does not answer in time is told as such, and holds up nothing else.
+//! somebody looks. A part that does not answer in time is shown as such, and holds up nothing else.
 
 mod ask;
 

@@ -37,7 +37,7 @@ const LOCK_CHECK: Duration = Duration::from_secs(1);
 /// How often a sink that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Relays every shard's outbox until told to stop.
+/// Relays every shard's outbox until it is stopped.
 ///
 /// # Errors
 /// None: what fails is tried again.
@@ -84,14 +84,14 @@ async fn relay_shard(
         result = to_rabbitmq(shard, wakes, &config.rabbitmq.url, &config.rabbitmq.retry_delays_ms, &lost) => result,
         result = to_kafka(shard, wakes, &config.kafka, &lost) => result,
     };
-    // Whoever takes over tells of it from here on.
+    // Whoever takes over records it from here on.
     Backlog::default().record(shard.index, Sink::Rabbitmq);
     Backlog::default().record(shard.index, Sink::Kafka);
     ended
 }
 
-/// Checks the connection that holds the lock, and tells how much waits, until told to stop or the
-/// connection is gone.
+/// Checks the connection that holds the lock, and records how much waits, until it is stopped or
+/// the connection is gone.
 async fn keep_lock(
     lock: &mut Connection,
     shard: ShardIndex,
@@ -174,7 +174,7 @@ async fn next(
 ) -> Result<Option<Vec<OutboxRow>>, StoreError> {
     if let Some(found) = looks.found.take() {
         pause(PACE.saturating_sub(found.elapsed()), stop).await;
-        // At once, when more has been told of meanwhile.
+        // At once, when it has been woken again meanwhile.
         wakes.next(shard, sink, looks.idle, stop).await;
     }
     loop {

@@ -1,5 +1,5 @@
-//! Whoever has written to an outbox tells its relay through Redis, and the relay looks at once.
-//! Nothing depends on it but the wait: a relay that is not told looks by itself, often while Redis
+//! After the commit, the writer wakes the outbox's relay through Redis, and the relay polls at
+//! once. It only saves latency: a relay that is not woken polls by itself, often while Redis
 //! is unavailable and seldom while it is there.
 
 use std::sync::Arc;
@@ -16,20 +16,20 @@ use crate::stores::redis::Redis;
 use crate::stores::redis::listen::Heard;
 
 /// How often an outbox that had something is looked at again when it has nothing and nobody can
-/// tell.
+/// wake.
 const BUSY_POLL: Duration = Duration::from_millis(20);
 /// How often one that has been empty for a while is.
 const IDLE_POLL: Duration = Duration::from_millis(50);
 /// Looks without anything after which an outbox counts as idle.
 const IDLE_AFTER: u32 = 50;
-/// How often one is looked at of which one would be told: for what was written by a process that
-/// cannot reach Redis, or tells nobody.
+/// How often an outbox is polled whose writers wake its relay: for rows of a process that
+/// cannot reach Redis, or wakes no relay.
 const TOLD_POLL: Duration = Duration::from_millis(250);
 
-/// Tells the relays of what this process writes, until told to stop.
+/// Wakes the relays of what this process writes, until it is stopped.
 ///
 /// # Errors
-/// None: while Redis is unavailable nobody is told.
+/// None: while Redis is unavailable no relay is woken.
 pub async fn publish(
     cluster: Arc<Cluster>,
     redis: Redis,
@@ -46,7 +46,7 @@ pub async fn publish(
     }
 }
 
-/// What a relay is told.
+/// What a relay hears.
 #[derive(Debug)]
 pub struct Wakes {
     hearing: AtomicBool,
@@ -62,7 +62,7 @@ impl Wakes {
         }
     }
 
-    /// Hears what is told, until told to stop.
+    /// Listens until it is stopped.
     ///
     /// # Errors
     /// A URL that is none.

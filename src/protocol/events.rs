@@ -51,7 +51,7 @@ pub enum Event {
         /// The follow's id, should it come to one.
         follow_id: FollowId,
     },
-    /// A request to follow was granted; tells the shard of who asked. The edge's own event tells
+    /// A request to follow was granted; for the shard of who asked. The edge's own event is for
     /// that of who was asked.
     #[serde(rename = "user.follow_accepted.v1")]
     UserFollowAccepted {
@@ -120,7 +120,7 @@ pub enum Event {
         /// By whom.
         author_id: UserId,
     },
-    /// A post was passed on. The repost is a post with events of its own; this one tells the
+    /// A post was passed on. The repost is a post with events of its own; this one is for the
     /// original's shard.
     #[serde(rename = "post.reposted.v1")]
     PostReposted {
@@ -174,7 +174,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment_id: Option<CommentId>,
     },
-    /// A comment was answered; tells the shard of who wrote that one.
+    /// A comment was answered; for the shard of who wrote that one.
     #[serde(rename = "comment.answered.v1")]
     CommentAnswered {
         /// Who wrote the comment that was answered.

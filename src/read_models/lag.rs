@@ -13,7 +13,7 @@ use crate::stores::kafka::consumer::{EventConsumer, Partition};
 /// How often. A look costs Kafka an answer a partition.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// A projection's lag, told for as long as this lives.
+/// A projection's lag, recorded for as long as this lives.
 #[derive(Debug)]
 pub struct Lag {
     projection: &'static str,
@@ -37,7 +37,7 @@ impl Lag {
         self.read.lock().clone_from(offsets);
     }
 
-    /// Tells until dropped.
+    /// Records until dropped.
     pub async fn record(&self) {
         loop {
             let ends = ends(&self.consumer, self.partitions()).await;
@@ -68,7 +68,7 @@ impl Lag {
 }
 
 impl Drop for Lag {
-    /// Whoever takes over tells of it from here on.
+    /// Whoever takes over records it from here on.
     fn drop(&mut self) {
         for topic in self.topics {
             self.set(topic, 0);

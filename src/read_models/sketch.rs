@@ -19,7 +19,7 @@ enum Form {
     Dense(Vec<u8>),
 }
 
-/// A set of hashes of which only the size can be told.
+/// A set of hashes of which only the size is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sketch(Form);
 

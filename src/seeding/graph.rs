@@ -137,7 +137,7 @@ impl Follows {
         bounds
     }
 
-    /// What tells it from others.
+    /// What distinguishes it from others.
     pub fn name(&self) -> String {
         match self {
             Self::Listed(edges) => {

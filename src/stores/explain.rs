@@ -15,7 +15,7 @@ const MOST: usize = 500;
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     /// The field it was for, list positions starred: `viewer.home.edges.*.node.author`. A batch is
-    /// told at the field that led it.
+    /// reported at the field that led it.
     pub path: String,
     /// Milliseconds from the request's beginning to the step's end.
     pub at_ms: f64,

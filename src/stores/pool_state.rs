@@ -23,7 +23,7 @@ pub struct PoolState {
 }
 
 impl PoolState {
-    /// As bb8 tells it, but for who waits.
+    /// As bb8 reports it, but for who waits.
     pub fn of(state: &bb8::State, most: u32, callers: &Callers) -> Self {
         let counted = &state.statistics;
         Self {

@@ -1,4 +1,4 @@
-//! What the kernel says of this process, from /proc; where there is none, nothing is told.
+//! What the kernel says of this process, from /proc; where there is none, nothing is recorded.
 
 use std::fs;
 

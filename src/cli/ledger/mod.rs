@@ -2,8 +2,8 @@
 //! nothing left out.
 //!
 //! It reads every outbox row, every event in Kafka, every projection's versions and every counter,
-//! and compares. What is only on its way (unsent, not applied yet, queued) is told apart from what
-//! is wrong; after `--settle` seconds, what is still on its way is a failure too.
+//! and compares. What is only on its way (unsent, not applied yet, queued) is distinguished from
+//! what is wrong; after `--settle` seconds, what is still on its way is a failure too.
 
 mod checks;
 mod log;

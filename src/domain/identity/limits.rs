@@ -134,7 +134,7 @@ fn hashed(name: &str) -> String {
     std::iter::once("?".to_owned()).chain(hex).collect()
 }
 
-/// Whether another account may be made from here. Every try counts, since each is told whether its
+/// Whether another account may be made from here. Every try counts, since each learns whether its
 /// e-mail address has an account.
 ///
 /// # Errors

@@ -101,8 +101,8 @@ impl Identity {
         self.tokens.jwks()
     }
 
-    /// A number that stands for whoever these bytes name, and does not tell them: the same on every
-    /// server, until the signing key changes.
+    /// A number that stands for whoever these bytes name, and does not reveal them: the same on
+    /// every server, until the signing key changes.
     pub fn pseudonym(&self, of: &[u8]) -> u64 {
         self.tokens.pseudonym(of)
     }

@@ -111,7 +111,7 @@ enum Refreshed {
 
 /// Trades a refresh token for new tokens; the old one is used up. One that comes again within the
 /// grace, or as a retry of the same mutation, is given the same next one; one that comes later was
-/// copied: its session ends, since nobody can tell who has the copy.
+/// copied: its session ends, since it is not known who has the copy.
 ///
 /// # Errors
 /// [`UserErrorCode::InvalidCredentials`] for one that is unknown, used up, revoked or expired; its

@@ -18,7 +18,7 @@ pub const EVERY: Duration = Duration::from_millis(300);
 /// A transaction that committed late has an earlier time than when it was first seen: so far back
 /// is asked again.
 const OVERLAP: TimeDelta = TimeDelta::seconds(5);
-/// Told at a time; whoever falls behind checks everything.
+/// Delivered at a time; a receiver that falls behind checks everything.
 const TOLD: usize = 1_024;
 
 /// What is known to have ended.

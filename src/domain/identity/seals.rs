@@ -69,7 +69,7 @@ impl Seals {
     }
 
     /// Seals some bytes for one purpose. The same bytes give the same text: clients may compare
-    /// them (the cipher is made for that, and tells nothing but that two are equal).
+    /// them (the cipher is made for that, and reveals nothing but that two are equal).
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> String {
         let mut bytes = plain.to_vec();
         let sealed = self.keys.first().is_some_and(|key| {
@@ -112,7 +112,7 @@ impl Seals {
     }
 }
 
-/// One for all: GCM-SIV keeps what it promises when a nonce comes again, but for telling that the
+/// One for all: GCM-SIV keeps what it promises when a nonce comes again, but for revealing that the
 /// same was sealed twice.
 fn nonce() -> Nonce {
     Nonce::assume_unique_for_key([0; NONCE_LEN])

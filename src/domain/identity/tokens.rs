@@ -130,7 +130,7 @@ impl Tokens {
         })
     }
 
-    /// A number that stands for somebody without telling who: the same until the signing key
+    /// A number that stands for a user without naming them: the same until the signing key
     /// changes.
     pub fn pseudonym(&self, of: &[u8]) -> u64 {
         let digest = sha2::Sha256::new().chain_update(self.pseudonyms).chain_update(of).finalize();

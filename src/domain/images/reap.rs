@@ -27,7 +27,7 @@ pub async fn reap(op: &Operation) -> Result<usize, DomainError> {
             let reaped = store::reap(tx, before, CHUNK).await?;
             let Some(first) = reaped.iter().map(|image| image.id).min() else { return Ok(0) };
             let files = reaped.iter().flat_map(|image| {
-                // A job that died half-way may have left files of a format that no row tells.
+                // A job that died half-way may have left files of a format that no row names.
                 let formats = image
                     .format
                     .as_deref()

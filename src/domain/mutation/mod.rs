@@ -2,8 +2,8 @@
 //!
 //! A mutation that has an idempotency key is done once, and answered the same each time:
 //! 1. A client's key is claimed on the client's own shard, so that it names one mutation and input
-//!    wherever that writes. A key that an answer is stored under already is answered with it, before
-//!    anything else is asked.
+//!    wherever that writes. A key that an answer is stored under already is answered with it,
+//!    before anything else is asked.
 //! 2. What the mutation depends on elsewhere is asked while no connection is held.
 //! 3. In one transaction on one shard's primary the key is taken, the rows are written, and the
 //!    answer is stored with the messages. A parallel attempt with the same key waits for that.
@@ -97,7 +97,7 @@ where
     })
 }
 
-/// Writes without a key: what no client asks for, or what is told apart by something else.
+/// Writes without a key: what no client asks for, or what is distinguished by something else.
 ///
 /// # Errors
 /// Those of `work`; the shard's unavailability.

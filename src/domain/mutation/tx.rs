@@ -52,7 +52,7 @@ impl Effects {
         }
         let length = op.domain.feed.timeline_length;
         for (author, post) in self.at_home {
-            // Whom Redis could not be told for is given a new timeline, and the post is pushed once
+            // A user whose push failed gets a new timeline, and the post is pushed once
             // more with its fan-out.
             let pushed = op.domain.redis.push_to_timelines(&[post], &[author], length).await;
             op.invalidated(pushed.map(drop));

@@ -1,4 +1,4 @@
-//! Notifications told together: who likes the same post, who follows, what is said on a post, on
+//! Notifications shown together: who likes the same post, who follows, what is said on a post, on
 //! one day.
 //!
 //! A page of groups is of the notifications there were when the first page was asked for: the
@@ -21,7 +21,7 @@ pub const NAMED: usize = 3;
 /// Milliseconds of a day, UTC.
 const DAY_MS: i64 = 86_400_000;
 
-/// Notifications told together.
+/// Notifications shown together.
 #[derive(Debug, Clone)]
 pub struct Group {
     /// What they have in common: the same for as long as there is the group.
@@ -56,8 +56,8 @@ pub struct Groups {
     pub has_next: bool,
 }
 
-/// What notifications that are told together have in common; a kind that is not named here is told
-/// one by one.
+/// What notifications that are shown together have in common; a kind that is not named here is
+/// shown one by one.
 fn key(row: &Notification) -> (Kind, i64, i64) {
     let about = match row.kind {
         Kind::Followed => 0,

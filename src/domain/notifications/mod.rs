@@ -1,4 +1,4 @@
-//! What the viewer is told of.
+//! The viewer's notifications.
 
 pub mod groups;
 pub mod settings;

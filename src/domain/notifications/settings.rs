@@ -1,8 +1,8 @@
-//! What the viewer has seen, and which kinds they want to be told of.
+//! What the viewer has seen, and which kinds they want.
 //!
 //! Both are applied when notifications are read, not when they are written: a kind that is wanted
-//! again shows what it would have told meanwhile, and whom the viewer follows, blocks or can see is
-//! taken as it is now. The rows that nobody wants are few beside the events they come from.
+//! again shows what it would have shown meanwhile, and whom the viewer follows, blocks or can see
+//! is taken as it is now. The rows that nobody wants are few beside the events they come from.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ impl Settings {
     }
 
     /// Whether a notification is one that is wanted. What nobody in particular did cannot be by
-    /// somebody followed, and is told.
+    /// somebody followed, and is notified.
     pub(super) fn wants(&self, relations: &Relations, row: &Notification) -> bool {
         match self.wanted(row.kind.name()) {
             Wanted::Everybody => true,

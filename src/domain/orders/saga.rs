@@ -6,7 +6,7 @@
 //! is past cancelling, so stock is sold (HELD ▶ SOLD) only after it, and an order that is PAID
 //! needs nothing but repetition to become CONFIRMED. An order that ended otherwise has its held
 //! stock given back, and a cancelled one its money, at every run: whoever captured may have died,
-//! or been told "not known", before a cancellation came in between.
+//! or got "not known", before a cancellation came in between.
 
 use chrono::{DateTime, Utc};
 

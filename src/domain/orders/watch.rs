@@ -13,7 +13,7 @@ use crate::stores::redis::pubsub::{Wakes, Watcher};
 /// A watcher looks by itself so often: a wake may be lost with Redis.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Tells an order whenever its version has risen, until it is settled.
+/// Delivers an order whenever its version has risen, until it is settled.
 #[derive(Debug)]
 pub struct OrderWatch {
     viewer: Viewer,
@@ -48,7 +48,7 @@ impl OrderWatch {
         Ok(super::get_many(&op, &[self.id]).await?.remove(&self.id))
     }
 
-    /// The order when it has changed; `None` once it was told settled.
+    /// The order when it has changed; `None` once it was delivered settled.
     pub async fn next(&mut self, domain: &Arc<Domain>) -> Option<Order> {
         while !self.ended {
             let turn = domain.redis.turn().await;

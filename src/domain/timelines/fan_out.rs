@@ -43,7 +43,7 @@ pub async fn fan_out(op: &Operation, post: PostId, author: UserId) -> Result<usi
                 .await?;
         }
         // After the timeline, so that whoever is woken finds it there; of a pulled author's
-        // followers only those who watch are told.
+        // followers only those who watch are woken.
         op.domain.redis.push_live(post, &users).await?;
     }
     Ok(pushed)

@@ -53,7 +53,7 @@ pub async fn home(op: &Operation, page: PageRequest) -> Result<Page<Post>, Domai
     Ok(Page { end, has_next: walk.more, ..page })
 }
 
-/// Whether the viewer's home leaves this repost out, for who tells of posts one by one.
+/// Whether the viewer's home leaves this repost out, for callers that deliver posts one by one.
 ///
 /// # Errors
 /// As [`home`].
@@ -144,7 +144,7 @@ async fn recent(
     first: usize,
 ) -> Result<Merged, DomainError> {
     let nothing = Merged { posts: Vec::new(), horizon: i64::MAX - 1 };
-    // A client whose follow could not be told to Redis may have a timeline from before it.
+    // A client whose follow did not reach Redis may have a timeline from before it.
     if op.cache_policy().bypass {
         return Ok(nothing);
     }

@@ -23,7 +23,7 @@ use crate::ids::UserId;
 /// rebuilds it.
 ///
 /// # Errors
-/// Redis is unavailable: whoever cannot be told now must be told again.
+/// Redis is unavailable: what cannot be forgotten now must be forgotten again.
 pub async fn forget(domain: &Domain, user: UserId) -> Result<(), DomainError> {
     Ok(domain.redis.forget_timelines(&[user]).await?)
 }

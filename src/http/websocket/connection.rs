@@ -30,7 +30,7 @@ use crate::telemetry::trace;
 /// How long a socket may be silent at least before its client is asked whether it is there.
 /// Proxies on the way close what is silent for a minute.
 const PING_AFTER: Duration = Duration::from_secs(40);
-/// How much longer at most: the thousands that were told of the same post must not all be asked at
+/// How much longer at most: the thousands that got the same post must not all be pinged at
 /// once.
 const SPREAD: Duration = Duration::from_secs(15);
 /// How long a message may take to be sent: a client that does not read is let go.

@@ -90,7 +90,8 @@ pub fn accept(
                 .max_frame_size(served.app.config.server.body_limit);
             let tasks = served.app.tasks.clone();
             upgrade.on_upgrade(move |socket| async move {
-                // Waited for at the end, so that each client is told before the process goes.
+                // Waited for at the end, so that each client gets a close frame before the process
+                // ends.
                 tasks.spawn_detached(connection::serve(served, id, address, socket, open));
             })
         }

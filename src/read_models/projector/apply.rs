@@ -64,7 +64,7 @@ impl Runner {
             gaps.extend(shard.gaps);
         }
         for (partition, offset, why) in gaps {
-            // No shard may be told later that this partition has been read further.
+            // No shard may store later that this partition has been read further.
             progress.read.entry(partition.clone()).and_modify(|read| *read = offset.min(*read));
             if !progress.parked.contains(&partition) {
                 self.park(&mut progress.parked, &partition, offset, &why);

@@ -44,7 +44,7 @@ const LEVEL_IN_A_FLOOD: Duration = Duration::from_secs(10);
 /// invalidate is then made untrusted instead, so that no batch waits for Redis for long.
 const EFFECTS_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Runs every projection until told to stop.
+/// Runs every projection until it is stopped.
 ///
 /// # Errors
 /// None: what fails is tried again.
@@ -92,7 +92,7 @@ struct Progress {
     read: BTreeMap<Partition, i64>,
     /// The first offset of each partition whose side effects have not happened.
     effects: BTreeMap<Partition, i64>,
-    /// The offset of each partition that every shard has stored as read and told.
+    /// The offset of each partition that every shard has stored as read, with its effects run.
     level: BTreeMap<Partition, i64>,
     /// Partitions that cannot go on until somebody has looked.
     parked: HashSet<Partition>,
@@ -151,7 +151,7 @@ impl Runner {
                 self.run_effects(&effects, progress).await;
                 anyhow::Ok(())
             };
-            // What a batch does is part of each of its traces; it is told in the first.
+            // What a batch does is part of each of its traces; it is recorded in the first.
             match spans.first() {
                 Some(first) => first.run_part(work).await?,
                 None => work.await?,

@@ -42,7 +42,7 @@ const RECENT_S: i64 = 120;
 /// its window is closed.
 pub const LATENESS_MS: i64 = 10 * 60 * 1_000;
 
-/// Counts views until told to stop.
+/// Counts views until it is stopped.
 ///
 /// # Errors
 /// None: what fails is tried again.

@@ -77,7 +77,7 @@ impl EventConsumer {
             for found in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
                 partitions.push(Partition { topic: topic.name(), number: found.id() });
             }
-            // A broker that has just been told of a topic answers without its partitions: going on
+            // A broker that has just created a topic answers without its partitions: going on
             // without them would be for good.
             anyhow::ensure!(partitions.len() > known, "kafka has no partitions of {name} yet");
         }

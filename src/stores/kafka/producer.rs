@@ -62,7 +62,7 @@ impl EventProducer {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: at least one is not acknowledged; what happened to the others
-    /// is not told, and this producer is not to be used again.
+    /// is not known, and this producer is not to be used again.
     pub async fn publish(&self, messages: &[Message<'_>]) -> Result<(), StoreError> {
         let mut deliveries = Vec::with_capacity(messages.len());
         for message in messages {

@@ -71,7 +71,7 @@ pub async fn ensure_topics(config: &KafkaConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the broker tells of a topic's partitions.
+/// Whether the broker names a topic's partitions.
 async fn knows(admin: &Arc<AdminClient<DefaultClientContext>>, name: &str) -> anyhow::Result<bool> {
     let (admin, name) = (Arc::clone(admin), name.to_owned());
     tokio::task::spawn_blocking(move || {

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::routing::ShardIndex;
 
-/// The shards whose outboxes this process has written to and nobody has been told of.
+/// The shards whose outboxes this process has written to and whose relays it has not woken.
 #[derive(Debug, Default)]
 pub struct Appended {
     shards: Mutex<BTreeSet<ShardIndex>>,

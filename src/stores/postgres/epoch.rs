@@ -32,7 +32,7 @@ impl Epoch {
     }
 
     /// The shard's primary was asked at this moment. One that cannot be reached counts as asked:
-    /// nothing can be written there that a cache had to be told of.
+    /// nothing can be written there that a cache had to forget.
     pub fn asked(&self, at: Instant) {
         *self.asked_at.write() = Some(at);
     }
@@ -65,8 +65,8 @@ impl Cluster {
         asked.collect::<Option<Vec<Instant>>>()?.into_iter().min()
     }
 
-    /// Raises the cache's epoch, on `first` or any other shard: when this returns, every server that
-    /// looks from now on trusts nothing that was cached before.
+    /// Raises the cache's epoch, on `first` or any other shard: when this returns, every server
+    /// that looks from now on trusts nothing that was cached before.
     ///
     /// # Errors
     /// No shard could be reached.

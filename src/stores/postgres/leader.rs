@@ -58,7 +58,7 @@ pub async fn is_alive(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 /// Does `work` whenever this process gets the advisory lock `name` on a shard, again after each
-/// failure, until told to stop. It is dropped when the lock's connection is lost; what it writes
+/// failure, until it is stopped. It is dropped when the lock's connection is lost; what it writes
 /// must stand that another process has begun meanwhile.
 pub async fn exclusively<F>(
     cluster: Arc<Cluster>,

@@ -83,7 +83,7 @@ pub async fn counters(
 /// A version of an aggregate, as some table has it.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct VersionRow {
-    /// The topic of its events, without the prefix, or the projection that tells.
+    /// The topic of its events, without the prefix, or the projection.
     #[diesel(sql_type = Text)]
     pub of: String,
     /// `post:123`.

@@ -95,7 +95,7 @@ pub async fn stored_map_version(connection: &mut Connection) -> Result<Option<i3
 }
 
 /// Stores the map in force on every shard that has none, a new one among them; where there is none
-/// at all, the even map as version 1. The version in force. Each database is told which shard it is.
+/// at all, the even map as version 1. The version in force. Each database stores which shard it is.
 ///
 /// # Errors
 /// A shard that cannot be reached, or whose database is another shard's.

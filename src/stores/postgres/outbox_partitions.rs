@@ -1,5 +1,5 @@
-//! The outbox's partitions, one a day: made a week ahead, dropped when all of a day is sent and kept
-//! for long enough.
+//! The outbox's partitions, one a day: made a week ahead, dropped when all of a day is sent and
+//! kept for long enough.
 //!
 //! Nothing here keeps a mutation waiting for longer than `LOCK_MS`: a statement that does not get
 //! its lock by then fails, and is tried again at the next round. A partition is attached, which
@@ -90,7 +90,7 @@ pub async fn default_rows(connection: &mut Connection) -> Result<i64, StoreError
     Ok(in_default(connection).await?.iter().map(|day| day.rows).sum())
 }
 
-/// Brings the partitions up to date. A step that fails is told in the log and tried again by the
+/// Brings the partitions up to date. A step that fails is logged and tried again by the
 /// next call; the others are done all the same.
 ///
 /// # Errors

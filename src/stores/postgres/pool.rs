@@ -41,7 +41,7 @@ pub struct PooledConnection {
 }
 
 impl PooledConnection {
-    /// Whether the server has ended it, as far as has been heard: one that restarted tells so at
+    /// Whether the server has ended it, as far as has been heard: one that restarted says so at
     /// once.
     fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
@@ -132,7 +132,7 @@ impl Manager {
     /// A connection of its own, outside any pool.
     ///
     /// # Errors
-    /// The server's or the network's, as diesel tells them.
+    /// The server's or the network's, as diesel reports them.
     pub async fn open(&self) -> Result<PooledConnection, diesel::ConnectionError> {
         let (client, mut connection) = self
             .config

@@ -1,5 +1,5 @@
 //! One question to several shards at once: grouped by shard, run concurrently, merged. A shard that
-//! fails is told apart from one that had nothing: the caller gets both the answers and the
+//! fails is distinguished from one that had nothing: the caller gets both the answers and the
 //! failures.
 
 use std::collections::BTreeMap;

@@ -27,7 +27,7 @@ pub struct ConsistencyToken {
     /// replica is to have come as far.
     #[serde(rename = "r", default, skip_serializing_if = "is_zero")]
     pub seen_at_ms: i64,
-    /// A cache could not be told of the write: this client reads past caches for a while.
+    /// A cache could not be invalidated after the write: this client reads past caches for a while.
     #[serde(skip)]
     pub bypass_cache: bool,
     /// Until when the holder of a token does so, Unix milliseconds.
@@ -268,7 +268,7 @@ mod tests {
         let given = ConsistencyToken::default().after(&untold, 1_000_000);
         assert!(read(&given, 1_000_001).bypass_cache);
         assert!(!read(&given, 1_060_000).bypass_cache);
-        // A later write whose cache was told does not make it longer.
+        // A later write whose cache was invalidated does not make it longer.
         let later = read(&given, 1_050_000).after(&written(1_050_000), 1_050_000);
         assert!(read(&later, 1_050_001).bypass_cache && !read(&later, 1_060_000).bypass_cache);
     }

@@ -34,7 +34,7 @@ pub struct Committed<T> {
     pub lsn: Option<Lsn>,
 }
 
-/// Tells explanations, figures and traces of a transaction, however it ends.
+/// Records explanations, metrics and traces of a transaction, however it ends.
 struct Recorder {
     pool: Pool,
     shard: ShardIndex,
@@ -100,8 +100,8 @@ impl Transaction {
         self.appended = true;
     }
 
-    /// What its work came to, and the transaction to be committed; one whose work failed, or was not
-    /// done by the deadline, ends here.
+    /// What its work came to, and the transaction to be committed; one whose work failed, or was
+    /// not done by the deadline, ends here.
     ///
     /// # Errors
     /// The work's own; [`StoreError::Deadline`].
@@ -203,8 +203,8 @@ impl Transaction {
 }
 
 impl Cluster {
-    /// Opens a transaction on the shard's primary, unless its commits are acknowledged by no replica
-    /// (`commit_breaker.rs`).
+    /// Opens a transaction on the shard's primary, unless its commits are acknowledged by no
+    /// replica (`commit_breaker.rs`).
     ///
     /// # Errors
     /// The shard's unavailability.

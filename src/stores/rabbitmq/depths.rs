@@ -40,7 +40,7 @@ impl Depth {
 /// Asks for all queues, on a channel of its own.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`]: the broker is unavailable, or has not been told of the queues yet.
+/// [`StoreError::Unavailable`]: the broker is unavailable, or does not have the queues yet.
 pub async fn depths(
     connection: &Connection,
     retry_delays_ms: &[u32],

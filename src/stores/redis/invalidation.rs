@@ -35,11 +35,11 @@ impl Stale {
 
 impl Redis {
     /// These rows have changed and are now at least at this version: forgets them here and in
-    /// Redis, and tells the other processes.
+    /// Redis, and publishes that to the other processes.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: nobody has been told, and whoever wrote must not trust the
-    /// cache for a while. They are told later (`trust.rs`), until it has worked.
+    /// [`StoreError::Unavailable`]: nothing was invalidated, and the writer must not trust the
+    /// cache for a while. It is retried (`trust.rs`) until it has worked.
     pub async fn invalidate<V: Cached>(&self, changed: &[(V::Key, i64)]) -> Result<(), StoreError> {
         let stale: Vec<Stale> =
             changed.iter().map(|(id, version)| Stale::of::<V>(*id, *version)).collect();

@@ -85,12 +85,12 @@ impl Keys {
         format!("{}:live:{}", self.prefix, user)
     }
 
-    /// The channel on which relays are told whose outboxes have got rows.
+    /// The channel that names outboxes with new rows to their relays.
     pub fn relays(&self) -> String {
         format!("{}:relays", self.prefix)
     }
 
-    /// The channel on which invalidations of process memory are told.
+    /// The channel on which invalidations of process memory are published.
     pub fn invalidations(&self) -> String {
         format!("{}:invalidate", self.prefix)
     }

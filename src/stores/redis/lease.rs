@@ -86,7 +86,7 @@ impl Redis {
     }
 
     /// Loads anew what is still held, unless another process does so; what is held goes on being
-    /// served meanwhile. A load that fails is told to whoever finds the value expired.
+    /// served meanwhile. A load that fails is retried by whoever finds the value expired.
     pub(super) async fn load_early<V, E, F>(
         &self,
         ids: &[V::Key],

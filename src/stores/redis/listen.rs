@@ -27,7 +27,7 @@ pub enum Heard<'a> {
 }
 
 impl Redis {
-    /// Hears a channel until told to stop. Reconnects.
+    /// Hears a channel until it is stopped. Reconnects.
     ///
     /// # Errors
     /// A URL that is none.
@@ -63,8 +63,8 @@ impl Redis {
         Ok(())
     }
 
-    /// Forgets in process memory what other processes say has changed, until told to stop. Whatever
-    /// may have been missed is forgotten altogether.
+    /// Forgets in process memory what other processes say has changed, until it is stopped.
+    /// Whatever may have been missed is forgotten altogether.
     ///
     /// # Errors
     /// A URL that is none.
@@ -84,15 +84,15 @@ impl Redis {
         self.hear(&self.inner.keys.invalidations(), &stop, heard).await
     }
 
-    /// Where relays are told whose outboxes have got rows.
+    /// Where relays hear which outboxes have new rows.
     pub fn relays_channel(&self) -> String {
         self.inner.keys.relays()
     }
 
-    /// Tells the relays of these shards that there are rows.
+    /// Wakes the relays of these shards: there are rows.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: nobody was told, or it is not known.
+    /// [`StoreError::Unavailable`]: no relay was woken, or it is not known.
     pub async fn tell_relays(&self, shards: &BTreeSet<ShardIndex>) -> Result<(), StoreError> {
         let mut said = String::new();
         for shard in shards {

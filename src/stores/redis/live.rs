@@ -12,7 +12,7 @@ use crate::stores::StoreError;
 const MOST: usize = 500;
 /// How long a stream lives after it was last opened, in seconds.
 pub const KEPT_S: u64 = 900;
-/// Streams told in one script: Redis does nothing else meanwhile, 12 µs for each.
+/// Streams appended to in one script: Redis does nothing else meanwhile, 12 µs for each.
 const CHUNK: usize = 32;
 
 /// A place in a stream.
@@ -94,7 +94,7 @@ impl Wake {
     }
 }
 
-/// What people can be woken for beside a post, which its script tells of.
+/// What people can be woken for beside a post, which its script publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// One of the person's orders has changed.
@@ -191,7 +191,7 @@ impl Redis {
     /// Adds a post to the streams of those of these people who have one, and wakes their watchers.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: some may have been told; telling them again is harmless.
+    /// [`StoreError::Unavailable`]: some may have been woken; waking them again is harmless.
     pub async fn push_live(&self, post: PostId, users: &[UserId]) -> Result<usize, StoreError> {
         let mut told = 0;
         for chunk in users.chunks(CHUNK) {

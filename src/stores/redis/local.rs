@@ -1,6 +1,6 @@
 //! The first level: this process's memory. Entries live for a second or two; other processes'
-//! writes are told by Redis (`listen.rs`), and a client that has just written is not served what
-//! was loaded before its write.
+//! writes are published by Redis (`listen.rs`), and a client that has just written is not served
+//! what was loaded before its write.
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 /// How much later than a client's last write an entry must have been asked for to be served to it,
-/// in milliseconds. The write is timed at its commit, Redis is told of it a little later, and what
+/// in milliseconds. The write is timed at its commit, Redis is invalidated a little later, and what
 /// is asked for in between may still be the old value; besides, another process's clock timed it.
 /// Clients that have not just written pay nothing for it.
 const AFTER_A_WRITE_MS: i64 = 1_000;

@@ -23,7 +23,7 @@ const AWAY: Duration = Duration::from_millis(500);
 /// and concerns nobody but who asked for it.
 const SLOW_IN_A_ROW: u64 = 3;
 
-/// An outage is told of so often at most, however many callers flap between failure and success.
+/// An outage is logged so often at most, however many callers flap between failure and success.
 const TELL_EVERY_MS: u64 = 1_000;
 
 /// A connection that remembers that it failed: bb8-redis itself never notices.
@@ -68,9 +68,9 @@ pub struct Pool {
     failed_at_ms: AtomicU64,
     /// Answers in a row that did not come in time.
     slow: AtomicU64,
-    /// Milliseconds since `started` at which it was last told that Redis is unavailable.
+    /// Milliseconds since `started` at which it was last logged that Redis is unavailable.
     told_at_ms: AtomicU64,
-    /// Whether it is still to be told that Redis is back.
+    /// Whether it is still to be logged that Redis is back.
     tells: AtomicBool,
 }
 

@@ -1,4 +1,4 @@
-//! What an operator asks Redis about itself, on a connection of its own: a pool tells a refusal
+//! What an operator asks Redis about itself, on a connection of its own: a pool reports a refusal
 //! from a timeout no more.
 
 use std::collections::HashMap;

@@ -170,7 +170,7 @@ impl Redis {
         self.inner.watched.people.lock().keys().copied().collect()
     }
 
-    /// Hears the channels of everyone watched, until told to stop. Reconnects; then everyone is
+    /// Hears the channels of everyone watched, until it is stopped. Reconnects; then everyone is
     /// woken, since something may have been missed.
     ///
     /// # Errors

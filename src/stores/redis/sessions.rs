@@ -13,7 +13,7 @@ const KEPT_S: u64 = 30;
 const WRITTEN_AT: &str = "t";
 /// The hash's field for the time up to which the session has seen more than its replicas may have.
 const SEEN_AT: &str = "r";
-/// The hash's field that is there when a cache could not be told.
+/// The hash's field that is there when a cache could not be invalidated.
 const BYPASS: &str = "b";
 
 impl Redis {
@@ -21,7 +21,7 @@ impl Redis {
     /// position. One script, so that two mutations of one session at the same moment are both kept.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: Redis is told later (`trust.rs`).
+    /// [`StoreError::Unavailable`]: Redis is written later (`trust.rs`).
     pub async fn remember_writes(
         &self,
         session: SessionId,
