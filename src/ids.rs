@@ -119,7 +119,7 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A person.
+    /// A user.
     UserId = "User";
     /// A log-in on one device; in its user's bucket.
     SessionId = "Session";
@@ -131,7 +131,7 @@ ids! {
     ProductId = "Product";
     /// An order; in its buyer's bucket.
     OrderId = "Order";
-    /// A follow, in the follower's bucket: what lists of people are ordered by.
+    /// A follow, in the follower's bucket: what lists of users are ordered by.
     FollowId = "Follow";
     /// An image; in its owner's bucket.
     ImageId = "Image";

@@ -91,7 +91,7 @@ pub struct ViewWindow {
     pub starts_at_s: i64,
     /// Views.
     pub views: i64,
-    /// Different people, about.
+    /// Different users, about.
     pub viewers: i64,
 }
 
@@ -100,7 +100,7 @@ pub struct ViewWindow {
 pub struct ViewSeries {
     /// Views of all windows.
     pub views: i64,
-    /// Different people over all windows, about.
+    /// Different users over all windows, about.
     pub reach: i64,
     /// Every window, also those without views, oldest first.
     pub windows: Vec<ViewWindow>,
@@ -130,7 +130,7 @@ pub async fn views_of_post(
     views(op, (post.id.as_i64(), Kind::Post), range).await
 }
 
-/// Views of all posts of a person; for them.
+/// Views of all posts of a user; for them.
 ///
 /// # Errors
 /// As [`require_owner`]; their shard is unavailable.
@@ -171,7 +171,7 @@ async fn views(
     Ok(ViewSeries { views, reach: everybody.count(), windows })
 }
 
-/// A person's posts with the most views; for them.
+/// A user's posts with the most views; for them.
 ///
 /// # Errors
 /// As [`require_owner`]; their shard is unavailable.
@@ -274,7 +274,7 @@ pub async fn sales_of_product(
     Ok(filled(&product.price.currency, range, &rows))
 }
 
-/// Sales of all products of a person, a series for each currency in which there were some; for
+/// Sales of all products of a user, a series for each currency in which there were some; for
 /// them.
 ///
 /// # Errors
@@ -290,7 +290,7 @@ pub async fn sales_of_seller(
     Ok(currencies.into_iter().map(|currency| filled(currency, range, &rows)).collect())
 }
 
-/// A person's products of which the most pieces were sold; for them.
+/// A user's products of which the most pieces were sold; for them.
 ///
 /// # Errors
 /// As [`require_owner`]; their shard is unavailable.

@@ -1,4 +1,4 @@
-//! Blocks: the blocker's side is the truth, on the blocker's shard; the blocked person's shard
+//! Blocks: the blocker's side is the truth, on the blocker's shard; the blocked user's shard
 //! learns of it by the event.
 
 use super::users::{self, User};
@@ -46,7 +46,7 @@ pub async fn unblock(op: &Operation, blocked: UserId) -> Result<Option<User>, Do
     change(op, blocked, ("userUnblock", false), found).await
 }
 
-/// People the viewer blocks, newest block first; cursor = block id.
+/// Users the viewer blocks, newest block first; cursor = block id.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is unavailable.
@@ -106,7 +106,7 @@ async fn change(
     .await
 }
 
-/// Whether the viewer blocks these people; none when anonymous.
+/// Whether the viewer blocks these users; none when anonymous.
 ///
 /// # Errors
 /// The viewer's shard is unavailable.

@@ -40,7 +40,7 @@ impl From<diesel::result::Error> for DomainError {
 pub struct UserError {
     /// What a program decides by.
     pub code: UserErrorCode,
-    /// What a person reads.
+    /// What a user reads.
     pub message: String,
     /// The input field it is about: `["input", "text"]`.
     pub path: Vec<String>,

@@ -1,4 +1,4 @@
-//! Requests to follow private people that wait for an answer.
+//! Requests to follow private users that wait for an answer.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::stores::postgres::{Connection, ShardIndex, follows as store, users as
 /// Requests that one job grants.
 const PIECE: i64 = 200;
 
-/// People who ask to follow the viewer, newest first; cursor = follow id. None when the viewer is
+/// Users who ask to follow the viewer, newest first; cursor = follow id. None when the viewer is
 /// not private.
 ///
 /// # Errors
@@ -36,8 +36,8 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>
     Ok(Page::from_rows(rows, page.first))
 }
 
-/// Lets those follow a person who is no longer private that had asked to: the oldest requests above
-/// a follow id first, at most `PIECE` of them; another job is appended for the rest. A person who
+/// Lets those follow a user who is no longer private that had asked to: the oldest requests above
+/// a follow id first, at most `PIECE` of them; another job is appended for the rest. A user who
 /// is private again answers the others themselves.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ use crate::stores::postgres::{
     Connection, blocks as block_rows, follows as store, users as user_rows,
 };
 
-/// Most people one may follow.
+/// Most users one may follow.
 pub const MAX_FOLLOWING: i64 = 10_000;
 
 /// The viewer follows `followee`; already following is fine. Returns them, if the viewer may see
@@ -184,7 +184,7 @@ pub(super) fn limit(page: PageRequest) -> i64 {
     i64::try_from(page.first + 1).unwrap_or(i64::MAX)
 }
 
-/// People a user follows, newest follow first; cursor = follow id.
+/// Users a user follows, newest follow first; cursor = follow id.
 ///
 /// # Errors
 /// The user's shard is unavailable.
@@ -208,7 +208,7 @@ pub async fn following(
     Ok(Page::from_rows(rows, page.first))
 }
 
-/// People following a user, newest follow first; cursor = follow id. As far as the projection has
+/// Users following a user, newest follow first; cursor = follow id. As far as the projection has
 /// come.
 ///
 /// # Errors
@@ -243,7 +243,7 @@ pub struct Tie {
     pub followed_by: bool,
 }
 
-/// What is between the viewer and each of these people, in one statement; nothing when anonymous.
+/// What is between the viewer and each of these users, in one statement; nothing when anonymous.
 ///
 /// # Errors
 /// The viewer's shard is unavailable.

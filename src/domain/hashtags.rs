@@ -58,7 +58,7 @@ pub async fn posts(
     Ok((fill.page(), missing.into_iter().collect()))
 }
 
-/// How many posts have a hashtag, those of private people left out, whoever asks; and the numbers
+/// How many posts have a hashtag, those of private users left out, whoever asks; and the numbers
 /// of the shards that did not answer.
 ///
 /// # Errors

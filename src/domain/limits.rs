@@ -1,4 +1,4 @@
-//! How often one person, or one address, may do one thing: what no price in points bounds, because
+//! How often one user, or one address, may do one thing: what no price in points bounds, because
 //! the cost is not the servers' alone (whoever is mentioned, followed or sold to pays too).
 //!
 //! One unit: tries. Each limit is a bucket of as many tries as it names, which fills again steadily
@@ -16,21 +16,21 @@ use crate::stores::redis::rate_limit::{Bucket, Standing};
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// Posts, quotes and reposts of a person.
+    /// Posts, quotes and reposts of a user.
     Posts,
-    /// Comments of a person.
+    /// Comments of a user.
     Comments,
-    /// Follows, unfollows, blocks and their ends of a person.
+    /// Follows, unfollows, blocks and their ends of a user.
     Follows,
-    /// Likes of a person, given and taken back.
+    /// Likes of a user, given and taken back.
     Likes,
-    /// People whom a person mentions.
+    /// Users whom a user mentions.
     Mentions,
-    /// Orders of a person, placed, cancelled and given back.
+    /// Orders of a user, placed, cancelled and given back.
     Orders,
-    /// Products that a person offers.
+    /// Products that a user offers.
     Products,
-    /// Images that a person begins to upload.
+    /// Images that a user begins to upload.
     Uploads,
 }
 
@@ -120,7 +120,7 @@ impl Limit {
     }
 }
 
-/// Counts tries of a person.
+/// Counts tries of a user.
 ///
 /// # Errors
 /// [`DomainError::Limited`] when there were too many: none of these is counted then.

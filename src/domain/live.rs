@@ -1,7 +1,7 @@
 //! What a watcher gets: each thing once, in the order it came, and after an absence what was
 //! missed.
 //!
-//! A cursor holds a place in the person's stream of live posts and the last post delivered. As long
+//! A cursor holds a place in the user's stream of live posts and the last post delivered. As long
 //! as the stream reaches back to that place nothing is guessed; when it does not (nobody watched
 //! for a quarter of an hour, or Redis came back empty), what is newer than that post on the home
 //! feed is delivered instead, oldest first.
@@ -294,7 +294,7 @@ pub(super) async fn seen(domain: &Arc<Domain>, viewer: Viewer) {
     }
 }
 
-/// Those of the posts that the viewer may see, and that are their own or by people they still
+/// Those of the posts that the viewer may see, and that are their own or by users they still
 /// follow; no repost of what is right below it in their home.
 async fn visible(op: &Operation, ids: &[PostId]) -> Result<Vec<Post>, DomainError> {
     if ids.is_empty() {
@@ -312,7 +312,7 @@ async fn visible(op: &Operation, ids: &[PostId]) -> Result<Vec<Post>, DomainErro
     Ok(shown)
 }
 
-/// Waits until the person is woken for one cause, or until a moment.
+/// Waits until the user is woken for one cause, or until a moment.
 pub(super) async fn rest(
     watcher: &mut Watcher,
     seen: &mut Wakes,

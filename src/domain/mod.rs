@@ -75,7 +75,7 @@ pub struct Domain {
     pub identity: Arc<identity::Identity>,
     /// Authors whose posts are pulled at read.
     pub pull_authors: timelines::PullAuthors,
-    /// How often one person may do what.
+    /// How often one user may do what.
     pub limits: limits::Limits,
     /// Where views of posts go.
     pub views: Arc<views::ViewLog>,

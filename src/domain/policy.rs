@@ -1,6 +1,6 @@
 //! Who may see what, in one place: every row that leaves the domain for a viewer goes through here.
 //!
-//! A person is seen by all but those they block, and by nobody while suspended. What they have made
+//! A user is seen by all but those they block, and by nobody while suspended. What they have made
 //! (posts, comments, products, whom they follow) is not seen by those they block or who block them,
 //! nor, when they are private, by those who do not follow them; themselves they see whole.
 
@@ -15,25 +15,25 @@ fn is_self(viewer: Option<Viewer>, user: &User) -> bool {
     viewer.is_some_and(|viewer| viewer.user_id == user.id)
 }
 
-/// Whether a person may be shown to the viewer at all.
+/// Whether a user may be shown to the viewer at all.
 pub fn user_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &User) -> bool {
     !user.suspended && (is_self(viewer, user) || !relations.is_blocked_by(user.id))
 }
 
-/// Whether what a person has made for everybody may be shown to the viewer: comments, products.
+/// Whether what a user has made for everybody may be shown to the viewer: comments, products.
 pub fn voice_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &User) -> bool {
     user_is_visible(viewer, relations, user)
         && (is_self(viewer, user) || !relations.blocks(user.id))
 }
 
-/// Whether what a person has made for those who follow them may be shown to the viewer: posts, whom
+/// Whether what a user has made for those who follow them may be shown to the viewer: posts, whom
 /// they follow, who follows them.
 pub fn content_is_visible(viewer: Option<Viewer>, relations: &Relations, user: &User) -> bool {
     voice_is_visible(viewer, relations, user)
         && (!user.is_private || is_self(viewer, user) || relations.follows(user.id))
 }
 
-/// Which of these people pass one of the rules above.
+/// Which of these users pass one of the rules above.
 ///
 /// # Errors
 /// A shard that is unavailable.
@@ -55,7 +55,7 @@ pub async fn passing(
         .collect())
 }
 
-/// Whether one person passes a rule.
+/// Whether one user passes a rule.
 ///
 /// # Errors
 /// A shard that is unavailable.
@@ -67,7 +67,7 @@ pub async fn passes(
     Ok(passing(op, [person], rule).await?.contains(&person))
 }
 
-/// The people who may be shown.
+/// The users who may be shown.
 ///
 /// # Errors
 /// The viewer's shard is unavailable.

@@ -17,7 +17,7 @@ use crate::stores::redis::cache::Cached;
 pub struct ProfileCounts {
     /// Posts not deleted.
     pub posts: i64,
-    /// People followed.
+    /// Users followed.
     pub following: i64,
     /// The user's activity version they were counted at.
     pub version: i64,
@@ -49,7 +49,7 @@ impl Load for ProfileCounts {
 /// What others have done, counted by a projection that has versions of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FollowerCount {
-    /// People following.
+    /// Users following.
     pub followers: i64,
     /// Rises with each count.
     pub version: i64,

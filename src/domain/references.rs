@@ -12,7 +12,7 @@ use crate::stores::postgres::entities::Entity;
 
 pub use crate::stores::postgres::entities::{Entities, Reference};
 
-/// Most people mentioned in one text.
+/// Most users mentioned in one text.
 const MAX_MENTIONS: usize = 20;
 /// Most different hashtags in one text.
 const MAX_HASHTAGS: usize = 20;
@@ -63,7 +63,7 @@ pub(super) async fn of_text(op: &Operation, text: &str) -> Result<Entities, Doma
     Ok(entities)
 }
 
-/// Where people were mentioned.
+/// Where users were mentioned.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     /// By whom.
@@ -79,7 +79,7 @@ pub(super) struct Place {
 /// asked when they are notified, since that changes.
 ///
 /// # Errors
-/// More people than may be mentioned in an hour; the viewer's shard is unavailable.
+/// More users than may be mentioned in an hour; the viewer's shard is unavailable.
 pub(super) async fn to_tell(
     op: &Operation,
     entities: &Entities,
@@ -99,7 +99,7 @@ pub(super) async fn to_tell(
     Ok(people)
 }
 
-/// Publishes that these people are mentioned.
+/// Publishes that these users are mentioned.
 pub(super) fn emit(tx: &mut Tx, people: &[UserId], place: Place) {
     for user in people {
         let event = Event::UserMentioned {

@@ -1,4 +1,4 @@
-//! Whom a person follows and blocks, and who blocks them: all on the person's own shard, read in
+//! Whom a user follows and blocks, and who blocks them: all on the user's own shard, read in
 //! one statement and cached as one.
 
 use std::collections::HashMap;
@@ -15,15 +15,15 @@ use crate::stores::postgres::users::Versions;
 use crate::stores::postgres::{Connection, follows as store};
 use crate::stores::redis::cache::Cached;
 
-/// A person's relations; each list is sorted.
+/// A user's relations; each list is sorted.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Relations {
     version: i64,
-    /// People they follow.
+    /// Users they follow.
     pub followees: Vec<UserId>,
-    /// People they block.
+    /// Users they block.
     pub blocking: Vec<UserId>,
-    /// People who block them.
+    /// Users who block them.
     pub blocked_by: Vec<UserId>,
 }
 
@@ -56,7 +56,7 @@ impl Load for Relations {
 }
 
 impl Relations {
-    /// Whether the person follows somebody.
+    /// Whether the user follows somebody.
     pub fn follows(&self, user: UserId) -> bool {
         self.followees.binary_search(&user).is_ok()
     }
@@ -76,30 +76,30 @@ impl Relations {
         author == user || self.follows(author)
     }
 
-    /// Whether the person blocks somebody.
+    /// Whether the user blocks somebody.
     pub fn blocks(&self, user: UserId) -> bool {
         self.blocking.binary_search(&user).is_ok()
     }
 
-    /// Whether somebody blocks the person.
+    /// Whether somebody blocks the user.
     pub fn is_blocked_by(&self, user: UserId) -> bool {
         self.blocked_by.binary_search(&user).is_ok()
     }
 }
 
-/// A person's relations, through the cache.
+/// A user's relations, through the cache.
 ///
 /// # Errors
-/// The person's shard is unavailable.
+/// The user's shard is unavailable.
 pub async fn of(op: &Operation, user: UserId) -> Result<Arc<Relations>, DomainError> {
     let found = of_many(op, &[user]).await?;
     Ok(Arc::new(found.into_values().next().unwrap_or_default()))
 }
 
-/// People's relations by their ids, through the cache.
+/// Users's relations by their ids, through the cache.
 ///
 /// # Errors
-/// A person's shard is unavailable.
+/// A user's shard is unavailable.
 pub(super) async fn of_many(
     op: &Operation,
     users: &[UserId],
@@ -117,7 +117,7 @@ pub async fn of_viewer(op: &Operation) -> Result<Arc<Relations>, DomainError> {
     op.relations().get_or_try_init(|| of(op, viewer.user_id)).await.cloned()
 }
 
-/// A person's follows or blocks are changed by a transaction, to these versions: what is cached of
+/// A user's follows or blocks are changed by a transaction, to these versions: what is cached of
 /// them is older, and their timeline is no longer right.
 pub(super) fn changed(tx: &mut Tx, user: UserId, versions: Versions) {
     tx.invalidate::<Relations>(user, versions.relations);

@@ -15,7 +15,7 @@ use crate::ids::UserId;
 use crate::stores::StoreError;
 use crate::stores::postgres::ShardIndex;
 
-/// Most people in one batch.
+/// Most users in one batch.
 const MOST: usize = 128;
 /// How long a batch may take.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -23,7 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 type Answer = Result<Arc<Relations>, Arc<DomainError>>;
 
 /// Gathers who is asked for while a batch is loading, and loads them in the next. Each shard has
-/// batches of its own: one that is unavailable is waited for by its own people only.
+/// batches of its own: one that is unavailable is waited for by its own users only.
 #[derive(Debug, Clone)]
 pub struct RelationsBatch(Arc<[Mutex<Gathered>]>);
 
@@ -40,10 +40,10 @@ impl RelationsBatch {
         Self(std::iter::repeat_with(Mutex::default).take(shards).collect())
     }
 
-    /// A person's relations as they are after this is called, or newer.
+    /// A user's relations as they are after this is called, or newer.
     ///
     /// # Errors
-    /// Why the batch could not be loaded: the person's shard is unavailable.
+    /// Why the batch could not be loaded: the user's shard is unavailable.
     pub async fn load(&self, domain: &Arc<Domain>, user: UserId) -> Answer {
         let shard = domain.cluster.shard_of_id(user);
         let (answer, answered) = oneshot::channel();

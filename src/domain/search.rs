@@ -1,8 +1,8 @@
-//! Finding people, posts and products by words, on all shards at once.
+//! Finding users, posts and products by words, on all shards at once.
 //!
 //! The order is one that does not change while somebody pages through it: ranks are as of the
 //! moment of the search, which the cursor carries together with the last place (rank, then id); of
-//! what never changes (texts) they follow by computation, and how widely a person is known is kept
+//! what never changes (texts) they follow by computation, and how widely a user is known is kept
 //! as it was an hour ago. So each page goes on exactly below the one before: nothing comes twice,
 //! nothing that was there all the time is left out, and what is newer than the search stays out.
 //! Every shard gives its best rows below the place; down to the worst of those of a shard that may
@@ -35,7 +35,7 @@ const LIKE_FROM: usize = 3;
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noun {
-    /// People, by handle and name.
+    /// Users, by handle and name.
     People,
     /// Posts, by text.
     Posts,

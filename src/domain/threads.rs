@@ -1,4 +1,4 @@
-//! Lists of comments: on posts, and the answers to comments; oldest first. Comments by people whom
+//! Lists of comments: on posts, and the answers to comments; oldest first. Comments by users whom
 //! the viewer may not see are left out, and do not shorten a page.
 
 use std::collections::HashMap;
@@ -132,7 +132,7 @@ async fn filled<P: Parent>(
     Ok(fills.into_iter().map(|(parent, fill)| (parent, fill.page())).collect())
 }
 
-/// Leaves out the comments of people the viewer may not see.
+/// Leaves out the comments of users the viewer may not see.
 async fn keep_heard(op: &Operation, pages: &mut [Page<Comment>]) -> Result<(), DomainError> {
     let authors: Vec<UserId> =
         pages.iter().flat_map(|page| &page.items).map(|(_, comment)| comment.author_id).collect();

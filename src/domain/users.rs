@@ -1,4 +1,4 @@
-//! People and their profiles.
+//! Users and their profiles.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -36,7 +36,7 @@ impl Load for User {
     }
 }
 
-/// People by id that the viewer may see; the others are left out.
+/// Users by id that the viewer may see; the others are left out.
 ///
 /// # Errors
 /// A shard that is unavailable.
@@ -48,7 +48,7 @@ pub async fn get_many(
     policy::visible_users(op, rows).await
 }
 
-/// A person, if the viewer may see them: what a mutation about them answers with.
+/// A user, if the viewer may see them: what a mutation about them answers with.
 ///
 /// # Errors
 /// A shard that is unavailable.
@@ -56,7 +56,7 @@ pub(super) async fn seen(op: &Operation, id: UserId) -> Result<Option<User>, Dom
     Ok(get_many(op, &[id]).await?.remove(&id))
 }
 
-/// People by id, whoever asks, through the cache: for rules to decide by.
+/// Users by id, whoever asks, through the cache: for rules to decide by.
 ///
 /// # Errors
 /// A shard that is unavailable.
@@ -75,7 +75,7 @@ pub fn is_handle(text: &str) -> bool {
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// The person with this handle, in any case, if the viewer may see them.
+/// The user with this handle, in any case, if the viewer may see them.
 ///
 /// # Errors
 /// The shard of the handle's claim, or the user's, is unavailable.
@@ -109,8 +109,8 @@ pub async fn row_by_handle(op: &Operation, handle: &str) -> Result<Option<User>,
     Ok(found.filter(|user| user.handle == handle))
 }
 
-/// The people with these handles (in lower case) that the viewer may see; one statement a shard for
-/// the claims, and one for the people.
+/// The users with these handles (in lower case) that the viewer may see; one statement a shard for
+/// the claims, and one for the users.
 ///
 /// # Errors
 /// A shard that is unavailable.
@@ -213,7 +213,7 @@ pub async fn update(op: &Operation, update: ProfileUpdate) -> Result<User, Domai
     .await
 }
 
-/// Shows a person, whose row is locked, with another image, or with none; the one before, whose
+/// Shows a user, whose row is locked, with another image, or with none; the one before, whose
 /// files are to go.
 async fn replace_avatar(
     connection: &mut Connection,

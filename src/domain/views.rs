@@ -76,7 +76,7 @@ impl ViewLog {
     }
 }
 
-/// The viewer, as far as counting people goes; the anonymous are one at each address (IPv6: /64),
+/// The viewer, as far as counting users goes; the anonymous are one at each address (IPv6: /64),
 /// since whatever else they say of themselves is theirs to choose.
 fn viewer_hash(op: &Operation) -> u64 {
     let name = match op.viewer {

@@ -1,4 +1,4 @@
-//! A person is no longer private: who had asked to follow them does.
+//! A user is no longer private: who had asked to follow them does.
 
 use super::JobError;
 use crate::domain::{Operation, follow_requests};

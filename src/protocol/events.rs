@@ -41,7 +41,7 @@ pub enum Event {
         /// Whom.
         followee_id: UserId,
     },
-    /// A private person was asked to be followed; a follow or an end of it answers.
+    /// A private user was asked to be followed; a follow or an end of it answers.
     #[serde(rename = "user.follow_requested.v1")]
     UserFollowRequested {
         /// Who asks.
@@ -263,22 +263,22 @@ pub enum Event {
 /// What an event is about: the unit of order. Its text is the Kafka key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Aggregate {
-    /// A person.
+    /// A user.
     User(UserId),
-    /// One person's following another: has versions of its own.
+    /// One user's following another: has versions of its own.
     Edge(UserId, UserId),
-    /// One person's blocking another: has versions of its own.
+    /// One user's blocking another: has versions of its own.
     Block(UserId, UserId),
     /// A post with its likes and comments.
     Post(PostId),
     /// One post's passing on or quoting another: has versions of its own, so that the other's shard
     /// can check them.
     Share(PostId, PostId),
-    /// The mention of a person in a post, or in a comment on it.
+    /// The mention of a user in a post, or in a comment on it.
     Mention(UserId, PostId, Option<CommentId>),
-    /// A comment as an answer to one of a person's.
+    /// A comment as an answer to one of a user's.
     Answer(UserId, CommentId),
-    /// The granting of a person's request to follow somebody.
+    /// The granting of a user's request to follow somebody.
     Acceptance(UserId, FollowId),
     /// A product with its stock.
     Product(ProductId),

@@ -23,7 +23,7 @@ pub enum Job {
         /// Who.
         author_id: UserId,
     },
-    /// Let those follow a person who is no longer private that had asked to, some at a time.
+    /// Let those follow a user who is no longer private that had asked to, some at a time.
     #[serde(rename = "follow_requests.grant.v1")]
     FollowRequestsGrant {
         /// Who is asked.

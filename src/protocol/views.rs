@@ -16,7 +16,7 @@ pub struct View {
     pub post_id: PostId,
     /// Whose.
     pub author_id: UserId,
-    /// Who saw it, as a keyed hash: enough to count people, not to name them.
+    /// Who saw it, as a keyed hash: enough to count users, not to name them.
     pub viewer: u64,
     /// When, in Unix milliseconds, by the clock of the server that received it.
     pub at_ms: i64,

@@ -1,4 +1,4 @@
-//! The blocked person's side of blocks: by whom. A block also ends the blocked person's follow of
+//! The blocked user's side of blocks: by whom. A block also ends the blocked user's follow of
 //! the blocker, here, on the shard that has it.
 
 use std::collections::BTreeMap;

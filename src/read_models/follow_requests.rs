@@ -1,4 +1,4 @@
-//! Requests to follow private people, on the side of whoever is asked: filled by the followers
+//! Requests to follow private users, on the side of whoever is asked: filled by the followers
 //! projection, which reads the same events.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ struct PageRow {
     follower_id: UserId,
 }
 
-/// (follow id, follower id) of those who ask to follow a person, newest first, below `after`.
+/// (follow id, follower id) of those who ask to follow a user, newest first, below `after`.
 ///
 /// # Errors
 /// The server's.
@@ -48,7 +48,7 @@ pub async fn page(
     Ok(rows.into_iter().map(|row| (row.follow_id, row.follower_id)).collect())
 }
 
-/// (follow id, follower id) of those who ask to follow a person, oldest first, above a follow id.
+/// (follow id, follower id) of those who ask to follow a user, oldest first, above a follow id.
 ///
 /// # Errors
 /// The server's.

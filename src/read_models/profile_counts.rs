@@ -24,7 +24,7 @@ pub struct ProfileCountsRow {
     /// Posts not deleted, reposts left out.
     #[diesel(sql_type = BigInt)]
     pub posts: i64,
-    /// People followed.
+    /// Users followed.
     #[diesel(sql_type = BigInt)]
     pub following: i64,
     /// The user's activity version.
@@ -86,7 +86,7 @@ pub async fn load_followers(
     .await?)
 }
 
-/// What is cached of a person is measured by.
+/// What is cached of a user is measured by.
 #[derive(Debug, QueryableByName)]
 pub struct VersionsRow {
     /// Who.
@@ -103,7 +103,7 @@ pub struct VersionsRow {
     pub followers: i64,
 }
 
-/// The versions of these people's cached facts.
+/// The versions of these users's cached facts.
 ///
 /// # Errors
 /// The server's.

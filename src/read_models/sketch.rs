@@ -1,6 +1,6 @@
-//! How many different people there were, without keeping who: HyperLogLog with 2,048 registers.
+//! How many different users there were, without keeping who: HyperLogLog with 2,048 registers.
 //! Sketches can be merged in any order and any number of times. The standard error is 1.04 /
-//! sqrt(2048) = 2.3 %; a few dozen people are counted to the person or nearly so.
+//! sqrt(2048) = 2.3 %; a few dozen users are counted to the user or nearly so.
 
 /// Registers: the error's square root.
 const REGISTERS: usize = 2_048;

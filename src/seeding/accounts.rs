@@ -1,4 +1,4 @@
-//! People, their names, and whom they follow, as rows.
+//! Users, their names, and whom they follow, as rows.
 
 use std::ops::Range;
 
@@ -28,7 +28,7 @@ const FOLLOWERS: Table = Table {
     taken: "true",
 };
 
-/// `count` people. Their ids, and so their buckets, follow from the seed, their number and the
+/// `count` users. Their ids, and so their buckets, follow from the seed, their number and the
 /// beginning of seeded time (Unix milliseconds).
 pub fn people(count: u64, seed: u64, beginning_ms: i64) -> Vec<UserId> {
     let mut random = StdRng::seed_from_u64(seed);
@@ -50,7 +50,7 @@ pub(super) fn email(handle: &str) -> String {
 }
 
 impl World {
-    /// The claims of people's names, where the names' hashes say.
+    /// The claims of users's names, where the names' hashes say.
     pub(super) fn make_claims(&self, numbers: Range<u64>) -> Made {
         let (mut handles, mut emails) = (Rows::new(HANDLES), Rows::new(EMAILS));
         for (number, person) in numbers.filter_map(|number| Some((number, self.person(number)?))) {
@@ -88,7 +88,7 @@ impl World {
         made
     }
 
-    /// The follower's side of the follows of these people.
+    /// The follower's side of the follows of these users.
     pub(super) fn make_follows(&self, numbers: Range<u64>) -> Made {
         let mut own = Rows::new(FOLLOWS);
         for number in numbers.filter_map(|number| u32::try_from(number).ok()) {
@@ -105,7 +105,7 @@ impl World {
         Made { rows: vec![own], people: Vec::new() }
     }
 
-    /// The followed side of the follows to a range of people.
+    /// The followed side of the follows to a range of users.
     pub(super) fn make_followers(&self, chunk: u64) -> Made {
         let (range, sorted) = self.sorted(chunk);
         let mut others = Rows::new(FOLLOWERS);

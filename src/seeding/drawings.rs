@@ -1,4 +1,4 @@
-//! Drawings: a face for a person, a landscape for a post. Everything follows from a number, in whole
+//! Drawings: a face for a user, a landscape for a post. Everything follows from a number, in whole
 //! numbers, so that the same comes out on every machine.
 
 use image::{ImageFormat, Rgb, RgbImage};

@@ -1,4 +1,4 @@
-//! Who follows whom: drawn person by person, so that nobody need hold the whole of it.
+//! Who follows whom: drawn user by user, so that nobody need hold the whole of it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,23 +8,23 @@ use rand::Rng;
 
 use super::numbered;
 
-/// Up to so many people, the best known is followed by nearly everybody, so that a small system has
+/// Up to so many users, the best known is followed by nearly everybody, so that a small system has
 /// somebody whose post is a burst too.
 const SMALL: u32 = 10_000;
-/// Beyond: the share of people who follow the best known.
+/// Beyond: the share of users who follow the best known.
 const BEST_KNOWN: f64 = 0.1;
 
-/// Who follows whom. People are numbers, from 0.
+/// Who follows whom. Users are numbers, from 0.
 #[derive(Debug)]
 pub enum Follows {
     /// As a file lists it: (follower, followee), sorted, each once.
     Listed(Vec<(u32, u32)>),
-    /// A power law among so many people: few are followed by very many. Everything follows from the
+    /// A power law among so many users: few are followed by very many. Everything follows from the
     /// seed.
     Drawn {
-        /// People.
+        /// Users.
         people: u32,
-        /// People followed, on average.
+        /// Users followed, on average.
         mean: f64,
         /// Of the uniform number that a followee is drawn by: the higher, the more the low numbers
         /// are favoured.
@@ -34,7 +34,7 @@ pub enum Follows {
     },
 }
 
-/// Reads an edge list, `a b` a line: how many people there are, and who follows whom (both ways,
+/// Reads an edge list, `a b` a line: how many users there are, and who follows whom (both ways,
 /// each once).
 ///
 /// # Errors
@@ -67,15 +67,15 @@ impl Follows {
         let exponent = if people <= SMALL {
             3.0
         } else {
-            // Of `mean` draws, one must be person 0 with probability BEST_KNOWN; one draw is, with
-            // people^(-1 / exponent).
+            // Of `mean` draws, one must be user 0 with probability BEST_KNOWN; one draw is, with
+            // users^(-1 / exponent).
             let one_draw = 1.0 - (1.0 - BEST_KNOWN).powf(1.0 / mean.max(1.0));
             (f64::from(people).ln() / -one_draw.ln()).max(1.0)
         };
         Self::Drawn { people, mean, exponent, seed }
     }
 
-    /// Whom a person follows, sorted, each once.
+    /// Whom a user follows, sorted, each once.
     pub fn of(&self, follower: u32) -> Vec<u32> {
         match self {
             Self::Listed(edges) => {
@@ -119,7 +119,7 @@ impl Follows {
         }
     }
 
-    /// The people, cut into at most `parts` ranges with about as many followers each: the first
+    /// The users, cut into at most `parts` ranges with about as many followers each: the first
     /// number of every range, and the end.
     pub fn ranges(&self, people: u32, parts: u32) -> Vec<u32> {
         let exponent = match self {

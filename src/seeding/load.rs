@@ -24,14 +24,14 @@ use crate::stores::postgres::ShardIndex;
 const SENT_AT_ONCE: usize = 64 * 1024;
 /// Chunks that wait for a shard; so many more are being made.
 const WAITING: usize = 2;
-/// People whose names are asked about at a time.
+/// Users whose names are asked about at a time.
 const PEOPLE_AT_ONCE: usize = 20_000;
 
 /// The notes of what is there: the loader's own, on every shard that was ever seeded.
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS seeded_chunks (
     step text NOT NULL, chunk bigint NOT NULL, rows bigint NOT NULL, PRIMARY KEY (step, chunk))";
 
-/// Counts of people who have just been loaded, from the rows, as the projections would have them;
+/// Counts of users who have just been loaded, from the rows, as the projections would have them;
 /// with $2 followers or more they are pulled.
 const COUNTS: [&str; 3] = [
     "INSERT INTO user_counts (user_id, post_count, following_count, activity_version)
@@ -247,7 +247,7 @@ impl Loader {
         .await
     }
 
-    /// Counts anew what everybody has done, with new versions: for people who were there before
+    /// Counts anew what everybody has done, with new versions: for users who were there before
     /// their posts were seeded, and whose counts somebody may hold.
     ///
     /// # Errors

@@ -1,14 +1,14 @@
-//! Filling an installation: people, follows, posts, products, orders, in bulk, without a request
-//! each, up to millions of people.
+//! Filling an installation: users, follows, posts, products, orders, in bulk, without a request
+//! each, up to millions of users.
 //!
-//! Everything follows from the random seed and a number (the how manyeth person, post, order), so
+//! Everything follows from the random seed and a number (the how manyeth user, post, order), so
 //! that any part can be made without the others: rows are made chunk by chunk, a few at a time in
 //! memory, and go to all shards at once by COPY. A chunk and the note that it is there are one
 //! transaction on each shard, so a seeding that was killed goes on where it stopped.
 //!
 //! What is seeded has **version 0**: it came without events. The first event of each aggregate is
 //! its version 1, for every projection there is and for those to come. What projections would have
-//! derived is derived from the rows when people are loaded, who come last: before that there is
+//! derived is derived from the rows when users are loaded, who come last: before that there is
 //! nobody whose counts could be asked for.
 
 mod accounts;

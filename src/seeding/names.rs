@@ -1,4 +1,4 @@
-//! Who people are: names, handles, and what they say of themselves.
+//! Who users are: names, handles, and what they say of themselves.
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -106,7 +106,7 @@ const SIDES: [&str; 24] = [
 /// common.
 const STRIDE: u64 = 3_527;
 
-/// The first and the last name of a person, and how many before them have the same ones.
+/// The first and the last name of a user, and how many before them have the same ones.
 fn parts(number: u64) -> (&'static str, &'static str, u64) {
     let (firsts, lasts) =
         (u64::try_from(FIRST.len()).unwrap_or(1), u64::try_from(LAST.len()).unwrap_or(1));
@@ -133,7 +133,7 @@ fn plain(c: char) -> Option<char> {
     c.is_ascii_alphanumeric().then_some(c)
 }
 
-/// The `number`th person's handle; the first is alice.
+/// The `number`th user's handle; the first is alice.
 pub(super) fn handle(number: u64) -> String {
     if number == 0 {
         return "alice".to_owned();

@@ -29,9 +29,9 @@ pub struct Plan {
 }
 
 /// A kind of rows, in the order they are loaded: what belongs to a row comes before the row, so
-/// that nobody can act on one that is half there; people come last, so that nobody can look at one
+/// that nobody can act on one that is half there; users come last, so that nobody can look at one
 /// before everything of theirs is there; and of them the first comes after all others: where there
-/// is a first person, the seeding is whole.
+/// is a first user, the seeding is whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
     /// The followed side of follows.
@@ -85,7 +85,7 @@ impl Step {
 pub struct Made {
     /// Rows, table by table in the order they are loaded.
     pub rows: Vec<Rows>,
-    /// People among them, whose counts are derived in the same transaction.
+    /// Users among them, whose counts are derived in the same transaction.
     pub people: Vec<UserId>,
 }
 
@@ -98,7 +98,7 @@ pub(super) struct Followed {
     pub place: u32,
 }
 
-/// Follows to a range of people, sorted.
+/// Follows to a range of users, sorted.
 #[derive(Debug)]
 pub(super) struct Sorted {
     pass: u64,
@@ -126,7 +126,7 @@ fn size(number: usize) -> u64 {
 }
 
 impl World {
-    /// People who are made, and whatever they do.
+    /// Users who are made, and whatever they do.
     pub fn of_new_people(
         map: ShardMap,
         seed: u64,
@@ -148,7 +148,7 @@ impl World {
         }
     }
 
-    /// What people who are there do.
+    /// What users who are there do.
     pub fn of_people(
         map: ShardMap,
         seed: u64,
@@ -247,7 +247,7 @@ impl World {
         }
     }
 
-    /// A person by number.
+    /// A user by number.
     pub(super) fn person(&self, number: u64) -> Option<UserId> {
         self.people.get(usize::try_from(number).ok()?).copied()
     }
@@ -260,7 +260,7 @@ impl World {
         self.beginning_ms + DAY_MS + offset + step * i64::try_from(number).unwrap_or_default()
     }
 
-    /// The id of a person's follow. Two people's follows are milliseconds apart, unless they are of
+    /// The id of a user's follow. Two users's follows are milliseconds apart, unless they are of
     /// different buckets or places.
     pub(super) fn follow_id(&self, follower: u32, place: u32) -> i64 {
         let (number, people) = (u64::from(follower), size(self.people.len()));
@@ -280,7 +280,7 @@ impl World {
         )
     }
 
-    /// The range of people of a chunk of followers, and all the follows that it is cut out of: the
+    /// The range of users of a chunk of followers, and all the follows that it is cut out of: the
     /// follows are gone through once for so many chunks as may be sorted at once.
     pub(super) fn sorted(&self, chunk: u64) -> (std::ops::Range<u32>, Arc<Sorted>) {
         let ranges = self.ranges();
@@ -304,7 +304,7 @@ impl World {
         (range, sorted)
     }
 
-    /// All follows to a range of people, sorted, gone through by as many threads as there are
+    /// All follows to a range of users, sorted, gone through by as many threads as there are
     /// cores.
     fn followed(&self, range: &std::ops::Range<u32>) -> Vec<Followed> {
         let people = u32::try_from(self.people.len()).unwrap_or(u32::MAX);

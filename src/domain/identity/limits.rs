@@ -1,6 +1,6 @@
-//! How often one may be wrong. Only failures count: a household that logs in all day is let in all
-//! day. Nobody shuts an account's door for its owner: whoever guesses is stopped where they are,
-//! and what all of them do together slows down strangers, never a client that is known.
+//! How often one may be wrong. Only failures count: a client network that logs in all day is let in
+//! all day. Nobody shuts an account's door for its owner: whoever guesses is stopped where they
+//! are, and what all of them do together slows down strangers, never a client that is known.
 
 use sha2::Digest;
 

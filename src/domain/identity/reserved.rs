@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-/// Names of the house, of its people, of its machines, and of its pages.
+/// Names of the house, of its users, of its machines, and of its pages.
 const RESERVED: &[&str] = &[
     // The house and those who work there.
     "admin",

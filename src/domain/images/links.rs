@@ -20,9 +20,9 @@ const MAX_TOKEN: usize = 100;
 /// How long an address is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
-    /// What a person writes: some minutes.
+    /// What a user writes: some minutes.
     Content,
-    /// A person: some hours.
+    /// A user: some hours.
     Person,
 }
 

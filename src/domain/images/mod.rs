@@ -3,7 +3,7 @@
 //! image is shown once, by a post or as an avatar, and only when it is READY: from then on nothing
 //! about it changes, so what shows it holds all there is to know of it.
 //!
-//! Whoever may see a post or a person may see their images: the addresses that say where the files
+//! Whoever may see a post or a user may see their images: the addresses that say where the files
 //! are (`links`) are signed and end soon.
 
 mod decode;
@@ -67,7 +67,7 @@ impl Images {
 pub enum Purpose {
     /// To be shown with a post.
     Post,
-    /// To be shown with a person.
+    /// To be shown with a user.
     Avatar,
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Effects {
     /// Cached rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     stale: Vec<Stale>,
-    /// People whose home timelines are no longer right.
+    /// Users whose home timelines are no longer right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     timelines: Vec<UserId>,
     /// Posts that their authors have in their own homes.

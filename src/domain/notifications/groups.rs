@@ -16,7 +16,7 @@ use crate::ids::{Id, UserId};
 const GROUPED: usize = 1_000;
 /// Most that are counted as unread.
 const COUNTED: usize = 100;
-/// People of a group who are named.
+/// Users of a group who are named.
 pub const NAMED: usize = 3;
 /// Milliseconds of a day, UTC.
 const DAY_MS: i64 = 86_400_000;

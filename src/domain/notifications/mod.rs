@@ -32,7 +32,7 @@ const CHUNK: i64 = 50;
 /// A watcher looks by itself so often: a wake may be lost with Redis.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// Those that are wanted, come from people the viewer may see, and are about texts that they may
+/// Those that are wanted, come from users the viewer may see, and are about texts that they may
 /// see: whom somebody private mentions is not notified.
 async fn shown(
     op: &Operation,

@@ -19,7 +19,7 @@ pub use crate::stores::postgres::notification_settings::Settings;
 pub enum Wanted {
     /// From everybody.
     Everybody,
-    /// From people the viewer follows.
+    /// From users the viewer follows.
     Followed,
     /// From nobody.
     Nobody,

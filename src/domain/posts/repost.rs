@@ -57,7 +57,7 @@ impl Load for ShareCounts {
 ///
 /// # Errors
 /// `NOT_FOUND` when they may not see it, `NOT_ALLOWED` when its author is private: what private
-/// people write stays with those they let follow them. A shard that is unavailable.
+/// users write stays with those they let follow them. A shard that is unavailable.
 pub(super) async fn shareable(
     op: &Operation,
     field: &str,

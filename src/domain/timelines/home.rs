@@ -15,7 +15,7 @@ const ROUNDS: usize = 10;
 /// shown right below it.
 const REPEAT_WINDOW: usize = 40;
 
-/// The viewer's home: posts and reposts of the people they follow and their own, newest first, to
+/// The viewer's home: posts and reposts of the users they follow and their own, newest first, to
 /// the first one ever; cursor = post id.
 ///
 /// Which reposts are left out follows from the posts alone, not from where pages end: the same at

@@ -50,7 +50,7 @@ pub(super) async fn of_post(served: &Served, id: &str) -> Option<About> {
     .await
 }
 
-/// A person, by their handle.
+/// A user, by their handle.
 pub(super) async fn of_person(served: &Served, handle: &str) -> Option<About> {
     let _domain = &served.app.domain;
     looked(served, async |op| {

@@ -28,7 +28,7 @@ const READ_BUFFER: usize = 1_024;
 /// What may wait for a client that reads slowly, in bytes.
 const WRITE_BUFFER: usize = 256 * 1_024;
 
-/// How many sockets each household has open at this server.
+/// How many sockets each client network has open at this server.
 #[derive(Debug, Default)]
 pub struct Sockets {
     open: Mutex<HashMap<String, usize>>,

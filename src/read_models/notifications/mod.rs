@@ -126,7 +126,7 @@ fn changes(event: &Event, version: i64) -> Vec<Change> {
         Event::PostUnliked { post_id, user_id } => {
             vec![Change::new(Kind::Liked, *user_id).on(*post_id).ends(version)]
         }
-        // Every repost is an aggregate of its own: of two by the same person, the newer id.
+        // Every repost is an aggregate of its own: of two by the same user, the newer id.
         Event::PostReposted { repost_id, author_id, original_id } => {
             let repost = Change::new(Kind::Repost, *author_id).on(*original_id);
             vec![repost.begins(repost_id.as_i64())]

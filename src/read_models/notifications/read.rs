@@ -86,7 +86,7 @@ pub struct Wanted<'a> {
     pub limit: i64,
 }
 
-// $1: the user, $2: muted kinds, $3: kinds wanted only from people the user follows, $4: the limit.
+// $1: the user, $2: muted kinds, $3: kinds wanted only from users the user follows, $4: the limit.
 // The row up to which was looked comes along, so that the next statement goes on from there.
 macro_rules! standing {
     (scan: $scan:literal, last: $last:literal, order: $order:literal) => {

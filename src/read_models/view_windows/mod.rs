@@ -29,7 +29,7 @@ use crate::stores::postgres::prepared::{prepared, sql};
 pub enum Kind {
     /// One post's.
     Post,
-    /// A person's: of all their posts together.
+    /// A user's: of all their posts together.
     Author,
 }
 

@@ -92,7 +92,7 @@ struct PageRow {
     blocked_id: UserId,
 }
 
-/// (block id, blocked person) of a person's blocks, newest first, below `after`.
+/// (block id, blocked user) of a user's blocks, newest first, below `after`.
 ///
 /// # Errors
 /// The server's.

@@ -24,7 +24,7 @@ pub struct Entity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reference {
-    /// A person.
+    /// A user.
     User(UserId),
     /// A hashtag, in its normal form.
     Hashtag(String),
@@ -49,7 +49,7 @@ impl Entities {
         tags
     }
 
-    /// The people, each once.
+    /// The users, each once.
     pub fn people(&self) -> Vec<UserId> {
         let mut people = Vec::new();
         for entity in &self.0 {

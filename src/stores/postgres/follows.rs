@@ -96,7 +96,7 @@ struct CountRow {
     count: i64,
 }
 
-/// How many people a user follows.
+/// How many users a user follows.
 ///
 /// # Errors
 /// The server's.
@@ -139,7 +139,7 @@ pub async fn page(
     Ok(rows.into_iter().map(|row| (row.id, row.followee_id)).collect())
 }
 
-/// Whom a person follows and blocks, and who blocks them.
+/// Whom a user follows and blocks, and who blocks them.
 #[derive(Debug, QueryableByName)]
 pub struct RelationsRow {
     /// Whose.
@@ -159,7 +159,7 @@ pub struct RelationsRow {
     pub blocked_by: Vec<UserId>,
 }
 
-/// The relations of these people, in one statement.
+/// The relations of these users, in one statement.
 ///
 /// # Errors
 /// The server's.

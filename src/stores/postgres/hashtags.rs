@@ -82,7 +82,7 @@ pub async fn page(
     Ok(rows.into_iter().map(|row| row.post_id).collect())
 }
 
-/// How many of this shard's posts with a tag are by people whose posts everybody may see; counted
+/// How many of this shard's posts with a tag are by users whose posts everybody may see; counted
 /// up to `most`.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use super::prepared::{prepared, sql};
 use crate::ids::{Bucket, ImageId, UserId};
 use crate::stores::StoreError;
 
-/// An image as it is shown: what a post or a person is stored with. It never changes.
+/// An image as it is shown: what a post or a user is stored with. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromSqlRow)]
 pub struct Picture {
     /// Id.

@@ -1,4 +1,4 @@
-//! What a person has seen of their notifications, and which they want.
+//! What a user has seen of their notifications, and which they want.
 
 use diesel::sql_types::{Array, BigInt, Text};
 use diesel::{OptionalExtension, QueryableByName};
@@ -9,7 +9,7 @@ use super::prepared::{prepared, sql};
 use crate::ids::{NotificationId, UserId};
 use crate::stores::StoreError;
 
-/// A person's settings; those of somebody who has changed nothing are empty.
+/// A user's settings; those of somebody who has changed nothing are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, QueryableByName)]
 pub struct Settings {
     /// The newest notification they have seen.
@@ -18,12 +18,12 @@ pub struct Settings {
     /// Kinds they do not want.
     #[diesel(sql_type = Array<Text>)]
     pub muted: Vec<String>,
-    /// Kinds they want only from people they follow.
+    /// Kinds they want only from users they follow.
     #[diesel(sql_type = Array<Text>)]
     pub only_followed: Vec<String>,
 }
 
-/// A person's settings.
+/// A user's settings.
 ///
 /// # Errors
 /// The server's.
@@ -40,7 +40,7 @@ pub async fn get(connection: &mut Connection, user: UserId) -> Result<Settings, 
     Ok(found.unwrap_or_default())
 }
 
-/// Moves the newest seen forward, never back, to an id that was a notification's of the person's;
+/// Moves the newest seen forward, never back, to an id that was a notification's of the user's;
 /// false when they have never had one so new. Since seen, it may have been withdrawn, and made anew
 /// under another id.
 ///
@@ -62,7 +62,7 @@ pub async fn mark_read(
     Ok(moved == 1)
 }
 
-/// Locks a person's settings, and makes them if need be.
+/// Locks a user's settings, and makes them if need be.
 ///
 /// # Errors
 /// The server's.
@@ -76,7 +76,7 @@ pub async fn lock(connection: &mut Connection, user: UserId) -> Result<Settings,
     .await?)
 }
 
-/// Stores which kinds a person wants.
+/// Stores which kinds a user wants.
 ///
 /// # Errors
 /// The server's.

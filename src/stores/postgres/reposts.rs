@@ -1,4 +1,4 @@
-//! What a person reposts; on their shard.
+//! What a user reposts; on their shard.
 
 use diesel::sql_types::{Array, BigInt, Integer};
 use diesel::{OptionalExtension, QueryableByName};

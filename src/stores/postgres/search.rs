@@ -4,7 +4,7 @@
 //! enough, among all others. A word that most rows have is found in the first step, which the index
 //! and the primary key answer together; a rare one costs the second step little. A phrase is looked
 //! for among the rows that have all its words: to read every row with common words for their order
-//! has no bound. People who are widely known are looked through beside, so that any number of
+//! has no bound. Users who are widely known are looked through beside, so that any number of
 //! namesakes does not hide them. (One shard of a million posts on a busy machine: a word in 89 % of
 //! them 0.14 s, ten such words joined by `or` 0.45 s, a rare word 0.02 s. Left to the planner,
 //! which sees no statistics of a partial index's expression, the first took 0.99 s; with statistics
@@ -28,7 +28,7 @@ pub struct Found {
     /// The row.
     #[diesel(sql_type = BigInt)]
     pub id: i64,
-    /// Who made it; for a person, themselves.
+    /// Who made it; for a user, themselves.
     #[diesel(sql_type = BigInt)]
     pub owner_id: i64,
     /// The better the greater.
@@ -185,7 +185,7 @@ pub const PEOPLE: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_key(
      )
      SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4) ORDER BY rank DESC, id DESC LIMIT $5";
 
-/// People whose handle or name is like a text of three characters or more. First goes whose handle
+/// Users whose handle or name is like a text of three characters or more. First goes whose handle
 /// it is, then whose name, then those whose handle or name begins with it, then those with a word
 /// that does, then the others by likeness; among equals the more widely known, as they were then.
 /// Of more than a thousand only the newest are looked at, and all who have a thousand followers.
@@ -231,7 +231,7 @@ pub const PEOPLE_BY_PREFIX: &str = "WITH wanted AS MATERIALIZED (SELECT public.s
      )
      SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4) ORDER BY rank DESC, id DESC LIMIT $5";
 
-/// People whose handle or name begins with a text: for one too short to be like anything. The order
+/// Users whose handle or name begins with a text: for one too short to be like anything. The order
 /// is that of [`people`].
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use super::prepared::{prepared, sql};
 use crate::ids::{Bucket, UserId};
 use crate::stores::StoreError;
 
-/// A person, as others see them.
+/// A user, as others see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, QueryableByName)]
 pub struct User {
     /// Id.
@@ -170,7 +170,7 @@ struct AvatarRow {
     avatar: Option<Picture>,
 }
 
-/// Locks a person; the image they are shown with.
+/// Locks a user; the image they are shown with.
 ///
 /// # Errors
 /// The server's.
@@ -186,7 +186,7 @@ pub async fn lock_avatar(
     Ok(row.and_then(|row| row.avatar))
 }
 
-/// Sets the image a person is shown with, in the transaction that edits the profile.
+/// Sets the image a user is shown with, in the transaction that edits the profile.
 ///
 /// # Errors
 /// The server's.
@@ -205,7 +205,7 @@ pub async fn set_avatar(
     Ok(())
 }
 
-/// What cached facts about a person are measured by.
+/// What cached facts about a user are measured by.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, QueryableByName)]
 pub struct Versions {
     /// Rises with every post, deletion and follow: what their counts are measured by.
@@ -235,8 +235,8 @@ pub async fn raise_activity(
     .optional()?)
 }
 
-/// Counts one more change of what each of these people has done. They are locked in the order of
-/// their ids: two who raise some of the same people wait for each other in turn.
+/// Counts one more change of what each of these users has done. They are locked in the order of
+/// their ids: two who raise some of the same users wait for each other in turn.
 ///
 /// # Errors
 /// The server's.
@@ -254,7 +254,7 @@ pub async fn raise_activity_of_many(
     Ok(())
 }
 
-/// Counts one more change of whom a person blocks; the versions after it. `None` when there is no
+/// Counts one more change of whom a user blocks; the versions after it. `None` when there is no
 /// such user.
 ///
 /// # Errors
@@ -279,7 +279,7 @@ struct AdminRow {
     is_admin: bool,
 }
 
-/// Whether a person may moderate.
+/// Whether a user may moderate.
 ///
 /// # Errors
 /// The server's.
@@ -292,7 +292,7 @@ pub async fn is_admin(connection: &mut Connection, id: UserId) -> Result<bool, S
     Ok(row.is_some_and(|row| row.is_admin))
 }
 
-/// Makes a person an administrator, or no longer one; false when there is no such user.
+/// Makes a user an administrator, or no longer one; false when there is no such user.
 ///
 /// # Errors
 /// The server's.
@@ -311,7 +311,7 @@ pub async fn set_admin(
     Ok(changed > 0)
 }
 
-/// Suspends a person, or lets them be seen again; the new version. `None` when there is no such
+/// Suspends a user, or lets them be seen again; the new version. `None` when there is no such
 /// user.
 ///
 /// # Errors

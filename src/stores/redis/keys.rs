@@ -23,7 +23,7 @@ impl BucketName {
         format!("a:{client_network}")
     }
 
-    /// What a person does, by the action's short name.
+    /// What a user does, by the action's short name.
     pub fn action(action: &str, user: UserId) -> String {
         format!("do:{action}:{}", user)
     }
@@ -80,7 +80,7 @@ impl Keys {
         format!("{}:pqa", self.prefix)
     }
 
-    /// A person's stream of live posts, and the channel on which their watchers are woken.
+    /// A user's stream of live posts, and the channel on which their watchers are woken.
     pub fn live(&self, user: UserId) -> String {
         format!("{}:live:{}", self.prefix, user)
     }

@@ -1,4 +1,4 @@
-//! Live updates. A person who is watched over a socket has a stream of the posts that have come to
+//! Live updates. A user who is watched over a socket has a stream of the posts that have come to
 //! their home, in the order they came, and a channel on which their watchers are woken. The stream
 //! outlives the socket for a while: a client that comes back goes on where it was.
 
@@ -63,13 +63,13 @@ pub struct Newest {
 /// What a watcher is woken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
-    /// A post came to the person's home.
+    /// A post came to the user's home.
     Home(Newest),
-    /// One of the person's orders has changed.
+    /// One of the user's orders has changed.
     Orders,
     /// A notification came.
     Notifications,
-    /// A post came to the person's home, and there is no stream that holds it.
+    /// A post came to the user's home, and there is no stream that holds it.
     Lost,
 }
 
@@ -94,10 +94,10 @@ impl Wake {
     }
 }
 
-/// What people can be woken for beside a post, which its script publishes.
+/// What users can be woken for beside a post, which its script publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// One of the person's orders has changed.
+    /// One of the user's orders has changed.
     Orders,
     /// A notification came.
     Notifications,
@@ -113,7 +113,7 @@ impl Cause {
 }
 
 impl Redis {
-    /// Makes sure that a person's stream is there, and that it stays for a while.
+    /// Makes sure that a user's stream is there, and that it stays for a while.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -188,7 +188,7 @@ impl Redis {
         Ok(reply.ids.iter().filter_map(post_of).map(|(_, post)| post).collect())
     }
 
-    /// Adds a post to the streams of those of these people who have one, and wakes their watchers.
+    /// Adds a post to the streams of those of these users who have one, and wakes their watchers.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: some may have been woken; waking them again is harmless.
@@ -210,7 +210,7 @@ impl Redis {
         Ok(told)
     }
 
-    /// Wakes the watchers of these people.
+    /// Wakes the watchers of these users.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: some may have been woken; waking them again is harmless.

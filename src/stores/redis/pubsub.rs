@@ -1,4 +1,4 @@
-//! Waking watchers: one connection per process hears the channels of all people who are watched
+//! Waking watchers: one connection per process hears the channels of all users who are watched
 //! over a socket of this process.
 
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ const CHUNK: usize = 500;
 /// is woken once Redis is back.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often a person was woken, by cause. A watcher compares with what it saw last.
+/// How often a user was woken, by cause. A watcher compares with what it saw last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wakes {
     /// Posts.
@@ -65,7 +65,7 @@ enum Command {
     Forget(UserId),
 }
 
-/// The people watched by this process.
+/// The users watched by this process.
 #[derive(Debug)]
 pub struct Watched {
     looks: Semaphore,
@@ -101,7 +101,7 @@ impl std::fmt::Debug for Command {
     }
 }
 
-/// A watcher of one person.
+/// A watcher of one user.
 #[derive(Debug)]
 pub struct Watcher {
     user: UserId,
@@ -110,12 +110,12 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// How often the person was woken so far.
+    /// How often the user was woken so far.
     pub fn seen(&mut self) -> Wakes {
         *self.wakes.borrow_and_update()
     }
 
-    /// Waits until the person is woken, for whatever cause.
+    /// Waits until the user is woken, for whatever cause.
     pub async fn woken(&mut self) {
         if self.wakes.changed().await.is_err() {
             std::future::pending::<()>().await;
@@ -136,7 +136,7 @@ impl Drop for Watcher {
 }
 
 impl Redis {
-    /// Begins to watch a person. When this returns, what happens from now on wakes the watcher, or
+    /// Begins to watch a user. When this returns, what happens from now on wakes the watcher, or
     /// will when Redis is back.
     pub async fn watch(&self, user: UserId) -> Watcher {
         let (heard, wait) = oneshot::channel();
