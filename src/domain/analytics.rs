@@ -251,7 +251,7 @@ async fn sales_rows(
     require_owner(op, seller).await?;
     let (shard, product) =
         (op.domain.cluster.shard_of_id(seller), product.map(|product| product.id));
-    let (seller, span, size_s) = (seller, (range.from_s, range.to_s), range.size.seconds());
+    let (span, size_s) = ((range.from_s, range.to_s), range.size.seconds());
     Ok(op
         .domain
         .cluster

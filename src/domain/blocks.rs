@@ -77,28 +77,28 @@ async fn change(
         Mutation { name, user: blocker, shard, input: &blocked },
         found,
         async |tx: &mut Tx, person: Option<User>| {
-            let (from, to) = (blocker, blocked);
             let (blocker_id, blocked_id) = (blocker, blocked);
             let (version, event) = if active {
-                let begun = store::begin(tx, blocker.bucket(), from, to).await?;
+                let begun = store::begin(tx, blocker.bucket(), blocker, blocked).await?;
                 (begun, Event::UserBlocked { blocker_id, blocked_id })
             } else {
-                let ended = store::end(tx, from, to).await?;
+                let ended = store::end(tx, blocker, blocked).await?;
                 (ended, Event::UserUnblocked { blocker_id, blocked_id })
             };
             let Some(version) = version else { return Ok(person) };
             tx.emit(event, version);
             let ended = match active {
-                true => follow_rows::deactivate(tx, from, to).await?,
+                true => follow_rows::deactivate(tx, blocker, blocked).await?,
                 false => None,
             };
             if let Some(edge) = ended {
-                user_rows::raise_activity(tx, from).await?;
+                user_rows::raise_activity(tx, blocker).await?;
                 let event = Event::UserUnfollowed { follower_id: blocker, followee_id: blocked };
                 tx.emit(event, edge.version);
             }
-            let versions =
-                user_rows::raise_relations(tx, from).await?.ok_or(DomainError::Unauthenticated)?;
+            let versions = user_rows::raise_relations(tx, blocker)
+                .await?
+                .ok_or(DomainError::Unauthenticated)?;
             relations::changed(tx, blocker, versions);
             Ok(person)
         },

@@ -14,11 +14,10 @@ use super::profile_counts::{FollowerCount, ProfileCounts};
 use super::relations::Relations;
 use super::threads::FirstComments;
 use super::users::User;
-use super::{Domain, DomainError, Operation, cache_trust, products};
+use super::{Domain, DomainError, Operation, cache_trust, cached, products};
 use crate::ids::{PostId, ProductId, UserId};
 use crate::read_models::profile_counts::{self, VersionsRow};
 use crate::read_models::projection::{Effect, EffectHandler};
-use crate::read_models::shares;
 use crate::stores::StoreError;
 use crate::stores::postgres::Connection;
 use crate::stores::redis::live::Cause;
@@ -147,16 +146,10 @@ impl Domain {
             return Ok(());
         }
         let session = self.primary();
-        let posts = posts.iter().copied();
-        let counts = self
-            .cluster
-            .scatter_ids(&session, posts, async |connection: &mut Connection, ids: &[_]| {
-                shares::load(connection, ids).await
-            })
-            .await
-            .complete()?;
+        let counts = cached::load::<ShareCounts>(self, &session, posts.iter().copied());
+        let counts = counts.await.map_err(store_error)?;
         let versions: Vec<(PostId, i64)> =
-            counts.into_iter().flatten().map(|row| (row.post_id, row.version)).collect();
+            counts.into_iter().map(|(post, counts)| (post, counts.version)).collect();
         self.redis.invalidate::<ShareCounts>(&versions).await
     }
 }

@@ -102,20 +102,24 @@ async fn change(
         Mutation { name, user: follower, shard, input: &followee },
         asked,
         async |tx: &mut Tx, (change, person): (Change, Option<User>)| {
-            let (from, to) = (follower, followee);
             let edge = match change {
-                Change::Begin => store::begin(tx, follower.bucket(), from, to, false).await?,
-                Change::Request => store::begin(tx, follower.bucket(), from, to, true).await?,
-                Change::End => store::deactivate(tx, from, to).await?,
+                Change::Begin => {
+                    store::begin(tx, follower.bucket(), follower, followee, false).await?
+                }
+                Change::Request => {
+                    store::begin(tx, follower.bucket(), follower, followee, true).await?
+                }
+                Change::End => store::deactivate(tx, follower, followee).await?,
             };
             // Nothing changed: the activity version stays, for no event would bring the counts up
             // to it.
             let Some(edge) = edge else { return Ok(person) };
             // Locks the follower's row, so that two follows at once cannot pass the limit together:
             // the second counts the first.
-            let versions =
-                user_rows::raise_activity(tx, from).await?.ok_or(DomainError::Unauthenticated)?;
-            if change != Change::End && store::count(tx, from).await? > MAX_FOLLOWING {
+            let versions = user_rows::raise_activity(tx, follower)
+                .await?
+                .ok_or(DomainError::Unauthenticated)?;
+            if change != Change::End && store::count(tx, follower).await? > MAX_FOLLOWING {
                 let message = format!("nobody can follow more than {MAX_FOLLOWING} people");
                 return Err(DomainError::rejected(UserErrorCode::LimitExceeded, "userId", message));
             }
@@ -162,8 +166,7 @@ pub async fn answer_request(
         Mutation { name, user: followee, shard, input: &follower },
         users::seen(op, follower),
         async |tx: &mut Tx, person: Option<User>| {
-            let (from, to) = (follower, followee);
-            let Some(edge) = store::answer(tx, from, to, accept).await? else {
+            let Some(edge) = store::answer(tx, follower, followee, accept).await? else {
                 return Ok(person);
             };
             if accept {
@@ -171,7 +174,7 @@ pub async fn answer_request(
             } else {
                 tx.emit(event(follower, followee, edge.id, Change::End), edge.version);
             }
-            if let Some(versions) = user_rows::raise_activity(tx, from).await? {
+            if let Some(versions) = user_rows::raise_activity(tx, follower).await? {
                 relations::changed(tx, follower, versions);
             }
             Ok(person)

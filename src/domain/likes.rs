@@ -62,14 +62,13 @@ pub async fn unlike(op: &Operation, id: PostId) -> Result<Option<PostId>, Domain
             let missing = || {
                 DomainError::rejected(UserErrorCode::NotFound, "postId", "there is no such post")
             };
-            let (raw, liker) = (post, user);
-            let row = post_rows::lock(tx, raw).await?.ok_or_else(missing)?;
-            if store::delete(tx, raw, liker).await? {
+            let row = post_rows::lock(tx, post).await?.ok_or_else(missing)?;
+            if store::delete(tx, post, user).await? {
                 let version = row.version + 1;
-                post_rows::raise(tx, raw, version, row.deleted).await?;
+                post_rows::raise(tx, post, version, row.deleted).await?;
                 tx.emit(Event::PostUnliked { post_id: post, user_id: user }, version);
                 tx.invalidate::<PostCounts>(post, version);
-            } else if !seen.named && !store::was_taken_back(tx, raw, liker).await? {
+            } else if !seen.named && !store::was_taken_back(tx, post, user).await? {
                 // Whether a post they may not see is still there is not disclosed.
                 return Err(missing());
             }

@@ -159,16 +159,16 @@ async fn trade(
     let identity = &op.domain.identity;
     let now = op.domain.clock.now();
     let ends_at = ends_at(identity, id.created_at(), now);
-    let (raw, hash, key) = (id, held.hash(), op.client_key.as_deref());
+    let (hash, key) = (held.hash(), op.client_key.as_deref());
     let next = held
         .successors(id, &identity.successors)
         .next()
         .ok_or_else(|| DomainError::Internal("no key for refresh tokens".to_owned()))?;
-    if let Some(row) = store::rotate(connection, raw, &hash, &next.hash(), now, ends_at).await? {
-        store::spend(connection, raw, &hash, key, &next.hash(), now).await?;
+    if let Some(row) = store::rotate(connection, id, &hash, &next.hash(), now, ends_at).await? {
+        store::spend(connection, id, &hash, key, &next.hash(), now).await?;
         return Ok(Refreshed::Given(row, next));
     }
-    let Some(spent) = store::spent(connection, raw, &hash).await? else {
+    let Some(spent) = store::spent(connection, id, &hash).await? else {
         return Ok(Refreshed::Unknown);
     };
     let is_retry = key.is_some() && spent.client_key.as_deref() == key;
@@ -185,12 +185,12 @@ async fn trade(
     if within
         && is_retry
         && let Some(row) =
-            store::rotate(connection, raw, &spent.next_hash, &next.hash(), now, ends_at).await?
+            store::rotate(connection, id, &spent.next_hash, &next.hash(), now, ends_at).await?
     {
-        store::spend(connection, raw, &hash, key, &next.hash(), now).await?;
+        store::spend(connection, id, &hash, key, &next.hash(), now).await?;
         return Ok(Refreshed::Given(row, next));
     }
-    store::revoke_one(connection, raw, now).await?;
+    store::revoke_one(connection, id, now).await?;
     Ok(Refreshed::Reused)
 }
 

@@ -135,13 +135,12 @@ pub async fn log_in(
     let right = op.domain.identity.passwords.verify(password, hash).await?;
     let Some(claim) = claim.filter(|_| right) else { return Err(wrong()) };
     tried.was_right(&op.domain).await;
-    let raw = [claim.user_id];
     let shard = op.domain.cluster.shard_of_id(claim.user_id);
     let rows = op
         .domain
         .cluster
         .read(&session, shard, async |connection: &mut Connection| {
-            user_rows::get_many(connection, &raw).await
+            user_rows::get_many(connection, &[claim.user_id]).await
         })
         .await?;
     if rows.iter().any(|user| user.suspended) {

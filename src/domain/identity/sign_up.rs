@@ -160,12 +160,12 @@ async fn log_in_again(
     input: &SignUp,
 ) -> Result<Option<Authenticated>, DomainError> {
     let session = op.primary();
-    let (id, shard) = (user, op.domain.cluster.shard_of_id(user));
+    let shard = op.domain.cluster.shard_of_id(user);
     let hash = op
         .domain
         .cluster
         .read(&session, shard, async |connection: &mut Connection| {
-            user_rows::password_hash(connection, id).await
+            user_rows::password_hash(connection, user).await
         })
         .await?;
     let Some(hash) = hash else { return Ok(None) };
@@ -177,13 +177,12 @@ async fn log_in_again(
 
 /// Whether the user that a claim is for exists.
 async fn exists(domain: &Domain, claim: &Claim) -> Result<bool, DomainError> {
-    let raw = [claim.user_id];
     let session = domain.primary();
     let shard = domain.cluster.shard_of_id(claim.user_id);
     let found = domain
         .cluster
         .read(&session, shard, async |connection: &mut Connection| {
-            user_rows::get_many(connection, &raw).await
+            user_rows::get_many(connection, &[claim.user_id]).await
         })
         .await?;
     Ok(!found.is_empty())

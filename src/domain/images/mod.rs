@@ -22,9 +22,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::{DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, mutate, text};
+use super::{Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, mutate, text};
 use crate::config::{AuthConfig, MediaConfig};
 use crate::ids::{Id, ImageId, UserId, compose};
+use crate::stores::StoreError;
 use crate::stores::postgres::images::NewImage;
 use crate::stores::postgres::{Connection, images as store};
 
@@ -316,6 +317,19 @@ pub(super) async fn take(
             format!("must be images of the viewer's for {kind}, each READY and not yet shown");
         DomainError::rejected(UserErrorCode::NotFound, field, message)
     })
+}
+
+/// An image's row, from the primary; `None` when it is gone.
+async fn row(domain: &Domain, id: ImageId) -> Result<Option<store::Image>, StoreError> {
+    let primary = domain.primary();
+    let shard = domain.cluster.shard_of_id(id);
+    let rows = domain
+        .cluster
+        .read(&primary, shard, async |connection: &mut Connection| {
+            store::get_many(connection, &[id]).await
+        })
+        .await?;
+    Ok(rows.into_iter().next())
 }
 
 #[cfg(test)]

@@ -6,25 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::render::{Rendered, render};
-use super::{Purpose, Rejection, Size, names_of, object_name};
+use super::{Purpose, Rejection, Size, names_of, object_name, row};
 use crate::domain::{Domain, DomainError, Operation};
 use crate::ids::ImageId;
 use crate::stores::StoreError;
 use crate::stores::postgres::Connection;
 use crate::stores::postgres::images::{self as store, Image as Row, Picture};
-
-async fn row(domain: &Domain, id: ImageId) -> Result<Option<Row>, StoreError> {
-    let raw = [id];
-    let primary = domain.primary();
-    let shard = domain.cluster.shard_of_id(id);
-    let rows = domain
-        .cluster
-        .read(&primary, shard, async |connection: &mut Connection| {
-            store::get_many(connection, &raw).await
-        })
-        .await?;
-    Ok(rows.into_iter().next())
-}
 
 /// Looks at what was sent for an image, and makes its files or rejects it.
 ///

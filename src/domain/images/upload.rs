@@ -7,12 +7,11 @@ use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{Domain, DomainError, Operation, Tx, write};
-use crate::ids::ImageId;
+use super::row;
+use crate::domain::{DomainError, Operation, Tx, write};
 use crate::protocol::jobs::Job;
 use crate::stores::StoreError;
 use crate::stores::objects::Writer;
-use crate::stores::postgres::Connection;
 use crate::stores::postgres::images::{self as store, Image as Row};
 
 /// Why bytes were not taken.
@@ -53,19 +52,6 @@ impl From<StoreError> for Refused {
     }
 }
 
-async fn row(domain: &Domain, id: ImageId) -> Result<Row, Refused> {
-    let raw = [id];
-    let primary = domain.primary();
-    let shard = domain.cluster.shard_of_id(id);
-    let rows = domain
-        .cluster
-        .read(&primary, shard, async |connection: &mut Connection| {
-            store::get_many(connection, &raw).await
-        })
-        .await?;
-    rows.into_iter().next().ok_or(Refused::Ended)
-}
-
 /// Takes the bytes that come to an upload address, as many as were announced. The same bytes may
 /// come again: whoever did not hear the answer sends them once more.
 ///
@@ -83,7 +69,7 @@ pub async fn receive<E>(
         return Err(Refused::Ended);
     }
     let _place = images.receiving.try_acquire().map_err(|_| Refused::Busy)?;
-    let image = row(&op.domain, id).await?;
+    let image = row(&op.domain, id).await?.ok_or(Refused::Ended)?;
     let announced = u64::try_from(image.byte_count).unwrap_or_default();
     if length.is_some_and(|length| length != announced) {
         return Err(Refused::Length { announced });
@@ -121,7 +107,7 @@ pub async fn receive<E>(
         Ok(false) => {
             // Another try was first.
             op.domain.objects.delete(&name).await?;
-            same(&row(&op.domain, id).await?, &hash)
+            same(&row(&op.domain, id).await?.ok_or(Refused::Ended)?, &hash)
         }
         // It may have been committed: what was sent stays until the reaper comes by.
         Err(error) => Err(error.into()),

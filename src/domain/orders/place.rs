@@ -45,8 +45,8 @@ pub async fn place(op: &Operation, lines: &[(ProductId, i32)]) -> Result<OrderId
             priced(&quantities, |id| products.get(&id))
         },
         async |tx: &mut Tx, (rows, total): Priced| {
-            let (user, currency) = (buyer, &total.currency);
-            let id = store::insert(tx, buyer.bucket(), user, total.amount, currency).await?;
+            let id =
+                store::insert(tx, buyer.bucket(), buyer, total.amount, &total.currency).await?;
             store::insert_lines(tx, id, &rows).await?;
             tx.emit(Event::OrderPlaced { order_id: id, buyer_id: buyer }, 1);
             if !in_request {

@@ -85,13 +85,12 @@ pub async fn process(op: &Operation, id: OrderId) -> Result<(), DomainError> {
 }
 
 async fn load(op: &Operation, id: OrderId) -> Result<Option<Order>, DomainError> {
-    let raw = [id];
     let shard = op.domain.cluster.shard_of_id(id);
     let rows = op
         .domain
         .cluster
         .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::get_many(connection, &raw).await
+            store::get_many(connection, &[id]).await
         })
         .await?;
     Ok(orders_of(rows)?.into_iter().next())
@@ -178,10 +177,9 @@ async fn release(op: &Operation, order: &Order, line: &OrderLine) -> Result<(), 
     let (order_id, product) = (order.id, line.product_id);
     let shard = op.domain.cluster.shard_of_id(product);
     write(op, shard, async |tx: &mut Tx| {
-        let id = product;
-        let Some(held) = reservations::release(tx, order_id, id).await? else {
+        let Some(held) = reservations::release(tx, order_id, product).await? else {
             // Whoever is still about to reserve for this order must find that it has ended.
-            reservations::refuse(tx, order_id, id, line.quantity, amount_of(line)).await?;
+            reservations::refuse(tx, order_id, product, line.quantity, amount_of(line)).await?;
             return Ok(());
         };
         let left = changed(tx, product, held.quantity).await?;

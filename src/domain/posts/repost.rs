@@ -170,9 +170,8 @@ pub async fn unrepost(op: &Operation, id: PostId) -> Result<Option<PostId>, Doma
             };
             // Of two at once the second finds it deleted.
             let (Some(repost), Some(row)) = (found, row.filter(|row| !row.deleted)) else {
-                let user = viewer;
                 let is_theirs =
-                    found.is_some() || store::has_taken_back(tx, user, original).await?;
+                    found.is_some() || store::has_taken_back(tx, viewer, original).await?;
                 // Whether a post they may not see is still there is not disclosed.
                 return match is_visible || is_theirs {
                     true => Ok(shown),
@@ -199,14 +198,14 @@ pub async fn viewer_reposts(
     ids: &[PostId],
 ) -> Result<HashSet<PostId>, DomainError> {
     let Some(viewer) = op.viewer else { return Ok(HashSet::new()) };
-    let (user, raw) = (viewer.user_id, ids);
+    let user = viewer.user_id;
     let reposted = op
         .domain
         .cluster
         .read(
             &op.reads,
             op.domain.cluster.shard_of_id(user),
-            async |connection: &mut Connection| store::among(connection, user, raw).await,
+            async |connection: &mut Connection| store::among(connection, user, ids).await,
         )
         .await?;
     Ok(reposted.into_iter().collect())

@@ -96,12 +96,12 @@ impl Comment {
             let page = match request.after {
                 // Nobody has answered most comments.
                 None if self.row.reply_count == 0 => Page::default(),
-                None => self
-                    .scope
-                    .loaders
-                    .get::<FirstReplies>((self.row.id, request.first))
-                    .await?
-                    .unwrap_or_default(),
+                None => {
+                    self.scope
+                        .loaders
+                        .get_or_default::<FirstReplies>((self.row.id, request.first))
+                        .await?
+                }
                 Some(_) => comments::replies(&self.scope.op, self.row.id, request)
                     .await
                     .map_err(|error| fault(&error))?,

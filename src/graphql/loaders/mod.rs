@@ -106,6 +106,18 @@ impl Loaders {
             Err(error) => Err(lost(format!("lost a key: {error}"))),
         }
     }
+
+    /// The value of a key, or its default (empty, zero, false) when there is none.
+    ///
+    /// # Errors
+    /// As [`Loaders::get`].
+    pub async fn get_or_default<R>(&self, key: R::Key) -> async_graphql::Result<R::Value>
+    where
+        R: BatchRead,
+        R::Value: Default,
+    {
+        self.get::<R>(key).await.map(Option::unwrap_or_default)
+    }
 }
 
 impl Debug for Loaders {

@@ -52,7 +52,7 @@ impl OrderLine {
             return Ok(title.clone());
         }
         // Of an order from before titles were stored. Products are not renamed.
-        Ok(self.scope.loaders.get::<ProductTitle>(self.row.product_id).await?.unwrap_or_default())
+        self.scope.loaders.get_or_default::<ProductTitle>(self.row.product_id).await
     }
 
     /// The product that was bought; null if the viewer may no longer see it, because its seller

@@ -111,9 +111,9 @@ impl Post {
         Some(
             self.scope
                 .loaders
-                .get::<ShareCounts>(self.row.subject())
+                .get_or_default::<ShareCounts>(self.row.subject())
                 .await
-                .map(|counts| counts.unwrap_or_default().reposts),
+                .map(|counts| counts.reposts),
         )
     }
 
@@ -122,21 +122,15 @@ impl Post {
         Some(
             self.scope
                 .loaders
-                .get::<ShareCounts>(self.row.subject())
+                .get_or_default::<ShareCounts>(self.row.subject())
                 .await
-                .map(|counts| counts.unwrap_or_default().quotes),
+                .map(|counts| counts.quotes),
         )
     }
 
     /// Whether the viewer has reposted it; false for anonymous requests.
     async fn viewer_has_reposted(&self) -> Option<async_graphql::Result<bool>> {
-        Some(
-            self.scope
-                .loaders
-                .get::<ViewerReposts>(self.row.subject())
-                .await
-                .map(Option::unwrap_or_default),
-        )
+        Some(self.scope.loaders.get_or_default::<ViewerReposts>(self.row.subject()).await)
     }
 
     /// Number of users who like it.
@@ -144,9 +138,9 @@ impl Post {
         Some(
             self.scope
                 .loaders
-                .get::<PostCounts>(self.row.subject())
+                .get_or_default::<PostCounts>(self.row.subject())
                 .await
-                .map(|counts| counts.unwrap_or_default().likes),
+                .map(|counts| counts.likes),
         )
     }
 
@@ -155,9 +149,9 @@ impl Post {
         Some(
             self.scope
                 .loaders
-                .get::<PostCounts>(self.row.subject())
+                .get_or_default::<PostCounts>(self.row.subject())
                 .await
-                .map(|counts| counts.unwrap_or_default().comments),
+                .map(|counts| counts.comments),
         )
     }
 
@@ -172,12 +166,12 @@ impl Post {
             let list = List::new(&self.scope, "Post.comments", self.row.subject());
             let request = list.page(first, after.as_deref())?;
             let page = match request.after {
-                None => self
-                    .scope
-                    .loaders
-                    .get::<FirstComments>((self.row.subject(), request.first))
-                    .await?
-                    .unwrap_or_default(),
+                None => {
+                    self.scope
+                        .loaders
+                        .get_or_default::<FirstComments>((self.row.subject(), request.first))
+                        .await?
+                }
                 Some(_) => comments::by_post(&self.scope.op, self.row.subject(), request)
                     .await
                     .map_err(|error| fault(&error))?,
@@ -189,13 +183,7 @@ impl Post {
 
     /// Whether the viewer likes it; false for anonymous requests.
     async fn viewer_has_liked(&self) -> Option<async_graphql::Result<bool>> {
-        Some(
-            self.scope
-                .loaders
-                .get::<ViewerLikes>(self.row.subject())
-                .await
-                .map(Option::unwrap_or_default),
-        )
+        Some(self.scope.loaders.get_or_default::<ViewerLikes>(self.row.subject()).await)
     }
 
     /// Product shown with the post; null if there is none or the viewer may not see it.

@@ -68,7 +68,7 @@ impl User {
     }
 
     async fn viewer_tie(&self) -> async_graphql::Result<Tie> {
-        Ok(self.scope.loaders.get::<Tie>(self.row.id).await?.unwrap_or_default())
+        self.scope.loaders.get_or_default::<Tie>(self.row.id).await
     }
 
     /// A count of what they have made, unless the viewer may not see that.
@@ -175,13 +175,11 @@ impl User {
     /// Number of posts without reposts; null if the viewer may not see the posts.
     async fn post_count(&self) -> Option<async_graphql::Result<i64>> {
         self.if_visible(async {
-            Ok(self
-                .scope
+            self.scope
                 .loaders
-                .get::<ProfileCounts>(self.row.id)
-                .await?
-                .unwrap_or_default()
-                .posts)
+                .get_or_default::<ProfileCounts>(self.row.id)
+                .await
+                .map(|counts| counts.posts)
         })
         .await
     }
@@ -190,13 +188,11 @@ impl User {
     /// the list.
     async fn follower_count(&self) -> Option<async_graphql::Result<i64>> {
         self.if_visible(async {
-            Ok(self
-                .scope
+            self.scope
                 .loaders
-                .get::<FollowerCount>(self.row.id)
-                .await?
-                .unwrap_or_default()
-                .followers)
+                .get_or_default::<FollowerCount>(self.row.id)
+                .await
+                .map(|counts| counts.followers)
         })
         .await
     }
@@ -204,13 +200,11 @@ impl User {
     /// Number of users whom they follow; null if the viewer may not see the list.
     async fn following_count(&self) -> Option<async_graphql::Result<i64>> {
         self.if_visible(async {
-            Ok(self
-                .scope
+            self.scope
                 .loaders
-                .get::<ProfileCounts>(self.row.id)
-                .await?
-                .unwrap_or_default()
-                .following)
+                .get_or_default::<ProfileCounts>(self.row.id)
+                .await
+                .map(|counts| counts.following)
         })
         .await
     }
@@ -222,13 +216,7 @@ impl User {
 
     /// Whether the viewer blocks the user; false for anonymous requests.
     async fn viewer_is_blocking(&self) -> Option<async_graphql::Result<bool>> {
-        Some(
-            self.scope
-                .loaders
-                .get::<ViewerBlocks>(self.row.id)
-                .await
-                .map(Option::unwrap_or_default),
-        )
+        Some(self.scope.loaders.get_or_default::<ViewerBlocks>(self.row.id).await)
     }
 
     /// Whether the viewer follows the user; false for anonymous requests.
