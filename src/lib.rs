@@ -7,21 +7,25 @@
 //! [`protocol`] is what crosses processes. [`operator`] is what operators see, [`telemetry`] what a
 //! process says of itself. [`app`] puts a process together, [`lifecycle`] starts and stops it,
 //! [`cli`] is the command line.
+//!
+//! Each folder but `cli` is a crate of its own, so that an arrow that may not be drawn does not
+//! compile. They are joined here under their names, for the command line, the tests and the load
+//! generator.
 
-pub mod app;
 pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod domain;
-pub mod graphql;
-pub mod http;
-pub mod ids;
-pub mod jobs;
-pub mod lifecycle;
-pub mod operator;
-pub mod outbox;
-pub mod protocol;
-pub mod read_models;
-pub mod seeding;
-pub mod stores;
-pub mod telemetry;
+
+pub use plaza_app as app;
+pub use plaza_app::lifecycle;
+pub use plaza_base::{clock, ids};
+pub use plaza_config as config;
+pub use plaza_domain as domain;
+pub use plaza_graphql as graphql;
+pub use plaza_http as http;
+pub use plaza_jobs as jobs;
+pub use plaza_operator as operator;
+pub use plaza_outbox as outbox;
+pub use plaza_protocol as protocol;
+pub use plaza_read_models as read_models;
+pub use plaza_seeding as seeding;
+pub use plaza_stores as stores;
+pub use plaza_telemetry as telemetry;

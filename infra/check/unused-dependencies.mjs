@@ -1,14 +1,16 @@
 // Names each dependency of the workspace that none of its package's sources mentions. By name, as cargo-machete does: what is used only through a
 // macro or for its features must be listed here, with why.
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const UNMENTIONED = {};
 
+// Sources of one package: a folder with a manifest of its own is another's.
 function* sources(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
+    if (entry.isDirectory() && existsSync(join(path, 'Cargo.toml'))) continue;
     if (entry.isDirectory()) yield* sources(path);
     else if (entry.name.endsWith('.rs')) yield path;
   }

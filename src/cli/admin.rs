@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use crate::app::App;
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::domain::{moderation, users};
+use plaza_app::App;
+use plaza_base::clock::Clock;
+use plaza_config::Config;
+use plaza_domain::{moderation, users};
 
 /// How long it may take.
 const TIMEOUT: Duration = Duration::from_secs(10);

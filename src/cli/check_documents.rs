@@ -8,9 +8,9 @@ use anyhow::Context;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::graphql::document;
-use crate::graphql::error::ErrorCode;
-use crate::graphql::guard;
+use plaza_graphql::document;
+use plaza_graphql::error::ErrorCode;
+use plaza_graphql::guard;
 
 /// A request, as GraphQL over HTTP has it.
 #[derive(Debug, Deserialize)]

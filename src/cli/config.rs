@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
-use crate::config::{Config, ConfigError};
+use plaza_config::{Config, ConfigError};
 
 /// Arguments of `plaza config`.
 #[derive(Debug, Args)]
@@ -244,12 +244,10 @@ mod tests {
     use super::*;
 
     fn loaded(text: &str) -> String {
-        let name = format!("plaza-config-{:016x}.toml", rand::random::<u64>());
-        let file = std::env::temp_dir().join(name);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("plaza.toml");
         std::fs::write(&file, text).unwrap();
-        let config = Config::load(Some(&file));
-        std::fs::remove_file(&file).unwrap();
-        format!("{:?}", config.unwrap())
+        format!("{:?}", Config::load(Some(&file)).unwrap())
     }
 
     /// The sample file with the options in force whose lines `takes` accepts.

@@ -8,13 +8,13 @@ use lapin::message::BasicGetMessage;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 use tokio::time::Instant;
 
-use crate::config::Config;
-use crate::ids::Bucket;
-use crate::protocol::routing::Queue;
-use crate::stores::StoreError;
-use crate::stores::postgres::{Cluster, Connection, jobs as attempts, migrations};
-use crate::stores::rabbitmq::publisher::{Message, Publisher};
-use crate::stores::rabbitmq::{connect, topology};
+use plaza_base::ids::Bucket;
+use plaza_config::Config;
+use plaza_protocol::routing::Queue;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::{Cluster, Connection, jobs as attempts, migrations};
+use plaza_stores::rabbitmq::publisher::{Message, Publisher};
+use plaza_stores::rabbitmq::{connect, topology};
 
 /// Looked at in one run.
 const MOST: usize = 1_000;
@@ -149,7 +149,7 @@ fn printable(bytes: &[u8]) -> String {
 
 fn cause(message: &BasicGetMessage) -> String {
     let headers = message.delivery.properties.headers().as_ref();
-    let cause = headers.and_then(|headers| headers.inner().get(crate::jobs::CAUSE));
+    let cause = headers.and_then(|headers| headers.inner().get(plaza_jobs::CAUSE));
     match cause {
         Some(lapin::types::AMQPValue::LongString(text)) => text.to_string(),
         // The broker's own limit of deliveries: every worker that took it died.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::domain::identity::generate_key_file;
+use plaza_domain::identity::generate_key_file;
 
 /// Where it goes.
 #[derive(Debug, Args)]

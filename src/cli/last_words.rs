@@ -59,8 +59,8 @@ mod tests {
 
     #[test]
     fn the_log_of_whoever_was_started_for_the_port_is_found() {
-        let folder = std::env::temp_dir().join(format!("plaza-last-words-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
         let log = folder.join("log");
         std::fs::write(
             &log,
@@ -78,7 +78,6 @@ mod tests {
         .unwrap();
         let found = of_port(&run, 6390).unwrap();
         let nobody = of_port(&run, 6391);
-        std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!((found.name.as_str(), found.runs, nobody), ("redis", false, None));
         assert_eq!(
             found.lines,

@@ -4,9 +4,9 @@ use std::io::Write;
 
 use clap::Args;
 
-use crate::config::Config;
-use crate::stores::kafka::topology;
-use crate::stores::postgres::migrations;
+use plaza_config::Config;
+use plaza_stores::kafka::topology;
+use plaza_stores::postgres::migrations;
 
 /// What to bring up to date.
 #[derive(Debug, Args)]

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Config;
+use plaza_config::Config;
 
 /// A social platform with a marketplace, served as one GraphQL API.
 #[derive(Debug, Parser)]
@@ -121,21 +121,21 @@ mod tests {
 
     #[test]
     fn the_configuration_of_the_nearest_checkout_is_found_from_within_it() {
-        let outer = std::env::temp_dir().join(format!("plaza-cli-{:016x}", rand::random::<u64>()));
+        let outer = tempfile::tempdir().unwrap();
+        let outer = outer.path();
         let inner = outer.join("nested/checkout");
         let deep = inner.join("docs/how-to");
         std::fs::create_dir_all(&deep).unwrap();
-        for checkout in [&outer, &inner] {
+        for checkout in [outer, &inner] {
             std::fs::create_dir_all(checkout.join(".local")).unwrap();
         }
         let file = |checkout: &std::path::Path| checkout.join(".local/plaza.toml");
         assert_ne!(nearest(&deep), Some(file(&inner)), "it is not there yet");
-        std::fs::write(file(&outer), "").unwrap();
-        assert_eq!(nearest(&deep), Some(file(&outer)));
+        std::fs::write(file(outer), "").unwrap();
+        assert_eq!(nearest(&deep), Some(file(outer)));
         std::fs::write(file(&inner), "").unwrap();
         assert_eq!(nearest(&deep), Some(file(&inner)));
         assert_eq!(nearest(&inner), Some(file(&inner)));
-        assert_eq!(nearest(&outer.join("nested")), Some(file(&outer)));
-        std::fs::remove_dir_all(&outer).unwrap();
+        assert_eq!(nearest(&outer.join("nested")), Some(file(outer)));
     }
 }

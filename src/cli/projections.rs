@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use crate::config::Config;
-use crate::read_models::all;
-use crate::stores::kafka::consumer::EventConsumer;
-use crate::stores::postgres::projections::positions;
-use crate::stores::postgres::{Cluster, Connection, ReadSession};
+use plaza_config::Config;
+use plaza_read_models::all;
+use plaza_stores::kafka::consumer::EventConsumer;
+use plaza_stores::postgres::projections::positions;
+use plaza_stores::postgres::{Cluster, Connection, ReadSession};
 
 /// Where a projection stands in a partition.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub(super) async fn standings(config: &Config) -> anyhow::Result<Vec<Standing>> 
         for (end, partition) in ends {
             // The shard that is furthest has seen everything below: the others got nothing in
             // between.
-            let at = |position: &&crate::stores::postgres::projections::Position| {
+            let at = |position: &&plaza_stores::postgres::projections::Position| {
                 position.topic == partition.topic && position.partition == partition.number
             };
             let next = shards

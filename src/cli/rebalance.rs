@@ -6,10 +6,10 @@ use anyhow::Context;
 use clap::Args;
 
 use super::projections::standings;
-use crate::config::Config;
-use crate::outbox::Sink;
-use crate::stores::postgres::moving::{deal, others_at_work};
-use crate::stores::postgres::{Cluster, Connection, ReadSession, outbox};
+use plaza_config::Config;
+use plaza_outbox::Sink;
+use plaza_stores::postgres::moving::{deal, others_at_work};
+use plaza_stores::postgres::{Cluster, Connection, ReadSession, outbox};
 
 /// Over how many.
 #[derive(Debug, Args)]

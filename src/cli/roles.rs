@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::App;
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::domain::cache_trust;
-use crate::telemetry::{figures, trace};
 use crate::{http, jobs, outbox, read_models, telemetry};
+use plaza_app::App;
+use plaza_base::clock::Clock;
+use plaza_config::Config;
+use plaza_domain::cache_trust;
+use plaza_domain::effects::Effects;
+use plaza_telemetry::{figures, trace};
 
 /// Connections to each PostgreSQL server that a server opens before it says that it is ready.
 const WARM: usize = 2;
@@ -137,7 +138,7 @@ pub fn start_without_ports(app: &App, role: Role) {
             );
         }
         Role::Projector => {
-            let effects = Arc::new(app.domain.clone());
+            let effects = Arc::new(Effects(app.domain.clone()));
             let windows = read_models::view_windows::projector::run(
                 Arc::clone(&cluster),
                 Arc::clone(&config),

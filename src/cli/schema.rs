@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::graphql::schema::sdl;
+use plaza_graphql::schema::sdl;
 
 /// What to do with it; printed when nothing is asked.
 #[derive(Debug, Args)]

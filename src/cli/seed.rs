@@ -12,13 +12,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 use super::shards;
-use crate::app::App;
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::domain::identity::Identity;
-use crate::seeding::{Follows, Loader, Plan, Step, World, follows_of_file, people};
-use crate::stores::postgres::Cluster;
-use crate::stores::postgres::migrations::load_map;
+use plaza_app::App;
+use plaza_base::clock::Clock;
+use plaza_config::Config;
+use plaza_domain::identity::Identity;
+use plaza_seeding::{Follows, Loader, Plan, Step, World, follows_of_file, people};
+use plaza_stores::postgres::Cluster;
+use plaza_stores::postgres::migrations::load_map;
 
 /// The password of every seeded account.
 const PASSWORD: &str = "plaza-demo-1";

@@ -11,12 +11,12 @@ use diesel_async::RunQueryDsl;
 use serde::Serialize;
 
 use super::shards_clock::{self, ClockArgs};
-use crate::config::Config;
-use crate::stores::StoreError;
-use crate::stores::postgres::Connection;
-use crate::stores::postgres::health::transactions;
-use crate::stores::postgres::migrations::connect;
-use crate::stores::postgres::prepared::{prepared, sql};
+use plaza_config::Config;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::Connection;
+use plaza_stores::postgres::health::transactions;
+use plaza_stores::postgres::migrations::connect;
+use plaza_stores::postgres::prepared::{prepared, sql};
 
 /// How to print.
 #[derive(Debug, Default, Args)]

@@ -4,9 +4,9 @@ use std::io::Write;
 
 use clap::Args;
 
-use crate::config::Config;
-use crate::stores::postgres::id_clock;
-use crate::stores::postgres::migrations::connect;
+use plaza_config::Config;
+use plaza_stores::postgres::id_clock;
+use plaza_stores::postgres::migrations::connect;
 
 /// What to do beside showing it.
 #[derive(Debug, Args)]

@@ -6,15 +6,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::posts::Post;
 use super::products::Product;
 use super::{DomainError, Operation, UserErrorCode, moderation};
-use crate::ids::{Id, UserId};
-use crate::read_models::sales_windows::{self, SalesWindowRow};
-use crate::read_models::sketch::Sketch;
-use crate::read_models::view_windows::fold::{HOURS_KEPT_S, MINUTES_KEPT_S};
-use crate::read_models::view_windows::{self, Kind};
-use crate::stores::postgres::Connection;
+use plaza_base::ids::{Id, UserId};
+use plaza_read_models::sales_windows::{self, SalesWindowRow};
+use plaza_read_models::sketch::Sketch;
+use plaza_read_models::view_windows::fold::{HOURS_KEPT_S, MINUTES_KEPT_S};
+use plaza_read_models::view_windows::{self, Kind};
+use plaza_stores::postgres::Connection;
 
-pub use crate::read_models::sales_windows::TopRow as TopProduct;
-pub use crate::read_models::view_windows::{Size, TopRow as TopPost};
+pub use plaza_read_models::sales_windows::TopRow as TopProduct;
+pub use plaza_read_models::view_windows::{Size, TopRow as TopPost};
 
 /// Windows that a series may have.
 pub const LONGEST: i64 = 100;
@@ -148,7 +148,7 @@ async fn views(
     subject: (i64, Kind),
     range: Range,
 ) -> Result<ViewSeries, DomainError> {
-    let shard = op.domain.cluster.shard_of(crate::ids::bucket_of(subject.0));
+    let shard = op.domain.cluster.shard_of(plaza_base::ids::bucket_of(subject.0));
     let span = (range.from_s, range.to_s);
     let found = op
         .domain

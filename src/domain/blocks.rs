@@ -5,9 +5,9 @@ use super::users::{self, User};
 use super::{
     DomainError, Mutation, Operation, Page, PageRequest, Tx, UserErrorCode, mutate, relations,
 };
-use crate::ids::{Id, UserId};
-use crate::protocol::events::Event;
-use crate::stores::postgres::{
+use plaza_base::ids::{Id, UserId};
+use plaza_protocol::events::Event;
+use plaza_stores::postgres::{
     Connection, blocks as store, follows as follow_rows, users as user_rows,
 };
 

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Domain;
-use crate::clock::pause;
-use crate::ids::Id;
-use crate::stores::StoreError;
-use crate::stores::postgres::ShardIndex;
+use plaza_base::clock::pause;
+use plaza_base::ids::Id;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::ShardIndex;
 
 /// How often a process that reads the cache asks whether it may.
 const POLL: Duration = Duration::from_millis(250);

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::{Domain, DomainError, Operation};
-use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, ReadSession};
-use crate::stores::redis::cache::Cached;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::{Connection, ReadSession};
+use plaza_stores::redis::cache::Cached;
 
 /// A cached value that a shard can give by its id.
 pub(super) trait Load: Cached {

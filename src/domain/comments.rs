@@ -7,12 +7,12 @@ use super::threads::FirstComments;
 use super::{
     DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, policy, references, text,
 };
-use crate::ids::{CommentId, Id, PostId, UserId};
-use crate::protocol::events::Event;
-use crate::stores::postgres::{Connection, comments as store, posts as post_rows};
+use plaza_base::ids::{CommentId, Id, PostId, UserId};
+use plaza_protocol::events::Event;
+use plaza_stores::postgres::{Connection, comments as store, posts as post_rows};
 
 pub use super::threads::{by_post, first_of_many, replies, replies_of_many};
-pub use crate::stores::postgres::comments::Comment;
+pub use plaza_stores::postgres::comments::Comment;
 
 /// How deep a thread goes: a comment at this depth cannot be answered.
 pub const MAX_DEPTH: i16 = 8;

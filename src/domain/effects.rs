@@ -15,12 +15,12 @@ use super::relations::Relations;
 use super::threads::FirstComments;
 use super::users::User;
 use super::{Domain, DomainError, Operation, cache_trust, cached, products};
-use crate::ids::{PostId, ProductId, UserId};
-use crate::read_models::profile_counts::{self, VersionsRow};
-use crate::read_models::projection::{Effect, EffectHandler};
-use crate::stores::StoreError;
-use crate::stores::postgres::Connection;
-use crate::stores::redis::live::Cause;
+use plaza_base::ids::{PostId, ProductId, UserId};
+use plaza_read_models::profile_counts::{self, VersionsRow};
+use plaza_read_models::projection::{Effect, EffectHandler};
+use plaza_stores::StoreError;
+use plaza_stores::postgres::Connection;
+use plaza_stores::redis::live::Cause;
 
 /// How long it may take to find out whom to wake.
 const LOOK_UP: Duration = Duration::from_secs(2);
@@ -91,28 +91,33 @@ impl ByKind {
     }
 }
 
+/// Runs effects on what a domain caches and on whom it wakes.
+#[derive(Debug, Clone)]
+pub struct Effects(pub Arc<Domain>);
+
 #[async_trait]
-impl EffectHandler for Arc<Domain> {
+impl EffectHandler for Effects {
     async fn run(&self, effects: &[Effect]) -> Result<(), StoreError> {
         let kinds = ByKind::of(effects);
-        self.redis.invalidate::<posts::PostCounts>(&kinds.posts).await?;
-        self.redis.invalidate::<FirstComments>(&kinds.commented).await?;
-        self.redis.invalidate::<Post>(&kinds.deleted).await?;
-        self.redis.invalidate::<User>(&kinds.users).await?;
-        self.redis.invalidate::<Product>(&kinds.products).await?;
-        self.redis.invalidate::<ShareCounts>(&kinds.shares).await?;
-        self.invalidate_shares(&kinds.shares_unknown).await?;
-        self.invalidate_profiles(&kinds.profiles).await?;
+        let Self(domain) = self;
+        domain.redis.invalidate::<posts::PostCounts>(&kinds.posts).await?;
+        domain.redis.invalidate::<FirstComments>(&kinds.commented).await?;
+        domain.redis.invalidate::<Post>(&kinds.deleted).await?;
+        domain.redis.invalidate::<User>(&kinds.users).await?;
+        domain.redis.invalidate::<Product>(&kinds.products).await?;
+        domain.redis.invalidate::<ShareCounts>(&kinds.shares).await?;
+        domain.invalidate_shares(&kinds.shares_unknown).await?;
+        domain.invalidate_profiles(&kinds.profiles).await?;
         // Between a follow and this moment, a fan-out could not see the new follower; a timeline
         // built in between may lack its post.
-        self.redis.forget_timelines(&kinds.follows).await?;
-        self.redis.wake(&kinds.orders, Cause::Orders).await?;
-        let notified = recipients(self, &kinds).await?;
-        self.redis.wake(&notified, Cause::Notifications).await
+        domain.redis.forget_timelines(&kinds.follows).await?;
+        domain.redis.wake(&kinds.orders, Cause::Orders).await?;
+        let notified = recipients(domain, &kinds).await?;
+        domain.redis.wake(&notified, Cause::Notifications).await
     }
 
     async fn distrust_caches(&self) {
-        cache_trust::raise_until_done(self).await;
+        cache_trust::raise_until_done(&self.0).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! One vocabulary of failure: what the client did wrong (a [`UserError`]), and what stopped us (the
 //! rest).
 
-pub use crate::stores::StoreError;
+pub use plaza_stores::StoreError;
 
 /// Why an operation did not happen.
 #[derive(Debug, thiserror::Error)]

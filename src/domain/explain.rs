@@ -1,3 +1,3 @@
 //! What a request asked of the stores, for whoever wants to know.
 
-pub use crate::stores::explain::{Explanation, explained, for_field};
+pub use plaza_stores::explain::{Explanation, explained, for_field};

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::follows::{granted, limit};
 use super::mutation::write;
 use super::{DomainError, Operation, Page, PageRequest, Tx, users};
-use crate::ids::UserId;
-use crate::protocol::jobs::Job;
-use crate::read_models::follow_requests as model;
-use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, ShardIndex, follows as store, users as user_rows};
+use plaza_base::ids::UserId;
+use plaza_protocol::jobs::Job;
+use plaza_read_models::follow_requests as model;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::{Connection, ShardIndex, follows as store, users as user_rows};
 
 /// Requests that one job grants.
 const PIECE: i64 = 200;

@@ -8,11 +8,11 @@ use super::{
     DomainError, Mutation, Operation, Page, PageRequest, Tx, UserErrorCode, mutate, policy,
     relations, users,
 };
-use crate::ids::{FollowId, Id, UserId};
-use crate::protocol::events::Event;
-use crate::read_models::followers as followers_model;
-use crate::stores::StoreError;
-use crate::stores::postgres::{
+use plaza_base::ids::{FollowId, Id, UserId};
+use plaza_protocol::events::Event;
+use plaza_read_models::followers as followers_model;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::{
     Connection, blocks as block_rows, follows as store, users as user_rows,
 };
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::posts::{self, Post};
 use super::{DomainError, Fill, Operation, Page, PageRequest};
-use crate::ids::{Id, PostId};
-use crate::stores::postgres::scatter::Gathered;
-use crate::stores::postgres::{Connection, hashtags as store};
+use plaza_base::ids::{Id, PostId};
+use plaza_stores::postgres::scatter::Gathered;
+use plaza_stores::postgres::{Connection, hashtags as store};
 
 pub use super::text::references::hashtag as normal_form;
 

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::posts::{self, Post, PostCounts};
 use super::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
-use crate::ids::PostId;
-use crate::protocol::events::Event;
-use crate::stores::postgres::{Connection, likes as store, posts as post_rows};
+use plaza_base::ids::PostId;
+use plaza_protocol::events::Event;
+use plaza_stores::postgres::{Connection, likes as store, posts as post_rows};
 
 /// The viewer likes a post; again is fine.
 ///

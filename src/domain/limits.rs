@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use super::{Domain, DomainError};
-use crate::config::LimitsConfig;
-use crate::ids::UserId;
-use crate::stores::redis::keys::BucketName;
-use crate::stores::redis::rate_limit::{Bucket, Standing};
+use plaza_base::ids::UserId;
+use plaza_config::LimitsConfig;
+use plaza_stores::redis::keys::BucketName;
+use plaza_stores::redis::rate_limit::{Bucket, Standing};
 
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

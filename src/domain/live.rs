@@ -15,17 +15,19 @@ use tokio::time::Instant;
 use super::operation::ConsistencyToken;
 use super::posts::{self, Post};
 use super::{Domain, DomainError, Operation, PageRequest, Viewer, relations, timelines};
-use crate::ids::{self, Bucket, Id, PostId, UserId};
-use crate::stores::StoreError;
-use crate::stores::redis::live::{KEPT_S, Newest};
+use plaza_base::ids::{self, Bucket, Id, PostId, UserId};
+use plaza_stores::StoreError;
+use plaza_stores::redis::live::{KEPT_S, Newest};
 
-pub use crate::stores::redis::live::Position;
-pub use crate::stores::redis::pubsub::{Wakes, Watcher};
+pub use plaza_stores::redis::live::Position;
+pub use plaza_stores::redis::pubsub::{Wakes, Watcher};
 
 /// Posts remembered as delivered, so that one that came twice is delivered once.
 const REMEMBERED: usize = 128;
-/// Most posts delivered after an absence that the stream does not reach back to.
-const CAUGHT_UP: usize = 500;
+/// Most pages of posts delivered after an absence that the stream does not reach back to.
+const CAUGHT_UP_PAGES: usize = 10;
+/// Posts of such a page.
+const CAUGHT_UP_PAGE: usize = 50;
 /// How often a stream that is watched is kept from expiring.
 const KEEP: Duration = Duration::from_secs(KEPT_S / 3);
 /// How soon Redis is asked again after it was unavailable.
@@ -248,9 +250,8 @@ impl HomeWatch {
 
     async fn missed(&self, op: &Operation) -> Result<Vec<Post>, DomainError> {
         let (mut missed, mut after) = (Vec::new(), None);
-        while missed.len() < CAUGHT_UP {
-            let page = timelines::home(op, PageRequest { first: 50, after }).await?;
-            let count = page.items.len();
+        for _ in 0..CAUGHT_UP_PAGES {
+            let page = timelines::home(op, PageRequest { first: CAUGHT_UP_PAGE, after }).await?;
             missed.extend(
                 page.items
                     .into_iter()
@@ -258,10 +259,8 @@ impl HomeWatch {
                     .take_while(|post| post.id.as_i64() > self.last),
             );
             after = page.end;
-            if !page.has_next
-                || count == 0
-                || missed.last().is_none_or(|post| Some(post.id.as_i64()) != after)
-            {
+            // A page in which nothing may be shown is not the end.
+            if !page.has_next || after.is_none_or(|end| end <= self.last) {
                 break;
             }
         }

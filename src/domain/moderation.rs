@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::relations::{self, Relations};
 use super::users::User;
 use super::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, write};
-use crate::ids::UserId;
-use crate::protocol::events::Event;
-use crate::stores::postgres::{Connection, sessions as session_rows, users as user_rows};
+use plaza_base::ids::UserId;
+use plaza_protocol::events::Event;
+use plaza_stores::postgres::{Connection, sessions as session_rows, users as user_rows};
 
 /// Whether the viewer is an administrator, asked at the primary.
 ///

@@ -11,13 +11,13 @@ use tokio::time::Instant;
 use super::mutation::KeySource;
 use super::relations::Relations;
 use super::{Domain, DomainError};
-use crate::ids::{Id, SessionId, UserId};
-use crate::stores::StoreError;
-use crate::stores::postgres::session::Lsn;
-use crate::stores::postgres::{ReadSession, ShardIndex};
-use crate::stores::redis::cache::CachePolicy;
+use plaza_base::ids::{Id, SessionId, UserId};
+use plaza_stores::StoreError;
+use plaza_stores::postgres::session::Lsn;
+use plaza_stores::postgres::{ReadSession, ShardIndex};
+use plaza_stores::redis::cache::CachePolicy;
 
-pub use crate::stores::postgres::session::ConsistencyToken;
+pub use plaza_stores::postgres::session::ConsistencyToken;
 
 /// How long a second look at the newest state may take.
 const FRESH: Duration = Duration::from_secs(1);

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use rand::Rng;
 
 use super::products::Money;
-use crate::config::PaymentsConfig;
-use crate::ids::{Id, OrderId};
+use plaza_base::ids::{Id, OrderId};
+use plaza_config::PaymentsConfig;
 
 /// What a provider said.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::relations::{self, Relations};
 use super::users::{self, User};
 use super::{DomainError, Operation, Viewer};
-use crate::ids::UserId;
+use plaza_base::ids::UserId;
 
 fn is_self(viewer: Option<Viewer>, user: &User) -> bool {
     viewer.is_some_and(|viewer| viewer.user_id == user.id)

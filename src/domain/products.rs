@@ -9,15 +9,15 @@ use super::{
     DomainError, Fill, Mutation, Operation, Page, PageRequest, Tx, UserError, UserErrorCode,
     mutate, policy, text,
 };
-use crate::ids::{Id, ProductId, UserId};
-use crate::protocol::events::Event;
-use crate::read_models::product_sales;
-use crate::stores::StoreError;
-use crate::stores::postgres::Connection;
-use crate::stores::postgres::products::{self as store, ProductRow};
-use crate::stores::redis::cache::Cached;
+use plaza_base::ids::{Id, ProductId, UserId};
+use plaza_protocol::events::Event;
+use plaza_read_models::product_sales;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::Connection;
+use plaza_stores::postgres::products::{self as store, ProductRow};
+use plaza_stores::redis::cache::Cached;
 
-pub use crate::read_models::product_sales::SalesRow as SalesMinute;
+pub use plaza_read_models::product_sales::SalesRow as SalesMinute;
 
 /// Money: integer minor units with an ISO 4217 currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

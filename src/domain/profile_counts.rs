@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::cached::{self, Load};
 use super::{DomainError, Operation};
-use crate::ids::UserId;
-use crate::read_models::profile_counts;
-use crate::stores::StoreError;
-use crate::stores::postgres::Connection;
-use crate::stores::redis::cache::Cached;
+use plaza_base::ids::UserId;
+use plaza_read_models::profile_counts;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::Connection;
+use plaza_stores::redis::cache::Cached;
 
 /// What a user has done, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

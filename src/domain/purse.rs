@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::stores::redis::Redis;
-use crate::stores::redis::rate_limit::{Bucket, Standing};
+use plaza_stores::redis::Redis;
+use plaza_stores::redis::rate_limit::{Bucket, Standing};
 
 /// Most events that are paid for at a time.
 const AT_ONCE: u64 = 20;
@@ -31,6 +31,8 @@ pub struct Purse {
     event: u64,
     /// Events that are paid for and have not come.
     paid: AtomicU64,
+    /// Points that were paid for what has happened so far.
+    covered: AtomicU64,
 }
 
 /// Events of so many points that are paid for at a time.
@@ -39,7 +41,7 @@ pub fn events_at_once(bucket: Bucket, event: u64) -> u64 {
 }
 
 impl Purse {
-    /// One in which so many events are paid for.
+    /// One in which so many events are paid for, and as many points as one costs for the beginning.
     pub fn new(
         redis: &Redis,
         refunds: &Refunds,
@@ -55,12 +57,20 @@ impl Purse {
             bucket,
             event,
             paid: AtomicU64::new(paid),
+            covered: AtomicU64::new(event),
         }
+    }
+
+    /// How many points of the work done so far, in all, were not paid for; they count as paid from
+    /// here on. What a stream reads through and does not show is work too.
+    pub fn owed(&self, worked: u64) -> u64 {
+        worked.saturating_sub(self.covered.fetch_max(worked, Ordering::Relaxed))
     }
 
     /// Pays for the next event, before it is waited for: as long as that cannot be paid, none is
     /// delivered.
     pub async fn pay(&self) {
+        self.covered.fetch_add(self.event, Ordering::Relaxed);
         if self.paid.load(Ordering::Relaxed) > 0 {
             self.paid.fetch_sub(1, Ordering::Relaxed);
             return;

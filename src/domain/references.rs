@@ -6,11 +6,11 @@ use super::limits::{self, Limit};
 use super::relations::{self, Relations};
 use super::text::references::{Found, references};
 use super::{DomainError, Operation, Tx, UserErrorCode, users};
-use crate::ids::{CommentId, PostId, UserId};
-use crate::protocol::events::Event;
-use crate::stores::postgres::entities::Entity;
+use plaza_base::ids::{CommentId, PostId, UserId};
+use plaza_protocol::events::Event;
+use plaza_stores::postgres::entities::Entity;
 
-pub use crate::stores::postgres::entities::{Entities, Reference};
+pub use plaza_stores::postgres::entities::{Entities, Reference};
 
 /// Most users mentioned in one text.
 const MAX_MENTIONS: usize = 20;

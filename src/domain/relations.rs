@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::cached::{self, Load};
 use super::profile_counts::ProfileCounts;
 use super::{DomainError, Operation, Tx};
-use crate::ids::UserId;
-use crate::stores::StoreError;
-use crate::stores::postgres::users::Versions;
-use crate::stores::postgres::{Connection, follows as store};
-use crate::stores::redis::cache::Cached;
+use plaza_base::ids::UserId;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::users::Versions;
+use plaza_stores::postgres::{Connection, follows as store};
+use plaza_stores::redis::cache::Cached;
 
 /// A user's relations; each list is sorted.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

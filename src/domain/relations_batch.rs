@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 
 use super::relations::{self, Relations};
 use super::{Domain, DomainError, Operation};
-use crate::ids::UserId;
-use crate::stores::StoreError;
-use crate::stores::postgres::ShardIndex;
+use plaza_base::ids::UserId;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::ShardIndex;
 
 /// Most users in one batch.
 const MOST: usize = 128;

@@ -14,11 +14,11 @@ use sha2::Digest;
 
 use super::text::characters::{is_passed_over, is_space, is_unspaced};
 use super::{DomainError, Operation, policy};
-use crate::ids::{Bucket, Id, UserId, compose};
-use crate::stores::StoreError;
-use crate::stores::postgres::Connection;
-use crate::stores::postgres::scatter::Gathered;
-use crate::stores::postgres::search::{self as store, Found, Slice};
+use plaza_base::ids::{Bucket, Id, UserId, compose};
+use plaza_stores::StoreError;
+use plaza_stores::postgres::Connection;
+use plaza_stores::postgres::scatter::Gathered;
+use plaza_stores::postgres::search::{self as store, Found, Slice};
 
 /// Longest text to look for, in characters.
 pub const MAX_TEXT: usize = 200;

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::cached::{self, Load};
 use super::comments::Comment;
 use super::{DomainError, Fill, Operation, Page, PageRequest, policy};
-use crate::ids::{CommentId, Id, PostId, UserId};
-use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, comments as store};
-use crate::stores::redis::cache::Cached;
+use plaza_base::ids::{CommentId, Id, PostId, UserId};
+use plaza_stores::StoreError;
+use plaza_stores::postgres::{Connection, comments as store};
+use plaza_stores::redis::cache::Cached;
 
 /// How many of a post's first comments are cached: those of the largest page that is served from
 /// there, and one more, by which it is known whether anything follows.

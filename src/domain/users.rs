@@ -6,25 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::cached::{self, Load};
 use super::{DomainError, Mutation, Operation, Tx, images, mutate, policy, text};
-use crate::ids::{Bucket, ImageId, UserId};
-use crate::protocol::events::Event;
-use crate::protocol::jobs::Job;
-use crate::stores::StoreError;
-use crate::stores::postgres::{
+use plaza_base::ids::{Bucket, ImageId, UserId};
+use plaza_protocol::events::Event;
+use plaza_protocol::jobs::Job;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::{
     Connection, ShardIndex, claims, images as image_rows, users as store,
 };
-use crate::stores::redis::cache::Cached;
 
-pub use crate::stores::postgres::users::User;
-
-impl Cached for User {
-    type Key = UserId;
-    const KIND: &'static str = "user";
-    const LOCAL: bool = true;
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
+pub use plaza_stores::postgres::users::User;
 
 impl Load for User {
     async fn load(
@@ -91,7 +81,7 @@ pub async fn by_handle(op: &Operation, handle: &str) -> Result<Option<UserId>, D
 /// # Errors
 /// The shard of the handle's claim, or the user's, is unavailable.
 pub async fn row_by_handle(op: &Operation, handle: &str) -> Result<Option<User>, DomainError> {
-    let handle = handle.to_lowercase();
+    let handle = handle.to_ascii_lowercase();
     if !is_handle(&handle) {
         return Ok(None);
     }

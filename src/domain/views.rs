@@ -8,14 +8,14 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::{DomainError, Operation, UserErrorCode, posts};
-use crate::config::network::client_network;
-use crate::config::{KafkaConfig, ViewsConfig, ViewsCounted};
-use crate::ids::PostId;
-use crate::protocol::views::View;
-use crate::read_models::view_windows::{self, Totals, Windows};
-use crate::stores::StoreError;
-use crate::stores::kafka::views::ViewProducer;
-use crate::stores::postgres::{Connection, ShardIndex};
+use plaza_base::ids::PostId;
+use plaza_config::network::client_network;
+use plaza_config::{KafkaConfig, ViewsConfig, ViewsCounted};
+use plaza_protocol::views::View;
+use plaza_read_models::view_windows::{self, Totals, Windows};
+use plaza_stores::StoreError;
+use plaza_stores::kafka::views::ViewProducer;
+use plaza_stores::postgres::{Connection, ShardIndex};
 
 /// Views that one request may record.
 pub const AT_ONCE: usize = 100;

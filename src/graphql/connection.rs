@@ -6,8 +6,8 @@ use async_graphql::{OutputType, SimpleObject, TypeName};
 
 use super::cursors::{Cursor, List};
 use super::error::ErrorCode;
-use crate::domain::page::MAX_PAGE;
-use crate::domain::{Page, PageRequest};
+use plaza_domain::page::MAX_PAGE;
+use plaza_domain::{Page, PageRequest};
 
 /// Position of a page in its list.
 #[derive(Debug, Clone, SimpleObject)]
@@ -105,11 +105,11 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::identity::Seals;
+    use crate::cursors::seals_of_a_test;
 
     #[test]
     fn pages_are_bounded() {
-        let list = List::sealed_by(&Seals::of_a_test(), "Query.products", "");
+        let list = List::sealed_by(&seals_of_a_test(), "Query.products", "");
         for bad in [-1, 0, 101, i32::MAX] {
             assert!(list.page(bad, None).is_err());
         }

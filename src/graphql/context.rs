@@ -16,12 +16,12 @@ use tokio::time::Instant;
 use super::error::ErrorCode;
 use super::loaders::Loaders;
 use super::output::Budget;
-use crate::config::MAX_RESPONSE_BYTES;
-use crate::domain::mutation::{KeySource, name_of};
-use crate::domain::operation::ConsistencyToken;
-use crate::domain::purse::Purse;
-use crate::domain::{Domain, Operation, Viewer};
-use crate::ids::SessionId;
+use plaza_base::ids::SessionId;
+use plaza_config::MAX_RESPONSE_BYTES;
+use plaza_domain::mutation::{KeySource, name_of};
+use plaza_domain::operation::ConsistencyToken;
+use plaza_domain::purse::Purse;
+use plaza_domain::{Domain, Operation, Viewer};
 
 /// An operation, and the loaders that read for it.
 #[derive(Debug)]

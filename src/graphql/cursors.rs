@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::context::Scope;
 use super::error::ErrorCode;
-use crate::domain::identity::Seals;
+use plaza_domain::identity::Seals;
 
 /// A list, and whose it is: what its cursors are bound to.
 #[derive(Debug, Clone)]
@@ -159,25 +159,31 @@ impl OutputType for Cursor {
     }
 }
 
+/// Seals that nobody else has.
+#[cfg(test)]
+pub(crate) fn seals_of_a_test() -> Arc<Seals> {
+    Arc::new(Seals::new(&[b"a secret of a test".to_vec()]).unwrap())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_cursor_is_of_one_list_of_one_owner() {
-        let seals = Seals::of_a_test();
+        let seals = seals_of_a_test();
         let list = |field, of: i64| List::sealed_by(&seals, field, of);
         let cursor = list("User.posts", 1).row(7).sealed();
         let open = |list: List| list.open_row(Some(&cursor)).ok().flatten();
         assert_eq!(open(list("User.posts", 1)), Some(7));
         assert_eq!(open(list("User.posts", 2)), None);
         assert_eq!(open(list("User.followers", 1)), None);
-        assert_eq!(open(List::sealed_by(&Seals::of_a_test(), "User.posts", 1)), Some(7));
+        assert_eq!(open(List::sealed_by(&seals_of_a_test(), "User.posts", 1)), Some(7));
     }
 
     #[test]
     fn old_cursors_are_taken_where_they_may_be() {
-        let seals = Seals::of_a_test();
+        let seals = seals_of_a_test();
         let strict = List::sealed_by(&seals, "Viewer.orders", 1);
         let old = |text: &str| URL_SAFE_NO_PAD.encode(text);
         let lenient = strict.clone().taking_old("Order");
@@ -192,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_row_that_cannot_be_is_no_place() {
-        let list = List::sealed_by(&Seals::of_a_test(), "Viewer.orders", 1);
+        let list = List::sealed_by(&seals_of_a_test(), "Viewer.orders", 1);
         for cursor in [list.row(0), list.row(-1), list.place(b"seven"), list.numbers(&[1, 2])] {
             assert!(list.open_row(Some(&cursor.sealed())).is_err(), "{cursor:?}");
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_graphql::resolver_utils::EnumType;
 use async_graphql::{Enum, Error, ErrorExtensions, Response, ServerError, SimpleObject};
 
-use crate::domain::error::StoreError;
-use crate::domain::{DomainError, UserError as DomainUserError, UserErrorCode as DomainCode};
+use plaza_domain::error::StoreError;
+use plaza_domain::{DomainError, UserError as DomainUserError, UserErrorCode as DomainCode};
 
 /// Code of a top-level error, in `extensions.code`. The list is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -36,6 +36,9 @@ pub enum ErrorCode {
     /// A required server did not respond: retry. This request changed nothing; an earlier one with
     /// the same idempotency key may have.
     ShardUnavailable,
+    /// A part of the data accepts no new rows, since its server's clock is wrong: an operator must
+    /// set it. This request changed nothing; an earlier one with the same idempotency key may have.
+    ClockRefused,
     /// The mutation may or may not have been committed: retry with the same idempotency key to find
     /// out.
     OutcomeUnknown,
@@ -61,6 +64,7 @@ impl ErrorCode {
             Self::RateLimited => "RATE_LIMITED",
             Self::Overloaded => "OVERLOADED",
             Self::ShardUnavailable => "SHARD_UNAVAILABLE",
+            Self::ClockRefused => "CLOCK_REFUSED",
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::Timeout => "TIMEOUT",
             Self::Internal => "INTERNAL",
@@ -102,7 +106,13 @@ pub fn after_another_attempt(response: &mut Response) {
         let is_code = |code: ErrorCode| {
             extensions.get("code").is_some_and(|held| *held == code.name().into())
         };
-        if is_code(ErrorCode::Timeout) || is_code(ErrorCode::ShardUnavailable) {
+        let said_nothing_was_changed = [
+            ErrorCode::Timeout,
+            ErrorCode::ShardUnavailable,
+            ErrorCode::ClockRefused,
+            ErrorCode::RateLimited,
+        ];
+        if said_nothing_was_changed.into_iter().any(is_code) {
             extensions.set("code", ErrorCode::OutcomeUnknown.name());
             NOT_KNOWN.clone_into(&mut error.message);
         }
@@ -149,7 +159,7 @@ pub fn fault(error: &DomainError) -> Error {
             }
         }
         DomainError::Store(StoreError::Clock(_)) => caused_by(
-            ErrorCode::ShardUnavailable
+            ErrorCode::ClockRefused
                 .error("a part of the data takes no new rows now, since its clock is wrong: try again later"),
             error,
         ),

@@ -8,7 +8,7 @@ use async_graphql::extensions::{
 };
 use async_graphql::{ServerResult, Value};
 
-use crate::domain::explain::for_field;
+use plaza_domain::explain::for_field;
 
 /// Marks each field's work with its path.
 #[derive(Debug, Clone, Copy)]

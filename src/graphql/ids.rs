@@ -5,8 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::error::ErrorCode;
-use crate::domain::{DomainError, UserError, UserErrorCode};
-use crate::ids::Id;
+use plaza_base::ids::Id;
+use plaza_domain::{DomainError, UserError, UserErrorCode};
 
 /// The global id of a row.
 pub fn global<I: Id>(id: I) -> ID {
@@ -77,7 +77,7 @@ pub fn input_at<I: Id>(path: &[&str], id: &ID) -> Result<I, DomainError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{PostId, UserId};
+    use plaza_base::ids::{PostId, UserId};
 
     #[test]
     fn a_global_id_is_of_one_type() {

@@ -25,10 +25,10 @@ use super::products::types::Product;
 use super::references::types::Hashtag;
 use super::users::types::User;
 use super::viewer::types::{Session, Viewer};
-use crate::domain::{comments, notifications};
-use crate::ids::{
+use plaza_base::ids::{
     CommentId, Id, ImageId, NotificationId, OrderId, PostId, ProductId, SessionId, UserId,
 };
+use plaza_domain::{comments, notifications};
 
 /// Most ids in one `nodes`.
 const MAX_NODES: usize = 100;

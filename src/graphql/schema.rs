@@ -112,8 +112,8 @@ mod tests {
 
     async fn introspected() -> serde_json::Value {
         let document = async_graphql::parser::parse_query(INTROSPECTION).unwrap();
-        crate::graphql::guard::check_text(INTROSPECTION).unwrap();
-        crate::graphql::cost::weigh(&document, &async_graphql::Variables::default()).unwrap();
+        crate::guard::check_text(INTROSPECTION).unwrap();
+        crate::cost::weigh(&document, &async_graphql::Variables::default()).unwrap();
         let answer = schema().execute(INTROSPECTION).await;
         assert_eq!(answer.errors, Vec::new());
         serde_json::to_value(answer.data).unwrap()
@@ -166,8 +166,8 @@ mod tests {
         ("Order.history", 8),
         ("Product.sales", 60),
         ("Viewer.sessions", 100),
-        ("Post.entities", crate::domain::references::MAX_ENTITIES),
-        ("Comment.entities", crate::domain::references::MAX_ENTITIES),
+        ("Post.entities", plaza_domain::references::MAX_ENTITIES),
+        ("Comment.entities", plaza_domain::references::MAX_ENTITIES),
         ("ViewSeries.windows", 100),
         ("SalesSeries.windows", 100),
         ("Viewer.notificationPreferences", 50),

@@ -14,11 +14,11 @@ use super::ids::argument;
 use super::notifications::types::Notification;
 use super::orders::types::Order;
 use super::posts::types::Post;
-use crate::domain::live::{HomeCursor, HomeWatch};
-use crate::domain::notifications::NotificationWatch;
-use crate::domain::orders::OrderWatch;
-use crate::domain::{DomainError, Operation, Viewer};
-use crate::ids::OrderId;
+use plaza_base::ids::OrderId;
+use plaza_domain::live::{HomeCursor, HomeWatch};
+use plaza_domain::notifications::NotificationWatch;
+use plaza_domain::orders::OrderWatch;
+use plaza_domain::{DomainError, Operation, Viewer};
 
 type Events<T> = Result<Edge<T>, async_graphql::Error>;
 
@@ -152,11 +152,11 @@ impl Subscription {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::identity::Seals;
+    use crate::cursors::seals_of_a_test;
 
     #[test]
     fn a_cursor_is_of_one_subscription() {
-        let seals = Seals::of_a_test();
+        let seals = seals_of_a_test();
         let orders = List::sealed_by(&seals, "Subscription.orderUpdated", 1).taking_old("order");
         let cursor = orders.row(7).sealed();
         assert_eq!(number(&orders, Some(&cursor)).unwrap(), Some(7));

@@ -5,8 +5,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::RequestId;
-use crate::graphql::error::ErrorCode;
-use crate::graphql::output::Rendered;
+use plaza_graphql::error::ErrorCode;
+use plaza_graphql::output::Rendered;
 
 /// What the client takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::app::Tasks;
+use plaza_app::Tasks;
 
 /// How long a connection may stand without a whole head of a request, from its first moment and
 /// after each response. Longer than nginx keeps an idle connection to a server (30 s), so that it

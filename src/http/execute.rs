@@ -10,30 +10,27 @@ use std::time::Duration;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response, ServerError, Value};
 use futures_util::FutureExt;
-use futures_util::stream::{Stream, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::limits::{Charged, Limited, bucket, pay, used as fields_of};
+use super::limits::{Charged, Limited, pay, used as fields_of};
 use super::operations::kind_name;
 use super::persisted::{self, NewText};
 use super::prepare::{NotRun, Prepared};
 use super::{Admitted, RequestId, Served};
-use crate::domain::explain::{Explanation, explained};
-use crate::domain::operation::ConsistencyToken;
-use crate::domain::purse::{Purse, events_at_once};
-use crate::domain::{Operation, Viewer, moderation};
-use crate::graphql::context::RequestContext;
-use crate::graphql::cost::STATEMENT;
-use crate::graphql::document::Problem;
-use crate::graphql::error::{ErrorCode, after_another_attempt, complete, was_not_run};
-use crate::graphql::output::{Budget, Rendered};
-use crate::stores::work::{Work as StoreWork, counted};
-use crate::telemetry::figures::GaugeGuard;
-use crate::telemetry::trace;
+use plaza_domain::explain::{Explanation, explained};
+use plaza_domain::operation::ConsistencyToken;
+use plaza_domain::{Operation, Viewer, moderation};
+use plaza_graphql::context::RequestContext;
+use plaza_graphql::cost::STATEMENT;
+use plaza_graphql::document::Problem;
+use plaza_graphql::error::{ErrorCode, after_another_attempt, complete, was_not_run};
+use plaza_graphql::output::{Budget, Rendered};
+use plaza_stores::work::{Work as StoreWork, counted};
+use plaza_telemetry::trace;
 
 /// Every part of an operation ends at the operation's own deadline; what goes on for so much longer
 /// is a fault of ours, and its client is answered without it.
-const GRACE: Duration = Duration::from_millis(300);
+pub(crate) const GRACE: Duration = Duration::from_millis(300);
 
 /// A prepared operation, and who sent it.
 pub struct Asked {
@@ -73,7 +70,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -88,7 +85,7 @@ impl Refused {
         Self { request_id: Some(id.clone()), ..Self::new(ErrorCode::Internal, "internal error") }
     }
 
-    fn late(kind: OperationType) -> Self {
+    pub(crate) fn late(kind: OperationType) -> Self {
         if kind == OperationType::Mutation {
             return Self::new(
                 ErrorCode::OutcomeUnknown,
@@ -198,7 +195,9 @@ pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused>
     let is_later = kind == OperationType::Mutation && context.attempt > 1;
     let (place, charged) = before.map_err(|refused| match refused.code {
         // What another server began may be in its COMMIT still.
-        ErrorCode::Overloaded | ErrorCode::Timeout if is_later => Refused::late(kind),
+        ErrorCode::Overloaded | ErrorCode::Timeout | ErrorCode::RateLimited if is_later => {
+            Refused::late(kind)
+        }
         _ => refused,
     })?;
     let work = Work {
@@ -265,7 +264,7 @@ impl Work {
         let response = response.filter(|_| !is_query || !context.output.is_exceeded());
         let has_run = response.as_ref().is_some_and(|response| !was_not_run(response));
         if let Some(new_text) = new_text.filter(|_| has_run) {
-            persisted::keep(&served, &charged.payer, new_text).await;
+            persisted::keep(&served, charged.payer.name(), new_text).await;
         }
         let shown = response.as_ref().map_or(0, |response| fields_of(&response.data));
         let rendered = response.and_then(|mut response| {
@@ -301,7 +300,7 @@ impl Work {
 }
 
 /// What a request has had done, in points, whatever its answer shows.
-fn points(work: &StoreWork, context: &RequestContext) -> u64 {
+pub(crate) fn points(work: &StoreWork, context: &RequestContext) -> u64 {
     let statements = work.statements().saturating_mul(STATEMENT);
     statements.saturating_add(work.keys()).saturating_add(context.worked())
 }
@@ -316,70 +315,10 @@ fn done_but_too_large(output: &Budget) -> Rendered {
 }
 
 /// A response without data that is one of a stream, not a refusal of all of it.
-fn event_of(refused: Refused) -> Rendered {
+pub(crate) fn event_of(refused: Refused) -> Rendered {
     let errors = vec![refused.error()];
     let body = serde_json::json!({ "data": Value::Null, "errors": errors }).to_string();
     Rendered { body, errors, not_run: false }
-}
-
-/// Begins a subscription; it ends when it is dropped.
-///
-/// # Errors
-/// `RATE_LIMITED`; `TIMEOUT`.
-pub async fn subscribe(
-    served: &Served,
-    asked: Asked,
-) -> Result<impl Stream<Item = Rendered> + Send + 'static, Refused> {
-    let Asked { prepared, mut context, address, request_id } = asked;
-    let Prepared { request, kind, name, cost, mut new_text, .. } = prepared;
-    let most = served.app.config.server.max_response_bytes;
-    context.output = Budget::new(most);
-    let until = context.until + GRACE;
-    // Some events are paid for at once, not the same number for everybody: a post that is an event
-    // of very many sockets must not have all of them pay at the same moment.
-    let paid = match context.viewer {
-        Some(_) => {
-            let at_once = events_at_once(bucket(&served.app.config.limits, context.viewer), cost);
-            rand::Rng::random_range(&mut rand::rng(), 1..=at_once)
-        }
-        // Only viewers subscribe: there will be no events.
-        None => 0,
-    };
-    let before = async {
-        // After a restart all sockets of a server come back at once; they take turns. A
-        // subscription is bounded by its socket and needs no place: its events are at work one
-        // after the other.
-        let turn = served.app.domain.redis.turn().await;
-        let all = cost.saturating_mul(paid.saturating_add(1));
-        let charged = pay(&served.app, &mut context, address, all).await;
-        drop(turn);
-        charged
-    };
-    let charged = timeout_at(until, before).await.map_err(|_| Refused::late(kind))??;
-    let (redis, refunds) = (&served.app.domain.redis, &served.app.refunds);
-    context.purse = Some(Purse::new(redis, refunds, &charged.payer, charged.bucket, cost, paid));
-    let served = served.clone();
-    let context = Arc::new(context);
-    let request = request.data(Arc::clone(&context));
-    let counted = GaugeGuard::new(metrics::gauge!("plaza_subscriptions"));
-    let events = metrics::counter!("plaza_subscription_events_total", "operation" => name);
-    let responses = served.schema.execute_stream(request);
-    Ok(responses.then(move |mut response| {
-        let _while_it_runs = &counted;
-        events.increment(1);
-        complete(&mut response, &request_id.0, context.traceparent.as_deref());
-        let new_text = new_text.take().filter(|_| !was_not_run(&response));
-        let rendered = Rendered::of(response, most).unwrap_or_else(|| {
-            event_of(Refused::new(ErrorCode::QueryTooComplex, context.output.message()))
-        });
-        let (served, payer) = (served.clone(), Arc::clone(&charged.payer));
-        async move {
-            if let Some(new_text) = new_text {
-                persisted::keep(&served, &payer, new_text).await;
-            }
-            rendered
-        }
-    }))
 }
 
 /// Explanations are for everybody in development, else for administrators: they describe how the

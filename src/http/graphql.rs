@@ -15,14 +15,15 @@ use http_body_util::{BodyExt, LengthLimitError, Limited as LimitedBody};
 
 use super::answer::{Accept, Refusal, not_run, ran, refusal, refused};
 use super::execute::{Asked, Refused, execute};
-use super::identity::{CONSISTENCY, request_context, sealed_consistency};
-use super::limits::client_address;
+use super::identity::{CONSISTENCY, check_token, request_context, sealed_consistency};
+use super::limits::{Payer, client_address};
 use super::prepare::{Incoming, prepare};
 use super::{RequestId, Served, origin, websocket};
-use crate::app::App;
-use crate::domain::operation::ConsistencyToken;
-use crate::graphql::error::ErrorCode;
-use crate::graphql::schema::sdl;
+use plaza_app::App;
+use plaza_domain::operation::ConsistencyToken;
+use plaza_graphql::cost::reading_refused;
+use plaza_graphql::error::ErrorCode;
+use plaza_graphql::schema::sdl;
 
 /// The header that asks for an explanation.
 const EXPLAIN: &str = "plaza-explain";
@@ -219,13 +220,27 @@ async fn run(
     if incoming.is_empty() {
         return bad_request("`query` is missing").taken_as(accept).into_response();
     }
+    // What a dead token means is known when it is known what is asked.
+    let mut context = match request_context(&served.app, headers) {
+        Ok(context) => context,
+        Err(refused) => return refused.taken_as(accept).into_response(),
+    };
+    let payer = Payer::of(&served.app.config.limits, context.viewer, meta.address);
+    if let Err(limited) = payer.check_credit(&served.app) {
+        return refused_response(accept, limited.into());
+    }
+    let bytes = incoming.bytes();
     let prepared = match prepare(served, incoming).await {
         Ok(prepared) => prepared,
         Err(why) => {
+            payer.owe(&served.app, reading_refused(bytes)).await;
             why.code.count();
             return refused(accept, why.errors());
         }
     };
+    if let Err(refused) = check_token(&context, prepared.proves_itself) {
+        return refused.taken_as(accept).into_response();
+    }
     if !meta.may_change && prepared.kind != OperationType::Query {
         return refusal(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -242,10 +257,6 @@ async fn run(
             "subscriptions go over a WebSocket, by graphql-transport-ws",
         );
     }
-    let mut context = match request_context(&served.app, headers, prepared.proves_itself) {
-        Ok(context) => context,
-        Err(refused) => return refused.taken_as(accept).into_response(),
-    };
     context.wants_explanation = headers.contains_key(EXPLAIN);
     let seen = context.token.clone();
     let RequestMeta { id, address, .. } = meta;

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::config::ServerConfig;
+use plaza_config::ServerConfig;
 
 /// What browsers may do with a response of ours, whatever it is: take it for nothing but what it
 /// says it is; send other sites no more of an address than its origin; share no window with pages

@@ -8,9 +8,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::app::App;
-use crate::telemetry::figures::{float, recorder};
-use crate::telemetry::process;
+use plaza_app::App;
+use plaza_telemetry::figures::{float, recorder};
+use plaza_telemetry::process;
 
 /// How often histograms are folded.
 const UPKEEP: Duration = Duration::from_secs(5);

@@ -12,10 +12,10 @@ use serde::Deserialize;
 
 use super::answer::{Refusal, refusal};
 use super::{Served, origin};
-use crate::domain::DomainError;
-use crate::domain::images::{Refused, object_name, receive};
-use crate::graphql::error::ErrorCode;
-use crate::telemetry::trace;
+use plaza_domain::DomainError;
+use plaza_domain::images::{Refused, object_name, receive};
+use plaza_graphql::error::ErrorCode;
+use plaza_telemetry::trace;
 
 /// What a file may do when it is opened by itself: nothing.
 const POLICY: &str = "default-src 'none'; sandbox";

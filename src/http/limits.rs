@@ -2,19 +2,21 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use super::identity::recall_writes;
-use crate::app::App;
-use crate::config::LimitsConfig;
-use crate::config::network::{Network, client_network};
-use crate::domain::Viewer;
-use crate::graphql::context::{Points, RequestContext};
-use crate::graphql::error::ErrorCode;
-use crate::stores::redis::keys::BucketName;
-use crate::stores::redis::rate_limit::{Bucket, Standing};
+use plaza_app::App;
+use plaza_config::LimitsConfig;
+use plaza_config::network::{Network, client_network};
+use plaza_domain::Viewer;
+use plaza_graphql::context::{Points, RequestContext};
+use plaza_graphql::error::ErrorCode;
+use plaza_stores::redis::keys::BucketName;
+use plaza_stores::redis::rate_limit::{Bucket, Standing};
 
 /// Where a request comes from: the peer, or what a trusted proxy says of its peer. Only the last
 /// hop is believed; the ones before it are the client's own words.
@@ -35,13 +37,60 @@ pub fn client_address(
     hop.map_or(peer, |hop| hop.to_canonical())
 }
 
+/// Who pays for what is asked: a viewer, or an address when nobody is logged in.
+#[derive(Debug, Clone)]
+pub struct Payer {
+    name: Arc<str>,
+    bucket: Bucket,
+    kind: &'static str,
+}
+
+impl Payer {
+    /// The one who pays for a request.
+    pub fn of(limits: &LimitsConfig, viewer: Option<Viewer>, address: IpAddr) -> Self {
+        let (name, kind) = match viewer {
+            Some(viewer) => (BucketName::viewer(viewer.user_id).into(), "viewer"),
+            None => (BucketName::address(&client_network(address)).into(), "address"),
+        };
+        Self { name, bucket: bucket(limits, viewer), kind }
+    }
+
+    fn limited(&self, wait: Duration) -> Limited {
+        metrics::counter!("plaza_rate_limited_total", "payer" => self.kind).increment(1);
+        Limited { retry_after_s: wait.as_secs().max(1) }
+    }
+
+    /// Refuses a payer who owes points, before anything of a request is read.
+    ///
+    /// # Errors
+    /// [`Limited`] until the bucket has been filled to nothing.
+    pub fn check_credit(&self, app: &App) -> Result<(), Limited> {
+        let Some(until) = app.debts.get(&*self.name) else { return Ok(()) };
+        match until.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Ok(()),
+            wait => Err(self.limited(wait)),
+        }
+    }
+
+    /// The bucket's name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Takes points for work that is done, whatever the bucket holds.
+    pub async fn owe(&self, app: &App, points: u64) {
+        let wait = app.domain.redis.owe_points(&self.name, self.bucket, points).await;
+        if !wait.is_zero() {
+            app.debts.insert(self.name.to_string(), Instant::now() + wait);
+        }
+    }
+}
+
 /// What a request was charged, and how its payer stands.
 #[derive(Debug, Clone)]
 pub struct Charged {
-    /// The bucket's name.
-    pub payer: Arc<str>,
-    /// The bucket.
-    pub bucket: Bucket,
+    /// Who paid.
+    pub payer: Payer,
     /// The points taken.
     pub cost: u64,
     /// How it stands.
@@ -90,33 +139,25 @@ async fn charge(
     address: IpAddr,
     cost: u64,
 ) -> Result<Charged, Limited> {
-    let payer: Arc<str> = match viewer {
-        Some(viewer) => BucketName::viewer(viewer.user_id).into(),
-        None => BucketName::address(&client_network(address)).into(),
-    };
-    let bucket = bucket(&app.config.limits, viewer);
+    let payer = Payer::of(&app.config.limits, viewer, address);
+    let bucket = payer.bucket;
     // What the payer's last requests did not use is given back with this one: no round trip of its
     // own.
-    let back = app.refunds.remove(&*payer).unwrap_or_default();
-    let standing = app.domain.redis.take_points(&payer, bucket, cost, back).await;
+    let back = app.refunds.remove(&*payer.name).unwrap_or_default();
+    let standing = app.domain.redis.take_points(&payer.name, bucket, cost, back).await;
     if standing.taken {
-        return Ok(Charged { payer, bucket, cost, standing });
+        return Ok(Charged { payer, cost, standing });
     }
-    metrics::counter!("plaza_rate_limited_total", "payer" => if viewer.is_some() { "viewer" } else { "address" }).increment(1);
-    Err(Limited { retry_after_s: bucket.until(cost, standing.left).as_secs().max(1) })
+    Err(payer.limited(bucket.until(cost, standing.left)))
 }
 
 impl Charged {
     /// What the viewer may see of the bucket that paid.
     fn points(&self, now: DateTime<Utc>) -> Points {
-        let full = self.bucket.until(self.bucket.capacity, self.standing.left);
+        let bucket = self.payer.bucket;
+        let full = bucket.until(bucket.capacity, self.standing.left);
         let reset_at = now + chrono::TimeDelta::from_std(full).unwrap_or_default();
-        Points {
-            cost: self.cost,
-            limit: self.bucket.capacity,
-            remaining: self.standing.left,
-            reset_at,
-        }
+        Points { cost: self.cost, limit: bucket.capacity, remaining: self.standing.left, reset_at }
     }
 
     /// Settles what a request has used, in points: what was charged for nothing is given back with
@@ -124,13 +165,12 @@ impl Charged {
     pub async fn settle(&self, app: &App, used: u64) {
         if let Some(unused) = self.cost.checked_sub(used) {
             if unused > 0 {
-                let held = app.refunds.get(&*self.payer).unwrap_or_default();
-                app.refunds.insert(self.payer.to_string(), held.saturating_add(unused));
+                let held = app.refunds.get(&*self.payer.name).unwrap_or_default();
+                app.refunds.insert(self.payer.name.to_string(), held.saturating_add(unused));
             }
             return;
         }
-        let owed = used.saturating_sub(self.cost);
-        app.domain.redis.owe_points(&self.payer, self.bucket, owed).await;
+        self.payer.owe(app, used.saturating_sub(self.cost)).await;
     }
 }
 

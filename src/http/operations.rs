@@ -11,7 +11,7 @@ use async_graphql::parser::types::{
     TypeSystemDefinition,
 };
 
-use crate::graphql::schema::Schema;
+use plaza_graphql::schema::Schema;
 
 /// The fields of the schema's root types, and of `Viewer`.
 #[derive(Debug, Default)]
@@ -118,7 +118,7 @@ mod tests {
             DocumentOperations::Single(operation) => &operation.node,
             DocumentOperations::Multiple(operations) => &operations.values().next().unwrap().node,
         };
-        Operations::of(&crate::graphql::schema::schema()).name(operation).to_string()
+        Operations::of(&plaza_graphql::schema::schema()).name(operation).to_string()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header, request};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::identity::{CONSISTENCY, IDEMPOTENCY_KEY};
-use crate::config::ServerConfig;
+use plaza_config::ServerConfig;
 
 /// Whether a page of the request's origin may use the API.
 pub fn is_allowed(server: &ServerConfig, headers: &HeaderMap) -> bool {

@@ -21,7 +21,7 @@ use super::{Served, graphiql};
 /// What the pages may load: themselves. The editor starts its workers from blobs and styles its
 /// text inline; what is about to be uploaded is shown from a blob.
 const POLICY: &str = "default-src 'self'; script-src 'self'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; \
+    img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
     form-action 'self'";
 
 /// The demo's own addresses; it reads them itself.
@@ -283,7 +283,7 @@ async fn demo(State(served): State<Served>, headers: HeaderMap) -> Response {
 #[cfg(test)]
 mod tests {
     use super::DEMO;
-    use crate::domain::identity::is_reserved;
+    use plaza_domain::identity::is_reserved;
 
     #[test]
     fn nobody_is_called_as_a_page_is() {

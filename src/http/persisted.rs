@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::Digest;
 
 use super::Served;
-use crate::stores::redis::rate_limit::Bucket;
+use plaza_stores::redis::rate_limit::Bucket;
 
 /// New texts that a payer may have kept: so many, then one in ten seconds, in thousandths. All
 /// texts together are bounded, so that one who could keep any number would push everybody's out.

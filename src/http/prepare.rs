@@ -11,10 +11,10 @@ use serde::Deserialize;
 
 use super::Served;
 use super::persisted::{self, NewText};
-use crate::graphql::cost::{self, Weighed};
-use crate::graphql::document::{self, Checked, Problem};
-use crate::graphql::error::ErrorCode;
-use crate::graphql::guard;
+use plaza_graphql::cost::{self, Weighed};
+use plaza_graphql::document::{self, Checked, Problem};
+use plaza_graphql::error::ErrorCode;
+use plaza_graphql::guard;
 
 /// A request as it comes in.
 #[derive(Debug, Default, Deserialize)]
@@ -38,6 +38,12 @@ impl Incoming {
         self.query.as_deref().unwrap_or_default().is_empty() && self.hash().is_none()
     }
 
+    /// About how many bytes there are to read: the text, and the values of the variables.
+    pub fn bytes(&self) -> usize {
+        let values = self.variables.iter().flat_map(|variables| variables.values());
+        self.query.as_ref().map_or(0, String::len) + values.map(bytes_of).sum::<usize>()
+    }
+
     /// The SHA-256 under which the client has, or wants, its text stored.
     fn hash(&self) -> Option<&str> {
         let persisted = self.extensions.as_ref()?.get("persistedQuery")?;
@@ -45,6 +51,18 @@ impl Incoming {
             .get("sha256Hash")?
             .as_str()
             .filter(|_| persisted.get("version").and_then(serde_json::Value::as_u64) == Some(1))
+    }
+}
+
+/// About how many bytes a value took, as JSON.
+fn bytes_of(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::String(text) => text.len() + 2,
+        serde_json::Value::Array(items) => items.iter().map(bytes_of).sum::<usize>() + 2,
+        serde_json::Value::Object(fields) => {
+            fields.iter().map(|(name, value)| name.len() + 4 + bytes_of(value)).sum::<usize>() + 2
+        }
+        _ => 4,
     }
 }
 
@@ -171,6 +189,16 @@ fn proves_itself(document: &ExecutableDocument, set: &SelectionSet, depth: usize
     })
 }
 
+/// Whether an operation, its fragments merged, asks for the schema itself.
+fn introspects(document: &ExecutableDocument) -> bool {
+    document.operations.iter().any(|(_, operation)| {
+        operation.node.selection_set.node.items.iter().any(|item| {
+            matches!(&item.node, Selection::Field(field)
+                if matches!(field.node.name.node.as_str(), "__schema" | "__type"))
+        })
+    })
+}
+
 /// Prepares a request.
 ///
 /// # Errors
@@ -189,13 +217,16 @@ pub async fn prepare(served: &Served, incoming: Incoming) -> Result<Prepared, No
     // Some clients send an empty name for none.
     let name = incoming.operation_name.as_deref().filter(|name| !name.is_empty());
     let Checked { document, variables, kind } = document::check(&text, name, given, development)?;
-    let Weighed { cost, spent, introspects } = cost::weigh(&document, &variables)?;
-    if introspects && !development {
+    // Before it is weighed: weighing an introspection walks the schema.
+    if !development && introspects(&document) {
         return Err(not_run(
             ErrorCode::GraphqlValidationFailed,
-            "this server does not tell its schema",
+            "this server does not answer introspection: its schema is at /schema.graphql",
         ));
     }
+    let Weighed { cost, spent } = cost::weigh(&document, &variables)?;
+    let read = cost::reading(text.len());
+    let (cost, spent) = (cost.saturating_add(read), spent.saturating_add(read));
     let (called, proves_itself) = match &document.operations {
         DocumentOperations::Single(operation) => (
             served.operations.name(&operation.node),

@@ -2,7 +2,6 @@
 //! where nobody answers.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use axum::body::Body;
@@ -12,22 +11,23 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::public_router;
-use crate::app::App;
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::domain::identity::{Identity, generate_key_file};
-use crate::domain::images::Images;
-use crate::domain::payments::SimulatedPayments;
-use crate::domain::{Domain, timelines};
-use crate::stores::objects::Objects;
-use crate::stores::postgres::Cluster;
-use crate::stores::redis::Redis;
+use plaza_app::App;
+use plaza_base::clock::Clock;
+use plaza_config::Config;
+use plaza_domain::identity::{Identity, generate_key_file};
+use plaza_domain::images::Images;
+use plaza_domain::payments::SimulatedPayments;
+use plaza_domain::{Domain, timelines};
+use plaza_stores::objects::Objects;
+use plaza_stores::postgres::Cluster;
+use plaza_stores::redis::Redis;
+use tempfile::TempDir;
 
 fn app() -> App {
-    static KEY: LazyLock<PathBuf> = LazyLock::new(|| {
-        let key = std::env::temp_dir().join(format!("plaza-http-tests-{}.pem", std::process::id()));
-        generate_key_file(&key).unwrap();
-        key
+    static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        generate_key_file(&folder.path().join("key.pem")).unwrap();
+        folder
     });
     let config: Config = serde_json::from_value(json!({
         "server": { "deadline_ms": 400 },
@@ -35,8 +35,8 @@ fn app() -> App {
         "redis": { "url": "redis://127.0.0.1:9", "timeout_ms": 50 },
         "rabbitmq": { "url": "amqp://127.0.0.1:9" },
         "kafka": { "brokers": "127.0.0.1:9" },
-        "media": { "folder": std::env::temp_dir().join(format!("plaza-http-tests-{}", std::process::id())) },
-        "auth": { "signing_key_file": KEY.as_path() },
+        "media": { "folder": FOLDER.path().join("media") },
+        "auth": { "signing_key_file": FOLDER.path().join("key.pem") },
     }))
     .unwrap();
     let domain = Domain {
@@ -50,14 +50,9 @@ fn app() -> App {
         images: std::sync::Arc::new(Images::new(&config.media, &config.auth).unwrap()),
         identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
-        limits: crate::domain::limits::Limits::of(&config.limits),
-        views: std::sync::Arc::new(crate::domain::views::ViewLog::new(
-            &config.views,
-            &config.kafka,
-        )),
-        relations: crate::domain::relations_batch::RelationsBatch::new(
-            config.postgres.shards.len(),
-        ),
+        limits: plaza_domain::limits::Limits::of(&config.limits),
+        views: std::sync::Arc::new(plaza_domain::views::ViewLog::new(&config.views, &config.kafka)),
+        relations: plaza_domain::relations_batch::RelationsBatch::new(config.postgres.shards.len()),
     };
     App::around(config, domain).unwrap()
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use lapin::Connection;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::pause;
-use crate::config::Config;
-use crate::stores::StoreError;
-use crate::stores::rabbitmq::{connect, depths};
+use plaza_base::clock::pause;
+use plaza_config::Config;
+use plaza_stores::StoreError;
+use plaza_stores::rabbitmq::{connect, depths};
 
 /// How often. A look costs the broker some dozen answers, from each worker.
 const EVERY: Duration = Duration::from_secs(5);

@@ -1,8 +1,8 @@
 //! A new post goes to the timelines of the author's followers.
 
 use super::JobError;
-use crate::domain::{Operation, timelines};
-use crate::ids::{Id, PostId, UserId};
+use plaza_base::ids::{Id, PostId, UserId};
+use plaza_domain::{Operation, timelines};
 
 /// # Errors
 /// The author's shard or Redis is unavailable.

@@ -1,8 +1,8 @@
 //! An author's posts are pushed again.
 
 use super::JobError;
-use crate::domain::{Operation, timelines};
-use crate::ids::UserId;
+use plaza_base::ids::UserId;
+use plaza_domain::{Operation, timelines};
 
 /// # Errors
 /// The author's shard or Redis is unavailable.

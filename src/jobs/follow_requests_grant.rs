@@ -1,8 +1,8 @@
 //! A user is no longer private: who had asked to follow them does.
 
 use super::JobError;
-use crate::domain::{Operation, follow_requests};
-use crate::ids::UserId;
+use plaza_base::ids::UserId;
+use plaza_domain::{Operation, follow_requests};
 
 /// # Errors
 /// A shard is unavailable.

@@ -1,7 +1,7 @@
 //! Files of images whose rows are gone go too.
 
 use super::JobError;
-use crate::domain::{Domain, images};
+use plaza_domain::{Domain, images};
 
 /// # Errors
 /// The object store is unavailable.

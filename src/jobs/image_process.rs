@@ -1,8 +1,8 @@
 //! What was uploaded as an image is looked at.
 
 use super::JobError;
-use crate::domain::{Operation, images};
-use crate::ids::ImageId;
+use plaza_base::ids::ImageId;
+use plaza_domain::{Operation, images};
 
 /// # Errors
 /// The image's shard or the object store is unavailable.

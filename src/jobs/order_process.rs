@@ -1,8 +1,8 @@
 //! The order saga.
 
 use super::JobError;
-use crate::domain::{Operation, orders};
-use crate::ids::OrderId;
+use plaza_base::ids::OrderId;
+use plaza_domain::{Operation, orders};
 
 /// # Errors
 /// A shard or the payment provider is unavailable.

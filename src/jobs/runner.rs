@@ -19,18 +19,18 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{JobError, depths, handle};
-use crate::clock::pause;
-use crate::config::Config;
-use crate::domain::{Domain, Operation};
-use crate::ids::Bucket;
-use crate::protocol::envelope::JobEnvelope;
-use crate::protocol::jobs::Job;
-use crate::protocol::routing::Queue;
-use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, jobs as attempts};
-use crate::stores::rabbitmq::publisher::{Message, Publisher};
-use crate::stores::rabbitmq::{connect, topology, unavailable};
-use crate::telemetry::{figures, trace};
+use plaza_base::clock::pause;
+use plaza_base::ids::Bucket;
+use plaza_config::Config;
+use plaza_domain::{Domain, Operation};
+use plaza_protocol::envelope::JobEnvelope;
+use plaza_protocol::jobs::Job;
+use plaza_protocol::routing::Queue;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::{Connection, jobs as attempts};
+use plaza_stores::rabbitmq::publisher::{Message, Publisher};
+use plaza_stores::rabbitmq::{connect, topology, unavailable};
+use plaza_telemetry::{figures, trace};
 
 /// Jobs of one kind that run at the same time, where configuration does not say: each keeps its
 /// store busy by itself.
@@ -301,7 +301,7 @@ async fn on_its_shard<T, F>(context: &Context, job: &str, work: F) -> Result<T, 
 where
     T: Send,
     for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, StoreError>
-        + crate::stores::query::SendFnOnce<&'c mut Connection, Result<T, StoreError>, Fut: Send>
+        + plaza_stores::query::SendFnOnce<&'c mut Connection, Result<T, StoreError>, Fut: Send>
         + Send,
 {
     let cluster = &context.domain.cluster;

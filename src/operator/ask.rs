@@ -8,19 +8,19 @@ use super::{
     OutboxSnapshot, PoolSnapshot, PrimarySnapshot, Probe, ProcessSnapshot, ProjectionSnapshot,
     QueueSnapshot, RedisSnapshot, ReplicaSnapshot, ShardSnapshot, Snapshot, answer_of,
 };
-use crate::app::App;
-use crate::config::FeedConfig;
-use crate::outbox::Sink;
-use crate::protocol::routing::Topic;
-use crate::read_models::all;
-use crate::read_models::lag::ends;
-use crate::read_models::view_windows::projector as view_windows;
-use crate::stores::StoreError;
-use crate::stores::kafka::consumer::{EventConsumer, Partition};
-use crate::stores::postgres::projections::{Reached, reached};
-use crate::stores::postgres::{Shard, health, outbox, position};
-use crate::stores::rabbitmq::{connect, depths};
-use crate::telemetry::process;
+use plaza_app::App;
+use plaza_config::FeedConfig;
+use plaza_outbox::Sink;
+use plaza_protocol::routing::Topic;
+use plaza_read_models::all;
+use plaza_read_models::lag::ends;
+use plaza_read_models::view_windows::projector as view_windows;
+use plaza_stores::StoreError;
+use plaza_stores::kafka::consumer::{EventConsumer, Partition};
+use plaza_stores::postgres::projections::{Reached, reached};
+use plaza_stores::postgres::{Shard, health, outbox, position};
+use plaza_stores::rabbitmq::{connect, depths};
+use plaza_telemetry::process;
 
 pub(super) async fn everything(app: &App) -> Snapshot {
     let cluster = &app.domain.cluster;
@@ -64,7 +64,7 @@ pub(super) async fn everything(app: &App) -> Snapshot {
     }
 }
 
-fn pool((name, state): (String, crate::stores::pool_state::PoolState)) -> PoolSnapshot {
+fn pool((name, state): (String, plaza_stores::pool_state::PoolState)) -> PoolSnapshot {
     PoolSnapshot {
         name,
         open: state.open,

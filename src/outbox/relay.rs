@@ -17,15 +17,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::Sink;
 use super::wakes::Wakes;
-use crate::clock::pause;
-use crate::config::{Config, KafkaConfig};
-use crate::stores::StoreError;
-use crate::stores::kafka::producer::{self, EventProducer};
-use crate::stores::postgres::outbox::{self as rows, Backlog, OutboxRow};
-use crate::stores::postgres::{Cluster, Connection, Shard, ShardIndex, leader};
-use crate::stores::rabbitmq::publisher::{self, Publisher};
-use crate::stores::redis::Redis;
-use crate::telemetry::{figures, trace};
+use plaza_base::clock::pause;
+use plaza_config::{Config, KafkaConfig};
+use plaza_stores::StoreError;
+use plaza_stores::kafka::producer::{self, EventProducer};
+use plaza_stores::postgres::outbox::{self as rows, Backlog, OutboxRow};
+use plaza_stores::postgres::{Cluster, Connection, Shard, ShardIndex, leader};
+use plaza_stores::rabbitmq::publisher::{self, Publisher};
+use plaza_stores::redis::Redis;
+use plaza_telemetry::{figures, trace};
 
 /// Messages in flight at a time, per shard and sink.
 const WINDOW: i64 = 500;
@@ -85,8 +85,9 @@ async fn relay_shard(
         result = to_kafka(shard, wakes, &config.kafka, &lost) => result,
     };
     // Whoever takes over records it from here on.
-    Backlog::default().record(shard.index, Sink::Rabbitmq);
-    Backlog::default().record(shard.index, Sink::Kafka);
+    for sink in Sink::ALL {
+        set_backlog(&Backlog::default(), shard.index, sink);
+    }
     ended
 }
 
@@ -116,18 +117,17 @@ async fn keep_lock(
 /// How much waits for each broker, and for how long already: the lag that operators watch.
 async fn record_backlog(connection: &mut Connection, shard: ShardIndex) -> Result<(), StoreError> {
     for sink in Sink::ALL {
-        rows::backlog(connection, sink.code()).await?.record(shard, sink);
+        set_backlog(&rows::backlog(connection, sink.code()).await?, shard, sink);
     }
     Ok(())
 }
 
-impl Backlog {
-    /// Sets its figures.
-    fn record(&self, shard: ShardIndex, sink: Sink) {
-        let unsent = u32::try_from(self.unsent).unwrap_or(u32::MAX);
-        metrics::gauge!("plaza_outbox_unsent", "shard" => shard.0.to_string(), "sink" => sink.name()).set(unsent);
-        metrics::gauge!("plaza_outbox_lag_seconds", "shard" => shard.0.to_string(), "sink" => sink.name()).set(self.oldest_s);
-    }
+/// Sets the figures of what waits for a broker.
+fn set_backlog(backlog: &Backlog, shard: ShardIndex, sink: Sink) {
+    let unsent = u32::try_from(backlog.unsent).unwrap_or(u32::MAX);
+    metrics::gauge!("plaza_outbox_unsent", "shard" => shard.0.to_string(), "sink" => sink.name())
+        .set(unsent);
+    metrics::gauge!("plaza_outbox_lag_seconds", "shard" => shard.0.to_string(), "sink" => sink.name()).set(backlog.oldest_s);
 }
 
 /// The traceparent alone of an envelope.

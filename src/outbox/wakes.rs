@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Sink;
-use crate::clock::pause;
-use crate::stores::postgres::{Cluster, ShardIndex};
-use crate::stores::redis::Redis;
-use crate::stores::redis::listen::Heard;
+use plaza_base::clock::pause;
+use plaza_stores::postgres::{Cluster, ShardIndex};
+use plaza_stores::redis::Redis;
+use plaza_stores::redis::listen::Heard;
 
 /// How often an outbox that had something is looked at again when it has nothing and nobody can
 /// wake.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CommentId, FollowId, OrderId, PostId, ProductId, UserId};
+use plaza_base::ids::{CommentId, FollowId, OrderId, PostId, ProductId, UserId};
 
 /// A fact that a shard has committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

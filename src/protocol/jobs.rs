@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ImageId, OrderId, PostId, UserId};
+use plaza_base::ids::{ImageId, OrderId, PostId, UserId};
 
 /// Work to be done once, later, by a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ pub(super) fn name_on_the_wire(message: &impl Serialize, tag: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::Id;
+    use plaza_base::ids::Id;
 
     #[test]
     fn a_job_is_called_as_on_the_wire() {

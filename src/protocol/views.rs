@@ -2,7 +2,7 @@
 //! else, so 33 bytes instead of an envelope. The first byte is the version of what follows; a
 //! retired form keeps its arm in [`View::decode`].
 
-use crate::ids::{Id, PostId, UserId};
+use plaza_base::ids::{Id, PostId, UserId};
 
 /// The form that is written.
 const VERSION: u8 = 1;

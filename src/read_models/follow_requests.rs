@@ -9,13 +9,13 @@ use diesel_async::RunQueryDsl;
 
 use super::distinct;
 use super::followers::messages;
-use crate::ids::{Id, UserId};
-use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::events::Event;
-use crate::protocol::jobs::Job;
-use crate::stores::StoreError;
-use crate::stores::postgres::prepared::{prepared, sql};
-use crate::stores::postgres::{Connection, ShardIndex, Transaction};
+use plaza_base::ids::{Id, UserId};
+use plaza_protocol::envelope::EventEnvelope;
+use plaza_protocol::events::Event;
+use plaza_protocol::jobs::Job;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::prepared::{prepared, sql};
+use plaza_stores::postgres::{Connection, ShardIndex, Transaction};
 
 #[derive(QueryableByName)]
 struct PageRow {

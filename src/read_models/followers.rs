@@ -10,15 +10,15 @@ use diesel_async::RunQueryDsl;
 
 use super::projection::{Effect, Projection};
 use super::{distinct, follow_requests};
-use crate::ids::{Bucket, Id, UserId};
-use crate::outbox::Messages;
-use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::events::{Aggregate, Event};
-use crate::protocol::jobs::Job;
-use crate::protocol::routing::Topic;
-use crate::stores::StoreError;
-use crate::stores::postgres::prepared::{prepared, sql};
-use crate::stores::postgres::{Connection, ShardIndex, Transaction};
+use plaza_base::ids::{Bucket, Id, UserId};
+use plaza_outbox::Messages;
+use plaza_protocol::envelope::EventEnvelope;
+use plaza_protocol::events::{Aggregate, Event};
+use plaza_protocol::jobs::Job;
+use plaza_protocol::routing::Topic;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::prepared::{prepared, sql};
+use plaza_stores::postgres::{Connection, ShardIndex, Transaction};
 
 #[derive(QueryableByName)]
 struct PageRow {
@@ -241,7 +241,7 @@ impl Followers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::FollowId;
+    use plaza_base::ids::FollowId;
 
     fn event(event: Event, version: i64) -> EventEnvelope {
         EventEnvelope {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::protocol::routing::Topic;
-use crate::stores::kafka::consumer::{EventConsumer, Partition};
+use plaza_protocol::routing::Topic;
+use plaza_stores::kafka::consumer::{EventConsumer, Partition};
 
 /// How often. A look costs Kafka an answer a partition.
 const EVERY: Duration = Duration::from_secs(5);

@@ -7,13 +7,13 @@ use diesel_async::RunQueryDsl;
 
 use super::distinct;
 use super::projection::{Effect, Projection};
-use crate::ids::{Bucket, Id, UserId};
-use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::events::{Aggregate, Event};
-use crate::protocol::routing::Topic;
-use crate::stores::StoreError;
-use crate::stores::postgres::prepared::{prepared, sql};
-use crate::stores::postgres::{Connection, ShardIndex, Transaction};
+use plaza_base::ids::{Bucket, Id, UserId};
+use plaza_protocol::envelope::EventEnvelope;
+use plaza_protocol::events::{Aggregate, Event};
+use plaza_protocol::routing::Topic;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::prepared::{prepared, sql};
+use plaza_stores::postgres::{Connection, ShardIndex, Transaction};
 
 /// Counts of a profile.
 #[derive(Debug, Clone, Copy, QueryableByName)]

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 
-use crate::ids::{Bucket, PostId, ProductId, UserId};
-use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::events::Aggregate;
-use crate::protocol::routing::Topic;
-use crate::stores::StoreError;
-use crate::stores::postgres::{ShardIndex, Transaction};
+use plaza_base::ids::{Bucket, PostId, ProductId, UserId};
+use plaza_protocol::envelope::EventEnvelope;
+use plaza_protocol::events::Aggregate;
+use plaza_protocol::routing::Topic;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::{ShardIndex, Transaction};
 
 /// Fills a table from events. All events of an aggregate have one target, so that one shard sees
 /// all its versions.

@@ -5,10 +5,10 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
 
-use crate::ids::{ProductId, UserId};
-use crate::stores::StoreError;
-use crate::stores::postgres::Connection;
-use crate::stores::postgres::prepared::{prepared, sql};
+use plaza_base::ids::{ProductId, UserId};
+use plaza_stores::StoreError;
+use plaza_stores::postgres::Connection;
+use plaza_stores::postgres::prepared::{prepared, sql};
 
 /// A window with sales in one currency.
 #[derive(Debug, Clone, QueryableByName)]

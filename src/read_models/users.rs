@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::projection::{Effect, Projection};
-use crate::ids::{Bucket, Id, UserId};
-use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::events::{Aggregate, Event};
-use crate::protocol::routing::Topic;
-use crate::stores::StoreError;
-use crate::stores::postgres::{ShardIndex, Transaction};
+use plaza_base::ids::{Bucket, Id, UserId};
+use plaza_protocol::envelope::EventEnvelope;
+use plaza_protocol::events::{Aggregate, Event};
+use plaza_protocol::routing::Topic;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::{ShardIndex, Transaction};
 
 /// The projection.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 use super::rows::{Row, Rows, Table};
 use super::world::{Followed, Made, World, sequence};
 use super::{names, numbered};
-use crate::ids::{Bucket, Id, UserId, compose};
+use plaza_base::ids::{Bucket, Id, UserId, compose};
 
 const USERS: Table = Table {
     name: "users",

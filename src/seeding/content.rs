@@ -9,8 +9,8 @@ use rand::seq::IndexedRandom;
 use super::rows::{Row, Rows, Table};
 use super::world::{Made, World, sequence};
 use super::{numbered, words};
-use crate::ids::{Id, compose};
-use crate::stores::postgres::entities::{Entities, Entity, Reference};
+use plaza_base::ids::{Id, compose};
+use plaza_stores::postgres::entities::{Entities, Entity, Reference};
 
 /// A post is loaded after what belongs to it, so beside one that is there everything is there, and
 /// has had a life since: nothing comes back.

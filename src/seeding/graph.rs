@@ -207,12 +207,12 @@ mod tests {
 
     #[test]
     fn a_listed_graph_goes_both_ways() {
-        let file = std::env::temp_dir().join(format!("plaza-edges-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("edges");
         std::fs::write(&file, "# comment\n0 2\n2 0\n1 1\n2 3\n").unwrap();
         let (people, follows) = follows_of_file(&file).unwrap();
         std::fs::write(&file, "0 x\n").unwrap();
         assert!(follows_of_file(&file).is_err());
-        std::fs::remove_file(&file).unwrap();
         assert_eq!(people, 4);
         assert_eq!((follows.of(0), follows.of(1), follows.of(2)), (vec![2], vec![], vec![0, 3]));
     }

@@ -16,9 +16,9 @@ use super::accounts::email;
 use super::names::handle;
 use super::rows::{Table, Text};
 use super::world::{Made, Step, World};
-use crate::config::PostgresConfig;
-use crate::ids::{Id, UserId};
-use crate::stores::postgres::ShardIndex;
+use plaza_base::ids::{Id, UserId};
+use plaza_config::PostgresConfig;
+use plaza_stores::postgres::ShardIndex;
 
 /// Bytes sent at a time.
 const SENT_AT_ONCE: usize = 64 * 1024;

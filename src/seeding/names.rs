@@ -180,7 +180,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::seeding::numbered;
+    use crate::numbered;
 
     #[test]
     fn everybody_has_a_handle_of_their_own_that_is_one() {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
-use crate::ids::Bucket;
-use crate::stores::postgres::{ShardIndex, ShardMap};
+use plaza_base::ids::Bucket;
+use plaza_stores::postgres::{ShardIndex, ShardMap};
 
 /// A table and its columns, in the order rows are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -9,7 +9,7 @@ use rand::seq::IndexedRandom;
 use super::rows::{Row, Rows, Table};
 use super::world::{Made, World, sequence};
 use super::{numbered, words};
-use crate::ids::{Id, ProductId, UserId, compose};
+use plaza_base::ids::{Id, ProductId, UserId, compose};
 
 const PRODUCTS: Table = Table {
     name: "products",

@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 
 use super::graph::Follows;
 use super::rows::Rows;
-use crate::ids::{Id, UserId, compose};
-use crate::stores::postgres::ShardMap;
+use plaza_base::ids::{Id, UserId, compose};
+use plaza_stores::postgres::ShardMap;
 
 pub(super) const DAY_MS: i64 = 86_400_000;
 /// Days over which what is seeded came to be.
@@ -267,7 +267,7 @@ impl World {
         let at = self.moment(number, people) + i64::from(place);
         compose(
             at,
-            self.person(number).map_or(crate::ids::Bucket::new(0), Id::bucket),
+            self.person(number).map_or(plaza_base::ids::Bucket::new(0), Id::bucket),
             sequence(u64::from(place)),
         )
     }

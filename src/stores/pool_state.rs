@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::telemetry::figures::float;
+use plaza_telemetry::figures::float;
 
 /// How a pool stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

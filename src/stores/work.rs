@@ -4,6 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::Stream;
+use futures_util::stream::poll_fn;
+
 /// The work of one request so far.
 #[derive(Debug, Default)]
 pub struct Work {
@@ -30,6 +33,17 @@ impl Work {
 /// Runs a request and counts its work. What the request leaves to other tasks is not counted.
 pub async fn counted<T>(work: Arc<Work>, request: impl Future<Output = T>) -> T {
     WORK.scope(work, request).await
+}
+
+/// Runs a stream and counts its work.
+pub fn counted_stream<T>(
+    work: Arc<Work>,
+    stream: impl Stream<Item = T> + Send + 'static,
+) -> impl Stream<Item = T> + Send + 'static {
+    let mut stream = Box::pin(stream);
+    poll_fn(move |context| {
+        WORK.sync_scope(Arc::clone(&work), || stream.as_mut().poll_next(context))
+    })
 }
 
 /// A statement is sent.

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use metrics::{Gauge, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::protocol::routing::Queue;
+use plaza_protocol::routing::Queue;
 
 /// What a figure does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::trace;
-use crate::config::TelemetryConfig;
+use plaza_config::TelemetryConfig;
 
 /// Starts logging to stderr. A second call does nothing.
 pub fn init(config: &TelemetryConfig) {

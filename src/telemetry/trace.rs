@@ -21,7 +21,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use rand::Rng;
 
-use crate::config::TelemetryConfig;
+use plaza_config::TelemetryConfig;
 
 pub use opentelemetry::trace::SpanKind as Kind;
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use rdkafka::consumer::Consumer as _;
 
 use super::Wrong;
-use crate::config::{KafkaConfig, RabbitmqConfig, RedisConfig, redacted};
-use crate::protocol::routing::Topic;
-use crate::stores::kafka::topology::full_name;
-use crate::stores::rabbitmq as store;
-use crate::stores::redis::probe::probe;
+use plaza_config::{KafkaConfig, RabbitmqConfig, RedisConfig, redacted};
+use plaza_protocol::routing::Topic;
+use plaza_stores::kafka::topology::full_name;
+use plaza_stores::rabbitmq as store;
+use plaza_stores::redis::probe::probe;
 
 /// Whether a client said that the host's name means nothing.
 pub(super) fn unknown_host(said: &str) -> bool {

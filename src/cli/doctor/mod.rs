@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::last_words;
-use crate::config::{Config, redacted};
+use plaza_config::{Config, redacted};
 
 /// How long a server has for all its answers when an operator asks.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -62,7 +62,7 @@ impl fmt::Display for Finding {
 /// A configuration that cannot be read; anything that is wrong, after all of it was printed.
 pub async fn run(
     file: Option<&Path>,
-    config: Result<Config, crate::config::ConfigError>,
+    config: Result<Config, plaza_config::ConfigError>,
 ) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     let source =

@@ -6,18 +6,18 @@ use secrecy::SecretString;
 
 use super::Wrong;
 use super::brokers::unknown_host;
-use crate::config::redacted;
-use crate::stores::postgres::Connection;
-use crate::stores::postgres::health::{applied_migrations, server_state};
-use crate::stores::postgres::migrations::{
+use plaza_config::redacted;
+use plaza_stores::postgres::Connection;
+use plaza_stores::postgres::health::{applied_migrations, server_state};
+use plaza_stores::postgres::migrations::{
     check_identity, connect, stored_identity, stored_map_version, versions,
 };
-use crate::stores::postgres::position::{primary_lsn, replayed_lsn};
-use crate::stores::postgres::session::Lsn;
+use plaza_stores::postgres::position::{primary_lsn, replayed_lsn};
+use plaza_stores::postgres::session::Lsn;
 
 /// A refusal in the operator's words; every postgres says these in English to clients that ask for
 /// nothing else.
-fn unreachable_postgres(error: &crate::stores::StoreError) -> Wrong {
+fn unreachable_postgres(error: &plaza_stores::StoreError) -> Wrong {
     let said = error.to_string();
     let remedy = if said.contains("authentication failed") || said.contains("no password") {
         "correct the user or password in postgres.shards"
@@ -35,7 +35,7 @@ fn unreachable_postgres(error: &crate::stores::StoreError) -> Wrong {
     Wrong::new(said, remedy)
 }
 
-fn unanswered(url: &SecretString) -> impl Fn(crate::stores::StoreError) -> Wrong {
+fn unanswered(url: &SecretString) -> impl Fn(plaza_stores::StoreError) -> Wrong {
     move |error| Wrong::new(format!("{}: {error}", redacted(url)), "look at the server's log")
 }
 

@@ -2,8 +2,8 @@
 
 use super::Wrong;
 use crate::cli::listeners::{self, Listener};
-use crate::config::{AuthConfig, LimitsConfig};
-use crate::domain::identity::Identity;
+use plaza_config::{AuthConfig, LimitsConfig};
+use plaza_domain::identity::Identity;
 
 pub(super) fn signing_key(config: &AuthConfig, limits: &LimitsConfig) -> Result<String, Wrong> {
     use std::os::unix::fs::PermissionsExt;

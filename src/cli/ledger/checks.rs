@@ -7,17 +7,17 @@ use lapin::types::FieldTable;
 
 use super::Check;
 use super::log::{self, Log, Span};
-use crate::config::Config;
-use crate::protocol::routing::Queue;
-use crate::read_models::all;
-use crate::read_models::view_windows::{projector, totals};
-use crate::stores::kafka::views;
-use crate::stores::postgres::Connection;
-use crate::stores::postgres::ledger::{self as rows, VersionRow, Versions};
-use crate::stores::postgres::migrations::connect;
-use crate::stores::postgres::projections::positions;
-use crate::stores::rabbitmq::topology::{dead_queue, retry_queue};
-use crate::stores::rabbitmq::{self, unavailable};
+use plaza_config::Config;
+use plaza_protocol::routing::Queue;
+use plaza_read_models::all;
+use plaza_read_models::view_windows::{projector, totals};
+use plaza_stores::kafka::views;
+use plaza_stores::postgres::Connection;
+use plaza_stores::postgres::ledger::{self as rows, VersionRow, Versions};
+use plaza_stores::postgres::migrations::connect;
+use plaza_stores::postgres::projections::positions;
+use plaza_stores::rabbitmq::topology::{dead_queue, retry_queue};
+use plaza_stores::rabbitmq::{self, unavailable};
 
 /// Applies every law once.
 ///
@@ -110,7 +110,7 @@ async fn versions(
                 return;
             };
             // One that the log does not know was loaded without events.
-            if let Some(span) = topics.iter().find_map(|topic: &crate::protocol::routing::Topic| {
+            if let Some(span) = topics.iter().find_map(|topic: &plaza_protocol::routing::Topic| {
                 log.topics.get(topic.name())?.get(&row.aggregate)
             }) {
                 *seen += 1;

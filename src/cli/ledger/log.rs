@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Check;
-use crate::config::Config;
-use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::routing::Topic;
-use crate::stores::kafka::consumer::{EventConsumer, Partition};
+use plaza_config::Config;
+use plaza_protocol::envelope::EventEnvelope;
+use plaza_protocol::routing::Topic;
+use plaza_stores::kafka::consumer::{EventConsumer, Partition};
 
 /// Records in one go.
 const BATCH: usize = 10_000;

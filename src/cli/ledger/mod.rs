@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::config::Config;
+use plaza_config::Config;
 
 pub use checks::verify;
 

@@ -9,17 +9,17 @@ use anyhow::Context;
 use bytes::Bytes;
 use futures_util::stream;
 
-use crate::app::App;
-use crate::domain::images::{self, NewUpload, Purpose};
-use crate::domain::operation::Viewer;
-use crate::domain::posts::NewPost;
-use crate::domain::products::{Money, NewProduct};
-use crate::domain::users::ProfileUpdate;
-use crate::domain::{
+use plaza_app::App;
+use plaza_base::ids::{Id, ImageId, PostId, ProductId, SessionId, UserId};
+use plaza_domain::images::{self, NewUpload, Purpose};
+use plaza_domain::operation::Viewer;
+use plaza_domain::posts::NewPost;
+use plaza_domain::products::{Money, NewProduct};
+use plaza_domain::users::ProfileUpdate;
+use plaza_domain::{
     DomainError, Operation, PageRequest, comments, follows, likes, orders, posts, products, users,
 };
-use crate::ids::{Id, ImageId, PostId, ProductId, SessionId, UserId};
-use crate::seeding::drawings;
+use plaza_seeding::drawings;
 
 /// How long one step may take: an image is drawn and encoded, also by a debug build.
 const TIMEOUT: Duration = Duration::from_secs(30);

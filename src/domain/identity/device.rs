@@ -3,8 +3,8 @@
 
 use chrono::TimeDelta;
 
-use crate::domain::Domain;
-use crate::ids::{Id, SessionId, UserId};
+use crate::Domain;
+use plaza_base::ids::{Id, SessionId, UserId};
 
 /// How long after a log-in or refresh a client is known.
 const KNOWN: TimeDelta = TimeDelta::days(180);

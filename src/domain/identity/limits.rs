@@ -5,10 +5,10 @@
 use sha2::Digest;
 
 use super::{Device, Limits};
-use crate::config::LimitsConfig;
-use crate::domain::{Domain, DomainError, Operation};
-use crate::ids::UserId;
-use crate::stores::redis::rate_limit::{Bucket, Standing};
+use crate::{Domain, DomainError, Operation};
+use plaza_base::ids::UserId;
+use plaza_config::LimitsConfig;
+use plaza_stores::redis::rate_limit::{Bucket, Standing};
 
 impl Limits {
     pub(super) fn of(config: &LimitsConfig) -> Self {
@@ -49,7 +49,7 @@ async fn take(domain: &Domain, who: &str, bucket: Bucket) -> Result<(), DomainEr
 }
 
 fn address(op: &Operation) -> String {
-    op.address.map_or_else(|| "nowhere".to_owned(), crate::config::network::client_network)
+    op.address.map_or_else(|| "nowhere".to_owned(), plaza_config::network::client_network)
 }
 
 /// A log-in under way, and what it has taken: given back when its password was right.

@@ -16,10 +16,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::config::{AuthConfig, LimitsConfig};
-use crate::domain::{DomainError, Viewer};
-use crate::stores::redis::rate_limit::Bucket;
+use crate::{DomainError, Viewer};
 use device::Device;
+use plaza_config::{AuthConfig, LimitsConfig};
+use plaza_stores::redis::rate_limit::Bucket;
 
 pub use refresh::refresh;
 pub use reserved::is_reserved;
@@ -79,12 +79,20 @@ impl Identity {
 
     /// The viewer an access token names; `None` when it is not good: expired, forged, malformed,
     /// for somebody else, or of a session that has ended.
-    pub fn viewer_of(&self, clock: &crate::clock::Clock, access_token: &str) -> Option<Viewer> {
+    pub fn viewer_of(
+        &self,
+        clock: &plaza_base::clock::Clock,
+        access_token: &str,
+    ) -> Option<Viewer> {
         self.holder_of(clock, access_token).map(|holder| holder.viewer)
     }
 
     /// The same, with until when the token is taken.
-    pub fn holder_of(&self, clock: &crate::clock::Clock, access_token: &str) -> Option<Holder> {
+    pub fn holder_of(
+        &self,
+        clock: &plaza_base::clock::Clock,
+        access_token: &str,
+    ) -> Option<Holder> {
         self.tokens
             .verify(clock.now(), access_token)
             .filter(|holder| !self.revocations.has_ended(holder.viewer.session_id))

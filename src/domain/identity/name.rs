@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::domain::text::characters;
-use crate::domain::users::is_handle;
+use crate::text::characters;
+use crate::users::is_handle;
 
 /// A name that an account may be found by.
 #[derive(Debug, Clone, PartialEq, Eq)]

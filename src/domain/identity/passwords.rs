@@ -7,8 +7,8 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Versio
 use tokio::sync::{Semaphore, SemaphorePermit};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::config::AuthConfig;
-use crate::domain::{DomainError, UserError, UserErrorCode};
+use crate::{DomainError, UserError, UserErrorCode};
+use plaza_config::AuthConfig;
 
 /// Fewest bytes of a password.
 const MIN_BYTES: usize = 8;

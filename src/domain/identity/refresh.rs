@@ -13,9 +13,9 @@ use sha2::Digest;
 
 use super::seals::derived;
 use super::{Authenticated, Identity};
-use crate::domain::{Domain, DomainError, Operation, UserErrorCode};
-use crate::ids::{Id, SessionId};
-use crate::stores::postgres::{Connection, sessions as store};
+use crate::{Domain, DomainError, Operation, UserErrorCode};
+use plaza_base::ids::{Id, SessionId};
+use plaza_stores::postgres::{Connection, sessions as store};
 
 /// Random bytes in a refresh token.
 const SECRET_BYTES: usize = 32;

@@ -9,9 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
-use crate::domain::{Domain, DomainError};
-use crate::ids::SessionId;
-use crate::stores::postgres::{Connection, ShardIndex, sessions as store};
+use crate::{Domain, DomainError};
+use plaza_base::ids::SessionId;
+use plaza_stores::postgres::{Connection, ShardIndex, sessions as store};
 
 /// How often the shards are asked.
 pub const EVERY: Duration = Duration::from_millis(300);

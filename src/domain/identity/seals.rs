@@ -6,8 +6,8 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::config::AuthConfig;
-use crate::domain::DomainError;
+use crate::DomainError;
+use plaza_config::AuthConfig;
 
 /// The first byte of every sealed text: which form it has.
 const FORM: u8 = 2;
@@ -59,7 +59,7 @@ impl Seals {
     ///
     /// # Errors
     /// When the library refuses a key.
-    pub(super) fn new(secrets: &[Vec<u8>]) -> Result<Self, DomainError> {
+    pub fn new(secrets: &[Vec<u8>]) -> Result<Self, DomainError> {
         let key = |secret: &Vec<u8>| {
             let bytes = derived(secret, "plaza: sealed texts, 2");
             UnboundKey::new(&AES_256_GCM_SIV, bytes.as_ref()).map(LessSafeKey::new)
@@ -103,12 +103,6 @@ impl Seals {
                 .to_vec();
             Some(plain)
         })
-    }
-
-    /// Ones that nobody else has: for tests of what is sealed.
-    #[cfg(test)]
-    pub fn of_a_test() -> std::sync::Arc<Self> {
-        std::sync::Arc::new(Self::new(&[b"a secret of a test".to_vec()]).unwrap())
     }
 }
 

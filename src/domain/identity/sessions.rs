@@ -6,11 +6,11 @@ use super::limits::Try;
 use super::name::Name;
 use super::refresh::{Secret, ends_at};
 use super::{Authenticated, Device};
-use crate::domain::{
+use crate::{
     Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, Viewer, mutate,
 };
-use crate::ids::{Bucket, Id, SessionId, UserId};
-use crate::stores::postgres::{Connection, claims, sessions as store, users as user_rows};
+use plaza_base::ids::{Bucket, Id, SessionId, UserId};
+use plaza_stores::postgres::{Connection, claims, sessions as store, users as user_rows};
 
 /// A session of the viewer's.
 #[derive(Debug, Clone)]

@@ -14,12 +14,12 @@ use sha2::Digest;
 use super::name::{email_of, handle_of};
 use super::sessions::begin_session;
 use super::{Authenticated, is_reserved, limits, passwords};
-use crate::domain::users::User;
-use crate::domain::{Domain, DomainError, Operation, Tx, UserError, UserErrorCode, text, write};
-use crate::ids::{Bucket, UserId};
-use crate::protocol::events::Event;
-use crate::stores::postgres::claims::{self, Claim};
-use crate::stores::postgres::{Connection, users as user_rows};
+use crate::users::User;
+use crate::{Domain, DomainError, Operation, Tx, UserError, UserErrorCode, text, write};
+use plaza_base::ids::{Bucket, UserId};
+use plaza_protocol::events::Event;
+use plaza_stores::postgres::claims::{self, Claim};
+use plaza_stores::postgres::{Connection, users as user_rows};
 
 /// What a sign-up asks.
 #[derive(Debug, Clone)]

@@ -12,9 +12,9 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
-use crate::config::AuthConfig;
-use crate::domain::{DomainError, Viewer};
-use crate::ids::{Id, SessionId, UserId};
+use crate::{DomainError, Viewer};
+use plaza_base::ids::{Id, SessionId, UserId};
+use plaza_config::AuthConfig;
 
 /// Seconds by which clocks may differ.
 const LEEWAY_S: i64 = 5;
@@ -239,6 +239,10 @@ pub fn generate_key_file(path: &Path) -> std::io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use tempfile::TempDir;
+
     use super::*;
 
     fn tokens(name: &str) -> Tokens {
@@ -246,8 +250,8 @@ mod tests {
     }
 
     fn tokens_accepting(name: &str, others: &[&str]) -> Tokens {
-        let folder = std::env::temp_dir().join(format!("plaza-tokens-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+        let folder = FOLDER.path();
         let file = folder.join(name);
         generate_key_file(&file).unwrap();
         assert!(!generate_key_file(&file).unwrap(), "an existing key is kept");
@@ -305,8 +309,8 @@ mod tests {
 
     #[test]
     fn of_many_makers_one_wins_and_all_find_its_key() {
-        let folder = std::env::temp_dir().join(format!("plaza-keys-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
         for round in 0..20 {
             let path = folder.join(format!("{round}.pem"));
             let made: Vec<(bool, String)> = std::thread::scope(|scope| {
@@ -322,8 +326,7 @@ mod tests {
                         && pem.ends_with("-----END PRIVATE KEY-----\n"))
             );
         }
-        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 20, "nothing is left aside");
-        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(std::fs::read_dir(folder).unwrap().count(), 20, "nothing is left aside");
     }
 
     #[test]

@@ -8,9 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Image, Picture, Size, State};
-use crate::config::{AuthConfig, MediaConfig};
-use crate::domain::DomainError;
-use crate::ids::{Id, ImageId};
+use crate::DomainError;
+use plaza_base::ids::{Id, ImageId};
+use plaza_config::{AuthConfig, MediaConfig};
 
 /// Bytes of a signature: 128 bits.
 const PROOF: usize = 16;

@@ -23,14 +23,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::{Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, mutate, text};
-use crate::config::{AuthConfig, MediaConfig};
-use crate::ids::{Id, ImageId, UserId, compose};
-use crate::stores::StoreError;
-use crate::stores::postgres::images::NewImage;
-use crate::stores::postgres::{Connection, images as store};
+use plaza_base::ids::{Id, ImageId, UserId, compose};
+use plaza_config::{AuthConfig, MediaConfig};
+use plaza_stores::StoreError;
+use plaza_stores::postgres::images::NewImage;
+use plaza_stores::postgres::{Connection, images as store};
 
-pub use crate::stores::postgres::images::{Picture, Pictures};
 pub use links::{Lifetime, Links};
+pub use plaza_stores::postgres::images::{Picture, Pictures};
 pub use process::{delete, process};
 pub use reap::reap;
 pub use render::Rejection;
@@ -194,7 +194,7 @@ pub async fn create(op: &Operation, new: NewUpload) -> Result<Image, DomainError
     let most_at_hand = i64::from(config.max_unused);
     let awaited_from = compose(
         op.domain.clock.now_ms() - i64::from(config.upload_ttl_s) * 1_000,
-        crate::ids::Bucket::new(0),
+        plaza_base::ids::Bucket::new(0),
         0,
     );
     mutate(

@@ -7,11 +7,11 @@ use bytes::Bytes;
 
 use super::render::{Rendered, render};
 use super::{Purpose, Rejection, Size, names_of, object_name, row};
-use crate::domain::{Domain, DomainError, Operation};
-use crate::ids::ImageId;
-use crate::stores::StoreError;
-use crate::stores::postgres::Connection;
-use crate::stores::postgres::images::{self as store, Image as Row, Picture};
+use crate::{Domain, DomainError, Operation};
+use plaza_base::ids::ImageId;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::Connection;
+use plaza_stores::postgres::images::{self as store, Image as Row, Picture};
 
 /// Looks at what was sent for an image, and makes its files or rejects it.
 ///

@@ -4,10 +4,10 @@
 use chrono::TimeDelta;
 
 use super::names_of;
-use crate::domain::{DomainError, Operation, Tx, write};
-use crate::ids::{Bucket, compose};
-use crate::protocol::jobs::Job;
-use crate::stores::postgres::images as store;
+use crate::{DomainError, Operation, Tx, write};
+use plaza_base::ids::{Bucket, compose};
+use plaza_protocol::jobs::Job;
+use plaza_stores::postgres::images as store;
 
 /// Most of a shard at a time.
 const CHUNK: i64 = 200;

@@ -230,10 +230,9 @@ fn bytes_that_were_tampered_with_do_not_panic() {
 }
 
 fn links() -> Links {
-    let folder = std::env::temp_dir().join(format!("plaza-links-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let key = folder.join(format!("{:x}.pem", rand::random::<u64>()));
-    crate::domain::identity::generate_key_file(&key).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key.pem");
+    crate::identity::generate_key_file(&key).unwrap();
     let auth: AuthConfig =
         serde_json::from_value(serde_json::json!({ "signing_key_file": key })).unwrap();
     Links::new(&MediaConfig::default(), &auth).unwrap()

@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
 use super::row;
-use crate::domain::{DomainError, Operation, Tx, write};
-use crate::protocol::jobs::Job;
-use crate::stores::StoreError;
-use crate::stores::objects::Writer;
-use crate::stores::postgres::images::{self as store, Image as Row};
+use crate::{DomainError, Operation, Tx, write};
+use plaza_protocol::jobs::Job;
+use plaza_stores::StoreError;
+use plaza_stores::objects::Writer;
+use plaza_stores::postgres::images::{self as store, Image as Row};
 
 /// Why bytes were not taken.
 #[derive(Debug, thiserror::Error)]

@@ -6,10 +6,10 @@ use sha2::Digest;
 
 use super::Mutation;
 use super::tx::Effects;
-use crate::domain::{DomainError, Operation, UserError, UserErrorCode};
-use crate::ids::UserId;
-use crate::stores::StoreError;
-use crate::stores::postgres::idempotency_keys::{Key, Stored};
+use crate::{DomainError, Operation, UserError, UserErrorCode};
+use plaza_base::ids::UserId;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::idempotency_keys::{Key, Stored};
 
 /// Longest name that is stored as it is, in bytes; a longer one is stored as its hash.
 const LONGEST: usize = 200;

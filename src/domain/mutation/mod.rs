@@ -23,11 +23,11 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout_at;
 
 use super::{DomainError, Operation, limits};
-use crate::ids::UserId;
-use crate::stores::StoreError;
-use crate::stores::postgres::idempotency_keys as store;
-use crate::stores::postgres::{Connection, ShardIndex};
-use crate::stores::query::{SendFnOnce, SendFnOnce2};
+use plaza_base::ids::UserId;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::idempotency_keys as store;
+use plaza_stores::postgres::{Connection, ShardIndex};
+use plaza_stores::query::{SendFnOnce, SendFnOnce2};
 
 use key::{Named, Standing};
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::{Domain, DomainError};
-use crate::stores::postgres::{Connection, idempotency_keys as store};
+use crate::{Domain, DomainError};
+use plaza_stores::postgres::{Connection, idempotency_keys as store};
 
 /// How long the answer to a mutation is kept for its retries.
 const KEEP_HOURS: i32 = 48;

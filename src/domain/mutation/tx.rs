@@ -6,17 +6,17 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::key::{Answer, Named};
-use crate::domain::{DomainError, Operation, timelines};
-use crate::ids::{PostId, UserId};
-use crate::outbox::Messages;
-use crate::protocol::events::Event;
-use crate::protocol::jobs::Job;
-use crate::stores::postgres::idempotency_keys as keys;
-use crate::stores::postgres::session::Lsn;
-use crate::stores::postgres::{Connection, ShardIndex, Transaction};
-use crate::stores::redis::cache::Cached;
-use crate::stores::redis::fresh::Fresh;
-use crate::stores::redis::invalidation::Stale;
+use crate::{DomainError, Operation, timelines};
+use plaza_base::ids::{PostId, UserId};
+use plaza_outbox::Messages;
+use plaza_protocol::events::Event;
+use plaza_protocol::jobs::Job;
+use plaza_stores::postgres::idempotency_keys as keys;
+use plaza_stores::postgres::session::Lsn;
+use plaza_stores::postgres::{Connection, ShardIndex, Transaction};
+use plaza_stores::redis::cache::Cached;
+use plaza_stores::redis::fresh::Fresh;
+use plaza_stores::redis::invalidation::Stale;
 
 /// What a commit makes old outside the database. Stored with the answer to the key, so that a retry
 /// invalidates again what a process may have died before invalidating.

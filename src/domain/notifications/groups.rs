@@ -8,8 +8,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Kind, Notification, Search, gather};
-use crate::domain::{DomainError, Operation};
-use crate::ids::{Id, UserId};
+use crate::{DomainError, Operation};
+use plaza_base::ids::{Id, UserId};
 
 /// Notifications that groups are made of: the newest so many that are shown. Older ones are in the
 /// list of all.
@@ -167,7 +167,7 @@ pub async fn unread(op: &Operation) -> Result<usize, DomainError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{Bucket, NotificationId, compose};
+    use plaza_base::ids::{Bucket, NotificationId, compose};
 
     /// Days since 2025, and the rest of the row.
     fn told(

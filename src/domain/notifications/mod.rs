@@ -13,14 +13,14 @@ use super::{
     Domain, DomainError, Operation, Page, PageRequest, Viewer, comments, live, policy, posts,
     relations,
 };
-use crate::ids::{CommentId, Id, NotificationId, PostId, UserId};
-use crate::read_models::notifications as model;
-use crate::stores::postgres::{Connection, notification_settings};
-use crate::stores::redis::pubsub::{Wakes, Watcher};
+use plaza_base::ids::{CommentId, Id, NotificationId, PostId, UserId};
+use plaza_read_models::notifications as model;
+use plaza_stores::postgres::{Connection, notification_settings};
+use plaza_stores::redis::pubsub::{Wakes, Watcher};
 
 use self::settings::Settings;
 
-pub use crate::read_models::notifications::{Kind, NotificationRow as Notification};
+pub use plaza_read_models::notifications::{Kind, NotificationRow as Notification};
 
 /// Statements that a page or a count may take where nearly all rows are hidden.
 const ROUNDS: usize = 20;
@@ -40,7 +40,7 @@ async fn shown(
     mut rows: Vec<Notification>,
 ) -> Result<Vec<Notification>, DomainError> {
     let relations = relations::of_viewer(op).await?;
-    rows.retain(|row| settings.wants(&relations, row));
+    rows.retain(|row| settings::is_wanted(settings, &relations, row));
     let rows = about_visible(op, rows).await?;
     let actors =
         rows.iter().filter(|row| row.actor_id != 0).map(|row| UserId::from_i64(row.actor_id));

@@ -7,12 +7,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::Notification;
-use crate::domain::relations::Relations;
-use crate::domain::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
-use crate::ids::{Id, NotificationId, UserId};
-use crate::stores::postgres::{Connection, notification_settings as store};
+use crate::relations::Relations;
+use crate::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
+use plaza_base::ids::{Id, NotificationId, UserId};
+use plaza_stores::postgres::{Connection, notification_settings as store};
 
-pub use crate::stores::postgres::notification_settings::Settings;
+pub use plaza_stores::postgres::notification_settings::Settings;
 
 /// From whom a kind is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,45 +25,41 @@ pub enum Wanted {
     Nobody,
 }
 
-impl Settings {
-    /// From whom a kind is wanted.
-    pub fn wanted(&self, kind: &str) -> Wanted {
-        let among = |kinds: &[String]| kinds.iter().any(|known| known == kind);
-        if among(&self.muted) {
-            Wanted::Nobody
-        } else if among(&self.only_followed) {
-            Wanted::Followed
-        } else {
-            Wanted::Everybody
-        }
+/// From whom a kind is wanted.
+pub fn wanted(settings: &Settings, kind: &str) -> Wanted {
+    let among = |kinds: &[String]| kinds.iter().any(|known| known == kind);
+    if among(&settings.muted) {
+        Wanted::Nobody
+    } else if among(&settings.only_followed) {
+        Wanted::Followed
+    } else {
+        Wanted::Everybody
     }
+}
 
-    /// Whether a notification is one that is wanted. What nobody in particular did cannot be by
-    /// somebody followed, and is notified.
-    pub(super) fn wants(&self, relations: &Relations, row: &Notification) -> bool {
-        match self.wanted(row.kind.name()) {
-            Wanted::Everybody => true,
-            Wanted::Followed => {
-                row.actor_id == 0 || relations.follows(UserId::from_i64(row.actor_id))
-            }
-            Wanted::Nobody => false,
-        }
+/// Whether a notification is one that is wanted. What nobody in particular did cannot be by
+/// somebody followed, and is notified.
+pub(super) fn is_wanted(settings: &Settings, relations: &Relations, row: &Notification) -> bool {
+    match wanted(settings, row.kind.name()) {
+        Wanted::Everybody => true,
+        Wanted::Followed => row.actor_id == 0 || relations.follows(UserId::from_i64(row.actor_id)),
+        Wanted::Nobody => false,
     }
+}
 
-    /// The same with some kinds chosen anew.
-    fn with(mut self, choices: &[(String, Wanted)]) -> Self {
-        for (kind, wanted) in choices {
-            for list in [&mut self.muted, &mut self.only_followed] {
-                list.retain(|known| known != kind);
-            }
-            match wanted {
-                Wanted::Everybody => {}
-                Wanted::Followed => self.only_followed.push(kind.clone()),
-                Wanted::Nobody => self.muted.push(kind.clone()),
-            }
+/// The settings with some kinds chosen anew.
+fn with(mut settings: Settings, choices: &[(String, Wanted)]) -> Settings {
+    for (kind, wanted) in choices {
+        for list in [&mut settings.muted, &mut settings.only_followed] {
+            list.retain(|known| known != kind);
         }
-        self
+        match wanted {
+            Wanted::Everybody => {}
+            Wanted::Followed => settings.only_followed.push(kind.clone()),
+            Wanted::Nobody => settings.muted.push(kind.clone()),
+        }
     }
+    settings
 }
 
 /// The viewer's settings.
@@ -130,7 +126,7 @@ pub async fn choose(op: &Operation, choices: Vec<(String, Wanted)>) -> Result<()
         },
         async { Ok(()) },
         async |tx: &mut Tx, ()| {
-            let settings = store::lock(tx, user).await?.with(&choices);
+            let settings = with(store::lock(tx, user).await?, &choices);
             let Settings { muted, only_followed, .. } = &settings;
             Ok(store::choose(tx, user, muted, only_followed).await?)
         },
@@ -144,17 +140,21 @@ mod tests {
 
     #[test]
     fn the_last_choice_of_a_kind_holds_and_the_others_stay() {
-        let settings = Settings::default()
-            .with(&[("LIKED".into(), Wanted::Nobody), ("FOLLOWED".into(), Wanted::Followed)]);
+        let settings = with(
+            Settings::default(),
+            &[("LIKED".into(), Wanted::Nobody), ("FOLLOWED".into(), Wanted::Followed)],
+        );
         assert_eq!(
-            (settings.wanted("LIKED"), settings.wanted("FOLLOWED")),
+            (wanted(&settings, "LIKED"), wanted(&settings, "FOLLOWED")),
             (Wanted::Nobody, Wanted::Followed)
         );
-        assert_eq!(settings.wanted("COMMENTED"), Wanted::Everybody);
-        let settings = settings
-            .with(&[("LIKED".into(), Wanted::Followed), ("LIKED".into(), Wanted::Everybody)]);
+        assert_eq!(wanted(&settings, "COMMENTED"), Wanted::Everybody);
+        let settings = with(
+            settings,
+            &[("LIKED".into(), Wanted::Followed), ("LIKED".into(), Wanted::Everybody)],
+        );
         assert_eq!(
-            (settings.wanted("LIKED"), settings.wanted("FOLLOWED")),
+            (wanted(&settings, "LIKED"), wanted(&settings, "FOLLOWED")),
             (Wanted::Everybody, Wanted::Followed)
         );
         assert!(settings.muted.is_empty());

@@ -3,11 +3,11 @@
 //! runs again for it.
 
 use super::{OrderStatus, REFUND_WITHIN, in_time};
-use crate::domain::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
-use crate::ids::OrderId;
-use crate::protocol::events::Event;
-use crate::protocol::jobs::Job;
-use crate::stores::postgres::orders as store;
+use crate::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
+use plaza_base::ids::OrderId;
+use plaza_protocol::events::Event;
+use plaza_protocol::jobs::Job;
+use plaza_stores::postgres::orders as store;
 
 /// The viewer cancels an order that is not paid yet; cancelled already is fine. What was held is
 /// given back by the saga.

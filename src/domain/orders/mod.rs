@@ -13,9 +13,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::products::Money;
 use super::{DomainError, Operation, Page, PageRequest};
-use crate::ids::{Id, OrderId, ProductId, UserId};
-use crate::stores::postgres::Connection;
-use crate::stores::postgres::orders::{self as store, OrderLineRow};
+use plaza_base::ids::{Id, OrderId, ProductId, UserId};
+use plaza_stores::postgres::Connection;
+use plaza_stores::postgres::orders::{self as store, OrderLineRow};
 
 pub use change::{cancel, refund};
 pub use place::{MAX_LINES, MAX_QUANTITY, place};

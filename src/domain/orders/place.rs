@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::process;
-use crate::domain::products::{self, Money, Product};
-use crate::domain::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
-use crate::ids::{Id, OrderId, ProductId};
-use crate::protocol::events::Event;
-use crate::protocol::jobs::Job;
-use crate::stores::postgres::orders as store;
+use crate::products::{self, Money, Product};
+use crate::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
+use plaza_base::ids::{Id, OrderId, ProductId};
+use plaza_protocol::events::Event;
+use plaza_protocol::jobs::Job;
+use plaza_stores::postgres::orders as store;
 
 /// Most lines in an order.
 pub const MAX_LINES: usize = 50;
@@ -125,7 +125,7 @@ fn priced<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::UserId;
+    use plaza_base::ids::UserId;
 
     fn product(id: i64, amount: i64, currency: &str) -> Product {
         Product {

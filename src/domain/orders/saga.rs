@@ -10,15 +10,13 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::payments::PaymentOutcome;
-use crate::domain::products::{Money, Product};
-use crate::domain::{DomainError, Operation, Tx, write};
-use crate::ids::{OrderId, ProductId};
-use crate::protocol::events::Event;
-use crate::stores::StoreError;
-use crate::stores::postgres::{
-    Connection, orders as store, products as product_rows, reservations,
-};
+use crate::payments::PaymentOutcome;
+use crate::products::{Money, Product};
+use crate::{DomainError, Operation, Tx, write};
+use plaza_base::ids::{OrderId, ProductId};
+use plaza_protocol::events::Event;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::{Connection, orders as store, products as product_rows, reservations};
 
 use super::{Order, OrderLine, OrderStatus, orders_of};
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Order;
-use crate::domain::{Domain, DomainError, Operation, Viewer, live};
-use crate::ids::OrderId;
-use crate::stores::redis::pubsub::{Wakes, Watcher};
+use crate::{Domain, DomainError, Operation, Viewer, live};
+use plaza_base::ids::OrderId;
+use plaza_stores::redis::pubsub::{Wakes, Watcher};
 
 /// A watcher looks by itself so often: a wake may be lost with Redis.
 const LOOK: Duration = Duration::from_secs(5);

@@ -6,15 +6,15 @@ use serde::Serialize;
 
 use super::Post;
 use super::repost::shareable;
-use crate::domain::profile_counts::ProfileCounts;
-use crate::domain::references::{self, Entities};
-use crate::domain::{
+use crate::profile_counts::ProfileCounts;
+use crate::references::{self, Entities};
+use crate::{
     DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, images, mutate, products, text,
 };
-use crate::ids::{Id, ImageId, PostId, ProductId, UserId};
-use crate::protocol::events::Event;
-use crate::protocol::jobs::Job;
-use crate::stores::postgres::{hashtags as hashtag_rows, posts as store, users as user_rows};
+use plaza_base::ids::{Id, ImageId, PostId, ProductId, UserId};
+use plaza_protocol::events::Event;
+use plaza_protocol::jobs::Job;
+use plaza_stores::postgres::{hashtags as hashtag_rows, posts as store, users as user_rows};
 
 /// A post to be.
 #[derive(Debug, Clone, Default, Serialize)]

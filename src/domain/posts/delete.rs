@@ -1,14 +1,12 @@
 //! Deleting a post.
 
 use super::{DELETED, Post};
-use crate::domain::profile_counts::ProfileCounts;
-use crate::domain::{
-    DomainError, Mutation, Operation, Tx, UserErrorCode, images, mutate, references,
-};
-use crate::ids::{ImageId, PostId};
-use crate::protocol::events::Event;
-use crate::protocol::jobs::Job;
-use crate::stores::postgres::{
+use crate::profile_counts::ProfileCounts;
+use crate::{DomainError, Mutation, Operation, Tx, UserErrorCode, images, mutate, references};
+use plaza_base::ids::{ImageId, PostId};
+use plaza_protocol::events::Event;
+use plaza_protocol::jobs::Job;
+use plaza_stores::postgres::{
     hashtags as hashtag_rows, images as image_rows, posts as store, reposts as repost_rows,
     users as user_rows,
 };

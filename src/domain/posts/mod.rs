@@ -8,28 +8,16 @@ mod repost;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::PostId;
-use crate::stores::redis::cache::Cached;
+use plaza_base::ids::PostId;
+use plaza_stores::redis::cache::Cached;
 
-pub use crate::stores::postgres::posts::Post;
 pub use create::{NewPost, create};
 pub use delete::delete;
+pub(super) use plaza_stores::postgres::posts::DELETED;
+pub use plaza_stores::postgres::posts::Post;
 pub use read::{answered, by_author, counts_many, get_many};
 pub(super) use read::{authors_of, get_many_surely, lock, originals, require_visible, subject_of};
 pub use repost::{Reposted, ShareCounts, repost, share_counts_many, unrepost, viewer_reposts};
-
-/// A post never changes but by being deleted.
-impl Cached for Post {
-    type Key = PostId;
-    const KIND: &'static str = "post";
-    const LOCAL: bool = true;
-    fn version(&self) -> i64 {
-        if self.deleted { DELETED } else { 1 }
-    }
-}
-
-/// The cached version of a deleted post.
-pub(super) const DELETED: i64 = 2;
 
 /// A post's counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use super::{Post, PostCounts};
-use crate::domain::cached::{self, Load};
-use crate::domain::{DomainError, Fill, Operation, Page, PageRequest, UserErrorCode, policy};
-use crate::ids::{Id, PostId, UserId};
-use crate::read_models::post_counts;
-use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, posts as store};
+use crate::cached::{self, Load};
+use crate::{DomainError, Fill, Operation, Page, PageRequest, UserErrorCode, policy};
+use plaza_base::ids::{Id, PostId, UserId};
+use plaza_read_models::post_counts;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::{Connection, posts as store};
 
 impl Load for Post {
     async fn load(
@@ -52,10 +52,7 @@ pub async fn get_many(
 ///
 /// # Errors
 /// A shard that is unavailable.
-pub(in crate::domain) async fn visible(
-    op: &Operation,
-    posts: Vec<Post>,
-) -> Result<Vec<Post>, DomainError> {
+pub(crate) async fn visible(op: &Operation, posts: Vec<Post>) -> Result<Vec<Post>, DomainError> {
     let originals: Vec<PostId> = posts.iter().filter_map(|post| post.repost_of).collect();
     let originals =
         if originals.is_empty() { HashMap::new() } else { rows(op, &originals).await? };
@@ -75,7 +72,7 @@ pub(in crate::domain) async fn visible(
 ///
 /// # Errors
 /// A shard that is unavailable.
-pub(in crate::domain) async fn originals(
+pub(crate) async fn originals(
     op: &Operation,
     posts: HashMap<PostId, Post>,
 ) -> Result<HashMap<PostId, Post>, DomainError> {
@@ -88,7 +85,7 @@ pub(in crate::domain) async fn originals(
 ///
 /// # Errors
 /// A shard that is unavailable.
-pub(in crate::domain) async fn rows(
+pub(crate) async fn rows(
     op: &Operation,
     ids: &[PostId],
 ) -> Result<HashMap<PostId, Post>, DomainError> {
@@ -121,7 +118,7 @@ async fn row(op: &Operation, id: PostId) -> Result<Option<Post>, DomainError> {
 ///
 /// # Errors
 /// `NOT_FOUND` when there never was such a post; a shard that is unavailable.
-pub(in crate::domain) async fn subject_of(
+pub(crate) async fn subject_of(
     op: &Operation,
     field: &str,
     id: PostId,
@@ -144,7 +141,7 @@ pub async fn answered(op: &Operation, id: PostId) -> Result<Option<Post>, Domain
 ///
 /// # Errors
 /// `NOT_FOUND` when it is deleted; the server's.
-pub(in crate::domain) async fn lock(
+pub(crate) async fn lock(
     connection: &mut Connection,
     field: &str,
     id: PostId,
@@ -161,10 +158,7 @@ fn missing(field: &str) -> DomainError {
 ///
 /// # Errors
 /// A shard that is unavailable.
-pub(in crate::domain) async fn authors_of(
-    op: &Operation,
-    ids: &[PostId],
-) -> Result<Vec<UserId>, DomainError> {
+pub(crate) async fn authors_of(op: &Operation, ids: &[PostId]) -> Result<Vec<UserId>, DomainError> {
     let rows = op
         .domain
         .cluster
@@ -183,7 +177,7 @@ pub(in crate::domain) async fn authors_of(
 ///
 /// # Errors
 /// As [`get_many`].
-pub(in crate::domain) async fn get_many_surely(
+pub(crate) async fn get_many_surely(
     op: &Operation,
     ids: &[PostId],
 ) -> Result<HashMap<PostId, Post>, DomainError> {
@@ -200,7 +194,7 @@ pub(in crate::domain) async fn get_many_surely(
 ///
 /// # Errors
 /// `NOT_FOUND` when they may not, or it is not there; a shard that is unavailable.
-pub(in crate::domain) async fn require_visible(
+pub(crate) async fn require_visible(
     op: &Operation,
     field: &str,
     id: PostId,

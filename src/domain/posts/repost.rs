@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::create::created;
 use super::delete::remove;
 use super::{Post, get_many_surely, require_visible, subject_of};
-use crate::domain::cached::{self, Load};
-use crate::domain::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, users};
-use crate::ids::{Id, PostId};
-use crate::protocol::events::Event;
-use crate::read_models::shares;
-use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, posts as post_rows, reposts as store};
-use crate::stores::redis::cache::Cached;
+use crate::cached::{self, Load};
+use crate::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, users};
+use plaza_base::ids::{Id, PostId};
+use plaza_protocol::events::Event;
+use plaza_read_models::shares;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::{Connection, posts as post_rows, reposts as store};
+use plaza_stores::redis::cache::Cached;
 
 /// How often a post is shared, counted by a projection that has versions of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

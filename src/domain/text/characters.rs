@@ -1,8 +1,8 @@
 //! What characters are, by the Unicode Character Database.
 
 use icu_properties::props::{
-    BidiControl, DefaultIgnorableCodePoint, GeneralCategory, JoinControl, LineBreak,
-    NoncharacterCodePoint, Script, VariationSelector, WhiteSpace,
+    BidiControl, DefaultIgnorableCodePoint, EastAsianWidth, GeneralCategory, JoinControl,
+    LineBreak, NoncharacterCodePoint, Script, VariationSelector, WhiteSpace,
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
@@ -19,6 +19,20 @@ pub fn is_direction(c: char) -> bool {
 /// Whether the character is white space.
 pub fn is_space(c: char) -> bool {
     CodePointSetData::new::<WhiteSpace>().contains(c)
+}
+
+/// Whether the character is punctuation as wide as an ideograph.
+pub fn is_wide_punctuation(c: char) -> bool {
+    use GeneralCategory as Category;
+    let is_wide = matches!(
+        CodePointMapData::<EastAsianWidth>::new().get(c),
+        EastAsianWidth::Wide | EastAsianWidth::Fullwidth | EastAsianWidth::Halfwidth
+    );
+    is_wide
+        && matches!(
+            CodePointMapData::<GeneralCategory>::new().get(c),
+            Category::OpenPunctuation | Category::ClosePunctuation | Category::OtherPunctuation
+        )
 }
 
 /// Whether nothing is drawn for the character, and nothing else is drawn differently for it.

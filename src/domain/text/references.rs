@@ -7,8 +7,8 @@ use linkify::LinkFinder;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::characters::{is_invisible, is_space};
-use crate::domain::users::is_handle;
+use super::characters::{is_invisible, is_space, is_wide_punctuation};
+use crate::users::is_handle;
 
 /// Most characters of a hashtag, as written and in its normal form.
 pub const MAX_HASHTAG: usize = 100;
@@ -64,7 +64,20 @@ pub fn references(text: &str) -> Vec<Span> {
 fn addresses(text: &str) -> Vec<std::ops::Range<usize>> {
     let mut finder = LinkFinder::new();
     finder.url_must_have_scheme(false);
-    finder.links(text).map(|link| link.start()..link.end()).collect()
+    let mut found = Vec::new();
+    let mut begin = 0;
+    for part in text.split_inclusive(ends_addresses) {
+        let links = finder.links(part.trim_end_matches(ends_addresses));
+        found.extend(links.map(|link| begin + link.start()..begin + link.end()));
+        begin += part.len();
+    }
+    found
+}
+
+/// What no address has in it as people write: the spaces beyond ASCII, and the punctuation of
+/// scripts that have no spaces between words.
+fn ends_addresses(c: char) -> bool {
+    !c.is_ascii() && (is_space(c) || is_wide_punctuation(c))
 }
 
 /// The normal form of a hashtag, with or without its sign: compatibility forms composed (NFKC),
@@ -294,6 +307,17 @@ mod tests {
             names("https://example.org/?q=@eve @bob x@example.org,#tag (@ann)"),
             ["@bob", "#tag", "@ann"]
         );
+        // In a text without spaces, the punctuation ends an address.
+        for space in [
+            "\u{3000}", "\u{a0}", "\u{2003}", "\u{3001}", "\u{3002}", "\u{ff09}", "\u{300d}",
+            "\u{ff0c}", "\u{ff01}", "\u{ff1a}",
+        ] {
+            let text = format!(
+                "\u{ff08}https://example.org/a{space}@bob{space}example.org/b{space}#\u{6771}\u{4eac}"
+            );
+            assert_eq!(names(&text), ["@bob", "#\u{6771}\u{4eac}"], "{text}");
+        }
+        assert_eq!(names("https://example.org/\u{6771}\u{4eac}/@eve\u{3000}@bob"), ["@bob"]);
         let after = references("\u{1f600} https://example.org/@eve @bob");
         assert_eq!((after[0].start, after[0].end), (28, 32));
     }

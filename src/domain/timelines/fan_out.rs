@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 
-use crate::domain::{DomainError, Operation, Tx, write};
-use crate::ids::{Id, PostId, UserId};
-use crate::read_models::followers;
-use crate::stores::StoreError;
-use crate::stores::postgres::{Connection, timelines as store};
+use crate::{DomainError, Operation, Tx, write};
+use plaza_base::ids::{Id, PostId, UserId};
+use plaza_read_models::followers;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::{Connection, timelines as store};
 
 /// Followers read at a time.
 const CHUNK: i64 = 2_000;

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 
 use super::merge::{Merged, Source, merge};
 use super::rebuild::{newest, rebuild};
-use crate::domain::posts::{self, Post};
-use crate::domain::{DomainError, Operation, Page, PageRequest, relations};
-use crate::ids::{Id, PostId, UserId};
+use crate::page::PARTS;
+use crate::posts::{self, Post};
+use crate::{DomainError, Operation, Page, PageRequest, relations};
+use plaza_base::ids::{Id, PostId, UserId};
 
-/// Rounds in which a page is refilled after hidden posts; then it is given as it is, with a cursor
-/// to go on from.
-const ROUNDS: usize = 10;
+/// Rows of the largest part; each part is four times the one before, as in [`crate::page::Fill`].
+const LARGEST: usize = 1_000;
 /// A repost is left out when the original, or another repost of it, is among so many posts that are
 /// shown right below it.
 const REPEAT_WINDOW: usize = 40;
@@ -48,7 +48,7 @@ pub async fn home(op: &Operation, page: PageRequest) -> Result<Page<Post>, Domai
     if page.has_next {
         return Ok(page);
     }
-    // The feed has ended, or the rounds have.
+    // The feed has ended, or the parts have.
     let end = (walk.below != i64::MAX).then_some(walk.below);
     Ok(Page { end, has_next: walk.more, ..page })
 }
@@ -57,7 +57,7 @@ pub async fn home(op: &Operation, page: PageRequest) -> Result<Page<Post>, Domai
 ///
 /// # Errors
 /// As [`home`].
-pub(in crate::domain) async fn is_repeat(op: &Operation, post: &Post) -> Result<bool, DomainError> {
+pub(crate) async fn is_repeat(op: &Operation, post: &Post) -> Result<bool, DomainError> {
     if post.repost_of.is_none() {
         return Ok(false);
     }
@@ -78,7 +78,11 @@ struct Walk<'a> {
     ahead: VecDeque<Post>,
     /// Whether anything comes after `below`.
     more: bool,
-    rounds: usize,
+    /// Parts that may still be asked for; then a page is given as it is, with a cursor to go on
+    /// from.
+    parts: usize,
+    /// How many rows the next part has at least.
+    rows: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -87,19 +91,19 @@ impl<'a> Walk<'a> {
         let viewer = op.require_viewer()?.user_id;
         let authors = relations::of_viewer(op).await?.at_home(viewer);
         let recent = recent(op, viewer, &authors, below, first).await?;
-        let (ahead, more, rounds) = (VecDeque::new(), true, ROUNDS);
-        Ok(Self { op, authors, recent, below, ahead, more, rounds })
+        let (ahead, more, parts, rows) = (VecDeque::new(), true, PARTS, 0);
+        Ok(Self { op, authors, recent, below, ahead, more, parts, rows })
     }
 
-    /// Makes sure that so many are ahead, unless the feed ends before or the rounds do.
+    /// Makes sure that so many are ahead, unless the feed ends before or the parts do.
     async fn look_ahead(&mut self, wanted: usize) -> Result<(), DomainError> {
-        while self.ahead.len() < wanted && self.more && self.rounds > 0 {
-            self.rounds -= 1;
-            let wanted = wanted - self.ahead.len();
-            let raw =
-                raw_page(self.op, &self.authors, &self.recent, self.below, wanted + 1).await?;
-            self.more = raw.len() > wanted;
-            let raw = raw.get(..wanted).unwrap_or(&raw);
+        while self.ahead.len() < wanted && self.more && self.parts > 0 {
+            self.parts -= 1;
+            let rows = self.rows.max(wanted - self.ahead.len());
+            self.rows = (rows * 4).min(LARGEST);
+            let raw = raw_page(self.op, &self.authors, &self.recent, self.below, rows + 1).await?;
+            self.more = raw.len() > rows;
+            let raw = raw.get(..rows).unwrap_or(&raw);
             let hydrated = posts::get_many(self.op, raw).await?;
             // Somebody unfollowed a moment ago may still be on the timeline: what is shown is
             // decided by whom the viewer follows now.

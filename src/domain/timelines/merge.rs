@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ids::{Id, PostId};
+use plaza_base::ids::{Id, PostId};
 
 /// What one source knows: some posts, and down to where it knows all of them.
 #[derive(Debug, Clone)]

@@ -17,7 +17,7 @@ pub(super) use home::is_repeat;
 pub use pull::PullAuthors;
 
 use super::{Domain, DomainError};
-use crate::ids::UserId;
+use plaza_base::ids::UserId;
 
 /// The timeline of `user` is no longer right (a follow, an unfollow): forgets it; the next read
 /// rebuilds it.

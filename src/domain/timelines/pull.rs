@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::domain::{Domain, DomainError, Operation};
-use crate::ids::UserId;
-use crate::stores::StoreError;
-use crate::stores::postgres::session::ConsistencyToken;
-use crate::stores::postgres::{ShardIndex, timelines as store};
+use crate::{Domain, DomainError, Operation};
+use plaza_base::ids::UserId;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::session::ConsistencyToken;
+use plaza_stores::postgres::{ShardIndex, timelines as store};
 
 /// The list, a part for each shard; refreshed in the background from the shards.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +66,7 @@ impl PullAuthors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::Id;
+    use plaza_base::ids::Id;
 
     #[test]
     fn nothing_is_known_before_every_shard_has_spoken_and_a_shard_that_is_away_keeps_its_part() {

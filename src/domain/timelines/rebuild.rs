@@ -1,9 +1,9 @@
 //! Making a timeline from the shards, for somebody who has none.
 
-use crate::domain::{Domain, DomainError, Operation, relations};
-use crate::ids::{Id, PostId, UserId};
-use crate::stores::postgres::{Connection, ReadSession, timelines as store};
-use crate::stores::redis::timelines::Timeline;
+use crate::{Domain, DomainError, Operation, relations};
+use plaza_base::ids::{Id, PostId, UserId};
+use plaza_stores::postgres::{Connection, ReadSession, timelines as store};
+use plaza_stores::redis::timelines::Timeline;
 
 /// The newest posts of these authors below a cursor, newest first: one statement per shard that
 /// holds one of them.

@@ -4,8 +4,8 @@ use async_graphql::SimpleObject;
 use chrono::{DateTime, Utc};
 
 use super::types::moment;
-use crate::domain::analytics::{self, Range};
-use crate::graphql::products::types::{Money, Product};
+use crate::products::types::{Money, Product};
+use plaza_domain::analytics::{self, Range};
 
 /// Sales of one product, or of all products of a seller, in one window of time.
 #[derive(Debug, Clone, SimpleObject)]

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_graphql::{Enum, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use crate::domain::analytics::{self, Range, Size};
-use crate::domain::posts::Post as PostRow;
-use crate::domain::products::Product as ProductRow;
-use crate::graphql::context::Scope;
-use crate::graphql::error::{ErrorCode, fault};
-use crate::graphql::posts::types::Post;
-use crate::graphql::products::types::{Money, Product};
-use crate::ids::UserId;
+use crate::context::Scope;
+use crate::error::{ErrorCode, fault};
+use crate::posts::types::Post;
+use crate::products::types::{Money, Product};
+use plaza_base::ids::UserId;
+use plaza_domain::analytics::{self, Range, Size};
+use plaza_domain::posts::Post as PostRow;
+use plaza_domain::products::Product as ProductRow;
 
 use super::sales::{SalesSeries, TopProduct};
 

@@ -2,10 +2,10 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use crate::domain::views;
-use crate::graphql::context::mutation_scope;
-use crate::graphql::error::{UserError, payload};
-use crate::graphql::ids::input;
+use crate::context::mutation_scope;
+use crate::error::{UserError, payload};
+use crate::ids::input;
+use plaza_domain::views;
 
 /// Posts that have been shown to the viewer.
 #[derive(InputObject)]

@@ -3,10 +3,10 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::types::Comment;
-use crate::domain::comments;
-use crate::graphql::context::mutation_scope;
-use crate::graphql::error::{UserError, payload};
-use crate::graphql::ids::input;
+use crate::context::mutation_scope;
+use crate::error::{UserError, payload};
+use crate::ids::input;
+use plaza_domain::comments;
 
 /// A comment to create on a post.
 #[derive(InputObject)]

@@ -5,19 +5,19 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
 
-use crate::domain::Page;
-use crate::domain::comments::{self, Comment as Row};
-use crate::domain::posts::Post as PostRow;
-use crate::graphql::connection::Connection;
-use crate::graphql::context::Scope;
-use crate::graphql::cursors::List;
-use crate::graphql::error::fault;
-use crate::graphql::ids::global;
-use crate::graphql::loaders::FirstReplies;
-use crate::graphql::output;
-use crate::graphql::references::types::TextEntity;
-use crate::graphql::users::types::User;
-use crate::ids::Id;
+use crate::connection::Connection;
+use crate::context::Scope;
+use crate::cursors::List;
+use crate::error::fault;
+use crate::ids::global;
+use crate::loaders::FirstReplies;
+use crate::output;
+use crate::references::types::TextEntity;
+use crate::users::types::User;
+use plaza_base::ids::Id;
+use plaza_domain::Page;
+use plaza_domain::comments::{self, Comment as Row};
+use plaza_domain::posts::Post as PostRow;
 
 /// A comment.
 #[derive(Debug, Clone)]

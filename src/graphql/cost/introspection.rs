@@ -71,7 +71,7 @@ impl Graph {
         static GRAPH: OnceLock<Graph> = OnceLock::new();
         GRAPH.get_or_init(|| {
             // Nothing in it waits for anything.
-            let answer = crate::graphql::schema::schema().execute(EVERYTHING).now_or_never();
+            let answer = crate::schema::schema().execute(EVERYTHING).now_or_never();
             let data = answer.and_then(|answer| answer.data.into_json().ok()).unwrap_or_default();
             Self::read(part(&data, "__schema"))
         })

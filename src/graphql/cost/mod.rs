@@ -42,8 +42,21 @@ pub struct Weighed {
     /// Of that, what is spent as soon as it runs, whatever the answer shows: searches, mutations,
     /// hashes. It is never given back.
     pub spent: u64,
-    /// Whether it asks for the schema itself.
-    pub introspects: bool,
+}
+
+/// Bytes of a text and its variables that are read for a point.
+const READ: usize = 64;
+/// Bytes of an operation that its fields pay for.
+const FREE: usize = 1_024;
+
+/// What reading an operation costs that is run, in points, beyond what its fields cost.
+pub fn reading(bytes: usize) -> u64 {
+    reading_refused(bytes.saturating_sub(FREE))
+}
+
+/// What reading one costs that is refused, in points.
+pub fn reading_refused(bytes: usize) -> u64 {
+    u64::try_from(bytes.div_ceil(READ)).unwrap_or(u64::MAX)
 }
 
 /// The types of the schema as far as weighing needs them: field by field, what it is of.
@@ -112,7 +125,6 @@ impl Weight {
 }
 
 struct Walk<'a> {
-    introspects: bool,
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     variables: &'a Variables,
     /// What variables hold that are not given: the defaults of all operations.
@@ -133,7 +145,6 @@ pub fn weigh(document: &ExecutableDocument, variables: &Variables) -> Result<Wei
         DocumentOperations::Multiple(operations) => operations.values().collect(),
     };
     let mut walk = Walk {
-        introspects: false,
         fragments: &document.fragments,
         variables,
         defaults: HashMap::new(),
@@ -173,7 +184,7 @@ pub fn weigh(document: &ExecutableDocument, variables: &Variables) -> Result<Wei
         };
     }
     let cost = dearest.cost().max(1);
-    Ok(Weighed { cost, spent: dearest.spent.min(cost), introspects: walk.introspects })
+    Ok(Weighed { cost, spent: dearest.spent.min(cost) })
 }
 
 /// Checks the root fields, fragments expanded: one event has one thing to say, and one operation
@@ -259,7 +270,6 @@ impl<'a> Walk<'a> {
         let inner = self.selections(&field.selection_set.node, inner_type)?;
         let depth = inner.depth.saturating_add(1);
         if matches!(name, "__schema" | "__type") {
-            self.introspects = true;
             let cost = introspection::cost(field, self.fragments, self.variables);
             return Ok(Weight { depth, each: cost, ..Weight::default() });
         }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::graphql::guard::check_text;
+use crate::guard::check_text;
 
 fn weighed(query: &str, variables: serde_json::Value) -> Result<Weighed, ErrorCode> {
     check_text(query).map_err(|refusal| refusal.code)?;
@@ -165,7 +165,7 @@ async fn an_introspections_cost_is_the_number_of_its_fields() {
         "{ __type(name: \"PostCreateInput\") { inputFields { name type { name } } } }",
         "{ __type(name: \"Nothing\") { name } }",
     ] {
-        let answer = crate::graphql::schema::schema().execute(query).await;
+        let answer = crate::schema::schema().execute(query).await;
         assert_eq!(answer.errors, Vec::new());
         assert_eq!(cost(query), count(&answer.data), "{query}");
     }
@@ -213,7 +213,7 @@ fn what_is_dear_is_dear_whatever_it_shows() {
 /// What a user's client sends all day: a hundred at once, and more than one a second for ever.
 #[test]
 fn ordinary_operations_are_far_from_every_bound() {
-    let limits = crate::config::LimitsConfig::default();
+    let limits = plaza_config::LimitsConfig::default();
     for query in [
         "{ viewer { home(first: 20) { edges { node { text images { url } author { handle avatar { url } }
            likeCount comments(first: 3) { edges { node { text author { handle } } } } } } } } }",

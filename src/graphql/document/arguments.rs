@@ -7,7 +7,7 @@ use async_graphql_value::{ConstValue, Number, Value as Input};
 use super::index::{Index, InputDefinition, Scalar, Type, TypeKind, TypeRef};
 use super::syntax::{Argument, Literal, Value};
 use super::{Problem, print};
-use crate::graphql::error::ErrorCode;
+use crate::error::ErrorCode;
 
 /// A constant literal that validation has found to be of its type.
 pub fn constant(index: &'static Index, value: &Value<'_>, ty: &TypeRef) -> ConstValue {

@@ -7,8 +7,8 @@ use async_graphql::Pos;
 
 use super::Problem;
 use super::syntax::{Document, Selection, Selections};
-use crate::graphql::cost::MAX_DEPTH;
-use crate::graphql::error::ErrorCode;
+use crate::cost::MAX_DEPTH;
+use crate::error::ErrorCode;
 
 /// Most selections with fragments spread, each as often as it is, though what runs may be less.
 const MAX_SELECTIONS: u64 = 50_000;

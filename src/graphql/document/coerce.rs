@@ -10,7 +10,7 @@ use super::index::{Index, InputDefinition, Scalar, Type, TypeKind, TypeRef};
 use super::suggest::did_you_mean;
 use super::syntax::{Operation, VariableDefinition};
 use super::{Problem, print, scalars};
-use crate::graphql::error::ErrorCode;
+use crate::error::ErrorCode;
 
 /// Most problems that are named.
 const MAX_PROBLEMS: usize = 50;

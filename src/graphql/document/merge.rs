@@ -13,8 +13,8 @@ use super::index::{FieldDefinition, Index, Type};
 use super::syntax::{
     Directive, Document, Field, Fragment, Operation, Selection, Selections, TypeNode, TypeOf,
 };
-use crate::graphql::cost::MAX_DEPTH;
-use crate::graphql::error::ErrorCode;
+use crate::cost::MAX_DEPTH;
+use crate::error::ErrorCode;
 
 /// Most fields that run, counted as they are written after fragments are spread. Text in literals
 /// counts, [`BYTES_A_FIELD`] for one.

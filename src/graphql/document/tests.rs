@@ -3,7 +3,7 @@ use async_graphql::parser::types::{Selection, SelectionSet};
 use serde_json::json;
 
 use super::*;
-use crate::graphql::guard;
+use crate::guard;
 
 /// What runs, on one line.
 fn printed(set: &Positioned<SelectionSet>) -> String {

@@ -4,10 +4,10 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::types::{Image, ImagePurpose};
-use crate::domain::images::{self, NewUpload};
-use crate::graphql::context::mutation_scope;
-use crate::graphql::error::{UserError, payload};
-use crate::graphql::ids::input;
+use crate::context::mutation_scope;
+use crate::error::{UserError, payload};
+use crate::ids::input;
+use plaza_domain::images::{self, NewUpload};
 
 /// An image to announce before its upload.
 #[derive(InputObject)]

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
 
-use crate::domain::images::{self, Lifetime, Picture, State};
-use crate::graphql::context::Scope;
-use crate::graphql::ids::global;
-use crate::graphql::output;
-use crate::ids::ImageId;
+use crate::context::Scope;
+use crate::ids::global;
+use crate::output;
+use plaza_base::ids::ImageId;
+use plaza_domain::images::{self, Lifetime, Picture, State};
 
 /// Processing state of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

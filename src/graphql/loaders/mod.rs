@@ -20,7 +20,7 @@ pub use reads::{
 };
 
 use super::error::fault;
-use crate::domain::{DomainError, Operation};
+use plaza_domain::{DomainError, Operation};
 
 /// Most keys in one batch: a page's largest product of levels.
 const BATCH: usize = 1_000;

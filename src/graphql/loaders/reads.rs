@@ -5,20 +5,20 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use super::BatchRead;
-use crate::domain::comments::Comment;
-use crate::domain::follows::Tie;
-use crate::domain::images::Image;
-use crate::domain::notifications::Notification;
-use crate::domain::orders::{Order, OrderChange};
-use crate::domain::posts::{Post, PostCounts, ShareCounts};
-use crate::domain::products::Product;
-use crate::domain::profile_counts::{FollowerCount, ProfileCounts};
-use crate::domain::users::User;
-use crate::domain::{
+use plaza_base::ids::{CommentId, ImageId, NotificationId, OrderId, PostId, ProductId, UserId};
+use plaza_domain::comments::Comment;
+use plaza_domain::follows::Tie;
+use plaza_domain::images::Image;
+use plaza_domain::notifications::Notification;
+use plaza_domain::orders::{Order, OrderChange};
+use plaza_domain::posts::{Post, PostCounts, ShareCounts};
+use plaza_domain::products::Product;
+use plaza_domain::profile_counts::{FollowerCount, ProfileCounts};
+use plaza_domain::users::User;
+use plaza_domain::{
     DomainError, Operation, Page, blocks, comments, follows, images, likes, notifications, orders,
     posts, products, profile_counts, users,
 };
-use crate::ids::{CommentId, ImageId, NotificationId, OrderId, PostId, ProductId, UserId};
 
 type Read<K, V> = Result<HashMap<K, V>, DomainError>;
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_graphql::{ID, Object};
 
 use super::types::{Notification, NotificationKind};
-use crate::domain::notifications::groups::{self, Group, Groups, Place};
-use crate::graphql::connection::{Connection, Edge, PageInfo, first_of};
-use crate::graphql::context::Scope;
-use crate::graphql::cursors::{Cursor, List, numbers};
-use crate::graphql::error::fault;
-use crate::graphql::ids::global_text;
-use crate::graphql::users::types::User;
+use crate::connection::{Connection, Edge, PageInfo, first_of};
+use crate::context::Scope;
+use crate::cursors::{Cursor, List, numbers};
+use crate::error::fault;
+use crate::ids::global_text;
+use crate::users::types::User;
+use plaza_domain::notifications::groups::{self, Group, Groups, Place};
 
 /// A group of notifications.
 #[derive(Debug, Clone)]
@@ -136,11 +136,11 @@ pub async fn page(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::identity::Seals;
+    use crate::cursors::seals_of_a_test;
 
     #[test]
     fn a_cursor_survives_and_nothing_else_is_one() {
-        let list = List::sealed_by(&Seals::of_a_test(), "Viewer.notificationGroups", 1);
+        let list = List::sealed_by(&seals_of_a_test(), "Viewer.notificationGroups", 1);
         let here = Place { newest: 9, latest: 7 };
         assert_eq!(place(&list, Some(&cursor(&list, here).sealed())).unwrap(), Some(here));
         for bad in [

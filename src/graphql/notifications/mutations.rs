@@ -3,12 +3,12 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::preferences::{self, NotificationPreference, NotificationPreferenceInput};
-use crate::domain::notifications::settings;
-use crate::domain::{DomainError, UserErrorCode};
-use crate::graphql::context::mutation_scope;
-use crate::graphql::error::{UserError, fault, payload};
-use crate::graphql::ids::input;
-use crate::graphql::viewer::types::Viewer;
+use crate::context::mutation_scope;
+use crate::error::{UserError, fault, payload};
+use crate::ids::input;
+use crate::viewer::types::Viewer;
+use plaza_domain::notifications::settings;
+use plaza_domain::{DomainError, UserErrorCode};
 
 /// Most preferences in one mutation.
 const MAX_PREFERENCES: usize = 50;

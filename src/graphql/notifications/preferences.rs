@@ -4,7 +4,7 @@ use async_graphql::resolver_utils::EnumType;
 use async_graphql::{Enum, InputObject, SimpleObject};
 
 use super::types::NotificationKind;
-use crate::domain::notifications::settings::{Settings, Wanted};
+use plaza_domain::notifications::settings::{self, Settings, Wanted};
 
 /// Users whose actions cause notifications of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -69,7 +69,7 @@ pub fn all(settings: &Settings) -> Vec<NotificationPreference> {
         .iter()
         .map(|item| NotificationPreference {
             kind: item.value,
-            delivery: settings.wanted(item.name).into(),
+            delivery: settings::wanted(settings, item.name).into(),
         })
         .collect()
 }

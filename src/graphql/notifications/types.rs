@@ -5,20 +5,20 @@ use std::sync::Arc;
 use async_graphql::{Enum, ID, Object};
 use chrono::{DateTime, Utc};
 
-use crate::domain::comments::Comment as CommentRow;
-use crate::domain::notifications::Notification as Row;
-use crate::graphql::comments::types::Comment;
-use crate::graphql::context::Scope;
-use crate::graphql::ids::global;
-use crate::graphql::orders::types::Order;
-use crate::graphql::posts::types::Post;
-use crate::graphql::products::types::Product;
-use crate::graphql::users::types::User;
-use crate::ids::{CommentId, Id, OrderId, PostId, ProductId, UserId};
+use crate::comments::types::Comment;
+use crate::context::Scope;
+use crate::ids::global;
+use crate::orders::types::Order;
+use crate::posts::types::Post;
+use crate::products::types::Product;
+use crate::users::types::User;
+use plaza_base::ids::{CommentId, Id, OrderId, PostId, ProductId, UserId};
+use plaza_domain::comments::Comment as CommentRow;
+use plaza_domain::notifications::Notification as Row;
 
 /// Kind of event that a notification reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::notifications::Kind")]
+#[graphql(remote = "plaza_domain::notifications::Kind")]
 pub enum NotificationKind {
     /// `actor` follows the viewer.
     Followed,
@@ -53,7 +53,7 @@ pub enum NotificationKind {
 impl NotificationKind {
     /// The name, as stored and on the wire.
     pub fn name(self) -> &'static str {
-        crate::domain::notifications::Kind::from(self).name()
+        plaza_domain::notifications::Kind::from(self).name()
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::types::Order;
-use crate::domain::{DomainError, orders};
-use crate::graphql::context::{Scope, mutation_scope};
-use crate::graphql::error::{UserError, payload};
-use crate::graphql::ids::{input, input_at};
-use crate::ids::OrderId;
+use crate::context::{Scope, mutation_scope};
+use crate::error::{UserError, payload};
+use crate::ids::{input, input_at};
+use plaza_base::ids::OrderId;
+use plaza_domain::{DomainError, orders};
 
 /// A line of an order to place.
 #[derive(InputObject)]

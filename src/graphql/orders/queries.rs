@@ -3,8 +3,8 @@
 use async_graphql::{Context, ID, Object};
 
 use super::types::Order;
-use crate::graphql::context::query_scope;
-use crate::graphql::ids::argument;
+use crate::context::query_scope;
+use crate::ids::argument;
 
 /// Queries about orders.
 #[derive(Debug, Default)]

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use async_graphql::{Enum, ID, Object, SimpleObject};
 use chrono::{DateTime, SubsecRound, Utc};
 
-use crate::domain::orders::{Order as Row, OrderLine as LineRow};
-use crate::graphql::context::Scope;
-use crate::graphql::ids::global;
-use crate::graphql::loaders::{OrderHistory, ProductTitle};
-use crate::graphql::products::types::{Money, Product};
-use crate::ids::{Id, OrderId};
+use crate::context::Scope;
+use crate::ids::global;
+use crate::loaders::{OrderHistory, ProductTitle};
+use crate::products::types::{Money, Product};
+use plaza_base::ids::{Id, OrderId};
+use plaza_domain::orders::{Order as Row, OrderLine as LineRow};
 
 /// State of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::orders::OrderStatus")]
+#[graphql(remote = "plaza_domain::orders::OrderStatus")]
 pub enum OrderStatus {
     /// Placed; stock is not reserved yet.
     Pending,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::types::Post;
-use crate::domain::{DomainError, likes, posts};
-use crate::graphql::context::{Scope, mutation_scope};
-use crate::graphql::error::{UserError, payload};
-use crate::graphql::ids::{global, input};
-use crate::ids::{ImageId, PostId};
+use crate::context::{Scope, mutation_scope};
+use crate::error::{UserError, payload};
+use crate::ids::{global, input};
+use plaza_base::ids::{ImageId, PostId};
+use plaza_domain::{DomainError, likes, posts};
 
 /// A post to create.
 #[derive(InputObject)]

@@ -5,23 +5,23 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
 
-use crate::domain::comments;
-use crate::domain::images::Lifetime;
-use crate::domain::posts::{self, Post as Row, PostCounts, ShareCounts};
-use crate::graphql::analytics::types::PostAnalytics;
-use crate::graphql::comments::types::Comment;
-use crate::graphql::connection::Connection;
-use crate::graphql::context::Scope;
-use crate::graphql::cursors::List;
-use crate::graphql::error::fault;
-use crate::graphql::ids::global;
-use crate::graphql::images::types::Image;
-use crate::graphql::loaders::{FirstComments, ViewerLikes, ViewerReposts};
-use crate::graphql::output;
-use crate::graphql::products::types::Product;
-use crate::graphql::references::types::TextEntity;
-use crate::graphql::users::types::User;
-use crate::ids::{Id, PostId};
+use crate::analytics::types::PostAnalytics;
+use crate::comments::types::Comment;
+use crate::connection::Connection;
+use crate::context::Scope;
+use crate::cursors::List;
+use crate::error::fault;
+use crate::ids::global;
+use crate::images::types::Image;
+use crate::loaders::{FirstComments, ViewerLikes, ViewerReposts};
+use crate::output;
+use crate::products::types::Product;
+use crate::references::types::TextEntity;
+use crate::users::types::User;
+use plaza_base::ids::{Id, PostId};
+use plaza_domain::comments;
+use plaza_domain::images::Lifetime;
+use plaza_domain::posts::{self, Post as Row, PostCounts, ShareCounts};
 
 /// A post.
 #[derive(Debug, Clone)]

@@ -3,10 +3,10 @@
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
 use super::types::Product;
-use crate::domain::products::{self, Money, NewProduct};
-use crate::domain::{DomainError, UserError, UserErrorCode};
-use crate::graphql::context::mutation_scope;
-use crate::graphql::error::{UserError as Told, payload};
+use crate::context::mutation_scope;
+use crate::error::{UserError as Told, payload};
+use plaza_domain::products::{self, Money, NewProduct};
+use plaza_domain::{DomainError, UserError, UserErrorCode};
 
 /// An amount of money in one currency.
 #[derive(InputObject)]

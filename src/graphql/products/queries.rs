@@ -3,12 +3,12 @@
 use async_graphql::{Context, ID, Object};
 
 use super::types::Product;
-use crate::domain::products;
-use crate::graphql::connection::Connection;
-use crate::graphql::context::query_scope;
-use crate::graphql::cursors::List;
-use crate::graphql::error::{ErrorCode, fault};
-use crate::graphql::ids::argument;
+use crate::connection::Connection;
+use crate::context::query_scope;
+use crate::cursors::List;
+use crate::error::{ErrorCode, fault};
+use crate::ids::argument;
+use plaza_domain::products;
 
 /// Queries about products.
 #[derive(Debug, Default)]

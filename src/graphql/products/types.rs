@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use crate::domain::products::{self, Money as DomainMoney, Product as Row};
-use crate::graphql::analytics::types::ProductAnalytics;
-use crate::graphql::context::Scope;
-use crate::graphql::error::fault;
-use crate::graphql::ids::global;
-use crate::graphql::output;
-use crate::graphql::users::types::User;
-use crate::ids::{Id, ProductId};
+use crate::analytics::types::ProductAnalytics;
+use crate::context::Scope;
+use crate::error::fault;
+use crate::ids::global;
+use crate::output;
+use crate::users::types::User;
+use plaza_base::ids::{Id, ProductId};
+use plaza_domain::products::{self, Money as DomainMoney, Product as Row};
 
 /// An amount of money in one currency.
 #[derive(Debug, Clone, SimpleObject)]

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object};
 
 use super::types::Hashtag;
-use crate::graphql::context::query_scope;
+use crate::context::query_scope;
 
 /// Queries about hashtags.
 #[derive(Debug, Default)]

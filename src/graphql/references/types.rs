@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
 
-use crate::domain::hashtags;
-use crate::domain::references::{Entities, Reference};
-use crate::graphql::connection::Connection;
-use crate::graphql::context::Scope;
-use crate::graphql::cursors::List;
-use crate::graphql::error::{ErrorCode, fault};
-use crate::graphql::ids::global_text;
-use crate::graphql::posts::types::Post;
-use crate::graphql::users::types::User;
-use crate::ids::UserId;
+use crate::connection::Connection;
+use crate::context::Scope;
+use crate::cursors::List;
+use crate::error::{ErrorCode, fault};
+use crate::ids::global_text;
+use crate::posts::types::Post;
+use crate::users::types::User;
+use plaza_base::ids::UserId;
+use plaza_domain::hashtags;
+use plaza_domain::references::{Entities, Reference};
 
 /// Kind of a text entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

@@ -3,16 +3,16 @@
 use async_graphql::{Context, Object, OutputType};
 use futures_util::future::try_join_all;
 
-use crate::domain::search::{Hits, Noun, Place, Search};
-use crate::graphql::connection::{Connection, Edge, PageInfo, first_of};
-use crate::graphql::context::{Scope, query_scope, work};
-use crate::graphql::cost::SEARCH_COST;
-use crate::graphql::cursors::{Cursor, List, numbers};
-use crate::graphql::error::{ErrorCode, fault};
-use crate::graphql::posts::types::Post;
-use crate::graphql::products::types::Product;
-use crate::graphql::users::types::User;
-use crate::ids::{Id, PostId, ProductId, UserId};
+use crate::connection::{Connection, Edge, PageInfo, first_of};
+use crate::context::{Scope, query_scope, work};
+use crate::cost::SEARCH_COST;
+use crate::cursors::{Cursor, List, numbers};
+use crate::error::{ErrorCode, fault};
+use crate::posts::types::Post;
+use crate::products::types::Product;
+use crate::users::types::User;
+use plaza_base::ids::{Id, PostId, ProductId, UserId};
+use plaza_domain::search::{Hits, Noun, Place, Search};
 
 /// What a search finds, as a list: its cursors are good for the same search.
 fn hits_of(scope: &Scope, search: &Search) -> List {
@@ -180,11 +180,11 @@ impl SearchQueries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::identity::Seals;
+    use crate::cursors::seals_of_a_test;
 
     #[test]
     fn a_cursor_is_of_one_search() {
-        let seals = Seals::of_a_test();
+        let seals = seals_of_a_test();
         let list = |search: &Search| {
             List::sealed_by(&seals, "search", format_args!("{:x}", search.fingerprint()))
         };

@@ -6,13 +6,13 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObje
 use chrono::{DateTime, Utc};
 
 use super::types::User;
-use crate::domain::identity::{self, Authenticated, SignUp};
-use crate::domain::users::{self, ProfileUpdate, User as Row};
-use crate::domain::{DomainError, follows};
-use crate::graphql::context::{RequestContext, Scope, logged_in_scope, mutation_scope};
-use crate::graphql::error::{UserError, payload};
-use crate::graphql::ids::input;
-use crate::graphql::viewer::types::Viewer;
+use crate::context::{RequestContext, Scope, logged_in_scope, mutation_scope};
+use crate::error::{UserError, payload};
+use crate::ids::input;
+use crate::viewer::types::Viewer;
+use plaza_domain::identity::{self, Authenticated, SignUp};
+use plaza_domain::users::{self, ProfileUpdate, User as Row};
+use plaza_domain::{DomainError, follows};
 
 /// An account to create.
 #[derive(InputObject)]
@@ -30,8 +30,9 @@ pub struct SignUpInput {
     /// Display name: one line of 1 to 60 characters, at least one of them visible.
     display_name: String,
     /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
+    /// `Idempotency-Key` header. Before there is an account, a key belongs to the handle: a retry
+    /// with the same key and input logs in to the account that the first attempt created; with
+    /// another input for the same handle it is `IDEMPOTENCY_CONFLICT`.
     #[graphql(default)]
     client_key: Option<String>,
 }
@@ -61,8 +62,8 @@ pub struct SessionRefreshInput {
     /// new token; later it ends the session.
     refresh_token: String,
     /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
+    /// `Idempotency-Key` header. The key belongs to the refresh token: a retry with both returns
+    /// the same new token for a minute; beside another refresh token the same key is a new one.
     #[graphql(default)]
     client_key: Option<String>,
 }

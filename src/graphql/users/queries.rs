@@ -3,9 +3,9 @@
 use async_graphql::{Context, Object};
 
 use super::types::User;
-use crate::domain::users;
-use crate::graphql::context::query_scope;
-use crate::graphql::error::fault;
+use crate::context::query_scope;
+use crate::error::fault;
+use plaza_domain::users;
 
 /// Queries about users.
 #[derive(Debug, Default)]

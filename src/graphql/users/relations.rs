@@ -3,10 +3,10 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::types::User;
-use crate::domain::{blocks, follows, moderation};
-use crate::graphql::context::mutation_scope;
-use crate::graphql::error::{UserError, payload};
-use crate::graphql::ids::input;
+use crate::context::mutation_scope;
+use crate::error::{UserError, payload};
+use crate::ids::input;
+use plaza_domain::{blocks, follows, moderation};
 
 macro_rules! about_a_user {
     ($(#[$input_doc:meta])* $input:ident, $(#[$payload_doc:meta])* $payload:ident) => {

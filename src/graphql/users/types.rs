@@ -5,21 +5,21 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
 
-use crate::domain::follows::Tie;
-use crate::domain::images::Lifetime;
-use crate::domain::profile_counts::{FollowerCount, ProfileCounts};
-use crate::domain::users::User as Row;
-use crate::domain::{DomainError, Fill, Page, PageRequest, follows, policy, posts, relations};
-use crate::graphql::connection::Connection;
-use crate::graphql::context::Scope;
-use crate::graphql::cursors::List;
-use crate::graphql::error::fault;
-use crate::graphql::ids::global;
-use crate::graphql::images::types::Image;
-use crate::graphql::loaders::ViewerBlocks;
-use crate::graphql::output;
-use crate::graphql::posts::types::Post;
-use crate::ids::{Id, UserId};
+use crate::connection::Connection;
+use crate::context::Scope;
+use crate::cursors::List;
+use crate::error::fault;
+use crate::ids::global;
+use crate::images::types::Image;
+use crate::loaders::ViewerBlocks;
+use crate::output;
+use crate::posts::types::Post;
+use plaza_base::ids::{Id, UserId};
+use plaza_domain::follows::Tie;
+use plaza_domain::images::Lifetime;
+use plaza_domain::profile_counts::{FollowerCount, ProfileCounts};
+use plaza_domain::users::User as Row;
+use plaza_domain::{DomainError, Fill, Page, PageRequest, follows, policy, posts, relations};
 
 /// A user.
 #[derive(Debug, Clone)]

@@ -6,8 +6,8 @@ use async_graphql::{Context, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::types::Viewer;
-use crate::graphql::context::{RequestContext, query_scope};
-use crate::graphql::error::ErrorCode;
+use crate::context::{RequestContext, query_scope};
+use crate::error::ErrorCode;
 
 /// State of a rate-limit bucket, in points. A point is about the cost of one returned field. A list
 /// costs its `first` times the cost of an item, a database statement at least 5 points, a mutation

@@ -5,22 +5,22 @@ use std::sync::Arc;
 use async_graphql::{ID, Object, SimpleObject};
 use chrono::{DateTime, SubsecRound, Utc};
 
-use crate::domain::{
+use crate::analytics::types::ViewerAnalytics;
+use crate::connection::Connection;
+use crate::context::Scope;
+use crate::cursors::List;
+use crate::error::fault;
+use crate::ids::{global, global_text};
+use crate::notifications::groups::{self, NotificationGroup};
+use crate::notifications::preferences::{self, NotificationPreference};
+use crate::notifications::types::Notification;
+use crate::orders::types::Order;
+use crate::posts::types::Post;
+use crate::users::types::User;
+use plaza_base::ids::{Id, SessionId};
+use plaza_domain::{
     Viewer as DomainViewer, blocks, follow_requests, identity, notifications, orders, timelines,
 };
-use crate::graphql::analytics::types::ViewerAnalytics;
-use crate::graphql::connection::Connection;
-use crate::graphql::context::Scope;
-use crate::graphql::cursors::List;
-use crate::graphql::error::fault;
-use crate::graphql::ids::{global, global_text};
-use crate::graphql::notifications::groups::{self, NotificationGroup};
-use crate::graphql::notifications::preferences::{self, NotificationPreference};
-use crate::graphql::notifications::types::Notification;
-use crate::graphql::orders::types::Order;
-use crate::graphql::posts::types::Post;
-use crate::graphql::users::types::User;
-use crate::ids::{Id, SessionId};
 
 /// A session of the viewer, started by a sign-up or log-in.
 #[derive(Debug, Clone, SimpleObject)]

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use crate::domain::operation::ConsistencyToken;
-use crate::domain::products::Product;
-use crate::domain::{Operation, posts, products, users};
-use crate::graphql::ids::parse;
-use crate::http::Served;
-use crate::ids::{PostId, ProductId};
+use crate::Served;
+use plaza_base::ids::{PostId, ProductId};
+use plaza_domain::operation::ConsistencyToken;
+use plaza_domain::products::Product;
+use plaza_domain::{Operation, posts, products, users};
+use plaza_graphql::ids::parse;
 
 /// The page is shown without it when it takes longer.
 const TIMEOUT: Duration = Duration::from_millis(500);

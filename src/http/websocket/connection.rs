@@ -17,15 +17,18 @@ use super::Open;
 use super::allowance::Allowance;
 use super::credentials;
 use super::messages::{self, Close, FromClient};
-use crate::domain::Viewer;
-use crate::domain::identity::Holder;
-use crate::graphql::context::{RequestContext, is_client_key};
-use crate::graphql::error::ErrorCode;
-use crate::graphql::output::Rendered;
-use crate::http::execute::{Asked, Refused, execute, subscribe};
-use crate::http::prepare::{Incoming, NotRun, prepare};
-use crate::http::{RequestId, Served};
-use crate::telemetry::trace;
+use crate::execute::{Asked, Refused, execute};
+use crate::limits::Payer;
+use crate::prepare::{Incoming, NotRun, prepare};
+use crate::subscribe::subscribe;
+use crate::{RequestId, Served};
+use plaza_domain::Viewer;
+use plaza_domain::identity::Holder;
+use plaza_graphql::context::{RequestContext, is_client_key};
+use plaza_graphql::cost::reading_refused;
+use plaza_graphql::error::ErrorCode;
+use plaza_graphql::output::Rendered;
+use plaza_telemetry::trace;
 
 /// How long a socket may be silent at least before its client is asked whether it is there.
 /// Proxies on the way close what is silent for a minute.
@@ -130,7 +133,7 @@ impl Connection {
     /// A session has ended; all of them, when this socket fell behind in hearing of it.
     fn check_session(
         &self,
-        session: Result<crate::ids::SessionId, broadcast::error::RecvError>,
+        session: Result<plaza_base::ids::SessionId, broadcast::error::RecvError>,
     ) -> Step {
         let Some(viewer) = self.viewer else { return Ok(()) };
         let own = match session {
@@ -316,7 +319,16 @@ async fn begin(
         let message = "`clientKey` has 1 to 200 visible ASCII characters";
         return Err(NotRun::new(ErrorCode::BadUserInput, message).into());
     }
-    let prepared = prepare(&served, incoming).await?;
+    let payer = Payer::of(&served.app.config.limits, viewer, address);
+    payer.check_credit(&served.app)?;
+    let bytes = incoming.bytes();
+    let prepared = match prepare(&served, incoming).await {
+        Ok(prepared) => prepared,
+        Err(why) => {
+            payer.owe(&served.app, reading_refused(bytes)).await;
+            return Err(why.into());
+        }
+    };
     let mut span = trace::begin(None, trace::Kind::Server, || "message on a socket".into());
     span.set("plaza.request_id", || request_id.0.to_string().into());
     let mut context =

@@ -4,7 +4,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::http::prepare::Incoming;
+use crate::prepare::Incoming;
 
 /// What a client says.
 #[derive(Debug, Deserialize)]

@@ -17,9 +17,9 @@ use parking_lot::Mutex;
 
 use super::answer::{Refusal, refusal};
 use super::{RequestId, Served, origin};
-use crate::config::network::client_network;
-use crate::graphql::error::ErrorCode;
-use crate::telemetry::figures::GaugeGuard;
+use plaza_config::network::client_network;
+use plaza_graphql::error::ErrorCode;
+use plaza_telemetry::figures::GaugeGuard;
 
 /// The only protocol spoken.
 const PROTOCOL: &str = "graphql-transport-ws";

@@ -19,13 +19,13 @@ use diesel_async::RunQueryDsl;
 
 use super::distinct;
 use super::projection::{Effect, Projection};
-use crate::ids::{Bucket, Id, PostId, ProductId, UserId};
-use crate::protocol::envelope::EventEnvelope;
-use crate::protocol::events::{Aggregate, Event};
-use crate::protocol::routing::Topic;
-use crate::stores::StoreError;
-use crate::stores::postgres::prepared::{prepared, sql};
-use crate::stores::postgres::{ShardIndex, Transaction};
+use plaza_base::ids::{Bucket, Id, PostId, ProductId, UserId};
+use plaza_protocol::envelope::EventEnvelope;
+use plaza_protocol::events::{Aggregate, Event};
+use plaza_protocol::routing::Topic;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::prepared::{prepared, sql};
+use plaza_stores::postgres::{ShardIndex, Transaction};
 
 pub use kind::Kind;
 pub use read::{NotificationRow, Part, Wanted, get_many, newest, newest_id, since};
@@ -316,7 +316,7 @@ impl Projection for Notifications {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::FollowId;
+    use plaza_base::ids::FollowId;
 
     fn events(of: &[(Event, i64)]) -> Vec<EventEnvelope> {
         let envelope = |(event, version): &(Event, i64)| EventEnvelope {

@@ -12,10 +12,10 @@ use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::kind::Kind;
-use crate::ids::{Id, NotificationId, UserId};
-use crate::stores::StoreError;
-use crate::stores::postgres::Connection;
-use crate::stores::postgres::prepared::{prepared, sql};
+use plaza_base::ids::{Id, NotificationId, UserId};
+use plaza_stores::StoreError;
+use plaza_stores::postgres::Connection;
+use plaza_stores::postgres::prepared::{prepared, sql};
 
 /// A notification.
 #[derive(Debug, Clone, PartialEq, Eq)]

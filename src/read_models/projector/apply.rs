@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::super::projection::Effect;
 use super::{Located, Progress, Runner};
-use crate::protocol::envelope::EventEnvelope;
-use crate::stores::StoreError;
-use crate::stores::kafka::consumer::Partition;
-use crate::stores::postgres::projections::{self as rows, Position};
-use crate::stores::postgres::{ShardIndex, Transaction};
+use plaza_protocol::envelope::EventEnvelope;
+use plaza_stores::StoreError;
+use plaza_stores::kafka::consumer::Partition;
+use plaza_stores::postgres::projections::{self as rows, Position};
+use plaza_stores::postgres::{ShardIndex, Transaction};
 
 /// How long a batch's transactions may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -218,8 +218,8 @@ fn classify<'a>(events: &[&'a Located], mut held: HashMap<String, i64>) -> Class
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{Id, PostId, UserId};
-    use crate::protocol::events::Event;
+    use plaza_base::ids::{Id, PostId, UserId};
+    use plaza_protocol::events::Event;
 
     fn located(offset: i64, subject: &str, version: i64) -> Located {
         Located {

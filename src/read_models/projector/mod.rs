@@ -21,13 +21,13 @@ use tokio_util::sync::CancellationToken;
 use super::all;
 use super::lag::Lag;
 use super::projection::{Effect, EffectHandler, Projection};
-use crate::config::Config;
-use crate::protocol::envelope::EventEnvelope;
-use crate::stores::kafka::consumer::{EventConsumer, Partition, Record};
-use crate::stores::postgres::leader::exclusively;
-use crate::stores::postgres::projections::{self as rows, Position};
-use crate::stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
-use crate::telemetry::trace;
+use plaza_config::Config;
+use plaza_protocol::envelope::EventEnvelope;
+use plaza_stores::kafka::consumer::{EventConsumer, Partition, Record};
+use plaza_stores::postgres::leader::exclusively;
+use plaza_stores::postgres::projections::{self as rows, Position};
+use plaza_stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
+use plaza_telemetry::trace;
 
 /// Events in one batch.
 const BATCH: usize = 1_000;

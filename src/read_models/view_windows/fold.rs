@@ -5,10 +5,10 @@ use diesel::sql_types::{BigInt, SmallInt};
 use diesel_async::RunQueryDsl;
 
 use super::{Size, StoredRow, Windows, add};
-use crate::read_models::sketch::Sketch;
-use crate::stores::StoreError;
-use crate::stores::postgres::Connection;
-use crate::stores::postgres::prepared::{prepared, sql};
+use crate::sketch::Sketch;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::Connection;
+use plaza_stores::postgres::prepared::{prepared, sql};
 
 /// How long minutes are kept, in seconds.
 pub const MINUTES_KEPT_S: i64 = 3 * 3_600;

@@ -18,11 +18,11 @@ use diesel::sql_types::{Array, BigInt, Binary, SmallInt};
 use diesel_async::RunQueryDsl;
 
 use super::sketch::Sketch;
-use crate::ids::{Id, PostId, UserId};
-use crate::protocol::views::View;
-use crate::stores::StoreError;
-use crate::stores::postgres::Connection;
-use crate::stores::postgres::prepared::{prepared, sql};
+use plaza_base::ids::{Id, PostId, UserId};
+use plaza_protocol::views::View;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::Connection;
+use plaza_stores::postgres::prepared::{prepared, sql};
 
 /// Whose views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -287,7 +287,7 @@ pub async fn totals(connection: &mut Connection) -> Result<Vec<TotalsRow>, Store
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::UserId;
+    use plaza_base::ids::UserId;
 
     #[test]
     fn a_view_is_in_one_window_of_its_post_and_one_of_its_author() {

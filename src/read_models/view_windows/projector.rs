@@ -14,14 +14,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Recent, Size, Totals, Windows, add_knowing, add_totals, fold, totals};
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::protocol::routing::Topic;
-use crate::stores::StoreError;
-use crate::stores::kafka::views::{Read, ViewReader, bounds};
-use crate::stores::postgres::leader::exclusively;
-use crate::stores::postgres::projections::{self as rows, Position};
-use crate::stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
+use plaza_base::clock::Clock;
+use plaza_config::Config;
+use plaza_protocol::routing::Topic;
+use plaza_stores::StoreError;
+use plaza_stores::kafka::views::{Read, ViewReader, bounds};
+use plaza_stores::postgres::leader::exclusively;
+use plaza_stores::postgres::projections::{self as rows, Position};
+use plaza_stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
 
 /// Its name in `projection_offsets`; never changed.
 pub const NAME: &str = "view_windows";

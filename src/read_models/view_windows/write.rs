@@ -6,10 +6,10 @@ use diesel::sql_types::{Array, BigInt, Binary, SmallInt};
 use diesel_async::RunQueryDsl;
 
 use super::{Key, StoredRow, Windows};
-use crate::read_models::sketch::Sketch;
-use crate::stores::StoreError;
-use crate::stores::postgres::Connection;
-use crate::stores::postgres::prepared::{prepared, sql};
+use crate::sketch::Sketch;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::Connection;
+use plaza_stores::postgres::prepared::{prepared, sql};
 
 /// The columns of some windows' keys.
 #[derive(Default)]

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{beginning, people};
 use super::*;
-use crate::stores::postgres::entities::{Entity, Reference};
+use plaza_stores::postgres::entities::{Entity, Reference};
 
 /// 2026-01-01T00:00:00Z.
 const BEGINNING_MS: i64 = 1_767_225_600_000;
@@ -131,7 +131,7 @@ fn nothing_is_seeded_after_the_end_of_seeded_time() {
         [(Step::Posts, "posts", 0), (Step::Posts, "comments", 0), (Step::Orders, "orders", 0)]
     {
         for (_, line) in &all(&world, step)[table] {
-            let at = crate::ids::created_at(field(line, column)).timestamp_millis();
+            let at = plaza_base::ids::created_at(field(line, column)).timestamp_millis();
             assert!((BEGINNING_MS..end).contains(&at), "{table}: {at}");
         }
     }

@@ -7,8 +7,8 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
 use super::topology::full_name;
-use crate::config::KafkaConfig;
-use crate::protocol::routing::Topic;
+use plaza_config::KafkaConfig;
+use plaza_protocol::routing::Topic;
 
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

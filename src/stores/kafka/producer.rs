@@ -7,8 +7,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 
 use super::topology::full_name;
-use crate::config::KafkaConfig;
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_config::KafkaConfig;
 
 /// One event.
 #[derive(Debug, Clone, Copy)]

@@ -9,8 +9,8 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
-use crate::config::KafkaConfig;
-use crate::protocol::routing::Topic;
+use plaza_config::KafkaConfig;
+use plaza_protocol::routing::Topic;
 
 /// The broker's name of a topic.
 pub fn full_name(prefix: &str, topic: &str) -> String {

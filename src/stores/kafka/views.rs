@@ -14,10 +14,10 @@ use rdkafka::{ClientConfig, ClientContext, Message as _, Offset, TopicPartitionL
 use tokio::sync::mpsc;
 
 use super::topology::full_name;
-use crate::config::KafkaConfig;
-use crate::ids::Id;
-use crate::protocol::routing::Topic;
-use crate::protocol::views::View;
+use plaza_base::ids::Id;
+use plaza_config::KafkaConfig;
+use plaza_protocol::routing::Topic;
+use plaza_protocol::views::View;
 
 /// Views that wait to be sent, per process: two seconds of the highest rate that was measured.
 const QUEUED: &str = "200000";

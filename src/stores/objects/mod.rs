@@ -18,7 +18,7 @@ use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
 use secrecy::ExposeSecret;
 
 use super::StoreError;
-use crate::config::{MediaConfig, S3Config};
+use plaza_config::{MediaConfig, S3Config};
 
 pub use write::Writer;
 

@@ -9,7 +9,7 @@ use object_store::path::Path;
 use tokio::io::AsyncWriteExt;
 
 use super::unavailable;
-use crate::stores::StoreError;
+use crate::StoreError;
 
 /// Bytes held before they are written: what S3 asks a part to have at least.
 const PART: usize = 5 * 1_024 * 1_024;

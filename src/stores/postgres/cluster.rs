@@ -12,11 +12,11 @@ use super::replicas::Polls;
 use super::routing::{ShardIndex, ShardMap};
 use super::session::{ReadSession, Source};
 use super::shard::{Replica, Shard};
-use crate::config::PostgresConfig;
-use crate::ids::{Bucket, Id};
-use crate::stores::query::SendFn;
-use crate::stores::server::Server;
-use crate::stores::{StoreError, explain};
+use crate::query::SendFn;
+use crate::server::Server;
+use crate::{StoreError, explain};
+use plaza_base::ids::{Bucket, Id};
+use plaza_config::PostgresConfig;
 
 /// All shards and the map of buckets.
 #[derive(Debug)]

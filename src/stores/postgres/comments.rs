@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::entities::Entities;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::{Bucket, CommentId, PostId, UserId};
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::ids::{Bucket, CommentId, PostId, UserId};
 
 /// A comment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, QueryableByName)]

@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::routing::ShardIndex;
-use crate::stores::StoreError;
-use crate::stores::server::Server;
+use crate::StoreError;
+use crate::server::Server;
 
 /// Commits in a row that must end unknown before writes are refused.
 const UNKNOWN: u32 = 2;

@@ -5,7 +5,7 @@ use diesel::pg::{Pg, PgValue};
 use diesel::sql_types::Jsonb;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::UserId;
+use plaza_base::ids::UserId;
 
 /// A part of a text that refers to something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +77,7 @@ impl FromSql<Jsonb, Pg> for Entities {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::Id;
+    use plaza_base::ids::Id;
 
     #[test]
     fn what_is_stored_is_read_again() {

@@ -13,7 +13,7 @@ use super::cluster::Cluster;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use super::routing::ShardIndex;
-use crate::stores::StoreError;
+use crate::StoreError;
 
 /// How long one shard may take to raise its epoch before another is asked.
 const TIMEOUT: Duration = Duration::from_millis(500);

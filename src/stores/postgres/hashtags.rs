@@ -6,8 +6,8 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::{PostId, UserId};
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::ids::{PostId, UserId};
 
 #[derive(QueryableByName)]
 struct PostRow {

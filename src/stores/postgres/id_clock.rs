@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::stores::StoreError;
+use crate::StoreError;
 
 /// Where a shard's clock stands; each in milliseconds since 2025-01-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]

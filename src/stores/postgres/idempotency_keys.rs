@@ -11,8 +11,8 @@ use diesel_async::RunQueryDsl;
 use super::outbox::NewRows;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::UserId;
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::ids::UserId;
 
 /// A key and what it names.
 #[derive(Debug, Clone, Copy)]

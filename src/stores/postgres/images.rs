@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::{Bucket, ImageId, UserId};
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::ids::{Bucket, ImageId, UserId};
 
 /// An image as it is shown: what a post or a user is stored with. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromSqlRow)]

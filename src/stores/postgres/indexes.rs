@@ -9,7 +9,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::stores::StoreError;
+use crate::StoreError;
 
 /// An index.
 #[derive(Debug)]

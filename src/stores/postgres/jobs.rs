@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::stores::StoreError;
+use crate::StoreError;
 
 #[derive(QueryableByName)]
 struct Attempts {

@@ -13,8 +13,8 @@ use super::cluster::Cluster;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use super::routing::ShardIndex;
-use crate::clock::pause;
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::clock::pause;
 
 /// How soon another process may take over, and how long a failure is waited after.
 const RETRY: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::stores::StoreError;
+use crate::StoreError;
 
 /// What a law of one shard's rows came to.
 #[derive(Debug, Clone, QueryableByName)]

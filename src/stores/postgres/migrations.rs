@@ -15,11 +15,11 @@ use super::leader::{try_lock, unlock};
 use super::pool::{Connection, Manager, Purpose, StatementCounter};
 use super::prepared::{prepared, sql};
 use super::routing::ShardMap;
-use crate::config::PostgresConfig;
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_config::PostgresConfig;
 
 /// What `migrations/` holds.
-pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
 
 /// The versions of all of them, as the database records them, oldest first.
 pub fn versions() -> Vec<String> {
@@ -41,7 +41,7 @@ pub async fn connect(url: &SecretString) -> Result<AsyncPgConnection, StoreError
     let opened = manager
         .open()
         .await
-        .map_err(|error| StoreError::unavailable(crate::config::redacted(url), error))?;
+        .map_err(|error| StoreError::unavailable(plaza_config::redacted(url), error))?;
     Ok(opened.into_inner())
 }
 

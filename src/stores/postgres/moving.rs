@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{Client, NoTls, Transaction};
 
 use super::routing::{Move, ShardMap};
-use crate::config::PostgresConfig;
+use plaza_config::PostgresConfig;
 
 /// Tables whose rows belong to one bucket, each with the column whose bucket that is.
 const BY_ID: &[(&str, &str)] = &[

@@ -6,8 +6,8 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::{NotificationId, UserId};
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::ids::{NotificationId, UserId};
 
 /// A user's settings; those of somebody who has changed nothing are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, QueryableByName)]

@@ -7,8 +7,8 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::{Bucket, OrderId, ProductId, UserId};
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::ids::{Bucket, OrderId, ProductId, UserId};
 
 /// One line of an order, with the order's own columns.
 #[derive(Debug, Clone, QueryableByName)]

@@ -7,7 +7,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::stores::StoreError;
+use crate::StoreError;
 
 /// Messages to be, a column each.
 #[derive(Debug, Default)]

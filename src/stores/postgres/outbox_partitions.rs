@@ -15,7 +15,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::stores::StoreError;
+use crate::StoreError;
 
 /// How long a statement may wait for a lock, in milliseconds: whoever comes after it waits too.
 const LOCK_MS: u32 = 200;

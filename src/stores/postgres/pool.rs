@@ -13,10 +13,10 @@ use futures_util::future::{join_all, poll_fn};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{AsyncMessage, NoTls};
 
-use crate::stores::pool_state::{Callers, PoolState};
-use crate::stores::server::Server;
-use crate::stores::{StoreError, work};
-use crate::telemetry::trace;
+use crate::pool_state::{Callers, PoolState};
+use crate::server::Server;
+use crate::{StoreError, work};
+use plaza_telemetry::trace;
 
 /// What query functions take.
 pub type Connection = AsyncPgConnection;
@@ -112,7 +112,7 @@ impl Manager {
         let mut config: tokio_postgres::Config = url.expose_secret().parse().map_err(|error| {
             StoreError::unavailable(
                 "postgres",
-                format!("bad URL {}: {error}", crate::config::redacted(url)),
+                format!("bad URL {}: {error}", plaza_config::redacted(url)),
             )
         })?;
         let session = match purpose {

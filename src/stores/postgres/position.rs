@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use super::session::Lsn;
-use crate::stores::StoreError;
+use crate::StoreError;
 
 #[derive(QueryableByName)]
 struct Position {

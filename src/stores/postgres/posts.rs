@@ -9,8 +9,9 @@ use super::entities::Entities;
 use super::images::Pictures;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::{Bucket, PostId, ProductId, UserId};
-use crate::stores::StoreError;
+use crate::StoreError;
+use crate::redis::cache::Cached;
+use plaza_base::ids::{Bucket, PostId, ProductId, UserId};
 
 /// A post.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, QueryableByName)]
@@ -47,6 +48,19 @@ pub struct Post {
     #[serde(default)]
     pub entities: Option<Entities>,
 }
+
+/// A post never changes but by being deleted.
+impl Cached for Post {
+    type Key = PostId;
+    const KIND: &'static str = "post";
+    const LOCAL: bool = true;
+    fn version(&self) -> i64 {
+        if self.deleted { DELETED } else { 1 }
+    }
+}
+
+/// The cached version of a deleted post.
+pub const DELETED: i64 = 2;
 
 impl Post {
     /// The post that likes, comments and counts belong to: the original, when this is a repost.

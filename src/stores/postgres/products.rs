@@ -6,8 +6,8 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::{Bucket, ProductId, UserId};
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::ids::{Bucket, ProductId, UserId};
 
 /// A product as stored.
 #[derive(Debug, Clone, QueryableByName)]

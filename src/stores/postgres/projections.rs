@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::stores::StoreError;
+use crate::StoreError;
 
 /// A projection's place in one partition, on one shard.
 #[derive(Debug, Clone, QueryableByName)]

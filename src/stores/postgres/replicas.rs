@@ -12,8 +12,8 @@ use super::cluster::Cluster;
 use super::pool::{Manager, PooledConnection};
 use super::position::{primary_lsn_and_epoch, replayed_lsn};
 use super::session::Lsn;
-use crate::clock::Clock;
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::clock::Clock;
 
 /// Looks in a row that must be good before a replica serves again.
 const GOOD_LOOKS: u32 = 3;

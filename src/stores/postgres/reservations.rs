@@ -7,8 +7,8 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::{OrderId, ProductId};
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::ids::{OrderId, ProductId};
 
 /// A reservation that has changed state.
 #[derive(Debug, Clone, QueryableByName)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::{BUCKETS, Bucket, Id};
+use plaza_base::ids::{BUCKETS, Bucket, Id};
 
 /// Which shard, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

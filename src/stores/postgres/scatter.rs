@@ -8,9 +8,9 @@ use super::cluster::Cluster;
 use super::pool::Connection;
 use super::routing::ShardIndex;
 use super::session::ReadSession;
-use crate::ids::Id;
-use crate::stores::StoreError;
-use crate::stores::query::{SendFn, SendFn2};
+use crate::StoreError;
+use crate::query::{SendFn, SendFn2};
+use plaza_base::ids::Id;
 
 /// The answers of the shards that answered, and what the others said.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::stores::StoreError;
+use crate::StoreError;
 
 /// Something found: its id, whose it is, and how well it fits. Equal ranks go by id, the newest
 /// first.

@@ -7,8 +7,8 @@ use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::{Bucket, SessionId, UserId};
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::ids::{Bucket, SessionId, UserId};
 
 /// A live session.
 #[derive(Debug, Clone, QueryableByName)]

@@ -9,8 +9,8 @@ use super::pool::{Manager, Pool};
 use super::replicas::{Polls, ReplicaState};
 use super::routing::ShardIndex;
 use super::session::{ReadSession, Source};
-use crate::stores::StoreError;
-use crate::stores::pool_state::PoolState;
+use crate::StoreError;
+use crate::pool_state::PoolState;
 
 /// One shard: a primary and its replicas.
 #[derive(Debug)]
@@ -143,9 +143,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::PostgresConfig;
-    use crate::stores::postgres::Cluster;
-    use crate::stores::postgres::session::ConsistencyToken;
+    use crate::postgres::Cluster;
+    use crate::postgres::session::ConsistencyToken;
+    use plaza_config::PostgresConfig;
 
     const OWN: Source = Source::Replica(0);
     const OTHER: Source = Source::Replica(1);
@@ -154,8 +154,7 @@ mod tests {
     /// own replica is the first.
     fn shard() -> (Cluster, u64) {
         let url = || "postgres://plaza:none@127.0.0.1:1/plaza".into();
-        let shards =
-            vec![crate::config::ShardUrls { primary: url(), replicas: vec![url(), url()] }];
+        let shards = vec![plaza_config::ShardUrls { primary: url(), replicas: vec![url(), url()] }];
         let config: PostgresConfig =
             serde_json::from_value(serde_json::json!({ "shards": [] })).unwrap();
         let cluster = Cluster::new(&PostgresConfig { shards, ..config }).unwrap();

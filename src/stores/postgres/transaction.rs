@@ -15,9 +15,9 @@ use super::pool::{Connection, Manager, Pool};
 use super::position::primary_lsn;
 use super::routing::ShardIndex;
 use super::session::Lsn;
-use crate::stores::query::SendFnOnce;
-use crate::stores::{StoreError, explain};
-use crate::telemetry::trace::Span;
+use crate::query::SendFnOnce;
+use crate::{StoreError, explain};
+use plaza_telemetry::trace::Span;
 
 type Transactions = <AsyncPgConnection as diesel_async::AsyncConnection>::TransactionManager;
 

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::images::Picture;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use crate::ids::{Bucket, UserId};
-use crate::stores::StoreError;
+use crate::StoreError;
+use crate::redis::cache::Cached;
+use plaza_base::ids::{Bucket, UserId};
 
 /// A user, as others see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, QueryableByName)]
@@ -40,6 +41,15 @@ pub struct User {
     /// Rises with each edit.
     #[diesel(sql_type = BigInt)]
     pub version: i64,
+}
+
+impl Cached for User {
+    type Key = UserId;
+    const KIND: &'static str = "user";
+    const LOCAL: bool = true;
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// Rows by id.

@@ -7,8 +7,8 @@ use lapin::{Channel, Connection};
 
 use super::topology::{dead_queue, retry_queue};
 use super::unavailable;
-use crate::protocol::routing::Queue;
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_protocol::routing::Queue;
 
 /// What lies in a queue of jobs and in those behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use secrecy::SecretString;
 
 use super::{connect, topology, unavailable};
-use crate::stores::StoreError;
+use crate::StoreError;
 
 /// Delivery mode 2: written to disk.
 const PERSISTENT: u8 = 2;

@@ -9,8 +9,8 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
 
 use super::unavailable;
-use crate::protocol::routing::Queue;
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_protocol::routing::Queue;
 
 /// The exchange that jobs are published to; the routing key is a queue's name.
 pub const EXCHANGE: &str = "plaza.jobs";

@@ -20,9 +20,9 @@ use serde::de::DeserializeOwned;
 
 use super::Redis;
 use super::trust::Generation;
-use crate::ids::Id;
-use crate::stores::query::SendFn;
-use crate::stores::{StoreError, explain, work};
+use crate::query::SendFn;
+use crate::{StoreError, explain, work};
+use plaza_base::ids::Id;
 
 /// Values stored in one script: Redis does nothing else meanwhile, some 7 µs for each.
 const FILLED_AT_ONCE: usize = 64;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::ids::Id;
+use plaza_base::ids::Id;
 
 /// How long a request waits for another's load before it loads by itself.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -120,7 +120,7 @@ impl<I: Id> Waiter<I> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::PostId;
+    use plaza_base::ids::PostId;
 
     fn posts<const N: usize>(numbers: [i64; N]) -> [PostId; N] {
         numbers.map(PostId::from_i64)

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Redis;
 use super::cache::Cached;
 use super::trust::Generation;
-use crate::ids::Id;
+use plaza_base::ids::Id;
 
 /// A row as a transaction leaves it.
 #[derive(Debug, Clone)]

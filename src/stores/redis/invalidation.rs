@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Redis;
 use super::cache::Cached;
-use crate::ids::Id;
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::ids::Id;
 
 /// How long a tombstone stands; a replica that lags longer serves nobody.
 const TOMBSTONE: Duration = Duration::from_secs(30);

@@ -1,6 +1,6 @@
 //! Makes the keys of Redis, below one prefix.
 
-use crate::ids::{SessionId, UserId};
+use plaza_base::ids::{SessionId, UserId};
 
 /// Makes keys; all start with the configured prefix.
 #[derive(Debug, Clone)]

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 use super::Redis;
 use super::cache::{Cached, count_loads};
 use super::trust::Generation;
-use crate::ids::Id;
-use crate::stores::query::SendFn;
-use crate::stores::{StoreError, explain};
+use crate::query::SendFn;
+use crate::{StoreError, explain};
+use plaza_base::ids::Id;
 
 /// How long a load may keep other processes from loading the same.
 const LEASE: Duration = Duration::from_secs(1);

@@ -8,9 +8,9 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
 use super::Redis;
-use crate::clock::pause;
-use crate::stores::StoreError;
-use crate::stores::postgres::ShardIndex;
+use crate::StoreError;
+use crate::postgres::ShardIndex;
+use plaza_base::clock::pause;
 
 /// How soon after a lost connection another is tried.
 const RETRY: Duration = Duration::from_millis(200);

@@ -5,8 +5,8 @@
 use redis::streams::{StreamId as Entry, StreamRangeReply};
 
 use super::Redis;
-use crate::ids::{Id, PostId, UserId};
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::ids::{Id, PostId, UserId};
 
 /// Entries a stream keeps, about.
 const MOST: usize = 500;

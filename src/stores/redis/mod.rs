@@ -24,9 +24,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::StoreError;
-use crate::clock::Clock;
-use crate::config::RedisConfig;
-use crate::telemetry::figures::float;
+use plaza_base::clock::Clock;
+use plaza_config::RedisConfig;
+use plaza_telemetry::figures::float;
 
 /// Loads that may run at the same time while Redis is unavailable, so that the shards are not run
 /// over.

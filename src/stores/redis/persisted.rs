@@ -1,7 +1,7 @@
 //! Texts of automatic persisted queries, shared by all servers.
 
 use super::Redis;
-use crate::stores::StoreError;
+use crate::StoreError;
 
 /// Most texts kept; each has at most 16 KiB.
 const MOST: usize = 5_000;

@@ -10,10 +10,10 @@ use redis::aio::MultiplexedConnection;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use crate::stores::StoreError;
-use crate::stores::pool_state::{Callers, PoolState};
-use crate::stores::query::SendFnOnce;
-use crate::telemetry::trace;
+use crate::StoreError;
+use crate::pool_state::{Callers, PoolState};
+use crate::query::SendFnOnce;
+use plaza_telemetry::trace;
 
 /// After a failure Redis counts as away for so long, then one caller tries: an outage costs nobody
 /// else anything.

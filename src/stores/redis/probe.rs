@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::AsyncConnectionConfig;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::stores::StoreError;
+use crate::StoreError;
 
 /// A server's own account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Redis;
 use super::live::{Newest, Wake};
-use crate::clock::pause;
-use crate::ids::{Id, UserId};
+use plaza_base::clock::pause;
+use plaza_base::ids::{Id, UserId};
 
 /// Channels asked for in one command.
 const CHUNK: usize = 500;

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 
 use super::Redis;
-use crate::stores::StoreError;
+use crate::StoreError;
 
 /// How much a bucket holds, and how fast it fills.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,6 +25,12 @@ pub struct Standing {
     pub taken: bool,
     /// Points left.
     pub left: u64,
+}
+
+impl Standing {
+    fn of((taken, left): (bool, i64)) -> Self {
+        Self { taken, left: u64::try_from(left).unwrap_or_default() }
+    }
 }
 
 impl Bucket {
@@ -64,10 +70,10 @@ impl LocalBuckets {
 
     /// Takes a cost from a bucket of this process.
     pub fn take(&self, who: &str, bucket: Bucket, cost: u64, back: u64) -> Standing {
-        self.change(who, bucket, cost, i64::try_from(back).unwrap_or(i64::MAX))
+        Standing::of(self.change(who, bucket, cost, i64::try_from(back).unwrap_or(i64::MAX)))
     }
 
-    fn change(&self, who: &str, bucket: Bucket, cost: u64, back: i64) -> Standing {
+    fn change(&self, who: &str, bucket: Bucket, cost: u64, back: i64) -> (bool, i64) {
         // What is unavailable is unavailable for every server: together they give what one bucket
         // would.
         let bucket = bucket.shared_by(self.servers);
@@ -86,12 +92,11 @@ impl LocalBuckets {
         *held = (left, Instant::now());
         #[expect(
             clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
             clippy::as_conversions,
-            reason = "0 to a u32's largest"
+            reason = "a few times a u32's largest"
         )]
-        let left = left.max(0.0) as u64;
-        Standing { taken, left }
+        let left = left as i64;
+        (taken, left)
     }
 }
 
@@ -106,12 +111,15 @@ impl Redis {
     }
 
     /// Takes from a bucket what was used beyond what was paid, whatever it holds: who owes waits
-    /// until the bucket has filled that far again.
-    pub async fn owe_points(&self, who: &str, bucket: Bucket, points: u64) {
+    /// until the bucket has filled that far again. Answers how long that is; zero: nothing is owed.
+    pub async fn owe_points(&self, who: &str, bucket: Bucket, points: u64) -> Duration {
         let points = i64::try_from(points).unwrap_or(i64::MAX);
-        if self.change_shared(who, bucket, 0, -points).await.is_err() {
-            self.inner.local_buckets.change(who, bucket, 0, -points);
-        }
+        let left = match self.change_shared(who, bucket, 0, -points).await {
+            Ok((_, left)) => left,
+            Err(_) => self.inner.local_buckets.change(who, bucket, 0, -points).1,
+        };
+        let owed = left.min(0).unsigned_abs();
+        Duration::from_millis(owed.saturating_mul(1_000).div_ceil(bucket.per_second.max(1)))
     }
 
     async fn take_shared(
@@ -121,16 +129,18 @@ impl Redis {
         cost: u64,
         back: u64,
     ) -> Result<Standing, StoreError> {
-        self.change_shared(who, bucket, cost, i64::try_from(back).unwrap_or(i64::MAX)).await
+        let back = i64::try_from(back).unwrap_or(i64::MAX);
+        self.change_shared(who, bucket, cost, back).await.map(Standing::of)
     }
 
+    /// Whether the cost was taken, and the points left, below 0 where some are owed.
     async fn change_shared(
         &self,
         who: &str,
         bucket: Bucket,
         cost: u64,
         back: i64,
-    ) -> Result<Standing, StoreError> {
+    ) -> Result<(bool, i64), StoreError> {
         let mut script = self.inner.scripts.rate_limit.prepare_invoke();
         script
             .key(self.inner.keys.rate_limit(who))
@@ -140,7 +150,7 @@ impl Redis {
             .arg(back);
         let (taken, left): (i64, i64) =
             self.inner.pool.run(async |connection| script.invoke_async(connection).await).await?;
-        Ok(Standing { taken: taken == 1, left: u64::try_from(left).unwrap_or_default() })
+        Ok((taken == 1, left))
     }
 }
 

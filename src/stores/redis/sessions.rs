@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::Redis;
-use crate::ids::SessionId;
-use crate::stores::StoreError;
-use crate::stores::postgres::session::ConsistencyToken;
+use crate::StoreError;
+use crate::postgres::session::ConsistencyToken;
+use plaza_base::ids::SessionId;
 
 /// How long it is kept, in seconds: far longer than a serving replica may lag.
 const KEPT_S: u64 = 30;

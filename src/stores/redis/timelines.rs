@@ -11,8 +11,8 @@ use rand::Rng;
 
 use super::Redis;
 use super::trust::Generation;
-use crate::ids::{Id, PostId, UserId};
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::ids::{Id, PostId, UserId};
 
 /// Commands in one pipeline.
 const PIPELINE: usize = 512;

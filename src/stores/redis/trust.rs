@@ -23,10 +23,10 @@ use tokio::time::Instant;
 
 use super::Redis;
 use super::invalidation::Stale;
-use crate::ids::{Id, SessionId, UserId};
-use crate::stores::StoreError;
-use crate::stores::postgres::session::ConsistencyToken;
-use crate::telemetry::figures::float;
+use crate::StoreError;
+use crate::postgres::session::ConsistencyToken;
+use plaza_base::ids::{Id, SessionId, UserId};
+use plaza_telemetry::figures::float;
 
 /// The generation of a process that does not poll, as tests of this store are.
 const UNWATCHED: &str = "0";

@@ -3,8 +3,8 @@
 use redis::aio::MultiplexedConnection;
 
 use super::Redis;
-use crate::ids::{Id, PostId};
-use crate::stores::StoreError;
+use crate::StoreError;
+use plaza_base::ids::{Id, PostId};
 
 /// An hour and a little more: a set is needed until its hour is over on every server.
 const KEPT_S: i64 = 3_900;

@@ -18,7 +18,7 @@ fn sources(folder: &Path, text: &mut String) {
 #[test]
 fn the_list_is_what_is_counted() {
     let mut text = String::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+    sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")), &mut text);
     let mut counted = BTreeMap::new();
     for (kind, word) in
         [(Kind::Counter, "counter!("), (Kind::Gauge, "gauge!("), (Kind::Histogram, "histogram!(")]

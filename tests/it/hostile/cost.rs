@@ -123,6 +123,99 @@ async fn large(app: &TestApp) {
     canary.report("large answers");
 }
 
+/// What is refused was read all the same: it is paid for by whoever sent it, and who owes is not
+/// read at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_is_paid_for_too() {
+    let few = |config: &mut Config| {
+        config.limits.viewer_points = 5_000;
+        config.limits.viewer_points_per_s = 1;
+        config.limits.address_points = 10_000;
+        config.limits.address_points_per_s = 1;
+    };
+    with_config(few, async |app| {
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        let long: String = (0..300).map(|n| format!("a{n}: nothing(of: \"this\") ")).collect();
+        let texts = [
+            format!("{{ {long} }}"),
+            format!("{{ {long}"),
+            format!("{{ __typename ...{} }}", "x".repeat(6_000)),
+            format!("query($a: Nothing) {{ __typename {} }}", "__typename ".repeat(600)),
+        ];
+        for person in [Some(&ann), None] {
+            let mut refused = 0;
+            for text in texts.iter().cycle().take(300) {
+                let token = person.map(|person| person.token.as_str());
+                let (status, code, _) = post(app, token, &json!({ "query": text })).await;
+                if code == "RATE_LIMITED" {
+                    assert_eq!(status, 429);
+                    break;
+                }
+                refused += 1;
+            }
+            assert!((20..250).contains(&refused), "{refused} were read");
+        }
+        // So on a socket; nobody else pays.
+        assert_eq!(over_a_socket(app, &ann, "{ nothing }").await, "RATE_LIMITED");
+        assert_eq!(over_a_socket(app, &bob, "{ nothing }").await, "GRAPHQL_VALIDATION_FAILED");
+        let (status, ..) =
+            post(app, Some(&bob.token), &json!({ "query": "{ viewer { user { id } } }" })).await;
+        assert_eq!(status, 200);
+    })
+    .await;
+}
+
+/// Going on from an old place reads as much as pages do, whatever comes of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stream_reads_through_is_paid_for() {
+    let counted = |config: &mut Config| {
+        config.limits.viewer_points = 1_000_000;
+        config.limits.viewer_points_per_s = 1;
+        config.redis.cache_ttl_ms = 0;
+        config.redis.l1_ttl_ms = 0;
+    };
+    with_config(counted, async |app| {
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        app.follow(&bob, &ann).await;
+        app.until("the follow is known", async || {
+            app.count("SELECT count(*) FROM followers").await == 1
+        })
+        .await;
+        let query = "subscription($after: String) { homeUpdated(after: $after) { cursor } }";
+        let mut socket = Socket::of(app, Some(&bob)).await;
+        socket.subscribe("1", query, json!({})).await;
+        app.until("the home is watched", async || {
+            crate::websocket::resume::streams(app).await == 1
+        })
+        .await;
+        app.post(&ann, "first").await;
+        let old = socket.next("1").await["homeUpdated"]["cursor"].clone();
+        drop(socket);
+        for number in 0..120 {
+            app.post(&ann, &number.to_string()).await;
+        }
+        let payer = format!("v:{}", plaza::graphql::ids::parse_any(&bob.id).unwrap().1);
+        let bucket = Bucket { capacity: 1_000_000, per_second: 1 };
+        let left = async || {
+            let held = app.app.domain.redis.take_points(&payer, bucket, 0, 0).await.left;
+            held + app.app.refunds.get(&payer).unwrap_or_default()
+        };
+        let (before, statements) = (left().await, app.app.domain.cluster.statements());
+        for _ in 0..5 {
+            crate::websocket::resume::forget_streams(app).await;
+            let mut socket = Socket::of(app, Some(&bob)).await;
+            socket.subscribe("1", query, json!({ "after": old })).await;
+            assert!(socket.next("1").await["homeUpdated"]["cursor"].is_string());
+        }
+        app.until("what was read is paid for", async || {
+            let sent = app.app.domain.cluster.statements() - statements;
+            before - left().await >= sent
+        })
+        .await;
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn circles_through_the_schema_are_not_run() {
     with_config(|config| config.server.development = true, circles).await;

@@ -150,7 +150,7 @@ async fn a_shard_whose_clock_is_behind_says_so_and_can_be_set_back() {
         let post = "mutation { postCreate(input: {text: \"now\"}) { post { id } userErrors { code } } }";
         let authorization = format!("Bearer {}", ann.token);
         let refused = app.send(&[("authorization", &authorization)], post, json!({})).await;
-        assert_eq!(refused.code(), "SHARD_UNAVAILABLE");
+        assert_eq!(refused.code(), "CLOCK_REFUSED");
         let cluster = &app.app.domain.cluster;
         for index in cluster.indexes() {
             let mut connection = cluster.shard(index).unwrap().direct().await.unwrap();

@@ -140,8 +140,18 @@ pub async fn entries(app: &crate::app::TestApp) -> usize {
     all
 }
 
+/// Deletes everything in Redis.
 async fn forget(app: &crate::app::TestApp) {
-    let keys = keys(app, "*").await;
+    forget_keys(app, "*").await;
+}
+
+/// Deletes the streams of live posts: what they would have said is told from the feed.
+pub async fn forget_streams(app: &crate::app::TestApp) {
+    forget_keys(app, "live:*").await;
+}
+
+async fn forget_keys(app: &crate::app::TestApp, pattern: &str) {
+    let keys = keys(app, pattern).await;
     let _: i64 =
         redis::cmd("DEL").arg(&keys).query_async(&mut connection(app).await).await.unwrap();
 }

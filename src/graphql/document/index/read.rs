@@ -28,7 +28,7 @@ const QUESTION: &str = "{ __schema {
 /// The schema that this process serves.
 pub fn index() -> &'static Index {
     static INDEX: LazyLock<Index> = LazyLock::new(|| {
-        let answer = crate::graphql::schema::schema().execute(QUESTION).now_or_never();
+        let answer = crate::schema::schema().execute(QUESTION).now_or_never();
         let data = answer.and_then(|answer| answer.data.into_json().ok()).unwrap_or_default();
         Index::of(data.get("__schema").unwrap_or(&Json::Null))
     });

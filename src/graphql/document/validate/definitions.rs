@@ -7,10 +7,8 @@ use async_graphql::parser::types::OperationType;
 
 use super::values::Expected;
 use super::{Rules, Uses};
-use crate::graphql::document::suggest::did_you_mean;
-use crate::graphql::document::syntax::{
-    Fragment, Ident, Operation, TypeNode, TypeOf, VariableDefinition,
-};
+use crate::document::suggest::did_you_mean;
+use crate::document::syntax::{Fragment, Ident, Operation, TypeNode, TypeOf, VariableDefinition};
 
 /// A type as the document writes it.
 fn written(node: &TypeNode<'_>) -> String {

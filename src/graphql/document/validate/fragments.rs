@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use async_graphql::Pos;
 
 use super::{Rules, Uses};
-use crate::graphql::document::syntax::{Selection, Selections};
+use crate::document::syntax::{Selection, Selections};
 
 /// From how many lists inside each other on an introspection is refused: types lead to each other
 /// in circles, so that each more multiplies the answer by the number of types.

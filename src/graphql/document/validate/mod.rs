@@ -17,7 +17,7 @@ use async_graphql::{Name, Pos};
 use super::Problem;
 use super::index::{Index, TypeRef};
 use super::syntax::Document;
-use crate::graphql::error::ErrorCode;
+use crate::error::ErrorCode;
 
 /// Most problems of one document that are named.
 pub const MAX_PROBLEMS: usize = 100;

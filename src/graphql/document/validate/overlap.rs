@@ -10,13 +10,11 @@ use std::collections::{HashMap, HashSet};
 use async_graphql::Pos;
 
 use super::Rules;
-use crate::graphql::cost::MAX_DEPTH;
-use crate::graphql::document::Problem;
-use crate::graphql::document::index::{FieldDefinition, Index, Type, TypeRef};
-use crate::graphql::document::syntax::{
-    Argument, Document, Field, Literal, Selection, Selections, Value,
-};
-use crate::graphql::error::ErrorCode;
+use crate::cost::MAX_DEPTH;
+use crate::document::Problem;
+use crate::document::index::{FieldDefinition, Index, Type, TypeRef};
+use crate::document::syntax::{Argument, Document, Field, Literal, Selection, Selections, Value};
+use crate::error::ErrorCode;
 
 /// Most selections that are compared, fragments counted each time that they are spread.
 const BUDGET: usize = 200_000;

@@ -2,9 +2,9 @@
 
 use super::values::Owner;
 use super::{Rules, Uses};
-use crate::graphql::document::index::Type;
-use crate::graphql::document::suggest::{did_you_mean, sentence};
-use crate::graphql::document::syntax::{Field, Inline, Selection, Selections, Spread};
+use crate::document::index::Type;
+use crate::document::suggest::{did_you_mean, sentence};
+use crate::document::syntax::{Field, Inline, Selection, Selections, Spread};
 
 impl<'a> Rules<'_, 'a> {
     /// A selection set of a type; `None`: nobody knows of which.

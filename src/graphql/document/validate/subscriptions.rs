@@ -6,9 +6,7 @@ use async_graphql::Pos;
 use async_graphql::parser::types::OperationType;
 
 use super::Rules;
-use crate::graphql::document::syntax::{
-    Argument, Directive, Field, Literal, Selection, Selections,
-};
+use crate::document::syntax::{Argument, Directive, Field, Literal, Selection, Selections};
 
 impl Rules<'_, '_> {
     /// A subscription has one root field, and none of introspection.

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use async_graphql::{Name, Pos};
 
 use super::{Rules, Usage, Uses};
-use crate::graphql::document::index::{InputDefinition, Scalar, Type, TypeKind, TypeRef};
-use crate::graphql::document::print;
-use crate::graphql::document::scalars::{self, is_date_time};
-use crate::graphql::document::suggest::did_you_mean;
-use crate::graphql::document::syntax::{Argument, Directive, Literal, Value};
+use crate::document::index::{InputDefinition, Scalar, Type, TypeKind, TypeRef};
+use crate::document::print;
+use crate::document::scalars::{self, is_date_time};
+use crate::document::suggest::did_you_mean;
+use crate::document::syntax::{Argument, Directive, Literal, Value};
 
 /// What may stand in a place.
 #[derive(Debug, Clone, Copy)]

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Rules, Usage};
-use crate::graphql::document::index::TypeRef;
-use crate::graphql::document::syntax::{Literal, Operation};
+use crate::document::index::TypeRef;
+use crate::document::syntax::{Literal, Operation};
 
 /// Whether a variable may stand where it is used: it has the type, or is nullable and a default
 /// stands in.

@@ -11,6 +11,7 @@ use rand::{Rng, SeedableRng};
 use serde_json::json;
 
 use crate::app::{TestApp, with_app};
+use crate::websocket::{Socket, resume};
 use lists::lists;
 use world::{PEOPLE, World, act, done, handle, private};
 
@@ -135,6 +136,56 @@ async fn whoever_is_blocked_hides_nobody_elses_notifications() {
                 })
         })
         .await;
+    })
+    .await;
+}
+
+/// More hidden posts in a row than a small page looks at first, before one that is not hidden.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_page_goes_on_below_many_posts_that_are_hidden() {
+    with_app(async |app| {
+        let (ann, eve, bob) =
+            (app.sign_up("ann").await, app.sign_up("eve").await, app.sign_up("bob").await);
+        app.follow(&bob, &ann).await;
+        app.follow(&bob, &eve).await;
+        app.until("the follows are known", async || {
+            app.count("SELECT count(*) FROM followers").await == 2
+        })
+        .await;
+        let subscribe =
+            "subscription($after: String) { homeUpdated(after: $after) { cursor node { text } } }";
+        let mut socket = Socket::of(app, Some(&bob)).await;
+        socket.subscribe("1", subscribe, json!({})).await;
+        app.until("the home is watched", async || resume::streams(app).await == 1).await;
+        app.post(&eve, "before").await;
+        let cursor = socket.next("1").await["homeUpdated"]["cursor"].clone();
+        drop(socket);
+        let home = "{ viewer { home(first: 1) { nodes { text } pageInfo { hasNextPage } } } }";
+        app.ask(&bob, home, json!({})).await;
+        app.post(&eve, "here").await;
+        let mut hidden = Vec::new();
+        for number in 0..60 {
+            hidden.push(app.post(&ann, &number.to_string()).await);
+        }
+        app.until("all have reached bob", async || {
+            let seen = "{ viewer { home(first: 100) { nodes { text } } } }";
+            app.ask(&bob, seen, json!({})).await.at("/viewer/home/nodes").as_array().unwrap().len()
+                == 62
+        })
+        .await;
+        for post in hidden {
+            done(app, &ann, "postDelete", "postId", &post).await;
+        }
+        app.until("bob sees eve's on a page of one", async || {
+            app.ask(&bob, home, json!({})).await.at("/viewer/home")
+                == json!({ "nodes": [{ "text": "here" }], "pageInfo": { "hasNextPage": true } })
+        })
+        .await;
+        // So does a stream that Redis does not reach back to.
+        resume::forget_streams(app).await;
+        let mut socket = Socket::of(app, Some(&bob)).await;
+        socket.subscribe("1", subscribe, json!({ "after": cursor })).await;
+        assert_eq!(socket.next("1").await["homeUpdated"]["node"]["text"], "here");
     })
     .await;
 }

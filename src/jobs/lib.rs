@@ -10,10 +10,10 @@ mod image_process;
 mod order_process;
 mod runner;
 
-use crate::domain::{DomainError, Operation};
-use crate::protocol::jobs::Job;
-use crate::stores::StoreError;
-use crate::stores::server::Server;
+use plaza_domain::{DomainError, Operation};
+use plaza_protocol::jobs::Job;
+use plaza_stores::StoreError;
+use plaza_stores::server::Server;
 
 pub use runner::{CAUSE, run};
 

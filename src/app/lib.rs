@@ -1,6 +1,8 @@
 //! The composition root: Config ▶ App. The roles and the tests build through here, so what is
 //! tested is what runs.
 
+pub mod lifecycle;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,17 +10,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::clock::{Clock, pause};
-use crate::config::Config;
-use crate::domain::identity::{Identity, revocations};
-use crate::domain::images::{self, Images};
-use crate::domain::payments::SimulatedPayments;
-use crate::domain::{Domain, Operation, mutation};
 pub use crate::lifecycle::Tasks;
-use crate::stores::objects::Objects;
-use crate::stores::postgres::Cluster;
-use crate::stores::postgres::{migrations, replicas};
-use crate::stores::redis::Redis;
+use plaza_base::clock::{Clock, pause};
+use plaza_config::Config;
+use plaza_domain::identity::{Identity, revocations};
+use plaza_domain::images::{self, Images};
+use plaza_domain::payments::SimulatedPayments;
+use plaza_domain::{Domain, Operation, mutation};
+use plaza_stores::objects::Objects;
+use plaza_stores::postgres::Cluster;
+use plaza_stores::postgres::{migrations, replicas};
+use plaza_stores::redis::Redis;
 
 /// How often images that nothing shows are looked for.
 const REAP_EVERY: Duration = Duration::from_secs(300);
@@ -44,6 +46,8 @@ pub struct App {
     pub trusted_documents: Option<Documents>,
     /// Points that payers were charged and did not use, until their next request.
     pub refunds: moka::sync::Cache<String, u64>,
+    /// Payers who owe points, and until when.
+    pub debts: moka::sync::Cache<String, tokio::time::Instant>,
 }
 
 /// Texts of queries by their hash, or any other id.
@@ -76,10 +80,10 @@ impl App {
             objects: Objects::new(&config.media),
             images: Arc::new(Images::new(&config.media, &config.auth)?),
             identity: Arc::new(Identity::new(&config.auth, &config.limits)?),
-            pull_authors: crate::domain::timelines::PullAuthors::default(),
-            limits: crate::domain::limits::Limits::of(&config.limits),
-            views: Arc::new(crate::domain::views::ViewLog::new(&config.views, &config.kafka)),
-            relations: crate::domain::relations_batch::RelationsBatch::new(
+            pull_authors: plaza_domain::timelines::PullAuthors::default(),
+            limits: plaza_domain::limits::Limits::of(&config.limits),
+            views: Arc::new(plaza_domain::views::ViewLog::new(&config.views, &config.kafka)),
+            relations: plaza_domain::relations_batch::RelationsBatch::new(
                 config.postgres.shards.len(),
             ),
         };
@@ -98,6 +102,10 @@ impl App {
             refunds: moka::sync::Cache::builder()
                 .max_capacity(100_000)
                 .time_to_idle(Duration::from_secs(60))
+                .build(),
+            debts: moka::sync::Cache::builder()
+                .max_capacity(100_000)
+                .time_to_live(Duration::from_secs(60))
                 .build(),
             config: Arc::new(config),
         })

@@ -17,7 +17,7 @@ pub mod users;
 pub mod view_windows;
 
 use self::projection::Projection;
-use crate::config::FeedConfig;
+use plaza_config::FeedConfig;
 
 /// Every projection there is.
 pub fn all(feed: &FeedConfig) -> Vec<Box<dyn Projection>> {

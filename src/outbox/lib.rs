@@ -6,13 +6,13 @@ pub mod wakes;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::protocol::envelope::{EventEnvelope, JobEnvelope};
-use crate::protocol::events::Event;
-use crate::protocol::jobs::Job;
-use crate::protocol::routing::{queue_of, topic_of};
-use crate::stores::StoreError;
-use crate::stores::postgres::outbox::{self, NewRows};
-use crate::stores::postgres::{ShardIndex, Transaction};
+use plaza_protocol::envelope::{EventEnvelope, JobEnvelope};
+use plaza_protocol::events::Event;
+use plaza_protocol::jobs::Job;
+use plaza_protocol::routing::{queue_of, topic_of};
+use plaza_stores::StoreError;
+use plaza_stores::postgres::outbox::{self, NewRows};
+use plaza_stores::postgres::{ShardIndex, Transaction};
 
 /// Where a row goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -46,11 +46,11 @@ pub use mutation::{Mutation, Tx, mutate, write};
 pub use operation::{Operation, Viewer};
 pub use page::{Fill, Page, PageRequest};
 
-use crate::clock::Clock;
-use crate::config::{FeedConfig, OrdersConfig};
-use crate::stores::objects::Objects;
-use crate::stores::postgres::{Cluster, ReadSession};
-use crate::stores::redis::Redis;
+use plaza_base::clock::Clock;
+use plaza_config::{FeedConfig, OrdersConfig};
+use plaza_stores::objects::Objects;
+use plaza_stores::postgres::{Cluster, ReadSession};
+use plaza_stores::redis::Redis;
 
 /// What the rules work with. Built once per process by `app.rs`.
 #[derive(Clone)]

@@ -15,6 +15,7 @@ pub mod origin;
 pub mod pages;
 pub mod persisted;
 pub mod prepare;
+pub mod subscribe;
 pub mod websocket;
 
 use std::panic::AssertUnwindSafe;
@@ -31,12 +32,12 @@ use futures_util::FutureExt;
 use prepare::NotRun;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::app::App;
-use crate::graphql::error::ErrorCode;
-use crate::graphql::schema::{Schema, explaining_schema, schema};
-use crate::operator::{Snapshot, StatusProbe};
-use crate::telemetry::figures::GaugeGuard;
-use crate::telemetry::trace;
+use plaza_app::App;
+use plaza_graphql::error::ErrorCode;
+use plaza_graphql::schema::{Schema, explaining_schema, schema};
+use plaza_operator::{Snapshot, StatusProbe};
+use plaza_telemetry::figures::GaugeGuard;
+use plaza_telemetry::trace;
 
 /// What handlers share.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::app::App;
+use plaza_app::App;
 
 /// For how long what was seen is shown to whoever looks next.
 const FRESH: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::telemetry::trace;
+use plaza_telemetry::trace;
 
 /// Each worker thread's stack; only what is used of it is there. A GraphQL answer is made by
 /// futures within futures, and the deepest document that the guard lets through takes more than a
