@@ -11,6 +11,8 @@ use diesel::serialize::{Output, ToSql};
 use diesel::sql_types::BigInt;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::leading_u64;
+
 /// 2025-01-01T00:00:00Z in Unix milliseconds: the zero of an id's time part.
 pub const EPOCH_MS: i64 = 1_735_689_600_000;
 /// How many buckets the key space is cut into. Ids hold buckets, never shards, so shards can be
@@ -34,9 +36,7 @@ impl Bucket {
     /// found by it.
     pub fn of_text(text: &str) -> Self {
         use sha2::Digest;
-        let digest = sha2::Sha256::digest(text.as_bytes());
-        let head = digest.iter().take(8).fold(0_u64, |acc, byte| (acc << 8) | u64::from(*byte));
-        Self::new(head)
+        Self::new(leading_u64(&sha2::Sha256::digest(text.as_bytes())))
     }
 
     /// Its number, 0 to 1023.

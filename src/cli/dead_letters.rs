@@ -12,7 +12,7 @@ use plaza_base::ids::Bucket;
 use plaza_config::Config;
 use plaza_protocol::routing::Queue;
 use plaza_stores::StoreError;
-use plaza_stores::postgres::{Cluster, Connection, jobs as attempts, migrations};
+use plaza_stores::postgres::{Cluster, jobs as attempts, migrations};
 use plaza_stores::rabbitmq::publisher::{Message, Publisher};
 use plaza_stores::rabbitmq::{connect, topology};
 
@@ -178,7 +178,7 @@ async fn forget(cluster: &Cluster, id: &str) -> anyhow::Result<()> {
         .write(
             cluster.shard_of(Bucket::of_text(id)),
             deadline,
-            async |connection: &mut Connection| -> Result<(), StoreError> {
+            async |connection| -> Result<(), StoreError> {
                 attempts::forget_attempts(connection, id).await
             },
         )

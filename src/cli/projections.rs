@@ -7,7 +7,7 @@ use plaza_config::Config;
 use plaza_read_models::all;
 use plaza_stores::kafka::consumer::EventConsumer;
 use plaza_stores::postgres::projections::positions;
-use plaza_stores::postgres::{Cluster, Connection, ReadSession};
+use plaza_stores::postgres::{Cluster, ReadSession};
 
 /// Where a projection stands in a partition.
 #[derive(Debug)]
@@ -52,9 +52,7 @@ pub(super) async fn standings(config: &Config) -> anyhow::Result<Vec<Standing>> 
         })
         .await??;
         let shards = cluster
-            .scatter_all(&session, async |connection: &mut Connection| {
-                positions(connection, name).await
-            })
+            .scatter_all(&session, async |connection| positions(connection, name).await)
             .await
             .complete()?;
         for (end, partition) in ends {

@@ -9,7 +9,7 @@ use super::projections::standings;
 use plaza_config::Config;
 use plaza_outbox::Sink;
 use plaza_stores::postgres::moving::{deal, others_at_work};
-use plaza_stores::postgres::{Cluster, Connection, ReadSession, outbox};
+use plaza_stores::postgres::{Cluster, ReadSession, outbox};
 
 /// Over how many.
 #[derive(Debug, Args)]
@@ -63,9 +63,7 @@ async fn unsent(config: &Config) -> anyhow::Result<()> {
     let session = ReadSession::primary(cluster.len());
     for sink in [Sink::Rabbitmq, Sink::Kafka].map(Sink::code) {
         let shards = cluster
-            .scatter_all(&session, async |connection: &mut Connection| {
-                outbox::backlog(connection, sink).await
-            })
+            .scatter_all(&session, async |connection| outbox::backlog(connection, sink).await)
             .await;
         let unsent: i64 = shards.complete()?.iter().map(|backlog| backlog.unsent).sum();
         anyhow::ensure!(

@@ -2,49 +2,35 @@
 
 use std::net::IpAddr;
 
+use ipnet::{IpNet, Ipv6Net};
 use serde::Deserialize;
 
-/// A network: an address and how many of its bits count.
+/// A network, in CIDR notation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
-}
+pub struct Network(IpNet);
 
 impl Network {
     /// `10.0.0.0/8`, or an address alone.
     pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) =
-            text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits =
-            bits.map_or(Some(most), |bits| bits.parse().ok()).filter(|bits| *bits <= most)?;
-        Some(Self { address, bits })
+        let alone = || text.parse::<IpAddr>().map(IpNet::from);
+        text.parse().or_else(|_| alone()).ok().map(Self)
     }
 
     /// Whether an address is in it.
     pub fn contains(&self, address: IpAddr) -> bool {
-        masked(self.address, self.bits) == masked(address, self.bits)
+        self.0.contains(&address)
     }
-}
-
-/// The first `bits` bits of an address, IPv4 and IPv6 distinguished.
-fn masked(address: IpAddr, bits: u8) -> (bool, u128) {
-    let (four, number, width) = match address {
-        IpAddr::V4(four) => (true, u128::from(u32::from(four)), 32_u32),
-        IpAddr::V6(six) => (false, u128::from(six), 128),
-    };
-    let dropped = width.saturating_sub(u32::from(bits));
-    (four, number.checked_shr(dropped).unwrap_or_default())
 }
 
 /// An address as far as one household or host has it: all of IPv4, the /64 of IPv6.
 pub fn client_network(address: IpAddr) -> String {
     match address {
         IpAddr::V4(four) => four.to_string(),
-        IpAddr::V6(_) => format!("{:x}", masked(address, 64).1),
+        IpAddr::V6(six) => {
+            let household = Ipv6Net::new(six, 64).map(|network| network.trunc());
+            household.unwrap_or_else(|_| six.into()).to_string()
+        }
     }
 }
 

@@ -8,6 +8,10 @@ use serde::{Deserialize, Deserializer};
 
 use super::{defaults, redacted};
 
+fn example_shards() -> Vec<&'static str> {
+    vec!["postgres://plaza:secret@db:5432/shard0|postgres://plaza:secret@db-replica:5432/shard0"]
+}
+
 /// `postgres.*`: the PostgreSQL shards.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -15,7 +19,7 @@ pub struct PostgresConfig {
     /// URLs of each shard, in order: `primary|replica|replica`. In the environment the shards are
     /// separated by commas.
     #[serde(deserialize_with = "shards")]
-    #[schemars(with = "Vec<String>", example = ["postgres://plaza:secret@db:5432/shard0|postgres://plaza:secret@db-replica:5432/shard0"])]
+    #[schemars(with = "Vec<String>", example = example_shards())]
     pub shards: Vec<ShardUrls>,
     /// Connections to each primary per process, at least 1.
     #[serde(default = "defaults::pool")]

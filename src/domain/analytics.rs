@@ -11,7 +11,6 @@ use plaza_read_models::sales_windows::{self, SalesWindowRow};
 use plaza_read_models::sketch::Sketch;
 use plaza_read_models::view_windows::fold::{HOURS_KEPT_S, MINUTES_KEPT_S};
 use plaza_read_models::view_windows::{self, Kind};
-use plaza_stores::postgres::Connection;
 
 pub use plaza_read_models::sales_windows::TopRow as TopProduct;
 pub use plaza_read_models::view_windows::{Size, TopRow as TopPost};
@@ -153,7 +152,7 @@ async fn views(
     let found = op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             view_windows::series(connection, subject, range.size, span).await
         })
         .await?;
@@ -188,7 +187,7 @@ pub async fn top_posts(
     Ok(op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             view_windows::top_posts(connection, author, range.size, span, limit).await
         })
         .await?)
@@ -255,7 +254,7 @@ async fn sales_rows(
     Ok(op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             sales_windows::of_seller(connection, seller, product, size_s, span).await
         })
         .await?)
@@ -307,7 +306,7 @@ pub async fn top_products(
     Ok(op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             sales_windows::top_products(connection, seller, span, limit).await
         })
         .await?)

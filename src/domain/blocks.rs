@@ -3,13 +3,11 @@
 
 use super::users::{self, User};
 use super::{
-    DomainError, Mutation, Operation, Page, PageRequest, Tx, UserErrorCode, mutate, relations,
+    DomainError, Mutation, Operation, Page, PageRequest, UserErrorCode, mutate, relations,
 };
 use plaza_base::ids::{Id, UserId};
 use plaza_protocol::events::Event;
-use plaza_stores::postgres::{
-    Connection, blocks as store, follows as follow_rows, users as user_rows,
-};
+use plaza_stores::postgres::{blocks as store, follows as follow_rows, users as user_rows};
 
 /// The viewer blocks somebody, and no longer follows them; blocked already is fine. The other
 /// follows the viewer no longer either. Returns the other, if the viewer may see them.
@@ -57,7 +55,7 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>
     let rows = op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             store::page(connection, viewer, page.after, limit).await
         })
         .await?;
@@ -76,7 +74,7 @@ async fn change(
         op,
         Mutation { name, user: blocker, shard, input: &blocked },
         found,
-        async |tx: &mut Tx, person: Option<User>| {
+        async |tx, person| {
             let (blocker_id, blocked_id) = (blocker, blocked);
             let (version, event) = if active {
                 let begun = store::begin(tx, blocker.bucket(), blocker, blocked).await?;

@@ -30,7 +30,7 @@ pub(super) async fn get<V: Load>(
         .get_many(
             op.cache_policy(),
             ids,
-            async |missing: &[V::Key]| -> Result<HashMap<V::Key, V>, DomainError> {
+            async |missing| -> Result<HashMap<V::Key, V>, DomainError> {
                 let missing = missing.iter().copied();
                 Ok(load::<V>(&op.domain, &op.reads, missing).await?.into_iter().collect())
             },
@@ -49,9 +49,7 @@ pub(super) async fn load<V: Load>(
 ) -> Result<Vec<(V::Key, V)>, DomainError> {
     let loaded = domain
         .cluster
-        .scatter_ids(reads, ids, async |connection: &mut Connection, ids: &[_]| {
-            V::load(connection, ids).await
-        })
+        .scatter_ids(reads, ids, async |connection, ids| V::load(connection, ids).await)
         .await
         .complete()?;
     Ok(loaded.into_iter().flatten().collect())

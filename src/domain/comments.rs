@@ -9,7 +9,7 @@ use super::{
 };
 use plaza_base::ids::{CommentId, Id, PostId, UserId};
 use plaza_protocol::events::Event;
-use plaza_stores::postgres::{Connection, comments as store, posts as post_rows};
+use plaza_stores::postgres::{comments as store, posts as post_rows};
 
 pub use super::threads::{by_post, first_of_many, replies, replies_of_many};
 pub use plaza_stores::postgres::comments::Comment;
@@ -42,7 +42,7 @@ pub async fn create(
             input: &(id, text, in_reply_to),
         },
         drafted(op, (id, post), &checked, in_reply_to),
-        async |tx: &mut Tx, draft: Draft| {
+        async |tx, draft| {
             let version = posts::lock(tx, "postId", post).await?.version + 1;
             post_rows::raise(tx, post, version, false).await?;
             let answered = draft.answered.as_ref();
@@ -143,11 +143,9 @@ pub async fn get_many(
     let rows = op
         .domain
         .cluster
-        .scatter_ids(
-            &op.reads,
-            ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[_]| store::get_many(connection, ids).await,
-        )
+        .scatter_ids(&op.reads, ids.iter().copied(), async |connection, ids| {
+            store::get_many(connection, ids).await
+        })
         .await
         .complete()?;
     let comments: Vec<Comment> = rows.into_iter().flatten().collect();

@@ -19,7 +19,6 @@ use plaza_base::ids::{PostId, ProductId, UserId};
 use plaza_read_models::profile_counts::{self, VersionsRow};
 use plaza_read_models::projection::{Effect, EffectHandler};
 use plaza_stores::StoreError;
-use plaza_stores::postgres::Connection;
 use plaza_stores::redis::live::Cause;
 
 /// How long it may take to find out whom to wake.
@@ -131,7 +130,7 @@ impl Domain {
         let users = users.iter().copied();
         let versions = self
             .cluster
-            .scatter_ids(&session, users, async |connection: &mut Connection, ids: &[_]| {
+            .scatter_ids(&session, users, async |connection, ids| {
                 profile_counts::versions(connection, ids).await
             })
             .await

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::follows::{granted, limit};
 use super::mutation::write;
-use super::{DomainError, Operation, Page, PageRequest, Tx, users};
+use super::{DomainError, Operation, Page, PageRequest, users};
 use plaza_base::ids::UserId;
 use plaza_protocol::jobs::Job;
 use plaza_read_models::follow_requests as model;
 use plaza_stores::StoreError;
-use plaza_stores::postgres::{Connection, ShardIndex, follows as store, users as user_rows};
+use plaza_stores::postgres::{ShardIndex, follows as store, users as user_rows};
 
 /// Requests that one job grants.
 const PIECE: i64 = 200;
@@ -29,7 +29,7 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>
     let rows = op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             model::page(connection, viewer, page.after, limit(page)).await
         })
         .await?;
@@ -53,7 +53,7 @@ pub async fn grant_waiting(
     let (person, waiting) = op
         .domain
         .cluster
-        .read(&primary, home, async |connection: &mut Connection| -> Result<_, StoreError> {
+        .read(&primary, home, async |connection| -> Result<_, StoreError> {
             let person = user_rows::get_many(connection, &id).await?;
             let waiting = model::oldest(connection, followee, above, PIECE).await?;
             Ok((person, waiting))
@@ -74,7 +74,7 @@ pub async fn grant_waiting(
     if i64::try_from(waiting.len()).is_ok_and(|count| count < PIECE) {
         return Ok(());
     }
-    write(op, home, async |tx: &mut Tx| {
+    write(op, home, async |tx| {
         let next = Job::FollowRequestsGrant { user_id: followee, above: last };
         tx.enqueue(next, format!("user:{followee}/follow_requests/{last}"));
         Ok(())
@@ -90,7 +90,7 @@ async fn grant(
     followee: UserId,
     followers: &[UserId],
 ) -> Result<(), DomainError> {
-    write(op, shard, async |tx: &mut Tx| {
+    write(op, shard, async |tx| {
         let edges = store::grant_many(tx, followers, followee).await?;
         let changed: Vec<UserId> = edges.iter().map(|edge| edge.follower_id).collect();
         user_rows::raise_activity_of_many(tx, &changed).await?;

@@ -12,9 +12,7 @@ use plaza_base::ids::{FollowId, Id, UserId};
 use plaza_protocol::events::Event;
 use plaza_read_models::followers as followers_model;
 use plaza_stores::StoreError;
-use plaza_stores::postgres::{
-    Connection, blocks as block_rows, follows as store, users as user_rows,
-};
+use plaza_stores::postgres::{blocks as block_rows, follows as store, users as user_rows};
 
 /// Most users one may follow.
 pub const MAX_FOLLOWING: i64 = 10_000;
@@ -47,7 +45,7 @@ async fn followed(op: &Operation, followee: UserId) -> Result<(Change, Option<Us
         .read(
             &primary,
             op.domain.cluster.shard_of_id(followee),
-            async |connection: &mut Connection| -> Result<_, StoreError> {
+            async |connection| -> Result<_, StoreError> {
                 let found = user_rows::get_many(connection, &raw).await?;
                 Ok((found, block_rows::stands(connection, followee, follower).await?))
             },
@@ -101,7 +99,7 @@ async fn change(
         op,
         Mutation { name, user: follower, shard, input: &followee },
         asked,
-        async |tx: &mut Tx, (change, person): (Change, Option<User>)| {
+        async |tx, (change, person)| {
             let edge = match change {
                 Change::Begin => {
                     store::begin(tx, follower.bucket(), follower, followee, false).await?
@@ -165,7 +163,7 @@ pub async fn answer_request(
         op,
         Mutation { name, user: followee, shard, input: &follower },
         users::seen(op, follower),
-        async |tx: &mut Tx, person: Option<User>| {
+        async |tx, person| {
             let Some(edge) = store::answer(tx, follower, followee, accept).await? else {
                 return Ok(person);
             };
@@ -204,7 +202,7 @@ pub async fn following(
     let rows = op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             store::page(connection, user, below, limit(page)).await
         })
         .await?;
@@ -228,7 +226,7 @@ pub async fn followers(
     let rows = op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             followers_model::page(connection, user, page.after, limit(page)).await
         })
         .await?;
@@ -259,7 +257,7 @@ pub async fn viewer_ties(
     let rows = op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             store::ties(connection, viewer.user_id, ids).await
         })
         .await?;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::posts::{self, Post};
 use super::{DomainError, Fill, Operation, Page, PageRequest};
 use plaza_base::ids::{Id, PostId};
+use plaza_stores::postgres::hashtags as store;
 use plaza_stores::postgres::scatter::Gathered;
-use plaza_stores::postgres::{Connection, hashtags as store};
 
 pub use super::text::references::hashtag as normal_form;
 
@@ -39,7 +39,7 @@ pub async fn posts(
         let gathered = op
             .domain
             .cluster
-            .scatter_all(&op.reads, async |connection: &mut Connection| {
+            .scatter_all(&op.reads, async |connection| {
                 store::page(connection, tag, below, limit).await
             })
             .await;
@@ -67,7 +67,7 @@ pub async fn count(op: &Operation, tag: &str) -> Result<(i64, Vec<usize>), Domai
     let gathered = op
         .domain
         .cluster
-        .scatter_all(&op.reads, async |connection: &mut Connection| {
+        .scatter_all(&op.reads, async |connection| {
             store::count_open(connection, tag, COUNTED).await
         })
         .await;

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::posts::{self, Post, PostCounts};
-use super::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
+use super::posts::{self, PostCounts};
+use super::{DomainError, Mutation, Operation, UserErrorCode, mutate};
 use plaza_base::ids::PostId;
 use plaza_protocol::events::Event;
-use plaza_stores::postgres::{Connection, likes as store, posts as post_rows};
+use plaza_stores::postgres::{likes as store, posts as post_rows};
 
 /// The viewer likes a post; again is fine.
 ///
@@ -21,7 +21,7 @@ pub async fn like(op: &Operation, id: PostId) -> Result<PostId, DomainError> {
         op,
         Mutation { name: "postLike", user, shard, input: &id },
         posts::require_visible(op, "postId", id),
-        async |tx: &mut Tx, _: Post| {
+        async |tx, _| {
             let version = posts::lock(tx, "postId", post).await?.version + 1;
             if store::insert(tx, post, user).await? {
                 post_rows::raise(tx, post, version, false).await?;
@@ -58,7 +58,7 @@ pub async fn unlike(op: &Operation, id: PostId) -> Result<Option<PostId>, Domain
             let found = posts::get_many_surely(op, &[id, post]).await?;
             Ok(Seen { named: found.contains_key(&id), subject: found.contains_key(&post) })
         },
-        async |tx: &mut Tx, seen: Seen| {
+        async |tx, seen| {
             let missing = || {
                 DomainError::rejected(UserErrorCode::NotFound, "postId", "there is no such post")
             };
@@ -88,13 +88,9 @@ pub async fn viewer_likes(op: &Operation, ids: &[PostId]) -> Result<HashSet<Post
     let liked = op
         .domain
         .cluster
-        .scatter_ids(
-            &op.reads,
-            ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[_]| {
-                store::among(connection, user, ids).await
-            },
-        )
+        .scatter_ids(&op.reads, ids.iter().copied(), async |connection, ids| {
+            store::among(connection, user, ids).await
+        })
         .await
         .complete()?;
     Ok(liked.into_iter().flatten().collect())

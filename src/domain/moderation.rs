@@ -1,13 +1,11 @@
 //! What administrators may do.
 
-use std::sync::Arc;
-
-use super::relations::{self, Relations};
+use super::relations::{self};
 use super::users::User;
 use super::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, write};
 use plaza_base::ids::UserId;
 use plaza_protocol::events::Event;
-use plaza_stores::postgres::{Connection, sessions as session_rows, users as user_rows};
+use plaza_stores::postgres::{sessions as session_rows, users as user_rows};
 
 /// Whether the viewer is an administrator, asked at the primary.
 ///
@@ -20,9 +18,7 @@ pub async fn is_admin(op: &Operation) -> Result<bool, DomainError> {
     Ok(op
         .domain
         .cluster
-        .read(&primary, shard, async |connection: &mut Connection| {
-            user_rows::is_admin(connection, id).await
-        })
+        .read(&primary, shard, async |connection| user_rows::is_admin(connection, id).await)
         .await?)
 }
 
@@ -59,7 +55,7 @@ pub async fn suspend(
             }
             relations::of_viewer(op).await
         },
-        async |tx: &mut Tx, relations: Arc<Relations>| {
+        async |tx, relations| {
             set_suspended(tx, user, suspended).await?;
             if suspended {
                 return Ok(None);
@@ -81,7 +77,7 @@ pub async fn suspend_by_operator(
     suspended: bool,
 ) -> Result<(), DomainError> {
     let shard = op.domain.cluster.shard_of_id(user);
-    write(op, shard, async |tx: &mut Tx| set_suspended(tx, user, suspended).await).await
+    write(op, shard, async |tx| set_suspended(tx, user, suspended).await).await
 }
 
 /// Makes somebody an administrator, or no longer one. Only operators may: there is no mutation for
@@ -91,7 +87,7 @@ pub async fn suspend_by_operator(
 /// Nobody there; a shard that is unavailable.
 pub async fn grant(op: &Operation, user: UserId, is_admin: bool) -> Result<(), DomainError> {
     let shard = op.domain.cluster.shard_of_id(user);
-    write(op, shard, async |tx: &mut Tx| {
+    write(op, shard, async |tx| {
         if user_rows::set_admin(tx, user, is_admin).await? {
             return Ok(());
         }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::cached::{self, Load};
 use super::{
-    DomainError, Fill, Mutation, Operation, Page, PageRequest, Tx, UserError, UserErrorCode,
-    mutate, policy, text,
+    DomainError, Fill, Mutation, Operation, Page, PageRequest, UserError, UserErrorCode, mutate,
+    policy, text,
 };
 use plaza_base::ids::{Id, ProductId, UserId};
 use plaza_protocol::events::Event;
@@ -150,7 +150,7 @@ pub async fn create(op: &Operation, new: NewProduct) -> Result<ProductId, Domain
             input: &new,
         },
         async { Ok(()) },
-        async |tx: &mut Tx, ()| {
+        async |tx, ()| {
             let row = store::NewRow {
                 seller_id: seller,
                 title: &new.title,
@@ -254,7 +254,7 @@ pub async fn newest(
         let gathered = op
             .domain
             .cluster
-            .scatter_all(&op.reads, async |connection: &mut Connection| {
+            .scatter_all(&op.reads, async |connection| {
                 store::newest(connection, below, limit).await
             })
             .await;
@@ -293,7 +293,7 @@ pub async fn sales(op: &Operation, product: &Product) -> Result<Vec<SalesMinute>
     Ok(op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             product_sales::latest(connection, id, SALES_MINUTES).await
         })
         .await?)

@@ -14,9 +14,9 @@ use sha2::Digest;
 
 use super::text::characters::{is_passed_over, is_space, is_unspaced};
 use super::{DomainError, Operation, policy};
+use plaza_base::digest::leading_u64;
 use plaza_base::ids::{Bucket, Id, UserId, compose};
 use plaza_stores::StoreError;
-use plaza_stores::postgres::Connection;
 use plaza_stores::postgres::scatter::Gathered;
 use plaza_stores::postgres::search::{self as store, Found, Slice};
 
@@ -102,7 +102,7 @@ impl Search {
     /// A number that distinguishes this search's cursors from another's.
     pub fn fingerprint(&self) -> u64 {
         let digest = sha2::Sha256::digest(format!("{:?}:{}", self.noun, self.text));
-        digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+        leading_u64(&digest)
     }
 
     async fn ask(&self, op: &Operation, slice: Slice) -> Gathered<Vec<Found>> {
@@ -111,28 +111,28 @@ impl Search {
         match self.noun {
             Noun::People if text.chars().count() < LIKE_FROM && !text.chars().any(is_unspaced) => {
                 cluster
-                    .scatter_all(reads, async |connection: &mut Connection| {
+                    .scatter_all(reads, async |connection| {
                         store::users_by_prefix(connection, text, slice).await
                     })
                     .await
             }
             Noun::People => {
                 cluster
-                    .scatter_all(reads, async |connection: &mut Connection| {
+                    .scatter_all(reads, async |connection| {
                         store::people(connection, text, slice).await
                     })
                     .await
             }
             Noun::Posts => {
                 cluster
-                    .scatter_all(reads, async |connection: &mut Connection| {
+                    .scatter_all(reads, async |connection| {
                         store::posts(connection, words, slice).await
                     })
                     .await
             }
             Noun::Products => {
                 cluster
-                    .scatter_all(reads, async |connection: &mut Connection| {
+                    .scatter_all(reads, async |connection| {
                         store::products(connection, words, slice).await
                     })
                     .await

@@ -89,7 +89,7 @@ async fn rows<P: Parent>(
     let rows = op
         .domain
         .cluster
-        .scatter_ids(&op.reads, parents, async |connection: &mut Connection, ids: &[P]| {
+        .scatter_ids(&op.reads, parents, async |connection, ids| {
             let from: Vec<i64> =
                 ids.iter().map(|id| above.get(id).copied().unwrap_or_default()).collect();
             P::rows(connection, ids, &from, limit).await
@@ -204,7 +204,7 @@ pub async fn first_of_many(
         let rows = op
             .domain
             .cluster
-            .scatter_ids(&op.reads, posts, async |connection: &mut Connection, posts: &[PostId]| {
+            .scatter_ids(&op.reads, posts, async |connection, posts| {
                 load_first(connection, posts, first + 1).await
             })
             .await

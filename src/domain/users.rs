@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::cached::{self, Load};
-use super::{DomainError, Mutation, Operation, Tx, images, mutate, policy, text};
+use super::{DomainError, Mutation, Operation, images, mutate, policy, text};
 use plaza_base::ids::{Bucket, ImageId, UserId};
 use plaza_protocol::events::Event;
 use plaza_protocol::jobs::Job;
@@ -89,9 +89,7 @@ pub async fn row_by_handle(op: &Operation, handle: &str) -> Result<Option<User>,
     let claim = op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
-            claims::handle_claim(connection, &handle).await
-        })
+        .read(&op.reads, shard, async |connection| claims::handle_claim(connection, &handle).await)
         .await?;
     let Some(claim) = claim else { return Ok(None) };
     // A claim may be that of a sign-up that never finished.
@@ -116,7 +114,7 @@ pub(super) async fn by_handles(
             .push(handle.clone());
     }
     let looks = by_shard.iter().map(|(shard, handles)| {
-        op.domain.cluster.read(&op.reads, *shard, async |connection: &mut Connection| {
+        op.domain.cluster.read(&op.reads, *shard, async |connection| {
             claims::claimed_handles(connection, handles).await
         })
     });
@@ -177,7 +175,7 @@ pub async fn update(op: &Operation, update: ProfileUpdate) -> Result<User, Domai
             input: &update,
         },
         async { Ok(()) },
-        async |tx: &mut Tx, ()| {
+        async |tx, ()| {
             let (name, bio) = (update.display_name.as_deref(), update.bio.as_deref());
             let version = store::update(tx, id, name, bio, update.is_private)
                 .await?

@@ -28,6 +28,7 @@ use plaza_protocol::jobs::Job;
 use plaza_protocol::routing::Queue;
 use plaza_stores::StoreError;
 use plaza_stores::postgres::{Connection, jobs as attempts};
+use plaza_stores::query::Work;
 use plaza_stores::rabbitmq::publisher::{Message, Publisher};
 use plaza_stores::rabbitmq::{connect, topology, unavailable};
 use plaza_telemetry::{figures, trace};
@@ -244,10 +245,9 @@ async fn run_job(
                 "a job is done"
             );
             if is_repeat(delivery) {
-                let forgotten =
-                    on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
-                        attempts::forget_attempts(connection, &envelope.id).await
-                    });
+                let forgotten = on_its_shard(context, &envelope.id, async |connection| {
+                    attempts::forget_attempts(connection, &envelope.id).await
+                });
                 if let Err(error) = forgotten.await {
                     tracing::warn!(job = envelope.id, %error, "a job is done, and its failures are not forgotten");
                 }
@@ -267,10 +267,9 @@ async fn run_job(
             }
         }
         Err(JobError::Retry(cause)) => {
-            let counted =
-                on_its_shard(context, &envelope.id, async |connection: &mut Connection| {
-                    attempts::count_attempt(connection, &envelope.id, &cause).await
-                });
+            let counted = on_its_shard(context, &envelope.id, async |connection| {
+                attempts::count_attempt(connection, &envelope.id, &cause).await
+            });
             let failed = match counted.await {
                 Ok(failed) => failed,
                 // Its shard is unavailable, perhaps for the same reason that the job failed: that
@@ -300,9 +299,7 @@ async fn run_job(
 async fn on_its_shard<T, F>(context: &Context, job: &str, work: F) -> Result<T, StoreError>
 where
     T: Send,
-    for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, StoreError>
-        + plaza_stores::query::SendFnOnce<&'c mut Connection, Result<T, StoreError>, Fut: Send>
-        + Send,
+    F: Work<Connection, T, StoreError>,
 {
     let cluster = &context.domain.cluster;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(5);

@@ -2,6 +2,11 @@
 //! threads. The compiler cannot yet be told the latter of an `AsyncFn` directly, hence these
 //! traits; every such closure has them by itself, and nobody implements them.
 
+use std::collections::HashMap;
+
+use crate::StoreError;
+use crate::postgres::Connection;
+
 /// An async closure of one argument, called any number of times.
 pub trait SendFn<A, R>: AsyncFn(A) -> R + Fn(A) -> <Self as SendFn<A, R>>::Fut {
     /// What it returns.
@@ -62,4 +67,85 @@ where
     Fut: Future<Output = R>,
 {
     type Fut = Fut;
+}
+
+/// A query that reads from a connection; it may be asked again of another server.
+pub trait ReadQuery<T>:
+    for<'c> AsyncFn(&'c mut Connection) -> Result<T, StoreError>
+    + for<'c> SendFn<&'c mut Connection, Result<T, StoreError>, Fut: Send>
+    + Send
+    + Sync
+{
+}
+
+impl<T, F> ReadQuery<T> for F where
+    F: for<'c> AsyncFn(&'c mut Connection) -> Result<T, StoreError>
+        + for<'c> SendFn<&'c mut Connection, Result<T, StoreError>, Fut: Send>
+        + Send
+        + Sync
+{
+}
+
+/// A query for some ids of one shard; it may be asked again of another server.
+pub trait ReadIdsQuery<I: 'static, T>:
+    for<'c, 'i> AsyncFn(&'c mut Connection, &'i [I]) -> Result<T, StoreError>
+    + for<'c, 'i> SendFn2<&'c mut Connection, &'i [I], Result<T, StoreError>, Fut: Send>
+    + Send
+    + Sync
+{
+}
+
+impl<I: 'static, T, F> ReadIdsQuery<I, T> for F where
+    F: for<'c, 'i> AsyncFn(&'c mut Connection, &'i [I]) -> Result<T, StoreError>
+        + for<'c, 'i> SendFn2<&'c mut Connection, &'i [I], Result<T, StoreError>, Fut: Send>
+        + Send
+        + Sync
+{
+}
+
+/// What is done once with a connection or a transaction.
+pub trait Work<C: 'static, T, E>:
+    for<'c> AsyncFnOnce(&'c mut C) -> Result<T, E>
+    + for<'c> SendFnOnce<&'c mut C, Result<T, E>, Fut: Send>
+    + Send
+{
+}
+
+impl<C: 'static, T, E, F> Work<C, T, E> for F where
+    F: for<'c> AsyncFnOnce(&'c mut C) -> Result<T, E>
+        + for<'c> SendFnOnce<&'c mut C, Result<T, E>, Fut: Send>
+        + Send
+{
+}
+
+/// What is done once with a transaction and what was found before it.
+pub trait WorkWith<C: 'static, A, T, E>:
+    for<'c> AsyncFnOnce(&'c mut C, A) -> Result<T, E>
+    + for<'c> SendFnOnce2<&'c mut C, A, Result<T, E>, Fut: Send>
+    + Send
+{
+}
+
+impl<C: 'static, A, T, E, F> WorkWith<C, A, T, E> for F where
+    F: for<'c> AsyncFnOnce(&'c mut C, A) -> Result<T, E>
+        + for<'c> SendFnOnce2<&'c mut C, A, Result<T, E>, Fut: Send>
+        + Send
+{
+}
+
+/// What loads values that a cache does not hold.
+pub trait Load<K: 'static, V, E>:
+    for<'i> AsyncFn(&'i [K]) -> Result<HashMap<K, V>, E>
+    + for<'i> SendFn<&'i [K], Result<HashMap<K, V>, E>, Fut: Send>
+    + Send
+    + Sync
+{
+}
+
+impl<K: 'static, V, E, F> Load<K, V, E> for F where
+    F: for<'i> AsyncFn(&'i [K]) -> Result<HashMap<K, V>, E>
+        + for<'i> SendFn<&'i [K], Result<HashMap<K, V>, E>, Fut: Send>
+        + Send
+        + Sync
+{
 }

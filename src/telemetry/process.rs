@@ -1,11 +1,9 @@
 //! What the kernel says of this process, from /proc; where there is none, nothing is recorded.
+//! (`metrics-process` would do it, but for processor time: it records whole seconds.)
 
-use std::fs;
+use procfs::process::LimitValue;
 
 use super::figures::float;
-
-/// Ticks a second in /proc/self/stat: the same on every Linux that Rust runs on.
-const TICKS: f64 = 100.0;
 
 /// Figures of this process.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -26,33 +24,20 @@ pub struct Process {
 
 /// Asks the kernel; `None` where there is no /proc.
 pub fn read() -> Option<Process> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    // After the program's name, which may hold anything.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    let number =
-        |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).map(float);
-    let of_status = |name: &str| -> Option<f64> {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_ascii_whitespace().next()?.parse::<u64>().ok().map(float)
-    };
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let max_fds = limits.lines().find_map(|line| {
-        line.strip_prefix("Max open files")?.split_ascii_whitespace().next()?.parse::<u64>().ok()
+    let own = procfs::process::Process::myself().ok()?;
+    let (stat, limits) = (own.stat().ok()?, own.limits().ok());
+    let ticks = float(procfs::ticks_per_second());
+    let max_fds = limits.map(|limits| match limits.max_open_files.soft_limit {
+        LimitValue::Value(most) => float(most),
+        LimitValue::Unlimited => f64::INFINITY,
     });
-    let booted = fs::read_to_string("/proc/stat")
-        .ok()?
-        .lines()
-        .find_map(|line| line.strip_prefix("btime ")?.trim().parse::<u64>().ok());
     Some(Process {
-        cpu_s: (number(11)? + number(12)?) / TICKS,
-        resident_bytes: of_status("VmRSS:")? * 1_024.0,
-        threads: of_status("Threads:")?,
-        open_fds: float(
-            u64::try_from(fs::read_dir("/proc/self/fd").ok()?.count()).unwrap_or_default(),
-        ),
-        max_fds: float(max_fds.unwrap_or_default()),
-        started_s: float(booted?) + number(19)? / TICKS,
+        cpu_s: float(stat.utime + stat.stime) / ticks,
+        resident_bytes: float(stat.rss * procfs::page_size()),
+        threads: float(u64::try_from(stat.num_threads).unwrap_or_default()),
+        open_fds: float(u64::try_from(own.fd_count().ok()?).unwrap_or_default()),
+        max_fds: max_fds.unwrap_or_default(),
+        started_s: float(procfs::boot_time_secs().ok()?) + float(stat.starttime) / ticks,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use email_address::{EmailAddress, Options};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::text::characters;
@@ -54,25 +55,17 @@ pub(super) fn email_of(text: &str) -> Option<String> {
     } else {
         idna::domain_to_ascii_strict(domain).ok()?.into()
     };
-    let can_be = |c: char| {
-        if c.is_ascii() {
-            c.is_ascii_graphic()
-                && !matches!(
-                    c,
-                    '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '@' | '[' | '\\' | ']'
-                )
-        } else {
-            c.is_alphanumeric()
-        }
-    };
-    let clean = |part: &str| !part.is_empty() && part.chars().all(can_be);
     let email = format!("{local}@{domain}");
+    let is_plain = |c: char| c.is_ascii() || c.is_alphanumeric();
+    let options = Options::default()
+        .without_display_text()
+        .without_domain_literal()
+        .with_minimum_sub_domains(2);
     (email.len() <= MAX_EMAIL
-        && local.len() <= 64
-        && clean(&local)
-        && clean(&domain)
-        && domain.contains('.')
-        && !domain.split('.').any(str::is_empty))
+        // A quoted local part is one that nobody has.
+        && !local.contains('"')
+        && local.chars().all(is_plain)
+        && EmailAddress::parse_with_options(&email, options).is_ok())
     .then_some(email)
 }
 

@@ -129,9 +129,7 @@ pub async fn refresh(op: &Operation, refresh_token: &str) -> Result<Authenticate
     let committed = op
         .domain
         .cluster
-        .write(shard, op.deadline, async |connection: &mut Connection| {
-            trade(connection, op, id, &held).await
-        })
+        .write(shard, op.deadline, async |connection| trade(connection, op, id, &held).await)
         .await?;
     op.wrote(shard, committed.lsn, op.domain.clock.now_ms());
     match committed.value {

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use crate::{Domain, DomainError};
 use plaza_base::ids::SessionId;
-use plaza_stores::postgres::{Connection, ShardIndex, sessions as store};
+use plaza_stores::postgres::{ShardIndex, sessions as store};
 
 /// How often the shards are asked.
 pub const EVERY: Duration = Duration::from_millis(300);
@@ -78,7 +78,7 @@ pub async fn refresh(domain: &Domain) -> Result<(), DomainError> {
         async move {
             let rows = domain
                 .cluster
-                .read(primary, shard, async |connection: &mut Connection| {
+                .read(primary, shard, async |connection| {
                     store::revoked_since(connection, since).await
                 })
                 .await;

@@ -6,11 +6,9 @@ use super::limits::Try;
 use super::name::Name;
 use super::refresh::{Secret, ends_at};
 use super::{Authenticated, Device};
-use crate::{
-    Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, Viewer, mutate,
-};
+use crate::{Domain, DomainError, Mutation, Operation, UserError, UserErrorCode, Viewer, mutate};
 use plaza_base::ids::{Bucket, Id, SessionId, UserId};
-use plaza_stores::postgres::{Connection, claims, sessions as store, users as user_rows};
+use plaza_stores::postgres::{claims, sessions as store, users as user_rows};
 
 /// A session of the viewer's.
 #[derive(Debug, Clone)]
@@ -65,22 +63,18 @@ pub(super) async fn begin_session(
     let committed = op
         .domain
         .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<SessionId, DomainError> {
-                Ok(store::insert(
-                    connection,
-                    user.bucket(),
-                    user,
-                    &secret.hash(),
-                    expires_at,
-                    op.user_agent.as_deref(),
-                )
-                .await?
-                .id)
-            },
-        )
+        .write(shard, op.deadline, async |connection| -> Result<SessionId, DomainError> {
+            Ok(store::insert(
+                connection,
+                user.bucket(),
+                user,
+                &secret.hash(),
+                expires_at,
+                op.user_agent.as_deref(),
+            )
+            .await?
+            .id)
+        })
         .await?;
     op.wrote(shard, committed.lsn, op.domain.clock.now_ms());
     authenticated(&op.domain, user, committed.value, &secret)
@@ -114,7 +108,7 @@ pub async fn log_in(
     let claim = op
         .domain
         .cluster
-        .read(&session, shard, async |connection: &mut Connection| match &name {
+        .read(&session, shard, async |connection| match &name {
             Name::Handle(handle) => claims::handle_claim(connection, handle).await,
             Name::Email(email) => claims::email_claim(connection, email).await,
         })
@@ -127,7 +121,7 @@ pub async fn log_in(
         hash = op
             .domain
             .cluster
-            .read(&session, shard, async |connection: &mut Connection| {
+            .read(&session, shard, async |connection| {
                 user_rows::password_hash(connection, id).await
             })
             .await?;
@@ -139,7 +133,7 @@ pub async fn log_in(
     let rows = op
         .domain
         .cluster
-        .read(&session, shard, async |connection: &mut Connection| {
+        .read(&session, shard, async |connection| {
             user_rows::get_many(connection, &[claim.user_id]).await
         })
         .await?;
@@ -188,7 +182,7 @@ pub async fn revoke(op: &Operation, session: SessionId) -> Result<bool, DomainEr
             input: &session,
         },
         async { Ok(()) },
-        async |tx: &mut Tx, ()| {
+        async |tx, ()| {
             let now = tx.now();
             Ok(store::revoke(tx, session, user, now).await?)
         },
@@ -206,13 +200,9 @@ async fn end(op: &Operation, user: UserId, session: SessionId) -> Result<bool, D
     let committed = op
         .domain
         .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<bool, DomainError> {
-                Ok(store::revoke(connection, session, user, now).await?)
-            },
-        )
+        .write(shard, op.deadline, async |connection| -> Result<bool, DomainError> {
+            Ok(store::revoke(connection, session, user, now).await?)
+        })
         .await?;
     op.wrote(shard, committed.lsn, op.domain.clock.now_ms());
     if committed.value {
@@ -238,7 +228,7 @@ pub async fn revoke_others(op: &Operation) -> Result<usize, DomainError> {
             input: &kept,
         },
         async { Ok(()) },
-        async |tx: &mut Tx, ()| {
+        async |tx, ()| {
             let now = tx.now();
             Ok(store::revoke_others(tx, user, kept, now).await?)
         },
@@ -260,7 +250,7 @@ pub async fn sessions(op: &Operation) -> Result<Vec<Session>, DomainError> {
     let rows = op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             store::live(connection, viewer.user_id, now).await
         })
         .await?;
@@ -277,7 +267,7 @@ pub async fn session(op: &Operation, id: SessionId) -> Result<Option<Session>, D
     let row = op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             store::live_one(connection, viewer.user_id, id, now).await
         })
         .await?;

@@ -15,11 +15,11 @@ use super::name::{email_of, handle_of};
 use super::sessions::begin_session;
 use super::{Authenticated, is_reserved, limits, passwords};
 use crate::users::User;
-use crate::{Domain, DomainError, Operation, Tx, UserError, UserErrorCode, text, write};
+use crate::{Domain, DomainError, Operation, UserError, UserErrorCode, text, write};
 use plaza_base::ids::{Bucket, UserId};
 use plaza_protocol::events::Event;
 use plaza_stores::postgres::claims::{self, Claim};
-use plaza_stores::postgres::{Connection, users as user_rows};
+use plaza_stores::postgres::users as user_rows;
 
 /// What a sign-up asks.
 #[derive(Debug, Clone)]
@@ -116,18 +116,14 @@ pub async fn sign_up(op: &Operation, input: SignUp) -> Result<Authenticated, Dom
         let shard = op.domain.cluster.shard_of(Bucket::of_text(&input.handle));
         op.domain
             .cluster
-            .write(
-                shard,
-                op.deadline,
-                async |connection: &mut Connection| -> Result<(), DomainError> {
-                    Ok(claims::release_handle(connection, &input.handle, user).await?)
-                },
-            )
+            .write(shard, op.deadline, async |connection| -> Result<(), DomainError> {
+                Ok(claims::release_handle(connection, &input.handle, user).await?)
+            })
             .await?;
         return Err(taken("email"));
     }
     let shard = op.domain.cluster.shard_of_id(user);
-    let is_made = write(op, shard, async |tx: &mut Tx| {
+    let is_made = write(op, shard, async |tx| {
         let row = user_rows::NewUser {
             id: user,
             handle: &input.handle,
@@ -164,9 +160,7 @@ async fn log_in_again(
     let hash = op
         .domain
         .cluster
-        .read(&session, shard, async |connection: &mut Connection| {
-            user_rows::password_hash(connection, user).await
-        })
+        .read(&session, shard, async |connection| user_rows::password_hash(connection, user).await)
         .await?;
     let Some(hash) = hash else { return Ok(None) };
     if !op.domain.identity.passwords.verify(input.password.clone(), Some(hash)).await? {
@@ -181,7 +175,7 @@ async fn exists(domain: &Domain, claim: &Claim) -> Result<bool, DomainError> {
     let shard = domain.cluster.shard_of_id(claim.user_id);
     let found = domain
         .cluster
-        .read(&session, shard, async |connection: &mut Connection| {
+        .read(&session, shard, async |connection| {
             user_rows::get_many(connection, &[claim.user_id]).await
         })
         .await?;
@@ -200,26 +194,18 @@ async fn claim_handle(
     let issued = op
         .domain
         .cluster
-        .write(
-            home,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<UserId, DomainError> {
-                Ok(user_rows::next_id(connection, bucket).await?)
-            },
-        )
+        .write(home, op.deadline, async |connection| -> Result<UserId, DomainError> {
+            Ok(user_rows::next_id(connection, bucket).await?)
+        })
         .await?;
     let user = issued.value;
     let shard = op.domain.cluster.shard_of(Bucket::of_text(handle));
     let claimed = op
         .domain
         .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<Claim, DomainError> {
-                Ok(claims::claim_handle(connection, handle, user, key).await?)
-            },
-        )
+        .write(shard, op.deadline, async |connection| -> Result<Claim, DomainError> {
+            Ok(claims::claim_handle(connection, handle, user, key).await?)
+        })
         .await?;
     // Whoever has just signed up finds themselves by their handle.
     op.wrote(shard, claimed.lsn, op.domain.clock.now_ms());
@@ -240,13 +226,9 @@ async fn claim_handle(
     let over = op
         .domain
         .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<bool, DomainError> {
-                Ok(claims::take_over_handle(connection, handle, held.user_id, user, key).await?)
-            },
-        )
+        .write(shard, op.deadline, async |connection| -> Result<bool, DomainError> {
+            Ok(claims::take_over_handle(connection, handle, held.user_id, user, key).await?)
+        })
         .await?;
     op.wrote(shard, over.lsn, op.domain.clock.now_ms());
     if over.value { Ok((user, false)) } else { Err(taken("handle")) }
@@ -257,13 +239,9 @@ async fn claim_email(op: &Operation, email: &str, user: UserId) -> Result<bool, 
     let claimed = op
         .domain
         .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<Option<Claim>, DomainError> {
-                Ok(claims::claim_email(connection, email, user).await?)
-            },
-        )
+        .write(shard, op.deadline, async |connection| -> Result<Option<Claim>, DomainError> {
+            Ok(claims::claim_email(connection, email, user).await?)
+        })
         .await?;
     let Some(held) = claimed.value else { return Ok(true) };
     if !held.stale || exists(&op.domain, &held).await? {
@@ -272,13 +250,9 @@ async fn claim_email(op: &Operation, email: &str, user: UserId) -> Result<bool, 
     let over = op
         .domain
         .cluster
-        .write(
-            shard,
-            op.deadline,
-            async |connection: &mut Connection| -> Result<bool, DomainError> {
-                Ok(claims::take_over_email(connection, email, held.user_id, user).await?)
-            },
-        )
+        .write(shard, op.deadline, async |connection| -> Result<bool, DomainError> {
+            Ok(claims::take_over_email(connection, email, held.user_id, user).await?)
+        })
         .await?;
     Ok(over.value)
 }

@@ -6,13 +6,15 @@ use std::path::Path;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use pem::{EncodeConfig, LineEnding, Pem};
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
 use crate::{DomainError, Viewer};
+use plaza_base::digest::leading_u64;
 use plaza_base::ids::{Id, SessionId, UserId};
 use plaza_config::AuthConfig;
 
@@ -74,11 +76,9 @@ impl AcceptedKey {
 
 /// The bytes in a PEM file.
 fn read_pem(path: &Path) -> Result<Vec<u8>, DomainError> {
-    let file = path.display();
-    let pem =
-        std::fs::read_to_string(path).map_err(|error| internal(format!("{file}: {error}")))?;
-    let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-    STANDARD.decode(body).map_err(|error| internal(format!("{file}: {error}")))
+    let in_file = |error: &dyn std::fmt::Display| internal(format!("{}: {error}", path.display()));
+    let text = std::fs::read(path).map_err(|error| in_file(&error))?;
+    Ok(pem::parse(text).map_err(|error| in_file(&error))?.into_contents())
 }
 
 /// The public key in a file of either half. A public one (SubjectPublicKeyInfo) ends in its 32
@@ -134,7 +134,7 @@ impl Tokens {
     /// changes.
     pub fn pseudonym(&self, of: &[u8]) -> u64 {
         let digest = sha2::Sha256::new().chain_update(self.pseudonyms).chain_update(of).finalize();
-        digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+        leading_u64(&digest)
     }
 
     /// A token, and when it ends.
@@ -214,9 +214,9 @@ pub fn generate_key_file(path: &Path) -> std::io::Result<bool> {
     let der = Ed25519KeyPair::generate()
         .and_then(|pair| pair.to_pkcs8v1())
         .map_err(std::io::Error::other)?;
-    let pem = format!(
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-        STANDARD.encode(der.as_ref())
+    let pem = pem::encode_config(
+        &Pem::new("PRIVATE KEY", der.as_ref()),
+        EncodeConfig::new().set_line_ending(LineEnding::LF),
     );
     // Written aside and linked into place: whoever finds the file finds all of it, and of two
     // makers one wins. The file aside is this call's alone: a second maker that opened it would

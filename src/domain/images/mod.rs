@@ -22,11 +22,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::{Domain, DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, mutate, text};
+use super::{Domain, DomainError, Mutation, Operation, UserError, UserErrorCode, mutate, text};
 use plaza_base::ids::{Id, ImageId, UserId, compose};
 use plaza_config::{AuthConfig, MediaConfig};
 use plaza_stores::StoreError;
-use plaza_stores::postgres::images::NewImage;
+use plaza_stores::postgres::images::{ImageState, NewImage};
 use plaza_stores::postgres::{Connection, images as store};
 
 pub use links::{Lifetime, Links};
@@ -114,13 +114,13 @@ impl From<Picture> for Image {
 
 impl Image {
     fn of_row(row: store::Image) -> Self {
-        let state = match (row.state.as_str(), row.picture) {
-            ("READY", Some(picture)) => State::Ready(picture),
-            ("REJECTED", _) => {
+        let state = match (row.state, row.picture) {
+            (ImageState::Ready, Some(picture)) => State::Ready(picture),
+            (ImageState::Rejected, _) => {
                 State::Rejected(Rejection::from_name(row.rejection.as_deref().unwrap_or_default()))
             }
-            ("PROCESSING", _) => State::Processing,
-            _ => State::AwaitingUpload,
+            (ImageState::Processing, _) => State::Processing,
+            (ImageState::AwaitingUpload | ImageState::Ready, _) => State::AwaitingUpload,
         };
         Self { id: row.id, alt: row.alt_text, state }
     }
@@ -206,7 +206,7 @@ pub async fn create(op: &Operation, new: NewUpload) -> Result<Image, DomainError
             input: &new,
         },
         async { Ok(()) },
-        async |tx: &mut Tx, ()| {
+        async |tx, ()| {
             let row = NewImage {
                 owner,
                 bucket: owner.bucket(),
@@ -258,7 +258,7 @@ pub async fn describe(op: &Operation, id: ImageId, alt: &str) -> Result<Image, D
             input: &(id, &alt),
         },
         async { Ok(()) },
-        async |tx: &mut Tx, ()| {
+        async |tx, ()| {
             if !store::describe(tx, owner, id, &alt).await? {
                 return Err(missing());
             }
@@ -283,9 +283,7 @@ pub async fn get_many(
     let rows = op
         .domain
         .cluster
-        .scatter_ids(&op.reads, own, async |connection: &mut Connection, ids: &[_]| {
-            store::get_many(connection, ids).await
-        })
+        .scatter_ids(&op.reads, own, async |connection, ids| store::get_many(connection, ids).await)
         .await
         .complete()?;
     let own = rows.into_iter().flatten().filter(|row| row.owner_id == viewer.user_id);
@@ -325,9 +323,7 @@ async fn row(domain: &Domain, id: ImageId) -> Result<Option<store::Image>, Store
     let shard = domain.cluster.shard_of_id(id);
     let rows = domain
         .cluster
-        .read(&primary, shard, async |connection: &mut Connection| {
-            store::get_many(connection, &[id]).await
-        })
+        .read(&primary, shard, async |connection| store::get_many(connection, &[id]).await)
         .await?;
     Ok(rows.into_iter().next())
 }

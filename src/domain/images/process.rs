@@ -11,7 +11,7 @@ use crate::{Domain, DomainError, Operation};
 use plaza_base::ids::ImageId;
 use plaza_stores::StoreError;
 use plaza_stores::postgres::Connection;
-use plaza_stores::postgres::images::{self as store, Image as Row, Picture};
+use plaza_stores::postgres::images::{self as store, Image as Row, ImageState, Picture};
 
 /// Looks at what was sent for an image, and makes its files or rejects it.
 ///
@@ -19,13 +19,15 @@ use plaza_stores::postgres::images::{self as store, Image as Row, Picture};
 /// The shard or the object store is unavailable.
 pub async fn process(op: &Operation, id: ImageId) -> Result<(), DomainError> {
     let Some(image) = row(&op.domain, id).await? else { return Ok(()) };
-    let (Some(upload), "PROCESSING") = (&image.upload, image.state.as_str()) else { return Ok(()) };
+    let (Some(upload), ImageState::Processing) = (&image.upload, image.state) else {
+        return Ok(());
+    };
     let Some(sent) =
         op.domain.objects.read(upload, op.domain.images.config.max_bytes.into()).await?
     else {
         // Whoever has just finished it has deleted what was sent.
         return match row(&op.domain, id).await? {
-            Some(row) if row.state == "PROCESSING" => {
+            Some(row) if row.state == ImageState::Processing => {
                 Err(DomainError::Internal(format!("what was sent for image {id} is gone")))
             }
             _ => Ok(()),

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 
 use super::names_of;
-use crate::{DomainError, Operation, Tx, write};
+use crate::{DomainError, Operation, write};
 use plaza_base::ids::{Bucket, compose};
 use plaza_protocol::jobs::Job;
 use plaza_stores::postgres::images as store;
@@ -23,7 +23,7 @@ pub async fn reap(op: &Operation) -> Result<usize, DomainError> {
     let before = compose((now - keep).timestamp_millis(), Bucket::new(0), 0);
     let mut count = 0;
     for shard in op.domain.cluster.indexes() {
-        count += write(op, shard, async |tx: &mut Tx| {
+        count += write(op, shard, async |tx| {
             let reaped = store::reap(tx, before, CHUNK).await?;
             let Some(first) = reaped.iter().map(|image| image.id).min() else { return Ok(0) };
             let files = reaped.iter().flat_map(|image| {

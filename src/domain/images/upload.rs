@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
 use super::row;
-use crate::{DomainError, Operation, Tx, write};
+use crate::{DomainError, Operation, write};
 use plaza_protocol::jobs::Job;
 use plaza_stores::StoreError;
 use plaza_stores::objects::Writer;
@@ -94,7 +94,7 @@ pub async fn receive<E>(
     let mut late = Operation::internal(&op.domain, COMMIT);
     late.traceparent.clone_from(&op.traceparent);
     let by = if op.deadline > late.deadline { op } else { &late };
-    let kept = write(by, shard, async |tx: &mut Tx| {
+    let kept = write(by, shard, async |tx| {
         let kept = store::uploaded(tx, id, &name, &hash).await?;
         if kept {
             tx.enqueue(Job::ImageProcess { image_id: id }, format!("image:{id}/process"));

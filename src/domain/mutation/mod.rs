@@ -25,9 +25,9 @@ use tokio::time::timeout_at;
 use super::{DomainError, Operation, limits};
 use plaza_base::ids::UserId;
 use plaza_stores::StoreError;
+use plaza_stores::postgres::ShardIndex;
 use plaza_stores::postgres::idempotency_keys as store;
-use plaza_stores::postgres::{Connection, ShardIndex};
-use plaza_stores::query::{SendFnOnce, SendFnOnce2};
+use plaza_stores::query::{Work, WorkWith};
 
 use key::{Named, Standing};
 
@@ -67,10 +67,7 @@ where
     A: Send + 'a,
     T: Serialize + DeserializeOwned + Send + Sync + 'a,
     P: Serialize + Sync,
-    for<'c> W: AsyncFnOnce(&'c mut Tx, A) -> Result<T, DomainError>
-        + SendFnOnce2<&'c mut Tx, A, Result<T, DomainError>, Fut: Send>
-        + Send
-        + 'a,
+    W: WorkWith<Tx, A, T, DomainError> + 'a,
 {
     // Its room is on the heap: every resolver would carry it otherwise.
     Box::pin(async move {
@@ -108,10 +105,7 @@ pub fn write<'a, T, W>(
 ) -> BoxFuture<'a, Result<T, DomainError>>
 where
     T: Send + 'a,
-    for<'c> W: AsyncFnOnce(&'c mut Tx) -> Result<T, DomainError>
-        + SendFnOnce<&'c mut Tx, Result<T, DomainError>, Fut: Send>
-        + Send
-        + 'a,
+    W: Work<Tx, T, DomainError> + 'a,
 {
     Box::pin(async move {
         let at = At { op, shard };
@@ -158,7 +152,7 @@ impl At<'_> {
             .op
             .domain
             .cluster
-            .write_alone(own, self.op.deadline, async |connection: &mut Connection| {
+            .write_alone(own, self.op.deadline, async |connection| {
                 store::claim(connection, &key, &claim).await
             })
             .await?;
@@ -174,7 +168,7 @@ impl At<'_> {
             .op
             .domain
             .cluster
-            .write_alone(own, self.op.deadline, async |connection: &mut Connection| {
+            .write_alone(own, self.op.deadline, async |connection| {
                 store::release(connection, user, name, &claim).await
             })
             .await;
@@ -192,9 +186,7 @@ impl At<'_> {
     where
         A: Send,
         T: Serialize + DeserializeOwned + Send + Sync,
-        for<'c> W: AsyncFnOnce(&'c mut Tx, A) -> Result<T, DomainError>
-            + SendFnOnce2<&'c mut Tx, A, Result<T, DomainError>, Fut: Send>
-            + Send,
+        W: WorkWith<Tx, A, T, DomainError>,
     {
         if named.may_repeat && self.is_answered(named).await? {
             match self.take(named).await? {
@@ -239,7 +231,7 @@ impl At<'_> {
             .op
             .domain
             .cluster
-            .write_alone(self.shard, self.op.deadline, async |connection: &mut Connection| {
+            .write_alone(self.shard, self.op.deadline, async |connection| {
                 store::find(connection, user, name).await
             })
             .await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::{Domain, DomainError};
-use plaza_stores::postgres::{Connection, idempotency_keys as store};
+use plaza_stores::postgres::idempotency_keys as store;
 
 /// How long the answer to a mutation is kept for its retries.
 const KEEP_HOURS: i32 = 48;
@@ -23,13 +23,9 @@ pub async fn sweep(domain: &Domain) -> Result<usize, DomainError> {
         loop {
             let deleted = domain
                 .cluster
-                .write_alone(
-                    shard,
-                    Instant::now() + DEADLINE,
-                    async |connection: &mut Connection| {
-                        store::forget_old(connection, KEEP_HOURS).await
-                    },
-                )
+                .write_alone(shard, Instant::now() + DEADLINE, async |connection| {
+                    store::forget_old(connection, KEEP_HOURS).await
+                })
                 .await?;
             count += deleted;
             if deleted < store::FORGOTTEN_AT_ONCE {

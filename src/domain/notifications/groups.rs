@@ -83,7 +83,7 @@ fn named((kind, about, day): (Kind, i64, i64)) -> String {
 /// Rows, the newest first, in groups in the order of their newest.
 fn group(rows: &[Notification], read_up_to: i64) -> Vec<Group> {
     let mut places: HashMap<(Kind, i64, i64), usize> = HashMap::new();
-    let mut groups: Vec<(Group, HashSet<i64>)> = Vec::new();
+    let mut groups: Vec<(Group, HashSet<UserId>)> = Vec::new();
     for row in rows {
         let place = *places.entry(key(row)).or_insert(groups.len());
         if place == groups.len() {
@@ -103,12 +103,15 @@ fn group(rows: &[Notification], read_up_to: i64) -> Vec<Group> {
         }
         let Some((group, actors)) = groups.get_mut(place) else { continue };
         group.count += 1;
-        if row.actor_id != 0 && actors.insert(row.actor_id) && group.actors.len() < NAMED {
-            group.actors.push(UserId::from_i64(row.actor_id));
+        if let Some(actor) = row.actor
+            && actors.insert(actor)
+            && group.actors.len() < NAMED
+        {
+            group.actors.push(actor);
         }
     }
     let counted =
-        |(group, actors): (Group, HashSet<i64>)| Group { actor_count: actors.len(), ..group };
+        |(group, actors): (Group, HashSet<UserId>)| Group { actor_count: actors.len(), ..group };
     groups.into_iter().map(counted).collect()
 }
 
@@ -183,7 +186,7 @@ mod tests {
             id: NotificationId::from_i64(id),
             user_id: UserId::from_i64(1),
             kind,
-            actor_id: actor,
+            actor: (actor != 0).then(|| UserId::from_i64(actor)),
             subject_id: subject,
             product_id: None,
             post_id: post,

@@ -13,9 +13,9 @@ use super::{
     Domain, DomainError, Operation, Page, PageRequest, Viewer, comments, live, policy, posts,
     relations,
 };
-use plaza_base::ids::{CommentId, Id, NotificationId, PostId, UserId};
+use plaza_base::ids::{CommentId, Id, NotificationId, PostId};
 use plaza_read_models::notifications as model;
-use plaza_stores::postgres::{Connection, notification_settings};
+use plaza_stores::postgres::notification_settings;
 use plaza_stores::redis::pubsub::{Wakes, Watcher};
 
 use self::settings::Settings;
@@ -42,12 +42,11 @@ async fn shown(
     let relations = relations::of_viewer(op).await?;
     rows.retain(|row| settings::is_wanted(settings, &relations, row));
     let rows = about_visible(op, rows).await?;
-    let actors =
-        rows.iter().filter(|row| row.actor_id != 0).map(|row| UserId::from_i64(row.actor_id));
+    let actors = rows.iter().filter_map(|row| row.actor);
     let visible = policy::passing(op, actors, policy::voice_is_visible).await?;
     Ok(rows
         .into_iter()
-        .filter(|row| row.actor_id == 0 || visible.contains(&UserId::from_i64(row.actor_id)))
+        .filter(|row| row.actor.is_none_or(|actor| visible.contains(&actor)))
         .collect())
 }
 
@@ -119,7 +118,7 @@ async fn gather(op: &Operation, search: Search) -> Result<Gathered, DomainError>
         let (settings, part) = op
             .domain
             .cluster
-            .read(&op.reads, shard, async |connection: &mut Connection| {
+            .read(&op.reads, shard, async |connection| {
                 let settings = match held.clone() {
                     Some(settings) => settings,
                     None => notification_settings::get(connection, user).await?,
@@ -182,13 +181,9 @@ pub async fn get_many(
     let rows = op
         .domain
         .cluster
-        .scatter_ids(
-            &op.reads,
-            ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[_]| {
-                model::get_many(connection, user, ids).await
-            },
-        )
+        .scatter_ids(&op.reads, ids.iter().copied(), async |connection, ids| {
+            model::get_many(connection, user, ids).await
+        })
         .await
         .complete()?;
     let own = rows.into_iter().flatten().collect();
@@ -259,7 +254,7 @@ impl NotificationWatch {
             .read(
                 &primary,
                 op.domain.cluster.shard_of_id(self.viewer.user_id),
-                async |connection: &mut Connection| {
+                async |connection| {
                     let part = match last {
                         Some(last) => model::since(connection, wanted, last).await?,
                         None => {

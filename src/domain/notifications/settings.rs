@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Notification;
 use crate::relations::Relations;
-use crate::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
-use plaza_base::ids::{Id, NotificationId, UserId};
-use plaza_stores::postgres::{Connection, notification_settings as store};
+use crate::{DomainError, Mutation, Operation, UserErrorCode, mutate};
+use plaza_base::ids::{Id, NotificationId};
+use plaza_stores::postgres::notification_settings as store;
 
 pub use plaza_stores::postgres::notification_settings::Settings;
 
@@ -42,7 +42,7 @@ pub fn wanted(settings: &Settings, kind: &str) -> Wanted {
 pub(super) fn is_wanted(settings: &Settings, relations: &Relations, row: &Notification) -> bool {
     match wanted(settings, row.kind.name()) {
         Wanted::Everybody => true,
-        Wanted::Followed => row.actor_id == 0 || relations.follows(UserId::from_i64(row.actor_id)),
+        Wanted::Followed => row.actor.is_none_or(|actor| relations.follows(actor)),
         Wanted::Nobody => false,
     }
 }
@@ -71,11 +71,9 @@ pub async fn of_viewer(op: &Operation) -> Result<Settings, DomainError> {
     Ok(op
         .domain
         .cluster
-        .read(
-            &op.reads,
-            op.domain.cluster.shard_of_id(user),
-            async |connection: &mut Connection| store::get(connection, user).await,
-        )
+        .read(&op.reads, op.domain.cluster.shard_of_id(user), async |connection| {
+            store::get(connection, user).await
+        })
         .await?)
 }
 
@@ -96,7 +94,7 @@ pub async fn mark_read(op: &Operation, up_to: NotificationId) -> Result<(), Doma
             input: &up_to,
         },
         async { Ok(()) },
-        async |tx: &mut Tx, ()| {
+        async |tx, ()| {
             if can_be_theirs && store::mark_read(tx, user, up_to).await? {
                 return Ok(());
             }
@@ -125,7 +123,7 @@ pub async fn choose(op: &Operation, choices: Vec<(String, Wanted)>) -> Result<()
             input: &choices,
         },
         async { Ok(()) },
-        async |tx: &mut Tx, ()| {
+        async |tx, ()| {
             let settings = with(store::lock(tx, user).await?, &choices);
             let Settings { muted, only_followed, .. } = &settings;
             Ok(store::choose(tx, user, muted, only_followed).await?)

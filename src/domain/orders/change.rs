@@ -3,7 +3,7 @@
 //! runs again for it.
 
 use super::{OrderStatus, REFUND_WITHIN, in_time};
-use crate::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
+use crate::{DomainError, Mutation, Operation, UserErrorCode, mutate};
 use plaza_base::ids::OrderId;
 use plaza_protocol::events::Event;
 use plaza_protocol::jobs::Job;
@@ -49,7 +49,7 @@ async fn change(
         op,
         Mutation { name, user: buyer, shard, input: &id },
         async { Ok(()) },
-        async |tx: &mut Tx, ()| {
+        async |tx, ()| {
             let order = store::lock(tx, id).await?;
             let Some(order) = order.filter(|order| order.buyer_id == buyer) else {
                 return Err(DomainError::rejected(

@@ -14,7 +14,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::products::Money;
 use super::{DomainError, Operation, Page, PageRequest};
 use plaza_base::ids::{Id, OrderId, ProductId, UserId};
-use plaza_stores::postgres::Connection;
 use plaza_stores::postgres::orders::{self as store, OrderLineRow};
 
 pub use change::{cancel, refund};
@@ -122,11 +121,9 @@ pub async fn get_many(
     let rows = op
         .domain
         .cluster
-        .scatter_ids(
-            &op.reads,
-            ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[_]| store::get_many(connection, ids).await,
-        )
+        .scatter_ids(&op.reads, ids.iter().copied(), async |connection, ids| {
+            store::get_many(connection, ids).await
+        })
         .await
         .complete()?;
     let orders = orders_of(rows.into_iter().flatten().collect())?;
@@ -149,7 +146,7 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<Order>,
     let rows = op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             store::of_buyer(connection, buyer, below, limit).await
         })
         .await?;
@@ -173,11 +170,9 @@ pub async fn history_of_many(
     let rows = op
         .domain
         .cluster
-        .scatter_ids(
-            &op.reads,
-            own.iter().copied(),
-            async |connection: &mut Connection, ids: &[_]| store::changes(connection, ids).await,
-        )
+        .scatter_ids(&op.reads, own.iter().copied(), async |connection, ids| {
+            store::changes(connection, ids).await
+        })
         .await
         .complete()?;
     let placed =

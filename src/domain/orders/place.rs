@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::process;
 use crate::products::{self, Money, Product};
-use crate::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate};
+use crate::{DomainError, Mutation, Operation, UserErrorCode, mutate};
 use plaza_base::ids::{Id, OrderId, ProductId};
 use plaza_protocol::events::Event;
 use plaza_protocol::jobs::Job;
@@ -44,7 +44,7 @@ pub async fn place(op: &Operation, lines: &[(ProductId, i32)]) -> Result<OrderId
             }
             priced(&quantities, |id| products.get(&id))
         },
-        async |tx: &mut Tx, (rows, total): Priced| {
+        async |tx, (rows, total)| {
             let id =
                 store::insert(tx, buyer.bucket(), buyer, total.amount, &total.currency).await?;
             store::insert_lines(tx, id, &rows).await?;

@@ -16,7 +16,7 @@ use crate::{DomainError, Operation, Tx, write};
 use plaza_base::ids::{OrderId, ProductId};
 use plaza_protocol::events::Event;
 use plaza_stores::StoreError;
-use plaza_stores::postgres::{Connection, orders as store, products as product_rows, reservations};
+use plaza_stores::postgres::{orders as store, products as product_rows, reservations};
 
 use super::{Order, OrderLine, OrderStatus, orders_of};
 
@@ -87,9 +87,7 @@ async fn load(op: &Operation, id: OrderId) -> Result<Option<Order>, DomainError>
     let rows = op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
-            store::get_many(connection, &[id]).await
-        })
+        .read(&op.reads, shard, async |connection| store::get_many(connection, &[id]).await)
         .await?;
     Ok(orders_of(rows)?.into_iter().next())
 }
@@ -104,7 +102,7 @@ async fn move_to(
     payment: Option<&str>,
 ) -> Result<OrderStatus, DomainError> {
     let (id, shard) = (order.id, op.domain.cluster.shard_of_id(order.id));
-    write(op, shard, async |tx: &mut Tx| {
+    write(op, shard, async |tx| {
         let locked = store::lock(tx, id).await?;
         let locked = locked.ok_or_else(|| DomainError::Internal(format!("order {id} has gone")))?;
         let Some(from) = OrderStatus::from_name(&locked.status) else {
@@ -150,7 +148,7 @@ fn amount_of(line: &OrderLine) -> i64 {
 async fn reserve(op: &Operation, order: &Order, line: &OrderLine) -> Result<bool, DomainError> {
     let (order_id, product) = (order.id, line.product_id);
     let shard = op.domain.cluster.shard_of_id(product);
-    write(op, shard, async |tx: &mut Tx| {
+    write(op, shard, async |tx| {
         // The reservation first: an earlier run may have made it, in whatever state it is now.
         if !reservations::hold(tx, order_id, product, line.quantity, amount_of(line)).await? {
             return Ok(!reservations::is_released(tx, order_id, product).await?);
@@ -174,7 +172,7 @@ fn stock_changed(tx: &mut Tx, product: ProductId, left: product_rows::StockRow) 
 async fn release(op: &Operation, order: &Order, line: &OrderLine) -> Result<(), DomainError> {
     let (order_id, product) = (order.id, line.product_id);
     let shard = op.domain.cluster.shard_of_id(product);
-    write(op, shard, async |tx: &mut Tx| {
+    write(op, shard, async |tx| {
         let Some(held) = reservations::release(tx, order_id, product).await? else {
             // Whoever is still about to reserve for this order must find that it has ended.
             reservations::refuse(tx, order_id, product, line.quantity, amount_of(line)).await?;
@@ -200,7 +198,7 @@ async fn changed(
 async fn sell(op: &Operation, order: &Order, line: &OrderLine) -> Result<(), DomainError> {
     let (order_id, product_id) = (order.id, line.product_id);
     let shard = op.domain.cluster.shard_of_id(product_id);
-    write(op, shard, async |tx: &mut Tx| {
+    write(op, shard, async |tx| {
         let (now, minute) = (tx.now(), minute_of(tx.now()));
         let sold = reservations::sell(tx, order_id, product_id, now).await?;
         let Some(sold) = sold else { return Ok(()) };
@@ -217,7 +215,7 @@ async fn sell(op: &Operation, order: &Order, line: &OrderLine) -> Result<(), Dom
 async fn take_back(op: &Operation, order: &Order, line: &OrderLine) -> Result<(), DomainError> {
     let (order_id, product_id) = (order.id, line.product_id);
     let shard = op.domain.cluster.shard_of_id(product_id);
-    write(op, shard, async |tx: &mut Tx| {
+    write(op, shard, async |tx| {
         let returned = reservations::take_back(tx, order_id, product_id).await?;
         let Some(returned) = returned else { return Ok(()) };
         let version = changed(tx, product_id, returned.quantity).await?.version;

@@ -54,7 +54,7 @@ pub async fn create(op: &Operation, new: NewPost) -> Result<Post, DomainError> {
             input: &new,
         },
         drafted(op, &new),
-        async |tx: &mut Tx, draft: Draft| {
+        async |tx, draft| {
             let activity = user_rows::raise_activity(tx, author)
                 .await?
                 .ok_or(DomainError::Unauthenticated)?

@@ -26,7 +26,7 @@ pub async fn delete(op: &Operation, id: PostId) -> Result<PostId, DomainError> {
             input: &id,
         },
         async { Ok(()) },
-        async |tx: &mut Tx, ()| {
+        async |tx, ()| {
             let post = store::lock(tx, id).await?;
             let Some(post) = post.filter(|post| post.author_id == viewer || !post.deleted) else {
                 return Err(DomainError::rejected(

@@ -162,11 +162,9 @@ pub(crate) async fn authors_of(op: &Operation, ids: &[PostId]) -> Result<Vec<Use
     let rows = op
         .domain
         .cluster
-        .scatter_ids(
-            &op.reads,
-            ids.iter().copied(),
-            async |connection: &mut Connection, ids: &[_]| store::get_many(connection, ids).await,
-        )
+        .scatter_ids(&op.reads, ids.iter().copied(), async |connection, ids| {
+            store::get_many(connection, ids).await
+        })
         .await
         .complete()?;
     Ok(rows.into_iter().flatten().map(|post| post.author_id).collect())
@@ -223,7 +221,7 @@ pub async fn by_author(
         let posts = op
             .domain
             .cluster
-            .read(&op.reads, shard, async |connection: &mut Connection| {
+            .read(&op.reads, shard, async |connection| {
                 store::by_author(connection, author, below, limit).await
             })
             .await?;

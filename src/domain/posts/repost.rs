@@ -11,7 +11,7 @@ use super::create::created;
 use super::delete::remove;
 use super::{Post, get_many_surely, require_visible, subject_of};
 use crate::cached::{self, Load};
-use crate::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, users};
+use crate::{DomainError, Mutation, Operation, UserErrorCode, mutate, users};
 use plaza_base::ids::{Id, PostId};
 use plaza_protocol::events::Event;
 use plaza_read_models::shares;
@@ -105,7 +105,7 @@ pub async fn repost(op: &Operation, id: PostId) -> Result<Reposted, DomainError>
             input: &id,
         },
         shareable(op, "postId", id),
-        async |tx: &mut Tx, original: Post| {
+        async |tx, original| {
             let (user, original) = (viewer, original.id);
             let inserted = store::insert(tx, viewer.bucket(), user, original).await?;
             let Some(repost) = inserted else {
@@ -161,7 +161,7 @@ pub async fn unrepost(op: &Operation, id: PostId) -> Result<Option<PostId>, Doma
             let (is_visible, is_shown) = (found.contains_key(&id), found.contains_key(&original));
             Ok(Unshared { original, is_visible, is_shown })
         },
-        async |tx: &mut Tx, Unshared { original, is_visible, is_shown }: Unshared| {
+        async |tx, Unshared { original, is_visible, is_shown }: Unshared| {
             let shown = is_shown.then_some(original);
             let found = store::find(tx, viewer, original).await?;
             let row = match found {
@@ -202,11 +202,9 @@ pub async fn viewer_reposts(
     let reposted = op
         .domain
         .cluster
-        .read(
-            &op.reads,
-            op.domain.cluster.shard_of_id(user),
-            async |connection: &mut Connection| store::among(connection, user, ids).await,
-        )
+        .read(&op.reads, op.domain.cluster.shard_of_id(user), async |connection| {
+            store::among(connection, user, ids).await
+        })
         .await?;
     Ok(reposted.into_iter().collect())
 }

@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 
-use crate::{DomainError, Operation, Tx, write};
+use crate::{DomainError, Operation, write};
 use plaza_base::ids::{Id, PostId, UserId};
 use plaza_read_models::followers;
 use plaza_stores::StoreError;
-use plaza_stores::postgres::{Connection, timelines as store};
+use plaza_stores::postgres::timelines as store;
 
 /// Followers read at a time.
 const CHUNK: i64 = 2_000;
@@ -27,7 +27,7 @@ pub async fn fan_out(op: &Operation, post: PostId, author: UserId) -> Result<usi
     let state = op
         .domain
         .cluster
-        .read(&op.reads, shard, async |connection: &mut Connection| {
+        .read(&op.reads, shard, async |connection| {
             store::fan_out_state(connection, post, author).await
         })
         .await?;
@@ -60,7 +60,7 @@ pub async fn fan_out(op: &Operation, post: PostId, author: UserId) -> Result<usi
 pub async fn resume_push(op: &Operation, author: UserId) -> Result<(), DomainError> {
     let shard = op.domain.cluster.shard_of_id(author);
     let begun = tokio::time::Instant::now();
-    let is_renewed = write(op, shard, async |tx: &mut Tx| {
+    let is_renewed = write(op, shard, async |tx| {
         let now = tx.now();
         Ok(store::renew_pull(tx, author, now).await?)
     })
@@ -88,7 +88,7 @@ pub async fn resume_push(op: &Operation, author: UserId) -> Result<(), DomainErr
     if begun.elapsed() > OVERLAP.to_std().unwrap_or_default() / 2 {
         return Err(StoreError::Deadline(format!("the followers of {author:?}")).into());
     }
-    write(op, shard, async |tx: &mut Tx| {
+    write(op, shard, async |tx| {
         store::end_pull(tx, author).await?;
         Ok(())
     })
@@ -126,13 +126,9 @@ impl Audience {
         let chunk = op
             .domain
             .cluster
-            .read(
-                &op.reads,
-                op.domain.cluster.shard_of_id(self.author),
-                async |connection: &mut Connection| {
-                    followers::chunk(connection, author, after, CHUNK).await
-                },
-            )
+            .read(&op.reads, op.domain.cluster.shard_of_id(self.author), async |connection| {
+                followers::chunk(connection, author, after, CHUNK).await
+            })
             .await?;
         let full = i64::try_from(chunk.len()).is_ok_and(|count| count >= CHUNK);
         self.place = chunk.last().filter(|_| full).map_or(Place::End, |last| Place::After(*last));

@@ -2,7 +2,7 @@
 
 use crate::{Domain, DomainError, Operation, relations};
 use plaza_base::ids::{Id, PostId, UserId};
-use plaza_stores::postgres::{Connection, ReadSession, timelines as store};
+use plaza_stores::postgres::{ReadSession, timelines as store};
 use plaza_stores::redis::timelines::Timeline;
 
 /// The newest posts of these authors below a cursor, newest first: one statement per shard that
@@ -20,13 +20,9 @@ pub async fn newest(
     let limit_i64 = i64::try_from(limit).unwrap_or(i64::MAX);
     let answers = domain
         .cluster
-        .scatter_ids(
-            reads,
-            authors.iter().copied(),
-            async |connection: &mut Connection, authors: &[_]| {
-                store::newest_posts(connection, authors, below, limit_i64).await
-            },
-        )
+        .scatter_ids(reads, authors.iter().copied(), async |connection, authors| {
+            store::newest_posts(connection, authors, below, limit_i64).await
+        })
         .await;
     let mut posts: Vec<PostId> = answers.complete()?.into_iter().flatten().collect();
     posts.sort_unstable_by(|a, b| b.cmp(a));

@@ -12,7 +12,7 @@ use crate::orders::types::Order;
 use crate::posts::types::Post;
 use crate::products::types::Product;
 use crate::users::types::User;
-use plaza_base::ids::{CommentId, Id, OrderId, PostId, ProductId, UserId};
+use plaza_base::ids::{CommentId, Id, OrderId, PostId, ProductId};
 use plaza_domain::comments::Comment as CommentRow;
 use plaza_domain::notifications::Notification as Row;
 
@@ -118,10 +118,7 @@ impl Notification {
 
     /// User who caused the notification; null if it has no actor.
     async fn actor(&self) -> Option<async_graphql::Result<User>> {
-        if self.row.actor_id == 0 {
-            return None;
-        }
-        User::load(&self.scope, UserId::from_i64(self.row.actor_id)).await.transpose()
+        User::load(&self.scope, self.row.actor?).await.transpose()
     }
 
     /// Post that it is about; null for kinds without one.

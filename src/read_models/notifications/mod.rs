@@ -43,6 +43,7 @@ struct Change {
     post: i64,
     product: i64,
     kind: Kind,
+    /// Who did it; 0: nobody in particular.
     actor: i64,
     subject: i64,
     /// Who has another notification of it; 0: nobody.
@@ -54,13 +55,17 @@ struct Change {
 }
 
 impl Change {
-    fn new(kind: Kind, actor: UserId) -> Self {
+    fn by(actor: UserId, kind: Kind) -> Self {
+        Self { actor: actor.as_i64(), ..Self::by_nobody(kind) }
+    }
+
+    fn by_nobody(kind: Kind) -> Self {
         Self {
             user: 0,
             post: 0,
             product: 0,
             kind,
-            actor: actor.as_i64(),
+            actor: 0,
             subject: 0,
             unless: 0,
             version: 0,
@@ -104,68 +109,68 @@ impl Change {
 fn changes(event: &Event, version: i64) -> Vec<Change> {
     match event {
         Event::UserFollowed { follower_id, followee_id, .. } => vec![
-            Change::new(Kind::FollowRequested, *follower_id).to(*followee_id).ends(version),
-            Change::new(Kind::Followed, *follower_id).to(*followee_id).begins(version),
+            Change::by(*follower_id, Kind::FollowRequested).to(*followee_id).ends(version),
+            Change::by(*follower_id, Kind::Followed).to(*followee_id).begins(version),
         ],
         Event::UserFollowRequested { follower_id, followee_id, .. } => {
-            vec![Change::new(Kind::FollowRequested, *follower_id).to(*followee_id).begins(version)]
+            vec![Change::by(*follower_id, Kind::FollowRequested).to(*followee_id).begins(version)]
         }
         Event::UserUnfollowed { follower_id, followee_id } => {
             [Kind::FollowRequested, Kind::Followed]
-                .map(|kind| Change::new(kind, *follower_id).to(*followee_id).ends(version))
+                .map(|kind| Change::by(*follower_id, kind).to(*followee_id).ends(version))
                 .to_vec()
         }
         // Requests' ids rise, and each is granted once at most.
         Event::UserFollowAccepted { follower_id, followee_id, follow_id } => {
-            let accepted = Change::new(Kind::FollowAccepted, *followee_id).to(*follower_id);
+            let accepted = Change::by(*followee_id, Kind::FollowAccepted).to(*follower_id);
             vec![accepted.begins(follow_id.as_i64())]
         }
         Event::PostLiked { post_id, user_id } => {
-            vec![Change::new(Kind::Liked, *user_id).on(*post_id).begins(version)]
+            vec![Change::by(*user_id, Kind::Liked).on(*post_id).begins(version)]
         }
         Event::PostUnliked { post_id, user_id } => {
-            vec![Change::new(Kind::Liked, *user_id).on(*post_id).ends(version)]
+            vec![Change::by(*user_id, Kind::Liked).on(*post_id).ends(version)]
         }
         // Every repost is an aggregate of its own: of two by the same user, the newer id.
         Event::PostReposted { repost_id, author_id, original_id } => {
-            let repost = Change::new(Kind::Repost, *author_id).on(*original_id);
+            let repost = Change::by(*author_id, Kind::Repost).on(*original_id);
             vec![repost.begins(repost_id.as_i64())]
         }
         Event::PostUnreposted { repost_id, author_id, original_id } => {
-            let repost = Change::new(Kind::Repost, *author_id).on(*original_id);
+            let repost = Change::by(*author_id, Kind::Repost).on(*original_id);
             vec![repost.ends(repost_id.as_i64())]
         }
         Event::PostQuoted { quote_id, author_id, quoted_id } => {
-            let quote = Change::new(Kind::Quote, *author_id).on(*quoted_id).about(*quote_id);
+            let quote = Change::by(*author_id, Kind::Quote).on(*quoted_id).about(*quote_id);
             vec![quote.begins(version)]
         }
         Event::PostUnquoted { quote_id, author_id, quoted_id } => {
-            let quote = Change::new(Kind::Quote, *author_id).on(*quoted_id).about(*quote_id);
+            let quote = Change::by(*author_id, Kind::Quote).on(*quoted_id).about(*quote_id);
             vec![quote.ends(version)]
         }
         Event::PostCommented { post_id, comment_id, author_id } => {
-            vec![Change::new(Kind::Commented, *author_id).on(*post_id).about(*comment_id)]
+            vec![Change::by(*author_id, Kind::Commented).on(*post_id).about(*comment_id)]
         }
         Event::PostReplied { post_id, comment_id, author_id, answered_id } => {
-            let comment = Change::new(Kind::Commented, *author_id).on(*post_id).about(*comment_id);
+            let comment = Change::by(*author_id, Kind::Commented).on(*post_id).about(*comment_id);
             vec![Change { unless: answered_id.as_i64(), ..comment }]
         }
         Event::CommentAnswered { user_id, author_id, comment_id } => {
-            vec![Change::new(Kind::Reply, *author_id).to(*user_id).about(*comment_id)]
+            vec![Change::by(*author_id, Kind::Reply).to(*user_id).about(*comment_id)]
         }
         Event::UserMentioned { user_id, author_id, post_id, comment_id } => {
-            let mention = Change::new(Kind::Mention, *author_id).to(*user_id);
+            let mention = Change::by(*author_id, Kind::Mention).to(*user_id);
             vec![match comment_id {
                 Some(comment) => mention.about(*comment),
                 None => mention.about(*post_id),
             }]
         }
         Event::ProductSold { product_id, order_id, .. } => {
-            let sold = Change::new(Kind::Ordered, UserId::from_i64(0)).about(*order_id);
+            let sold = Change::by_nobody(Kind::Ordered).about(*order_id);
             vec![Change { product: product_id.as_i64(), ..sold }]
         }
         Event::ProductReturned { product_id, order_id, .. } => {
-            let returned = Change::new(Kind::OrderRefunded, UserId::from_i64(0)).about(*order_id);
+            let returned = Change::by_nobody(Kind::OrderRefunded).about(*order_id);
             vec![Change { product: product_id.as_i64(), ..returned }]
         }
         Event::OrderStatusChanged { order_id, buyer_id, status } => {
@@ -175,7 +180,7 @@ fn changes(event: &Event, version: i64) -> Vec<Change> {
                 "REFUNDED" => Kind::OrderRefunded,
                 _ => return Vec::new(),
             };
-            vec![Change::new(kind, UserId::from_i64(0)).to(*buyer_id).about(*order_id)]
+            vec![Change::by_nobody(kind).to(*buyer_id).about(*order_id)]
         }
         // That a post is deleted is on the recipient's shard, and is asked when they read.
         Event::PostDeleted { .. }

@@ -26,8 +26,8 @@ pub struct NotificationRow {
     pub user_id: UserId,
     /// What happened.
     pub kind: Kind,
-    /// Who did it; 0: nobody in particular.
-    pub actor_id: i64,
+    /// Who did it; `None`: nobody in particular.
+    pub actor: Option<UserId>,
     /// The post, comment or order it is about; 0: none.
     pub subject_id: i64,
     /// The product it is about.
@@ -133,7 +133,7 @@ fn row(row: ScannedRow) -> Option<NotificationRow> {
         id: row.id,
         user_id: row.user_id,
         kind,
-        actor_id: row.actor_id,
+        actor: (row.actor_id != 0).then(|| UserId::from_i64(row.actor_id)),
         subject_id: row.subject_id,
         product_id: row.product_id,
         post_id: row.post_id,

@@ -10,8 +10,8 @@ use super::{Located, Progress, Runner};
 use plaza_protocol::envelope::EventEnvelope;
 use plaza_stores::StoreError;
 use plaza_stores::kafka::consumer::Partition;
+use plaza_stores::postgres::ShardIndex;
 use plaza_stores::postgres::projections::{self as rows, Position};
-use plaza_stores::postgres::{ShardIndex, Transaction};
 
 /// How long a batch's transactions may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -89,7 +89,7 @@ impl Runner {
             .write_outbox(
                 shard,
                 Instant::now() + DEADLINE,
-                async |connection: &mut Transaction| -> Result<_, StoreError> {
+                async |connection| -> Result<_, StoreError> {
                     let (topics, numbers): (Vec<&str>, Vec<i32>) =
                         next.keys().map(|partition| (partition.topic, partition.number)).unzip();
                     let held = rows::lock_positions_in(connection, name, &topics, &numbers).await?;

@@ -26,7 +26,7 @@ use plaza_protocol::envelope::EventEnvelope;
 use plaza_stores::kafka::consumer::{EventConsumer, Partition, Record};
 use plaza_stores::postgres::leader::exclusively;
 use plaza_stores::postgres::projections::{self as rows, Position};
-use plaza_stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
+use plaza_stores::postgres::{Cluster, ReadSession, ShardIndex};
 use plaza_telemetry::trace;
 
 /// Events in one batch.
@@ -178,9 +178,7 @@ impl Runner {
         let (name, session) = (self.projection.name(), ReadSession::primary(self.cluster.len()));
         let shards = self
             .cluster
-            .scatter_all(&session, async |connection: &mut Connection| {
-                rows::positions(connection, name).await
-            })
+            .scatter_all(&session, async |connection| rows::positions(connection, name).await)
             .await
             .complete()?;
         let mut progress = Progress::default();

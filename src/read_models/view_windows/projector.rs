@@ -120,9 +120,7 @@ impl Counter {
         for shard in self.cluster.indexes() {
             let held = self
                 .cluster
-                .read(&session, shard, async |connection: &mut Connection| {
-                    rows::positions(connection, NAME).await
-                })
+                .read(&session, shard, async |connection| rows::positions(connection, NAME).await)
                 .await?;
             let mut next: BTreeMap<i32, i64> =
                 held.iter().map(|position| (position.partition, position.next_offset)).collect();
@@ -144,7 +142,7 @@ impl Counter {
             progress.recent.insert(shard, Recent::default());
             for row in self
                 .cluster
-                .read(&session, shard, async |connection: &mut Connection| totals(connection).await)
+                .read(&session, shard, async |connection| totals(connection).await)
                 .await?
             {
                 let watermark = progress.watermarks.entry(row.partition).or_default();
@@ -229,7 +227,7 @@ impl Counter {
         let positions: Vec<Position> =
             next.iter().map(|(partition, offset)| position(*partition, *offset)).collect();
         self.cluster
-            .write_unread(shard, Instant::now() + DEADLINE, async |connection: &mut Connection| -> Result<(), StoreError> {
+            .write_unread(shard, Instant::now() + DEADLINE, async |connection| -> Result<(), StoreError> {
                 let held = rows::lock_positions(connection, NAME).await?;
                 let held: BTreeMap<i32, i64> = held.iter().map(|position| (position.partition, position.next_offset)).collect();
                 if Some(&held) != expected {
@@ -251,7 +249,7 @@ impl Counter {
                 .write_unread(
                     shard,
                     Instant::now() + DEADLINE,
-                    async |connection: &mut Connection| -> Result<usize, StoreError> {
+                    async |connection| -> Result<usize, StoreError> {
                         fold::fold(connection, now_s).await
                     },
                 )

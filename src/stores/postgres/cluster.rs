@@ -7,12 +7,12 @@ use futures_util::future::join_all;
 
 use super::appended::Appended;
 use super::commit_breaker::CommitBreaker;
-use super::pool::{Connection, Manager, Pool, Purpose, StatementCounter};
+use super::pool::{Manager, Pool, Purpose, StatementCounter};
 use super::replicas::Polls;
 use super::routing::{ShardIndex, ShardMap};
 use super::session::{ReadSession, Source};
 use super::shard::{Replica, Shard};
-use crate::query::SendFn;
+use crate::query::ReadQuery;
 use crate::server::Server;
 use crate::{StoreError, explain};
 use plaza_base::ids::{Bucket, Id};
@@ -170,11 +170,7 @@ impl Cluster {
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
     where
         T: Send + 'a,
-        for<'c> F: AsyncFn(&'c mut Connection) -> Result<T, StoreError>
-            + SendFn<&'c mut Connection, Result<T, StoreError>, Fut: Send>
-            + Send
-            + Sync
-            + 'a,
+        F: ReadQuery<T> + 'a,
     {
         async move {
             let shard = self.shard(index)?;
@@ -217,11 +213,7 @@ impl Cluster {
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
     where
         T: Send + 'a,
-        for<'c> F: AsyncFn(&'c mut Connection) -> Result<T, StoreError>
-            + SendFn<&'c mut Connection, Result<T, StoreError>, Fut: Send>
-            + Send
-            + Sync
-            + 'a,
+        F: ReadQuery<T> + 'a,
     {
         async move {
             let began = Instant::now();
@@ -247,11 +239,7 @@ impl Cluster {
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
     where
         T: Send + 'a,
-        for<'c> F: AsyncFn(&'c mut Connection) -> Result<T, StoreError>
-            + SendFn<&'c mut Connection, Result<T, StoreError>, Fut: Send>
-            + Send
-            + Sync
-            + 'a,
+        F: ReadQuery<T> + 'a,
     {
         async move {
             let mut connection = pool.get().await?;

@@ -52,6 +52,31 @@ impl FromSql<Jsonb, Pg> for Pictures {
     }
 }
 
+/// How far an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromSqlRow)]
+pub enum ImageState {
+    /// Nothing was sent for it yet.
+    AwaitingUpload,
+    /// What was sent is looked at.
+    Processing,
+    /// It has its files.
+    Ready,
+    /// What was sent is none that is taken.
+    Rejected,
+}
+
+impl FromSql<Text, Pg> for ImageState {
+    fn from_sql(bytes: PgValue<'_>) -> diesel::deserialize::Result<Self> {
+        match bytes.as_bytes() {
+            b"AWAITING_UPLOAD" => Ok(Self::AwaitingUpload),
+            b"PROCESSING" => Ok(Self::Processing),
+            b"READY" => Ok(Self::Ready),
+            b"REJECTED" => Ok(Self::Rejected),
+            other => Err(format!("an image is {:?}", String::from_utf8_lossy(other)).into()),
+        }
+    }
+}
+
 /// An image on its way, or there.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct Image {
@@ -64,9 +89,9 @@ pub struct Image {
     /// `POST` or `AVATAR`.
     #[diesel(sql_type = Text)]
     pub purpose: String,
-    /// `AWAITING_UPLOAD`, `PROCESSING`, `READY` or `REJECTED`.
+    /// How far it is.
     #[diesel(sql_type = Text)]
-    pub state: String,
+    pub state: ImageState,
     /// Bytes that were announced.
     #[diesel(sql_type = Integer)]
     pub byte_count: i32,

@@ -5,11 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::cluster::Cluster;
-use super::pool::Connection;
 use super::routing::ShardIndex;
 use super::session::ReadSession;
 use crate::StoreError;
-use crate::query::{SendFn, SendFn2};
+use crate::query::{ReadIdsQuery, ReadQuery};
 use plaza_base::ids::Id;
 
 /// The answers of the shards that answered, and what the others said.
@@ -45,11 +44,7 @@ impl Cluster {
     where
         I: Id,
         T: Send + 'a,
-        for<'c, 'i> F: AsyncFn(&'c mut Connection, &'i [I]) -> Result<T, StoreError>
-            + SendFn2<&'c mut Connection, &'i [I], Result<T, StoreError>, Fut: Send>
-            + Send
-            + Sync
-            + 'a,
+        F: ReadIdsQuery<I, T> + 'a,
     {
         self.scatter_groups(session, self.map.group(ids), query)
     }
@@ -66,11 +61,7 @@ impl Cluster {
     ) -> impl Future<Output = Gathered<T>> + Send + 'a
     where
         T: Send + 'a,
-        for<'c> F: AsyncFn(&'c mut Connection) -> Result<T, StoreError>
-            + SendFn<&'c mut Connection, Result<T, StoreError>, Fut: Send>
-            + Send
-            + Sync
-            + 'a,
+        F: ReadQuery<T> + 'a,
     {
         async move {
             let query = &query;
@@ -79,10 +70,7 @@ impl Cluster {
                 asked.push(async move {
                     (
                         index,
-                        self.read(session, index, async |connection: &mut Connection| {
-                            query(connection).await
-                        })
-                        .await,
+                        self.read(session, index, async |connection| query(connection).await).await,
                     )
                 });
             }
@@ -103,11 +91,7 @@ impl Cluster {
     where
         I: Id,
         T: Send + 'a,
-        for<'c, 'i> F: AsyncFn(&'c mut Connection, &'i [I]) -> Result<T, StoreError>
-            + SendFn2<&'c mut Connection, &'i [I], Result<T, StoreError>, Fut: Send>
-            + Send
-            + Sync
-            + 'a,
+        F: ReadIdsQuery<I, T> + 'a,
     {
         async move {
             let query = &query;
@@ -116,10 +100,8 @@ impl Cluster {
                 asked.push(async move {
                     (
                         *index,
-                        self.read(session, *index, async |connection: &mut Connection| {
-                            query(connection, ids).await
-                        })
-                        .await,
+                        self.read(session, *index, async |connection| query(connection, ids).await)
+                            .await,
                     )
                 });
             }

@@ -15,7 +15,7 @@ use super::pool::{Connection, Manager, Pool};
 use super::position::primary_lsn;
 use super::routing::ShardIndex;
 use super::session::Lsn;
-use crate::query::SendFnOnce;
+use crate::query::Work;
 use crate::{StoreError, explain};
 use plaza_telemetry::trace::Span;
 
@@ -251,10 +251,7 @@ impl Cluster {
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
     where
         T: Send + 'a,
-        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, StoreError>
-            + SendFnOnce<&'c mut Connection, Result<T, StoreError>, Fut: Send>
-            + Send
-            + 'a,
+        F: Work<Connection, T, StoreError> + 'a,
     {
         async move {
             let pool = self.shard(index)?.primary.clone();
@@ -299,10 +296,7 @@ impl Cluster {
     where
         T: Send + 'a,
         E: From<StoreError> + Send + 'a,
-        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E>
-            + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send>
-            + Send
-            + 'a,
+        F: Work<Connection, T, E> + 'a,
     {
         async move {
             let mut transaction = self.begin(index, deadline).await?;
@@ -330,10 +324,7 @@ impl Cluster {
     where
         T: Send + 'a,
         E: From<StoreError> + Send + 'a,
-        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<T, E>
-            + SendFnOnce<&'c mut Connection, Result<T, E>, Fut: Send>
-            + Send
-            + 'a,
+        F: Work<Connection, T, E> + 'a,
     {
         async move {
             let mut transaction = self.begin(index, deadline).await?;
@@ -362,10 +353,7 @@ impl Cluster {
     where
         T: Send + 'a,
         E: From<StoreError> + Send + 'a,
-        for<'c> F: AsyncFnOnce(&'c mut Transaction) -> Result<T, E>
-            + SendFnOnce<&'c mut Transaction, Result<T, E>, Fut: Send>
-            + Send
-            + 'a,
+        F: Work<Transaction, T, E> + 'a,
     {
         async move {
             let mut transaction = self.begin(index, deadline).await?;

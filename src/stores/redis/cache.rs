@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 use super::Redis;
 use super::trust::Generation;
-use crate::query::SendFn;
+use crate::query::Load;
 use crate::{StoreError, explain, work};
 use plaza_base::ids::Id;
 
@@ -127,11 +127,7 @@ impl Redis {
     where
         V: Cached,
         E: Send + 'a,
-        for<'i> F: AsyncFn(&'i [V::Key]) -> Result<HashMap<V::Key, V>, E>
-            + SendFn<&'i [V::Key], Result<HashMap<V::Key, V>, E>, Fut: Send>
-            + Send
-            + Sync
-            + 'a,
+        F: Load<V::Key, V, E> + 'a,
     {
         async move { self.get_many_through(policy, ids, load).await }
     }
@@ -145,10 +141,7 @@ impl Redis {
     where
         V: Cached,
         E: Send,
-        for<'i> F: AsyncFn(&'i [V::Key]) -> Result<HashMap<V::Key, V>, E>
-            + SendFn<&'i [V::Key], Result<HashMap<V::Key, V>, E>, Fut: Send>
-            + Send
-            + Sync,
+        F: Load<V::Key, V, E>,
     {
         if ids.is_empty() {
             return Ok(HashMap::new());
@@ -235,10 +228,7 @@ impl Redis {
     where
         V: Cached,
         E: Send,
-        for<'i> F: AsyncFn(&'i [V::Key]) -> Result<HashMap<V::Key, V>, E>
-            + SendFn<&'i [V::Key], Result<HashMap<V::Key, V>, E>, Fut: Send>
-            + Send
-            + Sync,
+        F: Load<V::Key, V, E>,
     {
         count_loads(V::KIND, ids.len());
         let Some(generation) = generation else {

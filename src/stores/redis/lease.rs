@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::Redis;
 use super::cache::{Cached, count_loads};
 use super::trust::Generation;
-use crate::query::SendFn;
+use crate::query::Load;
 use crate::{StoreError, explain};
 use plaza_base::ids::Id;
 
@@ -49,10 +49,7 @@ impl Redis {
     where
         V: Cached,
         E: Send,
-        for<'i> F: AsyncFn(&'i [V::Key]) -> Result<HashMap<V::Key, V>, E>
-            + SendFn<&'i [V::Key], Result<HashMap<V::Key, V>, E>, Fut: Send>
-            + Send
-            + Sync,
+        F: Load<V::Key, V, E>,
     {
         let (token, patience) = (token(), Instant::now() + TIMEOUT);
         let (mut found, mut left, mut wait) = (HashMap::new(), ids.to_vec(), FIRST_WAIT);
@@ -95,10 +92,7 @@ impl Redis {
     ) where
         V: Cached,
         E: Send,
-        for<'i> F: AsyncFn(&'i [V::Key]) -> Result<HashMap<V::Key, V>, E>
-            + SendFn<&'i [V::Key], Result<HashMap<V::Key, V>, E>, Fut: Send>
-            + Send
-            + Sync,
+        F: Load<V::Key, V, E>,
     {
         let token = token();
         let Ok(Leased { mine, .. }) =
@@ -122,10 +116,7 @@ impl Redis {
     where
         V: Cached,
         E: Send,
-        for<'i> F: AsyncFn(&'i [V::Key]) -> Result<HashMap<V::Key, V>, E>
-            + SendFn<&'i [V::Key], Result<HashMap<V::Key, V>, E>, Fut: Send>
-            + Send
-            + Sync,
+        F: Load<V::Key, V, E>,
     {
         count_loads(V::KIND, ids.len());
         let began_ms = self.inner.clock.now_ms();

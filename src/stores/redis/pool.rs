@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::StoreError;
 use crate::pool_state::{Callers, PoolState};
-use crate::query::SendFnOnce;
+use crate::query::Work;
 use plaza_telemetry::trace;
 
 /// After a failure Redis counts as away for so long, then one caller tries: an outage costs nobody
@@ -199,10 +199,7 @@ impl Pool {
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'a
     where
         T: Send + 'a,
-        for<'c> F: AsyncFnOnce(&'c mut MultiplexedConnection) -> redis::RedisResult<T>
-            + SendFnOnce<&'c mut MultiplexedConnection, redis::RedisResult<T>, Fut: Send>
-            + Send
-            + 'a,
+        F: Work<MultiplexedConnection, T, redis::RedisError> + 'a,
     {
         async move { self.run_unless_unavailable(commands).await }
     }
@@ -210,9 +207,7 @@ impl Pool {
     async fn run_unless_unavailable<T, F>(&self, commands: F) -> Result<T, StoreError>
     where
         T: Send,
-        for<'c> F: AsyncFnOnce(&'c mut MultiplexedConnection) -> redis::RedisResult<T>
-            + SendFnOnce<&'c mut MultiplexedConnection, redis::RedisResult<T>, Fut: Send>
-            + Send,
+        F: Work<MultiplexedConnection, T, redis::RedisError>,
     {
         if !self.admits() {
             return Err(StoreError::unavailable("redis", "away a moment ago"));

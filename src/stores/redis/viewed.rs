@@ -1,7 +1,5 @@
 //! Who was shown which post in an hour, so that a view counts once in it.
 
-use redis::aio::MultiplexedConnection;
-
 use super::Redis;
 use crate::StoreError;
 use plaza_base::ids::{Id, PostId};
@@ -29,9 +27,7 @@ impl Redis {
         note.expire(&key, KEPT_S).ignore();
         self.inner
             .pool
-            .run(async |connection: &mut MultiplexedConnection| {
-                note.query_async::<Vec<bool>>(connection).await
-            })
+            .run(async |connection| note.query_async::<Vec<bool>>(connection).await)
             .await
     }
 }
