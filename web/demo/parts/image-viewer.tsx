@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'react';
 import { resolved } from '../api/images';
 import { Icon } from './icon';
+import { more, w } from '../words';
 import '../style/viewer.css';
 
 interface Viewed {
@@ -28,7 +29,7 @@ export function ImageViewer({ images, at, move }: ViewerProps) {
       <dialog
         ref={dialog}
         className="viewer"
-        aria-label={`Image ${at + 1} of ${images.length}`}
+        aria-label={w.imageOf(at + 1, images.length)}
         onClose={() => move(null)}
         onKeyDown={({ key }) => {
           if (images.length > 1 && key === 'ArrowRight') go(1);
@@ -37,13 +38,18 @@ export function ImageViewer({ images, at, move }: ViewerProps) {
         onClick={({ target, currentTarget }) => target === currentTarget && dialog.current?.close()}
       >
         {image?.url && <img src={resolved(image.url)} alt={image.altText} />}
-        {image?.altText && <p className="viewer-words">{image.altText}</p>}
+        {image?.altText && (
+          // The image itself says it to who listens.
+          <p className="viewer-words" aria-hidden="true">
+            {image.altText}
+          </p>
+        )}
         <div className="viewer-ways">
           {images.length > 1 && (
             <button
               type="button"
               className="chip"
-              aria-label="Previous image"
+              aria-label={more.previousImage}
               onClick={() => go(-1)}
             >
               <Icon name="back" />
@@ -58,7 +64,7 @@ export function ImageViewer({ images, at, move }: ViewerProps) {
             <button
               type="button"
               className="chip turned"
-              aria-label="Next image"
+              aria-label={more.nextImage}
               onClick={() => go(1)}
             >
               <Icon name="back" />
@@ -67,7 +73,7 @@ export function ImageViewer({ images, at, move }: ViewerProps) {
           <button
             type="button"
             className="chip"
-            aria-label="Close"
+            aria-label={w.close}
             onClick={() => dialog.current?.close()}
           >
             <Icon name="close" />

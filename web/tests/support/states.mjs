@@ -1,0 +1,214 @@
+// Every page and every state of the demo, for tests that look at all of them. Found by what things are, not by their words:
+// it works in every language.
+import { ask, newPerson, until } from './api.mjs';
+import { DESKTOP } from './browser.mjs';
+import { png } from './png.mjs';
+
+/** A world with something of everything; `data` is what people wrote, which no language changes. */
+export async function aWorld() {
+  const [author, reader, hidden] = await Promise.all([
+    newPerson('Qx Author'),
+    newPerson('Qx Reader'),
+    newPerson('Qx Hidden'),
+  ]);
+  const run = (token, query, variables) => ask(query, variables, token);
+  await run(
+    hidden.token,
+    'mutation { profileUpdate(input: { isPrivate: true }) { userErrors { code } } }',
+  );
+  const lamp = await author.offer('Qx lamp', { stock: 5, description: 'Qx glow.' });
+  const none = await author.offer('Qx gone', { stock: 0, description: 'Qx dark.' });
+  const post = await author.post(`Qx words @${reader.handle} #qx https://example.org/qx`, lamp);
+  await author.post(Array.from({ length: 14 }, () => 'Qx line').join('\n'));
+  const quote = `mutation($input: PostCreateInput!) { postCreate(input: $input) { post { id } userErrors { code } } }`;
+  await run(reader.token, quote, { input: { text: 'Qx quote', quotedPostId: post } });
+  const repost = `mutation($id: ID!) { postRepost(input: { postId: $id }) { userErrors { code } } }`;
+  await run(reader.token, repost, { id: post });
+  await reader.follow(author.id);
+  await author.follow(reader.id);
+  await reader.like(post);
+  const comment = `mutation($input: CommentCreateInput!) { commentCreate(input: $input) { comment { id } userErrors { code } } }`;
+  const { commentCreate } = await run(reader.token, comment, {
+    input: { postId: post, text: 'Qx one' },
+  });
+  const inReplyToId = commentCreate.comment.id;
+  await run(author.token, comment, { input: { postId: post, text: 'Qx two', inReplyToId } });
+  const place = `mutation($input: OrderPlaceInput!) { orderPlace(input: $input) { userErrors { code } } }`;
+  for (const [productId, quantity] of [
+    [lamp, 1],
+    [lamp, 2],
+    [none, 1],
+  ])
+    await run(reader.token, place, { input: { lines: [{ productId, quantity }] } }).catch(
+      () => undefined,
+    );
+  await run(
+    hidden.token,
+    `mutation($id: ID!) { userBlock(input: { userId: $id }) { userErrors { code } } }`,
+    {
+      id: author.id,
+    },
+  );
+  await reader.follow(hidden.id);
+  const count = '{ viewer { unreadNotificationCount } }';
+  await until('notifications have come', async () => {
+    const counts = [author, reader, hidden].map(({ token }) => run(token, count));
+    return (await Promise.all(counts)).every(({ viewer }) => viewer.unreadNotificationCount > 0);
+  });
+  const data = [author, reader, hidden].flatMap(({ handle, displayName }) => [handle, displayName]);
+  return { author, reader, hidden, post, lamp, none, data };
+}
+
+const LOADED = ':not(.skeletons) > .skeleton, .skeletons';
+
+/** Until nothing is on its way any more. */
+async function settled(page) {
+  await page.locator('main h1').first().waitFor({ state: 'attached' });
+  await page.locator(LOADED).first().waitFor({ state: 'detached' });
+  await page.evaluate(() => document.fonts.ready);
+}
+
+async function enter({ page, goto }, person) {
+  await goto('/login');
+  await page.locator('input[name=handle]').fill(person.handle);
+  await page.locator('input[name=password]').fill(person.password);
+  await page.locator('form.entrance button[type=submit]').click();
+  await page.locator('.composer-post').waitFor();
+}
+
+/** Calls back with a page for each state, and its name. */
+export async function everyState(open, world, visit, options = {}) {
+  const { author, reader, hidden, post, lamp, none } = world;
+  const opened = async (person) => {
+    const it = await open({ viewport: DESKTOP, ...options });
+    if (person) await enter(it, person);
+    const at = async (path, name = path) => {
+      await it.goto(path);
+      await settled(it.page);
+      await visit(it.page, name);
+    };
+    return { ...it, at };
+  };
+
+  const guest = await opened(null);
+  for (const path of [
+    '/',
+    '/login',
+    '/signup',
+    '/shop',
+    '/search',
+    '/tag/qx',
+    `/u/${author.handle}`,
+  ])
+    await guest.at(path, `guest ${path}`);
+  await guest.at(`/p/${post}`, 'guest: a post');
+  await guest.at(`/shop/${lamp}`, 'guest: a product');
+  await guest.at('/p/nothing', 'guest: no such post');
+  await guest.at('/u/qxqxqx', 'guest: nobody');
+  await guest.at('/signup', 'sign-up');
+  for (const [name, value] of [
+    ['displayName', 'Qx'],
+    ['handle', author.handle],
+    ['email', 'qx@example.org'],
+    ['password', 'a-long-enough-password'],
+  ])
+    await guest.page.locator(`input[name=${name}]`).fill(value);
+  await guest.page.locator('form.entrance button[type=submit]').click();
+  await guest.page.locator('small.problem').first().waitFor();
+  await visit(guest.page, 'a form that was refused');
+
+  const seller = await opened(author);
+  await seller.at('/analytics', 'analytics with figures');
+  await seller.at('/notifications', 'grouped notifications');
+  await seller.at('/notifications/all', 'notifications');
+  await seller.at(`/u/${author.handle}`, 'own profile');
+  await seller.at(`/u/${author.handle}/followers`, 'followers');
+  await seller.at(`/u/${author.handle}/following`, 'following');
+
+  const asked = await opened(hidden);
+  await asked.at('/requests', 'follow requests');
+  await asked.at('/settings/blocked', 'blocked people');
+  await asked.at('/notifications', 'a request among the notifications');
+
+  const me = await opened(reader);
+  const { page, context, at } = me;
+  for (const path of ['/orders', '/settings', '/sessions', '/notifications/preferences', '/shop'])
+    await at(path);
+  await at(`/u/${hidden.handle}`, 'a private person');
+  await at(`/shop/${none}`, 'a product that is sold out');
+  await at(`/p/${post}/quote`, 'quoting');
+  for (const kind of ['people', 'posts', 'products'])
+    await at(`/search?q=qx&in=${kind}`, `found ${kind}`);
+  await at('/search?q=nothing-like-this-zz&in=posts', 'nothing found');
+
+  await at(`/p/${post}`, 'a post with comments');
+  await page.locator('.thread .post-foot .chip').first().click();
+  await page.locator('.answers .thread').first().waitFor();
+  await page.locator('.thread .post-foot .chip').nth(1).click();
+  await page.locator('.thread .composer').first().waitFor();
+  await visit(page, 'replies and a reply');
+  await page.locator('main article .chip-menu').first().click();
+  await page.locator('[role=menu]').waitFor();
+  await visit(page, 'a menu');
+  await page.keyboard.press('Escape');
+
+  await at('/', 'home');
+  await page.locator('.composer-post textarea').fill('@qx');
+  await page.locator('[role=listbox] [role=option]').first().waitFor();
+  await visit(page, 'handles that complete what is written');
+  await page.locator('.composer-post textarea').fill(`Qx ${'long '.repeat(420)}`);
+  await visit(page, 'a text that is too long');
+  await page.locator('.composer-post textarea').fill('Qx image');
+  await page.locator('.composer-post input[type=file]').setInputFiles([
+    { name: 'qx.png', mimeType: 'image/png', buffer: png(640, 360) },
+    { name: 'qx2.png', mimeType: 'image/png', buffer: Buffer.from('<p>') },
+  ]);
+  await page.locator('.attachment .problem').waitFor();
+  await page.waitForFunction(() => !document.querySelector('.attachment progress'));
+  await visit(page, 'images to be sent, one refused');
+  await page
+    .locator('.attachment', { has: page.locator('.problem') })
+    .locator('.chip')
+    .click();
+  await page.locator('.attachment input').fill('Qx dunes');
+  await page.locator('.composer-post button[type=submit]:enabled').click();
+  await page.locator('.toast').waitFor();
+  await page.locator('.pictures a').first().waitFor();
+  await visit(page, 'an image in the feed, and a message at the foot');
+  await page.locator('.pictures a').first().click();
+  await page.locator('dialog.viewer[open] img').waitFor();
+  await visit(page, 'the image viewer');
+  await page.keyboard.press('Escape');
+  await page.locator('dialog.viewer').waitFor({ state: 'detached' });
+  await page.locator('body').press('?');
+  await page.locator('dialog.sheet[open]').waitFor();
+  await visit(page, 'the list of shortcuts');
+  await page.keyboard.press('Escape');
+
+  await at(`/shop/${lamp}`, 'a product');
+  await page.locator('form.buy button[type=submit]').click();
+  await page.locator('article.order').waitFor();
+  await visit(page, 'a product that was ordered');
+
+  await context.setOffline(true);
+  await page.locator('.offline').waitFor();
+  await visit(page, 'offline');
+  await context.setOffline(false);
+  await context.route('**/graphql', (route) => route.abort());
+  await page.goto(page.url());
+  await page.locator('.state-failed').waitFor();
+  await visit(page, 'a page that could not be loaded');
+  await context.unroute('**/graphql');
+
+  const fresh = await opened(await newPerson('Qx Fresh'));
+  for (const path of [
+    '/',
+    '/orders',
+    '/notifications',
+    '/notifications/all',
+    '/requests',
+    '/settings/blocked',
+    '/analytics',
+  ])
+    await fresh.at(path, `empty ${path}`);
+}
