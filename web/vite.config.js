@@ -8,8 +8,22 @@ const proxy = {
   '/media': { target: plaza, changeOrigin: true },
 };
 
+const here = (path) => new URL(path, import.meta.url).pathname;
+
+/** The client package writes documents out as urql does: the demo carries one printer, the small one. */
+const onePrinter = {
+  name: 'one-printer',
+  enforce: 'pre',
+  resolveId(source, importer) {
+    if (source !== 'graphql' || !importer?.startsWith(here('../clients/js/'))) return null;
+    return this.resolve('@0no-co/graphql.web', here('shared/plaza.ts'), { skipSelf: true });
+  },
+};
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [onePrinter, react()],
+  // Its sources: built with the demo, never older than it.
+  resolve: { alias: { '@plaza/client': here('../clients/js/src/index.ts') } },
   // Everything that GraphiQL needs ships with the build: its workers are modules beside it, nothing comes from a CDN.
   worker: { format: 'es' },
   build: {
@@ -23,6 +37,6 @@ export default defineConfig({
     chunkSizeWarningLimit: 3_000,
     reportCompressedSize: false,
   },
-  server: { host: '127.0.0.1', proxy },
+  server: { host: '127.0.0.1', proxy, fs: { allow: ['.', '../clients/js'] } },
   preview: { host: '127.0.0.1', proxy },
 });

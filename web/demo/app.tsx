@@ -1,4 +1,4 @@
-import type { Client as Socket } from 'graphql-ws';
+import type { LoggedIn, PlazaClient } from '@plaza/client';
 import {
   lazy,
   Suspense,
@@ -9,25 +9,27 @@ import {
   type ReactNode,
 } from 'react';
 import { Provider } from 'urql';
-import type { LoggedIn, Session } from '../shared/session';
 import { createApi } from './api/client';
+import { useWaiting } from './api/waiting';
 import { Arrivals } from './live/arrivals';
 import { LiveProvider } from './live/live';
 import { toast } from './live/toasts';
-import { SessionContext, useMe } from './me';
+import { PlazaContext, useMe } from './me';
 import { HomePage } from './pages/home';
 import { Boundary } from './parts/boundary';
+import { Filled } from './parts/filled';
 import { Page } from './parts/page';
 import { Empty, Skeletons } from './parts/states';
 import { Link, match, navigate, Redirect, usePath } from './router';
 import { Shell } from './shell';
+import { w, withMore } from './words';
 
 /** A page that comes when somebody goes there: a chunk of its own. Home is in the first one, most visits begin there. */
 function page<Name extends string, Props extends object>(
   load: () => Promise<Record<Name, ComponentType<Props>>>,
   name: Name,
 ) {
-  return lazy<ComponentType<Props>>(async () => ({ default: (await load())[name] }));
+  return lazy<ComponentType<Props>>(async () => ({ default: (await withMore(load))[name] }));
 }
 
 const AnalyticsPage = page(() => import('./pages/analytics'), 'AnalyticsPage');
@@ -106,16 +108,16 @@ const ROUTES: readonly Route[] = [
   { pattern: '/signup', only: 'guests', page: () => <SignUpPage /> },
 ];
 
-export function App({ session, socket }: { session: Session; socket: Socket }) {
+export function App({ plaza }: { plaza: PlazaClient }) {
   return (
-    <SessionContext value={session}>
-      <Plaza session={session} socket={socket} />
-    </SessionContext>
+    <PlazaContext value={plaza}>
+      <Plaza plaza={plaza} />
+    </PlazaContext>
   );
 }
 
-/** Everything below belongs to one person: with another one it begins anew, with an empty cache and a socket of their own. */
-function Plaza({ session, socket }: { session: Session; socket: Socket }) {
+/** Everything below belongs to one person: with another one it begins anew, with an empty cache. */
+function Plaza({ plaza }: { plaza: PlazaClient }) {
   const me = useMe();
   const userId = me?.userId ?? 'nobody';
   const before = useRef(me);
@@ -123,20 +125,20 @@ function Plaza({ session, socket }: { session: Session; socket: Socket }) {
     const ended = before.current !== null && me === null;
     before.current = me;
     if (!ended) return;
-    if (session.left) return navigate('/');
+    if (plaza.session.left) return navigate('/');
     const path = location.pathname;
     navigate(path === '/' ? '/login' : `/login?to=${encodeURIComponent(path)}`, { replace: true });
-    toast('failed', 'Your session has ended. Log in again.');
-  }, [me, session]);
+    toast('failed', w.sessionEnded);
+  }, [me, plaza]);
   const { api, arrivals } = useMemo(() => {
     const arrivals = new Arrivals();
-    return { arrivals, api: createApi(session, socket, arrivals) };
+    return { arrivals, api: createApi(plaza, arrivals) };
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the person is not read here, but begins it anew
-  }, [session, socket, userId]);
-  useEffect(() => () => socket.terminate(), [socket, userId]);
+  }, [plaza, userId]);
+  useWaiting(api);
   return (
     <Provider value={api} key={userId}>
-      <LiveProvider socket={socket} arrivals={arrivals}>
+      <LiveProvider arrivals={arrivals}>
         <Shell>
           <Routed />
         </Shell>
@@ -166,9 +168,9 @@ function Routed() {
     );
   }
   return (
-    <Page title="Not here" hideTitle>
-      <Empty title="There is nothing here">
-        The way <Link to="/">home</Link> is short.
+    <Page title={w.nowhere} hideTitle>
+      <Empty title={w.nothingHere}>
+        <Filled message={w.wayHome} parts={[(words) => <Link to="/">{words}</Link>]} />
       </Empty>
     </Page>
   );

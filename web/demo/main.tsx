@@ -8,17 +8,30 @@ import './style/more.css';
 
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { Session } from '../shared/session';
-import { createSocket } from '../shared/socket';
+import { createPlaza } from '../shared/plaza';
+import { reportOutcomes } from './api/waiting';
 import { App } from './app';
+import { chosenLanguage, show, useLanguage } from './words';
 
-const session = new Session('plaza.demo');
-const socket = createSocket(session);
+const plaza = createPlaza('plaza.demo');
+reportOutcomes(plaza);
 
 const root = document.getElementById('root');
 if (!root) throw new Error('the page has no #root');
-createRoot(root).render(
-  <StrictMode>
-    <App session={session} socket={socket} />
-  </StrictMode>,
-);
+const shown = createRoot(root);
+
+function Demo() {
+  // Another language's words are everywhere: all is drawn anew.
+  return <App key={useLanguage()} plaza={plaza} />;
+}
+
+function start(): void {
+  shown.render(
+    <StrictMode>
+      <Demo />
+    </StrictMode>,
+  );
+}
+
+// English is here already, so it is shown where another language cannot be had.
+void show(chosenLanguage()).then(start, start);

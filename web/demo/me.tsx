@@ -1,13 +1,17 @@
 import { createContext, useContext } from 'react';
-import type { LoggedIn, Session } from '../shared/session';
+import type { LoggedIn, PlazaClient, Session } from '@plaza/client';
 import { useSession } from '../shared/use-session';
 
-export const SessionContext = createContext<Session | null>(null);
+export const PlazaContext = createContext<PlazaClient | null>(null);
+
+export function usePlaza(): PlazaClient {
+  const plaza = useContext(PlazaContext);
+  if (!plaza) throw new Error('outside of a PlazaContext');
+  return plaza;
+}
 
 export function useLogIn(): Session {
-  const session = useContext(SessionContext);
-  if (!session) throw new Error('outside of a SessionContext');
-  return session;
+  return usePlaza().session;
 }
 
 /** Who is logged in. */

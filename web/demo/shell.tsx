@@ -2,8 +2,10 @@ import { useEffect, useSyncExternalStore, type ReactNode } from 'react';
 import { useQuery } from 'urql';
 import plazaMark from '../shared/plaza.svg';
 import { graphql } from '../shared/graphql';
+import { useWaitingCount } from './api/waiting';
 import { useLive } from './live/live';
 import { useMe } from './me';
+import { number } from './parts/format';
 import { Icon, type IconName } from './parts/icon';
 import { ProductCard, ProductCardFragment } from './parts/product-card';
 import { Toasts } from './parts/toasts';
@@ -11,13 +13,14 @@ import { useOnline } from './live/online';
 import { Shortcuts } from './parts/shortcuts';
 import { Link, paths, usePath } from './router';
 import { setUnread } from './title';
+import { w } from './words';
 
 /** What is around every page: the way to the others, and how things stand. */
 export function Shell({ children }: { children: ReactNode }) {
   return (
     <div className="shell">
       <a className="skip" href="#main">
-        Skip to content
+        {w.skip}
       </a>
       <header className="top">
         <Link to="/" className="brand">
@@ -44,16 +47,16 @@ function Ways() {
   return (
     <>
       <nav className="ways" aria-label="plaza">
-        {me && <Way to="/" icon="home" name="Home" />}
-        <Way to="/search" icon="search" name="Search" />
-        <Way to="/shop" icon="shop" name="Shop" />
-        {me && <Way to="/orders" icon="orders" name="Orders" />}
-        {me && <Way to="/notifications" icon="bell" name="Notifications" count={unread} />}
-        {me && <Way to={paths.person(me.handle)} icon="person" name="Profile" />}
-        {me && <Way to="/analytics" icon="chart" name="Analytics" wide />}
-        {me && <Way to="/settings" icon="gear" name="Settings" wide />}
-        {!me && <Way to="/login" icon="person" name="Log in" />}
-        {!me && <Way to="/signup" icon="key" name="Sign up" />}
+        {me && <Way to="/" icon="home" name={w.home} />}
+        <Way to="/search" icon="search" name={w.search} />
+        <Way to="/shop" icon="shop" name={w.shop} />
+        {me && <Way to="/orders" icon="orders" name={w.orders} />}
+        {me && <Way to="/notifications" icon="bell" name={w.notifications} count={unread} />}
+        {me && <Way to={paths.person(me.handle)} icon="person" name={w.profile} />}
+        {me && <Way to="/analytics" icon="chart" name={w.analytics} wide />}
+        {me && <Way to="/settings" icon="gear" name={w.settings} wide />}
+        {!me && <Way to="/login" icon="person" name={w.logIn} />}
+        {!me && <Way to="/signup" icon="key" name={w.signUp} />}
       </nav>
       {me && <Connection />}
     </>
@@ -83,20 +86,13 @@ function Way({
       <Icon name={icon} />
       <span>{name}</span>
       {count > 0 && (
-        <span className="badge badge-count" aria-label={`${count} new`}>
-          {count > 99 ? '99+' : count}
+        <span className="badge badge-count" aria-label={w.unread(number(count))}>
+          {count > 99 ? '99+' : number(count)}
         </span>
       )}
     </Link>
   );
 }
-
-const STANDS = {
-  opening: 'Connecting',
-  open: 'Live',
-  lost: 'Reconnecting',
-  offline: 'Offline',
-} as const;
 
 function Connection() {
   const { connection } = useLive();
@@ -104,17 +100,19 @@ function Connection() {
   const stands = useOnline() ? connection : 'offline';
   return (
     <p className={`connection connection-${stands}`} role="status">
-      {STANDS[stands]}
+      {w.connection[stands]}
     </p>
   );
 }
 
 /** What holds while there is no network. */
 function OfflineNotice() {
-  if (useOnline()) return null;
+  const [online, waiting] = [useOnline(), useWaitingCount()];
+  if (online) return null;
   return (
     <p className="offline" role="status">
-      You are offline. What is here stays readable; what you write is kept.
+      {w.offline}
+      {waiting > 0 && ` ${w.waiting(waiting)}`}
     </p>
   );
 }
@@ -143,8 +141,8 @@ function Side() {
   const edges = data?.products?.edges ?? [];
   if (!shown || edges.length === 0) return null;
   return (
-    <aside className="side" aria-label="New in the shop">
-      <h2>New in the shop</h2>
+    <aside className="side" aria-label={w.newInShop}>
+      <h2>{w.newInShop}</h2>
       {edges.map(({ node }) => (
         <ProductCard key={node.id} product={node} small />
       ))}

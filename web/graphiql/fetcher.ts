@@ -1,35 +1,21 @@
 import type { Fetcher, FetcherParams } from '@graphiql/toolkit';
+import { newKey, type PlazaClient, type RequestFailed } from '@plaza/client';
 import { getOperationAST, parse, type ExecutionResult } from 'graphql';
-import type { Client } from 'graphql-ws';
-import { ENDPOINT, plazaFetch } from '../shared/http';
-import { IDEMPOTENCY_KEY, newKey } from '../shared/idempotency';
-import type { Session } from '../shared/session';
-import { subscribeResuming } from '../shared/socket';
 
 /**
  * Queries and mutations over HTTP, subscriptions over the socket, all as whoever is logged in through the helper. A header that stands in the headers
  * pane wins.
  */
-export function createFetcher(session: Session, socket: Client): Fetcher {
+export function createFetcher(plaza: PlazaClient): Fetcher {
   return async (asked, options) => {
     const { kind, name } = operationOf(asked);
     const params = { ...asked, operationName: name };
-    if (kind === 'subscription') return events(socket, params);
-    const headers = new Headers({
-      'content-type': 'application/json',
-      accept: 'application/graphql-response+json, application/json',
-    });
-    const token = await session.accessToken();
-    if (token) headers.set('authorization', `Bearer ${token}`);
-    if (kind === 'mutation') headers.set(IDEMPOTENCY_KEY, newKey());
-    for (const [name, value] of Object.entries(options?.headers ?? {}))
-      headers.set(name, String(value));
-    const response = await plazaFetch(ENDPOINT, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify(params),
-    });
-    return (await response.json()) as ExecutionResult;
+    if (kind === 'subscription') return events(plaza, params);
+    const headers = Object.fromEntries(
+      Object.entries(options?.headers ?? {}).map(([name, value]) => [name, String(value)]),
+    );
+    const key = kind === 'mutation' ? newKey() : undefined;
+    return (await plaza.execute(params, { headers, key })) as ExecutionResult;
   };
 }
 
@@ -48,13 +34,26 @@ function operationOf({ query, operationName }: FetcherParams): {
   }
 }
 
-type Observer = Parameters<typeof subscribeResuming>[2];
+interface Observer {
+  next: (result: unknown) => void;
+  error: (error: unknown) => void;
+  complete: () => void;
+}
 
 /** As an observable, in the shape that GraphiQL knows. */
-function events(socket: Client, { query, variables, operationName = null }: FetcherParams) {
-  const payload = { query, variables: variables as Record<string, unknown>, operationName };
+function events(plaza: PlazaClient, { query, variables, operationName = null }: FetcherParams) {
   const subscribe = (observer: Observer) => ({
-    unsubscribe: subscribeResuming(socket, payload, observer),
+    unsubscribe: plaza.subscribe(
+      query,
+      (variables ?? {}) as Record<string, unknown>,
+      {
+        next: (data, errors) => observer.next({ data, ...(errors.length > 0 && { errors }) }),
+        error: (error: RequestFailed) =>
+          observer.error(error.errors.length > 0 ? error.errors : error),
+        complete: () => observer.complete(),
+      },
+      { operationName },
+    ),
   });
   return { subscribe } as ReturnType<Fetcher> & object;
 }

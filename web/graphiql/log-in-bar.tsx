@@ -1,6 +1,6 @@
+import type { Session } from '@plaza/client';
 import { useState, type SubmitEvent } from 'react';
 import { fieldOf } from '../shared/form';
-import type { Session } from '../shared/session';
 import { useSession } from '../shared/use-session';
 
 /** The strip above GraphiQL: who every request is sent as. */

@@ -5,18 +5,16 @@ import './page.css';
 import { HISTORY_PLUGIN } from '@graphiql/plugin-history';
 import type { Fetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
-import { StrictMode, useEffect } from 'react';
+import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { Session } from '../shared/session';
-import { createSocket } from '../shared/socket';
+import { createPlaza } from '../shared/plaza';
 import type { Ask } from './examples';
 import { examplesPlugin } from './examples-pane';
 import { createFetcher } from './fetcher';
 import { LogInBar } from './log-in-bar';
 
-const session = new Session('plaza.graphiql');
-const socket = createSocket(session);
-const fetcher: Fetcher = createFetcher(session, socket);
+const plaza = createPlaza('plaza.graphiql');
+const fetcher: Fetcher = createFetcher(plaza);
 
 const ask: Ask = async <Data,>(query: string) => {
   const answer = (await Promise.resolve(fetcher({ query })).catch(() => null)) as {
@@ -40,18 +38,9 @@ query Newest {
 `;
 
 function Playground() {
-  // A socket belongs to who opened it.
-  useEffect(() => {
-    let handle = session.current?.handle;
-    return session.subscribe(() => {
-      if (session.current?.handle !== handle) socket.terminate();
-      handle = session.current?.handle;
-    });
-  }, []);
-
   return (
     <>
-      <LogInBar session={session} />
+      <LogInBar session={plaza.session} />
       <main className="playground">
         <GraphiQL
           fetcher={fetcher}

@@ -156,7 +156,7 @@ test(
     assert.equal(await accept.count(), 0);
 
     await answering.goto(`/u/${me.handle}`);
-    await answering.page.getByRole('link', { name: '1 followers' }).click();
+    await answering.page.getByRole('link', { name: '1 follower' }).click();
     await answering.page.getByRole('list', { name: 'Followers' }).getByText('Ask Asker').waitFor();
     await answering.page.getByRole('button', { name: 'Back' }).click();
     await answering.page.getByRole('region', { name: 'Profile' }).waitFor();

@@ -1,11 +1,29 @@
-import { Consistency } from './consistency.js';
-import { RequestFailed, hasCode, isTransient } from './errors.js';
-import { Http, textOf, type Operation, type Response } from './http.js';
+import { Consistency, type TokenStore } from './consistency.js';
+import { RequestFailed, isTransient } from './errors.js';
+import {
+  Http,
+  dataOf,
+  textOf,
+  type Answer,
+  type GraphQLRequest,
+  type GraphQLResponse,
+  type Operation,
+  type Response,
+} from './http.js';
 import { newKey } from './idempotency.js';
-import { backoff, defaultLocks, defaultStore, wait, type Locks, type Store } from './platform.js';
-import { MutationQueue } from './queue.js';
+import {
+  backoff,
+  defaultLocks,
+  defaultStore,
+  hasNetwork,
+  tabStore,
+  wait,
+  type Locks,
+  type Store,
+} from './platform.js';
+import { MutationQueue, type AddOptions } from './queue.js';
 import { Session } from './session.js';
-import { Socket, type Sink } from './socket.js';
+import { Socket, type Sink, type SubscribeOptions } from './socket.js';
 import { upload, type UploadOptions } from './upload.js';
 
 export interface ClientOptions {
@@ -15,6 +33,8 @@ export interface ClientOptions {
   name?: string;
   /** Default: `localStorage` in a browser, else memory. */
   store?: Store;
+  /** Where consistency tokens are kept. Default: `sessionStorage` in a browser, else memory. */
+  tokenStore?: TokenStore;
   /** Default: `navigator.locks`, else locks within the process. */
   locks?: Locks;
   fetch?: typeof fetch;
@@ -27,7 +47,12 @@ export interface ClientOptions {
 export interface RequestOptions {
   signal?: AbortSignal | undefined;
   /** A mutation's idempotency key; one is made when it is left out. */
-  key?: string;
+  key?: string | undefined;
+}
+
+export interface ExecuteOptions extends RequestOptions {
+  /** These win over the client's own. */
+  headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The server's own proxy gives up after 8 s: past this the connection is dead. */
@@ -38,7 +63,7 @@ const ATTEMPTS = 4;
 export class PlazaClient {
   readonly session: Session;
   readonly queue: MutationQueue;
-  readonly consistency = new Consistency();
+  readonly consistency: Consistency;
   readonly #http: Http;
   readonly #locks: Locks;
   readonly #options: ClientOptions;
@@ -47,6 +72,7 @@ export class PlazaClient {
   constructor(options: ClientOptions) {
     const { name = 'plaza', store = defaultStore(), deadlineMs = DEADLINE_MS } = options;
     this.#options = options;
+    this.consistency = new Consistency(options.tokenStore ?? tabStore());
     this.#locks = options.locks ?? defaultLocks();
     const fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
     this.#http = new Http({ url: options.url, fetch, deadlineMs }, this.consistency);
@@ -54,6 +80,7 @@ export class PlazaClient {
     this.queue = new MutationQueue({
       send: async ({ query, variables, key }) => this.#data(query, variables, { key }),
       userId: () => this.session.current?.userId ?? null,
+      isReachable: () => hasNetwork() && !this.#socket?.isLost,
       store,
       locks: this.#locks,
       name: `${name}.queue`,
@@ -67,7 +94,11 @@ export class PlazaClient {
   get socket(): Socket {
     const webSocket = this.#options.webSocket ?? globalThis.WebSocket;
     const url = this.#options.url.replace(/^http/, 'ws');
-    return (this.#socket ??= new Socket({ url, webSocket }, this.session));
+    if (this.#socket) return this.#socket;
+    this.#socket = new Socket({ url, webSocket }, this.session);
+    // The server can be reached again: what waits need not wait for its next attempt.
+    this.#socket.onState((state) => state === 'open' && this.queue.wake());
+    return this.#socket;
   }
 
   /**
@@ -80,7 +111,7 @@ export class PlazaClient {
     variables: Variables,
     { signal }: RequestOptions = {},
   ): Promise<Response<Data>> {
-    return retried(() => this.#authorized<Data>(textOf(operation), variables, { signal }), signal);
+    return retried(() => this.#response<Data>(textOf(operation), variables, { signal }), signal);
   }
 
   /**
@@ -102,8 +133,20 @@ export class PlazaClient {
   enqueue<Data, Variables>(
     operation: Operation<Data, Variables>,
     variables: Variables,
+    options?: AddOptions,
   ): Promise<Data> {
-    return this.queue.add<Data>(textOf(operation), variables);
+    return this.queue.add<Data>(textOf(operation), variables, options);
+  }
+
+  /**
+   * Sends one request as the user who is logged in, once, and gives the whole response: for tools
+   * that show it. A mutation needs a key in the options.
+   *
+   * @throws RequestFailed when there was no response, or none of GraphQL's.
+   */
+  async execute(request: GraphQLRequest, options: ExecuteOptions = {}): Promise<GraphQLResponse> {
+    const answer = await this.#authorized(request, options);
+    return answer.body ?? dataOf(answer);
   }
 
   /** Subscribes, and resumes after interruptions; returns how to unsubscribe. */
@@ -111,8 +154,9 @@ export class PlazaClient {
     operation: Operation<Data, Variables>,
     variables: Variables,
     sink: Sink<Data>,
+    options?: SubscribeOptions,
   ): () => void {
-    return this.socket.subscribe(textOf(operation), variables, sink);
+    return this.socket.subscribe(textOf(operation), variables, sink, options);
   }
 
   /** Uploads an image of at most 10 MiB and waits until it can be shown; its id. */
@@ -136,25 +180,22 @@ export class PlazaClient {
   }
 
   /** Renews an access token that is about to expire, or that the server refuses, and goes on. */
-  async #authorized<Data>(
-    query: string,
-    variables: unknown,
-    options: RequestOptions,
-  ): Promise<Response<Data>> {
+  async #authorized(request: GraphQLRequest, options: ExecuteOptions): Promise<Answer> {
     const token = await this.session.accessToken();
-    try {
-      return await this.#http.send<Data>(query, variables, { ...options, token });
-    } catch (error) {
-      if (!token || !hasCode(error, 'UNAUTHENTICATED')) throw error;
-      await this.session.renew(token);
-      const next = this.session.current?.accessToken;
-      if (!next) throw error;
-      return this.#http.send<Data>(query, variables, { ...options, token: next });
-    }
+    const answer = await this.#http.post(request, { ...options, token });
+    const code = answer.body?.errors?.[0]?.extensions?.code;
+    if (!token || answer.body?.data || code !== 'UNAUTHENTICATED') return answer;
+    await this.session.renew(token);
+    const next = this.session.current?.accessToken;
+    return next ? this.#http.post(request, { ...options, token: next }) : answer;
+  }
+
+  async #response<Data>(query: string, variables: unknown, options: RequestOptions) {
+    return dataOf<Data>(await this.#authorized({ query, variables }, options));
   }
 
   async #data<Data>(query: string, variables: unknown, options: RequestOptions): Promise<Data> {
-    const { data, errors } = await this.#authorized<Data>(query, variables, options);
+    const { data, errors } = await this.#response<Data>(query, variables, options);
     if (errors.length > 0) throw new RequestFailed(errors[0]?.message ?? 'refused', errors);
     return data;
   }

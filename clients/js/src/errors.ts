@@ -18,6 +18,7 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'OVERLOADED',
   'RATE_LIMITED',
   'SHARD_UNAVAILABLE',
+  'CLOCK_REFUSED',
   'TIMEOUT',
 ]);
 

@@ -19,11 +19,28 @@ export interface Response<Data> {
   errors: readonly GraphQLFailure[];
 }
 
+/** A request as it travels: more than `query` and `variables` for tools that show all of it. */
+export interface GraphQLRequest {
+  query: string;
+  variables?: unknown;
+  operationName?: string | null;
+  extensions?: unknown;
+}
+
+/** A response as it came: without `data` the request was refused. */
+export interface GraphQLResponse {
+  data?: unknown;
+  errors?: readonly GraphQLFailure[];
+  extensions?: unknown;
+}
+
 export interface Sending {
   /** The access token. */
   token?: string | null;
+  /** These win over the client's own. */
+  headers?: Readonly<Record<string, string>> | undefined;
   /** The idempotency key of a mutation. */
-  key?: string;
+  key?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -34,11 +51,11 @@ export interface HttpOptions {
   deadlineMs: number;
 }
 
-interface Answer {
+export interface Answer {
   status: number;
-  /** In seconds. */
-  retryAfter: number | null;
-  body: { data?: unknown; errors?: GraphQLFailure[] } | null;
+  /** In milliseconds. */
+  retryAfterMs: number | undefined;
+  body: GraphQLResponse | null;
 }
 
 /** One attempt at a request, with the consistency tokens of the ones before. */
@@ -55,14 +72,12 @@ export class Http {
    * when the response has no data.
    */
   async send<Data>(query: string, variables: unknown, sending: Sending): Promise<Response<Data>> {
-    const { status, retryAfter, body } = await this.#fetch(
-      JSON.stringify({ query, variables }),
-      sending,
-    );
-    const { data, errors = [] } = (body ?? {}) as Partial<Response<Data>>;
-    if (data) return { data, errors };
-    const message = errors[0]?.message ?? `the server responded with status ${status}`;
-    throw new RequestFailed(message, errors, retryAfter === null ? undefined : 1_000 * retryAfter);
+    return dataOf<Data>(await this.post({ query, variables }, sending));
+  }
+
+  /** Sends one request, once, whatever the response is. */
+  post(request: GraphQLRequest, sending: Sending): Promise<Answer> {
+    return this.#fetch(JSON.stringify(request), sending);
   }
 
   async #fetch(request: string, sending: Sending): Promise<Answer> {
@@ -83,6 +98,7 @@ export class Http {
     if (sent) headers.set(CONSISTENCY, sent);
     if (sending.key) headers.set(IDEMPOTENCY_KEY, sending.key);
     if (sending.token) headers.set('authorization', `Bearer ${sending.token}`);
+    for (const [name, value] of Object.entries(sending.headers ?? {})) headers.set(name, value);
     const { url, fetch, deadlineMs } = this.options;
     const attempt = new AbortController();
     const abort = () => attempt.abort(sending.signal?.reason);
@@ -96,7 +112,7 @@ export class Http {
       this.consistency.note(sent, response.headers.get(CONSISTENCY));
       return {
         status: response.status,
-        retryAfter: secondsOf(response.headers.get('retry-after')),
+        retryAfterMs: millisecondsOf(response.headers.get('retry-after')),
         body: parsed(text),
       };
     } catch (error) {
@@ -109,9 +125,17 @@ export class Http {
   }
 }
 
-function secondsOf(header: string | null): number | null {
+/** The data of an answer, and why there is none: see {@link Http.send}. */
+export function dataOf<Data>({ status, retryAfterMs, body }: Answer): Response<Data> {
+  const { data, errors = [] } = (body ?? {}) as Partial<Response<Data>>;
+  if (data) return { data, errors };
+  const message = errors[0]?.message ?? `the server responded with status ${status}`;
+  throw new RequestFailed(message, errors, retryAfterMs);
+}
+
+function millisecondsOf(header: string | null): number | undefined {
   const seconds = Number(header ?? Number.NaN);
-  return seconds >= 0 ? seconds : null;
+  return seconds >= 0 ? seconds * 1_000 : undefined;
 }
 
 /** A proxy on the way may respond with something else than JSON. */

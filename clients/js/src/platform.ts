@@ -59,6 +59,21 @@ export function defaultStore(): Store {
   return new MemoryStore();
 }
 
+/** `sessionStorage` in a browser that allows it, memory elsewhere. */
+export function tabStore(): Store {
+  try {
+    if (typeof window !== 'undefined') return window.sessionStorage;
+  } catch {
+    // Refused by the browser.
+  }
+  return new MemoryStore();
+}
+
+/** False where the device says that it has no network. */
+export function hasNetwork(): boolean {
+  return typeof navigator === 'undefined' || (navigator as Partial<Navigator>).onLine !== false;
+}
+
 export function defaultLocks(): Locks {
   const locks =
     typeof navigator === 'undefined' ? undefined : (navigator as Partial<Navigator>).locks;
@@ -73,6 +88,12 @@ export function onOnline(listener: () => void): () => void {
   if (typeof window === 'undefined') return () => undefined;
   window.addEventListener('online', listener);
   return () => window.removeEventListener('online', listener);
+}
+
+/** Calls back when another tab has changed `localStorage`: with the name, null for all of them. */
+export function onStored(listener: (name: string | null) => void): void {
+  if (typeof window === 'undefined') return;
+  window.addEventListener('storage', ({ key }) => listener(key));
 }
 
 /** A wait that ends early when `wake` is called or the network returns. */

@@ -1,6 +1,6 @@
 import { RequestFailed, hasCode, isTransient } from './errors.js';
 import { newKey } from './idempotency.js';
-import { backoff, wait, type Locks, type Store } from './platform.js';
+import { backoff, onStored, wait, type Locks, type Store } from './platform.js';
 
 /** A mutation that the server has not acknowledged. */
 export interface Queued {
@@ -11,6 +11,21 @@ export interface Queued {
   userId: string;
   query: string;
   variables: unknown;
+  /** What the app wants to know of it, also after a restart; JSON. */
+  note?: unknown;
+  /** See {@link AddOptions}. */
+  attempts?: number | undefined;
+}
+
+export interface AddOptions {
+  /** Default: a new one. With that of an entry that was given up, the mutation has its effect once. */
+  key?: string | undefined;
+  note?: unknown;
+  /**
+   * After so many attempts that failed although the server could be reached, the entry is given up:
+   * for what a user is to decide about anew. Default: there is no end.
+   */
+  attempts?: number | undefined;
 }
 
 export type Outcome = { entry: Queued } & ({ data: unknown } | { error: unknown });
@@ -19,6 +34,8 @@ export interface QueueOptions {
   /** One attempt, under the entry's key; throws as `Http.send` does. */
   send: (entry: Queued) => Promise<unknown>;
   userId: () => string | null;
+  /** False while it is known that the server cannot be reached, as without a network. */
+  isReachable?: () => boolean;
   store: Store;
   locks: Locks;
   name: string;
@@ -26,12 +43,25 @@ export interface QueueOptions {
 
 /** Internal errors may be the entry's own fault: after so many it is given up, and the rest go on. */
 const INTERNAL_ATTEMPTS = 5;
+/** After so many failed attempts whoever waits is told. */
+const PATIENCE = 4;
 
 interface Waiter {
   entry: Queued;
+  settled: Promise<unknown>;
   resolve: (data: unknown) => void;
   reject: (error: unknown) => void;
 }
+
+/** Failed attempts at one entry. */
+interface Failures {
+  all: number;
+  /** With the reason of the entry's own, perhaps. */
+  internal: number;
+  /** Although the server could be reached. */
+  reached: number;
+}
+const NONE: Failures = { all: 0, internal: 0, reached: 0 };
 
 /**
  * Mutations in the order in which they were added, each with its effect once. An entry is in the
@@ -44,13 +74,21 @@ interface Waiter {
 export class MutationQueue {
   readonly #waiters = new Map<string, Waiter>();
   readonly #listeners = new Set<(outcome: Outcome) => void>();
+  readonly #delayed = new Set<(entry: Queued) => void>();
+  readonly #changed = new Set<() => void>();
+  readonly #told = new Set<string>();
   #draining = false;
   #again = false;
   #stopped = false;
   #pause: { wake: () => void } | null = null;
   #last = 0;
 
-  constructor(private readonly options: QueueOptions) {}
+  constructor(private readonly options: QueueOptions) {
+    // Those of other tabs.
+    onStored((name) => {
+      if (name === null || name.startsWith(this.#prefix)) this.#change();
+    });
+  }
 
   /** The entries of the logged-in user that wait, in order. */
   get entries(): readonly Queued[] {
@@ -64,23 +102,54 @@ export class MutationQueue {
    *
    * @throws when nobody is logged in, or the store is full: then nothing was added.
    */
-  add<Data>(query: string, variables: unknown): Promise<Data> {
-    const { userId, store } = this.options;
-    const user = userId();
-    if (user === null) throw new RequestFailed('log in first', [unauthenticated]);
-    const entry = { id: this.#nextId(), key: newKey(), userId: user, query, variables };
-    store.setItem(this.#nameOf(entry), JSON.stringify(entry));
-    const settled = new Promise<Data>((resolve, reject) => {
-      this.#waiters.set(entry.id, { entry, resolve: resolve as Waiter['resolve'], reject });
-    });
+  add<Data>(
+    query: string,
+    variables: unknown,
+    { key = newKey(), note, attempts }: AddOptions = {},
+  ): Promise<Data> {
+    const userId = this.options.userId();
+    if (userId === null) throw new RequestFailed('log in first', [unauthenticated]);
+    const entry = { id: this.#nextId(), key, userId, query, variables, note, attempts };
+    this.options.store.setItem(this.#nameOf(entry), JSON.stringify(entry));
+    const settled = this.outcomeOf<Data>(entry);
+    this.#change();
     this.resume();
     return settled;
+  }
+
+  /**
+   * What becomes of an entry, also of one of an earlier run or of another tab: as `add` says. It is
+   * known, too, when the entry has been sent meanwhile: the server repeats its response.
+   */
+  outcomeOf<Data>(entry: Queued): Promise<Data> {
+    const waiting = this.#waiters.get(entry.id);
+    if (waiting) return waiting.settled as Promise<Data>;
+    const waiter = { entry } as Waiter;
+    waiter.settled = new Promise((resolve, reject) => Object.assign(waiter, { resolve, reject }));
+    this.#waiters.set(entry.id, waiter);
+    this.resume();
+    return waiter.settled as Promise<Data>;
   }
 
   /** Calls back for each outcome, also of entries that an earlier run has left. */
   onSettled(listener: (outcome: Outcome) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Calls back when an entry waits longer than usual: the server cannot be reached, or does not
+   * respond.
+   */
+  onDelayed(listener: (entry: Queued) => void): () => void {
+    this.#delayed.add(listener);
+    return () => this.#delayed.delete(listener);
+  }
+
+  /** Calls back when `entries` has changed. */
+  onChange(listener: () => void): () => void {
+    this.#changed.add(listener);
+    return () => this.#changed.delete(listener);
   }
 
   /** Sends what waits; ends a wait between attempts. Called by `add`, and after a log-in. */
@@ -93,6 +162,11 @@ export class MutationQueue {
     void this.#drain().finally(() => {
       this.#draining = false;
     });
+  }
+
+  /** Ends a wait between attempts. */
+  wake(): void {
+    this.#pause?.wake();
   }
 
   /** Sends nothing more until `resume`; an attempt that is under way is finished. */
@@ -110,8 +184,7 @@ export class MutationQueue {
   }
 
   async #sendAll(): Promise<void> {
-    let failures = 0;
-    let internal = 0;
+    let failures = NONE;
     for (;;) {
       const entry = this.#next();
       if (!entry || this.#stopped) return;
@@ -121,20 +194,41 @@ export class MutationQueue {
       } catch (error) {
         // It waits for the user's next log-in.
         if (hasCode(error, 'UNAUTHENTICATED')) return;
-        const isInternal = hasCode(error, 'INTERNAL');
-        if (isInternal) internal += 1;
-        if (isTransient(error) || (isInternal && internal < INTERNAL_ATTEMPTS)) {
+        failures = this.#counted(failures, error);
+        if (this.#isWorthAnother(entry, failures, error)) {
+          if (failures.all > failures.reached || failures.all >= PATIENCE) this.#tellDelayed();
           const delay = error instanceof RequestFailed ? error.retryAfterMs : undefined;
-          await this.#wait(delay ?? backoff(failures));
-          failures += 1;
+          await this.#wait(delay ?? backoff(failures.all - 1));
           continue;
         }
         outcome = { entry, error };
       }
-      failures = internal = 0;
+      failures = NONE;
       this.options.store.removeItem(this.#nameOf(entry));
       this.#settle(outcome);
     }
+  }
+
+  #counted({ all, internal, reached }: Failures, error: unknown): Failures {
+    const isReachable = this.options.isReachable?.() ?? true;
+    return {
+      all: all + 1,
+      internal: internal + (hasCode(error, 'INTERNAL') ? 1 : 0),
+      reached: reached + (isReachable ? 1 : 0),
+    };
+  }
+
+  /** Of every entry once: none is sent before the first one. */
+  #tellDelayed(): void {
+    for (const entry of this.entries.filter(({ id }) => !this.#told.has(id))) {
+      this.#told.add(entry.id);
+      for (const listener of this.#delayed) listener(entry);
+    }
+  }
+
+  #isWorthAnother(entry: Queued, { internal, reached }: Failures, error: unknown): boolean {
+    if (hasCode(error, 'INTERNAL')) return internal < INTERNAL_ATTEMPTS;
+    return isTransient(error) && reached < (entry.attempts ?? Number.POSITIVE_INFINITY);
   }
 
   async #wait(ms: number): Promise<void> {
@@ -159,9 +253,15 @@ export class MutationQueue {
   #settle(outcome: Outcome): void {
     const waiter = this.#waiters.get(outcome.entry.id);
     this.#waiters.delete(outcome.entry.id);
+    this.#told.delete(outcome.entry.id);
     if ('data' in outcome) waiter?.resolve(outcome.data);
     else waiter?.reject(outcome.error);
+    this.#change();
     for (const listener of this.#listeners) listener(outcome);
+  }
+
+  #change(): void {
+    for (const listener of this.#changed) listener();
   }
 
   #stored(): Queued[] {

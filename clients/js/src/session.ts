@@ -2,7 +2,7 @@ import type { Consistency } from './consistency.js';
 import { RequestFailed, isTransient, type UserError } from './errors.js';
 import type { Http } from './http.js';
 import { newKey } from './idempotency.js';
-import { backoff, wait, type Locks, type Store } from './platform.js';
+import { backoff, onStored, wait, type Locks, type Store } from './platform.js';
 
 /** A logged-in user, with the session's tokens. */
 export interface LoggedIn {
@@ -60,6 +60,7 @@ export interface SignUpInput extends LogInInput {
 export class Session {
   #current: LoggedIn | null;
   #renewing: Promise<void> | null = null;
+  #left = false;
   readonly #listeners = new Set<() => void>();
 
   constructor(
@@ -70,8 +71,7 @@ export class Session {
     private readonly name: string,
   ) {
     this.#current = this.#stored();
-    if (typeof window === 'undefined') return;
-    window.addEventListener('storage', ({ key }) => {
+    onStored((key) => {
       if (key === name || key === null) this.#adopt(this.#stored());
     });
   }
@@ -81,6 +81,12 @@ export class Session {
     return this.#current;
   }
 
+  /** Whether the last session ended by `logOut` here, and not by the server or another tab. */
+  get left(): boolean {
+    return this.#left;
+  }
+
+  /** Whether the access token has expired, or is about to. */
   get isStale(): boolean {
     return this.#current !== null && Date.now() > this.#current.expiresAt - MARGIN_MS;
   }
@@ -106,6 +112,7 @@ export class Session {
   /** Forgets the tokens at once, then ends the session at the server if it can be reached. */
   async logOut(): Promise<void> {
     const token = this.#current?.accessToken;
+    this.#left = true;
     this.end();
     if (token) await this.http.send(LOG_OUT, {}, { token, key: newKey() }).catch(() => undefined);
   }
@@ -184,6 +191,7 @@ export class Session {
     const tokens = { accessToken, refreshToken, refreshKey: newKey() };
     const next: LoggedIn = { ...user, ...tokens, expiresAt: Date.parse(expiresAt) };
     this.store.setItem(this.name, JSON.stringify(next));
+    this.#left = false;
     this.#adopt(next);
   }
 

@@ -18,8 +18,16 @@ export interface SocketOptions {
   webSocket: typeof WebSocket;
 }
 
+export interface SubscribeOptions {
+  /** Which operation of a document that has several. */
+  operationName?: string | null | undefined;
+}
+
 interface Subscription {
   query: string;
+  operationName: string | null | undefined;
+  /** As they were given: with no cursor of an event. */
+  given: Record<string, unknown>;
   variables: Record<string, unknown>;
   /** Whether the operation has a variable `$after` for the cursor to resume from. */
   resumes: boolean;
@@ -63,7 +71,9 @@ export class Socket {
   #pause: { wake: () => void } | null = null;
   #timers: Partial<Record<'init' | 'ping' | 'pong' | 'renew' | 'idle', number>> = {};
   #lastId = 0;
+  #userId: string | undefined;
   readonly #stopOnline: () => void;
+  readonly #stopSession: () => void;
 
   constructor(
     private readonly options: SocketOptions,
@@ -71,6 +81,13 @@ export class Socket {
   ) {
     // The connection of the previous network is dead, whatever its state says.
     this.#stopOnline = onOnline(() => this.reconnect());
+    this.#stopSession = session.subscribe(() => this.#userMayHaveChanged());
+    this.#userId = session.current?.userId;
+  }
+
+  /** Whether the connection broke, and none has been made since. */
+  get isLost(): boolean {
+    return this.#failures > 0 && this.#state !== 'closed';
   }
 
   get state(): SocketState {
@@ -83,10 +100,16 @@ export class Socket {
   }
 
   /** Returns how to unsubscribe. */
-  subscribe<Data>(query: string, variables: Record<string, unknown>, sink: Sink<Data>): () => void {
+  subscribe<Data>(
+    query: string,
+    given: Record<string, unknown>,
+    sink: Sink<Data>,
+    { operationName }: SubscribeOptions = {},
+  ): () => void {
     const id = String((this.#lastId += 1));
     const resumes = /\$after\b/.test(query);
-    this.#subscriptions.set(id, { query, variables: { ...variables }, resumes, sink });
+    const variables = { ...given };
+    this.#subscriptions.set(id, { query, operationName, given, variables, resumes, sink });
     clearTimeout(this.#timers.idle);
     if (this.#state === 'open') this.#sendSubscribe(id);
     else void this.#open();
@@ -107,9 +130,23 @@ export class Socket {
   close(): void {
     this.#subscriptions.clear();
     this.#stopOnline();
+    this.#stopSession();
     this.#pause?.wake();
     this.#detach();
     this.#enter('closed');
+  }
+
+  /** A connection belongs to the user who opened it, and so do the cursors of its events. */
+  #userMayHaveChanged(): void {
+    const userId = this.session.current?.userId;
+    if (userId === this.#userId) return;
+    this.#userId = userId;
+    for (const subscription of this.#subscriptions.values())
+      subscription.variables = { ...subscription.given };
+    if (!this.#socket) return this.#pause?.wake();
+    this.#detach();
+    this.#enter('closed');
+    void this.#open();
   }
 
   async #open(): Promise<void> {
@@ -277,8 +314,8 @@ export class Socket {
   #sendSubscribe(id: string): void {
     const subscription = this.#subscriptions.get(id);
     if (!subscription) return;
-    const { query, variables } = subscription;
-    this.#send({ type: 'subscribe', id, payload: { query, variables } });
+    const { query, operationName, variables } = subscription;
+    this.#send({ type: 'subscribe', id, payload: { query, operationName, variables } });
   }
 
   #send(message: Message): void {

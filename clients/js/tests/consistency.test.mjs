@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Consistency } from '../dist/index.js';
+import { Consistency, MemoryStore } from '../dist/index.js';
 
 test('a token includes those of its own request, and not those of requests beside it', () => {
   const consistency = new Consistency();
@@ -24,4 +24,13 @@ test('no more tokens are kept than the server takes', () => {
   for (let number = 0; number < 40; number += 1) consistency.note(null, `t${number}`);
   assert.equal(consistency.header.split(', ').length, 8);
   assert.equal(consistency.header.split(', ').at(-1), 't39');
+});
+
+test('tokens are kept where the app says, and outlive the client', () => {
+  const store = new MemoryStore();
+  new Consistency(store).note(null, 'a');
+  const next = new Consistency(store);
+  assert.equal(next.header, 'a');
+  next.clear();
+  assert.equal(store.length, 0);
 });

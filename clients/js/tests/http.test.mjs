@@ -68,3 +68,16 @@ test('an attempt that has no response in time ends', { timeout: 20_000 }, async 
   stop.abort(new Error('given up'));
   await assert.rejects(asked, { message: 'given up' });
 });
+
+test('a tool gets the whole response, and its own headers win', async () => {
+  const body = { data: null, errors: [{ message: 'no' }], extensions: { plan: 'x' } };
+  const { client, sent } = setUp(() => json(body, { status: 400 }));
+  const request = { query: 'query A { a } query B { b }', operationName: 'B' };
+  const headers = { authorization: 'Bearer mine' };
+  assert.deepEqual(await client.execute(request, { headers, key: 'k' }), body);
+  assert.equal(sent[0].body.operationName, 'B');
+  assert.equal(sent[0].headers.get('authorization'), 'Bearer mine');
+  assert.equal(sent[0].headers.get('idempotency-key'), 'k');
+  const { client: behind } = setUp(() => new Response('<h1>502</h1>', { status: 502 }));
+  await assert.rejects(behind.execute(request), { code: undefined, message: /502/ });
+});

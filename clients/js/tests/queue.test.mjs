@@ -161,3 +161,74 @@ test('nobody logged in, or a full store: nothing is added', () => {
   assert.throws(() => queue.add('mutation', {}), { code: 'UNAUTHENTICATED' });
   assert.equal(store.length, 0);
 });
+
+test('while the server can be reached an entry is given up after its attempts, and not before', async () => {
+  let reachable = true;
+  let attempts = 0;
+  const store = new MemoryStore();
+  const queue = new MutationQueue({
+    store,
+    locks: new LocalLocks(),
+    name: 'q',
+    userId: () => 'u1',
+    isReachable: () => reachable,
+    send: async () => {
+      attempts += 1;
+      throw soon();
+    },
+  });
+  await assert.rejects(queue.add('mutation', {}, { attempts: 3 }), { code: 'OVERLOADED' });
+  assert.equal(attempts, 3);
+  assert.equal(store.length, 0);
+
+  [reachable, attempts] = [false, 0];
+  const waits = queue.add('mutation', {}, { attempts: 3, key: 'k' });
+  while (attempts < 20) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(queue.entries[0].key, 'k');
+  reachable = true;
+  await assert.rejects(waits, { code: 'OVERLOADED' });
+});
+
+test('whoever waits longer than usual is told once, also behind another entry', async () => {
+  let sent = 0;
+  const [store, told] = [new MemoryStore(), []];
+  const queue = new MutationQueue({
+    store,
+    locks: new LocalLocks(),
+    name: 'q',
+    userId: () => 'u1',
+    isReachable: () => sent > 5,
+    send: async ({ variables }) => {
+      sent += 1;
+      if (sent < 5) throw soon();
+      return variables.n;
+    },
+  });
+  queue.onDelayed(({ note }) => told.push(note));
+  const added = ['first', 'second'].map((note, n) => queue.add('mutation', { n }, { note }));
+  assert.deepEqual(await Promise.all(added), [0, 1]);
+  assert.deepEqual(told, ['first', 'second']);
+});
+
+test('what becomes of an entry of an earlier run can be waited for, also after it was sent', async () => {
+  const first = setUp(() => new Promise(() => undefined));
+  void first.queue.add('mutation', { n: 1 }, { note: { place: 'home' } });
+  const keys = [];
+  const second = setUp(
+    async ({ key, variables }) => {
+      keys.push(key);
+      return `result ${variables.n}`;
+    },
+    { store: first.store },
+  );
+  let changes = 0;
+  second.queue.onChange(() => (changes += 1));
+  const [entry] = second.queue.entries;
+  assert.deepEqual(entry.note, { place: 'home' });
+  assert.equal(await second.queue.outcomeOf(entry), 'result 1');
+  assert.equal(second.queue.entries.length, 0);
+  assert.equal(changes, 1);
+  // Under the same key, so that the server repeats its response.
+  assert.equal(await second.queue.outcomeOf(entry), 'result 1');
+  assert.equal(new Set(keys).size, 1);
+});

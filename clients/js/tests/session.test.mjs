@@ -123,6 +123,16 @@ test('a session that the server has ended is over here, too', async () => {
   there.state.revoked = true;
   await assert.rejects(there.client.query('{ ok }', {}), { code: 'UNAUTHENTICATED' });
   assert.equal(there.client.session.current, null);
+  assert.equal(there.client.session.left, false, 'the user did not log out');
   assert.equal(there.store.getItem('plaza'), null);
   assert.equal(there.store.getItem('plaza.device'), 'device');
+});
+
+test('who logs out has left, until the next log-in', async () => {
+  const there = setUp();
+  await logIn(there);
+  await there.client.session.logOut();
+  assert.equal(there.client.session.left, true);
+  await logIn(there);
+  assert.equal(there.client.session.left, false);
 });

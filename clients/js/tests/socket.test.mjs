@@ -4,6 +4,14 @@ import { MemoryStore, PlazaClient } from '../dist/index.js';
 
 const OPERATION = 'subscription Home($after: String) { homeUpdated(after: $after) { cursor } }';
 
+const GRANTED = {
+  accessToken: 'access',
+  refreshToken: 'refresh',
+  expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
+  viewer: { user: { id: 'u1', handle: 'ada', displayName: 'Ada' } },
+  userErrors: [],
+};
+
 /** Sockets whose other end is the test. */
 function setUp() {
   const sockets = [];
@@ -32,7 +40,9 @@ function setUp() {
       return this.sent.filter(({ type }) => type === 'subscribe');
     }
   }
-  const settings = { url: 'http://plaza/graphql', store: new MemoryStore(), webSocket: FakeSocket };
+  const fetch = async () => new Response(JSON.stringify({ data: { result: GRANTED } }));
+  const url = 'http://plaza/graphql';
+  const settings = { url, store: new MemoryStore(), webSocket: FakeSocket, fetch };
   const client = new PlazaClient(settings);
   const socket = async (number) => {
     while (!sockets[number]) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -118,5 +128,33 @@ test('unsubscribing says so, completes are passed on, and a ping has its pong', 
   assert.deepEqual(only.sent.at(-1), { type: 'complete', id: ids[0] });
   only.says({ type: 'complete', id: ids[1] });
   assert.equal(completed, 1);
+  client.close();
+});
+
+test('another user has a connection of their own, and begins at no cursor of the one before', async () => {
+  const { client, socket } = setUp();
+  client.subscribe(OPERATION, {}, { next: () => undefined });
+  const first = await socket(0);
+  first.open();
+  first.says(event(first.subscribed()[0].id, 'c1'));
+  await client.session.logIn({ handle: 'ada', password: 'x' });
+  const second = await socket(1);
+  assert.equal(first.readyState, 3);
+  second.open();
+  assert.equal(second.subscribed()[0].payload.variables.after, undefined);
+  client.close();
+});
+
+test('a lost connection is known until there is another one', async () => {
+  const { client, socket } = setUp();
+  client.subscribe(OPERATION, {}, { next: () => undefined }, { operationName: 'Home' });
+  const first = await socket(0);
+  assert.equal(client.socket.isLost, false);
+  first.open();
+  assert.equal(first.subscribed()[0].payload.operationName, 'Home');
+  first.onclose({ code: 1006 });
+  assert.equal(client.socket.isLost, true);
+  (await socket(1)).open();
+  assert.equal(client.socket.isLost, false);
   client.close();
 });

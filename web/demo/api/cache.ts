@@ -5,9 +5,9 @@ import {
   type Data,
   type ResolveInfo,
 } from '@urql/exchange-graphcache';
+import type { LoggedIn } from '@plaza/client';
 import type { Exchange } from 'urql';
 import { graphql } from '../../shared/graphql';
-import type { LoggedIn } from '../../shared/session';
 import type { Arrivals } from '../live/arrivals';
 import { edge, prepend, VIEWER, type Updaters } from './edges';
 import { afterEvents, askForStock } from './events';

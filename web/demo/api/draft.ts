@@ -1,4 +1,4 @@
-import { useCallback, useState } from 'react';
+import { useCallback, useSyncExternalStore } from 'react';
 import { useMe } from '../me';
 
 /** Texts that are too old to be wanted any more go when the tab does: `sessionStorage` is a tab's own. */
@@ -21,32 +21,46 @@ function store(key: string, text: string): void {
   }
 }
 
+/** As they are shown: where storage is closed they hold until the page goes. */
+const shown = new Map<string, string>();
+const listeners = new Set<() => void>();
+
+function read(key: string): string {
+  const known = shown.get(key);
+  if (known !== undefined) return known;
+  const text = stored(key);
+  shown.set(key, text);
+  return text;
+}
+
+function write(key: string, text: string): void {
+  shown.set(key, text);
+  store(key, text);
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** This much of a draft was taken by plaza: what was typed after it stays. */
+export function draftSent(key: string, taken: string): void {
+  const now = read(key);
+  if (now.startsWith(taken)) write(key, now.slice(taken.length).trimStart());
+}
+
 export interface Draft {
+  /** Its name, also after a reload. */
+  key: string;
   text: string;
   set: (text: string) => void;
-  /** This much of it was taken by plaza: what was typed after it stays. */
-  sent: (text: string) => void;
 }
 
 /** What somebody is writing at one place; it outlives the page, a reload and the end of a session. */
 export function useDraft(place: string): Draft {
   const key = `${PREFIX}${useMe()?.userId ?? ''}.${place}`;
-  const [text, show] = useState(() => stored(key));
-  const set = useCallback(
-    (next: string) => {
-      store(key, next);
-      show(next);
-    },
-    [key],
-  );
-  const sent = useCallback(
-    (taken: string) =>
-      show((now) => {
-        const left = now.startsWith(taken) ? now.slice(taken.length).trimStart() : now;
-        store(key, left);
-        return left;
-      }),
-    [key],
-  );
-  return { text, set, sent };
+  const text = useSyncExternalStore(subscribe, () => read(key));
+  const set = useCallback((next: string) => write(key, next), [key]);
+  return { key, text, set };
 }

@@ -1,5 +1,5 @@
+import type { LoggedIn } from '@plaza/client';
 import type { Cache } from '@urql/exchange-graphcache';
-import type { LoggedIn } from '../../shared/session';
 import type { Arrivals } from '../live/arrivals';
 import { edge, insert, newestFirst, timeOf, VIEWER, type Updaters } from './edges';
 import { edgesOf, everyPage, firstPage, forget } from './pages';

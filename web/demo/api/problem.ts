@@ -1,6 +1,6 @@
+import { RequestFailed, type UserError } from '@plaza/client';
 import type { CombinedError } from 'urql';
-import { isTransient } from '../../shared/request';
-import type { UserError } from '../../shared/session';
+import { w } from '../words';
 
 /** Why something could not be done, in words; for a form also by the input's fields. */
 export interface Problem {
@@ -10,30 +10,11 @@ export interface Problem {
 
 export function problemOfErrors(errors: readonly UserError[]): Problem {
   const fields: Record<string, string> = {};
-  const messages = errors.map(plain);
+  const messages = errors.map(({ code, path, message }) =>
+    w.refusal(code, path.at(-1) ?? '', message),
+  );
   errors.forEach(({ path }, index) => (fields[path.at(-1) ?? ''] ??= messages[index] ?? ''));
   return { message: messages.join(' '), fields };
-}
-
-/** How a form calls the input's fields. */
-const NAMES: Record<string, string> = {
-  displayName: 'The name',
-  text: 'The text',
-  userId: 'The person',
-  postId: 'The post',
-  productId: 'The product',
-  quantity: 'The quantity',
-  email: 'The e-mail address',
-};
-
-/** A refusal as a sentence: plaza's own words, which may begin with what is said of the field. */
-function plain({ path, message }: UserError): string {
-  const field = path.at(-1) ?? '';
-  const subject = NAMES[field] ?? `The ${field || 'input'}`;
-  const whole = /^(is|are|must|may|has|have|can|cannot|needs)\b/.test(message)
-    ? `${subject} ${message}`
-    : message.charAt(0).toUpperCase() + message.slice(1);
-  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 }
 
 /** An id that cannot be one, or is of another kind of thing: the address was mistyped or cut. */
@@ -47,32 +28,50 @@ export function isNoSuchThing(error: CombinedError): boolean {
 
 /** In words for who reads it; the codes are plaza's closed list. */
 export function explain(error: CombinedError): string {
-  if (error.networkError) return 'plaza cannot be reached right now.';
-  const first = error.graphQLErrors[0];
-  const { code, requestId, retryAfter } = (first?.extensions ?? {}) as {
-    code?: string;
-    requestId?: string;
-    retryAfter?: number;
-  };
+  return error.networkError ? w.unreachable : inWords(error.graphQLErrors[0], error.message);
+}
+
+/** The same for what the client threw. */
+export function explainThrown(error: unknown): string {
+  if (!(error instanceof RequestFailed)) return error instanceof Error ? error.message : '';
+  return error.code === undefined ? w.unreachable : inWords(error.errors[0], error.message);
+}
+
+interface Failure {
+  message: string;
+  extensions?: { code?: string; requestId?: string; retryAfter?: number };
+}
+
+function inWords(first: Failure | undefined, otherwise: string): string {
+  const { code, requestId, retryAfter } = first?.extensions ?? {};
   switch (code) {
     case 'UNAUTHENTICATED':
-      return 'Log in to do this.';
+      return w.unauthenticated;
     case 'FORBIDDEN':
-      return 'This is not yours to see.';
+      return w.forbidden;
     case 'RATE_LIMITED':
-      return `That was a lot at once. Try again in ${retryAfter ?? 'a few'} seconds.`;
+      return w.rateLimited(retryAfter);
     case 'OVERLOADED':
     case 'TIMEOUT':
-      return 'plaza is very busy. Try again in a moment.';
+      return w.busy;
     case 'SHARD_UNAVAILABLE':
-      return 'A part of plaza cannot be reached right now.';
+    case 'CLOCK_REFUSED':
+      return w.partUnreachable;
     case 'OUTCOME_UNKNOWN':
-      return 'It is not sure whether this was done. Try again: it will be done once.';
+      return w.outcomeUnknown;
     case 'INTERNAL':
-      return `Something went wrong at plaza${requestId ? ` (${requestId})` : ''}.`;
+      return w.internal(requestId);
     default:
-      return first?.message ?? error.message;
+      return w.failed(first?.message ?? otherwise);
   }
+}
+
+/** What was refused of a mutation, by its answer. */
+export function userErrorsOf(data: unknown): UserError[] {
+  const payloads = Object.values(
+    (data ?? {}) as Record<string, { userErrors?: UserError[] } | null>,
+  );
+  return payloads.flatMap((payload) => payload?.userErrors ?? []);
 }
 
 /** Whether plaza may have done it without saying so: trying again is then the same action, under the same key. */
@@ -80,6 +79,10 @@ export function isUnsettled(error: CombinedError | undefined): boolean {
   return (
     !!error &&
     (error.networkError !== undefined ||
-      error.graphQLErrors.some(({ extensions }) => isTransient(extensions.code)))
+      new RequestFailed(error.message, failuresOf(error)).isTransient)
   );
+}
+
+function failuresOf({ graphQLErrors }: CombinedError) {
+  return graphQLErrors.map(({ message, extensions }) => ({ message, extensions }));
 }

@@ -1,6 +1,7 @@
 import { graphql } from '../../shared/graphql';
 import { toast } from '../live/toasts';
 import { useAction } from './use-action';
+import { w } from '../words';
 
 const Block = graphql(`
   mutation Block($userId: ID!) {
@@ -19,21 +20,16 @@ export function useBlocking(): {
   block: (userId: string, handle: string) => void;
   unblock: (userId: string, handle: string) => void;
 } {
-  const block = useAction(Block, { aloud: true });
-  const unblock = useAction(Unblock, { aloud: true });
+  const block = useAction(Block, { aloud: true, durable: true });
+  const unblock = useAction(Unblock, { aloud: true, durable: true });
   const end = async (userId: string, handle: string) => {
-    if (await unblock.run({ userId })) toast('done', `@${handle} is no longer blocked.`);
+    if (await unblock.run({ userId })) toast('done', w.unblocked(handle));
   };
   const begin = async (userId: string, handle: string) => {
-    if (
-      !confirm(
-        `Block @${handle}? You will not see each other, and neither follows the other any more.`,
-      )
-    )
-      return;
+    if (!confirm(w.reallyBlock(handle))) return;
     if (await block.run({ userId }))
-      toast('done', `@${handle} is blocked.`, {
-        label: 'Undo',
+      toast('done', w.blocked(handle), {
+        label: w.undo,
         run: () => void end(userId, handle),
       });
   };
@@ -47,8 +43,8 @@ export function useBlocking(): {
 export async function copyLink(path: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(new URL(path, location.origin).href);
-    toast('done', 'Link copied.');
+    toast('done', w.linkCopied);
   } catch {
-    toast('failed', 'The link could not be copied.');
+    toast('failed', w.linkNotCopied);
   }
 }

@@ -1,43 +1,72 @@
-import { useCallback, useRef, useState } from 'react';
+import { newKey } from '@plaza/client';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { useClient, type AnyVariables, type TypedDocumentNode } from 'urql';
-import { newKey } from '../../shared/idempotency';
-import type { UserError } from '../../shared/session';
 import { toast } from '../live/toasts';
-import { explain, isUnsettled, problemOfErrors, type Problem } from './problem';
+import { usePlaza } from '../me';
+import { explain, isUnsettled, problemOfErrors, userErrorsOf, type Problem } from './problem';
+import { noteBegun, waitingAt, type Note } from './waiting';
+import { w } from '../words';
 
 export interface Action<Data, Variables> {
   /** The answer; null when it was refused or failed, `problem` then says why. */
-  run: (variables: Variables) => Promise<Data | null>;
+  run: (variables: Variables, note?: Note) => Promise<Data | null>;
   busy: boolean;
   problem: Problem | null;
 }
 
+interface Options {
+  /** For what has no place of its own for a problem: it is said at the page's foot, where it can be tried again. */
+  aloud?: boolean;
+  /** Kept until plaza has answered, over a reload and a lost network, and done in the order in which it was asked for. */
+  durable?: boolean;
+}
+
+/** While plaza can be reached the person decides after so many attempts; while it cannot, the action waits. */
+const ATTEMPTS = 4;
+
 /**
- * A mutation as something a person does: when plaza did not say how it ended, doing the same again goes under the same idempotency key. `aloud` is for
- * what has no place of its own for a problem: it is said at the page's foot, where it can be tried again.
+ * A mutation as something a person does: when plaza did not say how it ended, doing the same again goes under the same idempotency key.
  */
 export function useAction<Data, Variables extends AnyVariables>(
   document: TypedDocumentNode<Data, Variables>,
-  { aloud = false } = {},
+  { aloud = false, durable = false }: Options = {},
 ): Action<Data, Variables> {
   const client = useClient();
+  const plaza = usePlaza();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
-  const again = useRef<(variables: Variables) => Promise<Data | null>>(async () => null);
+  const again = useRef<(variables: Variables, note?: Note) => Promise<Data | null>>(
+    async () => null,
+  );
   const unsettled = useRef<{ what: string; key: string } | null>(null);
+  const waitsFor = useRef<string | null>(null);
+
+  useEffect(() => {
+    if (!durable) return undefined;
+    return plaza.queue.onDelayed(({ key }) => {
+      if (key !== waitsFor.current) return;
+      setProblem({ message: w.kept, fields: {} });
+      if (aloud) toast('failed', w.kept, { label: w.tryAgain, run: () => plaza.queue.wake() });
+    });
+  }, [plaza, durable, aloud]);
 
   const run = useCallback(
-    async (variables: Variables) => {
+    async (variables: Variables, note?: Note) => {
       const what = JSON.stringify(variables);
-      const key = unsettled.current?.what === what ? unsettled.current.key : newKey();
+      const entry = note && waitingAt(plaza, note.place, variables);
+      const unknown = unsettled.current?.what === what ? unsettled.current.key : undefined;
+      const key = entry?.key ?? unknown ?? newKey();
+      const kept = durable && (entry ? { entry } : { note, attempts: ATTEMPTS });
+      if (durable) noteBegun(key);
+      waitsFor.current = key;
       setBusy(true);
       setProblem(null);
       const { data, error } = await client
-        .mutation(document, variables, { idempotencyKey: key })
+        .mutation(document, variables, { idempotencyKey: key, ...(kept && { durable: kept }) })
         .toPromise();
       setBusy(false);
       unsettled.current = isUnsettled(error) ? { what, key } : null;
-      const refusals = data ? userErrors(data) : [];
+      const refusals = userErrorsOf(data);
       const found = error
         ? { message: explain(error), fields: {} }
         : refusals.length > 0
@@ -48,19 +77,13 @@ export function useAction<Data, Variables extends AnyVariables>(
         toast(
           'failed',
           found.message,
-          error ? { label: 'Try again', run: () => void again.current(variables) } : undefined,
+          error ? { label: w.tryAgain, run: () => void again.current(variables, note) } : undefined,
         );
       return error || refusals.length > 0 || !data ? null : data;
     },
-    [client, document, aloud],
+    [client, plaza, document, aloud, durable],
   );
   again.current = run;
 
   return { run, busy, problem };
-}
-
-function userErrors(data: unknown): UserError[] {
-  return Object.values(data as Record<string, { userErrors?: UserError[] } | null>).flatMap(
-    (payload) => payload?.userErrors ?? [],
-  );
 }

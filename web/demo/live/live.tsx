@@ -1,4 +1,3 @@
-import type { Client as Socket } from 'graphql-ws';
 import {
   createContext,
   useCallback,
@@ -11,7 +10,7 @@ import {
 } from 'react';
 import { useQuery, useSubscription } from 'urql';
 import { graphql } from '../../shared/graphql';
-import { useMe } from '../me';
+import { useMe, usePlaza } from '../me';
 import { NotificationRowFragment } from '../parts/notification-fragment';
 import { PostCardFragment } from '../parts/post-card';
 import { usePath } from '../router';
@@ -71,30 +70,21 @@ const PATIENCE_MS = 1_500;
 const COMES_HOME: ReadonlySet<string> = new Set(['/', '/login', '/signup']);
 
 /** Listens for as long as somebody is logged in, whatever page is shown: what comes goes into the cache. */
-export function LiveProvider({
-  socket,
-  arrivals,
-  children,
-}: {
-  socket: Socket;
-  arrivals: Arrivals;
-  children: ReactNode;
-}) {
+export function LiveProvider({ arrivals, children }: { arrivals: Arrivals; children: ReactNode }) {
+  const { socket } = usePlaza();
   const pause = useMe() === null;
   const [connection, setConnection] = useState<Live['connection']>('opening');
   const [waited, setWaited] = useState(false);
 
   useEffect(() => {
-    const stops = [
-      socket.on('connected', () => {
-        setConnection('open');
-        setWaited(true);
-      }),
-      socket.on('closed', () => setConnection('lost')),
-    ];
+    const stop = socket.onState((state) => {
+      // Opening is so to say lost until it is open, but for the first time.
+      if (state === 'open') setWaited(true);
+      if (state !== 'opening') setConnection(state === 'open' ? 'open' : 'lost');
+    });
     const patience = setTimeout(() => setWaited(true), PATIENCE_MS);
     return () => {
-      stops.forEach((stop) => stop());
+      stop();
       clearTimeout(patience);
     };
   }, [socket]);

@@ -6,6 +6,7 @@ import { money, times } from '../parts/format';
 import { Page } from '../parts/page';
 import { Empty, Failed, Skeletons } from '../parts/states';
 import { Link, paths } from '../router';
+import { more, w } from '../words';
 import '../style/analytics.css';
 
 const Analytics = graphql(`
@@ -27,9 +28,9 @@ const Analytics = graphql(`
 type Shown = NonNullable<ResultOf<typeof Analytics>['viewer']>['analytics'];
 
 const SPANS = [
-  { name: 'Hour', size: 'MINUTE', last: 60 },
-  { name: 'Day', size: 'HOUR', last: 24 },
-  { name: 'Month', size: 'DAY', last: 30 },
+  { size: 'MINUTE', last: 60 },
+  { size: 'HOUR', last: 24 },
+  { size: 'DAY', last: 30 },
 ] as const;
 
 /** What only they may know: how often their posts are seen, what they sell. */
@@ -44,21 +45,21 @@ export function AnalyticsPage() {
   const found = data?.viewer?.analytics;
   const again = () => ask({ requestPolicy: 'network-only' });
   return (
-    <Page title="Analytics">
-      <div className="spans" role="group" aria-label="Span of time">
+    <Page title={w.analytics}>
+      <div className="spans" role="group" aria-label={more.span}>
         {SPANS.map((each) => (
           <button
-            key={each.name}
+            key={each.size}
             type="button"
             className="chip"
             aria-pressed={each === span}
             onClick={() => choose(each)}
           >
-            {each.name}
+            {more.spans[each.size]}
           </button>
         ))}
         <button type="button" className="chip chip-end" onClick={again} disabled={fetching}>
-          Refresh
+          {more.refresh}
         </button>
       </div>
       {found ? (
@@ -76,53 +77,51 @@ function Figures({ found }: { found: Shown }) {
   const { views, topPosts, sales, topProducts } = found;
   return (
     <>
-      <section className="figures" aria-label="Views">
-        <h2>Your posts</h2>
+      <section className="figures" aria-label={more.views}>
+        <h2>{more.yourPosts}</h2>
         <dl className="numbers">
-          <Figure name="Views" value={times(views?.views)} />
-          <Figure name="People reached" value={times(views?.reach)} />
+          <Figure name={more.views} value={times(views?.views)} />
+          <Figure name={more.peopleReached} value={times(views?.reach)} />
         </dl>
         {views && (
           <Chart
-            title="Views"
-            unit="views"
+            title={more.views}
+            told={more.barViews}
             bars={views.windows.map(({ startsAt, views }) => ({ startsAt, value: views }))}
           />
         )}
-        <ol className="ranking" aria-label="Most viewed posts">
+        <ol className="ranking" aria-label={more.mostViewed}>
           {topPosts?.map(
             ({ post, views }) =>
               post && (
                 <li key={post.id}>
                   <Link to={paths.post(post.id)}>{post.text}</Link>
                   <span className="quiet">
-                    {times(views)} views · {times((post.likeCount ?? 0) + (post.commentCount ?? 0))}{' '}
-                    likes and comments
+                    {more.viewsAndResponses(
+                      times(views),
+                      times((post.likeCount ?? 0) + (post.commentCount ?? 0)),
+                    )}
                   </span>
                 </li>
               ),
           )}
         </ol>
       </section>
-      <section className="figures" aria-label="Sales">
-        <h2>Your sales</h2>
-        {!sales?.length && <Empty title="Nothing sold in this time" />}
+      <section className="figures" aria-label={more.salesTitle}>
+        <h2>{more.yourSales}</h2>
+        {!sales?.length && <Empty title={more.nothingSold} />}
         {sales?.map(({ orders, units, revenue, returnedUnits, refunded, windows }) => (
           <div key={revenue.currency}>
             <dl className="numbers">
-              <Figure name="Orders" value={times(orders)} />
-              <Figure name="Pieces" value={times(units)} />
-              <Figure name="Revenue" value={money(revenue)} />
+              <Figure name={w.orders} value={times(orders)} />
+              <Figure name={more.pieces} value={times(units)} />
+              <Figure name={more.revenue} value={money(revenue)} />
               {returnedUnits > 0 && (
-                <Figure
-                  name={`Refunded, ${returnedUnits === 1 ? '1 piece' : `${returnedUnits} pieces`}`}
-                  value={money(refunded)}
-                />
+                <Figure name={more.refundedPieces(returnedUnits)} value={money(refunded)} />
               )}
             </dl>
             <Chart
-              title={`Revenue, ${revenue.currency}`}
-              unit=""
+              title={more.revenueIn(revenue.currency)}
               shown={(value) => money({ amount: String(value), currency: revenue.currency })}
               bars={windows.map(({ startsAt, revenue }) => ({
                 startsAt,
@@ -131,15 +130,13 @@ function Figures({ found }: { found: Shown }) {
             />
           </div>
         ))}
-        <ol className="ranking" aria-label="Most sold products">
+        <ol className="ranking" aria-label={more.mostSold}>
           {topProducts?.map(
             ({ product, units, revenue }) =>
               product && (
                 <li key={product.id}>
                   <Link to={paths.product(product.id)}>{product.title}</Link>
-                  <span className="quiet">
-                    {times(units)} pieces · {money(revenue)}
-                  </span>
+                  <span className="quiet">{more.piecesFor(times(units), money(revenue))}</span>
                 </li>
               ),
           )}

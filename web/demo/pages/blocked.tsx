@@ -5,6 +5,7 @@ import { Page } from '../parts/page';
 import { PersonRow, PersonRowFragment } from '../parts/person-row';
 import { BackHeader } from '../parts/small';
 import { Empty, EndlessList } from '../parts/states';
+import { more } from '../words';
 
 const Blocked = graphql(
   `
@@ -29,16 +30,12 @@ export function BlockedPage() {
   });
   const { unblock } = useBlocking();
   return (
-    <Page title="Blocked people" hideTitle>
-      <BackHeader title="Blocked people" to="/settings" />
+    <Page title={more.blockedPeople} hideTitle>
+      <BackHeader title={more.blockedPeople} to="/settings" />
       <EndlessList
         pages={pages}
-        label="Blocked people"
-        empty={
-          <Empty title="You block nobody">
-            Who bothers you can be blocked from the menu of their profile or of a post.
-          </Empty>
-        }
+        label={more.blockedPeople}
+        empty={<Empty title={more.noBlocked}>{more.noBlockedWhy}</Empty>}
         render={({ node }) => {
           const { id, handle } = readFragment(PersonRowFragment, node);
           return (
@@ -48,7 +45,7 @@ export function BlockedPage() {
                 className="button button-quiet"
                 onClick={() => unblock(id, handle)}
               >
-                Unblock
+                {more.unblock}
               </button>
             </PersonRow>
           );

@@ -7,6 +7,7 @@ import { PersonRow, PersonRowFragment } from '../parts/person-row';
 import { BackHeader } from '../parts/small';
 import { Empty, EndlessList } from '../parts/states';
 import { Link, paths } from '../router';
+import { more } from '../words';
 
 const Followers = graphql(
   `
@@ -41,14 +42,17 @@ const Following = graphql(
 /** Who follows somebody, or whom they follow. */
 export function FollowsPage({ handle, side }: { handle: string; side: 'followers' | 'following' }) {
   return (
-    <Page title={side === 'followers' ? `Followers of @${handle}` : `@${handle} follows`} hideTitle>
+    <Page
+      title={side === 'followers' ? more.followersOf(handle) : more.followedBy(handle)}
+      hideTitle
+    >
       <BackHeader title={`@${handle}`} to={paths.person(handle)} />
-      <nav className="choices choices-page" aria-label="Follows">
+      <nav className="choices choices-page" aria-label={more.follows}>
         <Link to={`${paths.person(handle)}/followers`} className="chip">
-          Followers
+          {more.followers}
         </Link>
         <Link to={`${paths.person(handle)}/following`} className="chip">
-          Following
+          {more.following}
         </Link>
       </nav>
       {side === 'followers' ? <FollowersList handle={handle} /> : <FollowingList handle={handle} />}
@@ -65,8 +69,8 @@ function FollowersList({ handle }: { handle: string }) {
   return (
     <EndlessList
       pages={pages}
-      label="Followers"
-      empty={<Empty title="No followers to see" />}
+      label={more.followers}
+      empty={<Empty title={more.noFollowers} />}
       render={({ node }) => <Followed key={node.id} person={node} />}
     />
   );
@@ -81,8 +85,8 @@ function FollowingList({ handle }: { handle: string }) {
   return (
     <EndlessList
       pages={pages}
-      label="Following"
-      empty={<Empty title="Nobody to see" />}
+      label={more.following}
+      empty={<Empty title={more.noFollowing} />}
       render={({ node }) => <Followed key={node.id} person={node} />}
     />
   );

@@ -1,9 +1,9 @@
 import { graphql } from '../../shared/graphql';
 import { usePages } from '../api/use-pages';
-import { times } from '../parts/format';
 import { Page } from '../parts/page';
 import { PostCard, PostCardFragment } from '../parts/post-card';
 import { EndlessList, Empty, Failed, Skeletons } from '../parts/states';
+import { more } from '../words';
 import '../style/profile.css';
 
 const WithHashtag = graphql(
@@ -36,27 +36,25 @@ export function HashtagPage({ name }: { name: string }) {
         ) : pages.error ? (
           <Failed error={pages.error} retry={pages.reload} />
         ) : (
-          <Empty title={`#${name} is no hashtag`} />
+          <Empty title={more.noHashtag(`#${name}`)} />
         )}
       </Page>
     );
   }
   return (
     <Page title={`#${hashtag.name}`} hideTitle>
-      <section className="profile" aria-label="Hashtag">
+      <section className="profile" aria-label={more.hashtag}>
         <div className="profile-name">
           <h2 dir="auto">#{hashtag.name}</h2>
           <p className="quiet">
-            {hashtag.postCount === 1 ? '1 post' : `${times(hashtag.postCount)} posts`}
+            {hashtag.postCount === null ? '–' : more.postCount(hashtag.postCount)}
           </p>
         </div>
       </section>
       <EndlessList
         pages={pages}
-        label={`Posts with #${hashtag.name}`}
-        empty={
-          <Empty title="No posts yet">Whoever writes #{hashtag.name} in a post is the first.</Empty>
-        }
+        label={more.postsWith(`#${hashtag.name}`)}
+        empty={<Empty title={more.noPosts}>{more.firstWith(`#${hashtag.name}`)}</Empty>}
         render={({ node }) => (
           <li key={node.id}>
             <PostCard post={node} />

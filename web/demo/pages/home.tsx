@@ -3,12 +3,14 @@ import { graphql } from '../../shared/graphql';
 import { usePages } from '../api/use-pages';
 import { useHeld, useLive } from '../live/live';
 import { PostComposer } from '../parts/composer';
+import { Filled } from '../parts/filled';
 import { Icon } from '../parts/icon';
 import { late } from '../parts/late';
 import { Page } from '../parts/page';
 import { PostCard, PostCardFragment } from '../parts/post-card';
 import { EndlessList, Empty } from '../parts/states';
 import { Link } from '../router';
+import { w } from '../words';
 
 /** For an empty home alone, so it comes with that. */
 const Suggestions = late(async () => (await import('../parts/suggestions')).Suggestions);
@@ -48,20 +50,22 @@ export function HomePage() {
   const shown = pages.edges?.filter(({ node }) => !held.has(node.id));
   const empty = (
     <>
-      <Empty title="It is quiet here">
-        Posts of the people you follow come here as they are written.{' '}
-        <Link to="/search?in=people">Find people</Link>, or write the first one.
+      <Empty title={w.quiet}>
+        <Filled
+          message={w.quietWhy}
+          parts={[(words) => <Link to="/search?in=people">{words}</Link>]}
+        />
       </Empty>
       <Suggestions />
     </>
   );
   return (
-    <Page title="Home" hideTitle>
+    <Page title={w.home} hideTitle>
       <PostComposer />
       <NewPosts />
       <EndlessList
         pages={{ ...pages, edges: shown }}
-        label="Home feed"
+        label={w.homeFeed}
         empty={empty}
         render={({ node }) => (
           <li key={node.id}>
@@ -88,7 +92,7 @@ function NewPosts() {
     <div className="arrivals" aria-live="polite">
       {count > 0 && (
         <button type="button" className="pill" onClick={show}>
-          <Icon name="up" /> {count === 1 ? '1 new post' : `${count} new posts`}
+          <Icon name="up" /> {w.newPosts(count)}
         </button>
       )}
     </div>

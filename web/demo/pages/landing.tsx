@@ -5,6 +5,7 @@ import { ProductCard, ProductCardFragment } from '../parts/product-card';
 import { Tiles } from '../parts/small';
 import { Suggestions } from '../parts/suggestions';
 import { Link } from '../router';
+import { more, w } from '../words';
 import '../style/landing.css';
 
 const Fresh = graphql(
@@ -19,34 +20,31 @@ export function LandingPage() {
   const [{ data }] = useQuery({ query: Fresh });
   const products = data?.products?.edges ?? [];
   return (
-    <Page title="Welcome" hideTitle>
+    <Page title={more.welcome} hideTitle>
       <section className="hero">
         <div className="hero-art" aria-hidden="true">
           {['market', 'square', 'people', 'stone'].map((each) => (
             <Tiles key={each} id={each} />
           ))}
         </div>
-        <h2>Talk about it, and buy it from the people who made it.</h2>
-        <p>
-          plaza is a square with a market on it: short posts, threads and pictures by people you
-          follow, and the things they make, ordered in a click.
-        </p>
+        <h2>{more.pitch}</h2>
+        <p>{more.pitchMore}</p>
         <div className="buttons">
           <Link to="/signup" className="button">
-            Sign up
+            {w.signUp}
           </Link>
           <Link to="/login" className="button button-quiet">
-            Log in
+            {w.logIn}
           </Link>
         </div>
       </section>
       {products.length > 0 && (
         <section aria-labelledby="fresh">
           <header className="section-head">
-            <h2 id="fresh">New in the shop</h2>
-            <Link to="/shop">See all</Link>
+            <h2 id="fresh">{w.newInShop}</h2>
+            <Link to="/shop">{more.seeAll}</Link>
           </header>
-          <ul className="grid" aria-label="New in the shop">
+          <ul className="grid" aria-label={w.newInShop}>
             {products.map(({ node }) => (
               <li key={node.id}>
                 <ProductCard product={node} />

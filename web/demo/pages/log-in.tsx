@@ -1,12 +1,14 @@
+import type { UserError } from '@plaza/client';
 import { useState, type SubmitEvent } from 'react';
-import { problemOfErrors, type Problem } from '../api/problem';
+import { explainThrown, problemOfErrors, type Problem } from '../api/problem';
 import { fieldOf } from '../../shared/form';
-import type { UserError } from '../../shared/session';
 import { useLogIn } from '../me';
+import { Filled } from '../parts/filled';
 import { Field } from '../parts/form';
 import { Page } from '../parts/page';
 import { ProblemLine } from '../parts/states';
 import { Link } from '../router';
+import { more, w } from '../words';
 import '../style/forms.css';
 
 /** Who gets in is led on by the routes: they see that somebody is logged in. */
@@ -22,7 +24,7 @@ function useEntering(enter: (form: FormData) => Promise<UserError[]>) {
       const errors = await enter(form);
       if (errors.length > 0) setProblem(problemOfErrors(errors));
     } catch (error) {
-      setProblem({ message: error instanceof Error ? error.message : String(error), fields: {} });
+      setProblem({ message: explainThrown(error), fields: {} });
     } finally {
       setBusy(false);
     }
@@ -36,10 +38,10 @@ export function LogInPage() {
     session.logIn({ handle: fieldOf(form, 'handle'), password: fieldOf(form, 'password') }),
   );
   return (
-    <Page title="Log in">
+    <Page title={w.logIn}>
       <form className="entrance" onSubmit={onSubmit}>
         <Field
-          label="Handle"
+          label={more.handle}
           name="handle"
           autoComplete="username"
           autoCapitalize="none"
@@ -48,7 +50,7 @@ export function LogInPage() {
           problem={problem}
         />
         <Field
-          label="Password"
+          label={more.password}
           name="password"
           type="password"
           autoComplete="current-password"
@@ -56,10 +58,10 @@ export function LogInPage() {
         />
         <ProblemLine problem={problem} />
         <button type="submit" className="button button-wide" disabled={busy}>
-          {busy ? 'Logging in…' : 'Log in'}
+          {busy ? more.loggingIn : w.logIn}
         </button>
         <p className="quiet">
-          New here? <Link to="/signup">Sign up</Link>
+          <Filled message={more.newHere} parts={[(words) => <Link to="/signup">{words}</Link>]} />
         </p>
       </form>
     </Page>
@@ -78,10 +80,10 @@ export function SignUpPage() {
   );
   const unplaced = problem && Object.keys(problem.fields).length === 0 ? problem : null;
   return (
-    <Page title="Sign up">
+    <Page title={w.signUp}>
       <form className="entrance" onSubmit={onSubmit}>
         <Field
-          label="Name"
+          label={more.name}
           name="displayName"
           autoComplete="name"
           maxLength={60}
@@ -89,17 +91,17 @@ export function SignUpPage() {
           problem={problem}
         />
         <Field
-          label="Handle"
+          label={more.handle}
           name="handle"
           autoComplete="username"
           autoCapitalize="none"
           spellCheck={false}
           pattern="[A-Za-z0-9_]{3,30}"
-          hint="3 to 30 letters, digits and _"
+          hint={more.handleHint}
           problem={problem}
         />
         <Field
-          label="E-mail"
+          label={more.email}
           name="email"
           type="email"
           autoComplete="email"
@@ -107,20 +109,23 @@ export function SignUpPage() {
           problem={problem}
         />
         <Field
-          label="Password"
+          label={more.password}
           name="password"
           type="password"
           autoComplete="new-password"
           minLength={8}
-          hint="8 characters or more"
+          hint={more.passwordHint}
           problem={problem}
         />
         <ProblemLine problem={unplaced} />
         <button type="submit" className="button button-wide" disabled={busy}>
-          {busy ? 'Signing up…' : 'Sign up'}
+          {busy ? more.signingUp : w.signUp}
         </button>
         <p className="quiet">
-          Here already? <Link to="/login">Log in</Link>
+          <Filled
+            message={more.hereAlready}
+            parts={[(words) => <Link to="/login">{words}</Link>]}
+          />
         </p>
       </form>
     </Page>

@@ -6,6 +6,7 @@ import { NotificationGroup, NotificationGroupFragment } from '../parts/notificat
 import { Page } from '../parts/page';
 import { EndlessList, Empty } from '../parts/states';
 import { Link } from '../router';
+import { more, w } from '../words';
 
 const Groups = graphql(
   `
@@ -32,16 +33,12 @@ export function NotificationGroupsPage() {
   const first = pages.edges?.[0];
   useMarkRead(first && readFragment(NotificationGroupFragment, first.node).latest.id);
   return (
-    <Page title="Notifications">
+    <Page title={w.notifications}>
       <NotificationWays />
       <EndlessList
         pages={pages}
-        label="Notifications"
-        empty={
-          <Empty title="Nothing has happened yet">
-            Follows, likes, comments and orders are told here.
-          </Empty>
-        }
+        label={w.notifications}
+        empty={<Empty title={more.nothingHappened}>{more.nothingHappenedWhy}</Empty>}
         render={({ cursor, node }) => <NotificationGroup key={cursor} group={node} />}
       />
     </Page>
@@ -51,15 +48,15 @@ export function NotificationGroupsPage() {
 /** Between the ways to look at notifications. */
 export function NotificationWays() {
   return (
-    <nav className="choices choices-page" aria-label="Notifications">
+    <nav className="choices choices-page" aria-label={w.notifications}>
       <Link to="/notifications" className="chip">
-        Grouped
+        {more.grouped}
       </Link>
       <Link to="/notifications/all" className="chip">
-        One by one
+        {more.oneByOne}
       </Link>
       <Link to="/notifications/preferences" className="chip">
-        Preferences
+        {more.preferences}
       </Link>
     </nav>
   );

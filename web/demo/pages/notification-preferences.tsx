@@ -4,6 +4,7 @@ import { useAction } from '../api/use-action';
 import { Page } from '../parts/page';
 import { Failed, ProblemLine, Skeletons } from '../parts/states';
 import { NotificationWays } from './notification-groups';
+import { more } from '../words';
 
 const Preferences = graphql(`
   query NotificationPreferences { viewer { notificationPreferences { kind delivery } } }
@@ -22,40 +23,21 @@ type Preference = NonNullable<
   NonNullable<ResultOf<typeof Preferences>['viewer']>['notificationPreferences']
 >[number];
 
-/** What a kind is called here; one that this page does not know yet is called as plaza calls it. */
-const NAMES: Record<string, string> = {
-  FOLLOWED: 'New followers',
-  FOLLOW_REQUESTED: 'Requests to follow you',
-  FOLLOW_ACCEPTED: 'Accepted requests',
-  LIKED: 'Likes',
-  COMMENTED: 'Comments',
-  MENTION: 'Mentions',
-  REPLY: 'Replies to your comments',
-  REPOST: 'Reposts',
-  QUOTE: 'Quotes',
-  ORDERED: 'Sales',
-  ORDER_CONFIRMED: 'Confirmed orders',
-  ORDER_REJECTED: 'Rejected orders',
-  ORDER_REFUNDED: 'Refunds',
-};
+const CHOICES = ['EVERYBODY', 'FOLLOWED', 'NOBODY'] as const;
 
-const CHOICES = { EVERYBODY: 'On', FOLLOWED: 'From people I follow', NOBODY: 'Off' } as const;
-
+/** One that this page does not know yet is called as plaza calls it. */
 const nameOf = (kind: string) =>
-  NAMES[kind] ?? kind.charAt(0) + kind.slice(1).toLowerCase().replaceAll('_', ' ');
+  more.kinds[kind] ?? kind.charAt(0) + kind.slice(1).toLowerCase().replaceAll('_', ' ');
 
 export function NotificationPreferencesPage() {
   const [{ data, error, fetching }, ask] = useQuery({ query: Preferences });
   const preferences = data?.viewer?.notificationPreferences;
   return (
-    <Page title="Notification preferences">
+    <Page title={more.notificationPreferences}>
       <NotificationWays />
-      <p className="lead">
-        Choose what you are notified about. What you turn off is hidden, not deleted: turn it on
-        again and it is back.
-      </p>
+      <p className="lead">{more.preferencesWhy}</p>
       {preferences ? (
-        <ul className="list" aria-label="Preferences">
+        <ul className="list" aria-label={more.preferences}>
           {preferences.map((preference) => (
             <PreferenceRow key={preference.kind} preference={preference} />
           ))}
@@ -78,7 +60,7 @@ function PreferenceRow({ preference: { kind, delivery } }: { preference: Prefere
           <strong id={`kind-${kind}`}>{nameOf(kind)}</strong>
         </p>
         <div className="choices" role="group" aria-labelledby={`kind-${kind}`}>
-          {(Object.keys(CHOICES) as (keyof typeof CHOICES)[]).map((choice) => (
+          {CHOICES.map((choice) => (
             <button
               key={choice}
               type="button"
@@ -87,7 +69,7 @@ function PreferenceRow({ preference: { kind, delivery } }: { preference: Prefere
               disabled={busy}
               onClick={() => void run({ preferences: [{ kind, delivery: choice }] })}
             >
-              {CHOICES[choice]}
+              {more.deliveries[choice]}
             </button>
           ))}
         </div>

@@ -7,6 +7,7 @@ import { NotificationRow } from '../parts/notification-row';
 import { Page } from '../parts/page';
 import { EndlessList, Empty } from '../parts/states';
 import { NotificationWays } from './notification-groups';
+import { more, w } from '../words';
 
 const Notifications = graphql(
   `
@@ -32,16 +33,12 @@ export function NotificationsPage() {
   });
   useMarkRead(pages.edges?.[0]?.node.id);
   return (
-    <Page title="Notifications">
+    <Page title={w.notifications}>
       <NotificationWays />
       <EndlessList
         pages={pages}
-        label="Notifications"
-        empty={
-          <Empty title="Nothing has happened yet">
-            Follows, likes, comments and orders are told here.
-          </Empty>
-        }
+        label={w.notifications}
+        empty={<Empty title={more.nothingHappened}>{more.nothingHappenedWhy}</Empty>}
         render={({ node }) => <NotificationRow key={node.id} notification={node} />}
       />
     </Page>

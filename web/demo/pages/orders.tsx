@@ -1,9 +1,11 @@
 import { graphql } from '../../shared/graphql';
 import { usePages } from '../api/use-pages';
 import { OrderCard, OrderCardFragment } from '../parts/order-card';
+import { Filled } from '../parts/filled';
 import { Page } from '../parts/page';
 import { EndlessList, Empty } from '../parts/states';
 import { Link } from '../router';
+import { more, w } from '../words';
 
 const Orders = graphql(
   `
@@ -26,15 +28,15 @@ export function OrdersPage() {
     connection: (data) => data.viewer?.orders,
   });
   const empty = (
-    <Empty title="You have ordered nothing yet">
-      Have a look at <Link to="/shop">the shop</Link>.
+    <Empty title={more.noOrders}>
+      <Filled message={more.noOrdersWhy} parts={[(words) => <Link to="/shop">{words}</Link>]} />
     </Empty>
   );
   return (
-    <Page title="Orders">
+    <Page title={w.orders}>
       <EndlessList
         pages={pages}
-        label="Orders"
+        label={w.orders}
         empty={empty}
         render={({ node }) => (
           <li key={node.id}>

@@ -1,12 +1,11 @@
 import { useRef, useState, type ChangeEvent } from 'react';
-import { useClient } from 'urql';
 import { graphql, type ResultOf } from '../../shared/graphql';
 import { KINDS } from '../api/images';
 import { uploadImage } from '../api/upload';
 import { useAction } from '../api/use-action';
 import { usePages } from '../api/use-pages';
 import { copyLink, useBlocking } from '../api/relations';
-import { useMe } from '../me';
+import { useMe, usePlaza } from '../me';
 import { FollowButton } from '../parts/follow-button';
 import { times } from '../parts/format';
 import { Page } from '../parts/page';
@@ -16,6 +15,7 @@ import { Avatar } from '../parts/small';
 import { EndlessList, Empty, Failed, ProblemLine, Skeletons } from '../parts/states';
 import { Prose } from '../parts/text';
 import { Link, paths } from '../router';
+import { more, w } from '../words';
 import '../style/profile.css';
 
 const Person = graphql(
@@ -51,7 +51,7 @@ export function PersonPage({ handle }: { handle: string }) {
         ) : pages.error ? (
           <Failed error={pages.error} retry={pages.reload} />
         ) : (
-          <Empty title={`There is no @${handle}`} />
+          <Empty title={more.noPerson(handle)} />
         )}
       </Page>
     );
@@ -62,14 +62,12 @@ export function PersonPage({ handle }: { handle: string }) {
       <Profile user={user} />
       <EndlessList
         pages={pages}
-        label={`Posts by ${user.displayName}`}
+        label={more.postsBy(user.displayName)}
         empty={
           hidden ? (
-            <Empty title="This account is private">
-              Only those it lets follow it see its posts.
-            </Empty>
+            <Empty title={more.privateAccount}>{more.privateWhy}</Empty>
           ) : (
-            <Empty title="No posts yet" />
+            <Empty title={more.noPosts} />
           )
         }
         render={({ node }) => (
@@ -87,58 +85,56 @@ function Profile({ user }: { user: User }) {
   const own = me?.userId === user.id;
   const { block, unblock } = useBlocking();
   const { id, handle } = user;
-  const items: MenuItem[] = [
-    { label: 'Copy link', run: () => void copyLink(paths.person(handle)) },
-  ];
+  const items: MenuItem[] = [{ label: w.copyLink, run: () => void copyLink(paths.person(handle)) }];
   if (me && !own) {
     items.push(
       user.viewerIsBlocking
-        ? { label: `Unblock @${handle}`, run: () => unblock(id, handle) }
-        : { label: `Block @${handle}`, run: () => block(id, handle) },
+        ? { label: more.unblockThem(handle), run: () => unblock(id, handle) }
+        : { label: w.block(handle), run: () => block(id, handle) },
     );
   }
   return (
-    <section className="profile" aria-label="Profile">
+    <section className="profile" aria-label={w.profile}>
       <Avatar handle={user.handle} name={user.displayName} image={user.avatar} size="l" />
       <div className="profile-name">
         <h2>{user.displayName}</h2>
         <p className="quiet">
           @{user.handle}
-          {user.isPrivate && ' · private'}
+          {user.isPrivate && ` · ${more.private}`}
         </p>
       </div>
       <div className="profile-actions">
         {!own && !user.viewerIsBlocking && <FollowButton key={id} user={user} />}
         {user.viewerIsBlocking && (
           <button type="button" className="button button-quiet" onClick={() => unblock(id, handle)}>
-            Unblock
+            {more.unblock}
           </button>
         )}
-        <Menu label={`More about @${handle}`} items={items} />
+        <Menu label={more.moreAbout(handle)} items={items} />
       </div>
       {user.bio && <Prose text={user.bio} />}
       <dl className="counts">
         <div>
-          <dt>Posts</dt>
+          <dt>{more.posts}</dt>
           <dd>{times(user.postCount)}</dd>
         </div>
         <div>
-          <dt>Followers</dt>
+          <dt>{more.followers}</dt>
           <dd>
             <Counted
               to={`${paths.person(handle)}/followers`}
               count={user.followerCount}
-              what="followers"
+              what={more.followerCount}
             />
           </dd>
         </div>
         <div>
-          <dt>Following</dt>
+          <dt>{more.following}</dt>
           <dd>
             <Counted
               to={`${paths.person(handle)}/following`}
               count={user.followingCount}
-              what="following"
+              what={more.followingCount}
             />
           </dd>
         </div>
@@ -147,10 +143,10 @@ function Profile({ user }: { user: User }) {
         <div className="buttons">
           <PictureButton has={user.avatar !== null} />
           <Link to="/settings" className="button button-quiet">
-            Settings
+            {w.settings}
           </Link>
           <Link to="/analytics" className="button button-quiet">
-            Analytics
+            {w.analytics}
           </Link>
         </div>
       )}
@@ -159,10 +155,18 @@ function Profile({ user }: { user: User }) {
 }
 
 /** A count that leads to whom it counts, where one may see them. */
-function Counted({ to, count, what }: { to: string; count: number | null; what: string }) {
+function Counted({
+  to,
+  count,
+  what,
+}: {
+  to: string;
+  count: number | null;
+  what: (count: number) => string;
+}) {
   if (count === null) return <>{times(count)}</>;
   return (
-    <Link to={to} aria-label={`${count} ${what}`}>
+    <Link to={to} aria-label={what(count)}>
       {times(count)}
     </Link>
   );
@@ -179,7 +183,7 @@ const SetPicture = graphql(`
 
 /** The viewer's own picture: another one, or none. */
 function PictureButton({ has }: { has: boolean }) {
-  const client = useClient();
+  const plaza = usePlaza();
   const { run, busy, problem } = useAction(SetPicture);
   const input = useRef<HTMLInputElement>(null);
   const [sending, setSending] = useState(false);
@@ -192,7 +196,7 @@ function PictureButton({ has }: { has: boolean }) {
     setFailure(null);
     try {
       const id = await uploadImage(
-        client,
+        plaza,
         file,
         'AVATAR',
         () => undefined,
@@ -200,7 +204,7 @@ function PictureButton({ has }: { has: boolean }) {
       );
       await run({ id });
     } catch (error) {
-      setFailure(error instanceof Error ? error.message : 'The image could not be sent.');
+      setFailure(error instanceof Error ? error.message : w.imageNotSent);
     }
     setSending(false);
   };
@@ -211,7 +215,7 @@ function PictureButton({ has }: { has: boolean }) {
         type="file"
         accept={KINDS}
         hidden
-        aria-label="Your picture"
+        aria-label={more.yourPicture}
         onChange={(event) => void send(event)}
       />
       <button
@@ -220,7 +224,7 @@ function PictureButton({ has }: { has: boolean }) {
         disabled={busy || sending}
         onClick={() => input.current?.click()}
       >
-        {sending ? 'Sending…' : has ? 'Change picture' : 'Add a picture'}
+        {sending ? w.sending : has ? more.changePicture : more.addPicture}
       </button>
       {has && (
         <button
@@ -229,7 +233,7 @@ function PictureButton({ has }: { has: boolean }) {
           disabled={busy || sending}
           onClick={() => void run({ id: null })}
         >
-          Remove picture
+          {more.removePicture}
         </button>
       )}
       <ProblemLine problem={failure ? { message: failure, fields: {} } : problem} />

@@ -8,6 +8,7 @@ import { PostCard, PostCardFragment } from '../parts/post-card';
 import { BackHeader } from '../parts/small';
 import { EndlessList, Empty, Failed, Skeletons } from '../parts/states';
 import { Thread } from '../parts/thread';
+import { more, w } from '../words';
 
 const PostWithComments = graphql(
   `
@@ -35,28 +36,28 @@ export function PostPage({ id }: { id: string }) {
   const post = pages.data?.post;
   if (!post) {
     return (
-      <Page title="Post" hideTitle>
+      <Page title={w.post} hideTitle>
         {pages.fetching ? (
           <Skeletons count={1} />
         ) : pages.error && !isNoSuchThing(pages.error) ? (
           <Failed error={pages.error} retry={pages.reload} />
         ) : (
-          <Empty title="This post is not here">It was deleted, or is not for you to see.</Empty>
+          <Empty title={more.postGone}>{more.postGoneWhy}</Empty>
         )}
       </Page>
     );
   }
   const beginning = post.text.split('\n')[0] ?? '';
-  const title = `${post.author?.displayName ?? 'Post'}: ${beginning.length > 60 ? `${beginning.slice(0, 60)}…` : beginning}`;
+  const title = `${post.author?.displayName ?? w.post}: ${beginning.length > 60 ? `${beginning.slice(0, 60)}…` : beginning}`;
   return (
-    <Page title={title} heading="Post" hideTitle>
-      <BackHeader title="Post" to="/" />
+    <Page title={title} heading={w.post} hideTitle>
+      <BackHeader title={w.post} to="/" />
       <PostCard post={post} whole />
       <CommentComposer postId={id} />
       <EndlessList
         pages={pages}
-        label="Comments"
-        empty={<Empty title="No comments yet" />}
+        label={more.comments}
+        empty={<Empty title={more.noComments} />}
         render={({ node }) => <Thread key={node.id} postId={post.id} comment={node} />}
       />
     </Page>

@@ -5,13 +5,15 @@ import { isNoSuchThing } from '../api/problem';
 import { useAction } from '../api/use-action';
 import { useMe } from '../me';
 import { PostComposer } from '../parts/composer';
-import { money } from '../parts/format';
+import { Filled } from '../parts/filled';
+import { money, number } from '../parts/format';
 import { OrderCard, OrderCardFragment } from '../parts/order-card';
 import { Page } from '../parts/page';
 import { Byline, Tiles } from '../parts/small';
 import { Prose } from '../parts/text';
 import { Empty, Failed, ProblemLine, Skeletons } from '../parts/states';
 import { Link } from '../router';
+import { more } from '../words';
 import '../style/product.css';
 
 const ProductDetails = graphql(`
@@ -45,15 +47,13 @@ export function ProductPage({ id }: { id: string }) {
   const product = data?.product;
   if (!product) {
     return (
-      <Page title="Product" hideTitle>
+      <Page title={more.product} hideTitle>
         {fetching ? (
           <Skeletons count={1} tall />
         ) : error && !isNoSuchThing(error) ? (
           <Failed error={error} retry={() => ask({ requestPolicy: 'network-only' })} />
         ) : (
-          <Empty title="There is no such product">
-            It may have been withdrawn, or the link is wrong.
-          </Empty>
+          <Empty title={more.noProduct}>{more.noProductWhy}</Empty>
         )}
       </Page>
     );
@@ -66,20 +66,20 @@ export function ProductPage({ id }: { id: string }) {
           <h2>{product.title}</h2>
           <p className="product-page-price">{money(product.price)}</p>
           <p className="quiet">
-            Sold by <Byline person={product.seller} />
+            <Filled message={more.soldBy} parts={[() => <Byline person={product.seller} />]} />
           </p>
           <Buy product={product} />
         </div>
         {product.description && <Prose text={product.description} />}
       </section>
-      <PostComposer productId={product.id} placeholder="Tell your followers about it" />
+      <PostComposer productId={product.id} placeholder={more.tellFollowers} />
     </Page>
   );
 }
 
 function Buy({ product }: { product: Product }) {
   const me = useMe();
-  const { run, busy, problem } = useAction(PlaceOrder);
+  const { run, busy, problem } = useAction(PlaceOrder, { durable: true });
   const [orderId, setOrderId] = useState<string | null>(null);
   const [quantity, setQuantity] = useState('1');
   const most = Math.min(1_000, Math.max(1, product.stock));
@@ -88,17 +88,19 @@ function Buy({ product }: { product: Product }) {
     Number.isInteger(pieces) && pieces > 0
       ? money({ ...product.price, amount: String(BigInt(product.price.amount) * BigInt(pieces)) })
       : null;
-  if (product.stock === 0 && !orderId) return <p className="status status-rejected">Sold out</p>;
+  if (product.stock === 0 && !orderId)
+    return <p className="status status-rejected">{more.soldOut}</p>;
   if (!me)
     return (
       <Link to="/login" className="button">
-        Log in to buy
+        {more.logInToBuy}
       </Link>
     );
 
   const buy = async (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const data = await run({ input: { lines: [{ productId: product.id, quantity: pieces }] } });
+    const lines = [{ productId: product.id, quantity: pieces }];
+    const data = await run({ input: { lines } }, { place: `order:${product.id}` });
     if (!data?.orderPlace?.order) return;
     setOrderId(data.orderPlace.order.id);
     setQuantity('1');
@@ -107,7 +109,7 @@ function Buy({ product }: { product: Product }) {
     <>
       <form className="buy" onSubmit={(event) => void buy(event)}>
         <label>
-          Quantity
+          {more.quantity}
           <input
             name="quantity"
             type="number"
@@ -120,15 +122,15 @@ function Buy({ product }: { product: Product }) {
           />
         </label>
         <button type="submit" className="button" disabled={busy || product.stock === 0}>
-          {busy ? 'Ordering…' : total ? `Order ${pieces} for ${total}` : 'Order'}
+          {busy ? more.ordering : total ? more.orderFor(pieces, total) : more.order}
         </button>
       </form>
-      <p className="quiet">{product.stock.toLocaleString()} left</p>
+      <p className="quiet">{more.left(number(product.stock))}</p>
       <ProblemLine problem={problem} />
       {orderId && (
         <>
           <p>
-            Ordered. It moves on by itself; <Link to="/orders">your orders</Link> keep the receipt.
+            <Filled message={more.ordered} parts={[(words) => <Link to="/orders">{words}</Link>]} />
           </p>
           <Placed id={orderId} />
         </>

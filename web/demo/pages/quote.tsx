@@ -6,6 +6,7 @@ import { Page } from '../parts/page';
 import { QuotedPost, QuotedPostFragment } from '../parts/post-card';
 import { Empty, Failed, Skeletons } from '../parts/states';
 import { navigate } from '../router';
+import { more, w } from '../words';
 
 const ToQuote = graphql(
   `
@@ -22,22 +23,22 @@ export function QuotePage({ id }: { id: string }) {
   const post = data?.post;
   if (!post) {
     return (
-      <Page title="Quote" hideTitle>
+      <Page title={w.quote} hideTitle>
         {fetching ? (
           <Skeletons count={1} />
         ) : error && !isNoSuchThing(error) ? (
           <Failed error={error} retry={reload} />
         ) : (
-          <Empty title="This post is not here">It was deleted, or is not for you to see.</Empty>
+          <Empty title={more.postGone}>{more.postGoneWhy}</Empty>
         )}
       </Page>
     );
   }
   return (
-    <Page title="Quote">
+    <Page title={w.quote}>
       <PostComposer
         quotedPostId={id}
-        placeholder="What do you say to this?"
+        placeholder={more.whatDoYouSay}
         written={() => navigate('/')}
       />
       <div className="quoting">

@@ -5,6 +5,7 @@ import { Page } from '../parts/page';
 import { PersonRow, PersonRowFragment } from '../parts/person-row';
 import { BackHeader } from '../parts/small';
 import { Empty, EndlessList } from '../parts/states';
+import { more } from '../words';
 
 const Requests = graphql(
   `
@@ -28,16 +29,12 @@ export function RequestsPage() {
     connection: (data) => data.viewer?.followRequests,
   });
   return (
-    <Page title="Follow requests" hideTitle>
-      <BackHeader title="Follow requests" to="/settings" />
+    <Page title={more.followRequests} hideTitle>
+      <BackHeader title={more.followRequests} to="/settings" />
       <EndlessList
         pages={pages}
-        label="Follow requests"
-        empty={
-          <Empty title="Nobody asks">
-            Requests come to private accounts; public ones are followed without asking.
-          </Empty>
-        }
+        label={more.followRequests}
+        empty={<Empty title={more.noRequests}>{more.noRequestsWhy}</Empty>}
         render={({ node }) => (
           <PersonRow key={node.id} person={node}>
             <AnswerRequest userId={readFragment(PersonRowFragment, node).id} />

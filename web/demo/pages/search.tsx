@@ -7,6 +7,7 @@ import { ProductCard, ProductCardFragment } from '../parts/product-card';
 import { Avatar } from '../parts/small';
 import { Empty, EndlessList } from '../parts/states';
 import { Link, paths } from '../router';
+import { more, w } from '../words';
 
 const People = graphql(`
   query PeopleSearch($query: String!, $first: Int!, $after: String) {
@@ -41,8 +42,8 @@ const Products = graphql(
   [ProductCardFragment],
 );
 
-const KINDS = { people: 'People', posts: 'Posts', products: 'Products' } as const;
-type Kind = keyof typeof KINDS;
+const KINDS = ['people', 'posts', 'products'] as const;
+type Kind = (typeof KINDS)[number];
 
 /** How long nothing is typed before plaza is asked: an answer to half a word helps nobody. */
 const PAUSE_MS = 300;
@@ -57,7 +58,7 @@ function useAddress(): { query: string; kind: Kind } {
   const search = useSyncExternalStore(subscribe, () => location.search);
   const given = new URLSearchParams(search);
   const kind = given.get('in') ?? '';
-  return { query: given.get('q') ?? '', kind: kind in KINDS ? (kind as Kind) : 'posts' };
+  return { query: given.get('q') ?? '', kind: KINDS.find((each) => each === kind) ?? 'posts' };
 }
 
 export function SearchPage() {
@@ -73,8 +74,9 @@ export function SearchPage() {
     const wanted = new URLSearchParams({ ...(query && { q: query }), in: kind });
     history.replaceState(history.state, '', `/search?${wanted}`);
   }, [query, kind]);
+  const kinds = { people: w.people, posts: more.posts, products: more.products };
   return (
-    <Page title="Search">
+    <Page title={w.search}>
       <form
         className="search"
         role="search"
@@ -85,8 +87,8 @@ export function SearchPage() {
       >
         <input
           type="search"
-          aria-label="Search plaza"
-          placeholder="People, posts, products"
+          aria-label={more.searchPlaza}
+          placeholder={more.searchHint}
           maxLength={200}
           autoFocus
           value={text}
@@ -96,8 +98,8 @@ export function SearchPage() {
             if (event.key === 'ArrowDown') focusFirst(event);
           }}
         />
-        <div className="choices" role="group" aria-label="Look for">
-          {(Object.keys(KINDS) as Kind[]).map((each) => (
+        <div className="choices" role="group" aria-label={more.lookFor}>
+          {KINDS.map((each) => (
             <button
               key={each}
               type="button"
@@ -105,16 +107,13 @@ export function SearchPage() {
               aria-pressed={kind === each}
               onClick={() => setKind(each)}
             >
-              {KINDS[each]}
+              {kinds[each]}
             </button>
           ))}
         </div>
       </form>
       {query === '' ? (
-        <Empty title="What are you looking for?">
-          Words find posts and products, names find people. "In this order" and -without are
-          understood.
-        </Empty>
+        <Empty title={more.lookingFor}>{more.lookingForWhy}</Empty>
       ) : (
         <Found kind={kind} query={query} />
       )}
@@ -154,12 +153,12 @@ function List<Data, Edge>({
   grid?: boolean;
   render: (edge: Edge) => ReactNode;
 }) {
-  const empty = <Empty title={`No ${kind} for “${query}”`}>Try other words, or fewer.</Empty>;
+  const empty = <Empty title={more.nothingFound[kind](query)}>{more.otherWords}</Empty>;
   return (
     <div className="found">
       <EndlessList
         pages={pages}
-        label={`${KINDS[kind]} found`}
+        label={more.found[kind]}
         className={grid ? 'grid' : 'list'}
         tall={grid}
         empty={empty}
@@ -190,7 +189,7 @@ function FoundPeople({ query }: { query: string }) {
             linked
           />
           <div className="row-body">
-            <Link to={paths.person(node.handle)}>
+            <Link to={paths.person(node.handle)} className="byline">
               <strong>{node.displayName}</strong> <span className="quiet">@{node.handle}</span>
             </Link>
             {node.bio && <p className="quiet clipped">{node.bio}</p>}

@@ -2,10 +2,12 @@ import { useQuery } from 'urql';
 import { graphql, type ResultOf } from '../../shared/graphql';
 import { useAction } from '../api/use-action';
 import { useLogIn } from '../me';
+import { Filled } from '../parts/filled';
 import { fullTime } from '../parts/format';
 import { Page } from '../parts/page';
 import { Ago } from '../parts/small';
 import { Failed, ProblemLine, Skeletons } from '../parts/states';
+import { more } from '../words';
 
 const Sessions = graphql(`
   query Sessions { viewer { sessions { id createdAt lastUsedAt expiresAt userAgent isCurrent } } }
@@ -27,12 +29,10 @@ export function SessionsPage() {
   });
   const sessions = data?.viewer?.sessions;
   return (
-    <Page title="Sessions">
-      <p className="lead">
-        Where you are logged in. What you end here cannot do anything any more, within a second.
-      </p>
+    <Page title={more.sessions}>
+      <p className="lead">{more.sessionsWhy}</p>
       {sessions ? (
-        <ul className="list" aria-label="Sessions">
+        <ul className="list" aria-label={more.sessions}>
           {sessions.map((session) => (
             <SessionRow key={session.id} session={session} />
           ))}
@@ -55,10 +55,13 @@ function SessionRow({ session }: { session: Shown }) {
       <div className="row-body">
         <p>
           <strong>{clientOf(session.userAgent)}</strong>
-          {session.isCurrent && <span className="badge">this one</span>}
+          {session.isCurrent && <span className="badge">{more.thisSession}</span>}
         </p>
         <p className="quiet">
-          Since {fullTime(session.createdAt)} · last used <Ago time={session.lastUsedAt} />
+          <Filled
+            message={more.since(fullTime(session.createdAt))}
+            parts={[() => <Ago time={session.lastUsedAt} />]}
+          />
         </p>
         <ProblemLine problem={problem} />
       </div>
@@ -68,7 +71,7 @@ function SessionRow({ session }: { session: Shown }) {
         disabled={busy}
         onClick={() => void end()}
       >
-        {session.isCurrent ? 'Log out' : 'End'}
+        {session.isCurrent ? more.logOut : more.end}
       </button>
     </li>
   );
@@ -76,7 +79,7 @@ function SessionRow({ session }: { session: Shown }) {
 
 /** What a client is, from what it calls itself. */
 function clientOf(userAgent: string | null): string {
-  if (!userAgent) return 'A client without a name';
+  if (!userAgent) return more.unnamedClient;
   const browser = /(Firefox|Edg|OPR|Chrome|Version)\/(\d+)/.exec(userAgent);
   const system = /(Windows|Android|iPhone|iPad|Mac OS X|Linux)/
     .exec(userAgent)?.[1]
@@ -84,5 +87,6 @@ function clientOf(userAgent: string | null): string {
   if (!browser || !userAgent.startsWith('Mozilla/')) return userAgent.slice(0, 60);
   const names: Record<string, string> = { Edg: 'Edge', OPR: 'Opera', Version: 'Safari' };
   const name = names[browser[1] ?? ''] ?? browser[1];
-  return `${name} ${browser[2]}${system ? ` on ${system}` : ''}`;
+  const named = `${name} ${browser[2]}`;
+  return system ? more.clientOn(named, system) : named;
 }

@@ -10,6 +10,7 @@ import { Page } from '../parts/page';
 import { Failed, ProblemLine, Skeletons } from '../parts/states';
 import { Link, paths } from '../router';
 import { chooseTheme, chosenTheme, type Theme } from '../theme';
+import { chooseLanguage, LANGUAGES, useLanguage, more, w } from '../words';
 import '../style/forms.css';
 
 const Own = graphql(`
@@ -33,7 +34,7 @@ export function SettingsPage() {
   });
   const user = data?.viewer?.user;
   return (
-    <Page title="Settings">
+    <Page title={w.settings}>
       {user ? (
         <ProfileForm key={user.id} user={user} />
       ) : fetching ? (
@@ -42,27 +43,28 @@ export function SettingsPage() {
         error && <Failed error={error} retry={() => ask({ requestPolicy: 'network-only' })} />
       )}
       <Appearance />
+      <Languages />
       <section className="setting" aria-labelledby="account">
-        <h2 id="account">Account</h2>
+        <h2 id="account">{more.account}</h2>
         <ul className="links">
           <li>
-            <Link to="/notifications/preferences">Notification preferences</Link>
+            <Link to="/notifications/preferences">{more.notificationPreferences}</Link>
           </li>
           <li>
-            <Link to="/requests">Follow requests</Link>
+            <Link to="/requests">{more.followRequests}</Link>
           </li>
           <li>
-            <Link to="/settings/blocked">Blocked people</Link>
+            <Link to="/settings/blocked">{more.blockedPeople}</Link>
           </li>
           <li>
-            <Link to="/sessions">Sessions</Link>
+            <Link to="/sessions">{more.sessions}</Link>
           </li>
           <li>
-            <Link to="/analytics">Analytics</Link>
+            <Link to="/analytics">{w.analytics}</Link>
           </li>
         </ul>
         <button type="button" className="button button-quiet" onClick={() => void session.logOut()}>
-          Log out
+          {more.logOut}
         </button>
       </section>
     </Page>
@@ -84,17 +86,17 @@ function ProfileForm({ user }: { user: User }) {
       isPrivate: form.get('isPrivate') === 'on',
     };
     if (await run({ input }))
-      toast('done', 'Profile saved.', {
-        label: 'View',
+      toast('done', more.profileSaved, {
+        label: w.view,
         run: () => location.assign(paths.person(user.handle)),
       });
   };
   return (
     <section className="setting" aria-labelledby="profile">
-      <h2 id="profile">Profile</h2>
+      <h2 id="profile">{w.profile}</h2>
       <form className="form" onSubmit={(event) => void save(event)}>
         <Field
-          label="Name"
+          label={more.name}
           name="displayName"
           defaultValue={user.displayName}
           maxLength={60}
@@ -102,7 +104,7 @@ function ProfileForm({ user }: { user: User }) {
           problem={problem}
         />
         <label className="field">
-          <span>Bio</span>
+          <span>{more.bio}</span>
           <textarea
             name="bio"
             rows={4}
@@ -112,7 +114,7 @@ function ProfileForm({ user }: { user: User }) {
             onChange={({ target }) => setBio(target.value)}
           />
           <small id="bio-said" className={left < 0 || problem?.fields['bio'] ? 'problem' : 'quiet'}>
-            {problem?.fields['bio'] ?? `${left} characters left`}
+            {problem?.fields['bio'] ?? more.charactersLeft(left)}
           </small>
         </label>
         <label className="check">
@@ -122,21 +124,21 @@ function ProfileForm({ user }: { user: User }) {
             defaultChecked={user.isPrivate}
             aria-describedby="private-said"
           />
-          <span>Private account</span>
+          <span>{more.privateAccountCheck}</span>
         </label>
         <p id="private-said" className="quiet">
-          Only people you accept see your posts, your followers and whom you follow.
+          {more.privateAccountWhy}
         </p>
         <ProblemLine problem={problem} />
         <button type="submit" className="button" disabled={busy || left < 0}>
-          {busy ? 'Saving…' : 'Save profile'}
+          {busy ? more.saving : more.saveProfile}
         </button>
       </form>
     </section>
   );
 }
 
-const THEMES: Record<Theme, string> = { auto: 'As the system', light: 'Light', dark: 'Dark' };
+const THEMES: readonly Theme[] = ['auto', 'light', 'dark'];
 
 function Appearance() {
   const [theme, setTheme] = useState(chosenTheme);
@@ -146,9 +148,9 @@ function Appearance() {
   };
   return (
     <section className="setting" aria-labelledby="appearance">
-      <h2 id="appearance">Appearance</h2>
+      <h2 id="appearance">{more.appearance}</h2>
       <div className="choices" role="group" aria-labelledby="appearance">
-        {(Object.keys(THEMES) as Theme[]).map((each) => (
+        {THEMES.map((each) => (
           <button
             key={each}
             type="button"
@@ -156,9 +158,38 @@ function Appearance() {
             aria-pressed={theme === each}
             onClick={() => choose(each)}
           >
-            {THEMES[each]}
+            {more.themes[each]}
           </button>
         ))}
+      </div>
+    </section>
+  );
+}
+
+/** Each by the name that its own speakers know it by. */
+function Languages() {
+  const shown = useLanguage();
+  return (
+    <section className="setting" aria-labelledby="language">
+      <h2 id="language">{more.language}</h2>
+      <div className="choices" role="group" aria-labelledby="language">
+        {Object.entries(LANGUAGES).map(
+          ([language, { name }]) =>
+            name && (
+              <button
+                key={language}
+                type="button"
+                className="chip"
+                lang={language}
+                aria-pressed={shown === language}
+                onClick={() =>
+                  void chooseLanguage(language).catch(() => toast('failed', w.notLoadedShort))
+                }
+              >
+                {name}
+              </button>
+            ),
+        )}
       </div>
     </section>
   );

@@ -3,6 +3,7 @@ import { usePages } from '../api/use-pages';
 import { Page } from '../parts/page';
 import { ProductCard, ProductCardFragment } from '../parts/product-card';
 import { EndlessList, Empty } from '../parts/states';
+import { more, w } from '../words';
 
 const Shop = graphql(
   `
@@ -23,17 +24,13 @@ export function ShopPage() {
     connection: (data) => data.products,
   });
   return (
-    <Page title="Shop">
+    <Page title={w.shop}>
       <EndlessList
         pages={pages}
-        label="Products"
+        label={more.products}
         className="grid"
         tall
-        empty={
-          <Empty title="Nothing is for sale">
-            What people offer appears here, the newest first.
-          </Empty>
-        }
+        empty={<Empty title={more.nothingForSale}>{more.nothingForSaleWhy}</Empty>}
         render={({ node }) => (
           <li key={node.id}>
             <ProductCard product={node} />

@@ -1,11 +1,12 @@
 import { useId } from 'react';
 import type { Attached, Attachments } from './attachments';
+import { more } from '../words';
 import '../style/attachments.css';
 
 /** What is attached, how far it is, and a field for its description. */
 export function AttachmentRows({ attachments }: { attachments: Attachments }) {
   return (
-    <ul className="attachments" aria-label="Images of this post">
+    <ul className="attachments" aria-label={more.imagesOfPost}>
       {attachments.list.map((each) => (
         <Attachment key={each.key} attached={each} attachments={attachments} />
       ))}
@@ -27,22 +28,22 @@ function Attachment({ attached, attachments }: { attached: Attached; attachments
         ) : (
           <>
             <label htmlFor={field} className="hidden">
-              Describe {name}
+              {more.describeImage(name)}
             </label>
             <input
               id={field}
               value={alt}
               maxLength={500}
-              placeholder="Describe it for those who do not see it"
+              placeholder={more.describeHint}
               onChange={({ target }) => attachments.describe(key, target.value)}
             />
             <p className="quiet" role="status">
               {id ? (
-                'Ready'
+                more.imageReady
               ) : sent < 1 ? (
-                <progress value={sent} max={1} aria-label={`Sending ${name}`} />
+                <progress value={sent} max={1} aria-label={more.sendingImage(name)} />
               ) : (
-                'plaza looks at it…'
+                more.imageChecked
               )}
             </p>
           </>
@@ -51,10 +52,10 @@ function Attachment({ attached, attachments }: { attached: Attached; attachments
       <button
         type="button"
         className="chip"
-        aria-label={`Remove ${name}`}
+        aria-label={more.removeImage(name)}
         onClick={() => attachments.remove(key)}
       >
-        Remove
+        {more.remove}
       </button>
     </li>
   );

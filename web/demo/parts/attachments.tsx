@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState, type ChangeEvent } from 'react';
-import { useClient } from 'urql';
 import { KINDS } from '../api/images';
+import { usePlaza } from '../me';
 import { Icon } from './icon';
 import { late } from './late';
+import { w } from '../words';
 
 /** Most images of one post. */
 const MOST = 4;
@@ -34,7 +35,7 @@ export interface Attachments {
 
 /** Images on their way to a post: each is sent as soon as it is chosen. */
 export function useAttachments(): Attachments {
-  const client = useClient();
+  const plaza = usePlaza();
   const [list, setList] = useState<Attached[]>([]);
   const next = useRef(0);
   const running = useRef(new Map<number, AbortController>());
@@ -56,10 +57,10 @@ export function useAttachments(): Attachments {
     try {
       // Most visits attach nothing.
       const { uploadImage } = await import('../api/upload').catch(() => {
-        throw new Error('The image could not be sent.');
+        throw new Error(w.imageNotSent);
       });
       const id = await uploadImage(
-        client,
+        plaza,
         file,
         'POST',
         (sent) => change(key, { sent }),
@@ -69,7 +70,7 @@ export function useAttachments(): Attachments {
     } catch (error) {
       if (!controller.signal.aborted)
         change(key, {
-          problem: error instanceof Error ? error.message : 'The image could not be sent.',
+          problem: error instanceof Error ? error.message : w.imageNotSent,
         });
     }
   };
@@ -119,7 +120,7 @@ export function AttachButton({ attachments }: { attachments: Attachments }) {
         accept={KINDS}
         multiple
         hidden
-        aria-label="Images"
+        aria-label={w.images}
         onChange={choose}
       />
       <button
@@ -128,7 +129,7 @@ export function AttachButton({ attachments }: { attachments: Attachments }) {
         disabled={attachments.list.length >= MOST}
         onClick={() => input.current?.click()}
       >
-        <Icon name="image" /> Add images
+        <Icon name="image" /> {w.addImages}
       </button>
     </>
   );

@@ -1,4 +1,5 @@
 import { Component, type ReactNode } from 'react';
+import { w } from '../words';
 
 /** A page that breaks leaves the way to the others. */
 export class Boundary extends Component<{ children: ReactNode }, { broken: boolean }> {
@@ -12,9 +13,9 @@ export class Boundary extends Component<{ children: ReactNode }, { broken: boole
     if (!this.state.broken) return this.props.children;
     return (
       <div className="state state-failed" role="alert">
-        <h1>This page broke</h1>
+        <h1>{w.broken}</h1>
         <button type="button" className="button" onClick={() => location.reload()}>
-          Load it again
+          {w.loadAgain}
         </button>
       </div>
     );

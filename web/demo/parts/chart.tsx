@@ -1,5 +1,6 @@
 import { useId } from 'react';
-import { fullTime } from './format';
+import { fullTime, number } from './format';
+import { more } from '../words';
 
 export interface Bar {
   startsAt: string;
@@ -12,12 +13,13 @@ const [WIDTH, HEIGHT] = [600, 120];
 export function Chart({
   title,
   bars,
-  unit,
-  shown = String,
+  told = more.bar,
+  shown = number,
 }: {
   title: string;
   bars: readonly Bar[];
-  unit: string;
+  /** A bar in words. */
+  told?: (time: string, value: string) => string;
   shown?: (value: number) => string;
 }) {
   const id = useId();
@@ -29,9 +31,7 @@ export function Chart({
     <figure className="chart">
       <figcaption id={id}>
         <strong>{title}</strong>{' '}
-        <span className="quiet">
-          {sum === 0 ? 'none in this time' : `at most ${shown(highest)} at a time`}
-        </span>
+        <span className="quiet">{sum === 0 ? more.noneInTime : more.atMost(shown(highest))}</span>
       </figcaption>
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
@@ -52,7 +52,7 @@ export function Chart({
               y={HEIGHT - height}
               height={height}
             >
-              <title>{`${fullTime(startsAt)}: ${shown(value)} ${unit}`}</title>
+              <title>{told(fullTime(startsAt), shown(value))}</title>
             </rect>
           );
         })}

@@ -11,6 +11,7 @@ import { useClient } from 'urql';
 import { graphql } from '../../shared/graphql';
 import { hashtagsLike } from './hashtags';
 import { Avatar } from './small';
+import { w } from '../words';
 
 const Like = graphql(`
   query PeopleLike($query: String!) {
@@ -169,7 +170,7 @@ export function CompletedTextarea({
           id={list}
           className="completions"
           role="listbox"
-          aria-label={begun.sign === '@' ? 'People' : 'Hashtags'}
+          aria-label={begun.sign === '@' ? w.people : w.hashtags}
         >
           {choices.map((choice, index) => (
             <li
@@ -200,7 +201,7 @@ export function CompletedTextarea({
         </ul>
       )}
       <span className="hidden" role="status">
-        {open ? `${choices.length} suggestions` : ''}
+        {open ? w.suggestionCount(choices.length) : ''}
       </span>
     </div>
   );

@@ -9,17 +9,19 @@ import {
 import { useQuery } from 'urql';
 import { useDraft } from '../api/draft';
 import { useAction } from '../api/use-action';
+import type { Note } from '../api/waiting';
 import { graphql } from '../../shared/graphql';
 import { toast } from '../live/toasts';
 import { useMe } from '../me';
 import { navigate, paths } from '../router';
 import { AttachButton, AttachmentList, useAttachments, type Attachments } from './attachments';
-import { lengthOf } from './format';
+import { lengthOf, number } from './format';
 import { CommentFragment } from './comment';
 import { PostCardFragment } from './post-card';
 import { CompletedTextarea } from './completion';
 import { Avatar } from './small';
 import { ProblemLine } from './states';
+import { w } from '../words';
 
 const WritePost = graphql(
   `
@@ -62,8 +64,8 @@ interface FieldProps {
   place: string;
   /** What is sent with it, and whether that can be. */
   attachments?: Attachments;
-  /** True when it was taken. */
-  submit: (text: string) => Promise<boolean>;
+  /** The draft goes when plaza has taken it, see `reportOutcomes`. */
+  submit: (text: string, note: Note) => Promise<unknown>;
 }
 
 /** A text with its count; Ctrl+Enter sends it. What was written stays until plaza has it, and what is typed meanwhile stays after it. */
@@ -77,7 +79,7 @@ function WritingField({
   attachments,
   submit,
 }: FieldProps) {
-  const { text, set, sent } = useDraft(place);
+  const { key, text, set } = useDraft(place);
   const id = useId();
   const length = lengthOf(text);
   const over = length > limit;
@@ -85,7 +87,7 @@ function WritingField({
 
   const trySend = async () => {
     if (busy || unready || length === 0 || over) return;
-    if (await submit(text)) sent(text);
+    await submit(text, { place: key, text });
   };
   const onSubmit = (event: SubmitEvent) => {
     event.preventDefault();
@@ -148,10 +150,10 @@ function WritingField({
           className={over ? 'count count-over' : 'count'}
           aria-live={limit - length < 50 ? 'polite' : 'off'}
         >
-          {length.toLocaleString()} / {limit.toLocaleString()}
+          {number(length)} / {number(limit)}
         </span>
         <button type="submit" className="button" disabled={busy || unready || length === 0 || over}>
-          {busy ? 'Sending…' : send}
+          {busy ? w.sending : send}
         </button>
       </div>
     </form>
@@ -168,38 +170,37 @@ interface PostComposerProps {
 export function PostComposer({
   productId = null,
   quotedPostId = null,
-  placeholder = 'What is going on?',
+  placeholder = w.whatIsGoingOn,
   written,
 }: PostComposerProps) {
   const me = useMe();
-  const { run, busy, problem } = useAction(WritePost);
+  const { run, busy, problem } = useAction(WritePost, { durable: true });
   const describe = useAction(Describe);
   const attachments = useAttachments();
   const [{ data: own }] = useQuery({ query: OwnPicture, pause: !me });
   if (!me) return null;
-  const submit = async (text: string) => {
+  const submit = async (text: string, note: Note) => {
     const imageIds: string[] = [];
     for (const { id, alt } of attachments.list) {
-      if (!id) return false;
-      if (alt.trim() && !(await describe.run({ imageId: id, altText: alt }))) return false;
+      if (!id) return;
+      if (alt.trim() && !(await describe.run({ imageId: id, altText: alt }))) return;
       imageIds.push(id);
     }
-    const post = (await run({ text, productId, quotedPostId, imageIds }))?.postCreate?.post;
-    if (!post) return false;
+    const post = (await run({ text, productId, quotedPostId, imageIds }, note))?.postCreate?.post;
+    if (!post) return;
     attachments.clear();
-    toast('done', 'Posted.', { label: 'View', run: () => navigate(paths.post(post.id)) });
+    toast('done', w.posted, { label: w.view, run: () => navigate(paths.post(post.id)) });
     written?.();
-    return true;
   };
   return (
-    <section className="composer" aria-label="Write a post">
+    <section className="composer composer-post" aria-label={w.writePost}>
       <Avatar handle={me.handle} name={me.displayName} image={own?.viewer?.user?.avatar} />
       <div>
         <WritingField
-          label="Your post"
+          label={w.yourPost}
           placeholder={placeholder}
           limit={2_000}
-          send="Post"
+          send={w.post}
           place={`post:${quotedPostId ?? productId ?? ''}`}
           busy={busy || describe.busy}
           attachments={attachments}
@@ -222,25 +223,23 @@ export function CommentComposer({
   written?: () => void;
 }) {
   const me = useMe();
-  const { run, busy, problem } = useAction(WriteComment);
+  const { run, busy, problem } = useAction(WriteComment, { durable: true });
   if (!me) return null;
-  const submit = async (text: string) => {
-    const done = (await run({ input: { postId, text, inReplyToId } })) !== null;
-    if (done) written?.();
-    return done;
+  const submit = async (text: string, note: Note) => {
+    if (await run({ input: { postId, text, inReplyToId } }, note)) written?.();
   };
   const [label, placeholder] = inReplyToId
-    ? ['Your reply', 'Say something to this comment']
-    : ['Your comment', 'Say something to this'];
+    ? [w.yourReply, w.sayToComment]
+    : [w.yourComment, w.sayToPost];
   return (
-    <section className="composer" aria-label={inReplyToId ? 'Write a reply' : 'Write a comment'}>
+    <section className="composer" aria-label={inReplyToId ? w.writeReply : w.writeComment}>
       <Avatar handle={me.handle} name={me.displayName} size="s" />
       <div>
         <WritingField
           label={label}
           placeholder={placeholder}
           limit={1_000}
-          send={inReplyToId ? 'Reply' : 'Comment'}
+          send={inReplyToId ? w.reply : w.comment}
           place={`comment:${inReplyToId ?? postId}`}
           busy={busy}
           submit={submit}

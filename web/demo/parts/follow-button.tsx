@@ -3,6 +3,7 @@ import { useAction } from '../api/use-action';
 import { graphql } from '../../shared/graphql';
 import { useMe } from '../me';
 import { navigate } from '../router';
+import { more } from '../words';
 
 const Follow = graphql(`
   mutation Follow($userId: ID!) {
@@ -44,8 +45,8 @@ interface Followed {
 
 export function FollowButton({ user }: { user: Followed }) {
   const me = useMe();
-  const follow = useAction(Follow, { aloud: true });
-  const unfollow = useAction(Unfollow, { aloud: true });
+  const follow = useAction(Follow, { aloud: true, durable: true });
+  const unfollow = useAction(Unfollow, { aloud: true, durable: true });
   const key = asking(me?.userId, user.id);
   const [asked, show] = useState(() => wasAsked(key));
   const following = user.viewerIsFollowing ?? false;
@@ -72,7 +73,7 @@ export function FollowButton({ user }: { user: Followed }) {
       aria-pressed={following}
       onClick={() => void toggle()}
     >
-      {following ? 'Following' : pending ? 'Requested' : 'Follow'}
+      {following ? more.followingNow : pending ? more.requested : more.follow}
     </button>
   );
 }

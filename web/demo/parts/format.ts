@@ -1,15 +1,22 @@
+import { locale, w } from '../words';
+
 /** An amount as people write it. Amounts are integers of the smallest unit, as text: they may not fit a number. */
 export function money({ amount, currency }: { amount: string; currency: string }): string {
-  const format = new Intl.NumberFormat(undefined, { style: 'currency', currency });
+  const format = new Intl.NumberFormat(locale(), { style: 'currency', currency });
   const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
   const padded = amount.padStart(digits + 1, '0');
   const decimal = digits === 0 ? padded : `${padded.slice(0, -digits)}.${padded.slice(-digits)}`;
   return format.format(decimal as `${number}`);
 }
 
+/** A number as people write it, every digit of it. */
+export function number(value: number): string {
+  return new Intl.NumberFormat(locale()).format(value);
+}
+
 export function times(count: number | null | undefined): string {
   if (count === null || count === undefined) return '–';
-  return new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 }).format(
+  return new Intl.NumberFormat(locale(), { notation: 'compact', maximumFractionDigits: 1 }).format(
     count,
   );
 }
@@ -28,22 +35,22 @@ const STEPS = [
 /** How long ago, shortly: "now", "5m", "3h", "6d", then the date. */
 export function ago(time: string, now: number): string {
   const seconds = Math.max(0, (now - Date.parse(time)) / 1_000);
-  if (seconds < 45) return 'now';
+  if (seconds < 45) return w.now;
   if (seconds > 7 * 86_400)
-    return new Intl.DateTimeFormat(undefined, {
+    return new Intl.DateTimeFormat(locale(), {
       day: 'numeric',
       month: 'short',
       year: 'numeric',
     }).format(new Date(time));
   const [unit, size] = STEPS.findLast(([, size]) => seconds >= size) ?? STEPS[0];
   const count = Math.max(1, Math.floor(seconds / size));
-  return new Intl.NumberFormat(undefined, { style: 'unit', unit, unitDisplay: 'narrow' }).format(
+  return new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: 'narrow' }).format(
     count,
   );
 }
 
 export function fullTime(time: string): string {
-  return new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }).format(
+  return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(
     new Date(time),
   );
 }

@@ -1,5 +1,6 @@
 import { useEffect, useEffectEvent, useState, type ComponentType } from 'react';
 import { toast } from '../live/toasts';
+import { w, withMore } from '../words';
 
 /**
  * A part that few visits need: it comes when it is shown first. Where it cannot be had (no network),
@@ -12,12 +13,12 @@ export function late<Props extends object>(
   return function Late(props: Props) {
     const [Part, setPart] = useState<ComponentType<Props> | null>(null);
     const fail = useEffectEvent(() => {
-      toast('failed', 'This could not be loaded.');
+      toast('failed', w.notLoadedShort);
       failed?.(props);
     });
     useEffect(() => {
       let wanted = true;
-      load().then(
+      withMore(load).then(
         (part) => wanted && setPart(() => part),
         () => wanted && fail(),
       );

@@ -1,8 +1,10 @@
 import { graphql, readFragment, type FragmentOf, type ResultOf } from '../../shared/graphql';
 import { Link, paths } from '../router';
+import { Filled } from './filled';
 import { NotificationRowFragment } from './notification-fragment';
 import { NotificationRow } from './notification-row';
 import { Ago, Avatar } from './small';
+import { more } from '../words';
 
 export const NotificationGroupFragment = graphql(
   `
@@ -26,7 +28,7 @@ export function NotificationGroup({
   if (group.kind === 'ORDERED' && notificationCount > 1) return <Sales group={group} />;
   if (notificationCount === 1 || !actors || actors.length === 0)
     return <NotificationRow notification={latest} unread={isUnread} />;
-  const { words, to } = tell(group.kind, latest.post?.id, notificationCount);
+  const { words, to } = inWords(group.kind, latest.post?.id, notificationCount);
   const others = actorCount - actors.length;
   return (
     <li className="row" data-unread={isUnread || undefined}>
@@ -39,14 +41,17 @@ export function NotificationGroup({
         <p>
           {actors.map(({ id, handle, displayName }, index) => (
             <span key={id}>
-              {index === 0 ? '' : others === 0 && index === actors.length - 1 ? ' and ' : ', '}
+              {index === 0
+                ? ''
+                : others === 0 && index === actors.length - 1
+                  ? more.and
+                  : more.comma}
               <Link to={paths.person(handle)}>
                 <strong>{displayName}</strong>
               </Link>
             </span>
           ))}
-          {others > 0 && ` and ${others === 1 ? '1 other' : `${others} others`}`}{' '}
-          {to ? <Link to={to}>{words}</Link> : words}
+          {others > 0 && more.andOthers(others)} {to ? <Link to={to}>{words}</Link> : words}
         </p>
         {latest.post && <p className="quiet clipped">{latest.post.text}</p>}
       </div>
@@ -70,12 +75,15 @@ function Sales({
       <div className="row-body">
         <p>
           <Link to="/analytics">
-            <strong>{notificationCount} sales</strong>
+            <strong>{more.sales(notificationCount)}</strong>
           </Link>
         </p>
         {product && (
           <p className="quiet clipped">
-            The latest: <Link to={paths.product(product.id)}>{product.title}</Link>
+            <Filled
+              message={more.latest}
+              parts={[() => <Link to={paths.product(product.id)}>{product.title}</Link>]}
+            />
           </p>
         )}
       </div>
@@ -86,7 +94,7 @@ function Sales({
   );
 }
 
-function tell(
+function inWords(
   kind: string,
   post: string | undefined,
   count: number,
@@ -94,14 +102,14 @@ function tell(
   const to = post ? paths.post(post) : undefined;
   switch (kind) {
     case 'FOLLOWED':
-      return { words: 'follow you' };
+      return { words: more.followYou };
     case 'LIKED':
-      return { words: 'like your post', to };
+      return { words: more.likePost, to };
     case 'REPOST':
-      return { words: 'reposted your post', to };
+      return { words: more.repostedPostTogether, to };
     case 'COMMENTED':
-      return { words: `commented on your post, ${count} times in all`, to };
+      return { words: more.commentedTimes(count), to };
     default:
-      return { words: `were part of ${count} notifications`, to };
+      return { words: more.partOf(count), to };
   }
 }

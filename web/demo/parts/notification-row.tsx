@@ -4,6 +4,7 @@ import { graphql, readFragment, type FragmentOf, type ResultOf } from '../../sha
 import { Link, paths } from '../router';
 import { NotificationRowFragment } from './notification-fragment';
 import { Ago, Avatar } from './small';
+import { more } from '../words';
 
 type Told = ResultOf<typeof NotificationRowFragment>;
 
@@ -67,35 +68,35 @@ function tell({ kind, post, comment, product, actor }: Told): {
   const toPost = post ? paths.post(post.id) : undefined;
   switch (kind) {
     case 'FOLLOWED':
-      return { words: 'follows you', to: actor ? paths.person(actor.handle) : undefined };
+      return { words: more.followsYou, to: actor ? paths.person(actor.handle) : undefined };
     case 'FOLLOW_ACCEPTED':
-      return { words: 'accepted your request', to: actor ? paths.person(actor.handle) : undefined };
+      return { words: more.acceptedRequest, to: actor ? paths.person(actor.handle) : undefined };
     case 'FOLLOW_REQUESTED':
-      return { words: 'asks to follow you' };
+      return { words: more.asksToFollow };
     case 'LIKED':
-      return { words: 'likes your post', about: post?.text, to: toPost };
+      return { words: more.likesPost, about: post?.text, to: toPost };
     case 'COMMENTED':
-      return { words: 'commented on your post', about: comment?.text, to: toPost };
+      return { words: more.commentedPost, about: comment?.text, to: toPost };
     case 'MENTION':
-      return { words: 'mentioned you', about: comment?.text ?? post?.text, to: toPost };
+      return { words: more.mentionedYou, about: comment?.text ?? post?.text, to: toPost };
     case 'REPLY':
-      return { words: 'replied to your comment', about: comment?.text, to: toPost };
+      return { words: more.repliedToYou, about: comment?.text, to: toPost };
     case 'REPOST':
-      return { words: 'reposted your post', about: post?.text, to: toPost };
+      return { words: more.repostedPost, about: post?.text, to: toPost };
     case 'QUOTE':
-      return { words: 'quoted your post', about: post?.text, to: toPost };
+      return { words: more.quotedPost, about: post?.text, to: toPost };
     case 'ORDERED':
       return {
-        words: actor ? 'bought from you' : 'Somebody bought from you',
+        words: actor ? more.boughtFromYou : more.somebodyBought,
         about: product?.title,
         to: product ? paths.product(product.id) : undefined,
       };
     case 'ORDER_CONFIRMED':
-      return { words: 'Your order is confirmed', to: '/orders' };
+      return { words: more.orderConfirmed, to: '/orders' };
     case 'ORDER_REJECTED':
-      return { words: 'Your order was rejected', to: '/orders' };
+      return { words: more.orderRejected, to: '/orders' };
     case 'ORDER_REFUNDED':
-      return { words: 'Your order was refunded', to: '/orders' };
+      return { words: more.orderRefunded, to: '/orders' };
   }
 }
 
@@ -109,14 +110,14 @@ function PendingRequest({ userId }: { userId: string }) {
   const pending = data?.viewer?.followRequests;
   if (!pending) return null;
   if (!pending.pageInfo.hasNextPage && !pending.edges.some(({ node }) => node.id === userId))
-    return <p className="quiet">Answered</p>;
+    return <p className="quiet">{more.answered}</p>;
   return <AnswerRequest userId={userId} />;
 }
 
 /** What a private person says to who asks to follow them. */
 export function AnswerRequest({ userId }: { userId: string }) {
-  const accept = useAction(Accept, { aloud: true });
-  const reject = useAction(Reject, { aloud: true });
+  const accept = useAction(Accept, { aloud: true, durable: true });
+  const reject = useAction(Reject, { aloud: true, durable: true });
   const busy = accept.busy || reject.busy;
   return (
     <div className="buttons">
@@ -126,7 +127,7 @@ export function AnswerRequest({ userId }: { userId: string }) {
         disabled={busy}
         onClick={() => void accept.run({ userId })}
       >
-        Accept
+        {more.accept}
       </button>
       <button
         type="button"
@@ -134,7 +135,7 @@ export function AnswerRequest({ userId }: { userId: string }) {
         disabled={busy}
         onClick={() => void reject.run({ userId })}
       >
-        Decline
+        {more.decline}
       </button>
     </div>
   );

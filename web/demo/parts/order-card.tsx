@@ -5,6 +5,7 @@ import { Link, paths } from '../router';
 import { money } from './format';
 import { Ago, Tiles } from './small';
 import { ProblemLine } from './states';
+import { more } from '../words';
 import '../style/orders.css';
 
 export const OrderCardFragment = graphql(`
@@ -52,22 +53,6 @@ type Shown = ResultOf<typeof OrderCardFragment>;
 
 const WAY = ['PENDING', 'RESERVED', 'PAID', 'CONFIRMED'] as const;
 
-const WORDS: Record<Shown['status'], string> = {
-  PENDING: 'Placed',
-  RESERVED: 'Reserved',
-  PAID: 'Paid',
-  CONFIRMED: 'Confirmed',
-  CANCELLED: 'Cancelled',
-  REJECTED: 'Rejected',
-  REFUNDING: 'Refund in progress',
-  REFUNDED: 'Refunded',
-};
-
-const REASONS: Record<string, string> = {
-  OUT_OF_STOCK: 'There was not enough in stock.',
-  PAYMENT_DECLINED: 'The payment was declined.',
-};
-
 /** An order as it is now: while it is on its way it is watched, and the cache shows what is told wherever the order is. */
 export function OrderCard({ order: masked }: { order: FragmentOf<typeof OrderCardFragment> }) {
   const order = readFragment(OrderCardFragment, masked);
@@ -77,14 +62,14 @@ export function OrderCard({ order: masked }: { order: FragmentOf<typeof OrderCar
     pause: order.isSettled,
   });
   return (
-    <article className="order" aria-label="Order">
+    <article className="order" aria-label={more.oneOrder}>
       <header className="order-head">
         <span
           className={`status status-${order.status.toLowerCase()}`}
           role="status"
           data-status={order.status}
         >
-          {WORDS[order.status]}
+          {more.orderStates[order.status]}
         </span>
         <span className="quiet">
           <Ago time={order.createdAt} />
@@ -92,7 +77,7 @@ export function OrderCard({ order: masked }: { order: FragmentOf<typeof OrderCar
         <strong className="order-total">{money(order.total)}</strong>
       </header>
       <Way status={order.status} />
-      {order.reason && <p className="problem">{REASONS[order.reason] ?? order.reason}</p>}
+      {order.reason && <p className="problem">{more.orderReasons[order.reason] ?? order.reason}</p>}
       <ul className="order-lines">
         {order.lines.map((line, index) => (
           <li key={line.product?.id ?? index}>
@@ -100,7 +85,7 @@ export function OrderCard({ order: masked }: { order: FragmentOf<typeof OrderCar
             {line.product ? (
               <Link to={paths.product(line.product.id)}>{line.product.title}</Link>
             ) : (
-              <span className="quiet">No longer offered</span>
+              <span className="quiet">{more.notOffered}</span>
             )}
             <span className="quiet">
               {line.quantity} × {money(line.unitPrice)}
@@ -110,10 +95,10 @@ export function OrderCard({ order: masked }: { order: FragmentOf<typeof OrderCar
       </ul>
       <History changes={order.history} />
       {order.nextStatuses.includes('CANCELLED') && (
-        <ChangeButton id={order.id} mutation={Cancel} label="Cancel order" />
+        <ChangeButton id={order.id} mutation={Cancel} label={more.cancelOrder} />
       )}
       {order.nextStatuses.includes('REFUNDING') && (
-        <ChangeButton id={order.id} mutation={Refund} label="Refund" />
+        <ChangeButton id={order.id} mutation={Refund} label={more.refund} />
       )}
     </article>
   );
@@ -137,11 +122,11 @@ function History({ changes }: { changes: Shown['history'] }) {
   if (!changes) return null;
   return (
     <details className="order-history">
-      <summary className="quiet">History</summary>
+      <summary className="quiet">{more.history}</summary>
       <ol>
         {changes.map((change) => (
           <li key={change.status}>
-            {WORDS[change.status]}{' '}
+            {more.orderStates[change.status]}{' '}
             <span className="quiet">
               <Ago time={change.at} />
             </span>
@@ -161,7 +146,7 @@ function ChangeButton<Data>({
   mutation: TypedDocumentNode<Data, { orderId: string }>;
   label: string;
 }) {
-  const { run, busy, problem } = useAction(mutation);
+  const { run, busy, problem } = useAction(mutation, { durable: true });
   return (
     <div className="buttons">
       <button

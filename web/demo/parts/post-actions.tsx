@@ -7,6 +7,7 @@ import { Link, navigate, paths } from '../router';
 import { times } from './format';
 import { Icon } from './icon';
 import { Menu, type MenuItem } from './menu';
+import { w } from '../words';
 
 const Like = graphql(`
   mutation Like($postId: ID!) {
@@ -41,8 +42,8 @@ const Delete = graphql(`
 
 export function LikeButton({ id, liked, count }: { id: string; liked: boolean; count: number }) {
   const me = useMe();
-  const like = useAction(Like, { aloud: true });
-  const unlike = useAction(Unlike, { aloud: true });
+  const like = useAction(Like, { aloud: true, durable: true });
+  const unlike = useAction(Unlike, { aloud: true, durable: true });
   const toggle = () => {
     if (!me) return navigate('/login');
     void (liked ? unlike : like).run({ postId: id });
@@ -52,7 +53,7 @@ export function LikeButton({ id, liked, count }: { id: string; liked: boolean; c
       type="button"
       className="chip chip-like"
       aria-pressed={liked}
-      aria-label={`Like: ${count}`}
+      aria-label={w.likeCount(count)}
       onClick={toggle}
     >
       <Icon name="heart" filled={liked} /> {times(count)}
@@ -70,8 +71,8 @@ export function RepostButton({
   count: number;
 }) {
   const me = useMe();
-  const repost = useAction(Repost, { aloud: true });
-  const unrepost = useAction(Unrepost, { aloud: true });
+  const repost = useAction(Repost, { aloud: true, durable: true });
+  const unrepost = useAction(Unrepost, { aloud: true, durable: true });
   const toggle = () => {
     if (!me) return navigate('/login');
     void (reposted ? unrepost : repost).run({ postId: id });
@@ -81,7 +82,7 @@ export function RepostButton({
       type="button"
       className="chip chip-repost"
       aria-pressed={reposted}
-      aria-label={`Repost: ${count}`}
+      aria-label={w.repostCount(count)}
       onClick={toggle}
     >
       <Icon name="repost" /> {times(count)}
@@ -91,7 +92,7 @@ export function RepostButton({
 
 export function QuoteLink({ id }: { id: string }) {
   return (
-    <Link to={paths.quote(id)} className="chip" aria-label="Quote">
+    <Link to={paths.quote(id)} className="chip" aria-label={w.quote}>
       <Icon name="quote" />
     </Link>
   );
@@ -108,21 +109,21 @@ interface PostMenuProps {
 /** What is done with a post now and then. */
 export function PostMenu({ id, author, own, leave }: PostMenuProps) {
   const me = useMe();
-  const { run } = useAction(Delete, { aloud: true });
+  const { run } = useAction(Delete, { aloud: true, durable: true });
   const { block } = useBlocking();
   const remove = async () => {
-    if (!confirm('Delete this post? It is gone from everywhere.')) return;
+    if (!confirm(w.reallyDelete)) return;
     if (!(await run({ postId: id }))) return;
-    toast('done', 'Post deleted.');
+    toast('done', w.deleted);
     if (leave) navigate('/', { replace: true });
   };
-  const items: MenuItem[] = [{ label: 'Copy link', run: () => void copyLink(paths.post(id)) }];
-  if (own) items.push({ label: 'Delete', run: () => void remove(), grave: true });
+  const items: MenuItem[] = [{ label: w.copyLink, run: () => void copyLink(paths.post(id)) }];
+  if (own) items.push({ label: w.delete, run: () => void remove(), grave: true });
   else if (me && author)
     items.push({
-      label: `Block @${author.handle}`,
+      label: w.block(author.handle),
       run: () => block(author.id, author.handle),
       grave: true,
     });
-  return <Menu label="More" items={items} />;
+  return <Menu label={w.more} items={items} />;
 }

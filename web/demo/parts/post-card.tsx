@@ -3,6 +3,7 @@ import { useSeen } from '../live/seen';
 import { useMe } from '../me';
 import type { MouseEvent } from 'react';
 import { Link, navigate, paths } from '../router';
+import { Filled } from './filled';
 import { fullTime, times } from './format';
 import { Icon } from './icon';
 import { LikeButton, PostMenu, QuoteLink, RepostButton } from './post-actions';
@@ -10,6 +11,7 @@ import { PostImages, PostImagesFragment } from './post-images';
 import { ProductCard, ProductCardFragment } from './product-card';
 import { Ago, Avatar, Byline } from './small';
 import { EntityFragment, RichText } from './text';
+import { w } from '../words';
 
 /** What of a post is shown within another one. */
 export const QuotedPostFragment = graphql(
@@ -64,12 +66,17 @@ export function PostCard({
       <p className="reposted quiet">
         <Icon name="repost" />
         <span>
-          Reposted by{' '}
-          {post.author ? (
-            <Link to={paths.person(post.author.handle)}>{post.author.displayName}</Link>
-          ) : (
-            'somebody who is not here any more'
-          )}
+          <Filled
+            message={w.repostedBy}
+            parts={[
+              (nobody) =>
+                post.author ? (
+                  <Link to={paths.person(post.author.handle)}>{post.author.displayName}</Link>
+                ) : (
+                  nobody
+                ),
+            ]}
+          />
         </span>
       </p>
       <WrittenPost post={post.repostOf} whole={whole} />
@@ -103,7 +110,7 @@ function WrittenPost({
       ref={seen}
       className={whole ? 'post post-whole' : 'post'}
       tabIndex={-1}
-      aria-label={`Post by ${author?.displayName ?? 'somebody'}`}
+      aria-label={w.postBy(author?.displayName)}
       onClick={whole ? undefined : open}
     >
       <Avatar
@@ -138,7 +145,7 @@ function WrittenPost({
           <Link
             to={paths.post(post.id)}
             className="chip"
-            aria-label={`Comments: ${post.commentCount ?? 0}`}
+            aria-label={w.commentCount(post.commentCount ?? 0)}
           >
             <Icon name="comment" /> {times(post.commentCount)}
           </Link>
@@ -162,13 +169,10 @@ export function QuotedPost({
 }: {
   post: FragmentOf<typeof QuotedPostFragment> | null;
 }) {
-  if (!masked) return <p className="quoted quiet">The quoted post is not here.</p>;
+  if (!masked) return <p className="quoted quiet">{w.quotedGone}</p>;
   const post = readFragment(QuotedPostFragment, masked);
   return (
-    <blockquote
-      className="quoted"
-      aria-label={`Quoted post by ${post.author?.displayName ?? 'somebody'}`}
-    >
+    <blockquote className="quoted" aria-label={w.quotedPostBy(post.author?.displayName)}>
       <header className="post-head">
         <Byline person={post.author} />
         <Link to={paths.post(post.id)} className="quiet post-time">

@@ -4,6 +4,7 @@ import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
 import { resolved } from '../api/images';
 import type { ViewerProps } from './image-viewer';
 import { late } from './late';
+import { w } from '../words';
 
 const ImageViewer = late<ViewerProps>(
   async () => (await import('./image-viewer')).ImageViewer,
@@ -53,7 +54,7 @@ export function PostImages({ post: masked }: { post: FragmentOf<typeof PostImage
               href={resolved(image.url)}
               target="_blank"
               rel="noreferrer"
-              aria-label={image.altText ? undefined : `Image ${index + 1} of ${images.length}`}
+              aria-label={image.altText ? undefined : w.imageOf(index + 1, images.length)}
               onClick={(event) => {
                 if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
                 event.preventDefault();
@@ -81,7 +82,7 @@ export function PostImages({ post: masked }: { post: FragmentOf<typeof PostImage
               />
               {image.altText && (
                 <span className="alt-badge" aria-hidden="true">
-                  ALT
+                  {w.altBadge}
                 </span>
               )}
             </a>

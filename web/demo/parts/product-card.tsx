@@ -2,6 +2,7 @@ import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
 import { Link, paths } from '../router';
 import { money } from './format';
 import { Tiles } from './small';
+import { w } from '../words';
 
 export const ProductCardFragment = graphql(`
   fragment ProductCard on Product { id title stock price { amount currency } seller { id handle displayName } }
@@ -23,7 +24,7 @@ export function ProductCard({
         <span className="product-title">{product.title}</span>
         <span className="product-price">{money(product.price)}</span>
         <span className="quiet">
-          {product.stock > 0 ? `from @${product.seller?.handle ?? 'somebody'}` : 'sold out'}
+          {product.stock > 0 ? w.fromSeller(product.seller?.handle) : w.soldOutShort}
         </span>
       </span>
     </Link>

@@ -1,19 +1,20 @@
 import { useEffect, useRef } from 'react';
 import { useMe } from '../me';
 import { navigate, paths } from '../router';
+import { w } from '../words';
 
-const WORDS = [
-  ['j / k', 'next or previous post'],
-  ['l', 'like the post'],
-  ['Enter', 'open the post'],
-  ['n', 'write a post'],
+const KEYS = [
+  ['j / k', 'nextPost'],
+  ['l', 'like'],
+  ['Enter', 'open'],
+  ['n', 'write'],
   ['/', 'search'],
   ['g h', 'home'],
   ['g n', 'notifications'],
   ['g s', 'shop'],
   ['g o', 'orders'],
-  ['g p', 'your profile'],
-  ['?', 'this list'],
+  ['g p', 'profile'],
+  ['?', 'list'],
 ] as const;
 
 /** How long a `g` waits for its second key. */
@@ -40,7 +41,7 @@ const focused = () => document.activeElement?.closest<HTMLElement>('article.post
 
 /** Goes home, where posts are written, when there is no field here. */
 function write(): void {
-  const field = () => document.querySelector<HTMLElement>('[aria-label="Write a post"] textarea');
+  const field = () => document.querySelector<HTMLElement>('.composer-post textarea');
   if (!field()) navigate('/');
   requestAnimationFrame(() => requestAnimationFrame(() => field()?.focus()));
 }
@@ -90,19 +91,19 @@ export function Shortcuts() {
   }, [me]);
   return (
     <dialog ref={dialog} className="sheet" aria-labelledby="shortcuts">
-      <h2 id="shortcuts">Keyboard shortcuts</h2>
+      <h2 id="shortcuts">{w.shortcuts}</h2>
       <dl className="keys">
-        {WORDS.map(([keys, words]) => (
+        {KEYS.map(([keys, what]) => (
           <div key={keys}>
             <dt>
               <kbd>{keys}</kbd>
             </dt>
-            <dd>{words}</dd>
+            <dd>{w.shortcutKeys[what]}</dd>
           </div>
         ))}
       </dl>
       <button type="button" className="button button-quiet" onClick={() => dialog.current?.close()}>
-        Close
+        {w.close}
       </button>
     </dialog>
   );

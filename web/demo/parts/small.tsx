@@ -3,6 +3,7 @@ import { resolved } from '../api/images';
 import { goBack, Link, paths } from '../router';
 import { Icon } from './icon';
 import { ago, fullTime, hash } from './format';
+import { w } from '../words';
 
 let now = Date.now();
 
@@ -73,7 +74,7 @@ export interface Named {
 
 /** A person as they are named beside what they wrote. */
 export function Byline({ person }: { person: Named | null }) {
-  if (!person) return <span className="quiet">Somebody who is not here any more</span>;
+  if (!person) return <span className="quiet">{w.goneSomebody}</span>;
   return (
     <Link to={paths.person(person.handle)} className="byline">
       <strong>{person.displayName}</strong> <span className="quiet">@{person.handle}</span>
@@ -85,7 +86,7 @@ export function Byline({ person }: { person: Named | null }) {
 export function BackHeader({ title, to }: { title: string; to: string }) {
   return (
     <header className="back-header">
-      <button type="button" className="chip back" aria-label="Back" onClick={() => goBack(to)}>
+      <button type="button" className="chip back" aria-label={w.back} onClick={() => goBack(to)}>
         <Icon name="back" />
       </button>
       <h2 dir="auto">{title}</h2>

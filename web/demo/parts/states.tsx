@@ -2,13 +2,15 @@ import { useEffect, useRef, type ReactNode } from 'react';
 import type { CombinedError } from 'urql';
 import { explain, type Problem } from '../api/problem';
 import type { Pages } from '../api/use-pages';
+import { useLive } from '../live/live';
+import { w } from '../words';
 
 /** What a page looks like before it is there. */
 export function Skeletons({ count = 4, tall = false }: { count?: number; tall?: boolean }) {
   return (
     <div
       role="status"
-      aria-label="Loading"
+      aria-label={w.loading}
       className={tall ? 'skeletons skeletons-tall' : 'skeletons'}
     >
       {Array.from({ length: count }, (_, index) => (
@@ -39,12 +41,19 @@ export function Failed({ error, retry }: { error: CombinedError; retry: () => vo
     addEventListener('online', back);
     return () => removeEventListener('online', back);
   }, []);
+  // plaza is back: what failed without it is asked for again.
+  const { connection } = useLive();
+  const before = useRef(connection);
+  useEffect(() => {
+    if (connection === 'open' && before.current !== 'open') again.current();
+    before.current = connection;
+  }, [connection]);
   return (
     <div className="state state-failed" role="alert">
-      <h2>This could not be loaded</h2>
+      <h2>{w.notLoaded}</h2>
       <p>{explain(error)}</p>
       <button type="button" className="button" onClick={retry}>
-        Try again
+        {w.tryAgain}
       </button>
     </div>
   );
@@ -104,9 +113,11 @@ export function EndlessList<Data, Edge>({
 function Partial({ error, retry }: { error: CombinedError; retry: () => void }) {
   return (
     <div className="notice" role="status">
-      <span>{explain(error)} Some things may be missing.</span>
+      <span>
+        {explain(error)} {w.someMissing}
+      </span>
       <button type="button" className="button button-quiet" onClick={retry}>
-        Try again
+        {w.tryAgain}
       </button>
     </div>
   );
@@ -128,7 +139,7 @@ function More({ busy, loadMore, length }: { busy: boolean; loadMore: () => void;
   return (
     <div className="more" ref={end}>
       <button type="button" className="button button-quiet" onClick={loadMore} disabled={busy}>
-        {busy ? 'Loading…' : 'Load more'}
+        {busy ? w.loadingMore : w.loadMore}
       </button>
     </div>
   );

@@ -3,6 +3,7 @@ import { graphql, readFragment } from '../../shared/graphql';
 import { useMe } from '../me';
 import { FollowButton } from './follow-button';
 import { PersonRow, PersonRowFragment } from './person-row';
+import { more } from '../words';
 
 const Sellers = graphql(
   `
@@ -31,7 +32,7 @@ export function Suggestions() {
   if (shown.length === 0) return null;
   return (
     <section className="suggestions" aria-labelledby="suggestions">
-      <h2 id="suggestions">{me ? 'People to follow' : 'People on plaza'}</h2>
+      <h2 id="suggestions">{me ? more.peopleToFollow : more.peopleOnPlaza}</h2>
       <ul className="list">
         {shown.map((person) => (
           <PersonRow key={person.id} person={person}>

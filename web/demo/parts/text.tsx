@@ -3,6 +3,7 @@ import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
 import { Link, paths } from '../router';
 import { pieces, shortened, withoutGaps } from './links';
 import { noteHashtag } from './hashtags';
+import { w } from '../words';
 
 export const EntityFragment = graphql(`
   fragment Entity on TextEntity { kind start end hashtag user { id handle } }
@@ -48,7 +49,7 @@ function Clamped({ whole, children }: { whole: boolean; children: ReactNode }) {
       </p>
       {over && !open && (
         <button type="button" className="show-more" onClick={() => setOpen(true)}>
-          Show more
+          {w.showMore}
         </button>
       )}
     </>

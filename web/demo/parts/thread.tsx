@@ -4,10 +4,10 @@ import { usePages } from '../api/use-pages';
 import { useMe } from '../me';
 import { CommentFragment } from './comment';
 import { CommentComposer } from './composer';
-import { times } from './format';
 import { Ago, Avatar, Byline } from './small';
 import { EndlessList, Empty } from './states';
 import { RichText } from './text';
+import { more, w } from '../words';
 
 const Replies = graphql(
   `
@@ -64,7 +64,7 @@ export function Thread({
                 aria-expanded={open}
                 onClick={() => setOpen(!open)}
               >
-                {replyCount === 1 ? '1 reply' : `${times(replyCount)} replies`}
+                {more.replyCount(replyCount)}
               </button>
             )}
             {me && !unsent && comment.depth < DEEPEST && (
@@ -74,7 +74,7 @@ export function Thread({
                 aria-expanded={answering}
                 onClick={() => setAnswering(!answering)}
               >
-                Reply
+                {w.reply}
               </button>
             )}
           </footer>
@@ -93,14 +93,12 @@ export function Thread({
           }}
         />
       )}
-      {open && replyCount > 0 && (
-        <Answers postId={postId} id={id} to={author?.displayName ?? 'somebody'} />
-      )}
+      {open && replyCount > 0 && <Answers postId={postId} id={id} to={author?.displayName} />}
     </li>
   );
 }
 
-function Answers({ postId, id, to }: { postId: string; id: string; to: string }) {
+function Answers({ postId, id, to }: { postId: string; id: string; to: string | undefined }) {
   const pages = usePages({
     query: Replies,
     variables: { id, first: 20 },
@@ -110,8 +108,8 @@ function Answers({ postId, id, to }: { postId: string; id: string; to: string })
     <div className="answers">
       <EndlessList
         pages={pages}
-        label={`Replies to ${to}`}
-        empty={<Empty title="No replies to see" />}
+        label={more.repliesTo(to)}
+        empty={<Empty title={more.noReplies} />}
         render={({ node }) => <Thread key={node.id} postId={postId} comment={node} />}
       />
     </div>

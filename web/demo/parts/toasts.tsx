@@ -1,11 +1,12 @@
 import { dismiss, useToasts } from '../live/toasts';
 import { Icon } from './icon';
+import { w } from '../words';
 
 /** The lines at the page's foot; failures are read aloud at once, the rest when there is time. */
 export function Toasts() {
   const toasts = useToasts();
   return (
-    <section className="toasts" aria-label="Messages" aria-live="polite">
+    <section className="toasts" aria-label={w.messages} aria-live="polite">
       {toasts.map(({ key, kind, text, action }) => (
         <div
           key={key}
@@ -28,7 +29,7 @@ export function Toasts() {
           <button
             type="button"
             className="toast-close"
-            aria-label="Dismiss"
+            aria-label={w.dismiss}
             onClick={() => dismiss(key)}
           >
             <Icon name="close" />

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ask, newPerson } from './support/api.mjs';
+import {
+  closeBrowser,
+  logIn,
+  openBrowser,
+  PHONE,
+  untilLive,
+  withPages,
+} from './support/browser.mjs';
+
+before(openBrowser);
+after(closeBrowser);
+
+const BROKEN = [
+  /Failed to load resource|ERR_FAILED|ERR_INTERNET_DISCONNECTED|WebSocket connection/,
+];
+const post = (page, text) => page.getByRole('article').filter({ hasText: text });
+
+/** What plaza has, whatever a page shows. */
+async function atPlaza(author, writer, token) {
+  const { read, written } = await ask(
+    `query($author: String!, $writer: String!) {
+      read: user(handle: $author) {
+        followerCount
+        posts(first: 20) { nodes { text likeCount commentCount } }
+      }
+      written: user(handle: $writer) { posts(first: 20) { nodes { text } } }
+    }`,
+    { author: author.handle, writer: writer.handle },
+    token,
+  );
+  return { posts: read.posts.nodes, written: written.posts.nodes.map(({ text }) => text) };
+}
+
+test(
+  'what is done without a network is kept over a reload, and is there once when the network is back',
+  withPages({ viewport: PHONE, expected: BROKEN }, async (open) => {
+    const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
+    await reader.follow(author.id);
+    await author.post('There before');
+    const { page, goto, context } = await open();
+    await logIn({ page, goto }, reader);
+    await untilLive(page);
+    await post(page, 'There before').waitFor();
+
+    await context.setOffline(true);
+    await page.getByText('You are offline').waitFor();
+    await post(page, 'There before').getByRole('button', { name: 'Like: 0' }).click();
+    await post(page, 'There before')
+      .getByRole('button', { name: 'Like: 1', pressed: true })
+      .waitFor();
+    await page.getByLabel('Your post').fill('Written in a tunnel');
+    await page.getByRole('button', { name: 'Post', exact: true }).click();
+    await page.getByText('2 actions are sent when you are back').waitFor();
+    await page.getByRole('alert').filter({ hasText: 'This is kept' }).first().waitFor();
+
+    // There is no network for the page either.
+    await assert.rejects(page.reload(), /ERR_INTERNET_DISCONNECTED/);
+    await context.setOffline(false);
+    await page.reload();
+    await page.getByText('What was waiting has been sent').waitFor();
+    await post(page, 'Written in a tunnel').waitFor();
+    await post(page, 'There before')
+      .getByRole('button', { name: 'Like: 1', pressed: true })
+      .waitFor();
+    await page.waitForFunction(() => document.querySelector('textarea').value === '');
+    assert.equal(await post(page, 'Written in a tunnel').count(), 1);
+
+    const { posts, written } = await atPlaza(author, reader, reader.token);
+    assert.deepEqual(written, ['Written in a tunnel']);
+    assert.equal(posts[0].likeCount, 1);
+    // Nothing is left that another visit would send.
+    await page.reload();
+    await post(page, 'Written in a tunnel').waitFor();
+    const left = await page.evaluate(
+      () => Object.keys(localStorage).filter((name) => name.includes('.queue.entry.')).length,
+    );
+    assert.equal(left, 0);
+  }),
+);
+
+test(
+  'what plaza did, and whose answer was lost with the connection, is not done again after a reload',
+  withPages({ expected: BROKEN }, async (open) => {
+    const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
+    const product = await author.offer('A lamp', { stock: 5 });
+    await author.post('There before', product);
+    const { page, goto, context } = await open();
+    let cut = false;
+    const sockets = new Set();
+    await context.routeWebSocket('**/graphql', (socket) => {
+      if (cut) return void socket.close();
+      socket.connectToServer();
+      sockets.add(socket);
+    });
+    const keys = new Map();
+    await context.route('**/graphql', async (route) => {
+      const request = route.request();
+      const [, name] = /mutation (\w+)/.exec(request.postData() ?? '') ?? [];
+      const key = request.headers()['idempotency-key'];
+      if (name) keys.set(name, [...(keys.get(name) ?? []), key]);
+      if (!cut) return route.continue();
+      // It arrives, and is done; what plaza says of it does not.
+      if (name) await route.fetch();
+      return route.abort();
+    });
+    await logIn({ page, goto }, reader);
+    await untilLive(page);
+    await goto(`/u/${author.handle}`);
+    await untilLive(page);
+    await post(page, 'There before').waitFor();
+
+    cut = true;
+    for (const socket of sockets) await socket.close();
+    await page.getByRole('button', { name: 'Follow', exact: true }).click();
+    await post(page, 'There before').getByRole('button', { name: 'Like: 0' }).click();
+    await page.getByRole('alert').filter({ hasText: 'This is kept' }).first().waitFor();
+    await page.goBack();
+    await page.getByLabel('Your post').fill('Sent, and not heard of');
+    await page.getByRole('button', { name: 'Post', exact: true }).click();
+    await page.getByRole('button', { name: 'Sending…' }).waitFor();
+    // What is first in the queue has been sent many times by now, what is behind it not once.
+    assert.ok(keys.get('Follow').length > 1);
+    await page.reload();
+    await page.getByText('This could not be loaded').waitFor();
+
+    cut = false;
+    await post(page, 'Sent, and not heard of').waitFor();
+    await page.getByText('What was waiting has been sent').waitFor();
+    await goto(`/u/${author.handle}`);
+    await page.getByRole('button', { name: 'Following' }).waitFor();
+    await post(page, 'There before')
+      .getByRole('button', { name: 'Like: 1', pressed: true })
+      .waitFor();
+    const { posts, written } = await atPlaza(author, reader, reader.token);
+    assert.deepEqual(written, ['Sent, and not heard of']);
+    assert.equal(posts[0].likeCount, 1);
+    for (const name of ['Follow', 'Like', 'WritePost'])
+      assert.equal(new Set(keys.get(name)).size, 1, `${name}: one action, one key`);
+  }),
+);
