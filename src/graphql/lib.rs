@@ -17,6 +17,7 @@ pub mod node;
 pub mod notifications;
 pub mod orders;
 pub mod output;
+pub mod payload;
 pub mod posts;
 pub mod products;
 pub mod references;

@@ -1,29 +1,26 @@
 //! Commenting.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::types::Comment;
 use crate::context::mutation_scope;
 use crate::error::{UserError, payload};
 use crate::ids::input;
+use crate::payload::inputs;
 use plaza_domain::comments;
 
-/// A comment to create on a post.
-#[derive(InputObject)]
-pub struct CommentCreateInput {
-    /// Global id of the post to comment on.
-    post_id: ID,
-    /// Text of 1 to 1,000 characters, at least one of them visible; surrounding white space is
-    /// removed.
-    text: String,
-    /// Global id of the comment on the same post to reply to; its `depth` must be below 8.
-    #[graphql(default)]
-    in_reply_to_id: Option<ID>,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// A comment to create on a post.
+    CommentCreateInput {
+        /// Global id of the post to comment on.
+        post_id: ID,
+        /// Text of 1 to 1,000 characters, at least one of them visible; surrounding white space is
+        /// removed.
+        text: String,
+        /// Global id of the comment on the same post to reply to; its `depth` must be below 8.
+        #[graphql(default)]
+        in_reply_to_id: Option<ID>,
+    }
 }
 
 /// Result of creating a comment.

@@ -1,44 +1,37 @@
 //! Announcing images.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::types::{Image, ImagePurpose};
 use crate::context::mutation_scope;
 use crate::error::{UserError, payload};
 use crate::ids::input;
+use crate::payload::inputs;
 use plaza_domain::images::{self, NewUpload};
 
-/// An image to announce before its upload.
-#[derive(InputObject)]
-pub struct ImageCreateInput {
-    /// Size of the upload in bytes: 1 to 10 MiB by default. Exactly this many bytes must be sent.
-    byte_count: i32,
-    /// Text alternative for users who cannot see the image, up to 500 characters.
-    #[graphql(default)]
-    alt_text: String,
-    /// Intended use of the image.
-    #[graphql(default_with = "ImagePurpose::Post")]
-    purpose: ImagePurpose,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// An image to announce before its upload.
+    ImageCreateInput {
+        /// Size of the upload in bytes: 1 to 10 MiB by default. Exactly this many bytes must be sent.
+        byte_count: i32,
+        /// Text alternative for users who cannot see the image, up to 500 characters.
+        #[graphql(default)]
+        alt_text: String,
+        /// Intended use of the image.
+        #[graphql(default_with = "ImagePurpose::Post")]
+        purpose: ImagePurpose,
+    }
 }
 
-/// New text alternative of an image.
-#[derive(InputObject)]
-pub struct ImageUpdateInput {
-    /// Global id of one of the viewer's images that no post or profile shows yet.
-    image_id: ID,
-    /// Text alternative for users who cannot see the image, up to 500 characters.
-    alt_text: String,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// New text alternative of an image.
+    ImageUpdateInput {
+        /// Global id of one of the viewer's images that no post or profile shows yet.
+        image_id: ID,
+        /// Text alternative for users who cannot see the image, up to 500 characters.
+        alt_text: String,
+    }
 }
 
 /// Result of updating an image.

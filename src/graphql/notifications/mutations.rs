@@ -1,11 +1,12 @@
 //! What has been seen, and what is wanted.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::preferences::{self, NotificationPreference, NotificationPreferenceInput};
 use crate::context::mutation_scope;
 use crate::error::{UserError, fault, payload};
 use crate::ids::input;
+use crate::payload::inputs;
 use crate::viewer::types::Viewer;
 use plaza_domain::notifications::settings;
 use plaza_domain::{DomainError, UserErrorCode};
@@ -13,17 +14,13 @@ use plaza_domain::{DomainError, UserErrorCode};
 /// Most preferences in one mutation.
 const MAX_PREFERENCES: usize = 50;
 
-/// Position up to which notifications are read.
-#[derive(InputObject)]
-pub struct NotificationsMarkReadInput {
-    /// Global id of the newest of the viewer's notifications to mark as read. Notifications that
-    /// are read stay read.
-    up_to: ID,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// Position up to which notifications are read.
+    NotificationsMarkReadInput {
+        /// Global id of the newest of the viewer's notifications to mark as read. Notifications that
+        /// are read stay read.
+        up_to: ID,
+    }
 }
 
 /// Result of marking notifications as read.
@@ -35,17 +32,13 @@ pub struct NotificationsMarkReadPayload {
     user_errors: Vec<UserError>,
 }
 
-/// Notification preferences to change.
-#[derive(InputObject)]
-pub struct NotificationPreferencesUpdateInput {
-    /// At most 50 preferences; the last one of a kind applies. Kinds that are not listed keep their
-    /// preference.
-    preferences: Vec<NotificationPreferenceInput>,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// Notification preferences to change.
+    NotificationPreferencesUpdateInput {
+        /// At most 50 preferences; the last one of a kind applies. Kinds that are not listed keep their
+        /// preference.
+        preferences: Vec<NotificationPreferenceInput>,
+    }
 }
 
 /// Result of changing notification preferences.

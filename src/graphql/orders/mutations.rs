@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object};
 
 use super::types::Order;
 use crate::context::{Scope, mutation_scope};
-use crate::error::{UserError, payload};
 use crate::ids::{input, input_at};
+use crate::payload::{Done, inputs, payloads};
 use plaza_base::ids::OrderId;
 use plaza_domain::{DomainError, orders};
 
@@ -20,82 +20,62 @@ pub struct OrderLineInput {
     quantity: i32,
 }
 
-/// An order to place.
-#[derive(InputObject)]
-pub struct OrderPlaceInput {
-    /// 1 to 50 lines; all products must have one currency. Quantities of lines with the same
-    /// product are added up, to at most 1,000.
-    lines: Vec<OrderLineInput>,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// An order to place.
+    OrderPlaceInput {
+        /// 1 to 50 lines; all products must have one currency. Quantities of lines with the same
+        /// product are added up, to at most 1,000.
+        lines: Vec<OrderLineInput>,
+    }
 }
 
-/// The order to cancel.
-#[derive(InputObject)]
-pub struct OrderCancelInput {
-    /// Global id of one of the viewer's orders that is PENDING or RESERVED; succeeds if it is
-    /// already CANCELLED.
-    order_id: ID,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// The order to cancel.
+    OrderCancelInput {
+        /// Global id of one of the viewer's orders that is PENDING or RESERVED; succeeds if it is
+        /// already CANCELLED.
+        order_id: ID,
+    }
 }
 
-/// The order to refund.
-#[derive(InputObject)]
-pub struct OrderRefundInput {
-    /// Global id of one of the viewer's orders that is CONFIRMED and was placed at most 14 days
-    /// ago; succeeds if it is already REFUNDING or REFUNDED.
-    order_id: ID,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// The order to refund.
+    OrderRefundInput {
+        /// Global id of one of the viewer's orders that is CONFIRMED and was placed at most 14 days
+        /// ago; succeeds if it is already REFUNDING or REFUNDED.
+        order_id: ID,
+    }
 }
 
-macro_rules! order_payload {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(SimpleObject)]
-        pub struct $name {
-            /// The order after the mutation; null if nothing was changed.
-            order: Option<async_graphql::Result<Order>>,
-            /// Business errors that prevented the mutation; empty on success.
-            user_errors: Vec<UserError>,
-        }
-
-        impl $name {
-            async fn new(scope: &Arc<Scope>, result: Result<OrderId, DomainError>) -> async_graphql::Result<Self> {
-                let (id, user_errors) = payload(result)?;
-                let order = match id {
-                    // It is done; that it cannot be shown must not read as if it were not.
-                    Some(id) => Order::load(scope, id).await.transpose(),
-                    None => None,
-                };
-                Ok(Self { order, user_errors })
-            }
-        }
-    };
-}
-
-order_payload! {
+payloads! {
     /// Result of placing an order, which starts as PENDING.
-    OrderPlacePayload
+    OrderPlacePayload {
+        /// The order after the mutation; null if nothing was changed.
+        order: Order,
+    }
 }
-order_payload! {
+payloads! {
     /// Result of cancelling an order.
-    OrderCancelPayload
+    OrderCancelPayload {
+        /// The order after the mutation; null if nothing was changed.
+        order: Order,
+    }
 }
 
-order_payload! {
+payloads! {
     /// Result of requesting a refund; the order is REFUNDING.
-    OrderRefundPayload
+    OrderRefundPayload {
+        /// The order after the mutation; null if nothing was changed.
+        order: Order,
+    }
+}
+
+/// The order after a mutation.
+async fn after(
+    scope: &Arc<Scope>,
+    result: Result<OrderId, DomainError>,
+) -> async_graphql::Result<Done<Order>> {
+    Done::of(result, async |id| Order::load(scope, id).await.transpose()).await
 }
 
 /// Mutations of orders.
@@ -122,7 +102,7 @@ impl OrderMutations {
                 }
                 orders::place(&scope.op, &lines).await
             };
-            OrderPlacePayload::new(&scope, result.await).await
+            after(&scope, result.await).await.map(OrderPlacePayload::from)
         };
         Some(done.await)
     }
@@ -139,7 +119,7 @@ impl OrderMutations {
             let scope = mutation_scope(ctx)?;
             let result =
                 async { orders::refund(&scope.op, self::input("orderId", &input.order_id)?).await };
-            OrderRefundPayload::new(&scope, result.await).await
+            after(&scope, result.await).await.map(OrderRefundPayload::from)
         };
         Some(done.await)
     }
@@ -154,7 +134,7 @@ impl OrderMutations {
             let scope = mutation_scope(ctx)?;
             let result =
                 async { orders::cancel(&scope.op, self::input("orderId", &input.order_id)?).await };
-            OrderCancelPayload::new(&scope, result.await).await
+            after(&scope, result.await).await.map(OrderCancelPayload::from)
         };
         Some(done.await)
     }

@@ -2,124 +2,75 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::types::Post;
 use crate::context::{Scope, mutation_scope};
 use crate::error::{UserError, payload};
 use crate::ids::{global, input};
+use crate::payload::{Done, inputs, payloads};
 use plaza_base::ids::{ImageId, PostId};
 use plaza_domain::{DomainError, likes, posts};
 
-/// A post to create.
-#[derive(InputObject)]
-pub struct PostCreateInput {
-    /// Text of 1 to 2,000 characters, at least one of them visible; surrounding white space is
-    /// removed. It may have at most 20 mentions, 20 hashtags and 100 of both with repetitions.
-    text: String,
-    /// Global id of a product to show with the post.
-    product_id: Option<ID>,
-    /// Global id of a post to quote; for a repost, the original is quoted. Posts of private
-    /// accounts can be quoted only by their author (`NOT_ALLOWED`).
-    #[graphql(default)]
-    quoted_post_id: Option<ID>,
-    /// Global ids of images to show with the post, at most 4 and distinct, in this order. Each must
-    /// be the viewer's own, uploaded for posts, READY and not shown elsewhere.
-    #[graphql(default)]
-    image_ids: Vec<ID>,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// A post to create.
+    PostCreateInput {
+        /// Text of 1 to 2,000 characters, at least one of them visible; surrounding white space is
+        /// removed. It may have at most 20 mentions, 20 hashtags and 100 of both with repetitions.
+        text: String,
+        /// Global id of a product to show with the post.
+        product_id: Option<ID>,
+        /// Global id of a post to quote; for a repost, the original is quoted. Posts of private
+        /// accounts can be quoted only by their author (`NOT_ALLOWED`).
+        #[graphql(default)]
+        quoted_post_id: Option<ID>,
+        /// Global ids of images to show with the post, at most 4 and distinct, in this order. Each must
+        /// be the viewer's own, uploaded for posts, READY and not shown elsewhere.
+        #[graphql(default)]
+        image_ids: Vec<ID>,
+    }
 }
 
-/// The post to delete.
-#[derive(InputObject)]
-pub struct PostDeleteInput {
-    /// Global id of one of the viewer's posts; succeeds if it is already deleted.
-    post_id: ID,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// The post to delete.
+    PostDeleteInput {
+        /// Global id of one of the viewer's posts; succeeds if it is already deleted.
+        post_id: ID,
+    }
 }
 
-/// The post to like.
-#[derive(InputObject)]
-pub struct PostLikeInput {
-    /// Global id of the post; succeeds if the viewer already likes it.
-    post_id: ID,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// The post to like.
+    PostLikeInput {
+        /// Global id of the post; succeeds if the viewer already likes it.
+        post_id: ID,
+    }
 }
 
-/// The post to unlike.
-#[derive(InputObject)]
-pub struct PostUnlikeInput {
-    /// Global id of the post; succeeds if the viewer does not like it.
-    post_id: ID,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// The post to unlike.
+    PostUnlikeInput {
+        /// Global id of the post; succeeds if the viewer does not like it.
+        post_id: ID,
+    }
 }
 
-/// The post to repost.
-#[derive(InputObject)]
-pub struct PostRepostInput {
-    /// Global id of the post; for a repost, the original is reposted. Succeeds if the viewer has
-    /// already reposted it. Posts of private accounts can be reposted only by their author
-    /// (`NOT_ALLOWED`).
-    post_id: ID,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// The post to repost.
+    PostRepostInput {
+        /// Global id of the post; for a repost, the original is reposted. Succeeds if the viewer has
+        /// already reposted it. Posts of private accounts can be reposted only by their author
+        /// (`NOT_ALLOWED`).
+        post_id: ID,
+    }
 }
 
-/// The post whose repost to remove.
-#[derive(InputObject)]
-pub struct PostUnrepostInput {
-    /// Global id of the original or of a repost of it; succeeds if the viewer has not reposted it.
-    post_id: ID,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
-}
-
-macro_rules! post_payload {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(SimpleObject)]
-        pub struct $name {
-            /// The post after the mutation; null if nothing was changed, or if the viewer may no
-            /// longer see it.
-            post: Option<async_graphql::Result<Post>>,
-            /// Business errors that prevented the mutation; empty on success.
-            user_errors: Vec<UserError>,
-        }
-
-        impl $name {
-            async fn new(scope: &Arc<Scope>, result: Result<Option<PostId>, DomainError>) -> async_graphql::Result<Self> {
-                let (id, user_errors) = payload(result)?;
-                let post = match id.flatten() {
-                    // It is done; that it cannot be shown must not read as if it were not.
-                    Some(id) => Post::answered(scope, id).await.transpose(),
-                    None => None,
-                };
-                Ok(Self { post, user_errors })
-            }
-        }
-    };
+inputs! {
+    /// The post whose repost to remove.
+    PostUnrepostInput {
+        /// Global id of the original or of a repost of it; succeeds if the viewer has not reposted it.
+        post_id: ID,
+    }
 }
 
 /// Result of creating a post.
@@ -131,18 +82,30 @@ pub struct PostCreatePayload {
     user_errors: Vec<UserError>,
 }
 
-post_payload! {
+payloads! {
     /// Result of liking a post.
-    PostLikePayload
+    PostLikePayload {
+        /// The post after the mutation; null if nothing was changed, or if the viewer may no
+        /// longer see it.
+        post: Post,
+    }
 }
-post_payload! {
+payloads! {
     /// Result of removing a like.
-    PostUnlikePayload
+    PostUnlikePayload {
+        /// The post after the mutation; null if nothing was changed, or if the viewer may no
+        /// longer see it.
+        post: Post,
+    }
 }
 
-post_payload! {
+payloads! {
     /// Result of removing a repost.
-    PostUnrepostPayload
+    PostUnrepostPayload {
+        /// The post after the mutation; null if nothing was changed, or if the viewer may no
+        /// longer see it.
+        post: Post,
+    }
 }
 
 /// Result of reposting a post.
@@ -163,6 +126,14 @@ pub struct PostDeletePayload {
     deleted_post_id: Option<ID>,
     /// Business errors that prevented the mutation; empty on success.
     user_errors: Vec<UserError>,
+}
+
+/// The post after a mutation.
+async fn after(
+    scope: &Arc<Scope>,
+    result: Result<Option<PostId>, DomainError>,
+) -> async_graphql::Result<Done<Post>> {
+    Done::of(result, async |id: Option<PostId>| Post::answered(scope, id?).await.transpose()).await
 }
 
 /// Mutations of posts.
@@ -236,7 +207,7 @@ impl PostMutations {
             let result = async {
                 likes::like(&scope.op, self::input("postId", &input.post_id)?).await.map(Some)
             };
-            PostLikePayload::new(&scope, result.await).await
+            after(&scope, result.await).await.map(PostLikePayload::from)
         };
         Some(done.await)
     }
@@ -280,7 +251,7 @@ impl PostMutations {
             let scope = mutation_scope(ctx)?;
             let result =
                 async { posts::unrepost(&scope.op, self::input("postId", &input.post_id)?).await };
-            PostUnrepostPayload::new(&scope, result.await).await
+            after(&scope, result.await).await.map(PostUnrepostPayload::from)
         };
         Some(done.await)
     }
@@ -295,7 +266,7 @@ impl PostMutations {
             let scope = mutation_scope(ctx)?;
             let result =
                 async { likes::unlike(&scope.op, self::input("postId", &input.post_id)?).await };
-            PostUnlikePayload::new(&scope, result.await).await
+            after(&scope, result.await).await.map(PostUnlikePayload::from)
         };
         Some(done.await)
     }

@@ -5,6 +5,7 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 use super::types::Product;
 use crate::context::mutation_scope;
 use crate::error::{UserError as Told, payload};
+use crate::payload::inputs;
 use plaza_domain::products::{self, Money, NewProduct};
 use plaza_domain::{DomainError, UserError, UserErrorCode};
 
@@ -18,22 +19,18 @@ pub struct MoneyInput {
     currency: String,
 }
 
-/// A product to offer for sale.
-#[derive(InputObject)]
-pub struct ProductCreateInput {
-    /// Title: one line of 1 to 120 characters, at least one of them visible.
-    title: String,
-    /// Description of up to 4,000 characters.
-    description: String,
-    /// Price of one unit: 1 to 1,000,000,000,000 minor units.
-    price: MoneyInput,
-    /// Number of units in stock, 0 to 1,000,000.
-    stock: i32,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// A product to offer for sale.
+    ProductCreateInput {
+        /// Title: one line of 1 to 120 characters, at least one of them visible.
+        title: String,
+        /// Description of up to 4,000 characters.
+        description: String,
+        /// Price of one unit: 1 to 1,000,000,000,000 minor units.
+        price: MoneyInput,
+        /// Number of units in stock, 0 to 1,000,000.
+        stock: i32,
+    }
 }
 
 /// Result of creating a product.

@@ -9,6 +9,7 @@ use super::types::User;
 use crate::context::{RequestContext, Scope, logged_in_scope, mutation_scope};
 use crate::error::{UserError, payload};
 use crate::ids::input;
+use crate::payload::{Done, inputs, payloads};
 use crate::viewer::types::Viewer;
 use plaza_domain::identity::{self, Authenticated, SignUp};
 use plaza_domain::users::{self, ProfileUpdate, User as Row};
@@ -68,47 +69,35 @@ pub struct SessionRefreshInput {
     client_key: Option<String>,
 }
 
-/// Profile fields to change; omitted fields keep their value.
-#[derive(InputObject)]
-pub struct ProfileUpdateInput {
-    /// Display name: one line of 1 to 60 characters, at least one of them visible.
-    display_name: Option<String>,
-    /// Biography of up to 500 characters.
-    bio: Option<String>,
-    /// Whether only followers whom the viewer accepted can see the viewer's posts.
-    is_private: Option<bool>,
-    /// Global id of the avatar: one of the viewer's images, uploaded as an avatar, READY and not
-    /// shown elsewhere; null removes the avatar.
-    avatar_image_id: MaybeUndefined<ID>,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// Profile fields to change; omitted fields keep their value.
+    ProfileUpdateInput {
+        /// Display name: one line of 1 to 60 characters, at least one of them visible.
+        display_name: Option<String>,
+        /// Biography of up to 500 characters.
+        bio: Option<String>,
+        /// Whether only followers whom the viewer accepted can see the viewer's posts.
+        is_private: Option<bool>,
+        /// Global id of the avatar: one of the viewer's images, uploaded as an avatar, READY and not
+        /// shown elsewhere; null removes the avatar.
+        avatar_image_id: MaybeUndefined<ID>,
+    }
 }
 
-/// The user to follow.
-#[derive(InputObject)]
-pub struct UserFollowInput {
-    /// Global id of another user. At most 10,000 users can be followed (`LIMIT_EXCEEDED`).
-    user_id: ID,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// The user to follow.
+    UserFollowInput {
+        /// Global id of another user. At most 10,000 users can be followed (`LIMIT_EXCEEDED`).
+        user_id: ID,
+    }
 }
 
-/// The user to unfollow.
-#[derive(InputObject)]
-pub struct UserUnfollowInput {
-    /// Global id of the user; succeeds if the viewer does not follow them.
-    user_id: ID,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// The user to unfollow.
+    UserUnfollowInput {
+        /// Global id of the user; succeeds if the viewer does not follow them.
+        user_id: ID,
+    }
 }
 
 macro_rules! authentication_payload {
@@ -164,16 +153,12 @@ authentication_payload! {
     SessionRefreshPayload
 }
 
-/// The session to revoke.
-#[derive(InputObject)]
-pub struct SessionRevokeInput {
-    /// Global id of one of the viewer's sessions.
-    session_id: ID,
-    /// Idempotency key of this mutation: 1 to 200 visible ASCII characters; overrides the
-    /// `Idempotency-Key` header. A retry with the same key and input returns the first result and
-    /// changes nothing; with another input it is `IDEMPOTENCY_CONFLICT`.
-    #[graphql(default)]
-    client_key: Option<String>,
+inputs! {
+    /// The session to revoke.
+    SessionRevokeInput {
+        /// Global id of one of the viewer's sessions.
+        session_id: ID,
+    }
 }
 
 /// Result of revoking a session.
@@ -203,38 +188,37 @@ pub struct LogOutPayload {
     user_errors: Vec<UserError>,
 }
 
-macro_rules! user_payload {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(SimpleObject)]
-        pub struct $name {
-            /// The user after the mutation; null if nothing was changed or the viewer may not see
-            /// them.
-            user: Option<async_graphql::Result<User>>,
-            /// Business errors that prevented the mutation; empty on success.
-            user_errors: Vec<UserError>,
-        }
-
-        impl $name {
-            fn new(scope: &Arc<Scope>, result: Result<Option<Row>, DomainError>) -> async_graphql::Result<Self> {
-                let (row, user_errors) = payload(result)?;
-                Ok(Self { user: row.flatten().map(|row| Ok(User::new(row, scope))), user_errors })
-            }
-        }
-    };
-}
-
-user_payload! {
+payloads! {
     /// Result of updating the viewer's profile.
-    ProfileUpdatePayload
+    ProfileUpdatePayload {
+        /// The user after the mutation; null if nothing was changed or the viewer may not see
+        /// them.
+        user: User,
+    }
 }
-user_payload! {
+payloads! {
     /// Result of following a user.
-    UserFollowPayload
+    UserFollowPayload {
+        /// The user after the mutation; null if nothing was changed or the viewer may not see
+        /// them.
+        user: User,
+    }
 }
-user_payload! {
+payloads! {
     /// Result of unfollowing a user.
-    UserUnfollowPayload
+    UserUnfollowPayload {
+        /// The user after the mutation; null if nothing was changed or the viewer may not see
+        /// them.
+        user: User,
+    }
+}
+
+/// The user after a mutation.
+pub(super) async fn after(
+    scope: &Arc<Scope>,
+    result: Result<Option<Row>, DomainError>,
+) -> async_graphql::Result<Done<User>> {
+    Done::of(result, async |row: Option<Row>| row.map(|row| Ok(User::new(row, scope)))).await
 }
 
 /// Mutations of users.
@@ -367,7 +351,7 @@ impl UserMutations {
                 };
                 users::update(&scope.op, update).await.map(Some)
             };
-            ProfileUpdatePayload::new(&scope, result.await)
+            after(&scope, result.await).await.map(ProfileUpdatePayload::from)
         };
         Some(done.await)
     }
@@ -383,7 +367,7 @@ impl UserMutations {
             let scope = mutation_scope(ctx)?;
             let result =
                 async { follows::follow(&scope.op, self::input("userId", &input.user_id)?).await };
-            UserFollowPayload::new(&scope, result.await)
+            after(&scope, result.await).await.map(UserFollowPayload::from)
         };
         Some(done.await)
     }
@@ -399,7 +383,7 @@ impl UserMutations {
             let result = async {
                 follows::unfollow(&scope.op, self::input("userId", &input.user_id)?).await
             };
-            UserUnfollowPayload::new(&scope, result.await)
+            after(&scope, result.await).await.map(UserUnfollowPayload::from)
         };
         Some(done.await)
     }
