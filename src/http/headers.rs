@@ -1,10 +1,13 @@
 //! What every response says about itself, so that it holds with nginx in front and without.
 
+use std::net::IpAddr;
+
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use plaza_config::ServerConfig;
 
@@ -55,4 +58,56 @@ async fn harden(State(by_tls): State<bool>, request: Request, next: Next) -> Res
 
 fn if_absent(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
     headers.entry(name).or_insert(HeaderValue::from_static(value));
+}
+
+/// Refuses a request for a name of the internet on a port that is for operators alone (421): a page
+/// whose name was made to lead here would read it from within an operator's browser. An address, a
+/// name without dots and a name of an inner domain are one's own.
+pub async fn only_by_an_inner_name(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    if host.is_none_or(is_inner) { next.run(request).await } else { refused_name() }
+}
+
+fn refused_name() -> Response {
+    let message = "this port is reached by an address or a name of an inner network\n";
+    (StatusCode::MISDIRECTED_REQUEST, message).into_response()
+}
+
+fn is_inner(host: &str) -> bool {
+    const DOMAINS: [&str; 5] = [".svc", ".local", ".internal", ".localhost", ".home.arpa"];
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let name = authority.host().trim_end_matches('.').to_ascii_lowercase();
+    let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    is_address || !name.contains('.') || DOMAINS.iter().any(|domain| name.ends_with(domain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_inner;
+
+    #[test]
+    fn names_of_the_internet_are_not_ones_own() {
+        for inner in [
+            "127.0.0.1:4201",
+            "10.1.2.3",
+            "[::1]:4201",
+            "localhost:4201",
+            "plaza-admin:4201",
+            "api.plaza.svc:4201",
+            "api.plaza.svc.cluster.local:4201",
+            "host.docker.internal:4201",
+        ] {
+            assert!(is_inner(inner), "{inner}");
+        }
+        for outer in [
+            "evil.example:4201",
+            "127.0.0.1.evil.example",
+            "svc.example",
+            "localhost.evil.example:4201",
+            "",
+            "a b",
+        ] {
+            assert!(!is_inner(outer), "{outer}");
+        }
+    }
 }

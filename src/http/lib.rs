@@ -154,7 +154,8 @@ pub fn admin_router(app: &App) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/", get(operator_page))
         .route("/operator.json", get(operator_snapshot))
-        .with_state(Operators { app: app.clone(), status_probe: StatusProbe::default() });
+        .with_state(Operators { app: app.clone(), status_probe: StatusProbe::default() })
+        .layer(axum::middleware::from_fn(headers::only_by_an_inner_name));
     headers::hardened(router, &app.config.server)
 }
 

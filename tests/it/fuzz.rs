@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+/// Inputs of a target. `PLAZA_FUZZ_SECONDS` goes on for so long instead.
 const RUNS: usize = 20_000;
+/// Pictures are drawn as well as read.
+const PICTURES: usize = 500;
 /// What breaks parsers.
 const WORDS: [&str; 32] = [
     "{",
@@ -83,11 +86,17 @@ fn mutate(random: &mut StdRng, data: &mut Vec<u8>, other: &[u8]) {
 }
 
 #[expect(clippy::print_stderr, reason = "figures for whoever reads the run")]
-fn run(name: &str, target: fn(&[u8])) {
+fn run(name: &str, target: fn(&[u8]), runs: usize) {
     let corpus = corpus(name);
     let mut random = StdRng::seed_from_u64(7);
     let (started, mut slowest) = (Instant::now(), (Duration::ZERO, 0));
-    for number in 0..RUNS {
+    let seconds = std::env::var("PLAZA_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
+    let goes_on = |number: usize| match seconds {
+        Some(seconds) => started.elapsed() < Duration::from_secs(seconds),
+        None => number < runs,
+    };
+    let mut number = 0;
+    while goes_on(number) {
         let mut data = corpus[number % corpus.len()].clone();
         // The corpus itself first.
         if number >= corpus.len() {
@@ -99,9 +108,10 @@ fn run(name: &str, target: fn(&[u8])) {
         let began = Instant::now();
         target(&data);
         slowest = slowest.max((began.elapsed(), data.len()));
+        number += 1;
     }
     eprintln!(
-        "{name}: {RUNS} runs in {:?}, slowest {:?} for {} bytes",
+        "{name}: {number} runs in {:?}, slowest {:?} for {} bytes",
         started.elapsed(),
         slowest.0,
         slowest.1
@@ -109,25 +119,40 @@ fn run(name: &str, target: fn(&[u8])) {
 }
 
 /// On a thread whose stack is a worker's: what would overflow there overflows here.
-fn on_a_workers_stack(name: &'static str, target: fn(&[u8])) {
+fn on_a_workers_stack(name: &'static str, target: fn(&[u8]), runs: usize) {
     let thread = std::thread::Builder::new()
         .stack_size(2 * 1_024 * 1_024)
-        .spawn(move || run(name, target))
+        .spawn(move || run(name, target, runs))
         .unwrap();
     thread.join().unwrap();
 }
 
 #[test]
 fn no_query_text_stops_the_guard() {
-    on_a_workers_stack("guard", hostile::guard);
+    on_a_workers_stack("guard", hostile::guard, RUNS);
 }
 
 #[test]
 fn no_cursor_stops_its_reader() {
-    on_a_workers_stack("cursor", hostile::cursor);
+    on_a_workers_stack("cursor", hostile::cursor, RUNS);
 }
 
 #[test]
 fn no_message_stops_its_reader() {
-    on_a_workers_stack("event", hostile::event);
+    on_a_workers_stack("event", hostile::event, RUNS);
+}
+
+#[test]
+fn nothing_opens_a_seal_but_what_was_sealed() {
+    on_a_workers_stack("sealed", hostile::sealed, RUNS);
+}
+
+#[test]
+fn no_text_stops_its_reader_and_its_stored_form_is_one() {
+    on_a_workers_stack("text", hostile::text, RUNS);
+}
+
+#[test]
+fn no_picture_stops_its_reader() {
+    on_a_workers_stack("picture", hostile::picture, PICTURES);
 }

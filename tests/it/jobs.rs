@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use plaza::config::Config;
 use plaza::domain::{Tx, orders, timelines, write};
 use plaza::ids::{Id, OrderId, PostId, UserId};
 use plaza::protocol::jobs::Job;
@@ -9,7 +10,7 @@ use plaza::stores::postgres::ShardIndex;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::app::{TestApp, with_app};
+use crate::app::{TestApp, with_app, with_config};
 
 async fn enqueue(app: &TestApp, job: Job, id: &str) {
     let op = app.app.internal(Duration::from_secs(5));
@@ -146,6 +147,40 @@ async fn a_job_whose_failures_cannot_be_counted_is_tried_again_and_not_held() {
             app.count("SELECT coalesce(sum(attempts), 0)::bigint FROM job_attempts").await == 3
         })
         .await;
+    })
+    .await;
+}
+
+/// Counts attempts that failed, also of jobs that have ended since.
+const COUNT_FAILURES: &str = "CREATE SEQUENCE failed;
+    CREATE FUNCTION count_failure() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM nextval('failed'); RETURN NEW; END $$;
+    CREATE TRIGGER count_failure BEFORE INSERT OR UPDATE ON job_attempts FOR EACH ROW EXECUTE FUNCTION count_failure()";
+const FAILED: &str = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM failed";
+
+/// Waiting for a connection of ours, or for the row of what everybody buys, is no failed attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_orders_than_connections_wait_and_none_fails() {
+    let few = |config: &mut Config| {
+        config.postgres.primary_pool = 2;
+        config.postgres.checkout_timeout_ms = 500;
+    };
+    with_config(few, async |app| {
+        on_every_shard(app, COUNT_FAILURES).await;
+        let (seller, buyer) = (app.sign_up("seller").await, app.sign_up("buyer").await);
+        let offer =
+            "mutation { productCreate(input: {title: \"x\", description: \"\", price: {amount: \"1\", currency: \"EUR\"}, stock: 99}) {
+            product { id } } }";
+        let product = app.ask(&seller, offer, json!({})).await.text("/productCreate/product/id");
+        let place = "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 1}]}) { order { id } userErrors { code } } }";
+        for _ in 0..40 {
+            app.ask(&buyer, place, json!({ "id": product })).await.text("/orderPlace/order/id");
+        }
+        app.until("all are confirmed", async || {
+            app.count("SELECT count(*) FROM orders WHERE status = 'CONFIRMED'").await == 40
+        })
+        .await;
+        assert_eq!(app.count(FAILED).await, 0, "attempts that failed");
     })
     .await;
 }

@@ -33,7 +33,7 @@ pub use links::{Lifetime, Links};
 pub use plaza_stores::postgres::images::{Picture, Pictures};
 pub use process::{delete, process};
 pub use reap::reap;
-pub use render::Rejection;
+pub use render::{Rejection, Rendered, render};
 pub use upload::{Refused, receive};
 
 /// Most images of one post.
