@@ -47,6 +47,11 @@ pub const PARTS: usize = 12;
 /// Rows of the largest part.
 const LARGEST: usize = 1_000;
 
+/// How many rows the part after one of so many has: where most rows are hidden, few parts must do.
+pub(crate) fn grown(rows: usize) -> usize {
+    (rows * 4).min(LARGEST)
+}
+
 /// Fills a page from a list in which rows are hidden from the viewer.
 ///
 /// Parts of the list are asked for until one more item than the page has is found: then it is known
@@ -91,7 +96,7 @@ impl<T> Fill<T> {
         self.more = part.has_next && part.end.is_some();
         self.end = part.end.or(self.end);
         self.parts = self.parts.saturating_sub(1);
-        self.rows = (self.rows * 4).min(LARGEST.max(self.first + 1));
+        self.rows = grown(self.rows).max(self.first + 1);
     }
 
     /// The page.

@@ -2,7 +2,6 @@
 //! charge, run until the deadline, give back what was not used, record what was written. The
 //! transports keep what is theirs: `graphql.rs` status codes and headers, `websocket` frames.
 
-use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use async_graphql::{Request, Response, ServerError, Value};
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::limits::{Charged, Limited, pay, used as fields_of};
+use super::limits::{Charged, Limited, Payer, pay, used as fields_of};
 use super::operations::kind_name;
 use super::persisted::{self, NewText};
 use super::prepare::{NotRun, Prepared};
@@ -39,8 +38,8 @@ pub struct Asked {
     /// Who asks, what they have seen. `wants_explanation` is what the client wants; whether it may
     /// have it is decided here.
     pub context: RequestContext,
-    /// Whose bucket pays when nobody is logged in.
-    pub address: IpAddr,
+    /// Whose bucket pays.
+    pub payer: Payer,
     /// Names the request in logs and in faults.
     pub request_id: RequestId,
 }
@@ -173,7 +172,7 @@ impl Named {
 /// `OVERLOADED` (nothing was charged), `RATE_LIMITED`, `TIMEOUT` (nothing was changed),
 /// `OUTCOME_UNKNOWN` (a mutation that is not done in time and goes on), `INTERNAL`.
 pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused> {
-    let Asked { prepared, mut context, address, request_id } = asked;
+    let Asked { prepared, mut context, payer, request_id } = asked;
     let Prepared { request, kind, name, cost, spent, proves_itself: _, new_text } = prepared;
     context.output = Budget::new(served.app.config.server.max_response_bytes);
     let named = Named { kind, name };
@@ -181,7 +180,7 @@ pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused>
     let before = async {
         // A place first: who is refused one has not paid for anything.
         let place = served.admit().await?;
-        let charged = pay(&served.app, &mut context, address, cost).await?;
+        let charged = pay(&served.app, &mut context, payer, cost).await?;
         if context.wants_explanation {
             context.wants_explanation = may_be_explained(served, context.viewer).await;
         }

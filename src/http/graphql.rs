@@ -21,7 +21,6 @@ use super::prepare::{Incoming, prepare};
 use super::{RequestId, Served, origin, websocket};
 use plaza_app::App;
 use plaza_domain::operation::ConsistencyToken;
-use plaza_graphql::cost::reading_refused;
 use plaza_graphql::error::ErrorCode;
 use plaza_graphql::schema::sdl;
 
@@ -225,15 +224,14 @@ async fn run(
         Ok(context) => context,
         Err(refused) => return refused.taken_as(accept).into_response(),
     };
+    context.address = Some(meta.address);
     let payer = Payer::of(&served.app.config.limits, context.viewer, meta.address);
     if let Err(limited) = payer.check_credit(&served.app) {
         return refused_response(accept, limited.into());
     }
-    let bytes = incoming.bytes();
-    let prepared = match prepare(served, incoming).await {
+    let prepared = match prepare(served, &payer, incoming).await {
         Ok(prepared) => prepared,
         Err(why) => {
-            payer.owe(&served.app, reading_refused(bytes)).await;
             why.code.count();
             return refused(accept, why.errors());
         }
@@ -259,8 +257,7 @@ async fn run(
     }
     context.wants_explanation = headers.contains_key(EXPLAIN);
     let seen = context.token.clone();
-    let RequestMeta { id, address, .. } = meta;
-    let asked = Asked { prepared, context, address, request_id: id };
+    let asked = Asked { prepared, context, payer, request_id: meta.id };
     match Box::pin(execute(served, asked)).await {
         Ok(executed) => {
             with_token(&served.app, seen, executed.written, ran(accept, executed.rendered))

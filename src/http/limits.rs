@@ -72,6 +72,11 @@ impl Payer {
         }
     }
 
+    /// The bucket.
+    pub fn bucket(&self) -> Bucket {
+        self.bucket
+    }
+
     /// The bucket's name.
     pub fn name(&self) -> &Arc<str> {
         &self.name
@@ -121,25 +126,17 @@ pub fn bucket(limits: &LimitsConfig, viewer: Option<Viewer>) -> Bucket {
 pub async fn pay(
     app: &App,
     context: &mut RequestContext,
-    address: IpAddr,
+    payer: Payer,
     cost: u64,
 ) -> Result<Charged, Limited> {
-    context.address = Some(address);
-    let (charged, ()) =
-        tokio::join!(charge(app, context.viewer, address, cost), recall_writes(app, context));
+    let (charged, ()) = tokio::join!(charge(app, payer, cost), recall_writes(app, context));
     let charged = charged?;
     context.points = Some(charged.points(app.domain.clock.now()));
     Ok(charged)
 }
 
-/// Takes a request's cost from its viewer's bucket, or from its address's.
-async fn charge(
-    app: &App,
-    viewer: Option<Viewer>,
-    address: IpAddr,
-    cost: u64,
-) -> Result<Charged, Limited> {
-    let payer = Payer::of(&app.config.limits, viewer, address);
+/// Takes a request's cost from its payer's bucket.
+async fn charge(app: &App, payer: Payer, cost: u64) -> Result<Charged, Limited> {
     let bucket = payer.bucket;
     // What the payer's last requests did not use is given back with this one: no round trip of its
     // own.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::Served;
 use super::persisted::{self, NewText};
+use crate::limits::Payer;
 use plaza_graphql::cost::{self, Weighed};
 use plaza_graphql::document::{self, Checked, Problem};
 use plaza_graphql::error::ErrorCode;
@@ -199,11 +200,24 @@ fn introspects(document: &ExecutableDocument) -> bool {
     })
 }
 
-/// Prepares a request.
+/// Prepares a request. One that is refused was read all the same: its payer pays for that.
 ///
 /// # Errors
 /// Why it must not, or cannot, be run.
-pub async fn prepare(served: &Served, incoming: Incoming) -> Result<Prepared, NotRun> {
+pub async fn prepare(
+    served: &Served,
+    payer: &Payer,
+    incoming: Incoming,
+) -> Result<Prepared, NotRun> {
+    let bytes = incoming.bytes();
+    let prepared = read(served, incoming).await;
+    if prepared.is_err() {
+        payer.owe(&served.app, cost::reading_refused(bytes)).await;
+    }
+    prepared
+}
+
+async fn read(served: &Served, incoming: Incoming) -> Result<Prepared, NotRun> {
     let text = text(served, &incoming).await?;
     guard::check_text(&text)?;
     let is_new = incoming.query.is_some() && served.app.trusted_documents.is_none();

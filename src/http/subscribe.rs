@@ -7,7 +7,7 @@ use tokio::time::timeout_at;
 
 use crate::Served;
 use crate::execute::{Asked, GRACE, Refused, event_of, points};
-use crate::limits::{Payer, bucket, pay};
+use crate::limits::{Payer, pay};
 use crate::persisted;
 use crate::prepare::Prepared;
 use plaza_domain::purse::{Purse, events_at_once};
@@ -25,7 +25,7 @@ pub async fn subscribe(
     served: &Served,
     asked: Asked,
 ) -> Result<impl Stream<Item = Rendered> + Send + 'static, Refused> {
-    let Asked { prepared, mut context, address, request_id } = asked;
+    let Asked { prepared, mut context, payer, request_id } = asked;
     let Prepared { request, kind, name, cost, mut new_text, .. } = prepared;
     let most = served.app.config.server.max_response_bytes;
     context.output = Budget::new(most);
@@ -34,8 +34,7 @@ pub async fn subscribe(
     // of very many sockets must not have all of them pay at the same moment.
     let paid = match context.viewer {
         Some(_) => {
-            let at_once = events_at_once(bucket(&served.app.config.limits, context.viewer), cost);
-            rand::Rng::random_range(&mut rand::rng(), 1..=at_once)
+            rand::Rng::random_range(&mut rand::rng(), 1..=events_at_once(payer.bucket(), cost))
         }
         // Only viewers subscribe: there will be no events.
         None => 0,
@@ -46,14 +45,13 @@ pub async fn subscribe(
         // after the other.
         let turn = served.app.domain.redis.turn().await;
         let all = cost.saturating_mul(paid.saturating_add(1));
-        let charged = pay(&served.app, &mut context, address, all).await;
+        let charged = pay(&served.app, &mut context, payer, all).await;
         drop(turn);
         charged
     };
     let charged = timeout_at(until, before).await.map_err(|_| Refused::late(kind))??;
-    let (redis, refunds) = (&served.app.domain.redis, &served.app.refunds);
-    let bucket = bucket(&served.app.config.limits, context.viewer);
-    context.purse = Some(Purse::new(redis, refunds, charged.payer.name(), bucket, cost, paid));
+    let (redis, refunds, payer) = (&served.app.domain.redis, &served.app.refunds, &charged.payer);
+    context.purse = Some(Purse::new(redis, refunds, payer.name(), payer.bucket(), cost, paid));
     let served = served.clone();
     let context = Arc::new(context);
     let request = request.data(Arc::clone(&context));

@@ -4,13 +4,11 @@ use std::collections::VecDeque;
 
 use super::merge::{Merged, Source, merge};
 use super::rebuild::{newest, rebuild};
-use crate::page::PARTS;
+use crate::page::{PARTS, grown};
 use crate::posts::{self, Post};
 use crate::{DomainError, Operation, Page, PageRequest, relations};
 use plaza_base::ids::{Id, PostId, UserId};
 
-/// Rows of the largest part; each part is four times the one before, as in [`crate::page::Fill`].
-const LARGEST: usize = 1_000;
 /// A repost is left out when the original, or another repost of it, is among so many posts that are
 /// shown right below it.
 const REPEAT_WINDOW: usize = 40;
@@ -100,7 +98,7 @@ impl<'a> Walk<'a> {
         while self.ahead.len() < wanted && self.more && self.parts > 0 {
             self.parts -= 1;
             let rows = self.rows.max(wanted - self.ahead.len());
-            self.rows = (rows * 4).min(LARGEST);
+            self.rows = grown(rows);
             let raw = raw_page(self.op, &self.authors, &self.recent, self.below, rows + 1).await?;
             self.more = raw.len() > rows;
             let raw = raw.get(..rows).unwrap_or(&raw);

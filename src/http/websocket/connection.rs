@@ -25,7 +25,6 @@ use crate::{RequestId, Served};
 use plaza_domain::Viewer;
 use plaza_domain::identity::Holder;
 use plaza_graphql::context::{RequestContext, is_client_key};
-use plaza_graphql::cost::reading_refused;
 use plaza_graphql::error::ErrorCode;
 use plaza_graphql::output::Rendered;
 use plaza_telemetry::trace;
@@ -321,23 +320,17 @@ async fn begin(
     }
     let payer = Payer::of(&served.app.config.limits, viewer, address);
     payer.check_credit(&served.app)?;
-    let bytes = incoming.bytes();
-    let prepared = match prepare(&served, incoming).await {
-        Ok(prepared) => prepared,
-        Err(why) => {
-            payer.owe(&served.app, reading_refused(bytes)).await;
-            return Err(why.into());
-        }
-    };
+    let prepared = prepare(&served, &payer, incoming).await?;
     let mut span = trace::begin(None, trace::Kind::Server, || "message on a socket".into());
     span.set("plaza.request_id", || request_id.0.to_string().into());
     let mut context =
         RequestContext::new(served.app.domain.clone(), served.app.config.request_deadline());
     context.viewer = viewer;
+    context.address = Some(address);
     context.client_key = client_key;
     context.traceparent = span.traceparent();
     let kind = prepared.kind;
-    let asked = Asked { prepared, context, address, request_id };
+    let asked = Asked { prepared, context, payer, request_id };
     if kind == OperationType::Subscription {
         return Ok(subscribe(&served, asked).await?.boxed());
     }
