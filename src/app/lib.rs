@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 pub use crate::lifecycle::Tasks;
-use plaza_base::clock::{Clock, pause};
+use plaza_base::clock::Clock;
 use plaza_config::Config;
 use plaza_domain::identity::{Identity, revocations};
 use plaza_domain::images::{self, Images};
@@ -30,6 +30,8 @@ const REAP_DEADLINE: Duration = Duration::from_secs(30);
 /// How often old idempotency keys are deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
+/// How old the list of authors that are pulled may be.
+const PULL_AUTHORS_EVERY: Duration = Duration::from_secs(1);
 /// How often Redis is asked what it holds.
 const REDIS_MEMORY_EVERY: Duration = Duration::from_secs(10);
 
@@ -127,78 +129,55 @@ impl App {
 
     /// Starts keeping the list of authors that are pulled: for roles that read or fill timelines.
     pub fn watch_pull_authors(&self) {
-        let (domain, stop) = (self.domain.clone(), self.tasks.stopping());
-        self.tasks.spawn("pull authors", async move {
-            while !stop.is_cancelled() {
-                if let Err(error) = domain.pull_authors.refresh(&domain).await {
-                    tracing::warn!(%error, "the list of pulled authors is as it was");
-                }
-                pause(Duration::from_secs(1), &stop).await;
+        let domain = self.domain.clone();
+        self.tasks.every("pull authors", PULL_AUTHORS_EVERY, domain, async |domain, _| {
+            if let Err(error) = domain.pull_authors.refresh(&domain).await {
+                tracing::warn!(%error, "the list of pulled authors is as it was");
             }
-            Ok(())
         });
     }
 
     /// Starts recording what Redis holds and evicts: for workers, of which there are few.
     pub fn record_redis_memory(&self) {
-        let (redis, stop) = (self.domain.redis.clone(), self.tasks.stopping());
-        self.tasks.spawn("redis memory", async move {
-            while !stop.is_cancelled() {
-                // One that is unavailable is recorded elsewhere.
-                if let Ok(memory) = redis.memory().await {
-                    memory.record();
-                }
-                pause(REDIS_MEMORY_EVERY, &stop).await;
+        let redis = self.domain.redis.clone();
+        self.tasks.every("redis memory", REDIS_MEMORY_EVERY, redis, async |redis, _| {
+            // One that is unavailable is recorded elsewhere.
+            if let Ok(memory) = redis.memory().await {
+                memory.record();
             }
-            Ok(())
         });
     }
 
     /// Starts hearing of sessions that have ended: for roles that take access tokens.
     pub fn watch_revocations(&self) {
-        let (domain, stop) = (self.domain.clone(), self.tasks.stopping());
-        self.tasks.spawn("revocations", async move {
-            while !stop.is_cancelled() {
-                if let Err(error) = revocations::refresh(&domain).await {
-                    tracing::warn!(%error, "revoked sessions are not asked for");
-                }
-                pause(revocations::EVERY, &stop).await;
+        let domain = self.domain.clone();
+        self.tasks.every("revocations", revocations::EVERY, domain, async |domain, _| {
+            if let Err(error) = revocations::refresh(&domain).await {
+                tracing::warn!(%error, "revoked sessions are not asked for");
             }
-            Ok(())
         });
     }
 
     /// Starts forgetting images that nothing shows: for roles that do jobs.
     pub fn reap_images(&self) {
-        let (app, stop) = (self.clone(), self.tasks.stopping());
-        self.tasks.spawn("image reaper", async move {
-            while !stop.is_cancelled() {
-                if let Err(error) = images::reap(&app.internal(REAP_DEADLINE)).await {
-                    tracing::warn!(%error, "images that nothing shows are kept for now");
-                }
-                pause(REAP_EVERY, &stop).await;
+        self.tasks.every("image reaper", REAP_EVERY, self.clone(), async |app, _| {
+            if let Err(error) = images::reap(&app.internal(REAP_DEADLINE)).await {
+                tracing::warn!(%error, "images that nothing shows are kept for now");
             }
-            Ok(())
         });
     }
 
     /// Starts deleting idempotency keys that are too old for a retry: for roles that do jobs.
     pub fn sweep_keys(&self) {
-        let (domain, stop) = (self.domain.clone(), self.tasks.stopping());
-        self.tasks.spawn("key sweep", async move {
-            while !stop.is_cancelled() {
-                tokio::select! {
-                    swept = mutation::sweep(&domain) => match swept {
-                        Ok(count) => tracing::debug!(count, "old idempotency keys are deleted"),
-                        Err(error) => {
-                            tracing::warn!(%error, "old idempotency keys are kept for now");
-                        }
-                    },
-                    () = stop.cancelled() => {}
-                }
-                pause(SWEEP_EVERY, &stop).await;
+        let domain = self.domain.clone();
+        self.tasks.every("key sweep", SWEEP_EVERY, domain, async |domain, stop| {
+            tokio::select! {
+                swept = mutation::sweep(&domain) => match swept {
+                    Ok(count) => tracing::debug!(count, "old idempotency keys are deleted"),
+                    Err(error) => tracing::warn!(%error, "old idempotency keys are kept for now"),
+                },
+                () = stop.cancelled() => {}
             }
-            Ok(())
         });
     }
 

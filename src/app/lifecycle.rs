@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use plaza_base::clock::pause;
 use plaza_telemetry::trace;
 
 /// Each worker thread's stack; only what is used of it is there. A GraphQL answer is made by
@@ -62,6 +63,25 @@ impl Tasks {
             }
             tasks.failed.store(true, Ordering::Release);
             tasks.stop.cancel();
+        });
+    }
+
+    /// Starts a component that does one thing now, and again each time that so long has passed since
+    /// it was done, until the process stops. A step that may take long looks at the token it is
+    /// given.
+    pub fn every<S, Step, Fut>(&self, name: &'static str, interval: Duration, state: S, step: Step)
+    where
+        S: Clone + Send + Sync + 'static,
+        Step: Fn(S, CancellationToken) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send,
+    {
+        let stop = self.stopping();
+        self.spawn(name, async move {
+            while !stop.is_cancelled() {
+                step(state.clone(), stop.clone()).await;
+                pause(interval, &stop).await;
+            }
+            Ok(())
         });
     }
 

@@ -1,5 +1,5 @@
 //! `plaza dead-letters`: jobs that were given up, with their cause; back to work with them, or
-//! away.
+//! deleted.
 
 use std::io::Write;
 
@@ -32,7 +32,7 @@ enum Verb {
     List,
     /// Puts jobs back to work, with all their attempts before them.
     Replay(Which),
-    /// Throws jobs away.
+    /// Deletes jobs.
     Discard(Which),
 }
 

@@ -21,7 +21,7 @@ pub struct MigrateArgs {
 pub async fn run(config: &Config, args: &MigrateArgs) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     for (number, urls) in config.postgres.shards.iter().enumerate() {
-        let told = match migrations::migrate(&urls.primary).await {
+        let outcome = match migrations::migrate(&urls.primary).await {
             Ok(applied) if applied.is_empty() => "up to date".to_owned(),
             Ok(applied) => format!("applied {}", applied.join(", ")),
             Err(error) => {
@@ -29,7 +29,7 @@ pub async fn run(config: &Config, args: &MigrateArgs) -> anyhow::Result<()> {
                 format!("FAILED: {error:#}")
             }
         };
-        writeln!(std::io::stdout(), "shard {number}: {told}")?;
+        writeln!(std::io::stdout(), "shard {number}: {outcome}")?;
     }
     anyhow::ensure!(failed.is_empty(), "not migrated: shard {}", failed.join(", "));
     let version = migrations::ensure_map(&config.postgres).await?;

@@ -72,7 +72,7 @@ enum Verb {
     Doctor,
     /// Make the key that signs access tokens.
     Keygen(keygen::KeygenArgs),
-    /// Jobs that were given up: list them, put them back to work, throw them away.
+    /// Jobs that were given up: list them, put them back to work, delete them.
     DeadLetters(dead_letters::DeadLetterArgs),
     /// Where every projection stands.
     Projections,

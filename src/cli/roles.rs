@@ -9,7 +9,7 @@ use plaza_base::clock::Clock;
 use plaza_config::Config;
 use plaza_domain::cache_trust;
 use plaza_domain::effects::Effects;
-use plaza_telemetry::{figures, trace};
+use plaza_telemetry::trace;
 
 /// Connections to each PostgreSQL server that a server opens before it says that it is ready.
 const WARM: usize = 2;
@@ -58,7 +58,7 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     )?;
     tracing::info!(?roles, ?config, "starting");
     // Before anything is counted.
-    figures::recorder();
+    plaza_telemetry::metrics::recorder();
     metrics::gauge!("plaza_build_info", "version" => env!("CARGO_PKG_VERSION"), "roles" => named.join(",")).set(1);
     let app = App::build(config, Clock::System).await?;
     app.tasks.spawn("admin", http::serve_admin(app.clone()));
@@ -109,7 +109,7 @@ pub fn start_without_ports(app: &App, role: Role) {
             app.watch_replicas();
             app.domain.redis.require_polls();
             app.tasks.spawn("cache trust", cache_trust::poll(app.domain.clone(), stop.clone()));
-            figures::begin_server();
+            plaza_telemetry::metrics::register_server();
             metrics::gauge!("plaza_http_max_in_flight")
                 .set(u32::try_from(config.server.max_in_flight).unwrap_or(u32::MAX));
             let redis = app.domain.redis.clone();

@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_refused() {
+    fn what_cannot_be_counted_is_refused() {
         let now = at("2026-03-04T05:06:07Z");
         assert!(Range::last(0, Size::Hour, None, now).is_err());
         assert!(Range::last(101, Size::Hour, None, now).is_err());

@@ -15,11 +15,11 @@ const COUNTED: i64 = 10_000;
 
 /// The answers, when there is any, and the numbers of the shards that did not answer.
 fn answered<T>(gathered: Gathered<T>) -> Result<(Vec<T>, Vec<usize>), DomainError> {
-    let away: Vec<usize> = gathered.failures.iter().map(|(shard, _)| shard.0).collect();
+    let missing: Vec<usize> = gathered.failures.iter().map(|(shard, _)| shard.0).collect();
     if gathered.answers.is_empty() {
-        return Ok((gathered.complete()?, away));
+        return Ok((gathered.complete()?, missing));
     }
-    Ok((gathered.answers.into_iter().map(|(_, answer)| answer).collect(), away))
+    Ok((gathered.answers.into_iter().map(|(_, answer)| answer).collect(), missing))
 }
 
 /// Posts with a hashtag (in its normal form) that the viewer may see, newest first; cursor = post
@@ -43,8 +43,8 @@ pub async fn posts(
                 store::page(connection, tag, below, limit).await
             })
             .await;
-        let (found, away) = answered(gathered)?;
-        missing.extend(away);
+        let (found, unavailable) = answered(gathered)?;
+        missing.extend(unavailable);
         let mut raw: Vec<PostId> = found.into_iter().flatten().collect();
         raw.sort_unstable_by(|a, b| b.cmp(a));
         let raw =
@@ -71,6 +71,6 @@ pub async fn count(op: &Operation, tag: &str) -> Result<(i64, Vec<usize>), Domai
             store::count_open(connection, tag, COUNTED).await
         })
         .await;
-    let (counts, away) = answered(gathered)?;
-    Ok((counts.into_iter().sum(), away))
+    let (counts, missing) = answered(gathered)?;
+    Ok((counts.into_iter().sum(), missing))
 }

@@ -90,7 +90,7 @@ pub struct HomeWatch {
     position: Option<Position>,
     last: i64,
     catch_up: bool,
-    told: VecDeque<PostId>,
+    delivered: VecDeque<PostId>,
     found: VecDeque<(HomeCursor, Post)>,
     keep_at: Instant,
 }
@@ -110,7 +110,7 @@ impl HomeWatch {
             // Without a cursor there is nothing to catch up with yet: the first look at the stream
             // only finds its end.
             catch_up: after.is_some(),
-            told: VecDeque::new(),
+            delivered: VecDeque::new(),
             found: VecDeque::new(),
             keep_at: Instant::now(),
         }
@@ -222,7 +222,7 @@ impl HomeWatch {
             Some(position)
                 if !opened.made && position >= opened.first && position <= opened.last =>
             {
-                if self.told.is_empty() {
+                if self.delivered.is_empty() {
                     let before = op.domain.redis.live_before(self.user, position).await?;
                     for post in before.into_iter().rev() {
                         self.remember(post);
@@ -270,18 +270,18 @@ impl HomeWatch {
 
     /// False when it was delivered already.
     fn remember(&mut self, post: PostId) -> bool {
-        if self.told.contains(&post) {
+        if self.delivered.contains(&post) {
             return false;
         }
-        if self.told.len() >= REMEMBERED {
-            self.told.pop_front();
+        if self.delivered.len() >= REMEMBERED {
+            self.delivered.pop_front();
         }
-        self.told.push_back(post);
+        self.delivered.push_back(post);
         true
     }
 
     fn forget(&mut self, posts: &[PostId]) {
-        self.told.retain(|post| !posts.contains(post));
+        self.delivered.retain(|post| !posts.contains(post));
     }
 }
 
@@ -289,7 +289,7 @@ impl HomeWatch {
 pub(super) async fn seen(domain: &Arc<Domain>, viewer: Viewer) {
     let seen = ConsistencyToken { seen_at_ms: domain.clock.now_ms(), ..Default::default() };
     if let Err(error) = domain.redis.remember_writes(viewer.session_id, &seen).await {
-        tracing::debug!(%error, "a session's next read may be behind what it was told");
+        tracing::debug!(%error, "a session's next read may be behind what it was sent");
     }
 }
 

@@ -159,9 +159,9 @@ impl Operation {
     /// How this operation may use the cache.
     pub fn cache_policy(&self) -> CachePolicy {
         let written = self.written();
-        let untold = written.as_ref().is_some_and(|written| written.bypass_cache);
+        let missed = written.as_ref().is_some_and(|written| written.bypass_cache);
         let floor_ms = written.map_or(0, |written| written.written_at_ms).max(self.cache_floor_ms);
-        CachePolicy { floor_ms, bypass: self.bypass_cache || untold }
+        CachePolicy { floor_ms, bypass: self.bypass_cache || missed }
     }
 
     /// What the operation has written so far; `None` when nothing.

@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_out_of_bounds_is_told_at_once() {
+    fn every_field_out_of_bounds_is_reported_at_once() {
         let new = NewProduct {
             title: String::new(),
             description: "x".repeat(4_001),

@@ -71,7 +71,7 @@ pub struct Hits {
     /// Whether anything comes after it.
     pub has_next: bool,
     /// The numbers of shards that did not answer: what they have is missing.
-    pub away: Vec<usize>,
+    pub missing: Vec<usize>,
 }
 
 impl Search {
@@ -170,7 +170,7 @@ impl Search {
         }
         let moment_ms = after.map_or_else(|| op.domain.clock.now_ms(), |place| place.moment_ms);
         let place = |found: &Found| Place { moment_ms, rank: found.rank, id: found.id };
-        let (mut shown, mut away) = (Vec::new(), BTreeSet::new());
+        let (mut shown, mut missing) = (Vec::new(), BTreeSet::new());
         let (mut end, mut more) = (after, true);
         for _ in 0..ROUNDS {
             let limit = first + 1 + SPARE;
@@ -181,7 +181,7 @@ impl Search {
                 limit: i64::try_from(limit).unwrap_or(i64::MAX),
             };
             let gathered = self.ask(op, slice).await;
-            away.extend(gathered.failures.iter().map(|(shard, _)| shard.0));
+            missing.extend(gathered.failures.iter().map(|(shard, _)| shard.0));
             if gathered.answers.is_empty() {
                 gathered.complete()?;
                 return Err(StoreError::Corrupt("a cluster without shards".to_owned()).into());
@@ -203,7 +203,7 @@ impl Search {
             end = shown.last().copied();
         }
         let items = shown.into_iter().map(|place| (place, place.id)).collect();
-        Ok(Hits { items, end, has_next, away: away.into_iter().collect() })
+        Ok(Hits { items, end, has_next, missing: missing.into_iter().collect() })
     }
 }
 
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_bounded_and_a_search_is_told_from_others() {
+    fn texts_are_bounded_and_a_search_is_distinguished_from_others() {
         for bad in ["", "   ", "a\0b", "a\nb", &"x".repeat(201), &"a ".repeat(17)] {
             assert!(Search::new(Noun::Posts, bad).is_err(), "{bad}");
         }

@@ -122,9 +122,9 @@ pub fn after_another_attempt(response: &mut Response) {
 /// What a failure was, for the log: it rides with the error to [`complete`], which knows the request, and never goes to the client.
 struct Cause(String);
 
-fn caused_by(mut told: Error, error: &DomainError) -> Error {
-    told.source = Some(Arc::new(Cause(error.to_string())));
-    told
+fn caused_by(mut error: Error, cause: &DomainError) -> Error {
+    error.source = Some(Arc::new(Cause(cause.to_string())));
+    error
 }
 
 /// What stopped the domain, as a top-level error. A server fault has a fixed text only.
@@ -137,9 +137,9 @@ pub fn fault(error: &DomainError) -> Error {
             ErrorCode::BadUserInput.error(message)
         }
         DomainError::Limited { retry_after_s } => {
-            let told = ErrorCode::RateLimited
+            let error = ErrorCode::RateLimited
                 .error(format!("tried too often: try again in {retry_after_s} s"));
-            told.extend_with(|_, extensions| extensions.set("retryAfter", *retry_after_s))
+            error.extend_with(|_, extensions| extensions.set("retryAfter", *retry_after_s))
         }
         DomainError::Store(StoreError::OutcomeUnknown(_)) => {
             ErrorCode::OutcomeUnknown.error(NOT_KNOWN)
@@ -148,14 +148,14 @@ pub fn fault(error: &DomainError) -> Error {
             ErrorCode::Timeout.error("not done in time: try again")
         }
         DomainError::Store(StoreError::Unavailable { server, .. }) => {
-            let told = caused_by(
+            let error = caused_by(
                 ErrorCode::ShardUnavailable
                     .error("a part of the data cannot be reached now: try again"),
                 error,
             );
             match server.shard() {
-                Some(shard) => told.extend_with(|_, extensions| extensions.set("shard", shard.0)),
-                None => told,
+                Some(shard) => error.extend_with(|_, extensions| extensions.set("shard", shard.0)),
+                None => error,
             }
         }
         DomainError::Store(StoreError::Clock(_)) => caused_by(

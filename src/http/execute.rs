@@ -275,7 +275,7 @@ impl Work {
         });
         let used = match &rendered {
             Some(_) => spent.saturating_add(shown).saturating_add(points(&work, &context)),
-            // All that was charged for has been done, and thrown away.
+            // All that was charged for has been done, and discarded.
             None => charged.cost.max(points(&work, &context)),
         };
         // Before the client hears of it: its next request must see what this one wrote.
@@ -335,9 +335,10 @@ async fn run_on_schema(served: &Served, context: &RequestContext, request: Reque
     }
     let explanation = Arc::new(Explanation::default());
     let mut answer = explained(Arc::clone(&explanation), served.explaining.execute(request)).await;
-    let told = serde_json::json!({ "trace": context.traceparent, "steps": explanation.steps() });
-    if let Ok(told) = Value::from_json(told) {
-        answer.extensions.insert("explain".to_owned(), told);
+    let explained =
+        serde_json::json!({ "trace": context.traceparent, "steps": explanation.steps() });
+    if let Ok(explained) = Value::from_json(explained) {
+        answer.extensions.insert("explain".to_owned(), explained);
     }
     answer
 }

@@ -1,4 +1,4 @@
-//! Whether the process lives, whether it can serve, and its figures.
+//! Whether the process lives, whether it can serve, and its metrics.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use plaza_app::App;
-use plaza_telemetry::figures::{float, recorder};
+use plaza_telemetry::metrics::{float, recorder};
 use plaza_telemetry::process;
 
 /// How often histograms are folded.
@@ -47,7 +47,7 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], rendered + &process::cpu_line())
 }
 
-/// Sets the figures that are only read when somebody looks.
+/// Sets the metrics that are only read when somebody looks.
 fn record(app: &App) {
     let cluster = &app.domain.cluster;
     let yes = |yes| if yes { 1.0 } else { 0.0 };

@@ -52,8 +52,8 @@ fn refused(why: &Refused) -> Refusal {
             );
         }
     };
-    let told = refusal(status, code, why.to_string());
-    if matches!(why, Refused::Busy) { told.retry_after(1) } else { told }
+    let refusal = refusal(status, code, why.to_string());
+    if matches!(why, Refused::Busy) { refusal.retry_after(1) } else { refusal }
 }
 
 /// By which nginx asks whether bytes may be sent; nobody else has a use for it.
@@ -99,7 +99,7 @@ async fn upload(
         .and_then(|text| text.parse().ok());
     let app = served.app.clone();
     let traceparent = trace::traceparent();
-    // To the end, also when the client is gone: what was written so far is cleared away.
+    // To the end, also when the client is gone: what was written so far is deleted.
     let outcome = served.app.tasks.to_the_end(async move {
         let mut op = app.internal(app.config.request_deadline());
         op.traceparent = Some(traceparent);
@@ -167,13 +167,13 @@ async fn fetch(
     };
     let kind = if file.ends_with(".webp") { "image/webp" } else { "image/jpeg" };
     let mut response = Response::new(Body::from_stream(opened.bytes));
-    let told = response.headers_mut();
-    told.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    told.insert(header::CONTENT_LENGTH, HeaderValue::from(opened.length));
-    told.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(opened.length));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     for (name, value) in [(header::ETAG, tag), (header::CACHE_CONTROL, cache)] {
         if let Ok(value) = HeaderValue::from_str(&value) {
-            told.insert(name, value);
+            headers.insert(name, value);
         }
     }
     response

@@ -36,7 +36,7 @@ use plaza_app::App;
 use plaza_graphql::error::ErrorCode;
 use plaza_graphql::schema::{Schema, explaining_schema, schema};
 use plaza_operator::{Snapshot, StatusProbe};
-use plaza_telemetry::figures::GaugeGuard;
+use plaza_telemetry::metrics::GaugeGuard;
 use plaza_telemetry::trace;
 
 /// What handlers share.

@@ -1,4 +1,4 @@
-//! What an operation is called in figures and traces: by its root field, `viewer`'s with what is
+//! What an operation is called in metrics and traces: by its root field, `viewer`'s with what is
 //! asked of it. The names are the schema's own, so that no client can make one up.
 
 use std::collections::{HashMap, HashSet};

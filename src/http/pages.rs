@@ -264,7 +264,7 @@ async fn about(
         && let Ok(text) = tokio::fs::read_to_string(server.web_folder.join("index.html")).await
     {
         let url = format!("{}{}", server.public_url.trim_end_matches('/'), uri.path());
-        return document(preview::told(&text, &known, &url).into_bytes(), headers);
+        return document(preview::with_preview(&text, &known, &url).into_bytes(), headers);
     }
     demo(State(served.clone()), headers.clone()).await
 }

@@ -74,7 +74,7 @@ pub struct Prepared {
     pub request: Request,
     /// What kind of operation.
     pub kind: OperationType,
-    /// What figures and traces call it.
+    /// What metrics and traces call it.
     pub name: Arc<str>,
     /// What it may cost, in points.
     pub cost: u64,

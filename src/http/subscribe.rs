@@ -15,7 +15,7 @@ use plaza_graphql::context::RequestContext;
 use plaza_graphql::error::{ErrorCode, complete, was_not_run};
 use plaza_graphql::output::{Budget, Rendered};
 use plaza_stores::work::{Work as StoreWork, counted_stream};
-use plaza_telemetry::figures::GaugeGuard;
+use plaza_telemetry::metrics::GaugeGuard;
 
 /// Begins a subscription; it ends when it is dropped.
 ///

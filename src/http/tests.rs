@@ -195,8 +195,8 @@ async fn a_mutation_tells_what_is_wrong_with_its_input() {
     let answer =
         post(&[], json!({ "query": "mutation { logOut { loggedOut } postDelete(input: {postId: \"x\"}) { userErrors { code } } }" })).await;
     assert_eq!(answer.code(), "UNAUTHENTICATED");
-    let told = json!({ "logOut": null, "postDelete": { "userErrors": [{ "code": "INVALID" }] } });
-    assert_eq!(answer.body["data"], told);
+    let data = json!({ "logOut": null, "postDelete": { "userErrors": [{ "code": "INVALID" }] } });
+    assert_eq!(answer.body["data"], data);
     let query = "mutation { orderPlace(input: {lines: [{productId: \"VXNlcjo3\", quantity: 1}]}) { userErrors { code path } } }";
     let answer = post(&[], json!({ "query": query })).await;
     assert_eq!(

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use plaza_stores::StoreError;
 use plaza_stores::postgres::leader::exclusively;
 use plaza_stores::postgres::{Cluster, Connection, Shard, outbox_partitions, sessions};
-use plaza_telemetry::figures::float;
+use plaza_telemetry::metrics::float;
 
 /// How often it is done: partitions that could not be made for want of a lock come a minute later.
 const EVERY: Duration = Duration::from_secs(60);

@@ -31,7 +31,7 @@ use plaza_stores::postgres::{Connection, jobs as attempts};
 use plaza_stores::query::Work;
 use plaza_stores::rabbitmq::publisher::{Message, Publisher};
 use plaza_stores::rabbitmq::{connect, topology, unavailable};
-use plaza_telemetry::{figures, trace};
+use plaza_telemetry::trace;
 
 /// Jobs of one kind that run at the same time, where configuration does not say: each keeps its
 /// store busy by itself.
@@ -68,21 +68,21 @@ pub async fn run(
     config: Arc<Config>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    figures::begin_worker();
+    plaza_telemetry::metrics::register_worker();
     tokio::join!(work(&domain, &config, &stop), depths::record(Arc::clone(&config), stop.clone()));
     Ok(())
 }
 
 async fn work(domain: &Arc<Domain>, config: &Arc<Config>, stop: &CancellationToken) {
-    let mut away = false;
+    let mut down = false;
     while !stop.is_cancelled() {
         match consume(domain, config, stop).await {
-            Ok(()) => away = false,
+            Ok(()) => down = false,
             Err(error) => {
-                if !away {
+                if !down {
                     tracing::warn!(%error, "jobs wait");
                 }
-                away = true;
+                down = true;
             }
         }
         pause(Duration::from_millis(500), stop).await;
@@ -172,8 +172,8 @@ async fn consume_queue(
     ended
 }
 
-/// Runs one delivery to its acknowledgement; whether it came that far. When not (RabbitMQ went
-/// away), it will be delivered again.
+/// Runs one delivery to its acknowledgement; whether it came that far. When not (the connection
+/// to RabbitMQ ended), it will be delivered again.
 async fn take(context: &Context, queue: Queue, delivery: Delivery) -> bool {
     let settled = match serde_json::from_slice::<JobEnvelope>(&delivery.data) {
         Ok(envelope) => {

@@ -140,7 +140,7 @@ pub struct RedisSnapshot {
     pub used_bytes: u64,
     /// Bytes it may use; 0: no limit.
     pub max_bytes: u64,
-    /// Keys it has thrown away since it started, because it was full.
+    /// Keys it has evicted since it started, because it was full.
     pub evicted: u64,
 }
 
@@ -199,7 +199,7 @@ async fn answer_of<T, E: std::fmt::Display>(
     answer: impl Future<Output = Result<T, E>>,
 ) -> Probe<T> {
     match tokio::time::timeout(TIMEOUT, answer).await {
-        Ok(Ok(told)) => Probe::Ok(told),
+        Ok(Ok(reported)) => Probe::Ok(reported),
         Ok(Err(error)) => Probe::Unavailable(error.to_string()),
         Err(_) => Probe::Unavailable(format!("no answer in {} s", TIMEOUT.as_secs())),
     }

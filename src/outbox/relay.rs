@@ -3,7 +3,7 @@
 //! Exactly one relay works on a shard at a time: it holds an advisory lock on a connection of its
 //! own. (Several, skipping each other's locked rows, turn the order per key around; a cursor over
 //! the ids skips rows that commit late.) Each sink has a loop of its own, so that a broker that is
-//! away holds up nothing else. A row is marked only after its broker has confirmed it; what was
+//! down holds up nothing else. A row is marked only after its broker has confirmed it; what was
 //! confirmed but not marked is sent again, and readers skip repeats.
 
 use std::collections::HashSet;
@@ -25,7 +25,7 @@ use plaza_stores::postgres::outbox::{self as rows, Backlog, OutboxRow};
 use plaza_stores::postgres::{Cluster, Connection, Shard, ShardIndex, leader};
 use plaza_stores::rabbitmq::publisher::{self, Publisher};
 use plaza_stores::redis::Redis;
-use plaza_telemetry::{figures, trace};
+use plaza_telemetry::trace;
 
 /// Messages in flight at a time, per shard and sink.
 const WINDOW: i64 = 500;
@@ -47,7 +47,7 @@ pub async fn run(
     config: Arc<Config>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    figures::begin_relay();
+    plaza_telemetry::metrics::register_relay();
     let wakes = Arc::new(Wakes::new(cluster.len()));
     let shards = cluster.indexes().map(|index| {
         let (cluster, wakes, config, stop) =
@@ -122,7 +122,7 @@ async fn record_backlog(connection: &mut Connection, shard: ShardIndex) -> Resul
     Ok(())
 }
 
-/// Sets the figures of what waits for a broker.
+/// Sets the metrics of what waits for a broker.
 fn set_backlog(backlog: &Backlog, shard: ShardIndex, sink: Sink) {
     let unsent = u32::try_from(backlog.unsent).unwrap_or(u32::MAX);
     metrics::gauge!("plaza_outbox_unsent", "shard" => shard.0.to_string(), "sink" => sink.name())
@@ -222,7 +222,7 @@ async fn to_rabbitmq(
     let mut connection = shard.direct().await?;
     rows::disable_sync_commit(&mut connection).await?;
     let mut publisher: Option<Publisher> = None;
-    let (mut looks, mut away) = (Polls::default(), false);
+    let (mut looks, mut down) = (Polls::default(), false);
     while let Some(unsent) =
         next(&mut connection, (shard.index, Sink::Rabbitmq), &mut looks, wakes, stop).await?
     {
@@ -250,10 +250,10 @@ async fn to_rabbitmq(
         drop(spans);
         match sent {
             Ok((connected, confirmed)) => {
-                if away {
+                if down {
                     tracing::info!(shard = shard.index.0, "rabbitmq is back");
                 }
-                away = false;
+                down = false;
                 publisher = Some(connected);
                 let ids = markable(&unsent, &confirmed);
                 rows::mark_sent(&mut connection, &ids).await?;
@@ -263,10 +263,10 @@ async fn to_rabbitmq(
                 }
             }
             Err(error) => {
-                if !away {
+                if !down {
                     tracing::warn!(shard = shard.index.0, %error, "jobs wait in the outbox");
                 }
-                away = true;
+                down = true;
                 pause(RETRY, stop).await;
             }
         }

@@ -24,7 +24,7 @@ const IDLE_POLL: Duration = Duration::from_millis(50);
 const IDLE_AFTER: u32 = 50;
 /// How often an outbox is polled whose writers wake its relay: for rows of a process that
 /// cannot reach Redis, or wakes no relay.
-const TOLD_POLL: Duration = Duration::from_millis(250);
+const WOKEN_POLL: Duration = Duration::from_millis(250);
 
 /// Wakes the relays of what this process writes, until it is stopped.
 ///
@@ -41,7 +41,7 @@ pub async fn publish(
             () = stop.cancelled() => return Ok(()),
         };
         if let Err(error) = redis.tell_relays(&shards).await {
-            tracing::debug!(%error, "relays are not told");
+            tracing::debug!(%error, "relays are not woken");
         }
     }
 }
@@ -86,19 +86,19 @@ impl Wakes {
     /// Waits until it is time to look again, after so many looks in a row that found nothing; or to
     /// stop.
     pub async fn next(&self, shard: ShardIndex, sink: Sink, idle: u32, stop: &CancellationToken) {
-        let Some(told) = self.told(shard, sink) else { return };
+        let Some(wake) = self.wake(shard, sink) else { return };
         let patience = match self.hearing.load(Ordering::Acquire) {
-            true => TOLD_POLL,
+            true => WOKEN_POLL,
             false if idle > IDLE_AFTER => IDLE_POLL,
             false => BUSY_POLL,
         };
         tokio::select! {
-            () = told.notified() => {}
+            () = wake.notified() => {}
             () = pause(patience, stop) => {}
         }
     }
 
-    fn told(&self, shard: ShardIndex, sink: Sink) -> Option<&Notify> {
+    fn wake(&self, shard: ShardIndex, sink: Sink) -> Option<&Notify> {
         self.shards.get(shard.0)?.get(usize::try_from(sink.code()).ok()?)
     }
 }

@@ -53,7 +53,7 @@ pub enum What {
         of: &'static str,
         /// `local` (this process), `hit` (Redis), `miss`, `shared` (another request was loading
         /// it), `waited` (another process was), `early` (held, and loaded anew before its end),
-        /// `away` (no Redis).
+        /// `unavailable` (no Redis).
         outcome: &'static str,
         /// How many keys.
         keys: usize,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use plaza_telemetry::figures::float;
+use plaza_telemetry::metrics::float;
 
 /// How a pool stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl PoolState {
         }
     }
 
-    /// Sets its figures.
+    /// Sets its metrics.
     pub fn record(&self, pool: &str) {
         let pool = || pool.to_owned();
         metrics::gauge!("plaza_pool_connections", "pool" => pool()).set(self.open);

@@ -1,5 +1,5 @@
 //! What a query closure must be: `async |connection| ..`, with a future that may move between
-//! threads. The compiler cannot yet be told the latter of an `AsyncFn` directly, hence these
+//! threads. The bounds of an `AsyncFn` cannot express the latter yet, hence these
 //! traits; every such closure has them by itself, and nobody implements them.
 
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
-//! What a process says of itself: logs, figures, and traces.
+//! What a process says of itself: logs, metrics and traces.
 
-pub mod figures;
 pub mod logs;
+pub mod metrics;
 pub mod process;
 pub mod trace;
 

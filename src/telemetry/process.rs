@@ -3,7 +3,7 @@
 
 use procfs::process::LimitValue;
 
-use super::figures::float;
+use super::metrics::float;
 
 /// Figures of this process.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -52,7 +52,7 @@ pub fn cpu_line() -> String {
     )
 }
 
-/// Sets the other figures.
+/// Sets the other metrics.
 pub fn record() {
     let Some(process) = read() else { return };
     metrics::gauge!("process_start_time_seconds").set(process.started_s);

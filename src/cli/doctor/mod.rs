@@ -91,8 +91,8 @@ pub fn add_last_words(config: &Config, run_dir: &Path, findings: &mut [Finding])
         else {
             continue;
         };
-        let away = finding.verdict.as_ref().is_err_and(|wrong| wrong.remedy.contains("start it"));
-        if let Some(silent) = last_words::of_port(run_dir, port).filter(|_| away) {
+        let down = finding.verdict.as_ref().is_err_and(|wrong| wrong.remedy.contains("start it"));
+        if let Some(silent) = last_words::of_port(run_dir, port).filter(|_| down) {
             let state = if silent.runs { "runs, but does not answer" } else { "is not running" };
             finding.last_words =
                 vec![format!("{} {state}; the end of {}:", silent.name, silent.log)];

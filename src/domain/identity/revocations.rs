@@ -19,14 +19,14 @@ pub const EVERY: Duration = Duration::from_millis(300);
 /// is asked again.
 const OVERLAP: TimeDelta = TimeDelta::seconds(5);
 /// Delivered at a time; a receiver that falls behind checks everything.
-const TOLD: usize = 1_024;
+const BUFFERED: usize = 1_024;
 
 /// What is known to have ended.
 #[derive(Debug)]
 pub struct Revocations {
     ended: moka::sync::Cache<SessionId, ()>,
     asked_until: Mutex<HashMap<ShardIndex, DateTime<Utc>>>,
-    told: broadcast::Sender<SessionId>,
+    revoked: broadcast::Sender<SessionId>,
     kept: TimeDelta,
 }
 
@@ -37,7 +37,7 @@ impl Revocations {
         Self {
             ended: moka::sync::Cache::builder().time_to_live(kept).build(),
             asked_until: Mutex::default(),
-            told: broadcast::Sender::new(TOLD),
+            revoked: broadcast::Sender::new(BUFFERED),
             kept: TimeDelta::from_std(kept).unwrap_or_default(),
         }
     }
@@ -49,7 +49,7 @@ impl Revocations {
 
     /// The sessions that end from now on.
     pub fn listen(&self) -> broadcast::Receiver<SessionId> {
-        self.told.subscribe()
+        self.revoked.subscribe()
     }
 
     /// A session has ended, here and now.
@@ -57,7 +57,7 @@ impl Revocations {
         if !self.ended.contains_key(&session) {
             self.ended.insert(session, ());
             // Nobody may be listening.
-            let _ = self.told.send(session);
+            let _ = self.revoked.send(session);
         }
     }
 }

@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_out_of_bounds_is_told_at_once() {
+    fn every_field_out_of_bounds_is_reported_at_once() {
         let input = SignUp {
             handle: "a!".into(),
             email: "x".into(),

@@ -275,7 +275,7 @@ enum Taken<T> {
 /// Takes the key, or locks the row that has it.
 async fn stands(tx: &mut Tx, named: &Named) -> Result<Standing, DomainError> {
     let key = named.key(&named.name);
-    // One that is being released, or swept away, may be there the first time and not the next.
+    // One that is being released, or deleted, may be there the first time and not the next.
     for _ in 0..3 {
         if store::take(tx, &key).await? {
             return Ok(Standing::New);

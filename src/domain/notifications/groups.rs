@@ -173,7 +173,7 @@ mod tests {
     use plaza_base::ids::{Bucket, NotificationId, compose};
 
     /// Days since 2025, and the rest of the row.
-    fn told(
+    fn row(
         day: i64,
         number: u16,
         kind: Kind,
@@ -194,26 +194,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_about_the_same_on_the_same_day_is_told_together() {
+    fn what_is_about_the_same_on_the_same_day_is_grouped() {
         let rows = [
-            told(2, 9, Kind::Liked, 5, 70, None),
-            told(2, 8, Kind::Commented, 5, 81, Some(70)),
-            told(2, 7, Kind::Liked, 6, 70, None),
-            told(2, 6, Kind::Commented, 5, 80, Some(70)),
-            told(2, 5, Kind::Liked, 7, 71, None),
-            told(2, 4, Kind::Followed, 5, 0, None),
-            told(2, 3, Kind::Followed, 6, 0, None),
-            told(2, 2, Kind::Mention, 5, 90, None),
-            told(2, 1, Kind::Mention, 5, 91, None),
-            told(1, 1, Kind::Liked, 8, 70, None),
+            row(2, 9, Kind::Liked, 5, 70, None),
+            row(2, 8, Kind::Commented, 5, 81, Some(70)),
+            row(2, 7, Kind::Liked, 6, 70, None),
+            row(2, 6, Kind::Commented, 5, 80, Some(70)),
+            row(2, 5, Kind::Liked, 7, 71, None),
+            row(2, 4, Kind::Followed, 5, 0, None),
+            row(2, 3, Kind::Followed, 6, 0, None),
+            row(2, 2, Kind::Mention, 5, 90, None),
+            row(2, 1, Kind::Mention, 5, 91, None),
+            row(1, 1, Kind::Liked, 8, 70, None),
         ];
         let groups = group(&rows, rows[2].id.as_i64());
-        let told: Vec<(Kind, usize, usize, bool)> = groups
+        let seen: Vec<(Kind, usize, usize, bool)> = groups
             .iter()
             .map(|group| (group.latest.kind, group.count, group.actor_count, group.is_unread))
             .collect();
         assert_eq!(
-            told,
+            seen,
             [
                 (Kind::Liked, 2, 2, true),
                 (Kind::Commented, 2, 1, true),
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn of_many_people_the_last_are_named() {
         let rows: Vec<Notification> = (0..10)
-            .map(|number| told(1, 20 - number, Kind::Liked, i64::from(number) + 1, 70, None))
+            .map(|number| row(1, 20 - number, Kind::Liked, i64::from(number) + 1, 70, None))
             .collect();
         let groups = group(&rows, 0);
         assert_eq!(

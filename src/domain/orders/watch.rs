@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_secs(5);
 pub struct OrderWatch {
     viewer: Viewer,
     id: OrderId,
-    told: Option<i64>,
+    sent: Option<i64>,
     ended: bool,
     watcher: Watcher,
     seen: Wakes,
@@ -34,11 +34,11 @@ impl OrderWatch {
         domain: &Arc<Domain>,
         viewer: Viewer,
         id: OrderId,
-        told: Option<i64>,
+        sent: Option<i64>,
     ) -> Result<Option<Self>, DomainError> {
         let mut watcher = domain.redis.watch(viewer.user_id).await;
         let seen = watcher.seen();
-        let watch = Self { viewer, id, told, ended: false, watcher, seen };
+        let watch = Self { viewer, id, sent, ended: false, watcher, seen };
         Ok(watch.current(domain).await?.map(|_| watch))
     }
 
@@ -57,8 +57,8 @@ impl OrderWatch {
             match current {
                 Ok(Some(order)) => {
                     self.ended = order.status.is_settled();
-                    if self.told.is_none_or(|told| order.version > told) {
-                        self.told = Some(order.version);
+                    if self.sent.is_none_or(|sent| order.version > sent) {
+                        self.sent = Some(order.version);
                         live::seen(domain, self.viewer).await;
                         return Some(order);
                     }

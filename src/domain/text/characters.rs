@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_of_each_kind_are_told_apart() {
+    fn characters_of_each_kind_are_distinguished() {
         for c in ['a', '\u{e9}', '\u{4e2d}', '\u{1f600}', '.', '\u{5d0}', '\u{2764}', '\u{e000}'] {
             assert!(is_visible(c), "{c:?}");
         }

@@ -74,8 +74,11 @@ mod tests {
             PullAuthors::default(),
             [UserId::from_i64(1), UserId::from_i64(2), UserId::from_i64(3)],
         );
-        let away = || vec![(ShardIndex(1), StoreError::unavailable("shard 1 primary", "test"))];
-        assert!(list.take(vec![(ShardIndex(0), vec![UserId::from_i64(1)])], away()).is_err());
+        let unavailable =
+            || vec![(ShardIndex(1), StoreError::unavailable("shard 1 primary", "test"))];
+        assert!(
+            list.take(vec![(ShardIndex(0), vec![UserId::from_i64(1)])], unavailable()).is_err()
+        );
         assert_eq!(list.among(&me, 2), None);
         assert!(
             list.take(
@@ -85,7 +88,9 @@ mod tests {
             .is_ok()
         );
         assert_eq!(list.among(&me, 2), Some(vec![UserId::from_i64(1), UserId::from_i64(2)]));
-        assert!(list.take(vec![(ShardIndex(0), vec![UserId::from_i64(3)])], away()).is_err());
+        assert!(
+            list.take(vec![(ShardIndex(0), vec![UserId::from_i64(3)])], unavailable()).is_err()
+        );
         assert_eq!(list.among(&me, 2), Some(vec![UserId::from_i64(3), UserId::from_i64(2)]));
     }
 }

@@ -57,7 +57,7 @@ impl NotificationGroup {
 
     /// Kind shared by the notifications of the group.
     async fn kind(&self) -> NotificationKind {
-        self.latest.told_kind()
+        self.latest.public_kind()
     }
 
     /// The newest notification of the group; its objects are those of the whole group.

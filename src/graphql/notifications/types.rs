@@ -72,7 +72,7 @@ impl Notification {
     }
 
     /// The kind, for grouping.
-    pub fn told_kind(&self) -> NotificationKind {
+    pub fn public_kind(&self) -> NotificationKind {
         self.kind
     }
 

@@ -40,9 +40,9 @@ impl ProductQueries {
             let scope = query_scope(ctx)?;
             let list = List::new(&scope, "Query.products", "");
             let request = list.page(first, after.as_deref())?;
-            let (page, away) =
+            let (page, missing) =
                 products::newest(&scope.op, request).await.map_err(|error| fault(&error))?;
-            for shard in away {
+            for shard in missing {
                 let missing = ErrorCode::ShardUnavailable
                     .error(format!("the products of shard {shard} are missing"));
                 ctx.add_error(missing.into_server_error(ctx.item.pos));

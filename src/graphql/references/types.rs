@@ -113,8 +113,8 @@ impl Hashtag {
         Some(Self::new(name, scope))
     }
 
-    fn tell_missing(ctx: &Context<'_>, away: Vec<usize>) {
-        for shard in away {
+    fn add_missing(ctx: &Context<'_>, missing: Vec<usize>) {
+        for shard in missing {
             let missing = ErrorCode::ShardUnavailable
                 .error(format!("the posts of shard {shard} are missing"));
             ctx.add_error(missing.into_server_error(ctx.item.pos));
@@ -149,8 +149,8 @@ impl Hashtag {
             let list = List::new(&self.scope, "Hashtag.posts", &self.name);
             let request = list.page(first, after.as_deref())?;
             let found = hashtags::posts(&self.scope.op, &self.name, request).await;
-            let (page, away) = found.map_err(|error| fault(&error))?;
-            Self::tell_missing(ctx, away);
+            let (page, missing) = found.map_err(|error| fault(&error))?;
+            Self::add_missing(ctx, missing);
             Ok(list.connection(page.map(|post| Post::new(post, &self.scope)), request))
         };
         Some(found.await)
@@ -160,9 +160,9 @@ impl Hashtag {
     /// counted per shard.
     async fn post_count(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<i64>> {
         let found = async {
-            let (count, away) =
+            let (count, missing) =
                 hashtags::count(&self.scope.op, &self.name).await.map_err(|error| fault(&error))?;
-            Self::tell_missing(ctx, away);
+            Self::add_missing(ctx, missing);
             Ok(count)
         };
         Some(found.await)

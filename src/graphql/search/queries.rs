@@ -47,7 +47,7 @@ async fn find(
     let place = place(&hits_of(scope, search), after, scope.op.domain.clock.now_ms())?;
     work(ctx, SEARCH_COST);
     let hits = search.find(&scope.op, first, place).await.map_err(|error| fault(&error))?;
-    for shard in &hits.away {
+    for shard in &hits.missing {
         let missing = ErrorCode::ShardUnavailable
             .error(format!("what shard {shard} would have found is missing"));
         ctx.add_error(missing.into_server_error(ctx.item.pos));

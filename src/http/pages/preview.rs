@@ -77,7 +77,7 @@ pub(super) async fn of_product(served: &Served, id: &str) -> Option<About> {
 }
 
 /// The page with what it is about; as it is when it has no place for it.
-pub(super) fn told(page: &str, about: &About, url: &str) -> String {
+pub(super) fn with_preview(page: &str, about: &About, url: &str) -> String {
     let Some((before, rest)) = page.split_once(MARKS.0) else { return page.to_owned() };
     let Some((_, after)) = rest.split_once(MARKS.1) else { return page.to_owned() };
     let title = escaped(&shortened(&about.title, TITLE));
@@ -146,7 +146,7 @@ mod tests {
         ] {
             let about =
                 About { title: text.to_owned(), description: text.to_owned(), kind: "article" };
-            let page = told(PAGE, &about, &format!("https://plaza.example/p/{text}"));
+            let page = with_preview(PAGE, &about, &format!("https://plaza.example/p/{text}"));
             let inside = page.split_once(MARKS.0).unwrap().1.rsplit_once(MARKS.1).unwrap().0;
             let mut rest = inside.to_owned();
             for own in ["<title>", "</title>", "<meta ", "<link ", " />"] {
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_page_without_a_place_for_it_stays_as_it_is() {
         let about = About { title: "t".to_owned(), description: String::new(), kind: "profile" };
-        assert_eq!(told("<head></head>", &about, "u"), "<head></head>");
-        assert!(told(PAGE, &about, "u").contains("<title>t · plaza</title>"));
+        assert_eq!(with_preview("<head></head>", &about, "u"), "<head></head>");
+        assert!(with_preview(PAGE, &about, "u").contains("<title>t · plaza</title>"));
     }
 }

@@ -19,7 +19,7 @@ use super::answer::{Refusal, refusal};
 use super::{RequestId, Served, origin};
 use plaza_config::network::client_network;
 use plaza_graphql::error::ErrorCode;
-use plaza_telemetry::figures::GaugeGuard;
+use plaza_telemetry::metrics::GaugeGuard;
 
 /// The only protocol spoken.
 const PROTOCOL: &str = "graphql-transport-ws";

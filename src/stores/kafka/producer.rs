@@ -83,7 +83,7 @@ impl EventProducer {
             match delivery.await {
                 Ok(Ok(_)) => {}
                 Ok(Err((error, _))) => return Err(unavailable(error)),
-                Err(_) => return Err(unavailable("the producer went away")),
+                Err(_) => return Err(unavailable("the producer has ended")),
             }
         }
         Ok(())

@@ -50,9 +50,9 @@ pub async fn claim_handle(
         return Ok(ours);
     }
     // The statement above has locked the other's row, so it is still there.
-    handle_claim(connection, handle)
-        .await?
-        .ok_or_else(|| StoreError::Corrupt(format!("the claim of {handle} went away while locked")))
+    handle_claim(connection, handle).await?.ok_or_else(|| {
+        StoreError::Corrupt(format!("the claim of {handle} was deleted while locked"))
+    })
 }
 
 /// Who holds a handle.

@@ -42,7 +42,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Takes a post away from under its tags.
+/// Removes a post from its tags.
 ///
 /// # Errors
 /// The server's.

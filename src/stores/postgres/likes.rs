@@ -28,7 +28,7 @@ pub async fn insert(
     Ok(inserted == 1)
 }
 
-/// Takes a like away, and notes that it was there; false when there was none.
+/// Deletes a like, and notes that it was there; false when there was none.
 ///
 /// # Errors
 /// The server's.

@@ -176,7 +176,7 @@ async fn ensure_identity(connection: &mut Connection, number: usize) -> anyhow::
 /// the map is of another cluster.
 pub async fn load_map(cluster: &Cluster) -> anyhow::Result<ShardMap> {
     let mut newest: Option<MapRow> = None;
-    let mut away = None;
+    let mut unreachable = None;
     for index in cluster.indexes() {
         let found = async {
             let mut connection = cluster.shard(index)?.direct().await?;
@@ -194,14 +194,14 @@ pub async fn load_map(cluster: &Cluster) -> anyhow::Result<ShardMap> {
             Ok(_) => {}
             Err(error) if error.is_transient() => {
                 tracing::warn!(shard = index.0, %error, "cannot be asked for the shard map");
-                away = Some(error);
+                unreachable = Some(error);
             }
             Err(error) => {
                 anyhow::bail!("shard {index} is not migrated ({error}): run `plaza migrate`")
             }
         }
     }
-    match (newest, away) {
+    match (newest, unreachable) {
         (Some(row), _) => ShardMap::from_stored(row.version, &row.shards, cluster.len())
             .with_context(|| {
                 format!(

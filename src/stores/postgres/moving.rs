@@ -215,7 +215,7 @@ pub struct Dealt {
 pub async fn deal(
     config: &PostgresConfig,
     shards: usize,
-    told: impl Fn(&Move, u64),
+    report: impl Fn(&Move, u64),
 ) -> anyhow::Result<Dealt> {
     let mut sessions = Vec::new();
     for (number, urls) in config.shards.iter().enumerate() {
@@ -237,7 +237,7 @@ pub async fn deal(
         let moved = copy_move(from, to, &step.buckets)
             .await
             .with_context(|| format!("from shard {} to {}", step.from, step.to))?;
-        told(step, moved);
+        report(step, moved);
         rows += moved;
     }
     let map = if moves.is_empty() { old } else { new };

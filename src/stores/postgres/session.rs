@@ -36,7 +36,7 @@ pub struct ConsistencyToken {
 }
 
 /// How long what a token asks for is asked for, in milliseconds after the write: far longer than a
-/// serving replica may lag, or a cache may be untold.
+/// serving replica may lag, or a cache may miss an invalidation.
 const ASKED_FOR_MS: i64 = 60_000;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
@@ -263,9 +263,9 @@ mod tests {
     }
 
     #[test]
-    fn caches_are_passed_by_for_a_while_after_one_was_not_told() {
-        let untold = ConsistencyToken { bypass_cache: true, ..written(1_000_000) };
-        let given = ConsistencyToken::default().after(&untold, 1_000_000);
+    fn caches_are_passed_by_for_a_while_after_one_missed_an_invalidation() {
+        let missed = ConsistencyToken { bypass_cache: true, ..written(1_000_000) };
+        let given = ConsistencyToken::default().after(&missed, 1_000_000);
         assert!(read(&given, 1_000_001).bypass_cache);
         assert!(!read(&given, 1_060_000).bypass_cache);
         // A later write whose cache was invalidated does not make it longer.

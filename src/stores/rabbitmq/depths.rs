@@ -26,7 +26,7 @@ pub struct Depth {
 }
 
 impl Depth {
-    /// Sets its figures.
+    /// Sets its metrics.
     pub fn record(&self) {
         let queue = self.queue.name();
         for (state, jobs) in [("waiting", self.waiting), ("retry", self.retry), ("dead", self.dead)]

@@ -172,10 +172,10 @@ impl Redis {
             Some(generation) => self.read_held::<V>(&missing, generation, &mut found).await.ok(),
             None => None,
         };
-        // Not to be believed is as good as away.
+        // One that is not trusted counts as unavailable.
         let generation = generation.filter(|_| lookup.is_some());
         let Lookup { unheld, ending } = lookup.unwrap_or_else(|| {
-            count(V::KIND, "away", missing.len());
+            count(V::KIND, "unavailable", missing.len());
             Lookup { unheld: missing, ending: Vec::new() }
         });
         if policy.floor_ms > 0 {

@@ -193,7 +193,7 @@ impl Redis {
     /// # Errors
     /// [`StoreError::Unavailable`]: some may have been woken; waking them again is harmless.
     pub async fn push_live(&self, post: PostId, users: &[UserId]) -> Result<usize, StoreError> {
-        let mut told = 0;
+        let mut published = 0;
         for chunk in users.chunks(CHUNK) {
             let mut script = self.inner.scripts.live_push.prepare_invoke();
             for user in chunk {
@@ -205,9 +205,9 @@ impl Redis {
                 .pool
                 .run(async |connection| script.invoke_async(connection).await)
                 .await?;
-            told += count;
+            published += count;
         }
-        Ok(told)
+        Ok(published)
     }
 
     /// Wakes the watchers of these users.

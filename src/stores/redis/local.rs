@@ -118,7 +118,11 @@ mod tests {
         let local = Local::new(Duration::from_secs(60));
         local.put("post", 1, Some("old"), 10_500);
         assert_eq!(local.get::<&str>("post", 1, 0), Some(Some("old")));
-        assert_eq!(local.get::<&str>("post", 1, 10_000), None, "Redis may not have been told yet");
+        assert_eq!(
+            local.get::<&str>("post", 1, 10_000),
+            None,
+            "Redis may not have the invalidation yet"
+        );
         assert_eq!(local.get::<&str>("post", 1, 11_000), None);
         assert_eq!(local.get::<&str>("post", 1, 9_000), Some(Some("old")));
     }

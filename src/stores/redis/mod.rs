@@ -26,7 +26,7 @@ use std::time::Duration;
 use super::StoreError;
 use plaza_base::clock::Clock;
 use plaza_config::RedisConfig;
-use plaza_telemetry::figures::float;
+use plaza_telemetry::metrics::float;
 
 /// Loads that may run at the same time while Redis is unavailable, so that the shards are not run
 /// over.
@@ -129,7 +129,7 @@ impl Redis {
             .await
     }
 
-    /// What it holds, and what it has had to throw away.
+    /// What it holds, and what it has had to evict.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -151,7 +151,7 @@ impl Redis {
     }
 }
 
-/// Redis' own memory. What it throws away while it is full are caches and, past them, the streams
+/// Redis' own memory. What it evicts while it is full are caches and, past them, the streams
 /// that live connections catch up from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
@@ -159,12 +159,12 @@ pub struct Memory {
     pub used_bytes: u64,
     /// Bytes it may use; 0: as many as there are.
     pub max_bytes: u64,
-    /// Keys thrown away since it started, because it was full.
+    /// Keys evicted since it started, because it was full.
     pub evicted: u64,
 }
 
 impl Memory {
-    /// Sets its figures.
+    /// Sets its metrics.
     pub fn record(&self) {
         metrics::gauge!("plaza_redis_memory_bytes").set(float(self.used_bytes));
         metrics::gauge!("plaza_redis_max_memory_bytes").set(float(self.max_bytes));

@@ -15,7 +15,7 @@ use crate::pool_state::{Callers, PoolState};
 use crate::query::Work;
 use plaza_telemetry::trace;
 
-/// After a failure Redis counts as away for so long, then one caller tries: an outage costs nobody
+/// After a failure Redis counts as unavailable for so long, then one caller tries: an outage costs nobody
 /// else anything.
 const AWAY: Duration = Duration::from_millis(500);
 
@@ -24,7 +24,7 @@ const AWAY: Duration = Duration::from_millis(500);
 const SLOW_IN_A_ROW: u64 = 3;
 
 /// An outage is logged so often at most, however many callers flap between failure and success.
-const TELL_EVERY_MS: u64 = 1_000;
+const REPORT_EVERY_MS: u64 = 1_000;
 
 /// A connection that remembers that it failed: bb8-redis itself never notices.
 #[derive(Debug)]
@@ -69,16 +69,16 @@ pub struct Pool {
     /// Answers in a row that did not come in time.
     slow: AtomicU64,
     /// Milliseconds since `started` at which it was last logged that Redis is unavailable.
-    told_at_ms: AtomicU64,
+    reported_at_ms: AtomicU64,
     /// Whether it is still to be logged that Redis is back.
-    tells: AtomicBool,
+    report_recovery: AtomicBool,
 }
 
 impl Pool {
     /// # Errors
     /// A URL that is none.
     pub fn new(url: &SecretString, size: u32, timeout: Duration) -> Result<Self, StoreError> {
-        let manager = RedisConnectionManager::new(url.expose_secret()).map_err(away)?;
+        let manager = RedisConnectionManager::new(url.expose_secret()).map_err(unavailable)?;
         let inner = bb8::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
@@ -95,8 +95,8 @@ impl Pool {
             away_until_ms: AtomicU64::new(0),
             failed_at_ms: AtomicU64::new(0),
             slow: AtomicU64::new(0),
-            told_at_ms: AtomicU64::new(0),
-            tells: AtomicBool::new(false),
+            reported_at_ms: AtomicU64::new(0),
+            report_recovery: AtomicBool::new(false),
         })
     }
 
@@ -147,16 +147,16 @@ impl Pool {
 
     fn answered(&self) {
         self.slow.store(0, Ordering::Relaxed);
-        let was_away = self.away_until_ms.load(Ordering::Relaxed) != 0
+        let was_unavailable = self.away_until_ms.load(Ordering::Relaxed) != 0
             && self.away_until_ms.swap(0, Ordering::Relaxed) != 0;
-        if was_away && self.tells.swap(false, Ordering::Relaxed) {
+        if was_unavailable && self.report_recovery.swap(false, Ordering::Relaxed) {
             tracing::info!("redis is back");
         }
     }
 
     /// An answer did not come in time.
     fn slow(&self, error: impl std::fmt::Display) -> StoreError {
-        let error = away(error);
+        let error = unavailable(error);
         // Whoever tries while it is unavailable decides at once.
         if !self.is_up() || self.slow.fetch_add(1, Ordering::Relaxed) + 1 >= SLOW_IN_A_ROW {
             self.failed(&error);
@@ -171,16 +171,16 @@ impl Pool {
         if self.away_until_ms.swap(self.blocked_until(now), Ordering::Relaxed) != 0 {
             return;
         }
-        let told = self.told_at_ms.load(Ordering::Relaxed);
-        let is_time = told == 0 || now >= told.saturating_add(TELL_EVERY_MS);
+        let reported = self.reported_at_ms.load(Ordering::Relaxed);
+        let is_time = reported == 0 || now >= reported.saturating_add(REPORT_EVERY_MS);
         if is_time
             && self
-                .told_at_ms
-                .compare_exchange(told, now.max(1), Ordering::Relaxed, Ordering::Relaxed)
+                .reported_at_ms
+                .compare_exchange(reported, now.max(1), Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
         {
-            self.tells.store(true, Ordering::Relaxed);
-            tracing::warn!(%error, "redis is away");
+            self.report_recovery.store(true, Ordering::Relaxed);
+            tracing::warn!(%error, "redis is unavailable");
         }
     }
 
@@ -210,7 +210,7 @@ impl Pool {
         F: Work<MultiplexedConnection, T, redis::RedisError>,
     {
         if !self.admits() {
-            return Err(StoreError::unavailable("redis", "away a moment ago"));
+            return Err(StoreError::unavailable("redis", "unavailable a moment ago"));
         }
         let began = Instant::now();
         let mut span = trace::part(trace::Kind::Client, || "redis".into());
@@ -231,7 +231,7 @@ impl Pool {
             Ok(Err(error)) if error.is_timeout() => self.slow(error),
             Err(_) => self.slow(format!("no answer in {} ms", self.timeout.as_millis())),
             Ok(Err(error)) => {
-                let error = away(error);
+                let error = unavailable(error);
                 self.failed(&error);
                 error
             }
@@ -248,7 +248,7 @@ impl Pool {
         let _waiting = self.callers.begin();
         loop {
             let pooled = self.inner.get().await.map_err(|error| match error {
-                bb8::RunError::User(error) => away(error),
+                bb8::RunError::User(error) => unavailable(error),
                 bb8::RunError::TimedOut => {
                     StoreError::unavailable("redis", "no connection in time")
                 }
@@ -285,6 +285,6 @@ fn is_refusal(error: &redis::RedisError) -> bool {
     !outage
 }
 
-fn away(error: impl std::fmt::Display) -> StoreError {
+fn unavailable(error: impl std::fmt::Display) -> StoreError {
     StoreError::unavailable("redis", error)
 }

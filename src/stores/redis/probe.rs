@@ -22,14 +22,14 @@ pub struct RedisState {
 /// # Errors
 /// [`StoreError::Unavailable`] with what it, or the network, said.
 pub async fn probe(url: &SecretString, timeout: Duration) -> Result<RedisState, StoreError> {
-    let away = |error: redis::RedisError| StoreError::unavailable("redis", error);
-    let client = redis::Client::open(url.expose_secret()).map_err(away)?;
+    let unavailable = |error: redis::RedisError| StoreError::unavailable("redis", error);
+    let client = redis::Client::open(url.expose_secret()).map_err(unavailable)?;
     let limits = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(timeout))
         .set_response_timeout(Some(timeout));
     let mut connection =
-        client.get_multiplexed_async_connection_with_config(&limits).await.map_err(away)?;
-    redis::cmd("PING").query_async::<()>(&mut connection).await.map_err(away)?;
+        client.get_multiplexed_async_connection_with_config(&limits).await.map_err(unavailable)?;
+    redis::cmd("PING").query_async::<()>(&mut connection).await.map_err(unavailable)?;
     let asked: redis::RedisResult<HashMap<String, String>> = redis::cmd("CONFIG")
         .arg("GET")
         .arg("save")

@@ -26,7 +26,7 @@ use super::invalidation::Stale;
 use crate::StoreError;
 use crate::postgres::session::ConsistencyToken;
 use plaza_base::ids::{Id, SessionId, UserId};
-use plaza_telemetry::figures::float;
+use plaza_telemetry::metrics::float;
 
 /// The generation of a process that does not poll, as tests of this store are.
 const UNWATCHED: &str = "0";

@@ -4,6 +4,10 @@ use serde_json::{Value, json};
 
 use super::TestApp;
 
+/// The header of consistency tokens, and how many of them a request may send.
+const CONSISTENCY: &str = "plaza-consistency";
+const MAX_TOKENS: usize = 16;
+
 /// A person who is logged in.
 #[derive(Clone)]
 pub struct Person {
@@ -53,10 +57,8 @@ impl TestApp {
             request = request.header(*name, *value);
         }
         let response = request.send().await.expect("an answer");
-        let consistency = response
-            .headers()
-            .get("plaza-consistency")
-            .map(|value| value.to_str().unwrap().to_owned());
+        let consistency =
+            response.headers().get(CONSISTENCY).map(|value| value.to_str().unwrap().to_owned());
         Answer {
             status: response.status().as_u16(),
             consistency,
@@ -64,11 +66,13 @@ impl TestApp {
         }
     }
 
-    /// Asks as somebody.
+    /// Asks as somebody who has seen all that this app's scene is made of: a replica that lags is
+    /// no part of what is tested here. Their own writes they see by their session.
     pub async fn ask(&self, person: &Person, query: &str, variables: Value) -> Answer {
-        let answer = self
-            .send(&[("authorization", &format!("Bearer {}", person.token))], query, variables)
-            .await;
+        let (authorization, seen) = (format!("Bearer {}", person.token), self.scene());
+        let mut headers = vec![("authorization", authorization.as_str())];
+        headers.extend(seen.as_deref().map(|seen| (CONSISTENCY, seen)));
+        let answer = self.send(&headers, query, variables).await;
         assert!(answer.body.get("errors").is_none(), "{}", answer.body);
         answer
     }
@@ -95,6 +99,21 @@ impl TestApp {
         &self.http
     }
 
+    /// What has been written to set the scene, as consistency tokens.
+    fn scene(&self) -> Option<String> {
+        let seen = self.seen.lock().unwrap();
+        (!seen.is_empty()).then(|| seen.join(","))
+    }
+
+    /// This was written to set the scene.
+    fn set(&self, answer: &Answer) {
+        let mut seen = self.seen.lock().unwrap();
+        seen.extend(answer.consistency.clone());
+        // As many as one request may send; what was written before so many others has long arrived.
+        let spare = seen.len().saturating_sub(MAX_TOKENS);
+        seen.drain(..spare);
+    }
+
     pub async fn sign_up(&self, handle: &str) -> Person {
         let answer = self
             .ask_anonymously(
@@ -105,6 +124,7 @@ impl TestApp {
                 json!({ "handle": handle }),
             )
             .await;
+        self.set(&answer);
         Person {
             id: answer.text("/signUp/viewer/user/id"),
             token: answer.text("/signUp/accessToken"),
@@ -113,12 +133,15 @@ impl TestApp {
 
     pub async fn post(&self, author: &Person, text: &str) -> String {
         let query = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { message } } }";
-        self.ask(author, query, json!({ "text": text })).await.text("/postCreate/post/id")
+        let answer = self.ask(author, query, json!({ "text": text })).await;
+        self.set(&answer);
+        answer.text("/postCreate/post/id")
     }
 
     pub async fn follow(&self, follower: &Person, followee: &Person) {
         let query = "mutation($id: ID!) { userFollow(input: {userId: $id}) { user { viewerIsFollowing } userErrors { message } } }";
         let answer = self.ask(follower, query, json!({ "id": followee.id })).await;
+        self.set(&answer);
         assert_eq!(answer.at("/userFollow/user/viewerIsFollowing"), true);
     }
 

@@ -31,6 +31,8 @@ pub struct TestApp {
     http: reqwest::Client,
     name: String,
     base: Config,
+    /// Consistency tokens of what set the scene: every answer to come lies after it.
+    seen: Arc<std::sync::Mutex<Vec<String>>>,
     /// Its signing key and its media.
     folder: Arc<TempDir>,
 }
@@ -207,7 +209,8 @@ impl TestApp {
         }
         let url = serve(&app).await;
         app.domain.pull_authors.refresh(&app.domain).await.expect("the list of pulled authors");
-        let app = Self { app, url, http, name, base, folder: Arc::new(folder) };
+        let (seen, folder) = (Arc::default(), Arc::new(folder));
+        let app = Self { app, url, http, name, base, seen, folder };
         if !roles.contains(&Role::Server) {
             return app;
         }
@@ -231,6 +234,7 @@ impl TestApp {
             http: self.http.clone(),
             name: self.name.clone(),
             base: self.base.clone(),
+            seen: Arc::clone(&self.seen),
             folder: Arc::clone(&self.folder),
         }
     }

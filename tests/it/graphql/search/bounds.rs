@@ -161,7 +161,7 @@ async fn a_shard_that_is_away_is_told_apart_from_one_that_found_nothing() {
         let hits = Search::new(Noun::Posts, "needle").unwrap().find(&op, 100, None).await;
         // Authors on the shard that is away cannot be asked about, but none of theirs was found.
         let hits = hits.unwrap();
-        assert_eq!(hits.away, [2]);
+        assert_eq!(hits.missing, [2]);
         assert!(!hits.items.is_empty() && hits.items.len() < usize::try_from(made).unwrap());
     })
     .await;

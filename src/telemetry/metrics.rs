@@ -1,4 +1,4 @@
-//! The figures a process gives at `/metrics`, each on the list below with its unit and meaning; a
+//! The metrics a process gives at `/metrics`, each on the list below with its unit and meaning; a
 //! test holds the list to what the code counts. Names are Prometheus': `plaza_`, what is measured,
 //! its unit, `_total` for what only grows. A label's values come from a closed list: never a
 //! client's text.
@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use plaza_protocol::routing::Queue;
 
-/// What a figure does.
+/// What a metric does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// It only grows.
@@ -21,9 +21,9 @@ pub enum Kind {
     Histogram,
 }
 
-/// A figure.
+/// A metric.
 #[derive(Debug, Clone, Copy)]
-pub struct Figure {
+pub struct Metric {
     /// Its name.
     pub name: &'static str,
     /// What it does.
@@ -34,20 +34,20 @@ pub struct Figure {
     pub meaning: &'static str,
 }
 
-const fn counter(name: &'static str, unit: Unit, meaning: &'static str) -> Figure {
-    Figure { name, kind: Kind::Counter, unit, meaning }
+const fn counter(name: &'static str, unit: Unit, meaning: &'static str) -> Metric {
+    Metric { name, kind: Kind::Counter, unit, meaning }
 }
 
-const fn gauge(name: &'static str, unit: Unit, meaning: &'static str) -> Figure {
-    Figure { name, kind: Kind::Gauge, unit, meaning }
+const fn gauge(name: &'static str, unit: Unit, meaning: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, unit, meaning }
 }
 
-const fn seconds(name: &'static str, meaning: &'static str) -> Figure {
-    Figure { name, kind: Kind::Histogram, unit: Unit::Seconds, meaning }
+const fn seconds(name: &'static str, meaning: &'static str) -> Metric {
+    Metric { name, kind: Kind::Histogram, unit: Unit::Seconds, meaning }
 }
 
-/// Every figure there is.
-pub const ALL: &[Figure] = &[
+/// Every metric there is.
+pub const ALL: &[Metric] = &[
     // Every role.
     gauge(
         "plaza_build_info",
@@ -133,22 +133,22 @@ pub const ALL: &[Figure] = &[
     ),
     // Redis.
     gauge("plaza_redis_up", Unit::Count, "1 while Redis answers this process."),
-    gauge("plaza_redis_memory_bytes", Unit::Bytes, "What Redis uses; told by workers."),
+    gauge("plaza_redis_memory_bytes", Unit::Bytes, "What Redis uses; recorded by workers."),
     gauge(
         "plaza_redis_max_memory_bytes",
         Unit::Bytes,
-        "What Redis may use, 0 for no limit; told by workers.",
+        "What Redis may use, 0 for no limit; recorded by workers.",
     ),
     counter(
         "plaza_redis_evicted_total",
         Unit::Count,
-        "Keys that Redis threw away because it was full; told by workers.",
+        "Keys that Redis evicted because it was full; recorded by workers.",
     ),
     seconds("plaza_redis_seconds", "Commands sent to Redis together, to their answer."),
     counter(
         "plaza_cache_total",
         Unit::Count,
-        "Keys looked for; by kind and outcome: local, hit, miss, shared (with another request's load), away (no Redis).",
+        "Keys looked for; by kind and outcome: local, hit, miss, shared (with another request's load), unavailable (no Redis).",
     ),
     counter(
         "plaza_cache_loads_total",
@@ -187,7 +187,7 @@ pub const ALL: &[Figure] = &[
     counter(
         "plaza_graphql_errors_total",
         Unit::Count,
-        "Errors told to clients; by code, the closed list of `extensions.code`.",
+        "Errors sent to clients; by code, the closed list of `extensions.code`.",
     ),
     counter(
         "plaza_overloaded_total",
@@ -204,7 +204,7 @@ pub const ALL: &[Figure] = &[
     counter(
         "plaza_subscription_events_total",
         Unit::Count,
-        "Events told to subscribers; by operation.",
+        "Events sent to subscribers; by operation.",
     ),
     counter(
         "plaza_views_acknowledged_total",
@@ -291,19 +291,19 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
 }
 
 fn describe() {
-    for figure in ALL {
-        match figure.kind {
-            Kind::Counter => metrics::describe_counter!(figure.name, figure.unit, figure.meaning),
-            Kind::Gauge => metrics::describe_gauge!(figure.name, figure.unit, figure.meaning),
+    for metric in ALL {
+        match metric.kind {
+            Kind::Counter => metrics::describe_counter!(metric.name, metric.unit, metric.meaning),
+            Kind::Gauge => metrics::describe_gauge!(metric.name, metric.unit, metric.meaning),
             Kind::Histogram => {
-                metrics::describe_histogram!(figure.name, figure.unit, figure.meaning)
+                metrics::describe_histogram!(metric.name, metric.unit, metric.meaning)
             }
         }
     }
 }
 
 /// What counts rare things begins at nothing: an alarm on its growth would else miss the first.
-pub fn begin_server() {
+pub fn register_server() {
     metrics::counter!("plaza_overloaded_total").increment(0);
     metrics::counter!("plaza_id_clock_refused_total").increment(0);
     metrics::counter!("plaza_cache_epochs_raised_total").increment(0);
@@ -321,7 +321,7 @@ pub fn begin_server() {
 }
 
 /// The same for a worker.
-pub fn begin_worker() {
+pub fn register_worker() {
     for queue in Queue::ALL {
         metrics::counter!("plaza_jobs_dead_total", "queue" => queue.name()).increment(0);
     }
@@ -329,7 +329,7 @@ pub fn begin_worker() {
 }
 
 /// The same for a relay.
-pub fn begin_relay() {
+pub fn register_relay() {
     for sink in ["rabbitmq", "kafka"] {
         metrics::counter!("plaza_outbox_sent_total", "sink" => sink).increment(0);
     }

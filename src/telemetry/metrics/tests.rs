@@ -39,23 +39,23 @@ fn the_list_is_what_is_counted() {
     // Written by hand: see `process.rs`.
     counted.insert("process_cpu_seconds_total".to_owned(), Kind::Counter);
     let listed: BTreeMap<String, Kind> =
-        ALL.iter().map(|figure| (figure.name.to_owned(), figure.kind)).collect();
+        ALL.iter().map(|metric| (metric.name.to_owned(), metric.kind)).collect();
     assert_eq!(listed, counted);
     assert_eq!(listed.len(), ALL.len(), "a name is listed twice");
 }
 
 #[test]
 fn names_say_what_they_count_in() {
-    for figure in ALL {
+    for metric in ALL {
         assert_eq!(
-            figure.name.ends_with("_total"),
-            figure.kind == Kind::Counter,
+            metric.name.ends_with("_total"),
+            metric.kind == Kind::Counter,
             "{}",
-            figure.name
+            metric.name
         );
-        let name = figure.name.trim_end_matches("_total");
-        assert_eq!(name.ends_with("_seconds"), figure.unit == Unit::Seconds, "{}", figure.name);
-        assert_eq!(name.ends_with("_bytes"), figure.unit == Unit::Bytes, "{}", figure.name);
+        let name = metric.name.trim_end_matches("_total");
+        assert_eq!(name.ends_with("_seconds"), metric.unit == Unit::Seconds, "{}", metric.name);
+        assert_eq!(name.ends_with("_bytes"), metric.unit == Unit::Bytes, "{}", metric.name);
     }
 }
 
