@@ -13,7 +13,7 @@ use anyhow::Context;
 pub use crate::lifecycle::Tasks;
 use plaza_base::clock::Clock;
 use plaza_config::Config;
-use plaza_domain::identity::{Identity, revocations};
+use plaza_domain::identity::{Identity, Keys, revocations};
 use plaza_domain::images::{self, Images};
 use plaza_domain::payments::SimulatedPayments;
 use plaza_domain::{Domain, Operation, mutation};
@@ -70,6 +70,15 @@ impl App {
     /// # Errors
     /// A bad URL or key file, a shard that cannot be reached or is not migrated.
     pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let keys = Keys::read(&config.auth)?;
+        Self::build_with(config, clock, &keys).await
+    }
+
+    /// The same with other keys than the configured ones.
+    ///
+    /// # Errors
+    /// A bad URL or key, a shard that cannot be reached or is not migrated.
+    pub async fn build_with(config: Config, clock: Clock, keys: &Keys) -> anyhow::Result<Self> {
         let cluster = Cluster::new(&config.postgres)?;
         let map = migrations::load_map(&cluster).await?;
         let domain = Domain {
@@ -80,8 +89,8 @@ impl App {
             orders: config.orders.clone(),
             payments: Arc::new(SimulatedPayments(config.payments.clone())),
             objects: Objects::new(&config.media),
-            images: Arc::new(Images::new(&config.media, &config.auth)?),
-            identity: Arc::new(Identity::new(&config.auth, &config.limits)?),
+            images: Arc::new(Images::new(&config.media, keys)?),
+            identity: Arc::new(Identity::new(&config.auth, &config.limits, keys)?),
             pull_authors: plaza_domain::timelines::PullAuthors::default(),
             limits: plaza_domain::limits::Limits::of(&config.limits),
             views: Arc::new(plaza_domain::views::ViewLog::new(&config.views, &config.kafka)),

@@ -9,6 +9,7 @@ use plaza_base::clock::Clock;
 use plaza_config::Config;
 use plaza_domain::cache_trust;
 use plaza_domain::effects::Effects;
+use plaza_domain::identity::Keys;
 use plaza_telemetry::trace;
 
 /// Connections to each PostgreSQL server that a server opens before it says that it is ready.
@@ -60,7 +61,13 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     // Before anything is counted.
     plaza_telemetry::metrics::recorder();
     metrics::gauge!("plaza_build_info", "version" => env!("CARGO_PKG_VERSION"), "roles" => named.join(",")).set(1);
-    let app = App::build(config, Clock::System).await?;
+    // Whoever serves nobody has nothing to sign, and cannot lose what signs.
+    let keys = if roles.contains(&Role::Server) {
+        Keys::read(&config.auth)?
+    } else {
+        Keys::of_this_process()?
+    };
+    let app = App::build_with(config, Clock::System, &keys).await?;
     app.tasks.spawn("admin", http::serve_admin(app.clone()));
     for role in roles {
         start(&app, *role);

@@ -15,7 +15,7 @@ use super::shards;
 use plaza_app::App;
 use plaza_base::clock::Clock;
 use plaza_config::Config;
-use plaza_domain::identity::Identity;
+use plaza_domain::identity::{Identity, Keys};
 use plaza_seeding::{Follows, Loader, Plan, Step, World, follows_of_file, people};
 use plaza_stores::postgres::Cluster;
 use plaza_stores::postgres::migrations::load_map;
@@ -124,8 +124,9 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
                     "{name} is somebody else's: seed people with the random seed that was used before, or where nobody is yet"
                 );
             }
-            let hash =
-                Identity::new(&config.auth, &config.limits)?.hash(PASSWORD.to_owned()).await?;
+            let hash = Identity::new(&config.auth, &config.limits, &Keys::of_this_process()?)?
+                .hash(PASSWORD.to_owned())
+                .await?;
             World::of_new_people(
                 map,
                 args.random_seed,

@@ -1,6 +1,7 @@
 //! Where the servers are that hold and carry the data, and how they are used.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -17,7 +18,9 @@ fn example_shards() -> Vec<&'static str> {
 #[serde(deny_unknown_fields)]
 pub struct PostgresConfig {
     /// URLs of each shard, in order: `primary|replica|replica`. In the environment the shards are
-    /// separated by commas.
+    /// separated by commas. With `sslmode=verify-full` a connection is encrypted and the server's
+    /// certificate and name are verified; `sslrootcert` names a PEM file with the certificate
+    /// authorities. Other modes than that and `disable`, the default, are refused.
     #[serde(deserialize_with = "shards")]
     #[schemars(with = "Vec<String>", example = example_shards())]
     pub shards: Vec<ShardUrls>,
@@ -62,7 +65,8 @@ impl fmt::Debug for ShardUrls {
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RedisConfig {
-    /// URL of the server, `redis://host:port/db`. It must not persist data: after a crash it has to
+    /// URL of the server, `redis://host:port/db`, or `rediss://user:password@host:port/db` with TLS;
+    /// then `ssl_ca_certs` names a PEM file with its certificate authorities. It must not persist data: after a crash it has to
     /// come back empty.
     #[schemars(with = "String", example = "redis://127.0.0.1:6379/0")]
     pub url: SecretString,
@@ -118,7 +122,8 @@ impl fmt::Debug for RedisConfig {
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RabbitmqConfig {
-    /// URL of the broker, `amqp://user:password@host:port/vhost`.
+    /// URL of the broker, `amqp://user:password@host:port/vhost`, or `amqps://` with TLS; then
+    /// `cacertfile` names a PEM file with its certificate authorities.
     #[schemars(with = "String", example = "amqp://plaza:secret@127.0.0.1:5672/plaza")]
     pub url: SecretString,
     /// URL of the management API with credentials, used by tests and operators only.
@@ -149,6 +154,38 @@ impl fmt::Debug for RabbitmqConfig {
     }
 }
 
+/// How connections to Kafka are protected, in Kafka's own terms.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecurityProtocol {
+    /// Neither encrypted nor authenticated.
+    #[default]
+    Plaintext,
+    /// Encrypted; the broker is verified.
+    Ssl,
+    /// Authenticated by `username` and `password`, not encrypted.
+    SaslPlaintext,
+    /// Encrypted and authenticated.
+    SaslSsl,
+}
+
+impl SecurityProtocol {
+    /// Kafka's name of it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Ssl => "ssl",
+            Self::SaslPlaintext => "sasl_plaintext",
+            Self::SaslSsl => "sasl_ssl",
+        }
+    }
+
+    /// Whether it needs a user.
+    pub const fn is_authenticated(self) -> bool {
+        matches!(self, Self::SaslPlaintext | Self::SaslSsl)
+    }
+}
+
 /// `kafka.*`: events.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -156,6 +193,20 @@ pub struct KafkaConfig {
     /// Brokers, as `host:port,host:port`.
     #[schemars(example = "127.0.0.1:9092")]
     pub brokers: String,
+    /// Protocol of the connections. With TLS the brokers' certificates and names are verified.
+    #[serde(default)]
+    pub security_protocol: SecurityProtocol,
+    /// PEM file with the certificate authorities of the brokers; the system's by default.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// User for SASL (SCRAM-SHA-512).
+    #[serde(default)]
+    #[schemars(example = &"plaza")]
+    pub username: Option<String>,
+    /// Password of that user.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub password: Option<SecretString>,
     /// Prefix of every topic.
     #[serde(default = "defaults::prefix")]
     pub topic_prefix: String,

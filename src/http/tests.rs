@@ -39,6 +39,7 @@ fn app() -> App {
         "auth": { "signing_key_file": FOLDER.path().join("key.pem") },
     }))
     .unwrap();
+    let keys = plaza_domain::identity::Keys::read(&config.auth).unwrap();
     let domain = Domain {
         cluster: std::sync::Arc::new(Cluster::new(&config.postgres).unwrap()),
         redis: Redis::new(&config.redis, Clock::System).unwrap(),
@@ -47,8 +48,8 @@ fn app() -> App {
         orders: config.orders.clone(),
         payments: std::sync::Arc::new(SimulatedPayments(config.payments.clone())),
         objects: Objects::new(&config.media),
-        images: std::sync::Arc::new(Images::new(&config.media, &config.auth).unwrap()),
-        identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits).unwrap()),
+        images: std::sync::Arc::new(Images::new(&config.media, &keys).unwrap()),
+        identity: std::sync::Arc::new(Identity::new(&config.auth, &config.limits, &keys).unwrap()),
         pull_authors: timelines::PullAuthors::default(),
         limits: plaza_domain::limits::Limits::of(&config.limits),
         views: std::sync::Arc::new(plaza_domain::views::ViewLog::new(&config.views, &config.kafka)),

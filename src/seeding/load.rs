@@ -7,10 +7,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use futures_util::{SinkExt, StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
-use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, NoTls, Transaction};
+use tokio_postgres::{Client, Transaction};
 
 use super::accounts::email;
 use super::names::handle;
@@ -19,6 +18,7 @@ use super::world::{Made, Step, World};
 use plaza_base::ids::{Id, UserId};
 use plaza_config::PostgresConfig;
 use plaza_stores::postgres::ShardIndex;
+use plaza_stores::postgres::target;
 
 /// Bytes sent at a time.
 const SENT_AT_ONCE: usize = 64 * 1024;
@@ -84,11 +84,8 @@ impl Loader {
     pub async fn connect(config: &PostgresConfig, pull_from: i64) -> anyhow::Result<Self> {
         let mut shards = Vec::new();
         for (number, urls) in config.shards.iter().enumerate() {
-            let (client, connection) = tokio_postgres::connect(urls.primary.expose_secret(), NoTls)
-                .await
-                .with_context(|| format!("shard {number}"))?;
-            #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
-            tokio::spawn(connection);
+            let client =
+                target::connect(&urls.primary).await.with_context(|| format!("shard {number}"))?;
             client.batch_execute("SET client_min_messages = warning").await?;
             client.batch_execute(NOTES).await.with_context(|| format!("shard {number}"))?;
             shards.push(client);

@@ -10,6 +10,7 @@ pub mod query;
 pub mod rabbitmq;
 pub mod redis;
 pub mod server;
+pub mod tls;
 pub mod work;
 
 pub use error::StoreError;

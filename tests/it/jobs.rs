@@ -163,7 +163,7 @@ const FAILED: &str = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM
 async fn more_orders_than_connections_wait_and_none_fails() {
     let few = |config: &mut Config| {
         config.postgres.primary_pool = 2;
-        config.postgres.checkout_timeout_ms = 500;
+        config.postgres.checkout_timeout_ms = 1_000;
     };
     with_config(few, async |app| {
         on_every_shard(app, COUNT_FAILURES).await;

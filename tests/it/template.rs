@@ -35,6 +35,7 @@ fn all_migrations() -> String {
         "the executable has other migrations than the folder"
     );
     let indexes = INDEXES.iter().map(|index| index.on.to_owned());
+    let indexes = indexes.chain([migrations::GRANTS.to_owned()]);
     files.iter().map(|file| std::fs::read_to_string(file).expect("SQL")).chain(indexes).collect()
 }
 

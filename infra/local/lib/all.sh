@@ -2,7 +2,7 @@
 # Loads everything, and knows which function belongs to which name.
 
 lib=$(dirname "${BASH_SOURCE[0]}")
-for part in settings postgres_bin process postgres redis rabbitmq kafka nginx roles prometheus; do
+for part in settings postgres_bin process certificates postgres redis rabbitmq kafka nginx roles prometheus; do
     # shellcheck source=/dev/null
     source "$lib/$part.sh"
 done

@@ -11,7 +11,8 @@ start_kafka() {
         kill_leftovers kafka
         require_free_ports kafka || return 1
         render "$INFRA/kafka/server.properties" "$properties" PORT="$PLAZA_KAFKA_PORT" \
-            CONTROLLER_PORT="$PLAZA_KAFKA_CONTROLLER_PORT" DATA="$home/data"
+            CONTROLLER_PORT="$PLAZA_KAFKA_CONTROLLER_PORT" TLS_PORT="$PLAZA_KAFKA_TLS_PORT" \
+            CERTIFICATES="${CA_FILE%/*}" DATA="$home/data"
         if [[ ! -e $home/.initialised ]]; then
             rm -rf "$home/data"
             if ! id=$("${java[@]}" kafka.tools.StorageTool random-uuid 2>>"$LOG/kafka") ||
@@ -24,7 +25,17 @@ start_kafka() {
         spawn kafka "${java[@]}" -Xms128m -Xmx384m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError \
             -Djava.awt.headless=true kafka.Kafka "$properties"
     fi
-    wait_ready kafka 90 kafka_started
+    wait_ready kafka 90 kafka_started || return 1
+    # Whoever comes over TLS says who they are.
+    if [[ ! -e $home/data/.user ]]; then
+        (umask 077 && printf 'SCRAM-SHA-512=password=%s\n' "$LOCAL_PASSWORD" >"$LOCAL/config/kafka-user.properties")
+        if ! "${java[@]}" kafka.admin.ConfigCommand --bootstrap-server "127.0.0.1:$PLAZA_KAFKA_PORT" --alter \
+            --add-config-file "$LOCAL/config/kafka-user.properties" --entity-type users --entity-name "$LOCAL_USER" >>"$LOG/kafka" 2>&1; then
+            failed kafka "making its user failed"
+            return 1
+        fi
+        touch "$home/data/.user"
+    fi
 }
 
 stop_kafka() { stop_process kafka TERM 30; }

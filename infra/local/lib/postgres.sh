@@ -46,8 +46,8 @@ primary_of() { say "${1%%-replica-*}-primary"; }
 
 # SQL against an instance, as the superuser. Never waits for a replica: used while there is none yet.
 sql() { # NAME DATABASE SQL
-    PGPASSWORD=$LOCAL_PASSWORD PGCONNECT_TIMEOUT=3 PGOPTIONS='-c synchronous_commit=local' \
-        "$POSTGRES_BIN/psql" -X -qAt -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$(port_of "$1")" -U "$LOCAL_USER" -d "$2" -c "$3"
+    PGPASSWORD=$SUPERUSER_PASSWORD PGCONNECT_TIMEOUT=3 PGOPTIONS='-c synchronous_commit=local' \
+        "$POSTGRES_BIN/psql" -X -qAt -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$(port_of "$1")" -U "$SUPERUSER" -d "$2" -c "$3"
 }
 
 accepts_sql() { sql "$1" postgres 'SELECT 1' >/dev/null; }
@@ -60,12 +60,14 @@ write_postgres_config() { # NAME DATA
         *-primary) render "$INFRA/postgres/primary.conf" "$scratch.role" ;;
         # Nobody follows it, so no commit waits for anybody.
         single-*) : >"$scratch.role" ;;
-        *) render "$INFRA/postgres/replica.conf" "$scratch.role" SLOT="r${name##*-}" USER="$LOCAL_USER" \
-            PASSWORD="$LOCAL_PASSWORD" PRIMARY_HOST=127.0.0.1 PRIMARY_PORT="$(port_of "$(primary_of "$name")")" ;;
+        *) render "$INFRA/postgres/replica.conf" "$scratch.role" SLOT="r${name##*-}" USER="$SUPERUSER" \
+            PASSWORD="$SUPERUSER_PASSWORD" PRIMARY_HOST=127.0.0.1 PRIMARY_PORT="$(port_of "$(primary_of "$name")")" ;;
     esac
     # Written by the owner of the data, through a pipe: user postgres may not read this folder.
     cat "$scratch.instance" "$INFRA/postgres/shared.conf" "$scratch.role" | as_postgres tee "$data/postgresql.conf" >/dev/null
     as_postgres tee "$data/pg_hba.conf" <"$INFRA/postgres/pg_hba.conf" >/dev/null
+    as_postgres tee "$data/server.crt" <"$CERTIFICATE_FILE" >/dev/null
+    as_postgres bash -c 'umask 077 && cat >"$0"' "$data/server.key" <"$KEY_FILE"
     # `ALTER SYSTEM` writes here; base backups put the primary's connection here. The templates decide.
     as_postgres tee "$data/postgresql.auto.conf" </dev/null >/dev/null
 }
@@ -111,8 +113,8 @@ spawn_postgres() { # NAME
 initialise_postgres() { # NAME DATA
     local name=$1 data=$2
     as_postgres rm -rf "$data.partial"
-    printf "%s\n" "$LOCAL_PASSWORD" | as_postgres tee "$data.password" >/dev/null
-    if ! as_postgres "$POSTGRES_BIN/initdb" -D "$data.partial" --username="$LOCAL_USER" \
+    printf "%s\n" "$SUPERUSER_PASSWORD" | as_postgres tee "$data.password" >/dev/null
+    if ! as_postgres "$POSTGRES_BIN/initdb" -D "$data.partial" --username="$SUPERUSER" \
         --pwfile="$data.password" --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 \
         --data-checksums </dev/null >>"$LOG/$name" 2>&1; then
         failed "$name" "initdb failed"
@@ -140,8 +142,33 @@ start_postgres_primary() { # NAME
     fi
     spawn_postgres "$name" || return 1
     wait_ready "$name" 300 accepts_sql "$name" || return 1
+    if ! make_users "$name"; then
+        failed "$name" "cannot create its users and database plaza"
+        return 1
+    fi
+}
+
+# The owner of what plaza keeps, who migrates and may do what a test or a case study asks of a server, and a user for each of plaza's roles, who may
+# do what `plaza migrate` grants.
+make_users() { # NAME
+    local name=$1 role missing
+    if [[ $SUPERUSER != "$LOCAL_USER" && -z $(sql "$name" postgres "SELECT 1 FROM pg_roles WHERE rolname = '$LOCAL_USER'") ]]; then
+        sql "$name" postgres "CREATE ROLE $LOCAL_USER LOGIN CREATEDB PASSWORD '$LOCAL_PASSWORD' IN ROLE pg_monitor" || return 1
+        # Since PostgreSQL 15.
+        if [[ -n $(sql "$name" postgres "SELECT 1 FROM pg_roles WHERE rolname = 'pg_checkpoint'") ]]; then
+            sql "$name" postgres "GRANT pg_checkpoint TO $LOCAL_USER" || return 1
+        fi
+    fi
+    for role in "${PLAZA_ROLES[@]}"; do
+        missing=$(sql "$name" postgres "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'plaza_$role')") || return 1
+        if [[ -n $missing ]]; then
+            sql "$name" postgres "CREATE ROLE plaza_$role LOGIN PASSWORD '$LOCAL_PASSWORD'" || return 1
+        fi
+    done
     if [[ -z $(sql "$name" postgres "SELECT 1 FROM pg_database WHERE datname = 'plaza'") ]]; then
-        sql "$name" postgres 'CREATE DATABASE plaza' || failed "$name" "cannot create database plaza"
+        sql "$name" postgres "CREATE DATABASE plaza OWNER $LOCAL_USER" || return 1
+        # Case studies hold replicas up.
+        sql "$name" plaza "GRANT EXECUTE ON FUNCTION pg_wal_replay_pause(), pg_wal_replay_resume() TO $LOCAL_USER" || return 1
     fi
 }
 
@@ -155,8 +182,8 @@ copy_primary() { # REPLICA: a base backup, built aside and moved into place whol
     sql "$primary" postgres "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '$slot';
         SELECT pg_create_physical_replication_slot('$slot', true)" >/dev/null ||
         { failed "$name" "cannot make its slot on $primary"; return 1; }
-    if ! PGPASSWORD=$LOCAL_PASSWORD as_postgres "$POSTGRES_BIN/pg_basebackup" -h 127.0.0.1 -p "$(port_of "$primary")" \
-        -U "$LOCAL_USER" -D "$data.partial" -X stream -S "$slot" -c fast </dev/null >>"$LOG/$name" 2>&1; then
+    if ! PGPASSWORD=$SUPERUSER_PASSWORD as_postgres "$POSTGRES_BIN/pg_basebackup" -h 127.0.0.1 -p "$(port_of "$primary")" \
+        -U "$SUPERUSER" -D "$data.partial" -X stream -S "$slot" -c fast </dev/null >>"$LOG/$name" 2>&1; then
         failed "$name" "copying $primary failed"
         return 1
     fi

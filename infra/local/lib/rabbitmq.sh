@@ -66,7 +66,8 @@ start_rabbitmq() {
         mkdir -p "$home"/{home,data,log,generated,schema}
         rm -f "$home/pid"
         render "$INFRA/rabbitmq/rabbitmq.conf" "$LOCAL/config/rabbitmq.conf" PORT="$PLAZA_RABBITMQ_PORT" \
-            MANAGEMENT_PORT="$PLAZA_RABBITMQ_MANAGEMENT_PORT" USER="$LOCAL_USER" PASSWORD="$LOCAL_PASSWORD"
+            MANAGEMENT_PORT="$PLAZA_RABBITMQ_MANAGEMENT_PORT" TLS_PORT="$PLAZA_RABBITMQ_TLS_PORT" \
+            CERTIFICATES="${CA_FILE%/*}" USER="$LOCAL_USER" PASSWORD="$LOCAL_PASSWORD"
         cp "$INFRA/rabbitmq/enabled_plugins" "$LOCAL/config/rabbitmq-plugins"
         rabbitmq_environment
         spawn rabbitmq env "${RABBITMQ_ENVIRONMENT[@]}" "$script"

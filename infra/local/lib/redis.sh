@@ -19,7 +19,8 @@ start_redis() {
         mkdir -p "$LOCAL/redis"
         local auth='# requirepass: this clone is older'
         if redis_has_password; then auth="requirepass $LOCAL_PASSWORD"; fi
-        render "$INFRA/redis/redis.conf" "$LOCAL/config/redis.conf" PORT="$PLAZA_REDIS_PORT" DATA="$LOCAL/redis" MEMORY="$(redis_memory)" AUTH="$auth"
+        render "$INFRA/redis/redis.conf" "$LOCAL/config/redis.conf" PORT="$PLAZA_REDIS_PORT" \
+            TLS_PORT="$PLAZA_REDIS_TLS_PORT" CERTIFICATES="${CA_FILE%/*}" DATA="$LOCAL/redis" MEMORY="$(redis_memory)" AUTH="$auth"
         spawn redis redis-server "$LOCAL/config/redis.conf"
     fi
     wait_ready redis 20 redis_answers

@@ -2,6 +2,8 @@
 # plaza's own processes: the executable's roles, with the configuration that fits what runs here.
 
 PLAZA_CONFIG_FILE=$LOCAL/plaza.toml
+# The same servers, over TLS.
+PLAZA_TLS_CONFIG_FILE=$LOCAL/plaza-tls.toml
 
 # Always an absolute path, since roles start in /.
 plaza_binary() {
@@ -14,10 +16,10 @@ plaza_binary() {
     fi
 }
 
-shard_urls() { # SHARD
+shard_urls() { # SHARD USER
     local name urls=
     for name in "shard-$1-primary" "shard-$1-replica-1" "shard-$1-replica-2"; do
-        urls+="|postgres://$LOCAL_USER:$LOCAL_PASSWORD@127.0.0.1:$(port_of "$name")/plaza"
+        urls+="|postgres://$2:$LOCAL_PASSWORD@127.0.0.1:$(port_of "$name")/plaza"
     done
     say "${urls#|}"
 }
@@ -26,7 +28,7 @@ write_plaza_config() {
     local shard lines=() redis_password=
     if redis_has_password; then redis_password=:$LOCAL_PASSWORD@; fi
     for ((shard = 0; shard < SHARDS; shard++)); do
-        lines+=("  \"$(shard_urls "$shard")\",")
+        lines+=("  \"$(shard_urls "$shard" "$LOCAL_USER")\",")
     done
     (
         umask 077
@@ -78,7 +80,16 @@ folder = "$LOCAL/objects"
 signing_key_file = "$LOCAL/auth-key.pem"
 END
     )
+    (
+        umask 077
+        sed -e "s#\(postgres://[^|\"]*\)#\1?sslmode=verify-full\&sslrootcert=$CA_FILE#g" \
+            -e "s#redis://\(.*\):$PLAZA_REDIS_PORT/0#rediss://\1:$PLAZA_REDIS_TLS_PORT/0?ssl_ca_certs=$CA_FILE#" \
+            -e "s#amqp://\(.*\):$PLAZA_RABBITMQ_PORT/plaza#amqps://\1:$PLAZA_RABBITMQ_TLS_PORT/plaza?cacertfile=$CA_FILE#" \
+            -e "s#^brokers = .*#brokers = \"127.0.0.1:$PLAZA_KAFKA_TLS_PORT\"\nsecurity_protocol = \"sasl_ssl\"\nca_file = \"$CA_FILE\"\nusername = \"$LOCAL_USER\"\npassword = \"$LOCAL_PASSWORD\"#" \
+            "$PLAZA_CONFIG_FILE.new" >"$PLAZA_TLS_CONFIG_FILE.new"
+    )
     mv "$PLAZA_CONFIG_FILE.new" "$PLAZA_CONFIG_FILE"
+    mv "$PLAZA_TLS_CONFIG_FILE.new" "$PLAZA_TLS_CONFIG_FILE"
 }
 
 # Keys and schema, before the first role.
@@ -95,12 +106,15 @@ prepare_roles() {
 role_is_ready() { curl -sf -m 2 -o /dev/null "http://127.0.0.1:$(admin_port_of "$1")/readyz"; }
 
 start_role() { # NAME
-    local name=$1 plaza environment yielding=()
+    local name=$1 plaza shard shards environment yielding=()
     if ! is_running "$name"; then
         plaza=$(plaza_binary)
         kill_leftovers "$name"
         require_free_ports "$name" || return 1
-        environment=(PLAZA_CONFIG="$PLAZA_CONFIG_FILE" PLAZA_ADMIN__LISTEN="127.0.0.1:$(admin_port_of "$name")")
+        # Each as its own user; the configuration names the owner, who migrates, seeds and repairs.
+        shards=
+        for ((shard = 0; shard < SHARDS; shard++)); do shards+=",$(shard_urls "$shard" "plaza_$(role_of "$name")")"; done
+        environment=(PLAZA_CONFIG="$PLAZA_CONFIG_FILE" PLAZA_POSTGRES__SHARDS="${shards#,}" PLAZA_ADMIN__LISTEN="127.0.0.1:$(admin_port_of "$name")")
         [[ $name == server-* ]] && environment+=(PLAZA_SERVER__LISTEN="127.0.0.1:$(port_of "$name")")
         # Jobs, messages and projections can wait a moment; who asks a server does.
         [[ $name == server-* ]] || yielding=("$INFRA/local/yielding")

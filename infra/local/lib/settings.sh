@@ -29,11 +29,22 @@ LOCAL_PASSWORD_FILE=$LOCAL/config/password
 LOCAL_PASSWORD=plaza-local
 if [[ -r $LOCAL_PASSWORD_FILE ]]; then LOCAL_PASSWORD=$(<"$LOCAL_PASSWORD_FILE"); fi
 
+# Of PostgreSQL's superuser, which only these scripts are. A clone whose data is older has one user, who is it.
+SUPERUSER_PASSWORD_FILE=$LOCAL/config/superuser-password
+SUPERUSER=$LOCAL_USER
+SUPERUSER_PASSWORD=$LOCAL_PASSWORD
+if [[ -r $SUPERUSER_PASSWORD_FILE ]]; then
+    SUPERUSER=postgres
+    SUPERUSER_PASSWORD=$(<"$SUPERUSER_PASSWORD_FILE")
+fi
+
 POSTGRES_NAMES=()
 for ((shard = 0; shard < SHARDS; shard++)); do
     POSTGRES_NAMES+=("shard-$shard-primary" "shard-$shard-replica-1" "shard-$shard-replica-2")
 done
 SERVER_NAMES=("${POSTGRES_NAMES[@]}" redis rabbitmq kafka nginx)
+# As PostgreSQL knows them: plaza_server ..
+PLAZA_ROLES=(server worker relay projector)
 ROLE_NAMES=(worker relay projector server-1 server-2)
 ALL_NAMES=("${SERVER_NAMES[@]}" "${ROLE_NAMES[@]}")
 # Started by name only; stopped with everything.
@@ -94,8 +105,9 @@ admin_port_of() {
 ports_of() {
     port_of "$1"
     case $1 in
-        rabbitmq) say "$PLAZA_RABBITMQ_DIST_PORT $PLAZA_RABBITMQ_MANAGEMENT_PORT" ;;
-        kafka) say "$PLAZA_KAFKA_CONTROLLER_PORT" ;;
+        redis) say "$PLAZA_REDIS_TLS_PORT" ;;
+        rabbitmq) say "$PLAZA_RABBITMQ_DIST_PORT $PLAZA_RABBITMQ_MANAGEMENT_PORT $PLAZA_RABBITMQ_TLS_PORT" ;;
+        kafka) say "$PLAZA_KAFKA_CONTROLLER_PORT $PLAZA_KAFKA_TLS_PORT" ;;
         server-*) admin_port_of "$1" ;;
     esac
 }
@@ -150,13 +162,20 @@ make_folders() {
     chmod 711 "$LOCAL"
     chmod 700 "${folders[@]}"
     if [[ ! -e $LOCAL_PASSWORD_FILE && ! -e $LOCAL/plaza.toml && ! -e $LOCAL/postgres ]]; then
-        # Letters and digits, a minus and a low line: it stands in addresses.
-        (umask 077 && head -c 24 /dev/urandom | base64 | tr '+/' '-_' >"$LOCAL_PASSWORD_FILE.$$")
-        # Whole or not at all, and the first of two that start at once decides.
-        ln "$LOCAL_PASSWORD_FILE.$$" "$LOCAL_PASSWORD_FILE" 2>/dev/null || true
-        rm -f "$LOCAL_PASSWORD_FILE.$$"
+        make_password "$SUPERUSER_PASSWORD_FILE"
+        make_password "$LOCAL_PASSWORD_FILE"
         LOCAL_PASSWORD=$(<"$LOCAL_PASSWORD_FILE")
+        SUPERUSER=postgres
+        SUPERUSER_PASSWORD=$(<"$SUPERUSER_PASSWORD_FILE")
     fi
+}
+
+make_password() { # FILE
+    # Letters and digits, a minus and a low line: it stands in addresses.
+    (umask 077 && head -c 24 /dev/urandom | base64 | tr '+/' '-_' >"$1.$$")
+    # Whole or not at all, and the first of two that start at once decides.
+    ln "$1.$$" "$1" 2>/dev/null || true
+    rm -f "$1.$$"
 }
 
 # Whether this clone's Redis asks for the password: see above.

@@ -80,7 +80,7 @@ pub(super) async fn kafka(config: &KafkaConfig, patience: Duration) -> Result<St
     let (asked, brokers) = (config.clone(), config.brokers.clone());
     let metadata = tokio::task::spawn_blocking(move || {
         let client: rdkafka::consumer::BaseConsumer =
-            rdkafka::ClientConfig::new().set("bootstrap.servers", &asked.brokers).create()?;
+            plaza_stores::kafka::client::client(&asked).create()?;
         let metadata = client.fetch_metadata(None, patience)?;
         let held = |topic: &Topic| {
             let name = full_name(&asked.topic_prefix, topic.name());

@@ -3,7 +3,7 @@
 use super::Wrong;
 use crate::cli::listeners::{self, Listener};
 use plaza_config::{AuthConfig, LimitsConfig};
-use plaza_domain::identity::Identity;
+use plaza_domain::identity::{Identity, Keys};
 
 pub(super) fn signing_key(config: &AuthConfig, limits: &LimitsConfig) -> Result<String, Wrong> {
     use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,8 @@ pub(super) fn signing_key(config: &AuthConfig, limits: &LimitsConfig) -> Result<
     let make = format!("run `plaza keygen {}`", file.display());
     let metadata = std::fs::metadata(file)
         .map_err(|error| Wrong::new(format!("{}: {error}", file.display()), &make))?;
-    Identity::new(config, limits).map_err(|error| {
+    let read = Keys::read(config).and_then(|keys| Identity::new(config, limits, &keys));
+    read.map_err(|error| {
         Wrong::new(
             format!("no Ed25519 key in PKCS#8 PEM ({error})"),
             format!("move it away, then {make}"),

@@ -1,6 +1,7 @@
 //! Sign-up, log-in, sessions, tokens.
 
 mod device;
+mod keys;
 mod limits;
 mod name;
 mod passwords;
@@ -21,12 +22,13 @@ use device::Device;
 use plaza_config::{AuthConfig, LimitsConfig};
 use plaza_stores::redis::rate_limit::Bucket;
 
+pub use keys::{Keys, generate_key_file};
 pub use refresh::refresh;
 pub use reserved::is_reserved;
 pub use seals::Seals;
 pub use sessions::{Session, log_in, log_out, revoke, revoke_others, session, sessions};
 pub use sign_up::{SignUp, sign_up};
-pub use tokens::{Holder, Tokens, generate_key_file};
+pub use tokens::{Holder, Tokens};
 
 /// Password hashing and token keys.
 #[derive(Debug)]
@@ -58,16 +60,20 @@ struct Limits {
 }
 
 impl Identity {
-    /// Reads the signing key file.
+    /// With these keys.
     ///
     /// # Errors
-    /// No such file, or not an Ed25519 key.
-    pub fn new(config: &AuthConfig, limits: &LimitsConfig) -> Result<Self, DomainError> {
-        let secrets = seals::secrets(config)?;
+    /// One that is not an Ed25519 key.
+    pub fn new(
+        config: &AuthConfig,
+        limits: &LimitsConfig,
+        keys: &Keys,
+    ) -> Result<Self, DomainError> {
+        let secrets = keys.secrets();
         Ok(Self {
             seals: Arc::new(Seals::new(&secrets)?),
             passwords: passwords::Passwords::new(config)?,
-            tokens: Tokens::new(config)?,
+            tokens: Tokens::new(config, keys)?,
             refresh_ttl_s: i64::from(config.refresh_ttl_s),
             refresh_grace: TimeDelta::seconds(i64::from(config.refresh_grace_s)),
             session_max_s: i64::from(config.session_max_s),

@@ -7,7 +7,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::DomainError;
-use plaza_config::AuthConfig;
 
 /// The first byte of every sealed text: which form it has.
 const FORM: u8 = 2;
@@ -33,25 +32,6 @@ fn internal(error: impl std::fmt::Display) -> DomainError {
 /// A key for one purpose from a secret.
 pub(super) fn derived(secret: &[u8], purpose: &str) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.trim_ascii()), purpose.as_bytes())
-}
-
-/// The secrets that keys are derived from: the signing key's file first, then every accepted one
-/// that holds a private half. A public half is no secret.
-///
-/// # Errors
-/// A file that cannot be read.
-pub(super) fn secrets(config: &AuthConfig) -> Result<Vec<Vec<u8>>, DomainError> {
-    let read = |file: &std::path::PathBuf| {
-        std::fs::read(file).map_err(|error| internal(format!("{}: {error}", file.display())))
-    };
-    let mut secrets = vec![read(&config.signing_key_file)?];
-    for file in &config.accepted_key_files {
-        let pem = read(file)?;
-        if String::from_utf8_lossy(&pem).contains("PRIVATE KEY") {
-            secrets.push(pem);
-        }
-    }
-    Ok(secrets)
 }
 
 impl Seals {

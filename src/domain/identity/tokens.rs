@@ -1,18 +1,13 @@
 //! Access tokens: JWTs signed with EdDSA, checked against the injected clock.
 
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use pem::{EncodeConfig, LineEnding, Pem};
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
+use super::keys::Keys;
 use crate::{DomainError, Viewer};
 use plaza_base::digest::leading_u64;
 use plaza_base::ids::{Id, SessionId, UserId};
@@ -74,28 +69,6 @@ impl AcceptedKey {
     }
 }
 
-/// The bytes in a PEM file.
-fn read_pem(path: &Path) -> Result<Vec<u8>, DomainError> {
-    let in_file = |error: &dyn std::fmt::Display| internal(format!("{}: {error}", path.display()));
-    let text = std::fs::read(path).map_err(|error| in_file(&error))?;
-    Ok(pem::parse(text).map_err(|error| in_file(&error))?.into_contents())
-}
-
-/// The public key in a file of either half. A public one (SubjectPublicKeyInfo) ends in its 32
-/// bytes.
-fn public_key(path: &Path) -> Result<Vec<u8>, DomainError> {
-    /// What comes before an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410).
-    const PREFIX: [u8; 12] =
-        [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-    let der = read_pem(path)?;
-    if let Some(public) = der.strip_prefix(&PREFIX).filter(|public| public.len() == 32) {
-        return Ok(public.to_vec());
-    }
-    let pair = Ed25519KeyPair::from_pkcs8(&der)
-        .map_err(|error| internal(format!("{}: {error}", path.display())))?;
-    Ok(pair.public_key().as_ref().to_vec())
-}
-
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokens").field("key_id", &self.key_id).finish_non_exhaustive()
@@ -107,16 +80,16 @@ fn internal(error: impl std::fmt::Display) -> DomainError {
 }
 
 impl Tokens {
-    /// Reads the key file.
+    /// Signs with the first key and accepts all.
     ///
     /// # Errors
-    /// No such file, or not an Ed25519 key.
-    pub fn new(config: &AuthConfig) -> Result<Self, DomainError> {
-        let der = read_pem(&config.signing_key_file)?;
-        let mut accepted = vec![AcceptedKey::new(&public_key(&config.signing_key_file)?)];
-        for file in &config.accepted_key_files {
-            accepted.push(AcceptedKey::new(&public_key(file)?));
-        }
+    /// One that is not an Ed25519 key.
+    pub fn new(config: &AuthConfig, keys: &Keys) -> Result<Self, DomainError> {
+        let der = keys.signing()?;
+        let accepted = keys
+            .public_halves()
+            .map(|half| half.map(|half| AcceptedKey::new(&half)))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             signing: EncodingKey::from_ed_der(&der),
             key_id: accepted.first().map(|key| key.id.clone()).unwrap_or_default(),
@@ -202,47 +175,13 @@ impl Tokens {
     }
 }
 
-/// Makes a key file (PKCS#8 PEM, readable by its owner only) unless there is one; whether it made
-/// one.
-///
-/// # Errors
-/// The folder is not there or not writable.
-pub fn generate_key_file(path: &Path) -> std::io::Result<bool> {
-    if path.try_exists()? {
-        return Ok(false);
-    }
-    let der = Ed25519KeyPair::generate()
-        .and_then(|pair| pair.to_pkcs8v1())
-        .map_err(std::io::Error::other)?;
-    let pem = pem::encode_config(
-        &Pem::new("PRIVATE KEY", der.as_ref()),
-        EncodeConfig::new().set_line_ending(LineEnding::LF),
-    );
-    // Written aside and linked into place: whoever finds the file finds all of it, and of two
-    // makers one wins. The file aside is this call's alone: a second maker that opened it would
-    // truncate the key that is linked to it.
-    let aside =
-        path.with_extension(format!("new-{}-{:016x}", std::process::id(), rand::random::<u64>()));
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-    let written = file
-        .write_all(pem.as_bytes())
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::hard_link(&aside, path));
-    std::fs::remove_file(&aside)?;
-    match written {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::LazyLock;
 
     use tempfile::TempDir;
 
+    use super::super::keys::generate_key_file;
     use super::*;
 
     fn tokens(name: &str) -> Tokens {
@@ -265,7 +204,8 @@ mod tests {
             .add_source(config::File::from_str(&toml, config::FileFormat::Toml))
             .build()
             .unwrap();
-        Tokens::new(&config.try_deserialize().unwrap()).unwrap()
+        let config: AuthConfig = config.try_deserialize().unwrap();
+        Tokens::new(&config, &Keys::read(&config).unwrap()).unwrap()
     }
 
     #[test]

@@ -9,8 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Image, Picture, Size, State};
 use crate::DomainError;
+use crate::identity::Keys;
 use plaza_base::ids::{Id, ImageId};
-use plaza_config::{AuthConfig, MediaConfig};
+use plaza_config::MediaConfig;
 
 /// Bytes of a signature: 128 bits.
 const PROOF: usize = 16;
@@ -52,24 +53,15 @@ fn key_from(pem: &[u8]) -> hmac::Key {
 }
 
 impl Links {
+    /// Signs by the first key and accepts all.
+    ///
     /// # Errors
-    /// A key file that cannot be read.
-    pub fn new(media: &MediaConfig, auth: &AuthConfig) -> Result<Self, DomainError> {
-        let read = |file: &std::path::PathBuf| {
-            std::fs::read(file)
-                .map_err(|error| DomainError::Internal(format!("{}: {error}", file.display())))
-        };
-        let signing = key_from(&read(&auth.signing_key_file)?);
-        let mut accepted = vec![signing.clone()];
-        for file in &auth.accepted_key_files {
-            let pem = read(file)?;
-            // A public half is no secret: with it anybody could sign.
-            if String::from_utf8_lossy(&pem).contains("PRIVATE KEY") {
-                accepted.push(key_from(&pem));
-            }
-        }
+    /// No key at all.
+    pub fn new(media: &MediaConfig, keys: &Keys) -> Result<Self, DomainError> {
+        let accepted: Vec<hmac::Key> = keys.secrets().iter().map(|pem| key_from(pem)).collect();
+        let signing = accepted.first().cloned();
         Ok(Self {
-            signing,
+            signing: signing.ok_or_else(|| DomainError::Internal("no key".to_owned()))?,
             accepted,
             content_s: i64::from(media.content_link_s),
             person_s: i64::from(media.person_link_s),

@@ -22,9 +22,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+use super::identity::Keys;
 use super::{Domain, DomainError, Mutation, Operation, UserError, UserErrorCode, mutate, text};
 use plaza_base::ids::{Id, ImageId, UserId, compose};
-use plaza_config::{AuthConfig, MediaConfig};
+use plaza_config::MediaConfig;
 use plaza_stores::StoreError;
 use plaza_stores::postgres::images::{ImageState, NewImage};
 use plaza_stores::postgres::{Connection, images as store};
@@ -53,9 +54,9 @@ pub struct Images {
 impl Images {
     /// # Errors
     /// A signing key file that cannot be read.
-    pub fn new(media: &MediaConfig, auth: &AuthConfig) -> Result<Self, DomainError> {
+    pub fn new(media: &MediaConfig, keys: &Keys) -> Result<Self, DomainError> {
         Ok(Self {
-            links: Links::new(media, auth)?,
+            links: Links::new(media, keys)?,
             decoding: Arc::new(Semaphore::new(media.parallel_decodes.max(1))),
             receiving: Semaphore::new(media.parallel_uploads.max(1)),
             config: media.clone(),

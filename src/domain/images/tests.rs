@@ -1,5 +1,6 @@
 //! What comes of what is sent, and what addresses say.
 
+use crate::identity::Keys;
 use std::io::Cursor;
 
 use ::image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage, load_from_memory};
@@ -230,12 +231,7 @@ fn bytes_that_were_tampered_with_do_not_panic() {
 }
 
 fn links() -> Links {
-    let folder = tempfile::tempdir().unwrap();
-    let key = folder.path().join("key.pem");
-    crate::identity::generate_key_file(&key).unwrap();
-    let auth: AuthConfig =
-        serde_json::from_value(serde_json::json!({ "signing_key_file": key })).unwrap();
-    Links::new(&MediaConfig::default(), &auth).unwrap()
+    Links::new(&MediaConfig::default(), &Keys::of_this_process().unwrap()).unwrap()
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
 
+use super::client::client;
 use super::topology::full_name;
 use plaza_config::KafkaConfig;
 use plaza_protocol::routing::Topic;
@@ -49,8 +50,7 @@ impl EventConsumer {
     /// # Errors
     /// A configuration that librdkafka refuses.
     pub fn new(config: &KafkaConfig, name: &str, topics: &'static [Topic]) -> anyhow::Result<Self> {
-        let inner = ClientConfig::new()
-            .set("bootstrap.servers", &config.brokers)
+        let inner = client(config)
             .set("group.id", format!("{}.{name}", config.topic_prefix))
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")

@@ -1,5 +1,6 @@
 //! Kafka: the log of events, and of views.
 
+pub mod client;
 pub mod consumer;
 pub mod producer;
 pub mod topology;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 
+use super::client::client;
 use super::topology::full_name;
 use crate::StoreError;
 use plaza_config::KafkaConfig;
@@ -43,8 +43,7 @@ impl EventProducer {
     /// # Errors
     /// A configuration that librdkafka refuses.
     pub fn new(config: &KafkaConfig) -> Result<Self, StoreError> {
-        let inner = ClientConfig::new()
-            .set("bootstrap.servers", &config.brokers)
+        let inner = client(config)
             .set("client.id", "plaza-relay")
             .set("enable.idempotence", "true")
             .set("acks", "all")

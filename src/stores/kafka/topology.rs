@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::client::client;
 use plaza_config::KafkaConfig;
 use plaza_protocol::routing::Topic;
 
@@ -22,7 +22,7 @@ pub fn full_name(prefix: &str, topic: &str) -> String {
 /// # Errors
 /// A configuration that librdkafka refuses.
 pub fn admin(config: &KafkaConfig) -> anyhow::Result<AdminClient<DefaultClientContext>> {
-    Ok(ClientConfig::new().set("bootstrap.servers", &config.brokers).create()?)
+    Ok(client(config).create()?)
 }
 
 /// How long a broker may take to know of a topic that the cluster has made.

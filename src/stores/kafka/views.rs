@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
-use rdkafka::{ClientConfig, ClientContext, Message as _, Offset, TopicPartitionList};
+use rdkafka::{ClientContext, Message as _, Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
+use super::client::client;
 use super::topology::full_name;
 use plaza_base::ids::Id;
 use plaza_config::KafkaConfig;
@@ -101,8 +102,7 @@ impl ViewProducer {
             fates: Arc::clone(&fates),
             acknowledged: metrics::counter!("plaza_views_acknowledged_total"),
         };
-        let inner = ClientConfig::new()
-            .set("bootstrap.servers", &config.brokers)
+        let inner = client(config)
             .set("client.id", "plaza-views")
             .set("enable.idempotence", "true")
             .set("acks", "all")
@@ -160,8 +160,7 @@ pub struct ViewReader {
 
 /// A consumer, and its first partitions.
 fn consumer(config: &KafkaConfig) -> anyhow::Result<BaseConsumer> {
-    Ok(ClientConfig::new()
-        .set("bootstrap.servers", &config.brokers)
+    Ok(client(config)
         .set("group.id", format!("{}.view_windows", config.topic_prefix))
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")

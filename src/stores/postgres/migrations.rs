@@ -5,7 +5,7 @@ use diesel::QueryableByName;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel::sql_types::{Array, Integer};
-use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use secrecy::SecretString;
 
@@ -20,6 +20,9 @@ use plaza_config::PostgresConfig;
 
 /// What `migrations/` holds.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
+
+/// What each process role's user may do; see the file.
+pub const GRANTS: &str = include_str!("grants.sql");
 
 /// The versions of all of them, as the database records them, oldest first.
 pub fn versions() -> Vec<String> {
@@ -45,7 +48,7 @@ pub async fn connect(url: &SecretString) -> Result<AsyncPgConnection, StoreError
     Ok(opened.into_inner())
 }
 
-/// Brings one shard's schema up to date, indexes included; the names of the migrations that were
+/// Brings one shard's schema up to date, indexes and privileges included; the names of the migrations that were
 /// applied. Of several processes at it, one works and the others wait.
 ///
 /// # Errors
@@ -66,6 +69,7 @@ pub async fn migrate(url: &SecretString) -> anyhow::Result<Vec<String>> {
     for built in indexes::build(&mut lock).await? {
         tracing::info!(index = built, "built");
     }
+    lock.batch_execute(GRANTS).await?;
     unlock(&mut lock, "migrate").await?;
     Ok(applied)
 }

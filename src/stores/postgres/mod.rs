@@ -42,6 +42,7 @@ pub mod search;
 pub mod session;
 pub mod sessions;
 pub mod shard;
+pub mod target;
 pub mod timelines;
 pub mod transaction;
 pub mod users;

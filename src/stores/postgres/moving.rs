@@ -4,10 +4,11 @@
 
 use anyhow::Context;
 use futures_util::{SinkExt, StreamExt};
-use secrecy::{ExposeSecret, SecretString};
-use tokio_postgres::{Client, NoTls, Transaction};
+use secrecy::SecretString;
+use tokio_postgres::{Client, Transaction};
 
 use super::routing::{Move, ShardMap};
+use super::target;
 use plaza_config::PostgresConfig;
 
 /// Tables whose rows belong to one bucket, each with the column whose bucket that is.
@@ -84,9 +85,7 @@ fn bucketed() -> impl Iterator<Item = (&'static str, String)> {
 }
 
 async fn session(url: &SecretString) -> anyhow::Result<Client> {
-    let (client, connection) = tokio_postgres::connect(url.expose_secret(), NoTls).await?;
-    #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
-    tokio::spawn(connection);
+    let client = target::connect(url).await?;
     // No time limit: a bucket of a large installation takes as long as it takes.
     client
         .batch_execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")

@@ -4,7 +4,8 @@
 //! Nothing here keeps a mutation waiting for longer than `LOCK_MS`: a statement that does not get
 //! its lock by then fails, and is tried again at the next round. A partition is attached, which
 //! takes no lock that an insertion waits for, and detached before it is dropped. (Detaching
-//! concurrently is not possible beside a default partition.)
+//! concurrently is not possible beside a default partition.) The owner's functions do it: the
+//! relay's user may not change the schema.
 
 use std::collections::BTreeSet;
 
@@ -59,9 +60,15 @@ struct Table {
 }
 
 #[derive(QueryableByName)]
-struct Unsent {
+struct Moved {
+    #[diesel(sql_type = BigInt)]
+    moved: i64,
+}
+
+#[derive(QueryableByName)]
+struct Detached {
     #[diesel(sql_type = Bool)]
-    unsent: bool,
+    detached: bool,
 }
 
 fn name(day: NaiveDate) -> String {
@@ -134,12 +141,13 @@ pub async fn maintain(
         }
     }
     let oldest = today.checked_sub_days(Days::new(keep_days)).unwrap_or(today);
-    for table in tables.iter().filter(|table| day_of(&table.name).is_some_and(|day| day < oldest)) {
-        match drop_sent(connection, table).await {
+    let kept = tables.iter().filter_map(|table| day_of(&table.name));
+    for day in kept.filter(|day| *day < oldest) {
+        match drop_sent(connection, day).await {
             Ok(true) => done.dropped += 1,
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(%error, partition = table.name, "a partition of the outbox is not dropped yet");
+                tracing::warn!(%error, partition = name(day), "a partition of the outbox is not dropped yet");
             }
         }
     }
@@ -148,60 +156,26 @@ pub async fn maintain(
 
 /// Makes a day's partition, with what the default partition holds of that day; how much that was.
 async fn make(connection: &mut Connection, day: NaiveDate) -> Result<usize, StoreError> {
-    connection.batch_execute("BEGIN").await?;
-    match make_within(connection, day).await {
-        Ok(moved) => {
-            connection.batch_execute("COMMIT").await?;
-            Ok(moved)
-        }
-        Err(error) => {
-            connection.batch_execute("ROLLBACK").await?;
-            Err(error)
-        }
-    }
+    let Moved { moved } =
+        prepared(sql("SELECT outbox_make_partition($1) AS moved").bind::<Date, _>(day))
+            .get_result(connection)
+            .await?;
+    Ok(usize::try_from(moved).unwrap_or_default())
 }
 
-async fn make_within(connection: &mut Connection, day: NaiveDate) -> Result<usize, StoreError> {
-    let (name, next) = (name(day), day.succ_opt().unwrap_or(day));
-    // What is there already was detached, or left by somebody who was killed: the same day's.
-    connection
-        .batch_execute(&format!(
-            "LOCK TABLE outbox_default IN ACCESS EXCLUSIVE MODE;
-             CREATE TABLE IF NOT EXISTS {name} (LIKE outbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS,
-                 CONSTRAINT {name}_day CHECK (created_on >= DATE '{day}' AND created_on < DATE '{next}'))"
-        ))
-        .await?;
-    let moved = diesel::sql_query(format!(
-        "WITH moved AS (DELETE FROM outbox_default WHERE created_on = DATE '{day}' RETURNING *)
-         INSERT INTO {name} SELECT * FROM moved"
-    ))
-    .execute(connection)
-    .await?;
-    connection
-        .batch_execute(&format!(
-            "ALTER TABLE outbox ATTACH PARTITION {name} FOR VALUES FROM ('{day}') TO ('{next}');
-             ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {name}_day"
-        ))
-        .await?;
-    Ok(moved)
-}
-
-/// Drops a day's partition if all of it is sent; whether it did.
-async fn drop_sent(connection: &mut Connection, table: &Table) -> Result<bool, StoreError> {
-    let name = &table.name;
-    let Unsent { unsent } = diesel::sql_query(format!(
-        "SELECT EXISTS (SELECT 1 FROM {name} WHERE sent_at IS NULL) AS unsent"
-    ))
-    .get_result(connection)
-    .await?;
-    if unsent {
-        return Ok(false);
+/// Drops a day's partition if all of it is sent; whether it did. In two transactions: what is
+/// detached holds up nobody while it is dropped.
+async fn drop_sent(connection: &mut Connection, day: NaiveDate) -> Result<bool, StoreError> {
+    let Detached { detached } =
+        prepared(sql("SELECT outbox_detach_partition($1) AS detached").bind::<Date, _>(day))
+            .get_result(connection)
+            .await?;
+    if detached {
+        prepared(sql("SELECT outbox_drop_partition($1)").bind::<Date, _>(day))
+            .execute(connection)
+            .await?;
     }
-    if table.attached {
-        connection.batch_execute(&format!("ALTER TABLE outbox DETACH PARTITION {name}")).await?;
-    }
-    connection.batch_execute(&format!("DROP TABLE {name}")).await?;
-    Ok(true)
+    Ok(detached)
 }
 
 #[cfg(test)]

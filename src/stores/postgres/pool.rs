@@ -10,9 +10,10 @@ use std::time::Duration;
 use diesel::connection::InstrumentationEvent;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use futures_util::future::{join_all, poll_fn};
-use secrecy::{ExposeSecret, SecretString};
-use tokio_postgres::{AsyncMessage, NoTls};
+use secrecy::SecretString;
+use tokio_postgres::AsyncMessage;
 
+use super::target::Target;
 use crate::pool_state::{Callers, PoolState};
 use crate::server::Server;
 use crate::{StoreError, work};
@@ -85,7 +86,7 @@ impl DerefMut for PooledConnection {
 /// Opens connections to one server.
 #[derive(Debug, Clone)]
 pub struct Manager {
-    config: tokio_postgres::Config,
+    target: Target,
     purpose: Purpose,
     statements: StatementCounter,
     ended: Arc<AtomicU64>,
@@ -109,12 +110,7 @@ impl Manager {
         statement_timeout: Duration,
         statements: StatementCounter,
     ) -> Result<Self, StoreError> {
-        let mut config: tokio_postgres::Config = url.expose_secret().parse().map_err(|error| {
-            StoreError::unavailable(
-                "postgres",
-                format!("bad URL {}: {error}", plaza_config::redacted(url)),
-            )
-        })?;
+        let mut target = Target::parse(url)?;
         let session = match purpose {
             Purpose::Read => " -c default_transaction_read_only=on",
             // What transactions ask finds its rows by their keys, whichever they are: planning it
@@ -122,11 +118,12 @@ impl Manager {
             // since a limit or a list's length that is known can make another plan the right one.
             Purpose::Write => " -c plan_cache_mode=force_generic_plan",
         };
-        config
+        target
+            .config
             .application_name("plaza")
             .connect_timeout(Duration::from_millis(1_000))
             .options(format!("-c statement_timeout={}{session}", statement_timeout.as_millis()));
-        Ok(Self { config, purpose, statements, ended: Arc::default() })
+        Ok(Self { target, purpose, statements, ended: Arc::default() })
     }
 
     /// A connection of its own, outside any pool.
@@ -135,8 +132,8 @@ impl Manager {
     /// The server's or the network's, as diesel reports them.
     pub async fn open(&self) -> Result<PooledConnection, diesel::ConnectionError> {
         let (client, mut connection) = self
-            .config
-            .connect(NoTls)
+            .target
+            .connect()
             .await
             .map_err(|error| diesel::ConnectionError::BadConnection(describe(&error)))?;
         let warnings = Arc::new(AtomicU64::new(0));

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
 use super::Redis;
+use super::client::client;
 use crate::StoreError;
 use crate::postgres::ShardIndex;
 use plaza_base::clock::pause;
@@ -37,7 +37,7 @@ impl Redis {
         stop: &CancellationToken,
         heard: impl Fn(Heard<'_>),
     ) -> anyhow::Result<()> {
-        let client = redis::Client::open(self.inner.url.expose_secret())?;
+        let client = client(&self.inner.url)?;
         while !stop.is_cancelled() {
             let hearing = async {
                 let mut subscription = client.get_async_pubsub().await?;

@@ -2,6 +2,7 @@
 //! caller has another way.
 
 pub mod cache;
+pub mod client;
 pub mod flight;
 pub mod fresh;
 pub mod invalidation;

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use bb8_redis::RedisConnectionManager;
 use redis::aio::MultiplexedConnection;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::time::Instant;
 
+use super::client::client;
 use crate::StoreError;
 use crate::pool_state::{Callers, PoolState};
 use crate::query::Work;
@@ -78,7 +79,10 @@ impl Pool {
     /// # Errors
     /// A URL that is none.
     pub fn new(url: &SecretString, size: u32, timeout: Duration) -> Result<Self, StoreError> {
-        let manager = RedisConnectionManager::new(url.expose_secret()).map_err(unavailable)?;
+        let manager = RedisConnectionManager::new(
+            client(url).map_err(unavailable)?.get_connection_info().clone(),
+        )
+        .map_err(unavailable)?;
         let inner = bb8::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use redis::AsyncConnectionConfig;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
+use super::client::client;
 use crate::StoreError;
 
 /// A server's own account.
@@ -23,7 +24,7 @@ pub struct RedisState {
 /// [`StoreError::Unavailable`] with what it, or the network, said.
 pub async fn probe(url: &SecretString, timeout: Duration) -> Result<RedisState, StoreError> {
     let unavailable = |error: redis::RedisError| StoreError::unavailable("redis", error);
-    let client = redis::Client::open(url.expose_secret()).map_err(unavailable)?;
+    let client = client(url).map_err(unavailable)?;
     let limits = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(timeout))
         .set_response_timeout(Some(timeout));

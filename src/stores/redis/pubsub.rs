@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use parking_lot::Mutex;
-use secrecy::ExposeSecret;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Redis;
+use super::client::client;
 use super::live::{Newest, Wake};
 use plaza_base::clock::pause;
 use plaza_base::ids::{Id, UserId};
@@ -176,7 +176,7 @@ impl Redis {
     /// # Errors
     /// A URL that is none.
     pub async fn hear_live(&self, stop: CancellationToken) -> anyhow::Result<()> {
-        let client = redis::Client::open(self.inner.url.expose_secret())?;
+        let client = client(&self.inner.url)?;
         loop {
             tokio::select! {
                 result = self.hear_connected(&client) => {

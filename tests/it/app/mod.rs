@@ -208,7 +208,9 @@ impl TestApp {
             start_without_ports(&app, *role);
         }
         let url = serve(&app).await;
-        app.domain.pull_authors.refresh(&app.domain).await.expect("the list of pulled authors");
+        // The first connections: beside other tests they may take longer than a test allows later.
+        let list = wait::holds(async || app.domain.pull_authors.refresh(&app.domain).await.is_ok());
+        assert!(list.await, "the list of pulled authors");
         let (seen, folder) = (Arc::default(), Arc::new(folder));
         let app = Self { app, url, http, name, base, seen, folder };
         if !roles.contains(&Role::Server) {

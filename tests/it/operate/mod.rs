@@ -6,4 +6,5 @@ mod page;
 mod picture;
 mod process;
 mod prometheus;
+mod tls;
 mod traces;

@@ -82,7 +82,7 @@ async fn parts_that_are_away_are_named_and_the_others_seen() {
         let mut config = app.app.config.as_ref().clone();
         config.postgres.shards[3].replicas[1] = "postgres://plaza:none@127.0.0.1:1/plaza".into();
         let away = [
-            ("PLAZA_POSTGRES__SHARDS", shards(&config)),
+            ("PLAZA_POSTGRES__SHARDS", shards(&config.postgres.shards)),
             ("PLAZA_REDIS__URL", "redis://127.0.0.1:1/0".to_owned()),
             ("PLAZA_RABBITMQ__URL", "amqp://plaza:none@127.0.0.1:1/none".to_owned()),
             ("PLAZA_KAFKA__BROKERS", "127.0.0.1:1".to_owned()),

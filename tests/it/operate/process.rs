@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
-use plaza::config::Config;
+use plaza::config::{Config, ShardUrls};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -22,10 +22,8 @@ pub struct Process {
 }
 
 /// `postgres.shards` as the environment takes it.
-pub fn shards(config: &Config) -> String {
-    let shards: Vec<String> = config
-        .postgres
-        .shards
+pub fn shards(shards: &[ShardUrls]) -> String {
+    let shards: Vec<String> = shards
         .iter()
         .map(|urls| {
             let replicas = urls.replicas.iter().map(ExposeSecret::expose_secret);
@@ -41,7 +39,7 @@ pub fn shards(config: &Config) -> String {
 /// What in the environment makes an executable work where the test does.
 fn environment(config: &Config) -> Vec<(&'static str, String)> {
     vec![
-        ("PLAZA_POSTGRES__SHARDS", shards(config)),
+        ("PLAZA_POSTGRES__SHARDS", shards(&config.postgres.shards)),
         ("PLAZA_POSTGRES__PRIMARY_POOL", "4".to_owned()),
         ("PLAZA_POSTGRES__REPLICA_POOL", "3".to_owned()),
         ("PLAZA_POSTGRES__CHECKOUT_TIMEOUT_MS", "10000".to_owned()),
@@ -72,8 +70,45 @@ impl Process {
         more: &[(&str, &str)],
         replicas: usize,
     ) -> Self {
+        let mut process = Self::spawn(app, "all", more);
+        app.until("both ports listen", async || {
+            process.address("operators").is_some() && process.address("clients").is_some()
+        })
+        .await;
+        process.admin = format!("http://{}", process.address("operators").unwrap());
+        process.app = app.at(format!("http://{}/graphql", process.address("clients").unwrap()));
+        app.until("it is ready and its replicas serve", async || {
+            process.is_ready().await && process.serving_replicas().await == replicas
+        })
+        .await;
+        process
+    }
+
+    /// Starts one role and waits until it is ready. A server has `clients` as its address.
+    pub async fn start_role(app: &TestApp, role: &str, more: &[(&str, &str)]) -> Self {
+        let mut process = Self::spawn(app, role, more);
+        app.until("its port listens", async || process.address("operators").is_some()).await;
+        process.admin = format!("http://{}", process.address("operators").unwrap());
+        app.until("it is ready", async || process.is_ready().await).await;
+        if let Some(clients) = process.address("clients") {
+            process.app = app.at(format!("http://{clients}/graphql"));
+        }
+        process
+    }
+
+    async fn is_ready(&self) -> bool {
+        self.figures().await.lines().any(|line| line == "plaza_ready 1")
+    }
+
+    async fn serving_replicas(&self) -> usize {
+        let serves =
+            |line: &&str| line.starts_with("plaza_replica_serving{") && line.ends_with(" 1");
+        self.figures().await.lines().filter(serves).count()
+    }
+
+    fn spawn(app: &TestApp, role: &str, more: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_plaza"))
-            .arg("all")
+            .arg(role)
             .env("PLAZA_CONFIG", crate::app::config_file())
             .envs(environment(&app.app.config))
             .env("PLAZA_TELEMETRY__JSON", "true")
@@ -95,24 +130,7 @@ impl Process {
                 kept.lock().unwrap().push(parsed);
             }
         });
-        let mut process = Self { child, lines, admin: String::new(), app: app.at(String::new()) };
-        app.until("both ports listen", async || {
-            process.address("operators").is_some() && process.address("clients").is_some()
-        })
-        .await;
-        process.admin = format!("http://{}", process.address("operators").unwrap());
-        process.app = app.at(format!("http://{}/graphql", process.address("clients").unwrap()));
-        app.until("it is ready and its replicas serve", async || {
-            let figures = process.figures().await;
-            let ready = figures.lines().any(|line| line == "plaza_ready 1");
-            let serving = figures
-                .lines()
-                .filter(|line| line.starts_with("plaza_replica_serving{") && line.ends_with(" 1"))
-                .count();
-            ready && serving == replicas
-        })
-        .await;
-        process
+        Self { child, lines, admin: String::new(), app: app.at(String::new()) }
     }
 
     fn address(&self, what: &str) -> Option<String> {

@@ -1,4 +1,5 @@
 mod commits;
+mod grants;
 mod housekeeping;
 mod indexes;
 mod kafka;
