@@ -13,6 +13,10 @@ USERS ?= 1000
 PRODUCTS ?= 100
 ORDERS ?= 200
 ROWS ?= 1000000
+COSTS_LIMITS := PLAZA_LIMITS__VIEWER_POINTS=1000000000 PLAZA_LIMITS__VIEWER_POINTS_PER_S=1 \
+	PLAZA_LIMITS__ADDRESS_POINTS=1000000000 PLAZA_LIMITS__ADDRESS_POINTS_PER_S=1 \
+	PLAZA_LIMITS__ACCOUNT_FAILURES=1000000 PLAZA_LIMITS__ACCOUNT_FAILURES_ANYWHERE=1000000 \
+	PLAZA_LIMITS__ADDRESS_FAILURES=1000000
 BROWSER_TEST := cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
 # No verb is a file.
@@ -165,6 +169,13 @@ bench: toolchain install release ## the load mix against a release build; a tabl
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
 	$(LOAD) run $(ARGS)
+
+# Buckets that hardly refill show what a request has kept; nobody else is to meet these limits, so the roles end with it.
+costs: toolchain install release ## what a point costs: every operation ranked by CPU and SQL a point (ARGS="--json FILE", --quick)
+	@infra/local/down roles
+	@PROFILE=release $(COSTS_LIMITS) infra/local/up
+	@target/release/plaza seed --users $(USERS) --if-empty
+	@status=0; $(LOAD) costs $(ARGS) || status=$$?; infra/local/down roles; exit $$status
 
 case-1.1: case-setup ## case study: 10 million rows on one server, then on four, each with the same budget (ARGS=--quick)
 	$(LOAD) case 1.1 $(ARGS)

@@ -98,6 +98,21 @@ impl Client {
         data(response).await
     }
 
+    /// Sends a request; the whole answer, whatever its status and its errors.
+    ///
+    /// # Errors
+    /// Any failure of the transport; an answer that is not JSON.
+    pub async fn answer(
+        &self,
+        token: Option<&str>,
+        query: &str,
+        variables: &Value,
+    ) -> anyhow::Result<Value> {
+        let response = self.request(token, query, variables.clone()).send().await?;
+        let status = response.status();
+        response.json().await.map_err(|error| anyhow::anyhow!("HTTP {status}: {error}"))
+    }
+
     fn request(
         &self,
         token: Option<&str>,

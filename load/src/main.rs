@@ -4,12 +4,14 @@
 //! moment they *should* have started, so a server that falls behind shows it. The audit compares
 //! whole home feeds with what the shards' own rows say they must be.
 
+mod admin;
 mod audit;
 mod buyers;
 mod cases;
 mod celebrity;
 mod client;
 mod compare;
+mod costs;
 mod crowd;
 mod fan_out;
 mod faults;
@@ -85,6 +87,9 @@ enum Verb {
     /// Views of posts through the log: how many a second are acknowledged and applied, and for how
     /// much CPU.
     Views(views::ViewArguments),
+    /// What a point costs: every operation of the schema and the hostile shapes, by CPU and SQL
+    /// statements a point.
+    Costs(costs::CostArguments),
     /// The seeding's loader against `psql \copy`: the same follows into tables alike, in turns.
     CompareCopy(compare::CompareArguments),
     /// A case study: before and after one mechanism, interleaved, against its targets; into
@@ -121,6 +126,7 @@ async fn run(session: &Session, verb: Verb) -> anyhow::Result<bool> {
         Verb::Revocations(revocations) => revocations::run(session, &revocations).await,
         Verb::Faults(faults) => faults::run(session, &faults).await,
         Verb::Views(views) => views::run(session, &views).await,
+        Verb::Costs(costs) => costs::run(session, &costs).await,
         Verb::CompareCopy(compare) => compare::run(session, &compare).await,
         Verb::Case(case) => cases::run(session, &case).await,
     }

@@ -15,13 +15,12 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::audit;
 use crate::client::Client;
 use crate::people::LoggedIn;
-use crate::ports::at;
 use crate::processes::{between, cpu_seconds};
 use crate::report::{Latencies, Report, float, write_json};
 use crate::session::Session;
+use crate::{admin, audit};
 
 /// How hard, how long.
 #[derive(Debug, Args)]
@@ -186,16 +185,8 @@ pub fn together<'a>(latencies: impl IntoIterator<Item = &'a Latencies>) -> Laten
 }
 
 /// SQL statements that the servers have sent so far.
-async fn statements(admin: &[String]) -> Option<f64> {
-    let mut total = 0.0;
-    for address in admin {
-        let text =
-            reqwest::get(format!("http://{address}/metrics")).await.ok()?.text().await.ok()?;
-        total += text.lines().find_map(|line| {
-            line.strip_prefix("plaza_sql_statements_total ")?.trim().parse::<f64>().ok()
-        })?;
-    }
-    Some(total)
+async fn statements(servers: &[String]) -> Option<f64> {
+    admin::sums(servers, [admin::STATEMENTS]).await.map(|[statements]| statements)
 }
 
 /// The verb.
@@ -225,11 +216,7 @@ async fn measure(
     people: &Arc<Vec<LoggedIn>>,
 ) -> anyhow::Result<Report> {
     let MixArguments { rate, random_seed, .. } = *arguments;
-    let admin = if arguments.admin.is_empty() {
-        [4_201, 4_202].map(|port| format!("127.0.0.1:{}", at(port))).to_vec()
-    } else {
-        arguments.admin.clone()
-    };
+    let admin = admin::servers(&arguments.admin);
     let (cpu_before, sql_before) = (cpu_seconds(&session.run_dir), statements(&admin).await);
     let (started, length) = (Instant::now(), Duration::from_secs(arguments.seconds));
     let mut latencies = drive(&session.client, people, rate, length, random_seed).await;

@@ -6,7 +6,7 @@ use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use plaza::clock::Clock;
 use plaza::domain::Viewer;
-use plaza::domain::identity::Tokens;
+use plaza::domain::identity::{Keys, Tokens};
 use plaza::ids::{Id, SessionId, UserId};
 use serde_json::json;
 
@@ -64,7 +64,7 @@ impl Signer {
     pub fn new(config: &Path) -> anyhow::Result<Self> {
         let mut auth = plaza::config::Config::load(Some(&config.to_path_buf()))?.auth;
         auth.access_ttl_s = GOOD_FOR_S;
-        Ok(Self { tokens: Tokens::new(&auth)? })
+        Ok(Self { tokens: Tokens::new(&auth, &Keys::read(&auth)?)? })
     }
 
     /// A token for somebody.

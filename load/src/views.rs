@@ -202,7 +202,7 @@ pub async fn by_updates(
                     plaza::domain::Operation::internal(domain, Duration::from_secs(10)),
                     Instant::now(),
                 );
-                views::count_now(&op, &[view]).await?;
+                views::at_once::count(&op, &[view]).await?;
                 latencies.record(sent.elapsed());
                 done.fetch_add(1, Ordering::Relaxed);
                 place += 1;

@@ -66,9 +66,8 @@ impl Tasks {
         });
     }
 
-    /// Starts a component that does one thing now, and again each time that so long has passed since
-    /// it was done, until the process stops. A step that may take long looks at the token it is
-    /// given.
+    /// Starts a component that does one thing now, and again an interval after it was done, until
+    /// the process stops. A step that may take long looks at the token it is given.
     pub fn every<S, Step, Fut>(&self, name: &'static str, interval: Duration, state: S, step: Step)
     where
         S: Clone + Send + Sync + 'static,

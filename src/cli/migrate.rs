@@ -22,8 +22,17 @@ pub async fn run(config: &Config, args: &MigrateArgs) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     for (number, urls) in config.postgres.shards.iter().enumerate() {
         let outcome = match migrations::migrate(&urls.primary).await {
-            Ok(applied) if applied.is_empty() => "up to date".to_owned(),
-            Ok(applied) => format!("applied {}", applied.join(", ")),
+            Ok(migrated) => {
+                let applied = match migrated.applied.as_slice() {
+                    [] => "up to date".to_owned(),
+                    applied => format!("applied {}", applied.join(", ")),
+                };
+                // A user that is made afterwards has nothing until the next run.
+                match migrated.granted.as_slice() {
+                    [] => applied,
+                    users => format!("{applied}; granted to {}", users.join(", ")),
+                }
+            }
             Err(error) => {
                 failed.push(number.to_string());
                 format!("FAILED: {error:#}")

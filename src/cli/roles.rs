@@ -51,12 +51,9 @@ impl Role {
 /// # Errors
 /// What kept the process from starting, or a component that failed.
 pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
-    telemetry::init(&config.telemetry);
     let named: Vec<&str> = roles.iter().map(|role| role.name()).collect();
-    trace::init(
-        &config.telemetry,
-        if roles.len() > 1 { "all" } else { named.first().copied().unwrap_or_default() },
-    )?;
+    let process = if named.len() > 1 { "all" } else { named.first().copied().unwrap_or_default() };
+    telemetry::init(&config.telemetry, process)?;
     tracing::info!(?roles, ?config, "starting");
     // Before anything is counted.
     plaza_telemetry::metrics::recorder();

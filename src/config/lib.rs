@@ -88,7 +88,8 @@ impl Default for FeedConfig {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ViewsConfig {
-    /// Path by which views are counted.
+    /// Path by which views are counted. Only in executables built with the feature `case-studies`.
+    #[cfg(feature = "case-studies")]
     #[schemars(extend("default" = "by_the_log"))]
     pub counted: ViewsCounted,
     /// Whether a post counts at most once per viewer and hour.
@@ -97,11 +98,16 @@ pub struct ViewsConfig {
 
 impl Default for ViewsConfig {
     fn default() -> Self {
-        Self { counted: ViewsCounted::default(), once_an_hour: true }
+        Self {
+            #[cfg(feature = "case-studies")]
+            counted: ViewsCounted::default(),
+            once_an_hour: true,
+        }
     }
 }
 
 /// Path by which views are counted.
+#[cfg(feature = "case-studies")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ViewsCounted {
@@ -118,7 +124,8 @@ pub enum ViewsCounted {
 pub struct OrdersConfig {
     /// Completes an order before `orderPlace` returns and enqueues no job. Case 2.1 compares jobs
     /// with it. Every buyer then waits for the payment provider, sees its failures, and has to send
-    /// the order again to continue it.
+    /// the order again to continue it. Only in executables built with the feature `case-studies`.
+    #[cfg(feature = "case-studies")]
     pub saga_in_request: bool,
 }
 

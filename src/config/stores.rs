@@ -65,9 +65,9 @@ impl fmt::Debug for ShardUrls {
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RedisConfig {
-    /// URL of the server, `redis://host:port/db`, or `rediss://user:password@host:port/db` with TLS;
-    /// then `ssl_ca_certs` names a PEM file with its certificate authorities. It must not persist data: after a crash it has to
-    /// come back empty.
+    /// URL of the server, `redis://host:port/db`, or `rediss://user:password@host:port/db` with
+    /// TLS; then `ssl_ca_certs` names a PEM file with its certificate authorities. It must not
+    /// persist data: after a crash it has to come back empty.
     #[schemars(with = "String", example = "redis://127.0.0.1:6379/0")]
     pub url: SecretString,
     /// Prefix of every key.

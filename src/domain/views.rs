@@ -3,19 +3,18 @@
 //! with Kafka unavailable, or the queue full, it is dropped and counted, and no request ever waits.
 //! From Kafka's acknowledgement on none is lost and none counts twice.
 
-use std::collections::BTreeMap;
+#[cfg(feature = "case-studies")]
+pub mod at_once;
+
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::{DomainError, Operation, UserErrorCode, posts};
 use plaza_base::ids::PostId;
 use plaza_config::network::client_network;
-use plaza_config::{KafkaConfig, ViewsConfig, ViewsCounted};
+use plaza_config::{KafkaConfig, ViewsConfig};
 use plaza_protocol::views::View;
-use plaza_read_models::view_windows::{self, Totals, Windows};
-use plaza_stores::StoreError;
 use plaza_stores::kafka::views::ViewProducer;
-use plaza_stores::postgres::{Connection, ShardIndex};
 
 /// Views that one request may record.
 pub const AT_ONCE: usize = 100;
@@ -23,13 +22,12 @@ pub const AT_ONCE: usize = 100;
 const HOUR_MS: i64 = 3_600_000;
 /// How long the end of a process waits for Kafka to acknowledge what is in the queue.
 const FLUSH: Duration = Duration::from_secs(5);
-/// The partition that views are totalled under which did not go through the log.
-const NO_PARTITION: i32 = -1;
 
 /// Where views go.
 #[derive(Debug)]
 pub struct ViewLog {
-    counted: ViewsCounted,
+    #[cfg(feature = "case-studies")]
+    counted: plaza_config::ViewsCounted,
     once_an_hour: bool,
     config: KafkaConfig,
     /// Connected with the first view: most processes record none.
@@ -40,6 +38,7 @@ impl ViewLog {
     /// Connects to nothing yet.
     pub fn new(views: &ViewsConfig, kafka: &KafkaConfig) -> Self {
         Self {
+            #[cfg(feature = "case-studies")]
             counted: views.counted,
             once_an_hour: views.once_an_hour,
             config: kafka.clone(),
@@ -115,36 +114,9 @@ pub async fn record(op: &Operation, ids: &[PostId]) -> Result<usize, DomainError
             views.retain(|_| first.next().unwrap_or(true));
         }
     }
-    match op.domain.views.counted {
-        ViewsCounted::ByTheLog => op.domain.views.offer(&views),
-        ViewsCounted::ByTheRequest => count_now(op, &views).await,
+    #[cfg(feature = "case-studies")]
+    if op.domain.views.counted == plaza_config::ViewsCounted::ByTheRequest {
+        return at_once::count(op, &views).await;
     }
-}
-
-/// Counts views at once, in a transaction on each of their shards: how it was done if there were no
-/// log.
-///
-/// # Errors
-/// A shard that is unavailable.
-pub async fn count_now(op: &Operation, views: &[View]) -> Result<usize, DomainError> {
-    let mut by_shard: BTreeMap<ShardIndex, (Windows, Totals)> = BTreeMap::new();
-    for view in views {
-        let (windows, totals) =
-            by_shard.entry(op.domain.cluster.shard_of_id(view.post_id)).or_default();
-        windows.count(view);
-        totals.counted += 1;
-        totals.watermark = view.at_ms;
-    }
-    let writes = by_shard.iter().map(|(shard, (windows, totals))| {
-        let totals = BTreeMap::from([(NO_PARTITION, *totals)]);
-        async move {
-            let counting = async |connection: &mut Connection| -> Result<(), StoreError> {
-                view_windows::add(connection, windows).await?;
-                view_windows::add_totals(connection, &totals).await
-            };
-            op.domain.cluster.write(*shard, op.deadline, counting).await
-        }
-    });
-    futures_util::future::try_join_all(writes).await?;
-    Ok(views.len())
+    op.domain.views.offer(&views)
 }

@@ -4,31 +4,36 @@
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use super::trace;
 use plaza_config::TelemetryConfig;
 
-/// Starts logging to stderr. A second call does nothing.
-pub fn init(config: &TelemetryConfig) {
+/// Starts logging to stderr, and tracing. A second call does nothing.
+///
+/// # Errors
+/// An endpoint for traces that cannot be used.
+pub fn init(config: &TelemetryConfig, role: &str) -> anyhow::Result<()> {
     let filter =
         EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("warn,plaza=info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false);
+    // Whatever the filter lets through, spans are no lines.
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let registry = tracing_subscriber::registry().with(trace::layer(config, role)?);
     let started = if config.json {
-        builder.event_format(JsonLines).try_init()
+        registry.with(layer.event_format(JsonLines).with_filter(filter)).try_init()
     } else {
-        builder.event_format(TextLines::default()).try_init()
+        registry.with(layer.event_format(TextLines::default()).with_filter(filter)).try_init()
     };
     if let Err(error) = started {
         tracing::debug!(%error, "logging was started before");
     }
+    Ok(())
 }
 
 /// The usual text, and the trace's id at its beginning.
@@ -136,10 +141,11 @@ mod tests {
     async fn a_line_is_one_object_and_has_the_trace_of_its_request() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt()
+        let layer = tracing_subscriber::fmt::layer()
             .with_writer(move || writer.clone())
-            .event_format(JsonLines)
-            .finish();
+            .event_format(JsonLines);
+        let traces = trace::layer(&TelemetryConfig::default(), "test").unwrap();
+        let subscriber = tracing_subscriber::registry().with(traces).with(layer);
         let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let _subscribed = tracing::subscriber::set_default(subscriber);
         tracing::info!("outside");

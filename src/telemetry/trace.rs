@@ -2,24 +2,29 @@
 //!
 //! A W3C trace context (`traceparent`) comes with a request, or is made for it, and rides in every
 //! message that the request causes. Whoever works for it does so *in* that trace ([`Span::run`]),
-//! so that logs name it, and spans of what is done are its parts. Spans are made only where
-//! `telemetry.otlp_endpoint` is set and the trace is sampled; else a span is an empty value.
+//! so that logs name it, and spans of what is done are its parts. They are spans of `tracing`,
+//! which tracing-opentelemetry gives their ids; they are exported where `telemetry.otlp_endpoint`
+//! is set and the trace is sampled.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use opentelemetry::trace::{
-    Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId,
-    TraceState, Tracer as _, TracerProvider as _,
+    SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
+    TracerProvider as _,
 };
 use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{Sampler, SamplingResult, SdkTracerProvider, ShouldSample};
 use rand::Rng;
+use tracing::{Instrument, Subscriber};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::registry::LookupSpan;
 
 use plaza_config::TelemetryConfig;
 
@@ -27,18 +32,10 @@ pub use opentelemetry::trace::SpanKind as Kind;
 
 /// How long the last spans may take to leave a process that ends.
 const LAST_SPANS: Duration = Duration::from_secs(5);
+/// The target of all spans here: the log has no use for them.
+const TARGET: &str = "plaza::spans";
 
-struct Exporting {
-    provider: SdkTracerProvider,
-    tracer: SdkTracer,
-    ratio: f64,
-}
-
-static EXPORTING: OnceLock<Exporting> = OnceLock::new();
-
-tokio::task_local! {
-    static CURRENT: Option<TraceContext>;
-}
+static EXPORTING: OnceLock<SdkTracerProvider> = OnceLock::new();
 
 /// A place in a trace: what travels as `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,14 +73,21 @@ impl TraceContext {
     }
 
     fn as_parent(self) -> Context {
-        let remote = SpanContext::new(
-            self.trace,
-            self.span,
-            TraceFlags::SAMPLED,
-            true,
-            TraceState::default(),
-        );
+        let flags = if self.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
+        let remote = SpanContext::new(self.trace, self.span, flags, true, TraceState::default());
         Context::new().with_remote_span_context(remote)
+    }
+
+    /// Where a span is; `None` when nobody gives spans ids.
+    fn of(span: &tracing::Span) -> Option<Self> {
+        let context = span.context();
+        let span = context.span();
+        let place = span.span_context();
+        place.is_valid().then(|| Self {
+            trace: place.trace_id(),
+            span: place.span_id(),
+            sampled: place.is_sampled(),
+        })
     }
 }
 
@@ -96,72 +100,87 @@ impl fmt::Display for TraceContext {
 /// Something that is done, from its making to its drop.
 #[derive(Debug)]
 pub struct Span {
-    place: Option<TraceContext>,
-    /// Boxed: it is there seldom, and every read and transaction makes room for one.
-    recording: Option<Box<opentelemetry_sdk::trace::Span>>,
+    inner: tracing::Span,
+    recording: bool,
 }
 
 impl Span {
-    fn child(
-        of: Option<TraceContext>,
-        kind: SpanKind,
-        name: impl FnOnce() -> Cow<'static, str>,
-    ) -> Self {
-        let (Some(parent), Some(exporting)) = (of.filter(|parent| parent.sampled), EXPORTING.get())
-        else {
-            return Self { place: of, recording: None };
-        };
-        let builder = exporting.tracer.span_builder(name()).with_kind(kind);
-        Self::recorded(exporting.tracer.build_with_context(builder, &parent.as_parent()))
+    /// Names a span, if anybody will read it.
+    fn named(inner: tracing::Span, name: impl FnOnce() -> Cow<'static, str>) -> Self {
+        let recording = TraceContext::of(&inner).is_some_and(|place| place.sampled);
+        if recording {
+            inner.record("otel.name", &*name());
+        }
+        Self { inner, recording }
     }
 
-    fn recorded(recording: opentelemetry_sdk::trace::Span) -> Self {
-        let context = recording.span_context();
-        let place =
-            TraceContext { trace: context.trace_id(), span: context.span_id(), sampled: true };
-        Self { place: Some(place), recording: Some(Box::new(recording)) }
+    const fn none() -> Self {
+        Self { inner: tracing::Span::none(), recording: false }
     }
 
     /// Whether anybody will read it.
-    pub fn is_recording(&self) -> bool {
-        self.recording.is_some()
+    pub const fn is_recording(&self) -> bool {
+        self.recording
     }
 
     /// Notes something, if anybody will read it.
     pub fn set(&mut self, key: &'static str, value: impl FnOnce() -> Value) {
-        if let Some(recording) = &mut self.recording {
-            recording.set_attribute(KeyValue::new(key, value()));
+        if self.recording {
+            self.inner.set_attribute(key, value());
         }
     }
 
     /// It did not go well.
     pub fn failed(&mut self, why: impl fmt::Display) {
-        if let Some(recording) = &mut self.recording {
-            recording.set_status(Status::error(why.to_string()));
+        if self.recording {
+            self.inner.set_status(Status::error(why.to_string()));
         }
     }
 
     /// Its place, as it travels with requests and messages.
     pub fn traceparent(&self) -> Option<String> {
-        self.place.map(|place| place.to_string())
+        TraceContext::of(&self.inner).map(|place| place.to_string())
     }
 
     /// Runs work in this span: what it logs has the trace's id, what it does are this span's parts.
     /// The span ends with the work.
-    ///
-    /// No `async fn`, here and below: one holds a future that it is given twice, before it is
-    /// polled and after.
     pub fn run<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
-        CURRENT.scope(self.place, work).map(move |outcome| {
-            drop(self);
-            outcome
-        })
+        work.instrument(self.inner)
     }
 
     /// The same for work that ends before the span does.
     pub fn run_part<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        CURRENT.scope(self.place, work)
+        work.instrument(self.inner.clone())
     }
+}
+
+const fn name_of(kind: &SpanKind) -> &'static str {
+    match kind {
+        SpanKind::Client => "client",
+        SpanKind::Server => "server",
+        SpanKind::Producer => "producer",
+        SpanKind::Consumer => "consumer",
+        SpanKind::Internal => "internal",
+    }
+}
+
+fn rooted(
+    given: Option<TraceContext>,
+    kind: &SpanKind,
+    name: impl FnOnce() -> Cow<'static, str>,
+) -> Span {
+    let span = tracing::info_span!(
+        target: TARGET,
+        parent: None,
+        "begun",
+        otel.kind = name_of(kind),
+        otel.name = tracing::field::Empty
+    );
+    if let Some(place) = given {
+        // Refused only by a span that has begun to be used.
+        let _ = span.set_parent(place.as_parent());
+    }
+    Span::named(span, name)
 }
 
 /// Begins a client's request: in the trace it came with if that is a valid one, else in a new one.
@@ -174,18 +193,7 @@ pub fn begin(
     kind: SpanKind,
     name: impl FnOnce() -> Cow<'static, str>,
 ) -> Span {
-    if let Some(mut place) = given.and_then(TraceContext::parse) {
-        place.sampled &=
-            EXPORTING.get().is_none_or(|exporting| is_sampled(place.trace, exporting.ratio));
-        return Span::child(Some(place), kind, name);
-    }
-    match EXPORTING.get() {
-        Some(exporting) if rand::rng().random_bool(exporting.ratio) => {
-            let builder = exporting.tracer.span_builder(name()).with_kind(kind);
-            Span::recorded(exporting.tracer.build_with_context(builder, &Context::new()))
-        }
-        _ => Span { place: Some(TraceContext::unsampled()), recording: None },
-    }
+    rooted(given.and_then(TraceContext::parse), &kind, name)
 }
 
 /// Begins what a message asks for, in the trace the message came with.
@@ -194,17 +202,29 @@ pub fn of_message(
     kind: SpanKind,
     name: impl FnOnce() -> Cow<'static, str>,
 ) -> Span {
-    Span::child(traceparent.and_then(TraceContext::parse), kind, name)
+    match traceparent.and_then(TraceContext::parse) {
+        Some(given) => rooted(Some(given), &kind, name),
+        None => Span::none(),
+    }
 }
 
-/// Begins a part of what is being done.
+/// Begins a part of what is being done; nothing outside of any trace.
 pub fn part(kind: SpanKind, name: impl FnOnce() -> Cow<'static, str>) -> Span {
-    Span::child(current(), kind, name)
+    if tracing::Span::current().is_none() {
+        return Span::none();
+    }
+    let span = tracing::info_span!(
+        target: TARGET,
+        "part",
+        otel.kind = name_of(&kind),
+        otel.name = tracing::field::Empty
+    );
+    Span::named(span, name)
 }
 
 /// The trace that the running task works for.
 pub fn current() -> Option<TraceContext> {
-    CURRENT.try_with(|place| *place).ok().flatten()
+    TraceContext::of(&tracing::Span::current())
 }
 
 /// Its id, in hexadecimal.
@@ -219,7 +239,7 @@ pub fn traceparent() -> String {
 
 /// The same work, for a task of its own, in the trace of whoever starts it.
 pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
-    CURRENT.scope(current(), work)
+    work.in_current_span()
 }
 
 /// Whether spans are exported at all.
@@ -227,42 +247,73 @@ pub fn is_exporting() -> bool {
     EXPORTING.get().is_some()
 }
 
-/// By the id's lower half, as OpenTelemetry's own samplers do.
-fn is_sampled(trace: TraceId, ratio: f64) -> bool {
-    let [.., a, b, c, d] = trace.to_bytes();
-    f64::from(u32::from_be_bytes([a, b, c, d])) < ratio * 4_294_967_296.0
+/// Which traces are exported: see [`begin`].
+#[derive(Debug, Clone)]
+struct Share(f64);
+
+impl ShouldSample for Share {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[opentelemetry::trace::Link],
+    ) -> SamplingResult {
+        let place = parent.map(|context| context.span().span_context().clone());
+        let place = place.filter(SpanContext::is_valid);
+        let sampler = match place {
+            Some(place) if !place.is_sampled() => Sampler::AlwaysOff,
+            Some(place) if !place.is_remote() => Sampler::AlwaysOn,
+            _ => Sampler::TraceIdRatioBased(self.0),
+        };
+        sampler.should_sample(parent, trace, name, kind, attributes, links)
+    }
 }
 
-/// Starts exporting, where it is configured. A second call does nothing.
+/// What gives spans their ids, and exports them where that is configured.
 ///
 /// # Errors
 /// An endpoint that cannot be used.
-pub fn init(config: &TelemetryConfig, role: &str) -> anyhow::Result<()> {
-    let Some(endpoint) = &config.otlp_endpoint else { return Ok(()) };
-    let exporter = opentelemetry_otlp::SpanExporter::builder()
-        .with_http()
-        .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
-        .with_timeout(LAST_SPANS)
-        .build()?;
+pub fn layer<S>(config: &TelemetryConfig, role: &str) -> anyhow::Result<impl Layer<S>>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
     let resource = Resource::builder_empty().with_attributes([
         KeyValue::new("service.namespace", "plaza"),
         KeyValue::new("service.name", format!("plaza-{role}")),
         KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
         KeyValue::new("service.instance.id", std::process::id().to_string()),
     ]);
-    let provider = SdkTracerProvider::builder()
-        .with_batch_exporter(exporter)
-        .with_resource(resource.build())
-        .build();
-    let tracer = provider.tracer("plaza");
-    let _started_before = EXPORTING.set(Exporting { provider, tracer, ratio: config.sample_ratio });
-    Ok(())
+    let builder = SdkTracerProvider::builder().with_resource(resource.build());
+    let provider = if let Some(endpoint) = &config.otlp_endpoint {
+        let exporter = opentelemetry_otlp::SpanExporter::builder()
+            .with_http()
+            .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
+            .with_timeout(LAST_SPANS)
+            .build()?;
+        let share = Share(config.sample_ratio);
+        let provider = builder.with_batch_exporter(exporter).with_sampler(share).build();
+        // A second call's layer comes to nothing, as its logging does.
+        let _started_before = EXPORTING.set(provider.clone());
+        provider
+    } else {
+        builder.with_sampler(Sampler::AlwaysOff).build()
+    };
+    let layer = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("plaza"))
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false)
+        .with_level(false)
+        .with_target(false);
+    Ok(layer.with_filter(filter_fn(|metadata| metadata.target() == TARGET)))
 }
 
 /// Sends what is left; for the end of a process.
 pub async fn finish() {
-    let Some(exporting) = EXPORTING.get() else { return };
-    let provider = exporting.provider.clone();
+    let Some(provider) = EXPORTING.get().cloned() else { return };
     let sent =
         tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST_SPANS)).await;
     if let Ok(Err(error)) = sent {
@@ -272,17 +323,27 @@ pub async fn finish() {
 
 #[cfg(test)]
 mod tests {
+    use tracing_subscriber::layer::SubscriberExt;
+
     use super::*;
+
+    fn traced() -> tracing::subscriber::DefaultGuard {
+        let config = TelemetryConfig::default();
+        let subscriber = tracing_subscriber::registry().with(layer(&config, "test").unwrap());
+        tracing::subscriber::set_default(subscriber)
+    }
 
     #[test]
     fn a_valid_context_is_kept_and_any_other_replaced() {
-        let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let _traced = traced();
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let valid = format!("00-{trace}-00f067aa0ba902b7-01");
         let begun = |given| {
             begin(given, SpanKind::Server, || unreachable!("nothing is exported"))
                 .traceparent()
                 .unwrap()
         };
-        assert_eq!(begun(Some(valid)), valid);
+        assert!(begun(Some(&valid)).contains(trace));
         for bad in
             ["", "00-0-0-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "x\r\ny"]
         {
@@ -297,17 +358,30 @@ mod tests {
         let mut random = rand::rng();
         let traces: Vec<TraceId> =
             (0..4_000).map(|_| TraceId::from(random.random::<u128>())).collect();
-        let share = |ratio| traces.iter().filter(|trace| is_sampled(**trace, ratio)).count();
+        let is_sampled = |share: f64, place: Option<TraceContext>, trace: TraceId| {
+            let parent = place.map(TraceContext::as_parent);
+            let kind = SpanKind::Server;
+            let result = Share(share).should_sample(parent.as_ref(), trace, "", &kind, &[], &[]);
+            result.decision == opentelemetry_sdk::trace::SamplingDecision::RecordAndSample
+        };
+        let share = |ratio| traces.iter().filter(|t| is_sampled(ratio, None, **t)).count();
         assert_eq!((share(0.0), share(1.0)), (0, 4_000));
         assert!((800..1_200).contains(&share(0.25)), "{}", share(0.25));
-        assert!(
-            traces.iter().all(|trace| !is_sampled(*trace, 0.25) || is_sampled(*trace, 0.5)),
-            "a greater ratio only adds"
-        );
+        for trace in &traces {
+            let came = |sampled| {
+                let span = SpanId::from(1_u64);
+                Some(TraceContext { trace: *trace, span, sampled })
+            };
+            let is = is_sampled(0.25, None, *trace);
+            assert_eq!(is_sampled(0.25, came(true), *trace), is, "wherever it comes from");
+            assert!(!is_sampled(1.0, came(false), *trace), "not sampled where it came from");
+            assert!(!is || is_sampled(0.5, None, *trace), "a greater ratio only adds");
+        }
     }
 
     #[tokio::test]
     async fn work_is_in_the_trace_it_is_run_in_and_so_are_the_tasks_it_starts() {
+        let _traced = traced();
         let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(current_id(), None);
         let (here, there) = begin(Some(given), SpanKind::Server, || "".into())

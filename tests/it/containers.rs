@@ -88,9 +88,19 @@ fn kafka_has_the_same_settings_with_and_without_containers() {
             (name.to_lowercase().replace('_', "."), value.trim_matches('"').into())
         })
         .collect();
-    // Where it listens, and how much memory it may have.
-    let own =
-        ["controller.quorum.voters", "listeners", "advertised.listeners", "log.dirs", "heap.opts"];
+    // Where it listens, how that is protected, and how much memory it may have.
+    let own = [
+        "controller.quorum.voters",
+        "listeners",
+        "advertised.listeners",
+        "listener.security.protocol.map",
+        "sasl.enabled.mechanisms",
+        "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config",
+        "ssl.keystore.type",
+        "ssl.keystore.location",
+        "log.dirs",
+        "heap.opts",
+    ];
     for (name, value) in there.iter().filter(|(name, _)| !own.contains(&name.as_str())) {
         assert_eq!(here.get(name), Some(value), "{name}");
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use plaza::cli::roles::Role;
 use plaza::config::Config;
 use plaza::domain::{Tx, orders, timelines, write};
 use plaza::ids::{Id, OrderId, PostId, UserId};
@@ -10,9 +11,11 @@ use plaza::stores::postgres::ShardIndex;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::app::{TestApp, with_app, with_config};
+use crate::app::{TestApp, base_config, with_app, with_config, with_roles_and_config};
+use crate::operate::process::Process;
+use crate::stores::own_redis::OwnRedis;
 
-async fn enqueue(app: &TestApp, job: Job, id: &str) {
+pub async fn enqueue(app: &TestApp, job: Job, id: &str) {
     let op = app.app.internal(Duration::from_secs(5));
     write(&op, ShardIndex(0), async |tx: &mut Tx| {
         tx.enqueue(job, id.to_owned());
@@ -181,6 +184,56 @@ async fn more_orders_than_connections_wait_and_none_fails() {
         })
         .await;
         assert_eq!(app.count(FAILED).await, 0, "attempts that failed");
+    })
+    .await;
+}
+
+/// How many times a worker has ended an attempt of a fan-out so.
+async fn fan_outs(worker: &Process, outcome: &str) -> usize {
+    let figures = worker.figures().await;
+    let of_it = figures.lines().filter(|line| {
+        line.starts_with("plaza_jobs_total{")
+            && line.contains("job=\"feed.fan_out.v1\"")
+            && line.contains(&format!("outcome=\"{outcome}\""))
+    });
+    of_it.map(|line| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap()).sum()
+}
+
+/// A worker alone is cut off from Redis, for more tries than a job has attempts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fan_out_that_waits_for_redis_uses_up_no_attempt_and_arrives_when_redis_is_back() {
+    let redis = OwnRedis::start().await;
+    let (wire, url) = (redis.wire().await, redis.url());
+    let roles = [Role::Server, Role::Relay, Role::Projector];
+    let own = |config: &mut Config| config.redis.url = url.into();
+    with_roles_and_config(&roles, own, async |app| {
+        let cut_off = [("PLAZA_REDIS__URL", wire.url.as_str()), ("PLAZA_REDIS__TIMEOUT_MS", "250")];
+        let worker = Process::start_role(app, "worker", &cut_off).await;
+        on_every_shard(app, COUNT_FAILURES).await;
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        app.follow(&bob, &ann).await;
+        app.post(&ann, "before").await;
+        // From here on bob's timeline is there, and has what is pushed to it.
+        app.until("bob has it", async || app.home(&bob, 20).await == ["before"]).await;
+        app.until("it is pushed", async || fan_outs(&worker, "ok").await >= 1).await;
+
+        wire.hang(true);
+        let tried = fan_outs(&worker, "retry").await;
+        app.post(&ann, "meanwhile").await;
+        // The worker has its delays from the servers' configuration.
+        let attempts = base_config().rabbitmq.retry_delays_ms.len() + 1;
+        app.until("it is tried more often than a job has attempts", async || {
+            fan_outs(&worker, "retry").await > tried + attempts
+        })
+        .await;
+        assert_eq!(app.count("SELECT count(*) FROM job_attempts").await, 0);
+        let pushed = fan_outs(&worker, "ok").await;
+        wire.hang(false);
+        app.until("it is pushed", async || fan_outs(&worker, "ok").await > pushed).await;
+        app.until("bob has it", async || app.home(&bob, 20).await == ["meanwhile", "before"]).await;
+        assert_eq!(app.count(FAILED).await, 0, "attempts that failed");
+        assert_eq!(fan_outs(&worker, "dead").await, 0);
+        worker.end().await;
     })
     .await;
 }

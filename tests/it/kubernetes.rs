@@ -101,3 +101,108 @@ fn the_manifests_services_are_where_plaza_looks() {
     is_at("kafka", "kafka-kafka-bootstrap:9093");
     is_at("signing key", "/etc/plaza/keys/auth-key.pem");
 }
+
+/// The network policies of all manifests, without comments.
+fn policies() -> Vec<String> {
+    let mut policies = Vec::new();
+    for folder in ["", "data/"] {
+        let files = std::fs::read_dir(format!("{}/k8s/{folder}", env!("CARGO_MANIFEST_DIR")));
+        for file in files.unwrap() {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            if !name.ends_with(".yaml") {
+                continue;
+            }
+            let text = manifest(&format!("{folder}{name}"));
+            let said = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+            let said: Vec<&str> = said.collect();
+            let documents = said.split(|line| *line == "---").map(|lines| lines.join("\n"));
+            policies.extend(documents.filter(|text| text.contains("kind: NetworkPolicy")));
+        }
+    }
+    policies
+}
+
+/// Each rule of what a policy lets in, without white space: `from:[..]ports:[..]`.
+fn admitted(policy: &str) -> Vec<String> {
+    let mut lines = policy.lines().map(str::trim);
+    let Some(begun) = lines.find(|line| line.starts_with("ingress:")) else { return Vec::new() };
+    if begun != "ingress:" {
+        return vec![begun.to_owned()];
+    }
+    let rules = "\n".to_owned() + &block(policy, "ingress:");
+    rules.split("\n- ").skip(1).map(|rule| rule.split_whitespace().collect()).collect()
+}
+
+/// Whether a rule begins with whom it lets in, and each of them is named: by labels that they have,
+/// not by ones that they lack.
+fn names_its_peers(rule: &str) -> bool {
+    let Some(rest) = rule.strip_prefix("from:[") else { return false };
+    let peers = rest.split("]ports:").next().unwrap_or_default();
+    let everybody = ["{}", "null", "~", "NotIn", "DoesNotExist", "ipBlock"];
+    peers.starts_with('{')
+        && !everybody.iter().any(|word| peers.contains(word))
+        && peers.split("namespaceSelector:").skip(1).all(|of| of.starts_with("{matchLabels:{"))
+}
+
+#[test]
+fn no_policy_lets_in_whoever_is_of_any_namespace() {
+    for everybody in [
+        "from:[{namespaceSelector:{}}]ports:[{port:http}]",
+        "from:[{namespaceSelector:{matchExpressions:[{key:kubernetes.io/metadata.name,operator:NotIn,values:[plaza]}]}}]",
+        "from:[{namespaceSelector:{matchExpressions:[{key:kubernetes.io/metadata.name,operator:Exists}]}}]",
+        "from:[{podSelector:{matchLabels:{a:b}}},{namespaceSelector:{}}]",
+        "from:[{ipBlock:{cidr:0.0.0.0/0}}]ports:[{port:http}]",
+        "from:[]ports:[{port:http}]",
+        "ports:[{port:http}]",
+        "ingress: [{}]",
+        "{}",
+    ] {
+        assert!(!names_its_peers(everybody), "{everybody}");
+    }
+    let mut rules = 0;
+    for policy in policies() {
+        for rule in admitted(&policy) {
+            assert!(names_its_peers(&rule), "{rule} in\n{policy}");
+            rules += 1;
+        }
+    }
+    assert!(rules >= 12, "{rules} rules");
+}
+
+/// Whether a policy is about pods of this name: by its selector, which is what stands before its
+/// types.
+fn selects(policy: &str, pod: &str) -> bool {
+    let selector = policy.split_once("podSelector:").expect("a selector").1;
+    let selector = selector.split_once("policyTypes:").expect("types").0;
+    let every = selector.trim() == "{}" || selector.contains("app.kubernetes.io/part-of: plaza");
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    every || selector.split(|c| !is_word(c)).any(|word| word == pod)
+}
+
+/// nginx believes whoever reaches it when they say who a client is, and a server believes nginx.
+#[test]
+fn nginx_is_reached_by_the_ingress_controller_alone_and_the_roles_by_whom_they_serve() {
+    let controller = "from:[{namespaceSelector:{matchLabels:{plaza.example/ingress:\"true\"}}}]ports:[{port:http}]";
+    let nginx =
+        "from:[{podSelector:{matchLabels:{app.kubernetes.io/name:nginx}}}]ports:[{port:http}]";
+    let prometheus = "from:[{namespaceSelector:{matchLabels:{plaza.example/monitoring:\"true\"}}}]ports:[{port:admin}]";
+    let policies = policies();
+    for (pod, expected) in [
+        ("nginx", vec![controller]),
+        ("api", vec![nginx, prometheus]),
+        ("worker", vec![prometheus]),
+        ("relay", vec![prometheus]),
+        ("projector", vec![prometheus]),
+        ("migrate", Vec::new()),
+    ] {
+        let about: Vec<&String> = policies.iter().filter(|policy| selects(policy, pod)).collect();
+        let bounds_what_comes_in = |policy: &str| {
+            let types = policy.split_once("policyTypes:").unwrap().1;
+            types.lines().next().unwrap().contains("Ingress")
+        };
+        // Otherwise everybody reaches it.
+        assert!(about.iter().any(|policy| bounds_what_comes_in(policy)), "{pod}");
+        let rules: Vec<String> = about.iter().flat_map(|policy| admitted(policy)).collect();
+        assert_eq!(rules, expected, "{pod}");
+    }
+}

@@ -22,6 +22,7 @@ mod http;
 mod jobs;
 mod kubernetes;
 mod layers;
+mod local;
 mod operate;
 mod pages;
 mod projections;

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # others read these
 # A certificate authority of this clone's own, and one certificate for all its servers: each takes TLS beside plaintext.
 
 CA_FILE=$LOCAL/config/tls/ca.crt

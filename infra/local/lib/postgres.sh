@@ -67,7 +67,7 @@ write_postgres_config() { # NAME DATA
     cat "$scratch.instance" "$INFRA/postgres/shared.conf" "$scratch.role" | as_postgres tee "$data/postgresql.conf" >/dev/null
     as_postgres tee "$data/pg_hba.conf" <"$INFRA/postgres/pg_hba.conf" >/dev/null
     as_postgres tee "$data/server.crt" <"$CERTIFICATE_FILE" >/dev/null
-    as_postgres bash -c 'umask 077 && cat >"$0"' "$data/server.key" <"$KEY_FILE"
+    (umask 077 && as_postgres tee "$data/server.key" <"$KEY_FILE" >/dev/null)
     # `ALTER SYSTEM` writes here; base backups put the primary's connection here. The templates decide.
     as_postgres tee "$data/postgresql.auto.conf" </dev/null >/dev/null
 }
@@ -153,7 +153,7 @@ start_postgres_primary() { # NAME
 make_users() { # NAME
     local name=$1 role missing
     if [[ $SUPERUSER != "$LOCAL_USER" && -z $(sql "$name" postgres "SELECT 1 FROM pg_roles WHERE rolname = '$LOCAL_USER'") ]]; then
-        sql "$name" postgres "CREATE ROLE $LOCAL_USER LOGIN CREATEDB PASSWORD '$LOCAL_PASSWORD' IN ROLE pg_monitor" || return 1
+        sql "$name" postgres "CREATE ROLE $LOCAL_USER LOGIN CREATEDB PASSWORD '$LOCAL_PASSWORD' IN ROLE pg_monitor, pg_signal_backend" || return 1
         # Since PostgreSQL 15.
         if [[ -n $(sql "$name" postgres "SELECT 1 FROM pg_roles WHERE rolname = 'pg_checkpoint'") ]]; then
             sql "$name" postgres "GRANT pg_checkpoint TO $LOCAL_USER" || return 1

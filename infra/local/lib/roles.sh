@@ -106,15 +106,15 @@ prepare_roles() {
 role_is_ready() { curl -sf -m 2 -o /dev/null "http://127.0.0.1:$(admin_port_of "$1")/readyz"; }
 
 start_role() { # NAME
-    local name=$1 plaza shard shards environment yielding=()
+    local name=$1 plaza shard urls environment yielding=()
     if ! is_running "$name"; then
         plaza=$(plaza_binary)
         kill_leftovers "$name"
         require_free_ports "$name" || return 1
         # Each as its own user; the configuration names the owner, who migrates, seeds and repairs.
-        shards=
-        for ((shard = 0; shard < SHARDS; shard++)); do shards+=",$(shard_urls "$shard" "plaza_$(role_of "$name")")"; done
-        environment=(PLAZA_CONFIG="$PLAZA_CONFIG_FILE" PLAZA_POSTGRES__SHARDS="${shards#,}" PLAZA_ADMIN__LISTEN="127.0.0.1:$(admin_port_of "$name")")
+        urls=
+        for ((shard = 0; shard < SHARDS; shard++)); do urls+=",$(shard_urls "$shard" "plaza_$(role_of "$name")")"; done
+        environment=(PLAZA_CONFIG="$PLAZA_CONFIG_FILE" PLAZA_POSTGRES__SHARDS="${urls#,}" PLAZA_ADMIN__LISTEN="127.0.0.1:$(admin_port_of "$name")")
         [[ $name == server-* ]] && environment+=(PLAZA_SERVER__LISTEN="127.0.0.1:$(port_of "$name")")
         # Jobs, messages and projections can wait a moment; who asks a server does.
         [[ $name == server-* ]] || yielding=("$INFRA/local/yielding")

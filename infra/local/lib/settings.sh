@@ -26,17 +26,20 @@ SHARDS=4
 # clone whose data is older keeps the one that all clones had, and a Redis without, until `make reset`.
 LOCAL_USER=plaza
 LOCAL_PASSWORD_FILE=$LOCAL/config/password
-LOCAL_PASSWORD=plaza-local
-if [[ -r $LOCAL_PASSWORD_FILE ]]; then LOCAL_PASSWORD=$(<"$LOCAL_PASSWORD_FILE"); fi
 
 # Of PostgreSQL's superuser, which only these scripts are. A clone whose data is older has one user, who is it.
 SUPERUSER_PASSWORD_FILE=$LOCAL/config/superuser-password
-SUPERUSER=$LOCAL_USER
-SUPERUSER_PASSWORD=$LOCAL_PASSWORD
-if [[ -r $SUPERUSER_PASSWORD_FILE ]]; then
-    SUPERUSER=postgres
-    SUPERUSER_PASSWORD=$(<"$SUPERUSER_PASSWORD_FILE")
-fi
+read_passwords() {
+    LOCAL_PASSWORD=plaza-local
+    if [[ -r $LOCAL_PASSWORD_FILE ]]; then LOCAL_PASSWORD=$(<"$LOCAL_PASSWORD_FILE"); fi
+    SUPERUSER=$LOCAL_USER
+    SUPERUSER_PASSWORD=$LOCAL_PASSWORD
+    if [[ -r $SUPERUSER_PASSWORD_FILE ]]; then
+        SUPERUSER=postgres
+        SUPERUSER_PASSWORD=$(<"$SUPERUSER_PASSWORD_FILE")
+    fi
+}
+read_passwords
 
 POSTGRES_NAMES=()
 for ((shard = 0; shard < SHARDS; shard++)); do
@@ -164,10 +167,9 @@ make_folders() {
     if [[ ! -e $LOCAL_PASSWORD_FILE && ! -e $LOCAL/plaza.toml && ! -e $LOCAL/postgres ]]; then
         make_password "$SUPERUSER_PASSWORD_FILE"
         make_password "$LOCAL_PASSWORD_FILE"
-        LOCAL_PASSWORD=$(<"$LOCAL_PASSWORD_FILE")
-        SUPERUSER=postgres
-        SUPERUSER_PASSWORD=$(<"$SUPERUSER_PASSWORD_FILE")
     fi
+    # Whoever made them: of two that start at once, one.
+    read_passwords
 }
 
 make_password() { # FILE

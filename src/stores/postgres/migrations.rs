@@ -4,7 +4,7 @@ use anyhow::Context;
 use diesel::QueryableByName;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
-use diesel::sql_types::{Array, Integer};
+use diesel::sql_types::{Array, Integer, Text};
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use secrecy::SecretString;
@@ -48,12 +48,27 @@ pub async fn connect(url: &SecretString) -> Result<AsyncPgConnection, StoreError
     Ok(opened.into_inner())
 }
 
-/// Brings one shard's schema up to date, indexes and privileges included; the names of the migrations that were
-/// applied. Of several processes at it, one works and the others wait.
+/// What `migrate` did to a shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrated {
+    /// Names of the migrations that were applied.
+    pub applied: Vec<String>,
+    /// Roles' users that there are: they have what they need now. Without any, whoever connects is
+    /// the owner.
+    pub granted: Vec<String>,
+}
+
+#[derive(QueryableByName)]
+struct RoleRow {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// Brings one shard's schema up to date, indexes and privileges included. Of several processes at it, one works and the others wait.
 ///
 /// # Errors
 /// The server's; a migration that fails leaves the shard as it was before that one.
-pub async fn migrate(url: &SecretString) -> anyhow::Result<Vec<String>> {
+pub async fn migrate(url: &SecretString) -> anyhow::Result<Migrated> {
     let mut lock = connect(url).await?;
     while !try_lock(&mut lock, "migrate").await? {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -70,8 +85,13 @@ pub async fn migrate(url: &SecretString) -> anyhow::Result<Vec<String>> {
         tracing::info!(index = built, "built");
     }
     lock.batch_execute(GRANTS).await?;
+    let granted: Vec<RoleRow> = prepared(sql("SELECT rolname::text AS name FROM pg_roles
+         WHERE rolname IN ('plaza_server', 'plaza_worker', 'plaza_relay', 'plaza_projector')
+         ORDER BY 1"))
+    .load(&mut lock)
+    .await?;
     unlock(&mut lock, "migrate").await?;
-    Ok(applied)
+    Ok(Migrated { applied, granted: granted.into_iter().map(|role| role.name).collect() })
 }
 
 #[derive(QueryableByName)]

@@ -16,8 +16,8 @@ use crate::pool_state::{Callers, PoolState};
 use crate::query::Work;
 use plaza_telemetry::trace;
 
-/// After a failure Redis counts as unavailable for so long, then one caller tries: an outage costs nobody
-/// else anything.
+/// After a failure Redis counts as unavailable for so long, then one caller tries: an outage costs
+/// nobody else anything.
 const AWAY: Duration = Duration::from_millis(500);
 
 /// So many answers in a row that do not come in time are an outage. One alone is a slow answer,

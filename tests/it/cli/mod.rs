@@ -1,4 +1,5 @@
 mod admin;
+mod dead_letters;
 mod doctor;
 mod help;
 mod ledger;

@@ -5,6 +5,7 @@
 mod cost;
 mod headers;
 mod identity;
+mod memory;
 mod prices;
 mod queries;
 

@@ -4,7 +4,7 @@
 mod alarms;
 mod page;
 mod picture;
-mod process;
+pub mod process;
 mod prometheus;
 mod tls;
 mod traces;

@@ -37,7 +37,7 @@ pub fn shards(shards: &[ShardUrls]) -> String {
 }
 
 /// What in the environment makes an executable work where the test does.
-fn environment(config: &Config) -> Vec<(&'static str, String)> {
+pub fn environment(config: &Config) -> Vec<(&'static str, String)> {
     vec![
         ("PLAZA_POSTGRES__SHARDS", shards(&config.postgres.shards)),
         ("PLAZA_POSTGRES__PRIMARY_POOL", "4".to_owned()),
@@ -138,6 +138,14 @@ impl Process {
         let line =
             lines.iter().find(|line| line["message"] == "listening" && line["what"] == what)?;
         Some(line["address"].as_str().unwrap().to_owned())
+    }
+
+    /// The most memory it has ever had, in KiB.
+    pub fn peak_kib(&self) -> u64 {
+        let pid = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
     }
 
     /// What it has logged.

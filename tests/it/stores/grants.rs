@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::app::with_server;
+use crate::app::{base_config, config_file, with_server};
 
 /// The owner's alone: ids are made by `next_id`, migrations and seeding are no role's work, and two
 /// functions that no running version calls.
@@ -16,16 +16,19 @@ const OWNERS: &[&str] = &[
 
 const WITHOUT: &str = "
     WITH ours AS (
-        SELECT 'pg_class'::regclass AS of, oid, oid::regclass::text AS name, relacl::text AS acl FROM pg_class
+        SELECT 'pg_class'::regclass AS of, oid, oid::regclass::text AS name, relacl::text AS acl
+        FROM pg_class
         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S')
           AND relname !~ '^outbox_[0-9]{8}$' AND relname <> 'seeded_chunks'
         UNION ALL
         SELECT 'pg_proc'::regclass, oid, oid::regprocedure::text, proacl::text FROM pg_proc
         WHERE pronamespace = 'public'::regnamespace)
     SELECT name FROM ours
-    WHERE NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = of AND objid = ours.oid AND deptype = 'e')
+    WHERE NOT EXISTS (SELECT 1 FROM pg_depend
+                      WHERE classid = of AND objid = ours.oid AND deptype = 'e')
       AND coalesce(acl, '') !~ 'plaza_(server|worker|relay|projector)='
-      AND NOT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = ours.oid AND attacl::text ~ 'plaza_')
+      AND NOT EXISTS (SELECT 1 FROM pg_attribute
+                      WHERE attrelid = ours.oid AND attacl::text ~ 'plaza_')
     ORDER BY name";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,4 +74,23 @@ async fn a_role_cannot_do_another_ones_work() {
         refused("server", "SELECT outbox_drop_partition('2020-01-01')").await;
     })
     .await;
+}
+
+/// Whoever reads plaza's configuration must not become the system's user by `COPY TO PROGRAM`. A
+/// clone whose data is older has one user, who is the superuser.
+#[tokio::test]
+async fn the_owner_is_no_superuser() {
+    if !config_file().with_file_name("config").join("superuser-password").exists() {
+        return;
+    }
+    for urls in &base_config().postgres.shards {
+        let client = plaza::stores::postgres::target::connect(&urls.primary).await.unwrap();
+        let query = "SELECT rolname::text, rolsuper FROM pg_roles WHERE rolname = current_user";
+        let row = client.query_one(query, &[]).await.unwrap();
+        let (user, is_superuser): (String, bool) = (row.get("rolname"), row.get("rolsuper"));
+        assert!(!is_superuser, "{user}");
+        let program = client.batch_execute("COPY (SELECT 1) TO PROGRAM 'true'").await;
+        let error = program.expect_err("a program");
+        assert_eq!(error.code().map(|code| code.code()), Some("42501"), "{user}: {error}");
+    }
 }

@@ -19,11 +19,14 @@ async fn what_is_missing_or_was_not_finished_is_built_by_the_next_migration() {
         };
         let all = i64::try_from(INDEXES.len()).unwrap();
         assert_eq!(valid().await, all);
-        // As one that was stopped half-way leaves it.
-        client.batch_execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'posts_search_key'::regclass").await.unwrap();
+        // As one that was stopped half-way leaves it: there, and invalid.
+        client.batch_execute("DROP INDEX posts_search_key").await.unwrap();
+        let unfinished =
+            "CREATE UNIQUE INDEX CONCURRENTLY posts_search_key ON __diesel_schema_migrations ((1))";
+        client.batch_execute(unfinished).await.expect_err("not unique");
         client.batch_execute("DROP INDEX users_search_key").await.unwrap();
         assert_eq!(valid().await, all - 2);
-        assert_eq!(tokio::task::spawn(async move { migrate(&primary).await }).await.unwrap().expect("migrated"), Vec::<String>::new());
+        assert_eq!(tokio::task::spawn(async move { migrate(&primary).await }).await.unwrap().expect("migrated").applied, Vec::<String>::new());
         assert_eq!(valid().await, all);
     })
     .await;

@@ -1,4 +1,5 @@
 mod commits;
+mod forgotten_rows;
 mod grants;
 mod housekeeping;
 mod indexes;
@@ -6,7 +7,7 @@ mod kafka;
 mod migrations;
 mod moving;
 mod outbox;
-mod own_redis;
+pub mod own_redis;
 mod pools;
 mod redis;
 mod redis_outages;
