@@ -154,7 +154,7 @@ pub struct TelemetryConfig {
     /// Whether to log one JSON object per line instead of text.
     pub json: bool,
     /// Base URL of a collector for spans (OTLP over HTTP); must start with `http://`. Without it no
-    /// spans are made.
+    /// span is exported.
     #[schemars(example = "http://collector:4318")]
     pub otlp_endpoint: Option<String>,
     /// Share of traces that are exported, 0 to 1.

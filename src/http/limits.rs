@@ -162,13 +162,20 @@ impl Charged {
     pub async fn settle(&self, app: &App, used: u64) {
         if let Some(unused) = self.cost.checked_sub(used) {
             if unused > 0 {
-                let held = app.refunds.get(&*self.payer.name).unwrap_or_default();
-                app.refunds.insert(self.payer.name.to_string(), held.saturating_add(unused));
+                hold(&app.refunds, &self.payer.name, unused);
             }
             return;
         }
         self.payer.owe(app, used.saturating_sub(self.cost)).await;
     }
+}
+
+/// Holds points for a payer's next request. In one step: a request of theirs at the same time takes
+/// what is held, or holds more.
+fn hold(refunds: &moka::sync::Cache<String, u64>, payer: &str, unused: u64) {
+    refunds
+        .entry_by_ref(payer)
+        .and_upsert_with(|held| held.map_or(0, moka::Entry::into_value).saturating_add(unused));
 }
 
 /// What an answer came to, in the points that queries are weighed in: a point a field.
@@ -225,6 +232,27 @@ mod tests {
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
+    }
+
+    #[test]
+    fn what_requests_side_by_side_did_not_use_is_given_back_once() {
+        const THREADS: u64 = 8;
+        const EACH: u64 = 5_000;
+        let refunds = moka::sync::Cache::builder().max_capacity(10).build();
+        let taken: u64 = std::thread::scope(|scope| {
+            let requests = || {
+                (0..EACH)
+                    .map(|_| {
+                        let back = refunds.remove("payer").unwrap_or_default();
+                        hold(&refunds, "payer", 1);
+                        back
+                    })
+                    .sum::<u64>()
+            };
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(requests)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(taken + refunds.get("payer").unwrap_or_default(), THREADS * EACH);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -22,7 +23,8 @@ use plaza_config::TelemetryConfig;
 pub fn init(config: &TelemetryConfig, role: &str) -> anyhow::Result<()> {
     let filter =
         EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("warn,plaza=info"));
-    // Whatever the filter lets through, spans are no lines.
+    // Spans are no part of a line: it has the trace's id.
+    let filter = filter.and(filter_fn(|metadata| metadata.is_event()));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     let registry = tracing_subscriber::registry().with(trace::layer(config, role)?);
     let started = if config.json {

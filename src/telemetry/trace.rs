@@ -107,9 +107,11 @@ pub struct Span {
 impl Span {
     /// Names a span, if anybody will read it.
     fn named(inner: tracing::Span, name: impl FnOnce() -> Cow<'static, str>) -> Self {
-        let recording = TraceContext::of(&inner).is_some_and(|place| place.sampled);
+        let context = inner.context();
+        let recording = context.span().span_context().is_sampled();
         if recording {
-            inner.record("otel.name", &*name());
+            // The field `otel.name` is read only until a span has its ids.
+            context.span().update_name(name());
         }
         Self { inner, recording }
     }
@@ -169,13 +171,8 @@ fn rooted(
     kind: &SpanKind,
     name: impl FnOnce() -> Cow<'static, str>,
 ) -> Span {
-    let span = tracing::info_span!(
-        target: TARGET,
-        parent: None,
-        "begun",
-        otel.kind = name_of(kind),
-        otel.name = tracing::field::Empty
-    );
+    let span =
+        tracing::info_span!(target: TARGET, parent: None, "begun", otel.kind = name_of(kind));
     if let Some(place) = given {
         // Refused only by a span that has begun to be used.
         let _ = span.set_parent(place.as_parent());
@@ -213,12 +210,7 @@ pub fn part(kind: SpanKind, name: impl FnOnce() -> Cow<'static, str>) -> Span {
     if tracing::Span::current().is_none() {
         return Span::none();
     }
-    let span = tracing::info_span!(
-        target: TARGET,
-        "part",
-        otel.kind = name_of(&kind),
-        otel.name = tracing::field::Empty
-    );
+    let span = tracing::info_span!(target: TARGET, "part", otel.kind = name_of(&kind));
     Span::named(span, name)
 }
 

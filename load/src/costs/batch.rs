@@ -91,8 +91,8 @@ impl Sender<'_> {
         Ok((answer, kept))
     }
 
-    /// Sends so many more, one after the other; stops at a refusal. Side by side, one would get back
-    /// with its charge what another has not used, and the bucket would not say whose it was.
+    /// Sends so many more, one after the other; stops at a refusal. Side by side, one would get
+    /// back with its charge what another has not used, and the bucket would not say whose it was.
     async fn send(&self, progress: &mut Progress, count: usize) {
         for _ in 0..count {
             let given = progress.next.take();

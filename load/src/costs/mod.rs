@@ -49,8 +49,8 @@ pub struct CostArguments {
     /// Seconds after which what is left is reported as not measured.
     #[arg(long, default_value_t = 300)]
     pub seconds: u64,
-    /// A smoke run: a tenth of the CPU time, a fifth of the seconds, fewer rows, and no wait for what
-    /// the other roles do about a mutation.
+    /// A smoke run: a tenth of the CPU time, a fifth of the seconds, fewer rows, and no wait for
+    /// what the other roles do about a mutation.
     #[arg(long)]
     pub quick: bool,
     /// The servers' admin addresses, for SQL statements and CPU time: both of this clone when left

@@ -7,6 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use plaza::app::App;
@@ -167,7 +168,13 @@ impl TestApp {
             base.postgres.shards.iter().map(|urls| sql(&urls.primary, &create)),
         )
         .await;
-        let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
+        // A server closes a connection that has been idle for 40 s, maybe while a request is on
+        // its way.
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .pool_idle_timeout(Duration::from_secs(20))
+            .build()
+            .expect("an HTTP client");
 
         let mut config = with_database(&base, &name);
         config.postgres.primary_pool = 4;

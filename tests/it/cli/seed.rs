@@ -79,7 +79,8 @@ async fn a_seeding_that_is_killed_goes_on_where_it_stopped_and_repeats_nothing()
         assert!(!distribution(&app.app.config, &strict).await.expect("a distribution").even);
     })
     .await;
-    with_roles(&[], async |app| {
+    // Boxed: the two scenes of this test are large.
+    Box::pin(with_roles(&[], async |app| {
         let config = app.app.config.as_ref().clone();
         // One shard cannot take posts: there it stands still, in the middle of its work, until it
         // is killed.
@@ -100,7 +101,7 @@ async fn a_seeding_that_is_killed_goes_on_where_it_stopped_and_repeats_nothing()
         seed(app, SeedArgs { if_empty: true, ..args() }).await;
         assert_eq!(rows(app).await, whole);
         assert_eq!(app.count(WRONG_COUNTS).await, 0);
-    })
+    }))
     .await;
 }
 

@@ -115,7 +115,8 @@ async fn a_shard_whose_commits_hang_refuses_writes_at_once_and_costs_only_itself
             }
             let elsewhere = elsewhere.unwrap();
             wire.holds.send_replace(true);
-            for person in &there {
+            // After two the shard refuses; more people may be on it, as ids fall.
+            for person in there.iter().take(2) {
                 let (answer, took) = post(app, person, "unknown").await;
                 assert_eq!(code(&answer), Some("OUTCOME_UNKNOWN"), "{}", answer.body);
                 assert!(took < Duration::from_millis(3_500), "{took:?}");

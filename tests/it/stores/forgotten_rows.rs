@@ -17,7 +17,10 @@ const PIECE: i64 = 1_000;
 async fn note_deletions(app: &TestApp, tables: &[&str]) {
     let mut statements = "CREATE TABLE deletions (of_table text NOT NULL, size bigint NOT NULL);
         CREATE FUNCTION note_deletion() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN INSERT INTO deletions SELECT TG_TABLE_NAME, count(*) FROM gone; RETURN NULL; END $$;"
+            $$ BEGIN
+                INSERT INTO deletions SELECT TG_TABLE_NAME, count(*) FROM gone;
+                RETURN NULL;
+            END $$;"
         .to_owned();
     for table in tables {
         statements += &format!(
@@ -45,16 +48,19 @@ async fn assert_in_pieces(app: &TestApp, table: &str, each: i64, most: i64) {
 /// less, or not at all.
 const ROWS: &str = "
     INSERT INTO spent_refresh_tokens (refresh_hash, session_id, next_hash, spent_at)
-    SELECT decode(md5(n::text), 'hex'), n, '', now() - make_interval(days => CASE WHEN n <= 2500 THEN 61 ELSE 59 END)
+    SELECT decode(md5(n::text), 'hex'), n, '',
+            now() - make_interval(days => CASE WHEN n <= 2500 THEN 61 ELSE 59 END)
     FROM generate_series(1, 2510) n;
     INSERT INTO sessions (id, user_id, refresh_hash, expires_at, revoked_at)
     SELECT n, 7, '', now() - interval '61 days', NULL FROM generate_series(1, 1500) n;
     INSERT INTO sessions (id, user_id, refresh_hash, expires_at, revoked_at)
-    SELECT n, 7, '', now() + interval '9 days', now() - interval '61 days' FROM generate_series(1501, 2500) n;
+    SELECT n, 7, '', now() + interval '9 days', now() - interval '61 days'
+    FROM generate_series(1501, 2500) n;
     INSERT INTO sessions (id, user_id, refresh_hash, expires_at, revoked_at)
     SELECT n, 8, '', now() - interval '59 days', NULL FROM generate_series(2501, 2510) n;
     INSERT INTO sessions (id, user_id, refresh_hash, expires_at, revoked_at)
-    SELECT n, 8, '', now() + interval '9 days', now() - interval '59 days' FROM generate_series(2511, 2520) n;
+    SELECT n, 8, '', now() + interval '9 days', now() - interval '59 days'
+    FROM generate_series(2511, 2520) n;
     INSERT INTO sessions (id, user_id, refresh_hash, expires_at, revoked_at)
     SELECT n, 8, '', now() + interval '30 days', NULL FROM generate_series(2521, 2530) n";
 
@@ -90,8 +96,10 @@ async fn keys_of_mutations_are_deleted_in_pieces() {
     with_server(async |app| {
         note_deletions(app, &["idempotency_keys"]).await;
         app.execute(
-            "INSERT INTO idempotency_keys (user_id, client_key, operation, payload_hash, answer, created_at)
-             SELECT 7, n::text, 'postLike', '', 'null', now() - make_interval(hours => CASE WHEN n <= 4500 THEN 49 ELSE 47 END)
+            "INSERT INTO idempotency_keys
+                (user_id, client_key, operation, payload_hash, answer, created_at)
+             SELECT 7, n::text, 'postLike', '', 'null',
+                     now() - make_interval(hours => CASE WHEN n <= 4500 THEN 49 ELSE 47 END)
              FROM generate_series(1, 4510) n",
         )
         .await;
