@@ -195,9 +195,11 @@ pub struct KafkaConfig {
     pub brokers: String,
     /// Protocol of the connections. With TLS the brokers' certificates and names are verified.
     #[serde(default)]
+    #[schemars(extend("default" = "plaintext"))]
     pub security_protocol: SecurityProtocol,
     /// PEM file with the certificate authorities of the brokers; the system's by default.
     #[serde(default)]
+    #[schemars(example = "/etc/plaza/ca/kafka.crt")]
     pub ca_file: Option<PathBuf>,
     /// User for SASL (SCRAM-SHA-512).
     #[serde(default)]
@@ -205,7 +207,7 @@ pub struct KafkaConfig {
     pub username: Option<String>,
     /// Password of that user.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", example = &"secret")]
     pub password: Option<SecretString>,
     /// Prefix of every topic.
     #[serde(default = "defaults::prefix")]

@@ -140,7 +140,7 @@ async fn charge(app: &App, payer: Payer, cost: u64) -> Result<Charged, Limited> 
     let bucket = payer.bucket;
     // What the payer's last requests did not use is given back with this one: no round trip of its
     // own.
-    let back = app.refunds.remove(&*payer.name).unwrap_or_default();
+    let back = take_held(&app.refunds, &payer.name);
     let standing = app.domain.redis.take_points(&payer.name, bucket, cost, back).await;
     if standing.taken {
         return Ok(Charged { payer, cost, standing });
@@ -170,8 +170,17 @@ impl Charged {
     }
 }
 
-/// Holds points for a payer's next request. In one step: a request of theirs at the same time takes
-/// what is held, or holds more.
+/// Takes what is held for a payer. In one step with what requests of theirs hold at the same time,
+/// which a removal of the cache is not.
+fn take_held(refunds: &moka::sync::Cache<String, u64>, payer: &str) -> u64 {
+    let taken = refunds.entry_by_ref(payer).and_compute_with(|_| moka::ops::compute::Op::Remove);
+    match taken {
+        moka::ops::compute::CompResult::Removed(held) => held.into_value(),
+        _ => 0,
+    }
+}
+
+/// Holds points for a payer's next request, in one step too.
 fn hold(refunds: &moka::sync::Cache<String, u64>, payer: &str, unused: u64) {
     refunds
         .entry_by_ref(payer)
@@ -243,7 +252,7 @@ mod tests {
             let requests = || {
                 (0..EACH)
                     .map(|_| {
-                        let back = refunds.remove("payer").unwrap_or_default();
+                        let back = take_held(&refunds, "payer");
                         hold(&refunds, "payer", 1);
                         back
                     })

@@ -315,19 +315,11 @@ pub async fn finish() {
 
 #[cfg(test)]
 mod tests {
-    use tracing_subscriber::layer::SubscriberExt;
-
     use super::*;
-
-    fn traced() -> tracing::subscriber::DefaultGuard {
-        let config = TelemetryConfig::default();
-        let subscriber = tracing_subscriber::registry().with(layer(&config, "test").unwrap());
-        tracing::subscriber::set_default(subscriber)
-    }
 
     #[test]
     fn a_valid_context_is_kept_and_any_other_replaced() {
-        let _traced = traced();
+        crate::logs::tests::subscribed();
         let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
         let valid = format!("00-{trace}-00f067aa0ba902b7-01");
         let begun = |given| {
@@ -373,7 +365,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_is_in_the_trace_it_is_run_in_and_so_are_the_tasks_it_starts() {
-        let _traced = traced();
+        crate::logs::tests::subscribed();
         let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(current_id(), None);
         let (here, there) = begin(Some(given), SpanKind::Server, || "".into())
