@@ -23,13 +23,13 @@ impl Network {
     }
 }
 
-/// An address as far as one household or host has it: all of IPv4, the /64 of IPv6.
+/// An address as far as one network or host has it: all of IPv4, the /64 of IPv6.
 pub fn client_network(address: IpAddr) -> String {
     match address {
         IpAddr::V4(four) => four.to_string(),
         IpAddr::V6(six) => {
-            let household = Ipv6Net::new(six, 64).map(|network| network.trunc());
-            household.unwrap_or_else(|_| six.into()).to_string()
+            let network = Ipv6Net::new(six, 64).map(|net| net.trunc());
+            network.unwrap_or_else(|_| six.into()).to_string()
         }
     }
 }

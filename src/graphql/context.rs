@@ -219,8 +219,8 @@ impl RequestContext {
     /// What the request has written, and whether it has seen more than the client's replicas may have; `None` when neither.
     pub fn written(&self) -> Option<ConsistencyToken> {
         let scopes = self.scopes.lock();
-        let strayed = scopes.iter().any(|scope| scope.op.reads.has_left_replica());
-        let seen = strayed.then(|| ConsistencyToken {
+        let left_replica = scopes.iter().any(|scope| scope.op.reads.has_left_replica());
+        let seen = left_replica.then(|| ConsistencyToken {
             seen_at_ms: self.domain.clock.now_ms(),
             ..Default::default()
         });

@@ -87,14 +87,14 @@ impl Wakes {
     /// stop.
     pub async fn next(&self, shard: ShardIndex, sink: Sink, idle: u32, stop: &CancellationToken) {
         let Some(wake) = self.wake(shard, sink) else { return };
-        let patience = match self.hearing.load(Ordering::Acquire) {
+        let timeout = match self.hearing.load(Ordering::Acquire) {
             true => WOKEN_POLL,
             false if idle > IDLE_AFTER => IDLE_POLL,
             false => BUSY_POLL,
         };
         tokio::select! {
             () = wake.notified() => {}
-            () = pause(patience, stop) => {}
+            () = pause(timeout, stop) => {}
         }
     }
 

@@ -226,7 +226,7 @@ pub enum Event {
         /// In which minute, Unix seconds, a multiple of 60.
         minute: i64,
     },
-    /// Sold pieces came back, and their price went back.
+    /// Sold units came back, and their price went back.
     #[serde(rename = "product.returned.v1")]
     ProductReturned {
         /// Which.

@@ -90,7 +90,7 @@ pub struct TopRow {
     pub amount: i64,
 }
 
-/// A seller's products of which the most pieces were sold from one Unix second to before another,
+/// A seller's products of which the most units were sold from one Unix second to before another,
 /// most first.
 ///
 /// # Errors

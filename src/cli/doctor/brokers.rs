@@ -23,8 +23,8 @@ pub(super) fn unknown_host(said: &str) -> bool {
     .any(|words| said.contains(words))
 }
 
-pub(super) async fn redis(config: &RedisConfig, patience: Duration) -> Result<String, Wrong> {
-    let state = probe(&config.url, patience / 2).await.map_err(|error| {
+pub(super) async fn redis(config: &RedisConfig, timeout: Duration) -> Result<String, Wrong> {
+    let state = probe(&config.url, timeout / 2).await.map_err(|error| {
         let said = error.to_string();
         let refused = ["WRONGPASS", "NOAUTH", "AuthenticationFailed", "authentication"]
             .iter()
@@ -67,7 +67,7 @@ pub(super) async fn rabbitmq(config: &RabbitmqConfig) -> Result<String, Wrong> {
     Ok("lets us in".to_owned())
 }
 
-pub(super) async fn kafka(config: &KafkaConfig, patience: Duration) -> Result<String, Wrong> {
+pub(super) async fn kafka(config: &KafkaConfig, timeout: Duration) -> Result<String, Wrong> {
     // Its client only ever says that a broker is not there.
     for broker in config.brokers.split(',') {
         if let Err(error) = tokio::net::lookup_host(broker.trim()).await {
@@ -81,7 +81,7 @@ pub(super) async fn kafka(config: &KafkaConfig, patience: Duration) -> Result<St
     let metadata = tokio::task::spawn_blocking(move || {
         let client: rdkafka::consumer::BaseConsumer =
             plaza_stores::kafka::client::client(&asked).create()?;
-        let metadata = client.fetch_metadata(None, patience)?;
+        let metadata = client.fetch_metadata(None, timeout)?;
         let held = |topic: &Topic| {
             let name = full_name(&asked.topic_prefix, topic.name());
             metadata

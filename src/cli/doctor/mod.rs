@@ -125,12 +125,12 @@ fn local_port(url: &str) -> Option<u16> {
     ["127.0.0.1", "localhost", "[::1]"].contains(&host).then(|| port.parse().ok())?
 }
 
-/// Looks at everything a valid configuration names, each server for at most `patience`.
-pub async fn examine(config: &Config, patience: Duration) -> Vec<Finding> {
+/// Looks at everything a valid configuration names, each server for at most `timeout`.
+pub async fn examine(config: &Config, timeout: Duration) -> Vec<Finding> {
     let shards = futures_util::future::join_all(config.postgres.shards.iter().enumerate().map(
         |(number, urls)| async move {
             let (primary, lsn) = within(
-                patience,
+                timeout,
                 postgres::primary(&urls.primary, number, !urls.replicas.is_empty()),
                 "postgres",
             )
@@ -141,7 +141,7 @@ pub async fn examine(config: &Config, patience: Duration) -> Vec<Finding> {
                 primary.map_err(|wrong| at_shard(wrong, number)),
             )];
             let replicas = urls.replicas.iter().map(|url| {
-                within(patience, postgres::replica(url, number, lsn, patience), "postgres")
+                within(timeout, postgres::replica(url, number, lsn, timeout), "postgres")
             });
             for (replica, verdict) in
                 futures_util::future::join_all(replicas).await.into_iter().enumerate()
@@ -155,10 +155,10 @@ pub async fn examine(config: &Config, patience: Duration) -> Vec<Finding> {
     ));
     let (shards, redis, rabbitmq, kafka) = tokio::join!(
         shards,
-        within(patience, brokers::redis(&config.redis, patience), "redis"),
-        within(patience, brokers::rabbitmq(&config.rabbitmq), "rabbitmq"),
+        within(timeout, brokers::redis(&config.redis, timeout), "redis"),
+        within(timeout, brokers::rabbitmq(&config.rabbitmq), "rabbitmq"),
         // Its client has a time limit of its own.
-        brokers::kafka(&config.kafka, patience),
+        brokers::kafka(&config.kafka, timeout),
     );
     let mut findings: Vec<Finding> = shards.into_iter().flatten().collect();
     let mut add = |subject: &str, verdict| findings.push(Finding::new(subject, verdict));
@@ -181,15 +181,15 @@ fn at_shard(wrong: Wrong, number: usize) -> Wrong {
 }
 
 async fn within<T>(
-    patience: Duration,
+    timeout: Duration,
     check: impl Future<Output = Result<T, Wrong>>,
     server: &str,
 ) -> Result<T, Wrong> {
     let none = || {
         Wrong::new(
-            format!("connected, but no answer in {} s", patience.as_secs()),
+            format!("connected, but no answer in {} s", timeout.as_secs()),
             format!("look at the load and the log of {server}"),
         )
     };
-    tokio::time::timeout(patience, check).await.unwrap_or_else(|_| Err(none()))
+    tokio::time::timeout(timeout, check).await.unwrap_or_else(|_| Err(none()))
 }

@@ -110,12 +110,12 @@ async fn check_number(
 
 /// A replica is well when it comes to what its primary had when that was asked, or is on its way
 /// there: what it replays a busy primary goes on adding to. One that stands still for two fifths of
-/// `patience` is not.
+/// `timeout` is not.
 pub(super) async fn replica(
     url: &SecretString,
     number: usize,
     primary: Option<Lsn>,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<String, Wrong> {
     let mut connection = connect(url).await.map_err(|error| unreachable_postgres(&error))?;
     let state = server_state(&mut connection).await.map_err(unanswered(url))?;
@@ -131,7 +131,7 @@ pub(super) async fn replica(
     let Some(primary) = primary else {
         return Ok("replaying; its primary could not be compared".to_owned());
     };
-    let still = patience * 2 / 5;
+    let still = timeout * 2 / 5;
     let started = tokio::time::Instant::now();
     let (mut moved, mut least) = (started, Lsn::MAX);
     loop {
@@ -152,7 +152,7 @@ pub(super) async fn replica(
                 "look at its log; one that cannot follow is copied again (locally: `infra/local/rebuild-replica`)",
             ));
         }
-        if started.elapsed() > patience * 4 / 5 {
+        if started.elapsed() > timeout * 4 / 5 {
             return Ok(format!("{behind} bytes behind its primary, and replaying"));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -27,7 +27,7 @@ pub(super) struct About {
     kind: &'static str,
 }
 
-/// Nobody in particular, with little patience: `None` when there is too much to do already.
+/// Nobody in particular, with a short timeout: `None` when there is too much to do already.
 async fn looked<T>(served: &Served, look: impl AsyncFnOnce(&Operation) -> Option<T>) -> Option<T> {
     let _admitted = served.admit().await.ok()?;
     let op = Operation::request(&served.app.domain, None, &ConsistencyToken::default(), TIMEOUT);

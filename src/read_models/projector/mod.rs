@@ -42,7 +42,7 @@ const LEVEL: Duration = Duration::from_secs(1);
 const LEVEL_IN_A_FLOOD: Duration = Duration::from_secs(10);
 /// How long side effects are retried before the projection goes on without them: what they were to
 /// invalidate is then made untrusted instead, so that no batch waits for Redis for long.
-const EFFECTS_PATIENCE: Duration = Duration::from_secs(1);
+const EFFECTS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs every projection until it is stopped.
 ///
@@ -269,7 +269,7 @@ impl Runner {
         while !effects.is_empty() {
             match self.effects.run(effects).await {
                 Ok(()) => break,
-                Err(error) if started.elapsed() > EFFECTS_PATIENCE => {
+                Err(error) if started.elapsed() > EFFECTS_TIMEOUT => {
                     tracing::warn!(projection = self.projection.name(), %error, "side effects given up");
                     self.effects.distrust_caches().await;
                     break;

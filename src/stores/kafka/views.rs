@@ -23,7 +23,7 @@ use plaza_protocol::views::View;
 /// Views that wait to be sent, per process: two seconds of the highest rate that was measured.
 const QUEUED: &str = "200000";
 /// How long Kafka may take to acknowledge a view before it is given up, in milliseconds.
-const PATIENCE_MS: &str = "10000";
+const TIMEOUT_MS: &str = "10000";
 /// Batches read ahead of the one at work.
 const READ_AHEAD: usize = 2;
 /// How long the reading thread waits for a record before it looks whether anybody still wants one.
@@ -110,7 +110,7 @@ impl ViewProducer {
             .set("linger.ms", "20")
             .set("batch.num.messages", "10000")
             .set("queue.buffering.max.messages", QUEUED)
-            .set("message.timeout.ms", PATIENCE_MS)
+            .set("message.timeout.ms", TIMEOUT_MS)
             .create_with_context(context)?;
         Ok(Self { inner, topic: full_name(&config.topic_prefix, Topic::Views.name()), fates })
     }
@@ -136,8 +136,8 @@ impl ViewProducer {
     ///
     /// # Errors
     /// Some still wait after so long.
-    pub fn flush(&self, patience: Duration) -> anyhow::Result<()> {
-        Ok(self.inner.flush(patience)?)
+    pub fn flush(&self, timeout: Duration) -> anyhow::Result<()> {
+        Ok(self.inner.flush(timeout)?)
     }
 }
 

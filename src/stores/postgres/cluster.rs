@@ -101,11 +101,11 @@ impl Cluster {
 
     /// Opens connections to every server before they are needed: each costs a handshake, and the
     /// first requests of a new process would pay for all of them at once. What cannot be reached
-    /// within the patience is left for when it is needed.
-    pub async fn warm_up(&self, each: usize, patience: Duration) {
+    /// within the timeout is left for when it is needed.
+    pub async fn warm_up(&self, each: usize, timeout: Duration) {
         let opened =
             join_all(self.shards.iter().flat_map(Shard::pools).map(|pool| pool.open(each)));
-        if tokio::time::timeout(patience, opened).await.is_err() {
+        if tokio::time::timeout(timeout, opened).await.is_err() {
             tracing::warn!("not every connection could be opened beforehand");
         }
     }

@@ -19,7 +19,7 @@ use plaza_base::clock::Clock;
 const GOOD_LOOKS: u32 = 3;
 /// How long a reader waits for a look that it has asked for: longer, and the primary is the quicker
 /// answer.
-const HURRY: Duration = Duration::from_millis(20);
+const RECHECK: Duration = Duration::from_millis(20);
 /// The least time between two looks.
 const BREATH: Duration = Duration::from_millis(2);
 
@@ -56,7 +56,7 @@ impl ReplicaState {
 
     /// Whether it was so near its primary that waiting for it may be worth while.
     pub fn is_near(&self) -> bool {
-        u128::from(self.lag_ms.load(Ordering::Acquire)) <= HURRY.as_millis()
+        u128::from(self.lag_ms.load(Ordering::Acquire)) <= RECHECK.as_millis()
     }
 
     /// How much of the primary's log it has not replayed, in bytes, when it was last asked; `None`
@@ -130,7 +130,7 @@ impl Polls {
         let mut done = self.done.subscribe();
         self.wanted.notify_one();
         // The sender is ours, so that only time can run out.
-        let _ = tokio::time::timeout(HURRY, done.wait_for(|done| *done > begun)).await;
+        let _ = tokio::time::timeout(RECHECK, done.wait_for(|done| *done > begun)).await;
     }
 }
 
@@ -188,7 +188,7 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
     let (mut primary, clock) = (None, Clock::default());
     let mut replicas: Vec<Option<PooledConnection>> = shard.replicas.iter().map(|_| None).collect();
     let mut history = History::default();
-    let patience = (every * 5).max(Duration::from_millis(500));
+    let timeout = (every * 5).max(Duration::from_millis(500));
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -198,7 +198,7 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
         }
         let poll = shard.polls.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let (asked_ms, asked_at) = (clock.now_ms(), tokio::time::Instant::now());
-        let answer = ask(&shard.direct, &mut primary, patience, async |connection| {
+        let answer = ask(&shard.direct, &mut primary, timeout, async |connection| {
             primary_lsn_and_epoch(connection).await
         })
         .await;
@@ -210,7 +210,7 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
         let polls = shard.replicas.iter().zip(replicas.iter_mut()).map(|(replica, connection)| {
             let history = &history;
             async move {
-                match ask(&replica.probe, connection, patience, async |connection| {
+                match ask(&replica.probe, connection, timeout, async |connection| {
                     replayed_lsn(connection).await
                 })
                 .await
@@ -238,13 +238,13 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
 async fn ask<T, F>(
     manager: &Manager,
     kept: &mut Option<PooledConnection>,
-    patience: Duration,
+    timeout: Duration,
     question: F,
 ) -> Option<T>
 where
     F: AsyncFn(&mut super::Connection) -> Result<T, StoreError>,
 {
-    let answer = tokio::time::timeout(patience, async {
+    let answer = tokio::time::timeout(timeout, async {
         if kept.is_none() {
             *kept = manager.open().await.ok();
         }

@@ -111,7 +111,7 @@ pub struct ReadSession {
     seen_at_ms: i64,
     pins: Vec<OnceLock<Source>>,
     primary_only: AtomicBool,
-    strayed: AtomicBool,
+    left_replica: AtomicBool,
 }
 
 impl ReadSession {
@@ -127,7 +127,7 @@ impl ReadSession {
             seen_at_ms: token.seen_at_ms,
             pins: (0..shards).map(|_| OnceLock::new()).collect(),
             primary_only: AtomicBool::new(false),
-            strayed: AtomicBool::new(false),
+            left_replica: AtomicBool::new(false),
         }
     }
 
@@ -201,12 +201,12 @@ impl ReadSession {
 
     /// The client was answered by another server than its own replica.
     pub(super) fn mark_left_replica(&self) {
-        self.strayed.store(true, Ordering::Relaxed);
+        self.left_replica.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was.
     pub fn has_left_replica(&self) -> bool {
-        self.strayed.load(Ordering::Relaxed)
+        self.left_replica.load(Ordering::Relaxed)
     }
 }
 

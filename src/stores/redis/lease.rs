@@ -51,14 +51,14 @@ impl Redis {
         E: Send,
         F: Load<V::Key, V, E>,
     {
-        let (token, patience) = (token(), Instant::now() + TIMEOUT);
+        let (token, give_up_at) = (token(), Instant::now() + TIMEOUT);
         let (mut found, mut left, mut wait) = (HashMap::new(), ids.to_vec(), FIRST_WAIT);
         loop {
             let leased = self
                 .lease(&left, (&token, generation), false, &mut found)
                 .await
                 .ok()
-                .filter(|_| Instant::now() < patience);
+                .filter(|_| Instant::now() < give_up_at);
             let Some(Leased { mine, others }) = leased else {
                 count_loads(V::KIND, left.len());
                 let began_ms = self.inner.clock.now_ms();
