@@ -1,5 +1,5 @@
 //! How far each replica has come: one task per process asks every replica, and a replica that lags,
-//! stalls or dies serves nobody until it has been well for three looks in a row.
+//! stalls or dies serves nobody until it has been well for three probes in a row.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use super::session::Lsn;
 use crate::StoreError;
 use plaza_base::clock::Clock;
 
-/// Looks in a row that must be good before a replica serves again.
-const GOOD_LOOKS: u32 = 3;
-/// How long a reader waits for a look that it has asked for: longer, and the primary is the quicker
+/// Probes in a row that must be good before a replica serves again.
+const GOOD_PROBES: u32 = 3;
+/// How long a reader waits for a probe that it has asked for: longer, and the primary is the quicker
 /// answer.
 const RECHECK: Duration = Duration::from_millis(20);
-/// The least time between two looks.
-const BREATH: Duration = Duration::from_millis(2);
+/// The least time between two probes.
+const MIN_INTERVAL: Duration = Duration::from_millis(2);
 
 /// What is known of one replica.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub struct ReplicaState {
     complete_to_ms: AtomicI64,
     lag_ms: AtomicU64,
     lag_bytes: AtomicU64,
-    /// Whether this process looks at replicas at all.
+    /// Whether this process probes replicas at all.
     watched: AtomicBool,
     serving: AtomicBool,
     /// When it last began or ceased to serve, in Unix milliseconds.
@@ -60,7 +60,7 @@ impl ReplicaState {
     }
 
     /// How much of the primary's log it has not replayed, in bytes, when it was last asked; `None`
-    /// in a process that does not look at replicas.
+    /// in a process that does not probe replicas.
     pub fn lag_bytes(&self) -> Option<u64> {
         self.watched.load(Ordering::Acquire).then(|| self.lag_bytes.load(Ordering::Acquire))
     }
@@ -109,13 +109,13 @@ impl ReplicaState {
                 tracing::warn!(lag_ms = lag.as_millis(), "replica lags, set aside");
             }
             self.eject();
-        } else if self.good_looks.fetch_add(1, Ordering::AcqRel) + 1 >= GOOD_LOOKS {
+        } else if self.good_looks.fetch_add(1, Ordering::AcqRel) + 1 >= GOOD_PROBES {
             self.serve(true);
         }
     }
 }
 
-/// The looks at one shard's replicas, which a reader may ask for ahead of their time.
+/// The probes of one shard's replicas, which a reader may ask for ahead of their time.
 #[derive(Debug, Default)]
 pub struct Polls {
     wanted: Notify,
@@ -124,7 +124,7 @@ pub struct Polls {
 }
 
 impl Polls {
-    /// Waits for a look that begins after this call, for a short while at most.
+    /// Waits for a probe that begins after this call, for a short while at most.
     pub async fn recheck(&self) {
         let begun = self.begun.load(Ordering::Acquire);
         let mut done = self.done.subscribe();
@@ -229,7 +229,7 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
         });
         futures_util::future::join_all(polls).await;
         shard.polls.done.send_replace(poll);
-        tokio::time::sleep(BREATH).await;
+        tokio::time::sleep(MIN_INTERVAL).await;
     }
 }
 

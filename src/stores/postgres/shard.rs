@@ -75,7 +75,7 @@ impl Shard {
                 .and_then(|number| self.replicas.get(number))
                 .is_some_and(|replica| replica.state.is_near())
         {
-            // Most often it has come as far, and the last look at it was too early to know.
+            // Most often it has come as far, and the last probe of it was too early to know.
             self.polls.recheck().await;
         }
         let others = (0..self.replicas.len()).map(Source::Replica);
@@ -200,7 +200,7 @@ mod tests {
             let saw = session(client, &ConsistencyToken { seen_at_ms, ..Default::default() });
             assert_eq!((shard.choose(&saw).await, saw.has_left_replica()), (source, source != OWN));
         }
-        // Within one request what was written is read from the primary, whatever the looks said.
+        // Within one request what was written is read from the primary, whatever the probes said.
         let writes = session(client, &ConsistencyToken::default());
         writes.require(ShardIndex(0), 20);
         assert_eq!(
