@@ -12,7 +12,7 @@ use plaza_base::ids::{Bucket, Id, UserId, compose};
 
 const USERS: Table = Table {
     name: "users",
-    columns: "id, handle, email, display_name, bio, password_hash",
+    columns: "id, handle, email, display_name, bio, password_hash, version",
     taken: "true",
 };
 const HANDLES: Table = Table { name: "handle_claims", columns: "handle, user_id", taken: "true" };
@@ -80,7 +80,9 @@ impl World {
                 .text(&email(&handle))
                 .text(&names::display_name(number))
                 .text(&bio)
-                .text(hash);
+                .text(hash)
+                // There is no event of them yet: their first one is version 1.
+                .plain(0);
             users.add(&self.map, person.bucket(), row);
             made.people.push(person);
         }

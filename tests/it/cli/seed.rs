@@ -153,7 +153,13 @@ async fn what_is_seeded_can_be_liked_commented_unfollowed_and_bought_and_no_proj
                 && app.count(WRONG_COUNTS).await == 0
         })
         .await;
+        let bio = "mutation { profileUpdate(input: {bio: \"changed\"}) { user { bio } } }";
+        assert_eq!(app.ask(&alice, bio, json!({})).await.at("/profileUpdate/user/bio"), "changed");
         // A projection that finds a version missing stops there, and would not know the new one.
+        let changed = "SELECT count(*) FROM projection_versions WHERE version = 1 AND projection = 'users'
+                    AND aggregate LIKE 'user:%'";
+        app.until("the change of a seeded user is applied", async || app.count(changed).await == 1)
+            .await;
         let told = "SELECT count(*) FROM projection_versions WHERE version = 1 AND projection IN ('post_counts', 'notifications')
                     AND aggregate LIKE 'post:%'";
         app.until("every projection has applied the first event", async || app.count(told).await == 2).await;
