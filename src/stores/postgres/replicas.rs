@@ -17,8 +17,7 @@ use plaza_base::clock::Clock;
 
 /// Probes in a row that must be good before a replica serves again.
 const GOOD_PROBES: u32 = 3;
-/// How long a reader waits for a probe that it has asked for: longer, and the primary is the quicker
-/// answer.
+/// How long a reader waits for a probe that it has asked for: longer, and the primary is quicker.
 const RECHECK: Duration = Duration::from_millis(20);
 /// The least time between two probes.
 const MIN_INTERVAL: Duration = Duration::from_millis(2);
