@@ -33,7 +33,7 @@ const banned = new Map(
 if (allowed.size === 0 || banned.size === 0) throw new Error('deny.toml says nothing');
 
 /** Whether an SPDX expression (or the old form with slashes) can be met by licences that are allowed. */
-export function isMet(expression, isAllowed) {
+function isMet(expression, isAllowed) {
   const tokens = expression.replaceAll('/', ' OR ').match(/\(|\)|[^\s()]+/g) ?? [];
   const term = () => {
     const token = tokens.shift();

@@ -91,10 +91,10 @@ pub(super) async fn to_tell(
     }
     let author = op.require_viewer()?.user_id;
     let relations = relations::of_viewer(op).await?;
-    let may_see = |relations: &Relations, user: &UserId| {
+    let is_notified = |relations: &Relations, user: &UserId| {
         *user != author && !relations.blocks(*user) && !otherwise.contains(user)
     };
-    people.retain(|user| may_see(&relations, user));
+    people.retain(|user| is_notified(&relations, user));
     limits::take(&op.domain, Limit::Mentions, author, people.len()).await?;
     Ok(people)
 }

@@ -7,7 +7,7 @@ use plaza::config::Config;
 use plaza::stores::redis::rate_limit::Bucket;
 use serde_json::{Value, json};
 
-use super::{Canary, post};
+use super::{Canary, aliases, post};
 use crate::app::{Person, TestApp, with_app, with_config};
 use crate::websocket::{Heard, Socket};
 
@@ -54,9 +54,6 @@ async fn large(app: &TestApp) {
     }
     let bio = "mutation($bio: String!) { profileUpdate(input: {bio: $bio}) { user { id } } }";
     app.ask(&author, bio, json!({ "bio": "\u{1f600}".repeat(500) })).await;
-    let names = |count: usize, field: &str| -> String {
-        (0..count).map(|number| format!("a{number}: {field} ")).collect()
-    };
     let name = |number: usize| format!("a{number}{}", "x".repeat(1_500));
     let keys: String = (0..8).map(|number| format!("{}: isQuote ", name(number))).collect();
     let id = &author.id;
@@ -66,18 +63,18 @@ async fn large(app: &TestApp) {
             "a text by 500 names",
             format!(
                 "{{ user(handle: \"author\") {{ posts(first: 10) {{ nodes {{ {} }} }} }} }}",
-                names(500, "text")
+                aliases(500, "text")
             ),
         ),
         (
             "one that hides nothing else",
-            format!("{{ __typename user(handle: \"author\") {{ id {} }} }}", names(300, "bio")),
+            format!("{{ __typename user(handle: \"author\") {{ id {} }} }}", aliases(300, "bio")),
         ),
         (
             "long names for little",
             format!(
                 "{{ user(handle: \"author\") {{ {} }} }} fragment k on Post {{ {keys} }}",
-                names(9, "posts(first: 5) { nodes { ...k } }")
+                aliases(9, "posts(first: 5) { nodes { ...k } }")
             ),
         ),
         (
@@ -90,7 +87,7 @@ async fn large(app: &TestApp) {
             "in a fragment",
             format!(
                 "{{ user(handle: \"author\") {{ posts(first: 10) {{ nodes {{ ...t }} }} }} }} fragment t on Post {{ {} }}",
-                names(50, "text")
+                aliases(50, "text")
             ),
         ),
     ];
@@ -111,7 +108,7 @@ async fn large(app: &TestApp) {
     // A mutation whose answer is too large is done, and says so; sent again, it is not done again.
     let query = format!(
         "mutation($text: String!) {{ postCreate(input: {{text: $text}}) {{ post {{ id {} }} }} }}",
-        names(50, "text")
+        aliases(50, "text")
     );
     for _ in 0..2 {
         let variables = json!({ "text": long });

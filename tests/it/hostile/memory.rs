@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use super::{Canary, post};
+use super::{Canary, aliases, post};
 use crate::app::{TestApp, with_roles};
 use crate::operate::process::Process;
 
@@ -13,10 +13,6 @@ const MOST_KIB: u64 = 512 * 1_024;
 const AT_ONCE: usize = 24;
 /// Bodies that are announced and never end.
 const SLOW: usize = 200;
-
-fn aliases(count: usize, field: &str) -> String {
-    (0..count).map(|number| format!("a{number}: {field} ")).collect()
-}
 
 /// Operations whose answers, or whose work, would be far larger than they are, by a name for each.
 fn operations(author: &str) -> Vec<(&'static str, Value)> {

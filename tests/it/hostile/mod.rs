@@ -47,6 +47,11 @@ impl Canary {
     }
 }
 
+/// One field under so many names.
+fn aliases(count: usize, field: &str) -> String {
+    (0..count).map(|number| format!("a{number}: {field} ")).collect()
+}
+
 /// Rows of everything a client can make.
 async fn rows(app: &TestApp) -> i64 {
     let tables = ["users", "posts", "comments", "likes", "follows", "products", "orders", "outbox"];

@@ -21,7 +21,7 @@ fn bomb(levels: usize) -> String {
 }
 
 fn aliases(count: usize, field: &str) -> String {
-    format!("{{ {} }}", (0..count).map(|number| format!("a{number}: {field} ")).collect::<String>())
+    format!("{{ {} }}", super::aliases(count, field))
 }
 
 /// An answer is made by one future in another, a level a future: unoptimised, the deepest took more
