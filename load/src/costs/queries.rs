@@ -119,7 +119,7 @@ fn comes_along(schema: &Schema, field: &FieldDefinition) -> bool {
     !field.ty.node.nullable
         && matches!(field.ty.node.base, BaseType::Named(_))
         && is_leaf(schema, named(&field.ty.node.base))
-        && !field.arguments.iter().any(|argument| Schema::is_required(&argument.node))
+        && !field.arguments.iter().any(|argument| Schema::is_given(&argument.node))
 }
 
 /// The fields that come with an object.
@@ -157,7 +157,7 @@ fn call(
 ) -> Option<(String, Option<Given>)> {
     let name = field.name.node.as_str();
     let (mut arguments, mut variable) = (Vec::new(), None);
-    for required in field.arguments.iter().filter(|one| Schema::is_required(&one.node)) {
+    for required in field.arguments.iter().filter(|one| Schema::is_given(&one.node)) {
         let argument = required.node.name.node.as_str();
         arguments.push(match argument {
             "first" | "last" => format!("{argument}: {LARGEST}"),

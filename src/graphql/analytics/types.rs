@@ -239,7 +239,7 @@ impl ViewerAnalytics {
     /// The viewer's posts with the most views over the last windows, most viewed first.
     async fn top_posts(
         &self,
-        #[graphql(desc = "Maximum number of posts to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of posts to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Length of each window.", default_with = "WindowSize::Day")]
         size: WindowSize,
         #[graphql(desc = "Number of windows, 1 to 100.", default = 30)] last: i32,
@@ -283,7 +283,8 @@ impl ViewerAnalytics {
     /// The viewer's products with the most units sold over the last windows, best selling first.
     async fn top_products(
         &self,
-        #[graphql(desc = "Maximum number of products to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of products to return, 1 to 100.", default = 20)]
+        first: i32,
         #[graphql(desc = "Length of each window.", default_with = "WindowSize::Day")]
         size: WindowSize,
         #[graphql(desc = "Number of windows, 1 to 100.", default = 30)] last: i32,

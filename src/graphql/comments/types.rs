@@ -81,7 +81,7 @@ impl Comment {
     /// Direct replies, oldest first; empty if the viewer may no longer see the post.
     async fn replies(
         &self,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Comment>>> {

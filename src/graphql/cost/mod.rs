@@ -2,32 +2,37 @@
 //! weighed once, in saturating arithmetic, so that no document costs more than milliseconds to
 //! weigh.
 //!
-//! A point is about what one field of an answer costs. What costs more says so in `weights`:
+//! A point is about what one field of an answer costs. Every operation costs [`OPERATION`] points
+//! beside, whatever it asks for. What costs more than a field says so in `weights`:
 //! statements sent, rows read (whether or not they are shown), bytes of texts, hashes, messages. A
 //! list costs its length times what is asked of each item. What a request did not use of it is
 //! given back when it is over; what it had the stores do is counted while it runs.
 
 mod introspection;
+mod types;
 mod weights;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::OnceLock;
 
 use async_graphql::parser::types::{
-    BaseType, DocumentOperations, ExecutableDocument, Field, FragmentDefinition,
-    OperationDefinition, OperationType, Selection, SelectionSet, TypeKind, TypeSystemDefinition,
+    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationDefinition,
+    OperationType, Selection, SelectionSet,
 };
 use async_graphql::{Name, Positioned, Value, Variables};
 
 use super::error::ErrorCode;
 use super::guard::{Refusal, refuse};
+use types::{Types, types};
 use weights::Price;
 
 pub use weights::{SEARCH_COST, STATEMENT};
 
+/// Points that every operation costs, and every event of a subscription: to read it, to find out
+/// who asks and what they have left, to plan it and to write its answer. Never given back.
+pub const OPERATION: u64 = 20;
 /// Deepest nesting of fields, fragments expanded.
 pub const MAX_DEPTH: u64 = 24;
-/// Most points that an operation may cost.
+/// Most points that what an operation asks for may cost.
 pub const MAX_COST: u64 = 50_000;
 /// Most items that any list argument takes.
 const MAX_PAGE: u64 = 100;
@@ -39,8 +44,8 @@ const MAX_LOG_INS: usize = 1;
 pub struct Weighed {
     /// What the dearest operation of the document may come to, in points.
     pub cost: u64,
-    /// Of that, what is spent as soon as it runs, whatever the answer shows: searches, mutations,
-    /// hashes. It is never given back.
+    /// Of that, what is spent as soon as it runs, whatever the answer shows: the operation itself,
+    /// searches, mutations, hashes. It is never given back.
     pub spent: u64,
 }
 
@@ -57,41 +62,6 @@ pub fn reading(bytes: usize) -> u64 {
 /// What reading one costs that is refused, in points.
 pub fn reading_refused(bytes: usize) -> u64 {
     u64::try_from(bytes.div_ceil(READ)).unwrap_or(u64::MAX)
-}
-
-/// The types of the schema as far as weighing needs them: field by field, what it is of.
-type Types = HashMap<String, HashMap<String, String>>;
-
-fn named(base: &BaseType) -> &str {
-    match base {
-        BaseType::Named(name) => name,
-        BaseType::List(of) => named(&of.base),
-    }
-}
-
-/// Those of the schema; it is the same in every process, and read once.
-fn types() -> &'static Types {
-    static TYPES: OnceLock<Types> = OnceLock::new();
-    TYPES.get_or_init(|| {
-        let sdl = super::schema::sdl();
-        // The schema's own text is one.
-        let document =
-            async_graphql::parser::parse_schema(sdl).map(|document| document.definitions);
-        let mut types = Types::new();
-        for definition in document.unwrap_or_default() {
-            let TypeSystemDefinition::Type(definition) = definition else { continue };
-            let fields = match definition.node.kind {
-                TypeKind::Object(object) => object.fields,
-                TypeKind::Interface(interface) => interface.fields,
-                _ => continue,
-            };
-            let fields = fields.into_iter().map(|field| {
-                (field.node.name.node.to_string(), named(&field.node.ty.node.base).to_owned())
-            });
-            types.insert(definition.node.name.node.to_string(), fields.collect());
-        }
-        types
-    })
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -183,8 +153,11 @@ pub fn weigh(document: &ExecutableDocument, variables: &Variables) -> Result<Wei
             ..Weight::default()
         };
     }
-    let cost = dearest.cost().max(1);
-    Ok(Weighed { cost, spent: dearest.spent.min(cost) })
+    let spent = dearest.spent.min(dearest.cost());
+    Ok(Weighed {
+        cost: dearest.cost().saturating_add(OPERATION),
+        spent: spent.saturating_add(OPERATION),
+    })
 }
 
 /// Checks the root fields, fragments expanded: one event has one thing to say, and one operation
@@ -266,7 +239,8 @@ impl<'a> Walk<'a> {
     fn field(&mut self, field: &'a Field, of: Option<&str>) -> Result<Weight, Refusal> {
         let name = field.name.node.as_str();
         let types = self.types;
-        let inner_type = of.and_then(|of| types.get(of)?.get(name)).map(String::as_str);
+        let known = of.and_then(|of| types.get(of)?.get(name));
+        let inner_type = known.map(|known| known.of.as_str());
         let inner = self.selections(&field.selection_set.node, inner_type)?;
         let depth = inner.depth.saturating_add(1);
         if matches!(name, "__schema" | "__type") {
@@ -274,9 +248,9 @@ impl<'a> Walk<'a> {
             return Ok(Weight { depth, each: cost, ..Weight::default() });
         }
         let price = of.map_or(Price::FIELD, |of| weights::of(of, name));
-        let asked = self.length(field);
-        // What an argument asks for, else as many as there are at most. A mutation answers with
-        // something even when the list in its input is empty.
+        let asked = self.length(field).or_else(|| known.and_then(|known| known.length));
+        // What an argument asks for or its default, else as many as there are at most. A mutation
+        // answers with something even when the list in its input is empty.
         let times = asked.unwrap_or(price.list).max(1);
         let rows = asked.unwrap_or_default().saturating_mul(price.row);
         let after = if self.is_given(field, "after") { price.after } else { 0 };

@@ -158,7 +158,7 @@ impl Post {
     /// Comments on the post itself, oldest first; `Comment.replies` has the replies to each.
     async fn comments(
         &self,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Comment>>> {

@@ -141,7 +141,7 @@ impl Hashtag {
     async fn posts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {

@@ -104,7 +104,7 @@ impl SearchQueries {
             desc = "Handle or name, or a part of one: 1 to 200 characters, at most 16 words."
         )]
         query: String,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(
             desc = "Cursor of the edge to start after, from the same search; omit it for the first page."
         )]
@@ -131,7 +131,7 @@ impl SearchQueries {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Words to find: 1 to 200 characters, at most 16 words.")] query: String,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(
             desc = "Cursor of the edge to start after, from the same search; omit it for the first page."
         )]
@@ -157,7 +157,7 @@ impl SearchQueries {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Words to find: 1 to 200 characters, at most 16 words.")] query: String,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(
             desc = "Cursor of the edge to start after, from the same search; omit it for the first page."
         )]

@@ -123,7 +123,7 @@ impl User {
     /// Posts and reposts of the user, newest first; empty if the viewer may not see them.
     async fn posts(
         &self,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
@@ -141,7 +141,7 @@ impl User {
     /// Followers of the user, most recent follow first.
     async fn followers(
         &self,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
@@ -158,7 +158,7 @@ impl User {
     /// Users whom they follow, most recent follow first.
     async fn following(
         &self,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {

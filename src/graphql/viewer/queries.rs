@@ -9,9 +9,9 @@ use super::types::Viewer;
 use crate::context::{RequestContext, query_scope};
 use crate::error::ErrorCode;
 
-/// State of a rate-limit bucket, in points. A point is about the cost of one returned field. A list
-/// costs its `first` times the cost of an item, a database statement at least 5 points, a mutation
-/// some hundreds, a log-in or sign-up 2,000.
+/// State of a rate-limit bucket, in points. A point is about the cost of one returned field. Every
+/// operation costs 20 points beside its fields. A list costs its `first` times the cost of an item,
+/// a database statement at least 5 points, a mutation some hundreds, a log-in or sign-up 2,000.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct RateLimit {
     /// Points charged for this request before it ran: the most that it may cost.

@@ -99,7 +99,7 @@ impl Viewer {
     /// without a limit in age.
     async fn home(
         &self,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
@@ -117,7 +117,7 @@ impl Viewer {
     /// The viewer's orders, newest first.
     async fn orders(
         &self,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Order>>> {
@@ -137,7 +137,7 @@ impl Viewer {
     /// request removes its notification; repeating the action creates a new one.
     async fn notifications(
         &self,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Notification>>> {
@@ -157,7 +157,7 @@ impl Viewer {
     /// first. Notifications created while a client pages are left out of the later pages.
     async fn notification_groups(
         &self,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<NotificationGroup>>> {
@@ -187,7 +187,7 @@ impl Viewer {
     /// public, since pending requests are accepted when it becomes public.
     async fn follow_requests(
         &self,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
@@ -204,7 +204,7 @@ impl Viewer {
     /// Users whom the viewer blocks, most recent block first, without users who block the viewer.
     async fn blocked_users(
         &self,
-        #[graphql(desc = "Maximum number of items to return, 1 to 100.")] first: i32,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {

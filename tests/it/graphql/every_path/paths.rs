@@ -181,18 +181,23 @@ impl Schema {
         named(&input.ty.node.base)
     }
 
+    /// Whether the queries made here give it: it must be, or says how many items there are.
+    pub fn is_given(input: &InputValueDefinition) -> bool {
+        is_required(input) || input.name.node == "first"
+    }
+
     /// Whether it must be given.
     pub fn is_required(input: &InputValueDefinition) -> bool {
         is_required(input)
     }
 }
 
-/// A field below the root, with what it must be given.
+/// A field below the root, with what it must be given and how many items it is asked for.
 fn call(field: &FieldDefinition) -> String {
     let required: Vec<&str> = field
         .arguments
         .iter()
-        .filter(|argument| is_required(&argument.node))
+        .filter(|argument| Schema::is_given(&argument.node))
         .map(|argument| argument.node.name.node.as_str())
         .collect();
     match required.as_slice() {
