@@ -20,6 +20,23 @@ const SOON: Duration = Duration::from_millis(20);
 /// Points that payers paid and did not use, by payer, until their next request.
 pub type Refunds = moka::sync::Cache<String, u64>;
 
+/// Holds points for a payer's next request: in one step with what others of theirs hold or take at
+/// the same time.
+pub fn hold(refunds: &Refunds, payer: &str, unused: u64) {
+    refunds
+        .entry_by_ref(payer)
+        .and_upsert_with(|held| held.map_or(0, moka::Entry::into_value).saturating_add(unused));
+}
+
+/// Takes what is held for a payer, in one step too, which a removal of the cache is not.
+pub fn take_held(refunds: &Refunds, payer: &str) -> u64 {
+    let taken = refunds.entry_by_ref(payer).and_compute_with(|_| moka::ops::compute::Op::Remove);
+    match taken {
+        moka::ops::compute::CompResult::Removed(held) => held.into_value(),
+        _ => 0,
+    }
+}
+
 /// One subscription's.
 #[derive(Debug)]
 pub struct Purse {
@@ -97,8 +114,7 @@ impl Drop for Purse {
     fn drop(&mut self) {
         let unused = self.paid.load(Ordering::Relaxed).saturating_mul(self.event);
         if unused > 0 {
-            let held = self.refunds.get(&*self.payer).unwrap_or_default();
-            self.refunds.insert(self.payer.to_string(), held.saturating_add(unused));
+            hold(&self.refunds, &self.payer, unused);
         }
     }
 }

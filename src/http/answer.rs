@@ -4,7 +4,7 @@ use async_graphql::ServerError;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::RequestId;
+use super::{RequestId, event_stream};
 use plaza_graphql::error::ErrorCode;
 use plaza_graphql::output::Rendered;
 
@@ -15,10 +15,16 @@ pub enum Accept {
     Json,
     /// `application/graphql-response+json`: a query that could not be run is 400.
     GraphqlResponse,
+    /// `text/event-stream`: server-sent events.
+    EventStream,
 }
 
+/// The range that asks for events.
+const EVENTS: &str = "text/event-stream";
+
 impl Accept {
-    /// The best that the client takes and we have; `None` when it takes neither.
+    /// The best that the client takes and we have; `None` when it takes none. Events only for who
+    /// names them first: nginx has to see it too, and some clients name them with every query.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let ranges: Vec<(String, f32)> = headers
             .get_all(header::ACCEPT)
@@ -32,6 +38,9 @@ impl Accept {
         // Sent empty, or not at all: whatever there is.
         if ranges.is_empty() {
             return Some(Self::Json);
+        }
+        if ranges.first().is_some_and(|(range, weight)| range == EVENTS && *weight > 0.0) {
+            return Some(Self::EventStream);
         }
         // A type is wanted as much as the closest range that covers it says; a wildcard is taken
         // for the plain form, which every client reads.
@@ -50,9 +59,10 @@ impl Accept {
         }
     }
 
+    /// What a refusal is that is no event: one that has a status of its own.
     fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
-            Self::Json => "application/json; charset=utf-8",
+            Self::Json | Self::EventStream => "application/json; charset=utf-8",
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
         })
     }
@@ -137,6 +147,16 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// The status that proxies act on; any other refusal is GraphQL's own, and 200.
+pub fn status_of(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::OK,
+    }
+}
+
 /// A query that was refused after it was read: 200 under `application/json`, 400 under the other.
 pub fn not_run(accept: Accept, code: ErrorCode, message: impl Into<String>) -> Response {
     code.count();
@@ -171,8 +191,14 @@ pub fn ran(accept: Accept, answer: Rendered) -> Response {
     } else {
         StatusCode::OK
     };
-    let mut response = (status, body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, accept.content_type());
+    let mut response = match accept {
+        Accept::EventStream => event_stream::whole(status, &body),
+        _ => {
+            let mut response = (status, body).into_response();
+            response.headers_mut().insert(header::CONTENT_TYPE, accept.content_type());
+            response
+        }
+    };
     if let Some(seconds) = limited {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -210,5 +236,12 @@ mod tests {
         );
         assert_eq!(of("application/json;q=0"), None);
         assert_eq!(of("image/png"), None);
+        assert_eq!(of("text/event-stream"), Some(Accept::EventStream));
+        assert_eq!(of("text/event-stream, multipart/mixed"), Some(Accept::EventStream));
+        assert_eq!(of("text/event-stream;q=0"), None);
+        assert_eq!(
+            of("application/graphql-response+json, application/json, text/event-stream"),
+            Some(Accept::GraphqlResponse)
+        );
     }
 }

@@ -79,6 +79,11 @@ impl Refused {
         }
     }
 
+    /// One that may be tried again in so many seconds.
+    pub(crate) fn until_later(code: ErrorCode, message: &str, seconds: u64) -> Self {
+        Self { retry_after_s: Some(seconds), ..Self::new(code, message) }
+    }
+
     fn panicked(id: &RequestId) -> Self {
         tracing::error!(request_id = %id.0, "an operation panicked");
         Self { request_id: Some(id.clone()), ..Self::new(ErrorCode::Internal, "internal error") }
@@ -173,14 +178,14 @@ impl Named {
 /// `OUTCOME_UNKNOWN` (a mutation that is not done in time and goes on), `INTERNAL`.
 pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused> {
     let Asked { prepared, mut context, payer, request_id } = asked;
-    let Prepared { request, kind, name, cost, spent, proves_itself: _, new_text } = prepared;
+    let Prepared { request, kind, name, cost, spent, read, proves_itself: _, new_text } = prepared;
     context.output = Budget::new(served.app.config.server.max_response_bytes);
     let named = Named { kind, name };
     let until = context.until + GRACE;
     let before = async {
         // A place first: who is refused one has not paid for anything.
         let place = served.admit().await?;
-        let charged = pay(&served.app, &mut context, payer, cost).await?;
+        let charged = pay(&served.app, &mut context, payer, cost, read).await?;
         if context.wants_explanation {
             context.wants_explanation = may_be_explained(served, context.viewer).await;
         }

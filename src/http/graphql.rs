@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use async_graphql::parser::types::OperationType;
 use axum::Extension;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Query, State};
@@ -13,14 +13,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited as LimitedBody};
 
-use super::answer::{Accept, Refusal, not_run, ran, refusal, refused};
+use super::answer::{Accept, Refusal, not_run, ran, refusal, refused, status_of};
 use super::execute::{Asked, Refused, execute};
 use super::identity::{CONSISTENCY, check_token, request_context, sealed_consistency};
-use super::limits::{Payer, client_address};
-use super::prepare::{Incoming, prepare};
-use super::{RequestId, Served, origin, websocket};
+use super::limits::{Limited, Payer, client_address};
+use super::prepare::{Incoming, Prepared, prepare};
+use super::{RequestId, Served, event_stream, origin, websocket};
 use plaza_app::App;
 use plaza_domain::operation::ConsistencyToken;
+use plaza_graphql::context::RequestContext;
+use plaza_graphql::cost::reading_refused;
 use plaza_graphql::error::ErrorCode;
 use plaza_graphql::schema::sdl;
 
@@ -39,7 +41,8 @@ fn accepted(served: &Served, headers: &HeaderMap) -> Result<Accept, Refusal> {
             "pages of this origin may not use the API",
         ));
     }
-    let message = "plaza answers in application/json or application/graphql-response+json";
+    let message = "plaza answers in application/json, application/graphql-response+json or \
+                   text/event-stream";
     Accept::of(headers)
         .ok_or_else(|| refusal(StatusCode::NOT_ACCEPTABLE, ErrorCode::BadUserInput, message))
 }
@@ -86,8 +89,11 @@ pub async fn by_get(
     if reads_pages(&headers) && !parameters.iter().any(|(name, _)| name == "query") {
         return Redirect::temporary("/graphiql").into_response();
     }
-    let incoming = || -> Result<(Accept, Incoming), Refusal> {
-        let accept = accepted(&served, &headers)?;
+    let accept = match accepted(&served, &headers) {
+        Ok(accept) => accept,
+        Err(refused) => return refused.into_response(),
+    };
+    let incoming = || -> Result<Incoming, Refusal> {
         if !headers.contains_key("graphql-require-preflight")
             && !headers.contains_key("apollo-require-preflight")
         {
@@ -102,23 +108,16 @@ pub async fn by_get(
             None => Ok(None),
         };
         let (variables, extensions) = (object("variables")?, object("extensions")?);
-        Ok((
-            accept,
-            Incoming {
-                query: parameter("query"),
-                operation_name: parameter("operationName"),
-                variables,
-                extensions,
-            },
-        ))
+        Ok(Incoming {
+            query: parameter("query"),
+            operation_name: parameter("operationName"),
+            variables,
+            extensions,
+        })
     };
-    match incoming() {
-        Ok((accept, incoming)) => {
-            run(&served, RequestMeta { id, address, accept, may_change: false }, &headers, incoming)
-                .await
-        }
-        Err(refused) => refused.into_response(),
-    }
+    let bytes = parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let meta = RequestMeta { id, address, accept, bytes, may_change: false };
+    run(&served, meta, &headers, incoming).await
 }
 
 /// Queries and mutations.
@@ -130,14 +129,14 @@ pub async fn by_post(
     body: Body,
 ) -> Response {
     match read(&served, &headers, body).await {
-        Ok((accept, incoming)) => {
+        Ok((accept, body)) => {
             let address = client_address(
                 &served.app.config.server.trusted_proxies,
                 peer.map(|Extension(peer)| peer.0),
                 &headers,
             );
-            run(&served, RequestMeta { id, address, accept, may_change: true }, &headers, incoming)
-                .await
+            let meta = RequestMeta { id, address, accept, bytes: body.len(), may_change: true };
+            run(&served, meta, &headers, || of_body(&body)).await
         }
         Err(refused) => refused.into_response(),
     }
@@ -147,13 +146,13 @@ async fn read(
     served: &Served,
     headers: &HeaderMap,
     body: Body,
-) -> Result<(Accept, Incoming), Refusal> {
+) -> Result<(Accept, Bytes), Refusal> {
     let accept = accepted(served, headers)?;
-    let incoming = read_body(served, headers, body).await;
-    Ok((accept, incoming.map_err(|refused| refused.taken_as(accept))?))
+    let body = read_body(served, headers, body).await;
+    Ok((accept, body.map_err(|refused| refused.taken_as(accept))?))
 }
 
-async fn read_body(served: &Served, headers: &HeaderMap, body: Body) -> Result<Incoming, Refusal> {
+async fn read_body(served: &Served, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
@@ -168,32 +167,27 @@ async fn read_body(served: &Served, headers: &HeaderMap, body: Body) -> Result<I
         return Err(refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::BadUserInput, message));
     }
     let limit = served.app.config.server.body_limit;
-    let bytes = match tokio::time::timeout(
+    let body = tokio::time::timeout(
         served.app.config.request_deadline(),
         LimitedBody::new(body, limit).collect(),
-    )
-    .await
-    {
-        Ok(Ok(body)) => body.to_bytes(),
+    );
+    match body.await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let message = format!("a body may have {limit} bytes");
-            return Err(refusal(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                ErrorCode::QueryTooComplex,
-                message,
-            ));
+            Err(refusal(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::QueryTooComplex, message))
         }
-        Ok(Err(_)) => return Err(bad_request("the body could not be read")),
+        Ok(Err(_)) => Err(bad_request("the body could not be read")),
         Err(_) => {
-            return Err(refusal(
-                StatusCode::REQUEST_TIMEOUT,
-                ErrorCode::Timeout,
-                "the body did not come in time",
-            ));
+            let message = "the body did not come in time";
+            Err(refusal(StatusCode::REQUEST_TIMEOUT, ErrorCode::Timeout, message))
         }
-    };
+    }
+}
+
+fn of_body(bytes: &[u8]) -> Result<Incoming, Refusal> {
     // Some writers begin UTF-8 with a byte order mark.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(&bytes);
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(bytes);
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return Err(bad_request("one operation a request: batches are not taken"));
     }
@@ -206,6 +200,8 @@ struct RequestMeta {
     id: RequestId,
     address: IpAddr,
     accept: Accept,
+    /// How long it is, its head left out.
+    bytes: usize,
     may_change: bool,
 }
 
@@ -213,12 +209,9 @@ async fn run(
     served: &Served,
     meta: RequestMeta,
     headers: &HeaderMap,
-    incoming: Incoming,
+    incoming: impl FnOnce() -> Result<Incoming, Refusal>,
 ) -> Response {
     let accept = meta.accept;
-    if incoming.is_empty() {
-        return bad_request("`query` is missing").taken_as(accept).into_response();
-    }
     // What a dead token means is known when it is known what is asked.
     let mut context = match request_context(&served.app, headers) {
         Ok(context) => context,
@@ -226,8 +219,21 @@ async fn run(
     };
     context.address = Some(meta.address);
     let payer = Payer::of(&served.app.config.limits, context.viewer, meta.address);
-    if let Err(limited) = payer.check_credit(&served.app) {
+    let credit = payer.check_credit(&served.app);
+    // What another server began must not be called not done: whether it is a mutation is seen
+    // below.
+    if let (Err(limited), 0..=1) = (credit, context.attempt) {
         return refused_response(accept, limited.into());
+    }
+    let incoming = match incoming() {
+        Ok(incoming) => incoming,
+        Err(refused) => {
+            payer.owe(&served.app, reading_refused(meta.bytes)).await;
+            return refused.taken_as(accept).into_response();
+        }
+    };
+    if incoming.is_empty() {
+        return bad_request("`query` is missing").taken_as(accept).into_response();
     }
     let prepared = match prepare(served, &payer, incoming).await {
         Ok(prepared) => prepared,
@@ -236,28 +242,18 @@ async fn run(
             return refused(accept, why.errors());
         }
     };
-    if let Err(refused) = check_token(&context, prepared.proves_itself) {
-        return refused.taken_as(accept).into_response();
+    if let Some(refused) = not_as_it_came(&meta, &context, &prepared, credit) {
+        payer.owe(&served.app, prepared.read).await;
+        return refused;
     }
-    if !meta.may_change && prepared.kind != OperationType::Query {
-        return refusal(
-            StatusCode::METHOD_NOT_ALLOWED,
-            ErrorCode::BadUserInput,
-            "only queries go by GET",
-        )
-        .taken_as(accept)
-        .into_response();
-    }
-    if prepared.kind == OperationType::Subscription {
-        return not_run(
-            accept,
-            ErrorCode::GraphqlValidationFailed,
-            "subscriptions go over a WebSocket, by graphql-transport-ws",
-        );
-    }
+    let is_stream = prepared.kind == OperationType::Subscription;
     context.wants_explanation = headers.contains_key(EXPLAIN);
     let seen = context.token.clone();
     let asked = Asked { prepared, context, payer, request_id: meta.id };
+    if is_stream {
+        let begun = Box::pin(event_stream::respond(served, headers, meta.address, asked)).await;
+        return begun.unwrap_or_else(|refused| refused_response(accept, refused));
+    }
     match Box::pin(execute(served, asked)).await {
         Ok(executed) => {
             with_token(&served.app, seen, executed.written, ran(accept, executed.rendered))
@@ -266,14 +262,43 @@ async fn run(
     }
 }
 
+/// Refuses what could run, but not for this client, or not in this way.
+fn not_as_it_came(
+    meta: &RequestMeta,
+    context: &RequestContext,
+    prepared: &Prepared,
+    credit: Result<(), Limited>,
+) -> Option<Response> {
+    let accept = meta.accept;
+    if let Err(limited) = credit {
+        let refused = match prepared.kind {
+            OperationType::Mutation => Refused::late(prepared.kind),
+            OperationType::Query | OperationType::Subscription => limited.into(),
+        };
+        return Some(refused_response(accept, refused));
+    }
+    if let Err(refused) = check_token(context, prepared.proves_itself) {
+        return Some(refused.taken_as(accept).into_response());
+    }
+    if !meta.may_change && prepared.kind == OperationType::Mutation {
+        let message = "no mutation goes by GET";
+        let refused = refusal(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::BadUserInput, message);
+        return Some(refused.taken_as(accept).into_response());
+    }
+    if prepared.kind == OperationType::Subscription && accept != Accept::EventStream {
+        let message = "subscriptions go over a WebSocket, by graphql-transport-ws, or as events, \
+                       accepted as text/event-stream";
+        return Some(not_run(accept, ErrorCode::GraphqlValidationFailed, message));
+    }
+    None
+}
+
 /// A refusal with the status that proxies act on; any other is GraphQL's own.
 fn refused_response(accept: Accept, refused: Refused) -> Response {
-    let status = match refused.code {
-        ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        code => return not_run(accept, code, refused.message),
-    };
+    let status = status_of(refused.code);
+    if status.is_success() {
+        return not_run(accept, refused.code, refused.message);
+    }
     let mut response = refusal(status, refused.code, refused.message).taken_as(accept);
     if let Some(seconds) = refused.retry_after_s {
         response = response.retry_after(seconds);

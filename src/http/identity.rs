@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use chrono::{DateTime, Utc};
 
 use super::Served;
 use super::answer::{Refusal, refusal};
@@ -60,16 +61,29 @@ pub fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestContext,
              version: forget it and send the request again without it",
         )
     })?;
-    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(authorization) = authorizations.next() else { return Ok(context) };
-    let token =
-        authorization.to_str().ok().filter(|_| authorizations.next().is_none()).and_then(bearer);
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Ok(context);
+    }
+    let token = access_token(headers);
     let identity = &app.domain.identity;
     context.viewer = token.and_then(|token| identity.viewer_of(&app.domain.clock, token));
     if context.viewer.is_none() {
         context.refused_token = Some(token.and_then(|token| identity.named_by(token)));
     }
     Ok(context)
+}
+
+/// The access token that a request brings; none where it brings several.
+fn access_token(headers: &HeaderMap) -> Option<&str> {
+    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+    let only = authorizations.next().filter(|_| authorizations.next().is_none())?;
+    only.to_str().ok().and_then(bearer)
+}
+
+/// When the access token of a request ends.
+pub fn access_ends(app: &App, headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let holder = app.domain.identity.holder_of(&app.domain.clock, access_token(headers)?);
+    holder.map(|holder| holder.until)
 }
 
 /// Refuses a request whose access token is not good. An operation that `proves_itself` (a log-in, a

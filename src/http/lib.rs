@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod connections;
+pub mod event_stream;
 pub mod execute;
 pub mod graphiql;
 pub mod graphql;

@@ -13,6 +13,7 @@ use plaza_app::App;
 use plaza_config::LimitsConfig;
 use plaza_config::network::{Network, client_network};
 use plaza_domain::Viewer;
+use plaza_domain::purse::{hold, take_held};
 use plaza_graphql::context::{Points, RequestContext};
 use plaza_graphql::error::ErrorCode;
 use plaza_stores::redis::keys::BucketName;
@@ -119,7 +120,8 @@ pub fn bucket(limits: &LimitsConfig, viewer: Option<Viewer>) -> Bucket {
     }
 }
 
-/// Has a request paid for, and meanwhile finds out what its session has written lately.
+/// Has a request paid for, and meanwhile finds out what its session has written lately. One that
+/// cannot be paid was `read` all the same, for so many points: they are owed.
 ///
 /// # Errors
 /// [`Limited`] when its viewer's bucket, or its address's, has less than it costs.
@@ -128,8 +130,16 @@ pub async fn pay(
     context: &mut RequestContext,
     payer: Payer,
     cost: u64,
+    read: u64,
 ) -> Result<Charged, Limited> {
-    let (charged, ()) = tokio::join!(charge(app, payer, cost), recall_writes(app, context));
+    let paying = async {
+        let charged = charge(app, payer.clone(), cost).await;
+        if charged.is_err() {
+            payer.owe(app, read).await;
+        }
+        charged
+    };
+    let (charged, ()) = tokio::join!(paying, recall_writes(app, context));
     let charged = charged?;
     context.points = Some(charged.points(app.domain.clock.now()));
     Ok(charged)
@@ -168,23 +178,6 @@ impl Charged {
         }
         self.payer.owe(app, used.saturating_sub(self.cost)).await;
     }
-}
-
-/// Takes what is held for a payer. In one step with what requests of theirs hold at the same time,
-/// which a removal of the cache is not.
-fn take_held(refunds: &moka::sync::Cache<String, u64>, payer: &str) -> u64 {
-    let taken = refunds.entry_by_ref(payer).and_compute_with(|_| moka::ops::compute::Op::Remove);
-    match taken {
-        moka::ops::compute::CompResult::Removed(held) => held.into_value(),
-        _ => 0,
-    }
-}
-
-/// Holds points for a payer's next request, in one step too.
-fn hold(refunds: &moka::sync::Cache<String, u64>, payer: &str, unused: u64) {
-    refunds
-        .entry_by_ref(payer)
-        .and_upsert_with(|held| held.map_or(0, moka::Entry::into_value).saturating_add(unused));
 }
 
 /// What an answer came to, in the points that queries are weighed in: a point a field.

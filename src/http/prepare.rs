@@ -80,6 +80,8 @@ pub struct Prepared {
     pub cost: u64,
     /// What of it is never given back.
     pub spent: u64,
+    /// What reading it costs its payer when it is refused from here on, in points.
+    pub read: u64,
     /// Whether it asks for nothing but what proves by itself who asks: a log-in, a refresh.
     pub proves_itself: bool,
     /// Its text, when it is to be persisted once it has run.
@@ -200,7 +202,8 @@ fn introspects(document: &ExecutableDocument) -> bool {
     })
 }
 
-/// Prepares a request. One that is refused was read all the same: its payer pays for that.
+/// Prepares a request. One that is refused was read all the same: its payer pays for that, here and
+/// where it is refused later.
 ///
 /// # Errors
 /// Why it must not, or cannot, be run.
@@ -209,16 +212,22 @@ pub async fn prepare(
     payer: &Payer,
     incoming: Incoming,
 ) -> Result<Prepared, NotRun> {
-    let bytes = incoming.bytes();
-    let prepared = read(served, incoming).await;
+    let mut points = cost::reading_refused(incoming.bytes());
+    let read = async {
+        let text = text(served, &incoming).await?;
+        // A text that only its hash was sent of is read as any other.
+        points = cost::reading_refused(incoming.bytes().max(text.len()));
+        let prepared = read(served, incoming, text)?;
+        Ok(Prepared { read: points, ..prepared })
+    };
+    let prepared = read.await;
     if prepared.is_err() {
-        payer.owe(&served.app, cost::reading_refused(bytes)).await;
+        payer.owe(&served.app, points).await;
     }
     prepared
 }
 
-async fn read(served: &Served, incoming: Incoming) -> Result<Prepared, NotRun> {
-    let text = text(served, &incoming).await?;
+fn read(served: &Served, incoming: Incoming, text: Arc<str>) -> Result<Prepared, NotRun> {
     guard::check_text(&text)?;
     let is_new = incoming.query.is_some() && served.app.trusted_documents.is_none();
     let new_text = incoming
@@ -254,5 +263,5 @@ async fn read(served: &Served, incoming: Incoming) -> Result<Prepared, NotRun> {
     if !development {
         request = request.disable_introspection();
     }
-    Ok(Prepared { request, kind, name: called, cost, spent, proves_itself, new_text })
+    Ok(Prepared { request, kind, name: called, cost, spent, read: 0, proves_itself, new_text })
 }

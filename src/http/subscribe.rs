@@ -26,7 +26,7 @@ pub async fn subscribe(
     asked: Asked,
 ) -> Result<impl Stream<Item = Rendered> + Send + 'static, Refused> {
     let Asked { prepared, mut context, payer, request_id } = asked;
-    let Prepared { request, kind, name, cost, mut new_text, .. } = prepared;
+    let Prepared { request, kind, name, cost, read, mut new_text, .. } = prepared;
     let most = served.app.config.server.max_response_bytes;
     context.output = Budget::new(most);
     let until = context.until + GRACE;
@@ -45,7 +45,7 @@ pub async fn subscribe(
         // after the other.
         let turn = served.app.domain.redis.turn().await;
         let all = cost.saturating_mul(paid.saturating_add(1));
-        let charged = pay(&served.app, &mut context, payer, all).await;
+        let charged = pay(&served.app, &mut context, payer, all, read).await;
         drop(turn);
         charged
     };

@@ -14,6 +14,7 @@ mod clients;
 mod commands;
 mod containers;
 mod edge;
+mod event_streams;
 mod execution;
 mod fuzz;
 mod graphql;

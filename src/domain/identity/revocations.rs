@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 
 use crate::{Domain, DomainError};
 use plaza_base::ids::SessionId;
@@ -50,6 +51,12 @@ impl Revocations {
     /// The sessions that end from now on.
     pub fn listen(&self) -> broadcast::Receiver<SessionId> {
         self.revoked.subscribe()
+    }
+
+    /// Whether a session is over by what a listener heard; by what is known, when the listener fell
+    /// behind.
+    pub fn ends(&self, session: SessionId, heard: Result<SessionId, RecvError>) -> bool {
+        heard.map_or_else(|_| self.has_ended(session), |ended| ended == session)
     }
 
     /// A session has ended, here and now.

@@ -9,7 +9,7 @@ use async_graphql::ServerError;
 use async_graphql::parser::types::OperationType;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::stream::{self, SelectAll, Stream, StreamExt};
-use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,7 @@ use crate::limits::Payer;
 use crate::prepare::{Incoming, NotRun, prepare};
 use crate::subscribe::subscribe;
 use crate::{RequestId, Served};
+use plaza_base::ids::SessionId;
 use plaza_domain::Viewer;
 use plaza_domain::identity::Holder;
 use plaza_graphql::context::{RequestContext, is_client_key};
@@ -130,16 +131,10 @@ impl Connection {
     }
 
     /// A session has ended; all of them, when this socket fell behind in hearing of it.
-    fn check_session(
-        &self,
-        session: Result<plaza_base::ids::SessionId, broadcast::error::RecvError>,
-    ) -> Step {
+    fn check_session(&self, heard: Result<SessionId, RecvError>) -> Step {
         let Some(viewer) = self.viewer else { return Ok(()) };
-        let own = match session {
-            Ok(session) => session == viewer.session_id,
-            Err(_) => self.served.app.domain.identity.revocations.has_ended(viewer.session_id),
-        };
-        if own { Err(Some(Close::Ended)) } else { Ok(()) }
+        let revocations = &self.served.app.domain.identity.revocations;
+        if revocations.ends(viewer.session_id, heard) { Err(Some(Close::Ended)) } else { Ok(()) }
     }
 
     async fn send(&mut self, message: Message) -> Step {

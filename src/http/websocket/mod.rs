@@ -15,7 +15,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
 
-use super::answer::{Refusal, refusal};
+use super::answer::{Refusal, refusal, status_of};
+use super::execute::Refused;
 use super::{RequestId, Served, origin};
 use plaza_config::network::client_network;
 use plaza_graphql::error::ErrorCode;
@@ -34,9 +35,9 @@ pub struct Sockets {
     open: Mutex<HashMap<String, usize>>,
 }
 
-/// One open socket; dropped, it is counted no more.
+/// One open socket or event stream; dropped, it is counted no more.
 #[derive(Debug)]
-struct Open {
+pub(crate) struct Open {
     sockets: Arc<Sockets>,
     client_network: String,
     _counted: GaugeGuard,
@@ -118,21 +119,25 @@ fn admit(served: &Served, address: IpAddr, headers: &HeaderMap) -> Result<Open, 
             format!("the WebSocket protocol is {PROTOCOL}"),
         ));
     }
+    place(served, address).map_err(|refused| {
+        let status = status_of(refused.code);
+        let answer = refusal(status, refused.code, refused.message);
+        answer.retry_after(refused.retry_after_s.unwrap_or(1))
+    })
+}
+
+/// A place for something that stays open: a socket, or an event stream.
+///
+/// # Errors
+/// `OVERLOADED` from a server that stops; `RATE_LIMITED` where the address has as many as it may.
+pub(crate) fn place(served: &Served, address: IpAddr) -> Result<Open, Refused> {
     if !served.app.tasks.is_ready() {
-        let refused = refusal(
-            StatusCode::SERVICE_UNAVAILABLE,
-            ErrorCode::Overloaded,
-            "this server is stopping",
-        );
-        return Err(refused.retry_after(1));
+        return Err(Refused::until_later(ErrorCode::Overloaded, "this server is stopping", 1));
     }
-    served.sockets.open(address, served.app.config.limits.sockets_per_address).ok_or_else(|| {
-        refusal(
-            StatusCode::TOO_MANY_REQUESTS,
-            ErrorCode::RateLimited,
-            "too many sockets from this address",
-        )
-        .retry_after(10)
+    let most = served.app.config.limits.sockets_per_address;
+    served.sockets.open(address, most).ok_or_else(|| {
+        let message = "too many sockets from this address";
+        Refused::until_later(ErrorCode::RateLimited, message, 10)
     })
 }
 

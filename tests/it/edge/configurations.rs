@@ -65,7 +65,7 @@ fn nginx_in_a_cluster_has_the_same_directives() {
 fn whoever_fills_the_template_fills_it_with_what_nginx_can_count() {
     let template = file("infra/nginx/nginx.conf");
     let words: Vec<&str> = template.split('@').filter(|word| word.ends_with("_ADDRESS")).collect();
-    assert_eq!(words.len(), 3);
+    assert_eq!(words.iter().collect::<std::collections::BTreeSet<_>>().len(), 3, "{words:?}");
     for name in ["infra/local/lib/nginx.sh", "load/src/cases/nginx.rs", "infra/docker-compose.yml"]
     {
         let text = file(name);

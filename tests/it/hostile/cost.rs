@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use plaza::cli::roles::Role;
 use plaza::config::Config;
 use plaza::stores::redis::rate_limit::Bucket;
 use serde_json::{Value, json};
 
 use super::{Canary, aliases, post};
-use crate::app::{Person, TestApp, with_app, with_config};
+use crate::app::{Person, TestApp, with_app, with_config, with_roles_and_config};
 use crate::websocket::{Heard, Socket};
 
 /// The code that an operation is refused with, over a socket.
@@ -158,6 +159,39 @@ async fn what_is_refused_is_paid_for_too() {
         let (status, ..) =
             post(app, Some(&bob.token), &json!({ "query": "{ viewer { user { id } } }" })).await;
         assert_eq!(status, 200);
+    })
+    .await;
+}
+
+/// So is what is good, but not for this client, or not in this way; and what is no JSON.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_was_read_is_paid_for() {
+    let few = |config: &mut Config| {
+        (config.limits.viewer_points, config.limits.viewer_points_per_s) = (10_000, 1);
+        (config.limits.address_points, config.limits.address_points_per_s) = (20_000, 1);
+    };
+    with_roles_and_config(&[Role::Server], few, async |app| {
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        let large = format!("{{ {} }}", "__typename ".repeat(900));
+        let subscription =
+            format!("subscription {{ homeUpdated {{ {} }} }}", "cursor ".repeat(900));
+        for (what, token, body) in [
+            ("a dead token", "x.y.z", json!({ "query": large }).to_string()),
+            ("no stream", ann.token.as_str(), json!({ "query": subscription }).to_string()),
+            ("no JSON", &bob.token, "{\"query\": ".repeat(1_000)),
+        ] {
+            let mut read = 0;
+            loop {
+                let sent = app.http().post(&app.url).bearer_auth(token);
+                let sent = sent.header("content-type", "application/json").body(body.clone());
+                if sent.send().await.unwrap().status() == 429 {
+                    break;
+                }
+                read += 1;
+                assert!(read < 300, "{what}: {read} were read");
+            }
+            assert!(read > 20, "{what}: {read} were read");
+        }
     })
     .await;
 }
