@@ -157,6 +157,9 @@ pub struct LimitsConfig {
     pub mentions_per_hour: u64,
     /// Orders that a user places, cancels or refunds per hour.
     pub orders_per_hour: u64,
+    /// Other changes of a user per hour: of the profile, of settings, of images and products,
+    /// answers to follow requests, deletions, notifications marked as read.
+    pub changes_per_hour: u64,
     /// Products that a user offers per hour.
     pub products_per_hour: u64,
     /// Open WebSockets per server from one address (IPv6: its /64).
@@ -187,6 +190,7 @@ impl Default for LimitsConfig {
             mentions_per_hour: 1_000,
             orders_per_hour: 3_000,
             products_per_hour: 1_000,
+            changes_per_hour: 3_000,
             sockets_per_address: 1_000,
             socket_init_ms: 10_000,
             subscriptions_per_socket: 50,

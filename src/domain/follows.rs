@@ -53,11 +53,7 @@ async fn followed(op: &Operation, followee: UserId) -> Result<(Change, Option<Us
         .await?;
     let Some(person) = found.into_iter().next().filter(|person| !person.suspended && !blocked)
     else {
-        return Err(DomainError::rejected(
-            UserErrorCode::NotFound,
-            "userId",
-            "there is no such user",
-        ));
+        return Err(not_there());
     };
     if relations::of_viewer(op).await?.blocks(followee) {
         return Err(DomainError::rejected(
@@ -67,6 +63,20 @@ async fn followed(op: &Operation, followee: UserId) -> Result<(Change, Option<Us
         ));
     }
     Ok((if person.is_private { Change::Request } else { Change::Begin }, Some(person)))
+}
+
+fn not_there() -> DomainError {
+    DomainError::rejected(UserErrorCode::NotFound, "userId", "there is no such user")
+}
+
+/// Whether a block stands now.
+async fn is_blocked(op: &Operation, blocker: UserId, blocked: UserId) -> Result<bool, DomainError> {
+    let primary = op.primary();
+    let shard = op.domain.cluster.shard_of_id(blocker);
+    let read = op.domain.cluster.read(&primary, shard, async |connection| {
+        block_rows::stands(connection, blocker, blocked).await
+    });
+    Ok(read.await?)
 }
 
 /// The viewer no longer follows `followee`; not following is fine. Returns them, if the viewer may
@@ -117,7 +127,17 @@ async fn change(
             let versions = user_rows::raise_activity(tx, follower)
                 .await?
                 .ok_or(DomainError::Unauthenticated)?;
-            if change != Change::End && store::count(tx, follower).await? > MAX_FOLLOWING {
+            let may = match change {
+                Change::Begin | Change::Request => {
+                    store::may_follow(tx, follower, followee).await?
+                }
+                Change::End => store::MayFollow { count: 0, is_blocked: false },
+            };
+            // The block came, and was heard of here, after it was asked about above.
+            if may.is_blocked && is_blocked(op, followee, follower).await? {
+                return Err(not_there());
+            }
+            if may.count > MAX_FOLLOWING {
                 let message = format!("nobody can follow more than {MAX_FOLLOWING} people");
                 return Err(DomainError::rejected(UserErrorCode::LimitExceeded, "userId", message));
             }

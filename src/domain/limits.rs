@@ -32,6 +32,8 @@ pub enum Limit {
     Products,
     /// Images that a user begins to upload.
     Uploads,
+    /// Whatever else a user changes.
+    Changes,
 }
 
 /// Points of a bucket that a try is: slow buckets fill steadily.
@@ -55,6 +57,7 @@ struct Hourly {
     orders: u64,
     products: u64,
     uploads: u64,
+    changes: u64,
 }
 
 impl Limits {
@@ -70,6 +73,7 @@ impl Limits {
                 orders: config.orders_per_hour,
                 products: config.products_per_hour,
                 uploads: config.images_per_hour,
+                changes: config.changes_per_hour,
             },
         }
     }
@@ -84,6 +88,7 @@ impl Limits {
             Limit::Orders => self.config.orders,
             Limit::Products => self.config.products,
             Limit::Uploads => self.config.uploads,
+            Limit::Changes => self.config.changes,
         };
         let capacity = hourly.saturating_mul(TRY);
         Bucket { capacity, per_second: (capacity / HOUR.as_secs()).max(1) }
@@ -92,8 +97,8 @@ impl Limits {
 
 impl Limit {
     /// What a mutation, as it is called in the schema, is a try of.
-    fn of_mutation(name: &str) -> Option<Self> {
-        Some(match name {
+    fn of_mutation(name: &str) -> Self {
+        match name {
             "postCreate" | "postRepost" => Self::Posts,
             "commentCreate" => Self::Comments,
             "userFollow" | "userUnfollow" | "userBlock" | "userUnblock" => Self::Follows,
@@ -101,8 +106,8 @@ impl Limit {
             "orderPlace" | "orderCancel" | "orderRefund" => Self::Orders,
             "productCreate" => Self::Products,
             "imageCreate" => Self::Uploads,
-            _ => return None,
-        })
+            _ => Self::Changes,
+        }
     }
 
     /// As it is called in names of buckets.
@@ -116,6 +121,7 @@ impl Limit {
             Self::Orders => "or",
             Self::Products => "pr",
             Self::Uploads => "im",
+            Self::Changes => "ch",
         }
     }
 }
@@ -145,13 +151,10 @@ pub async fn take(
     }
 }
 
-/// Counts a mutation, if it is limited.
+/// Counts a mutation.
 ///
 /// # Errors
 /// As [`take`].
 pub async fn of_mutation(domain: &Domain, name: &str, user: UserId) -> Result<(), DomainError> {
-    match Limit::of_mutation(name) {
-        Some(limit) => take(domain, limit, user, 1).await,
-        None => Ok(()),
-    }
+    take(domain, Limit::of_mutation(name), user, 1).await
 }

@@ -228,19 +228,32 @@ const RESERVED: &[&str] = &[
     "welcome",
 ];
 
+/// Each character that looks like a letter, and the letter.
+const LETTERS: [(char, char); 12] = [
+    ('0', 'o'),
+    ('1', 'i'),
+    ('l', 'i'),
+    ('2', 'z'),
+    ('3', 'e'),
+    ('4', 'a'),
+    ('5', 's'),
+    ('6', 'b'),
+    ('7', 't'),
+    ('8', 'b'),
+    ('9', 'g'),
+    ('q', 'g'),
+];
+/// Each pair that looks like a letter, and the letter.
+const PAIRS: [(&str, &str); 6] =
+    [("rn", "m"), ("nn", "m"), ("vv", "w"), ("uu", "w"), ("cl", "d"), ("c1", "d")];
+
 /// A name as the eye takes it: without underscores, and with one letter for all that look like it.
 fn seen(name: &str) -> String {
-    let letters = name.chars().filter(|c| *c != '_').map(|c| match c {
-        '0' => 'o',
-        '1' | 'l' => 'i',
-        '3' => 'e',
-        '4' => 'a',
-        '5' => 's',
-        '7' => 't',
-        '8' => 'b',
-        other => other,
-    });
-    letters.collect::<String>().replace("rn", "m").replace("vv", "w")
+    let name = name.replace('_', "");
+    let pairs = PAIRS.iter().fold(name, |name, (pair, letter)| name.replace(pair, letter));
+    let letter =
+        |c: char| LETTERS.iter().find(|(like, _)| *like == c).map_or(c, |(_, letter)| *letter);
+    pairs.chars().map(letter).collect()
 }
 
 /// Whether a handle, or one that looks like it, is kept for the house. One of underscores alone is.
@@ -260,23 +273,20 @@ mod tests {
         for name in RESERVED {
             assert_eq!(*name, name.to_ascii_lowercase());
             let between: String = name.chars().flat_map(|c| [c, '_']).collect();
-            let digits: String = name
-                .chars()
-                .map(|c| match c {
-                    'o' => '0',
-                    'l' | 'i' => '1',
-                    'e' => '3',
-                    'a' => '4',
-                    's' => '5',
-                    't' => '7',
-                    other => other,
-                })
-                .collect();
-            for like in [(*name).to_owned(), format!("_{name}_"), between, digits] {
+            for like in [(*name).to_owned(), format!("_{name}_"), between] {
                 assert!(is_reserved(&like), "{like}");
             }
+            for (like, letter) in LETTERS {
+                let like = name.replace(letter, &like.to_string());
+                assert!(is_reserved(&like), "{like} for {name}");
+            }
+            for (like, letter) in PAIRS {
+                let like = name.replace(letter, like);
+                assert!(is_reserved(&like), "{like} for {name}");
+            }
         }
-        for like in ["adrnin", "vvvvw", "p1aza", "___", "_"] {
+        for like in ["adrnin", "vvvvw", "p1aza", "pla2a", "acimin", "aclmin", "adnnin", "___", "_"]
+        {
             assert!(is_reserved(like), "{like}");
         }
     }

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::Rng;
 use sha2::Digest;
 
+use super::limits::Try;
 use super::name::{email_of, handle_of};
 use super::sessions::begin_session;
 use super::{Authenticated, is_reserved, limits, passwords};
@@ -104,10 +105,15 @@ fn same_client_key(held: Option<&str>, ours: Option<&str>) -> bool {
 /// input; one of the three shards is unavailable.
 pub async fn sign_up(op: &Operation, input: SignUp) -> Result<Authenticated, DomainError> {
     let input = checked(input)?;
+    let key = op.client_key.as_deref().map(|client_key| retry_key(client_key, &input));
     let _place = op.domain.identity.passwords.place()?;
+    if let Some(key) = &key
+        && let Some(authenticated) = done_before(op, key, &input).await?
+    {
+        return Ok(authenticated);
+    }
     limits::may_sign_up(op).await?;
     let password_hash = op.domain.identity.passwords.hash(input.password.clone()).await?;
-    let key = op.client_key.as_deref().map(|client_key| retry_key(client_key, &input));
     let (user, resumed) = claim_handle(op, &input.handle, key.as_deref()).await?;
     if resumed && let Some(authenticated) = log_in_again(op, user, &input).await? {
         return Ok(authenticated);
@@ -146,6 +152,28 @@ pub async fn sign_up(op: &Operation, input: SignUp) -> Result<Authenticated, Dom
         return log_in_again(op, user, &input).await?.ok_or_else(conflict);
     }
     begin_session(op, user).await
+}
+
+/// Answers a sign-up that was done before, under its key: it makes no account, so it is a try of a
+/// password and not of a sign-up.
+async fn done_before(
+    op: &Operation,
+    key: &str,
+    input: &SignUp,
+) -> Result<Option<Authenticated>, DomainError> {
+    let session = op.primary();
+    let shard = op.domain.cluster.shard_of(Bucket::of_text(&input.handle));
+    let held = op.domain.cluster.read(&session, shard, async |connection| {
+        claims::handle_claim(connection, &input.handle).await
+    });
+    let Some(held) = held.await?.filter(|held| held.client_key.as_deref() == Some(key)) else {
+        return Ok(None);
+    };
+    let mut tried = Try::begin(op, None).await?;
+    tried.at_account(op, Some(held.user_id), &input.handle).await?;
+    let authenticated = log_in_again(op, held.user_id, input).await?;
+    tried.was_right(&op.domain).await;
+    Ok(authenticated)
 }
 
 /// Logs a repeated sign-up in to the account that its first try made, if the password is that

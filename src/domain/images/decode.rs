@@ -2,19 +2,17 @@
 
 use std::io::Cursor;
 
-use image::codecs::gif::GifDecoder;
 use image::codecs::jpeg::JpegDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
 use image::{
-    AnimationDecoder, DynamicImage, GrayAlphaImage, GrayImage, ImageDecoder, ImageFormat, Limits,
-    RgbImage, RgbaImage,
+    DynamicImage, GrayAlphaImage, GrayImage, ImageDecoder, ImageFormat, Limits, RgbImage, RgbaImage,
 };
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
-use super::Purpose;
 use super::render::Rejection;
 use super::resize::{Quality, fit, square};
+use super::{Purpose, gif};
 
 /// Longest side of an image that is taken, in pixels.
 const MAX_SIDE: u32 = 16_384;
@@ -43,15 +41,8 @@ pub fn decode(sent: &[u8], purpose: Purpose, max_pixels: u64) -> Result<DynamicI
             pixels(decoder, max_pixels)?.finished(purpose)
         }
         ImageFormat::Gif => {
-            let mut decoder = GifDecoder::new(Cursor::new(sent))?;
-            bounded(&mut decoder, max_pixels)?;
-            let mut frames = decoder.into_frames();
-            let first = frames.next().ok_or(Rejection::Unreadable)??;
-            match frames.next() {
-                None => shrunk(DynamicImage::ImageRgba8(first.into_buffer()), purpose),
-                Some(Ok(_)) => Err(Rejection::Animated),
-                Some(Err(error)) => Err(error.into()),
-            }
+            let fits = |width, height| fits(width, height, max_pixels);
+            shrunk(DynamicImage::ImageRgba8(gif::still(sent, max_pixels, fits)?), purpose)
         }
         _ => Err(Rejection::UnsupportedFormat),
     }

@@ -7,6 +7,7 @@
 //! are (`links`) are signed and end soon.
 
 mod decode;
+mod gif;
 mod links;
 mod process;
 mod reap;

@@ -180,6 +180,38 @@ fn as_many_pixels_are_taken_of_every_depth() {
 }
 
 #[test]
+fn as_many_pixels_are_taken_of_every_format() {
+    let image = halves(64, 64);
+    for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Gif] {
+        let sent = encoded(&image, format);
+        assert!(render(&sent, Purpose::Post, 64 * 64).is_ok(), "{format:?}");
+        let refused = render(&sent, Purpose::Post, 64 * 64 - 1);
+        assert_eq!(refused, Err(Rejection::TooManyPixels), "{format:?}");
+    }
+}
+
+/// A frame may be smaller than its canvas, and stand beyond it.
+#[test]
+fn a_gif_is_its_frame_on_its_canvas() {
+    let of = |left: u16, width: u16| {
+        let mut sent = Vec::new();
+        let mut encoder = ::gif::Encoder::new(&mut sent, 40, 40, &[220, 10, 10]).unwrap();
+        let buffer = vec![0; usize::from(width) * 20].into();
+        let frame =
+            ::gif::Frame { left, top: 20, width, height: 20, buffer, ..::gif::Frame::default() };
+        encoder.write_frame(&frame).unwrap();
+        drop(encoder);
+        let image = decode::decode(&sent, Purpose::Post, 40 * 40).unwrap().to_rgba8();
+        assert_eq!(image.dimensions(), (40, 40));
+        [(5, 5), (5, 25), (35, 25)].map(|(x, y)| image.get_pixel(x, y).0)
+    };
+    let (none, red) = ([0; 4], [220, 10, 10, 255]);
+    assert_eq!(of(0, 20), [none, red, none]);
+    assert_eq!(of(20, 20), [none, none, red]);
+    assert_eq!(of(20, 90), [none, none, red]);
+}
+
+#[test]
 fn an_avatar_is_the_middle_of_what_was_sent_however_long_that_is() {
     for (width, height, side) in [(3, 10_000, 3), (10_000, 3, 3), (600, 9_000, 512)] {
         let image = DynamicImage::ImageRgb8(RgbImage::from_fn(width, height, |x, y| {

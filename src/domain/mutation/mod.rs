@@ -86,7 +86,7 @@ where
         };
         let claimed = at.claim(own, &mut named).await?;
         let done = at.done(&named, asked, work).await;
-        if let (true, Err(DomainError::Rejected(_))) = (claimed, &done) {
+        if claimed && done.as_ref().is_err_and(is_refusal) {
             // Nothing was done under it: the client may mend the input and use it again.
             at.release(own, &named).await;
         }

@@ -7,8 +7,9 @@ use icu_properties::props::{
 use icu_properties::{CodePointMapData, CodePointSetData};
 
 /// Characters that every font draws as nothing although the database has them as symbols: the
-/// blank Braille pattern, the null notehead, the place of an object that is not there.
-const BLANK: [char; 3] = ['\u{2800}', '\u{1d159}', '\u{fffc}'];
+/// blank Braille pattern, the null notehead, the place of an object that is not there, the blanks
+/// among the hieroglyphs.
+const BLANK: [char; 5] = ['\u{2800}', '\u{1d159}', '\u{fffc}', '\u{13441}', '\u{13442}'];
 
 /// Whether the character is a control of text direction: a mark, an embedding, an override, an
 /// isolate, or the end of one.

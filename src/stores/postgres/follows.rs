@@ -90,24 +90,35 @@ pub async fn deactivate(
     .optional()?)
 }
 
-#[derive(QueryableByName)]
-struct CountRow {
+/// Whether a user may follow another, as far as the user's own shard says.
+#[derive(Debug, Clone, Copy, QueryableByName)]
+pub struct MayFollow {
+    /// How many users they follow.
     #[diesel(sql_type = BigInt)]
-    count: i64,
+    pub count: i64,
+    /// Whether the other is known here to block them; the block may have ended a moment ago.
+    #[diesel(sql_type = Bool)]
+    pub is_blocked: bool,
 }
 
-/// How many users a user follows.
+/// What stands against a follow. Asked once the follower's row is locked: a
+/// block that is not seen here yet will see the follow, and end it.
 ///
 /// # Errors
 /// The server's.
-pub async fn count(connection: &mut Connection, follower: UserId) -> Result<i64, StoreError> {
-    let row: CountRow = prepared(
-        sql("SELECT count(*) AS count FROM follows WHERE follower_id = $1 AND active")
-            .bind::<BigInt, _>(follower),
+pub async fn may_follow(
+    connection: &mut Connection,
+    follower: UserId,
+    followee: UserId,
+) -> Result<MayFollow, StoreError> {
+    Ok(prepared(
+        sql("SELECT (SELECT count(*) FROM follows WHERE follower_id = $1 AND active) AS count,
+                    EXISTS (SELECT FROM blocked_by WHERE blocked_id = $1 AND blocker_id = $2) AS is_blocked")
+            .bind::<BigInt, _>(follower)
+            .bind::<BigInt, _>(followee),
     )
     .get_result(connection)
-    .await?;
-    Ok(row.count)
+    .await?)
 }
 
 #[derive(QueryableByName)]

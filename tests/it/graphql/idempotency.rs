@@ -206,6 +206,29 @@ async fn a_key_whose_mutation_was_refused_is_free_for_another_input_on_every_sha
     .await;
 }
 
+/// What was refused because there were too many was not done, on whichever shard.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_mutation_was_one_too_many_is_free_for_another_on_every_shard() {
+    let none = |config: &mut plaza::config::Config| config.limits.comments_per_hour = 0;
+    with_roles_and_config(&[Role::Server], none, async |app| {
+        let ann = app.sign_up("ann").await;
+        let token = format!("Bearer {}", ann.token);
+        for number in 0..6 {
+            let author = app.sign_up(&format!("author{number}")).await;
+            let post = app.post(&author, "a post").await;
+            let (key, variables) = (format!("key-{number}"), json!({ "id": post }));
+            let headers = [("authorization", token.as_str()), ("idempotency-key", &key)];
+            let comment = "mutation($id: ID!) { commentCreate(input: {postId: $id, text: \"x\"}) { comment { id } } }";
+            let refused = app.send(&headers, comment, variables.clone()).await;
+            assert_eq!(refused.code(), "RATE_LIMITED", "{}", refused.body);
+            let like = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }";
+            let other = app.send(&headers, like, variables).await;
+            assert_eq!(other.at("/postLike/userErrors"), json!([]), "{}", other.body);
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_swept_as_fast_as_they_come_and_those_of_two_days_stay() {
     with_server(async |app| {

@@ -47,6 +47,7 @@ async fn a_person_does_each_thing_so_often_in_an_hour() {
             &mut limits.orders_per_hour,
             &mut limits.products_per_hour,
             &mut limits.images_per_hour,
+            &mut limits.changes_per_hour,
         ] {
             *limit = 2;
         }
@@ -69,6 +70,7 @@ async fn a_person_does_each_thing_so_often_in_an_hour() {
             ("Likes", format!("postLike(input: {{postId: \"{post}\"}}) {{ post {{ id }} userErrors {{ code }} }}")),
             ("Orders", format!("orderPlace(input: {{lines: [{{productId: \"{product}\", quantity: 1}}]}}) {{ order {{ id }} userErrors {{ code }} }}")),
             ("Products", offer.to_owned()),
+            ("Changes", "profileUpdate(input: {bio: \"x\"}) { user { id } userErrors { code } }".to_owned()),
             ("Images", "imageCreate(input: {byteCount: 9}) { image { id } userErrors { code } }".to_owned()),
         ] {
             let query = format!("mutation {{ it: {of} }}");

@@ -1,8 +1,9 @@
 //! Sign-ups that come twice, and users who have just signed up.
 
+use plaza::cli::roles::Role;
 use serde_json::{Value, json};
 
-use crate::app::with_app;
+use crate::app::{with_app, with_roles_and_config};
 
 const SIGN_UP: &str = "mutation($handle: String!, $email: String!, $password: String!) {
     signUp(input: {handle: $handle, email: $email, password: $password, displayName: \"D\"}) {
@@ -47,6 +48,35 @@ async fn a_sign_up_sent_again_makes_one_account_and_its_key_opens_none() {
         assert_eq!(app.count("SELECT count(*) FROM handle_claims").await, 2);
         assert_eq!(app.count("SELECT count(*) FROM email_claims").await, 2);
         assert_eq!(app.count("SELECT count(*) FROM outbox WHERE topic = 'users'").await, 2);
+    })
+    .await;
+}
+
+/// What was done is answered as it was, however many accounts an address has made since; a wrong
+/// password there is a wrong password.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_up_that_is_done_is_answered_again_where_no_other_may_be_made() {
+    let few = |config: &mut plaza::config::Config| {
+        (config.limits.address_sign_ups, config.limits.account_failures) = (1, 3);
+    };
+    with_roles_and_config(&[Role::Server], few, async |app| {
+        let key = [("idempotency-key", "mine")];
+        let of = |password: &str| account("ann", "ann@example.org", password);
+        let first = app.send(&key, SIGN_UP, of("correct horse")).await;
+        let ann = first.text("/signUp/viewer/user/id");
+        let other = account("bob", "bob@example.org", "correct horse");
+        let refused = app.send(&[("idempotency-key", "other")], SIGN_UP, other).await;
+        assert_eq!(refused.code(), "RATE_LIMITED");
+        for _ in 0..5 {
+            let again = app.send(&key, SIGN_UP, of("correct horse")).await;
+            assert_eq!(again.text("/signUp/viewer/user/id"), ann, "{}", again.body);
+        }
+        for _ in 0..3 {
+            let thief = app.send(&key, SIGN_UP, of("guessed horse")).await;
+            assert_eq!(thief.at("/signUp/userErrors/0/code"), "IDEMPOTENCY_CONFLICT");
+        }
+        let thief = app.send(&key, SIGN_UP, of("guessed horse")).await;
+        assert_eq!(thief.code(), "RATE_LIMITED", "{}", thief.body);
     })
     .await;
 }

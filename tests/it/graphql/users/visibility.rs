@@ -1,8 +1,9 @@
 //! Who sees what: a private person, a block, a suspension, through every door.
 
+use plaza::cli::roles::{Role, start_without_ports};
 use serde_json::{Value, json};
 
-use crate::app::{Person, TestApp, with_app};
+use crate::app::{Person, TestApp, with_app, with_roles};
 
 /// What somebody can find of a person and a post of theirs, by every way there is.
 async fn doors(
@@ -181,6 +182,30 @@ async fn a_block_hides_both_from_each_other() {
         assert_eq!(act(app, &target, "userUnblock", &follower.id).await, json!([]));
         app.until("all is seen again", async || shown(&doors(Some(&follower)).await) == [true; 5])
             .await;
+    })
+    .await;
+}
+
+/// However late it is heard of: by then it may be over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_that_is_over_has_ended_the_follow_all_the_same() {
+    let scene = [Role::Server, Role::Relay];
+    with_roles(&scene, async |app| {
+        let (target, follower) = (app.sign_up("target").await, app.sign_up("follower").await);
+        app.follow(&follower, &target).await;
+        assert_eq!(act(app, &target, "userBlock", &follower.id).await, json!([]));
+        assert_eq!(act(app, &target, "userUnblock", &follower.id).await, json!([]));
+        app.until("all is sent", async || {
+            app.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await == 0
+        })
+        .await;
+        start_without_ports(&app.app, Role::Projector);
+        app.until("the follow has ended", async || {
+            app.count("SELECT count(*) FROM follows WHERE active").await == 0
+        })
+        .await;
+        app.follow(&follower, &target).await;
+        assert_eq!(app.count("SELECT count(*) FROM follows WHERE active").await, 1);
     })
     .await;
 }
