@@ -16,7 +16,8 @@ ROWS ?= 1000000
 COSTS_LIMITS := PLAZA_LIMITS__VIEWER_POINTS=1000000000 PLAZA_LIMITS__VIEWER_POINTS_PER_S=1 \
 	PLAZA_LIMITS__ADDRESS_POINTS=1000000000 PLAZA_LIMITS__ADDRESS_POINTS_PER_S=1 \
 	PLAZA_LIMITS__ACCOUNT_FAILURES=1000000 PLAZA_LIMITS__ACCOUNT_FAILURES_ANYWHERE=1000000 \
-	PLAZA_LIMITS__ADDRESS_FAILURES=1000000
+	PLAZA_LIMITS__ADDRESS_FAILURES=1000000 PLAZA_LIMITS__ADDRESS_SIGN_UPS=1000000 \
+	$(foreach of,POSTS COMMENTS FOLLOWS LIKES MENTIONS ORDERS PRODUCTS IMAGES CHANGES,PLAZA_LIMITS__$(of)_PER_HOUR=1000000)
 BROWSER_TEST := cargo test --test it -- --ignored --nocapture pages_work_in_a_browser
 
 # No verb is a file.
@@ -76,6 +77,7 @@ e2e: toolchain ## the tests against a whole system: through GraphQL, sockets, jo
 	@infra/local/install tests
 	@infra/local/web
 	@infra/local/up servers
+	cargo build --example client
 	cargo test --test it -- --test-threads=$(TEST_THREADS)
 	$(BROWSER_TEST)
 

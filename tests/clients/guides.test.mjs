@@ -1,15 +1,19 @@
-// The code of docs/clients, as it stands: each page's js blocks are a module, its sh blocks scripts.
+// The code of docs/clients, as it stands: each page's js blocks are a module, its sh blocks scripts;
+// the python and rust blocks of a page are a program.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import test, { after } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gql } from '@apollo/client/core';
 import { pipe, subscribe } from 'wonka';
 import WebSocket from 'ws';
-import { MemoryStore } from '../../clients/js/dist/index.js';
-import { tunnel, until } from './support/tunnel.mjs';
+import { MemoryStore, PlazaClient } from '../../clients/js/dist/index.js';
+import { changing, tunnel, until } from './support/tunnel.mjs';
 
 const url = process.env.PLAZA_URL;
 assert.ok(url, 'PLAZA_URL is not set');
@@ -37,6 +41,7 @@ const POST = `mutation Post($input: PostCreateInput!) {
   postCreate(input: $input) { post { id text } userErrors { message } }
 }`;
 const ME = 'query Me { viewer { user { id handle posts(first: 50) { nodes { id text } } } } }';
+const FEED = 'query Feed { viewer { home(first: 50) { nodes { text } } } }';
 const HOME = `subscription Home($after: String) {
   homeUpdated(after: $after) { cursor node { id text } }
 }`;
@@ -102,6 +107,36 @@ async function goesOn(t, create, { query, mutate, listen }) {
   assert.deepEqual(events().sort(), expected);
   stop();
 }
+
+test('server-sent events: a refused token, and a connection that breaks', async (t) => {
+  const { watchHome } = await module('events');
+  const [script] = blocks('events', 'sh');
+  const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script]);
+  assert.match(stdout, /^event: next\ndata: \{"data":\{"products"[^]*\n\nevent: complete\n/);
+  const { user, post } = await writer(t);
+  const plaza = new PlazaClient({ url, store: new MemoryStore(), webSocket: WebSocket });
+  t.after(() => plaza.close());
+  assert.deepEqual(await plaza.session.logIn({ handle: user.handle, password: user.password }), []);
+  const way = await tunnel(t, url);
+  // The first one is refused.
+  const tokens = ['no.token.atall'];
+  const token = async () => tokens.pop() ?? plaza.session.accessToken();
+  const seen = [];
+  const stop = watchHome(way.url, token, ({ text }) => seen.push(text));
+  t.after(stop);
+  await until('an event has come', async () => {
+    await post('first');
+    return seen.length > 0;
+  });
+  const expected = [1, 2, 3, 4, 5, 6].map((number) => `event ${number}`);
+  for (const text of expected) {
+    void way.cut(20);
+    await post(text);
+  }
+  const events = () => seen.filter((text) => text.startsWith('event'));
+  await until('every event has come', () => events().length >= expected.length);
+  assert.deepEqual(events().sort(), expected);
+});
 
 test('Apollo: a refused token, and a connection that breaks', async (t) => {
   const { createApollo } = await module('apollo');
@@ -183,3 +218,144 @@ test('Relay: a refused token, and a connection that breaks', async (t) => {
     code: 'GRAPHQL_VALIDATION_FAILED',
   });
 });
+
+/** The command of a page's program; it takes the texts of posts. */
+const programs = {
+  python() {
+    const file = fileURLToPath(new URL('client.py', made));
+    writeFileSync(file, blocks('python', 'python').join('\n\n'));
+    return ['/usr/bin/python3', file];
+  },
+  rust() {
+    const example = new URL('../../examples/client.rs', import.meta.url);
+    assert.equal(blocks('rust', 'rust').join('\n'), readFileSync(example, 'utf8'));
+    const { PLAZA_BINARY } = process.env;
+    assert.ok(PLAZA_BINARY, 'PLAZA_BINARY is not set');
+    // Where cargo puts it: `cargo build --example client`.
+    return [join(dirname(PLAZA_BINARY), 'examples', 'client')];
+  },
+};
+
+/** A user whose home has a post; the user's requests take the direct way. */
+async function writer(t) {
+  const user = account();
+  const plaza = new PlazaClient({ url, store: new MemoryStore(), webSocket: WebSocket });
+  t.after(() => plaza.close());
+  assert.deepEqual(await plaza.session.signUp(user), []);
+  const post = (text) => plaza.mutate(POST, { input: { text } });
+  await post('before');
+  await until('the home has the post', async () => {
+    const { data } = await plaza.query(FEED, {});
+    return data.viewer.home.nodes.length > 0;
+  });
+  const posts = async () => {
+    const { data } = await plaza.query(ME, {});
+    return data.viewer.user.posts.nodes.map(({ text }) => text).sort();
+  };
+  return { user, post, posts };
+}
+
+/** Runs a page's program as a user, on a way to the server; ends with the test. */
+function run(t, [command, ...args], { handle, password }, way) {
+  const environment = { PLAZA_URL: way, PLAZA_HANDLE: handle, PLAZA_PASSWORD: password };
+  // Its end comes with this process's, however that ends: it would reconnect for ever.
+  const program = spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], {
+    env: { ...process.env, NO_PROXY: '127.0.0.1', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.after(() => program.kill());
+  let ended = null;
+  let said = '';
+  program.on('error', (error) => (ended = `${error}`));
+  program.on('exit', (code, signal) => (ended ??= `it has ended: ${code ?? signal}`));
+  program.stderr.setEncoding('utf8').on('data', (text) => (said += text));
+  const shown = [];
+  createInterface({ input: program.stdout }).on('line', (line) => {
+    const [author, ...text] = line.split(': ');
+    assert.equal(author, handle);
+    shown.push(text.join(': '));
+  });
+  return {
+    shown,
+    shows: (text) =>
+      until(`the program shows ${text}`, () => {
+        assert.ok(!ended, `${ended}\n${said}`);
+        return shown.includes(text);
+      }),
+  };
+}
+
+for (const [page, program] of Object.entries(programs)) {
+  for (const by of ['HTTP', 'WebSocket']) {
+    test(`${page}: a token that is refused by ${by} is refreshed, and all goes on`, async (t) => {
+      const { user, post } = await writer(t);
+      // The program is given a token with another signature. For WebSocket, its requests by HTTP
+      // get the true one again; in a socket's masked frames nothing is replaced.
+      const token = {};
+      const way = await changing(t, url, () => ({
+        back: (text) =>
+          text.replace(/(?<="accessToken":")[^"]+/, (given) => {
+            if (token.given) return given;
+            const [head, claims, signature] = given.split('.');
+            const refused = [head, claims, 'A'.repeat(signature.length)].join('.');
+            Object.assign(token, { given, refused });
+            return refused;
+          }),
+        out: (text) =>
+          by === 'HTTP' || !token.given ? text : text.replace(token.refused, token.given),
+      }));
+      const { shown, shows } = run(t, program(), user, way);
+      await shows('before');
+      await post('live');
+      await shows('live');
+      assert.ok(token.refused, 'a token has been refused');
+      assert.deepEqual(shown, ['before', 'live']);
+    });
+  }
+
+  test(`${page}: a connection that breaks: nothing is missed, nothing comes twice`, async (t) => {
+    const { user, post, posts } = await writer(t);
+    const text = `from ${page}`;
+    // The response to the first attempt at the mutation is lost.
+    let sent = '';
+    let losses = 0;
+    const watched = await changing(t, url, () => {
+      let isMutation = false;
+      return {
+        out(request) {
+          sent += request;
+          isMutation ||= request.includes('postCreate(');
+          return request;
+        },
+        back(response) {
+          if (!isMutation || losses > 0) return response;
+          losses += 1;
+          return null;
+        },
+      };
+    });
+    const way = await tunnel(t, watched);
+    const { shown, shows } = run(t, [...program(), text], user, way.url);
+    await shows(text);
+    assert.equal(losses, 1);
+    assert.deepEqual(await posts(), ['before', text]);
+    const keys = [...sent.matchAll(/^idempotency-key: (.+)\r$/gim)].map(([, key]) => key);
+    assert.equal(keys.length, new Set(keys).size + 1, 'both attempts have the same key');
+    assert.match(sent, /^plaza-consistency: .+\r$/im);
+
+    const expected = ['before', text];
+    for (let round = 1; round <= 5; round += 1) {
+      way.down();
+      for (const number of [1, 2, 3]) {
+        expected.push(`missed ${round} ${number}`);
+        await post(expected.at(-1));
+      }
+      way.up();
+      for (const missed of expected.slice(-3)) await shows(missed);
+    }
+    await post('last');
+    await shows('last');
+    // Fan-outs may overtake one another.
+    assert.deepEqual(shown.sort(), [...expected, 'last'].sort());
+  });
+}

@@ -44,14 +44,23 @@ export async function tunnel(t, url) {
     reset();
     server.close();
   });
+  const down = () => {
+    closed = true;
+    reset();
+  };
+  const up = () => {
+    closed = false;
+  };
   return {
     url: `http://127.0.0.1:${server.address().port}${target.pathname}`,
+    /** Nothing passes until it is up again. */
+    down,
+    up,
     /** Nothing passes for so long. */
     async cut(ms) {
-      closed = true;
-      reset();
+      down();
       await pause(ms);
-      closed = false;
+      up();
     },
     /** What is under way reaches the server, but no response comes back. */
     deafen: () => {
@@ -61,4 +70,41 @@ export async function tunnel(t, url) {
       }
     },
   };
+}
+
+/**
+ * A way to the server on which everything passes through functions: `functions()` makes a pair of
+ * them for each connection, `out` for what the client sends and `back` for what comes back, text to
+ * text (a character is a byte). In place of null the connection is reset.
+ */
+export async function changing(t, url, functions) {
+  const target = new URL(url);
+  const open = new Set();
+  const server = net.createServer((near) => {
+    const far = net.connect(Number(target.port), target.hostname);
+    const { out = (text) => text, back = (text) => text } = functions();
+    const pass = (from, to, change) => {
+      open.add(from);
+      from.on('data', (chunk) => {
+        const text = change(chunk.toString('latin1'));
+        if (text === null) {
+          near.resetAndDestroy();
+          far.destroy();
+        } else if (to.writable) to.write(text, 'latin1');
+      });
+      from.on('error', () => undefined);
+      from.on('close', () => {
+        open.delete(from);
+        to.end();
+      });
+    };
+    pass(near, far, out);
+    pass(far, near, back);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of open) socket.destroy();
+    server.close();
+  });
+  return `http://127.0.0.1:${server.address().port}${target.pathname}`;
 }
