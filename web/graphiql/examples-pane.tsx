@@ -45,7 +45,7 @@ function ExamplesPane({ ask }: { ask: Ask }) {
 
   return (
     <section aria-label="Examples" className="examples">
-      <div className="graphiql-doc-explorer-title">Examples</div>
+      <h2 className="graphiql-doc-explorer-title">Examples</h2>
       <ul>
         {EXAMPLES.map((example) => (
           <li key={example.title}>

@@ -8,15 +8,17 @@ export function LogInBar({ session }: { session: Session }) {
   const person = useSession(session);
   return (
     <header className="bar">
-      <a className="bar-brand" href="/">
-        <img
-          src={new URL('../shared/plaza.svg', import.meta.url).href}
-          alt=""
-          width="24"
-          height="24"
-        />
-        plaza
-      </a>
+      <h1>
+        <a className="bar-brand" href="/">
+          <img
+            src={new URL('../shared/plaza.svg', import.meta.url).href}
+            alt=""
+            width="24"
+            height="24"
+          />
+          plaza
+        </a>
+      </h1>
       {person ? (
         <div className="bar-person">
           <span role="status">

@@ -8,9 +8,11 @@ import { GraphiQL } from 'graphiql';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createPlaza } from '../shared/plaza';
+import { EditorTheme } from './editor-theme';
 import type { Ask } from './examples';
 import { examplesPlugin } from './examples-pane';
 import { createFetcher } from './fetcher';
+import { HistoryNames } from './history-names';
 import { LogInBar } from './log-in-bar';
 
 const plaza = createPlaza('plaza.graphiql');
@@ -47,7 +49,10 @@ function Playground() {
           plugins={[examples, HISTORY_PLUGIN]}
           visiblePlugin={examples}
           defaultQuery={WELCOME}
-        />
+        >
+          <EditorTheme />
+          <HistoryNames />
+        </GraphiQL>
       </main>
     </>
   );

@@ -164,3 +164,74 @@ test(
     await asking.page.getByRole('button', { name: 'Following' }).waitFor();
   }),
 );
+
+test(
+  'a request is known in every browser, and is over once it is withdrawn or declined',
+  withPages({}, async (open) => {
+    const [me, other] = await Promise.all([newPerson('Pia Private'), newPerson('Ask Asker')]);
+    await ask(
+      'mutation { profileUpdate(input: { isPrivate: true }) { userErrors { message } } }',
+      {},
+      me.token,
+    );
+    const follow = (page) => page.getByRole('button', { name: 'Follow', exact: true });
+    const requested = (page) => page.getByRole('button', { name: 'Requested' });
+    const asking = await open();
+    await logIn(asking, other);
+    await asking.goto(`/u/${me.handle}`);
+    // What plaza has said of the viewer and the person, with its answer to a mutation.
+    const answerTo = async (mutation, field) => {
+      const response = await asking.page.waitForResponse((response) =>
+        response.request().postData()?.includes(`mutation ${mutation}(`),
+      );
+      const { viewerIsFollowing, viewerHasRequestedToFollow } = (await response.json()).data[field]
+        .user;
+      return { viewerIsFollowing, viewerHasRequestedToFollow };
+    };
+    // It is shown before plaza has answered.
+    let release;
+    const held = new Promise((resolve) => {
+      release = resolve;
+    });
+    await asking.context.route('**/graphql', async (route) => {
+      if (route.request().postData()?.includes('mutation Follow(')) await held;
+      return route.continue();
+    });
+    const follows = answerTo('Follow', 'userFollow');
+    await follow(asking.page).click();
+    await requested(asking.page).waitFor();
+    release();
+    assert.deepEqual(await follows, { viewerIsFollowing: false, viewerHasRequestedToFollow: true });
+    await asking.context.unroute('**/graphql');
+    const withdraws = answerTo('Unfollow', 'userUnfollow');
+    await requested(asking.page).click();
+    await follow(asking.page).waitFor();
+    assert.deepEqual(await withdraws, {
+      viewerIsFollowing: false,
+      viewerHasRequestedToFollow: false,
+    });
+    await asking.goto(`/u/${me.handle}`);
+    await follow(asking.page).click();
+    await requested(asking.page).waitFor();
+    const asked = async () =>
+      (await ask('{ viewer { followRequests(first: 1) { nodes { id } } } }', {}, me.token)).viewer
+        .followRequests.nodes;
+    await until('the request has come', async () => (await asked()).length === 1);
+
+    const elsewhere = await open();
+    await logIn(elsewhere, other);
+    await elsewhere.goto(`/u/${me.handle}`);
+    await requested(elsewhere.page).waitFor();
+
+    const answering = await open();
+    await logIn(answering, me);
+    await answering.goto('/requests');
+    await answering.page.getByRole('button', { name: 'Decline' }).click();
+    await answering.page.getByText('Nobody asks', { exact: true }).waitFor();
+    for (const { page, goto } of [asking, elsewhere]) {
+      await goto(`/u/${me.handle}`);
+      await follow(page).waitFor();
+      assert.equal(await requested(page).count(), 0);
+    }
+  }),
+);

@@ -120,7 +120,11 @@ function optimistic(person: LoggedIn | null): CacheExchangeOpts['optimistic'] & 
       return {
         __typename: payload,
         userErrors: [],
-        user: { ...user, viewerIsFollowing: following && !asked },
+        user: {
+          ...user,
+          viewerIsFollowing: following && !asked,
+          viewerHasRequestedToFollow: asked,
+        },
       };
     };
   return {

@@ -5,7 +5,10 @@ import { w } from '../words';
 
 const Block = graphql(`
   mutation Block($userId: ID!) {
-    userBlock(input: { userId: $userId }) { user { id viewerIsBlocking viewerIsFollowing } userErrors { code message path } }
+    userBlock(input: { userId: $userId }) {
+      user { id viewerIsBlocking viewerIsFollowing viewerHasRequestedToFollow }
+      userErrors { code message path }
+    }
   }
 `);
 

@@ -22,7 +22,9 @@ const Person = graphql(
   `
     query Person($handle: String!, $first: Int!, $after: String) {
       user(handle: $handle) {
-        id handle displayName bio isPrivate viewerIsFollowing viewerIsBlocking followerCount followingCount postCount
+        id handle displayName bio isPrivate
+        viewerIsFollowing viewerHasRequestedToFollow viewerIsBlocking
+        followerCount followingCount postCount
         avatar { id url(size: LARGE) }
         posts(first: $first, after: $after) {
           edges { cursor node { id ...PostCard } }

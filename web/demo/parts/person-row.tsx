@@ -4,7 +4,10 @@ import { Link, paths } from '../router';
 import { Avatar } from './small';
 
 export const PersonRowFragment = graphql(`
-  fragment PersonRow on User { id handle displayName bio isPrivate viewerIsFollowing avatar { id url(size: SMALL) } }
+  fragment PersonRow on User {
+    id handle displayName bio isPrivate viewerIsFollowing viewerHasRequestedToFollow
+    avatar { id url(size: SMALL) }
+  }
 `);
 
 /** A person where several are listed, and what can be done with them. */

@@ -1,0 +1,111 @@
+// Every state of the pages beside the demo: GraphiQL, and the operator's page.
+import { ADMIN_URL, newPerson } from './api.mjs';
+
+const queryEditor = (page) => page.locator('.graphiql-query-editor .view-lines');
+const answer = (page) => page.locator('.graphiql-response .view-lines');
+const press = (page, name) => page.getByRole('button', { name });
+
+/** Calls back with a page for each state of GraphiQL, and its name. */
+export async function everyGraphiqlState(open, visit) {
+  const author = await newPerson('Qx Author');
+  const reader = await newPerson('Qx Reader');
+  await reader.follow(author.id);
+  await author.post('Qx words');
+  await author.offer('Qx lamp');
+  const { page, goto } = await open();
+  await goto('/graphiql');
+  await queryEditor(page).getByText('Newest').waitFor();
+  await visit(page, 'GraphiQL');
+  await press(page, /^(Execute|Run) query/).click();
+  await answer(page).getByText('Qx lamp').first().waitFor();
+  await visit(page, 'GraphiQL: an answer');
+
+  const logIn = async (password) => {
+    await page.getByLabel('Handle').fill(reader.handle);
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('button', { name: 'Log in', exact: true }).click();
+  };
+  await logIn('not the password');
+  await page.getByRole('alert').filter({ hasText: /./ }).waitFor();
+  await visit(page, 'GraphiQL: a log-in that was refused');
+  await logIn(reader.password);
+  await page.getByText(`Requests are sent as @${reader.handle}`).waitFor();
+  const examples = page.getByRole('region', { name: 'Examples' });
+  await examples.getByText('Like a post', { exact: true }).click();
+  await queryEditor(page).getByText('postLike').waitFor();
+  await page.getByRole('tab').nth(1).waitFor();
+  await press(page, 'Variables').click();
+  await page.locator('.graphiql-editor-tool .view-lines').getByText('postId').first().waitFor();
+  await visit(page, 'GraphiQL: somebody logged in, variables, and two tabs');
+  await examples.getByText('Explain', { exact: true }).click();
+  await queryEditor(page).getByText('HomeFeed').waitFor();
+  await press(page, 'Headers').click();
+  await page.locator('.graphiql-editor-tool .view-lines').getByText('Plaza-Explain').waitFor();
+  await press(page, /^(Execute|Run) query/).click();
+  await answer(page).getByText('Qx words').waitFor();
+  await visit(page, 'GraphiQL: headers, and a long answer');
+  await examples.getByText('Watch the home feed', { exact: true }).click();
+  await queryEditor(page).getByText('homeUpdated', { exact: true }).waitFor();
+  await press(page, /^(Execute|Run) query/).click();
+  await press(page, /^Stop query/).waitFor();
+  await visit(page, 'GraphiQL: a subscription');
+  await press(page, /^Stop query/).click();
+
+  await press(page, 'Show History').click();
+  await page.getByRole('region', { name: 'History' }).locator('li').first().waitFor();
+  await visit(page, 'GraphiQL: the history');
+  await press(page, 'Show Documentation Explorer').click();
+  const docs = page.getByRole('region', { name: 'Documentation Explorer' });
+  const link = (name) => docs.getByRole('link', { name, exact: true });
+  await link('Query').waitFor();
+  await visit(page, 'GraphiQL: the documentation');
+  await link('Query').click();
+  await link('peopleSearch').waitFor();
+  await visit(page, 'GraphiQL: a type');
+  await docs.getByRole('combobox').fill('Search');
+  await page.getByRole('option').first().waitFor();
+  await visit(page, 'GraphiQL: a search in the documentation');
+  await page.keyboard.press('Escape');
+  await link('peopleSearch').click();
+  await docs.getByText('Arguments').waitFor();
+  await visit(page, 'GraphiQL: a field');
+  await press(page, 'Open short keys dialog').click();
+  await page.getByRole('dialog').waitFor();
+  await visit(page, 'GraphiQL: the short keys');
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await press(page, 'Open settings dialog').click();
+  await page.getByRole('dialog').waitFor();
+  await visit(page, 'GraphiQL: its settings');
+}
+
+/** What the operator's page says when nothing it depends on answers. */
+function unavailable(told) {
+  const gone = { unavailable: 'no answer within 2 s' };
+  const shards = told.shards.map((shard) => ({
+    ...shard,
+    primary: gone,
+    replicas: shard.replicas.map((replica) => ({ ...replica, serves: false, lagBytes: gone })),
+  }));
+  const pools = told.pools.map((pool) => ({ ...pool, open: pool.most, idle: 0, waiting: 3 }));
+  const process = { ...told.process, ready: false };
+  return { ...told, shards, pools, process, rabbitmq: gone, kafka: gone, redis: gone };
+}
+
+/** Calls back with a page for each state of the operator's page, and its name. */
+export async function everyOperatorState(open, visit) {
+  const { page } = await open();
+  await page.goto(ADMIN_URL);
+  await page.getByText('Connections of this process').waitFor();
+  await visit(page, 'operator');
+  await page.route('**/operator.json', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: unavailable(await response.json()) });
+  });
+  await page.getByText('RabbitMQ is unavailable').waitFor();
+  await visit(page, 'operator: nothing answers');
+  await page.unroute('**/operator.json');
+  await page.route('**/operator.json', (route) => route.abort());
+  await page.getByText('this process does not answer').waitFor();
+  await visit(page, 'operator: its process is gone');
+}
