@@ -6,6 +6,7 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use plaza_base::ids::Bucket;
@@ -29,11 +30,28 @@ pub struct DeadLetterArgs {
 #[derive(Debug, Clone, Subcommand)]
 enum Verb {
     /// Each with its queue, id, cause and what it asks (the default).
-    List,
+    List(ListArgs),
     /// Puts jobs back to work, with all their attempts before them.
     Replay(Which),
     /// Deletes jobs.
     Discard(Which),
+}
+
+#[derive(Debug, Clone, Default, Args)]
+struct ListArgs {
+    /// A JSON array.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A job that was given up, as it is listed.
+#[derive(Debug, Serialize)]
+struct Listed {
+    queue: &'static str,
+    id: String,
+    cause: String,
+    /// What it asks; text, for it may be anything.
+    payload: String,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -55,7 +73,7 @@ impl Which {
 /// # Errors
 /// RabbitMQ or a shard cannot be reached; a named job is not there.
 pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
-    let verb = args.verb.unwrap_or(Verb::List);
+    let verb = args.verb.unwrap_or_else(|| Verb::List(ListArgs::default()));
     let connection = connect(&config.rabbitmq.url, "plaza dead-letters").await?;
     let publisher =
         Publisher::connect(&config.rabbitmq.url, &config.rabbitmq.retry_delays_ms).await?;
@@ -65,7 +83,7 @@ pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
         cluster.with_map(map)
     };
     let mut out = std::io::stdout();
-    let mut done = 0;
+    let (mut done, mut listed) = (0, Vec::new());
     for queue in Queue::ALL {
         let channel = connection.create_channel().await?;
         let mut kept = Vec::new();
@@ -96,12 +114,13 @@ pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
                     writeln!(out, "discarded {id}")?;
                     done += 1;
                 }
-                Verb::List => {
-                    let (id, cause) =
-                        (printable(id.as_bytes()), printable(cause(&message).as_bytes()));
-                    writeln!(out, "{:<14} {id}: {cause}", queue.name())?;
-                    writeln!(out, "{:<14} {}", "", printable(&message.delivery.data))?;
-                    done += 1;
+                Verb::List(_) => {
+                    listed.push(Listed {
+                        queue: queue.name(),
+                        id: printable(id.as_bytes()),
+                        cause: printable(cause(&message).as_bytes()),
+                        payload: printable(&message.delivery.data),
+                    });
                     kept.push(message);
                 }
                 Verb::Replay(_) | Verb::Discard(_) => kept.push(message),
@@ -116,7 +135,17 @@ pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
         }
     }
     match &verb {
-        Verb::List if done == 0 => writeln!(out, "there are none")?,
+        Verb::List(ListArgs { json: true }) => {
+            serde_json::to_writer_pretty(&mut out, &listed)?;
+            writeln!(out)?;
+        }
+        Verb::List(_) if listed.is_empty() => writeln!(out, "there are none")?,
+        Verb::List(_) => {
+            for Listed { queue, id, cause, payload } in listed {
+                writeln!(out, "{queue:<14} {id}: {cause}")?;
+                writeln!(out, "{:<14} {payload}", "")?;
+            }
+        }
         Verb::Replay(which) | Verb::Discard(which) if done < which.ids.len() => {
             anyhow::bail!(
                 "{} of {} were not there: see `plaza dead-letters list`",

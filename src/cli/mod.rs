@@ -17,6 +17,7 @@ mod schema;
 pub mod seed;
 pub mod shards;
 mod shards_clock;
+mod shell;
 mod status;
 
 use std::path::{Path, PathBuf};
@@ -69,15 +70,19 @@ enum Verb {
     /// Every local process: role, port, pid and state.
     Status(status::StatusArgs),
     /// Check the configuration and everything plaza depends on, and name what is wrong.
-    Doctor,
+    Doctor(doctor::DoctorArgs),
     /// Make the key that signs access tokens.
     Keygen(keygen::KeygenArgs),
     /// Jobs that were given up: list them, put them back to work, delete them.
     DeadLetters(dead_letters::DeadLetterArgs),
     /// Where every projection stands.
-    Projections,
+    Projections(projections::ProjectionsArgs),
     /// Proof that nothing was lost, nothing counted twice, nothing left out.
     Ledger(ledger::LedgerArgs),
+    /// Print what a shell needs to complete plaza's subcommands and options.
+    Completions(shell::CompletionsArgs),
+    /// Print the manual page, or write one per subcommand.
+    Man(shell::ManArgs),
 }
 
 /// Runs a subcommand.
@@ -92,7 +97,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Config(args) => config::run(&args, file.as_deref(), load),
         Verb::CheckDocuments => check_documents::run(),
         Verb::Status(args) => status::run(&args),
-        Verb::Doctor => doctor::run(file.as_deref(), load()).await,
+        Verb::Doctor(args) => doctor::run(&args, file.as_deref(), load()).await,
         Verb::Keygen(args) => keygen::run(&args),
         Verb::Server => roles::run(load()?, &[roles::Role::Server]).await,
         Verb::Worker => roles::run(load()?, &[roles::Role::Worker]).await,
@@ -105,7 +110,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Shards(args) => shards::run(&load()?, &args).await,
         Verb::Rebalance(args) => rebalance::run(&load()?, &args).await,
         Verb::DeadLetters(args) => dead_letters::run(&load()?, args).await,
-        Verb::Projections => projections::run(&load()?).await,
+        Verb::Projections(args) => projections::run(&load()?, &args).await,
+        Verb::Completions(args) => shell::completions(&args),
+        Verb::Man(args) => shell::man(&args),
         Verb::Ledger(args) => ledger::run(&load()?, &args).await,
     }
 }

@@ -3,14 +3,27 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use clap::Args;
+use serde::Serialize;
+
 use plaza_config::Config;
+use plaza_protocol::routing::Topic;
 use plaza_read_models::all;
+use plaza_read_models::view_windows::projector as view_windows;
 use plaza_stores::kafka::consumer::EventConsumer;
 use plaza_stores::postgres::projections::positions;
 use plaza_stores::postgres::{Cluster, ReadSession};
 
+/// How.
+#[derive(Debug, Args)]
+pub struct ProjectionsArgs {
+    /// A JSON array.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Where a projection stands in a partition.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(super) struct Standing {
     /// Its name.
     pub projection: &'static str,
@@ -22,13 +35,8 @@ pub(super) struct Standing {
     pub next: i64,
     /// The partition's end.
     pub end: i64,
-}
-
-impl Standing {
     /// Events it has not applied.
-    pub(super) fn behind(&self) -> i64 {
-        (self.end - self.next).max(0)
-    }
+    pub behind: i64,
 }
 
 /// Where every projection stands in every partition.
@@ -39,9 +47,11 @@ pub(super) async fn standings(config: &Config) -> anyhow::Result<Vec<Standing>> 
     let cluster = Cluster::new(&config.postgres)?;
     let session = ReadSession::primary(cluster.len());
     let mut standings = Vec::new();
-    for projection in all(&config.feed) {
-        let name = projection.name();
-        let consumer = Arc::new(EventConsumer::new(&config.kafka, name, projection.topics())?);
+    let projections = all(&config.feed);
+    let views: (&str, &[Topic]) = (view_windows::NAME, &[Topic::Views]);
+    let names = projections.iter().map(|projection| (projection.name(), projection.topics()));
+    for (name, topics) in names.chain([views]) {
+        let consumer = Arc::new(EventConsumer::new(&config.kafka, name, topics)?);
         let asking = Arc::clone(&consumer);
         let ends = tokio::task::spawn_blocking(move || {
             let partitions = asking.partitions()?;
@@ -73,6 +83,7 @@ pub(super) async fn standings(config: &Config) -> anyhow::Result<Vec<Standing>> 
                 partition: partition.number,
                 next,
                 end,
+                behind: (end - next).max(0),
             });
         }
     }
@@ -81,20 +92,21 @@ pub(super) async fn standings(config: &Config) -> anyhow::Result<Vec<Standing>> 
 
 /// # Errors
 /// A shard or Kafka cannot be reached.
-pub async fn run(config: &Config) -> anyhow::Result<()> {
+pub async fn run(config: &Config, args: &ProjectionsArgs) -> anyhow::Result<()> {
+    let standings = standings(config).await?;
     let mut out = std::io::stdout();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &standings)?;
+        writeln!(out)?;
+        return Ok(());
+    }
     writeln!(
         out,
         "{:<16} {:<10} {:>9} {:>12} {:>8}",
         "projection", "topic", "partition", "next offset", "behind"
     )?;
-    for standing in standings(config).await? {
-        let Standing { projection, topic, partition, next, .. } = &standing;
-        writeln!(
-            out,
-            "{projection:<16} {topic:<10} {partition:>9} {next:>12} {:>8}",
-            standing.behind()
-        )?;
+    for Standing { projection, topic, partition, next, behind, .. } in standings {
+        writeln!(out, "{projection:<16} {topic:<10} {partition:>9} {next:>12} {behind:>8}")?;
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ pub async fn run(config: &Config, args: &RebalanceArgs) -> anyhow::Result<()> {
         );
     }
     for standing in standings(config).await? {
-        let (name, topic, behind) = (&standing.projection, &standing.topic, standing.behind());
+        let (name, topic, behind) = (&standing.projection, &standing.topic, standing.behind);
         anyhow::ensure!(
             behind == 0,
             "{name} is {behind} events of {topic} behind: run worker, relay and projector until it is not"

@@ -11,6 +11,7 @@ use plaza_read_models::sales_windows::{self, SalesWindowRow};
 use plaza_read_models::sketch::Sketch;
 use plaza_read_models::view_windows::fold::{HOURS_KEPT_S, MINUTES_KEPT_S};
 use plaza_read_models::view_windows::{self, Kind};
+use plaza_stores::work;
 
 pub use plaza_read_models::sales_windows::TopRow as TopProduct;
 pub use plaza_read_models::view_windows::{Size, TopRow as TopPost};
@@ -156,6 +157,7 @@ async fn views(
             view_windows::series(connection, subject, range.size, span).await
         })
         .await?;
+    work::lookups(range.starts().count());
     let (mut everybody, mut windows, mut views) = (Sketch::default(), Vec::new(), 0);
     for starts_at_s in range.starts() {
         let window = found.get(&starts_at_s).cloned().unwrap_or_default();

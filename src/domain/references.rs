@@ -9,6 +9,7 @@ use super::{DomainError, Operation, Tx, UserErrorCode, users};
 use plaza_base::ids::{CommentId, PostId, UserId};
 use plaza_protocol::events::Event;
 use plaza_stores::postgres::entities::Entity;
+use plaza_stores::work;
 
 pub use plaza_stores::postgres::entities::{Entities, Reference};
 
@@ -96,6 +97,7 @@ pub(super) async fn to_tell(
     };
     people.retain(|user| is_notified(&relations, user));
     limits::take(&op.domain, Limit::Mentions, author, people.len()).await?;
+    work::deliveries(people.len());
     Ok(people)
 }
 

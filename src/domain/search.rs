@@ -27,8 +27,11 @@ pub const MAX_WORDS: usize = 16;
 /// Rows that each shard gives beyond the page, so that a page is full although some are hidden from
 /// the viewer.
 const SPARE: usize = 50;
-/// How often the shards are asked for a page of which nearly all is hidden.
-const ROUNDS: usize = 10;
+/// Rows that a shard finds at most: asked for all of them, it has nothing more.
+const MOST: usize = 1_001;
+/// How often the shards are asked: for a page and some, and when nearly all of that is hidden, for
+/// everything.
+const ROUNDS: usize = 3;
 /// Shorter names are like too many others: only what begins with them is found.
 const LIKE_FROM: usize = 3;
 
@@ -172,8 +175,8 @@ impl Search {
         let place = |found: &Found| Place { moment_ms, rank: found.rank, id: found.id };
         let (mut shown, mut missing) = (Vec::new(), BTreeSet::new());
         let (mut end, mut more) = (after, true);
-        for _ in 0..ROUNDS {
-            let limit = first + 1 + SPARE;
+        for round in 0..ROUNDS {
+            let limit = if round == 0 { first + 1 + SPARE } else { MOST };
             let slice = Slice {
                 newest: compose(moment_ms, Bucket::new(1_023), 4_095),
                 rank: end.map_or(i64::MAX, |place| place.rank),

@@ -20,7 +20,7 @@ use plaza_domain::explain::{Explanation, explained};
 use plaza_domain::operation::ConsistencyToken;
 use plaza_domain::{Operation, Viewer, moderation};
 use plaza_graphql::context::RequestContext;
-use plaza_graphql::cost::STATEMENT;
+use plaza_graphql::cost::{DELIVERY, LOOKUPS, STATEMENT};
 use plaza_graphql::document::Problem;
 use plaza_graphql::error::{ErrorCode, after_another_attempt, complete, was_not_run};
 use plaza_graphql::output::{Budget, Rendered};
@@ -306,7 +306,11 @@ impl Work {
 /// What a request has had done, in points, whatever its answer shows.
 pub(crate) fn points(work: &StoreWork, context: &RequestContext) -> u64 {
     let statements = work.statements().saturating_mul(STATEMENT);
-    statements.saturating_add(work.keys()).saturating_add(context.worked())
+    let deliveries = work.deliveries().saturating_mul(DELIVERY);
+    statements
+        .saturating_add(work.lookups() / LOOKUPS)
+        .saturating_add(deliveries)
+        .saturating_add(context.worked())
 }
 
 /// The response to a mutation whose answer may not be sent.

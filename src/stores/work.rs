@@ -11,7 +11,8 @@ use futures_util::stream::poll_fn;
 #[derive(Debug, Default)]
 pub struct Work {
     statements: AtomicU64,
-    keys: AtomicU64,
+    lookups: AtomicU64,
+    deliveries: AtomicU64,
 }
 
 tokio::task_local! {
@@ -24,9 +25,15 @@ impl Work {
         self.statements.load(Ordering::Relaxed)
     }
 
-    /// Keys of cached values that were looked up, found or not.
-    pub fn keys(&self) -> u64 {
-        self.keys.load(Ordering::Relaxed)
+    /// Keys of cached values that were looked up, found or not, and windows of views that were
+    /// merged.
+    pub fn lookups(&self) -> u64 {
+        self.lookups.load(Ordering::Relaxed)
+    }
+
+    /// People whom it is brought to by name: each has rows of it.
+    pub fn deliveries(&self) -> u64 {
+        self.deliveries.load(Ordering::Relaxed)
     }
 }
 
@@ -51,10 +58,16 @@ pub fn statement() {
     let _ = WORK.try_with(|work| work.statements.fetch_add(1, Ordering::Relaxed));
 }
 
-/// Keys are looked up.
-pub fn keys(count: usize) {
+/// Keys are looked up, or windows merged.
+pub fn lookups(count: usize) {
     let count = u64::try_from(count).unwrap_or(u64::MAX);
-    let _ = WORK.try_with(|work| work.keys.fetch_add(count, Ordering::Relaxed));
+    let _ = WORK.try_with(|work| work.lookups.fetch_add(count, Ordering::Relaxed));
+}
+
+/// People are named.
+pub fn deliveries(count: usize) {
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let _ = WORK.try_with(|work| work.deliveries.fetch_add(count, Ordering::Relaxed));
 }
 
 #[cfg(test)]
@@ -68,10 +81,10 @@ mod tests {
         let busy = counted(Arc::clone(&one), async {
             statement();
             tokio::task::yield_now().await;
-            keys(3);
+            lookups(3);
         });
-        tokio::join!(busy, counted(Arc::clone(&other), async { keys(1) }));
-        assert_eq!((one.statements(), one.keys()), (1, 3));
-        assert_eq!((other.statements(), other.keys()), (0, 1));
+        tokio::join!(busy, counted(Arc::clone(&other), async { lookups(1) }));
+        assert_eq!((one.statements(), one.lookups()), (1, 3));
+        assert_eq!((other.statements(), other.lookups()), (0, 1));
     }
 }

@@ -148,7 +148,7 @@ pub const ALL: &[Metric] = &[
     counter(
         "plaza_cache_total",
         Unit::Count,
-        "Keys looked for; by kind and outcome: local, hit, miss, shared (with another request's load), unavailable (no Redis).",
+        "Cache lookups; by kind and outcome: local, hit, miss, shared (with another request's load), unavailable (no Redis).",
     ),
     counter(
         "plaza_cache_loads_total",
@@ -197,7 +197,7 @@ pub const ALL: &[Metric] = &[
     counter(
         "plaza_rate_limited_total",
         Unit::Count,
-        "Refused because there were no points left; by payer: viewer, address, or action (what a person may do in an hour).",
+        "Refused because there were no points left; by payer: viewer, address, or action (what a user may do in an hour).",
     ),
     gauge("plaza_sockets", Unit::Count, "Open WebSockets."),
     gauge("plaza_subscriptions", Unit::Count, "Subscriptions running on them."),

@@ -10,8 +10,19 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use clap::Args;
+use serde_json::json;
+
 use super::last_words;
 use plaza_config::{Config, redacted};
+
+/// How.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// A JSON array of findings.
+    #[arg(long)]
+    json: bool,
+}
 
 /// How long a server has for all its answers when an operator asks.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,6 +57,20 @@ impl Finding {
     fn new(subject: &str, verdict: Result<String, Wrong>) -> Self {
         Self { subject: subject.to_owned(), verdict, last_words: Vec::new() }
     }
+
+    fn json(&self) -> serde_json::Value {
+        let (ok, state, remedy) = match &self.verdict {
+            Ok(state) => (true, state, None),
+            Err(wrong) => (false, &wrong.what, Some(&wrong.remedy)),
+        };
+        json!({
+            "subject": self.subject,
+            "ok": ok,
+            "state": state,
+            "remedy": remedy,
+            "lastWords": self.last_words,
+        })
+    }
 }
 
 impl fmt::Display for Finding {
@@ -61,6 +86,7 @@ impl fmt::Display for Finding {
 /// # Errors
 /// A configuration that cannot be read; anything that is wrong, after all of it was printed.
 pub async fn run(
+    args: &DoctorArgs,
     file: Option<&Path>,
     config: Result<Config, plaza_config::ConfigError>,
 ) -> anyhow::Result<()> {
@@ -70,16 +96,22 @@ pub async fn run(
     let config = config.map_err(|error| {
         anyhow::anyhow!("{error} (from {source}) -> correct it there, or in PLAZA_SECTION__FIELD; `make up` writes the local system's file")
     })?;
-    writeln!(out, "ok     configuration: {source}")?;
-    let mut findings = examine(&config, TIMEOUT).await;
+    let mut findings = vec![Finding::new("configuration", Ok(source))];
+    findings.extend(examine(&config, TIMEOUT).await);
     if let Some(folder) = file.and_then(Path::parent) {
         add_last_words(&config, &folder.join("run"), &mut findings);
     }
-    for finding in &findings {
-        writeln!(out, "{finding}")?;
+    if args.json {
+        let findings: Vec<_> = findings.iter().map(Finding::json).collect();
+        serde_json::to_writer_pretty(&mut out, &findings)?;
+        writeln!(out)?;
+    } else {
+        for finding in &findings {
+            writeln!(out, "{finding}")?;
+        }
     }
     let wrong = findings.iter().filter(|finding| finding.verdict.is_err()).count();
-    anyhow::ensure!(wrong == 0, "{wrong} of {} checks found something wrong", findings.len() + 1);
+    anyhow::ensure!(wrong == 0, "{wrong} of {} checks found something wrong", findings.len());
     Ok(())
 }
 

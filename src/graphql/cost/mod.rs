@@ -25,11 +25,11 @@ use super::guard::{Refusal, refuse};
 use types::{Types, types};
 use weights::Price;
 
-pub use weights::{SEARCH_COST, STATEMENT};
+pub use weights::{DELIVERY, LOOKUPS, SEARCH_COST, STATEMENT};
 
 /// Points that every operation costs, and every event of a subscription: to read it, to find out
 /// who asks and what they have left, to plan it and to write its answer. Never given back.
-pub const OPERATION: u64 = 20;
+pub const OPERATION: u64 = 40;
 /// Deepest nesting of fields, fragments expanded.
 pub const MAX_DEPTH: u64 = 24;
 /// Most points that what an operation asks for may cost.

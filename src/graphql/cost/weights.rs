@@ -3,6 +3,10 @@
 
 /// Points that a statement costs. Nothing that sends one is cheaper.
 pub const STATEMENT: u64 = 5;
+/// Cached values looked up, or windows merged, for a point.
+pub const LOOKUPS: u64 = 4;
+/// Points that bringing something to one person by name costs: a mention's row, its notification.
+pub const DELIVERY: u64 = 20;
 /// What a search costs beside the rows it gives: a statement on every shard that scans a
 /// thousand rows there.
 pub const SEARCH_COST: u64 = 1_000;
@@ -166,7 +170,9 @@ pub(super) fn of(of: &str, field: &str) -> Price {
         ("Mutation", "postCreate") => write_of_many(WRITE + 100, 10),
         ("Mutation", "postRepost" | "commentCreate") => work(WRITE + 50),
         // A saga over the sellers' shards follows.
-        ("Mutation", "orderPlace") => write_of_many(WRITE + 200, 20),
+        ("Mutation", "orderPlace") => write_of_many(WRITE + 300, 20),
+        // Everything of theirs comes or goes, for everybody.
+        ("Mutation", "userSuspend" | "userUnsuspend") => work(WRITE + 200),
         ("Mutation", "orderRefund" | "orderCancel") => work(WRITE + 100),
         ("Mutation", _) => work(WRITE),
         // The watch itself: what an event shows is below.

@@ -10,7 +10,7 @@ use crate::context::{RequestContext, query_scope};
 use crate::error::ErrorCode;
 
 /// State of a rate-limit bucket, in points. A point is about the cost of one returned field. Every
-/// operation costs 20 points beside its fields. A list costs its `first` times the cost of an item,
+/// operation costs 40 points beside its fields. A list costs its `first` times the cost of an item,
 /// a database statement at least 5 points, a mutation some hundreds, a log-in or sign-up 2,000.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct RateLimit {

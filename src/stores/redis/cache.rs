@@ -64,7 +64,7 @@ struct Lookup<I> {
 fn count(kind: &'static str, outcome: &'static str, number: usize) {
     if number > 0 {
         explain::cache(kind, outcome, number);
-        work::keys(number);
+        work::lookups(number);
         metrics::counter!("plaza_cache_total", "kind" => kind, "outcome" => outcome)
             .increment(u64::try_from(number).unwrap_or_default());
     }

@@ -63,3 +63,22 @@ fn names_say_what_they_count_in() {
 fn counts_become_floats() {
     assert_eq!((float(0), float(7), float(1 << 40)), (0.0, 7.0, 1_099_511_627_776.0));
 }
+
+#[test]
+fn the_documents_list_is_this_one() {
+    let page = include_str!("../../../docs/observability.md");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `p")).collect();
+    let rows: Vec<&str> = rows.into_iter().filter(|row| row.matches(" | ").count() == 2).collect();
+    let listed: Vec<String> = ALL
+        .iter()
+        .map(|metric| {
+            let kind = match metric.kind {
+                Kind::Counter => "counter",
+                Kind::Gauge => "gauge",
+                Kind::Histogram => "histogram",
+            };
+            format!("| `{}` | {kind} | {} |", metric.name, metric.meaning)
+        })
+        .collect();
+    assert_eq!(rows, listed);
+}

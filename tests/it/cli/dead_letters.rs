@@ -4,6 +4,7 @@ use plaza::cli::roles::Role;
 use plaza::ids::{Id, OrderId};
 use plaza::protocol::jobs::Job;
 use plaza::stores::rabbitmq;
+use serde_json::Value;
 use tokio::process::Command;
 
 use crate::app::{TestApp, config_file, with_roles};
@@ -57,11 +58,18 @@ async fn a_discarded_jobs_attempts_are_forgotten_and_no_other_ones() {
         let listed = dead_letters(app, &["list"]).await;
         assert!(listed.contains("order:4343/process: "), "{listed}");
         assert!(!listed.contains("order:4242/process: "), "{listed}");
+        let listed: Value =
+            serde_json::from_str(&dead_letters(app, &["list", "--json"]).await).unwrap();
+        assert_eq!(listed[0]["id"], "order:4343/process", "{listed}");
+        assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+        assert!(listed[0]["payload"].as_str().unwrap().contains("4343"), "{listed}");
 
         until_dead(app, 1).await;
         dead_letters(app, &["discard", "--all"]).await;
         assert_eq!(app.count("SELECT count(*) FROM job_attempts").await, 0);
         assert_eq!(dead_letters(app, &["list"]).await, "there are none\n");
+        until_dead(app, 0).await;
+        assert_eq!(dead_letters(app, &["list", "--json"]).await, "[]\n");
     })
     .await;
 }

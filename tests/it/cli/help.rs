@@ -25,6 +25,31 @@ fn help(verb: &[&str], all: &mut String) {
     }
 }
 
+fn said(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_plaza")).args(arguments).output().expect("plaza");
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn shells_complete_every_verb_and_each_has_a_manual_page() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = said(&["completions", shell]);
+        for word in ["dead-letters", "projections", "--run-dir", "--json"] {
+            assert!(script.contains(word.trim_start_matches('-')), "{shell}: no {word}");
+        }
+    }
+    let checked = Command::new("bash").args(["-n", "-c", &said(&["completions", "bash"])]).status();
+    assert!(checked.unwrap().success());
+    assert!(said(&["man"]).starts_with(".ie "), "a page in roff");
+    let folder = tempfile::tempdir().unwrap();
+    said(&["man", folder.path().to_str().unwrap()]);
+    for page in ["plaza.1", "plaza-seed.1", "plaza-dead-letters-list.1"] {
+        let text = std::fs::read_to_string(folder.path().join(page)).unwrap();
+        assert!(text.contains(".SH NAME"), "{page}: {text}");
+    }
+}
+
 #[test]
 fn the_help_of_every_verb_is_as_it_was() {
     let mut all = String::new();

@@ -65,7 +65,7 @@ async fn only_what_was_paid_for_and_has_run_is_persisted() {
     with_roles_and_config(
         &[Role::Server],
         |config| {
-            config.limits.address_points = 1_000;
+            config.limits.address_points = 1_500;
             config.limits.address_points_per_s = 1;
         },
         async |app| {

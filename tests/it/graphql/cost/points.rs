@@ -19,7 +19,7 @@ async fn a_viewer_pays_for_what_they_ask_and_gets_back_what_they_did_not_use() {
             let limit = &body["data"]["rateLimit"];
             assert_eq!(
                 (&limit["limit"], &limit["cost"], &limit["remaining"]),
-                (&json!(3_000), &json!(25), &json!(2_975)),
+                (&json!(3_000), &json!(45), &json!(2_955)),
                 "{body}"
             );
 
@@ -66,15 +66,15 @@ async fn let_through(app: &TestApp, person: &Person, requests: usize) -> (usize,
         allowed = statuses.iter().filter(|status| **status == 200).count();
     })
     .await;
-    // 25 points a request.
-    (allowed, 5 + usize::try_from(began.elapsed().as_secs()).unwrap() / 25)
+    // 45 points a request.
+    (allowed, 5 + usize::try_from(began.elapsed().as_secs()).unwrap() / 45)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_is_one_however_many_servers() {
-    // 25 points a request; what is restored meanwhile is next to nothing.
+    // 45 points a request; what is restored meanwhile is next to nothing.
     let thin = |config: &mut plaza::config::Config| {
-        (config.limits.viewer_points, config.limits.viewer_points_per_s) = (2_500, 1)
+        (config.limits.viewer_points, config.limits.viewer_points_per_s) = (4_500, 1)
     };
     with_roles_and_config(&[Role::Server], thin, async |app| {
         let ann = app.sign_up("ann").await;

@@ -108,3 +108,37 @@ async fn what_is_hidden_is_not_found_and_does_not_end_a_page() {
     })
     .await;
 }
+
+/// A page is full, or the last, however many of what fits better is hidden.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_goes_on_below_very_many_that_are_hidden() {
+    with_app(async |app| {
+        let (ann, shy) = (app.sign_up("ann").await, app.sign_up("shy_one").await);
+        for number in 0..4 {
+            app.post(&ann, &format!("medlar jelly, jar {number}")).await;
+        }
+        let private = "mutation { profileUpdate(input: {isPrivate: true}) { user { id } } }";
+        app.ask(&shy, private, json!({})).await;
+        let hidden = app
+            .count(
+                "WITH made AS (INSERT INTO posts (id, author_id, text)
+                 SELECT next_id(((u.id >> 12) & 1023)::integer), u.id, 'medlar medlar ' || n
+                     FROM users u, generate_series(1, 900) n WHERE handle = 'shy_one' RETURNING 1)
+                 SELECT count(*) FROM made",
+            )
+            .await;
+        assert_eq!(hidden, 900);
+        let page = async |after: &Value| search(app, Some(&ann), POSTS, "medlar", 3, after).await;
+        app.until("all are on the replicas", async || {
+            let all = search(app, Some(&shy), POSTS, "medlar", 100, &Value::Null).await;
+            nodes(&all, "id").len() == 100 && nodes(&page(&Value::Null).await, "id").len() == 3
+        })
+        .await;
+        let first = page(&Value::Null).await.at("/postsSearch/pageInfo");
+        assert_eq!(first["hasNextPage"], true);
+        let second = page(&first["endCursor"]).await;
+        assert_eq!(nodes(&second, "id").len(), 1);
+        assert_eq!(second.at("/postsSearch/pageInfo/hasNextPage"), false);
+    })
+    .await;
+}
