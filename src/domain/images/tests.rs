@@ -201,7 +201,7 @@ fn a_gif_is_its_frame_on_its_canvas() {
             ::gif::Frame { left, top: 20, width, height: 20, buffer, ..::gif::Frame::default() };
         encoder.write_frame(&frame).unwrap();
         drop(encoder);
-        let image = decode::decode(&sent, Purpose::Post, 40 * 40).unwrap().to_rgba8();
+        let image = decode::decode(&sent, Purpose::Post, PIXELS).unwrap().to_rgba8();
         assert_eq!(image.dimensions(), (40, 40));
         [(5, 5), (5, 25), (35, 25)].map(|(x, y)| image.get_pixel(x, y).0)
     };
