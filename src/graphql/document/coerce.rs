@@ -13,7 +13,7 @@ use super::{Problem, print, scalars};
 use crate::error::ErrorCode;
 
 /// Most problems that are named.
-const MAX_PROBLEMS: usize = 50;
+pub const MAX_PROBLEMS: usize = 50;
 
 fn bad(message: String, locations: Vec<async_graphql::Pos>) -> Problem {
     Problem { code: ErrorCode::BadUserInput, message, locations }

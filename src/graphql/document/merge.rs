@@ -9,6 +9,7 @@ use async_graphql::{Name, Pos, Positioned, Variables};
 
 use super::Problem;
 use super::arguments::Arguments;
+use super::coerce::MAX_PROBLEMS;
 use super::index::{FieldDefinition, Index, Type};
 use super::syntax::{
     Directive, Document, Field, Fragment, Operation, Selection, Selections, TypeNode, TypeOf,
@@ -40,31 +41,38 @@ struct Merge<'d, 'a> {
     index: &'static Index,
     fragments: HashMap<&'a str, &'d Fragment<'a>>,
     arguments: Arguments<'d>,
+    /// What is wrong with values of arguments: all of it is named.
+    problems: Vec<Problem>,
     left: usize,
 }
 
 /// An operation as the library is to run it, with no fragments, and its values in `variables`.
 ///
 /// # Errors
-/// A variable without a value where there must be one; fields that nest too deeply; too many.
+/// Variables without a value where there must be one; fields that nest too deeply; too many.
 pub fn merged(
     index: &'static Index,
     document: &Document<'_>,
     operation: &Operation<'_>,
     variables: &Variables,
-) -> Result<library::OperationDefinition, Problem> {
+) -> Result<library::OperationDefinition, Vec<Problem>> {
     let Some(root) = index.root(operation.kind) else {
         let message = format!("Schema is not configured to execute {} operation.", operation.kind);
         let code = ErrorCode::GraphqlValidationFailed;
-        return Err(Problem { code, message, locations: vec![operation.pos] });
+        return Err(vec![Problem { code, message, locations: vec![operation.pos] }]);
     };
     let mut merge = Merge {
         index,
         fragments: document.fragments.iter().map(|known| (known.name.text, known)).collect(),
         arguments: Arguments { index, variables },
+        problems: Vec::new(),
         left: BUDGET,
     };
-    let selection_set = merge.set(&[&operation.selections], root, 1)?;
+    let merging = merge.set(&[&operation.selections], root, 1);
+    let selection_set = merging.map_err(|problem| vec![problem])?;
+    if !merge.problems.is_empty() {
+        return Err(merge.problems);
+    }
     let variable_definitions = operation
         .variables
         .iter()
@@ -282,12 +290,22 @@ impl<'d, 'a> Merge<'d, 'a> {
             let Some(known) = definition.arguments.iter().find(|known| known.name == name) else {
                 continue;
             };
-            if let Some(value) = self.arguments.argument(argument, known)? {
-                self.spend(text_in(&value) / BYTES_A_FIELD)?;
-                arguments.push((
-                    Positioned::new(known.name.clone(), argument.name.pos),
-                    Positioned::new(value, argument.value.pos),
-                ));
+            match self.arguments.argument(argument, known) {
+                Ok(Some(value)) => {
+                    self.spend(text_in(&value) / BYTES_A_FIELD)?;
+                    arguments.push((
+                        Positioned::new(known.name.clone(), argument.name.pos),
+                        Positioned::new(value, argument.value.pos),
+                    ));
+                }
+                Ok(None) => {}
+                // The first of a field; other fields are read on.
+                Err(problem) => {
+                    if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&problem) {
+                        self.problems.push(problem);
+                    }
+                    break;
+                }
             }
         }
         let sets: Vec<&Selections<'a>> =

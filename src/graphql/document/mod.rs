@@ -97,7 +97,7 @@ pub fn check(
     }
     let operation = chosen(&document.operations, operation_name).map_err(one)?;
     let variables = coerce::variables(index, operation, variables, suggest)?;
-    let merged = merge::merged(index, &document, operation, &variables).map_err(one)?;
+    let merged = merge::merged(index, &document, operation, &variables)?;
     let operations = DocumentOperations::Single(Positioned::new(merged, operation.pos));
     Ok(Checked {
         document: ExecutableDocument { operations, fragments: HashMap::new() },

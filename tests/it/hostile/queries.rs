@@ -90,7 +90,7 @@ async fn documents(app: &TestApp) {
         ("introspection", "{ __schema { types { name } } }".to_owned(), &[INVALID]),
         ("introspection in circles", "{ __type(name: \"Post\") { fields { type { fields { type { name } } } } } }".to_owned(), &[INVALID]),
         ("a field that nearly is", "{ vewer { user { id } } }".to_owned(), &[INVALID]),
-        ("no `first`", "{ products { nodes { id } } }".to_owned(), &[INVALID]),
+        ("`first` of null", "{ products(first: null) { nodes { id } } }".to_owned(), &[INVALID]),
         ("`first` and `last`", "{ products(first: 1, last: 1) { nodes { id } } }".to_owned(), &[INVALID]),
         ("`first` past 32 bits", "{ products(first: 2147483648) { nodes { id } } }".to_owned(), &[INVALID, "BAD_USER_INPUT"]),
         ("`first` as a text", "{ products(first: \"10\") { nodes { id } } }".to_owned(), &[INVALID, "BAD_USER_INPUT"]),
