@@ -9,6 +9,7 @@ use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::write_json;
 use plaza_base::ids::Bucket;
 use plaza_config::Config;
 use plaza_protocol::routing::Queue;
@@ -136,8 +137,7 @@ pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
     }
     match &verb {
         Verb::List(ListArgs { json: true }) => {
-            serde_json::to_writer_pretty(&mut out, &listed)?;
-            writeln!(out)?;
+            write_json(&mut out, &listed)?;
         }
         Verb::List(_) if listed.is_empty() => writeln!(out, "there are none")?,
         Verb::List(_) => {

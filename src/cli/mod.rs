@@ -20,9 +20,11 @@ mod shards_clock;
 mod shell;
 mod status;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 use plaza_config::Config;
 
@@ -115,6 +117,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Man(args) => shell::man(&args),
         Verb::Ledger(args) => ledger::run(&load()?, &args).await,
     }
+}
+
+/// Writes what `--json` prints.
+fn write_json(out: &mut impl Write, value: &impl Serialize) -> anyhow::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    Ok(writeln!(out)?)
 }
 
 /// The configuration that `make up` has written for a checkout, from any folder within it.

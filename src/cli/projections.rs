@@ -6,10 +6,9 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Serialize;
 
+use super::write_json;
 use plaza_config::Config;
-use plaza_protocol::routing::Topic;
-use plaza_read_models::all;
-use plaza_read_models::view_windows::projector as view_windows;
+use plaza_read_models::readers;
 use plaza_stores::kafka::consumer::EventConsumer;
 use plaza_stores::postgres::projections::positions;
 use plaza_stores::postgres::{Cluster, ReadSession};
@@ -47,10 +46,7 @@ pub(super) async fn standings(config: &Config) -> anyhow::Result<Vec<Standing>> 
     let cluster = Cluster::new(&config.postgres)?;
     let session = ReadSession::primary(cluster.len());
     let mut standings = Vec::new();
-    let projections = all(&config.feed);
-    let views: (&str, &[Topic]) = (view_windows::NAME, &[Topic::Views]);
-    let names = projections.iter().map(|projection| (projection.name(), projection.topics()));
-    for (name, topics) in names.chain([views]) {
+    for (name, topics) in readers(&config.feed) {
         let consumer = Arc::new(EventConsumer::new(&config.kafka, name, topics)?);
         let asking = Arc::clone(&consumer);
         let ends = tokio::task::spawn_blocking(move || {
@@ -96,8 +92,7 @@ pub async fn run(config: &Config, args: &ProjectionsArgs) -> anyhow::Result<()> 
     let standings = standings(config).await?;
     let mut out = std::io::stdout();
     if args.json {
-        serde_json::to_writer_pretty(&mut out, &standings)?;
-        writeln!(out)?;
+        write_json(&mut out, &standings)?;
         return Ok(());
     }
     writeln!(

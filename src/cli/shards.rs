@@ -11,6 +11,7 @@ use diesel_async::RunQueryDsl;
 use serde::Serialize;
 
 use super::shards_clock::{self, ClockArgs};
+use super::write_json;
 use plaza_config::Config;
 use plaza_stores::StoreError;
 use plaza_stores::postgres::Connection;
@@ -223,8 +224,7 @@ async fn check(config: &Config, args: &CheckArgs) -> anyhow::Result<()> {
     let found = distribution(config, args).await?;
     let mut out = std::io::stdout().lock();
     if args.json {
-        serde_json::to_writer_pretty(&mut out, &found)?;
-        writeln!(out)?;
+        write_json(&mut out, &found)?;
     } else {
         print(&mut out, &found.tables)?;
         for (name, measure) in
@@ -284,8 +284,7 @@ pub async fn run(config: &Config, args: &ShardsArgs) -> anyhow::Result<()> {
     let found = all_tables(config).await?;
     let mut out = std::io::stdout().lock();
     if args.json {
-        serde_json::to_writer_pretty(&mut out, &found)?;
-        writeln!(out)?;
+        write_json(&mut out, &found)?;
         return Ok(());
     }
     print(&mut out, &found)?;

@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use super::write_json;
+
 /// How, and where from.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
@@ -43,8 +45,7 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<()> {
     processes.sort_by(|a, b| a.name.cmp(&b.name));
     let mut out = std::io::stdout().lock();
     if args.json {
-        serde_json::to_writer_pretty(&mut out, &processes)?;
-        writeln!(out)?;
+        write_json(&mut out, &processes)?;
         return Ok(());
     }
     writeln!(out, "{:<20} {:<18} {:>6} {:>8}  state", "name", "role", "port", "pid")?;

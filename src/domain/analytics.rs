@@ -157,7 +157,6 @@ async fn views(
             view_windows::series(connection, subject, range.size, span).await
         })
         .await?;
-    work::lookups(range.starts().count());
     let (mut everybody, mut windows, mut views) = (Sketch::default(), Vec::new(), 0);
     for starts_at_s in range.starts() {
         let window = found.get(&starts_at_s).cloned().unwrap_or_default();
@@ -169,6 +168,7 @@ async fn views(
             viewers: window.viewers.count(),
         });
     }
+    work::lookups(windows.len());
     Ok(ViewSeries { views, reach: everybody.count(), windows })
 }
 

@@ -127,19 +127,8 @@ async fn change(
             let versions = user_rows::raise_activity(tx, follower)
                 .await?
                 .ok_or(DomainError::Unauthenticated)?;
-            let may = match change {
-                Change::Begin | Change::Request => {
-                    store::may_follow(tx, follower, followee).await?
-                }
-                Change::End => store::MayFollow { count: 0, is_blocked: false },
-            };
-            // The block came, and was heard of here, after it was asked about above.
-            if may.is_blocked && is_blocked(op, followee, follower).await? {
-                return Err(not_there());
-            }
-            if may.count > MAX_FOLLOWING {
-                let message = format!("nobody can follow more than {MAX_FOLLOWING} people");
-                return Err(DomainError::rejected(UserErrorCode::LimitExceeded, "userId", message));
+            if change != Change::End {
+                check_may_follow(op, tx, follower, followee).await?;
             }
             tx.emit(event(follower, followee, edge.id, change), edge.version);
             relations::changed(tx, follower, versions);
@@ -147,6 +136,25 @@ async fn change(
         },
     )
     .await
+}
+
+/// Refuses a follow that is one too many, or of somebody whose block came, and was heard of on the
+/// follower's shard, after it was asked about.
+async fn check_may_follow(
+    op: &Operation,
+    tx: &mut Tx,
+    follower: UserId,
+    followee: UserId,
+) -> Result<(), DomainError> {
+    let may = store::may_follow(tx, follower, followee).await?;
+    if may.is_blocked && is_blocked(op, followee, follower).await? {
+        return Err(not_there());
+    }
+    if may.count > MAX_FOLLOWING {
+        let message = format!("nobody can follow more than {MAX_FOLLOWING} people");
+        return Err(DomainError::rejected(UserErrorCode::LimitExceeded, "userId", message));
+    }
+    Ok(())
 }
 
 fn event(follower_id: UserId, followee_id: UserId, follow_id: FollowId, change: Change) -> Event {

@@ -57,6 +57,8 @@ pub struct RequestContext {
     domain: Arc<Domain>,
     /// Who asks.
     pub viewer: Option<Viewer>,
+    /// When the access token that says so ends; a socket keeps that itself.
+    pub access_ends: Option<DateTime<Utc>>,
     /// There was an access token that is not (or no longer) good, and the request went on without
     /// it; whom it names, where it is one of ours.
     pub refused_token: Option<Option<Viewer>>,
@@ -100,6 +102,7 @@ impl RequestContext {
         Self {
             domain,
             viewer: None,
+            access_ends: None,
             refused_token: None,
             token: ConsistencyToken::default(),
             primary_only: false,

@@ -4,6 +4,7 @@ use async_graphql::ServerError;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::execute::Refused;
 use super::{RequestId, event_stream};
 use plaza_graphql::error::ErrorCode;
 use plaza_graphql::output::Rendered;
@@ -116,6 +117,16 @@ impl Refusal {
 pub fn refusal(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Refusal {
     let (request_id, retry_after_s, accept) = (None, None, Accept::Json);
     Refusal { status, code, message: message.into(), request_id, retry_after_s, accept }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        Self {
+            request_id: refused.request_id,
+            retry_after_s: refused.retry_after_s,
+            ..refusal(status_of(refused.code), refused.code, refused.message)
+        }
+    }
 }
 
 impl IntoResponse for Refusal {

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::sync::broadcast::Receiver;
@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Served;
 use super::execute::{Asked, Refused};
-use super::identity::access_ends;
 use super::subscribe::subscribe;
 use super::websocket::{Open, place};
 use plaza_base::ids::SessionId;
@@ -57,22 +56,24 @@ fn with_head(mut response: Response) -> Response {
 ///
 /// # Errors
 /// Why nothing was begun.
-pub async fn respond(
-    served: &Served,
-    headers: &HeaderMap,
-    address: IpAddr,
-    asked: Asked,
-) -> Result<Response, Refused> {
+pub async fn respond(served: &Served, address: IpAddr, asked: Asked) -> Result<Response, Refused> {
     let open = place(served, address)?;
     let domain = &served.app.domain;
-    let viewer = asked.context.viewer;
-    let left = access_ends(&served.app, headers)
-        .map(|until| (until - domain.clock.now()).to_std().unwrap_or_default());
-    let revoked = domain.identity.revocations.listen();
+    let session = asked.context.viewer.map(|viewer| viewer.session_id);
+    let revocations = &domain.identity.revocations;
+    let revoked = revocations.listen();
+    // What ended before somebody listened is over at once.
+    let left = match session.is_some_and(|session| revocations.has_ended(session)) {
+        true => Some(Duration::ZERO),
+        false => asked
+            .context
+            .access_ends
+            .map(|until| (until - domain.clock.now()).to_std().unwrap_or_default()),
+    };
     let events = subscribe(served, asked).await?;
     let stream = EventStream {
         served: served.clone(),
-        session: viewer.map(|viewer| viewer.session_id),
+        session,
         until: left.map(|left| Instant::now() + left),
         revoked,
         stopping: served.app.tasks.stopping(),

@@ -226,15 +226,17 @@ async fn run(
         return refused_response(accept, limited.into());
     }
     let incoming = match incoming() {
+        Ok(incoming) if !incoming.is_empty() => Ok(incoming),
+        Ok(_) => Err(bad_request("`query` is missing")),
+        Err(refused) => Err(refused),
+    };
+    let incoming = match incoming {
         Ok(incoming) => incoming,
         Err(refused) => {
             payer.owe(&served.app, reading_refused(meta.bytes)).await;
             return refused.taken_as(accept).into_response();
         }
     };
-    if incoming.is_empty() {
-        return bad_request("`query` is missing").taken_as(accept).into_response();
-    }
     let prepared = match prepare(served, &payer, incoming).await {
         Ok(prepared) => prepared,
         Err(why) => {
@@ -251,7 +253,7 @@ async fn run(
     let seen = context.token.clone();
     let asked = Asked { prepared, context, payer, request_id: meta.id };
     if is_stream {
-        let begun = Box::pin(event_stream::respond(served, headers, meta.address, asked)).await;
+        let begun = Box::pin(event_stream::respond(served, meta.address, asked)).await;
         return begun.unwrap_or_else(|refused| refused_response(accept, refused));
     }
     match Box::pin(execute(served, asked)).await {
@@ -295,18 +297,10 @@ fn not_as_it_came(
 
 /// A refusal with the status that proxies act on; any other is GraphQL's own.
 fn refused_response(accept: Accept, refused: Refused) -> Response {
-    let status = status_of(refused.code);
-    if status.is_success() {
+    if status_of(refused.code).is_success() {
         return not_run(accept, refused.code, refused.message);
     }
-    let mut response = refusal(status, refused.code, refused.message).taken_as(accept);
-    if let Some(seconds) = refused.retry_after_s {
-        response = response.retry_after(seconds);
-    }
-    if let Some(id) = &refused.request_id {
-        response = response.with_request_id(id);
-    }
-    response.into_response()
+    Refusal::from(refused).taken_as(accept).into_response()
 }
 
 /// What was written goes back with the answer, beside what the client had seen before.

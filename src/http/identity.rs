@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use chrono::{DateTime, Utc};
 
 use super::Served;
 use super::answer::{Refusal, refusal};
@@ -66,7 +65,9 @@ pub fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestContext,
     }
     let token = access_token(headers);
     let identity = &app.domain.identity;
-    context.viewer = token.and_then(|token| identity.viewer_of(&app.domain.clock, token));
+    let holder = token.and_then(|token| identity.holder_of(&app.domain.clock, token));
+    context.viewer = holder.map(|holder| holder.viewer);
+    context.access_ends = holder.map(|holder| holder.until);
     if context.viewer.is_none() {
         context.refused_token = Some(token.and_then(|token| identity.named_by(token)));
     }
@@ -78,12 +79,6 @@ fn access_token(headers: &HeaderMap) -> Option<&str> {
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     let only = authorizations.next().filter(|_| authorizations.next().is_none())?;
     only.to_str().ok().and_then(bearer)
-}
-
-/// When the access token of a request ends.
-pub fn access_ends(app: &App, headers: &HeaderMap) -> Option<DateTime<Utc>> {
-    let holder = app.domain.identity.holder_of(&app.domain.clock, access_token(headers)?);
-    holder.map(|holder| holder.until)
 }
 
 /// Refuses a request whose access token is not good. An operation that `proves_itself` (a log-in, a

@@ -217,8 +217,7 @@ pub async fn prepare(
         let text = text(served, &incoming).await?;
         // A text that only its hash was sent of is read as any other.
         points = cost::reading_refused(incoming.bytes().max(text.len()));
-        let prepared = read(served, incoming, text)?;
-        Ok(Prepared { read: points, ..prepared })
+        read(served, incoming, text, points)
     };
     let prepared = read.await;
     if prepared.is_err() {
@@ -227,7 +226,13 @@ pub async fn prepare(
     prepared
 }
 
-fn read(served: &Served, incoming: Incoming, text: Arc<str>) -> Result<Prepared, NotRun> {
+/// Reads a text, for so many points if it is refused.
+fn read(
+    served: &Served,
+    incoming: Incoming,
+    text: Arc<str>,
+    read: u64,
+) -> Result<Prepared, NotRun> {
     guard::check_text(&text)?;
     let is_new = incoming.query.is_some() && served.app.trusted_documents.is_none();
     let new_text = incoming
@@ -248,8 +253,8 @@ fn read(served: &Served, incoming: Incoming, text: Arc<str>) -> Result<Prepared,
         ));
     }
     let Weighed { cost, spent } = cost::weigh(&document, &variables)?;
-    let read = cost::reading(text.len());
-    let (cost, spent) = (cost.saturating_add(read), spent.saturating_add(read));
+    let reading = cost::reading(text.len());
+    let (cost, spent) = (cost.saturating_add(reading), spent.saturating_add(reading));
     let (called, proves_itself) = match &document.operations {
         DocumentOperations::Single(operation) => (
             served.operations.name(&operation.node),
@@ -263,5 +268,5 @@ fn read(served: &Served, incoming: Incoming, text: Arc<str>) -> Result<Prepared,
     if !development {
         request = request.disable_introspection();
     }
-    Ok(Prepared { request, kind, name: called, cost, spent, read: 0, proves_itself, new_text })
+    Ok(Prepared { request, kind, name: called, cost, spent, read, proves_itself, new_text })
 }

@@ -9,12 +9,10 @@ use super::{
     QueueSnapshot, RedisSnapshot, ReplicaSnapshot, ShardSnapshot, Snapshot, answer_of,
 };
 use plaza_app::App;
-use plaza_config::FeedConfig;
 use plaza_outbox::Sink;
 use plaza_protocol::routing::Topic;
-use plaza_read_models::all;
 use plaza_read_models::lag::ends;
-use plaza_read_models::view_windows::projector as view_windows;
+use plaza_read_models::readers;
 use plaza_stores::StoreError;
 use plaza_stores::kafka::consumer::{EventConsumer, Partition};
 use plaza_stores::postgres::projections::{Reached, reached};
@@ -168,16 +166,6 @@ async fn kafka(app: &App) -> anyhow::Result<Vec<(Partition, i64)>> {
     ends
 }
 
-/// Whoever reads events, and from which topics.
-fn readers(feed: &FeedConfig) -> Vec<(&'static str, &'static [Topic])> {
-    let views: (&str, &[Topic]) = (view_windows::NAME, &[Topic::Views]);
-    all(feed)
-        .iter()
-        .map(|projection| (projection.name(), projection.topics()))
-        .chain([views])
-        .collect()
-}
-
 /// How far each projection is behind the ends. The shard that is furthest in a partition has seen
 /// everything below: the others got nothing in between.
 fn projections(
@@ -209,6 +197,7 @@ fn projections(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plaza_config::FeedConfig;
 
     #[test]
     fn the_shard_that_is_furthest_says_how_far_a_projection_has_come() {

@@ -9,9 +9,9 @@ use diesel::sql_types::{Array, BigInt};
 use diesel_async::RunQueryDsl;
 
 use super::distinct;
+use super::followers::messages;
 use super::projection::{Effect, Projection};
 use plaza_base::ids::{Bucket, Id, UserId};
-use plaza_outbox::Messages;
 use plaza_protocol::envelope::EventEnvelope;
 use plaza_protocol::events::{Aggregate, Event};
 use plaza_protocol::routing::Topic;
@@ -171,10 +171,7 @@ async fn end_follows(
     )
     .execute(&mut **transaction)
     .await?;
-    let now = chrono::DateTime::parse_from_rfc3339(&last.time)
-        .map(|time| time.to_utc())
-        .unwrap_or_default();
-    let mut messages = Messages::new(shard, now, last.traceparent.as_deref());
+    let mut messages = messages(shard, last);
     for row in ended {
         let (follower_id, followee_id) = (row.follower_id, row.followee_id);
         messages.event(Event::UserUnfollowed { follower_id, followee_id }, row.version);
@@ -185,19 +182,7 @@ async fn end_follows(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn event(event: Event, version: i64) -> EventEnvelope {
-        EventEnvelope {
-            specversion: "1.0".into(),
-            id: String::new(),
-            source: String::new(),
-            time: "2026-11-28T12:00:00Z".into(),
-            subject: String::new(),
-            version,
-            traceparent: None,
-            event,
-        }
-    }
+    use crate::sample::event;
 
     #[test]
     fn a_block_ends_what_was_before_it_however_events_are_cut_into_batches() {

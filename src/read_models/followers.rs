@@ -241,20 +241,8 @@ impl Followers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::event;
     use plaza_base::ids::FollowId;
-
-    fn event(event: Event, version: i64) -> EventEnvelope {
-        EventEnvelope {
-            specversion: "1.0".into(),
-            id: String::new(),
-            source: String::new(),
-            time: String::new(),
-            subject: String::new(),
-            version,
-            traceparent: None,
-            event,
-        }
-    }
 
     #[test]
     fn the_last_event_of_an_edge_decides() {

@@ -18,6 +18,7 @@ pub mod view_windows;
 
 use self::projection::Projection;
 use plaza_config::FeedConfig;
+use plaza_protocol::routing::Topic;
 
 /// Every projection there is.
 pub fn all(feed: &FeedConfig) -> Vec<Box<dyn Projection>> {
@@ -33,7 +34,35 @@ pub fn all(feed: &FeedConfig) -> Vec<Box<dyn Projection>> {
     ]
 }
 
+/// Whoever reads events, by name, and from which topics: the projections, and what folds views.
+pub fn readers(feed: &FeedConfig) -> Vec<(&'static str, &'static [Topic])> {
+    let projections = all(feed);
+    let of_events = projections.iter().map(|projection| (projection.name(), projection.topics()));
+    let of_views: (&str, &[Topic]) = (view_windows::projector::NAME, &[Topic::Views]);
+    of_events.chain([of_views]).collect()
+}
+
 /// A sorted list without repeats.
 fn distinct<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     items.into_iter().collect::<std::collections::BTreeSet<T>>().into_iter().collect()
+}
+
+#[cfg(test)]
+mod sample {
+    use plaza_protocol::envelope::EventEnvelope;
+    use plaza_protocol::events::Event;
+
+    /// An event as it comes from Kafka.
+    pub fn event(event: Event, version: i64) -> EventEnvelope {
+        EventEnvelope {
+            specversion: "1.0".into(),
+            id: String::new(),
+            source: String::new(),
+            time: "2026-11-28T12:00:00Z".into(),
+            subject: event.aggregate().to_string(),
+            version,
+            traceparent: None,
+            event,
+        }
+    }
 }

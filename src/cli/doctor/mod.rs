@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::last_words;
+use super::{last_words, write_json};
 use plaza_config::{Config, redacted};
 
 /// How.
@@ -103,8 +103,7 @@ pub async fn run(
     }
     if args.json {
         let findings: Vec<_> = findings.iter().map(Finding::json).collect();
-        serde_json::to_writer_pretty(&mut out, &findings)?;
-        writeln!(out)?;
+        write_json(&mut out, &findings)?;
     } else {
         for finding in &findings {
             writeln!(out, "{finding}")?;

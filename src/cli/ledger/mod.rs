@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::write_json;
 use plaza_config::Config;
 
 pub use checks::verify;
@@ -87,8 +88,7 @@ pub async fn run(config: &Config, args: &LedgerArgs) -> anyhow::Result<()> {
     };
     let mut out = std::io::stdout().lock();
     if args.json {
-        serde_json::to_writer_pretty(&mut out, &checks)?;
-        writeln!(out)?;
+        write_json(&mut out, &checks)?;
     } else {
         writeln!(out, "{:<64} {:>12} {:>8} {:>7}", "law", "looked at", "waiting", "wrong")?;
         for check in &checks {

@@ -83,17 +83,8 @@ impl Identity {
         })
     }
 
-    /// The viewer an access token names; `None` when it is not good: expired, forged, malformed,
-    /// for somebody else, or of a session that has ended.
-    pub fn viewer_of(
-        &self,
-        clock: &plaza_base::clock::Clock,
-        access_token: &str,
-    ) -> Option<Viewer> {
-        self.holder_of(clock, access_token).map(|holder| holder.viewer)
-    }
-
-    /// The same, with until when the token is taken.
+    /// Whom an access token names, and until when; `None` when it is not good: expired, forged,
+    /// malformed, for somebody else, or of a session that has ended.
     pub fn holder_of(
         &self,
         clock: &plaza_base::clock::Clock,

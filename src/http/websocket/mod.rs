@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
 
-use super::answer::{Refusal, refusal, status_of};
+use super::answer::{Refusal, refusal};
 use super::execute::Refused;
 use super::{RequestId, Served, origin};
 use plaza_config::network::client_network;
@@ -119,11 +119,7 @@ fn admit(served: &Served, address: IpAddr, headers: &HeaderMap) -> Result<Open, 
             format!("the WebSocket protocol is {PROTOCOL}"),
         ));
     }
-    place(served, address).map_err(|refused| {
-        let status = status_of(refused.code);
-        let answer = refusal(status, refused.code, refused.message);
-        answer.retry_after(refused.retry_after_s.unwrap_or(1))
-    })
+    Ok(place(served, address)?)
 }
 
 /// A place for something that stays open: a socket, or an event stream.

@@ -321,20 +321,11 @@ impl Projection for Notifications {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample;
     use plaza_base::ids::FollowId;
 
     fn events(of: &[(Event, i64)]) -> Vec<EventEnvelope> {
-        let envelope = |(event, version): &(Event, i64)| EventEnvelope {
-            specversion: "1.0".into(),
-            id: String::new(),
-            source: String::new(),
-            time: String::new(),
-            subject: event.aggregate().to_string(),
-            version: *version,
-            traceparent: None,
-            event: event.clone(),
-        };
-        of.iter().map(envelope).collect()
+        of.iter().map(|(event, version)| sample::event(event.clone(), *version)).collect()
     }
 
     /// (kind, version, active) of what is left.
