@@ -34,7 +34,8 @@ pub struct MediaConfig {
     pub person_link_s: u32,
     /// Time after which an image that nothing shows is deleted, in hours, at least 1.
     pub keep_unused_hours: u32,
-    /// Maximum number of a user's images that nothing shows.
+    /// Maximum number of a user's images that nothing shows; the next one replaces the oldest that
+    /// is ready.
     pub max_unused: u32,
 }
 

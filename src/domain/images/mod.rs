@@ -177,7 +177,7 @@ pub struct NewUpload {
 /// The viewer announces an image. Where its bytes go, [`Links::upload`] says.
 ///
 /// # Errors
-/// More bytes, or more images at hand or in an hour, than are taken; a text out of bounds; the
+/// More bytes, or more images on their way or in an hour, than are taken; a text out of bounds; the
 /// viewer's shard is unavailable.
 pub async fn create(op: &Operation, new: NewUpload) -> Result<Image, DomainError> {
     let owner = op.require_viewer()?.user_id;
@@ -219,17 +219,29 @@ pub async fn create(op: &Operation, new: NewUpload) -> Result<Image, DomainError
                 most_at_hand,
                 awaited_from,
             };
-            let message = format!(
-                "{most_at_hand} images wait to be shown: show them, or wait until they are forgotten"
-            );
-            let code = UserErrorCode::LimitExceeded;
-            let refused = UserError { code, message, path: vec!["input".to_owned()] };
-            let id = store::insert(tx, &row).await?;
-            let id = id.ok_or_else(|| DomainError::Rejected(vec![refused]))?;
+            let id = match store::insert(tx, &row).await? {
+                Some(id) => id,
+                // The one that was given up longest ago, most likely: nobody is kept from images by
+                // what they chose and did not show.
+                None => match store::displace(tx, owner).await? {
+                    Some(displaced) => {
+                        reap::delete_files(tx, &displaced);
+                        store::insert(tx, &row).await?.ok_or_else(|| at_hand(most_at_hand))?
+                    }
+                    None => return Err(at_hand(most_at_hand)),
+                },
+            };
             Ok(Image { id, alt: new.alt.clone(), state: State::AwaitingUpload })
         },
     )
     .await
+}
+
+/// That so many of a person's images are on their way.
+fn at_hand(most: i64) -> DomainError {
+    let message = format!("{most} images are on their way: wait until one of them is ready");
+    let code = UserErrorCode::LimitExceeded;
+    DomainError::Rejected(vec![UserError { code, message, path: vec!["input".to_owned()] }])
 }
 
 /// The viewer says anew what an image of theirs shows; it must not be shown yet. Returns it as it is

@@ -4,13 +4,28 @@
 use chrono::TimeDelta;
 
 use super::names_of;
-use crate::{DomainError, Operation, write};
+use crate::{DomainError, Operation, Tx, write};
 use plaza_base::ids::{Bucket, compose};
 use plaza_protocol::jobs::Job;
 use plaza_stores::postgres::images as store;
 
 /// Most of a shard at a time.
 const CHUNK: i64 = 200;
+
+/// The names of all that a deleted image may have left in the object store.
+fn left_by(image: &store::Reaped) -> Vec<String> {
+    // A job that died half-way may have left files of a format that no row names.
+    let formats =
+        image.format.as_deref().map_or_else(|| vec!["jpg", "webp"], |format| vec![format]);
+    let shown = formats.into_iter().flat_map(|format| names_of(&image.object_key, format));
+    shown.chain(image.upload.clone()).collect()
+}
+
+/// Has the files of an image deleted, once the transaction that deleted its row has committed.
+pub(super) fn delete_files(tx: &mut Tx, image: &store::Reaped) {
+    let id = image.id;
+    tx.enqueue(Job::ImageDelete { names: left_by(image) }, format!("image:{id}/reap"));
+}
 
 /// Deletes what is old enough, some of it; how many images. Any number of processes may do so at
 /// the same time.
@@ -26,18 +41,7 @@ pub async fn reap(op: &Operation) -> Result<usize, DomainError> {
         count += write(op, shard, async |tx| {
             let reaped = store::reap(tx, before, CHUNK).await?;
             let Some(first) = reaped.iter().map(|image| image.id).min() else { return Ok(0) };
-            let files = reaped.iter().flat_map(|image| {
-                // A job that died half-way may have left files of a format that no row names.
-                let formats = image
-                    .format
-                    .as_deref()
-                    .map_or_else(|| vec!["jpg", "webp"], |format| vec![format]);
-                formats
-                    .into_iter()
-                    .flat_map(|format| names_of(&image.object_key, format))
-                    .chain(image.upload.clone())
-            });
-            let names: Vec<String> = files.collect();
+            let names = reaped.iter().flat_map(left_by).collect();
             tx.enqueue(Job::ImageDelete { names }, format!("image:{first}/reap"));
             Ok(reaped.len())
         })

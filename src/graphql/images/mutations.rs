@@ -65,8 +65,9 @@ pub struct ImageMutations;
 #[Object]
 impl ImageMutations {
     /// Announces an image and returns the URL to upload it to. Nobody else sees it until a post or
-    /// profile shows it; an image that is not shown within a day is deleted. `LIMIT_EXCEEDED` if
-    /// the viewer has 40 unused images by default.
+    /// profile shows it; an image that is not shown within a day is deleted. Of images that are
+    /// not shown, 40 by default are kept: the next one replaces the oldest that is READY.
+    /// `LIMIT_EXCEEDED` if none of them is READY yet.
     async fn image_create(
         &self,
         ctx: &Context<'_>,

@@ -332,6 +332,27 @@ pub struct Reaped {
     pub upload: Option<String>,
 }
 
+/// Deletes the oldest image of an owner's that is READY and that nothing shows, so that another
+/// can take its place; `None` when there is none, or others are at it.
+///
+/// # Errors
+/// The server's.
+pub async fn displace(
+    connection: &mut Connection,
+    owner: UserId,
+) -> Result<Option<Reaped>, StoreError> {
+    Ok(prepared(
+        sql("DELETE FROM images WHERE id = (
+                 SELECT id FROM images WHERE owner_id = $1 AND NOT used AND state = 'READY'
+                 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+             RETURNING id, object_key, format, upload")
+        .bind::<BigInt, _>(owner),
+    )
+    .get_result(connection)
+    .await
+    .optional()?)
+}
+
 /// Deletes images that nothing shows and that were made before this id, at most so many; rows that
 /// another is at are left to it.
 ///

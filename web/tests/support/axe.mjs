@@ -22,6 +22,10 @@ async function violations([tags, exceptions]) {
     .getAnimations()
     .filter(({ effect }) => Number.isFinite(effect.getComputedTiming().endTime));
   await Promise.allSettled(ends.map(({ finished }) => finished));
+  // How wide a time is must not depend on the minute in which this runs: the narrowest they get.
+  for (const time of document.querySelectorAll('.post-time time')) {
+    if (time.firstChild) time.firstChild.nodeValue = '1m';
+  }
   const found = await globalThis.axe.run(document, {
     runOnly: { type: 'tag', values: tags },
     resultTypes: ['violations'],

@@ -99,6 +99,34 @@ async fn what_was_refused_or_never_sent_does_not_count() {
     .await;
 }
 
+/// What was chosen and not shown gives way, the oldest first, and its files go; what is shown stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_ready_and_not_shown_keeps_nobody_from_another() {
+    let few = |config: &mut plaza::config::Config| config.media.max_unused = 2;
+    with_roles_and_config(&[Role::Server, Role::Relay, Role::Worker], few, async |app| {
+        let ann = app.sign_up("ann").await;
+        let shown = super::ready(app, &ann, "", "POST").await;
+        let post = "mutation($ids: [ID!]!) { postCreate(input: {text: \"see\", imageIds: $ids}) {
+            userErrors { code path } } }";
+        let posted = app.ask(&ann, post, json!({ "ids": [shown] })).await;
+        assert_eq!(posted.at("/postCreate/userErrors"), json!([]));
+        let (first, second) =
+            (super::ready(app, &ann, "", "POST").await, super::ready(app, &ann, "", "POST").await);
+        let third = super::ready(app, &ann, "", "POST").await;
+        assert_eq!(seen(app, &ann, &first).await, json!(null), "the oldest gave way");
+        for kept in [&second, &third] {
+            assert_eq!(seen(app, &ann, kept).await["status"], "READY");
+        }
+        assert_eq!(app.count("SELECT count(*) FROM images WHERE used").await, 1);
+        // Two sizes of three images.
+        app.until("its files are gone", async || objects(app, "images").len() == 6).await;
+        let late = app.ask(&ann, post, json!({ "ids": [first] })).await;
+        let errors = json!([{ "code": "NOT_FOUND", "path": ["input", "imageIds"] }]);
+        assert_eq!(late.at("/postCreate/userErrors"), errors);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn exactly_the_announced_bytes_are_taken_and_nothing_is_left_of_others() {
     with_server(async |app| {
