@@ -8,15 +8,17 @@ use async_graphql::parser::types::{
 use async_graphql::parser::{parse_query, parse_schema};
 use plaza::cli::roles::Role;
 use plaza::config::Config;
-use plaza::graphql::cost;
+use plaza::graphql::cost::{self, STATEMENT};
 use plaza::stores::redis::rate_limit::Bucket;
 use serde_json::{Value, json};
 
 use crate::app::{Person, TestApp, with_roles_and_config};
 
-/// Statements that a point may send at most: every one costs five points. Those of the request
-/// itself (looking up who asks) are in what every operation costs.
+/// Statements that a point may send at most: every one costs [`STATEMENT`] points. Those of the
+/// request itself (looking up who asks) are in what every operation costs.
 const STATEMENTS_A_POINT: f64 = 0.2;
+/// Points that may have grown back meanwhile.
+const GROWN: u64 = 2;
 /// The dearest and the cheapest operation, by statements a point.
 const APART: f64 = 20.0;
 
@@ -53,6 +55,13 @@ impl Bill {
     fn statements_a_point(&self) -> f64 {
         let float = |count: u64| f64::from(u32::try_from(count).unwrap());
         float(self.statements) / float(self.kept.max(1))
+    }
+
+    /// Whether what a field sends beyond the way to it is paid for beyond it too: the operation's
+    /// own price would hide a field that costs nothing.
+    fn is_paid_beside(&self, way: &Self) -> bool {
+        let statements = self.statements.saturating_sub(way.statements);
+        self.kept.saturating_sub(way.kept) + GROWN >= STATEMENT * statements
     }
 }
 
@@ -203,16 +212,23 @@ impl World {
 async fn every_statement_is_paid_for_and_no_operation_is_far_cheaper_than_another() {
     with_roles_and_config(&[Role::Server], counted, async |app| {
         let world = world(app).await;
-        let mut bills = Vec::new();
+        let (mut bills, mut unpaid) = (Vec::new(), Vec::new());
         for (of, fields) in objects() {
             let Some([open, close]) = world.way_to(&of) else { continue };
+            let way = format!("{open}__typename{close}");
+            let way = bill(app, &world.ann, &way, json!({})).await;
             for field in &fields {
                 let query = format!("{open}{}{close}", world.call(field));
-                bills.push(bill(app, &world.ann, &query, json!({})).await);
+                let bill = bill(app, &world.ann, &query, json!({})).await;
+                if !bill.is_paid_beside(&way) {
+                    unpaid.push(format!("{bill:?} beside {way:?}"));
+                }
+                bills.push(bill);
             }
         }
         assert!(bills.len() > 90, "{} queries", bills.len());
         bills.extend(mutations(app, &world).await);
+        assert!(unpaid.is_empty(), "fields that the way to them pays for: {unpaid:#?}");
         hold(bills);
     })
     .await;

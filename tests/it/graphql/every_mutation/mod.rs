@@ -125,7 +125,11 @@ async fn every_mutation(way: Way) {
             assert_eq!(errors, Some(&json!([])), "{mutation}, {way:?}: {}", first.body);
             std::mem::replace(&mut case.changed, Box::pin(async {})).await;
             let again = send(app, way, &key, 2, &case, &mutation, &case.input).await;
-            assert_eq!(again.body, first.body, "{mutation}, {way:?}, again");
+            assert_eq!(
+                again.body, first.body,
+                "{mutation}, {way:?}, again: an object of a payload comes from `answered`, which \
+                 shows what the mutation returned, not from `load`"
+            );
             if way != Way::Proxy {
                 let other = send(app, way, &key, 1, &case, &mutation, &case.other).await;
                 assert!(

@@ -99,7 +99,7 @@ async fn what_was_refused_or_never_sent_does_not_count() {
     .await;
 }
 
-/// What was chosen and not shown gives way, the oldest first, and its files go; what is shown stays.
+/// What was chosen and not shown gives way, the oldest first, and its files go.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_ready_and_not_shown_keeps_nobody_from_another() {
     let few = |config: &mut plaza::config::Config| config.media.max_unused = 2;
