@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 use super::cluster::Cluster;
+use super::migrations::check_identity;
 use super::pool::{Manager, PooledConnection};
-use super::position::{primary_lsn_and_epoch, replayed_lsn};
+use super::position::{primary_lsn_and_epoch, replayed_lsn_and_shard};
 use super::session::Lsn;
 use crate::StoreError;
 use plaza_base::clock::Clock;
@@ -33,6 +34,8 @@ pub struct ReplicaState {
     /// Whether this process probes replicas at all.
     watched: AtomicBool,
     serving: AtomicBool,
+    /// Whether it is another shard's, by its own account.
+    foreign: AtomicBool,
     /// When it last began or ceased to serve, in Unix milliseconds.
     changed_at_ms: AtomicI64,
     good_looks: AtomicU32,
@@ -56,6 +59,23 @@ impl ReplicaState {
     /// Whether it was so near its primary that waiting for it may be worth while.
     pub fn is_near(&self) -> bool {
         u128::from(self.lag_ms.load(Ordering::Acquire)) <= RECHECK.as_millis()
+    }
+
+    /// Whether it said that it is another shard's when it was last asked. It serves nothing then.
+    pub fn is_foreign(&self) -> bool {
+        self.foreign.load(Ordering::Acquire)
+    }
+
+    /// What the replica of shard `number` says of whose it is; whether that is so.
+    fn belongs(&self, number: usize, stored: Option<usize>) -> bool {
+        let checked = check_identity(number, stored);
+        let was_foreign = self.foreign.swap(checked.is_err(), Ordering::AcqRel);
+        if let Err(error) = checked.as_ref()
+            && !was_foreign
+        {
+            tracing::error!(%error, "replica set aside");
+        }
+        checked.is_ok()
     }
 
     /// How much of the primary's log it has not replayed, in bytes, when it was last asked; `None`
@@ -210,11 +230,14 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
             let history = &history;
             async move {
                 match ask(&replica.probe, connection, timeout, async |connection| {
-                    replayed_lsn(connection).await
+                    replayed_lsn_and_shard(connection).await
                 })
                 .await
                 {
-                    Some(lsn) => {
+                    Some((_, stored)) if !replica.state.belongs(number, stored) => {
+                        replica.state.eject();
+                    }
+                    Some((lsn, _)) => {
                         replica
                             .state
                             .lag_bytes

@@ -1,11 +1,13 @@
 //! What each shard needs from time to time, and what it knows of itself.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use plaza::cli::doctor::examine;
 use plaza::stores::postgres::migrations::{check_identity, ensure_map, load_map, stored_identity};
 use plaza::stores::postgres::outbox_partitions::{default_rows, maintain};
-use plaza::stores::postgres::{Cluster, id_clock};
+use plaza::stores::postgres::replicas::{self, ReplicaState};
+use plaza::stores::postgres::{Cluster, ShardIndex, id_clock};
 use serde_json::json;
 
 use crate::app::{TestApp, with_server};
@@ -106,15 +108,8 @@ async fn a_database_knows_which_shard_it_is_and_exchanged_addresses_are_refused(
     with_server(async |app| {
         // As `plaza migrate` does; a template of databases may be older.
         ensure_map(&app.app.config.postgres).await.unwrap();
-        let mut connection = app
-            .app
-            .domain
-            .cluster
-            .shard(plaza::stores::postgres::ShardIndex(2))
-            .unwrap()
-            .direct()
-            .await
-            .unwrap();
+        let mut connection =
+            app.app.domain.cluster.shard(ShardIndex(2)).unwrap().direct().await.unwrap();
         let stored = stored_identity(&mut connection).await.unwrap();
         assert_eq!(stored, Some(2));
         assert!(check_identity(2, stored).is_ok() && check_identity(2, None).is_ok());
@@ -138,6 +133,32 @@ async fn a_database_knows_which_shard_it_is_and_exchanged_addresses_are_refused(
                 "{finding}"
             );
         }
+    })
+    .await;
+}
+
+/// A replica of another shard's would answer with that shard's rows, or with none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_of_another_shards_serves_nothing() {
+    with_server(async |app| {
+        ensure_map(&app.app.config.postgres).await.unwrap();
+        let mut config = app.app.config.postgres.clone();
+        let own = config.shards[0].replicas.clone();
+        config.shards[0].replicas = std::mem::replace(&mut config.shards[1].replicas, own);
+        let cluster = Arc::new(Cluster::new(&config).unwrap());
+        let (every, max_lag) = (Duration::from_millis(20), Duration::from_secs(60));
+        let polling = tokio::spawn(replicas::poll(Arc::clone(&cluster), every, max_lag));
+        let states = |shard: usize| {
+            cluster.shard(ShardIndex(shard)).unwrap().replica_states().map(|(_, state)| state)
+        };
+        app.until("each says whose it is", async || {
+            [0, 1].into_iter().flat_map(states).all(ReplicaState::is_foreign)
+                && [2, 3].into_iter().flat_map(states).all(ReplicaState::is_serving)
+        })
+        .await;
+        assert!(!([0, 1].into_iter().flat_map(states).any(ReplicaState::is_serving)));
+        assert!(!([2, 3].into_iter().flat_map(states).any(ReplicaState::is_foreign)));
+        polling.abort();
     })
     .await;
 }
