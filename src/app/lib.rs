@@ -22,9 +22,9 @@ use plaza_stores::postgres::Cluster;
 use plaza_stores::postgres::{migrations, replicas};
 use plaza_stores::redis::Redis;
 
-/// How often images that nothing shows are looked for.
+/// How often images that nothing shows are deleted.
 const REAP_EVERY: Duration = Duration::from_secs(300);
-/// How long one such look may take.
+/// How long one such run may take.
 const REAP_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How often old idempotency keys are deleted.
@@ -122,7 +122,7 @@ impl App {
         })
     }
 
-    /// Starts the look at the replicas: for roles that read them.
+    /// Starts the probes of the replicas: for roles that read them.
     pub fn watch_replicas(&self) {
         let every = Duration::from_millis(self.config.postgres.replica_poll_ms);
         let max_lag = Duration::from_millis(self.config.postgres.replica_max_lag_ms);

@@ -67,7 +67,7 @@ impl Tasks {
     }
 
     /// Starts a component that does one thing now, and again an interval after it was done, until
-    /// the process stops. A step that may take long looks at the token it is given.
+    /// the process stops. A step that may take long checks the token it is given.
     pub fn every<S, Step, Fut>(&self, name: &'static str, interval: Duration, state: S, step: Step)
     where
         S: Clone + Send + Sync + 'static,

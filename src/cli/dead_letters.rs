@@ -18,7 +18,7 @@ use plaza_stores::postgres::{Cluster, jobs as attempts, migrations};
 use plaza_stores::rabbitmq::publisher::{Message, Publisher};
 use plaza_stores::rabbitmq::{connect, topology};
 
-/// Looked at in one run.
+/// Read in one run.
 const MOST: usize = 1_000;
 
 /// What to do.

@@ -15,13 +15,13 @@ pub enum Listener {
         /// Its executable's file name.
         program: String,
     },
-    /// A process that this user may not look at.
+    /// A process that this user may not inspect.
     Hidden,
     /// The address cannot be had for another reason.
     Refused(String),
 }
 
-/// Looks at an address by listening there for a moment.
+/// Probes an address by listening there for a moment.
 pub fn at(address: SocketAddr) -> Listener {
     match TcpListener::bind(address) {
         Ok(_) => Listener::Free,

@@ -12,7 +12,7 @@ pub fn query_ms() -> u64 {
 pub fn checkout_ms() -> u64 {
     1_000
 }
-/// How often replicas are looked at.
+/// How often replicas are probed.
 pub fn poll_ms() -> u64 {
     100
 }
@@ -44,11 +44,11 @@ pub fn cache_ms() -> u64 {
 pub fn l1_ms() -> u64 {
     1_000
 }
-/// How long the cache is trusted without having been looked after.
+/// How long the cache is trusted without having been checked.
 pub fn trust_ms() -> u64 {
     1_500
 }
-/// Watchers that look at a time.
+/// Watchers that read at a time.
 pub fn looks_at_once() -> usize {
     16
 }

@@ -107,7 +107,7 @@ impl HomeWatch {
             seen,
             position: after.and_then(|cursor| cursor.position),
             last: after.map_or(now, |cursor| cursor.post),
-            // Without a cursor there is nothing to catch up with yet: the first look at the stream
+            // Without a cursor there is nothing to catch up with yet: the first read of the stream
             // only finds its end.
             catch_up: after.is_some(),
             delivered: VecDeque::new(),

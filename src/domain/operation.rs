@@ -19,7 +19,7 @@ use plaza_stores::redis::cache::CachePolicy;
 
 pub use plaza_stores::postgres::session::ConsistencyToken;
 
-/// How long a second look at the newest state may take.
+/// How long a second read of the newest state may take.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// A logged-in client.
@@ -117,7 +117,7 @@ impl Operation {
         }
     }
 
-    /// Looks again, for the same viewer, at what may be too new for a replica or a cache.
+    /// Reads again, for the same viewer, what may be too new for a replica or a cache.
     pub fn fresh(&self) -> Self {
         Self::newest(&self.domain, self.viewer, FRESH)
     }

@@ -18,7 +18,7 @@ pub struct PageRequest {
 pub struct Page<T> {
     /// Each item with its cursor, in the list's order.
     pub items: Vec<(i64, T)>,
-    /// Where to go on: the last raw row looked at, which may be past the last item shown.
+    /// Where to go on: the last raw row read, which may be past the last item shown.
     pub end: Option<i64>,
     /// Whether anything comes after `end`.
     pub has_next: bool,

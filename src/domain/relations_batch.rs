@@ -1,5 +1,5 @@
 //! The relations of many viewers at once. A post by somebody famous wakes a hundred thousand
-//! watchers, and each asks for relations of its own: by themselves that is a look at Redis, a
+//! watchers, and each asks for relations of its own: by themselves that is a read of Redis, a
 //! statement and a fill for each of them.
 
 use std::collections::{HashMap, VecDeque};

@@ -20,7 +20,7 @@ use plaza_stores::StoreError;
 use plaza_stores::postgres::scatter::Gathered;
 use plaza_stores::postgres::search::{self as store, Found, Slice};
 
-/// Longest text to look for, in characters.
+/// Longest query, in characters.
 pub const MAX_TEXT: usize = 200;
 /// Most words in it.
 pub const MAX_WORDS: usize = 16;
@@ -35,7 +35,7 @@ const ROUNDS: usize = 3;
 /// Shorter names are like too many others: only what begins with them is found.
 const LIKE_FROM: usize = 3;
 
-/// What is looked for.
+/// What is searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noun {
     /// Users, by handle and name.

@@ -113,13 +113,13 @@ pub(super) async fn by_handles(
             .or_default()
             .push(handle.clone());
     }
-    let looks = by_shard.iter().map(|(shard, handles)| {
+    let reads = by_shard.iter().map(|(shard, handles)| {
         op.domain.cluster.read(&op.reads, *shard, async |connection| {
             claims::claimed_handles(connection, handles).await
         })
     });
     let claimed: Vec<claims::ClaimedHandle> =
-        futures_util::future::try_join_all(looks).await?.into_iter().flatten().collect();
+        futures_util::future::try_join_all(reads).await?.into_iter().flatten().collect();
     let ids: Vec<UserId> = claimed.iter().map(|claim| claim.user_id).collect();
     let people = get_many(op, &ids).await?;
     // A claim may be that of a sign-up that never finished.

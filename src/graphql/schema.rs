@@ -123,7 +123,7 @@ mod tests {
     async fn tools_can_introspect_and_every_element_is_described() {
         let schema = introspected().await;
         let mut bare = Vec::new();
-        let mut look = |path: String, element: &serde_json::Value| {
+        let mut check = |path: String, element: &serde_json::Value| {
             if element["description"].as_str().is_none_or(|text| text.trim().is_empty()) {
                 bare.push(path);
             }
@@ -136,19 +136,19 @@ mod tests {
             {
                 continue;
             }
-            look(name.to_owned(), &kind);
+            check(name.to_owned(), &kind);
             for field in each(&kind["fields"]) {
                 let path = format!("{name}.{}", field["name"].as_str().unwrap_or_default());
-                look(path.clone(), &field);
+                check(path.clone(), &field);
                 for argument in each(&field["args"]) {
-                    look(
+                    check(
                         format!("{path}({})", argument["name"].as_str().unwrap_or_default()),
                         &argument,
                     );
                 }
             }
             for member in each(&kind["inputFields"]).iter().chain(&each(&kind["enumValues"])) {
-                look(format!("{name}.{}", member["name"].as_str().unwrap_or_default()), member);
+                check(format!("{name}.{}", member["name"].as_str().unwrap_or_default()), member);
             }
         }
         assert_eq!(bare, Vec::<String>::new());

@@ -29,7 +29,7 @@ pub async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
     }
 }
 
-/// Folds what histograms have gathered, which would else grow until somebody looks. Never ends.
+/// Folds what histograms have gathered, which would else grow until somebody reads them. Never ends.
 pub async fn upkeep() {
     loop {
         if let Some(recorder) = recorder() {
@@ -47,7 +47,7 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], rendered + &process::cpu_line())
 }
 
-/// Sets the metrics that are only read when somebody looks.
+/// Sets the metrics that are only read when somebody asks.
 fn record(app: &App) {
     let cluster = &app.domain.cluster;
     let yes = |yes| if yes { 1.0 } else { 0.0 };
@@ -65,7 +65,7 @@ fn record(app: &App) {
             metrics::counter!("plaza_pool_ended_total", "pool" => name).absolute(ended);
         }
         for (server, state) in shard.replica_states() {
-            // A role that does not look at replicas knows nothing of them.
+            // A role that does not probe replicas knows nothing of them.
             let Some(bytes) = state.lag_bytes() else { continue };
             let (_, lag_ms, serves) = state.snapshot();
             metrics::gauge!("plaza_replica_lag_bytes", "server" => server.to_owned())

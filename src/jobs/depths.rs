@@ -12,21 +12,21 @@ use plaza_config::Config;
 use plaza_stores::StoreError;
 use plaza_stores::rabbitmq::{connect, depths};
 
-/// How often. A look costs the broker some dozen answers, from each worker.
+/// How often. A poll costs the broker some dozen answers, from each worker.
 const EVERY: Duration = Duration::from_secs(5);
-/// How long a look may take.
+/// How long a poll may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Records until it is stopped.
 pub async fn record(config: Arc<Config>, stop: CancellationToken) {
     let mut kept = None;
     loop {
-        let looked = tokio::select! {
-            looked = tokio::time::timeout(TIMEOUT, poll(&config, &mut kept)) => looked.is_ok_and(|looked| looked.is_ok()),
+        let polled = tokio::select! {
+            polled = tokio::time::timeout(TIMEOUT, poll(&config, &mut kept)) => polled.is_ok_and(|polled| polled.is_ok()),
             () = stop.cancelled() => return,
         };
-        metrics::gauge!("plaza_rabbitmq_up").set(if looked { 1.0 } else { 0.0 });
-        if !looked {
+        metrics::gauge!("plaza_rabbitmq_up").set(if polled { 1.0 } else { 0.0 });
+        if !polled {
             kept = None;
         }
         pause(EVERY, &stop).await;

@@ -14,7 +14,7 @@ use plaza_telemetry::metrics::float;
 
 /// How often it is done: partitions that could not be made for want of a lock come a minute later.
 const EVERY: Duration = Duration::from_secs(60);
-/// Every how many times rows are looked for that nobody asks for any more.
+/// Every how many times rows are searched for that nobody asks for any more.
 const FORGET_ROUNDS: u32 = 60;
 /// Days for which sent messages are kept.
 const KEEP_MESSAGES_DAYS: u64 = 7;

@@ -1,4 +1,4 @@
-//! What was uploaded as an image is looked at.
+//! What was uploaded as an image is processed.
 
 use super::JobError;
 use plaza_base::ids::ImageId;

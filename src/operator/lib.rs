@@ -1,5 +1,5 @@
 //! What an operator sees at a glance: how every part stands, asked of the parts themselves when
-//! somebody looks. A part that does not answer in time is shown as such, and holds up nothing else.
+//! somebody asks. A part that does not answer in time is shown as such, and holds up nothing else.
 
 mod ask;
 
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use plaza_app::App;
 
-/// For how long what was seen is shown to whoever looks next.
+/// For how long what was seen is shown to whoever asks next.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long a part may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -172,7 +172,7 @@ pub struct ProjectionSnapshot {
     pub events: i64,
 }
 
-/// Looks, at most once a second, however many ask.
+/// Probes, at most once a second, however many ask.
 #[derive(Debug, Clone, Default)]
 pub struct StatusProbe(Arc<Mutex<Option<Cached>>>);
 

@@ -155,7 +155,7 @@ fn sending(rows: &[OutboxRow], sink: Sink) -> Vec<trace::Span> {
     rows.iter().filter_map(begin).collect()
 }
 
-/// When an outbox is looked at.
+/// When an outbox is polled.
 #[derive(Default)]
 struct Polls {
     /// How often in a row nothing was there.
@@ -168,14 +168,14 @@ struct Polls {
 async fn next(
     connection: &mut Connection,
     (shard, sink): (ShardIndex, Sink),
-    looks: &mut Polls,
+    polls: &mut Polls,
     wakes: &Wakes,
     stop: &CancellationToken,
 ) -> Result<Option<Vec<OutboxRow>>, StoreError> {
-    if let Some(found) = looks.found.take() {
+    if let Some(found) = polls.found.take() {
         pause(PACE.saturating_sub(found.elapsed()), stop).await;
         // At once, when it has been woken again meanwhile.
-        wakes.next(shard, sink, looks.idle, stop).await;
+        wakes.next(shard, sink, polls.idle, stop).await;
     }
     loop {
         if stop.is_cancelled() {
@@ -183,13 +183,13 @@ async fn next(
         }
         let unsent = rows::unsent(connection, sink.code(), WINDOW).await?;
         if !unsent.is_empty() {
-            looks.idle = 0;
+            polls.idle = 0;
             let more = i64::try_from(unsent.len()).is_ok_and(|found| found >= WINDOW);
-            looks.found = (!more).then(Instant::now);
+            polls.found = (!more).then(Instant::now);
             return Ok(Some(unsent));
         }
-        looks.idle = looks.idle.saturating_add(1);
-        wakes.next(shard, sink, looks.idle, stop).await;
+        polls.idle = polls.idle.saturating_add(1);
+        wakes.next(shard, sink, polls.idle, stop).await;
     }
 }
 
@@ -222,9 +222,9 @@ async fn to_rabbitmq(
     let mut connection = shard.direct().await?;
     rows::disable_sync_commit(&mut connection).await?;
     let mut publisher: Option<Publisher> = None;
-    let (mut looks, mut down) = (Polls::default(), false);
+    let (mut polls, mut down) = (Polls::default(), false);
     while let Some(unsent) =
-        next(&mut connection, (shard.index, Sink::Rabbitmq), &mut looks, wakes, stop).await?
+        next(&mut connection, (shard.index, Sink::Rabbitmq), &mut polls, wakes, stop).await?
     {
         let spans = sending(&unsent, Sink::Rabbitmq);
         let sent = async {
@@ -283,9 +283,9 @@ async fn to_kafka(
     let mut connection = shard.direct().await?;
     rows::disable_sync_commit(&mut connection).await?;
     let mut producer = EventProducer::new(config)?;
-    let mut looks = Polls::default();
+    let mut polls = Polls::default();
     while let Some(unsent) =
-        next(&mut connection, (shard.index, Sink::Kafka), &mut looks, wakes, stop).await?
+        next(&mut connection, (shard.index, Sink::Kafka), &mut polls, wakes, stop).await?
     {
         let messages: Vec<producer::Message<'_>> = unsent
             .iter()

@@ -15,12 +15,12 @@ use plaza_stores::postgres::{Cluster, ShardIndex};
 use plaza_stores::redis::Redis;
 use plaza_stores::redis::listen::Heard;
 
-/// How often an outbox that had something is looked at again when it has nothing and nobody can
+/// How often an outbox that had something is polled again when it has nothing and nobody can
 /// wake.
 const BUSY_POLL: Duration = Duration::from_millis(20);
 /// How often one that has been empty for a while is.
 const IDLE_POLL: Duration = Duration::from_millis(50);
-/// Looks without anything after which an outbox counts as idle.
+/// Polls without anything after which an outbox counts as idle.
 const IDLE_AFTER: u32 = 50;
 /// How often an outbox is polled whose writers wake its relay: for rows of a process that
 /// cannot reach Redis, or wakes no relay.
@@ -83,7 +83,7 @@ impl Wakes {
         redis.hear(&redis.relays_channel(), stop, heard).await
     }
 
-    /// Waits until it is time to look again, after so many looks in a row that found nothing; or to
+    /// Waits until it is time to poll again, after so many polls in a row that found nothing; or to
     /// stop.
     pub async fn next(&self, shard: ShardIndex, sink: Sink, idle: u32, stop: &CancellationToken) {
         let Some(wake) = self.wake(shard, sink) else { return };

@@ -31,7 +31,7 @@ pub enum Job {
         /// The follow id of the last request that was granted; 0: none yet.
         above: i64,
     },
-    /// Look at what was uploaded as an image, and make what is shown of it.
+    /// Process what was uploaded as an image, and make what is shown of it.
     #[serde(rename = "image.process.v1")]
     ImageProcess {
         /// Which.

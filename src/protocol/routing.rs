@@ -10,7 +10,7 @@ pub enum Queue {
     Feed,
     /// The order saga.
     Orders,
-    /// Images to be looked at, and to be deleted.
+    /// Images to be processed, and to be deleted.
     Images,
 }
 

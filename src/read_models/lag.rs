@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use plaza_protocol::routing::Topic;
 use plaza_stores::kafka::consumer::{EventConsumer, Partition};
 
-/// How often. A look costs Kafka an answer a partition.
+/// How often. A poll costs Kafka an answer a partition.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// A projection's lag, recorded for as long as this lives.

@@ -229,7 +229,7 @@ impl Loader {
         Ok(Loaded { new, there })
     }
 
-    /// Derives sales per minute from the reservations, and lets the planner look at the tables.
+    /// Derives sales per minute from the reservations, and lets the planner analyze the tables.
     ///
     /// # Errors
     /// The server's.

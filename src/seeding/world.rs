@@ -29,7 +29,7 @@ pub struct Plan {
 }
 
 /// A kind of rows, in the order they are loaded: what belongs to a row comes before the row, so
-/// that nobody can act on one that is half there; users come last, so that nobody can look at one
+/// that nobody can act on one that is half there; users come last, so that nobody can open one
 /// before everything of theirs is there; and of them the first comes after all others: where there
 /// is a first user, the seeding is whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

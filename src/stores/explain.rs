@@ -1,5 +1,5 @@
 //! What a request asked of the stores, for whoever wants to know: where each field's data came
-//! from. A request that does not ask pays for looking whether it did, and nothing else.
+//! from. A request that does not ask pays for one check of that, and nothing else.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ pub enum What {
         /// How long it took.
         took_ms: f64,
     },
-    /// Keys looked for in the cache.
+    /// Keys asked for in the cache.
     Cache {
         /// `user`, `post`.
         of: &'static str,
@@ -119,7 +119,7 @@ pub fn transaction(shard: usize, took: Duration) {
     record(|| What::Transaction { shard, took_ms: ms(took) });
 }
 
-/// Keys were looked for.
+/// Keys were asked for.
 pub fn cache(of: &'static str, outcome: &'static str, keys: usize) {
     record(|| What::Cache { of, outcome, keys });
 }

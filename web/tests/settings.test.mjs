@@ -145,7 +145,7 @@ test(
     assert.equal(await accept.count(), 0);
 
     // As it is: a request is told of until it is answered, then what came of it.
-    await answering.context.unroute('**/graphql');
+    await answering.context.unrouteAll({ behavior: 'wait' });
     await until('the follow alone is told', async () => {
       const { notificationGroups } = await asked('notificationGroups(first: 5) { nodes { kind } }');
       return notificationGroups.nodes.map(({ kind }) => kind).join() === 'FOLLOWED';
@@ -160,6 +160,8 @@ test(
     await answering.page.getByRole('list', { name: 'Followers' }).getByText('Ask Asker').waitFor();
     await answering.page.getByRole('button', { name: 'Back' }).click();
     await answering.page.getByRole('region', { name: 'Profile' }).waitFor();
+    // Told over the socket, without a reload, and it stays so.
+    await asking.page.getByRole('button', { name: 'Following' }).waitFor();
     await asking.page.reload();
     await asking.page.getByRole('button', { name: 'Following' }).waitFor();
   }),
@@ -202,7 +204,7 @@ test(
     await requested(asking.page).waitFor();
     release();
     assert.deepEqual(await follows, { viewerIsFollowing: false, viewerHasRequestedToFollow: true });
-    await asking.context.unroute('**/graphql');
+    await asking.context.unrouteAll({ behavior: 'wait' });
     const withdraws = answerTo('Unfollow', 'userUnfollow');
     await requested(asking.page).click();
     await follow(asking.page).waitFor();

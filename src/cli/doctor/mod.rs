@@ -30,7 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// What was found about one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at: `shard 2 replica 1`, `kafka`.
+    /// What was checked: `shard 2 replica 1`, `kafka`.
     pub subject: String,
     /// How it is, or what is wrong with it.
     pub verdict: Result<String, Wrong>,
@@ -156,7 +156,7 @@ fn local_port(url: &str) -> Option<u16> {
     ["127.0.0.1", "localhost", "[::1]"].contains(&host).then(|| port.parse().ok())?
 }
 
-/// Looks at everything a valid configuration names, each server for at most `timeout`.
+/// Checks everything a valid configuration names, each server for at most `timeout`.
 pub async fn examine(config: &Config, timeout: Duration) -> Vec<Finding> {
     let shards = futures_util::future::join_all(config.postgres.shards.iter().enumerate().map(
         |(number, urls)| async move {
@@ -219,7 +219,7 @@ async fn within<T>(
     let none = || {
         Wrong::new(
             format!("connected, but no answer in {} s", timeout.as_secs()),
-            format!("look at the load and the log of {server}"),
+            format!("check the load and the log of {server}"),
         )
     };
     tokio::time::timeout(timeout, check).await.unwrap_or_else(|_| Err(none()))

@@ -36,7 +36,7 @@ fn unreachable_postgres(error: &plaza_stores::StoreError) -> Wrong {
 }
 
 fn unanswered(url: &SecretString) -> impl Fn(plaza_stores::StoreError) -> Wrong {
-    move |error| Wrong::new(format!("{}: {error}", redacted(url)), "look at the server's log")
+    move |error| Wrong::new(format!("{}: {error}", redacted(url)), "read the server's log")
 }
 
 pub(super) async fn primary(
@@ -149,7 +149,7 @@ pub(super) async fn replica(
                     "{behind} bytes behind its primary, and none replayed in {} s",
                     still.as_secs()
                 ),
-                "look at its log; one that cannot follow is copied again (locally: `infra/local/rebuild-replica`)",
+                "read its log; one that cannot follow is copied again (locally: `infra/local/rebuild-replica`)",
             ));
         }
         if started.elapsed() > timeout * 4 / 5 {

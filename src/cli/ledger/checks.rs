@@ -60,7 +60,7 @@ async fn outbox(shards: &mut [Connection]) -> anyhow::Result<Vec<Check>> {
     for shard in shards {
         for row in rows::outbox(shard).await? {
             let check = if row.sink == 0 { &mut jobs } else { &mut events };
-            check.looked += row.messages;
+            check.checked += row.messages;
             check.waiting += row.unsent;
         }
     }
@@ -71,7 +71,7 @@ async fn outbox(shards: &mut [Connection]) -> anyhow::Result<Vec<Check>> {
 fn sent_is_in(log: &Log, sent: &[VersionRow]) -> Check {
     let mut check = Check::of("events marked as sent are in Kafka");
     for row in sent {
-        check.looked += 1;
+        check.checked += 1;
         let held = log.topics.get(row.of.as_str()).and_then(|topic| topic.get(&row.aggregate));
         if !held.is_some_and(|Span { first, last }| (first..=last).contains(&row.version)) {
             check.wrong(|| format!("{} version {}", row.aggregate, row.version));
@@ -96,7 +96,7 @@ async fn versions(
         of_projections.insert(projection.name(), (check, projection.topics(), 0));
     }
     let compare = |check: &mut Check, row: &VersionRow, last: i64| {
-        check.looked += 1;
+        check.checked += 1;
         match row.version - last {
             0 => {}
             ..0 => check.waiting += 1,
@@ -135,7 +135,7 @@ async fn versions(
             .map(log::Aggregates::len)
             .sum();
         let unseen = i64::try_from(known.saturating_sub(seen))?;
-        check.looked += unseen;
+        check.checked += unseen;
         check.waiting += unseen;
         checks.push(check);
     }
@@ -149,7 +149,7 @@ async fn counters(shards: &mut [Connection]) -> anyhow::Result<Vec<Check>> {
             let law = format!("{name} equal their rows");
             let place = checks.iter().position(|check| check.law == law);
             let mut check = place.map_or_else(|| Check::of(law), |place| checks.remove(place));
-            check.looked += verdict.looked;
+            check.checked += verdict.checked;
             check.waiting += verdict.waiting;
             check.wrong += verdict.wrong;
             check.example = check.example.or(verdict.example);
@@ -165,7 +165,7 @@ async fn follows(shards: &mut [Connection]) -> anyhow::Result<Check> {
     let (mut count, mut sum) = (0_i64, 0_i64);
     for shard in shards {
         let (follower, followee) = rows::sides(shard).await?;
-        check.looked += follower.follows;
+        check.checked += follower.follows;
         count += follower.follows - followee.follows;
         sum = sum.wrapping_add(follower.sum).wrapping_sub(followee.sum);
     }
@@ -206,8 +206,8 @@ async fn orders(config: &Config, shards: &mut [Connection]) -> anyhow::Result<Ve
     let (mut open, mut unsent, mut example) = (0, 0, None);
     for shard in shards {
         let found = rows::orders(shard).await?;
-        ended.looked += found.orders;
-        paid.looked += found.orders;
+        ended.checked += found.orders;
+        paid.checked += found.orders;
         paid.wrong += found.unpaid;
         open += found.open;
         unsent += found.unsent;
@@ -237,7 +237,7 @@ async fn views(config: &Config, shards: &mut [Connection]) -> anyhow::Result<Vec
     let (mut of_posts, mut of_authors) = (0, 0);
     for shard in shards {
         let held = rows::views(shard).await?;
-        windows.looked += held.counted;
+        windows.checked += held.counted;
         of_posts += held.of_posts;
         of_authors += held.of_authors;
         for row in totals(shard).await? {
@@ -252,14 +252,14 @@ async fn views(config: &Config, shards: &mut [Connection]) -> anyhow::Result<Vec
     }
     // Over all shards: windows move with their bucket, what was counted stays where it was.
     for sum in [of_posts, of_authors] {
-        if sum != windows.looked {
-            windows.wrong += (sum - windows.looked).abs();
-            windows.example = Some(format!("{} counted, {sum} in windows", windows.looked));
+        if sum != windows.checked {
+            windows.wrong += (sum - windows.checked).abs();
+            windows.example = Some(format!("{} counted, {sum} in windows", windows.checked));
         }
     }
     for (partition, (_, end)) in bounds {
         let (records, lowest, highest) = found.get(&partition).copied().unwrap_or((0, 0, 0));
-        counted.looked += end;
+        counted.checked += end;
         // Shards at different offsets, or behind the end: on its way.
         counted.waiting += end - lowest.min(end);
         if lowest == highest && records != lowest {

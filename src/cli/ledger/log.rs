@@ -121,7 +121,7 @@ pub async fn read(config: &Config) -> anyhow::Result<Log> {
             SILENCE.as_secs()
         );
         for record in records {
-            log.order.looked += 1;
+            log.order.checked += 1;
             match serde_json::from_slice::<EventEnvelope>(&record.payload) {
                 Ok(event) => {
                     let topic = log.topics.entry(record.partition.topic).or_default();

@@ -19,7 +19,7 @@ use plaza_config::Config;
 
 pub use checks::verify;
 
-/// How long between two looks at what is on its way.
+/// How long between two reads of what is on its way.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What to do.
@@ -51,7 +51,7 @@ pub struct Check {
     /// What must hold.
     pub law: String,
     /// Things it was applied to.
-    pub looked: i64,
+    pub checked: i64,
     /// Things that are on their way.
     pub waiting: i64,
     /// Things that are wrong.
@@ -61,7 +61,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// A law with nothing looked at yet.
+    /// A law with nothing checked yet.
     fn of(law: impl Into<String>) -> Self {
         Self { law: law.into(), ..Self::default() }
     }
@@ -90,14 +90,14 @@ pub async fn run(config: &Config, args: &LedgerArgs) -> anyhow::Result<()> {
     if args.json {
         write_json(&mut out, &checks)?;
     } else {
-        writeln!(out, "{:<64} {:>12} {:>8} {:>7}", "law", "looked at", "waiting", "wrong")?;
+        writeln!(out, "{:<64} {:>12} {:>8} {:>7}", "law", "checked", "waiting", "wrong")?;
         for check in &checks {
             let example =
                 check.example.as_ref().map(|example| format!("  {example}")).unwrap_or_default();
             writeln!(
                 out,
                 "{:<64} {:>12} {:>8} {:>7}{example}",
-                check.law, check.looked, check.waiting, check.wrong
+                check.law, check.checked, check.waiting, check.wrong
             )?;
         }
     }

@@ -101,7 +101,7 @@ impl Try {
         // What a client writes makes a key only by its hash. Names of nobody count as others do.
         let account = user.map_or_else(|| hashed(name), |user| user.to_string());
         let here = format!("{account}:{}", address(op));
-        // Taken before the password is looked at, so that many tries at once count as many.
+        // Taken before the password is verified, so that many tries at once count as many.
         self.take(&op.domain, format!("lp:{here}"), limits.account).await?;
         if self.take(&op.domain, format!("la:{account}"), limits.anywhere).await.is_err() {
             self.take(&op.domain, format!("ls:{here}"), SLOWED).await?;

@@ -18,7 +18,7 @@ const MIN_CHARACTERS: usize = 8;
 const MAX_BYTES: usize = 1_024;
 /// How many guesses a password must withstand: more than the 30,000 commonest passwords are.
 const GUESSED_FIRST: u64 = 40_000;
-/// How much of a password is looked at for that, in characters: what is longer is not guessed.
+/// How much of a password is checked for that, in characters: what is longer is not guessed.
 const MOST_LOOKED_AT: usize = 64;
 /// Passwords that may wait for each one that is hashed: whoever comes later is better off trying
 /// again than holding up everybody's requests.

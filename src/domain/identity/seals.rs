@@ -10,7 +10,7 @@ use crate::DomainError;
 
 /// The first byte of every sealed text: which form it has.
 const FORM: u8 = 2;
-/// The longest sealed text that is looked at, in characters.
+/// The longest sealed text that is opened, in characters.
 const MAX_LENGTH: usize = 1_024;
 
 /// Seals texts and opens them. The first key seals; all of them open, so that a key can be changed

@@ -15,7 +15,7 @@ use plaza_config::AuthConfig;
 
 /// Seconds by which clocks may differ.
 const LEEWAY_S: i64 = 5;
-/// The longest token looked at, in bytes.
+/// The longest token that is verified, in bytes.
 const MAX_BYTES: usize = 2_048;
 const ISSUER: &str = "plaza";
 const AUDIENCE: &str = "plaza";

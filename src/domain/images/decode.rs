@@ -85,7 +85,7 @@ fn fits(width: u32, height: u32, max_pixels: u64) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// What the header says is looked at before a pixel is.
+/// The header is checked before a pixel is read.
 fn bounded(decoder: &mut impl ImageDecoder, max_pixels: u64) -> Result<(), Rejection> {
     let (width, height) = decoder.dimensions();
     fits(width, height, max_pixels)?;

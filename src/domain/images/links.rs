@@ -1,5 +1,5 @@
 //! Addresses that say for themselves what they are good for: signed, and ending. Whoever has one
-//! may use it, so a read of an image costs no look at who may see whom; that it ends soon is what
+//! may use it, so a read of an image costs no check of who may see whom; that it ends soon is what
 //! bounds how long an image outlives its visibility.
 
 use aws_lc_rs::hmac;
@@ -15,7 +15,7 @@ use plaza_config::MediaConfig;
 
 /// Bytes of a signature: 128 bits.
 const PROOF: usize = 16;
-/// Longest upload token looked at.
+/// Longest upload token that is verified.
 const MAX_TOKEN: usize = 100;
 
 /// How long an address is good for.

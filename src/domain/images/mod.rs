@@ -1,5 +1,5 @@
 //! Images. The bytes never pass through GraphQL: a row is made, an address given, the bytes sent
-//! there (`upload`), and a job looks at them and makes what is shown (`process`, `render`). An
+//! there (`upload`), and a job reads them and makes what is shown (`process`, `render`). An
 //! image is shown once, by a post or as an avatar, and only when it is READY: from then on nothing
 //! about it changes, so what shows it holds all there is to know of it.
 //!
@@ -89,7 +89,7 @@ impl Purpose {
 pub enum State {
     /// Its bytes have not come yet.
     AwaitingUpload,
-    /// Its bytes are looked at.
+    /// Its bytes are being processed.
     Processing,
     /// It can be shown.
     Ready(Picture),

@@ -13,7 +13,7 @@ use plaza_stores::StoreError;
 use plaza_stores::postgres::Connection;
 use plaza_stores::postgres::images::{self as store, Image as Row, ImageState, Picture};
 
-/// Looks at what was sent for an image, and makes its files or rejects it.
+/// Reads what was sent for an image, and makes its files or rejects it.
 ///
 /// # Errors
 /// The shard or the object store is unavailable.

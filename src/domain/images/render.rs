@@ -77,7 +77,7 @@ pub struct Rendered {
 /// Writes pixels as a file of one format.
 type Encode = fn(&DynamicImage) -> Result<Bytes, ImageError>;
 
-/// Looks at what was sent and makes what is shown. Takes up to 4 bytes a pixel of memory, and a
+/// Decodes what was sent and makes what is shown. Takes up to 4 bytes a pixel of memory, and a
 /// while: not for a thread that others wait for.
 ///
 /// # Errors

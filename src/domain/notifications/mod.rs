@@ -24,13 +24,13 @@ pub use plaza_read_models::notifications::{Kind, NotificationRow as Notification
 
 /// Statements that a page or a count may take where nearly all rows are hidden.
 const ROUNDS: usize = 20;
-/// Rows that one of them looks through at first, and at most.
+/// Rows that one of them scans at first, and at most.
 const FIRST_SCANNED: i64 = 200;
 const SCANNED: i64 = 5_000;
 /// Read at a time by a watcher.
 const CHUNK: i64 = 50;
-/// A watcher looks by itself so often: a wake may be lost with Redis.
-const LOOK: Duration = Duration::from_secs(30);
+/// A watcher polls by itself so often: a wake may be lost with Redis.
+const POLL: Duration = Duration::from_secs(30);
 
 /// Those that are wanted, come from users the viewer may see, and are about texts that they may
 /// see: whom somebody private mentions is not notified.
@@ -97,7 +97,7 @@ struct Gathered {
     /// Those that are shown, the newest first; there may be more than were wanted.
     rows: Vec<Notification>,
     settings: Settings,
-    /// Up to which the rows were looked through.
+    /// Up to which the rows were scanned.
     end: Option<i64>,
     /// Whether there may be more below.
     more: bool,
@@ -229,7 +229,7 @@ impl NotificationWatch {
                         &mut self.watcher,
                         &mut self.seen,
                         |wakes| wakes.notifications,
-                        Instant::now() + LOOK,
+                        Instant::now() + POLL,
                     )
                     .await
                 }
@@ -245,7 +245,7 @@ impl NotificationWatch {
     async fn poll(&mut self, op: &Operation) -> Result<bool, DomainError> {
         let (user, last) = (self.viewer.user_id, self.last);
         let primary = op.primary();
-        // Which kinds are wanted is applied below: most looks find nothing.
+        // Which kinds are wanted is applied below: most polls find nothing.
         let wanted =
             model::Wanted { user, muted: &[], only_followed: &[], scan: CHUNK, limit: CHUNK };
         let (part, settings) = op

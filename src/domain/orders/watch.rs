@@ -10,8 +10,8 @@ use crate::{Domain, DomainError, Operation, Viewer, live};
 use plaza_base::ids::OrderId;
 use plaza_stores::redis::pubsub::{Wakes, Watcher};
 
-/// A watcher looks by itself so often: a wake may be lost with Redis.
-const LOOK: Duration = Duration::from_secs(5);
+/// A watcher polls by itself so often: a wake may be lost with Redis.
+const POLL: Duration = Duration::from_secs(5);
 
 /// Delivers an order whenever its version has risen, until it is settled.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl OrderWatch {
                     &mut self.watcher,
                     &mut self.seen,
                     |wakes| wakes.orders,
-                    Instant::now() + LOOK,
+                    Instant::now() + POLL,
                 )
                 .await;
             }

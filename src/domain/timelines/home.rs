@@ -31,7 +31,7 @@ pub async fn home(op: &Operation, page: PageRequest) -> Result<Page<Post>, Domai
         walk.look_ahead(wanted).await?;
         let Some(post) = walk.ahead.pop_front() else { break };
         if post.repost_of.is_some() {
-            // One look for all reposts of the page.
+            // One read for all reposts of the page.
             if walk.ahead.len() < wanted - 1 + REPEAT_WINDOW {
                 walk.look_ahead(wanted - 1 + 2 * REPEAT_WINDOW).await?;
             }
@@ -70,7 +70,7 @@ struct Walk<'a> {
     /// Whose posts it is over, sorted.
     authors: Vec<UserId>,
     recent: Merged,
-    /// The last raw row looked at.
+    /// The last raw row read.
     below: i64,
     /// What comes next and may be shown, newest first.
     ahead: VecDeque<Post>,

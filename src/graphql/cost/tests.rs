@@ -314,7 +314,7 @@ fn a_field_of_an_input_that_is_not_there_is_no_list() {
         "an empty list in the document"
     );
     let four = serde_json::json!({ "text": "x", "images": ["a", "b", "c", "d"] });
-    assert!(of("", four.clone()) > plain, "each of a list is looked at");
+    assert!(of("", four.clone()) > plain, "each of a list is weighed");
     let default = " = [\"a\", \"b\", \"c\", \"d\"]";
     assert_eq!(of(default, text()), of("", four), "given by default");
 }

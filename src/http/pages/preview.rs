@@ -28,16 +28,16 @@ pub(super) struct About {
 }
 
 /// Nobody in particular, with a short timeout: `None` when there is too much to do already.
-async fn looked<T>(served: &Served, look: impl AsyncFnOnce(&Operation) -> Option<T>) -> Option<T> {
+async fn loaded<T>(served: &Served, load: impl AsyncFnOnce(&Operation) -> Option<T>) -> Option<T> {
     let _admitted = served.admit().await.ok()?;
     let op = Operation::request(&served.app.domain, None, &ConsistencyToken::default(), TIMEOUT);
-    tokio::time::timeout(TIMEOUT, look(&op)).await.ok().flatten()
+    tokio::time::timeout(TIMEOUT, load(&op)).await.ok().flatten()
 }
 
 /// A post, by its global id.
 pub(super) async fn of_post(served: &Served, id: &str) -> Option<About> {
     let (_domain, id) = (&served.app.domain, parse::<PostId>(id)?);
-    looked(served, async |op| {
+    loaded(served, async |op| {
         let post = posts::get_many(op, &[id]).await.ok()?.remove(&id)?;
         let author = post.author_id;
         let author = users::get_many(op, &[author]).await.ok()?.remove(&author)?;
@@ -53,7 +53,7 @@ pub(super) async fn of_post(served: &Served, id: &str) -> Option<About> {
 /// A user, by their handle.
 pub(super) async fn of_person(served: &Served, handle: &str) -> Option<About> {
     let _domain = &served.app.domain;
-    looked(served, async |op| {
+    loaded(served, async |op| {
         let id = users::by_handle(op, handle).await.ok()??;
         let person = users::get_many(op, &[id]).await.ok()?.remove(&id)?;
         Some(About {
@@ -68,7 +68,7 @@ pub(super) async fn of_person(served: &Served, handle: &str) -> Option<About> {
 /// A product, by its global id.
 pub(super) async fn of_product(served: &Served, id: &str) -> Option<About> {
     let (_domain, id) = (&served.app.domain, parse::<ProductId>(id)?);
-    looked(served, async |op| {
+    loaded(served, async |op| {
         let Product { title, description, .. } =
             products::get_many(op, &[id]).await.ok()?.remove(&id)?;
         Some(About { title, description, kind: "product" })

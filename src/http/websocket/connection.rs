@@ -104,7 +104,7 @@ impl Connection {
         let mut silent_until = Instant::now() + silence();
         loop {
             tokio::select! {
-                // What has come in time counts, however late a busy server looks at it.
+                // What has come in time counts, however late a busy server reads it.
                 biased;
                 message = self.socket.recv() => match message {
                     Some(Ok(message)) => self.receive(message).await?,

@@ -23,7 +23,7 @@ const LIKE: &[&str] = &[
     "session",
     "signature",
 ];
-/// How deep a payload is looked through: `{"context": {"headers": {"authorization": ..}}}`.
+/// How deep a payload is searched: `{"context": {"headers": {"authorization": ..}}}`.
 const DEPTH: usize = 4;
 
 /// The access token in a payload, without its scheme; `None` when it names no credential at all.
@@ -33,7 +33,7 @@ const DEPTH: usize = 4;
 /// [`Close::Forbidden`] for one that is no text.
 pub(super) fn token_in(payload: &Map<String, Value>) -> Result<Option<&str>, Close> {
     let mut found = None;
-    look(payload, DEPTH, &mut found)?;
+    search(payload, DEPTH, &mut found)?;
     Ok(found)
 }
 
@@ -45,7 +45,7 @@ pub(super) fn new_token(payload: Option<&Value>) -> Option<Option<&str>> {
     Some(token_in(fields).ok().flatten().filter(|_| value.is_string()))
 }
 
-fn look<'a>(
+fn search<'a>(
     object: &'a Map<String, Value>,
     depth: usize,
     found: &mut Option<&'a str>,
@@ -56,7 +56,7 @@ fn look<'a>(
         let is_like = LIKE.iter().any(|like| plain.contains(like)) && plain != "author";
         match value {
             Value::Null => {}
-            Value::Object(inner) if depth > 1 => look(inner, depth - 1, found)?,
+            Value::Object(inner) if depth > 1 => search(inner, depth - 1, found)?,
             Value::String(text) if UNDERSTOOD.contains(&plain.as_str()) => {
                 let token = without_scheme(text);
                 if found.is_some_and(|other| other != token) {

@@ -65,7 +65,7 @@ struct ScannedRow {
 pub struct Part {
     /// Those that stand, in order.
     pub rows: Vec<NotificationRow>,
-    /// Up to which the rows were looked through; `None`: there was none.
+    /// Up to which the rows were scanned; `None`: there was none.
     pub end: Option<i64>,
     /// Whether there may be more after it.
     pub more: bool,
@@ -80,26 +80,26 @@ pub struct Wanted<'a> {
     pub muted: &'a [String],
     /// Kinds that are left out when the user does not follow the actor.
     pub only_followed: &'a [String],
-    /// Most rows that are looked through.
+    /// Most rows that are scanned.
     pub scan: i64,
     /// Most rows that are returned, at least 1.
     pub limit: i64,
 }
 
 // $1: the user, $2: muted kinds, $3: kinds wanted only from users the user follows, $4: the limit.
-// The row up to which was looked comes along, so that the next statement goes on from there.
+// The last row scanned comes along, so that the next statement goes on from there.
 macro_rules! standing {
     (scan: $scan:literal, last: $last:literal, order: $order:literal) => {
         concat!(
             "WITH scanned AS MATERIALIZED (SELECT * FROM notifications ",
             $scan,
             "),
-             looked AS (SELECT ",
+             seen AS (SELECT ",
             $last,
             "(id) AS last, count(*) AS scanned FROM scanned)
              SELECT s.id, s.user_id, s.kind, s.actor_id, s.subject_id, s.product_id, c.post_id, v.stands,
-                    s.id = looked.last AS is_last, looked.scanned
-             FROM scanned s CROSS JOIN looked
+                    s.id = seen.last AS is_last, seen.scanned
+             FROM scanned s CROSS JOIN seen
              LEFT JOIN comments c ON s.kind = 'COMMENTED' AND c.id = s.subject_id
              LEFT JOIN posts p ON p.id = CASE WHEN s.kind IN ('LIKED', 'REPOST') THEN s.subject_id ELSE c.post_id END
              CROSS JOIN LATERAL (SELECT
@@ -113,7 +113,7 @@ macro_rules! standing {
                 AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.blocker_id = $1 AND b.blocked_id = s.actor_id AND b.active)
                 AND NOT EXISTS (SELECT 1 FROM blocked_by b WHERE b.blocked_id = $1 AND b.blocker_id = s.actor_id)
                 AS stands) v
-             WHERE v.stands OR s.id = looked.last
+             WHERE v.stands OR s.id = seen.last
              ORDER BY s.id ",
             $order,
             " LIMIT $4"

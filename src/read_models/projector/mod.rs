@@ -94,7 +94,7 @@ struct Progress {
     effects: BTreeMap<Partition, i64>,
     /// The offset of each partition that every shard has stored as read, with its effects run.
     level: BTreeMap<Partition, i64>,
-    /// Partitions that cannot go on until somebody has looked.
+    /// Partitions that cannot go on until an operator has intervened.
     parked: HashSet<Partition>,
 }
 

@@ -30,7 +30,7 @@ const BATCH: usize = 200_000;
 /// How long a batch is gathered after its first record: what a view may be seen later, and by how
 /// much fewer rows are written for it.
 const GATHER: Duration = Duration::from_secs(1);
-/// How long to wait for records before looking at the clock.
+/// How long to wait for records before reading the clock.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long a batch's transactions may take.
 const DEADLINE: Duration = Duration::from_secs(20);

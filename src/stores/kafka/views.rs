@@ -26,8 +26,8 @@ const QUEUED: &str = "200000";
 const TIMEOUT_MS: &str = "10000";
 /// Batches read ahead of the one at work.
 const READ_AHEAD: usize = 2;
-/// How long the reading thread waits for a record before it looks whether anybody still wants one.
-const LOOK: Duration = Duration::from_millis(100);
+/// How long the reading thread waits for a record before it checks whether anybody still wants one.
+const POLL: Duration = Duration::from_millis(100);
 
 /// What became of the views that were offered.
 #[derive(Debug, Default)]
@@ -242,7 +242,7 @@ fn batch(consumer: &BaseConsumer, most: usize, gather: Duration) -> anyhow::Resu
     let mut records = Vec::new();
     let mut until: Option<Instant> = None;
     while records.len() < most {
-        let wait = until.map_or(LOOK, |until| until.saturating_duration_since(Instant::now()));
+        let wait = until.map_or(POLL, |until| until.saturating_duration_since(Instant::now()));
         let Some(message) = consumer.poll(wait) else { break };
         let message = message?;
         let view = message.payload().and_then(View::decode);

@@ -1,4 +1,4 @@
-//! Whose outboxes have got rows: so that their relays need not wait until they look by themselves.
+//! Whose outboxes have got rows: so that their relays need not wait until they poll by themselves.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 //! The cache's epoch as a shard knows it: a number that whoever could not invalidate raises, and
-//! that every server reads with its looks at the primaries (`replicas.rs`).
+//! that every server reads with its polls of the primaries (`replicas.rs`).
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -59,14 +59,14 @@ impl Cluster {
     }
 
     /// Since when, at the latest, every shard's epoch has been known; `None` while one has never
-    /// been asked, as in a process that does not look at primaries.
+    /// been asked, as in a process that does not poll primaries.
     pub fn epochs_asked_at(&self) -> Option<Instant> {
         let asked = self.shards.iter().map(|shard| *shard.epoch.asked_at.read());
         asked.collect::<Option<Vec<Instant>>>()?.into_iter().min()
     }
 
     /// Raises the cache's epoch, on `first` or any other shard: when this returns, every server
-    /// that looks from now on trusts nothing that was cached before.
+    /// that polls from now on trusts nothing that was cached before.
     ///
     /// # Errors
     /// No shard could be reached.

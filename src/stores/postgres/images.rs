@@ -57,7 +57,7 @@ impl FromSql<Jsonb, Pg> for Pictures {
 pub enum ImageState {
     /// Nothing was sent for it yet.
     AwaitingUpload,
-    /// What was sent is looked at.
+    /// What was sent is being processed.
     Processing,
     /// It has its files.
     Ready,

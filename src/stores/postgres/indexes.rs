@@ -20,7 +20,7 @@ pub struct Index {
     pub on: &'static str,
 }
 
-/// Every index that is built beside the writes. A search looks through what is waiting to be sorted
+/// Every index that is built beside the writes. A search scans what is waiting to be sorted
 /// into a GIN index row by row: little may wait.
 pub const INDEXES: [Index; 7] = [
     Index {

@@ -15,7 +15,7 @@ use crate::StoreError;
 pub struct Verdict {
     /// Rows it was applied to.
     #[diesel(sql_type = BigInt)]
-    pub looked: i64,
+    pub checked: i64,
     /// Those that will be right once a projection is level; readers do not use them meanwhile.
     #[diesel(sql_type = BigInt)]
     pub waiting: i64,
@@ -31,7 +31,7 @@ pub struct Verdict {
 const COUNTERS: [(&str, &str); 4] = [
     (
         "likes and comments of posts",
-        "SELECT count(*) AS looked, count(*) FILTER (WHERE behind) AS waiting, count(*) FILTER (WHERE NOT behind AND differs) AS wrong,
+        "SELECT count(*) AS checked, count(*) FILTER (WHERE behind) AS waiting, count(*) FILTER (WHERE NOT behind AND differs) AS wrong,
                 min('post ' || id) FILTER (WHERE NOT behind AND differs) AS example
          FROM (SELECT p.id, c.version <> p.version AS behind,
                       c.like_count <> (SELECT count(*) FROM likes l WHERE l.post_id = p.id)
@@ -40,7 +40,7 @@ const COUNTERS: [(&str, &str); 4] = [
     ),
     (
         "posts and follows of people",
-        "SELECT count(*) AS looked, count(*) FILTER (WHERE behind) AS waiting, count(*) FILTER (WHERE NOT behind AND differs) AS wrong,
+        "SELECT count(*) AS checked, count(*) FILTER (WHERE behind) AS waiting, count(*) FILTER (WHERE NOT behind AND differs) AS wrong,
                 min('user ' || id) FILTER (WHERE NOT behind AND differs) AS example
          FROM (SELECT u.id, c.activity_version <> u.activity_version AS behind,
                       c.post_count <> (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
@@ -49,14 +49,14 @@ const COUNTERS: [(&str, &str); 4] = [
     ),
     (
         "followers of people",
-        "SELECT count(*) AS looked, 0::bigint AS waiting, count(*) FILTER (WHERE differs) AS wrong,
+        "SELECT count(*) AS checked, 0::bigint AS waiting, count(*) FILTER (WHERE differs) AS wrong,
                 min('user ' || user_id) FILTER (WHERE differs) AS example
          FROM (SELECT c.user_id, c.follower_count <> (SELECT count(*) FROM followers f WHERE f.followee_id = c.user_id AND f.active) AS differs
                FROM follower_counts c) counted",
     ),
     (
         "sales of products by the minute",
-        "SELECT count(*) AS looked, count(*) FILTER (WHERE stored IS NULL) AS waiting, count(*) FILTER (WHERE stored <> actual) AS wrong,
+        "SELECT count(*) AS checked, count(*) FILTER (WHERE stored IS NULL) AS waiting, count(*) FILTER (WHERE stored <> actual) AS wrong,
                 min('product ' || product_id) FILTER (WHERE stored <> actual) AS example
          FROM (SELECT coalesce(s.product_id, r.product_id) AS product_id, s.stored, coalesce(r.actual, 0) AS actual
                FROM (SELECT product_id, minute, amount AS stored FROM product_sales) s

@@ -1,10 +1,10 @@
-//! What one shard finds. Every search is one statement, bounded whatever is looked for.
+//! What one shard finds. Every search is one statement, bounded whatever the query is.
 //!
-//! What fits is looked for in two steps: among the newest rows, and only when those did not have
+//! Matches are searched for in two steps: among the newest rows, and only when those did not have
 //! enough, among all others. A word that most rows have is found in the first step, which the index
-//! and the primary key answer together; a rare one costs the second step little. A phrase is looked
+//! and the primary key answer together; a rare one costs the second step little. A phrase is searched
 //! for among the rows that have all its words: to read every row with common words for their order
-//! has no bound. Users who are widely known are looked through beside, so that any number of
+//! has no bound. Users who are widely known are scanned beside, so that any number of
 //! namesakes does not hide them. (One shard of a million posts on a busy machine: a word in 89 % of
 //! them 0.14 s, ten such words joined by `or` 0.45 s, a rare word 0.02 s. Left to the planner,
 //! which sees no statistics of a partial index's expression, the first took 0.99 s; with statistics
@@ -68,7 +68,7 @@ async fn run(
     .await?)
 }
 
-/// The statement of [`posts`]; parameters: what is looked for, then the slice's fields in their
+/// The statement of [`posts`]; parameters: the query, then the slice's fields in their
 /// order.
 pub const POSTS: &str = "WITH wanted AS MATERIALIZED (
          SELECT q AS query, regexp_replace(q::text, '<(-|[0-9]+)>', '&', 'g')::tsquery AS words, querytree(q) NOT IN ('', 'T') AS finds
@@ -107,7 +107,7 @@ pub async fn posts(
     run(connection, POSTS, words, slice).await
 }
 
-/// The statement of [`products`]; parameters: what is looked for, then the slice's fields in their
+/// The statement of [`products`]; parameters: the query, then the slice's fields in their
 /// order.
 pub const PRODUCTS: &str = "WITH wanted AS MATERIALIZED (
          SELECT q AS query, regexp_replace(q::text, '<(-|[0-9]+)>', '&', 'g')::tsquery AS words, querytree(q) NOT IN ('', 'T') AS finds,
@@ -152,7 +152,7 @@ pub async fn products(
     run(connection, PRODUCTS, words, slice).await
 }
 
-/// The statement of [`people`]; parameters: what is looked for, then the slice's fields in their
+/// The statement of [`people`]; parameters: the query, then the slice's fields in their
 /// order.
 pub const PEOPLE: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_key($1) AS name), edge AS MATERIALIZED (
          SELECT coalesce((SELECT id FROM users WHERE id <= $2 ORDER BY id DESC OFFSET 20000 LIMIT 1), 0) AS id
@@ -188,7 +188,7 @@ pub const PEOPLE: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_key(
 /// Users whose handle or name is like a text of three characters or more. First goes whose handle
 /// it is, then whose name, then those whose handle or name begins with it, then those with a word
 /// that does, then the others by likeness; among equals the more widely known, as they were then.
-/// Of more than a thousand only the newest are looked at, and all who have a thousand followers.
+/// Of more than a thousand only the newest are scanned, and all who have a thousand followers.
 ///
 /// # Errors
 /// The server's.
@@ -200,7 +200,7 @@ pub async fn people(
     run(connection, PEOPLE, name, slice).await
 }
 
-/// The statement of [`users_by_prefix`]; parameters: what is looked for, then the slice's fields
+/// The statement of [`users_by_prefix`]; parameters: the query, then the slice's fields
 /// in their order.
 pub const PEOPLE_BY_PREFIX: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_key($1) AS name, public.search_key($1) || chr(1114111) AS past), edge AS MATERIALIZED (
          SELECT coalesce((SELECT id FROM users WHERE id <= $2 ORDER BY id DESC OFFSET 20000 LIMIT 1), 0) AS id

@@ -52,7 +52,7 @@ pub struct CachePolicy {
     pub bypass: bool,
 }
 
-/// What a look at Redis came to.
+/// What a read of Redis returned.
 #[derive(Debug, Default)]
 struct Lookup<I> {
     /// To be loaded.
@@ -97,7 +97,7 @@ fn lifetime(bytes: &[u8]) -> Option<(i64, f64)> {
 
 /// Whether a reader at this moment is the one that loads a value anew before it expires (the rule
 /// known as XFetch): the nearer the end and the longer a load takes, the likelier. `chance` is
-/// uniform in 0..1. A process looks at Redis for a hot key once in `poll_ms`, the life of its own
+/// uniform in 0..1. A process polls Redis for a hot key once in `poll_ms`, the life of its own
 /// memory, so that counts as part of the load: else a load of 2 ms would have to be met by chance
 /// in its last 2 ms.
 fn early(bytes: &[u8], now_ms: i64, poll_ms: f64, chance: f64) -> bool {

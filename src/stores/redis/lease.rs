@@ -1,5 +1,5 @@
 //! One load per key at a time across processes: who loads holds a *lease* in Redis, and the others
-//! look again until the value is there.
+//! poll until the value is there.
 //!
 //! A lease keeps loads few, nothing depends on it: one that is lost with its process ends by
 //! itself, and who has waited long enough loads without. That a late load puts back nothing old is
@@ -21,7 +21,7 @@ use plaza_base::ids::Id;
 const LEASE: Duration = Duration::from_secs(1);
 /// How long a request waits for another process's load before it loads by itself.
 const TIMEOUT: Duration = Duration::from_millis(1_200);
-/// The first wait between two looks; each is twice the last, up to [`LONGEST_WAIT`].
+/// The first wait between two polls; each is twice the last, up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(2);
 /// The longest.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);

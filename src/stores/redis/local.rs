@@ -52,7 +52,7 @@ impl Local {
         }
     }
 
-    /// How long a process that wants a value again and again does without looking at Redis, in
+    /// How long a process that wants a value again and again does without asking Redis, in
     /// milliseconds.
     pub fn poll_ms(&self) -> f64 {
         self.ttl.as_secs_f64() * 1_000.0

@@ -68,18 +68,18 @@ enum Command {
 /// The users watched by this process.
 #[derive(Debug)]
 pub struct Watched {
-    looks: Semaphore,
+    reads: Semaphore,
     people: Mutex<HashMap<UserId, watch::Sender<Wakes>>>,
-    /// What the listener has to do; as many as watchers came and went since it last looked.
+    /// What the listener has to do; as many as watchers came and went since it last checked.
     commands: Mutex<Vec<Command>>,
     commanded: Notify,
 }
 
 impl Watched {
-    /// Nobody yet; of those to come so many look at a time.
-    pub fn new(looks_at_once: usize) -> Self {
+    /// Nobody yet; of those to come so many read at a time.
+    pub fn new(reads_at_once: usize) -> Self {
         Self {
-            looks: Semaphore::new(looks_at_once.max(1)),
+            reads: Semaphore::new(reads_at_once.max(1)),
             people: Mutex::default(),
             commands: Mutex::default(),
             commanded: Notify::new(),
@@ -153,9 +153,9 @@ impl Redis {
         Watcher { user, wakes, redis: self.clone() }
     }
 
-    /// Waits for a watcher's turn to begin, or to look for what it has missed; held while it does.
+    /// Waits for a watcher's turn to begin, or to read what it has missed; held while it does.
     pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.inner.watched.looks.acquire().await.ok()
+        self.inner.watched.reads.acquire().await.ok()
     }
 
     fn wake_here(&self, channel: &str, wake: Wake) {

@@ -39,7 +39,7 @@ async fn what_is_whole_is_clean_and_every_kind_of_damage_is_seen() {
         app.until("the order is through", async || app.count("SELECT count(*) FROM orders WHERE status = 'CONFIRMED'").await == 1).await;
         app.until("the view is counted", async || app.count("SELECT coalesce(sum(counted), 0)::bigint FROM view_totals").await == 1).await;
         settle(app, "the ledger is clean").await;
-        assert!(checks(app).await.iter().all(|check| check.looked > 0 || check.law.starts_with("versions of")), "{:#?}", checks(app).await);
+        assert!(checks(app).await.iter().all(|check| check.checked > 0 || check.law.starts_with("versions of")), "{:#?}", checks(app).await);
 
         // What is planted, what takes it away again, and the law that must see it.
         for (damage, repair, law) in [

@@ -1,5 +1,6 @@
 import type { LoggedIn } from '@plaza/client';
-import type { Cache } from '@urql/exchange-graphcache';
+import type { Cache, Data } from '@urql/exchange-graphcache';
+import { graphql } from '../../shared/graphql';
 import type { Arrivals } from '../live/arrivals';
 import { edge, insert, newestFirst, timeOf, VIEWER, type Updaters } from './edges';
 import { edgesOf, everyPage, firstPage, forget } from './pages';
@@ -58,16 +59,12 @@ export function afterEvents(
       ) => {
         cache.invalidate(VIEWER, 'unreadNotificationCount');
         forget(cache, VIEWER, 'notificationGroups');
+        const notification = `Notification:${told.node.id}`;
+        if (cache.resolve(notification, 'kind') === 'FOLLOW_ACCEPTED')
+          accepted(cache, cache.resolve(notification, 'actor'));
         if (!firstPage(cache, VIEWER, 'notifications')) return keep(cache, NOTIFICATIONS, told);
         if (isListed(cache, NOTIFICATIONS, told)) return;
-        insert(
-          cache,
-          VIEWER,
-          'notifications',
-          'NotificationEdge',
-          told.cursor,
-          `Notification:${told.node.id}`,
-        );
+        insert(cache, VIEWER, 'notifications', 'NotificationEdge', told.cursor, notification);
       },
     },
     Viewer: {
@@ -75,6 +72,23 @@ export function afterEvents(
       notifications: (_data: unknown, _args: unknown, cache: Cache) => takeIn(cache, NOTIFICATIONS),
     },
   };
+}
+
+const FOLLOWING = graphql(`
+  fragment AcceptedFollow on User { id viewerIsFollowing viewerHasRequestedToFollow }
+`);
+
+/** The viewer follows now whom they had asked, and may see their posts. */
+function accepted(cache: Cache, user: unknown): void {
+  if (typeof user !== 'string') return;
+  cache.writeFragment<Data>(FOLLOWING, {
+    __typename: 'User',
+    id: user.replace(/^User:/, ''),
+    viewerIsFollowing: true,
+    viewerHasRequestedToFollow: false,
+  });
+  forget(cache, user, 'posts');
+  forget(cache, VIEWER, 'home');
 }
 
 /** The stock of what an order is of is asked for again, where it is shown. */

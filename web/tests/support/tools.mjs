@@ -104,7 +104,8 @@ export async function everyOperatorState(open, visit) {
   });
   await page.getByText('RabbitMQ is unavailable').waitFor();
   await visit(page, 'operator: nothing answers');
-  await page.unroute('**/operator.json');
+  // What is being answered is waited for: it would be answered twice.
+  await page.unrouteAll({ behavior: 'wait' });
   await page.route('**/operator.json', (route) => route.abort());
   await page.getByText('this process does not answer').waitFor();
   await visit(page, 'operator: its process is gone');

@@ -32,7 +32,7 @@ pub struct Aftermath {
 #[derive(Debug, Default)]
 pub struct Found {
     /// Things checked.
-    pub looked: i64,
+    pub checked: i64,
     /// Of these, lost.
     pub lost: i64,
     /// Applied twice.
@@ -75,7 +75,7 @@ pub async fn killed(
 fn classify(checks: &[Check]) -> Found {
     let mut found = Found::default();
     for check in checks {
-        found.looked += check.looked;
+        found.checked += check.checked;
         // What has not arrived after all that time will not.
         found.lost += check.waiting;
         let law = check.law.as_str();
@@ -98,7 +98,7 @@ mod tests {
     fn what_the_ledger_found_is_called_by_its_name() {
         let check = |law: &str, waiting, wrong| Check {
             law: law.to_owned(),
-            looked: 10,
+            checked: 10,
             waiting,
             wrong,
             example: None,
@@ -108,6 +108,6 @@ mod tests {
             check("versions of post_counts are the log's newest", 2, 4),
             check("events marked as sent are in Kafka", 0, 8),
         ]);
-        assert_eq!((found.looked, found.lost, found.doubled, found.gaps), (30, 10, 4, 1));
+        assert_eq!((found.checked, found.lost, found.doubled, found.gaps), (30, 10, 4, 1));
     }
 }

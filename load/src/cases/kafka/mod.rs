@@ -189,17 +189,17 @@ fn figures(results: &Results<Flow>, rest: &Rest) -> Vec<Figure> {
 /// What the kills did.
 fn ledgers_figures(rest: &Rest) -> Vec<Figure> {
     let Aftermath { views, found, kills, .. } = &rest.aftermath;
-    let looked = number(found.looked);
+    let checked = number(found.checked);
     let none = |what: String, count: i64| Figure::plain(what, None, number(count)).none();
     vec![
         none(
             format!("lost, by the ledger, after {kills} kills of broker, relay, projector"),
             found.lost,
         )
-        .of(looked),
-        none("doubled, by the ledger".to_owned(), found.doubled).of(looked),
-        none("gaps, by the ledger".to_owned(), found.gaps).of(looked),
-        Figure::plain("things that the ledger looked at", None, looked),
+        .of(checked),
+        none("doubled, by the ledger".to_owned(), found.doubled).of(checked),
+        none("gaps, by the ledger".to_owned(), found.gaps).of(checked),
+        Figure::plain("things that the ledger looked at", None, checked),
         Figure::plain(
             "views acknowledged meanwhile, every one of them counted",
             None,
