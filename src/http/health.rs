@@ -29,7 +29,7 @@ pub async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
     }
 }
 
-/// Folds what histograms have gathered, which would else grow until somebody reads them. Never ends.
+/// Folds what histograms have gathered, which would else grow until they are read. Never ends.
 pub async fn upkeep() {
     loop {
         if let Some(recorder) = recorder() {

@@ -27,8 +27,8 @@ const ATTEMPT: &str = "x-plaza-attempt";
 /// once, for all of them) says when it began the first: Unix seconds with milliseconds.
 const BEGAN: &str = "x-plaza-began";
 /// A request that its proxy began so long ago may be a second attempt: the server that had the
-/// first may have been killed in its COMMIT. A first one that is late by so much pays a lookup of an
-/// answer that is not there.
+/// first may have been killed in its COMMIT. A first one that is late by so much pays for one
+/// lookup of an answer that is not there.
 const LATER_ATTEMPT_MS: i64 = 100;
 
 /// Longest name of a client that is kept.

@@ -2,9 +2,9 @@
 //!
 //! Matches are searched for in two steps: among the newest rows, and only when those did not have
 //! enough, among all others. A word that most rows have is found in the first step, which the index
-//! and the primary key answer together; a rare one costs the second step little. A phrase is searched
-//! for among the rows that have all its words: to read every row with common words for their order
-//! has no bound. Users who are widely known are scanned beside, so that any number of
+//! and the primary key answer together; a rare one costs the second step little. A phrase is
+//! searched for among the rows that have all its words: to read every row with common words for
+//! their order has no bound. Users who are widely known are scanned beside, so that any number of
 //! namesakes does not hide them. (One shard of a million posts on a busy machine: a word in 89 % of
 //! them 0.14 s, ten such words joined by `or` 0.45 s, a rare word 0.02 s. Left to the planner,
 //! which sees no statistics of a partial index's expression, the first took 0.99 s; with statistics
