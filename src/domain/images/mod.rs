@@ -219,17 +219,14 @@ pub async fn create(op: &Operation, new: NewUpload) -> Result<Image, DomainError
                 most_at_hand,
                 awaited_from,
             };
-            let id = match store::insert(tx, &row).await? {
-                Some(id) => id,
+            let id = loop {
+                if let Some(id) = store::insert(tx, &row).await? {
+                    break id;
+                }
                 // The one that was given up longest ago, most likely: nobody is kept from images by
                 // what they chose and did not show.
-                None => match store::displace(tx, owner).await? {
-                    Some(displaced) => {
-                        reap::delete_files(tx, &displaced);
-                        store::insert(tx, &row).await?.ok_or_else(|| at_hand(most_at_hand))?
-                    }
-                    None => return Err(at_hand(most_at_hand)),
-                },
+                let displaced = store::displace(tx, owner).await?;
+                reap::delete_files(tx, &displaced.ok_or_else(|| all_on_their_way(most_at_hand))?);
             };
             Ok(Image { id, alt: new.alt.clone(), state: State::AwaitingUpload })
         },
@@ -237,8 +234,8 @@ pub async fn create(op: &Operation, new: NewUpload) -> Result<Image, DomainError
     .await
 }
 
-/// That so many of a person's images are on their way.
-fn at_hand(most: i64) -> DomainError {
+/// The refusal of one more image while none of them is ready.
+fn all_on_their_way(most: i64) -> DomainError {
     let message = format!("{most} images are on their way: wait until one of them is ready");
     let code = UserErrorCode::LimitExceeded;
     DomainError::Rejected(vec![UserError { code, message, path: vec!["input".to_owned()] }])

@@ -38,7 +38,7 @@ pub struct ReplicaState {
     foreign: AtomicBool,
     /// When it last began or ceased to serve, in Unix milliseconds.
     changed_at_ms: AtomicI64,
-    good_looks: AtomicU32,
+    good_probes: AtomicU32,
     clock: Clock,
 }
 
@@ -91,7 +91,7 @@ impl ReplicaState {
 
     /// Sets it aside.
     pub fn eject(&self) {
-        self.good_looks.store(0, Ordering::Release);
+        self.good_probes.store(0, Ordering::Release);
         self.serve(false);
     }
 
@@ -128,7 +128,7 @@ impl ReplicaState {
                 tracing::warn!(lag_ms = lag.as_millis(), "replica lags, set aside");
             }
             self.eject();
-        } else if self.good_looks.fetch_add(1, Ordering::AcqRel) + 1 >= GOOD_PROBES {
+        } else if self.good_probes.fetch_add(1, Ordering::AcqRel) + 1 >= GOOD_PROBES {
             self.serve(true);
         }
     }
@@ -286,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replica_comes_back_only_after_three_good_looks_below_half_the_limit() {
+    fn a_replica_comes_back_only_after_three_good_probes_below_half_the_limit() {
         let state = ReplicaState::default();
         let after = |ms| (Duration::from_millis(ms), 1);
         let (limit, small, middling) = (Duration::from_secs(2), after(10), after(1_500));

@@ -156,8 +156,8 @@ async fn a_replica_of_another_shards_serves_nothing() {
                 && [2, 3].into_iter().flat_map(states).all(ReplicaState::is_serving)
         })
         .await;
-        assert!(!([0, 1].into_iter().flat_map(states).any(ReplicaState::is_serving)));
-        assert!(!([2, 3].into_iter().flat_map(states).any(ReplicaState::is_foreign)));
+        assert!(![0, 1].into_iter().flat_map(states).any(ReplicaState::is_serving));
+        assert!(![2, 3].into_iter().flat_map(states).any(ReplicaState::is_foreign));
         polling.abort();
     })
     .await;
