@@ -141,9 +141,9 @@ impl Drop for Started {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_inherits_nothing_that_its_starter_has_open() {
     let clone = NewClone::new();
-    // The lock of the scripts, and what somebody holds who calls them. It sleeps for longer than is
-    // waited below.
-    clone.run("take_lock; exec 7>held 12<held; spawn worker sleep 600");
+    // The lock of the scripts, and what somebody holds who calls them, by the number too that bash
+    // gives its own script. It sleeps for longer than is waited below.
+    clone.run("take_lock; exec 7>held 12<held 255<held; spawn worker sleep 600");
     let record = clone.file(".local/run/worker");
     let pid = record.lines().find_map(|line| line.strip_prefix("pid=")).expect("its id");
     let daemon = Started(pid.to_owned());

@@ -43,12 +43,17 @@ pid_of() { # NAME -> pid, when that very process still runs
 
 is_running() { pid_of "$1" >/dev/null; }
 
-# Closes whatever is open beside input, output and errors. 255 is bash's own, and closes by itself.
+# Closes whatever a program started from here would inherit beside input, output and errors. What bash opened for itself
+# (the script that it reads, often as 255) is marked to close by itself, and is left to it.
 close_descriptors() {
-    local open
+    local open key value flags
     for open in /proc/self/fd/*; do
         open=${open##*/}
-        if ((open > 2 && open != 255)); then exec {open}>&-; fi
+        ((open > 2)) || continue
+        flags=
+        { while read -r key value; do [[ $key == flags: ]] && flags=$value; done <"/proc/self/fdinfo/$open"; } 2>/dev/null || true
+        # 02000000 is O_CLOEXEC; the folder that was listed is closed by now and has no flags.
+        if [[ -n $flags ]] && ((! (flags & 02000000))); then exec {open}>&-; fi
     done
 }
 
