@@ -10,20 +10,29 @@ const proxy = {
 
 const here = (path) => new URL(path, import.meta.url).pathname;
 
-/** The client package writes documents out as urql does: the demo carries one printer, the small one. */
-const onePrinter = {
-  name: 'one-printer',
+/**
+ * The client package takes its libraries from here, so that the demo carries each once. It writes
+ * documents out as urql does: with the small printer.
+ */
+const oneOfEach = {
+  name: 'one-of-each',
   enforce: 'pre',
   resolveId(source, importer) {
-    if (source !== 'graphql' || !importer?.startsWith(here('../clients/js/'))) return null;
-    return this.resolve('@0no-co/graphql.web', here('shared/plaza.ts'), { skipSelf: true });
+    if (!/^[@\w]/.test(source) || !importer?.startsWith(here('../clients/js/'))) return null;
+    const name = source === 'graphql' ? '@0no-co/graphql.web' : source;
+    return this.resolve(name, here('shared/plaza.ts'), { skipSelf: true });
   },
 };
 
 export default defineConfig({
-  plugins: [onePrinter, react()],
+  plugins: [oneOfEach, react()],
   // Its sources: built with the demo, never older than it.
-  resolve: { alias: { '@plaza/client': here('../clients/js/src/index.ts') } },
+  resolve: {
+    alias: {
+      '@plaza/client/urql': here('../clients/js/src/adapters/urql.ts'),
+      '@plaza/client': here('../clients/js/src/index.ts'),
+    },
+  },
   // Everything that GraphiQL needs ships with the build: its workers are modules beside it, nothing comes from a CDN.
   worker: { format: 'es' },
   build: {
