@@ -160,3 +160,59 @@ fn compose_files_keep_what_a_real_engine_demanded() {
         assert!(compose.contains(&format!("s|@{word}@|")), "compose fills no @{word}@");
     }
 }
+
+/// Whether a line of .dockerignore is about this path, or about a folder that it is in.
+fn is_about(line: &str, path: &str) -> bool {
+    let (pattern, parts) = (line.trim_start_matches("**/"), path.split('/').collect::<Vec<_>>());
+    let words: Vec<&str> = pattern.split('/').collect();
+    let starts = if pattern == line { 1 } else { parts.len() };
+    (0..starts).any(|start| {
+        let rest = parts.get(start..).unwrap_or_default();
+        rest.len() >= words.len()
+            && words.iter().zip(rest).all(|(word, part)| *word == "*" || word == part)
+    })
+}
+
+/// Whether a path is part of the build's context: the last line that is about it decides.
+fn is_kept(ignore: &str, path: &str) -> bool {
+    let lines = ignore.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.fold(true, |kept, line| match line.strip_prefix('!') {
+        Some(again) => kept || is_about(again, path),
+        None => kept && !is_about(line, path),
+    })
+}
+
+#[test]
+fn what_the_image_is_built_from_is_sent_to_the_builder() {
+    let ignore = file(".dockerignore");
+    for (path, kept) in [
+        ("docs/load.md", false),
+        ("web/node_modules/graphql/index.js", false),
+        ("clients/other/index.ts", false),
+        ("clients/js/tests/queue.test.mjs", false),
+        ("clients/js/src/index.ts", true),
+        ("web/demo/main.tsx", true),
+        // The workspace's members, and what they include.
+        ("Cargo.lock", true),
+        ("load/Cargo.toml", true),
+        ("src/base/Cargo.toml", true),
+        ("migrations/00000000000014_search_key/up.sql", true),
+    ] {
+        assert_eq!(is_kept(&ignore, path), kept, "{path}");
+    }
+    let dockerfile = file("infra/Dockerfile");
+    let mut copied = 0;
+    for line in dockerfile.lines().filter_map(|line| line.strip_prefix("COPY ")) {
+        if line.starts_with("--from=") {
+            continue;
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        for source in words.iter().rev().skip(1).filter(|source| **source != ".") {
+            let there = format!("{}/{source}", env!("CARGO_MANIFEST_DIR"));
+            assert!(std::fs::exists(there).unwrap(), "{source} is not there");
+            assert!(is_kept(&ignore, source), "{source} is copied, and .dockerignore drops it");
+            copied += 1;
+        }
+    }
+    assert!(copied >= 5, "{copied} sources");
+}
