@@ -149,7 +149,8 @@ fn compose_files_keep_what_a_real_engine_demanded() {
             let pinned = tag.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
             assert!(pinned || image.contains("plaza:local"), "{name}: {image}");
         }
-        assert!(text.contains("--if-empty"), "{name} seeds nobody");
+        // As infra/local/run does: alice opens on unread mentions and an order on its way.
+        assert!(text.contains("--if-empty --scene"), "{name} seeds nobody, or alice nothing");
     }
     let template = file("infra/nginx/nginx.conf");
     let compose = part(&file("infra/docker-compose.yml"), "  nginx:");
