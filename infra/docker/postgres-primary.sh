@@ -1,10 +1,8 @@
 #!/bin/bash
-# Run once by the postgres image, when a primary's volume is new: lets its replicas in, each with its slot.
-# There is no replica to wait for yet; PGOPTIONS in docker-compose.yml keeps the image's own steps from waiting too.
+# A primary's entry point. A new volume's database is made with the image's own settings: with those of infra/postgres its first commit would wait for a
+# replica that cannot be there yet.
 set -euo pipefail
-export PGOPTIONS='-c synchronous_commit=local'
-echo 'host replication all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
-psql -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d "$POSTGRES_DB" <<'SQL'
-SELECT pg_create_physical_replication_slot('r1', true);
-SELECT pg_create_physical_replication_slot('r2', true);
-SQL
+docker-ensure-initdb.sh
+{ echo "listen_addresses = '*'"; cat /plaza/shared.conf /plaza/primary.conf; } |
+    install -o postgres -m 600 /dev/stdin /tmp/plaza.conf
+exec docker-entrypoint.sh postgres -c config_file=/tmp/plaza.conf

@@ -27,94 +27,98 @@ fn part(text: &str, begins: &str) -> String {
     inner.collect::<Vec<_>>().join("\n")
 }
 
-/// `-cname=value` of a command.
-fn flags(text: &str) -> BTreeMap<String, String> {
-    let items = text.lines().filter_map(|line| line.trim().strip_prefix("- "));
-    let flags = items.map(|item| item.trim_matches('"')).filter_map(|item| item.strip_prefix("-c"));
-    settings(&flags.collect::<Vec<_>>().join("\n"))
+/// The words between two `@` that a template is filled at.
+fn places(template: &str) -> Vec<&str> {
+    let is_place = |word: &&str| {
+        word.len() > 1
+            && word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+            && template.contains(&format!("@{word}@"))
+    };
+    template.split('@').filter(is_place).collect()
 }
 
-/// What PostgreSQL has by itself, what is about this machine, and what the image decides.
-const NOT_IN_COMPOSE: [&str; 17] = [
-    "password_encryption",
-    "huge_pages",
-    "fsync",
-    "synchronous_commit",
-    "wal_level",
-    "checkpoint_completion_target",
-    "hot_standby",
-    "logging_collector",
-    "log_destination",
-    "log_line_prefix",
-    "log_checkpoints",
-    "timezone",
-    "log_timezone",
-    "primary_conninfo",
-    "primary_slot_name",
-    // A replica's is empty by default.
-    "synchronous_standby_names",
-    "max_slot_wal_keep_size",
-];
+/// The files that a compose file mounts: `name: { file: ./path }`.
+fn mounted(compose: &str) -> BTreeMap<String, String> {
+    let lines = compose.lines().filter_map(|line| line.split_once(": { file: ./"));
+    lines
+        .map(|(name, path)| (name.trim().to_owned(), path.trim_end_matches(" }").to_owned()))
+        .collect()
+}
 
 #[test]
-fn postgresql_has_the_same_settings_with_and_without_containers() {
+fn postgresql_has_the_files_that_it_has_without_containers() {
     let compose = file("infra/docker-compose.yml");
-    for (begins, own) in
-        [("x-postgres-primary:", "primary.conf"), ("x-postgres-replica:", "replica.conf")]
-    {
-        let mut here = settings(&file("infra/postgres/shared.conf"));
-        here.extend(settings(&file(&format!("infra/postgres/{own}"))));
-        let there = flags(&part(&compose, begins));
-        assert!(there.len() > 10, "{there:?}");
-        for (name, value) in &there {
-            assert_eq!(here.get(name), Some(value), "{name} in {own} and for {begins}");
+    let files = mounted(&compose);
+    for own in ["primary", "replica"] {
+        let part = part(&compose, &format!("x-postgres-{own}:"));
+        for (source, target) in [
+            ("postgres-shared".to_owned(), "/plaza/shared.conf".to_owned()),
+            (format!("postgres-{own}"), format!("/plaza/{own}.conf")),
+            (format!("postgres-{own}-entrypoint"), "/plaza/entrypoint.sh".to_owned()),
+        ] {
+            let mount = format!("{{ source: {source}, target: {target} }}");
+            assert!(part.contains(&mount), "no {mount}");
         }
-        for name in here.keys() {
-            let excused = NOT_IN_COMPOSE.contains(&name.as_str());
-            assert!(there.contains_key(name) || excused, "{begins} has no {name}");
+        assert_eq!(files.get("postgres-shared").unwrap(), "postgres/shared.conf");
+        assert_eq!(files.get(&format!("postgres-{own}")).unwrap(), &format!("postgres/{own}.conf"));
+        let script = files.get(&format!("postgres-{own}-entrypoint")).unwrap();
+        let script = file(&format!("infra/{script}"));
+        assert!(script.contains("config_file=/tmp/plaza.conf"), "{own}");
+        for name in ["shared", own] {
+            assert!(script.contains(&format!("/plaza/{name}.conf")), "{own}: {name}.conf");
+        }
+        for place in places(&file(&format!("infra/postgres/{own}.conf"))) {
+            assert!(script.contains(&format!("s|@{place}@|")), "{own}: nothing fills @{place}@");
+        }
+    }
+    // Whoever writes by hand in a container waits for a replica too.
+    assert!(!compose.contains("PGOPTIONS"));
+    let small = file("compose.yaml");
+    assert!(small.contains("config_file=/plaza/shared.conf"));
+    assert_eq!(mounted(&small).get("postgres").unwrap(), "infra/postgres/shared.conf");
+    // It is read as it is.
+    assert!(places(&file("infra/postgres/shared.conf")).is_empty());
+}
+
+#[test]
+fn kafka_has_the_file_that_it_has_without_containers() {
+    let here = settings(&file("infra/kafka/server.properties"));
+    for (name, folder) in [("compose.yaml", "infra/"), ("infra/docker-compose.yml", "")] {
+        let compose = file(name);
+        let part = part(&compose, "  kafka:");
+        assert!(part.contains("{ source: kafka, target: /mnt/shared/config/server.properties }"));
+        let path = format!("{folder}kafka/server.properties");
+        assert_eq!(mounted(&compose).get("kafka"), Some(&path), "{name}");
+        let environment = part.lines().filter_map(|line| line.trim().strip_prefix("KAFKA_"));
+        let there: BTreeMap<String, String> = environment
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_lowercase().replace('_', "."), value.to_owned()))
+            .collect();
+        // Of a listener that the container does not have.
+        let of_no_listener = ["ssl.keystore.location"];
+        for (setting, value) in &here {
+            if !places(value).is_empty() && !of_no_listener.contains(&setting.as_str()) {
+                assert!(there.contains_key(setting), "{name} fills no {setting}");
+            }
+        }
+        // Where it is, and what the image asks for; everything else is the file's alone.
+        let own = ["process.roles", "listener.security.protocol.map", "heap.opts", "log4j.opts"];
+        for setting in there.keys() {
+            let is_place = here.get(setting).is_some_and(|value| !places(value).is_empty());
+            assert!(is_place || own.contains(&setting.as_str()), "{name} repeats {setting}");
         }
     }
 }
 
 #[test]
-fn kafka_has_the_same_settings_with_and_without_containers() {
-    let here = settings(&file("infra/kafka/server.properties"));
-    let environment = part(&file("infra/docker-compose.yml"), "  kafka:");
-    let there: BTreeMap<String, String> = environment
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("KAFKA_"))
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| {
-            (name.to_lowercase().replace('_', "."), value.trim_matches('"').into())
-        })
-        .collect();
-    // Where it listens, how that is protected, and how much memory it may have.
-    let own = [
-        "controller.quorum.voters",
-        "listeners",
-        "advertised.listeners",
-        "listener.security.protocol.map",
-        "sasl.enabled.mechanisms",
-        "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config",
-        "ssl.keystore.type",
-        "ssl.keystore.location",
-        "log.dirs",
-        "heap.opts",
-    ];
-    for (name, value) in there.iter().filter(|(name, _)| !own.contains(&name.as_str())) {
-        assert_eq!(here.get(name), Some(value), "{name}");
-    }
-    // Kafka's own defaults, or of no meaning with one broker.
-    let defaults = [
-        "default.replication.factor",
-        "min.insync.replicas",
-        "log.retention.bytes",
-        "num.recovery.threads.per.data.dir",
-    ];
-    for name in here.keys() {
-        let excused = own.contains(&name.as_str()) || defaults.contains(&name.as_str());
-        assert!(there.contains_key(name) || excused, "compose has no {name}");
-    }
+fn every_log_is_bounded_and_the_image_is_built_once() {
+    let compose = file("infra/docker-compose.yml");
+    let images = compose.lines().filter(|line| line.trim().starts_with("image: ")).count();
+    let bounded = compose.lines().filter(|line| line.trim() == "logging: *logging").count();
+    assert_eq!(images, bounded);
+    assert!(images >= 8, "{images} images");
+    assert_eq!(compose.lines().filter(|line| line.trim().starts_with("build:")).count(), 1);
+    assert!(part(&compose, "  migrate:").contains("build:"));
 }
 
 #[test]
@@ -154,10 +158,7 @@ fn compose_files_keep_what_a_real_engine_demanded() {
     }
     let template = file("infra/nginx/nginx.conf");
     let compose = part(&file("infra/docker-compose.yml"), "  nginx:");
-    let words = template
-        .split('@')
-        .filter(|word| word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
-    for word in words {
+    for word in places(&template) {
         assert!(compose.contains(&format!("s|@{word}@|")), "compose fills no @{word}@");
     }
 }
