@@ -232,6 +232,9 @@ docker-config-check: ## whether docker accepts compose.yaml and infra/docker-com
 	docker compose -f compose.yaml config --quiet
 	docker compose -f infra/docker-compose.yml config --quiet
 
+compose-check: ## both compose files end to end, where there is Docker: up, log in, post, order, both servers made anew, down (infra/docker/check URL: a plaza that is there)
+	@infra/docker/check
+
 toolchain:
 	@command -v cargo >/dev/null || { echo 'error: no Rust toolchain: install it from https://rustup.rs, then open a new shell' >&2; exit 1; }
 
