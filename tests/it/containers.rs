@@ -218,3 +218,32 @@ fn what_the_image_is_built_from_is_sent_to_the_builder() {
     }
     assert!(copied >= 5, "{copied} sources");
 }
+
+#[test]
+fn what_can_be_set_is_listed() {
+    let listed = file(".env.example");
+    let listed = settings(&listed);
+    let small = file("compose.yaml");
+    for text in [&small, &file("infra/docker-compose.yml")] {
+        let used = text.split("${").skip(1).filter_map(|rest| rest.split_once(":-"));
+        let names: Vec<&str> = used.map(|(name, _)| name).collect();
+        assert!(names.len() >= 3, "{names:?}");
+        for name in names {
+            assert!(listed.contains_key(name), ".env.example has no {name}");
+        }
+    }
+    for (name, default) in &listed {
+        assert!(small.contains(&format!("${{{name}:-{default}}}")), "{name} is another by default");
+    }
+}
+
+#[test]
+fn a_release_has_both_images_of_the_dockerfile() {
+    let dockerfile = file("infra/Dockerfile");
+    let release = file(".github/workflows/release.yml");
+    assert!(dockerfile.contains(" AS compose\n"));
+    let last = dockerfile.lines().rfind(|line| line.starts_with("FROM ")).unwrap();
+    assert!(!last.contains(" AS "), "{last} is built without a name");
+    assert_eq!(release.matches("file: infra/Dockerfile").count(), 2);
+    assert_eq!(release.matches("target: compose").count(), 1);
+}
