@@ -247,9 +247,9 @@ REPLICAS ?= 5
 k8s-secrets: ## the Secrets that the manifests name, where they are missing
 	@infra/k8s/secrets
 
-k8s-apply: ## deploy to Kubernetes (IMAGE=registry/plaza:tag); docs/how-to/deploy.md first
+k8s-apply: ## deploy to Kubernetes (IMAGE=registry/plaza:tag OVERLAY=small|three-zones); docs/how-to/deploy.md first
 	kubectl -n plaza delete job migrate --ignore-not-found
-	cat k8s/namespace.yaml $(filter-out k8s/00-namespace.yaml k8s/namespace.yaml,$(wildcard k8s/*.yaml)) | \
+	kubectl kustomize $(if $(OVERLAY),infra/k8s/overlays/$(OVERLAY),k8s) | \
 		sed 's|image: registry.example/plaza:.*|image: $(IMAGE)|' | kubectl apply -f -
 
 k8s-pods: ## plaza's pods, and how the autoscaler stands

@@ -22,6 +22,7 @@ mod hostile;
 mod http;
 mod jobs;
 mod kubernetes;
+mod kustomize;
 mod layers;
 mod local;
 mod operate;
