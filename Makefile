@@ -130,10 +130,11 @@ prometheus: ## Prometheus on the running local system, with the alarms; graphs a
 	@infra/local/install prometheus
 	@infra/local/up prometheus
 
-schema: ## write schema.graphql and docs/schema.md
+schema: ## write schema.graphql, docs/schema.md and docs/schema-changelog.md
 	$(PLAZA) schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
 	node tests/clients/schema/reference.mjs
+	node tests/clients/schema/changelog.mjs
 
 ##@ In a browser
 

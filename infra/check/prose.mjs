@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { files, root } from './files.mjs';
 
 const COLUMNS = 100;
-const GENERATED = /^docs\/(schema|dashboards|PROGRESS|configuration)\.md$/;
+const GENERATED = /^docs\/(schema|schema-changelog|dashboards|PROGRESS|configuration)\.md$/;
 const documents = files.filter((file) => /^(docs\/|migrations\/)?[^/]*\.md$|^docs\/.*\.md$/.test(file) && !GENERATED.test(file));
 
 const read = (file) => readFileSync(root + file, 'utf8');

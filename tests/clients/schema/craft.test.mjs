@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { buildSchema } from 'graphql';
-import { CriticalityLevel, diff } from '@graphql-inspector/core';
+import { ChangeType, CriticalityLevel, diff } from '@graphql-inspector/core';
 import { ESLint } from 'eslint';
 import graphqlPlugin from '@graphql-eslint/eslint-plugin';
 
@@ -41,11 +41,29 @@ test('graphql-eslint finds nothing: recommended and Relay rules', async () => {
   assert.deepEqual(result.messages.map(({ ruleId, message, line }) => `${line}: ${ruleId}: ${message}`), []);
 });
 
+/** Breaking changes, but for fields that were deprecated until a day that is past. */
+async function breaks(before, after, today = new Date().toISOString().slice(0, 10)) {
+  const changes = await diff(before, after);
+  const isDue = ({ type, path: at }) => {
+    const [name, field] = at.split('.');
+    const reason = type === ChangeType.FieldRemoved && before.getType(name)?.getFields()[field]?.deprecationReason;
+    const [, day] = /Removed after (\d{4}-\d{2}-\d{2})\.$/.exec(reason || '') ?? [];
+    return day !== undefined && day < today;
+  };
+  return changes.filter((change) => change.criticality.level === CriticalityLevel.Breaking && !isDue(change)).map((change) => change.message);
+}
+
 test('nothing that the last release had is broken', async () => {
   const read = (file) => buildSchema(readFileSync(file, 'utf8'));
-  const changes = await diff(read(path('released.graphql')), read(SCHEMA));
-  const breaking = changes.filter((change) => change.criticality.level === CriticalityLevel.Breaking);
-  assert.deepEqual(breaking.map((change) => change.message), []);
+  assert.deepEqual(await breaks(read(path('released.graphql')), read(SCHEMA)), []);
+});
+
+test('a deprecated field may go when its day is past, and not before', async () => {
+  const before = buildSchema('type Query { kept: Int old: Int @deprecated(reason: "Use `kept`. Removed after 2027-06-30.") bare: Int @deprecated }');
+  const without = (field) => buildSchema(`type Query { kept: Int ${['old: Int', 'bare: Int'].filter((text) => !text.startsWith(field)).join(' ')} }`);
+  assert.deepEqual(await breaks(before, without('old'), '2027-07-01'), []);
+  assert.equal((await breaks(before, without('old'), '2027-06-30')).length, 1);
+  assert.equal((await breaks(before, without('bare'), '2099-01-01')).length, 1);
 });
 
 test('a planted break is seen', async () => {
