@@ -51,6 +51,9 @@ reset: ## stop everything and delete all data
 install: ## the programs the local system needs and this machine lacks
 	@infra/local/install
 
+install-cli: ## `plaza` on the path: a link in ~/.local/bin to ./plaza (BIN=folder for another)
+	@BIN=$(BIN) infra/local/cli
+
 ##@ Build
 
 web: install ## the front end: GraphiQL and the demo, into web/dist

@@ -102,3 +102,25 @@ fn every_documented_subcommand_and_flag_of_plaza_is_there() {
     }
     assert!(checked > 20, "{checked} commands");
 }
+
+#[test]
+fn the_wrapper_at_the_root_runs_what_was_built_from_any_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("plaza");
+    let wrapper = Path::new(env!("CARGO_MANIFEST_DIR")).join("plaza");
+    std::os::unix::fs::symlink(wrapper, &link).unwrap();
+    let said = || {
+        let output = std::process::Command::new(&link)
+            .args(["doctor", "--json"])
+            .env("CARGO_TARGET_DIR", folder.path())
+            .env_remove("PLAZA_CONFIG")
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(said().contains("run 'make build'"), "{}", said());
+    std::fs::create_dir(folder.path().join("debug")).unwrap();
+    std::os::unix::fs::symlink("/bin/echo", folder.path().join("debug/plaza")).unwrap();
+    assert_eq!(said(), "doctor --json\n");
+}
