@@ -13,8 +13,9 @@ use sha2::Digest;
 
 use super::limits::Try;
 use super::name::{email_of, handle_of};
+use super::passwords::Passwords;
 use super::sessions::begin_session;
-use super::{Authenticated, is_reserved, limits, passwords};
+use super::{Authenticated, is_reserved, limits};
 use crate::users::User;
 use crate::{Domain, DomainError, Operation, UserError, UserErrorCode, text, write};
 use plaza_base::ids::{Bucket, UserId};
@@ -35,7 +36,7 @@ pub struct SignUp {
     pub display_name: String,
 }
 
-fn checked(mut input: SignUp) -> Result<SignUp, DomainError> {
+async fn checked(passwords: &Passwords, mut input: SignUp) -> Result<SignUp, DomainError> {
     let mut errors = Vec::new();
     let mut refuse = |code, field: &str, message: &str| {
         errors.push(UserError::field(code, field, message));
@@ -63,8 +64,8 @@ fn checked(mut input: SignUp) -> Result<SignUp, DomainError> {
         Ok(name) => input.display_name = name,
         Err(error) => errors.push(error),
     }
-    let names = [&input.handle, &input.email, &input.display_name].map(String::as_str);
-    match passwords::chosen(&input.password, &names) {
+    let names = [&input.handle, &input.email, &input.display_name].map(String::clone);
+    match passwords.chosen(input.password.clone(), names).await? {
         Ok(password) => input.password = password,
         Err(error) => errors.push(error),
     }
@@ -104,9 +105,10 @@ fn same_client_key(held: Option<&str>, ours: Option<&str>) -> bool {
 /// Fields out of bounds, a handle or address that is taken, a key that came before with another
 /// input; one of the three shards is unavailable.
 pub async fn sign_up(op: &Operation, input: SignUp) -> Result<Authenticated, DomainError> {
-    let input = checked(input)?;
+    let passwords = &op.domain.identity.passwords;
+    let _place = passwords.place()?;
+    let input = checked(passwords, input).await?;
     let key = op.client_key.as_deref().map(|client_key| retry_key(client_key, &input));
-    let _place = op.domain.identity.passwords.place()?;
     if let Some(key) = &key
         && let Some(authenticated) = done_before(op, key, &input).await?
     {
@@ -317,15 +319,18 @@ mod tests {
         );
     }
 
-    #[test]
-    fn every_field_out_of_bounds_is_reported_at_once() {
+    #[tokio::test]
+    async fn every_field_out_of_bounds_is_reported_at_once() {
         let input = SignUp {
             handle: "a!".into(),
             email: "x".into(),
             password: "short".into(),
             display_name: " ".into(),
         };
-        let Err(DomainError::Rejected(errors)) = checked(input) else { panic!("accepted") };
+        let Err(DomainError::Rejected(errors)) = checked(&Passwords::of_a_test(), input).await
+        else {
+            panic!("accepted")
+        };
         assert_eq!(errors.len(), 4);
     }
 }
