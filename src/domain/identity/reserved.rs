@@ -57,6 +57,18 @@ const RESERVED: &[&str] = &[
     "hostmaster",
     "webmaster",
     "mailerdaemon",
+    "info",
+    "marketing",
+    "noc",
+    "newsletter",
+    "usenet",
+    "uucp",
+    "owner",
+    "founder",
+    "ceo",
+    "employee",
+    "bot",
+    "robot",
     "daemon",
     "nobody",
     "anonymous",
@@ -264,8 +276,13 @@ fn seen(name: &str) -> [String; 2] {
 
 /// Whether a handle, or one that looks like it, is kept for the house. One of underscores alone is.
 pub fn is_reserved(handle: &str) -> bool {
-    static SEEN: LazyLock<HashSet<String>> =
-        LazyLock::new(|| RESERVED.iter().flat_map(|name| seen(name)).collect());
+    static SEEN: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        // What is said to be the house's own, too.
+        let own = |name: &&str| [format!("plaza{name}"), format!("{name}plaza")];
+        let names = RESERVED.iter().flat_map(own);
+        let names = names.chain(RESERVED.iter().map(|name| (*name).to_owned()));
+        names.flat_map(|name| seen(&name)).collect()
+    });
     seen(handle).iter().any(|seen| seen.is_empty() || SEEN.contains(seen))
 }
 
@@ -292,6 +309,8 @@ mod tests {
             }
         }
         for like in ["adrnin", "vvvvw", "p1aza", "pla2a", "ac1min", "aclmin", "adnnin", "___", "_"]
+            .into_iter()
+            .chain(["plaza_admin", "p1aza_support", "support_plaza", "info", "ceo", "b0t"])
         {
             assert!(is_reserved(like), "{like}");
         }
