@@ -1,8 +1,8 @@
 //! What characters are, by the Unicode Character Database.
 
 use icu_properties::props::{
-    BidiControl, DefaultIgnorableCodePoint, EastAsianWidth, GeneralCategory, JoinControl,
-    LineBreak, NoncharacterCodePoint, Script, VariationSelector, WhiteSpace,
+    BidiControl, DefaultIgnorableCodePoint, EastAsianWidth, Emoji, GeneralCategory, JoinControl,
+    LineBreak, NoncharacterCodePoint, Script, UnifiedIdeograph, VariationSelector, WhiteSpace,
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
@@ -43,6 +43,31 @@ pub fn is_invisible(c: char) -> bool {
         && !CodePointSetData::new::<JoinControl>().contains(c)
         && !CodePointSetData::new::<VariationSelector>().contains(c)
         && !matches!(c, '\u{e0020}'..='\u{e007f}')
+}
+
+/// Whether nothing is drawn for the character itself, whatever it does to others.
+pub fn is_ignorable(c: char) -> bool {
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+}
+
+/// False for a variation selector or a tag after something that it changes nothing of: two names
+/// that differ by it alone look the same.
+pub fn changes(c: char, before: Option<char>) -> bool {
+    let is_tag = |c: char| matches!(c, '\u{e0020}'..='\u{e007f}');
+    let of = |holds: fn(char) -> bool| before.is_some_and(holds);
+    match c {
+        // Flags of regions are spelt with tags, after a black flag.
+        _ if is_tag(c) => before.is_some_and(|before| before == '\u{1f3f4}' || is_tag(before)),
+        '\u{fe0e}' | '\u{fe0f}' => of(|c| CodePointSetData::new::<Emoji>().contains(c)),
+        '\u{180b}'..='\u{180d}' | '\u{180f}' => {
+            of(|c| CodePointMapData::<Script>::new().get(c) == Script::Mongolian)
+        }
+        // Ideographs have variants; so have some symbols, which no name is spelt with.
+        _ if CodePointSetData::new::<VariationSelector>().contains(c) => {
+            of(|c| CodePointSetData::new::<UnifiedIdeograph>().contains(c))
+        }
+        _ => true,
+    }
 }
 
 /// Whether one sees something where the character stands alone.

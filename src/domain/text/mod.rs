@@ -5,7 +5,9 @@ pub mod characters;
 mod direction;
 pub mod references;
 
-use self::characters::{is_direction, is_invisible, is_piled, is_space, is_visible};
+use self::characters::{
+    changes, is_direction, is_ignorable, is_invisible, is_piled, is_space, is_visible,
+};
 use super::{UserError, UserErrorCode};
 
 /// Most empty lines, one after the other, that are kept.
@@ -89,8 +91,13 @@ pub fn checked(field: &str, text: &str, bounds: Bounds) -> Result<String, UserEr
 }
 
 fn one_line(text: &str) -> String {
-    let seen = text.chars().filter(|c| !is_direction(*c) && (is_space(*c) || !is_invisible(*c)));
-    let seen: String = seen.collect();
+    let mut seen = String::new();
+    for c in text.chars() {
+        let is_kept = !is_direction(c) && (is_space(c) || !is_invisible(c));
+        if is_kept && changes(c, seen.chars().next_back()) {
+            seen.push(c);
+        }
+    }
     seen.split(is_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
@@ -113,8 +120,8 @@ fn most_marks(text: &str) -> usize {
     for c in text.chars() {
         here = match c {
             _ if is_piled(c) => here + 1,
-            // What is not seen separates no marks.
-            _ if is_invisible(c) || matches!(c, '\u{200c}' | '\u{200d}') => here,
+            // What is not seen by itself separates no marks.
+            _ if is_ignorable(c) => here,
             _ => 0,
         };
         most = most.max(here);
@@ -178,6 +185,31 @@ mod tests {
         // Words of some scripts are spelt with joiners.
         let persian = "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}\u{647}\u{645}";
         assert_eq!(checked("name", persian, DISPLAY_NAME).unwrap(), persian);
+    }
+
+    #[test]
+    fn names_that_look_the_same_are_the_same() {
+        let planes = ('\0'..='\u{1ffff}').chain('\u{e0000}'..='\u{e01ff}');
+        let drawn = "Bob Admin";
+        for c in planes.filter(|c| is_ignorable(*c) && !matches!(c, '\u{200c}' | '\u{200d}')) {
+            let name = format!("Bob{c} Ad{c}{c}min{c}");
+            assert_eq!(checked("name", &name, DISPLAY_NAME).unwrap(), drawn, "{c:?}");
+        }
+        for whole in
+            ["\u{845b}\u{e0100}", "\u{2764}\u{fe0f}", "1\u{fe0f}\u{20e3}", "\u{1820}\u{180b}"]
+        {
+            assert_eq!(checked("name", whole, DISPLAY_NAME).unwrap(), whole);
+        }
+    }
+
+    /// Whatever stands between marks and is not seen, they are on one character.
+    #[test]
+    fn marks_are_counted_past_what_is_not_seen() {
+        let planes = ('\0'..='\u{1ffff}').chain('\u{e0000}'..='\u{e01ff}');
+        for c in planes.filter(|c| is_ignorable(*c)) {
+            let piled = format!("a{}", format!("{}{c}", "\u{301}".repeat(3)).repeat(4));
+            assert!(checked("text", &piled, POST_TEXT).is_err(), "{c:?}");
+        }
     }
 
     #[test]
