@@ -143,7 +143,9 @@ async fn gather(op: &Operation, search: Search) -> Result<Gathered, DomainError>
         if found.rows.len() >= search.wanted || !part.more {
             break;
         }
-        (limit, scan) = (limit.max(FIRST_SCANNED), scan.saturating_mul(4).min(SCANNED));
+        // Who is hidden is known here alone: what is read grows with what is scanned.
+        scan = scan.saturating_mul(4).min(SCANNED);
+        limit = limit.max(scan / 4).max(FIRST_SCANNED);
     }
     found.settings = known.unwrap_or_default();
     Ok(found)

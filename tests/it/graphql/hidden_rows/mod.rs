@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
 
-use crate::app::{TestApp, with_app};
+use crate::app::{Person, TestApp, with_app};
 use crate::websocket::{Socket, resume};
 use lists::lists;
 use world::{PEOPLE, World, act, done, handle, private};
@@ -94,9 +94,29 @@ async fn every_list_is_so_in_another_world_too() {
     with_app(async |app| compare(app, 20).await).await;
 }
 
-/// A thousand notifications of somebody who is blocked, before five of somebody who is not.
+/// Thousands of notifications of somebody who is blocked, before five of somebody who is not.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_blocked_hides_nobody_elses_notifications() {
+    hides_nobody_elses_notifications(3_000, async |app, ann, _, spammer| {
+        done(app, ann, "userBlock", "userId", &spammer.id).await;
+    })
+    .await;
+}
+
+/// Of a suspension her shard knows nothing, unlike of a block.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_suspended_hides_nobody_elses_notifications() {
+    hides_nobody_elses_notifications(6_000, async |app, _, bob, spammer| {
+        app.execute("UPDATE users SET is_admin = true WHERE handle = 'bob'").await;
+        done(app, bob, "userSuspend", "userId", &spammer.id).await;
+    })
+    .await;
+}
+
+async fn hides_nobody_elses_notifications(
+    many: usize,
+    hide: impl AsyncFnOnce(&TestApp, &Person, &Person, &Person),
+) {
     with_app(async |app| {
         let (ann, spammer) = (app.sign_up("ann").await, app.sign_up("spammer").await);
         let post = app.post(&ann, "hello").await;
@@ -111,7 +131,7 @@ async fn whoever_is_blocked_hides_nobody_elses_notifications() {
         app.execute(&format!(
             "INSERT INTO notifications (id, user_id, kind, actor_id, subject_id)
              SELECT next_id(((u.id >> 12) & 1023)::integer), u.id, 'ORDERED', {number}, n
-             FROM users u, generate_series(1, 3000) n
+             FROM users u, generate_series(1, {many}) n
              WHERE u.handle = 'ann'"
         ))
         .await;
@@ -121,7 +141,7 @@ async fn whoever_is_blocked_hides_nobody_elses_notifications() {
             app.ask(&ann, seen, json!({})).await.at("/viewer/unreadNotificationCount") == 100
         })
         .await;
-        done(app, &ann, "userBlock", "userId", &spammer.id).await;
+        hide(app, &ann, &bob, &spammer).await;
         let kinds = json!([{ "kind": "COMMENTED" }, { "kind": "COMMENTED" }, { "kind": "COMMENTED" },
             { "kind": "COMMENTED" }, { "kind": "COMMENTED" }]);
         let last = json!({ "hasNextPage": false });
