@@ -1,6 +1,6 @@
 //! The GraphQL endpoint: GraphQL over HTTP, and nothing else.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use async_graphql::parser::types::OperationType;
@@ -8,7 +8,7 @@ use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited as LimitedBody};
@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited as LimitedBody};
 use super::answer::{Accept, Refusal, not_run, ran, refusal, refused, status_of};
 use super::execute::{Asked, Refused, execute};
 use super::identity::{CONSISTENCY, check_token, request_context, sealed_consistency};
-use super::limits::{Limited, Payer, client_address};
+use super::limits::{Client, Limited, Payer};
 use super::prepare::{Incoming, Prepared, prepare};
 use super::{RequestId, Served, event_stream, origin, websocket};
 use plaza_app::App;
@@ -72,16 +72,11 @@ pub async fn by_another_method() -> Response {
 pub async fn by_get(
     State(served): State<Served>,
     Extension(id): Extension<RequestId>,
-    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    Client(address): Client,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     Query(parameters): Query<Vec<(String, String)>>,
 ) -> Response {
-    let address = client_address(
-        &served.app.config.server.trusted_proxies,
-        peer.map(|Extension(peer)| peer.0),
-        &headers,
-    );
     if let Ok(upgrade) = upgrade {
         return websocket::accept(served, id, address, &headers, upgrade);
     }
@@ -124,17 +119,12 @@ pub async fn by_get(
 pub async fn by_post(
     State(served): State<Served>,
     Extension(id): Extension<RequestId>,
-    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    Client(address): Client,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     match read(&served, &headers, body).await {
         Ok((accept, body)) => {
-            let address = client_address(
-                &served.app.config.server.trusted_proxies,
-                peer.map(|Extension(peer)| peer.0),
-                &headers,
-            );
             let meta = RequestMeta { id, address, accept, bytes: body.len(), may_change: true };
             run(&served, meta, &headers, || of_body(&body)).await
         }

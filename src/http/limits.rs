@@ -1,13 +1,17 @@
 //! Who pays for a request, and whether they can.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use super::Served;
 use super::identity::recall_writes;
 use plaza_app::App;
 use plaza_config::LimitsConfig;
@@ -21,11 +25,7 @@ use plaza_stores::redis::rate_limit::{Bucket, Standing};
 
 /// Where a request comes from: the peer, or what a trusted proxy says of its peer. Only the last
 /// hop is believed; the ones before it are the client's own words.
-pub fn client_address(
-    trusted: &[Network],
-    peer: Option<SocketAddr>,
-    headers: &HeaderMap,
-) -> IpAddr {
+fn client_address(trusted: &[Network], peer: Option<SocketAddr>, headers: &HeaderMap) -> IpAddr {
     let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
     if !trusted.iter().any(|network| network.contains(peer)) {
         return peer;
@@ -36,6 +36,20 @@ pub fn client_address(
         .and_then(|value| value.rsplit(',').next())
         .and_then(|hop| hop.trim().parse::<IpAddr>().ok());
     hop.map_or(peer, |hop| hop.to_canonical())
+}
+
+/// The address of a request's client.
+#[derive(Debug, Clone, Copy)]
+pub struct Client(pub IpAddr);
+
+impl FromRequestParts<Served> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+        let trusted = &served.app.config.server.trusted_proxies;
+        Ok(Self(client_address(trusted, peer, &parts.headers)))
+    }
 }
 
 /// Who pays for what is asked: a viewer, or an address when nobody is logged in.

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::limits::Client;
 use super::{Served, graphiql};
 
 /// What the pages may load: themselves. The editor starts its workers from blobs and styles its
@@ -228,27 +229,30 @@ async fn post(
     State(served): State<Served>,
     Path(id): Path<String>,
     uri: Uri,
+    Client(address): Client,
     headers: HeaderMap,
 ) -> Response {
-    about(&served, preview::of_post(&served, &id).await, &uri, &headers).await
+    about(&served, preview::of_post(&served, address, &id).await, &uri, &headers).await
 }
 
 async fn person(
     State(served): State<Served>,
     Path(handle): Path<String>,
     uri: Uri,
+    Client(address): Client,
     headers: HeaderMap,
 ) -> Response {
-    about(&served, preview::of_person(&served, &handle).await, &uri, &headers).await
+    about(&served, preview::of_person(&served, address, &handle).await, &uri, &headers).await
 }
 
 async fn product(
     State(served): State<Served>,
     Path(id): Path<String>,
     uri: Uri,
+    Client(address): Client,
     headers: HeaderMap,
 ) -> Response {
-    about(&served, preview::of_product(&served, &id).await, &uri, &headers).await
+    about(&served, preview::of_product(&served, address, &id).await, &uri, &headers).await
 }
 
 /// The demo's page with what it is about in its head; the plain one when that is not known, or not

@@ -208,6 +208,33 @@ async fn a_link_says_what_it_is_about_and_nothing_that_is_not_everybodys_to_see(
     .await;
 }
 
+/// What reads shards is paid for by whoever asks, and a page comes all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opens_very_many_pages_gets_them_without_what_they_are_about() {
+    let built = Built::new();
+    let configure = |config: &mut plaza::config::Config| {
+        config.server.web_folder = built.0.path().to_owned();
+        (config.limits.address_points, config.limits.address_points_per_s) = (10_000, 1);
+    };
+    with_roles_and_config(&[Role::Server], configure, async |app| {
+        app.sign_up("ann").await;
+        let base = app.url.trim_end_matches("/graphql");
+        let read = async |path: &str| {
+            let response = app.http().get(format!("{base}{path}")).send().await.unwrap();
+            assert_eq!(response.status(), 200, "{path}");
+            response.text().await.unwrap()
+        };
+        let about =
+            app.until("she is known to replicas", async || read("/u/ann").await.contains("(@ann)"));
+        about.await;
+        for _ in 0..10_000 / 60 {
+            read("/u/nobody").await;
+        }
+        assert_eq!(read("/u/ann").await, HTML);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whom_to_tell_of_a_weakness_is_what_the_operator_says() {
     for contact in [None, Some("mailto:security@plaza.example".to_owned())] {

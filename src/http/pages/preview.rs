@@ -1,9 +1,11 @@
 //! What a page is about, in its head: what is shown of a link to it elsewhere. Nothing but what
 //! everybody may see.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::Served;
+use crate::limits::Payer;
 use plaza_base::ids::{PostId, ProductId};
 use plaza_domain::operation::ConsistencyToken;
 use plaza_domain::products::Product;
@@ -27,17 +29,28 @@ pub(super) struct About {
     kind: &'static str,
 }
 
-/// Nobody in particular, with a short timeout: `None` when there is too much to do already.
-async fn loaded<T>(served: &Served, load: impl AsyncFnOnce(&Operation) -> Option<T>) -> Option<T> {
+/// Points that it costs whoever opens the page, as an operation with as many statements would.
+const COST: u64 = 60;
+
+/// Nobody in particular, with a short timeout: `None` when there is too much to do already, or the
+/// address has asked for more than it may.
+async fn loaded<T>(
+    served: &Served,
+    address: IpAddr,
+    load: impl AsyncFnOnce(&Operation) -> Option<T>,
+) -> Option<T> {
+    let payer = Payer::of(&served.app.config.limits, None, address);
+    payer.check_credit(&served.app).ok()?;
     let _admitted = served.admit().await.ok()?;
+    payer.owe(&served.app, COST).await;
     let op = Operation::request(&served.app.domain, None, &ConsistencyToken::default(), TIMEOUT);
     tokio::time::timeout(TIMEOUT, load(&op)).await.ok().flatten()
 }
 
 /// A post, by its global id.
-pub(super) async fn of_post(served: &Served, id: &str) -> Option<About> {
+pub(super) async fn of_post(served: &Served, address: IpAddr, id: &str) -> Option<About> {
     let (_domain, id) = (&served.app.domain, parse::<PostId>(id)?);
-    loaded(served, async |op| {
+    loaded(served, address, async |op| {
         let post = posts::get_many(op, &[id]).await.ok()?.remove(&id)?;
         let author = post.author_id;
         let author = users::get_many(op, &[author]).await.ok()?.remove(&author)?;
@@ -51,9 +64,9 @@ pub(super) async fn of_post(served: &Served, id: &str) -> Option<About> {
 }
 
 /// A user, by their handle.
-pub(super) async fn of_person(served: &Served, handle: &str) -> Option<About> {
+pub(super) async fn of_person(served: &Served, address: IpAddr, handle: &str) -> Option<About> {
     let _domain = &served.app.domain;
-    loaded(served, async |op| {
+    loaded(served, address, async |op| {
         let id = users::by_handle(op, handle).await.ok()??;
         let person = users::get_many(op, &[id]).await.ok()?.remove(&id)?;
         Some(About {
@@ -66,9 +79,9 @@ pub(super) async fn of_person(served: &Served, handle: &str) -> Option<About> {
 }
 
 /// A product, by its global id.
-pub(super) async fn of_product(served: &Served, id: &str) -> Option<About> {
+pub(super) async fn of_product(served: &Served, address: IpAddr, id: &str) -> Option<About> {
     let (_domain, id) = (&served.app.domain, parse::<ProductId>(id)?);
-    loaded(served, async |op| {
+    loaded(served, address, async |op| {
         let Product { title, description, .. } =
             products::get_many(op, &[id]).await.ok()?.remove(&id)?;
         Some(About { title, description, kind: "product" })
