@@ -51,12 +51,11 @@ pub async fn unblock(op: &Operation, blocked: UserId) -> Result<Option<User>, Do
 pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>, DomainError> {
     let viewer = op.require_viewer()?.user_id;
     let shard = op.domain.cluster.shard_of_id(viewer);
-    let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
     let rows = op
         .domain
         .cluster
         .read(&op.reads, shard, async |connection| {
-            store::page(connection, viewer, page.after, limit).await
+            store::page(connection, viewer, page.after, page.rows()).await
         })
         .await?;
     Ok(Page::from_rows(rows, page.first))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::follows::{granted, limit};
+use super::follows::granted;
 use super::mutation::write;
 use super::{DomainError, Operation, Page, PageRequest, users};
 use plaza_base::ids::UserId;
@@ -30,7 +30,7 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>
         .domain
         .cluster
         .read(&op.reads, shard, async |connection| {
-            model::page(connection, viewer, page.after, limit(page)).await
+            model::page(connection, viewer, page.after, page.rows()).await
         })
         .await?;
     Ok(Page::from_rows(rows, page.first))

@@ -209,10 +209,6 @@ pub async fn answer_request(
     .await
 }
 
-pub(super) fn limit(page: PageRequest) -> i64 {
-    i64::try_from(page.first + 1).unwrap_or(i64::MAX)
-}
-
 /// Users a user follows, newest follow first; cursor = follow id.
 ///
 /// # Errors
@@ -231,7 +227,7 @@ pub async fn following(
         .domain
         .cluster
         .read(&op.reads, shard, async |connection| {
-            store::page(connection, user, below, limit(page)).await
+            store::page(connection, user, below, page.rows()).await
         })
         .await?;
     Ok(Page::from_rows(rows, page.first))
@@ -255,7 +251,7 @@ pub async fn followers(
         .domain
         .cluster
         .read(&op.reads, shard, async |connection| {
-            followers_model::page(connection, user, page.after, limit(page)).await
+            followers_model::page(connection, user, page.after, page.rows()).await
         })
         .await?;
     Ok(Page::from_rows(rows, page.first))

@@ -35,12 +35,11 @@ pub async fn posts(
     let (mut fill, mut missing) = (Fill::new(page), BTreeSet::new());
     while let Some(part) = fill.next_part() {
         let below = part.after.unwrap_or(i64::MAX);
-        let limit = i64::try_from(part.first + 1).unwrap_or(i64::MAX);
         let gathered = op
             .domain
             .cluster
             .scatter_all(&op.reads, async |connection| {
-                store::page(connection, tag, below, limit).await
+                store::page(connection, tag, below, part.rows()).await
             })
             .await;
         let (found, unavailable) = answered(gathered)?;

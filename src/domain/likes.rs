@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::posts::{self, PostCounts};
-use super::{DomainError, Mutation, Operation, UserErrorCode, mutate};
-use plaza_base::ids::PostId;
+use super::{DomainError, Mutation, Operation, Page, PageRequest, UserErrorCode, mutate};
+use plaza_base::ids::{Id, PostId, UserId};
 use plaza_protocol::events::Event;
 use plaza_stores::postgres::{likes as store, posts as post_rows};
 
@@ -94,4 +94,25 @@ pub async fn viewer_likes(op: &Operation, ids: &[PostId]) -> Result<HashSet<Post
         .await
         .complete()?;
     Ok(liked.into_iter().flatten().collect())
+}
+
+/// Users who like a post that the viewer may see, the newest account first; cursor = user id.
+///
+/// # Errors
+/// The post's shard is unavailable.
+pub async fn likers(
+    op: &Operation,
+    post: PostId,
+    page: PageRequest,
+) -> Result<Page<UserId>, DomainError> {
+    let shard = op.domain.cluster.shard_of_id(post);
+    let rows = op
+        .domain
+        .cluster
+        .read(&op.reads, shard, async |connection| {
+            store::page(connection, post, page.after, page.rows()).await
+        })
+        .await?;
+    let rows = rows.into_iter().map(|user| (user.as_i64(), user)).collect();
+    Ok(Page::from_rows(rows, page.first))
 }

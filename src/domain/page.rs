@@ -13,6 +13,13 @@ pub struct PageRequest {
     pub after: Option<i64>,
 }
 
+impl PageRequest {
+    /// Rows to read: one more than shown tells whether the list goes on.
+    pub fn rows(self) -> i64 {
+        i64::try_from(self.first + 1).unwrap_or(i64::MAX)
+    }
+}
+
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Page<T> {

@@ -250,12 +250,11 @@ pub async fn newest(
     let (mut fill, mut missing) = (Fill::new(page), BTreeSet::new());
     while let Some(part) = fill.next_part() {
         let below = part.after.unwrap_or(i64::MAX);
-        let limit = i64::try_from(part.first + 1).unwrap_or(i64::MAX);
         let gathered = op
             .domain
             .cluster
             .scatter_all(&op.reads, async |connection| {
-                store::newest(connection, below, limit).await
+                store::newest(connection, below, part.rows()).await
             })
             .await;
         missing.extend(gathered.failures.iter().map(|(shard, _)| shard.0));

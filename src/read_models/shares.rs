@@ -52,6 +52,55 @@ pub async fn load(
     .await?)
 }
 
+/// How one post shares another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShareKind {
+    /// A repost.
+    Repost,
+    /// A quote.
+    Quote,
+}
+
+#[derive(QueryableByName)]
+struct SharingRow {
+    #[diesel(sql_type = BigInt)]
+    sharing_id: PostId,
+}
+
+/// Posts that share a post, the newest first, below `after`. Each kind has an index of its own:
+/// what is paid for is what is read, however many there are of the other kind or were taken back.
+///
+/// # Errors
+/// The server's.
+pub async fn page(
+    connection: &mut Connection,
+    post: PostId,
+    kind: ShareKind,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<PostId>, StoreError> {
+    // The condition is a literal in each: a parameter would hide the index from the planner.
+    let query = match kind {
+        ShareKind::Repost => {
+            "SELECT sharing_id FROM shares WHERE post_id = $1 AND sharing_id < $2 AND active AND NOT is_quote
+             ORDER BY sharing_id DESC LIMIT $3"
+        }
+        ShareKind::Quote => {
+            "SELECT sharing_id FROM shares WHERE post_id = $1 AND sharing_id < $2 AND active AND is_quote
+             ORDER BY sharing_id DESC LIMIT $3"
+        }
+    };
+    let rows: Vec<SharingRow> = prepared(
+        sql(query)
+            .bind::<BigInt, _>(post)
+            .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
+            .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.sharing_id).collect())
+}
+
 #[derive(QueryableByName)]
 struct ChangedRow {
     #[diesel(sql_type = BigInt)]

@@ -141,13 +141,12 @@ pub async fn get_many(
 pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<Order>, DomainError> {
     let buyer = op.require_viewer()?.user_id;
     let below = page.after.unwrap_or(i64::MAX);
-    let limit = i64::try_from(page.first + 1).unwrap_or(i64::MAX);
     let shard = op.domain.cluster.shard_of_id(buyer);
     let rows = op
         .domain
         .cluster
         .read(&op.reads, shard, async |connection| {
-            store::of_buyer(connection, buyer, below, limit).await
+            store::of_buyer(connection, buyer, below, page.rows()).await
         })
         .await?;
     let orders = orders_of(rows)?;

@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod read;
 mod repost;
+mod shares;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +14,13 @@ use plaza_stores::redis::cache::Cached;
 
 pub use create::{NewPost, create};
 pub use delete::delete;
+pub use plaza_read_models::shares::ShareKind;
 pub(super) use plaza_stores::postgres::posts::DELETED;
 pub use plaza_stores::postgres::posts::Post;
 pub use read::{answered, by_author, counts_many, get_many};
 pub(super) use read::{authors_of, get_many_surely, lock, originals, require_visible, subject_of};
 pub use repost::{Reposted, ShareCounts, repost, share_counts_many, unrepost, viewer_reposts};
+pub use shares::sharing;
 
 /// A post's counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

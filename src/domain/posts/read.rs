@@ -217,12 +217,11 @@ pub async fn by_author(
     let mut fill = Fill::new(page);
     while let Some(part) = fill.next_part() {
         let below = part.after.unwrap_or(i64::MAX);
-        let limit = i64::try_from(part.first + 1).unwrap_or(i64::MAX);
         let posts = op
             .domain
             .cluster
             .read(&op.reads, shard, async |connection| {
-                store::by_author(connection, author, below, limit).await
+                store::by_author(connection, author, below, part.rows()).await
             })
             .await?;
         let rows = posts.into_iter().map(|post| (post.id.as_i64(), post)).collect();

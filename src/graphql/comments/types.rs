@@ -12,6 +12,7 @@ use crate::error::fault;
 use crate::ids::global;
 use crate::loaders::FirstReplies;
 use crate::output;
+use crate::posts::types::Post;
 use crate::references::types::TextEntity;
 use crate::users::types::User;
 use plaza_base::ids::Id;
@@ -58,6 +59,11 @@ impl Comment {
     /// Mentions and hashtags in the text, in order of position, at most 100.
     async fn entities(&self) -> Vec<TextEntity> {
         TextEntity::all(self.row.entities.as_ref(), &self.scope)
+    }
+
+    /// The post that it is on; null if the post was deleted or the viewer may not see it.
+    async fn post(&self) -> Option<async_graphql::Result<Post>> {
+        Post::load(&self.scope, self.row.post_id).await.transpose()
     }
 
     /// The comment that this one replies to; null if it was written on the post itself, or if the

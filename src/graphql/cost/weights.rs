@@ -113,13 +113,15 @@ pub(super) fn of(of: &str, field: &str) -> Price {
             | "viewerHasReposted",
         ) => loaded(4),
         ("Post", "comments") => first_page(8),
+        ("Post", "likers") => page(5),
+        ("Post", "reposts" | "quotes") => page(12),
         ("Post" | "Comment", "entities") => list(10),
         ("Post", "images") => list(4),
         ("Post", "text") => text(4),
         ("TextEntity", "user") => loaded(4),
 
         ("Comment", "author") => loaded(4),
-        ("Comment", "inReplyTo") => loaded(8),
+        ("Comment", "inReplyTo" | "post") => loaded(8),
         ("Comment", "replies") => first_page(8),
         ("Comment", "text") => text(2),
 

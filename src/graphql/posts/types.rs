@@ -21,7 +21,8 @@ use crate::users::types::User;
 use plaza_base::ids::{Id, PostId};
 use plaza_domain::comments;
 use plaza_domain::images::Lifetime;
-use plaza_domain::posts::{self, Post as Row, PostCounts, ShareCounts};
+use plaza_domain::likes;
+use plaza_domain::posts::{self, Post as Row, PostCounts, ShareCounts, ShareKind};
 
 /// A post.
 #[derive(Debug, Clone)]
@@ -51,6 +52,21 @@ impl Post {
     pub async fn answered(scope: &Arc<Scope>, id: PostId) -> async_graphql::Result<Option<Self>> {
         let found = posts::answered(&scope.op, id).await;
         Ok(found.map_err(|error| fault(&error))?.map(|row| Self::new(row, scope)))
+    }
+
+    /// A page of the posts that share it.
+    async fn sharing(
+        &self,
+        list: List,
+        kind: ShareKind,
+        first: i32,
+        after: Option<&str>,
+    ) -> async_graphql::Result<Connection<Self>> {
+        let request = list.page(first, after)?;
+        let page = posts::sharing(&self.scope.op, self.row.subject(), kind, request)
+            .await
+            .map_err(|error| fault(&error))?;
+        Ok(list.connection(page.map(|post| Self::new(post, &self.scope)), request))
     }
 }
 
@@ -128,6 +144,29 @@ impl Post {
         )
     }
 
+    /// Reposts of it that the viewer may see, newest first; a new repost is listed within moments.
+    async fn reposts(
+        &self,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<Post>>> {
+        let list = List::new(&self.scope, "Post.reposts", self.row.subject());
+        Some(self.sharing(list, ShareKind::Repost, first, after.as_deref()).await)
+    }
+
+    /// Posts that quote it and that the viewer may see, newest first; a new quote is listed within
+    /// moments.
+    async fn quotes(
+        &self,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<Post>>> {
+        let list = List::new(&self.scope, "Post.quotes", self.row.subject());
+        Some(self.sharing(list, ShareKind::Quote, first, after.as_deref()).await)
+    }
+
     /// Whether the viewer has reposted it; false for anonymous requests.
     async fn viewer_has_reposted(&self) -> Option<async_graphql::Result<bool>> {
         Some(self.scope.loaders.get_or_default::<ViewerReposts>(self.row.subject()).await)
@@ -142,6 +181,23 @@ impl Post {
                 .await
                 .map(|counts| counts.likes),
         )
+    }
+
+    /// Users who like it and whom the viewer may see, newest account first.
+    async fn likers(
+        &self,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<User>>> {
+        let likers = async {
+            let list = List::new(&self.scope, "Post.likers", self.row.subject());
+            let request = list.page(first, after.as_deref())?;
+            let op = &self.scope.op;
+            let part = |part| likes::likers(op, self.row.subject(), part);
+            Ok(list.connection(User::fill_page(&self.scope, request, part).await?, request))
+        };
+        Some(likers.await)
     }
 
     /// Number of comments, including replies to comments.

@@ -98,3 +98,30 @@ pub async fn among(
     .await?;
     Ok(rows.into_iter().map(|row| row.post_id).collect())
 }
+
+#[derive(QueryableByName)]
+struct UserRow {
+    #[diesel(sql_type = BigInt)]
+    user_id: UserId,
+}
+
+/// Users who like a post, the newest account first, below `after`.
+///
+/// # Errors
+/// The server's.
+pub async fn page(
+    connection: &mut Connection,
+    post: PostId,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<UserId>, StoreError> {
+    let rows: Vec<UserRow> = prepared(
+        sql("SELECT user_id FROM likes WHERE post_id = $1 AND user_id < $2 ORDER BY user_id DESC LIMIT $3")
+            .bind::<BigInt, _>(post)
+            .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
+            .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.user_id).collect())
+}

@@ -172,7 +172,7 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
         .keyed(by_actor)
         .in_any_order(),
     ];
-    for other in everybody {
+    for other in everybody.iter().copied() {
         if !world.reads(viewer, other) {
             continue;
         }
@@ -234,6 +234,24 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
                     .of(&post.id),
             );
         }
+        let on = |field: &str, pointer, wanted| {
+            let query = format!("post(id: $id) {{ {field} }}");
+            List::new(&format!("{field} of {number}"), &query, pointer, wanted).of(&post.id)
+        };
+        let likers = (0..PEOPLE)
+            .filter(|person| world.likes.contains(&(*person, number)))
+            .filter(|person| world.sees_person(viewer, *person))
+            .map(handle)
+            .collect();
+        let reposts = world.posts_of(viewer, &everybody).into_iter();
+        let reposts =
+            ids(reposts.filter(|repost| world.posts[*repost].of == Some(number)).collect());
+        lists.extend([
+            on("likers(ARGS) { nodes { handle } PAGE }", "/post/likers", likers)
+                .keyed(by_handle)
+                .in_any_order(),
+            on("reposts(ARGS) { nodes { id } PAGE }", "/post/reposts", reposts),
+        ]);
         for (parent, comment) in world.comments.iter().enumerate() {
             let answered = world.comments.iter().any(|answer| answer.answers == Some(parent));
             if comment.post == number && answered && world.hears(viewer, comment.author) {

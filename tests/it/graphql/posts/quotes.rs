@@ -148,3 +148,49 @@ async fn bad_ids_are_told_where_they_stand() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_likes_reposts_and_quotes_a_post_is_listed() {
+    with_app(async |app| {
+        let (ann, bob, eve) =
+            (app.sign_up("ann").await, app.sign_up("bob").await, app.sign_up("eve").await);
+        let post = app.post(&ann, "mine").await;
+        for who in [&bob, &eve] {
+            let like = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }";
+            app.ask(who, like, json!({ "id": post })).await;
+            repost(app, who, &post).await;
+        }
+        quote(app, &bob, "look", &post).await;
+        let seen = async |viewer| {
+            let query = "query($id: ID!) { post(id: $id) { likers { nodes { handle } }
+                reposts { nodes { text author { handle } repostOf { text } } } quotes { nodes { text author { handle } } } } }";
+            app.ask(viewer, query, json!({ "id": post })).await.at("/post")
+        };
+        let (by_bob, by_eve) = (json!({ "handle": "bob" }), json!({ "handle": "eve" }));
+        let repost_of = json!({ "text": "mine" });
+        let quotes = json!({ "nodes": [{ "text": "look", "author": by_bob }] });
+        app.until("both are listed, the newest first", async || {
+            seen(&ann).await
+                == json!({
+                    "likers": { "nodes": [by_eve, by_bob] },
+                    "reposts": { "nodes": [
+                        { "text": "", "author": by_eve, "repostOf": repost_of },
+                        { "text": "", "author": by_bob, "repostOf": repost_of },
+                    ] },
+                    "quotes": quotes,
+                })
+        })
+        .await;
+        // Of one who blocks the viewer nothing is said, and what was taken back is not listed.
+        act(app, &eve, "userBlock", &ann).await;
+        unrepost(app, &bob, &post).await;
+        app.until("bob alone likes it, and his quote is left", async || {
+            let seen = seen(&ann).await;
+            seen["likers"]["nodes"] == json!([by_bob])
+                && seen["reposts"]["nodes"] == json!([])
+                && seen["quotes"] == quotes
+        })
+        .await;
+    })
+    .await;
+}
