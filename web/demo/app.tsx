@@ -20,7 +20,7 @@ import { Boundary } from './parts/boundary';
 import { Filled } from './parts/filled';
 import { Page } from './parts/page';
 import { Empty, Skeletons } from './parts/states';
-import { Link, match, navigate, Redirect, usePath } from './router';
+import { Link, match, navigate, Redirect, toLogIn, usePath } from './router';
 import { Shell } from './shell';
 import { w, withMore } from './words';
 
@@ -126,8 +126,7 @@ function Plaza({ plaza }: { plaza: PlazaClient }) {
     before.current = me;
     if (!ended) return;
     if (plaza.session.left) return navigate('/');
-    const path = location.pathname;
-    navigate(path === '/' ? '/login' : `/login?to=${encodeURIComponent(path)}`, { replace: true });
+    navigate(toLogIn(), { replace: true });
     toast('failed', w.sessionEnded);
   }, [me, plaza]);
   const { api, arrivals } = useMemo(() => {
@@ -159,7 +158,7 @@ function Routed() {
   for (const { pattern, only, page } of ROUTES) {
     const named = match(pattern, path);
     if (!named) continue;
-    if (only === 'people' && !me) return <Redirect to={`/login?to=${encodeURIComponent(path)}`} />;
+    if (only === 'people' && !me) return <Redirect to={toLogIn()} />;
     if (only === 'guests' && me) return <Redirect to={destination()} />;
     return (
       <Boundary key={path}>

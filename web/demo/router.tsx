@@ -30,6 +30,12 @@ export function navigate(to: string, { replace = false } = {}): void {
   document.getElementById('main')?.focus({ preventScroll: true });
 }
 
+/** The log-in, from which one comes back to here. */
+export function toLogIn(): string {
+  const here = location.pathname + location.search;
+  return here === '/' ? '/login' : `/login?to=${encodeURIComponent(here)}`;
+}
+
 /** Back to the page of plaza's that one came from; who came from elsewhere goes up. */
 export function goBack(up: string): void {
   if (went > 0) history.back();

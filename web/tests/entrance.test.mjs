@@ -160,3 +160,49 @@ test(
     assert.equal(viewer.sessions.length, 2);
   }),
 );
+
+test(
+  'who likes, follows or wants to buy as a guest is back there after the log-in or the sign-up',
+  withPages({}, async (open) => {
+    const [author, me, other] = await Promise.all([
+      newPerson('Ada Author'),
+      newPerson(),
+      newPerson(),
+    ]);
+    const product = await author.offer(`A bowl ${unique('no')}`);
+    const post = await author.post('Liked by a guest');
+    const enter = async (page, person) => {
+      await page.getByLabel('Handle').fill(person.handle);
+      await page.getByLabel('Password').fill(person.password);
+      await page.getByRole('button', { name: 'Log in' }).click();
+    };
+    const liking = await open();
+    await liking.goto(`/p/${post}`);
+    await liking.page.getByRole('button', { name: 'Like: 0' }).click();
+    await enter(liking.page, me);
+    await liking.page.waitForURL(`**/p/${post}`);
+    await liking.page.getByRole('button', { name: 'Like: 0' }).click();
+    await liking.page.getByRole('button', { name: 'Like: 1', pressed: true }).waitFor();
+
+    const buying = await open();
+    await buying.goto(`/shop/${product}`);
+    await buying.page.getByRole('link', { name: 'Log in to buy' }).click();
+    await enter(buying.page, other);
+    await buying.page.getByRole('button', { name: /^Order 1 for/ }).waitFor();
+
+    // Who is new here is led back, too.
+    const following = await open();
+    await following.goto(`/u/${author.handle}`);
+    await following.page.getByRole('button', { name: 'Follow', exact: true }).click();
+    await following.page.getByRole('main').getByRole('link', { name: 'Sign up' }).click();
+    const handle = unique('new');
+    await following.page.getByLabel('Name').fill('New Person');
+    await following.page.getByLabel('Handle').fill(handle);
+    await following.page.getByLabel('E-mail').fill(`${handle}@example.org`);
+    await following.page.getByLabel('Password').fill(PASSWORD);
+    await following.page.getByRole('button', { name: 'Sign up' }).click();
+    await following.page.waitForURL(`**/u/${author.handle}`);
+    await following.page.getByRole('button', { name: 'Follow', exact: true }).click();
+    await following.page.getByRole('button', { name: 'Following' }).waitFor();
+  }),
+);

@@ -11,6 +11,9 @@ import { Link } from '../router';
 import { more, w } from '../words';
 import '../style/forms.css';
 
+/** The other way in; it leads on to the same page. */
+const elsewhere = (path: '/login' | '/signup') => path + location.search;
+
 /** Who gets in is led on by the routes: they see that somebody is logged in. */
 function useEntering(enter: (form: FormData) => Promise<UserError[]>) {
   const [busy, setBusy] = useState(false);
@@ -61,7 +64,10 @@ export function LogInPage() {
           {busy ? more.loggingIn : w.logIn}
         </button>
         <p className="quiet">
-          <Filled message={more.newHere} parts={[(words) => <Link to="/signup">{words}</Link>]} />
+          <Filled
+            message={more.newHere}
+            parts={[(words) => <Link to={elsewhere('/signup')}>{words}</Link>]}
+          />
         </p>
       </form>
     </Page>
@@ -124,7 +130,7 @@ export function SignUpPage() {
         <p className="quiet">
           <Filled
             message={more.hereAlready}
-            parts={[(words) => <Link to="/login">{words}</Link>]}
+            parts={[(words) => <Link to={elsewhere('/login')}>{words}</Link>]}
           />
         </p>
       </form>

@@ -12,7 +12,7 @@ import { Page } from '../parts/page';
 import { Byline, Tiles } from '../parts/small';
 import { Prose } from '../parts/text';
 import { Empty, Failed, ProblemLine, Skeletons } from '../parts/states';
-import { Link } from '../router';
+import { Link, toLogIn } from '../router';
 import { more } from '../words';
 import '../style/product.css';
 
@@ -92,7 +92,7 @@ function Buy({ product }: { product: Product }) {
     return <p className="status status-rejected">{more.soldOut}</p>;
   if (!me)
     return (
-      <Link to="/login" className="button">
+      <Link to={toLogIn()} className="button">
         {more.logInToBuy}
       </Link>
     );

@@ -1,7 +1,7 @@
 import { useAction } from '../api/use-action';
 import { graphql } from '../../shared/graphql';
 import { useMe } from '../me';
-import { navigate } from '../router';
+import { navigate, toLogIn } from '../router';
 import { more } from '../words';
 
 const Follow = graphql(`
@@ -38,7 +38,7 @@ export function FollowButton({ user }: { user: Followed }) {
   const pending = !following && (user.viewerHasRequestedToFollow ?? false);
 
   const toggle = () => {
-    if (!me) return navigate('/login');
+    if (!me) return navigate(toLogIn());
     const change = following || pending ? unfollow : follow;
     void change.run({ userId: user.id });
   };

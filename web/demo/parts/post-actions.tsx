@@ -3,7 +3,7 @@ import { copyLink, useBlocking } from '../api/relations';
 import { toast } from '../live/toasts';
 import { graphql } from '../../shared/graphql';
 import { useMe } from '../me';
-import { Link, navigate, paths } from '../router';
+import { Link, navigate, paths, toLogIn } from '../router';
 import { times } from './format';
 import { Icon } from './icon';
 import { Menu, type MenuItem } from './menu';
@@ -45,7 +45,7 @@ export function LikeButton({ id, liked, count }: { id: string; liked: boolean; c
   const like = useAction(Like, { aloud: true, durable: true });
   const unlike = useAction(Unlike, { aloud: true, durable: true });
   const toggle = () => {
-    if (!me) return navigate('/login');
+    if (!me) return navigate(toLogIn());
     void (liked ? unlike : like).run({ postId: id });
   };
   return (
@@ -74,7 +74,7 @@ export function RepostButton({
   const repost = useAction(Repost, { aloud: true, durable: true });
   const unrepost = useAction(Unrepost, { aloud: true, durable: true });
   const toggle = () => {
-    if (!me) return navigate('/login');
+    if (!me) return navigate(toLogIn());
     void (reposted ? unrepost : repost).run({ postId: id });
   };
   return (
