@@ -147,6 +147,33 @@ test(
   }),
 );
 
+test(
+  'an order names what was bought also when it can no longer be seen',
+  withPages({}, async (open) => {
+    const [seller, buyer] = await Promise.all([newPerson('Sol Seller'), newPerson('Bo Buyer')]);
+    const title = `A jug ${unique('no')}`;
+    const product = await seller.offer(title);
+    const input = { lines: [{ productId: product, quantity: 1 }] };
+    await ask(
+      'mutation($input: OrderPlaceInput!) { orderPlace(input: $input) { order { id } userErrors { message } } }',
+      { input },
+      buyer.token,
+    );
+    await ask(
+      'mutation($id: ID!) { userBlock(input: { userId: $id }) { userErrors { message } } }',
+      { id: buyer.id },
+      seller.token,
+    );
+    const buying = await open();
+    await logIn(buying, buyer);
+    await buying.goto('/orders');
+    const order = buying.page.getByRole('article', { name: 'Order' });
+    await order.getByText(title).waitFor();
+    await order.getByText('No longer offered').waitFor();
+    assert.equal(await order.getByRole('link', { name: title }).count(), 0);
+  }),
+);
+
 const untilStock = (id, wanted) =>
   until(`a stock of ${wanted}`, async () => {
     const { product } = await ask('query($id: ID!) { product(id: $id) { stock } }', { id });

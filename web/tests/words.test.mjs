@@ -58,6 +58,7 @@ test(
       'lamp',
       'glow',
       'gone',
+      'lost',
       'dark',
       'line',
     ];

@@ -13,7 +13,7 @@ export const OrderCardFragment = graphql(`
     id status reason createdAt nextStatuses isSettled refundableUntil
     history { status at }
     total { amount currency }
-    lines { quantity unitPrice { amount currency } product { id title } }
+    lines { quantity title unitPrice { amount currency } product { id } }
   }
 `);
 
@@ -83,9 +83,11 @@ export function OrderCard({ order: masked }: { order: FragmentOf<typeof OrderCar
           <li key={line.product?.id ?? index}>
             {line.product && <Tiles id={line.product.id} />}
             {line.product ? (
-              <Link to={paths.product(line.product.id)}>{line.product.title}</Link>
+              <Link to={paths.product(line.product.id)}>{line.title}</Link>
             ) : (
-              <span className="quiet">{more.notOffered}</span>
+              <span className="order-gone">
+                {line.title} <span className="quiet">{more.notOffered}</span>
+              </span>
             )}
             <span className="quiet">
               {line.quantity} × {money(line.unitPrice)}

@@ -6,10 +6,11 @@ import { png } from './png.mjs';
 
 /** A world with something of everything; `data` is what people wrote, which no language changes. */
 export async function aWorld() {
-  const [author, reader, hidden] = await Promise.all([
+  const [author, reader, hidden, seller] = await Promise.all([
     newPerson('Qx Author'),
     newPerson('Qx Reader'),
     newPerson('Qx Hidden'),
+    newPerson('Qx Seller'),
   ]);
   const run = (token, query, variables) => ask(query, variables, token);
   await run(
@@ -17,6 +18,7 @@ export async function aWorld() {
     'mutation { profileUpdate(input: { isPrivate: true }) { userErrors { code } } }',
   );
   const lamp = await author.offer('Qx lamp', { stock: 5, description: 'Qx glow.' });
+  const lost = await seller.offer('Qx lost');
   const none = await author.offer('Qx gone', { stock: 0, description: 'Qx dark.' });
   const post = await author.post(`Qx words @${reader.handle} #qx https://example.org/qx`, lamp);
   await author.post(Array.from({ length: 14 }, () => 'Qx line').join('\n'));
@@ -37,18 +39,16 @@ export async function aWorld() {
   for (const [productId, quantity] of [
     [lamp, 1],
     [lamp, 2],
+    [lost, 1],
     [none, 1],
   ])
     await run(reader.token, place, { input: { lines: [{ productId, quantity }] } }).catch(
       () => undefined,
     );
-  await run(
-    hidden.token,
-    `mutation($id: ID!) { userBlock(input: { userId: $id }) { userErrors { code } } }`,
-    {
-      id: author.id,
-    },
-  );
+  const block = `mutation($id: ID!) { userBlock(input: { userId: $id }) { userErrors { code } } }`;
+  await run(hidden.token, block, { id: author.id });
+  // What was bought stays on the order, though the reader may no longer see who sold it.
+  await run(seller.token, block, { id: reader.id });
   await reader.follow(hidden.id);
   const count = '{ viewer { unreadNotificationCount } }';
   await until('notifications have come', async () => {
