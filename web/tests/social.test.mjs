@@ -72,6 +72,36 @@ test(
 );
 
 test(
+  'who follows the viewer is marked so, on their page and in lists',
+  withPages({}, async (open) => {
+    const [me, friend, other] = await Promise.all([
+      newPerson('Mia Me'),
+      newPerson('Fred Friend'),
+      newPerson('Otto Other'),
+    ]);
+    await friend.follow(me.id);
+    await me.follow(other.id);
+    const { page, goto } = await open();
+    await logIn({ page, goto }, me);
+    const profile = page.getByRole('region', { name: 'Profile' });
+    await goto(`/u/${friend.handle}`);
+    await profile.getByText('Follows you').waitFor();
+    await goto(`/u/${other.handle}`);
+    await profile.getByRole('button', { name: 'Following' }).waitFor();
+    assert.equal(await page.getByText('Follows you').count(), 0);
+    await goto(`/u/${me.handle}/followers`);
+    await page
+      .getByRole('listitem')
+      .filter({ hasText: 'Fred Friend' })
+      .getByText('Follows you')
+      .waitFor();
+    await goto(`/u/${me.handle}/following`);
+    await page.getByRole('listitem').filter({ hasText: 'Otto Other' }).waitFor();
+    assert.equal(await page.getByText('Follows you').count(), 0);
+  }),
+);
+
+test(
   'mentions and hashtags lead to what they name',
   withPages({ viewport: PHONE }, async (open) => {
     const [author, friend] = await Promise.all([newPerson('Ada Author'), newPerson('Fred Friend')]);

@@ -6,7 +6,7 @@ import { w } from '../words';
 const Block = graphql(`
   mutation Block($userId: ID!) {
     userBlock(input: { userId: $userId }) {
-      user { id viewerIsBlocking viewerIsFollowing viewerHasRequestedToFollow }
+      user { id viewerIsBlocking isFollowingViewer viewerIsFollowing viewerHasRequestedToFollow }
       userErrors { code message path }
     }
   }

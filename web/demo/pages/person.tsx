@@ -11,7 +11,7 @@ import { times } from '../parts/format';
 import { Page } from '../parts/page';
 import { PostCard, PostCardFragment } from '../parts/post-card';
 import { Menu, type MenuItem } from '../parts/menu';
-import { Avatar } from '../parts/small';
+import { Avatar, FollowsYou } from '../parts/small';
 import { EndlessList, Empty, Failed, ProblemLine, Skeletons } from '../parts/states';
 import { Prose } from '../parts/text';
 import { Link, paths } from '../router';
@@ -23,7 +23,7 @@ const Person = graphql(
     query Person($handle: String!, $first: Int!, $after: String) {
       user(handle: $handle) {
         id handle displayName bio isPrivate
-        viewerIsFollowing viewerHasRequestedToFollow viewerIsBlocking
+        isFollowingViewer viewerIsFollowing viewerHasRequestedToFollow viewerIsBlocking
         followerCount followingCount postCount
         avatar { id url(size: LARGE) }
         posts(first: $first, after: $after) {
@@ -103,6 +103,7 @@ function Profile({ user }: { user: User }) {
         <p className="quiet">
           @{user.handle}
           {user.isPrivate && ` · ${more.private}`}
+          <FollowsYou user={user} />
         </p>
       </div>
       <div className="profile-actions">

@@ -2,21 +2,23 @@ import { useEffect, useState, useSyncExternalStore, type ReactNode } from 'react
 import { graphql } from '../../shared/graphql';
 import { usePages, type Pages } from '../api/use-pages';
 import { Page } from '../parts/page';
+import { PersonRow, PersonRowFragment } from '../parts/person-row';
 import { PostCard, PostCardFragment } from '../parts/post-card';
 import { ProductCard, ProductCardFragment } from '../parts/product-card';
-import { Avatar } from '../parts/small';
 import { Empty, EndlessList } from '../parts/states';
-import { Link, paths } from '../router';
 import { more, w } from '../words';
 
-const People = graphql(`
-  query PeopleSearch($query: String!, $first: Int!, $after: String) {
-    peopleSearch(query: $query, first: $first, after: $after) {
-      edges { cursor node { id handle displayName bio avatar { id url(size: SMALL) } } }
-      pageInfo { endCursor hasNextPage }
+const People = graphql(
+  `
+    query PeopleSearch($query: String!, $first: Int!, $after: String) {
+      peopleSearch(query: $query, first: $first, after: $after) {
+        edges { cursor node { id ...PersonRow } }
+        pageInfo { endCursor hasNextPage }
+      }
     }
-  }
-`);
+  `,
+  [PersonRowFragment],
+);
 
 const Posts = graphql(
   `
@@ -179,23 +181,7 @@ function FoundPeople({ query }: { query: string }) {
       pages={pages}
       kind="people"
       query={query}
-      render={({ node }) => (
-        <li key={node.id} className="row">
-          <Avatar
-            handle={node.handle}
-            name={node.displayName}
-            image={node.avatar}
-            size="s"
-            linked
-          />
-          <div className="row-body">
-            <Link to={paths.person(node.handle)} className="byline">
-              <strong>{node.displayName}</strong> <span className="quiet">@{node.handle}</span>
-            </Link>
-            {node.bio && <p className="quiet clipped">{node.bio}</p>}
-          </div>
-        </li>
-      )}
+      render={({ node }) => <PersonRow key={node.id} person={node} />}
     />
   );
 }

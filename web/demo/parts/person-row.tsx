@@ -1,11 +1,11 @@
 import type { ReactNode } from 'react';
 import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
 import { Link, paths } from '../router';
-import { Avatar } from './small';
+import { Avatar, FollowsYou } from './small';
 
 export const PersonRowFragment = graphql(`
   fragment PersonRow on User {
-    id handle displayName bio isPrivate viewerIsFollowing viewerHasRequestedToFollow
+    id handle displayName bio isPrivate isFollowingViewer viewerIsFollowing viewerHasRequestedToFollow
     avatar { id url(size: SMALL) }
   }
 `);
@@ -18,7 +18,8 @@ export function PersonRow({
   person: FragmentOf<typeof PersonRowFragment>;
   children?: ReactNode;
 }) {
-  const { handle, displayName, bio, avatar } = readFragment(PersonRowFragment, masked);
+  const user = readFragment(PersonRowFragment, masked);
+  const { handle, displayName, bio, avatar } = user;
   return (
     <li className="row">
       <Avatar handle={handle} name={displayName} image={avatar} size="s" linked />
@@ -26,6 +27,7 @@ export function PersonRow({
         <Link to={paths.person(handle)} className="byline">
           <strong>{displayName}</strong> <span className="quiet">@{handle}</span>
         </Link>
+        <FollowsYou user={user} />
         {bio && <p className="quiet clipped">{bio}</p>}
       </div>
       {children}

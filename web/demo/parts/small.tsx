@@ -3,7 +3,7 @@ import { resolved } from '../api/images';
 import { goBack, Link, paths } from '../router';
 import { Icon } from './icon';
 import { ago, fullTime, hash } from './format';
-import { w } from '../words';
+import { more, w } from '../words';
 
 let now = Date.now();
 
@@ -80,6 +80,11 @@ export function Byline({ person }: { person: Named | null }) {
       <strong>{person.displayName}</strong> <span className="quiet">@{person.handle}</span>
     </Link>
   );
+}
+
+/** That somebody follows the viewer, where they do. */
+export function FollowsYou({ user }: { user: { isFollowingViewer: boolean | null } }) {
+  return user.isFollowingViewer ? <span className="badge">{more.followsViewer}</span> : null;
 }
 
 /** Where one is, and the way back: to where one came from, or else up. */

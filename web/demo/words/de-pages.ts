@@ -34,6 +34,7 @@ export const dePages: PageWords = {
   follow: 'Folgen',
   followingNow: 'Folgst du',
   requested: 'Angefragt',
+  followsViewer: 'Folgt dir',
   noPerson: (handle) => `@${handle} gibt es nicht`,
   postsBy: (name) => `Beiträge von ${name}`,
   private: 'privat',

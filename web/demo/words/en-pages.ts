@@ -34,6 +34,7 @@ export const enPages = {
   follow: 'Follow',
   followingNow: 'Following',
   requested: 'Requested',
+  followsViewer: 'Follows you',
   noPerson: (handle: string) => `There is no @${handle}`,
   postsBy: (name: string) => `Posts by ${name}`,
   private: 'private',
