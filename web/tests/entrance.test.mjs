@@ -206,3 +206,41 @@ test(
     await following.page.getByRole('button', { name: 'Following' }).waitFor();
   }),
 );
+
+test(
+  'all other sessions end at once; the page says when each was used, and leads back',
+  withPages({}, async (open) => {
+    const me = await newPerson();
+    const [here, there] = [await open(), await open()];
+    await logIn(there, me);
+    await untilLive(there.page);
+    await logIn(here, me);
+    // Used some time ago, and not just now.
+    await here.context.route('**/graphql', async (route) => {
+      if (!route.request().postData()?.includes('query Sessions')) return route.continue();
+      const response = await route.fetch();
+      const json = await response.json();
+      for (const session of json.data.viewer.sessions)
+        session.lastUsedAt = new Date(Date.now() - 5.5 * 60_000).toISOString();
+      return route.fulfill({ response, json });
+    });
+    await here.page.getByRole('link', { name: 'Settings' }).click();
+    await here.page.getByRole('link', { name: 'Sessions' }).click();
+    const rows = here.page.getByRole('list', { name: 'Sessions' }).getByRole('listitem');
+    await rows.nth(2).waitFor();
+    await rows
+      .first()
+      .getByText(/last used 5 ?m\w* ago/)
+      .waitFor();
+    await here.page.getByRole('button', { name: 'End all other sessions' }).click();
+    await here.page.getByText('2 sessions have ended.').waitFor();
+    await here.page.waitForFunction(
+      () => document.querySelectorAll('[aria-label=Sessions] > li').length === 1,
+    );
+    assert.equal(await here.page.getByRole('button', { name: 'End all' }).count(), 0);
+    await there.page.getByText('Your session has ended').waitFor();
+    await here.page.getByRole('button', { name: 'Back' }).click();
+    await here.page.getByRole('heading', { name: 'Appearance' }).waitFor();
+    await here.context.unrouteAll({ behavior: 'ignoreErrors' });
+  }),
+);

@@ -237,6 +237,8 @@ function afterMutations(person: LoggedIn | null): Updaters {
     },
     sessionRevoke: (_data: Answer, _args: Input, cache: Cache) =>
       cache.invalidate(VIEWER, 'sessions'),
+    sessionRevokeOthers: (_data: Answer, _args: Input, cache: Cache) =>
+      cache.invalidate(VIEWER, 'sessions'),
     userBlock: blocked,
     userUnblock: blocked,
     // Not asked for again: the list at plaza is a moment behind.

@@ -1,11 +1,12 @@
 import { useQuery } from 'urql';
 import { graphql, type ResultOf } from '../../shared/graphql';
 import { useAction } from '../api/use-action';
+import { toast } from '../live/toasts';
 import { useLogIn } from '../me';
 import { Filled } from '../parts/filled';
 import { fullTime } from '../parts/format';
 import { Page } from '../parts/page';
-import { Ago } from '../parts/small';
+import { Ago, BackHeader } from '../parts/small';
 import { Failed, ProblemLine, Skeletons } from '../parts/states';
 import { more } from '../words';
 
@@ -19,6 +20,12 @@ const Revoke = graphql(`
   }
 `);
 
+const RevokeOthers = graphql(`
+  mutation RevokeOtherSessions {
+    sessionRevokeOthers { revokedCount userErrors { code message path } }
+  }
+`);
+
 type Shown = NonNullable<NonNullable<ResultOf<typeof Sessions>['viewer']>['sessions']>[number];
 
 export function SessionsPage() {
@@ -29,14 +36,18 @@ export function SessionsPage() {
   });
   const sessions = data?.viewer?.sessions;
   return (
-    <Page title={more.sessions}>
+    <Page title={more.sessions} hideTitle>
+      <BackHeader title={more.sessions} to="/settings" />
       <p className="lead">{more.sessionsWhy}</p>
       {sessions ? (
-        <ul className="list" aria-label={more.sessions}>
-          {sessions.map((session) => (
-            <SessionRow key={session.id} session={session} />
-          ))}
-        </ul>
+        <>
+          <ul className="list" aria-label={more.sessions}>
+            {sessions.map((session) => (
+              <SessionRow key={session.id} session={session} />
+            ))}
+          </ul>
+          <EndOthers others={sessions.filter(({ isCurrent }) => !isCurrent).length} />
+        </>
       ) : fetching ? (
         <Skeletons count={2} />
       ) : (
@@ -60,7 +71,7 @@ function SessionRow({ session }: { session: Shown }) {
         <p className="quiet">
           <Filled
             message={more.since(fullTime(session.createdAt))}
-            parts={[() => <Ago time={session.lastUsedAt} />]}
+            parts={[() => <Ago time={session.lastUsedAt} told />]}
           />
         </p>
         <ProblemLine problem={problem} />
@@ -74,6 +85,29 @@ function SessionRow({ session }: { session: Shown }) {
         {session.isCurrent ? more.logOut : more.end}
       </button>
     </li>
+  );
+}
+
+/** For who has lost a device, or does not know what is in the list. */
+function EndOthers({ others }: { others: number }) {
+  const { run, busy, problem } = useAction(RevokeOthers);
+  const end = async () => {
+    const count = (await run({}))?.sessionRevokeOthers?.revokedCount;
+    if (count !== undefined) toast('done', more.endedOthers(count));
+  };
+  if (others === 0) return null;
+  return (
+    <div className="list-foot">
+      <button
+        type="button"
+        className="button button-quiet"
+        disabled={busy}
+        onClick={() => void end()}
+      >
+        {more.endOthers}
+      </button>
+      <ProblemLine problem={problem} />
+    </div>
   );
 }
 

@@ -32,8 +32,8 @@ const STEPS = [
   ['day', 86_400],
 ] as const;
 
-/** How long ago, shortly: "now", "5m", "3h", "6d", then the date. */
-export function ago(time: string, now: number): string {
+/** How long ago, shortly: "now", "5m", "3h", "6d", then the date; within a sentence "5m ago". */
+export function ago(time: string, now: number, told = false): string {
   const seconds = Math.max(0, (now - Date.parse(time)) / 1_000);
   if (seconds < 45) return w.now;
   if (seconds > 7 * 86_400)
@@ -44,6 +44,7 @@ export function ago(time: string, now: number): string {
     }).format(new Date(time));
   const [unit, size] = STEPS.findLast(([, size]) => seconds >= size) ?? STEPS[0];
   const count = Math.max(1, Math.floor(seconds / size));
+  if (told) return new Intl.RelativeTimeFormat(locale(), { style: 'narrow' }).format(-count, unit);
   return new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: 'narrow' }).format(
     count,
   );

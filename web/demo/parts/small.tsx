@@ -15,12 +15,12 @@ function everyHalfMinute(listener: () => void): () => void {
   return () => clearInterval(timer);
 }
 
-/** When something was, and the exact moment on asking. */
-export function Ago({ time }: { time: string }) {
+/** When something was, and the exact moment on asking; `told` within a sentence. */
+export function Ago({ time, told = false }: { time: string; told?: boolean }) {
   const current = useSyncExternalStore(everyHalfMinute, () => now);
   return (
     <time dateTime={time} title={fullTime(time)}>
-      {ago(time, current)}
+      {ago(time, current, told)}
     </time>
   );
 }

@@ -104,6 +104,9 @@ export const dePages: PageWords = {
   thisSession: 'diese',
   since: (time) => `Seit ${time} · zuletzt benutzt [ago]`,
   end: 'Beenden',
+  endOthers: 'Alle anderen Sitzungen beenden',
+  endedOthers: (count) =>
+    n(count, { one: '# Sitzung ist beendet.', other: '# Sitzungen sind beendet.' }),
   unnamedClient: 'Ein Programm ohne Namen',
   clientOn: (browser, system) => `${browser} auf ${system}`,
 

@@ -107,6 +107,9 @@ export const enPages = {
   thisSession: 'this one',
   since: (time: string) => `Since ${time} · last used [ago]`,
   end: 'End',
+  endOthers: 'End all other sessions',
+  endedOthers: (count: number) =>
+    n(count, { one: '# session has ended.', other: '# sessions have ended.' }),
   unnamedClient: 'A client without a name',
   clientOn: (browser: string, system: string) => `${browser} on ${system}`,
 
