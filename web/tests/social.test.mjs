@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { newPerson } from './support/api.mjs';
+import { newPerson, until } from './support/api.mjs';
 import {
   closeBrowser,
   fitsSideways,
@@ -98,6 +98,43 @@ test(
     await goto(`/u/${me.handle}/following`);
     await page.getByRole('listitem').filter({ hasText: 'Otto Other' }).waitFor();
     assert.equal(await page.getByText('Follows you').count(), 0);
+  }),
+);
+
+test(
+  'who begins with nobody keeps the suggestions after the first follow, and may follow all',
+  withPages({}, async (open) => {
+    const [me, ada, bea] = await Promise.all([
+      newPerson('Mia Me'),
+      newPerson('Ada Author'),
+      newPerson('Bea Baker'),
+    ]);
+    await ada.post('Fresh from the kiln');
+    for (const seller of [ada, bea]) await seller.offer('A bowl');
+    const { page, goto } = await open();
+    await logIn({ page, goto }, me);
+    const suggested = page.getByRole('region', { name: 'People to follow' });
+    const rows = suggested.getByRole('listitem');
+    const first = rows.filter({ hasText: ada.handle });
+    await first.getByRole('button', { name: 'Follow', exact: true }).click();
+    await post(page, 'Fresh from the kiln').waitFor();
+    // They are still there, the one who is followed too.
+    await first.getByRole('button', { name: 'Following' }).waitFor();
+    await suggested.getByRole('button', { name: 'Follow all' }).click();
+    await page.waitForFunction(
+      () => !document.querySelector('.suggestions li [aria-pressed=false]'),
+    );
+    assert.ok(await suggested.getByRole('button', { name: 'Follow all' }).isDisabled());
+    await until('all are followed', () => me.followsByNow(bea.handle));
+
+    await page.getByRole('link', { name: 'Shop', exact: true }).click();
+    await page.getByRole('heading', { name: 'Shop', exact: true }).waitFor();
+    await page.getByRole('link', { name: 'Home' }).click();
+    await post(page, 'Fresh from the kiln').waitFor();
+    // The next visit begins with posts.
+    await page.reload();
+    await post(page, 'Fresh from the kiln').waitFor();
+    assert.equal(await suggested.count(), 0);
   }),
 );
 

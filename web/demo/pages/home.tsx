@@ -1,4 +1,5 @@
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
+import { useClient, type Client } from 'urql';
 import { graphql } from '../../shared/graphql';
 import { usePages } from '../api/use-pages';
 import { useHeld, useLive } from '../live/live';
@@ -12,7 +13,7 @@ import { EndlessList, Empty } from '../parts/states';
 import { Link } from '../router';
 import { w } from '../words';
 
-/** For an empty home alone, so it comes with that. */
+/** For who begins with an empty home alone, so it comes with that. */
 const Suggestions = late(async () => (await import('../parts/suggestions')).Suggestions);
 
 const Home = graphql(
@@ -32,6 +33,24 @@ const Home = graphql(
 /** Some more than a large window shows: what comes after it is there before it is scrolled to. */
 const PAGE = 16;
 
+/** Whose home was empty in this visit; a client is one person's, until the page goes. */
+const beganEmpty = new WeakSet<Client>();
+
+/**
+ * Once the home was empty, for the rest of the visit: the first one who is followed fills it, and
+ * whom to follow next would be gone.
+ */
+function useBeganEmpty(isEmpty: boolean): boolean {
+  const client = useClient();
+  const [began, setBegan] = useState(() => beganEmpty.has(client));
+  useEffect(() => {
+    if (!isEmpty) return;
+    beganEmpty.add(client);
+    setBegan(true);
+  }, [isEmpty, client]);
+  return began;
+}
+
 export function HomePage() {
   const { listening, from, resumeFrom } = useLive();
   // Asked at once, and listened to from its head on; who came here from another page is listening already.
@@ -48,21 +67,20 @@ export function HomePage() {
   }, [edges, fetching, head, resumeFrom]);
   const held = useHeld();
   const shown = pages.edges?.filter(({ node }) => !held.has(node.id));
+  const began = useBeganEmpty(edges?.length === 0 && !pages.hasMore);
   const empty = (
-    <>
-      <Empty title={w.quiet}>
-        <Filled
-          message={w.quietWhy}
-          parts={[(words) => <Link to="/search?in=people">{words}</Link>]}
-        />
-      </Empty>
-      <Suggestions />
-    </>
+    <Empty title={w.quiet}>
+      <Filled
+        message={w.quietWhy}
+        parts={[(words) => <Link to="/search?in=people">{words}</Link>]}
+      />
+    </Empty>
   );
   return (
     <Page title={w.home} hideTitle>
       <PostComposer />
       <NewPosts />
+      {began && <Suggestions />}
       <EndlessList
         pages={{ ...pages, edges: shown }}
         label={w.homeFeed}

@@ -4,7 +4,7 @@ import { useMe } from '../me';
 import { navigate, toLogIn } from '../router';
 import { more } from '../words';
 
-const Follow = graphql(`
+export const Follow = graphql(`
   mutation Follow($userId: ID!) {
     userFollow(input: { userId: $userId }) {
       user { id viewerIsFollowing viewerHasRequestedToFollow }

@@ -32,6 +32,7 @@ export const dePages: PageWords = {
   firstWith: (tag) => `Wer ${tag} in einen Beitrag schreibt, ist der Erste.`,
 
   follow: 'Folgen',
+  followAll: 'Allen folgen',
   followingNow: 'Folgst du',
   requested: 'Angefragt',
   followsViewer: 'Folgt dir',

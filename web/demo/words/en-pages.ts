@@ -32,6 +32,7 @@ export const enPages = {
 
   // People
   follow: 'Follow',
+  followAll: 'Follow all',
   followingNow: 'Following',
   requested: 'Requested',
   followsViewer: 'Follows you',
