@@ -227,6 +227,8 @@ test(
       texts,
       Array.from({ length: 45 }, (_, index) => `Post number ${45 - index}.`),
     );
+    // Who has come this far is told that there is no more.
+    await reading.page.getByText('That is all.').waitFor();
     await fitsSideways(reading.page);
   }),
 );

@@ -77,6 +77,9 @@ interface ListProps<Data, Edge> {
   render: (edge: Edge) => ReactNode;
 }
 
+/** A shorter list is seen to be all. */
+const WORTH_AN_END = 8;
+
 /** A list that loads on as its end comes near; the button is for keyboards, and for where nothing scrolls. */
 export function EndlessList<Data, Edge>({
   pages,
@@ -105,6 +108,7 @@ export function EndlessList<Data, Edge>({
       {hasMore && !moreError && (
         <More busy={loadingMore} loadMore={loadMore} length={edges.length} />
       )}
+      {!hasMore && edges.length >= WORTH_AN_END && <p className="list-end quiet">{w.listEnd}</p>}
     </>
   );
 }

@@ -33,6 +33,7 @@ export const de: Words = {
   loading: 'Wird geladen',
   loadingMore: 'Wird geladen…',
   loadMore: 'Mehr laden',
+  listEnd: 'Das ist alles.',
   tryAgain: 'Noch einmal versuchen',
   notLoaded: 'Das konnte nicht geladen werden',
   notLoadedShort: 'Das konnte nicht geladen werden.',

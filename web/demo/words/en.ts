@@ -23,6 +23,7 @@ export const en = {
   loading: 'Loading',
   loadingMore: 'Loading…',
   loadMore: 'Load more',
+  listEnd: 'That is all.',
   tryAgain: 'Try again',
   notLoaded: 'This could not be loaded',
   notLoadedShort: 'This could not be loaded.',
