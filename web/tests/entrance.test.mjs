@@ -71,6 +71,29 @@ test(
 );
 
 test(
+  'a password can be looked at, in both forms, and is hidden until then',
+  withPages({ viewport: PHONE }, async (open) => {
+    const { page, goto } = await open();
+    for (const path of ['/login', '/signup']) {
+      await goto(path);
+      const field = page.getByLabel('Password');
+      const eye = page.getByRole('button', { name: 'Show password' });
+      await field.fill('hunter two');
+      assert.equal(await field.getAttribute('type'), 'password');
+      await eye.click();
+      assert.equal(await field.getAttribute('type'), 'text');
+      assert.equal(await field.inputValue(), 'hunter two', 'what was typed stays');
+      assert.equal(await eye.getAttribute('aria-pressed'), 'true');
+      const { width, height } = await eye.boundingBox();
+      assert.ok(width >= 24 && height >= 24, `${width} by ${height}`);
+      await eye.click();
+      assert.equal(await field.getAttribute('type'), 'password');
+      await fitsSideways(page);
+    }
+  }),
+);
+
+test(
   'a page that needs somebody comes after the log-in',
   withPages({}, async (open) => {
     const { page, goto } = await open();

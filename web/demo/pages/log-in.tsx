@@ -4,7 +4,7 @@ import { explainThrown, problemOfErrors, type Problem } from '../api/problem';
 import { fieldOf } from '../../shared/form';
 import { useLogIn } from '../me';
 import { Filled } from '../parts/filled';
-import { Field } from '../parts/form';
+import { Field, PasswordField } from '../parts/form';
 import { Page } from '../parts/page';
 import { ProblemLine } from '../parts/states';
 import { Link } from '../router';
@@ -52,10 +52,9 @@ export function LogInPage() {
           autoFocus
           problem={problem}
         />
-        <Field
+        <PasswordField
           label={more.password}
           name="password"
-          type="password"
           autoComplete="current-password"
           problem={problem}
         />
@@ -114,10 +113,9 @@ export function SignUpPage() {
           maxLength={254}
           problem={problem}
         />
-        <Field
+        <PasswordField
           label={more.password}
           name="password"
-          type="password"
           autoComplete="new-password"
           minLength={8}
           hint={more.passwordHint}

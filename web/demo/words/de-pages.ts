@@ -75,6 +75,7 @@ export const dePages: PageWords = {
   name: 'Name',
   email: 'E-Mail',
   password: 'Passwort',
+  showPassword: 'Passwort anzeigen',
   passwordHint: '8 Zeichen oder mehr',
   loggingIn: 'Wird angemeldet…',
   signingUp: 'Wird registriert…',

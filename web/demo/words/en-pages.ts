@@ -76,6 +76,7 @@ export const enPages = {
   name: 'Name',
   email: 'E-mail',
   password: 'Password',
+  showPassword: 'Show password',
   passwordHint: '8 characters or more',
   loggingIn: 'Logging in…',
   signingUp: 'Signing up…',
