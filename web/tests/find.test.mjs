@@ -55,6 +55,25 @@ test(
 );
 
 test(
+  'the shop leads to what somebody looks for in it',
+  withPages({ viewport: PHONE }, async (open) => {
+    const word = unique('quince');
+    await (await newPerson()).offer(`Bowl of ${word}`);
+    const { page, goto } = await open();
+    await goto('/shop');
+    await fitsSideways(page);
+    await page.getByRole('search').getByLabel('Search the shop').fill(word);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/search?q=${word}&in=products`);
+    await page.getByRole('button', { name: 'Products', exact: true, pressed: true }).waitFor();
+    await page
+      .getByRole('list', { name: 'Products found' })
+      .getByRole('link', { name: `Bowl of ${word}` })
+      .waitFor();
+  }),
+);
+
+test(
   'a search that fails can be tried again',
   withPages({ viewport: PHONE, expected: [/502/] }, async (open) => {
     const { page, goto, context } = await open();

@@ -1,8 +1,11 @@
+import type { SubmitEvent } from 'react';
+import { fieldOf } from '../../shared/form';
 import { graphql } from '../../shared/graphql';
 import { usePages } from '../api/use-pages';
 import { Page } from '../parts/page';
 import { ProductCard, ProductCardFragment } from '../parts/product-card';
 import { EndlessList, Empty } from '../parts/states';
+import { navigate } from '../router';
 import { more, w } from '../words';
 
 const Shop = graphql(
@@ -25,6 +28,7 @@ export function ShopPage() {
   });
   return (
     <Page title={w.shop}>
+      <ShopSearch />
       <EndlessList
         pages={pages}
         label={more.products}
@@ -38,5 +42,28 @@ export function ShopPage() {
         )}
       />
     </Page>
+  );
+}
+
+/** From browsing to looking for something: what is found is on the page of the search. */
+function ShopSearch() {
+  const look = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const query = fieldOf(new FormData(event.currentTarget), 'q').trim();
+    navigate(`/search?${new URLSearchParams({ ...(query && { q: query }), in: 'products' })}`);
+  };
+  return (
+    <form className="search search-line" role="search" onSubmit={look}>
+      <input
+        type="search"
+        name="q"
+        aria-label={more.searchShop}
+        placeholder={more.searchShop}
+        maxLength={200}
+      />
+      <button type="submit" className="button button-quiet">
+        {w.search}
+      </button>
+    </form>
   );
 }

@@ -206,6 +206,7 @@ export const dePages: PageWords = {
   refund: 'Erstatten lassen',
 
   searchPlaza: 'plaza durchsuchen',
+  searchShop: 'Im Markt suchen',
   searchHint: 'Leute, Beiträge, Waren',
   lookFor: 'Suchen nach',
   lookingFor: 'Was suchst du?',

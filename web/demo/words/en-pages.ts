@@ -205,6 +205,7 @@ export const enPages = {
 
   // Looking for
   searchPlaza: 'Search plaza',
+  searchShop: 'Search the shop',
   searchHint: 'People, posts, products',
   lookFor: 'Look for',
   lookingFor: 'What are you looking for?',
