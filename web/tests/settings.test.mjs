@@ -99,6 +99,41 @@ test(
 );
 
 test(
+  'who writes an unfriendly comment is blocked where it stands, and is back when that is undone',
+  withPages({ viewport: PHONE }, async (open) => {
+    const [me, other] = await Promise.all([newPerson('Mia Me'), newPerson('Otto Other')]);
+    const id = await me.post('Say what you think');
+    await other.comment(id, 'Something unfriendly');
+    await me.comment(id, 'My own');
+    const { page, goto } = await open();
+    page.on('dialog', (dialog) => dialog.accept());
+    await logIn({ page, goto }, me);
+    await goto(`/p/${id}`);
+    const comment = (text) => page.locator('.thread').filter({ hasText: text });
+    await comment('My own').waitFor();
+    assert.equal(await comment('My own').getByRole('button', { name: 'More' }).count(), 0);
+    await comment('Something unfriendly').getByRole('button', { name: 'More' }).click();
+    await fitsSideways(page);
+    await page.getByRole('menuitem', { name: `Block @${other.handle}` }).click();
+    await page.getByText(`@${other.handle} is blocked.`).waitFor();
+    await comment('Something unfriendly').waitFor({ state: 'detached' });
+    const blocking = async () =>
+      (
+        await ask(
+          'query($handle: String!) { user(handle: $handle) { viewerIsBlocking } }',
+          { handle: other.handle },
+          me.token,
+        )
+      ).user.viewerIsBlocking;
+    assert.equal(await blocking(), true);
+    await page.getByLabel('Messages').getByRole('button', { name: 'Undo' }).click();
+    await comment('Something unfriendly').waitFor();
+    await page.getByText(`@${other.handle} is no longer blocked.`).waitFor();
+    assert.equal(await blocking(), false);
+  }),
+);
+
+test(
   'a private person is asked, that is remembered, and an answered request has no buttons',
   withPages({}, async (open) => {
     const [me, other] = await Promise.all([newPerson('Pia Private'), newPerson('Ask Asker')]);

@@ -140,6 +140,7 @@ function optimistic(person: LoggedIn | null): CacheExchangeOpts['optimistic'] & 
         id: person.userId,
         handle: person.handle,
         displayName: person.displayName,
+        viewerIsBlocking: null,
       };
       const text = (args as Input).input.text.trim();
       const written = {

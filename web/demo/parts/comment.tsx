@@ -6,7 +6,7 @@ export const CommentFragment = graphql(
   `
     fragment CommentParts on Comment {
       id text createdAt depth replyCount
-      author { id handle displayName avatar { id url(size: SMALL) } }
+      author { id handle displayName viewerIsBlocking avatar { id url(size: SMALL) } }
       entities { ...Entity }
     }
   `,

@@ -1,9 +1,11 @@
 import { useState } from 'react';
 import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
+import { useBlocking } from '../api/relations';
 import { usePages } from '../api/use-pages';
 import { useMe } from '../me';
 import { CommentFragment } from './comment';
 import { CommentComposer } from './composer';
+import { Menu, type MenuItem } from './menu';
 import { Ago, Avatar, Byline } from './small';
 import { EndlessList, Empty } from './states';
 import { RichText } from './text';
@@ -42,7 +44,17 @@ export function Thread({
   const me = useMe();
   const [open, setOpen] = useState(false);
   const [answering, setAnswering] = useState(false);
+  const { block } = useBlocking();
   const unsent = id.startsWith('unsent:');
+  // Whom one blocks is gone at once, and back when it is undone.
+  if (author?.viewerIsBlocking) return null;
+  const items: MenuItem[] = [];
+  if (me && author && author.id !== me.userId)
+    items.push({
+      label: w.block(author.handle),
+      run: () => block(author.id, author.handle),
+      grave: true,
+    });
   return (
     <li className={unsent ? 'thread row-unsent' : 'thread'}>
       <div className="row">
@@ -82,6 +94,7 @@ export function Thread({
         <span className="quiet">
           <Ago time={comment.createdAt} />
         </span>
+        <Menu label={w.more} items={items} />
       </div>
       {answering && (
         <CommentComposer

@@ -62,7 +62,8 @@ export const dePages: PageWords = {
   unblock: 'Nicht mehr blockieren',
   blockedPeople: 'Blockierte Leute',
   noBlocked: 'Du blockierst niemanden',
-  noBlockedWhy: 'Wer stört, wird im Menü des Profils oder eines Beitrags blockiert.',
+  noBlockedWhy:
+    'Wer stört, wird im Menü des Profils, eines Beitrags oder eines Kommentars blockiert.',
   followRequests: 'Anfragen',
   noRequests: 'Niemand fragt an',
   noRequestsWhy: 'Anfragen gehen an private Konten; öffentlichen folgt man ohne zu fragen.',

@@ -62,7 +62,8 @@ export const enPages = {
   unblock: 'Unblock',
   blockedPeople: 'Blocked people',
   noBlocked: 'You block nobody',
-  noBlockedWhy: 'Who bothers you can be blocked from the menu of their profile or of a post.',
+  noBlockedWhy:
+    'Who bothers you can be blocked from the menu of their profile, a post or a comment.',
   followRequests: 'Follow requests',
   noRequests: 'Nobody asks',
   noRequestsWhy: 'Requests come to private accounts; public ones are followed without asking.',

@@ -147,10 +147,15 @@ export async function everyState(open, world, visit, options = {}) {
   await page.locator('.thread .post-foot .chip').nth(1).click();
   await page.locator('.thread .composer').first().waitFor();
   await visit(page, 'replies and a reply');
-  await page.locator('main article .chip-menu').first().click();
-  await page.locator('[role=menu]').waitFor();
-  await visit(page, 'a menu');
-  await page.keyboard.press('Escape');
+  for (const [menu, name] of [
+    ['main article .chip-menu', 'a menu'],
+    ['.thread .chip-menu', 'the menu of a comment'],
+  ]) {
+    await page.locator(menu).first().click();
+    await page.locator('[role=menu]').waitFor();
+    await visit(page, name);
+    await page.keyboard.press('Escape');
+  }
 
   await at('/', 'home');
   await page.locator('.composer-post textarea').fill('@qx');
