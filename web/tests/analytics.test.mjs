@@ -55,6 +55,11 @@ test(
     }
     await counted.waitFor();
     await sold.waitFor();
+    // What the heights stand for: the highest and half of it, both whole.
+    const axis = (name) =>
+      watching.page.locator(`section[aria-label=${name}] .chart-axis span`).allTextContents();
+    assert.deepEqual(await axis('Views'), ['2', '1']);
+    assert.deepEqual(await axis('Sales'), ['€25.00', '€12.50']);
     await watching.page
       .getByRole('list', { name: 'Most viewed posts' })
       .getByRole('link', { name: text })
