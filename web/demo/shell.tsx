@@ -2,7 +2,7 @@ import { useEffect, useSyncExternalStore, type ReactNode } from 'react';
 import { useQuery } from 'urql';
 import plazaMark from '../shared/plaza.svg';
 import { graphql } from '../shared/graphql';
-import { useWaitingCount } from './api/waiting';
+import { useIsDelayed, useWaitingCount } from './api/waiting';
 import { useLive } from './live/live';
 import { useMe } from './me';
 import { number } from './parts/format';
@@ -105,14 +105,17 @@ function Connection() {
   );
 }
 
-/** What holds while there is no network. */
+/**
+ * What holds while there is no network, or plaza does not answer: in every tab, also in those that
+ * have done nothing, for what waits is the person's and not the tab's.
+ */
 function OfflineNotice() {
-  const [online, waiting] = [useOnline(), useWaitingCount()];
-  if (online) return null;
+  const [online, waiting, delayed] = [useOnline(), useWaitingCount(), useIsDelayed()];
+  if (online && !delayed) return null;
   return (
     <p className="offline" role="status">
-      {w.offline}
-      {waiting > 0 && ` ${w.waiting(waiting)}`}
+      {online ? w.waitingStill(waiting) : w.offline}
+      {!online && waiting > 0 && ` ${w.waiting(waiting)}`}
     </p>
   );
 }

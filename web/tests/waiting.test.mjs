@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ask, newPerson } from './support/api.mjs';
+import { ask, newPerson, until } from './support/api.mjs';
 import {
   closeBrowser,
   logIn,
@@ -32,6 +32,23 @@ async function atPlaza(author, writer, token) {
     token,
   );
   return { posts: read.posts.nodes, written: written.posts.nodes.map(({ text }) => text) };
+}
+
+/** The way of these pages' sockets to plaza, which can be cut: without it plaza is out of reach. */
+async function socketsOf(context) {
+  const open = new Set();
+  let whole = true;
+  await context.routeWebSocket('**/graphql', (socket) => {
+    if (!whole) return void socket.close();
+    socket.connectToServer();
+    open.add(socket);
+  });
+  const cut = async () => {
+    whole = false;
+    for (const socket of open) await socket.close();
+    open.clear();
+  };
+  return { cut, mend: () => void (whole = true) };
 }
 
 test(
@@ -82,6 +99,48 @@ test(
 );
 
 test(
+  'what waits is said in every tab, until it is sent',
+  withPages({ expected: BROKEN }, async (open) => {
+    const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
+    await author.post('There before');
+    const { page, goto, context } = await open();
+    const sockets = await socketsOf(context);
+    await logIn({ page, goto }, reader);
+    const beside = await context.newPage();
+    await beside.goto(new URL('/shop', page.url()).href);
+    await untilLive(beside);
+    await goto(`/u/${author.handle}`);
+    await post(page, 'There before').waitFor();
+    await untilLive(page);
+
+    // The device has a network, plaza is out of reach all the same.
+    await context.route('**/graphql', (route) => route.abort());
+    await sockets.cut();
+    await page.getByRole('button', { name: 'Follow', exact: true }).click();
+    await post(page, 'There before').getByRole('button', { name: 'Like: 0' }).click();
+    for (const each of [page, beside]) await each.getByText('2 actions wait to be sent.').waitFor();
+    await context.unroute('**/graphql');
+    sockets.mend();
+    for (const each of [page, beside])
+      await each.getByText('wait to be sent').waitFor({ state: 'detached' });
+    const likes = async () => (await atPlaza(author, reader, reader.token)).posts[0].likeCount;
+    await until('both are done', async () => (await likes()) === 1);
+
+    // Nor is there a network.
+    await context.setOffline(true);
+    await post(page, 'There before')
+      .getByRole('button', { name: 'Like: 1', pressed: true })
+      .click();
+    for (const each of [page, beside])
+      await each.getByText('1 action is sent when you are back.').waitFor();
+    await context.setOffline(false);
+    for (const each of [page, beside])
+      await each.getByText('You are offline').waitFor({ state: 'detached' });
+    await until('the like is taken back', async () => (await likes()) === 0);
+  }),
+);
+
+test(
   'what plaza did, and whose answer was lost with the connection, is not done again after a reload',
   withPages({ expected: BROKEN }, async (open) => {
     const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
@@ -89,12 +148,7 @@ test(
     await author.post('There before', product);
     const { page, goto, context } = await open();
     let cut = false;
-    const sockets = new Set();
-    await context.routeWebSocket('**/graphql', (socket) => {
-      if (cut) return void socket.close();
-      socket.connectToServer();
-      sockets.add(socket);
-    });
+    const sockets = await socketsOf(context);
     const keys = new Map();
     await context.route('**/graphql', async (route) => {
       const request = route.request();
@@ -113,7 +167,7 @@ test(
     await post(page, 'There before').waitFor();
 
     cut = true;
-    for (const socket of sockets) await socket.close();
+    await sockets.cut();
     await page.getByRole('button', { name: 'Follow', exact: true }).click();
     await post(page, 'There before').getByRole('button', { name: 'Like: 0' }).click();
     await page.getByRole('alert').filter({ hasText: 'This is kept' }).first().waitFor();
@@ -127,6 +181,7 @@ test(
     await page.getByText('This could not be loaded').waitFor();
 
     cut = false;
+    sockets.mend();
     await post(page, 'Sent, and not heard of').waitFor();
     await page.getByText('What was waiting has been sent').waitFor();
     await goto(`/u/${author.handle}`);

@@ -1,5 +1,5 @@
 import type { PlazaClient, Queued } from '@plaza/client';
-import { useCallback, useEffect, useSyncExternalStore } from 'react';
+import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import type { Client } from 'urql';
 import { toast } from '../live/toasts';
 import { usePlaza } from '../me';
@@ -68,9 +68,25 @@ export function useWaiting(api: Client): void {
   }, [api, plaza]);
 }
 
-/** How many actions are not sent yet. */
+/** What an action takes on a bad day; what waits longer waits for plaza. */
+const PATIENCE_MS = 4_000;
+
+/** How many actions of this person are not sent yet, from whichever tab. */
 export function useWaitingCount(): number {
   const { queue } = usePlaza();
   const subscribe = useCallback((listener: () => void) => queue.onChange(listener), [queue]);
   return useSyncExternalStore(subscribe, () => queue.entries.length);
+}
+
+/** Whether an action waits longer than usual, though this device has a network. */
+export function useIsDelayed(): boolean {
+  const { queue } = usePlaza();
+  const subscribe = useCallback((listener: () => void) => queue.onChange(listener), [queue]);
+  const oldest = useSyncExternalStore(subscribe, () => queue.entries[0]?.id);
+  const [delayed, setDelayed] = useState<string>();
+  useEffect(() => {
+    const timer = setTimeout(() => setDelayed(oldest), PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, [oldest]);
+  return oldest !== undefined && oldest === delayed;
 }

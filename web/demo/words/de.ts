@@ -80,6 +80,11 @@ export const de: Words = {
       one: '# Aktion wird gesendet, wenn du wieder online bist.',
       other: '# Aktionen werden gesendet, wenn du wieder online bist.',
     }),
+  waitingStill: (count) =>
+    n(count, {
+      one: 'plaza antwortet nicht. # Aktion wartet darauf, gesendet zu werden.',
+      other: 'plaza antwortet nicht. # Aktionen warten darauf, gesendet zu werden.',
+    }),
   waitingSent: 'Was gewartet hat, ist gesendet.',
   waitingFailed: (why) => `Was gewartet hat, ging nicht. ${why}`,
   sessionEnded: 'Deine Sitzung ist beendet. Melde dich wieder an.',

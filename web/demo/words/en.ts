@@ -66,6 +66,11 @@ export const en = {
       one: '# action is sent when you are back.',
       other: '# actions are sent when you are back.',
     }),
+  waitingStill: (count: number) =>
+    n(count, {
+      one: 'plaza does not answer. # action waits to be sent.',
+      other: 'plaza does not answer. # actions wait to be sent.',
+    }),
   waitingSent: 'What was waiting has been sent.',
   waitingFailed: (why: string) => `What was waiting could not be done. ${why}`,
   sessionEnded: 'Your session has ended. Log in again.',
