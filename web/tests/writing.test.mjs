@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { newPerson } from './support/api.mjs';
+import { png } from './support/png.mjs';
 import {
   closeBrowser,
   logIn,
@@ -55,6 +56,51 @@ test(
     });
     await logIn({ page, goto }, other);
     assert.equal(await page.getByLabel('Your post').inputValue(), '');
+  }),
+);
+
+test(
+  'pictures stay with what was written, after another page and a reload, and go with the post',
+  withPages({}, async (open) => {
+    const me = await newPerson();
+    const { page, goto } = await open();
+    await logIn({ page, goto }, me);
+    const rows = page.getByRole('list', { name: 'Images of this post' }).getByRole('listitem');
+    await page.getByLabel('Your post').fill('Two pictures');
+    await page.locator('.composer-post input[type=file]').setInputFiles([
+      { name: 'slope.png', mimeType: 'image/png', buffer: png(640, 480) },
+      { name: 'dune.png', mimeType: 'image/png', buffer: png(480, 640) },
+    ]);
+    await page.getByLabel('Describe slope.png').fill('A green slope');
+    // At once: what is still on its way goes on.
+    await page.getByRole('link', { name: 'Shop', exact: true }).click();
+    await page.getByRole('heading', { name: 'Shop', exact: true }).waitFor();
+    await page.goBack();
+    const ready = () =>
+      page.waitForFunction(
+        () =>
+          [...document.querySelectorAll('.attachment [role=status]')].filter(
+            ({ textContent }) => textContent === 'Ready',
+          ).length === 2,
+      );
+    await ready();
+    await page.reload();
+    await ready();
+    assert.equal(await page.getByLabel('Describe slope.png').inputValue(), 'A green slope');
+    // They are seen, though the files are not here any more.
+    await page.waitForFunction(() =>
+      [...document.querySelectorAll('.attachment img')].every(({ naturalWidth }) => naturalWidth),
+    );
+    await page.getByRole('button', { name: 'Remove dune.png' }).click();
+    await page.reload();
+    await rows.first().waitFor();
+    assert.equal(await rows.count(), 1);
+    await page.getByRole('button', { name: 'Post', exact: true }).click();
+    await post(page, 'Two pictures').getByAltText('A green slope').waitFor();
+    await rows.first().waitFor({ state: 'detached' });
+    await page.reload();
+    await post(page, 'Two pictures').getByAltText('A green slope').waitFor();
+    assert.equal(await rows.count(), 0);
   }),
 );
 

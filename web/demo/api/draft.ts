@@ -50,16 +50,25 @@ export function draftSent(key: string, taken: string): void {
   if (now.startsWith(taken)) write(key, now.slice(taken.length).trimStart());
 }
 
+/** What else belongs to a draft, as text. */
+export function draftOf(key: string): { read: () => string; write: (text: string) => void } {
+  return { read: () => read(key), write: (text) => write(key, text) };
+}
+
 export interface Draft {
-  /** Its name, also after a reload. */
   key: string;
   text: string;
   set: (text: string) => void;
 }
 
+/** The name of what this person is writing at one place, also after a reload. */
+export function useDraftKey(place: string): string {
+  return `${PREFIX}${useMe()?.userId ?? ''}.${place}`;
+}
+
 /** What somebody is writing at one place; it outlives the page, a reload and the end of a session. */
 export function useDraft(place: string): Draft {
-  const key = `${PREFIX}${useMe()?.userId ?? ''}.${place}`;
+  const key = useDraftKey(place);
   const text = useSyncExternalStore(subscribe, () => read(key));
   const set = useCallback((next: string) => write(key, next), [key]);
   return { key, text, set };

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import type { Client } from 'urql';
 import { toast } from '../live/toasts';
 import { usePlaza } from '../me';
+import { attachedSent } from './attached';
 import { draftSent } from './draft';
 import { explainThrown, problemOfErrors, userErrorsOf } from './problem';
 import { w } from '../words';
@@ -44,7 +45,10 @@ export function reportOutcomes({ queue }: PlazaClient): void {
     const done = 'data' in outcome && refusals.length === 0;
     const note = noteOf(entry);
     // Not by the page's field: it may have gone, and its draft is still kept.
-    if (done && note?.text !== undefined) draftSent(note.place, note.text);
+    if (done && note?.text !== undefined) {
+      draftSent(note.place, note.text);
+      attachedSent(note.place, entry.variables);
+    }
     if (begun.delete(entry.key)) return;
     if (done) return toast('done', w.waitingSent);
     const why =

@@ -1,7 +1,14 @@
-import { useId } from 'react';
-import type { Attached, Attachments } from './attachments';
+import { useEffect, useEffectEvent, useId } from 'react';
+import { useQuery } from 'urql';
+import { graphql } from '../../shared/graphql';
+import type { Attached, Attachments } from '../api/attached';
+import { resolved } from '../api/images';
 import { more } from '../words';
 import '../style/attachments.css';
+
+const Picture = graphql(`
+  query Picture($id: ID!) { node(id: $id) { ... on Image { id url(size: SMALL) } } }
+`);
 
 /** What is attached, how far it is, and a field for its description. */
 export function AttachmentRows({ attachments }: { attachments: Attachments }) {
@@ -15,11 +22,11 @@ export function AttachmentRows({ attachments }: { attachments: Attachments }) {
 }
 
 function Attachment({ attached, attachments }: { attached: Attached; attachments: Attachments }) {
-  const { key, preview, name, sent, alt, id, problem } = attached;
+  const { key, name, sent, alt, id, problem } = attached;
   const field = useId();
   return (
     <li className="attachment">
-      <img src={preview} alt={name} width="72" height="72" />
+      <Preview attached={attached} gone={() => attachments.remove(key)} />
       <div>
         {problem ? (
           <p className="problem" role="alert">
@@ -59,4 +66,22 @@ function Attachment({ attached, attachments }: { attached: Attached; attachments
       </button>
     </li>
   );
+}
+
+/** The file, or after a reload what plaza has of it; images that no post has taken go there in time. */
+function Preview({ attached, gone }: { attached: Attached; gone: () => void }) {
+  const { id = '', name, preview } = attached;
+  const [{ data, error }] = useQuery({
+    query: Picture,
+    variables: { id },
+    pause: preview !== undefined,
+  });
+  const isGone = data?.node === null && !error;
+  const tell = useEffectEvent(gone);
+  useEffect(() => {
+    if (isGone) tell();
+  }, [isGone]);
+  const url = data?.node && 'url' in data.node ? data.node.url : null;
+  const src = preview ?? (url ? resolved(url) : undefined);
+  return <img src={src} alt={name} width="72" height="72" />;
 }

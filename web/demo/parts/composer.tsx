@@ -7,14 +7,15 @@ import {
   type KeyboardEvent,
 } from 'react';
 import { useQuery } from 'urql';
+import { useAttachments, type Attachments } from '../api/attached';
 import { useDraft } from '../api/draft';
 import { useAction } from '../api/use-action';
 import type { Note } from '../api/waiting';
 import { graphql } from '../../shared/graphql';
 import { toast } from '../live/toasts';
-import { useMe } from '../me';
+import { useMe, usePlaza } from '../me';
 import { navigate, paths } from '../router';
-import { AttachButton, AttachmentList, useAttachments, type Attachments } from './attachments';
+import { AttachButton, AttachmentList } from './attachments';
 import { lengthOf, number } from './format';
 import { CommentFragment } from './comment';
 import { PostCardFragment } from './post-card';
@@ -64,7 +65,7 @@ interface FieldProps {
   place: string;
   /** What is sent with it, and whether that can be. */
   attachments?: Attachments;
-  /** The draft goes when plaza has taken it, see `reportOutcomes`. */
+  /** The draft goes, and its images, when plaza has taken them, see `reportOutcomes`. */
   submit: (text: string, note: Note) => Promise<unknown>;
 }
 
@@ -176,7 +177,8 @@ export function PostComposer({
   const me = useMe();
   const { run, busy, problem } = useAction(WritePost, { durable: true });
   const describe = useAction(Describe);
-  const attachments = useAttachments();
+  const place = `post:${quotedPostId ?? productId ?? ''}`;
+  const attachments = useAttachments(usePlaza(), place);
   const [{ data: own }] = useQuery({ query: OwnPicture, pause: !me });
   if (!me) return null;
   const submit = async (text: string, note: Note) => {
@@ -188,7 +190,6 @@ export function PostComposer({
     }
     const post = (await run({ text, productId, quotedPostId, imageIds }, note))?.postCreate?.post;
     if (!post) return;
-    attachments.clear();
     toast('done', w.posted, { label: w.view, run: () => navigate(paths.post(post.id)) });
     written?.();
   };
@@ -201,7 +202,7 @@ export function PostComposer({
           placeholder={placeholder}
           limit={2_000}
           send={w.post}
-          place={`post:${quotedPostId ?? productId ?? ''}`}
+          place={place}
           busy={busy || describe.busy}
           attachments={attachments}
           submit={submit}
