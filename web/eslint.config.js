@@ -28,5 +28,6 @@ export default tseslint.config(
     files: ['build/**', 'tests/**', '*.js'],
     languageOptions: { globals: { ...globals.node, ...globals.browser } },
   },
-  { files: ['public/**'], languageOptions: { globals: globals.browser } },
+  { files: ['public/theme.js'], languageOptions: { globals: globals.browser } },
+  { files: ['public/sw.js'], languageOptions: { globals: globals.serviceworker } },
 );

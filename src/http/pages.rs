@@ -79,6 +79,14 @@ pub fn routes(folder: &path::Path) -> Router<Served> {
             router.route_service(&format!("/{name}"), precompressed_file(folder.join(name)))
         })
         .layer(fixed);
+    // The demo without a network: a browser must not go on with an old one.
+    let worker = SetResponseHeaderLayer::overriding(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache"),
+    );
+    let worker = Router::new()
+        .route_service("/sw.js", precompressed_file(folder.join("sw.js")))
+        .layer(worker);
     let demo = DEMO.iter().fold(Router::new(), |router, path| router.route(path, get(demo)));
     let demo = demo
         .route("/p/{id}", get(post))
@@ -94,6 +102,7 @@ pub fn routes(folder: &path::Path) -> Router<Served> {
         .route("/graphiql", get(playground))
         .merge(assets)
         .merge(fixed)
+        .merge(worker)
         .layer(policy)
 }
 

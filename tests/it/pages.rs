@@ -24,6 +24,7 @@ impl Built {
             ("index.html.br", "brotli page"),
             ("index.html.gz", "gzip page"),
             ("robots.txt", "User-agent: *\n"),
+            ("sw.js", "worker script"),
             ("assets/a.js", "plain script"),
             ("assets/a.js.br", "brotli script"),
             ("assets/a.js.gz", "gzip script"),
@@ -124,6 +125,23 @@ async fn a_page_that_the_browser_has_is_not_sent_again() {
             }
             let other = ask(Some("\"other\"".to_owned())).await;
             assert_eq!(other.status(), 200);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_worker_is_asked_for_anew_and_a_fixed_file_kept_for_an_hour() {
+    with_pages(async |app, base| {
+        for (path, kind, kept) in [
+            ("/sw.js", "text/javascript", "no-cache"),
+            ("/robots.txt", "text/plain", "public, max-age=3600"),
+        ] {
+            let response = app.http().get(format!("{base}{path}")).send().await.unwrap();
+            assert_eq!(response.status(), 200, "{path}");
+            let headers = response.headers();
+            assert!(headers[CONTENT_TYPE].to_str().unwrap().starts_with(kind), "{path}");
+            assert_eq!(headers[CACHE_CONTROL], kept, "{path}");
         }
     })
     .await;

@@ -11,10 +11,12 @@ import { createRoot } from 'react-dom/client';
 import { createPlaza } from '../shared/plaza';
 import { reportOutcomes } from './api/waiting';
 import { App } from './app';
+import { keepWithoutNetwork } from './live/worker';
 import { chosenLanguage, show, useLanguage } from './words';
 
 const plaza = createPlaza('plaza.demo');
 reportOutcomes(plaza);
+keepWithoutNetwork();
 
 const root = document.getElementById('root');
 if (!root) throw new Error('the page has no #root');

@@ -68,7 +68,7 @@ function Attachment({ attached, attachments }: { attached: Attached; attachments
   );
 }
 
-/** The file, or after a reload what plaza has of it; images that no post has taken go there in time. */
+/** The file, or after a reload what plaza has of it: until it forgets what no post has taken. */
 function Preview({ attached, gone }: { attached: Attached; gone: () => void }) {
   const { id = '', name, preview } = attached;
   const [{ data, error }] = useQuery({

@@ -35,7 +35,9 @@ function knowWrites([key, token]) {
  * plaza's. A test that breaks something on purpose names what the console may say of it.
  */
 export async function openPage({ viewport = DESKTOP, expected = [], ...options } = {}) {
-  const context = await browser.newContext({ viewport, locale: 'en-GB', ...options });
+  // What passes a service worker cannot be weighed, held or cut: only tests of it have one.
+  const usual = { locale: 'en-GB', serviceWorkers: 'block' };
+  const context = await browser.newContext({ viewport, ...usual, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   const wrong = [];
@@ -103,6 +105,18 @@ export async function untilLive(page) {
     .getByRole('status')
     .filter({ hasText: /^Live$/ })
     .waitFor();
+}
+
+/** Until a service worker has the page and what it has loaded: it would be there without a network. */
+export async function untilKept(page) {
+  await page.waitForFunction(async () => {
+    const loaded = performance
+      .getEntriesByType('resource')
+      .map(({ name }) => new URL(name).pathname)
+      .filter((path) => path.startsWith('/assets/'));
+    const known = await Promise.all(['/', ...loaded].map((path) => caches.match(path)));
+    return navigator.serviceWorker.controller && known.every(Boolean);
+  });
 }
 
 /** A picture for the documentation, when PLAZA_PICTURES says where. */
