@@ -5,6 +5,7 @@ import { defineConfig } from 'vite';
 const plaza = process.env.PLAZA_URL ?? 'http://127.0.0.1:4000';
 const proxy = {
   '/graphql': { target: plaza, ws: true, changeOrigin: true },
+  '/schema.graphql': { target: plaza, changeOrigin: true },
   '/media': { target: plaza, changeOrigin: true },
 };
 

@@ -5,7 +5,8 @@ import './page.css';
 import { HISTORY_PLUGIN } from '@graphiql/plugin-history';
 import type { Fetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
-import { StrictMode } from 'react';
+import type { GraphQLSchema } from 'graphql';
+import { StrictMode, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createPlaza } from '../shared/plaza';
 import { EditorTheme } from './editor-theme';
@@ -14,6 +15,7 @@ import { examplesPlugin } from './examples-pane';
 import { createFetcher } from './fetcher';
 import { HistoryNames } from './history-names';
 import { LogInBar } from './log-in-bar';
+import { publishedSchema } from './schema';
 
 const plaza = createPlaza('plaza.graphiql');
 const fetcher: Fetcher = createFetcher(plaza);
@@ -26,6 +28,7 @@ const ask: Ask = async <Data,>(query: string) => {
 };
 
 const examples = examplesPlugin(ask);
+const published = publishedSchema();
 
 const WELCOME = `# plaza's API.
 # Examples are in the pane on the left;
@@ -40,12 +43,16 @@ query Newest {
 `;
 
 function Playground() {
+  // Null, while it is on its way: GraphiQL does not introspect. Undefined: it does.
+  const [schema, setSchema] = useState<GraphQLSchema | null | undefined>(null);
+  useEffect(() => void published.then(setSchema), []);
   return (
     <>
       <LogInBar session={plaza.session} />
       <main className="playground">
         <GraphiQL
           fetcher={fetcher}
+          {...(schema !== undefined && { schema })}
           plugins={[examples, HISTORY_PLUGIN]}
           visiblePlugin={examples}
           defaultQuery={WELCOME}

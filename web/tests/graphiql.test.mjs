@@ -61,6 +61,56 @@ test(
   }),
 );
 
+/** As a plaza that is not for development answers. */
+async function refuseIntrospection(page) {
+  let asked = 0;
+  await page.route('**/graphql', async (route) => {
+    if (!/__schema|__type\b/.test(route.request().postData() ?? '')) return route.continue();
+    asked += 1;
+    const message = 'this server does not answer introspection: its schema is at /schema.graphql';
+    return route.fulfill({ status: 400, json: { errors: [{ message }] } });
+  });
+  return () => asked;
+}
+
+async function documentation(page) {
+  await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
+  return page.getByRole('region', { name: 'Documentation Explorer' });
+}
+
+test(
+  'documents and completes where introspection is refused',
+  withPages({}, async (open) => {
+    const { page, goto } = await open();
+    const asked = await refuseIntrospection(page);
+    await goto('/graphiql');
+    const docs = await documentation(page);
+    await docs.getByRole('link', { name: 'Query', exact: true }).click();
+    await docs.getByRole('link', { name: 'peopleSearch', exact: true }).waitFor();
+    const editor = page.locator('.graphiql-query-editor');
+    await editor.locator('.view-lines').click();
+    await page.keyboard.press('ControlOrMeta+A');
+    await page.keyboard.type('{ peopleS');
+    await page.locator('.suggest-widget').getByText('peopleSearch').first().waitFor();
+    assert.equal(asked(), 0);
+  }),
+);
+
+test(
+  'introspects where no schema is published',
+  withPages({ expected: [/Failed to load resource/] }, async (open) => {
+    const { page, goto } = await open();
+    await page.route('**/schema.graphql', (route) => route.fulfill({ status: 404 }));
+    const introspected = page.waitForRequest((request) =>
+      Boolean(request.postData()?.includes('__schema')),
+    );
+    await goto('/graphiql');
+    await introspected;
+    const docs = await documentation(page);
+    await docs.getByRole('link', { name: 'Query', exact: true }).waitFor();
+  }),
+);
+
 test(
   'runs a subscription',
   withPages({}, async (open) => {
