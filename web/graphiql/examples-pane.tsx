@@ -1,6 +1,7 @@
 import { useGraphiQL, useGraphiQLActions, type GraphiQLPlugin } from '@graphiql/react';
 import { useEffect, useState } from 'react';
-import { EXAMPLES, type Ask, type Example } from './examples';
+import { EXAMPLES, type Example } from './examples';
+import type { Ask } from './subjects';
 
 function Icon() {
   return (

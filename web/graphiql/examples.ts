@@ -1,5 +1,13 @@
-/** Asks the API for something real that an example can be about. */
-export type Ask = <Data>(query: string) => Promise<Data | null>;
+import {
+  confirmedOrder,
+  cursorNearTheTop,
+  lastOrder,
+  someImage,
+  somePost,
+  someProduct,
+  textAbout,
+  type Subject,
+} from './subjects';
 
 export interface Example {
   title: string;
@@ -7,45 +15,12 @@ export interface Example {
   query: string;
   needsLogIn?: true;
   headers?: Record<string, string>;
-  variables?: (ask: Ask) => Promise<Record<string, unknown>>;
+  variables?: Subject;
 }
 
-interface Page<Node> {
-  nodes: Node[];
-}
-
-/** The newest post of the viewer's home, else the viewer's own newest. */
-async function somePost(ask: Ask): Promise<Record<string, unknown>> {
-  type Data = {
-    viewer: {
-      home: Page<{ id: string }> | null;
-      user: { posts: Page<{ id: string }> | null } | null;
-    } | null;
-  };
-  const data = await ask<Data>(
-    '{ viewer { home(first: 1) { nodes { id } } user { posts(first: 1) { nodes { id } } } } }',
-  );
-  const post = data?.viewer?.home?.nodes[0] ?? data?.viewer?.user?.posts?.nodes[0];
-  return { postId: post?.id ?? 'log in first, or write a post' };
-}
-
-async function someProduct(ask: Ask): Promise<Record<string, unknown>> {
-  const data = await ask<{ products: Page<{ id: string; stock: number }> | null }>(
-    '{ products(first: 20) { nodes { id stock } } }',
-  );
-  const product = data?.products?.nodes.find(({ stock }) => stock > 0);
-  return { productId: product?.id ?? 'nothing is for sale yet' };
-}
-
-async function lastOrder(ask: Ask): Promise<Record<string, unknown>> {
-  type Data = { viewer: { orders: Page<{ id: string }> | null } | null };
-  const data = await ask<Data>('{ viewer { orders(first: 1) { nodes { id } } } }');
-  return { orderId: data?.viewer?.orders?.nodes[0]?.id ?? 'log in first, or place an order' };
-}
-
-const homeFeed = `query HomeFeed($after: String) {
+const homeFeed = (first: number) => `query HomeFeed($after: String) {
   viewer {
-    home(first: 20, after: $after) {
+    home(first: ${first}, after: $after) {
       edges {
         cursor
         node {
@@ -60,6 +35,14 @@ const homeFeed = `query HomeFeed($after: String) {
       }
       pageInfo { hasNextPage endCursor }
     }
+  }
+}
+`;
+
+const homeUpdated = `subscription HomeUpdated($after: String) {
+  homeUpdated(after: $after) {
+    cursor
+    node { id text createdAt author { handle } }
   }
 }
 `;
@@ -107,7 +90,7 @@ export const EXAMPLES: readonly Example[] = [
     title: 'Home feed',
     about: 'What the people you follow wrote, newest first.',
     needsLogIn: true,
-    query: homeFeed,
+    query: homeFeed(20),
   },
   {
     title: 'Write a post',
@@ -136,6 +119,76 @@ export const EXAMPLES: readonly Example[] = [
     variables: somePost,
   },
   {
+    title: 'Comment on a post',
+    about: 'With inReplyToId it answers another comment.',
+    needsLogIn: true,
+    query: `mutation Comment($input: CommentCreateInput!) {
+  commentCreate(input: $input) {
+    comment { id text depth createdAt author { handle } }
+    userErrors { code message path }
+  }
+}
+`,
+    variables: textAbout('postId', 'Said from GraphiQL'),
+  },
+  {
+    title: 'Repost a post',
+    about: 'Into your followers’ feeds, as it is.',
+    needsLogIn: true,
+    query: `mutation Repost($postId: ID!) {
+  postRepost(input: { postId: $postId }) {
+    repost { id createdAt }
+    post { id repostCount viewerHasReposted }
+    userErrors { code message path }
+  }
+}
+`,
+    variables: somePost,
+  },
+  {
+    title: 'Quote a post',
+    about: 'A post of your own, with another in it.',
+    needsLogIn: true,
+    query: `mutation Quote($input: PostCreateInput!) {
+  postCreate(input: $input) {
+    post { id text quotedPost { id text author { handle } } }
+    userErrors { code message path }
+  }
+}
+`,
+    variables: textAbout('quotedPostId', 'Worth reading'),
+  },
+  {
+    title: 'Upload an image',
+    about: 'Announces it; its bytes then go to uploadUrl.',
+    needsLogIn: true,
+    query: `# Then send the bytes to uploadUrl, exactly byteCount of them:
+#   curl -O ${location.origin}/icon-192.png
+#   curl -T icon-192.png '${location.origin}<uploadUrl>'
+# and show the image: postCreate(input: { text, imageIds }).
+mutation AnnounceImage($input: ImageCreateInput!) {
+  imageCreate(input: $input) {
+    image { id status }
+    uploadUrl
+    uploadExpiresAt
+    userErrors { code message path }
+  }
+}
+`,
+    variables: someImage,
+  },
+  {
+    title: 'Search',
+    about: 'People by their names, posts and goods by their words.',
+    query: `query Search($words: String!) {
+  peopleSearch(query: $words, first: 3) { nodes { handle displayName } }
+  postsSearch(query: $words, first: 3) { nodes { text author { handle } } }
+  productsSearch(query: $words, first: 3) { nodes { title price { amount currency } } }
+}
+`,
+    variables: async () => ({ words: 'lamp' }),
+  },
+  {
     title: 'Place an order',
     about: 'Answered at once, PENDING; stock and payment follow.',
     needsLogIn: true,
@@ -149,16 +202,67 @@ export const EXAMPLES: readonly Example[] = [
     variables: someProduct,
   },
   {
-    title: 'Watch the home feed',
-    about: 'A subscription: posts as they come. Write one as somebody you follow.',
+    title: 'Refund an order',
+    about: 'Of your orders, one that is CONFIRMED; units and money return afterwards.',
     needsLogIn: true,
-    query: `subscription HomeUpdated($after: String) {
-  homeUpdated(after: $after) {
-    cursor
-    node { id text createdAt author { handle } }
+    query: `mutation Refund($orderId: ID!) {
+  orderRefund(input: { orderId: $orderId }) {
+    order { id status nextStatuses refundableUntil }
+    userErrors { code message path }
   }
 }
 `,
+    variables: confirmedOrder,
+  },
+  {
+    title: 'Notifications',
+    about: 'What others did, put together by what they did it to.',
+    needsLogIn: true,
+    query: `query Notifications($after: String) {
+  viewer {
+    unreadNotificationCount
+    notificationGroups(first: 10, after: $after) {
+      nodes {
+        kind
+        isUnread
+        actorCount
+        actors { handle }
+        latest { createdAt post { id text } product { id title } order { id status } }
+      }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+`,
+  },
+  {
+    title: 'Analytics',
+    about: 'Views and sales of the last seven days, and what drew the most.',
+    needsLogIn: true,
+    query: `query Analytics {
+  viewer {
+    analytics {
+      views(last: 7, size: DAY) { views reach windows { startsAt views viewers } }
+      sales(last: 7, size: DAY) { orders units revenue { amount currency } }
+      topPosts(first: 3) { views post { id text } }
+      topProducts(first: 3) { orders units product { id title } }
+    }
+  }
+}
+`,
+  },
+  {
+    title: 'Watch the home feed',
+    about: 'A subscription: posts as they come. Write one as somebody you follow.',
+    needsLogIn: true,
+    query: homeUpdated,
+  },
+  {
+    title: 'Go on where it ended',
+    about: 'The same subscription after a cursor, here of your third newest post: none is missed.',
+    needsLogIn: true,
+    query: homeUpdated,
+    variables: cursorNearTheTop,
   },
   {
     title: 'Watch an order',
@@ -178,7 +282,7 @@ export const EXAMPLES: readonly Example[] = [
     about:
       'The home feed again, with Plaza-Explain: what was asked of which server, under extensions.explain.',
     needsLogIn: true,
-    query: homeFeed,
+    query: homeFeed(3),
     headers: { 'Plaza-Explain': '1' },
   },
   {

@@ -10,12 +10,12 @@ import { StrictMode, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createPlaza } from '../shared/plaza';
 import { EditorTheme } from './editor-theme';
-import type { Ask } from './examples';
 import { examplesPlugin } from './examples-pane';
 import { createFetcher } from './fetcher';
 import { HistoryNames } from './history-names';
 import { LogInBar } from './log-in-bar';
 import { publishedSchema } from './schema';
+import type { Ask } from './subjects';
 
 const plaza = createPlaza('plaza.graphiql');
 const fetcher: Fetcher = createFetcher(plaza);

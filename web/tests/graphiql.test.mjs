@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { figuresOf, newPerson } from './support/api.mjs';
+import { ask, figuresOf, newPerson, PLAZA_URL, until } from './support/api.mjs';
 import { closeBrowser, openBrowser, picture, withPages } from './support/browser.mjs';
 
 before(openBrowser);
@@ -183,5 +183,100 @@ test(
     await example(page, 'Explain').click();
     await run(page).click();
     await answer(page).getByText('"explain"').waitFor();
+  }),
+);
+
+/** The seeded people's, as the examples and the page's welcome have it. */
+const ALICE = { handle: 'alice', displayName: 'Alice', password: 'plaza-demo-1' };
+
+/** What `plaza seed` leaves: an alice with a home, notifications, and an order that has come. */
+async function seeded() {
+  await ask('mutation($input: SignUpInput!) { signUp(input: $input) { viewer { id } } }', {
+    input: { ...ALICE, email: 'alice@example.org' },
+  });
+  const { logIn } = await ask(
+    'mutation($input: LogInInput!) { logIn(input: $input) { accessToken viewer { user { id } } } }',
+    { input: { handle: ALICE.handle, password: ALICE.password } },
+  );
+  const alice = (query, variables) => ask(query, variables, logIn.accessToken);
+  const author = await newPerson('Ada Author');
+  await alice(
+    'mutation($id: ID!) { userFollow(input: { userId: $id }) { userErrors { message } } }',
+    { id: author.id },
+  );
+  await author.follow(logIn.viewer.user.id);
+  await author.offer('A lamp');
+  for (const number of [1, 2, 3]) await author.post(`Number ${number} of a lamp`);
+  const { products } = await ask('{ products(first: 20) { nodes { id stock } } }');
+  const productId = products.nodes.find(({ stock }) => stock > 0).id;
+  const place = 'mutation($lines: [OrderLineInput!]!) { orderPlace(input: { lines: $lines }) {';
+  await alice(`${place} userErrors { message } } }`, { lines: [{ productId, quantity: 1 }] });
+  await until('the order is confirmed', async () => {
+    const { viewer } = await alice('{ viewer { orders(first: 5) { nodes { status } } } }');
+    return viewer.orders.nodes.some(({ status }) => status === 'CONFIRMED');
+  });
+}
+
+/** Nothing was refused, whatever was asked for. */
+function holds(title, { data, errors }) {
+  assert.deepEqual(errors ?? [], [], title);
+  for (const payload of Object.values(data)) assert.deepEqual(payload?.userErrors ?? [], [], title);
+}
+
+/** Does as the example says: sends the announced bytes. */
+async function sendImage({ imageCreate }) {
+  const bytes = await (await fetch(`${PLAZA_URL}/icon-192.png`)).arrayBuffer();
+  const sent = await fetch(new URL(imageCreate.uploadUrl, `${PLAZA_URL}/graphql`), {
+    method: 'PUT',
+    body: bytes,
+  });
+  assert.ok(sent.ok, `the upload is answered by ${sent.status}`);
+}
+
+/** Those that are asked for by the socket, and whether something comes at once. */
+const WATCHED = new Map([
+  ['Watch the home feed', false],
+  ['Go on where it ended', true],
+  ['Watch an order', true],
+]);
+
+test(
+  'each example runs as it is',
+  withPages({}, async (open) => {
+    await seeded();
+    const { page, goto } = await open();
+    await goto('/graphiql');
+    await logIn(page, ALICE);
+    const titles = await page
+      .getByRole('region', { name: 'Examples' })
+      .locator('button strong')
+      .allInnerTexts();
+    assert.ok(titles.length > 15, titles.join());
+    for (const [index, title] of titles.entries()) {
+      await example(page, title).click();
+      // The first tab has the page's welcome.
+      await page
+        .getByRole('tab')
+        .nth(index + 1)
+        .waitFor();
+      const watched = WATCHED.get(title);
+      if (watched === undefined) {
+        // What the example's variables are found by has no name.
+        const answered = page.waitForResponse((response) =>
+          Boolean(JSON.parse(response.request().postData() ?? '{}').operationName),
+        );
+        await run(page).click();
+        const said = await (await answered).json();
+        holds(title, said);
+        if (said.data.imageCreate) await sendImage(said.data);
+        if (title === 'Explain') assert.ok(said.extensions.explain);
+        continue;
+      }
+      await run(page).click();
+      if (watched) await answer(page).getByText('cursor').first().waitFor();
+      if (title === 'Watch an order') await run(page).waitFor();
+      else await page.getByRole('button', { name: /^Stop query/ }).click();
+      assert.equal(await answer(page).getByText('"errors"').count(), 0, title);
+    }
   }),
 );
