@@ -7,7 +7,6 @@ import {
   logIn,
   openBrowser,
   PHONE,
-  picture,
   withPages,
 } from './support/browser.mjs';
 
@@ -68,7 +67,6 @@ test(
       .getByRole('list', { name: 'Most sold products' })
       .getByRole('link', { name: 'A folding stool' })
       .waitFor();
-    await picture(watching.page, 'analytics');
     const phone = await open({ viewport: PHONE });
     await logIn(phone, author);
     // On a phone it is behind the profile.

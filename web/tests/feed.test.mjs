@@ -3,12 +3,10 @@ import { after, before, test } from 'node:test';
 import { newPerson } from './support/api.mjs';
 import {
   closeBrowser,
-  DESKTOP,
   fitsSideways,
   logIn,
   openBrowser,
   PHONE,
-  picture,
   untilLive,
   withPages,
 } from './support/browser.mjs';
@@ -265,41 +263,5 @@ test(
     await reading.page.getByRole('button', { name: 'Following' }).click();
     await reading.page.getByRole('button', { name: 'Follow', exact: true }).waitFor();
     await fitsSideways(reading.page);
-    await picture(reading.page, 'profile');
-  }),
-);
-
-test(
-  'pictures of a lively home',
-  { skip: !process.env.PLAZA_PICTURES },
-  withPages({}, async (open) => {
-    const [ines, tomas, reader] = await Promise.all([
-      newPerson('Inês Duarte'),
-      newPerson('Tomás Reyes'),
-      newPerson('Rita Moreno'),
-    ]);
-    await Promise.all([reader.follow(ines.id), reader.follow(tomas.id)]);
-    const bowl = await ines.offer('Glazed bowl, sea green', { amount: '3400' });
-    await ines.offer('Six espresso cups', { amount: '4800' });
-    await tomas.offer('Walnut serving board', { amount: '5600' });
-    const kiln = await ines.post(
-      'The kiln is open. Eleven of twelve bowls came out whole, and the twelfth is mine now.',
-      bowl,
-    );
-    await tomas.post(`Going by the market on Saturday. @${ines.handle}, keep one for me?`);
-    await reader.like(kiln);
-    await tomas.like(kiln);
-    await tomas.comment(kiln, 'The green one, please.');
-    await tomas.post('Rain all morning, then the whole square smelled of stone and oranges.');
-    for (const [name, viewport] of [
-      ['home-desktop', DESKTOP],
-      ['home-phone', PHONE],
-    ]) {
-      const reading = await open({ viewport });
-      await logIn(reading, reader);
-      await untilLive(reading.page);
-      await post(reading.page, 'The kiln is open').waitFor();
-      await picture(reading.page, name);
-    }
   }),
 );

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ask, figuresOf, newPerson, PLAZA_URL, until } from './support/api.mjs';
-import { closeBrowser, openBrowser, picture, withPages } from './support/browser.mjs';
+import { closeBrowser, openBrowser, withPages } from './support/browser.mjs';
 
 before(openBrowser);
 after(closeBrowser);
@@ -30,7 +30,6 @@ test(
     await example(page, 'Home feed').click();
     await run(page).click();
     await answer(page).getByText('Seen in GraphiQL').waitFor();
-    await picture(page, 'graphiql');
 
     await page.reload();
     await page.getByText(`Requests are sent as @${me.handle}`).waitFor();

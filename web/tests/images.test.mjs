@@ -7,7 +7,6 @@ import {
   logIn,
   openBrowser,
   PHONE,
-  picture,
   withPages,
 } from './support/browser.mjs';
 import { png } from './support/png.mjs';
@@ -58,7 +57,6 @@ test(
     assert.ok(shown.naturalWidth > 0);
     assert.ok(Math.abs(shown.width / shown.height - 16 / 9) < 0.02, JSON.stringify(shown));
     await fitsSideways(reading.page);
-    await picture(reading.page, 'images-phone');
   }),
 );
 

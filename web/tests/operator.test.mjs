@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ADMIN_URL, newPerson } from './support/api.mjs';
-import {
-  PHONE,
-  closeBrowser,
-  fitsSideways,
-  openBrowser,
-  picture,
-  withPages,
-} from './support/browser.mjs';
+import { PHONE, closeBrowser, fitsSideways, openBrowser, withPages } from './support/browser.mjs';
 
 before(openBrowser);
 after(closeBrowser);
@@ -36,8 +29,6 @@ test(
       .catch(async (error) => {
         throw new Error(`the page says: ${await verdict.innerText()}`, { cause: error });
       });
-    await page.setViewportSize({ width: 1280, height: 900 });
-    await picture(page, 'operator');
     const seen = await page.locator('#at').textContent();
     await page.waitForFunction(
       (before) => document.getElementById('at').textContent !== before,

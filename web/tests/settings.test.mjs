@@ -7,7 +7,6 @@ import {
   logIn,
   openBrowser,
   PHONE,
-  picture,
   withPages,
 } from './support/browser.mjs';
 
@@ -28,7 +27,6 @@ test(
     await page.getByRole('button', { name: 'Save profile' }).click();
     await page.getByText('Profile saved.').waitFor();
     await fitsSideways(page);
-    await picture(page, 'settings');
     const { viewer } = await ask('{ viewer { user { displayName bio isPrivate } } }', {}, me.token);
     assert.deepEqual(viewer.user, {
       displayName: 'Ada of the Kiln',

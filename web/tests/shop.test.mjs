@@ -8,7 +8,6 @@ import {
   logIn,
   openBrowser,
   PHONE,
-  picture,
   untilLive,
   withPages,
 } from './support/browser.mjs';
@@ -31,7 +30,6 @@ test(
     await buying.page.getByRole('link', { name: 'Shop', exact: true }).click();
     await buying.page.getByRole('list', { name: 'Products' }).getByText(title).click();
     await buying.page.getByText('5 left').waitFor();
-    await picture(buying.page, 'product');
     await buying.page.getByLabel('Quantity').fill('2');
     await buying.page.getByRole('button', { name: 'Order 2 for €25.00', exact: true }).click();
     // Nothing is reloaded: the subscription tells, and what is left on the shelf is asked for again.
@@ -52,7 +50,6 @@ test(
     const orders = buying.page.getByRole('list', { name: 'Orders' });
     await orders.getByRole('link', { name: title }).waitFor();
     assert.equal(await orders.locator('[data-status=CONFIRMED]').count(), 1);
-    await picture(buying.page, 'order');
 
     await orders.getByRole('link', { name: title }).click();
     await buying.page.getByText('3 left').waitFor();

@@ -10,6 +10,9 @@ const Picture = graphql(`
   query Picture($id: ID!) { node(id: $id) { ... on Image { id url(size: SMALL) } } }
 `);
 
+/** In place of what is no image: browsers draw a torn one. */
+const NOTHING = 'data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg"/>';
+
 /** What is attached, how far it is, and a field for its description. */
 export function AttachmentRows({ attachments }: { attachments: Attachments }) {
   return (
@@ -83,5 +86,13 @@ function Preview({ attached, gone }: { attached: Attached; gone: () => void }) {
   }, [isGone]);
   const url = data?.node && 'url' in data.node ? data.node.url : null;
   const src = preview ?? (url ? resolved(url) : undefined);
-  return <img src={src} alt={name} width="72" height="72" />;
+  return (
+    <img
+      src={src}
+      alt={name}
+      width="72"
+      height="72"
+      onError={({ currentTarget }) => (currentTarget.src = NOTHING)}
+    />
+  );
 }

@@ -21,7 +21,7 @@ export function PersonRow({
   const user = readFragment(PersonRowFragment, masked);
   const { handle, displayName, bio, avatar } = user;
   return (
-    <li className="row">
+    <li className="row row-person">
       <Avatar handle={handle} name={displayName} image={avatar} size="s" linked />
       <div className="row-body">
         <Link to={paths.person(handle)} className="byline">

@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { DESKTOP, PHONE } from './browser.mjs';
+import { inEveryLook } from './looks.mjs';
 
 const source = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), {
   encoding: 'utf8',
 });
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-
-/** How the same state can look. */
-const LOOKS = [
-  ['desktop, light', DESKTOP, 'light'],
-  ['desktop, dark', DESKTOP, 'dark'],
-  ['phone, light', PHONE, 'light'],
-  ['phone, dark', PHONE, 'dark'],
-];
 
 /** In the page: what axe finds, shortly; and which of the exceptions it has met. */
 async function violations([tags, exceptions]) {
@@ -50,14 +42,12 @@ async function violations([tags, exceptions]) {
  */
 export async function audited(page, state, exceptions = []) {
   const here = exceptions.filter(({ only = state }) => only === state);
-  for (const [look, viewport, colorScheme] of LOOKS) {
-    await page.setViewportSize(viewport);
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+  await inEveryLook(page, async (look) => {
     await page.evaluate(`window.axe ?? (() => { ${source} })()`);
     const { wrong, met } = await page.evaluate(violations, [TAGS, here]);
     for (const index of met) here[index].met = true;
     assert.deepEqual(wrong, [], `${state}, ${look}`);
-  }
+  });
 }
 
 /** Fails when an exception is not needed any more: then it goes. */
