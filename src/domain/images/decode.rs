@@ -1,26 +1,28 @@
 //! From bytes to pixels: what the bytes are is decided by what is in them.
+//!
+//! A file that ends too soon is shown with what it has, as browsers do, while no more than an eighth
+//! is missing: of the rows of a JPEG, PNG or GIF; of the bytes of a WebP, whose decoder does not say
+//! which rows it has.
 
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
-use image::{
-    DynamicImage, GrayAlphaImage, GrayImage, ImageDecoder, ImageFormat, Limits, RgbImage, RgbaImage,
-};
+use image::{DynamicImage, ImageDecoder, ImageFormat, Limits, RgbaImage};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
 use super::render::Rejection;
 use super::resize::{Quality, fit, square};
-use super::{Purpose, gif};
+use super::{Purpose, gif, png, webp};
 
 /// Longest side of an image that is taken, in pixels.
 const MAX_SIDE: u32 = 16_384;
 /// Longest side that is resized with care; above it is first shrunk quickly.
 const CAREFULLY: u32 = 3_000;
-/// What the JPEG decoder paints where data is missing, in every channel.
-const MISSING: u8 = 128;
-/// The part of a JPEG's rows, one in so many, that may be missing at its end.
+/// What is painted where data is missing, in every channel; the JPEG decoder does so by itself.
+pub(super) const MISSING: u8 = 128;
+/// The part of an image, one in so many, that may be missing at its end.
 const MISSING_AT_MOST: usize = 8;
 
 /// The pixels, upright, in sRGB, shrunk to what the rest can work on with care. Takes up to 4 bytes
@@ -31,28 +33,33 @@ const MISSING_AT_MOST: usize = 8;
 pub fn decode(sent: &[u8], purpose: Purpose, max_pixels: u64) -> Result<DynamicImage, Rejection> {
     let format = image::guess_format(sent).map_err(|_| Rejection::UnsupportedFormat)?;
     match format {
-        ImageFormat::Png => png(sent, purpose, max_pixels),
+        ImageFormat::Png => png::still(sent, max_pixels)?.finished(purpose),
         ImageFormat::Jpeg => jpeg(sent, purpose, max_pixels),
         ImageFormat::WebP => {
-            let decoder = WebPDecoder::new(Cursor::new(sent))?;
+            let sent = webp::filled(sent);
+            let decoder = WebPDecoder::new(Cursor::new(&sent[..]))?;
             if decoder.has_animation() {
                 return Err(Rejection::Animated);
             }
             pixels(decoder, max_pixels)?.finished(purpose)
         }
         ImageFormat::Gif => {
-            let fits = |width, height| fits(width, height, max_pixels);
-            shrunk(DynamicImage::ImageRgba8(gif::still(sent, max_pixels, fits)?), purpose)
+            shrunk(DynamicImage::ImageRgba8(gif::still(sent, max_pixels)?), purpose)
         }
         _ => Err(Rejection::UnsupportedFormat),
     }
 }
 
+/// Whether so little is missing at the end that the rest is shown.
+pub(super) fn little(missing: usize, of: usize) -> bool {
+    missing.saturating_mul(MISSING_AT_MOST) <= of
+}
+
 /// Pixels as they are in the file, and what the file says of them.
-struct Decoded {
-    image: DynamicImage,
-    orientation: Orientation,
-    profile: Option<Vec<u8>>,
+pub(super) struct Decoded {
+    pub(super) image: DynamicImage,
+    pub(super) orientation: Orientation,
+    pub(super) profile: Option<Vec<u8>>,
 }
 
 impl Decoded {
@@ -75,7 +82,7 @@ fn limits(max_pixels: u64) -> Limits {
 }
 
 /// Whether so many pixels are taken.
-fn fits(width: u32, height: u32, max_pixels: u64) -> Result<(), Rejection> {
+pub(super) fn fits(width: u32, height: u32, max_pixels: u64) -> Result<(), Rejection> {
     if width == 0 || height == 0 {
         return Err(Rejection::Unreadable);
     }
@@ -103,58 +110,10 @@ fn pixels(mut decoder: impl ImageDecoder, max_pixels: u64) -> Result<Decoded, Re
     Ok(Decoded { image: DynamicImage::from_decoder(decoder)?, orientation, profile })
 }
 
-/// A PNG, read by its own crate, which brings 16 bits a colour down to 8 while it reads: `image`
-/// would hold 8 bytes a pixel.
-fn png(sent: &[u8], purpose: Purpose, max_pixels: u64) -> Result<DynamicImage, Rejection> {
-    let unreadable = |error: png::DecodingError| match error {
-        png::DecodingError::LimitsExceeded => Rejection::TooManyPixels,
-        _ => Rejection::Unreadable,
-    };
-    let mut decoder = png::Decoder::new(Cursor::new(sent));
-    let header = decoder.read_header_info().map_err(unreadable)?;
-    fits(header.width, header.height, max_pixels)?;
-    let bytes = usize::try_from(max_pixels.saturating_mul(4)).unwrap_or(usize::MAX);
-    decoder.set_limits(png::Limits { bytes });
-    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
-    decoder.set_ignore_text_chunk(true);
-    let mut reader = decoder.read_info().map_err(unreadable)?;
-    if reader.info().animation_control().is_some() {
-        return Err(Rejection::Animated);
-    }
-    let size = reader.output_buffer_size().filter(|size| *size <= bytes);
-    let mut raw = vec![0; size.ok_or(Rejection::TooManyPixels)?];
-    let frame = reader.next_frame(&mut raw).map_err(unreadable)?;
-    raw.truncate(frame.buffer_size());
-    let (width, height) = (frame.width, frame.height);
-    let image = match frame.color_type {
-        png::ColorType::Rgb => RgbImage::from_raw(width, height, raw).map(DynamicImage::ImageRgb8),
-        png::ColorType::Rgba => {
-            RgbaImage::from_raw(width, height, raw).map(DynamicImage::ImageRgba8)
-        }
-        png::ColorType::Grayscale => {
-            GrayImage::from_raw(width, height, raw).map(DynamicImage::ImageLuma8)
-        }
-        png::ColorType::GrayscaleAlpha => {
-            GrayAlphaImage::from_raw(width, height, raw).map(DynamicImage::ImageLumaA8)
-        }
-        png::ColorType::Indexed => None,
-    };
-    let orientation = reader.info().exif_metadata.as_deref();
-    Decoded {
-        image: image.ok_or(Rejection::Unreadable)?,
-        orientation: orientation
-            .and_then(Orientation::from_exif_chunk)
-            .unwrap_or(Orientation::NoTransforms),
-        profile: reader.info().icc_profile.as_deref().map(<[u8]>::to_vec),
-    }
-    .finished(purpose)
-}
-
-/// A JPEG. One that was cut in its last bytes is shown as browsers show it, with what is missing in
-/// grey; one that lacks more than an eighth of its rows is not.
+/// A JPEG; what is missing is grey.
 fn jpeg(sent: &[u8], purpose: Purpose, max_pixels: u64) -> Result<DynamicImage, Rejection> {
     let decoded = pixels(JpegDecoder::new(Cursor::new(sent))?, max_pixels)?;
-    if !ends(sent) && missing_rows(&decoded.image) * MISSING_AT_MOST > rows(&decoded.image) {
+    if !ends(sent) && !little(missing_rows(&decoded.image), rows(&decoded.image)) {
         return Err(Rejection::Unreadable);
     }
     decoded.finished(purpose)

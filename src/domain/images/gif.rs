@@ -4,10 +4,14 @@
 use std::io::Cursor;
 use std::num::NonZeroU64;
 
-use gif::{ColorOutput, DecodeOptions, DecodingError, Frame, MemoryLimit};
+use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, Frame, MemoryLimit};
 use image::{Rgba, RgbaImage};
 
+use super::decode::{fits, little};
 use super::render::Rejection;
+
+/// The passes of an interlaced frame: first row, and how many it goes on by.
+const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
 
 fn unreadable(error: DecodingError) -> Rejection {
     match error {
@@ -16,31 +20,62 @@ fn unreadable(error: DecodingError) -> Rejection {
     }
 }
 
-/// The only frame, on its canvas. `fits` is asked about the canvas before memory is taken for it.
+/// The only frame, on its canvas. What is missing at its end is clear.
 ///
 /// # Errors
 /// Why it cannot be shown: there may be one frame.
-pub(super) fn still(
-    sent: &[u8],
-    max_pixels: u64,
-    fits: impl FnOnce(u32, u32) -> Result<(), Rejection>,
-) -> Result<RgbaImage, Rejection> {
+pub(super) fn still(sent: &[u8], max_pixels: u64) -> Result<RgbaImage, Rejection> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     let most = NonZeroU64::new(max_pixels).ok_or(Rejection::TooManyPixels)?;
     options.set_memory_limit(MemoryLimit::Bytes(most));
     let mut decoder = options.read_info(Cursor::new(sent)).map_err(unreadable)?;
     let (width, height) = (u32::from(decoder.width()), u32::from(decoder.height()));
-    fits(width, height)?;
+    fits(width, height, max_pixels)?;
     let global = decoder.global_palette().map(<[u8]>::to_vec);
-    let frame = decoder.read_next_frame().map_err(unreadable)?.ok_or(Rejection::Unreadable)?;
+    let frame = decoder.next_frame_info().map_err(unreadable)?.ok_or(Rejection::Unreadable)?;
+    let mut frame = frame.clone();
+    fits(frame.width.into(), frame.height.into(), max_pixels)?;
+    frame.buffer = rows(&mut decoder, &frame)?.into();
     let palette = frame.palette.as_ref().or(global.as_ref()).ok_or(Rejection::Unreadable)?;
     let mut canvas = RgbaImage::new(width, height);
-    paint(&mut canvas, frame, palette);
-    match decoder.next_frame_info().map_err(unreadable)? {
-        None => Ok(canvas),
-        Some(_) => Err(Rejection::Animated),
+    paint(&mut canvas, &frame, palette);
+    match decoder.next_frame_info() {
+        Ok(None) | Err(DecodingError::UnexpectedEof) => Ok(canvas),
+        Ok(Some(_)) => Err(Rejection::Animated),
+        Err(error) => Err(unreadable(error)),
     }
+}
+
+/// The frame's rows from top to bottom, as far as they are there.
+fn rows(decoder: &mut Decoder<Cursor<&[u8]>>, frame: &Frame<'_>) -> Result<Vec<u8>, Rejection> {
+    let (width, height) = (usize::from(frame.width), usize::from(frame.height));
+    let mut indices = vec![0; width * height];
+    let order: Vec<usize> = if frame.interlaced {
+        PASSES.iter().flat_map(|(first, by)| (*first..height).step_by(*by)).collect()
+    } else {
+        (0..height).collect()
+    };
+    for (read, row) in order.iter().enumerate() {
+        let line = indices.get_mut(row * width..(row + 1) * width).unwrap_or_default();
+        match decoder.fill_buffer(line) {
+            Ok(true) => {}
+            Err(DecodingError::UnexpectedEof) if little(height - read, height) => {
+                if frame.interlaced {
+                    // So few are all of the last pass, which has every other row.
+                    for row in order.iter().skip(read) {
+                        indices.copy_within((row - 1) * width..row * width, row * width);
+                    }
+                } else {
+                    indices.truncate(read * width);
+                }
+                break;
+            }
+            Ok(false) => return Err(Rejection::Unreadable),
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+    Ok(indices)
 }
 
 /// Paints a frame at its place; what is beyond the canvas, or of no colour, is left out.

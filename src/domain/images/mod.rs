@@ -9,11 +9,13 @@
 mod decode;
 mod gif;
 mod links;
+mod png;
 mod process;
 mod reap;
 mod render;
 mod resize;
 mod upload;
+mod webp;
 
 use std::collections::HashMap;
 use std::sync::Arc;

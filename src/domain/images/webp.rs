@@ -1,0 +1,37 @@
+//! What a WebP's chunks say, beside its own decoder.
+
+use std::borrow::Cow;
+
+use super::decode::little;
+
+/// Bytes before the first chunk: `RIFF`, a length, `WEBP`.
+const HEAD: usize = 12;
+/// Where an extended file's flags are, and those for what comes behind the pixels: EXIF and XMP.
+const FLAGS: usize = HEAD + 8;
+const BEHIND: u8 = 0b0000_1100;
+
+/// The file as long as it says it is: the decoder refuses one that ends too soon. What is missing is
+/// zeros, which are the shortest codes: as a rule they go on with the colours above.
+pub(super) fn filled(sent: &[u8]) -> Cow<'_, [u8]> {
+    let length = match sent {
+        [b'R', b'I', b'F', b'F', a, b, c, d, ..] => {
+            usize::try_from(u32::from_le_bytes([*a, *b, *c, *d])).ok()
+        }
+        _ => None,
+    };
+    let whole = length.and_then(|length| length.checked_add(8)).unwrap_or_default();
+    let missing = whole.saturating_sub(sent.len());
+    if missing == 0 || !little(missing, whole) {
+        return Cow::Borrowed(sent);
+    }
+    let mut filled = Vec::with_capacity(whole);
+    filled.extend_from_slice(sent);
+    filled.resize(whole, 0);
+    // Else what is announced and missing would be an error.
+    if filled.get(HEAD..HEAD + 4) == Some(b"VP8X")
+        && let Some(flags) = filled.get_mut(FLAGS)
+    {
+        *flags &= !BEHIND;
+    }
+    Cow::Owned(filled)
+}
