@@ -38,7 +38,7 @@ pub fn decode(sent: &[u8], purpose: Purpose, max_pixels: u64) -> Result<DynamicI
         ImageFormat::WebP => {
             let sent = webp::filled(sent);
             let decoder = WebPDecoder::new(Cursor::new(&sent[..]))?;
-            if decoder.has_animation() {
+            if webp::frames(&sent) > 1 {
                 return Err(Rejection::Animated);
             }
             pixels(decoder, max_pixels)?.finished(purpose)

@@ -5,7 +5,7 @@ use std::io::{Cursor, ErrorKind};
 
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayAlphaImage, GrayImage, RgbImage, RgbaImage};
-use png::{ColorType, Decoder, DecodingError, InterlaceInfo, Reader, Transformations};
+use png::{ColorType, Decoder, DecodingError, Info, InterlaceInfo, Reader, Transformations};
 
 use super::decode::{Decoded, MISSING, fits, little};
 use super::render::Rejection;
@@ -26,6 +26,13 @@ fn is_end(error: &DecodingError) -> bool {
     matches!(error, DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof)
 }
 
+/// How many pictures there are: the frames, and before them one for those who know no frames, if it
+/// is none of them.
+fn pictures(info: &Info<'_>) -> u32 {
+    let Some(animation) = info.animation_control() else { return 1 };
+    animation.num_frames.saturating_add(u32::from(info.frame_control().is_none()))
+}
+
 /// The only frame.
 ///
 /// # Errors
@@ -40,7 +47,7 @@ pub(super) fn still(sent: &[u8], max_pixels: u64) -> Result<Decoded, Rejection> 
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     decoder.set_ignore_text_chunk(true);
     let mut reader = decoder.read_info().map_err(unreadable)?;
-    if reader.info().animation_control().is_some() {
+    if pictures(reader.info()) > 1 {
         return Err(Rejection::Animated);
     }
     let size = reader.output_buffer_size().filter(|size| *size <= bytes);

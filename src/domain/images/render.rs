@@ -25,7 +25,7 @@ pub enum Rejection {
     Unreadable,
     /// Too many pixels.
     TooManyPixels,
-    /// It moves.
+    /// More than one frame.
     Animated,
 }
 

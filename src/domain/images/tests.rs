@@ -10,6 +10,7 @@ use super::render::render;
 use super::*;
 
 mod ends;
+mod frames;
 
 const PIXELS: u64 = 40_000_000;
 

@@ -35,3 +35,32 @@ pub(super) fn filled(sent: &[u8]) -> Cow<'_, [u8]> {
     }
     Cow::Owned(filled)
 }
+
+/// The chunks of a file, or of a frame behind its own head: their names and what is in them, as far
+/// as it is there.
+pub(super) struct Chunks<'a>(&'a [u8]);
+
+impl<'a> Chunks<'a> {
+    /// Those of a file.
+    pub(super) fn of(sent: &'a [u8]) -> Self {
+        Self(sent.get(HEAD..).unwrap_or_default())
+    }
+}
+
+impl<'a> Iterator for Chunks<'a> {
+    type Item = ([u8; 4], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (head, rest) = self.0.split_first_chunk::<8>()?;
+        let [n, a, m, e, length @ ..] = *head;
+        let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+        // An odd one is followed by a byte.
+        self.0 = rest.get(length.saturating_add(length % 2)..).unwrap_or_default();
+        Some(([n, a, m, e], rest.get(..length).unwrap_or(rest)))
+    }
+}
+
+/// How many frames there are; none of a still image.
+pub(super) fn frames(sent: &[u8]) -> usize {
+    Chunks::of(sent).filter(|(name, _)| name == b"ANMF").count()
+}
