@@ -17,10 +17,14 @@ pub struct MediaConfig {
     pub s3: Option<S3Config>,
     /// Maximum size of an upload, in bytes; nginx has the same limit.
     pub max_bytes: u32,
-    /// Maximum number of pixels of an image. Decoding takes up to 4 bytes per pixel.
+    /// Maximum number of pixels of an image; fewer where they take more than `decode_memory_mib`.
     pub max_pixels: u64,
-    /// Concurrent image decodings per process, at least 1.
+    /// Concurrent image decodings per process, at least 1; `decode_memory_mib` bounds them too.
     pub parallel_decodes: usize,
+    /// Memory for image decodings per process, in MiB, at least 1. An image is decoded when its
+    /// share is free: 4 to 13 bytes per pixel and more for its file, by its format. One that needs
+    /// more than all of it is rejected.
+    pub decode_memory_mib: u32,
     /// Concurrent uploads per process, at least 1; each holds up to 10 MiB.
     pub parallel_uploads: usize,
     /// Timeout of an upload, in seconds. A process that stops waits 25 s for uploads in progress.
@@ -47,6 +51,7 @@ impl Default for MediaConfig {
             max_bytes: 10 * 1_024 * 1_024,
             max_pixels: 40_000_000,
             parallel_decodes: 2,
+            decode_memory_mib: 384,
             parallel_uploads: 16,
             upload_timeout_s: 20,
             upload_ttl_s: 3_600,
@@ -63,6 +68,7 @@ impl MediaConfig {
     pub fn wrong(&self) -> Option<&'static str> {
         let bytes = i32::try_from(self.max_bytes).is_err() || self.max_bytes == 0;
         let never = self.parallel_decodes == 0
+            || self.decode_memory_mib == 0
             || self.parallel_uploads == 0
             || self.upload_ttl_s == 0
             || self.keep_unused_hours == 0;
@@ -70,7 +76,8 @@ impl MediaConfig {
         match () {
             () if bytes => Some("media.max_bytes must be 1 to 2147483647"),
             () if never || links => Some(
-                "media.parallel_*, media.*_ttl_s, media.*_link_s and media.keep_unused_hours must be at least 1",
+                "media.parallel_*, media.decode_memory_mib, media.*_ttl_s, media.*_link_s and \
+                 media.keep_unused_hours must be at least 1",
             ),
             () => None,
         }

@@ -1,8 +1,8 @@
 //! From bytes to pixels: what the bytes are is decided by what is in them.
 //!
-//! A file that ends too soon is shown with what it has, as browsers do, while no more than an eighth
-//! is missing: of the rows of a JPEG, PNG or GIF; of the bytes of a WebP, whose decoder does not say
-//! which rows it has.
+//! A file that ends too soon is shown with what it has, as browsers do, while no more than an
+//! eighth is missing: of the rows of a JPEG, PNG or GIF; of the bytes of a WebP, whose decoder does
+//! not say which rows it has.
 
 use std::io::Cursor;
 
@@ -19,14 +19,13 @@ use super::{Purpose, gif, png, webp};
 /// Longest side of an image that is taken, in pixels.
 const MAX_SIDE: u32 = 16_384;
 /// Longest side that is resized with care; above it is first shrunk quickly.
-const CAREFULLY: u32 = 3_000;
+pub(super) const CAREFULLY: u32 = 3_000;
 /// What is painted where data is missing, in every channel; the JPEG decoder does so by itself.
 pub(super) const MISSING: u8 = 128;
 /// The part of an image, one in so many, that may be missing at its end.
 const MISSING_AT_MOST: usize = 8;
 
-/// The pixels, upright, in sRGB, shrunk to what the rest can work on with care. Takes up to 4 bytes
-/// a pixel of memory, whatever the file's depth.
+/// The pixels, upright, in sRGB, shrunk to what the rest can work on with care.
 ///
 /// # Errors
 /// Why it cannot be shown.

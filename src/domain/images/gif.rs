@@ -9,6 +9,7 @@ use image::{Rgba, RgbaImage};
 
 use super::decode::{fits, little};
 use super::render::Rejection;
+use super::weight::Canvas;
 
 /// The passes of an interlaced frame: first row, and how many it goes on by.
 const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
@@ -45,6 +46,20 @@ pub(super) fn still(sent: &[u8], max_pixels: u64) -> Result<RgbaImage, Rejection
         Ok(Some(_)) => Err(Rejection::Animated),
         Err(error) => Err(unreadable(error)),
     }
+}
+
+/// What the first headers say: of the canvas, and of the frame, which has a byte a pixel.
+///
+/// # Errors
+/// Why it cannot be shown.
+pub(super) fn weigh(sent: &[u8], max_pixels: u64) -> Result<Canvas, Rejection> {
+    let mut decoder = DecodeOptions::new().read_info(Cursor::new(sent)).map_err(unreadable)?;
+    let (width, height) = (decoder.width(), decoder.height());
+    fits(width.into(), height.into(), max_pixels)?;
+    let frame = decoder.next_frame_info().map_err(unreadable)?.ok_or(Rejection::Unreadable)?;
+    let area = |width: u16, height: u16| u64::from(width) * u64::from(height);
+    let decoding = area(width, height) * 4 + area(frame.width, frame.height);
+    Ok(Canvas { width: width.into(), height: height.into(), decoding, channels: 4 })
 }
 
 /// The frame's rows from top to bottom, as far as they are there.

@@ -16,6 +16,7 @@ mod render;
 mod resize;
 mod upload;
 mod webp;
+mod weight;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::identity::Keys;
 use super::{Domain, DomainError, Mutation, Operation, UserError, UserErrorCode, mutate, text};
@@ -39,6 +40,7 @@ pub use process::{delete, process};
 pub use reap::reap;
 pub use render::{Rejection, Rendered, render};
 pub use upload::{Refused, receive};
+pub use weight::weigh;
 
 /// Most images of one post.
 pub const MAX_PER_POST: usize = 4;
@@ -49,8 +51,10 @@ pub struct Images {
     /// Signs addresses.
     pub links: Links,
     config: MediaConfig,
-    /// Decoding is bounded by memory, whoever asks.
+    /// Decoding is bounded, whoever asks: by processors,
     decoding: Arc<Semaphore>,
+    /// and by memory, in MiB.
+    memory: Arc<Semaphore>,
     receiving: Semaphore,
 }
 
@@ -61,9 +65,21 @@ impl Images {
         Ok(Self {
             links: Links::new(media, keys)?,
             decoding: Arc::new(Semaphore::new(media.parallel_decodes.max(1))),
+            memory: Arc::new(Semaphore::new(
+                usize::try_from(media.decode_memory_mib).unwrap_or(Semaphore::MAX_PERMITS),
+            )),
             receiving: Semaphore::new(media.parallel_uploads.max(1)),
             config: media.clone(),
         })
+    }
+
+    /// A share of the memory for decoding, when so many bytes are free; `None` when they never are.
+    async fn share(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let mib = u32::try_from(bytes.div_ceil(1 << 20)).ok()?;
+        if mib > self.config.decode_memory_mib {
+            return None;
+        }
+        Arc::clone(&self.memory).acquire_many_owned(mib).await.ok()
     }
 }
 

@@ -14,6 +14,9 @@ use super::render::Rejection;
 const PASSES: [(u32, u32, u32); 7] =
     [(0, 0, 8), (4, 0, 8), (0, 4, 8), (2, 0, 4), (0, 2, 4), (1, 0, 2), (0, 1, 2)];
 
+/// Bytes that chunks may take beside their own, when they are inflated.
+const MORE: usize = 4 << 20;
+
 fn unreadable(error: DecodingError) -> Rejection {
     match error {
         DecodingError::LimitsExceeded => Rejection::TooManyPixels,
@@ -42,15 +45,15 @@ pub(super) fn still(sent: &[u8], max_pixels: u64) -> Result<Decoded, Rejection> 
     let header = decoder.read_header_info().map_err(unreadable)?;
     let (width, height) = (header.width, header.height);
     fits(width, height, max_pixels)?;
-    let bytes = usize::try_from(max_pixels.saturating_mul(4)).unwrap_or(usize::MAX);
-    decoder.set_limits(png::Limits { bytes });
+    // Of what is in chunks, as they are and inflated: a profile of a few bytes may become many.
+    decoder.set_limits(png::Limits { bytes: sent.len().saturating_add(MORE) });
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     decoder.set_ignore_text_chunk(true);
     let mut reader = decoder.read_info().map_err(unreadable)?;
     if pictures(reader.info()) > 1 {
         return Err(Rejection::Animated);
     }
-    let size = reader.output_buffer_size().filter(|size| *size <= bytes);
+    let size = reader.output_buffer_size();
     let (color, _) = reader.output_color_type();
     // What is missing is clear, if it can be.
     let missing = match color {
@@ -102,8 +105,8 @@ fn rows(reader: &mut Reader<Cursor<&[u8]>>, raw: &mut [u8]) -> Result<(), Reject
     }
 }
 
-/// Reads the rows of all passes. Each paints over what the next ones will refine, so that nothing is
-/// left open by those that are missing.
+/// Reads the rows of all passes. Each paints over what the next ones will refine, so that nothing
+/// is left open by those that are missing.
 fn interlaced(reader: &mut Reader<Cursor<&[u8]>>, raw: &mut [u8]) -> Result<(), Rejection> {
     let (width, height) = (reader.info().width, reader.info().height);
     let line = reader.output_line_size(width).ok_or(Rejection::TooManyPixels)?;

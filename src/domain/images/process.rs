@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::render::{Rendered, render};
-use super::{Purpose, Rejection, Size, names_of, object_name, row};
+use super::{Purpose, Rejection, Size, names_of, object_name, row, weigh};
 use crate::{Domain, DomainError, Operation};
 use plaza_base::ids::ImageId;
 use plaza_stores::StoreError;
@@ -62,8 +62,8 @@ pub async fn process(op: &Operation, id: ImageId) -> Result<(), DomainError> {
     Ok(op.domain.objects.delete(upload).await?)
 }
 
-/// Renders on a thread of its own, as many at a time as there is memory for: one that is given up
-/// on holds its place until it ends.
+/// Renders on a thread of its own, as many at a time as there are processors and memory for: one
+/// that is given up on holds its place until it ends.
 async fn on_a_thread(
     domain: &Domain,
     sent: Bytes,
@@ -71,14 +71,22 @@ async fn on_a_thread(
 ) -> Result<Result<Rendered, Rejection>, DomainError> {
     let internal =
         |error: &dyn std::fmt::Display| DomainError::Internal(format!("rendering: {error}"));
-    let permit = Arc::clone(&domain.images.decoding)
-        .acquire_owned()
-        .await
-        .map_err(|error| internal(&error))?;
-    let max_pixels = domain.images.config.max_pixels;
+    let images = &domain.images;
+    let place = Arc::clone(&images.decoding).acquire_owned();
+    let place = place.await.map_err(|error| internal(&error))?;
+    let max_pixels = images.config.max_pixels;
+    let header = sent.clone();
+    let weighing = tokio::task::spawn_blocking(move || weigh(&header, purpose, max_pixels));
+    let weight = match weighing.await.map_err(|error| internal(&error))? {
+        Ok(weight) => weight,
+        Err(rejection) => return Ok(Err(rejection)),
+    };
+    let Some(memory) = images.share(weight).await else {
+        return Ok(Err(Rejection::TooManyPixels));
+    };
     let running = tokio::task::spawn_blocking(move || {
         let rendered = render(&sent, purpose, max_pixels);
-        drop(permit);
+        drop((place, memory, sent));
         rendered
     });
     match running.await {

@@ -77,8 +77,8 @@ pub struct Rendered {
 /// Writes pixels as a file of one format.
 type Encode = fn(&DynamicImage) -> Result<Bytes, ImageError>;
 
-/// Decodes what was sent and makes what is shown. Takes up to 4 bytes a pixel of memory, and a
-/// while: not for a thread that others wait for.
+/// Decodes what was sent and makes what is shown. Takes memory (see `weigh`) and a while: not for a
+/// thread that others wait for.
 ///
 /// # Errors
 /// Why it cannot be shown.

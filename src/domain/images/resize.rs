@@ -27,8 +27,17 @@ pub fn fit(
     quality: Quality,
 ) -> Result<DynamicImage, Rejection> {
     let (from_width, from_height) = (image.width(), image.height());
-    if from_width <= width && from_height <= height {
+    let to = fitting(from_width, from_height, width, height);
+    if to == (from_width, from_height) {
         return Ok(image);
+    }
+    resized(image, (0, 0, from_width, from_height), to, quality)
+}
+
+/// The size, in its own proportions, that is no wider and no higher than this.
+pub fn fitting(from_width: u32, from_height: u32, width: u32, height: u32) -> (u32, u32) {
+    if from_width <= width && from_height <= height {
+        return (from_width, from_height);
     }
     // The side that is too long by more becomes as long as it may be.
     let by_width =
@@ -38,8 +47,7 @@ pub fn fit(
         let rounded = (u64::from(side) * u64::from(part) + u64::from(whole) / 2) / u64::from(whole);
         u32::try_from(rounded).unwrap_or(side).max(1)
     };
-    let to = (scaled(from_width), scaled(from_height));
-    resized(image, (0, 0, from_width, from_height), to, quality)
+    (scaled(from_width), scaled(from_height))
 }
 
 /// The middle square of the image, with sides no longer than this.

@@ -11,6 +11,7 @@ use super::*;
 
 mod ends;
 mod frames;
+mod memory;
 
 const PIXELS: u64 = 40_000_000;
 

@@ -6,12 +6,14 @@ use super::decode::little;
 
 /// Bytes before the first chunk: `RIFF`, a length, `WEBP`.
 const HEAD: usize = 12;
+/// Bytes of a frame before its chunks: its place, size and duration.
+const FRAME: usize = 16;
 /// Where an extended file's flags are, and those for what comes behind the pixels: EXIF and XMP.
 const FLAGS: usize = HEAD + 8;
 const BEHIND: u8 = 0b0000_1100;
 
-/// The file as long as it says it is: the decoder refuses one that ends too soon. What is missing is
-/// zeros, which are the shortest codes: as a rule they go on with the colours above.
+/// The file as long as it says it is: the decoder refuses one that ends too soon. What is missing
+/// is zeros, which are the shortest codes: as a rule they go on with the colours above.
 pub(super) fn filled(sent: &[u8]) -> Cow<'_, [u8]> {
     let length = match sent {
         [b'R', b'I', b'F', b'F', a, b, c, d, ..] => {
@@ -45,6 +47,16 @@ impl<'a> Chunks<'a> {
     pub(super) fn of(sent: &'a [u8]) -> Self {
         Self(sent.get(HEAD..).unwrap_or_default())
     }
+
+    /// Those of a frame.
+    pub(super) fn of_frame(frame: &'a [u8]) -> Self {
+        Self(frame.get(FRAME..).unwrap_or_default())
+    }
+
+    /// None.
+    pub(super) fn none() -> Self {
+        Self(&[])
+    }
 }
 
 impl<'a> Iterator for Chunks<'a> {
@@ -57,6 +69,28 @@ impl<'a> Iterator for Chunks<'a> {
         // An odd one is followed by a byte.
         self.0 = rest.get(length.saturating_add(length % 2)..).unwrap_or_default();
         Some(([n, a, m, e], rest.get(..length).unwrap_or(rest)))
+    }
+}
+
+/// The size, in pixels, that a chunk claims for what is in it.
+pub(super) fn size(name: [u8; 4], chunk: &[u8]) -> Option<(u32, u32)> {
+    let three = |bytes: &[u8]| match *bytes {
+        [low, middle, high, ..] => Some(u32::from_le_bytes([low, middle, high, 0]) + 1),
+        _ => None,
+    };
+    match (&name, chunk) {
+        (b"VP8X", [_, _, _, _, size @ ..]) | (b"ANMF", [_, _, _, _, _, _, size @ ..]) => {
+            Some((three(size)?, three(size.get(3..)?)?))
+        }
+        (b"VP8 ", [_, _, _, _, _, _, a, b, c, d, ..]) => {
+            let side = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
+            Some((side(*a, *b), side(*c, *d)))
+        }
+        (b"VP8L", [_, a, b, c, d, ..]) => {
+            let sides = u32::from_le_bytes([*a, *b, *c, *d]);
+            Some(((sides & 0x3fff) + 1, ((sides >> 14) & 0x3fff) + 1))
+        }
+        _ => None,
     }
 }
 

@@ -31,7 +31,7 @@ pub enum ImageRejection {
     UnsupportedFormat,
     /// The image is corrupt or truncated.
     Unreadable,
-    /// The image exceeds 40 million pixels, or 16,384 pixels on a side.
+    /// The image exceeds 40 million pixels, or 16,384 pixels on a side, or needs too much memory.
     TooManyPixels,
     /// The image is animated; only still images are accepted.
     Animated,

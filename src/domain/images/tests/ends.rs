@@ -43,7 +43,7 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
         low = (low + u32::from(*byte)) % 65_521;
         high = (high + low) % 65_521;
     }
-    made.extend((high << 16 | low).to_be_bytes());
+    made.extend(((high << 16) | low).to_be_bytes());
     made
 }
 

@@ -8,8 +8,8 @@ use super::*;
 const WIDTH: u32 = 64;
 const HEIGHT: u32 = 48;
 
-/// A PNG of so many frames, which say how long each is shown; `beside` is a picture before them that
-/// is no frame.
+/// A PNG of so many frames, which say how long each is shown; `beside` is a picture before them
+/// that is no frame.
 fn png(frames: u32, beside: bool) -> Vec<u8> {
     let image = noise(WIDTH, HEIGHT).into_rgb8();
     let mut sent = Vec::new();
@@ -38,9 +38,9 @@ fn three(number: u32) -> Vec<u8> {
     number.to_le_bytes()[..3].to_vec()
 }
 
-/// A WebP with an animation of so many frames; each stands 8 pixels to the right of the canvas' left
-/// side.
-pub fn webp(frames: usize) -> Vec<u8> {
+/// A WebP with an animation of so many frames; each stands 8 pixels to the right of the canvas'
+/// left side.
+fn webp(frames: usize) -> Vec<u8> {
     let plain = encoded(&noise(WIDTH, HEIGHT), ImageFormat::WebP);
     let mut frame =
         [three(8 / 2), three(0), three(WIDTH - 1), three(HEIGHT - 1), three(100)].concat();
