@@ -84,8 +84,8 @@ async fn views_are_counted_and_told_to_the_author_alone() {
             let refused = app.send(&[("authorization", &format!("Bearer {}", ann.token))], &at, json!({})).await;
             assert_eq!(refused.code(), "GRAPHQL_VALIDATION_FAILED", "{time}");
         }
-        let first = "{ viewer { analytics { views(size: DAY, last: 1, to: \"0000-01-01T00:00:00Z\") { views } } } }";
-        assert_eq!(app.ask(&ann, first, json!({})).await.at("/viewer/analytics/views/views"), 0);
+        let oldest = "{ viewer { analytics { views(size: DAY, last: 1, to: \"0000-01-01T00:00:00Z\") { views } } } }";
+        assert_eq!(app.ask(&ann, oldest, json!({})).await.at("/viewer/analytics/views/views"), 0);
         // An administrator may look, too.
         app.count("WITH made AS (UPDATE users SET is_admin = true WHERE handle = 'bob' RETURNING 1) SELECT count(*) FROM made").await;
         assert_eq!(views(app, &bob, &first).await.at("/post/analytics/views/views"), 2);
