@@ -3,12 +3,20 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::app::{TestApp, with_app};
+use crate::operate::process::Process;
 
 #[expect(clippy::print_stderr, reason = "figures for whoever reads the run")]
 /// Runs the tests of a folder with node; what they say is shown when they fail.
-async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
+async fn node(app: &TestApp, folder: &str, file: Option<&str>, environment: &[(&str, &str)]) {
+    let chosen = match folder {
+        // One file alone: PLAZA_WEB_TESTS=operator, PLAZA_CLIENT_TESTS=specification/specification.
+        "web" => std::env::var("PLAZA_WEB_TESTS").map(|name| format!("tests/{name}")),
+        _ => std::env::var("PLAZA_CLIENT_TESTS"),
+    };
+    let file = file.map(str::to_owned).or(chosen.ok()).map(|name| format!("{name}.test.mjs"));
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder);
     assert!(
         folder.join("node_modules").exists(),
@@ -17,19 +25,7 @@ async fn node(app: &TestApp, folder: &str, environment: &[(&str, &str)]) {
     );
     let output = tokio::process::Command::new("node")
         .args(["--test", "--test-concurrency=1"])
-        // One file alone: PLAZA_WEB_TESTS=operator, PLAZA_CLIENT_TESTS=specification/specification.
-        .args(
-            std::env::var("PLAZA_WEB_TESTS")
-                .ok()
-                .filter(|_| folder.ends_with("web"))
-                .map(|name| format!("tests/{name}.test.mjs")),
-        )
-        .args(
-            std::env::var("PLAZA_CLIENT_TESTS")
-                .ok()
-                .filter(|_| folder.ends_with("clients"))
-                .map(|name| format!("{name}.test.mjs")),
-        )
+        .args(file)
         .current_dir(&folder)
         .env("PLAZA_URL", &app.url)
         .envs(environment.iter().copied())
@@ -62,7 +58,7 @@ async fn pages_work_in_a_browser() {
                 .with_graceful_shutdown(async move { stop.cancelled().await })
                 .await?)
         });
-        node(app, "web", &[("PLAZA_URL", &origin), ("PLAZA_ADMIN_URL", &admin)]).await;
+        node(app, "web", None, &[("PLAZA_URL", &origin), ("PLAZA_ADMIN_URL", &admin)]).await;
     })
     .await;
 }
@@ -70,5 +66,45 @@ async fn pages_work_in_a_browser() {
 #[tokio::test(flavor = "multi_thread")]
 async fn protocols_clients_and_schema_checks_pass() {
     let plaza = env!("CARGO_BIN_EXE_plaza");
-    with_app(async |app| node(app, "tests/clients", &[("PLAZA_BINARY", plaza)]).await).await;
+    with_app(async |app| node(app, "tests/clients", None, &[("PLAZA_BINARY", plaza)]).await).await;
+}
+
+/// How often the server is killed.
+const KILLS: usize = 10;
+
+/// Mutations through cuts, kills of the client and kills of the server: none lost, none doubled,
+/// in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_in_a_tunnel_loses_nothing_while_its_server_is_killed() {
+    with_app(async |app| {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free.to_string();
+        let url = format!("http://{address}/graphql");
+        let over = AtomicBool::new(false);
+        let tests = async {
+            let killed = [("PLAZA_KILLED_URL", url.as_str())];
+            node(app, "tests/clients", Some("tunnel"), &killed).await;
+            over.store(true, Ordering::Relaxed);
+        };
+        let kills = async {
+            for kills in 0.. {
+                let listen = [("PLAZA_SERVER__LISTEN", address.as_str())];
+                let server = Process::start_role(app, "server", &listen).await;
+                if kills == KILLS {
+                    return server;
+                }
+                app.until("it has responded, or all is over", async || {
+                    over.load(Ordering::Relaxed)
+                        || server.figures().await.contains("plaza_graphql_requests_total{")
+                })
+                .await;
+                assert!(!over.load(Ordering::Relaxed), "over after {kills} kills");
+                server.kill().await;
+            }
+            unreachable!("it ends with the last server");
+        };
+        // The last one serves until the tests are over.
+        let (_server, ()) = tokio::join!(kills, tests);
+    })
+    .await;
 }

@@ -170,6 +170,11 @@ impl Process {
         answer.text().await.unwrap()
     }
 
+    /// Kills it, and waits until its port is free again.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it runs");
+    }
+
     /// Asks it to end, and waits.
     pub async fn end(mut self) {
         let pid = self.child.id().expect("it runs").to_string();
