@@ -32,6 +32,7 @@ const DEMO: &[&str] = &[
     "/orders",
     "/notifications",
     "/sessions",
+    "/parts",
     "/login",
     "/signup",
     "/notifications/all",

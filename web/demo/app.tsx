@@ -44,6 +44,7 @@ const NotificationPreferencesPage = page(
   'NotificationPreferencesPage',
 );
 const OrdersPage = page(() => import('./pages/orders'), 'OrdersPage');
+const PartsPage = page(() => import('./pages/parts'), 'PartsPage');
 const PersonPage = page(() => import('./pages/person'), 'PersonPage');
 const PostPage = page(() => import('./pages/post'), 'PostPage');
 const ProductPage = page(() => import('./pages/product'), 'ProductPage');
@@ -104,6 +105,7 @@ const ROUTES: readonly Route[] = [
   },
   { pattern: '/search', page: () => <SearchPage /> },
   { pattern: '/sessions', only: 'people', page: () => <SessionsPage /> },
+  { pattern: '/parts', page: () => <PartsPage /> },
   { pattern: '/login', only: 'guests', page: () => <LogInPage /> },
   { pattern: '/signup', only: 'guests', page: () => <SignUpPage /> },
 ];

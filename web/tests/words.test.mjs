@@ -18,12 +18,23 @@ after(closeBrowser);
 const BROKEN = [
   /Failed to load resource|ERR_FAILED|ERR_INTERNET_DISCONNECTED|WebSocket connection/,
 ];
-/** Of no language: the brand, languages by their own names, what the tests wrote, what they call themselves. */
-const NAMES = ['plaza', 'English', 'Deutsch', 'example.org', 'https', '.png', 'node'];
+/** Of no language: whom and what the page of parts shows, the brand, languages by their own names, what the tests wrote, what they call themselves. */
+const NAMES = [
+  'Inês Duarte',
+  'Tomás Reyes',
+  'Glazed bowl, sea green',
+  'plaza',
+  'English',
+  'Deutsch',
+  'example.org',
+  'https',
+  '.png',
+  'node',
+];
 
-/** In the page: every word that is read or heard, but for times, keys, and what people have written or write. */
+/** In the page: every word that is read or heard, but for times, keys, names of components, and what people have written or write. */
 function everyText() {
-  const people = '.avatar, .byline, [role=option], .product-title, .prose, .clipped';
+  const people = 'code, .avatar, .byline, [role=option], .product-title, .prose, .clipped';
   const skipped = `script, style, noscript, time, kbd, textarea, ${people}`;
   const texts = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

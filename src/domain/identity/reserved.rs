@@ -198,6 +198,7 @@ const RESERVED: &[&str] = &[
     "openid",
     "order",
     "orders",
+    "parts",
     "password",
     "passwords",
     "people",

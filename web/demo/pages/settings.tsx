@@ -140,7 +140,7 @@ function ProfileForm({ user }: { user: User }) {
 
 const THEMES: readonly Theme[] = ['auto', 'light', 'dark'];
 
-function Appearance() {
+export function Appearance() {
   const [theme, setTheme] = useState(chosenTheme);
   const choose = (next: Theme) => {
     chooseTheme(next);
@@ -167,7 +167,7 @@ function Appearance() {
 }
 
 /** Each by the name that its own speakers know it by. */
-function Languages() {
+export function Languages() {
   const shown = useLanguage();
   return (
     <section className="setting" aria-labelledby="language">

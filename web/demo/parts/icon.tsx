@@ -1,4 +1,5 @@
-const SHAPES = {
+/** What there is, by name. */
+export const SHAPES = {
   home: 'M4 11.5 12 5l8 6.5V19a1 1 0 0 1-1 1h-4.5v-5.5h-5V20H5a1 1 0 0 1-1-1z',
   shop: 'M4.5 9.5 6 4.5h12l1.5 5a2.5 2.5 0 0 1-5 0 2.5 2.5 0 0 1-5 0 2.5 2.5 0 0 1-5 0zM6 12.5V19a1 1 0 0 0 1 1h10a1 1 0 0 0 1-1v-6.5',
   orders: 'M6 4h12v16l-3-2-3 2-3-2-3 2zM9.5 8.5h5M9.5 12.5h5',

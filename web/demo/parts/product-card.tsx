@@ -23,7 +23,7 @@ export function ProductCard({
       <span className="product-words">
         <span className="product-title">{product.title}</span>
         <span className="product-price">{money(product.price)}</span>
-        <span className="quiet clipped">
+        <span className="quiet">
           {product.stock > 0 ? w.fromSeller(product.seller?.handle) : w.soldOutShort}
         </span>
       </span>

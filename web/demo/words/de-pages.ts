@@ -243,4 +243,9 @@ export const dePages: PageWords = {
   atMost: (value) => `höchstens ${value} auf einmal`,
   barViews: (time, value) => `${time}: ${value} Aufrufe`,
   bar: (time, value) => `${time}: ${value}`,
+
+  // Die Seite der Bausteine
+  parts: 'Bausteine',
+  partsWhy:
+    'Woraus Seiten bestehen, in allen Zuständen. Es ist erfunden, und nichts wird gesendet.',
 };

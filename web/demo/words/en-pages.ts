@@ -244,4 +244,9 @@ export const enPages = {
   atMost: (value: string) => `at most ${value} at a time`,
   barViews: (time: string, value: string) => `${time}: ${value} views`,
   bar: (time: string, value: string) => `${time}: ${value}`,
+
+  // The page of parts
+  parts: 'Parts',
+  partsWhy:
+    'What pages are made of, in all states. It is made up, and nothing you do here is sent.',
 };

@@ -141,6 +141,12 @@ export async function everyState(open, world, visit, options = {}) {
     await at(`/search?q=qx&in=${kind}`, `found ${kind}`);
   await at('/search?q=nothing-like-this-zz&in=posts', 'nothing found');
 
+  // What pages look like before they are there is among the parts, and stays.
+  await me.goto('/parts');
+  await page.locator('.part .tiles').first().waitFor();
+  await page.evaluate(() => document.fonts.ready);
+  await visit(page, 'every part');
+
   await at(`/p/${post}`, 'a post with comments');
   await page.locator('.thread .post-foot .chip').first().click();
   await page.locator('.answers .thread').first().waitFor();
