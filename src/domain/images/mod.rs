@@ -15,6 +15,7 @@ mod reap;
 mod render;
 mod resize;
 mod upload;
+mod vp8l;
 mod webp;
 mod weight;
 

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta};
 use super::render::render;
 use super::*;
 
+mod codes;
 mod ends;
 mod frames;
 mod memory;

@@ -40,6 +40,7 @@ pub(super) fn filled(sent: &[u8]) -> Cow<'_, [u8]> {
 
 /// The chunks of a file, or of a frame behind its own head: their names and what is in them, as far
 /// as it is there.
+#[derive(Clone)]
 pub(super) struct Chunks<'a>(&'a [u8]);
 
 impl<'a> Chunks<'a> {
@@ -51,11 +52,6 @@ impl<'a> Chunks<'a> {
     /// Those of a frame.
     pub(super) fn of_frame(frame: &'a [u8]) -> Self {
         Self(frame.get(FRAME..).unwrap_or_default())
-    }
-
-    /// None.
-    pub(super) fn none() -> Self {
-        Self(&[])
     }
 }
 

@@ -11,7 +11,7 @@ use image::ImageFormat;
 use super::decode::{CAREFULLY, fits};
 use super::resize::fitting;
 use super::webp::{self, Chunks};
-use super::{Purpose, Rejection, gif};
+use super::{Purpose, Rejection, gif, vp8l};
 
 /// What is taken whatever is decoded: tables, some rows, colour profiles.
 const ALWAYS: u64 = 8 << 20;
@@ -29,7 +29,7 @@ pub fn weigh(sent: &[u8], purpose: Purpose, max_pixels: u64) -> Result<u64, Reje
     let canvas = match format {
         ImageFormat::Png => png(sent)?,
         ImageFormat::Jpeg => jpeg(sent),
-        ImageFormat::WebP => webp(sent),
+        ImageFormat::WebP => webp(&webp::filled(sent), max_pixels),
         ImageFormat::Gif => gif::weigh(sent, max_pixels)?,
         _ => return Err(Rejection::UnsupportedFormat),
     };
@@ -83,31 +83,72 @@ fn png(sent: &[u8]) -> Result<Canvas, Rejection> {
 
 /// A WebP, by the largest of the sizes that its chunks claim. Pixels are held as 4 bytes beside
 /// what is given; transforms take up to 1 more.
-fn webp(sent: &[u8]) -> Canvas {
-    let (mut width, mut height, mut each) = (0, 0, 0);
-    let (mut has_alpha, mut has_frames) = (false, false);
+fn webp(sent: &[u8], max_pixels: u64) -> Canvas {
+    let mut found = Found::default();
+    let (mut canvas, mut frame) = (None, None);
     for (name, chunk) in Chunks::of(sent) {
-        let within = if name == *b"ANMF" { Chunks::of_frame(chunk) } else { Chunks::none() };
-        for (name, chunk) in [(name, chunk)].into_iter().chain(within) {
-            let (across, down) = webp::size(name, chunk).unwrap_or_default();
-            (width, height) = (width.max(across), height.max(down));
-            has_alpha |= name == *b"ALPH";
-            has_frames |= name == *b"ANMF";
-            each = each.max(match &name {
-                b"VP8L" => 4 + 3 + 1,
-                // Brightness, and colours of a quarter; what is known of each block of 16 by 16.
-                b"VP8 " => 2 + 4,
-                _ => 0,
-            });
+        match &name {
+            b"VP8X" => canvas = canvas.or(webp::size(name, chunk)),
+            b"ANMF" if frame.is_none() => frame = Some((webp::size(name, chunk), chunk)),
+            _ => {}
         }
+        found.add(name, chunk);
     }
-    let each = match (has_frames, has_alpha) {
+    let mut codes = codes(Chunks::of(sent), canvas, max_pixels);
+    if let Some((size, chunk)) = frame {
+        for (name, chunk) in Chunks::of_frame(chunk) {
+            found.add(name, chunk);
+        }
+        codes += self::codes(Chunks::of_frame(chunk), size, max_pixels);
+    }
+    let each = match (frame, found.alpha) {
         // The frame, the canvas, and what is given.
-        (true, _) => 4 + 4 + 4 + 1,
-        (false, true) => 2 + 4 + 4 + 1,
-        (false, false) => each,
+        (Some(_), _) => 4 + 4 + 4 + 1,
+        (None, true) => 2 + 4 + 4 + 1,
+        (None, false) => found.each,
     };
-    Canvas { width, height, decoding: area(width, height) * each, channels: 4 }
+    let decoding = area(found.width, found.height) * each + codes;
+    Canvas { width: found.width, height: found.height, decoding, channels: 4 }
+}
+
+/// What the chunks of a WebP say together.
+#[derive(Default)]
+struct Found {
+    width: u32,
+    height: u32,
+    each: u64,
+    alpha: bool,
+}
+
+impl Found {
+    fn add(&mut self, name: [u8; 4], chunk: &[u8]) {
+        let (width, height) = webp::size(name, chunk).unwrap_or_default();
+        (self.width, self.height) = (self.width.max(width), self.height.max(height));
+        self.alpha |= name == *b"ALPH";
+        self.each = self.each.max(match &name {
+            b"VP8L" => 4 + 3 + 1,
+            // Brightness, and colours of a quarter; what is known of each block of 16 by 16.
+            b"VP8 " => 2 + 4,
+            _ => 0,
+        });
+    }
+}
+
+/// Bytes for the codes of pixels without loss, and of alpha, which has the size of what it is in: of
+/// the first of each, since only those are decoded.
+fn codes(mut chunks: Chunks<'_>, around: Option<(u32, u32)>, max_pixels: u64) -> u64 {
+    let mut alpha = chunks.clone().filter(|(name, _)| name == b"ALPH");
+    let alpha = match (alpha.next(), around) {
+        (Some((_, [how, bits @ ..])), Some(size)) if how & 3 == 1 => Some((bits, size)),
+        _ => None,
+    };
+    let pixels = match chunks.find(|(name, _)| name == b"VP8L") {
+        Some((name, chunk)) => chunk.get(5..).zip(webp::size(name, chunk)),
+        None => None,
+    };
+    let known = [alpha, pixels].into_iter().flatten();
+    let few = known.filter(|(_, (width, height))| area(*width, *height) <= max_pixels);
+    few.map(|(bits, (width, height))| vp8l::tables(bits, width, height)).sum()
 }
 
 /// A JPEG. One that is not decoded from top to bottom in one go (a progressive one, or one with a

@@ -36,7 +36,7 @@ fn renders_what_it_is_given() {
 }
 
 /// How far the memory of a process that renders this rises, in bytes; what it says if it does not.
-fn measured(sent: &[u8]) -> Result<u64, String> {
+pub fn measured(sent: &[u8]) -> Result<u64, String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", CHILD, "--nocapture", "--test-threads=1"])
         .stdin(Stdio::piped())
@@ -83,7 +83,7 @@ fn jpeg(progressive: bool, components: u8, width: u32, height: u32) -> Vec<u8> {
     sent
 }
 
-fn chunk(name: &[u8], bytes: &[u8]) -> Vec<u8> {
+pub fn chunk(name: &[u8], bytes: &[u8]) -> Vec<u8> {
     let length = u32::try_from(bytes.len()).unwrap().to_le_bytes();
     [name, &length, bytes, &[0][..bytes.len() % 2]].concat()
 }
@@ -102,7 +102,7 @@ fn lossless(width: u32, height: u32) -> Vec<u8> {
 }
 
 /// Pixels with loss: zeros, which are the likeliest of everything.
-fn lossy(width: u32, height: u32) -> Vec<u8> {
+pub fn lossy(width: u32, height: u32) -> Vec<u8> {
     let blocks = usize::try_from(width.div_ceil(16) * height.div_ceil(16)).unwrap();
     let first = blocks + 2_000;
     let tag = 0b1_0000 | (u32::try_from(first).unwrap() << 5);
@@ -118,12 +118,12 @@ fn alpha() -> Vec<u8> {
     chunk(b"ALPH", &[&[1][..], &NO_BITS].concat())
 }
 
-fn webp(flags: u8, width: u32, height: u32, chunks: &[u8]) -> Vec<u8> {
+pub fn webp(flags: u8, width: u32, height: u32, chunks: &[u8]) -> Vec<u8> {
     let head = chunk(b"VP8X", &[&[flags, 0, 0, 0][..], &sides(width, height)].concat());
     chunk(b"RIFF", &[&b"WEBP"[..], &head, chunks].concat())
 }
 
-fn one_frame(width: u32, height: u32, chunks: &[u8]) -> Vec<u8> {
+pub fn one_frame(width: u32, height: u32, chunks: &[u8]) -> Vec<u8> {
     let head = [&[0; 6][..], &sides(width, height), &[0; 4]].concat();
     let frame = chunk(b"ANMF", &[&head[..], chunks].concat());
     webp(0b0001_0010, width, height, &[chunk(b"ANIM", &[0; 6]), frame].concat())
