@@ -1,5 +1,5 @@
-//! How much memory the codes of a lossless WebP take. Its decoder makes tables of all of them before
-//! it reads a pixel, and a file of a few MB may have 65,536 groups of them: more than a gigabyte.
+//! How much memory the codes of a lossless WebP take. Its decoder makes tables of all of them
+//! before it reads a pixel, and a file of a few MB may have 65,536 groups of them: more than a gigabyte.
 //! They stand behind the images of the transforms and one of their own, which says how many they
 //! are, so that all of it is read here as the decoder reads it.
 

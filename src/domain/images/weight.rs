@@ -134,8 +134,8 @@ impl Found {
     }
 }
 
-/// Bytes for the codes of pixels without loss, and of alpha, which has the size of what it is in: of
-/// the first of each, since only those are decoded.
+/// Bytes for the codes of pixels without loss, and of alpha, which has the size of what it is in:
+/// of the first of each, since only those are decoded.
 fn codes(mut chunks: Chunks<'_>, around: Option<(u32, u32)>, max_pixels: u64) -> u64 {
     let mut alpha = chunks.clone().filter(|(name, _)| name == b"ALPH");
     let alpha = match (alpha.next(), around) {
