@@ -1,7 +1,7 @@
 //! How much memory the codes of a lossless WebP take. Its decoder makes tables of all of them
-//! before it reads a pixel, and a file of a few MB may have 65,536 groups of them: more than a gigabyte.
-//! They stand behind the images of the transforms and one of their own, which says how many they
-//! are, so that all of it is read here as the decoder reads it.
+//! before it reads a pixel, and a file of a few MB may have 65,536 groups of them: more than a
+//! gigabyte. They stand behind the images of the transforms and one of their own, which says how
+//! many they are, so that all of it is read here as the decoder reads it.
 
 /// The order in which the lengths of the codes of lengths are written.
 const ORDER: [usize; 19] = [17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
