@@ -57,7 +57,7 @@ async fn owner(app: &TestApp, handle: &'static str, hashtag: &'static str) -> Ow
     Owner { handle, person, post, comment, hashtag }
 }
 
-/// Gives both owners followers, orders, notifications, requests.
+/// Gives both owners followers, orders, notifications, requests, and who likes and shares a post.
 async fn between(app: &TestApp, a: &Owner, b: &Owner) {
     let offer = "mutation { productCreate(input: {title: \"about a chair\", description: \"\", price: {amount: \"1\", currency: \"EUR\"}, stock: 9}) { product { id } } }";
     let buy = "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 1}]}) { order { id } } }";
@@ -66,6 +66,10 @@ async fn between(app: &TestApp, a: &Owner, b: &Owner) {
         let product =
             app.ask(&one.person, offer, json!({})).await.text("/productCreate/product/id");
         app.ask(&other.person, buy, json!({ "id": product })).await;
+        let share = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } }
+            postRepost(input: {postId: $id}) { userErrors { code } }
+            postCreate(input: {text: \"look\", quotedPostId: $id}) { userErrors { code } } }";
+        app.ask(&other.person, share, json!({ "id": one.post })).await;
     }
     let asks = app.sign_up("asks").await;
     let blocked = app.sign_up("foe_one").await;
