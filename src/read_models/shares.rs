@@ -81,23 +81,22 @@ pub async fn page(
 ) -> Result<Vec<PostId>, StoreError> {
     // The condition is a literal in each: a parameter would hide the index from the planner.
     let query = match kind {
-        ShareKind::Repost => {
+        ShareKind::Repost => sql(
             "SELECT sharing_id FROM shares WHERE post_id = $1 AND sharing_id < $2 AND active AND NOT is_quote
-             ORDER BY sharing_id DESC LIMIT $3"
-        }
-        ShareKind::Quote => {
+             ORDER BY sharing_id DESC LIMIT $3",
+        )
+        .bind::<BigInt, _>(post)
+        .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
+        .bind::<BigInt, _>(limit),
+        ShareKind::Quote => sql(
             "SELECT sharing_id FROM shares WHERE post_id = $1 AND sharing_id < $2 AND active AND is_quote
-             ORDER BY sharing_id DESC LIMIT $3"
-        }
+             ORDER BY sharing_id DESC LIMIT $3",
+        )
+        .bind::<BigInt, _>(post)
+        .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
+        .bind::<BigInt, _>(limit),
     };
-    let rows: Vec<SharingRow> = prepared(
-        sql(query)
-            .bind::<BigInt, _>(post)
-            .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
-            .bind::<BigInt, _>(limit),
-    )
-    .load(connection)
-    .await?;
+    let rows: Vec<SharingRow> = prepared(query).load(connection).await?;
     Ok(rows.into_iter().map(|row| row.sharing_id).collect())
 }
 
