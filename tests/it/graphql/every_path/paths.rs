@@ -13,7 +13,18 @@ use async_graphql::parser::types::{
 const REPEATS: usize = 2;
 /// Further ways to what others lead to as well: whether it is shown is asked there, and what is
 /// behind it where the others lead.
-const ASIDE: [&str; 5] = ["entities", "repostOf", "quotedPost", "inReplyTo", "replies"];
+const ASIDE: [(&str, &str); 10] = [
+    ("Post", "entities"),
+    ("Comment", "entities"),
+    ("Post", "repostOf"),
+    ("Post", "quotedPost"),
+    ("Post", "likers"),
+    ("Post", "reposts"),
+    ("Post", "quotes"),
+    ("Comment", "post"),
+    ("Comment", "inReplyTo"),
+    ("Comment", "replies"),
+];
 /// Paths asked for in one query; the guard refuses long ones.
 const TOGETHER: usize = 24;
 
@@ -162,7 +173,8 @@ impl Schema {
                 }
                 let call = format!("{}{}", alias(&field.name.node), call(field));
                 let path: Path = path.iter().cloned().chain([call]).collect();
-                let is_last = is_last || is_edge || ASIDE.contains(&field.name.node.as_str());
+                let is_aside = ASIDE.contains(&(object, field.name.node.as_str()));
+                let is_last = is_last || is_edge || is_aside;
                 self.walk(next, &path, seen, is_last, found);
             }
             seen.insert(object.to_owned(), times);
