@@ -2,6 +2,7 @@
 //! and keys that nobody else uses.
 
 mod ask;
+mod database;
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -23,14 +24,15 @@ use tokio_postgres::NoTls;
 
 pub use ask::{Answer, Person};
 
-use crate::template::template;
 use crate::wait;
+use database::Database;
 
 pub struct TestApp {
     pub app: App,
     pub url: String,
     http: reqwest::Client,
     name: String,
+    database: String,
     base: Config,
     /// Consistency tokens of what set the scene: every answer to come lies after it.
     seen: Arc<std::sync::Mutex<Vec<String>>>,
@@ -132,7 +134,7 @@ pub async fn with_roles_and_config(
     change: impl FnOnce(&mut Config),
     test: impl AsyncFnOnce(&TestApp),
 ) {
-    run(TestApp::start(change, roles).await, test).await;
+    run(Box::pin(TestApp::start(change, roles)).await, test).await;
 }
 
 /// Serves the public routes on a port of their own; where.
@@ -148,26 +150,24 @@ async fn serve(app: &App) -> String {
     url
 }
 
-async fn run(app: TestApp, test: impl AsyncFnOnce(&TestApp)) {
-    let outcome = AssertUnwindSafe(test(&app)).catch_unwind().await;
-    app.stop().await;
+async fn run((app, database): (TestApp, Database), test: impl AsyncFnOnce(&TestApp)) {
+    let outcome = AssertUnwindSafe(Box::pin(test(&app))).catch_unwind().await;
+    let drained = app.stop().await;
     if let Err(panic) = outcome {
+        Box::pin(database.drop_it()).await;
         std::panic::resume_unwind(panic);
     }
+    Box::pin(database.give_back()).await;
+    drained.expect("every component drains");
 }
 
 impl TestApp {
-    async fn start(change: impl FnOnce(&mut Config), roles: &[Role]) -> Self {
+    async fn start(change: impl FnOnce(&mut Config), roles: &[Role]) -> (Self, Database) {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let base = base_config();
         keep_log();
-        let template = template(&base).await;
+        let database = Box::pin(Database::take(&base)).await;
         let name = format!("t_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
-        futures_util::future::join_all(
-            base.postgres.shards.iter().map(|urls| sql(&urls.primary, &create)),
-        )
-        .await;
         // A server closes a connection that has been idle for 40 s, maybe while a request is on
         // its way.
         let http = reqwest::Client::builder()
@@ -176,7 +176,7 @@ impl TestApp {
             .build()
             .expect("an HTTP client");
 
-        let mut config = with_database(&base, &name);
+        let mut config = with_database(&base, &database.name);
         config.postgres.primary_pool = 4;
         config.postgres.replica_pool = 3;
         // Many tests share the machine: what is slow here is not what is tested.
@@ -219,9 +219,10 @@ impl TestApp {
         let list = wait::holds(async || app.domain.pull_authors.refresh(&app.domain).await.is_ok());
         assert!(list.await, "the list of pulled authors");
         let (seen, folder) = (Arc::default(), Arc::new(folder));
-        let app = Self { app, url, http, name, base, seen, folder };
+        let used = database.name.clone();
+        let app = Self { app, url, http, name, database: used, base, seen, folder };
         if !roles.contains(&Role::Server) {
-            return app;
+            return (app, database);
         }
         app.until("the replicas serve", async || {
             let cluster = &app.app.domain.cluster;
@@ -232,7 +233,7 @@ impl TestApp {
             serve && (redis.is_trusted() || !redis.state().0)
         })
         .await;
-        app
+        (app, database)
     }
 
     /// The same app, asked elsewhere: by a process that works on the same servers.
@@ -242,6 +243,7 @@ impl TestApp {
             url,
             http: self.http.clone(),
             name: self.name.clone(),
+            database: self.database.clone(),
             base: self.base.clone(),
             seen: Arc::clone(&self.seen),
             folder: Arc::clone(&self.folder),
@@ -273,13 +275,9 @@ impl TestApp {
         drained.expect("every component drains");
     }
 
-    async fn stop(self) {
+    /// Ends what runs, and takes the vhost and the topics away; why a component did not end.
+    async fn stop(self) -> anyhow::Result<()> {
         let drained = self.app.tasks.clone().drain().await;
-        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        futures_util::future::join_all(
-            self.base.postgres.shards.iter().map(|urls| sql(&urls.primary, &drop)),
-        )
-        .await;
         let _ = self
             .http
             .delete(management(&self.base, &format!("/api/vhosts/{}", self.name)))
@@ -293,7 +291,12 @@ impl TestApp {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let _ = admin.delete_topics(&names, &rdkafka::admin::AdminOptions::new()).await;
         }
-        drained.expect("every component drains");
+        drained
+    }
+
+    /// What its database is called on every primary.
+    pub fn database(&self) -> &str {
+        &self.database
     }
 
     /// Waits until a condition holds.
@@ -308,7 +311,7 @@ impl TestApp {
         panic!(
             "not within {} s: {what} (unsent: {unsent}, events read: {read}, database {})",
             wait::LIMIT.as_secs(),
-            self.name
+            self.database
         );
     }
 

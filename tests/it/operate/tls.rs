@@ -34,14 +34,14 @@ fn in_database(url: &SecretString, database: &str, user: &str) -> SecretString {
 /// What a role needs in its environment to work on a test's data over TLS, as its own user.
 fn environment(app: &TestApp, role: &str) -> Vec<(&'static str, String)> {
     let tls = over_tls();
-    let database = &app.app.config.redis.key_prefix;
+    let (database, vhost) = (app.database(), &app.app.config.redis.key_prefix);
     let user = format!("plaza_{role}");
     let urls = |urls: &ShardUrls| ShardUrls {
         primary: in_database(&urls.primary, database, &user),
         replicas: urls.replicas.iter().map(|url| in_database(url, database, &user)).collect(),
     };
     let shards = shards(&tls.postgres.shards.iter().map(urls).collect::<Vec<_>>());
-    let broker = tls.rabbitmq.url.expose_secret().replace("/plaza?", &format!("/{database}?"));
+    let broker = tls.rabbitmq.url.expose_secret().replace("/plaza?", &format!("/{vhost}?"));
     let kafka = &tls.kafka;
     let ca_file = kafka.ca_file.as_ref().unwrap().display().to_string();
     vec![
@@ -140,8 +140,7 @@ async fn servers_that_no_authority_vouches_for_are_refused_with_the_reason() {
     let said = fault(&format!("{elsewhere}&hostaddr=127.0.0.1").into()).await;
     assert!(said.contains("NotValidForName"), "{said}");
 
-    let limit = Duration::from_secs(10);
-    let said = redis::probe::probe(&by_stranger(&tls.redis.url), limit).await.unwrap_err();
+    let said = redis::probe::probe(&by_stranger(&tls.redis.url), wait::LIMIT).await.unwrap_err();
     assert!(said.to_string().contains("UnknownIssuer"), "{said}");
     let said = rabbitmq::connect(&by_stranger(&tls.rabbitmq.url), "t").await.unwrap_err();
     assert!(said.to_string().contains("UnknownIssuer"), "{said}");
@@ -171,11 +170,9 @@ fn brokers_of(config: &KafkaConfig) -> Result<usize, String> {
     while begun.elapsed() < wait::LIMIT {
         // Errors reach the context by way of polls.
         let _ = client.poll(Duration::from_millis(50));
-        let reasons = refused.0.lock().unwrap();
-        if let Some(reason) = reasons.iter().find(|reason| !reason.contains("brokers are down")) {
+        if let Some(reason) = refused.0.lock().unwrap().first() {
             return Err(reason.clone());
         }
-        drop(reasons);
         if let Ok(metadata) = client.fetch_metadata(None, Duration::from_millis(500)) {
             return Ok(metadata.brokers().len());
         }
@@ -183,13 +180,16 @@ fn brokers_of(config: &KafkaConfig) -> Result<usize, String> {
     Err("neither an answer nor a refusal".to_owned())
 }
 
-/// The reasons that a client was given.
+/// The reasons that a client was refused with: not that a broker was slow to answer.
 #[derive(Clone, Default)]
 struct Refused(Arc<Mutex<Vec<String>>>);
 
 impl ClientContext for Refused {
-    fn error(&self, _: KafkaError, reason: &str) {
-        self.0.lock().unwrap().push(reason.to_owned());
+    fn error(&self, error: KafkaError, reason: &str) {
+        use rdkafka::error::RDKafkaErrorCode::{Authentication, SSL};
+        if matches!(error.rdkafka_error_code(), Some(Authentication | SSL)) {
+            self.0.lock().unwrap().push(reason.to_owned());
+        }
     }
 }
 
