@@ -5,7 +5,7 @@ import net from 'node:net';
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function until(what, holds) {
-  for (let tries = 0; tries < 1_200; tries += 1) {
+  for (let tries = 0; tries < 3_600; tries += 1) {
     if (await holds()) return;
     await pause(50);
   }

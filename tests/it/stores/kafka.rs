@@ -53,7 +53,7 @@ async fn a_reader_that_stops_waiting_loses_nothing() {
             }
         };
         let both = futures_util::future::join(write, read);
-        tokio::time::timeout(Duration::from_secs(60), both).await.expect("every event arrives");
+        tokio::time::timeout(crate::wait::LIMIT, both).await.expect("every event arrives");
     })
     .await;
 }
