@@ -7,6 +7,8 @@ import { SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef } from 'grap
 const NO_DATE_TIME = 'DateTime is RFC 3339, as in "2026-01-31T12:00:00Z".';
 /** A subscription's root field whose directive is thrown at. */
 export const LATE = 'Subscription must not use @skip or @include with a variable in the top level selection.';
+// It reports a hundred errors unless told otherwise; plaza reports all of them.
+const ALL = { maxErrors: Infinity };
 const TIME = /^\d{4}-(0[1-9]|1[0-2])-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 /** The schema with the scalars that plaza checks before it runs anything. */
@@ -33,9 +35,9 @@ function fieldOf(schema, parent, name) {
 // Where graphql-js differs (2): a directive of a subscription's root field that has no value before variables are known, or is malformed, is thrown instead of
 // reported, over whatever else is wrong.
 function valid(schema, document) {
-  const others = validate(schema, document, specifiedRules.filter((rule) => rule !== SingleFieldSubscriptionsRule));
+  const others = validate(schema, document, specifiedRules.filter((rule) => rule !== SingleFieldSubscriptionsRule), ALL);
   try {
-    const single = validate(schema, document, [SingleFieldSubscriptionsRule]);
+    const single = validate(schema, document, [SingleFieldSubscriptionsRule], ALL);
     return [...others, ...single];
   } catch {
     return others.length > 0 ? others : [new GraphQLError(LATE)];

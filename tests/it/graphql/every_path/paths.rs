@@ -13,18 +13,18 @@ use async_graphql::parser::types::{
 const REPEATS: usize = 2;
 /// Further ways to what others lead to as well: whether it is shown is asked there, and what is
 /// behind it where the others lead.
-const ASIDE: [(&str, &str); 10] = [
+const ASIDE: [(&str, &str); 6] = [
     ("Post", "entities"),
     ("Comment", "entities"),
     ("Post", "repostOf"),
     ("Post", "quotedPost"),
-    ("Post", "likers"),
-    ("Post", "reposts"),
-    ("Post", "quotes"),
-    ("Comment", "post"),
     ("Comment", "inReplyTo"),
     ("Comment", "replies"),
 ];
+/// The same, and asked of the first of its kind on a path alone: a post leads to many posts, and
+/// each of them to its lists.
+const ASIDE_ONCE: [(&str, &str); 4] =
+    [("Post", "likers"), ("Post", "reposts"), ("Post", "quotes"), ("Comment", "post")];
 /// Paths asked for in one query; the guard refuses long ones.
 const TOGETHER: usize = 24;
 
@@ -171,9 +171,13 @@ impl Schema {
                 if is_last && !is_edge && !["PageInfo", "Money"].contains(&next) && !is_between {
                     continue;
                 }
+                let way = (object, field.name.node.as_str());
+                if times > 0 && ASIDE_ONCE.contains(&way) {
+                    continue;
+                }
                 let call = format!("{}{}", alias(&field.name.node), call(field));
                 let path: Path = path.iter().cloned().chain([call]).collect();
-                let is_aside = ASIDE.contains(&(object, field.name.node.as_str()));
+                let is_aside = ASIDE.contains(&way) || ASIDE_ONCE.contains(&way);
                 let is_last = is_last || is_edge || is_aside;
                 self.walk(next, &path, seen, is_last, found);
             }
