@@ -23,6 +23,11 @@ const NAMES = [
   'Inês Duarte',
   'Tomás Reyes',
   'Glazed bowl, sea green',
+  'Green',
+  'Red',
+  'bowl.png',
+  'cup.png',
+  'note.png',
   'plaza',
   'English',
   'Deutsch',
@@ -48,10 +53,11 @@ function everyText() {
   return [texts.join(''), ...labels, document.title];
 }
 
-/** What is left of a text without messages, which the made-up language puts in brackets, and without what people wrote. */
+/** What is left of a text without messages, which the made-up language puts in brackets, and without short numbers ("1.3K") and what people wrote. */
 function outside(text, data) {
   let [left, before] = [text, ''];
   while (left !== before) [before, left] = [left, left.replace(/⟦[^⟦⟧]*⟧/gu, ' ')];
+  left = left.replace(/\d\s?[km](?!\p{L})/giu, ' ');
   for (const each of data) left = left.replaceAll(each, ' ');
   return left.replace(/[^\p{L}]+/gu, ' ').trim();
 }

@@ -53,7 +53,7 @@ export function LikeButton({ id, liked, count }: { id: string; liked: boolean; c
       type="button"
       className="chip chip-like"
       aria-pressed={liked}
-      aria-label={w.likeCount(count)}
+      aria-label={w.likeCount(times(count))}
       onClick={toggle}
     >
       <Icon name="heart" filled={liked} /> {times(count)}
@@ -82,7 +82,7 @@ export function RepostButton({
       type="button"
       className="chip chip-repost"
       aria-pressed={reposted}
-      aria-label={w.repostCount(count)}
+      aria-label={w.repostCount(times(count))}
       onClick={toggle}
     >
       <Icon name="repost" /> {times(count)}

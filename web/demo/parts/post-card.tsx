@@ -145,7 +145,7 @@ function WrittenPost({
           <Link
             to={paths.post(post.id)}
             className="chip"
-            aria-label={w.commentCount(post.commentCount ?? 0)}
+            aria-label={w.commentCount(times(post.commentCount))}
           >
             <Icon name="comment" /> {times(post.commentCount)}
           </Link>
