@@ -18,7 +18,7 @@ struct Bits {
 impl Bits {
     fn write(&mut self, number: u32, bits: u32) {
         for place in 0..bits {
-            if self.count % 8 == 0 {
+            if self.count.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             let bit = u8::try_from((number >> place) & 1).unwrap();
