@@ -167,6 +167,8 @@ async fn more_orders_than_connections_wait_and_none_fails() {
     let few = |config: &mut Config| {
         config.postgres.primary_pool = 2;
         config.postgres.checkout_timeout_ms = 1_000;
+        // Placing waits behind the sagas for one of two connections, on whatever machine.
+        config.server.deadline_ms = 60_000;
     };
     with_config(few, async |app| {
         on_every_shard(app, COUNT_FAILURES).await;
