@@ -7,7 +7,7 @@ import { SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef } from 'grap
 const NO_DATE_TIME = 'DateTime is RFC 3339, as in "2026-01-31T12:00:00Z".';
 /** A subscription's root field whose directive is thrown at. */
 export const LATE = 'Subscription must not use @skip or @include with a variable in the top level selection.';
-// It reports a hundred errors unless told otherwise; plaza reports all of them.
+// graphql-js stops at a hundred errors unless told otherwise; plaza reports all of them.
 const ALL = { maxErrors: Infinity };
 const TIME = /^\d{4}-(0[1-9]|1[0-2])-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
