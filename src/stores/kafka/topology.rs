@@ -25,6 +25,9 @@ pub fn admin(config: &KafkaConfig) -> anyhow::Result<AdminClient<DefaultClientCo
     Ok(client(config).create()?)
 }
 
+/// How long a cluster may take until it makes topics: its brokers may still be joining it.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
 /// How long a broker may take to know of a topic that the cluster has made.
 const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 
@@ -46,14 +49,15 @@ pub async fn ensure_topics(config: &KafkaConfig) -> anyhow::Result<()> {
                 .set("retention.ms", retention)
         })
         .collect();
-    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
     let admin = admin(config)?;
-    for outcome in
-        admin.create_topics(&topics, &options).await.context("kafka: cannot create topics")?
-    {
-        match outcome {
-            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((topic, code)) => anyhow::bail!("kafka: topic {topic}: {code}"),
+    let began = Instant::now();
+    loop {
+        match create(&admin, &topics).await? {
+            None => break,
+            Some((_, code)) if is_passing(code) && began.elapsed() < READY_WITHIN => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Some((topic, code)) => anyhow::bail!("kafka: topic {topic}: {code}"),
         }
     }
     let admin = Arc::new(admin);
@@ -69,6 +73,35 @@ pub async fn ensure_topics(config: &KafkaConfig) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Asks once for the topics to be made; the first that the cluster refused, if any.
+async fn create(
+    admin: &AdminClient<DefaultClientContext>,
+    topics: &[NewTopic<'_>],
+) -> anyhow::Result<Option<(String, RDKafkaErrorCode)>> {
+    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
+    let outcomes =
+        admin.create_topics(topics, &options).await.context("kafka: cannot create topics")?;
+    Ok(outcomes
+        .into_iter()
+        .filter_map(Result::err)
+        .find(|(_, code)| *code != RDKafkaErrorCode::TopicAlreadyExists))
+}
+
+/// Whether the same request may be granted soon.
+///
+/// A controller that has not heard from enough brokers calls the replication factor invalid: so it
+/// is while a broker starts, and after a pause of a broker longer than its session.
+const fn is_passing(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::InvalidReplicationFactor
+            | RDKafkaErrorCode::NotController
+            | RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::BrokerNotAvailable
+    )
 }
 
 /// Whether the broker names a topic's partitions.
