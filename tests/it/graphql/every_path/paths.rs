@@ -1,7 +1,7 @@
 //! Every path through the schema, as queries: a field that is added is asked for without anybody
 //! thinking of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
@@ -25,6 +25,10 @@ const ASIDE: [(&str, &str); 6] = [
 /// each of them to its lists.
 const ASIDE_ONCE: [(&str, &str); 4] =
     [("Post", "likers"), ("Post", "reposts"), ("Post", "quotes"), ("Comment", "post")];
+/// Steps in a row that are asked for once: three fields and what stands between them. What may be
+/// seen is decided where a thing is loaded, from the viewer and the thing; what led to the field
+/// two before it is not known there.
+const IN_A_ROW: usize = 5;
 /// Paths asked for in one query; the guard refuses long ones.
 const TOGETHER: usize = 24;
 
@@ -256,6 +260,20 @@ pub fn selection(paths: &[Path]) -> String {
     tree.write(&mut text);
     text.push('}');
     text
+}
+
+/// The paths without those of which every few steps in a row are on others, so that their number
+/// grows with the schema's fields and not with the ways to combine them.
+pub fn distinct(paths: Vec<Path>) -> Vec<Path> {
+    let mut asked: HashSet<Path> = HashSet::new();
+    let mut is_new = |path: &Path| {
+        let mut is_new = false;
+        for row in path.windows(IN_A_ROW.min(path.len())) {
+            is_new |= asked.insert(row.to_vec());
+        }
+        is_new
+    };
+    paths.into_iter().filter(|path| is_new(path)).collect()
 }
 
 /// The paths in groups that can be asked for together.
