@@ -95,18 +95,19 @@ function unavailable(told) {
 /** Calls back with a page for each state of the operator's page, and its name. */
 export async function everyOperatorState(open, visit) {
   const { page } = await open();
+  // One route that answers in turns: between a route that ends and the next one, requests pass.
+  let answer = (route) => route.continue();
+  await page.route('**/operator.json', (route) => answer(route));
   await page.goto(ADMIN_URL);
   await page.getByText('Connections of this process').waitFor();
   await visit(page, 'operator');
-  await page.route('**/operator.json', async (route) => {
+  answer = async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, json: unavailable(await response.json()) });
-  });
+  };
   await page.getByText('RabbitMQ is unavailable').waitFor();
   await visit(page, 'operator: nothing answers');
-  // What is being answered is waited for: it would be answered twice.
-  await page.unrouteAll({ behavior: 'wait' });
-  await page.route('**/operator.json', (route) => route.abort());
+  answer = (route) => route.abort();
   await page.getByText('this process does not answer').waitFor();
   await visit(page, 'operator: its process is gone');
 }
