@@ -1,6 +1,7 @@
-//! Nobody sees what they may not: every path through the schema is asked as every kind of viewer,
-//! and every mutation sent with another's ids. What a person has made carries marks that no answer
-//! to somebody who may not see it holds, wherever on the path it stands.
+//! Nobody sees what they may not: every few steps in a row that the schema allows
+//! (`paths::distinct`) are asked for as every kind of viewer, and every mutation is sent with
+//! another's ids. What a person has made carries marks that no answer to somebody who may not see
+//! it holds, wherever on the path it stands.
 
 pub mod paths;
 mod world;
