@@ -32,6 +32,11 @@ impl Answer {
             .unwrap_or_else(|| panic!("no {pointer} in {}", self.body))
     }
 
+    /// The same, null where there is nothing: for whoever waits until it is there.
+    pub fn at_or_null(&self, pointer: &str) -> Value {
+        self.body.pointer(&format!("/data{pointer}")).cloned().unwrap_or_default()
+    }
+
     pub fn text(&self, pointer: &str) -> String {
         self.at(pointer)
             .as_str()

@@ -160,7 +160,7 @@ async fn a_hashtag_gathers_posts_of_every_shard_newest_first_without_repeats() {
         app.until("counted alike", async || {
             app.ask(&reader, TAGGED, json!({ "name": "caf\u{e9}", "first": 1 }))
                 .await
-                .at("/hashtag/postCount")
+                .at_or_null("/hashtag/postCount")
                 == 21
         })
         .await;
