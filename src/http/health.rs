@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use plaza_app::App;
+use plaza_graphql::document::index::record_fields;
 use plaza_telemetry::metrics::{float, recorder};
 use plaza_telemetry::process;
 
@@ -52,6 +53,7 @@ fn record(app: &App) {
     let cluster = &app.domain.cluster;
     let yes = |yes| if yes { 1.0 } else { 0.0 };
     metrics::counter!("plaza_sql_statements_total").absolute(cluster.statements());
+    record_fields();
     metrics::gauge!("plaza_ready").set(yes(app.tasks.is_ready()));
     for (index, shard) in
         cluster.indexes().filter_map(|index| cluster.shard(index).ok().map(|shard| (index, shard)))

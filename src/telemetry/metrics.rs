@@ -190,6 +190,11 @@ pub const ALL: &[Metric] = &[
         "Errors sent to clients; by code, the closed list of `extensions.code`.",
     ),
     counter(
+        "plaza_graphql_fields_total",
+        Unit::Count,
+        "Fields that operations asked for, each place in an operation once; by type and field. From servers.",
+    ),
+    counter(
         "plaza_overloaded_total",
         Unit::Count,
         "Requests refused because too many were at work.",

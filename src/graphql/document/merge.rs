@@ -284,6 +284,7 @@ impl<'d, 'a> Merge<'d, 'a> {
         let Some(first) = fields.first() else {
             return Ok(nothing());
         };
+        definition.count();
         let mut arguments = Vec::with_capacity(first.arguments.len());
         for argument in &first.arguments {
             let name = argument.name.text;

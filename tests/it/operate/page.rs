@@ -17,6 +17,15 @@ async fn a_whole_system_is_seen_whole() {
         assert!(page.starts_with("<!doctype html>") && page.contains("operator.json"));
         let ann = process.app.sign_up("ann").await;
         process.app.post(&ann, "seen").await;
+        let figures = process.figures().await;
+        let counted = |field: &str| {
+            figures.lines().any(|line| {
+                line.starts_with("plaza_graphql_fields_total{")
+                    && line.contains(field)
+                    && line.ends_with("} 1")
+            })
+        };
+        assert!(counted("field=\"postCreate\""), "{figures}");
         // A machine that is busy with other tests may be too slow for one look: it says so, and the
         // next one is good.
         let last = std::sync::Mutex::new(Value::Null);

@@ -5,11 +5,12 @@ mod read;
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_graphql::Name;
 use async_graphql::parser::types::OperationType;
 
-pub use read::index;
+pub use read::{index, record_fields};
 
 use super::syntax::{TypeNode, TypeOf};
 
@@ -185,6 +186,15 @@ pub struct FieldDefinition {
     pub ty: TypeRef,
     /// Its arguments.
     pub arguments: Vec<InputDefinition>,
+    /// How often documents have asked for it, each place in an operation once.
+    asked: AtomicU64,
+}
+
+impl FieldDefinition {
+    /// Counts that an operation asks for it.
+    pub fn count(&self) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// An argument, or a field of an input object.
@@ -276,6 +286,16 @@ impl Index {
         }
         let is_query = self.query == Some(of.id);
         self.meta.iter().find(|field| is_query && field.name == name)
+    }
+
+    /// The fields that have been asked for: type, field, how often.
+    fn asked(&'static self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        self.types.iter().flat_map(|of| {
+            let counts = of.fields.iter().map(|field| {
+                (of.name.as_str(), field.name.as_str(), field.asked.load(Ordering::Relaxed))
+            });
+            counts.filter(|(_, _, count)| *count > 0)
+        })
     }
 
     /// A directive.

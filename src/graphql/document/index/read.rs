@@ -1,7 +1,8 @@
 //! The index out of the library's own introspection.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
 
 use async_graphql::Name;
 use futures_util::FutureExt;
@@ -25,14 +26,24 @@ const QUESTION: &str = "{ __schema {
   fragment Type on __Type { kind name ofType { kind name ofType { kind name
     ofType { kind name ofType { kind name ofType { kind name } } } } } }";
 
+static INDEX: OnceLock<Index> = OnceLock::new();
+
 /// The schema that this process serves.
 pub fn index() -> &'static Index {
-    static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    INDEX.get_or_init(|| {
         let answer = crate::schema::schema().execute(QUESTION).now_or_never();
         let data = answer.and_then(|answer| answer.data.into_json().ok()).unwrap_or_default();
         Index::of(data.get("__schema").unwrap_or(&Json::Null))
-    });
-    &INDEX
+    })
+}
+
+/// Sets the metric of the fields that documents have asked for; those of which none has are left
+/// out, and all of them in a process that has read no document.
+pub fn record_fields() {
+    for (parent, field, count) in INDEX.get().into_iter().flat_map(Index::asked) {
+        metrics::counter!("plaza_graphql_fields_total", "type" => parent, "field" => field)
+            .absolute(count);
+    }
 }
 
 fn list<'a>(of: &'a Json, name: &str) -> impl Iterator<Item = &'a Json> {
@@ -133,7 +144,7 @@ impl Index {
             None => Vec::new(),
         };
         let ty = if non_null { strict(ty) } else { ty };
-        Some(FieldDefinition { name: Name::new(name), ty, arguments })
+        Some(FieldDefinition { name: Name::new(name), ty, arguments, asked: AtomicU64::default() })
     }
 
     fn fill(&mut self, described: &Json) {
@@ -154,6 +165,7 @@ impl Index {
                     name: Name::new(text(field, "name")),
                     ty: self.type_of(field.get("type")?)?,
                     arguments: self.inputs(field, "args"),
+                    asked: AtomicU64::default(),
                 })
             })
             .collect();
