@@ -10,15 +10,19 @@ use serde::Serialize;
 
 use super::write_json;
 
+/// Where a checkout keeps a file for each process that it has started.
+const RUN_DIR: &str = ".local/run";
+
 /// How, and where from.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// A JSON array.
     #[arg(long)]
     json: bool,
-    /// The folder with a file per process.
-    #[arg(long, default_value = ".local/run")]
-    run_dir: PathBuf,
+    /// The folder with a file per process. Not said: `.local/run` of this folder or the nearest
+    /// one above it.
+    #[arg(long)]
+    run_dir: Option<PathBuf>,
 }
 
 /// One process.
@@ -34,9 +38,12 @@ struct Process {
 /// # Errors
 /// The folder cannot be read.
 pub fn run(args: &StatusArgs) -> anyhow::Result<()> {
+    let here = std::env::current_dir()?;
+    let nearest = || here.ancestors().map(|above| above.join(RUN_DIR)).find(|dir| dir.is_dir());
+    let run_dir = args.run_dir.clone().or_else(nearest).unwrap_or_else(|| RUN_DIR.into());
     let mut processes = Vec::new();
-    let entries = std::fs::read_dir(&args.run_dir).map_err(|error| {
-        anyhow::anyhow!("nothing has been started here ({}: {error})", args.run_dir.display())
+    let entries = std::fs::read_dir(&run_dir).map_err(|error| {
+        anyhow::anyhow!("nothing has been started here ({}: {error})", run_dir.display())
     })?;
     for entry in entries.flatten() {
         let text = std::fs::read_to_string(entry.path()).unwrap_or_default();

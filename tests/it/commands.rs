@@ -124,3 +124,28 @@ fn the_wrapper_at_the_root_runs_what_was_built_from_any_folder() {
     std::os::unix::fs::symlink("/bin/echo", folder.path().join("debug/plaza")).unwrap();
     assert_eq!(said(), "doctor --json\n");
 }
+
+#[test]
+fn status_is_found_from_any_folder_of_a_checkout() {
+    let checkout = tempfile::tempdir().unwrap();
+    let within = checkout.path().join("src/deep");
+    std::fs::create_dir_all(&within).unwrap();
+    let status = || {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_plaza"))
+            .args(["status", "--json"])
+            .current_dir(&within)
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert!(!status().0, "nothing was started there");
+    std::fs::create_dir_all(checkout.path().join(".local/run")).unwrap();
+    std::fs::write(
+        checkout.path().join(".local/run/redis"),
+        "name=redis\nrole=redis\nport=1\npid=1\nstart=0\n",
+    )
+    .unwrap();
+    let (found, text) = status();
+    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(found && told[0]["name"] == "redis" && told[0]["state"] == "stopped", "{text}");
+}
