@@ -30,6 +30,8 @@ enum What {
     Suspend(Whom),
     /// Ends a suspension.
     Unsuspend(Whom),
+    /// Gives a person a new password, which is printed, and ends their sessions.
+    ResetPassword(Whom),
 }
 
 /// A person.
@@ -53,26 +55,37 @@ pub async fn run(config: Config, args: AdminArgs) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub async fn act(app: &App, args: &AdminArgs) -> anyhow::Result<String> {
-    let (What::Grant(whom) | What::Revoke(whom) | What::Suspend(whom) | What::Unsuspend(whom)) =
-        &args.what;
+    let (What::Grant(whom)
+    | What::Revoke(whom)
+    | What::Suspend(whom)
+    | What::Unsuspend(whom)
+    | What::ResetPassword(whom)) = &args.what;
     let handle = whom.handle.trim_start_matches('@').to_lowercase();
     let op = app.internal(TIMEOUT);
     let user = users::row_by_handle(&op, &handle)
         .await?
         .ok_or_else(|| anyhow::anyhow!("there is no @{handle}"))?
         .id;
-    match args.what {
-        What::Grant(_) => moderation::grant(&op, user, true).await?,
-        What::Revoke(_) => moderation::grant(&op, user, false).await?,
-        What::Suspend(_) => moderation::suspend_by_operator(&op, user, true).await?,
+    Ok(match args.what {
+        What::Grant(_) => {
+            moderation::grant(&op, user, true).await?;
+            format!("@{handle} is an administrator")
+        }
+        What::Revoke(_) => {
+            moderation::grant(&op, user, false).await?;
+            format!("@{handle} is no administrator")
+        }
+        What::Suspend(_) => {
+            moderation::suspend_by_operator(&op, user, true).await?;
+            format!("@{handle} is suspended: nobody sees them, their sessions end")
+        }
         What::Unsuspend(_) => {
             moderation::suspend_by_operator(&op, user, false).await?;
+            format!("@{handle} is not suspended")
         }
-    }
-    Ok(match args.what {
-        What::Grant(_) => format!("@{handle} is an administrator"),
-        What::Revoke(_) => format!("@{handle} is no administrator"),
-        What::Suspend(_) => format!("@{handle} is suspended: nobody sees them, their sessions end"),
-        What::Unsuspend(_) => format!("@{handle} is not suspended"),
+        What::ResetPassword(_) => {
+            let password = moderation::reset_password(&op, user).await?;
+            format!("@{handle} has the password {password}, their sessions end")
+        }
     })
 }

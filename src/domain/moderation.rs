@@ -1,5 +1,7 @@
 //! What administrators may do.
 
+use rand::seq::IndexedRandom;
+
 use super::relations::{self};
 use super::users::User;
 use super::{DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, write};
@@ -94,6 +96,38 @@ pub async fn grant(op: &Operation, user: UserId, is_admin: bool) -> Result<(), D
         Err(nobody())
     })
     .await
+}
+
+/// Gives somebody a new password, which is returned and nowhere kept, and ends their sessions. Only
+/// operators may: for who has lost theirs.
+///
+/// # Errors
+/// Nobody there; a shard that is unavailable.
+pub async fn reset_password(op: &Operation, user: UserId) -> Result<String, DomainError> {
+    let password = random_password();
+    let hash = op.domain.identity.hash(password.clone()).await?;
+    let shard = op.domain.cluster.shard_of_id(user);
+    write(op, shard, async |tx| {
+        if !user_rows::set_password_hash(tx, user, &hash).await? {
+            return Err(nobody());
+        }
+        let now = tx.now();
+        session_rows::revoke_all(tx, user, now).await?;
+        Ok(())
+    })
+    .await?;
+    Ok(password)
+}
+
+/// Four groups of five letters and digits, without those that look alike: 98 bits.
+fn random_password() -> String {
+    const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+    let mut random = rand::rng();
+    let groups = (0..4).map(|_| {
+        let letters = (0..5).filter_map(|_| LETTERS.choose(&mut random));
+        letters.map(|letter| char::from(*letter)).collect::<String>()
+    });
+    groups.collect::<Vec<_>>().join("-")
 }
 
 fn nobody() -> DomainError {

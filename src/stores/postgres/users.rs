@@ -321,6 +321,25 @@ pub async fn set_admin(
     Ok(changed > 0)
 }
 
+/// Replaces the hash of a user's password; false when there is no such user.
+///
+/// # Errors
+/// The server's.
+pub async fn set_password_hash(
+    connection: &mut Connection,
+    id: UserId,
+    hash: &str,
+) -> Result<bool, StoreError> {
+    let changed = prepared(
+        sql("UPDATE users SET password_hash = $2 WHERE id = $1")
+            .bind::<BigInt, _>(id)
+            .bind::<Text, _>(hash),
+    )
+    .execute(connection)
+    .await?;
+    Ok(changed > 0)
+}
+
 /// Suspends a user, or lets them be seen again; the new version. `None` when there is no such
 /// user.
 ///

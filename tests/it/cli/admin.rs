@@ -13,6 +13,34 @@ fn args(words: &[&str]) -> AdminArgs {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lost_password_is_replaced_from_the_console() {
+    with_app(async |app| {
+        let ann = app.sign_up("ann").await;
+        let said = act(&app.app, &args(&["reset-password", "@ann"])).await.expect("replaced");
+        let password = said.split_whitespace().find(|word| word.len() > 20).unwrap();
+        let password = password.trim_end_matches(',');
+        plaza::domain::identity::revocations::refresh(&app.app.domain).await.unwrap();
+        let token = format!("Bearer {}", ann.token);
+        let headers = [("authorization", token.as_str())];
+        let asked = app.send(&headers, "{ viewer { user { id } } }", json!({})).await;
+        assert_eq!(asked.status, 401, "their sessions have ended");
+        let query = "mutation($password: String!) { logIn(input: {handle: \"ann\", password: $password}) { accessToken userErrors { code } } }";
+        let log_in = async |password: &str| {
+            app.ask_anonymously(query, json!({ "password": password })).await.at("/logIn")
+        };
+        app.until("the new password is known", async || {
+            log_in(password).await["accessToken"].is_string()
+        })
+        .await;
+        let old = log_in("correct horse").await;
+        assert_eq!(old["userErrors"][0]["code"], "INVALID_CREDENTIALS", "{old}");
+        let again = act(&app.app, &args(&["reset-password", "ann"])).await.expect("replaced");
+        assert!(!again.contains(password), "another one each time");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn administrators_are_made_and_people_suspended_from_the_console() {
     with_app(async |app| {
         let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
