@@ -1,4 +1,4 @@
-//! Products, and confirmed orders of them.
+//! Products, and orders of them that have ended: most are confirmed.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ const PRODUCTS: Table = Table {
 };
 const ORDERS: Table = Table {
     name: "orders",
-    columns: "id, buyer_id, status, total_amount, total_currency, version",
+    columns: "id, buyer_id, status, total_amount, total_currency, version, reason",
     taken: "true",
 };
 const CHANGES: Table =
@@ -38,6 +38,64 @@ const RESERVATIONS: Table = Table {
     columns: "order_id, product_id, quantity, amount, status, sold_at",
     taken: "true",
 };
+
+/// How an order has ended.
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    Confirmed,
+    Cancelled,
+    Refunded,
+    Rejected,
+}
+
+impl Ending {
+    /// The first orders, which are the first person's, end in each way; later ones are confirmed
+    /// but for one in ten.
+    fn of(number: u64, random: &mut StdRng) -> Self {
+        const FIRST: [Ending; 4] =
+            [Ending::Refunded, Ending::Rejected, Ending::Cancelled, Ending::Confirmed];
+        let drawn = match random.random_range(0..100_u32) {
+            0..4 => Self::Cancelled,
+            4..8 => Self::Refunded,
+            8..10 => Self::Rejected,
+            _ => Self::Confirmed,
+        };
+        usize::try_from(number).ok().and_then(|number| FIRST.get(number).copied()).unwrap_or(drawn)
+    }
+
+    /// The states that are kept of it, the one it is in last.
+    fn states(self) -> &'static [&'static str] {
+        match self {
+            Self::Confirmed => &["CONFIRMED"],
+            Self::Cancelled => &["CANCELLED"],
+            Self::Refunded => &["CONFIRMED", "REFUNDED"],
+            Self::Rejected => &["REJECTED"],
+        }
+    }
+
+    /// What became of the payment; `None`: nobody paid.
+    fn payment(self) -> Option<&'static str> {
+        match self {
+            Self::Confirmed => Some("CAPTURED"),
+            Self::Refunded => Some("REFUNDED"),
+            Self::Cancelled | Self::Rejected => None,
+        }
+    }
+
+    /// What became of the units.
+    fn reservation(self) -> &'static str {
+        match self {
+            Self::Confirmed => "SOLD",
+            Self::Refunded => "RETURNED",
+            Self::Cancelled | Self::Rejected => "RELEASED",
+        }
+    }
+}
+
+/// No value, in COPY's text.
+const NULL: &str = "\\N";
+/// From a sale to its refund: less than what is left of seeded time after the last order.
+const REFUNDED_AFTER: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
 
 /// A product that can be ordered.
 struct Offer {
@@ -81,53 +139,63 @@ impl World {
         for number in numbers {
             let mut random = numbered(self.seed, "orders", number);
             let chosen = random.random_range(0..self.plan.products.max(1));
-            let (Some(buyer), Some(offer)) =
-                (self.people.choose(&mut random).copied(), self.offer(chosen))
-            else {
-                continue;
-            };
+            let (drawn, quantity) =
+                (self.people.choose(&mut random).copied(), random.random_range(1..=3_i64));
+            let ending = Ending::of(number, &mut random);
+            let buyer = if number < 4 { self.people.first().copied() } else { drawn };
+            let (Some(buyer), Some(offer)) = (buyer, self.offer(chosen)) else { continue };
             let at = self.moment(number, self.plan.orders);
             let id = compose(at, buyer.bucket(), sequence(number));
-            let sold_at =
-                chrono::DateTime::from_timestamp_millis(at).unwrap_or_default().to_rfc3339();
-            let quantity = random.random_range(1..=3_i64);
+            let ended = chrono::DateTime::from_timestamp_millis(at).unwrap_or_default();
+            let sold_at = match ending.payment() {
+                Some(_) => ended.to_rfc3339(),
+                None => NULL.to_owned(),
+            };
             let (total, product) = (offer.amount * quantity, offer.id.as_i64());
+            let states = ending.states();
+            let reason = match ending {
+                Ending::Rejected => "PAYMENT_DECLINED",
+                Ending::Confirmed | Ending::Cancelled | Ending::Refunded => NULL,
+            };
             orders.add(
                 &self.map,
                 buyer.bucket(),
                 Row::default()
                     .plain(id)
                     .plain(buyer.as_i64())
-                    .plain("CONFIRMED")
+                    .plain(states.last().copied().unwrap_or_default())
                     .plain(total)
                     .plain("EUR")
-                    .plain(0),
+                    .plain(states.len() - 1)
+                    .plain(reason),
             );
             lines.add(
                 &self.map,
                 buyer.bucket(),
                 Row::default().plain(id).plain(product).plain(quantity).plain(offer.amount),
             );
-            let paid = Row::default()
-                .plain(id)
-                .plain(total)
-                .plain("EUR")
-                .plain("CAPTURED")
-                .plain(format!("sim-{id}"));
-            payments.add(&self.map, buyer.bucket(), paid);
+            if let Some(status) = ending.payment() {
+                let paid = Row::default()
+                    .plain(id)
+                    .plain(total)
+                    .plain("EUR")
+                    .plain(status)
+                    .plain(format!("sim-{id}"));
+                payments.add(&self.map, buyer.bucket(), paid);
+            }
             let sold = Row::default()
                 .plain(id)
                 .plain(product)
                 .plain(quantity)
                 .plain(total)
-                .plain("SOLD")
+                .plain(ending.reservation())
                 .plain(&sold_at);
             reservations.add(&self.map, offer.id.bucket(), sold);
-            changes.add(
-                &self.map,
-                buyer.bucket(),
-                Row::default().plain(id).plain(0).plain("CONFIRMED").plain(&sold_at),
-            );
+            for (version, status) in (0_i32..).zip(states) {
+                let at = (ended + REFUNDED_AFTER * version).to_rfc3339();
+                let change = Row::default().plain(id).plain(version).plain(status).plain(at);
+                changes.add(&self.map, buyer.bucket(), change);
+            }
         }
         Made { rows: vec![reservations, payments, lines, changes, orders], people: Vec::new() }
     }

@@ -100,6 +100,21 @@ fn an_order_is_of_a_product_that_exists_and_its_reservation_lies_beside_that() {
     for (_, line) in &made["payments"] {
         assert_eq!(orders.get(&field(line, 0)), Some(&field(line, 1)));
     }
+    // The first person has one of each kind, whoever bought the others.
+    let first = world.people[0].as_i64();
+    let mut states: Vec<&str> = made["orders"]
+        .iter()
+        .filter(|(_, line)| field(line, 1) == first)
+        .map(|(_, line)| line.split('\t').nth(2).unwrap())
+        .collect();
+    states.sort_unstable();
+    states.dedup();
+    assert_eq!(states, ["CANCELLED", "CONFIRMED", "REFUNDED", "REJECTED"]);
+    let paid = made["orders"]
+        .iter()
+        .filter(|(_, line)| line.contains("\tCONFIRMED\t") || line.contains("\tREFUNDED\t"));
+    assert_eq!(paid.count(), made["payments"].len());
+    assert!((480..600).contains(&made["payments"].len()), "most are confirmed");
 }
 
 #[test]
