@@ -3,6 +3,7 @@
 
 pub mod characters;
 mod direction;
+pub mod links;
 pub mod references;
 
 use self::characters::{

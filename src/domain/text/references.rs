@@ -76,7 +76,7 @@ fn addresses(text: &str) -> Vec<std::ops::Range<usize>> {
 
 /// What no address has in it as people write: the spaces beyond ASCII, and the punctuation of
 /// scripts that have no spaces between words.
-fn ends_addresses(c: char) -> bool {
+pub(super) fn ends_addresses(c: char) -> bool {
     !c.is_ascii() && (is_space(c) || is_wide_punctuation(c))
 }
 

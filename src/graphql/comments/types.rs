@@ -56,9 +56,10 @@ impl Comment {
         output::text(ctx, &self.row.text)
     }
 
-    /// Mentions and hashtags in the text, in order of position, at most 100.
+    /// Mentions, hashtags and links in the text, in order of position; at most 100 mentions and
+    /// hashtags.
     async fn entities(&self) -> Vec<TextEntity> {
-        TextEntity::all(self.row.entities.as_ref(), &self.scope)
+        TextEntity::all(self.row.entities.as_ref(), &self.row.text, &self.scope)
     }
 
     /// The post that it is on; null if the post was deleted or the viewer may not see it.

@@ -89,9 +89,10 @@ impl Post {
         output::text(ctx, &self.row.text)
     }
 
-    /// Mentions and hashtags in the text, in order of position, at most 100.
+    /// Mentions, hashtags and links in the text, in order of position; at most 100 mentions and
+    /// hashtags.
     async fn entities(&self) -> Vec<TextEntity> {
-        TextEntity::all(self.row.entities.as_ref(), &self.scope)
+        TextEntity::all(self.row.entities.as_ref(), &self.row.text, &self.scope)
     }
 
     /// Images of the post, at most 4, in order; each is READY.

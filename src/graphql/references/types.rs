@@ -9,11 +9,13 @@ use crate::context::Scope;
 use crate::cursors::List;
 use crate::error::{ErrorCode, fault};
 use crate::ids::global_text;
+use crate::output;
 use crate::posts::types::Post;
 use crate::users::types::User;
 use plaza_base::ids::UserId;
 use plaza_domain::hashtags;
 use plaza_domain::references::{Entities, Reference};
+use plaza_domain::text::links::{Link, links};
 
 /// Kind of a text entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -22,48 +24,68 @@ pub enum TextEntityKind {
     Mention,
     /// A hashtag, with its `#`.
     Hashtag,
+    /// An address of the web, with its `http://` or `https://`.
+    Link,
 }
 
-/// A range of a text that refers to a user or a hashtag.
+/// A range of a text that refers to a user or a hashtag, or is a link.
 #[derive(Debug, Clone)]
 pub struct TextEntity {
     start: i32,
     end: i32,
-    reference: Reference,
+    refers_to: Referent,
     scope: Arc<Scope>,
+}
+
+#[derive(Debug, Clone)]
+enum Referent {
+    /// Found when the text was written, and stored with it.
+    Stored(Reference),
+    /// Found when the text is read.
+    Url(String),
 }
 
 impl TextEntity {
     /// Those of a text.
-    pub fn all(entities: Option<&Entities>, scope: &Arc<Scope>) -> Vec<Self> {
-        let each = entities.into_iter().flat_map(|entities| &entities.0);
-        each.map(|entity| Self {
-            start: entity.start,
-            end: entity.end,
-            reference: entity.reference.clone(),
-            scope: Arc::clone(scope),
-        })
-        .collect()
+    pub fn all(entities: Option<&Entities>, text: &str, scope: &Arc<Scope>) -> Vec<Self> {
+        let stored = entities.map(|entities| entities.0.as_slice()).unwrap_or_default();
+        let entity = |start, end, refers_to| Self { start, end, refers_to, scope: scope.clone() };
+        let mut all: Vec<Self> = stored
+            .iter()
+            .map(|found| entity(found.start, found.end, Referent::Stored(found.reference.clone())))
+            .collect();
+        // Texts of which something within an address was stored are older than links.
+        let is_apart = |link: &Link| {
+            stored.iter().all(|found| found.end <= link.start || link.end <= found.start)
+        };
+        let links = links(text).into_iter().filter(is_apart);
+        all.extend(links.map(|link| entity(link.start, link.end, Referent::Url(link.url))));
+        all.sort_by_key(|entity| entity.start);
+        all
     }
 
     fn person(&self) -> Option<UserId> {
-        match self.reference {
-            Reference::User(user) => Some(user),
-            Reference::Hashtag(_) => None,
+        match self.refers_to {
+            Referent::Stored(Reference::User(user)) => Some(user),
+            Referent::Stored(Reference::Hashtag(_)) | Referent::Url(_) => None,
         }
     }
 }
 
-/// A range of a text that refers to a user or a hashtag.
+/// A range of a text that refers to a user or a hashtag, or is a link.
 #[Object]
 impl TextEntity {
-    /// Kind of the entity: mention or hashtag.
+    /// Kind of the entity: mention, hashtag or link.
     async fn kind(&self) -> TextEntityKind {
-        if self.person().is_some() { TextEntityKind::Mention } else { TextEntityKind::Hashtag }
+        match self.refers_to {
+            Referent::Stored(Reference::User(_)) => TextEntityKind::Mention,
+            Referent::Stored(Reference::Hashtag(_)) => TextEntityKind::Hashtag,
+            Referent::Url(_) => TextEntityKind::Link,
+        }
     }
 
-    /// Offset of its first character, the `@` or `#`, in UTF-16 code units, as strings of
-    /// JavaScript, Java and Swift are indexed.
+    /// Offset of its first character, the `@` or `#` or the beginning of the address, in UTF-16
+    /// code units, as strings of JavaScript, Java and Swift are indexed.
     async fn start(&self) -> i32 {
         self.start
     }
@@ -74,16 +96,25 @@ impl TextEntity {
         self.end
     }
 
-    /// The mentioned user; null for a hashtag, or if the viewer may not see the user.
+    /// The mentioned user; null for a hashtag or a link, or if the viewer may not see the user.
     async fn user(&self) -> Option<async_graphql::Result<User>> {
         User::load(&self.scope, self.person()?).await.transpose()
     }
 
-    /// Normal form of the hashtag, without `#`; null for a mention.
+    /// Normal form of the hashtag, without `#`; null for a mention or a link.
     async fn hashtag(&self) -> Option<&str> {
-        match &self.reference {
-            Reference::Hashtag(tag) => Some(tag),
-            Reference::User(_) => None,
+        match &self.refers_to {
+            Referent::Stored(Reference::Hashtag(tag)) => Some(tag),
+            Referent::Stored(Reference::User(_)) | Referent::Url(_) => None,
+        }
+    }
+
+    /// Address that the link leads to: `http` or `https`, never with a user name before the host;
+    /// null for a mention or a hashtag.
+    async fn url(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<&str>> {
+        match &self.refers_to {
+            Referent::Url(url) => Some(output::text(ctx, url)),
+            Referent::Stored(_) => None,
         }
     }
 }

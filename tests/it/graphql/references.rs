@@ -44,6 +44,14 @@ async fn the_mentioned_are_told_if_they_may_see_it_and_places_are_in_utf16() {
             { "kind": "HASHTAG", "start": 32, "end": 39, "user": null, "hashtag": "strasse" },
         ]);
         assert_eq!(made.at("/postCreate/post/entities"), must);
+        let linked = "\u{1f33f} https://example.org/@bob #leaf";
+        let query = POST.replace("hashtag }", "hashtag url }");
+        let with_link = app.ask(&ann, &query, json!({ "text": linked })).await;
+        let must = json!([
+            { "kind": "LINK", "start": 3, "end": 27, "user": null, "hashtag": null, "url": "https://example.org/@bob" },
+            { "kind": "HASHTAG", "start": 28, "end": 33, "user": null, "hashtag": "leaf", "url": null },
+        ]);
+        assert_eq!(with_link.at("/postCreate/post/entities"), must);
         let post = made.text("/postCreate/post/id");
         let mention = json!({ "kind": "MENTION", "actor": { "handle": "ann" }, "post": { "text": text }, "comment": null });
         app.until("bob is told", async || told(app, &bob).await == json!([mention])).await;
