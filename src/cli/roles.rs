@@ -114,8 +114,6 @@ pub fn start_without_ports(app: &App, role: Role) {
             app.domain.redis.require_polls();
             app.tasks.spawn("cache trust", cache_trust::poll(app.domain.clone(), stop.clone()));
             plaza_telemetry::metrics::register_server();
-            metrics::gauge!("plaza_http_max_in_flight")
-                .set(u32::try_from(config.server.max_in_flight).unwrap_or(u32::MAX));
             let redis = app.domain.redis.clone();
             let live = redis.clone();
             let stop_live = stop.clone();

@@ -159,6 +159,10 @@ pub struct TelemetryConfig {
     pub otlp_endpoint: Option<String>,
     /// Share of traces that are exported, 0 to 1.
     pub sample_ratio: f64,
+    /// Base URL of Prometheus as an operator's browser reaches it, `http://` or `https://`. The
+    /// operator's page shows the alarms that are firing there. Without it, none.
+    #[schemars(example = "http://127.0.0.1:4290")]
+    pub prometheus_url: Option<String>,
 }
 
 impl Default for TelemetryConfig {
@@ -168,6 +172,7 @@ impl Default for TelemetryConfig {
             json: false,
             otlp_endpoint: None,
             sample_ratio: 1.0,
+            prometheus_url: None,
         }
     }
 }
@@ -246,6 +251,9 @@ impl Config {
                 "telemetry.otlp_endpoint must begin with http:// (a collector beside plaza; TLS is its business)",
             );
         }
+        if self.telemetry.prometheus_url.as_ref().is_some_and(|url| !is_web_address(url)) {
+            return wrong("telemetry.prometheus_url must be an http:// or https:// URL");
+        }
         if let Some(what) = self.media.wrong() {
             return wrong(what);
         }
@@ -256,6 +264,16 @@ impl Config {
     pub fn request_deadline(&self) -> Duration {
         Duration::from_millis(self.server.deadline_ms)
     }
+}
+
+/// Whether a text can be the base URL of a web server, also where it stands in a header.
+fn is_web_address(url: &str) -> bool {
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    host.is_some_and(|host| {
+        let stands_there = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
+        host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
+            && host.chars().all(stands_there)
+    })
 }
 
 /// The environment's `PLAZA_*` variables that name a section (`PLAZA_A__B`); the others

@@ -62,13 +62,15 @@ pub struct Served {
 impl Served {
     fn new(app: &App) -> Self {
         let schema = schema();
+        let most = app.config.server.max_in_flight;
+        metrics::gauge!("plaza_http_max_in_flight").set(u32::try_from(most).unwrap_or(u32::MAX));
         Self {
             app: app.clone(),
             operations: operations::Operations::of(&schema),
             schema,
             explaining: explaining_schema(),
             persisted: moka::sync::Cache::new(1_000),
-            admission: Arc::new(Semaphore::new(app.config.server.max_in_flight)),
+            admission: Arc::new(Semaphore::new(most)),
             sockets: Arc::default(),
         }
     }
@@ -155,7 +157,7 @@ pub fn admin_router(app: &App) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/", get(operator_page))
         .route("/operator.json", get(operator_snapshot))
-        .with_state(Operators { app: app.clone(), status_probe: StatusProbe::default() })
+        .with_state(Operators { app: app.clone(), status_probe: StatusProbe::start(app) })
         .layer(axum::middleware::from_fn(headers::only_by_an_inner_name));
     headers::hardened(router, &app.config.server)
 }
@@ -180,10 +182,14 @@ impl axum::extract::FromRef<Served> for App {
     }
 }
 
-async fn operator_page() -> impl IntoResponse {
+async fn operator_page(State(operators): State<Operators>) -> impl IntoResponse {
+    let alarms = operators.app.config.telemetry.prometheus_url.as_deref().unwrap_or_default();
     // Its script and style are in it.
-    let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-        connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+    let policy = format!(
+        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+         connect-src 'self' {alarms}; img-src data:; frame-ancestors 'none'; base-uri 'none'; \
+         form-action 'none'"
+    );
     ([(header::CONTENT_SECURITY_POLICY, policy)], Html(include_str!("../operator/page.html")))
 }
 

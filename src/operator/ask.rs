@@ -8,6 +8,7 @@ use super::{
     OutboxSnapshot, PoolSnapshot, PrimarySnapshot, Probe, ProcessSnapshot, ProjectionSnapshot,
     QueueSnapshot, RedisSnapshot, ReplicaSnapshot, ShardSnapshot, Snapshot, answer_of,
 };
+use crate::traffic::History;
 use plaza_app::App;
 use plaza_outbox::Sink;
 use plaza_protocol::routing::Topic;
@@ -20,7 +21,7 @@ use plaza_stores::postgres::{Shard, health, outbox, position};
 use plaza_stores::rabbitmq::{connect, depths};
 use plaza_telemetry::process;
 
-pub(super) async fn everything(app: &App) -> Snapshot {
+pub(super) async fn everything(app: &App, history: &History) -> Snapshot {
     let cluster = &app.domain.cluster;
     let all_shards: Vec<&Shard> =
         cluster.indexes().filter_map(|index| cluster.shard(index).ok()).collect();
@@ -54,6 +55,8 @@ pub(super) async fn everything(app: &App) -> Snapshot {
             up_s: f64::from(u32::try_from(now.timestamp()).unwrap_or_default())
                 - of_kernel.started_s,
         },
+        traffic: history.snapshot(),
+        prometheus_url: app.config.telemetry.prometheus_url.clone(),
         shards,
         pools,
         redis,

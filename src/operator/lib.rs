@@ -2,6 +2,7 @@
 //! somebody asks. A part that does not answer in time is shown as such, and holds up nothing else.
 
 mod ask;
+pub mod traffic;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use plaza_app::App;
+use traffic::{History, TrafficSnapshot};
 
 /// For how long what was seen is shown to whoever asks next.
 const FRESH: Duration = Duration::from_secs(1);
@@ -27,6 +29,11 @@ pub struct Snapshot {
     pub version: &'static str,
     /// What this process does.
     pub process: ProcessSnapshot,
+    /// What it has served in the last minute; `None` for a process that serves nobody, and in its
+    /// first seconds.
+    pub traffic: Option<TrafficSnapshot>,
+    /// Where the alarms and the graphs are: `telemetry.prometheus_url`.
+    pub prometheus_url: Option<String>,
     /// One a shard.
     pub shards: Vec<ShardSnapshot>,
     /// This process's connections.
@@ -173,22 +180,34 @@ pub struct ProjectionSnapshot {
 }
 
 /// Probes, at most once a second, however many ask.
-#[derive(Debug, Clone, Default)]
-pub struct StatusProbe(Arc<Mutex<Option<Cached>>>);
+#[derive(Debug, Clone)]
+pub struct StatusProbe {
+    last: Arc<Mutex<Option<Cached>>>,
+    history: Arc<History>,
+}
 
 /// When, and what was seen.
 type Cached = (Instant, Arc<Snapshot>);
 
 impl StatusProbe {
+    /// Starts keeping what the process serves.
+    pub fn start(app: &App) -> Self {
+        let history = Arc::<History>::default();
+        app.tasks.every("traffic", traffic::EVERY, Arc::clone(&history), async |history, _| {
+            history.sample();
+        });
+        Self { last: Arc::default(), history }
+    }
+
     /// What is seen now.
     pub async fn snapshot(&self, app: &App) -> Arc<Snapshot> {
-        let mut last = self.0.lock().await;
+        let mut last = self.last.lock().await;
         if let Some((at, sight)) = last.as_ref()
             && at.elapsed() < FRESH
         {
             return Arc::clone(sight);
         }
-        let sight = Arc::new(ask::everything(app).await);
+        let sight = Arc::new(ask::everything(app, &self.history).await);
         *last = Some((Instant::now(), Arc::clone(&sight)));
         sight
     }

@@ -48,6 +48,8 @@ async fn node(app: &TestApp, folder: &str, file: Option<&str>, environment: &[(&
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and a machine for itself: `make test` runs it after all others, `make test-web` alone"]
 async fn pages_work_in_a_browser() {
+    // A process installs it before it serves; what is set before that is lost.
+    plaza::telemetry::metrics::recorder().expect("a recorder");
     with_app(async |app| {
         let origin = app.url.trim_end_matches("/graphql").to_owned();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");

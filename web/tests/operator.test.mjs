@@ -22,6 +22,11 @@ test(
     await card(page, 'RabbitMQ').getByText('plaza.feed').waitFor();
     await card(page, 'Kafka').getByText('post_counts').waitFor();
     await card(page, 'Connections').getByText('shard 3 replica 2').waitFor();
+    const traffic = card(page, /^Traffic/);
+    await traffic.getByText('operations a second, at most').waitFor();
+    await card(page, /^Operations/)
+      .getByText('mutation postCreate')
+      .waitFor();
     const verdict = page.locator('#verdict');
     await verdict
       .filter({ hasText: 'Everything answers, nothing waits.' })

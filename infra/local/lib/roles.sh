@@ -78,6 +78,10 @@ folder = "$LOCAL/objects"
 
 [auth]
 signing_key_file = "$LOCAL/auth-key.pem"
+
+[telemetry]
+# There is one after \`make prometheus\`.
+prometheus_url = "http://127.0.0.1:$PLAZA_PROMETHEUS_PORT"
 END
     )
     (

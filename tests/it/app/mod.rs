@@ -198,6 +198,7 @@ impl TestApp {
         // The longest test takes more than ten minutes of a machine that is at other work too.
         config.auth.access_ttl_s = 3_600;
         config.limits.socket_init_ms = 5_000;
+        config.telemetry.prometheus_url = None;
         // All who sign up in a test are at one address.
         config.limits.address_sign_ups = 10_000;
         let folder = tempfile::tempdir().expect("a folder");

@@ -26,6 +26,16 @@ async fn a_whole_system_is_seen_whole() {
             })
         };
         assert!(counted("field=\"postCreate\""), "{figures}");
+        app.until("its traffic is shown", async || {
+            let traffic = &sight(&process).await["traffic"];
+            // Nothing happens in what is left of the minute, so that the first sample with the post
+            // may be the one that others are compared with: the history has it.
+            let history = traffic["history"].as_array().cloned().unwrap_or_default();
+            history
+                .iter()
+                .any(|rate| rate["perS"].as_f64() > Some(0.0) && rate["p95Ms"].as_f64() > Some(0.0))
+        })
+        .await;
         // A machine that is busy with other tests may be too slow for one look: it says so, and the
         // next one is good.
         let last = std::sync::Mutex::new(Value::Null);

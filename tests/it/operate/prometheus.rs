@@ -155,6 +155,16 @@ async fn every_panel_and_every_alarm_has_data_in_a_living_system() {
         let process = Process::start(app, &[]).await;
         let prometheus = Prometheus::start(app, process.admin.trim_start_matches("http://")).await;
         let _socket = live(&process.app).await;
+        // The operator's page asks it from a browser, as a page of another origin.
+        let asked = app
+            .http()
+            .get(format!("{}/api/v1/alerts", prometheus.url))
+            .header("origin", &process.admin)
+            .send()
+            .await
+            .unwrap();
+        assert!(asked.headers().contains_key("access-control-allow-origin"), "{asked:?}");
+        assert!(asked.json::<Value>().await.unwrap()["data"]["alerts"].is_array());
         let rules = prometheus.get(app, "/api/v1/rules", &[]).await;
         let rules = rules["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
         let alarms = rules.map(|rule| {

@@ -92,6 +92,56 @@ function unavailable(told) {
   return { ...told, shards, pools, process, rabbitmq: gone, kafka: gone, redis: gone };
 }
 
+/** What Prometheus answers while one alarm fires and another may. */
+const ALERTS = {
+  status: 'success',
+  data: {
+    alerts: [
+      {
+        labels: { alertname: 'RequestsFail', severity: 'page' },
+        annotations: {
+          summary: '6.1% of requests fail for our sake.',
+          runbook_url: 'docs/operations.md#requestsfail',
+        },
+        state: 'firing',
+      },
+      {
+        labels: { alertname: 'RequestsSlow', severity: 'warn' },
+        annotations: { summary: '95 % take up to 0.7 s.' },
+        state: 'pending',
+      },
+    ],
+  },
+};
+
+/** A server under load, some of whose requests fail. Prometheus answers where the page is. */
+function busy(told) {
+  const rate = (perS, failedPerS, p95Ms) => ({ perS, failedPerS, p50Ms: p95Ms / 4, p95Ms });
+  const history = Array.from({ length: 120 }, (_, index) =>
+    rate(200 + 80 * Math.sin(index / 9), index % 7, 20 + (index % 40)),
+  );
+  const traffic = {
+    windowS: 60,
+    total: rate(231.4, 14.2, 38.2),
+    operations: [
+      { operation: 'query viewer.home', ...rate(120.5, 2.5, 31.4) },
+      { operation: 'mutation postCreate', ...rate(4.2, 0, 61.7) },
+    ],
+    errors: [
+      ['TIMEOUT', 14],
+      ['FORBIDDEN', 0.2],
+    ],
+    rateLimited: 3,
+    overloaded: 1.5,
+    inFlight: 71,
+    maxInFlight: 96,
+    sockets: 1204,
+    subscriptions: 2190,
+    history,
+  };
+  return { ...told, traffic, prometheusUrl: ADMIN_URL };
+}
+
 /** Calls back with a page for each state of the operator's page, and its name. */
 export async function everyOperatorState(open, visit) {
   const { page } = await open();
@@ -101,6 +151,13 @@ export async function everyOperatorState(open, visit) {
   await page.goto(ADMIN_URL);
   await page.getByText('Connections of this process').waitFor();
   await visit(page, 'operator');
+  answer = async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: busy(await response.json()) });
+  };
+  await page.route('**/api/v1/alerts', (route) => route.fulfill({ json: ALERTS }));
+  await page.getByText('RequestsFail').first().waitFor();
+  await visit(page, 'operator: traffic, faults and alarms');
   answer = async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, json: unavailable(await response.json()) });
