@@ -25,14 +25,21 @@ pub fn links(text: &str) -> Vec<Link> {
     finder.kinds(&[LinkKind::Url]);
     let (mut found, mut units) = (Vec::new(), 0);
     for part in text.split_inclusive(ends_addresses) {
-        for span in finder.spans(part) {
+        let body = part.trim_end_matches(ends_addresses);
+        for span in finder.spans(body) {
             let start = units;
-            units += i32::try_from(span.as_str().encode_utf16().count()).unwrap_or_default();
+            units += length(span.as_str());
             let url = span.kind().and_then(|_| destination(span.as_str()));
             found.extend(url.map(|url| Link { start, end: units, url }));
         }
+        units += length(part.get(body.len()..).unwrap_or_default());
     }
     found
+}
+
+/// In UTF-16 code units.
+fn length(text: &str) -> i32 {
+    i32::try_from(text.encode_utf16().count()).unwrap_or_default()
 }
 
 fn destination(address: &str) -> Option<String> {
