@@ -360,7 +360,7 @@ plaza_sockets 5
         // 50, 40 and 10 of 100 in the three buckets.
         assert_eq!(home.p50_ms, Some(10.0));
         assert_eq!(home.p95_ms, Some(100.0));
-        assert_eq!(quantile(&[(0.01, 0.0), (0.1, 10.0), (f64::INFINITY, 10.0)], 0.5), Some(0.055));
+        assert_eq!(quantile(&[(0.25, 0.0), (0.75, 10.0), (f64::INFINITY, 10.0)], 0.5), Some(0.5));
         assert_eq!(quantile(&[(0.01, 0.0), (f64::INFINITY, 0.0)], 0.5), None);
         assert_eq!(quantile(&[], 0.5), None);
     }
