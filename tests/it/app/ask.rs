@@ -26,15 +26,16 @@ impl Answer {
     /// The value at a JSON pointer below `data`; a test that asks for what is not there fails with
     /// the whole answer.
     pub fn at(&self, pointer: &str) -> Value {
-        self.body
-            .pointer(&format!("/data{pointer}"))
-            .cloned()
-            .unwrap_or_else(|| panic!("no {pointer} in {}", self.body))
+        self.get(pointer).unwrap_or_else(|| panic!("no {pointer} in {}", self.body)).clone()
     }
 
     /// The same, null where there is nothing: for whoever waits until it is there.
     pub fn at_or_null(&self, pointer: &str) -> Value {
-        self.body.pointer(&format!("/data{pointer}")).cloned().unwrap_or_default()
+        self.get(pointer).cloned().unwrap_or_default()
+    }
+
+    fn get(&self, pointer: &str) -> Option<&Value> {
+        self.body.pointer(&format!("/data{pointer}"))
     }
 
     pub fn text(&self, pointer: &str) -> String {

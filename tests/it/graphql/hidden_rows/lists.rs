@@ -71,10 +71,10 @@ impl List {
         loop {
             let variables = json!({ "id": self.id, "first": first, "after": after });
             let answer = app.ask(viewer, &self.query, variables).await;
-            let page = answer.body.pointer(&format!("/data{}", self.pointer)).cloned();
-            let Some(page) = page.filter(Value::is_object) else {
+            let page = answer.at_or_null(self.pointer);
+            if !page.is_object() {
                 return Err(format!("no list: {}", answer.body));
-            };
+            }
             let nodes: Vec<String> =
                 page["nodes"].as_array().unwrap().iter().map(self.key).collect();
             let has_next = page["pageInfo"]["hasNextPage"] == true;
