@@ -62,8 +62,7 @@ pub fn references(text: &str) -> Vec<Span> {
 
 /// Where a text has web and e-mail addresses, with or without a scheme; in bytes, in their order.
 fn addresses(text: &str) -> Vec<std::ops::Range<usize>> {
-    let mut finder = LinkFinder::new();
-    finder.url_must_have_scheme(false);
+    let finder = finder();
     let mut found = Vec::new();
     let mut begin = 0;
     for part in text.split_inclusive(ends_addresses) {
@@ -74,10 +73,20 @@ fn addresses(text: &str) -> Vec<std::ops::Range<usize>> {
     found
 }
 
-/// What no address has in it as people write: the spaces beyond ASCII, and the punctuation of
-/// scripts that have no spaces between words.
+/// Finds addresses with or without a scheme.
+fn finder() -> LinkFinder {
+    let mut finder = LinkFinder::new();
+    finder.url_must_have_scheme(false);
+    finder
+}
+
+/// What no address has in it as people write: the spaces beyond ASCII, the punctuation of scripts
+/// that have no spaces between words, and the quotation marks around a part of a text.
 pub(super) fn ends_addresses(c: char) -> bool {
-    !c.is_ascii() && (is_space(c) || is_wide_punctuation(c))
+    !c.is_ascii()
+        && (is_space(c)
+            || is_wide_punctuation(c)
+            || matches!(c, '\u{201c}'..='\u{201f}' | '\u{ab}' | '\u{bb}'))
 }
 
 /// The normal form of a hashtag, with or without its sign: compatibility forms composed (NFKC),
@@ -92,11 +101,11 @@ pub fn hashtag(name: &str) -> Option<String> {
     }
 }
 
-/// A sign within a word (`a@b.org`, `x#1`), after another sign or in a path (`/@bob`, `/#top`,
-/// `&#39;`) begins nothing.
+/// A sign within a word (`a@b.org`, `x#1`), after another sign, in a path or in a query (`/@bob`,
+/// `/#top`, `?q=@bob`, `&#39;`) begins nothing.
 fn begins(before: Option<char>) -> bool {
     before.is_none_or(|c| {
-        !is_word(c) && !matches!(c, '@' | '#' | '\u{ff20}' | '\u{ff03}' | '/' | '&')
+        !is_word(c) && !matches!(c, '@' | '#' | '\u{ff20}' | '\u{ff03}' | '/' | '&' | '=')
     })
 }
 
@@ -110,7 +119,7 @@ fn is_joiner(c: char) -> bool {
 }
 
 /// A handle that the text begins with, and its bytes. What goes on as another word, seen or not, is
-/// none: `@bobé`, `@bob@elsewhere.org`.
+/// none: `@bobé`, `@bob@elsewhere.org`; nor is the first label of a host: `@bob.elsewhere.org`.
 fn handle(body: &str) -> Option<(Found, usize)> {
     let length = body.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(body.len());
     let (name, after) = body.split_at_checked(length)?;
@@ -118,8 +127,17 @@ fn handle(body: &str) -> Option<(Found, usize)> {
     if next.is_some_and(|c| is_word(c) || (c == '@' && after.starts_with('@'))) {
         return None;
     }
+    if after.starts_with('.') && begins_with_host(body) {
+        return None;
+    }
     let name = name.to_ascii_lowercase();
     is_handle(&name).then_some((Found::Handle(name), length))
+}
+
+fn begins_with_host(body: &str) -> bool {
+    let end = body.find(|c: char| !is_word(c) && !matches!(c, '.' | '-')).unwrap_or(body.len());
+    let run = body.get(..end).unwrap_or_default();
+    finder().links(run).next().is_some_and(|link| link.start() == 0)
 }
 
 /// What may stand within a hashtag, not at its end: the middle dots of Catalan and Katakana, the
@@ -300,12 +318,21 @@ mod tests {
             "a.b+#tag@example.org",
             "mailto:x@bob.org",
             "https://\u{4f8b}\u{3048}.jp/?q=#tag",
+            "localhost/?q=@bob",
+            "//example.org/?q=@bob&tag=#tag",
+            "@bob.example.org",
+            "(@bob.b\u{fc}cher.example)",
+            "@bob.example.org/path",
         ] {
             assert_eq!(names(text), Vec::<String>::new(), "{text}");
         }
         assert_eq!(
             names("https://example.org/?q=@eve @bob x@example.org,#tag (@ann)"),
             ["@bob", "#tag", "@ann"]
+        );
+        assert_eq!(
+            names("It was @bob. @ann... So @eve.: -.@joe."),
+            ["@bob", "@ann", "@eve", "@joe"]
         );
         // In a text without spaces, the punctuation ends an address.
         for space in [
