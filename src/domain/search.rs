@@ -18,7 +18,7 @@ use plaza_base::digest::leading_u64;
 use plaza_base::ids::{Bucket, Id, UserId, compose};
 use plaza_stores::StoreError;
 use plaza_stores::postgres::scatter::Gathered;
-use plaza_stores::postgres::search::{self as store, Found, Slice};
+use plaza_stores::postgres::search::{self as store, Found, Searched, Slice};
 
 /// Longest query, in characters.
 pub const MAX_TEXT: usize = 200;
@@ -32,6 +32,9 @@ const MOST: usize = 1_001;
 /// How often the shards are asked: for a page and some, and when nearly all of that is hidden, for
 /// everything.
 const ROUNDS: usize = 3;
+/// How often they are asked beyond that, when all that a shard looks at did not fill the page, and
+/// users whom the viewer may not see have a part in it: for everything without theirs.
+const ROUNDS_WITHOUT: usize = 4;
 /// Shorter names are like too many others: only what begins with them is found.
 const LIKE_FROM: usize = 3;
 
@@ -108,7 +111,7 @@ impl Search {
         leading_u64(&digest)
     }
 
-    async fn ask(&self, op: &Operation, slice: Slice) -> Gathered<Vec<Found>> {
+    async fn ask(&self, op: &Operation, slice: Slice<'_>) -> Gathered<Searched> {
         let (cluster, reads, text) = (&op.domain.cluster, &op.reads, self.text.as_str());
         let words = &with_phrases(text);
         match self.noun {
@@ -157,7 +160,7 @@ impl Search {
     }
 
     /// What is found below a place, the best `first` that the viewer may see, past any number that
-    /// they may not: at most `ROUNDS` times a statement on every shard.
+    /// they may not.
     ///
     /// # Errors
     /// No shard answered.
@@ -172,33 +175,29 @@ impl Search {
             return Ok(Hits::default());
         }
         let moment_ms = after.map_or_else(|| op.domain.clock.now_ms(), |place| place.moment_ms);
-        let place = |found: &Found| Place { moment_ms, rank: found.rank, id: found.id };
-        let (mut shown, mut missing) = (Vec::new(), BTreeSet::new());
-        let (mut end, mut more) = (after, true);
+        let mut asked =
+            Asked { search: self, op, moment_ms, is_cut: false, missing: BTreeSet::new() };
+        let (mut shown, mut end, mut more) = (Vec::new(), after, true);
         for round in 0..ROUNDS {
             let limit = if round == 0 { first + 1 + SPARE } else { MOST };
-            let slice = Slice {
-                newest: compose(moment_ms, Bucket::new(1_023), 4_095),
-                rank: end.map_or(i64::MAX, |place| place.rank),
-                id: end.map_or(i64::MAX, |place| place.id),
-                limit: i64::try_from(limit).unwrap_or(i64::MAX),
-            };
-            let gathered = self.ask(op, slice).await;
-            missing.extend(gathered.failures.iter().map(|(shard, _)| shard.0));
-            if gathered.answers.is_empty() {
-                gathered.complete()?;
-                return Err(StoreError::Corrupt("a cluster without shards".to_owned()).into());
-            }
-            let merged =
-                merge(gathered.answers.into_iter().map(|(_, found)| found).collect(), limit);
+            let merged = asked.ask(end, limit, &[]).await?;
             let visible = self.visible(op, &merged.rows).await?;
             let rows = merged.rows.iter();
-            shown.extend(rows.filter(|found| visible.contains(&found.id)).map(&place));
-            end = merged.rows.last().map(place).or(end);
+            shown.extend(
+                rows.filter(|found| visible.contains(&found.id)).map(|found| asked.place(found)),
+            );
+            end = merged.rows.last().map(|found| asked.place(found)).or(end);
             more = merged.more;
             if shown.len() > first || !more {
                 break;
             }
+        }
+        if shown.len() <= first
+            && !more
+            && asked.is_cut
+            && let Some(others) = asked.of_others(after).await?
+        {
+            shown = others;
         }
         let has_next = shown.len() > first || more;
         if shown.len() > first {
@@ -206,7 +205,73 @@ impl Search {
             end = shown.last().copied();
         }
         let items = shown.into_iter().map(|place| (place, place.id)).collect();
-        Ok(Hits { items, end, has_next, missing: missing.into_iter().collect() })
+        Ok(Hits { items, end, has_next, missing: asked.missing.into_iter().collect() })
+    }
+}
+
+/// A search that the shards are asked for, as of one moment.
+struct Asked<'a> {
+    search: &'a Search,
+    op: &'a Operation,
+    moment_ms: i64,
+    /// Whether a shard had older matches that it did not look at.
+    is_cut: bool,
+    /// Shards that did not answer.
+    missing: BTreeSet<usize>,
+}
+
+impl Asked<'_> {
+    fn place(&self, found: &Found) -> Place {
+        Place { moment_ms: self.moment_ms, rank: found.rank, id: found.id }
+    }
+
+    /// What all shards have below a place, without some users' matches.
+    async fn ask(
+        &mut self,
+        after: Option<Place>,
+        limit: usize,
+        without: &[i64],
+    ) -> Result<Merged, DomainError> {
+        let slice = Slice {
+            newest: compose(self.moment_ms, Bucket::new(1_023), 4_095),
+            rank: after.map_or(i64::MAX, |place| place.rank),
+            id: after.map_or(i64::MAX, |place| place.id),
+            limit: i64::try_from(limit).unwrap_or(i64::MAX),
+            without,
+        };
+        let gathered = self.search.ask(self.op, slice).await;
+        self.missing.extend(gathered.failures.iter().map(|(shard, _)| shard.0));
+        if gathered.answers.is_empty() {
+            gathered.complete()?;
+            return Err(StoreError::Corrupt("a cluster without shards".to_owned()).into());
+        }
+        self.is_cut = gathered.answers.iter().any(|(_, searched)| searched.is_cut);
+        Ok(merge(gathered.answers.into_iter().map(|(_, searched)| searched.rows).collect(), limit))
+    }
+
+    /// What the viewer may see below a place when the matches of those whom they may not see take
+    /// nobody's place: from the top, so that every page leaves the same users out. `None` when
+    /// nobody is hidden.
+    async fn of_others(&mut self, after: Option<Place>) -> Result<Option<Vec<Place>>, DomainError> {
+        let (mut without, mut shown) = (Vec::new(), None);
+        for _ in 0..ROUNDS_WITHOUT {
+            let merged = self.ask(None, MOST, &without).await?;
+            let visible = self.search.visible(self.op, &merged.rows).await?;
+            let (seen, hidden): (Vec<_>, Vec<_>) =
+                merged.rows.iter().partition(|found| visible.contains(&found.id));
+            if hidden.is_empty() && without.is_empty() {
+                break;
+            }
+            let below = |found: &&Found| {
+                after.is_none_or(|place| (found.rank, found.id) < (place.rank, place.id))
+            };
+            shown = Some(seen.into_iter().filter(below).map(|found| self.place(found)).collect());
+            if hidden.is_empty() || !self.is_cut {
+                break;
+            }
+            without.extend(hidden.iter().map(|found| found.owner_id).collect::<BTreeSet<_>>());
+        }
+        Ok(shown)
     }
 }
 

@@ -10,16 +10,22 @@
 //! which sees no statistics of a partial index's expression, the first took 0.99 s; with statistics
 //! it was fast, and a phrase of four common words took 15 s.)
 //!
+//! Users whose matches are not to be looked at are left out of both steps: the newest matches are
+//! then those of everybody else.
+//!
 //! What is sought is computed once, in a `wanted` of its own: the plan is then the same for every
 //! text, and may be kept.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{Array, BigInt, Text};
 use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::StoreError;
+
+/// Most matches of a shard that are looked at, the newest: each statement's `LIMIT 1000`.
+const LOOKED_AT: i64 = 1_000;
 
 /// Something found: its id, whose it is, and how well it fits. Equal ranks go by id, the newest
 /// first.
@@ -36,10 +42,19 @@ pub struct Found {
     pub rank: i64,
 }
 
+/// What one shard found.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Searched {
+    /// The rows of the slice, the best first.
+    pub rows: Vec<Found>,
+    /// Whether there may be older matches that were not looked at.
+    pub is_cut: bool,
+}
+
 /// Which part of what is found: rows not newer than `newest`, below the place (`rank`, `id`), so
-/// many.
+/// many, nothing of the users in `without`.
 #[derive(Debug, Clone, Copy)]
-pub struct Slice {
+pub struct Slice<'a> {
     /// The highest id there was when the search began: its time is the moment that ranks are as of.
     pub newest: i64,
     /// The rank to go on below.
@@ -48,24 +63,31 @@ pub struct Slice {
     pub id: i64,
     /// Most rows.
     pub limit: i64,
+    /// Ids of users whose matches are not looked at.
+    pub without: &'a [i64],
 }
 
 async fn run(
     connection: &mut Connection,
     statement: &'static str,
     text: &str,
-    slice: Slice,
-) -> Result<Vec<Found>, StoreError> {
-    Ok(prepared(
+    slice: Slice<'_>,
+) -> Result<Searched, StoreError> {
+    let mut rows: Vec<Found> = prepared(
         sql(statement)
             .bind::<Text, _>(text)
             .bind::<BigInt, _>(slice.newest)
             .bind::<BigInt, _>(slice.rank)
             .bind::<BigInt, _>(slice.id)
-            .bind::<BigInt, _>(slice.limit),
+            .bind::<BigInt, _>(slice.limit)
+            .bind::<Array<BigInt>, _>(slice.without),
     )
     .load(connection)
-    .await?)
+    .await?;
+    // The row without an id says how many matches were looked at.
+    let looked_at = rows.iter().find(|row| row.id == 0).map_or(0, |row| row.rank);
+    rows.retain(|row| row.id != 0);
+    Ok(Searched { rows, is_cut: looked_at >= LOOKED_AT })
 }
 
 /// The statement of [`posts`]; parameters: the query, then the slice's fields in their
@@ -77,12 +99,14 @@ pub const POSTS: &str = "WITH wanted AS MATERIALIZED (
          SELECT coalesce((SELECT id FROM posts WHERE id <= $2 ORDER BY id DESC OFFSET 20000 LIMIT 1), 0) AS id
      ), recent AS MATERIALIZED (
          SELECT id, author_id, text FROM posts
-         WHERE NOT deleted AND id > (SELECT id FROM edge) AND id <= $2 AND (SELECT finds FROM wanted)
+         WHERE NOT deleted AND id > (SELECT id FROM edge) AND id <= $2
+           AND (SELECT finds FROM wanted) AND author_id <> ALL($6)
            AND to_tsvector('public.plaza', public.search_key(text)) @@ (SELECT words FROM wanted)
          ORDER BY id DESC LIMIT 1000
      ), older AS MATERIALIZED (
          SELECT id, author_id, text FROM posts
-         WHERE NOT deleted AND id + 0 <= (SELECT id FROM edge) AND (SELECT finds FROM wanted) AND (SELECT count(*) FROM recent) < 1000
+         WHERE NOT deleted AND id + 0 <= (SELECT id FROM edge) AND (SELECT finds FROM wanted)
+           AND (SELECT count(*) FROM recent) < 1000 AND author_id <> ALL($6)
            AND to_tsvector('public.plaza', public.search_key(text)) @@ (SELECT words FROM wanted)
          ORDER BY id + 0 DESC LIMIT (SELECT 1000 - count(*) FROM recent)
      ), terms AS MATERIALIZED (
@@ -92,7 +116,9 @@ pub const POSTS: &str = "WITH wanted AS MATERIALIZED (
                 (1e9 * ts_rank(t.terms, w.query, 1) / (1 + (($2 - t.id) >> 22) / 604800000.0::float8))::bigint AS rank
          FROM terms t, wanted w WHERE t.terms @@ w.query
      )
-     SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4) ORDER BY rank DESC, id DESC LIMIT $5";
+     (SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4)
+      ORDER BY rank DESC, id DESC LIMIT $5)
+     UNION ALL SELECT 0, 0, (SELECT count(*) FROM recent) + (SELECT count(*) FROM older)";
 
 /// Posts that have the words of a web search query, the best first: how well the words fit, divided
 /// by one and the post's age in weeks.
@@ -102,8 +128,8 @@ pub const POSTS: &str = "WITH wanted AS MATERIALIZED (
 pub async fn posts(
     connection: &mut Connection,
     words: &str,
-    slice: Slice,
-) -> Result<Vec<Found>, StoreError> {
+    slice: Slice<'_>,
+) -> Result<Searched, StoreError> {
     run(connection, POSTS, words, slice).await
 }
 
@@ -117,13 +143,15 @@ pub const PRODUCTS: &str = "WITH wanted AS MATERIALIZED (
          SELECT coalesce((SELECT id FROM products WHERE id <= $2 ORDER BY id DESC OFFSET 20000 LIMIT 1), 0) AS id
      ), recent AS MATERIALIZED (
          SELECT id, seller_id, title, description FROM products
-         WHERE id > (SELECT id FROM edge) AND id <= $2 AND (SELECT finds FROM wanted)
+         WHERE id > (SELECT id FROM edge) AND id <= $2
+           AND (SELECT finds FROM wanted) AND seller_id <> ALL($6)
            AND (to_tsvector('public.plaza', public.search_key(title || ' ' || description)) @@ (SELECT words FROM wanted)
                 OR public.search_key(title) %> (SELECT title FROM wanted))
          ORDER BY id DESC LIMIT 1000
      ), older AS MATERIALIZED (
          SELECT id, seller_id, title, description FROM products
-         WHERE id + 0 <= (SELECT id FROM edge) AND (SELECT finds FROM wanted) AND (SELECT count(*) FROM recent) < 1000
+         WHERE id + 0 <= (SELECT id FROM edge) AND (SELECT finds FROM wanted)
+           AND (SELECT count(*) FROM recent) < 1000 AND seller_id <> ALL($6)
            AND (to_tsvector('public.plaza', public.search_key(title || ' ' || description)) @@ (SELECT words FROM wanted)
                 OR public.search_key(title) %> (SELECT title FROM wanted))
          ORDER BY id + 0 DESC LIMIT (SELECT 1000 - count(*) FROM recent)
@@ -137,7 +165,9 @@ pub const PRODUCTS: &str = "WITH wanted AS MATERIALIZED (
                 (1e6 * ((CASE WHEN t.terms @@ w.query THEN 1 ELSE 0 END) + ts_rank(t.terms, w.query) + t.likeness))::bigint AS rank
          FROM terms t, wanted w WHERE t.terms @@ w.query OR t.likeness >= 0.6
      )
-     SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4) ORDER BY rank DESC, id DESC LIMIT $5";
+     (SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4)
+      ORDER BY rank DESC, id DESC LIMIT $5)
+     UNION ALL SELECT 0, 0, (SELECT count(*) FROM recent) + (SELECT count(*) FROM older)";
 
 /// Products whose title or description has the words, or whose title is like them; the best first:
 /// the title counts more than the description.
@@ -147,8 +177,8 @@ pub const PRODUCTS: &str = "WITH wanted AS MATERIALIZED (
 pub async fn products(
     connection: &mut Connection,
     words: &str,
-    slice: Slice,
-) -> Result<Vec<Found>, StoreError> {
+    slice: Slice<'_>,
+) -> Result<Searched, StoreError> {
     run(connection, PRODUCTS, words, slice).await
 }
 
@@ -158,15 +188,15 @@ pub const PEOPLE: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_key(
          SELECT coalesce((SELECT id FROM users WHERE id <= $2 ORDER BY id DESC OFFSET 20000 LIMIT 1), 0) AS id
      ), recent AS MATERIALIZED (
          SELECT id, handle, display_name FROM users
-         WHERE id > (SELECT id FROM edge) AND id <= $2 AND public.search_key(handle || ' ' || display_name) %> (SELECT name FROM wanted)
+         WHERE id > (SELECT id FROM edge) AND id <= $2 AND id <> ALL($6) AND public.search_key(handle || ' ' || display_name) %> (SELECT name FROM wanted)
          ORDER BY id DESC LIMIT 1000
      ), older AS MATERIALIZED (
          SELECT id, handle, display_name FROM users
-         WHERE id + 0 <= (SELECT id FROM edge) AND (SELECT count(*) FROM recent) < 1000 AND public.search_key(handle || ' ' || display_name) %> (SELECT name FROM wanted)
+         WHERE id + 0 <= (SELECT id FROM edge) AND (SELECT count(*) FROM recent) < 1000 AND id <> ALL($6) AND public.search_key(handle || ' ' || display_name) %> (SELECT name FROM wanted)
          ORDER BY id + 0 DESC LIMIT (SELECT 1000 - count(*) FROM recent)
      ), known AS MATERIALIZED (
          SELECT u.id, u.handle, u.display_name FROM follower_counts k
-         CROSS JOIN LATERAL (SELECT id, handle, display_name FROM users WHERE id = k.user_id AND id <= $2 OFFSET 0) u
+         CROSS JOIN LATERAL (SELECT id, handle, display_name FROM users WHERE id = k.user_id AND id <= $2 AND id <> ALL($6) OFFSET 0) u
          WHERE k.reach >= 4 AND public.search_key(handle || ' ' || display_name) %> (SELECT name FROM wanted)
      ), matching AS MATERIALIZED (
          SELECT m.id, m.handle, public.search_key(m.display_name) AS name, w.name AS wanted
@@ -183,7 +213,9 @@ pub const PEOPLE: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_key(
                  + (m.likeness * 1000)::integer)::bigint AS rank
          FROM likened m LEFT JOIN follower_counts c ON c.user_id = m.id
      )
-     SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4) ORDER BY rank DESC, id DESC LIMIT $5";
+     (SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4)
+      ORDER BY rank DESC, id DESC LIMIT $5)
+     UNION ALL SELECT 0, 0, (SELECT count(*) FROM recent) + (SELECT count(*) FROM older)";
 
 /// Users whose handle or name is like a text of three characters or more. First goes whose handle
 /// it is, then whose name, then those whose handle or name begins with it, then those with a word
@@ -195,8 +227,8 @@ pub const PEOPLE: &str = "WITH wanted AS MATERIALIZED (SELECT public.search_key(
 pub async fn people(
     connection: &mut Connection,
     name: &str,
-    slice: Slice,
-) -> Result<Vec<Found>, StoreError> {
+    slice: Slice<'_>,
+) -> Result<Searched, StoreError> {
     run(connection, PEOPLE, name, slice).await
 }
 
@@ -206,17 +238,17 @@ pub const PEOPLE_BY_PREFIX: &str = "WITH wanted AS MATERIALIZED (SELECT public.s
          SELECT coalesce((SELECT id FROM users WHERE id <= $2 ORDER BY id DESC OFFSET 20000 LIMIT 1), 0) AS id
      ), recent AS MATERIALIZED (
          SELECT id, handle, display_name FROM users
-         WHERE id > (SELECT id FROM edge) AND id <= $2 AND ((handle ~>=~ (SELECT name FROM wanted) AND handle ~<~ (SELECT past FROM wanted))
+         WHERE id > (SELECT id FROM edge) AND id <= $2 AND id <> ALL($6) AND ((handle ~>=~ (SELECT name FROM wanted) AND handle ~<~ (SELECT past FROM wanted))
               OR (public.search_key(display_name) ~>=~ (SELECT name FROM wanted) AND public.search_key(display_name) ~<~ (SELECT past FROM wanted)))
          ORDER BY id DESC LIMIT 1000
      ), older AS MATERIALIZED (
          SELECT id, handle, display_name FROM users
-         WHERE id + 0 <= (SELECT id FROM edge) AND (SELECT count(*) FROM recent) < 1000 AND ((handle ~>=~ (SELECT name FROM wanted) AND handle ~<~ (SELECT past FROM wanted))
+         WHERE id + 0 <= (SELECT id FROM edge) AND (SELECT count(*) FROM recent) < 1000 AND id <> ALL($6) AND ((handle ~>=~ (SELECT name FROM wanted) AND handle ~<~ (SELECT past FROM wanted))
               OR (public.search_key(display_name) ~>=~ (SELECT name FROM wanted) AND public.search_key(display_name) ~<~ (SELECT past FROM wanted)))
          ORDER BY id + 0 DESC LIMIT (SELECT 1000 - count(*) FROM recent)
      ), known AS MATERIALIZED (
          SELECT u.id, u.handle, u.display_name FROM follower_counts k
-         CROSS JOIN LATERAL (SELECT id, handle, display_name FROM users WHERE id = k.user_id AND id <= $2 OFFSET 0) u
+         CROSS JOIN LATERAL (SELECT id, handle, display_name FROM users WHERE id = k.user_id AND id <= $2 AND id <> ALL($6) OFFSET 0) u
          WHERE k.reach >= 4 AND ((handle ~>=~ (SELECT name FROM wanted) AND handle ~<~ (SELECT past FROM wanted))
               OR (public.search_key(display_name) ~>=~ (SELECT name FROM wanted) AND public.search_key(display_name) ~<~ (SELECT past FROM wanted)))
      ), matching AS MATERIALIZED (
@@ -229,7 +261,9 @@ pub const PEOPLE_BY_PREFIX: &str = "WITH wanted AS MATERIALIZED (SELECT public.s
                            WHEN c.reach_since > to_timestamp((($2 >> 22) + 1735689600000) / 1000.0) THEN c.reach_before ELSE c.reach END, 1) * 10000)::bigint AS rank
          FROM matching m LEFT JOIN follower_counts c ON c.user_id = m.id
      )
-     SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4) ORDER BY rank DESC, id DESC LIMIT $5";
+     (SELECT id, owner_id, rank FROM ranked WHERE (rank, id) < ($3, $4)
+      ORDER BY rank DESC, id DESC LIMIT $5)
+     UNION ALL SELECT 0, 0, (SELECT count(*) FROM recent) + (SELECT count(*) FROM older)";
 
 /// Users whose handle or name begins with a text: for one too short to be like anything. The order
 /// is that of [`people`].
@@ -239,7 +273,7 @@ pub const PEOPLE_BY_PREFIX: &str = "WITH wanted AS MATERIALIZED (SELECT public.s
 pub async fn users_by_prefix(
     connection: &mut Connection,
     name: &str,
-    slice: Slice,
-) -> Result<Vec<Found>, StoreError> {
+    slice: Slice<'_>,
+) -> Result<Searched, StoreError> {
     run(connection, PEOPLE_BY_PREFIX, name, slice).await
 }

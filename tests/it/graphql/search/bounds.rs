@@ -195,11 +195,11 @@ async fn searches_are_answered_by_their_indexes() {
             for mode in ["force_custom_plan", "force_generic_plan"] {
                 client
                     .batch_execute(&format!(
-                        "SET plan_cache_mode = {mode}; PREPARE s (text, bigint, bigint, bigint, bigint) AS {statement}"
+                        "SET plan_cache_mode = {mode}; PREPARE s (text, bigint, bigint, bigint, bigint, bigint[]) AS {statement}"
                     ))
                     .await
                     .unwrap();
-                let explain = format!("EXPLAIN EXECUTE s ('{text}', {0}, {0}, {0}, 20)", i64::MAX);
+                let explain = format!("EXPLAIN EXECUTE s ('{text}', {0}, {0}, {0}, 20, '{{}}')", i64::MAX);
                 let messages = client.simple_query(&explain).await.unwrap();
                 let plan: Vec<String> = messages
                     .iter()

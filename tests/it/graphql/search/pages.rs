@@ -142,3 +142,75 @@ async fn a_search_goes_on_below_very_many_that_are_hidden() {
     })
     .await;
 }
+
+/// What somebody hidden has written takes nobody's place among the matches that are looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_hidden_matches_than_are_looked_at_end_no_search() {
+    with_server(async |app| {
+        everywhere(app).await;
+        let ann = app.sign_up("ann").await;
+        let everybody = app
+            .count(
+                "WITH named AS (UPDATE users SET display_name = 'Bullace' RETURNING 1)
+                 SELECT count(*) FROM named",
+            )
+            .await;
+        fill(app, 1, "bullace #").await;
+        let offers = |each: usize, whose: &str| {
+            format!(
+                "WITH made AS (INSERT INTO products
+                     (id, seller_id, title, description, price_amount, price_currency, stock)
+                     SELECT next_id(((u.id >> 12) & 1023)::integer), u.id,
+                            'bullace', '', 1, 'EUR', 1
+                     FROM users u, generate_series(1, {each}) WHERE {whose} RETURNING 1)
+                 SELECT count(*) FROM made"
+            )
+        };
+        app.count(&offers(1, "true")).await;
+        let shards = i64::try_from(app.app.domain.cluster.len()).unwrap();
+        for round in 0..2 {
+            let suspended = format!(
+                "WITH made AS (INSERT INTO users
+                     (id, handle, email, display_name, password_hash, suspended_at)
+                     SELECT next_id(u.bucket), 'gone_{round}_' || n, '', 'bullace', '', now()
+                     FROM (SELECT ((id >> 12) & 1023)::integer AS bucket FROM users LIMIT 1) u,
+                         generate_series(1, 550) n
+                     RETURNING 1)
+                 SELECT count(*) FROM made"
+            );
+            assert_eq!(app.count(&suspended).await, 550 * shards);
+            // More of one of them than are looked at, so that the other's are found later.
+            let whose = format!("u.handle = 'gone_{round}_1'");
+            let posts = format!(
+                "WITH made AS (INSERT INTO posts (id, author_id, text)
+                     SELECT next_id(((u.id >> 12) & 1023)::integer), u.id, 'bullace'
+                     FROM users u, generate_series(1, 1100) WHERE {whose} RETURNING 1)
+                 SELECT count(*) FROM made"
+            );
+            assert_eq!(app.count(&posts).await, 1_100 * shards);
+            assert_eq!(app.count(&offers(1_100, &whose)).await, 1_100 * shards);
+        }
+        for document in [POSTS, PRODUCTS, PEOPLE] {
+            app.until(&format!("all are found: {document}"), async || {
+                let (mut after, mut found) = (Value::Null, HashSet::new());
+                loop {
+                    let page = search(app, Some(&ann), document, "bullace", 7, &after).await;
+                    let ids = nodes(&page, "id");
+                    let data = page.at("");
+                    let info = &data.as_object().unwrap().values().next().unwrap()["pageInfo"];
+                    let is_last = info["hasNextPage"] == false;
+                    assert!(is_last || ids.len() == 7, "{} on a page, and more follow", ids.len());
+                    let before = found.len() + ids.len();
+                    found.extend(ids);
+                    assert_eq!(found.len(), before, "nothing comes twice");
+                    if is_last {
+                        return i64::try_from(found.len()).unwrap() == everybody;
+                    }
+                    after = info["endCursor"].clone();
+                }
+            })
+            .await;
+        }
+    })
+    .await;
+}
