@@ -1,4 +1,4 @@
-//! The outbox's partitions, one a day: made two days ahead, dropped when all of a day is sent and
+//! The outbox's partitions, one a day: made a day ahead, dropped when all of a day is sent and
 //! kept for long enough.
 //!
 //! Nothing here keeps a mutation waiting for longer than `LOCK_MS`: a statement that does not get
@@ -21,8 +21,8 @@ use crate::StoreError;
 /// How long a statement may wait for a lock, in milliseconds: whoever comes after it waits too.
 const LOCK_MS: u32 = 200;
 /// Days for which there are partitions, today not counted. Each poll of a relay locks every
-/// partition, so there are no more than maintenance needs that was away for a day.
-const AHEAD: u64 = 2;
+/// partition, so there are no more than maintenance needs, which comes every minute.
+const AHEAD: u64 = 1;
 /// Messages of today that are moved out of the default partition while mutations wait; more are
 /// moved when the day is over.
 const MOVED_WHILE_WAITED_FOR: i64 = 10_000;

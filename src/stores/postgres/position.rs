@@ -1,7 +1,7 @@
 //! Positions in a shard's write-ahead log.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Integer, Nullable};
+use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
@@ -21,14 +21,6 @@ struct PositionAndEpoch {
     lsn: i64,
     #[diesel(sql_type = BigInt)]
     epoch: i64,
-}
-
-#[derive(QueryableByName)]
-struct PositionAndShard {
-    #[diesel(sql_type = BigInt)]
-    lsn: i64,
-    #[diesel(sql_type = Nullable<Integer>)]
-    shard: Option<i32>,
 }
 
 /// The primary's current position.
@@ -68,22 +60,4 @@ pub async fn replayed_lsn(connection: &mut Connection) -> Result<Lsn, StoreError
     .get_result(connection)
     .await?;
     Ok(row.lsn.unsigned_abs())
-}
-
-/// How far a replica has replayed, and which shard it says it is of; `None` before that shard was
-/// migrated to know.
-///
-/// # Errors
-/// The server's.
-pub async fn replayed_lsn_and_shard(
-    connection: &mut Connection,
-) -> Result<(Lsn, Option<usize>), StoreError> {
-    let row: PositionAndShard = prepared(sql(
-        "SELECT (coalesce(pg_last_wal_replay_lsn(), '0/0') - '0/0'::pg_lsn)::bigint AS lsn,
-                (SELECT shard FROM shard_identity) AS shard",
-    ))
-    .get_result(connection)
-    .await?;
-    let shard = row.shard.and_then(|shard| usize::try_from(shard).ok());
-    Ok((row.lsn.unsigned_abs(), shard))
 }

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 use super::cluster::Cluster;
-use super::migrations::check_identity;
-use super::pool::{Manager, PooledConnection};
-use super::position::{primary_lsn_and_epoch, replayed_lsn_and_shard};
+use super::migrations::{check_identity, stored_identity};
+use super::pool::PooledConnection;
+use super::position::{primary_lsn, primary_lsn_and_epoch, replayed_lsn};
 use super::session::Lsn;
+use super::shard::Replica;
 use crate::StoreError;
 use plaza_base::clock::Clock;
 
@@ -211,33 +212,37 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = shard.polls.wanted.notified() => {}
-        }
+        // A reader who asks ahead of the time asks for positions alone: every table that a probe
+        // reads is locked for it, and the epoch has its own time.
+        let is_due = tokio::select! {
+            biased;
+            _ = ticks.tick() => true,
+            () = shard.polls.wanted.notified() => false,
+        };
         let poll = shard.polls.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let (asked_ms, asked_at) = (clock.now_ms(), tokio::time::Instant::now());
-        let answer = ask(&shard.direct, &mut primary, timeout, async |connection| {
-            primary_lsn_and_epoch(connection).await
+        let opened = async { shard.direct.open().await.ok() };
+        let answer = ask(timeout, &mut primary, opened, async |connection| {
+            if is_due {
+                let (lsn, epoch) = primary_lsn_and_epoch(connection).await?;
+                shard.epoch.note(epoch);
+                return Ok(lsn);
+            }
+            primary_lsn(connection).await
         })
         .await;
-        if let Some((lsn, epoch)) = answer {
+        if let Some(lsn) = answer {
             history.record(lsn, asked_ms);
-            shard.epoch.note(epoch);
         }
-        shard.epoch.asked(asked_at);
+        if is_due {
+            shard.epoch.asked(asked_at);
+        }
         let polls = shard.replicas.iter().zip(replicas.iter_mut()).map(|(replica, connection)| {
             let history = &history;
             async move {
-                match ask(&replica.probe, connection, timeout, async |connection| {
-                    replayed_lsn_and_shard(connection).await
-                })
-                .await
-                {
-                    Some((_, stored)) if !replica.state.belongs(number, stored) => {
-                        replica.state.eject();
-                    }
-                    Some((lsn, _)) => {
+                let opened = open_own(replica, number);
+                match ask(timeout, connection, opened, replayed_lsn).await {
+                    Some(lsn) => {
                         replica
                             .state
                             .lag_bytes
@@ -255,20 +260,25 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
     }
 }
 
+/// A connection to a replica that is of this shard, by its own account: a server does not become
+/// another shard's under a connection.
+async fn open_own(replica: &Replica, number: usize) -> Option<PooledConnection> {
+    let mut connection = replica.probe.open().await.ok()?;
+    let stored = stored_identity(&mut connection).await.ok()?;
+    replica.state.belongs(number, stored).then_some(connection)
+}
+
 /// One question on a kept connection, opened anew when it broke; `None` when there is no answer in
 /// time.
-async fn ask<T, F>(
-    manager: &Manager,
-    kept: &mut Option<PooledConnection>,
+async fn ask<T>(
     timeout: Duration,
-    question: F,
-) -> Option<T>
-where
-    F: AsyncFn(&mut super::Connection) -> Result<T, StoreError>,
-{
+    kept: &mut Option<PooledConnection>,
+    opened: impl Future<Output = Option<PooledConnection>>,
+    question: impl AsyncFnOnce(&mut super::Connection) -> Result<T, StoreError>,
+) -> Option<T> {
     let answer = tokio::time::timeout(timeout, async {
         if kept.is_none() {
-            *kept = manager.open().await.ok();
+            *kept = opened.await;
         }
         question(kept.as_mut()?).await.ok()
     })
