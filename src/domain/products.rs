@@ -279,6 +279,32 @@ pub async fn newest(
     Ok((fill.page(), missing.into_iter().collect()))
 }
 
+/// A seller's products, newest first; cursor = product id. None if the viewer may not see the
+/// seller's products.
+///
+/// # Errors
+/// The seller's shard is unavailable.
+pub async fn by_seller(
+    op: &Operation,
+    seller: UserId,
+    page: PageRequest,
+) -> Result<Page<Product>, DomainError> {
+    if !policy::passes(op, seller, policy::voice_is_visible).await? {
+        return Ok(Page::default());
+    }
+    let shard = op.domain.cluster.shard_of_id(seller);
+    let below = page.after.unwrap_or(i64::MAX);
+    let rows = op
+        .domain
+        .cluster
+        .read(&op.reads, shard, async |connection| {
+            store::by_seller(connection, seller, below, page.rows()).await
+        })
+        .await?;
+    let rows = rows.into_iter().map(|row| (row.id.as_i64(), Product::from(row))).collect();
+    Ok(Page::from_rows(rows, page.first))
+}
+
 /// The seller's view of a product's sales, newest minute first, at most an hour of minutes.
 ///
 /// # Errors

@@ -55,6 +55,7 @@ const ShopPage = page(() => import('./pages/shop'), 'ShopPage');
 const SettingsPage = page(() => import('./pages/settings'), 'SettingsPage');
 const BlockedPage = page(() => import('./pages/blocked'), 'BlockedPage');
 const RequestsPage = page(() => import('./pages/requests'), 'RequestsPage');
+const PersonShopPage = page(() => import('./pages/person-shop'), 'PersonShopPage');
 const FollowsPage = page(() => import('./pages/follows'), 'FollowsPage');
 const LandingPage = page(() => import('./pages/landing'), 'LandingPage');
 const LogInPage = page(() => import('./pages/log-in'), 'LogInPage');
@@ -82,6 +83,10 @@ const ROUTES: readonly Route[] = [
     page: ({ handle = '' }) => (
       <FollowsPage key={`${handle} following`} handle={handle} side="following" />
     ),
+  },
+  {
+    pattern: '/u/:handle/shop',
+    page: ({ handle = '' }) => <PersonShopPage key={handle} handle={handle} />,
   },
   { pattern: '/settings', only: 'people', page: () => <SettingsPage /> },
   { pattern: '/settings/blocked', only: 'people', page: () => <BlockedPage /> },

@@ -89,6 +89,7 @@ export const paths = {
   post: (id: string) => `/p/${encodeURIComponent(id)}`,
   quote: (id: string) => `/p/${encodeURIComponent(id)}/quote`,
   person: (handle: string) => `/u/${encodeURIComponent(handle)}`,
+  goods: (handle: string) => `/u/${encodeURIComponent(handle)}/shop`,
   hashtag: (name: string) => `/tag/${encodeURIComponent(name)}`,
   product: (id: string) => `/shop/${encodeURIComponent(id)}`,
 };

@@ -62,6 +62,10 @@ test(
     assert.equal(await orders.locator('.order-history li').count(), 6);
     await orders.getByRole('link', { name: title }).click();
     await buying.page.getByText('5 left').waitFor();
+
+    await buying.goto(`/u/${seller.handle}`);
+    await buying.page.getByRole('link', { name: 'Products of Sol Seller' }).click();
+    await buying.page.getByRole('list', { name: 'Products' }).getByText(title).waitFor();
   }),
 );
 

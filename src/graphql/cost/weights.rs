@@ -101,6 +101,7 @@ pub(super) fn of(of: &str, field: &str) -> Price {
         ("Query", "peopleSearch" | "postsSearch" | "productsSearch") => search(),
 
         ("User", "posts") => page(3),
+        ("User", "products") => page(2),
         ("User", "followers" | "following") => page(5),
         ("User", "postCount" | "followerCount" | "followingCount") => loaded(4),
         ("User", "viewerIsBlocking" | "viewerIsFollowing") => loaded(1),

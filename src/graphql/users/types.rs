@@ -14,12 +14,15 @@ use crate::images::types::Image;
 use crate::loaders::ViewerBlocks;
 use crate::output;
 use crate::posts::types::Post;
+use crate::products::types::Product;
 use plaza_base::ids::{Id, UserId};
 use plaza_domain::follows::Tie;
 use plaza_domain::images::Lifetime;
 use plaza_domain::profile_counts::{FollowerCount, ProfileCounts};
 use plaza_domain::users::User as Row;
-use plaza_domain::{DomainError, Fill, Page, PageRequest, follows, policy, posts, relations};
+use plaza_domain::{
+    DomainError, Fill, Page, PageRequest, follows, policy, posts, products, relations,
+};
 
 /// A user.
 #[derive(Debug, Clone)]
@@ -136,6 +139,24 @@ impl User {
             Ok(list.connection(page.map(|post| Post::new(post, &self.scope)), request))
         };
         Some(posts.await)
+    }
+
+    /// Products that the user sells, newest first; empty if the viewer may not see them.
+    async fn products(
+        &self,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<Product>>> {
+        let products = async {
+            let list = List::new(&self.scope, "User.products", self.row.id);
+            let request = list.page(first, after.as_deref())?;
+            let page = products::by_seller(&self.scope.op, self.row.id, request)
+                .await
+                .map_err(|error| fault(&error))?;
+            Ok(list.connection(page.map(|product| Product::new(product, &self.scope)), request))
+        };
+        Some(products.await)
     }
 
     /// Followers of the user, most recent follow first.

@@ -123,6 +123,29 @@ pub async fn newest(
     .await?)
 }
 
+/// A seller's newest products below an id.
+///
+/// # Errors
+/// The server's.
+pub async fn by_seller(
+    connection: &mut Connection,
+    seller: UserId,
+    below: i64,
+    limit: i64,
+) -> Result<Vec<ProductRow>, StoreError> {
+    Ok(prepared(
+        sql(
+            "SELECT id, seller_id, title, description, price_amount, price_currency, stock, version
+             FROM products WHERE seller_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+        )
+        .bind::<BigInt, _>(seller)
+        .bind::<BigInt, _>(below)
+        .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?)
+}
+
 /// A product's stock and version after a change.
 #[derive(Debug, Clone, Copy, QueryableByName)]
 pub struct StockRow {

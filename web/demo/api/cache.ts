@@ -81,7 +81,7 @@ export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchan
         followRequests: pages(),
         blockedUsers: pages(),
       },
-      User: { posts: pages(), followers: pages(), following: pages() },
+      User: { posts: pages(), products: pages(), followers: pages(), following: pages() },
       Post: { comments: pages() },
       Comment: { replies: pages() },
       Hashtag: { posts: pages() },

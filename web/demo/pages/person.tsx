@@ -26,6 +26,7 @@ const Person = graphql(
         isFollowingViewer viewerIsFollowing viewerHasRequestedToFollow viewerIsBlocking
         followerCount followingCount postCount
         avatar { id url(size: LARGE) }
+        products(first: 1) { edges { cursor node { id } } pageInfo { endCursor hasNextPage } }
         posts(first: $first, after: $after) {
           edges { cursor node { id ...PostCard } }
           pageInfo { endCursor hasNextPage }
@@ -142,6 +143,13 @@ function Profile({ user }: { user: User }) {
           </dd>
         </div>
       </dl>
+      {!!user.products?.edges.length && (
+        <div className="buttons">
+          <Link to={paths.goods(handle)} className="button button-quiet">
+            {more.productsOf(user.displayName)}
+          </Link>
+        </div>
+      )}
       {own && (
         <div className="buttons">
           <PictureButton has={user.avatar !== null} />

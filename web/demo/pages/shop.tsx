@@ -3,8 +3,9 @@ import { fieldOf } from '../../shared/form';
 import { graphql } from '../../shared/graphql';
 import { usePages } from '../api/use-pages';
 import { Page } from '../parts/page';
-import { ProductCard, ProductCardFragment } from '../parts/product-card';
-import { EndlessList, Empty } from '../parts/states';
+import { ProductCardFragment } from '../parts/product-card';
+import { Products } from '../parts/products';
+import { Empty } from '../parts/states';
 import { navigate } from '../router';
 import { more, w } from '../words';
 
@@ -29,17 +30,9 @@ export function ShopPage() {
   return (
     <Page title={w.shop}>
       <ShopSearch />
-      <EndlessList
+      <Products
         pages={pages}
-        label={more.products}
-        className="grid"
-        tall
         empty={<Empty title={more.nothingForSale}>{more.nothingForSaleWhy}</Empty>}
-        render={({ node }) => (
-          <li key={node.id}>
-            <ProductCard product={node} />
-          </li>
-        )}
       />
     </Page>
   );

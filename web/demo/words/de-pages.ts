@@ -38,6 +38,7 @@ export const dePages: PageWords = {
   followsViewer: 'Folgt dir',
   noPerson: (handle) => `@${handle} gibt es nicht`,
   postsBy: (name) => `Beiträge von ${name}`,
+  productsOf: (name) => `Waren von ${name}`,
   private: 'privat',
   privateAccount: 'Dieses Konto ist privat',
   privateWhy: 'Nur wer folgen darf, sieht die Beiträge.',

@@ -38,6 +38,7 @@ export const enPages = {
   followsViewer: 'Follows you',
   noPerson: (handle: string) => `There is no @${handle}`,
   postsBy: (name: string) => `Posts by ${name}`,
+  productsOf: (name: string) => `Products of ${name}`,
   private: 'private',
   privateAccount: 'This account is private',
   privateWhy: 'Only those it lets follow it see its posts.',

@@ -124,6 +124,7 @@ export async function everyState(open, world, visit, options = {}) {
   await seller.at(`/u/${author.handle}`, 'own profile');
   await seller.at(`/u/${author.handle}/followers`, 'followers');
   await seller.at(`/u/${author.handle}/following`, 'following');
+  await seller.at(`/u/${author.handle}/shop`, 'the products of a person');
 
   const asked = await opened(hidden);
   await asked.at('/requests', 'follow requests');

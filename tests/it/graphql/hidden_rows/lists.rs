@@ -122,6 +122,10 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
         .filter(|person| world.sees_person(viewer, **person))
         .map(|person| handle(*person))
         .collect();
+    let offered = |by: usize| -> Vec<String> {
+        let own = world.products.iter().rev().filter(|(_, seller)| *seller == by);
+        own.filter(|_| world.hears(viewer, by)).map(|(id, _)| id.clone()).collect()
+    };
     let mut lists = vec![
         List::new(
             "home",
@@ -197,6 +201,12 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
                 "posts(ARGS) { nodes { id } PAGE }",
                 "/node/posts",
                 ids(world.posts_of(viewer, &[other])),
+            ),
+            on(
+                "products",
+                "products(ARGS) { nodes { id } PAGE }",
+                "/node/products",
+                offered(other),
             ),
             on(
                 "followers",
