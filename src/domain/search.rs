@@ -28,7 +28,7 @@ pub const MAX_WORDS: usize = 16;
 /// the viewer.
 const SPARE: usize = 50;
 /// Rows that a shard finds at most: asked for all of them, it has nothing more.
-const MOST: usize = 1_001;
+const MOST: usize = store::LOOKED_AT + 1;
 /// How often the shards are asked: for a page and some, and when nearly all of that is hidden, for
 /// everything.
 const ROUNDS: usize = 3;

@@ -25,7 +25,7 @@ use super::prepared::{prepared, sql};
 use crate::StoreError;
 
 /// Most matches of a shard that are looked at, the newest: each statement's `LIMIT 1000`.
-const LOOKED_AT: i64 = 1_000;
+pub const LOOKED_AT: usize = 1_000;
 
 /// Something found: its id, whose it is, and how well it fits. Equal ranks go by id, the newest
 /// first.
@@ -87,7 +87,7 @@ async fn run(
     // The row without an id says how many matches were looked at.
     let looked_at = rows.iter().find(|row| row.id == 0).map_or(0, |row| row.rank);
     rows.retain(|row| row.id != 0);
-    Ok(Searched { rows, is_cut: looked_at >= LOOKED_AT })
+    Ok(Searched { rows, is_cut: usize::try_from(looked_at).is_ok_and(|at| at >= LOOKED_AT) })
 }
 
 /// The statement of [`posts`]; parameters: the query, then the slice's fields in their
