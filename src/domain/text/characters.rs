@@ -125,6 +125,11 @@ pub fn is_passed_over(c: char) -> bool {
         || matches!(c, '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{655}' | '\u{670}')
 }
 
+/// How long a text is in UTF-16 code units, in which clients count places.
+pub fn utf16_length(text: &str) -> i32 {
+    i32::try_from(text.encode_utf16().count()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

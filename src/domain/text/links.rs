@@ -3,6 +3,7 @@
 use linkify::{LinkFinder, LinkKind};
 use url::Url;
 
+use super::characters::utf16_length;
 use super::references::ends_addresses;
 
 /// An address within a text.
@@ -28,18 +29,13 @@ pub fn links(text: &str) -> Vec<Link> {
         let body = part.trim_end_matches(ends_addresses);
         for span in finder.spans(body) {
             let start = units;
-            units += length(span.as_str());
+            units += utf16_length(span.as_str());
             let url = span.kind().and_then(|_| destination(span.as_str()));
             found.extend(url.map(|url| Link { start, end: units, url }));
         }
-        units += length(part.get(body.len()..).unwrap_or_default());
+        units += utf16_length(part.get(body.len()..).unwrap_or_default());
     }
     found
-}
-
-/// In UTF-16 code units.
-fn length(text: &str) -> i32 {
-    i32::try_from(text.encode_utf16().count()).unwrap_or_default()
 }
 
 fn destination(address: &str) -> Option<String> {

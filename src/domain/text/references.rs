@@ -7,7 +7,7 @@ use linkify::LinkFinder;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::characters::{is_invisible, is_space, is_wide_punctuation};
+use super::characters::{is_invisible, is_space, is_wide_punctuation, utf16_length};
 use crate::users::is_handle;
 
 /// Most characters of a hashtag, as written and in its normal form.
@@ -53,7 +53,7 @@ pub fn references(text: &str) -> Vec<Span> {
             None => at + sign.len_utf8() + found.as_ref().map_or(0, |(_, length)| *length),
         };
         let Some(part) = text.get(at..end_at) else { break };
-        let end = start + i32::try_from(part.encode_utf16().count()).unwrap_or_default();
+        let end = start + utf16_length(part);
         spans.extend(found.map(|(found, _)| Span { start, end, found }));
         (at, start, before) = (end_at, end, part.chars().next_back());
     }
@@ -134,6 +134,7 @@ fn handle(body: &str) -> Option<(Found, usize)> {
     is_handle(&name).then_some((Found::Handle(name), length))
 }
 
+/// Whether a text begins with the name of a host.
 fn begins_with_host(body: &str) -> bool {
     let end = body.find(|c: char| !is_word(c) && !matches!(c, '.' | '-')).unwrap_or(body.len());
     let run = body.get(..end).unwrap_or_default();
