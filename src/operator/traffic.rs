@@ -3,9 +3,9 @@
 //! Prometheus.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -108,7 +108,7 @@ impl History {
     pub fn sample(&self) {
         let Some(recorder) = recorder() else { return };
         let sample = Sample::of(&recorder.render(), Instant::now());
-        let mut samples = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut samples = self.0.lock();
         if samples.len() == KEPT {
             samples.pop_front();
         }
@@ -117,7 +117,7 @@ impl History {
 
     /// What the samples say; `None`: there are not two, or this process serves nobody.
     pub fn snapshot(&self) -> Option<TrafficSnapshot> {
-        let samples = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let samples = self.0.lock();
         snapshot(samples.iter())
     }
 }
