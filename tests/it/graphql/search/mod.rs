@@ -80,10 +80,15 @@ pub async fn offer(app: &TestApp, seller: &Person, title: &str, description: &st
 
 /// Writes so many posts a person, past the API; on every shard there is somebody.
 pub async fn fill(app: &TestApp, each: usize, text: &str) -> i64 {
+    fill_of(app, each, text, "true").await
+}
+
+/// The same by those of whom an SQL condition on `users u` holds.
+pub async fn fill_of(app: &TestApp, each: usize, text: &str, whose: &str) -> i64 {
     app.count(&format!(
         "WITH made AS (INSERT INTO posts (id, author_id, text)
          SELECT next_id(((u.id >> 12) & 1023)::integer), u.id, replace('{text}', '#', n::text)
-             FROM users u, generate_series(1, {each}) n RETURNING 1)
+             FROM users u, generate_series(1, {each}) n WHERE {whose} RETURNING 1)
          SELECT count(*) FROM made"
     ))
     .await

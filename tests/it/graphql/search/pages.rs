@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::{PEOPLE, POSTS, PRODUCTS, everywhere, fill, found, nodes, offer, search};
+use super::{PEOPLE, POSTS, PRODUCTS, everywhere, fill, fill_of, found, nodes, offer, search};
 use crate::app::{Person, with_app, with_server};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,14 +119,7 @@ async fn a_search_goes_on_below_very_many_that_are_hidden() {
         }
         let private = "mutation { profileUpdate(input: {isPrivate: true}) { user { id } } }";
         app.ask(&shy, private, json!({})).await;
-        let hidden = app
-            .count(
-                "WITH made AS (INSERT INTO posts (id, author_id, text)
-                 SELECT next_id(((u.id >> 12) & 1023)::integer), u.id, 'medlar medlar ' || n
-                     FROM users u, generate_series(1, 900) n WHERE handle = 'shy_one' RETURNING 1)
-                 SELECT count(*) FROM made",
-            )
-            .await;
+        let hidden = fill_of(app, 900, "medlar medlar #", "u.handle = 'shy_one'").await;
         assert_eq!(hidden, 900);
         let page = async |after: &Value| search(app, Some(&ann), POSTS, "medlar", 3, after).await;
         app.until("all are on the replicas", async || {
@@ -181,13 +174,7 @@ async fn more_hidden_matches_than_are_looked_at_end_no_search() {
             assert_eq!(app.count(&suspended).await, 550 * shards);
             // More of one of them than are looked at, so that the other's are found later.
             let whose = format!("u.handle = 'gone_{round}_1'");
-            let posts = format!(
-                "WITH made AS (INSERT INTO posts (id, author_id, text)
-                     SELECT next_id(((u.id >> 12) & 1023)::integer), u.id, 'bullace'
-                     FROM users u, generate_series(1, 1100) WHERE {whose} RETURNING 1)
-                 SELECT count(*) FROM made"
-            );
-            assert_eq!(app.count(&posts).await, 1_100 * shards);
+            assert_eq!(fill_of(app, 1_100, "bullace", &whose).await, 1_100 * shards);
             assert_eq!(app.count(&offers(1_100, &whose)).await, 1_100 * shards);
         }
         for document in [POSTS, PRODUCTS, PEOPLE] {
