@@ -29,7 +29,10 @@ pub fn admin(config: &KafkaConfig) -> anyhow::Result<AdminClient<DefaultClientCo
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// How long a broker may take to know of a topic that the cluster has made.
-const KNOWN_WITHIN: Duration = Duration::from_secs(30);
+///
+/// It makes a folder of each partition first: where disks stand still for seconds at a time, and
+/// others make topics too, half a minute was not enough.
+const KNOWN_WITHIN: Duration = Duration::from_secs(120);
 
 /// Creates the topics that are not there, and waits until the broker knows all their partitions:
 /// what starts next finds them.
