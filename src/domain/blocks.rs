@@ -44,7 +44,7 @@ pub async fn unblock(op: &Operation, blocked: UserId) -> Result<Option<User>, Do
     change(op, blocked, ("userUnblock", false), found).await
 }
 
-/// Users the viewer blocks, newest block first; cursor = block id.
+/// Users the viewer blocks, newest block first, from either end; cursor = block id.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is unavailable.
@@ -55,7 +55,7 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>
         .domain
         .cluster
         .read(&op.reads, shard, async |connection| {
-            store::page(connection, viewer, page.after, page.rows()).await
+            store::page(connection, viewer, page.newest_first()).await
         })
         .await?;
     Ok(Page::from_rows(rows, page.first))

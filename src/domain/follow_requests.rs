@@ -14,7 +14,7 @@ use plaza_stores::postgres::{ShardIndex, follows as store, users as user_rows};
 /// Requests that one job grants.
 const PIECE: i64 = 200;
 
-/// Users who ask to follow the viewer, newest first; cursor = follow id. None when the viewer is
+/// Users who ask to follow the viewer, newest first, from either end; cursor = follow id. None when the viewer is
 /// not private.
 ///
 /// # Errors
@@ -30,7 +30,7 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>
         .domain
         .cluster
         .read(&op.reads, shard, async |connection| {
-            model::page(connection, viewer, page.after, page.rows()).await
+            model::page(connection, viewer, page.newest_first()).await
         })
         .await?;
     Ok(Page::from_rows(rows, page.first))

@@ -251,7 +251,7 @@ impl HomeWatch {
     async fn missed(&self, op: &Operation) -> Result<Vec<Post>, DomainError> {
         let (mut missed, mut after) = (Vec::new(), None);
         for _ in 0..CAUGHT_UP_PAGES {
-            let page = timelines::home(op, PageRequest { first: CAUGHT_UP_PAGE, after }).await?;
+            let page = timelines::home(op, PageRequest::forwards(CAUGHT_UP_PAGE, after)).await?;
             missed.extend(
                 page.items
                     .into_iter()

@@ -1,6 +1,8 @@
 //! Pages of lists. A cursor is the id of a raw row, so it stays good when rows come, go or are
 //! hidden.
 
+use plaza_stores::postgres::keyset::Keyset;
+
 /// The largest page.
 pub const MAX_PAGE: usize = 100;
 
@@ -9,11 +11,35 @@ pub const MAX_PAGE: usize = 100;
 pub struct PageRequest {
     /// How many, 1 to [`MAX_PAGE`].
     pub first: usize,
-    /// The cursor of the row before; `None` for the beginning.
+    /// The cursor of the row before, in the order in which the list is read; `None` for the
+    /// beginning.
     pub after: Option<i64>,
+    /// Whether the list is read from its end: the page's items are then in the opposite order.
+    /// Only the lists that say so can be.
+    pub backwards: bool,
 }
 
 impl PageRequest {
+    /// A part of a list from its beginning on.
+    pub const fn forwards(first: usize, after: Option<i64>) -> Self {
+        Self { first, after, backwards: false }
+    }
+
+    /// The rows of a list that has the greatest id first.
+    pub fn newest_first(self) -> Keyset {
+        self.keyset(!self.backwards)
+    }
+
+    /// The rows of a list that has the least id first.
+    pub fn oldest_first(self) -> Keyset {
+        self.keyset(self.backwards)
+    }
+
+    fn keyset(self, descending: bool) -> Keyset {
+        let all = if descending { i64::MAX } else { 0 };
+        Keyset { descending, beyond: self.after.unwrap_or(all), limit: self.rows() }
+    }
+
     /// Rows to read: one more than shown tells whether the list goes on.
     pub fn rows(self) -> i64 {
         i64::try_from(self.first + 1).unwrap_or(i64::MAX)
@@ -69,6 +95,7 @@ pub(crate) fn grown(rows: usize) -> usize {
 #[derive(Debug)]
 pub struct Fill<T> {
     first: usize,
+    backwards: bool,
     items: Vec<(i64, T)>,
     /// Where the last part ended.
     end: Option<i64>,
@@ -83,6 +110,7 @@ impl<T> Fill<T> {
     pub fn new(page: PageRequest) -> Self {
         Self {
             first: page.first,
+            backwards: page.backwards,
             items: Vec::new(),
             end: page.after,
             rows: page.first + 1,
@@ -94,7 +122,8 @@ impl<T> Fill<T> {
     /// The next part to ask for; `None`: the page is complete.
     pub fn next_part(&self) -> Option<PageRequest> {
         let wanted = self.more && self.parts > 0 && self.items.len() <= self.first;
-        wanted.then_some(PageRequest { first: self.rows, after: self.end })
+        let (first, after, backwards) = (self.rows, self.end, self.backwards);
+        wanted.then_some(PageRequest { first, after, backwards })
     }
 
     /// Adds a part: its visible items, where it ended, and whether the list goes on.
@@ -156,7 +185,7 @@ mod tests {
             let (mut after, mut seen) = (None, Vec::new());
             loop {
                 let first = random.random_range(1..=20);
-                let page = filled(last, &visible, PageRequest { first, after });
+                let page = filled(last, &visible, PageRequest::forwards(first, after));
                 seen.extend(page.items.iter().map(|(_, item)| *item));
                 assert_eq!(page.has_next, seen.len() < visible.len(), "seed {seed}");
                 assert!(!page.has_next || page.items.len() == first, "seed {seed}");
@@ -174,7 +203,7 @@ mod tests {
     fn work_is_bounded_and_goes_on_from_where_it_ended() {
         let (mut after, mut pages) = (None, 0);
         loop {
-            let page = filled(50_000, &[50_000], PageRequest { first: 10, after });
+            let page = filled(50_000, &[50_000], PageRequest::forwards(10, after));
             pages += 1;
             if !page.items.is_empty() {
                 assert!(!page.has_next);

@@ -279,7 +279,7 @@ pub async fn newest(
     Ok((fill.page(), missing.into_iter().collect()))
 }
 
-/// A seller's products, newest first; cursor = product id. None if the viewer may not see the
+/// A seller's products, newest first, from either end; cursor = product id. None if the viewer may not see the
 /// seller's products.
 ///
 /// # Errors
@@ -293,12 +293,11 @@ pub async fn by_seller(
         return Ok(Page::default());
     }
     let shard = op.domain.cluster.shard_of_id(seller);
-    let below = page.after.unwrap_or(i64::MAX);
     let rows = op
         .domain
         .cluster
         .read(&op.reads, shard, async |connection| {
-            store::by_seller(connection, seller, below, page.rows()).await
+            store::by_seller(connection, seller, page.newest_first()).await
         })
         .await?;
     let rows = rows.into_iter().map(|row| (row.id.as_i64(), Product::from(row))).collect();

@@ -10,7 +10,8 @@ use super::comments::Comment;
 use super::{DomainError, Fill, Operation, Page, PageRequest, policy};
 use plaza_base::ids::{CommentId, Id, PostId, UserId};
 use plaza_stores::StoreError;
-use plaza_stores::postgres::{Connection, comments as store};
+use plaza_stores::postgres::Connection;
+use plaza_stores::postgres::comments::{self as store, Beyond};
 use plaza_stores::redis::cache::Cached;
 
 /// How many of a post's first comments are cached: those of the largest page that is served from
@@ -40,8 +41,7 @@ trait Parent: Id {
     fn rows(
         connection: &mut Connection,
         parents: &[Self],
-        above: &[i64],
-        limit: i64,
+        beyond: Beyond<'_>,
     ) -> impl Future<Output = Result<Vec<Comment>, StoreError>> + Send;
 
     /// The parent of a row.
@@ -52,10 +52,9 @@ impl Parent for PostId {
     async fn rows(
         connection: &mut Connection,
         posts: &[PostId],
-        above: &[i64],
-        limit: i64,
+        beyond: Beyond<'_>,
     ) -> Result<Vec<Comment>, StoreError> {
-        store::on_posts(connection, posts, above, limit).await
+        store::on_posts(connection, posts, beyond).await
     }
 
     fn of(row: &Comment) -> Option<PostId> {
@@ -68,10 +67,9 @@ impl Parent for CommentId {
     async fn rows(
         connection: &mut Connection,
         comments: &[CommentId],
-        above: &[i64],
-        limit: i64,
+        beyond: Beyond<'_>,
     ) -> Result<Vec<Comment>, StoreError> {
-        store::replies(connection, comments, above, limit).await
+        store::replies(connection, comments, beyond).await
     }
 
     fn of(row: &Comment) -> Option<CommentId> {
@@ -79,20 +77,20 @@ impl Parent for CommentId {
     }
 }
 
-/// Rows under each parent above an id, at most `limit` under each: one statement a shard.
+/// Rows under each parent beyond an id, at most `limit` under each: one statement a shard.
 async fn rows<P: Parent>(
     op: &Operation,
-    above: &HashMap<P, i64>,
-    limit: i64,
+    beyond: &HashMap<P, i64>,
+    (descending, limit): (bool, i64),
 ) -> Result<HashMap<P, Vec<(i64, Comment)>>, DomainError> {
-    let parents = above.keys().copied();
+    let parents = beyond.keys().copied();
     let rows = op
         .domain
         .cluster
         .scatter_ids(&op.reads, parents, async |connection, ids| {
             let from: Vec<i64> =
-                ids.iter().map(|id| above.get(id).copied().unwrap_or_default()).collect();
-            P::rows(connection, ids, &from, limit).await
+                ids.iter().map(|id| beyond.get(id).copied().unwrap_or_default()).collect();
+            P::rows(connection, ids, Beyond { descending, ids: &from, limit }).await
         })
         .await
         .complete()?;
@@ -114,10 +112,12 @@ async fn filled<P: Parent>(
         let parts: Vec<(P, PageRequest)> =
             fills.iter().filter_map(|(parent, fill)| Some((*parent, fill.next_part()?))).collect();
         let Some(most) = parts.iter().map(|(_, part)| part.first).max() else { break };
-        let above: HashMap<P, i64> =
-            parts.iter().map(|(parent, part)| (*parent, part.after.unwrap_or_default())).collect();
+        // All of them are read from the same end.
+        let descending = parts.iter().any(|(_, part)| part.backwards);
+        let beyond: HashMap<P, i64> =
+            parts.iter().map(|(parent, part)| (*parent, part.oldest_first().beyond)).collect();
         let limit = i64::try_from(most + 1).unwrap_or(i64::MAX);
-        let mut found = rows(op, &above, limit).await?;
+        let mut found = rows(op, &beyond, (descending, limit)).await?;
         let mut pages: Vec<Page<Comment>> = parts
             .iter()
             .map(|(parent, _)| Page::from_rows(found.remove(parent).unwrap_or_default(), most))
@@ -143,7 +143,8 @@ async fn keep_heard(op: &Operation, pages: &mut [Page<Comment>]) -> Result<(), D
     Ok(())
 }
 
-/// The comments on a post itself that the viewer may see, oldest first; cursor = comment id.
+/// The comments on a post itself that the viewer may see, oldest first, from either end; cursor =
+/// comment id.
 ///
 /// # Errors
 /// The post's shard is unavailable.
@@ -157,7 +158,8 @@ pub async fn by_post(
     Ok(pages.remove(&post).unwrap_or_default())
 }
 
-/// The answers to a comment that the viewer may see, oldest first; cursor = comment id.
+/// The answers to a comment that the viewer may see, oldest first, from either end; cursor =
+/// comment id.
 ///
 /// # Errors
 /// The comment's shard is unavailable.
@@ -181,7 +183,7 @@ pub async fn replies_of_many(
     comments: &[CommentId],
     first: usize,
 ) -> Result<HashMap<CommentId, Page<Comment>>, DomainError> {
-    let page = PageRequest { first, after: None };
+    let page = PageRequest::forwards(first, None);
     let fills = comments.iter().map(|comment| (*comment, Fill::new(page))).collect();
     filled(op, fills).await
 }
@@ -215,7 +217,7 @@ pub async fn first_of_many(
         found.into_iter().map(|(post, comments)| (post, comments.page)).unzip();
     keep_heard(op, &mut pages).await?;
     let fills = posts.into_iter().zip(pages).map(|(post, page)| {
-        let mut fill = Fill::new(PageRequest { first, after: None });
+        let mut fill = Fill::new(PageRequest::forwards(first, None));
         fill.add(page);
         (post, fill)
     });

@@ -89,16 +89,27 @@ impl List {
         read: impl Fn(&[u8]) -> Option<T>,
         read_old: impl Fn(&str) -> Option<T>,
     ) -> async_graphql::Result<Option<T>> {
-        let Some(cursor) = after else { return Ok(None) };
+        self.open_argument("after", after, read, read_old)
+    }
+
+    fn open_argument<T>(
+        &self,
+        argument: &str,
+        cursor: Option<&str>,
+        read: impl Fn(&[u8]) -> Option<T>,
+        read_old: impl Fn(&str) -> Option<T>,
+    ) -> async_graphql::Result<Option<T>> {
+        let Some(cursor) = cursor else { return Ok(None) };
         let Bound { seals, purpose, old } = &*self.0;
         let place = match seals.open(purpose, cursor) {
             Some(place) => read(&place),
             None => old.as_ref().and_then(|kind| read_old(&unsealed(kind, cursor)?)),
         };
         place.map(Some).ok_or_else(|| {
-            ErrorCode::BadUserInput.error(
-                "`after` is not a cursor of this list: leave it out to begin at the beginning",
-            )
+            let end = if argument == "after" { "beginning" } else { "end" };
+            ErrorCode::BadUserInput.error(format!(
+                "`{argument}` is not a cursor of this list: leave it out to begin at the {end}"
+            ))
         })
     }
 
@@ -107,9 +118,22 @@ impl List {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_row(&self, after: Option<&str>) -> async_graphql::Result<Option<i64>> {
+        self.open_row_of("after", after)
+    }
+
+    /// The row's id that an argument names.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_row_of(
+        &self,
+        argument: &str,
+        cursor: Option<&str>,
+    ) -> async_graphql::Result<Option<i64>> {
         let id = |id: i64| (id > 0).then_some(id);
-        self.open(
-            after,
+        self.open_argument(
+            argument,
+            cursor,
             |place| id(numbers::<1>(place)?.into_iter().next()?),
             |text| id(text.parse().ok()?),
         )

@@ -14,6 +14,7 @@ use plaza_protocol::envelope::EventEnvelope;
 use plaza_protocol::events::Event;
 use plaza_protocol::jobs::Job;
 use plaza_stores::StoreError;
+use plaza_stores::postgres::keyset::Keyset;
 use plaza_stores::postgres::prepared::{prepared, sql};
 use plaza_stores::postgres::{Connection, ShardIndex, Transaction};
 
@@ -25,23 +26,27 @@ struct PageRow {
     follower_id: UserId,
 }
 
-/// (follow id, follower id) of those who ask to follow a user, newest first, below `after`.
+/// (follow id, follower id) of those who ask to follow a user, by follow id.
 ///
 /// # Errors
 /// The server's.
 pub async fn page(
     connection: &mut Connection,
     followee: UserId,
-    after: Option<i64>,
-    limit: i64,
+    keyset: Keyset,
 ) -> Result<Vec<(i64, UserId)>, StoreError> {
+    let statement = if keyset.descending {
+        sql("SELECT follow_id, follower_id FROM follow_requests
+             WHERE followee_id = $1 AND follow_id < $2 ORDER BY follow_id DESC LIMIT $3")
+    } else {
+        sql("SELECT follow_id, follower_id FROM follow_requests
+             WHERE followee_id = $1 AND follow_id > $2 ORDER BY follow_id LIMIT $3")
+    };
     let rows: Vec<PageRow> = prepared(
-        sql(
-            "SELECT follow_id, follower_id FROM follow_requests WHERE followee_id = $1 AND follow_id < $2 ORDER BY follow_id DESC LIMIT $3",
-        )
-        .bind::<BigInt, _>(followee)
-        .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
-        .bind::<BigInt, _>(limit),
+        statement
+            .bind::<BigInt, _>(followee)
+            .bind::<BigInt, _>(keyset.beyond)
+            .bind::<BigInt, _>(keyset.limit),
     )
     .load(connection)
     .await?;

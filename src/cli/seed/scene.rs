@@ -64,7 +64,7 @@ pub(super) async fn play(app: &App, seed: u64) -> anyhow::Result<bool> {
     let op = app.internal(TIMEOUT);
     let alice = users::by_handle(&op, "alice").await?.context("there is no alice")?;
     let mut scene = Scene { app, seed, alice, friends: Vec::new() };
-    let page = PageRequest { first: FRIENDS, after: None };
+    let page = PageRequest::forwards(FRIENDS, None);
     let op = scene.operation(alice, "friends");
     let followed = follows::following(&op, alice, page).await?;
     scene.friends = followed.items.into_iter().map(|(_, friend)| friend).collect();
@@ -228,7 +228,7 @@ impl Scene<'_> {
             let op = self.operation(self.friend(number), "buys a notebook");
             orders::place(&op, &[(notebook, quantity)]).await?;
         }
-        let page = PageRequest { first: 20, after: None };
+        let page = PageRequest::forwards(20, None);
         let op = self.operation(self.alice, "buys something");
         let (offered, _) = products::newest(&op, page).await?;
         let others = offered.items.into_iter().map(|(_, product)| product);

@@ -134,22 +134,24 @@ pub async fn get_many(
         .collect())
 }
 
-/// The viewer's orders, newest first; cursor = order id.
+/// The viewer's orders, newest first, from either end; cursor = order id.
 ///
 /// # Errors
 /// The viewer's shard is unavailable.
 pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<Order>, DomainError> {
     let buyer = op.require_viewer()?.user_id;
-    let below = page.after.unwrap_or(i64::MAX);
     let shard = op.domain.cluster.shard_of_id(buyer);
     let rows = op
         .domain
         .cluster
         .read(&op.reads, shard, async |connection| {
-            store::of_buyer(connection, buyer, below, page.rows()).await
+            store::of_buyer(connection, buyer, page.newest_first()).await
         })
         .await?;
-    let orders = orders_of(rows)?;
+    let mut orders = orders_of(rows)?;
+    if page.backwards {
+        orders.reverse();
+    }
     Ok(Page::from_rows(
         orders.into_iter().map(|order| (order.id.as_i64(), order)).collect(),
         page.first,

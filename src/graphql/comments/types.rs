@@ -91,10 +91,15 @@ impl Comment {
         #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
+        #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor of the edge to end before, with `last`; omit it for the last page.")]
+        before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Comment>>> {
         let replies = async {
             let list = List::new(&self.scope, "Comment.replies", self.row.id);
-            let request = list.page(first, after.as_deref())?;
+            let from_end = (last, before.as_deref());
+            let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             if self.is_own() && self.scope.loaders.get::<PostRow>(self.row.post_id).await?.is_none()
             {
                 // The viewer finds what they wrote, but not what others say on a hidden post.
@@ -103,13 +108,13 @@ impl Comment {
             let page = match request.after {
                 // Nobody has answered most comments.
                 None if self.row.reply_count == 0 => Page::default(),
-                None => {
+                None if !request.backwards => {
                     self.scope
                         .loaders
                         .get_or_default::<FirstReplies>((self.row.id, request.first))
                         .await?
                 }
-                Some(_) => comments::replies(&self.scope.op, self.row.id, request)
+                _ => comments::replies(&self.scope.op, self.row.id, request)
                     .await
                     .map_err(|error| fault(&error))?,
             };

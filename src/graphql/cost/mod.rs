@@ -253,7 +253,9 @@ impl<'a> Walk<'a> {
         // answers with something even when the list in its input is empty.
         let times = asked.unwrap_or(price.list).max(1);
         let rows = asked.unwrap_or_default().saturating_mul(price.row);
-        let after = if self.is_given(field, "after") { price.after } else { 0 };
+        // What is read from a cursor or from the end is in no batch.
+        let is_beginning = !["after", "last"].iter().any(|name| self.is_given(field, name));
+        let after = if is_beginning { 0 } else { price.after };
         let each = price
             .each
             .saturating_add(after.saturating_mul(STATEMENT))
@@ -275,8 +277,7 @@ impl<'a> Walk<'a> {
         match value {
             None | Some(async_graphql_value::Value::Null) => false,
             Some(async_graphql_value::Value::Variable(name)) => {
-                // One that was not given may have a default.
-                self.variables.get(name) != Some(&Value::Null)
+                self.held(name).iter().any(|value| **value != Value::Null)
             }
             Some(_) => true,
         }
@@ -286,7 +287,9 @@ impl<'a> Walk<'a> {
     fn length(&self, field: &Field) -> Option<u64> {
         let mut lengths =
             field.arguments.iter().filter_map(|(name, value)| match name.node.as_str() {
-                "first" | "last" => Some(self.number(&value.node)),
+                name @ ("first" | "last") if self.is_given(field, name) => {
+                    Some(self.number(&value.node))
+                }
                 "ids" => Some(self.items(&value.node)),
                 "input" => self.list_of_input(&value.node),
                 _ => None,

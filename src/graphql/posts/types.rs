@@ -218,18 +218,23 @@ impl Post {
         #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
+        #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor of the edge to end before, with `last`; omit it for the last page.")]
+        before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Comment>>> {
         let comments = async {
             let list = List::new(&self.scope, "Post.comments", self.row.subject());
-            let request = list.page(first, after.as_deref())?;
+            let from_end = (last, before.as_deref());
+            let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             let page = match request.after {
-                None => {
+                None if !request.backwards => {
                     self.scope
                         .loaders
                         .get_or_default::<FirstComments>((self.row.subject(), request.first))
                         .await?
                 }
-                Some(_) => comments::by_post(&self.scope.op, self.row.subject(), request)
+                _ => comments::by_post(&self.scope.op, self.row.subject(), request)
                     .await
                     .map_err(|error| fault(&error))?,
             };

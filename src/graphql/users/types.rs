@@ -147,10 +147,15 @@ impl User {
         #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
+        #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor of the edge to end before, with `last`; omit it for the last page.")]
+        before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Product>>> {
         let products = async {
             let list = List::new(&self.scope, "User.products", self.row.id);
-            let request = list.page(first, after.as_deref())?;
+            let from_end = (last, before.as_deref());
+            let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             let page = products::by_seller(&self.scope.op, self.row.id, request)
                 .await
                 .map_err(|error| fault(&error))?;

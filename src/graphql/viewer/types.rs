@@ -120,11 +120,16 @@ impl Viewer {
         #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
+        #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor of the edge to end before, with `last`; omit it for the last page.")]
+        before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Order>>> {
         let orders = async {
             let list =
                 List::new(&self.scope, "Viewer.orders", self.viewer.user_id).taking_old("Order");
-            let request = list.page(first, after.as_deref())?;
+            let from_end = (last, before.as_deref());
+            let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             let page =
                 orders::of_viewer(&self.scope.op, request).await.map_err(|error| fault(&error))?;
             Ok(list.connection(page.map(|order| Order::new(order, &self.scope)), request))
@@ -190,10 +195,15 @@ impl Viewer {
         #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
+        #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor of the edge to end before, with `last`; omit it for the last page.")]
+        before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let found = async {
             let list = List::new(&self.scope, "Viewer.followRequests", self.viewer.user_id);
-            let request = list.page(first, after.as_deref())?;
+            let from_end = (last, before.as_deref());
+            let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             let op = &self.scope.op;
             let part = |part| follow_requests::of_viewer(op, part);
             Ok(list.connection(User::fill_page(&self.scope, request, part).await?, request))
@@ -207,10 +217,15 @@ impl Viewer {
         #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
+        #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor of the edge to end before, with `last`; omit it for the last page.")]
+        before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let found = async {
             let list = List::new(&self.scope, "Viewer.blockedUsers", self.viewer.user_id);
-            let request = list.page(first, after.as_deref())?;
+            let from_end = (last, before.as_deref());
+            let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             let op = &self.scope.op;
             let part = |part| blocks::of_viewer(op, part);
             Ok(list.connection(User::fill_page(&self.scope, request, part).await?, request))

@@ -4,6 +4,7 @@ use diesel::sql_types::{BigInt, Bool, Integer};
 use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 
+use super::keyset::Keyset;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::StoreError;
@@ -92,21 +93,27 @@ struct PageRow {
     blocked_id: UserId,
 }
 
-/// (block id, blocked user) of a user's blocks, newest first, below `after`.
+/// (block id, blocked user) of a user's blocks, by block id.
 ///
 /// # Errors
 /// The server's.
 pub async fn page(
     connection: &mut Connection,
     blocker: UserId,
-    after: Option<i64>,
-    limit: i64,
+    keyset: Keyset,
 ) -> Result<Vec<(i64, UserId)>, StoreError> {
+    let statement = if keyset.descending {
+        sql("SELECT id, blocked_id FROM blocks WHERE blocker_id = $1 AND active AND id < $2
+             ORDER BY id DESC LIMIT $3")
+    } else {
+        sql("SELECT id, blocked_id FROM blocks WHERE blocker_id = $1 AND active AND id > $2
+             ORDER BY id LIMIT $3")
+    };
     let rows: Vec<PageRow> = prepared(
-        sql("SELECT id, blocked_id FROM blocks WHERE blocker_id = $1 AND active AND id < $2 ORDER BY id DESC LIMIT $3")
+        statement
             .bind::<BigInt, _>(blocker)
-            .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
-            .bind::<BigInt, _>(limit),
+            .bind::<BigInt, _>(keyset.beyond)
+            .bind::<BigInt, _>(keyset.limit),
     )
     .load(connection)
     .await?;

@@ -106,53 +106,84 @@ pub async fn get_many(
     .await?)
 }
 
-/// The comments on each of these posts themselves above an id of its own, oldest first, at most so
-/// many on each.
+/// Which comments under each of many parents: beyond an id of its own, at most so many each.
+#[derive(Debug, Clone, Copy)]
+pub struct Beyond<'a> {
+    /// Whether they are wanted from the newest back: below the id, else above it.
+    pub descending: bool,
+    /// The ids, in the order of the parents.
+    pub ids: &'a [i64],
+    /// Most comments of one parent.
+    pub limit: i64,
+}
+
+/// The comments on each of these posts themselves.
 ///
 /// # Errors
 /// The server's.
 pub async fn on_posts(
     connection: &mut Connection,
     posts: &[PostId],
-    above: &[i64],
-    limit: i64,
+    beyond: Beyond<'_>,
 ) -> Result<Vec<Comment>, StoreError> {
-    Ok(prepared(
+    let statement = if beyond.descending {
+        sql("SELECT c.id, c.post_id, c.author_id, c.text, c.in_reply_to, c.depth, c.entities,
+                    (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count
+             FROM unnest($1::bigint[], $2::bigint[]) AS p(id, below)
+             CROSS JOIN LATERAL (SELECT * FROM comments
+                                 WHERE post_id = p.id AND id < p.below AND in_reply_to IS NULL
+                                 ORDER BY id DESC LIMIT $3) c
+             ORDER BY c.id DESC")
+    } else {
         sql("SELECT c.id, c.post_id, c.author_id, c.text, c.in_reply_to, c.depth, c.entities,
                     (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count
              FROM unnest($1::bigint[], $2::bigint[]) AS p(id, above)
-             CROSS JOIN LATERAL (SELECT * FROM comments WHERE post_id = p.id AND id > p.above AND in_reply_to IS NULL
+             CROSS JOIN LATERAL (SELECT * FROM comments
+                                 WHERE post_id = p.id AND id > p.above AND in_reply_to IS NULL
                                  ORDER BY id LIMIT $3) c
              ORDER BY c.id")
-        .bind::<Array<BigInt>, _>(posts)
-        .bind::<Array<BigInt>, _>(above)
-        .bind::<BigInt, _>(limit),
+    };
+    Ok(prepared(
+        statement
+            .bind::<Array<BigInt>, _>(posts)
+            .bind::<Array<BigInt>, _>(beyond.ids)
+            .bind::<BigInt, _>(beyond.limit),
     )
     .load(connection)
     .await?)
 }
 
-/// The answers to each of these comments above an id of its own, oldest first, at most so many to
-/// each.
+/// The answers to each of these comments.
 ///
 /// # Errors
 /// The server's.
 pub async fn replies(
     connection: &mut Connection,
     comments: &[CommentId],
-    above: &[i64],
-    limit: i64,
+    beyond: Beyond<'_>,
 ) -> Result<Vec<Comment>, StoreError> {
-    Ok(prepared(
+    let statement = if beyond.descending {
+        sql("SELECT c.id, c.post_id, c.author_id, c.text, c.in_reply_to, c.depth, c.entities,
+                    (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count
+             FROM unnest($1::bigint[], $2::bigint[]) AS p(id, below)
+             CROSS JOIN LATERAL (SELECT comment_id FROM replies
+                                 WHERE parent_id = p.id AND comment_id < p.below
+                                 ORDER BY comment_id DESC LIMIT $3) a
+             JOIN comments c ON c.id = a.comment_id ORDER BY c.id DESC")
+    } else {
         sql("SELECT c.id, c.post_id, c.author_id, c.text, c.in_reply_to, c.depth, c.entities,
                     (SELECT count(*) FROM replies r WHERE r.parent_id = c.id) AS reply_count
              FROM unnest($1::bigint[], $2::bigint[]) AS p(id, above)
-             CROSS JOIN LATERAL (SELECT comment_id FROM replies WHERE parent_id = p.id AND comment_id > p.above
+             CROSS JOIN LATERAL (SELECT comment_id FROM replies
+                                 WHERE parent_id = p.id AND comment_id > p.above
                                  ORDER BY comment_id LIMIT $3) a
              JOIN comments c ON c.id = a.comment_id ORDER BY c.id")
-        .bind::<Array<BigInt>, _>(comments)
-        .bind::<Array<BigInt>, _>(above)
-        .bind::<BigInt, _>(limit),
+    };
+    Ok(prepared(
+        statement
+            .bind::<Array<BigInt>, _>(comments)
+            .bind::<Array<BigInt>, _>(beyond.ids)
+            .bind::<BigInt, _>(beyond.limit),
     )
     .load(connection)
     .await?)

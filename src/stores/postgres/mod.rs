@@ -18,6 +18,7 @@ pub mod idempotency_keys;
 pub mod images;
 pub mod indexes;
 pub mod jobs;
+pub mod keyset;
 pub mod leader;
 pub mod ledger;
 pub mod likes;

@@ -5,6 +5,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
+use super::keyset::Keyset;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::StoreError;
@@ -135,24 +136,31 @@ pub async fn get_many(
     .await?)
 }
 
-/// A buyer's orders below an id, newest first, a row a line.
+/// A buyer's orders, a row a line.
 ///
 /// # Errors
 /// The server's.
 pub async fn of_buyer(
     connection: &mut Connection,
     buyer: UserId,
-    below: i64,
-    limit: i64,
+    keyset: Keyset,
 ) -> Result<Vec<OrderLineRow>, StoreError> {
-    Ok(prepared(
+    let statement = if keyset.descending {
         sql("SELECT o.id, o.buyer_id, o.status, o.reason, o.total_amount, o.total_currency, o.version,
                     l.product_id, l.quantity, l.unit_amount, l.title
              FROM (SELECT * FROM orders WHERE buyer_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3) o
              JOIN order_lines l ON l.order_id = o.id ORDER BY o.id DESC, l.product_id")
-        .bind::<BigInt, _>(buyer)
-        .bind::<BigInt, _>(below)
-        .bind::<BigInt, _>(limit),
+    } else {
+        sql("SELECT o.id, o.buyer_id, o.status, o.reason, o.total_amount, o.total_currency, o.version,
+                    l.product_id, l.quantity, l.unit_amount, l.title
+             FROM (SELECT * FROM orders WHERE buyer_id = $1 AND id > $2 ORDER BY id LIMIT $3) o
+             JOIN order_lines l ON l.order_id = o.id ORDER BY o.id, l.product_id")
+    };
+    Ok(prepared(
+        statement
+            .bind::<BigInt, _>(buyer)
+            .bind::<BigInt, _>(keyset.beyond)
+            .bind::<BigInt, _>(keyset.limit),
     )
     .load(connection)
     .await?)

@@ -4,6 +4,7 @@ use diesel::sql_types::{Array, BigInt, Integer, Text};
 use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 
+use super::keyset::Keyset;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::StoreError;
@@ -123,24 +124,31 @@ pub async fn newest(
     .await?)
 }
 
-/// A seller's newest products below an id.
+/// A seller's products.
 ///
 /// # Errors
 /// The server's.
 pub async fn by_seller(
     connection: &mut Connection,
     seller: UserId,
-    below: i64,
-    limit: i64,
+    keyset: Keyset,
 ) -> Result<Vec<ProductRow>, StoreError> {
-    Ok(prepared(
+    let statement = if keyset.descending {
         sql(
             "SELECT id, seller_id, title, description, price_amount, price_currency, stock, version
              FROM products WHERE seller_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
         )
-        .bind::<BigInt, _>(seller)
-        .bind::<BigInt, _>(below)
-        .bind::<BigInt, _>(limit),
+    } else {
+        sql(
+            "SELECT id, seller_id, title, description, price_amount, price_currency, stock, version
+             FROM products WHERE seller_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+        )
+    };
+    Ok(prepared(
+        statement
+            .bind::<BigInt, _>(seller)
+            .bind::<BigInt, _>(keyset.beyond)
+            .bind::<BigInt, _>(keyset.limit),
     )
     .load(connection)
     .await?)

@@ -29,13 +29,16 @@ struct List {
     around: (String, &'static str),
     field: String,
     arguments: String,
+    /// Whether it is read from its end.
+    from_end: bool,
 }
 
 impl List {
     fn call(&self, alias: &str, after: Option<&str>) -> String {
-        let after = after.map(|after| format!(", after: {}", json!(after))).unwrap_or_default();
+        let (count, place) = if self.from_end { ("last", "before") } else { ("first", "after") };
+        let after = after.map(|after| format!(", {place}: {}", json!(after))).unwrap_or_default();
         format!(
-            "{alias}: {}(first: 1{}{after}) {{ edges {{ cursor }} pageInfo {{ startCursor endCursor }} }}",
+            "{alias}: {}({count}: 1{}{after}) {{ edges {{ cursor }} pageInfo {{ startCursor endCursor }} }}",
             self.field, self.arguments
         )
     }
@@ -87,8 +90,8 @@ async fn between(app: &TestApp, a: &Owner, b: &Owner) {
 /// Every list that the schema has, of each owner.
 fn lists(schema: &Schema, owners: &[&Owner]) -> Vec<List> {
     let mut all = Vec::new();
-    for (object, field) in schema.lists() {
-        let field = field.name.node.as_str();
+    for (object, field_of) in schema.lists() {
+        let field = field_of.name.node.as_str();
         for owner in owners {
             let around = match object {
                 "Query" => (String::new(), ""),
@@ -110,13 +113,17 @@ fn lists(schema: &Schema, owners: &[&Owner]) -> Vec<List> {
                 ("Query", _) if owner.handle != "ann" => continue,
                 _ => (owner.handle, String::new()),
             };
-            all.push(List {
-                name: format!("{object}.{field} of {of}"),
-                asks: owner.person.clone(),
-                around,
-                field: field.to_owned(),
-                arguments,
-            });
+            let has_end = field_of.arguments.iter().any(|input| input.node.name.node == "last");
+            for from_end in [false, true].into_iter().filter(|from_end| has_end || !from_end) {
+                all.push(List {
+                    name: format!("{object}.{field} of {of}"),
+                    asks: owner.person.clone(),
+                    around: around.clone(),
+                    field: field.to_owned(),
+                    arguments: arguments.clone(),
+                    from_end,
+                });
+            }
         }
     }
     all
@@ -166,15 +173,14 @@ async fn a_cursor_is_good_for_its_own_list_and_for_no_other() {
             found.dedup();
             given.extend(found.into_iter().map(|cursor| (number, cursor)));
         }
-        for (number, list) in lists.iter().enumerate() {
-            let own: Vec<&String> =
-                given.iter().filter(|(of, _)| *of == number).map(|(_, cursor)| cursor).collect();
-            for cursor in own {
+        for list in &lists {
+            let is_own = |(of, _): &&(usize, String)| lists[*of].name == list.name;
+            for (_, cursor) in given.iter().filter(is_own) {
                 let answer = list.ask(app, &[list.call("list", Some(cursor))]).await;
                 assert!(answer.body.get("errors").is_none(), "{}: {}", list.name, answer.body);
             }
             let foreign: Vec<&(usize, String)> =
-                given.iter().filter(|(of, _)| *of != number).collect();
+                given.iter().filter(|given| !is_own(given)).collect();
             for some in foreign.chunks(TOGETHER) {
                 let calls: Vec<String> = some
                     .iter()

@@ -15,6 +15,8 @@ pub struct List {
     pub wanted: Vec<String>,
     /// Whether the order is known.
     pub ordered: bool,
+    /// Whether it can be read from its end too.
+    pub has_end: bool,
 }
 
 pub fn by_id(node: &Value) -> String {
@@ -45,6 +47,7 @@ impl List {
             key: by_id,
             wanted,
             ordered: true,
+            has_end: false,
         }
     }
 
@@ -54,6 +57,20 @@ impl List {
 
     pub fn keyed(self, key: fn(&Value) -> String) -> Self {
         Self { key, ..self }
+    }
+
+    pub fn from_either_end(self) -> Self {
+        Self { has_end: true, ..self }
+    }
+
+    /// The same list, read from its end.
+    pub fn backwards(&self) -> Self {
+        let query = self.query.replace("first: $first, after: $after", "last: $first, before: $after");
+        let query = query.replace("hasNextPage", "hasNextPage: hasPreviousPage");
+        let query = query.replace("endCursor", "endCursor: startCursor");
+        let wanted = self.wanted.iter().rev().cloned().collect();
+        let name = format!("{} from its end", self.name);
+        Self { name, query, wanted, id: self.id.clone(), ..*self }
     }
 
     pub fn in_any_order(self) -> Self {
@@ -75,8 +92,11 @@ impl List {
             if !page.is_object() {
                 return Err(format!("no list: {}", answer.body));
             }
-            let nodes: Vec<String> =
+            let mut nodes: Vec<String> =
                 page["nodes"].as_array().unwrap().iter().map(self.key).collect();
+            if self.query.contains("last: $first") {
+                nodes.reverse();
+            }
             let has_next = page["pageInfo"]["hasNextPage"] == true;
             if has_next && nodes.len() != first {
                 return Err(format!("{} of {first} on a page, and more follow", nodes.len()));
@@ -207,7 +227,8 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
                 "products(ARGS) { nodes { id } PAGE }",
                 "/node/products",
                 offered(other),
-            ),
+            )
+            .from_either_end(),
             on(
                 "followers",
                 "followers(ARGS) { nodes { handle } PAGE }",
@@ -241,7 +262,8 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
             let query = "post(id: $id) { comments(ARGS) { nodes { id } PAGE } }";
             lists.push(
                 List::new(&format!("comments of {number}"), query, "/post/comments", heard(None))
-                    .of(&post.id),
+                    .of(&post.id)
+                    .from_either_end(),
             );
         }
         let on = |field: &str, pointer, wanted| {
@@ -274,7 +296,8 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
                         "/node/replies",
                         heard(Some(parent)),
                     )
-                    .of(&comment.id),
+                    .of(&comment.id)
+                    .from_either_end(),
                 );
             }
         }

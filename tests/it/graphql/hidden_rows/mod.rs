@@ -66,10 +66,13 @@ async fn compare(app: &TestApp, seed: u64) {
                 tokio::task::yield_now().await;
             }
             let first = random.random_range(1..=4);
-            app.until(&format!("pages of {first}: {what}"), async || {
-                list.read(app, who, first).await.as_ref() == Ok(&list.wanted)
-            })
-            .await;
+            let from_end = list.has_end.then(|| list.backwards());
+            for list in std::iter::once(&list).chain(from_end.as_ref()) {
+                app.until(&format!("pages of {first}: {what}"), async || {
+                    list.read(app, who, first).await.as_ref() == Ok(&list.wanted)
+                })
+                .await;
+            }
         }
         let counts = "{ viewer { unreadNotificationCount notificationGroups(first: 100) { nodes { notificationCount } } } }";
         let wanted = u64::try_from(world.notifications(viewer).len()).unwrap();
