@@ -19,6 +19,7 @@ pub mod shards;
 mod shards_clock;
 mod shell;
 mod status;
+mod trace;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -75,6 +76,8 @@ enum Verb {
     Doctor(doctor::DoctorArgs),
     /// Make the key that signs access tokens.
     Keygen(keygen::KeygenArgs),
+    /// What one request caused, by its id: messages, and lines of the local logs.
+    Trace(trace::TraceArgs),
     /// Jobs that were given up: list them, put them back to work, delete them.
     DeadLetters(dead_letters::DeadLetterArgs),
     /// Where every projection stands.
@@ -115,6 +118,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Projections(args) => projections::run(&load()?, &args).await,
         Verb::Completions(args) => shell::completions(&args),
         Verb::Man(args) => shell::man(&args),
+        Verb::Trace(args) => trace::run(&load()?, &args).await,
         Verb::Ledger(args) => ledger::run(&load()?, &args).await,
     }
 }

@@ -235,7 +235,7 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
     let request_id = RequestId(Arc::clone(&id));
     request.extensions_mut().insert(request_id.clone());
     let given = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-    let mut span = trace::begin(given, trace::Kind::Server, || {
+    let mut span = trace::begin(given, Some(&id), trace::Kind::Server, || {
         format!("{} {}", method_name(request.method()), route_name(&request)).into()
     });
     span.set("http.request.method", || method_name(request.method()).into());

@@ -160,7 +160,7 @@ pub(crate) mod tests {
         let lines = subscribed();
         let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         tracing::info!("outside");
-        let span = trace::begin(Some(given), trace::Kind::Server, || "a request".into());
+        let span = trace::begin(Some(given), None, trace::Kind::Server, || "a request".into());
         span.run(async {
             tracing::warn!(shard = 3, level = "mine", error = %"two\nlines", "inside")
         })

@@ -7,6 +7,7 @@
 //! is set and the trace is sampled.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -18,7 +19,9 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{Sampler, SamplingResult, SdkTracerProvider, ShouldSample};
+use opentelemetry_sdk::trace::{
+    IdGenerator, RandomIdGenerator, Sampler, SamplingResult, SdkTracerProvider, ShouldSample,
+};
 use rand::Rng;
 use tracing::{Instrument, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -36,6 +39,25 @@ const LAST_SPANS: Duration = Duration::from_secs(5);
 const TARGET: &str = "plaza::spans";
 
 static EXPORTING: OnceLock<SdkTracerProvider> = OnceLock::new();
+
+thread_local! {
+    /// The id of the trace that the next span of this thread begins.
+    static NEXT: Cell<Option<TraceId>> = const { Cell::new(None) };
+}
+
+/// Gives traces random ids, or the one that was asked for.
+#[derive(Debug, Default)]
+struct Ids(RandomIdGenerator);
+
+impl IdGenerator for Ids {
+    fn new_trace_id(&self) -> TraceId {
+        NEXT.take().unwrap_or_else(|| self.0.new_trace_id())
+    }
+
+    fn new_span_id(&self) -> SpanId {
+        self.0.new_span_id()
+    }
+}
 
 /// A place in a trace: what travels as `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,17 +202,30 @@ fn rooted(
     Span::named(span, name)
 }
 
-/// Begins a client's request: in the trace it came with if that is a valid one, else in a new one.
+/// Begins a client's request: in the trace it came with if that is a valid one, else in a new one,
+/// whose id is the request's if that can be one: who knows the one knows the other.
 ///
 /// A share `telemetry.sample_ratio` of traces is exported. Which of those that came with requests,
 /// their ids decide, so that every process that has the same ratio decides alike; one that is not
 /// sampled where it came from is not sampled here.
 pub fn begin(
     given: Option<&str>,
+    request_id: Option<&str>,
     kind: SpanKind,
     name: impl FnOnce() -> Cow<'static, str>,
 ) -> Span {
-    rooted(given.and_then(TraceContext::parse), &kind, name)
+    let given = given.and_then(TraceContext::parse);
+    NEXT.set(request_id.filter(|_| given.is_none()).and_then(trace_id));
+    let span = rooted(given, &kind, name);
+    NEXT.set(None);
+    span
+}
+
+/// The id of a trace, written as `traceparent` has it.
+fn trace_id(text: &str) -> Option<TraceId> {
+    let is_one = text.len() == 32 && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+    let id = is_one.then(|| TraceId::from_hex(text).ok()).flatten();
+    id.filter(|id| *id != TraceId::INVALID)
 }
 
 /// Begins what a message asks for, in the trace the message came with.
@@ -278,7 +313,9 @@ where
         KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
         KeyValue::new("service.instance.id", std::process::id().to_string()),
     ]);
-    let builder = SdkTracerProvider::builder().with_resource(resource.build());
+    let builder = SdkTracerProvider::builder()
+        .with_resource(resource.build())
+        .with_id_generator(Ids::default());
     let provider = if let Some(endpoint) = &config.otlp_endpoint {
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
@@ -323,7 +360,7 @@ mod tests {
         let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
         let valid = format!("00-{trace}-00f067aa0ba902b7-01");
         let begun = |given| {
-            begin(given, SpanKind::Server, || unreachable!("nothing is exported"))
+            begin(given, None, SpanKind::Server, || unreachable!("nothing is exported"))
                 .traceparent()
                 .unwrap()
         };
@@ -335,6 +372,24 @@ mod tests {
             let made = begun(Some(bad));
             assert_eq!(TraceContext::parse(&made).unwrap().to_string(), made);
         }
+    }
+
+    #[test]
+    fn a_new_trace_has_the_requests_id_where_that_can_be_one() {
+        crate::logs::tests::subscribed();
+        let begun = |given, request_id| {
+            let name = || unreachable!("nothing is exported");
+            let span = begin(given, Some(request_id), SpanKind::Server, name);
+            TraceContext::parse(&span.traceparent().unwrap()).unwrap().trace.to_string()
+        };
+        let id = "0af7651916cd43dd8448eb211c80319c";
+        assert_eq!(begun(None, id), id);
+        assert_ne!(begun(None, "an-id-of-a-client"), id, "the next one has its own");
+        for none in ["", "0123456789abcdef", "00000000000000000000000000000000", &id.to_uppercase()] {
+            assert_ne!(begun(None, none), none);
+        }
+        let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(begun(Some(given), id), "4bf92f3577b34da6a3ce929d0e0e4736");
     }
 
     #[test]
@@ -368,7 +423,7 @@ mod tests {
         crate::logs::tests::subscribed();
         let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(current_id(), None);
-        let (here, there) = begin(Some(given), SpanKind::Server, || "".into())
+        let (here, there) = begin(Some(given), None, SpanKind::Server, || "".into())
             .run(async {
                 let mut tasks = tokio::task::JoinSet::new();
                 tasks.spawn(carried(async { current_id() }));

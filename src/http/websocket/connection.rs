@@ -316,7 +316,7 @@ async fn begin(
     let payer = Payer::of(&served.app.config.limits, viewer, address);
     payer.check_credit(&served.app)?;
     let prepared = prepare(&served, &payer, incoming).await?;
-    let mut span = trace::begin(None, trace::Kind::Server, || "message on a socket".into());
+    let mut span = trace::begin(None, None, trace::Kind::Server, || "message on a socket".into());
     span.set("plaza.request_id", || request_id.0.to_string().into());
     let mut context =
         RequestContext::new(served.app.domain.clone(), served.app.config.request_deadline());

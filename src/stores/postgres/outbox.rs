@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{Array, BigInt, Double, SmallInt, Text, Timestamptz};
+use diesel::sql_types::{
+    Array, BigInt, Double, Integer, Nullable, SmallInt, Text, Timestamptz,
+};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::pool::Connection;
@@ -84,6 +86,52 @@ pub async fn unsent(
         sql("SELECT id, topic, key, payload, created_at FROM outbox WHERE sink = $1 AND sent_at IS NULL ORDER BY id LIMIT $2")
             .bind::<SmallInt, _>(sink)
             .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?)
+}
+
+/// A message that was written for a trace.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct TracedRow {
+    /// Id.
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    /// Where it goes: a sink's code.
+    #[diesel(sql_type = SmallInt)]
+    pub sink: i16,
+    /// Topic or queue.
+    #[diesel(sql_type = Text)]
+    pub topic: String,
+    /// Key.
+    #[diesel(sql_type = Text)]
+    pub key: String,
+    /// When it was written.
+    #[diesel(sql_type = Timestamptz)]
+    pub created_at: DateTime<Utc>,
+    /// When it was marked as sent; `None`: not yet.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
+/// The messages of the last so many hours that were written for a trace, the oldest first, at most
+/// 1,000. It reads all of those hours' messages.
+///
+/// # Errors
+/// The server's.
+pub async fn of_trace(
+    connection: &mut Connection,
+    trace_id: &str,
+    hours: i32,
+) -> Result<Vec<TracedRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT id, sink, topic, key, created_at, sent_at FROM outbox
+             WHERE created_on >= (now() AT TIME ZONE 'utc' - make_interval(hours => $2))::date
+               AND created_at > now() - make_interval(hours => $2)
+               AND strpos(payload, '00-' || $1 || '-') > 0
+             ORDER BY id LIMIT 1000")
+        .bind::<Text, _>(trace_id)
+        .bind::<Integer, _>(hours),
     )
     .load(connection)
     .await?)

@@ -15,8 +15,8 @@ use prost::Message;
 use serde_json::json;
 
 use super::picture::{Bar, trace_picture};
-use super::process::Process;
-use crate::app::with_roles;
+use super::process::{Process, environment};
+use crate::app::{TestApp, with_roles};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CLIENT: &str = "00f067aa0ba902b7";
@@ -74,6 +74,20 @@ fn attribute(span: &Span, key: &str) -> String {
         Some(other) => format!("{other:?}"),
         None => String::new(),
     }
+}
+
+/// What `plaza trace` says of an id.
+async fn known_of(app: &TestApp, id: &str) -> serde_json::Value {
+    let folder = tempfile::tempdir().unwrap();
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_plaza"))
+        .args(["trace", id, "--json", "--log-dir"])
+        .arg(folder.path())
+        .envs(environment(&app.app.config))
+        .output()
+        .await
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// What a span is of.
@@ -155,6 +169,19 @@ async fn a_post_is_one_trace_from_the_request_to_the_last_projection_and_logs_na
         .await;
         let of_trace = process.lines().into_iter().filter(|line| line["trace_id"] == TRACE && line["message"] == "answered").count();
         assert_eq!(of_trace, 1);
+
+        // By a request's id, without a collector: what it caused.
+        let id = "0af7651916cd43dd8448eb211c80319c";
+        let authorization = format!("Bearer {}", author.token);
+        let headers = [("authorization", authorization.as_str()), ("x-request-id", id)];
+        assert_eq!(plaza.send(&headers, query, json!({})).await.status, 200);
+        app.until("all that it caused is sent", async || {
+            let known = known_of(app, id).await;
+            let messages = known["messages"].as_array().unwrap();
+            let to = |to: &str| messages.iter().any(|message| message["to"] == to);
+            to("kafka") && to("rabbitmq") && messages.iter().all(|message| !message["sent_at"].is_null())
+        })
+        .await;
 
         // Whoever does not want to be traced is not.
         let unsampled = "11111111111111111111111111111111";
