@@ -73,7 +73,7 @@ async fn relay_shard(
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let mut lock = shard.direct().await?;
-    if !leader::try_lock(&mut lock, "relay").await? {
+    if !leader::try_lead(&mut lock, "relay").await? {
         return Ok(());
     }
     tracing::info!(shard = shard.index.0, "relaying");

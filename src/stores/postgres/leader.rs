@@ -1,5 +1,5 @@
 //! Work that one process does at a time, while others stand by: the leader holds an advisory lock
-//! on a shard's primary for as long as its connection lives.
+//! on a shard's primary for as long as its connection lives and is not silent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,9 @@ use plaza_base::clock::pause;
 
 /// How soon another process may take over, and how long a failure is waited after.
 const RETRY: Duration = Duration::from_secs(1);
+/// The longest silence of a leader, in seconds: the server ends the session of one that hangs, whose
+/// connection its kernel keeps alive, and so gives the lock back.
+const SILENCE_S: u32 = 4;
 
 #[derive(QueryableByName)]
 struct Locked {
@@ -36,6 +39,16 @@ pub async fn try_lock(connection: &mut Connection, name: &str) -> Result<bool, S
     .get_result(connection)
     .await?;
     Ok(row.locked)
+}
+
+/// The same for a lock that is given back when the connection was silent for four seconds: who has
+/// it checks [`is_alive`] every second.
+///
+/// # Errors
+/// The server's.
+pub async fn try_lead(connection: &mut Connection, name: &str) -> Result<bool, StoreError> {
+    connection.batch_execute(&format!("SET idle_session_timeout = '{SILENCE_S}s'")).await?;
+    try_lock(connection, name).await
 }
 
 /// Gives a lock back.
@@ -92,7 +105,7 @@ where
     F: Future<Output = anyhow::Result<()>> + Send,
 {
     let mut lock = cluster.shard(shard)?.direct().await?;
-    if !try_lock(&mut lock, name).await? {
+    if !try_lead(&mut lock, name).await? {
         return Ok(());
     }
     tracing::info!(shard = shard.0, name, "begins");

@@ -2,6 +2,7 @@
 //! a real process.
 
 mod alarms;
+mod frozen;
 mod page;
 mod picture;
 pub mod process;

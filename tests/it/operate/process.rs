@@ -133,6 +133,23 @@ impl Process {
         Self { child, lines, admin: String::new(), app: app.at(String::new()) }
     }
 
+    /// Starts one role alone, which has no ports that anybody waits for.
+    pub fn of_role(app: &TestApp, role: &str) -> Self {
+        Self::spawn(app, role, &[])
+    }
+
+    /// How often it has logged this.
+    pub fn says(&self, message: &str) -> usize {
+        self.lines.lock().unwrap().iter().filter(|line| line["message"] == message).count()
+    }
+
+    /// Stops it where it is: its kernel goes on answering for it.
+    pub fn freeze(&self) {
+        let pid = self.child.id().expect("it runs").to_string();
+        let status = std::process::Command::new("kill").args(["-STOP", &pid]).status().unwrap();
+        assert!(status.success());
+    }
+
     fn address(&self, what: &str) -> Option<String> {
         let lines = self.lines.lock().unwrap();
         let line =

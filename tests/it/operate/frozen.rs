@@ -1,0 +1,48 @@
+//! A process that hangs without dying is replaced by the one that stands by.
+
+use serde_json::json;
+
+use super::process::Process;
+use crate::app::{TestApp, with_server};
+
+async fn follow(app: &TestApp, from: &crate::app::Person, to: &crate::app::Person) {
+    let query = "mutation($id: ID!) { userFollow(input: {userId: $id}) { userErrors { code } } }";
+    let answer = app.ask(from, query, json!({ "id": to.id })).await;
+    assert_eq!(answer.at("/userFollow/userErrors"), json!([]));
+}
+
+const UNSENT: &str = "SELECT count(*) FROM outbox WHERE sent_at IS NULL";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_hangs_is_replaced() {
+    with_server(async |app| {
+        let shards = app.app.domain.cluster.len();
+        let first = Process::of_role(app, "relay");
+        app.until("one relays for every shard", async || first.says("relaying") == shards).await;
+        let second = Process::of_role(app, "relay");
+        let ann = app.sign_up("ann").await;
+        app.until("all is sent", async || app.count(UNSENT).await == 0).await;
+        first.freeze();
+        app.post(&ann, "while it hangs").await;
+        app.until("the other has taken over", async || app.count(UNSENT).await == 0).await;
+        assert!(second.says("relaying") > 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projector_that_hangs_is_replaced() {
+    with_server(async |app| {
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        let _relay = Process::of_role(app, "relay");
+        let first = Process::of_role(app, "projector");
+        let followers = "SELECT count(*) FROM followers";
+        follow(app, &ann, &bob).await;
+        app.until("it projects", async || app.count(followers).await == 1).await;
+        let _second = Process::of_role(app, "projector");
+        first.freeze();
+        follow(app, &bob, &ann).await;
+        app.until("the other has taken over", async || app.count(followers).await == 2).await;
+    })
+    .await;
+}
