@@ -107,22 +107,22 @@ async fn known(config: &Config, args: &TraceArgs) -> anyhow::Result<Known> {
     let mut messages = Vec::new();
     for trace in &traces {
         let found = cluster
-            .scatter_all(&session, async |connection| {
-                of_trace(connection, trace, args.hours).await
-            })
+            .scatter_all(&session, async |connection| of_trace(connection, trace, args.hours).await)
             .await;
         for (shard, rows) in found.answers {
-            messages.extend(rows.into_iter().map(|row| Message {
-                shard: shard.0,
-                id: row.id,
-                to: Sink::ALL
-                    .into_iter()
-                    .find(|sink| sink.code() == row.sink)
-                    .map_or("nobody", Sink::name),
-                topic: row.topic,
-                key: row.key,
-                written_at: row.created_at,
-                sent_at: row.sent_at,
+            messages.extend(rows.into_iter().map(|row| {
+                Message {
+                    shard: shard.0,
+                    id: row.id,
+                    to: Sink::ALL
+                        .into_iter()
+                        .find(|sink| sink.code() == row.sink)
+                        .map_or("nobody", Sink::name),
+                    topic: row.topic,
+                    key: row.key,
+                    written_at: row.created_at,
+                    sent_at: row.sent_at,
+                }
             }));
         }
         if let Some((shard, error)) = found.failures.into_iter().next() {
@@ -193,12 +193,15 @@ mod tests {
         write(
             "server-1",
             &format!(
-                "2026-11-29T00:00:00Z  INFO other\n[{trace}] 2026-11-29T00:00:02.5Z ERROR a field failed request_id=\"an-id-of-1\"\n"
+                "2026-11-29T00:00:00Z  INFO other\n\
+                 [{trace}] 2026-11-29T00:00:02.5Z ERROR failed request_id=\"an-id-of-1\"\n"
             ),
         );
         write(
             "worker",
-            &format!("{{\"timestamp\":\"2026-11-29T00:00:01Z\",\"trace_id\":\"{trace}\"}}\n\u{fffd}\n"),
+            &format!(
+                "{{\"timestamp\":\"2026-11-29T00:00:01Z\",\"trace_id\":\"{trace}\"}}\n\u{fffd}\n"
+            ),
         );
         let mut traces = BTreeSet::from(["an-id-of-1".to_owned()]);
         let found = lines(dir.path(), &mut traces).unwrap();

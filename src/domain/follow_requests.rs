@@ -14,8 +14,8 @@ use plaza_stores::postgres::{ShardIndex, follows as store, users as user_rows};
 /// Requests that one job grants.
 const PIECE: i64 = 200;
 
-/// Users who ask to follow the viewer, newest first, from either end; cursor = follow id. None when the viewer is
-/// not private.
+/// Users who ask to follow the viewer, newest first, from either end; cursor = follow id. None when
+/// the viewer is not private.
 ///
 /// # Errors
 /// [`DomainError::Unauthenticated`]; the viewer's shard is unavailable.

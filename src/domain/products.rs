@@ -279,8 +279,8 @@ pub async fn newest(
     Ok((fill.page(), missing.into_iter().collect()))
 }
 
-/// A seller's products, newest first, from either end; cursor = product id. None if the viewer may not see the
-/// seller's products.
+/// A seller's products, newest first, from either end; cursor = product id. None if the viewer may
+/// not see the seller's products.
 ///
 /// # Errors
 /// The seller's shard is unavailable.

@@ -141,11 +141,7 @@ impl List {
                 end_cursor: far,
             }
         };
-        Connection {
-            page_info,
-            nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
-            edges,
-        }
+        Connection { page_info, nodes: edges.iter().map(|edge| edge.node.clone()).collect(), edges }
     }
 }
 
@@ -175,9 +171,12 @@ mod tests {
         let backwards = |first, after| Some(PageRequest { first, after, backwards: true });
         assert_eq!(asked(20, None, Some(5), None), backwards(5, None));
         assert_eq!(asked(20, None, Some(5), some), backwards(5, Some(7)));
-        for (after, last, before) in
-            [(None, None, some), (some, Some(5), None), (None, Some(0), None), (None, Some(101), None)]
-        {
+        for (after, last, before) in [
+            (None, None, some),
+            (some, Some(5), None),
+            (None, Some(0), None),
+            (None, Some(101), None),
+        ] {
             assert_eq!(asked(20, after, last, before), None);
         }
     }

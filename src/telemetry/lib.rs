@@ -4,5 +4,6 @@ pub mod logs;
 pub mod metrics;
 pub mod process;
 pub mod trace;
+mod trace_ids;
 
 pub use logs::init;

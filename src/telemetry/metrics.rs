@@ -263,6 +263,11 @@ pub const ALL: &[Metric] = &[
         "Events of a topic not applied yet; by projection and topic.",
     ),
     gauge("plaza_projection_parked", Unit::Count, "Partitions that cannot go on; by projection."),
+    gauge(
+        "plaza_projection_shards_left_out",
+        Unit::Count,
+        "Shards that are unavailable or catching up; by projection.",
+    ),
     counter("plaza_projection_events_total", Unit::Count, "Events applied; by projection."),
     seconds(
         "plaza_projection_batch_seconds",

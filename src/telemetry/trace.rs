@@ -7,7 +7,6 @@
 //! is set and the trace is sampled.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -19,9 +18,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{
-    IdGenerator, RandomIdGenerator, Sampler, SamplingResult, SdkTracerProvider, ShouldSample,
-};
+use opentelemetry_sdk::trace::{Sampler, SamplingResult, SdkTracerProvider, ShouldSample};
 use rand::Rng;
 use tracing::{Instrument, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -29,6 +26,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::trace_ids;
 use plaza_config::TelemetryConfig;
 
 pub use opentelemetry::trace::SpanKind as Kind;
@@ -39,25 +37,6 @@ const LAST_SPANS: Duration = Duration::from_secs(5);
 const TARGET: &str = "plaza::spans";
 
 static EXPORTING: OnceLock<SdkTracerProvider> = OnceLock::new();
-
-thread_local! {
-    /// The id of the trace that the next span of this thread begins.
-    static NEXT: Cell<Option<TraceId>> = const { Cell::new(None) };
-}
-
-/// Gives traces random ids, or the one that was asked for.
-#[derive(Debug, Default)]
-struct Ids(RandomIdGenerator);
-
-impl IdGenerator for Ids {
-    fn new_trace_id(&self) -> TraceId {
-        NEXT.take().unwrap_or_else(|| self.0.new_trace_id())
-    }
-
-    fn new_span_id(&self) -> SpanId {
-        self.0.new_span_id()
-    }
-}
 
 /// A place in a trace: what travels as `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,17 +194,8 @@ pub fn begin(
     name: impl FnOnce() -> Cow<'static, str>,
 ) -> Span {
     let given = given.and_then(TraceContext::parse);
-    NEXT.set(request_id.filter(|_| given.is_none()).and_then(trace_id));
-    let span = rooted(given, &kind, name);
-    NEXT.set(None);
-    span
-}
-
-/// The id of a trace, written as `traceparent` has it.
-fn trace_id(text: &str) -> Option<TraceId> {
-    let is_one = text.len() == 32 && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
-    let id = is_one.then(|| TraceId::from_hex(text).ok()).flatten();
-    id.filter(|id| *id != TraceId::INVALID)
+    let wanted = request_id.filter(|_| given.is_none());
+    trace_ids::with_next(wanted, || rooted(given, &kind, name))
 }
 
 /// Begins what a message asks for, in the trace the message came with.
@@ -315,7 +285,7 @@ where
     ]);
     let builder = SdkTracerProvider::builder()
         .with_resource(resource.build())
-        .with_id_generator(Ids::default());
+        .with_id_generator(trace_ids::Ids::default());
     let provider = if let Some(endpoint) = &config.otlp_endpoint {
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
@@ -385,7 +355,8 @@ mod tests {
         let id = "0af7651916cd43dd8448eb211c80319c";
         assert_eq!(begun(None, id), id);
         assert_ne!(begun(None, "an-id-of-a-client"), id, "the next one has its own");
-        for none in ["", "0123456789abcdef", "00000000000000000000000000000000", &id.to_uppercase()] {
+        for none in ["", "0123456789abcdef", "00000000000000000000000000000000", &id.to_uppercase()]
+        {
             assert_ne!(begun(None, none), none);
         }
         let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -3,7 +3,13 @@
 use plaza::app::App;
 use plaza::cli::roles::{Role, start_without_ports};
 use plaza::clock::Clock;
+use plaza::ids::UserId;
+use plaza::stores::postgres::ShardIndex;
+use secrecy::ExposeSecret;
 use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::app::{TestApp, with_app, with_roles};
 
@@ -109,6 +115,112 @@ async fn a_partition_waits_at_a_missing_event() {
              SELECT DISTINCT o.projection, 'post:' || p.id, 1 FROM posts p, projection_offsets o WHERE p.text = 'its first event is lost'";
         app.execute(found).await;
         projecting(app, "all is applied", async || app.count(POSTS_BEHIND).await == 0).await;
+    })
+    .await;
+}
+
+/// A way to a server that can be shut: then whoever is on it is cut off, and nobody comes through.
+struct Gate {
+    url: String,
+    open: watch::Sender<bool>,
+    _tasks: JoinSet<()>,
+}
+
+async fn gate(to: &str) -> Gate {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (head, rest) = to.rsplit_once('@').unwrap();
+    let (address, database) = rest.split_once('/').unwrap();
+    let url = format!("{head}@{}/{database}", listener.local_addr().unwrap());
+    let (open, opened) = watch::channel(true);
+    let (mut tasks, address) = (JoinSet::new(), address.to_owned());
+    tasks.spawn(async move {
+        let mut through = JoinSet::new();
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let (address, mut opened) = (address.clone(), opened.clone());
+            through.spawn(async move {
+                if !*opened.borrow() {
+                    return;
+                }
+                let Ok(mut far) = TcpStream::connect(&address).await else { return };
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    _ = opened.wait_for(|open| !open) => {}
+                }
+            });
+        }
+    });
+    Gate { url, open, _tasks: tasks }
+}
+
+/// A shard that is away holds up its own events alone, and gets them when it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_other_shards_are_projected_while_one_is_away() {
+    with_roles(&[Role::Server], async |app| {
+        let (mut there, mut here) = (None, Vec::new());
+        for number in 0.. {
+            let person = app.sign_up(&format!("person{number}")).await;
+            let raw: UserId = plaza::graphql::ids::parse(&person.id).unwrap();
+            match app.app.domain.cluster.shard_of_id(raw) {
+                ShardIndex(0) => there = Some(person),
+                _ => here.push(person),
+            }
+            if there.is_some() && here.len() >= 3 {
+                break;
+            }
+        }
+        let there = there.unwrap();
+        let mut config = app.app.config.as_ref().clone();
+        let gate = gate(config.postgres.shards[0].primary.expose_secret()).await;
+        config.postgres.shards[0].primary = gate.url.clone().into();
+        let other = App::build(config, Clock::System).await.unwrap();
+        for role in [Role::Relay, Role::Projector] {
+            start_without_ports(&other, role);
+        }
+        let followers = async |wanted: i64| {
+            app.until(&format!("{wanted} followers are projected"), async || {
+                app.count("SELECT count(*) FROM followers WHERE active").await == wanted
+            })
+            .await;
+        };
+        app.follow(&here[0], &here[1]).await;
+        app.follow(&here[0], &there).await;
+        followers(2).await;
+        gate.open.send_replace(false);
+        app.follow(&here[1], &there).await;
+        app.follow(&here[1], &here[0]).await;
+        followers(3).await;
+        app.follow(&here[2], &here[0]).await;
+        followers(4).await;
+        gate.open.send_replace(true);
+        followers(5).await;
+        app.follow(&here[2], &there).await;
+        app.follow(&there, &here[2]).await;
+        followers(7).await;
+        other.tasks.drain().await.unwrap();
+    })
+    .await;
+}
+
+/// The same for a process that begins while a shard is away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projector_begins_without_a_shard_that_is_away() {
+    with_roles(&[Role::Server, Role::Relay], async |app| {
+        let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
+        let raw: UserId = plaza::graphql::ids::parse(&ann.id).unwrap();
+        let of_ann = app.app.domain.cluster.shard_of_id(raw);
+        let away = app.app.domain.cluster.indexes().find(|shard| *shard != of_ann).unwrap();
+        let mut config = app.app.config.as_ref().clone();
+        let dead = "postgres://plaza:none@127.0.0.1:1/plaza";
+        config.postgres.shards[away.0].primary = dead.into();
+        let other = App::build(config, Clock::System).await.unwrap();
+        start_without_ports(&other, Role::Projector);
+        app.follow(&bob, &ann).await;
+        app.until("the follow is projected", async || {
+            app.count("SELECT count(*) FROM followers WHERE active").await == 1
+        })
+        .await;
+        other.tasks.drain().await.unwrap();
     })
     .await;
 }

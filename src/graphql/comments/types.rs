@@ -93,7 +93,7 @@ impl Comment {
         after: Option<String>,
         #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
         last: Option<i32>,
-        #[graphql(desc = "Cursor of the edge to end before, with `last`; omit it for the last page.")]
+        #[graphql(desc = "Cursor of the edge to end before; omit it for the last page.")]
         before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Comment>>> {
         let replies = async {

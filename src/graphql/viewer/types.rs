@@ -122,7 +122,7 @@ impl Viewer {
         after: Option<String>,
         #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
         last: Option<i32>,
-        #[graphql(desc = "Cursor of the edge to end before, with `last`; omit it for the last page.")]
+        #[graphql(desc = "Cursor of the edge to end before; omit it for the last page.")]
         before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Order>>> {
         let orders = async {
@@ -197,7 +197,7 @@ impl Viewer {
         after: Option<String>,
         #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
         last: Option<i32>,
-        #[graphql(desc = "Cursor of the edge to end before, with `last`; omit it for the last page.")]
+        #[graphql(desc = "Cursor of the edge to end before; omit it for the last page.")]
         before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let found = async {
@@ -219,7 +219,7 @@ impl Viewer {
         after: Option<String>,
         #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
         last: Option<i32>,
-        #[graphql(desc = "Cursor of the edge to end before, with `last`; omit it for the last page.")]
+        #[graphql(desc = "Cursor of the edge to end before; omit it for the last page.")]
         before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let found = async {

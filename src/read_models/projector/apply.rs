@@ -18,21 +18,25 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 impl Runner {
     /// Writes a batch, each shard's part in one transaction. With `level`, shards that got nothing
-    /// move their offsets too, where those are not where they belong.
+    /// move their offsets too, where those are not where they belong. A shard that is away is
+    /// written no more, unless it is the only one.
     pub(super) async fn apply(
         &self,
         batch: &[Located],
         progress: &mut Progress,
         level: bool,
-    ) -> anyhow::Result<Vec<Effect>> {
+    ) -> anyhow::Result<Batch> {
         let mut by_shard: BTreeMap<ShardIndex, Vec<&Located>> = BTreeMap::new();
         if level {
-            by_shard.extend(self.cluster.indexes().map(|index| (index, Vec::new())));
+            by_shard.extend(progress.writing.iter().map(|index| (*index, Vec::new())));
         }
         for located in batch {
             let target = self.projection.target(located.event.event.aggregate());
             let Some(bucket) = target else { continue };
-            by_shard.entry(self.cluster.shard_of(bucket)).or_default().push(located);
+            let shard = self.cluster.shard_of(bucket);
+            if progress.writing.contains(&shard) {
+                by_shard.entry(shard).or_default().push(located);
+            }
         }
         let (read, effects) = (&progress.read, &progress.effects);
         let mut writes = Vec::new();
@@ -51,17 +55,29 @@ impl Runner {
                 .into_iter()
                 .filter_map(|partition| Some((partition.clone(), *read.get(partition)?)))
                 .collect();
-            writes.push(self.apply_to_shard(*shard, events, next, effects));
+            writes.push(async move {
+                (*shard, self.apply_to_shard(*shard, events, next, effects).await)
+            });
         }
-        let applied = futures_util::future::try_join_all(writes).await?;
+        let applied = futures_util::future::join_all(writes).await;
         if level {
             progress.level = effects.clone();
         }
-        let mut effects = Vec::new();
-        let mut gaps = Vec::new();
-        for shard in applied {
-            effects.extend(shard.effects);
-            gaps.extend(shard.gaps);
+        let (mut effects, mut gaps, mut failed) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for (shard, result) in applied {
+            match result {
+                Ok(applied) => {
+                    effects.extend(applied.effects);
+                    gaps.extend(applied.gaps);
+                }
+                Err(error) if error.is_transient() && progress.writing.len() > 1 => {
+                    let projection = self.projection.name();
+                    tracing::warn!(projection, shard = shard.0, %error, "goes on without a shard");
+                    progress.writing.remove(&shard);
+                    failed.insert(shard);
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         for (partition, offset, why) in gaps {
             // No shard may store later that this partition has been read further.
@@ -72,7 +88,7 @@ impl Runner {
         }
         effects.sort_unstable();
         effects.dedup();
-        Ok(effects)
+        Ok(Batch { effects, failed })
     }
 
     /// Applies a shard's events and moves its offsets to `next`. Events that an earlier run has
@@ -156,6 +172,14 @@ impl Runner {
             repeated.iter().map(|located| located.event.clone()).collect();
         self.projection.effects(&events)
     }
+}
+
+/// What became of a batch.
+pub(super) struct Batch {
+    /// What is to be told.
+    pub effects: Vec<Effect>,
+    /// Shards that were away.
+    pub failed: BTreeSet<ShardIndex>,
 }
 
 /// What became of a shard's events.

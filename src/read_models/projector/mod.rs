@@ -1,7 +1,8 @@
 //! The loop that runs projections.
 //!
-//! Each projection is run by one process at a time, which holds an advisory lock on shard 0; others
-//! stand by. Partitions are assigned by hand, from the offsets that the shards hold: there is no
+//! Each projection is run by one process at a time, which holds an advisory lock on the first shard
+//! that answers; others stand by. A shard that is away holds up its own events alone (`left_out`).
+//! Partitions are assigned by hand, from the offsets that the shards hold: there is no
 //! consumer group to rebalance, and no offset anywhere but beside the rows. Per batch and shard
 //! there is one transaction: it locks the offsets of the partitions that its events are from,
 //! leaves out what they are past, checks each aggregate's versions, writes the rows, the versions
@@ -10,8 +11,9 @@
 //! past its events.
 
 mod apply;
+mod left_out;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,12 +23,13 @@ use tokio_util::sync::CancellationToken;
 use super::all;
 use super::lag::Lag;
 use super::projection::{Effect, EffectHandler, Projection};
+use left_out::LeftOut;
 use plaza_config::Config;
 use plaza_protocol::envelope::EventEnvelope;
 use plaza_stores::kafka::consumer::{EventConsumer, Partition, Record};
-use plaza_stores::postgres::leader::exclusively;
+use plaza_stores::postgres::leader::exclusively_anywhere;
 use plaza_stores::postgres::projections::{self as rows, Position};
-use plaza_stores::postgres::{Cluster, ReadSession, ShardIndex};
+use plaza_stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
 use plaza_telemetry::trace;
 
 /// Events in one batch.
@@ -64,7 +67,7 @@ pub async fn run(
         let (cluster, stop) = (Arc::clone(&cluster), stop.clone());
         async move {
             let name = format!("projection:{}", runner.projection.name());
-            exclusively(cluster, ShardIndex(0), &name, stop, || runner.consume()).await;
+            exclusively_anywhere(cluster, &name, stop, || runner.consume()).await;
         }
     });
     futures_util::future::join_all(projections).await;
@@ -96,12 +99,41 @@ struct Progress {
     level: BTreeMap<Partition, i64>,
     /// Partitions that cannot go on until an operator has intervened.
     parked: HashSet<Partition>,
+    /// The shards whose events are applied.
+    writing: BTreeSet<ShardIndex>,
+}
+
+impl Progress {
+    /// Where to begin to read.
+    fn starts(&self) -> Vec<(Partition, i64)> {
+        self.effects.iter().map(|(partition, offset)| (partition.clone(), *offset)).collect()
+    }
 }
 
 impl Runner {
     async fn consume(&self) -> anyhow::Result<()> {
         // Those that were parked before this beginning are tried again.
         self.record_parked(0);
+        let (consumer, partitions) = self.consumer().await?;
+        let all: BTreeSet<ShardIndex> = self.cluster.indexes().collect();
+        let mut progress = self.stored(&partitions, &all).await?;
+        let left_out = LeftOut::default();
+        for shard in all.difference(&progress.writing) {
+            left_out.leave(*shard);
+        }
+        self.record_left_out(&left_out);
+        let lag = Lag::new(self.projection.name(), self.projection.topics(), Arc::clone(&consumer));
+        lag.read(&progress.read);
+        consumer.assign(&progress.starts())?;
+        tokio::select! {
+            result = self.project(&consumer, (&lag, &left_out), &mut progress) => result,
+            () = lag.record() => Ok(()),
+            () = self.bring_back(&left_out) => Ok(()),
+        }
+    }
+
+    /// A reader of the projection's topics, and their partitions.
+    async fn consumer(&self) -> anyhow::Result<(Arc<EventConsumer>, Vec<Partition>)> {
         let consumer = Arc::new(EventConsumer::new(
             &self.config.kafka,
             self.projection.name(),
@@ -112,34 +144,22 @@ impl Runner {
         if partitions.is_err() {
             metrics::gauge!("plaza_kafka_up").set(0);
         }
-        let partitions = partitions?;
-        let mut progress = self.stored(&partitions).await?;
-        let lag = Lag::new(self.projection.name(), self.projection.topics(), Arc::clone(&consumer));
-        lag.read(&progress.read);
-        consumer.assign(
-            &progress
-                .effects
-                .iter()
-                .map(|(partition, offset)| (partition.clone(), *offset))
-                .collect::<Vec<_>>(),
-        )?;
-        tokio::select! {
-            result = self.project(&consumer, &lag, &mut progress) => result,
-            () = lag.record() => Ok(()),
-        }
+        Ok((consumer, partitions?))
     }
 
     async fn project(
         &self,
         consumer: &EventConsumer,
-        lag: &Lag,
+        (lag, left_out): (&Lag, &LeftOut),
         progress: &mut Progress,
     ) -> anyhow::Result<()> {
         let name = self.projection.name();
         let mut levelled = Instant::now();
         let mut behind = false;
         loop {
-            let batch = self.decode(consumer.batch(BATCH, LEVEL).await?, progress);
+            let records = consumer.batch(BATCH, LEVEL).await?;
+            self.take_back(left_out, progress).await;
+            let batch = self.decode(records, progress);
             let level = behind && (batch.is_empty() || levelled.elapsed() >= LEVEL_IN_A_FLOOD);
             if batch.is_empty() && !level {
                 continue;
@@ -147,8 +167,12 @@ impl Runner {
             let began = Instant::now();
             let spans = self.spans(&batch);
             let work = async {
-                let effects = self.apply(&batch, progress, level).await?;
-                self.run_effects(&effects, progress).await;
+                let applied = self.apply(&batch, progress, level).await?;
+                for shard in applied.failed {
+                    left_out.leave(shard);
+                    self.record_left_out(left_out);
+                }
+                self.run_effects(&applied.effects, progress).await;
                 anyhow::Ok(())
             };
             // What a batch does is part of each of its traces; it is recorded in the first.
@@ -173,15 +197,34 @@ impl Runner {
         }
     }
 
-    /// Where the shards say this projection stands: each partition's lowest offset.
-    async fn stored(&self, partitions: &[Partition]) -> anyhow::Result<Progress> {
+    /// Where the shards say this projection stands: each partition's lowest offset of those that
+    /// answer.
+    async fn stored(
+        &self,
+        partitions: &[Partition],
+        of: &BTreeSet<ShardIndex>,
+    ) -> anyhow::Result<Progress> {
         let (name, session) = (self.projection.name(), ReadSession::primary(self.cluster.len()));
-        let shards = self
-            .cluster
-            .scatter_all(&session, async |connection| rows::positions(connection, name).await)
-            .await
-            .complete()?;
-        let mut progress = Progress::default();
+        let session = &session;
+        let asked = of.iter().map(|shard| async move {
+            let read = async |connection: &mut Connection| rows::positions(connection, name).await;
+            (*shard, self.cluster.read(session, *shard, read).await)
+        });
+        let (mut shards, mut progress) = (Vec::new(), Progress::default());
+        let mut failed = None;
+        for (shard, answer) in futures_util::future::join_all(asked).await {
+            match answer {
+                Ok(positions) => {
+                    shards.push(positions);
+                    progress.writing.insert(shard);
+                }
+                Err(error) if error.is_transient() => failed = Some(error),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if let Some(error) = failed.filter(|_| shards.is_empty()) {
+            return Err(error.into());
+        }
         for partition in partitions {
             let at = |position: &&Position| {
                 position.topic == partition.topic && position.partition == partition.number

@@ -10,16 +10,19 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
-use super::pool::Connection;
+use super::pool::{Connection, PooledConnection};
 use super::prepared::{prepared, sql};
 use super::routing::ShardIndex;
+use super::shard::Shard;
 use crate::StoreError;
 use plaza_base::clock::pause;
 
 /// How soon another process may take over, and how long a failure is waited after.
 const RETRY: Duration = Duration::from_secs(1);
-/// The longest silence of a leader, in seconds: the server ends the session of one that hangs, whose
-/// connection its kernel keeps alive, and so gives the lock back.
+/// How long a shard may take to answer.
+const ANSWER: Duration = Duration::from_secs(2);
+/// The longest silence of a leader, in seconds: the server ends the session of one that hangs,
+/// whose connection its kernel keeps alive, and so gives the lock back.
 const SILENCE_S: u32 = 4;
 
 #[derive(QueryableByName)]
@@ -104,14 +107,90 @@ async fn with_lock<F>(
 where
     F: Future<Output = anyhow::Result<()>> + Send,
 {
-    let mut lock = cluster.shard(shard)?.direct().await?;
+    let lock = cluster.shard(shard)?.direct().await?;
+    lead(lock, shard, name, work).await
+}
+
+/// Does `work` whenever this process gets the advisory lock `name` on the first shard that answers,
+/// as [`exclusively`] does: for what no shard alone may hold up. While shards come and go, two
+/// processes may work for some seconds.
+pub async fn exclusively_anywhere<F>(
+    cluster: Arc<Cluster>,
+    name: &str,
+    stop: CancellationToken,
+    work: impl Fn() -> F,
+) where
+    F: Future<Output = anyhow::Result<()>> + Send,
+{
+    while !stop.is_cancelled() {
+        tokio::select! {
+            result = with_first_lock(&cluster, name, &work) => {
+                if let Err(error) = result {
+                    tracing::warn!(name, error = format!("{error:#}"), "begins again");
+                }
+            }
+            () = stop.cancelled() => return,
+        }
+        pause(RETRY, &stop).await;
+    }
+}
+
+async fn with_first_lock<F>(
+    cluster: &Cluster,
+    name: &str,
+    work: &impl Fn() -> F,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>> + Send,
+{
+    let mut away = Vec::new();
+    for index in cluster.indexes() {
+        let shard = cluster.shard(index)?;
+        if let Some(lock) = reached(shard).await {
+            return tokio::select! {
+                result = lead(lock, index, name, work) => result,
+                // The others look there first.
+                () = one_is_back(&away) => Ok(()),
+            };
+        }
+        away.push(shard);
+    }
+    anyhow::bail!("no shard can be reached")
+}
+
+/// Ends when one of these shards answers; never, when there are none.
+async fn one_is_back(away: &[&Shard]) {
+    loop {
+        tokio::time::sleep(RETRY).await;
+        for shard in away {
+            if reached(shard).await.is_some() {
+                return;
+            }
+        }
+    }
+}
+
+async fn reached(shard: &Shard) -> Option<PooledConnection> {
+    tokio::time::timeout(ANSWER, shard.direct()).await.ok()?.ok()
+}
+
+/// Does the work if the lock is free, for as long as it is held.
+async fn lead<F>(
+    mut lock: PooledConnection,
+    shard: ShardIndex,
+    name: &str,
+    work: &impl Fn() -> F,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>> + Send,
+{
     if !try_lead(&mut lock, name).await? {
         return Ok(());
     }
     tracing::info!(shard = shard.0, name, "begins");
     let alive = async {
         loop {
-            tokio::time::timeout(Duration::from_secs(2), is_alive(&mut lock)).await??;
+            tokio::time::timeout(ANSWER, is_alive(&mut lock)).await??;
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };

@@ -134,15 +134,11 @@ pub async fn by_seller(
     keyset: Keyset,
 ) -> Result<Vec<ProductRow>, StoreError> {
     let statement = if keyset.descending {
-        sql(
-            "SELECT id, seller_id, title, description, price_amount, price_currency, stock, version
-             FROM products WHERE seller_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
-        )
+        sql("SELECT id, seller_id, title, description, price_amount, price_currency, stock, version
+             FROM products WHERE seller_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3")
     } else {
-        sql(
-            "SELECT id, seller_id, title, description, price_amount, price_currency, stock, version
-             FROM products WHERE seller_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-        )
+        sql("SELECT id, seller_id, title, description, price_amount, price_currency, stock, version
+             FROM products WHERE seller_id = $1 AND id > $2 ORDER BY id LIMIT $3")
     };
     Ok(prepared(
         statement

@@ -65,7 +65,8 @@ impl List {
 
     /// The same list, read from its end.
     pub fn backwards(&self) -> Self {
-        let query = self.query.replace("first: $first, after: $after", "last: $first, before: $after");
+        let query =
+            self.query.replace("first: $first, after: $after", "last: $first, before: $after");
         let query = query.replace("hasNextPage", "hasNextPage: hasPreviousPage");
         let query = query.replace("endCursor", "endCursor: startCursor");
         let wanted = self.wanted.iter().rev().cloned().collect();
