@@ -355,7 +355,8 @@ mod tests {
         let id = "0af7651916cd43dd8448eb211c80319c";
         assert_eq!(begun(None, id), id);
         assert_ne!(begun(None, "an-id-of-a-client"), id, "the next one has its own");
-        for none in ["", "0123456789abcdef", "00000000000000000000000000000000", &id.to_uppercase()]
+        let upper = id.to_uppercase();
+        for none in ["", "0123456789abcdef", "00000000000000000000000000000000", &upper]
         {
             assert_ne!(begun(None, none), none);
         }
