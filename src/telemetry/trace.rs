@@ -356,8 +356,7 @@ mod tests {
         assert_eq!(begun(None, id), id);
         assert_ne!(begun(None, "an-id-of-a-client"), id, "the next one has its own");
         let upper = id.to_uppercase();
-        for none in ["", "0123456789abcdef", "00000000000000000000000000000000", &upper]
-        {
+        for none in ["", "0123456789abcdef", "00000000000000000000000000000000", &upper] {
             assert_ne!(begun(None, none), none);
         }
         let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

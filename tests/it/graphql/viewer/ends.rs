@@ -59,6 +59,7 @@ async fn lists_of_ones_own_are_read_from_either_end() {
             })
             .await;
         }
+        let authorization = format!("Bearer {}", ann.token);
         for (arguments, why) in [
             ("first: 2, before: \"x\"", "`before` goes with `last`"),
             ("last: 2, after: \"x\"", "`after` goes with `first`, not with `last`"),
@@ -67,7 +68,7 @@ async fn lists_of_ones_own_are_read_from_either_end() {
             ("last: 101", "`last` must be 1 to 100"),
         ] {
             let query = format!("{{ viewer {{ orders({arguments}) {{ nodes {{ id }} }} }} }}");
-            let refused = app.ask(&ann, &query, json!({})).await;
+            let refused = app.send(&[("authorization", &authorization)], &query, json!({})).await;
             assert_eq!(refused.code(), "BAD_USER_INPUT", "{arguments}");
             let message = refused.body["errors"][0]["message"].as_str().unwrap();
             assert!(message.starts_with(why), "{arguments}: {message}");
