@@ -59,7 +59,7 @@ impl List {
         Self { key, ..self }
     }
 
-    pub fn from_either_end(self) -> Self {
+    pub fn read_from_either_end(self) -> Self {
         Self { has_end: true, ..self }
     }
 
@@ -229,7 +229,7 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
                 "/node/products",
                 offered(other),
             )
-            .from_either_end(),
+            .read_from_either_end(),
             on(
                 "followers",
                 "followers(ARGS) { nodes { handle } PAGE }",
@@ -264,7 +264,7 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
             lists.push(
                 List::new(&format!("comments of {number}"), query, "/post/comments", heard(None))
                     .of(&post.id)
-                    .from_either_end(),
+                    .read_from_either_end(),
             );
         }
         let on = |field: &str, pointer, wanted| {
@@ -298,7 +298,7 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
                         heard(Some(parent)),
                     )
                     .of(&comment.id)
-                    .from_either_end(),
+                    .read_from_either_end(),
                 );
             }
         }
