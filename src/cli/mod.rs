@@ -95,7 +95,8 @@ enum Verb {
 /// # Errors
 /// What stopped it, in words for an operator.
 pub async fn run(cli: Cli) -> anyhow::Result<()> {
-    let file = cli.config.or_else(|| std::env::current_dir().ok().and_then(|here| nearest(&here)));
+    let file =
+        cli.config.or_else(|| nearest(&std::env::current_dir().ok()?, CONFIG, Path::is_file));
     let load = || Config::load(file.as_ref());
     match cli.verb {
         Verb::Schema(args) => schema::run(&args),
@@ -129,14 +130,23 @@ fn write_json(out: &mut impl Write, value: &impl Serialize) -> anyhow::Result<()
     Ok(writeln!(out)?)
 }
 
-/// The configuration that `make up` has written for a checkout, from any folder within it.
-fn nearest(here: &Path) -> Option<PathBuf> {
-    here.ancestors().map(|folder| folder.join(".local/plaza.toml")).find(|file| file.is_file())
+/// The configuration that `make up` writes for a checkout.
+const CONFIG: &str = ".local/plaza.toml";
+
+/// What `make up` has written for a checkout, from any folder within it.
+fn nearest(here: &Path, what: &str, is_it: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    here.ancestors().map(|folder| folder.join(what)).find(|path| is_it(path))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use std::path::{Path, PathBuf};
+
+    use super::CONFIG;
+
+    fn nearest(here: &Path) -> Option<PathBuf> {
+        super::nearest(here, CONFIG, Path::is_file)
+    }
 
     #[test]
     fn the_configuration_of_the_nearest_checkout_is_found_from_within_it() {
@@ -148,7 +158,7 @@ mod tests {
         for checkout in [outer, &inner] {
             std::fs::create_dir_all(checkout.join(".local")).unwrap();
         }
-        let file = |checkout: &std::path::Path| checkout.join(".local/plaza.toml");
+        let file = |checkout: &Path| checkout.join(CONFIG);
         assert_ne!(nearest(&deep), Some(file(&inner)), "it is not there yet");
         std::fs::write(file(outer), "").unwrap();
         assert_eq!(nearest(&deep), Some(file(outer)));

@@ -2,13 +2,13 @@
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::write_json;
+use super::{nearest, write_json};
 
 /// Where a checkout keeps a file for each process that it has started.
 const RUN_DIR: &str = ".local/run";
@@ -39,8 +39,11 @@ struct Process {
 /// The folder cannot be read.
 pub fn run(args: &StatusArgs) -> anyhow::Result<()> {
     let here = std::env::current_dir()?;
-    let nearest = || here.ancestors().map(|above| above.join(RUN_DIR)).find(|dir| dir.is_dir());
-    let run_dir = args.run_dir.clone().or_else(nearest).unwrap_or_else(|| RUN_DIR.into());
+    let run_dir = args
+        .run_dir
+        .clone()
+        .or_else(|| nearest(&here, RUN_DIR, Path::is_dir))
+        .unwrap_or_else(|| RUN_DIR.into());
     let mut processes = Vec::new();
     let entries = std::fs::read_dir(&run_dir).map_err(|error| {
         anyhow::anyhow!("nothing has been started here ({}: {error})", run_dir.display())

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
 
-use super::write_json;
+use super::{nearest, write_json};
 use plaza_config::Config;
 use plaza_outbox::Sink;
 use plaza_stores::postgres::outbox::of_trace;
@@ -97,8 +97,7 @@ pub async fn run(config: &Config, args: &TraceArgs) -> anyhow::Result<()> {
 async fn known(config: &Config, args: &TraceArgs) -> anyhow::Result<Known> {
     let mut traces = BTreeSet::from([args.id.clone()]);
     let here = std::env::current_dir()?;
-    let nearest = || here.ancestors().map(|above| above.join(LOG_DIR)).find(|dir| dir.is_dir());
-    let lines = match args.log_dir.clone().or_else(nearest) {
+    let lines = match args.log_dir.clone().or_else(|| nearest(&here, LOG_DIR, Path::is_dir)) {
         Some(dir) => lines(&dir, &mut traces)?,
         None => Vec::new(),
     };

@@ -85,17 +85,8 @@ pub async fn exclusively<F>(
 ) where
     F: Future<Output = anyhow::Result<()>> + Send,
 {
-    while !stop.is_cancelled() {
-        tokio::select! {
-            result = with_lock(&cluster, shard, name, &work) => {
-                if let Err(error) = result {
-                    tracing::warn!(shard = shard.0, name, error = format!("{error:#}"), "begins again");
-                }
-            }
-            () = stop.cancelled() => return,
-        }
-        pause(RETRY, &stop).await;
-    }
+    let attempt = || with_lock(&cluster, shard, name, &work);
+    until_stopped((Some(shard), name), &stop, attempt).await;
 }
 
 async fn with_lock<F>(
@@ -122,16 +113,28 @@ pub async fn exclusively_anywhere<F>(
 ) where
     F: Future<Output = anyhow::Result<()>> + Send,
 {
+    until_stopped((None, name), &stop, || with_first_lock(&cluster, name, &work)).await;
+}
+
+/// Makes attempts at a lock and its work, one after another, until it is stopped.
+async fn until_stopped<F>(
+    (shard, name): (Option<ShardIndex>, &str),
+    stop: &CancellationToken,
+    attempt: impl Fn() -> F,
+) where
+    F: Future<Output = anyhow::Result<()>>,
+{
     while !stop.is_cancelled() {
         tokio::select! {
-            result = with_first_lock(&cluster, name, &work) => {
+            result = attempt() => {
                 if let Err(error) = result {
-                    tracing::warn!(name, error = format!("{error:#}"), "begins again");
+                    let shard = shard.map(|shard| shard.0);
+                    tracing::warn!(shard, name, error = format!("{error:#}"), "begins again");
                 }
             }
             () = stop.cancelled() => return,
         }
-        pause(RETRY, &stop).await;
+        pause(RETRY, stop).await;
     }
 }
 

@@ -1,15 +1,7 @@
 //! A process that hangs without dying is replaced by the one that stands by.
 
-use serde_json::json;
-
 use super::process::Process;
-use crate::app::{TestApp, with_server};
-
-async fn follow(app: &TestApp, from: &crate::app::Person, to: &crate::app::Person) {
-    let query = "mutation($id: ID!) { userFollow(input: {userId: $id}) { userErrors { code } } }";
-    let answer = app.ask(from, query, json!({ "id": to.id })).await;
-    assert_eq!(answer.at("/userFollow/userErrors"), json!([]));
-}
+use crate::app::with_server;
 
 const UNSENT: &str = "SELECT count(*) FROM outbox WHERE sent_at IS NULL";
 
@@ -37,11 +29,11 @@ async fn a_projector_that_hangs_is_replaced() {
         let _relay = Process::of_role(app, "relay");
         let first = Process::of_role(app, "projector");
         let followers = "SELECT count(*) FROM followers";
-        follow(app, &ann, &bob).await;
+        app.follow(&ann, &bob).await;
         app.until("it projects", async || app.count(followers).await == 1).await;
         let _second = Process::of_role(app, "projector");
         first.freeze();
-        follow(app, &bob, &ann).await;
+        app.follow(&bob, &ann).await;
         app.until("the other has taken over", async || app.count(followers).await == 2).await;
     })
     .await;
