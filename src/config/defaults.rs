@@ -42,7 +42,11 @@ pub fn cache_ms() -> u64 {
 }
 /// How long a value is served from process memory.
 pub fn l1_ms() -> u64 {
-    1_000
+    60_000
+}
+/// How many bytes of process memory are for that.
+pub fn l1_bytes() -> u64 {
+    64 * 1024 * 1024
 }
 /// How long the cache is trusted without having been checked.
 pub fn trust_ms() -> u64 {

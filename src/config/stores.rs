@@ -87,10 +87,15 @@ pub struct RedisConfig {
     /// published in any case.
     #[serde(default = "defaults::cache_ms")]
     pub cache_ttl_ms: u64,
-    /// Time for which a value is served from process memory, in milliseconds; 0 disables that
-    /// level.
+    /// Time for which a value is served from process memory unless it changes, in milliseconds; 0
+    /// disables that level. Only servers have it, and read it only while their connection for
+    /// invalidations answers.
     #[serde(default = "defaults::l1_ms")]
     pub l1_ttl_ms: u64,
+    /// Size of that memory, in bytes, of which 0 disables it. What is read least often is forgotten
+    /// first.
+    #[serde(default = "defaults::l1_bytes")]
+    pub l1_max_bytes: u64,
     /// Time for which the cache is trusted without a successful poll of its generation, in
     /// milliseconds; above 1000. Processes poll four times a second, and a hung shard delays a poll
     /// by half a second.
@@ -112,6 +117,7 @@ impl fmt::Debug for RedisConfig {
             .field("servers", &self.servers)
             .field("cache_ttl_ms", &self.cache_ttl_ms)
             .field("l1_ttl_ms", &self.l1_ttl_ms)
+            .field("l1_max_bytes", &self.l1_max_bytes)
             .field("trust_ms", &self.trust_ms)
             .field("looks_at_once", &self.looks_at_once)
             .finish()

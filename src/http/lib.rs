@@ -34,6 +34,7 @@ use prepare::NotRun;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use plaza_app::App;
+use plaza_graphql::document::seen::Documents;
 use plaza_graphql::error::ErrorCode;
 use plaza_graphql::schema::{Schema, explaining_schema, schema};
 use plaza_operator::{Snapshot, StatusProbe};
@@ -51,6 +52,8 @@ pub struct Served {
     pub explaining: Schema,
     /// What its operations are called.
     pub operations: &'static operations::Operations,
+    /// Texts that were sent lately, read and validated.
+    pub documents: Arc<Documents>,
     /// Texts of persisted queries, by hash, as far as this process has met them.
     pub persisted: moka::sync::Cache<String, Arc<str>>,
     /// Requests that may still be taken on.
@@ -69,6 +72,7 @@ impl Served {
             operations: operations::Operations::of(&schema),
             schema,
             explaining: explaining_schema(),
+            documents: Arc::default(),
             persisted: moka::sync::Cache::new(1_000),
             admission: Arc::new(Semaphore::new(most)),
             sockets: Arc::default(),

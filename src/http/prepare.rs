@@ -13,7 +13,7 @@ use super::Served;
 use super::persisted::{self, NewText};
 use crate::limits::Payer;
 use plaza_graphql::cost::{self, Weighed};
-use plaza_graphql::document::{self, Checked, Problem};
+use plaza_graphql::document::{Checked, Problem};
 use plaza_graphql::error::ErrorCode;
 use plaza_graphql::guard;
 
@@ -244,7 +244,8 @@ fn read(
     let development = served.app.config.server.development;
     // Some clients send an empty name for none.
     let name = incoming.operation_name.as_deref().filter(|name| !name.is_empty());
-    let Checked { document, variables, kind } = document::check(&text, name, given, development)?;
+    let Checked { document, variables, kind } =
+        served.documents.check(&text, name, given, development)?;
     // Before it is weighed: weighing an introspection walks the schema.
     if !development && introspects(&document) {
         return Err(not_run(

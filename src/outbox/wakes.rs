@@ -79,6 +79,7 @@ impl Wakes {
                 named.flatten().for_each(Notify::notify_one);
             }
             Heard::Lost => self.hearing.store(false, Ordering::Release),
+            Heard::Complete(_) => {}
         };
         redis.hear(&redis.relays_channel(), stop, heard).await
     }

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
@@ -17,6 +18,8 @@ use plaza_config::AuthConfig;
 const LEEWAY_S: i64 = 5;
 /// The longest token that is verified, in bytes.
 const MAX_BYTES: usize = 2_048;
+/// Tokens whose signature a process remembers to be good.
+const REMEMBERED: usize = 10_000;
 const ISSUER: &str = "plaza";
 const AUDIENCE: &str = "plaza";
 
@@ -40,6 +43,14 @@ pub struct Holder {
     pub until: DateTime<Utc>,
 }
 
+/// What a token of ours says.
+#[derive(Debug, Clone, Copy)]
+struct Signed {
+    holder: Holder,
+    /// From when it is taken, Unix seconds.
+    begins: i64,
+}
+
 /// The signing key and its public half.
 pub struct Tokens {
     signing: EncodingKey,
@@ -49,6 +60,8 @@ pub struct Tokens {
     ttl_s: i64,
     /// What pseudonyms are keyed with: follows from the signing key, so every server has the same.
     pseudonyms: [u8; 32],
+    /// By the SHA-256 of a token: a signature is verified once, times are checked each time.
+    verified: Cache<[u8; 32], Signed>,
 }
 
 /// The public half of a key.
@@ -100,6 +113,7 @@ impl Tokens {
                 .chain_update(&der)
                 .finalize()
                 .into(),
+            verified: Cache::new(REMEMBERED),
         })
     }
 
@@ -135,20 +149,30 @@ impl Tokens {
 
     /// Whom a token names, and until when it is taken, if it is ours and good now.
     pub fn verify(&self, now: DateTime<Utc>, token: &str) -> Option<Holder> {
-        let (claims, holder) = self.read(token)?;
-        let is_begun = claims.nbf - LEEWAY_S <= now.timestamp();
-        (is_begun && now < holder.until).then_some(holder)
+        let Signed { holder, begins } = self.read(token)?;
+        let has_begun = begins.saturating_sub(LEEWAY_S) <= now.timestamp();
+        (has_begun && now < holder.until).then_some(holder)
     }
 
     /// Whom a token of ours names, however long ago it was good.
     pub fn of_any_age(&self, token: &str) -> Option<Viewer> {
-        self.read(token).map(|(_, holder)| holder.viewer)
+        self.read(token).map(|signed| signed.holder.viewer)
     }
 
-    fn read(&self, token: &str) -> Option<(Claims, Holder)> {
+    fn read(&self, token: &str) -> Option<Signed> {
         if token.len() > MAX_BYTES {
             return None;
         }
+        let digest: [u8; 32] = sha2::Sha256::digest(token).into();
+        if let Some(signed) = self.verified.get(&digest) {
+            return Some(signed);
+        }
+        let signed = self.read_anew(token)?;
+        self.verified.insert(digest, signed);
+        Some(signed)
+    }
+
+    fn read_anew(&self, token: &str) -> Option<Signed> {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[ISSUER]);
@@ -165,7 +189,7 @@ impl Tokens {
             session_id: SessionId::from_i64(claims.sid.parse().ok()?),
         };
         let until = DateTime::from_timestamp(claims.exp.checked_add(LEEWAY_S)?, 0)?;
-        Some((claims, Holder { viewer, until }))
+        Some(Signed { holder: Holder { viewer, until }, begins: claims.nbf })
     }
 
     /// The public keys as a JWKS document.
@@ -220,6 +244,7 @@ mod tests {
         let later = expires_at + chrono::TimeDelta::days(30);
         assert_eq!(ours.of_any_age(&token), Some(viewer), "also at {later}");
         assert_eq!(others.of_any_age(&token), None);
+        assert_eq!(ours.verify(now, &token), Some(held), "its signature is remembered");
         assert_eq!(ours.verify(expires_at + chrono::TimeDelta::seconds(6), &token), None);
         assert_eq!(ours.verify(now - chrono::TimeDelta::seconds(60), &token), None);
         assert_eq!(others.verify(now, &token), None);

@@ -1,6 +1,6 @@
 //! Variables by their types out of JSON (CoerceVariableValues), before anything runs.
 
-use async_graphql::{Name, Variables};
+use async_graphql::{Name, Pos, Variables};
 use async_graphql_value::indexmap::IndexMap;
 use async_graphql_value::{ConstValue, Number};
 use serde_json::{Map, Value as Json};
@@ -8,14 +8,14 @@ use serde_json::{Map, Value as Json};
 use super::arguments::constant;
 use super::index::{Index, InputDefinition, Scalar, Type, TypeKind, TypeRef};
 use super::suggest::did_you_mean;
-use super::syntax::{Operation, VariableDefinition};
+use super::syntax::Operation;
 use super::{Problem, print, scalars};
 use crate::error::ErrorCode;
 
 /// Most problems that are named.
 pub const MAX_PROBLEMS: usize = 50;
 
-fn bad(message: String, locations: Vec<async_graphql::Pos>) -> Problem {
+fn bad(message: String, locations: Vec<Pos>) -> Problem {
     Problem { code: ErrorCode::BadUserInput, message, locations }
 }
 
@@ -25,34 +25,55 @@ enum Step {
     Field(Name),
 }
 
-struct Coerced<'d, 'a> {
+/// A variable as an operation declares it.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    /// Without the `$`.
+    pub name: Name,
+    /// Where it is declared.
+    pub pos: Pos,
+    /// Its type.
+    pub ty: TypeRef,
+    /// Its value when none is given.
+    pub default: Option<ConstValue>,
+}
+
+/// The variables of an operation that validation has found to be right.
+pub fn declared(index: &'static Index, operation: &Operation<'_>) -> Vec<Declared> {
+    let known = operation.variables.iter().filter_map(|variable| {
+        let ty = index.resolve(&variable.ty)?;
+        let default = variable.default.as_ref().map(|default| constant(index, default, &ty));
+        Some(Declared { name: Name::new(variable.name.text), pos: variable.pos, ty, default })
+    });
+    known.collect()
+}
+
+struct Coerced<'d> {
     index: &'static Index,
-    variable: &'d VariableDefinition<'a>,
+    variable: &'d Declared,
     suggest: bool,
     path: Vec<Step>,
     problems: Vec<Problem>,
 }
 
-/// The values of an operation's variables. One without a value is not among them.
+/// The values of variables, as declared. One without a value is not among them.
 ///
 /// # Errors
 /// Values that are missing, or not of the declared type.
 pub fn variables(
     index: &'static Index,
-    operation: &Operation<'_>,
+    declared: &[Declared],
     mut given: Map<String, Json>,
     suggest: bool,
 ) -> Result<Variables, Vec<Problem>> {
     let (mut values, mut problems) = (Variables::default(), Vec::new());
-    for variable in &operation.variables {
-        let name = variable.name.text;
-        // Validation has seen that there is such a type.
-        let Some(ty) = index.resolve(&variable.ty) else { continue };
-        let Some(value) = given.remove(name) else {
+    for variable in declared {
+        let Declared { name, ty, .. } = variable;
+        let Some(value) = given.remove(name.as_str()) else {
             if let Some(default) = &variable.default {
-                values.insert(Name::new(name), constant(index, default, &ty));
+                values.insert(name.clone(), default.clone());
             } else if ty.is_non_null() {
-                let shown = index.show(&ty);
+                let shown = index.show(ty);
                 let message =
                     format!("Variable \"${name}\" of required type \"{shown}\" was not provided.");
                 problems.push(bad(message, vec![variable.pos]));
@@ -60,7 +81,7 @@ pub fn variables(
             continue;
         };
         if value.is_null() && ty.is_non_null() {
-            let shown = index.show(&ty);
+            let shown = index.show(ty);
             let message =
                 format!("Variable \"${name}\" of non-null type \"{shown}\" must not be null.");
             problems.push(bad(message, vec![variable.pos]));
@@ -68,18 +89,18 @@ pub fn variables(
         }
         let mut coerced =
             Coerced { index, variable, suggest, path: Vec::new(), problems: Vec::new() };
-        let value = coerced.value(value, &ty);
+        let value = coerced.value(value, ty);
         problems.append(&mut coerced.problems);
-        values.insert(Name::new(name), value);
+        values.insert(name.clone(), value);
     }
     problems.truncate(MAX_PROBLEMS);
     if problems.is_empty() { Ok(values) } else { Err(problems) }
 }
 
-impl Coerced<'_, '_> {
+impl Coerced<'_> {
     fn refuse(&mut self, found: &Json, why: &str) -> ConstValue {
         if self.problems.len() < MAX_PROBLEMS {
-            let name = self.variable.name.text;
+            let name = &self.variable.name;
             let mut at = String::new();
             for step in &self.path {
                 match step {

@@ -11,9 +11,8 @@ use super::Problem;
 use super::arguments::Arguments;
 use super::coerce::MAX_PROBLEMS;
 use super::index::{FieldDefinition, Index, Type};
-use super::syntax::{
-    Directive, Document, Field, Fragment, Operation, Selection, Selections, TypeNode, TypeOf,
-};
+use super::runs::Runs;
+use super::syntax::{Directive, Document, Field, Fragment, Operation, Selection, Selections};
 use crate::cost::MAX_DEPTH;
 use crate::error::ErrorCode;
 
@@ -43,10 +42,12 @@ struct Merge<'d, 'a> {
     arguments: Arguments<'d>,
     /// What is wrong with values of arguments: all of it is named.
     problems: Vec<Problem>,
+    asked: Vec<&'static FieldDefinition>,
     left: usize,
 }
 
-/// An operation as the library is to run it, with no fragments, and its values in `variables`.
+/// An operation as the library is to run it, with no fragments, and its values in `variables`. Of
+/// a value only this counts: whether it is there, is null, is true (`seen.rs`).
 ///
 /// # Errors
 /// Variables without a value where there must be one; fields that nest too deeply; too many.
@@ -55,7 +56,7 @@ pub fn merged(
     document: &Document<'_>,
     operation: &Operation<'_>,
     variables: &Variables,
-) -> Result<library::OperationDefinition, Vec<Problem>> {
+) -> Result<Runs, Vec<Problem>> {
     let Some(root) = index.root(operation.kind) else {
         let message = format!("Schema is not configured to execute {} operation.", operation.kind);
         let code = ErrorCode::GraphqlValidationFailed;
@@ -66,6 +67,7 @@ pub fn merged(
         fragments: document.fragments.iter().map(|known| (known.name.text, known)).collect(),
         arguments: Arguments { index, variables },
         problems: Vec::new(),
+        asked: Vec::new(),
         left: BUDGET,
     };
     let merging = merge.set(&[&operation.selections], root, 1);
@@ -73,34 +75,8 @@ pub fn merged(
     if !merge.problems.is_empty() {
         return Err(merge.problems);
     }
-    let variable_definitions = operation
-        .variables
-        .iter()
-        .map(|variable| {
-            let definition = library::VariableDefinition {
-                name: Positioned::new(Name::new(variable.name.text), variable.name.pos),
-                var_type: Positioned::new(type_of(&variable.ty), variable.ty.pos),
-                directives: Vec::new(),
-                // It is among the values.
-                default_value: None,
-            };
-            Positioned::new(definition, variable.pos)
-        })
-        .collect();
-    Ok(library::OperationDefinition {
-        ty: operation.kind,
-        variable_definitions,
-        directives: Vec::new(),
-        selection_set,
-    })
-}
-
-fn type_of(node: &TypeNode<'_>) -> library::Type {
-    let base = match &node.of {
-        TypeOf::Named(name) => library::BaseType::Named(Name::new(name.text)),
-        TypeOf::List(inner) => library::BaseType::List(Box::new(type_of(inner))),
-    };
-    library::Type { base, nullable: !node.non_null }
+    let fields = BUDGET.saturating_sub(merge.left);
+    Ok(Runs::new(operation, selection_set, merge.asked, fields))
 }
 
 /// All of the first so many objects.
@@ -284,7 +260,7 @@ impl<'d, 'a> Merge<'d, 'a> {
         let Some(first) = fields.first() else {
             return Ok(nothing());
         };
-        definition.count();
+        self.asked.push(definition);
         let mut arguments = Vec::with_capacity(first.arguments.len());
         for argument in &first.arguments {
             let name = argument.name.text;

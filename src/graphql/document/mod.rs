@@ -18,21 +18,22 @@ pub mod lexer;
 pub mod merge;
 pub mod parser;
 pub mod print;
+pub mod runs;
 pub mod scalars;
+pub mod seen;
 pub mod strings;
 pub mod suggest;
 pub mod syntax;
 pub mod validate;
 
-use std::collections::HashMap;
-
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
-use async_graphql::{Pos, Positioned, ServerError, Variables};
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::{Pos, ServerError, Variables};
 use serde_json::{Map, Value as Json};
 
 use super::error::ErrorCode;
+use coerce::declared;
 use parser::Unreadable;
-use syntax::Operation;
+use syntax::{Document, Operation};
 
 /// Why a request is not run: one mistake in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +78,18 @@ pub fn check(
     suggest: bool,
 ) -> Result<Checked, Vec<Problem>> {
     let index = index::index();
+    let document = valid(text, suggest)?;
+    let operation = chosen(&document.operations, operation_name).map_err(|one| vec![one])?;
+    let variables = coerce::variables(index, &declared(index, operation), variables, suggest)?;
+    let runs = merge::merged(index, &document, operation, &variables)?;
+    Ok(Checked { document: runs.document(), variables, kind: operation.kind })
+}
+
+/// A text, read and validated.
+///
+/// # Errors
+/// All that is wrong with it.
+fn valid(text: &str, suggest: bool) -> Result<Document<'_>, Vec<Problem>> {
     let document = parser::parse(text).map_err(|error| {
         let (code, message, pos) = match error {
             Unreadable::Syntax(error) => {
@@ -89,21 +102,9 @@ pub fn check(
         };
         vec![Problem { code, message, locations: vec![pos] }]
     })?;
-    let one = |problem| vec![problem];
-    bounds::check(&document).map_err(one)?;
-    let problems = validate::problems(index, &document, suggest);
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let operation = chosen(&document.operations, operation_name).map_err(one)?;
-    let variables = coerce::variables(index, operation, variables, suggest)?;
-    let merged = merge::merged(index, &document, operation, &variables)?;
-    let operations = DocumentOperations::Single(Positioned::new(merged, operation.pos));
-    Ok(Checked {
-        document: ExecutableDocument { operations, fragments: HashMap::new() },
-        variables,
-        kind: operation.kind,
-    })
+    bounds::check(&document).map_err(|one| vec![one])?;
+    let problems = validate::problems(index::index(), &document, suggest);
+    if problems.is_empty() { Ok(document) } else { Err(problems) }
 }
 
 /// The operation of a document that is to run.

@@ -1,5 +1,5 @@
 use async_graphql::Positioned;
-use async_graphql::parser::types::{Selection, SelectionSet};
+use async_graphql::parser::types::{DocumentOperations, Selection, SelectionSet};
 use serde_json::json;
 
 use super::*;

@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Redis;
+use super::local::Ticket;
 use super::trust::Generation;
 use crate::query::Load;
 use crate::{StoreError, explain, work};
@@ -152,8 +153,9 @@ impl Redis {
         let generation = self.generation();
         let mut found = HashMap::with_capacity(ids.len());
         let mut missing = Vec::new();
+        let is_local = V::LOCAL && generation.is_some() && self.inner.local.is_complete();
         for id in ids {
-            match (V::LOCAL && generation.is_some())
+            match is_local
                 .then(|| self.inner.local.get::<V>(V::KIND, id.as_i64(), policy.floor_ms))
                 .flatten()
             {
@@ -249,6 +251,7 @@ impl Redis {
         found: &mut HashMap<V::Key, V>,
     ) -> Result<Lookup<V::Key>, StoreError> {
         let asked_at_ms = self.inner.clock.now_ms();
+        let ticket = self.inner.local.ticket(asked_at_ms);
         let keys: Vec<String> =
             ids.iter().map(|id| self.inner.keys.cached(V::KIND, id.as_i64())).collect();
         let held: Vec<Option<Vec<u8>>> = self
@@ -259,7 +262,7 @@ impl Redis {
         let mut lookup = Lookup { unheld: Vec::new(), ending: Vec::new() };
         let poll_ms = if V::LOCAL { self.inner.local.poll_ms() } else { 0.0 };
         for (id, bytes) in ids.iter().zip(held) {
-            if !self.hold(*id, bytes.as_deref(), (generation, asked_at_ms), found) {
+            if !self.hold(*id, bytes.as_deref(), (generation, ticket), found) {
                 lookup.unheld.push(*id);
             } else if early(
                 bytes.as_deref().unwrap_or_default(),
@@ -280,13 +283,13 @@ impl Redis {
         &self,
         id: V::Key,
         bytes: Option<&[u8]>,
-        (generation, asked_at_ms): (&Generation, i64),
+        (generation, ticket): (&Generation, Ticket),
         found: &mut HashMap<V::Key, V>,
     ) -> bool {
-        let bytes = bytes.filter(|bytes| is_of(bytes, generation));
-        let Some(value) = bytes.and_then(decode::<V>) else { return false };
+        let Some(bytes) = bytes.filter(|bytes| is_of(bytes, generation)) else { return false };
+        let Some(value) = decode::<V>(bytes) else { return false };
         if V::LOCAL {
-            self.inner.local.put(V::KIND, id.as_i64(), value.clone(), asked_at_ms);
+            self.inner.local.put(V::KIND, id.as_i64(), value.clone(), ticket, bytes.len());
         }
         if let Some(value) = value {
             found.insert(id, value);
@@ -319,7 +322,7 @@ impl Redis {
         token: Option<&str>,
     ) {
         let mut script = self.inner.scripts.fill.prepare_invoke();
-        script.arg(token.unwrap_or_default());
+        script.arg(token.unwrap_or_default()).arg("").arg("");
         for id in ids {
             let value = loaded.get(id);
             let version = value.map_or(0, Cached::version);

@@ -35,7 +35,7 @@ impl Redis {
         }
         let now_ms = self.inner.clock.now_ms();
         let mut script = self.inner.scripts.fill.prepare_invoke();
-        script.arg("");
+        script.arg("").arg("").arg("");
         for Fresh { kind, id, version, json, generation } in fresh {
             let ttl_ms = i64::try_from(self.jittered().as_millis()).unwrap_or(1);
             let expires_ms = now_ms.saturating_add(ttl_ms);

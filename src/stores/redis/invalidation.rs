@@ -58,34 +58,23 @@ impl Redis {
         if stale.is_empty() {
             return Ok(());
         }
-        let mut script = self.inner.scripts.fill.prepare_invoke();
-        script.arg("");
         let mut local = String::new();
-        for Stale { kind, id, version, is_local } in stale {
+        for Stale { kind, id, .. } in stale.iter().filter(|stale| stale.is_local) {
+            self.inner.local.forget(kind, *id);
+            local.push_str(&format!("{kind}:{id} "));
+        }
+        let mut script = self.inner.scripts.fill.prepare_invoke();
+        script.arg("").arg(self.inner.keys.invalidations()).arg(local);
+        for Stale { kind, id, version, .. } in stale {
             script.key(self.inner.keys.cached(kind, *id));
             script
                 .arg(*version)
                 .arg(format!("{version}|"))
                 .arg(u64::try_from(TOMBSTONE.as_millis()).unwrap_or(1));
-            if *is_local {
-                self.inner.local.forget(kind, *id);
-                local.push_str(&format!("{kind}:{id} "));
-            }
         }
-        let channel = self.inner.keys.invalidations();
         self.inner
             .pool
-            .run(async |connection| {
-                script.invoke_async::<i64>(connection).await?;
-                if !local.is_empty() {
-                    redis::cmd("PUBLISH")
-                        .arg(&channel)
-                        .arg(&local)
-                        .query_async::<i64>(connection)
-                        .await?;
-                }
-                Ok(())
-            })
+            .run(async |connection| script.invoke_async::<i64>(connection).await.map(drop))
             .await
     }
 }

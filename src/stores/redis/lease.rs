@@ -141,7 +141,7 @@ impl Redis {
         although_held: bool,
         found: &mut HashMap<V::Key, V>,
     ) -> Result<Leased<V::Key>, StoreError> {
-        let asked_at_ms = self.inner.clock.now_ms();
+        let ticket = self.inner.local.ticket(self.inner.clock.now_ms());
         let mut script = self.inner.scripts.lease.prepare_invoke();
         for id in ids {
             script
@@ -162,7 +162,7 @@ impl Redis {
         for (id, answer) in ids.iter().zip(answers) {
             match answer {
                 redis::Value::BulkString(bytes)
-                    if self.hold(*id, Some(&bytes), (generation, asked_at_ms), found) => {}
+                    if self.hold(*id, Some(&bytes), (generation, ticket), found) => {}
                 redis::Value::Int(0) => leased.others.push(*id),
                 // Ours, or something that is held and cannot be read.
                 _ => leased.mine.push(*id),

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Redis;
@@ -14,6 +15,11 @@ use plaza_base::clock::pause;
 
 /// How soon after a lost connection another is tried.
 const RETRY: Duration = Duration::from_millis(200);
+/// How often a connection is asked whether it is one still: a channel that says nothing and one
+/// that is cut sound alike.
+const CHECK: Duration = Duration::from_millis(250);
+/// How long it may take to answer.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// What somebody learns who hears a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +28,14 @@ pub enum Heard<'a> {
     Begun,
     /// A message.
     Said(&'a str),
+    /// Whatever was said until this moment has been heard.
+    Complete(Instant),
     /// The connection is gone: nothing is heard until it begins again.
     Lost,
+}
+
+fn hung() -> redis::RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }
 
 impl Redis {
@@ -40,14 +52,34 @@ impl Redis {
         let client = client(&self.inner.url)?;
         while !stop.is_cancelled() {
             let hearing = async {
-                let mut subscription = client.get_async_pubsub().await?;
-                subscription.subscribe(channel).await?;
+                let (mut sink, mut messages) = client.get_async_pubsub().await?.split();
+                let began = Instant::now();
+                sink.subscribe(channel).await?;
                 heard(Heard::Begun);
-                let mut messages = subscription.on_message();
-                while let Some(message) = messages.next().await {
+                heard(Heard::Complete(began));
+                let say = |message: redis::Msg| {
                     heard(Heard::Said(&message.get_payload::<String>()?));
+                    redis::RedisResult::Ok(())
+                };
+                let mut check = interval(CHECK);
+                check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                loop {
+                    tokio::select! {
+                        message = messages.next() => match message {
+                            Some(message) => say(message)?,
+                            None => return redis::RedisResult::Ok(()),
+                        },
+                        _ = check.tick() => {
+                            let asked = Instant::now();
+                            timeout(ANSWER, sink.ping::<()>()).await.map_err(|_| hung())??;
+                            // What was said before it comes before the answer.
+                            while let Some(message) = messages.next().now_or_never().flatten() {
+                                say(message)?;
+                            }
+                            heard(Heard::Complete(asked));
+                        }
+                    }
                 }
-                redis::RedisResult::Ok(())
             };
             tokio::select! {
                 result = hearing => {
@@ -70,7 +102,8 @@ impl Redis {
     /// A URL that is none.
     pub async fn listen(&self, stop: CancellationToken) -> anyhow::Result<()> {
         let heard = |heard: Heard<'_>| match heard {
-            Heard::Begun | Heard::Lost => self.inner.local.clear(),
+            Heard::Begun | Heard::Lost => self.inner.local.deaf(),
+            Heard::Complete(at) => self.inner.local.complete_until(at + self.inner.trust.lasts()),
             Heard::Said(entries) => {
                 for (kind, id) in
                     entries.split_ascii_whitespace().filter_map(|entry| entry.split_once(':'))

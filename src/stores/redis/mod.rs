@@ -87,7 +87,10 @@ impl Redis {
             inner: Arc::new(Inner {
                 pool: pool::Pool::new(&config.url, config.pool, timeout)?,
                 keys: keys::Keys::new(&config.key_prefix),
-                local: local::Local::new(Duration::from_millis(config.l1_ttl_ms)),
+                local: local::Local::new(
+                    Duration::from_millis(config.l1_ttl_ms),
+                    config.l1_max_bytes,
+                ),
                 flights: flight::Flights::default(),
                 url: config.url.clone(),
                 clock,

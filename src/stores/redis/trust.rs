@@ -115,6 +115,11 @@ impl Trust {
         }
     }
 
+    /// How long it lasts without another poll.
+    pub fn lasts(&self) -> Duration {
+        self.lasts
+    }
+
     /// Keeps what failed.
     pub(super) fn defer(&self, add: impl FnOnce(&mut Pending)) {
         let mut pending = self.pending.lock();

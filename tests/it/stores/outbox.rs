@@ -19,6 +19,7 @@ async fn whoever_writes_to_an_outbox_tells_its_relay() {
                 Heard::Begun => "begun",
                 Heard::Said(shards) => shards.trim(),
                 Heard::Lost => "lost",
+                Heard::Complete(_) => return,
             };
             told.send(words.to_owned()).unwrap();
         };

@@ -62,6 +62,7 @@ pub fn config(url: &str, pool: u32) -> RedisConfig {
         servers: 1,
         cache_ttl_ms: 60_000,
         l1_ttl_ms: 60_000,
+        l1_max_bytes: 1_000_000,
         trust_ms: 1_500,
         looks_at_once: 16,
     }
