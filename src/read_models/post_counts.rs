@@ -1,11 +1,12 @@
 //! Likes and comments per post.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt};
 use diesel_async::RunQueryDsl;
 
-use super::distinct;
 use super::projection::{Effect, Projection};
 use plaza_base::ids::{Bucket, Id, PostId};
 use plaza_protocol::envelope::EventEnvelope;
@@ -65,6 +66,108 @@ fn post_of(event: &Event) -> Option<PostId> {
     }
 }
 
+/// What consecutive events of a post add to its counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Added {
+    post: PostId,
+    /// The version that the first of them follows.
+    before: i64,
+    /// The last one's.
+    version: i64,
+    likes: i64,
+    comments: i64,
+}
+
+/// Likes and comments that an event adds.
+fn of_event(event: &Event) -> (i64, i64) {
+    match event {
+        Event::PostLiked { .. } => (1, 0),
+        Event::PostUnliked { .. } => (-1, 0),
+        Event::PostCommented { .. } | Event::PostReplied { .. } => (0, 1),
+        _ => (0, 0),
+    }
+}
+
+/// Posts some of whose events are not here, and what the events of the others add.
+fn added(events: &[EventEnvelope]) -> (BTreeSet<PostId>, Vec<Added>) {
+    let mut posts: BTreeMap<PostId, BTreeMap<i64, (i64, i64)>> = BTreeMap::new();
+    for event in events {
+        if let Some(post) = post_of(&event.event) {
+            posts.entry(post).or_default().insert(event.version, of_event(&event.event));
+        }
+    }
+    let (mut torn, mut added) = (BTreeSet::new(), Vec::new());
+    for (post, versions) in posts {
+        let (Some((first, _)), Some((last, _))) =
+            (versions.first_key_value(), versions.last_key_value())
+        else {
+            continue;
+        };
+        if i64::try_from(versions.len()).is_ok_and(|count| last - first + 1 == count) {
+            let likes = versions.values().map(|(likes, _)| likes).sum();
+            let comments = versions.values().map(|(_, comments)| comments).sum();
+            added.push(Added { post, before: first - 1, version: *last, likes, comments });
+        } else {
+            torn.insert(post);
+        }
+    }
+    (torn, added)
+}
+
+#[derive(QueryableByName)]
+struct PostRow {
+    #[diesel(sql_type = BigInt)]
+    post_id: PostId,
+}
+
+/// Adds to counts that are at the version before. Returns the posts whose are not: they were never
+/// counted, or at another version.
+async fn add(connection: &mut Connection, added: &[Added]) -> Result<Vec<PostId>, StoreError> {
+    if added.is_empty() {
+        return Ok(Vec::new());
+    }
+    let column = |of: fn(&Added) -> i64| added.iter().map(of).collect::<Vec<i64>>();
+    let posts: Vec<PostId> = added.iter().map(|added| added.post).collect();
+    let left: Vec<PostRow> = prepared(
+        sql("WITH added AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+                                AS a(post_id, before, version, likes, comments)),
+                  done AS (UPDATE post_counts c
+                           SET like_count = c.like_count + a.likes, comment_count = c.comment_count + a.comments, version = a.version
+                           FROM added a WHERE c.post_id = a.post_id AND c.version = a.before RETURNING c.post_id)
+             SELECT a.post_id FROM added a WHERE NOT EXISTS (SELECT 1 FROM done d WHERE d.post_id = a.post_id)")
+        .bind::<Array<BigInt>, _>(posts)
+        .bind::<Array<BigInt>, _>(column(|added| added.before))
+        .bind::<Array<BigInt>, _>(column(|added| added.version))
+        .bind::<Array<BigInt>, _>(column(|added| added.likes))
+        .bind::<Array<BigInt>, _>(column(|added| added.comments)),
+    )
+    .load(connection)
+    .await?;
+    Ok(left.into_iter().map(|row| row.post_id).collect())
+}
+
+/// Counts the rows of posts whose counts are behind them.
+async fn recount(connection: &mut Connection, posts: BTreeSet<PostId>) -> Result<(), StoreError> {
+    if posts.is_empty() {
+        return Ok(());
+    }
+    let posts: Vec<PostId> = posts.into_iter().collect();
+    prepared(
+        sql("INSERT INTO post_counts AS c (post_id, like_count, comment_count, version)
+             SELECT p.id, (SELECT count(*) FROM likes l WHERE l.post_id = p.id),
+                    (SELECT count(*) FROM comments m WHERE m.post_id = p.id), p.version
+             FROM posts p LEFT JOIN post_counts b ON b.post_id = p.id
+             WHERE p.id = ANY($1) AND coalesce(b.version, -1) < p.version
+             ON CONFLICT (post_id) DO UPDATE
+             SET like_count = excluded.like_count, comment_count = excluded.comment_count, version = excluded.version
+             WHERE c.version < excluded.version")
+        .bind::<Array<BigInt>, _>(posts),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 #[async_trait]
 impl Projection for PostCounts {
     fn name(&self) -> &'static str {
@@ -96,21 +199,9 @@ impl Projection for PostCounts {
         _shard: ShardIndex,
         events: &[EventEnvelope],
     ) -> Result<Vec<Effect>, StoreError> {
-        let connection: &mut Connection = transaction;
-        let posts =
-            distinct(events.iter().filter_map(|event| post_of(&event.event)).map(Id::as_i64));
-        prepared(
-            sql("INSERT INTO post_counts AS c (post_id, like_count, comment_count, version)
-                 SELECT p.id, (SELECT count(*) FROM likes l WHERE l.post_id = p.id),
-                        (SELECT count(*) FROM comments m WHERE m.post_id = p.id), p.version
-                 FROM posts p WHERE p.id = ANY($1)
-                 ON CONFLICT (post_id) DO UPDATE
-                 SET like_count = excluded.like_count, comment_count = excluded.comment_count, version = excluded.version
-                 WHERE c.version < excluded.version")
-            .bind::<Array<BigInt>, _>(posts),
-        )
-        .execute(connection)
-        .await?;
+        let (mut left, added) = added(events);
+        left.extend(add(transaction, &added).await?);
+        recount(transaction, left).await?;
         Ok(self.effects(events))
     }
 
@@ -129,5 +220,27 @@ impl Projection for PostCounts {
             _ => None,
         });
         changed.chain(commented).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::event;
+    use plaza_base::ids::UserId;
+
+    #[test]
+    fn consecutive_events_are_added_and_others_are_counted() {
+        let user_id = UserId::from_i64(1);
+        let post = PostId::from_i64;
+        let liked = |id, version| event(Event::PostLiked { post_id: post(id), user_id }, version);
+        let unliked =
+            |id, version| event(Event::PostUnliked { post_id: post(id), user_id }, version);
+        let events =
+            [liked(1, 5), liked(2, 8), unliked(1, 6), liked(1, 7), liked(1, 7), liked(2, 10)];
+        let (torn, added) = added(&events);
+        assert_eq!(torn, BTreeSet::from([post(2)]));
+        let expected = Added { post: post(1), before: 4, version: 7, likes: 1, comments: 0 };
+        assert_eq!(added, [expected]);
     }
 }

@@ -44,6 +44,7 @@ const COUNTERS: [(&str, &str); 4] = [
                 min('user ' || id) FILTER (WHERE NOT behind AND differs) AS example
          FROM (SELECT u.id, c.activity_version <> u.activity_version AS behind,
                       c.post_count <> (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
+                                    - (SELECT count(*) FROM reposts r WHERE r.author_id = u.id)
                       OR c.following_count <> (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active) AS differs
                FROM user_counts c JOIN users u ON u.id = c.user_id) counted",
     ),

@@ -102,12 +102,6 @@ impl Local {
         }
     }
 
-    /// How long a process that wants a value again and again does without asking Redis, in
-    /// milliseconds.
-    pub fn poll_ms(&self) -> f64 {
-        self.ttl.as_secs_f64() * 1_000.0
-    }
-
     /// Every invalidation up to a moment has arrived: it may be read until `until`.
     pub fn complete_until(&self, until: Instant) {
         *self.heard_until.write() = Some(until);

@@ -30,6 +30,16 @@ async fn what_is_whole_is_clean_and_every_kind_of_damage_is_seen() {
         app.follow(&bob, &ann).await;
         let post = app.post(&ann, "x").await;
         app.ask(&bob, "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }", json!({ "id": post })).await;
+        // What counts are added up from: each way there and back.
+        let again = "mutation($post: ID!, $ann: ID!) {
+            undone: postUnlike(input: {postId: $post}) { userErrors { code } }
+            redone: postLike(input: {postId: $post}) { userErrors { code } }
+            commentCreate(input: {postId: $post, text: \"c\"}) { userErrors { code } }
+            postRepost(input: {postId: $post}) { userErrors { code } }
+            left: userUnfollow(input: {userId: $ann}) { userErrors { code } }
+            back: userFollow(input: {userId: $ann}) { userErrors { code } } }";
+        let done = app.ask(&bob, again, json!({ "post": post, "ann": ann.id })).await;
+        assert_eq!(done.body.get("errors"), None, "{}", done.body);
         let offer = "mutation { productCreate(input: {title: \"t\", description: \"d\", price: {amount: \"100\", currency: \"EUR\"}, stock: 9}) {
             product { id } } }";
         let product = app.ask(&ann, offer, json!({})).await.text("/productCreate/product/id");

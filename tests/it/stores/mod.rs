@@ -9,6 +9,7 @@ mod moving;
 mod outbox;
 pub mod own_redis;
 mod pools;
+mod process_memory;
 mod redis;
 mod redis_outages;
 mod redis_timelines;
