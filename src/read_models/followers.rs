@@ -157,19 +157,31 @@ impl Projection for Followers {
         }
         // Each statement within sees what was before all of it.
         prepared(
-            sql("WITH edges AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::boolean[])
-                                    AS e(followee_id, follower_id, follow_id, active)),
-                      stored AS (INSERT INTO followers AS f (followee_id, follower_id, follow_id, active) SELECT * FROM edges
-                                 ON CONFLICT (followee_id, follower_id) DO UPDATE
-                                 SET follow_id = CASE WHEN excluded.follow_id = 0 THEN f.follow_id ELSE excluded.follow_id END,
-                                     active = excluded.active),
-                      added AS (SELECT e.followee_id AS user_id, sum(e.active::int - coalesce(f.active, false)::int) AS followers
-                                FROM edges e LEFT JOIN followers f USING (followee_id, follower_id) GROUP BY e.followee_id)
+            sql("WITH edges AS (
+                     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::boolean[])
+                     AS e(followee_id, follower_id, follow_id, active)),
+                 stored AS (
+                     INSERT INTO followers AS f (followee_id, follower_id, follow_id, active)
+                     SELECT * FROM edges
+                     ON CONFLICT (followee_id, follower_id) DO UPDATE
+                     SET follow_id = CASE WHEN excluded.follow_id = 0 THEN f.follow_id
+                                          ELSE excluded.follow_id END,
+                         active = excluded.active),
+                 added AS (
+                     SELECT e.followee_id AS user_id,
+                            sum(e.active::int - coalesce(f.active, false)::int) AS followers
+                     FROM edges e LEFT JOIN followers f USING (followee_id, follower_id)
+                     GROUP BY e.followee_id)
                  INSERT INTO follower_counts AS c (user_id, follower_count)
-                 SELECT a.user_id, a.followers + CASE WHEN EXISTS (SELECT 1 FROM follower_counts k WHERE k.user_id = a.user_id) THEN 0
-                                                 ELSE (SELECT count(*) FROM followers f WHERE f.followee_id = a.user_id AND f.active) END
+                 SELECT a.user_id, a.followers
+                      + CASE WHEN EXISTS (SELECT 1 FROM follower_counts k WHERE k.user_id = a.user_id)
+                             THEN 0
+                             ELSE (SELECT count(*) FROM followers f
+                                   WHERE f.followee_id = a.user_id AND f.active) END
                  FROM added a
-                 ON CONFLICT (user_id) DO UPDATE SET follower_count = c.follower_count + excluded.follower_count, version = c.version + 1")
+                 ON CONFLICT (user_id) DO UPDATE
+                 SET follower_count = c.follower_count + excluded.follower_count,
+                     version = c.version + 1")
             .bind::<Array<BigInt>, _>(&columns.0)
             .bind::<Array<BigInt>, _>(&columns.1)
             .bind::<Array<BigInt>, _>(&columns.2)

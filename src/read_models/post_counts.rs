@@ -129,12 +129,18 @@ async fn add(connection: &mut Connection, added: &[Added]) -> Result<Vec<PostId>
     let column = |of: fn(&Added) -> i64| added.iter().map(of).collect::<Vec<i64>>();
     let posts: Vec<PostId> = added.iter().map(|added| added.post).collect();
     let left: Vec<PostRow> = prepared(
-        sql("WITH added AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
-                                AS a(post_id, before, version, likes, comments)),
-                  done AS (UPDATE post_counts c
-                           SET like_count = c.like_count + a.likes, comment_count = c.comment_count + a.comments, version = a.version
-                           FROM added a WHERE c.post_id = a.post_id AND c.version = a.before RETURNING c.post_id)
-             SELECT a.post_id FROM added a WHERE NOT EXISTS (SELECT 1 FROM done d WHERE d.post_id = a.post_id)")
+        sql("WITH added AS (
+                 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[],
+                                      $5::bigint[])
+                 AS a(post_id, before, version, likes, comments)),
+             done AS (
+                 UPDATE post_counts c
+                 SET like_count = c.like_count + a.likes,
+                     comment_count = c.comment_count + a.comments, version = a.version
+                 FROM added a WHERE c.post_id = a.post_id AND c.version = a.before
+                 RETURNING c.post_id)
+             SELECT a.post_id FROM added a
+             WHERE NOT EXISTS (SELECT 1 FROM done d WHERE d.post_id = a.post_id)")
         .bind::<Array<BigInt>, _>(posts)
         .bind::<Array<BigInt>, _>(column(|added| added.before))
         .bind::<Array<BigInt>, _>(column(|added| added.version))
@@ -159,7 +165,8 @@ async fn recount(connection: &mut Connection, posts: BTreeSet<PostId>) -> Result
              FROM posts p LEFT JOIN post_counts b ON b.post_id = p.id
              WHERE p.id = ANY($1) AND coalesce(b.version, -1) < p.version
              ON CONFLICT (post_id) DO UPDATE
-             SET like_count = excluded.like_count, comment_count = excluded.comment_count, version = excluded.version
+             SET like_count = excluded.like_count, comment_count = excluded.comment_count,
+                 version = excluded.version
              WHERE c.version < excluded.version")
         .bind::<Array<BigInt>, _>(posts),
     )

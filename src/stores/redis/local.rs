@@ -3,8 +3,8 @@
 //! arrive (`listen.rs`). A client that has just written is not served what was loaded before its
 //! write.
 //!
-//! What was asked of Redis before an invalidation, and arrives after it, is not kept: a reader takes
-//! a [`Ticket`] before it asks, and every invalidation since voids it.
+//! What was asked of Redis before an invalidation, and arrives after it, is not kept: a reader
+//! takes a [`Ticket`] before it asks, and every invalidation since voids it.
 
 use std::any::Any;
 use std::collections::BTreeSet;
