@@ -14,11 +14,11 @@ use crate::report::float;
 const ONE: &str = "query($id: ID!) { post(id: $id) { text } }";
 /// Who wait for one expired key.
 pub const WAITERS: usize = 1_000;
-/// Longer than process memory holds a value.
-const FORGOTTEN: Duration = Duration::from_millis(1_200);
+/// Longer than it takes until every process has heard that a value is invalid.
+const FORGOTTEN: Duration = Duration::from_millis(500);
 
-/// Redis, asked for one thing: to forget a key.
-async fn forget(redis: &str, key: &str) -> anyhow::Result<()> {
+/// Has Redis run these commands, each of which answers with a number.
+async fn run(redis: &str, commands: &[String]) -> anyhow::Result<()> {
     let url = reqwest::Url::parse(redis)?;
     let address = (url.host_str().context("no host")?, url.port().unwrap_or(6_379));
     let mut connection = tokio::net::TcpStream::connect(address).await?;
@@ -28,10 +28,12 @@ async fn forget(redis: &str, key: &str) -> anyhow::Result<()> {
         let length = connection.read(&mut said).await?;
         anyhow::ensure!(said.starts_with(b"+OK"), "Redis answered {:?}", said.get(..length));
     }
-    connection.write_all(format!("DEL {key}\r\n").as_bytes()).await?;
-    let mut answer = [0_u8; 64];
-    let length = connection.read(&mut answer).await?;
-    anyhow::ensure!(answer.starts_with(b":"), "Redis answered {:?}", answer.get(..length));
+    for command in commands {
+        connection.write_all(format!("{command}\r\n").as_bytes()).await?;
+        let mut answer = [0_u8; 64];
+        let length = connection.read(&mut answer).await?;
+        anyhow::ensure!(answer.starts_with(b":"), "Redis answered {:?}", answer.get(..length));
+    }
     Ok(())
 }
 
@@ -57,11 +59,14 @@ pub async fn stampedes(
     redis: (&str, &str),
     times: u32,
 ) -> anyhow::Result<Stampede> {
-    let key = format!("{}:c:post:{}", redis.1, raw_id(post).context("not an id")?);
+    let (url, prefix) = redis;
+    let id = raw_id(post).context("not an id")?;
+    let forget =
+        [format!("DEL {prefix}:c:post:{id}"), format!("PUBLISH {prefix}:invalidate post:{id}")];
     let mut all = Stampede::default();
     for _ in 0..times {
+        run(url, &forget).await?;
         sleep(FORGOTTEN).await;
-        forget(redis.0, &key).await?;
         let before = loads_and_statements(processes).await?;
         let asked = processes
             .iter()
