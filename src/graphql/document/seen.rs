@@ -1,8 +1,8 @@
 //! Texts that were sent before: they are read, validated and merged once.
 //!
 //! What runs depends on variables by their *shape* only: of each, whether it is there, is null, is
-//! true. So a text is held with what runs for a few shapes. Values are coerced each time, and
-//! whatever is wrong with them is said as [`check`](super::check) says it.
+//! true. So a text is held with what runs for a few shapes; for others it is read again. Values are
+//! coerced each time, and whatever is wrong with them is said as [`check`](super::check) says it.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Json};
 
 use super::coerce::{self, Declared, declared};
 use super::runs::Runs;
-use super::{Checked, Problem, chosen, index, merge, parser, valid};
+use super::{Checked, Problem, chosen, index, merge, valid};
 
 /// Bytes that all of it may take.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -141,10 +141,7 @@ impl Documents {
         if let Some(runs) = seen.of(&shape) {
             return Ok(Checked { document: runs.document(), variables, kind: seen.kind });
         }
-        // Validated it is; and what could not be read would not have been kept.
-        let Ok(document) = parser::parse(text) else {
-            return Err(valid(text, suggest).err().unwrap_or_default());
-        };
+        let document = valid(text, suggest)?;
         let chosen = chosen(&document.operations, operation).map_err(|one| vec![one])?;
         let runs = Arc::new(merge::merged(index, &document, chosen, &variables)?);
         seen.keep(shape, Arc::clone(&runs));
