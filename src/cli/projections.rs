@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::write_json;
 use plaza_config::Config;
 use plaza_read_models::readers;
+use plaza_stores::kafka::ANSWERS_A_COMMAND_WITHIN;
 use plaza_stores::kafka::consumer::EventConsumer;
 use plaza_stores::postgres::projections::positions;
 use plaza_stores::postgres::{Cluster, ReadSession};
@@ -16,9 +17,12 @@ use plaza_stores::postgres::{Cluster, ReadSession};
 /// How.
 #[derive(Debug, Args)]
 pub struct ProjectionsArgs {
-    /// A JSON array.
+    /// A JSON array of all.
     #[arg(long)]
     json: bool,
+    /// Those that have applied every event, too.
+    #[arg(long)]
+    all: bool,
 }
 
 /// Where a projection stands in a partition.
@@ -50,10 +54,12 @@ pub(super) async fn standings(config: &Config) -> anyhow::Result<Vec<Standing>> 
         let consumer = Arc::new(EventConsumer::new(&config.kafka, name, topics)?);
         let asking = Arc::clone(&consumer);
         let ends = tokio::task::spawn_blocking(move || {
-            let partitions = asking.partitions()?;
+            let partitions = asking.partitions(ANSWERS_A_COMMAND_WITHIN)?;
             partitions
                 .into_iter()
-                .map(|partition| Ok((asking.end_of(&partition)?, partition)))
+                .map(|partition| {
+                    Ok((asking.end_of(&partition, ANSWERS_A_COMMAND_WITHIN)?, partition))
+                })
                 .collect::<anyhow::Result<Vec<_>>>()
         })
         .await??;
@@ -95,13 +101,51 @@ pub async fn run(config: &Config, args: &ProjectionsArgs) -> anyhow::Result<()> 
         write_json(&mut out, &standings)?;
         return Ok(());
     }
-    writeln!(
-        out,
-        "{:<16} {:<10} {:>9} {:>12} {:>8}",
-        "projection", "topic", "partition", "next offset", "behind"
-    )?;
-    for Standing { projection, topic, partition, next, behind, .. } in standings {
+    print(&mut out, &standings, args.all)
+}
+
+/// A table of those that are behind, or of all, and how many are not.
+fn print(out: &mut impl Write, standings: &[Standing], all: bool) -> anyhow::Result<()> {
+    let shown: Vec<&Standing> =
+        standings.iter().filter(|standing| all || standing.behind > 0).collect();
+    if !shown.is_empty() {
+        writeln!(
+            out,
+            "{:<16} {:<10} {:>9} {:>12} {:>8}",
+            "projection", "topic", "partition", "next offset", "behind"
+        )?;
+    }
+    for Standing { projection, topic, partition, next, behind, .. } in shown {
         writeln!(out, "{projection:<16} {topic:<10} {partition:>9} {next:>12} {behind:>8}")?;
     }
+    let level = standings.iter().filter(|standing| standing.behind == 0).count();
+    writeln!(out, "{level} of {} have applied every event of their partition", standings.len())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(projection: &'static str, behind: i64) -> Standing {
+        Standing { projection, topic: "posts", partition: 0, next: 10, end: 10 + behind, behind }
+    }
+
+    fn printed(standings: &[Standing], all: bool) -> String {
+        let mut out = Vec::new();
+        print(&mut out, standings, all).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_is_level_is_counted_and_listed_only_on_asking() {
+        let standings = [standing("shares", 0), standing("users", 3)];
+        let behind = printed(&standings, false);
+        assert!(behind.contains("users") && !behind.contains("shares"), "{behind}");
+        assert!(behind.ends_with("1 of 2 have applied every event of their partition\n"));
+        let all = printed(&standings, true);
+        assert!(all.contains("users") && all.contains("shares"), "{all}");
+        let level = printed(&standings[..1], false);
+        assert_eq!(level, "1 of 1 have applied every event of their partition\n", "no head alone");
+    }
 }

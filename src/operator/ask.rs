@@ -15,6 +15,7 @@ use plaza_protocol::routing::Topic;
 use plaza_read_models::lag::ends;
 use plaza_read_models::readers;
 use plaza_stores::StoreError;
+use plaza_stores::kafka::ANSWERS_WITHIN;
 use plaza_stores::kafka::consumer::{EventConsumer, Partition};
 use plaza_stores::postgres::projections::{Reached, reached};
 use plaza_stores::postgres::{Shard, health, outbox, position};
@@ -162,7 +163,8 @@ async fn rabbitmq(app: &App) -> Result<Vec<QueueSnapshot>, StoreError> {
 async fn kafka(app: &App) -> anyhow::Result<Vec<(Partition, i64)>> {
     let consumer = Arc::new(EventConsumer::new(&app.config.kafka, "operator", &Topic::ALL)?);
     let asking = Arc::clone(&consumer);
-    let partitions = tokio::task::spawn_blocking(move || asking.partitions()).await??;
+    let partitions =
+        tokio::task::spawn_blocking(move || asking.partitions(ANSWERS_WITHIN)).await??;
     let ends = ends(&consumer, partitions).await;
     // A client ends on a thread that waits for its connections.
     tokio::task::spawn_blocking(move || drop(consumer)).await?;

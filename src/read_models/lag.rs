@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use plaza_protocol::routing::Topic;
+use plaza_stores::kafka::ANSWERS_WITHIN;
 use plaza_stores::kafka::consumer::{EventConsumer, Partition};
 
 /// How often. A poll costs Kafka an answer a partition.
@@ -88,7 +89,7 @@ pub async fn ends(
     tokio::task::spawn_blocking(move || {
         partitions
             .into_iter()
-            .map(|partition| Ok((partition.clone(), asking.end_of(&partition)?)))
+            .map(|partition| Ok((partition.clone(), asking.end_of(&partition, ANSWERS_WITHIN)?)))
             .collect()
     })
     .await?

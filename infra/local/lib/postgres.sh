@@ -64,7 +64,10 @@ write_postgres_config() { # NAME DATA
             PASSWORD="$SUPERUSER_PASSWORD" PRIMARY_HOST=127.0.0.1 PRIMARY_PORT="$(port_of "$(primary_of "$name")")" ;;
     esac
     # Written by the owner of the data, through a pipe: user postgres may not read this folder.
-    cat "$scratch.instance" "$INFRA/postgres/shared.conf" "$scratch.role" | as_postgres tee "$data/postgresql.conf" >/dev/null
+    {
+        cat "$scratch.instance" "$INFRA/postgres/shared.conf" "$scratch.role"
+        [[ -z ${PLAZA_POSTGRES_FSYNC:-} ]] || say "fsync = $PLAZA_POSTGRES_FSYNC"
+    } | as_postgres tee "$data/postgresql.conf" >/dev/null
     as_postgres tee "$data/pg_hba.conf" <"$INFRA/postgres/pg_hba.conf" >/dev/null
     as_postgres tee "$data/server.crt" <"$CERTIFICATE_FILE" >/dev/null
     (umask 077 && as_postgres tee "$data/server.key" <"$KEY_FILE" >/dev/null)

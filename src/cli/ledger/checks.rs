@@ -11,7 +11,7 @@ use plaza_config::Config;
 use plaza_protocol::routing::Queue;
 use plaza_read_models::all;
 use plaza_read_models::view_windows::{projector, totals};
-use plaza_stores::kafka::views;
+use plaza_stores::kafka::{ANSWERS_A_COMMAND_WITHIN, views};
 use plaza_stores::postgres::Connection;
 use plaza_stores::postgres::ledger::{self as rows, VersionRow, Versions};
 use plaza_stores::postgres::migrations::connect;
@@ -231,7 +231,9 @@ async fn views(config: &Config, shards: &mut [Connection]) -> anyhow::Result<Vec
     let mut counted = Check::of("records of views are counted, late or unreadable, each once");
     let mut windows = Check::of("views in windows are those counted");
     let kafka = config.kafka.clone();
-    let bounds = tokio::task::spawn_blocking(move || views::bounds(&kafka)).await??;
+    let bounds =
+        tokio::task::spawn_blocking(move || views::bounds(&kafka, ANSWERS_A_COMMAND_WITHIN))
+            .await??;
     // By partition: what became of its records, and the lowest and the highest offset of a shard.
     let mut found: BTreeMap<i32, (i64, i64, i64)> = BTreeMap::new();
     let (mut of_posts, mut of_authors) = (0, 0);

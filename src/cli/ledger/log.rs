@@ -9,12 +9,13 @@ use super::Check;
 use plaza_config::Config;
 use plaza_protocol::envelope::EventEnvelope;
 use plaza_protocol::routing::Topic;
+use plaza_stores::kafka::ANSWERS_A_COMMAND_WITHIN;
 use plaza_stores::kafka::consumer::{EventConsumer, Partition};
 
 /// Records in one go.
 const BATCH: usize = 10_000;
 /// How long the broker may be silent in the middle of a log.
-const SILENCE: Duration = Duration::from_secs(20);
+const SILENCE: Duration = ANSWERS_A_COMMAND_WITHIN;
 /// The topics of events.
 const EVENTS: [Topic; 7] = [
     Topic::Users,
@@ -87,9 +88,11 @@ pub async fn ends(config: &Config) -> anyhow::Result<BTreeMap<Partition, i64>> {
     let consumer = EventConsumer::new(&config.kafka, "ledger", &EVENTS)?;
     tokio::task::spawn_blocking(move || {
         consumer
-            .partitions()?
+            .partitions(ANSWERS_A_COMMAND_WITHIN)?
             .into_iter()
-            .map(|partition| Ok((partition.clone(), consumer.end_of(&partition)?)))
+            .map(|partition| {
+                Ok((partition.clone(), consumer.end_of(&partition, ANSWERS_A_COMMAND_WITHIN)?))
+            })
             .collect()
     })
     .await?

@@ -18,6 +18,7 @@ use plaza_base::clock::Clock;
 use plaza_config::Config;
 use plaza_protocol::routing::Topic;
 use plaza_stores::StoreError;
+use plaza_stores::kafka::ANSWERS_WITHIN;
 use plaza_stores::kafka::views::{Read, ViewReader, bounds};
 use plaza_stores::postgres::leader::exclusively;
 use plaza_stores::postgres::projections::{self as rows, Position};
@@ -83,7 +84,7 @@ struct Part {
 impl Counter {
     async fn count(&self) -> anyhow::Result<()> {
         let config = self.config.kafka.clone();
-        let bounds = tokio::task::spawn_blocking(move || bounds(&config)).await??;
+        let bounds = tokio::task::spawn_blocking(move || bounds(&config, ANSWERS_WITHIN)).await??;
         let mut progress = self.stored(&bounds).await?;
         let mut starts: BTreeMap<i32, i64> = BTreeMap::new();
         for (partition, offset) in progress.next.values().flatten() {

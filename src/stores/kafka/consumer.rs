@@ -63,16 +63,16 @@ impl EventConsumer {
         Ok(Self { inner, topics, prefix: config.topic_prefix.clone() })
     }
 
-    /// Every partition of the topics. Blocks for up to five seconds: call it off the runtime's
+    /// Every partition of the topics. Blocks for up to `wait` a topic: call it off the runtime's
     /// threads.
     ///
     /// # Errors
     /// The broker is unavailable, or does not know a topic.
-    pub fn partitions(&self) -> anyhow::Result<Vec<Partition>> {
+    pub fn partitions(&self, wait: Duration) -> anyhow::Result<Vec<Partition>> {
         let mut partitions = Vec::new();
         for topic in self.topics {
             let name = full_name(&self.prefix, topic.name());
-            let metadata = self.inner.fetch_metadata(Some(&name), Duration::from_secs(5))?;
+            let metadata = self.inner.fetch_metadata(Some(&name), wait)?;
             let known = partitions.len();
             for found in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
                 partitions.push(Partition { topic: topic.name(), number: found.id() });
@@ -137,13 +137,13 @@ impl EventConsumer {
         })
     }
 
-    /// The end of a partition: the offset that the next record will have. Blocks: call it off the
-    /// runtime's threads.
+    /// The end of a partition: the offset that the next record will have. Blocks for up to `wait`:
+    /// call it off the runtime's threads.
     ///
     /// # Errors
     /// The broker is unavailable.
-    pub fn end_of(&self, partition: &Partition) -> anyhow::Result<i64> {
+    pub fn end_of(&self, partition: &Partition, wait: Duration) -> anyhow::Result<i64> {
         let name = full_name(&self.prefix, partition.topic);
-        Ok(self.inner.fetch_watermarks(&name, partition.number, Duration::from_secs(5))?.1)
+        Ok(self.inner.fetch_watermarks(&name, partition.number, wait)?.1)
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::client::client;
 use plaza_config::KafkaConfig;
@@ -111,10 +111,13 @@ const fn is_passing(code: RDKafkaErrorCode) -> bool {
 async fn knows(admin: &Arc<AdminClient<DefaultClientContext>>, name: &str) -> anyhow::Result<bool> {
     let (admin, name) = (Arc::clone(admin), name.to_owned());
     tokio::task::spawn_blocking(move || {
-        let metadata = admin
-            .inner()
-            .fetch_metadata(Some(&name), Duration::from_secs(10))
-            .context("kafka: cannot read topics")?;
+        let metadata = match admin.inner().fetch_metadata(Some(&name), Duration::from_secs(10)) {
+            // A broker that is at work on others' topics answers late: it is asked again.
+            Err(KafkaError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut)) => {
+                return Ok(false);
+            }
+            metadata => metadata.context("kafka: cannot read topics")?,
+        };
         Ok(metadata
             .topics()
             .iter()

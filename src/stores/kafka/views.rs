@@ -22,8 +22,10 @@ use plaza_protocol::views::View;
 
 /// Views that wait to be sent, per process: two seconds of the highest rate that was measured.
 const QUEUED: &str = "200000";
-/// How long Kafka may take to acknowledge a view before it is given up, in milliseconds.
-const TIMEOUT_MS: &str = "10000";
+/// How long Kafka may take to acknowledge a view before it is given up, in milliseconds: what its
+/// own producers allow (`delivery.timeout.ms`). A broker that stands still for less loses none, as
+/// long as the queue has room.
+const TIMEOUT_MS: &str = "120000";
 /// Batches read ahead of the one at work.
 const READ_AHEAD: usize = 2;
 /// How long the reading thread waits for a record before it checks whether anybody still wants one.
@@ -173,16 +175,14 @@ fn consumer(config: &KafkaConfig) -> anyhow::Result<BaseConsumer> {
 }
 
 /// Every partition of the topic, with the first offset that the log has and the one that the next
-/// record will have. Blocks for up to five seconds a partition: call it off the runtime's threads.
+/// record will have. Blocks for up to `wait` a request, of which there is one for the topic and one
+/// a partition: call it off the runtime's threads.
 ///
 /// # Errors
 /// The broker is unavailable, or does not know the topic.
-pub fn bounds(config: &KafkaConfig) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
-    let (consumer, topic, wait) = (
-        consumer(config)?,
-        full_name(&config.topic_prefix, Topic::Views.name()),
-        Duration::from_secs(5),
-    );
+pub fn bounds(config: &KafkaConfig, wait: Duration) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
+    let (consumer, topic) =
+        (consumer(config)?, full_name(&config.topic_prefix, Topic::Views.name()));
     let metadata = consumer.fetch_metadata(Some(&topic), wait)?;
     let mut found = BTreeMap::new();
     for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {

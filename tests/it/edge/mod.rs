@@ -92,7 +92,8 @@ impl Nginx {
         let started = Instant::now();
         while tokio::net::TcpStream::connect(self.address).await.is_err() {
             assert!(
-                self.process.try_wait().unwrap().is_none() && started.elapsed().as_secs() < 30,
+                self.process.try_wait().unwrap().is_none()
+                    && started.elapsed() < crate::wait::LIMIT,
                 "nginx does not listen: {}",
                 self.log()
             );

@@ -19,8 +19,10 @@ async fn a_reader_that_stops_waiting_loses_nothing() {
         let config = &app.app.config.kafka;
         let consumer = Arc::new(EventConsumer::new(config, "test", &[Topic::Users]).unwrap());
         let asking = Arc::clone(&consumer);
-        let partitions =
-            tokio::task::spawn_blocking(move || asking.partitions()).await.unwrap().unwrap();
+        let partitions = tokio::task::spawn_blocking(move || asking.partitions(crate::wait::LIMIT))
+            .await
+            .unwrap()
+            .unwrap();
         consumer
             .assign(&partitions.into_iter().map(|partition| (partition, 0)).collect::<Vec<_>>())
             .unwrap();

@@ -195,7 +195,7 @@ async fn each_view_counts_once_although_whoever_counts_dies_again_and_again() {
 
         let ends = plaza::stores::kafka::views::bounds;
         let config = app.app.config.kafka.clone();
-        let written: i64 = tokio::task::spawn_blocking(move || ends(&config))
+        let written: i64 = tokio::task::spawn_blocking(move || ends(&config, crate::wait::LIMIT))
             .await
             .unwrap()
             .unwrap()

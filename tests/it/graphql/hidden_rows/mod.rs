@@ -62,7 +62,11 @@ async fn compare(app: &TestApp, seed: u64) {
                 format!("seed {seed}, {} of {}: {:?}", list.name, handle(viewer), list.wanted);
             let started = std::time::Instant::now();
             while !is_so().await {
-                assert!(started.elapsed().as_secs() < 30, "{what}\nseen: {}", last.lock().unwrap());
+                assert!(
+                    started.elapsed() < crate::wait::LIMIT,
+                    "{what}\nseen: {}",
+                    last.lock().unwrap()
+                );
                 tokio::task::yield_now().await;
             }
             let first = random.random_range(1..=4);
