@@ -1,5 +1,6 @@
 //! RabbitMQ jobs: the handlers, and the runner that retries and gives up.
 
+mod attempts;
 mod depths;
 mod feed_fan_out;
 mod feed_resume_push;

@@ -15,10 +15,10 @@ use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
-use super::{JobError, depths, handle};
+use super::{JobError, attempts, depths, handle};
 use plaza_base::clock::pause;
 use plaza_base::ids::Bucket;
 use plaza_config::Config;
@@ -27,7 +27,7 @@ use plaza_protocol::envelope::JobEnvelope;
 use plaza_protocol::jobs::Job;
 use plaza_protocol::routing::Queue;
 use plaza_stores::StoreError;
-use plaza_stores::postgres::{Connection, jobs as attempts};
+use plaza_stores::postgres::{Connection, jobs as rows};
 use plaza_stores::query::Work;
 use plaza_stores::rabbitmq::publisher::{Message, Publisher};
 use plaza_stores::rabbitmq::{connect, topology, unavailable};
@@ -53,6 +53,8 @@ fn at_once(queue: Queue, config: &Config) -> u16 {
 
 /// How long one may take; far below the broker's own limit for an acknowledgement.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a job waits for its turn before it is put back.
+const TURN: Duration = Duration::from_secs(1);
 /// The header that says which attempt a delivery is, when it is not the first.
 const ATTEMPT: &str = "x-plaza-attempt";
 /// The header in which a dead job says why.
@@ -69,7 +71,11 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     plaza_telemetry::metrics::register_worker();
-    tokio::join!(work(&domain, &config, &stop), depths::record(Arc::clone(&config), stop.clone()));
+    tokio::join!(
+        work(&domain, &config, &stop),
+        depths::record(Arc::clone(&config), stop.clone()),
+        attempts::forget(Arc::clone(&domain), stop.clone())
+    );
     Ok(())
 }
 
@@ -205,31 +211,63 @@ async fn take(context: &Context, queue: Queue, delivery: Delivery) -> bool {
     }
 }
 
+/// The turn of a job of which not all can be brought on at once; `None`: it needs none.
+///
+/// # Errors
+/// In words, when none came free in time: whoever waits for a shard that stands still holds one of
+/// the queue's places, and jobs of other shards stand behind it.
+async fn turn<'a>(context: &'a Context, job: &Job) -> Result<Option<SemaphorePermit<'a>>, String> {
+    let Job::OrderProcess { order_id } = job else { return Ok(None) };
+    let shard = context.domain.cluster.shard_of_id(*order_id);
+    let Some(turns) = context.orders.get(shard.0) else { return Ok(None) };
+    // Without delays there is nowhere to put a job back to.
+    let patience = if context.retry_delays_ms.is_empty() { Duration::MAX } else { TURN };
+    match tokio::time::timeout(patience, turns.acquire()).await {
+        Ok(turn) => Ok(turn.ok()),
+        Err(_) => Err(format!("no turn on shard {shard} within {} s", TURN.as_secs())),
+    }
+}
+
+/// Puts a job back that could not begin for want of something of ours: that is no attempt.
+async fn put_back(
+    context: &Context,
+    queue: Queue,
+    (envelope, delivery): (&JobEnvelope, &Delivery),
+    cause: &str,
+) -> Result<(), StoreError> {
+    let job = envelope.job.name();
+    metrics::counter!("plaza_jobs_total", "queue" => queue.name(), "job" => job, "outcome" => "retry").increment(1);
+    tracing::debug!(job = envelope.id, cause, "a job waits");
+    match context.retry_delays_ms.first() {
+        Some(delay) => retry(context, queue, delivery, *delay, 0).await,
+        None => give_up(context, queue, delivery, cause, 1).await,
+    }
+}
+
+/// Runs a job's handler, for as long as one may take.
+async fn work_off(context: &Context, envelope: &JobEnvelope) -> Result<(), JobError> {
+    let mut op = Operation::internal(&context.domain, TIMEOUT);
+    op.traceparent.clone_from(&envelope.traceparent);
+    let work = AssertUnwindSafe(handle(&op, &envelope.job)).catch_unwind();
+    match tokio::time::timeout(TIMEOUT, work).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(JobError::Retry("panicked".to_owned())),
+        Err(_) => Err(JobError::Retry(format!("not done after {} s", TIMEOUT.as_secs()))),
+    }
+}
+
 async fn run_job(
     context: &Context,
     queue: Queue,
     envelope: &JobEnvelope,
     delivery: &Delivery,
 ) -> Result<(), StoreError> {
-    let turn = match &envelope.job {
-        Job::OrderProcess { order_id } => {
-            context.orders.get(context.domain.cluster.shard_of_id(*order_id).0)
-        }
-        _ => None,
-    };
-    let _turn = match turn {
-        Some(turn) => turn.acquire().await.ok(),
-        None => None,
+    let _turn = match turn(context, &envelope.job).await {
+        Ok(turn) => turn,
+        Err(cause) => return put_back(context, queue, (envelope, delivery), &cause).await,
     };
     let started = tokio::time::Instant::now();
-    let mut op = Operation::internal(&context.domain, TIMEOUT);
-    op.traceparent.clone_from(&envelope.traceparent);
-    let work = AssertUnwindSafe(handle(&op, &envelope.job)).catch_unwind();
-    let result = match tokio::time::timeout(TIMEOUT, work).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(JobError::Retry("panicked".to_owned())),
-        Err(_) => Err(JobError::Retry(format!("not done after {} s", TIMEOUT.as_secs()))),
-    };
+    let result = work_off(context, envelope).await;
     let name = envelope.job.name();
     metrics::histogram!("plaza_job_seconds", "queue" => queue.name(), "job" => name.clone())
         .record(started.elapsed().as_secs_f64());
@@ -246,7 +284,7 @@ async fn run_job(
             );
             if is_repeat(delivery) {
                 let forgotten = on_its_shard(context, &envelope.id, async |connection| {
-                    attempts::forget_attempts(connection, &envelope.id).await
+                    rows::forget_attempts(connection, &envelope.id).await
                 });
                 if let Err(error) = forgotten.await {
                     tracing::warn!(job = envelope.id, %error, "a job is done, and its failures are not forgotten");
@@ -258,17 +296,10 @@ async fn run_job(
             count("dead");
             give_up(context, queue, delivery, &cause, 1).await
         }
-        Err(JobError::Wait(cause)) => {
-            count("retry");
-            tracing::debug!(job = envelope.id, cause, "a job waits");
-            match context.retry_delays_ms.first() {
-                Some(delay) => retry(context, queue, delivery, *delay, 0).await,
-                None => give_up(context, queue, delivery, &cause, 1).await,
-            }
-        }
+        Err(JobError::Wait(cause)) => put_back(context, queue, (envelope, delivery), &cause).await,
         Err(JobError::Retry(cause)) => {
             let counted = on_its_shard(context, &envelope.id, async |connection| {
-                attempts::count_attempt(connection, &envelope.id, &cause).await
+                rows::count_attempt(connection, &envelope.id, &cause).await
             });
             let failed = match counted.await {
                 Ok(failed) => failed,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use plaza::cli::roles::Role;
+use plaza::app::App;
+use plaza::cli::roles::{Role, start_without_ports};
+use plaza::clock::Clock;
 use plaza::config::Config;
 use plaza::domain::{Tx, orders, timelines, write};
 use plaza::ids::{Id, OrderId, PostId, UserId};
@@ -11,9 +13,12 @@ use plaza::stores::postgres::ShardIndex;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::app::{TestApp, base_config, with_app, with_config, with_roles_and_config};
+use crate::app::{
+    Person, TestApp, base_config, with_app, with_config, with_roles, with_roles_and_config,
+};
 use crate::operate::process::Process;
 use crate::stores::own_redis::OwnRedis;
+use crate::template::session;
 
 pub async fn enqueue(app: &TestApp, job: Job, id: &str) {
     let op = app.app.internal(Duration::from_secs(5));
@@ -161,6 +166,20 @@ const COUNT_FAILURES: &str = "CREATE SEQUENCE failed;
     CREATE TRIGGER count_failure BEFORE INSERT OR UPDATE ON job_attempts FOR EACH ROW EXECUTE FUNCTION count_failure()";
 const FAILED: &str = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM failed";
 
+/// A product, 99 in stock.
+pub async fn offer(app: &TestApp, seller: &Person) -> String {
+    let offer =
+        "mutation { productCreate(input: {title: \"x\", description: \"\", price: {amount: \"1\", currency: \"EUR\"}, stock: 99}) {
+        product { id } } }";
+    app.ask(seller, offer, json!({})).await.text("/productCreate/product/id")
+}
+
+/// Orders one of it.
+pub async fn order(app: &TestApp, buyer: &Person, product: &str) {
+    let place = "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 1}]}) { order { id } userErrors { code } } }";
+    app.ask(buyer, place, json!({ "id": product })).await.text("/orderPlace/order/id");
+}
+
 /// Waiting for a connection of ours, or for the row of what everybody buys, is no failed attempt.
 #[tokio::test(flavor = "multi_thread")]
 async fn more_orders_than_connections_wait_and_none_fails() {
@@ -173,19 +192,59 @@ async fn more_orders_than_connections_wait_and_none_fails() {
     with_config(few, async |app| {
         on_every_shard(app, COUNT_FAILURES).await;
         let (seller, buyer) = (app.sign_up("seller").await, app.sign_up("buyer").await);
-        let offer =
-            "mutation { productCreate(input: {title: \"x\", description: \"\", price: {amount: \"1\", currency: \"EUR\"}, stock: 99}) {
-            product { id } } }";
-        let product = app.ask(&seller, offer, json!({})).await.text("/productCreate/product/id");
-        let place = "mutation($id: ID!) { orderPlace(input: {lines: [{productId: $id, quantity: 1}]}) { order { id } userErrors { code } } }";
+        let product = offer(app, &seller).await;
         for _ in 0..40 {
-            app.ask(&buyer, place, json!({ "id": product })).await.text("/orderPlace/order/id");
+            order(app, &buyer, &product).await;
         }
         app.until("all are confirmed", async || {
             app.count("SELECT count(*) FROM orders WHERE status = 'CONFIRMED'").await == 40
         })
         .await;
         assert_eq!(app.count(FAILED).await, 0, "attempts that failed");
+    })
+    .await;
+}
+
+/// More orders of a shard that stands still than a worker brings on at a time, and after them one
+/// of another shard: it is not to wait until each of them has had its turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_of_a_shard_that_stands_still_hold_up_those_of_no_other() {
+    with_roles(&[Role::Server, Role::Relay], async |app| {
+        let [still, moving] = [ShardIndex(0), ShardIndex(1)];
+        let seller = app.sign_up_on(moving, "seller").await;
+        let product = offer(app, &seller).await;
+        for (shard, buyer, orders) in [(still, "still", 10), (moving, "moving", 1)] {
+            let buyer = app.sign_up_on(shard, buyer).await;
+            for _ in 0..orders {
+                order(app, &buyer, &product).await;
+            }
+            app.until("their jobs are sent", async || {
+                app.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await == 0
+            })
+            .await;
+        }
+        let shards = &app.app.config.postgres.shards;
+        let holder = session(&shards[still.0].primary).await;
+        let lock = "BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE";
+        holder.batch_execute(lock).await.unwrap();
+
+        let mut config = app.app.config.as_ref().clone();
+        config.rabbitmq.orders_at_once = 2;
+        // A turn on each shard.
+        config.postgres.primary_pool = 1;
+        // A statement is to stand still for as long as a job may take.
+        config.postgres.query_timeout_ms = 60_000;
+        let worker = App::build(config, Clock::System).await.unwrap();
+        start_without_ports(&worker, Role::Worker);
+        let other = session(&shards[moving.0].primary).await;
+        let confirmed = "SELECT count(*) FROM orders WHERE status = 'CONFIRMED'";
+        app.until("the other shard's is confirmed", async || {
+            other.query_one(confirmed, &[]).await.unwrap().get::<_, i64>(0) == 1
+        })
+        .await;
+        holder.batch_execute("ROLLBACK").await.unwrap();
+        app.until("all are confirmed", async || app.count(confirmed).await == 11).await;
+        worker.tasks.drain().await.unwrap();
     })
     .await;
 }

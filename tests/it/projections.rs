@@ -6,12 +6,14 @@ use plaza::clock::Clock;
 use plaza::ids::UserId;
 use plaza::stores::postgres::ShardIndex;
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::{TestApp, with_app, with_roles};
+use crate::template::session;
+use crate::websocket::Socket;
 
 const POSTS_BEHIND: &str =
     "SELECT count(*) FROM posts p LEFT JOIN post_counts c ON c.post_id = p.id WHERE c.version IS DISTINCT FROM p.version
@@ -221,6 +223,48 @@ async fn a_projector_begins_without_a_shard_that_is_away() {
         })
         .await;
         other.tasks.drain().await.unwrap();
+    })
+    .await;
+}
+
+/// A shard whose clock is behind takes likes, and issues no id for their notifications. What is
+/// seen at the socket is the effect: rows alone would be written by a projection that fails after
+/// each batch, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_other_shards_are_notified_while_the_clock_of_one_is_behind() {
+    with_app(async |app| {
+        let ann = app.sign_up_on(ShardIndex(0), "ann").await;
+        let bob = app.sign_up_on(ShardIndex(1), "bob").await;
+        let cy = app.sign_up("cyd").await;
+        let (of_ann, of_bob) = (app.post(&ann, "waits").await, app.post(&bob, "goes on").await);
+        let query =
+            "subscription($after: String) { notificationReceived(after: $after) { node { kind } } }";
+        let mut socket = Socket::of(app, Some(&bob)).await;
+        // From the very first: `v1:notification:0`.
+        socket.subscribe("1", query, json!({ "after": "djE6bm90aWZpY2F0aW9uOjA" })).await;
+        app.follow(&ann, &bob).await;
+        let kind = |event: Value| event["notificationReceived"]["node"]["kind"].clone();
+        assert_eq!(kind(socket.next("1").await), "FOLLOWED", "it listens");
+
+        let refusing = session(&app.app.config.postgres.shards[0].primary).await;
+        let step = async |by: i64| {
+            let set = format!("SELECT setval('id_clock', last_value + ({by})) FROM id_clock");
+            refusing.batch_execute(&set).await.unwrap();
+        };
+        step(600_000).await;
+        let like = "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }";
+        app.ask(&cy, like, json!({ "id": of_ann })).await;
+        app.until("the like is sent", async || {
+            app.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await == 0
+        })
+        .await;
+        app.ask(&cy, like, json!({ "id": of_bob })).await;
+        assert_eq!(kind(socket.next("1").await), "LIKED");
+        let likes = "SELECT count(*) FROM notifications WHERE kind = 'LIKED'";
+        assert_eq!(app.count(likes).await, 1);
+
+        step(-600_000).await;
+        app.until("ann is notified too", async || app.count(likes).await == 2).await;
     })
     .await;
 }

@@ -9,9 +9,8 @@ use super::brokers::unknown_host;
 use plaza_config::redacted;
 use plaza_stores::postgres::Connection;
 use plaza_stores::postgres::health::{applied_migrations, server_state};
-use plaza_stores::postgres::migrations::{
-    check_identity, connect, stored_identity, stored_map_version, versions,
-};
+use plaza_stores::postgres::identity::{check_identity, stored_identity};
+use plaza_stores::postgres::migrations::{connect, stored_map_version, versions};
 use plaza_stores::postgres::position::{primary_lsn, replayed_lsn};
 use plaza_stores::postgres::session::Lsn;
 

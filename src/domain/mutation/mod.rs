@@ -196,7 +196,9 @@ impl At<'_> {
         }
         let asked = match asked.await {
             Ok(asked) => asked,
-            Err(refusal) if named.may_repeat && is_refusal(&refusal) => {
+            // Also of what seems to come for the first time: a proxy tells a second attempt only by its
+            // age, and one whose server was killed in its COMMIT is young.
+            Err(refusal) if is_refusal(&refusal) => {
                 return match self.take(named).await? {
                     Taken::Before(value) => Ok(value),
                     Taken::Now(tx) => {

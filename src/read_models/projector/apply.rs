@@ -18,8 +18,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 impl Runner {
     /// Writes a batch, each shard's part in one transaction. With `level`, shards that got nothing
-    /// move their offsets too, where those are not where they belong. A shard that is away is
-    /// written no more, unless it is the only one.
+    /// move their offsets too, where those are not where they belong. A shard that is unavailable,
+    /// or whose clock refuses ids, is written no more, unless it is the only one.
     pub(super) async fn apply(
         &self,
         batch: &[Located],
@@ -70,7 +70,7 @@ impl Runner {
                     effects.extend(applied.effects);
                     gaps.extend(applied.gaps);
                 }
-                Err(error) if error.is_transient() && progress.writing.len() > 1 => {
+                Err(error) if is_one_shards(&error) && progress.writing.len() > 1 => {
                     let projection = self.projection.name();
                     tracing::warn!(projection, shard = shard.0, %error, "goes on without a shard");
                     progress.writing.remove(&shard);
@@ -174,11 +174,17 @@ impl Runner {
     }
 }
 
+/// Whether a failure is one shard's and passes by itself: the others go on without it. A clock that
+/// is behind refuses whatever needs an id, for as long as it is.
+fn is_one_shards(error: &StoreError) -> bool {
+    error.is_transient() || matches!(error, StoreError::Clock(_))
+}
+
 /// What became of a batch.
 pub(super) struct Batch {
     /// What is to be told.
     pub effects: Vec<Effect>,
-    /// Shards that were away.
+    /// Shards that were unavailable, or whose clock refused ids.
     pub failed: BTreeSet<ShardIndex>,
 }
 

@@ -1,5 +1,5 @@
-//! Shards that are away: the others' events are applied without them, and they catch up by
-//! themselves.
+//! Shards that are unavailable, or whose clock refuses ids: the others' events are applied without
+//! them, and they catch up by themselves.
 //!
 //! A shard that fails is left out of the batches. A loop of its own applies its events, from the
 //! offsets that it holds, as soon as it answers; when that loop has read as far as the batches
@@ -28,18 +28,35 @@ const HANDOVER: Duration = Duration::from_secs(1);
 /// How many events a shard is behind that has.
 const NEARLY: i64 = 1_000;
 
-/// The shards that are left out, and how far each has caught up; `None`: it does not answer.
-#[derive(Debug, Default)]
+/// The shards that a projection leaves out, and how far each has caught up; `None`: it does not
+/// answer, or refuses.
+#[derive(Debug)]
 pub(super) struct LeftOut {
+    projection: &'static str,
     shards: Mutex<BTreeMap<ShardIndex, Option<BTreeMap<Partition, i64>>>>,
     changed: Notify,
 }
 
 impl LeftOut {
+    /// None of a projection's, to begin with.
+    pub fn of(projection: &'static str) -> Self {
+        let left_out = Self { projection, shards: Mutex::default(), changed: Notify::new() };
+        left_out.record(0);
+        left_out
+    }
+
     /// Leaves a shard out from now on.
     pub fn leave(&self, shard: ShardIndex) {
-        self.shards.lock().insert(shard, None);
+        let mut shards = self.shards.lock();
+        shards.insert(shard, None);
+        self.record(shards.len());
+        drop(shards);
         self.changed.notify_one();
+    }
+
+    fn record(&self, shards: usize) {
+        metrics::gauge!("plaza_projection_shards_left_out", "projection" => self.projection)
+            .set(u32::try_from(shards).unwrap_or(u32::MAX));
     }
 
     fn has(&self, shard: ShardIndex) -> bool {
@@ -72,6 +89,7 @@ impl LeftOut {
         for shard in &back {
             shards.remove(shard);
         }
+        self.record(shards.len());
         back
     }
 
@@ -79,6 +97,13 @@ impl LeftOut {
     fn is_one_near(&self, read: &BTreeMap<Partition, i64>) -> bool {
         let shards = self.shards.lock();
         shards.values().flatten().any(|noted| behind(noted, read) < NEARLY)
+    }
+}
+
+impl Drop for LeftOut {
+    /// Who does not run the projection any more leaves nobody out: another process may run it.
+    fn drop(&mut self) {
+        self.record(0);
     }
 }
 
@@ -104,19 +129,12 @@ impl Runner {
                 progress.writing.extend(back);
                 // What they have stored is not known.
                 progress.level.clear();
-                self.record_left_out(left_out);
             }
             if !left_out.is_one_near(&progress.read) || began.elapsed() > HANDOVER {
                 return;
             }
             tokio::time::sleep(LOOK / 10).await;
         }
-    }
-
-    pub(super) fn record_left_out(&self, left_out: &LeftOut) {
-        let shards = u32::try_from(left_out.len()).unwrap_or(u32::MAX);
-        metrics::gauge!("plaza_projection_shards_left_out", "projection" => self.projection.name())
-            .set(shards);
     }
 
     /// Lets every shard that is left out catch up; runs until it is dropped.
@@ -140,12 +158,19 @@ impl Runner {
         }
     }
 
-    /// Applies a shard's events until it is taken back.
+    /// Applies a shard's events until it is taken back. Why it cannot be is a warning once: it is
+    /// asked every second.
     async fn catch_up(&self, shard: ShardIndex, left_out: &LeftOut) {
+        let mut is_known = false;
         while left_out.has(shard) {
             if let Err(error) = self.follow(shard, left_out).await {
-                let projection = self.projection.name();
-                tracing::debug!(projection, shard = shard.0, error = format!("{error:#}"), "away");
+                let (projection, error) = (self.projection.name(), format!("{error:#}"));
+                if is_known {
+                    tracing::debug!(projection, shard = shard.0, error, "still left out");
+                } else {
+                    tracing::warn!(projection, shard = shard.0, error, "a shard is left out");
+                }
+                is_known = true;
                 left_out.note(shard, None);
             }
             tokio::time::sleep(RETRY).await;
@@ -179,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_shard_is_taken_back_when_it_has_read_all_that_the_others_have() {
-        let (left_out, shard) = (LeftOut::default(), ShardIndex(2));
+        let (left_out, shard) = (LeftOut::of("likes"), ShardIndex(2));
         left_out.leave(shard);
         assert_eq!(left_out.take_back(&read(&[5, 5])), [], "it does not answer");
         for noted in [&[4, 9][..], &[9, 4], &[9]] {

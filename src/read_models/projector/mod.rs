@@ -1,7 +1,8 @@
 //! The loop that runs projections.
 //!
 //! Each projection is run by one process at a time, which holds an advisory lock on the first shard
-//! that answers; others stand by. A shard that is away holds up its own events alone (`left_out`).
+//! that answers; others stand by. A shard that is unavailable, or whose clock refuses ids, holds
+//! up its own events alone (`left_out`).
 //! Partitions are assigned by hand, from the offsets that the shards hold: there is no
 //! consumer group to rebalance, and no offset anywhere but beside the rows. Per batch and shard
 //! there is one transaction: it locks the offsets of the partitions that its events are from,
@@ -26,6 +27,7 @@ use super::projection::{Effect, EffectHandler, Projection};
 use left_out::LeftOut;
 use plaza_config::Config;
 use plaza_protocol::envelope::EventEnvelope;
+use plaza_stores::kafka::ANSWERS_WITHIN;
 use plaza_stores::kafka::consumer::{EventConsumer, Partition, Record};
 use plaza_stores::postgres::leader::exclusively_anywhere;
 use plaza_stores::postgres::projections::{self as rows, Position};
@@ -117,11 +119,10 @@ impl Runner {
         let (consumer, partitions) = self.consumer().await?;
         let all: BTreeSet<ShardIndex> = self.cluster.indexes().collect();
         let mut progress = self.stored(&partitions, &all).await?;
-        let left_out = LeftOut::default();
+        let left_out = LeftOut::of(self.projection.name());
         for shard in all.difference(&progress.writing) {
             left_out.leave(*shard);
         }
-        self.record_left_out(&left_out);
         let lag = Lag::new(self.projection.name(), self.projection.topics(), Arc::clone(&consumer));
         lag.read(&progress.read);
         consumer.assign(&progress.starts())?;
@@ -140,7 +141,8 @@ impl Runner {
             self.projection.topics(),
         )?);
         let asking = Arc::clone(&consumer);
-        let partitions = tokio::task::spawn_blocking(move || asking.partitions()).await?;
+        let partitions =
+            tokio::task::spawn_blocking(move || asking.partitions(ANSWERS_WITHIN)).await?;
         if partitions.is_err() {
             metrics::gauge!("plaza_kafka_up").set(0);
         }
@@ -170,7 +172,6 @@ impl Runner {
                 let applied = self.apply(&batch, progress, level).await?;
                 for shard in applied.failed {
                     left_out.leave(shard);
-                    self.record_left_out(left_out);
                 }
                 self.run_effects(&applied.effects, progress).await;
                 anyhow::Ok(())

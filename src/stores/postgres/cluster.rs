@@ -64,13 +64,13 @@ impl Cluster {
             shards.push(Shard {
                 index,
                 primary: Pool::new(
-                    manager(&urls.primary, Purpose::Write)?,
+                    manager(&urls.primary, Purpose::Write)?.of_shard(index),
                     Server::Primary(index),
                     config.primary_pool,
                     wait,
                 ),
                 primary_reads: Pool::new(
-                    manager(&urls.primary, Purpose::Read)?,
+                    manager(&urls.primary, Purpose::Read)?.of_shard(index),
                     Server::Primary(index),
                     config.primary_pool,
                     wait,
@@ -80,7 +80,8 @@ impl Cluster {
                     Purpose::Write,
                     Duration::ZERO,
                     StatementCounter::default(),
-                )?,
+                )?
+                .of_shard(index),
                 replicas,
                 polls: Polls::default(),
                 epoch: Default::default(),

@@ -82,6 +82,19 @@ impl CommitBreaker {
 }
 
 impl Admission {
+    /// Whether this one finds out if commits end again.
+    pub fn is_probe(&self) -> bool {
+        self.probe
+    }
+
+    /// Refuses what was let through to find out: there is no replica that could acknowledge it.
+    /// A commit that is given up keeps its connection at the server until a replica comes back, so
+    /// as few as possible are begun.
+    pub fn refuse(self) -> StoreError {
+        self.breaker.state.lock().probe_at.replace(Instant::now() + PROBE);
+        self.breaker.refused()
+    }
+
     /// The commit was acknowledged.
     pub fn committed(&self) {
         let mut state = self.breaker.state.lock();
@@ -131,7 +144,10 @@ mod tests {
         assert!(breaker.admit().is_err(), "refused before its transaction begins");
         let probe = breaker.admit_at(later()).unwrap();
         assert!(breaker.admit_at(later()).is_err(), "one at a time");
+        assert!(probe.is_probe() && !at_work.is_probe());
         drop(probe);
+        let _: StoreError = breaker.admit_at(later()).unwrap().refuse();
+        assert!(breaker.admit().is_err(), "the next one asks a second later");
         breaker.admit_at(later()).unwrap().unknown();
         assert!(breaker.admit().is_err(), "not before the next probe");
         breaker.admit_at(later()).unwrap().committed();

@@ -99,7 +99,7 @@ BEGIN
         ('TABLE idempotency_keys',       'SELECT, INSERT, UPDATE (client_key, answer), DELETE', 'SELECT (ctid, created_at), UPDATE (created_at), DELETE', '', ''),
         ('TABLE job_attempts',           '', 'SELECT, INSERT, UPDATE (attempts, last_error, updated_at), DELETE', '', ''),
         ('TABLE projection_versions',    '', '', '', 'SELECT, INSERT, UPDATE (version)'),
-        ('TABLE outbox_default',         '', '', 'SELECT (created_on)', ''),
+        ('TABLE outbox_default',         '', '', 'SELECT (created_on, sent_at)', ''),
         -- Sequences. Whoever writes to the outbox numbers its messages; whoever changes rows may have to raise the cache's epoch.
         ('SEQUENCE outbox_id_seq',       'USAGE', 'USAGE', '', 'USAGE'),
         ('SEQUENCE cache_epoch',         'USAGE, SELECT', 'USAGE', '', 'USAGE'),
@@ -109,6 +109,7 @@ BEGIN
         ('FUNCTION search_fold(text)',   'EXECUTE', 'EXECUTE', '', 'EXECUTE'),
         ('FUNCTION digits(bigint)',      'EXECUTE', '', '', 'EXECUTE'),
         ('FUNCTION outbox_make_partition(date)',   '', '', 'EXECUTE', ''),
+        ('FUNCTION outbox_move_sent(date,integer)', '', '', 'EXECUTE', ''),
         ('FUNCTION outbox_detach_partition(date)', '', '', 'EXECUTE', ''),
         ('FUNCTION outbox_drop_partition(date)',   '', '', 'EXECUTE', '')
         ) AS matrix (object, server, worker, relay, projector)

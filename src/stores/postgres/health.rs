@@ -43,6 +43,25 @@ pub async fn server_state(connection: &mut Connection) -> Result<ServerState, St
 }
 
 #[derive(QueryableByName)]
+struct MayCommit {
+    #[diesel(sql_type = Bool)]
+    may_commit: bool,
+}
+
+/// Whether a commit on this primary can be acknowledged: it waits for no replica, or one is
+/// connected (which may still hang).
+///
+/// # Errors
+/// The server's.
+pub async fn may_commit(connection: &mut Connection) -> Result<bool, StoreError> {
+    let row: MayCommit = prepared(sql("SELECT current_setting('synchronous_standby_names') = ''
+                                           OR EXISTS (SELECT FROM pg_stat_replication) AS may_commit"))
+    .get_result(connection)
+    .await?;
+    Ok(row.may_commit)
+}
+
+#[derive(QueryableByName)]
 struct Version {
     #[diesel(sql_type = Text)]
     version: String,

@@ -332,21 +332,25 @@ pub struct Reaped {
     pub upload: Option<String>,
 }
 
-/// Deletes the oldest image of an owner's that is READY and that nothing shows, so that another
-/// can take its place; `None` when there is none, or others are at it.
+/// Deletes an image of an owner's that nothing shows, so that another can take its place: the
+/// oldest that is READY, else the oldest whose id is below `given_up_before` and whose bytes have
+/// not come. `None` when there is none, or others are at it.
 ///
 /// # Errors
 /// The server's.
 pub async fn displace(
     connection: &mut Connection,
     owner: UserId,
+    given_up_before: i64,
 ) -> Result<Option<Reaped>, StoreError> {
     Ok(prepared(
         sql("DELETE FROM images WHERE id = (
-                 SELECT id FROM images WHERE owner_id = $1 AND NOT used AND state = 'READY'
-                 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+                 SELECT id FROM images WHERE owner_id = $1 AND NOT used
+                     AND (state = 'READY' OR state = 'AWAITING_UPLOAD' AND id < $2)
+                 ORDER BY state <> 'READY', id LIMIT 1 FOR UPDATE SKIP LOCKED)
              RETURNING id, object_key, format, upload")
-        .bind::<BigInt, _>(owner),
+        .bind::<BigInt, _>(owner)
+        .bind::<BigInt, _>(given_up_before),
     )
     .get_result(connection)
     .await

@@ -46,18 +46,24 @@ pub async fn forget_attempts(connection: &mut Connection, job: &str) -> Result<(
     Ok(())
 }
 
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
-
-/// How many jobs have failed and not ended on this shard.
+/// Forgets the attempts of jobs that last failed more than so many days ago, at most `limit` jobs;
+/// how many. Waits for no replica: what a failover brings back is deleted again.
 ///
 /// # Errors
 /// The server's.
-pub async fn failing(connection: &mut Connection) -> Result<i64, StoreError> {
-    let row: Count =
-        prepared(sql("SELECT count(*) AS count FROM job_attempts")).get_result(connection).await?;
-    Ok(row.count)
+pub async fn forget_old_attempts(
+    connection: &mut Connection,
+    days: i32,
+    limit: i64,
+) -> Result<usize, StoreError> {
+    Ok(prepared(
+        sql("DELETE FROM job_attempts WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM job_attempts WHERE updated_at < now() - make_interval(days => $1)
+                 LIMIT $2 FOR UPDATE SKIP LOCKED))
+             AND set_config('synchronous_commit', 'local', true) = 'local'")
+        .bind::<Integer, _>(days)
+        .bind::<BigInt, _>(limit),
+    )
+    .execute(connection)
+    .await?)
 }

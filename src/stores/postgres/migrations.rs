@@ -10,6 +10,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use secrecy::SecretString;
 
 use super::cluster::Cluster;
+use super::identity::{check_identity, stored_identity};
 use super::indexes;
 use super::leader::{try_lock, unlock};
 use super::pool::{Connection, Manager, Purpose, StatementCounter};
@@ -153,35 +154,6 @@ pub async fn ensure_map(config: &PostgresConfig) -> anyhow::Result<i32> {
     Ok(newest.version)
 }
 
-#[derive(QueryableByName)]
-struct IdentityRow {
-    #[diesel(sql_type = Integer)]
-    shard: i32,
-}
-
-/// Which shard a database says it is; `None` before it was migrated to know.
-///
-/// # Errors
-/// The server's.
-pub async fn stored_identity(connection: &mut Connection) -> Result<Option<usize>, StoreError> {
-    let rows: Vec<IdentityRow> =
-        prepared(sql("SELECT shard FROM shard_identity")).load(connection).await?;
-    Ok(rows.into_iter().next().and_then(|row| usize::try_from(row.shard).ok()))
-}
-
-/// Whether the database at an entry of `postgres.shards` is that shard's.
-///
-/// # Errors
-/// In words, where it is another's.
-pub fn check_identity(entry: usize, stored: Option<usize>) -> anyhow::Result<()> {
-    match stored {
-        Some(shard) if shard != entry => anyhow::bail!(
-            "postgres.shards, entry {entry}, is the database of shard {shard}: the addresses are exchanged"
-        ),
-        _ => Ok(()),
-    }
-}
-
 /// Writes into a database which shard it is, unless it knows.
 async fn ensure_identity(connection: &mut Connection, number: usize) -> anyhow::Result<()> {
     prepared(
@@ -190,7 +162,7 @@ async fn ensure_identity(connection: &mut Connection, number: usize) -> anyhow::
     )
     .execute(connection)
     .await?;
-    check_identity(number, stored_identity(connection).await?)
+    Ok(check_identity(number, stored_identity(connection).await?)?)
 }
 
 /// The shard map in force: the highest version on any shard that can be reached.
@@ -203,7 +175,7 @@ pub async fn load_map(cluster: &Cluster) -> anyhow::Result<ShardMap> {
     let mut unreachable = None;
     for index in cluster.indexes() {
         let found = async {
-            let mut connection = cluster.shard(index)?.direct().await?;
+            let mut connection = cluster.shard(index)?.direct_to_any().await?;
             let identity = stored_identity(&mut connection).await?;
             Ok((stored_map(&mut connection).await?, identity))
         };

@@ -15,6 +15,7 @@ pub mod hashtags;
 pub mod health;
 pub mod id_clock;
 pub mod idempotency_keys;
+pub mod identity;
 pub mod images;
 pub mod indexes;
 pub mod jobs;

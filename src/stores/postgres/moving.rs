@@ -7,6 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use secrecy::SecretString;
 use tokio_postgres::{Client, Transaction};
 
+use super::identity::{identity_of, require_identity};
 use super::routing::{Move, ShardMap};
 use super::target;
 use plaza_config::PostgresConfig;
@@ -209,8 +210,9 @@ pub struct Dealt {
 /// unsent message, no event that a projection has not applied.
 ///
 /// # Errors
-/// A shard's; until the new map is in force everything is as it was, and the same call does it
-/// again.
+/// [`WrongShard`](super::identity::WrongShard), with nothing changed, when a database is not surely
+/// that of its entry: what belongs to that entry would be deleted there. A shard's; until the new
+/// map is in force everything is as it was, and the same call does it again.
 pub async fn deal(
     config: &PostgresConfig,
     shards: usize,
@@ -218,7 +220,10 @@ pub async fn deal(
 ) -> anyhow::Result<Dealt> {
     let mut sessions = Vec::new();
     for (number, urls) in config.shards.iter().enumerate() {
-        sessions.push(session(&urls.primary).await.with_context(|| format!("shard {number}"))?);
+        let shard = || format!("shard {number}");
+        let client = session(&urls.primary).await.with_context(shard)?;
+        require_identity(number, identity_of(&client).await.with_context(shard)?)?;
+        sessions.push(client);
     }
     anyhow::ensure!(
         (1..=sessions.len()).contains(&shards),

@@ -1,17 +1,23 @@
 //! The outbox's partitions, one a day: made a day ahead, dropped when all of a day is sent and
 //! kept for long enough.
 //!
-//! Nothing here keeps a mutation waiting for longer than `LOCK_MS`: a statement that does not get
-//! its lock by then fails, and is tried again at the next round. A partition is attached, which
-//! takes no lock that an insertion waits for, and detached before it is dropped. (Detaching
+//! No statement here waits for a lock for longer than `LOCK_MS`, since whoever comes after it waits
+//! too: it fails, and is tried again at the next round. A partition is attached, which takes no lock
+//! that an insertion into another one waits for, and detached before it is dropped. (Detaching
 //! concurrently is not possible beside a default partition.) The owner's functions do it: the
 //! relay's user may not change the schema.
+//!
+//! After an absence mutations write to the default partition, which is locked while another is
+//! attached: today's is made first, with the few messages that are moved meanwhile, and mutations
+//! wait until PostgreSQL has read the default partition through. From then on none writes there,
+//! and the days that are over are moved: what is sent, in batches, and a day is attached when all of
+//! it is sent (why: migration 16).
 
 use std::collections::BTreeSet;
 
 use chrono::{Days, NaiveDate};
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Bool, Date, Text};
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::pool::Connection;
@@ -26,6 +32,8 @@ const AHEAD: u64 = 1;
 /// Messages of today that are moved out of the default partition while mutations wait; more are
 /// moved when the day is over.
 const MOVED_WHILE_WAITED_FOR: i64 = 10_000;
+/// Messages of another day that are moved in one statement.
+const BATCH: i32 = 10_000;
 
 /// What was done.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -50,6 +58,8 @@ struct DefaultDay {
     day: NaiveDate,
     #[diesel(sql_type = BigInt)]
     rows: i64,
+    #[diesel(sql_type = BigInt)]
+    unsent: i64,
 }
 
 #[derive(QueryableByName)]
@@ -84,7 +94,8 @@ fn day_of(name: &str) -> Option<NaiveDate> {
 /// The messages in the default partition, by day.
 async fn in_default(connection: &mut Connection) -> Result<Vec<DefaultDay>, StoreError> {
     Ok(prepared(sql(
-        "SELECT created_on AS day, count(*) AS rows FROM outbox_default GROUP BY 1 ORDER BY 1",
+        "SELECT created_on AS day, count(*) AS rows, count(*) FILTER (WHERE sent_at IS NULL) AS unsent
+         FROM outbox_default GROUP BY 1 ORDER BY 1",
     ))
     .load(connection)
     .await?)
@@ -118,30 +129,38 @@ pub async fn maintain(
     ))
     .load(connection)
     .await?;
-    let attached: BTreeSet<&str> =
-        tables.iter().filter(|table| table.attached).map(|table| table.name.as_str()).collect();
-    let mut done = Maintained::default();
-    let mut days: BTreeSet<NaiveDate> =
-        (0..=AHEAD).filter_map(|ahead| today.checked_add_days(Days::new(ahead))).collect();
-    for held in in_default(connection).await? {
-        if held.day == today && held.rows > MOVED_WHILE_WAITED_FOR {
-            days.remove(&held.day);
-        } else {
-            days.insert(held.day);
-        }
-    }
-    for day in days.into_iter().filter(|day| !attached.contains(name(*day).as_str())) {
-        match make(connection, day).await {
-            Ok(moved) => {
-                done.made += 1;
-                done.moved += moved;
-            }
-            Err(error) => {
-                tracing::warn!(%error, partition = name(day), "a partition of the outbox is not made yet");
-            }
-        }
-    }
     let oldest = today.checked_sub_days(Days::new(keep_days)).unwrap_or(today);
+    let (attached, detached): (Vec<&Table>, Vec<&Table>) =
+        tables.iter().partition(|table| table.attached);
+    let attached: BTreeSet<NaiveDate> =
+        attached.into_iter().filter_map(|table| day_of(&table.name)).collect();
+    let held = in_default(connection).await?;
+    let of_today = held.iter().find(|held| held.day == today).map_or(0, |held| held.rows);
+    let mut done = Maintained::default();
+    let mut is_today_made = attached.contains(&today);
+    if !is_today_made && of_today <= MOVED_WHILE_WAITED_FOR {
+        is_today_made = made(make(connection, today).await, today, &mut done);
+    }
+    let ahead = (1..=AHEAD).filter_map(|ahead| today.checked_add_days(Days::new(ahead)));
+    // A table that is not attached was being filled by a process that ended, or is to be dropped.
+    let filled = detached.into_iter().filter_map(|table| day_of(&table.name));
+    let mut others: BTreeSet<NaiveDate> =
+        ahead.chain(filled.filter(|day| *day >= oldest)).collect();
+    others.extend(held.iter().map(|held| held.day));
+    others.remove(&today);
+    for day in others.into_iter().filter(|day| !attached.contains(day)) {
+        let of_day = held.iter().find(|held| held.day == day);
+        // The lock for moving what is there would hold up mutations that write beside it, and what
+        // is unsent would not be seen by the relay in its place.
+        if of_day.is_some_and(|held| !is_today_made || held.unsent > 0) {
+            continue;
+        }
+        let attempt = match of_day {
+            Some(_) => move_and_make(connection, day).await,
+            None => make(connection, day).await,
+        };
+        made(attempt, day, &mut done);
+    }
     let kept = tables.iter().filter_map(|table| day_of(&table.name));
     for day in kept.filter(|day| *day < oldest) {
         match drop_sent(connection, day).await {
@@ -155,6 +174,21 @@ pub async fn maintain(
     Ok(done)
 }
 
+/// Counts a partition that was made; whether it was.
+fn made(attempt: Result<usize, StoreError>, day: NaiveDate, done: &mut Maintained) -> bool {
+    match attempt {
+        Ok(moved) => {
+            done.made += 1;
+            done.moved += moved;
+            true
+        }
+        Err(error) => {
+            tracing::warn!(%error, partition = name(day), "a partition of the outbox is not made yet");
+            false
+        }
+    }
+}
+
 /// Makes a day's partition, with what the default partition holds of that day; how much that was.
 async fn make(connection: &mut Connection, day: NaiveDate) -> Result<usize, StoreError> {
     let Moved { moved } =
@@ -162,6 +196,25 @@ async fn make(connection: &mut Connection, day: NaiveDate) -> Result<usize, Stor
             .get_result(connection)
             .await?;
     Ok(usize::try_from(moved).unwrap_or_default())
+}
+
+/// The same for a day whose messages are all sent: they are moved first, in batches that lock no
+/// table, so that only what came meanwhile is moved under a lock.
+async fn move_and_make(connection: &mut Connection, day: NaiveDate) -> Result<usize, StoreError> {
+    let mut sum = 0;
+    loop {
+        let Moved { moved } = prepared(
+            sql("SELECT outbox_move_sent($1, $2) AS moved")
+                .bind::<Date, _>(day)
+                .bind::<Integer, _>(BATCH),
+        )
+        .get_result(connection)
+        .await?;
+        sum += usize::try_from(moved).unwrap_or_default();
+        if moved < i64::from(BATCH) {
+            return Ok(sum + make(connection, day).await?);
+        }
+    }
 }
 
 /// Drops a day's partition if all of it is sent; whether it did. In two transactions: what is

@@ -13,6 +13,8 @@ use futures_util::future::{join_all, poll_fn};
 use secrecy::SecretString;
 use tokio_postgres::AsyncMessage;
 
+use super::identity::Owner;
+use super::routing::ShardIndex;
 use super::target::Target;
 use crate::pool_state::{Callers, PoolState};
 use crate::server::Server;
@@ -90,6 +92,8 @@ pub struct Manager {
     purpose: Purpose,
     statements: StatementCounter,
     ended: Arc<AtomicU64>,
+    /// Whose database it must be; `None` where that is compared elsewhere, or is all the same.
+    owner: Option<Arc<Owner>>,
 }
 
 /// What connections to a server are for.
@@ -123,14 +127,36 @@ impl Manager {
             .application_name("plaza")
             .connect_timeout(Duration::from_millis(1_000))
             .options(format!("-c statement_timeout={}{session}", statement_timeout.as_millis()));
-        Ok(Self { target, purpose, statements, ended: Arc::default() })
+        Ok(Self { target, purpose, statements, ended: Arc::default(), owner: None })
     }
 
-    /// A connection of its own, outside any pool.
+    /// The same for a shard's database: every connection that is used asks first whose it is, since
+    /// a server that could not be reached when the process started was never compared.
+    #[must_use]
+    pub fn of_shard(self, shard: ShardIndex) -> Self {
+        Self { owner: Some(Arc::new(Owner::of(shard))), ..self }
+    }
+
+    /// A connection of its own, outside any pool; whose database it is is not asked.
     ///
     /// # Errors
     /// The server's or the network's, as diesel reports them.
     pub async fn open(&self) -> Result<PooledConnection, diesel::ConnectionError> {
+        self.connect_to(None).await
+    }
+
+    /// The same to the database of [`Manager::of_shard`], if one is named.
+    ///
+    /// # Errors
+    /// As [`Manager::open`]; a database that says it is another shard's.
+    pub async fn open_own(&self) -> Result<PooledConnection, diesel::ConnectionError> {
+        self.connect_to(self.owner.as_deref()).await
+    }
+
+    async fn connect_to(
+        &self,
+        owner: Option<&Owner>,
+    ) -> Result<PooledConnection, diesel::ConnectionError> {
         let (client, mut connection) = self
             .target
             .connect()
@@ -161,6 +187,9 @@ impl Manager {
             reason = "ends with its connection; there is nothing to wait for"
         )]
         tokio::spawn(driver);
+        if let Some(owner) = owner {
+            owner.compare(&client).await?;
+        }
         let mut inner = AsyncPgConnection::try_from(client).await?;
         let statements = self.statements.clone();
         inner.set_instrumentation(move |event: InstrumentationEvent<'_>| {
@@ -173,7 +202,7 @@ impl Manager {
     }
 }
 
-fn describe(error: &tokio_postgres::Error) -> String {
+pub(super) fn describe(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), std::error::Error::source(error)) {
         (Some(db), _) => db.message().to_owned(),
         (None, Some(source)) => format!("{error}: {source}"),
@@ -186,7 +215,7 @@ impl bb8::ManageConnection for Manager {
     type Error = diesel::ConnectionError;
 
     async fn connect(&self) -> Result<Self::Connection, Self::Error> {
-        self.open().await
+        self.open_own().await
     }
 
     /// Never asked: the pool does not test on checkout, which would cost every query a second round
@@ -228,12 +257,14 @@ pub struct Pool {
     counted: Counted,
     callers: Callers,
     ended: Arc<AtomicU64>,
+    owner: Option<Arc<Owner>>,
 }
 
 impl Pool {
     /// A pool that opens connections when they are first needed.
     pub fn new(manager: Manager, server: Server, size: u32, wait: Duration) -> Self {
         let (purpose, ended) = (manager.purpose, Arc::clone(&manager.ended));
+        let owner = manager.owner.clone();
         let kind = if purpose == Purpose::Write { "transaction" } else { "read" };
         let shard = server.shard().map_or_else(String::new, |shard| shard.to_string());
         let role = server.role();
@@ -259,6 +290,7 @@ impl Pool {
             counted,
             callers: Callers::default(),
             ended,
+            owner,
         }
     }
 
@@ -298,7 +330,10 @@ impl Pool {
             bb8::RunError::User(error) => StoreError::unavailable(self.server.clone(), error),
             // Nothing open after all that waiting: nobody is slow, the server does not let us in.
             bb8::RunError::TimedOut if self.inner.state().connections == 0 => {
-                StoreError::unavailable(self.server.clone(), "cannot connect")
+                let wrong = self.owner.as_deref().and_then(Owner::wrong);
+                let reason = wrong.map(|wrong| wrong.to_string());
+                let reason = reason.unwrap_or_else(|| "cannot connect".to_owned());
+                StoreError::unavailable(self.server.clone(), reason)
             }
             bb8::RunError::TimedOut => StoreError::Busy(self.name.clone()),
         }

@@ -148,6 +148,31 @@ pub async fn by_author(
     .await?)
 }
 
+/// This shard's newest posts below an id, without reposts: their ids, newest first.
+///
+/// # Errors
+/// The server's.
+pub async fn newest(
+    connection: &mut Connection,
+    below: i64,
+    limit: i64,
+) -> Result<Vec<PostId>, StoreError> {
+    let rows: Vec<PostIdRow> = prepared(
+        sql("SELECT id FROM posts WHERE id < $1 AND NOT deleted AND repost_of IS NULL ORDER BY id DESC LIMIT $2")
+            .bind::<BigInt, _>(below)
+            .bind::<BigInt, _>(limit),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+#[derive(QueryableByName)]
+struct PostIdRow {
+    #[diesel(sql_type = BigInt)]
+    id: PostId,
+}
+
 /// What a change to a post must know.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Locked {

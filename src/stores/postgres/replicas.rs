@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 use super::cluster::Cluster;
-use super::migrations::{check_identity, stored_identity};
+use super::identity::{check_identity, stored_identity};
 use super::pool::PooledConnection;
 use super::position::{primary_lsn, primary_lsn_and_epoch, replayed_lsn};
 use super::session::Lsn;
@@ -221,7 +221,7 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
         };
         let poll = shard.polls.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let (asked_ms, asked_at) = (clock.now_ms(), tokio::time::Instant::now());
-        let opened = async { shard.direct.open().await.ok() };
+        let opened = async { shard.direct.open_own().await.ok() };
         let answer = ask(timeout, &mut primary, opened, async |connection| {
             if is_due {
                 let (lsn, epoch) = primary_lsn_and_epoch(connection).await?;

@@ -31,6 +31,18 @@ impl<T> Gathered<T> {
             None => Ok(self.answers.into_iter().map(|(_, answer)| answer).collect()),
         }
     }
+
+    /// What the shards answered that did, and the numbers of those that did not.
+    ///
+    /// # Errors
+    /// The first shard's failure, when none answered.
+    pub fn answered(self) -> Result<(Vec<T>, Vec<usize>), StoreError> {
+        let missing = self.failures.iter().map(|(shard, _)| shard.0).collect();
+        if self.answers.is_empty() {
+            return Ok((self.complete()?, missing));
+        }
+        Ok((self.answers.into_iter().map(|(_, answer)| answer).collect(), missing))
+    }
 }
 
 impl Cluster {

@@ -91,12 +91,18 @@ impl Shard {
     /// A connection to the primary outside every pool: for locks that live as long as it does.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`], also where the database is another shard's.
     pub async fn direct(&self) -> Result<super::pool::PooledConnection, StoreError> {
-        self.direct
-            .open()
-            .await
-            .map_err(|error| StoreError::unavailable(self.primary.server().clone(), error))
+        self.direct.open_own().await.map_err(|error| self.unavailable(error))
+    }
+
+    /// The same whichever shard's database it is: for whoever compares that themselves.
+    pub(super) async fn direct_to_any(&self) -> Result<super::pool::PooledConnection, StoreError> {
+        self.direct.open().await.map_err(|error| self.unavailable(error))
+    }
+
+    fn unavailable(&self, error: diesel::ConnectionError) -> StoreError {
+        StoreError::unavailable(self.primary.server().clone(), error)
     }
 
     /// Each replica's name, what opens connections to it outside every pool, and its state.

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::appended::Appended;
 use super::cluster::Cluster;
 use super::commit_breaker::Admission;
+use super::health;
 use super::pool::{Connection, Manager, Pool};
 use super::position::primary_lsn;
 use super::routing::ShardIndex;
@@ -219,7 +220,10 @@ impl Cluster {
         let span = pool.span("transaction on");
         let began = std::time::Instant::now();
         let recorder = Recorder { pool, shard: index, began, span, failed: true };
-        let connection = recorder.pool.get_owned().await?;
+        let mut connection = recorder.pool.get_owned().await?;
+        if admission.is_probe() && !health::may_commit(&mut connection).await? {
+            return Err(admission.refuse());
+        }
         let outboxes = Arc::clone(&self.appended);
         let mut transaction =
             Transaction { connection, admission, recorder, deadline, outboxes, appended: false };

@@ -14,7 +14,23 @@ use crate::{StoreError, tls};
 /// as RabbitMQ's URIs call it; the system's are trusted besides.
 const AUTHORITIES: &str = "cacertfile";
 
-/// Opens a connection.
+/// The parameter of a heartbeat in seconds, as RabbitMQ's URIs call it.
+const HEARTBEAT: &str = "heartbeat";
+/// The heartbeat of an address that names none. After two of them without a word the broker ends a
+/// connection, and hands what a worker holds that hangs to the others; without one of ours lapin
+/// takes the broker's own, a minute.
+const HEARTBEAT_S: u16 = 10;
+
+/// An address with a heartbeat: its own, or ours. The broker's own is taken if that is shorter.
+fn with_heartbeat(address: &str) -> String {
+    if tls::take_parameter(address, HEARTBEAT).1.is_some() {
+        return address.to_owned();
+    }
+    let separator = if address.contains('?') { '&' } else { '?' };
+    format!("{address}{separator}{HEARTBEAT}={HEARTBEAT_S}")
+}
+
+/// Opens a connection, with a heartbeat of 10 s unless the address names another.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`], also when the certificate authorities cannot be read.
@@ -30,6 +46,7 @@ pub async fn connect(url: &SecretString, name: &str) -> Result<Connection, Store
     let trust = OwnedTLSConfig { identity: None, cert_chain };
     let runtime = lapin::runtime::default_runtime()
         .map_err(|error| StoreError::unavailable("rabbitmq", error))?;
+    let address = with_heartbeat(&address);
     let connecting = Connection::connect_with_config(&address, properties, trust, runtime);
     match tokio::time::timeout(std::time::Duration::from_secs(5), connecting).await {
         Ok(Ok(connection)) => Ok(connection),
@@ -41,4 +58,20 @@ pub async fn connect(url: &SecretString, name: &str) -> Result<Connection, Store
 /// Any of lapin's errors: the connection is not to be used again.
 pub fn unavailable(error: lapin::Error) -> StoreError {
     StoreError::unavailable("rabbitmq", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_heartbeat_of_its_own_or_ours() {
+        for (address, with) in [
+            ("amqp://a:b@h/v", "amqp://a:b@h/v?heartbeat=10"),
+            ("amqp://a:b@h/v?channel_max=9", "amqp://a:b@h/v?channel_max=9&heartbeat=10"),
+            ("amqp://a:b@h/v?heartbeat=3", "amqp://a:b@h/v?heartbeat=3"),
+        ] {
+            assert_eq!(with_heartbeat(address), with);
+        }
+    }
 }

@@ -1,8 +1,14 @@
 //! Exchange, queues, retry queues and dead-letter queues.
 //!
-//! Every queue is a quorum queue that dead-letters at least once and refuses publishes rather than
-//! dropping messages. A failed job waits in a retry queue of a fixed delay (the queue's TTL:
-//! per-message TTLs expire only at the head) that dead-letters back into the first.
+//! Every queue is a quorum queue. Its messages are dead-lettered at least once, for which RabbitMQ
+//! wants a full queue to refuse what is published (`x-overflow`), not to drop its oldest. But none
+//! has a length, so that none is ever full: what bounds them is the broker, which blocks whoever
+//! publishes when its memory or disk runs short, and then jobs wait in the outbox. A policy can
+//! give them a length (docs/operations.md, QueueGrows). Arguments cannot: those of a queue that is
+//! there do not change.
+//!
+//! A failed job waits in a retry queue of a fixed delay (the queue's TTL: per-message TTLs expire
+//! only at the head) that dead-letters back into the first.
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};

@@ -1,5 +1,7 @@
 //! What tests ask a plaza for, and what comes back.
 
+use plaza::ids::UserId;
+use plaza::stores::postgres::ShardIndex;
 use serde_json::{Value, json};
 
 use super::TestApp;
@@ -134,6 +136,19 @@ impl TestApp {
         Person {
             id: answer.text("/signUp/viewer/user/id"),
             token: answer.text("/signUp/accessToken"),
+        }
+    }
+
+    /// A user whose rows are on this shard; the handle gets a number.
+    pub async fn sign_up_on(&self, shard: ShardIndex, handle: &str) -> Person {
+        let mut number = 0;
+        loop {
+            let person = self.sign_up(&format!("{handle}{number}")).await;
+            let id: UserId = plaza::graphql::ids::parse(&person.id).unwrap();
+            if self.app.domain.cluster.shard_of_id(id) == shard {
+                return person;
+            }
+            number += 1;
         }
     }
 

@@ -182,7 +182,7 @@ impl TestApp {
         // Many tests share the machine: what is slow here is not what is tested.
         config.postgres.checkout_timeout_ms = 10_000;
         config.postgres.query_timeout_ms = 10_000;
-        config.server.deadline_ms = 15_000;
+        config.server.deadline_ms = 30_000;
         config.redis.key_prefix.clone_from(&name);
         // Beside every other test Redis may be slow; a server that takes it for away is tested
         // where it is away.

@@ -1,7 +1,11 @@
 //! A process that hangs without dying is replaced by the one that stands by.
 
+use plaza::cli::roles::Role;
+use plaza::stores::rabbitmq;
+
 use super::process::Process;
-use crate::app::with_server;
+use crate::app::{with_roles, with_server};
+use crate::jobs::{offer, order};
 
 const UNSENT: &str = "SELECT count(*) FROM outbox WHERE sent_at IS NULL";
 
@@ -35,6 +39,38 @@ async fn a_projector_that_hangs_is_replaced() {
         first.freeze();
         app.follow(&bob, &ann).await;
         app.until("the other has taken over", async || app.count(followers).await == 2).await;
+    })
+    .await;
+}
+
+/// By the broker's own heartbeat that takes two minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_rabbitmq_ask_for_a_heartbeat_of_ten_seconds() {
+    with_server(async |app| {
+        let connection = rabbitmq::connect(&app.app.config.rabbitmq.url, "test").await.unwrap();
+        assert_eq!(connection.configuration().heartbeat(), 10);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_hangs_is_replaced() {
+    with_roles(&[Role::Server, Role::Relay], async |app| {
+        let (seller, buyer) = (app.sign_up("seller").await, app.sign_up("buyer").await);
+        let product = offer(app, &seller).await;
+        let first = Process::start_role(app, "worker", &[]).await;
+        let second = Process::start_role(app, "worker", &[]).await;
+        for worker in [&first, &second] {
+            app.until("it takes jobs", async || worker.says("working") > 0).await;
+        }
+        first.freeze();
+        for _ in 0..20 {
+            order(app, &buyer, &product).await;
+        }
+        app.until("all are confirmed", async || {
+            app.count("SELECT count(*) FROM orders WHERE status = 'CONFIRMED'").await == 20
+        })
+        .await;
     })
     .await;
 }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use plaza::app::App;
+use plaza::cli::roles::{Role, start_without_ports};
+use plaza::clock::Clock;
 use plaza::domain::mutation;
 use plaza::jobs::housekeeping;
 use plaza::stores::postgres::idempotency_keys::FORGOTTEN_AT_ONCE;
@@ -109,6 +112,34 @@ async fn keys_of_mutations_are_deleted_in_pieces() {
         assert_in_pieces(app, "idempotency_keys", 4_500, most).await;
         let left = app.count("SELECT count(*) FROM idempotency_keys").await;
         assert_eq!(left, i64::try_from(shards).unwrap() * 10);
+    })
+    .await;
+}
+
+/// Rows that jobs left which ended while the row's shard was unavailable.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_deletes_attempts_of_a_week_ago_in_pieces_and_others_stay() {
+    with_server(async |app| {
+        note_deletions(app, &["job_attempts"]).await;
+        app.execute(
+            "INSERT INTO job_attempts (job_id, attempts, last_error, updated_at)
+             SELECT 'job:' || n, 1, 'timeout',
+                     now() - make_interval(days => CASE WHEN n <= 2500 THEN 8 ELSE 6 END)
+             FROM generate_series(1, 2510) n",
+        )
+        .await;
+        let worker = App::build(app.app.config.as_ref().clone(), Clock::System).await.unwrap();
+        start_without_ports(&worker, Role::Worker);
+        let shards = i64::try_from(app.app.domain.cluster.len()).unwrap();
+        app.until("what is old is gone", async || {
+            app.count("SELECT count(*) FROM job_attempts").await == shards * 10
+        })
+        .await;
+        worker.tasks.drain().await.unwrap();
+        assert_in_pieces(app, "job_attempts", 2_500, PIECE).await;
+        let young =
+            "SELECT count(*) FROM job_attempts WHERE updated_at > now() - interval '7 days'";
+        assert_eq!(app.count(young).await, shards * 10);
     })
     .await;
 }

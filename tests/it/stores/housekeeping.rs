@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use plaza::cli::doctor::examine;
-use plaza::stores::postgres::migrations::{check_identity, ensure_map, load_map, stored_identity};
+use plaza::stores::postgres::identity::{check_identity, stored_identity};
+use plaza::stores::postgres::migrations::{ensure_map, load_map};
 use plaza::stores::postgres::outbox_partitions::{default_rows, maintain};
 use plaza::stores::postgres::replicas::{self, ReplicaState};
-use plaza::stores::postgres::{Cluster, ShardIndex, id_clock};
+use plaza::stores::postgres::{Cluster, Connection, ReadSession, ShardIndex, id_clock};
 use serde_json::json;
+use tokio_postgres::Client;
 
 use crate::app::{TestApp, with_server};
 use crate::template::session;
@@ -54,6 +56,118 @@ async fn messages_of_days_without_a_partition_are_moved_into_one_made_ahead() {
         assert_eq!(app.count(PARTITIONS).await, shards * 3);
         app.post(&ann, "into today's").await;
         assert_eq!(app.count("SELECT count(*) FROM outbox_default").await, 0);
+    })
+    .await;
+}
+
+/// So many messages of yesterday in the default partition of a shard, the last of them unsent.
+async fn yesterdays(shard: &Client, messages: i32, unsent: i32) {
+    let insert = "INSERT INTO outbox (created_on, sink, topic, key, payload, sent_at)
+        SELECT (now() AT TIME ZONE 'utc')::date - 1, 1, 'posts', 'old', '{}',
+               CASE WHEN n <= $1 THEN now() END
+        FROM generate_series(1, $2::integer) n";
+    shard.execute(insert, &[&(messages - unsent), &messages]).await.unwrap();
+}
+
+async fn number(shard: &Client, query: &str) -> i64 {
+    shard.query_one(query, &[]).await.unwrap().get(0)
+}
+
+const IN_DEFAULT: &str = "SELECT count(*) FROM outbox_default";
+const MESSAGES: &str = "SELECT count(*) FROM outbox";
+/// The number that whoever deletes yesterday's messages waits for while the test has it locked.
+const HELD_UP: &str = "
+    CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        WHILE NOT pg_try_advisory_xact_lock_shared(42) LOOP PERFORM pg_sleep(0.01); END LOOP;
+        RETURN OLD;
+    END $$;
+    CREATE TRIGGER hold_up BEFORE DELETE ON outbox_default FOR EACH ROW
+        WHEN (OLD.created_on < (now() AT TIME ZONE 'utc')::date) EXECUTE FUNCTION hold_up();
+    SELECT pg_advisory_lock(42)";
+/// Housekeeping, held up so, while it moves something.
+const MOVING: &str = "SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND query LIKE 'SELECT outbox_%' AND wait_event = 'PgSleep'";
+
+/// A lock that moving took from whoever writes would be held until the test ends the moving: no
+/// bound on the wait is long enough for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_mutation_waits_while_messages_of_a_day_that_is_over_are_moved() {
+    with_server(async |app| {
+        let primary = &app.app.config.postgres.shards[0].primary;
+        let (holder, writer) = (session(primary).await, session(primary).await);
+        holder.batch_execute(DROP_DAYS).await.unwrap();
+        yesterdays(&holder, 50_000, 0).await;
+        holder.batch_execute(HELD_UP).await.unwrap();
+        writer.batch_execute("SET lock_timeout = '2s'").await.unwrap();
+        let shard = app.app.domain.cluster.shard(ShardIndex(0)).unwrap();
+        let mut connection = shard.direct().await.unwrap();
+        let writing = async {
+            app.until("yesterday is being moved", async || number(&holder, MOVING).await > 0).await;
+            let write =
+                "INSERT INTO outbox (sink, topic, key, payload) VALUES (1, 'posts', 'new', '{}')";
+            for _ in 0..20 {
+                writer.batch_execute(write).await.expect("nothing to wait for");
+            }
+            // Nor does the relay, which reads every partition.
+            let unsent = number(&writer, "SELECT count(*) FROM outbox WHERE sent_at IS NULL").await;
+            assert_eq!(unsent, 20);
+            holder.batch_execute("SELECT pg_advisory_unlock(42)").await.unwrap();
+        };
+        let (done, ()) = tokio::join!(maintain(&mut connection, 7), writing);
+        let done = done.unwrap();
+        assert_eq!((done.made, done.moved), (3, 50_000), "today, tomorrow and yesterday");
+        assert_eq!(number(&holder, IN_DEFAULT).await, 0);
+        assert_eq!(number(&holder, MESSAGES).await, 50_020);
+    })
+    .await;
+}
+
+/// Elsewhere the relay would not see them for a moment, and would send later ones before them.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_a_day_that_is_over_are_moved_when_all_are_sent() {
+    with_server(async |app| {
+        let primary = &app.app.config.postgres.shards[0].primary;
+        let client = session(primary).await;
+        client.batch_execute(DROP_DAYS).await.unwrap();
+        yesterdays(&client, 20, 1).await;
+        let shard = app.app.domain.cluster.shard(ShardIndex(0)).unwrap();
+        let mut connection = shard.direct().await.unwrap();
+        let done = maintain(&mut connection, 7).await.unwrap();
+        assert_eq!((done.made, done.moved), (2, 0), "today and tomorrow");
+        assert_eq!(number(&client, IN_DEFAULT).await, 20);
+        let by_force = "SELECT outbox_make_partition((now() AT TIME ZONE 'utc')::date - 1)";
+        let refused = client.query_one(by_force, &[]).await.unwrap_err();
+        assert_eq!(refused.code().map(|code| code.code()), Some("55006"), "{refused}");
+        client.batch_execute("UPDATE outbox SET sent_at = now()").await.unwrap();
+        // As if housekeeping had been killed after the last batch.
+        for batch in [5, 15] {
+            let moved =
+                format!("SELECT outbox_move_sent((now() AT TIME ZONE 'utc')::date - 1, {batch})");
+            assert!(number(&client, &moved).await > 0);
+        }
+        assert_eq!((number(&client, IN_DEFAULT).await, number(&client, MESSAGES).await), (0, 0));
+        let done = maintain(&mut connection, 7).await.unwrap();
+        assert_eq!((done.made, done.moved), (1, 0), "what was moved is there again");
+        assert_eq!(number(&client, MESSAGES).await, 20);
+    })
+    .await;
+}
+
+/// More of today than may be moved while mutations wait: they are moved when the day is over, and
+/// so are those of other days.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_day_is_moved_while_mutations_write_to_the_default_partition() {
+    with_server(async |app| {
+        let primary = &app.app.config.postgres.shards[0].primary;
+        let client = session(primary).await;
+        client.batch_execute(DROP_DAYS).await.unwrap();
+        yesterdays(&client, 20, 0).await;
+        let today = "INSERT INTO outbox (sink, topic, key, payload) SELECT 1, 'posts', 'new', '{}' FROM generate_series(1, 10001)";
+        client.batch_execute(today).await.unwrap();
+        let shard = app.app.domain.cluster.shard(ShardIndex(0)).unwrap();
+        let done = maintain(&mut shard.direct().await.unwrap(), 7).await.unwrap();
+        assert_eq!((done.made, done.moved), (1, 0), "tomorrow");
+        assert_eq!(number(&client, IN_DEFAULT).await, 10_021);
     })
     .await;
 }
@@ -133,6 +247,47 @@ async fn a_database_knows_which_shard_it_is_and_exchanged_addresses_are_refused(
                 "{finding}"
             );
         }
+    })
+    .await;
+}
+
+/// A primary that was unavailable when the process began is compared when it responds: a cluster
+/// opens nothing before it is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_of_another_shards_is_not_used_whenever_it_comes() {
+    with_server(async |app| {
+        ensure_map(&app.app.config.postgres).await.unwrap();
+        let mut config = app.app.config.postgres.clone();
+        // So long is a connection waited for that does not come.
+        config.checkout_timeout_ms = 5_000;
+        let own = config.shards[0].primary.clone();
+        config.shards[0].primary = std::mem::replace(&mut config.shards[1].primary, own);
+        let cluster = Arc::new(Cluster::new(&config).unwrap());
+        let (every, max_lag) = (Duration::from_millis(20), Duration::from_secs(60));
+        let polling = tokio::spawn(replicas::poll(Arc::clone(&cluster), every, max_lag));
+        let session = ReadSession::primary(cluster.len());
+        for (number, exchanged) in [(0, true), (1, true), (2, false), (3, false)] {
+            let shard = ShardIndex(number);
+            let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+            let begun = async { cluster.begin(shard, deadline).await.map(|_| ()) };
+            let ask = async |connection: &mut Connection| id_clock::read(connection).await;
+            let read = async { cluster.read(&session, shard, ask).await.map(|_| ()) };
+            let direct = async { cluster.shard(shard).unwrap().direct().await.map(|_| ()) };
+            let (begun, read, direct) = tokio::join!(begun, read, direct);
+            for (what, outcome) in [("begun", begun), ("read", read), ("direct", direct)] {
+                let refused = outcome.err().map(|error| error.to_string()).unwrap_or_default();
+                let says = refused.contains("the addresses are exchanged");
+                assert_eq!(says, exchanged, "shard {number}, {what}: {refused}");
+            }
+        }
+        app.until("the others are polled", async || {
+            let epochs = cluster.epochs();
+            epochs[2] > 0 && epochs[3] > 0
+        })
+        .await;
+        let epochs = cluster.epochs();
+        assert_eq!((epochs[0], epochs[1]), (0, 0), "nothing is read from the two");
+        polling.abort();
     })
     .await;
 }

@@ -1,10 +1,12 @@
 //! Buckets moved between shards: everything is there afterwards, once, and nothing else.
 
+use plaza::stores::postgres::identity::WrongShard;
 use plaza::stores::postgres::migrations::{ensure_map, load_map};
 use plaza::stores::postgres::moving::{OWN, deal, moved_tables};
 use serde_json::json;
 
-use crate::app::{TestApp, with_app};
+use crate::app::{TestApp, with_app, with_server};
+use crate::template::session;
 
 /// Rows of the tables that belong to buckets, over all shards.
 async fn rows(app: &TestApp) -> Vec<(&'static str, i64)> {
@@ -92,6 +94,53 @@ async fn a_shard_is_emptied_and_filled_again_and_nothing_is_lost() {
         // Once more moves nothing: so is finished what broke off after the map was in force.
         let again = deal(config, 4, |_, _| ()).await.unwrap();
         assert_eq!((again.rows, again.map, rows(app).await), (0, four.map, before));
+    })
+    .await;
+}
+
+/// Rows of every table there is, shard by shard.
+async fn rows_by_shard(app: &TestApp) -> Vec<Vec<(String, i64)>> {
+    let tables = moved_tables().chain(OWN.iter().copied());
+    let counts: Vec<String> =
+        tables.map(|table| format!("SELECT '{table}', count(*) FROM {table}")).collect();
+    let query = format!("{} ORDER BY 1", counts.join(" UNION ALL "));
+    let mut shards = Vec::new();
+    for urls in &app.app.config.postgres.shards {
+        let rows = session(&urls.primary).await.query(&query, &[]).await.unwrap();
+        shards.push(rows.iter().map(|row| (row.get(0), row.get(1))).collect());
+    }
+    shards
+}
+
+/// By the map alone every row of both would be a stranger where it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn shards_whose_addresses_are_exchanged_or_who_do_not_know_themselves_are_not_dealt_out() {
+    with_server(async |app| {
+        ensure_map(&app.app.config.postgres).await.unwrap();
+        let people = (0..12).map(|number| async move {
+            let person = app.sign_up(&format!("person{number}")).await;
+            app.post(&person, "stays").await;
+        });
+        futures_util::future::join_all(people).await;
+        let before = rows_by_shard(app).await;
+        let users = before.iter().flatten().filter(|row| row.0 == "users" && row.1 > 0);
+        assert!(users.count() > 1, "{before:?}");
+        let mut config = app.app.config.postgres.clone();
+        config.shards.swap(0, 1);
+        for shards in [4, 3] {
+            let refused = deal(&config, shards, |_, _| ()).await.unwrap_err();
+            let wrong = refused.downcast_ref::<WrongShard>();
+            assert_eq!(wrong, Some(&WrongShard::Exchanged { entry: 0, shard: 1 }), "{refused:#}");
+            assert_eq!(rows_by_shard(app).await, before);
+        }
+        config.shards.swap(0, 1);
+        let last = session(&config.shards[3].primary).await;
+        last.batch_execute("DELETE FROM shard_identity").await.unwrap();
+        let refused = deal(&config, 3, |_, _| ()).await.unwrap_err();
+        let wrong = refused.downcast_ref::<WrongShard>();
+        assert_eq!(wrong, Some(&WrongShard::Unknown { entry: 3 }), "{refused:#}");
+        ensure_map(&config).await.unwrap();
+        assert_eq!(rows_by_shard(app).await, before);
     })
     .await;
 }
