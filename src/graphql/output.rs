@@ -1,12 +1,13 @@
-//! How large an answer may become. Texts are counted while they are resolved, so that the work
-//! stops before the memory is used; what is left (names, numbers, punctuation) is bounded by the
-//! points that an operation may cost, and counted when the answer is written.
+//! How large an answer may become. Texts, and lists whose length no argument bounds, are counted
+//! while they are resolved, so that the work stops before the memory is used; what is left (names,
+//! numbers, punctuation) is bounded by the points that an operation may cost, and counted when the
+//! answer is written.
 
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use async_graphql::{Context, Error, Response, ServerError, Value};
+use async_graphql::{Context, Error, Response, SelectionField, ServerError, Value};
 use serde::Serialize;
 use tokio::sync::Notify;
 
@@ -52,6 +53,11 @@ impl Budget {
         fits
     }
 
+    /// What an answer of the most bytes is worth, in points: as a text of that length.
+    pub fn points(&self) -> u64 {
+        u64::try_from(self.most / 1_024).unwrap_or(u64::MAX)
+    }
+
     /// Waits until more was to be made than fits.
     pub async fn exceeded(&self) {
         while !self.is_exceeded() {
@@ -72,6 +78,26 @@ impl Budget {
 pub fn text<'a>(ctx: &Context<'_>, text: &'a str) -> async_graphql::Result<&'a str> {
     take(ctx.data_opt::<Arc<RequestContext>>(), text.len())?;
     Ok(text)
+}
+
+/// The items of a list whose length is that of the row, not of an argument: what is asked of each
+/// is counted before any is resolved.
+///
+/// # Errors
+/// As [`text`].
+pub fn list<T>(ctx: &Context<'_>, items: Vec<T>) -> async_graphql::Result<Vec<T>> {
+    /// A field's name and a short value, as JSON.
+    const FIELD: usize = 32;
+    let context = ctx.data_opt::<Arc<RequestContext>>();
+    if context.is_some() && !items.is_empty() {
+        take(context, items.len().saturating_mul(selected(ctx.field())).saturating_mul(FIELD))?;
+    }
+    Ok(items)
+}
+
+/// Fields that are asked of a field, at any depth.
+fn selected(field: SelectionField<'_>) -> usize {
+    field.selection_set().map(|each| 1 + selected(each)).sum()
 }
 
 /// A value that is about to be repeated in the answer.

@@ -280,8 +280,9 @@ impl Work {
         });
         let used = match &rendered {
             Some(_) => spent.saturating_add(shown).saturating_add(points(&work, &context)),
-            // All that was charged for has been done, and discarded.
-            None => charged.cost.max(points(&work, &context)),
+            // All that was charged for has been done, and discarded; and more than was charged for,
+            // when lists are longer than they usually are.
+            None => charged.cost.max(points(&work, &context)).max(context.output.points()),
         };
         // Before the client hears of it: its next request must see what this one wrote.
         let ((), written) =

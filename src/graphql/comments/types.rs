@@ -58,8 +58,9 @@ impl Comment {
 
     /// Mentions, hashtags and links in the text, in order of position; at most 100 mentions and
     /// hashtags.
-    async fn entities(&self) -> Vec<TextEntity> {
-        TextEntity::all(self.row.entities.as_ref(), &self.row.text, &self.scope)
+    async fn entities(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<TextEntity>> {
+        let entities = self.row.entities.as_ref();
+        output::list(ctx, TextEntity::all(entities, &self.row.text, &self.scope))
     }
 
     /// The post that it is on; null if the post was deleted or the viewer may not see it.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Enum, ID, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use chrono::{DateTime, SubsecRound, Utc};
 
 use crate::context::Scope;
 use crate::ids::global;
 use crate::loaders::{OrderHistory, ProductTitle};
+use crate::output;
 use crate::products::types::{Money, Product};
 use plaza_base::ids::{Id, OrderId};
 use plaza_domain::orders::{Order as Row, OrderLine as LineRow};
@@ -47,12 +48,14 @@ pub struct OrderLine {
 impl OrderLine {
     /// Title of the product at the time of the order, 1 to 120 characters. It remains when
     /// `product` is no longer visible.
-    async fn title(&self) -> async_graphql::Result<String> {
-        if let Some(title) = &self.row.title {
-            return Ok(title.clone());
-        }
-        // Of an order from before titles were stored. Products are not renamed.
-        self.scope.loaders.get_or_default::<ProductTitle>(self.row.product_id).await
+    async fn title(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        let title = match &self.row.title {
+            Some(title) => title.clone(),
+            // Of an order from before titles were stored. Products are not renamed.
+            None => self.scope.loaders.get_or_default::<ProductTitle>(self.row.product_id).await?,
+        };
+        output::text(ctx, &title)?;
+        Ok(title)
     }
 
     /// The product that was bought; null if the viewer may no longer see it, because its seller
@@ -156,13 +159,13 @@ impl Order {
     }
 
     /// Lines of the order, at most 50.
-    async fn lines(&self) -> Vec<OrderLine> {
+    async fn lines(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<OrderLine>> {
         let line = |row: &LineRow| OrderLine {
             row: row.clone(),
             currency: self.row.total.currency.clone(),
             scope: Arc::clone(&self.scope),
         };
-        self.row.lines.iter().map(line).collect()
+        output::list(ctx, self.row.lines.iter().map(line).collect())
     }
 
     /// Sum of all lines.

@@ -91,8 +91,9 @@ impl Post {
 
     /// Mentions, hashtags and links in the text, in order of position; at most 100 mentions and
     /// hashtags.
-    async fn entities(&self) -> Vec<TextEntity> {
-        TextEntity::all(self.row.entities.as_ref(), &self.row.text, &self.scope)
+    async fn entities(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<TextEntity>> {
+        let entities = self.row.entities.as_ref();
+        output::list(ctx, TextEntity::all(entities, &self.row.text, &self.scope))
     }
 
     /// Images of the post, at most 4, in order; each is READY.

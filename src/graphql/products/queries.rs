@@ -6,7 +6,7 @@ use super::types::Product;
 use crate::connection::Connection;
 use crate::context::query_scope;
 use crate::cursors::List;
-use crate::error::{ErrorCode, fault};
+use crate::error::{add_missing, fault};
 use crate::ids::argument;
 use plaza_domain::products;
 
@@ -42,11 +42,7 @@ impl ProductQueries {
             let request = list.page(first, after.as_deref())?;
             let (page, missing) =
                 products::newest(&scope.op, request).await.map_err(|error| fault(&error))?;
-            for shard in missing {
-                let missing = ErrorCode::ShardUnavailable
-                    .error(format!("the products of shard {shard} are missing"));
-                ctx.add_error(missing.into_server_error(ctx.item.pos));
-            }
+            add_missing(ctx, "products", missing);
             Ok(list.connection(page.map(|product| Product::new(product, &scope)), request))
         };
         Some(found.await)

@@ -100,8 +100,8 @@ impl Product {
     }
 
     /// Title: one line of 1 to 120 characters, at least one of them visible.
-    async fn title(&self) -> &str {
-        &self.row.title
+    async fn title(&self, ctx: &Context<'_>) -> async_graphql::Result<&str> {
+        output::text(ctx, &self.row.title)
     }
 
     /// Description of up to 4,000 characters; may be empty.
@@ -125,16 +125,16 @@ impl Product {
     }
 
     /// Sales in the latest minutes with sales, newest first, at most 60; `FORBIDDEN` for other users.
-    async fn sales(&self) -> Option<async_graphql::Result<Vec<ProductSales>>> {
+    async fn sales(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Vec<ProductSales>>> {
         let sales = products::sales(&self.scope.op, &self.row).await.map_err(|error| fault(&error));
-        Some(sales.map(|minutes| {
+        Some(sales.and_then(|minutes| {
             let of = |minute: products::SalesMinute| ProductSales {
                 minute: minute.minute,
                 orders: minute.orders,
                 quantity: minute.quantity,
                 revenue: Money::new(minute.amount, &self.row.price.currency),
             };
-            minutes.into_iter().map(of).collect()
+            output::list(ctx, minutes.into_iter().map(of).collect())
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, SubsecRound, Utc};
 
 use crate::analytics::types::ViewerAnalytics;
@@ -15,6 +15,7 @@ use crate::notifications::groups::{self, NotificationGroup};
 use crate::notifications::preferences::{self, NotificationPreference};
 use crate::notifications::types::Notification;
 use crate::orders::types::Order;
+use crate::output;
 use crate::posts::types::Post;
 use crate::users::types::User;
 use plaza_base::ids::{Id, SessionId};
@@ -234,9 +235,10 @@ impl Viewer {
     }
 
     /// Active sessions of the viewer, newest first, at most 100.
-    async fn sessions(&self) -> Option<async_graphql::Result<Vec<Session>>> {
+    async fn sessions(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Vec<Session>>> {
         let sessions = identity::sessions(&self.scope.op).await.map_err(|error| fault(&error));
-        Some(sessions.map(|rows| rows.into_iter().map(Session::of).collect()))
+        let sessions = sessions.map(|rows| rows.into_iter().map(Session::of).collect());
+        Some(sessions.and_then(|sessions| output::list(ctx, sessions)))
     }
 
     /// Analytics of all the viewer's posts and products: views, reach and sales.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use super::{Canary, aliases, post};
-use crate::app::{TestApp, with_roles};
+use crate::app::{Person, TestApp, with_roles};
 use crate::operate::process::Process;
 
 /// Most memory of a server, in KiB: half of what `k8s/deployment.yaml` gives it.
@@ -50,6 +50,20 @@ fn operations(author: &str) -> Vec<(&'static str, Value)> {
                 "variables": { "a": author },
             }),
         ),
+        (
+            "addresses in texts, by 40 names",
+            plain(format!(
+                "{{ user(handle: \"linker\") {{ posts(first: 100) {{ nodes {{ entities {{ {} }} }} }} }} }}",
+                aliases(40, "start")
+            )),
+        ),
+        (
+            "long orders with long titles, by 40 names",
+            plain(format!(
+                "{{ viewer {{ orders(first: 100) {{ nodes {{ lines {{ {} }} }} }} }} }}",
+                aliases(40, "title")
+            )),
+        ),
         ("circles through the schema", plain(circle("possibleTypes{interfaces{", "}}", 10))),
         ("a text that is not GraphQL", plain("{ ".repeat(8_000))),
         (
@@ -57,6 +71,28 @@ fn operations(author: &str) -> Vec<(&'static str, Value)> {
             json!({ "query": "{ __typename }", "variables": { "a": "[".repeat(60_000) } }),
         ),
     ]
+}
+
+/// Lists that are as long as they may be and that no argument bounds: texts full of addresses, and
+/// orders of `buyer`'s of 50 lines.
+async fn long_lists(app: &TestApp, buyer: &Person) {
+    let linker = app.sign_up("linker").await;
+    let links = "https://a.co/ ".repeat(140);
+    for _ in 0..40 {
+        app.post(&linker, &links).await;
+    }
+    let offer = "mutation($title: String!) { productCreate(input: {title: $title, description: \"\", price: {amount: \"1\", currency: \"EUR\"}, stock: 900}) { product { id } } }";
+    let title = "\u{1f600}".repeat(120);
+    let mut lines = Vec::new();
+    for _ in 0..50 {
+        let made = app.ask(&linker, offer, json!({ "title": title })).await;
+        lines.push(json!({ "productId": made.text("/productCreate/product/id"), "quantity": 1 }));
+    }
+    let place = "mutation($lines: [OrderLineInput!]!) { orderPlace(input: {lines: $lines}) { order { id } userErrors { code message } } }";
+    for _ in 0..20 {
+        let placed = app.ask(buyer, place, json!({ "lines": lines })).await;
+        assert_eq!(placed.at("/orderPlace/userErrors"), json!([]));
+    }
 }
 
 /// Sends each many times at once; each answer is whole, or a refusal with a code.
@@ -85,6 +121,7 @@ async fn a_server_stays_within_512_mib_whatever_is_asked_of_it_at_once() {
         for _ in 0..100 {
             web.post(&author, &long).await;
         }
+        long_lists(web, &author).await;
         let address = web.url.trim_start_matches("http://").trim_end_matches("/graphql");
         let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 64000\r\n\r\n";
         let mut slow = Vec::new();
