@@ -39,7 +39,7 @@ pub struct MediaConfig {
     /// Time after which an image that nothing shows is deleted, in hours, at least 1.
     pub keep_unused_hours: u32,
     /// Maximum number of a user's images that nothing shows; the next one replaces the oldest that
-    /// is ready.
+    /// is ready, else the oldest that was announced more than a minute ago and not sent.
     pub max_unused: u32,
 }
 

@@ -60,15 +60,16 @@ impl Default for ServerConfig {
             max_in_flight: 96,
             development: false,
             trusted_documents: None,
-            trusted_proxies: ["127.0.0.0/8", "::1/128"]
-                .into_iter()
-                .filter_map(Network::parse)
-                .collect(),
+            trusted_proxies: this_machine(),
             allowed_origins: Vec::new(),
             security_contact: None,
             web_folder: PathBuf::from("web/dist"),
         }
     }
+}
+
+fn this_machine() -> Vec<Network> {
+    ["127.0.0.0/8", "::1/128"].into_iter().filter_map(Network::parse).collect()
 }
 
 /// `admin.*`: the port for health and metrics.
@@ -78,11 +79,15 @@ pub struct AdminConfig {
     /// Address on which `/livez`, `/readyz`, `/metrics` and the operator's page are served. It has
     /// no authentication.
     pub listen: SocketAddr,
+    /// Networks from which the operator's page and `/operator.json` are served, in CIDR notation;
+    /// other addresses get 403. `kubectl port-forward` connects from 127.0.0.1.
+    #[schemars(with = "Vec<String>", extend("default" = ["127.0.0.0/8", "::1/128"]))]
+    pub operators: Vec<Network>,
 }
 
 impl Default for AdminConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 4201)) }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 4201)), operators: this_machine() }
     }
 }
 

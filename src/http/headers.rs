@@ -1,15 +1,17 @@
 //! What every response says about itself, so that it holds with nginx in front and without.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use plaza_config::ServerConfig;
+use plaza_config::network::Network;
 
 /// What browsers may do with a response of ours, whatever it is: take it for nothing but what it
 /// says it is; send other sites no more of an address than its origin; share no window with pages
@@ -73,6 +75,22 @@ fn refused_name() -> Response {
     (StatusCode::MISDIRECTED_REQUEST, message).into_response()
 }
 
+/// Refuses who connects from none of these networks (403): the page names servers, queues and
+/// operations, which who gathers metrics need not see.
+pub async fn only_from(
+    State(operators): State<Arc<[Network]>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|peer| peer.0.ip().to_canonical());
+    if peer.is_some_and(|peer| operators.iter().any(|network| network.contains(peer))) {
+        return next.run(request).await;
+    }
+    let message = "the operator's page is served to the networks of admin.operators\n";
+    (StatusCode::FORBIDDEN, message).into_response()
+}
+
 fn is_inner(host: &str) -> bool {
     const DOMAINS: [&str; 5] = [".svc", ".local", ".internal", ".localhost", ".home.arpa"];
     let Ok(authority) = host.parse::<Authority>() else { return false };
@@ -83,7 +101,37 @@ fn is_inner(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_inner;
+    use axum::body::Body;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// What the admin port answers to whoever comes from there.
+    async fn asked_from(peer: &str, path: &str) -> Response {
+        let router = crate::admin_router(&crate::tests::app());
+        let peer = SocketAddr::new(peer.parse().unwrap(), 40_000);
+        let request = axum::http::Request::builder().uri(path).header(header::HOST, "10.1.2.3");
+        let request = request.extension(ConnectInfo(peer)).body(Body::empty()).unwrap();
+        router.oneshot(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_gathers_metrics_from_elsewhere_sees_no_operators_page() {
+        for (peer, path, status) in [
+            ("127.0.0.1", "/", StatusCode::OK),
+            ("::ffff:127.0.0.1", "/", StatusCode::OK),
+            ("::1", "/", StatusCode::OK),
+            ("10.9.8.7", "/", StatusCode::FORBIDDEN),
+            ("10.9.8.7", "/operator.json", StatusCode::FORBIDDEN),
+            ("10.9.8.7", "/metrics", StatusCode::OK),
+            ("10.9.8.7", "/livez", StatusCode::OK),
+        ] {
+            let answer = asked_from(peer, path).await;
+            assert_eq!(answer.status(), status, "{peer} {path}");
+            let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+            assert!(policy.contains("frame-ancestors 'none'"), "{peer} {path}: {policy}");
+        }
+    }
 
     #[test]
     fn names_of_the_internet_are_not_ones_own() {

@@ -34,6 +34,7 @@ use prepare::NotRun;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use plaza_app::App;
+use plaza_config::network::Network;
 use plaza_graphql::document::seen::Documents;
 use plaza_graphql::error::ErrorCode;
 use plaza_graphql::schema::{Schema, explaining_schema, schema};
@@ -155,12 +156,16 @@ async fn bounded_headers(request: Request, next: Next) -> Response {
 
 /// What operators see, on a port of its own.
 pub fn admin_router(app: &App) -> Router {
+    let operators: Arc<[Network]> = app.config.admin.operators.as_slice().into();
+    let page: Router<Operators> = Router::new()
+        .route("/", get(operator_page))
+        .route("/operator.json", get(operator_snapshot))
+        .route_layer(axum::middleware::from_fn_with_state(operators, headers::only_from));
     let router = Router::new()
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .route("/", get(operator_page))
-        .route("/operator.json", get(operator_snapshot))
+        .merge(page)
         .with_state(Operators { app: app.clone(), status_probe: StatusProbe::start(app) })
         .layer(axum::middleware::from_fn(headers::only_by_an_inner_name));
     headers::hardened(router, &app.config.server)

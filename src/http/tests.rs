@@ -23,14 +23,19 @@ use plaza_stores::postgres::Cluster;
 use plaza_stores::redis::Redis;
 use tempfile::TempDir;
 
-fn app() -> App {
+pub(super) fn app() -> App {
+    app_with(json!({ "deadline_ms": 400 }))
+}
+
+/// The same with another section `server`.
+fn app_with(server: Value) -> App {
     static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
         let folder = tempfile::tempdir().unwrap();
         generate_key_file(&folder.path().join("key.pem")).unwrap();
         folder
     });
     let config: Config = serde_json::from_value(json!({
-        "server": { "deadline_ms": 400 },
+        "server": server,
         "postgres": { "shards": "postgres://nobody@127.0.0.1:9/none", "checkout_timeout_ms": 100 },
         "redis": { "url": "redis://127.0.0.1:9", "timeout_ms": 50 },
         "rabbitmq": { "url": "amqp://127.0.0.1:9" },
@@ -295,11 +300,34 @@ async fn a_request_has_an_id() {
 
 #[tokio::test]
 async fn what_is_beside_the_endpoint_answers_too() {
-    assert_eq!(ask(Method::GET, "/graphiql", &[], "").await.status, StatusCode::OK);
     assert_eq!(ask(Method::GET, "/livez", &[], "").await.status, StatusCode::OK);
     assert_eq!(ask(Method::GET, "/readyz", &[], "").await.status, StatusCode::SERVICE_UNAVAILABLE);
     let keys = ask(Method::GET, "/.well-known/jwks.json", &[], "").await;
     assert_eq!(keys.body["keys"].as_array().map(Vec::len), Some(1));
+}
+
+/// Its scripts run on the origin where the front end keeps tokens.
+#[tokio::test]
+async fn a_playground_from_elsewhere_is_for_development_alone() {
+    for (development, status) in [(true, StatusCode::OK), (false, StatusCode::NOT_FOUND)] {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app_with(json!({ "development": development, "web_folder": folder.path() }));
+        let request = || Request::builder().uri("/graphiql").body(Body::empty()).unwrap();
+        let response = public_router(&app).oneshot(request()).await.unwrap();
+        assert_eq!(response.status(), status);
+        let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        let elsewhere = ["https:", "'unsafe-eval'"].map(|word| policy.contains(word));
+        assert_eq!(elsewhere, [development; 2], "{policy}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body = String::from_utf8_lossy(&body);
+        assert_eq!(body.contains("https://esm.sh"), development, "{body}");
+        assert_eq!(body.contains("make web"), !development, "{body}");
+        std::fs::write(folder.path().join("graphiql.html"), "built").unwrap();
+        let built = public_router(&app).oneshot(request()).await.unwrap();
+        assert_eq!(built.status(), StatusCode::OK);
+        let body = built.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(&*body, b"built");
+    }
 }
 
 #[tokio::test]

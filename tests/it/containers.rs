@@ -131,7 +131,11 @@ fn the_containers_configuration_is_a_whole_one_and_knows_who_is_a_proxy() {
         let address = address.parse().unwrap();
         assert!(config.server.trusted_proxies.iter().any(|network| network.contains(address)));
     }
+    // The operator's page is asked for through a port that the engine publishes.
+    let operators = &config.admin.operators;
+    assert!(operators.iter().any(|network| network.contains("172.18.0.1".parse().unwrap())));
     let foreign = "203.0.113.9".parse().unwrap();
+    assert!(!operators.iter().any(|network| network.contains(foreign)));
     assert!(!config.server.trusted_proxies.iter().any(|network| network.contains(foreign)));
 }
 
@@ -160,6 +164,98 @@ fn compose_files_keep_what_a_real_engine_demanded() {
     let compose = part(&file("infra/docker-compose.yml"), "  nginx:");
     for word in places(&template) {
         assert!(compose.contains(&format!("s|@{word}@|")), "compose fills no @{word}@");
+    }
+}
+
+/// The services of a compose file: what is said of each by itself.
+fn services(compose: &str) -> BTreeMap<String, String> {
+    let mut services: BTreeMap<String, String> = BTreeMap::new();
+    let mut name = String::new();
+    for line in part(compose, "services:").lines() {
+        let begins = line.strip_prefix("  ").filter(|rest| !rest.starts_with([' ', '#']));
+        if let Some((found, _)) = begins.and_then(|rest| rest.split_once(':')) {
+            found.clone_into(&mut name);
+        }
+        let said = services.entry(name.clone()).or_default();
+        said.push_str(line);
+        said.push('\n');
+    }
+    services.remove("");
+    services
+}
+
+/// What is said of a service, and in the parts that it merges: `<<: *name`.
+fn with_merged(compose: &str, said: &str) -> String {
+    let mut all = said.to_owned();
+    for merged in said.split("<<: *").skip(1) {
+        let name = merged.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap();
+        // Parts within a service have names too.
+        let begins = compose.lines().find(|line| {
+            line.starts_with("x-") && line.split_whitespace().any(|word| word == format!("&{name}"))
+        });
+        if let Some(begins) = begins {
+            all.push_str(&with_merged(compose, &part(compose, begins)));
+        }
+    }
+    all
+}
+
+/// A program that has been taken over comes to nobody else's rights by one with the setuid bit.
+#[test]
+fn no_service_gains_privileges() {
+    for (name, least) in [("compose.yaml", 5), ("infra/docker-compose.yml", 22)] {
+        let compose = file(name);
+        let services = services(&compose);
+        assert!(services.len() >= least, "{name}: {:?}", services.keys());
+        for (service, said) in &services {
+            let said = with_merged(&compose, said);
+            let option = "security_opt: [\"no-new-privileges:true\"]";
+            assert_eq!(said.matches(option).count(), 1, "{name}: {service}");
+        }
+    }
+}
+
+/// Containers are reached by their own addresses, published or not, by whoever is on the machine.
+#[test]
+fn passwords_are_from_the_environment_and_redis_asks_for_one() {
+    const PASSWORD: &str = "${PLAZA_PASSWORD:-plaza-local}";
+    for name in ["compose.yaml", "infra/docker-compose.yml"] {
+        let compose = file(name);
+        assert!(!compose.replace(PASSWORD, "").contains("plaza-local"), "{name}");
+        let services = services(&compose);
+        for (service, asks) in [
+            ("redis", format!("--requirepass, \"{PASSWORD}\"]")),
+            ("rabbitmq", format!("RABBITMQ_DEFAULT_PASS: \"{PASSWORD}\"")),
+        ] {
+            assert!(services[service].contains(&asks), "{name}: {service}");
+        }
+        assert_eq!(compose.matches("_PASSWORD: ").count(), 1, "{name}: PostgreSQL's");
+        assert!(!compose.contains("protected-mode"), "{name}: needless with a password");
+    }
+    // The addresses stand in two files: here with the password, there without.
+    let path = format!("{}/infra/docker/plaza.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(!text.contains("plaza-local"), "{path}");
+    let listed = part(&file("infra/docker-compose.yml"), "    PLAZA_POSTGRES__SHARDS: >-");
+    assert_eq!(listed.matches(PASSWORD).count(), 12);
+    let listed: String = listed.split_whitespace().collect();
+    let listed = listed.replace(&format!(":{PASSWORD}@"), "@");
+    let shards = text.split_once("shards = [").unwrap().1.split_once(']').unwrap().0;
+    let shards: String = shards.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
+    assert_eq!(listed, shards.trim_end_matches(','));
+}
+
+/// An administrator's password would be the image's own, admin.
+#[test]
+fn nobody_logs_in_to_grafana() {
+    let services = services(&file("infra/docker-compose.yml"));
+    let settings = [
+        "GF_AUTH_ANONYMOUS_ORG_ROLE: Viewer\n",
+        "GF_AUTH_DISABLE_LOGIN_FORM: \"true\"\n",
+        "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION: \"true\"\n",
+    ];
+    for setting in settings {
+        assert!(services["grafana"].contains(setting), "{setting}");
     }
 }
 

@@ -89,3 +89,43 @@ fn every_patch_of_an_overlay_is_about_an_object_that_is_there() {
         assert!(patches >= 3, "{overlay}: {patches} patches");
     }
 }
+
+/// The number that stands right after these words, where they are for the last time.
+fn number_after(text: &str, words: &str) -> Option<u64> {
+    let (_, after) = text.rsplit_once(words)?;
+    let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+    after.get(..end)?.parse().ok()
+}
+
+/// What a kustomization patches of one object.
+fn patches_of(text: &str, kind: &str, name: &str) -> String {
+    let begins = format!("{{ kind: {kind}, name: {name} }}\n");
+    text.split("- target: ").filter(|patch| patch.starts_with(&begins)).collect()
+}
+
+/// While Redis is unavailable, each server grants 1/`redis.servers` of a limit.
+#[test]
+fn no_autoscaler_makes_more_servers_than_share_the_limits() {
+    let base = |name: &str| std::fs::read_to_string(root().join("k8s").join(name)).unwrap();
+    let most = number_after(&base("hpa.yaml"), "\n  maxReplicas: ").expect("maxReplicas");
+    let shared_by = number_after(&base("config.yaml"), "\n    servers = ").expect("servers");
+    assert!(most <= shared_by, "k8s: {most} servers, of which {shared_by} share a limit");
+    let deployment = base("deployment.yaml");
+    assert!(!deployment.contains("PLAZA_REDIS__SERVERS"), "which goes over config.yaml");
+    let mut changed = 0;
+    for overlay in OVERLAYS {
+        let text = kustomization(&root().join("infra/k8s/overlays").join(overlay));
+        let scaler = patches_of(&text, "HorizontalPodAutoscaler", "api");
+        let replaced = number_after(&scaler, "path: /spec/maxReplicas, value: ");
+        assert_eq!(replaced.is_some(), text.contains("maxReplicas"), "{overlay}: of whom?");
+        let added = number_after(
+            &patches_of(&text, "Deployment", "api"),
+            "/containers/0/env/-, value: { name: PLAZA_REDIS__SERVERS, value: \"",
+        );
+        assert_eq!(added.is_some(), text.contains("PLAZA_REDIS__SERVERS"), "{overlay}: of whom?");
+        let (most, shared_by) = (replaced.unwrap_or(most), added.unwrap_or(shared_by));
+        assert!(most <= shared_by, "{overlay}: {most} servers, {shared_by} share a limit");
+        changed += usize::from(replaced.is_some());
+    }
+    assert!(changed >= 2, "{changed} overlays change the autoscaler");
+}

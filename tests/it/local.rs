@@ -17,7 +17,8 @@ impl NewClone {
         let folder = tempfile::tempdir().unwrap();
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         std::fs::create_dir_all(folder.path().join("infra/local/lib")).unwrap();
-        for file in ["ports.env", "lib/settings.sh", "lib/process.sh"] {
+        for file in ["ports.env", "lib/settings.sh", "lib/process.sh", "lib/kafka.sh", "lib/web.sh"]
+        {
             let file = Path::new("infra/local").join(file);
             std::fs::copy(here.join(&file), folder.path().join(&file)).unwrap();
         }
@@ -157,4 +158,79 @@ async fn a_daemon_inherits_nothing_that_its_starter_has_open() {
     wait::holds(async || daemon.is_sleep() && daemon.descriptors() == expected).await;
     assert!(daemon.is_sleep(), "it runs: {record}");
     assert_eq!(daemon.descriptors(), expected);
+}
+
+fn here(file: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+}
+
+/// What is fetched is run: it is what it was when its checksum was written.
+#[test]
+fn jars_that_nobody_has_seen_before_are_refused() {
+    let clone = NewClone::new();
+    clone.run(
+        "mkdir -p infra/kafka jars; printf one >jars/a.jar; printf two >jars/b.jar; \
+         (cd jars && sha256sum -- *.jar) >infra/kafka/SHA256SUMS",
+    );
+    for (change, expected) in [
+        (":", "known"),
+        ("printf other >new/b.jar", "unknown"),
+        ("printf three >new/c.jar", "unknown"),
+        ("rm new/b.jar", "unknown"),
+        ("mv new/b.jar new/c.jar", "unknown"),
+    ] {
+        let said = clone.run(&format!(
+            "source infra/local/lib/kafka.sh; rm -rf new; cp -r jars new; {change}; \
+             if kafka_jars_are_known new >/dev/null 2>&1; then say known; else say unknown; fi"
+        ));
+        assert_eq!(said.trim_end(), expected, "{change}");
+    }
+    let install = here("infra/local/install");
+    let fetched = install.split_once("dependency:copy-dependencies").expect("the jars").1;
+    let (before, _) = fetched.split_once("mv \"$libs.partial\"").expect("their place");
+    assert!(before.contains("kafka_jars_are_known \"$libs.partial\""), "{before}");
+}
+
+#[test]
+fn the_jars_checksums_are_those_of_the_versions_in_use() {
+    let pom = here("infra/kafka/pom.xml");
+    let version = |name: &str| {
+        let (_, rest) = pom.split_once(&format!("<{name}.version>")).expect("a version");
+        rest.split('<').next().unwrap().to_owned()
+    };
+    let sums = here("infra/kafka/SHA256SUMS");
+    for line in sums.lines() {
+        let (sum, name) = line.split_once("  ").unwrap_or_else(|| panic!("{line}"));
+        assert!(sum.len() == 64 && sum.chars().all(|c| c.is_ascii_hexdigit()), "{line}");
+        assert!(name.ends_with(".jar") && !name.contains('/'), "{line}");
+    }
+    for name in [
+        format!("kafka_2.13-{}.jar", version("kafka")),
+        format!("kafka-tools-{}.jar", version("kafka")),
+        format!("log4j-core-{}.jar", version("log4j")),
+        format!("log4j-slf4j-impl-{}.jar", version("log4j")),
+    ] {
+        assert!(sums.lines().any(|line| line.ends_with(&format!("  {name}"))), "{name}");
+    }
+}
+
+#[test]
+fn packages_are_those_of_the_lock_files_by_their_checksums() {
+    let clone = NewClone::new();
+    clone.run(
+        "source infra/local/lib/web.sh; make_folders; mkdir web; cd web; touch package-lock.json; \
+         npm() { printf '%s\\n' \"$*\" >>../asked; mkdir node_modules; \
+         touch node_modules/.package-lock.json; }; web_modules; web_modules",
+    );
+    assert_eq!(clone.file("asked"), "ci --no-audit --no-fund\n", "once");
+    for folder in ["web", "clients/js", "tests/clients"] {
+        let lock: serde_json::Value =
+            serde_json::from_str(&here(&format!("{folder}/package-lock.json"))).unwrap();
+        let packages = lock["packages"].as_object().unwrap();
+        assert!(packages.len() > 20, "{folder}: {}", packages.len());
+        for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
+            let sum = package["integrity"].as_str().unwrap_or_default();
+            assert!(sum.starts_with("sha512-"), "{folder}: {name} has {sum:?}");
+        }
+    }
 }

@@ -15,6 +15,7 @@ import { createFetcher } from './fetcher';
 import { HistoryNames } from './history-names';
 import { LogInBar } from './log-in-bar';
 import { publishedSchema } from './schema';
+import { storageWithoutSecrets } from './storage';
 import type { Ask } from './subjects';
 
 const plaza = createPlaza('plaza.graphiql');
@@ -29,6 +30,7 @@ const ask: Ask = async <Data,>(query: string) => {
 
 const examples = examplesPlugin(ask);
 const published = publishedSchema();
+const storage = storageWithoutSecrets(localStorage);
 
 const WELCOME = `# plaza's API.
 # Examples are in the pane on the left;
@@ -52,6 +54,7 @@ function Playground() {
       <main className="playground">
         <GraphiQL
           fetcher={fetcher}
+          storage={storage}
           {...(schema !== undefined && { schema })}
           plugins={[examples, HISTORY_PLUGIN]}
           visiblePlugin={examples}

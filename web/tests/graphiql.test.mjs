@@ -185,6 +185,55 @@ test(
   }),
 );
 
+/** What GraphiQL has left in the browser, a line each. */
+const kept = (page) =>
+  page.evaluate(() =>
+    Object.entries(localStorage)
+      .filter(([name]) => name.startsWith('graphiql:'))
+      .map(([name, value]) => `${name} ${value}`)
+      .join('\n'),
+  );
+
+/** As it was kept before such operations were left out. */
+const OLD_HISTORY = JSON.stringify({
+  queries: [
+    { query: 'mutation { logIn(input: {handle: "a", password: "old"}) { accessToken } }' },
+    { query: '{ rateLimit { cost } }', operationName: 'Older' },
+  ],
+});
+
+test(
+  'keeps no operation that somebody logs in with',
+  withPages({}, async (open) => {
+    const { page, goto } = await open();
+    await page.addInitScript((old) => localStorage.setItem('graphiql:queries', old), OLD_HISTORY);
+    await goto('/graphiql');
+    for (const [title, operation, found] of [
+      ['Sign up', 'SignUp', '"accessToken"'],
+      ['What is left to spend', 'Points', '"remaining"'],
+    ]) {
+      await example(page, title).click();
+      // Its history takes an operation from its tab, which follows the editor by a moment.
+      await page.getByRole('tab', { name: operation }).waitFor();
+      await run(page).click();
+      await answer(page).getByText(found).first().waitFor();
+    }
+    // Whatever is written later than the first is.
+    await page.waitForFunction(() =>
+      ['graphiql:queries', 'graphiql:tabState', 'graphiql:query'].every((name) =>
+        localStorage.getItem(name)?.includes('Points'),
+      ),
+    );
+    const left = await kept(page);
+    assert.doesNotMatch(left, /logIn|signUp|[Pp]assword/);
+    assert.match(left, /Older/);
+    await page.getByRole('button', { name: 'Show History' }).click();
+    const history = page.getByRole('region', { name: 'History' });
+    await history.getByText('Points').waitFor();
+    assert.equal(await history.locator('li').count(), 2);
+  }),
+);
+
 /** The seeded people's, as the examples and the page's welcome have it. */
 const ALICE = { handle: 'alice', displayName: 'Alice', password: 'plaza-demo-1' };
 

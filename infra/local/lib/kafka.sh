@@ -1,5 +1,13 @@
 # shellcheck shell=bash
 
+# Whether the jars in a folder are those of infra/kafka/SHA256SUMS, all of them and no other: what is fetched is run. After a change of pom.xml the file is
+# written anew, in a folder of jars that one trusts: sha256sum -- *.jar >infra/kafka/SHA256SUMS
+kafka_jars_are_known() { # FOLDER
+    local sums=$INFRA/kafka/SHA256SUMS
+    (cd "$1" && sha256sum --check --strict --quiet "$sums") &&
+        diff <(find "$1" -name '*.jar' -printf '%f\n' | sort) <(sed 's/^[^ ]*  //' "$sums" | sort)
+}
+
 kafka_started() { logged kafka 'Kafka Server started' && answers "$PLAZA_KAFKA_PORT"; }
 
 start_kafka() {

@@ -6,10 +6,10 @@ web_modules() {
     local installed=node_modules/.package-lock.json
     [[ ! -e $installed || package-lock.json -nt $installed ]] || return 0
     say "fetching the packages of ${PWD#"$ROOT"/}"
-    # Not `npm ci`: it refuses a lock file that lacks optional parts for other machines, which a registry need not have.
-    npm install --no-save --no-audit --no-fund </dev/null >"$LOG/web" 2>&1 || {
+    # What the lock file names, by its checksums, and nothing else: a lock file that does not fit package.json is an error.
+    npm ci --no-audit --no-fund </dev/null >"$LOG/web" 2>&1 || {
         tail -n 10 "$LOG/web" >&2
-        die "npm install failed: see $LOG/web"
+        die "npm ci failed: see $LOG/web"
     }
     touch "$installed"
 }

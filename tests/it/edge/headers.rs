@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::errors::raw;
-use super::{Nginx, address_of, send};
+use super::{Nginx, address_of, free_port, send};
 use crate::app::{with_config, with_server};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,6 +86,40 @@ async fn every_response_says_what_browsers_may_do_with_it() {
         })
         .await;
     }
+}
+
+/// Also of what no server of plaza's has seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_of_nginx_itself_says_the_same() {
+    with_server(async |app| {
+        let dead = std::net::SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let nginx = Nginx::before([dead, dead]).await;
+        let livez = app.url.replace("/graphql", "/livez");
+        let ours = send(app.http().get(livez)).await;
+        for accept in ["application/json", "application/graphql-response+json", "text/html"] {
+            for came_by in ["", "http", "https"] {
+                let request = app.http().get(nginx.url("/shop")).header("accept", accept);
+                // As a proxy in front says it.
+                let request = match came_by {
+                    "" => request,
+                    scheme => request.header("x-forwarded-proto", scheme),
+                };
+                let error = send(request).await;
+                assert_eq!(error.status, 502, "{accept}: {}", error.text);
+                for name in
+                    ["x-content-type-options", "cross-origin-opener-policy", "permissions-policy"]
+                {
+                    assert_ne!(ours.header(name), "", "{name}");
+                    assert_eq!(error.header(name), ours.header(name), "{accept}: {name}");
+                }
+                let policy = error.header("content-security-policy");
+                assert!(policy.contains("frame-ancestors 'none'"), "{accept}: {policy}");
+                let tls_only = error.header("strict-transport-security");
+                assert_eq!(tls_only.starts_with("max-age="), came_by == "https", "{accept}");
+            }
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,8 @@ use serde_json::Value;
 use super::process::{Process, shards};
 use crate::app::with_roles;
 
+const PATHS: [&str; 5] = ["/", "/operator.json", "/metrics", "/livez", "/readyz"];
+
 async fn sight(process: &Process) -> Value {
     serde_json::from_str(&process.get("/operator.json").await).unwrap()
 }
@@ -141,4 +143,36 @@ async fn parts_that_are_away_are_named_and_the_others_seen() {
         );
     })
     .await;
+}
+
+/// A page of the internet whose name was made to lead here reads nothing, and is no frame of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_path_answers_to_a_name_of_the_internet() {
+    with_roles(&[], async |app| {
+        let process = Process::start_role(app, "relay", &[]).await;
+        for path in PATHS {
+            for host in ["evil.example", "127.0.0.1.evil.example:4201", ""] {
+                let answer = asked_as(&process, host, path).await;
+                let is_own = host.is_empty();
+                assert_eq!(answer.status() == 421, !is_own, "{host} {path}: {answer:?}");
+                assert_eq!(answer.status().is_success(), is_own, "{host} {path}: {answer:?}");
+                let of = |name: &str| answer.headers()[name].to_str().unwrap();
+                assert_eq!(of("x-content-type-options"), "nosniff", "{host} {path}");
+                let policy = of("content-security-policy");
+                for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
+                    assert!(policy.contains(part), "{host} {path}: no {part} in {policy}");
+                }
+                let body = answer.text().await.unwrap();
+                assert!(is_own || body.lines().count() == 1, "{host} {path}: {body}");
+            }
+        }
+    })
+    .await;
+}
+
+/// Asks the admin port by a name; by its address for none.
+async fn asked_as(process: &Process, host: &str, path: &str) -> reqwest::Response {
+    let request = process.app.http().get(format!("{}{path}", process.admin));
+    let request = if host.is_empty() { request } else { request.header("host", host) };
+    request.send().await.unwrap()
 }
