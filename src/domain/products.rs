@@ -257,12 +257,9 @@ pub async fn newest(
                 store::newest(connection, below, part.rows()).await
             })
             .await;
-        missing.extend(gathered.failures.iter().map(|(shard, _)| shard.0));
-        if gathered.answers.is_empty() {
-            gathered.complete()?;
-            return Ok((Page::default(), missing.into_iter().collect()));
-        }
-        let rows = gathered.answers.into_iter().flat_map(|(_, rows)| rows);
+        let (found, unavailable) = gathered.answered()?;
+        missing.extend(unavailable);
+        let rows = found.into_iter().flatten();
         let mut rows: Vec<(i64, Product)> =
             rows.map(|row| (row.id.as_i64(), Product::from(row))).collect();
         rows.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));

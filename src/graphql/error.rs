@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_graphql::resolver_utils::EnumType;
-use async_graphql::{Enum, Error, ErrorExtensions, Response, ServerError, SimpleObject};
+use async_graphql::{Context, Enum, Error, ErrorExtensions, Response, ServerError, SimpleObject};
 
 use plaza_domain::error::StoreError;
 use plaza_domain::{DomainError, UserError as DomainUserError, UserErrorCode as DomainCode};
@@ -125,6 +125,15 @@ struct Cause(String);
 fn caused_by(mut error: Error, cause: &DomainError) -> Error {
     error.source = Some(Arc::new(Cause(cause.to_string())));
     error
+}
+
+/// Says beside a list which shards' rows it lacks.
+pub(crate) fn add_missing(ctx: &Context<'_>, what: &str, shards: impl IntoIterator<Item = usize>) {
+    for shard in shards {
+        let missing =
+            ErrorCode::ShardUnavailable.error(format!("the {what} of shard {shard} are missing"));
+        ctx.add_error(missing.into_server_error(ctx.item.pos));
+    }
 }
 
 /// What stopped the domain, as a top-level error. A server fault has a fixed text only.

@@ -45,6 +45,23 @@ for (const [size, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP }
 }
 
 test(
+  'a guest reads what is said just now, and opens it',
+  withPages({ viewport: PHONE }, async (open) => {
+    const { page, goto } = await open();
+    const writer = await newPerson('Walt Writer');
+    const text = `Said to everybody ${unique('x')}`;
+    await writer.post(text);
+    await goto('/');
+    const post = page.getByRole('region', { name: 'Just said' }).getByText(text);
+    await post.waitFor();
+    await fitsSideways(page);
+    await post.click();
+    await page.waitForURL(/\/p\//);
+    await page.getByText(text).first().waitFor();
+  }),
+);
+
+test(
   'what was refused is said at its field',
   withPages({}, async (open) => {
     const { page, goto } = await open();

@@ -45,6 +45,9 @@ pub use weight::weigh;
 
 /// Most images of one post.
 pub const MAX_PER_POST: usize = 4;
+/// How old an announcement without its bytes is, in milliseconds, when it gives way to a new one:
+/// who sends a picture begins at once.
+const GIVEN_UP_MS: i64 = 60_000;
 
 /// What images are worked with.
 #[derive(Debug)]
@@ -213,11 +216,10 @@ pub async fn create(op: &Operation, new: NewUpload) -> Result<Image, DomainError
     let new = NewUpload { alt, ..new };
     let object_key = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>());
     let most_at_hand = i64::from(config.max_unused);
-    let awaited_from = compose(
-        op.domain.clock.now_ms() - i64::from(config.upload_ttl_s) * 1_000,
-        plaza_base::ids::Bucket::new(0),
-        0,
-    );
+    let now_ms = op.domain.clock.now_ms();
+    let announced_at = |ms| compose(ms, plaza_base::ids::Bucket::new(0), 0);
+    let awaited_from = announced_at(now_ms - i64::from(config.upload_ttl_s) * 1_000);
+    let given_up_before = announced_at(now_ms - GIVEN_UP_MS);
     mutate(
         op,
         Mutation {
@@ -244,7 +246,7 @@ pub async fn create(op: &Operation, new: NewUpload) -> Result<Image, DomainError
                 }
                 // The one that was given up longest ago, most likely: nobody is kept from images by
                 // what they chose and did not show.
-                let displaced = store::displace(tx, owner).await?;
+                let displaced = store::displace(tx, owner, given_up_before).await?;
                 reap::delete_files(tx, &displaced.ok_or_else(|| all_on_their_way(most_at_hand))?);
             };
             Ok(Image { id, alt: new.alt.clone(), state: State::AwaitingUpload })

@@ -1,11 +1,11 @@
 //! Posts: what they are. Writing one is in `create.rs`, deleting in `delete.rs`, passing on what
-//! somebody else wrote in `repost.rs`, and who may see which in `read.rs`.
+//! somebody else wrote in `repost.rs`, who may see which in `read.rs`, and pages in `lists.rs`.
 
 mod create;
 mod delete;
+mod lists;
 mod read;
 mod repost;
-mod shares;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +14,14 @@ use plaza_stores::redis::cache::Cached;
 
 pub use create::{NewPost, create};
 pub use delete::delete;
+pub(super) use lists::add;
+pub use lists::{newest, sharing};
 pub use plaza_read_models::shares::ShareKind;
 pub(super) use plaza_stores::postgres::posts::DELETED;
 pub use plaza_stores::postgres::posts::Post;
 pub use read::{answered, by_author, counts_many, get_many};
 pub(super) use read::{authors_of, get_many_surely, lock, originals, require_visible, subject_of};
 pub use repost::{Reposted, ShareCounts, repost, share_counts_many, unrepost, viewer_reposts};
-pub use shares::sharing;
 
 /// A post's counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -129,7 +129,7 @@ pub(super) fn of(of: &str, field: &str) -> Price {
         // It counts up to 10,000 rows on each shard.
         ("Hashtag", "postCount") => statements(12),
         // Up to ten rounds over all shards, when most posts are hidden from the viewer.
-        ("Hashtag", "posts") => page(40),
+        ("Hashtag", "posts") | ("Query", "posts") => page(40),
 
         ("Product", "seller") => loaded(4),
         ("Product", "description") => text(8),

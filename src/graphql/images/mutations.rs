@@ -66,8 +66,9 @@ pub struct ImageMutations;
 impl ImageMutations {
     /// Announces an image and returns the URL to upload it to. Nobody else sees it until a post or
     /// profile shows it; an image that is not shown within a day is deleted. Of images that are
-    /// not shown, 40 by default are kept: the next one replaces the oldest that is READY.
-    /// `LIMIT_EXCEEDED` if none of them is READY yet.
+    /// not shown, 40 by default are kept: the next one replaces the oldest that is READY, else the
+    /// oldest that was announced more than a minute ago and not sent. `LIMIT_EXCEEDED` if there is
+    /// neither.
     async fn image_create(
         &self,
         ctx: &Context<'_>,

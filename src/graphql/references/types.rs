@@ -7,7 +7,7 @@ use async_graphql::{Context, Enum, ID, Object};
 use crate::connection::Connection;
 use crate::context::Scope;
 use crate::cursors::List;
-use crate::error::{ErrorCode, fault};
+use crate::error::{add_missing, fault};
 use crate::ids::global_text;
 use crate::output;
 use crate::posts::types::Post;
@@ -143,14 +143,6 @@ impl Hashtag {
         let name = hashtags::normal_form(name).filter(|_| name.len() <= LONGEST)?;
         Some(Self::new(name, scope))
     }
-
-    fn add_missing(ctx: &Context<'_>, missing: Vec<usize>) {
-        for shard in missing {
-            let missing = ErrorCode::ShardUnavailable
-                .error(format!("the posts of shard {shard} are missing"));
-            ctx.add_error(missing.into_server_error(ctx.item.pos));
-        }
-    }
 }
 
 /// A hashtag and the posts that use it.
@@ -181,7 +173,7 @@ impl Hashtag {
             let request = list.page(first, after.as_deref())?;
             let found = hashtags::posts(&self.scope.op, &self.name, request).await;
             let (page, missing) = found.map_err(|error| fault(&error))?;
-            Self::add_missing(ctx, missing);
+            add_missing(ctx, "posts", missing);
             Ok(list.connection(page.map(|post| Post::new(post, &self.scope)), request))
         };
         Some(found.await)
@@ -193,7 +185,7 @@ impl Hashtag {
         let found = async {
             let (count, missing) =
                 hashtags::count(&self.scope.op, &self.name).await.map_err(|error| fault(&error))?;
-            Self::add_missing(ctx, missing);
+            add_missing(ctx, "posts", missing);
             Ok(count)
         };
         Some(found.await)

@@ -7,7 +7,7 @@ use crate::connection::{Connection, Edge, PageInfo, first_of};
 use crate::context::{Scope, query_scope, work};
 use crate::cost::SEARCH_COST;
 use crate::cursors::{Cursor, List, numbers};
-use crate::error::{ErrorCode, fault};
+use crate::error::{ErrorCode, add_missing, fault};
 use crate::posts::types::Post;
 use crate::products::types::Product;
 use crate::users::types::User;
@@ -47,11 +47,7 @@ async fn find(
     let place = place(&hits_of(scope, search), after, scope.op.domain.clock.now_ms())?;
     work(ctx, SEARCH_COST);
     let hits = search.find(&scope.op, first, place).await.map_err(|error| fault(&error))?;
-    for shard in &hits.missing {
-        let missing = ErrorCode::ShardUnavailable
-            .error(format!("what shard {shard} would have found is missing"));
-        ctx.add_error(missing.into_server_error(ctx.item.pos));
-    }
+    add_missing(ctx, "hits", hits.missing.iter().copied());
     Ok(hits)
 }
 

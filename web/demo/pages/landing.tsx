@@ -1,8 +1,11 @@
 import { useQuery } from 'urql';
 import { graphql } from '../../shared/graphql';
+import { usePages } from '../api/use-pages';
 import { Page } from '../parts/page';
+import { PostCard, PostCardFragment } from '../parts/post-card';
 import { ProductCard, ProductCardFragment } from '../parts/product-card';
 import { Tiles } from '../parts/small';
+import { EndlessList, Empty } from '../parts/states';
 import { Suggestions } from '../parts/suggestions';
 import { Link } from '../router';
 import { more, w } from '../words';
@@ -14,6 +17,41 @@ const Fresh = graphql(
   `,
   [ProductCardFragment],
 );
+
+const FreshPosts = graphql(
+  `
+    query FreshPosts($first: Int!, $after: String) {
+      posts(first: $first, after: $after) { edges { cursor node { id ...PostCard } } pageInfo { endCursor hasNextPage } }
+    }
+  `,
+  [PostCardFragment],
+);
+
+/** What everybody says, newest first. */
+function Posts() {
+  const pages = usePages({
+    query: FreshPosts,
+    variables: { first: 20 },
+    connection: (data) => data.posts,
+  });
+  return (
+    <section aria-labelledby="said">
+      <header className="section-head">
+        <h2 id="said">{more.saidNow}</h2>
+      </header>
+      <EndlessList
+        pages={pages}
+        label={more.saidNow}
+        empty={<Empty title={more.noPosts} />}
+        render={({ node }) => (
+          <li key={node.id}>
+            <PostCard post={node} />
+          </li>
+        )}
+      />
+    </section>
+  );
+}
 
 /** What plaza is, for who is not logged in, and something to look at at once. */
 export function LandingPage() {
@@ -54,6 +92,7 @@ export function LandingPage() {
         </section>
       )}
       <Suggestions />
+      <Posts />
     </Page>
   );
 }

@@ -36,7 +36,7 @@ fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
             "order" => each(name, "id", &world.orders),
             "user" => each(name, "handle", &["target", "follower", "witness"].map(str::to_owned)),
             "hashtag" => each(name, "name", &["marked".to_owned()]),
-            "products" => vec!["products(first: 5)".to_owned()],
+            "products" | "posts" => vec![format!("{name}(first: 5)")],
             "peopleSearch" => {
                 vec![
                     "peopleSearch(query: \"target\", first: 5)".to_owned(),
@@ -53,6 +53,7 @@ fn calls(schema: &Schema, world: &World) -> Vec<Vec<Path>> {
             // by `notifications`.
             let deepest = |path: &Path| match name {
                 "node" => 3,
+                "posts" => 4,
                 _ if name.ends_with("Search") => 4,
                 // Behind a viewer, a group and a hashtag is what `viewer` and `hashtag` lead to.
                 "nodes" if path.iter().any(|step| BY_THEIR_FIELDS.contains(&step.as_str())) => 3,

@@ -160,6 +160,7 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
             "/hashtag/posts",
             ids(texts.clone()),
         ),
+        List::new("posts", "posts(ARGS) { nodes { id } PAGE }", "/posts", ids(texts.clone())),
         List::new(
             "products",
             "products(ARGS) { nodes { id } PAGE }",

@@ -88,12 +88,22 @@ async fn what_was_refused_or_never_sent_does_not_count() {
         assert_eq!(codes().await, json!([]));
         assert_eq!(codes().await, json!([]));
         assert_eq!(codes().await, json!([{ "code": "LIMIT_EXCEEDED" }]), "two are awaited");
+        // A minute later by the ids' clock they give way, one for each that is announced.
+        let age = async |ms: i64| {
+            let older =
+                "UPDATE images SET id = id - (MS::bigint << 22) WHERE state = 'AWAITING_UPLOAD'";
+            app.execute(&older.replace("MS", &ms.to_string())).await;
+        };
+        age(61_000).await;
+        assert_eq!(codes().await, json!([]));
+        assert_eq!(codes().await, json!([]));
+        assert_eq!(
+            codes().await,
+            json!([{ "code": "LIMIT_EXCEEDED" }]),
+            "two new ones are awaited"
+        );
         // Their addresses have ended: an hour of the ids' clock ago.
-        app.execute(&format!(
-            "UPDATE images SET id = id - ({}::bigint << 22) WHERE state = 'AWAITING_UPLOAD'",
-            3_601_000
-        ))
-        .await;
+        age(3_601_000).await;
         assert_eq!(codes().await, json!([]));
     })
     .await;
