@@ -39,6 +39,9 @@ const DEMO: &[&str] = &[
     "/notifications/preferences",
     "/search",
     "/p/{id}/quote",
+    "/p/{id}/likes",
+    "/p/{id}/reposts",
+    "/p/{id}/quotes",
     "/tag/{name}",
     "/analytics",
     "/settings",
@@ -46,6 +49,7 @@ const DEMO: &[&str] = &[
     "/requests",
     "/u/{handle}/followers",
     "/u/{handle}/following",
+    "/u/{handle}/shop",
 ];
 
 /// Files at the root, under names of their own.
@@ -181,9 +185,11 @@ fn accepts(headers: &HeaderMap, coding: &str) -> bool {
 }
 
 async fn playground(State(served): State<Served>, headers: HeaderMap) -> Response {
-    match page(&served.app.config.server.web_folder, "graphiql.html", &headers).await {
+    let server = &served.app.config.server;
+    match page(&server.web_folder, "graphiql.html", &headers).await {
         Some(page) => page,
-        None => graphiql::page().await.into_response(),
+        None if server.development => graphiql::page().await.into_response(),
+        None => not_built(),
     }
 }
 
@@ -284,14 +290,14 @@ async fn about(
 }
 
 async fn demo(State(served): State<Served>, headers: HeaderMap) -> Response {
-    let missing = || {
-        (
-            StatusCode::NOT_FOUND,
-            "the front end is not built: run `make web`; the API is at /graphql\n",
-        )
-            .into_response()
-    };
-    page(&served.app.config.server.web_folder, "index.html", &headers).await.unwrap_or_else(missing)
+    let folder = &served.app.config.server.web_folder;
+    page(folder, "index.html", &headers).await.unwrap_or_else(not_built)
+}
+
+/// What stands in place of a page whose files are not there.
+fn not_built() -> Response {
+    let message = "the front end is not built: run `make web`; the API is at /graphql\n";
+    (StatusCode::NOT_FOUND, message).into_response()
 }
 
 #[cfg(test)]

@@ -56,6 +56,8 @@ async fn pages_work_in_a_browser() {
         let admin = format!("http://{}", listener.local_addr().expect("an address"));
         let (router, stop) = (plaza::http::admin_router(&app.app), app.app.tasks.stopping());
         app.app.tasks.spawn("admin", async move {
+            // The operator's page asks who connects.
+            let router = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
             Ok(axum::serve(listener, router)
                 .with_graceful_shutdown(async move { stop.cancelled().await })
                 .await?)

@@ -1,5 +1,7 @@
 //! The front end as it is served: small, kept by browsers, and files apart from pages.
 
+use std::path::Path;
+
 use plaza::cli::roles::Role;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
@@ -176,6 +178,34 @@ async fn what_is_nowhere_is_a_page_to_who_opens_pages_and_a_line_to_who_wants_a_
         }
         let (status, text) = ask("/no/such/page", "*/*").await;
         assert!(status == 404 && text.len() < 100, "{text}");
+    })
+    .await;
+}
+
+/// A link and a reload lead to what the demo opens by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_of_the_demo_is_served() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("web/demo/app.tsx");
+    let text = std::fs::read_to_string(file).unwrap();
+    let patterns: Vec<&str> = text
+        .split("pattern: '")
+        .skip(1)
+        .map(|rest| rest.split_once('\'').expect("a pattern ends").0)
+        .collect();
+    assert!(patterns.len() > 20 && patterns.contains(&"/u/:handle/shop"), "{patterns:?}");
+    with_pages(async |app, base| {
+        for pattern in &patterns {
+            // Whether there is such a thing is for the page to say.
+            let parts: Vec<&str> = pattern
+                .split('/')
+                .map(|part| if part.starts_with(':') { "nothing" } else { part })
+                .collect();
+            let path = parts.join("/");
+            let request = app.http().get(format!("{base}{path}")).header(ACCEPT, "text/html");
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), 200, "{pattern} is in app.tsx, and not in pages.rs");
+            assert_eq!(response.text().await.unwrap(), HTML, "{pattern}");
+        }
     })
     .await;
 }

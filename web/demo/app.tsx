@@ -48,6 +48,7 @@ const PartsPage = page(() => import('./pages/parts'), 'PartsPage');
 const PersonPage = page(() => import('./pages/person'), 'PersonPage');
 const PostPage = page(() => import('./pages/post'), 'PostPage');
 const ProductPage = page(() => import('./pages/product'), 'ProductPage');
+const ResponsesPage = page(() => import('./pages/responses'), 'ResponsesPage');
 const QuotePage = page(() => import('./pages/quote'), 'QuotePage');
 const SearchPage = page(() => import('./pages/search'), 'SearchPage');
 const SessionsPage = page(() => import('./pages/sessions'), 'SessionsPage');
@@ -95,6 +96,18 @@ const ROUTES: readonly Route[] = [
     pattern: '/p/:id/quote',
     only: 'people',
     page: ({ id = '' }) => <QuotePage key={id} id={id} />,
+  },
+  {
+    pattern: '/p/:id/likes',
+    page: ({ id = '' }) => <ResponsesPage key={`${id} likes`} id={id} which="likes" />,
+  },
+  {
+    pattern: '/p/:id/reposts',
+    page: ({ id = '' }) => <ResponsesPage key={`${id} reposts`} id={id} which="reposts" />,
+  },
+  {
+    pattern: '/p/:id/quotes',
+    page: ({ id = '' }) => <ResponsesPage key={`${id} quotes`} id={id} which="quotes" />,
   },
   { pattern: '/tag/:name', page: ({ name = '' }) => <HashtagPage key={name} name={name} /> },
   { pattern: '/shop', page: () => <ShopPage /> },

@@ -85,9 +85,13 @@ export function Redirect({ to }: { to: string }) {
   return null;
 }
 
+/** What a post was answered with, where that is listed. */
+export type Responses = 'likes' | 'reposts' | 'quotes';
+
 export const paths = {
   post: (id: string) => `/p/${encodeURIComponent(id)}`,
   quote: (id: string) => `/p/${encodeURIComponent(id)}/quote`,
+  responses: (id: string, which: Responses) => `/p/${encodeURIComponent(id)}/${which}`,
   person: (handle: string) => `/u/${encodeURIComponent(handle)}`,
   goods: (handle: string) => `/u/${encodeURIComponent(handle)}/shop`,
   hashtag: (name: string) => `/tag/${encodeURIComponent(name)}`,

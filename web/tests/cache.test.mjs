@@ -1,7 +1,7 @@
 // Lists by pages, and what mutations change besides what they answer, without a browser or a plaza.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { aClient, gql, home, HOME, post, POST, shown } from './support/cache.mjs';
+import { aClient, gql, home, HOME, post, POST, shown, texts } from './support/cache.mjs';
 
 /** Home with its first page there. */
 async function atHome(numbers, end) {
@@ -136,16 +136,123 @@ const DELETE = gql`
   }
 `;
 
-test('what one writes is at the head of home, and gone when it is deleted', async () => {
+const mine = (number) => post(number, { author: { __typename: 'User', id: 'me', handle: 'me' } });
+const created = (number) => ({
+  postCreate: { __typename: 'PostCreatePayload', userErrors: [], post: mine(number) },
+});
+
+test('what one writes is at the head of home at once, and gone when it is deleted', async () => {
   const { asked, run, seen } = await atHome([2, 1], null);
-  await run(WRITE, { input: { text: 'Post 5' } });
-  const mine = post(5, { author: { __typename: 'User', id: 'me', handle: 'me' } });
-  const postCreate = { __typename: 'PostCreatePayload', userErrors: [], post: mine };
-  await asked.at(-1).tell({ postCreate });
+  await run(WRITE, { input: { text: ' Post 5 ' } });
+  assert.deepEqual(texts(seen), ['Post 5', 'Post 2', 'Post 1']);
+  const { id, author } = seen.data.viewer.home.edges[0].node;
+  assert.match(id, /^unsent:/);
+  assert.equal(author.handle, 'me');
+  assert.equal(asked.at(-1).operation.kind, 'mutation', 'home is not asked for again');
+  await asked.at(-1).tell(created(5));
   assert.deepEqual(shown(seen), [5, 2, 1]);
   await run(DELETE, { input: { postId: 'p5' } });
   await asked.at(-1).tell({ postDelete: { __typename: 'PostDeletePayload', deletedPostId: 'p5' } });
   assert.deepEqual(shown(seen), [2, 1]);
+});
+
+test('what is refused goes from the list, and what is written beside it stays in order', async () => {
+  const { asked, run, seen } = await atHome([1], null);
+  await run(WRITE, { input: { text: 'Post 5' } });
+  await run(WRITE, { input: { text: 'Post 6' } });
+  assert.deepEqual(texts(seen), ['Post 6', 'Post 5', 'Post 1']);
+  const [first, second] = asked.filter(({ operation }) => operation.kind === 'mutation');
+  const userErrors = [{ __typename: 'UserError', code: 'INVALID' }];
+  await first.tell({ postCreate: { __typename: 'PostCreatePayload', userErrors, post: null } });
+  await second.tell(created(6));
+  assert.deepEqual(shown(seen), [6, 1]);
+});
+
+test('lists are read on while a post is on its way', async () => {
+  const it = await atHome([9, 8], 'c8');
+  await it.run(WRITE, { input: { text: 'Post 12' } });
+  await nextPage(it, 'c8', [7], null);
+  assert.deepEqual(texts(it.seen), ['Post 12', 'Post 9', 'Post 8', 'Post 7']);
+});
+
+const ANSWERS = gql`
+  query Answers {
+    post(id: "p1") {
+      id
+      quoteCount
+      likers(first: 2) {
+        edges {
+          cursor
+          node {
+            id
+          }
+        }
+        pageInfo {
+          endCursor
+          hasNextPage
+        }
+      }
+      quotes(first: 2) {
+        edges {
+          cursor
+          node {
+            ...TestPost
+          }
+        }
+        pageInfo {
+          endCursor
+          hasNextPage
+        }
+      }
+    }
+  }
+  ${POST}
+`;
+
+const QUOTE = gql`
+  mutation Quote($input: PostCreateInput!) {
+    postCreate(input: $input) {
+      userErrors {
+        code
+      }
+      post {
+        ...TestPost
+        quotedPost {
+          id
+        }
+      }
+    }
+  }
+  ${POST}
+`;
+
+test('a quote is counted and listed; likers are asked for again after a like', async () => {
+  const { asked, watch, run } = aClient();
+  const seen = watch(ANSWERS);
+  const pageInfo = { __typename: 'PageInfo', endCursor: null, hasNextPage: false };
+  const likers = { __typename: 'UserConnection', edges: [], pageInfo };
+  const quotes = { __typename: 'PostConnection', edges: [], pageInfo };
+  const data = { post: { __typename: 'Post', id: 'p1', quoteCount: 0, likers, quotes } };
+  await asked.at(-1).tell(data);
+  await run(QUOTE, { input: { text: 'Post 5', quotedPostId: 'p1' } });
+  assert.equal(seen.data.post.quoteCount, 0, 'not before plaza has it');
+  const quote = { ...mine(5), quotedPost: { __typename: 'Post', id: 'p1' } };
+  const created = { __typename: 'PostCreatePayload', userErrors: [], post: quote };
+  await asked.at(-1).tell({ postCreate: created });
+  assert.equal(seen.data.post.quoteCount, 1);
+  assert.deepEqual(
+    seen.data.post.quotes.edges.map(({ node }) => node.id),
+    ['p5'],
+  );
+  await run(DELETE, { input: { postId: 'p5' } });
+  await asked.at(-1).tell({ postDelete: { __typename: 'PostDeletePayload', deletedPostId: 'p5' } });
+  assert.deepEqual([seen.data.post.quoteCount, seen.data.post.quotes.edges.length], [0, 0]);
+  await run(LIKE, { input: { postId: 'p1' } });
+  const like = asked.at(-1);
+  assert.equal(like.operation.kind, 'mutation', 'nothing is asked for before the answer');
+  const liked = { ...post(1), likeCount: 1, viewerHasLiked: true };
+  await like.tell({ postLike: { __typename: 'PostLikePayload', userErrors: [], post: liked } });
+  assert.equal(asked.at(-1).operation.kind, 'query');
 });
 
 const THREAD = gql`

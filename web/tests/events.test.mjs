@@ -1,7 +1,7 @@
 // Where the cache puts what is told over the socket, without a browser or a plaza.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { aClient, cursor, gql, home, HOME, post, POST, shown } from './support/cache.mjs';
+import { aClient, cursor, gql, home, HOME, post, POST, shown, texts } from './support/cache.mjs';
 
 const UPDATED = gql`
   subscription Updated {
@@ -49,6 +49,39 @@ test('one’s own post does not wait, and what is told twice is there once', asy
   await told(5);
   assert.deepEqual(shown(seen), [6, 5]);
   assert.equal(arrivals.held.size, 0);
+});
+
+const WRITE = gql`
+  mutation Write($input: PostCreateInput!) {
+    postCreate(input: $input) {
+      userErrors {
+        code
+      }
+      post {
+        ...TestPost
+      }
+    }
+  }
+  ${POST}
+`;
+
+test('what one writes is there once, whichever comes first: what is told, or the answer', async () => {
+  const { asked, run, seen, told } = await atHome([5, 2], null);
+  const mine = { author: { __typename: 'User', id: 'me', handle: 'me' } };
+  const last = () => asked.findLast(({ operation }) => operation.kind === 'mutation');
+  await run(WRITE, { input: { text: 'Post 6' } });
+  await told(7);
+  assert.deepEqual(texts(seen), ['Post 6', 'Post 7', 'Post 5', 'Post 2']);
+  await told(6, mine);
+  assert.deepEqual(shown(seen), [7, 6, 5, 2], 'the one that plaza has');
+  // The answer is lost; trying again changes nothing that is seen.
+  await last().tell(null);
+  assert.deepEqual(shown(seen), [7, 6, 5, 2]);
+  await run(WRITE, { input: { text: 'Post 6' } });
+  assert.deepEqual(shown(seen), [7, 6, 5, 2]);
+  const postCreate = { __typename: 'PostCreatePayload', userErrors: [], post: post(6, mine) };
+  await last().tell({ postCreate });
+  assert.deepEqual(shown(seen), [6, 7, 5, 2]);
 });
 
 test('what is older than all that is loaded comes with the next page', async () => {

@@ -25,6 +25,10 @@ test(
     await author.post('Open me anywhere');
     const { page, goto } = await open();
     await logIn({ page, goto }, reader);
+    // Who wrote it is its heading: screen readers go from one to the next.
+    await post(page, 'Open me anywhere')
+      .getByRole('heading', { name: 'Ada Author', level: 2 })
+      .waitFor();
     await post(page, 'Open me anywhere').locator('.prose').click();
     await page.getByText('No comments yet').waitFor();
     assert.match(await page.title(), /^Ada Author: Open me anywhere/);
@@ -152,6 +156,12 @@ test(
         ),
     );
     await page.getByLabel('Your post').fill('Two pictures');
+    // That one has no description is said, also at the button, and keeps nobody from posting.
+    await page.getByText('1 image has no description').waitFor();
+    const note = await page
+      .getByRole('button', { name: 'Post', exact: true })
+      .getAttribute('aria-describedby');
+    assert.match(await page.locator(`[id="${note}"]`).textContent(), /no description/);
     await page.getByRole('button', { name: 'Post', exact: true }).click();
     await post(page, 'Two pictures').getByAltText('A green slope').click();
     const viewer = page.getByRole('dialog', { name: 'Image 1 of 2' });

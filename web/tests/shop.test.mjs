@@ -110,6 +110,9 @@ test(
     const selling = await open();
     await logIn(selling, seller);
     await selling.goto(`/shop/${product}`);
+    // Nobody buys from themselves: what is left is said, and nothing more.
+    await selling.page.getByText('20 left').waitFor();
+    assert.equal(await selling.page.getByRole('button', { name: /^Order/ }).count(), 0);
     await selling.page.getByLabel('Your post').fill('New from the workshop');
     await selling.page.getByRole('button', { name: 'Post', exact: true }).click();
     await selling.page.waitForFunction(() => document.querySelector('textarea').value === '');
@@ -143,6 +146,26 @@ test(
     await selling.page.getByLabel('2 new').waitFor();
     await selling.page.getByRole('link', { name: 'Notifications' }).click();
     await selling.page.getByRole('link', { name: '2 sales' }).waitFor();
+    // What comes back is the seller's affair too: it leads to the product, not to orders of theirs.
+    const [{ token }] = buyers;
+    let order;
+    await until('the order is confirmed', async () => {
+      const { viewer } = await ask(
+        '{ viewer { orders(first: 1) { nodes { id status } } } }',
+        {},
+        token,
+      );
+      [order] = viewer.orders.nodes;
+      return order?.status === 'CONFIRMED';
+    });
+    await ask(
+      'mutation($input: OrderRefundInput!) { orderRefund(input: $input) { userErrors { code } } }',
+      { input: { orderId: order.id } },
+      token,
+    );
+    await selling.page.getByRole('link', { name: 'A sale of yours was refunded' }).click();
+    await selling.page.waitForURL(/\/shop\//);
+    await selling.page.goBack();
     await selling.page.getByRole('link', { name: 'Preferences' }).click();
     await selling.page.getByRole('group', { name: 'Refunds' }).waitFor();
   }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { newPerson, until } from './support/api.mjs';
+import { ask, newPerson, until } from './support/api.mjs';
 import {
   closeBrowser,
   fitsSideways,
@@ -68,6 +68,73 @@ test(
       .last()
       .getByRole('button', { name: /^Repost/, pressed: false })
       .waitFor();
+  }),
+);
+
+test(
+  'who likes, reposts and quotes a post is listed, from the counts on its page',
+  withPages({ viewport: PHONE }, async (open) => {
+    const [author, friend, reader] = await Promise.all([
+      newPerson('Ada Author'),
+      newPerson('Fred Friend'),
+      newPerson('Rita Reader'),
+    ]);
+    const id = await author.post('Worth passing on');
+    const { page, goto } = await open();
+    await logIn({ page, goto }, reader);
+    await goto(`/p/${id}`);
+    await page.getByText('No comments yet').waitFor();
+    const counts = page.getByRole('list', { name: 'Responses to the post' });
+    assert.equal(await counts.count(), 0, 'nobody has');
+
+    const run = (query) => ask(query, { id }, friend.token);
+    await run(
+      'mutation($id: ID!) { postRepost(input: { postId: $id }) { userErrors { message } } }',
+    );
+    await run(
+      'mutation($id: ID!) { postCreate(input: { text: "I told you so", quotedPostId: $id }) { userErrors { message } } }',
+    );
+    await until('both are counted and listed', async () => {
+      const { post } = await run(
+        'query($id: ID!) { post(id: $id) { repostCount quoteCount reposts { nodes { id } } quotes { nodes { id } } } }',
+      );
+      const { repostCount, quoteCount, reposts, quotes } = post;
+      const all = [repostCount, quoteCount, reposts.nodes.length, quotes.nodes.length];
+      return all.every((count) => count === 1);
+    });
+    await until('the page counts both', async () => {
+      await goto(`/p/${id}`);
+      await page.getByText('No comments yet').waitFor();
+      return (await counts.getByRole('link').count()) === 2;
+    });
+    await counts.getByRole('link', { name: '1 repost' }).waitFor();
+    // One's own is counted and listed at once.
+    await page.getByRole('button', { name: 'Like: 0' }).click();
+    await counts.getByRole('link', { name: '1 like' }).click();
+    const likes = page.getByRole('list', { name: 'Likes' });
+    await likes.getByText('Rita Reader').waitFor();
+    assert.equal(await likes.getByRole('button').count(), 0, 'nobody follows themselves');
+    await fitsSideways(page);
+
+    const lists = page.getByRole('navigation', { name: 'Responses to the post' });
+    await lists.getByRole('link', { name: 'Reposts' }).click();
+    const reposts = page.getByRole('list', { name: 'Reposts' });
+    await reposts
+      .getByRole('listitem')
+      .filter({ hasText: 'Fred Friend' })
+      .getByRole('button', { name: 'Follow', exact: true })
+      .waitFor();
+    await lists.getByRole('link', { name: 'Quotes' }).click();
+    await post(page, 'I told you so').getByLabel('Quoted post by Ada Author').waitFor();
+    await fitsSideways(page);
+
+    // A link and a reload lead here, too; and where nothing is, it is said.
+    await page.reload();
+    await post(page, 'I told you so').waitFor();
+    await goto(`/p/${await author.post('Of no interest')}/likes`);
+    await page.getByText('No likes to see').waitFor();
+    await goto('/p/not-an-id/quotes');
+    await page.getByText('This post is not here').waitFor();
   }),
 );
 

@@ -6,6 +6,7 @@ import {
   logIn,
   openBrowser,
   PHONE,
+  sent,
   untilKept,
   untilLive,
   withPages,
@@ -187,7 +188,7 @@ test(
 
     cut = false;
     sockets.mend();
-    await post(page, 'Sent, and not heard of').waitFor();
+    await sent(page, 'Sent, and not heard of').waitFor();
     await page.getByText('What was waiting has been sent').waitFor();
     await goto(`/u/${author.handle}`);
     await page.getByRole('button', { name: 'Following' }).waitFor();

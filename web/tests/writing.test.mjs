@@ -7,6 +7,7 @@ import {
   logIn,
   openBrowser,
   PHONE,
+  sent,
   untilLive,
   withPages,
 } from './support/browser.mjs';
@@ -129,6 +130,120 @@ test(
     );
     await page.getByLabel('Messages').getByRole('button', { name: 'View' }).click();
     await page.getByText('No comments yet').waitFor();
+  }),
+);
+
+test(
+  'a post is shown at once, as one that is not sent, and is real with the answer, or gone',
+  withPages({}, async (open) => {
+    const me = await newPerson();
+    const { page, goto, context } = await open();
+    await logIn({ page, goto }, me);
+    let send;
+    const held = new Promise((resolve) => (send = resolve));
+    let refused = false;
+    await context.route('**/graphql', async (route) => {
+      if (!route.request().postData()?.includes('WritePost')) return route.continue();
+      if (refused) {
+        const error = { code: 'INVALID', message: 'must be kinder', path: ['input', 'text'] };
+        const userErrors = [{ __typename: 'UserError', ...error }];
+        const postCreate = { __typename: 'PostCreatePayload', post: null, userErrors };
+        return route.fulfill({ json: { data: { postCreate } } });
+      }
+      await held;
+      return route.continue();
+    });
+    const shown = post(page, 'Shown at once');
+    const unsent = page.locator('.row-unsent');
+    await page.getByLabel('Your post').fill('Shown at once');
+    await page.getByRole('button', { name: 'Post', exact: true }).click();
+    await shown.getByText('Sending…').waitFor();
+    assert.equal(await unsent.count(), 1);
+    // Nothing can be done with it, by the keyboard either; and it is on one's own page, too.
+    assert.ok(await shown.locator('.post-foot').evaluate((foot) => foot.inert));
+    assert.equal(await shown.getByRole('button', { name: 'More' }).count(), 0);
+    await page.getByRole('link', { name: 'Profile' }).click();
+    await page.getByRole('region', { name: 'Profile' }).waitFor();
+    await shown.getByText('Sending…').waitFor();
+    await page.goBack();
+    await shown.getByText('Sending…').waitFor();
+    send();
+    await sent(page, 'Shown at once').waitFor();
+    await shown.getByRole('button', { name: 'Like: 0' }).click();
+    await shown.getByRole('button', { name: 'Like: 1', pressed: true }).waitFor();
+    assert.equal(await unsent.count(), 0);
+
+    refused = true;
+    await page.waitForFunction(() => document.querySelector('textarea').value === '');
+    await page.getByLabel('Your post').fill('Not taken');
+    await page.getByRole('button', { name: 'Post', exact: true }).click();
+    await page.getByText('The text must be kinder.').waitFor();
+    assert.equal(await post(page, 'Not taken').count(), 0);
+    assert.equal(await page.getByLabel('Your post').inputValue(), 'Not taken', 'it is kept');
+  }),
+);
+
+test(
+  'a profile that is edited and not saved is there after another page and a reload, until it is saved',
+  withPages({ viewport: PHONE }, async (open) => {
+    const me = await newPerson('Ada Author');
+    const { page, goto } = await open();
+    await logIn({ page, goto }, me);
+    await goto('/settings');
+    const [name, bio] = [page.getByLabel('Name'), page.getByLabel('Bio')];
+    await name.fill('Ada of the Kiln');
+    await bio.fill('Half a sentence');
+    await page.getByText('Not saved yet.').waitFor();
+    await page.getByRole('link', { name: 'Blocked people' }).click();
+    await page.getByText('You block nobody').waitFor();
+    await page.goBack();
+    assert.equal(await name.inputValue(), 'Ada of the Kiln');
+    await page.reload();
+    assert.equal(await name.inputValue(), 'Ada of the Kiln');
+    assert.equal(await bio.inputValue(), 'Half a sentence');
+    await page.getByRole('button', { name: 'Save profile' }).click();
+    await page.getByText('Profile saved.').waitFor();
+    await page.getByText('Not saved yet.').waitFor({ state: 'detached' });
+
+    // What is emptied is edited, too; and all of it can be taken back.
+    await bio.fill('');
+    await page.reload();
+    assert.equal(await bio.inputValue(), '');
+    await page.getByRole('button', { name: 'Discard changes' }).click();
+    assert.equal(await bio.inputValue(), 'Half a sentence');
+    assert.equal(await page.getByRole('button', { name: 'Discard changes' }).count(), 0);
+  }),
+);
+
+test(
+  'what is typed at one entrance is there at the other and after a reload, but for the password',
+  withPages({ viewport: PHONE }, async (open) => {
+    const me = await newPerson('Ada Author');
+    const { page, goto } = await open();
+    await goto('/signup');
+    await page.getByLabel('Name').fill('Ada Author');
+    await page.getByLabel('Handle').fill(me.handle);
+    await page.getByLabel('E-mail').fill('ada@example.org');
+    await page.getByLabel('Password').fill('not to be kept');
+    await page.getByRole('main').getByRole('link', { name: 'Log in' }).click();
+    await page.getByRole('button', { name: 'Log in' }).waitFor();
+    assert.equal(await page.getByLabel('Handle').inputValue(), me.handle);
+    assert.equal(await page.getByLabel('Password').inputValue(), '');
+    await page.reload();
+    await page.getByRole('main').getByRole('link', { name: 'Sign up' }).click();
+    assert.equal(await page.getByLabel('Name').inputValue(), 'Ada Author');
+    assert.equal(await page.getByLabel('E-mail').inputValue(), 'ada@example.org');
+    assert.equal(await page.getByLabel('Password').inputValue(), '');
+    const kept = () => page.evaluate(() => JSON.stringify({ ...sessionStorage }));
+    assert.match(await kept(), /ada@example/);
+    assert.doesNotMatch(await kept(), /not to be kept/);
+
+    // Who got in leaves nothing behind for who comes next.
+    await page.goBack();
+    await page.getByLabel('Password').fill(me.password);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByLabel('Your post').waitFor();
+    assert.doesNotMatch(await kept(), /ada@example/);
   }),
 );
 

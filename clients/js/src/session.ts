@@ -153,8 +153,9 @@ export class Session {
       // By the same key in every tab and after a restart: a response that was lost is repeated.
       const input = { refreshToken: before.refreshToken };
       const granted = await this.#send(REFRESH, { input }, before.refreshKey);
-      // Logged out meanwhile: the new tokens are of no use.
-      if (this.#stored()?.refreshToken !== before.refreshToken) return;
+      // Logged out meanwhile, or renewed by a tab that takes no turns: the new tokens are of no use.
+      const now = this.#stored();
+      if (now?.refreshToken !== before.refreshToken) return this.#adopt(now);
       if (granted.userErrors.length > 0) this.end();
       else this.#keep(granted);
     });

@@ -102,6 +102,17 @@ test('tabs take turns: the second takes what the first has got', async () => {
   assert.equal(second.client.session.current.accessToken, 'access-2');
 });
 
+test('tabs that can take no turns end up with one session', async () => {
+  const first = setUp();
+  first.state.expiresInMs = 10_000;
+  await logIn(first);
+  const second = setUp({ ...first, locks: new LocalLocks() });
+  first.state.expiresInMs = HOUR_MS;
+  const both = [first, second].map(({ client }) => client.query('{ ok }', {}));
+  for (const { data } of await Promise.all(both)) assert.deepEqual(data, { ok: true });
+  assert.equal(first.state.tokens, 2);
+});
+
 test('a refresh whose response was lost is repeated under the same key, after a restart, too', async () => {
   const first = setUp();
   first.state.expiresInMs = 10_000;

@@ -102,6 +102,11 @@ async function send(plaza: PlazaClient, place: string, key: number, file: File):
   }
 }
 
+/** How many can be shown and are not described: that is said, and keeps nobody from posting. */
+export function undescribed(list: readonly Attached[]): number {
+  return list.filter(({ id, alt }) => id !== undefined && alt.trim() === '').length;
+}
+
 export interface Attachments {
   list: readonly Attached[];
   /** Whether all that are there can be shown. */

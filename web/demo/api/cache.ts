@@ -12,12 +12,19 @@ import type { Arrivals } from '../live/arrivals';
 import { edge, prepend, VIEWER, type Updaters } from './edges';
 import { afterEvents, askForStock } from './events';
 import { edgesOf, everyPage, forget, pages } from './pages';
+import { keepUnsent, unsentBefore, unsentId, unsentPost, viewerAs } from './unsent';
 
 const embedded = () => null;
 const byCursor = ({ cursor }: Data) => (typeof cursor === 'string' ? cursor : null);
 
 type Input = {
-  input: { postId: string; userId: string; text: string; inReplyToId?: string | null };
+  input: {
+    postId: string;
+    userId: string;
+    text: string;
+    inReplyToId?: string | null;
+    quotedPostId?: string | null;
+  };
 };
 type Answer = Record<
   string,
@@ -33,6 +40,7 @@ type Answer = Record<
 
 /** The normalised cache: one copy of every post, person and order, however many lists show it. */
 export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchange {
+  const me = person && `User:${person.userId}`;
   return cacheExchange({
     keys: {
       // Edges that are put into lists from here need names of their own.
@@ -68,21 +76,27 @@ export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchan
     },
     resolvers: {
       Query: {
+        posts: pages(),
         products: pages(),
         peopleSearch: pages(),
         postsSearch: pages(),
         productsSearch: pages(),
       },
       Viewer: {
-        home: pages(),
+        home: pages(unsentBefore),
         orders: pages(),
         notifications: pages(),
         notificationGroups: pages(),
         followRequests: pages(),
         blockedUsers: pages(),
       },
-      User: { posts: pages(), products: pages(), followers: pages(), following: pages() },
-      Post: { comments: pages() },
+      User: {
+        posts: pages((cache, edges, user) => (user === me ? unsentBefore(cache, edges) : [])),
+        products: pages(),
+        followers: pages(),
+        following: pages(),
+      },
+      Post: { comments: pages(), likers: pages(), reposts: pages(), quotes: pages() },
       Comment: { replies: pages() },
       Hashtag: { posts: pages() },
     },
@@ -134,24 +148,22 @@ function optimistic(person: LoggedIn | null): CacheExchangeOpts['optimistic'] & 
     postUnrepost: repost(false, 'PostUnrepostPayload'),
     userFollow: follow(true, 'UserFollowPayload'),
     userUnfollow: follow(false, 'UserUnfollowPayload'),
-    commentCreate: (args) => {
-      const author = person && {
-        __typename: 'User',
-        id: person.userId,
-        handle: person.handle,
-        displayName: person.displayName,
-        viewerIsBlocking: null,
-      };
+    postCreate: (args, cache) => ({
+      __typename: 'PostCreatePayload',
+      userErrors: [],
+      post: unsentPost((args as Input).input, person, cache),
+    }),
+    commentCreate: (args, cache) => {
       const text = (args as Input).input.text.trim();
       const written = {
         text,
         createdAt: new Date().toISOString(),
-        author,
+        author: person && viewerAs(person, cache),
         entities: [],
         depth: 0,
         replyCount: 0,
       };
-      const comment = { __typename: 'Comment', id: `unsent:${text}`, ...written };
+      const comment = { __typename: 'Comment', id: unsentId(text), ...written };
       return { __typename: 'CommentCreatePayload', userErrors: [], comment };
     },
   };
@@ -175,8 +187,13 @@ function afterMutations(person: LoggedIn | null): Updaters {
       // The count at plaza is a moment behind, so it is not asked for with the answer.
       const done = data[change > 0 ? 'postRepost' : 'postUnrepost']?.post;
       if (done) count(cache, `Post:${input.postId}`, 'repostCount', change);
-      if (me && !optimistic) forget(cache, me, 'posts');
+      if (optimistic) return;
+      if (me) forget(cache, me, 'posts');
+      forget(cache, `Post:${input.postId}`, 'reposts');
     };
+  const liked = (_data: Answer, { input }: Input, cache: Cache, { optimistic }: ResolveInfo) => {
+    if (!optimistic) forget(cache, `Post:${input.postId}`, 'likers');
+  };
   // Who one blocks is nowhere any more, and the other way round.
   const blocked = (_data: Answer, { input }: Input, cache: Cache) => {
     forget(cache, VIEWER, 'home');
@@ -188,9 +205,17 @@ function afterMutations(person: LoggedIn | null): Updaters {
   return {
     userFollow: followed(1),
     userUnfollow: followed(-1),
-    postCreate: (data: Answer, _args: Input, cache: Cache) => {
+    postLike: liked,
+    postUnlike: liked,
+    postCreate: (data: Answer, { input }: Input, cache: Cache, { optimistic }: ResolveInfo) => {
       const post = data.postCreate?.post;
       if (!post) return;
+      if (optimistic) return keepUnsent(cache, post.id);
+      if (input.quotedPostId) {
+        const quoted = `Post:${input.quotedPostId}`;
+        count(cache, quoted, 'quoteCount', 1);
+        prepend(cache, quoted, 'quotes', 'PostEdge', `own:${post.id}`, `Post:${post.id}`);
+      }
       prepend(cache, VIEWER, 'home', 'PostEdge', `own:${post.id}`, `Post:${post.id}`);
       if (!me) return;
       prepend(cache, me, 'posts', 'PostEdge', `own:${post.id}`, `Post:${post.id}`);
@@ -201,6 +226,11 @@ function afterMutations(person: LoggedIn | null): Updaters {
     postDelete: (data: Answer, _args: Input, cache: Cache) => {
       const id = data.postDelete?.deletedPostId;
       if (!id) return;
+      const quoted = cache.resolve(`Post:${id}`, 'quotedPost');
+      if (typeof quoted === 'string') {
+        count(cache, quoted, 'quoteCount', -1);
+        remove(cache, quoted, 'quotes', `Post:${id}`);
+      }
       remove(cache, VIEWER, 'home', `Post:${id}`);
       if (!me) return;
       remove(cache, me, 'posts', `Post:${id}`);
@@ -254,6 +284,7 @@ const COUNT = {
   followerCount: graphql(`fragment FollowerCount on User { id followerCount }`),
   postCount: graphql(`fragment PostCount on User { id postCount }`),
   repostCount: graphql(`fragment RepostCount on Post { id repostCount }`),
+  quoteCount: graphql(`fragment QuoteCount on Post { id quoteCount }`),
   replyCount: graphql(`fragment ReplyCount on Comment { id replyCount }`),
   commentCount: graphql(`fragment CommentCount on Post { id commentCount }`),
 };

@@ -6,8 +6,12 @@ import type { Cache, Resolver } from '@urql/exchange-graphcache';
  * In place of graphcache's `relayPagination`, which passes over a page without edges together with its cursor (plaza has such pages: all rows hidden
  * from the viewer) and keeps pages that no longer follow from the first one after that was asked for anew. Here a page counts when the page before it
  * ends where it begins.
+ *
+ * `before` says what stands before its edges, for who shows it.
  */
-export function pages(): Resolver {
+export function pages(
+  before?: (cache: Cache, edges: readonly string[], parent: string) => string[],
+): Resolver {
   return (_parent, { after, first, query }, cache, { parentKey, fieldName }) => {
     const loaded = loadedPages(cache, parentKey, fieldName, { first, query });
     const asked = loaded.get(cursorOrNull(after));
@@ -40,7 +44,7 @@ export function pages(): Resolver {
       } as never);
     return {
       __typename: typename,
-      edges,
+      edges: before ? [...before(cache, edges, parentKey), ...edges] : edges,
       pageInfo: { __typename: 'PageInfo', endCursor: cursor, hasNextPage },
     };
   };

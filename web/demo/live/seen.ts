@@ -37,12 +37,12 @@ class Seen {
 
 const seen = new WeakMap<Client, Seen>();
 
-/** Tells plaza that a post was seen once most of it has been in sight. */
-export function useSeen(postId: string): RefObject<HTMLElement | null> {
+/** Tells plaza that a post was seen once most of it has been in sight; null is none of plaza's. */
+export function useSeen(postId: string | null): RefObject<HTMLElement | null> {
   const api = useClient();
   const element = useRef<HTMLElement>(null);
   useEffect(() => {
-    if (!element.current) return undefined;
+    if (!element.current || postId === null) return undefined;
     const observer = new IntersectionObserver(
       (entries) => {
         if (!entries.some((entry) => entry.isIntersecting)) return;

@@ -1,9 +1,8 @@
-import { graphql, readFragment } from '../../shared/graphql';
+import { graphql } from '../../shared/graphql';
 import { usePages } from '../api/use-pages';
-import { useMe } from '../me';
-import { FollowButton } from '../parts/follow-button';
 import { Page } from '../parts/page';
-import { PersonRow, PersonRowFragment } from '../parts/person-row';
+import { PersonRowFragment } from '../parts/person-row';
+import { PersonToFollow } from '../parts/person-to-follow';
 import { BackHeader } from '../parts/small';
 import { Empty, EndlessList } from '../parts/states';
 import { Link, paths } from '../router';
@@ -71,7 +70,7 @@ function FollowersList({ handle }: { handle: string }) {
       pages={pages}
       label={more.followers}
       empty={<Empty title={more.noFollowers} />}
-      render={({ node }) => <Followed key={node.id} person={node} />}
+      render={({ node }) => <PersonToFollow key={node.id} person={node} />}
     />
   );
 }
@@ -87,15 +86,7 @@ function FollowingList({ handle }: { handle: string }) {
       pages={pages}
       label={more.following}
       empty={<Empty title={more.noFollowing} />}
-      render={({ node }) => <Followed key={node.id} person={node} />}
+      render={({ node }) => <PersonToFollow key={node.id} person={node} />}
     />
-  );
-}
-
-function Followed({ person }: { person: Parameters<typeof PersonRow>[0]['person'] }) {
-  const me = useMe();
-  const user = readFragment(PersonRowFragment, person);
-  return (
-    <PersonRow person={person}>{user.id !== me?.userId && <FollowButton user={user} />}</PersonRow>
   );
 }

@@ -1,5 +1,6 @@
 import type { UserError } from '@plaza/client';
-import { useState, type SubmitEvent } from 'react';
+import { useState, type ChangeEvent, type SubmitEvent } from 'react';
+import { useFields } from '../api/fields';
 import { explainThrown, problemOfErrors, type Problem } from '../api/problem';
 import { fieldOf } from '../../shared/form';
 import { useLogIn } from '../me';
@@ -14,8 +15,21 @@ import '../style/forms.css';
 /** The other way in; it leads on to the same page. */
 const elsewhere = (path: '/login' | '/signup') => path + location.search;
 
-/** Who gets in is led on by the routes: they see that somebody is logged in. */
+/**
+ * Who gets in is led on by the routes: they see that somebody is logged in. What was typed is
+ * shared by both forms, and kept until one of them was taken; a password is neither.
+ */
 function useEntering(enter: (form: FormData) => Promise<UserError[]>) {
+  const { values, set, discard } = useFields('entrance', {
+    handle: '',
+    displayName: '',
+    email: '',
+  });
+  const kept = (name: keyof typeof values) => ({
+    name,
+    value: values[name],
+    onChange: ({ target }: ChangeEvent<HTMLInputElement>) => set(name, target.value),
+  });
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const submit = async (event: SubmitEvent<HTMLFormElement>) => {
@@ -26,18 +40,20 @@ function useEntering(enter: (form: FormData) => Promise<UserError[]>) {
     try {
       const errors = await enter(form);
       if (errors.length > 0) setProblem(problemOfErrors(errors));
+      else discard();
     } catch (error) {
       setProblem({ message: explainThrown(error), fields: {} });
     } finally {
       setBusy(false);
     }
   };
-  return { busy, problem, onSubmit: (event: SubmitEvent<HTMLFormElement>) => void submit(event) };
+  const onSubmit = (event: SubmitEvent<HTMLFormElement>) => void submit(event);
+  return { busy, problem, kept, onSubmit };
 }
 
 export function LogInPage() {
   const session = useLogIn();
-  const { busy, problem, onSubmit } = useEntering((form) =>
+  const { busy, problem, kept, onSubmit } = useEntering((form) =>
     session.logIn({ handle: fieldOf(form, 'handle'), password: fieldOf(form, 'password') }),
   );
   return (
@@ -45,7 +61,7 @@ export function LogInPage() {
       <form className="entrance" onSubmit={onSubmit}>
         <Field
           label={more.handle}
-          name="handle"
+          {...kept('handle')}
           autoComplete="username"
           autoCapitalize="none"
           spellCheck={false}
@@ -75,7 +91,7 @@ export function LogInPage() {
 
 export function SignUpPage() {
   const session = useLogIn();
-  const { busy, problem, onSubmit } = useEntering((form) =>
+  const { busy, problem, kept, onSubmit } = useEntering((form) =>
     session.signUp({
       handle: fieldOf(form, 'handle'),
       displayName: fieldOf(form, 'displayName'),
@@ -89,7 +105,7 @@ export function SignUpPage() {
       <form className="entrance" onSubmit={onSubmit}>
         <Field
           label={more.name}
-          name="displayName"
+          {...kept('displayName')}
           autoComplete="name"
           maxLength={60}
           autoFocus
@@ -97,7 +113,7 @@ export function SignUpPage() {
         />
         <Field
           label={more.handle}
-          name="handle"
+          {...kept('handle')}
           autoComplete="username"
           autoCapitalize="none"
           spellCheck={false}
@@ -107,7 +123,7 @@ export function SignUpPage() {
         />
         <Field
           label={more.email}
-          name="email"
+          {...kept('email')}
           type="email"
           autoComplete="email"
           maxLength={254}

@@ -86,6 +86,7 @@ export const POSTS = {
   repostOf: post({ id: 'sample-repost', author: TOMAS, repostOf: written }),
   'author = null': post({ author: null }),
   'text.length': post({ text: 'Bowl.\n'.repeat(20), entities: [] }),
+  unsent: post({ id: 'unsent:sample' }),
   'images.length = 1': post({ images: IMAGES.slice(0, 1) }),
   'images.length = 2': post({ images: IMAGES.slice(0, 2) }),
   'images.length = 3': post({ images: IMAGES }),

@@ -199,7 +199,7 @@ function Rows() {
     describe: nothing,
     clear: nothing,
   }));
-  return <AttachmentRows attachments={attachments} />;
+  return <AttachmentRows attachments={attachments} noteId="sample-note" />;
 }
 
 function People() {

@@ -5,6 +5,7 @@ import { CommentFragment } from '../parts/comment';
 import { CommentComposer } from '../parts/composer';
 import { Page } from '../parts/page';
 import { PostCard, PostCardFragment } from '../parts/post-card';
+import { ResponseCounts, ResponseCountsFragment } from '../parts/response-counts';
 import { BackHeader } from '../parts/small';
 import { EndlessList, Empty, Failed, Skeletons } from '../parts/states';
 import { Thread } from '../parts/thread';
@@ -17,6 +18,7 @@ const PostWithComments = graphql(
         id
         text author { id displayName }
         ...PostCard
+        ...ResponseCounts
         comments(first: $first, after: $after) {
           edges { cursor node { id ...CommentParts } }
           pageInfo { endCursor hasNextPage }
@@ -24,7 +26,7 @@ const PostWithComments = graphql(
       }
     }
   `,
-  [PostCardFragment, CommentFragment],
+  [PostCardFragment, ResponseCountsFragment, CommentFragment],
 );
 
 export function PostPage({ id }: { id: string }) {
@@ -52,7 +54,9 @@ export function PostPage({ id }: { id: string }) {
   return (
     <Page title={title} heading={w.post} hideTitle>
       <BackHeader title={w.post} to="/" />
-      <PostCard post={post} whole />
+      <PostCard post={post} whole>
+        <ResponseCounts post={post} />
+      </PostCard>
       <CommentComposer postId={id} />
       <EndlessList
         pages={pages}

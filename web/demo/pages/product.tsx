@@ -90,6 +90,9 @@ function Buy({ product }: { product: Product }) {
       : null;
   if (product.stock === 0 && !orderId)
     return <p className="status status-rejected">{more.soldOut}</p>;
+  // Nobody buys from themselves.
+  if (me !== null && me.userId === product.seller?.id)
+    return <p className="quiet">{more.left(number(product.stock))}</p>;
   if (!me)
     return (
       <Link to={toLogIn()} className="button">

@@ -1,7 +1,7 @@
 import { useState, type SubmitEvent } from 'react';
 import { useQuery } from 'urql';
+import { useFields } from '../api/fields';
 import { useAction } from '../api/use-action';
-import { fieldOf } from '../../shared/form';
 import { graphql, type ResultOf } from '../../shared/graphql';
 import { toast } from '../live/toasts';
 import { useLogIn } from '../me';
@@ -75,21 +75,20 @@ const BIO = 500;
 
 function ProfileForm({ user }: { user: User }) {
   const { run, busy, problem } = useAction(Save);
-  const [bio, setBio] = useState(user.bio);
-  const left = BIO - Array.from(bio).length;
+  const { values, isChanged, set, taken, discard } = useFields('profile', {
+    displayName: user.displayName,
+    bio: user.bio,
+  });
+  const left = BIO - Array.from(values.bio).length;
   const save = async (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    const input = {
-      displayName: fieldOf(form, 'displayName'),
-      bio,
-      isPrivate: form.get('isPrivate') === 'on',
-    };
-    if (await run({ input }))
-      toast('done', more.profileSaved, {
-        label: w.view,
-        run: () => location.assign(paths.person(user.handle)),
-      });
+    const isPrivate = new FormData(event.currentTarget).get('isPrivate') === 'on';
+    if (!(await run({ input: { ...values, isPrivate } }))) return;
+    taken(values);
+    toast('done', more.profileSaved, {
+      label: w.view,
+      run: () => location.assign(paths.person(user.handle)),
+    });
   };
   return (
     <section className="setting" aria-labelledby="profile">
@@ -98,7 +97,8 @@ function ProfileForm({ user }: { user: User }) {
         <Field
           label={more.name}
           name="displayName"
-          defaultValue={user.displayName}
+          value={values.displayName}
+          onChange={({ target }) => set('displayName', target.value)}
           maxLength={60}
           autoComplete="name"
           problem={problem}
@@ -108,10 +108,10 @@ function ProfileForm({ user }: { user: User }) {
           <textarea
             name="bio"
             rows={4}
-            value={bio}
+            value={values.bio}
             aria-invalid={left < 0}
             aria-describedby="bio-said"
-            onChange={({ target }) => setBio(target.value)}
+            onChange={({ target }) => set('bio', target.value)}
           />
           <small id="bio-said" className={left < 0 || problem?.fields['bio'] ? 'problem' : 'quiet'}>
             {problem?.fields['bio'] ?? more.charactersLeft(left)}
@@ -130,9 +130,17 @@ function ProfileForm({ user }: { user: User }) {
           {more.privateAccountWhy}
         </p>
         <ProblemLine problem={problem} />
-        <button type="submit" className="button" disabled={busy || left < 0}>
-          {busy ? more.saving : more.saveProfile}
-        </button>
+        <div className="buttons">
+          <button type="submit" className="button" disabled={busy || left < 0}>
+            {busy ? more.saving : more.saveProfile}
+          </button>
+          {isChanged && (
+            <button type="button" className="button button-quiet" onClick={discard}>
+              {more.discard}
+            </button>
+          )}
+        </div>
+        {isChanged && <p className="quiet">{more.unsaved}</p>}
       </form>
     </section>
   );

@@ -1,7 +1,7 @@
 import { useEffect, useEffectEvent, useId } from 'react';
 import { useQuery } from 'urql';
 import { graphql } from '../../shared/graphql';
-import type { Attached, Attachments } from '../api/attached';
+import { undescribed, type Attached, type Attachments } from '../api/attached';
 import { resolved } from '../api/images';
 import { more } from '../words';
 import '../style/attachments.css';
@@ -13,14 +13,28 @@ const Picture = graphql(`
 /** In place of what is no image: browsers draw a torn one. */
 const NOTHING = 'data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg"/>';
 
+export interface AttachmentsProps {
+  attachments: Attachments;
+  /** Of the line that says which lack a description. */
+  noteId: string;
+}
+
 /** What is attached, how far it is, and a field for its description. */
-export function AttachmentRows({ attachments }: { attachments: Attachments }) {
+export function AttachmentRows({ attachments, noteId }: AttachmentsProps) {
+  const bare = undescribed(attachments.list);
   return (
-    <ul className="attachments" aria-label={more.imagesOfPost}>
-      {attachments.list.map((each) => (
-        <Attachment key={each.key} attached={each} attachments={attachments} />
-      ))}
-    </ul>
+    <>
+      <ul className="attachments" aria-label={more.imagesOfPost}>
+        {attachments.list.map((each) => (
+          <Attachment key={each.key} attached={each} attachments={attachments} />
+        ))}
+      </ul>
+      {bare > 0 && (
+        <p id={noteId} className="quiet attachments-note">
+          {more.undescribed(bare)}
+        </p>
+      )}
+    </>
   );
 }
 

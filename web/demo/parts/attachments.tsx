@@ -1,6 +1,7 @@
 import { useRef, type ChangeEvent } from 'react';
 import { MOST_IMAGES, type Attachments } from '../api/attached';
 import { KINDS } from '../api/images';
+import type { AttachmentsProps } from './attachment-rows';
 import { Icon } from './icon';
 import { late } from './late';
 import { w } from '../words';
@@ -35,13 +36,13 @@ export function AttachButton({ attachments }: { attachments: Attachments }) {
   );
 }
 
-const AttachmentRows = late<{ attachments: Attachments }>(
+const AttachmentRows = late<AttachmentsProps>(
   async () => (await import('./attachment-rows')).AttachmentRows,
   // What is not sent yet would keep the post from being sent, and nobody could remove it.
   ({ attachments }) =>
     attachments.list.filter(({ id }) => !id).forEach(({ key }) => attachments.remove(key)),
 );
 
-export function AttachmentList({ attachments }: { attachments: Attachments }) {
-  return attachments.list.length > 0 ? <AttachmentRows attachments={attachments} /> : null;
+export function AttachmentList(props: AttachmentsProps) {
+  return props.attachments.list.length > 0 ? <AttachmentRows {...props} /> : null;
 }

@@ -7,7 +7,7 @@ import {
   type KeyboardEvent,
 } from 'react';
 import { useQuery } from 'urql';
-import { useAttachments, type Attachments } from '../api/attached';
+import { undescribed, useAttachments, type Attachments } from '../api/attached';
 import { useDraft } from '../api/draft';
 import { useAction } from '../api/use-action';
 import type { Note } from '../api/waiting';
@@ -85,6 +85,7 @@ function WritingField({
   const length = lengthOf(text);
   const over = length > limit;
   const unready = attachments?.ready === false;
+  const bare = undescribed(attachments?.list ?? []) > 0;
 
   const trySend = async () => {
     if (busy || unready || length === 0 || over) return;
@@ -143,7 +144,7 @@ function WritingField({
         invalid={over}
         describedBy={`${id}-count`}
       />
-      {attachments && <AttachmentList attachments={attachments} />}
+      {attachments && <AttachmentList attachments={attachments} noteId={`${id}-note`} />}
       <div className="writing-foot">
         {attachments && <AttachButton attachments={attachments} />}
         <span
@@ -153,7 +154,12 @@ function WritingField({
         >
           {number(length)} / {number(limit)}
         </span>
-        <button type="submit" className="button" disabled={busy || unready || length === 0 || over}>
+        <button
+          type="submit"
+          className="button"
+          disabled={busy || unready || length === 0 || over}
+          aria-describedby={bare ? `${id}-note` : undefined}
+        >
           {busy ? w.sending : send}
         </button>
       </div>

@@ -96,7 +96,9 @@ function tell({ kind, post, comment, product, actor }: Told): {
     case 'ORDER_REJECTED':
       return { words: more.orderRejected, to: '/orders' };
     case 'ORDER_REFUNDED':
-      return { words: more.orderRefunded, to: '/orders' };
+      return product
+        ? { words: more.saleRefunded, about: product.title, to: paths.product(product.id) }
+        : { words: more.orderRefunded, to: '/orders' };
   }
 }
 

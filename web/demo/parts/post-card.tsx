@@ -1,7 +1,8 @@
+import type { MouseEvent, ReactNode } from 'react';
 import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
+import { isUnsent } from '../api/unsent';
 import { useSeen } from '../live/seen';
 import { useMe } from '../me';
-import type { MouseEvent } from 'react';
 import { Link, navigate, paths } from '../router';
 import { Filled } from './filled';
 import { fullTime, times } from './format';
@@ -55,12 +56,16 @@ export const PostCardFragment = graphql(
 export function PostCard({
   post: masked,
   whole = false,
+  children,
 }: {
   post: FragmentOf<typeof PostCardFragment>;
   whole?: boolean;
+  /** What stands between the post and what can be done with it. */
+  children?: ReactNode;
 }) {
   const post = readFragment(PostCardFragment, masked);
-  if (!post.repostOf) return <WrittenPost post={post} whole={whole} />;
+  const shown = { whole, children };
+  if (!post.repostOf) return <WrittenPost post={post} {...shown} />;
   return (
     <>
       <p className="reposted quiet">
@@ -79,7 +84,7 @@ export function PostCard({
           />
         </span>
       </p>
-      <WrittenPost post={post.repostOf} whole={whole} />
+      <WrittenPost post={post.repostOf} {...shown} />
     </>
   );
 }
@@ -87,13 +92,16 @@ export function PostCard({
 function WrittenPost({
   post: masked,
   whole,
+  children,
 }: {
   post: FragmentOf<typeof WrittenPostFragment>;
   whole: boolean;
+  children: ReactNode;
 }) {
   const post = readFragment(WrittenPostFragment, masked);
   const me = useMe();
-  const seen = useSeen(post.id);
+  const unsent = isUnsent(post.id);
+  const seen = useSeen(unsent ? null : post.id);
   const { author } = post;
   // A click on what is no link opens the post; marking words in it does not.
   const open = (event: MouseEvent) => {
@@ -108,10 +116,10 @@ function WrittenPost({
   return (
     <article
       ref={seen}
-      className={whole ? 'post post-whole' : 'post'}
+      className={`post${whole ? ' post-whole' : ''}${unsent ? ' row-unsent' : ''}`}
       tabIndex={-1}
       aria-label={w.postBy(author?.displayName)}
-      onClick={whole ? undefined : open}
+      onClick={whole || unsent ? undefined : open}
     >
       <Avatar
         handle={author?.handle ?? ''}
@@ -121,11 +129,19 @@ function WrittenPost({
       />
       <div className="post-body">
         <header className="post-head">
-          <Byline person={author} />
-          <Link to={paths.post(post.id)} className="quiet post-time">
-            <Ago time={post.createdAt} />
-          </Link>
-          <PostMenu id={post.id} author={author} own={own} leave={whole} />
+          <h2>
+            <Byline person={author} />
+          </h2>
+          {unsent ? (
+            <span className="quiet post-time">{w.sending}</span>
+          ) : (
+            <>
+              <Link to={paths.post(post.id)} className="quiet post-time">
+                <Ago time={post.createdAt} />
+              </Link>
+              <PostMenu id={post.id} author={author} own={own} leave={whole} />
+            </>
+          )}
         </header>
         <RichText text={post.text} entities={post.entities} whole={whole} />
         <PostImages post={post} />
@@ -136,7 +152,9 @@ function WrittenPost({
             <time dateTime={post.createdAt}>{fullTime(post.createdAt)}</time>
           </p>
         )}
-        <footer className="post-foot">
+        {children}
+        {/* There is nothing to like at plaza yet; its place is kept, so that nothing jumps. */}
+        <footer className="post-foot" inert={unsent}>
           <LikeButton
             id={post.id}
             liked={post.viewerHasLiked ?? false}

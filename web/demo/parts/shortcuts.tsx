@@ -1,21 +1,13 @@
-import { useEffect, useRef } from 'react';
+import { useEffect, useState } from 'react';
 import { useMe } from '../me';
 import { navigate, paths } from '../router';
-import { w } from '../words';
+import { late } from './late';
 
-const KEYS = [
-  ['j / k', 'nextPost'],
-  ['l', 'like'],
-  ['Enter', 'open'],
-  ['n', 'write'],
-  ['/', 'search'],
-  ['g h', 'home'],
-  ['g n', 'notifications'],
-  ['g s', 'shop'],
-  ['g o', 'orders'],
-  ['g p', 'profile'],
-  ['?', 'list'],
-] as const;
+/** The list comes when it is asked for; where it cannot be had, it can be asked for again. */
+const ShortcutList = late<{ close: () => void }>(
+  async () => (await import('./shortcut-list')).ShortcutList,
+  ({ close }) => close(),
+);
 
 /** How long a `g` waits for its second key. */
 const CHORD_MS = 1_500;
@@ -49,7 +41,7 @@ function write(): void {
 /** Keys for who reads with the keyboard, and the list of them. */
 export function Shortcuts() {
   const me = useMe();
-  const dialog = useRef<HTMLDialogElement>(null);
+  const [listed, list] = useState(false);
   useEffect(() => {
     // When the last `g` was, on the page's own clock: that begins at 0, so "never" is far before it.
     let chord = -Infinity;
@@ -75,12 +67,13 @@ export function Shortcuts() {
       const place = second ? places[event.key] : undefined;
       if (place) navigate(place);
       else if (event.key === 'g') chord = event.timeStamp;
-      else if (event.key === '?') dialog.current?.showModal();
+      else if (event.key === '?') list(true);
       else if (event.key === '/') navigate('/search');
       else if (event.key === 'n' && me) write();
       else if (event.key === 'j') moveToPost(1);
       else if (event.key === 'k') moveToPost(-1);
-      else if (event.key === 'l') focused()?.querySelector<HTMLElement>('.chip-like')?.click();
+      else if (event.key === 'l')
+        focused()?.querySelector<HTMLElement>('.post-foot:not([inert]) > .chip-like')?.click();
       else if (event.key === 'Enter' && document.activeElement === focused())
         focused()?.querySelector<HTMLElement>('.post-time')?.click();
       else return;
@@ -89,22 +82,5 @@ export function Shortcuts() {
     addEventListener('keydown', onKeyDown);
     return () => removeEventListener('keydown', onKeyDown);
   }, [me]);
-  return (
-    <dialog ref={dialog} className="sheet" aria-labelledby="shortcuts">
-      <h2 id="shortcuts">{w.shortcuts}</h2>
-      <dl className="keys">
-        {KEYS.map(([keys, what]) => (
-          <div key={keys}>
-            <dt>
-              <kbd>{keys}</kbd>
-            </dt>
-            <dd>{w.shortcutKeys[what]}</dd>
-          </div>
-        ))}
-      </dl>
-      <button type="button" className="button button-quiet" onClick={() => dialog.current?.close()}>
-        {w.close}
-      </button>
-    </dialog>
-  );
+  return listed && <ShortcutList close={() => list(false)} />;
 }

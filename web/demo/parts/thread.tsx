@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { graphql, readFragment, type FragmentOf } from '../../shared/graphql';
 import { useBlocking } from '../api/relations';
+import { isUnsent } from '../api/unsent';
 import { usePages } from '../api/use-pages';
 import { useMe } from '../me';
 import { CommentFragment } from './comment';
@@ -45,7 +46,7 @@ export function Thread({
   const [open, setOpen] = useState(false);
   const [answering, setAnswering] = useState(false);
   const { block } = useBlocking();
-  const unsent = id.startsWith('unsent:');
+  const unsent = isUnsent(id);
   // Whom one blocks is gone at once, and back when it is undone.
   if (author?.viewerIsBlocking) return null;
   const items: MenuItem[] = [];

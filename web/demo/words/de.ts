@@ -90,21 +90,6 @@ export const de: Words = {
   sessionEnded: 'Deine Sitzung ist beendet. Melde dich wieder an.',
   newInShop: 'Neu im Markt',
 
-  shortcuts: 'Tastenkürzel',
-  shortcutKeys: {
-    nextPost: 'nächster oder voriger Beitrag',
-    like: 'Beitrag gefällt mir',
-    open: 'Beitrag öffnen',
-    write: 'Beitrag schreiben',
-    search: 'suchen',
-    home: 'Start',
-    notifications: 'Mitteilungen',
-    shop: 'Markt',
-    orders: 'Bestellungen',
-    profile: 'dein Profil',
-    list: 'diese Liste',
-  },
-
   unreachable: 'plaza ist gerade nicht erreichbar.',
   kept: 'plaza ist gerade nicht erreichbar. Das bleibt erhalten und wird gesendet, sobald es geht.',
   unauthenticated: 'Dafür musst du angemeldet sein.',

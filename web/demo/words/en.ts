@@ -76,22 +76,6 @@ export const en = {
   sessionEnded: 'Your session has ended. Log in again.',
   newInShop: 'New in the shop',
 
-  // Shortcuts
-  shortcuts: 'Keyboard shortcuts',
-  shortcutKeys: {
-    nextPost: 'next or previous post',
-    like: 'like the post',
-    open: 'open the post',
-    write: 'write a post',
-    search: 'search',
-    home: 'home',
-    notifications: 'notifications',
-    shop: 'shop',
-    orders: 'orders',
-    profile: 'your profile',
-    list: 'this list',
-  },
-
   // What went wrong
   unreachable: 'plaza cannot be reached right now.',
   kept: 'plaza cannot be reached right now. This is kept, and sent as soon as it can be.',

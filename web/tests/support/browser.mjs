@@ -99,6 +99,10 @@ export async function logIn({ page, goto }, person) {
   await page.getByLabel('Your post').waitFor();
 }
 
+/** A post that plaza has, by its text: what is on its way is shown, too. */
+export const sent = (page, text) =>
+  page.locator('article.post:not(.row-unsent)').filter({ hasText: text });
+
 /** Until the page says that it is told of what happens. */
 export async function untilLive(page) {
   await page

@@ -137,4 +137,7 @@ export const home = (numbers, end = null) => ({
 export const shown = ({ data }) =>
   data.viewer.home.edges.map(({ node }) => Number(node.id.slice(1)));
 
+/** Their texts: what is not sent has no number. */
+export const texts = ({ data }) => data.viewer.home.edges.map(({ node }) => node.text);
+
 export { gql, POST };

@@ -1,5 +1,6 @@
 // Every page and every state of the demo, for tests that look at all of them. Found by what things are, not by their words:
 // it works in every language.
+import assert from 'node:assert/strict';
 import { ask, newPerson, until } from './api.mjs';
 import { DESKTOP } from './browser.mjs';
 import { png } from './png.mjs';
@@ -21,7 +22,7 @@ export async function aWorld() {
   const lost = await seller.offer('Qx lost');
   const none = await author.offer('Qx gone', { stock: 0, description: 'Qx dark.' });
   const post = await author.post(`Qx words @${reader.handle} #qx https://example.org/qx`, lamp);
-  await author.post(Array.from({ length: 14 }, () => 'Qx line').join('\n'));
+  const long = await author.post(Array.from({ length: 14 }, () => 'Qx line').join('\n'));
   const quote = `mutation($input: PostCreateInput!) { postCreate(input: $input) { post { id } userErrors { code } } }`;
   await run(reader.token, quote, { input: { text: 'Qx quote', quotedPostId: post } });
   const repost = `mutation($id: ID!) { postRepost(input: { postId: $id }) { userErrors { code } } }`;
@@ -55,8 +56,13 @@ export async function aWorld() {
     const counts = [author, reader, hidden].map(({ token }) => run(token, count));
     return (await Promise.all(counts)).every(({ viewer }) => viewer.unreadNotificationCount > 0);
   });
+  const answers = `query($id: ID!) { post(id: $id) { reposts { nodes { id } } quotes { nodes { id } } } }`;
+  await until('reposts and quotes are listed', async () => {
+    const { reposts, quotes } = (await run(author.token, answers, { id: post })).post;
+    return reposts.nodes.length > 0 && quotes.nodes.length > 0;
+  });
   const data = [author, reader, hidden].flatMap(({ handle, displayName }) => [handle, displayName]);
-  return { author, reader, hidden, post, lamp, none, data };
+  return { author, reader, hidden, post, long, lamp, none, data };
 }
 
 const LOADED = ':not(.skeletons) > .skeleton, .skeletons';
@@ -78,12 +84,14 @@ async function enter({ page, goto }, person) {
 
 /** Calls back with a page for each state, and its name. */
 export async function everyState(open, world, visit, options = {}) {
-  const { author, reader, hidden, post, lamp, none } = world;
+  const { author, reader, hidden, post, long, lamp, none } = world;
   const opened = async (person) => {
     const it = await open({ viewport: DESKTOP, ...options });
     if (person) await enter(it, person);
     const at = async (path, name = path) => {
-      await it.goto(path);
+      // Also of what is not there: the page says so.
+      const response = await it.goto(path);
+      assert.equal(response.status(), 200, `${path} is served`);
       await settled(it.page);
       await visit(it.page, name);
     };
@@ -104,6 +112,8 @@ export async function everyState(open, world, visit, options = {}) {
   await guest.at(`/p/${post}`, 'guest: a post');
   await guest.at(`/shop/${lamp}`, 'guest: a product');
   await guest.at('/p/nothing', 'guest: no such post');
+  await guest.at('/p/nothing/likes', 'guest: likes of no such post');
+  await guest.at(`/p/${long}/reposts`, 'guest: reposts that there are none of');
   await guest.at('/u/qxqxqx', 'guest: nobody');
   await guest.at('/signup', 'sign-up');
   for (const [name, value] of [
@@ -147,6 +157,12 @@ export async function everyState(open, world, visit, options = {}) {
   await page.locator('.part .tiles').first().waitFor();
   await page.evaluate(() => document.fonts.ready);
   await visit(page, 'every part');
+
+  for (const which of ['likes', 'reposts', 'quotes'])
+    await at(`/p/${post}/${which}`, `${which} of a post`);
+  await me.goto('/settings');
+  await page.locator('textarea[name=bio]').fill('Qx words');
+  await visit(page, 'a profile that is not saved');
 
   await at(`/p/${post}`, 'a post with comments');
   await page.locator('.thread .post-foot .chip').first().click();
