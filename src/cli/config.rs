@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use super::write_json;
 use plaza_config::{Config, ConfigError};
 
 /// Arguments of `plaza config`.
@@ -35,7 +36,11 @@ enum Action {
     /// Print a sample configuration file with every option at its default.
     Example,
     /// Load the configuration and report the first error in it.
-    Check,
+    Check {
+        /// A JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// # Errors
@@ -57,10 +62,19 @@ pub fn run(
         }
         Action::Reference { .. } => std::io::stdout().write_all(reference().as_bytes())?,
         Action::Example => std::io::stdout().write_all(example().as_bytes())?,
-        Action::Check => {
-            load()?;
+        Action::Check { json } => {
+            let loaded = load();
             let source = file.map_or_else(|| "the environment".into(), Path::to_string_lossy);
-            writeln!(std::io::stdout(), "valid: {source}")?;
+            let mut out = std::io::stdout();
+            if *json {
+                let error = loaded.as_ref().err().map(ToString::to_string);
+                let found = json!({ "valid": error.is_none(), "source": source, "error": error });
+                write_json(&mut out, &found)?;
+                loaded?;
+            } else {
+                loaded?;
+                writeln!(out, "valid: {source}")?;
+            }
         }
     }
     Ok(())

@@ -63,6 +63,9 @@ struct Which {
     /// All of them.
     #[arg(long)]
     all: bool,
+    /// A JSON array of the ids, instead of a line each.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Which {
@@ -84,7 +87,7 @@ pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
         cluster.with_map(map)
     };
     let mut out = std::io::stdout();
-    let (mut done, mut listed) = (0, Vec::new());
+    let (mut done, mut listed) = (Vec::new(), Vec::new());
     for queue in Queue::ALL {
         let channel = connection.create_channel().await?;
         let mut kept = Vec::new();
@@ -106,14 +109,14 @@ pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
                 Verb::Replay(which) if which.has(&id) => {
                     replay(&cluster, &publisher, queue, &id, &message).await?;
                     message.acker.ack(BasicAckOptions::default()).await?;
-                    writeln!(out, "replayed {id}")?;
-                    done += 1;
+                    say(&mut out, which, "replayed", &id)?;
+                    done.push(id);
                 }
                 Verb::Discard(which) if which.has(&id) => {
                     forget(&cluster, &id).await?;
                     message.acker.ack(BasicAckOptions::default()).await?;
-                    writeln!(out, "discarded {id}")?;
-                    done += 1;
+                    say(&mut out, which, "discarded", &id)?;
+                    done.push(id);
                 }
                 Verb::List(_) => {
                     listed.push(Listed {
@@ -146,16 +149,27 @@ pub async fn run(config: &Config, args: DeadLetterArgs) -> anyhow::Result<()> {
                 writeln!(out, "{:<14} {payload}", "")?;
             }
         }
-        Verb::Replay(which) | Verb::Discard(which) if done < which.ids.len() => {
-            anyhow::bail!(
+        Verb::Replay(which) | Verb::Discard(which) => {
+            if which.json {
+                write_json(&mut out, &done)?;
+            }
+            anyhow::ensure!(
+                done.len() >= which.ids.len(),
                 "{} of {} were not there: see `plaza dead-letters list`",
-                which.ids.len() - done,
+                which.ids.len() - done.len(),
                 which.ids.len()
             );
         }
-        _ => {}
     }
     Ok(())
+}
+
+/// Prints what became of a job, unless JSON is asked for.
+fn say(out: &mut impl Write, which: &Which, what: &str, id: &str) -> std::io::Result<()> {
+    match which.json {
+        true => Ok(()),
+        false => writeln!(out, "{what} {id}"),
+    }
 }
 
 /// Bytes as a terminal may be given them: text as it is, without its control characters, and what

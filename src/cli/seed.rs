@@ -9,9 +9,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 use tokio::time::Instant;
 
-use super::shards;
+use super::{shards, write_json};
 use plaza_app::App;
 use plaza_base::clock::Clock;
 use plaza_config::Config;
@@ -27,6 +28,8 @@ const MEAN_FOLLOWS: f64 = 50.0;
 /// The same among so few people that the other would be everybody.
 const MEAN_FOLLOWS_OF_FEW: f64 = 20.0;
 const FEW: u64 = 10_000;
+/// Of the people who are there, the scene is given so many: those whom most follow.
+const BEST_KNOWN: u32 = 100;
 
 /// What to make. Without `--graph` or `--users`, posts, products and orders are added to the people
 /// who are there.
@@ -57,9 +60,36 @@ pub struct SeedArgs {
     #[arg(long)]
     pub if_empty: bool,
     /// Let alice and some of the people she follows do something, as clients do it: posts with
-    /// pictures, mentions, a thread, orders. Once an installation.
+    /// pictures, mentions, a thread, views, orders; and give a hundred people faces. Once an
+    /// installation.
     #[arg(long)]
     pub scene: bool,
+    /// A JSON object of what was made, instead of lines and a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a seeding came to.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    /// People who were there before.
+    people_before: usize,
+    /// Rows of each kind; none where nothing was to be done.
+    steps: Vec<Seeded>,
+    /// Rows and bytes by table and shard; none where nothing was to be done.
+    tables: Vec<shards::Table>,
+    /// Whether the scene was played, now.
+    scene_played: bool,
+}
+
+/// Rows of a kind.
+#[derive(Debug, Serialize)]
+struct Seeded {
+    step: &'static str,
+    rows: u64,
+    /// Those of them that were not there before.
+    new: u64,
+    seconds: f64,
 }
 
 impl SeedArgs {
@@ -103,19 +133,17 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
         .as_ref()
         .map(|(count, _)| people(*count, args.random_seed, beginning))
         .unwrap_or_default();
+    let mut report = Report { people_before: there.len(), ..Report::default() };
     if args.if_empty && !there.is_empty() {
         // The first person is loaded last: as long as only others of this seeding are there, it was
         // interrupted.
         let finished = to_make.first().is_none_or(|first| there.binary_search(first).is_ok());
         if finished || there.iter().any(|person| to_make.binary_search(person).is_err()) {
-            writeln!(
-                std::io::stdout(),
-                "there are {} people already: nothing seeded",
-                there.len()
-            )?;
-            return play(&config, &loader, &args).await;
+            say(&args, &format!("there are {} people already: nothing seeded", there.len()))?;
+            report.scene_played = play(&config, &loader, &args).await?;
+            return print(&report, &args);
         }
-        writeln!(std::io::stdout(), "a seeding was interrupted: going on")?;
+        say(&args, "a seeding was interrupted: going on")?;
     }
     let world = match graph {
         Some((count, follows)) => {
@@ -146,33 +174,62 @@ pub async fn run(config: Config, args: SeedArgs) -> anyhow::Result<()> {
         }
     };
     let world = Arc::new(world);
-    let changed = load(&mut loader, &world).await?;
+    let changed = load(&mut loader, &world, &args, &mut report).await?;
     loader.derive_sales().await?;
     if changed && !there.is_empty() {
         loader.recount_everybody().await?;
     }
-    shards::run(&config, &shards::ShardsArgs::default()).await?;
-    play(&config, &loader, &args).await?;
-    writeln!(std::io::stdout(), "log in as alice, password {PASSWORD}")?;
-    Ok(())
+    if args.json {
+        report.tables = shards::all_tables(&config).await?;
+    } else {
+        shards::run(&config, &shards::ShardsArgs::default()).await?;
+    }
+    report.scene_played = play(&config, &loader, &args).await?;
+    say(&args, &format!("log in as alice, password {PASSWORD}"))?;
+    print(&report, &args)
 }
 
-/// Has the scene played where it is wanted and was not played yet.
-async fn play(config: &Config, loader: &Loader, args: &SeedArgs) -> anyhow::Result<()> {
+/// Prints a line, unless JSON is asked for.
+fn say(args: &SeedArgs, line: &str) -> std::io::Result<()> {
+    match args.json {
+        true => Ok(()),
+        false => writeln!(std::io::stdout(), "{line}"),
+    }
+}
+
+/// Prints the report, where JSON is asked for.
+fn print(report: &Report, args: &SeedArgs) -> anyhow::Result<()> {
+    match args.json {
+        true => write_json(&mut std::io::stdout(), report),
+        false => Ok(()),
+    }
+}
+
+/// Has the scene played where it is wanted and was not played yet; whether it was, now.
+async fn play(config: &Config, loader: &Loader, args: &SeedArgs) -> anyhow::Result<bool> {
     if !args.scene || loader.was_played().await? {
-        return Ok(());
+        return Ok(false);
     }
     let app = App::build(config.clone(), Clock::System).await?;
-    if scene::play(&app, args.random_seed).await.context("the scene")? {
+    let first = loader.first_people(BEST_KNOWN).await?;
+    let played = Box::pin(scene::play(&app, args.random_seed, &first)).await;
+    let played = played.context("the scene")?;
+    if played {
         loader.note_played().await?;
     }
-    Ok(())
+    Ok(played)
 }
 
 /// Step by step; whether anything of people who may have been there before is new.
-async fn load(loader: &mut Loader, world: &Arc<World>) -> anyhow::Result<bool> {
+async fn load(
+    loader: &mut Loader,
+    world: &Arc<World>,
+    args: &SeedArgs,
+    report: &mut Report,
+) -> anyhow::Result<bool> {
     let steps: Vec<Step> = Step::ALL.into_iter().filter(|step| world.chunks(*step) > 0).collect();
-    let bar = ProgressBar::new(steps.iter().map(|step| world.expected(*step)).sum());
+    let expected: u64 = steps.iter().map(|step| world.expected(*step)).sum();
+    let bar = if args.json { ProgressBar::hidden() } else { ProgressBar::new(expected) };
     if let Ok(style) = ProgressStyle::with_template(
         "{msg:22} {wide_bar} {human_pos} of {human_len} rows  {per_sec:>14}  {eta} left",
     ) {
@@ -195,10 +252,12 @@ async fn load(loader: &mut Loader, world: &Arc<World>) -> anyhow::Result<bool> {
                 .saturating_sub(world.expected(step).saturating_sub(rows)),
         );
         changed |= loaded.new > 0 && !matches!(step, Step::Claims | Step::People | Step::First);
-        let seconds = started.elapsed().as_secs_f64();
-        let line =
-            format!("{:<24} {rows:>12} rows, {} new in {seconds:.1} s", step.name(), loaded.new);
-        bar.suspend(|| writeln!(std::io::stdout(), "{line}"))?;
+        let (step, new, seconds) = (step.name(), loaded.new, started.elapsed().as_secs_f64());
+        report.steps.push(Seeded { step, rows, new, seconds });
+        if !args.json {
+            let line = format!("{step:<24} {rows:>12} rows, {new} new in {seconds:.1} s");
+            bar.suspend(|| writeln!(std::io::stdout(), "{line}"))?;
+        }
     }
     bar.finish_and_clear();
     Ok(changed)

@@ -65,7 +65,7 @@ struct Row {
 
 /// One table over all shards.
 #[derive(Debug, Serialize)]
-struct Table {
+pub(super) struct Table {
     name: String,
     rows: Vec<i64>,
     bytes: Vec<i64>,
@@ -137,7 +137,10 @@ pub struct Distribution {
 }
 
 /// Over connections of their own: counting millions of rows takes longer than any request may.
-async fn all_tables(config: &Config) -> anyhow::Result<Vec<Table>> {
+///
+/// # Errors
+/// A shard cannot be reached.
+pub(super) async fn all_tables(config: &Config) -> anyhow::Result<Vec<Table>> {
     let counted =
         config.postgres.shards.iter().map(|urls| async move {
             anyhow::Ok(tables(&mut connect(&urls.primary).await?).await?)

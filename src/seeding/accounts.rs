@@ -5,6 +5,7 @@ use std::ops::Range;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::load::Loader;
 use super::rows::{Row, Rows, Table};
 use super::world::{Followed, Made, World, sequence};
 use super::{names, numbered};
@@ -42,6 +43,24 @@ pub fn people(count: u64, seed: u64, beginning_ms: i64) -> Vec<UserId> {
             ))
         })
         .collect()
+}
+
+impl Loader {
+    /// So many users with the lowest ids: of those who were seeded the first, whom most follow.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn first_people(&self, count: u32) -> anyhow::Result<Vec<UserId>> {
+        const FIRST: &str = "SELECT id FROM users ORDER BY id LIMIT $1";
+        let mut people = Vec::new();
+        for shard in &self.shards {
+            let rows = shard.query(FIRST, &[&i64::from(count)]).await?;
+            people.extend(rows.iter().map(|row| UserId::from_i64(row.get(0))));
+        }
+        people.sort_unstable();
+        people.truncate(usize::try_from(count)?);
+        Ok(people)
+    }
 }
 
 /// The e-mail address that goes with a handle.

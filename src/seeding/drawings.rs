@@ -3,12 +3,15 @@
 
 use image::{ImageFormat, Rgb, RgbImage};
 use rand::Rng;
+use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
 use super::numbered;
 
-/// Pixels a side of a face: what is shown is shrunk from it.
-const FACE: u32 = 512;
+/// Pixels a side of a face; and what of, for its features are placed by twice as many. A hundred
+/// are drawn, by a debug build too.
+const FACE: u32 = 256;
+const FACE_UNITS: u32 = 2;
 /// Pixels of a landscape.
 const WIDE: u32 = 960;
 const HIGH: u32 = 640;
@@ -52,42 +55,67 @@ const SHIRTS: [Colour; 8] = [
     [243, 193, 75],
     [44, 48, 46],
 ];
-/// Sky above, sky below, sun, and hills from far to near.
-const SCENES: [[Colour; 6]; 6] = [
-    [
-        [246, 214, 170],
-        [252, 236, 206],
-        [244, 150, 84],
-        [168, 150, 160],
-        [108, 112, 128],
-        [52, 66, 76],
-    ],
-    [
-        [150, 196, 214],
-        [226, 238, 232],
-        [250, 240, 200],
-        [140, 176, 160],
-        [86, 134, 112],
-        [36, 88, 74],
-    ],
-    [[40, 52, 86], [128, 108, 140], [248, 226, 180], [84, 78, 112], [56, 56, 86], [26, 30, 50]],
-    [[244, 190, 168], [250, 222, 200], [214, 82, 64], [190, 130, 110], [146, 88, 76], [84, 52, 52]],
-    [
-        [188, 206, 220],
-        [238, 240, 240],
-        [255, 255, 246],
-        [176, 194, 206],
-        [132, 158, 176],
-        [82, 108, 128],
-    ],
-    [
-        [252, 226, 150],
-        [254, 242, 206],
-        [240, 170, 60],
-        [206, 180, 92],
-        [156, 146, 66],
-        [88, 98, 44],
-    ],
+/// What a landscape shows, in words; sky above, sky below, sun, and hills from far to near.
+const SCENES: [(&str, [Colour; 6]); 6] = [
+    (
+        "Hills in layers under a pale orange morning sky, the sun a deeper orange",
+        [
+            [246, 214, 170],
+            [252, 236, 206],
+            [244, 150, 84],
+            [168, 150, 160],
+            [108, 112, 128],
+            [52, 66, 76],
+        ],
+    ),
+    (
+        "Green hills under a light blue sky, the sun nearly white",
+        [
+            [150, 196, 214],
+            [226, 238, 232],
+            [250, 240, 200],
+            [140, 176, 160],
+            [86, 134, 112],
+            [36, 88, 74],
+        ],
+    ),
+    (
+        "Dark hills under a violet night sky with a full moon",
+        [[40, 52, 86], [128, 108, 140], [248, 226, 180], [84, 78, 112], [56, 56, 86], [26, 30, 50]],
+    ),
+    (
+        "Red-brown hills under a pink evening sky, the sun red",
+        [
+            [244, 190, 168],
+            [250, 222, 200],
+            [214, 82, 64],
+            [190, 130, 110],
+            [146, 88, 76],
+            [84, 52, 52],
+        ],
+    ),
+    (
+        "Grey-blue hills one behind the other in a white haze",
+        [
+            [188, 206, 220],
+            [238, 240, 240],
+            [255, 255, 246],
+            [176, 194, 206],
+            [132, 158, 176],
+            [82, 108, 128],
+        ],
+    ),
+    (
+        "Yellow and olive hills under a golden sky",
+        [
+            [252, 226, 150],
+            [254, 242, 206],
+            [240, 170, 60],
+            [206, 180, 92],
+            [156, 146, 66],
+            [88, 98, 44],
+        ],
+    ),
 ];
 
 /// Whether a point is in an ellipse around another.
@@ -191,7 +219,8 @@ impl Face {
 /// A face, as PNG.
 pub fn face(seed: u64, number: u64) -> Vec<u8> {
     let face = Face::drawn(seed, number);
-    png(RgbImage::from_fn(FACE, FACE, |x, y| Rgb(face.at(x.into(), y.into()))))
+    let unit = |pixel: u32| i64::from(pixel * FACE_UNITS);
+    png(RgbImage::from_fn(FACE, FACE, |x, y| Rgb(face.at(unit(x), unit(y)))))
 }
 
 /// A colour between two, `part` of `whole` from the first.
@@ -213,10 +242,20 @@ fn ridge(x: i64, base: i64, height: i64, width: i64, shift: i64) -> i64 {
     base - arch(width, height, shift) - arch(width / 3, height / 4, shift * 2)
 }
 
+/// What a landscape is drawn from, and the random numbers for the rest of it.
+fn scene(seed: u64, number: u64) -> ((&'static str, [Colour; 6]), StdRng) {
+    let mut random = numbered(seed, "landscapes", number);
+    (SCENES.choose(&mut random).copied().unwrap_or_default(), random)
+}
+
+/// What a landscape shows, in words.
+pub fn described(seed: u64, number: u64) -> &'static str {
+    scene(seed, number).0.0
+}
+
 /// A landscape, as PNG.
 pub fn landscape(seed: u64, number: u64) -> Vec<u8> {
-    let random = &mut numbered(seed, "landscapes", number);
-    let [top, low, sun, far, middle, near] = SCENES.choose(random).copied().unwrap_or_default();
+    let ((_, [top, low, sun, far, middle, near]), mut random) = scene(seed, number);
     let (wide, high) = (i64::from(WIDE), i64::from(HIGH));
     let centre = (random.random_range(160..wide - 160), random.random_range(120..330));
     let radius = random.random_range(44..84);
@@ -225,14 +264,21 @@ pub fn landscape(seed: u64, number: u64) -> Vec<u8> {
             let width = random.random_range(380..900_i64);
             (colour, base, height, width, random.random_range(0..width))
         });
+    // Where each hill begins is the same all down a column. The nearest hides the others.
+    let columns: Vec<[(i64, Colour, i64); 3]> = (0..wide)
+        .map(|x| {
+            let [far, middle, near] = hills.map(|(colour, base, height, width, shift)| {
+                (ridge(x, base, height, width, shift), colour, base)
+            });
+            [near, middle, far]
+        })
+        .collect();
     png(RgbImage::from_fn(WIDE, HIGH, |x, y| {
+        let column = usize::try_from(x).ok().and_then(|x| columns.get(x));
         let (x, y) = (i64::from(x), i64::from(y));
-        let hill = hills
-            .iter()
-            .rev()
-            .find(|(_, base, height, width, shift)| y > ridge(x, *base, *height, *width, *shift));
+        let hill = column.into_iter().flatten().find(|(ridge, ..)| y > *ridge);
         Rgb(match hill {
-            Some((colour, base, ..)) => between(*colour, low, base + 120 - y, 900),
+            Some((_, colour, base)) => between(*colour, low, base + 120 - y, 900),
             None if within(x, y, centre, (radius, radius)) => sun,
             None => between(top, low, y, high * 2 / 3),
         })
@@ -262,7 +308,7 @@ mod tests {
         assert!(faces.len() >= 11, "{} different ones", faces.len());
         for bytes in [face(2, 3), landscape(2, 3)] {
             let image = image::load_from_memory(&bytes).unwrap();
-            assert!(image.width() >= 512 && image.height() >= 512);
+            assert!(image.width() >= 256 && image.height() >= 256);
         }
     }
 }

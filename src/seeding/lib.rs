@@ -12,6 +12,7 @@
 //! nobody whose counts could be asked for.
 
 mod accounts;
+mod audience;
 mod beginning;
 mod content;
 pub mod drawings;
@@ -19,6 +20,7 @@ mod graph;
 mod load;
 mod names;
 mod rows;
+mod sharing;
 mod shop;
 mod words;
 mod world;
@@ -27,6 +29,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 pub use accounts::people;
+pub use audience::{Viewing, views};
 pub use graph::{Follows, follows_of_file};
 pub use load::{Loaded, Loader};
 pub use rows::{Rows, Table, Text};

@@ -237,6 +237,36 @@ const ANSWERS: [&str; 16] = [
     "Yes, the one by the fountain.",
     "Deal.",
 ];
+/// What is said to somebody at the end of a post; `@` stands for their handle.
+const CALLS: [&str; 8] = [
+    " Ask @, who was there.",
+    " Thank you, @!",
+    " (Yes, @, that one.)",
+    " What do you say, @?",
+    " @ will not believe it.",
+    " Next time with @, please.",
+    " @ has seen it too.",
+    " You were right, @!",
+];
+/// What is said of a post that is quoted.
+const QUOTES: [&str; 16] = [
+    "This, exactly this.",
+    "Read this with a cup of tea.",
+    "I have thought about it all day.",
+    "We had the same at ours last week.",
+    "Somebody frame this.",
+    "For everybody who asked me yesterday.",
+    "My whole street, in one post.",
+    "I was there, and it was even better.",
+    "Disagree, and still smiling.",
+    "Adding this to the list of reasons to get up.",
+    "My mother needs to see this.",
+    "And that is how it is done.",
+    "The best thing in here today.",
+    "I laughed, then I understood.",
+    "Now I want one too.",
+    "Told you so. Lovingly.",
+];
 /// Kept in their normal form, as they are stored beside the text.
 const HASHTAGS: [&str; 14] = [
     "market",
@@ -323,8 +353,11 @@ fn one<'a>(random: &mut impl Rng, words: &[&'a str]) -> &'a str {
     words.choose(random).copied().unwrap_or_default()
 }
 
-/// A post's text, and the hashtag in it, if there is one.
-pub(super) fn post(random: &mut impl Rng) -> (String, Option<&'static str>) {
+/// A post's text, and the hashtag in it, if there is one; whoever has the handle is mentioned.
+pub(super) fn post(
+    random: &mut impl Rng,
+    mentioned: Option<&str>,
+) -> (String, Option<&'static str>) {
     let mut text = if random.random_ratio(2, 5) {
         one(random, &WHOLE).replace('~', "\n")
     } else {
@@ -337,12 +370,20 @@ pub(super) fn post(random: &mut impl Rng) -> (String, Option<&'static str>) {
             one(random, &TAILS)
         )
     };
+    if let Some(handle) = mentioned {
+        text.push_str(&one(random, &CALLS).replace('@', &format!("@{handle}")));
+    }
     let tag = random.random_ratio(1, 4).then(|| one(random, &HASHTAGS));
     if let Some(tag) = tag {
         text.push_str(" #");
         text.push_str(tag);
     }
     (text, tag)
+}
+
+/// What somebody says of a post that they quote.
+pub(super) fn quote(random: &mut impl Rng) -> &'static str {
+    one(random, &QUOTES)
 }
 
 /// A comment's text.

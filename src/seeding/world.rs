@@ -38,7 +38,7 @@ pub enum Step {
     Followers,
     /// The follower's side.
     Follows,
-    /// Posts with their likes, comments and counts.
+    /// Posts with their likes, comments, reposts, quotes and counts.
     Posts,
     /// Products.
     Products,
@@ -178,7 +178,8 @@ impl World {
         };
         let what = match step {
             Step::Followers | Step::Follows => self.follows.name(),
-            Step::Posts => self.plan.posts.to_string(),
+            // Not as it was named before posts shared each other: those are others.
+            Step::Posts => format!("{} and shares", self.plan.posts),
             Step::Products => self.plan.products.to_string(),
             Step::Orders => format!("{} of {}", self.plan.orders, self.plan.products),
             Step::Claims | Step::People | Step::First => String::new(),
@@ -245,6 +246,11 @@ impl World {
             Step::People => self.make_people(numbers.start.max(1)..numbers.end),
             Step::First => self.make_people(0..1),
         }
+    }
+
+    /// How many there are who write in turn; never 0.
+    pub(super) fn authors(&self) -> u64 {
+        size(self.people.len()).max(1)
     }
 
     /// A user by number.

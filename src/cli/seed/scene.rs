@@ -1,6 +1,11 @@
-//! A few people who are at it: what alice finds when she opens the demo. Unlike the rows around it,
-//! this is done as clients do it, through the domain: events are sent, notifications made, orders
-//! run. Every step has an idempotency key, so that a scene that was interrupted goes on.
+//! A few people who are at it: what alice finds when she opens the demo, and whoever has just
+//! signed up. Unlike the rows around it, this is done as clients do it, through the domain: events
+//! are sent, notifications made, orders run. Every step has an idempotency key, so that a scene
+//! that was interrupted goes on.
+
+mod cast;
+mod pictures;
+mod views;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -15,9 +20,8 @@ use plaza_domain::images::{self, NewUpload, Purpose};
 use plaza_domain::operation::Viewer;
 use plaza_domain::posts::NewPost;
 use plaza_domain::products::{Money, NewProduct};
-use plaza_domain::users::ProfileUpdate;
 use plaza_domain::{
-    DomainError, Operation, PageRequest, comments, follows, likes, orders, posts, products, users,
+    DomainError, Operation, PageRequest, comments, likes, orders, posts, products, users,
 };
 use plaza_seeding::drawings;
 
@@ -27,25 +31,25 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const FRIENDS: usize = 10;
 const ENOUGH: usize = 3;
 
-/// What friends write, with a picture or not; `{alice}` is mentioned.
-const POSTS: [(&str, Option<&str>); 8] = [
-    (
-        "Six in the morning, and nobody on the water but me.",
-        Some("Hills in layers behind a lake, the sun just above them"),
-    ),
+/// What friends write, and whether with a picture.
+const POSTS: [(&str, bool); 8] = [
+    ("Six in the morning, and nobody out there but me.", true),
     (
         "@alice your notebook survived a week of rain and one toddler. I need three more. #handmade",
-        None,
+        false,
     ),
-    ("The long way home, because of this.", Some("A wide valley under an evening sky")),
+    ("The long way home, because of this.", true),
     (
         "Question for the market people: who has room for a table on Saturday? @alice, still next to the fountain? #market",
-        None,
+        false,
     ),
-    ("We glazed forty cups today and only argued about the blue. #ceramics", None),
-    ("First walk of the year without gloves.", Some("Soft hills in the morning light")),
-    ("Reading the book that @alice left on the bench. Page 40 and I have opinions. #reading", None),
-    ("If you hear an accordion tonight: sorry, and also you are welcome. #music", None),
+    ("We glazed forty cups today and only argued about the blue. #ceramics", false),
+    ("First walk of the year without gloves.", true),
+    (
+        "Reading the book that @alice left on the bench. Page 40 and I have opinions. #reading",
+        false,
+    ),
+    ("If you hear an accordion tonight: sorry, and also you are welcome. #music", false),
 ];
 
 /// The scene and who is in it.
@@ -56,27 +60,35 @@ struct Scene<'a> {
     friends: Vec<UserId>,
 }
 
-/// Plays it; false when there are too few people for it.
+/// Plays it; false when there are too few people for it. `first` are those whom most follow.
 ///
 /// # Errors
 /// Whatever keeps the domain from doing it.
-pub(super) async fn play(app: &App, seed: u64) -> anyhow::Result<bool> {
+pub(super) async fn play(app: &App, seed: u64, first: &[UserId]) -> anyhow::Result<bool> {
     let op = app.internal(TIMEOUT);
     let alice = users::by_handle(&op, "alice").await?.context("there is no alice")?;
     let mut scene = Scene { app, seed, alice, friends: Vec::new() };
-    let page = PageRequest::forwards(FRIENDS, None);
-    let op = scene.operation(alice, "friends");
-    let followed = follows::following(&op, alice, page).await?;
-    scene.friends = followed.items.into_iter().map(|(_, friend)| friend).collect();
+    let followed = scene.followed().await?;
+    scene.friends = followed.iter().copied().take(FRIENDS).collect();
     if scene.friends.len() < ENOUGH {
         return Ok(false);
     }
-    scene.faces().await?;
+    let cast = scene.cast(&followed, first).await?;
+    scene.faces(&cast).await?;
+    scene.pictures(first).await?;
     let stall = scene.stall().await?;
     let written = scene.friends_write().await?;
     scene.answers(&stall.post, &written).await?;
-    scene.trade(stall.product).await?;
+    scene.sales(stall.product).await?;
+    scene.views(&cast, stall.post).await?;
+    // Last, so that it is at work when alice opens her orders.
+    scene.purchase().await?;
     Ok(true)
+}
+
+/// One of a list, which begins anew after its last; `None` of an empty one.
+fn nth<T: Copy>(list: &[T], number: usize) -> Option<T> {
+    list.get(number.checked_rem(list.len())?).copied()
 }
 
 /// What alice shows.
@@ -96,8 +108,7 @@ impl Scene<'_> {
     }
 
     fn friend(&self, number: usize) -> UserId {
-        let place = number.checked_rem(self.friends.len()).unwrap_or_default();
-        self.friends.get(place).copied().unwrap_or(self.alice)
+        nth(&self.friends, number).unwrap_or(self.alice)
     }
 
     async fn image(
@@ -123,26 +134,15 @@ impl Scene<'_> {
         Ok(id)
     }
 
-    /// Alice and her friends get faces.
-    async fn faces(&self) -> anyhow::Result<()> {
-        for (number, who) in (0_u64..).zip([self.alice].iter().chain(&self.friends)) {
-            let step = format!("face {number}");
-            let png = drawings::face(self.seed, number);
-            let image = self.image(*who, &step, png, Purpose::Avatar, "").await?;
-            let update = ProfileUpdate {
-                display_name: None,
-                bio: None,
-                is_private: None,
-                avatar: Some(Some(image)),
-            };
-            users::update(&self.operation(*who, &step), update).await?;
-        }
-        Ok(())
+    /// A landscape of somebody's, drawn by its number and described.
+    async fn landscape(&self, who: UserId, step: &str, number: u64) -> anyhow::Result<ImageId> {
+        let seed = self.seed;
+        let png = tokio::task::spawn_blocking(move || drawings::landscape(seed, number)).await?;
+        self.image(who, step, png, Purpose::Post, drawings::described(seed, number)).await
     }
 
     /// Alice offers something, and says so.
     async fn stall(&self) -> anyhow::Result<Stall> {
-        let _domain = &self.app.domain;
         let new = NewProduct {
             title: "Linen notebook, ink".to_owned(),
             description:
@@ -175,12 +175,12 @@ impl Scene<'_> {
     /// Friends write, some with a picture.
     async fn friends_write(&self) -> anyhow::Result<Vec<PostId>> {
         let mut written = Vec::new();
-        for (number, (text, picture)) in POSTS.into_iter().enumerate() {
+        for (number, (text, is_pictured)) in POSTS.into_iter().enumerate() {
             let (who, step) = (self.friend(number), format!("post {number}"));
             let mut images = Vec::new();
-            if let Some(alt) = picture {
-                let png = drawings::landscape(self.seed, u64::try_from(number)?);
-                images.push(self.image(who, &step, png, Purpose::Post, alt).await?);
+            if is_pictured {
+                let image = self.landscape(who, &step, u64::try_from(number)?).await?;
+                images.push(image);
             }
             written.push(self.write(who, &step, text, None, None, images).await?);
         }
@@ -189,7 +189,6 @@ impl Scene<'_> {
 
     /// What others make of it: likes, a repost, a quote, a thread.
     async fn answers(&self, stall: &PostId, written: &[PostId]) -> anyhow::Result<()> {
-        let _domain = &self.app.domain;
         let (first, second, third) = (self.friend(0), self.friend(1), self.friend(2));
         for (number, friend) in self.friends.iter().enumerate() {
             let op = self.operation(*friend, &format!("like {number}"));
@@ -221,13 +220,17 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// Two friends buy from alice, and she from somebody else.
-    async fn trade(&self, notebook: ProductId) -> anyhow::Result<()> {
-        let _domain = &self.app.domain;
+    /// Two friends buy from alice.
+    async fn sales(&self, notebook: ProductId) -> anyhow::Result<()> {
         for (number, quantity) in [(0, 1), (2, 2)] {
             let op = self.operation(self.friend(number), "buys a notebook");
             orders::place(&op, &[(notebook, quantity)]).await?;
         }
+        Ok(())
+    }
+
+    /// Alice buys from somebody else.
+    async fn purchase(&self) -> anyhow::Result<()> {
         let page = PageRequest::forwards(20, None);
         let op = self.operation(self.alice, "buys something");
         let (offered, _) = products::newest(&op, page).await?;

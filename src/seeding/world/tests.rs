@@ -71,7 +71,8 @@ fn ids_are_unique_and_counts_are_those_of_the_rows() {
     let mut comments: BTreeMap<i64, i64> = BTreeMap::new();
     made["likes"].iter().for_each(|(_, line)| *likes.entry(field(line, 0)).or_default() += 1);
     made["comments"].iter().for_each(|(_, line)| *comments.entry(field(line, 1)).or_default() += 1);
-    assert_eq!(made["post_counts"].len(), 9_000);
+    assert_eq!(made["posts"].len(), 9_000);
+    assert_eq!(made["post_counts"].len(), 9_000 - made["reposts"].len(), "a repost has none");
     for (_, line) in &made["post_counts"] {
         let post = field(line, 0);
         let rows = (
@@ -162,6 +163,8 @@ fn what_belongs_to_a_text_lies_beside_it_and_names_what_is_in_it() {
             (field(line, 0), (*shard, parts[2].to_owned(), parts[4].to_owned()))
         })
         .collect();
+    let mentions = posts.values().filter(|(_, _, entities)| entities.contains("\"user\"")).count();
+    assert!(mentions > 400, "{mentions} mention somebody");
     let texts: BTreeSet<&str> = posts.values().map(|(_, text, _)| text.as_str()).collect();
     assert!(texts.len() > 4_000, "{} different texts", texts.len());
     assert!(made["hashtags"].len() > 1_000);
@@ -170,7 +173,8 @@ fn what_belongs_to_a_text_lies_beside_it_and_names_what_is_in_it() {
         let (beside, text, entities) = &posts[&field(line, 1)];
         assert_eq!(shard, beside);
         let entities: Vec<Entity> = serde_json::from_str(entities).unwrap();
-        let [Entity { start, end, reference: Reference::Hashtag(found) }] = &entities[..] else {
+        let Some(Entity { start, end, reference: Reference::Hashtag(found) }) = entities.last()
+        else {
             panic!("{entities:?}")
         };
         let text: Vec<u16> = text.replace("\\n", "\n").encode_utf16().collect();
@@ -187,5 +191,106 @@ fn what_belongs_to_a_text_lies_beside_it_and_names_what_is_in_it() {
         let (parent, answer) = (field(line, 0), field(line, 1));
         let ((of, above), (post, depth)) = (comments[&parent], comments[&answer]);
         assert!(of == post && depth == above + 1 && parent < answer, "below an earlier one");
+    }
+}
+
+#[test]
+fn whoever_is_mentioned_is_followed_by_the_author_and_named_where_it_says() {
+    let world = world();
+    let numbers: BTreeMap<i64, u64> =
+        (0_u64..).zip(&world.people).map(|(n, p)| (p.as_i64(), n)).collect();
+    let mut found = 0;
+    for (_, line) in &all(&world, Step::Posts)["posts"] {
+        let parts: Vec<&str> = line.split('\t').collect();
+        if parts[4] == "\\N" {
+            continue;
+        }
+        let entities: Vec<Entity> = serde_json::from_str(parts[4]).unwrap();
+        let text: Vec<u16> = parts[2].replace("\\n", "\n").encode_utf16().collect();
+        for Entity { start, end, reference } in entities {
+            let Reference::User(mentioned) = reference else { continue };
+            let (author, number) = (numbers[&field(line, 1)], numbers[&mentioned.as_i64()]);
+            let follows = world.follows.of(u32::try_from(author).unwrap());
+            assert!(follows.contains(&u32::try_from(number).unwrap()));
+            let place = usize::try_from(start).unwrap()..usize::try_from(end).unwrap();
+            let named = String::from_utf16(&text[place]).unwrap();
+            assert_eq!(named, format!("@{}", super::super::names::handle(number)));
+            found += 1;
+        }
+    }
+    assert!(found > 400, "{found}");
+}
+
+#[test]
+fn a_share_is_known_on_both_sides_counted_and_at_its_first_version() {
+    let world = world();
+    let made = all(&world, Step::Posts);
+    let parts = |line: &str| -> Vec<String> { line.split('\t').map(str::to_owned).collect() };
+    // Of each post that shares another: its shard, its author, what it shares, whether it quotes.
+    let mut sharing: BTreeMap<i64, (usize, i64, i64, bool)> = BTreeMap::new();
+    let mut authors: BTreeMap<i64, (usize, i64)> = BTreeMap::new();
+    for (shard, line) in &made["posts"] {
+        let (id, author, columns) = (field(line, 0), field(line, 1), parts(line));
+        assert_eq!(columns.len(), 7, "{line}");
+        authors.insert(id, (*shard, author));
+        match (columns[5].parse(), columns[6].parse()) {
+            (Ok(original), Err(_)) => {
+                assert_eq!(columns[2], "", "a repost says nothing");
+                sharing.insert(id, (*shard, author, original, false));
+            }
+            (Err(_), Ok(quoted)) => {
+                assert_ne!(columns[2], "", "a quote says something");
+                sharing.insert(id, (*shard, author, quoted, true));
+            }
+            (Err(_), Err(_)) => {}
+            (Ok(_), Ok(_)) => panic!("both: {line}"),
+        }
+    }
+    assert!(sharing.len() > 800, "{}", sharing.len());
+    let reposts: BTreeSet<(usize, i64, i64, i64)> = made["reposts"]
+        .iter()
+        .map(|(shard, line)| (*shard, field(line, 0), field(line, 1), field(line, 2)))
+        .collect();
+    let once: BTreeSet<(i64, i64)> = reposts.iter().map(|row| (row.1, row.2)).collect();
+    assert_eq!((once.len(), made["reposts"].len()), (reposts.len(), reposts.len()), "none twice");
+    let first = world.people[0].as_i64();
+    let mut counts: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    for (id, (shard, author, shared, is_quote)) in &sharing {
+        assert_eq!(reposts.contains(&(*shard, *author, *shared, *id)), !is_quote);
+        let is_repost = sharing.get(shared).is_some_and(|(.., is_quote)| !is_quote);
+        assert!(shared < id && !is_repost && *author != first && authors[shared].1 != *author);
+        let count = counts.entry(*shared).or_default();
+        *(if *is_quote { &mut count.1 } else { &mut count.0 }) += 1;
+    }
+    let rows = |table: &str| -> Vec<(usize, Vec<String>)> {
+        made[table].iter().map(|(shard, line)| (*shard, parts(line))).collect()
+    };
+    let shares = rows("shares");
+    assert_eq!(shares.len(), sharing.len());
+    for (shard, columns) in &shares {
+        let (shared, sharer) = (columns[0].parse().unwrap(), columns[1].parse().unwrap());
+        let (_, _, of, is_quote) = sharing[&sharer];
+        assert_eq!((of, authors[&shared].0), (shared, *shard), "beside what is shared");
+        assert_eq!(columns[2..], [if is_quote { "t" } else { "f" }, "t"]);
+    }
+    let counted: BTreeMap<i64, (i64, i64)> = made["share_counts"]
+        .iter()
+        .map(|(_, line)| (field(line, 0), (field(line, 1), field(line, 2))))
+        .collect();
+    assert_eq!(counted, counts);
+    // Else the event that ends a share would be the second of which the first is missing.
+    let known: BTreeSet<(usize, String, String)> = rows("projection_versions")
+        .into_iter()
+        .map(|(shard, columns)| {
+            assert_eq!(columns[2], "1");
+            (shard, columns[0].clone(), columns[1].clone())
+        })
+        .collect();
+    assert_eq!(known.len(), 2 * shares.len());
+    for (shard, columns) in &shares {
+        for projection in ["notifications", "shares"] {
+            let aggregate = format!("share:{}:{}", columns[1], columns[0]);
+            assert!(known.contains(&(*shard, projection.to_owned(), aggregate)));
+        }
     }
 }

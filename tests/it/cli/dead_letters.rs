@@ -4,7 +4,7 @@ use plaza::cli::roles::Role;
 use plaza::ids::{Id, OrderId};
 use plaza::protocol::jobs::Job;
 use plaza::stores::rabbitmq;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::app::{TestApp, config_file, with_roles};
@@ -65,7 +65,8 @@ async fn a_discarded_jobs_attempts_are_forgotten_and_no_other_ones() {
         assert!(listed[0]["payload"].as_str().unwrap().contains("4343"), "{listed}");
 
         until_dead(app, 1).await;
-        dead_letters(app, &["discard", "--all"]).await;
+        let said = dead_letters(app, &["discard", "--all", "--json"]).await;
+        assert_eq!(serde_json::from_str::<Value>(&said).unwrap(), json!(["order:4343/process"]));
         assert_eq!(app.count("SELECT count(*) FROM job_attempts").await, 0);
         assert_eq!(dead_letters(app, &["list"]).await, "there are none\n");
         until_dead(app, 0).await;

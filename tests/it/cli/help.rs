@@ -50,6 +50,43 @@ fn shells_complete_every_verb_and_each_has_a_manual_page() {
     }
 }
 
+/// Verbs that print no facts: they serve until they are stopped, print a document as it is, or make
+/// a file. `rebalance` says how far it is.
+const WITHOUT_JSON: [&str; 12] = [
+    "plaza server",
+    "plaza worker",
+    "plaza relay",
+    "plaza projector",
+    "plaza all",
+    "plaza rebalance",
+    "plaza schema",
+    "plaza config reference",
+    "plaza config example",
+    "plaza keygen",
+    "plaza completions",
+    "plaza man",
+];
+
+#[test]
+fn every_verb_that_prints_facts_prints_them_as_json_on_asking() {
+    let mut all = String::new();
+    help(&[], &mut all);
+    let (mut checked, mut missing) = (0, Vec::new());
+    for (title, text) in all.split("## ").filter_map(|part| part.split_once('\n')) {
+        // A verb with verbs below it prints something itself where it can go without them.
+        let is_group = text.contains("\nCommands:\n");
+        let usage = format!("Usage: {title} [OPTIONS]\n");
+        if WITHOUT_JSON.contains(&title) || is_group && !text.contains(&usage) {
+            continue;
+        }
+        checked += 1;
+        if !text.contains("--json") {
+            missing.push(title);
+        }
+    }
+    assert!(checked > 15 && missing.is_empty(), "{checked} checked, without --json: {missing:?}");
+}
+
 #[test]
 fn the_help_of_every_verb_is_as_it_was() {
     let mut all = String::new();

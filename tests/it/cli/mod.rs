@@ -2,5 +2,6 @@ mod admin;
 mod dead_letters;
 mod doctor;
 mod help;
+mod json;
 mod ledger;
 mod seed;

@@ -1,8 +1,11 @@
 //! Seeding: goes on where it was killed, and what is seeded is like what has come to be.
 
+use plaza::cli::ledger::verify;
 use plaza::cli::seed::{SeedArgs, run};
 use plaza::cli::shards::{CheckArgs, distribution};
-use serde_json::json;
+use plaza::protocol::routing::Topic;
+use plaza::read_models::readers;
+use serde_json::{Value, json};
 
 use crate::app::{Person, TestApp, with_app, with_roles};
 use crate::template::session;
@@ -13,9 +16,15 @@ const WRONG_COUNTS: &str = "SELECT
         OR c.comment_count <> (SELECT count(*) FROM comments m WHERE m.post_id = p.id))
   + (SELECT count(*) FROM users u LEFT JOIN user_counts c ON c.user_id = u.id WHERE c.activity_version IS DISTINCT FROM u.activity_version
         OR c.post_count <> (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
+                         - (SELECT count(*) FROM reposts r WHERE r.author_id = u.id)
         OR c.following_count <> (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active))
   + (SELECT count(*) FROM users u LEFT JOIN follower_counts c ON c.user_id = u.id WHERE coalesce(c.follower_count, 0)
         <> (SELECT count(*) FROM followers f WHERE f.followee_id = u.id AND f.active))
+  + (SELECT count(*) FROM (SELECT post_id,
+            count(*) FILTER (WHERE active AND NOT is_quote) AS reposts,
+            count(*) FILTER (WHERE active AND is_quote) AS quotes FROM shares GROUP BY post_id) s
+        FULL JOIN share_counts c USING (post_id)
+        WHERE s.reposts IS DISTINCT FROM c.repost_count OR s.quotes IS DISTINCT FROM c.quote_count)
   + (SELECT count(*) FROM (SELECT sum(orders) AS orders FROM product_sales) s
         WHERE coalesce(s.orders, 0) <> (SELECT count(*) FROM reservations WHERE status = 'SOLD'))";
 
@@ -41,6 +50,10 @@ async fn rows(app: &TestApp) -> Vec<(&'static str, i64)> {
         "products",
         "orders",
         "reservations",
+        "reposts",
+        "shares",
+        "share_counts",
+        "hashtags",
     ] {
         rows.push((table, app.count(&format!("SELECT count(*) FROM {table}")).await));
     }
@@ -55,6 +68,16 @@ async fn a_seeding_that_is_killed_goes_on_where_it_stopped_and_repeats_nothing()
         whole = rows(app).await;
         assert_eq!(whole[0], ("users", 400));
         assert_eq!(whole[1].1, whole[2].1, "both sides of every follow");
+        for (what, at_least) in [
+            ("reposts r JOIN posts p ON p.id = r.post_id AND p.repost_of = r.original_id", 50),
+            ("shares WHERE active AND NOT is_quote", 50),
+            ("posts WHERE quoted_post_id IS NOT NULL", 30),
+            ("shares WHERE active AND is_quote", 30),
+            ("posts WHERE entities::text LIKE '%\"user\"%'", 40),
+        ] {
+            let found = app.count(&format!("SELECT count(*) FROM {what}")).await;
+            assert!(found >= at_least, "{found} {what}");
+        }
         assert_eq!(app.count(WRONG_COUNTS).await, 0);
         assert_eq!(
             app.count("SELECT count(*) FROM outbox").await,
@@ -169,46 +192,195 @@ async fn what_is_seeded_can_be_liked_commented_unfollowed_and_bought_and_no_proj
     .await;
 }
 
+/// Waits until the ledger finds nothing wrong, and nothing on its way.
+async fn settle(app: &TestApp) {
+    app.until("the ledger is clean", async || {
+        let checks = verify(&app.app.config).await.expect("the servers");
+        checks.iter().all(|check| check.waiting == 0 && check.wrong == 0)
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn alice_opens_on_mentions_sales_an_order_and_pictures_and_the_scene_is_played_once() {
+async fn a_seeded_repost_and_a_seeded_quote_are_taken_back_and_no_projection_stumbles() {
     with_app(async |app| {
-        seed(app, SeedArgs { scene: true, ..args() }).await;
-        let alice = log_in(app, "alice").await;
-        let query = "{ viewer { unreadNotificationCount
-            user { avatar { url } posts(first: 5) { nodes { text commentCount likeCount } } }
-            orders(first: 5) { nodes { status } }
-            notifications(first: 50) { nodes { kind } }
-            home(first: 20) { nodes { createdAt text author { displayName avatar { url } } images { altText url } } } } }";
-        let kinds = |seen: &serde_json::Value| -> Vec<String> {
-            let nodes = seen["viewer"]["notifications"]["nodes"].as_array().unwrap();
-            nodes.iter().map(|node| node["kind"].as_str().unwrap().to_owned()).collect()
+        seed(app, args()).await;
+        // The replicas may be a little behind what was seeded.
+        let shared = async |count: &str| -> Option<String> {
+            let newest = "{ posts(first: 80) { nodes { id repostCount quoteCount } } }";
+            let newest = app.ask_anonymously(newest, json!({})).await.at("/posts/nodes");
+            let mut posts = newest.as_array().unwrap().iter();
+            let post = posts.find(|post| post[count].as_i64() > Some(0))?;
+            Some(post["id"].as_str().unwrap().to_owned())
         };
-        app.until("everything has arrived", async || {
-            let seen = app.ask(&alice, query, json!({})).await.at("");
-            let kinds = kinds(&seen);
-            let told = |kind: &str| kinds.iter().filter(|told| *told == kind).count();
-            told("MENTION") >= 3
-                && told("ORDERED") == 2
-                && told("REPLY") >= 1
-                && told("QUOTE") == 1
-                && told("REPOST") == 1
-                && told("LIKED") >= 3
-                && seen["viewer"]["orders"]["nodes"][0]["status"] == "CONFIRMED"
+        app.until("something was reposted, and something quoted", async || {
+            shared("repostCount").await.is_some() && shared("quoteCount").await.is_some()
         })
         .await;
-        let seen = app.ask(&alice, query, json!({})).await.at("/viewer");
-        assert!(seen["unreadNotificationCount"].as_i64().unwrap() >= 10, "{seen}");
-        assert!(seen["user"]["avatar"]["url"].is_string(), "{seen}");
-        let home = seen["home"]["nodes"].as_array().unwrap();
-        assert!(home.iter().filter(|post| post["images"].as_array().is_some_and(|all| !all.is_empty())).count() >= 2);
-        assert!(home.iter().any(|post| post["author"]["avatar"]["url"].is_string()));
-        let newest = home[0]["createdAt"].as_str().unwrap();
-        let newest = chrono::DateTime::parse_from_rfc3339(newest).unwrap().to_utc();
-        assert!((app.app.domain.clock.now() - newest).num_hours() < 1, "seeded time ends now");
+        let reposted = shared("repostCount").await.unwrap();
+        let quoted = shared("quoteCount").await.unwrap();
+        let query = "query($reposted: ID!, $quoted: ID!) {
+            reposted: post(id: $reposted) { repostCount
+                reposts(first: 50) { nodes { author { handle } repostOf { id } } } }
+            quoted: post(id: $quoted) { quoteCount
+                quotes(first: 50) { nodes { id author { handle } quotedPost { id } } } } }";
+        let ids = json!({ "reposted": reposted, "quoted": quoted });
+        let listed = async || {
+            let seen = app.ask_anonymously(query, ids.clone()).await;
+            let id = |pointer: &str| seen.at_or_null(pointer);
+            let is_there = id("/reposted/reposts/nodes/0/repostOf/id") == json!(reposted)
+                && id("/quoted/quotes/nodes/0/quotedPost/id") == json!(quoted);
+            is_there.then_some(seen)
+        };
+        app.until("who shares is listed", async || listed().await.is_some()).await;
+        let seen = listed().await.unwrap();
+        let counts = |seen: &Value| {
+            let of = |pointer: &str| seen.pointer(pointer).and_then(Value::as_i64).unwrap();
+            (of("/reposted/repostCount"), of("/quoted/quoteCount"))
+        };
+        let (reposts, quotes) = counts(&seen.at(""));
+        let reposter = log_in(app, &seen.text("/reposted/reposts/nodes/0/author/handle")).await;
+        let quoter = log_in(app, &seen.text("/quoted/quotes/nodes/0/author/handle")).await;
+        let undo = "mutation($id: ID!) { postUnrepost(input: {postId: $id}) { userErrors { message } } }";
+        let undone = app.ask(&reposter, undo, json!({ "id": reposted })).await;
+        assert_eq!(undone.at("/postUnrepost/userErrors"), json!([]));
+        let delete = "mutation($id: ID!) { postDelete(input: {postId: $id}) { userErrors { message } } }";
+        let quote = json!({ "id": seen.text("/quoted/quotes/nodes/0/id") });
+        assert_eq!(app.ask(&quoter, delete, quote).await.at("/postDelete/userErrors"), json!([]));
+        let of_shares = readers(&app.app.config.feed).into_iter();
+        let of_shares = of_shares.filter(|(_, topics)| topics.contains(&Topic::References)).count();
+        let ended = "SELECT count(*) FROM projection_versions WHERE aggregate LIKE 'share:%' AND version = 2";
+        app.until("whoever reads of shares knows that two have ended", async || {
+            app.count(ended).await == 2 * i64::try_from(of_shares).unwrap()
+        })
+        .await;
+        app.until("there is one less of each", async || {
+            let now = app.ask_anonymously(query, ids.clone()).await;
+            counts(&now.at("")) == (reposts - 1, quotes - 1)
+        })
+        .await;
+        app.until("every count equals its rows", async || app.count(WRONG_COUNTS).await == 0).await;
+        settle(app).await;
+    })
+    .await;
+}
+
+/// What alice opens on, right after the seeding and when everything has arrived.
+async fn alice_opens_the_demo(app: &TestApp) {
+    let alice = log_in(app, "alice").await;
+    let query = "{ viewer { unreadNotificationCount
+        user { avatar { url } posts(first: 5) { nodes { text commentCount likeCount } } }
+        orders(first: 5) { nodes { status createdAt } }
+        analytics { views(size: HOUR, last: 24) { views reach }
+            topPosts(first: 5) { views post { text } } }
+        notifications(first: 50) { nodes { kind } }
+        home(first: 20) { nodes { createdAt text author { displayName avatar { url } } images { altText url } } } } }";
+    let time = |value: &Value| {
+        chrono::DateTime::parse_from_rfc3339(value.as_str().unwrap()).unwrap().to_utc()
+    };
+    let at_first = app.ask(&alice, query, json!({})).await.at("/viewer");
+    let order = &at_first["orders"]["nodes"][0];
+    assert!(
+        ["PENDING", "RESERVED", "PAID", "CONFIRMED"].contains(&order["status"].as_str().unwrap()),
+        "{order}"
+    );
+    let newest = time(&at_first["home"]["nodes"][0]["createdAt"]);
+    assert!(time(&order["createdAt"]) >= newest, "it was placed after all that was written");
+
+    let kinds = |seen: &Value| -> Vec<String> {
+        let nodes = seen["viewer"]["notifications"]["nodes"].as_array().unwrap();
+        nodes.iter().map(|node| node["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    app.until("everything has arrived", async || {
+        let seen = app.ask(&alice, query, json!({})).await.at("");
+        let kinds = kinds(&seen);
+        let told = |kind: &str| kinds.iter().filter(|told| *told == kind).count();
+        let viewed = seen["viewer"]["analytics"]["topPosts"].as_array().unwrap();
+        told("MENTION") >= 3
+            && told("ORDERED") == 2
+            && told("REPLY") >= 1
+            && told("QUOTE") == 1
+            && told("REPOST") == 1
+            && told("LIKED") >= 3
+            && seen["viewer"]["orders"]["nodes"][0]["status"] == "CONFIRMED"
+            && viewed.iter().any(|top| top["post"]["text"].as_str().unwrap().contains("notebooks"))
+    })
+    .await;
+    let seen = app.ask(&alice, query, json!({})).await.at("/viewer");
+    assert!(seen["unreadNotificationCount"].as_i64().unwrap() >= 10, "{seen}");
+    assert!(seen["user"]["avatar"]["url"].is_string(), "{seen}");
+    let views = &seen["analytics"]["views"];
+    assert!(views["views"].as_i64() > Some(60) && views["reach"].as_i64() > Some(20), "{views}");
+    let home = seen["home"]["nodes"].as_array().unwrap();
+    assert!(home.iter().filter(|post| is_pictured(post)).count() >= 2);
+    assert!(home.iter().any(|post| post["author"]["avatar"]["url"].is_string()));
+    let newest = time(&home[0]["createdAt"]);
+    assert!((app.app.domain.clock.now() - newest).num_hours() < 1, "seeded time ends now");
+}
+
+fn is_pictured(post: &Value) -> bool {
+    post["images"].as_array().is_some_and(|images| !images.is_empty())
+}
+
+/// What somebody opens on who has just signed up, before and after they follow somebody.
+async fn a_new_person_opens_the_demo(app: &TestApp) {
+    let nora = app.sign_up("nora").await;
+    let query = "{ products(first: 40) { nodes { seller { id handle avatar { url } } } }
+        posts(first: 50) { nodes { text isQuote author { id handle avatar { url } } images { url altText } entities { kind } } } }";
+    let seen = app.ask(&nora, query, json!({})).await;
+    let sellers = seen.at("/products/nodes");
+    let sellers: Vec<&Value> =
+        sellers.as_array().unwrap().iter().map(|product| &product["seller"]).collect();
+    let bare: Vec<_> = sellers.iter().filter(|seller| seller["avatar"].is_null()).collect();
+    assert!(sellers.len() >= 30 && bare.is_empty(), "suggested without a face: {bare:?}");
+    let posts = seen.at("/posts/nodes");
+    let posts = posts.as_array().unwrap();
+    let bare: Vec<_> =
+        posts.iter().take(40).filter(|post| post["author"]["avatar"].is_null()).collect();
+    assert!(bare.is_empty(), "said by somebody without a face: {bare:?}");
+    let pictured: Vec<_> = posts.iter().filter(|post| is_pictured(post)).collect();
+    assert!(pictured.len() >= 24, "{} with pictures", pictured.len());
+    let described =
+        |post: &&&Value| post["images"][0]["altText"].as_str().unwrap().contains("ills");
+    assert_eq!(pictured.iter().filter(described).count(), pictured.len(), "{pictured:?}");
+    assert!(posts.iter().any(|post| post["isQuote"] == true));
+    let mentions = |post: &&Value| {
+        post["entities"].as_array().unwrap().iter().any(|entity| entity["kind"] == "MENTION")
+    };
+    assert!(posts.iter().filter(mentions).count() >= 4);
+
+    let follow =
+        "mutation($id: ID!) { userFollow(input: {userId: $id}) { userErrors { message } } }";
+    for post in pictured.iter().take(3) {
+        app.ask(&nora, follow, json!({ "id": post["author"]["id"] })).await;
+    }
+    app.until("her home has pictures and faces", async || {
+        let home =
+            "{ viewer { home(first: 20) { nodes { author { avatar { url } } images { url } } } } }";
+        let home = app.ask(&nora, home, json!({})).await.at("/viewer/home/nodes");
+        let home = home.as_array().unwrap();
+        home.iter().any(is_pictured) && home.iter().all(|post| !post["author"]["avatar"].is_null())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alice_and_a_new_person_open_on_a_world_that_is_alive_and_the_scene_is_played_once() {
+    with_app(async |app| {
+        seed(app, SeedArgs { scene: true, ..args() }).await;
+        Box::pin(alice_opens_the_demo(app)).await;
+        Box::pin(a_new_person_opens_the_demo(app)).await;
+        let faces = app.count("SELECT count(*) FROM users WHERE avatar IS NOT NULL").await;
+        assert_eq!(faces, 100, "as many as there is room for");
         let posts = app.count("SELECT count(*) FROM posts").await;
+        let views =
+            "SELECT coalesce(sum(counted), 0)::bigint FROM view_totals WHERE partition = -1";
+        let viewed = app.count(views).await;
         seed(app, SeedArgs { scene: true, if_empty: true, ..args() }).await;
         seed(app, SeedArgs { scene: true, ..args() }).await;
         assert_eq!(app.count("SELECT count(*) FROM posts").await, posts, "once");
+        assert_eq!(app.count(views).await, viewed, "once");
+        settle(app).await;
     })
     .await;
 }
