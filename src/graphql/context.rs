@@ -72,6 +72,9 @@ pub struct RequestContext {
     pub key_is_proxys: bool,
     /// Which attempt of the proxy's this is at the same request, from 1.
     pub attempt: u32,
+    /// Whether a proxy passes it on that does not number its attempts: the same request may come
+    /// again, under the same id.
+    pub is_unnumbered: bool,
     /// W3C trace context.
     pub traceparent: Option<String>,
     /// Where the request comes from.
@@ -109,6 +112,7 @@ impl RequestContext {
             client_key: None,
             key_is_proxys: false,
             attempt: 1,
+            is_unnumbered: false,
             traceparent: None,
             address: None,
             user_agent: None,

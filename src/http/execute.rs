@@ -182,6 +182,15 @@ pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused>
     context.output = Budget::new(served.app.config.server.max_response_bytes);
     let named = Named { kind, name };
     let until = context.until + GRACE;
+    let is_mutation = kind == OperationType::Mutation;
+    let mut is_again = false;
+    let may_be_again = is_mutation && context.is_unnumbered && context.attempt == 1;
+    let asked_before = async {
+        if may_be_again {
+            let was_here = served.app.domain.redis.was_here(&request_id.0).await;
+            is_again = was_here.unwrap_or(false);
+        }
+    };
     let before = async {
         // A place first: who is refused one has not paid for anything.
         let place = served.admit().await?;
@@ -191,12 +200,16 @@ pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused>
         }
         Ok::<_, Refused>((place, charged))
     };
-    let before = match timeout_at(until, before).await {
-        Ok(outcome) => outcome,
+    let both = async { tokio::join!(asked_before, before) };
+    let before = match timeout_at(until, both).await {
+        Ok(((), outcome)) => outcome,
         // Nothing has begun, whatever it is.
         Err(_) => Err(Refused::late(OperationType::Query)),
     };
-    let is_later = kind == OperationType::Mutation && context.attempt > 1;
+    if is_again {
+        context.attempt = 2;
+    }
+    let is_later = is_mutation && context.attempt > 1;
     let (place, charged) = before.map_err(|refused| match refused.code {
         // What another server began may be in its COMMIT still.
         ErrorCode::Overloaded | ErrorCode::Timeout | ErrorCode::RateLimited if is_later => {

@@ -28,7 +28,8 @@ const ATTEMPT: &str = "x-plaza-attempt";
 const BEGAN: &str = "x-plaza-began";
 /// A request that its proxy began so long ago may be a second attempt: the server that had the
 /// first may have been killed in its COMMIT. A first one that is late by so much pays for one
-/// lookup of an answer that is not there.
+/// lookup of an answer that is not there. A younger one is told by Redis, which remembers what was
+/// here; by this age alone while Redis is unavailable.
 const LATER_ATTEMPT_MS: i64 = 100;
 
 /// Longest name of a client that is kept.
@@ -50,6 +51,7 @@ pub fn request_context(app: &App, headers: &HeaderMap) -> Result<RequestContext,
     context.client_key = client_key(headers)?;
     context.key_is_proxys = headers.get(KEY_SOURCE).is_some_and(|source| source == "proxy");
     context.attempt = attempt(headers, app.domain.clock.now_ms());
+    context.is_unnumbered = headers.contains_key(BEGAN);
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     context.user_agent = user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect());
     context.token = seen_by(app, headers).ok_or_else(|| {

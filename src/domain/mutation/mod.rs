@@ -196,8 +196,8 @@ impl At<'_> {
         }
         let asked = match asked.await {
             Ok(asked) => asked,
-            // Also of what seems to come for the first time: a proxy tells a second attempt only by its
-            // age, and one whose server was killed in its COMMIT is young.
+            // Also of what seems to come for the first time: while Redis is unavailable a second attempt
+            // is told by its age alone, and one whose server was killed in its COMMIT is young.
             Err(refusal) if is_refusal(&refusal) => {
                 return match self.take(named).await? {
                     Taken::Before(value) => Ok(value),

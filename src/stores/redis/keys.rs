@@ -65,6 +65,11 @@ impl Keys {
         format!("{}:rl:{who}", self.prefix)
     }
 
+    /// That a request, by its proxy's id, was here.
+    pub fn request(&self, id: &str) -> String {
+        format!("{}:rq:{id}", self.prefix)
+    }
+
     /// Posts that a viewer (a keyed hash) was shown in an hour since 1970: a set.
     pub fn viewed(&self, viewer: u64, hour: i64) -> String {
         format!("{}:vw:{hour}:{viewer:x}", self.prefix)

@@ -1,6 +1,7 @@
 //! Redis: cache, timelines, sessions' consistency tokens. Away means slower, never wrong: every
 //! caller has another way.
 
+mod attempts;
 pub mod cache;
 pub mod client;
 pub mod flight;

@@ -9,7 +9,7 @@ import {
   type ReactNode,
 } from 'react';
 import { useQuery, useSubscription } from 'urql';
-import { graphql } from '../../shared/graphql';
+import { graphql, type ResultOf } from '../../shared/graphql';
 import { useMe, usePlaza } from '../me';
 import { NotificationRowFragment } from '../parts/notification-fragment';
 import { PostCardFragment } from '../parts/post-card';
@@ -34,8 +34,9 @@ const NotificationReceived = graphql(
   [NotificationRowFragment],
 );
 
-const Unread = graphql(`
-  query Unread { viewer { unreadNotificationCount } }
+/** What the frame says of the viewer, in one request: each costs a kilobyte, whatever it asks. */
+const OfViewer = graphql(`
+  query OfViewer { viewer { unreadNotificationCount user { id avatar { id url(size: SMALL) } } } }
 `);
 
 interface Live {
@@ -49,7 +50,12 @@ interface Live {
   resumeFrom: (cursor: string | null) => void;
   /** How many notifications are unread, as plaza counts; the cache asks again when one comes and when some are read. */
   unread: number;
+  /** The viewer's own picture; `undefined` until it is known. */
+  picture: Picture;
 }
+
+type Picture =
+  NonNullable<NonNullable<ResultOf<typeof OfViewer>['viewer']>['user']>['avatar'] | undefined;
 
 const LiveContext = createContext<Live | null>(null);
 
@@ -102,12 +108,13 @@ export function LiveProvider({ arrivals, children }: { arrivals: Arrivals; child
   const after = from ?? null;
   useSubscription({ query: HomeUpdated, variables: { after }, pause: pause || from === undefined });
   useSubscription({ query: NotificationReceived, variables: {}, pause });
-  const [{ data: counted }] = useQuery({ query: Unread, pause: pause || !waited });
-  const unread = counted?.viewer?.unreadNotificationCount ?? 0;
+  const [{ data }] = useQuery({ query: OfViewer, pause: pause || !waited });
+  const unread = data?.viewer?.unreadNotificationCount ?? 0;
+  const picture = data?.viewer?.user?.avatar;
 
   const live = useMemo(
-    () => ({ arrivals, connection, listening: waited, from, resumeFrom, unread }),
-    [arrivals, connection, waited, from, resumeFrom, unread],
+    () => ({ arrivals, connection, listening: waited, from, resumeFrom, unread, picture }),
+    [arrivals, connection, waited, from, resumeFrom, unread, picture],
   );
   return <LiveContext value={live}>{children}</LiveContext>;
 }

@@ -6,12 +6,12 @@ import {
   type SubmitEvent,
   type KeyboardEvent,
 } from 'react';
-import { useQuery } from 'urql';
 import { undescribed, useAttachments, type Attachments } from '../api/attached';
 import { useDraft } from '../api/draft';
 import { useAction } from '../api/use-action';
 import type { Note } from '../api/waiting';
 import { graphql } from '../../shared/graphql';
+import { useLive } from '../live/live';
 import { toast } from '../live/toasts';
 import { useMe, usePlaza } from '../me';
 import { navigate, paths } from '../router';
@@ -38,10 +38,6 @@ const Describe = graphql(`
     imageUpdate(input: { imageId: $imageId, altText: $altText }) { image { id altText } userErrors { code message path } }
   }
 `);
-
-const OwnPicture = graphql(
-  `query OwnPicture { viewer { user { id avatar { id url(size: SMALL) } } } }`,
-);
 
 const WriteComment = graphql(
   `
@@ -185,7 +181,7 @@ export function PostComposer({
   const describe = useAction(Describe);
   const place = `post:${quotedPostId ?? productId ?? ''}`;
   const attachments = useAttachments(usePlaza(), place);
-  const [{ data: own }] = useQuery({ query: OwnPicture, pause: !me });
+  const { picture } = useLive();
   if (!me) return null;
   const submit = async (text: string, note: Note) => {
     const imageIds: string[] = [];
@@ -201,7 +197,7 @@ export function PostComposer({
   };
   return (
     <section className="composer composer-post" aria-label={w.writePost}>
-      <Avatar handle={me.handle} name={me.displayName} image={own?.viewer?.user?.avatar} />
+      <Avatar handle={me.handle} name={me.displayName} image={picture} />
       <div>
         <WritingField
           label={w.yourPost}
