@@ -77,7 +77,7 @@ BEGIN
         ('TABLE replies',                'SELECT, INSERT', '', '', ''),
         ('TABLE hashtags',               'SELECT, INSERT, DELETE', '', '', ''),
         ('TABLE reposts',                'SELECT, INSERT, DELETE', '', '', 'SELECT (author_id)'),
-        ('TABLE shares',                 '', '', '', 'SELECT, INSERT, UPDATE (active)'),
+        ('TABLE shares',                 'SELECT', '', '', 'SELECT, INSERT, UPDATE (active)'),
         ('TABLE share_counts',           'SELECT', '', '', 'SELECT, INSERT, UPDATE (repost_count, quote_count, version)'),
         ('TABLE images',                 'SELECT, INSERT, UPDATE (alt_text, state, upload, content_hash, used), DELETE',
                                          'SELECT, UPDATE (state, upload, format, width, height, color, rejection), DELETE', '', ''),

@@ -54,6 +54,14 @@ async fn bytes_for_an_address_that_was_not_given_out_are_not_read() {
             let (status, _, body) = raw(&nginx, head.as_bytes()).await;
             assert!(status == 403 && body.contains("FORBIDDEN"), "{path}: {status} {body}");
         }
+        // Who sends all of it, and to one address several times at once, hears no other reason.
+        let all = [&b"PUT /media/uploads/nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 9000000\r\n\r\n"[..], &vec![7; 9_000_000]].concat();
+        for _ in 0..4 {
+            let sent = (0..4).map(|_| raw(&nginx, &all));
+            for (status, _, body) in futures_util::future::join_all(sent).await {
+                assert!(matches!(status, 403 | 429), "{status} {body}");
+            }
+        }
         let ann = app.sign_up("ann").await;
         let (bytes, through) = (vec![7_u8; 300_000], nginx.app(app));
         let url = announce(app, &ann, bytes.len(), "", "POST").await.url;

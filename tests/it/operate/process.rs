@@ -36,6 +36,11 @@ pub fn shards(shards: &[ShardUrls]) -> String {
     shards.join(",")
 }
 
+/// The same for a test's databases and another user of them, who has the owner's password.
+pub fn shards_as(config: &Config, user: &str) -> String {
+    shards(&config.postgres.shards).replace("//plaza:", &format!("//{user}:"))
+}
+
 /// What in the environment makes an executable work where the test does.
 pub fn environment(config: &Config) -> Vec<(&'static str, String)> {
     vec![
