@@ -105,6 +105,12 @@ impl Search {
         Ok(Self { noun, text: text.to_owned() })
     }
 
+    /// How often it takes something else instead (`or`): each brings matches of its own to rank.
+    pub fn alternatives(&self) -> u64 {
+        let is_or = |word: &&str| self.noun != Noun::People && word.eq_ignore_ascii_case("or");
+        self.text.split_whitespace().filter(is_or).map(|_| 1).sum()
+    }
+
     /// A number that distinguishes this search's cursors from another's.
     pub fn fingerprint(&self) -> u64 {
         let digest = sha2::Sha256::digest(format!("{:?}:{}", self.noun, self.text));
@@ -344,6 +350,14 @@ mod tests {
         assert_eq!(merged.rows.len(), 3);
         assert!(!merged.more);
         assert!(!merge(vec![rows(&[]), rows(&[])], 3).more);
+    }
+
+    #[test]
+    fn what_is_looked_for_instead_is_counted() {
+        let count = |noun, text| Search::new(noun, text).unwrap().alternatives();
+        assert_eq!(count(Noun::Posts, "one or two OR three"), 2);
+        assert_eq!(count(Noun::Products, "orange oracle"), 0);
+        assert_eq!(count(Noun::People, "one or two"), 0);
     }
 
     #[test]

@@ -221,8 +221,8 @@ async fn turn<'a>(context: &'a Context, job: &Job) -> Result<Option<SemaphorePer
     let shard = context.domain.cluster.shard_of_id(*order_id);
     let Some(turns) = context.orders.get(shard.0) else { return Ok(None) };
     // Without delays there is nowhere to put a job back to.
-    let patience = if context.retry_delays_ms.is_empty() { Duration::MAX } else { TURN };
-    match tokio::time::timeout(patience, turns.acquire()).await {
+    let limit = if context.retry_delays_ms.is_empty() { Duration::MAX } else { TURN };
+    match tokio::time::timeout(limit, turns.acquire()).await {
         Ok(turn) => Ok(turn.ok()),
         Err(_) => Err(format!("no turn on shard {shard} within {} s", TURN.as_secs())),
     }

@@ -25,7 +25,7 @@ use super::guard::{Refusal, refuse};
 use types::{Types, types};
 use weights::Price;
 
-pub use weights::{DELIVERY, LOOKUPS, SEARCH_COST, STATEMENT};
+pub use weights::{ALTERNATIVE_COST, DELIVERY, LOOKUPS, SEARCH_COST, STATEMENT};
 
 /// Points that every operation costs, and every event of a subscription: to read it, to find out
 /// who asks and what they have left, to plan it and to write its answer. Never given back.

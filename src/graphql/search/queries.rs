@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 
 use crate::connection::{Connection, Edge, PageInfo, first_of};
 use crate::context::{Scope, query_scope, work};
-use crate::cost::SEARCH_COST;
+use crate::cost::{ALTERNATIVE_COST, SEARCH_COST};
 use crate::cursors::{Cursor, List, numbers};
 use crate::error::{ErrorCode, add_missing, fault};
 use crate::posts::types::Post;
@@ -45,7 +45,7 @@ async fn find(
 ) -> async_graphql::Result<Hits> {
     let first = first_of(first)?;
     let place = place(&hits_of(scope, search), after, scope.op.domain.clock.now_ms())?;
-    work(ctx, SEARCH_COST);
+    work(ctx, SEARCH_COST + search.alternatives() * ALTERNATIVE_COST);
     let hits = search.find(&scope.op, first, place).await.map_err(|error| fault(&error))?;
     add_missing(ctx, "hits", hits.missing.iter().copied());
     Ok(hits)
