@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use plaza_base::clock::pause;
@@ -17,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(3_600);
 /// Days since the last failure: far longer than a job waits for its next attempt.
 const KEEP_DAYS: i32 = 7;
 /// Rows deleted in one statement, so that none holds its locks for long.
-const BATCH: i64 = 1_000;
+const BATCH: usize = 1_000;
 /// How long one statement may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -40,20 +39,8 @@ pub async fn forget(domain: Arc<Domain>, stop: CancellationToken) {
 /// shards at once; how many. Any number of processes may do so at the same time. A shard that is
 /// unavailable is an error; the others' rows are deleted.
 async fn sweep(cluster: &Cluster) -> Result<usize, StoreError> {
-    let swept = cluster.indexes().map(|shard| async move {
-        let mut count = 0;
-        loop {
-            let deleted = cluster
-                .write_alone(shard, Instant::now() + DEADLINE, async |connection| {
-                    rows::forget_old_attempts(connection, KEEP_DAYS, BATCH).await
-                })
-                .await?;
-            count += deleted;
-            if i64::try_from(deleted).is_ok_and(|deleted| deleted < BATCH) {
-                return Ok::<usize, StoreError>(count);
-            }
-        }
+    let swept = cluster.sweep(DEADLINE, BATCH, async |connection| {
+        rows::forget_old_attempts(connection, KEEP_DAYS, BATCH).await
     });
-    let swept = futures_util::future::join_all(swept).await;
-    swept.into_iter().try_fold(0, |sum, count| Ok(sum + count?))
+    swept.await
 }

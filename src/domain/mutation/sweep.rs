@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::{Domain, DomainError};
 use plaza_stores::postgres::idempotency_keys as store;
 
@@ -18,21 +16,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// # Errors
 /// A shard that is unavailable: the others' are deleted.
 pub async fn sweep(domain: &Domain) -> Result<usize, DomainError> {
-    let swept = domain.cluster.indexes().map(|shard| async move {
-        let mut count = 0;
-        loop {
-            let deleted = domain
-                .cluster
-                .write_alone(shard, Instant::now() + DEADLINE, async |connection| {
-                    store::forget_old(connection, KEEP_HOURS).await
-                })
-                .await?;
-            count += deleted;
-            if deleted < store::FORGOTTEN_AT_ONCE {
-                return Ok::<usize, DomainError>(count);
-            }
-        }
+    let swept = domain.cluster.sweep(DEADLINE, store::FORGOTTEN_AT_ONCE, async |connection| {
+        store::forget_old(connection, KEEP_HOURS).await
     });
-    let swept = futures_util::future::join_all(swept).await;
-    swept.into_iter().try_fold(0, |sum, count| Ok(sum + count?))
+    Ok(swept.await?)
 }

@@ -54,7 +54,7 @@ pub async fn forget_attempts(connection: &mut Connection, job: &str) -> Result<(
 pub async fn forget_old_attempts(
     connection: &mut Connection,
     days: i32,
-    limit: i64,
+    limit: usize,
 ) -> Result<usize, StoreError> {
     Ok(prepared(
         sql("DELETE FROM job_attempts WHERE ctid = ANY (ARRAY(
@@ -62,7 +62,7 @@ pub async fn forget_old_attempts(
                  LIMIT $2 FOR UPDATE SKIP LOCKED))
              AND set_config('synchronous_commit', 'local', true) = 'local'")
         .bind::<Integer, _>(days)
-        .bind::<BigInt, _>(limit),
+        .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX)),
     )
     .execute(connection)
     .await?)

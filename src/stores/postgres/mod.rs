@@ -44,6 +44,7 @@ pub mod search;
 pub mod session;
 pub mod sessions;
 pub mod shard;
+mod sweep;
 pub mod target;
 pub mod timelines;
 pub mod transaction;
