@@ -89,7 +89,7 @@ async fn change(
                 false => None,
             };
             if let Some(edge) = ended {
-                user_rows::raise_activity(tx, blocker).await?;
+                user_rows::raise_activity(tx, blocker, edge.added()).await?;
                 let event = Event::UserUnfollowed { follower_id: blocker, followee_id: blocked };
                 tx.emit(event, edge.version);
             }

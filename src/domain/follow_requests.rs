@@ -36,6 +36,24 @@ pub async fn of_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>
     Ok(Page::from_rows(rows, page.first))
 }
 
+/// Users whom the viewer has asked to follow and who have not answered, newest first, from either
+/// end; cursor = follow id.
+///
+/// # Errors
+/// [`DomainError::Unauthenticated`]; the viewer's shard is unavailable.
+pub async fn by_viewer(op: &Operation, page: PageRequest) -> Result<Page<UserId>, DomainError> {
+    let viewer = op.require_viewer()?.user_id;
+    let shard = op.domain.cluster.shard_of_id(viewer);
+    let rows = op
+        .domain
+        .cluster
+        .read(&op.reads, shard, async |connection| {
+            store::requested(connection, viewer, page.newest_first()).await
+        })
+        .await?;
+    Ok(Page::from_rows(rows, page.first))
+}
+
 /// Lets those follow a user who is no longer private that had asked to: the oldest requests above
 /// a follow id first, at most `PIECE` of them; another job is appended for the rest. A user who
 /// is private again answers the others themselves.

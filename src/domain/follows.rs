@@ -124,14 +124,14 @@ async fn change(
             let Some(edge) = edge else { return Ok(person) };
             // Locks the follower's row, so that two follows at once cannot pass the limit together:
             // the second counts the first.
-            let versions = user_rows::raise_activity(tx, follower)
+            let raised = user_rows::raise_activity(tx, follower, edge.added())
                 .await?
                 .ok_or(DomainError::Unauthenticated)?;
             if change != Change::End {
-                check_may_follow(op, tx, follower, followee).await?;
+                check_may_follow(op, tx, (follower, raised.following), followee).await?;
             }
             tx.emit(event(follower, followee, edge.id, change), edge.version);
-            relations::changed(tx, follower, versions);
+            relations::changed(tx, follower, raised.versions);
             Ok(person)
         },
     )
@@ -143,10 +143,10 @@ async fn change(
 async fn check_may_follow(
     op: &Operation,
     tx: &mut Tx,
-    follower: UserId,
+    (follower, following): (UserId, Option<i64>),
     followee: UserId,
 ) -> Result<(), DomainError> {
-    let may = store::may_follow(tx, follower, followee).await?;
+    let may = store::may_follow(tx, (follower, following), followee).await?;
     if may.is_blocked && is_blocked(op, followee, follower).await? {
         return Err(not_there());
     }
@@ -200,8 +200,8 @@ pub async fn answer_request(
             } else {
                 tx.emit(event(follower, followee, edge.id, Change::End), edge.version);
             }
-            if let Some(versions) = user_rows::raise_activity(tx, follower).await? {
-                relations::changed(tx, follower, versions);
+            if let Some(raised) = user_rows::raise_activity(tx, follower, edge.added()).await? {
+                relations::changed(tx, follower, raised.versions);
             }
             Ok(person)
         },
@@ -221,13 +221,12 @@ pub async fn following(
     if !policy::passes(op, user, policy::content_is_visible).await? {
         return Ok(Page::default());
     }
-    let below = page.after.unwrap_or(i64::MAX);
     let shard = op.domain.cluster.shard_of_id(user);
     let rows = op
         .domain
         .cluster
         .read(&op.reads, shard, async |connection| {
-            store::page(connection, user, below, page.rows()).await
+            store::page(connection, user, page.newest_first()).await
         })
         .await?;
     Ok(Page::from_rows(rows, page.first))
@@ -251,7 +250,7 @@ pub async fn followers(
         .domain
         .cluster
         .read(&op.reads, shard, async |connection| {
-            followers_model::page(connection, user, page.after, page.rows()).await
+            followers_model::page(connection, user, page.newest_first()).await
         })
         .await?;
     Ok(Page::from_rows(rows, page.first))

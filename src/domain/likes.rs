@@ -110,7 +110,7 @@ pub async fn likers(
         .domain
         .cluster
         .read(&op.reads, shard, async |connection| {
-            store::page(connection, post, page.after, page.rows()).await
+            store::page(connection, post, page.newest_first()).await
         })
         .await?;
     let rows = rows.into_iter().map(|user| (user.as_i64(), user)).collect();

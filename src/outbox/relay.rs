@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -207,6 +208,11 @@ fn markable(unsent: &[OutboxRow], confirmed: &[bool]) -> Vec<i64> {
     ids
 }
 
+/// When the first of them was written.
+fn oldest(rows: &[OutboxRow]) -> DateTime<Utc> {
+    rows.iter().map(|row| row.created_at).min().unwrap_or_default()
+}
+
 fn count(sink: &'static str, sent: usize) {
     metrics::counter!("plaza_outbox_sent_total", "sink" => sink)
         .increment(u64::try_from(sent).unwrap_or_default());
@@ -256,7 +262,7 @@ async fn to_rabbitmq(
                 down = false;
                 publisher = Some(connected);
                 let ids = markable(&unsent, &confirmed);
-                rows::mark_sent(&mut connection, &ids).await?;
+                rows::mark_sent(&mut connection, &ids, oldest(&unsent)).await?;
                 count("rabbitmq", ids.len());
                 if ids.is_empty() {
                     pause(RETRY, stop).await;
@@ -307,7 +313,7 @@ async fn to_kafka(
         match sent {
             Ok(()) => {
                 let ids: Vec<i64> = unsent.iter().map(|row| row.id).collect();
-                rows::mark_sent(&mut connection, &ids).await?;
+                rows::mark_sent(&mut connection, &ids, oldest(&unsent)).await?;
                 count("kafka", ids.len());
             }
             Err(error) => {
@@ -331,7 +337,7 @@ mod tests {
             topic: "posts".into(),
             key: key.into(),
             payload: String::new(),
-            created_at: chrono::DateTime::UNIX_EPOCH,
+            created_at: DateTime::UNIX_EPOCH,
         }
     }
 

@@ -17,6 +17,7 @@ use plaza_protocol::events::{Aggregate, Event};
 use plaza_protocol::jobs::Job;
 use plaza_protocol::routing::Topic;
 use plaza_stores::StoreError;
+use plaza_stores::postgres::keyset::Keyset;
 use plaza_stores::postgres::prepared::{prepared, sql};
 use plaza_stores::postgres::{Connection, ShardIndex, Transaction};
 
@@ -28,22 +29,27 @@ struct PageRow {
     follower_id: UserId,
 }
 
-/// (follow id, follower id), newest follow first, below `after`.
+/// (follow id, follower id), by follow id.
 ///
 /// # Errors
 /// The server's.
 pub async fn page(
     connection: &mut Connection,
     followee: UserId,
-    after: Option<i64>,
-    limit: i64,
+    keyset: Keyset,
 ) -> Result<Vec<(i64, UserId)>, StoreError> {
+    let statement = if keyset.descending {
+        sql("SELECT follow_id, follower_id FROM followers
+             WHERE followee_id = $1 AND active AND follow_id < $2 ORDER BY follow_id DESC LIMIT $3")
+    } else {
+        sql("SELECT follow_id, follower_id FROM followers
+             WHERE followee_id = $1 AND active AND follow_id > $2 ORDER BY follow_id LIMIT $3")
+    };
     let rows: Vec<PageRow> = prepared(
-        sql("SELECT follow_id, follower_id FROM followers WHERE followee_id = $1 AND active AND follow_id < $2
-             ORDER BY follow_id DESC LIMIT $3")
-        .bind::<BigInt, _>(followee)
-        .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
-        .bind::<BigInt, _>(limit),
+        statement
+            .bind::<BigInt, _>(followee)
+            .bind::<BigInt, _>(keyset.beyond)
+            .bind::<BigInt, _>(keyset.limit),
     )
     .load(connection)
     .await?;

@@ -1,4 +1,8 @@
 //! Posts and follows per user; followers too, as the followers projection has counted them.
+//!
+//! An act adds to counts that were as of the act before it, in its own transaction; the projection
+//! counts the rows of users whose counts are older than that: new ones, and those of a version of
+//! plaza that did not add.
 
 use async_trait::async_trait;
 use diesel::QueryableByName;
@@ -176,12 +180,15 @@ impl Projection for ProfileCounts {
         if users.is_empty() {
             return Ok(self.effects(events));
         }
+        // Most often the act has added to the counts itself.
         prepared(
             sql("INSERT INTO user_counts AS c (user_id, post_count, following_count, activity_version)
                  SELECT u.id, (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
                             - (SELECT count(*) FROM reposts r WHERE r.author_id = u.id),
                         (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active), u.activity_version
-                 FROM users u WHERE u.id = ANY($1)
+                 FROM users u LEFT JOIN user_counts b ON b.user_id = u.id
+                 WHERE u.id = ANY($1) AND coalesce(b.activity_version, -1) < u.activity_version
+                 ORDER BY u.id
                  ON CONFLICT (user_id) DO UPDATE
                  SET post_count = excluded.post_count, following_count = excluded.following_count, activity_version = excluded.activity_version
                  WHERE c.activity_version < excluded.activity_version")

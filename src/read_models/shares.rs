@@ -14,6 +14,7 @@ use plaza_protocol::envelope::EventEnvelope;
 use plaza_protocol::events::{Aggregate, Event};
 use plaza_protocol::routing::Topic;
 use plaza_stores::StoreError;
+use plaza_stores::postgres::keyset::Keyset;
 use plaza_stores::postgres::prepared::{prepared, sql};
 use plaza_stores::postgres::{Connection, ShardIndex, Transaction};
 
@@ -76,27 +77,35 @@ pub async fn page(
     connection: &mut Connection,
     post: PostId,
     kind: ShareKind,
-    after: Option<i64>,
-    limit: i64,
+    keyset: Keyset,
 ) -> Result<Vec<PostId>, StoreError> {
     // The condition is a literal in each: a parameter would hide the index from the planner.
-    let query = match kind {
-        ShareKind::Repost => sql(
+    let statement = match (kind, keyset.descending) {
+        (ShareKind::Repost, true) => sql(
             "SELECT sharing_id FROM shares WHERE post_id = $1 AND sharing_id < $2 AND active AND NOT is_quote
              ORDER BY sharing_id DESC LIMIT $3",
-        )
-        .bind::<BigInt, _>(post)
-        .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
-        .bind::<BigInt, _>(limit),
-        ShareKind::Quote => sql(
+        ),
+        (ShareKind::Repost, false) => sql(
+            "SELECT sharing_id FROM shares WHERE post_id = $1 AND sharing_id > $2 AND active AND NOT is_quote
+             ORDER BY sharing_id LIMIT $3",
+        ),
+        (ShareKind::Quote, true) => sql(
             "SELECT sharing_id FROM shares WHERE post_id = $1 AND sharing_id < $2 AND active AND is_quote
              ORDER BY sharing_id DESC LIMIT $3",
-        )
-        .bind::<BigInt, _>(post)
-        .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
-        .bind::<BigInt, _>(limit),
+        ),
+        (ShareKind::Quote, false) => sql(
+            "SELECT sharing_id FROM shares WHERE post_id = $1 AND sharing_id > $2 AND active AND is_quote
+             ORDER BY sharing_id LIMIT $3",
+        ),
     };
-    let rows: Vec<SharingRow> = prepared(query).load(connection).await?;
+    let rows: Vec<SharingRow> = prepared(
+        statement
+            .bind::<BigInt, _>(post)
+            .bind::<BigInt, _>(keyset.beyond)
+            .bind::<BigInt, _>(keyset.limit),
+    )
+    .load(connection)
+    .await?;
     Ok(rows.into_iter().map(|row| row.sharing_id).collect())
 }
 

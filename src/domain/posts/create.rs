@@ -14,7 +14,8 @@ use crate::{
 use plaza_base::ids::{Id, ImageId, PostId, ProductId, UserId};
 use plaza_protocol::events::Event;
 use plaza_protocol::jobs::Job;
-use plaza_stores::postgres::{hashtags as hashtag_rows, posts as store, users as user_rows};
+use plaza_stores::postgres::users::{self as user_rows, Added};
+use plaza_stores::postgres::{hashtags as hashtag_rows, posts as store};
 
 /// A post to be.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -55,9 +56,10 @@ pub async fn create(op: &Operation, new: NewPost) -> Result<Post, DomainError> {
         },
         drafted(op, &new),
         async |tx, draft| {
-            let activity = user_rows::raise_activity(tx, author)
+            let activity = user_rows::raise_activity(tx, author, Added { posts: 1, following: 0 })
                 .await?
                 .ok_or(DomainError::Unauthenticated)?
+                .versions
                 .activity;
             tx.invalidate::<ProfileCounts>(author, activity);
             let purpose = images::Purpose::Post;

@@ -6,9 +6,9 @@ use crate::{DomainError, Mutation, Operation, Tx, UserErrorCode, images, mutate,
 use plaza_base::ids::{ImageId, PostId};
 use plaza_protocol::events::Event;
 use plaza_protocol::jobs::Job;
+use plaza_stores::postgres::users::{self as user_rows, Added};
 use plaza_stores::postgres::{
     hashtags as hashtag_rows, images as image_rows, posts as store, reposts as repost_rows,
-    users as user_rows,
 };
 
 /// The viewer deletes a post of theirs; deleted already is fine.
@@ -45,9 +45,12 @@ pub async fn delete(op: &Operation, id: PostId) -> Result<PostId, DomainError> {
             if post.deleted {
                 return Ok(id);
             }
-            let activity = user_rows::raise_activity(tx, viewer)
+            // Reposts are not counted.
+            let posts = if post.repost_of.is_some() { 0 } else { -1 };
+            let activity = user_rows::raise_activity(tx, viewer, Added { posts, following: 0 })
                 .await?
                 .ok_or(DomainError::Unauthenticated)?
+                .versions
                 .activity;
             tx.invalidate::<ProfileCounts>(viewer, activity);
             remove(tx, id, &post).await?;

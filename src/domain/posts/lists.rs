@@ -71,7 +71,7 @@ pub async fn sharing(
             .domain
             .cluster
             .read(&op.reads, shard, async |connection| {
-                shares::page(connection, shared, kind, part.after, part.rows()).await
+                shares::page(connection, shared, kind, part.newest_first()).await
             })
             .await?;
         add(op, &mut fill, part, ids).await?;

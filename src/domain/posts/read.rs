@@ -216,12 +216,11 @@ pub async fn by_author(
     let shard = op.domain.cluster.shard_of_id(author);
     let mut fill = Fill::new(page);
     while let Some(part) = fill.next_part() {
-        let below = part.after.unwrap_or(i64::MAX);
         let posts = op
             .domain
             .cluster
             .read(&op.reads, shard, async |connection| {
-                store::by_author(connection, author, below, part.rows()).await
+                store::by_author(connection, author, part.newest_first()).await
             })
             .await?;
         let rows = posts.into_iter().map(|post| (post.id.as_i64(), post)).collect();

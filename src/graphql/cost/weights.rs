@@ -153,7 +153,7 @@ pub(super) fn of(of: &str, field: &str) -> Price {
         ("Viewer", "notificationGroups") => page(12),
         ("Viewer", "unreadNotificationCount") => statements(6),
         ("Viewer", "notificationPreferences") => Price { list: 8, ..statements(1) },
-        ("Viewer", "followRequests" | "blockedUsers") => page(5),
+        ("Viewer", "followRequests" | "blockedUsers" | "sentFollowRequests") => page(5),
         ("Viewer", "sessions") => Price { list: 20, ..statements(1) },
 
         ("Notification", "actor" | "product" | "order") => loaded(4),

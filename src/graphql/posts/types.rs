@@ -21,6 +21,7 @@ use crate::users::types::User;
 use plaza_base::ids::{Id, PostId};
 use plaza_domain::comments;
 use plaza_domain::images::Lifetime;
+use plaza_domain::PageRequest;
 use plaza_domain::likes;
 use plaza_domain::posts::{self, Post as Row, PostCounts, ShareCounts, ShareKind};
 
@@ -59,10 +60,9 @@ impl Post {
         &self,
         list: List,
         kind: ShareKind,
-        first: i32,
-        after: Option<&str>,
+        request: async_graphql::Result<PageRequest>,
     ) -> async_graphql::Result<Connection<Self>> {
-        let request = list.page(first, after)?;
+        let request = request?;
         let page = posts::sharing(&self.scope.op, self.row.subject(), kind, request)
             .await
             .map_err(|error| fault(&error))?;
@@ -152,9 +152,15 @@ impl Post {
         #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
+        #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor of the edge to end before; omit it for the last page.")]
+        before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let list = List::new(&self.scope, "Post.reposts", self.row.subject());
-        Some(self.sharing(list, ShareKind::Repost, first, after.as_deref()).await)
+        let request =
+            list.page_of_either_end((first, after.as_deref()), (last, before.as_deref()));
+        Some(self.sharing(list, ShareKind::Repost, request).await)
     }
 
     /// Posts that quote it and that the viewer may see, newest first; a new quote is listed within
@@ -164,9 +170,15 @@ impl Post {
         #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
+        #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor of the edge to end before; omit it for the last page.")]
+        before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let list = List::new(&self.scope, "Post.quotes", self.row.subject());
-        Some(self.sharing(list, ShareKind::Quote, first, after.as_deref()).await)
+        let request =
+            list.page_of_either_end((first, after.as_deref()), (last, before.as_deref()));
+        Some(self.sharing(list, ShareKind::Quote, request).await)
     }
 
     /// Whether the viewer has reposted it; false for anonymous requests.
@@ -191,10 +203,15 @@ impl Post {
         #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
+        #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor of the edge to end before; omit it for the last page.")]
+        before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let likers = async {
             let list = List::new(&self.scope, "Post.likers", self.row.subject());
-            let request = list.page(first, after.as_deref())?;
+            let from_end = (last, before.as_deref());
+            let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             let op = &self.scope.op;
             let part = |part| likes::likers(op, self.row.subject(), part);
             Ok(list.connection(User::fill_page(&self.scope, request, part).await?, request))

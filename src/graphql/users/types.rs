@@ -129,10 +129,15 @@ impl User {
         #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
+        #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor of the edge to end before; omit it for the last page.")]
+        before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let posts = async {
             let list = List::new(&self.scope, "User.posts", self.row.id);
-            let request = list.page(first, after.as_deref())?;
+            let from_end = (last, before.as_deref());
+            let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             let page = posts::by_author(&self.scope.op, self.row.id, request)
                 .await
                 .map_err(|error| fault(&error))?;
@@ -170,10 +175,15 @@ impl User {
         #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
+        #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor of the edge to end before; omit it for the last page.")]
+        before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let followers = async {
             let list = List::new(&self.scope, "User.followers", self.row.id);
-            let request = list.page(first, after.as_deref())?;
+            let from_end = (last, before.as_deref());
+            let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             let op = &self.scope.op;
             let part = |part| follows::followers(op, self.row.id, part);
             Ok(list.connection(Self::fill_page(&self.scope, request, part).await?, request))
@@ -187,10 +197,15 @@ impl User {
         #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
         after: Option<String>,
+        #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor of the edge to end before; omit it for the last page.")]
+        before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<User>>> {
         let following = async {
             let list = List::new(&self.scope, "User.following", self.row.id);
-            let request = list.page(first, after.as_deref())?;
+            let from_end = (last, before.as_deref());
+            let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             let op = &self.scope.op;
             let part = |part| follows::following(op, self.row.id, part);
             Ok(list.connection(Self::fill_page(&self.scope, request, part).await?, request))

@@ -212,6 +212,28 @@ impl Viewer {
         Some(found.await)
     }
 
+    /// Users whom the viewer has asked to follow and who have not answered, newest request first.
+    async fn sent_follow_requests(
+        &self,
+        #[graphql(desc = "Maximum number of items to return, 1 to 100.", default = 20)] first: i32,
+        #[graphql(desc = "Cursor of the edge to start after; omit it for the first page.")]
+        after: Option<String>,
+        #[graphql(desc = "Number of items at the end of the list, 1 to 100, instead of `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor of the edge to end before; omit it for the last page.")]
+        before: Option<String>,
+    ) -> Option<async_graphql::Result<Connection<User>>> {
+        let found = async {
+            let list = List::new(&self.scope, "Viewer.sentFollowRequests", self.viewer.user_id);
+            let from_end = (last, before.as_deref());
+            let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
+            let op = &self.scope.op;
+            let part = |part| follow_requests::by_viewer(op, part);
+            Ok(list.connection(User::fill_page(&self.scope, request, part).await?, request))
+        };
+        Some(found.await)
+    }
+
     /// Users whom the viewer blocks, most recent block first, without users who block the viewer.
     async fn blocked_users(
         &self,

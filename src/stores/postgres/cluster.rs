@@ -175,6 +175,7 @@ impl Cluster {
     {
         async move {
             let shard = self.shard(index)?;
+            let _turn = session.turn(index).await;
             let source = shard.choose(session).await;
             if let Source::Replica(number) = source
                 && let Some(replica) = shard.replicas.get(number)

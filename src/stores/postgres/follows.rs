@@ -1,11 +1,14 @@
 //! The follower's side of follows.
 
-use diesel::sql_types::{Array, BigInt, Bool, Integer};
+use diesel::query_builder::SqlQuery;
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable};
 use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 
+use super::keyset::Keyset;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
+use super::users::Added;
 use crate::StoreError;
 use plaza_base::ids::{Bucket, FollowId, UserId};
 
@@ -18,6 +21,16 @@ pub struct Edge {
     /// The edge's version after the change.
     #[diesel(sql_type = BigInt)]
     pub version: i64,
+    /// Users that the follower follows more by it: 1, 0 or -1.
+    #[diesel(sql_type = BigInt)]
+    pub following: i64,
+}
+
+impl Edge {
+    /// What the change adds to the follower's counts.
+    pub fn added(&self) -> Added {
+        Added { posts: 0, following: self.following }
+    }
 }
 
 /// Makes the edge active with a new id, or only asks for it; `None` when it is active already, or
@@ -37,7 +50,8 @@ pub async fn begin(
              VALUES ($2, $3, next_id($1), 1, NOT $4, $4)
              ON CONFLICT (follower_id, followee_id)
              DO UPDATE SET id = excluded.id, version = f.version + 1, active = excluded.active, requested = excluded.requested
-             WHERE NOT f.active AND NOT (f.requested AND excluded.requested) RETURNING id, version")
+             WHERE NOT f.active AND NOT (f.requested AND excluded.requested)
+             RETURNING id, version, active::int::bigint AS following")
         .bind::<Integer, _>(i32::from(bucket.number()))
         .bind::<BigInt, _>(follower)
         .bind::<BigInt, _>(followee)
@@ -60,7 +74,8 @@ pub async fn answer(
 ) -> Result<Option<Edge>, StoreError> {
     Ok(prepared(
         sql("UPDATE follows SET active = active OR $3, requested = false, version = version + 1
-             WHERE follower_id = $1 AND followee_id = $2 AND requested RETURNING id, version")
+             WHERE follower_id = $1 AND followee_id = $2 AND requested
+             RETURNING id, version, $3::int::bigint AS following")
         .bind::<BigInt, _>(follower)
         .bind::<BigInt, _>(followee)
         .bind::<Bool, _>(grant),
@@ -80,8 +95,12 @@ pub async fn deactivate(
     followee: UserId,
 ) -> Result<Option<Edge>, StoreError> {
     Ok(prepared(
-        sql("UPDATE follows SET active = false, requested = false, version = version + 1
-             WHERE follower_id = $1 AND followee_id = $2 AND (active OR requested) RETURNING id, version")
+        sql("WITH held AS (
+                 SELECT active FROM follows
+                 WHERE follower_id = $1 AND followee_id = $2 AND (active OR requested) FOR NO KEY UPDATE)
+             UPDATE follows f SET active = false, requested = false, version = version + 1
+             FROM held WHERE follower_id = $1 AND followee_id = $2
+             RETURNING id, version, -held.active::int::bigint AS following")
         .bind::<BigInt, _>(follower)
         .bind::<BigInt, _>(followee),
     )
@@ -102,20 +121,22 @@ pub struct MayFollow {
 }
 
 /// What stands against a follow. Asked once the follower's row is locked: a
-/// block that is not seen here yet will see the follow, and end it.
+/// block that is not seen here yet will see the follow, and end it. How many users the follower
+/// follows is counted where it is not known.
 ///
 /// # Errors
 /// The server's.
 pub async fn may_follow(
     connection: &mut Connection,
-    follower: UserId,
+    (follower, following): (UserId, Option<i64>),
     followee: UserId,
 ) -> Result<MayFollow, StoreError> {
     Ok(prepared(
-        sql("SELECT (SELECT count(*) FROM follows WHERE follower_id = $1 AND active) AS count,
+        sql("SELECT coalesce($3, (SELECT count(*) FROM follows WHERE follower_id = $1 AND active)) AS count,
                     EXISTS (SELECT FROM blocked_by WHERE blocked_id = $1 AND blocker_id = $2) AS is_blocked")
             .bind::<BigInt, _>(follower)
-            .bind::<BigInt, _>(followee),
+            .bind::<BigInt, _>(followee)
+            .bind::<Nullable<BigInt>, _>(following),
     )
     .get_result(connection)
     .await?)
@@ -129,21 +150,51 @@ struct PageRow {
     followee_id: UserId,
 }
 
-/// (follow id, followee), newest follow first, below `after`.
+/// (follow id, followee), by follow id.
 ///
 /// # Errors
 /// The server's.
 pub async fn page(
     connection: &mut Connection,
     follower: UserId,
-    after: i64,
-    limit: i64,
+    keyset: Keyset,
+) -> Result<Vec<(i64, UserId)>, StoreError> {
+    let statement = if keyset.descending {
+        sql("SELECT id, followee_id FROM follows WHERE follower_id = $1 AND active AND id < $2 ORDER BY id DESC LIMIT $3")
+    } else {
+        sql("SELECT id, followee_id FROM follows WHERE follower_id = $1 AND active AND id > $2 ORDER BY id LIMIT $3")
+    };
+    of_keyset(connection, statement, follower, keyset).await
+}
+
+/// The same of those that wait for an answer.
+///
+/// # Errors
+/// The server's.
+pub async fn requested(
+    connection: &mut Connection,
+    follower: UserId,
+    keyset: Keyset,
+) -> Result<Vec<(i64, UserId)>, StoreError> {
+    let statement = if keyset.descending {
+        sql("SELECT id, followee_id FROM follows WHERE follower_id = $1 AND requested AND id < $2 ORDER BY id DESC LIMIT $3")
+    } else {
+        sql("SELECT id, followee_id FROM follows WHERE follower_id = $1 AND requested AND id > $2 ORDER BY id LIMIT $3")
+    };
+    of_keyset(connection, statement, follower, keyset).await
+}
+
+async fn of_keyset(
+    connection: &mut Connection,
+    statement: SqlQuery,
+    follower: UserId,
+    keyset: Keyset,
 ) -> Result<Vec<(i64, UserId)>, StoreError> {
     let rows: Vec<PageRow> = prepared(
-        sql("SELECT id, followee_id FROM follows WHERE follower_id = $1 AND active AND id < $2 ORDER BY id DESC LIMIT $3")
+        statement
             .bind::<BigInt, _>(follower)
-            .bind::<BigInt, _>(after)
-            .bind::<BigInt, _>(limit),
+            .bind::<BigInt, _>(keyset.beyond)
+            .bind::<BigInt, _>(keyset.limit),
     )
     .load(connection)
     .await?;
@@ -250,7 +301,7 @@ pub async fn grant_many(
     Ok(prepared(
         sql("WITH granted AS (UPDATE follows SET active = true, requested = false, version = version + 1
                               WHERE follower_id = ANY($1) AND followee_id = $2 AND requested RETURNING follower_id, id, version)
-             SELECT follower_id, id, version FROM granted ORDER BY id")
+             SELECT follower_id, id, version, 1::bigint AS following FROM granted ORDER BY id")
         .bind::<Array<BigInt>, _>(followers)
         .bind::<BigInt, _>(followee),
     )

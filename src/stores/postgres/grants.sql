@@ -65,7 +65,9 @@ BEGIN
         ('TABLE follow_requests',        'SELECT', 'SELECT', '', 'SELECT, INSERT, UPDATE (follow_id), DELETE'),
         ('TABLE followers',              'SELECT', 'SELECT', '', 'SELECT, INSERT, UPDATE (follow_id, active)'),
         ('TABLE follower_counts',        'SELECT', '', '', 'SELECT, INSERT, UPDATE (follower_count, version)'),
-        ('TABLE user_counts',            'SELECT', '', '', 'SELECT, INSERT, UPDATE (post_count, following_count, activity_version)'),
+        ('TABLE user_counts',            'SELECT, UPDATE (post_count, following_count, activity_version)',
+                                         'SELECT, UPDATE (post_count, following_count, activity_version)', '',
+                                         'SELECT, INSERT, UPDATE (post_count, following_count, activity_version)'),
         ('TABLE blocks',                 'SELECT, INSERT, UPDATE (id, version, active)', '', '', ''),
         ('TABLE blocked_by',             'SELECT', '', '', 'SELECT, INSERT, DELETE'),
         -- Posts.

@@ -22,7 +22,7 @@ pub struct Index {
 
 /// Every index that is built beside the writes. A search scans what is waiting to be sorted
 /// into a GIN index row by row: little may wait.
-pub const INDEXES: [Index; 9] = [
+pub const INDEXES: [Index; 10] = [
     Index {
         name: "posts_search_key",
         on: "ON posts USING gin (to_tsvector('public.plaza', public.search_key(text))) WITH (gin_pending_list_limit = 256) WHERE NOT deleted",
@@ -51,6 +51,10 @@ pub const INDEXES: [Index; 9] = [
     Index {
         name: "shares_reposts",
         on: "ON shares (post_id, sharing_id) WHERE active AND NOT is_quote",
+    },
+    Index {
+        name: "follows_requested",
+        on: "ON follows (follower_id, id) WHERE requested",
     },
     Index {
         name: "shares_quotes",

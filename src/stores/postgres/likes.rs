@@ -4,6 +4,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Bool};
 use diesel_async::RunQueryDsl;
 
+use super::keyset::Keyset;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::StoreError;
@@ -105,21 +106,25 @@ struct UserRow {
     user_id: UserId,
 }
 
-/// Users who like a post, the newest account first, below `after`.
+/// Users who like a post, by account.
 ///
 /// # Errors
 /// The server's.
 pub async fn page(
     connection: &mut Connection,
     post: PostId,
-    after: Option<i64>,
-    limit: i64,
+    keyset: Keyset,
 ) -> Result<Vec<UserId>, StoreError> {
-    let rows: Vec<UserRow> = prepared(
+    let statement = if keyset.descending {
         sql("SELECT user_id FROM likes WHERE post_id = $1 AND user_id < $2 ORDER BY user_id DESC LIMIT $3")
+    } else {
+        sql("SELECT user_id FROM likes WHERE post_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3")
+    };
+    let rows: Vec<UserRow> = prepared(
+        statement
             .bind::<BigInt, _>(post)
-            .bind::<BigInt, _>(after.unwrap_or(i64::MAX))
-            .bind::<BigInt, _>(limit),
+            .bind::<BigInt, _>(keyset.beyond)
+            .bind::<BigInt, _>(keyset.limit),
     )
     .load(connection)
     .await?;

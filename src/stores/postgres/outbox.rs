@@ -135,14 +135,22 @@ pub async fn of_trace(
     .await?)
 }
 
-/// These have been sent.
+/// These have been sent; none of them was written before `since`. Without it, each id is looked up
+/// in the partition of every past day: with seven of those, three fifths of the blocks.
 ///
 /// # Errors
 /// The server's.
-pub async fn mark_sent(connection: &mut Connection, ids: &[i64]) -> Result<(), StoreError> {
+pub async fn mark_sent(
+    connection: &mut Connection,
+    ids: &[i64],
+    since: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    // A row's day is that of its transaction's beginning.
     prepared(
-        sql("UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY($1)")
-            .bind::<Array<BigInt>, _>(ids),
+        sql("UPDATE outbox SET sent_at = clock_timestamp()
+             WHERE id = ANY($1) AND created_on >= ($2 AT TIME ZONE 'utc')::date - 1")
+        .bind::<Array<BigInt>, _>(ids)
+        .bind::<Timestamptz, _>(since),
     )
     .execute(connection)
     .await?;

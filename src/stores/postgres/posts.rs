@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entities::Entities;
 use super::images::Pictures;
+use super::keyset::Keyset;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::StoreError;
@@ -127,22 +128,27 @@ pub async fn get_many(
     .await?)
 }
 
-/// An author's posts below an id, newest first.
+/// An author's posts, by id.
 ///
 /// # Errors
 /// The server's.
 pub async fn by_author(
     connection: &mut Connection,
     author: UserId,
-    below: i64,
-    limit: i64,
+    keyset: Keyset,
 ) -> Result<Vec<Post>, StoreError> {
-    Ok(prepared(
+    let statement = if keyset.descending {
         sql("SELECT id, author_id, text, product_id, images, deleted, repost_of, quoted_post_id, entities FROM posts
              WHERE author_id = $1 AND NOT deleted AND id < $2 ORDER BY id DESC LIMIT $3")
-        .bind::<BigInt, _>(author)
-        .bind::<BigInt, _>(below)
-        .bind::<BigInt, _>(limit),
+    } else {
+        sql("SELECT id, author_id, text, product_id, images, deleted, repost_of, quoted_post_id, entities FROM posts
+             WHERE author_id = $1 AND NOT deleted AND id > $2 ORDER BY id LIMIT $3")
+    };
+    Ok(prepared(
+        statement
+            .bind::<BigInt, _>(author)
+            .bind::<BigInt, _>(keyset.beyond)
+            .bind::<BigInt, _>(keyset.limit),
     )
     .load(connection)
     .await?)

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::routing::ShardIndex;
 
@@ -93,6 +94,11 @@ impl ConsistencyToken {
     }
 }
 
+/// Statements that one request has under way on a shard, at most; the others wait for these. A
+/// request of many lists is as quick by then, and whoever asks little waits behind a few of its
+/// statements, not behind all.
+const TURNS: usize = 8;
+
 /// Which server of a shard a request reads from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -110,6 +116,7 @@ pub struct ReadSession {
     required: Vec<AtomicU64>,
     seen_at_ms: i64,
     pins: Vec<OnceLock<Source>>,
+    turns: Vec<Semaphore>,
     primary_only: AtomicBool,
     left_replica: AtomicBool,
 }
@@ -126,6 +133,7 @@ impl ReadSession {
             required,
             seen_at_ms: token.seen_at_ms,
             pins: (0..shards).map(|_| OnceLock::new()).collect(),
+            turns: (0..shards).map(|_| Semaphore::new(TURNS)).collect(),
             primary_only: AtomicBool::new(false),
             left_replica: AtomicBool::new(false),
         }
@@ -142,6 +150,12 @@ impl ReadSession {
         let session = Self::new(shards, &ConsistencyToken::default(), 0);
         session.primary_only.store(true, Ordering::Relaxed);
         session
+    }
+
+    /// Waits for one of the turns on this shard, which is held until what it returns is dropped.
+    pub(super) async fn turn(&self, shard: ShardIndex) -> Option<SemaphorePermit<'_>> {
+        // They are never closed.
+        self.turns.get(shard.0)?.acquire().await.ok()
     }
 
     /// From now on, primaries only.

@@ -16,8 +16,11 @@ struct IdRow {
     id: PostId,
 }
 
-/// Ids of the newest posts of these authors below an id, newest first. Each author is an index scan
-/// of at most `limit` rows.
+/// Ids of the newest posts of these authors below an id, newest first.
+///
+/// Each author is an index scan of at most `limit` rows. Of many authors the next posts are most
+/// often among the shard's own next ones, so those are read first, two for each author: a row read
+/// in order costs a fraction of a scan begun.
 ///
 /// # Errors
 /// The server's.
@@ -28,9 +31,18 @@ pub async fn newest_posts(
     limit: i64,
 ) -> Result<Vec<PostId>, StoreError> {
     let rows: Vec<IdRow> = prepared(
-        sql("SELECT p.id FROM unnest($1::bigint[]) AS a(id)
-             CROSS JOIN LATERAL (SELECT id FROM posts WHERE author_id = a.id AND NOT deleted AND id < $2 ORDER BY id DESC LIMIT $3) p
-             ORDER BY p.id DESC LIMIT $3")
+        sql("WITH near AS MATERIALIZED (
+                 SELECT id FROM (SELECT id, author_id FROM posts WHERE id < $2 AND NOT deleted
+                                 ORDER BY id DESC LIMIT 2 * cardinality($1)) p
+                 WHERE cardinality($1) >= 100 AND author_id = ANY($1)
+                 ORDER BY id DESC LIMIT $3),
+             enough AS MATERIALIZED (SELECT count(*) = $3 AS found FROM near)
+             SELECT id FROM near WHERE (SELECT found FROM enough)
+             UNION ALL
+             (SELECT p.id FROM unnest($1::bigint[]) AS a(id)
+              CROSS JOIN LATERAL (SELECT id FROM posts WHERE author_id = a.id AND NOT deleted AND id < $2 ORDER BY id DESC LIMIT $3) p
+              WHERE NOT (SELECT found FROM enough)
+              ORDER BY p.id DESC LIMIT $3)")
         .bind::<Array<BigInt>, _>(authors)
         .bind::<BigInt, _>(below)
         .bind::<BigInt, _>(limit),

@@ -226,27 +226,61 @@ pub struct Versions {
     pub relations: i64,
 }
 
-/// Locks the user and counts one more act of theirs; the versions after it. `None` when there is no
-/// such user.
+/// What an act of a user adds to the counts on their profile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Added {
+    /// Posts that are no reposts.
+    pub posts: i64,
+    /// Users followed.
+    pub following: i64,
+}
+
+/// A user after an act of theirs.
+#[derive(Debug, Clone, Copy, QueryableByName)]
+pub struct Raised {
+    /// The versions after it.
+    #[diesel(embed)]
+    pub versions: Versions,
+    /// Users whom they follow then; `None` when the stored counts were older.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub following: Option<i64>,
+}
+
+/// Locks the user and counts one more act of theirs, with what it adds to their counts. `None` when
+/// there is no such user. Counts that are not as of the version
+/// before stay as they are: the projection of the act's event counts the rows then.
 ///
 /// # Errors
 /// The server's.
 pub async fn raise_activity(
     connection: &mut Connection,
     id: UserId,
-) -> Result<Option<Versions>, StoreError> {
+    added: Added,
+) -> Result<Option<Raised>, StoreError> {
     Ok(prepared(
-        sql("UPDATE users SET activity_version = activity_version + 1 WHERE id = $1
-             RETURNING activity_version AS activity, activity_version + relations_version AS relations")
-        .bind::<BigInt, _>(id),
+        sql("WITH raised AS (
+                 UPDATE users SET activity_version = activity_version + 1 WHERE id = $1
+                 RETURNING id, activity_version, relations_version),
+             counted AS (
+                 UPDATE user_counts c
+                 SET post_count = c.post_count + $2, following_count = c.following_count + $3,
+                     activity_version = r.activity_version
+                 FROM raised r WHERE c.user_id = r.id AND c.activity_version = r.activity_version - 1
+                 RETURNING c.following_count)
+             SELECT activity_version AS activity, activity_version + relations_version AS relations,
+                    (SELECT following_count FROM counted) AS following
+             FROM raised")
+        .bind::<BigInt, _>(id)
+        .bind::<BigInt, _>(added.posts)
+        .bind::<BigInt, _>(added.following),
     )
     .get_result(connection)
     .await
     .optional()?)
 }
 
-/// Counts one more change of what each of these users has done. They are locked in the order of
-/// their ids: two who raise some of the same users wait for each other in turn.
+/// Counts one more act of each of these users, who each follow one user more. They are locked in
+/// the order of their ids: two who raise some of the same users wait for each other in turn.
 ///
 /// # Errors
 /// The server's.
@@ -255,8 +289,14 @@ pub async fn raise_activity_of_many(
     ids: &[UserId],
 ) -> Result<(), StoreError> {
     prepared(
-        sql("WITH held AS (SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE)
-             UPDATE users u SET activity_version = activity_version + 1 FROM held WHERE u.id = held.id")
+        sql("WITH held AS (
+                 SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE),
+             raised AS (
+                 UPDATE users u SET activity_version = activity_version + 1 FROM held
+                 WHERE u.id = held.id RETURNING u.id, u.activity_version)
+             UPDATE user_counts c
+             SET following_count = c.following_count + 1, activity_version = r.activity_version
+             FROM raised r WHERE c.user_id = r.id AND c.activity_version = r.activity_version - 1")
         .bind::<Array<BigInt>, _>(ids),
     )
     .execute(connection)

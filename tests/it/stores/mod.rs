@@ -6,6 +6,7 @@ mod indexes;
 mod kafka;
 mod migrations;
 mod moving;
+mod newest_posts;
 mod outbox;
 pub mod own_redis;
 mod pools;

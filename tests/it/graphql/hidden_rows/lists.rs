@@ -223,7 +223,8 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
                 "posts(ARGS) { nodes { id } PAGE }",
                 "/node/posts",
                 ids(world.posts_of(viewer, &[other])),
-            ),
+            )
+            .read_from_either_end(),
             on(
                 "products",
                 "products(ARGS) { nodes { id } PAGE }",
@@ -237,14 +238,16 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
                 "/node/followers",
                 edges(|(from, to)| (*to, *from)),
             )
-            .keyed(by_handle),
+            .keyed(by_handle)
+            .read_from_either_end(),
             on(
                 "following",
                 "following(ARGS) { nodes { handle } PAGE }",
                 "/node/following",
                 edges(|edge| *edge),
             )
-            .keyed(by_handle),
+            .keyed(by_handle)
+            .read_from_either_end(),
         ]);
     }
     for (number, post) in world.posts.iter().enumerate() {
@@ -283,8 +286,10 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
         lists.extend([
             on("likers(ARGS) { nodes { handle } PAGE }", "/post/likers", likers)
                 .keyed(by_handle)
-                .in_any_order(),
-            on("reposts(ARGS) { nodes { id } PAGE }", "/post/reposts", reposts),
+                .in_any_order()
+                .read_from_either_end(),
+            on("reposts(ARGS) { nodes { id } PAGE }", "/post/reposts", reposts)
+                .read_from_either_end(),
         ]);
         for (parent, comment) in world.comments.iter().enumerate() {
             let answered = world.comments.iter().any(|answer| answer.answers == Some(parent));

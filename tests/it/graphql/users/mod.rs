@@ -1,3 +1,4 @@
+mod counts;
 mod doors;
 mod follows;
 mod limits;

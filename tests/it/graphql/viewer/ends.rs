@@ -50,8 +50,11 @@ async fn lists_of_ones_own_are_read_from_either_end() {
             app.ask(&seller, follow, json!({ "id": ann.id })).await;
             let foe = app.sign_up(&format!("foe_{number}")).await;
             app.ask(&ann, block, json!({ "id": foe.id })).await;
+            let private = app.sign_up(&format!("private_{number}")).await;
+            app.ask(&private, hide, json!({})).await;
+            app.ask(&ann, follow, json!({ "id": private.id })).await;
         }
-        for field in ["orders", "blockedUsers", "followRequests"] {
+        for field in ["orders", "blockedUsers", "followRequests", "sentFollowRequests"] {
             app.until(&format!("five {field}, from either end"), async || {
                 let [forwards, mut backwards] = read(app, &ann, field).await;
                 backwards.reverse();
