@@ -18,7 +18,10 @@ pub(crate) async fn add(
     part: PageRequest,
     mut ids: Vec<PostId>,
 ) -> Result<(), DomainError> {
-    ids.sort_unstable_by(|a, b| b.cmp(a));
+    ids.sort_unstable();
+    if !part.backwards {
+        ids.reverse();
+    }
     let raw = Page::from_rows(ids.into_iter().map(|id| (id.as_i64(), id)).collect(), part.first);
     let ids: Vec<PostId> = raw.items.iter().map(|(_, id)| *id).collect();
     let mut posts = get_many(op, &ids).await?;

@@ -75,15 +75,17 @@ async fn between(app: &TestApp, a: &Owner, b: &Owner) {
         app.ask(&other.person, share, json!({ "id": one.post })).await;
     }
     let asks = app.sign_up("asks").await;
+    let hide = "mutation { profileUpdate(input: {isPrivate: true}) { user { id } } }";
+    app.ask(&asks, hide, json!({})).await;
     let blocked = app.sign_up("foe_one").await;
     for one in [a, b] {
         let block =
             "mutation($id: ID!) { userBlock(input: {userId: $id}) { userErrors { code } } }";
         app.ask(&one.person, block, json!({ "id": blocked.id })).await;
-        let hide = "mutation { profileUpdate(input: {isPrivate: true}) { user { id } } }";
         app.ask(&one.person, hide, json!({})).await;
         let ask = "mutation($id: ID!) { userFollow(input: {userId: $id}) { userErrors { code } } }";
         app.ask(&asks, ask, json!({ "id": one.person.id })).await;
+        app.ask(&one.person, ask, json!({ "id": asks.id })).await;
     }
 }
 

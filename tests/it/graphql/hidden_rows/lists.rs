@@ -69,7 +69,10 @@ impl List {
             self.query.replace("first: $first, after: $after", "last: $first, before: $after");
         let query = query.replace("hasNextPage", "hasNextPage: hasPreviousPage");
         let query = query.replace("endCursor", "endCursor: startCursor");
-        let wanted = self.wanted.iter().rev().cloned().collect();
+        let mut wanted = self.wanted.clone();
+        if self.ordered {
+            wanted.reverse();
+        }
         let name = format!("{} from its end", self.name);
         Self { name, query, wanted, id: self.id.clone(), ..*self }
     }
