@@ -206,3 +206,19 @@ test(
     assert.equal(await page.getByRole('listbox').count(), 0);
   }),
 );
+
+test(
+  'a hashtag of somebody else is completed on a page that has shown none',
+  withPages({}, async (open) => {
+    const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
+    const tag = `Quince${author.handle.slice(-6)}`;
+    await author.post(`Made today: #${tag}`);
+    const { page, goto } = await open();
+    await logIn({ page, goto }, reader);
+    await page.getByText('It is quiet here').waitFor();
+    const field = page.getByLabel('Your post');
+    await field.pressSequentially('#quince');
+    await page.getByRole('listbox', { name: 'Hashtags' }).getByText(`#${tag}`).click();
+    assert.equal(await field.inputValue(), `#${tag} `);
+  }),
+);
