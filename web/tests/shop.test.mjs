@@ -133,19 +133,30 @@ test(
       newPerson('Bo Buyer'),
       newPerson('Bea Buyer'),
     ]);
-    const product = await seller.offer(`A stool ${unique('no')}`);
-    const input = { lines: [{ productId: product, quantity: 1 }] };
-    for (const { token } of buyers)
-      await ask(
+    const [stool, mug] = [`A stool ${unique('no')}`, `A mug ${unique('no')}`];
+    const [product, other] = [await seller.offer(stool), await seller.offer(mug)];
+    const place = ({ token }, lines) =>
+      ask(
         'mutation($input: OrderPlaceInput!) { orderPlace(input: $input) { order { id } userErrors { message } } }',
-        { input },
+        { input: { lines } },
         token,
       );
+    await place(buyers[0], [{ productId: product, quantity: 2 }]);
+    await place(buyers[1], [
+      { productId: product, quantity: 1 },
+      { productId: other, quantity: 3 },
+    ]);
     const selling = await open();
     await logIn(selling, seller);
     await selling.page.getByLabel('2 new').waitFor();
     await selling.page.getByRole('link', { name: 'Notifications' }).click();
     await selling.page.getByRole('link', { name: '2 sales' }).waitFor();
+    // One by one: how many of what, and all that one order has bought.
+    await selling.page.getByRole('link', { name: 'One by one' }).click();
+    const told = selling.page.getByRole('list', { name: 'Notifications' });
+    await told.getByText(`2 × ${stool}`, { exact: true }).waitFor();
+    await told.getByText(`1 × ${stool}, 3 × ${mug}`, { exact: true }).waitFor();
+    await selling.page.getByRole('link', { name: 'Grouped' }).click();
     // What comes back is the seller's affair too: it leads to the product, not to orders of theirs.
     const [{ token }] = buyers;
     let order;

@@ -187,6 +187,7 @@ export const dePages: PageWords = {
   quotedPost: 'hat deinen Beitrag zitiert',
   boughtFromYou: 'hat bei dir gekauft',
   somebodyBought: 'Jemand hat bei dir gekauft',
+  piecesOf: (count: number, title: string) => `${count} × ${title}`,
   orderConfirmed: 'Deine Bestellung ist bestätigt',
   orderRejected: 'Deine Bestellung wurde abgelehnt',
   orderRefunded: 'Deine Bestellung wurde erstattet',

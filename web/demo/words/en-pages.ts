@@ -191,6 +191,7 @@ export const enPages = {
   quotedPost: 'quoted your post',
   boughtFromYou: 'bought from you',
   somebodyBought: 'Somebody bought from you',
+  piecesOf: (count: number, title: string) => `${count} × ${title}`,
   orderConfirmed: 'Your order is confirmed',
   orderRejected: 'Your order was rejected',
   orderRefunded: 'Your order was refunded',
