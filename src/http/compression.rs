@@ -1,6 +1,6 @@
 //! Compression of what is made for a request, where no proxy in front does it
-//! (`server.compress`): by gzip, from the size at which it is worth the time. Assets come compressed
-//! from their files.
+//! (`server.compress`): by gzip, from the size at which it is worth the time. Assets come
+//! compressed from their files.
 
 use std::io::Write;
 

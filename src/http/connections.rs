@@ -70,7 +70,8 @@ async fn serve_within(
             let router = router.clone();
             async move { Ok::<_, Infallible>(respond(router, peer, request).await) }
         });
-        let connection = builder.serve_connection(TokioIo::new(Spelled::new(stream)), service).with_upgrades();
+        let connection =
+            builder.serve_connection(TokioIo::new(Spelled::new(stream)), service).with_upgrades();
         let closing = closing.clone();
         tasks.spawn_detached(open.track_future(async move {
             let mut connection = std::pin::pin!(connection);

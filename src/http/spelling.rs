@@ -105,8 +105,7 @@ mod tests {
         let (near, mut far) = tokio::io::duplex(4_096);
         let mut near = Spelled::new(near);
         let other = "HTTP/1.1 200 OK\r\nSec-Websocket-Accept: a\r\n\r\n";
-        let opens =
-            "HTTP/1.1 101 Switching Protocols\r\nSec-Websocket-Accept: a\r\nSec-Websocket-Protocol: b\r\n\r\n";
+        let opens = "HTTP/1.1 101 Switching Protocols\r\nSec-Websocket-Accept: a\r\nSec-Websocket-Protocol: b\r\n\r\n";
         for text in [other, opens, opens] {
             near.write_all(text.as_bytes()).await.unwrap();
         }

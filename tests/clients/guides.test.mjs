@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { after } from 'node:test';
@@ -355,6 +355,13 @@ const programs = {
     const file = fileURLToPath(new URL('client.py', made));
     writeFileSync(file, blocks('python', 'python').join('\n\n'));
     return ['/usr/bin/python3', file];
+  },
+  gql() {
+    const file = fileURLToPath(new URL('client-gql.py', made));
+    writeFileSync(file, blocks('gql', 'python').join('\n\n'));
+    const python = fileURLToPath(new URL('../../.local/python/bin/python', import.meta.url));
+    assert.ok(existsSync(python), 'run `infra/local/install tests` once');
+    return [python, file];
   },
   rust() {
     const example = new URL('../../examples/client.rs', import.meta.url);

@@ -8,7 +8,8 @@ const TOLD: &str = "{ viewer { notifications(first: 20) { nodes {
     kind quantity lines { quantity product { title } } product { title } } } } }";
 
 async fn offer(app: &TestApp, seller: &Person, title: &str) -> String {
-    let query = "mutation($title: String!) { productCreate(input: {title: $title, description: \"\",
+    let query =
+        "mutation($title: String!) { productCreate(input: {title: $title, description: \"\",
         price: {amount: \"1999\", currency: \"EUR\"}, stock: 9}) { product { id } } }";
     app.ask(seller, query, json!({ "title": title })).await.text("/productCreate/product/id")
 }
