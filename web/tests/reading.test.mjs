@@ -156,7 +156,9 @@ test(
         ),
     );
     await page.getByLabel('Your post').fill('Two pictures');
-    // That one has no description is said, also at the button, and keeps nobody from posting.
+    // That one has no description is said, beside it and at the button, and keeps nobody from posting.
+    await page.locator('.attachment').nth(1).getByText('Ready, without a description').waitFor();
+    await page.locator('.attachment').nth(0).getByText('Ready', { exact: true }).waitFor();
     await page.getByText('1 image has no description').waitFor();
     const note = await page
       .getByRole('button', { name: 'Post', exact: true })

@@ -17,6 +17,7 @@ export const dePages: PageWords = {
   sendingImage: (name) => `${name} wird gesendet`,
   imageChecked: 'plaza sieht es sich an…',
   imageReady: 'Fertig',
+  imageBare: 'Fertig, ohne Beschreibung',
   remove: 'Entfernen',
   removeImage: (name) => `${name} entfernen`,
   whatDoYouSay: 'Was sagst du dazu?',

@@ -16,6 +16,7 @@ export const enPages = {
   sendingImage: (name: string) => `Sending ${name}`,
   imageChecked: 'plaza looks at it…',
   imageReady: 'Ready',
+  imageBare: 'Ready, without a description',
   remove: 'Remove',
   removeImage: (name: string) => `Remove ${name}`,
   whatDoYouSay: 'What do you say to this?',
