@@ -214,3 +214,38 @@ const untilStock = (id, wanted) =>
     const { product } = await ask('query($id: ID!) { product(id: $id) { stock } }', { id });
     return product.stock === wanted;
   });
+
+test(
+  'the shop is ordered by price, within a range, also after a reload',
+  withPages({ viewport: PHONE }, async (open) => {
+    const seller = await newPerson('Sol Seller');
+    const name = unique('piano');
+    for (const amount of ['7200000', '7100000', '7300000'])
+      await seller.offer(`${name} for ${amount}`, { amount });
+    const { page, goto } = await open();
+    await goto('/shop');
+    await page.getByRole('button', { name: 'Highest price' }).click();
+    await page.getByLabel('From', { exact: true }).fill('71000');
+    await page.getByLabel('To', { exact: true }).fill('72000');
+    const list = page.getByRole('list', { name: 'Products' });
+    const isOrdered = async () => {
+      await list.getByText('7100000').waitFor();
+      await list.getByText('7300000').waitFor({ state: 'detached' });
+      const titles = await list.locator('.product-title').allTextContents();
+      assert.deepEqual(
+        titles.filter((title) => title.startsWith(name)),
+        [`${name} for 7200000`, `${name} for 7100000`],
+      );
+    };
+    await isOrdered();
+    await fitsSideways(page);
+    await page.reload();
+    await isOrdered();
+    await page.getByLabel('From', { exact: true }).fill('72001');
+    await page.getByText('Nothing at this price').waitFor();
+    await page.getByLabel('Currency').selectOption('JPY');
+    await page.getByRole('button', { name: 'Newest' }).click();
+    await list.getByText('7300000').waitFor();
+    assert.equal(new URL(page.url()).search, '');
+  }),
+);

@@ -22,7 +22,7 @@ pub struct Index {
 
 /// Every index that is built beside the writes. A search scans what is waiting to be sorted
 /// into a GIN index row by row: little may wait.
-pub const INDEXES: [Index; 9] = [
+pub const INDEXES: [Index; 10] = [
     Index {
         name: "posts_search_key",
         on: "ON posts USING gin (to_tsvector('public.plaza', public.search_key(text))) WITH (gin_pending_list_limit = 256) WHERE NOT deleted",
@@ -56,6 +56,7 @@ pub const INDEXES: [Index; 9] = [
         name: "shares_quotes",
         on: "ON shares (post_id, sharing_id) WHERE active AND is_quote",
     },
+    Index { name: "products_by_price", on: "ON products (price_currency, price_amount, id)" },
 ];
 
 /// Indexes of versions before this one. They are dropped by the first [`build`] that finds every

@@ -151,6 +151,7 @@ export async function everyState(open, world, visit, options = {}) {
   const { page, context, at } = me;
   for (const path of ['/orders', '/settings', '/sessions', '/notifications/preferences', '/shop'])
     await at(path);
+  await at('/shop?order=PRICE_ASCENDING&currency=EUR', 'the shop by price');
   await at(`/u/${hidden.handle}`, 'a private person');
   await at(`/shop/${none}`, 'a product that is sold out');
   await at(`/p/${post}/quote`, 'quoting');
