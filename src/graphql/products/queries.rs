@@ -8,9 +8,7 @@ use crate::context::{Scope, query_scope};
 use crate::cursors::{List, numbers};
 use crate::error::{ErrorCode, add_missing, fault};
 use crate::ids::argument;
-use plaza_domain::products::{
-    self, CURRENCIES, MAX_PRICE, Money, PriceList, PricePlace, Priced,
-};
+use plaza_domain::products::{self, CURRENCIES, MAX_PRICE, Money, PriceList, PricePlace, Priced};
 
 /// Order of a list of products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -93,7 +91,8 @@ async fn by_price(
     let Priced { items, end, has_next, missing } = found.map_err(|error| fault(&error))?;
     add_missing(ctx, "products", missing);
     let cursor = |place: PricePlace| list.numbers(&[place.amount, place.id]);
-    let edge = |(place, product)| Edge { cursor: cursor(place), node: Product::new(product, scope) };
+    let edge =
+        |(place, product)| Edge { cursor: cursor(place), node: Product::new(product, scope) };
     let edges: Vec<Edge<Product>> = items.into_iter().map(edge).collect();
     let last = edges.last().map(|edge| edge.cursor.clone());
     Ok(Connection {

@@ -151,11 +151,13 @@ pub async fn by_price(
 ) -> Result<Vec<ProductRow>, StoreError> {
     let statement = if part.descending {
         sql("SELECT id, seller_id, title, description, price_amount, price_currency, stock, version
-             FROM products WHERE price_currency = $1 AND price_amount BETWEEN $2 AND $3 AND (price_amount, id) < ($4, $5)
+             FROM products WHERE price_currency = $1 AND price_amount BETWEEN $2 AND $3
+               AND (price_amount, id) < ($4, $5)
              ORDER BY price_amount DESC, id DESC LIMIT $6")
     } else {
         sql("SELECT id, seller_id, title, description, price_amount, price_currency, stock, version
-             FROM products WHERE price_currency = $1 AND price_amount BETWEEN $2 AND $3 AND (price_amount, id) > ($4, $5)
+             FROM products WHERE price_currency = $1 AND price_amount BETWEEN $2 AND $3
+               AND (price_amount, id) > ($4, $5)
              ORDER BY price_amount, id LIMIT $6")
     };
     let (amount, id) = part.beyond;
