@@ -1,5 +1,5 @@
 import { ApolloLink, Observable } from '@apollo/client/core';
-import type { DocumentNode } from 'graphql';
+import { Kind, type DocumentNode } from 'graphql';
 import type { PlazaClient } from '../client.js';
 import { run, type Asked, type Durable } from './operation.js';
 
@@ -15,7 +15,7 @@ declare module '@apollo/client' {
 /** What is to be run; Apollo 3 has not said it beside the document. */
 function kindOf(query: DocumentNode): Asked['kind'] {
   for (const definition of query.definitions)
-    if (definition.kind === 'OperationDefinition') return definition.operation;
+    if (definition.kind === Kind.OPERATION_DEFINITION) return definition.operation;
   return 'query';
 }
 
