@@ -80,7 +80,7 @@ async fn by_price(
 ) -> async_graphql::Result<Connection<Product>> {
     let first = first_of(first)?;
     let PriceList { currency, min, max, descending } = asked;
-    let of = format_args!("{currency} {min} {max} {descending}").to_string();
+    let of = format!("{currency} {min} {max} {descending}");
     let list = List::new(scope, "Query.products", of);
     let read = |place: &[u8]| {
         let [amount, id] = numbers(place)?;
