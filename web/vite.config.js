@@ -28,7 +28,12 @@ const oneOfEach = {
 export default defineConfig({
   plugins: [oneOfEach, react()],
   // Its sources: built with the demo, never older than it.
-  resolve: { alias: { '@plaza/client': here('../clients/js/src/index.ts') } },
+  resolve: {
+    alias: {
+      '@plaza/client/urql': here('../clients/js/src/adapters/urql.ts'),
+      '@plaza/client': here('../clients/js/src/index.ts'),
+    },
+  },
   // Everything that GraphiQL needs ships with the build: its workers are modules beside it, nothing comes from a CDN.
   worker: { format: 'es' },
   build: {

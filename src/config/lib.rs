@@ -149,7 +149,8 @@ pub struct PaymentsConfig {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TelemetryConfig {
-    /// Log filter, in the syntax of `tracing`.
+    /// Log filter, in the syntax of `tracing`. Unless it names `lapin`, closed channels to
+    /// RabbitMQ are left out.
     pub filter: String,
     /// Whether to log one JSON object per line instead of text.
     pub json: bool,

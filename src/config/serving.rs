@@ -28,6 +28,9 @@ pub struct ServerConfig {
     /// Deadline of an operation, in milliseconds. The commit may take 0.3 s longer; both together
     /// must stay below the 4 s that nginx allows an attempt.
     pub deadline_ms: u64,
+    /// Whether responses of text from 1 KiB on are compressed by gzip for clients that take it.
+    /// For a plaza without nginx in front, which does that.
+    pub compress: bool,
     /// Maximum number of concurrent requests. Further requests wait up to 40 ms and are then
     /// refused with `OVERLOADED` and `Retry-After`.
     pub max_in_flight: usize,
@@ -57,6 +60,7 @@ impl Default for ServerConfig {
             body_limit: 64 * 1024,
             max_response_bytes: MAX_RESPONSE_BYTES,
             deadline_ms: 2_500,
+            compress: false,
             max_in_flight: 96,
             development: false,
             trusted_documents: None,

@@ -1,5 +1,7 @@
 //! Products.
 
+mod by_price;
+
 use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,7 @@ use plaza_stores::postgres::Connection;
 use plaza_stores::postgres::products::{self as store, ProductRow};
 use plaza_stores::redis::cache::Cached;
 
+pub use by_price::{PriceList, PricePlace, Priced, by_price};
 pub use plaza_read_models::product_sales::SalesRow as SalesMinute;
 
 /// Money: integer minor units with an ISO 4217 currency.

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::spelling::Spelled;
 use plaza_app::Tasks;
 
 /// How long a connection may stand without a whole head of a request, from its first moment and
@@ -69,7 +70,8 @@ async fn serve_within(
             let router = router.clone();
             async move { Ok::<_, Infallible>(respond(router, peer, request).await) }
         });
-        let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let connection =
+            builder.serve_connection(TokioIo::new(Spelled::new(stream)), service).with_upgrades();
         let closing = closing.clone();
         tasks.spawn_detached(open.track_future(async move {
             let mut connection = std::pin::pin!(connection);

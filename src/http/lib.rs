@@ -1,6 +1,7 @@
 //! HTTP: the routes on one page, and what each is made of.
 
 pub mod answer;
+pub mod compression;
 pub mod connections;
 pub mod event_stream;
 pub mod execute;
@@ -16,6 +17,7 @@ pub mod origin;
 pub mod pages;
 pub mod persisted;
 pub mod prepare;
+mod spelling;
 pub mod subscribe;
 pub mod websocket;
 
@@ -139,6 +141,11 @@ pub fn public_router(app: &App) -> Router {
         .layer(origin::cors(&app.config.server))
         .layer(axum::middleware::from_fn(bounded_headers))
         .layer(axum::middleware::from_fn(with_request_id));
+    let router = if app.config.server.compress {
+        router.layer(axum::middleware::from_fn(compression::compressed))
+    } else {
+        router
+    };
     headers::hardened(router, &app.config.server)
 }
 

@@ -168,7 +168,7 @@ fn opaque(tag: &str) -> &str {
 }
 
 /// Whether a client reads this content coding: it names it, or `*`, and not with `q=0`.
-fn accepts(headers: &HeaderMap, coding: &str) -> bool {
+pub(super) fn accepts(headers: &HeaderMap, coding: &str) -> bool {
     let mut any = false;
     for value in headers.get_all(header::ACCEPT_ENCODING) {
         for item in value.to_str().unwrap_or_default().split(',') {

@@ -21,10 +21,8 @@ use plaza_config::TelemetryConfig;
 /// # Errors
 /// An endpoint for traces that cannot be used.
 pub fn init(config: &TelemetryConfig, role: &str) -> anyhow::Result<()> {
-    let filter =
-        EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("warn,plaza=info"));
     // Spans are no part of a line: it has the trace's id.
-    let filter = filter.and(filter_fn(|metadata| metadata.is_event()));
+    let filter = filter(&config.filter).and(filter_fn(|metadata| metadata.is_event()));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     let registry = tracing_subscriber::registry().with(trace::layer(config, role)?);
     let started = if config.json {
@@ -36,6 +34,19 @@ pub fn init(config: &TelemetryConfig, role: &str) -> anyhow::Result<()> {
         tracing::debug!(%error, "logging was started before");
     }
     Ok(())
+}
+
+/// What is logged. RabbitMQ's client calls it an error when a channel is closed, also where plaza
+/// asks for a queue that is not there yet; whoever asked is told, and says what it means. Who names
+/// that client gets its lines.
+fn filter(configured: &str) -> EnvFilter {
+    const CLIENT: &str = "lapin";
+    let text = if configured.contains(CLIENT) {
+        configured.to_owned()
+    } else {
+        format!("{configured},{CLIENT}::channel=off")
+    };
+    EnvFilter::try_new(text).unwrap_or_else(|_| EnvFilter::new("warn,plaza=info"))
 }
 
 /// The usual text, and the trace's id at its beginning.
@@ -153,6 +164,14 @@ pub(crate) mod tests {
             tracing_subscriber::registry().with(traces).with(layer).init();
             lines
         })
+    }
+
+    #[test]
+    fn a_closed_channel_is_no_line_unless_it_is_asked_for() {
+        assert_eq!(filter("warn,plaza=info").to_string(), "lapin::channel=off,plaza=info,warn");
+        let asked = filter("warn,lapin=debug").to_string();
+        assert!(asked.contains("lapin=debug") && !asked.contains("off"), "{asked}");
+        assert_eq!(filter("=,=").to_string(), "plaza=info,warn");
     }
 
     #[tokio::test]

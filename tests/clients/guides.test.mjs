@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { after } from 'node:test';
@@ -29,15 +29,40 @@ function blocks(page, language) {
   return found.filter(([, marked]) => marked === language).map(([, , code]) => code);
 }
 
-async function module(page) {
-  const built = new URL('../../clients/js/dist/', import.meta.url).href;
-  const file = new URL(`${page}.mjs`, made);
-  const code = blocks(page, 'js')
-    .join('\n')
+const built = new URL('../../clients/js/dist/', import.meta.url).href;
+
+function written(name, code) {
+  const file = new URL(`${name}.mjs`, made);
+  writeFileSync(file, code);
+  return file.href;
+}
+
+/** A page's code; `change` puts something else in the place of what it imports. */
+async function module(page, change = (code) => code, name = page) {
+  const code = change(blocks(page, 'js').join('\n'))
     .replaceAll("'@plaza/client'", `'${built}index.js'`)
     .replace(/'@plaza\/client\/(\w+)'/g, `'${built}adapters/$1.js'`);
-  writeFileSync(file, code);
-  return import(file.href);
+  return import(written(name, code));
+}
+
+/** Apollo Client 3 is CommonJS where Node looks: its names, as a module. */
+const APOLLO_3 = `import core from 'apollo-client-3/core/core.cjs';
+import utilities from 'apollo-client-3/utilities/utilities.cjs';
+export const { ApolloClient, ApolloLink, InMemoryCache, Observable } = core;
+export const { relayStylePagination } = utilities;
+`;
+
+/** The page of Apollo, and the adapter, with Apollo Client 3. */
+function apollo3() {
+  const library = written('apollo-client-3', APOLLO_3);
+  const older = (code) => code.replace(/'@apollo\/client\/(core|utilities)'/g, `'${library}'`);
+  const adapter = older(readFileSync(new URL('adapters/apollo.js', built), 'utf8'));
+  const adapter3 = written(
+    'adapter-apollo-3',
+    adapter.replaceAll("'./", `'${built}adapters/`).replaceAll("'../", `'${built}`),
+  );
+  const change = (code) => older(code).replaceAll("'@plaza/client/apollo'", `'${adapter3}'`);
+  return module('apollo', change, 'apollo-3');
 }
 
 const POST = `mutation Post($input: PostCreateInput!) {
@@ -141,28 +166,130 @@ test('server-sent events: a refused token, and a connection that breaks', async 
   assert.deepEqual(events().sort(), expected);
 });
 
-test('Apollo: a refused token, and a connection that breaks', async (t) => {
-  const { createApollo } = await module('apollo');
-  await goesOn(t, createApollo, {
-    query: async ({ apollo }) => {
-      const { data } = await apollo.query({ query: gql(ME), fetchPolicy: 'network-only' });
-      return data.viewer.user.posts.nodes.map(({ text }) => text);
-    },
-    mutate: ({ apollo }, input, context) =>
-      apollo.mutate({ mutation: gql(POST), variables: { input }, context }),
-    listen: ({ apollo }, heard) => {
-      const next = ({ data }) => heard(data.homeUpdated.node.text);
-      const events = apollo.subscribe({ query: gql(HOME) }).subscribe({ next });
-      return () => events.unsubscribe();
-    },
+test('graphql-request: a refused token, and a connection that breaks', async (t) => {
+  const { createPlaza } = await module('graphql-request');
+  const { user, post } = await writer(t);
+  const { handle, password } = user;
+  // The first token that is given has another signature: what carries it is refused, by HTTP and by
+  // WebSocket.
+  let refused = null;
+  const spoiling = await changing(t, url, () => ({
+    back: (text) =>
+      refused
+        ? text
+        : text.replace(/(?<="accessToken":")[^"]+/, (given) => {
+            const [head, claims, signature] = given.split('.');
+            refused = [head, claims, 'A'.repeat(signature.length)].join('.');
+            return refused;
+          }),
+  }));
+  const asked = createPlaza(spoiling, WebSocket);
+  await asked.logIn({ handle, password });
+  assert.ok(refused);
+  const { viewer } = await asked.request(ME);
+  assert.deepEqual(
+    viewer.user.posts.nodes.map(({ text }) => text),
+    ['before'],
+  );
+  await assert.rejects(asked.request('{ nonsense }'), (error) => {
+    return error.response.errors[0].extensions.code === 'GRAPHQL_VALIDATION_FAILED';
   });
-  const { plaza, apollo } = createApollo({ url, store: new MemoryStore() });
-  t.after(() => plaza.close());
-  await assert.rejects(apollo.query({ query: gql('{ nonsense }') }), (error) => {
-    assert.ok(CombinedGraphQLErrors.is(error));
-    return error.errors[0].extensions.code === 'GRAPHQL_VALIDATION_FAILED';
+
+  refused = null;
+  const way = await tunnel(t, spoiling);
+  const client = createPlaza(way.url, WebSocket);
+  await client.logIn({ handle, password });
+  const seen = [];
+  t.after(client.watch(HOME, ({ text }) => seen.push(text)));
+  await until('an event has come', async () => {
+    await post('first');
+    return seen.length > 0;
   });
+  const expected = [1, 2, 3, 4, 5, 6].map((number) => `event ${number}`);
+  for (const text of expected) {
+    void way.cut(20);
+    const { postCreate } = await client.mutate(POST, { input: { text } });
+    assert.equal(postCreate.post.text, text);
+  }
+  const events = () => seen.filter((text) => text.startsWith('event'));
+  await until('every event has come', () => events().length >= expected.length);
+  assert.deepEqual(events().sort(), expected);
 });
+
+/** What was refused, by the errors of a version. */
+const refusals = {
+  'Apollo 4': (error) => {
+    assert.ok(CombinedGraphQLErrors.is(error));
+    return error.errors;
+  },
+  'Apollo 3': (error) => error.graphQLErrors,
+};
+
+const PAGE =
+  gql(`query Page($first: Int!, $after: String) { viewer { home(first: $first, after: $after) {
+  edges { cursor node { id text } } pageInfo { endCursor hasNextPage } } } }`);
+
+for (const [name, load] of Object.entries({
+  'Apollo 4': () => module('apollo'),
+  'Apollo 3': apollo3,
+})) {
+  test(`${name}: a refused token, and a connection that breaks`, async (t) => {
+    const { createApollo } = await load();
+    await goesOn(t, createApollo, {
+      query: async ({ apollo }) => {
+        const { data } = await apollo.query({ query: gql(ME), fetchPolicy: 'network-only' });
+        return data.viewer.user.posts.nodes.map(({ text }) => text);
+      },
+      mutate: ({ apollo }, input, context) =>
+        apollo.mutate({ mutation: gql(POST), variables: { input }, context }),
+      listen: ({ apollo }, heard) => {
+        const next = ({ data }) => heard(data.homeUpdated.node.text);
+        const events = apollo.subscribe({ query: gql(HOME) }).subscribe({ next });
+        return () => events.unsubscribe();
+      },
+    });
+    const { plaza, apollo } = createApollo({ url, store: new MemoryStore() });
+    t.after(() => plaza.close());
+    await assert.rejects(apollo.query({ query: gql('{ nonsense }') }), (error) => {
+      const [refused] = refusals[name](error);
+      return refused.extensions.code === 'GRAPHQL_VALIDATION_FAILED';
+    });
+  });
+
+  test(`${name}: a list keeps its pages when something else asks for the viewer`, async (t) => {
+    const { createApollo } = await load();
+    const asked = [];
+    const counting = (address, request) => {
+      asked.push(JSON.parse(request.body).query);
+      return fetch(address, request);
+    };
+    const { plaza, apollo } = createApollo({ url, store: new MemoryStore(), fetch: counting });
+    t.after(() => plaza.close());
+    assert.deepEqual(await plaza.session.signUp(account()), []);
+    for (let number = 1; number <= 20; number += 1)
+      await plaza.mutate(POST, { input: { text: `post ${number}` } });
+    await until('the home has them', async () => {
+      const { data } = await plaza.query(FEED, {});
+      return data.viewer.home.nodes.length === 20;
+    });
+    asked.length = 0;
+    const watched = apollo.watchQuery({ query: PAGE, variables: { first: 10 } });
+    const lengths = [];
+    const note = ({ data }) => lengths.push(data?.viewer?.home?.edges.length);
+    const watching = watched.subscribe({ next: note });
+    t.after(() => watching.unsubscribe());
+    await until('the first page is there', () => lengths.at(-1) === 10);
+    const { endCursor } = watched.getCurrentResult().data.viewer.home.pageInfo;
+    await watched.fetchMore({ variables: { after: endCursor } });
+    await until('the second page is there', () => lengths.at(-1) === 20);
+    const before = lengths.length;
+    await apollo.query({ query: gql('query Who { viewer { user { id handle } } }') });
+    await apollo.query({ query: gql('query Count { viewer { unreadNotificationCount } }') });
+    assert.deepEqual(new Set(lengths.slice(before)), new Set(lengths.length > before ? [20] : []));
+    assert.equal(watched.getCurrentResult().data.viewer.home.edges.length, 20);
+    assert.equal(asked.filter((query) => query.includes('home(')).length, 2, 'none is asked again');
+  });
+}
 
 test('urql: a refused token, and a connection that breaks', async (t) => {
   const { createUrql } = await module('urql');
@@ -228,6 +355,13 @@ const programs = {
     const file = fileURLToPath(new URL('client.py', made));
     writeFileSync(file, blocks('python', 'python').join('\n\n'));
     return ['/usr/bin/python3', file];
+  },
+  gql() {
+    const file = fileURLToPath(new URL('client-gql.py', made));
+    writeFileSync(file, blocks('gql', 'python').join('\n\n'));
+    const python = fileURLToPath(new URL('../../.local/python/bin/python', import.meta.url));
+    assert.ok(existsSync(python), 'run `infra/local/install tests` once');
+    return [python, file];
   },
   rust() {
     const example = new URL('../../examples/client.rs', import.meta.url);

@@ -121,6 +121,28 @@ fn every_log_is_bounded_and_the_image_is_built_once() {
     assert!(part(&compose, "  migrate:").contains("build:"));
 }
 
+/// Before anything starts on it: a Redis that refuses, say, is named in a line of its own.
+#[test]
+fn what_the_roles_depend_on_is_looked_at_before_they_start() {
+    let compose = file("infra/docker-compose.yml");
+    let migrate = part(&compose, "  migrate:");
+    let command = migrate.lines().find(|line| line.trim().starts_with("command:")).unwrap();
+    assert!(command.contains("; plaza doctor\"]"), "{command}");
+}
+
+/// Without the mark, SELinux keeps a container from what belongs to this clone. Elsewhere it means
+/// nothing.
+#[test]
+fn folders_of_the_clone_are_mounted_for_where_selinux_is() {
+    for name in ["compose.yaml", "infra/docker-compose.yml"] {
+        let compose = file(name);
+        let mounts = compose.split(['"', '\n', ' ']).filter(|word| word.starts_with("./"));
+        for mount in mounts.filter(|word| word.contains(":/")) {
+            assert!(mount.ends_with(":ro,z"), "{name}: {mount}");
+        }
+    }
+}
+
 #[test]
 fn the_containers_configuration_is_a_whole_one_and_knows_who_is_a_proxy() {
     let path = format!("{}/infra/docker/plaza.toml", env!("CARGO_MANIFEST_DIR"));

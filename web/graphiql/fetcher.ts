@@ -40,10 +40,16 @@ interface Observer {
   complete: () => void;
 }
 
+/** What the answer's pane shows until something happens, in place of a wheel that turns. */
+const LISTENING = {
+  listening: 'Nothing has happened yet. Each event is shown here when it comes.',
+};
+
 /** As an observable, in the shape that GraphiQL knows. */
 function events(plaza: PlazaClient, { query, variables, operationName = null }: FetcherParams) {
-  const subscribe = (observer: Observer) => ({
-    unsubscribe: plaza.subscribe(
+  const subscribe = (observer: Observer) => {
+    observer.next(LISTENING);
+    const unsubscribe = plaza.subscribe(
       query,
       (variables ?? {}) as Record<string, unknown>,
       {
@@ -53,7 +59,8 @@ function events(plaza: PlazaClient, { query, variables, operationName = null }: 
         complete: () => observer.complete(),
       },
       { operationName },
-    ),
-  });
+    );
+    return { unsubscribe };
+  };
   return { subscribe } as ReturnType<Fetcher> & object;
 }

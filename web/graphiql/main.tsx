@@ -1,7 +1,9 @@
 import 'graphiql/setup-workers/vite';
 import 'graphiql/style.css';
+import '@graphiql/plugin-explorer/style.css';
 import './page.css';
 
+import { explorerPlugin } from '@graphiql/plugin-explorer';
 import { HISTORY_PLUGIN } from '@graphiql/plugin-history';
 import type { Fetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
@@ -29,6 +31,7 @@ const ask: Ask = async <Data,>(query: string) => {
 };
 
 const examples = examplesPlugin(ask);
+const explorer = explorerPlugin();
 const published = publishedSchema();
 const storage = storageWithoutSecrets(localStorage);
 
@@ -56,7 +59,7 @@ function Playground() {
           fetcher={fetcher}
           storage={storage}
           {...(schema !== undefined && { schema })}
-          plugins={[examples, HISTORY_PLUGIN]}
+          plugins={[examples, explorer, HISTORY_PLUGIN]}
           visiblePlugin={examples}
           defaultQuery={WELCOME}
         >

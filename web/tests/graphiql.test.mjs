@@ -126,6 +126,9 @@ test(
     await run(page).click();
     const stop = page.getByRole('button', { name: /^Stop query/ });
     await stop.waitFor();
+    // Nothing turns for ever: it is said what is waited for.
+    await answer(page).getByText('listening').waitFor();
+    assert.equal(await page.locator('.graphiql-response .graphiql-spinner').count(), 0);
     // Told as it happens: what is written before plaza listens is not, so more is written until something is told.
     let told = false;
     for (let tries = 0; tries < 20 && !told; tries += 1) {
@@ -147,6 +150,23 @@ test(
       );
     }
     await stop.click();
+  }),
+);
+
+test(
+  'a query is put together by choosing fields',
+  withPages({}, async (open) => {
+    const { page, goto } = await open();
+    await goto('/graphiql');
+    const editor = page.locator('.graphiql-query-editor');
+    await editor.getByText('Newest').waitFor();
+    await page.getByRole('button', { name: 'Show GraphiQL Explorer' }).click();
+    const pane = page.locator('.graphiql-explorer-root');
+    await pane.getByText('rateLimit', { exact: true }).click();
+    await pane.getByText('remaining', { exact: true }).click();
+    await editor.getByText('rateLimit').first().waitFor();
+    await run(page).click();
+    await answer(page).getByText('"remaining"').waitFor();
   }),
 );
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { newPerson } from './support/api.mjs';
+import { ask, newPerson } from './support/api.mjs';
 import {
   closeBrowser,
   fitsSideways,
@@ -114,7 +114,28 @@ test(
     await own.goto(`/u/${author.handle}`);
     const profile = own.page.getByRole('region', { name: 'Profile' });
     await own.page.getByLabel('Your picture').setInputFiles(file('me.png', png(640, 480)));
+    const crop = own.page.getByRole('dialog', { name: 'Choose what is seen' });
+    // None of it after all.
+    await crop.getByRole('button', { name: 'Cancel' }).click();
+    await crop.waitFor({ state: 'detached' });
+    assert.equal(await profile.locator('.avatar img').count(), 0);
+    await own.page.getByLabel('Your picture').setInputFiles(file('me.png', png(640, 480)));
+    await crop.getByLabel('Zoom').fill('2');
+    const seen = crop.getByRole('group', { name: 'Part that is seen' });
+    await seen.focus();
+    const moved = () => crop.locator('.crop img').evaluate((each) => each.style.transform);
+    const before = await moved();
+    await own.page.keyboard.press('ArrowRight');
+    assert.notEqual(await moved(), before, 'arrows move it');
+    await crop.getByRole('button', { name: 'Use this picture' }).click();
     await isShown(profile.locator('.avatar img'));
+    const { viewer } = await ask(
+      '{ viewer { user { avatar { width height } } } }',
+      {},
+      author.token,
+    );
+    // A half of what is seen without a zoom.
+    assert.deepEqual(viewer.user.avatar, { width: 240, height: 240 });
     const first = await profile.locator('.avatar img').getAttribute('src');
 
     const reading = await open();
@@ -127,6 +148,7 @@ test(
     await own.page
       .getByLabel('Your picture')
       .setInputFiles(file('me.png', png(300, 300, [138, 75, 42], [61, 90, 128])));
+    await crop.getByRole('button', { name: 'Use this picture' }).click();
     await own.page.waitForFunction(
       (first) => document.querySelector('.profile .avatar img')?.getAttribute('src') !== first,
       first,

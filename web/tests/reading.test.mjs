@@ -156,7 +156,9 @@ test(
         ),
     );
     await page.getByLabel('Your post').fill('Two pictures');
-    // That one has no description is said, also at the button, and keeps nobody from posting.
+    // That one has no description is said, beside it and at the button, and keeps nobody from posting.
+    await page.locator('.attachment').nth(1).getByText('Ready, without a description').waitFor();
+    await page.locator('.attachment').nth(0).getByText('Ready', { exact: true }).waitFor();
     await page.getByText('1 image has no description').waitFor();
     const note = await page
       .getByRole('button', { name: 'Post', exact: true })
@@ -204,5 +206,21 @@ test(
     await field.pressSequentially('@zeb');
     await page.keyboard.press('Escape');
     assert.equal(await page.getByRole('listbox').count(), 0);
+  }),
+);
+
+test(
+  'a hashtag of somebody else is completed on a page that has shown none',
+  withPages({}, async (open) => {
+    const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
+    const tag = `Quince${author.handle.slice(-6)}`;
+    await author.post(`Made today: #${tag}`);
+    const { page, goto } = await open();
+    await logIn({ page, goto }, reader);
+    await page.getByText('It is quiet here').waitFor();
+    const field = page.getByLabel('Your post');
+    await field.pressSequentially('#quince');
+    await page.getByRole('listbox', { name: 'Hashtags' }).getByText(`#${tag}`).click();
+    assert.equal(await field.inputValue(), `#${tag} `);
   }),
 );

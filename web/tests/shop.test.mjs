@@ -133,19 +133,30 @@ test(
       newPerson('Bo Buyer'),
       newPerson('Bea Buyer'),
     ]);
-    const product = await seller.offer(`A stool ${unique('no')}`);
-    const input = { lines: [{ productId: product, quantity: 1 }] };
-    for (const { token } of buyers)
-      await ask(
+    const [stool, mug] = [`A stool ${unique('no')}`, `A mug ${unique('no')}`];
+    const [product, other] = [await seller.offer(stool), await seller.offer(mug)];
+    const place = ({ token }, lines) =>
+      ask(
         'mutation($input: OrderPlaceInput!) { orderPlace(input: $input) { order { id } userErrors { message } } }',
-        { input },
+        { input: { lines } },
         token,
       );
+    await place(buyers[0], [{ productId: product, quantity: 2 }]);
+    await place(buyers[1], [
+      { productId: product, quantity: 1 },
+      { productId: other, quantity: 3 },
+    ]);
     const selling = await open();
     await logIn(selling, seller);
     await selling.page.getByLabel('2 new').waitFor();
     await selling.page.getByRole('link', { name: 'Notifications' }).click();
     await selling.page.getByRole('link', { name: '2 sales' }).waitFor();
+    // One by one: how many of what, and all that one order has bought.
+    await selling.page.getByRole('link', { name: 'One by one' }).click();
+    const told = selling.page.getByRole('list', { name: 'Notifications' });
+    await told.getByText(`2 × ${stool}`, { exact: true }).waitFor();
+    await told.getByText(`1 × ${stool}, 3 × ${mug}`, { exact: true }).waitFor();
+    await selling.page.getByRole('link', { name: 'Grouped' }).click();
     // What comes back is the seller's affair too: it leads to the product, not to orders of theirs.
     const [{ token }] = buyers;
     let order;
@@ -203,3 +214,38 @@ const untilStock = (id, wanted) =>
     const { product } = await ask('query($id: ID!) { product(id: $id) { stock } }', { id });
     return product.stock === wanted;
   });
+
+test(
+  'the shop is ordered by price, within a range, also after a reload',
+  withPages({ viewport: PHONE }, async (open) => {
+    const seller = await newPerson('Sol Seller');
+    const name = unique('piano');
+    for (const amount of ['7200000', '7100000', '7300000'])
+      await seller.offer(`${name} for ${amount}`, { amount });
+    const { page, goto } = await open();
+    await goto('/shop');
+    await page.getByRole('button', { name: 'Highest price' }).click();
+    await page.getByLabel('From', { exact: true }).fill('71000');
+    await page.getByLabel('To', { exact: true }).fill('72000');
+    const list = page.getByRole('list', { name: 'Products' });
+    const isOrdered = async () => {
+      await list.getByText('7100000').waitFor();
+      await list.getByText('7300000').waitFor({ state: 'detached' });
+      const titles = await list.locator('.product-title').allTextContents();
+      assert.deepEqual(
+        titles.filter((title) => title.startsWith(name)),
+        [`${name} for 7200000`, `${name} for 7100000`],
+      );
+    };
+    await isOrdered();
+    await fitsSideways(page);
+    await page.reload();
+    await isOrdered();
+    await page.getByLabel('From', { exact: true }).fill('72001');
+    await page.getByText('Nothing at this price').waitFor();
+    await page.getByLabel('Currency').selectOption('JPY');
+    await page.getByRole('button', { name: 'Newest' }).click();
+    await list.getByText('7300000').waitFor();
+    assert.equal(new URL(page.url()).search, '');
+  }),
+);

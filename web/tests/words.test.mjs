@@ -35,6 +35,10 @@ const NAMES = [
   'https',
   '.png',
   'node',
+  'EUR',
+  'USD',
+  'GBP',
+  'JPY',
 ];
 
 /** In the page: every word that is read or heard, but for times, keys, names of components, and what people have written or write. */

@@ -80,8 +80,8 @@ test(
     const ready = () =>
       page.waitForFunction(
         () =>
-          [...document.querySelectorAll('.attachment [role=status]')].filter(
-            ({ textContent }) => textContent === 'Ready',
+          [...document.querySelectorAll('.attachment [role=status]')].filter(({ textContent }) =>
+            textContent.startsWith('Ready'),
           ).length === 2,
       );
     await ready();

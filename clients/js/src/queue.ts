@@ -157,11 +157,7 @@ export class MutationQueue {
     this.#stopped = false;
     this.#pause?.wake();
     this.#again = true;
-    if (this.#draining) return;
-    this.#draining = true;
-    void this.#drain().finally(() => {
-      this.#draining = false;
-    });
+    if (!this.#draining) void this.#drain();
   }
 
   /** Ends a wait between attempts. */
@@ -176,10 +172,16 @@ export class MutationQueue {
   }
 
   async #drain(): Promise<void> {
-    while (this.#again && !this.#stopped) {
-      this.#again = false;
-      // One tab at a time, or entries would overtake one another.
-      await this.options.locks.request(`${this.options.name}.send`, () => this.#sendAll());
+    this.#draining = true;
+    try {
+      while (this.#again && !this.#stopped) {
+        this.#again = false;
+        // One tab at a time, or entries would overtake one another.
+        await this.options.locks.request(`${this.options.name}.send`, () => this.#sendAll());
+      }
+    } finally {
+      // In the same step as the last look at `again`: what is added between the two is not missed.
+      this.#draining = false;
     }
   }
 

@@ -1,6 +1,7 @@
 //! The viewer's notifications.
 
 pub mod groups;
+pub mod sales;
 pub mod settings;
 
 use std::collections::HashMap;

@@ -158,6 +158,9 @@ pub(super) fn of(of: &str, field: &str) -> Price {
 
         ("Notification", "actor" | "product" | "order") => loaded(4),
         ("Notification", "post" | "comment") => loaded(8),
+        ("Notification", "quantity") => loaded(1),
+        ("Notification", "lines") => Price { list: 2, ..loaded(1) },
+        ("NotificationLine", "product") => loaded(4),
         ("NotificationGroup", "actors") => Price { list: 3, ..loaded(4) },
 
         ("Order", "history") => Price { list: 8, ..loaded(1) },

@@ -15,7 +15,7 @@ use dataloader::cached::Loader;
 use parking_lot::Mutex;
 
 pub use reads::{
-    FirstComments, FirstReplies, OrderHistory, ProductTitle, ViewerBlocks, ViewerLikes,
+    FirstComments, FirstReplies, OrderHistory, ProductTitle, SoldLines, ViewerBlocks, ViewerLikes,
     ViewerReposts,
 };
 

@@ -10,6 +10,7 @@ use plaza_domain::comments::Comment;
 use plaza_domain::follows::Tie;
 use plaza_domain::images::Image;
 use plaza_domain::notifications::Notification;
+use plaza_domain::notifications::sales::{self, SoldLine};
 use plaza_domain::orders::{Order, OrderChange};
 use plaza_domain::posts::{Post, PostCounts, ShareCounts};
 use plaza_domain::products::Product;
@@ -179,6 +180,19 @@ impl BatchRead for OrderHistory {
 
     async fn read(op: &Operation, keys: &[OrderId]) -> Read<OrderId, Vec<OrderChange>> {
         orders::history_of_many(op, keys).await
+    }
+}
+
+/// What an order has bought of the viewer.
+#[derive(Debug)]
+pub struct SoldLines;
+
+impl BatchRead for SoldLines {
+    type Key = OrderId;
+    type Value = Vec<SoldLine>;
+
+    async fn read(op: &Operation, keys: &[OrderId]) -> Read<OrderId, Vec<SoldLine>> {
+        sales::of_orders(op, keys).await
     }
 }
 

@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 
 use crate::comments::types::Comment;
 use crate::context::Scope;
 use crate::ids::global;
+use crate::loaders::SoldLines;
 use crate::orders::types::Order;
+use crate::output;
 use crate::posts::types::Post;
 use crate::products::types::Product;
 use crate::users::types::User;
 use plaza_base::ids::{CommentId, Id, OrderId, PostId, ProductId};
 use plaza_domain::comments::Comment as CommentRow;
 use plaza_domain::notifications::Notification as Row;
+use plaza_domain::notifications::sales::{self, SoldLine};
 
 /// Kind of event that a notification reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -39,7 +42,7 @@ pub enum NotificationKind {
     Repost,
     /// `actor` wrote `post`, which quotes a post of the viewer.
     Quote,
-    /// A buyer ordered `product` from the viewer.
+    /// A buyer ordered `lines` from the viewer, `product` among them.
     Ordered,
     /// The viewer's `order` was confirmed.
     OrderConfirmed,
@@ -54,6 +57,27 @@ impl NotificationKind {
     /// The name, as stored and on the wire.
     pub fn name(self) -> &'static str {
         plaza_domain::notifications::Kind::from(self).name()
+    }
+}
+
+/// A product that was bought of the viewer.
+#[derive(Debug, Clone)]
+pub struct NotificationLine {
+    line: SoldLine,
+    scope: Arc<Scope>,
+}
+
+/// A product of the viewer in an order that a notification is about.
+#[Object]
+impl NotificationLine {
+    /// The product that was bought.
+    async fn product(&self) -> Option<async_graphql::Result<Product>> {
+        Product::load(&self.scope, self.line.product).await.transpose()
+    }
+
+    /// Number of units bought, 1 to 1,000.
+    async fn quantity(&self) -> i32 {
+        self.line.quantity
     }
 }
 
@@ -91,6 +115,13 @@ impl Notification {
             Some(comment) => Post::load(&self.scope, comment.post_id).await,
             None => Ok(None),
         }
+    }
+
+    /// What was bought of the viewer; `None` for what is no sale.
+    async fn sold(&self) -> Option<async_graphql::Result<Vec<SoldLine>>> {
+        let order = sales::order_of(&self.row)?;
+        let sold = self.scope.loaders.get::<SoldLines>(order).await;
+        sold.transpose()
     }
 
     fn is(&self, kinds: &[NotificationKind]) -> bool {
@@ -169,5 +200,23 @@ impl Notification {
     async fn product(&self) -> Option<async_graphql::Result<Product>> {
         let product = ProductId::from_i64(self.row.product_id?);
         Product::load(&self.scope, product).await.transpose()
+    }
+
+    /// Products of the viewer that the order has, with their numbers of units; null for kinds that
+    /// are no sale. `product` is one of them.
+    async fn lines(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Option<async_graphql::Result<Vec<NotificationLine>>> {
+        let of = |line| NotificationLine { line, scope: Arc::clone(&self.scope) };
+        let lines = self.sold().await?.map(|sold| sold.into_iter().map(of).collect());
+        Some(lines.and_then(|lines| output::list(ctx, lines)))
+    }
+
+    /// Number of units that were bought of the viewer, of all `lines`; null for kinds that are no
+    /// sale.
+    async fn quantity(&self) -> Option<async_graphql::Result<i32>> {
+        let total = |sold: Vec<SoldLine>| sold.iter().map(|line| line.quantity).sum();
+        Some(self.sold().await?.map(total))
     }
 }

@@ -60,6 +60,7 @@ pub const INDEXES: [Index; 10] = [
         name: "shares_quotes",
         on: "ON shares (post_id, sharing_id) WHERE active AND is_quote",
     },
+    Index { name: "products_by_price", on: "ON products (price_currency, price_amount, id)" },
 ];
 
 /// Indexes of versions before this one. They are dropped by the first [`build`] that finds every

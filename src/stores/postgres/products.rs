@@ -124,6 +124,56 @@ pub async fn newest(
     .await?)
 }
 
+/// A part of the products of one currency, in the order of price and id.
+#[derive(Debug, Clone, Copy)]
+pub struct ByPrice<'a> {
+    /// ISO 4217.
+    pub currency: &'a str,
+    /// The lowest price, minor units.
+    pub min: i64,
+    /// The highest price, minor units.
+    pub max: i64,
+    /// Whether the order is reversed.
+    pub descending: bool,
+    /// The price and id after which the part begins.
+    pub beyond: (i64, i64),
+    /// Most rows.
+    pub limit: i64,
+}
+
+/// This shard's products of a currency by price.
+///
+/// # Errors
+/// The server's.
+pub async fn by_price(
+    connection: &mut Connection,
+    part: ByPrice<'_>,
+) -> Result<Vec<ProductRow>, StoreError> {
+    let statement = if part.descending {
+        sql("SELECT id, seller_id, title, description, price_amount, price_currency, stock, version
+             FROM products WHERE price_currency = $1 AND price_amount BETWEEN $2 AND $3
+               AND (price_amount, id) < ($4, $5)
+             ORDER BY price_amount DESC, id DESC LIMIT $6")
+    } else {
+        sql("SELECT id, seller_id, title, description, price_amount, price_currency, stock, version
+             FROM products WHERE price_currency = $1 AND price_amount BETWEEN $2 AND $3
+               AND (price_amount, id) > ($4, $5)
+             ORDER BY price_amount, id LIMIT $6")
+    };
+    let (amount, id) = part.beyond;
+    Ok(prepared(
+        statement
+            .bind::<Text, _>(part.currency)
+            .bind::<BigInt, _>(part.min)
+            .bind::<BigInt, _>(part.max)
+            .bind::<BigInt, _>(amount)
+            .bind::<BigInt, _>(id)
+            .bind::<BigInt, _>(part.limit),
+    )
+    .load(connection)
+    .await?)
+}
+
 /// A seller's products.
 ///
 /// # Errors

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Bool, Integer, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Timestamptz};
 use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::StoreError;
-use plaza_base::ids::{OrderId, ProductId};
+use plaza_base::ids::{OrderId, ProductId, UserId};
 
 /// A reservation that has changed state.
 #[derive(Debug, Clone, QueryableByName)]
@@ -46,6 +46,39 @@ pub async fn hold(
     .execute(connection)
     .await?;
     Ok(inserted == 1)
+}
+
+/// What an order has bought of a product, whether it was returned since or not.
+#[derive(Debug, Clone, Copy, QueryableByName)]
+pub struct SoldRow {
+    /// By which order.
+    #[diesel(sql_type = BigInt)]
+    pub order_id: OrderId,
+    /// Of which product.
+    #[diesel(sql_type = BigInt)]
+    pub product_id: ProductId,
+    /// How many.
+    #[diesel(sql_type = Integer)]
+    pub quantity: i32,
+}
+
+/// What orders have bought of a seller, on the seller's shard; by product within an order.
+///
+/// # Errors
+/// The server's.
+pub async fn sold_by(
+    connection: &mut Connection,
+    seller: UserId,
+    orders: &[OrderId],
+) -> Result<Vec<SoldRow>, StoreError> {
+    Ok(prepared(
+        sql("SELECT r.order_id, r.product_id, r.quantity FROM reservations r JOIN products p ON p.id = r.product_id
+             WHERE r.order_id = ANY($1) AND r.status IN ('SOLD', 'RETURNED') AND p.seller_id = $2 ORDER BY r.product_id")
+        .bind::<Array<BigInt>, _>(orders)
+        .bind::<BigInt, _>(seller),
+    )
+    .load(connection)
+    .await?)
 }
 
 #[derive(QueryableByName)]

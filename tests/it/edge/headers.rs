@@ -44,6 +44,41 @@ async fn what_is_worth_it_is_compressed() {
     .await;
 }
 
+/// Without nginx, where the configuration says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_compresses_by_itself_what_is_worth_it() {
+    let alone = |config: &mut plaza::config::Config| config.server.compress = true;
+    with_config(alone, async |app| {
+        let names = (0..100).map(|n| format!("a{n}: __typename")).collect::<Vec<_>>().join(" ");
+        let ask = async |query: &str, encoding: &str| {
+            let request = app.http().post(&app.url).header("accept-encoding", encoding);
+            let response = request.json(&json!({ "query": query })).send().await.unwrap();
+            let told = |name: &str| {
+                let all = response.headers().get_all(name).iter();
+                let all: Vec<&str> = all.map(|value| value.to_str().unwrap()).collect();
+                all.join(", ").to_ascii_lowercase()
+            };
+            let (encoding, vary) = (told("content-encoding"), told("vary"));
+            assert!(vary.contains("accept-encoding"), "{vary}");
+            (encoding, response.bytes().await.unwrap())
+        };
+        let query = format!("{{ {names} }}");
+        let (none, plain) = ask(&query, "identity").await;
+        let (gzip, packed) = ask(&query, "br, gzip").await;
+        assert_eq!((none.as_str(), gzip.as_str()), ("", "gzip"));
+        assert!(packed.len() * 3 < plain.len(), "{} of {} bytes", packed.len(), plain.len());
+        let mut text = Vec::new();
+        let mut reader = flate2::read::GzDecoder::new(&packed[..]);
+        std::io::Read::read_to_end(&mut reader, &mut text).unwrap();
+        assert_eq!(text, plain);
+        assert_eq!(ask("{ __typename }", "gzip").await.0, "");
+        let page = app.http().get(app.url.replace("/graphql", "/schema.graphql"));
+        let page = page.header("accept-encoding", "gzip").send().await.unwrap();
+        assert_eq!(page.headers()["content-encoding"], "gzip");
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_response_says_what_browsers_may_do_with_it() {
     for by_tls in [false, true] {
@@ -154,7 +189,11 @@ async fn names_of_headers_are_written_as_usual() {
             sec-websocket-protocol: graphql-transport-ws\r\n\r\n";
         for (address, names) in [
             (nginx.address, &["Sec-WebSocket-Protocol: ", "Upgrade: ", "X-Request-Id: "][..]),
-            (address_of(&app.url), &["Upgrade: ", "X-Request-Id: "][..]),
+            (
+                address_of(&app.url),
+                &["Sec-WebSocket-Protocol: ", "Sec-WebSocket-Accept: ", "Upgrade: ", "X-Request-Id: "]
+                    [..],
+            ),
         ] {
             let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
             stream.write_all(head.as_bytes()).await.unwrap();

@@ -53,6 +53,7 @@ export function createCache(person: LoggedIn | null, arrivals: Arrivals): Exchan
       PostConnection: embedded,
       CommentConnection: embedded,
       NotificationConnection: embedded,
+      NotificationLine: embedded,
       NotificationGroup: embedded,
       NotificationGroupConnection: embedded,
       NotificationGroupEdge: embedded,

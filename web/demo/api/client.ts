@@ -1,8 +1,8 @@
 import type { PlazaClient } from '@plaza/client';
+import { plazaExchange } from '@plaza/client/urql';
 import { Client } from 'urql';
 import type { Arrivals } from '../live/arrivals';
 import { createCache } from './cache';
-import { plazaExchange } from './exchange';
 
 /** A client for one person (or for nobody): its cache ends with the log-in. */
 export function createApi(plaza: PlazaClient, arrivals: Arrivals): Client {

@@ -1,3 +1,4 @@
+import { stringifyVariables } from '@urql/core';
 import type { Cache, Resolver } from '@urql/exchange-graphcache';
 
 /**
@@ -12,8 +13,8 @@ import type { Cache, Resolver } from '@urql/exchange-graphcache';
 export function pages(
   before?: (cache: Cache, edges: readonly string[], parent: string) => string[],
 ): Resolver {
-  return (_parent, { after, first, query }, cache, { parentKey, fieldName }) => {
-    const loaded = loadedPages(cache, parentKey, fieldName, { first, query });
+  return (_parent, { after, ...list }, cache, { parentKey, fieldName }) => {
+    const loaded = loadedPages(cache, parentKey, fieldName, list);
     const asked = loaded.get(cursorOrNull(after));
     // Not there yet, or known to be null: graphcache looks further by itself.
     if (!asked) return undefined;
@@ -36,12 +37,7 @@ export function pages(
       hasNextPage = cache.resolve(info, 'hasNextPage') === true && cursor !== null;
     }
     // Read, and missed, so that the first page's query runs again when the next page comes.
-    if (hasNextPage)
-      cache.resolve(parentKey, fieldName, {
-        first,
-        after: cursor,
-        ...(query !== undefined && { query }),
-      } as never);
+    if (hasNextPage) cache.resolve(parentKey, fieldName, { ...list, after: cursor });
     return {
       __typename: typename,
       edges: before ? [...before(cache, edges, parentKey), ...edges] : edges,
@@ -71,20 +67,21 @@ export function forget(cache: Cache, parent: string, field: string): void {
   }
 }
 
-/** Pages by the cursor they come after; of one size only, and of one search, when that is said: a list is asked for in pages of one size. */
+/** Pages by the cursor they come after; of one list, when that is said: of one size, one search, one order. */
 function loadedPages(
   cache: Cache,
   parent: string,
   field: string,
-  list?: { first: unknown; query: unknown },
+  list?: Record<string, unknown>,
 ): Map<string | null, string> {
   const pages = new Map<string | null, string>();
+  const asked = list && stringifyVariables(list);
   for (const { fieldName, fieldKey, arguments: args } of cache.inspectFields(parent)) {
+    const { after, ...rest } = args ?? {};
     const wanted =
-      fieldName === field &&
-      (list === undefined || (args?.first === list.first && args?.query === list.query));
+      fieldName === field && (asked === undefined || stringifyVariables(rest) === asked);
     const page = wanted ? cache.resolve(parent, fieldKey) : null;
-    if (typeof page === 'string') pages.set(cursorOrNull(args?.after), page);
+    if (typeof page === 'string') pages.set(cursorOrNull(after), page);
   }
   return pages;
 }

@@ -1,4 +1,4 @@
-import { useRef, useState, type ChangeEvent } from 'react';
+import { useRef, useState } from 'react';
 import { graphql, type ResultOf } from '../../shared/graphql';
 import { KINDS } from '../api/images';
 import { uploadImage } from '../api/upload';
@@ -8,7 +8,9 @@ import { copyLink, useBlocking } from '../api/relations';
 import { useMe, usePlaza } from '../me';
 import { FollowButton } from '../parts/follow-button';
 import { times } from '../parts/format';
+import { late } from '../parts/late';
 import { Page } from '../parts/page';
+import type { CropProps } from '../parts/picture-crop';
 import { PostCard, PostCardFragment } from '../parts/post-card';
 import { Menu, type MenuItem } from '../parts/menu';
 import { Avatar, FollowsYou } from '../parts/small';
@@ -183,6 +185,11 @@ function Counted({
   );
 }
 
+const PictureCrop = late<CropProps>(
+  async () => (await import('../parts/picture-crop')).PictureCrop,
+  ({ done }) => done(null),
+);
+
 const SetPicture = graphql(`
   mutation SetPicture($id: ID) {
     profileUpdate(input: { avatarImageId: $id }) {
@@ -199,9 +206,9 @@ function PictureButton({ has }: { has: boolean }) {
   const input = useRef<HTMLInputElement>(null);
   const [sending, setSending] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
-  const send = async ({ target }: ChangeEvent<HTMLInputElement>) => {
-    const file = target.files?.[0];
-    target.value = '';
+  const [chosen, choose] = useState<File | null>(null);
+  const send = async (file: File | null) => {
+    choose(null);
     if (!file) return;
     setSending(true);
     setFailure(null);
@@ -227,8 +234,13 @@ function PictureButton({ has }: { has: boolean }) {
         accept={KINDS}
         hidden
         aria-label={more.yourPicture}
-        onChange={(event) => void send(event)}
+        onChange={({ target }) => {
+          choose(target.files?.[0] ?? null);
+          // The same file may be chosen again.
+          target.value = '';
+        }}
       />
+      {chosen && <PictureCrop file={chosen} done={(file) => void send(file)} />}
       <button
         type="button"
         className="button button-quiet"

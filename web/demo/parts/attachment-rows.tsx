@@ -63,7 +63,11 @@ function Attachment({ attached, attachments }: { attached: Attached; attachments
             />
             <p className="quiet" role="status">
               {id ? (
-                more.imageReady
+                alt.trim() === '' ? (
+                  more.imageBare
+                ) : (
+                  more.imageReady
+                )
               ) : sent < 1 ? (
                 <progress value={sent} max={1} aria-label={more.sendingImage(name)} />
               ) : (

@@ -9,7 +9,7 @@ import {
 } from 'react';
 import { useClient } from 'urql';
 import { graphql } from '../../shared/graphql';
-import { hashtagsLike } from './hashtags';
+import { askForHashtags, hashtagsLike } from './hashtags';
 import { Avatar } from './small';
 import { w } from '../words';
 
@@ -75,11 +75,16 @@ export function CompletedTextarea({
     setChoices([]);
     choose(0);
     if (!sign || !word) return undefined;
-    if (sign === '#') {
-      setChoices(hashtagsLike(word, MOST).map((name) => ({ text: `#${name}` })));
-      return undefined;
-    }
     let wanted = true;
+    if (sign === '#') {
+      const propose = () =>
+        wanted && setChoices(hashtagsLike(word, MOST).map((name) => ({ text: `#${name}` })));
+      propose();
+      void askForHashtags(client).then((came) => came && propose());
+      return () => {
+        wanted = false;
+      };
+    }
     const timer = setTimeout(async () => {
       const { data } = await client.query(Like, { query: word }).toPromise();
       const people = data?.peopleSearch?.edges ?? [];

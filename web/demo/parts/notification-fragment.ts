@@ -9,5 +9,6 @@ export const NotificationRowFragment = graphql(`
     comment { id text }
     order { id status }
     product { id title }
+    lines { quantity product { id title } }
   }
 `);

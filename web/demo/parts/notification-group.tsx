@@ -2,7 +2,7 @@ import { graphql, readFragment, type FragmentOf, type ResultOf } from '../../sha
 import { Link, paths } from '../router';
 import { Filled } from './filled';
 import { NotificationRowFragment } from './notification-fragment';
-import { NotificationRow } from './notification-row';
+import { NotificationRow, soldOf } from './notification-row';
 import { Ago, Avatar } from './small';
 import { more } from '../words';
 
@@ -69,6 +69,7 @@ function Sales({
   group: ResultOf<typeof NotificationGroupFragment>;
 }) {
   const { product } = latest;
+  const sold = soldOf(readFragment(NotificationRowFragment, latest).lines);
   return (
     <li className="row" data-unread={isUnread || undefined}>
       <Avatar handle="plaza" name="plaza" size="s" />
@@ -82,7 +83,7 @@ function Sales({
           <p className="quiet clipped">
             <Filled
               message={more.latest}
-              parts={[() => <Link to={paths.product(product.id)}>{product.title}</Link>]}
+              parts={[() => <Link to={paths.product(product.id)}>{sold ?? product.title}</Link>]}
             />
           </p>
         )}

@@ -60,7 +60,15 @@ export function NotificationRow({
   );
 }
 
-function tell({ kind, post, comment, product, actor }: Told): {
+/** "2 × Bowl, 1 × Cup": all that an order has bought of the viewer. */
+export function soldOf(lines: Told['lines']): string | undefined {
+  const named = (lines ?? []).flatMap(({ quantity, product }) =>
+    product ? more.piecesOf(quantity, product.title) : [],
+  );
+  return named.length > 0 ? named.join(more.comma) : undefined;
+}
+
+function tell({ kind, post, comment, product, lines, actor }: Told): {
   words: string;
   about?: string | undefined;
   to?: string | undefined;
@@ -88,7 +96,7 @@ function tell({ kind, post, comment, product, actor }: Told): {
     case 'ORDERED':
       return {
         words: actor ? more.boughtFromYou : more.somebodyBought,
-        about: product?.title,
+        about: soldOf(lines) ?? product?.title,
         to: product ? paths.product(product.id) : undefined,
       };
     case 'ORDER_CONFIRMED':
@@ -97,7 +105,11 @@ function tell({ kind, post, comment, product, actor }: Told): {
       return { words: more.orderRejected, to: '/orders' };
     case 'ORDER_REFUNDED':
       return product
-        ? { words: more.saleRefunded, about: product.title, to: paths.product(product.id) }
+        ? {
+            words: more.saleRefunded,
+            about: soldOf(lines) ?? product.title,
+            to: paths.product(product.id),
+          }
         : { words: more.orderRefunded, to: '/orders' };
   }
 }

@@ -132,6 +132,12 @@ export async function everyState(open, world, visit, options = {}) {
   await seller.at('/notifications', 'grouped notifications');
   await seller.at('/notifications/all', 'notifications');
   await seller.at(`/u/${author.handle}`, 'own profile');
+  const picture = { name: 'qx.png', mimeType: 'image/png', buffer: png(640, 480) };
+  await seller.page.locator('.profile input[type=file]').setInputFiles([picture]);
+  await seller.page.locator('.crop [role=group]').waitFor();
+  await visit(seller.page, 'choosing what is seen of a picture');
+  await seller.page.keyboard.press('Escape');
+  await seller.page.locator('dialog.sheet').waitFor({ state: 'detached' });
   await seller.at(`/u/${author.handle}/followers`, 'followers');
   await seller.at(`/u/${author.handle}/following`, 'following');
   await seller.at(`/u/${author.handle}/shop`, 'the products of a person');
@@ -145,6 +151,7 @@ export async function everyState(open, world, visit, options = {}) {
   const { page, context, at } = me;
   for (const path of ['/orders', '/settings', '/sessions', '/notifications/preferences', '/shop'])
     await at(path);
+  await at('/shop?order=PRICE_ASCENDING&currency=EUR', 'the shop by price');
   await at(`/u/${hidden.handle}`, 'a private person');
   await at(`/shop/${none}`, 'a product that is sold out');
   await at(`/p/${post}/quote`, 'quoting');

@@ -171,6 +171,13 @@ pub fn lists(world: &World, viewer: usize) -> Vec<List> {
             products.clone(),
         ),
         List::new(
+            "products by price",
+            "products(orderBy: PRICE_DESCENDING, price: {currency: \"EUR\"}, ARGS) { nodes { id } PAGE }",
+            "/products",
+            sorted(products.clone()),
+        )
+        .in_any_order(),
+        List::new(
             "postsSearch",
             "postsSearch(query: \"common\", ARGS) { nodes { id } PAGE }",
             "/postsSearch",

@@ -1,2 +1,3 @@
 mod causes;
 mod groups;
+mod sales;
