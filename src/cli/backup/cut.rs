@@ -8,8 +8,8 @@ use super::folder::{Cut, Folder};
 use plaza_base::clock::Clock;
 use plaza_stores::postgres::cut::{Cutter, Made};
 
-/// How long the logs up to a cut may take to be here.
-const RECEIVED: Duration = Duration::from_secs(30);
+/// How long it may take until the logs up to a cut are kept.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// Whether a cut may be called so: what a restore point and a line of words can be named.
 ///
@@ -24,21 +24,40 @@ pub fn check_name(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes a cut of all shards, waits until the folder has each one's log up to it, and notes it.
+/// Who keeps the logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logs {
+    /// `plaza backup run`, in the folder.
+    Received,
+    /// Each server's `archive_command`, wherever that puts them.
+    Archived,
+}
+
+async fn are_kept(cutter: &Cutter, positions: &[String], logs: Logs) -> anyhow::Result<()> {
+    loop {
+        let kept = match logs {
+            Logs::Received => cutter.is_received(positions).await?,
+            Logs::Archived => cutter.is_archived(positions).await?,
+        };
+        if kept {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Makes a cut of all shards, waits until each one's log is kept up to it, and notes it.
 ///
 /// # Errors
-/// A shard's; nobody receives a shard's log, or it is not here in time.
-pub async fn make(folder: &Folder, cutter: &Cutter, name: &str) -> anyhow::Result<Cut> {
+/// A shard's; a shard's log is not kept in time, or by nobody.
+pub async fn make(folder: &Folder, cutter: &Cutter, name: &str, logs: Logs) -> anyhow::Result<Cut> {
     let (made, at_ms) = cutter.cut(name, || Clock::System.now_ms()).await?;
-    let received = async {
-        while !cutter.is_received(&made.positions).await? {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        anyhow::Ok(())
-    };
-    match tokio::time::timeout(RECEIVED, received).await {
-        Ok(received) => received?,
-        Err(_) => anyhow::bail!("the logs up to the cut are not here after {RECEIVED:?}"),
+    if logs == Logs::Archived {
+        cutter.close_files().await?;
+    }
+    match tokio::time::timeout(KEPT, are_kept(cutter, &made.positions, logs)).await {
+        Ok(kept) => kept?,
+        Err(_) => anyhow::bail!("the logs up to the cut are not kept after {KEPT:?}"),
     }
     let Made { label, positions, held, .. } = made;
     let cut = Cut {

@@ -261,24 +261,31 @@ impl Folder {
     }
 
     /// The cut that a word means: its name, `latest`, or the last one that is not after a moment
-    /// (RFC 3339); and the newest base backup that it can be reached from.
+    /// (RFC 3339).
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn cut(&self, word: &str) -> anyhow::Result<Cut> {
+        let moment = DateTime::parse_from_rfc3339(word).ok();
+        let is_meant = |cut: &Cut| match moment {
+            Some(moment) => cut.at <= moment,
+            None => word == "latest" || cut.name == word,
+        };
+        let cut = self.cuts()?.into_iter().rev().find(is_meant);
+        cut.with_context(|| format!("there is no cut {word}: see `plaza backup list`"))
+    }
+
+    /// The same, and the newest base backup that it can be reached from.
     ///
     /// # Errors
     /// There is no such cut, or no base backup from which it can be reached.
     pub fn find(&self, word: &str) -> anyhow::Result<(Cut, Base)> {
-        let cuts = self.cuts()?;
-        let moment = DateTime::parse_from_rfc3339(word).ok();
-        let is_meant = |cut: &&Cut| match moment {
-            Some(moment) => cut.at <= moment,
-            None => word == "latest" || cut.name == word,
-        };
-        let cut = cuts.iter().rev().find(is_meant);
-        let cut =
-            cut.with_context(|| format!("there is no cut {word}: see `plaza backup list`"))?;
-        let base = self.bases()?.into_iter().rev().find(|base| base.reaches(cut));
+        let cut = self.cut(word)?;
+        let base = self.bases()?.into_iter().rev().find(|base| base.reaches(&cut));
+        let name = &cut.name;
         let base =
-            base.with_context(|| format!("no base backup is whole before the cut {}", cut.name))?;
-        Ok((cut.clone(), base))
+            base.with_context(|| format!("no base backup is whole before the cut {name}"))?;
+        Ok((cut, base))
     }
 }
 

@@ -46,7 +46,7 @@ pub async fn run(config: &Config, args: &KeepArgs) -> anyhow::Result<()> {
             }
         }
     });
-    let receiving = futures_util::future::join_all::<_>(receiving);
+    let receiving = futures_util::future::join_all(receiving);
     let work = async {
         tokio::join!(
             cuts(config, args, &folder),
@@ -74,7 +74,7 @@ async fn cuts(config: &Config, args: &KeepArgs, folder: &Folder) {
             let cutter = Cutter::connect(&config.postgres).await?;
             base::await_receivers(&cutter).await?;
             let name = Clock::System.now().format("%Y%m%dT%H%M%S%.3fZ").to_string();
-            cut::make(folder, &cutter, &name).await
+            cut::make(folder, &cutter, &name, cut::Logs::Received).await
         };
         if let Err(error) = made.await {
             complain("a cut", &error);

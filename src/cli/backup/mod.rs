@@ -37,7 +37,7 @@ enum Verb {
     Run(KeepArgs),
     /// Make a base backup of all shards now, beside a `run` that is at work.
     Base(BaseArgs),
-    /// Make a cut of all shards now, beside a `run` that is at work.
+    /// Make a cut of all shards now, beside a `run` that is at work or an archive.
     Cut(CutArgs),
     /// What there is, and to which cuts it can be restored.
     List(ListArgs),
@@ -82,6 +82,10 @@ struct CutArgs {
     folder: PathBuf,
     /// Its name: letters, digits and `-_.`, at most 32.
     name: String,
+    /// The servers archive their logs themselves (`archive_command`, CloudNativePG), and no `run`
+    /// receives them: the cut is noted when they have. Base backups are others' work then too.
+    #[arg(long)]
+    archived: bool,
     /// A JSON object.
     #[arg(long)]
     json: bool,
@@ -148,7 +152,8 @@ async fn make_cut(config: &Config, args: &CutArgs) -> anyhow::Result<()> {
     let (cutter, folder) = open(config, &args.folder).await?;
     let is_taken = folder.cuts()?.iter().any(|cut| cut.name == args.name);
     anyhow::ensure!(!is_taken, "there is a cut {} already", args.name);
-    let cut = cut::make(&folder, &cutter, &args.name).await?;
+    let logs = if args.archived { cut::Logs::Archived } else { cut::Logs::Received };
+    let cut = cut::make(&folder, &cutter, &args.name, logs).await?;
     images::copy(&config.media, &folder.objects()).await?;
     let mut out = std::io::stdout();
     if args.json {

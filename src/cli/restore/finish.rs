@@ -50,12 +50,15 @@ struct Shard {
 }
 
 /// # Errors
-/// A shard that is not at the cut, or at which plaza is at work; a broker that is not empty, without
-/// `--discard`; a server's.
+/// A shard that is not at the cut, or at which plaza is at work; a broker that is not empty,
+/// without `--discard`; a server's.
 pub async fn run(config: &Config, args: &FinishArgs) -> anyhow::Result<()> {
     let folder = Folder::open(&args.folder)?;
-    let (cut, _) = folder.find(&args.to)?;
-    let shards = Restored::connect(&config.postgres, &cut.label).await?;
+    let cut = folder.cut(&args.to)?;
+    let shards = Restored::connect(&config.postgres).await?;
+    for shard in &shards {
+        shard.ensure_at(&cut.label).await?;
+    }
     let discarded = discard(config, args.discard).await?;
     topology::ensure_topics(&config.kafka).await?;
     let mut report = Report { cut: cut.name.clone(), discarded, ..Report::default() };

@@ -217,6 +217,31 @@ impl Cutter {
         }
         Ok(true)
     }
+
+    /// Closes the file of each shard's log that a cut is in, so that its server archives it.
+    ///
+    /// # Errors
+    /// A shard's; this user may not.
+    pub async fn close_files(&self) -> anyhow::Result<()> {
+        let closing = self.shards.iter().map(|shard| shard.execute("SELECT pg_switch_wal()", &[]));
+        try_join_all(closing).await?;
+        Ok(())
+    }
+
+    /// Whether every shard's server has archived its log up to these positions.
+    ///
+    /// # Errors
+    /// A shard's.
+    pub async fn is_archived(&self, positions: &[String]) -> anyhow::Result<bool> {
+        let query = "SELECT coalesce(last_archived_wal >= pg_walfile_name($1::text::pg_lsn), false)
+                     FROM pg_stat_archiver";
+        for (shard, position) in self.shards.iter().zip(positions) {
+            if !shard.query_one(query, &[position]).await?.try_get::<_, bool>(0)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// Another process is making one.

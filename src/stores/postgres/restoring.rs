@@ -9,6 +9,7 @@
 //! - Ids go on above those that may have been issued after the cut, and the cache's epoch above
 //!   every one that a server may have heard.
 
+use anyhow::Context;
 use tokio_postgres::{Client, Transaction};
 
 use super::identity::{identity_of, require_identity};
@@ -36,38 +37,42 @@ pub struct Prepared {
 }
 
 impl Restored {
-    /// Connects to every shard's primary, and makes sure that each is at the cut and that nobody
-    /// is at work there.
+    /// Connects to every shard's primary.
     ///
     /// # Errors
-    /// A shard that cannot be reached, is another one than its entry says, still recovers, is at
-    /// another cut, or is used by a process of plaza.
-    pub async fn connect(config: &PostgresConfig, label: &str) -> anyhow::Result<Vec<Self>> {
+    /// A shard that cannot be reached, or is not surely that of its entry.
+    pub async fn connect(config: &PostgresConfig) -> anyhow::Result<Vec<Self>> {
         let mut shards = Vec::new();
         for (number, urls) in config.shards.iter().enumerate() {
-            let client = target::connect(&urls.primary).await?;
-            client.batch_execute("SET statement_timeout = 0").await?;
-            require_identity(number, identity_of(&client).await?)?;
-            let query = "SELECT pg_is_in_recovery(), (SELECT label FROM backup_cut),
-                                (SELECT count(*) FROM pg_stat_activity
-                                 WHERE datname = current_database()
-                                   AND application_name = 'plaza')";
-            let row = client.query_one(query, &[]).await?;
-            let (recovers, at, others): (bool, Option<String>, i64) =
-                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            anyhow::ensure!(!recovers, "shard {number} still recovers, or is a replica");
-            anyhow::ensure!(
-                at.as_deref() == Some(label),
-                "shard {number} is at the cut {}, not at {label}",
-                at.as_deref().unwrap_or("(none)")
-            );
-            anyhow::ensure!(
-                others == 0,
-                "plaza is at work on shard {number} ({others} connections): stop every role first"
-            );
+            let shard = || format!("shard {number}");
+            let client = target::connect(&urls.primary).await.with_context(shard)?;
+            client.batch_execute("SET statement_timeout = 0").await.with_context(shard)?;
+            require_identity(number, identity_of(&client).await.with_context(shard)?)?;
             shards.push(Self { client, number });
         }
         Ok(shards)
+    }
+
+    /// Whether it is at a cut, and nobody is at work there.
+    ///
+    /// # Errors
+    /// It still recovers, is at another cut, or is used by a process of plaza.
+    pub async fn ensure_at(&self, label: &str) -> anyhow::Result<()> {
+        let query = "SELECT pg_is_in_recovery(), (SELECT label FROM backup_cut),
+                            (SELECT count(*) FROM pg_stat_activity
+                             WHERE datname = current_database() AND application_name = 'plaza')";
+        let row = self.client.query_one(query, &[]).await?;
+        let (recovers, at, others): (bool, Option<String>, i64) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let number = self.number;
+        anyhow::ensure!(!recovers, "shard {number} still recovers, or is a replica");
+        let at = at.as_deref().unwrap_or("(none)");
+        anyhow::ensure!(at == label, "shard {number} is at the cut {at}, not at {label}");
+        anyhow::ensure!(
+            others == 0,
+            "plaza is at work on shard {number} ({others} connections): stop every role first"
+        );
+        Ok(())
     }
 
     /// Its place in the configuration.
