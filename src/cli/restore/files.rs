@@ -117,3 +117,71 @@ fn write_recovery(place: &Path, label: &str) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::backup::folder::Owner;
+
+    fn backup(root: &Path, segments: &[&str]) -> Folder {
+        let owner = Owner {
+            format: 1,
+            systems: vec!["7".into()],
+            restores: 0,
+            segment_bytes: 16 << 20,
+        };
+        let folder = Folder::of(root, &owner).unwrap();
+        let partial = folder.base("one.partial");
+        std::fs::create_dir_all(partial.join("shard-0/base/1")).unwrap();
+        for file in ["PG_VERSION", "base/1/112", "standby.signal", "postgresql.auto.conf"] {
+            std::fs::write(partial.join("shard-0").join(file), file).unwrap();
+        }
+        let at = DateTime::UNIX_EPOCH;
+        let logs = vec![("0/2000028".to_owned(), "0/2000100".to_owned())];
+        folder.add_base(&Base { id: "one".into(), began: at, ended: at, logs }, &partial).unwrap();
+        let positions = vec!["0/4000060".to_owned()];
+        let (name, label) = ("it's".to_owned(), "it's@1".to_owned());
+        folder.add_cut(&Cut { name, label, at, held_ms: 1, positions }).unwrap();
+        for segment in segments {
+            std::fs::write(folder.log(0).join(segment), segment).unwrap();
+        }
+        folder
+    }
+
+    fn laid_out(folder: &Folder, place: &Path) -> anyhow::Result<usize> {
+        let (cut, base) = folder.find("latest").unwrap();
+        lay_out(folder, (&cut, &base), 0, place)
+    }
+
+    #[test]
+    fn a_shards_data_has_all_of_its_log_and_recovers_to_the_cut() {
+        let root = tempfile::tempdir().unwrap();
+        let names = [
+            "000000010000000000000002",
+            "000000010000000000000003",
+            "000000010000000000000004.partial",
+            "000000010000000000000001",
+        ];
+        let folder = backup(&root.path().join("backup"), &names);
+        let place = root.path().join("shard-0");
+        assert_eq!(laid_out(&folder, &place).unwrap(), 3);
+        assert_eq!(std::fs::read(place.join("base/1/112")).unwrap(), b"base/1/112");
+        let log = place.join("pg_wal");
+        assert!(log.join("000000010000000000000004").exists(), "as if it were whole");
+        assert!(!log.join("000000010000000000000001").exists(), "of before the base backup");
+        assert!(place.join("recovery.signal").exists() && !place.join("standby.signal").exists());
+        let settings = std::fs::read_to_string(place.join("postgresql.auto.conf")).unwrap();
+        assert!(settings.contains("recovery_target_name = 'it''s@1'"), "{settings}");
+    }
+
+    #[test]
+    fn nothing_is_laid_out_where_the_log_has_a_gap() {
+        let root = tempfile::tempdir().unwrap();
+        let names = ["000000010000000000000002", "000000010000000000000004"];
+        let folder = backup(&root.path().join("backup"), &names);
+        let place = root.path().join("shard-0");
+        let error = format!("{:#}", laid_out(&folder, &place).unwrap_err());
+        assert!(error.contains("gap"), "{error}");
+        assert!(!place.exists());
+    }
+}
