@@ -129,6 +129,12 @@ shards: ## the shards and their buckets
 check-distribution: ## rows, bytes and requests of every shard, an error beyond 2 % skew (ARGS="--max-skew 5 --seconds 10 --json")
 	$(PLAZA) shards check $(ARGS)
 
+backup: ## back the running system up into .local/backup, until Ctrl-C (ARGS="--cut-every 5")
+	@infra/local/backup run $(ARGS)
+
+drill-restore: install ## traffic, a cut, everything deleted, restored, compared: DELETES ALL DATA of this clone (YES=1 PEOPLE= SECONDS_BEFORE= SECONDS_AFTER=)
+	@infra/local/drill-restore
+
 prometheus: ## Prometheus on the running local system, with the alarms; graphs at http://127.0.0.1:4290 (Grafana: see docs/operations.md)
 	@infra/local/install prometheus
 	@infra/local/up prometheus

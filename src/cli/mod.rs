@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 pub mod admin;
+mod backup;
 mod check_documents;
 mod config;
 mod dead_letters;
@@ -12,6 +13,7 @@ mod listeners;
 mod migrate;
 mod projections;
 mod rebalance;
+mod restore;
 pub mod roles;
 mod schema;
 pub mod seed;
@@ -80,6 +82,10 @@ enum Verb {
     Trace(trace::TraceArgs),
     /// Jobs that were given up: list them, put them back to work, delete them.
     DeadLetters(dead_letters::DeadLetterArgs),
+    /// Base backups and the log of all shards in a folder, and cuts to which they can be restored.
+    Backup(backup::BackupArgs),
+    /// Bring all shards back to a cut: lay out their data, then prepare what has been started.
+    Restore(restore::RestoreArgs),
     /// Where every projection stands.
     Projections(projections::ProjectionsArgs),
     /// Proof that nothing was lost, nothing counted twice, nothing left out.
@@ -115,6 +121,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Seed(args) => seed::run(load()?, args).await,
         Verb::Shards(args) => shards::run(&load()?, &args).await,
         Verb::Rebalance(args) => rebalance::run(&load()?, &args).await,
+        Verb::Backup(args) => backup::run(|| Ok(load()?), &args).await,
+        Verb::Restore(args) => restore::run(|| Ok(load()?), &args).await,
         Verb::DeadLetters(args) => dead_letters::run(&load()?, args).await,
         Verb::Projections(args) => projections::run(&load()?, &args).await,
         Verb::Completions(args) => shell::completions(&args),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-const OVERLAYS: [&str; 3] = ["small", "three-zones", "three-zones/data"];
+const OVERLAYS: [&str; 4] = ["small", "three-zones", "three-zones/data", "backups"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()

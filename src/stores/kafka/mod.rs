@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod consumer;
+pub mod discard;
 pub mod producer;
 pub mod topology;
 pub mod views;

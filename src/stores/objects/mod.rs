@@ -1,6 +1,7 @@
 //! Files that are no rows: a folder, or a bucket of S3 or of what speaks like it. A name is written
 //! once and never with other bytes.
 
+mod copy;
 mod write;
 
 use std::sync::{Arc, OnceLock};
@@ -20,6 +21,7 @@ use secrecy::ExposeSecret;
 use super::StoreError;
 use plaza_config::{MediaConfig, S3Config};
 
+pub use copy::Copied;
 pub use write::Writer;
 
 /// How long one request to a bucket may take.

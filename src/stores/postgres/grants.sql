@@ -121,3 +121,17 @@ BEGIN
         EXECUTE format('GRANT %s ON %s TO %I', line.privileges, line.object, line.role);
     END LOOP;
 END $grants$;
+
+-- Whoever makes backups: a user with REPLICATION, which reads everything by itself, and a cut of all shards (backup_cuts). What PostgreSQL's own
+-- functions want is granted by a superuser (docs/operations.md).
+DO $backup$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'plaza_backup') THEN
+        RETURN;
+    END IF;
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO plaza_backup', current_database());
+    GRANT USAGE ON SCHEMA public TO plaza_backup;
+    GRANT SELECT ON shard_identity, restores TO plaza_backup;
+    GRANT SELECT, INSERT, UPDATE ON backup_cut TO plaza_backup;
+    GRANT EXECUTE ON FUNCTION outbox_hold() TO plaza_backup;
+END $backup$;

@@ -1,6 +1,7 @@
 //! RabbitMQ: the queues of jobs.
 
 pub mod depths;
+pub mod discard;
 pub mod publisher;
 pub mod topology;
 

@@ -4,6 +4,7 @@
 mod attempts;
 pub mod cache;
 pub mod client;
+pub mod discard;
 pub mod flight;
 pub mod fresh;
 pub mod invalidation;

@@ -52,12 +52,13 @@ fn shells_complete_every_verb_and_each_has_a_manual_page() {
 
 /// Verbs that print no facts: they serve until they are stopped, print a document as it is, or make
 /// a file. `rebalance` says how far it is.
-const WITHOUT_JSON: [&str; 12] = [
+const WITHOUT_JSON: [&str; 13] = [
     "plaza server",
     "plaza worker",
     "plaza relay",
     "plaza projector",
     "plaza all",
+    "plaza backup run",
     "plaza rebalance",
     "plaza schema",
     "plaza config reference",

@@ -4,14 +4,17 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::{base_config, config_file, with_server};
 
-/// The owner's alone: ids are made by `next_id`, migrations and seeding are no role's work, and two
-/// functions that no running version calls.
+/// The owner's alone: ids are made by `next_id`, migrations, seeding and restores are no role's
+/// work, and two functions that no running version calls. Backups have a user of their own.
 const OWNERS: &[&str] = &[
     "__diesel_schema_migrations",
+    "backup_cut",
     "follower_counts_reach()",
     "id_clock",
     "id_sequence",
+    "outbox_hold()",
     "outbox_maintain(integer)",
+    "restores",
 ];
 
 const WITHOUT: &str = "

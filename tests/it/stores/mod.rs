@@ -1,4 +1,5 @@
 mod commits;
+mod cut;
 mod forgotten_rows;
 mod grants;
 mod housekeeping;
