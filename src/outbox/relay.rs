@@ -5,6 +5,9 @@
 //! the ids skips rows that commit late.) Each sink has a loop of its own, so that a broker that is
 //! down holds up nothing else. A row is marked only after its broker has confirmed it; what was
 //! confirmed but not marked is sent again, and readers skip repeats.
+//!
+//! Nothing is sent before a replica has it: what a failover would undo must not be known to the
+//! world.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,12 +19,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Sink;
+use super::confirmed;
 use super::wakes::Wakes;
 use plaza_base::clock::pause;
 use plaza_config::{Config, KafkaConfig};
 use plaza_stores::StoreError;
 use plaza_stores::kafka::producer::{self, EventProducer};
 use plaza_stores::postgres::outbox::{self as rows, Backlog, OutboxRow};
+use plaza_stores::postgres::pool::PooledConnection;
 use plaza_stores::postgres::{Cluster, Connection, Shard, ShardIndex, leader};
 use plaza_stores::rabbitmq::publisher::{self, Publisher};
 use plaza_stores::redis::Redis;
@@ -77,6 +82,9 @@ async fn relay_shard(
         return Ok(());
     }
     tracing::info!(shard = shard.index.0, "relaying");
+    for sink in Sink::ALL {
+        confirmed::record(shard.index, sink, Duration::ZERO);
+    }
     let lost = stop.child_token();
     let _cancel = lost.clone().drop_guard();
     let ended = tokio::select! {
@@ -87,6 +95,7 @@ async fn relay_shard(
     // Whoever takes over records it from here on.
     for sink in Sink::ALL {
         set_backlog(&Backlog::default(), shard.index, sink);
+        confirmed::record(shard.index, sink, Duration::ZERO);
     }
     ended
 }
@@ -164,10 +173,10 @@ struct Polls {
     found: Option<Instant>,
 }
 
-/// The next messages; nothing when it is time to stop.
+/// The next messages, which a replica has; nothing when it is time to stop.
 async fn next(
-    connection: &mut Connection,
-    (shard, sink): (ShardIndex, Sink),
+    connection: &mut PooledConnection,
+    (shard, sink): (&Shard, Sink),
     polls: &mut Polls,
     wakes: &Wakes,
     stop: &CancellationToken,
@@ -175,7 +184,7 @@ async fn next(
     if let Some(found) = polls.found.take() {
         pause(PACE.saturating_sub(found.elapsed()), stop).await;
         // At once, when it has been woken again meanwhile.
-        wakes.next(shard, sink, polls.idle, stop).await;
+        wakes.next(shard.index, sink, polls.idle, stop).await;
     }
     loop {
         if stop.is_cancelled() {
@@ -186,10 +195,11 @@ async fn next(
             polls.idle = 0;
             let more = i64::try_from(unsent.len()).is_ok_and(|found| found >= WINDOW);
             polls.found = (!more).then(Instant::now);
-            return Ok(Some(unsent));
+            let confirmed = confirmed::wait(connection, (shard, sink), stop).await?;
+            return Ok(confirmed.then_some(unsent));
         }
         polls.idle = polls.idle.saturating_add(1);
-        wakes.next(shard, sink, polls.idle, stop).await;
+        wakes.next(shard.index, sink, polls.idle, stop).await;
     }
 }
 
@@ -224,7 +234,7 @@ async fn to_rabbitmq(
     let mut publisher: Option<Publisher> = None;
     let (mut polls, mut down) = (Polls::default(), false);
     while let Some(unsent) =
-        next(&mut connection, (shard.index, Sink::Rabbitmq), &mut polls, wakes, stop).await?
+        next(&mut connection, (shard, Sink::Rabbitmq), &mut polls, wakes, stop).await?
     {
         let spans = sending(&unsent, Sink::Rabbitmq);
         let sent = async {
@@ -285,7 +295,7 @@ async fn to_kafka(
     let mut producer = EventProducer::new(config)?;
     let mut polls = Polls::default();
     while let Some(unsent) =
-        next(&mut connection, (shard.index, Sink::Kafka), &mut polls, wakes, stop).await?
+        next(&mut connection, (shard, Sink::Kafka), &mut polls, wakes, stop).await?
     {
         let messages: Vec<producer::Message<'_>> = unsent
             .iter()

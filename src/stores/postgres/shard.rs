@@ -138,6 +138,11 @@ impl Shard {
             .chain(self.replicas.iter().map(|replica| &replica.pool))
     }
 
+    /// Whether it has replicas, by the configuration.
+    pub fn has_replicas(&self) -> bool {
+        !self.replicas.is_empty()
+    }
+
     /// The primary's name, for operators.
     pub fn primary_name(&self) -> &str {
         self.primary.name()

@@ -1,4 +1,5 @@
 mod commits;
+mod failover;
 mod forgotten_rows;
 mod grants;
 mod housekeeping;
@@ -7,6 +8,7 @@ mod kafka;
 mod migrations;
 mod moving;
 mod outbox;
+pub mod own_postgres;
 pub mod own_redis;
 mod pools;
 mod process_memory;
