@@ -31,7 +31,7 @@ pub async fn wait(
     }
     let began = Instant::now();
     loop {
-        if ask(connection, (shard.index, sink), began, stop).await? {
+        if ask(connection, (shard, sink), began, stop).await? {
             record(shard.index, sink, Duration::ZERO);
             return Ok(true);
         }
@@ -47,7 +47,7 @@ pub async fn wait(
 /// without an answer when it is time to stop.
 async fn ask(
     connection: &mut PooledConnection,
-    (shard, sink): (ShardIndex, Sink),
+    (shard, sink): (&Shard, Sink),
     began: Instant,
     stop: &CancellationToken,
 ) -> Result<bool, StoreError> {
@@ -61,7 +61,11 @@ async fn ask(
         if stop.is_cancelled() {
             return Ok(false);
         }
-        record(shard, sink, began.elapsed());
+        record(shard.index, sink, began.elapsed());
+        // One that was failed over shows what it had, and waits for replicas that have left it.
+        if shard.look_for_primary().await {
+            return Err(StoreError::unavailable("postgres", "the primary is another server"));
+        }
     }
 }
 

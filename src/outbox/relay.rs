@@ -103,7 +103,7 @@ async fn relay_shard(
 /// Checks the connection that holds the lock, and records how much waits, until it is stopped or
 /// the connection is gone.
 async fn keep_lock(
-    lock: &mut Connection,
+    lock: &mut PooledConnection,
     shard: ShardIndex,
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
@@ -116,6 +116,9 @@ async fn keep_lock(
         tokio::time::timeout(LOCK_CHECK * 2, leader::is_alive(lock))
             .await
             .map_err(|_| StoreError::Deadline("the relay's lock".to_owned()))??;
+        if lock.has_ended() {
+            return Err(StoreError::unavailable("postgres", "the primary is another server"));
+        }
         pause(LOCK_CHECK, stop).await;
         if stop.is_cancelled() {
             return Ok(());

@@ -121,6 +121,11 @@ pub const ALL: &[Metric] = &[
         "1 while this process refuses writes, since no replica acknowledges the shard's commits; by shard.",
     ),
     counter("plaza_commits_refused_total", Unit::Count, "Writes refused for that; by shard."),
+    counter(
+        "plaza_primary_moves_total",
+        Unit::Count,
+        "Times that this process has found a shard's primary at another address; by shard.",
+    ),
     gauge(
         "plaza_outbox_default_rows",
         Unit::Count,

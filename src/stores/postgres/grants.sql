@@ -41,7 +41,7 @@ BEGIN
         -- object, server, worker, relay, projector
         -- What every process asks when it starts, and what its page for operators shows.
         ('TABLE shard_maps',             'SELECT', 'SELECT', 'SELECT', 'SELECT'),
-        ('TABLE shard_identity',         'SELECT', 'SELECT', 'SELECT', 'SELECT'),
+        ('TABLE shard_identity',         'SELECT, UPDATE (timeline)', 'SELECT', 'SELECT', 'SELECT'),
         ('TABLE projection_offsets',     'SELECT', 'SELECT', 'SELECT', 'SELECT, INSERT, UPDATE (next_offset, effects_offset)'),
         ('TABLE outbox',                 'SELECT (id, sink, created_at, sent_at), INSERT (sink, topic, key, payload)',
                                          'SELECT (id, sink, created_at, sent_at), INSERT (sink, topic, key, payload)',

@@ -2,12 +2,14 @@
 //! which shard an id is on; `transaction` is the only way to write; the nouns' files hold the SQL,
 //! one query a function, each on a connection it is given.
 
+pub mod addresses;
 pub mod appended;
 pub mod blocks;
 pub mod claims;
 pub mod cluster;
 pub mod comments;
 pub mod commit_breaker;
+pub mod conninfo;
 pub mod entities;
 pub mod epoch;
 pub mod follows;
@@ -23,6 +25,7 @@ pub mod keyset;
 pub mod leader;
 pub mod ledger;
 pub mod likes;
+mod manager;
 pub mod migrations;
 pub mod moving;
 pub mod notification_settings;
@@ -44,6 +47,7 @@ pub mod search;
 pub mod session;
 pub mod sessions;
 pub mod shard;
+pub mod supervision;
 mod sweep;
 pub mod target;
 pub mod timelines;
