@@ -1,5 +1,7 @@
 //! A primary that dies, and what was known of it.
 
+use std::time::Instant;
+
 use plaza::cli::roles::Role;
 use plaza::ids::UserId;
 use plaza::stores::postgres::ShardIndex;
@@ -7,6 +9,8 @@ use serde_json::{Value, json};
 
 use super::own_postgres::OwnShard;
 use crate::app::{Answer, Person, TestApp, with_roles_and_config};
+use crate::operate::process::Process;
+use crate::wait;
 
 async fn post(app: &TestApp, author: &Person, text: &str) -> Answer {
     let query = "mutation($text: String!) { postCreate(input: {text: $text}) { post { id } userErrors { code } } }";
@@ -117,5 +121,86 @@ async fn an_event_of_another_history_does_not_take_the_place_of_the_one_applied(
             assert_eq!(app.count(identity).await, before, "the first one stays");
         },
     )
+    .await;
+}
+
+/// The supervisor's steps, and what a process makes of them: nobody restarts anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_is_gone_is_replaced_and_nothing_acknowledged_is_lost() {
+    with_own_shard(&[Role::Server, Role::Relay], async |app, shard| {
+        let (ann, _) = people(app).await;
+        let supervisor = Process::of_role_on(app, "failover watch", &[shard.urls()]);
+        app.until("it has seen the primary", async || supervisor.says("has a primary") > 0).await;
+        let mut acknowledged = Vec::new();
+        let mut write = async |text: String| {
+            let done = code(&post(app, &ann, &text).await).is_none();
+            if done {
+                acknowledged.push(text);
+            }
+            done
+        };
+        for number in 0..5 {
+            assert!(write(format!("before {number}")).await);
+        }
+        shard.crash(0);
+        let mut number = 0;
+        let crashed = Instant::now();
+        while !write(format!("after {number}")).await {
+            number += 1;
+            assert!(crashed.elapsed() < wait::LIMIT, "no primary has come");
+        }
+        let new = if shard.number(1, IS_REPLICA).await == Some(0) { 1 } else { 2 };
+        assert_eq!(shard.number(new, IS_REPLICA).await, Some(0));
+
+        // The old one comes back with its timeline.
+        shard.begin(0).await;
+        for number in 0..5 {
+            assert!(write(format!("beside the old one {number}")).await);
+        }
+        let home = app
+            .ask(
+                &ann,
+                "{ viewer { user { posts(first: 50) { edges { node { text } } } } } }",
+                json!({}),
+            )
+            .await;
+        for text in &acknowledged {
+            let stored = format!("SELECT count(*) FROM posts WHERE text = '{text}'");
+            assert_eq!(shard.number(new, &stored).await, Some(1), "{text}");
+            assert!(home.body.to_string().contains(text), "{text} is not shown to its author");
+        }
+        let there = "SELECT count(*) FROM posts WHERE text LIKE 'beside%'";
+        assert_eq!(shard.number(0, there).await, Some(0));
+        assert_eq!(shard.number(new, "SELECT timeline FROM shard_identity").await, Some(2));
+
+        // Rebuilt, it is one of the new one's replicas.
+        shard.crash(0);
+        shard.copy_primary(new, 0).await;
+        shard.until_replicas(new, 2).await;
+        app.until("all is sent", async || shard.number(new, UNSENT).await == Some(0)).await;
+        supervisor.end().await;
+    })
+    .await;
+}
+
+const IS_REPLICA: &str = "SELECT pg_is_in_recovery()::integer::bigint";
+
+/// One that hangs keeps its connections, and answers nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_hangs_is_replaced_and_never_written_again() {
+    with_own_shard(&[Role::Server], async |app, shard| {
+        let (ann, _) = people(app).await;
+        let supervisor = Process::of_role_on(app, "failover watch", &[shard.urls()]);
+        app.until("it has seen the primary", async || supervisor.says("has a primary") > 0).await;
+        shard.freeze(0, true);
+        let written = async || code(&post(app, &ann, "to the new one").await).is_none();
+        app.until("there is a new primary", written).await;
+        shard.freeze(0, false);
+        app.until("the old one answers", async || shard.answers(0).await).await;
+        assert_eq!(code(&post(app, &ann, "beside it").await), None);
+        let stored = "SELECT count(*) FROM posts WHERE text IN ('to the new one', 'beside it')";
+        assert_eq!(shard.number(0, stored).await, Some(0));
+        supervisor.end().await;
+    })
     .await;
 }

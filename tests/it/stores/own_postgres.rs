@@ -151,6 +151,13 @@ impl OwnShard {
         self.run("pg_ctl", &["-D", &self.data(server), "-m", "immediate", "-w", "stop"]);
     }
 
+    /// Hangs a server, or lets it go on.
+    pub fn freeze(&self, server: usize, frozen: bool) {
+        let signal = if frozen { "STOP" } else { "CONT" };
+        let pid = format!("$(head -1 {}/postmaster.pid)", self.data(server));
+        self.run_shell(&format!("kill -{signal} {pid} $(pgrep -P {pid})"));
+    }
+
     /// Waits until so many replicas stream from a server.
     pub async fn until_replicas(&self, server: usize, replicas: i64) {
         let query = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
