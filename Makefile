@@ -207,6 +207,10 @@ case-2.2: case-setup ## case study: views by updates, then through Kafka; then k
 ledger: ## whether anything was lost, doubled or left out: outbox, Kafka, projections, counters, orders, views
 	$(PLAZA) ledger verify $(ARGS)
 
+drill-failover: case-setup ## kill a primary under writes: seconds without one, errors, lost; then the old one is rebuilt (ARGS="--shard 1")
+	@PROFILE=release infra/local/up supervisor
+	@status=0; $(LOAD) failover $(ARGS) || status=$$?; infra/local/down supervisor; exit $$status
+
 case-3.1: case-setup ## case study: one server behind nginx, then three, under faults (ARGS=--quick)
 	$(LOAD) case 3.1 $(ARGS)
 

@@ -13,6 +13,7 @@ mod client;
 mod compare;
 mod costs;
 mod crowd;
+mod failover;
 mod fan_out;
 mod faults;
 mod mix;
@@ -84,6 +85,9 @@ enum Verb {
     /// Posts, likes and orders while one process after the other is killed; then what was
     /// acknowledged against the rows.
     Faults(faults::FaultArguments),
+    /// A shard's primary is killed while people write there, and replaced; then what was
+    /// acknowledged against the rows.
+    Failover(failover::FailoverArguments),
     /// Views of posts through the log: how many a second are acknowledged and applied, and for how
     /// much CPU.
     Views(views::ViewArguments),
@@ -125,6 +129,7 @@ async fn run(session: &Session, verb: Verb) -> anyhow::Result<bool> {
         Verb::Resume(resume) => resume::run(session, &resume).await,
         Verb::Revocations(revocations) => revocations::run(session, &revocations).await,
         Verb::Faults(faults) => faults::run(session, &faults).await,
+        Verb::Failover(failover) => failover::run(session, &failover).await,
         Verb::Views(views) => views::run(session, &views).await,
         Verb::Costs(costs) => costs::run(session, &costs).await,
         Verb::CompareCopy(compare) => compare::run(session, &compare).await,

@@ -6,6 +6,7 @@ mod check_documents;
 mod config;
 mod dead_letters;
 pub mod doctor;
+mod failover;
 mod keygen;
 mod last_words;
 pub mod ledger;
@@ -30,6 +31,7 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use plaza_config::Config;
+use plaza_stores::postgres::addresses::arrange;
 
 /// A social platform with a marketplace, served as one GraphQL API.
 #[derive(Debug, Parser)]
@@ -63,6 +65,8 @@ enum Verb {
     Seed(seed::SeedArgs),
     /// Rows, bytes and skew of every shard; with `check`, against a threshold.
     Shards(shards::ShardsArgs),
+    /// Replace a shard's primary: by itself when it is gone, or by plan.
+    Failover(failover::FailoverArgs),
     /// Deal the buckets out over the shards anew, while plaza is stopped.
     Rebalance(rebalance::RebalanceArgs),
     /// Print, write or check schema.graphql.
@@ -104,12 +108,18 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     let file =
         cli.config.or_else(|| nearest(&std::env::current_dir().ok()?, CONFIG, Path::is_file));
     let load = || Config::load(file.as_ref());
+    // For what connects to addresses: the primary may be another one than the first by now.
+    let found = async || {
+        let mut config = load()?;
+        Box::pin(arrange(&mut config.postgres)).await;
+        Ok::<_, plaza_config::ConfigError>(config)
+    };
     match cli.verb {
         Verb::Schema(args) => schema::run(&args),
         Verb::Config(args) => config::run(&args, file.as_deref(), load),
         Verb::CheckDocuments => check_documents::run(),
         Verb::Status(args) => status::run(&args),
-        Verb::Doctor(args) => doctor::run(&args, file.as_deref(), load()).await,
+        Verb::Doctor(args) => doctor::run(&args, file.as_deref(), found().await).await,
         Verb::Keygen(args) => keygen::run(&args),
         Verb::Server => roles::run(load()?, &[roles::Role::Server]).await,
         Verb::Worker => roles::run(load()?, &[roles::Role::Worker]).await,
@@ -117,10 +127,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Projector => roles::run(load()?, &[roles::Role::Projector]).await,
         Verb::All => roles::run(load()?, &roles::Role::ALL).await,
         Verb::Admin(args) => admin::run(load()?, args).await,
-        Verb::Migrate(args) => migrate::run(&load()?, &args).await,
-        Verb::Seed(args) => seed::run(load()?, args).await,
-        Verb::Shards(args) => shards::run(&load()?, &args).await,
-        Verb::Rebalance(args) => rebalance::run(&load()?, &args).await,
+        Verb::Migrate(args) => migrate::run(&found().await?, &args).await,
+        Verb::Seed(args) => seed::run(found().await?, args).await,
+        Verb::Shards(args) => shards::run(&found().await?, &args).await,
+        Verb::Failover(args) => failover::run(&load()?, &args).await,
+        Verb::Rebalance(args) => rebalance::run(&found().await?, &args).await,
         Verb::Backup(args) => backup::run(|| Ok(load()?), &args).await,
         Verb::Restore(args) => restore::run(|| Ok(load()?), &args).await,
         Verb::DeadLetters(args) => dead_letters::run(&load()?, args).await,
@@ -128,7 +139,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Completions(args) => shell::completions(&args),
         Verb::Man(args) => shell::man(&args),
         Verb::Trace(args) => trace::run(&load()?, &args).await,
-        Verb::Ledger(args) => ledger::run(&load()?, &args).await,
+        Verb::Ledger(args) => ledger::run(&found().await?, &args).await,
     }
 }
 

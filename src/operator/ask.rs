@@ -117,7 +117,7 @@ async fn shard(shard: &Shard) -> (ShardSnapshot, Vec<Reached>) {
     let replicas = replicas.into_iter().map(|(name, replayed, serves)| ReplicaSnapshot {
         name,
         lag_bytes: match (replayed, lsn) {
-            (Probe::Ok(replayed), Some(lsn)) => Probe::Ok(lsn.saturating_sub(replayed)),
+            (Probe::Ok(replayed), Some(lsn)) => Probe::Ok(position::bytes_behind(lsn, replayed)),
             (Probe::Ok(_), None) => Probe::Unavailable(
                 "answers; how far it is behind, only its primary knows".to_owned(),
             ),

@@ -1,6 +1,7 @@
 //! The outbox: the only way a message leaves a mutation. Rows are written in the mutation's
 //! transaction; the relay sends them.
 
+mod confirmed;
 pub mod relay;
 pub mod wakes;
 
@@ -13,6 +14,9 @@ use plaza_protocol::routing::{queue_of, topic_of};
 use plaza_stores::StoreError;
 use plaza_stores::postgres::outbox::{self, NewRows};
 use plaza_stores::postgres::{ShardIndex, Transaction};
+
+/// Numbers below this one are exact in every reader of JSON.
+const EXACT: i64 = 1 << 53;
 
 /// Where a row goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +75,7 @@ impl Messages {
             time: self.now.to_rfc3339_opts(SecondsFormat::Millis, true),
             subject: subject.clone(),
             version,
+            identity: Some(rand::random_range(0..EXACT)),
             traceparent: self.traceparent.clone(),
             event,
         };

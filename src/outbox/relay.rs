@@ -5,6 +5,9 @@
 //! the ids skips rows that commit late.) Each sink has a loop of its own, so that a broker that is
 //! down holds up nothing else. A row is marked only after its broker has confirmed it; what was
 //! confirmed but not marked is sent again, and readers skip repeats.
+//!
+//! Nothing is sent before a replica has it: what a failover would undo must not be known to the
+//! world.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,12 +20,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Sink;
+use super::confirmed;
 use super::wakes::Wakes;
 use plaza_base::clock::pause;
 use plaza_config::{Config, KafkaConfig};
 use plaza_stores::StoreError;
 use plaza_stores::kafka::producer::{self, EventProducer};
 use plaza_stores::postgres::outbox::{self as rows, Backlog, OutboxRow};
+use plaza_stores::postgres::pool::PooledConnection;
 use plaza_stores::postgres::{Cluster, Connection, Shard, ShardIndex, leader};
 use plaza_stores::rabbitmq::publisher::{self, Publisher};
 use plaza_stores::redis::Redis;
@@ -78,6 +83,9 @@ async fn relay_shard(
         return Ok(());
     }
     tracing::info!(shard = shard.index.0, "relaying");
+    for sink in Sink::ALL {
+        confirmed::record(shard.index, sink, Duration::ZERO);
+    }
     let lost = stop.child_token();
     let _cancel = lost.clone().drop_guard();
     let ended = tokio::select! {
@@ -88,6 +96,7 @@ async fn relay_shard(
     // Whoever takes over records it from here on.
     for sink in Sink::ALL {
         set_backlog(&Backlog::default(), shard.index, sink);
+        confirmed::record(shard.index, sink, Duration::ZERO);
     }
     ended
 }
@@ -95,7 +104,7 @@ async fn relay_shard(
 /// Checks the connection that holds the lock, and records how much waits, until it is stopped or
 /// the connection is gone.
 async fn keep_lock(
-    lock: &mut Connection,
+    lock: &mut PooledConnection,
     shard: ShardIndex,
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
@@ -108,6 +117,9 @@ async fn keep_lock(
         tokio::time::timeout(LOCK_CHECK * 2, leader::is_alive(lock))
             .await
             .map_err(|_| StoreError::Deadline("the relay's lock".to_owned()))??;
+        if lock.has_ended() {
+            return Err(StoreError::unavailable("postgres", "the primary is another server"));
+        }
         pause(LOCK_CHECK, stop).await;
         if stop.is_cancelled() {
             return Ok(());
@@ -165,10 +177,10 @@ struct Polls {
     found: Option<Instant>,
 }
 
-/// The next messages; nothing when it is time to stop.
+/// The next messages, which a replica has; nothing when it is time to stop.
 async fn next(
-    connection: &mut Connection,
-    (shard, sink): (ShardIndex, Sink),
+    connection: &mut PooledConnection,
+    (shard, sink): (&Shard, Sink),
     polls: &mut Polls,
     wakes: &Wakes,
     stop: &CancellationToken,
@@ -176,7 +188,7 @@ async fn next(
     if let Some(found) = polls.found.take() {
         pause(PACE.saturating_sub(found.elapsed()), stop).await;
         // At once, when it has been woken again meanwhile.
-        wakes.next(shard, sink, polls.idle, stop).await;
+        wakes.next(shard.index, sink, polls.idle, stop).await;
     }
     loop {
         if stop.is_cancelled() {
@@ -187,10 +199,11 @@ async fn next(
             polls.idle = 0;
             let more = i64::try_from(unsent.len()).is_ok_and(|found| found >= WINDOW);
             polls.found = (!more).then(Instant::now);
-            return Ok(Some(unsent));
+            let confirmed = confirmed::wait(connection, (shard, sink), stop).await?;
+            return Ok(confirmed.then_some(unsent));
         }
         polls.idle = polls.idle.saturating_add(1);
-        wakes.next(shard, sink, polls.idle, stop).await;
+        wakes.next(shard.index, sink, polls.idle, stop).await;
     }
 }
 
@@ -230,7 +243,7 @@ async fn to_rabbitmq(
     let mut publisher: Option<Publisher> = None;
     let (mut polls, mut down) = (Polls::default(), false);
     while let Some(unsent) =
-        next(&mut connection, (shard.index, Sink::Rabbitmq), &mut polls, wakes, stop).await?
+        next(&mut connection, (shard, Sink::Rabbitmq), &mut polls, wakes, stop).await?
     {
         let spans = sending(&unsent, Sink::Rabbitmq);
         let sent = async {
@@ -291,7 +304,7 @@ async fn to_kafka(
     let mut producer = EventProducer::new(config)?;
     let mut polls = Polls::default();
     while let Some(unsent) =
-        next(&mut connection, (shard.index, Sink::Kafka), &mut polls, wakes, stop).await?
+        next(&mut connection, (shard, Sink::Kafka), &mut polls, wakes, stop).await?
     {
         let messages: Vec<producer::Message<'_>> = unsent
             .iter()

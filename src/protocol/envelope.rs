@@ -21,6 +21,11 @@ pub struct EventEnvelope {
     pub subject: String,
     /// The aggregate's version after this event.
     pub version: i64,
+    /// A number below 2^53 that was drawn when it was written. Two events with one `id` and two
+    /// identities are of two histories of a shard, of which one was lost; an event sent twice has
+    /// the one it had. None in events of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<i64>,
     /// W3C trace context of the request that caused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,

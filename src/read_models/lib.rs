@@ -58,6 +58,7 @@ mod sample {
             specversion: "1.0".into(),
             id: String::new(),
             source: String::new(),
+            identity: None,
             time: "2026-11-28T12:00:00Z".into(),
             subject: event.aggregate().to_string(),
             version,

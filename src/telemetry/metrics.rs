@@ -121,6 +121,11 @@ pub const ALL: &[Metric] = &[
         "1 while this process refuses writes, since no replica acknowledges the shard's commits; by shard.",
     ),
     counter("plaza_commits_refused_total", Unit::Count, "Writes refused for that; by shard."),
+    counter(
+        "plaza_primary_moves_total",
+        Unit::Count,
+        "Times that this process has found a shard's primary at another address; by shard.",
+    ),
     gauge(
         "plaza_outbox_default_rows",
         Unit::Count,
@@ -232,6 +237,11 @@ pub const ALL: &[Metric] = &[
         Unit::Seconds,
         "For how long the oldest of them has waited; by shard and sink.",
     ),
+    gauge(
+        "plaza_outbox_unconfirmed_seconds",
+        Unit::Seconds,
+        "For how long messages have waited for a replica to have them, which is before they are sent; by shard and sink.",
+    ),
     counter("plaza_outbox_sent_total", Unit::Count, "Messages sent and confirmed; by sink."),
     // Workers.
     gauge("plaza_rabbitmq_up", Unit::Count, "1 while RabbitMQ answers this worker."),
@@ -267,6 +277,11 @@ pub const ALL: &[Metric] = &[
         "plaza_projection_shards_left_out",
         Unit::Count,
         "Shards that are unavailable or catching up; by projection.",
+    ),
+    counter(
+        "plaza_projection_conflicts_total",
+        Unit::Count,
+        "Events left out because another one with their version had been applied; by projection.",
     ),
     counter("plaza_projection_events_total", Unit::Count, "Events applied; by projection."),
     seconds(

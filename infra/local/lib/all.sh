@@ -9,13 +9,13 @@ done
 
 start_one() { # NAME
     case $(role_of "$1") in
-        postgres-primary) start_postgres_primary "$1" ;;
-        postgres-replica) start_postgres_replica "$1" ;;
+        postgres-*) start_postgres "$1" ;;
         redis) start_redis ;;
         rabbitmq) start_rabbitmq ;;
         kafka) start_kafka ;;
         nginx) start_nginx ;;
         prometheus) start_prometheus ;;
+        supervisor) start_supervisor ;;
         *) start_role "$1" ;;
     esac
 }
@@ -37,6 +37,7 @@ answers_one() { # NAME
         postgres-*) timeout 3 "$POSTGRES_BIN/pg_isready" -q -t 2 -h 127.0.0.1 -p "$(port_of "$1")" ;;
         redis) redis_answers ;;
         prometheus) prometheus_answers ;;
+        supervisor) is_running "$1" ;;
         rabbitmq | kafka | nginx) answers "$(port_of "$1")" ;;
         *) role_is_ready "$1" ;;
     esac

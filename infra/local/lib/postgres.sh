@@ -1,9 +1,12 @@
 # shellcheck shell=bash
-# PostgreSQL: per shard one primary and two streaming replicas, each with a slot on its primary.
+# PostgreSQL: per shard one primary and two streaming replicas, each with a slot on its primary. Which of the three is the primary changes with a
+# failover; their names do not.
 # They listen on TCP only (no socket file, whose path would have to be short and writable).
 
 POSTGRES_BIN=$(postgres_bin) || POSTGRES_BIN=
 POSTGRES_DATA=
+# By shard, once prepare_postgres has looked.
+SHARD_PRIMARIES=()
 
 # As root, postgres runs as the distribution's user `postgres`, because it refuses root.
 as_postgres() {
@@ -31,7 +34,25 @@ prepare_postgres() {
     mkdir -p "$POSTGRES_DATA"
     chmod 700 "$POSTGRES_DATA"
     ((EUID == 0)) && chown postgres: "$POSTGRES_DATA"
+    local shard
+    for ((shard = 0; shard < SHARDS; shard++)); do SHARD_PRIMARIES[shard]=$(find_primary "$shard"); done
     return 0
+}
+
+# Which of a shard's servers is its primary: of those that are no replica the one with the latest timeline. A primary that was failed over and not
+# rebuilt is behind that.
+find_primary() { # SHARD
+    local name data timeline best=shard-$1-primary latest=0
+    for name in "shard-$1-primary" "shard-$1-replica-1" "shard-$1-replica-2"; do
+        data=$(data_of "$name")
+        as_postgres test -e "$data/PG_VERSION" || continue
+        as_postgres test -e "$data/standby.signal" && continue
+        # A promotion writes the history of its timeline at once, and a checkpoint only minutes later.
+        timeline=$(as_postgres ls "$data/pg_wal" | sed -n 's/^\([0-9A-F]\{8\}\)\.history$/\1/p' | sort | tail -n 1)
+        timeline=$((16#${timeline:-1}))
+        if ((timeline > latest)); then best=$name latest=$timeline; fi
+    done
+    say "$best"
 }
 
 outside_data() {
@@ -42,7 +63,38 @@ outside_data() {
 
 data_of() { say "$POSTGRES_DATA/$1"; }
 
-primary_of() { say "${1%%-replica-*}-primary"; }
+shard_of() {
+    local shard=${1#shard-}
+    say "${shard%%-*}"
+}
+
+primary_of() { # NAME -> the name of its shard's primary
+    local shard
+    shard=$(shard_of "$1")
+    say "${SHARD_PRIMARIES[shard]:-shard-$shard-primary}"
+}
+
+# What a server is called at its primary, and its slot there: by its place in the configuration.
+slot_of() {
+    case $1 in
+        *-primary) say r0 ;;
+        *) say "r${1##*-}" ;;
+    esac
+}
+
+others_of() { # NAME -> the other two of its shard
+    local name shard
+    shard=$(shard_of "$1")
+    for name in "shard-$shard-primary" "shard-$shard-replica-1" "shard-$shard-replica-2"; do
+        [[ $name == "$1" ]] || say "$name"
+    done
+}
+
+standbys_of() { # NAME -> whom its commits wait for
+    local name names=
+    for name in $(others_of "$1"); do names+=", $(slot_of "$name")"; done
+    say "ANY 1 (${names#, })"
+}
 
 # SQL against an instance, as the superuser. Never waits for a replica: used while there is none yet.
 sql() { # NAME DATABASE SQL
@@ -57,10 +109,13 @@ write_postgres_config() { # NAME DATA
     scratch=$LOCAL/config/$name
     render "$INFRA/postgres/instance.conf" "$scratch.instance" PORT="$(port_of "$name")" NAME="$name"
     case $name in
-        *-primary) render "$INFRA/postgres/primary.conf" "$scratch.role" ;;
         # Nobody follows it, so no commit waits for anybody.
         single-*) : >"$scratch.role" ;;
-        *) render "$INFRA/postgres/replica.conf" "$scratch.role" SLOT="r${name##*-}" USER="$SUPERUSER" \
+        "$(primary_of "$name")")
+            render "$INFRA/postgres/primary.conf" "$scratch.role"
+            say "synchronous_standby_names = '$(standbys_of "$name")'" >>"$scratch.role"
+            ;;
+        *) render "$INFRA/postgres/replica.conf" "$scratch.role" SLOT="$(slot_of "$name")" USER="$SUPERUSER" \
             PASSWORD="$SUPERUSER_PASSWORD" PRIMARY_HOST=127.0.0.1 PRIMARY_PORT="$(port_of "$(primary_of "$name")")" ;;
     esac
     # Written by the owner of the data, through a pipe: user postgres may not read this folder.
@@ -127,6 +182,14 @@ initialise_postgres() { # NAME DATA
     as_postgres mv "$data.partial" "$data"
 }
 
+start_postgres() { # NAME
+    if [[ $1 == "$(primary_of "$1")" ]]; then
+        start_postgres_primary "$1"
+    else
+        start_postgres_replica "$1"
+    fi
+}
+
 start_postgres_primary() { # NAME
     local name=$1 data replica
     data=$(data_of "$name")
@@ -135,9 +198,9 @@ start_postgres_primary() { # NAME
         return
     fi
     if ! as_postgres test -e "$data/PG_VERSION"; then
-        for replica in 1 2; do
-            if as_postgres test -e "$(data_of "${name%-primary}-replica-$replica")/PG_VERSION"; then
-                failed "$name" "its data is gone but ${name%-primary}-replica-$replica still has some: not starting an empty one; infra/local/reset starts afresh"
+        for replica in $(others_of "$name"); do
+            if as_postgres test -e "$(data_of "$replica")/PG_VERSION"; then
+                failed "$name" "its data is gone but $replica still has some: not starting an empty one; infra/local/reset starts afresh"
                 return 1
             fi
         done
@@ -178,7 +241,7 @@ make_users() { # NAME
 copy_primary() { # REPLICA: a base backup, built aside and moved into place whole
     local name=$1 primary slot data
     primary=$(primary_of "$name")
-    slot=r${name##*-}
+    slot=$(slot_of "$name")
     data=$(data_of "$name")
     as_postgres rm -rf "$data.partial"
     # A fresh slot: the old one may be lost, or hold log that the new copy does not need.
@@ -196,7 +259,7 @@ copy_primary() { # REPLICA: a base backup, built aside and moved into place whol
 }
 
 streams() { # REPLICA: its primary sees it streaming, and it answers
-    [[ $(sql "$(primary_of "$1")" postgres "SELECT 1 FROM pg_stat_replication WHERE application_name = 'r${1##*-}' AND state = 'streaming'") == 1 ]] &&
+    [[ $(sql "$(primary_of "$1")" postgres "SELECT 1 FROM pg_stat_replication WHERE application_name = '$(slot_of "$1")' AND state = 'streaming'") == 1 ]] &&
         accepts_sql "$1"
 }
 
@@ -204,7 +267,7 @@ streams() { # REPLICA: its primary sees it streaming, and it answers
 # may hold commits that the primary lacks: a person decides about those.
 is_broken() { # REPLICA
     logged "$1" "has already been removed" || logged "$1" "PANIC:" ||
-        [[ $(sql "$(primary_of "$1")" postgres "SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'r${1##*-}'") == lost ]]
+        [[ $(sql "$(primary_of "$1")" postgres "SELECT wal_status FROM pg_replication_slots WHERE slot_name = '$(slot_of "$1")'") == lost ]]
 }
 
 streams_or_broken() { streams "$1" || is_broken "$1" || ! is_running "$1"; }
@@ -212,9 +275,13 @@ streams_or_broken() { streams "$1" || is_broken "$1" || ! is_running "$1"; }
 start_postgres_replica() { # NAME
     local name=$1 primary slot data attempt
     primary=$(primary_of "$name")
-    slot=r${name##*-}
+    slot=$(slot_of "$name")
     data=$(data_of "$name")
     if ! is_running "$primary"; then
+        if as_postgres test -e "$data/PG_VERSION" && ! as_postgres test -e "$data/standby.signal"; then
+            warn "$name was the primary before $primary and is not started"
+            return 0
+        fi
         if is_running "$name" || as_postgres test -e "$data/PG_VERSION"; then
             # Serves reads without its primary, as in an outage.
             is_running "$name" || spawn_postgres "$name" || return 1
@@ -228,8 +295,9 @@ start_postgres_replica() { # NAME
         if ! is_running "$name"; then
             if as_postgres test -e "$data/PG_VERSION"; then
                 if ! as_postgres test -e "$data/standby.signal"; then
-                    warn "error: $name was promoted, so it is no replica any more; 'infra/local/rebuild-replica $name' throws its data away and copies $primary again"
-                    return 1
+                    # Not an error: the shard has a primary and a replica.
+                    warn "$name was the primary before $primary and is not started: 'infra/local/rebuild-replica $name' throws its data away and copies $primary"
+                    return 0
                 fi
             else
                 copy_primary "$name" || return 1

@@ -16,10 +16,11 @@ plaza_binary() {
     fi
 }
 
-shard_urls() { # SHARD USER
+# In the order of the names, whichever is the primary: plaza finds that out.
+shard_urls() { # SHARD USER [PASSWORD]
     local name urls=
     for name in "shard-$1-primary" "shard-$1-replica-1" "shard-$1-replica-2"; do
-        urls+="|postgres://$2:$LOCAL_PASSWORD@127.0.0.1:$(port_of "$name")/plaza"
+        urls+="|postgres://$2:${3:-$LOCAL_PASSWORD}@127.0.0.1:$(port_of "$name")/plaza"
     done
     say "${urls#|}"
 }
@@ -125,6 +126,19 @@ start_role() { # NAME
         spawn "$name" "${yielding[@]}" env "${environment[@]}" "$plaza" "$(role_of "$name")"
     fi
     wait_ready "$name" 60 role_is_ready "$name"
+}
+
+# Replaces a primary that is gone. Only the superuser may tell the servers so.
+start_supervisor() {
+    local name=supervisor plaza shard urls
+    is_running "$name" && return
+    plaza=$(plaza_binary)
+    [[ -x $plaza ]] || { warn "error: $plaza is not built: run cargo build (or set PLAZA_BIN)"; return 1; }
+    kill_leftovers "$name"
+    urls=
+    for ((shard = 0; shard < SHARDS; shard++)); do urls+=",$(shard_urls "$shard" "$SUPERUSER" "$SUPERUSER_PASSWORD")"; done
+    spawn "$name" env PLAZA_CONFIG="$PLAZA_CONFIG_FILE" PLAZA_POSTGRES__SHARDS="${urls#,}" "$plaza" failover watch
+    wait_ready "$name" 20 logged "$name" "has a primary"
 }
 
 # plaza drains before it ends; its own deadline is below this one.

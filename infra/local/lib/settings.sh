@@ -51,7 +51,7 @@ PLAZA_ROLES=(server worker relay projector)
 ROLE_NAMES=(worker relay projector server-1 server-2)
 ALL_NAMES=("${SERVER_NAMES[@]}" "${ROLE_NAMES[@]}")
 # Started by name only; stopped with everything.
-EXTRA_NAMES=(prometheus)
+EXTRA_NAMES=(prometheus supervisor)
 
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s\n' "$*" >&2; }
@@ -87,6 +87,8 @@ port_of() {
         kafka) say "$PLAZA_KAFKA_PORT" ;;
         nginx) say "$PLAZA_NGINX_PORT" ;;
         prometheus) say "$PLAZA_PROMETHEUS_PORT" ;;
+        # Nobody connects to it.
+        supervisor) say 0 ;;
         server-1) say "$PLAZA_SERVER_1_PORT" ;;
         server-2) say "$PLAZA_SERVER_2_PORT" ;;
         # These serve nobody but operators: their port is the admin port.

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use plaza::config::ShardUrls;
 use secrecy::ExposeSecret;
 use tokio_postgres::{Client, NoTls};
 
@@ -20,6 +21,32 @@ use crate::session::settings;
 #[derive(Debug)]
 pub struct Truth {
     shards: Vec<Client>,
+    /// Which of each shard's addresses that is.
+    primaries: Vec<usize>,
+}
+
+/// The server of a shard that takes writes, on the latest timeline if several do, and its place
+/// among the addresses.
+async fn primary_of(urls: &ShardUrls) -> anyhow::Result<(Client, usize)> {
+    const TIMELINE: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN 0
+        ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint END";
+    let mut found: Option<(i64, Client, usize)> = None;
+    for (place, url) in std::iter::once(&urls.primary).chain(&urls.replicas).enumerate() {
+        let Ok((client, connection)) = tokio_postgres::connect(url.expose_secret(), NoTls).await
+        else {
+            continue;
+        };
+        #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
+        tokio::spawn(connection);
+        let timeline: i64 = client.query_one(TIMELINE, &[]).await?.try_get(0)?;
+        if timeline > found.as_ref().map_or(0, |(latest, ..)| *latest) {
+            found = Some((timeline, client, place));
+        }
+    }
+    let (_, client, place) = found.with_context(|| {
+        format!("no primary can be reached: {}", plaza::config::redacted(&urls.primary))
+    })?;
+    Ok((client, place))
 }
 
 /// A person.
@@ -36,17 +63,29 @@ impl Truth {
     /// A configuration that cannot be read, a primary that cannot be reached.
     pub async fn connect(config: &Path) -> anyhow::Result<Self> {
         let config = settings(config)?;
-        let mut shards = Vec::new();
+        let (mut shards, mut primaries) = (Vec::new(), Vec::new());
         for urls in &config.postgres.shards {
-            let (client, connection) =
-                tokio_postgres::connect(urls.primary.expose_secret(), NoTls).await.with_context(
-                    || format!("cannot reach {}", plaza::config::redacted(&urls.primary)),
-                )?;
-            #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
-            tokio::spawn(connection);
+            let (client, primary) = primary_of(urls).await?;
             shards.push(client);
+            primaries.push(primary);
         }
-        Ok(Self { shards })
+        Ok(Self { shards, primaries })
+    }
+
+    /// Which of its addresses each shard's primary is at: 0 is the one that the configuration has
+    /// first.
+    pub fn primaries(&self) -> &[usize] {
+        &self.primaries
+    }
+
+    /// Everybody of a shard, by id.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn people_of(&self, shard: usize) -> anyhow::Result<Vec<Person>> {
+        let shard = self.shards.get(shard).context("there is no such shard")?;
+        let rows = shard.query("SELECT id, handle FROM users ORDER BY id", &[]).await?;
+        Ok(rows.iter().map(|row| Person { id: row.get(0), handle: row.get(1) }).collect())
     }
 
     /// Everybody, by id.

@@ -11,7 +11,7 @@ use plaza_stores::postgres::Connection;
 use plaza_stores::postgres::health::{applied_migrations, server_state};
 use plaza_stores::postgres::identity::{check_identity, stored_identity};
 use plaza_stores::postgres::migrations::{connect, stored_map_version, versions};
-use plaza_stores::postgres::position::{primary_lsn, replayed_lsn};
+use plaza_stores::postgres::position::{bytes_behind, primary_lsn, replayed_lsn};
 use plaza_stores::postgres::session::Lsn;
 
 /// A refusal in the operator's words; every postgres says these in English to clients that ask for
@@ -134,8 +134,8 @@ pub(super) async fn replica(
     let started = tokio::time::Instant::now();
     let (mut moved, mut least) = (started, Lsn::MAX);
     loop {
-        let behind =
-            primary.saturating_sub(replayed_lsn(&mut connection).await.map_err(unanswered(url))?);
+        let replayed = replayed_lsn(&mut connection).await.map_err(unanswered(url))?;
+        let behind = bytes_behind(primary, replayed);
         if behind == 0 {
             return Ok("level with its primary".to_owned());
         }

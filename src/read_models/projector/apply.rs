@@ -11,7 +11,7 @@ use plaza_protocol::envelope::EventEnvelope;
 use plaza_stores::StoreError;
 use plaza_stores::kafka::consumer::Partition;
 use plaza_stores::postgres::ShardIndex;
-use plaza_stores::postgres::projections::{self as rows, Position};
+use plaza_stores::postgres::projections::{self as rows, AggregateVersion, Position};
 
 /// How long a batch's transactions may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -126,10 +126,11 @@ impl Runner {
                         let aggregates: Vec<String> =
                             new.iter().map(|located| located.event.subject.clone()).collect();
                         let versions = rows::versions(connection, name, &aggregates).await?;
-                        let classified = classify(
-                            &new,
-                            versions.into_iter().map(|v| (v.aggregate, v.version)).collect(),
-                        );
+                        let held = versions
+                            .into_iter()
+                            .map(|v| (v.aggregate, (v.version, v.identity)))
+                            .collect();
+                        let classified = classify(&new, held);
                         if !classified.apply.is_empty() {
                             let committed = self
                                 .projection
@@ -142,6 +143,7 @@ impl Runner {
                             next.insert(partition.clone(), *offset);
                         }
                         applied.effects.extend(self.effects_of(&classified.repeated));
+                        self.report(&classified.conflicts);
                         applied.gaps = classified.gaps;
                     }
                     let positions: Vec<Position> = next
@@ -162,6 +164,25 @@ impl Runner {
                 },
             )
             .await
+    }
+
+    /// Events that are no repeats, though their versions are applied: of a history of the shard
+    /// that was lost, or what that one was taken for.
+    fn report(&self, conflicts: &[&Located]) {
+        let projection = self.projection.name();
+        for located in conflicts {
+            metrics::counter!("plaza_projection_conflicts_total", "projection" => projection)
+                .increment(1);
+            tracing::error!(
+                projection,
+                topic = located.partition.topic,
+                partition = located.partition.number,
+                offset = located.offset,
+                event = located.event.id,
+                identity = located.event.identity,
+                "another event has this version already"
+            );
+        }
     }
 
     fn effects_of(&self, repeated: &[&Located]) -> Vec<Effect> {
@@ -195,20 +216,33 @@ struct Applied {
     gaps: Vec<(Partition, i64, String)>,
 }
 
+/// An aggregate's last version that was applied, and the identity of that event.
+type Held = (i64, Option<i64>);
+
+/// Whether an event is another one than that which was applied under its version. Only the last
+/// version's identity is kept: a history that was lost meets the next one there sooner or later.
+fn conflicts(event: &EventEnvelope, (version, identity): Held) -> bool {
+    let differ = event.identity.zip(identity).is_some_and(|(this, applied)| this != applied);
+    event.version == version && differ
+}
+
 /// A shard's events, sorted out by their versions.
 struct Classified<'a> {
     apply: Vec<EventEnvelope>,
     /// Those that were applied before.
     repeated: Vec<&'a Located>,
-    versions: Vec<(String, i64)>,
+    /// Those of them that are another event than the one that was applied.
+    conflicts: Vec<&'a Located>,
+    versions: Vec<AggregateVersion>,
     gaps: Vec<(Partition, i64, String)>,
 }
 
 /// Repeats are left out, the next versions applied; at a gap the partition ends.
-fn classify<'a>(events: &[&'a Located], mut held: HashMap<String, i64>) -> Classified<'a> {
+fn classify<'a>(events: &[&'a Located], mut held: HashMap<String, Held>) -> Classified<'a> {
     let mut classified = Classified {
         apply: Vec::new(),
         repeated: Vec::new(),
+        conflicts: Vec::new(),
         versions: Vec::new(),
         gaps: Vec::new(),
     };
@@ -219,9 +253,13 @@ fn classify<'a>(events: &[&'a Located], mut held: HashMap<String, i64>) -> Class
             continue;
         }
         let (subject, version) = (&located.event.subject, located.event.version);
-        let current = held.get(subject).copied().unwrap_or_default();
+        let last = held.get(subject).copied().unwrap_or_default();
+        let current = last.0;
         if version <= current {
             classified.repeated.push(located);
+            if conflicts(&located.event, last) {
+                classified.conflicts.push(located);
+            }
             continue;
         }
         if version > current + 1 {
@@ -233,14 +271,16 @@ fn classify<'a>(events: &[&'a Located], mut held: HashMap<String, i64>) -> Class
             ));
             continue;
         }
-        held.insert(subject.clone(), version);
+        held.insert(subject.clone(), (version, located.event.identity));
         changed.insert(subject.clone());
         classified.apply.push(located.event.clone());
     }
     classified.versions = changed
         .into_iter()
-        .map(|subject| (held.get(&subject).copied().unwrap_or_default(), subject))
-        .map(|(v, s)| (s, v))
+        .map(|aggregate| {
+            let (version, identity) = held.get(&aggregate).copied().unwrap_or_default();
+            AggregateVersion { aggregate, version, identity }
+        })
         .collect();
     classified
 }
@@ -262,6 +302,7 @@ mod tests {
                 time: String::new(),
                 subject: subject.into(),
                 version,
+                identity: None,
                 traceparent: None,
                 event: Event::PostCreated {
                     post_id: PostId::from_i64(1),
@@ -282,10 +323,40 @@ mod tests {
             located(5, "b", 4),
         ];
         let events: Vec<&Located> = events.iter().collect();
-        let classified = classify(&events, HashMap::from([("b".to_owned(), 2)]));
+        let classified = classify(&events, HashMap::from([("b".to_owned(), (2, None))]));
         let applied: Vec<&str> = classified.apply.iter().map(|event| event.id.as_str()).collect();
         assert_eq!(applied, ["a/1", "b/3", "a/2"]);
         assert_eq!(classified.gaps.len(), 1);
         assert_eq!(classified.gaps[0].1, 4);
+        assert!(classified.conflicts.is_empty());
+    }
+
+    #[test]
+    fn an_event_of_another_history_is_told_from_a_repeat_by_its_identity() {
+        let of = |offset, version, identity| {
+            let mut located = located(offset, "a", version);
+            located.event.identity = identity;
+            located
+        };
+        let events = [
+            of(0, 2, Some(20)),
+            of(1, 2, Some(21)),
+            of(2, 2, None),
+            of(3, 1, Some(11)),
+            of(4, 3, Some(30)),
+            of(5, 3, Some(30)),
+            of(6, 3, Some(31)),
+        ];
+        let events: Vec<&Located> = events.iter().collect();
+        let held = HashMap::from([("a".to_owned(), (2, Some(20)))]);
+        let found = |held| {
+            let classified = classify(&events, held);
+            let offsets = |of: &[&Located]| of.iter().map(|l| l.offset).collect::<Vec<_>>();
+            (offsets(&classified.conflicts), offsets(&classified.repeated))
+        };
+        assert_eq!(found(held), (vec![1, 6], vec![0, 1, 2, 3, 5, 6]));
+        // What was applied before events had identities is compared with nothing.
+        let old = HashMap::from([("a".to_owned(), (2, None))]);
+        assert_eq!(found(old).0, [6]);
     }
 }

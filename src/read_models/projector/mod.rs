@@ -116,6 +116,9 @@ impl Runner {
     async fn consume(&self) -> anyhow::Result<()> {
         // Those that were parked before this beginning are tried again.
         self.record_parked(0);
+        let projection = self.projection.name();
+        metrics::counter!("plaza_projection_conflicts_total", "projection" => projection)
+            .increment(0);
         let (consumer, partitions) = self.consumer().await?;
         let all: BTreeSet<ShardIndex> = self.cluster.indexes().collect();
         let mut progress = self.stored(&partitions, &all).await?;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
+use super::addresses::{Addresses, PRIMARY};
 use super::appended::Appended;
 use super::commit_breaker::CommitBreaker;
 use super::pool::{Manager, Pool, Purpose, StatementCounter};
@@ -17,6 +18,10 @@ use crate::server::Server;
 use crate::{StoreError, explain};
 use plaza_base::ids::{Bucket, Id};
 use plaza_config::PostgresConfig;
+
+/// The least that opening a connection may take: one that takes longer is given up, since a server
+/// that hangs accepts it and says nothing.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// All shards and the map of buckets.
 #[derive(Debug)]
@@ -41,48 +46,41 @@ impl Cluster {
         let mut shards = Vec::new();
         for (number, urls) in config.shards.iter().enumerate() {
             let index = ShardIndex(number);
-            let manager =
-                |url, purpose| Manager::new(url, purpose, query_timeout, statements.clone());
-            let mut replicas = Vec::new();
-            for (replica, url) in urls.replicas.iter().enumerate() {
-                replicas.push(Replica {
-                    pool: Pool::new(
-                        manager(url, Purpose::Read)?,
-                        Server::Replica(index, replica),
-                        config.replica_pool,
-                        wait,
-                    ),
-                    probe: Manager::new(
-                        url,
-                        Purpose::Read,
-                        query_timeout,
-                        StatementCounter::default(),
-                    )?,
-                    state: Arc::default(),
-                });
-            }
+            let addresses = Addresses::new(index, urls, wait.max(PATIENCE))?;
+            let manager = |seat, purpose| {
+                Manager::seated((&addresses, seat), purpose, query_timeout, statements.clone())
+            };
+            let uncounted = |seat, purpose, timeout| {
+                Manager::seated((&addresses, seat), purpose, timeout, StatementCounter::default())
+            };
+            let replicas = (0..urls.replicas.len()).map(|replica| Replica {
+                pool: Pool::new(
+                    manager(replica + 1, Purpose::Read),
+                    Server::Replica(index, replica),
+                    config.replica_pool,
+                    wait,
+                ),
+                probe: uncounted(replica + 1, Purpose::Read, query_timeout),
+                state: Arc::default(),
+            });
+            let replicas = replicas.collect();
             shards.push(Shard {
                 index,
                 primary: Pool::new(
-                    manager(&urls.primary, Purpose::Write)?.of_shard(index),
+                    manager(PRIMARY, Purpose::Write).of_shard(index),
                     Server::Primary(index),
                     config.primary_pool,
                     wait,
                 ),
                 primary_reads: Pool::new(
-                    manager(&urls.primary, Purpose::Read)?.of_shard(index),
+                    manager(PRIMARY, Purpose::Read).of_shard(index),
                     Server::Primary(index),
                     config.primary_pool,
                     wait,
                 ),
-                direct: Manager::new(
-                    &urls.primary,
-                    Purpose::Write,
-                    Duration::ZERO,
-                    StatementCounter::default(),
-                )?
-                .of_shard(index),
+                direct: uncounted(PRIMARY, Purpose::Write, Duration::ZERO).of_shard(index),
                 replicas,
+                addresses,
                 polls: Polls::default(),
                 epoch: Default::default(),
                 commits: CommitBreaker::new(index),

@@ -41,7 +41,7 @@ BEGIN
         -- object, server, worker, relay, projector
         -- What every process asks when it starts, and what its page for operators shows.
         ('TABLE shard_maps',             'SELECT', 'SELECT', 'SELECT', 'SELECT'),
-        ('TABLE shard_identity',         'SELECT', 'SELECT', 'SELECT', 'SELECT'),
+        ('TABLE shard_identity',         'SELECT, UPDATE (timeline)', 'SELECT', 'SELECT', 'SELECT'),
         ('TABLE projection_offsets',     'SELECT', 'SELECT', 'SELECT', 'SELECT, INSERT, UPDATE (next_offset, effects_offset)'),
         ('TABLE outbox',                 'SELECT (id, sink, created_at, sent_at), INSERT (sink, topic, key, payload)',
                                          'SELECT (id, sink, created_at, sent_at), INSERT (sink, topic, key, payload)',
@@ -100,7 +100,7 @@ BEGIN
         -- What keeps mutations, jobs and projections from being done twice.
         ('TABLE idempotency_keys',       'SELECT, INSERT, UPDATE (client_key, answer), DELETE', 'SELECT (ctid, created_at), UPDATE (created_at), DELETE', '', ''),
         ('TABLE job_attempts',           '', 'SELECT, INSERT, UPDATE (attempts, last_error, updated_at), DELETE', '', ''),
-        ('TABLE projection_versions',    '', '', '', 'SELECT, INSERT, UPDATE (version)'),
+        ('TABLE projection_versions',    '', '', '', 'SELECT, INSERT, UPDATE (version, identity)'),
         ('TABLE outbox_default',         '', '', 'SELECT (created_on, sent_at)', ''),
         -- Sequences. Whoever writes to the outbox numbers its messages; whoever changes rows may have to raise the cache's epoch.
         ('SEQUENCE outbox_id_seq',       'USAGE', 'USAGE', '', 'USAGE'),

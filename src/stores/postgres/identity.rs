@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
+use super::addresses::Addresses;
 use super::pool::{Connection, describe};
 use super::prepared::{prepared, sql};
 use super::routing::ShardIndex;
@@ -53,15 +54,48 @@ pub async fn stored_identity(connection: &mut Connection) -> Result<Option<usize
     Ok(rows.into_iter().next().and_then(|row| usize::try_from(row.shard).ok()))
 }
 
-/// The same of a client's database, in one round trip; `None` also where there is no such table.
+/// The same of a client's database; `None` also where there is no such table.
 pub(super) async fn identity_of(client: &Client) -> Result<Option<usize>, tokio_postgres::Error> {
-    let answer = client.simple_query("SELECT shard FROM shard_identity").await;
-    let messages = match answer {
+    let messages = match client.simple_query("SELECT shard FROM shard_identity").await {
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
         answer => answer?,
     };
     Ok(messages.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten()?.parse().ok(),
+        _ => None,
+    }))
+}
+
+/// What a server says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Which shard its database is.
+    pub shard: Option<usize>,
+    /// Its timeline, from 1; 0: it is a replica.
+    pub timeline: i64,
+    /// The last timeline that was noted in the database (`position.rs`); 0: none was.
+    pub stored: i64,
+}
+
+/// The standing of a client's server, in one round trip; `None` where the database does not know
+/// whose it is, or is not migrated.
+pub(super) async fn standing_of(
+    client: &Client,
+) -> Result<Option<Standing>, tokio_postgres::Error> {
+    const QUERY: &str = "SELECT shard, timeline, CASE WHEN pg_is_in_recovery() THEN 0
+             ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint END
+         FROM shard_identity";
+    let messages = match client.simple_query(QUERY).await {
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_COLUMN) => return Ok(None),
+        answer => answer?,
+    };
+    Ok(messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => {
+            let number = |column| row.try_get(column).ok().flatten()?.parse::<i64>().ok();
+            let shard = usize::try_from(number(0)?).ok();
+            Some(Standing { shard, stored: number(1)?, timeline: number(2)? })
+        }
         _ => None,
     }))
 }
@@ -108,17 +142,24 @@ impl Owner {
         *self.wrong.lock()
     }
 
-    /// Asks a new connection whose database it leads to: a server does not become another shard's
-    /// under a connection.
+    /// Asks a new connection whose database it leads to, and whether that may be the primary: a
+    /// server does not become another shard's, or a replica, under a connection.
     ///
     /// # Errors
-    /// The server's; in words, that the database is another shard's.
-    pub(super) async fn compare(&self, client: &Client) -> Result<(), diesel::ConnectionError> {
+    /// The server's; in words, that the database is another shard's, or not the primary.
+    pub(super) async fn compare(
+        &self,
+        client: &Client,
+        addresses: &Addresses,
+    ) -> Result<(), diesel::ConnectionError> {
         let refused = diesel::ConnectionError::BadConnection;
-        let stored = identity_of(client).await.map_err(|error| refused(describe(&error)))?;
-        let wrong = check_identity(self.shard.0, stored).err();
+        let standing = standing_of(client).await.map_err(|error| refused(describe(&error)))?;
+        let wrong = check_identity(self.shard.0, standing.and_then(|stands| stands.shard)).err();
         let before = std::mem::replace(&mut *self.wrong.lock(), wrong);
-        let Some(error) = wrong else { return Ok(()) };
+        let Some(error) = wrong else {
+            let check = |standing| addresses.check(&standing);
+            return standing.map_or(Ok(()), check).map_err(refused);
+        };
         // Once, not for each request that meets it.
         if before.is_none() {
             tracing::error!(%error, "a primary is not used");

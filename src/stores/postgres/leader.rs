@@ -194,6 +194,7 @@ where
     let alive = async {
         loop {
             tokio::time::timeout(ANSWER, is_alive(&mut lock)).await??;
+            anyhow::ensure!(!lock.has_ended(), "the shard's primary is another server");
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };

@@ -2,12 +2,14 @@
 //! which shard an id is on; `transaction` is the only way to write; the nouns' files hold the SQL,
 //! one query a function, each on a connection it is given.
 
+pub mod addresses;
 pub mod appended;
 pub mod blocks;
 pub mod claims;
 pub mod cluster;
 pub mod comments;
 pub mod commit_breaker;
+pub mod conninfo;
 pub mod cut;
 pub mod entities;
 pub mod epoch;
@@ -25,6 +27,7 @@ pub mod leader;
 pub mod ledger;
 pub mod libpq;
 pub mod likes;
+mod manager;
 pub mod migrations;
 pub mod moving;
 pub mod notification_settings;
@@ -47,6 +50,7 @@ pub mod search;
 pub mod session;
 pub mod sessions;
 pub mod shard;
+pub mod supervision;
 mod sweep;
 pub mod target;
 pub mod timelines;

@@ -57,7 +57,8 @@ const WHOLE: &[(&str, &str)] = &[
     ("job_attempts", "DO NOTHING"),
     (
         "projection_versions",
-        "(projection, aggregate) DO UPDATE SET version = greatest(held.version, excluded.version)",
+        "(projection, aggregate) DO UPDATE SET version = excluded.version, identity = excluded.identity
+         WHERE excluded.version > held.version",
     ),
     // A shard that has applied nothing yet stands where the giving one stands: neither has anything
     // to do.

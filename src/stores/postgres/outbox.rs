@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, SmallInt, Text, Timestamptz};
+use diesel::sql_types::{
+    Array, BigInt, Bool, Double, Integer, Nullable, SmallInt, Text, Timestamptz,
+};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-use super::pool::Connection;
+use super::pool::{Connection, PooledConnection};
 use super::prepared::{prepared, sql};
 use crate::StoreError;
 
@@ -164,6 +166,35 @@ pub async fn mark_sent(
 /// The server's.
 pub async fn disable_sync_commit(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(connection.batch_execute("SET synchronous_commit = off").await?)
+}
+
+#[derive(QueryableByName)]
+struct Confirmed {
+    #[diesel(sql_type = Bool)]
+    asked: bool,
+}
+
+/// Whether a replica has whatever this connection has read. It is found out by a commit that waits
+/// for replicas as mutations do, since the server itself knows which must have it; without a
+/// replica that is connected, the answer is no at once, and nothing waits at the server.
+///
+/// What mutations wrote is mostly there already. Not so what a primary shows after it has begun
+/// again (it waits for nobody with what it had committed before), or after a commit was ended while
+/// it waited: a failover would undo that.
+///
+/// # Errors
+/// The server's.
+pub async fn is_confirmed(connection: &mut PooledConnection) -> Result<bool, StoreError> {
+    let warnings = connection.warnings();
+    let row: Confirmed = prepared(sql(
+        "SELECT CASE WHEN current_setting('synchronous_standby_names') = '' OR EXISTS (SELECT FROM pg_stat_replication)
+                     THEN pg_logical_emit_message(true, 'plaza.relay', '') END IS NOT NULL AS asked
+         FROM set_config('synchronous_commit', 'on', true) AS waiting",
+    ))
+    .get_result(&mut **connection)
+    .await?;
+    // A wait that somebody ended is a warning.
+    Ok(row.asked && connection.warnings() == warnings)
 }
 
 /// Unsent messages of a sink, and the age of the oldest.

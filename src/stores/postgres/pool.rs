@@ -1,236 +1,18 @@
-//! One server's connections. The manager is our own, so that a checkout costs no round trip, a
-//! connection that saw a failure is never handed out again, and a warning during COMMIT is seen
-//! (the server gives up waiting for its replicas with one).
+//! One server's pool of connections, in which a checkout costs no round trip.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use diesel::connection::InstrumentationEvent;
-use diesel_async::{AsyncConnection as _, AsyncPgConnection};
-use futures_util::future::{join_all, poll_fn};
-use secrecy::SecretString;
-use tokio_postgres::AsyncMessage;
+use futures_util::future::join_all;
 
 use super::identity::Owner;
-use super::routing::ShardIndex;
-use super::target::Target;
+pub(super) use super::manager::describe;
+pub use super::manager::{Connection, Manager, PooledConnection, Purpose, StatementCounter};
+use crate::StoreError;
 use crate::pool_state::{Callers, PoolState};
 use crate::server::Server;
-use crate::{StoreError, work};
 use plaza_telemetry::trace;
-
-/// What query functions take.
-pub type Connection = AsyncPgConnection;
-
-/// Counts the statements a process sends, for budgets and metrics.
-#[derive(Debug, Clone, Default)]
-pub struct StatementCounter(Arc<AtomicU64>);
-
-impl StatementCounter {
-    /// Statements sent so far.
-    pub fn total(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A connection in a pool.
-pub struct PooledConnection {
-    inner: AsyncPgConnection,
-    warnings: Arc<AtomicU64>,
-    ended: Arc<AtomicBool>,
-    poisoned: bool,
-}
-
-impl PooledConnection {
-    /// Whether the server has ended it, as far as has been heard: one that restarted says so at
-    /// once.
-    fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
-    }
-
-    /// Warnings the server has sent on this connection.
-    pub fn warnings(&self) -> u64 {
-        self.warnings.load(Ordering::Acquire)
-    }
-
-    /// The connection alone.
-    pub fn into_inner(self) -> AsyncPgConnection {
-        self.inner
-    }
-
-    /// Keeps the connection from being handed out again: its state is not known.
-    pub fn poison(&mut self) {
-        self.poisoned = true;
-    }
-}
-
-impl std::fmt::Debug for PooledConnection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PooledConnection").field("poisoned", &self.poisoned).finish_non_exhaustive()
-    }
-}
-
-impl Deref for PooledConnection {
-    type Target = AsyncPgConnection;
-    fn deref(&self) -> &Self::Target {
-        &self.inner
-    }
-}
-
-impl DerefMut for PooledConnection {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.inner
-    }
-}
-
-/// Opens connections to one server.
-#[derive(Debug, Clone)]
-pub struct Manager {
-    target: Target,
-    purpose: Purpose,
-    statements: StatementCounter,
-    ended: Arc<AtomicU64>,
-    /// Whose database it must be; `None` where that is compared elsewhere, or is all the same.
-    owner: Option<Arc<Owner>>,
-}
-
-/// What connections to a server are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Transactions, on a primary.
-    Write,
-    /// Reads: the session itself refuses to write.
-    Read,
-}
-
-impl Manager {
-    /// # Errors
-    /// A URL that is none.
-    pub fn new(
-        url: &SecretString,
-        purpose: Purpose,
-        statement_timeout: Duration,
-        statements: StatementCounter,
-    ) -> Result<Self, StoreError> {
-        let mut target = Target::parse(url)?;
-        let session = match purpose {
-            Purpose::Read => " -c default_transaction_read_only=on",
-            // What transactions ask finds its rows by their keys, whichever they are: planning it
-            // anew each time took two fifths of a post's time here. Reads keep both kinds of plan,
-            // since a limit or a list's length that is known can make another plan the right one.
-            Purpose::Write => " -c plan_cache_mode=force_generic_plan",
-        };
-        target
-            .config
-            .application_name("plaza")
-            .connect_timeout(Duration::from_millis(1_000))
-            .options(format!("-c statement_timeout={}{session}", statement_timeout.as_millis()));
-        Ok(Self { target, purpose, statements, ended: Arc::default(), owner: None })
-    }
-
-    /// The same for a shard's database: every connection that is used asks first whose it is, since
-    /// a server that could not be reached when the process started was never compared.
-    #[must_use]
-    pub fn of_shard(self, shard: ShardIndex) -> Self {
-        Self { owner: Some(Arc::new(Owner::of(shard))), ..self }
-    }
-
-    /// A connection of its own, outside any pool; whose database it is is not asked.
-    ///
-    /// # Errors
-    /// The server's or the network's, as diesel reports them.
-    pub async fn open(&self) -> Result<PooledConnection, diesel::ConnectionError> {
-        self.connect_to(None).await
-    }
-
-    /// The same to the database of [`Manager::of_shard`], if one is named.
-    ///
-    /// # Errors
-    /// As [`Manager::open`]; a database that says it is another shard's.
-    pub async fn open_own(&self) -> Result<PooledConnection, diesel::ConnectionError> {
-        self.connect_to(self.owner.as_deref()).await
-    }
-
-    async fn connect_to(
-        &self,
-        owner: Option<&Owner>,
-    ) -> Result<PooledConnection, diesel::ConnectionError> {
-        let (client, mut connection) = self
-            .target
-            .connect()
-            .await
-            .map_err(|error| diesel::ConnectionError::BadConnection(describe(&error)))?;
-        let warnings = Arc::new(AtomicU64::new(0));
-        let seen = Arc::clone(&warnings);
-        let ended = Arc::new(AtomicBool::new(false));
-        let (end, all_ended) = (Arc::clone(&ended), Arc::clone(&self.ended));
-        let driver = async move {
-            while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
-                if let AsyncMessage::Notice(notice) = message
-                    && notice.severity() == "WARNING"
-                {
-                    tracing::warn!(
-                        code = notice.code().code(),
-                        message = notice.message(),
-                        "warning from postgres"
-                    );
-                    seen.fetch_add(1, Ordering::Release);
-                }
-            }
-            end.store(true, Ordering::Release);
-            all_ended.fetch_add(1, Ordering::Release);
-        };
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "ends with its connection; there is nothing to wait for"
-        )]
-        tokio::spawn(driver);
-        if let Some(owner) = owner {
-            owner.compare(&client).await?;
-        }
-        let mut inner = AsyncPgConnection::try_from(client).await?;
-        let statements = self.statements.clone();
-        inner.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-            if let InstrumentationEvent::StartQuery { .. } = event {
-                statements.0.fetch_add(1, Ordering::Relaxed);
-                work::statement();
-            }
-        });
-        Ok(PooledConnection { inner, warnings, ended, poisoned: false })
-    }
-}
-
-pub(super) fn describe(error: &tokio_postgres::Error) -> String {
-    match (error.as_db_error(), std::error::Error::source(error)) {
-        (Some(db), _) => db.message().to_owned(),
-        (None, Some(source)) => format!("{error}: {source}"),
-        (None, None) => error.to_string(),
-    }
-}
-
-impl bb8::ManageConnection for Manager {
-    type Connection = PooledConnection;
-    type Error = diesel::ConnectionError;
-
-    async fn connect(&self) -> Result<Self::Connection, Self::Error> {
-        self.open_own().await
-    }
-
-    /// Never asked: the pool does not test on checkout, which would cost every query a second round
-    /// trip.
-    async fn is_valid(&self, _conn: &mut Self::Connection) -> Result<(), Self::Error> {
-        Ok(())
-    }
-
-    fn has_broken(&self, conn: &mut Self::Connection) -> bool {
-        use diesel_async::TransactionManager as _;
-        conn.poisoned
-            || conn.has_ended()
-            || <AsyncPgConnection as diesel_async::AsyncConnection>::TransactionManager::is_broken_transaction_manager(&mut conn.inner)
-    }
-}
 
 /// What is counted of a server's reads or transactions.
 #[derive(Clone)]
@@ -257,14 +39,13 @@ pub struct Pool {
     counted: Counted,
     callers: Callers,
     ended: Arc<AtomicU64>,
-    owner: Option<Arc<Owner>>,
+    manager: Manager,
 }
 
 impl Pool {
     /// A pool that opens connections when they are first needed.
     pub fn new(manager: Manager, server: Server, size: u32, wait: Duration) -> Self {
         let (purpose, ended) = (manager.purpose, Arc::clone(&manager.ended));
-        let owner = manager.owner.clone();
         let kind = if purpose == Purpose::Write { "transaction" } else { "read" };
         let shard = server.shard().map_or_else(String::new, |shard| shard.to_string());
         let role = server.role();
@@ -278,7 +59,7 @@ impl Pool {
             .test_on_check_out(false)
             .connection_timeout(wait)
             .retry_connection(false)
-            .build_unchecked(manager);
+            .build_unchecked(manager.clone());
         counted.errors.increment(0);
         let name = server.to_string();
         Self {
@@ -290,8 +71,13 @@ impl Pool {
             counted,
             callers: Callers::default(),
             ended,
-            owner,
+            manager,
         }
+    }
+
+    /// A commit was not acknowledged: the primary may be another server.
+    pub(super) fn suspect(&self) {
+        self.manager.suspect();
     }
 
     /// A connection, waiting for a free one. One that the server has ended meanwhile is left out:
@@ -330,7 +116,7 @@ impl Pool {
             bb8::RunError::User(error) => StoreError::unavailable(self.server.clone(), error),
             // Nothing open after all that waiting: nobody is slow, the server does not let us in.
             bb8::RunError::TimedOut if self.inner.state().connections == 0 => {
-                let wrong = self.owner.as_deref().and_then(Owner::wrong);
+                let wrong = self.manager.owner.as_deref().and_then(Owner::wrong);
                 let reason = wrong.map(|wrong| wrong.to_string());
                 let reason = reason.unwrap_or_else(|| "cannot connect".to_owned());
                 StoreError::unavailable(self.server.clone(), reason)

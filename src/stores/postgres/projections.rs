@@ -1,7 +1,7 @@
 //! How far each projection has come.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{Array, BigInt, Integer, Text};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::pool::Connection;
@@ -146,6 +146,9 @@ pub struct AggregateVersion {
     /// The last version applied.
     #[diesel(sql_type = BigInt)]
     pub version: i64,
+    /// The identity of the event with that version, if it had one.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub identity: Option<i64>,
 }
 
 /// The versions of these aggregates; those never seen are left out.
@@ -158,7 +161,7 @@ pub async fn versions(
     aggregates: &[String],
 ) -> Result<Vec<AggregateVersion>, StoreError> {
     Ok(prepared(
-        sql("SELECT aggregate, version FROM projection_versions WHERE projection = $1 AND aggregate = ANY($2)")
+        sql("SELECT aggregate, version, identity FROM projection_versions WHERE projection = $1 AND aggregate = ANY($2)")
             .bind::<Text, _>(projection)
             .bind::<Array<Text>, _>(aggregates),
     )
@@ -173,16 +176,20 @@ pub async fn versions(
 pub async fn store_versions(
     connection: &mut Connection,
     projection: &str,
-    versions: &[(String, i64)],
+    versions: &[AggregateVersion],
 ) -> Result<(), StoreError> {
-    let aggregates: Vec<&str> = versions.iter().map(|(aggregate, _)| aggregate.as_str()).collect();
-    let numbers: Vec<i64> = versions.iter().map(|(_, version)| *version).collect();
+    let aggregates: Vec<&str> = versions.iter().map(|held| held.aggregate.as_str()).collect();
+    let numbers: Vec<i64> = versions.iter().map(|held| held.version).collect();
+    let identities: Vec<Option<i64>> = versions.iter().map(|held| held.identity).collect();
     prepared(
-        sql("INSERT INTO projection_versions (projection, aggregate, version) SELECT $1, * FROM unnest($2::text[], $3::bigint[])
-             ON CONFLICT (projection, aggregate) DO UPDATE SET version = excluded.version")
+        sql("INSERT INTO projection_versions (projection, aggregate, version, identity)
+             SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::bigint[])
+             ON CONFLICT (projection, aggregate) DO UPDATE
+             SET version = excluded.version, identity = excluded.identity")
         .bind::<Text, _>(projection)
         .bind::<Array<Text>, _>(aggregates)
-        .bind::<Array<BigInt>, _>(numbers),
+        .bind::<Array<BigInt>, _>(numbers)
+        .bind::<Array<Nullable<BigInt>>, _>(identities),
     )
     .execute(connection)
     .await?;

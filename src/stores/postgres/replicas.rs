@@ -11,9 +11,12 @@ use tokio::sync::{Notify, watch};
 use super::cluster::Cluster;
 use super::identity::{check_identity, stored_identity};
 use super::pool::PooledConnection;
-use super::position::{primary_lsn, primary_lsn_and_epoch, replayed_lsn};
+use super::position::{
+    bytes_behind, has, note_timeline, position, primary_lsn, primary_state, replayed_place,
+    replica_position, timeline_of,
+};
 use super::session::Lsn;
-use super::shard::Replica;
+use super::shard::{Replica, Shard};
 use crate::StoreError;
 use plaza_base::clock::Clock;
 
@@ -28,6 +31,8 @@ const MIN_INTERVAL: Duration = Duration::from_millis(2);
 #[derive(Debug, Default)]
 pub struct ReplicaState {
     replayed: AtomicU64,
+    /// The timeline that it has come to; 0: not known, or it is no replica.
+    timeline: AtomicI64,
     /// Whatever was committed before this moment, in Unix milliseconds, it has replayed.
     complete_to_ms: AtomicI64,
     lag_ms: AtomicU64,
@@ -48,7 +53,7 @@ impl ReplicaState {
     /// that could be seen at `seen_at_ms`.
     pub fn serves(&self, required: Lsn, seen_at_ms: i64) -> bool {
         self.is_serving()
-            && self.replayed.load(Ordering::Acquire) >= required
+            && has(self.replayed.load(Ordering::Acquire), required)
             && self.complete_to_ms.load(Ordering::Acquire) > seen_at_ms
     }
 
@@ -92,6 +97,7 @@ impl ReplicaState {
 
     /// Sets it aside.
     pub fn eject(&self) {
+        self.timeline.store(0, Ordering::Release);
         self.good_probes.store(0, Ordering::Release);
         self.serve(false);
     }
@@ -221,14 +227,10 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
         };
         let poll = shard.polls.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let (asked_ms, asked_at) = (clock.now_ms(), tokio::time::Instant::now());
-        let opened = async { shard.direct.open_own().await.ok() };
-        let answer = ask(timeout, &mut primary, opened, async |connection| {
-            if is_due {
-                let (lsn, epoch) = primary_lsn_and_epoch(connection).await?;
-                shard.epoch.note(epoch);
-                return Ok(lsn);
-            }
-            primary_lsn(connection).await
+        let opened = async || shard.direct.open_own().await.ok();
+        let answer = ask(timeout, &mut primary, opened, async |connection| match is_due {
+            true => ask_primary(shard, connection).await,
+            false => primary_lsn(connection).await,
         })
         .await;
         if let Some(lsn) = answer {
@@ -240,24 +242,66 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
         let polls = shard.replicas.iter().zip(replicas.iter_mut()).map(|(replica, connection)| {
             let history = &history;
             async move {
-                let opened = open_own(replica, number);
-                match ask(timeout, connection, opened, replayed_lsn).await {
-                    Some(lsn) => {
-                        replica
-                            .state
-                            .lag_bytes
-                            .store(history.newest().saturating_sub(lsn), Ordering::Release);
+                let opened = async || open_own(replica, number).await;
+                let question = async |connection: &mut super::Connection| {
+                    ask_replica(shard, replica, connection, is_due).await
+                };
+                match ask(timeout, connection, opened, question).await {
+                    Some(Some(lsn)) => {
+                        let behind = bytes_behind(history.newest(), lsn);
+                        replica.state.lag_bytes.store(behind, Ordering::Release);
                         replica.state.poll(lsn, history.lag(lsn), max_lag);
                     }
-                    None => replica.state.eject(),
+                    _ => replica.state.eject(),
                 }
                 replica.state.watched.store(true, Ordering::Release);
             }
         });
-        futures_util::future::join_all(polls).await;
+        let polled = futures_util::future::join_all(polls);
+        if answer.is_none() || shard.addresses.is_suspected() {
+            tokio::join!(polled, shard.look_for_primary());
+        } else {
+            polled.await;
+        }
         shard.polls.done.send_replace(poll);
         tokio::time::sleep(MIN_INTERVAL).await;
     }
+}
+
+/// Asks a primary where it is; its timeline is noted when it is a new one.
+async fn ask_primary(shard: &Shard, connection: &mut super::Connection) -> Result<Lsn, StoreError> {
+    let state = primary_state(connection).await?;
+    shard.epoch.note(state.epoch);
+    let timeline = timeline_of(state.position());
+    if timeline != state.noted
+        && let Err(error) = note_timeline(connection, timeline).await
+    {
+        // Another process may do it; until then reads go to the primary.
+        tracing::warn!(shard = shard.index.0, %error, "a timeline is not noted");
+    }
+    Ok(state.position())
+}
+
+/// Asks a replica how far it has come; `None` of a server that is no replica, which serves nothing
+/// as one: the address of a primary of now, or of one that was failed over and came back.
+async fn ask_replica(
+    shard: &Shard,
+    replica: &Replica,
+    connection: &mut super::Connection,
+    is_due: bool,
+) -> Result<Option<Lsn>, StoreError> {
+    let known = replica.state.timeline.load(Ordering::Acquire);
+    if !is_due && known > 0 {
+        return Ok(Some(position(known, replayed_place(connection).await?)));
+    }
+    let found = replica_position(connection).await?;
+    if found.timeline() > shard.addresses.timeline() {
+        shard.addresses.suspect();
+    }
+    if found.replayed().is_some() {
+        replica.state.timeline.store(found.timeline(), Ordering::Release);
+    }
+    Ok(found.replayed())
 }
 
 /// A connection to a replica that is of this shard, by its own account: a server does not become
@@ -273,12 +317,15 @@ async fn open_own(replica: &Replica, number: usize) -> Option<PooledConnection> 
 async fn ask<T>(
     timeout: Duration,
     kept: &mut Option<PooledConnection>,
-    opened: impl Future<Output = Option<PooledConnection>>,
+    opened: impl AsyncFnOnce() -> Option<PooledConnection>,
     question: impl AsyncFnOnce(&mut super::Connection) -> Result<T, StoreError>,
 ) -> Option<T> {
+    if kept.as_ref().is_some_and(PooledConnection::has_ended) {
+        *kept = None;
+    }
     let answer = tokio::time::timeout(timeout, async {
         if kept.is_none() {
-            *kept = opened.await;
+            *kept = Box::pin(opened()).await;
         }
         question(kept.as_mut()?).await.ok()
     })

@@ -10,7 +10,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::routing::ShardIndex;
 
-/// A position in a shard's write-ahead log, in bytes.
+/// A position in a shard's history (`position.rs`): those of a later timeline are greater, and of
+/// one timeline those that are further in its write-ahead log.
 pub type Lsn = u64;
 
 /// What a client, or a session, has written and seen, so that nothing it is answered lies before

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use super::addresses::{Addresses, PRIMARY};
 use super::commit_breaker::CommitBreaker;
 use super::epoch::Epoch;
 use super::pool::{Manager, Pool};
+use super::position::timeline_of;
 use super::replicas::{Polls, ReplicaState};
 use super::routing::ShardIndex;
 use super::session::{ReadSession, Source};
@@ -21,6 +23,8 @@ pub struct Shard {
     pub(super) primary_reads: Pool,
     pub(super) replicas: Vec<Replica>,
     pub(super) direct: Manager,
+    /// Where its servers are.
+    pub addresses: Arc<Addresses>,
     pub(super) polls: Polls,
     pub(super) epoch: Epoch,
     pub(super) commits: Arc<CommitBreaker>,
@@ -64,7 +68,16 @@ impl Shard {
         })
     }
 
+    /// Looks for the primary; whether it is another server now than at the call.
+    pub async fn look_for_primary(&self) -> bool {
+        self.addresses.look(self.addresses.at(PRIMARY)).await
+    }
+
     pub(super) async fn choose(&self, session: &ReadSession) -> Source {
+        // Somebody else has written to a primary that this process has not heard of.
+        if timeline_of(session.required(self.index)) > self.addresses.timeline() {
+            self.addresses.suspect();
+        }
         let fits = |source| self.fits(session, source);
         let number = self.own_replica(session).map(|(number, _)| number);
         let own = number.map(Source::Replica);
@@ -136,6 +149,11 @@ impl Shard {
         [&self.primary, &self.primary_reads]
             .into_iter()
             .chain(self.replicas.iter().map(|replica| &replica.pool))
+    }
+
+    /// Whether it has replicas, by the configuration.
+    pub fn has_replicas(&self) -> bool {
+        !self.replicas.is_empty()
     }
 
     /// The primary's name, for operators.

@@ -68,15 +68,19 @@ impl Target {
     }
 }
 
+/// Drives a connection until its client is dropped.
+pub(super) fn driven((client, driver): (Client, Driver)) -> Client {
+    #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
+    tokio::spawn(driver);
+    client
+}
+
 /// Opens a connection of its own to the server of a URL, and drives it until it is dropped.
 ///
 /// # Errors
 /// A bad URL; the server's or the network's.
 pub async fn connect(url: &SecretString) -> anyhow::Result<Client> {
-    let (client, driver) = Target::parse(url)?.connect().await?;
-    #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
-    tokio::spawn(driver);
-    Ok(client)
+    Ok(driven(Target::parse(url)?.connect().await?))
 }
 
 #[cfg(test)]

@@ -192,6 +192,7 @@ impl Transaction {
                 if !matches!(outcome, Ok(Err(_))) {
                     self.admission.unknown();
                 }
+                self.recorder.pool.suspect();
                 self.connection.poison();
                 return Err(StoreError::OutcomeUnknown(self.server().to_owned()));
             }

@@ -113,7 +113,7 @@ impl Process {
 
     fn spawn(app: &TestApp, role: &str, more: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_plaza"))
-            .arg(role)
+            .args(role.split(' '))
             .env("PLAZA_CONFIG", crate::app::config_file())
             .envs(environment(&app.app.config))
             .env("PLAZA_TELEMETRY__JSON", "true")
@@ -141,6 +141,11 @@ impl Process {
     /// Starts one role alone, which has no ports that anybody waits for.
     pub fn of_role(app: &TestApp, role: &str) -> Self {
         Self::spawn(app, role, &[])
+    }
+
+    /// The same as a role that watches these shards.
+    pub fn of_role_on(app: &TestApp, role: &str, of: &[ShardUrls]) -> Self {
+        Self::spawn(app, role, &[("PLAZA_POSTGRES__SHARDS", &shards(of))])
     }
 
     /// How often it has logged this.

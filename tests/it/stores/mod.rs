@@ -1,5 +1,6 @@
 mod commits;
 mod cut;
+mod failover;
 mod forgotten_rows;
 mod grants;
 mod housekeeping;
@@ -9,6 +10,7 @@ mod migrations;
 mod moving;
 mod newest_posts;
 mod outbox;
+pub mod own_postgres;
 pub mod own_redis;
 mod pools;
 mod process_memory;

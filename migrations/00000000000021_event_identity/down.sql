@@ -1,0 +1,1 @@
+ALTER TABLE projection_versions DROP COLUMN identity;
