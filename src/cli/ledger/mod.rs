@@ -1,23 +1,31 @@
 //! `plaza ledger verify`: the operator's proof that nothing was lost, nothing counted twice,
 //! nothing left out.
 //!
-//! It reads every outbox row, every event in Kafka, every projection's versions and every counter,
-//! and compares. What is only on its way (unsent, not applied yet, queued) is distinguished from
-//! what is wrong; after `--settle` seconds, what is still on its way is a failure too.
+//! It reads every outbox row, every event in Kafka, every projection's versions and the rows, some
+//! at a time, and compares. What is only on its way (unsent, not applied yet, queued, younger than a
+//! minute) is distinguished from what is wrong; after `--settle` seconds, what is still on its way
+//! is a failure too. Homes and files are a sample.
 
+mod check;
 mod checks;
+mod files;
+mod homes;
+mod jobs;
 mod log;
+mod rows;
+mod scope;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
 use super::write_json;
 use plaza_config::Config;
 
-pub use checks::verify;
+pub use check::Check;
+pub use checks::{apply, verify};
+pub use scope::{Cursors, Scope, Stores};
 
 /// How long between two reads of what is on its way.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -43,34 +51,6 @@ struct VerifyArgs {
     /// A JSON array instead of a table.
     #[arg(long)]
     json: bool,
-}
-
-/// What a check came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// What must hold.
-    pub law: String,
-    /// Things it was applied to.
-    pub checked: i64,
-    /// Things that are on their way.
-    pub waiting: i64,
-    /// Things that are wrong.
-    pub wrong: i64,
-    /// One of them.
-    pub example: Option<String>,
-}
-
-impl Check {
-    /// A law with nothing checked yet.
-    fn of(law: impl Into<String>) -> Self {
-        Self { law: law.into(), ..Self::default() }
-    }
-
-    /// Takes note of something that is wrong.
-    fn wrong(&mut self, example: impl FnOnce() -> String) {
-        self.wrong += 1;
-        self.example.get_or_insert_with(example);
-    }
 }
 
 /// # Errors

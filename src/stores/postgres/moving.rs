@@ -65,8 +65,14 @@ const WHOLE: &[(&str, &str)] = &[
 ];
 
 /// Tables that stay: the shard's own.
-pub const OWN: &[&str] =
-    &["shard_maps", "shard_identity", "outbox", "__diesel_schema_migrations", "view_totals"];
+pub const OWN: &[&str] = &[
+    "shard_maps",
+    "shard_identity",
+    "outbox",
+    "__diesel_schema_migrations",
+    "view_totals",
+    "ledger_runs",
+];
 
 /// Every table that is moved or copied.
 pub fn moved_tables() -> impl Iterator<Item = &'static str> {
