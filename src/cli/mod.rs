@@ -3,6 +3,7 @@
 pub mod admin;
 mod check_documents;
 mod config;
+pub mod counters;
 mod dead_letters;
 pub mod doctor;
 mod keygen;
@@ -82,6 +83,8 @@ enum Verb {
     DeadLetters(dead_letters::DeadLetterArgs),
     /// Where every projection stands.
     Projections(projections::ProjectionsArgs),
+    /// Stored counts of likes, comments, followers, posts, reposts ..: compare them with the rows.
+    Counters(counters::CountersArgs),
     /// Proof that nothing was lost, nothing counted twice, nothing left out.
     Ledger(ledger::LedgerArgs),
     /// Print what a shell needs to complete plaza's subcommands and options.
@@ -120,6 +123,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Completions(args) => shell::completions(&args),
         Verb::Man(args) => shell::man(&args),
         Verb::Trace(args) => trace::run(&load()?, &args).await,
+        Verb::Counters(args) => counters::run(&load()?, &args).await,
         Verb::Ledger(args) => ledger::run(&load()?, &args).await,
     }
 }

@@ -29,7 +29,7 @@ pub struct Check {
     pub suspects: Vec<String>,
     /// How many examples are named.
     #[serde(skip)]
-    named: usize,
+    pub named: usize,
 }
 
 impl Check {

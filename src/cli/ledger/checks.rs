@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::check::Check;
-use super::jobs::{self, Pending};
+use super::jobs;
 use super::log::{self, Log};
 use super::scope::{Scope, Stores};
 use super::{files, homes, rows as pieces};
@@ -13,9 +13,9 @@ use plaza_protocol::routing::{Queue, Topic};
 use plaza_read_models::all;
 use plaza_read_models::view_windows::{projector, totals};
 use plaza_stores::kafka::{ANSWERS_A_COMMAND_WITHIN, views};
-use plaza_stores::postgres::{Connection, outbox};
 use plaza_stores::postgres::ledger::{self as rows, VersionRow, Versions};
 use plaza_stores::postgres::projections::positions;
+use plaza_stores::postgres::{Connection, outbox};
 
 /// Applies every law once.
 ///
@@ -36,9 +36,8 @@ pub async fn apply(stores: &Stores, scope: &mut Scope) -> anyhow::Result<Vec<Che
         checks.extend(with_log(&stores.config, &mut shards).await?);
     }
     checks.extend(pieces::apply(stores, scope).await?);
-    let pending = Pending::read(&stores.config, &mut shards).await?;
-    checks.push(jobs::orders(scope, stores, &mut shards, &pending).await?);
-    checks.push(jobs::effects(scope, stores, &mut shards, &pending).await?);
+    let (pending, of_jobs) = jobs::apply(stores, scope, &mut shards).await?;
+    checks.extend(of_jobs);
     checks.push(homes::homes(stores, scope, pending.is_busy(Queue::Feed)).await?);
     checks.push(files::files(stores, scope, &mut shards).await?);
     if scope.log {
@@ -46,6 +45,11 @@ pub async fn apply(stores: &Stores, scope: &mut Scope) -> anyhow::Result<Vec<Che
         checks.extend(views(&stores.config, &mut shards).await?);
     }
     Ok(checks)
+}
+
+/// The names of the laws that need no log: those of a part.
+pub(super) fn names_without_log() -> impl Iterator<Item = &'static str> {
+    pieces::names().chain(["orders", "jobs", "homes", "files"])
 }
 
 /// What can only be compared with the whole log.
@@ -157,9 +161,9 @@ async fn versions(
             let Some((check, topics, seen)) = of_projections.get_mut(row.of.as_str()) else {
                 return;
             };
-            let held = topics.iter().find_map(|topic: &Topic| {
-                log.topics.get(topic.name())?.get(&row.aggregate)
-            });
+            let held = topics
+                .iter()
+                .find_map(|topic: &Topic| log.topics.get(topic.name())?.get(&row.aggregate));
             match held {
                 Some(span) => {
                     *seen += 1;
@@ -214,10 +218,8 @@ async fn follows(shards: &mut [Connection]) -> anyhow::Result<Check> {
 }
 
 async fn views(config: &Config, shards: &mut [Connection]) -> anyhow::Result<Vec<Check>> {
-    let mut counted = Check::of(
-        "views",
-        "records of views are counted, late or unreadable, each once",
-    );
+    let mut counted =
+        Check::of("views", "records of views are counted, late or unreadable, each once");
     let mut windows = Check::of("view_windows", "views in windows are those counted");
     let kafka = config.kafka.clone();
     let bounds =

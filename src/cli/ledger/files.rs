@@ -15,7 +15,7 @@ pub(super) async fn files(
     shards: &mut [Connection],
 ) -> anyhow::Result<Check> {
     let mut check = Check::of("files", "images that are shown have their files");
-    let after = rand::random_range(0..=scope.unsettled_from(&stores.clock).max(0));
+    let after = scope.sample_from(&stores.clock);
     for shard in shards {
         for image in rows::shown_images(shard, after, scope.sample).await? {
             check.checked += 1;

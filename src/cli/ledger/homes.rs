@@ -9,7 +9,7 @@ use super::scope::{Scope, Stores, id_of};
 use plaza_base::ids::{Id, PostId, UserId};
 use plaza_stores::StoreError;
 use plaza_stores::postgres::ledger::homes as rows;
-use plaza_stores::postgres::{ReadSession, follows, timelines};
+use plaza_stores::postgres::{ReadSession, timelines};
 use plaza_stores::redis::timelines::Timeline;
 
 /// How old a post is at most that is looked for in the homes it belongs to.
@@ -72,9 +72,8 @@ async fn people(
 ) -> Result<BTreeSet<UserId>, StoreError> {
     let reads = ReadSession::primary(stores.cluster.len());
     let since = id_of(&stores.clock, NEW.max(scope.settled * 2));
-    // Anybody: ids are of all moments up to now.
-    let after = rand::random_range(0..=comparison.before.max(0));
-    let (sample, span) = (scope.sample, (since, comparison.before));
+    let (after, sample) = (scope.sample_from(&stores.clock), scope.sample);
+    let span = (since, comparison.before);
     let found = stores
         .cluster
         .scatter_all(&reads, async |shard| {
@@ -118,14 +117,14 @@ impl Comparison<'_> {
     async fn expected(&self, user: UserId) -> Result<Vec<PostId>, StoreError> {
         let cluster = &self.stores.cluster;
         let reads = ReadSession::primary(cluster.len());
-        let relations = cluster
+        let followees = cluster
             .read(&reads, cluster.shard_of_id(user), async |shard| {
-                follows::relations(shard, &[user]).await
+                rows::followees(shard, user).await
             })
             .await?;
-        let followees = relations.into_iter().flat_map(|row| row.followees);
+        let authors = followees.into_iter().chain([user]);
         let authors: BTreeSet<UserId> =
-            followees.chain([user]).filter(|author| !self.pulled.contains(author)).collect();
+            authors.filter(|author| !self.pulled.contains(author)).collect();
         let length = self.stores.config.feed.timeline_length;
         let (before, limit) = (self.before, i64::try_from(length).unwrap_or(i64::MAX));
         let found = cluster

@@ -24,7 +24,7 @@ pub(super) struct Pending {
 
 impl Pending {
     /// Asks the shards, then the broker: what was sent in between is counted by one of them.
-    pub(super) async fn read(config: &Config, shards: &mut [Connection]) -> anyhow::Result<Self> {
+    async fn read(config: &Config, shards: &mut [Connection]) -> anyhow::Result<Self> {
         let mut unsent = 0;
         for shard in shards {
             unsent += outbox::backlog(shard, Sink::Rabbitmq.code()).await?.unsent;
@@ -48,8 +48,20 @@ impl Pending {
     }
 }
 
+/// Applies the laws of jobs; with what has not been done.
+pub(super) async fn apply(
+    stores: &Stores,
+    scope: &Scope,
+    shards: &mut [Connection],
+) -> anyhow::Result<(Pending, [Check; 2])> {
+    let pending = Pending::read(&stores.config, shards).await?;
+    let orders = orders(scope, stores, shards, &pending).await?;
+    let effects = effects(scope, stores, shards, &pending).await?;
+    Ok((pending, [orders, effects]))
+}
+
 /// Every order has ended, but for those whose job was given up.
-pub(super) async fn orders(
+async fn orders(
     scope: &Scope,
     stores: &Stores,
     shards: &mut [Connection],
@@ -65,10 +77,8 @@ pub(super) async fn orders(
     check.checked = i64::try_from(open.len())?;
     check.waiting = (check.checked - dead).max(0);
     if let Some(first) = open.first().filter(|_| check.waiting > 0) {
-        check.example = Some(format!(
-            "{first}, one of {}; jobs: {dead} dead, {waits} queued",
-            check.checked
-        ));
+        check.example =
+            Some(format!("{first}, one of {}; jobs: {dead} dead, {waits} queued", check.checked));
     }
     if waits == 0 && dead == 0 {
         check.suspects = open;
@@ -77,7 +87,7 @@ pub(super) async fn orders(
 }
 
 /// What other jobs were to do is done.
-pub(super) async fn effects(
+async fn effects(
     scope: &Scope,
     stores: &Stores,
     shards: &mut [Connection],
@@ -85,7 +95,7 @@ pub(super) async fn effects(
 ) -> anyhow::Result<Check> {
     let mut check = Check::of("jobs", "jobs that were sent have had their effect");
     let before = scope.unsettled_from(&stores.clock);
-    let after = rand::random_range(0..=before.max(0));
+    let after = scope.sample_from(&stores.clock);
     let push_below = stores.config.feed.push_below;
     for shard in shards {
         for undone in rows::left_undone(shard, (after, before), push_below).await? {

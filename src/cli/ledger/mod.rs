@@ -2,18 +2,21 @@
 //! nothing left out.
 //!
 //! It reads every outbox row, every event in Kafka, every projection's versions and the rows, some
-//! at a time, and compares. What is only on its way (unsent, not applied yet, queued, younger than a
-//! minute) is distinguished from what is wrong; after `--settle` seconds, what is still on its way
-//! is a failure too. Homes and files are a sample.
+//! at a time, and compares. What is only on its way (unsent, not applied yet, queued, younger than
+//! a minute) is distinguished from what is wrong; after `--settle` seconds, what is still on its
+//! way is a failure too. Homes and files are a sample.
 
 mod check;
 mod checks;
 mod files;
 mod homes;
+pub mod hourly;
 mod jobs;
 mod log;
 mod rows;
 mod scope;
+#[cfg(any(debug_assertions, feature = "wounds"))]
+mod wound;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -26,6 +29,8 @@ use plaza_config::Config;
 pub use check::Check;
 pub use checks::{apply, verify};
 pub use scope::{Cursors, Scope, Stores};
+#[cfg(any(debug_assertions, feature = "wounds"))]
+pub use wound::{Wound, wound};
 
 /// How long between two reads of what is on its way.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -41,6 +46,10 @@ pub struct LedgerArgs {
 enum Verb {
     /// Compares everything; the exit code is 1 when something is wrong, or has not arrived.
     Verify(VerifyArgs),
+    /// Damages something in one way, to see that a law says so.
+    #[cfg(any(debug_assertions, feature = "wounds"))]
+    #[command(hide = true)]
+    Wound(wound::WoundArgs),
 }
 
 #[derive(Debug, Args)]
@@ -56,7 +65,14 @@ struct VerifyArgs {
 /// # Errors
 /// A server cannot be reached; something is wrong, or has not arrived, after the table was printed.
 pub async fn run(config: &Config, args: &LedgerArgs) -> anyhow::Result<()> {
-    let Verb::Verify(args) = &args.verb;
+    match &args.verb {
+        Verb::Verify(args) => print(config, args).await,
+        #[cfg(any(debug_assertions, feature = "wounds"))]
+        Verb::Wound(args) => wound::run(config, args).await,
+    }
+}
+
+async fn print(config: &Config, args: &VerifyArgs) -> anyhow::Result<()> {
     let began = Instant::now();
     let checks = loop {
         let checks = verify(config).await?;

@@ -65,14 +65,15 @@ const LAWS: [(&str, &str, Compared); 12] = [
     ),
     ("images", "images that posts show have their row", Compared::Rows(RowLaw::PostImages)),
     ("avatars", "images that people show have their row", Compared::Rows(RowLaw::Avatars)),
-    (
-        "notifications",
-        "likes, comments and orders of the last days are notified",
-        Compared::Events,
-    ),
+    ("notifications", "likes, comments and orders of the last days are notified", Compared::Events),
     ("follow_notifications", "follows of the last days are notified", Compared::Follows),
     ("liked", "likes that were notified are there", Compared::Likes),
 ];
+
+/// The names of all of them.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    LAWS.into_iter().map(|(name, ..)| name)
+}
 
 /// Applies all of them.
 pub(super) async fn apply(stores: &Stores, scope: &mut Scope) -> anyhow::Result<Vec<Check>> {

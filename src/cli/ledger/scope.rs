@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use plaza_base::clock::Clock;
 use plaza_base::ids::{Bucket, compose};
 use plaza_config::Config;
 use plaza_domain::Domain;
 use plaza_stores::objects::Objects;
 use plaza_stores::postgres::ledger::pieces::Place;
-use plaza_stores::postgres::migrations::{connect, load_map};
+use plaza_stores::postgres::migrations::{connect_to_read, load_map};
 use plaza_stores::postgres::{Cluster, Connection};
 use plaza_stores::redis::Redis;
 
@@ -36,6 +34,8 @@ pub struct Scope {
     pub pause: Duration,
     /// Where each law goes on.
     pub cursors: Cursors,
+    /// What samples are drawn by: the same draws the same.
+    pub draw: i64,
 }
 
 impl Scope {
@@ -48,6 +48,7 @@ impl Scope {
             log: true,
             pause: Duration::ZERO,
             cursors: Cursors::default(),
+            draw: rand::random_range(0..i64::MAX),
         }
     }
 
@@ -55,6 +56,11 @@ impl Scope {
     pub fn part(rows: i64, cursors: Cursors) -> Self {
         let pause = Duration::from_millis(20);
         Self { rows, log: false, pause, cursors, ..Self::whole() }
+    }
+
+    /// The id that a sample begins after: any that was issued.
+    pub(super) fn sample_from(&self, clock: &Clock) -> i64 {
+        self.draw % self.unsettled_from(clock).max(1)
     }
 
     /// The first id that is too new for what follows from it to be there.
@@ -70,9 +76,8 @@ pub(super) fn id_of(clock: &Clock, ago: Duration) -> i64 {
 }
 
 /// Where each law goes on, on each shard; one that is not named begins at the first row.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Cursors(BTreeMap<String, Place>);
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cursors(pub BTreeMap<String, Place>);
 
 impl Cursors {
     fn key(law: &str, shard: usize) -> String {
@@ -136,11 +141,11 @@ impl Stores {
         }
     }
 
-    /// A connection to every primary, without a limit of time.
+    /// A connection to every primary that only reads, without a limit of time.
     pub(super) async fn primaries(&self) -> anyhow::Result<Vec<Connection>> {
         let mut shards = Vec::new();
         for urls in &self.config.postgres.shards {
-            shards.push(connect(&urls.primary).await?);
+            shards.push(connect_to_read(&urls.primary).await?);
         }
         Ok(shards)
     }
@@ -152,14 +157,14 @@ impl Stores {
         for urls in &self.config.postgres.shards {
             let mut opened = None;
             for url in &urls.replicas {
-                opened = connect(url).await.ok();
+                opened = connect_to_read(url).await.ok();
                 if opened.is_some() {
                     break;
                 }
             }
             shards.push(match opened {
                 Some(replica) => replica,
-                None => connect(&urls.primary).await?,
+                None => connect_to_read(&urls.primary).await?,
             });
         }
         Ok(shards)
@@ -175,8 +180,6 @@ mod tests {
         let mut cursors = Cursors::default();
         assert_eq!(cursors.place("stock", 1), (0, 0));
         cursors.put("stock", 1, Some((7, 0)));
-        let kept = serde_json::to_value(&cursors).unwrap();
-        let mut cursors: Cursors = serde_json::from_value(kept).unwrap();
         assert_eq!((cursors.place("stock", 1), cursors.place("stock", 0)), ((7, 0), (0, 0)));
         cursors.put("stock", 1, None);
         assert_eq!(cursors, Cursors::default());

@@ -57,10 +57,7 @@ pub const INDEXES: [Index; 11] = [
         on: "ON shares (post_id, sharing_id) WHERE active AND is_quote",
     },
     // The ledger's: what is held of a product, and orders that have not ended, both few.
-    Index {
-        name: "reservations_held",
-        on: "ON reservations (product_id) WHERE status = 'HELD'",
-    },
+    Index { name: "reservations_held", on: "ON reservations (product_id) WHERE status = 'HELD'" },
     Index {
         name: "orders_open",
         on: "ON orders (id) WHERE status IN ('PENDING', 'RESERVED', 'PAID', 'REFUNDING')",

@@ -26,6 +26,7 @@ pub mod likes;
 pub mod migrations;
 pub mod moving;
 pub mod notification_settings;
+pub mod old_notifications;
 pub mod orders;
 pub mod outbox;
 pub mod outbox_partitions;

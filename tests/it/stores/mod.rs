@@ -1,6 +1,7 @@
 mod commits;
 mod forgotten_rows;
 mod grants;
+mod growth;
 mod housekeeping;
 mod indexes;
 mod kafka;

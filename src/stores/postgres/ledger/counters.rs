@@ -86,8 +86,8 @@ pub async fn drift(
                    FROM post_counts c JOIN posts p ON p.id = c.post_id AND p.version = c.version
                    WHERE c.post_id > $1 AND c.post_id <= $2) counts
              WHERE like_count <> likes OR comment_count <> comments ORDER BY id"),
-        Counter::Users => sql(
-            "SELECT id, 'posts ' || post_count || ', following ' || following_count AS stored,
+        Counter::Users => {
+            sql("SELECT id, 'posts ' || post_count || ', following ' || following_count AS stored,
                     'posts ' || posts || ', following ' || following AS counted
              FROM (SELECT u.id, c.post_count, c.following_count,
                           (SELECT count(*) FROM posts p WHERE p.author_id = u.id AND NOT p.deleted)
@@ -97,8 +97,8 @@ pub async fn drift(
                    FROM user_counts c
                    JOIN users u ON u.id = c.user_id AND u.activity_version = c.activity_version
                    WHERE c.user_id > $1 AND c.user_id <= $2) counts
-             WHERE post_count <> posts OR following_count <> following ORDER BY id",
-        ),
+             WHERE post_count <> posts OR following_count <> following ORDER BY id")
+        }
         Counter::Followers => sql("SELECT user_id AS id, 'followers ' || follower_count AS stored,
                     'followers ' || followers AS counted
              FROM (SELECT c.user_id, c.follower_count,
@@ -106,8 +106,8 @@ pub async fn drift(
                            WHERE f.followee_id = c.user_id AND f.active) AS followers
                    FROM follower_counts c WHERE c.user_id > $1 AND c.user_id <= $2) counts
              WHERE follower_count <> followers ORDER BY id"),
-        Counter::Shares => sql(
-            "SELECT post_id AS id, 'reposts ' || repost_count || ', quotes ' || quote_count
+        Counter::Shares => {
+            sql("SELECT post_id AS id, 'reposts ' || repost_count || ', quotes ' || quote_count
                     AS stored, 'reposts ' || reposts || ', quotes ' || quotes AS counted
              FROM (SELECT c.post_id, c.repost_count, c.quote_count,
                           (SELECT count(*) FROM shares s
@@ -115,8 +115,8 @@ pub async fn drift(
                           (SELECT count(*) FROM shares s
                            WHERE s.post_id = c.post_id AND s.active AND s.is_quote) AS quotes
                    FROM share_counts c WHERE c.post_id > $1 AND c.post_id <= $2) counts
-             WHERE repost_count <> reposts OR quote_count <> quotes ORDER BY id",
-        ),
+             WHERE repost_count <> reposts OR quote_count <> quotes ORDER BY id")
+        }
     };
     read(connection, query, after, up_to).await
 }
@@ -157,8 +157,10 @@ pub async fn repair(
             .bind::<Array<BigInt>, _>(ids),
         ),
         Counter::Followers => (
-            sql("SELECT 1 FROM follower_counts WHERE user_id = ANY($1) ORDER BY user_id FOR UPDATE")
-                .bind::<Array<BigInt>, _>(ids),
+            sql(
+                "SELECT 1 FROM follower_counts WHERE user_id = ANY($1) ORDER BY user_id FOR UPDATE",
+            )
+            .bind::<Array<BigInt>, _>(ids),
             sql("UPDATE follower_counts c
                  SET follower_count = (SELECT count(*) FROM followers f
                                        WHERE f.followee_id = c.user_id AND f.active),

@@ -45,6 +45,23 @@ pub async fn users_after(
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
+/// Whom a user follows.
+///
+/// # Errors
+/// The server's.
+pub async fn followees(
+    connection: &mut Connection,
+    user: UserId,
+) -> Result<Vec<UserId>, StoreError> {
+    let rows: Vec<UserRow> = prepared(
+        sql("SELECT followee_id AS id FROM follows WHERE follower_id = $1 AND active")
+            .bind::<BigInt, _>(user),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
 /// Authors of this shard's newest posts of ids above `since` and below `before`, and some followers
 /// of each: whose homes those posts belong to.
 ///
@@ -89,11 +106,10 @@ pub async fn existing_posts(
     connection: &mut Connection,
     posts: &[PostId],
 ) -> Result<Vec<PostId>, StoreError> {
-    let rows: Vec<PostRow> = prepared(
-        sql("SELECT id FROM posts WHERE id = ANY($1)").bind::<Array<BigInt>, _>(posts),
-    )
-    .load(connection)
-    .await?;
+    let rows: Vec<PostRow> =
+        prepared(sql("SELECT id FROM posts WHERE id = ANY($1)").bind::<Array<BigInt>, _>(posts))
+            .load(connection)
+            .await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
