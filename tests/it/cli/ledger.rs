@@ -122,8 +122,8 @@ async fn what_is_whole_is_clean_and_every_kind_of_damage_is_seen() {
                 "likes and comments of posts equal their rows",
             ),
             (
-                "UPDATE user_counts SET post_count = 5 WHERE post_count = 1",
-                "UPDATE user_counts SET post_count = 1 WHERE post_count = 5",
+                "UPDATE user_counts SET post_count = 5 WHERE post_count = 2",
+                "UPDATE user_counts SET post_count = 2 WHERE post_count = 5",
                 "posts and follows of people equal their rows",
             ),
             (
