@@ -4,6 +4,7 @@ pub mod admin;
 mod backup;
 mod check_documents;
 mod config;
+pub mod counters;
 mod dead_letters;
 pub mod doctor;
 mod failover;
@@ -92,6 +93,8 @@ enum Verb {
     Restore(restore::RestoreArgs),
     /// Where every projection stands.
     Projections(projections::ProjectionsArgs),
+    /// Stored counts of likes, comments, followers, posts, reposts ..: compare them with the rows.
+    Counters(counters::CountersArgs),
     /// Proof that nothing was lost, nothing counted twice, nothing left out.
     Ledger(ledger::LedgerArgs),
     /// Print what a shell needs to complete plaza's subcommands and options.
@@ -139,6 +142,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Completions(args) => shell::completions(&args),
         Verb::Man(args) => shell::man(&args),
         Verb::Trace(args) => trace::run(&load()?, &args).await,
+        Verb::Counters(args) => counters::run(&found().await?, &args).await,
         Verb::Ledger(args) => ledger::run(&found().await?, &args).await,
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ledger;
 use crate::{http, jobs, outbox, read_models, telemetry};
 use plaza_app::App;
 use plaza_base::clock::Clock;
@@ -129,6 +130,8 @@ pub fn start_without_ports(app: &App, role: Role) {
             app.reap_images();
             app.sweep_keys();
             app.record_redis_memory();
+            let ledger = ledger::Stores::of(&app.domain, Arc::clone(&config));
+            app.tasks.spawn("ledger", ledger::hourly::run(ledger, stop.clone()));
             app.tasks.spawn("worker", jobs::run(app.domain.clone(), config, stop));
         }
         Role::Relay => {

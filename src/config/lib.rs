@@ -7,6 +7,7 @@ mod media;
 pub mod network;
 mod serving;
 mod stores;
+mod upkeep;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 pub use media::{MediaConfig, S3Config};
 pub use serving::{AdminConfig, AuthConfig, LimitsConfig, MAX_RESPONSE_BYTES, ServerConfig};
 pub use stores::{KafkaConfig, PostgresConfig, RabbitmqConfig, RedisConfig, ShardUrls};
+pub use upkeep::{LedgerConfig, NotificationsConfig};
 
 /// Configuration of every role.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -57,6 +59,12 @@ pub struct Config {
     /// The payment simulator and its injected faults.
     #[serde(default)]
     pub payments: PaymentsConfig,
+    /// The ledger, as workers run it.
+    #[serde(default)]
+    pub ledger: LedgerConfig,
+    /// How long notifications are kept.
+    #[serde(default)]
+    pub notifications: NotificationsConfig,
     /// Logs and traces.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
@@ -254,6 +262,9 @@ impl Config {
         }
         if self.telemetry.prometheus_url.as_ref().is_some_and(|url| !is_web_address(url)) {
             return wrong("telemetry.prometheus_url must be an http:// or https:// URL");
+        }
+        if let Some(what) = self.ledger.wrong().or_else(|| self.notifications.wrong()) {
+            return wrong(what);
         }
         if let Some(what) = self.media.wrong() {
             return wrong(what);

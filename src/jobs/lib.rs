@@ -8,6 +8,7 @@ mod follow_requests_grant;
 pub mod housekeeping;
 mod image_delete;
 mod image_process;
+pub mod old_notifications;
 mod order_process;
 mod runner;
 

@@ -18,7 +18,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
-use super::{JobError, attempts, depths, handle};
+use super::{JobError, attempts, depths, handle, old_notifications};
 use plaza_base::clock::pause;
 use plaza_base::ids::Bucket;
 use plaza_config::Config;
@@ -74,7 +74,8 @@ pub async fn run(
     tokio::join!(
         work(&domain, &config, &stop),
         depths::record(Arc::clone(&config), stop.clone()),
-        attempts::forget(Arc::clone(&domain), stop.clone())
+        attempts::forget(Arc::clone(&domain), stop.clone()),
+        old_notifications::forget(Arc::clone(&domain), config.notifications, stop.clone())
     );
     Ok(())
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{
-    OutboxSnapshot, PoolSnapshot, PrimarySnapshot, Probe, ProcessSnapshot, ProjectionSnapshot,
-    QueueSnapshot, RedisSnapshot, ReplicaSnapshot, ShardSnapshot, Snapshot, answer_of,
+    LedgerSnapshot, OutboxSnapshot, PoolSnapshot, PrimarySnapshot, Probe, ProcessSnapshot,
+    ProjectionSnapshot, QueueSnapshot, RedisSnapshot, ReplicaSnapshot, ShardSnapshot, Snapshot,
+    answer_of,
 };
 use crate::traffic::History;
 use plaza_app::App;
@@ -17,6 +18,7 @@ use plaza_read_models::readers;
 use plaza_stores::StoreError;
 use plaza_stores::kafka::ANSWERS_WITHIN;
 use plaza_stores::kafka::consumer::{EventConsumer, Partition};
+use plaza_stores::postgres::ledger::runs::{self, Report};
 use plaza_stores::postgres::projections::{Reached, reached};
 use plaza_stores::postgres::{Shard, health, outbox, position};
 use plaza_stores::rabbitmq::{connect, depths};
@@ -36,8 +38,11 @@ pub(super) async fn everything(app: &App, history: &History) -> Snapshot {
         answer_of(rabbitmq(app)),
         answer_of(kafka(app))
     );
-    let (shards, of_shards): (Vec<ShardSnapshot>, Vec<Vec<Reached>>) = shards.into_iter().unzip();
+    let (shards, of_shards): (Vec<ShardSnapshot>, Vec<Kept>) = shards.into_iter().unzip();
+    let (of_shards, reports): (Vec<Vec<Reached>>, Vec<Option<Report>>) =
+        of_shards.into_iter().map(|kept| (kept.reached, kept.ledger)).unzip();
     let of_shards: Vec<Reached> = of_shards.into_iter().flatten().collect();
+    let ledger = reports.into_iter().flatten().max_by_key(|report| report.began_at);
     let kafka = match kafka {
         Probe::Ok(ends) => Probe::Ok(projections(&readers(&app.config.feed), &ends, &of_shards)),
         Probe::Unavailable(why) => Probe::Unavailable(why),
@@ -63,7 +68,15 @@ pub(super) async fn everything(app: &App, history: &History) -> Snapshot {
         redis,
         rabbitmq,
         kafka,
+        ledger: ledger.map(|report| LedgerSnapshot::of(report, now)),
     }
+}
+
+/// What a shard keeps of the whole system.
+#[derive(Default)]
+struct Kept {
+    reached: Vec<Reached>,
+    ledger: Option<Report>,
 }
 
 fn pool((name, state): (String, plaza_stores::pool_state::PoolState)) -> PoolSnapshot {
@@ -77,7 +90,7 @@ fn pool((name, state): (String, plaza_stores::pool_state::PoolState)) -> PoolSna
 }
 
 /// On connections of its own: full pools are what an operator wants to see.
-async fn shard(shard: &Shard) -> (ShardSnapshot, Vec<Reached>) {
+async fn shard(shard: &Shard) -> (ShardSnapshot, Kept) {
     let primary = answer_of(async {
         let mut connection = shard.direct().await?;
         let state = health::server_state(&mut connection).await?;
@@ -92,9 +105,12 @@ async fn shard(shard: &Shard) -> (ShardSnapshot, Vec<Reached>) {
             });
         }
         let reached = reached(&mut connection).await?;
+        // A schema that is older than this version has no such table.
+        let ledger = runs::last(&mut connection).await.unwrap_or_default();
         let waits = state.sees_standbys && !state.synchronous_standby_names.is_empty();
         let synchronous = waits.then_some(state.synchronous_standbys);
-        Ok::<_, StoreError>((PrimarySnapshot { synchronous, outbox: waiting }, lsn, reached))
+        let kept = Kept { reached, ledger };
+        Ok::<_, StoreError>((PrimarySnapshot { synchronous, outbox: waiting }, lsn, kept))
     });
     let replicas =
         futures_util::future::join_all(shard.probes().map(|(name, probe, state)| async move {
@@ -126,11 +142,11 @@ async fn shard(shard: &Shard) -> (ShardSnapshot, Vec<Reached>) {
         serves,
     });
     let replicas = replicas.collect();
-    let (primary, reached) = match primary {
-        Probe::Ok((sight, _, reached)) => (Probe::Ok(sight), reached),
-        Probe::Unavailable(why) => (Probe::Unavailable(why), Vec::new()),
+    let (primary, kept) = match primary {
+        Probe::Ok((sight, _, kept)) => (Probe::Ok(sight), kept),
+        Probe::Unavailable(why) => (Probe::Unavailable(why), Kept::default()),
     };
-    (ShardSnapshot { shard: shard.index.0, replicas, primary }, reached)
+    (ShardSnapshot { shard: shard.index.0, replicas, primary }, kept)
 }
 
 async fn redis(app: &App) -> Result<RedisSnapshot, StoreError> {

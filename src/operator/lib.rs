@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use plaza_app::App;
+use plaza_stores::postgres::ledger::runs::Report;
 use traffic::{History, TrafficSnapshot};
 
 /// For how long what was seen is shown to whoever asks next.
@@ -44,6 +45,57 @@ pub struct Snapshot {
     pub rabbitmq: Probe<Vec<QueueSnapshot>>,
     /// The projections.
     pub kafka: Probe<Vec<ProjectionSnapshot>>,
+    /// What the ledger came to when it last ran by itself; `None`: it has not, or no shard answers.
+    pub ledger: Option<LedgerSnapshot>,
+}
+
+/// The ledger's last run.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LedgerSnapshot {
+    /// When it began, RFC 3339.
+    pub began_at: String,
+    /// How long ago that was, in seconds.
+    pub ago_s: f64,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// Laws that were applied.
+    pub laws: usize,
+    /// Things they were applied to.
+    pub checked: i64,
+    /// The laws that do not hold.
+    pub broken: Vec<BrokenLaw>,
+}
+
+/// A law that does not hold.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BrokenLaw {
+    /// What must hold.
+    pub law: String,
+    /// For how many things it does not.
+    pub broken: i64,
+    /// Some of them.
+    pub example: Option<String>,
+}
+
+impl LedgerSnapshot {
+    fn of(report: Report, now: chrono::DateTime<chrono::Utc>) -> Self {
+        let ago = (now - report.began_at).to_std().unwrap_or_default();
+        Self {
+            began_at: report.began_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            ago_s: ago.as_secs_f64(),
+            took_ms: report.took_ms,
+            laws: report.laws.len(),
+            checked: report.laws.iter().map(|law| law.checked).sum(),
+            broken: report
+                .laws
+                .into_iter()
+                .filter(|law| law.broken > 0)
+                .map(|law| BrokenLaw { law: law.law, broken: law.broken, example: law.example })
+                .collect(),
+        }
+    }
 }
 
 /// What a part said, or why it said nothing.

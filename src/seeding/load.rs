@@ -229,7 +229,8 @@ impl Loader {
         Ok(Loaded { new, there })
     }
 
-    /// Derives sales per minute from the reservations, and lets the planner analyze the tables.
+    /// Derives sales per minute from the reservations, and what was offered from what is left; lets
+    /// the planner analyze the tables.
     ///
     /// # Errors
     /// The server's.
@@ -239,6 +240,12 @@ impl Loader {
              SELECT product_id, date_trunc('minute', sold_at), count(*), sum(quantity), sum(amount)
              FROM reservations WHERE status = 'SOLD' GROUP BY 1, 2
              ON CONFLICT (product_id, minute) DO UPDATE SET orders = excluded.orders, quantity = excluded.quantity, amount = excluded.amount;
+             UPDATE products p SET stock_offered = offered.units
+             FROM (SELECT o.id, o.version, o.stock + coalesce(sum(r.quantity), 0)::integer AS units
+                   FROM products o
+                   LEFT JOIN reservations r ON r.product_id = o.id AND r.status IN ('HELD', 'SOLD')
+                   WHERE o.stock_offered IS NULL GROUP BY o.id) offered
+             WHERE offered.id = p.id AND offered.version = p.version;
              ANALYZE",
         )
         .await

@@ -131,6 +131,16 @@ pub const ALL: &[Metric] = &[
         Unit::Count,
         "Outbox messages of days that have no partition; by shard; none, where housekeeping works.",
     ),
+    gauge(
+        "plaza_ledger_violations",
+        Unit::Count,
+        "Things that a law of the ledger does not hold for, by its last run; by law; 0 in processes that do not run it.",
+    ),
+    gauge(
+        "plaza_ledger_last_run_time_seconds",
+        Unit::Seconds,
+        "When the ledger last ran by itself, in Unix time; 0 in processes that do not run it.",
+    ),
     counter(
         "plaza_id_clock_refused_total",
         Unit::Count,

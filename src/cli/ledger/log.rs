@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Check;
 use plaza_config::Config;
 use plaza_protocol::envelope::EventEnvelope;
+use plaza_protocol::events::Event;
 use plaza_protocol::routing::Topic;
 use plaza_stores::kafka::ANSWERS_A_COMMAND_WITHIN;
 use plaza_stores::kafka::consumer::{EventConsumer, Partition};
@@ -35,12 +36,31 @@ fn short(aggregate: &str) -> u64 {
 }
 
 /// Versions of one aggregate that the log holds without a gap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span {
     /// The first.
     pub first: i64,
     /// The last.
     pub last: i64,
+    /// Whether it began with an event, and was not loaded with what it had.
+    pub born: bool,
+    /// Likes that its events leave it with.
+    pub likes: i32,
+    /// Comments that they leave it with.
+    pub comments: i32,
+}
+
+impl Span {
+    /// Takes what the next version's event adds.
+    fn count(&mut self, event: &Event) {
+        match event {
+            Event::PostCreated { .. } => self.born = true,
+            Event::PostLiked { .. } => self.likes += 1,
+            Event::PostUnliked { .. } => self.likes -= 1,
+            Event::PostCommented { .. } | Event::PostReplied { .. } => self.comments += 1,
+            _ => {}
+        }
+    }
 }
 
 /// A topic's aggregates.
@@ -59,11 +79,13 @@ impl Aggregates {
     }
 
     /// Takes the next event of the log; false when a version is missing before it.
-    fn take(&mut self, aggregate: &str, version: i64) -> bool {
-        let span = self.0.entry(short(aggregate)).or_insert(Span { first: version, last: version });
+    fn take(&mut self, aggregate: &str, version: i64, event: &Event) -> bool {
+        let unknown = Span { first: version, last: version - 1, ..Span::default() };
+        let span = self.0.entry(short(aggregate)).or_insert(unknown);
         let follows = version <= span.last + 1;
         if version == span.last + 1 {
             span.last = version;
+            span.count(event);
         }
         follows
     }
@@ -111,7 +133,7 @@ pub async fn read(config: &Config) -> anyhow::Result<Log> {
     let mut log = Log {
         topics: BTreeMap::new(),
         ends,
-        order: Check::of("versions of an aggregate follow each other in Kafka"),
+        order: Check::of("log", "versions of an aggregate follow each other in Kafka"),
     };
     for topic in EVENTS {
         log.topics.insert(topic.name(), Aggregates::default());
@@ -128,7 +150,7 @@ pub async fn read(config: &Config) -> anyhow::Result<Log> {
             match serde_json::from_slice::<EventEnvelope>(&record.payload) {
                 Ok(event) => {
                     let topic = log.topics.entry(record.partition.topic).or_default();
-                    if !topic.take(&event.subject, event.version) {
+                    if !topic.take(&event.subject, event.version, &event.event) {
                         log.order.wrong(|| format!("before {}", event.id));
                     }
                 }
@@ -152,6 +174,7 @@ pub async fn read(config: &Config) -> anyhow::Result<Log> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plaza_base::ids::{CommentId, Id, PostId, UserId};
 
     #[test]
     fn every_topic_of_events_is_read() {
@@ -164,11 +187,34 @@ mod tests {
     #[test]
     fn a_missing_version_is_seen_and_a_repeat_is_not_taken_for_one() {
         let mut aggregates = Aggregates::default();
-        let taken = [1, 2, 2, 1, 3, 5, 4].map(|version| aggregates.take("post:1", version));
+        let (post_id, user_id) = (PostId::from_i64(1), UserId::from_i64(2));
+        let like = Event::PostLiked { post_id, user_id };
+        let taken = [1, 2, 2, 1, 3, 5, 4].map(|version| aggregates.take("post:1", version, &like));
         assert_eq!(taken, [true, true, true, true, true, false, true]);
         // What was loaded without events begins where its events begin.
-        assert!(aggregates.take("post:2", 7) && aggregates.take("post:2", 8));
-        assert_eq!(aggregates.get("post:2"), Some(Span { first: 7, last: 8 }));
+        assert!(aggregates.take("post:2", 7, &like) && aggregates.take("post:2", 8, &like));
+        let span = aggregates.get("post:2").unwrap();
+        assert_eq!((span.first, span.last, span.born, span.likes), (7, 8, false, 2));
         assert_eq!((aggregates.get("post:3"), aggregates.len()), (None, 2));
+    }
+
+    #[test]
+    fn likes_and_comments_are_counted_by_each_version_once() {
+        let mut aggregates = Aggregates::default();
+        let (post_id, author_id) = (PostId::from_i64(1), UserId::from_i64(2));
+        let user_id = author_id;
+        let comment_id = CommentId::from_i64(3);
+        for (version, event) in [
+            (1, Event::PostCreated { post_id, author_id }),
+            (2, Event::PostLiked { post_id, user_id }),
+            (2, Event::PostLiked { post_id, user_id }),
+            (3, Event::PostCommented { post_id, comment_id, author_id }),
+            (4, Event::PostUnliked { post_id, user_id }),
+        ] {
+            assert!(aggregates.take("post:1", version, &event));
+        }
+        let span = aggregates.get("post:1").unwrap();
+        assert!(span.born);
+        assert_eq!((span.likes, span.comments), (0, 1));
     }
 }

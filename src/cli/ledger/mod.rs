@@ -1,23 +1,36 @@
 //! `plaza ledger verify`: the operator's proof that nothing was lost, nothing counted twice,
 //! nothing left out.
 //!
-//! It reads every outbox row, every event in Kafka, every projection's versions and every counter,
-//! and compares. What is only on its way (unsent, not applied yet, queued) is distinguished from
-//! what is wrong; after `--settle` seconds, what is still on its way is a failure too.
+//! It reads every outbox row, every event in Kafka, every projection's versions and the rows, some
+//! at a time, and compares. What is only on its way (unsent, not applied yet, queued, younger than
+//! a minute) is distinguished from what is wrong; after `--settle` seconds, what is still on its
+//! way is a failure too. Homes and files are a sample.
 
+mod check;
 mod checks;
+mod files;
+mod homes;
+pub mod hourly;
+mod jobs;
 mod log;
+mod rows;
+mod scope;
+#[cfg(any(debug_assertions, feature = "wounds"))]
+mod wound;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
 use super::write_json;
 use plaza_config::Config;
 
-pub use checks::verify;
+pub use check::Check;
+pub use checks::{apply, verify};
+pub use scope::{Cursors, Scope, Stores};
+#[cfg(any(debug_assertions, feature = "wounds"))]
+pub use wound::{Wound, wound};
 
 /// How long between two reads of what is on its way.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -33,6 +46,10 @@ pub struct LedgerArgs {
 enum Verb {
     /// Compares everything; the exit code is 1 when something is wrong, or has not arrived.
     Verify(VerifyArgs),
+    /// Damages something in one way, to see that a law says so.
+    #[cfg(any(debug_assertions, feature = "wounds"))]
+    #[command(hide = true)]
+    Wound(wound::WoundArgs),
 }
 
 #[derive(Debug, Args)]
@@ -45,38 +62,17 @@ struct VerifyArgs {
     json: bool,
 }
 
-/// What a check came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// What must hold.
-    pub law: String,
-    /// Things it was applied to.
-    pub checked: i64,
-    /// Things that are on their way.
-    pub waiting: i64,
-    /// Things that are wrong.
-    pub wrong: i64,
-    /// One of them.
-    pub example: Option<String>,
-}
-
-impl Check {
-    /// A law with nothing checked yet.
-    fn of(law: impl Into<String>) -> Self {
-        Self { law: law.into(), ..Self::default() }
-    }
-
-    /// Takes note of something that is wrong.
-    fn wrong(&mut self, example: impl FnOnce() -> String) {
-        self.wrong += 1;
-        self.example.get_or_insert_with(example);
-    }
-}
-
 /// # Errors
 /// A server cannot be reached; something is wrong, or has not arrived, after the table was printed.
 pub async fn run(config: &Config, args: &LedgerArgs) -> anyhow::Result<()> {
-    let Verb::Verify(args) = &args.verb;
+    match &args.verb {
+        Verb::Verify(args) => print(config, args).await,
+        #[cfg(any(debug_assertions, feature = "wounds"))]
+        Verb::Wound(args) => wound::run(config, args).await,
+    }
+}
+
+async fn print(config: &Config, args: &VerifyArgs) -> anyhow::Result<()> {
     let began = Instant::now();
     let checks = loop {
         let checks = verify(config).await?;

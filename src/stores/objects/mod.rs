@@ -134,6 +134,18 @@ impl Objects {
         }
     }
 
+    /// Whether an object is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn is_there(&self, name: &str) -> Result<bool, StoreError> {
+        match self.store()?.head(&Path::from(name)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
     /// Reads a whole object; `None` when it is not there.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub struct Index {
 
 /// Every index that is built beside the writes. A search scans what is waiting to be sorted
 /// into a GIN index row by row: little may wait.
-pub const INDEXES: [Index; 10] = [
+pub const INDEXES: [Index; 13] = [
     Index {
         name: "posts_search_key",
         on: "ON posts USING gin (to_tsvector('public.plaza', public.search_key(text))) WITH (gin_pending_list_limit = 256) WHERE NOT deleted",
@@ -61,6 +61,12 @@ pub const INDEXES: [Index; 10] = [
         on: "ON shares (post_id, sharing_id) WHERE active AND is_quote",
     },
     Index { name: "products_by_price", on: "ON products (price_currency, price_amount, id)" },
+    // The ledger's: what is held of a product, and orders that have not ended, both few.
+    Index { name: "reservations_held", on: "ON reservations (product_id) WHERE status = 'HELD'" },
+    Index {
+        name: "orders_open",
+        on: "ON orders (id) WHERE status IN ('PENDING', 'RESERVED', 'PAID', 'REFUNDING')",
+    },
 ];
 
 /// Indexes of versions before this one. They are dropped by the first [`build`] that finds every

@@ -40,8 +40,21 @@ pub fn versions() -> Vec<String> {
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub async fn connect(url: &SecretString) -> Result<AsyncPgConnection, StoreError> {
+    open(url, Purpose::Write).await
+}
+
+/// A plain connection that only reads, to a primary or a replica, without a time limit on
+/// statements; each is planned for its values, as a statement over a part of a table must be.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn connect_to_read(url: &SecretString) -> Result<AsyncPgConnection, StoreError> {
+    open(url, Purpose::Read).await
+}
+
+async fn open(url: &SecretString, purpose: Purpose) -> Result<AsyncPgConnection, StoreError> {
     let manager =
-        Manager::new(url, Purpose::Write, std::time::Duration::ZERO, StatementCounter::default())?;
+        Manager::new(url, purpose, std::time::Duration::ZERO, StatementCounter::default())?;
     let opened = manager
         .open()
         .await

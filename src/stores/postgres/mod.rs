@@ -31,6 +31,7 @@ mod manager;
 pub mod migrations;
 pub mod moving;
 pub mod notification_settings;
+pub mod old_notifications;
 pub mod orders;
 pub mod outbox;
 pub mod outbox_partitions;

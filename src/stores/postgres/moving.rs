@@ -74,6 +74,7 @@ pub const OWN: &[&str] = &[
     "view_totals",
     "backup_cut",
     "restores",
+    "ledger_runs",
 ];
 
 /// Every table that is moved or copied.

@@ -72,8 +72,11 @@ pub async fn insert(
     row: &NewRow<'_>,
 ) -> Result<ProductId, StoreError> {
     let inserted: IdRow = prepared(
-        sql("INSERT INTO products (id, seller_id, title, description, price_amount, price_currency, stock)
-             VALUES (next_id($1), $2, $3, $4, $5, $6, $7) RETURNING id")
+        sql(
+            "INSERT INTO products (id, seller_id, title, description, price_amount, price_currency,
+                                   stock, stock_offered)
+             VALUES (next_id($1), $2, $3, $4, $5, $6, $7, $7) RETURNING id",
+        )
         .bind::<Integer, _>(i32::from(bucket.number()))
         .bind::<BigInt, _>(row.seller_id)
         .bind::<Text, _>(row.title)

@@ -45,15 +45,30 @@ impl Redis {
     /// [`StoreError::Unavailable`].
     pub async fn timeline(&self, user: UserId) -> Result<Option<Timeline>, StoreError> {
         let Some(generation) = self.generation() else { return Ok(None) };
+        Ok(parse(&self.timeline_items(user).await?, &generation))
+    }
+
+    /// A user's timeline as it is held, for whoever compares it with the rows; `None` when readers
+    /// would not believe it in this generation, or there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn held_timeline(
+        &self,
+        user: UserId,
+        generation: &str,
+    ) -> Result<Option<Timeline>, StoreError> {
+        Ok(parse(&self.timeline_items(user).await?, generation))
+    }
+
+    async fn timeline_items(&self, user: UserId) -> Result<Vec<String>, StoreError> {
         let key = self.inner.keys.timeline(user);
-        let items: Vec<String> = self
-            .inner
+        self.inner
             .pool
             .run(async |connection| {
                 redis::cmd("LRANGE").arg(&key).arg(0).arg(-1).query_async(connection).await
             })
-            .await?;
-        Ok(parse(&items, &generation))
+            .await
     }
 
     /// Keeps a timeline that is read from expiring.

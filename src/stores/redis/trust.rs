@@ -191,6 +191,21 @@ impl Redis {
         Ok(Polled { generation: generation.into(), memory })
     }
 
+    /// The generation that servers believe, by what their last poll has left in Redis; `None` when
+    /// none has polled for half a minute.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn stored_generation(&self) -> Result<Option<String>, StoreError> {
+        let key = self.inner.keys.generation();
+        self.inner
+            .pool
+            .run(async |connection| {
+                redis::cmd("HGET").arg(&key).arg("nonce").query_async(connection).await
+            })
+            .await
+    }
+
     /// Whether a poll has found what is trusted already.
     pub fn is_current(&self, polled: &Polled) -> bool {
         let state = self.inner.trust.state.read();

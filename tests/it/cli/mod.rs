@@ -1,4 +1,5 @@
 mod admin;
+mod counters;
 mod dead_letters;
 mod doctor;
 mod help;

@@ -1,5 +1,6 @@
 //! The operator's page: what it shows of a whole system, and of one of which parts are away.
 
+use plaza::cli::ledger::{Cursors, Stores, hourly};
 use serde_json::Value;
 
 use super::process::{Process, shards};
@@ -92,6 +93,32 @@ async fn a_whole_system_is_seen_whole() {
                 .iter()
                 .any(|pool| pool["name"] == "shard 0 primary" && pool["most"] == 4)
         );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ledgers_last_run_is_shown_with_the_laws_that_do_not_hold() {
+    with_roles(&[], async |app| {
+        let process = Process::start(app, &[]).await;
+        assert_eq!(sight(&process).await["ledger"], Value::Null, "it has not run yet");
+        let ann = process.app.sign_up("ann").await;
+        process.app.post(&ann, "x").await;
+        app.until("the post is counted", async || {
+            app.count("SELECT count(*) FROM user_counts WHERE post_count = 1").await == 1
+        })
+        .await;
+        app.execute("UPDATE user_counts SET post_count = 5").await;
+        let stores = Stores::open(&app.app.config).await.unwrap();
+        app.until("the law that does not hold is shown", async || {
+            let report = hourly::once(&stores, Cursors::default()).await.unwrap();
+            hourly::keep(&stores, &report).await;
+            let ledger = &sight(&process).await["ledger"];
+            ledger["laws"].as_u64() > Some(5)
+                && ledger["broken"][0]["broken"] == 1
+                && ledger["broken"][0]["law"] == "posts and follows of people equal their rows"
+        })
+        .await;
     })
     .await;
 }

@@ -3,6 +3,7 @@ mod cut;
 mod failover;
 mod forgotten_rows;
 mod grants;
+mod growth;
 mod housekeeping;
 mod indexes;
 mod kafka;

@@ -12,12 +12,9 @@ use crate::layers::{files, source};
 use crate::template::session;
 
 /// Texts that `sql` is given through a macro or a variable, by file; those are run by the tests of
-/// the ledger, of search and of notifications.
-const MADE_ELSEWHERE: [(&str, usize); 3] = [
-    ("read_models/notifications/read.rs", 3),
-    ("stores/postgres/ledger.rs", 2),
-    ("stores/postgres/search.rs", 1),
-];
+/// search and of notifications.
+const MADE_ELSEWHERE: [(&str, usize); 2] =
+    [("read_models/notifications/read.rs", 3), ("stores/postgres/search.rs", 1)];
 
 /// A text and the types of its parameters, as PostgreSQL names them.
 #[derive(Debug)]

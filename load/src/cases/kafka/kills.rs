@@ -101,7 +101,7 @@ mod tests {
             checked: 10,
             waiting,
             wrong,
-            example: None,
+            ..Check::default()
         };
         let found = classify(&[
             check("versions of an aggregate follow each other in Kafka", 0, 1),

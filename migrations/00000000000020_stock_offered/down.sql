@@ -1,0 +1,1 @@
+UPDATE products SET stock_offered = NULL;
