@@ -85,6 +85,8 @@ pub struct RequestContext {
     pub points: Option<Points>,
     /// Whether its answer says where everything came from.
     pub wants_explanation: bool,
+    /// Whether it runs through the library though a plan covers it.
+    pub wants_general_engine: bool,
     /// When it must be over, whatever of it has begun.
     pub until: Instant,
     /// What is left of the bytes that its answer may have.
@@ -118,6 +120,7 @@ impl RequestContext {
             user_agent: None,
             points: None,
             wants_explanation: false,
+            wants_general_engine: false,
             until: Instant::now() + timeout,
             output: Budget::new(MAX_RESPONSE_BYTES),
             purse: None,

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::limits::{Charged, Limited, Payer, pay, used as fields_of};
 use super::operations::kind_name;
 use super::persisted::{self, NewText};
-use super::prepare::{NotRun, Prepared};
+use super::prepare::{NotRun, Prepared, ToRun};
 use super::{Admitted, RequestId, Served};
 use plaza_domain::explain::{Explanation, explained};
 use plaza_domain::operation::ConsistencyToken;
@@ -22,8 +22,11 @@ use plaza_domain::{Operation, Viewer, moderation};
 use plaza_graphql::context::RequestContext;
 use plaza_graphql::cost::{DELIVERY, LOOKUPS, STATEMENT};
 use plaza_graphql::document::Problem;
-use plaza_graphql::error::{ErrorCode, after_another_attempt, complete, was_not_run};
+use plaza_graphql::error::{
+    ErrorCode, after_another_attempt, complete, in_order, was_not_run,
+};
 use plaza_graphql::output::{Budget, Rendered};
+use plaza_graphql::plan;
 use plaza_stores::work::{Work as StoreWork, counted};
 use plaza_telemetry::trace;
 
@@ -178,7 +181,7 @@ impl Named {
 /// `OUTCOME_UNKNOWN` (a mutation that is not done in time and goes on), `INTERNAL`.
 pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused> {
     let Asked { prepared, mut context, payer, request_id } = asked;
-    let Prepared { request, kind, name, cost, spent, read, proves_itself: _, new_text } = prepared;
+    let Prepared { to_run, kind, name, cost, spent, read, proves_itself: _, new_text } = prepared;
     context.output = Budget::new(served.app.config.server.max_response_bytes);
     let named = Named { kind, name };
     let until = context.until + GRACE;
@@ -231,10 +234,10 @@ pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused>
     let began = Instant::now();
     let outcome = if kind == OperationType::Mutation {
         // Between a commit and what must follow it nothing may stop, whoever leaves or gives up.
-        let outcome = served.app.tasks.to_the_end(work.run(request));
+        let outcome = served.app.tasks.to_the_end(work.run(to_run));
         timeout_at(until, outcome).await.map(Result::ok)
     } else {
-        let running = timeout_at(until, AssertUnwindSafe(work.run(request)).catch_unwind()).await;
+        let running = timeout_at(until, AssertUnwindSafe(work.run(to_run)).catch_unwind()).await;
         if running.is_err() {
             named.count(began, "late");
         }
@@ -261,35 +264,34 @@ struct Work {
 }
 
 impl Work {
-    async fn run(self, request: Request) -> Result<Executed, Refused> {
+    async fn run(self, to_run: ToRun) -> Result<Executed, Refused> {
         let Self { served, context, request_id, named, until, charged, spent, new_text, _place } =
             self;
         let began = Instant::now();
-        let request = request.data(Arc::clone(&context));
         let work = Arc::<StoreWork>::default();
-        let running = counted(Arc::clone(&work), run_on_schema(&served, &context, request));
+        let running = counted(Arc::clone(&work), answer_of(&served, &context, to_run));
         let running = named.span().run(running);
         let is_query = named.kind == OperationType::Query;
-        let response = tokio::select! {
+        let answer = tokio::select! {
             biased;
             // A query whose answer has become too large stops; of a mutation only that part of the
             // answer fails.
             () = context.output.exceeded(), if is_query => None,
-            response = running => Some(response),
+            answer = running => answer,
         };
         // Which of the two is noticed first must not matter.
-        let response = response.filter(|_| !is_query || !context.output.is_exceeded());
-        let has_run = response.as_ref().is_some_and(|response| !was_not_run(response));
+        let answer = answer.filter(|_| !is_query || !context.output.is_exceeded());
+        let has_run = answer.as_ref().is_some_and(Answer::has_run);
         if let Some(new_text) = new_text.filter(|_| has_run) {
             persisted::keep(&served, charged.payer.name(), new_text).await;
         }
-        let shown = response.as_ref().map_or(0, |response| fields_of(&response.data));
-        let rendered = response.and_then(|mut response| {
+        let shown = answer.as_ref().map_or(0, Answer::fields);
+        let rendered = answer.and_then(|mut answer| {
             if named.kind == OperationType::Mutation && context.attempt > 1 {
-                after_another_attempt(&mut response);
+                after_another_attempt(answer.errors());
             }
-            complete(&mut response, &request_id.0, context.traceparent.as_deref());
-            Rendered::of(response, context.output.most())
+            complete(answer.errors(), &request_id.0, context.traceparent.as_deref());
+            answer.rendered(context.output.most())
         });
         let used = match &rendered {
             Some(_) => spent.saturating_add(shown).saturating_add(points(&work, &context)),
@@ -343,6 +345,43 @@ pub(crate) fn event_of(refused: Refused) -> Rendered {
     Rendered { body, errors, not_run: false }
 }
 
+/// What an operation came to, by whichever engine.
+enum Answer {
+    General(Response),
+    Planned(plan::Answer),
+}
+
+impl Answer {
+    fn has_run(&self) -> bool {
+        match self {
+            Self::General(response) => !was_not_run(response),
+            Self::Planned(_) => true,
+        }
+    }
+
+    /// How many fields its data has.
+    fn fields(&self) -> u64 {
+        match self {
+            Self::General(response) => fields_of(&response.data),
+            Self::Planned(answer) => answer.fields,
+        }
+    }
+
+    fn errors(&mut self) -> &mut [ServerError] {
+        match self {
+            Self::General(response) => &mut response.errors,
+            Self::Planned(answer) => &mut answer.errors,
+        }
+    }
+
+    fn rendered(self, most: usize) -> Option<Rendered> {
+        match self {
+            Self::General(response) => Rendered::of(response, most),
+            Self::Planned(answer) => Rendered::of_plan(answer, most),
+        }
+    }
+}
+
 /// Explanations are for everybody in development, else for administrators: they describe how the
 /// system is built.
 async fn may_be_explained(served: &Served, viewer: Option<Viewer>) -> bool {
@@ -351,7 +390,26 @@ async fn may_be_explained(served: &Served, viewer: Option<Viewer>) -> bool {
     app.config.server.development || moderation::is_admin(&op).await.unwrap_or(false)
 }
 
-/// Runs a request, explained if it may and wants to be.
+/// Runs an operation: as its plan says, if it has one; `None` when its answer is too large.
+async fn answer_of(
+    served: &Served,
+    context: &Arc<RequestContext>,
+    to_run: ToRun,
+) -> Option<Answer> {
+    let may_plan = !context.wants_explanation && !context.wants_general_engine;
+    let plan = to_run.runs.plan().filter(|_| may_plan);
+    let engine = if plan.is_some() { "plan" } else { "general" };
+    metrics::counter!("plaza_graphql_engine_total", "engine" => engine).increment(1);
+    if let Some(plan) = plan {
+        return plan.run(context, &to_run.variables).await.map(Answer::Planned);
+    }
+    let request = to_run.request().data(Arc::clone(context));
+    let mut response = run_on_schema(served, context, request).await;
+    in_order(&mut response);
+    Some(Answer::General(response))
+}
+
+/// Runs a request on the schema, explained if it may and wants to be.
 async fn run_on_schema(served: &Served, context: &RequestContext, request: Request) -> Response {
     if !context.wants_explanation {
         return served.schema.execute(request).await;

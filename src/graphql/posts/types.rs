@@ -13,6 +13,7 @@ use crate::cursors::List;
 use crate::error::fault;
 use crate::ids::global;
 use crate::images::types::Image;
+use crate::lists::Listing;
 use crate::loaders::{FirstComments, ViewerLikes, ViewerReposts};
 use crate::output;
 use crate::products::types::Product;
@@ -225,7 +226,7 @@ impl Post {
         before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Comment>>> {
         let comments = async {
-            let list = List::new(&self.scope, "Post.comments", self.row.subject());
+            let list = Listing::CommentsOn(self.row.subject()).of(&self.scope);
             let from_end = (last, before.as_deref());
             let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             let page = match request.after {

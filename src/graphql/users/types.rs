@@ -11,6 +11,7 @@ use crate::cursors::List;
 use crate::error::fault;
 use crate::ids::global;
 use crate::images::types::Image;
+use crate::lists::Listing;
 use crate::loaders::ViewerBlocks;
 use crate::output;
 use crate::posts::types::Post;
@@ -131,7 +132,7 @@ impl User {
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let posts = async {
-            let list = List::new(&self.scope, "User.posts", self.row.id);
+            let list = Listing::PostsOf(self.row.id).of(&self.scope);
             let request = list.page(first, after.as_deref())?;
             let page = posts::by_author(&self.scope.op, self.row.id, request)
                 .await
