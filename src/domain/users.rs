@@ -54,7 +54,13 @@ pub(super) async fn rows(
     op: &Operation,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, User>, DomainError> {
-    cached::get(op, ids).await
+    let (mut known, unknown) = op.remembered(ids);
+    if !unknown.is_empty() {
+        let read = cached::get(op, &unknown).await?;
+        op.remember(&unknown, &read);
+        known.extend(read);
+    }
+    Ok(known)
 }
 
 /// Whether a text, already in lower case, can be somebody's handle.

@@ -143,6 +143,15 @@ impl RequestContext {
         client_key: Option<(String, KeySource)>,
         seen: &ConsistencyToken,
     ) -> Arc<Scope> {
+        self.scope_of(self.operation(viewer, client_key, seen))
+    }
+
+    fn operation(
+        &self,
+        viewer: Option<Viewer>,
+        client_key: Option<(String, KeySource)>,
+        seen: &ConsistencyToken,
+    ) -> Operation {
         // All that a request does shares its deadline: ten mutations have no ten deadlines.
         let left = self.until.saturating_duration_since(Instant::now());
         let mut op = Operation::request(&self.domain, viewer, seen, left);
@@ -160,6 +169,10 @@ impl RequestContext {
             op.reads.read_primary_only();
             op.bypass_cache = true;
         }
+        op
+    }
+
+    fn scope_of(&self, op: Operation) -> Arc<Scope> {
         let op = Arc::new(op);
         let scope = Arc::new(Scope { loaders: Loaders::new(&op), op });
         self.scopes.lock().push(Arc::clone(&scope));
@@ -174,7 +187,12 @@ impl RequestContext {
     /// The scope that all fields of a query share.
     pub fn for_query(&self) -> Arc<Scope> {
         let mut query = self.query.lock();
-        Arc::clone(query.get_or_insert_with(|| self.scope(self.viewer, None, &self.token)))
+        let begin = || {
+            let mut op = self.operation(self.viewer, None, &self.token);
+            op.remember_people();
+            self.scope_of(op)
+        };
+        Arc::clone(query.get_or_insert_with(begin))
     }
 
     /// A scope for one mutation field; it sees what the fields before it have written.
