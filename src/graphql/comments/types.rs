@@ -23,14 +23,14 @@ use plaza_domain::posts::Post as PostRow;
 /// A comment.
 #[derive(Debug, Clone)]
 pub struct Comment {
-    row: Arc<Row>,
+    row: Row,
     scope: Arc<Scope>,
 }
 
 impl Comment {
     /// A row as a type.
     pub fn new(row: Row, scope: &Arc<Scope>) -> Self {
-        Self { row: Arc::new(row), scope: Arc::clone(scope) }
+        Self { row, scope: Arc::clone(scope) }
     }
 
     fn is_own(&self) -> bool {

@@ -28,14 +28,14 @@ use plaza_domain::posts::{self, Post as Row, PostCounts, ShareCounts, ShareKind}
 /// A post.
 #[derive(Debug, Clone)]
 pub struct Post {
-    row: Arc<Row>,
+    row: Row,
     scope: Arc<Scope>,
 }
 
 impl Post {
     /// A row as a type.
     pub fn new(row: Row, scope: &Arc<Scope>) -> Self {
-        Self { row: Arc::new(row), scope: Arc::clone(scope) }
+        Self { row, scope: Arc::clone(scope) }
     }
 
     /// A post by id, through the loader; none that the viewer may not see.

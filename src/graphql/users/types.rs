@@ -28,14 +28,14 @@ use plaza_domain::{
 /// A user.
 #[derive(Debug, Clone)]
 pub struct User {
-    row: Arc<Row>,
+    row: Row,
     scope: Arc<Scope>,
 }
 
 impl User {
     /// A row as a type.
     pub fn new(row: Row, scope: &Arc<Scope>) -> Self {
-        Self { row: Arc::new(row), scope: Arc::clone(scope) }
+        Self { row, scope: Arc::clone(scope) }
     }
 
     /// A user by id, through the loader.
