@@ -56,43 +56,42 @@ impl Given for ImageSize {
     }
 }
 
-/// An argument that stands in the text; `Some(None)` when it is null there, or its variable is.
-fn value_of<T: Given>(
-    field: &Field,
-    name: &str,
-    variables: &Variables,
-) -> Option<Option<Option<Argument<T>>>> {
-    let Some(value) = field.get_argument(name) else { return Some(None) };
-    match &value.node {
-        Value::Null => Some(Some(None)),
+/// An argument as it stands in a field.
+enum Stands<T> {
+    Nowhere,
+    Null,
+    Given(Argument<T>),
+}
+
+/// `None` when it is not of its type.
+fn stands<T: Given>(field: &Field, name: &str, variables: &Variables) -> Option<Stands<T>> {
+    let Some(value) = field.get_argument(name) else { return Some(Stands::Nowhere) };
+    Some(match &value.node {
+        Value::Null => Stands::Null,
         Value::Variable(variable) => match variables.get(variable)? {
-            ConstValue::Null => Some(Some(None)),
-            _ => Some(Some(Some(Argument::Of(variable.clone())))),
+            ConstValue::Null => Stands::Null,
+            _ => Stands::Given(Argument::Of(variable.clone())),
         },
-        value => {
-            let value = value.clone().into_const()?;
-            Some(Some(Some(Argument::Is(T::given(&value)?))))
-        }
-    }
+        value => Stands::Given(Argument::Is(T::given(&value.clone().into_const()?)?)),
+    })
 }
 
 impl<T: Given> Argument<T> {
     /// One that has a default and is never null.
     pub fn or(field: &Field, name: &str, default: T, reader: &Reader<'_>) -> Option<Self> {
-        match value_of(field, name, reader.variables())? {
-            None => Some(Self::Is(default)),
-            Some(given) => given,
+        match stands(field, name, reader.variables())? {
+            Stands::Nowhere => Some(Self::Is(default)),
+            Stands::Null => None,
+            Stands::Given(argument) => Some(argument),
         }
     }
 
     /// One that must be there.
     pub fn required(field: &Field, name: &str, reader: &Reader<'_>) -> Option<Self> {
-        value_of(field, name, reader.variables())??
-    }
-
-    /// One that may be left out, or be null.
-    pub fn optional(field: &Field, name: &str, reader: &Reader<'_>) -> Option<Option<Self>> {
-        Some(value_of(field, name, reader.variables())?.flatten())
+        match stands(field, name, reader.variables())? {
+            Stands::Nowhere | Stands::Null => None,
+            Stands::Given(argument) => Some(argument),
+        }
     }
 
     /// Its value; `None` only of a variable that is not of the shape that was planned for.
@@ -114,13 +113,17 @@ pub struct PageArguments {
 impl PageArguments {
     /// Of a field whose `first` is 20 by default; `None` when the page is read from the end.
     pub fn read(field: &Field, reader: &Reader<'_>) -> Option<Self> {
+        let given = |name| stands::<ConstValue>(field, name, reader.variables());
         for of_the_end in ["last", "before"] {
-            if Argument::<ConstValue>::optional(field, of_the_end, reader)?.is_some() {
+            if let Stands::Given(_) = given(of_the_end)? {
                 return None;
             }
         }
-        let first = Argument::or(field, "first", 20, reader)?;
-        Some(Self { first, after: Argument::optional(field, "after", reader)? })
+        let after = match stands(field, "after", reader.variables())? {
+            Stands::Nowhere | Stands::Null => None,
+            Stands::Given(after) => Some(after),
+        };
+        Some(Self { first: Argument::or(field, "first", 20, reader)?, after })
     }
 
     /// Whether it goes on from a cursor.

@@ -29,7 +29,6 @@ type Fast<K, V> = HashMap<K, V, DefaultHashBuilder>;
 pub type Arrived = Box<dyn FnOnce(&mut Columns) + Send>;
 
 /// Values of one kind, as far as they were read.
-#[derive(Debug)]
 pub struct Column<R: BatchRead>(Fast<R::Key, Loaded<R::Value>>);
 
 impl<R: BatchRead> Default for Column<R> {
@@ -68,7 +67,6 @@ impl<R: BatchRead> Column<R> {
 }
 
 /// Keys of one kind that were asked for.
-#[derive(Debug)]
 pub struct Wanted<R: BatchRead> {
     asked: HashSet<R::Key, DefaultHashBuilder>,
     new: Vec<R::Key>,
@@ -110,7 +108,7 @@ impl<R: BatchRead> Wanted<R> {
 macro_rules! columns {
     ($($(#[$doc:meta])* $name:ident: $read:ty,)*) => {
         /// All that was read.
-        #[derive(Debug, Default)]
+        #[derive(Default)]
         pub struct Columns {
             $($(#[$doc])* pub $name: Column<$read>,)*
             /// Pages of posts, by the place of the plan and whose they are.
@@ -122,7 +120,7 @@ macro_rules! columns {
         }
 
         /// Keys of all kinds.
-        #[derive(Debug, Default)]
+        #[derive(Default)]
         pub struct Keys {
             $($(#[$doc])* pub $name: Wanted<$read>,)*
         }
@@ -167,7 +165,6 @@ columns! {
 }
 
 /// A page of a list.
-#[derive(Debug)]
 pub struct Found<T> {
     /// What was asked for.
     pub request: PageRequest,

@@ -140,7 +140,10 @@ impl<T, F: Of<T>> Of<Edge<'_, '_, T>> for EdgeField<F> {
 
     fn write<'p>(&'p self, edge: &Edge<'_, '_, T>, key: &'p Key, out: &mut Writer<'p>) {
         match self {
-            Self::Cursor => out.cursor(Some(&edge.rows.cursor(edge.row.0, out.scope))),
+            Self::Cursor => {
+                let cursor = edge.rows.cursor(edge.row.0, out.scope);
+                out.cursor(Some(&cursor));
+            }
             Self::Node(set) => out.inside(key, |out| set.write(&edge.row.1, out)),
         }
     }
@@ -173,8 +176,8 @@ impl Asked for PageInfoField {
 
 impl<T> Of<Rows<'_, T>> for PageInfoField {
     fn write<'p>(&'p self, rows: &Rows<'_, T>, _: &'p Key, out: &mut Writer<'p>) {
-        let ends = Ends::of(rows.page, rows.request);
-        let cursor = |id: Option<i64>| id.map(|id| rows.cursor(id, out.scope));
+        let (ends, scope) = (Ends::of(rows.page, rows.request), out.scope);
+        let cursor = |id: Option<i64>| id.map(|id| rows.cursor(id, scope));
         match self {
             Self::HasNextPage => out.boolean(ends.has_next_page),
             Self::HasPreviousPage => out.boolean(ends.has_previous_page),

@@ -68,11 +68,6 @@ impl<F: Asked> Set<F> {
         self.selected
     }
 
-    /// Whether a field in it, not below it, is such a one.
-    pub fn has(&self, is: impl Fn(&F) -> bool) -> bool {
-        self.fields.iter().any(|(_, what)| matches!(what, What::Field(field) if is(field)))
-    }
-
     /// Asks for what an object's fields need and is not there yet.
     pub fn want<Row: ?Sized>(&self, row: &Row, found: &Columns, wants: &mut Wants<'_>)
     where
