@@ -22,9 +22,7 @@ use plaza_domain::{Operation, Viewer, moderation};
 use plaza_graphql::context::RequestContext;
 use plaza_graphql::cost::{DELIVERY, LOOKUPS, STATEMENT};
 use plaza_graphql::document::Problem;
-use plaza_graphql::error::{
-    ErrorCode, after_another_attempt, complete, in_order, was_not_run,
-};
+use plaza_graphql::error::{ErrorCode, after_another_attempt, complete, in_order, was_not_run};
 use plaza_graphql::output::{Budget, Rendered};
 use plaza_graphql::plan;
 use plaza_stores::work::{Work as StoreWork, counted};

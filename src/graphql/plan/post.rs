@@ -146,11 +146,7 @@ impl Of<Post> for PostField {
     }
 }
 
-fn write_flag<'p>(
-    found: async_graphql::Result<Option<&bool>>,
-    key: &'p Key,
-    out: &mut Writer<'p>,
-) {
+fn write_flag<'p>(found: async_graphql::Result<Option<&bool>>, key: &'p Key, out: &mut Writer<'p>) {
     out.try_write(key, found, |out, flag| out.boolean(flag.copied().unwrap_or_default()));
 }
 

@@ -113,7 +113,8 @@ async fn settled(app: &TestApp) {
         unsent == 0 && behind == 0
     })
     .await;
-    let counted = "{ posts(first: 100) { nodes { likeCount repostCount author { followerCount } } } }";
+    let counted =
+        "{ posts(first: 100) { nodes { likeCount repostCount author { followerCount } } } }";
     let last = std::sync::Mutex::new((String::new(), std::time::Instant::now()));
     app.until("counts are still for two seconds", async || {
         let now = app.ask_anonymously(counted, json!({})).await.body.to_string();
@@ -224,8 +225,13 @@ fn every_field_is_planned_or_known_not_to_be() {
                     format!("{}: {list}", one.node.name.node)
                 })
                 .collect();
-            let given = if given.is_empty() { String::new() } else { format!("({})", given.join(", ")) };
-            let below = if super::every_path::paths::is_leaf(&schema, field) { "" } else { "{ __typename }" };
+            let given =
+                if given.is_empty() { String::new() } else { format!("({})", given.join(", ")) };
+            let below = if super::every_path::paths::is_leaf(&schema, field) {
+                ""
+            } else {
+                "{ __typename }"
+            };
             let query = query.replace('%', &format!("{name}{given} {below}"));
             assert_eq!(is_planned(&query, &json!({})), !is_known, "{of}.{name}: {query}");
         }
@@ -240,5 +246,8 @@ fn a_plan_is_of_the_shape_that_its_variables_have() {
     assert!(is_planned(query, &json!({ "full": false })));
     assert!(is_planned(query, &json!({ "full": false, "after": null })));
     assert!(!is_planned(query, &json!({ "full": false, "after": "x" })), "no batch reads that");
-    assert!(!is_planned("mutation { postLike(input: {postId: \"1\"}) { post { id } } }", &json!({})));
+    assert!(!is_planned(
+        "mutation { postLike(input: {postId: \"1\"}) { post { id } } }",
+        &json!({})
+    ));
 }
