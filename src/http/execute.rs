@@ -7,24 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response, ServerError, Value};
+use async_graphql::{ServerError, Value};
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::limits::{Charged, Limited, Payer, pay, used as fields_of};
+use super::engine::{Answer, answer_of};
+use super::limits::{Charged, Limited, Payer, pay};
 use super::operations::kind_name;
 use super::persisted::{self, NewText};
 use super::prepare::{NotRun, Prepared, ToRun};
 use super::{Admitted, RequestId, Served};
-use plaza_domain::explain::{Explanation, explained};
 use plaza_domain::operation::ConsistencyToken;
 use plaza_domain::{Operation, Viewer, moderation};
 use plaza_graphql::context::RequestContext;
 use plaza_graphql::cost::{DELIVERY, LOOKUPS, STATEMENT};
 use plaza_graphql::document::Problem;
-use plaza_graphql::error::{ErrorCode, after_another_attempt, complete, in_order, was_not_run};
+use plaza_graphql::error::{ErrorCode, after_another_attempt, complete};
 use plaza_graphql::output::{Budget, Rendered};
-use plaza_graphql::plan;
 use plaza_stores::work::{Work as StoreWork, counted};
 use plaza_telemetry::trace;
 
@@ -343,83 +342,12 @@ pub(crate) fn event_of(refused: Refused) -> Rendered {
     Rendered { body, errors, not_run: false }
 }
 
-/// What an operation came to, by whichever engine.
-enum Answer {
-    General(Response),
-    Planned(plan::Answer),
-}
-
-impl Answer {
-    fn has_run(&self) -> bool {
-        match self {
-            Self::General(response) => !was_not_run(response),
-            Self::Planned(_) => true,
-        }
-    }
-
-    /// How many fields its data has.
-    fn fields(&self) -> u64 {
-        match self {
-            Self::General(response) => fields_of(&response.data),
-            Self::Planned(answer) => answer.fields,
-        }
-    }
-
-    fn errors(&mut self) -> &mut [ServerError] {
-        match self {
-            Self::General(response) => &mut response.errors,
-            Self::Planned(answer) => &mut answer.errors,
-        }
-    }
-
-    fn rendered(self, most: usize) -> Option<Rendered> {
-        match self {
-            Self::General(response) => Rendered::of(response, most),
-            Self::Planned(answer) => Rendered::of_plan(answer, most),
-        }
-    }
-}
-
 /// Explanations are for everybody in development, else for administrators: they describe how the
 /// system is built.
 async fn may_be_explained(served: &Served, viewer: Option<Viewer>) -> bool {
     let app = &served.app;
     let op = Operation::newest(&app.domain, viewer, app.config.request_deadline());
     app.config.server.development || moderation::is_admin(&op).await.unwrap_or(false)
-}
-
-/// Runs an operation: as its plan says, if it has one; `None` when its answer is too large.
-async fn answer_of(
-    served: &Served,
-    context: &Arc<RequestContext>,
-    to_run: ToRun,
-) -> Option<Answer> {
-    let may_plan = !context.wants_explanation && !context.wants_general_engine;
-    let plan = to_run.runs.plan().filter(|_| may_plan);
-    let engine = if plan.is_some() { "plan" } else { "general" };
-    metrics::counter!("plaza_graphql_engine_total", "engine" => engine).increment(1);
-    if let Some(plan) = plan {
-        return plan.run(context, &to_run.variables).await.map(Answer::Planned);
-    }
-    let request = to_run.request().data(Arc::clone(context));
-    let mut response = run_on_schema(served, context, request).await;
-    in_order(&mut response);
-    Some(Answer::General(response))
-}
-
-/// Runs a request on the schema, explained if it may and wants to be.
-async fn run_on_schema(served: &Served, context: &RequestContext, request: Request) -> Response {
-    if !context.wants_explanation {
-        return served.schema.execute(request).await;
-    }
-    let explanation = Arc::new(Explanation::default());
-    let mut answer = explained(Arc::clone(&explanation), served.explaining.execute(request)).await;
-    let explained =
-        serde_json::json!({ "trace": context.traceparent, "steps": explanation.steps() });
-    if let Ok(explained) = Value::from_json(explained) {
-        answer.extensions.insert("explain".to_owned(), explained);
-    }
-    answer
 }
 
 /// Records what a request has written with its sessions.

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod connections;
+mod engine;
 pub mod event_stream;
 pub mod execute;
 pub mod graphiql;
