@@ -36,6 +36,8 @@ impl Given for String {
     fn given(value: &ConstValue) -> Option<Self> {
         match value {
             ConstValue::String(text) => Some(text.clone()),
+            // An id may be written as a number.
+            ConstValue::Number(number) => Some(number.to_string()),
             _ => None,
         }
     }
