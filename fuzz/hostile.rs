@@ -24,7 +24,7 @@ pub fn guard(data: &[u8]) {
         return;
     }
     if let Ok(checked) = document::check(text, None, variables, true) {
-        let _ = cost::weigh(&checked.document, &checked.variables);
+        let _ = cost::weigh(checked.runs.document(), &checked.variables);
     }
 }
 

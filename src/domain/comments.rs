@@ -10,9 +10,12 @@ use super::{
 use plaza_base::ids::{CommentId, Id, PostId, UserId};
 use plaza_protocol::events::Event;
 use plaza_stores::postgres::{comments as store, posts as post_rows};
+use plaza_stores::redis::Shared;
 
 pub use super::threads::{by_post, first_of_many, replies, replies_of_many};
-pub use plaza_stores::postgres::comments::Comment;
+
+/// A comment; copies are one row.
+pub type Comment = Shared<store::Comment>;
 
 /// How deep a thread goes: a comment at this depth cannot be answered.
 pub const MAX_DEPTH: i16 = 8;
@@ -54,7 +57,7 @@ pub async fn create(
                 depth: answered.map_or(0, |answered| answered.depth + 1),
                 entities: &draft.entities,
             };
-            let comment = store::insert(tx, post.bucket(), new).await?;
+            let comment = Comment::from(store::insert(tx, post.bucket(), new).await?);
             written(tx, &comment, answered, version);
             let place = references::Place { author, post, comment: Some(comment.id) };
             references::emit(tx, &draft.mentioned, place);
@@ -148,7 +151,7 @@ pub async fn get_many(
         })
         .await
         .complete()?;
-    let comments: Vec<Comment> = rows.into_iter().flatten().collect();
+    let comments: Vec<Comment> = rows.into_iter().flatten().map(Comment::from).collect();
     let on: Vec<PostId> = comments.iter().map(|comment| comment.post_id).collect();
     let visible = posts::get_many(op, &on).await?;
     let heard = policy::passing(

@@ -1,5 +1,6 @@
 //! Who asks, how fresh the answer must be, and until when.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 
 use super::mutation::KeySource;
 use super::relations::Relations;
+use super::users::User;
 use super::{Domain, DomainError};
 use plaza_base::ids::{Id, SessionId, UserId};
 use plaza_stores::StoreError;
@@ -61,6 +63,8 @@ pub struct Operation {
     pub bypass_cache: bool,
     /// The viewer's relations, once they were needed; they are read anew after a write.
     relations: Mutex<Arc<OnceCell<Arc<Relations>>>>,
+    /// Users whom it has read, where it remembers them.
+    people: Option<Mutex<HashMap<UserId, Option<User>>>>,
     written: Mutex<Written>,
 }
 
@@ -90,6 +94,7 @@ impl Operation {
             cache_floor_ms: token.written_at_ms,
             bypass_cache: token.bypass_cache,
             relations: Mutex::default(),
+            people: None,
             written: Mutex::default(),
         }
     }
@@ -120,6 +125,34 @@ impl Operation {
     /// Reads again, for the same viewer, what may be too new for a replica or a cache.
     pub fn fresh(&self) -> Self {
         Self::newest(&self.domain, self.viewer, FRESH)
+    }
+
+    /// Reads each user once: for what only reads, and is over soon. Who may be seen is asked of a
+    /// user, and then who they are.
+    pub fn remember_people(&mut self) {
+        self.people = Some(Mutex::default());
+    }
+
+    /// Users whom it has read and remembers, `None` for one who does not exist; whom it has not.
+    pub(super) fn remembered(&self, ids: &[UserId]) -> (HashMap<UserId, User>, Vec<UserId>) {
+        let Some(people) = &self.people else { return (HashMap::new(), ids.to_vec()) };
+        let people = people.lock();
+        let (mut known, mut unknown) = (HashMap::with_capacity(ids.len()), Vec::new());
+        for id in ids {
+            match people.get(id) {
+                Some(Some(user)) => drop(known.insert(*id, user.clone())),
+                Some(None) => {}
+                None => unknown.push(*id),
+            }
+        }
+        (known, unknown)
+    }
+
+    /// Remembers users whom it has read.
+    pub(super) fn remember(&self, ids: &[UserId], read: &HashMap<UserId, User>) {
+        if let Some(people) = &self.people {
+            people.lock().extend(ids.iter().map(|id| (*id, read.get(id).cloned())));
+        }
     }
 
     /// A session that reads from the primaries alone.

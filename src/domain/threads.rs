@@ -42,10 +42,10 @@ trait Parent: Id {
         connection: &mut Connection,
         parents: &[Self],
         beyond: Beyond<'_>,
-    ) -> impl Future<Output = Result<Vec<Comment>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<store::Comment>, StoreError>> + Send;
 
     /// The parent of a row.
-    fn of(row: &Comment) -> Option<Self>;
+    fn of(row: &store::Comment) -> Option<Self>;
 }
 
 impl Parent for PostId {
@@ -53,11 +53,11 @@ impl Parent for PostId {
         connection: &mut Connection,
         posts: &[PostId],
         beyond: Beyond<'_>,
-    ) -> Result<Vec<Comment>, StoreError> {
+    ) -> Result<Vec<store::Comment>, StoreError> {
         store::on_posts(connection, posts, beyond).await
     }
 
-    fn of(row: &Comment) -> Option<PostId> {
+    fn of(row: &store::Comment) -> Option<PostId> {
         Some(row.post_id)
     }
 }
@@ -68,11 +68,11 @@ impl Parent for CommentId {
         connection: &mut Connection,
         comments: &[CommentId],
         beyond: Beyond<'_>,
-    ) -> Result<Vec<Comment>, StoreError> {
+    ) -> Result<Vec<store::Comment>, StoreError> {
         store::replies(connection, comments, beyond).await
     }
 
-    fn of(row: &Comment) -> Option<CommentId> {
+    fn of(row: &store::Comment) -> Option<CommentId> {
         row.in_reply_to
     }
 }
@@ -97,7 +97,7 @@ async fn rows<P: Parent>(
     let mut by_parent: HashMap<P, Vec<(i64, Comment)>> = HashMap::new();
     for row in rows.into_iter().flatten() {
         if let Some(parent) = P::of(&row) {
-            by_parent.entry(parent).or_default().push((row.id.as_i64(), row));
+            by_parent.entry(parent).or_default().push((row.id.as_i64(), row.into()));
         }
     }
     Ok(by_parent)
@@ -245,7 +245,7 @@ async fn load_first(
         let (_, comments) = by_post.entry(row.post_id).or_insert_with(|| (row.version, Vec::new()));
         if let (Some(id), Some(author_id), Some(text)) = (row.id, row.author_id, row.text) {
             let (post_id, entities, reply_count) = (row.post_id, row.entities, row.reply_count);
-            let comment = Comment {
+            let comment = store::Comment {
                 id,
                 post_id,
                 author_id,
@@ -255,7 +255,7 @@ async fn load_first(
                 entities,
                 reply_count,
             };
-            comments.push((id.as_i64(), comment));
+            comments.push((id.as_i64(), comment.into()));
         }
     }
     let pages = by_post.into_iter().map(|(post, (version, rows))| {

@@ -13,8 +13,10 @@ use plaza_stores::StoreError;
 use plaza_stores::postgres::{
     Connection, ShardIndex, claims, images as image_rows, users as store,
 };
+use plaza_stores::redis::Shared;
 
-pub use plaza_stores::postgres::users::User;
+/// A user; copies are one row.
+pub type User = Shared<store::User>;
 
 impl Load for User {
     async fn load(
@@ -22,7 +24,7 @@ impl Load for User {
         ids: &[UserId],
     ) -> Result<Vec<(UserId, Self)>, StoreError> {
         let rows = store::get_many(connection, ids).await?;
-        Ok(rows.into_iter().map(|user| (user.id, user)).collect())
+        Ok(rows.into_iter().map(|user| (user.id, user.into())).collect())
     }
 }
 
@@ -54,7 +56,13 @@ pub(super) async fn rows(
     op: &Operation,
     ids: &[UserId],
 ) -> Result<HashMap<UserId, User>, DomainError> {
-    cached::get(op, ids).await
+    let (mut known, unknown) = op.remembered(ids);
+    if !unknown.is_empty() {
+        let read = cached::get(op, &unknown).await?;
+        op.remember(&unknown, &read);
+        known.extend(read);
+    }
+    Ok(known)
 }
 
 /// Whether a text, already in lower case, can be somebody's handle.
@@ -195,7 +203,7 @@ pub async fn update(op: &Operation, update: ProfileUpdate) -> Result<User, Domai
                 tx.enqueue(job, format!("user:{id}/follow_requests/public/{version}"));
             }
             let now = store::get_many(tx, &[id]).await?;
-            now.into_iter().next().ok_or(DomainError::Unauthenticated)
+            now.into_iter().next().map(User::from).ok_or(DomainError::Unauthenticated)
         },
     )
     .await

@@ -115,33 +115,50 @@ impl List {
         page: Page<T>,
         request: PageRequest,
     ) -> Connection<T> {
+        let ends = Ends::of(&page, request);
+        let cursor = |id: Option<i64>| id.map(|id| self.row(id));
+        let page_info = PageInfo {
+            has_next_page: ends.has_next_page,
+            has_previous_page: ends.has_previous_page,
+            start_cursor: cursor(ends.start),
+            end_cursor: cursor(ends.end),
+        };
         let mut edges: Vec<Edge<T>> =
             page.items.into_iter().map(|(id, node)| Edge { cursor: self.row(id), node }).collect();
-        let near = edges.first().map(|edge| edge.cursor.clone());
+        if request.backwards {
+            edges.reverse();
+        }
+        Connection { page_info, nodes: edges.iter().map(|edge| edge.node.clone()).collect(), edges }
+    }
+}
+
+/// Where a page begins and ends, by ids of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// `PageInfo.hasNextPage`
+    pub has_next_page: bool,
+    /// `PageInfo.hasPreviousPage`
+    pub has_previous_page: bool,
+    /// `PageInfo.startCursor`
+    pub start: Option<i64>,
+    /// `PageInfo.endCursor`
+    pub end: Option<i64>,
+}
+
+impl Ends {
+    /// Those of a page.
+    pub fn of<T>(page: &Page<T>, request: PageRequest) -> Self {
+        let near = page.items.first().map(|(id, _)| *id);
         // Where there is more, the domain says where to go on: the last item, unless so much is
         // hidden that the page was not full by its bound.
-        let far = match page.end.filter(|_| page.has_next) {
-            Some(end) => Some(self.row(end)),
-            None => edges.last().map(|edge| edge.cursor.clone()),
-        };
+        let last = || page.items.last().map(|(id, _)| *id);
+        let far = page.end.filter(|_| page.has_next).or_else(last);
         let (goes_on, came_from) = (page.has_next, request.after.is_some());
-        let page_info = if request.backwards {
-            edges.reverse();
-            PageInfo {
-                has_next_page: came_from,
-                has_previous_page: goes_on,
-                start_cursor: far,
-                end_cursor: near,
-            }
-        } else {
-            PageInfo {
-                has_next_page: goes_on,
-                has_previous_page: came_from,
-                start_cursor: near,
-                end_cursor: far,
-            }
-        };
-        Connection { page_info, nodes: edges.iter().map(|edge| edge.node.clone()).collect(), edges }
+        if request.backwards {
+            let (has_next_page, has_previous_page) = (came_from, goes_on);
+            return Self { has_next_page, has_previous_page, start: far, end: near };
+        }
+        Self { has_next_page: goes_on, has_previous_page: came_from, start: near, end: far }
     }
 }
 

@@ -85,6 +85,8 @@ pub struct RequestContext {
     pub points: Option<Points>,
     /// Whether its answer says where everything came from.
     pub wants_explanation: bool,
+    /// Whether it runs through the library though a plan covers it.
+    pub wants_general_engine: bool,
     /// When it must be over, whatever of it has begun.
     pub until: Instant,
     /// What is left of the bytes that its answer may have.
@@ -118,6 +120,7 @@ impl RequestContext {
             user_agent: None,
             points: None,
             wants_explanation: false,
+            wants_general_engine: false,
             until: Instant::now() + timeout,
             output: Budget::new(MAX_RESPONSE_BYTES),
             purse: None,
@@ -140,6 +143,15 @@ impl RequestContext {
         client_key: Option<(String, KeySource)>,
         seen: &ConsistencyToken,
     ) -> Arc<Scope> {
+        self.scope_of(self.operation(viewer, client_key, seen))
+    }
+
+    fn operation(
+        &self,
+        viewer: Option<Viewer>,
+        client_key: Option<(String, KeySource)>,
+        seen: &ConsistencyToken,
+    ) -> Operation {
         // All that a request does shares its deadline: ten mutations have no ten deadlines.
         let left = self.until.saturating_duration_since(Instant::now());
         let mut op = Operation::request(&self.domain, viewer, seen, left);
@@ -157,6 +169,10 @@ impl RequestContext {
             op.reads.read_primary_only();
             op.bypass_cache = true;
         }
+        op
+    }
+
+    fn scope_of(&self, op: Operation) -> Arc<Scope> {
         let op = Arc::new(op);
         let scope = Arc::new(Scope { loaders: Loaders::new(&op), op });
         self.scopes.lock().push(Arc::clone(&scope));
@@ -171,7 +187,12 @@ impl RequestContext {
     /// The scope that all fields of a query share.
     pub fn for_query(&self) -> Arc<Scope> {
         let mut query = self.query.lock();
-        Arc::clone(query.get_or_insert_with(|| self.scope(self.viewer, None, &self.token)))
+        let begin = || {
+            let mut op = self.operation(self.viewer, None, &self.token);
+            op.remember_people();
+            self.scope_of(op)
+        };
+        Arc::clone(query.get_or_insert_with(begin))
     }
 
     /// A scope for one mutation field; it sees what the fields before it have written.

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_graphql::resolver_utils::EnumType;
-use async_graphql::{Context, Enum, Error, ErrorExtensions, Response, ServerError, SimpleObject};
+use async_graphql::{
+    Context, Enum, Error, ErrorExtensions, PathSegment, Response, ServerError, SimpleObject, Value,
+};
 
 use plaza_domain::error::StoreError;
 use plaza_domain::{DomainError, UserError as DomainUserError, UserErrorCode as DomainCode};
@@ -100,8 +102,8 @@ const NOT_KNOWN: &str =
 
 /// Corrects the response to a mutation that a proxy had sent to another server before: that attempt
 /// may be in its COMMIT still, so no field can say that nothing was changed.
-pub fn after_another_attempt(response: &mut Response) {
-    for error in response.errors.iter_mut().filter(|error| error.path.len() == 1) {
+pub fn after_another_attempt(errors: &mut [ServerError]) {
+    for error in errors.iter_mut().filter(|error| error.path.len() == 1) {
         let extensions = error.extensions.get_or_insert_with(Default::default);
         let is_code = |code: ErrorCode| {
             extensions.get("code").is_some_and(|held| *held == code.name().into())
@@ -130,10 +132,13 @@ fn caused_by(mut error: Error, cause: &DomainError) -> Error {
 /// Says beside a list which shards' rows it lacks.
 pub(crate) fn add_missing(ctx: &Context<'_>, what: &str, shards: impl IntoIterator<Item = usize>) {
     for shard in shards {
-        let missing =
-            ErrorCode::ShardUnavailable.error(format!("the {what} of shard {shard} are missing"));
-        ctx.add_error(missing.into_server_error(ctx.item.pos));
+        ctx.add_error(missing(what, shard).into_server_error(ctx.item.pos));
     }
+}
+
+/// Says that a shard's rows are missing.
+pub(crate) fn missing(what: &str, shard: usize) -> Error {
+    ErrorCode::ShardUnavailable.error(format!("the {what} of shard {shard} are missing"))
 }
 
 /// What stopped the domain, as a top-level error. A server fault has a fixed text only.
@@ -185,11 +190,40 @@ pub fn was_not_run(response: &Response) -> bool {
         && response.errors.iter().all(|error| error.path.is_empty())
 }
 
+/// Brings a response's errors into the order of its data, those without a path first: the library
+/// has them in the order in which fields failed.
+pub fn in_order(response: &mut Response) {
+    let data = &response.data;
+    if response.errors.len() > 1 {
+        response.errors.sort_by_cached_key(|error| places(data, &error.path));
+    }
+}
+
+/// Where a path leads in the data: the place of each of its parts among the others, as far as the
+/// data goes.
+fn places(data: &Value, path: &[PathSegment]) -> Vec<usize> {
+    let mut places = Vec::with_capacity(path.len());
+    let mut value = Some(data);
+    for part in path {
+        let (place, inner) = match (part, value) {
+            (PathSegment::Field(name), Some(Value::Object(fields))) => {
+                let found = fields.get_full(name.as_str());
+                found.map_or((usize::MAX, None), |(place, _, inner)| (place, Some(inner)))
+            }
+            (PathSegment::Index(place), Some(Value::List(items))) => (*place, items.get(*place)),
+            _ => (usize::MAX, None),
+        };
+        places.push(place);
+        value = inner;
+    }
+    places
+}
+
 /// Gives every error of a response that has no code one: those come from the library, which knows only texts. Logs what caused the
 /// others, each cause once, with what finds it: the request id in the response, and the trace.
-pub fn complete(response: &mut Response, request_id: &str, traceparent: Option<&str>) {
+pub fn complete(errors: &mut [ServerError], request_id: &str, traceparent: Option<&str>) {
     let mut logged = HashSet::new();
-    for error in &mut response.errors {
+    for error in errors {
         if let Some(Cause(cause)) = error.source::<Cause>()
             && logged.insert(cause.clone())
         {

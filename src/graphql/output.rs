@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use super::context::RequestContext;
 use super::error::{ErrorCode, was_not_run};
+use super::plan::Answer;
 
 /// What is left of the bytes that an answer may have.
 #[derive(Debug)]
@@ -86,13 +87,18 @@ pub fn text<'a>(ctx: &Context<'_>, text: &'a str) -> async_graphql::Result<&'a s
 /// # Errors
 /// As [`text`].
 pub fn list<T>(ctx: &Context<'_>, items: Vec<T>) -> async_graphql::Result<Vec<T>> {
-    /// A field's name and a short value, as JSON.
-    const FIELD: usize = 32;
     let context = ctx.data_opt::<Arc<RequestContext>>();
     if context.is_some() && !items.is_empty() {
-        take(context, items.len().saturating_mul(selected(ctx.field())).saturating_mul(FIELD))?;
+        take(context, of_list(items.len(), selected(ctx.field())))?;
     }
     Ok(items)
+}
+
+/// What a list counts as, in bytes, of whose items so many fields are asked, at any depth.
+pub(crate) fn of_list(items: usize, selected: usize) -> usize {
+    /// A field's name and a short value, as JSON.
+    const FIELD: usize = 32;
+    items.saturating_mul(selected).saturating_mul(FIELD)
 }
 
 /// Fields that are asked of a field, at any depth.
@@ -152,6 +158,19 @@ impl Rendered {
             json(&response, most)?
         };
         Some(Self { body, errors: response.errors, not_run })
+    }
+}
+
+impl Rendered {
+    /// The response that a plan has written; `None` when it would have more bytes than any may have.
+    pub fn of_plan(answer: Answer, most: usize) -> Option<Self> {
+        let Answer { mut body, errors, .. } = answer;
+        if !errors.is_empty() {
+            let before = format!("{{\"errors\":{},", json(&errors, most)?);
+            body.splice(..1, before.into_bytes());
+        }
+        let body = String::from_utf8(body).ok().filter(|body| body.len() <= most)?;
+        Some(Self { body, errors, not_run: false })
     }
 }
 

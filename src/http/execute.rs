@@ -7,22 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response, ServerError, Value};
+use async_graphql::{ServerError, Value};
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::limits::{Charged, Limited, Payer, pay, used as fields_of};
+use super::engine::{Answer, answer_of};
+use super::limits::{Charged, Limited, Payer, pay};
 use super::operations::kind_name;
 use super::persisted::{self, NewText};
-use super::prepare::{NotRun, Prepared};
+use super::prepare::{NotRun, Prepared, ToRun};
 use super::{Admitted, RequestId, Served};
-use plaza_domain::explain::{Explanation, explained};
 use plaza_domain::operation::ConsistencyToken;
 use plaza_domain::{Operation, Viewer, moderation};
 use plaza_graphql::context::RequestContext;
 use plaza_graphql::cost::{DELIVERY, LOOKUPS, STATEMENT};
 use plaza_graphql::document::Problem;
-use plaza_graphql::error::{ErrorCode, after_another_attempt, complete, was_not_run};
+use plaza_graphql::error::{ErrorCode, after_another_attempt, complete};
 use plaza_graphql::output::{Budget, Rendered};
 use plaza_stores::work::{Work as StoreWork, counted};
 use plaza_telemetry::trace;
@@ -178,7 +178,7 @@ impl Named {
 /// `OUTCOME_UNKNOWN` (a mutation that is not done in time and goes on), `INTERNAL`.
 pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused> {
     let Asked { prepared, mut context, payer, request_id } = asked;
-    let Prepared { request, kind, name, cost, spent, read, proves_itself: _, new_text } = prepared;
+    let Prepared { to_run, kind, name, cost, spent, read, proves_itself: _, new_text } = prepared;
     context.output = Budget::new(served.app.config.server.max_response_bytes);
     let named = Named { kind, name };
     let until = context.until + GRACE;
@@ -231,10 +231,10 @@ pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused>
     let began = Instant::now();
     let outcome = if kind == OperationType::Mutation {
         // Between a commit and what must follow it nothing may stop, whoever leaves or gives up.
-        let outcome = served.app.tasks.to_the_end(work.run(request));
+        let outcome = served.app.tasks.to_the_end(work.run(to_run));
         timeout_at(until, outcome).await.map(Result::ok)
     } else {
-        let running = timeout_at(until, AssertUnwindSafe(work.run(request)).catch_unwind()).await;
+        let running = timeout_at(until, AssertUnwindSafe(work.run(to_run)).catch_unwind()).await;
         if running.is_err() {
             named.count(began, "late");
         }
@@ -261,35 +261,34 @@ struct Work {
 }
 
 impl Work {
-    async fn run(self, request: Request) -> Result<Executed, Refused> {
+    async fn run(self, to_run: ToRun) -> Result<Executed, Refused> {
         let Self { served, context, request_id, named, until, charged, spent, new_text, _place } =
             self;
         let began = Instant::now();
-        let request = request.data(Arc::clone(&context));
         let work = Arc::<StoreWork>::default();
-        let running = counted(Arc::clone(&work), run_on_schema(&served, &context, request));
+        let running = counted(Arc::clone(&work), answer_of(&served, &context, to_run));
         let running = named.span().run(running);
         let is_query = named.kind == OperationType::Query;
-        let response = tokio::select! {
+        let answer = tokio::select! {
             biased;
             // A query whose answer has become too large stops; of a mutation only that part of the
             // answer fails.
             () = context.output.exceeded(), if is_query => None,
-            response = running => Some(response),
+            answer = running => answer,
         };
         // Which of the two is noticed first must not matter.
-        let response = response.filter(|_| !is_query || !context.output.is_exceeded());
-        let has_run = response.as_ref().is_some_and(|response| !was_not_run(response));
+        let answer = answer.filter(|_| !is_query || !context.output.is_exceeded());
+        let has_run = answer.as_ref().is_some_and(Answer::has_run);
         if let Some(new_text) = new_text.filter(|_| has_run) {
             persisted::keep(&served, charged.payer.name(), new_text).await;
         }
-        let shown = response.as_ref().map_or(0, |response| fields_of(&response.data));
-        let rendered = response.and_then(|mut response| {
+        let shown = answer.as_ref().map_or(0, Answer::fields);
+        let rendered = answer.and_then(|mut answer| {
             if named.kind == OperationType::Mutation && context.attempt > 1 {
-                after_another_attempt(&mut response);
+                after_another_attempt(answer.errors());
             }
-            complete(&mut response, &request_id.0, context.traceparent.as_deref());
-            Rendered::of(response, context.output.most())
+            complete(answer.errors(), &request_id.0, context.traceparent.as_deref());
+            answer.rendered(context.output.most())
         });
         let used = match &rendered {
             Some(_) => spent.saturating_add(shown).saturating_add(points(&work, &context)),
@@ -349,21 +348,6 @@ async fn may_be_explained(served: &Served, viewer: Option<Viewer>) -> bool {
     let app = &served.app;
     let op = Operation::newest(&app.domain, viewer, app.config.request_deadline());
     app.config.server.development || moderation::is_admin(&op).await.unwrap_or(false)
-}
-
-/// Runs a request, explained if it may and wants to be.
-async fn run_on_schema(served: &Served, context: &RequestContext, request: Request) -> Response {
-    if !context.wants_explanation {
-        return served.schema.execute(request).await;
-    }
-    let explanation = Arc::new(Explanation::default());
-    let mut answer = explained(Arc::clone(&explanation), served.explaining.execute(request)).await;
-    let explained =
-        serde_json::json!({ "trace": context.traceparent, "steps": explanation.steps() });
-    if let Ok(explained) = Value::from_json(explained) {
-        answer.extensions.insert("explain".to_owned(), explained);
-    }
-    answer
 }
 
 /// Records what a request has written with its sessions.

@@ -28,6 +28,9 @@ use plaza_graphql::schema::sdl;
 
 /// The header that asks for an explanation.
 const EXPLAIN: &str = "plaza-explain";
+/// The header by which a query runs through the library though a plan covers it: `general`. In
+/// development only.
+const ENGINE: &str = "plaza-engine";
 
 fn bad_request(message: &str) -> Refusal {
     refusal(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, message)
@@ -240,6 +243,8 @@ async fn run(
     }
     let is_stream = prepared.kind == OperationType::Subscription;
     context.wants_explanation = headers.contains_key(EXPLAIN);
+    let is_general = headers.get(ENGINE).is_some_and(|engine| engine == "general");
+    context.wants_general_engine = is_general && served.app.config.server.development;
     let seen = context.token.clone();
     let asked = Asked { prepared, context, payer, request_id: meta.id };
     if is_stream {

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod compression;
 pub mod connections;
+mod engine;
 pub mod event_stream;
 pub mod execute;
 pub mod graphiql;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationType, Selection, SelectionSet,
 };
-use async_graphql::{Request, ServerError};
+use async_graphql::{Request, ServerError, Variables};
 use serde::Deserialize;
 
 use super::Served;
 use super::persisted::{self, NewText};
 use crate::limits::Payer;
 use plaza_graphql::cost::{self, Weighed};
+use plaza_graphql::document::runs::Runs;
 use plaza_graphql::document::{Checked, Problem};
 use plaza_graphql::error::ErrorCode;
 use plaza_graphql::guard;
@@ -70,8 +71,8 @@ fn bytes_of(value: &serde_json::Value) -> usize {
 /// Ready to be run.
 #[derive(Debug)]
 pub struct Prepared {
-    /// The request, without its context.
-    pub request: Request,
+    /// What is to run, without its context.
+    pub to_run: ToRun,
     /// What kind of operation.
     pub kind: OperationType,
     /// What metrics and traces call it.
@@ -86,6 +87,28 @@ pub struct Prepared {
     pub proves_itself: bool,
     /// Its text, when it is to be persisted once it has run.
     pub new_text: Option<NewText>,
+}
+
+/// An operation, as the library or a plan runs it.
+#[derive(Debug)]
+pub struct ToRun {
+    /// Its text.
+    pub text: Arc<str>,
+    /// What runs of it.
+    pub runs: Arc<Runs>,
+    /// The values of its variables.
+    pub variables: Variables,
+    /// Whether it may ask for the schema itself.
+    pub may_introspect: bool,
+}
+
+impl ToRun {
+    /// For the library.
+    pub fn request(self) -> Request {
+        let mut request = Request::new(&*self.text).variables(self.variables);
+        request.set_parsed_query(self.runs.document().clone());
+        if self.may_introspect { request } else { request.disable_introspection() }
+    }
 }
 
 /// Why a request is not run.
@@ -244,30 +267,28 @@ fn read(
     let development = served.app.config.server.development;
     // Some clients send an empty name for none.
     let name = incoming.operation_name.as_deref().filter(|name| !name.is_empty());
-    let Checked { document, variables, kind } =
+    let Checked { runs, variables, kind } =
         served.documents.check(&text, name, given, development)?;
+    runs.count();
+    let document = runs.document();
     // Before it is weighed: weighing an introspection walks the schema.
-    if !development && introspects(&document) {
+    if !development && introspects(document) {
         return Err(not_run(
             ErrorCode::GraphqlValidationFailed,
             "this server does not answer introspection: its schema is at /schema.graphql",
         ));
     }
-    let Weighed { cost, spent } = cost::weigh(&document, &variables)?;
+    let Weighed { cost, spent } = cost::weigh(document, &variables)?;
     let reading = cost::reading(text.len());
     let (cost, spent) = (cost.saturating_add(reading), spent.saturating_add(reading));
     let (called, proves_itself) = match &document.operations {
         DocumentOperations::Single(operation) => (
             served.operations.name(&operation.node),
             kind == OperationType::Mutation
-                && proves_itself(&document, &operation.node.selection_set.node, DEPTH),
+                && proves_itself(document, &operation.node.selection_set.node, DEPTH),
         ),
         DocumentOperations::Multiple(_) => ("several".into(), false),
     };
-    let mut request = Request::new(&*text).variables(variables);
-    request.set_parsed_query(document);
-    if !development {
-        request = request.disable_introspection();
-    }
-    Ok(Prepared { request, kind, name: called, cost, spent, read, proves_itself, new_text })
+    let to_run = ToRun { text, runs, variables, may_introspect: development };
+    Ok(Prepared { to_run, kind, name: called, cost, spent, read, proves_itself, new_text })
 }

@@ -26,7 +26,7 @@ pub async fn subscribe(
     asked: Asked,
 ) -> Result<impl Stream<Item = Rendered> + Send + 'static, Refused> {
     let Asked { prepared, mut context, payer, request_id } = asked;
-    let Prepared { request, kind, name, cost, read, mut new_text, .. } = prepared;
+    let Prepared { to_run, kind, name, cost, read, mut new_text, .. } = prepared;
     let most = served.app.config.server.max_response_bytes;
     context.output = Budget::new(most);
     let until = context.until + GRACE;
@@ -54,7 +54,7 @@ pub async fn subscribe(
     context.purse = Some(Purse::new(redis, refunds, payer.name(), payer.bucket(), cost, paid));
     let served = served.clone();
     let context = Arc::new(context);
-    let request = request.data(Arc::clone(&context));
+    let request = to_run.request().data(Arc::clone(&context));
     let counted = GaugeGuard::new(metrics::gauge!("plaza_subscriptions"));
     let events = metrics::counter!("plaza_subscription_events_total", "operation" => name);
     let work = Arc::<StoreWork>::default();
@@ -64,7 +64,7 @@ pub async fn subscribe(
     Ok(responses.then(move |mut response| {
         let _while_it_runs = &counted;
         events.increment(1);
-        complete(&mut response, &request_id.0, context.traceparent.as_deref());
+        complete(&mut response.errors, &request_id.0, context.traceparent.as_deref());
         let new_text = new_text.take().filter(|_| !was_not_run(&response));
         let rendered = Rendered::of(response, most).unwrap_or_else(|| {
             event_of(Refused::new(ErrorCode::QueryTooComplex, context.output.message()))

@@ -210,6 +210,11 @@ pub const ALL: &[Metric] = &[
         "Fields that operations asked for, each place in an operation once; by type and field. From servers.",
     ),
     counter(
+        "plaza_graphql_engine_total",
+        Unit::Count,
+        "Queries and mutations run; by engine: plan, general.",
+    ),
+    counter(
         "plaza_overloaded_total",
         Unit::Count,
         "Requests refused because too many were at work.",

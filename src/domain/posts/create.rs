@@ -73,7 +73,7 @@ pub async fn create(op: &Operation, new: NewPost) -> Result<Post, DomainError> {
                 entities: &draft.entities,
                 images: shown.as_ref(),
             };
-            let post = store::insert(tx, author.bucket(), row).await?;
+            let post = Post::from(store::insert(tx, author.bucket(), row).await?);
             let tags = draft.entities.hashtags();
             if !tags.is_empty() {
                 hashtag_rows::insert(tx, &tags, post.id, author).await?;

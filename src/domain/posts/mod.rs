@@ -10,6 +10,7 @@ mod repost;
 use serde::{Deserialize, Serialize};
 
 use plaza_base::ids::PostId;
+use plaza_stores::redis::Shared;
 use plaza_stores::redis::cache::Cached;
 
 pub use create::{NewPost, create};
@@ -18,10 +19,12 @@ pub(super) use lists::add;
 pub use lists::{newest, sharing};
 pub use plaza_read_models::shares::ShareKind;
 pub(super) use plaza_stores::postgres::posts::DELETED;
-pub use plaza_stores::postgres::posts::Post;
 pub use read::{answered, by_author, counts_many, get_many};
 pub(super) use read::{authors_of, get_many_surely, lock, originals, require_visible, subject_of};
 pub use repost::{Reposted, ShareCounts, repost, share_counts_many, unrepost, viewer_reposts};
+
+/// A post; copies are one row.
+pub type Post = Shared<plaza_stores::postgres::posts::Post>;
 
 /// A post's counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ impl Load for Post {
         ids: &[PostId],
     ) -> Result<Vec<(PostId, Self)>, StoreError> {
         let rows = store::get_many(connection, ids).await?;
-        Ok(rows.into_iter().map(|post| (post.id, post)).collect())
+        Ok(rows.into_iter().map(|post| (post.id, post.into())).collect())
     }
 }
 
@@ -223,7 +223,7 @@ pub async fn by_author(
                 store::by_author(connection, author, part.newest_first()).await
             })
             .await?;
-        let rows = posts.into_iter().map(|post| (post.id.as_i64(), post)).collect();
+        let rows = posts.into_iter().map(|post| (post.id.as_i64(), Post::from(post))).collect();
         let mut page = Page::from_rows(rows, part.first);
         let posts = page.items.into_iter().map(|(_, post)| post).collect();
         let shown = visible(op, posts).await?;

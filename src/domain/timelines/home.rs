@@ -2,12 +2,16 @@
 
 use std::collections::VecDeque;
 
+use futures_util::future::join;
+
 use super::merge::{Merged, Source, merge};
 use super::rebuild::{newest, rebuild};
 use crate::page::{PARTS, grown};
 use crate::posts::{self, Post};
 use crate::{DomainError, Operation, Page, PageRequest, relations};
 use plaza_base::ids::{Id, PostId, UserId};
+use plaza_stores::StoreError;
+use plaza_stores::redis::timelines::Timeline;
 
 /// A repost is left out when the original, or another repost of it, is among so many posts that are
 /// shown right below it.
@@ -87,8 +91,9 @@ impl<'a> Walk<'a> {
     /// Begins below a post's id in the viewer's home; about `first` posts are wanted.
     async fn begin(op: &'a Operation, below: i64, first: usize) -> Result<Self, DomainError> {
         let viewer = op.require_viewer()?.user_id;
-        let authors = relations::of_viewer(op).await?.at_home(viewer);
-        let recent = recent(op, viewer, &authors, below, first).await?;
+        let (relations, timeline) = join(relations::of_viewer(op), stored(op, viewer)).await;
+        let authors = relations?.at_home(viewer);
+        let recent = recent(op, (viewer, timeline), &authors, below, first).await?;
         let (ahead, more, parts, rows) = (VecDeque::new(), true, PARTS, 0);
         Ok(Self { op, authors, recent, below, ahead, more, parts, rows })
     }
@@ -137,23 +142,26 @@ async fn raw_page(
     Ok(raw)
 }
 
+/// A user's timeline, where a client may be shown one: one whose follow did not reach Redis may have
+/// a timeline from before it.
+async fn stored(op: &Operation, user: UserId) -> Option<Result<Option<Timeline>, StoreError>> {
+    if op.cache_policy().bypass { None } else { Some(op.domain.redis.timeline(user).await) }
+}
+
 /// What the timeline and the pulled authors know below the cursor.
 async fn recent(
     op: &Operation,
-    user: UserId,
+    (user, timeline): (UserId, Option<Result<Option<Timeline>, StoreError>>),
     authors: &[UserId],
     below: i64,
     first: usize,
 ) -> Result<Merged, DomainError> {
     let nothing = Merged { posts: Vec::new(), horizon: i64::MAX - 1 };
-    // A client whose follow did not reach Redis may have a timeline from before it.
-    if op.cache_policy().bypass {
-        return Ok(nothing);
-    }
+    let Some(timeline) = timeline else { return Ok(nothing) };
     let Some(pulled) = op.domain.pull_authors.among(authors, op.domain.cluster.len()) else {
         return Ok(nothing);
     };
-    let timeline = match op.domain.redis.timeline(user).await {
+    let timeline = match timeline {
         Ok(Some(timeline)) => Some(timeline),
         // Past every timeline's reach a rebuild would not help; for the first page it will serve
         // the next reads.

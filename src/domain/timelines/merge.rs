@@ -1,7 +1,5 @@
 //! Putting sources together without a gap. Pure.
 
-use std::collections::BTreeSet;
-
 use plaza_base::ids::{Id, PostId};
 
 /// What one source knows: some posts, and down to where it knows all of them.
@@ -25,17 +23,21 @@ pub struct Merged {
 /// Merges: only what is above every source's horizon is certain to be without a gap.
 pub fn merge(sources: &[Source], below: i64) -> Merged {
     let horizon = sources.iter().map(|source| source.horizon).max().unwrap_or_default();
-    let posts: BTreeSet<PostId> = sources
+    let mut posts: Vec<PostId> = sources
         .iter()
         .flat_map(|source| &source.posts)
         .copied()
         .filter(|post| post.as_i64() > horizon && post.as_i64() < below)
         .collect();
-    Merged { posts: posts.into_iter().rev().collect(), horizon }
+    posts.sort_unstable_by(|a, b| b.cmp(a));
+    posts.dedup();
+    Merged { posts, horizon }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use rand::rngs::StdRng;
     use rand::{Rng, SeedableRng};
 

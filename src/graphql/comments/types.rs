@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 
 use crate::connection::Connection;
 use crate::context::Scope;
-use crate::cursors::List;
 use crate::error::fault;
 use crate::ids::global;
+use crate::lists::Listing;
 use crate::loaders::FirstReplies;
 use crate::output;
 use crate::posts::types::Post;
@@ -23,14 +23,14 @@ use plaza_domain::posts::Post as PostRow;
 /// A comment.
 #[derive(Debug, Clone)]
 pub struct Comment {
-    row: Arc<Row>,
+    row: Row,
     scope: Arc<Scope>,
 }
 
 impl Comment {
     /// A row as a type.
     pub fn new(row: Row, scope: &Arc<Scope>) -> Self {
-        Self { row: Arc::new(row), scope: Arc::clone(scope) }
+        Self { row, scope: Arc::clone(scope) }
     }
 
     fn is_own(&self) -> bool {
@@ -98,7 +98,7 @@ impl Comment {
         before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Comment>>> {
         let replies = async {
-            let list = List::new(&self.scope, "Comment.replies", self.row.id);
+            let list = Listing::RepliesTo(self.row.id).of(&self.scope);
             let from_end = (last, before.as_deref());
             let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             if self.is_own() && self.scope.loaders.get::<PostRow>(self.row.post_id).await?.is_none()

@@ -76,7 +76,7 @@ pub fn merged(
         return Err(merge.problems);
     }
     let fields = BUDGET.saturating_sub(merge.left);
-    Ok(Runs::new(operation, selection_set, merge.asked, fields))
+    Ok(Runs::new(operation, selection_set, (merge.asked, fields), variables))
 }
 
 /// All of the first so many objects.

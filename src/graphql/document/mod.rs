@@ -26,13 +26,16 @@ pub mod suggest;
 pub mod syntax;
 pub mod validate;
 
-use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use std::sync::Arc;
+
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Pos, ServerError, Variables};
 use serde_json::{Map, Value as Json};
 
 use super::error::ErrorCode;
 use coerce::declared;
 use parser::Unreadable;
+use runs::Runs;
 use syntax::{Document, Operation};
 
 /// Why a request is not run: one mistake in it.
@@ -59,7 +62,7 @@ impl Problem {
 #[derive(Debug)]
 pub struct Checked {
     /// The operation alone: no fragments, no directives, each response key once in a selection.
-    pub document: ExecutableDocument,
+    pub runs: Arc<Runs>,
     /// The values of its variables, defaults among them, of the types it declares.
     pub variables: Variables,
     /// What kind of operation it is.
@@ -82,7 +85,7 @@ pub fn check(
     let operation = chosen(&document.operations, operation_name).map_err(|one| vec![one])?;
     let variables = coerce::variables(index, &declared(index, operation), variables, suggest)?;
     let runs = merge::merged(index, &document, operation, &variables)?;
-    Ok(Checked { document: runs.document(), variables, kind: operation.kind })
+    Ok(Checked { runs: Arc::new(runs), variables, kind: operation.kind })
 }
 
 /// A text, read and validated.

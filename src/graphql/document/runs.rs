@@ -1,17 +1,20 @@
-//! What the library runs of an operation.
+//! What runs of an operation: as the library takes it, and as a plan where there is one.
 
 use std::collections::HashMap;
 
 use async_graphql::parser::types as library;
-use async_graphql::{Name, Positioned};
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Name, Positioned, Variables};
 
 use super::index::FieldDefinition;
 use super::syntax::{Operation, TypeNode, TypeOf};
+use crate::plan::Plan;
 
 /// An operation without fragments and directives.
 #[derive(Debug)]
 pub struct Runs {
-    operation: Positioned<library::OperationDefinition>,
+    document: library::ExecutableDocument,
+    plan: Option<Plan>,
     asked: Vec<&'static FieldDefinition>,
     /// Fields in it, and text of literals as so many fields.
     pub fields: usize,
@@ -22,9 +25,11 @@ impl Runs {
     pub fn new(
         of: &Operation<'_>,
         selection_set: Positioned<library::SelectionSet>,
-        asked: Vec<&'static FieldDefinition>,
-        fields: usize,
+        (asked, fields): (Vec<&'static FieldDefinition>, usize),
+        variables: &Variables,
     ) -> Self {
+        let is_query = of.kind == OperationType::Query;
+        let plan = is_query.then(|| Plan::of(&selection_set.node, variables)).flatten();
         let variable_definitions = of
             .variables
             .iter()
@@ -45,16 +50,27 @@ impl Runs {
             directives: Vec::new(),
             selection_set,
         };
-        Self { operation: Positioned::new(operation, of.pos), asked, fields }
+        let operation = Positioned::new(operation, of.pos);
+        let document = library::ExecutableDocument {
+            operations: library::DocumentOperations::Single(operation),
+            fragments: HashMap::new(),
+        };
+        Self { document, plan, asked, fields }
     }
 
-    /// For the library, which takes it; counts that its fields are asked for.
-    pub fn document(&self) -> library::ExecutableDocument {
+    /// As the library takes it.
+    pub fn document(&self) -> &library::ExecutableDocument {
+        &self.document
+    }
+
+    /// How it runs without the library, where a plan covers it.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.plan.as_ref()
+    }
+
+    /// Counts that its fields are asked for.
+    pub fn count(&self) {
         self.asked.iter().for_each(|field| field.count());
-        library::ExecutableDocument {
-            operations: library::DocumentOperations::Single(self.operation.clone()),
-            fragments: HashMap::new(),
-        }
     }
 }
 

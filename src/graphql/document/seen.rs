@@ -22,8 +22,9 @@ use super::{Checked, Problem, chosen, index, merge, valid};
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 /// About how many bytes a text takes; only sizes tables.
 const TYPICAL: u64 = 32 * 1024;
-/// Bytes that a merged field takes, its name, position and argument among them.
-const FIELD: u64 = 400;
+/// Bytes that a merged field takes, its name, position and argument among them, and its place in
+/// a plan.
+const FIELD: u64 = 550;
 /// A text is held for as many fields as so many shapes of its first have.
 const SHAPES: usize = 4;
 /// Fields that it is held for at least.
@@ -139,13 +140,13 @@ impl Documents {
         let variables = coerce::variables(index, &seen.declared, given, suggest)?;
         let shape = seen.shape(&variables);
         if let Some(runs) = seen.of(&shape) {
-            return Ok(Checked { document: runs.document(), variables, kind: seen.kind });
+            return Ok(Checked { runs, variables, kind: seen.kind });
         }
         let document = valid(text, suggest)?;
         let chosen = chosen(&document.operations, operation).map_err(|one| vec![one])?;
         let runs = Arc::new(merge::merged(index, &document, chosen, &variables)?);
         seen.keep(shape, Arc::clone(&runs));
-        Ok(Checked { document: runs.document(), variables, kind: seen.kind })
+        Ok(Checked { runs, variables, kind: seen.kind })
     }
 
     fn check_anew(
@@ -166,7 +167,7 @@ impl Documents {
         seen.keep(seen.shape(&variables), Arc::clone(&runs));
         let key = Key { text: text.into(), operation: operation.map(Into::into) };
         self.seen.insert(key, Arc::new(seen));
-        Ok(Checked { document: runs.document(), variables, kind: chosen.kind })
+        Ok(Checked { runs, variables, kind: chosen.kind })
     }
 }
 

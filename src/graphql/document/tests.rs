@@ -46,7 +46,7 @@ fn runs_with(query: &str, variables: serde_json::Value) -> Result<String, ErrorC
     let variables = variables.as_object().cloned().unwrap();
     let checked =
         check(query, None, variables, false).map_err(|problems| problems.first().unwrap().code)?;
-    let DocumentOperations::Single(operation) = checked.document.operations else {
+    let DocumentOperations::Single(operation) = &checked.runs.document().operations else {
         panic!("one operation");
     };
     Ok(printed(&operation.node.selection_set))

@@ -23,7 +23,7 @@ use super::error::fault;
 use plaza_domain::{DomainError, Operation};
 
 /// Most keys in one batch: a page's largest product of levels.
-const BATCH: usize = 1_000;
+pub(crate) const BATCH: usize = 1_000;
 /// How often a loader lets other tasks run before it takes the keys gathered so far. The fields of
 /// a level are polled in one go, so a few are plenty.
 const YIELDS: usize = 4;
@@ -46,7 +46,7 @@ pub trait BatchRead: Send + Sync + 'static {
 }
 
 /// A loaded value, or the failure that all keys of its batch share.
-type Loaded<T> = Result<Option<T>, Arc<DomainError>>;
+pub(crate) type Loaded<T> = Result<Option<T>, Arc<DomainError>>;
 
 struct Batch<R>(Arc<Operation>, PhantomData<R>);
 

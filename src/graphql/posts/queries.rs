@@ -5,9 +5,9 @@ use async_graphql::{Context, ID, Object};
 use super::types::Post;
 use crate::connection::Connection;
 use crate::context::query_scope;
-use crate::cursors::List;
 use crate::error::{add_missing, fault};
 use crate::ids::argument;
+use crate::lists::Listing;
 use plaza_domain::posts;
 
 /// Queries about posts.
@@ -37,7 +37,7 @@ impl PostQueries {
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let found = async {
             let scope = query_scope(ctx)?;
-            let list = List::new(&scope, "Query.posts", "");
+            let list = Listing::Posts.of(&scope);
             let request = list.page(first, after.as_deref())?;
             let (page, missing) =
                 posts::newest(&scope.op, request).await.map_err(|error| fault(&error))?;

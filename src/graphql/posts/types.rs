@@ -13,6 +13,7 @@ use crate::cursors::List;
 use crate::error::fault;
 use crate::ids::global;
 use crate::images::types::Image;
+use crate::lists::Listing;
 use crate::loaders::{FirstComments, ViewerLikes, ViewerReposts};
 use crate::output;
 use crate::products::types::Product;
@@ -28,14 +29,14 @@ use plaza_domain::posts::{self, Post as Row, PostCounts, ShareCounts, ShareKind}
 /// A post.
 #[derive(Debug, Clone)]
 pub struct Post {
-    row: Arc<Row>,
+    row: Row,
     scope: Arc<Scope>,
 }
 
 impl Post {
     /// A row as a type.
     pub fn new(row: Row, scope: &Arc<Scope>) -> Self {
-        Self { row: Arc::new(row), scope: Arc::clone(scope) }
+        Self { row, scope: Arc::clone(scope) }
     }
 
     /// A post by id, through the loader; none that the viewer may not see.
@@ -242,7 +243,7 @@ impl Post {
         before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Comment>>> {
         let comments = async {
-            let list = List::new(&self.scope, "Post.comments", self.row.subject());
+            let list = Listing::CommentsOn(self.row.subject()).of(&self.scope);
             let from_end = (last, before.as_deref());
             let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             let page = match request.after {

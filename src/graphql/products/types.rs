@@ -19,12 +19,12 @@ use plaza_domain::products::{self, Money as DomainMoney, Product as Row};
 pub struct Money {
     /// Amount in integer minor units (cents), as a string: amounts exceed the number range of some
     /// clients.
-    amount: String,
+    pub(crate) amount: String,
     /// Currency code of ISO 4217: EUR, USD, GBP or JPY.
-    currency: String,
+    pub(crate) currency: String,
     /// Number of decimal digits of the currency (ISO 4217): 2 for EUR, where 1234 means 12.34; 0
     /// for JPY.
-    decimals: i32,
+    pub(crate) decimals: i32,
 }
 
 impl Money {

@@ -64,10 +64,41 @@ impl TextEntity {
         all
     }
 
-    fn person(&self) -> Option<UserId> {
+    /// Whom it mentions.
+    pub(crate) fn person(&self) -> Option<UserId> {
         match self.refers_to {
             Referent::Stored(Reference::User(user)) => Some(user),
             Referent::Stored(Reference::Hashtag(_)) | Referent::Url(_) => None,
+        }
+    }
+
+    /// What it is.
+    pub(crate) fn of_kind(&self) -> TextEntityKind {
+        match self.refers_to {
+            Referent::Stored(Reference::User(_)) => TextEntityKind::Mention,
+            Referent::Stored(Reference::Hashtag(_)) => TextEntityKind::Hashtag,
+            Referent::Url(_) => TextEntityKind::Link,
+        }
+    }
+
+    /// Where it begins and ends, in UTF-16 code units.
+    pub(crate) fn range(&self) -> (i32, i32) {
+        (self.start, self.end)
+    }
+
+    /// The hashtag that it is.
+    pub(crate) fn tag(&self) -> Option<&str> {
+        match &self.refers_to {
+            Referent::Stored(Reference::Hashtag(tag)) => Some(tag),
+            Referent::Stored(Reference::User(_)) | Referent::Url(_) => None,
+        }
+    }
+
+    /// The address that it is.
+    pub(crate) fn address(&self) -> Option<&str> {
+        match &self.refers_to {
+            Referent::Url(url) => Some(url),
+            Referent::Stored(_) => None,
         }
     }
 }
@@ -77,11 +108,7 @@ impl TextEntity {
 impl TextEntity {
     /// Kind of the entity: mention, hashtag or link.
     async fn kind(&self) -> TextEntityKind {
-        match self.refers_to {
-            Referent::Stored(Reference::User(_)) => TextEntityKind::Mention,
-            Referent::Stored(Reference::Hashtag(_)) => TextEntityKind::Hashtag,
-            Referent::Url(_) => TextEntityKind::Link,
-        }
+        self.of_kind()
     }
 
     /// Offset of its first character, the `@` or `#` or the beginning of the address, in UTF-16
@@ -103,19 +130,13 @@ impl TextEntity {
 
     /// Normal form of the hashtag, without `#`; null for a mention or a link.
     async fn hashtag(&self) -> Option<&str> {
-        match &self.refers_to {
-            Referent::Stored(Reference::Hashtag(tag)) => Some(tag),
-            Referent::Stored(Reference::User(_)) | Referent::Url(_) => None,
-        }
+        self.tag()
     }
 
     /// Address that the link leads to: `http` or `https`, never with a user name before the host;
     /// null for a mention or a hashtag.
     async fn url(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<&str>> {
-        match &self.refers_to {
-            Referent::Url(url) => Some(output::text(ctx, url)),
-            Referent::Stored(_) => None,
-        }
+        self.address().map(|url| output::text(ctx, url))
     }
 }
 

@@ -5,7 +5,19 @@ use async_graphql::{Context, Object};
 use super::types::User;
 use crate::context::query_scope;
 use crate::error::fault;
-use plaza_domain::users;
+use plaza_base::ids::UserId;
+use plaza_domain::{Operation, users};
+
+/// Who has a handle, as far as the viewer may see them; nobody has what can be none.
+pub(crate) async fn by_handle(
+    op: &Operation,
+    handle: &str,
+) -> async_graphql::Result<Option<UserId>> {
+    if handle.len() > 60 || handle.contains('\0') {
+        return Ok(None);
+    }
+    users::by_handle(op, handle).await.map_err(|error| fault(&error))
+}
 
 /// Queries about users.
 #[derive(Debug, Default)]
@@ -21,11 +33,8 @@ impl UserQueries {
         handle: String,
     ) -> Option<async_graphql::Result<User>> {
         let found = async {
-            if handle.len() > 60 || handle.contains('\0') {
-                return Ok(None);
-            }
             let scope = query_scope(ctx)?;
-            match users::by_handle(&scope.op, &handle).await.map_err(|error| fault(&error))? {
+            match by_handle(&scope.op, &handle).await? {
                 Some(id) => User::load(&scope, id).await,
                 None => Ok(None),
             }

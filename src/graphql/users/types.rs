@@ -11,6 +11,7 @@ use crate::cursors::List;
 use crate::error::fault;
 use crate::ids::global;
 use crate::images::types::Image;
+use crate::lists::Listing;
 use crate::loaders::ViewerBlocks;
 use crate::output;
 use crate::posts::types::Post;
@@ -27,14 +28,14 @@ use plaza_domain::{
 /// A user.
 #[derive(Debug, Clone)]
 pub struct User {
-    row: Arc<Row>,
+    row: Row,
     scope: Arc<Scope>,
 }
 
 impl User {
     /// A row as a type.
     pub fn new(row: Row, scope: &Arc<Scope>) -> Self {
-        Self { row: Arc::new(row), scope: Arc::clone(scope) }
+        Self { row, scope: Arc::clone(scope) }
     }
 
     /// A user by id, through the loader.
@@ -135,7 +136,7 @@ impl User {
         before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let posts = async {
-            let list = List::new(&self.scope, "User.posts", self.row.id);
+            let list = Listing::PostsOf(self.row.id).of(&self.scope);
             let from_end = (last, before.as_deref());
             let request = list.page_of_either_end((first, after.as_deref()), from_end)?;
             let page = posts::by_author(&self.scope.op, self.row.id, request)

@@ -11,6 +11,7 @@ use crate::context::Scope;
 use crate::cursors::List;
 use crate::error::fault;
 use crate::ids::{global, global_text};
+use crate::lists::Listing;
 use crate::notifications::groups::{self, NotificationGroup};
 use crate::notifications::preferences::{self, NotificationPreference};
 use crate::notifications::types::Notification;
@@ -105,8 +106,7 @@ impl Viewer {
         after: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let home = async {
-            let list =
-                List::new(&self.scope, "Viewer.home", self.viewer.user_id).taking_old("Post");
+            let list = Listing::Home(self.viewer.user_id).of(&self.scope);
             let request = list.page(first, after.as_deref())?;
             let page =
                 timelines::home(&self.scope.op, request).await.map_err(|error| fault(&error))?;

@@ -19,12 +19,15 @@ pub mod probe;
 pub mod pubsub;
 pub mod rate_limit;
 pub mod sessions;
+mod shared;
 pub mod timelines;
 pub mod trust;
 pub mod viewed;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use shared::Shared;
 
 use super::StoreError;
 use plaza_base::clock::Clock;

@@ -14,6 +14,7 @@ mod idempotency;
 pub mod images;
 mod notifications;
 mod orders;
+mod plans;
 mod posts;
 mod products;
 mod read_your_writes;

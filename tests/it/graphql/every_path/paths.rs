@@ -49,6 +49,16 @@ fn named(base: &BaseType) -> &str {
     }
 }
 
+/// The name of a field's type, without lists and nulls.
+pub fn type_name(field: &FieldDefinition) -> &str {
+    named(&field.ty.node.base)
+}
+
+/// Whether nothing can be asked of a field.
+pub fn is_leaf(schema: &Schema, field: &FieldDefinition) -> bool {
+    schema.is_leaf(field)
+}
+
 fn is_required(argument: &InputValueDefinition) -> bool {
     !argument.ty.node.nullable && argument.default_value.is_none()
 }

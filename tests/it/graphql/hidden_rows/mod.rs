@@ -2,7 +2,7 @@
 //! against a reference that is computed from what was done.
 
 mod lists;
-mod world;
+pub mod world;
 
 use std::collections::BTreeSet;
 
@@ -21,16 +21,7 @@ async fn compare(app: &TestApp, seed: u64) {
     for person in 0..PEOPLE {
         people.push(app.sign_up(&handle(person)).await);
     }
-    let mut world = World {
-        people,
-        private: BTreeSet::new(),
-        blocks: BTreeSet::new(),
-        follows: Vec::new(),
-        posts: Vec::new(),
-        comments: Vec::new(),
-        likes: BTreeSet::new(),
-        products: Vec::new(),
-    };
+    let mut world = World::of(people);
     for _ in 0..150 {
         act(app, &mut world, &mut random).await;
     }

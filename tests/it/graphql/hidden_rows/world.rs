@@ -48,6 +48,20 @@ pub fn handle(person: usize) -> String {
 }
 
 impl World {
+    /// One in which nothing was done yet.
+    pub fn of(people: Vec<Person>) -> Self {
+        Self {
+            people,
+            private: BTreeSet::new(),
+            blocks: BTreeSet::new(),
+            follows: Vec::new(),
+            posts: Vec::new(),
+            comments: Vec::new(),
+            likes: BTreeSet::new(),
+            products: Vec::new(),
+        }
+    }
+
     pub fn sees_person(&self, viewer: usize, other: usize) -> bool {
         viewer == other || !self.blocks.contains(&(other, viewer))
     }

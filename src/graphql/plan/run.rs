@@ -1,0 +1,50 @@
+//! Runs a plan.
+
+use std::sync::Arc;
+
+use async_graphql::{ServerError, Variables};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+
+use super::Plan;
+use super::columns::{Columns, Wants};
+use super::writer::Writer;
+use crate::context::RequestContext;
+
+/// What a plan has come to.
+#[derive(Debug)]
+pub struct Answer {
+    /// `{"data": ..}`
+    pub body: Vec<u8>,
+    /// In the order of the data.
+    pub errors: Vec<ServerError>,
+    /// How many fields the data has.
+    pub fields: u64,
+}
+
+impl Plan {
+    /// Runs it as somebody; `None` when the answer would have more bytes than any may have.
+    pub async fn run(
+        &self,
+        context: &Arc<RequestContext>,
+        variables: &Variables,
+    ) -> Option<Answer> {
+        let scope = context.for_query();
+        let mut found = Columns::default();
+        let mut wants = Wants::new(&scope, variables);
+        let mut reading = FuturesUnordered::new();
+        loop {
+            self.query.want(&(), &found, &mut wants);
+            reading.extend(wants.begin());
+            let Some(arrived) = reading.next().await else { break };
+            arrived(&mut found);
+            // All that has arrived with it is walked with it.
+            while let Some(Some(arrived)) = reading.next().now_or_never() {
+                arrived(&mut found);
+            }
+        }
+        let mut out = Writer::new(&scope, variables, &found, context.output.most());
+        self.query.write(&(), &mut out);
+        out.finish()
+    }
+}
