@@ -182,6 +182,10 @@ bench: toolchain install release ## the load mix against a release build; a tabl
 	@PROFILE=release infra/local/up
 	$(LOAD) run $(ARGS)
 
+bench-peers: toolchain install release ## plaza against Mercurius, PostGraphile, stock async-graphql and a bare handler over the same rows (ARGS="--peer bare", --quick)
+	@infra/local/down roles
+	@load/peers/run $(ARGS)
+
 # Buckets that hardly refill show what a request has kept; nobody else is to meet these limits, so the roles end with it.
 costs: toolchain install release ## what a point costs: every operation ranked by CPU and SQL a point (ARGS="--json FILE", --quick)
 	@infra/local/down roles

@@ -25,7 +25,7 @@ fn outcomes(root: &Path) -> anyhow::Result<Vec<Outcome>> {
     let mut files: Vec<_> = fs::read_dir(root.join("docs/results"))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+    files.retain(|file| is_of_a_case(file));
     files.sort();
     files
         .iter()
@@ -34,6 +34,12 @@ fn outcomes(root: &Path) -> anyhow::Result<Vec<Outcome>> {
                 .with_context(|| format!("{} is not a result", file.display()))
         })
         .collect()
+}
+
+/// Whether a file is `1.1-sharding.json` or another case's: other runs keep theirs beside them.
+fn is_of_a_case(file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.starts_with(|first: char| first.is_ascii_digit()) && name.ends_with(".json")
 }
 
 /// Every measured figure that has a target, case by case.
