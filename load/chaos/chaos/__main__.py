@@ -72,7 +72,9 @@ class Run:
             return await self.checked()
         finally:
             self.record.close()
-            if not self.given.leave:
+            if self.given.leave:
+                self.say(f"left running; the proxies are process {self.stack.proxies.pid}")
+            else:
                 await self.stack.end()
 
     async def under_load(self):

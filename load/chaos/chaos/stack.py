@@ -130,6 +130,7 @@ class Stack:
         self.proxies = subprocess.Popen(
             [sys.executable, "-m", "chaos.proxy", str(control), *words],
             cwd=ROOT / "load/chaos", stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+            stderr=open(self.local / "proxies.log", "w"), start_new_session=True,
         )
         if self.proxies.stdout.readline() != b"listening\n":
             raise RuntimeError("the proxies do not start: are their ports taken?")
