@@ -91,7 +91,7 @@ lint: toolchain ## formatting and clippy, warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-check: toolchain ## all that needs no server: format, lints, documentation, licences, dependencies, scripts, front end, JavaScript client, links, examples, prose, sizes (STEPS="links sizes")
+check: toolchain ## all that needs no server: format, lints, documentation, licences, dependencies, scripts, front end, JavaScript client, chaos harness, links, examples, prose, sizes (STEPS="links sizes")
 	@infra/check/run $(STEPS)
 
 doc: toolchain ## the API documentation of plaza's own modules
@@ -207,6 +207,11 @@ case-2.1: case-setup ## case study: an order's saga inside the request, then as 
 
 case-2.2: case-setup ## case study: views by updates, then through Kafka; then kills and the ledger (ARGS=--quick)
 	$(LOAD) case 2.2 $(ARGS)
+
+chaos: toolchain release ## faults under load, on a system of its own, then a checker of its own (SEED=7 FAULT=redis-stop MINUTES=30 QUICK=1 RATE=40; ARGS=--list)
+	@infra/local/install chaos
+	@infra/local/chaos --seed $(or $(SEED),1) $(if $(FAULT),--fault $(FAULT)) $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(RATE),--rate $(RATE)) $(if $(QUICK),--quick) $(ARGS)
 
 ledger: ## whether anything was lost, doubled or left out: outbox, Kafka, projections, counters, orders, views
 	$(PLAZA) ledger verify $(ARGS)

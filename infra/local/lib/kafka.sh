@@ -12,6 +12,7 @@ kafka_started() { logged kafka 'Kafka Server started' && answers "$PLAZA_KAFKA_P
 
 start_kafka() {
     local home=$LOCAL/kafka properties=$LOCAL/config/kafka.properties id
+    local advertised=()
     local java=(java -cp "$LOCAL/kafka/libs/*" -Dlog4j2.configurationFile="$INFRA/kafka/log4j2.xml")
     if ! is_running kafka; then
         need java
@@ -21,6 +22,9 @@ start_kafka() {
         render "$INFRA/kafka/server.properties" "$properties" PORT="$PLAZA_KAFKA_PORT" \
             CONTROLLER_PORT="$PLAZA_KAFKA_CONTROLLER_PORT" TLS_PORT="$PLAZA_KAFKA_TLS_PORT" \
             CERTIFICATES="${CA_FILE%/*}" DATA="$home/data"
+        # Clients go where the broker says that it is.
+        [[ -z ${PLAZA_PROXY_SHIFT:-} ]] || advertised=(--override
+            "advertised.listeners=PLAINTEXT://127.0.0.1:$(client_port_of kafka),SASL_SSL://127.0.0.1:$PLAZA_KAFKA_TLS_PORT")
         if [[ ! -e $home/.initialised ]]; then
             rm -rf "$home/data"
             if ! id=$("${java[@]}" kafka.tools.StorageTool random-uuid 2>>"$LOG/kafka") ||
@@ -31,7 +35,7 @@ start_kafka() {
             touch "$home/.initialised"
         fi
         spawn kafka "${java[@]}" -Xms128m -Xmx384m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError \
-            -Djava.awt.headless=true kafka.Kafka "$properties"
+            -Djava.awt.headless=true kafka.Kafka "$properties" "${advertised[@]}"
     fi
     wait_ready kafka 90 kafka_started || return 1
     # Whoever comes over TLS says who they are.

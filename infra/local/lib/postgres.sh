@@ -56,8 +56,10 @@ find_primary() { # SHARD
 }
 
 outside_data() {
-    local sum
-    sum=$(cksum <<<"$ROOT")
+    local sum of=$LOCAL
+    # The clone's own system is named after the clone, a second one after its folder.
+    [[ $LOCAL == "$ROOT/.local" ]] && of=$ROOT
+    sum=$(cksum <<<"$of")
     say "/var/lib/plaza-${sum%% *}"
 }
 

@@ -20,7 +20,7 @@ plaza_binary() {
 shard_urls() { # SHARD USER [PASSWORD]
     local name urls=
     for name in "shard-$1-primary" "shard-$1-replica-1" "shard-$1-replica-2"; do
-        urls+="|postgres://$2:${3:-$LOCAL_PASSWORD}@127.0.0.1:$(port_of "$name")/plaza"
+        urls+="|postgres://$2:${3:-$LOCAL_PASSWORD}@127.0.0.1:$(client_port_of "$name")/plaza"
     done
     say "${urls#|}"
 }
@@ -64,15 +64,15 @@ $(printf '%s\n' "${lines[@]}")
 ]
 
 [redis]
-url = "redis://${redis_password}127.0.0.1:$PLAZA_REDIS_PORT/0"
+url = "redis://${redis_password}127.0.0.1:$(client_port_of redis)/0"
 servers = 2
 
 [rabbitmq]
-url = "amqp://$LOCAL_USER:$LOCAL_PASSWORD@127.0.0.1:$PLAZA_RABBITMQ_PORT/plaza"
-management_url = "http://$LOCAL_USER:$LOCAL_PASSWORD@127.0.0.1:$PLAZA_RABBITMQ_MANAGEMENT_PORT"
+url = "amqp://$LOCAL_USER:$LOCAL_PASSWORD@127.0.0.1:$(client_port_of rabbitmq)/plaza"
+management_url = "http://$LOCAL_USER:$LOCAL_PASSWORD@127.0.0.1:$(client_port_of rabbitmq-management)"
 
 [kafka]
-brokers = "127.0.0.1:$PLAZA_KAFKA_PORT"
+brokers = "127.0.0.1:$(client_port_of kafka)"
 
 [media]
 folder = "$LOCAL/objects"
@@ -88,8 +88,8 @@ END
     (
         umask 077
         sed -e "s#\(postgres://[^|\"]*\)#\1?sslmode=verify-full\&sslrootcert=$CA_FILE#g" \
-            -e "s#redis://\(.*\):$PLAZA_REDIS_PORT/0#rediss://\1:$PLAZA_REDIS_TLS_PORT/0?ssl_ca_certs=$CA_FILE#" \
-            -e "s#amqp://\(.*\):$PLAZA_RABBITMQ_PORT/plaza#amqps://\1:$PLAZA_RABBITMQ_TLS_PORT/plaza?cacertfile=$CA_FILE#" \
+            -e "s#redis://\(.*\):[0-9]*/0#rediss://\1:$PLAZA_REDIS_TLS_PORT/0?ssl_ca_certs=$CA_FILE#" \
+            -e "s#amqp://\(.*\):[0-9]*/plaza#amqps://\1:$PLAZA_RABBITMQ_TLS_PORT/plaza?cacertfile=$CA_FILE#" \
             -e "s#^brokers = .*#brokers = \"127.0.0.1:$PLAZA_KAFKA_TLS_PORT\"\nsecurity_protocol = \"sasl_ssl\"\nca_file = \"$CA_FILE\"\nusername = \"$LOCAL_USER\"\npassword = \"$LOCAL_PASSWORD\"#" \
             "$PLAZA_CONFIG_FILE.new" >"$PLAZA_TLS_CONFIG_FILE.new"
     )

@@ -4,7 +4,8 @@
 # Where things are, what they are called, and how the scripts speak. Sourced by every verb.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
-LOCAL=$ROOT/.local
+# A second system of this clone (the chaos harness has one) keeps its data, its record of processes and its ports in a folder of its own.
+LOCAL=${PLAZA_LOCAL:-$ROOT/.local}
 RUN=$LOCAL/run
 LOG=$LOCAL/log
 INFRA=$ROOT/infra
@@ -50,8 +51,10 @@ SERVER_NAMES=("${POSTGRES_NAMES[@]}" redis rabbitmq kafka nginx)
 PLAZA_ROLES=(server worker relay projector)
 ROLE_NAMES=(worker relay projector server-1 server-2)
 ALL_NAMES=("${SERVER_NAMES[@]}" "${ROLE_NAMES[@]}")
+# A second process of a role, which stands by or shares the work.
+STANDBY_NAMES=(worker-2 relay-2 projector-2)
 # Started by name only; stopped with everything.
-EXTRA_NAMES=(prometheus supervisor)
+EXTRA_NAMES=(prometheus supervisor "${STANDBY_NAMES[@]}")
 
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s\n' "$*" >&2; }
@@ -65,7 +68,7 @@ role_of() {
     case $1 in
         shard-*-primary) say postgres-primary ;;
         shard-*-replica-*) say postgres-replica ;;
-        server-*) say server ;;
+        server-* | worker-* | relay-* | projector-*) say "${1%-*}" ;;
         *) say "$1" ;;
     esac
 }
@@ -92,7 +95,15 @@ port_of() {
         server-1) say "$PLAZA_SERVER_1_PORT" ;;
         server-2) say "$PLAZA_SERVER_2_PORT" ;;
         # These serve nobody but operators: their port is the admin port.
-        worker | relay | projector) admin_port_of "$1" ;;
+        worker* | relay* | projector*) admin_port_of "$1" ;;
+    esac
+}
+
+# Where plaza reaches a store: its port, unless proxies stand before all of them, each so much above.
+client_port_of() { # NAME
+    case $1 in
+        rabbitmq-management) say $((PLAZA_RABBITMQ_MANAGEMENT_PORT + ${PLAZA_PROXY_SHIFT:-0})) ;;
+        *) say $(($(port_of "$1") + ${PLAZA_PROXY_SHIFT:-0})) ;;
     esac
 }
 
@@ -103,6 +114,9 @@ admin_port_of() {
         worker) say "$PLAZA_WORKER_ADMIN_PORT" ;;
         relay) say "$PLAZA_RELAY_ADMIN_PORT" ;;
         projector) say "$PLAZA_PROJECTOR_ADMIN_PORT" ;;
+        worker-2) say "$PLAZA_WORKER_2_ADMIN_PORT" ;;
+        relay-2) say "$PLAZA_RELAY_2_ADMIN_PORT" ;;
+        projector-2) say "$PLAZA_PROJECTOR_2_ADMIN_PORT" ;;
     esac
 }
 

@@ -1,0 +1,1 @@
+"""Faults under load: the workload, the faults, and what a run came to."""
