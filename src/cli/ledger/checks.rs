@@ -6,9 +6,10 @@ use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 
 use super::Check;
+use super::aside::{Aside, Skipped, reached};
 use super::log::{self, Log, Span};
 use plaza_config::Config;
-use plaza_protocol::routing::Queue;
+use plaza_protocol::routing::{Queue, Topic};
 use plaza_read_models::all;
 use plaza_read_models::view_windows::{projector, totals};
 use plaza_stores::kafka::{ANSWERS_A_COMMAND_WITHIN, views};
@@ -33,11 +34,12 @@ pub async fn verify(config: &Config) -> anyhow::Result<Vec<Check>> {
     for shard in &mut shards {
         rows::versions(shard, Versions::Sent, |row| sent.push(row)).await?;
     }
-    let log = log::read(config).await?;
-    checks.push(log.order.clone());
+    let aside = Aside::read(config, &mut shards).await?;
+    let log = log::read(config, &aside).await?;
+    checks.extend([log.order.clone(), log.aside.clone()]);
     checks.push(sent_is_in(&log, &sent));
     drop(sent);
-    let mut compared = versions(config, &mut shards, &log).await?;
+    let mut compared = versions(config, &mut shards, &log, &aside).await?;
     // While events still come, what is ahead of the log that was read is only newer than it.
     if log::ends(config).await? != log.ends {
         for check in compared.iter_mut().filter(|check| check.law.starts_with(AHEAD)) {
@@ -88,12 +90,15 @@ async fn versions(
     config: &Config,
     shards: &mut [Connection],
     log: &Log,
+    aside: &Aside,
 ) -> anyhow::Result<Vec<Check>> {
     let mut of_rows = Check::of(format!("{AHEAD}rows are the log's newest"));
-    let mut of_projections: BTreeMap<&'static str, (Check, &'static [_], usize)> = BTreeMap::new();
+    let mut of_projections: BTreeMap<&'static str, OfProjection<'_>> = BTreeMap::new();
     for projection in all(&config.feed) {
         let check = Check::of(format!("{AHEAD}{} are the log's newest", projection.name()));
-        of_projections.insert(projection.name(), (check, projection.topics(), 0));
+        let skipped = aside.skipped(projection.name());
+        let of_it = OfProjection { check, topics: projection.topics(), seen: 0, skipped };
+        of_projections.insert(projection.name(), of_it);
     }
     let compare = |check: &mut Check, row: &VersionRow, last: i64| {
         check.checked += 1;
@@ -106,15 +111,15 @@ async fn versions(
     };
     for shard in shards {
         rows::versions(shard, Versions::Applied, |row| {
-            let Some((check, topics, seen)) = of_projections.get_mut(row.of.as_str()) else {
+            let Some(of_it) = of_projections.get_mut(row.of.as_str()) else {
                 return;
             };
             // One that the log does not know was loaded without events.
-            if let Some(span) = topics.iter().find_map(|topic: &plaza_protocol::routing::Topic| {
-                log.topics.get(topic.name())?.get(&row.aggregate)
-            }) {
-                *seen += 1;
-                compare(check, &row, span.last);
+            if let Some(span) = of_it.span(log, &row.aggregate) {
+                of_it.seen += 1;
+                let skipped = of_it.skipped.remove(row.aggregate.as_str());
+                let version = reached(row.version, skipped.as_ref());
+                compare(&mut of_it.check, &VersionRow { version, ..row }, span.last);
             }
         })
         .await?;
@@ -128,18 +133,42 @@ async fn versions(
         .await?;
     }
     let mut checks = vec![of_rows];
-    for (mut check, topics, seen) in of_projections.into_values() {
-        let known: usize = topics
-            .iter()
-            .filter_map(|topic| log.topics.get(topic.name()))
-            .map(log::Aggregates::len)
-            .sum();
-        let unseen = i64::try_from(known.saturating_sub(seen))?;
-        check.checked += unseen;
-        check.waiting += unseen;
-        checks.push(check);
+    for mut of_it in of_projections.into_values() {
+        let unseen = of_it.unseen(log)?;
+        of_it.check.checked += unseen;
+        of_it.check.waiting += unseen;
+        checks.push(of_it.check);
     }
     Ok(checks)
+}
+
+/// What a projection's versions come to.
+struct OfProjection<'a> {
+    check: Check,
+    topics: &'static [Topic],
+    /// Aggregates of the log that it has a version of.
+    seen: usize,
+    /// What it has skipped of others.
+    skipped: Skipped<'a>,
+}
+
+impl OfProjection<'_> {
+    fn span(&self, log: &Log, aggregate: &str) -> Option<Span> {
+        let of_topic = |topic: &Topic| log.topics.get(topic.name())?.get(aggregate);
+        self.topics.iter().find_map(of_topic)
+    }
+
+    /// Aggregates of the log that it has no version of; those of which everything was skipped are
+    /// none to wait for.
+    fn unseen(&self, log: &Log) -> anyhow::Result<i64> {
+        let topics = self.topics.iter().filter_map(|topic| log.topics.get(topic.name()));
+        let known: usize = topics.map(log::Aggregates::len).sum();
+        let whole = |(aggregate, skipped): &(&&str, &BTreeMap<i64, bool>)| {
+            self.span(log, aggregate).is_some_and(|span| reached(0, Some(skipped)) >= span.last)
+        };
+        let skipped = self.skipped.iter().filter(whole).count();
+        Ok(i64::try_from(known.saturating_sub(self.seen + skipped))?)
+    }
 }
 
 async fn counters(shards: &mut [Connection]) -> anyhow::Result<Vec<Check>> {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Check;
+use super::aside::Aside;
 use plaza_config::Config;
-use plaza_protocol::envelope::EventEnvelope;
+use plaza_protocol::envelope::{EventEnvelope, EventHead};
 use plaza_protocol::routing::Topic;
 use plaza_stores::kafka::ANSWERS_A_COMMAND_WITHIN;
-use plaza_stores::kafka::consumer::{EventConsumer, Partition};
+use plaza_stores::kafka::consumer::{EventConsumer, Partition, Record};
 
 /// Records in one go.
 const BATCH: usize = 10_000;
@@ -67,6 +68,18 @@ impl Aggregates {
         }
         follows
     }
+
+    /// Goes on with an event although versions before it are missing.
+    fn take_over_gap(&mut self, aggregate: &str, version: i64) {
+        if let Some(span) = self.0.get_mut(&short(aggregate)) {
+            span.last = version.max(span.last);
+        }
+    }
+
+    /// Whether versions are missing before this one.
+    fn has_gap_before(&self, aggregate: &str, version: i64) -> bool {
+        self.get(aggregate).is_some_and(|span| version > span.last + 1)
+    }
 }
 
 /// The whole log.
@@ -78,6 +91,40 @@ pub struct Log {
     pub ends: BTreeMap<Partition, i64>,
     /// Versions of an aggregate follow each other.
     pub order: Check,
+    /// What is put aside was decided about.
+    pub aside: Check,
+}
+
+impl Log {
+    /// Takes the next record of its partition.
+    fn take(&mut self, record: &Record, aside: &Aside) {
+        self.order.checked += 1;
+        self.aside.checked += 1;
+        let (at, offset) = (&record.partition, record.offset);
+        let event = serde_json::from_slice::<EventEnvelope>(&record.payload);
+        if let Err(error) = &event
+            && !aside.is_known_to_all(at, offset)
+        {
+            let place = format!("{}/{}/{offset}", at.topic, at.number);
+            self.aside.waiting += 1;
+            self.aside.example.get_or_insert_with(|| format!("{place} is no event ({error})"));
+        }
+        let of = match event {
+            Ok(event) => Some((event.subject, event.version)),
+            Err(_) => serde_json::from_slice::<EventHead>(&record.payload)
+                .ok()
+                .map(|head| (head.subject, head.version)),
+        };
+        let Some((subject, version)) = of else { return };
+        let topic = self.topics.entry(at.topic).or_default();
+        if !topic.has_gap_before(&subject, version) {
+            topic.take(&subject, version);
+        } else if aside.goes_over(at, offset) {
+            topic.take_over_gap(&subject, version);
+        } else if !aside.is_left_out(at, offset) {
+            self.order.wrong(|| format!("before {subject} version {version}"));
+        }
+    }
 }
 
 /// Where every partition ends now.
@@ -98,11 +145,11 @@ pub async fn ends(config: &Config) -> anyhow::Result<BTreeMap<Partition, i64>> {
     .await?
 }
 
-/// Reads it all.
+/// Reads it all, given what projections have put aside of it.
 ///
 /// # Errors
 /// The broker is unavailable, or fell silent.
-pub async fn read(config: &Config) -> anyhow::Result<Log> {
+pub async fn read(config: &Config, aside: &Aside) -> anyhow::Result<Log> {
     let ends = ends(config).await?;
     let consumer = Arc::new(EventConsumer::new(&config.kafka, "ledger", &EVENTS)?);
     let mut open: BTreeMap<Partition, i64> =
@@ -112,6 +159,7 @@ pub async fn read(config: &Config) -> anyhow::Result<Log> {
         topics: BTreeMap::new(),
         ends,
         order: Check::of("versions of an aggregate follow each other in Kafka"),
+        aside: aside.check(0),
     };
     for topic in EVENTS {
         log.topics.insert(topic.name(), Aggregates::default());
@@ -124,23 +172,7 @@ pub async fn read(config: &Config) -> anyhow::Result<Log> {
             SILENCE.as_secs()
         );
         for record in records {
-            log.order.checked += 1;
-            match serde_json::from_slice::<EventEnvelope>(&record.payload) {
-                Ok(event) => {
-                    let topic = log.topics.entry(record.partition.topic).or_default();
-                    if !topic.take(&event.subject, event.version) {
-                        log.order.wrong(|| format!("before {}", event.id));
-                    }
-                }
-                Err(error) => {
-                    log.order.wrong(|| {
-                        format!(
-                            "{}/{} at {}: {error}",
-                            record.partition.topic, record.partition.number, record.offset
-                        )
-                    });
-                }
-            }
+            log.take(&record, aside);
             if open.get(&record.partition).is_some_and(|end| record.offset + 1 >= *end) {
                 open.remove(&record.partition);
             }

@@ -5,6 +5,7 @@
 //! and compares. What is only on its way (unsent, not applied yet, queued) is distinguished from
 //! what is wrong; after `--settle` seconds, what is still on its way is a failure too.
 
+mod aside;
 mod checks;
 mod log;
 

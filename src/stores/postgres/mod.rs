@@ -48,6 +48,7 @@ mod sweep;
 pub mod target;
 pub mod timelines;
 pub mod transaction;
+pub mod unreadable_records;
 pub mod users;
 
 pub use cluster::Cluster;

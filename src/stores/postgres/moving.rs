@@ -62,6 +62,7 @@ const WHOLE: &[(&str, &str)] = &[
     // A shard that has applied nothing yet stands where the giving one stands: neither has anything
     // to do.
     ("projection_offsets", "DO NOTHING"),
+    ("unreadable_records", "DO NOTHING"),
 ];
 
 /// Tables that stay: the shard's own.
