@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::app::{TestApp, with_app, with_roles};
+use crate::app::{Person, TestApp, with_app, with_roles};
 use crate::template::session;
 use crate::websocket::Socket;
 
@@ -212,6 +212,54 @@ async fn the_other_shards_are_projected_while_one_is_away() {
         other.tasks.drain().await.unwrap();
     })
     .await;
+}
+
+/// The same for views: while any one shard is away, also the first one, those of the others' posts
+/// are counted, and its own when it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_views_of_other_shards_are_counted_while_one_is_away() {
+    for away in [ShardIndex(0), ShardIndex(1)] {
+        with_roles(&[Role::Server], async |app| {
+            let there = app.sign_up_on(away, "there").await;
+            let here = app.sign_up_on(ShardIndex(2), "here").await;
+            let (of_there, of_here) = (app.post(&there, "x").await, app.post(&here, "x").await);
+            let mut config = app.app.config.as_ref().clone();
+            let primary = &mut config.postgres.shards[away.0].primary;
+            let gate = gate(primary.expose_secret()).await;
+            *primary = gate.url.clone().into();
+            let other = App::build(config, Clock::System).await.unwrap();
+            start_without_ports(&other, Role::Projector);
+            let view = async |viewer: Option<&Person>, post: &str| {
+                let query =
+                    "mutation($id: ID!) { postViewsRecord(input: {postIds: [$id]}) { recorded } }";
+                let answer = match viewer {
+                    Some(viewer) => app.ask(viewer, query, json!({ "id": post })).await,
+                    None => app.ask_anonymously(query, json!({ "id": post })).await,
+                };
+                assert_eq!(answer.at("/postViewsRecord/recorded"), 1);
+            };
+            let counted = async |wanted: i64| {
+                app.until(&format!("{wanted} views are counted"), async || {
+                    let counted = "SELECT coalesce(sum(counted), 0)::bigint FROM view_totals";
+                    app.count(counted).await == wanted
+                })
+                .await;
+            };
+            view(None, &of_there).await;
+            view(None, &of_here).await;
+            counted(2).await;
+            gate.open.send_replace(false);
+            view(Some(&here), &of_there).await;
+            view(Some(&there), &of_here).await;
+            counted(3).await;
+            gate.open.send_replace(true);
+            counted(4).await;
+            let late = "SELECT coalesce(sum(late + unreadable), 0)::bigint FROM view_totals";
+            assert_eq!(app.count(late).await, 0);
+            other.tasks.drain().await.unwrap();
+        })
+        .await;
+    }
 }
 
 /// The same for a process that begins while a shard is away.
