@@ -17,6 +17,7 @@ use plaza_stores::postgres::Connection;
 use plaza_stores::postgres::ledger::{self as rows, VersionRow, Versions};
 use plaza_stores::postgres::migrations::connect;
 use plaza_stores::postgres::projections::positions;
+use plaza_stores::postgres::strangers::{Strangers, strangers};
 use plaza_stores::rabbitmq::topology::{dead_queue, retry_queue};
 use plaza_stores::rabbitmq::{self, unavailable};
 
@@ -51,6 +52,7 @@ pub async fn verify(config: &Config) -> anyhow::Result<Vec<Check>> {
     checks.push(follows(&mut shards).await?);
     checks.extend(orders(config, &mut shards).await?);
     checks.extend(views(config, &mut shards).await?);
+    checks.push(places(config).await?);
     Ok(checks)
 }
 
@@ -186,6 +188,20 @@ async fn counters(shards: &mut [Connection]) -> anyhow::Result<Vec<Check>> {
         }
     }
     Ok(checks)
+}
+
+/// Every row is on the shard of its bucket.
+async fn places(config: &Config) -> anyhow::Result<Check> {
+    let mut check = Check::of("rows are on the shards of their buckets");
+    for Strangers { shard, table, rows, strangers } in strangers(&config.postgres).await? {
+        check.checked += rows;
+        if strangers > 0 {
+            check.wrong += strangers;
+            let example = || format!("shard {shard} has {strangers} of others in {table}");
+            check.example.get_or_insert_with(example);
+        }
+    }
+    Ok(check)
 }
 
 /// The two sides of every follow, which are on two shards, agree.
