@@ -1,28 +1,45 @@
-//! `plaza projections`: where each stands.
+//! `plaza projections`: where each stands, and what it has put aside.
+
+mod aside;
 
 use std::io::Write;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::write_json;
+use aside::{AsideArgs, DecisionArgs};
 use plaza_config::Config;
 use plaza_read_models::readers;
 use plaza_stores::kafka::ANSWERS_A_COMMAND_WITHIN;
 use plaza_stores::kafka::consumer::EventConsumer;
 use plaza_stores::postgres::projections::positions;
+use plaza_stores::postgres::unreadable_records::State;
 use plaza_stores::postgres::{Cluster, ReadSession};
 
 /// How.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ProjectionsArgs {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// A JSON array of all.
     #[arg(long)]
     json: bool,
     /// Those that have applied every event, too.
     #[arg(long)]
     all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Records that could not be read, or came after a missing version, and wait.
+    Aside(AsideArgs),
+    /// Leaves records out for good.
+    Skip(DecisionArgs),
+    /// Has the projectors try records again.
+    Retry(DecisionArgs),
 }
 
 /// Where a projection stands in a partition.
@@ -93,8 +110,14 @@ pub(super) async fn standings(config: &Config) -> anyhow::Result<Vec<Standing>> 
 }
 
 /// # Errors
-/// A shard or Kafka cannot be reached.
+/// A shard or Kafka cannot be reached; a record that is decided about was not put aside.
 pub async fn run(config: &Config, args: &ProjectionsArgs) -> anyhow::Result<()> {
+    match &args.verb {
+        Some(Verb::Aside(args)) => return aside::list(config, args).await,
+        Some(Verb::Skip(args)) => return aside::settle(config, args, State::Skipped).await,
+        Some(Verb::Retry(args)) => return aside::settle(config, args, State::Retry).await,
+        None => {}
+    }
     let standings = standings(config).await?;
     let mut out = std::io::stdout();
     if args.json {

@@ -8,7 +8,7 @@ use clap::Args;
 use super::projections::standings;
 use plaza_config::Config;
 use plaza_outbox::Sink;
-use plaza_stores::postgres::moving::{deal, others_at_work};
+use plaza_stores::postgres::moving::{deal, keep_out, others_at_work};
 use plaza_stores::postgres::{Cluster, ReadSession, outbox};
 
 /// Over how many.
@@ -39,6 +39,7 @@ pub async fn run(config: &Config, args: &RebalanceArgs) -> anyhow::Result<()> {
         );
     }
     unsent(config).await?;
+    keep_out(&config.postgres).await?;
     let mut out = std::io::stdout();
     let shards = args.shards.unwrap_or(config.postgres.shards.len());
     let dealt = deal(&config.postgres, shards, |step, rows| {

@@ -67,6 +67,7 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     };
     let app = App::build_with(config, Clock::System, &keys).await?;
     app.tasks.spawn("admin", http::serve_admin(app.clone()));
+    app.tasks.spawn("shard map", map_is_in_force(app.clone()));
     for role in roles {
         start(&app, *role);
     }
@@ -80,6 +81,16 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let ended = app.tasks.run_to_end().await;
     trace::finish().await;
     ended
+}
+
+/// Ends the process when buckets were moved since it read where they are: whoever started it starts
+/// it again, by the new map. What it has begun by the old one cannot be told from what it has not.
+async fn map_is_in_force(app: App) -> anyhow::Result<()> {
+    let (old, stop) = (app.domain.cluster.map_is_old(), app.tasks.stopping());
+    tokio::select! {
+        () = old.cancelled() => anyhow::bail!("buckets were moved: the shard map is to be read anew"),
+        () = stop.cancelled() => Ok(()),
+    }
 }
 
 /// Starts a role's components.

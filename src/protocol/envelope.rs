@@ -34,6 +34,18 @@ pub struct EventEnvelope {
     pub event: Event,
 }
 
+/// What every event says of itself, also one whose type or data this build does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct EventHead {
+    /// What it is about.
+    pub subject: String,
+    /// The aggregate's version after it.
+    pub version: i64,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
 /// A job as it lies in RabbitMQ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobEnvelope {

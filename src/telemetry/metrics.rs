@@ -289,6 +289,11 @@ pub const ALL: &[Metric] = &[
     ),
     gauge("plaza_projection_parked", Unit::Count, "Partitions that cannot go on; by projection."),
     gauge(
+        "plaza_projection_records_aside",
+        Unit::Count,
+        "Records put aside that nobody has decided about; by projection.",
+    ),
+    gauge(
         "plaza_projection_shards_left_out",
         Unit::Count,
         "Shards that are unavailable or catching up; by projection.",

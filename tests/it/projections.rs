@@ -1,5 +1,7 @@
 //! Projections: level with the rows, whatever is repeated.
 
+mod aside;
+
 use plaza::app::App;
 use plaza::cli::roles::{Role, start_without_ports};
 use plaza::clock::Clock;
@@ -11,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::app::{TestApp, with_app, with_roles};
+use crate::app::{Person, TestApp, with_app, with_roles};
 use crate::template::session;
 use crate::websocket::Socket;
 
@@ -94,29 +96,37 @@ async fn projecting(app: &TestApp, what: &str, condition: impl AsyncFn() -> bool
     other.tasks.drain().await.unwrap();
 }
 
-/// Behind a missing event a partition waits, for as long as it takes and however often the
-/// projector begins again; then nothing is left out.
+/// Behind a missing event its aggregate waits, for as long as it takes and however often the
+/// projector begins again; everything else goes on, and in the end nothing is left out.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partition_waits_at_a_missing_event() {
+async fn behind_a_missing_event_its_aggregate_alone_waits() {
     with_roles(&[Role::Server], async |app| {
         let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
         let post = app.post(&ann, "its first event is lost").await;
         let lose = "WITH lost AS (UPDATE outbox SET sent_at = now() WHERE topic = 'posts' RETURNING 1) SELECT count(*) FROM lost";
         assert_eq!(app.count(lose).await, 1);
-        app.ask(&bob, "mutation($id: ID!) { postLike(input: {postId: $id}) { userErrors { code } } }", json!({ "id": post })).await;
+        app.ask(&bob, aside::LIKE, json!({ "id": post })).await;
         for number in 0..8 {
             app.post(&ann, &format!("after it {number}")).await;
         }
+        projecting(app, "the others are applied", async || {
+            app.count(POSTS_BEHIND).await == 1 && app.count(aside::ASIDE).await == 3
+        })
+        .await;
         let shards = i64::try_from(app.app.domain.cluster.len()).unwrap();
         let everywhere = shards * i64::from(app.app.config.kafka.partitions);
         let places = "SELECT count(*) FROM projection_offsets WHERE projection = 'post_counts'";
         projecting(app, "every shard has stored where it is", async || app.count(places).await == everywhere).await;
-        assert!(app.count(POSTS_BEHIND).await > 0, "it did not wait");
+        assert_eq!((app.count(POSTS_BEHIND).await, app.count(aside::ASIDE).await), (1, 3), "it did not wait");
 
         let found = "INSERT INTO projection_versions (projection, aggregate, version)
              SELECT DISTINCT o.projection, 'post:' || p.id, 1 FROM posts p, projection_offsets o WHERE p.text = 'its first event is lost'";
         app.execute(found).await;
-        projecting(app, "all is applied", async || app.count(POSTS_BEHIND).await == 0).await;
+        let applied = "SELECT count(*) FROM unreadable_records WHERE state = 'APPLIED'";
+        projecting(app, "all is applied", async || {
+            app.count(POSTS_BEHIND).await == 0 && app.count(applied).await == 3
+        })
+        .await;
     })
     .await;
 }
@@ -202,6 +212,54 @@ async fn the_other_shards_are_projected_while_one_is_away() {
         other.tasks.drain().await.unwrap();
     })
     .await;
+}
+
+/// The same for views: while any one shard is away, also the first one, those of the others' posts
+/// are counted, and its own when it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_views_of_other_shards_are_counted_while_one_is_away() {
+    for away in [ShardIndex(0), ShardIndex(1)] {
+        with_roles(&[Role::Server], async |app| {
+            let there = app.sign_up_on(away, "there").await;
+            let here = app.sign_up_on(ShardIndex(2), "here").await;
+            let (of_there, of_here) = (app.post(&there, "x").await, app.post(&here, "x").await);
+            let mut config = app.app.config.as_ref().clone();
+            let primary = &mut config.postgres.shards[away.0].primary;
+            let gate = gate(primary.expose_secret()).await;
+            *primary = gate.url.clone().into();
+            let other = App::build(config, Clock::System).await.unwrap();
+            start_without_ports(&other, Role::Projector);
+            let view = async |viewer: Option<&Person>, post: &str| {
+                let query =
+                    "mutation($id: ID!) { postViewsRecord(input: {postIds: [$id]}) { recorded } }";
+                let answer = match viewer {
+                    Some(viewer) => app.ask(viewer, query, json!({ "id": post })).await,
+                    None => app.ask_anonymously(query, json!({ "id": post })).await,
+                };
+                assert_eq!(answer.at("/postViewsRecord/recorded"), 1);
+            };
+            let counted = async |wanted: i64| {
+                app.until(&format!("{wanted} views are counted"), async || {
+                    let counted = "SELECT coalesce(sum(counted), 0)::bigint FROM view_totals";
+                    app.count(counted).await == wanted
+                })
+                .await;
+            };
+            view(None, &of_there).await;
+            view(None, &of_here).await;
+            counted(2).await;
+            gate.open.send_replace(false);
+            view(Some(&here), &of_there).await;
+            view(Some(&there), &of_here).await;
+            counted(3).await;
+            gate.open.send_replace(true);
+            counted(4).await;
+            let late = "SELECT coalesce(sum(late + unreadable), 0)::bigint FROM view_totals";
+            assert_eq!(app.count(late).await, 0);
+            other.tasks.drain().await.unwrap();
+        })
+        .await;
+    }
 }
 
 /// The same for a process that begins while a shard is away.

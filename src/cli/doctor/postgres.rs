@@ -10,7 +10,7 @@ use plaza_config::redacted;
 use plaza_stores::postgres::Connection;
 use plaza_stores::postgres::health::{applied_migrations, server_state};
 use plaza_stores::postgres::identity::{check_identity, stored_identity};
-use plaza_stores::postgres::migrations::{connect, stored_map_version, versions};
+use plaza_stores::postgres::migrations::{connect, stored_map_version, users_of_others, versions};
 use plaza_stores::postgres::position::{bytes_behind, primary_lsn, replayed_lsn};
 use plaza_stores::postgres::session::Lsn;
 
@@ -71,9 +71,17 @@ pub(super) async fn primary(
         ));
     }
     check_number(&mut connection, url, number).await?;
-    let Some(map) = stored_map_version(&mut connection).await.map_err(unanswered(url))? else {
+    let map = stored_map_version(&mut connection).await.map_err(unanswered(url))?;
+    let Some((map, is_moving)) = map else {
         return Err(Wrong::new("migrated, but without a shard map", "run `plaza migrate`"));
     };
+    if is_moving {
+        return Err(Wrong::new(
+            "buckets are being moved: no process works on it",
+            "wait for `plaza rebalance`, or run it again where it was interrupted",
+        ));
+    }
+    no_strangers(url, &mut connection, number).await?;
     if has_replicas && state.synchronous_standby_names.is_empty() {
         return Err(Wrong::new(
             "commits wait for no replica: a failover would lose some",
@@ -93,6 +101,23 @@ pub(super) async fn primary(
         String::new()
     };
     Ok((format!("migrated, shard map version {map}{standbys}"), lsn))
+}
+
+/// No user is here whose bucket is on another shard: a process worked by an old map, or a
+/// rebalance was interrupted. `plaza ledger verify` looks at every table.
+async fn no_strangers(
+    url: &SecretString,
+    connection: &mut Connection,
+    number: usize,
+) -> Result<(), Wrong> {
+    let strangers = users_of_others(connection, number).await.map_err(unanswered(url))?;
+    if strangers > 0 {
+        return Err(Wrong::new(
+            format!("holds {strangers} users whose bucket is on another shard"),
+            "find out what is only here (docs/how-to/add-a-shard.md) before `plaza rebalance` deletes it",
+        ));
+    }
+    Ok(())
 }
 
 /// The database knows which shard it is.

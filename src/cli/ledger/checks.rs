@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::aside::{Aside, Skipped, reached};
 use super::check::Check;
 use super::jobs;
-use super::log::{self, Log};
+use super::log::{self, Log, Span};
 use super::scope::{Scope, Stores};
 use super::{files, homes, rows as pieces};
 use plaza_config::Config;
@@ -15,6 +16,7 @@ use plaza_read_models::view_windows::{projector, totals};
 use plaza_stores::kafka::{ANSWERS_A_COMMAND_WITHIN, views};
 use plaza_stores::postgres::ledger::{self as rows, VersionRow, Versions};
 use plaza_stores::postgres::projections::positions;
+use plaza_stores::postgres::strangers::{Strangers, strangers};
 use plaza_stores::postgres::{Connection, outbox};
 
 /// Applies every law once.
@@ -59,11 +61,12 @@ async fn with_log(config: &Config, shards: &mut [Connection]) -> anyhow::Result<
     for shard in shards.iter_mut() {
         rows::versions(shard, Versions::Sent, |row| sent.push(row)).await?;
     }
-    let log = log::read(config).await?;
-    checks.push(log.order.clone());
+    let aside = Aside::read(config, shards).await?;
+    let log = log::read(config, &aside).await?;
+    checks.extend([log.order.clone(), log.aside.clone()]);
     checks.push(sent_is_in(&log, &sent));
     drop(sent);
-    let mut compared = versions(config, shards, &log).await?;
+    let mut compared = versions(config, shards, &log, &aside).await?;
     let mut unsent = 0;
     for shard in shards.iter_mut() {
         unsent += outbox::backlog(shard, Sink::Kafka.code()).await?.unsent;
@@ -76,6 +79,7 @@ async fn with_log(config: &Config, shards: &mut [Connection]) -> anyhow::Result<
     }
     checks.extend(compared);
     checks.push(counted(shards, &log).await?);
+    checks.push(places(config).await?);
     Ok(checks)
 }
 
@@ -139,13 +143,16 @@ async fn versions(
     config: &Config,
     shards: &mut [Connection],
     log: &Log,
+    aside: &Aside,
 ) -> anyhow::Result<Vec<Check>> {
     let mut of_rows = Check::of("versions", format!("{AHEAD}rows are the log's newest"));
-    let mut of_projections: BTreeMap<&'static str, (Check, &'static [_], usize)> = BTreeMap::new();
+    let mut of_projections: BTreeMap<&'static str, OfProjection<'_>> = BTreeMap::new();
     for projection in all(&config.feed) {
         let law = format!("{AHEAD}{} are the log's newest", projection.name());
         let check = Check::of("projections", law);
-        of_projections.insert(projection.name(), (check, projection.topics(), 0));
+        let skipped = aside.skipped(projection.name());
+        let of_it = OfProjection { check, topics: projection.topics(), seen: 0, skipped };
+        of_projections.insert(projection.name(), of_it);
     }
     let compare = |check: &mut Check, row: &VersionRow, last: i64| {
         check.checked += 1;
@@ -158,20 +165,19 @@ async fn versions(
     };
     for shard in shards {
         rows::versions(shard, Versions::Applied, |row| {
-            let Some((check, topics, seen)) = of_projections.get_mut(row.of.as_str()) else {
+            let Some(of_it) = of_projections.get_mut(row.of.as_str()) else {
                 return;
             };
-            let held = topics
-                .iter()
-                .find_map(|topic: &Topic| log.topics.get(topic.name())?.get(&row.aggregate));
-            match held {
+            match of_it.span(log, &row.aggregate) {
                 Some(span) => {
-                    *seen += 1;
-                    compare(check, &row, span.last);
+                    of_it.seen += 1;
+                    let skipped = of_it.skipped.remove(row.aggregate.as_str());
+                    let version = reached(row.version, skipped.as_ref());
+                    compare(&mut of_it.check, &VersionRow { version, ..row }, span.last);
                 }
                 // A share that was loaded without events has the version of its beginning.
                 None if row.version <= 1 && row.aggregate.starts_with("share:") => {}
-                None => compare(check, &row, 0),
+                None => compare(&mut of_it.check, &row, 0),
             }
         })
         .await?;
@@ -183,18 +189,56 @@ async fn versions(
         .await?;
     }
     let mut checks = vec![of_rows];
-    for (mut check, topics, seen) in of_projections.into_values() {
-        let known: usize = topics
-            .iter()
-            .filter_map(|topic| log.topics.get(topic.name()))
-            .map(log::Aggregates::len)
-            .sum();
-        let unseen = i64::try_from(known.saturating_sub(seen))?;
-        check.checked += unseen;
-        check.waiting += unseen;
-        checks.push(check);
+    for mut of_it in of_projections.into_values() {
+        let unseen = of_it.unseen(log)?;
+        of_it.check.checked += unseen;
+        of_it.check.waiting += unseen;
+        checks.push(of_it.check);
     }
     Ok(checks)
+}
+
+/// What a projection's versions come to.
+struct OfProjection<'a> {
+    check: Check,
+    topics: &'static [Topic],
+    /// Aggregates of the log that it has a version of.
+    seen: usize,
+    /// What it has skipped of others.
+    skipped: Skipped<'a>,
+}
+
+impl OfProjection<'_> {
+    fn span(&self, log: &Log, aggregate: &str) -> Option<Span> {
+        let of_topic = |topic: &Topic| log.topics.get(topic.name())?.get(aggregate);
+        self.topics.iter().find_map(of_topic)
+    }
+
+    /// Aggregates of the log that it has no version of; those of which everything was skipped are
+    /// none to wait for.
+    fn unseen(&self, log: &Log) -> anyhow::Result<i64> {
+        let topics = self.topics.iter().filter_map(|topic| log.topics.get(topic.name()));
+        let known: usize = topics.map(log::Aggregates::len).sum();
+        let whole = |(aggregate, skipped): &(&&str, &BTreeMap<i64, bool>)| {
+            self.span(log, aggregate).is_some_and(|span| reached(0, Some(skipped)) >= span.last)
+        };
+        let skipped = self.skipped.iter().filter(whole).count();
+        Ok(i64::try_from(known.saturating_sub(self.seen + skipped))?)
+    }
+}
+
+/// Every row is on the shard of its bucket.
+async fn places(config: &Config) -> anyhow::Result<Check> {
+    let mut check = Check::of("places", "rows are on the shards of their buckets");
+    for Strangers { shard, table, rows, strangers } in strangers(&config.postgres).await? {
+        check.checked += rows;
+        if strangers > 0 {
+            check.wrong += strangers;
+            let example = || format!("shard {shard} has {strangers} of others in {table}");
+            check.example.get_or_insert_with(example);
+        }
+    }
+    Ok(check)
 }
 
 /// The two sides of every follow, which are on two shards, agree.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Check;
+use super::aside::Aside;
 use plaza_config::Config;
-use plaza_protocol::envelope::EventEnvelope;
+use plaza_protocol::envelope::{EventEnvelope, EventHead};
 use plaza_protocol::events::Event;
 use plaza_protocol::routing::Topic;
 use plaza_stores::kafka::ANSWERS_A_COMMAND_WITHIN;
-use plaza_stores::kafka::consumer::{EventConsumer, Partition};
+use plaza_stores::kafka::consumer::{EventConsumer, Partition, Record};
 
 /// Records in one go.
 const BATCH: usize = 10_000;
@@ -78,16 +79,34 @@ impl Aggregates {
         self.0.len()
     }
 
-    /// Takes the next event of the log; false when a version is missing before it.
-    fn take(&mut self, aggregate: &str, version: i64, event: &Event) -> bool {
+    /// Takes the next event of the log, one that cannot be read as none; false when a version is
+    /// missing before it.
+    fn take(&mut self, aggregate: &str, version: i64, event: Option<&Event>) -> bool {
         let unknown = Span { first: version, last: version - 1, ..Span::default() };
         let span = self.0.entry(short(aggregate)).or_insert(unknown);
         let follows = version <= span.last + 1;
         if version == span.last + 1 {
             span.last = version;
-            span.count(event);
+            match event {
+                Some(event) => span.count(event),
+                // What it adds is not known.
+                None => span.born = false,
+            }
         }
         follows
+    }
+
+    /// Goes on with an event although versions before it are missing.
+    fn take_over_gap(&mut self, aggregate: &str, version: i64) {
+        if let Some(span) = self.0.get_mut(&short(aggregate)) {
+            span.last = version.max(span.last);
+            span.born = false;
+        }
+    }
+
+    /// Whether versions are missing before this one.
+    fn has_gap_before(&self, aggregate: &str, version: i64) -> bool {
+        self.get(aggregate).is_some_and(|span| version > span.last + 1)
     }
 }
 
@@ -100,6 +119,40 @@ pub struct Log {
     pub ends: BTreeMap<Partition, i64>,
     /// Versions of an aggregate follow each other.
     pub order: Check,
+    /// What is put aside was decided about.
+    pub aside: Check,
+}
+
+impl Log {
+    /// Takes the next record of its partition.
+    fn take(&mut self, record: &Record, aside: &Aside) {
+        self.order.checked += 1;
+        self.aside.checked += 1;
+        let (at, offset) = (&record.partition, record.offset);
+        let event = serde_json::from_slice::<EventEnvelope>(&record.payload);
+        if let Err(error) = &event
+            && !aside.is_known_to_all(at, offset)
+        {
+            let place = format!("{}/{}/{offset}", at.topic, at.number);
+            self.aside.waiting += 1;
+            self.aside.example.get_or_insert_with(|| format!("{place} is no event ({error})"));
+        }
+        let of = match event {
+            Ok(event) => Some((event.subject, event.version, Some(event.event))),
+            Err(_) => serde_json::from_slice::<EventHead>(&record.payload)
+                .ok()
+                .map(|head| (head.subject, head.version, None)),
+        };
+        let Some((subject, version, event)) = of else { return };
+        let topic = self.topics.entry(at.topic).or_default();
+        if !topic.has_gap_before(&subject, version) {
+            topic.take(&subject, version, event.as_ref());
+        } else if aside.goes_over(at, offset) {
+            topic.take_over_gap(&subject, version);
+        } else if !aside.is_left_out(at, offset) {
+            self.order.wrong(|| format!("before {subject} version {version}"));
+        }
+    }
 }
 
 /// Where every partition ends now.
@@ -120,11 +173,11 @@ pub async fn ends(config: &Config) -> anyhow::Result<BTreeMap<Partition, i64>> {
     .await?
 }
 
-/// Reads it all.
+/// Reads it all, given what projections have put aside of it.
 ///
 /// # Errors
 /// The broker is unavailable, or fell silent.
-pub async fn read(config: &Config) -> anyhow::Result<Log> {
+pub async fn read(config: &Config, aside: &Aside) -> anyhow::Result<Log> {
     let ends = ends(config).await?;
     let consumer = Arc::new(EventConsumer::new(&config.kafka, "ledger", &EVENTS)?);
     let mut open: BTreeMap<Partition, i64> =
@@ -134,6 +187,7 @@ pub async fn read(config: &Config) -> anyhow::Result<Log> {
         topics: BTreeMap::new(),
         ends,
         order: Check::of("log", "versions of an aggregate follow each other in Kafka"),
+        aside: aside.check(0),
     };
     for topic in EVENTS {
         log.topics.insert(topic.name(), Aggregates::default());
@@ -146,23 +200,7 @@ pub async fn read(config: &Config) -> anyhow::Result<Log> {
             SILENCE.as_secs()
         );
         for record in records {
-            log.order.checked += 1;
-            match serde_json::from_slice::<EventEnvelope>(&record.payload) {
-                Ok(event) => {
-                    let topic = log.topics.entry(record.partition.topic).or_default();
-                    if !topic.take(&event.subject, event.version, &event.event) {
-                        log.order.wrong(|| format!("before {}", event.id));
-                    }
-                }
-                Err(error) => {
-                    log.order.wrong(|| {
-                        format!(
-                            "{}/{} at {}: {error}",
-                            record.partition.topic, record.partition.number, record.offset
-                        )
-                    });
-                }
-            }
+            log.take(&record, aside);
             if open.get(&record.partition).is_some_and(|end| record.offset + 1 >= *end) {
                 open.remove(&record.partition);
             }
@@ -189,10 +227,10 @@ mod tests {
         let mut aggregates = Aggregates::default();
         let (post_id, user_id) = (PostId::from_i64(1), UserId::from_i64(2));
         let like = Event::PostLiked { post_id, user_id };
-        let taken = [1, 2, 2, 1, 3, 5, 4].map(|version| aggregates.take("post:1", version, &like));
+        let taken = [1, 2, 2, 1, 3, 5, 4].map(|version| aggregates.take("post:1", version, Some(&like)));
         assert_eq!(taken, [true, true, true, true, true, false, true]);
         // What was loaded without events begins where its events begin.
-        assert!(aggregates.take("post:2", 7, &like) && aggregates.take("post:2", 8, &like));
+        assert!(aggregates.take("post:2", 7, Some(&like)) && aggregates.take("post:2", 8, Some(&like)));
         let span = aggregates.get("post:2").unwrap();
         assert_eq!((span.first, span.last, span.born, span.likes), (7, 8, false, 2));
         assert_eq!((aggregates.get("post:3"), aggregates.len()), (None, 2));
@@ -211,7 +249,7 @@ mod tests {
             (3, Event::PostCommented { post_id, comment_id, author_id }),
             (4, Event::PostUnliked { post_id, user_id }),
         ] {
-            assert!(aggregates.take("post:1", version, &event));
+            assert!(aggregates.take("post:1", version, Some(&event)));
         }
         let span = aggregates.get("post:1").unwrap();
         assert!(span.born);

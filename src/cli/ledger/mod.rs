@@ -6,6 +6,7 @@
 //! a minute) is distinguished from what is wrong; after `--settle` seconds, what is still on its
 //! way is a failure too. Homes and files are a sample.
 
+mod aside;
 mod check;
 mod checks;
 mod files;

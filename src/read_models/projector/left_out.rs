@@ -182,7 +182,8 @@ impl Runner {
         let mut progress = self.stored(&partitions, &BTreeSet::from([shard])).await?;
         consumer.assign(&progress.starts())?;
         while left_out.has(shard) {
-            let batch = self.decode(consumer.batch(BATCH, LOOK).await?, &mut progress);
+            let records = consumer.batch(BATCH, LOOK).await?;
+            let batch = self.events(records, &mut progress).await?;
             if !batch.is_empty() {
                 let effects = self.apply(&batch, &mut progress, false).await?.effects;
                 self.run_effects(&effects, &mut progress).await;

@@ -8,14 +8,18 @@
 //! there is one transaction: it locks the offsets of the partitions that its events are from,
 //! leaves out what they are past, checks each aggregate's versions, writes the rows, the versions
 //! and those offsets; the others move when events have ceased to come for a second, or have come
-//! for ten. A process that lost the lock without noticing can do no harm: the offsets it locks are
-//! past its events.
+//! for ten. What cannot be read or applied is put aside, and holds up its own aggregate alone
+//! (`aside`). A process that lost the lock without noticing can do no harm: the offsets it locks
+//! are past its events.
 
 mod apply;
+mod aside;
 mod left_out;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -28,7 +32,7 @@ use left_out::LeftOut;
 use plaza_config::Config;
 use plaza_protocol::envelope::EventEnvelope;
 use plaza_stores::kafka::ANSWERS_WITHIN;
-use plaza_stores::kafka::consumer::{EventConsumer, Partition, Record};
+use plaza_stores::kafka::consumer::{EventConsumer, Partition};
 use plaza_stores::postgres::leader::exclusively_anywhere;
 use plaza_stores::postgres::projections::{self as rows, Position};
 use plaza_stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
@@ -65,6 +69,7 @@ pub async fn run(
             cluster: Arc::clone(&cluster),
             effects: Arc::clone(&effects),
             config: Arc::clone(&config),
+            parked: AtomicUsize::default(),
         };
         let (cluster, stop) = (Arc::clone(&cluster), stop.clone());
         async move {
@@ -81,6 +86,8 @@ struct Runner {
     cluster: Arc<Cluster>,
     effects: Arc<dyn EffectHandler>,
     config: Arc<Config>,
+    /// Partitions that are parked.
+    parked: AtomicUsize,
 }
 
 /// An event, decoded, and where it lies.
@@ -99,7 +106,8 @@ struct Progress {
     effects: BTreeMap<Partition, i64>,
     /// The offset of each partition that every shard has stored as read, with its effects run.
     level: BTreeMap<Partition, i64>,
-    /// Partitions that cannot go on until an operator has intervened.
+    /// Partitions of which no more can be put aside: they cannot go on until some of it is decided
+    /// about.
     parked: HashSet<Partition>,
     /// The shards whose events are applied.
     writing: BTreeSet<ShardIndex>,
@@ -133,6 +141,7 @@ impl Runner {
             result = self.project(&consumer, (&lag, &left_out), &mut progress) => result,
             () = lag.record() => Ok(()),
             () = self.bring_back(&left_out) => Ok(()),
+            () = self.tend() => Ok(()),
         }
     }
 
@@ -164,7 +173,7 @@ impl Runner {
         loop {
             let records = consumer.batch(BATCH, LEVEL).await?;
             self.take_back(left_out, progress).await;
-            let batch = self.decode(records, progress);
+            let batch = self.events(records, progress).await?;
             let level = behind && (batch.is_empty() || levelled.elapsed() >= LEVEL_IN_A_FLOOD);
             if batch.is_empty() && !level {
                 continue;
@@ -243,33 +252,6 @@ impl Runner {
         Ok(progress)
     }
 
-    /// Decodes; a partition with an event that cannot be read is parked there.
-    fn decode(&self, records: Vec<Record>, progress: &mut Progress) -> Vec<Located> {
-        let mut events = Vec::with_capacity(records.len());
-        for record in records {
-            if progress.parked.contains(&record.partition) {
-                continue;
-            }
-            match serde_json::from_slice::<EventEnvelope>(&record.payload) {
-                Ok(event) => {
-                    progress.read.insert(record.partition.clone(), record.offset + 1);
-                    events.push(Located {
-                        partition: record.partition,
-                        offset: record.offset,
-                        event,
-                    });
-                }
-                Err(error) => self.park(
-                    &mut progress.parked,
-                    &record.partition,
-                    record.offset,
-                    &error.to_string(),
-                ),
-            }
-        }
-        events
-    }
-
     fn park(&self, parked: &mut HashSet<Partition>, partition: &Partition, offset: i64, why: &str) {
         let projection = self.projection.name();
         tracing::error!(
@@ -285,6 +267,7 @@ impl Runner {
     }
 
     fn record_parked(&self, parked: usize) {
+        self.parked.store(parked, Ordering::Relaxed);
         let parked = u32::try_from(parked).unwrap_or(u32::MAX);
         metrics::gauge!("plaza_projection_parked", "projection" => self.projection.name())
             .set(parked);
@@ -310,8 +293,14 @@ impl Runner {
         batch.iter().map(begin).filter(trace::Span::is_recording).collect()
     }
 
-    /// Runs effects, until that has worked or Redis has been unavailable for long.
+    /// Runs a batch's effects.
     async fn run_effects(&self, effects: &[Effect], progress: &mut Progress) {
+        self.tell(effects).await;
+        progress.effects = progress.read.clone();
+    }
+
+    /// Runs effects, until that has worked or Redis has been unavailable for long.
+    async fn tell(&self, effects: &[Effect]) {
         let started = Instant::now();
         while !effects.is_empty() {
             match self.effects.run(effects).await {
@@ -324,6 +313,5 @@ impl Runner {
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
-        progress.effects = progress.read.clone();
     }
 }

@@ -6,6 +6,7 @@
 //! folded yet, and no view is in it twice.
 
 pub mod fold;
+mod progress;
 pub mod projector;
 mod write;
 

@@ -3,8 +3,10 @@
 //! A batch is counted in memory, each shard's part is written in one transaction with the offsets
 //! it comes to, so each record counts exactly once although whoever wrote it may have dropped
 //! others. Nothing depends on how records are cut into batches. A transaction that finds other
-//! offsets than those it goes on from, or whose outcome is not known, ends the run; the next begins
-//! at what the shards hold.
+//! offsets than those it goes on from ends the run; the next begins at what the shards hold.
+//!
+//! A shard that fails is written no more, and the others go on. When it takes a transaction again,
+//! the next run begins where that shard stands, and leaves out what the others have counted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::progress::{Away, Progress};
 use super::{Recent, Size, Totals, Windows, add_knowing, add_totals, fold, totals};
 use plaza_base::clock::Clock;
 use plaza_config::Config;
@@ -20,7 +23,7 @@ use plaza_protocol::routing::Topic;
 use plaza_stores::StoreError;
 use plaza_stores::kafka::ANSWERS_WITHIN;
 use plaza_stores::kafka::views::{Read, ViewReader, bounds};
-use plaza_stores::postgres::leader::exclusively;
+use plaza_stores::postgres::leader::exclusively_anywhere;
 use plaza_stores::postgres::projections::{self as rows, Position};
 use plaza_stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
 
@@ -33,6 +36,8 @@ const BATCH: usize = 200_000;
 const GATHER: Duration = Duration::from_secs(1);
 /// How long to wait for records before reading the clock.
 const IDLE: Duration = Duration::from_secs(1);
+/// How soon a shard that is left out is asked again.
+const RETRY: Duration = Duration::from_secs(1);
 /// How long a batch's transactions may take.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// How often old windows are folded.
@@ -54,7 +59,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let counter = Counter { cluster: Arc::clone(&cluster), config, clock };
-    exclusively(cluster, ShardIndex(0), "projection:view_windows", stop, || counter.count()).await;
+    exclusively_anywhere(cluster, "projection:view_windows", stop, || counter.count()).await;
     Ok(())
 }
 
@@ -62,16 +67,6 @@ struct Counter {
     cluster: Arc<Cluster>,
     config: Arc<Config>,
     clock: Clock,
-}
-
-/// Where everything stands.
-struct Progress {
-    /// The next offset of each partition, by shard.
-    next: BTreeMap<ShardIndex, BTreeMap<i32, i64>>,
-    /// The newest view of each partition, in Unix milliseconds.
-    watermarks: BTreeMap<i32, i64>,
-    /// The sketches of each shard's newest windows.
-    recent: BTreeMap<ShardIndex, Recent>,
 }
 
 /// A shard's part of a batch.
@@ -85,75 +80,115 @@ impl Counter {
     async fn count(&self) -> anyhow::Result<()> {
         let config = self.config.kafka.clone();
         let bounds = tokio::task::spawn_blocking(move || bounds(&config, ANSWERS_WITHIN)).await??;
-        let mut progress = self.stored(&bounds).await?;
-        let mut starts: BTreeMap<i32, i64> = BTreeMap::new();
-        for (partition, offset) in progress.next.values().flatten() {
-            starts
-                .entry(*partition)
-                .and_modify(|start| *start = (*offset).min(*start))
-                .or_insert(*offset);
+        let away = Away::default();
+        let progress = self.stored(&bounds, &away).await?;
+        tokio::select! {
+            result = self.go_on(progress, &away) => result,
+            // It is taken in by beginning again.
+            () = self.one_is_back(&away) => Ok(()),
         }
-        let mut reader = ViewReader::new(&self.config.kafka, &starts, BATCH, GATHER)?;
+    }
+
+    async fn go_on(&self, mut progress: Progress, away: &Away) -> anyhow::Result<()> {
+        let mut reader = ViewReader::new(&self.config.kafka, &progress.starts(), BATCH, GATHER)?;
         let mut folded: Option<Instant> = None;
         loop {
             let batch = reader.next(IDLE).await?;
             if !batch.is_empty() {
-                self.apply(&batch, &mut progress).await?;
+                self.apply(&batch, &mut progress, away).await?;
             }
             if folded.is_none_or(|at| at.elapsed() >= FOLD) {
-                self.fold().await?;
+                self.fold(&mut progress, away).await?;
                 folded = Some(Instant::now());
+            }
+        }
+    }
+
+    /// Ends when a shard that is away takes a transaction again: one that only answers would fail
+    /// the next batch.
+    async fn one_is_back(&self, away: &Away) {
+        loop {
+            tokio::time::sleep(RETRY).await;
+            for shard in away.all() {
+                let writing = async |connection: &mut Connection| -> Result<(), StoreError> {
+                    let held = rows::lock_positions(connection, NAME).await?;
+                    rows::move_positions(connection, NAME, &held).await
+                };
+                let written = self.cluster.write_unread(shard, Instant::now() + DEADLINE, writing);
+                if written.await.is_ok() {
+                    tracing::info!(projection = NAME, shard = shard.0, "is back");
+                    return;
+                }
             }
         }
     }
 
     /// Where the shards say that counting stands; a partition that a shard does not know yet begins
     /// where the log begins.
-    async fn stored(&self, bounds: &BTreeMap<i32, (i64, i64)>) -> anyhow::Result<Progress> {
+    async fn stored(
+        &self,
+        bounds: &BTreeMap<i32, (i64, i64)>,
+        away: &Away,
+    ) -> anyhow::Result<Progress> {
         let first: Vec<Position> =
             bounds.iter().map(|(partition, (first, _))| position(*partition, *first)).collect();
-        let mut progress = Progress {
-            next: BTreeMap::new(),
-            watermarks: BTreeMap::new(),
-            recent: BTreeMap::new(),
-        };
-        let session = ReadSession::primary(self.cluster.len());
+        let (mut progress, mut watermarks) = (Progress::default(), BTreeMap::new());
+        let mut failed = None;
         for shard in self.cluster.indexes() {
-            let held = self
-                .cluster
-                .read(&session, shard, async |connection| rows::positions(connection, NAME).await)
-                .await?;
-            let mut next: BTreeMap<i32, i64> =
-                held.iter().map(|position| (position.partition, position.next_offset)).collect();
-            let missing: Vec<Position> = first
-                .iter()
-                .filter(|position| !next.contains_key(&position.partition))
-                .cloned()
-                .collect();
-            if !missing.is_empty() {
-                let moving = async |connection: &mut Connection| -> Result<(), StoreError> {
-                    rows::move_positions(connection, NAME, &missing).await
-                };
-                self.cluster.write_unread(shard, Instant::now() + DEADLINE, moving).await?;
-                next.extend(
-                    missing.iter().map(|position| (position.partition, position.next_offset)),
-                );
-            }
-            progress.next.insert(shard, next);
-            progress.recent.insert(shard, Recent::default());
-            for row in self
-                .cluster
-                .read(&session, shard, async |connection| totals(connection).await)
-                .await?
-            {
-                let watermark = progress.watermarks.entry(row.partition).or_default();
-                *watermark = row.watermark.max(*watermark);
+            match self.stored_on(shard, &first).await {
+                Ok((next, held)) => {
+                    progress.next.insert(shard, next);
+                    progress.recent.insert(shard, Recent::default());
+                    watermarks.insert(shard, held);
+                }
+                Err(error) if error.is_transient() => {
+                    away.add(shard, &error);
+                    failed = Some(error);
+                }
+                Err(error) => return Err(error.into()),
             }
         }
+        if let Some(error) = failed.filter(|_| progress.next.is_empty()) {
+            return Err(error.into());
+        }
+        progress.set_watermarks(&watermarks);
         Ok(progress)
     }
 
-    async fn apply(&self, batch: &[Read], progress: &mut Progress) -> anyhow::Result<()> {
+    /// A shard's next offset and newest view of each partition.
+    async fn stored_on(
+        &self,
+        shard: ShardIndex,
+        first: &[Position],
+    ) -> Result<(BTreeMap<i32, i64>, BTreeMap<i32, i64>), StoreError> {
+        let session = ReadSession::primary(self.cluster.len());
+        let read = async |connection: &mut Connection| -> Result<_, StoreError> {
+            Ok((rows::positions(connection, NAME).await?, totals(connection).await?))
+        };
+        let (held, totals) = self.cluster.read(&session, shard, read).await?;
+        let mut next: BTreeMap<i32, i64> =
+            held.iter().map(|position| (position.partition, position.next_offset)).collect();
+        let missing: Vec<Position> = first
+            .iter()
+            .filter(|position| !next.contains_key(&position.partition))
+            .cloned()
+            .collect();
+        if !missing.is_empty() {
+            let moving = async |connection: &mut Connection| -> Result<(), StoreError> {
+                rows::move_positions(connection, NAME, &missing).await
+            };
+            self.cluster.write_unread(shard, Instant::now() + DEADLINE, moving).await?;
+            next.extend(missing.iter().map(|position| (position.partition, position.next_offset)));
+        }
+        Ok((next, totals.into_iter().map(|row| (row.partition, row.watermark)).collect()))
+    }
+
+    async fn apply(
+        &self,
+        batch: &[Read],
+        progress: &mut Progress,
+        away: &Away,
+    ) -> anyhow::Result<()> {
         let now_ms = self.clock.now_ms();
         let mut parts: BTreeMap<ShardIndex, Part> = BTreeMap::new();
         let mut next: BTreeMap<i32, i64> = BTreeMap::new();
@@ -170,12 +205,9 @@ impl Counter {
                     Size::Minute.start_of(view.at_ms.div_euclid(1_000)) + Size::Minute.seconds();
                 ended_s * 1_000 + LATENESS_MS < *watermark
             });
-            let held = progress
-                .next
-                .get(&shard)
-                .and_then(|next| next.get(&record.partition))
-                .copied()
-                .unwrap_or_default();
+            // One that is left out gets it when it is back.
+            let Some(next) = progress.next.get(&shard) else { continue };
+            let held = next.get(&record.partition).copied().unwrap_or_default();
             if record.offset < held {
                 continue;
             }
@@ -196,9 +228,13 @@ impl Counter {
         let mut writes = Vec::with_capacity(self.cluster.len());
         for (shard, recent) in &mut progress.recent {
             let part = parts.remove(shard).unwrap_or_default();
-            writes.push(self.write(*shard, part, recent, &next, progress.next.get(shard)));
+            let (next, expected) = (&next, progress.next.get(shard));
+            writes.push(
+                async move { (*shard, self.write(*shard, part, recent, next, expected).await) },
+            );
         }
-        futures_util::future::try_join_all(writes).await?;
+        let written = futures_util::future::join_all(writes).await;
+        without_failed(written, progress, away)?;
         let newest_s =
             progress.watermarks.values().copied().max().unwrap_or_default().div_euclid(1_000);
         progress
@@ -242,24 +278,46 @@ impl Counter {
     }
 
     /// Folds what is old on every shard.
-    async fn fold(&self) -> anyhow::Result<()> {
+    async fn fold(&self, progress: &mut Progress, away: &Away) -> anyhow::Result<()> {
         let now_s = self.clock.now_ms().div_euclid(1_000);
-        for shard in self.cluster.indexes() {
-            while self
-                .cluster
-                .write_unread(
-                    shard,
-                    Instant::now() + DEADLINE,
-                    async |connection| -> Result<usize, StoreError> {
-                        fold::fold(connection, now_s).await
-                    },
-                )
-                .await?
-                > 0
-            {}
-        }
-        Ok(())
+        let shards = progress
+            .next
+            .keys()
+            .map(|shard| async move { (*shard, self.fold_on(*shard, now_s).await) });
+        let folded = futures_util::future::join_all(shards).await;
+        without_failed(folded, progress, away)
     }
+
+    async fn fold_on(&self, shard: ShardIndex, now_s: i64) -> Result<(), StoreError> {
+        loop {
+            let folding = async |connection: &mut Connection| -> Result<usize, StoreError> {
+                fold::fold(connection, now_s).await
+            };
+            let deadline = Instant::now() + DEADLINE;
+            if self.cluster.write_unread(shard, deadline, folding).await? == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Leaves out the shards that failed, as long as another one is written.
+fn without_failed(
+    results: Vec<(ShardIndex, Result<(), StoreError>)>,
+    progress: &mut Progress,
+    away: &Away,
+) -> anyhow::Result<()> {
+    for (shard, result) in results {
+        match result {
+            Ok(()) => {}
+            Err(error) if error.is_transient() && progress.next.len() > 1 => {
+                away.add(shard, &error);
+                progress.leave(shard);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 fn position(partition: i32, offset: i64) -> Position {

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
 
 use super::addresses::{Addresses, PRIMARY};
 use super::appended::Appended;
 use super::commit_breaker::CommitBreaker;
+use super::map_in_use::MapInUse;
 use super::pool::{Manager, Pool, Purpose, StatementCounter};
 use super::replicas::Polls;
 use super::routing::{ShardIndex, ShardMap};
@@ -28,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct Cluster {
     pub(super) shards: Vec<Shard>,
     pub(super) map: ShardMap,
+    map_in_use: Arc<MapInUse>,
     statements: StatementCounter,
     pub(super) query_timeout: Duration,
     /// Whose outboxes have got rows from this process.
@@ -43,7 +46,7 @@ impl Cluster {
         let statements = StatementCounter::default();
         let query_timeout = Duration::from_millis(config.query_timeout_ms);
         let wait = Duration::from_millis(config.checkout_timeout_ms);
-        let mut shards = Vec::new();
+        let (mut shards, map_in_use) = (Vec::new(), Arc::<MapInUse>::default());
         for (number, urls) in config.shards.iter().enumerate() {
             let index = ShardIndex(number);
             let addresses = Addresses::new(index, urls, wait.max(PATIENCE))?;
@@ -67,18 +70,19 @@ impl Cluster {
             shards.push(Shard {
                 index,
                 primary: Pool::new(
-                    manager(PRIMARY, Purpose::Write).of_shard(index),
+                    manager(PRIMARY, Purpose::Write).of_shard(index, &map_in_use),
                     Server::Primary(index),
                     config.primary_pool,
                     wait,
                 ),
                 primary_reads: Pool::new(
-                    manager(PRIMARY, Purpose::Read).of_shard(index),
+                    manager(PRIMARY, Purpose::Read).of_shard(index, &map_in_use),
                     Server::Primary(index),
                     config.primary_pool,
                     wait,
                 ),
-                direct: uncounted(PRIMARY, Purpose::Write, Duration::ZERO).of_shard(index),
+                direct: uncounted(PRIMARY, Purpose::Write, Duration::ZERO)
+                    .of_shard(index, &map_in_use),
                 replicas,
                 addresses,
                 polls: Polls::default(),
@@ -88,12 +92,15 @@ impl Cluster {
             });
         }
         let map = ShardMap::even(shards.len());
-        Ok(Self { shards, map, statements, query_timeout, appended: Arc::default() })
+        let appended = Arc::default();
+        Ok(Self { shards, map, map_in_use, statements, query_timeout, appended })
     }
 
-    /// The same cluster with the map that is in force.
+    /// The same cluster with the map that is in force: from now on a connection to a shard with a
+    /// newer one, or whose buckets are being moved, is refused.
     #[must_use]
     pub fn with_map(mut self, map: ShardMap) -> Self {
+        self.map_in_use.set(map.version);
         self.map = map;
         self
     }
@@ -112,6 +119,12 @@ impl Cluster {
     /// The map in force.
     pub fn map(&self) -> &ShardMap {
         &self.map
+    }
+
+    /// Cancelled when a shard has refused a connection for having a newer map: nothing more can be
+    /// done by the one that was read.
+    pub fn map_is_old(&self) -> CancellationToken {
+        self.map_in_use.is_old()
     }
 
     /// How many shards there are.

@@ -104,6 +104,8 @@ BEGIN
         ('TABLE idempotency_keys',       'SELECT, INSERT, UPDATE (client_key, answer), DELETE', 'SELECT (ctid, created_at), UPDATE (created_at), DELETE', '', ''),
         ('TABLE job_attempts',           '', 'SELECT, INSERT, UPDATE (attempts, last_error, updated_at), DELETE', '', ''),
         ('TABLE projection_versions',    '', 'SELECT', '', 'SELECT, INSERT, UPDATE (version, identity)'),
+        ('TABLE unreadable_records',     '', '', '', 'SELECT, INSERT (projection, topic, partition, record_offset, payload, length, aggregate, version, reason), '
+                                         'UPDATE (reason, state, over_gap, decided_by, decided_at)'),
         ('TABLE outbox_default',         '', '', 'SELECT (created_on, sent_at)', ''),
         -- Sequences. Whoever writes to the outbox numbers its messages; whoever changes rows may have to raise the cache's epoch.
         ('SEQUENCE outbox_id_seq',       'USAGE', 'USAGE', '', 'USAGE'),

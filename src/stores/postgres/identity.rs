@@ -2,6 +2,8 @@
 //! addresses are exchanged in a configuration, everything would else be read, written and deleted
 //! as another shard's.
 
+use std::sync::Arc;
+
 use diesel::QueryableByName;
 use diesel::sql_types::Integer;
 use diesel_async::RunQueryDsl;
@@ -10,6 +12,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::addresses::Addresses;
+use super::map_in_use::{MapInUse, asked};
 use super::pool::{Connection, describe};
 use super::prepared::{prepared, sql};
 use super::routing::ShardIndex;
@@ -35,6 +38,24 @@ pub enum WrongShard {
     Unknown {
         /// The place in the configuration, from 0.
         entry: usize,
+    },
+    /// Rows are being moved between shards.
+    #[error(
+        "buckets are being moved: nobody works on shard {entry} until `plaza rebalance` has ended; if it was interrupted, run it again"
+    )]
+    Moving {
+        /// The place in the configuration, from 0.
+        entry: usize,
+    },
+    /// Buckets were moved since the process read where they are.
+    #[error(
+        "the shard map in force is version {in_force}, and this process works by version {used}: it must start again"
+    )]
+    OldMap {
+        /// The version that the process works by.
+        used: i32,
+        /// The version that the shard has.
+        in_force: i32,
     },
 }
 
@@ -128,13 +149,14 @@ pub fn require_identity(entry: usize, stored: Option<usize>) -> Result<(), Wrong
 #[derive(Debug)]
 pub(super) struct Owner {
     shard: ShardIndex,
+    map: Arc<MapInUse>,
     wrong: Mutex<Option<WrongShard>>,
 }
 
 impl Owner {
     /// The shard at an entry of `postgres.shards`.
-    pub(super) fn of(shard: ShardIndex) -> Self {
-        Self { shard, wrong: Mutex::default() }
+    pub(super) fn of(shard: ShardIndex, map: Arc<MapInUse>) -> Self {
+        Self { shard, map, wrong: Mutex::default() }
     }
 
     /// Why the last database that was asked is not used; `None` where it is.
@@ -142,23 +164,26 @@ impl Owner {
         *self.wrong.lock()
     }
 
-    /// Asks a new connection whose database it leads to, and whether that may be the primary: a
-    /// server does not become another shard's, or a replica, under a connection.
+    /// Asks a new connection whose database it leads to, by which map, and whether that may be the
+    /// primary: a server does not become another shard's, or a replica, under a connection, and
+    /// buckets are moved only while nobody is connected.
     ///
     /// # Errors
-    /// The server's; in words, that the database is another shard's, or not the primary.
+    /// The server's; in words, that the database is another shard's, that buckets are being moved
+    /// or were, or that it is not the primary.
     pub(super) async fn compare(
         &self,
         client: &Client,
         addresses: &Addresses,
     ) -> Result<(), diesel::ConnectionError> {
         let refused = diesel::ConnectionError::BadConnection;
-        let standing = standing_of(client).await.map_err(|error| refused(describe(&error)))?;
-        let wrong = check_identity(self.shard.0, standing.and_then(|stands| stands.shard)).err();
+        let found = asked(client).await.map_err(|error| refused(describe(&error)))?;
+        let right = check_identity(self.shard.0, found.shard);
+        let wrong = right.and_then(|()| self.map.check(self.shard.0, found.map)).err();
         let before = std::mem::replace(&mut *self.wrong.lock(), wrong);
         let Some(error) = wrong else {
             let check = |standing| addresses.check(&standing);
-            return standing.map_or(Ok(()), check).map_err(refused);
+            return found.standing.map_or(Ok(()), check).map_err(refused);
         };
         // Once, not for each request that meets it.
         if before.is_none() {

@@ -15,6 +15,7 @@ use tokio_postgres::AsyncMessage;
 
 use super::addresses::{Addresses, PRIMARY};
 use super::identity::Owner;
+use super::map_in_use::MapInUse;
 use super::routing::ShardIndex;
 use super::target::Target;
 use crate::{StoreError, work};
@@ -144,11 +145,12 @@ impl Manager {
         Self { targets, seat, purpose, statements, ended: Arc::default(), owner: None }
     }
 
-    /// The same for a shard's database: every connection that is used asks first whose it is, since
-    /// a server that could not be reached when the process started was never compared.
+    /// The same for a shard's database: every connection that is used asks first whose it is, and
+    /// by which map, since a server that could not be reached when the process started was never
+    /// compared.
     #[must_use]
-    pub fn of_shard(self, shard: ShardIndex) -> Self {
-        Self { owner: Some(Arc::new(Owner::of(shard))), ..self }
+    pub(super) fn of_shard(self, shard: ShardIndex, map: &Arc<MapInUse>) -> Self {
+        Self { owner: Some(Arc::new(Owner::of(shard, Arc::clone(map)))), ..self }
     }
 
     /// A connection of its own, outside any pool; whose database it is is not asked.

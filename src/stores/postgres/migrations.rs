@@ -4,7 +4,7 @@ use anyhow::Context;
 use diesel::QueryableByName;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
-use diesel::sql_types::{Array, Integer, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Text};
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use secrecy::SecretString;
@@ -114,22 +114,52 @@ struct MapRow {
     version: i32,
     #[diesel(sql_type = Array<Integer>)]
     shards: Vec<i32>,
+    #[diesel(sql_type = Bool)]
+    is_moving: bool,
 }
 
 async fn stored_map(connection: &mut Connection) -> Result<Option<MapRow>, StoreError> {
     let rows: Vec<MapRow> =
-        prepared(sql("SELECT version, shards FROM shard_maps ORDER BY version DESC LIMIT 1"))
+        prepared(sql("SELECT version, shards, moving_since IS NOT NULL AS is_moving FROM shard_maps ORDER BY version DESC LIMIT 1"))
             .load(connection)
             .await?;
     Ok(rows.into_iter().next())
 }
 
-/// The version of the newest map stored on a migrated server; `None` when there is none.
+/// The version of the newest map stored on a migrated server, and whether buckets are being moved
+/// for the next one; `None` when there is none.
 ///
 /// # Errors
 /// The server's.
-pub async fn stored_map_version(connection: &mut Connection) -> Result<Option<i32>, StoreError> {
-    Ok(stored_map(connection).await?.map(|map| map.version))
+pub async fn stored_map_version(
+    connection: &mut Connection,
+) -> Result<Option<(i32, bool)>, StoreError> {
+    Ok(stored_map(connection).await?.map(|map| (map.version, map.is_moving)))
+}
+
+#[derive(QueryableByName)]
+struct StrangersRow {
+    #[diesel(sql_type = BigInt)]
+    strangers: i64,
+}
+
+/// Users on a shard whose bucket is on another by the newest map that it has.
+///
+/// # Errors
+/// The server's.
+pub async fn users_of_others(
+    connection: &mut Connection,
+    number: usize,
+) -> Result<i64, StoreError> {
+    let row: StrangersRow = prepared(
+        sql("SELECT count(*) AS strangers
+             FROM users, (SELECT shards FROM shard_maps ORDER BY version DESC LIMIT 1) m
+             WHERE m.shards[(((id >> 12) & 1023) + 1)::integer] <> $1")
+        .bind::<Integer, _>(i32::try_from(number).unwrap_or(i32::MAX)),
+    )
+    .get_result(connection)
+    .await?;
+    Ok(row.strangers)
 }
 
 /// Stores the map in force on every shard that has none, a new one among them; where there is none
@@ -139,7 +169,7 @@ pub async fn stored_map_version(connection: &mut Connection) -> Result<Option<i3
 /// A shard that cannot be reached, or whose database is another shard's.
 pub async fn ensure_map(config: &PostgresConfig) -> anyhow::Result<i32> {
     let even = ShardMap::even(config.shards.len());
-    let mut newest = MapRow { version: even.version, shards: even.to_stored() };
+    let mut newest = MapRow { version: even.version, shards: even.to_stored(), is_moving: false };
     let mut without = Vec::new();
     for (number, urls) in config.shards.iter().enumerate() {
         let mut connection =
@@ -181,8 +211,8 @@ async fn ensure_identity(connection: &mut Connection, number: usize) -> anyhow::
 /// The shard map in force: the highest version on any shard that can be reached.
 ///
 /// # Errors
-/// No shard can be reached, one that can is not migrated or is another one than its entry says, or
-/// the map is of another cluster.
+/// No shard can be reached, one that can is not migrated or is another one than its entry says,
+/// buckets are being moved, or the map is of another cluster.
 pub async fn load_map(cluster: &Cluster) -> anyhow::Result<ShardMap> {
     let mut newest: Option<MapRow> = None;
     let mut unreachable = None;
@@ -211,6 +241,9 @@ pub async fn load_map(cluster: &Cluster) -> anyhow::Result<ShardMap> {
         }
     }
     match (newest, unreachable) {
+        (Some(row), _) if row.is_moving => anyhow::bail!(
+            "buckets are being moved: `plaza rebalance` is at work, or was interrupted and is to be run again"
+        ),
         (Some(row), _) => ShardMap::from_stored(row.version, &row.shards, cluster.len())
             .with_context(|| {
                 format!(

@@ -1,6 +1,8 @@
-//! Moving buckets between shards, while no other process is at work: copy, compare, put the new map
-//! in force, delete. Whatever interrupts it, it can be run again: what a broken run copied is
-//! deleted first, and the map changes when everything is there.
+//! Moving buckets between shards, while no other process is at work: keep everybody out, copy,
+//! compare, put the new map in force, delete. Whatever interrupts it, it can be run again: what a
+//! broken run copied is deleted first, and the map changes when everything is there.
+
+use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::{SinkExt, StreamExt};
@@ -11,6 +13,9 @@ use super::identity::{identity_of, require_identity};
 use super::routing::{Move, ShardMap};
 use super::target;
 use plaza_config::PostgresConfig;
+
+/// How long connections that were just closed may be seen still.
+const LEAVING: Duration = Duration::from_secs(5);
 
 /// Tables whose rows belong to one bucket, each with the column whose bucket that is.
 const BY_ID: &[(&str, &str)] = &[
@@ -63,6 +68,7 @@ const WHOLE: &[(&str, &str)] = &[
     // A shard that has applied nothing yet stands where the giving one stands: neither has anything
     // to do.
     ("projection_offsets", "DO NOTHING"),
+    ("unreadable_records", "DO NOTHING"),
 ];
 
 /// Tables that stay: the shard's own.
@@ -83,7 +89,7 @@ pub fn moved_tables() -> impl Iterator<Item = &'static str> {
 }
 
 /// Tables and the SQL that gives a row's bucket.
-fn bucketed() -> impl Iterator<Item = (&'static str, String)> {
+pub(super) fn bucketed() -> impl Iterator<Item = (&'static str, String)> {
     let of_id = |column: &str| format!("(({column} >> 12) & 1023)::integer");
     // As `Bucket::of_text`: the digest's first eight bytes, modulo 1,024.
     let of_text = |column: &str| {
@@ -186,7 +192,7 @@ async fn copy_move(from: &mut Client, to: &mut Client, buckets: &[i32]) -> anyho
 }
 
 /// The highest version on any shard: the map in force.
-async fn map_in_force(sessions: &[Client]) -> anyhow::Result<ShardMap> {
+pub(super) async fn map_in_force(sessions: &[Client]) -> anyhow::Result<ShardMap> {
     let mut newest: Option<(i32, Vec<i32>)> = None;
     for shard in sessions {
         if let Some(row) = shard
@@ -213,10 +219,84 @@ pub struct Dealt {
     pub rows: u64,
 }
 
+/// Sessions on every primary, each of which is surely that of its entry.
+pub(super) async fn sessions(config: &PostgresConfig) -> anyhow::Result<Vec<Client>> {
+    let mut sessions = Vec::new();
+    for (number, urls) in config.shards.iter().enumerate() {
+        let shard = || format!("shard {number}");
+        let client = session(&urls.primary).await.with_context(shard)?;
+        require_identity(number, identity_of(&client).await.with_context(shard)?)?;
+        sessions.push(client);
+    }
+    Ok(sessions)
+}
+
+/// Says on every shard that rows are moved: from then on it refuses whoever connects.
+async fn begin_moving(sessions: &[Client], map: &ShardMap) -> anyhow::Result<()> {
+    for (number, shard) in sessions.iter().enumerate() {
+        shard
+            .execute(
+                "INSERT INTO shard_maps (version, shards, moving_since) VALUES ($1, $2, now())
+                 ON CONFLICT (version) DO UPDATE SET moving_since = coalesce(shard_maps.moving_since, now())",
+                &[&map.version, &map.to_stored()],
+            )
+            .await
+            .with_context(|| format!("the map on shard {number}"))?;
+    }
+    Ok(())
+}
+
+/// Takes that back on every shard that answers.
+async fn end_moving(sessions: &[Client]) -> anyhow::Result<()> {
+    let mut failed = None;
+    for (number, shard) in sessions.iter().enumerate() {
+        let ended = shard.batch_execute("UPDATE shard_maps SET moving_since = NULL").await;
+        if let Err(error) = ended {
+            failed = Some(anyhow::Error::from(error).context(format!("shard {number}")));
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Keeps everybody out from here on, for [`deal`]: says on every shard that rows are moved, then
+/// makes sure that nobody is connected, since who was before may not have seen it, and that nothing
+/// waits to be sent. Where somebody is, it is taken back.
+///
+/// # Errors
+/// Somebody is connected, or something is unsent; a shard's.
+pub async fn keep_out(config: &PostgresConfig) -> anyhow::Result<()> {
+    let sessions = sessions(config).await?;
+    begin_moving(&sessions, &map_in_force(&sessions).await?).await?;
+    let kept_out = nobody_is_there(&sessions, config).await;
+    if kept_out.is_err() {
+        end_moving(&sessions).await?;
+    }
+    kept_out
+}
+
+async fn nobody_is_there(sessions: &[Client], config: &PostgresConfig) -> anyhow::Result<()> {
+    for (number, (shard, urls)) in sessions.iter().zip(&config.shards).enumerate() {
+        let until = tokio::time::Instant::now() + LEAVING;
+        while others_at_work(&urls.primary).await? > 0 {
+            anyhow::ensure!(
+                tokio::time::Instant::now() < until,
+                "somebody has connected to shard {number} meanwhile: stop every role first"
+            );
+            tokio::time::sleep(LEAVING / 50).await;
+        }
+        let query = "SELECT count(*) FROM outbox WHERE sent_at IS NULL";
+        let unsent: i64 = shard.query_one(query, &[]).await?.get(0);
+        anyhow::ensure!(unsent == 0, "shard {number} has {unsent} messages that are not sent yet");
+    }
+    Ok(())
+}
+
 /// Deals all buckets out over the first `shards` shards: moves those that are to be elsewhere, puts
 /// the new map in force, and deletes what was moved. Where they are dealt out so already, only what
-/// an interrupted run left behind is deleted. Nobody else may be at work: no process of plaza, no
-/// unsent message, no event that a projection has not applied.
+/// an interrupted run left behind is deleted. Nobody else may be at work ([`keep_out`]): no process
+/// of plaza, no unsent message, no event that a projection has not applied. Meanwhile every shard
+/// says that rows are moved, and whoever connects is refused; who has read the old map is refused
+/// afterwards too.
 ///
 /// # Errors
 /// [`WrongShard`](super::identity::WrongShard), with nothing changed, when a database is not surely
@@ -227,13 +307,7 @@ pub async fn deal(
     shards: usize,
     report: impl Fn(&Move, u64),
 ) -> anyhow::Result<Dealt> {
-    let mut sessions = Vec::new();
-    for (number, urls) in config.shards.iter().enumerate() {
-        let shard = || format!("shard {number}");
-        let client = session(&urls.primary).await.with_context(shard)?;
-        require_identity(number, identity_of(&client).await.with_context(shard)?)?;
-        sessions.push(client);
-    }
+    let mut sessions = sessions(config).await?;
     anyhow::ensure!(
         (1..=sessions.len()).contains(&shards),
         "there are {} shards, not {shards}",
@@ -242,17 +316,17 @@ pub async fn deal(
     let old = map_in_force(&sessions).await?;
     let new = old.dealt_over(shards);
     let moves = old.moves_to(&new);
-    let mut rows = 0;
-    for step in &moves {
-        let [from, to] = sessions
-            .get_disjoint_mut([step.from.0, step.to.0])
-            .map_err(|_| anyhow::anyhow!("a shard that is not there"))?;
-        let moved = copy_move(from, to, &step.buckets)
-            .await
-            .with_context(|| format!("from shard {} to {}", step.from, step.to))?;
-        report(step, moved);
-        rows += moved;
-    }
+    begin_moving(&sessions, &old).await?;
+    let rows = match copy_moves(&mut sessions, &moves, report).await {
+        Ok(rows) => rows,
+        Err(error) => {
+            // One that cannot be told keeps everybody out until this is run again.
+            if let Err(error) = end_moving(&sessions).await {
+                tracing::warn!(error = format!("{error:#}"), "is not told that nothing is moved");
+            }
+            return Err(error);
+        }
+    };
     let map = if moves.is_empty() { old } else { new };
     // From the first of these on the new map is in force.
     for (number, shard) in sessions.iter().enumerate() {
@@ -264,7 +338,28 @@ pub async fn deal(
             .with_context(|| format!("the map on shard {number}"))?;
     }
     delete_strangers(&mut sessions, &map).await?;
+    end_moving(&sessions).await?;
     Ok(Dealt { map, rows })
+}
+
+/// Copies what moves; how many rows that were.
+async fn copy_moves(
+    sessions: &mut [Client],
+    moves: &[Move],
+    report: impl Fn(&Move, u64),
+) -> anyhow::Result<u64> {
+    let mut rows = 0;
+    for step in moves {
+        let [from, to] = sessions
+            .get_disjoint_mut([step.from.0, step.to.0])
+            .map_err(|_| anyhow::anyhow!("a shard that is not there"))?;
+        let moved = copy_move(from, to, &step.buckets)
+            .await
+            .with_context(|| format!("from shard {} to {}", step.from, step.to))?;
+        report(step, moved);
+        rows += moved;
+    }
+    Ok(rows)
 }
 
 /// Deletes on every shard what a map puts on another.

@@ -159,6 +159,12 @@ async fn what_is_whole_is_clean_and_every_kind_of_damage_is_seen() {
                 "records of views are counted, late or unreadable, each once",
             ),
             (
+                // On every shard, and so on three that it does not belong to.
+                "INSERT INTO handle_claims (handle, user_id) VALUES ('stranger', 1)",
+                "DELETE FROM handle_claims WHERE handle = 'stranger'",
+                "rows are on the shards of their buckets",
+            ),
+            (
                 "UPDATE view_windows SET views = views + 1 WHERE kind = 1",
                 "UPDATE view_windows SET views = views - 1 WHERE kind = 1",
                 "views in windows are those counted",

@@ -1,11 +1,15 @@
 //! Buckets moved between shards: everything is there afterwards, once, and nothing else.
 
+use plaza::app::App;
+use plaza::clock::Clock;
+use plaza::stores::postgres::ShardIndex;
 use plaza::stores::postgres::identity::WrongShard;
 use plaza::stores::postgres::migrations::{ensure_map, load_map};
-use plaza::stores::postgres::moving::{OWN, deal, moved_tables};
+use plaza::stores::postgres::moving::{OWN, deal, keep_out, moved_tables};
+use plaza::stores::postgres::strangers::{Strangers, strangers};
 use serde_json::json;
 
-use crate::app::{TestApp, with_app, with_server};
+use crate::app::{Person, TestApp, with_app, with_server};
 use crate::template::session;
 
 /// Rows of the tables that belong to buckets, over all shards.
@@ -141,6 +145,92 @@ async fn shards_whose_addresses_are_exchanged_or_who_do_not_know_themselves_are_
         assert_eq!(wrong, Some(&WrongShard::Unknown { entry: 3 }), "{refused:#}");
         ensure_map(&config).await.unwrap();
         assert_eq!(rows_by_shard(app).await, before);
+    })
+    .await;
+}
+
+const MOVING: &str = "SELECT count(*) FROM shard_maps WHERE moving_since IS NOT NULL";
+
+/// What a server answers each of these people who posts something.
+async fn codes(app: &TestApp, people: &[Person]) -> Vec<String> {
+    let post = "mutation { postCreate(input: {text: \"meanwhile\"}) { userErrors { code } } }";
+    let asked = people.iter().map(async |person| {
+        let answer = app.ask(person, post, json!({})).await;
+        let code = &answer.body["errors"][0]["extensions"]["code"];
+        code.as_str().unwrap_or("OK").to_owned()
+    });
+    futures_util::future::join_all(asked).await
+}
+
+/// Whoever starts while buckets are moved, or has read the old map just before, is refused, before
+/// and after the new map is in force; who starts then works by it, and nothing that was
+/// acknowledged is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_starts_while_buckets_are_moved_is_refused_and_nothing_acknowledged_is_lost() {
+    with_server(async |app| {
+        let config = app.app.config.as_ref();
+        ensure_map(&config.postgres).await.unwrap();
+        let people =
+            (0..12).map(|number| async move { app.sign_up(&format!("person{number}")).await });
+        let people = futures_util::future::join_all(people).await;
+        let written = "SELECT count(*) FROM posts WHERE text = 'meanwhile'";
+        let refused = vec!["SHARD_UNAVAILABLE"; people.len()];
+
+        // It has read the map, and has written nothing yet.
+        app.beside_another_server(async |url| {
+            let early = app.at(url.to_owned());
+            let starting = App::build(config.clone(), Clock::System).await.unwrap();
+            let held = session(&config.postgres.shards[0].primary).await;
+            held.batch_execute("BEGIN; LOCK TABLE users IN SHARE MODE").await.unwrap();
+            let meanwhile = async {
+                app.until("buckets are being moved", async || app.count(MOVING).await == 4).await;
+                let error = App::build(config.clone(), Clock::System).await.unwrap_err();
+                assert!(error.to_string().contains("buckets are being moved"), "{error:#}");
+                assert_eq!(codes(&early, &people).await, refused);
+                for index in starting.domain.cluster.indexes() {
+                    let shard = starting.domain.cluster.shard(index).unwrap();
+                    assert!(shard.direct().await.is_err_and(|error| error.is_transient()));
+                }
+                assert!(!starting.domain.cluster.map_is_old().is_cancelled());
+                held.batch_execute("COMMIT").await.unwrap();
+            };
+            let (three, ()) =
+                futures_util::future::join(deal(&config.postgres, 3, |_, _| ()), meanwhile).await;
+            assert_eq!((three.unwrap().map.version, app.count(MOVING).await), (2, 0));
+
+            assert_eq!(codes(&early, &people).await, refused);
+            let shard = starting.domain.cluster.shard(ShardIndex(3)).unwrap();
+            assert!(shard.direct().await.is_err_and(|error| error.is_transient()));
+            let old = starting.domain.cluster.map_is_old();
+            assert!(old.is_cancelled(), "it is to start again");
+            assert_eq!(app.count(written).await, 0);
+        })
+        .await;
+
+        app.beside_another_server(async |url| {
+            let newer = app.at(url.to_owned());
+            assert_eq!(codes(&newer, &people).await, vec!["OK"; people.len()]);
+        })
+        .await;
+        assert_eq!(app.count(written).await, 12);
+        let rows = strangers(&config.postgres).await.unwrap();
+        let wrong: Vec<&Strangers> = rows.iter().filter(|row| row.strangers > 0).collect();
+        assert!(wrong.is_empty() && rows.iter().any(|row| row.rows > 0), "{wrong:?}");
+    })
+    .await;
+}
+
+/// Nobody may be connected who has not seen that buckets are moved; then nothing is.
+#[tokio::test(flavor = "multi_thread")]
+async fn buckets_are_not_moved_while_somebody_is_connected() {
+    with_server(async |app| {
+        let config = &app.app.config.postgres;
+        ensure_map(config).await.unwrap();
+        app.sign_up("ann").await;
+        let refused = keep_out(config).await.unwrap_err().to_string();
+        assert!(refused.contains("stop every role first"), "{refused}");
+        assert_eq!(app.count(MOVING).await, 0);
+        assert_eq!(load_map(&app.app.domain.cluster).await.unwrap().version, 1);
     })
     .await;
 }

@@ -1,0 +1,1 @@
+ALTER TABLE shard_maps DROP COLUMN moving_since;
