@@ -62,7 +62,8 @@ async fn followed(op: &Operation, followee: UserId) -> Result<(Change, Option<Us
             "unblock them first",
         ));
     }
-    Ok((if person.is_private { Change::Request } else { Change::Begin }, Some(person)))
+    let change = if person.is_private { Change::Request } else { Change::Begin };
+    Ok((change, Some(person.into())))
 }
 
 fn not_there() -> DomainError {

@@ -63,7 +63,8 @@ pub async fn suspend(
                 return Ok(None);
             }
             let found = user_rows::get_many(tx, &[user]).await?;
-            Ok(found.into_iter().next().filter(|_| !relations.is_blocked_by(user)))
+            let shown = found.into_iter().next().filter(|_| !relations.is_blocked_by(user));
+            Ok(shown.map(User::from))
         },
     )
     .await

@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::apply::room;
+use super::classify::room;
 use super::steps::{Outcome, Step, by_aggregate, failed, outcomes_without_shard, plan};
 use super::{Effect, Located, Progress, Runner};
 use plaza_protocol::envelope::{EventEnvelope, EventHead};
 use plaza_stores::StoreError;
 use plaza_stores::kafka::consumer::{Partition, Record};
-use plaza_stores::postgres::projections as rows;
+use plaza_stores::postgres::projections::{self as rows, AggregateVersion};
 use plaza_stores::postgres::unreadable_records::{self as aside, Open, Unreadable};
 use plaza_stores::postgres::{Connection, ReadSession, ShardIndex, Transaction};
 
@@ -232,7 +232,13 @@ impl Runner {
                 effects = self.projection.commit(connection, shard, &taken.apply).await?;
             }
             if taken.version > held {
-                rows::store_versions(connection, name, &[(subject, taken.version)]).await?;
+                let last = taken.apply.last().filter(|event| event.version == taken.version);
+                let reached = AggregateVersion {
+                    aggregate: subject,
+                    version: taken.version,
+                    identity: last.and_then(|event| event.identity),
+                };
+                rows::store_versions(connection, name, &[reached]).await?;
             }
             Ok((effects, taken.outcomes))
         };

@@ -14,6 +14,7 @@
 
 mod apply;
 mod aside;
+mod classify;
 mod left_out;
 mod steps;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::apply::gap;
+use super::classify::gap;
 use plaza_protocol::envelope::EventEnvelope;
 use plaza_stores::StoreError;
 use plaza_stores::postgres::unreadable_records::{Place, RecordAside, State};
