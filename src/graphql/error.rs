@@ -186,7 +186,7 @@ pub fn fault(error: &DomainError) -> Error {
 /// Whether a response says only why nothing was run: one that ran has `data`, null or not, and its errors have paths.
 pub fn was_not_run(response: &Response) -> bool {
     !response.errors.is_empty()
-        && response.data == async_graphql::Value::Null
+        && response.data == Value::Null
         && response.errors.iter().all(|error| error.path.is_empty())
 }
 
@@ -240,11 +240,11 @@ pub fn complete(errors: &mut [ServerError], request_id: &str, traceparent: Optio
         }
         if extensions
             .get("code")
-            .is_some_and(|code| *code == async_graphql::Value::from(ErrorCode::Internal.name()))
+            .is_some_and(|code| *code == Value::from(ErrorCode::Internal.name()))
         {
             extensions.set("requestId", request_id);
         }
-        if let Some(async_graphql::Value::String(code)) = extensions.get("code")
+        if let Some(Value::String(code)) = extensions.get("code")
             && let Some(code) = ErrorCode::of_name(code)
         {
             code.count();

@@ -260,7 +260,7 @@ fn weigh(text: &str, variables: &Value) -> anyhow::Result<u64> {
     let variables = variables.as_object().cloned().unwrap_or_default();
     let checked = document::check(text, None, variables, true)
         .map_err(|problems| anyhow::anyhow!("{text}: {problems:?}"))?;
-    let weighed = cost::weigh(&checked.document, &checked.variables)
+    let weighed = cost::weigh(checked.runs.document(), &checked.variables)
         .map_err(|refused| anyhow::anyhow!("{text}: {}", refused.message))?;
     Ok(weighed.cost.saturating_add(cost::reading(text.len())))
 }

@@ -112,7 +112,7 @@ impl ViewSeries {
 /// Analytics of a post, for its author and administrators.
 #[derive(Debug, Clone)]
 pub struct PostAnalytics {
-    row: Arc<PostRow>,
+    row: PostRow,
     scope: Arc<Scope>,
 }
 
@@ -121,9 +121,9 @@ impl PostAnalytics {
     ///
     /// # Errors
     /// `FORBIDDEN`.
-    pub async fn of(row: &Arc<PostRow>, scope: &Arc<Scope>) -> async_graphql::Result<Self> {
+    pub async fn of(row: &PostRow, scope: &Arc<Scope>) -> async_graphql::Result<Self> {
         analytics::require_owner(&scope.op, row.author_id).await.map_err(|error| fault(&error))?;
-        Ok(Self { row: Arc::clone(row), scope: Arc::clone(scope) })
+        Ok(Self { row: row.clone(), scope: Arc::clone(scope) })
     }
 }
 

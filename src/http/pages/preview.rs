@@ -56,7 +56,7 @@ pub(super) async fn of_post(served: &Served, address: IpAddr, id: &str) -> Optio
         let author = users::get_many(op, &[author]).await.ok()?.remove(&author)?;
         Some(About {
             title: format!("{} (@{}) on plaza", author.display_name, author.handle),
-            description: post.text,
+            description: post.text.clone(),
             kind: "article",
         })
     })
@@ -71,7 +71,7 @@ pub(super) async fn of_person(served: &Served, address: IpAddr, handle: &str) ->
         let person = users::get_many(op, &[id]).await.ok()?.remove(&id)?;
         Some(About {
             title: format!("{} (@{})", person.display_name, person.handle),
-            description: person.bio,
+            description: person.bio.clone(),
             kind: "profile",
         })
     })

@@ -4,7 +4,6 @@
 mod lists;
 pub mod world;
 
-use std::collections::BTreeSet;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
