@@ -90,7 +90,7 @@ impl Runner {
             }
         }
         if !unreadable.is_empty() {
-            for refused in self.put_aside(unreadable, progress).await? {
+            for refused in Box::pin(self.put_aside(unreadable, progress)).await? {
                 let Unreadable { topic, partition: number, offset, reason, .. } = refused;
                 let partition = Partition { topic, number };
                 if progress.parked.contains(&partition) {

@@ -142,7 +142,7 @@ impl Runner {
             result = self.project(&consumer, (&lag, &left_out), &mut progress) => result,
             () = lag.record() => Ok(()),
             () = self.bring_back(&left_out) => Ok(()),
-            () = self.tend() => Ok(()),
+            () = Box::pin(self.tend()) => Ok(()),
         }
     }
 

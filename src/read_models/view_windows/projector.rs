@@ -83,7 +83,7 @@ impl Counter {
         let away = Away::default();
         let progress = self.stored(&bounds, &away).await?;
         tokio::select! {
-            result = self.go_on(progress, &away) => result,
+            result = Box::pin(self.go_on(progress, &away)) => result,
             // It is taken in by beginning again.
             () = self.one_is_back(&away) => Ok(()),
         }

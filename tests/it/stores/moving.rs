@@ -194,8 +194,8 @@ async fn who_starts_while_buckets_are_moved_is_refused_and_nothing_acknowledged_
                 assert!(!starting.domain.cluster.map_is_old().is_cancelled());
                 held.batch_execute("COMMIT").await.unwrap();
             };
-            let (three, ()) =
-                futures_util::future::join(deal(&config.postgres, 3, |_, _| ()), meanwhile).await;
+            let dealt = Box::pin(deal(&config.postgres, 3, |_, _| ()));
+            let (three, ()) = futures_util::future::join(dealt, Box::pin(meanwhile)).await;
             assert_eq!((three.unwrap().map.version, app.count(MOVING).await), (2, 0));
 
             assert_eq!(codes(&early, &people).await, refused);
