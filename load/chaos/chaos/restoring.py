@@ -71,7 +71,7 @@ class Drill:
     async def traffic(self):
         self.connections = Connections(self.stack.ports["nginx"])
         self.clients, made = await world.make(
-            self.plan, f"r{self.settings.seed}", self.connections, self.record, self.say
+            self.plan, f"drill{self.settings.seed}", self.connections, self.record, self.say
         )
         stack = {"local": str(self.stack.local), "ports": self.stack.ports,
                  "kafka": self.stack.links["kafka"], "kafka_topics": "plaza."}
