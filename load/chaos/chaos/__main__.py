@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 
-from . import faults, figures, picture, plan, world, wounds
+from . import faults, figures, picture, plan, watch, world, wounds
 from .http import Connections
 from .record import Record
 from .stack import ROOT, Stack
@@ -78,7 +78,7 @@ class Run:
                 await self.stack.end()
 
     async def under_load(self):
-        tag = f"c{self.given.seed}"
+        tag = f"chaos{self.given.seed}"
         if self.given.keep:
             tag += f"x{int(time.time()) % 1_000_000}"
         connections = Connections(self.stack.ports["nginx"])
@@ -88,11 +88,15 @@ class Run:
         self.began, began = time.time(), time.monotonic()
         self.say(f"{len(self.plan.ops)} operations in {self.plan.ends_at:.0f} s, "
                  f"{len(self.plan.broken)} faults, seed {self.given.seed}")
+        watched = watch.Watch(self.stack)
+        watched.begin()
         load = asyncio.ensure_future(workload.run(began))
         for together in self.slots():
             await self.break_and_heal(together, began)
         await load
         self.ended = time.time()
+        await asyncio.to_thread(watched.end)
+        self.write("waits.json", watched.samples)
         open_ones = await workload.settle()
         self.errors += workload.errors
         self.say(f"settled: {open_ones} operations were asked about again")

@@ -9,6 +9,7 @@ COLUMNS = (
     ("acknowledged", "acknowledged"), ("refused", "refused"), ("unknown", "unknown"),
     ("lost", "lost"), ("doubled", "doubled"), ("refused_present", "refused but present"),
     ("stale", "stale reads"), ("effects", "wrong effects"), ("recovered_s", "back s"),
+    ("unsent", "unsent s"), ("orders", "orders s"), ("counts", "counts s"),
 )
 
 
@@ -27,6 +28,8 @@ def of(folder, record):
     for op, intent in written.items():
         place = max(0, bisect_right(starts, intent["t"]) - 1)
         windows[place]["ops"].append(record.verdicts.get(op, {"verdict": "unknown"}))
+    for sample in read(folder / "waits.json", []):
+        windows[max(0, bisect_right(starts, sample["t"]) - 1)]["waits"].append(sample)
     unplaced = place_findings(windows, starts, verdict["findings"], written)
     rows = [row_of(window) for window in windows]
     whole = {
@@ -51,7 +54,7 @@ def windows_of(happened):
     windows = [{"name": "(before)", "row": "", "from": happened["began"], "healing": None}]
     windows += [dict(one) for one in happened["faults"]]
     for window in windows:
-        window |= {"answers": [], "ops": [], "findings": []}
+        window |= {"answers": [], "ops": [], "findings": [], "waits": []}
     return windows
 
 
@@ -104,6 +107,8 @@ def row_of(window):
         "stale": sum(1 for entry in answers if entry["what"] == "read" and entry["stale"]),
         "recovered_s": recovered(window, failed),
     }
+    for name in ("unsent", "orders", "counts"):
+        row[name] = max((sample[name] for sample in window["waits"]), default=None)
     for verdict in ("acknowledged", "refused", "unknown"):
         row[verdict] = sum(1 for op in ops if op["verdict"] == verdict)
     kinds = [finding["kind"] for finding in window["findings"]]

@@ -102,14 +102,19 @@ class Stack:
         return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
 
     def members(self, name):
-        """Every process of its session: a server with its children."""
+        """A server with its children: its session, and all below (PostgreSQL's children have
+        sessions of their own)."""
         session = self.record(name).get("session")
-        found = []
+        found = {}
         for folder in os.listdir("/proc") if session else []:
-            if folder.isdigit() and (fields := stat_of(folder)) and fields[3] == session:
-                if fields[0] not in "ZX":
-                    found.append(int(folder))
-        return found
+            if folder.isdigit() and (fields := stat_of(folder)) and fields[0] not in "ZX":
+                found[folder] = (fields[1], fields[3])
+        members = {pid for pid, (_, of) in found.items() if of == session}
+        size = -1
+        while size != len(members):
+            size = len(members)
+            members |= {pid for pid, (parent, _) in found.items() if parent in members}
+        return [int(pid) for pid in members]
 
     def signal(self, name, number, leader_only=False):
         members = self.members(name)

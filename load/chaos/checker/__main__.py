@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import drain, graphql, laws
+from . import drain, effects, graphql, laws  # noqa: F401 (effects are laws, too)
 from .facts import Facts, operations, parse_events
 from .stores import Stores
 

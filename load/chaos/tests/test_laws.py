@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from checker import laws
+from checker import effects, laws  # noqa: F401 (effects are laws, too)
 from checker.facts import Event, Facts, Op
 
 ALICE, BOB, SHARDS = 1 << 22, 2 << 22, [0] * 1024
