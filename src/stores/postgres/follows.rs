@@ -97,7 +97,8 @@ pub async fn deactivate(
     Ok(prepared(
         sql("WITH held AS (
                  SELECT active FROM follows
-                 WHERE follower_id = $1 AND followee_id = $2 AND (active OR requested) FOR NO KEY UPDATE)
+                 WHERE follower_id = $1 AND followee_id = $2 AND (active OR requested)
+                 FOR NO KEY UPDATE)
              UPDATE follows f SET active = false, requested = false, version = version + 1
              FROM held WHERE follower_id = $1 AND followee_id = $2
              RETURNING id, version, -held.active::int::bigint AS following")
@@ -160,9 +161,11 @@ pub async fn page(
     keyset: Keyset,
 ) -> Result<Vec<(i64, UserId)>, StoreError> {
     let statement = if keyset.descending {
-        sql("SELECT id, followee_id FROM follows WHERE follower_id = $1 AND active AND id < $2 ORDER BY id DESC LIMIT $3")
+        sql("SELECT id, followee_id FROM follows
+             WHERE follower_id = $1 AND active AND id < $2 ORDER BY id DESC LIMIT $3")
     } else {
-        sql("SELECT id, followee_id FROM follows WHERE follower_id = $1 AND active AND id > $2 ORDER BY id LIMIT $3")
+        sql("SELECT id, followee_id FROM follows
+             WHERE follower_id = $1 AND active AND id > $2 ORDER BY id LIMIT $3")
     };
     of_keyset(connection, statement, follower, keyset).await
 }
@@ -177,9 +180,11 @@ pub async fn requested(
     keyset: Keyset,
 ) -> Result<Vec<(i64, UserId)>, StoreError> {
     let statement = if keyset.descending {
-        sql("SELECT id, followee_id FROM follows WHERE follower_id = $1 AND requested AND id < $2 ORDER BY id DESC LIMIT $3")
+        sql("SELECT id, followee_id FROM follows
+             WHERE follower_id = $1 AND requested AND id < $2 ORDER BY id DESC LIMIT $3")
     } else {
-        sql("SELECT id, followee_id FROM follows WHERE follower_id = $1 AND requested AND id > $2 ORDER BY id LIMIT $3")
+        sql("SELECT id, followee_id FROM follows
+             WHERE follower_id = $1 AND requested AND id > $2 ORDER BY id LIMIT $3")
     };
     of_keyset(connection, statement, follower, keyset).await
 }

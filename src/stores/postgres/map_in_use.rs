@@ -66,10 +66,12 @@ pub(super) struct Asked {
 /// A database that lacks what this build's migrations make says its shard at most.
 pub(super) async fn asked(client: &Client) -> Result<Asked, tokio_postgres::Error> {
     let query = "SELECT i.shard, i.timeline, CASE WHEN pg_is_in_recovery() THEN 0
-                        ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint END,
+                    ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint
+                    END,
                         m.version, m.moving_since IS NOT NULL
                  FROM (SELECT max(shard) AS shard, max(timeline) AS timeline FROM shard_identity) i
-                 LEFT JOIN (SELECT version, moving_since FROM shard_maps ORDER BY version DESC LIMIT 1) m ON true";
+                 LEFT JOIN (SELECT version, moving_since FROM shard_maps
+                            ORDER BY version DESC LIMIT 1) m ON true";
     let lacks = |error: &tokio_postgres::Error| {
         let code = error.code();
         code == Some(&SqlState::UNDEFINED_TABLE) || code == Some(&SqlState::UNDEFINED_COLUMN)

@@ -265,7 +265,8 @@ pub async fn raise_activity(
                  UPDATE user_counts c
                  SET post_count = c.post_count + $2, following_count = c.following_count + $3,
                      activity_version = r.activity_version
-                 FROM raised r WHERE c.user_id = r.id AND c.activity_version = r.activity_version - 1
+                 FROM raised r
+                 WHERE c.user_id = r.id AND c.activity_version = r.activity_version - 1
                  RETURNING c.following_count)
              SELECT activity_version AS activity, activity_version + relations_version AS relations,
                     (SELECT following_count FROM counted) AS following

@@ -8,7 +8,8 @@ use crate::app::{Person, TestApp, with_server};
 const WRONG: &str = "
     SELECT count(*) FROM users u JOIN user_counts c ON c.user_id = u.id
     WHERE c.activity_version <> u.activity_version
-       OR c.following_count <> (SELECT count(*) FROM follows f WHERE f.follower_id = u.id AND f.active)
+       OR c.following_count <> (SELECT count(*) FROM follows f
+                                WHERE f.follower_id = u.id AND f.active)
        OR c.post_count <> (SELECT count(*) FROM posts p
                            WHERE p.author_id = u.id AND NOT p.deleted AND p.repost_of IS NULL)";
 
@@ -33,8 +34,9 @@ async fn post(app: &TestApp, who: &Person) -> String {
 async fn an_act_adds_to_the_counts_of_who_did_it() {
     with_server(async |app| {
         let (ann, bob) = (app.sign_up("ann").await, app.sign_up("bob").await);
-        let begin = "INSERT INTO user_counts (user_id, post_count, following_count, activity_version)
-                     SELECT id, 0, 0, activity_version FROM users";
+        let begin = "
+            INSERT INTO user_counts (user_id, post_count, following_count, activity_version)
+            SELECT id, 0, 0, activity_version FROM users";
         app.execute(begin).await;
         let (first, _) = (post(app, &ann).await, post(app, &ann).await);
         act(app, &bob, "postRepost", "postId", &first).await;
@@ -51,7 +53,8 @@ async fn an_act_adds_to_the_counts_of_who_did_it() {
         act(app, &ann, "userFollow", "userId", &bob.id).await;
         act(app, &bob, "followRequestAccept", "userId", &ann.id).await;
         act(app, &ann, "userBlock", "userId", &bob.id).await;
-        let counted = "SELECT coalesce(sum(post_count * 10 + following_count), 0)::bigint FROM user_counts";
+        let counted =
+            "SELECT coalesce(sum(post_count * 10 + following_count), 0)::bigint FROM user_counts";
         assert_eq!(app.count(counted).await, 10, "one post is left, and no follow");
     })
     .await;
