@@ -31,12 +31,12 @@ use plaza_config::PostgresConfig;
 /// behind them.
 const PATIENCE: Duration = Duration::from_millis(80);
 /// Attempts at one cut.
-const ATTEMPTS: u32 = 30;
+const ATTEMPTS: u32 = 40;
 /// Between two of them.
 const BETWEEN: Duration = Duration::from_millis(100);
 /// How long a session that holds an outbox may be silent before its server ends it: a process that
 /// hangs then holds up nobody.
-const SILENCE: Duration = Duration::from_secs(1);
+const SILENCE: Duration = Duration::from_millis(1_500);
 /// The slot by which a backup receives a shard's log.
 pub const SLOT: &str = "plaza_backup";
 
@@ -258,10 +258,10 @@ impl Cutter {
     }
 }
 
-/// How long an attempt waits: where all transactions take long, the later ones wait for longer, up
-/// to a third of a second.
+/// How long an attempt waits: where all transactions take long, twice as long after every tenth, up
+/// to 640 ms.
 fn patience(attempt: u32) -> Duration {
-    PATIENCE * (1 << (attempt / 10).min(2))
+    PATIENCE * (1 << (attempt / 10).min(3))
 }
 
 /// Another process is making one.
