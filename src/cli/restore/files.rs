@@ -124,12 +124,8 @@ mod tests {
     use crate::cli::backup::folder::Owner;
 
     fn backup(root: &Path, segments: &[&str]) -> Folder {
-        let owner = Owner {
-            format: 1,
-            systems: vec!["7".into()],
-            restores: 0,
-            segment_bytes: 16 << 20,
-        };
+        let owner =
+            Owner { format: 1, systems: vec!["7".into()], restores: 0, segment_bytes: 16 << 20 };
         let folder = Folder::of(root, &owner).unwrap();
         let partial = folder.base("one.partial");
         std::fs::create_dir_all(partial.join("shard-0/base/1")).unwrap();

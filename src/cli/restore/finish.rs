@@ -86,8 +86,7 @@ fn newest(folder: &Folder, cut: &Cut) -> anyhow::Result<i64> {
 
 /// Sees that brokers and cache are empty, or empties them.
 async fn discard(config: &Config, discard: bool) -> anyhow::Result<Discarded> {
-    let asked = config.kafka.clone();
-    let topics = tokio::task::spawn_blocking(move || kafka::records(&asked)).await??;
+    let topics = kafka::records(&config.kafka).await?;
     let held = Discarded {
         records: topics.iter().map(|(_, records)| *records).sum(),
         jobs: rabbitmq::jobs(&config.rabbitmq, discard).await?,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rdkafka::admin::AdminOptions;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::ANSWERS_A_COMMAND_WITHIN;
 use super::client::client;
@@ -13,15 +13,44 @@ use super::topology::{admin, full_name};
 use plaza_config::KafkaConfig;
 use plaza_protocol::routing::Topic;
 
+/// How long a topic that was just made may be without a leader.
+const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long a cluster may take to delete its topics.
 const GONE_WITHIN: Duration = Duration::from_secs(60);
 
-/// Our topics that are there, and how many records each has ever had. Blocks: call it off the
-/// runtime's threads.
+/// Our topics that are there, and how many records each has ever had.
 ///
 /// # Errors
 /// The broker is unavailable.
-pub fn records(config: &KafkaConfig) -> anyhow::Result<Vec<(String, i64)>> {
+pub async fn records(config: &KafkaConfig) -> anyhow::Result<Vec<(String, i64)>> {
+    let began = Instant::now();
+    loop {
+        let asked = config.clone();
+        match tokio::task::spawn_blocking(move || ask(&asked)).await? {
+            Err(error) if is_passing(&error) && began.elapsed() < READY_WITHIN => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// Whether the same question may be answered soon: a topic that was made a moment ago has no leader
+/// yet.
+fn is_passing(error: &anyhow::Error) -> bool {
+    let code = match error.downcast_ref::<KafkaError>() {
+        Some(KafkaError::MetadataFetch(code)) => *code,
+        _ => return false,
+    };
+    matches!(
+        code,
+        RDKafkaErrorCode::NotLeaderForPartition
+            | RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+    )
+}
+
+fn ask(config: &KafkaConfig) -> anyhow::Result<Vec<(String, i64)>> {
     let consumer: BaseConsumer =
         client(config).set("group.id", format!("{}.restore", config.topic_prefix)).create()?;
     // All that there are: to ask for one by its name may make it.
@@ -63,8 +92,7 @@ pub async fn delete_topics(config: &KafkaConfig) -> anyhow::Result<()> {
     }
     let began = Instant::now();
     loop {
-        let asked = config.clone();
-        if tokio::task::spawn_blocking(move || records(&asked)).await??.is_empty() {
+        if records(config).await?.is_empty() {
             return Ok(());
         }
         anyhow::ensure!(began.elapsed() < GONE_WITHIN, "kafka: the topics are still there");

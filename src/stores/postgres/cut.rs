@@ -13,8 +13,8 @@
 //!   were committed before all were held.
 //! - A transaction without messages is about its own shard alone; what it follows from is as above.
 //!
-//! Mutations wait for as long as the outboxes are held, and no attempt waits for longer than
-//! [`PATIENCE`] for those that are at work.
+//! Mutations wait for as long as the outboxes are held, and no attempt waits for long for those
+//! that are at work ([`patience`]).
 
 use std::time::{Duration, Instant};
 
@@ -27,16 +27,16 @@ use super::identity::{check_identity, identity_of};
 use super::target;
 use plaza_config::PostgresConfig;
 
-/// How long an attempt waits for transactions that have written a message: mutations wait behind
-/// it.
+/// How long the first attempts wait for transactions that have written a message: mutations wait
+/// behind them.
 const PATIENCE: Duration = Duration::from_millis(80);
 /// Attempts at one cut.
-const ATTEMPTS: u32 = 30;
+const ATTEMPTS: u32 = 40;
 /// Between two of them.
 const BETWEEN: Duration = Duration::from_millis(100);
 /// How long a session that holds an outbox may be silent before its server ends it: a process that
 /// hangs then holds up nobody.
-const SILENCE: Duration = Duration::from_millis(400);
+const SILENCE: Duration = Duration::from_millis(1_500);
 /// The slot by which a backup receives a shard's log.
 pub const SLOT: &str = "plaza_backup";
 
@@ -83,9 +83,8 @@ impl Cutter {
             check_identity(number, identity_of(&client).await.with_context(shard)?)?;
             let settings = format!(
                 "SET application_name = 'plaza backup'; SET synchronous_commit = local;
-                 SET statement_timeout = '5s'; SET lock_timeout = {};
+                 SET statement_timeout = '5s'; SET lock_timeout = '2s';
                  SET idle_in_transaction_session_timeout = {}",
-                PATIENCE.as_millis(),
                 SILENCE.as_millis()
             );
             client.batch_execute(&settings).await.with_context(shard)?;
@@ -133,7 +132,7 @@ impl Cutter {
         for attempt in 1..=ATTEMPTS {
             let at_ms = now_ms();
             let label = format!("{name}@{at_ms}");
-            match self.attempt(&label, at_ms).await {
+            match self.attempt(&label, at_ms, patience(attempt)).await {
                 Ok((positions, held)) => {
                     let made = Made { label, positions, held, attempts: attempt };
                     return Ok((made, at_ms));
@@ -147,20 +146,30 @@ impl Cutter {
     }
 
     /// One attempt, by one process at a time: what a shard says of the last cut is then of it.
-    async fn attempt(&self, label: &str, at_ms: i64) -> anyhow::Result<(Vec<String>, Duration)> {
+    async fn attempt(
+        &self,
+        label: &str,
+        at_ms: i64,
+        patience: Duration,
+    ) -> anyhow::Result<(Vec<String>, Duration)> {
         let first = self.shards.first().context("there is no shard")?;
         let lock = "SELECT pg_try_advisory_lock(hashtextextended('backup cut', 0))";
         if !first.query_one(lock, &[]).await?.try_get::<_, bool>(0)? {
             return Err(AnotherCut.into());
         }
-        let made = self.make(label, at_ms).await;
+        let made = self.make(label, at_ms, patience).await;
         let unlock = "SELECT pg_advisory_unlock(hashtextextended('backup cut', 0))";
         // A session that is lost has given it back by itself.
         let _unlocked = first.execute(unlock, &[]).await;
         made
     }
 
-    async fn make(&self, label: &str, at_ms: i64) -> anyhow::Result<(Vec<String>, Duration)> {
+    async fn make(
+        &self,
+        label: &str,
+        at_ms: i64,
+        patience: Duration,
+    ) -> anyhow::Result<(Vec<String>, Duration)> {
         let begin = "INSERT INTO backup_cut (label, at)
                      VALUES ($1, to_timestamp($2::bigint / 1000.0))
                      ON CONFLICT (only_row)
@@ -168,7 +177,7 @@ impl Cutter {
         let parameters: &[&(dyn ToSql + Sync)] = &[&label, &at_ms];
         try_join_all(self.shards.iter().map(|shard| shard.execute(begin, parameters))).await?;
         let began = Instant::now();
-        let pointed = self.point(label).await;
+        let pointed = self.point(label, patience).await;
         let held = began.elapsed();
         let ended = self.end(if pointed.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
         let positions = pointed?;
@@ -181,12 +190,17 @@ impl Cutter {
     }
 
     /// Holds every outbox, then writes every restore point; where each is.
-    async fn point(&self, label: &str) -> Result<Vec<String>, tokio_postgres::Error> {
+    async fn point(
+        &self,
+        label: &str,
+        patience: Duration,
+    ) -> Result<Vec<String>, tokio_postgres::Error> {
+        let hold = format!(
+            "BEGIN; SET LOCAL lock_timeout = {}; SELECT outbox_hold()",
+            patience.as_millis()
+        );
         // All are waited for, also when one fails: none may begin a transaction later.
-        let holding = self
-            .shards
-            .iter()
-            .map(|shard| async move { shard.batch_execute("BEGIN; SELECT outbox_hold()").await });
+        let holding = self.shards.iter().map(|shard| shard.batch_execute(&hold));
         join_all(holding).await.into_iter().collect::<Result<Vec<()>, _>>()?;
         let point = "SELECT pg_create_restore_point($1)::text";
         let parameters: &[&(dyn ToSql + Sync)] = &[&label];
@@ -242,6 +256,12 @@ impl Cutter {
         }
         Ok(true)
     }
+}
+
+/// How long an attempt waits: where all transactions take long, twice as long after every tenth, up
+/// to 640 ms.
+fn patience(attempt: u32) -> Duration {
+    PATIENCE * (1 << (attempt / 10).min(3))
 }
 
 /// Another process is making one.
