@@ -35,12 +35,13 @@ pub async fn apply(stores: &Stores, scope: &mut Scope) -> anyhow::Result<Vec<Che
     let mut shards = stores.primaries().await?;
     let mut checks = Vec::new();
     if scope.log {
-        checks.extend(with_log(&stores.config, &mut shards).await?);
+        checks.extend(Box::pin(with_log(&stores.config, &mut shards)).await?);
     }
-    checks.extend(pieces::apply(stores, scope).await?);
-    let (pending, of_jobs) = jobs::apply(stores, scope, &mut shards).await?;
+    checks.extend(Box::pin(pieces::apply(stores, scope)).await?);
+    let (pending, of_jobs) = Box::pin(jobs::apply(stores, scope, &mut shards)).await?;
     checks.extend(of_jobs);
-    checks.push(homes::homes(stores, scope, pending.is_busy(Queue::Feed)).await?);
+    let busy = pending.is_busy(Queue::Feed);
+    checks.push(Box::pin(homes::homes(stores, scope, busy)).await?);
     checks.push(files::files(stores, scope, &mut shards).await?);
     if scope.log {
         checks.push(follows(&mut shards).await?);

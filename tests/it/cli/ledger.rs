@@ -1,6 +1,7 @@
 //! The ledger: clean when all is well, and each kind of damage seen.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -11,6 +12,7 @@ use serde_json::json;
 
 use crate::app::{Person, TestApp, with_app};
 use crate::graphql::images;
+use crate::wait;
 
 /// All laws, to what has just happened too.
 async fn checks(app: &TestApp) -> Vec<Check> {
@@ -42,17 +44,15 @@ async fn change(app: &TestApp, statement: &str) -> i64 {
 /// Waits until the laws that do not hold are these, and each names an example.
 async fn until_broken(app: &TestApp, what: &str, laws: &[&'static str]) {
     let laws: BTreeSet<&'static str> = laws.iter().copied().collect();
-    app.until(what, async || {
+    let last = Mutex::new(BTreeSet::new());
+    let seen = wait::holds(async || {
         let found = checks(app).await;
         let named = found.iter().all(|check| check.wrong == 0 || check.example.is_some());
         assert!(named, "{what}: {found:#?}");
-        let seen = broken(&found);
-        if seen != laws {
-            eprintln!("{what}: {seen:?}");
-        }
-        seen == laws
-    })
-    .await;
+        last.lock().unwrap().clone_from(&broken(&found));
+        broken(&found) == laws
+    });
+    assert!(seen.await, "{what}: {:?} do not hold, not {laws:?}", last.lock().unwrap());
 }
 
 /// Something of each kind that the ledger compares: bob, who follows ann, likes, shares and buys
