@@ -173,7 +173,7 @@ impl ProductAnalytics {
     /// `FORBIDDEN`.
     pub async fn of(row: &Arc<ProductRow>, scope: &Arc<Scope>) -> async_graphql::Result<Self> {
         analytics::require_owner(&scope.op, row.seller_id).await.map_err(|error| fault(&error))?;
-        Ok(Self { row: Arc::clone(row), scope: Arc::clone(scope) })
+        Ok(Self { row: row.clone(), scope: Arc::clone(scope) })
     }
 }
 
