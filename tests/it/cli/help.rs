@@ -50,15 +50,19 @@ fn shells_complete_every_verb_and_each_has_a_manual_page() {
     }
 }
 
-/// Verbs that print no facts: they serve until they are stopped, print a document as it is, or make
-/// a file. `rebalance` says how far it is.
-const WITHOUT_JSON: [&str; 13] = [
+/// Verbs that print no facts: they serve until they are stopped, print a document as it is, make a
+/// file, or do one thing. `rebalance` and `failover switch` say how far they are.
+const WITHOUT_JSON: [&str; 17] = [
     "plaza server",
     "plaza worker",
     "plaza relay",
     "plaza projector",
     "plaza all",
     "plaza backup run",
+    "plaza failover watch",
+    "plaza failover switch",
+    "plaza projections skip",
+    "plaza projections retry",
     "plaza rebalance",
     "plaza schema",
     "plaza config reference",
