@@ -272,13 +272,6 @@ async def end_alarm(stack, _aim):
 fault("rabbitmq-alarm", "26", 20, nothing, raise_alarm, end_alarm, "RabbitMQ's memory alarm")
 
 
-async def delete_queue(stack, _aim):
-    await asyncio.to_thread(stack.delete_queue, "plaza.feed")
-
-
-fault("queue-delete", "27", 10, nothing, delete_queue, no_change, "a queue is deleted", False)
-
-
 def held(statement):
     """A transaction that stays open in one shard."""
 

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -205,15 +204,6 @@ class Stack:
         with urllib.request.urlopen(request, timeout=5) as answer:
             text = answer.read()
             return json.loads(text) if text else None
-
-    def delete_queue(self, name):
-        """Once it is empty, so that no job is lost with it."""
-        for _ in range(200):
-            try:
-                return self.rabbitmq("DELETE", f"queues/plaza/{name}?if-empty=true")
-            except urllib.error.HTTPError:
-                time.sleep(0.05)
-        raise RuntimeError(f"{name} is never empty")
 
     def rabbitmqctl(self, *words):
         said = (
