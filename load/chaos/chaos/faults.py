@@ -145,7 +145,7 @@ async def kill_in_turns(stack, aim):
 
 storm = exactly("projector", "projector-2")
 says = "both projectors die, four times"
-fault("projector-storm", "32", 20, storm, kill_in_turns, no_change, says)
+fault("projector-storm", "32", 20, storm, kill_in_turns, start, says)
 
 
 async def reload_nginx(stack, _aim):

@@ -52,9 +52,9 @@ class Stack:
             cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True,
         ).stdout
 
-    async def verb(self, verb, *names, must=True):
+    async def verb(self, verb, *names, must=True, **environment):
         process = await asyncio.create_subprocess_exec(
-            f"infra/local/{verb}", *names, cwd=ROOT, env=self.environment,
+            f"infra/local/{verb}", *names, cwd=ROOT, env=self.environment | environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
         said, _ = await process.communicate()
@@ -85,7 +85,8 @@ class Stack:
             (folder / "libs").symlink_to(ROOT / ".local/kafka/libs")
 
     async def up(self, *names):
-        await self.verb("up", *names)
+        """As a supervisor starts what has died."""
+        await self.verb("up", *names, PLAZA_NO_MIGRATION="1")
 
     async def gone(self, name, within_s=40):
         deadline = time.monotonic() + within_s
