@@ -78,6 +78,24 @@ class Client:
         self.record.verdict(op, verdict=verdict, code=code, id=number, ms=ms)
         return verdict, done
 
+    async def again(self, kind, given, key, made):
+        """The same mutation under the same key: the same answer, whatever became of it since."""
+        began = time.monotonic()
+        try:
+            status, content = await self.send(MUTATIONS[kind][1], {"input": given}, key)
+            verdict, code, done = verdict_of(status, content)
+        except Broken as broken:
+            verdict, code, done = "unknown", f"NO_RESPONSE_{broken}", None
+        is_done = verdict == "acknowledged"
+        other = is_done and (done["made"] or {}).get("id") not in (made, None)
+        ms = round((time.monotonic() - began) * 1000, 1)
+        # A business error is an answer, and another one.
+        is_other = other or (code or "").startswith("USER_")
+        self.record.read(
+            user=self.number, of=f"again {kind}", complete=is_done, code=code,
+            stale=[key] if is_other else [], ms=ms,
+        )
+
     async def read(self, of, query, variables, stale):
         """A read is complete without errors beside it; `stale` says what its data lacks."""
         began = time.monotonic()

@@ -18,6 +18,8 @@ FOLLOWS = 6
 # A post is aimed at once it has had so many seconds to be acknowledged.
 SETTLED_S = 12
 READ_AFTER = 0.6
+# What was acknowledged is sent again under its key, as by a client that lost the answer.
+AGAIN = 0.05
 WRITES = {"post": 26, "like": 26, "comment": 17, "order": 15, "bio": 7, "follow": 9}
 
 
@@ -47,6 +49,7 @@ class Op:
     kind: str
     aim: dict = field(default_factory=dict)
     read_after: bool = False
+    again: bool = False
 
 
 @dataclass
@@ -192,7 +195,8 @@ def workload(settings, follows, ends_at, chance):
             kind, aim = aim
         if kind == "post":
             aims.made.append((at, number))
-        ops.append(Op(number, at, user, kind, aim, chance.random() < READ_AFTER))
+        read_after, again = chance.random() < READ_AFTER, chance.random() < AGAIN
+        ops.append(Op(number, at, user, kind, aim, read_after, again))
     return ops
 
 

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -53,9 +52,9 @@ class Stack:
             cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True,
         ).stdout
 
-    async def verb(self, verb, *names, must=True):
+    async def verb(self, verb, *names, must=True, **environment):
         process = await asyncio.create_subprocess_exec(
-            f"infra/local/{verb}", *names, cwd=ROOT, env=self.environment,
+            f"infra/local/{verb}", *names, cwd=ROOT, env=self.environment | environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
         said, _ = await process.communicate()
@@ -86,7 +85,8 @@ class Stack:
             (folder / "libs").symlink_to(ROOT / ".local/kafka/libs")
 
     async def up(self, *names):
-        await self.verb("up", *names)
+        """As a supervisor starts what has died."""
+        await self.verb("up", *names, PLAZA_NO_MIGRATION="1")
 
     async def gone(self, name, within_s=40):
         deadline = time.monotonic() + within_s
@@ -205,15 +205,6 @@ class Stack:
         with urllib.request.urlopen(request, timeout=5) as answer:
             text = answer.read()
             return json.loads(text) if text else None
-
-    def delete_queue(self, name):
-        """Once it is empty, so that no job is lost with it."""
-        for _ in range(200):
-            try:
-                return self.rabbitmq("DELETE", f"queues/plaza/{name}?if-empty=true")
-            except urllib.error.HTTPError:
-                time.sleep(0.05)
-        raise RuntimeError(f"{name} is never empty")
 
     def rabbitmqctl(self, *words):
         said = (

@@ -76,6 +76,8 @@ class Workload:
             self.remember(op, client, made)
             if op.read_after and made:
                 await client.read_own(op.kind, made, given.get("bio"))
+            if op.again:
+                await client.again(op.kind, given, key, made)
 
     async def settle(self, asking_s=40):
         """Once all is healed: what became of those that are open?"""
