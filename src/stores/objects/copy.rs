@@ -44,3 +44,27 @@ impl Objects {
         Ok(copied)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use plaza_config::MediaConfig;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_there_is_not_copied_again() {
+        let place = tempfile::tempdir().unwrap();
+        let store = |name: &str| {
+            Objects::new(&MediaConfig { folder: place.path().join(name), ..MediaConfig::default() })
+        };
+        let (from, to) = (store("from"), store("to"));
+        from.put("a/1", Bytes::from_static(b"one")).await.unwrap();
+        from.put("b/2", Bytes::from_static(b"two")).await.unwrap();
+        to.put("a/1", Bytes::from_static(b"one")).await.unwrap();
+        let copied = Copied { objects: 1, bytes: 3 };
+        assert_eq!(from.copy_missing(&to).await.unwrap(), copied);
+        assert_eq!(from.copy_missing(&to).await.unwrap(), Copied::default());
+        assert_eq!(to.read("b/2", 9).await.unwrap().unwrap(), "two");
+    }
+}
