@@ -104,10 +104,12 @@ impl Report {
         for of in &self.comparisons {
             let [plaza, peer] = medians(&of.at_once, |round| round.per_s);
             let per_s = ratio(&of.at_once, |round| round.per_s);
-            let (at, load, pairs) = (&of.at, of.load_average, of.at_once.len());
+            let load =
+                if of.load_average > 0.0 { format!("{:.0}", of.load_average) } else { "-".into() };
+            let (at, pairs) = (&of.at, of.at_once.len());
             writeln!(
                 text,
-                "| {} | {at} | {load:.0} | {pairs} | {plaza:.0} / {peer:.0} | {per_s} |",
+                "| {} | {at} | {load} | {pairs} | {plaza:.0} / {peer:.0} | {per_s} |",
                 of.name()
             )?;
         }
