@@ -35,7 +35,7 @@ const COMMENTS = `SELECT c.post_id, c.author_id, c.text FROM unnest($1::bigint[]
                       WHERE post_id = p.id AND in_reply_to IS NULL ORDER BY id LIMIT $2) c
   ORDER BY c.id`;
 
-const pool = new pg.Pool({ connectionString: database, max: connections });
+const pool = new pg.Pool({ connectionString: database, max: connections, idleTimeoutMillis: 0 });
 
 const rows = async (name, text, values) => (await pool.query({ name, text, values })).rows;
 

@@ -12,7 +12,7 @@ const preset = {
     makePgService({
       connectionString: database,
       schemas: ['peers'],
-      poolConfig: { max: connections },
+      poolConfig: { max: connections, idleTimeoutMillis: 0 },
     }),
   ],
   schema: { defaultBehavior: '-insert -update -delete' },

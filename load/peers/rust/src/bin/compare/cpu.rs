@@ -1,12 +1,11 @@
 //! CPU time of processes with all their descendants, from /proc.
 //!
 //! By `schedstat`, in nanoseconds: a server that needs ten microseconds a request would not be seen
-//! in the hundredths of a second of `stat`. A thread that has ended is not counted: the programs
-//! keep theirs.
+//! in the hundredths of a second of `stat`. It is counted by thread, so that one that ends takes
+//! nothing with it but what it has used since the last reading.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::ops::Sub;
 
 /// The processes of one side, by what they are.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +18,15 @@ pub struct Roots {
     pub redis: u32,
 }
 
-/// CPU time used so far, in nanoseconds.
+/// CPU time of every thread so far.
+#[derive(Debug)]
+pub struct Reading {
+    server: Threads,
+    postgres: Threads,
+    redis: Threads,
+}
+
+/// CPU time used between two readings, in nanoseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Used {
     /// Of the server.
@@ -30,28 +37,37 @@ pub struct Used {
     pub redis: u64,
 }
 
-impl Sub for Used {
-    type Output = Self;
-
-    fn sub(self, before: Self) -> Self {
-        Self {
-            server: self.server.saturating_sub(before.server),
-            postgres: self.postgres.saturating_sub(before.postgres),
-            redis: self.redis.saturating_sub(before.redis),
-        }
-    }
-}
+/// Nanoseconds by the thread's number.
+type Threads = BTreeMap<u32, u64>;
 
 impl Roots {
     /// What all of them have used.
-    pub fn used(self) -> Used {
+    pub fn read(self) -> Reading {
         let children = children();
-        Used {
+        Reading {
             server: with_descendants(self.server, &children),
             postgres: with_descendants(self.postgres, &children),
             redis: with_descendants(self.redis, &children),
         }
     }
+}
+
+impl Reading {
+    /// What they have used since.
+    pub fn until(&self, after: &Self) -> Used {
+        Used {
+            server: since(&self.server, &after.server),
+            postgres: since(&self.postgres, &after.postgres),
+            redis: since(&self.redis, &after.redis),
+        }
+    }
+}
+
+fn since(before: &Threads, after: &Threads) -> u64 {
+    let used = |(thread, ns): (&u32, &u64)| {
+        ns.saturating_sub(before.get(thread).copied().unwrap_or_default())
+    };
+    after.iter().map(used).sum()
 }
 
 fn children() -> BTreeMap<u32, Vec<u32>> {
@@ -73,21 +89,32 @@ fn parent(pid: u32) -> Option<u32> {
     text.get(text.rfind(')')? + 2..)?.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-fn with_descendants(root: u32, children: &BTreeMap<u32, Vec<u32>>) -> u64 {
-    let (mut all, mut sum) = (vec![root], 0);
+fn with_descendants(root: u32, children: &BTreeMap<u32, Vec<u32>>) -> Threads {
+    let (mut all, mut threads) = (vec![root], Threads::new());
     while let Some(pid) = all.pop() {
-        sum += of_process(pid);
+        threads.extend(of_process(pid));
         all.extend(children.get(&pid).into_iter().flatten());
     }
-    sum
+    threads
 }
 
-fn of_process(pid: u32) -> u64 {
+fn of_process(pid: u32) -> impl Iterator<Item = (u32, u64)> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    threads
-        .filter_map(|thread| {
-            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            text.split_ascii_whitespace().next()?.parse::<u64>().ok()
-        })
-        .sum()
+    threads.filter_map(|thread| {
+        let number = thread.file_name().to_str()?.parse().ok()?;
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        Some((number, text.split_ascii_whitespace().next()?.parse().ok()?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_ended_takes_nothing_with_it() {
+        let before = Threads::from([(1, 100), (2, 900)]);
+        let after = Threads::from([(1, 150), (3, 7)]);
+        assert_eq!(since(&before, &after), 57);
+    }
 }

@@ -190,11 +190,11 @@ async fn check(all: &[Ready], pages: &[Page]) -> anyhow::Result<usize> {
 
 async fn idle(all: &[Ready], report: &mut Report) -> anyhow::Result<()> {
     let over = Duration::from_secs(3);
-    let before: Vec<_> = all.iter().map(|ready| ready.side.roots.used()).collect();
+    let before: Vec<_> = all.iter().map(|ready| ready.side.roots.read()).collect();
     tokio::time::sleep(over).await;
     let ms = |ns| Duration::from_nanos(ns).as_secs_f64() * 1e3 / over.as_secs_f64();
     for (ready, before) in all.iter().zip(before) {
-        let used = ready.side.roots.used() - before;
+        let used = before.until(&ready.side.roots.read());
         let idle = &mut report.idle_ms_per_s;
         idle.insert(ready.program.name.into(), ms(used.server));
         idle.insert("PostgreSQL".into(), ms(used.postgres));

@@ -75,6 +75,7 @@ impl Report {
         )?;
         writeln!(text, "![CPU time a page, plaza's divided by the peer's](results/peers.svg)\n")?;
         self.programs(&mut text)?;
+        self.rates(&mut text)?;
         self.at_once(&mut text)?;
         self.on_schedule(&mut text)?;
         Ok(text.trim_end().to_owned())
@@ -92,17 +93,36 @@ impl Report {
         writeln!(text)
     }
 
-    fn at_once(&self, text: &mut String) -> std::fmt::Result {
+    fn rates(&self, text: &mut String) -> std::fmt::Result {
         let connections = self.comparisons.first().map_or(0, |first| first.connections);
+        writeln!(text, "Requests a second at full load, {connections} connections, medians:\n")?;
         writeln!(
             text,
-            "At full load, {connections} connections; microseconds of CPU a request, medians:\n"
+            "| plaza | measured | load average before | pairs | plaza / peer | ratio |"
         )?;
+        writeln!(text, "|---|---|---|---|---|---|")?;
+        for of in &self.comparisons {
+            let [plaza, peer] = medians(&of.at_once, |round| round.per_s);
+            let per_s = ratio(&of.at_once, |round| round.per_s);
+            let load =
+                if of.load_average > 0.0 { format!("{:.0}", of.load_average) } else { "-".into() };
+            let (at, pairs) = (&of.at, of.at_once.len());
+            writeln!(
+                text,
+                "| {} | {at} | {load} | {pairs} | {plaza:.0} / {peer:.0} | {per_s} |",
+                of.name()
+            )?;
+        }
+        writeln!(text)
+    }
+
+    fn at_once(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(text, "Microseconds of CPU a request at full load, plaza / peer, medians:\n")?;
         writeln!(
             text,
-            "| plaza against | pairs | server, plaza / peer | ratio | PostgreSQL | ratio | Redis | all three, ratio | requests/s | ratio |"
+            "| plaza | server | ratio | PostgreSQL | ratio | Redis | all three, ratio |"
         )?;
-        writeln!(text, "|---|---|---|---|---|---|---|---|---|---|")?;
+        writeln!(text, "|---|---|---|---|---|---|---|")?;
         for of in &self.comparisons {
             let pairs = &of.at_once;
             let both = |metric: fn(&Round) -> f64| {
@@ -111,18 +131,14 @@ impl Report {
             };
             writeln!(
                 text,
-                "| {} against {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-                of.plaza,
-                of.peer,
-                pairs.len(),
+                "| {} | {} | {} | {} | {} | {} | {} |",
+                of.name(),
                 both(|round| round.server_us),
                 ratio(pairs, |round| round.server_us),
                 both(|round| round.postgres_us),
                 postgres_ratio(pairs),
                 both(|round| round.redis_us),
                 ratio(pairs, Round::all_us),
-                both(|round| round.per_s),
-                ratio(pairs, |round| round.per_s),
             )?;
         }
         writeln!(text)
@@ -135,7 +151,7 @@ impl Report {
         )?;
         writeln!(
             text,
-            "| plaza against | rate/s | p50, plaza / peer | ratio | p95 | ratio | server CPU, ratio | PostgreSQL CPU, ratio | failed |"
+            "| plaza | rate/s | p50, plaza / peer | ratio | p95 | ratio | server CPU, ratio | PostgreSQL CPU, ratio | failed |"
         )?;
         writeln!(text, "|---|---|---|---|---|---|---|---|---|")?;
         for of in &self.comparisons {
@@ -146,9 +162,8 @@ impl Report {
             };
             writeln!(
                 text,
-                "| {} against {} | {:.0} | {} | {} | {} | {} | {} | {} | {} |",
-                of.plaza,
-                of.peer,
+                "| {} | {:.0} | {} | {} | {} | {} | {} | {} | {} |",
+                of.name(),
                 of.rate,
                 both(|round| round.p50_ms),
                 ratio(pairs, |round| round.p50_ms),
@@ -163,9 +178,10 @@ impl Report {
     }
 }
 
-/// A side that does not ask PostgreSQL has nothing to be divided.
+/// A side that hardly asks PostgreSQL has nothing to be divided.
 fn postgres_ratio(pairs: &[Pair]) -> String {
-    if medians(pairs, |round| round.postgres_us).into_iter().any(|us| us < 20.0) {
+    let [plaza, peer] = medians(pairs, |round| round.postgres_us);
+    if plaza.min(peer) < plaza.max(peer) / 10.0 {
         return "-".into();
     }
     ratio(pairs, |round| round.postgres_us).to_string()

@@ -74,6 +74,9 @@ pub struct Comparison {
     pub peer: String,
     /// When it was measured.
     pub at: String,
+    /// The machine's load average just before: how much else it did.
+    #[serde(default)]
+    pub load_average: f64,
     /// Connections of `at_once`.
     pub connections: usize,
     /// Seconds of a round.
@@ -84,6 +87,12 @@ pub struct Comparison {
     pub at_once: Vec<Pair>,
     /// Both sides at the same rate, timed from when a request was to start.
     pub on_schedule: Vec<Pair>,
+}
+
+/// Of the last minute; nought where it cannot be read.
+fn load_average() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_ascii_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or_default()
 }
 
 fn float(count: usize) -> f64 {
@@ -125,16 +134,16 @@ impl Side {
 
     async fn at_once(&self, plan: Plan) -> anyhow::Result<Round> {
         self.warm_up(plan, WARM_UP).await?;
-        let before = self.roots.used();
+        let before = self.roots.read();
         let seen = self.target.at_once(plan.connections, plan.during).await?;
-        Round::new(&seen, self.roots.used() - before)
+        Round::new(&seen, before.until(&self.roots.read()))
     }
 
     async fn on_schedule(&self, plan: Plan, rate: f64, seed: u64) -> anyhow::Result<Round> {
         self.warm_up(plan, WARM_UP).await?;
-        let before = self.roots.used();
+        let before = self.roots.read();
         let seen = self.target.on_schedule(rate, plan.during, seed).await?;
-        Round::new(&seen, self.roots.used() - before)
+        Round::new(&seen, before.until(&self.roots.read()))
     }
 }
 
@@ -164,6 +173,7 @@ impl Comparison {
         plan: Plan,
         at: String,
     ) -> anyhow::Result<Self> {
+        let load_average = load_average();
         let slower = plaza.warm_up(plan, FIRST_WARM_UP).await?;
         let rate = (slower.min(peer.warm_up(plan, FIRST_WARM_UP).await?) / 2.0).round();
         let (mut at_once, mut on_schedule) = (Vec::new(), Vec::new());
@@ -178,12 +188,18 @@ impl Comparison {
             plaza: plaza.name.into(),
             peer: peer.name.into(),
             at,
+            load_average,
             connections: plan.connections,
             seconds: plan.during.as_secs_f64(),
             rate,
             at_once,
             on_schedule,
         })
+    }
+
+    /// As tables name it.
+    pub fn name(&self) -> String {
+        format!("{} against {}", self.plaza, self.peer)
     }
 
     /// Requests that failed, of both sides.
