@@ -36,6 +36,7 @@ pub const UNPLANNED: &[(&str, &[&str])] = &[
             "notificationPreferences",
             "notifications",
             "orders",
+            "sentFollowRequests",
             "sessions",
             "unreadNotificationCount",
         ],
