@@ -162,7 +162,8 @@ impl Rendered {
 }
 
 impl Rendered {
-    /// The response that a plan has written; `None` when it would have more bytes than any may have.
+    /// The response that a plan has written; `None` when it would have more bytes than any may
+    /// have.
     pub fn of_plan(answer: Answer, most: usize) -> Option<Self> {
         let Answer { mut body, errors, .. } = answer;
         if !errors.is_empty() {

@@ -227,10 +227,13 @@ mod tests {
         let mut aggregates = Aggregates::default();
         let (post_id, user_id) = (PostId::from_i64(1), UserId::from_i64(2));
         let like = Event::PostLiked { post_id, user_id };
-        let taken = [1, 2, 2, 1, 3, 5, 4].map(|version| aggregates.take("post:1", version, Some(&like)));
+        let taken =
+            [1, 2, 2, 1, 3, 5, 4].map(|version| aggregates.take("post:1", version, Some(&like)));
         assert_eq!(taken, [true, true, true, true, true, false, true]);
         // What was loaded without events begins where its events begin.
-        assert!(aggregates.take("post:2", 7, Some(&like)) && aggregates.take("post:2", 8, Some(&like)));
+        assert!(
+            aggregates.take("post:2", 7, Some(&like)) && aggregates.take("post:2", 8, Some(&like))
+        );
         let span = aggregates.get("post:2").unwrap();
         assert_eq!((span.first, span.last, span.born, span.likes), (7, 8, false, 2));
         assert_eq!((aggregates.get("post:3"), aggregates.len()), (None, 2));

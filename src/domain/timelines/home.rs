@@ -142,8 +142,8 @@ async fn raw_page(
     Ok(raw)
 }
 
-/// A user's timeline, where a client may be shown one: one whose follow did not reach Redis may have
-/// a timeline from before it.
+/// A user's timeline, where a client may be shown one: one whose follow did not reach Redis may
+/// have a timeline from before it.
 async fn stored(op: &Operation, user: UserId) -> Option<Result<Option<Timeline>, StoreError>> {
     if op.cache_policy().bypass { None } else { Some(op.domain.redis.timeline(user).await) }
 }

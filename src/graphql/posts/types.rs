@@ -20,9 +20,9 @@ use crate::products::types::Product;
 use crate::references::types::TextEntity;
 use crate::users::types::User;
 use plaza_base::ids::{Id, PostId};
+use plaza_domain::PageRequest;
 use plaza_domain::comments;
 use plaza_domain::images::Lifetime;
-use plaza_domain::PageRequest;
 use plaza_domain::likes;
 use plaza_domain::posts::{self, Post as Row, PostCounts, ShareCounts, ShareKind};
 
@@ -159,8 +159,7 @@ impl Post {
         before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let list = List::new(&self.scope, "Post.reposts", self.row.subject());
-        let request =
-            list.page_of_either_end((first, after.as_deref()), (last, before.as_deref()));
+        let request = list.page_of_either_end((first, after.as_deref()), (last, before.as_deref()));
         Some(self.sharing(list, ShareKind::Repost, request).await)
     }
 
@@ -177,8 +176,7 @@ impl Post {
         before: Option<String>,
     ) -> Option<async_graphql::Result<Connection<Post>>> {
         let list = List::new(&self.scope, "Post.quotes", self.row.subject());
-        let request =
-            list.page_of_either_end((first, after.as_deref()), (last, before.as_deref()));
+        let request = list.page_of_either_end((first, after.as_deref()), (last, before.as_deref()));
         Some(self.sharing(list, ShareKind::Quote, request).await)
     }
 

@@ -52,10 +52,7 @@ pub const INDEXES: [Index; 13] = [
         name: "shares_reposts",
         on: "ON shares (post_id, sharing_id) WHERE active AND NOT is_quote",
     },
-    Index {
-        name: "follows_requested",
-        on: "ON follows (follower_id, id) WHERE requested",
-    },
+    Index { name: "follows_requested", on: "ON follows (follower_id, id) WHERE requested" },
     Index {
         name: "shares_quotes",
         on: "ON shares (post_id, sharing_id) WHERE active AND is_quote",

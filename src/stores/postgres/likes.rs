@@ -116,9 +116,13 @@ pub async fn page(
     keyset: Keyset,
 ) -> Result<Vec<UserId>, StoreError> {
     let statement = if keyset.descending {
-        sql("SELECT user_id FROM likes WHERE post_id = $1 AND user_id < $2 ORDER BY user_id DESC LIMIT $3")
+        sql(
+            "SELECT user_id FROM likes WHERE post_id = $1 AND user_id < $2 ORDER BY user_id DESC LIMIT $3",
+        )
     } else {
-        sql("SELECT user_id FROM likes WHERE post_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3")
+        sql(
+            "SELECT user_id FROM likes WHERE post_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3",
+        )
     };
     let rows: Vec<UserRow> = prepared(
         statement

@@ -66,7 +66,7 @@ pub(super) struct Asked {
 /// A database that lacks what this build's migrations make says its shard at most.
 pub(super) async fn asked(client: &Client) -> Result<Asked, tokio_postgres::Error> {
     let query = "SELECT i.shard, i.timeline, CASE WHEN pg_is_in_recovery() THEN 0
-                    ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint
+               ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint
                     END,
                         m.version, m.moving_since IS NOT NULL
                  FROM (SELECT max(shard) AS shard, max(timeline) AS timeline FROM shard_identity) i
@@ -89,9 +89,10 @@ pub(super) async fn asked(client: &Client) -> Result<Asked, tokio_postgres::Erro
     let column = |index: usize| row.and_then(|row| row.try_get(index).ok().flatten());
     let number = |index| column(index).and_then(|text| text.parse::<i64>().ok());
     let shard = number(0).and_then(|shard| usize::try_from(shard).ok());
-    let standing = shard.zip(number(1)).zip(number(2)).map(|((shard, stored), timeline)| {
-        Standing { shard: Some(shard), stored, timeline }
-    });
+    let standing = shard
+        .zip(number(1))
+        .zip(number(2))
+        .map(|((shard, stored), timeline)| Standing { shard: Some(shard), stored, timeline });
     let version = column(3).and_then(|text| text.parse().ok());
     let map = version.map(|version| StoredMap { version, is_moving: column(4) == Some("t") });
     Ok(Asked { shard, standing, map })

@@ -4,7 +4,6 @@
 mod lists;
 pub mod world;
 
-
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;

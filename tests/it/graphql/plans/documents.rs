@@ -78,9 +78,15 @@ impl<'s> Documents<'s> {
 
     /// A query, with the variables `$n: Int`, `$after: String` and `$full: Boolean`.
     pub fn query(&mut self) -> String {
-        let mut text = String::from("query($n: Int! = 2, $after: String, $full: Boolean = true) ");
+        let mut text = String::new();
         self.selections("Query", 0, &mut text);
-        text
+        let declared = [("$n", "Int! = 2"), ("$after", "String"), ("$full", "Boolean = true")];
+        let used = declared.iter().filter(|(name, _)| text.contains(name));
+        let used: Vec<String> = used.map(|(name, of)| format!("{name}: {of}")).collect();
+        match used.is_empty() {
+            true => text,
+            false => format!("query({}) {text}", used.join(", ")),
+        }
     }
 
     fn selections(&mut self, of: &str, depth: usize, out: &mut String) {

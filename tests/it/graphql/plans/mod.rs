@@ -108,7 +108,10 @@ async fn settled(app: &TestApp) {
     app.until("everything is sent and projected", async || {
         let unsent = app.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await;
         let behind = app
-            .count("SELECT count(*) FROM posts p LEFT JOIN post_counts c ON c.post_id = p.id WHERE c.version IS DISTINCT FROM p.version")
+            .count(
+                "SELECT count(*) FROM posts p LEFT JOIN post_counts c ON c.post_id = p.id \
+                 WHERE c.version IS DISTINCT FROM p.version",
+            )
             .await;
         unsent == 0 && behind == 0
     })
@@ -155,7 +158,9 @@ async fn a_plan_answers_as_the_library_does_byte_by_byte() {
             failed += u64::from(answer.starts_with("{\"errors\""));
             bytes += answer.len();
         }
-        println!("plans: seed {seed}, {count} queries, {planned} planned, {failed} with errors, {bytes} bytes");
+        println!(
+            "plans: seed {seed}, {count} queries, {planned} planned, {failed} with errors, {bytes} bytes"
+        );
         assert!(planned > count * 8 / 10, "{planned} of {count} are planned");
         assert!(failed > count / 50 && failed < count / 2, "{failed} of {count} have errors");
 
