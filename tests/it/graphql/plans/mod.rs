@@ -64,7 +64,8 @@ async fn world(app: &TestApp, random: &mut StdRng) -> World {
     let image = images::ready(app, &author, "a \"lamp\"\u{2028}", "POST").await;
     let avatar = images::ready(app, &author, "", "AVATAR").await;
     let shown = "mutation($text: String!, $images: [ID!], $quoted: ID, $product: ID, $avatar: ID) {
-        postCreate(input: {text: $text, imageIds: $images, quotedPostId: $quoted, productId: $product}) { post { id } userErrors { code } }
+        postCreate(input: {text: $text, imageIds: $images, quotedPostId: $quoted,
+                           productId: $product}) { post { id } userErrors { code } }
         profileUpdate(input: {avatarImageId: $avatar, bio: \"<b>\\u2028\\\"\"}) { userErrors { code } } }";
     let of = |post: Option<usize>| post.map(|post| world.posts[post].id.clone());
     let quotable = (0..world.posts.len()).find(|post| {
@@ -189,7 +190,9 @@ async fn a_plan_answers_as_the_library_does_byte_by_byte() {
 
         // Answers of any size, against bounds of any.
         for most in [200, 1_000, 3_000] {
-            let small = |config: &mut plaza::config::Config| config.server.max_response_bytes = most;
+            let small = |config: &mut plaza::config::Config| {
+                config.server.max_response_bytes = most;
+            };
             app.beside_another_server_with(small, async |url| {
                 for _ in 0..count / 20 {
                     let query = Documents::new(&schema, &known, &mut random).query();
