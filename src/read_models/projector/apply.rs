@@ -139,6 +139,7 @@ impl Runner {
                             let records: Vec<&Unreadable> = classified.aside.iter().collect();
                             aside::put_aside(connection, name, &records).await?;
                             say(name, &records);
+                            self.put_aside.notify_one();
                         }
                         for (partition, offset, _) in &classified.gaps {
                             next.insert(partition.clone(), *offset);

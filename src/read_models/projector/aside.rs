@@ -10,7 +10,7 @@ use std::collections::btree_map::Entry;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::classify::room;
 use super::steps::{Outcome, Step, by_aggregate, failed, outcomes_without_shard, plan};
@@ -22,8 +22,10 @@ use plaza_stores::postgres::projections::{self as rows, AggregateVersion};
 use plaza_stores::postgres::unreadable_records::{self as aside, Open, Unreadable};
 use plaza_stores::postgres::{Connection, ReadSession, ShardIndex, Transaction};
 
-/// How often it is looked what waits.
+/// How often it is looked what waits, and what was decided about it.
 const LOOK: Duration = Duration::from_secs(2);
+/// The same where nothing waits: an operator may have a skipped record tried after all.
+const IDLE: Duration = Duration::from_secs(30);
 /// How long a transaction may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -134,6 +136,7 @@ impl Runner {
             let (taken, refused) = dealt(records, |topic, number| room(&open, topic, number));
             aside::put_aside(connection, name, &taken).await?;
             say(name, &taken);
+            self.put_aside.notify_one();
             Ok(refused.into_iter().cloned().collect::<Vec<_>>())
         };
         self.cluster.write_unread(shard, Instant::now() + DEADLINE, putting).await
@@ -155,7 +158,9 @@ impl Runner {
                     return;
                 }
             }
-            tokio::time::sleep(LOOK).await;
+            // Where nothing waits, nothing can be decided about either.
+            let pause = if records(&before) == 0 { IDLE } else { LOOK };
+            let _ = timeout(pause, self.put_aside.notified()).await;
         }
     }
 

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -71,6 +72,7 @@ pub async fn run(
             effects: Arc::clone(&effects),
             config: Arc::clone(&config),
             parked: AtomicUsize::default(),
+            put_aside: Notify::default(),
         };
         let (cluster, stop) = (Arc::clone(&cluster), stop.clone());
         async move {
@@ -89,6 +91,8 @@ struct Runner {
     config: Arc<Config>,
     /// Partitions that are parked.
     parked: AtomicUsize,
+    /// Told when something is put aside.
+    put_aside: Notify,
 }
 
 /// An event, decoded, and where it lies.

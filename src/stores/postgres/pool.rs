@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+pub(super) use super::connector::describe;
+pub use super::connector::{Connection, Manager, PooledConnection, Purpose, StatementCounter};
 use super::identity::Owner;
-pub(super) use super::manager::describe;
-pub use super::manager::{Connection, Manager, PooledConnection, Purpose, StatementCounter};
 use crate::StoreError;
 use crate::pool_state::{Callers, PoolState};
 use crate::server::Server;

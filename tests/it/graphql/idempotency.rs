@@ -124,7 +124,7 @@ async fn a_later_attempt_that_cannot_look_does_not_say_that_nothing_was_changed(
             let later = async {
                 let waiting = format!(
                     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                    AND wait_event_type = 'Lock' AND query LIKE 'UPDATE users%' AND {id} > 0"
+                    AND wait_event_type = 'Lock' AND query LIKE 'WITH raised AS%' AND {id} > 0"
                 );
                 app.until("it waits", async || app.count(&waiting).await == 1).await;
                 let now_s = app.app.domain.clock.now_ms() / 1_000;

@@ -152,7 +152,7 @@ impl<'s> Documents<'s> {
                     _ => "$after".to_owned(),
                 },
                 "last" if self.random.random_bool(0.02) => "2".to_owned(),
-                "size" if is_likely => "SMALL".to_owned(),
+                "size" if is_likely && field.name.node == "url" => "SMALL".to_owned(),
                 "id" if field.name.node == "product" => {
                     format!("{:?}", self.one(&self.known.products))
                 }
@@ -160,7 +160,13 @@ impl<'s> Documents<'s> {
                     format!("{:?}", self.one(&self.known.posts))
                 }
                 "handle" => format!("{:?}", self.one(&self.known.handles)),
-                _ if Schema::is_required(&argument.node) => "\"VXNlcjox\"".to_owned(),
+                _ if Schema::is_required(&argument.node) => {
+                    match argument.node.ty.node.to_string().as_str() {
+                        "Int!" => "1".to_owned(),
+                        "WindowSize!" => "DAY".to_owned(),
+                        _ => "\"VXNlcjox\"".to_owned(),
+                    }
+                }
                 _ => continue,
             };
             given.push(format!("{name}: {value}"));
