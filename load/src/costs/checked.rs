@@ -20,7 +20,7 @@ pub fn weigh(operation: &Operation) -> u64 {
     let checked = document::check(text, None, variables, true)
         .unwrap_or_else(|problems| panic!("{name}: {text}: {problems:?}"));
     plaza::graphql::guard::check_text(text).unwrap_or_else(|refused| panic!("{name}: {refused:?}"));
-    cost::weigh(&checked.document, &checked.variables)
+    cost::weigh(checked.runs.document(), &checked.variables)
         .unwrap_or_else(|refused| panic!("{name}: {refused:?}"))
         .cost
 }
