@@ -165,8 +165,13 @@ test(
     await pane.getByText('rateLimit', { exact: true }).click();
     await pane.getByText('remaining', { exact: true }).click();
     await editor.getByText('rateLimit').first().waitFor();
+    // The end of a long response is not drawn.
+    const answered = page.waitForResponse(
+      async (response) =>
+        response.url().endsWith('/graphql') && (await response.text()).includes('"remaining"'),
+    );
     await run(page).click();
-    await answer(page).getByText('"remaining"').waitFor();
+    await answered;
   }),
 );
 

@@ -3,7 +3,6 @@ import { useClient, type Client } from 'urql';
 import { graphql } from '../../shared/graphql';
 import { usePages } from '../api/use-pages';
 import { useHeld, useLive } from '../live/live';
-import { useKeptPlace } from '../live/place';
 import { PostComposer } from '../parts/composer';
 import { Filled } from '../parts/filled';
 import { Icon } from '../parts/icon';
@@ -66,7 +65,6 @@ export function HomePage() {
   useEffect(() => {
     if (edges && !fetching) resumeFrom(head ?? null);
   }, [edges, fetching, head, resumeFrom]);
-  useKeptPlace(pages);
   const held = useHeld();
   const shown = pages.edges?.filter(({ node }) => !held.has(node.id));
   const began = useBeganEmpty(edges?.length === 0 && !pages.hasMore);
@@ -88,7 +86,7 @@ export function HomePage() {
         label={w.homeFeed}
         empty={empty}
         render={({ node }) => (
-          <li key={node.id} data-place={node.id}>
+          <li key={node.id}>
             <PostCard post={node} />
           </li>
         )}

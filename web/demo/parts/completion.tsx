@@ -80,7 +80,7 @@ export function CompletedTextarea({
       const propose = () =>
         wanted && setChoices(hashtagsLike(word, MOST).map((name) => ({ text: `#${name}` })));
       propose();
-      void askForHashtags(client).then((came) => came && propose());
+      void askForHashtags(client).then(propose);
       return () => {
         wanted = false;
       };

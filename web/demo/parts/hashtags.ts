@@ -1,5 +1,4 @@
 import type { Client } from 'urql';
-import { graphql, readFragment } from '../../shared/graphql';
 
 const MOST = 200;
 const seen = new Map<string, string>();
@@ -23,32 +22,14 @@ export function hashtagsLike(beginning: string, most: number): string[] {
     .slice(0, most);
 }
 
-const TagFragment = graphql(`fragment Tag on TextEntity { start end hashtag }`);
-
-const Newest = graphql(
-  `
-    query NewestHashtags { posts(first: 50) { edges { cursor node { id text entities { ...Tag } } } } }
-  `,
-  [TagFragment],
-);
-
-const asked = new WeakSet<Client>();
+let asked: Promise<boolean> | null = null;
 
 /**
  * Notes those of the newest posts, once a visit: a page that was just opened has seen none yet.
- * Whether it did.
+ * Ends when they are noted, for whoever asks meanwhile too.
  */
-export async function askForHashtags(client: Client): Promise<boolean> {
-  if (asked.has(client)) return false;
-  asked.add(client);
-  const { data } = await client.query(Newest, {}).toPromise();
-  // Asked again with the next hashtag, where it could not be had.
-  if (!data?.posts) asked.delete(client);
-  // The newest last: they are proposed first.
-  for (const { node } of [...(data?.posts?.edges ?? [])].reverse())
-    for (const masked of node.entities) {
-      const { start, end, hashtag } = readFragment(TagFragment, masked);
-      if (hashtag) noteHashtag(node.text.slice(start + 1, end));
-    }
-  return true;
+export async function askForHashtags(client: Client): Promise<void> {
+  asked ??= import('./newest-hashtags').then((module) => module.noteNewestHashtags(client));
+  // Asked again with the next hashtag, where they could not be had.
+  if (!(await asked.catch(() => false))) asked = null;
 }
