@@ -173,6 +173,7 @@ mod tests {
         ("Viewer.notificationPreferences", 50),
         ("NotificationPreferencesUpdatePayload.preferences", 50),
         ("NotificationGroup.actors", 3),
+        ("Notification.lines", 50),
     ];
 
     /// The guard weighs a list by `first`, `last` or `ids`: a new list that has none of them would cost a client nothing.

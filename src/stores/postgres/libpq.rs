@@ -94,7 +94,8 @@ mod tests {
         let libpq = Libpq::of(&urls, "backup").unwrap();
         assert!(libpq.conninfo.starts_with("host='a,b' port='15000,15001' user='plaza'"));
         assert!(libpq.conninfo.contains("target_session_attrs='read-write'"));
-        assert!(!libpq.conninfo.contains("it"), "{}", libpq.conninfo);
+        assert!(!libpq.conninfo.contains("it\\'s"), "{}", libpq.conninfo);
+        assert!(!libpq.conninfo.contains("password"), "{}", libpq.conninfo);
         assert_eq!(libpq.password.unwrap().expose_secret(), "it's");
         assert_eq!(quoted(r"a'b\"), r"'a\'b\\'");
         assert_eq!(setting("a'b").as_deref(), Some("'a''b'"));
