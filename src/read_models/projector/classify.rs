@@ -46,12 +46,12 @@ pub(super) async fn classified<'a>(
     let versions = rows::versions(connection, projection, &aggregates).await?;
     let held: HashMap<String, Held> =
         versions.into_iter().map(|v| (v.aggregate, (v.version, v.identity))).collect();
-    let sorted = classify(new, held.clone(), |_| i64::MAX);
+    let sorted = classify(new, &held, |_| i64::MAX);
     if sorted.aside.is_empty() {
         return Ok(sorted);
     }
     let open = aside::open_by_partition(connection, projection).await?;
-    Ok(classify(new, held, |partition| room(&open, partition.topic, partition.number)))
+    Ok(classify(new, &held, |partition| room(&open, partition.topic, partition.number)))
 }
 
 /// How many more records of a partition can be put aside, given those that are open.
@@ -64,7 +64,7 @@ pub(super) fn room(open: &BTreeMap<(String, i32), i64>, topic: &str, number: i32
 /// there is no room for that the partition ends.
 fn classify<'a>(
     events: &[&'a Located],
-    mut held: HashMap<String, Held>,
+    held: &HashMap<String, Held>,
     room: impl Fn(&Partition) -> i64,
 ) -> Classified<'a> {
     let mut classified = Classified {
@@ -75,16 +75,18 @@ fn classify<'a>(
         aside: Vec::new(),
         gaps: Vec::new(),
     };
-    let mut changed: HashSet<String> = HashSet::new();
+    // What they reach by these events.
+    let mut reached: HashMap<&str, Held> = HashMap::new();
     let mut ended: HashSet<&Partition> = HashSet::new();
     let mut left: HashMap<&Partition, i64> = HashMap::new();
-    for located in events {
+    for located in events.iter().copied() {
         let partition = &located.partition;
         if ended.contains(partition) {
             continue;
         }
         let (subject, version) = (&located.event.subject, located.event.version);
-        let last = held.get(subject).copied().unwrap_or_default();
+        let last = reached.get(subject.as_str()).or_else(|| held.get(subject));
+        let last = last.copied().unwrap_or_default();
         let current = last.0;
         if version <= current {
             classified.repeated.push(located);
@@ -108,15 +110,15 @@ fn classify<'a>(
             }
             continue;
         }
-        held.insert(subject.clone(), (version, located.event.identity));
-        changed.insert(subject.clone());
+        reached.insert(subject, (version, located.event.identity));
         classified.apply.push(located.event.clone());
     }
-    classified.versions = changed
+    classified.versions = reached
         .into_iter()
-        .map(|aggregate| {
-            let (version, identity) = held.get(&aggregate).copied().unwrap_or_default();
-            AggregateVersion { aggregate, version, identity }
+        .map(|(aggregate, (version, identity))| AggregateVersion {
+            aggregate: aggregate.to_owned(),
+            version,
+            identity,
         })
         .collect();
     classified
@@ -183,7 +185,7 @@ mod tests {
         let events = events();
         let events: Vec<&Located> = events.iter().collect();
         let held = HashMap::from([("b".to_owned(), (2, None))]);
-        let classified = classify(&events, held, |_| 1);
+        let classified = classify(&events, &held, |_| 1);
         let applied: Vec<&str> = classified.apply.iter().map(|event| event.id.as_str()).collect();
         assert_eq!(applied, ["a/1", "b/3", "a/2", "b/4"]);
         let aside: Vec<i64> = classified.aside.iter().map(|record| record.offset).collect();
@@ -196,7 +198,7 @@ mod tests {
     fn a_gap_ends_a_partition_of_which_no_more_can_be_put_aside() {
         let events = events();
         let events: Vec<&Located> = events.iter().collect();
-        let classified = classify(&events, HashMap::from([("b".to_owned(), (2, None))]), |_| 0);
+        let classified = classify(&events, &HashMap::from([("b".to_owned(), (2, None))]), |_| 0);
         let applied: Vec<&str> = classified.apply.iter().map(|event| event.id.as_str()).collect();
         assert_eq!(applied, ["a/1", "b/3", "a/2"]);
         let ends: Vec<i64> = classified.gaps.iter().map(|(_, offset, _)| *offset).collect();
@@ -221,14 +223,14 @@ mod tests {
         ];
         let events: Vec<&Located> = events.iter().collect();
         let held = HashMap::from([("a".to_owned(), (2, Some(20)))]);
-        let found = |held| {
+        let found = |held: &HashMap<String, Held>| {
             let classified = classify(&events, held, |_| 0);
             let offsets = |of: &[&Located]| of.iter().map(|l| l.offset).collect::<Vec<_>>();
             (offsets(&classified.conflicts), offsets(&classified.repeated))
         };
-        assert_eq!(found(held), (vec![1, 6], vec![0, 1, 2, 3, 5, 6]));
+        assert_eq!(found(&held), (vec![1, 6], vec![0, 1, 2, 3, 5, 6]));
         // What was applied before events had identities is compared with nothing.
         let old = HashMap::from([("a".to_owned(), (2, None))]);
-        assert_eq!(found(old).0, [6]);
+        assert_eq!(found(&old).0, [6]);
     }
 }

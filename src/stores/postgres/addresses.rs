@@ -11,7 +11,8 @@ use futures_util::future::join_all;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
-use super::identity::{Standing, check_identity, standing_of};
+use super::identity::{Standing, check_identity};
+use super::map_in_use::asked;
 use super::routing::ShardIndex;
 use super::target::{Target, driven};
 use crate::StoreError;
@@ -182,7 +183,7 @@ async fn arrange_shard(number: usize, urls: &mut ShardUrls) {
 async fn ask(target: &Target) -> Option<Standing> {
     tokio::time::timeout(ANSWER, async {
         let client = driven(target.connect().await.ok()?);
-        standing_of(&client).await.ok()?
+        asked(&client).await.ok()?.standing
     })
     .await
     .ok()

@@ -98,29 +98,6 @@ pub(super) struct Standing {
     pub stored: i64,
 }
 
-/// The standing of a client's server, in one round trip; `None` where the database does not know
-/// whose it is, or is not migrated.
-pub(super) async fn standing_of(
-    client: &Client,
-) -> Result<Option<Standing>, tokio_postgres::Error> {
-    const QUERY: &str = "SELECT shard, timeline, CASE WHEN pg_is_in_recovery() THEN 0
-             ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint END
-         FROM shard_identity";
-    let messages = match client.simple_query(QUERY).await {
-        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
-        Err(error) if error.code() == Some(&SqlState::UNDEFINED_COLUMN) => return Ok(None),
-        answer => answer?,
-    };
-    Ok(messages.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => {
-            let number = |column| row.try_get(column).ok().flatten()?.parse::<i64>().ok();
-            let shard = usize::try_from(number(0)?).ok();
-            Some(Standing { shard, stored: number(1)?, timeline: number(2)? })
-        }
-        _ => None,
-    }))
-}
-
 /// Whether the database at an entry of `postgres.shards` may be that shard's: one that does not
 /// know which it is may be.
 ///
