@@ -161,7 +161,7 @@ impl Manager {
         self.connect_to(None).await
     }
 
-    /// The same to the database of [`Manager::of_shard`], if one is named.
+    /// The same to the database of the manager's own shard, if it has one.
     ///
     /// # Errors
     /// As [`Manager::open`]; a database that says it is another shard's.

@@ -14,7 +14,7 @@
 //! - A transaction without messages is about its own shard alone; what it follows from is as above.
 //!
 //! Mutations wait for as long as the outboxes are held, and no attempt waits for long for those
-//! that are at work ([`patience`]).
+//! that are at work (`patience`).
 
 use std::time::{Duration, Instant};
 
