@@ -58,6 +58,7 @@ mod sweep;
 pub mod target;
 pub mod timelines;
 pub mod transaction;
+mod turns;
 pub mod unreadable_records;
 pub mod users;
 

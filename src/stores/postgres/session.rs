@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::routing::ShardIndex;
+use super::turns::{Turn, Turns};
 
 /// A position in a shard's history (`position.rs`): those of a later timeline are greater, and of
 /// one timeline those that are further in its write-ahead log.
@@ -95,11 +95,6 @@ impl ConsistencyToken {
     }
 }
 
-/// Statements that one request has under way on a shard, at most; the others wait for these. A
-/// request of many lists is as quick by then, and whoever asks little waits behind a few of its
-/// statements, not behind all.
-const TURNS: usize = 8;
-
 /// Which server of a shard a request reads from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -117,7 +112,7 @@ pub struct ReadSession {
     required: Vec<AtomicU64>,
     seen_at_ms: i64,
     pins: Vec<OnceLock<Source>>,
-    turns: Vec<Semaphore>,
+    turns: Vec<Turns>,
     primary_only: AtomicBool,
     left_replica: AtomicBool,
 }
@@ -134,7 +129,7 @@ impl ReadSession {
             required,
             seen_at_ms: token.seen_at_ms,
             pins: (0..shards).map(|_| OnceLock::new()).collect(),
-            turns: (0..shards).map(|_| Semaphore::new(TURNS)).collect(),
+            turns: (0..shards).map(|_| Turns::default()).collect(),
             primary_only: AtomicBool::new(false),
             left_replica: AtomicBool::new(false),
         }
@@ -154,9 +149,8 @@ impl ReadSession {
     }
 
     /// Waits for one of the turns on this shard, which is held until what it returns is dropped.
-    pub(super) async fn turn(&self, shard: ShardIndex) -> Option<SemaphorePermit<'_>> {
-        // They are never closed.
-        self.turns.get(shard.0)?.acquire().await.ok()
+    pub(super) async fn turn(&self, shard: ShardIndex) -> Option<Turn<'_>> {
+        self.turns.get(shard.0)?.next().await
     }
 
     /// From now on, primaries only.
