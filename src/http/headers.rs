@@ -14,11 +14,15 @@ use plaza_config::ServerConfig;
 use plaza_config::network::Network;
 
 /// What browsers may do with a response of ours, whatever it is: take it for nothing but what it
-/// says it is; send other sites no more of an address than its origin; share no window with pages
-/// of other origins; use none of the machine's devices.
-const ALWAYS: [(HeaderName, &str); 4] = [
+/// says it is; send other sites no more of an address than its origin.
+const ALWAYS: [(HeaderName, &str); 2] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "strict-origin-when-cross-origin"),
+];
+/// The same of what can be shown by itself: share no window with pages of other origins; use none
+/// of the machine's devices. A script, a style or a font is never asked: a page of ten of them is
+/// 2 KB lighter without.
+const SHOWN: [(HeaderName, &str); 2] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (
         HeaderName::from_static("permissions-policy"),
@@ -43,10 +47,18 @@ pub fn hardened<S: Clone + Send + Sync + 'static>(
 async fn harden(State(by_tls): State<bool>, request: Request, next: Next) -> Response {
     // Whatever comes back may hold a token, or what one viewer may see.
     let private = request.uri().path() == "/graphql" && request.method() == Method::POST;
+    let worker = request.uri().path().contains("worker") || request.uri().path() == "/sw.js";
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in &ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if is_part(headers) && !worker {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(NO_PAGE));
+    } else {
+        for (name, value) in &SHOWN {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
     }
     if_absent(headers, header::CONTENT_SECURITY_POLICY, NO_PAGE);
     if by_tls {
@@ -56,6 +68,13 @@ async fn harden(State(by_tls): State<bool>, request: Request, next: Next) -> Res
         if_absent(headers, header::CACHE_CONTROL, "no-store");
     }
     response
+}
+
+/// Whether it is a script, a style or a font: a part of a page, which has the page's policy. A worker
+/// is none: it has its own.
+fn is_part(headers: &HeaderMap) -> bool {
+    let of = headers.get(header::CONTENT_TYPE).and_then(|of| of.to_str().ok()).unwrap_or_default();
+    ["text/javascript", "text/css", "font/"].iter().any(|part| of.starts_with(part))
 }
 
 fn if_absent(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
@@ -130,6 +149,31 @@ mod tests {
             assert_eq!(answer.status(), status, "{peer} {path}");
             let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
             assert!(policy.contains("frame-ancestors 'none'"), "{peer} {path}: {policy}");
+        }
+    }
+
+    #[tokio::test]
+    async fn scripts_styles_and_fonts_are_spared_what_only_pages_are_asked() {
+        let policy = |of: &'static str| {
+            let router: Router = Router::new().fallback(move || async move {
+                ([(header::CONTENT_TYPE, of), (header::CONTENT_SECURITY_POLICY, "x")], "")
+            });
+            hardened(router, &ServerConfig::default())
+        };
+        for (path, of, shown) in [
+            ("/assets/a.js", "text/javascript", false),
+            ("/assets/a.css", "text/css", false),
+            ("/assets/a.woff2", "font/woff2", false),
+            ("/assets/a.worker-x.js", "text/javascript", true),
+            ("/sw.js", "text/javascript", true),
+            ("/", "text/html; charset=utf-8", true),
+            ("/assets/a.svg", "image/svg+xml", true),
+        ] {
+            let request = axum::http::Request::builder().uri(path).body(Body::empty()).unwrap();
+            let headers = policy(of).oneshot(request).await.unwrap().headers().clone();
+            assert_eq!(headers.contains_key("permissions-policy"), shown, "{path}");
+            assert_eq!(headers[header::CONTENT_SECURITY_POLICY] == "x", shown, "{path}");
+            assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
         }
     }
 
