@@ -43,6 +43,8 @@ BEGIN
         ('TABLE shard_maps',             'SELECT', 'SELECT', 'SELECT', 'SELECT'),
         ('TABLE shard_identity',         'SELECT, UPDATE (timeline)', 'SELECT', 'SELECT', 'SELECT'),
         ('TABLE projection_offsets',     'SELECT', 'SELECT', 'SELECT', 'SELECT, INSERT, UPDATE (next_offset, effects_offset)'),
+        ('TABLE leases',                 '', '', 'SELECT, INSERT (name, epoch), UPDATE (epoch, began_at)',
+                                         'SELECT, INSERT (name, epoch), UPDATE (epoch, began_at)'),
         ('TABLE ledger_runs',            'SELECT', 'SELECT, INSERT, UPDATE (report)', 'SELECT', 'SELECT'),
         -- The worker compares messages with what they were to do: the ledger.
         ('TABLE outbox',                 'SELECT (id, sink, created_at, sent_at), INSERT (sink, topic, key, payload)',

@@ -25,6 +25,7 @@ pub mod indexes;
 pub mod jobs;
 pub mod keyset;
 pub mod leader;
+pub mod leases;
 pub mod ledger;
 pub mod libpq;
 pub mod likes;
