@@ -129,6 +129,21 @@ pub const ALL: &[Metric] = &[
         "Times that this process has found a shard's primary at another address; by shard.",
     ),
     counter(
+        "plaza_failovers_total",
+        Unit::Count,
+        "Primaries that this supervisor has replaced, or could not replace in the end; by shard and outcome (done, failed).",
+    ),
+    gauge(
+        "plaza_failover_last_time_seconds",
+        Unit::Seconds,
+        "When it last did, or could not, in Unix time; by shard and outcome.",
+    ),
+    gauge(
+        "plaza_failover_possible",
+        Unit::Count,
+        "1 while the shard's primary is well and this supervisor could replace it; by shard.",
+    ),
+    counter(
         "plaza_fenced_total",
         Unit::Count,
         "Times that this process was refused a mark or an offset, since another one had begun after it; by lease.",
