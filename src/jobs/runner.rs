@@ -20,7 +20,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
-use super::{JobError, attempts, depths, handle, old_notifications};
+use super::{JobError, attempts, backup_age, depths, handle, old_notifications};
 use plaza_base::clock::pause;
 use plaza_base::ids::Bucket;
 use plaza_config::Config;
@@ -76,6 +76,7 @@ pub async fn run(
     tokio::join!(
         work(&domain, &config, &stop),
         depths::record(Arc::clone(&config), stop.clone()),
+        backup_age::record(&domain, stop.clone()),
         attempts::forget(Arc::clone(&domain), stop.clone()),
         old_notifications::forget(Arc::clone(&domain), config.notifications, stop.clone())
     );

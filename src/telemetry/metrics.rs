@@ -149,6 +149,11 @@ pub const ALL: &[Metric] = &[
         "Times that this process was refused a mark or an offset, since another one had begun after it; by lease.",
     ),
     gauge(
+        "plaza_backup_cut_age_seconds",
+        Unit::Seconds,
+        "Age of the newest cut that all shards can be restored to; 0 where none was made yet. From workers.",
+    ),
+    gauge(
         "plaza_outbox_default_rows",
         Unit::Count,
         "Outbox messages of days that have no partition; by shard; none, where housekeeping works.",

@@ -108,6 +108,7 @@ BEGIN
         ('TABLE projection_versions',    '', 'SELECT', '', 'SELECT, INSERT, UPDATE (version, identity)'),
         ('TABLE unreadable_records',     '', '', '', 'SELECT, INSERT (projection, topic, partition, record_offset, payload, length, aggregate, version, reason), '
                                          'UPDATE (reason, state, over_gap, decided_by, decided_at)'),
+        ('TABLE backup_cut',             '', 'SELECT (at, recorded_at)', '', ''),
         ('TABLE outbox_default',         '', '', 'SELECT (created_on, sent_at)', ''),
         -- Sequences. Whoever writes to the outbox numbers its messages; whoever changes rows may have to raise the cache's epoch.
         ('SEQUENCE outbox_id_seq',       'USAGE', 'USAGE', '', 'USAGE'),

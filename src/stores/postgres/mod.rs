@@ -24,6 +24,7 @@ pub mod images;
 pub mod indexes;
 pub mod jobs;
 pub mod keyset;
+pub mod last_cut;
 pub mod leader;
 pub mod leases;
 pub mod ledger;
