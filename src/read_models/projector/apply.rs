@@ -104,6 +104,8 @@ impl Runner {
         effects: &BTreeMap<Partition, i64>,
     ) -> Result<Applied, StoreError> {
         let name = self.projection.name();
+        // None but of a shard that has not begun, whose epochs are from 1.
+        let epoch = self.epochs.lock().get(&shard).copied().unwrap_or_default();
         self.cluster
             .write_outbox(
                 shard,
@@ -161,7 +163,7 @@ impl Runner {
                                 .min(*next_offset),
                         })
                         .collect();
-                    rows::move_positions(connection, name, &positions).await?;
+                    rows::move_positions(connection, (name, epoch), &positions).await?;
                     Ok(applied)
                 },
             )

@@ -8,7 +8,6 @@ use crate::app::{base_config, config_file, with_server};
 /// work, and two functions that no running version calls. Backups have a user of their own.
 const OWNERS: &[&str] = &[
     "__diesel_schema_migrations",
-    "backup_cut",
     "follower_counts_reach()",
     "id_clock",
     "id_sequence",
