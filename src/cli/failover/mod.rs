@@ -4,6 +4,7 @@
 
 mod supervised;
 mod verdict;
+mod watch;
 
 use std::io::Write;
 use std::time::Duration;

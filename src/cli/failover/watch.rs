@@ -1,0 +1,161 @@
+//! What a supervisor remembers of a shard, and the order of the steps by which it replaces a
+//! primary, without a server or a clock.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::verdict::{LastPrimary, Verdict, furthest, is_fenceable, verdict};
+use plaza_stores::postgres::conninfo::address_of;
+use plaza_stores::postgres::supervision::Seen;
+
+/// Within what time of the fence a replica is promoted, or not at all.
+const PROMOTED: Duration = Duration::from_secs(12);
+/// For how long a fence must have stood beside a primary that is well until it is taken down:
+/// longer than another supervisor needs that has put it up and promotes now.
+const ABANDONED: Duration = Duration::from_secs(30);
+
+/// What a supervisor has seen of a shard.
+#[derive(Debug, Default)]
+pub struct Watch {
+    last: Option<LastPrimary>,
+    away_since: Option<Instant>,
+    fenced_since: Option<Instant>,
+}
+
+impl Watch {
+    /// The last primary that answered.
+    pub fn last(&self) -> Option<&LastPrimary> {
+        self.last.as_ref()
+    }
+
+    /// What is to be done about a shard whose servers are seen so at this moment.
+    pub fn look(&mut self, seen: &[Option<Seen>], now: Instant) -> Verdict {
+        let away = self.away_since.map(|since| now.duration_since(since)).unwrap_or_default();
+        let verdict = verdict(seen, self.last.as_ref(), away);
+        match verdict {
+            Verdict::Well(primary) => {
+                self.away_since = None;
+                self.remember(seen, primary);
+            }
+            Verdict::Wait(_) | Verdict::Cannot(_) => {
+                self.away_since.get_or_insert(now);
+            }
+            Verdict::FailOver(_) => {}
+        }
+        verdict
+    }
+
+    /// A primary was seen.
+    pub fn remember(&mut self, seen: &[Option<Seen>], primary: usize) {
+        let Some(Some(found)) = seen.get(primary) else { return };
+        let is_fenceable = is_fenceable(&found.waits_for, primary, seen.len());
+        self.last = Some(LastPrimary { number: primary, timeline: found.timeline, is_fenceable });
+    }
+
+    /// The primary is another one.
+    pub fn replaced(&mut self) {
+        self.away_since = None;
+    }
+
+    /// Whether nobody else can be about to promote one of the replicas: a fenced one is let be for
+    /// a while, unless that has happened already.
+    pub fn may_bring_together(
+        &mut self,
+        seen: &[Option<Seen>],
+        primary: usize,
+        now: Instant,
+    ) -> bool {
+        let timeline = seen.get(primary).and_then(Option::as_ref).map(|seen| seen.timeline);
+        let mut fenced = seen.iter().flatten().filter(|seen| seen.is_fenced());
+        if fenced.all(|seen| timeline.is_some_and(|timeline| seen.timeline < timeline)) {
+            self.fenced_since = None;
+            return true;
+        }
+        now.duration_since(*self.fenced_since.get_or_insert(now)) > ABANDONED
+    }
+}
+
+/// Replicas that are to follow the primary: those that follow nobody, or another server of the
+/// shard.
+pub fn astray(seen: &[Option<Seen>], primary: usize, addresses: &[(String, u16)]) -> Vec<usize> {
+    let leads = addresses.get(primary);
+    let is_astray = |seen: &Seen| {
+        let follows = address_of(&seen.follows);
+        let elsewhere =
+            follows.is_some_and(|address| Some(&address) != leads && addresses.contains(&address));
+        seen.is_replica && !seen.hears && (seen.is_fenced() || elsewhere)
+    };
+    let astray = seen.iter().enumerate().filter(|(_, seen)| seen.as_ref().is_some_and(is_astray));
+    astray.map(|(number, _)| number).collect()
+}
+
+/// What is to be done next to put a replica in a primary's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Make every other server follow nobody: from then on nobody acknowledges the old one's
+    /// commits.
+    Fence,
+    /// See how the servers are.
+    See,
+    /// Make this one ready.
+    Prepare(usize),
+    /// Promote this one.
+    Promote(usize),
+    /// Nothing: why not.
+    GiveUp(&'static str),
+}
+
+/// A primary's replacement, step by step. A step that fails ends it: the next round goes on from
+/// what is then.
+#[derive(Debug)]
+pub struct Replacement {
+    old: usize,
+    began: Instant,
+    step: Step,
+}
+
+impl Replacement {
+    /// Of this server, from now on.
+    pub fn of(old: usize, now: Instant) -> Self {
+        Self { old, began: now, step: Step::Fence }
+    }
+
+    /// What is to be done next.
+    pub fn step(&self, now: Instant) -> Step {
+        match self.step {
+            Step::Promote(_) if now.duration_since(self.began) >= PROMOTED => {
+                Step::GiveUp("it took too long: not promoted")
+            }
+            step => step,
+        }
+    }
+
+    /// Every other server follows nobody.
+    pub fn fenced(&mut self) {
+        self.step = Step::See;
+    }
+
+    /// The servers are so: the one with most is promoted, if all of them can be compared.
+    pub fn seen(&mut self, seen: &[Option<Seen>]) {
+        let others = seen.iter().enumerate().filter(|(number, _)| *number != self.old);
+        let others = others.map(|(number, seen)| Some((number, seen.clone()?)));
+        self.step = match others.collect::<Option<Vec<_>>>() {
+            None => Step::GiveUp("a replica has gone meanwhile"),
+            Some(others) => match furthest(&others) {
+                None => Step::GiveUp("it has no replica"),
+                Some(new) => Step::Prepare(new),
+            },
+        };
+    }
+
+    /// The one that is to be promoted is ready.
+    pub fn prepared(&mut self) {
+        if let Step::Prepare(new) = self.step {
+            self.step = Step::Promote(new);
+        }
+    }
+}
+
+#[cfg(test)]
+mod simulation;
