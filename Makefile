@@ -219,9 +219,8 @@ seeded-bugs: toolchain ## bugs put in on purpose: which of them the simulations 
 ledger: ## whether anything was lost, doubled or left out: outbox, Kafka, projections, counters, orders, views
 	$(PLAZA) ledger verify $(ARGS)
 
-drill-failover: case-setup ## kill a primary under writes: seconds without one, errors, lost; then the old one is rebuilt (ARGS="--shard 1")
-	@PROFILE=release infra/local/up supervisor
-	@status=0; $(LOAD) failover $(ARGS) || status=$$?; infra/local/down supervisor; exit $$status
+drill-failover: toolchain install release ## kill a primary under writes: seconds without one, errors, lost; then the old one is rebuilt (ARGS="--shard 1")
+	@PROFILE=release USERS=$(USERS) infra/local/drill-failover $(ARGS)
 
 case-3.1: case-setup ## case study: one server behind nginx, then three, under faults (ARGS=--quick)
 	$(LOAD) case 3.1 $(ARGS)
@@ -247,9 +246,11 @@ sockets-many: toolchain install release ## 100,000 live connections: bytes each,
 
 cases: case-1.1 case-1.2 case-1.3 case-2.1 case-2.2 case-3.1 case-3.2 case-4.0 ## every case study there is
 
+# Without a supervisor: cases stop and overload servers on purpose.
 case-setup: toolchain install release
 	@infra/local/down roles
 	@PROFILE=release infra/local/up
+	@infra/local/down supervisor
 	@target/release/plaza seed --users $(USERS) --if-empty
 
 

@@ -1,5 +1,5 @@
 //! A drill: a shard's primary is killed while people write to it, and the supervisor replaces it
-//! (`infra/local/up supervisor`). How long nothing was acknowledged, how many requests failed, and
+//! (`infra/local/drill-failover`). How long nothing was acknowledged, how many requests failed, and
 //! whether anything that was acknowledged is missing afterwards; then the old one is rebuilt.
 
 use std::io::Write;

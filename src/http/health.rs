@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use plaza_app::App;
+use plaza_app::{App, Tasks};
 use plaza_graphql::document::index::record_fields;
 use plaza_telemetry::metrics::{float, recorder};
 use plaza_telemetry::process;
@@ -22,8 +22,8 @@ pub async fn live() -> &'static str {
 }
 
 /// The process can serve; 503 while it starts and while it stops.
-pub async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
-    if app.tasks.is_ready() {
+pub async fn ready(State(tasks): State<Tasks>) -> (StatusCode, &'static str) {
+    if tasks.is_ready() {
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
@@ -43,6 +43,16 @@ pub async fn upkeep() {
 /// Figures in Prometheus' text format.
 pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     record(&app);
+    rendered()
+}
+
+/// The same of a process that is no [`App`].
+pub async fn own_metrics(State(tasks): State<Tasks>) -> impl IntoResponse {
+    metrics::gauge!("plaza_ready").set(if tasks.is_ready() { 1.0 } else { 0.0 });
+    rendered()
+}
+
+fn rendered() -> impl IntoResponse {
     process::record();
     let rendered = recorder().map(PrometheusHandle::render).unwrap_or_default();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], rendered + &process::cpu_line())

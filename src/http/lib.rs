@@ -36,7 +36,8 @@ use futures_util::FutureExt;
 use prepare::NotRun;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use plaza_app::App;
+use plaza_app::{App, Tasks};
+use plaza_config::Config;
 use plaza_config::network::Network;
 use plaza_graphql::document::seen::Documents;
 use plaza_graphql::error::ErrorCode;
@@ -187,9 +188,21 @@ pub struct Operators {
     status_probe: StatusProbe,
 }
 
+impl axum::extract::FromRef<Operators> for Tasks {
+    fn from_ref(operators: &Operators) -> Self {
+        operators.app.tasks.clone()
+    }
+}
+
 impl axum::extract::FromRef<Operators> for App {
     fn from_ref(operators: &Operators) -> Self {
         operators.app.clone()
+    }
+}
+
+impl axum::extract::FromRef<Served> for Tasks {
+    fn from_ref(served: &Served) -> Self {
+        served.app.tasks.clone()
     }
 }
 
@@ -289,7 +302,7 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
 /// The address is taken.
 pub async fn serve_public(app: App) -> anyhow::Result<()> {
     let address = app.config.server.listen;
-    serve(public_router(&app), "clients", address, &app).await
+    serve(public_router(&app), "clients", address, &app.tasks).await
 }
 
 /// Serves the admin routes; they go last, so that "not ready" is heard.
@@ -299,7 +312,26 @@ pub async fn serve_public(app: App) -> anyhow::Result<()> {
 pub async fn serve_admin(app: App) -> anyhow::Result<()> {
     let address = app.config.admin.listen;
     tokio::select! {
-        served = serve(admin_router(&app), "operators", address, &app) => served,
+        served = serve(admin_router(&app), "operators", address, &app.tasks) => served,
+        () = health::upkeep() => Ok(()),
+    }
+}
+
+/// Serves what every process has for operators, of one that is no [`App`]: whether it lives,
+/// whether it is ready, and its metrics.
+///
+/// # Errors
+/// The address is taken.
+pub async fn serve_figures(config: Config, tasks: Tasks) -> anyhow::Result<()> {
+    let router = Router::new()
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::own_metrics))
+        .with_state(tasks.clone())
+        .layer(axum::middleware::from_fn(headers::only_by_an_inner_name));
+    let router = headers::hardened(router, &config.server);
+    tokio::select! {
+        served = serve(router, "operators", config.admin.listen, &tasks) => served,
         () = health::upkeep() => Ok(()),
     }
 }
@@ -308,7 +340,7 @@ async fn serve(
     router: Router,
     what: &str,
     address: std::net::SocketAddr,
-    app: &App,
+    tasks: &Tasks,
 ) -> anyhow::Result<()> {
     use anyhow::Context;
     let listener = tokio::net::TcpListener::bind(address)
@@ -317,13 +349,13 @@ async fn serve(
     // Port 0 asks for any.
     let address = listener.local_addr()?;
     tracing::info!(%address, what, "listening");
-    let stop = app.tasks.stopping();
+    let stop = tasks.stopping();
     let stopped = async move {
         stop.cancelled().await;
         // Whoever balances the load needs a moment to see that this process is not ready any more.
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    connections::serve(listener, router, &app.tasks, stopped).await;
+    connections::serve(listener, router, tasks, stopped).await;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! RabbitMQ jobs: the handlers, and the runner that retries and gives up.
 
 mod attempts;
+mod backup_age;
 mod depths;
 mod feed_fan_out;
 mod feed_resume_push;

@@ -3,22 +3,24 @@
 //!
 //! A failed job is published (confirmed) to a retry queue or to the dead-letter queue *before* its
 //! delivery is acknowledged: a worker that dies in between leaves the job twice, never not at all,
-//! and handlers may be run twice. A delivery that can be neither acknowledged nor published would
-//! stay with this worker for as long as its connection lives, so the worker connects anew: then all
-//! that it holds is delivered again.
+//! and handlers may be run twice. A worker that hung, and wakes up after RabbitMQ has handed its
+//! jobs to another one, publishes none of them (`is_ours`). A delivery that can be neither
+//! acknowledged nor published would stay with this worker for as long as its connection lives, so
+//! the worker connects anew: then all that it holds is delivered again.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
+use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
-use super::{JobError, attempts, depths, handle, old_notifications};
+use super::{JobError, attempts, backup_age, depths, handle, old_notifications};
 use plaza_base::clock::pause;
 use plaza_base::ids::Bucket;
 use plaza_config::Config;
@@ -30,7 +32,7 @@ use plaza_stores::StoreError;
 use plaza_stores::postgres::{Connection, jobs as rows};
 use plaza_stores::query::Work;
 use plaza_stores::rabbitmq::publisher::{Message, Publisher};
-use plaza_stores::rabbitmq::{connect, topology, unavailable};
+use plaza_stores::rabbitmq::{connect_worker, topology, unavailable};
 use plaza_telemetry::trace;
 
 /// Jobs of one kind that run at the same time, where configuration does not say: each keeps its
@@ -74,6 +76,7 @@ pub async fn run(
     tokio::join!(
         work(&domain, &config, &stop),
         depths::record(Arc::clone(&config), stop.clone()),
+        backup_age::record(&domain, stop.clone()),
         attempts::forget(Arc::clone(&domain), stop.clone()),
         old_notifications::forget(Arc::clone(&domain), config.notifications, stop.clone())
     );
@@ -103,6 +106,16 @@ struct Context {
     orders: Vec<Semaphore>,
     retry_delays_ms: Vec<u32>,
     publisher: Publisher,
+    /// Of the connection by which jobs come.
+    asking: Channel,
+}
+
+impl Context {
+    /// Asks the broker by the connection by which jobs come: one that it has ended is not answered,
+    /// and what came by it is another worker's.
+    async fn is_ours(&self) -> Result<(), StoreError> {
+        self.asking.basic_qos(1, BasicQosOptions::default()).await.map_err(unavailable)
+    }
 }
 
 async fn consume(
@@ -110,6 +123,7 @@ async fn consume(
     config: &Arc<Config>,
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
+    let connection = connect_worker(&config.rabbitmq.url, "plaza worker").await?;
     let context = Arc::new(Context {
         domain: Arc::clone(domain),
         orders: (0..domain.cluster.len())
@@ -118,8 +132,8 @@ async fn consume(
         retry_delays_ms: config.rabbitmq.retry_delays_ms.clone(),
         publisher: Publisher::connect(&config.rabbitmq.url, &config.rabbitmq.retry_delays_ms)
             .await?,
+        asking: connection.create_channel().await.map_err(unavailable)?,
     });
-    let connection = connect(&config.rabbitmq.url, "plaza worker").await?;
     let mut consumers = Vec::new();
     for queue in Queue::ALL {
         let channel = connection.create_channel().await.map_err(unavailable)?;
@@ -359,6 +373,7 @@ async fn retry(
 ) -> Result<(), StoreError> {
     let (name, id) = (topology::retry_queue(queue, delay_ms), id_of(delivery));
     let message = Message { queue: &name, id: &id, payload: &delivery.data };
+    context.is_ours().await?;
     context.publisher.publish_with(&message, &[(ATTEMPT, AMQPValue::LongInt(failed + 1))]).await
 }
 
@@ -370,6 +385,7 @@ async fn give_up(
     failed: i32,
 ) -> Result<(), StoreError> {
     let (name, id) = (topology::dead_queue(queue), id_of(delivery));
+    context.is_ours().await?;
     tracing::error!(job = id, queue = queue.name(), cause, "a job is dead");
     metrics::counter!("plaza_jobs_dead_total", "queue" => queue.name()).increment(1);
     let message = Message { queue: &name, id: &id, payload: &delivery.data };

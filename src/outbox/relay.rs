@@ -1,7 +1,8 @@
 //! The relay: takes messages out of each shard's outbox, in order, to RabbitMQ and Kafka.
 //!
-//! Exactly one relay works on a shard at a time: it holds an advisory lock on a connection of its
-//! own. (Several, skipping each other's locked rows, turn the order per key around; a cursor over
+//! Exactly one relay works on a shard at a time: it holds a lease, by an advisory lock on a
+//! connection of its own. One that hung sends nothing that it had not handed to a broker's client
+//! before, and its marks name an epoch that is over. (Several, skipping each other's locked rows, turn the order per key around; a cursor over
 //! the ids skips rows that commit late.) Each sink has a loop of its own, so that a broker that is
 //! down holds up nothing else. A row is marked only after its broker has confirmed it; what was
 //! confirmed but not marked is sent again, and readers skip repeats.
@@ -24,9 +25,10 @@ use super::wakes::Wakes;
 use plaza_base::clock::pause;
 use plaza_config::Config;
 use plaza_stores::StoreError;
+use plaza_stores::postgres::leader::Lease;
 use plaza_stores::postgres::outbox::{self as rows, Backlog, OutboxRow};
 use plaza_stores::postgres::pool::PooledConnection;
-use plaza_stores::postgres::{Cluster, Connection, Shard, ShardIndex, leader};
+use plaza_stores::postgres::{Cluster, Connection, Shard, ShardIndex, leases};
 use plaza_stores::redis::Redis;
 use plaza_telemetry::trace;
 
@@ -35,8 +37,8 @@ const WINDOW: i64 = 500;
 /// While messages come without a pause, they are sent no more often than this: those that came
 /// together share a confirmation and a mark.
 const PACE: Duration = Duration::from_millis(40);
-/// How often the lock's connection is checked, and how soon another relay may take over.
-const LOCK_CHECK: Duration = Duration::from_secs(1);
+/// How often it is recorded how much waits.
+const MEASURE: Duration = Duration::from_secs(5);
 /// How often a sink that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -58,7 +60,7 @@ pub async fn run(
         async move {
             let Ok(shard) = cluster.shard(index) else { return };
             while !stop.is_cancelled() {
-                if let Err(error) = relay_shard(shard, &wakes, &config, &stop).await {
+                if let Err(error) = Box::pin(relay_shard(shard, &wakes, &config, &stop)).await {
                     tracing::warn!(shard = index.0, %error, "the relay begins again");
                 }
                 pause(RETRY, &stop).await;
@@ -76,19 +78,21 @@ async fn relay_shard(
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let mut lock = shard.direct().await?;
-    if !leader::try_lead(&mut lock, "relay").await? {
-        return Ok(());
-    }
-    tracing::info!(shard = shard.index.0, "relaying");
+    let lease = tokio::select! {
+        lease = Lease::take(&mut lock, leases::RELAY) => lease?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    tracing::info!(shard = shard.index.0, epoch = lease.epoch, "relaying");
     for sink in Sink::ALL {
         confirmed::record(shard.index, sink, Duration::ZERO);
     }
     let lost = stop.child_token();
     let _cancel = lost.clone().drop_guard();
     let ended = tokio::select! {
-        result = keep_lock(&mut lock, shard.index, stop) => result,
-        result = send(shard, wakes, Broker::rabbitmq(&config.rabbitmq), &lost) => result,
-        result = send(shard, wakes, Broker::kafka(&config.kafka), &lost) => result,
+        result = lease.keep(&mut lock) => result,
+        result = measure(shard, stop) => result,
+        result = send((shard, &lease), wakes, Broker::rabbitmq(&config.rabbitmq), &lost) => result,
+        result = send((shard, &lease), wakes, Broker::kafka(&config.kafka), &lost) => result,
     };
     // Whoever takes over records it from here on.
     for sink in Sink::ALL {
@@ -98,30 +102,15 @@ async fn relay_shard(
     ended
 }
 
-/// Checks the connection that holds the lock, and records how much waits, until it is stopped or
-/// the connection is gone.
-async fn keep_lock(
-    lock: &mut PooledConnection,
-    shard: ShardIndex,
-    stop: &CancellationToken,
-) -> Result<(), StoreError> {
-    let mut checks = 0_u32;
-    loop {
-        if checks.is_multiple_of(5) {
-            record_backlog(lock, shard).await?;
-        }
-        checks += 1;
-        tokio::time::timeout(LOCK_CHECK * 2, leader::is_alive(lock))
-            .await
-            .map_err(|_| StoreError::Deadline("the relay's lock".to_owned()))??;
-        if lock.has_ended() {
-            return Err(StoreError::unavailable("postgres", "the primary is another server"));
-        }
-        pause(LOCK_CHECK, stop).await;
-        if stop.is_cancelled() {
-            return Ok(());
-        }
+/// Records how much waits until it is stopped, by a connection of its own: counting takes a while
+/// where much does, and the lock's has to be heard.
+async fn measure(shard: &Shard, stop: &CancellationToken) -> Result<(), StoreError> {
+    let mut connection = shard.direct().await?;
+    while !stop.is_cancelled() {
+        record_backlog(&mut connection, shard.index).await?;
+        pause(MEASURE, stop).await;
     }
+    Ok(())
 }
 
 /// How much waits for each broker, and for how long already: the lag that operators watch.
@@ -208,7 +197,7 @@ fn count(sink: Sink, sent: usize) {
 
 /// Sends a shard's messages to one broker, step by step, until it is stopped.
 async fn send(
-    shard: &Shard,
+    (shard, lease): (&Shard, &Lease),
     wakes: &Wakes,
     mut broker: Broker<'_>,
     stop: &CancellationToken,
@@ -233,6 +222,7 @@ async fn send(
                 sending.confirmed();
             }
             Step::Send => {
+                lease.check()?;
                 let spans = spans(sending.rows(), sink);
                 let sent = broker.send(shard.index, sending.rows(), stop).await?;
                 drop(spans);
@@ -246,7 +236,7 @@ async fn send(
                 }
             }
             Step::Mark(ids) => {
-                rows::mark_sent(&mut connection, &ids, sending.oldest()).await?;
+                rows::mark_sent(&mut connection, lease.epoch, &ids, sending.oldest()).await?;
                 count(sink, ids.len());
                 if ids.is_empty() {
                     pause(RETRY, stop).await;

@@ -32,6 +32,10 @@ pub enum StoreError {
     /// Every connection this process may have to the server is in use; nothing was begun.
     #[error("all connections to {0} are in use")]
     Busy(String),
+    /// Another process has begun what only one does at a time, after this one had; nothing was
+    /// changed. The name is the lease's.
+    #[error("another process has taken the lease {0}")]
+    Fenced(String),
     /// Stored data that cannot be what it should be.
     #[error("corrupt: {0}")]
     Corrupt(String),

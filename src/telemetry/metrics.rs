@@ -3,12 +3,14 @@
 //! its unit, `_total` for what only grows. A label's values come from a closed list: never a
 //! client's text.
 
+mod registered;
+
 use std::sync::OnceLock;
 
 use metrics::{Gauge, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use plaza_protocol::routing::Queue;
+pub use registered::{register_relay, register_server, register_worker};
 
 /// What a metric does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +127,31 @@ pub const ALL: &[Metric] = &[
         "plaza_primary_moves_total",
         Unit::Count,
         "Times that this process has found a shard's primary at another address; by shard.",
+    ),
+    counter(
+        "plaza_failovers_total",
+        Unit::Count,
+        "Primaries that this supervisor has replaced, or could not replace in the end; by shard and outcome (done, failed).",
+    ),
+    gauge(
+        "plaza_failover_last_time_seconds",
+        Unit::Seconds,
+        "When it last did, or could not, in Unix time; by shard and outcome.",
+    ),
+    gauge(
+        "plaza_failover_possible",
+        Unit::Count,
+        "1 while the shard's primary is well and this supervisor could replace it; by shard.",
+    ),
+    counter(
+        "plaza_fenced_total",
+        Unit::Count,
+        "Times that this process was refused a mark or an offset, since another one had begun after it; by lease.",
+    ),
+    gauge(
+        "plaza_backup_cut_age_seconds",
+        Unit::Seconds,
+        "Age of the newest cut that all shards can be restored to; 0 where none was made yet. From workers.",
     ),
     gauge(
         "plaza_outbox_default_rows",
@@ -344,39 +371,6 @@ fn describe() {
                 metrics::describe_histogram!(metric.name, metric.unit, metric.meaning)
             }
         }
-    }
-}
-
-/// What counts rare things begins at nothing: an alarm on its growth would else miss the first.
-pub fn register_server() {
-    metrics::counter!("plaza_overloaded_total").increment(0);
-    metrics::counter!("plaza_id_clock_refused_total").increment(0);
-    metrics::counter!("plaza_cache_epochs_raised_total").increment(0);
-    metrics::gauge!("plaza_cache_pending_invalidations").increment(0);
-    for code in ["INTERNAL", "TIMEOUT", "SHARD_UNAVAILABLE", "OUTCOME_UNKNOWN", "OVERLOADED"] {
-        metrics::counter!("plaza_graphql_errors_total", "code" => code).increment(0);
-    }
-    for payer in ["viewer", "address", "action"] {
-        metrics::counter!("plaza_rate_limited_total", "payer" => payer).increment(0);
-    }
-    metrics::counter!("plaza_views_acknowledged_total").increment(0);
-    metrics::gauge!("plaza_http_in_flight").increment(0);
-    metrics::gauge!("plaza_sockets").increment(0);
-    metrics::gauge!("plaza_subscriptions").increment(0);
-}
-
-/// The same for a worker.
-pub fn register_worker() {
-    for queue in Queue::ALL {
-        metrics::counter!("plaza_jobs_dead_total", "queue" => queue.name()).increment(0);
-    }
-    metrics::counter!("plaza_fan_out_deliveries_total").increment(0);
-}
-
-/// The same for a relay.
-pub fn register_relay() {
-    for sink in ["rabbitmq", "kafka"] {
-        metrics::counter!("plaza_outbox_sent_total", "sink" => sink).increment(0);
     }
 }
 

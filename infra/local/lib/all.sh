@@ -37,7 +37,6 @@ answers_one() { # NAME
         postgres-*) timeout 3 "$POSTGRES_BIN/pg_isready" -q -t 2 -h 127.0.0.1 -p "$(port_of "$1")" ;;
         redis) redis_answers ;;
         prometheus) prometheus_answers ;;
-        supervisor) is_running "$1" ;;
         rabbitmq | kafka | nginx) answers "$(port_of "$1")" ;;
         *) role_is_ready "$1" ;;
     esac

@@ -9,7 +9,7 @@ start_prometheus() {
         mkdir -p "$LOCAL/prometheus" "$LOCAL/config/prometheus"
         cp "$INFRA/prometheus/prometheus.yml" "$INFRA/prometheus/rules.yml" "$LOCAL/config/prometheus/"
         local name
-        for name in "${ROLE_NAMES[@]}"; do
+        for name in "${ROLE_NAMES[@]}" supervisor; do
             say "- targets: [\"127.0.0.1:$(admin_port_of "$name")\"]"
             say "  labels: { role: $(role_of "$name"), name: $name }"
         done >"$LOCAL/config/prometheus/targets.yml"

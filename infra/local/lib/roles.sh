@@ -133,11 +133,12 @@ start_supervisor() {
     local name=supervisor plaza shard urls
     is_running "$name" && return
     plaza=$(plaza_binary)
-    [[ -x $plaza ]] || { warn "error: $plaza is not built: run cargo build (or set PLAZA_BIN)"; return 1; }
     kill_leftovers "$name"
+    require_free_ports "$name" || return 1
     urls=
     for ((shard = 0; shard < SHARDS; shard++)); do urls+=",$(shard_urls "$shard" "$SUPERUSER" "$SUPERUSER_PASSWORD")"; done
-    spawn "$name" env PLAZA_CONFIG="$PLAZA_CONFIG_FILE" PLAZA_POSTGRES__SHARDS="${urls#,}" "$plaza" failover watch
+    spawn "$name" env PLAZA_CONFIG="$PLAZA_CONFIG_FILE" PLAZA_POSTGRES__SHARDS="${urls#,}" PLAZA_ADMIN__LISTEN="127.0.0.1:$(admin_port_of "$name")" \
+        "$plaza" failover watch
     wait_ready "$name" 20 logged "$name" "has a primary"
 }
 

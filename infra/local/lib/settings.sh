@@ -53,7 +53,7 @@ ROLE_NAMES=(worker relay projector server-1 server-2)
 ALL_NAMES=("${SERVER_NAMES[@]}" "${ROLE_NAMES[@]}")
 # A second process of a role, which stands by or shares the work.
 STANDBY_NAMES=(worker-2 relay-2 projector-2)
-# Started by name only; stopped with everything.
+# Started by name, the supervisor also with the roles; stopped with everything. A system that is to be broken on purpose has none.
 EXTRA_NAMES=(prometheus supervisor "${STANDBY_NAMES[@]}")
 
 say() { printf '%s\n' "$*"; }
@@ -90,12 +90,10 @@ port_of() {
         kafka) say "$PLAZA_KAFKA_PORT" ;;
         nginx) say "$PLAZA_NGINX_PORT" ;;
         prometheus) say "$PLAZA_PROMETHEUS_PORT" ;;
-        # Nobody connects to it.
-        supervisor) say 0 ;;
         server-1) say "$PLAZA_SERVER_1_PORT" ;;
         server-2) say "$PLAZA_SERVER_2_PORT" ;;
         # These serve nobody but operators: their port is the admin port.
-        worker* | relay* | projector*) admin_port_of "$1" ;;
+        worker* | relay* | projector* | supervisor) admin_port_of "$1" ;;
     esac
 }
 
@@ -117,6 +115,7 @@ admin_port_of() {
         worker-2) say "$PLAZA_WORKER_2_ADMIN_PORT" ;;
         relay-2) say "$PLAZA_RELAY_2_ADMIN_PORT" ;;
         projector-2) say "$PLAZA_PROJECTOR_2_ADMIN_PORT" ;;
+        supervisor) say "$PLAZA_SUPERVISOR_ADMIN_PORT" ;;
     esac
 }
 
@@ -137,9 +136,9 @@ expand_names() {
     (($# == 0)) && set -- all
     for name in "$@"; do
         case $name in
-            all) wanted+="${ALL_NAMES[*]} " ;;
+            all) wanted+="${ALL_NAMES[*]} supervisor " ;;
             servers) wanted+="${SERVER_NAMES[*]} " ;;
-            roles) wanted+="${ROLE_NAMES[*]} " ;;
+            roles) wanted+="${ROLE_NAMES[*]} supervisor " ;;
             postgres) wanted+="${POSTGRES_NAMES[*]} " ;;
             *)
                 [[ " ${ALL_NAMES[*]} ${EXTRA_NAMES[*]} " == *" $name "* ]] ||

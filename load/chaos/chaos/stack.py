@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 
 ROOT = Path(__file__).resolve().parents[3]
-STANDBYS = ["worker-2", "relay-2", "projector-2"]
+MANAGEMENT = "rabbitmq-management"
 # Above the clone's own ports, and the proxies above these.
 ABOVE_CLONE, PROXY_SHIFT = 250, 125
 LAYOUT = r"""
@@ -69,7 +69,8 @@ class Stack:
             await self.verb("reset")
         self.share_kafka_jars()
         self.start_proxies()
-        await self.verb("up", "all", *STANDBYS)
+        # Without a supervisor, which would replace primaries that a fault has stopped.
+        await self.verb("up", *[name for name in self.ports if name != MANAGEMENT])
 
     async def end(self):
         self.let_go()

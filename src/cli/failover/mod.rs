@@ -2,6 +2,7 @@
 //! gone (`watch`) or by plan (`switch`). The rules are in `verdict.rs`; why they are enough, in
 //! docs/decisions/0022.
 
+mod figures;
 mod supervised;
 mod verdict;
 mod watch;
@@ -17,7 +18,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use self::supervised::Supervised;
 use self::verdict::{Verdict, primary};
 use super::write_json;
-use crate::telemetry;
+use crate::{http, telemetry};
+use plaza_app::Tasks;
 use plaza_config::Config;
 use plaza_stores::postgres::supervision::Seen;
 
@@ -52,7 +54,7 @@ enum FailoverVerb {
 /// The verb's.
 pub async fn run(config: &Config, args: &FailoverArgs) -> anyhow::Result<()> {
     match args.verb {
-        FailoverVerb::Watch => watch(config).await,
+        FailoverVerb::Watch => watch(config.clone()).await,
         FailoverVerb::Status { json } => status(config, json).await,
         FailoverVerb::Switch { shard } => switch(config, shard).await,
     }
@@ -64,29 +66,41 @@ fn supervised(config: &Config) -> anyhow::Result<Vec<Supervised>> {
 }
 
 /// # Errors
-/// A URL that is none.
-async fn watch(config: &Config) -> anyhow::Result<()> {
+/// A URL that is none; the address for operators is taken.
+async fn watch(config: Config) -> anyhow::Result<()> {
     telemetry::init(&config.telemetry, "failover")?;
-    let shards = supervised(config)?;
+    // Before anything is counted.
+    plaza_telemetry::metrics::recorder();
+    metrics::gauge!("plaza_build_info", "version" => env!("CARGO_PKG_VERSION"), "roles" => "failover").set(1);
+    let shards = supervised(&config)?;
     tracing::info!(shards = shards.len(), "watching primaries");
-    let watched = shards.into_iter().enumerate().map(|(number, shard)| watch_shard(number, shard));
-    let mut ended = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = futures_util::future::join_all(watched) => {}
-        _ = ended.recv() => {}
-        result = tokio::signal::ctrl_c() => result?,
+    let tasks = Tasks::default();
+    tasks.spawn("admin", http::serve_figures(config, tasks.clone()));
+    for (number, shard) in shards.into_iter().enumerate() {
+        let stop = tasks.stopping();
+        tasks.spawn("supervisor", async move {
+            tokio::select! {
+                () = watch_shard(number, shard) => {}
+                () = stop.cancelled() => {}
+            }
+            Ok(())
+        });
     }
-    Ok(())
+    tasks.set_ready();
+    tasks.run_to_end().await
 }
 
 /// One shard, for ever. What is seen is said when it changes.
 async fn watch_shard(number: usize, mut shard: Supervised) {
+    figures::register(number);
     let mut rounds = interval(ROUND);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut said = None;
     loop {
         rounds.tick().await;
-        let verdict = match shard.round().await {
+        let round = shard.round().await;
+        figures::record_possible(number, shard.can_be_replaced());
+        let verdict = match round {
             Ok(verdict) => verdict,
             Err(error) => {
                 tracing::error!(shard = number, error = format!("{error:#}"), "a step failed");

@@ -6,6 +6,7 @@ use anyhow::{Context, bail, ensure};
 use futures_util::future::{join_all, try_join_all};
 use tokio::time::{Instant, sleep};
 
+use super::figures;
 use super::verdict::{Verdict, primary};
 use super::watch::{Replacement, Step, Watch, astray};
 use plaza_config::ShardUrls;
@@ -20,6 +21,7 @@ pub struct Supervised {
     shard: usize,
     members: Vec<Member>,
     watch: Watch,
+    can_be_replaced: bool,
 }
 
 impl Supervised {
@@ -31,7 +33,7 @@ impl Supervised {
         let urls = std::iter::once(&urls.primary).chain(&urls.replicas);
         let members = urls.enumerate().map(|(number, url)| Member::new(number, url));
         let members = members.collect::<Result<_, _>>()?;
-        Ok(Self { shard, members, watch: Watch::default() })
+        Ok(Self { shard, members, watch: Watch::default(), can_be_replaced: false })
     }
 
     /// How its servers are, in the order of the configuration.
@@ -50,22 +52,41 @@ impl Supervised {
     /// A step that failed: the next round goes on from what is then.
     pub async fn round(&mut self) -> anyhow::Result<Verdict> {
         let seen = self.see().await;
+        self.can_be_replaced = false;
         let verdict = self.watch.look(&seen, Instant::now());
         match verdict {
             Verdict::Well(primary) => {
+                self.can_be_replaced = self.is_complete(&seen, primary);
                 if self.watch.may_bring_together(&seen, primary, Instant::now()) {
                     self.bring_together(&seen, primary).await?;
                 }
             }
             Verdict::FailOver(old) => {
                 tracing::warn!(shard = self.shard, old, "the primary is replaced");
-                let new = self.replace(&seen, old).await?;
+                let replaced = self.replace(&seen, old).await;
+                figures::count(self.shard, replaced.is_ok());
+                let new = replaced?;
                 tracing::warn!(shard = self.shard, old, new, "the primary is another one");
                 self.watch.replaced();
             }
             Verdict::Wait(_) | Verdict::Cannot(_) => {}
         }
         Ok(verdict)
+    }
+
+    /// Whether its primary was well in the last round, and would be replaced if it went now.
+    pub fn can_be_replaced(&self) -> bool {
+        self.can_be_replaced
+    }
+
+    /// Whether every other server hears the primary, whose commits wait for two of them or more.
+    fn is_complete(&self, seen: &[Option<Seen>], primary: usize) -> bool {
+        let follow = |(number, seen): (usize, &Option<Seen>)| {
+            number == primary || seen.as_ref().is_some_and(|seen| seen.is_replica && seen.hears)
+        };
+        self.watch.last().is_some_and(|last| last.is_fenceable)
+            && seen.len() > 2
+            && seen.iter().enumerate().all(follow)
     }
 
     /// Has replicas follow the primary that follow nobody, or another server of the shard.
@@ -143,13 +164,7 @@ impl Supervised {
         self.watch.remember(&seen, old);
         let fenceable = self.watch.last().is_some_and(|last| last.is_fenceable);
         ensure!(fenceable, "its commits wait for somebody else than its replicas, or nobody");
-        let follow = |(number, seen): (usize, &Option<Seen>)| {
-            number == old || seen.as_ref().is_some_and(|seen| seen.is_replica && seen.hears)
-        };
-        ensure!(
-            seen.len() > 2 && seen.iter().enumerate().all(follow),
-            "not both replicas are well"
-        );
+        ensure!(self.is_complete(&seen, old), "not both replicas are well");
         self.member(old)?.refuse_writes(true).await?;
         let replaced = async {
             self.until_level(old).await?;

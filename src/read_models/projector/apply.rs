@@ -91,6 +91,8 @@ impl Runner {
         effects: &BTreeMap<Partition, i64>,
     ) -> Result<Applied, StoreError> {
         let name = self.projection.name();
+        // None but of a shard that has not begun, whose epochs are from 1.
+        let epoch = self.epochs.lock().get(&shard).copied().unwrap_or_default();
         self.cluster
             .write_outbox(
                 shard,
@@ -123,7 +125,7 @@ impl Runner {
                         applied.gaps = classified.gaps;
                     }
                     let positions = positions(next.clone(), effects, &applied.gaps);
-                    rows::move_positions(connection, name, &positions).await?;
+                    rows::move_positions(connection, (name, epoch), &positions).await?;
                     Ok(applied)
                 },
             )

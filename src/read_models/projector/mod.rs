@@ -9,8 +9,8 @@
 //! leaves out what they are past, checks each aggregate's versions, writes the rows, the versions
 //! and those offsets; the others move when events have ceased to come for a second, or have come
 //! for ten. What cannot be read or applied is put aside, and holds up its own aggregate alone
-//! (`aside`). A process that lost the lock without noticing can do no harm: the offsets it locks
-//! are past its events.
+//! (`aside`). A process that lost the lock without noticing moves no offset: each shard knows who
+//! has begun last (`leases`), and the offsets it locks are past its events besides.
 
 mod apply;
 mod aside;
@@ -19,11 +19,12 @@ mod left_out;
 mod part;
 mod steps;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -35,11 +36,12 @@ use left_out::LeftOut;
 use part::Progress;
 use plaza_config::Config;
 use plaza_protocol::envelope::EventEnvelope;
+use plaza_stores::StoreError;
 use plaza_stores::kafka::ANSWERS_WITHIN;
 use plaza_stores::kafka::consumer::{EventConsumer, Partition};
 use plaza_stores::postgres::leader::exclusively_anywhere;
-use plaza_stores::postgres::projections as rows;
-use plaza_stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
+use plaza_stores::postgres::projections::{self as rows, Position};
+use plaza_stores::postgres::{Cluster, Connection, ShardIndex, leases};
 use plaza_telemetry::trace;
 
 /// Events in one batch.
@@ -53,6 +55,8 @@ const LEVEL: Duration = Duration::from_secs(1);
 /// The same while events come and come: a transaction on every shard is more work than most
 /// batches.
 const LEVEL_IN_A_FLOOD: Duration = Duration::from_secs(10);
+/// How long a shard may take to say where a projection stands.
+const BEGINNING: Duration = Duration::from_secs(2);
 /// How long side effects are retried before the projection goes on without them: what they were to
 /// invalidate is then made untrusted instead, so that no batch waits for Redis for long.
 const EFFECTS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -75,10 +79,11 @@ pub async fn run(
             config: Arc::clone(&config),
             parked: AtomicUsize::default(),
             put_aside: Notify::default(),
+            epochs: Mutex::default(),
         };
         let (cluster, stop) = (Arc::clone(&cluster), stop.clone());
         async move {
-            let name = format!("projection:{}", runner.projection.name());
+            let name = leases::of_projection(runner.projection.name());
             exclusively_anywhere(cluster, &name, stop, || runner.consume()).await;
         }
     });
@@ -95,6 +100,8 @@ struct Runner {
     parked: AtomicUsize,
     /// Told when something is put aside.
     put_aside: Notify,
+    /// The epoch that this run has begun on each shard.
+    epochs: Mutex<BTreeMap<ShardIndex, i64>>,
 }
 
 /// An event, decoded, and where it lies.
@@ -109,6 +116,7 @@ impl Runner {
     async fn consume(&self) -> anyhow::Result<()> {
         // Those that were parked before this beginning are tried again.
         self.record_parked(0);
+        self.epochs.lock().clear();
         let projection = self.projection.name();
         metrics::counter!("plaza_projection_conflicts_total", "projection" => projection)
             .increment(0);
@@ -195,19 +203,31 @@ impl Runner {
         }
     }
 
+    /// Where a shard says this projection stands, whose epoch there begins unless it has.
+    async fn begun(&self, shard: ShardIndex) -> Result<Vec<Position>, StoreError> {
+        let (name, begun) = (self.projection.name(), self.epochs.lock().get(&shard).copied());
+        let lease = leases::of_projection(name);
+        let beginning = async |connection: &mut Connection| -> Result<_, StoreError> {
+            let epoch = match begun {
+                Some(epoch) => epoch,
+                None => leases::begin(connection, &lease).await?,
+            };
+            Ok((epoch, rows::positions(connection, name).await?))
+        };
+        let deadline = Instant::now() + BEGINNING;
+        let (epoch, positions) = self.cluster.write_unread(shard, deadline, beginning).await?;
+        self.epochs.lock().insert(shard, epoch);
+        Ok(positions)
+    }
+
     /// Where the shards say this projection stands: each partition's lowest offset of those that
-    /// answer.
+    /// take a transaction.
     async fn stored(
         &self,
         partitions: &[Partition],
         of: &BTreeSet<ShardIndex>,
     ) -> anyhow::Result<Progress> {
-        let (name, session) = (self.projection.name(), ReadSession::primary(self.cluster.len()));
-        let session = &session;
-        let asked = of.iter().map(|shard| async move {
-            let read = async |connection: &mut Connection| rows::positions(connection, name).await;
-            (*shard, self.cluster.read(session, *shard, read).await)
-        });
+        let asked = of.iter().map(|shard| async move { (*shard, self.begun(*shard).await) });
         let (mut shards, mut failed) = (Vec::new(), None);
         for (shard, answer) in futures_util::future::join_all(asked).await {
             match answer {

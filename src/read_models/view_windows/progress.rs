@@ -12,6 +12,8 @@ use plaza_stores::postgres::ShardIndex;
 /// Where everything stands, on the shards that are written.
 #[derive(Default)]
 pub struct Progress {
+    /// The epoch that this run has begun on each shard.
+    pub epochs: BTreeMap<ShardIndex, i64>,
     /// The next offset of each partition, by shard.
     pub next: BTreeMap<ShardIndex, BTreeMap<i32, i64>>,
     /// The newest view of each partition, in Unix milliseconds.

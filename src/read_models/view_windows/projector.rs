@@ -25,7 +25,7 @@ use plaza_stores::kafka::ANSWERS_WITHIN;
 use plaza_stores::kafka::views::{Read, ViewReader, bounds};
 use plaza_stores::postgres::leader::exclusively_anywhere;
 use plaza_stores::postgres::projections::{self as rows, Position};
-use plaza_stores::postgres::{Cluster, Connection, ReadSession, ShardIndex};
+use plaza_stores::postgres::{Cluster, Connection, ShardIndex, leases};
 
 /// Its name in `projection_offsets`; never changed.
 pub const NAME: &str = "view_windows";
@@ -40,6 +40,8 @@ const IDLE: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(1);
 /// How long a batch's transactions may take.
 const DEADLINE: Duration = Duration::from_secs(20);
+/// How long a shard may take to say where counting stands.
+const BEGINNING: Duration = Duration::from_secs(2);
 /// How often old windows are folded.
 const FOLD: Duration = Duration::from_secs(60);
 /// How long the sketches of a window are kept in memory after its minute, in seconds.
@@ -59,7 +61,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let counter = Counter { cluster: Arc::clone(&cluster), config, clock };
-    exclusively_anywhere(cluster, "projection:view_windows", stop, || counter.count()).await;
+    exclusively_anywhere(cluster, &leases::of_projection(NAME), stop, || counter.count()).await;
     Ok(())
 }
 
@@ -74,6 +76,16 @@ struct Counter {
 struct Part {
     windows: Windows,
     totals: BTreeMap<i32, Totals>,
+}
+
+/// Where counting stands on a shard.
+struct Stored {
+    /// Of this run, there.
+    epoch: i64,
+    /// The next offset of each partition.
+    next: BTreeMap<i32, i64>,
+    /// The newest view of each partition, in Unix milliseconds.
+    watermarks: BTreeMap<i32, i64>,
 }
 
 impl Counter {
@@ -110,9 +122,8 @@ impl Counter {
         loop {
             tokio::time::sleep(RETRY).await;
             for shard in away.all() {
-                let writing = async |connection: &mut Connection| -> Result<(), StoreError> {
-                    let held = rows::lock_positions(connection, NAME).await?;
-                    rows::move_positions(connection, NAME, &held).await
+                let writing = async |connection: &mut Connection| -> Result<i64, StoreError> {
+                    leases::begin(connection, &leases::of_projection(NAME)).await
                 };
                 let written = self.cluster.write_unread(shard, Instant::now() + DEADLINE, writing);
                 if written.await.is_ok() {
@@ -136,7 +147,8 @@ impl Counter {
         let mut failed = None;
         for shard in self.cluster.indexes() {
             match self.stored_on(shard, &first).await {
-                Ok((next, held)) => {
+                Ok(Stored { epoch, next, watermarks: held }) => {
+                    progress.epochs.insert(shard, epoch);
                     progress.next.insert(shard, next);
                     progress.recent.insert(shard, Recent::default());
                     watermarks.insert(shard, held);
@@ -155,32 +167,22 @@ impl Counter {
         Ok(progress)
     }
 
-    /// A shard's next offset and newest view of each partition.
-    async fn stored_on(
-        &self,
-        shard: ShardIndex,
-        first: &[Position],
-    ) -> Result<(BTreeMap<i32, i64>, BTreeMap<i32, i64>), StoreError> {
-        let session = ReadSession::primary(self.cluster.len());
-        let read = async |connection: &mut Connection| -> Result<_, StoreError> {
-            Ok((rows::positions(connection, NAME).await?, totals(connection).await?))
-        };
-        let (held, totals) = self.cluster.read(&session, shard, read).await?;
-        let mut next: BTreeMap<i32, i64> =
-            held.iter().map(|position| (position.partition, position.next_offset)).collect();
-        let missing: Vec<Position> = first
-            .iter()
-            .filter(|position| !next.contains_key(&position.partition))
-            .cloned()
-            .collect();
-        if !missing.is_empty() {
-            let moving = async |connection: &mut Connection| -> Result<(), StoreError> {
-                rows::move_positions(connection, NAME, &missing).await
-            };
-            self.cluster.write_unread(shard, Instant::now() + DEADLINE, moving).await?;
+    /// Begins an epoch on a shard: where it stands.
+    async fn stored_on(&self, shard: ShardIndex, first: &[Position]) -> Result<Stored, StoreError> {
+        let beginning = async |connection: &mut Connection| -> Result<Stored, StoreError> {
+            let epoch = leases::begin(connection, &leases::of_projection(NAME)).await?;
+            let held = rows::positions(connection, NAME).await?;
+            let mut next: BTreeMap<i32, i64> =
+                held.iter().map(|position| (position.partition, position.next_offset)).collect();
+            let is_missing = |position: &&Position| !next.contains_key(&position.partition);
+            let missing: Vec<Position> = first.iter().filter(is_missing).cloned().collect();
+            rows::move_positions(connection, (NAME, epoch), &missing).await?;
             next.extend(missing.iter().map(|position| (position.partition, position.next_offset)));
-        }
-        Ok((next, totals.into_iter().map(|row| (row.partition, row.watermark)).collect()))
+            let totals = totals(connection).await?.into_iter();
+            let watermarks = totals.map(|row| (row.partition, row.watermark)).collect();
+            Ok(Stored { epoch, next, watermarks })
+        };
+        self.cluster.write_unread(shard, Instant::now() + BEGINNING, beginning).await
     }
 
     async fn apply(
@@ -228,7 +230,8 @@ impl Counter {
         let mut writes = Vec::with_capacity(self.cluster.len());
         for (shard, recent) in &mut progress.recent {
             let part = parts.remove(shard).unwrap_or_default();
-            let (next, expected) = (&next, progress.next.get(shard));
+            let epoch = progress.epochs.get(shard).copied().unwrap_or_default();
+            let (next, expected) = ((&next, epoch), progress.next.get(shard));
             writes.push(
                 async move { (*shard, self.write(*shard, part, recent, next, expected).await) },
             );
@@ -258,7 +261,7 @@ impl Counter {
         shard: ShardIndex,
         part: Part,
         recent: &mut Recent,
-        next: &BTreeMap<i32, i64>,
+        (next, epoch): (&BTreeMap<i32, i64>, i64),
         expected: Option<&BTreeMap<i32, i64>>,
     ) -> Result<(), StoreError> {
         let positions: Vec<Position> =
@@ -272,7 +275,7 @@ impl Counter {
                 }
                 add_knowing(connection, &part.windows, recent).await?;
                 add_totals(connection, &part.totals).await?;
-                rows::move_positions(connection, NAME, &positions).await
+                rows::move_positions(connection, (NAME, epoch), &positions).await
             })
             .await
     }

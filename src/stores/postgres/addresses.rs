@@ -54,6 +54,8 @@ impl Addresses {
     ) -> Result<Arc<Self>, StoreError> {
         let urls = std::iter::once(&urls.primary).chain(&urls.replicas);
         let targets = urls.map(Target::parse).collect::<Result<Vec<_>, _>>()?;
+        // An alarm on its growth would else miss the first.
+        metrics::counter!("plaza_primary_moves_total", "shard" => shard.0.to_string()).increment(0);
         Ok(Arc::new(Self {
             shard,
             seats: (0..targets.len()).map(AtomicUsize::new).collect(),

@@ -127,7 +127,7 @@ impl Manager {
         statement_timeout: Duration,
         statements: StatementCounter,
     ) -> Result<Self, StoreError> {
-        let target = session(Target::parse(url)?, purpose, statement_timeout);
+        let target = session(Target::parse(url)?, purpose, statement_timeout, Duration::ZERO);
         let targets = vec![target];
         Ok(Self { targets, seat: None, purpose, statements, ended: Arc::default(), owner: None })
     }
@@ -140,7 +140,8 @@ impl Manager {
         statements: StatementCounter,
     ) -> Self {
         let targets = addresses.targets().iter().cloned();
-        let targets = targets.map(|target| session(target, purpose, statement_timeout)).collect();
+        let session = |target| session(target, purpose, statement_timeout, IDLE_IN_TRANSACTION);
+        let targets = targets.map(session).collect();
         let seat = Some(Seat { addresses: Arc::clone(addresses), number });
         Self { targets, seat, purpose, statements, ended: Arc::default(), owner: None }
     }
@@ -294,8 +295,18 @@ impl Refusal {
     }
 }
 
-/// A target, and what is set for a session there.
-fn session(mut target: Target, purpose: Purpose, statement_timeout: Duration) -> Target {
+/// How long a session of a shard may be silent within a transaction until its server ends it: what
+/// a process that hangs has locked is another one's then. Whoever works sends its statements one
+/// after the other.
+pub(super) const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(4);
+
+/// A target, and what is set for a session there; zero: no limit.
+fn session(
+    mut target: Target,
+    purpose: Purpose,
+    statement_timeout: Duration,
+    idle_in_transaction: Duration,
+) -> Target {
     let session = match purpose {
         Purpose::Read => " -c default_transaction_read_only=on",
         // What transactions ask finds its rows by their keys, whichever they are: planning it
@@ -303,11 +314,13 @@ fn session(mut target: Target, purpose: Purpose, statement_timeout: Duration) ->
         // since a limit or a list's length that is known can make another plan the right one.
         Purpose::Write => " -c plan_cache_mode=force_generic_plan",
     };
-    target
-        .config
-        .application_name("plaza")
-        .connect_timeout(Duration::from_millis(1_000))
-        .options(format!("-c statement_timeout={}{session}", statement_timeout.as_millis()));
+    target.config.application_name("plaza").connect_timeout(Duration::from_millis(1_000)).options(
+        format!(
+            "-c statement_timeout={} -c idle_in_transaction_session_timeout={}{session}",
+            statement_timeout.as_millis(),
+            idle_in_transaction.as_millis()
+        ),
+    );
     target
 }
 

@@ -43,6 +43,8 @@ BEGIN
         ('TABLE shard_maps',             'SELECT', 'SELECT', 'SELECT', 'SELECT'),
         ('TABLE shard_identity',         'SELECT, UPDATE (timeline)', 'SELECT', 'SELECT', 'SELECT'),
         ('TABLE projection_offsets',     'SELECT', 'SELECT', 'SELECT', 'SELECT, INSERT, UPDATE (next_offset, effects_offset)'),
+        ('TABLE leases',                 '', '', 'SELECT, INSERT (name, epoch), UPDATE (epoch, began_at)',
+                                         'SELECT, INSERT (name, epoch), UPDATE (epoch, began_at)'),
         ('TABLE ledger_runs',            'SELECT', 'SELECT, INSERT, UPDATE (report)', 'SELECT', 'SELECT'),
         -- The worker compares messages with what they were to do: the ledger.
         ('TABLE outbox',                 'SELECT (id, sink, created_at, sent_at), INSERT (sink, topic, key, payload)',
@@ -106,6 +108,7 @@ BEGIN
         ('TABLE projection_versions',    '', 'SELECT', '', 'SELECT, INSERT, UPDATE (version, identity)'),
         ('TABLE unreadable_records',     '', '', '', 'SELECT, INSERT (projection, topic, partition, record_offset, payload, length, aggregate, version, reason), '
                                          'UPDATE (reason, state, over_gap, decided_by, decided_at)'),
+        ('TABLE backup_cut',             '', 'SELECT (at, recorded_at)', '', ''),
         ('TABLE outbox_default',         '', '', 'SELECT (created_on, sent_at)', ''),
         -- Sequences. Whoever writes to the outbox numbers its messages; whoever changes rows may have to raise the cache's epoch.
         ('SEQUENCE outbox_id_seq',       'USAGE', 'USAGE', '', 'USAGE'),

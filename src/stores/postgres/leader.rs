@@ -1,5 +1,6 @@
 //! Work that one process does at a time, while others stand by: the leader holds an advisory lock
-//! on a shard's primary for as long as its connection lives and is not silent.
+//! on a shard's primary for as long as its connection lives and is not silent. What a leader writes
+//! that has lost its lock without noticing is refused by its epoch (`leases.rs`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +8,13 @@ use std::time::Duration;
 use diesel::QueryableByName;
 use diesel::sql_types::{Bool, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use parking_lot::Mutex;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
+use super::leases;
+use super::outbox::disable_sync_commit;
 use super::pool::{Connection, PooledConnection};
 use super::prepared::{prepared, sql};
 use super::routing::ShardIndex;
@@ -17,13 +22,20 @@ use super::shard::Shard;
 use crate::StoreError;
 use plaza_base::clock::pause;
 
-/// How soon another process may take over, and how long a failure is waited after.
+/// Within what time somebody else goes on with the work of a process that hangs, whatever that
+/// holds: a lock, rows in a transaction, jobs of RabbitMQ.
+pub const REPLACED: Duration = Duration::from_secs(5);
+/// How long a failure is waited after.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long a shard may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
-/// The longest silence of a leader, in seconds: the server ends the session of one that hangs,
-/// whose connection its kernel keeps alive, and so gives the lock back.
-const SILENCE_S: u32 = 4;
+/// The longest silence of a leader: the server ends the session of one that hangs, whose connection
+/// its kernel keeps alive, and so gives the lock back.
+const SILENCE: Duration = Duration::from_secs(3);
+/// How often a leader says that it is there.
+const BEAT: Duration = Duration::from_millis(500);
+/// How soon whoever stands by sees that a lock is free.
+const LOOK: Duration = Duration::from_millis(500);
 
 #[derive(QueryableByName)]
 struct Locked {
@@ -44,14 +56,84 @@ pub async fn try_lock(connection: &mut Connection, name: &str) -> Result<bool, S
     Ok(row.locked)
 }
 
-/// The same for a lock that is given back when the connection was silent for four seconds: who has
-/// it checks [`is_alive`] every second.
+/// Waits for a lock that is given back when the connection was silent for three seconds: who has it
+/// is heard by `beat`.
 ///
 /// # Errors
-/// The server's.
-pub async fn try_lead(connection: &mut Connection, name: &str) -> Result<bool, StoreError> {
-    connection.batch_execute(&format!("SET idle_session_timeout = '{SILENCE_S}s'")).await?;
-    try_lock(connection, name).await
+/// The server's; the connection has ended meanwhile.
+async fn wait_for(lock: &mut PooledConnection, name: &str) -> Result<(), StoreError> {
+    let silence = format!("SET idle_session_timeout = {}", SILENCE.as_millis());
+    lock.batch_execute(&silence).await?;
+    while !in_time(try_lock(lock, name)).await? {
+        is_there(lock)?;
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let late = |_| StoreError::Deadline("the connection of a lock".to_owned());
+    tokio::time::timeout(ANSWER, answer).await.map_err(late)?
+}
+
+fn is_there(lock: &PooledConnection) -> Result<(), StoreError> {
+    if lock.has_ended() {
+        return Err(StoreError::unavailable("postgres", "the primary is another server"));
+    }
+    Ok(())
+}
+
+/// Says that the leader is there, and hears whether the lock is.
+async fn beat(lock: &mut PooledConnection) -> Result<(), StoreError> {
+    in_time(is_alive(lock)).await?;
+    is_there(lock)
+}
+
+/// A lock with an epoch, for as long as it is renewed.
+#[derive(Debug)]
+pub struct Lease {
+    name: &'static str,
+    /// What is written under it names this.
+    pub epoch: i64,
+    heard: Mutex<Instant>,
+}
+
+impl Lease {
+    /// Waits until the lock is free, and begins an epoch, which no replica is waited for: whoever
+    /// finds another one later has lost the lease.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn take(lock: &mut PooledConnection, name: &'static str) -> Result<Self, StoreError> {
+        disable_sync_commit(lock).await?;
+        wait_for(lock, name).await?;
+        let epoch = in_time(leases::begin(lock, name)).await?;
+        Ok(Self { name, epoch, heard: Mutex::new(Instant::now()) })
+    }
+
+    /// Renews it until the lock is lost; never ends otherwise.
+    ///
+    /// # Errors
+    /// Always: the server's, or that the primary is another server.
+    pub async fn keep(&self, lock: &mut PooledConnection) -> Result<(), StoreError> {
+        loop {
+            beat(lock).await?;
+            *self.heard.lock() = Instant::now();
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+
+    /// Whether it was renewed lately, as far as this process can know: to be asked before what
+    /// cannot be taken back, since this process may have hung until now.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]: another process may have begun.
+    pub fn check(&self) -> Result<(), StoreError> {
+        if self.heard.lock().elapsed() < SILENCE {
+            return Ok(());
+        }
+        Err(StoreError::Fenced(self.name.to_owned()))
+    }
 }
 
 /// Gives a lock back.
@@ -66,10 +148,7 @@ pub async fn unlock(connection: &mut Connection, name: &str) -> Result<(), Store
 }
 
 /// Whether the connection, and so its lock, is still alive.
-///
-/// # Errors
-/// The server's.
-pub async fn is_alive(connection: &mut Connection) -> Result<(), StoreError> {
+async fn is_alive(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(connection.batch_execute("SELECT 1").await?)
 }
 
@@ -177,7 +256,7 @@ async fn reached(shard: &Shard) -> Option<PooledConnection> {
     tokio::time::timeout(ANSWER, shard.direct()).await.ok()?.ok()
 }
 
-/// Does the work if the lock is free, for as long as it is held.
+/// Does the work once the lock is free, for as long as it is held.
 async fn lead<F>(
     mut lock: PooledConnection,
     shard: ShardIndex,
@@ -187,19 +266,38 @@ async fn lead<F>(
 where
     F: Future<Output = anyhow::Result<()>> + Send,
 {
-    if !try_lead(&mut lock, name).await? {
-        return Ok(());
-    }
+    wait_for(&mut lock, name).await?;
     tracing::info!(shard = shard.0, name, "begins");
     let alive = async {
         loop {
-            tokio::time::timeout(ANSWER, is_alive(&mut lock)).await??;
-            anyhow::ensure!(!lock.has_ended(), "the shard's primary is another server");
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            beat(&mut lock).await?;
+            tokio::time::sleep(BEAT).await;
         }
     };
     tokio::select! {
         result = alive => result,
         result = work() => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::connector::IDLE_IN_TRANSACTION;
+    use crate::rabbitmq::WORKERS_HEARTBEAT_S;
+
+    /// What it takes until a process that hangs is given up, whatever it holds, and how much is
+    /// left for its successor to begin.
+    #[test]
+    fn whoever_hangs_is_given_up_in_time_for_another_to_go_on() {
+        let begin = Duration::from_secs(1);
+        assert!(SILENCE + LOOK + begin <= REPLACED);
+        // A successor finds rows locked for as long as this at most.
+        assert!(IDLE_IN_TRANSACTION + LOOK <= REPLACED);
+        // RabbitMQ looks once an interval, and gives up whoever was silent at two looks.
+        let given_up = Duration::from_secs(WORKERS_HEARTBEAT_S.into()) * 3;
+        assert!(given_up + begin <= REPLACED);
+        // And whoever is only slow is not given up.
+        assert!(BEAT + ANSWER < SILENCE);
     }
 }

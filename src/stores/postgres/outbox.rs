@@ -7,6 +7,7 @@ use diesel::sql_types::{
 };
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
+use super::leases;
 use super::pool::{Connection, PooledConnection};
 use super::prepared::{prepared, sql};
 use crate::StoreError;
@@ -137,26 +138,30 @@ pub async fn of_trace(
     .await?)
 }
 
-/// These have been sent; none of them was written before `since`. Without it, each id is looked up
-/// in the partition of every past day: with seven of those, three fifths of the blocks.
+/// These have been sent, by the relay that has begun with this epoch; none of them was written
+/// before `since`. Without it, each id is looked up in the partition of every past day: with seven
+/// of those, three fifths of the blocks.
 ///
 /// # Errors
-/// The server's.
+/// The server's; [`StoreError::Fenced`] when another relay has begun meanwhile.
 pub async fn mark_sent(
     connection: &mut Connection,
+    epoch: i64,
     ids: &[i64],
     since: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     // A row's day is that of its transaction's beginning.
-    prepared(
+    let marked = prepared(
         sql("UPDATE outbox SET sent_at = clock_timestamp()
-             WHERE id = ANY($1) AND created_on >= ($2 AT TIME ZONE 'utc')::date - 1")
+             WHERE id = ANY($1) AND created_on >= ($2 AT TIME ZONE 'utc')::date - 1
+               AND EXISTS (SELECT FROM leases WHERE name = 'relay' AND epoch = $3)")
         .bind::<Array<BigInt>, _>(ids)
-        .bind::<Timestamptz, _>(since),
+        .bind::<Timestamptz, _>(since)
+        .bind::<BigInt, _>(epoch),
     )
     .execute(connection)
     .await?;
-    Ok(())
+    leases::fenced(leases::RELAY, marked, ids.len())
 }
 
 /// For a relay's connection: a mark that is lost in a crash means a message sent twice, which is

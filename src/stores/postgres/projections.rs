@@ -4,6 +4,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
+use super::leases;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::StoreError;
@@ -107,22 +108,23 @@ pub async fn lock_positions(
     .await?)
 }
 
-/// Moves positions forward, never back.
+/// Moves positions forward, never back, for the process that has begun with this epoch.
 ///
 /// # Errors
-/// The server's.
+/// The server's; [`StoreError::Fenced`] when another process has begun meanwhile.
 pub async fn move_positions(
     connection: &mut Connection,
-    projection: &str,
+    (projection, epoch): (&str, i64),
     positions: &[Position],
 ) -> Result<(), StoreError> {
     let topics: Vec<&str> = positions.iter().map(|position| position.topic.as_str()).collect();
     let partitions: Vec<i32> = positions.iter().map(|position| position.partition).collect();
     let next: Vec<i64> = positions.iter().map(|position| position.next_offset).collect();
     let effects: Vec<i64> = positions.iter().map(|position| position.effects_offset).collect();
-    prepared(
+    let moved = prepared(
         sql("INSERT INTO projection_offsets AS o (projection, topic, partition, next_offset, effects_offset)
              SELECT $1, * FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[])
+             WHERE EXISTS (SELECT FROM leases WHERE name = 'projection:' || $1 AND epoch = $6)
              ON CONFLICT (projection, topic, partition) DO UPDATE
              SET next_offset = greatest(o.next_offset, excluded.next_offset),
                  effects_offset = greatest(o.effects_offset, excluded.effects_offset)")
@@ -130,11 +132,12 @@ pub async fn move_positions(
         .bind::<Array<Text>, _>(topics)
         .bind::<Array<Integer>, _>(partitions)
         .bind::<Array<BigInt>, _>(next)
-        .bind::<Array<BigInt>, _>(effects),
+        .bind::<Array<BigInt>, _>(effects)
+        .bind::<BigInt, _>(epoch),
     )
     .execute(connection)
     .await?;
-    Ok(())
+    leases::fenced(&leases::of_projection(projection), moved, positions.len())
 }
 
 /// An aggregate's version.

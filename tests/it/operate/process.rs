@@ -143,9 +143,14 @@ impl Process {
         Self::spawn(app, role, &[])
     }
 
-    /// The same as a role that watches these shards.
-    pub fn of_role_on(app: &TestApp, role: &str, of: &[ShardUrls]) -> Self {
-        Self::spawn(app, role, &[("PLAZA_POSTGRES__SHARDS", &shards(of))])
+    /// Starts a supervisor of these shards, and waits until it has seen their primaries.
+    pub async fn supervisor(app: &TestApp, of: &[ShardUrls]) -> Self {
+        let watched = [("PLAZA_POSTGRES__SHARDS", shards(of))];
+        let watched = watched.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let process = Self::start_role(app, "failover watch", &watched).await;
+        let seen = async || process.says("has a primary") == of.len();
+        app.until("it has seen the primaries", seen).await;
+        process
     }
 
     /// How often it has logged this.
@@ -155,8 +160,17 @@ impl Process {
 
     /// Stops it where it is: its kernel goes on answering for it.
     pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on where it was stopped.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().expect("it runs").to_string();
-        let status = std::process::Command::new("kill").args(["-STOP", &pid]).status().unwrap();
+        let status = std::process::Command::new("kill").args([signal, &pid]).status().unwrap();
         assert!(status.success());
     }
 

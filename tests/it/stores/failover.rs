@@ -124,13 +124,17 @@ async fn an_event_of_another_history_does_not_take_the_place_of_the_one_applied(
     .await;
 }
 
+/// Whether a process gives this line at `/metrics`.
+async fn says(process: &Process, line: &str) -> bool {
+    process.figures().await.lines().any(|given| given == line)
+}
+
 /// The supervisor's steps, and what a process makes of them: nobody restarts anything.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_that_is_gone_is_replaced_and_nothing_acknowledged_is_lost() {
     with_own_shard(&[Role::Server, Role::Relay], async |app, shard| {
         let (ann, _) = people(app).await;
-        let supervisor = Process::of_role_on(app, "failover watch", &[shard.urls()]);
-        app.until("it has seen the primary", async || supervisor.says("has a primary") > 0).await;
+        let supervisor = Process::supervisor(app, &[shard.urls()]).await;
         let mut acknowledged = Vec::new();
         let mut write = async |text: String| {
             let done = code(&post(app, &ann, &text).await).is_none();
@@ -142,6 +146,7 @@ async fn a_primary_that_is_gone_is_replaced_and_nothing_acknowledged_is_lost() {
         for number in 0..5 {
             assert!(write(format!("before {number}")).await);
         }
+        assert!(says(&supervisor, "plaza_failover_possible{shard=\"0\"} 1").await);
         shard.crash(0);
         let mut number = 0;
         let crashed = Instant::now();
@@ -173,11 +178,17 @@ async fn a_primary_that_is_gone_is_replaced_and_nothing_acknowledged_is_lost() {
         assert_eq!(shard.number(0, there).await, Some(0));
         assert_eq!(shard.number(new, "SELECT timeline FROM shard_identity").await, Some(2));
 
+        let replaced = "plaza_failovers_total{shard=\"0\",outcome=\"done\"} 1";
+        app.until("it is counted", async || says(&supervisor, replaced).await).await;
+        assert!(says(&supervisor, "plaza_failover_possible{shard=\"0\"} 0").await);
+
         // Rebuilt, it is one of the new one's replicas.
         shard.crash(0);
         shard.copy_primary(new, 0).await;
         shard.until_replicas(new, 2).await;
         app.until("all is sent", async || shard.number(new, UNSENT).await == Some(0)).await;
+        let again = "plaza_failover_possible{shard=\"0\"} 1";
+        app.until("it could be replaced", async || says(&supervisor, again).await).await;
         supervisor.end().await;
     })
     .await;
@@ -190,8 +201,7 @@ const IS_REPLICA: &str = "SELECT pg_is_in_recovery()::integer::bigint";
 async fn a_primary_that_hangs_is_replaced_and_never_written_again() {
     with_own_shard(&[Role::Server], async |app, shard| {
         let (ann, _) = people(app).await;
-        let supervisor = Process::of_role_on(app, "failover watch", &[shard.urls()]);
-        app.until("it has seen the primary", async || supervisor.says("has a primary") > 0).await;
+        let supervisor = Process::supervisor(app, &[shard.urls()]).await;
         shard.freeze(0, true);
         let written = async || code(&post(app, &ann, "to the new one").await).is_none();
         app.until("there is a new primary", written).await;

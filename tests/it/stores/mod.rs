@@ -7,6 +7,7 @@ mod growth;
 mod housekeeping;
 mod indexes;
 mod kafka;
+mod leases;
 mod migrations;
 mod moving;
 mod newest_posts;
