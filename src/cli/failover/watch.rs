@@ -149,12 +149,16 @@ impl Replacement {
         self.step = Step::See;
     }
 
-    /// The servers are so: the one with most is promoted, if all of them can be compared.
+    /// The servers are so: the one with most is promoted, if all of them can be compared, and
+    /// nobody else has promoted one or has it follow somebody.
     pub fn seen(&mut self, seen: &[Option<Seen>]) {
         let others = seen.iter().enumerate().filter(|(number, _)| *number != self.old);
         let others = others.map(|(number, seen)| Some((number, seen.clone()?)));
         self.step = match others.collect::<Option<Vec<_>>>() {
             None => Step::GiveUp("a replica has gone meanwhile"),
+            Some(others) if !others.iter().all(|(_, seen)| seen.is_fenced()) => {
+                Step::GiveUp("a replica is not fenced any more")
+            }
             Some(others) => match furthest(&others) {
                 None => Step::GiveUp("it has no replica"),
                 Some(new) => Step::Prepare(new),
@@ -172,3 +176,55 @@ impl Replacement {
 
 #[cfg(test)]
 mod simulation;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(is_replica: bool, port: u16) -> Option<Seen> {
+        Some(Seen {
+            is_replica,
+            timeline: 1,
+            place: 100,
+            hears: false,
+            waits_for: String::new(),
+            follows: format!("host=h port={port}"),
+        })
+    }
+
+    fn after(seen: &[Option<Seen>]) -> Step {
+        let now = Instant::now();
+        let mut replacement = Replacement::of(0, now);
+        assert_eq!(replacement.step(now), Step::Fence);
+        replacement.fenced();
+        assert_eq!(replacement.step(now), Step::See);
+        replacement.seen(seen);
+        replacement.step(now)
+    }
+
+    #[test]
+    fn nobody_is_promoted_unless_every_other_server_is_a_fenced_replica() {
+        let fenced = || server(true, 1);
+        assert_eq!(after(&[None, fenced(), fenced()]), Step::Prepare(1));
+        assert!(matches!(after(&[None, None, fenced()]), Step::GiveUp(_)));
+        // Another supervisor was quicker: it has promoted one, and had the other one follow it.
+        assert!(matches!(after(&[None, fenced(), server(false, 1)]), Step::GiveUp(_)));
+        assert!(matches!(after(&[None, server(true, 12), fenced()]), Step::GiveUp(_)));
+    }
+
+    #[test]
+    fn a_fence_that_is_put_up_anew_stands_for_as_long_again() {
+        let (mut watch, began) = (Watch::default(), Instant::now());
+        let named = |name: &str| {
+            let fence = server(true, 1)
+                .map(|seen| Seen { follows: format!("host=h port=1 {name}"), ..seen });
+            [server(false, 0), fence, server(true, 10)]
+        };
+        let mut may = |name, seconds| {
+            watch.may_bring_together(&named(name), 0, began + Duration::from_secs(seconds))
+        };
+        assert!(!may("a=1", 0) && !may("a=1", 20));
+        assert!(!may("a=2", 25) && !may("a=2", 50));
+        assert!(may("a=2", 56));
+    }
+}
