@@ -11,8 +11,8 @@ use plaza_stores::postgres::supervision::Seen;
 
 /// Within what time of the fence a replica is promoted, or not at all.
 const PROMOTED: Duration = Duration::from_secs(12);
-/// For how long a fence must have stood beside a primary that is well until it is taken down:
-/// longer than another supervisor needs that has put it up and promotes now.
+/// For how long the same fence must have stood beside a primary that is well until it is taken
+/// down: longer than another supervisor needs that has put it up and promotes now.
 const ABANDONED: Duration = Duration::from_secs(30);
 
 /// What a supervisor has seen of a shard.
@@ -20,7 +20,8 @@ const ABANDONED: Duration = Duration::from_secs(30);
 pub struct Watch {
     last: Option<LastPrimary>,
     away_since: Option<Instant>,
-    fenced_since: Option<Instant>,
+    /// Whom the fenced replicas follow, which names the fence, and since when that has been so.
+    fence: Option<(Vec<String>, Instant)>,
 }
 
 impl Watch {
@@ -59,7 +60,7 @@ impl Watch {
     }
 
     /// Whether nobody else can be about to promote one of the replicas: a fenced one is let be for
-    /// a while, unless that has happened already.
+    /// a while, unless that has happened already. One that is fenced once more is let be anew.
     pub fn may_bring_together(
         &mut self,
         seen: &[Option<Seen>],
@@ -67,24 +68,36 @@ impl Watch {
         now: Instant,
     ) -> bool {
         let timeline = seen.get(primary).and_then(Option::as_ref).map(|seen| seen.timeline);
-        let mut fenced = seen.iter().flatten().filter(|seen| seen.is_fenced());
-        if fenced.all(|seen| timeline.is_some_and(|timeline| seen.timeline < timeline)) {
-            self.fenced_since = None;
+        let fenced: Vec<&Seen> = seen.iter().flatten().filter(|seen| seen.is_fenced()).collect();
+        if fenced.iter().all(|seen| timeline.is_some_and(|timeline| seen.timeline < timeline)) {
+            self.fence = None;
             return true;
         }
-        now.duration_since(*self.fenced_since.get_or_insert(now)) > ABANDONED
+        let names: Vec<String> = fenced.iter().map(|seen| seen.follows.clone()).collect();
+        if let Some((held, since)) = &self.fence
+            && *held == names
+        {
+            return now.duration_since(*since) > ABANDONED;
+        }
+        self.fence = Some((names, now));
+        false
     }
 }
 
 /// Replicas that are to follow the primary: those that follow nobody, or another server of the
-/// shard.
+/// shard. As long as a server is not seen, none is that may have been told to follow that one: it
+/// may be the primary by now, and whoever acknowledges another one's commits would have them lost.
+/// A replica of an earlier timeline than the primary's is of before that one's promotion.
 pub fn astray(seen: &[Option<Seen>], primary: usize, addresses: &[(String, u16)]) -> Vec<usize> {
     let leads = addresses.get(primary);
+    let timeline = seen.get(primary).and_then(Option::as_ref).map_or(0, |seen| seen.timeline);
+    let all_seen = seen.iter().all(Option::is_some);
     let is_astray = |seen: &Seen| {
         let follows = address_of(&seen.follows);
         let elsewhere =
             follows.is_some_and(|address| Some(&address) != leads && addresses.contains(&address));
-        seen.is_replica && !seen.hears && (seen.is_fenced() || elsewhere)
+        let is_known = all_seen || seen.timeline < timeline;
+        seen.is_replica && !seen.hears && (seen.is_fenced() || elsewhere) && is_known
     };
     let astray = seen.iter().enumerate().filter(|(_, seen)| seen.as_ref().is_some_and(is_astray));
     astray.map(|(number, _)| number).collect()
@@ -136,12 +149,16 @@ impl Replacement {
         self.step = Step::See;
     }
 
-    /// The servers are so: the one with most is promoted, if all of them can be compared.
+    /// The servers are so: the one with most is promoted, if all of them can be compared, and
+    /// nobody else has promoted one or has it follow somebody.
     pub fn seen(&mut self, seen: &[Option<Seen>]) {
         let others = seen.iter().enumerate().filter(|(number, _)| *number != self.old);
         let others = others.map(|(number, seen)| Some((number, seen.clone()?)));
         self.step = match others.collect::<Option<Vec<_>>>() {
             None => Step::GiveUp("a replica has gone meanwhile"),
+            Some(others) if !others.iter().all(|(_, seen)| seen.is_fenced()) => {
+                Step::GiveUp("a replica is not fenced any more")
+            }
             Some(others) => match furthest(&others) {
                 None => Step::GiveUp("it has no replica"),
                 Some(new) => Step::Prepare(new),
@@ -159,3 +176,55 @@ impl Replacement {
 
 #[cfg(test)]
 mod simulation;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(is_replica: bool, port: u16) -> Option<Seen> {
+        Some(Seen {
+            is_replica,
+            timeline: 1,
+            place: 100,
+            hears: false,
+            waits_for: String::new(),
+            follows: format!("host=h port={port}"),
+        })
+    }
+
+    fn after(seen: &[Option<Seen>]) -> Step {
+        let now = Instant::now();
+        let mut replacement = Replacement::of(0, now);
+        assert_eq!(replacement.step(now), Step::Fence);
+        replacement.fenced();
+        assert_eq!(replacement.step(now), Step::See);
+        replacement.seen(seen);
+        replacement.step(now)
+    }
+
+    #[test]
+    fn nobody_is_promoted_unless_every_other_server_is_a_fenced_replica() {
+        let fenced = || server(true, 1);
+        assert_eq!(after(&[None, fenced(), fenced()]), Step::Prepare(1));
+        assert!(matches!(after(&[None, None, fenced()]), Step::GiveUp(_)));
+        // Another supervisor was quicker: it has promoted one, and had the other one follow it.
+        assert!(matches!(after(&[None, fenced(), server(false, 1)]), Step::GiveUp(_)));
+        assert!(matches!(after(&[None, server(true, 12), fenced()]), Step::GiveUp(_)));
+    }
+
+    #[test]
+    fn a_fence_that_is_put_up_anew_stands_for_as_long_again() {
+        let (mut watch, began) = (Watch::default(), Instant::now());
+        let named = |name: &str| {
+            let fence = server(true, 1)
+                .map(|seen| Seen { follows: format!("host=h port=1 {name}"), ..seen });
+            [server(false, 0), fence, server(true, 10)]
+        };
+        let mut may = |name, seconds| {
+            watch.may_bring_together(&named(name), 0, began + Duration::from_secs(seconds))
+        };
+        assert!(!may("a=1", 0) && !may("a=1", 20));
+        assert!(!may("a=2", 25) && !may("a=2", 50));
+        assert!(may("a=2", 56));
+    }
+}

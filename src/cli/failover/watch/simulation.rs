@@ -10,10 +10,11 @@ use tokio::time::Instant;
 use super::{Replacement, Step, Watch, astray};
 use crate::cli::failover::verdict::{Verdict, primary};
 use plaza_simulation::{Chance, Verdict as Kept, promise};
+use plaza_stores::postgres::conninfo::fenced;
 use plaza_stores::postgres::supervision::Seen;
 
 /// Seeds that failed once.
-const FAILED_ONCE: &[u64] = &[];
+const FAILED_ONCE: &[u64] = &[11_119, 131_314];
 const STEPS: usize = 100;
 const SERVERS: usize = 3;
 /// For how long a replica whose primary has gone silent counts as hearing it.
@@ -27,8 +28,9 @@ struct Server {
     timeline: i64,
     /// The commits that it has, by their numbers.
     log: Vec<u64>,
-    /// Whom it follows; `None`: nobody.
+    /// Whom it follows; `None`: nobody, since it was fenced for that time.
     follows: Option<usize>,
+    fence: u64,
     heard: Instant,
     waits_for: String,
 }
@@ -47,6 +49,7 @@ struct World {
     unseen: BTreeSet<(usize, usize)>,
     supervisors: [Supervisor; 2],
     commits: u64,
+    fences: u64,
     acknowledged: Vec<u64>,
     /// Who acknowledges on a timeline.
     writers: BTreeMap<i64, usize>,
@@ -74,6 +77,7 @@ impl World {
             timeline: 1,
             log: Vec::new(),
             follows: (number > 0).then_some(0),
+            fence: 0,
             heard: now,
             waits_for: names((0..SERVERS).filter(|other| *other != number)),
         };
@@ -84,6 +88,7 @@ impl World {
             unseen: BTreeSet::new(),
             supervisors: Default::default(),
             commits: 0,
+            fences: 0,
             acknowledged: Vec::new(),
             writers: BTreeMap::new(),
         }
@@ -133,6 +138,11 @@ impl World {
             chance.tell(|| format!("{commit} is acknowledged by {of} through {number}"));
             let writer = self.writers.entry(source.timeline).or_insert(of);
             promise(*writer == of, || format!("timeline {} has two writers", source.timeline))?;
+            let other =
+                self.servers.iter().find(|it| !it.is_replica && it.timeline > source.timeline);
+            promise(other.is_none(), || {
+                format!("{of} acknowledges {commit}, and another one is promoted")
+            })?;
             self.acknowledged.push(*commit);
         }
         Ok(())
@@ -151,7 +161,7 @@ impl World {
                 waits_for: server.waits_for.clone(),
                 follows: match server.follows {
                     Some(of) => format!("host=h port={}", address(of).1),
-                    None => "host=h port=1".to_owned(),
+                    None => fenced("host=h", "h", &server.fence.to_string()),
                 },
             })
         };
@@ -202,7 +212,11 @@ impl World {
             Step::Fence => match left.pop_first() {
                 None => replacement.fenced(),
                 Some(replica) if !self.may_tell(number, replica) => return Ok(()),
-                Some(replica) => self.servers[replica].follows = None,
+                Some(replica) => {
+                    self.fences += 1;
+                    self.servers[replica].follows = None;
+                    self.servers[replica].fence = self.fences;
+                }
             },
             Step::See => replacement.seen(&self.seen_by(number)),
             Step::Prepare(new) | Step::Promote(new) if !self.may_tell(number, new) => {
