@@ -213,6 +213,9 @@ chaos: toolchain release ## faults under load, on a system of its own, then a ch
 	@infra/local/chaos --seed $(or $(SEED),1) $(if $(FAULT),--fault $(FAULT)) $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(RATE),--rate $(RATE)) $(if $(QUICK),--quick) $(ARGS)
 
+seeded-bugs: toolchain ## bugs put in on purpose: which of them the simulations see, or, with WHAT=all, the chaos checker and the tests
+	@infra/local/seeded-bugs $(or $(WHAT),model)
+
 ledger: ## whether anything was lost, doubled or left out: outbox, Kafka, projections, counters, orders, views
 	$(PLAZA) ledger verify $(ARGS)
 

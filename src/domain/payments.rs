@@ -23,7 +23,9 @@ pub enum PaymentOutcome {
 pub trait PaymentProvider: Send + Sync {
     /// Takes the money. `Err`: not known, ask again later.
     async fn capture(&self, order: OrderId, amount: &Money) -> Result<PaymentOutcome, String>;
-    /// Gives the money back, if it was taken. `Err`: not known, ask again later.
+    /// Gives the money back, if it was taken, and takes none for this order afterwards: a worker
+    /// that was frozen before its capture may come to it when the order has long been cancelled,
+    /// and die. `Err`: not known, ask again later.
     async fn refund(&self, order: OrderId, amount: &Money) -> Result<(), String>;
 }
 

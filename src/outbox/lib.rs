@@ -1,8 +1,10 @@
 //! The outbox: the only way a message leaves a mutation. Rows are written in the mutation's
 //! transaction; the relay sends them.
 
+mod broker;
 mod confirmed;
 pub mod relay;
+mod sending;
 pub mod wakes;
 
 use chrono::{DateTime, SecondsFormat, Utc};

@@ -10,27 +10,25 @@
 //! Nothing is sent before a replica has it: what a failover would undo must not be known to the
 //! world.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Sink;
+use super::broker::{Broker, Sent};
 use super::confirmed;
+use super::sending::{Sending, Step};
 use super::wakes::Wakes;
 use plaza_base::clock::pause;
-use plaza_config::{Config, KafkaConfig, RabbitmqConfig};
+use plaza_config::Config;
 use plaza_stores::StoreError;
-use plaza_stores::kafka::producer::{self, EventProducer};
 use plaza_stores::postgres::leader::Lease;
 use plaza_stores::postgres::outbox::{self as rows, Backlog, OutboxRow};
 use plaza_stores::postgres::pool::PooledConnection;
 use plaza_stores::postgres::{Cluster, Connection, Shard, ShardIndex, leases};
-use plaza_stores::rabbitmq::publisher::{self, Publisher};
 use plaza_stores::redis::Redis;
 use plaza_telemetry::trace;
 
@@ -93,8 +91,8 @@ async fn relay_shard(
     let ended = tokio::select! {
         result = lease.keep(&mut lock) => result,
         result = measure(shard, stop) => result,
-        result = to_rabbitmq((shard, &lease), wakes, &config.rabbitmq, &lost) => result,
-        result = to_kafka((shard, &lease), wakes, &config.kafka, &lost) => result,
+        result = send((shard, &lease), wakes, Broker::rabbitmq(&config.rabbitmq), &lost) => result,
+        result = send((shard, &lease), wakes, Broker::kafka(&config.kafka), &lost) => result,
     };
     // Whoever takes over records it from here on.
     for sink in Sink::ALL {
@@ -138,7 +136,7 @@ struct Carrier {
 }
 
 /// Begins a span for each message that a sampled trace has caused; they end with the list.
-fn sending(rows: &[OutboxRow], sink: Sink) -> Vec<trace::Span> {
+fn spans(rows: &[OutboxRow], sink: Sink) -> Vec<trace::Span> {
     if !trace::is_exporting() {
         return Vec::new();
     }
@@ -165,187 +163,86 @@ struct Polls {
     found: Option<Instant>,
 }
 
-/// The next messages, which a replica has; nothing when it is time to stop.
+/// The next messages; nothing when it is time to stop.
 async fn next(
     connection: &mut PooledConnection,
     (shard, sink): (&Shard, Sink),
     polls: &mut Polls,
     wakes: &Wakes,
     stop: &CancellationToken,
-) -> Result<Option<Vec<OutboxRow>>, StoreError> {
+) -> Result<Vec<OutboxRow>, StoreError> {
     if let Some(found) = polls.found.take() {
         pause(PACE.saturating_sub(found.elapsed()), stop).await;
         // At once, when it has been woken again meanwhile.
         wakes.next(shard.index, sink, polls.idle, stop).await;
     }
-    loop {
-        if stop.is_cancelled() {
-            return Ok(None);
-        }
+    while !stop.is_cancelled() {
         let unsent = rows::unsent(connection, sink.code(), WINDOW).await?;
         if !unsent.is_empty() {
             polls.idle = 0;
             let more = i64::try_from(unsent.len()).is_ok_and(|found| found >= WINDOW);
             polls.found = (!more).then(Instant::now);
-            let confirmed = confirmed::wait(connection, (shard, sink), stop).await?;
-            return Ok(confirmed.then_some(unsent));
+            return Ok(unsent);
         }
         polls.idle = polls.idle.saturating_add(1);
         wakes.next(shard.index, sink, polls.idle, stop).await;
     }
+    Ok(Vec::new())
 }
 
-/// The ids that may be marked: those that were confirmed, up to each key's first that was not.
-fn markable(unsent: &[OutboxRow], confirmed: &[bool]) -> Vec<i64> {
-    let mut held_back: HashSet<&str> = HashSet::new();
-    let mut ids = Vec::with_capacity(unsent.len());
-    for (row, confirmed) in unsent.iter().zip(confirmed) {
-        if *confirmed && !held_back.contains(row.key.as_str()) {
-            ids.push(row.id);
-        } else {
-            held_back.insert(&row.key);
-        }
-    }
-    ids
-}
-
-/// When the first of them was written.
-fn oldest(rows: &[OutboxRow]) -> DateTime<Utc> {
-    rows.iter().map(|row| row.created_at).min().unwrap_or_default()
-}
-
-fn count(sink: &'static str, sent: usize) {
-    metrics::counter!("plaza_outbox_sent_total", "sink" => sink)
+fn count(sink: Sink, sent: usize) {
+    metrics::counter!("plaza_outbox_sent_total", "sink" => sink.name())
         .increment(u64::try_from(sent).unwrap_or_default());
 }
 
-async fn to_rabbitmq(
+/// Sends a shard's messages to one broker, step by step, until it is stopped.
+async fn send(
     (shard, lease): (&Shard, &Lease),
     wakes: &Wakes,
-    config: &RabbitmqConfig,
+    mut broker: Broker<'_>,
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
+    let sink = broker.sink();
     let mut connection = shard.direct().await?;
     rows::disable_sync_commit(&mut connection).await?;
-    let mut publisher: Option<Publisher> = None;
-    let (mut polls, mut down) = (Polls::default(), false);
-    while let Some(unsent) =
-        next(&mut connection, (shard, Sink::Rabbitmq), &mut polls, wakes, stop).await?
-    {
-        lease.check()?;
-        let spans = sending(&unsent, Sink::Rabbitmq);
-        let sent = async {
-            let connected = match publisher.take() {
-                Some(connected) => connected,
-                None => Publisher::connect(&config.url, &config.retry_delays_ms).await?,
-            };
-            let messages: Vec<publisher::Message<'_>> = unsent
-                .iter()
-                .map(|row| publisher::Message {
-                    queue: &row.topic,
-                    id: &row.key,
-                    payload: row.payload.as_bytes(),
-                })
-                .collect();
-            let publishing =
-                tokio::time::timeout(Duration::from_secs(10), connected.publish(&messages)).await;
-            let confirmed = publishing
-                .map_err(|_| StoreError::unavailable("rabbitmq", "no confirm in 10 s"))??;
-            Ok::<_, StoreError>((connected, confirmed))
-        };
-        let sent = sent.await;
-        drop(spans);
-        match sent {
-            Ok((connected, confirmed)) => {
-                if down {
-                    tracing::info!(shard = shard.index.0, "rabbitmq is back");
+    let (mut polls, mut sending) = (Polls::default(), Sending::default());
+    loop {
+        match sending.step() {
+            Step::Read => {
+                let unsent = next(&mut connection, (shard, sink), &mut polls, wakes, stop).await?;
+                if unsent.is_empty() {
+                    return Ok(());
                 }
-                down = false;
-                publisher = Some(connected);
-                let ids = markable(&unsent, &confirmed);
-                rows::mark_sent(&mut connection, lease.epoch, &ids, oldest(&unsent)).await?;
-                count("rabbitmq", ids.len());
+                sending.read(unsent);
+            }
+            Step::Confirm => {
+                if !confirmed::wait(&mut connection, (shard, sink), stop).await? {
+                    return Ok(());
+                }
+                sending.confirmed();
+            }
+            Step::Send => {
+                lease.check()?;
+                let spans = spans(sending.rows(), sink);
+                let sent = broker.send(shard.index, sending.rows(), stop).await?;
+                drop(spans);
+                match sent {
+                    Sent::Confirmed(confirmed) => sending.sent(&confirmed),
+                    Sent::Failed => {
+                        sending.failed();
+                        pause(RETRY, stop).await;
+                    }
+                    Sent::Stopped => return Ok(()),
+                }
+            }
+            Step::Mark(ids) => {
+                rows::mark_sent(&mut connection, lease.epoch, &ids, sending.oldest()).await?;
+                count(sink, ids.len());
                 if ids.is_empty() {
                     pause(RETRY, stop).await;
                 }
-            }
-            Err(error) => {
-                if !down {
-                    tracing::warn!(shard = shard.index.0, %error, "jobs wait in the outbox");
-                }
-                down = true;
-                pause(RETRY, stop).await;
+                sending.marked();
             }
         }
-    }
-    Ok(())
-}
-
-async fn to_kafka(
-    (shard, lease): (&Shard, &Lease),
-    wakes: &Wakes,
-    config: &KafkaConfig,
-    stop: &CancellationToken,
-) -> Result<(), StoreError> {
-    let mut connection = shard.direct().await?;
-    rows::disable_sync_commit(&mut connection).await?;
-    let mut producer = EventProducer::new(config)?;
-    let mut polls = Polls::default();
-    while let Some(unsent) =
-        next(&mut connection, (shard, Sink::Kafka), &mut polls, wakes, stop).await?
-    {
-        let messages: Vec<producer::Message<'_>> = unsent
-            .iter()
-            .map(|row| producer::Message {
-                topic: &row.topic,
-                key: &row.key,
-                payload: &row.payload,
-            })
-            .collect();
-        lease.check()?;
-        let spans = sending(&unsent, Sink::Kafka);
-        let sent = tokio::select! {
-            sent = producer.publish(&messages) => sent,
-            () = stop.cancelled() => {
-                producer.abandon();
-                return Ok(());
-            }
-        };
-        drop(spans);
-        match sent {
-            Ok(()) => {
-                let ids: Vec<i64> = unsent.iter().map(|row| row.id).collect();
-                rows::mark_sent(&mut connection, lease.epoch, &ids, oldest(&unsent)).await?;
-                count("kafka", ids.len());
-            }
-            Err(error) => {
-                tracing::warn!(shard = shard.index.0, %error, "events wait in the outbox");
-                producer.abandon();
-                producer = EventProducer::new(config)?;
-                pause(RETRY, stop).await;
-            }
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(id: i64, key: &str) -> OutboxRow {
-        OutboxRow {
-            id,
-            topic: "posts".into(),
-            key: key.into(),
-            payload: String::new(),
-            created_at: DateTime::UNIX_EPOCH,
-        }
-    }
-
-    #[test]
-    fn nothing_of_a_key_is_marked_after_one_that_was_not_confirmed() {
-        let rows = [row(1, "a"), row(2, "b"), row(3, "a"), row(4, "b")];
-        assert_eq!(markable(&rows, &[true, false, true, true]), [1, 3]);
     }
 }

@@ -9,6 +9,7 @@ use diesel_async::RunQueryDsl;
 
 use super::projection::{Effect, Projection};
 use plaza_base::ids::{Bucket, Id, PostId};
+use plaza_base::seeded::{Bug, bug};
 use plaza_protocol::envelope::EventEnvelope;
 use plaza_protocol::events::{Aggregate, Event};
 use plaza_protocol::routing::Topic;
@@ -68,19 +69,20 @@ fn post_of(event: &Event) -> Option<PostId> {
 
 /// What consecutive events of a post add to its counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Added {
-    post: PostId,
+pub(super) struct Added {
+    pub post: PostId,
     /// The version that the first of them follows.
-    before: i64,
+    pub before: i64,
     /// The last one's.
-    version: i64,
-    likes: i64,
-    comments: i64,
+    pub version: i64,
+    pub likes: i64,
+    pub comments: i64,
 }
 
 /// Likes and comments that an event adds.
 fn of_event(event: &Event) -> (i64, i64) {
     match event {
+        Event::PostLiked { .. } if bug(Bug::CountsAddedTwice) => (2, 0),
         Event::PostLiked { .. } => (1, 0),
         Event::PostUnliked { .. } => (-1, 0),
         Event::PostCommented { .. } | Event::PostReplied { .. } => (0, 1),
@@ -89,7 +91,7 @@ fn of_event(event: &Event) -> (i64, i64) {
 }
 
 /// Posts some of whose events are not here, and what the events of the others add.
-fn added(events: &[EventEnvelope]) -> (BTreeSet<PostId>, Vec<Added>) {
+pub(super) fn added(events: &[EventEnvelope]) -> (BTreeSet<PostId>, Vec<Added>) {
     let mut posts: BTreeMap<PostId, BTreeMap<i64, (i64, i64)>> = BTreeMap::new();
     for event in events {
         if let Some(post) = post_of(&event.event) {

@@ -5,6 +5,7 @@
 mod figures;
 mod supervised;
 mod verdict;
+mod watch;
 
 use std::io::Write;
 use std::time::Duration;

@@ -64,7 +64,7 @@ async fn change(
             if status.is_some_and(|status| done.contains(&status)) {
                 return Ok(id);
             }
-            if !status.is_some_and(|status| status.next().contains(&to)) {
+            if !status.is_some_and(|status| status.may_become(to)) {
                 let (from, to) = (&order.status, to.name());
                 return Err(refused(format!("an order that is {from} cannot become {to}")));
             }

@@ -5,6 +5,7 @@ mod change;
 mod place;
 mod saga;
 mod states;
+mod steps;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap};

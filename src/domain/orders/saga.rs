@@ -18,6 +18,7 @@ use plaza_protocol::events::Event;
 use plaza_stores::StoreError;
 use plaza_stores::postgres::{orders as store, products as product_rows, reservations};
 
+use super::steps::{Saga, Step, payment_key};
 use super::{Order, OrderLine, OrderStatus, orders_of};
 
 /// Brings an order as far as it goes; safe to run again at any point. Called by the job.
@@ -28,57 +29,45 @@ pub async fn process(op: &Operation, id: OrderId) -> Result<(), DomainError> {
     let Some(order) = load(op, id).await? else {
         return Err(DomainError::Internal(format!("there is no order {id}")));
     };
-    let mut status = order.status;
-    if status == OrderStatus::Pending {
-        status = match reserve_all(op, &order).await? {
-            true => move_to(op, &order, OrderStatus::Reserved, None, None).await?,
-            false => move_to(op, &order, OrderStatus::Rejected, Some("OUT_OF_STOCK"), None).await?,
-        };
-    }
-    if status == OrderStatus::Reserved {
-        let outcome = op.domain.payments.capture(id, &order.total).await;
-        status = match outcome.map_err(|reason| StoreError::unavailable("payments", reason))? {
-            PaymentOutcome::Captured(reference) => {
-                move_to(op, &order, OrderStatus::Paid, None, Some(&reference)).await?
+    let mut saga = Saga::of(order.status);
+    let mut payment: Option<String> = None;
+    loop {
+        match saga.step() {
+            Step::Reserve => saga.reserved(reserve_all(op, &order).await?),
+            Step::Capture => {
+                payment = capture(op, &order).await?;
+                saga.captured(payment.is_some());
             }
-            PaymentOutcome::Declined(_) => {
-                move_to(op, &order, OrderStatus::Rejected, Some("PAYMENT_DECLINED"), None).await?
+            Step::Move(to, reason) => {
+                saga.moved(move_to(op, &order, to, reason, payment.as_deref()).await?);
             }
-        };
-    }
-    match status {
-        OrderStatus::Paid => {
-            for line in &order.lines {
-                sell(op, &order, line).await?;
-            }
-            move_to(op, &order, OrderStatus::Confirmed, None, None).await?;
-            Ok(())
-        }
-        OrderStatus::Rejected | OrderStatus::Cancelled => {
-            for line in &order.lines {
-                release(op, &order, line).await?;
-            }
-            // After the stock, which others wait for. Nothing says whether money was taken, so the
-            // provider, who knows, is always asked.
-            if status == OrderStatus::Cancelled {
+            Step::Refund => {
                 let refund = op.domain.payments.refund(id, &order.total).await;
                 refund.map_err(|reason| StoreError::unavailable("payments", reason))?;
+                saga.done();
             }
-            Ok(())
-        }
-        OrderStatus::Refunding => {
-            for line in &order.lines {
-                take_back(op, &order, line).await?;
+            step @ (Step::Sell | Step::Release | Step::TakeBack) => {
+                for line in &order.lines {
+                    match step {
+                        Step::Sell => sell(op, &order, line).await?,
+                        Step::Release => release(op, &order, line).await?,
+                        _ => take_back(op, &order, line).await?,
+                    }
+                }
+                saga.done();
             }
-            let refund = op.domain.payments.refund(id, &order.total).await;
-            refund.map_err(|reason| StoreError::unavailable("payments", reason))?;
-            move_to(op, &order, OrderStatus::Refunded, None, None).await?;
-            Ok(())
+            Step::End => return Ok(()),
         }
-        OrderStatus::Pending
-        | OrderStatus::Reserved
-        | OrderStatus::Confirmed
-        | OrderStatus::Refunded => Ok(()),
+    }
+}
+
+/// Takes the money; the provider's reference, unless it was refused.
+async fn capture(op: &Operation, order: &Order) -> Result<Option<String>, DomainError> {
+    let key = payment_key(order.id, || op.domain.clock.now_ms());
+    let outcome = op.domain.payments.capture(key, &order.total).await;
+    match outcome.map_err(|reason| StoreError::unavailable("payments", reason))? {
+        PaymentOutcome::Captured(reference) => Ok(Some(reference)),
+        PaymentOutcome::Declined(_) => Ok(None),
     }
 }
 
@@ -111,12 +100,12 @@ async fn move_to(
                 "order {id} is in no known state: {status}"
             )));
         };
-        if !from.next().contains(&to) {
+        if !from.may_become(to) {
             return Ok(from);
         }
         let version = locked.version + 1;
         store::set_status(tx, id, to.name(), reason, version).await?;
-        if let Some(reference) = payment {
+        if let Some(reference) = payment.filter(|_| to == OrderStatus::Paid) {
             let Money { amount, currency } = &order.total;
             store::insert_payment(tx, id, *amount, currency, reference).await?;
         }

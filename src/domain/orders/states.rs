@@ -54,6 +54,11 @@ impl OrderStatus {
         TABLE.iter().find(|(status, _, _)| *status == self).map_or(&[], |(_, _, next)| next)
     }
 
+    /// Whether this one may follow.
+    pub fn may_become(self, next: Self) -> bool {
+        self.next().contains(&next)
+    }
+
     /// Whether nothing is under way: it stays so unless its buyer does something.
     pub fn is_settled(self) -> bool {
         matches!(self, Self::Confirmed | Self::Rejected | Self::Cancelled | Self::Refunded)

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use super::walk::{Step, Walk};
 use crate::{DomainError, Operation, write};
 use plaza_base::ids::{Id, PostId, UserId};
 use plaza_read_models::followers;
@@ -95,33 +96,19 @@ pub async fn resume_push(op: &Operation, author: UserId) -> Result<(), DomainErr
     .await
 }
 
-/// A walk over an author, whose own home has the posts too, and then the author's followers,
-/// [`CHUNK`] at a time, by id. Somebody who follows meanwhile and is missed gets a rebuilt timeline
-/// from the follow itself.
+/// A walk over an author and the author's followers.
 struct Audience {
     author: UserId,
-    place: Place,
-}
-
-/// How far a walk has come.
-#[derive(Clone, Copy)]
-enum Place {
-    Start,
-    After(UserId),
-    End,
+    walk: Walk,
 }
 
 impl Audience {
     fn of(author: UserId) -> Self {
-        Self { author, place: Place::Start }
+        Self { author, walk: Walk::of(author) }
     }
 
     async fn next(&mut self, op: &Operation) -> Result<Option<Vec<UserId>>, DomainError> {
-        let (itself, after) = match self.place {
-            Place::Start => (Some(self.author), None),
-            Place::After(last) => (None, Some(last)),
-            Place::End => return Ok(None),
-        };
+        let Step::Read(after) = self.walk.step() else { return Ok(None) };
         let author = self.author;
         let chunk = op
             .domain
@@ -130,9 +117,8 @@ impl Audience {
                 followers::chunk(connection, author, after, CHUNK).await
             })
             .await?;
-        let full = i64::try_from(chunk.len()).is_ok_and(|count| count >= CHUNK);
-        self.place = chunk.last().filter(|_| full).map_or(Place::End, |last| Place::After(*last));
-        let users: Vec<UserId> = itself.into_iter().chain(chunk).collect();
+        let is_full = i64::try_from(chunk.len()).is_ok_and(|count| count >= CHUNK);
+        let users = self.walk.found(chunk, is_full);
         Ok((!users.is_empty()).then_some(users))
     }
 }

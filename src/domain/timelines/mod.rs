@@ -10,6 +10,7 @@ mod home;
 mod merge;
 mod pull;
 mod rebuild;
+mod walk;
 
 pub use fan_out::{fan_out, resume_push};
 pub use home::home;

@@ -13,6 +13,7 @@ use diesel_async::RunQueryDsl;
 
 use super::kind::Kind;
 use plaza_base::ids::{Id, NotificationId, UserId};
+use plaza_base::seeded::{Bug, bug};
 use plaza_stores::StoreError;
 use plaza_stores::postgres::Connection;
 use plaza_stores::postgres::prepared::{prepared, sql};
@@ -128,7 +129,8 @@ fn part(rows: Vec<ScannedRow>, scan: i64) -> Part {
 }
 
 fn row(row: ScannedRow) -> Option<NotificationRow> {
-    let kind = Kind::from_name(&row.kind).filter(|_| row.stands)?;
+    let stands = row.stands || bug(Bug::BlockedPersonNotifies);
+    let kind = Kind::from_name(&row.kind).filter(|_| stands)?;
     Some(NotificationRow {
         id: row.id,
         user_id: row.user_id,

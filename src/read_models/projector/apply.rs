@@ -1,6 +1,6 @@
 //! A batch, written: each shard's part in one transaction, with the versions and the offsets.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -8,12 +8,13 @@ use tokio::time::Instant;
 use super::super::projection::Effect;
 use super::aside::say;
 use super::classify::classified;
-use super::{Located, Progress, Runner};
+use super::part::{Part, Progress, positions};
+use super::{Located, Runner};
 use plaza_protocol::envelope::EventEnvelope;
 use plaza_stores::StoreError;
 use plaza_stores::kafka::consumer::Partition;
 use plaza_stores::postgres::ShardIndex;
-use plaza_stores::postgres::projections::{self as rows, Position};
+use plaza_stores::postgres::projections as rows;
 use plaza_stores::postgres::unreadable_records::{self as aside, Unreadable};
 
 /// How long a batch's transactions may take.
@@ -41,23 +42,10 @@ impl Runner {
                 by_shard.entry(shard).or_default().push(located);
             }
         }
-        let (read, effects) = (&progress.read, &progress.effects);
+        let effects = &progress.effects;
         let mut writes = Vec::new();
         for (shard, events) in &by_shard {
-            let of_events = || {
-                events.iter().map(|located| &located.partition).collect::<BTreeSet<&Partition>>()
-            };
-            let moved = if level {
-                read.keys()
-                    .filter(|partition| progress.level.get(*partition) != read.get(*partition))
-                    .collect()
-            } else {
-                of_events()
-            };
-            let next = moved
-                .into_iter()
-                .filter_map(|partition| Some((partition.clone(), *read.get(partition)?)))
-                .collect();
+            let next = progress.next_of(events, level);
             writes.push(async move {
                 (*shard, self.apply_to_shard(*shard, events, next, effects).await)
             });
@@ -83,8 +71,7 @@ impl Runner {
             }
         }
         for (partition, offset, why) in gaps {
-            // No shard may store later that this partition has been read further.
-            progress.read.entry(partition.clone()).and_modify(|read| *read = offset.min(*read));
+            progress.ends_at(&partition, offset);
             if !progress.parked.contains(&partition) {
                 self.park(&mut progress.parked, &partition, offset, &why);
             }
@@ -114,17 +101,7 @@ impl Runner {
                     let (topics, numbers): (Vec<&str>, Vec<i32>) =
                         next.keys().map(|partition| (partition.topic, partition.number)).unzip();
                     let held = rows::lock_positions_in(connection, name, &topics, &numbers).await?;
-                    let held: HashMap<(&str, i32), i64> = held
-                        .iter()
-                        .map(|p| ((p.topic.as_str(), p.partition), p.next_offset))
-                        .collect();
-                    let past = |located: &Located| {
-                        let at = (located.partition.topic, located.partition.number);
-                        held.get(&at).is_some_and(|next| located.offset < *next)
-                    };
-                    let (repeated, new): (Vec<&Located>, Vec<&Located>) =
-                        events.iter().copied().partition(|located| past(located));
-                    let mut next = next.clone();
+                    let Part { repeated, new } = Part::of(events, &held);
                     let mut applied =
                         Applied { effects: self.effects_of(&repeated), gaps: Vec::new() };
                     if !new.is_empty() {
@@ -143,26 +120,11 @@ impl Runner {
                             say(name, &records);
                             self.put_aside.notify_one();
                         }
-                        for (partition, offset, _) in &classified.gaps {
-                            next.insert(partition.clone(), *offset);
-                        }
                         applied.effects.extend(self.effects_of(&classified.repeated));
                         self.report(&classified.conflicts);
                         applied.gaps = classified.gaps;
                     }
-                    let positions: Vec<Position> = next
-                        .iter()
-                        .map(|(partition, next_offset)| Position {
-                            topic: partition.topic.to_owned(),
-                            partition: partition.number,
-                            next_offset: *next_offset,
-                            effects_offset: effects
-                                .get(partition)
-                                .copied()
-                                .unwrap_or_default()
-                                .min(*next_offset),
-                        })
-                        .collect();
+                    let positions = positions(next.clone(), effects, &applied.gaps);
                     rows::move_positions(connection, (name, epoch), &positions).await?;
                     Ok(applied)
                 },

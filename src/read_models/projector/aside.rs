@@ -232,9 +232,9 @@ impl Runner {
             let held = rows::versions(connection, name, std::slice::from_ref(&subject)).await?;
             let held = held.first().map_or(0, |held| held.version);
             let taken = plan(steps, held);
-            let mut effects = Vec::new();
+            let mut effects = self.projection.effects(&taken.repeated);
             if !taken.apply.is_empty() {
-                effects = self.projection.commit(connection, shard, &taken.apply).await?;
+                effects.extend(self.projection.commit(connection, shard, &taken.apply).await?);
             }
             if taken.version > held {
                 let last = taken.apply.last().filter(|event| event.version == taken.version);

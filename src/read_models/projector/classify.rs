@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Located;
+use plaza_base::seeded::{Bug, bug};
 use plaza_protocol::envelope::EventEnvelope;
 use plaza_stores::StoreError;
 use plaza_stores::kafka::consumer::Partition;
@@ -11,7 +12,7 @@ use plaza_stores::postgres::projections::{self as rows, AggregateVersion};
 use plaza_stores::postgres::unreadable_records::{self as aside, Unreadable};
 
 /// An aggregate's last version that was applied, and the identity of that event.
-type Held = (i64, Option<i64>);
+pub(super) type Held = (i64, Option<i64>);
 
 /// Whether an event is another one than that which was applied under its version. Only the last
 /// version's identity is kept: a history that was lost meets the next one there sooner or later.
@@ -62,7 +63,7 @@ pub(super) fn room(open: &BTreeMap<(String, i32), i64>, topic: &str, number: i32
 
 /// Repeats are left out, the next versions applied; what comes after a gap is put aside. Where
 /// there is no room for that the partition ends.
-fn classify<'a>(
+pub(super) fn classify<'a>(
     events: &[&'a Located],
     held: &HashMap<String, Held>,
     room: impl Fn(&Partition) -> i64,
@@ -88,14 +89,14 @@ fn classify<'a>(
         let last = reached.get(subject.as_str()).or_else(|| held.get(subject));
         let last = last.copied().unwrap_or_default();
         let current = last.0;
-        if version <= current {
+        if version <= current && !bug(Bug::ProjectorIgnoresVersions) {
             classified.repeated.push(located);
             if conflicts(&located.event, last) {
                 classified.conflicts.push(located);
             }
             continue;
         }
-        if version > current + 1 {
+        if version > current + 1 && !bug(Bug::ProjectorIgnoresVersions) {
             let why = gap(subject, current, version);
             let left = left.entry(partition).or_insert_with(|| room(partition));
             match unreadable(located, &why) {

@@ -16,6 +16,7 @@ mod apply;
 mod aside;
 mod classify;
 mod left_out;
+mod part;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -32,6 +33,7 @@ use super::all;
 use super::lag::Lag;
 use super::projection::{Effect, EffectHandler, Projection};
 use left_out::LeftOut;
+use part::Progress;
 use plaza_config::Config;
 use plaza_protocol::envelope::EventEnvelope;
 use plaza_stores::StoreError;
@@ -103,33 +105,11 @@ struct Runner {
 }
 
 /// An event, decoded, and where it lies.
+#[derive(Debug, Clone)]
 struct Located {
     partition: Partition,
     offset: i64,
     event: EventEnvelope,
-}
-
-/// Where everything stands.
-#[derive(Default)]
-struct Progress {
-    /// The first offset of each partition not read yet.
-    read: BTreeMap<Partition, i64>,
-    /// The first offset of each partition whose side effects have not happened.
-    effects: BTreeMap<Partition, i64>,
-    /// The offset of each partition that every shard has stored as read, with its effects run.
-    level: BTreeMap<Partition, i64>,
-    /// Partitions of which no more can be put aside: they cannot go on until some of it is decided
-    /// about.
-    parked: HashSet<Partition>,
-    /// The shards whose events are applied.
-    writing: BTreeSet<ShardIndex>,
-}
-
-impl Progress {
-    /// Where to begin to read.
-    fn starts(&self) -> Vec<(Partition, i64)> {
-        self.effects.iter().map(|(partition, offset)| (partition.clone(), *offset)).collect()
-    }
 }
 
 impl Runner {
@@ -248,14 +228,10 @@ impl Runner {
         of: &BTreeSet<ShardIndex>,
     ) -> anyhow::Result<Progress> {
         let asked = of.iter().map(|shard| async move { (*shard, self.begun(*shard).await) });
-        let (mut shards, mut progress) = (Vec::new(), Progress::default());
-        let mut failed = None;
+        let (mut shards, mut failed) = (Vec::new(), None);
         for (shard, answer) in futures_util::future::join_all(asked).await {
             match answer {
-                Ok(positions) => {
-                    shards.push(positions);
-                    progress.writing.insert(shard);
-                }
+                Ok(positions) => shards.push((shard, positions)),
                 Err(error) if error.is_transient() => failed = Some(error),
                 Err(error) => return Err(error.into()),
             }
@@ -263,18 +239,7 @@ impl Runner {
         if let Some(error) = failed.filter(|_| shards.is_empty()) {
             return Err(error.into());
         }
-        for partition in partitions {
-            let at = |position: &&Position| {
-                position.topic == partition.topic && position.partition == partition.number
-            };
-            let lowest = shards
-                .iter()
-                .map(|shard| shard.iter().find(at).map_or(0, |position| position.effects_offset))
-                .min();
-            progress.effects.insert(partition.clone(), lowest.unwrap_or_default());
-            progress.read.insert(partition.clone(), lowest.unwrap_or_default());
-        }
-        Ok(progress)
+        Ok(Progress::stored(partitions, shards))
     }
 
     fn park(&self, parked: &mut HashSet<Partition>, partition: &Partition, offset: i64, why: &str) {
@@ -321,7 +286,7 @@ impl Runner {
     /// Runs a batch's effects.
     async fn run_effects(&self, effects: &[Effect], progress: &mut Progress) {
         self.tell(effects).await;
-        progress.effects = progress.read.clone();
+        progress.effects_ran();
     }
 
     /// Runs effects, until that has worked or Redis has been unavailable for long.

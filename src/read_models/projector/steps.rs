@@ -79,6 +79,8 @@ pub fn failed(steps: &[Step], error: &StoreError) -> Vec<Outcome> {
 pub struct Taken {
     /// Its next events.
     pub apply: Vec<EventEnvelope>,
+    /// Those that were applied before, by somebody who may have died before their effects.
+    pub repeated: Vec<EventEnvelope>,
     /// The version it comes to.
     pub version: i64,
     /// Of its records.
@@ -88,11 +90,15 @@ pub struct Taken {
 /// Takes an aggregate's records in order, for as long as each is the next one, or may go over what
 /// is missing.
 pub fn plan(steps: &[Step], held: i64) -> Taken {
-    let mut taken = Taken { apply: Vec::new(), version: held, outcomes: Vec::new() };
+    let (apply, repeated) = (Vec::new(), Vec::new());
+    let mut taken = Taken { apply, repeated, version: held, outcomes: Vec::new() };
     for step in steps {
         let is_next = step.version == taken.version + 1 || step.over_gap;
         let outcome = match &step.event {
-            _ if step.version <= taken.version => None,
+            event if step.version <= taken.version => {
+                taken.repeated.extend(event.clone());
+                None
+            }
             _ if step.state == State::Skipped => {
                 if step.over_gap {
                     taken.version = step.version;

@@ -39,9 +39,18 @@ pub fn address_of(text: &str) -> Option<(String, u16)> {
     Some((last("host")?.clone(), last("port").map_or(Some(5432), |port| port.parse().ok())?))
 }
 
-/// The same with another host and port, all else as it was.
+/// What names a fence: a setting that changes nothing where a name is given, as it always is.
+const FENCE: &str = "fallback_application_name";
+
+/// The same, and it leads to nobody: a fence of this name.
+pub fn fenced(text: &str, host: &str, name: &str) -> String {
+    format!("{} {FENCE}='{name}'", led_to(text, host, NOBODY))
+}
+
+/// The same with another host and port, and without a fence's name; all else as it was.
 pub fn led_to(text: &str, host: &str, port: u16) -> String {
-    let kept = settings(text).into_iter().filter(|(key, _)| key != "host" && key != "port");
+    let kept = settings(text).into_iter();
+    let kept = kept.filter(|(key, _)| key != "host" && key != "port" && key != FENCE);
     let address = [("host".to_owned(), host.to_owned()), ("port".to_owned(), port.to_string())];
     let mut written = String::new();
     for (key, value) in address.into_iter().chain(kept) {
@@ -69,6 +78,10 @@ mod tests {
         assert_eq!(address_of(&led), Some(("db-2".to_owned(), 15_001)));
         assert_eq!(led_to(&led, "127.0.0.1", NOBODY).matches("port").count(), 1);
         assert_eq!(settings(&led_to(text, "h", 2))[3].1, "a 'b\\");
+        let fence = fenced(&led, "db-2", "f1");
+        assert_eq!(address_of(&fence), Some(("db-2".to_owned(), NOBODY)));
+        assert_ne!(fence, fenced(&fence, "db-2", "f2"));
+        assert_eq!(led_to(&fence, "db-2", 15_001), led);
         assert_eq!((address_of(""), address_of("host=h")), (None, Some(("h".to_owned(), 5432))));
     }
 }

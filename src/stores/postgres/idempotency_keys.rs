@@ -6,13 +6,14 @@
 
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Jsonb, SmallInt, Text};
 use diesel::{OptionalExtension, QueryableByName};
-use diesel_async::RunQueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::outbox::NewRows;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use crate::StoreError;
 use plaza_base::ids::UserId;
+use plaza_base::seeded::{Bug, bug};
 
 /// A key and what it names.
 #[derive(Debug, Clone, Copy)]
@@ -171,6 +172,9 @@ pub async fn answer(
     answer: &serde_json::Value,
     messages: &NewRows,
 ) -> Result<(), StoreError> {
+    if bug(Bug::OutboxOutsideTransaction) {
+        connection.batch_execute("COMMIT; BEGIN").await?;
+    }
     let answered = if messages.is_empty() {
         prepared(
             sql("UPDATE idempotency_keys SET answer = $3 WHERE user_id = $1 AND client_key = $2")

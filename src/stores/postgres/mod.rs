@@ -48,6 +48,7 @@ pub mod replicas;
 pub mod reposts;
 pub mod reservations;
 pub mod restoring;
+mod route;
 pub mod routing;
 pub mod scatter;
 pub mod search;

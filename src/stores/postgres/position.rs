@@ -14,6 +14,7 @@ use super::pool::Connection;
 use super::prepared::{prepared, sql};
 use super::session::Lsn;
 use crate::StoreError;
+use plaza_base::seeded::{Bug, bug};
 
 /// Bits of a position that are the place in the log: a pebibyte. Above them is the timeline. The
 /// statements here have the number in their texts.
@@ -36,6 +37,9 @@ pub fn position(timeline: i64, place: u64) -> Lsn {
 
 /// Whether a server that has replayed as far as this has everything up to the position `required`.
 pub fn has(replayed: Lsn, required: Lsn) -> bool {
+    if bug(Bug::TokenNotAwaited) {
+        return true;
+    }
     match timeline_of(required) {
         0 => place_of(replayed) >= required,
         _ => replayed >= required,

@@ -174,10 +174,10 @@ struct Place {
 
 impl History {
     /// What the primary answered when it was asked at `asked_ms`.
-    fn record(&mut self, lsn: Lsn, asked_ms: i64) {
+    fn record(&mut self, lsn: Lsn, asked_ms: i64, now: Instant) {
         match self.0.back_mut() {
             Some(last) if last.lsn == lsn => last.asked_ms = asked_ms,
-            _ => self.0.push_back(Place { lsn, since: Instant::now(), asked_ms }),
+            _ => self.0.push_back(Place { lsn, since: now, asked_ms }),
         }
         if self.0.len() > 1_024 {
             self.0.pop_front();
@@ -191,12 +191,12 @@ impl History {
 
     /// How long ago the primary first went past `replayed`, zero when it has not; and the moment up
     /// to which a replica that has replayed it has everything, in Unix milliseconds.
-    fn lag(&self, replayed: Lsn) -> (Duration, i64) {
+    fn lag(&self, replayed: Lsn, now: Instant) -> (Duration, i64) {
         let lag = self
             .0
             .iter()
             .find(|place| place.lsn > replayed)
-            .map(|place| place.since.elapsed())
+            .map(|place| now.duration_since(place.since))
             .unwrap_or_default();
         (lag, self.0.iter().rfind(|place| place.lsn <= replayed).map_or(0, |place| place.asked_ms))
     }
@@ -234,7 +234,7 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
         })
         .await;
         if let Some(lsn) = answer {
-            history.record(lsn, asked_ms);
+            history.record(lsn, asked_ms, Instant::now());
         }
         if is_due {
             shard.epoch.asked(asked_at);
@@ -250,7 +250,7 @@ async fn poll_shard(cluster: Arc<Cluster>, number: usize, every: Duration, max_l
                     Some(Some(lsn)) => {
                         let behind = bytes_behind(history.newest(), lsn);
                         replica.state.lag_bytes.store(behind, Ordering::Release);
-                        replica.state.poll(lsn, history.lag(lsn), max_lag);
+                        replica.state.poll(lsn, history.lag(lsn, Instant::now()), max_lag);
                     }
                     _ => replica.state.eject(),
                 }
@@ -339,6 +339,9 @@ async fn ask<T>(
 }
 
 #[cfg(test)]
+mod simulation;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -366,15 +369,15 @@ mod tests {
 
     #[test]
     fn what_a_replica_has_is_known_by_when_the_primary_was_asked() {
-        let mut history = History::default();
+        let (mut history, now) = (History::default(), Instant::now());
         for (lsn, asked_ms) in [(10, 1), (10, 2), (20, 3), (30, 4)] {
-            history.record(lsn, asked_ms);
+            history.record(lsn, asked_ms, now);
         }
-        let complete_to = |replayed| history.lag(replayed).1;
+        let complete_to = |replayed| history.lag(replayed, now).1;
         assert_eq!(
             (complete_to(9), complete_to(10), complete_to(25), complete_to(30), complete_to(31)),
             (0, 2, 3, 4, 4)
         );
-        assert_eq!(history.lag(30).0, Duration::ZERO);
+        assert_eq!(history.lag(30, now).0, Duration::ZERO);
     }
 }

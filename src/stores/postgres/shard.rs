@@ -9,6 +9,7 @@ use super::epoch::Epoch;
 use super::pool::{Manager, Pool};
 use super::position::timeline_of;
 use super::replicas::{Polls, ReplicaState};
+use super::route::Route;
 use super::routing::ShardIndex;
 use super::session::{ReadSession, Source};
 use crate::StoreError;
@@ -40,32 +41,17 @@ pub(super) struct Replica {
     pub(super) state: Arc<ReplicaState>,
 }
 
-impl Shard {
-    /// The client's own replica: the first in its order that serves at all, and since when that has
-    /// been so.
-    fn own_replica(&self, session: &ReadSession) -> Option<(usize, i64)> {
-        let start = session.own_replica(self.index, self.replicas.len());
-        let order = (0..self.replicas.len()).map(|step| (start + step) % self.replicas.len());
-        let mut since_ms = 0;
-        for number in order {
-            let state = &self.replicas.get(number)?.state;
-            since_ms = since_ms.max(state.changed_at_ms());
-            if state.is_serving() {
-                return Some((number, since_ms));
-            }
-        }
-        None
+impl AsRef<ReplicaState> for Replica {
+    fn as_ref(&self) -> &ReplicaState {
+        &self.state
     }
+}
 
-    /// Whether a server has everything that the session is known to have written and seen. What
-    /// clients saw on the replica before their own, they saw before it was set aside.
-    fn fits(&self, session: &ReadSession, source: Source) -> bool {
-        let Source::Replica(number) = source else { return true };
-        let Some((_, since_ms)) = self.own_replica(session) else { return false };
-        let since_ms = since_ms.max(self.fresh_since_ms.load(Ordering::Acquire));
-        self.replicas.get(number).is_some_and(|replica| {
-            replica.state.serves(session.required(self.index), session.seen_at_ms().max(since_ms))
-        })
+impl Shard {
+    /// Its replicas, as a reader chooses among them.
+    fn route(&self) -> Route<'_, Replica> {
+        let fresh_since_ms = self.fresh_since_ms.load(Ordering::Acquire);
+        Route { shard: self.index, replicas: &self.replicas, fresh_since_ms }
     }
 
     /// Looks for the primary; whether it is another server now than at the call.
@@ -78,27 +64,10 @@ impl Shard {
         if timeline_of(session.required(self.index)) > self.addresses.timeline() {
             self.addresses.suspect();
         }
-        let fits = |source| self.fits(session, source);
-        let number = self.own_replica(session).map(|(number, _)| number);
-        let own = number.map(Source::Replica);
-        if let Some(own) = own
-            && session.is_open(self.index)
-            && !fits(own)
-            && number
-                .and_then(|number| self.replicas.get(number))
-                .is_some_and(|replica| replica.state.is_near())
-        {
-            // Most often it has come as far, and the last probe of it was too early to know.
+        if self.route().is_worth_asking_again(session) {
             self.polls.recheck().await;
         }
-        let others = (0..self.replicas.len()).map(Source::Replica);
-        let source = session.source(self.index, fits, || {
-            own.into_iter().chain(others).find(|source| fits(*source)).unwrap_or(Source::Primary)
-        });
-        if own != Some(source) && !self.replicas.is_empty() {
-            session.mark_left_replica();
-        }
-        source
+        self.route().choose(session)
     }
 
     /// A connection to the primary outside every pool: for locks that live as long as it does.

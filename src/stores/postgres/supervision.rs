@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Client;
 use tokio_postgres::config::Host;
 
-use super::conninfo::{NOBODY, address_of, led_to};
+use super::conninfo::{NOBODY, address_of, fenced, led_to};
 use super::target::{Target, driven};
 use crate::StoreError;
 
@@ -166,7 +166,9 @@ impl Member {
     pub async fn fence(&mut self, seen: &Seen) -> anyhow::Result<()> {
         let (host, _) = address_of(&seen.follows)
             .ok_or_else(|| anyhow::anyhow!("its primary_conninfo names no host"))?;
-        let nobody = led_to(&seen.follows, &host, NOBODY);
+        // Each has another name, so that who sees it knows how long this one has stood.
+        let name = format!("fence {:016x}", rand::random::<u64>());
+        let nobody = fenced(&seen.follows, &host, &name);
         self.set(&[("primary_conninfo", &nobody)]).await?;
         let quiet = format!(
             "SELECT current_setting('primary_conninfo') = {}

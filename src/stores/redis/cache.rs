@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Redis;
+use super::entry::{decode, encode, is_of, lifetime, may_fill, over};
 use super::local::Ticket;
 use super::trust::Generation;
 use crate::query::Load;
@@ -78,25 +79,6 @@ fn count(kind: &'static str, outcome: &'static str, number: usize) {
 pub(super) fn count_loads(kind: &'static str, number: usize) {
     metrics::counter!("plaza_cache_loads_total", "kind" => kind)
         .increment(u64::try_from(number).unwrap_or_default());
-}
-
-/// `Some(None)`: known not to exist. `None`: not held, or a tombstone.
-pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Option<Option<V>> {
-    let bar = bytes.iter().position(|byte| *byte == b'|')?;
-    serde_json::from_slice(bytes.get(bar + 1..).filter(|json| !json.is_empty())?).ok()
-}
-
-/// Whether held bytes, a tombstone's too, were made in this generation.
-fn is_of(bytes: &[u8], generation: &str) -> bool {
-    let head = bytes.split(|byte| *byte == b'|').next().unwrap_or_default();
-    head.rsplit(|byte| *byte == b',').next() == Some(generation.as_bytes()) && head.contains(&b',')
-}
-
-/// When held bytes expire (Unix ms) and how long their load took (ms), where they say so.
-fn lifetime(bytes: &[u8]) -> Option<(i64, f64)> {
-    let head = bytes.split(|byte| *byte == b'|').next()?;
-    let mut numbers = std::str::from_utf8(head).ok()?.split(',').skip(1);
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// Whether a reader at this moment is the one that loads a value anew before it expires (the rule
@@ -306,6 +288,10 @@ impl Redis {
     ) {
         let now_ms = self.inner.clock.now_ms();
         let took_ms = now_ms.saturating_sub(began_ms).max(0);
+        if !may_fill(took_ms) {
+            // Leases end by themselves.
+            return;
+        }
         for ids in ids.chunks(FILLED_AT_ONCE) {
             self.fill_some(ids, loaded, (now_ms, took_ms, generation), token).await;
         }
@@ -328,14 +314,14 @@ impl Redis {
             let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(1);
             let bytes = match value {
                 Some(_) => {
-                    let expires_ms = now_ms.saturating_add(ttl_ms);
-                    format!("{version},{expires_ms},{took_ms},{generation}|{json}")
+                    let lifetime = (now_ms.saturating_add(ttl_ms), took_ms);
+                    encode(version, lifetime, generation, &json)
                 }
                 None => format!("{version},,,{generation}|{json}"),
             };
             script
                 .key(self.inner.keys.cached(V::KIND, id.as_i64()))
-                .arg(version)
+                .arg(over(version))
                 .arg(bytes)
                 .arg(ttl_ms);
         }
@@ -362,24 +348,6 @@ impl Redis {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tombstones_and_garbage_are_misses_and_null_is_known_absence() {
-        assert_eq!(decode::<i64>(b"3|7"), Some(Some(7)));
-        assert_eq!(decode::<i64>(b"0|null"), Some(None));
-        assert_eq!(decode::<i64>(b"3|"), None);
-        assert_eq!(decode::<i64>(b"garbage"), None);
-        assert_eq!(decode::<i64>(b"3,1700000000000,12,g|7"), Some(Some(7)));
-    }
-
-    #[test]
-    fn a_value_belongs_to_the_generation_it_names_and_one_that_names_none_to_none() {
-        assert!(is_of(b"3,1700000000000,12,g|7", "g") && is_of(b"0,,,g|null", "g"));
-        for other in [b"3,1700000000000,12|7".as_slice(), b"3|7", b"g|7", b"3,1,1,h|,g|", b"", b"|"]
-        {
-            assert!(!is_of(other, "g") && !is_of(other, ""), "{other:?}");
-        }
-    }
 
     #[test]
     fn the_nearer_its_end_the_likelier_a_value_is_loaded_anew() {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Redis;
 use super::cache::Cached;
+use super::entry::encode;
 use super::trust::Generation;
 use plaza_base::ids::Id;
 
@@ -39,7 +40,7 @@ impl Redis {
         for Fresh { kind, id, version, json, generation } in fresh {
             let ttl_ms = i64::try_from(self.jittered().as_millis()).unwrap_or(1);
             let expires_ms = now_ms.saturating_add(ttl_ms);
-            let bytes = format!("{version},{expires_ms},0,{generation}|{json}");
+            let bytes = encode(*version, (expires_ms, 0), generation, json);
             script.key(self.inner.keys.cached(kind, *id)).arg(*version).arg(bytes).arg(ttl_ms);
         }
         let stored = self

@@ -11,7 +11,7 @@ use crate::StoreError;
 use plaza_base::ids::Id;
 
 /// How long a tombstone stands; a replica that lags longer serves nobody.
-const TOMBSTONE: Duration = Duration::from_secs(30);
+pub(super) const TOMBSTONE: Duration = Duration::from_secs(30);
 
 /// A cached row that a write has made old.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,12 @@ pub struct Stale {
     pub(super) version: i64,
     /// Whether processes keep the kind in their memory.
     #[serde(rename = "local")]
-    is_local: bool,
+    pub(super) is_local: bool,
+}
+
+/// The bytes that an invalidation leaves.
+pub(super) fn tombstone(version: i64) -> String {
+    format!("{version}|")
 }
 
 impl Stale {
@@ -69,7 +74,7 @@ impl Redis {
             script.key(self.inner.keys.cached(kind, *id));
             script
                 .arg(*version)
-                .arg(format!("{version}|"))
+                .arg(tombstone(*version))
                 .arg(u64::try_from(TOMBSTONE.as_millis()).unwrap_or(1));
         }
         self.inner

@@ -5,6 +5,7 @@ mod attempts;
 pub mod cache;
 pub mod client;
 pub mod discard;
+mod entry;
 pub mod flight;
 pub mod fresh;
 pub mod invalidation;

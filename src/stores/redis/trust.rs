@@ -133,31 +133,66 @@ impl Trust {
         drop(pending);
         self.wanted.notify_one();
     }
-}
 
-impl Redis {
-    /// From now on this process reads the cache only while it polls.
-    pub fn require_polls(&self) {
-        self.inner.trust.polls_required.store(true, Ordering::Release);
-    }
-
-    /// The generation whose values may be read and made now; `None`: none, read past the cache.
-    pub(super) fn generation(&self) -> Option<Generation> {
-        let trust = &self.inner.trust;
-        if !trust.polls_required.load(Ordering::Acquire) {
+    /// The generation whose values may be read and made at this moment; `None`: none, read past the
+    /// cache. `has_failed_since` says whether Redis has failed at a moment or later.
+    fn generation(
+        &self,
+        now: Instant,
+        has_failed_since: impl FnOnce(Instant) -> bool,
+    ) -> Option<Generation> {
+        if !self.polls_required.load(Ordering::Acquire) {
             return Some(UNWATCHED.into());
         }
-        if trust.settled.load(Ordering::Acquire) < trust.failures.load(Ordering::Acquire) {
+        if self.settled.load(Ordering::Acquire) < self.failures.load(Ordering::Acquire) {
             return None;
         }
-        let state = trust.state.read();
-        let fresh = state.until.is_some_and(|until| Instant::now() < until)
-            && state.polled_at.is_some_and(|at| !self.inner.pool.has_failed_since(at));
+        let state = self.state.read();
+        let fresh = state.until.is_some_and(|until| now < until)
+            && state.polled_at.is_some_and(|at| !has_failed_since(at));
         state.polled.as_ref().filter(|_| fresh).map(|polled| Arc::clone(&polled.generation))
     }
 
-    pub(super) fn defer_invalidations(&self, stale: &[Stale]) {
-        self.inner.trust.defer(|pending| {
+    /// Whether a poll has found what is trusted already.
+    fn is_current(&self, polled: &Polled) -> bool {
+        self.state.read().polled.as_ref() == Some(polled)
+    }
+
+    /// Trusts what a poll has found; whether Redis has lost what it held since the last one.
+    fn believe(&self, polled: Polled, polled_at: Instant, asked_at: Instant, raised: u64) -> bool {
+        let mut state = self.state.write();
+        let another = state.polled.as_ref().is_some_and(|held| held.memory != polled.memory);
+        let until = polled_at.min(asked_at) + self.lasts;
+        *state = State { polled: Some(polled), polled_at: Some(polled_at), until: Some(until) };
+        drop(state);
+        self.settled.fetch_max(raised, Ordering::AcqRel);
+        another
+    }
+
+    /// Redis has these now.
+    fn delivered(&self, sent: &Pending) {
+        self.discard(sent);
+        self.settled.fetch_max(sent.count, Ordering::AcqRel);
+    }
+
+    /// These are superfluous, once a poll has seen the raised epoch.
+    fn discard(&self, sent: &Pending) {
+        let mut pending = self.pending.lock();
+        if pending.count == sent.count {
+            *pending = Pending { count: sent.count, ..Pending::default() };
+        } else {
+            pending.values.retain(|key, version| sent.values.get(key) != Some(version));
+            pending.timelines.retain(|user| !sent.timelines.contains(user));
+            pending.sessions.retain(|session, token| sent.sessions.get(session) != Some(token));
+        }
+        metrics::gauge!("plaza_cache_pending_invalidations")
+            .set(float(u64::try_from(pending.len()).unwrap_or(0)));
+        drop(pending);
+        self.raised.fetch_max(sent.count, Ordering::AcqRel);
+    }
+
+    fn defer_values(&self, stale: &[Stale]) {
+        self.defer(|pending| {
             for stale in stale {
                 let held = pending
                     .values
@@ -168,6 +203,23 @@ impl Redis {
                 }
             }
         });
+    }
+}
+
+impl Redis {
+    /// From now on this process reads the cache only while it polls.
+    pub fn require_polls(&self) {
+        self.inner.trust.polls_required.store(true, Ordering::Release);
+    }
+
+    /// The generation whose values may be read and made now; `None`: none, read past the cache.
+    pub(super) fn generation(&self) -> Option<Generation> {
+        let has_failed_since = |at| self.inner.pool.has_failed_since(at);
+        self.inner.trust.generation(Instant::now(), has_failed_since)
+    }
+
+    pub(super) fn defer_invalidations(&self, stale: &[Stale]) {
+        self.inner.trust.defer_values(stale);
     }
 
     /// Whether the cache is read at this moment.
@@ -208,25 +260,17 @@ impl Redis {
 
     /// Whether a poll has found what is trusted already.
     pub fn is_current(&self, polled: &Polled) -> bool {
-        let state = self.inner.trust.state.read();
-        state.polled.as_ref() == Some(polled)
+        self.inner.trust.is_current(polled)
     }
 
     /// Trusts what a poll that began at `polled_at` has found, given epochs that were asked for at
     /// `asked_at`. `raised` is what [`Redis::raised`] was before the epochs were read: these
     /// failures are settled.
     pub fn trust(&self, polled: Polled, polled_at: Instant, asked_at: Instant, raised: u64) {
-        let trust = &self.inner.trust;
         if !self.is_current(&polled) {
             self.inner.local.clear();
         }
-        let mut state = trust.state.write();
-        let another = state.polled.as_ref().is_some_and(|held| held.memory != polled.memory);
-        let until = polled_at.min(asked_at) + trust.lasts;
-        *state = State { polled: Some(polled), polled_at: Some(polled_at), until: Some(until) };
-        drop(state);
-        trust.settled.fetch_max(raised, Ordering::AcqRel);
-        if another {
+        if self.inner.trust.believe(polled, polled_at, asked_at, raised) {
             tracing::warn!(
                 "redis has lost what it held: cached values and timelines are made anew"
             );
@@ -277,24 +321,14 @@ impl Redis {
 
     /// Redis has these now.
     pub fn delivered(&self, sent: &Pending) {
-        self.discard(sent);
-        self.inner.trust.settled.fetch_max(sent.count, Ordering::AcqRel);
+        self.inner.trust.delivered(sent);
     }
 
     /// The epoch was raised after these were read: superfluous, once a poll has seen that.
     pub fn discard(&self, sent: &Pending) {
-        let trust = &self.inner.trust;
-        let mut pending = trust.pending.lock();
-        if pending.count == sent.count {
-            *pending = Pending { count: sent.count, ..Pending::default() };
-        } else {
-            pending.values.retain(|key, version| sent.values.get(key) != Some(version));
-            pending.timelines.retain(|user| !sent.timelines.contains(user));
-            pending.sessions.retain(|session, token| sent.sessions.get(session) != Some(token));
-        }
-        metrics::gauge!("plaza_cache_pending_invalidations")
-            .set(float(u64::try_from(pending.len()).unwrap_or(0)));
-        drop(pending);
-        trust.raised.fetch_max(sent.count, Ordering::AcqRel);
+        self.inner.trust.discard(sent);
     }
 }
+
+#[cfg(test)]
+mod simulation;
