@@ -148,6 +148,12 @@ impl Operation {
         (known, unknown)
     }
 
+    /// All users whom it has read, where it remembers them.
+    pub(super) fn all_remembered(&self) -> Vec<(UserId, Option<User>)> {
+        let Some(people) = &self.people else { return Vec::new() };
+        people.lock().iter().map(|(id, user)| (*id, user.clone())).collect()
+    }
+
     /// Remembers users whom it has read.
     pub(super) fn remember(&self, ids: &[UserId], read: &HashMap<UserId, User>) {
         if let Some(people) = &self.people {

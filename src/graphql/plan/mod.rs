@@ -23,11 +23,14 @@ mod comment;
 mod connection;
 mod entity;
 mod image;
+mod live;
 mod post;
 mod product;
 mod query;
 mod run;
 mod selection;
+mod shared;
+mod template;
 mod user;
 mod writer;
 
@@ -37,7 +40,9 @@ use async_graphql::parser::types::SelectionSet;
 use query::QueryField;
 use selection::{Reader, Set};
 
+pub use live::{Event, Live};
 pub use run::Answer;
+pub use shared::Group;
 
 /// A query that runs as a plan.
 #[derive(Debug)]
