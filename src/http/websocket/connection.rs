@@ -81,14 +81,15 @@ async fn heard(
     (session, ended)
 }
 
-/// Serves a socket to its end.
-pub(super) async fn serve(
+/// Serves a socket to its end. Not an `async fn`, which would keep room for what it is given beside
+/// the connection that is made of it.
+pub(super) fn serve(
     served: Served,
     id: RequestId,
     address: IpAddr,
     socket: WebSocket,
     open: Open,
-) {
+) -> impl Future<Output = ()> + Send {
     let init = Duration::from_millis(served.app.config.limits.socket_init_ms);
     let mut connection = Connection {
         served,
@@ -104,10 +105,12 @@ pub(super) async fn serve(
         running: HashMap::new(),
         allowance: Allowance::default(),
     };
-    if let Err(Some(close)) = connection.run().await {
-        let _ = tokio::time::timeout(SEND, connection.socket.send(close.frame())).await;
+    async move {
+        let _open = open;
+        if let Err(Some(close)) = connection.run().await {
+            let _ = tokio::time::timeout(SEND, connection.socket.send(close.frame())).await;
+        }
     }
-    drop(open);
 }
 
 /// `Err(None)`: the client is gone.
@@ -391,4 +394,25 @@ async fn begin(
     }
     let executed = span.run(Box::pin(execute(&served, asked))).await?;
     Ok(stream::iter([executed.rendered]).boxed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, F: Future>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// A hundred thousand of them rest at once: what one keeps is counted in bytes.
+    #[test]
+    fn a_socket_at_rest_keeps_little() {
+        let socket = size_of_future(|(served, id, address, socket, open)| {
+            serve(served, id, address, socket, open)
+        });
+        let operation = size_of_future(|(served, asker, id, incoming)| async move {
+            operation(served, asker, id, incoming).collect::<Vec<_>>().await
+        });
+        assert!(socket < 1, "{socket} {operation}");
+    }
 }
