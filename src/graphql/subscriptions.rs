@@ -113,12 +113,10 @@ impl HomeEvents {
     }
 
     async fn answer(&self, Arrival { cursor, post, by }: Arrival) -> Option<Answer> {
-        let live = self.runs.live()?;
         let scope = self.context.of_event(by.unwrap_or_else(|| self.context.event()));
         let cursor = self.list.place(cursor.encode().as_bytes());
-        let context = &*self.context;
-        let event = Event { context, scope: &scope, post: &post, cursor: &cursor };
-        self.group.answer(live, event).await
+        let most = self.context.output.most();
+        self.group.answer(&self.runs, Event { scope, post, cursor, most }).await
     }
 }
 

@@ -17,7 +17,7 @@ use super::selection::{Key, Of, Reader, Set};
 use super::shared::Group;
 use super::template::{Question, Template};
 use super::writer::Writer;
-use crate::context::{RequestContext, Scope};
+use crate::context::Scope;
 use crate::cursors::Cursor;
 use plaza_domain::posts::Post;
 
@@ -41,16 +41,16 @@ struct Groups {
 }
 
 /// An event, for one of its viewers.
-#[derive(Clone, Copy)]
-pub struct Event<'e> {
-    /// What the viewer has asked.
-    pub context: &'e RequestContext,
-    /// What reads for them.
-    pub scope: &'e Arc<Scope>,
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// What reads for the viewer.
+    pub scope: Arc<Scope>,
     /// The post, which they may see.
-    pub post: &'e Post,
+    pub post: Post,
     /// Their place after it.
-    pub cursor: &'e Cursor,
+    pub cursor: Cursor,
+    /// Bytes that the answer may have.
+    pub most: usize,
 }
 
 /// An edge of the subscription; the cursor is left out of what is for all.
@@ -141,26 +141,20 @@ impl Live {
     }
 
     /// The answer to one viewer; `None` when it would have more bytes than any may have.
-    pub(super) async fn run(&self, event: Event<'_>, variables: &Variables) -> Option<Answer> {
-        let edge = Edge { post: event.post, cursor: event.cursor };
-        let found = read(&self.set, &edge, Wants::new(event.scope, variables)).await;
-        let most = event.context.output.most();
-        let mut out = Writer::new(event.scope, variables, &found, most);
+    pub(super) async fn run(&self, event: &Event, variables: &Variables) -> Option<Answer> {
+        let edge = Edge { post: &event.post, cursor: &event.cursor };
+        let found = read(&self.set, &edge, Wants::new(&event.scope, variables)).await;
+        let mut out = Writer::new(&event.scope, variables, &found, event.most);
         self.write(&edge, &mut out);
         out.finish()
     }
 
     /// The same without what is each viewer's own; `None` when it is too large, or something
     /// failed.
-    pub(super) async fn template(
-        &self,
-        event: Event<'_>,
-        variables: &Variables,
-    ) -> Option<Template> {
-        let edge = Edge { post: event.post, cursor: event.cursor };
-        let found = read(&self.set, &edge, Wants::of_all(event.scope, variables)).await;
-        let most = event.context.output.most();
-        let mut out = Writer::new(event.scope, variables, &found, most).of_all();
+    pub(super) async fn template(&self, event: &Event, variables: &Variables) -> Option<Template> {
+        let edge = Edge { post: &event.post, cursor: &event.cursor };
+        let found = read(&self.set, &edge, Wants::of_all(&event.scope, variables)).await;
+        let mut out = Writer::new(&event.scope, variables, &found, event.most).of_all();
         self.write(&edge, &mut out);
         out.finish_template()
     }

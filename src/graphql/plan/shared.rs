@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::live::{Event, Live};
 use super::run::Answer;
 use super::template::Template;
+use crate::document::runs::Runs;
 use plaza_base::ids::PostId;
 use plaza_domain::Operation;
 use plaza_domain::audience::Audience;
@@ -62,23 +63,46 @@ impl Group {
     }
 
     /// The answer to one of them; `None` when it would have more bytes than any may have.
-    pub async fn answer(self: &Arc<Self>, live: &Live, event: Event<'_>) -> Option<Answer> {
+    pub async fn answer(self: &Arc<Self>, runs: &Arc<Runs>, event: Event) -> Option<Answer> {
         // Nobody else is there to share it with.
         let is_alone = Arc::strong_count(self) == 1;
-        let shared = if is_alone { None } else { self.shared(live, event).await };
-        match shared.filter(|body| body.len() <= event.context.output.most()) {
+        let shared = if is_alone { None } else { self.shared(runs, &event).await };
+        match shared.filter(|body| body.len() <= event.most) {
             Some(body) => Some(Answer { body, errors: Vec::new(), fields: 0 }),
             None => {
                 metrics::counter!("plaza_subscription_resolved_total", "for" => "one").increment(1);
-                live.run(event, &self.variables).await
+                runs.live()?.run(&event, &self.variables).await
             }
         }
     }
 
-    async fn shared(&self, live: &Live, event: Event<'_>) -> Option<Vec<u8>> {
+    async fn shared(self: &Arc<Self>, runs: &Arc<Runs>, event: &Event) -> Option<Vec<u8>> {
         let resolved = self.resolved(event.post.id);
-        let shared = resolved.answer(live, event, &self.variables).await?;
-        shared.template.filled(event.scope, &self.variables, event.cursor).await
+        let mut seen = 0;
+        let shared = match resolved.known(&event.scope.op, &mut seen).await {
+            Some(known) => known,
+            None if resolved.is_each_ones.load(Ordering::Relaxed) => return None,
+            None => self.resolve(&resolved, runs, event, seen).await?,
+        };
+        shared.template.filled(&event.scope, &self.variables, &event.cursor).await
+    }
+
+    /// Resolves it when it is this one's turn, unless an answer has come before that. A task: others
+    /// are not to wait for one whose client does not read.
+    async fn resolve(
+        self: &Arc<Self>,
+        resolved: &Arc<Resolved>,
+        runs: &Arc<Runs>,
+        event: &Event,
+        seen: usize,
+    ) -> Option<Arc<Shared>> {
+        let (group, resolved) = (Arc::clone(self), Arc::clone(resolved));
+        let (runs, event) = (Arc::clone(runs), event.clone());
+        #[expect(clippy::disallowed_methods, reason = "ends with what it reads; it only reads")]
+        let resolving = tokio::spawn(async move {
+            resolved.in_turn(runs.live()?, &event, &group.variables, seen).await
+        });
+        resolving.await.ok()?
     }
 
     /// What is known of an event.
@@ -111,27 +135,21 @@ impl Resolved {
     }
 
     /// The answer that is good for a viewer; `None` when they are to be answered by themselves.
-    async fn answer(
+    async fn in_turn(
         &self,
         live: &Live,
-        event: Event<'_>,
+        event: &Event,
         variables: &Variables,
+        mut seen: usize,
     ) -> Option<Arc<Shared>> {
-        let (op, mut seen) = (&event.scope.op, 0);
-        if let Some(answer) = self.known(op, &mut seen).await {
-            return Some(answer);
-        }
-        if self.is_each_ones.load(Ordering::Relaxed) {
-            return None;
-        }
         let _turn = self.resolving.lock().await;
-        if let Some(answer) = self.known(op, &mut seen).await {
+        if let Some(answer) = self.known(&event.scope.op, &mut seen).await {
             return Some(answer);
         }
         if seen >= AUDIENCES || self.is_each_ones.load(Ordering::Relaxed) {
             return None;
         }
-        let answer = Self::resolve(live, event, variables).await.map(Arc::new);
+        let answer = resolve(live, event, variables).await.map(Arc::new);
         match &answer {
             Some(answer) => self.answers.write().push(Arc::clone(answer)),
             // Others will not fare better, and are not to wait for it one after the other.
@@ -150,12 +168,12 @@ impl Resolved {
             }
         }
     }
+}
 
-    async fn resolve(live: &Live, event: Event<'_>, variables: &Variables) -> Option<Shared> {
-        metrics::counter!("plaza_subscription_resolved_total", "for" => "many").increment(1);
-        let template = live.template(event, variables).await;
-        let template = template.filter(|template| template.size() <= BYTES)?;
-        let audience = Audience::of(&event.scope.op).await.ok()?;
-        Some(Shared { audience, template })
-    }
+async fn resolve(live: &Live, event: &Event, variables: &Variables) -> Option<Shared> {
+    metrics::counter!("plaza_subscription_resolved_total", "for" => "many").increment(1);
+    let template = live.template(event, variables).await;
+    let template = template.filter(|template| template.size() <= BYTES)?;
+    let audience = Audience::of(&event.scope.op).await.ok()?;
+    Some(Shared { audience, template })
 }
