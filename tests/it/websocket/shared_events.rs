@@ -309,6 +309,7 @@ async fn whoever_asks_for_something_else_gets_that() {
         let mut socket = Socket::of(app, Some(&bob)).await;
         let mut expected = Vec::new();
         app.post(&ann, "zero").await;
+        quiet(app).await;
         for (number, (query, node)) in queries.iter().enumerate() {
             for copy in ["a", "b"] {
                 let id = format!("{number}{copy}");
