@@ -12,8 +12,8 @@
 //! through the library, as mutations and most subscriptions do. Either way the answer is the same
 //! (`tests/it/graphql/plans`).
 //!
-//! New posts of a home ([`Live`]) are answered once for many viewers. A field whose value depends on
-//! the viewer by anything but the rules of who may see whom is to be left out of that: it writes
+//! New posts of a home ([`Live`]) are answered once for many viewers. A field whose value depends
+//! on the viewer by anything but the rules of who may see whom is to be left out of that: it writes
 //! itself by `template::write_own`.
 //!
 //! A field that can fail is nullable and takes its error itself, so nothing that is written has to

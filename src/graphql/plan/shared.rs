@@ -87,8 +87,8 @@ impl Group {
         shared.template.filled(&event.scope, &self.variables, &event.cursor).await
     }
 
-    /// Resolves it when it is this one's turn, unless an answer has come before that. A task: others
-    /// are not to wait for one whose client does not read.
+    /// Resolves it when it is this one's turn, unless an answer has come before that. A task:
+    /// others are not to wait for one whose client does not read.
     async fn resolve(
         self: &Arc<Self>,
         resolved: &Arc<Resolved>,
