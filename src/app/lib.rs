@@ -94,9 +94,7 @@ impl App {
             pull_authors: plaza_domain::timelines::PullAuthors::default(),
             limits: plaza_domain::limits::Limits::of(&config.limits),
             views: Arc::new(plaza_domain::views::ViewLog::new(&config.views, &config.kafka)),
-            relations: plaza_domain::relations_batch::RelationsBatch::new(
-                config.postgres.shards.len(),
-            ),
+            viewer_batches: plaza_domain::batches::ViewerBatches::new(config.postgres.shards.len()),
         };
         Self::around(config, domain)
     }

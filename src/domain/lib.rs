@@ -2,6 +2,8 @@
 //! until when. Nothing here knows GraphQL, HTTP or a queue; nothing below knows a rule.
 
 pub mod analytics;
+pub mod audience;
+pub mod batches;
 pub mod blocks;
 pub mod cache_trust;
 mod cached;
@@ -79,8 +81,8 @@ pub struct Domain {
     pub limits: limits::Limits,
     /// Where views of posts go.
     pub views: Arc<views::ViewLog>,
-    /// The relations of those who are delivered to, many at a time.
-    pub relations: relations_batch::RelationsBatch,
+    /// What is their own of those who are delivered to, many at a time.
+    pub viewer_batches: batches::ViewerBatches,
 }
 
 impl Domain {

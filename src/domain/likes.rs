@@ -1,12 +1,13 @@
 //! Likes; on the post's shard.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use super::batches::ReadForMany;
 use super::posts::{self, PostCounts};
-use super::{DomainError, Mutation, Operation, Page, PageRequest, UserErrorCode, mutate};
+use super::{Domain, DomainError, Mutation, Operation, Page, PageRequest, UserErrorCode, mutate};
 use plaza_base::ids::{Id, PostId, UserId};
 use plaza_protocol::events::Event;
-use plaza_stores::postgres::{likes as store, posts as post_rows};
+use plaza_stores::postgres::{ShardIndex, likes as store, posts as post_rows};
 
 /// The viewer likes a post; again is fine.
 ///
@@ -94,6 +95,37 @@ pub async fn viewer_likes(op: &Operation, ids: &[PostId]) -> Result<HashSet<Post
         .await
         .complete()?;
     Ok(liked.into_iter().flatten().collect())
+}
+
+/// Whether a viewer likes a post, for many viewers at once.
+#[derive(Debug)]
+pub enum IsLiked {}
+
+impl ReadForMany for IsLiked {
+    type Key = (PostId, UserId);
+    type Value = bool;
+    const NAME: &'static str = "likes";
+
+    fn shard_of(domain: &Domain, (post, _): Self::Key) -> ShardIndex {
+        domain.cluster.shard_of_id(post)
+    }
+
+    async fn read(
+        op: &Operation,
+        keys: &[Self::Key],
+    ) -> Result<HashMap<Self::Key, bool>, DomainError> {
+        let Some(&(first, _)) = keys.first() else { return Ok(HashMap::new()) };
+        let (posts, users): (Vec<PostId>, Vec<UserId>) = keys.iter().copied().unzip();
+        let shard = op.domain.cluster.shard_of_id(first);
+        let found = op
+            .domain
+            .cluster
+            .read(&op.reads, shard, async |connection| {
+                store::among_many(connection, &posts, &users).await
+            })
+            .await?;
+        Ok(found.into_iter().map(|like| (like, true)).collect())
+    }
 }
 
 /// Users who like a post that the viewer may see, the newest account first; cursor = user id.

@@ -6,6 +6,8 @@
 //! for a quarter of an hour, or Redis came back empty), what is newer than that post on the home
 //! feed is delivered instead, oldest first.
 
+mod cursor;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use plaza_base::ids::{self, Bucket, Id, PostId, UserId};
 use plaza_stores::StoreError;
 use plaza_stores::redis::live::{KEPT_S, Newest};
 
+pub use cursor::HomeCursor;
 pub use plaza_stores::redis::live::Position;
 pub use plaza_stores::redis::pubsub::{Wakes, Watcher};
 
@@ -33,44 +36,6 @@ const KEEP: Duration = Duration::from_secs(KEPT_S / 3);
 /// How soon Redis is asked again after it was unavailable.
 pub(super) const RETRY: Duration = Duration::from_millis(500);
 
-/// Where a watcher of a home is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HomeCursor {
-    /// The place in the stream; `None` when the post came from the feed.
-    pub position: Option<Position>,
-    /// The last post delivered.
-    pub post: i64,
-}
-
-/// How long before the newest post of a page another one may be that came to the home only after
-/// the page was read: the fan-out of an author with many followers takes seconds, and ids are in
-/// the order of writing.
-const OVERTAKEN_MS: i64 = 30_000;
-
-impl HomeCursor {
-    /// From a page of the home whose newest post is this one. What was written shortly before it
-    /// comes again: some of it may not have been there yet.
-    pub fn of_page(newest: i64) -> Self {
-        let before = ids::created_at(newest).timestamp_millis() - OVERTAKEN_MS;
-        Self { position: None, post: ids::compose(before, Bucket::new(0), 0).max(1) }
-    }
-
-    /// As text: `ms-number:post`, or `:post`.
-    pub fn encode(&self) -> String {
-        match self.position {
-            Some(position) => format!("{position}:{}", self.post),
-            None => format!(":{}", self.post),
-        }
-    }
-
-    /// The cursor in a text; `None` when there is none.
-    pub fn decode(text: &str) -> Option<Self> {
-        let (position, post) = text.split_once(':')?;
-        let position = if position.is_empty() { None } else { Some(Position::parse(position)?) };
-        Some(Self { position, post: post.parse().ok().filter(|post| *post > 0)? })
-    }
-}
-
 /// What a watcher does next.
 enum ToDo {
     /// It has delivered all it was woken for.
@@ -79,6 +44,17 @@ enum ToDo {
     Deliver(Newest),
     /// It must ask what came, or keep the stream.
     Poll,
+}
+
+/// A post that has come to a home.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The place after it.
+    pub cursor: HomeCursor,
+    /// The post.
+    pub post: Post,
+    /// The look that found it, when it was the last one; none when it has waited since.
+    pub by: Option<Arc<Operation>>,
 }
 
 /// Watches the viewer's home.
@@ -116,32 +92,33 @@ impl HomeWatch {
         }
     }
 
-    /// The next post, with the cursor after it; waits for one. `op` makes an operation for each
-    /// look. While Redis or a shard is unavailable it waits: nothing is lost, the stream or the
-    /// feed has it afterwards.
+    /// The next post; waits for one. `op` makes an operation for each look. While Redis or a shard
+    /// is unavailable it waits: nothing is lost, the stream or the feed has it afterwards.
     pub async fn next(
         &mut self,
         mut op: impl FnMut() -> Arc<Operation> + Send,
         domain: &Arc<Domain>,
-    ) -> (HomeCursor, Post) {
+    ) -> Arrival {
+        let mut by = None;
         loop {
-            if let Some(found) = self.found.pop_front() {
-                self.last = found.0.post;
-                return found;
+            if let Some((cursor, post)) = self.found.pop_front() {
+                self.last = cursor.post;
+                return Arrival { cursor, post, by };
             }
-            let polled = match self.to_do() {
-                ToDo::Nothing => Ok(()),
-                ToDo::Deliver(newest) => self.deliver(newest, &mut op, domain).await,
-                ToDo::Poll => {
-                    let _turn = domain.redis.turn().await;
-                    self.poll(&op()).await
+            let looked = match self.to_do() {
+                ToDo::Nothing => Ok(None),
+                // Most watchers rest at most times: what a look needs is not kept ready for it.
+                ToDo::Deliver(newest) => {
+                    Box::pin(self.deliver(newest, &mut op, domain)).await.map(Some)
                 }
+                ToDo::Poll => Box::pin(self.poll(&mut op, domain)).await.map(Some),
             };
-            match polled {
-                Ok(()) if !self.found.is_empty() => {}
+            match looked {
+                Ok(looked) if !self.found.is_empty() => by = looked,
                 // Until there may be something, or it is time to keep the stream.
-                Ok(()) => {
-                    rest(&mut self.watcher, &mut self.seen, |wakes| wakes.home, self.keep_at).await
+                Ok(looked) => {
+                    drop(looked);
+                    rest(&mut self.watcher, &mut self.seen, |wakes| wakes.home, self.keep_at).await;
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a home cannot be watched for the moment");
@@ -168,18 +145,31 @@ impl HomeWatch {
         newest: Newest,
         op: impl FnOnce() -> Arc<Operation>,
         domain: &Arc<Domain>,
-    ) -> Result<(), DomainError> {
+    ) -> Result<Arc<Operation>, DomainError> {
         let relations = domain
+            .viewer_batches
             .relations
             .load(domain, self.user)
             .await
             .map_err(|error| StoreError::unavailable("a shard", error))?;
         let op = op();
         let _first = op.relations().set(relations);
-        self.take(vec![(newest.at, newest.post)], &op).await
+        self.take(vec![(newest.at, newest.post)], &op).await?;
+        Ok(op)
     }
 
-    async fn poll(&mut self, op: &Operation) -> Result<(), DomainError> {
+    async fn poll(
+        &mut self,
+        op: impl FnOnce() -> Arc<Operation>,
+        domain: &Arc<Domain>,
+    ) -> Result<Arc<Operation>, DomainError> {
+        let _turn = domain.redis.turn().await;
+        let op = op();
+        self.poll_now(&op).await?;
+        Ok(op)
+    }
+
+    async fn poll_now(&mut self, op: &Operation) -> Result<(), DomainError> {
         if Instant::now() >= self.keep_at {
             self.open(op).await?;
             self.keep_at = Instant::now() + KEEP;
@@ -328,24 +318,6 @@ pub(super) async fn rest(
         *seen = now;
         if woken {
             return;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_survives_and_nothing_else_is_one() {
-        for cursor in [
-            HomeCursor { position: Some(Position { ms: 5, number: 6 }), post: 7 },
-            HomeCursor { position: None, post: 7 },
-        ] {
-            assert_eq!(HomeCursor::decode(&cursor.encode()), Some(cursor));
-        }
-        for bad in ["", ":", "5-6", "5-6:", ":0", ":-1", "x:7", "5:7"] {
-            assert_eq!(HomeCursor::decode(bad), None, "{bad}");
         }
     }
 }

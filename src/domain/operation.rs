@@ -148,6 +148,19 @@ impl Operation {
         (known, unknown)
     }
 
+    /// All users whom it has read, where it remembers them.
+    pub(super) fn all_remembered(&self) -> Vec<(UserId, Option<User>)> {
+        let Some(people) = &self.people else { return Vec::new() };
+        people.lock().iter().map(|(id, user)| (*id, user.clone())).collect()
+    }
+
+    /// Reads users anew: what it has read of them is known to be behind.
+    pub(super) fn forget_people(&self) {
+        if let Some(people) = &self.people {
+            people.lock().clear();
+        }
+    }
+
     /// Remembers users whom it has read.
     pub(super) fn remember(&self, ids: &[UserId], read: &HashMap<UserId, User>) {
         if let Some(people) = &self.people {

@@ -92,6 +92,12 @@ impl Purse {
             self.paid.fetch_sub(1, Ordering::Relaxed);
             return;
         }
+        // Seldom: a subscription at rest is not to keep room for it.
+        Box::pin(self.pay_more()).await;
+    }
+
+    /// Pays for this event and some to come.
+    async fn pay_more(&self) {
         let mut events = events_at_once(self.bucket, self.event);
         loop {
             let cost = events.saturating_mul(self.event);

@@ -216,10 +216,20 @@ impl RequestContext {
     /// A scope for one event of a subscription: nothing is shared with the event before, and nothing is kept. The event has
     /// happened and is delivered once: what a lagging replica lacks would be missing for good.
     pub fn for_event(&self) -> Arc<Scope> {
-        self.output.reset();
+        self.of_event(self.event())
+    }
+
+    /// The operation of one event.
+    pub fn event(&self) -> Arc<Operation> {
         let mut op = Operation::as_of_now(&self.domain, self.viewer, self.timeout);
         op.traceparent.clone_from(&self.traceparent);
-        let op = Arc::new(op);
+        op.remember_people();
+        Arc::new(op)
+    }
+
+    /// The scope of an event's operation.
+    pub fn of_event(&self, op: Arc<Operation>) -> Arc<Scope> {
+        self.output.reset();
         Arc::new(Scope { loaders: Loaders::new(&op), op })
     }
 

@@ -3,19 +3,21 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Subscription};
+use async_graphql::{Context, ID, Subscription, Variables};
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::connection::Edge;
 use super::context::{RequestContext, Scope};
 use super::cursors::{List, numbers};
+use super::document::runs::Runs;
 use super::error::{ErrorCode, fault};
 use super::ids::argument;
 use super::notifications::types::Notification;
 use super::orders::types::Order;
+use super::plan::{Answer, Event, Group};
 use super::posts::types::Post;
 use plaza_base::ids::OrderId;
-use plaza_domain::live::{HomeCursor, HomeWatch};
+use plaza_domain::live::{Arrival, HomeCursor, HomeWatch};
 use plaza_domain::notifications::NotificationWatch;
 use plaza_domain::orders::OrderWatch;
 use plaza_domain::{DomainError, Operation, Viewer};
@@ -46,9 +48,76 @@ fn begin(ctx: &Context<'_>) -> async_graphql::Result<(Arc<RequestContext>, Viewe
 
 /// The operation of one poll; its results are resolved by the same operation, so that shared rows
 /// are read once.
-fn begin_look(context: &RequestContext, scope: &mut Arc<Scope>) -> Arc<Operation> {
-    *scope = context.for_event();
-    Arc::clone(&scope.op)
+fn begin_look(context: &RequestContext, scope: &mut Option<Arc<Scope>>) -> Arc<Operation> {
+    Arc::clone(&scope.insert(context.for_event()).op)
+}
+
+/// A viewer's home, and the place from which on they want its posts.
+fn home_of(
+    context: &RequestContext,
+    viewer: Viewer,
+    after: Option<&str>,
+) -> async_graphql::Result<(List, Option<HomeCursor>)> {
+    let list = stream_of(context, "Subscription.homeUpdated", viewer.user_id, "home");
+    let read = |place: &[u8]| HomeCursor::decode(std::str::from_utf8(place).ok()?);
+    let seals = &context.domain().identity.seals;
+    let page = List::sealed_by(seals, "Viewer.home", viewer.user_id);
+    let cursor = match page.open_row(after) {
+        Ok(Some(newest)) => Some(HomeCursor::of_page(newest)),
+        Ok(None) | Err(_) => list.open(after, read, HomeCursor::decode)?,
+    };
+    Ok((list, cursor))
+}
+
+/// New posts of a viewer's home, answered as a plan says. The same as
+/// [`Subscription`]'s stream, resolved once for all who ask the same and are answered alike.
+pub struct HomeEvents {
+    context: Arc<RequestContext>,
+    viewer: Viewer,
+    runs: Arc<Runs>,
+    group: Arc<Group>,
+    list: List,
+    after: Option<HomeCursor>,
+    watch: Option<HomeWatch>,
+}
+
+impl HomeEvents {
+    /// Those of a subscription; `None` when the library is to run it: it has no plan, or cannot
+    /// begin.
+    pub fn of(
+        runs: &Arc<Runs>,
+        variables: &Variables,
+        context: &Arc<RequestContext>,
+    ) -> Option<Self> {
+        let live = runs.live().filter(|_| !context.wants_general_engine)?;
+        let (viewer, after) = (context.viewer?, live.after(variables));
+        let (list, after) = home_of(context, viewer, after.as_deref()).ok()?;
+        let group = live.group(variables);
+        let (context, runs) = (Arc::clone(context), Arc::clone(runs));
+        Some(Self { context, viewer, runs, group, list, after, watch: None })
+    }
+
+    /// The next one, when it has come and is paid for; `None` when its answer is too large.
+    pub async fn next(&mut self) -> Option<Answer> {
+        let domain = self.context.domain();
+        let watch = match &mut self.watch {
+            Some(watch) => watch,
+            none => {
+                let user = self.viewer.user_id;
+                none.insert(Box::pin(HomeWatch::begin(domain, user, self.after)).await)
+            }
+        };
+        self.context.pay_event().await;
+        let arrival = watch.next(|| self.context.event(), domain).await;
+        Box::pin(self.answer(arrival)).await
+    }
+
+    async fn answer(&self, Arrival { cursor, post, by }: Arrival) -> Option<Answer> {
+        let scope = self.context.of_event(by.unwrap_or_else(|| self.context.event()));
+        let cursor = self.list.place(cursor.encode().as_bytes());
+        let most = self.context.output.most();
+        self.group.answer(&self.runs, Event { scope, post, cursor, most }).await
+    }
 }
 
 /// Events pushed over a WebSocket as they happen.
@@ -72,20 +141,13 @@ impl Subscription {
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = Events<Post>>> {
         let (context, viewer) = begin(ctx)?;
-        let list = stream_of(&context, "Subscription.homeUpdated", viewer.user_id, "home");
-        let read = |place: &[u8]| HomeCursor::decode(std::str::from_utf8(place).ok()?);
-        let seals = &context.domain().identity.seals;
-        let page = List::sealed_by(seals, "Viewer.home", viewer.user_id);
-        let cursor = match page.open_row(after.as_deref()) {
-            Ok(Some(newest)) => Some(HomeCursor::of_page(newest)),
-            Ok(None) | Err(_) => list.open(after.as_deref(), read, HomeCursor::decode)?,
-        };
+        let (list, cursor) = home_of(&context, viewer, after.as_deref())?;
         let watch = HomeWatch::begin(context.domain(), viewer.user_id, cursor).await;
         Ok(stream::unfold((watch, context, list), |(mut watch, context, list)| async move {
             context.pay_event().await;
-            let mut scope = context.for_event();
-            let (cursor, post) =
-                watch.next(|| begin_look(&context, &mut scope), context.domain()).await;
+            let Arrival { cursor, post, by } =
+                watch.next(|| context.event(), context.domain()).await;
+            let scope = context.of_event(by.unwrap_or_else(|| context.event()));
             let node = Post::new(post, &scope);
             let cursor = list.place(cursor.encode().as_bytes());
             Some((Ok(Edge { cursor, node }), (watch, context, list)))
@@ -140,9 +202,9 @@ impl Subscription {
         let watch = NotificationWatch::begin(context.domain(), viewer, last).await;
         let events = stream::unfold((watch, context), |(mut watch, context)| async move {
             context.pay_event().await;
-            let mut scope = context.for_event();
+            let mut scope = None;
             let row = watch.next(|| begin_look(&context, &mut scope), context.domain()).await;
-            let node = Notification::new(row, &scope);
+            let node = Notification::new(row, &scope.unwrap_or_else(|| context.for_event()));
             Some((node, (watch, context)))
         });
         Ok(events.map(move |node| Ok(Edge { cursor: list.row(node.raw_id()), node })))

@@ -4,13 +4,12 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::{self, Stream, StreamExt};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -78,7 +77,7 @@ pub async fn respond(served: &Served, address: IpAddr, asked: Asked) -> Result<R
         revoked,
         stopping: served.app.tasks.stopping(),
         silent_until: Instant::now() + SILENCE,
-        events: events.boxed(),
+        events,
         is_complete: false,
         _open: open,
     };
@@ -94,7 +93,7 @@ struct EventStream {
     revoked: Receiver<SessionId>,
     stopping: CancellationToken,
     silent_until: Instant,
-    events: Pin<Box<dyn Stream<Item = Rendered> + Send>>,
+    events: BoxStream<'static, Rendered>,
     is_complete: bool,
     _open: Open,
 }

@@ -22,6 +22,7 @@ mod spelling;
 pub mod subscribe;
 pub mod websocket;
 
+use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,9 +47,20 @@ use plaza_operator::{Snapshot, StatusProbe};
 use plaza_telemetry::metrics::GaugeGuard;
 use plaza_telemetry::trace;
 
-/// What handlers share.
+/// What handlers share; each socket and each subscription has one of its own.
 #[derive(Clone)]
-pub struct Served {
+pub struct Served(Arc<Parts>);
+
+impl Deref for Served {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What is shared.
+pub struct Parts {
     /// The process's parts.
     pub app: App,
     /// The schema.
@@ -58,7 +70,7 @@ pub struct Served {
     /// What its operations are called.
     pub operations: &'static operations::Operations,
     /// Texts that were sent lately, read and validated.
-    pub documents: Arc<Documents>,
+    pub documents: Documents,
     /// Texts of persisted queries, by hash, as far as this process has met them.
     pub persisted: moka::sync::Cache<String, Arc<str>>,
     /// Requests that may still be taken on.
@@ -72,16 +84,16 @@ impl Served {
         let schema = schema();
         let most = app.config.server.max_in_flight;
         metrics::gauge!("plaza_http_max_in_flight").set(u32::try_from(most).unwrap_or(u32::MAX));
-        Self {
+        Self(Arc::new(Parts {
             app: app.clone(),
             operations: operations::Operations::of(&schema),
             schema,
             explaining: explaining_schema(),
-            documents: Arc::default(),
+            documents: Documents::default(),
             persisted: moka::sync::Cache::new(1_000),
             admission: Arc::new(Semaphore::new(most)),
             sockets: Arc::default(),
-        }
+        }))
     }
 
     /// Takes on one more request, for as long as the permit is held. A server that hung finds

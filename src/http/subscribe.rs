@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
-use futures_util::stream::{Stream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use metrics::Counter;
 use tokio::time::timeout_at;
 
-use crate::Served;
+use crate::engine::Answer;
 use crate::execute::{Asked, GRACE, Refused, event_of, points};
 use crate::limits::{Payer, pay};
-use crate::persisted;
-use crate::prepare::Prepared;
+use crate::persisted::{self, NewText};
+use crate::prepare::{Prepared, ToRun};
+use crate::{RequestId, Served};
 use plaza_domain::purse::{Purse, events_at_once};
 use plaza_graphql::context::RequestContext;
-use plaza_graphql::error::{ErrorCode, complete, was_not_run};
+use plaza_graphql::error::{ErrorCode, complete};
 use plaza_graphql::output::{Budget, Rendered};
+use plaza_graphql::subscriptions::HomeEvents;
 use plaza_stores::work::{Work as StoreWork, counted_stream};
 use plaza_telemetry::metrics::GaugeGuard;
 
@@ -24,11 +27,10 @@ use plaza_telemetry::metrics::GaugeGuard;
 pub async fn subscribe(
     served: &Served,
     asked: Asked,
-) -> Result<impl Stream<Item = Rendered> + Send + 'static, Refused> {
+) -> Result<BoxStream<'static, Rendered>, Refused> {
     let Asked { prepared, mut context, payer, request_id } = asked;
-    let Prepared { to_run, kind, name, cost, read, mut new_text, .. } = prepared;
-    let most = served.app.config.server.max_response_bytes;
-    context.output = Budget::new(most);
+    let Prepared { to_run, kind, name, cost, read, new_text, .. } = prepared;
+    context.output = Budget::new(served.app.config.server.max_response_bytes);
     let until = context.until + GRACE;
     // Some events are paid for at once, not the same number for everybody: a post that is an event
     // of very many sockets must not have all of them pay at the same moment.
@@ -50,37 +52,78 @@ pub async fn subscribe(
         charged
     };
     let charged = timeout_at(until, before).await.map_err(|_| Refused::late(kind))??;
-    let (redis, refunds, payer) = (&served.app.domain.redis, &served.app.refunds, &charged.payer);
+    let (redis, refunds, payer) = (&served.app.domain.redis, &served.app.refunds, charged.payer);
     context.purse = Some(Purse::new(redis, refunds, payer.name(), payer.bucket(), cost, paid));
-    let served = served.clone();
     let context = Arc::new(context);
-    let request = to_run.request().data(Arc::clone(&context));
-    let counted = GaugeGuard::new(metrics::gauge!("plaza_subscriptions"));
-    let events = metrics::counter!("plaza_subscription_events_total", "operation" => name);
     let work = Arc::<StoreWork>::default();
-    let responses = counted_stream(Arc::clone(&work), served.schema.execute_stream(request));
-    let bill =
-        Bill { served: served.clone(), context: Arc::clone(&context), work, payer: charged.payer };
-    Ok(responses.then(move |mut response| {
-        let _while_it_runs = &counted;
-        events.increment(1);
-        complete(&mut response.errors, &request_id.0, context.traceparent.as_deref());
-        let new_text = new_text.take().filter(|_| !was_not_run(&response));
-        let rendered = Rendered::of(response, most).unwrap_or_else(|| {
-            event_of(Refused::new(ErrorCode::QueryTooComplex, context.output.message()))
+    let answers = counted_stream(Arc::clone(&work), answers(served, &context, to_run)).boxed();
+    let running = Box::new(Running {
+        answers,
+        events: metrics::counter!("plaza_subscription_events_total", "operation" => name),
+        new_text,
+        request_id,
+        bill: Bill { served: served.clone(), context, work, payer },
+        _counted: GaugeGuard::new(metrics::gauge!("plaza_subscriptions")),
+    });
+    let responses = stream::unfold(running, async |mut running| {
+        let response = running.next().await?;
+        Some((response, running))
+    });
+    Ok(responses.boxed())
+}
+
+/// The answers to a subscription's events, by whichever engine; `None` for one that is too large.
+fn answers(
+    served: &Served,
+    context: &Arc<RequestContext>,
+    to_run: ToRun,
+) -> BoxStream<'static, Option<Answer>> {
+    if let Some(events) = HomeEvents::of(&to_run.runs, &to_run.variables, context) {
+        let answers = stream::unfold(events, async |mut events| {
+            let answer = events.next().await.map(Answer::Planned);
+            Some((answer, events))
         });
-        let (served, payer) = (served.clone(), bill.payer.clone());
-        let owed = bill.owed();
-        async move {
-            if let Some(new_text) = new_text {
-                persisted::keep(&served, payer.name(), new_text).await;
-            }
-            if owed > 0 {
-                payer.owe(&served.app, owed).await;
-            }
-            rendered
+        return answers.boxed();
+    }
+    let request = to_run.request().data(Arc::clone(context));
+    let responses = served.schema.execute_stream(request);
+    responses.map(|response| Some(Answer::General(response))).boxed()
+}
+
+/// A subscription at work.
+struct Running {
+    answers: BoxStream<'static, Option<Answer>>,
+    events: Counter,
+    /// Its text, until it is persisted: once something was run.
+    new_text: Option<NewText>,
+    request_id: RequestId,
+    bill: Bill,
+    _counted: GaugeGuard,
+}
+
+impl Running {
+    /// The response to the next event.
+    async fn next(&mut self) -> Option<Rendered> {
+        let mut answer = self.answers.next().await?;
+        self.events.increment(1);
+        let context = &self.bill.context;
+        if let Some(answer) = &mut answer {
+            complete(answer.errors(), &self.request_id.0, context.traceparent.as_deref());
         }
-    }))
+        let has_run = answer.as_ref().is_none_or(Answer::has_run);
+        let rendered = answer.and_then(|answer| answer.rendered(context.output.most()));
+        let too_large = || Refused::new(ErrorCode::QueryTooComplex, context.output.message());
+        let rendered = rendered.unwrap_or_else(|| event_of(too_large()));
+        if let Some(new_text) = self.new_text.take().filter(|_| has_run) {
+            let payer = self.bill.payer.name();
+            Box::pin(persisted::keep(&self.bill.served, payer, new_text)).await;
+        }
+        let owed = self.bill.owed();
+        if owed > 0 {
+            Box::pin(self.bill.payer.owe(&self.bill.served.app, owed)).await;
+        }
+        Some(rendered)
+    }
 }
 
 /// What a subscription has had done, against what its events have paid: settled with each event,

@@ -58,7 +58,7 @@ fn app_with(server: Value) -> App {
         pull_authors: timelines::PullAuthors::default(),
         limits: plaza_domain::limits::Limits::of(&config.limits),
         views: std::sync::Arc::new(plaza_domain::views::ViewLog::new(&config.views, &config.kafka)),
-        relations: plaza_domain::relations_batch::RelationsBatch::new(config.postgres.shards.len()),
+        viewer_batches: plaza_domain::batches::ViewerBatches::new(config.postgres.shards.len()),
     };
     App::around(config, domain).unwrap()
 }

@@ -259,6 +259,11 @@ pub const ALL: &[Metric] = &[
         "Events sent to subscribers; by operation.",
     ),
     counter(
+        "plaza_subscription_resolved_total",
+        Unit::Count,
+        "Events of planned subscriptions that were resolved; by for: many (who ask the same and are answered alike), one.",
+    ),
+    counter(
         "plaza_views_acknowledged_total",
         Unit::Count,
         "Views of posts that Kafka has acknowledged.",

@@ -12,14 +12,25 @@ const HOME: &str =
     "subscription($after: String) { homeUpdated(after: $after) { cursor node { text } } }";
 
 /// Events as they come.
-struct Events {
+pub struct Events {
     response: Response,
     read: String,
 }
 
 impl Events {
     async fn of(app: &TestApp, person: &Person, query: &str, variables: Value) -> Self {
-        let response = ask(app, Some(person), query, variables).await;
+        Self::by(app, "plan", person, query, variables).await
+    }
+
+    /// By one of the engines.
+    pub async fn by(
+        app: &TestApp,
+        engine: &str,
+        person: &Person,
+        query: &str,
+        variables: Value,
+    ) -> Self {
+        let response = ask_engine(app, engine, Some(person), query, variables).await;
         assert_eq!(response.status(), StatusCode::OK);
         let of = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         assert_eq!(of("content-type"), Some("text/event-stream; charset=utf-8"));
@@ -42,19 +53,35 @@ impl Events {
 
     /// The next event's data, comments left out.
     async fn next(&mut self) -> Option<Value> {
+        Some(serde_json::from_str(&self.text().await?).unwrap())
+    }
+
+    /// The same as it was sent.
+    pub async fn text(&mut self) -> Option<String> {
         loop {
             let part = self.part().await?;
             if part == ":" {
                 continue;
             }
             let data = part.strip_prefix("event: next\ndata: ").unwrap_or_else(|| panic!("{part}"));
-            return Some(serde_json::from_str(data).unwrap());
+            return Some(data.to_owned());
         }
     }
 }
 
 async fn ask(app: &TestApp, person: Option<&Person>, query: &str, variables: Value) -> Response {
+    ask_engine(app, "plan", person, query, variables).await
+}
+
+async fn ask_engine(
+    app: &TestApp,
+    engine: &str,
+    person: Option<&Person>,
+    query: &str,
+    variables: Value,
+) -> Response {
     let mut request = app.http().post(&app.url).header(header::ACCEPT, "text/event-stream");
+    request = request.header("plaza-engine", engine);
     if let Some(person) = person {
         request = request.bearer_auth(&person.token);
     }

@@ -182,8 +182,11 @@ pub(crate) async fn get_many_surely(
     let mut found = get_many(op, ids).await?;
     let unknown: Vec<PostId> = ids.iter().filter(|id| !found.contains_key(id)).copied().collect();
     if !unknown.is_empty() {
-        let fresh = op.fresh();
-        found.extend(get_many(&fresh, &unknown).await?);
+        let newer = get_many(&op.fresh(), &unknown).await?;
+        if !newer.is_empty() {
+            op.forget_people();
+        }
+        found.extend(newer);
     }
     Ok(found)
 }

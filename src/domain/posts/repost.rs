@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::create::created;
 use super::delete::remove;
 use super::{Post, get_many_surely, require_visible, subject_of};
+use crate::batches::ReadForMany;
 use crate::cached::{self, Load};
-use crate::{DomainError, Mutation, Operation, UserErrorCode, mutate, users};
-use plaza_base::ids::{Id, PostId};
+use crate::{Domain, DomainError, Mutation, Operation, UserErrorCode, mutate, users};
+use plaza_base::ids::{Id, PostId, UserId};
 use plaza_protocol::events::Event;
 use plaza_read_models::shares;
 use plaza_stores::StoreError;
-use plaza_stores::postgres::{Connection, posts as post_rows, reposts as store};
+use plaza_stores::postgres::{Connection, ShardIndex, posts as post_rows, reposts as store};
 use plaza_stores::redis::cache::Cached;
 
 /// How often a post is shared, counted by a projection that has versions of its own.
@@ -207,6 +208,37 @@ pub async fn viewer_reposts(
         })
         .await?;
     Ok(reposted.into_iter().collect())
+}
+
+/// Whether a viewer reposts a post, for many viewers at once.
+#[derive(Debug)]
+pub enum IsReposted {}
+
+impl ReadForMany for IsReposted {
+    type Key = (UserId, PostId);
+    type Value = bool;
+    const NAME: &'static str = "reposts";
+
+    fn shard_of(domain: &Domain, (viewer, _): Self::Key) -> ShardIndex {
+        domain.cluster.shard_of_id(viewer)
+    }
+
+    async fn read(
+        op: &Operation,
+        keys: &[Self::Key],
+    ) -> Result<HashMap<Self::Key, bool>, DomainError> {
+        let Some(&(first, _)) = keys.first() else { return Ok(HashMap::new()) };
+        let (viewers, posts): (Vec<UserId>, Vec<PostId>) = keys.iter().copied().unzip();
+        let shard = op.domain.cluster.shard_of_id(first);
+        let found = op
+            .domain
+            .cluster
+            .read(&op.reads, shard, async |connection| {
+                store::among_many(connection, &viewers, &posts).await
+            })
+            .await?;
+        Ok(found.into_iter().map(|repost| (repost, true)).collect())
+    }
 }
 
 /// Counts by post, through the cache; an entry for every id.

@@ -8,13 +8,14 @@ use async_graphql::{Name, Positioned, Variables};
 
 use super::index::FieldDefinition;
 use super::syntax::{Operation, TypeNode, TypeOf};
-use crate::plan::Plan;
+use crate::plan::{Live, Plan};
 
 /// An operation without fragments and directives.
 #[derive(Debug)]
 pub struct Runs {
     document: library::ExecutableDocument,
     plan: Option<Plan>,
+    live: Option<Live>,
     asked: Vec<&'static FieldDefinition>,
     /// Fields in it, and text of literals as so many fields.
     pub fields: usize,
@@ -30,6 +31,8 @@ impl Runs {
     ) -> Self {
         let is_query = of.kind == OperationType::Query;
         let plan = is_query.then(|| Plan::of(&selection_set.node, variables)).flatten();
+        let is_subscription = of.kind == OperationType::Subscription;
+        let live = is_subscription.then(|| Live::of(&selection_set.node, variables)).flatten();
         let variable_definitions = of
             .variables
             .iter()
@@ -55,7 +58,7 @@ impl Runs {
             operations: library::DocumentOperations::Single(operation),
             fragments: HashMap::new(),
         };
-        Self { document, plan, asked, fields }
+        Self { document, plan, live, asked, fields }
     }
 
     /// As the library takes it.
@@ -66,6 +69,11 @@ impl Runs {
     /// How it runs without the library, where a plan covers it.
     pub fn plan(&self) -> Option<&Plan> {
         self.plan.as_ref()
+    }
+
+    /// How its events are answered without the library, where a plan covers them.
+    pub fn live(&self) -> Option<&Live> {
+        self.live.as_ref()
     }
 
     /// Counts that its fields are asked for.

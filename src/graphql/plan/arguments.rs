@@ -96,6 +96,14 @@ impl<T: Given> Argument<T> {
         }
     }
 
+    /// One that may be left out or be null; then it is not there.
+    pub fn optional(field: &Field, name: &str, reader: &Reader<'_>) -> Option<Option<Self>> {
+        match stands(field, name, reader.variables())? {
+            Stands::Nowhere | Stands::Null => Some(None),
+            Stands::Given(argument) => Some(Some(argument)),
+        }
+    }
+
     /// Its value; `None` only of a variable that is not of the shape that was planned for.
     pub fn value(&self, variables: &Variables) -> Option<T> {
         match self {
@@ -121,10 +129,7 @@ impl PageArguments {
                 return None;
             }
         }
-        let after = match stands(field, "after", reader.variables())? {
-            Stands::Nowhere | Stands::Null => None,
-            Stands::Given(after) => Some(after),
-        };
+        let after = Argument::optional(field, "after", reader)?;
         Some(Self { first: Argument::or(field, "first", 20, reader)?, after })
     }
 

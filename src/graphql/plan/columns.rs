@@ -13,7 +13,7 @@ use crate::error::fault;
 use crate::loaders::{
     BATCH, BatchRead, FirstComments, FirstReplies, Loaded, ViewerBlocks, ViewerLikes, ViewerReposts,
 };
-use plaza_base::ids::UserId;
+use plaza_base::ids::{PostId, UserId};
 use plaza_domain::comments::Comment;
 use plaza_domain::follows::Tie;
 use plaza_domain::posts::{Post, PostCounts, ShareCounts};
@@ -55,6 +55,10 @@ impl<R: BatchRead> Column<R> {
         self.0.get(&key)?.as_ref().ok()?.as_ref()
     }
 
+    fn put(&mut self, key: R::Key, read: Result<R::Value, Arc<DomainError>>) {
+        self.0.insert(key, read.map(Some));
+    }
+
     fn take(&mut self, keys: &[R::Key], read: Result<HashMap<R::Key, R::Value>, DomainError>) {
         match read {
             Ok(mut found) => self.0.extend(keys.iter().map(|key| (*key, Ok(found.remove(key))))),
@@ -84,6 +88,11 @@ impl<R: BatchRead> Wanted<R> {
         if self.asked.insert(key) {
             self.new.push(key);
         }
+    }
+
+    /// Leaves out what is newly asked for.
+    fn leave(&mut self) {
+        self.new.clear();
     }
 
     /// Begins to read what is newly asked for.
@@ -187,6 +196,8 @@ pub struct Wants<'r> {
     pub keys: Keys,
     asked: HashSet<(usize, i64)>,
     has_asked_for_relations: bool,
+    /// Whether what is each viewer's own is left out.
+    is_of_all: bool,
     begun: Vec<BoxFuture<'static, Arrived>>,
 }
 
@@ -194,7 +205,13 @@ impl<'r> Wants<'r> {
     /// Nothing yet.
     pub fn new(scope: &'r Arc<Scope>, variables: &'r Variables) -> Self {
         let (keys, asked, begun) = (Keys::default(), HashSet::new(), Vec::new());
-        Self { scope, variables, keys, asked, has_asked_for_relations: false, begun }
+        let (has_asked_for_relations, is_of_all) = (false, false);
+        Self { scope, variables, keys, asked, has_asked_for_relations, is_of_all, begun }
+    }
+
+    /// Nothing yet; what is each viewer's own will not be read.
+    pub fn of_all(scope: &'r Arc<Scope>, variables: &'r Variables) -> Self {
+        Self { is_of_all: true, ..Self::new(scope, variables) }
     }
 
     /// Has something read that is in no batch, once for a place of the plan and an object.
@@ -205,6 +222,32 @@ impl<'r> Wants<'r> {
         if self.asked.insert((place, id)) {
             self.begun.push(read(Arc::clone(&self.scope.op)).boxed());
         }
+    }
+
+    /// Has it read whether the viewer likes a post, together with other viewers of an event.
+    pub fn like_among_many(&mut self, post: PostId) {
+        let Some(viewer) = self.scope.op.viewer else { return };
+        let domain = Arc::clone(&self.scope.op.domain);
+        let reading = async move {
+            let key = (post, viewer.user_id);
+            let read = domain.viewer_batches.likes.load(&domain, key).await;
+            let arrived: Arrived = Box::new(move |columns| columns.likes.put(post, read));
+            arrived
+        };
+        self.begun.push(reading.boxed());
+    }
+
+    /// The same of reposts.
+    pub fn repost_among_many(&mut self, post: PostId) {
+        let Some(viewer) = self.scope.op.viewer else { return };
+        let domain = Arc::clone(&self.scope.op.domain);
+        let reading = async move {
+            let key = (viewer.user_id, post);
+            let read = domain.viewer_batches.reposts.load(&domain, key).await;
+            let arrived: Arrived = Box::new(move |columns| columns.reposts.put(post, read));
+            arrived
+        };
+        self.begun.push(reading.boxed());
     }
 
     /// Has the viewer's relations read.
@@ -223,6 +266,12 @@ impl<'r> Wants<'r> {
 
     /// What is to be read of all that was newly asked for.
     pub fn begin(&mut self) -> Vec<BoxFuture<'static, Arrived>> {
+        if self.is_of_all {
+            self.keys.ties.leave();
+            self.keys.blocks.leave();
+            self.keys.likes.leave();
+            self.keys.reposts.leave();
+        }
         let mut begun = std::mem::take(&mut self.begun);
         self.keys.begin(&self.scope.op, &mut begun);
         begun

@@ -9,8 +9,12 @@
 //! the answer as bytes.
 //!
 //! A plan covers a whole operation or nothing of it: what asks for a field that no plan knows runs
-//! through the library, as mutations and subscriptions do. Either way the answer is the same
+//! through the library, as mutations and most subscriptions do. Either way the answer is the same
 //! (`tests/it/graphql/plans`).
+//!
+//! New posts of a home ([`Live`]) are answered once for many viewers. A field whose value depends
+//! on the viewer by anything but the rules of who may see whom is to be left out of that: it writes
+//! itself by `template::write_own`.
 //!
 //! A field that can fail is nullable and takes its error itself, so nothing that is written has to
 //! be taken back.
@@ -23,11 +27,14 @@ mod comment;
 mod connection;
 mod entity;
 mod image;
+mod live;
 mod post;
 mod product;
 mod query;
 mod run;
 mod selection;
+mod shared;
+mod template;
 mod user;
 mod writer;
 
@@ -37,7 +44,9 @@ use async_graphql::parser::types::SelectionSet;
 use query::QueryField;
 use selection::{Reader, Set};
 
+pub use live::{Event, Live};
 pub use run::Answer;
+pub use shared::Group;
 
 /// A query that runs as a plan.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use super::entity::{self, EntityField};
 use super::image::{ImageField, Shown};
 use super::product::{self, ProductField};
 use super::selection::{Asked, Key, Of, Reader, Set};
+use super::template::{Question, write_own};
 use super::user::{self, UserField};
 use super::writer::Writer;
 use plaza_base::ids::{Id, PostId};
@@ -138,16 +139,12 @@ impl Of<Post> for PostField {
                     out.number(if is_likes { counts.likes } else { counts.comments });
                 });
             }
-            Self::ViewerHasReposted => write_flag(found.reposts.get(subject), key, out),
-            Self::ViewerHasLiked => write_flag(found.likes.get(subject), key, out),
+            Self::ViewerHasReposted => write_own(Question::Reposts(subject), key, out),
+            Self::ViewerHasLiked => write_own(Question::Likes(subject), key, out),
             Self::Comments(list) => list.write_on(subject, key, out),
             Self::Product(set) => product::write(set, post.product_id, key, out),
         }
     }
-}
-
-fn write_flag<'p>(found: async_graphql::Result<Option<&bool>>, key: &'p Key, out: &mut Writer<'p>) {
-    out.try_write(key, found, |out, flag| out.boolean(flag.copied().unwrap_or_default()));
 }
 
 /// Asks for a post, where there is one, and for what is asked of it.

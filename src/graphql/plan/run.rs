@@ -8,6 +8,7 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::Plan;
 use super::columns::{Columns, Wants};
+use super::selection::{Of, Set};
 use super::writer::Writer;
 use crate::context::RequestContext;
 
@@ -30,21 +31,25 @@ impl Plan {
         variables: &Variables,
     ) -> Option<Answer> {
         let scope = context.for_query();
-        let mut found = Columns::default();
-        let mut wants = Wants::new(&scope, variables);
-        let mut reading = FuturesUnordered::new();
-        loop {
-            self.query.want(&(), &found, &mut wants);
-            reading.extend(wants.begin());
-            let Some(arrived) = reading.next().await else { break };
-            arrived(&mut found);
-            // All that has arrived with it is walked with it.
-            while let Some(Some(arrived)) = reading.next().now_or_never() {
-                arrived(&mut found);
-            }
-        }
+        let found = read(&self.query, &(), Wants::new(&scope, variables)).await;
         let mut out = Writer::new(&scope, variables, &found, context.output.most());
         self.query.write(&(), &mut out);
         out.finish()
+    }
+}
+
+/// Reads all that is asked of an object.
+pub async fn read<Row, F: Of<Row>>(set: &Set<F>, row: &Row, mut wants: Wants<'_>) -> Columns {
+    let mut found = Columns::default();
+    let mut reading = FuturesUnordered::new();
+    loop {
+        set.want(row, &found, &mut wants);
+        reading.extend(wants.begin());
+        let Some(arrived) = reading.next().await else { return found };
+        arrived(&mut found);
+        // All that has arrived with it is walked with it.
+        while let Some(Some(arrived)) = reading.next().now_or_never() {
+            arrived(&mut found);
+        }
     }
 }

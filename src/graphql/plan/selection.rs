@@ -42,6 +42,15 @@ pub struct Key {
     pub json: Box<[u8]>,
 }
 
+impl Key {
+    /// What the answer calls this field.
+    pub fn of(field: &Field, pos: Pos) -> Self {
+        let name: Box<str> = field.response_key().node.as_str().into();
+        let json = format!("\"{name}\":").into_bytes().into();
+        Self { name, pos, json }
+    }
+}
+
 #[derive(Debug)]
 enum What<F> {
     Typename,
@@ -137,13 +146,11 @@ impl<'v> Reader<'v> {
                 return None;
             }
             self.selected += 1;
-            let name: Box<str> = field.response_key().node.as_str().into();
-            let json = format!("\"{name}\":").into_bytes().into();
             let what = match field.name.node.as_str() {
                 "__typename" => What::Typename,
                 known => What::Field(F::read(known, field, self)?),
             };
-            fields.push((Key { name, pos, json }, what));
+            fields.push((Key::of(field, pos), what));
         }
         let fetches = |(_, what): &(Key, What<F>)| match what {
             What::Field(field) => field.fetches(),

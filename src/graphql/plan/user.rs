@@ -8,10 +8,10 @@ use super::columns::{Columns, Wants};
 use super::image::{ImageField, Shown};
 use super::query::PostList;
 use super::selection::{Asked, Key, Of, Reader, Set};
+use super::template::{Question, write_own};
 use super::writer::Writer;
 use crate::lists::Listing;
 use plaza_base::ids::{Id, UserId};
-use plaza_domain::follows::Tie;
 use plaza_domain::images::Lifetime;
 use plaza_domain::policy;
 use plaza_domain::users::User;
@@ -124,15 +124,12 @@ impl Of<User> for UserField {
             Self::PostCount | Self::FollowerCount | Self::FollowingCount => {
                 self.write_count(user, key, out);
             }
-            Self::ViewerIsBlocking => {
-                let found = out.found.blocks.get(user.id);
-                out.try_write(key, found, |out, blocks| {
-                    out.boolean(blocks.copied().unwrap_or_default());
-                });
+            Self::ViewerIsBlocking => write_own(Question::Blocks(user.id), key, out),
+            Self::ViewerIsFollowing => write_own(Question::Follows(user.id), key, out),
+            Self::ViewerHasRequestedToFollow => {
+                write_own(Question::HasRequested(user.id), key, out);
             }
-            Self::ViewerIsFollowing => write_tie(user.id, key, out, |tie| tie.follows),
-            Self::ViewerHasRequestedToFollow => write_tie(user.id, key, out, |tie| tie.requested),
-            Self::IsFollowingViewer => write_tie(user.id, key, out, |tie| tie.followed_by),
+            Self::IsFollowingViewer => write_own(Question::IsFollowedBy(user.id), key, out),
             Self::Posts(list) => list.write(Listing::PostsOf(user.id), key, out),
         }
     }
@@ -162,16 +159,6 @@ impl UserField {
         };
         out.try_write(key, count, |out, count| out.number(count));
     }
-}
-
-fn write_tie<'p>(
-    user: UserId,
-    key: &'p Key,
-    out: &mut Writer<'p>,
-    shown: impl FnOnce(Tie) -> bool,
-) {
-    let found = out.found.ties.get(user);
-    out.try_write(key, found, |out, tie| out.boolean(shown(tie.copied().unwrap_or_default())));
 }
 
 /// Asks for a user, and for what is asked of them.

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::columns::Columns;
 use super::run::Answer;
 use super::selection::Key;
+use super::template::{Question, Template};
 use crate::context::Scope;
 use crate::cursors::Cursor;
 use crate::ids::global;
@@ -41,6 +42,8 @@ pub struct Writer<'p> {
     fields: u64,
     path: Vec<Step<'p>>,
     errors: Vec<ServerError>,
+    /// What is left out, where that is each viewer's own.
+    template: Option<Template>,
 }
 
 impl<'p> Writer<'p> {
@@ -54,7 +57,29 @@ impl<'p> Writer<'p> {
         let mut bytes = Vec::with_capacity(USUAL.min(most));
         bytes.extend_from_slice(b"{\"data\":");
         let (path, errors) = (Vec::new(), Vec::new());
-        Self { scope, variables, found, bytes, most, made: 0, fields: 0, path, errors }
+        let (made, fields, template) = (0, 0, None);
+        Self { scope, variables, found, bytes, most, made, fields, path, errors, template }
+    }
+
+    /// The same without what is each viewer's own.
+    #[must_use]
+    pub fn of_all(self) -> Self {
+        Self { template: Some(Template::default()), ..self }
+    }
+
+    /// Leaves out what is each viewer's own; false when it is to be written.
+    pub fn leave(&mut self, question: Question) -> bool {
+        let Some(template) = &mut self.template else { return false };
+        template.leave(self.bytes.len(), question);
+        true
+    }
+
+    /// What was written without what is each viewer's own; `None` when it is too large, or
+    /// something failed.
+    pub fn finish_template(mut self) -> Option<Template> {
+        let template = self.template.take()?;
+        let answer = self.finish().filter(|answer| answer.errors.is_empty())?;
+        Some(template.around(answer.body))
     }
 
     /// The answer, unless it is too large.

@@ -2,33 +2,27 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::ServerError;
-use async_graphql::parser::types::OperationType;
 use axum::extract::ws::{Message, WebSocket};
-use futures_util::stream::{self, SelectAll, Stream, StreamExt};
+use futures_util::stream::{AbortHandle, BoxStream, SelectAll, StreamExt, abortable};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, sleep_until};
 
 use super::Open;
 use super::allowance::Allowance;
 use super::credentials;
 use super::messages::{self, Close, FromClient};
-use crate::execute::{Asked, Refused, execute};
-use crate::limits::Payer;
-use crate::prepare::{Incoming, NotRun, prepare};
-use crate::subscribe::subscribe;
+use super::operation::{Asker, Frame, operation};
+use crate::prepare::{Incoming, NotRun};
 use crate::{RequestId, Served};
 use plaza_base::ids::SessionId;
 use plaza_domain::Viewer;
 use plaza_domain::identity::Holder;
-use plaza_graphql::context::{RequestContext, is_client_key};
 use plaza_graphql::error::ErrorCode;
-use plaza_graphql::output::Rendered;
-use plaza_telemetry::trace;
 
 /// How long a socket may be silent at least before its client is asked whether it is there.
 /// Proxies on the way close what is silent for a minute.
@@ -38,14 +32,6 @@ const PING_AFTER: Duration = Duration::from_secs(40);
 const SPREAD: Duration = Duration::from_secs(15);
 /// How long a message may take to be sent: a client that does not read is let go.
 const SEND: Duration = Duration::from_secs(10);
-/// What an operation says.
-enum Frame {
-    Next(String, String),
-    Refused(String, Vec<ServerError>),
-    Done(String),
-}
-
-type Operations = SelectAll<Pin<Box<dyn Stream<Item = Frame> + Send>>>;
 
 struct Connection {
     served: Served,
@@ -56,8 +42,12 @@ struct Connection {
     viewer: Option<Viewer>,
     /// When its access token ends, unless the client sends another one.
     until: Option<Instant>,
-    operations: Operations,
-    running: HashMap<String, CancellationToken>,
+    /// Until when its client may say nothing before its first message.
+    init_until: Instant,
+    /// When its client is asked whether it is there.
+    silent_until: Instant,
+    operations: SelectAll<BoxStream<'static, Frame>>,
+    running: HashMap<Arc<str>, AbortHandle>,
     allowance: Allowance,
 }
 
@@ -66,14 +56,24 @@ fn silence() -> Duration {
     PING_AFTER + SPREAD.mul_f64(rand::random())
 }
 
-/// Serves a socket to its end.
-pub(super) async fn serve(
+/// The next session that has ended, and where to hear of the one after it.
+async fn heard(
+    mut ended: Receiver<SessionId>,
+) -> (Result<SessionId, RecvError>, Receiver<SessionId>) {
+    let session = ended.recv().await;
+    (session, ended)
+}
+
+/// Serves a socket to its end. Not an `async fn`, which would keep room for what it is given beside
+/// the connection that is made of it.
+pub(super) fn serve(
     served: Served,
     id: RequestId,
     address: IpAddr,
     socket: WebSocket,
     open: Open,
-) {
+) -> impl Future<Output = ()> + Send {
+    let init = Duration::from_millis(served.app.config.limits.socket_init_ms);
     let mut connection = Connection {
         served,
         id,
@@ -82,14 +82,18 @@ pub(super) async fn serve(
         acknowledged: false,
         viewer: None,
         until: None,
+        init_until: Instant::now() + init,
+        silent_until: Instant::now() + silence(),
         operations: SelectAll::new(),
         running: HashMap::new(),
         allowance: Allowance::default(),
     };
-    if let Err(Some(close)) = connection.run().await {
-        let _ = tokio::time::timeout(SEND, connection.socket.send(close.frame())).await;
+    async move {
+        let _open = open;
+        if let Err(Some(close)) = connection.run().await {
+            let _ = tokio::time::timeout(SEND, connection.socket.send(close.frame())).await;
+        }
     }
-    drop(open);
 }
 
 /// `Err(None)`: the client is gone.
@@ -98,36 +102,63 @@ type Step = Result<(), Option<Close>>;
 impl Connection {
     async fn run(&mut self) -> Step {
         let stop = self.served.app.tasks.stopping();
-        let mut ended = self.served.app.domain.identity.revocations.listen();
-        let init_until =
-            Instant::now() + Duration::from_millis(self.served.app.config.limits.socket_init_ms);
-        let mut silent_until = Instant::now() + silence();
+        let ended = self.served.app.domain.identity.revocations.listen();
+        // Waited for by thousands at once: none of them is begun anew for each message.
+        let mut stopped = pin!(stop.cancelled());
+        let mut ended = pin!(heard(ended));
+        let mut due = pin!(sleep_until(self.due()));
         loop {
             tokio::select! {
                 // What has come in time counts, however late a busy server reads it.
                 biased;
-                message = self.socket.recv() => match message {
-                    Some(Ok(message)) => self.receive(message).await?,
-                    // Too long a message, or one that breaks the framing, ends in an error too.
-                    Some(Err(_)) => return Err(Some(Close::BadMessage)),
-                    None => return Err(None),
-                },
-                session = ended.recv() => self.check_session(session)?,
-                () = stop.cancelled() => return Err(Some(Close::Restart)),
-                Some(frames) = self.operations.next(), if !self.operations.is_empty() => {
-                    silent_until = Instant::now() + silence();
-                    self.say(frames).await?;
+                message = self.socket.recv() => {
+                    match message {
+                        // Seldom: a socket at rest is not to keep room for it.
+                        Some(Ok(message)) => Box::pin(self.receive(message)).await?,
+                        // Too long a message, or one that breaks the framing, ends in an error too.
+                        Some(Err(_)) => return Err(Some(Close::BadMessage)),
+                        None => return Err(None),
+                    }
+                    if self.due() < due.deadline() {
+                        due.as_mut().reset(self.due());
+                    }
                 }
-                () = tokio::time::sleep_until(self.until.unwrap_or(init_until)), if self.until.is_some() => {
-                    return Err(Some(Close::TokenEnded));
+                (session, receiver) = &mut ended => {
+                    self.check_session(session)?;
+                    ended.set(heard(receiver));
                 }
-                () = tokio::time::sleep_until(init_until), if !self.acknowledged => return Err(Some(Close::InitTimeout)),
-                () = tokio::time::sleep_until(silent_until), if self.acknowledged => {
-                    silent_until = Instant::now() + silence();
-                    self.send(messages::ping()).await?;
+                () = &mut stopped => return Err(Some(Close::Restart)),
+                Some(frame) = self.operations.next(), if !self.operations.is_empty() => {
+                    self.silent_until = Instant::now() + silence();
+                    self.say(frame).await?;
+                }
+                () = &mut due => {
+                    Box::pin(self.check_time()).await?;
+                    due.as_mut().reset(self.due());
                 }
             }
         }
+    }
+
+    /// When something is to be done that nobody asks for. It may be later by then.
+    fn due(&self) -> Instant {
+        let first = if self.acknowledged { self.silent_until } else { self.init_until };
+        self.until.map_or(first, |until| until.min(first))
+    }
+
+    async fn check_time(&mut self) -> Step {
+        let now = Instant::now();
+        if self.until.is_some_and(|until| until <= now) {
+            return Err(Some(Close::TokenEnded));
+        }
+        if !self.acknowledged && self.init_until <= now {
+            return Err(Some(Close::InitTimeout));
+        }
+        if self.acknowledged && self.silent_until <= now {
+            self.silent_until = now + silence();
+            self.send(messages::ping()).await?;
+        }
+        Ok(())
     }
 
     /// A session has ended; all of them, when this socket fell behind in hearing of it.
@@ -169,8 +200,8 @@ impl Connection {
             }
             FromClient::Subscribe { id, payload } => self.subscribe(id, payload).await,
             FromClient::Complete { id } => {
-                if let Some(token) = self.running.remove(&id) {
-                    token.cancel();
+                if let Some(operation) = self.running.remove(id.as_str()) {
+                    operation.abort();
                 }
                 Ok(())
             }
@@ -219,7 +250,7 @@ impl Connection {
         if id.is_empty() || id.len() > 128 {
             return Err(Some(Close::BadMessage));
         }
-        if self.running.contains_key(&id) {
+        if self.running.contains_key(id.as_str()) {
             return Err(Some(Close::AlreadyInUse));
         }
         if self.running.len() >= self.served.app.config.limits.subscriptions_per_socket {
@@ -227,18 +258,16 @@ impl Connection {
             let refused = NotRun::new(ErrorCode::RateLimited, message);
             return self.send(messages::error(&id, &refused.errors())).await;
         }
-        let token = CancellationToken::new();
-        self.running.insert(id.clone(), token.clone());
-        let work = operation(
-            self.served.clone(),
-            self.id.clone(),
-            self.address,
-            self.viewer,
-            id,
-            incoming,
-        );
-        self.operations.push(Box::pin(work.take_until(token.cancelled_owned())));
+        let id: Arc<str> = id.into();
+        let work = operation(self.served.clone(), self.asker(), Arc::clone(&id), incoming);
+        let (work, handle) = abortable(work);
+        self.running.insert(id, handle);
+        self.operations.push(work.boxed());
         Ok(())
+    }
+
+    fn asker(&self) -> Asker {
+        Asker { request_id: self.id.clone(), address: self.address, viewer: self.viewer }
     }
 
     async fn say(&mut self, frames: Frame) -> Step {
@@ -257,78 +286,24 @@ impl Connection {
     }
 }
 
-/// An operation from its message to its completion.
-fn operation(
-    served: Served,
-    request_id: RequestId,
-    address: IpAddr,
-    viewer: Option<Viewer>,
-    id: String,
-    incoming: Incoming,
-) -> impl Stream<Item = Frame> + Send {
-    let begun = async move {
-        match begin(served, request_id, address, viewer, incoming).await {
-            Ok(responses) => answers(id, responses).boxed(),
-            Err(refused) => stream::iter([Frame::Refused(id, refused.errors())]).boxed(),
-        }
-    };
-    stream::once(begun).flatten()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What the library says, in the protocol's words: a response that says only why nothing was run is
-/// an error.
-fn answers(
-    id: String,
-    responses: impl Stream<Item = Rendered> + Send + 'static,
-) -> impl Stream<Item = Frame> + Send {
-    let end = id.clone();
-    let mut refused = false;
-    let frames = responses.enumerate().map(move |(number, response)| {
-        if number == 0 && response.not_run {
-            return Frame::Refused(id.clone(), response.errors);
-        }
-        Frame::Next(id.clone(), response.body)
-    });
-    frames.chain(stream::iter([Frame::Done(end)])).take_while(move |frames| {
-        let over = refused;
-        refused |= matches!(frames, Frame::Refused(..));
-        std::future::ready(!over)
-    })
-}
+    fn size_of_future<A, F: Future>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
 
-async fn begin(
-    served: Served,
-    request_id: RequestId,
-    address: IpAddr,
-    viewer: Option<Viewer>,
-    incoming: Incoming,
-) -> Result<Pin<Box<dyn Stream<Item = Rendered> + Send>>, Refused> {
-    let client_key = incoming
-        .extensions
-        .as_ref()
-        .and_then(|extensions| extensions.get("clientKey"))
-        .and_then(|key| key.as_str());
-    let client_key = client_key.map(str::to_owned);
-    if client_key.as_deref().is_some_and(|key| !is_client_key(key)) {
-        let message = "`clientKey` has 1 to 200 visible ASCII characters";
-        return Err(NotRun::new(ErrorCode::BadUserInput, message).into());
+    /// A hundred thousand of them rest at once: what one keeps is counted in bytes.
+    #[test]
+    fn a_socket_at_rest_keeps_little() {
+        let socket = size_of_future(|(served, id, address, socket, open)| {
+            serve(served, id, address, socket, open)
+        });
+        let operation = size_of_future(|(served, asker, id, incoming)| async move {
+            operation(served, asker, id, incoming).collect::<Vec<_>>().await
+        });
+        assert!(socket <= 2_048, "{socket}");
+        assert!(operation <= 512, "{operation}");
     }
-    let payer = Payer::of(&served.app.config.limits, viewer, address);
-    payer.check_credit(&served.app)?;
-    let prepared = prepare(&served, &payer, incoming).await?;
-    let mut span = trace::begin(None, None, trace::Kind::Server, || "message on a socket".into());
-    span.set("plaza.request_id", || request_id.0.to_string().into());
-    let mut context =
-        RequestContext::new(served.app.domain.clone(), served.app.config.request_deadline());
-    context.viewer = viewer;
-    context.address = Some(address);
-    context.client_key = client_key;
-    context.traceparent = span.traceparent();
-    let kind = prepared.kind;
-    let asked = Asked { prepared, context, payer, request_id };
-    if kind == OperationType::Subscription {
-        return Ok(subscribe(&served, asked).await?.boxed());
-    }
-    let executed = span.run(Box::pin(execute(&served, asked))).await?;
-    Ok(stream::iter([executed.rendered]).boxed())
 }

@@ -5,6 +5,7 @@ mod allowance;
 mod connection;
 mod credentials;
 mod messages;
+mod operation;
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -101,6 +101,35 @@ pub async fn among(
 }
 
 #[derive(QueryableByName)]
+struct LikeRow {
+    #[diesel(sql_type = BigInt)]
+    post_id: PostId,
+    #[diesel(sql_type = BigInt)]
+    user_id: UserId,
+}
+
+/// Those of these likes that are there, each of a post by a user.
+///
+/// # Errors
+/// The server's.
+pub async fn among_many(
+    connection: &mut Connection,
+    posts: &[PostId],
+    users: &[UserId],
+) -> Result<Vec<(PostId, UserId)>, StoreError> {
+    let rows: Vec<LikeRow> = prepared(
+        sql("SELECT l.post_id, l.user_id
+             FROM unnest($1::bigint[], $2::bigint[]) AS asked (post_id, user_id)
+             JOIN likes l ON l.post_id = asked.post_id AND l.user_id = asked.user_id")
+        .bind::<Array<BigInt>, _>(posts)
+        .bind::<Array<BigInt>, _>(users),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.post_id, row.user_id)).collect())
+}
+
+#[derive(QueryableByName)]
 struct UserRow {
     #[diesel(sql_type = BigInt)]
     user_id: UserId,

@@ -118,3 +118,33 @@ pub async fn among(
     .await?;
     Ok(rows.into_iter().map(|row| row.post_id).collect())
 }
+
+#[derive(QueryableByName)]
+struct RepostRow {
+    #[diesel(sql_type = BigInt)]
+    author_id: UserId,
+    #[diesel(sql_type = BigInt)]
+    original_id: PostId,
+}
+
+/// Those of these reposts that are there, each by an author of an original.
+///
+/// # Errors
+/// The server's.
+pub async fn among_many(
+    connection: &mut Connection,
+    authors: &[UserId],
+    originals: &[PostId],
+) -> Result<Vec<(UserId, PostId)>, StoreError> {
+    let rows: Vec<RepostRow> = prepared(
+        sql("SELECT r.author_id, r.original_id
+             FROM unnest($1::bigint[], $2::bigint[]) AS asked (author_id, original_id)
+             JOIN reposts r ON r.author_id = asked.author_id
+                           AND r.original_id = asked.original_id")
+        .bind::<Array<BigInt>, _>(authors)
+        .bind::<Array<BigInt>, _>(originals),
+    )
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.author_id, row.original_id)).collect())
+}

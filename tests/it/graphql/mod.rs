@@ -22,7 +22,7 @@ mod references;
 mod schema;
 mod search;
 mod specification;
-mod statement_budgets;
+pub mod statement_budgets;
 mod users;
 mod viewer;
 mod whole_answers;

@@ -23,7 +23,7 @@ async fn statements(
 
 /// The roles that work in the background send statements of their own: waits until they have
 /// nothing left to do.
-async fn quiet(app: &TestApp) {
+pub async fn quiet(app: &TestApp) {
     app.until("everything is sent and projected", async || {
         let unsent = app.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await;
         let behind = app
@@ -248,7 +248,7 @@ async fn those_who_are_told_at_once_are_looked_up_together() {
         let everybody: Vec<UserId> = strangers.chain([reader]).collect();
         let before = domain.cluster.statements();
         let loaded = futures_util::future::join_all(
-            everybody.iter().map(|user| domain.relations.load(domain, *user)),
+            everybody.iter().map(|user| domain.viewer_batches.relations.load(domain, *user)),
         )
         .await;
         let sent = domain.cluster.statements() - before;
@@ -261,8 +261,8 @@ async fn those_who_are_told_at_once_are_looked_up_together() {
         assert_eq!(follows.last(), Some(&true));
 
         // A watcher whose client leaves takes nobody with it who waits for what it was reading.
-        let (leaves, stays) =
-            (domain.relations.load(domain, reader), domain.relations.load(domain, reader));
+        let relations = &domain.viewer_batches.relations;
+        let (leaves, stays) = (relations.load(domain, reader), relations.load(domain, reader));
         futures_util::pin_mut!(stays);
         {
             futures_util::pin_mut!(leaves);

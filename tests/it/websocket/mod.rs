@@ -2,6 +2,7 @@
 
 mod protocol;
 pub mod resume;
+mod shared_events;
 mod tokens;
 
 use std::time::Duration;
