@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use futures_util::future::try_join;
+
 use super::posts::{self, PostCounts};
 use super::threads::FirstComments;
 use super::{
-    DomainError, Mutation, Operation, Tx, UserErrorCode, mutate, policy, references, text,
+    DomainError, Mutation, Operation, Tx, UserErrorCode, mutate_from, policy, references, text,
 };
 use plaza_base::ids::{CommentId, Id, PostId, UserId};
 use plaza_protocol::events::Event;
@@ -36,7 +38,7 @@ pub async fn create(
         .map_err(|error| DomainError::Rejected(vec![error]))?;
     // Who comments on a repost comments on the original.
     let post = posts::subject_of(op, "postId", id).await?;
-    mutate(
+    mutate_from(
         op,
         Mutation {
             name: "commentCreate",
@@ -45,19 +47,25 @@ pub async fn create(
             input: &(id, text, in_reply_to),
         },
         drafted(op, (id, post), &checked, in_reply_to),
-        async |tx, draft| {
-            let version = posts::lock(tx, "postId", post).await?.version + 1;
-            post_rows::raise(tx, post, version, false).await?;
-            let answered = draft.answered.as_ref();
+        async |connection, draft| {
             let new = store::NewComment {
                 post,
                 author,
                 text: &checked,
                 in_reply_to,
-                depth: answered.map_or(0, |answered| answered.depth + 1),
+                depth: draft.answered.as_ref().map_or(0, |answered| answered.depth + 1),
                 entities: &draft.entities,
             };
-            let comment = Comment::from(store::insert(tx, post.bucket(), new).await?);
+            let (version, row) = try_join(
+                post_rows::advance(connection, post),
+                store::insert(connection, post.bucket(), new),
+            )
+            .await?;
+            let version = version.ok_or_else(|| posts::missing("postId"))?;
+            Ok((draft, version, Comment::from(row)))
+        },
+        async |tx, (draft, version, comment)| {
+            let answered = draft.answered.as_ref();
             written(tx, &comment, answered, version);
             let place = references::Place { author, post, comment: Some(comment.id) };
             references::emit(tx, &draft.mentioned, place);

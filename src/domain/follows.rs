@@ -3,15 +3,18 @@
 
 use std::collections::HashMap;
 
+use futures_util::future::try_join;
+
 use super::users::User;
 use super::{
-    DomainError, Mutation, Operation, Page, PageRequest, Tx, UserErrorCode, mutate, policy,
-    relations, users,
+    DomainError, Mutation, Operation, Page, PageRequest, Tx, UserErrorCode, mutate, mutate_from,
+    policy, relations, users,
 };
 use plaza_base::ids::{FollowId, Id, UserId};
 use plaza_protocol::events::Event;
 use plaza_read_models::followers as followers_model;
 use plaza_stores::StoreError;
+use plaza_stores::postgres::Connection;
 use plaza_stores::postgres::{blocks as block_rows, follows as store, users as user_rows};
 
 /// Most users one may follow.
@@ -46,8 +49,9 @@ async fn followed(op: &Operation, followee: UserId) -> Result<(Change, Option<Us
             &primary,
             op.domain.cluster.shard_of_id(followee),
             async |connection| -> Result<_, StoreError> {
-                let found = user_rows::get_many(connection, &raw).await?;
-                Ok((found, block_rows::stands(connection, followee, follower).await?))
+                let connection: &Connection = connection;
+                let found = user_rows::get_many(connection, &raw);
+                try_join(found, block_rows::stands(connection, followee, follower)).await
             },
         )
         .await?;
@@ -106,48 +110,73 @@ async fn change(
 ) -> Result<Option<User>, DomainError> {
     let follower = op.require_viewer()?.user_id;
     let shard = op.domain.cluster.shard_of_id(follower);
-    mutate(
+    mutate_from(
         op,
         Mutation { name, user: follower, shard, input: &followee },
         asked,
-        async |tx, (change, person)| {
-            let edge = match change {
-                Change::Begin => {
-                    store::begin(tx, follower.bucket(), follower, followee, false).await?
-                }
-                Change::Request => {
-                    store::begin(tx, follower.bucket(), follower, followee, true).await?
-                }
-                Change::End => store::deactivate(tx, follower, followee).await?,
-            };
+        async |connection, (change, person)| {
+            let turned = turned(connection, (follower, followee), change).await?;
+            Ok((change, person, turned))
+        },
+        async |tx, (change, person, turned)| {
             // Nothing changed: the activity version stays, for no event would bring the counts up
             // to it.
-            let Some(edge) = edge else { return Ok(person) };
-            // Locks the follower's row, so that two follows at once cannot pass the limit together:
-            // the second counts the first.
-            let raised = user_rows::raise_activity(tx, follower, edge.added())
-                .await?
-                .ok_or(DomainError::Unauthenticated)?;
-            if change != Change::End {
-                check_may_follow(op, tx, (follower, raised.following), followee).await?;
+            let Some(Turned { edge, versions, may }) = turned else { return Ok(person) };
+            let versions = match versions {
+                Some(versions) => Some(versions),
+                None => user_rows::raise_activity(tx, follower, edge.added()).await?,
+            };
+            let versions = versions.filter(|versions| versions.activity > 0);
+            let versions = versions.ok_or(DomainError::Unauthenticated)?;
+            if let Some(may) = may {
+                check_may_follow(op, may, follower, followee).await?;
             }
             tx.emit(event(follower, followee, edge.id, change), edge.version);
-            relations::changed(tx, follower, raised.versions);
+            relations::changed(tx, follower, versions);
             Ok(person)
         },
     )
     .await
 }
 
+/// An edge that was changed.
+struct Turned {
+    edge: store::Edge,
+    /// The follower's, if they were raised with it.
+    versions: Option<user_rows::Versions>,
+    /// Whether it may have begun.
+    may: Option<store::MayFollow>,
+}
+
+/// Changes an edge; `None` when it is so already. One that begins locks the follower's row, so that
+/// two follows at once cannot pass the limit together: the second counts the first.
+async fn turned(
+    connection: &Connection,
+    (follower, followee): (UserId, UserId),
+    change: Change,
+) -> Result<Option<Turned>, StoreError> {
+    if change == Change::End {
+        let edge = store::deactivate(connection, follower, followee).await?;
+        return Ok(edge.map(|edge| Turned { edge, versions: None, may: None }));
+    }
+    let is_request = change == Change::Request;
+    let begun = store::begin(connection, follower.bucket(), follower, followee, is_request);
+    let (begun, may) = try_join(begun, store::may_follow(connection, follower, followee)).await?;
+    Ok(begun.map(|store::Begun { edge, versions }| Turned {
+        edge,
+        versions: Some(versions),
+        may: Some(may),
+    }))
+}
+
 /// Refuses a follow that is one too many, or of somebody whose block came, and was heard of on the
 /// follower's shard, after it was asked about.
 async fn check_may_follow(
     op: &Operation,
-    tx: &mut Tx,
-    (follower, following): (UserId, Option<i64>),
+    may: store::MayFollow,
+    follower: UserId,
     followee: UserId,
 ) -> Result<(), DomainError> {
-    let may = store::may_follow(tx, (follower, following), followee).await?;
     if may.is_blocked && is_blocked(op, followee, follower).await? {
         return Err(not_there());
     }
@@ -202,7 +231,7 @@ pub async fn answer_request(
                 tx.emit(event(follower, followee, edge.id, Change::End), edge.version);
             }
             if let Some(raised) = user_rows::raise_activity(tx, follower, edge.added()).await? {
-                relations::changed(tx, follower, raised.versions);
+                relations::changed(tx, follower, raised);
             }
             Ok(person)
         },

@@ -44,7 +44,7 @@ pub mod views;
 use std::sync::Arc;
 
 pub use error::{DomainError, UserError, UserErrorCode};
-pub use mutation::{Mutation, Tx, mutate, write};
+pub use mutation::{Mutation, Tx, mutate, mutate_from, write};
 pub use operation::{Operation, Viewer};
 pub use page::{Fill, Page, PageRequest};
 

@@ -3,36 +3,55 @@
 use std::collections::{HashMap, HashSet};
 
 use super::batches::ReadForMany;
+use super::posts::Post;
 use super::posts::{self, PostCounts};
-use super::{Domain, DomainError, Mutation, Operation, Page, PageRequest, UserErrorCode, mutate};
+use super::{
+    Domain, DomainError, Mutation, Operation, Page, PageRequest, UserErrorCode, mutate, mutate_from,
+};
 use plaza_base::ids::{Id, PostId, UserId};
 use plaza_protocol::events::Event;
 use plaza_stores::postgres::{ShardIndex, likes as store, posts as post_rows};
+
+/// A post that the viewer has liked.
+#[derive(Debug, Clone)]
+pub struct Liked {
+    /// Its id; of a repost that of the original.
+    pub id: PostId,
+    /// Its row, where that was read for the like.
+    pub post: Option<Post>,
+}
 
 /// The viewer likes a post; again is fine.
 ///
 /// # Errors
 /// The post is not there; its shard is unavailable.
-pub async fn like(op: &Operation, id: PostId) -> Result<PostId, DomainError> {
+pub async fn like(op: &Operation, id: PostId) -> Result<Liked, DomainError> {
     let user = op.require_viewer()?.user_id;
+    let named = posts::named(op, "postId", id).await?;
     // Who likes a repost likes the original.
-    let post = posts::subject_of(op, "postId", id).await?;
+    let post = named.subject();
     let shard = op.domain.cluster.shard_of_id(post);
-    mutate(
+    let mut shown = None;
+    let id = mutate_from(
         op,
         Mutation { name: "postLike", user, shard, input: &id },
-        posts::require_visible(op, "postId", id),
-        async |tx, _| {
-            let version = posts::lock(tx, "postId", post).await?.version + 1;
-            if store::insert(tx, post, user).await? {
-                post_rows::raise(tx, post, version, false).await?;
+        posts::require_shown(op, "postId", named),
+        async |connection, named| {
+            let liked = store::insert(connection, post, user).await?;
+            Ok((named, liked.ok_or_else(|| posts::missing("postId"))?))
+        },
+        async |tx, (named, liked)| {
+            shown = Some(named).filter(|named: &Post| named.id == post);
+            if liked.is_new {
+                let version = liked.version;
                 tx.emit(Event::PostLiked { post_id: post, user_id: user }, version);
                 tx.invalidate::<PostCounts>(post, version);
             }
             Ok(post)
         },
     )
-    .await
+    .await?;
+    Ok(Liked { id, post: shown })
 }
 
 /// What the viewer may see of a post whose like they take back.

@@ -127,8 +127,8 @@ impl Operation {
         Self::newest(&self.domain, self.viewer, FRESH)
     }
 
-    /// Reads each user once: for what only reads, and is over soon. Who may be seen is asked of a
-    /// user, and then who they are.
+    /// Reads each user once, and again after each write: for what is over soon. Who may be seen is
+    /// asked of a user, and then who they are.
     pub fn remember_people(&mut self) {
         self.people = Some(Mutex::default());
     }
@@ -190,6 +190,9 @@ impl Operation {
     pub fn wrote(&self, shard: ShardIndex, lsn: Option<Lsn>, now_ms: i64) {
         self.reads.require(shard, lsn.unwrap_or_default());
         *self.relations.lock() = Arc::default();
+        if let Some(people) = &self.people {
+            people.lock().clear();
+        }
         self.written.lock().add(shard, lsn, now_ms);
     }
 

@@ -205,7 +205,9 @@ impl RequestContext {
         let key = own_key
             .map(|key| (key, KeySource::Field))
             .or_else(|| self.client_key.as_ref().map(of_request));
-        self.scope(self.viewer, key, &self.seen())
+        let mut op = self.operation(self.viewer, key, &self.seen());
+        op.remember_people();
+        self.scope_of(op)
     }
 
     /// A scope for a user whom a field has just logged in: it reads as that user.

@@ -183,32 +183,30 @@ pub async fn execute(served: &Served, asked: Asked) -> Result<Executed, Refused>
     let named = Named { kind, name };
     let until = context.until + GRACE;
     let is_mutation = kind == OperationType::Mutation;
-    let mut is_again = false;
     let may_be_again = is_mutation && context.is_unnumbered && context.attempt == 1;
-    let asked_before = async {
-        if may_be_again {
-            let was_here = served.app.domain.redis.was_here(&request_id.0).await;
-            is_again = was_here.unwrap_or(false);
-        }
-    };
+    let request = may_be_again.then_some(&*request_id.0);
     let before = async {
         // A place first: who is refused one has not paid for anything.
-        let place = served.admit().await?;
-        let charged = pay(&served.app, &mut context, payer, cost, read).await?;
+        let place = match served.admit().await {
+            Ok(place) => place,
+            Err(refused) => {
+                if let Some(request) = request
+                    && served.app.domain.redis.was_here(request).await.unwrap_or(false)
+                {
+                    context.attempt = 2;
+                }
+                return Err(refused.into());
+            }
+        };
+        let charged = pay(&served.app, &mut context, payer, (cost, read), request).await?;
         if context.wants_explanation {
             context.wants_explanation = may_be_explained(served, context.viewer).await;
         }
         Ok::<_, Refused>((place, charged))
     };
-    let both = async { tokio::join!(asked_before, before) };
-    let before = match timeout_at(until, both).await {
-        Ok(((), outcome)) => outcome,
-        // Nothing has begun, whatever it is.
-        Err(_) => Err(Refused::late(OperationType::Query)),
-    };
-    if is_again {
-        context.attempt = 2;
-    }
+    // Nothing has begun, whatever it is.
+    let late = |_| Err(Refused::late(OperationType::Query));
+    let before = timeout_at(until, before).await.unwrap_or_else(late);
     let is_later = is_mutation && context.attempt > 1;
     let (place, charged) = before.map_err(|refused| match refused.code {
         // What another server began may be in its COMMIT still.

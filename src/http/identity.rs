@@ -142,16 +142,6 @@ fn bearer(authorization: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
 }
 
-/// What the viewer's session has written lately, on whichever server: its own reads are to see it.
-pub async fn recall_writes(app: &App, context: &mut RequestContext) {
-    let Some(viewer) = context.viewer else { return };
-    match app.domain.redis.recent_writes(viewer.session_id).await {
-        Ok(written) => context.token.merge(&written),
-        // Not known what this session has written: only the primaries are surely not behind it.
-        Err(_) => context.primary_only = true,
-    }
-}
-
 /// Which attempt of the proxy's a request is; the first, as far as nothing else is said.
 fn attempt(headers: &HeaderMap, now_ms: i64) -> u32 {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());

@@ -12,7 +12,6 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::Served;
-use super::identity::recall_writes;
 use plaza_app::App;
 use plaza_config::LimitsConfig;
 use plaza_config::network::{Network, client_network};
@@ -20,6 +19,7 @@ use plaza_domain::Viewer;
 use plaza_domain::purse::{hold, take_held};
 use plaza_graphql::context::{Points, RequestContext};
 use plaza_graphql::error::ErrorCode;
+use plaza_stores::redis::admission::Asked;
 use plaza_stores::redis::keys::BucketName;
 use plaza_stores::redis::rate_limit::{Bucket, Standing};
 
@@ -134,8 +134,9 @@ pub fn bucket(limits: &LimitsConfig, viewer: Option<Viewer>) -> Bucket {
     }
 }
 
-/// Has a request paid for, and meanwhile finds out what its session has written lately. One that
-/// cannot be paid was `read` all the same, for so many points: they are owed.
+/// Has a request paid for, and finds out with that what its session has written lately, and whether
+/// the `request` of this id is a later attempt. One that cannot be paid was `read` all the same,
+/// for so many points: they are owed.
 ///
 /// # Errors
 /// [`Limited`] when its viewer's bucket, or its address's, has less than it costs.
@@ -143,33 +144,32 @@ pub async fn pay(
     app: &App,
     context: &mut RequestContext,
     payer: Payer,
-    cost: u64,
-    read: u64,
+    (cost, read): (u64, u64),
+    request: Option<&str>,
 ) -> Result<Charged, Limited> {
-    let paying = async {
-        let charged = charge(app, payer.clone(), cost).await;
-        if charged.is_err() {
-            payer.owe(app, read).await;
-        }
-        charged
-    };
-    let (charged, ()) = tokio::join!(paying, recall_writes(app, context));
-    let charged = charged?;
-    context.points = Some(charged.points(app.domain.clock.now()));
-    Ok(charged)
-}
-
-/// Takes a request's cost from its payer's bucket.
-async fn charge(app: &App, payer: Payer, cost: u64) -> Result<Charged, Limited> {
     let bucket = payer.bucket;
     // What the payer's last requests did not use is given back with this one: no round trip of its
     // own.
     let back = take_held(&app.refunds, &payer.name);
-    let standing = app.domain.redis.take_points(&payer.name, bucket, cost, back).await;
-    if standing.taken {
-        return Ok(Charged { payer, cost, standing });
+    let session = context.viewer.map(|viewer| viewer.session_id);
+    let asked = Asked { who: &payer.name, bucket, cost, back, session, request };
+    let told = app.domain.redis.admit(asked).await;
+    match told.written {
+        Some(written) => context.token.merge(&written),
+        // Not known what this session has written: only the primaries are surely not behind it.
+        None => context.primary_only = true,
     }
-    Err(payer.limited(bucket.until(cost, standing.left)))
+    if told.was_here == Some(true) {
+        context.attempt = 2;
+    }
+    let standing = told.standing;
+    if !standing.taken {
+        payer.owe(app, read).await;
+        return Err(payer.limited(bucket.until(cost, standing.left)));
+    }
+    let charged = Charged { payer, cost, standing };
+    context.points = Some(charged.points(app.domain.clock.now()));
+    Ok(charged)
 }
 
 impl Charged {

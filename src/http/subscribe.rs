@@ -47,7 +47,7 @@ pub async fn subscribe(
         // after the other.
         let turn = served.app.domain.redis.turn().await;
         let all = cost.saturating_mul(paid.saturating_add(1));
-        let charged = pay(&served.app, &mut context, payer, all, read).await;
+        let charged = pay(&served.app, &mut context, payer, (all, read), None).await;
         drop(turn);
         charged
     };

@@ -50,6 +50,18 @@ impl StoreError {
         )
     }
 
+    /// Whether the server has refused a statement, so that the transaction it was in is undone
+    /// whatever comes after it.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Constraint(_)
+                | Self::Clock(_)
+                | Self::Deadline(_)
+                | Self::Query(diesel::result::Error::DatabaseError(..))
+        )
+    }
+
     /// An [`StoreError::Unavailable`].
     pub fn unavailable(server: impl Into<Server>, reason: impl std::fmt::Display) -> Self {
         Self::Unavailable { server: server.into(), reason: reason.to_string() }

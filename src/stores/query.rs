@@ -133,6 +133,23 @@ impl<C: 'static, A, T, E, F> WorkWith<C, A, T, E> for F where
 {
 }
 
+/// What is sent once in the message that begins a transaction, given what was found before it.
+/// Nothing of it may be needed before that message is answered: statements that wait for each other
+/// are waited for one by one.
+pub trait FirstWork<A, T, E>:
+    for<'c> AsyncFnOnce(&'c Connection, A) -> Result<T, E>
+    + for<'c> SendFnOnce2<&'c Connection, A, Result<T, E>, Fut: Send>
+    + Send
+{
+}
+
+impl<A, T, E, F> FirstWork<A, T, E> for F where
+    F: for<'c> AsyncFnOnce(&'c Connection, A) -> Result<T, E>
+        + for<'c> SendFnOnce2<&'c Connection, A, Result<T, E>, Fut: Send>
+        + Send
+{
+}
+
 /// What loads values that a cache does not hold.
 pub trait Load<K: 'static, V, E>:
     for<'i> AsyncFn(&'i [K]) -> Result<HashMap<K, V>, E>

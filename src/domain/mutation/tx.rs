@@ -3,15 +3,14 @@
 use std::ops::{Deref, DerefMut};
 
 use chrono::{DateTime, Utc};
+use futures_util::future::join4;
 use serde::{Deserialize, Serialize};
 
-use super::key::{Answer, Named};
 use crate::{DomainError, Operation, timelines};
 use plaza_base::ids::{PostId, UserId};
 use plaza_outbox::Messages;
 use plaza_protocol::events::Event;
 use plaza_protocol::jobs::Job;
-use plaza_stores::postgres::idempotency_keys as keys;
 use plaza_stores::postgres::session::Lsn;
 use plaza_stores::postgres::{Connection, ShardIndex, Transaction};
 use plaza_stores::redis::cache::Cached;
@@ -38,25 +37,37 @@ pub(super) struct Effects {
 }
 
 impl Effects {
-    /// After the commit: the client's later reads see it, and no cache shows what was before.
+    /// After the commit: the client's later reads see it, and no cache shows what was before. None
+    /// of these depends on another: they are sent together.
     pub(super) async fn apply(self, op: &Operation, shard: ShardIndex, lsn: Option<Lsn>) {
         op.wrote(shard, lsn, op.domain.clock.now_ms());
-        op.domain.redis.put_all(&self.fresh).await;
-        if !self.stale.is_empty() {
-            op.invalidated(op.domain.redis.invalidate_all(&self.stale).await);
+        let redis = &op.domain.redis;
+        let ((), invalidated, (), ()) = join4(
+            redis.put_all(&self.fresh),
+            redis.invalidate_all(&self.stale),
+            forget_timelines(op, self.timelines),
+            push_home(op, self.at_home),
+        )
+        .await;
+        op.invalidated(invalidated);
+    }
+}
+
+async fn forget_timelines(op: &Operation, users: Vec<UserId>) {
+    for user in users {
+        if let Err(DomainError::Store(error)) = timelines::forget(&op.domain, user).await {
+            op.invalidated(Err(error));
         }
-        for user in self.timelines {
-            if let Err(DomainError::Store(error)) = timelines::forget(&op.domain, user).await {
-                op.invalidated(Err(error));
-            }
-        }
-        let length = op.domain.feed.timeline_length;
-        for (author, post) in self.at_home {
-            // A user whose push failed gets a new timeline, and the post is pushed once
-            // more with its fan-out.
-            let pushed = op.domain.redis.push_to_timelines(&[post], &[author], length).await;
-            op.invalidated(pushed.map(drop));
-        }
+    }
+}
+
+async fn push_home(op: &Operation, posts: Vec<(UserId, PostId)>) {
+    let length = op.domain.feed.timeline_length;
+    for (author, post) in posts {
+        // A user whose push failed gets a new timeline, and the post is pushed once
+        // more with its fan-out.
+        let pushed = op.domain.redis.push_to_timelines(&[post], &[author], length).await;
+        op.invalidated(pushed.map(drop));
     }
 }
 
@@ -127,20 +138,5 @@ impl Tx {
     /// it.
     pub fn forget_timeline(&mut self, user: UserId) {
         self.effects.timelines.push(user);
-    }
-
-    /// Stores what is answered under the transaction's key, and writes its messages.
-    pub(super) async fn answer<T: Serialize>(
-        &mut self,
-        named: &Named,
-        value: &T,
-    ) -> Result<(), DomainError> {
-        let answer = Answer::of(value, &self.effects)?;
-        let rows = self.messages.take_rows();
-        keys::answer(&mut self.transaction, named.user, &named.name, &answer, &rows).await?;
-        if !rows.is_empty() {
-            self.transaction.appended();
-        }
-        Ok(())
     }
 }

@@ -18,7 +18,7 @@ use plaza_base::ids::{Id, OrderId, ProductId, UserId};
 use plaza_stores::postgres::orders::{self as store, OrderLineRow};
 
 pub use change::{cancel, refund};
-pub use place::{MAX_LINES, MAX_QUANTITY, place};
+pub use place::{MAX_LINES, MAX_QUANTITY, Placed, place};
 pub use saga::process;
 pub use states::OrderStatus;
 pub use watch::OrderWatch;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-use super::process;
+use super::{Order, OrderLine, OrderStatus, process};
 use crate::products::{self, Money, Product};
-use crate::{DomainError, Mutation, Operation, UserErrorCode, mutate};
-use plaza_base::ids::{Id, OrderId, ProductId};
+use crate::{DomainError, Mutation, Operation, UserErrorCode, mutate_from};
+use plaza_base::ids::{Id, OrderId, ProductId, UserId};
 use plaza_protocol::events::Event;
 use plaza_protocol::jobs::Job;
 use plaza_stores::postgres::orders as store;
@@ -17,17 +17,27 @@ pub const MAX_LINES: usize = 50;
 /// Most pieces in a line.
 pub const MAX_QUANTITY: i32 = 1_000;
 
+/// An order that the viewer has placed.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// Its id.
+    pub id: OrderId,
+    /// As it was written, when it was written now.
+    pub order: Option<Order>,
+}
+
 /// The viewer places an order of (product, quantity) lines; lines of one product are added up. The
 /// answer is a PENDING order; the rest is the saga's, which a job runs.
 ///
 /// # Errors
 /// No, too many or too large lines, products that do not exist, are the viewer's own or are not in
 /// one currency; a shard that is unavailable.
-pub async fn place(op: &Operation, lines: &[(ProductId, i32)]) -> Result<OrderId, DomainError> {
+pub async fn place(op: &Operation, lines: &[(ProductId, i32)]) -> Result<Placed, DomainError> {
     let buyer = op.require_viewer()?.user_id;
     let quantities = added_up(lines)?;
     let in_request = runs_saga(op);
-    let id = mutate(
+    let mut order = None;
+    let id = mutate_from(
         op,
         Mutation {
             name: "orderPlace",
@@ -43,10 +53,14 @@ pub async fn place(op: &Operation, lines: &[(ProductId, i32)]) -> Result<OrderId
             }
             priced(&quantities, |id| products.get(&id))
         },
-        async |tx, (rows, total)| {
-            let id =
-                store::insert(tx, buyer.bucket(), buyer, total.amount, &total.currency).await?;
-            store::insert_lines(tx, id, &rows).await?;
+        async |connection, (rows, total)| {
+            let (whose, sum) = ((buyer.bucket(), buyer), (total.amount, &*total.currency));
+            let id = store::insert(connection, whose, sum, &rows).await?;
+            Ok(pending(id, buyer, rows, total))
+        },
+        async |tx, placed| {
+            let id = placed.id;
+            order = Some(placed);
             tx.emit(Event::OrderPlaced { order_id: id, buyer_id: buyer }, 1);
             if !in_request {
                 tx.enqueue(Job::OrderProcess { order_id: id }, format!("order:{id}/process"));
@@ -60,8 +74,22 @@ pub async fn place(op: &Operation, lines: &[(ProductId, i32)]) -> Result<OrderId
             Operation::internal(&op.domain, op.deadline.saturating_duration_since(Instant::now()));
         saga.traceparent.clone_from(&op.traceparent);
         process(&saga, id).await?;
+        order = None;
     }
-    Ok(id)
+    Ok(Placed { id, order })
+}
+
+/// An order as it is written.
+fn pending(id: OrderId, buyer_id: UserId, rows: Vec<store::NewLine>, total: Money) -> Order {
+    let line = |row: store::NewLine| OrderLine {
+        product_id: row.product,
+        quantity: row.quantity,
+        unit_amount: row.amount,
+        title: Some(row.title),
+    };
+    let lines = rows.into_iter().map(line).collect();
+    let (status, reason, version) = (OrderStatus::Pending, None, 1);
+    Order { id, buyer_id, status, reason, lines, total, version }
 }
 
 /// Whether the request runs the saga, as case 2.1 compares jobs with it.
@@ -135,7 +163,6 @@ fn priced<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plaza_base::ids::UserId;
 
     fn product(id: i64, amount: i64, currency: &str) -> Product {
         Product {

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use futures_util::FutureExt;
+use futures_util::future::{OptionFuture, try_join};
 use serde::Serialize;
 
 use super::Post;
@@ -9,11 +11,14 @@ use super::repost::shareable;
 use crate::profile_counts::ProfileCounts;
 use crate::references::{self, Entities};
 use crate::{
-    DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, images, mutate, products, text,
+    DomainError, Mutation, Operation, Tx, UserError, UserErrorCode, images, mutate_from, products,
+    text,
 };
 use plaza_base::ids::{Id, ImageId, PostId, ProductId, UserId};
 use plaza_protocol::events::Event;
 use plaza_protocol::jobs::Job;
+use plaza_stores::StoreError;
+use plaza_stores::postgres::Connection;
 use plaza_stores::postgres::users::{self as user_rows, Added};
 use plaza_stores::postgres::{hashtags as hashtag_rows, posts as store};
 
@@ -46,7 +51,7 @@ struct Draft {
 /// may not be quoted; a shard that is unavailable.
 pub async fn create(op: &Operation, new: NewPost) -> Result<Post, DomainError> {
     let author = op.require_viewer()?.user_id;
-    mutate(
+    mutate_from(
         op,
         Mutation {
             name: "postCreate",
@@ -55,25 +60,29 @@ pub async fn create(op: &Operation, new: NewPost) -> Result<Post, DomainError> {
             input: &new,
         },
         drafted(op, &new),
-        async |tx, draft| {
-            let activity = user_rows::raise_activity(tx, author, Added { posts: 1, following: 0 })
-                .await?
-                .ok_or(DomainError::Unauthenticated)?
-                .versions
-                .activity;
-            tx.invalidate::<ProfileCounts>(author, activity);
-            let purpose = images::Purpose::Post;
-            let shown = images::take(tx, author, purpose, &new.image_ids, "imageIds").await?;
-            let shown = (!shown.is_empty()).then(|| serde_json::json!(shown));
-            let row = store::NewPost {
-                author,
-                text: &draft.text,
-                product: new.product_id,
-                quoted: draft.quoted,
-                entities: &draft.entities,
-                images: shown.as_ref(),
+        async |connection, draft| {
+            let added = Added { posts: 1, following: 0 };
+            let raised = user_rows::raise_activity(connection, author, added);
+            // What it shows is in its row, and must be taken first.
+            let writing = match new.image_ids.is_empty() {
+                true => Some(written(connection, author, &new, &draft, None)),
+                false => None,
             };
-            let post = Post::from(store::insert(tx, author.bucket(), row).await?);
+            let (raised, row) =
+                try_join(raised, OptionFuture::from(writing).map(Option::transpose)).await?;
+            Ok((draft, raised.ok_or(DomainError::Unauthenticated)?.activity, row))
+        },
+        async |tx, (draft, activity, row)| {
+            tx.invalidate::<ProfileCounts>(author, activity);
+            let post = match row {
+                Some(row) => row,
+                None => {
+                    let purpose = images::Purpose::Post;
+                    let shown = images::take(tx, author, purpose, &new.image_ids, "imageIds");
+                    let shown = serde_json::json!(shown.await?);
+                    written(tx, author, &new, &draft, Some(&shown)).await?
+                }
+            };
             let tags = draft.entities.hashtags();
             if !tags.is_empty() {
                 hashtag_rows::insert(tx, &tags, post.id, author).await?;
@@ -89,6 +98,25 @@ pub async fn create(op: &Operation, new: NewPost) -> Result<Post, DomainError> {
         },
     )
     .await
+}
+
+/// Writes the row.
+async fn written(
+    connection: &Connection,
+    author: UserId,
+    new: &NewPost,
+    draft: &Draft,
+    images: Option<&serde_json::Value>,
+) -> Result<Post, StoreError> {
+    let row = store::NewPost {
+        author,
+        text: &draft.text,
+        product: new.product_id,
+        quoted: draft.quoted,
+        entities: &draft.entities,
+        images,
+    };
+    Ok(Post::from(store::insert(connection, author.bucket(), row).await?))
 }
 
 /// What a new post sets in motion.

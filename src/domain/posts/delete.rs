@@ -50,7 +50,6 @@ pub async fn delete(op: &Operation, id: PostId) -> Result<PostId, DomainError> {
             let activity = user_rows::raise_activity(tx, viewer, Added { posts, following: 0 })
                 .await?
                 .ok_or(DomainError::Unauthenticated)?
-                .versions
                 .activity;
             tx.invalidate::<ProfileCounts>(viewer, activity);
             remove(tx, id, &post).await?;

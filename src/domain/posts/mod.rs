@@ -20,7 +20,10 @@ pub use lists::{newest, sharing};
 pub use plaza_read_models::shares::ShareKind;
 pub(super) use plaza_stores::postgres::posts::DELETED;
 pub use read::{answered, by_author, counts_many, get_many};
-pub(super) use read::{authors_of, get_many_surely, lock, originals, require_visible, subject_of};
+pub(super) use read::{
+    authors_of, get_many_surely, missing, named, originals, require_shown, require_visible,
+    subject_of,
+};
 pub use repost::{
     IsReposted, Reposted, ShareCounts, repost, share_counts_many, unrepost, viewer_reposts,
 };

@@ -123,8 +123,16 @@ pub(crate) async fn subject_of(
     field: &str,
     id: PostId,
 ) -> Result<PostId, DomainError> {
-    let found = row(op, id).await?;
-    found.map(|post| post.subject()).ok_or_else(|| missing(field))
+    Ok(named(op, field, id).await?.subject())
+}
+
+/// A post's row, deleted or not, and whether the viewer may see it or not: what a mutation names in
+/// this field of its input.
+///
+/// # Errors
+/// As [`subject_of`].
+pub(crate) async fn named(op: &Operation, field: &str, id: PostId) -> Result<Post, DomainError> {
+    row(op, id).await?.ok_or_else(|| missing(field))
 }
 
 /// A post that a mutation of the viewer's has been answered with: as they were shown it then, also
@@ -137,20 +145,8 @@ pub async fn answered(op: &Operation, id: PostId) -> Result<Option<Post>, Domain
     row(op, id).await
 }
 
-/// Locks a post that somebody is about to say or do something about.
-///
-/// # Errors
-/// `NOT_FOUND` when it is deleted; the server's.
-pub(crate) async fn lock(
-    connection: &mut Connection,
-    field: &str,
-    id: PostId,
-) -> Result<store::Locked, DomainError> {
-    let locked = store::lock(connection, id).await?;
-    locked.filter(|post| !post.deleted).ok_or_else(|| missing(field))
-}
-
-fn missing(field: &str) -> DomainError {
+/// There is no such post, or none that the viewer may see.
+pub(crate) fn missing(field: &str) -> DomainError {
     DomainError::rejected(UserErrorCode::NotFound, field, "there is no such post")
 }
 
@@ -202,6 +198,24 @@ pub(crate) async fn require_visible(
 ) -> Result<Post, DomainError> {
     let found = get_many_surely(op, &[id]).await?.remove(&id);
     found.ok_or_else(|| missing(field))
+}
+
+/// The same for a post whose row was just read.
+///
+/// # Errors
+/// As [`require_visible`].
+pub(crate) async fn require_shown(
+    op: &Operation,
+    field: &str,
+    post: Post,
+) -> Result<Post, DomainError> {
+    let id = post.id;
+    let found = if post.deleted { Vec::new() } else { visible(op, vec![post]).await? };
+    match found.into_iter().next() {
+        Some(post) => Ok(post),
+        // What a replica or a cache said may be old.
+        None => get_many(&op.fresh(), &[id]).await?.remove(&id).ok_or_else(|| missing(field)),
+    }
 }
 
 /// An author's posts and reposts that the viewer may see, newest first; cursor = post id.

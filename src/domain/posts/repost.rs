@@ -12,7 +12,7 @@ use super::delete::remove;
 use super::{Post, get_many_surely, require_visible, subject_of};
 use crate::batches::ReadForMany;
 use crate::cached::{self, Load};
-use crate::{Domain, DomainError, Mutation, Operation, UserErrorCode, mutate, users};
+use crate::{Domain, DomainError, Mutation, Operation, UserErrorCode, mutate, mutate_from, users};
 use plaza_base::ids::{Id, PostId, UserId};
 use plaza_protocol::events::Event;
 use plaza_read_models::shares;
@@ -97,7 +97,7 @@ pub struct Reposted {
 /// Not there, or of somebody private; a shard that is unavailable.
 pub async fn repost(op: &Operation, id: PostId) -> Result<Reposted, DomainError> {
     let viewer = op.require_viewer()?.user_id;
-    mutate(
+    mutate_from(
         op,
         Mutation {
             name: "postRepost",
@@ -106,9 +106,12 @@ pub async fn repost(op: &Operation, id: PostId) -> Result<Reposted, DomainError>
             input: &id,
         },
         shareable(op, "postId", id),
-        async |tx, original| {
-            let (user, original) = (viewer, original.id);
-            let inserted = store::insert(tx, viewer.bucket(), user, original).await?;
+        async |connection, original| {
+            let bucket = viewer.bucket();
+            Ok((original.id, store::insert(connection, bucket, viewer, original.id).await?))
+        },
+        async |tx, (original, inserted)| {
+            let user = viewer;
             let Some(repost) = inserted else {
                 let found = store::find(tx, user, original).await?;
                 // Made by somebody faster, and taken back in the same moment.

@@ -9,7 +9,8 @@ use crate::context::{Scope, mutation_scope};
 use crate::ids::{input, input_at};
 use crate::payload::{Done, inputs, payloads};
 use plaza_base::ids::OrderId;
-use plaza_domain::{DomainError, orders};
+use plaza_domain::DomainError;
+use plaza_domain::orders::{self, Placed};
 
 /// A line of an order to place.
 #[derive(InputObject)]
@@ -102,7 +103,11 @@ impl OrderMutations {
                 }
                 orders::place(&scope.op, &lines).await
             };
-            after(&scope, result.await).await.map(OrderPlacePayload::from)
+            let done = Done::of(result.await, async |placed: Placed| match placed.order {
+                Some(row) => Some(Ok(Order::new(row, &scope))),
+                None => Order::load(&scope, placed.id).await.transpose(),
+            });
+            done.await.map(OrderPlacePayload::from)
         };
         Some(done.await)
     }

@@ -10,7 +10,8 @@ use crate::error::{UserError, payload};
 use crate::ids::{global, input};
 use crate::payload::{Done, inputs, payloads};
 use plaza_base::ids::{ImageId, PostId};
-use plaza_domain::{DomainError, likes, posts};
+use plaza_domain::likes::{self, Liked};
+use plaza_domain::{DomainError, posts};
 
 inputs! {
     /// A post to create.
@@ -204,10 +205,13 @@ impl PostMutations {
     ) -> Option<async_graphql::Result<PostLikePayload>> {
         let done = async {
             let scope = mutation_scope(ctx)?;
-            let result = async {
-                likes::like(&scope.op, self::input("postId", &input.post_id)?).await.map(Some)
-            };
-            after(&scope, result.await).await.map(PostLikePayload::from)
+            let result =
+                async { likes::like(&scope.op, self::input("postId", &input.post_id)?).await };
+            let done = Done::of(result.await, async |liked: Liked| match liked.post {
+                Some(row) => Some(Ok(Post::new(row, &scope))),
+                None => Post::answered(&scope, liked.id).await.transpose(),
+            });
+            done.await.map(PostLikePayload::from)
         };
         Some(done.await)
     }

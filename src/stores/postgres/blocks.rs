@@ -71,7 +71,7 @@ struct FlagRow {
 /// # Errors
 /// The server's.
 pub async fn stands(
-    connection: &mut Connection,
+    mut connection: &Connection,
     blocker: UserId,
     blocked: UserId,
 ) -> Result<bool, StoreError> {
@@ -80,7 +80,7 @@ pub async fn stands(
             .bind::<BigInt, _>(blocker)
             .bind::<BigInt, _>(blocked),
     )
-    .get_result(connection)
+    .get_result(&mut connection)
     .await?;
     Ok(row.flag)
 }

@@ -157,6 +157,11 @@ impl Cluster {
         self.statements.total()
     }
 
+    /// How often a server was waited for, for these: statements that are sent together count once.
+    pub fn trips(&self) -> u64 {
+        self.statements.trips()
+    }
+
     /// # Errors
     /// [`StoreError::Corrupt`] for a number that is no shard of this cluster.
     pub fn shard(&self, index: ShardIndex) -> Result<&Shard, StoreError> {

@@ -66,7 +66,7 @@ pub struct NewComment<'a> {
 /// # Errors
 /// The server's.
 pub async fn insert(
-    connection: &mut Connection,
+    mut connection: &Connection,
     bucket: Bucket,
     comment: NewComment<'_>,
 ) -> Result<Comment, StoreError> {
@@ -84,7 +84,7 @@ pub async fn insert(
         .bind::<SmallInt, _>(comment.depth)
         .bind::<Nullable<Jsonb>, _>(comment.entities.to_stored()),
     )
-    .get_result(connection)
+    .get_result(&mut connection)
     .await?)
 }
 

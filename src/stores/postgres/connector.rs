@@ -23,16 +23,31 @@ use crate::{StoreError, work};
 /// What query functions take.
 pub type Connection = AsyncPgConnection;
 
-type Transactions = <AsyncPgConnection as diesel_async::AsyncConnection>::TransactionManager;
-
 /// Counts the statements a process sends, for budgets and metrics.
 #[derive(Debug, Clone, Default)]
-pub struct StatementCounter(Arc<AtomicU64>);
+pub struct StatementCounter {
+    statements: Arc<AtomicU64>,
+    trips: Arc<AtomicU64>,
+}
 
 impl StatementCounter {
     /// Statements sent so far.
     pub fn total(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// How often a statement was sent on a connection on which none was under way: what is sent
+    /// together waits for the server once. Texts that are prepared on the way are not counted.
+    pub fn trips(&self) -> u64 {
+        self.trips.load(Ordering::Relaxed)
+    }
+
+    /// Counts a statement, beside so many others of its connection.
+    fn sent(&self, under_way: u64) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        if under_way == 0 {
+            self.trips.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -42,6 +57,7 @@ pub struct PooledConnection {
     warnings: Arc<AtomicU64>,
     ended: Arc<AtomicBool>,
     poisoned: bool,
+    in_transaction: bool,
     /// The address that it leads to, where its server's seat may get another one.
     seated: Option<(Seat, usize)>,
 }
@@ -67,6 +83,17 @@ impl PooledConnection {
     /// Keeps the connection from being handed out again: its state is not known.
     pub fn poison(&mut self) {
         self.poisoned = true;
+    }
+
+    /// A transaction is about to begin. Until it is known to be over the connection is handed out
+    /// to nobody else: whoever is dropped in the middle of one leaves it open.
+    pub(super) fn begins_transaction(&mut self) {
+        self.in_transaction = true;
+    }
+
+    /// The server has said that the transaction is over.
+    pub(super) fn ended_transaction(&mut self) {
+        self.in_transaction = false;
     }
 }
 
@@ -250,16 +277,24 @@ impl Manager {
         let mut inner = AsyncPgConnection::try_from(client).await?;
         let statements = self.statements.clone();
         let refusal = Refusal { ended: Arc::clone(&ended), seat: self.writing() };
+        let mut under_way: u64 = 0;
         inner.set_instrumentation(move |event: InstrumentationEvent<'_>| match event {
             InstrumentationEvent::StartQuery { .. } => {
-                statements.0.fetch_add(1, Ordering::Relaxed);
+                statements.sent(under_way);
+                under_way = under_way.saturating_add(1);
                 work::statement();
             }
-            InstrumentationEvent::FinishQuery { error: Some(error), .. } => refusal.note(error),
+            InstrumentationEvent::FinishQuery { error, .. } => {
+                under_way = under_way.saturating_sub(1);
+                if let Some(error) = error {
+                    refusal.note(error);
+                }
+            }
             _ => {}
         });
         let seated = self.seat.clone().map(|seat| (seat, address));
-        Ok(PooledConnection { inner, warnings, ended, poisoned: false, seated })
+        let (poisoned, in_transaction) = (false, false);
+        Ok(PooledConnection { inner, warnings, ended, poisoned, in_transaction, seated })
     }
 }
 
@@ -347,9 +382,6 @@ impl bb8::ManageConnection for Manager {
     }
 
     fn has_broken(&self, conn: &mut Self::Connection) -> bool {
-        use diesel_async::TransactionManager as _;
-        conn.poisoned
-            || conn.has_ended()
-            || Transactions::is_broken_transaction_manager(&mut conn.inner)
+        conn.poisoned || conn.in_transaction || conn.has_ended()
     }
 }

@@ -1,14 +1,14 @@
 //! The follower's side of follows.
 
 use diesel::query_builder::SqlQuery;
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable};
+use diesel::sql_types::{Array, BigInt, Bool, Integer};
 use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 
 use super::keyset::Keyset;
 use super::pool::Connection;
 use super::prepared::{prepared, sql};
-use super::users::Added;
+use super::users::{Added, Versions};
 use crate::StoreError;
 use plaza_base::ids::{Bucket, FollowId, UserId};
 
@@ -33,31 +33,60 @@ impl Edge {
     }
 }
 
-/// Makes the edge active with a new id, or only asks for it; `None` when it is active already, or
-/// asked for and only asked for again.
+/// An edge that has begun, and its follower after that.
+#[derive(Debug, QueryableByName)]
+pub struct Begun {
+    /// The edge.
+    #[diesel(embed)]
+    pub edge: Edge,
+    /// The follower's versions.
+    #[diesel(embed)]
+    pub versions: Versions,
+}
+
+/// Makes the edge active with a new id, or only asks for it, and counts that as an act of the
+/// follower's, whose row is locked then ([`raise_activity`](super::users::raise_activity)). `None`
+/// when it is active already, or asked for and only asked for again: nothing has changed. The
+/// versions of a follower who does not exist are 0.
 ///
 /// # Errors
 /// The server's.
 pub async fn begin(
-    connection: &mut Connection,
+    mut connection: &Connection,
     bucket: Bucket,
     follower: UserId,
     followee: UserId,
     requested: bool,
-) -> Result<Option<Edge>, StoreError> {
+) -> Result<Option<Begun>, StoreError> {
     Ok(prepared(
-        sql("INSERT INTO follows AS f (follower_id, followee_id, id, version, active, requested)
-             VALUES ($2, $3, next_id($1), 1, NOT $4, $4)
-             ON CONFLICT (follower_id, followee_id)
-             DO UPDATE SET id = excluded.id, version = f.version + 1, active = excluded.active, requested = excluded.requested
-             WHERE NOT f.active AND NOT (f.requested AND excluded.requested)
-             RETURNING id, version, active::int::bigint AS following")
+        sql("WITH edge AS (
+                 INSERT INTO follows AS f (follower_id, followee_id, id, version, active, requested)
+                 VALUES ($2, $3, next_id($1), 1, NOT $4, $4)
+                 ON CONFLICT (follower_id, followee_id)
+                 DO UPDATE SET id = excluded.id, version = f.version + 1,
+                               active = excluded.active, requested = excluded.requested
+                 WHERE NOT f.active AND NOT (f.requested AND excluded.requested)
+                 RETURNING id, version, active::int::bigint AS following),
+             raised AS (
+                 UPDATE users u SET activity_version = u.activity_version + 1
+                 FROM edge WHERE u.id = $2
+                 RETURNING u.id, u.activity_version, u.relations_version, edge.following),
+             counted AS (
+                 UPDATE user_counts c
+                 SET following_count = c.following_count + r.following,
+                     activity_version = r.activity_version
+                 FROM raised r
+                 WHERE c.user_id = r.id AND c.activity_version = r.activity_version - 1)
+             SELECT edge.id, edge.version, edge.following,
+                    coalesce(r.activity_version, 0) AS activity,
+                    coalesce(r.activity_version + r.relations_version, 0) AS relations
+             FROM edge LEFT JOIN raised r ON true")
         .bind::<Integer, _>(i32::from(bucket.number()))
         .bind::<BigInt, _>(follower)
         .bind::<BigInt, _>(followee)
         .bind::<Bool, _>(requested),
     )
-    .get_result(connection)
+    .get_result(&mut connection)
     .await
     .optional()?)
 }
@@ -90,7 +119,7 @@ pub async fn answer(
 /// # Errors
 /// The server's.
 pub async fn deactivate(
-    connection: &mut Connection,
+    mut connection: &Connection,
     follower: UserId,
     followee: UserId,
 ) -> Result<Option<Edge>, StoreError> {
@@ -105,7 +134,7 @@ pub async fn deactivate(
         .bind::<BigInt, _>(follower)
         .bind::<BigInt, _>(followee),
     )
-    .get_result(connection)
+    .get_result(&mut connection)
     .await
     .optional()?)
 }
@@ -123,23 +152,28 @@ pub struct MayFollow {
 
 /// What stands against a follow. Asked once the follower's row is locked: a
 /// block that is not seen here yet will see the follow, and end it. How many users the follower
-/// follows is counted where it is not known.
+/// follows is counted where the stored count is older than the follower.
 ///
 /// # Errors
 /// The server's.
 pub async fn may_follow(
-    connection: &mut Connection,
-    (follower, following): (UserId, Option<i64>),
+    mut connection: &Connection,
+    follower: UserId,
     followee: UserId,
 ) -> Result<MayFollow, StoreError> {
     Ok(prepared(
-        sql("SELECT coalesce($3, (SELECT count(*) FROM follows WHERE follower_id = $1 AND active)) AS count,
-                    EXISTS (SELECT FROM blocked_by WHERE blocked_id = $1 AND blocker_id = $2) AS is_blocked")
-            .bind::<BigInt, _>(follower)
-            .bind::<BigInt, _>(followee)
-            .bind::<Nullable<BigInt>, _>(following),
+        sql("WITH stored AS (
+                 SELECT c.following_count FROM user_counts c JOIN users u ON u.id = c.user_id
+                 WHERE c.user_id = $1 AND c.activity_version = u.activity_version)
+             SELECT coalesce(
+                        (SELECT following_count FROM stored),
+                        (SELECT count(*) FROM follows WHERE follower_id = $1 AND active)) AS count,
+                    EXISTS (SELECT FROM blocked_by
+                            WHERE blocked_id = $1 AND blocker_id = $2) AS is_blocked")
+        .bind::<BigInt, _>(follower)
+        .bind::<BigInt, _>(followee),
     )
-    .get_result(connection)
+    .get_result(&mut connection)
     .await?)
 }
 

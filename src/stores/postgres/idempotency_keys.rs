@@ -127,7 +127,7 @@ pub async fn find(
 /// # Errors
 /// The server's.
 pub async fn lock(
-    connection: &mut Connection,
+    mut connection: &Connection,
     user: UserId,
     name: &str,
 ) -> Result<Option<Stored>, StoreError> {
@@ -137,7 +137,7 @@ pub async fn lock(
         .bind::<BigInt, _>(user)
         .bind::<Text, _>(name),
     )
-    .get_result(connection)
+    .get_result(&mut connection)
     .await
     .optional()?)
 }
@@ -147,7 +147,7 @@ pub async fn lock(
 ///
 /// # Errors
 /// The server's.
-pub async fn take(connection: &mut Connection, key: &Key<'_>) -> Result<bool, StoreError> {
+pub async fn take(mut connection: &Connection, key: &Key<'_>) -> Result<bool, StoreError> {
     let taken = prepared(
         sql("INSERT INTO idempotency_keys (user_id, client_key, operation, payload_hash, answer)
              VALUES ($1, $2, $3, $4, 'null'::jsonb) ON CONFLICT DO NOTHING")
@@ -156,22 +156,30 @@ pub async fn take(connection: &mut Connection, key: &Key<'_>) -> Result<bool, St
         .bind::<Text, _>(key.operation)
         .bind::<Binary, _>(key.payload_hash),
     )
-    .execute(connection)
+    .execute(&mut connection)
     .await?;
     Ok(taken == 1)
+}
+
+/// What was answered to a key that the transaction has taken, and its messages.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// Whose key.
+    pub user: UserId,
+    /// The key.
+    pub name: &'a str,
+    /// The answer.
+    pub answer: &'a serde_json::Value,
+    /// The messages; none is well.
+    pub messages: &'a NewRows,
 }
 
 /// Stores the answer to a key that the transaction has taken, and writes its messages.
 ///
 /// # Errors
 /// The server's.
-pub async fn answer(
-    connection: &mut Connection,
-    user: UserId,
-    name: &str,
-    answer: &serde_json::Value,
-    messages: &NewRows,
-) -> Result<(), StoreError> {
+pub async fn answer(mut connection: &Connection, stored: Answer<'_>) -> Result<(), StoreError> {
+    let Answer { user, name, answer, messages } = stored;
     if bug(Bug::OutboxOutsideTransaction) {
         connection.batch_execute("COMMIT; BEGIN").await?;
     }
@@ -182,7 +190,7 @@ pub async fn answer(
                 .bind::<Text, _>(name)
                 .bind::<Jsonb, _>(answer),
         )
-        .execute(connection)
+        .execute(&mut connection)
         .await?
     } else {
         prepared(
@@ -197,7 +205,7 @@ pub async fn answer(
             .bind::<Array<Text>, _>(&messages.keys)
             .bind::<Array<Text>, _>(&messages.payloads),
         )
-        .execute(connection)
+        .execute(&mut connection)
         .await?
     };
     match answered {

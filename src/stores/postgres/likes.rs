@@ -1,7 +1,7 @@
 //! Likes; on the post's shard.
 
-use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Bool};
+use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 
 use super::keyset::Keyset;
@@ -10,23 +10,48 @@ use super::prepared::{prepared, sql};
 use crate::StoreError;
 use plaza_base::ids::{PostId, UserId};
 
-/// Adds a like; false when it was there.
+/// A post that is liked.
+#[derive(Debug, Clone, Copy, QueryableByName)]
+pub struct Liked {
+    /// The post's version now.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+    /// Whether it is a version further: the like was not there.
+    #[diesel(sql_type = Bool)]
+    pub is_new: bool,
+}
+
+/// Locks a post and adds a like, with which the post is a version further; `None` when the post is
+/// deleted.
 ///
 /// # Errors
 /// The server's.
 pub async fn insert(
-    connection: &mut Connection,
+    mut connection: &Connection,
     post: PostId,
     user: UserId,
-) -> Result<bool, StoreError> {
-    let inserted = prepared(
-        sql("INSERT INTO likes (post_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind::<BigInt, _>(post)
-            .bind::<BigInt, _>(user),
+) -> Result<Option<Liked>, StoreError> {
+    // The post is locked before anything else, and others' versions of it are waited for; what is
+    // joined to the UPDATE is read once, so that it holds for whichever row they have left.
+    Ok(prepared(
+        sql(
+            "WITH held AS (SELECT id, version FROM posts WHERE id = $1 AND NOT deleted FOR UPDATE),
+             liked AS (
+                 INSERT INTO likes (post_id, user_id) SELECT id, $2 FROM held
+                 ON CONFLICT DO NOTHING RETURNING post_id),
+             raised AS (
+                 UPDATE posts p SET version = held.version + 1 FROM held, liked
+                 WHERE p.id = held.id AND liked.post_id = held.id RETURNING p.version)
+             SELECT coalesce(raised.version, held.version) AS version,
+                    raised.version IS NOT NULL AS is_new
+             FROM held LEFT JOIN raised ON true",
+        )
+        .bind::<BigInt, _>(post)
+        .bind::<BigInt, _>(user),
     )
-    .execute(connection)
-    .await?;
-    Ok(inserted == 1)
+    .get_result(&mut connection)
+    .await
+    .optional()?)
 }
 
 /// Deletes a like, and notes that it was there; false when there was none.

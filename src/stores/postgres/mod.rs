@@ -8,6 +8,7 @@ pub mod blocks;
 pub mod claims;
 pub mod cluster;
 pub mod comments;
+pub mod commit;
 pub mod commit_breaker;
 mod connector;
 pub mod conninfo;

@@ -68,54 +68,41 @@ struct IdRow {
     id: OrderId,
 }
 
-/// Inserts a PENDING order; its id.
+/// Inserts a PENDING order of this sum, in minor units, with its lines; its id.
 ///
 /// # Errors
 /// The server's.
 pub async fn insert(
-    connection: &mut Connection,
-    bucket: Bucket,
-    buyer: UserId,
-    amount: i64,
-    currency: &str,
-) -> Result<OrderId, StoreError> {
-    let row: IdRow = prepared(
-        sql("INSERT INTO orders (id, buyer_id, status, total_amount, total_currency) VALUES (next_id($1), $2, 'PENDING', $3, $4) RETURNING id")
-            .bind::<Integer, _>(i32::from(bucket.number()))
-            .bind::<BigInt, _>(buyer)
-            .bind::<BigInt, _>(amount)
-            .bind::<Text, _>(currency),
-    )
-    .get_result(connection)
-    .await?;
-    Ok(row.id)
-}
-
-/// Inserts an order's lines.
-///
-/// # Errors
-/// The server's.
-pub async fn insert_lines(
-    connection: &mut Connection,
-    order: OrderId,
+    mut connection: &Connection,
+    (bucket, buyer): (Bucket, UserId),
+    (amount, currency): (i64, &str),
     lines: &[NewLine],
-) -> Result<(), StoreError> {
+) -> Result<OrderId, StoreError> {
     let products: Vec<ProductId> = lines.iter().map(|line| line.product).collect();
     let quantities: Vec<i32> = lines.iter().map(|line| line.quantity).collect();
     let amounts: Vec<i64> = lines.iter().map(|line| line.amount).collect();
     let titles: Vec<&str> = lines.iter().map(|line| line.title.as_str()).collect();
-    prepared(
-        sql("INSERT INTO order_lines (order_id, product_id, quantity, unit_amount, title)
-             SELECT $1, * FROM unnest($2::bigint[], $3::integer[], $4::bigint[], $5::text[])")
-        .bind::<BigInt, _>(order)
+    let row: IdRow = prepared(
+        sql("WITH placed AS (
+                 INSERT INTO orders (id, buyer_id, status, total_amount, total_currency)
+                 VALUES (next_id($1), $2, 'PENDING', $3, $4) RETURNING id),
+             written AS (
+                 INSERT INTO order_lines (order_id, product_id, quantity, unit_amount, title)
+                 SELECT placed.id, line.*
+                 FROM placed, unnest($5::bigint[], $6::integer[], $7::bigint[], $8::text[]) AS line)
+             SELECT id FROM placed")
+        .bind::<Integer, _>(i32::from(bucket.number()))
+        .bind::<BigInt, _>(buyer)
+        .bind::<BigInt, _>(amount)
+        .bind::<Text, _>(currency)
         .bind::<Array<BigInt>, _>(products)
         .bind::<Array<Integer>, _>(quantities)
         .bind::<Array<BigInt>, _>(amounts)
         .bind::<Array<Text>, _>(titles),
     )
-    .execute(connection)
+    .get_result(&mut connection)
     .await?;
-    Ok(())
+    Ok(row.id)
 }
 
 /// Orders by id, a row a line, in product order.

@@ -40,7 +40,7 @@ impl NewRows {
 ///
 /// # Errors
 /// The server's.
-pub async fn insert(connection: &mut Connection, rows: &NewRows) -> Result<(), StoreError> {
+pub async fn insert(mut connection: &Connection, rows: &NewRows) -> Result<(), StoreError> {
     prepared(
         sql("INSERT INTO outbox (sink, topic, key, payload)
              SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[])")
@@ -49,7 +49,7 @@ pub async fn insert(connection: &mut Connection, rows: &NewRows) -> Result<(), S
         .bind::<Array<Text>, _>(&rows.keys)
         .bind::<Array<Text>, _>(&rows.payloads),
     )
-    .execute(connection)
+    .execute(&mut connection)
     .await?;
     Ok(())
 }

@@ -82,12 +82,12 @@ impl PrimaryState {
 ///
 /// # Errors
 /// The server's.
-pub async fn primary_lsn(connection: &mut Connection) -> Result<Lsn, StoreError> {
+pub async fn primary_lsn(mut connection: &Connection) -> Result<Lsn, StoreError> {
     let row: Position = prepared(sql(
         "SELECT (('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint << 50)
                 | (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint AS lsn",
     ))
-    .get_result(connection)
+    .get_result(&mut connection)
     .await?;
     Ok(row.lsn.unsigned_abs())
 }

@@ -92,7 +92,7 @@ pub struct NewPost<'a> {
 /// # Errors
 /// The server's.
 pub async fn insert(
-    connection: &mut Connection,
+    mut connection: &Connection,
     bucket: Bucket,
     post: NewPost<'_>,
 ) -> Result<Post, StoreError> {
@@ -108,7 +108,7 @@ pub async fn insert(
         .bind::<Nullable<Jsonb>, _>(post.entities.to_stored())
         .bind::<Nullable<Jsonb>, _>(post.images),
     )
-    .get_result(connection)
+    .get_result(&mut connection)
     .await?)
 }
 
@@ -217,6 +217,28 @@ pub async fn lock(connection: &mut Connection, id: PostId) -> Result<Option<Lock
     .get_result(connection)
     .await
     .optional()?)
+}
+
+#[derive(QueryableByName)]
+struct VersionRow {
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+}
+
+/// Locks a post and sets its next version, which is returned; `None` when it is deleted.
+///
+/// # Errors
+/// The server's.
+pub async fn advance(mut connection: &Connection, id: PostId) -> Result<Option<i64>, StoreError> {
+    let row: Option<VersionRow> = prepared(
+        sql("UPDATE posts SET version = version + 1 WHERE id = $1 AND NOT deleted
+             RETURNING version")
+        .bind::<BigInt, _>(id),
+    )
+    .get_result(&mut connection)
+    .await
+    .optional()?;
+    Ok(row.map(|row| row.version))
 }
 
 /// Sets a locked post's next version, and whether it is deleted.

@@ -21,7 +21,7 @@ struct PostRow {
 /// # Errors
 /// The server's.
 pub async fn insert(
-    connection: &mut Connection,
+    mut connection: &Connection,
     bucket: Bucket,
     author: UserId,
     original: PostId,
@@ -35,7 +35,7 @@ pub async fn insert(
         .bind::<BigInt, _>(author)
         .bind::<BigInt, _>(original),
     )
-    .get_result(connection)
+    .get_result(&mut connection)
     .await
     .optional()?;
     Ok(made.map(|row| row.post_id))

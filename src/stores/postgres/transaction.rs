@@ -4,23 +4,22 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel_async::{AsyncPgConnection, TransactionManager};
+use diesel_async::SimpleAsyncConnection;
+use futures_util::future::{join, join3};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 use super::appended::Appended;
 use super::cluster::Cluster;
+use super::commit::{self, Last, Outcome};
 use super::commit_breaker::Admission;
 use super::health;
 use super::pool::{Connection, Manager, Pool};
-use super::position::primary_lsn;
 use super::routing::ShardIndex;
 use super::session::Lsn;
 use crate::query::Work;
 use crate::{StoreError, explain};
 use plaza_telemetry::trace::Span;
-
-type Transactions = <AsyncPgConnection as diesel_async::AsyncConnection>::TransactionManager;
 
 /// How long a COMMIT may take beyond the deadline of the work before it: the replicas'
 /// acknowledgement is part of it.
@@ -120,11 +119,35 @@ impl Transaction {
         }
     }
 
+    /// Begins it, if it was only reserved, in one message with the statements that `beside` sends
+    /// on its connection; what came of those.
+    ///
+    /// # Errors
+    /// The server's; [`StoreError::Deadline`], also when it is `beside` that is late: what was
+    /// reserved is of no more use.
+    pub async fn begin<T>(&self, beside: impl Future<Output = T>) -> Result<T, StoreError> {
+        let sent = join(commit::begin(&self.connection), beside);
+        match timeout_at(self.deadline, sent).await {
+            Ok((Ok(_), value)) => Ok(value),
+            Ok((Err(error), _)) => Err(match StoreError::from(error) {
+                // Somebody had the server stop just that: what came behind it was committed by
+                // itself.
+                error if error.is_refusal() => {
+                    tracing::error!(server = self.server(), %error, "a transaction did not begin");
+                    StoreError::OutcomeUnknown(self.server().to_owned())
+                }
+                error => error,
+            }),
+            Err(_) => Err(StoreError::Deadline(self.server().to_owned())),
+        }
+    }
+
     /// Ends it by the work's own decision; nothing of it stays.
     pub async fn rollback(mut self) {
         self.recorder.failed = false;
-        if Transactions::rollback_transaction(&mut **self.connection).await.is_err() {
-            self.connection.poison();
+        let mut connection: &Connection = &self.connection;
+        if connection.batch_execute("ROLLBACK").await.is_ok() {
+            self.connection.ended_transaction();
         }
     }
 
@@ -141,14 +164,16 @@ impl Transaction {
     ///
     /// # Errors
     /// [`StoreError::OutcomeUnknown`]; what the server refuses at COMMIT.
-    pub async fn commit(mut self) -> Result<Option<Lsn>, StoreError> {
-        self.end().await?;
-        let position = timeout_at(self.deadline + COMMIT_GRACE, primary_lsn(&mut self));
-        if let Ok(Ok(lsn)) = position.await {
-            return Ok(Some(lsn));
-        }
-        self.connection.poison();
-        Ok(None)
+    pub async fn commit(self) -> Result<Option<Lsn>, StoreError> {
+        self.commit_with(Last::Nothing).await
+    }
+
+    /// The same with what it writes last, in one message.
+    ///
+    /// # Errors
+    /// As [`Transaction::commit`]; what the server refuses of that, nothing being committed then.
+    pub async fn commit_with(mut self, last: Last<'_>) -> Result<Option<Lsn>, StoreError> {
+        self.end(last, true).await
     }
 
     /// The same for whoever reads nothing after it, and so needs no position: that is a statement
@@ -157,39 +182,32 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::commit`].
     pub async fn commit_unread(mut self) -> Result<(), StoreError> {
-        self.end().await
+        self.end(Last::Nothing, false).await.map(drop)
     }
 
-    async fn end(&mut self) -> Result<(), StoreError> {
-        let warnings = self.connection.warnings();
-        let committed = timeout_at(
-            self.deadline + COMMIT_GRACE,
-            Transactions::commit_transaction(&mut **self.connection),
+    async fn end(&mut self, last: Last<'_>, is_read: bool) -> Result<Option<Lsn>, StoreError> {
+        let (warnings, until) = (self.connection.warnings(), self.deadline + COMMIT_GRACE);
+        let connection: &Connection = &self.connection;
+        // Each by itself: a commit that is known does not become unknown by what is late after it.
+        let (last, committed, position) = join3(
+            timeout_at(until, last.send(connection)),
+            timeout_at(until, commit::commit(connection)),
+            timeout_at(until, commit::position_if(is_read, connection)),
         )
         .await;
-        match committed {
-            Ok(Ok(())) if self.connection.warnings() == warnings => {
-                self.admission.committed();
-                self.recorder.failed = false;
+        // A connection that was lost says so itself when the next one is opened.
+        let was_lost = matches!(committed, Ok(Err(_)));
+        let has_ended = matches!(committed, Ok(Ok(_)));
+        match Outcome::of(last, committed, self.connection.warnings() != warnings) {
+            Outcome::Committed => self.admission.committed(),
+            Outcome::Refused(error) => {
+                if has_ended {
+                    self.connection.ended_transaction();
+                }
+                return Err(error);
             }
-            Ok(Err(diesel::result::Error::DatabaseError(kind, info)))
-                if !matches!(
-                    kind,
-                    diesel::result::DatabaseErrorKind::ClosedConnection
-                        | diesel::result::DatabaseErrorKind::UnableToSendCommand
-                ) && !info.message().contains("terminating connection") =>
-            {
-                self.connection.poison();
-                return Err(diesel::result::Error::DatabaseError(kind, info).into());
-            }
-            outcome => {
-                tracing::error!(
-                    server = self.server(),
-                    ?outcome,
-                    "the outcome of a commit is unknown"
-                );
-                // A connection that was lost says so itself when the next one is opened.
-                if !matches!(outcome, Ok(Err(_))) {
+            Outcome::Unknown => {
+                if !was_lost {
                     self.admission.unknown();
                 }
                 self.recorder.pool.suspect();
@@ -197,10 +215,17 @@ impl Transaction {
                 return Err(StoreError::OutcomeUnknown(self.server().to_owned()));
             }
         }
+        self.recorder.failed = false;
+        self.connection.ended_transaction();
         if self.appended {
             self.outboxes.add(self.recorder.shard);
         }
-        Ok(())
+        Ok(position.ok().and_then(Result::ok).flatten().or_else(|| {
+            if is_read {
+                self.connection.poison();
+            }
+            None
+        }))
     }
 }
 
@@ -215,6 +240,21 @@ impl Cluster {
         index: ShardIndex,
         deadline: Instant,
     ) -> Result<Transaction, StoreError> {
+        let transaction = self.reserve(index, deadline).await?;
+        transaction.begin(std::future::ready(())).await?;
+        Ok(transaction)
+    }
+
+    /// The same, but for its BEGIN: for whoever sends that with the first statements
+    /// ([`Transaction::begin`]), and nothing before it.
+    ///
+    /// # Errors
+    /// As [`Cluster::begin`].
+    pub async fn reserve(
+        &self,
+        index: ShardIndex,
+        deadline: Instant,
+    ) -> Result<Transaction, StoreError> {
         let shard = self.shard(index)?;
         let admission = shard.commits.admit()?;
         let pool = shard.primary.clone();
@@ -225,18 +265,9 @@ impl Cluster {
         if admission.is_probe() && !health::may_commit(&mut connection).await? {
             return Err(admission.refuse());
         }
+        connection.begins_transaction();
         let outboxes = Arc::clone(&self.appended);
-        let mut transaction =
-            Transaction { connection, admission, recorder, deadline, outboxes, appended: false };
-        let begun = Transactions::begin_transaction(&mut **transaction.connection);
-        match timeout_at(deadline, begun).await {
-            Ok(Ok(())) => Ok(transaction),
-            Ok(Err(error)) => {
-                transaction.connection.poison();
-                Err(error.into())
-            }
-            Err(_) => Err(transaction.expire()),
-        }
+        Ok(Transaction { connection, admission, recorder, deadline, outboxes, appended: false })
     }
 
     /// Runs one statement on the shard's primary, which is a transaction by itself: what it commits

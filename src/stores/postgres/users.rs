@@ -57,7 +57,7 @@ impl Cached for User {
 /// # Errors
 /// The server's.
 pub async fn get_many(
-    connection: &mut Connection,
+    mut connection: &Connection,
     ids: &[UserId],
 ) -> Result<Vec<User>, StoreError> {
     Ok(prepared(
@@ -65,7 +65,7 @@ pub async fn get_many(
              FROM users WHERE id = ANY($1)")
         .bind::<Array<BigInt>, _>(ids),
     )
-    .load(connection)
+    .load(&mut connection)
     .await?)
 }
 
@@ -235,28 +235,17 @@ pub struct Added {
     pub following: i64,
 }
 
-/// A user after an act of theirs.
-#[derive(Debug, Clone, Copy, QueryableByName)]
-pub struct Raised {
-    /// The versions after it.
-    #[diesel(embed)]
-    pub versions: Versions,
-    /// Users whom they follow then; `None` when the stored counts were older.
-    #[diesel(sql_type = Nullable<BigInt>)]
-    pub following: Option<i64>,
-}
-
-/// Locks the user and counts one more act of theirs, with what it adds to their counts. `None` when
-/// there is no such user. Counts that are not as of the version
+/// Locks the user and counts one more act of theirs, with what it adds to their counts; the
+/// versions after it. `None` when there is no such user. Counts that are not as of the version
 /// before stay as they are: the projection of the act's event counts the rows then.
 ///
 /// # Errors
 /// The server's.
 pub async fn raise_activity(
-    connection: &mut Connection,
+    mut connection: &Connection,
     id: UserId,
     added: Added,
-) -> Result<Option<Raised>, StoreError> {
+) -> Result<Option<Versions>, StoreError> {
     Ok(prepared(
         sql("WITH raised AS (
                  UPDATE users SET activity_version = activity_version + 1 WHERE id = $1
@@ -266,16 +255,14 @@ pub async fn raise_activity(
                  SET post_count = c.post_count + $2, following_count = c.following_count + $3,
                      activity_version = r.activity_version
                  FROM raised r
-                 WHERE c.user_id = r.id AND c.activity_version = r.activity_version - 1
-                 RETURNING c.following_count)
-             SELECT activity_version AS activity, activity_version + relations_version AS relations,
-                    (SELECT following_count FROM counted) AS following
+                 WHERE c.user_id = r.id AND c.activity_version = r.activity_version - 1)
+             SELECT activity_version AS activity, activity_version + relations_version AS relations
              FROM raised")
         .bind::<BigInt, _>(id)
         .bind::<BigInt, _>(added.posts)
         .bind::<BigInt, _>(added.following),
     )
-    .get_result(connection)
+    .get_result(&mut connection)
     .await
     .optional()?)
 }

@@ -13,21 +13,16 @@ impl Redis {
     /// # Errors
     /// [`StoreError::Unavailable`]: that is not known.
     pub async fn was_here(&self, request: &str) -> Result<bool, StoreError> {
-        let key = self.inner.keys.request(request);
-        let is_new: Option<String> = self
-            .inner
-            .pool
-            .run(async |connection| {
-                redis::cmd("SET")
-                    .arg(&key)
-                    .arg(1)
-                    .arg("NX")
-                    .arg("EX")
-                    .arg(KEPT_S)
-                    .query_async(connection)
-                    .await
-            })
-            .await?;
+        let asking = first_seen(&self.inner.keys.request(request));
+        let is_new: Option<String> =
+            self.inner.pool.run(async |connection| asking.query_async(connection).await).await?;
         Ok(is_new.is_none())
     }
+}
+
+/// Remembers a request; answered with nothing when it was remembered already.
+pub(super) fn first_seen(key: &str) -> redis::Cmd {
+    let mut command = redis::cmd("SET");
+    command.arg(key).arg(1).arg("NX").arg("EX").arg(KEPT_S);
+    command
 }

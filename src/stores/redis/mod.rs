@@ -1,6 +1,7 @@
 //! Redis: cache, timelines, sessions' consistency tokens. Away means slower, never wrong: every
 //! caller has another way.
 
+pub mod admission;
 mod attempts;
 pub mod cache;
 pub mod client;
@@ -126,6 +127,11 @@ impl Redis {
     /// Whether it answered when it was last asked, and how the connections to it stand.
     pub fn state(&self) -> (bool, super::pool_state::PoolState) {
         (self.inner.pool.is_up(), self.inner.pool.state())
+    }
+
+    /// How often it was asked so far: commands that are sent together count once.
+    pub fn trips(&self) -> u64 {
+        self.inner.pool.trips()
     }
 
     /// Whether it answers now.

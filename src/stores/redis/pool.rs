@@ -73,6 +73,8 @@ pub struct Pool {
     reported_at_ms: AtomicU64,
     /// Whether it is still to be logged that Redis is back.
     report_recovery: AtomicBool,
+    /// How often it was asked.
+    trips: AtomicU64,
 }
 
 impl Pool {
@@ -101,6 +103,7 @@ impl Pool {
             slow: AtomicU64::new(0),
             reported_at_ms: AtomicU64::new(0),
             report_recovery: AtomicBool::new(false),
+            trips: AtomicU64::new(0),
         })
     }
 
@@ -138,6 +141,11 @@ impl Pool {
     pub fn has_failed_since(&self, moment: Instant) -> bool {
         let failed_at_ms = self.failed_at_ms.load(Ordering::Relaxed);
         failed_at_ms != 0 && self.started + Duration::from_millis(failed_at_ms) >= moment
+    }
+
+    /// How often it was asked so far: commands that are sent together count once.
+    pub fn trips(&self) -> u64 {
+        self.trips.load(Ordering::Relaxed)
     }
 
     /// How the connections stand.
@@ -216,6 +224,7 @@ impl Pool {
         if !self.admits() {
             return Err(StoreError::unavailable("redis", "unavailable a moment ago"));
         }
+        self.trips.fetch_add(1, Ordering::Relaxed);
         let began = Instant::now();
         let mut span = trace::part(trace::Kind::Client, || "redis".into());
         span.set("db.system.name", || "redis".into());

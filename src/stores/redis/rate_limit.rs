@@ -28,7 +28,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    fn of((taken, left): (bool, i64)) -> Self {
+    pub(super) fn of((taken, left): (bool, i64)) -> Self {
         Self { taken, left: u64::try_from(left).unwrap_or_default() }
     }
 }

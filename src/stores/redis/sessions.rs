@@ -68,19 +68,24 @@ impl Redis {
             .pool
             .run(async |connection| redis::cmd("HGETALL").arg(&key).query_async(connection).await)
             .await?;
-        let mut token = ConsistencyToken::default();
-        for (field, value) in held {
-            match field.as_str() {
-                WRITTEN_AT => token.written_at_ms = i64::try_from(value).unwrap_or(i64::MAX),
-                SEEN_AT => token.seen_at_ms = i64::try_from(value).unwrap_or(i64::MAX),
-                BYPASS => token.bypass_cache = true,
-                shard => {
-                    if let Ok(shard) = shard.parse() {
-                        token.shards.insert(shard, value);
-                    }
+        Ok(writes_of(held))
+    }
+}
+
+/// What a session has written, by the fields of its hash.
+pub(super) fn writes_of(held: HashMap<String, u64>) -> ConsistencyToken {
+    let mut token = ConsistencyToken::default();
+    for (field, value) in held {
+        match field.as_str() {
+            WRITTEN_AT => token.written_at_ms = i64::try_from(value).unwrap_or(i64::MAX),
+            SEEN_AT => token.seen_at_ms = i64::try_from(value).unwrap_or(i64::MAX),
+            BYPASS => token.bypass_cache = true,
+            shard => {
+                if let Ok(shard) = shard.parse() {
+                    token.shards.insert(shard, value);
                 }
             }
         }
-        Ok(token)
     }
+    token
 }

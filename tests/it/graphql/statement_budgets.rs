@@ -6,6 +6,11 @@ use serde_json::json;
 
 use crate::app::{Person, TestApp, with_config, with_roles_and_config, with_server};
 
+/// Statements, and waits for PostgreSQL.
+fn spent(app: &TestApp) -> (u64, u64) {
+    (app.app.domain.cluster.statements(), app.app.domain.cluster.trips())
+}
+
 const FEED: &str =
     "{ viewer { home(first: 20) { edges { node { text images { url } author { handle avatar { url } } likeCount comments(first: 3) {
     edges { node { text author { handle } } } } } } } } }";
@@ -223,6 +228,125 @@ async fn telling_of_views_sends_no_statement_when_warm() {
             assert_eq!(statements(app, &reader, query, json!({ "id": post })).await, 0);
         },
     )
+    .await;
+}
+
+/// Sends a mutation under a key that a proxy has made.
+async fn mutated(app: &TestApp, person: &Person, key: &str, (input, payload): (&str, &str)) {
+    let authorization = format!("Bearer {}", person.token);
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("idempotency-key", key),
+        ("x-plaza-key", "proxy"),
+    ];
+    let query = format!("mutation {{ {input} {{ {payload} {{ id }} userErrors {{ code }} }} }}");
+    let answer = app.send(&headers, &query, json!({})).await;
+    let name = input.split('(').next().unwrap();
+    assert!(answer.at(&format!("/{name}/{payload}/id")).is_string(), "{}", answer.body);
+}
+
+/// Somebody's post and product, and somebody who has seen the post: it, its author and the reader's
+/// relations are cached for as long as the test takes.
+async fn with_a_reader(test: impl AsyncFnOnce(&TestApp, [&Person; 2], [&str; 2])) {
+    let warm = |config: &mut plaza::config::Config| {
+        config.redis.l1_ttl_ms = 60_000;
+        config.redis.cache_ttl_ms = 24 * 3_600_000;
+    };
+    with_roles_and_config(&[Role::Server], warm, async |app| {
+        let (author, reader) = (app.sign_up("author").await, app.sign_up("reader").await);
+        let post = app.post(&author, "x").await;
+        let offered = "mutation { productCreate(input: {title: \"Cup\", description: \"x\",
+            price: {amount: \"100\", currency: \"EUR\"}, stock: 5}) { product { id } } }";
+        let product = app.ask(&author, offered, json!({})).await;
+        let product = product.text("/productCreate/product/id");
+        let seen = "query($id: ID!) { post(id: $id) { author { handle } } }";
+        app.until("the reader sees it", async || {
+            app.ask(&reader, seen, json!({ "id": post })).await.at("/post").is_object()
+        })
+        .await;
+        test(app, [&author, &reader], [&post, &product]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mutation_waits_for_its_shard_twice() {
+    with_a_reader(async |app, [author, reader], [post, product]| {
+        let like = format!("postLike(input: {{postId: \"{post}\"}})");
+        let place =
+            format!("orderPlace(input: {{lines: [{{productId: \"{product}\", quantity: 1}}]}})");
+        let follow = format!("userFollow(input: {{userId: \"{}\"}})", author.id);
+        // BEGIN, the key and what is written; the answer with the messages, COMMIT, the position.
+        for (person, input, payload, statements, waits) in [
+            (reader, like.as_str(), "post", 6, 2),
+            // The author's row as well.
+            (author, "postCreate(input: {text: \"x\"})", "post", 7, 2),
+            // The prices before that, from the sellers' primary.
+            (reader, &place, "order", 7, 3),
+            // The user and their block before that, in one message; whether one more may be
+            // followed, with what is written.
+            (reader, &follow, "user", 9, 3),
+        ] {
+            let before = spent(app);
+            mutated(app, person, input, (input, payload)).await;
+            let after = spent(app);
+            let (sent, waited) = (after.0 - before.0, after.1 - before.1);
+            assert!(
+                sent <= statements && waited <= waits,
+                "{input}: {sent} statements, {waited} waits"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_like_asks_redis_seven_times_at_most() {
+    with_a_reader(async |app, [author, reader], [post, _]| {
+        let (mut least, asked) = (u64::MAX, || app.app.domain.redis.trips());
+        let mut posts = vec![post.to_owned()];
+        for text in ["y", "z"] {
+            posts.push(app.post(author, text).await);
+        }
+        let seen = "query($id: ID!) { post(id: $id) { author { handle } } }";
+        for post in posts {
+            app.until("the reader sees it", async || {
+                app.ask(reader, seen, json!({ "id": post })).await.at("/post").is_object()
+            })
+            .await;
+            let like = format!("postLike(input: {{postId: \"{post}\"}})");
+            let before = asked();
+            mutated(app, reader, &post, (&like, "post")).await;
+            // The server itself asks four times a second.
+            least = least.min(asked() - before);
+        }
+        // Points with what the session wrote; the limit; the post, its author and relations; what
+        // is old; what the session has written.
+        assert!(least <= 7, "{least} times");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn likes_at_the_same_time_are_each_counted_once() {
+    with_server(async |app| {
+        let author = app.sign_up("author").await;
+        let post = app.post(&author, "x").await;
+        let mut fans = Vec::new();
+        for number in 0..6 {
+            fans.push(app.sign_up(&format!("fan{number}")).await);
+        }
+        let like = "mutation($id: ID!) { postLike(input: {postId: $id}) { post { id } } }";
+        let likes = fans.iter().chain(&fans).map(|fan| app.ask(fan, like, json!({ "id": post })));
+        for answer in futures_util::future::join_all(likes).await {
+            assert_eq!(answer.text("/postLike/post/id"), post, "{}", answer.body);
+        }
+        assert_eq!(app.count("SELECT count(*) FROM likes").await, 6);
+        assert_eq!(app.count("SELECT coalesce(sum(version), 0)::bigint FROM posts").await, 7);
+        let told = "SELECT count(DISTINCT (payload::jsonb) ->> 'version') FROM outbox
+            WHERE payload LIKE '%post.liked%'";
+        assert_eq!(app.count(told).await, 6);
+    })
     .await;
 }
 

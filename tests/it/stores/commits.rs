@@ -15,6 +15,15 @@ use tokio::task::JoinSet;
 
 use crate::app::{Answer, Person, TestApp, with_roles_and_config};
 
+/// The name, as it is bound, under which a COMMIT is prepared in what a client sends.
+fn prepared_commit(sent: &[u8]) -> Option<Vec<u8>> {
+    // P, the length, the name, the text.
+    let text = sent.windows(8).position(|word| word == b"\0COMMIT\0")?;
+    let begin = sent[..text].iter().rposition(|byte| !byte.is_ascii_alphanumeric())?;
+    // After the empty name of the portal.
+    Some([b"\0", &sent[begin + 1..=text]].concat())
+}
+
 /// A wire to a server on which nothing comes back once a COMMIT has gone over it.
 struct Wire {
     url: String,
@@ -42,10 +51,14 @@ async fn wire(to: &str) -> Wire {
                 let watched = held.clone();
                 let there = async {
                     let mut bytes = vec![0; 64 * 1024];
+                    let mut commit = None;
                     while let Ok(read) = near_in.read(&mut bytes).await {
-                        if *watched.borrow()
-                            && bytes[..read].windows(6).any(|word| word == b"COMMIT")
-                        {
+                        let sent = &bytes[..read];
+                        commit = prepared_commit(sent).or(commit);
+                        let commits = commit.as_ref().is_some_and(|name| {
+                            sent.windows(name.len()).any(|word| word == name.as_slice())
+                        });
+                        if *watched.borrow() && commits {
                             committing.send_replace(true);
                         }
                         if read == 0 || far_out.write_all(&bytes[..read]).await.is_err() {

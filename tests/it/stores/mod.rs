@@ -20,4 +20,5 @@ mod redis;
 mod redis_outages;
 mod redis_timelines;
 mod statements;
+mod transactions;
 mod untrusted_cache;

@@ -11,8 +11,10 @@ use plaza::stores::StoreError;
 use plaza::stores::postgres::position::position;
 use plaza::stores::postgres::session::ConsistencyToken;
 use plaza::stores::redis::Redis;
+use plaza::stores::redis::admission::Asked;
 use plaza::stores::redis::cache::{CachePolicy, Cached};
 use plaza::stores::redis::keys::Keys;
+use plaza::stores::redis::rate_limit::{Bucket, Standing};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -321,4 +323,32 @@ async fn what_a_session_writes_at_the_same_moment_is_all_remembered() {
         redis.recent_writes(SessionId::from_i64(2)).await.unwrap(),
         ConsistencyToken::default()
     );
+}
+
+#[tokio::test]
+async fn what_a_request_begins_with_is_asked_at_once() {
+    let (redis, session) = (fresh(), SessionId::from_i64(1));
+    let wrote = ConsistencyToken { written_at_ms: 1_700_000_000_000, ..Default::default() };
+    redis.remember_writes(session, &wrote).await.unwrap();
+    let asked = Asked {
+        who: "somebody",
+        bucket: Bucket { capacity: 10, per_second: 1 },
+        cost: 6,
+        back: 0,
+        session: Some(session),
+        request: Some("0123"),
+    };
+    let (trips, first) = (redis.trips(), redis.admit(asked).await);
+    // A server that has not seen the script yet is sent it.
+    assert!(redis.trips() - trips <= 2);
+    assert_eq!(first.standing, Standing { taken: true, left: 4 });
+    assert_eq!(first.written, Some(wrote));
+    assert_eq!(first.was_here, Some(false));
+    let (trips, second) = (redis.trips(), redis.admit(asked).await);
+    assert_eq!(redis.trips() - trips, 1);
+    assert!(!second.standing.taken, "{second:?}");
+    assert_eq!(second.was_here, Some(true));
+    let nobody = Asked { who: "nobody", session: None, request: None, ..asked };
+    let nobody = redis.admit(nobody).await;
+    assert_eq!((nobody.written, nobody.was_here), (Some(ConsistencyToken::default()), None));
 }
