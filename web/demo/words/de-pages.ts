@@ -296,6 +296,16 @@ export const dePages: PageWords = {
   barViews: (time, value) => `${time}: ${value} Aufrufe`,
   bar: (time, value) => `${time}: ${value}`,
 
+  // Emojis
+  emojiGroups: {
+    faces: 'Gesichter',
+    gestures: 'Gesten',
+    signs: 'Herzen und Zeichen',
+    nature: 'Natur',
+    food: 'Essen und Trinken',
+    things: 'Orte und Dinge',
+  },
+
   // Die Seite der Bausteine
   parts: 'Bausteine',
   partsWhy:

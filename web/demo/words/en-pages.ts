@@ -297,6 +297,16 @@ export const enPages = {
   barViews: (time: string, value: string) => `${time}: ${value} views`,
   bar: (time: string, value: string) => `${time}: ${value}`,
 
+  // Emoji
+  emojiGroups: {
+    faces: 'Faces',
+    gestures: 'Gestures',
+    signs: 'Hearts and signs',
+    nature: 'Nature',
+    food: 'Food and drink',
+    things: 'Places and things',
+  },
+
   // The page of parts
   parts: 'Parts',
   partsWhy:
