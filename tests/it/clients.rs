@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::app::{TestApp, with_app};
 use crate::operate::process::Process;
 
+/// Of what node says, what whoever reads the run wants: counts, and figures as rows of a table.
+const SAID: [&str; 4] = ["# tests", "# pass", "# fail", "# | "];
+
 #[expect(clippy::print_stderr, reason = "figures for whoever reads the run")]
 /// Runs the tests of a folder with node; what they say is shown when they fail.
 async fn node(app: &TestApp, folder: &str, file: Option<&str>, environment: &[(&str, &str)]) {
@@ -37,9 +40,9 @@ async fn node(app: &TestApp, folder: &str, file: Option<&str>, environment: &[(&
     let said = String::from_utf8_lossy(&output.stdout);
     let counts: Vec<&str> = said
         .lines()
-        .filter(|line| ["# tests", "# pass", "# fail"].iter().any(|count| line.starts_with(count)))
+        .filter(|line| SAID.iter().any(|beginning| line.trim_start().starts_with(beginning)))
         .collect();
-    eprintln!("{}: {}", folder.display(), counts.join(", "));
+    eprintln!("{}:\n{}", folder.display(), counts.join("\n"));
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
