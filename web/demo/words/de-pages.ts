@@ -260,6 +260,7 @@ export const dePages: PageWords = {
   priceFrom: 'Ab',
   priceTo: 'Bis',
   nothingAtThisPrice: 'Nichts zu diesem Preis',
+  freshHashtags: 'Hashtags der neuesten Beiträge',
   searchHint: 'Leute, Beiträge, Waren',
   lookFor: 'Suchen nach',
   lookingFor: 'Was suchst du?',

@@ -259,6 +259,7 @@ export const enPages = {
   priceFrom: 'From',
   priceTo: 'To',
   nothingAtThisPrice: 'Nothing at this price',
+  freshHashtags: 'Hashtags of the newest posts',
   searchHint: 'People, posts, products',
   lookFor: 'Look for',
   lookingFor: 'What are you looking for?',
